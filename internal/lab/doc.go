@@ -1,0 +1,7 @@
+// Package lab runs real NATS deployments on loopback for the tests and the
+// demo: embedded nats-servers with routes, gateways and leafnodes, real and
+// raw-protocol clients, and a simulated fleet for sizes that no machine runs.
+//
+// It does not audit anything, and nothing in it listens on an address other
+// than loopback.
+package lab

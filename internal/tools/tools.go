@@ -1,0 +1,4 @@
+// Package tools pins the programs that the tests run as they are shipped: the
+// nats CLI as plugin host and the nats-server binary. It is a module of its
+// own so that their dependencies never become those of nats-balance.
+package tools
