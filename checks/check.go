@@ -1,0 +1,69 @@
+package checks
+
+// Check is what a check says of itself.
+type Check struct {
+	Code, Name, Severity, Category, AppliesTo string
+	// Rule is the rule in one sentence, with its default thresholds.
+	Rule string
+}
+
+// Concentration is Synadia Insights' check OPT_BALANCE_006.
+func Concentration() Check {
+	return Check{
+		Code:      "OPT_BALANCE_006",
+		Name:      "Account Connection Concentration",
+		Severity:  "info",
+		Category:  "saturation",
+		AppliesTo: "balance",
+		Rule: "One server holds more than 70% of an account's client connections in a cluster " +
+			"of at least 3 servers, the account having at least 10 there.",
+	}
+}
+
+// All lists the checks. A new check adds its line here.
+func All() []Check { return []Check{Concentration()} }
+
+// Outcome is the verdict of an audit as a whole.
+type Outcome string
+
+// An audit that a missing server could turn is OutcomeIncomplete.
+const (
+	OutcomePass       Outcome = "pass"
+	OutcomeFinding    Outcome = "finding"
+	OutcomeCritical   Outcome = "critical"
+	OutcomeIncomplete Outcome = "incomplete"
+)
+
+// Verdict is the verdict on one account in one cluster.
+type Verdict string
+
+// The first five were judged; the last two did not meet the minimums.
+const (
+	Pass              Verdict = "pass"
+	Review            Verdict = "review"
+	Found             Verdict = "finding"
+	Critical          Verdict = "critical"
+	Incomplete        Verdict = "incomplete"
+	TooFewConnections Verdict = "too-few-connections"
+	TooFewServers     Verdict = "too-few-servers"
+)
+
+// Answer is yes, no or unknown; unknown is not no.
+type Answer string
+
+// What could not be tested is Unknown.
+const (
+	Yes     Answer = "yes"
+	No      Answer = "no"
+	Unknown Answer = "unknown"
+)
+
+// Priority says which finding to look at first.
+type Priority string
+
+// See [Finding] for the rule.
+const (
+	High   Priority = "high"
+	Normal Priority = "normal"
+	Low    Priority = "low"
+)

@@ -1,0 +1,148 @@
+package checks
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Deployment is what is known of a NATS deployment at one moment: its servers,
+// the connections of every account on each of them, and what is missing.
+//
+// Its size grows with accounts × servers, not with connections.
+type Deployment struct {
+	// Servers are those whose account report is there and whole, in no set
+	// order. All others that are known of are Missing.
+	Servers []Server
+	// Accounts are referred to by their index, see [Usage].
+	Accounts []Account
+	// Missing are the servers that exist, or may, and did not report.
+	Missing []Missing
+	// Expected is the number of servers to expect: at least those that
+	// answered.
+	Expected int
+	// Notes are what a reader of the coverage should know, one sentence each.
+	Notes []string
+}
+
+// Server is one nats-server. Ids are unique, names are not.
+type Server struct {
+	ID, Name, Host string
+	// Cluster is the name of the cluster that the server reports: its gateway
+	// name where it has one. Empty for a server without a cluster, which is
+	// judged alone.
+	Cluster string
+	// Start is when the server process started; zero where not known.
+	Start time.Time
+	// MaxConnections is the server's limit of client connections; nil where
+	// not known or not limited.
+	MaxConnections *int
+	// Usage has one entry for each account with a client or a leafnode here,
+	// in order of Account.
+	Usage []Usage
+}
+
+// Account is an account of the deployment.
+type Account struct {
+	// ID is the account's name in configured accounts, its public nkey in
+	// operator mode.
+	ID string
+	// Name is for people; equal to ID where the account has no other.
+	Name string
+	// System accounts never count.
+	System bool
+}
+
+// Usage is what one account has on one server.
+type Usage struct {
+	// Account is the index into [Deployment.Accounts].
+	Account uint32
+	// Connections are client connections: plain, WebSocket and MQTT.
+	Connections uint32
+	// Leafnodes are leafnode connections; they never count as clients.
+	Leafnodes uint32
+}
+
+// Missing is a server that did not report.
+type Missing struct {
+	// ID, Name and Host are empty where not known.
+	ID, Name, Host string
+	// Cluster is meaningful only where ClusterKnown.
+	Cluster      string
+	ClusterKnown bool
+	// Bound is the most client connections that the server can have, as far
+	// as it said itself; nil where nothing limits it.
+	Bound *int
+	// Reason says what was asked and what came, in a clause.
+	Reason string
+}
+
+// cluster is the servers of one cluster, as indices into Deployment.Servers.
+type cluster struct {
+	name    string
+	servers []int
+	missing []Missing
+}
+
+// clusters groups the servers by cluster, in order of name. Servers without a
+// cluster are groups of one: they share nothing to fail over to.
+func (d *Deployment) clusters() []cluster {
+	var out []cluster
+	named := map[string]int{}
+	group := func(name string) int {
+		if at, ok := named[name]; ok && name != "" {
+			return at
+		}
+		out = append(out, cluster{name: name})
+		named[name] = len(out) - 1
+		return len(out) - 1
+	}
+	for i := range d.Servers {
+		at := group(d.Servers[i].Cluster)
+		out[at].servers = append(out[at].servers, i)
+	}
+	for _, m := range d.Missing {
+		if m.ClusterKnown {
+			at := group(m.Cluster)
+			out[at].missing = append(out[at].missing, m)
+		}
+	}
+	for _, c := range out {
+		slices.SortFunc(c.servers, func(a, b int) int { return compareServers(d.Servers[a], d.Servers[b]) })
+		slices.SortFunc(c.missing, compareMissing)
+	}
+	slices.SortStableFunc(out, func(a, b cluster) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(firstID(d, a), firstID(d, b)))
+	})
+	return out
+}
+
+func firstID(d *Deployment, c cluster) string {
+	if len(c.servers) > 0 {
+		return d.Servers[c.servers[0]].ID
+	}
+	if len(c.missing) > 0 {
+		return c.missing[0].ID
+	}
+	return ""
+}
+
+func compareServers(a, b Server) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+}
+
+func compareMissing(a, b Missing) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Reason, b.Reason))
+}
+
+// homeless are the missing servers of which not even the cluster is known:
+// they may belong to any.
+func (d *Deployment) homeless() int {
+	n := 0
+	for _, m := range d.Missing {
+		if !m.ClusterKnown {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,113 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Parameters are the thresholds and the selection of the concentration check.
+type Parameters struct {
+	// ThresholdPercent: a server with more than this share is a finding. 1..99.
+	ThresholdPercent int
+	// MinServers that a cluster must have. 2 or more.
+	MinServers int
+	// MinConnections that an account must have in the cluster. 1 or more.
+	MinConnections int
+	// ReviewPercent: above this share and no finding is listed as review. 1..99.
+	ReviewPercent int
+	// CriticalPercent: a finding of at least this share is critical. 1..100,
+	// or 0 for off.
+	CriticalPercent int
+	// Accounts, by id or name, and Clusters, by name, limit what is judged;
+	// empty is all.
+	Accounts, Clusters []string
+	// AllowPartial judges by the servers that reported, as if the others had
+	// nothing: the operator accepts that the verdict can be wrong.
+	AllowPartial bool
+	// All also lists every pair that was looked at, see [Result.Rows].
+	All bool
+}
+
+// Defaults are the thresholds of the published check.
+func Defaults() Parameters {
+	return Parameters{ThresholdPercent: 70, MinServers: 3, MinConnections: 10, ReviewPercent: 50}
+}
+
+// Validate reports the first parameter that is out of its range, as a sentence
+// naming the flag and what to pass.
+func (p Parameters) Validate() error {
+	limits := []struct {
+		flag      string
+		value     int
+		low, high int // high 0: no upper limit
+		off       bool
+	}{
+		{"threshold", p.ThresholdPercent, 1, 99, false},
+		{"min-servers", p.MinServers, 2, 0, false},
+		{"min-connections", p.MinConnections, 1, 0, false},
+		{"review", p.ReviewPercent, 1, 99, false},
+		{"critical", p.CriticalPercent, 1, 100, true},
+	}
+	for _, l := range limits {
+		if l.off && l.value == 0 {
+			continue
+		}
+		switch {
+		case l.high > 0 && (l.value < l.low || l.value > l.high):
+			return fmt.Errorf("--%s is %d: pass a whole number from %d to %d", l.flag, l.value, l.low, l.high)
+		case l.value < l.low:
+			return fmt.Errorf("--%s is %d: pass a whole number of %d or more", l.flag, l.value, l.low)
+		}
+	}
+	return nil
+}
+
+func (p Parameters) wantsAccount(a Account) bool {
+	return len(p.Accounts) == 0 || slices.Contains(p.Accounts, a.ID) || slices.Contains(p.Accounts, a.Name)
+}
+
+func (p Parameters) wantsCluster(name string) bool {
+	return len(p.Clusters) == 0 || slices.Contains(p.Clusters, name)
+}
+
+// Select reports the accounts and clusters asked for that the deployment does
+// not have. A verdict on them would be a wrong "all fine".
+func (p Parameters) Select(d *Deployment) error {
+	for _, want := range p.Clusters {
+		var names []string
+		found := false
+		for _, c := range d.clusters() {
+			found = found || c.name == want
+			if c.name != "" {
+				names = append(names, c.name)
+			}
+		}
+		if !found {
+			return fmt.Errorf("no server reports a cluster named %q: pass --cluster one of %s", want, some(names))
+		}
+	}
+	for _, want := range p.Accounts {
+		known := slices.ContainsFunc(d.Accounts, func(a Account) bool { return a.ID == want || a.Name == want })
+		if !known {
+			return fmt.Errorf("no server that answered knows an account %q: pass --account the id or the name "+
+				"of an account, they are case-sensitive", want)
+		}
+		system := slices.ContainsFunc(d.Accounts, func(a Account) bool { return a.System && (a.ID == want || a.Name == want) })
+		if system {
+			return fmt.Errorf("account %q is the system account, which is never judged: pass --account an ordinary account", want)
+		}
+	}
+	return nil
+}
+
+// some lists a few names for an error message.
+func some(names []string) string {
+	if len(names) == 0 {
+		return "none: no server has a cluster name"
+	}
+	if len(names) > 8 {
+		return strings.Join(names[:8], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
