@@ -1,0 +1,390 @@
+package gather
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/klauspost/compress/s2"
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// identity is who a server says it is in a reply.
+type identity struct {
+	ID, Name, Host, Cluster string
+}
+
+// report is one decoded reply to an account report request.
+type report struct {
+	from  identity
+	usage []checks.Usage
+}
+
+// errorReply is a reply in which the server says why it has no data.
+type errorReply struct {
+	Code        int
+	Description string
+}
+
+func (e *errorReply) Error() string {
+	return fmt.Sprintf("it answered with error %d: %s", e.Code, e.Description)
+}
+
+// interner gives every account a number, however many replies name it.
+type interner struct {
+	mu       sync.Mutex
+	index    map[string]uint32
+	accounts []checks.Account
+}
+
+func newInterner() *interner { return &interner{index: map[string]uint32{}} }
+
+// row is an account of a reply, its strings as ranges of decoder.text.
+type row struct {
+	idEnd, nameEnd int
+	conns, leafs   uint32
+}
+
+// add numbers the rows of one whole reply.
+func (in *interner) add(text []byte, rows []row) ([]checks.Usage, error) {
+	usage := make([]checks.Usage, 0, len(rows))
+	in.mu.Lock()
+	at := 0
+	for _, r := range rows {
+		id, name := text[at:r.idEnd], text[r.idEnd:r.nameEnd]
+		at = r.nameEnd
+		n, ok := in.index[string(id)]
+		if !ok {
+			n = uint32(len(in.accounts))
+			a := checks.Account{ID: string(id), Name: string(name)}
+			if a.Name == "" {
+				a.Name = a.ID
+			}
+			in.index[a.ID] = n
+			in.accounts = append(in.accounts, a)
+		}
+		usage = append(usage, checks.Usage{Account: n, Connections: r.conns, Leafnodes: r.leafs})
+	}
+	in.mu.Unlock()
+	slices.SortFunc(usage, func(a, b checks.Usage) int { return cmp.Compare(a.Account, b.Account) })
+	for i := 1; i < len(usage); i++ {
+		if usage[i].Account == usage[i-1].Account {
+			return nil, errors.New("it lists an account twice")
+		}
+	}
+	return usage, nil
+}
+
+// decoder reads account reports. It keeps its buffers from one reply to the
+// next and reads as a stream, so that the memory it takes depends on the number
+// of accounts in a reply and not on the reply's size. Not for concurrent use.
+type decoder struct {
+	snappy *s2.Reader
+	json   *jsontext.Decoder
+	text   []byte // ids and names of the rows, one after the other
+	rows   []row
+}
+
+func newDecoder() *decoder {
+	return &decoder{
+		snappy: s2.NewReader(nil, s2.ReaderMaxBlockSize(4<<20)),
+		json:   jsontext.NewDecoder(bytes.NewReader(nil)),
+	}
+}
+
+// body undoes the content encoding that the reply names.
+func (d *decoder) body(m *nats.Msg) (io.Reader, error) {
+	switch encoding := m.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+		return bytes.NewReader(m.Data), nil
+	case "snappy", "s2":
+		d.snappy.Reset(bytes.NewReader(m.Data))
+		return d.snappy, nil
+	case "gzip":
+		return gzip.NewReader(bytes.NewReader(m.Data))
+	default:
+		return nil, fmt.Errorf("its content encoding %q was not asked for", encoding)
+	}
+}
+
+// report decodes a reply to $SYS.REQ.ACCOUNT.PING.STATZ: a ServerAPIResponse
+// of nats-server with AccountStatz as data. The identity is set as far as it
+// could be read, also where err is not nil.
+func (d *decoder) report(m *nats.Msg, in *interner) (report, error) {
+	var r report
+	if len(m.Data) == 0 {
+		return r, errors.New("it is empty")
+	}
+	body, err := d.body(m)
+	if err != nil {
+		return r, err
+	}
+	d.text, d.rows = d.text[:0], d.rows[:0]
+	d.json.Reset(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	answered := false
+	var refused *errorReply
+	err = d.object(func(name string) error {
+		switch name {
+		case "server":
+			return d.server(&r.from)
+		case "data":
+			return d.object(func(name string) error {
+				if name != "account_statz" {
+					return d.json.SkipValue()
+				}
+				if answered {
+					return errors.New("it has two lists of accounts")
+				}
+				answered = true
+				return d.accounts()
+			})
+		case "error":
+			refused = &errorReply{}
+			return d.refusal(refused)
+		default:
+			return d.json.SkipValue()
+		}
+	})
+	if err == nil {
+		err = d.end()
+	}
+	switch {
+	case err != nil:
+		return r, fmt.Errorf("it is malformed: %w", err)
+	case refused != nil:
+		return r, refused
+	case r.from.ID == "":
+		return r, errors.New("it does not say which server it is from")
+	case !answered:
+		return r, errors.New("it has neither accounts nor an error")
+	}
+	r.usage, err = in.add(d.text, d.rows)
+	return r, err
+}
+
+// end makes sure that the reply has nothing after its object.
+func (d *decoder) end() error {
+	_, err := d.json.ReadToken()
+	switch {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return err
+	}
+	return errors.New("there is more after its end")
+}
+
+// object reads an object, calling member for each of its names; member reads
+// the value.
+func (d *decoder) object(member func(name string) error) error {
+	t, err := d.json.ReadToken()
+	if err != nil {
+		return cutShort(err)
+	}
+	if t.Kind() != '{' {
+		return fmt.Errorf("it has %s where an object belongs", t.Kind())
+	}
+	for {
+		if d.json.PeekKind() == '}' {
+			_, err := d.json.ReadToken()
+			return cutShort(err)
+		}
+		v, err := d.json.ReadValue()
+		if err != nil {
+			return cutShort(err)
+		}
+		if err := member(known(v)); err != nil {
+			return cutShort(err)
+		}
+	}
+}
+
+// known maps a raw object name to a constant, so that no name is allocated.
+func known(raw jsontext.Value) string {
+	switch string(raw) {
+	case `"server"`:
+		return "server"
+	case `"data"`:
+		return "data"
+	case `"account_statz"`:
+		return "account_statz"
+	case `"error"`:
+		return "error"
+	case `"acc"`:
+		return "acc"
+	case `"name"`:
+		return "name"
+	case `"conns"`:
+		return "conns"
+	case `"leafnodes"`:
+		return "leafnodes"
+	case `"id"`:
+		return "id"
+	case `"host"`:
+		return "host"
+	case `"cluster"`:
+		return "cluster"
+	case `"code"`:
+		return "code"
+	case `"description"`:
+		return "description"
+	}
+	return ""
+}
+
+func cutShort(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it is cut short")
+	}
+	return err
+}
+
+func (d *decoder) server(id *identity) error {
+	return d.object(func(name string) error {
+		switch name {
+		case "id":
+			return d.string(&id.ID)
+		case "name":
+			return d.string(&id.Name)
+		case "host":
+			return d.string(&id.Host)
+		case "cluster":
+			return d.string(&id.Cluster)
+		}
+		return d.json.SkipValue()
+	})
+}
+
+func (d *decoder) refusal(e *errorReply) error {
+	return d.object(func(name string) error {
+		switch name {
+		case "description":
+			return d.string(&e.Description)
+		case "code":
+			var code uint32
+			err := d.number(&code)
+			e.Code = int(code)
+			return err
+		}
+		return d.json.SkipValue()
+	})
+}
+
+func (d *decoder) accounts() error {
+	t, err := d.json.ReadToken()
+	if err != nil {
+		return err
+	}
+	if t.Kind() != '[' {
+		return fmt.Errorf("it has %s where the list of accounts belongs", t.Kind())
+	}
+	for d.json.PeekKind() != ']' {
+		if err := d.account(); err != nil {
+			return err
+		}
+	}
+	_, err = d.json.ReadToken()
+	return err
+}
+
+// account reads one AccountStat. The server writes acc before name; a reply
+// with another order is read all the same.
+func (d *decoder) account() error {
+	var r row
+	var early []byte // a name that came before the id
+	start := len(d.text)
+	err := d.object(func(name string) (err error) {
+		switch name {
+		case "acc":
+			if r.idEnd != 0 {
+				return errors.New("an account has two ids")
+			}
+			d.text, err = d.appendString(d.text)
+			r.idEnd, r.nameEnd = len(d.text), len(d.text)
+		case "name":
+			if r.idEnd == 0 {
+				early, err = d.appendString(early)
+				return err
+			}
+			d.text, err = d.appendString(d.text[:r.idEnd])
+			r.nameEnd = len(d.text)
+		case "conns":
+			return d.number(&r.conns)
+		case "leafnodes":
+			return d.number(&r.leafs)
+		default:
+			return d.json.SkipValue()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.idEnd <= start {
+		return errors.New("an account has no id")
+	}
+	if len(early) > 0 && r.nameEnd == r.idEnd {
+		d.text = append(d.text, early...)
+		r.nameEnd = len(d.text)
+	}
+	if r.conns > 0 || r.leafs > 0 {
+		d.rows = append(d.rows, r)
+	} else {
+		d.text = d.text[:start]
+	}
+	return nil
+}
+
+func (d *decoder) string(to *string) error {
+	b, err := d.appendString(nil)
+	*to = string(b)
+	return err
+}
+
+func (d *decoder) appendString(to []byte) ([]byte, error) {
+	v, err := d.json.ReadValue()
+	if err != nil {
+		return to, err
+	}
+	if v.Kind() != '"' {
+		return to, fmt.Errorf("it has %s where a string belongs", v.Kind())
+	}
+	if bytes.IndexByte(v, '\\') < 0 {
+		return append(to, v[1:len(v)-1]...), nil
+	}
+	return jsontext.AppendUnquote(to, v)
+}
+
+// most is the largest count that is believed: no server holds as many
+// connections, and sums of counts stay far from overflow.
+const most = 100_000_000
+
+// number reads a count: a whole number from 0 to 100,000,000.
+func (d *decoder) number(to *uint32) error {
+	v, err := d.json.ReadValue()
+	if err != nil {
+		return err
+	}
+	n := uint64(0)
+	for _, c := range v {
+		if c < '0' || c > '9' || n > most {
+			n = math.MaxUint64
+			break
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	if n > most {
+		return errors.New("it has a count that is no whole number from 0 to 100,000,000")
+	}
+	*to = uint32(n)
+	return nil
+}

@@ -1,0 +1,349 @@
+package gather
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// The subjects of the system account that are asked, all of them only read.
+const (
+	subjectUser   = "$SYS.REQ.USER.INFO"
+	subjectRoster = "$SYS.REQ.SERVER.PING"
+	subjectReport = "$SYS.REQ.ACCOUNT.PING.STATZ"
+	subjectVarz   = "$SYS.REQ.SERVER.%s.VARZ" // server id
+)
+
+// defaultSystemAccount is nats-server's name for it where none is configured.
+const defaultSystemAccount = "$SYS"
+
+// Options of a gathering.
+type Options struct {
+	// Timeout is the longest wait for all of it. What is missing is asked for
+	// again at two fifths of it and given up at four fifths, which leaves
+	// time for what is asked of single servers afterwards.
+	Timeout time.Duration
+	// Progress, if set, is called from one goroutine after every reply.
+	Progress func(Progress)
+	// Trace, if set, is told of every request and reply. It is called from
+	// several goroutines.
+	Trace func(format string, args ...any)
+}
+
+// Progress is how far a gathering has come.
+type Progress struct {
+	Expected, Reported int
+	Bytes              int64 // of account reports, as they came
+}
+
+// System gathers a deployment through a connection to the system account. It
+// returns as soon as every server that is known has reported, and at the
+// latest when the time is over; what is missing then is in the model.
+//
+// An error means that there is nothing to judge: [NotSystemAccountError],
+// [PermissionError], [SilentError], a lost connection, or the context's error.
+func System(ctx context.Context, nc *nats.Conn, o Options) (*checks.Deployment, error) {
+	started := time.Now()
+	deadline, cancel := context.WithTimeout(ctx, o.Timeout*4/5)
+	defer cancel()
+	g := &system{
+		nc: nc, o: o, started: started,
+		inbox:    nc.NewInbox(),
+		accounts: newInterner(),
+		servers:  map[string]*seen{},
+		events:   make(chan event, 64),
+		notes:    map[string]int{},
+	}
+	stop, err := g.listen(deadline)
+	if err != nil {
+		return nil, fmt.Errorf("%s: subscribing for replies: %w", nc.ConnectedUrlRedacted(), err)
+	}
+	defer stop()
+	if err := g.run(deadline); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return g.deployment(time.Since(started)), nil
+}
+
+// system is a gathering under way. Its state belongs to the goroutine of run;
+// what others find out arrives there as an event.
+type system struct {
+	nc       *nats.Conn
+	o        Options
+	started  time.Time
+	inbox    string
+	accounts *interner
+	servers  map[string]*seen
+	events   chan event
+	notes    map[string]int // what to tell of the coverage → how often it was
+
+	self     *server.UserInfo
+	refused  bool // nobody listens to the roster request
+	asked    int  // rounds of questions so far
+	bytes    int64
+	last     time.Time // of the last reply
+	fatal    error
+	lostOnce bool
+}
+
+// event changes the state of a gathering.
+type event func(*system)
+
+// listen subscribes to the replies and to what the connection reports.
+func (g *system) listen(ctx context.Context) (stop func(), err error) {
+	var subs []*nats.Subscription
+	workers, stopWorkers := g.startDecoders(ctx)
+	previous := g.nc.ErrorHandler()
+	stop = func() {
+		for _, s := range subs {
+			_ = s.Unsubscribe() // fails only where the connection is gone
+		}
+		g.nc.SetErrorHandler(previous)
+		stopWorkers()
+	}
+	g.nc.SetErrorHandler(func(nc *nats.Conn, s *nats.Subscription, err error) {
+		if errors.Is(err, nats.ErrPermissionViolation) {
+			g.send(ctx, func(g *system) { g.forbidden(err) })
+		} else if previous != nil {
+			previous(nc, s, err)
+		}
+	})
+	handlers := map[string]nats.MsgHandler{
+		"user":   func(m *nats.Msg) { g.userReply(ctx, m) },
+		"roster": func(m *nats.Msg) { g.rosterReply(ctx, m) },
+		"varz":   func(m *nats.Msg) { g.varzReply(ctx, m) },
+		"report": func(m *nats.Msg) {
+			select {
+			case workers <- m:
+			case <-ctx.Done():
+			}
+		},
+	}
+	for kind, handler := range handlers {
+		s, err := g.nc.Subscribe(g.inbox+"."+kind+".*", handler)
+		if err == nil {
+			// Replies wait in memory, compressed, for a decoder: with a limit
+			// nats.go drops what is over it without a word.
+			err = s.SetPendingLimits(-1, -1)
+		}
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		subs = append(subs, s)
+	}
+	return stop, nil
+}
+
+// startDecoders starts a decoder for each processor.
+func (g *system) startDecoders(ctx context.Context) (chan<- *nats.Msg, func()) {
+	work := make(chan *nats.Msg)
+	quit := make(chan struct{})
+	for range runtime.GOMAXPROCS(0) {
+		go func() {
+			d := newDecoder()
+			for {
+				select {
+				case m := <-work:
+					r, err := d.report(m, g.accounts)
+					round, size := roundOf(m.Subject), int64(len(m.Data))
+					g.trace("<<< %s account report, %d bytes, %d accounts, %v", r.from.Name, size, len(r.usage), err)
+					g.send(ctx, func(g *system) { g.reported(r, err, round, size) })
+				case <-quit:
+					return
+				}
+			}
+		}()
+	}
+	return work, func() { close(quit) }
+}
+
+// send hands an event to run, unless the gathering is over.
+func (g *system) send(ctx context.Context, e event) {
+	select {
+	case g.events <- e:
+	case <-ctx.Done():
+	}
+}
+
+func (g *system) trace(format string, args ...any) {
+	if g.o.Trace != nil {
+		g.o.Trace(format, args...)
+	}
+}
+
+// ask publishes a request whose replies arrive at the handler of that kind.
+func (g *system) ask(subject, kind string, body any, header nats.Header) {
+	data := []byte(nil)
+	if body != nil {
+		data, _ = json.Marshal(body) // plain structs: can't fail
+	}
+	m := &nats.Msg{Subject: subject, Reply: fmt.Sprintf("%s.%s.%d", g.inbox, kind, g.asked), Data: data, Header: header}
+	g.trace(">>> %s %s", subject, data)
+	if err := g.nc.PublishMsg(m); err != nil && !g.nc.IsClosed() {
+		g.notes[fmt.Sprintf("asking %s failed: %v", subject, err)]++
+	}
+}
+
+// roundOf is the round of questions that a reply belongs to.
+func roundOf(subject string) int {
+	n, err := strconv.Atoi(subject[strings.LastIndexByte(subject, '.')+1:])
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// compressed makes a server compress its reply, see zReq in nats-server.
+func compressed() nats.Header { return nats.Header{"Accept-Encoding": []string{"snappy"}} }
+
+// run asks and waits until everything is there, the time is over, or nothing
+// can come any more.
+func (g *system) run(ctx context.Context) error {
+	status := g.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.CLOSED)
+	defer g.nc.RemoveStatusListener(status)
+	g.ask(subjectUser, "user", nil, nil)
+	g.ask(subjectRoster, "roster", nil, nil)
+	g.ask(subjectReport, "report", nil, compressed())
+	again := time.NewTimer(g.o.Timeout * 2 / 5)
+	defer again.Stop()
+	for {
+		select {
+		case e := <-g.events:
+			e(g)
+			if g.o.Progress != nil {
+				n, _ := expected(g.servers)
+				g.o.Progress(Progress{Expected: n, Reported: g.whole(), Bytes: g.bytes})
+			}
+		case s := <-status:
+			switch s {
+			case nats.CLOSED:
+				if len(g.servers) == 0 {
+					return fmt.Errorf("the connection closed before any server answered: %w", cmp.Or(g.nc.LastError(), nats.ErrConnectionClosed))
+				}
+				g.notes["the connection closed before every server had answered"]++
+				return nil
+			case nats.RECONNECTING:
+				g.lostOnce = true
+			case nats.CONNECTED:
+				if g.lostOnce {
+					g.notes["the connection was lost and came back; what was missing was asked for again"]++
+					g.askAgain()
+				}
+			}
+		case <-again.C:
+			// While replies still come in, asking again would only add to them.
+			if quiet := 300*time.Millisecond - time.Since(g.last); quiet > 0 {
+				again.Reset(quiet)
+				continue
+			}
+			g.askAgain()
+		case <-ctx.Done():
+			return g.timeOver(ctx)
+		}
+		switch {
+		case g.fatal != nil:
+			return g.fatal
+		case g.refused && g.self != nil:
+			return g.notSystem()
+		case g.complete():
+			return nil
+		}
+	}
+}
+
+func (g *system) notSystem() error {
+	e := &NotSystemAccountError{}
+	if g.self != nil {
+		e.Account, e.Name = g.self.Account, g.self.AccountName
+	}
+	return e
+}
+
+// timeOver tells a wait that ended without any answer from a coverage with
+// holes, which the model tells.
+func (g *system) timeOver(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	if g.refused {
+		return g.notSystem()
+	}
+	if len(g.servers) == 0 {
+		return &SilentError{Server: g.nc.ConnectedUrlRedacted(), Waited: (g.o.Timeout * 4 / 5).String()}
+	}
+	return nil
+}
+
+func (g *system) whole() int {
+	n := 0
+	for _, s := range g.servers {
+		if s.whole {
+			n++
+		}
+	}
+	return n
+}
+
+func (g *system) complete() bool {
+	if g.self == nil || len(g.servers) == 0 {
+		return false
+	}
+	for _, s := range g.servers {
+		if s.roster == nil || !s.whole {
+			return false
+		}
+	}
+	n, _ := expected(g.servers)
+	return len(g.servers) >= n
+}
+
+// filter addresses servers by name, the only way that the account report has.
+type filter struct {
+	Name    string `json:"server_name,omitempty"`
+	Cluster string `json:"cluster,omitempty"`
+	Exact   bool   `json:"exact_match"`
+	Unused  bool   `json:"include_unused,omitempty"`
+}
+
+// askAgain asks those that are missing directly, and everyone for those whose
+// names are not known.
+func (g *system) askAgain() {
+	g.asked++
+	if g.self == nil {
+		g.ask(subjectUser, "user", nil, nil)
+	}
+	direct := func(f filter) {
+		f.Exact = true
+		g.ask(subjectRoster, "roster", f, nil)
+		// A server with nothing to report stays silent unless this is set.
+		f.Unused = true
+		g.ask(subjectReport, "report", f, compressed())
+	}
+	for _, s := range g.servers {
+		if !s.whole || s.roster == nil {
+			direct(filter{Name: s.Name, Cluster: s.Cluster})
+		}
+	}
+	places := unanswered(g.servers)
+	for _, p := range places {
+		direct(filter{Name: p.name, Cluster: p.cluster})
+	}
+	if n, _ := expected(g.servers); n > len(g.servers)+len(places) || len(g.servers) == 0 {
+		g.ask(subjectRoster, "roster", nil, nil)
+	}
+}

@@ -1,0 +1,141 @@
+package gather
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// varz is what is used of a server's VARZ.
+type varz struct {
+	from                   identity
+	connections, leafnodes int
+	limit                  *int // nil where the server has none
+}
+
+func decodeVarz(m *nats.Msg) (varz, error) {
+	// Of the many fields only these are read, so that a field that another
+	// version has in another type does not matter.
+	var reply struct {
+		Server *server.ServerInfo `json:"server"`
+		Data   *struct {
+			Connections    int `json:"connections"`
+			Leafnodes      int `json:"leafnodes"`
+			MaxConnections int `json:"max_connections"`
+		} `json:"data"`
+		Error *server.ApiError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &reply); err != nil {
+		return varz{}, err
+	}
+	switch {
+	case reply.Error != nil:
+		return varz{}, &errorReply{Code: reply.Error.Code, Description: reply.Error.Description}
+	case reply.Server == nil || reply.Data == nil:
+		return varz{}, errors.New("it has neither data nor an error")
+	}
+	v := varz{
+		from: identity{ID: reply.Server.ID, Name: reply.Server.Name, Host: reply.Server.Host, Cluster: reply.Server.Cluster},
+
+		connections: reply.Data.Connections,
+		leafnodes:   reply.Data.Leafnodes,
+	}
+	if reply.Data.MaxConnections > 0 {
+		v.limit = &reply.Data.MaxConnections
+	}
+	return v, nil
+}
+
+// Limits asks the servers of the named clusters for their limit of client
+// connections and sets it in the model. It returns when all have answered or
+// the context ends; a limit that did not come stays unknown and is noted. The
+// connection must be one to the system account.
+func Limits(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters []string) error {
+	wanted := map[string]int{}
+	for _, name := range clusters {
+		for i, s := range d.Servers {
+			if s.Cluster == name {
+				wanted[s.ID] = i
+			}
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	replies := make(chan *nats.Msg, len(wanted))
+	sub, err := nc.ChanSubscribe(nc.NewInbox(), replies)
+	if err != nil {
+		return fmt.Errorf("%s: subscribing for limits: %w", nc.ConnectedUrlRedacted(), err)
+	}
+	defer func() { _ = sub.Unsubscribe() }() // fails only where the connection is gone
+	for id := range wanted {
+		if err := nc.PublishRequest(fmt.Sprintf(subjectVarz, id), sub.Subject, nil); err != nil {
+			return fmt.Errorf("%s: asking for limits: %w", nc.ConnectedUrlRedacted(), err)
+		}
+	}
+	asked := len(wanted)
+	for len(wanted) > 0 {
+		select {
+		case m := <-replies:
+			v, err := decodeVarz(m)
+			if at, ok := wanted[v.from.ID]; ok && err == nil {
+				d.Servers[at].MaxConnections = v.limit
+				delete(wanted, v.from.ID)
+			}
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+			d.Notes = append(d.Notes, fmt.Sprintf("the connection limits of %d of %d servers are not known: they did not answer VARZ in time", len(wanted), asked))
+			return nil
+		}
+	}
+	return nil
+}
+
+// Knows asks whether any server knows an account by this id, connected or not,
+// and adds it to the model if so. It returns at the first server that does.
+func Knows(ctx context.Context, nc *nats.Conn, d *checks.Deployment, id string) error {
+	body, err := json.Marshal(server.AccountStatzOptions{Accounts: []string{id}, IncludeUnused: true})
+	if err != nil {
+		return err
+	}
+	replies := make(chan *nats.Msg, 2*len(d.Servers)+1)
+	sub, err := nc.ChanSubscribe(nc.NewInbox(), replies)
+	if err != nil {
+		return fmt.Errorf("%s: subscribing for accounts: %w", nc.ConnectedUrlRedacted(), err)
+	}
+	defer func() { _ = sub.Unsubscribe() }() // fails only where the connection is gone
+	if err := nc.PublishRequest(subjectReport, sub.Subject, body); err != nil {
+		return fmt.Errorf("%s: asking for account %q: %w", nc.ConnectedUrlRedacted(), id, err)
+	}
+	for range d.Servers {
+		select {
+		case m := <-replies:
+			var reply struct {
+				Data *server.AccountStatz `json:"data"`
+			}
+			if json.Unmarshal(m.Data, &reply) != nil || reply.Data == nil {
+				continue // another server may know it
+			}
+			for _, a := range reply.Data.Accounts {
+				if a != nil && a.Account == id {
+					d.Accounts = append(d.Accounts, checks.Account{ID: id, Name: id})
+					return nil
+				}
+			}
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+			return nil
+		}
+	}
+	return nil
+}
