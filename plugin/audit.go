@@ -1,0 +1,238 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/choria-io/fisk"
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/gather"
+	"github.com/nats-balance/nats-balance/internal/report"
+)
+
+// concentration is `audit concentration`.
+type concentration struct {
+	host       Host
+	parameters checks.Parameters
+	numbers    numbers
+	output     output
+}
+
+// numbers are flags that take whole numbers, read as text so that what is
+// wrong can be said in one sentence.
+type numbers struct{ threshold, minServers, minConnections, review, critical string }
+
+// AddConcentration adds the command `concentration` to a command of a host.
+func AddConcentration(parent Commander, h Host) {
+	a := &concentration{host: h.withDefaults(), parameters: checks.Defaults()}
+	cmd := parent.Command("concentration", "Finds accounts with most of their connections on one server")
+	cmd.HelpLong(`Judges every account in every cluster: a finding is one server with more than
+70% of the account's client connections in its cluster, where the cluster has
+at least 3 servers and the account at least 10 connections. Needs a user of the
+system account; only reads.
+
+Exit status: 0 no finding, 1 finding, 2 finding at or above --critical, 3 not
+audited or not completely. The nats CLI turns all but 0 into 1.
+
+Examples:
+
+  nats-balance audit concentration --context system
+  nats-balance audit concentration --account ORDERS --cluster C1
+  nats-balance audit concentration --threshold 50 --critical 90 --json
+  nats-balance audit concentration --allow-partial --timeout 20s`)
+	cmd.Tag("scope:system")
+	cmd.Tag("impact:ro")
+	d := a.parameters
+	cmd.Flag("account", "Only judge this account, by id or name; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Accounts)
+	cmd.Flag("cluster", "Only judge this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
+	cmd.Flag("threshold", "A server with more than this percentage is a finding").Default(fmt.Sprint(d.ThresholdPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.threshold)
+	cmd.Flag("min-servers", "Clusters with fewer servers are not judged").Default(fmt.Sprint(d.MinServers)).PlaceHolder("N").StringVar(&a.numbers.minServers)
+	cmd.Flag("min-connections", "Accounts with fewer connections in the cluster are not judged").Default(fmt.Sprint(d.MinConnections)).PlaceHolder("N").StringVar(&a.numbers.minConnections)
+	cmd.Flag("review", "List accounts above this percentage that are no finding").Default(fmt.Sprint(d.ReviewPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.review)
+	cmd.Flag("critical", "A finding of at least this percentage is critical").PlaceHolder("PERCENT").StringVar(&a.numbers.critical)
+	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
+	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
+	a.output.flags(cmd)
+	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
+}
+
+func (a *concentration) run(ctx context.Context) error {
+	if err := a.validate(); err != nil {
+		return &usageError{err, "nats-balance audit concentration"}
+	}
+	nc, err := a.host.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	doc, err := a.audit(ctx, nc)
+	if err != nil {
+		return err
+	}
+	if err := a.output.write(a.host, doc); err != nil {
+		return err
+	}
+	return &OutcomeError{Outcome: checks.Outcome(doc.Outcome)}
+}
+
+func (a *concentration) validate() error {
+	for _, n := range []struct {
+		flag, text string
+		to         *int
+	}{
+		{"threshold", a.numbers.threshold, &a.parameters.ThresholdPercent},
+		{"min-servers", a.numbers.minServers, &a.parameters.MinServers},
+		{"min-connections", a.numbers.minConnections, &a.parameters.MinConnections},
+		{"review", a.numbers.review, &a.parameters.ReviewPercent},
+		{"critical", a.numbers.critical, &a.parameters.CriticalPercent},
+	} {
+		if err := wholeNumber(n.flag, n.text, n.to); err != nil {
+			return err
+		}
+	}
+	if a.numbers.critical != "" && a.parameters.CriticalPercent == 0 {
+		return errors.New("--critical is 0: pass a whole number from 1 to 100, or leave it out")
+	}
+	if err := a.parameters.Validate(); err != nil {
+		return err
+	}
+	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
+		return errors.New("--account or --cluster is empty: pass a name")
+	}
+	return a.output.validate()
+}
+
+// audit gathers, judges and builds the document, all within the time-out.
+func (a *concentration) audit(ctx context.Context, nc *nats.Conn) (*report.Document, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.host.Timeout())
+	defer cancel()
+	progress := newProgress(a.host.Err)
+	d, err := gather.System(ctx, nc, gather.Options{Timeout: a.host.Timeout(), Progress: progress.show, Trace: a.trace()})
+	progress.clear()
+	if err != nil {
+		return nil, explainGather(err, nc)
+	}
+	for _, account := range a.parameters.Accounts {
+		if !slices.ContainsFunc(d.Accounts, func(x checks.Account) bool { return x.ID == account || x.Name == account }) {
+			if err := gather.Knows(ctx, nc, d, account); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := a.parameters.Select(d); err != nil {
+		return nil, err
+	}
+	result := checks.CheckConcentration(d, a.parameters)
+	if len(result.Findings) > 0 {
+		// Only now it is known whose limits matter.
+		var clusters []string
+		for _, f := range result.Findings {
+			if !slices.Contains(clusters, f.Cluster) {
+				clusters = append(clusters, f.Cluster)
+			}
+		}
+		if err := gather.Limits(ctx, nc, d, clusters); err != nil {
+			return nil, err
+		}
+		result = checks.CheckConcentration(d, a.parameters)
+	}
+	return report.New(report.Input{
+		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
+		SourceKind: "system-account", SourceDetail: fmt.Sprintf("%s, server %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerName()),
+		Parameters: a.parameters, Deployment: d, Result: result,
+	}), nil
+}
+
+func (a *concentration) trace() func(string, ...any) {
+	if !a.host.Trace() {
+		return nil
+	}
+	return a.host.tracef
+}
+
+// explainGather adds to an error of gathering what to pass.
+func explainGather(err error, nc *nats.Conn) error {
+	var other *gather.NotSystemAccountError
+	var forbidden *gather.PermissionError
+	var silent *gather.SilentError
+	url := nc.ConnectedUrlRedacted()
+	switch {
+	case errors.As(err, &other):
+		return fmt.Errorf("%s: %w, which this audit needs: pass --context or --creds of a user of the system account", url, err)
+	case errors.As(err, &forbidden) && strings.Contains(strings.ToLower(err.Error()), "subscription"):
+		return fmt.Errorf("%s: %w: pass --inbox-prefix with one that the user may subscribe to, or another user of the system account", url, err)
+	case errors.As(err, &forbidden):
+		return fmt.Errorf("%s: %w: allow the user to publish to $SYS.REQ.>, or pass another user of the system account", url, err)
+	case errors.As(err, &silent):
+		return fmt.Errorf("%w: pass a longer --timeout, or --server of another server", err)
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	return fmt.Errorf("%s: %w", url, err)
+}
+
+// output says where and how the document is written.
+type output struct {
+	format, file string
+	json         bool
+}
+
+func (o *output) flags(cmd *fisk.CmdClause) {
+	cmd.Flag("format", "Output format: text or json").Default("text").PlaceHolder("FORMAT").StringVar(&o.format)
+	cmd.Flag("json", "Produce JSON output, the same as --format json").Short('j').UnNegatableBoolVar(&o.json)
+	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").StringVar(&o.file)
+}
+
+func (o *output) validate() error {
+	if o.json {
+		o.format = "json"
+	}
+	if !slices.Contains([]string{"text", "json"}, o.format) {
+		return fmt.Errorf("--format is %q: pass text or json", o.format)
+	}
+	return checkOutfile(o.file)
+}
+
+func (o *output) write(h Host, doc *report.Document) error {
+	var b bytes.Buffer
+	var err error
+	switch {
+	case o.format == "json":
+		err = report.JSON(&b, doc)
+	default:
+		err = report.Text(&b, doc, report.Style{Color: o.file == "" && colorful(h.Out), Scheme: h.Colors()})
+	}
+	if err != nil {
+		return err
+	}
+	if o.file != "" {
+		return writeOutfile(o.file, b.Bytes())
+	}
+	if _, err := io.Copy(h.Out, &b); err != nil {
+		return fmt.Errorf("writing the output: %w", err)
+	}
+	return nil
+}
+
+// wholeNumber reads a flag; an empty text leaves the default.
+func wholeNumber(flag, text string, to *int) error {
+	if text == "" {
+		return nil
+	}
+	n := 0
+	for _, r := range text {
+		if r < '0' || r > '9' || n > 1_000_000_000 {
+			return fmt.Errorf("--%s is %q: pass a whole number", flag, text)
+		}
+		n = n*10 + int(r-'0')
+	}
+	*to = n
+	return nil
+}

@@ -1,0 +1,49 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// addChecks adds `audit checks`, which lists the checks. It needs no server.
+func addChecks(parent Commander, h Host) {
+	h = h.withDefaults()
+	asJSON := false
+	cmd := parent.Command("checks", "Lists the checks with their thresholds")
+	cmd.HelpLong("Example:\n\n  nats-balance audit checks")
+	cmd.Tag("scope:user")
+	cmd.Tag("impact:ro")
+	cmd.Flag("json", "Produce JSON output").Short('j').UnNegatableBoolVar(&asJSON)
+	cmd.Action(func(*fisk.ParseContext) error {
+		if asJSON {
+			type check struct {
+				Code       string         `json:"code"`
+				Name       string         `json:"name"`
+				Severity   string         `json:"severity"`
+				Category   string         `json:"category"`
+				AppliesTo  string         `json:"applies_to"`
+				Rule       string         `json:"rule"`
+				Thresholds map[string]int `json:"thresholds"`
+			}
+			d := checks.Defaults()
+			out := []check{}
+			for _, c := range checks.All() {
+				out = append(out, check{c.Code, c.Name, c.Severity, c.Category, c.AppliesTo, c.Rule, map[string]int{
+					"threshold_percent": d.ThresholdPercent, "min_servers": d.MinServers,
+					"min_connections": d.MinConnections, "review_percent": d.ReviewPercent}})
+			}
+			e := json.NewEncoder(h.Out)
+			e.SetIndent("", "  ")
+			return e.Encode(out)
+		}
+		for _, c := range checks.All() {
+			fmt.Fprintf(h.Out, "%s  %s\n  severity %s, category %s, applies to %s\n  %s\n",
+				c.Code, c.Name, c.Severity, c.Category, c.AppliesTo, c.Rule)
+		}
+		return nil
+	})
+}

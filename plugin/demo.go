@@ -1,0 +1,3 @@
+package plugin
+
+func addDemo(parent Commander, h Host) {}

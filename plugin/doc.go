@@ -1,0 +1,20 @@
+// Package plugin is the nats-balance command suite as a fisk application: the
+// flags, the contract with the nats CLI as plugin host, and the exit status.
+// What the commands do is elsewhere, in internal/gather, checks and
+// internal/report.
+//
+// # Embedding
+//
+// Another fisk application adds the commands to a command of its own and
+// connects in its own way. As a native `nats audit concentration` it would be:
+//
+//	audit := app.Command("audit", "Audits a NATS deployment")
+//	plugin.AddConcentration(audit, plugin.Host{
+//		Connect: func(ctx context.Context) (*nats.Conn, error) { return connect(ctx) },
+//		Timeout: func() time.Duration { return opts.Timeout },
+//	})
+//
+// The action of a command returns an error where the audit came to an outcome
+// other than pass, see [OutcomeError]; [ExitStatus] has the status to exit
+// with.
+package plugin

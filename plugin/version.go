@@ -1,0 +1,40 @@
+package plugin
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// release is set by the linker for released binaries.
+var release string
+
+// Version is the version of this build: the release, or what the Go toolchain
+// recorded, or "development".
+func Version() string {
+	if release != "" {
+		return release
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v := info.Main.Version; info.Main.Path == "github.com/nats-balance/nats-balance" && v != "" && v != "(devel)" {
+			return v
+		}
+	}
+	return "development"
+}
+
+// versionLine is the answer to --version: version, commit and Go version.
+func versionLine() string {
+	commit, dirty := "unknown", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				commit = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				dirty = " with changes"
+			}
+		}
+	}
+	return fmt.Sprintf("nats-balance %s (commit %s%s, %s)", Version(), commit, dirty, runtime.Version())
+}
