@@ -1,0 +1,46 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// pingWait bounds one PING. On loopback answers take under a millisecond; what
+// is not there by then has most likely not been asked, and is asked again.
+const pingWait = 250 * time.Millisecond
+
+// pingServers asks all servers of the system account for their statistics and
+// returns the answers by server id: as soon as there are n of them, or those
+// that came within pingWait. It never waits longer than the context.
+func pingServers(ctx context.Context, nc *nats.Conn, n int) (map[string]server.ServerStatsMsg, error) {
+	ctx, cancel := context.WithTimeout(ctx, pingWait)
+	defer cancel()
+	sub, err := nc.SubscribeSync(nc.NewInbox())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := nc.PublishRequest("$SYS.REQ.SERVER.PING", sub.Subject, nil); err != nil {
+		return nil, err
+	}
+	replies := make(map[string]server.ServerStatsMsg)
+	for len(replies) < n {
+		msg, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				break
+			}
+			return nil, err
+		}
+		var r server.ServerStatsMsg
+		if err := json.Unmarshal(msg.Data, &r); err != nil {
+			return nil, err
+		}
+		replies[r.Server.ID] = r
+	}
+	return replies, nil
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package lab
+
+import "syscall"
+
+// childAttributes: only Linux can tie a process's life to its parent's.
+func childAttributes() *syscall.SysProcAttr { return nil }
