@@ -77,6 +77,8 @@ type Finding struct {
 	Priority     Priority
 	Distribution []Share // every server of the cluster, most first
 	Impact       Impact
+
+	account uint32
 }
 
 // Share is what a server holds of the account; nil where it did not report.
@@ -104,12 +106,14 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 		j := judge{d: d, p: p, c: c, room: missingRoom(d, c), totals: make([]int, len(c.servers))}
 		touched := j.count(tallies)
 		r.addCluster(j)
+		first := len(r.Findings)
 		for _, a := range touched {
 			j.pair(&r, a, tallies[a])
 			everywhere[a] = true
 			r.Summary.Leafnodes += tallies[a].leafnodes
 			tallies[a] = tally{}
 		}
+		j.distribute(r.Findings[first:])
 		// An account that nobody reported may sit wholly on a missing server.
 		if !p.AllowPartial && j.couldBeFinding(tally{}) {
 			r.OpenClusters = append(r.OpenClusters, c.name)
@@ -274,27 +278,42 @@ func (j judge) pair(r *Result, account uint32, t tally) {
 }
 
 func (j judge) finding(row Row, account uint32, t tally) Finding {
-	f := Finding{Row: row, Leafnodes: t.leafnodes, Chance: roundSignificant(Chance(t.connections, len(j.c.servers), t.top), 3)}
-	for _, s := range j.c.servers {
-		n := connectionsOf(j.d.Servers[s], account)
-		f.Distribution = append(f.Distribution, Share{Server: j.ref(s), Connections: &n})
+	f := Finding{
+		Row: row, Leafnodes: t.leafnodes, account: account, Impact: j.impact(t),
+		Chance: roundSignificant(Chance(t.connections, len(j.c.servers), t.top), 3),
 	}
-	slices.SortStableFunc(f.Distribution, func(a, b Share) int { return cmp.Compare(*b.Connections, *a.Connections) })
-	for _, m := range j.c.missing {
-		f.Distribution = append(f.Distribution, Share{Server: ServerRef{ID: m.ID, Name: m.Name, Host: m.Host}})
-	}
-	f.Impact = j.impact(t)
 	f.Priority = priority(f)
 	return f
 }
 
-// connectionsOf finds the account in the server's usage, which is sorted.
-func connectionsOf(s Server, account uint32) int {
-	at, ok := slices.BinarySearchFunc(s.Usage, account, func(u Usage, a uint32) int { return cmp.Compare(u.Account, a) })
-	if !ok {
-		return 0
+// distribute fills in what every server of the cluster has of the findings'
+// accounts, in one pass over the reports.
+func (j judge) distribute(findings []Finding) {
+	if len(findings) == 0 {
+		return
 	}
-	return int(s.Usage[at].Connections)
+	at := make(map[uint32]int, len(findings))
+	for i := range findings {
+		at[findings[i].account] = i
+	}
+	counts := make([]int, len(findings)*len(j.c.servers))
+	for n, s := range j.c.servers {
+		for _, u := range j.d.Servers[s].Usage {
+			if i, ok := at[u.Account]; ok {
+				counts[i*len(j.c.servers)+n] = int(u.Connections)
+			}
+		}
+	}
+	for i := range findings {
+		f := &findings[i]
+		for n, s := range j.c.servers {
+			f.Distribution = append(f.Distribution, Share{Server: j.ref(s), Connections: &counts[i*len(j.c.servers)+n]})
+		}
+		slices.SortStableFunc(f.Distribution, func(a, b Share) int { return cmp.Compare(*b.Connections, *a.Connections) })
+		for _, m := range j.c.missing {
+			f.Distribution = append(f.Distribution, Share{Server: ServerRef{ID: m.ID, Name: m.Name, Host: m.Host}})
+		}
+	}
 }
 
 func (j judge) ref(server int) ServerRef {

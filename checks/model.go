@@ -37,8 +37,7 @@ type Server struct {
 	// MaxConnections is the server's limit of client connections; nil where
 	// not known or not limited.
 	MaxConnections *int
-	// Usage has one entry for each account with a client or a leafnode here,
-	// in order of Account.
+	// Usage has one entry for each account with a client or a leafnode here.
 	Usage []Usage
 }
 

@@ -2,13 +2,11 @@ package gather
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,7 +18,10 @@ import (
 
 // identity is who a server says it is in a reply.
 type identity struct {
-	ID, Name, Host, Cluster string
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Host    string `json:"host"`
+	Cluster string `json:"cluster"`
 }
 
 // report is one decoded reply to an account report request.
@@ -31,8 +32,8 @@ type report struct {
 
 // errorReply is a reply in which the server says why it has no data.
 type errorReply struct {
-	Code        int
-	Description string
+	Code        int    `json:"code"`
+	Description string `json:"description"`
 }
 
 func (e *errorReply) Error() string {
@@ -55,7 +56,7 @@ type row struct {
 }
 
 // add numbers the rows of one whole reply.
-func (in *interner) add(text []byte, rows []row) ([]checks.Usage, error) {
+func (in *interner) add(text []byte, rows []row) []checks.Usage {
 	usage := make([]checks.Usage, 0, len(rows))
 	in.mu.Lock()
 	at := 0
@@ -75,24 +76,25 @@ func (in *interner) add(text []byte, rows []row) ([]checks.Usage, error) {
 		usage = append(usage, checks.Usage{Account: n, Connections: r.conns, Leafnodes: r.leafs})
 	}
 	in.mu.Unlock()
-	slices.SortFunc(usage, func(a, b checks.Usage) int { return cmp.Compare(a.Account, b.Account) })
-	for i := 1; i < len(usage); i++ {
-		if usage[i].Account == usage[i-1].Account {
-			return nil, errors.New("it lists an account twice")
-		}
-	}
-	return usage, nil
+	return usage
 }
 
 // decoder reads account reports. It keeps its buffers from one reply to the
-// next and reads as a stream, so that the memory it takes depends on the number
-// of accounts in a reply and not on the reply's size. Not for concurrent use.
+// next, and they are bounded whatever a reply claims to be. Not for concurrent
+// use.
 type decoder struct {
 	snappy *s2.Reader
 	json   *jsontext.Decoder
-	text   []byte // ids and names of the rows, one after the other
+	plain  bytes.Buffer // the reply without its content encoding
+	text   []byte       // ids and names of the rows, one after the other
 	rows   []row
+	listed []uint32 // by account, the last reply that listed it
+	reply  uint32   // the number of this one
 }
+
+// inMemory is the size up to which a reply is held in memory: that of some
+// 150,000 accounts on a server. A larger one is read as a stream, slower.
+const inMemory = 64 << 20
 
 func newDecoder() *decoder {
 	return &decoder{
@@ -129,6 +131,9 @@ func (d *decoder) report(m *nats.Msg, in *interner) (report, error) {
 		return r, err
 	}
 	d.text, d.rows = d.text[:0], d.rows[:0]
+	if body, err = d.shorten(body); err != nil {
+		return r, cutShort(err)
+	}
 	d.json.Reset(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	answered := false
 	var refused *errorReply
@@ -167,8 +172,38 @@ func (d *decoder) report(m *nats.Msg, in *interner) (report, error) {
 	case !answered:
 		return r, errors.New("it has neither accounts nor an error")
 	}
-	r.usage, err = in.add(d.text, d.rows)
-	return r, err
+	r.usage = in.add(d.text, d.rows)
+	return r, d.onlyOnce(r.usage)
+}
+
+// onlyOnce makes sure that no account is counted twice.
+func (d *decoder) onlyOnce(usage []checks.Usage) error {
+	d.reply++
+	for _, u := range usage {
+		if int(u.Account) >= len(d.listed) {
+			d.listed = append(d.listed, make([]uint32, int(u.Account)+1-len(d.listed)+len(usage))...)
+		}
+		if d.listed[u.Account] == d.reply {
+			return errors.New("it lists an account twice")
+		}
+		d.listed[u.Account] = d.reply
+	}
+	return nil
+}
+
+// shorten cuts the rows out of a reply, unless it is too large to be held.
+func (d *decoder) shorten(body io.Reader) (io.Reader, error) {
+	d.plain.Reset()
+	n, err := io.CopyN(&d.plain, body, inMemory)
+	switch {
+	case n == inMemory:
+		return io.MultiReader(&d.plain, body), nil
+	case err != io.EOF:
+		return nil, err
+	}
+	left, _ := d.cutRows(d.plain.Bytes())
+	d.plain.Truncate(len(left))
+	return &d.plain, nil
 }
 
 // end makes sure that the reply has nothing after its object.

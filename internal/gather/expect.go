@@ -36,7 +36,7 @@ type roster struct {
 // expected is how many servers there are at least, by what the servers say of
 // each other, and who says so. No single count is the truth: a server that
 // has just joined knows few others, one that lost a peer without a goodbye
-// counts it for up to three minutes (nats-server's orphan sweep).
+// counts it for up to four minutes (nats-server's orphan sweep).
 func expected(servers map[string]*seen) (n int, by string) {
 	n = len(servers)
 	for _, id := range slices.Sorted(maps.Keys(servers)) {
@@ -130,7 +130,7 @@ func missing(servers map[string]*seen, waited time.Duration) []checks.Missing {
 	n, by := expected(servers)
 	for range n - len(servers) - len(places) {
 		out = append(out, checks.Missing{Reason: fmt.Sprintf("%s, but nobody has a route or gateway to it and it did "+
-			"not answer within %s: a server that stopped without a goodbye is counted for up to 3 minutes", by, within)})
+			"not answer within %s: a server that stopped without a goodbye is counted for up to 4 minutes", by, within)})
 	}
 	slices.SortFunc(out, func(a, b checks.Missing) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))

@@ -45,36 +45,17 @@ func (g *system) rosterReply(ctx context.Context, m *nats.Msg) {
 		g.send(ctx, func(g *system) { g.unheard() })
 		return
 	}
-	var reply struct {
-		server.ServerStatsMsg
-		Error *server.ApiError `json:"error"`
-	}
-	err := json.Unmarshal(m.Data, &reply)
-	id := identity{ID: reply.Server.ID, Name: reply.Server.Name, Host: reply.Server.Host, Cluster: reply.Server.Cluster}
+	id, r, refused, err := decodeRoster(m.Data)
 	round := roundOf(m.Subject)
 	g.trace("<<< %s roster, %d bytes, %v", id.Name, len(m.Data), err)
-	r := &roster{start: reply.Stats.Start, connections: reply.Stats.Connections, known: reply.Stats.ActiveServers}
-	for _, route := range reply.Stats.Routes {
-		if route != nil && !slices.Contains(r.peers, route.Name) {
-			r.peers = append(r.peers, route.Name)
-		}
-	}
-	for _, gateway := range reply.Stats.Gateways {
-		if gateway != nil && !slices.Contains(r.gateways, gateway.Name) {
-			r.gateways = append(r.gateways, gateway.Name)
-		}
-	}
 	g.send(ctx, func(g *system) {
 		g.last = time.Now()
 		switch {
 		case err != nil:
 			g.notes[named(id, "a roster reply of %s can't be read")]++
 			return
-		case reply.Error != nil:
-			g.notes[named(id, fmt.Sprintf("%%s answered the roster with error %d: %s", reply.Error.Code, escapePercent(reply.Error.Description)))]++
-			return
-		case id.ID == "" || r.connections < 0 || r.known < 0:
-			g.notes[named(id, "a roster reply of %s is malformed")]++
+		case refused != nil:
+			g.notes[named(id, "%s answered the roster with an error")]++
 			return
 		}
 		s := g.server(id)
@@ -90,8 +71,6 @@ func (g *system) rosterReply(ctx context.Context, m *nats.Msg) {
 		}
 	})
 }
-
-func escapePercent(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 
 // unheard: nobody listens to the roster request. In the system account every
 // server does, the one that we are connected to included.

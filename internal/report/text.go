@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -143,11 +144,9 @@ func (p *printer) headline(doc *Document) {
 	for _, l := range lines {
 		p.line("%s", p.paint(c, strings.TrimRight(l, " ")))
 	}
-	p.line("%s", snip(fmt.Sprintf("%s %s, more than %d%% on one server; source: %s", doc.Check.Code, doc.Check.Name,
-		doc.Parameters.ThresholdPercent, sourceName(doc.Source.Kind)), width))
+	p.line("%s %s, more than %d%% on one server", doc.Check.Code, doc.Check.Name, doc.Parameters.ThresholdPercent)
+	p.wrap("", fmt.Sprintf("Source: %s (%s)", strings.ReplaceAll(doc.Source.Kind, "-", " "), doc.Source.Detail))
 }
-
-func sourceName(kind string) string { return strings.ReplaceAll(kind, "-", " ") }
 
 // oneLine is a finding in a clause.
 func oneLine(f Finding) string {
@@ -252,7 +251,8 @@ func chanceText(c Chance) string {
 	case c >= 0.01:
 		return fmt.Sprintf("%.1f%%", float64(c)*100)
 	case c >= 1e-9:
-		return "1 in " + humanize.Comma(int64(1/float64(c)))
+		digits, _ := strconv.ParseFloat(strconv.FormatFloat(1/float64(c), 'g', 3, 64), 64) // always parses
+		return "1 in " + humanize.Comma(int64(digits))
 	}
 	return "less than 1 in 1,000,000,000"
 }
@@ -381,10 +381,10 @@ func (p *printer) table(rows []RowOf) {
 func (p *printer) summary(doc *Document) {
 	s := doc.Summary
 	p.line("")
-	p.wrap("", fmt.Sprintf("Looked at %s, %s, %s and %s: %s judged, %s, %s to review.",
-		plural(s.Clusters, "cluster"), plural(s.Servers, "server"), plural(s.Accounts, "account"),
-		plural(s.Connections, "client connection"), plural(s.Evaluated, "account in a cluster", "accounts in a cluster"),
-		plural(s.Findings, "finding"), count(s.Review)))
+	p.wrap("", fmt.Sprintf("Looked at %s, %s, %s and %s.", plural(s.Clusters, "cluster"), plural(s.Servers, "server"),
+		plural(s.Accounts, "account"), plural(s.Connections, "client connection")))
+	p.wrap("", fmt.Sprintf("Judged %s (once in each of its clusters): %s, %s to review.",
+		plural(s.Evaluated, "account"), plural(s.Findings, "finding"), count(s.Review)))
 	var skipped []string
 	for _, r := range []struct {
 		n   int
@@ -405,13 +405,9 @@ func (p *printer) summary(doc *Document) {
 
 func count(n int) string { return humanize.Comma(int64(n)) }
 
-// plural takes the plural form where adding an s is not enough.
-func plural(n int, one string, many ...string) string {
-	switch {
-	case n == 1:
+func plural(n int, one string) string {
+	if n == 1 {
 		return "1 " + one
-	case len(many) > 0:
-		return count(n) + " " + many[0]
 	}
 	return count(n) + " " + one + "s"
 }
