@@ -142,12 +142,32 @@ func (a *concentration) audit(ctx context.Context, nc *nats.Conn) (*report.Docum
 			return nil, err
 		}
 		result = checks.CheckConcentration(d, a.parameters)
+		if err := countSubscriptions(ctx, nc, result.Findings); err != nil {
+			return nil, err
+		}
 	}
 	return report.New(report.Input{
 		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
 		SourceKind: "system-account", SourceDetail: fmt.Sprintf("%s, server %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerName()),
 		Parameters: a.parameters, Deployment: d, Result: result,
 	}), nil
+}
+
+// inDepth is how many findings, the worst first, are worth more questions to
+// their servers.
+const inDepth = 20
+
+func countSubscriptions(ctx context.Context, nc *nats.Conn, findings []checks.Finding) error {
+	findings = findings[:min(len(findings), inDepth)]
+	var of []gather.Held
+	for _, f := range findings {
+		of = append(of, gather.Held{Server: f.Server.ID, Account: f.Account.ID})
+	}
+	counts, err := gather.Subscriptions(ctx, nc, of)
+	for i := range counts {
+		findings[i].Impact.SubscriptionsLost = counts[i]
+	}
+	return err
 }
 
 func (a *concentration) trace() func(string, ...any) {
