@@ -79,7 +79,10 @@ func (a *concentration) run(ctx context.Context) error {
 	if err := a.output.write(a.host, doc); err != nil {
 		return err
 	}
-	return &OutcomeError{Outcome: checks.Outcome(doc.Outcome)}
+	if outcome := checks.Outcome(doc.Outcome); outcome != checks.OutcomePass {
+		return &OutcomeError{Outcome: outcome}
+	}
+	return nil
 }
 
 func (a *concentration) validate() error {
@@ -223,10 +226,9 @@ func (o *output) validate() error {
 func (o *output) write(h Host, doc *report.Document) error {
 	var b bytes.Buffer
 	var err error
-	switch {
-	case o.format == "json":
+	if o.format == "json" {
 		err = report.JSON(&b, doc)
-	default:
+	} else {
 		err = report.Text(&b, doc, report.Style{Color: o.file == "" && colorful(h.Out), Scheme: h.Colors()})
 	}
 	if err != nil {

@@ -46,6 +46,8 @@ func ExitStatus(err error) int {
 			return ExitFinding
 		case checks.OutcomeCritical:
 			return ExitCritical
+		case checks.OutcomeIncomplete:
+			return ExitNotAudited
 		}
 	}
 	return ExitNotAudited

@@ -7,6 +7,8 @@ import (
 )
 
 // release is set by the linker for released binaries.
+//
+//nolint:gochecknoglobals // the linker's -X needs a variable
 var release string
 
 // Version is the version of this build: the release, or what the Go toolchain

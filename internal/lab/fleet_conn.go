@@ -9,6 +9,8 @@ import (
 )
 
 // fleetLangs are client libraries as they name themselves, with versions.
+//
+//nolint:gochecknoglobals // never changed
 var fleetLangs = [...][2]string{{"go", "1.48.0"}, {"java", "2.21.1"}, {"nats.js", "3.0.2"}, {"python3", "2.10.0"},
 	{"rust", "0.38.0"}, {".NET", "2.6.2"}, {"C", "3.10.1"}, {"go", "1.37.0"}}
 

@@ -218,6 +218,7 @@ func garble(how FleetGarble, plain []byte, encoding string, p *fleetPacker) ([]b
 		stream := p.snappy(bytes.Repeat([]byte(" "), 64<<10-8))
 		block := bytes.Clone(stream[len(fleetStreamID):])
 		return append([]byte(fleetStreamID), bytes.Repeat(block, 256<<20/(64<<10-8))...), fleetSnappy
+	default:
+		return p.pack(plain, encoding), encoding
 	}
-	return p.pack(plain, encoding), encoding
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
@@ -212,8 +211,9 @@ func (c *fleetConn) body(s *fleetServer, req *fleetRequest, b []byte) ([]byte, e
 		}
 		si := c.f.info(s)
 		return appendFleetJSON(b, &server.ServerAPIResponse{Server: &si, Data: data})
+	default:
+		return b, errFleetSkip
 	}
-	return b, errFleetSkip
 }
 
 // appendFleetJSON appends what v marshals to.
@@ -240,7 +240,7 @@ func (m *fleetModel) filtered(s *fleetServer, o *server.EventFilterOptions) bool
 		o.Cluster != "" && !match(m.clusters[s.cluster].name, o.Cluster) {
 		return true
 	}
-	tags := jwt.TagList(s.tags)
+	tags := s.tags
 	for _, t := range o.Tags {
 		if !tags.Contains(t) {
 			return true

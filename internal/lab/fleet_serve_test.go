@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,13 +37,13 @@ func TestFleetPing(t *testing.T) {
 	s := truth.Servers[n-1]
 	m := fleetDecode(t, fleetAsk(t, nc, "$SYS.REQ.SERVER."+s.ID+".STATSZ", "", "", 1),
 		func(m *server.ServerStatsMsg) string { return m.Server.ID })[s.ID]
-	routes, gateways := 0, 0
+	routes, gateways := 0, len(truth.Clusters)-1
 	for _, other := range truth.Servers {
 		if other.Cluster == s.Cluster && other.ID != s.ID {
 			routes += 4
 		}
 	}
-	if gateways = len(truth.Clusters) - 1; len(m.Stats.Routes) != routes || len(m.Stats.Gateways) != gateways {
+	if len(m.Stats.Routes) != routes || len(m.Stats.Gateways) != gateways {
 		t.Error(len(m.Stats.Routes), len(m.Stats.Gateways))
 	}
 	for i, v := range fleetDecode(t, fleetAsk(t, nc, "$SYS.REQ.SERVER.PING.VARZ", "", "", n+1),
@@ -175,7 +176,7 @@ func TestFleetFilters(t *testing.T) {
 		t.Error(n)
 	}
 	fleetAsk(t, nc, "$SYS.REQ.SERVER."+s.ID+".VARZ", `{"server_name":"other"}`, "", 0)
-	if _, err := nc.Request("$SYS.REQ.SERVER.NOBODY.VARZ", nil, time.Second); err != nats.ErrNoResponders {
+	if _, err := nc.Request("$SYS.REQ.SERVER.NOBODY.VARZ", nil, time.Second); !errors.Is(err, nats.ErrNoResponders) {
 		t.Error("an unknown id:", err)
 	}
 }

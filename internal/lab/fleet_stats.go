@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -138,7 +137,7 @@ func (f *Fleet) varz(s *fleetServer) *server.Varz {
 	v.InClientMsgs, v.InClientBytes = st.ReceivedFromClients.Msgs, st.ReceivedFromClients.Bytes
 	v.OutClientMsgs, v.OutClientBytes = st.SentToClients.Msgs, st.SentToClients.Bytes
 	v.SlowConsumers, v.StaleConnections, v.StalledClients, v.Subscriptions = 0, 0, 0, st.NumSubs
-	v.Tags = jwt.TagList(s.tags)
+	v.Tags = s.tags
 	return &v
 }
 

@@ -65,7 +65,7 @@ func (l *Lab) start(ctx context.Context) error {
 			}
 		}
 	}
-	if err = choosePorts(l.servers, l.topology.DistinctAddresses); err != nil {
+	if err = choosePorts(l.servers, l.topology.DistinctAddresses); err != nil { //nolint:contextcheck // binding a port does not wait
 		return err
 	}
 	// One after the other: each is given the routes and gateways of those
@@ -256,7 +256,7 @@ func pingOnce(ctx context.Context, nc *nats.Conn, srv *server.Server, island []*
 func (l *Lab) poll(ctx context.Context, check func() error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(l.life, func() { cancel(errStopped) })()
+	defer context.AfterFunc(l.life, func() { cancel(errStopped) })() //nolint:contextcheck // the lab's life is the second reason to end
 	return poll(ctx, check)
 }
 

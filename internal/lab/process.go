@@ -273,10 +273,11 @@ func (p *Process) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the process has its own handle
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	cmd := exec.CommandContext(p.cluster.life, p.cluster.exe, "-c", config)
+	cmd := exec.CommandContext(p.cluster.life, //nolint:contextcheck // ctx bounds the start, not the process
+		p.cluster.exe, "-c", config)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttributes()
 	if err := cmd.Start(); err != nil {

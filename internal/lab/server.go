@@ -172,10 +172,10 @@ func (s *Server) launch(ctx context.Context) error {
 	srv.SetLoggerV2(log, false, false, false)
 	srv.Start()
 	err = s.lab.poll(ctx, func() error {
-		if log.fatal() != nil || srv.ReadyForConnections(pollEvery/10) {
-			return nil
+		if failed := log.fatal() != nil; !failed && !srv.ReadyForConnections(pollEvery/10) {
+			return errors.New("not listening yet")
 		}
-		return errors.New("not listening yet")
+		return nil //nolint:nilerr // the fatal error is taken below
 	})
 	if fatal := log.fatal(); fatal != nil {
 		err = fatal

@@ -53,7 +53,7 @@ func buildTool(ctx context.Context, pkg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }() // at worst a folder in the cache
 	built := filepath.Join(tmp, toolName(pkg))
 	cmd := exec.CommandContext(ctx, "go", "build", "-C", tools, "-o", built, pkg)
 	cmd.Env = append(os.Environ(), "GOWORK=off")

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -322,11 +323,11 @@ func freePort(hosts []string) (int, error) {
 func tryPort(hosts []string) (int, error) {
 	port := 0
 	for _, host := range hosts {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
 			return 0, err
 		}
-		defer l.Close()
+		defer func() { _ = l.Close() }() // only reserved the port
 		port = l.Addr().(*net.TCPAddr).Port
 	}
 	return port, nil
