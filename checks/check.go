@@ -26,7 +26,8 @@ func All() []Check { return []Check{Concentration()} }
 // Outcome is the verdict of an audit as a whole.
 type Outcome string
 
-// An audit that a missing server could turn is OutcomeIncomplete.
+// An audit of which a missing server could change a verdict is
+// OutcomeIncomplete, whatever else it found.
 const (
 	OutcomePass       Outcome = "pass"
 	OutcomeFinding    Outcome = "finding"

@@ -9,15 +9,18 @@ import (
 type Result struct {
 	Outcome Outcome
 	// Findings that no distribution over the missing servers could undo; with
-	// [Parameters.AllowPartial] those by the servers that reported. The ones
-	// to look at first come first.
+	// [Parameters.AllowPartial] those by the servers that reported. Their
+	// numbers are always those of the servers that reported. The ones to look
+	// at first come first.
 	Findings []Finding
-	// Review are pairs above the review share and below a finding.
+	// Review are pairs above the review share, by the servers that reported,
+	// that are no finding however the missing ones are used.
 	Review []Row
 	// Open are pairs whose verdict a missing server could overturn.
 	Open []Row
 	// OpenClusters are the clusters in which even an account that no server
-	// reported could be a finding on a missing server.
+	// reported could be a finding on a missing server. An empty name is one of
+	// which no server reported, made of missing servers alone.
 	OpenClusters []string
 	// Rows are all pairs with a client connection, if they were asked for.
 	Rows []Row
@@ -26,10 +29,12 @@ type Result struct {
 	Summary  Summary
 }
 
-// Summary counts. Connections are client connections of all accounts but the
-// system account in the clusters that were looked at, whatever accounts were
-// asked for; evaluated and skipped are pairs (account, cluster) with at least
-// one client connection.
+// Summary counts. Accounts, with at least one client or leafnode, Connections,
+// of clients, and Leafnodes are those of all accounts but the system account
+// in the clusters that were looked at, whatever accounts were asked for.
+// Evaluated and the skipped are pairs (account, cluster) with at least one
+// client connection, of the accounts that were asked for: the system account
+// is one of them where none was named.
 type Summary struct {
 	Clusters, Servers, Accounts, Connections, Leafnodes int
 	Evaluated                                           int
@@ -77,8 +82,9 @@ type Finding struct {
 	Priority     Priority
 	Distribution []Share // every server of the cluster, most first
 	Impact       Impact
-
-	account uint32
+	// CriticalOpen: a missing server decides whether it is critical too. The
+	// verdict is then [Found].
+	CriticalOpen bool
 }
 
 // Share is what a server holds of the account; nil where it did not report.
@@ -99,46 +105,81 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 	var r Result
 	tallies := make([]tally, len(d.Accounts))
 	everywhere := make([]bool, len(d.Accounts))
+	homeless := homelessRoom(d)
+	wanted, unknown := p.wanted(d)
 	for _, c := range d.clusters() {
 		if !p.wantsCluster(c.name) {
 			continue
 		}
-		j := judge{d: d, p: p, c: c, room: missingRoom(d, c), totals: make([]int, len(c.servers))}
+		j := judge{d: d, p: p, c: c, room: missingRoom(c, homeless), totals: make([]int, len(c.servers))}
 		touched := j.count(tallies)
 		r.addCluster(j)
-		first := len(r.Findings)
+		var found []uint32
+		pairs := 0
 		for _, a := range touched {
-			j.pair(&r, a, tallies[a])
-			everywhere[a] = true
-			r.Summary.Leafnodes += tallies[a].leafnodes
+			t := tallies[a]
 			tallies[a] = tally{}
+			if d.Accounts[a].System {
+				if t.connections > 0 && len(p.Accounts) == 0 {
+					r.Summary.SystemAccount++
+				}
+				continue
+			}
+			everywhere[a] = true
+			r.Summary.Leafnodes += t.leafnodes
+			if t.connections == 0 || !p.wantsAccount(d.Accounts[a]) {
+				continue
+			}
+			pairs++
+			if j.pair(&r, d.Accounts[a], t) {
+				found = append(found, a)
+			}
 		}
-		j.distribute(r.Findings[first:])
+		j.distribute(found, r.Findings[len(r.Findings)-len(found):])
 		// An account that nobody reported may sit wholly on a missing server.
-		if !p.AllowPartial && j.couldBeFinding(tally{}) {
+		if unseen := unknown || pairs < wanted; unseen && !p.AllowPartial && j.couldBeFinding(tally{}) {
 			r.OpenClusters = append(r.OpenClusters, c.name)
 		}
 	}
-	for a, seen := range everywhere {
-		if seen && !d.Accounts[a].System {
+	// Servers of an unknown cluster may be a cluster of their own.
+	own := judge{p: p, room: homeless}
+	if unseen := unknown || wanted > 0; unseen && !p.AllowPartial && len(p.Clusters) == 0 && own.couldBeFinding(tally{}) {
+		r.OpenClusters = append(r.OpenClusters, "")
+	}
+	for _, seen := range everywhere {
+		if seen {
 			r.Summary.Accounts++
 		}
-	}
-	// Servers of an unknown cluster may be a cluster of their own.
-	if !p.AllowPartial && len(r.OpenClusters) == 0 && d.homeless() >= p.MinServers && len(p.Clusters) == 0 {
-		r.OpenClusters = append(r.OpenClusters, "")
 	}
 	r.sort()
 	r.Outcome = r.outcome()
 	return r
 }
 
+// wanted is how many accounts there are to judge, and whether there may be
+// others that nobody reported.
+func (p Parameters) wanted(d *Deployment) (accounts int, unknown bool) {
+	for _, a := range d.Accounts {
+		if !a.System && p.wantsAccount(a) {
+			accounts++
+		}
+	}
+	unknown = len(p.Accounts) == 0
+	for _, name := range p.Accounts {
+		unknown = unknown || !slices.ContainsFunc(d.Accounts, func(a Account) bool { return a.is(name) })
+	}
+	return accounts, unknown
+}
+
 func (r *Result) outcome() Outcome {
+	has := func(f func(Finding) bool) bool { return slices.ContainsFunc(r.Findings, f) }
 	switch {
 	case len(r.Open) > 0 || len(r.OpenClusters) > 0:
 		return OutcomeIncomplete
-	case slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Verdict == Critical }):
+	case has(func(f Finding) bool { return f.Verdict == Critical }):
 		return OutcomeCritical
+	case has(func(f Finding) bool { return f.CriticalOpen }):
+		return OutcomeIncomplete
 	case len(r.Findings) > 0:
 		return OutcomeFinding
 	}
@@ -151,15 +192,15 @@ func (r *Result) addCluster(j judge) {
 		n := j.totals[at]
 		accounts := 0
 		for _, u := range j.d.Servers[s].Usage {
-			if u.Connections > 0 && !j.d.Accounts[u.Account].System {
+			if (u.Connections > 0 || u.Leafnodes > 0) && !j.d.Accounts[u.Account].System {
 				accounts++
 			}
 		}
 		use.Connections += n
-		use.Servers = append(use.Servers, ServerUse{Server: j.ref(s), Connections: &n, Accounts: &accounts})
+		use.Servers = append(use.Servers, ServerUse{Server: j.d.Servers[s].ref(), Connections: &n, Accounts: &accounts})
 	}
 	for _, m := range j.c.missing {
-		use.Servers = append(use.Servers, ServerUse{Server: ServerRef{ID: m.ID, Name: m.Name, Host: m.Host}})
+		use.Servers = append(use.Servers, ServerUse{Server: m.ref()})
 	}
 	r.Clusters = append(r.Clusters, use)
 	r.Summary.Clusters++
@@ -181,10 +222,12 @@ func (j judge) count(tallies []tally) []uint32 {
 	var touched []uint32
 	for at, s := range j.c.servers {
 		for _, u := range j.d.Servers[s].Usage {
+			if u.Connections == 0 && u.Leafnodes == 0 {
+				continue
+			}
 			t := &tallies[u.Account]
 			if t.connections == 0 && t.leafnodes == 0 {
 				touched = append(touched, u.Account)
-				t.server = -1
 			}
 			t.leafnodes += int(u.Leafnodes)
 			t.connections += int(u.Connections)
@@ -202,51 +245,15 @@ func (j judge) count(tallies []tally) []uint32 {
 // members is the number of servers that the cluster is known to have.
 func (j judge) members() int { return len(j.c.servers) + len(j.c.missing) }
 
-// over is the rule's comparison, in integers: more than the threshold.
-func (j judge) over(onServer, connections int) bool {
-	return onServer*100 > j.p.ThresholdPercent*connections
-}
-
+// isFinding is the rule, by the servers that reported.
 func (j judge) isFinding(t tally) bool {
-	return t.connections >= j.p.MinConnections && j.members() >= j.p.MinServers && j.over(t.top, t.connections)
+	return t.connections >= j.p.MinConnections && j.members() >= j.p.MinServers && j.p.over(t.top, t.connections)
 }
 
-// staysFinding: no distribution over the missing servers undoes it. They can
-// only lower the share, by as much as they can hold.
-func (j judge) staysFinding(t tally) bool {
-	return j.room.total != unbounded && j.over(t.top, t.connections+j.room.total)
-}
-
-// couldBeFinding: some distribution over the missing servers makes it one.
-func (j judge) couldBeFinding(t tally) bool {
-	if j.members()+j.room.homeless < j.p.MinServers || (j.room.total == 0 && j.room.homeless == 0) {
-		return false
-	}
-	if j.room.total != unbounded && t.connections+j.room.total < j.p.MinConnections {
-		return false
-	}
-	// The server that leads now does it if others add just enough to reach
-	// the minimum, a missing one if it holds all that it can.
-	if t.top > 0 && j.over(t.top, max(t.connections, j.p.MinConnections)) {
-		return true
-	}
-	return j.room.largest == unbounded ||
-		j.over(j.room.largest, max(t.connections+j.room.largest, j.p.MinConnections))
-}
-
-func (j judge) pair(r *Result, account uint32, t tally) {
-	a := j.d.Accounts[account]
-	if t.connections == 0 {
-		return
-	}
-	if a.System {
-		r.Summary.SystemAccount++
-		return
-	}
-	if !j.p.wantsAccount(a) {
-		return
-	}
-	row := Row{Account: a, Cluster: j.c.name, Server: j.ref(t.server), Connections: t.connections, OnServer: t.top}
+// pair judges an account with connections in the cluster, and says whether it
+// is a finding.
+func (j judge) pair(r *Result, a Account, t tally) (found bool) {
+	row := Row{Account: a, Cluster: j.c.name, Server: j.d.Servers[t.server].ref(), Connections: t.connections, OnServer: t.top}
 	switch {
 	case t.connections < j.p.MinConnections:
 		row.Verdict = TooFewConnections
@@ -260,41 +267,44 @@ func (j judge) pair(r *Result, account uint32, t tally) {
 	}
 	switch finding := j.isFinding(t); {
 	case finding && (j.p.AllowPartial || j.staysFinding(t)):
+		found = true
 		row.Verdict = Found
-		if j.p.CriticalPercent > 0 && t.top*100 >= j.p.CriticalPercent*t.connections {
+		if j.p.critical(t.top, t.connections) && (j.p.AllowPartial || j.staysCritical(t)) {
 			row.Verdict = Critical
 		}
-		r.Findings = append(r.Findings, j.finding(row, account, t))
+		r.Findings = append(r.Findings, j.finding(row, t))
 	case !j.p.AllowPartial && (finding || j.couldBeFinding(t)):
 		row.Verdict = Incomplete
 		r.Open = append(r.Open, row)
-	case row.Verdict == Pass && t.top*100 > j.p.ReviewPercent*t.connections:
+	case row.Verdict == Pass && compareProducts(t.top, maxPercent, j.p.ReviewPercent, t.connections) > 0:
 		row.Verdict = Review
 		r.Review = append(r.Review, row)
 	}
 	if j.p.All {
 		r.Rows = append(r.Rows, row)
 	}
+	return found
 }
 
-func (j judge) finding(row Row, account uint32, t tally) Finding {
+func (j judge) finding(row Row, t tally) Finding {
 	f := Finding{
-		Row: row, Leafnodes: t.leafnodes, account: account, Impact: j.impact(t),
-		Chance: roundSignificant(Chance(t.connections, len(j.c.servers), t.top), 3),
+		Row: row, Leafnodes: t.leafnodes, Impact: j.impact(t),
+		Chance:       roundSignificant(Chance(t.connections, len(j.c.servers), t.top), 3),
+		CriticalOpen: !j.p.AllowPartial && row.Verdict != Critical && j.couldBeCritical(t),
 	}
 	f.Priority = priority(f)
 	return f
 }
 
-// distribute fills in what every server of the cluster has of the findings'
-// accounts, in one pass over the reports.
-func (j judge) distribute(findings []Finding) {
-	if len(findings) == 0 {
+// distribute fills in what every server of the cluster has of the accounts
+// found, in one pass over the reports.
+func (j judge) distribute(found []uint32, findings []Finding) {
+	if len(found) == 0 {
 		return
 	}
-	at := make(map[uint32]int, len(findings))
-	for i := range findings {
-		at[findings[i].account] = i
+	at := make(map[uint32]int, len(found))
+	for i, account := range found {
+		at[account] = i
 	}
 	counts := make([]int, len(findings)*len(j.c.servers))
 	for n, s := range j.c.servers {
@@ -307,21 +317,13 @@ func (j judge) distribute(findings []Finding) {
 	for i := range findings {
 		f := &findings[i]
 		for n, s := range j.c.servers {
-			f.Distribution = append(f.Distribution, Share{Server: j.ref(s), Connections: &counts[i*len(j.c.servers)+n]})
+			f.Distribution = append(f.Distribution, Share{Server: j.d.Servers[s].ref(), Connections: &counts[i*len(j.c.servers)+n]})
 		}
 		slices.SortStableFunc(f.Distribution, func(a, b Share) int { return cmp.Compare(*b.Connections, *a.Connections) })
 		for _, m := range j.c.missing {
-			f.Distribution = append(f.Distribution, Share{Server: ServerRef{ID: m.ID, Name: m.Name, Host: m.Host}})
+			f.Distribution = append(f.Distribution, Share{Server: m.ref()})
 		}
 	}
-}
-
-func (j judge) ref(server int) ServerRef {
-	if server < 0 {
-		return ServerRef{}
-	}
-	s := j.d.Servers[server]
-	return ServerRef{ID: s.ID, Name: s.Name, Host: s.Host}
 }
 
 func (r *Result) sort() {
@@ -329,12 +331,12 @@ func (r *Result) sort() {
 		return cmp.Or(
 			cmp.Compare(rank(a.Priority), rank(b.Priority)),
 			cmp.Compare(b.OnServer, a.OnServer),
-			cmp.Compare(b.OnServer*a.Connections, a.OnServer*b.Connections),
+			compareProducts(b.OnServer, a.Connections, a.OnServer, b.Connections),
 			compareRows(a.Row, b.Row),
 		)
 	})
 	byShare := func(a, b Row) int {
-		return cmp.Or(cmp.Compare(b.OnServer*a.Connections, a.OnServer*b.Connections),
+		return cmp.Or(compareProducts(b.OnServer, a.Connections, a.OnServer, b.Connections),
 			cmp.Compare(b.Connections, a.Connections), compareRows(a, b))
 	}
 	slices.SortFunc(r.Review, byShare)

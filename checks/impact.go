@@ -1,37 +1,5 @@
 package checks
 
-import "math"
-
-// unbounded stands for a number of connections that nothing limits.
-const unbounded = math.MaxInt
-
-// room is what the servers missing from a cluster could hold.
-type room struct {
-	total   int // together, or unbounded
-	largest int // the largest single one, or unbounded
-	// homeless missing servers may belong to this cluster or to another.
-	homeless int
-}
-
-func missingRoom(d *Deployment, c cluster) room {
-	r := room{homeless: d.homeless()}
-	if c.name == "" {
-		r.homeless = 0 // alone by definition: no server can join it
-	}
-	if r.homeless > 0 {
-		r.total, r.largest = unbounded, unbounded
-	}
-	for _, m := range c.missing {
-		if m.Bound == nil || r.total == unbounded {
-			r.total, r.largest = unbounded, unbounded
-			continue
-		}
-		r.total += *m.Bound
-		r.largest = max(r.largest, *m.Bound)
-	}
-	return r
-}
-
 // Impact is what failing of the concentrated server means. All its client
 // connections move, of every account, so the survivors are reckoned with all.
 type Impact struct {
@@ -45,7 +13,8 @@ type Impact struct {
 	// alone can say no; yes takes knowing what the clients can reach.
 	CanFailOver Answer
 	// Stranded is how many of the account's connections find no room by the
-	// limits; nil where a limit is not known.
+	// limits, at the least: if all the room that there is were theirs. Nil
+	// where a limit, or a server of the cluster, is not known.
 	Stranded *int
 }
 
@@ -69,7 +38,8 @@ func (j judge) impact(t tally) Impact {
 			moving = j.totals[at]
 		}
 	}
-	free, known, nth := 0, len(j.c.missing) == 0, 0
+	// A server that may be there may have room.
+	free, known, nth := 0, j.room.members+j.room.homeless == 0, 0
 	for at, s := range j.c.servers {
 		if s == t.server {
 			continue
@@ -80,15 +50,15 @@ func (j judge) impact(t tally) Impact {
 			after++
 		}
 		nth++
-		i.Survivors = append(i.Survivors, Survivor{Server: j.ref(s), Now: &now, After: &after, Limit: limit})
+		i.Survivors = append(i.Survivors, Survivor{Server: j.d.Servers[s].ref(), Now: &now, After: &after, Limit: limit})
 		if limit == nil {
 			known = false
 		} else {
-			free += max(0, *limit-now)
+			free = plus(free, max(0, *limit-now))
 		}
 	}
 	for _, m := range j.c.missing {
-		i.Survivors = append(i.Survivors, Survivor{Server: ServerRef{ID: m.ID, Name: m.Name, Host: m.Host}})
+		i.Survivors = append(i.Survivors, Survivor{Server: m.ref()})
 	}
 	if known {
 		stranded := max(0, t.top-free)

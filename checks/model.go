@@ -37,7 +37,8 @@ type Server struct {
 	// MaxConnections is the server's limit of client connections; nil where
 	// not known or not limited.
 	MaxConnections *int
-	// Usage has one entry for each account with a client or a leafnode here.
+	// Usage has one entry, and no more, for each account with a client or a
+	// leafnode here. Entries of zeros are as good as none.
 	Usage []Usage
 }
 
@@ -62,7 +63,9 @@ type Usage struct {
 	Leafnodes uint32
 }
 
-// Missing is a server that did not report.
+// Missing is a server that did not report. One of a known cluster, of which
+// nothing else is known and no server reported, stands for all its servers,
+// however many they are.
 type Missing struct {
 	// ID, Name and Host are empty where not known.
 	ID, Name, Host string
@@ -70,7 +73,7 @@ type Missing struct {
 	Cluster      string
 	ClusterKnown bool
 	// Bound is the most client connections that the server can have, as far
-	// as it said itself; nil where nothing limits it.
+	// as it said itself; nil where that is not known.
 	Bound *int
 	// Reason says what was asked and what came, in a clause.
 	Reason string
@@ -107,41 +110,27 @@ func (d *Deployment) clusters() []cluster {
 		}
 	}
 	for _, c := range out {
-		slices.SortFunc(c.servers, func(a, b int) int { return compareServers(d.Servers[a], d.Servers[b]) })
-		slices.SortFunc(c.missing, compareMissing)
+		slices.SortFunc(c.servers, func(a, b int) int { return compareRefs(d.Servers[a].ref(), d.Servers[b].ref()) })
+		slices.SortFunc(c.missing, func(a, b Missing) int { return compareRefs(a.ref(), b.ref()) })
 	}
 	slices.SortStableFunc(out, func(a, b cluster) int {
-		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(firstID(d, a), firstID(d, b)))
+		return cmp.Or(cmp.Compare(a.name, b.name), compareRefs(d.first(a), d.first(b)))
 	})
 	return out
 }
 
-func firstID(d *Deployment, c cluster) string {
+// first is a server that tells clusters without a name apart.
+func (d *Deployment) first(c cluster) ServerRef {
 	if len(c.servers) > 0 {
-		return d.Servers[c.servers[0]].ID
+		return d.Servers[c.servers[0]].ref()
 	}
-	if len(c.missing) > 0 {
-		return c.missing[0].ID
-	}
-	return ""
+	return c.missing[0].ref()
 }
 
-func compareServers(a, b Server) int {
-	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
-}
+func (s *Server) ref() ServerRef  { return ServerRef{ID: s.ID, Name: s.Name, Host: s.Host} }
+func (m *Missing) ref() ServerRef { return ServerRef{ID: m.ID, Name: m.Name, Host: m.Host} }
 
-func compareMissing(a, b Missing) int {
-	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Reason, b.Reason))
-}
-
-// homeless are the missing servers of which not even the cluster is known:
-// they may belong to any.
-func (d *Deployment) homeless() int {
-	n := 0
-	for _, m := range d.Missing {
-		if !m.ClusterKnown {
-			n++
-		}
-	}
-	return n
+// compareRefs orders servers by name.
+func compareRefs(a, b ServerRef) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Host, b.Host))
 }

@@ -64,8 +64,11 @@ func (p Parameters) Validate() error {
 }
 
 func (p Parameters) wantsAccount(a Account) bool {
-	return len(p.Accounts) == 0 || slices.Contains(p.Accounts, a.ID) || slices.Contains(p.Accounts, a.Name)
+	return len(p.Accounts) == 0 || slices.ContainsFunc(p.Accounts, a.is)
 }
+
+// is whether a name that was asked for is this account's.
+func (a Account) is(name string) bool { return a.ID == name || a.Name == name }
 
 func (p Parameters) wantsCluster(name string) bool {
 	return len(p.Clusters) == 0 || slices.Contains(p.Clusters, name)
@@ -76,26 +79,31 @@ func (p Parameters) wantsCluster(name string) bool {
 func (p Parameters) Select(d *Deployment) error {
 	for _, want := range p.Clusters {
 		var names []string
-		found := false
 		for _, c := range d.clusters() {
-			found = found || c.name == want
 			if c.name != "" {
 				names = append(names, c.name)
 			}
 		}
-		if !found {
+		switch {
+		case len(names) == 0:
+			return fmt.Errorf("no server reports a cluster named %q, or any other: leave out --cluster", want)
+		case !slices.Contains(names, want):
 			return fmt.Errorf("no server reports a cluster named %q: pass --cluster one of %s", want, some(names))
 		}
 	}
 	for _, want := range p.Accounts {
-		known := slices.ContainsFunc(d.Accounts, func(a Account) bool { return a.ID == want || a.Name == want })
-		if !known {
+		ordinary, system := false, false
+		for _, a := range d.Accounts {
+			ordinary = ordinary || a.is(want) && !a.System
+			system = system || a.is(want) && a.System
+		}
+		switch {
+		case ordinary:
+		case system:
+			return fmt.Errorf("account %q is the system account, which is never judged: pass --account an ordinary account", want)
+		default:
 			return fmt.Errorf("no server that answered knows an account %q: pass --account the id or the name "+
 				"of an account, they are case-sensitive", want)
-		}
-		system := slices.ContainsFunc(d.Accounts, func(a Account) bool { return a.System && (a.ID == want || a.Name == want) })
-		if system {
-			return fmt.Errorf("account %q is the system account, which is never judged: pass --account an ordinary account", want)
 		}
 	}
 	return nil
@@ -103,9 +111,6 @@ func (p Parameters) Select(d *Deployment) error {
 
 // some lists a few names for an error message.
 func some(names []string) string {
-	if len(names) == 0 {
-		return "none: no server has a cluster name"
-	}
 	if len(names) > 8 {
 		return strings.Join(names[:8], ", ") + ", …"
 	}

@@ -1,0 +1,146 @@
+package checks
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// unbounded stands for a number of connections that nothing limits.
+const unbounded = math.MaxInt
+
+// room is what servers that did not report could hold of one account.
+type room struct {
+	members   int   // of them that belong to the cluster for certain
+	homeless  int   // that may belong to this cluster, or not
+	unlimited int   // how many nothing limits
+	bounds    []int // of the limited ones
+	total     int   // all together, or unbounded
+	largest   int   // the largest single one, or unbounded
+}
+
+func (r *room) add(m Missing) {
+	bound := unbounded
+	if m.Bound == nil {
+		r.unlimited++
+	} else {
+		bound = max(0, *m.Bound)
+		r.bounds = append(r.bounds, bound)
+	}
+	r.total = plus(r.total, bound)
+	r.largest = max(r.largest, bound)
+}
+
+// within is what they could hold together if none had more than each.
+func (r room) within(each int) int {
+	sum := unbounded
+	if each == 0 || r.unlimited <= unbounded/each {
+		sum = r.unlimited * each
+	}
+	for _, b := range r.bounds {
+		sum = plus(sum, min(b, each))
+	}
+	return sum
+}
+
+// maxPercent is the whole.
+const maxPercent = 100
+
+// homelessRoom is that of the missing servers of which not even the cluster is
+// known.
+func homelessRoom(d *Deployment) room {
+	var r room
+	for _, m := range d.Missing {
+		if !m.ClusterKnown {
+			r.homeless++
+			r.add(m)
+		}
+	}
+	return r
+}
+
+// missingRoom is that of all who may be in the cluster.
+func missingRoom(c cluster, homeless room) room {
+	var r room
+	if c.name != "" { // without a name it is alone, and no server can join it
+		r = homeless
+		r.bounds = slices.Clone(homeless.bounds)
+	}
+	for _, m := range c.missing {
+		r.members++
+		if c.name != "" && len(c.servers) == 0 && m.ID == "" && m.Name == "" {
+			r.homeless, m.Bound = unbounded, nil // all of them
+		}
+		r.add(m)
+	}
+	return r
+}
+
+// over is the rule's comparison, in integers: more than the threshold.
+func (p Parameters) over(onServer, connections int) bool {
+	return compareProducts(onServer, maxPercent, p.ThresholdPercent, connections) > 0
+}
+
+// critical is the comparison of --critical, in integers: the share or more.
+func (p Parameters) critical(onServer, connections int) bool {
+	return p.CriticalPercent > 0 && compareProducts(onServer, maxPercent, p.CriticalPercent, connections) >= 0
+}
+
+// What follows judges the account in every way in which its connections could
+// be spread over the missing servers.
+//
+// With the most on one server being m, the others lower the share most by
+// having m each, or their bound. Whether m is that of today's leader or more,
+// of a missing one, makes it no lower: 100·m less the threshold's part of
+// the sum is a convex function of m, and where it falls at first it is below
+// zero there already. So the lowest share is that with today's leader.
+
+// staysFinding: what is a finding by those that reported is one however they
+// are spread. The minimums are met more than before.
+func (j judge) staysFinding(t tally) bool {
+	return j.p.over(t.top, plus(t.connections, j.room.within(t.top)))
+}
+
+// staysCritical: its share is at or above --critical however they are spread.
+func (j judge) staysCritical(t tally) bool {
+	return j.p.critical(t.top, plus(t.connections, j.room.within(t.top)))
+}
+
+// couldBeFinding: it is a finding in some way of spreading them.
+func (j judge) couldBeFinding(t tally) bool {
+	if plus(j.members(), j.room.homeless) < j.p.MinServers || plus(t.connections, j.room.total) < j.p.MinConnections {
+		return false
+	}
+	// Today's leader does it if others add just enough to reach the minimum,
+	// a missing one if it has all that it can, which may be all there is.
+	return j.p.over(t.top, max(t.connections, j.p.MinConnections)) ||
+		j.p.over(j.room.largest, max(plus(t.connections, j.room.largest), j.p.MinConnections))
+}
+
+// couldBeCritical: a finding is critical in some way of spreading them.
+func (j judge) couldBeCritical(t tally) bool {
+	if j.p.critical(t.top, t.connections) {
+		return true
+	}
+	if j.room.largest == unbounded { // comes as close to the whole as one likes, but not there
+		return j.p.CriticalPercent > 0 && j.p.CriticalPercent < maxPercent
+	}
+	return j.p.critical(j.room.largest, plus(t.connections, j.room.largest))
+}
+
+// plus adds up to unbounded, of which nothing is more.
+func plus(a, b int) int {
+	if a > unbounded-b {
+		return unbounded
+	}
+	return a + b
+}
+
+// compareProducts compares a·b with c·d, none of them negative, without
+// overflow.
+func compareProducts(a, b, c, d int) int {
+	high, low := bits.Mul64(uint64(a), uint64(b))
+	otherHigh, otherLow := bits.Mul64(uint64(c), uint64(d))
+	return cmp.Or(cmp.Compare(high, otherHigh), cmp.Compare(low, otherLow))
+}
