@@ -1,9 +1,14 @@
 package report
 
 import (
-	"math"
+	"cmp"
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -36,6 +41,8 @@ type Document struct {
 	open         []RowOf
 	openClusters []string
 	allowPartial bool
+	someAccounts bool // only those that were asked for
+	lastNotes    int  // how many of the last notes text says otherwise
 }
 
 // Check names the check.
@@ -149,7 +156,10 @@ type Finding struct {
 	Causes       []Cause   `json:"causes"`
 	Remedies     []Remedy  `json:"remedies"`
 
-	critical bool
+	// For text only.
+	critical, criticalOpen bool
+	stranded               *int
+	label                  string // of the server
 }
 
 // Share is one server's part of the account; null where it did not report.
@@ -158,6 +168,8 @@ type Share struct {
 	ID           *string  `json:"id"`
 	Connections  *int     `json:"connections"`
 	SharePercent *Percent `json:"share_percent"`
+
+	label string
 }
 
 // Impact is what failing of the server means.
@@ -174,19 +186,71 @@ type Survivor struct {
 	Now    *int    `json:"now"`
 	After  *int    `json:"after"`
 	Limit  *int    `json:"limit"`
+
+	label string
 }
 
-// Cause is a possible reason of a finding.
-type Cause struct{}
+// Cause is a possible reason of a finding, tested or not.
+type Cause struct {
+	Code       string     `json:"code"`
+	Title      string     `json:"title"`
+	Role       string     `json:"role"`    // root or contributing
+	Verdict    string     `json:"verdict"` // confirmed, likely, possible, ruled-out or unknown
+	Confidence float64    `json:"confidence"`
+	Evidence   []Evidence `json:"evidence"`
+	Remedies   []string   `json:"remedies"` // codes of the finding's remedies
+}
+
+// Evidence is what was seen, and where.
+type Evidence struct {
+	Text   string `json:"text"`
+	Source string `json:"source"`
+}
 
 // Remedy is what to do about a finding.
-type Remedy struct{}
+type Remedy struct {
+	Code     string    `json:"code"`
+	When     string    `json:"when"` // immediate, short-term or long-term
+	Title    string    `json:"title"`
+	Why      string    `json:"why"`
+	Commands []string  `json:"commands"`
+	Snippets []Snippet `json:"snippets"`
+}
 
-// ClientURL is a client's list of URLs.
-type ClientURL struct{}
+// Snippet is a piece of code or configuration.
+type Snippet struct {
+	Lang string `json:"lang"`
+	Text string `json:"text"`
+}
 
-// Name is a DNS name with its answers.
-type Name struct{}
+// ClientURL is a client's list of URLs, without credentials, and what it
+// reaches. Account is null where the list was not given for one.
+type ClientURL struct {
+	Origin      string   `json:"origin"`
+	Account     *string  `json:"account"`
+	URLs        []string `json:"urls"`
+	Reach       []string `json:"reach"`       // names of servers
+	Unreachable []string `json:"unreachable"` // those of URLs
+	Hosts       []string `json:"hosts"`
+}
+
+// Name is a host name with what a resolver answers.
+type Name struct {
+	Host      string    `json:"host"`
+	Resolver  string    `json:"resolver"`
+	CNAME     []string  `json:"cname"`
+	Addresses []Address `json:"addresses"`
+	Verdict   string    `json:"verdict"`
+	Detail    string    `json:"detail"`
+}
+
+// Address is an address of a name and the servers that answered there. The
+// time to live is null where the resolver does not tell it.
+type Address struct {
+	IP      string   `json:"ip"`
+	TTL     *int     `json:"ttl_s"`
+	Servers []string `json:"servers"`
+}
 
 // Row is one account in one cluster.
 type Row struct {
@@ -220,12 +284,13 @@ func (c Chance) MarshalJSON() ([]byte, error) {
 	return []byte(strconv.FormatFloat(float64(c), 'g', 3, 64)), nil
 }
 
-// percent of a whole, rounded half away from zero to one decimal.
+// percent of a whole, rounded half up to one decimal.
 func percent(part, whole int) Percent {
 	if whole == 0 {
 		return 0
 	}
-	return Percent(math.Round(float64(part)*1000/float64(whole)) / 10)
+	tenths := (2000*int64(part) + int64(whole)) / (2 * int64(whole))
+	return Percent(float64(tenths) / 10)
 }
 
 // Input is what a document is made of.
@@ -251,11 +316,11 @@ func New(in Input) *Document {
 			Category: in.Check.Category, AppliesTo: in.Check.AppliesTo},
 		Tool:   Tool{Name: "nats-balance", Version: in.Version},
 		Time:   in.Time.UTC().Truncate(time.Second),
-		Source: Source{Kind: in.SourceKind, Detail: Harmless(in.SourceDetail)},
+		Source: Source{Kind: in.SourceKind, Detail: sentence(in.SourceDetail)},
 		Parameters: Parameters{ThresholdPercent: p.ThresholdPercent, MinServers: p.MinServers,
 			MinConnections: p.MinConnections, ReviewPercent: p.ReviewPercent},
 		Outcome: string(r.Outcome),
-		Coverage: Coverage{Complete: len(d.Missing) == 0, ServersExpected: d.Expected,
+		Coverage: Coverage{Complete: len(d.Missing) == 0 && len(d.Servers) >= d.Expected, ServersExpected: d.Expected,
 			ServersAnswered: len(d.Servers), Missing: []Missing{}, Notes: []string{}},
 		Summary: Summary{
 			Clusters: r.Summary.Clusters, Servers: r.Summary.Servers, Accounts: r.Summary.Accounts,
@@ -266,27 +331,21 @@ func New(in Input) *Document {
 		},
 		Clusters: []Cluster{}, Findings: []Finding{}, Review: []Row{}, Accounts: []RowOf{},
 		ClientURLs: []ClientURL{}, DNS: []Name{}, Warnings: []string{},
-		allowPartial: p.AllowPartial,
+		allowPartial: p.AllowPartial, someAccounts: len(p.Accounts) > 0,
 	}
 	if p.CriticalPercent > 0 {
 		doc.Parameters.CriticalPercent = &p.CriticalPercent
 	}
 	for _, m := range d.Missing {
-		out := Missing{Server: orNull(m.Name), Reason: Harmless(m.Reason)}
-		if m.Name == "" {
-			out.Server = orNull(m.ID)
-		}
+		out := Missing{Server: orNull(cmp.Or(m.Name, m.ID)), Reason: sentence(m.Reason)}
 		if m.ClusterKnown {
 			name := Harmless(m.Cluster)
 			out.Cluster = &name
 		}
 		doc.Coverage.Missing = append(doc.Coverage.Missing, out)
 	}
-	for _, n := range d.Notes {
-		doc.Coverage.Notes = append(doc.Coverage.Notes, Harmless(n))
-	}
 	for _, w := range in.Warnings {
-		doc.Warnings = append(doc.Warnings, Harmless(w))
+		doc.Warnings = append(doc.Warnings, sentence(w))
 	}
 	for _, c := range r.Clusters {
 		doc.Clusters = append(doc.Clusters, cluster(c))
@@ -306,7 +365,68 @@ func New(in Input) *Document {
 	for _, name := range r.OpenClusters {
 		doc.openClusters = append(doc.openClusters, Harmless(name))
 	}
+	doc.note(in)
 	return doc
+}
+
+// note says of the coverage what the document has no other place for.
+func (doc *Document) note(in Input) {
+	notes := slices.Clone(in.Deployment.Notes)
+	if names := in.Parameters.Accounts; len(names) > 0 {
+		notes = append(notes, "only what was asked for was judged: --account "+strings.Join(names, " --account "))
+	}
+	if names := in.Parameters.Clusters; len(names) > 0 {
+		notes = append(notes, "only what was asked for was judged: --cluster "+strings.Join(names, " --cluster "))
+	}
+	before := len(notes)
+	if n := len(doc.open); n > 0 {
+		notes = append(notes, fmt.Sprintf("open, as a missing server could overturn the verdict: %s; --all lists them", plural(n, "account-cluster pair")))
+	}
+	notes = append(notes, doc.openSentences()...)
+	if slices.ContainsFunc(doc.Findings, func(f Finding) bool { return f.criticalOpen }) {
+		notes = append(notes, "a missing server decides whether a finding is critical")
+	}
+	doc.lastNotes = len(notes) - before
+	for _, n := range notes {
+		doc.Coverage.Notes = append(doc.Coverage.Notes, sentence(n))
+	}
+}
+
+// openSentences tell of accounts that only missing servers may have.
+func (doc *Document) openSentences() []string {
+	who := "an account that no server reported"
+	if doc.someAccounts {
+		who = "an account that was asked for"
+	}
+	clusters := slices.DeleteFunc(slices.Clone(doc.openClusters), func(name string) bool { return name == "" })
+	var out []string
+	if n := len(clusters); n > 0 {
+		in := "cluster " + clusterName(clusters[0])
+		if n > 1 {
+			in = fmt.Sprintf("%s (%s)", plural(n, "cluster"), list(clusters, named))
+		}
+		out = append(out, fmt.Sprintf("in %s, %s may sit on a missing server", in, who))
+	}
+	if len(clusters) < len(doc.openClusters) {
+		out = append(out, fmt.Sprintf("the missing servers may be a cluster of their own, with %s", who))
+	}
+	return out
+}
+
+// labels name the servers of a finding for people: by name, and with the id
+// where two have the same.
+func labels(f checks.Finding) func(checks.ServerRef) string {
+	used := map[string]int{}
+	for _, s := range f.Distribution {
+		used[s.Server.Name]++
+	}
+	return func(s checks.ServerRef) string {
+		name, id := Harmless(s.Name), Harmless(s.ID)
+		if name != "" && id != "" && used[s.Name] > 1 {
+			return fmt.Sprintf("%s (%s…)", short(name, prose-11), text.Trim(id, 8))
+		}
+		return short(cmp.Or(name, id, "a server without a name"), prose)
+	}
 }
 
 func orNull(s string) *string {
@@ -327,7 +447,9 @@ func cluster(c checks.ClusterUse) Cluster {
 }
 
 func finding(f checks.Finding) Finding {
+	label := labels(f)
 	out := Finding{
+		label:   label(f.Server),
 		Account: Account{ID: Harmless(f.Account.ID), Name: Harmless(f.Account.Name)},
 		Cluster: Harmless(f.Cluster),
 		Server:  ServerRef{ID: Harmless(f.Server.ID), Name: Harmless(f.Server.Name), Host: Harmless(f.Server.Host)},
@@ -337,10 +459,10 @@ func finding(f checks.Finding) Finding {
 		Distribution: []Share{}, Causes: []Cause{}, Remedies: []Remedy{},
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: f.Impact.SubscriptionsLost,
 			Survivors: []Survivor{}, CanFailOver: string(f.Impact.CanFailOver)},
-		critical: f.Verdict == checks.Critical,
+		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: f.Impact.Stranded,
 	}
 	for _, s := range f.Distribution {
-		share := Share{Server: orNull(s.Server.Name), ID: orNull(s.Server.ID), Connections: s.Connections}
+		share := Share{Server: orNull(s.Server.Name), ID: orNull(s.Server.ID), Connections: s.Connections, label: label(s.Server)}
 		if s.Connections != nil {
 			p := percent(*s.Connections, f.Connections)
 			share.SharePercent = &p
@@ -349,7 +471,7 @@ func finding(f checks.Finding) Finding {
 	}
 	for _, s := range f.Impact.Survivors {
 		out.Impact.Survivors = append(out.Impact.Survivors,
-			Survivor{Server: orNull(s.Server.Name), Now: s.Now, After: s.After, Limit: s.Limit})
+			Survivor{Server: orNull(cmp.Or(s.Server.Name, s.Server.ID)), Now: s.Now, After: s.After, Limit: s.Limit, label: label(s.Server)})
 	}
 	return out
 }
@@ -357,6 +479,6 @@ func finding(f checks.Finding) Finding {
 func rowOf(r checks.Row) RowOf {
 	return RowOf{Verdict: string(r.Verdict), Row: Row{
 		Account: Account{ID: Harmless(r.Account.ID), Name: Harmless(r.Account.Name)}, Cluster: Harmless(r.Cluster),
-		Server: Harmless(r.Server.Name), Connections: r.Connections, OnServer: r.OnServer,
+		Server: Harmless(cmp.Or(r.Server.Name, r.Server.ID)), Connections: r.Connections, OnServer: r.OnServer,
 		SharePercent: percent(r.OnServer, r.Connections)}}
 }

@@ -9,5 +9,6 @@ import (
 func JSON(w io.Writer, doc *Document) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false) // it is no HTML, and people read it too
 	return e.Encode(doc)
 }

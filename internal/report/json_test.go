@@ -1,0 +1,475 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+const schemaFile = "../../docs/audit.schema.json"
+
+func auditSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	text, err := os.ReadFile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("audit.schema.json", parsed); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("audit.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func decode(t *testing.T, text string) map[string]any {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.(map[string]any)
+}
+
+// filled is a document in which every list has an entry: also those that stay
+// empty in this version.
+func filled(t *testing.T) string {
+	t.Helper()
+	in := fixtureNamed(t, "incomplete-sure").in
+	in.Parameters.All = true
+	in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
+	in.Warnings = []string{"careful"}
+	doc := New(in)
+	account, ttl := "ORDERS", 30
+	doc.Findings[0].Causes = []Cause{{Code: "single-url", Title: "One URL", Role: "root", Verdict: "likely", Confidence: 0.9,
+		Evidence: []Evidence{{Text: "the list has one URL", Source: "--client-url"}}, Remedies: []string{"list-all-servers"}}}
+	doc.Findings[0].Remedies = []Remedy{{Code: "list-all-servers", When: "short-term", Title: "List all servers", Why: "clients know them then",
+		Commands: []string{"nats context edit"}, Snippets: []Snippet{{Lang: "go", Text: "nats.Connect(urls)"}}}}
+	doc.ClientURLs = []ClientURL{{Origin: "--client-url", Account: &account, URLs: []string{"nats://n1"}, Reach: []string{"n1"},
+		Unreachable: []string{"nats://n9"}, Hosts: []string{"n1"}}}
+	doc.DNS = []Name{{Host: "n1", Resolver: "10.0.0.53:53", CNAME: []string{"n1.example.com"},
+		Addresses: []Address{{IP: "10.0.0.1", TTL: &ttl, Servers: []string{"n1"}}}, Verdict: "single", Detail: "one address"}}
+	var b bytes.Buffer
+	if err := JSON(&b, doc); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestSchema(t *testing.T) {
+	schema := auditSchema(t)
+	for _, f := range fixtures() {
+		text := jsonOf(t, f.in)
+		if err := schema.Validate(decode(t, text)); err != nil {
+			t.Errorf("%s: %v", f.name, err)
+		}
+		if again := jsonOf(t, f.in); again != text {
+			t.Errorf("%s: another document for the same input", f.name)
+		}
+		if !strings.HasPrefix(text, "{\n  \"type\": \"nats-balance.v1.audit\",\n") || !strings.HasSuffix(text, "\n}\n") {
+			t.Errorf("%s does not begin or end as it should", f.name)
+		}
+	}
+	if err := schema.Validate(decode(t, filled(t))); err != nil {
+		t.Errorf("filled: %v", err)
+	}
+}
+
+// Every field dropped, added, or of another type is refused.
+func TestSchemaRefuses(t *testing.T) {
+	schema := auditSchema(t)
+	doc := decode(t, filled(t))
+	refused := 0
+	refuse := func(what string) {
+		refused++
+		if schema.Validate(doc) == nil {
+			t.Errorf("accepted: %s", what)
+		}
+	}
+	others := func(v any) []any {
+		switch v.(type) {
+		case string:
+			return []any{json.Number("1"), true, []any{}}
+		case json.Number:
+			return []any{"1", true, map[string]any{}}
+		case bool:
+			return []any{"true", json.Number("1"), nil}
+		case []any:
+			return []any{nil, map[string]any{}, "a"}
+		case map[string]any:
+			return []any{nil, []any{}, "a"}
+		}
+		return []any{true, []any{}, map[string]any{}} // what is null may be a string or a number
+	}
+	var mutilate func(path string, v any)
+	mutilate = func(path string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			v["extra"] = "x"
+			refuse(path + " with a field extra")
+			delete(v, "extra")
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				at, value := path+"."+key, v[key]
+				delete(v, key)
+				refuse(at + " dropped")
+				for _, other := range others(value) {
+					v[key] = other
+					refuse(fmt.Sprintf("%s being %v", at, other))
+				}
+				v[key] = value
+				mutilate(at, value)
+			}
+		case []any:
+			if len(v) == 0 {
+				t.Errorf("%s is empty: nothing to mutilate", path)
+				return
+			}
+			first := v[0]
+			for _, other := range others(first) {
+				v[0] = other
+				refuse(fmt.Sprintf("%s[0] being %v", path, other))
+			}
+			v[0] = first
+			mutilate(path+"[0]", first)
+		}
+	}
+	mutilate("", doc)
+	if refused < 600 {
+		t.Errorf("only %d mutilations", refused)
+	}
+	if err := schema.Validate(doc); err != nil {
+		t.Errorf("the document was not mended: %v", err)
+	}
+
+	for path, values := range map[string][]string{
+		"type":                             {`"nats-balance.v2.audit"`},
+		"time":                             {`"2026-02-03"`, `"2026-02-03T04:05:06+01:00"`, `"2026-02-03T04:05:06.7Z"`, `"2026-13-03T04:05:06Z"`},
+		"tool.name":                        {`"nats"`},
+		"check.code":                       {`"opt"`, `""`},
+		"source.kind":                      {`"system account"`, `""`},
+		"parameters.threshold_percent":     {`0`, `100`, `70.5`},
+		"parameters.min_servers":           {`1`},
+		"parameters.min_connections":       {`0`},
+		"parameters.review_percent":        {`0`, `100`},
+		"parameters.critical_percent":      {`0`, `101`},
+		"outcome":                          {`"fail"`, `""`},
+		"coverage.servers_answered":        {`-1`, `0.5`},
+		"coverage.missing.0.server":        {`""`},
+		"summary.connections":              {`-1`, `1.5`},
+		"summary.skipped.system_account":   {`-1`},
+		"clusters.0.servers":               {`[]`},
+		"clusters.0.servers.0.connections": {`-1`},
+		"findings.0.account.id":            {`""`},
+		"findings.0.server.id":             {`""`},
+		"findings.0.connections":           {`0`},
+		"findings.0.share_percent":         {`-0.1`, `100.1`},
+		"findings.0.chance":                {`-0.1`, `1.1`},
+		"findings.0.priority":              {`"urgent"`},
+		"findings.0.distribution":          {`[]`},
+		"findings.0.impact.can_fail_over":  {`"maybe"`},
+		"findings.0.causes.0.code":         {`"other"`},
+		"findings.0.causes.0.role":         {`"main"`},
+		"findings.0.causes.0.verdict":      {`"no"`},
+		"findings.0.causes.0.confidence":   {`1.1`, `-1`},
+		"findings.0.remedies.0.when":       {`"now"`},
+		"accounts.0.verdict":               {`"ok"`},
+		"dns.0.addresses.0.ttl_s":          {`-1`},
+	} {
+		for _, value := range values {
+			doc := decode(t, filled(t))
+			set(t, doc, strings.Split(path, "."), value)
+			if schema.Validate(doc) == nil {
+				t.Errorf("accepted: %s being %s", path, value)
+			}
+		}
+	}
+}
+
+func set(t *testing.T, at any, path []string, value string) {
+	t.Helper()
+	if list, ok := at.([]any); ok {
+		set(t, list[0], path[1:], value)
+		return
+	}
+	object := at.(map[string]any)
+	if _, ok := object[path[0]]; !ok {
+		t.Fatalf("no field %s", path[0])
+	}
+	if len(path) > 1 {
+		set(t, object[path[0]], path[1:], value)
+		return
+	}
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(value))
+	if err != nil {
+		t.Fatal(err)
+	}
+	object[path[0]] = v
+}
+
+// The schema says of every field what it is, and requires all.
+func TestSchemaIsThorough(t *testing.T) {
+	text, err := os.ReadFile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := decode(t, string(text))
+	definitions := schema["$defs"].(map[string]any)
+	objects := 0
+	var look func(path string, v any)
+	look = func(path string, v any) {
+		s, ok := v.(map[string]any)
+		if !ok {
+			return
+		}
+		if properties, ok := s["properties"].(map[string]any); ok {
+			objects++
+			if s["additionalProperties"] != false {
+				t.Errorf("%s allows other fields", path)
+			}
+			var required []string
+			for _, r := range s["required"].([]any) {
+				required = append(required, r.(string))
+			}
+			slices.Sort(required)
+			if !slices.Equal(required, slices.Sorted(maps.Keys(properties))) {
+				t.Errorf("%s requires %v", path, required)
+			}
+			for name, p := range properties {
+				p := p.(map[string]any)
+				described := p
+				if ref, ok := p["$ref"].(string); ok && p["description"] == nil {
+					described = definitions[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+				}
+				if described["title"] == nil || described["description"] == nil {
+					t.Errorf("%s.%s has no title or no description", path, name)
+				}
+				look(path+"."+name, p)
+			}
+		}
+		look(path+"[]", s["items"])
+	}
+	look("", schema)
+	for name, d := range definitions {
+		look("#"+name, d)
+	}
+	if objects < 25 {
+		t.Errorf("only %d objects", objects)
+	}
+}
+
+// The order of the fields is that of the specification, which is copied here.
+func TestFieldOrder(t *testing.T) {
+	want := map[string]string{
+		"":                            "type check tool time source parameters outcome coverage summary clusters findings review accounts client_urls dns warnings",
+		".check":                      "code name severity category applies_to",
+		".tool":                       "name version",
+		".source":                     "kind detail",
+		".parameters":                 "threshold_percent min_servers min_connections review_percent critical_percent",
+		".coverage":                   "complete servers_expected servers_answered missing notes",
+		".coverage.missing":           "server cluster reason",
+		".summary":                    "clusters servers accounts connections leafnodes evaluated findings review skipped",
+		".summary.skipped":            "too_few_connections too_few_servers system_account",
+		".clusters":                   "name connections servers",
+		".clusters.servers":           "id name host connections accounts",
+		".findings":                   "account cluster server connections on_server share_percent leafnodes chance priority distribution impact causes remedies",
+		".findings.account":           "id name",
+		".findings.server":            "id name host",
+		".findings.distribution":      "server id connections share_percent",
+		".findings.impact":            "connections_lost subscriptions_lost survivors can_fail_over",
+		".findings.impact.survivors":  "server now after limit",
+		".findings.causes":            "code title role verdict confidence evidence remedies",
+		".findings.causes.evidence":   "text source",
+		".findings.remedies":          "code when title why commands snippets",
+		".findings.remedies.snippets": "lang text",
+		".review":                     "account cluster server connections on_server share_percent",
+		".review.account":             "id name",
+		".accounts":                   "account cluster server connections on_server share_percent verdict",
+		".accounts.account":           "id name",
+		".client_urls":                "origin account urls reach unreachable hosts",
+		".dns":                        "host resolver cname addresses verdict detail",
+		".dns.addresses":              "ip ttl_s servers",
+	}
+	got := map[string]string{}
+	fieldOrder(t, json.NewDecoder(strings.NewReader(filled(t))), "", got)
+	for path, fields := range want {
+		if got[path] != fields {
+			t.Errorf("fields of %q:\ngot  %s\nwant %s", path, got[path], fields)
+		}
+	}
+	for path := range got {
+		if _, ok := want[path]; !ok {
+			t.Errorf("an object that the specification does not have: %s", path)
+		}
+	}
+}
+
+// fieldOrder reads a value and notes the fields of every object in their order;
+// all elements of a list must have the same.
+func fieldOrder(t *testing.T, d *json.Decoder, path string, orders map[string]string) {
+	t.Helper()
+	token, err := d.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch token {
+	case json.Delim('['):
+		for d.More() {
+			fieldOrder(t, d, path, orders)
+		}
+	case json.Delim('{'):
+		var fields []string
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fields = append(fields, key.(string))
+			fieldOrder(t, d, path+"."+key.(string), orders)
+		}
+		order := strings.Join(fields, " ")
+		if before, ok := orders[path]; ok && before != order {
+			t.Errorf("%s has fields %s and %s", path, before, order)
+		}
+		orders[path] = order
+	default:
+		return
+	}
+	if _, err := d.Token(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// No list is ever null, whatever the document is made of.
+func TestListsAreNeverNull(t *testing.T) {
+	var look func(path string, v reflect.Value)
+	look = func(path string, v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Slice:
+			if v.IsNil() {
+				t.Errorf("%s is null", path)
+			}
+			for i := range v.Len() {
+				look(fmt.Sprintf("%s[%d]", path, i), v.Index(i))
+			}
+		case reflect.Pointer:
+			if !v.IsNil() {
+				look(path, v.Elem())
+			}
+		case reflect.Struct:
+			if v.Type() == reflect.TypeFor[time.Time]() {
+				return
+			}
+			for i := range v.NumField() {
+				if f := v.Type().Field(i); f.IsExported() {
+					look(path+"."+f.Name, v.Field(i))
+				}
+			}
+		default: // no list
+		}
+	}
+	for _, f := range fixtures() {
+		look(f.name, reflect.ValueOf(New(f.in)))
+	}
+	look("nothing", reflect.ValueOf(New(Input{Deployment: &checks.Deployment{}})))
+}
+
+var (
+	shareNumber  = regexp.MustCompile(`"share_percent": (null|[0-9]{1,2}\.[0-9]|100\.0)[,\n]`)
+	chanceNumber = regexp.MustCompile(`"chance": (0|1|0\.[0-9]+|[0-9](\.[0-9]{1,2})?e-[0-9]{2,3}),`)
+)
+
+func TestNumbers(t *testing.T) {
+	for _, f := range fixtures() {
+		text := jsonOf(t, f.in)
+		if got, want := len(shareNumber.FindAllString(text, -1)), strings.Count(text, `"share_percent"`); got != want {
+			t.Errorf("%s: %d of %d shares have one decimal", f.name, got, want)
+		}
+		if got, want := len(chanceNumber.FindAllString(text, -1)), strings.Count(text, `"chance"`); got != want {
+			t.Errorf("%s: %d of %d chances are as they should be", f.name, got, want)
+		}
+	}
+	for _, c := range []struct {
+		part, whole int
+		want        string
+	}{
+		{0, 0, "0.0"}, {0, 7, "0.0"}, {7, 7, "100.0"}, {17, 18, "94.4"}, {1, 3, "33.3"}, {2, 3, "66.7"}, {1, 2000, "0.1"}, {1, 2001, "0.0"},
+		{1999, 2000, "100.0"}, {7004, 10_000, "70.0"}, {7005, 10_000, "70.1"}, {499, 1000, "49.9"}, {1, 1_000_000_000_000, "0.0"},
+		{4_294_967_295_000, 4_294_967_296_000, "100.0"},
+	} {
+		if got := percent(c.part, c.whole).String(); got != c.want {
+			t.Errorf("percent(%d, %d) = %s, want %s", c.part, c.whole, got, c.want)
+		}
+	}
+	for c, want := range map[Chance]string{
+		0: "0", 1: "1", 0.5: "0.5", 0.123456: "0.123", 0.0574: "0.0574", 0.000123456: "0.000123", 0.0000123456: "1.23e-05",
+		1.5e-300: "1.5e-300", math.SmallestNonzeroFloat64: "4.94e-324",
+	} {
+		got, err := json.Marshal(c)
+		if err != nil || string(got) != want {
+			t.Errorf("chance %g is %s, %v; want %s", float64(c), got, err, want)
+		}
+	}
+}
+
+// Everything from outside is made harmless, wherever it stands in a document.
+func TestDocumentIsHarmless(t *testing.T) {
+	for _, name := range []string{"hostile", "long", "wide"} {
+		text := jsonOf(t, fixtureNamed(t, name).in)
+		for _, r := range text {
+			if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\u200b' {
+				t.Errorf("%s has %U", name, r)
+			}
+		}
+		for _, secret := range []string{"user:", "p@ss", "tok@", "a:b"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s has %q", name, secret)
+			}
+		}
+		if regexp.MustCompile(`\\u00(1b|0d|0a|07|9b)"?`).MatchString(strings.ReplaceAll(text, `\\`, "")) {
+			t.Errorf("%s has an escaped control", name)
+		}
+		for _, s := range regexp.MustCompile(`"[^"]*"`).FindAllString(text, -1) {
+			if n := len([]rune(s)); n > longestSentence+200 {
+				t.Errorf("%s has a string of %d characters", name, n)
+			}
+		}
+	}
+}
+
+// What is not said elsewhere is in the notes, for programs too.
+func TestNotes(t *testing.T) {
+	for name, want := range map[string][]string{
+		"pass":                nil,
+		"partial":             nil,
+		"critical":            {"the connection was lost and came back; what was missing was asked for again"},
+		"incomplete":          {"open, as a missing server could overturn the verdict: 3 account-cluster pairs; --all lists them", "in cluster C1, an account that no server reported may sit on a missing server"},
+		"incomplete-critical": {"a missing server decides whether a finding is critical"},
+		"incomplete-account":  {"only what was asked for was judged: --account AUDIT", "in cluster C1, an account that was asked for may sit on a missing server"},
+		"silent-cluster":      {"in cluster C2, an account that no server reported may sit on a missing server"},
+	} {
+		if got := New(fixtureNamed(t, name).in).Coverage.Notes; !slices.Equal(got, want) {
+			t.Errorf("%s: notes %q, want %q", name, got, want)
+		}
+	}
+}
