@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -15,6 +16,9 @@ const (
 	subjectConnz = "$SYS.REQ.SERVER.%s.CONNZ" // server id
 	// pageSize is nats-server's default for a page of connections.
 	pageSize = server.DefaultConnListSize
+	// longestPage bounds what is read of a page, in bytes: some 64 KiB for each
+	// connection.
+	longestPage = 64 << 20
 	// mostPages bounds what is read of one account on one server: a million
 	// connections.
 	mostPages = 1000
@@ -81,7 +85,7 @@ func subscriptions(ctx context.Context, nc *nats.Conn, of Held) (int, error) {
 				} `json:"connections"`
 			} `json:"data"`
 		}
-		if err := json.NewDecoder(plain).Decode(&reply); err != nil {
+		if err := json.NewDecoder(io.LimitReader(plain, longestPage)).Decode(&reply); err != nil {
 			return 0, err
 		}
 		if reply.Data == nil {

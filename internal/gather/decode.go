@@ -3,10 +3,12 @@ package gather
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -79,6 +81,14 @@ func (in *interner) add(text []byte, rows []row) []checks.Usage {
 	return usage
 }
 
+// all returns the accounts that are known by now, in the order of their
+// numbers. Late replies may go on adding to the interner.
+func (in *interner) all() []checks.Account {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return slices.Clone(in.accounts)
+}
+
 // decoder reads account reports. It keeps its buffers from one reply to the
 // next, and they are bounded whatever a reply claims to be. Not for concurrent
 // use.
@@ -86,15 +96,18 @@ type decoder struct {
 	snappy *s2.Reader
 	json   *jsontext.Decoder
 	plain  bytes.Buffer // the reply without its content encoding
+	name   []byte       // of the object's member at hand
 	text   []byte       // ids and names of the rows, one after the other
 	rows   []row
+	cut    int64    // where rows were cut out of the reply, 0 if none were
+	shape  [][]byte // of the counters of a row, see alike
 	listed []uint32 // by account, the last reply that listed it
 	reply  uint32   // the number of this one
 }
 
 // inMemory is the size up to which a reply is held in memory: that of some
-// 150,000 accounts on a server. A larger one is read as a stream, slower.
-const inMemory = 64 << 20
+// 75,000 accounts on a server. A larger one is read as a stream, slower.
+const inMemory = 32 << 20
 
 func newDecoder() *decoder {
 	return &decoder{
@@ -120,24 +133,62 @@ func (d *decoder) body(m *nats.Msg) (io.Reader, error) {
 
 // report decodes a reply to $SYS.REQ.ACCOUNT.PING.STATZ: a ServerAPIResponse
 // of nats-server with AccountStatz as data. The identity is set as far as it
-// could be read, also where err is not nil.
-func (d *decoder) report(m *nats.Msg, in *interner) (report, error) {
-	var r report
+// could be read, also where err is not nil. It ends with the context.
+func (d *decoder) report(ctx context.Context, m *nats.Msg, in *interner) (report, error) {
 	if len(m.Data) == 0 {
-		return r, errors.New("it is empty")
+		return report{}, errors.New("it is empty")
 	}
 	body, err := d.body(m)
 	if err != nil {
-		return r, err
+		return report{}, err
 	}
-	d.text, d.rows = d.text[:0], d.rows[:0]
-	if body, err = d.shorten(body); err != nil {
-		return r, cutShort(err)
+	d.plain.Reset()
+	_, err = io.CopyN(&d.plain, body, inMemory)
+	switch {
+	case err == io.EOF:
+		body = nil
+		if r, err := d.fast(ctx, in); err == nil {
+			return r, nil
+		}
+	case err != nil:
+		body = failed{err} // what there is may say which server it is from
 	}
-	d.json.Reset(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return d.slow(ctx, body, in)
+}
+
+// fast decodes the reply in d.plain without its rows, which it reads itself.
+func (d *decoder) fast(ctx context.Context, in *interner) (report, error) {
+	plain := d.plain.Bytes()
+	from, to := d.cutRows(plain)
+	if from == to {
+		return report{}, errElsewhere
+	}
+	d.cut = int64(from)
+	return d.decode(ctx, io.MultiReader(bytes.NewReader(plain[:from]), bytes.NewReader(plain[to:])), in)
+}
+
+// slow decodes the reply in d.plain, and what follows it, with the JSON library
+// alone.
+func (d *decoder) slow(ctx context.Context, follows io.Reader, in *interner) (report, error) {
+	d.text, d.rows, d.cut = d.text[:0], d.rows[:0], 0
+	var body io.Reader = bytes.NewReader(d.plain.Bytes())
+	if follows != nil {
+		body = io.MultiReader(body, follows)
+	}
+	return d.decode(ctx, body, in)
+}
+
+// errElsewhere: the list that rows were cut out of is not that of the report.
+var errElsewhere = errors.New("its accounts are elsewhere")
+
+// decode reads the JSON of a reply. Rows that were cut out of it at d.cut are
+// in d.rows.
+func (d *decoder) decode(ctx context.Context, body io.Reader, in *interner) (report, error) {
+	var r report
+	d.json.Reset(&bounded{ctx: ctx, r: body, json: d.json}, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	answered := false
 	var refused *errorReply
-	err = d.object(func(name string) error {
+	err := d.object(func(name string) error {
 		switch name {
 		case "server":
 			return d.server(&r.from)
@@ -176,6 +227,42 @@ func (d *decoder) report(m *nats.Msg, in *interner) (report, error) {
 	return r, d.onlyOnce(r.usage)
 }
 
+// failed is a reader of which no more than the error is left.
+type failed struct{ err error }
+
+func (f failed) Read([]byte) (int, error) { return 0, f.err }
+
+const (
+	// longestReply is the size from which on a reply is a bomb: 2.5 million
+	// accounts on a server.
+	longestReply = 1 << 30
+	// longestValue bounds what the JSON library holds: names, counts and the
+	// space between them.
+	longestValue = 1 << 20
+)
+
+// bounded is a reply on its way into the JSON library.
+type bounded struct {
+	ctx  context.Context
+	r    io.Reader
+	json *jsontext.Decoder
+	read int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	switch {
+	case b.ctx.Err() != nil:
+		return 0, b.ctx.Err()
+	case b.read > longestReply:
+		return 0, errors.New("it is larger than 1 GiB")
+	case b.read-b.json.InputOffset() > longestValue:
+		return 0, errors.New("it has a value larger than 1 MiB")
+	}
+	n, err := b.r.Read(p)
+	b.read += int64(n)
+	return n, err
+}
+
 // onlyOnce makes sure that no account is counted twice.
 func (d *decoder) onlyOnce(usage []checks.Usage) error {
 	d.reply++
@@ -189,21 +276,6 @@ func (d *decoder) onlyOnce(usage []checks.Usage) error {
 		d.listed[u.Account] = d.reply
 	}
 	return nil
-}
-
-// shorten cuts the rows out of a reply, unless it is too large to be held.
-func (d *decoder) shorten(body io.Reader) (io.Reader, error) {
-	d.plain.Reset()
-	n, err := io.CopyN(&d.plain, body, inMemory)
-	switch {
-	case n == inMemory:
-		return io.MultiReader(&d.plain, body), nil
-	case err != io.EOF:
-		return nil, err
-	}
-	left, _ := d.cutRows(d.plain.Bytes())
-	d.plain.Truncate(len(left))
-	return &d.plain, nil
 }
 
 // end makes sure that the reply has nothing after its object.
@@ -233,44 +305,45 @@ func (d *decoder) object(member func(name string) error) error {
 			_, err := d.json.ReadToken()
 			return cutShort(err)
 		}
-		v, err := d.json.ReadValue()
+		d.name, err = d.appendString(d.name[:0])
 		if err != nil {
 			return cutShort(err)
 		}
-		if err := member(known(v)); err != nil {
+		if err := member(known(d.name)); err != nil {
 			return cutShort(err)
 		}
 	}
 }
 
-// known maps a raw object name to a constant, so that no name is allocated.
-func known(raw jsontext.Value) string {
-	switch string(raw) {
-	case `"server"`:
+// known maps an object name to a constant, so that no name is allocated; it is
+// empty for one that is not used.
+func known(name []byte) string {
+	switch string(name) {
+	case "server":
 		return "server"
-	case `"data"`:
+	case "data":
 		return "data"
-	case `"account_statz"`:
+	case "account_statz":
 		return "account_statz"
-	case `"error"`:
+	case "error":
 		return "error"
-	case `"acc"`:
+	case "acc":
 		return "acc"
-	case `"name"`:
+	case "name":
 		return "name"
-	case `"conns"`:
+	case "conns":
 		return "conns"
-	case `"leafnodes"`:
+	case "leafnodes":
 		return "leafnodes"
-	case `"id"`:
+	case "id":
 		return "id"
-	case `"host"`:
+	case "host":
 		return "host"
-	case `"cluster"`:
+	case "cluster":
 		return "cluster"
-	case `"code"`:
+	case "code":
 		return "code"
-	case `"description"`:
+	case "description":
 		return "description"
 	}
 	return ""
@@ -322,6 +395,9 @@ func (d *decoder) accounts() error {
 	if t.Kind() != '[' {
 		return fmt.Errorf("it has %s where the list of accounts belongs", t.Kind())
 	}
+	if d.cut != 0 && d.json.InputOffset() != d.cut {
+		return errElsewhere
+	}
 	for d.json.PeekKind() != ']' {
 		if err := d.account(); err != nil {
 			return err
@@ -332,51 +408,71 @@ func (d *decoder) accounts() error {
 }
 
 // account reads one AccountStat. The server writes acc before name; a reply
-// with another order is read all the same.
+// with another order is read all the same. One that says a thing twice, or no
+// count of connections, is not.
 func (d *decoder) account() error {
 	var r row
 	var early []byte // a name that came before the id
+	var id, named, counted, leafed bool
 	start := len(d.text)
 	err := d.object(func(name string) (err error) {
+		once := func(given *bool) {
+			if *given {
+				err = fmt.Errorf("an account has its %s twice", name)
+			}
+			*given = true
+		}
 		switch name {
 		case "acc":
-			if r.idEnd != 0 {
-				return errors.New("an account has two ids")
+			if once(&id); err == nil {
+				d.text, err = d.appendString(d.text)
+				r.idEnd, r.nameEnd = len(d.text), len(d.text)
 			}
-			d.text, err = d.appendString(d.text)
-			r.idEnd, r.nameEnd = len(d.text), len(d.text)
 		case "name":
-			if r.idEnd == 0 {
-				early, err = d.appendString(early)
-				return err
+			switch once(&named); {
+			case err != nil:
+			case !id:
+				early, err = d.appendString(nil)
+			default:
+				d.text, err = d.appendString(d.text)
+				r.nameEnd = len(d.text)
 			}
-			d.text, err = d.appendString(d.text[:r.idEnd])
-			r.nameEnd = len(d.text)
 		case "conns":
-			return d.number(&r.conns)
+			if once(&counted); err == nil {
+				err = d.number(&r.conns)
+			}
 		case "leafnodes":
-			return d.number(&r.leafs)
+			if once(&leafed); err == nil {
+				err = d.number(&r.leafs)
+			}
 		default:
-			return d.json.SkipValue()
+			err = d.json.SkipValue()
 		}
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if r.idEnd <= start {
+	case r.idEnd <= start:
 		return errors.New("an account has no id")
+	case !counted:
+		return errors.New("an account has no count of connections")
 	}
-	if len(early) > 0 && r.nameEnd == r.idEnd {
+	if len(early) > 0 {
 		d.text = append(d.text, early...)
 		r.nameEnd = len(d.text)
 	}
+	d.keep(r, start)
+	return nil
+}
+
+// keep takes in a row whose text begins at start, unless there is nothing in it.
+func (d *decoder) keep(r row, start int) {
 	if r.conns > 0 || r.leafs > 0 {
 		d.rows = append(d.rows, r)
 	} else {
 		d.text = d.text[:start]
 	}
-	return nil
 }
 
 func (d *decoder) string(to *string) error {

@@ -19,6 +19,7 @@ type seen struct {
 	problem string // why its last report can't be used
 	limit   *int   // max_connections where it was asked for
 	polled  bool   // an idle server was asked for its VARZ
+	asked   int    // the last round of questions in which it was meant
 
 	rosterReplies, reportReplies int // to the first, general question
 }
@@ -96,10 +97,17 @@ func unanswered(servers map[string]*seen) []place {
 	return out
 }
 
-// missing lists who did not report, with the reason, at the end of the wait.
-func missing(servers map[string]*seen, waited time.Duration) []checks.Missing {
+// missing lists who did not report, with the reason, at the end of the wait
+// and of so many rounds of questions.
+func missing(servers map[string]*seen, waited time.Duration, rounds int) []checks.Missing {
 	var out []checks.Missing
-	within := waited.Round(100 * time.Millisecond)
+	within := "within " + waited.Round(100*time.Millisecond).String()
+	switch {
+	case rounds == 2:
+		within += ", asked twice"
+	case rounds > 2:
+		within += fmt.Sprintf(", asked %d times", rounds)
+	}
 	for _, s := range servers {
 		if s.whole {
 			continue
@@ -108,8 +116,10 @@ func missing(servers map[string]*seen, waited time.Duration) []checks.Missing {
 		switch {
 		case s.problem != "":
 			m.Reason = "its account report can't be used: " + s.problem
+		case s.roster == nil:
+			m.Reason = "its answer to the roster can't be used, and it sent no account report " + within
 		default:
-			m.Reason = fmt.Sprintf("it answered the roster, but sent no account report within %s, asked twice", within)
+			m.Reason = "it answered the roster, but sent no account report " + within
 		}
 		if s.roster != nil {
 			bound := s.roster.connections
@@ -121,16 +131,16 @@ func missing(servers map[string]*seen, waited time.Duration) []checks.Missing {
 	for _, p := range places {
 		m := checks.Missing{Name: p.name, Cluster: p.cluster, ClusterKnown: true}
 		if p.name != "" {
-			m.Reason = fmt.Sprintf("%s has a route to it, but it did not answer within %s, asked twice", p.by, within)
+			m.Reason = fmt.Sprintf("%s has a route to it, but it did not answer %s", p.by, within)
 		} else {
-			m.Reason = fmt.Sprintf("%s has a gateway to its cluster, but no server of it answered within %s", p.by, within)
+			m.Reason = fmt.Sprintf("%s has a gateway to its cluster, but no server of it answered %s", p.by, within)
 		}
 		out = append(out, m)
 	}
 	n, by := expected(servers)
 	for range n - len(servers) - len(places) {
 		out = append(out, checks.Missing{Reason: fmt.Sprintf("%s, but nobody has a route or gateway to it and it did "+
-			"not answer within %s: a server that stopped without a goodbye is counted for up to 4 minutes", by, within)})
+			"not answer %s: a server that stopped without a goodbye is counted for up to 4 minutes", by, within)})
 	}
 	slices.SortFunc(out, func(a, b checks.Missing) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))

@@ -50,15 +50,19 @@ func (g *system) rosterReply(ctx context.Context, m *nats.Msg) {
 	g.trace("<<< %s roster, %d bytes, %v", id.Name, len(m.Data), err)
 	g.send(ctx, func(g *system) {
 		g.last = time.Now()
-		switch {
-		case err != nil:
+		if err != nil {
 			g.notes[named(id, "a roster reply of %s can't be read")]++
-			return
-		case refused != nil:
+		}
+		if refused != nil {
 			g.notes[named(id, "%s answered the roster with an error")]++
+		}
+		if id.ID == "" {
 			return
 		}
 		s := g.server(id)
+		if r == nil {
+			return
+		}
 		s.roster = r
 		if round == 0 {
 			s.rosterReplies++
@@ -69,13 +73,18 @@ func (g *system) rosterReply(ctx context.Context, m *nats.Msg) {
 			s.polled = true
 			g.ask(fmt.Sprintf(subjectVarz, id.ID), "varz", nil, nil)
 		}
+		// One that was not known when the others were asked again.
+		if s.asked < g.asked && !s.whole {
+			s.asked = g.asked
+			g.askReport(s.Name, s.Cluster)
+		}
 	})
 }
 
 // unheard: nobody listens to the roster request. In the system account every
 // server does, the one that we are connected to included.
 func (g *system) unheard() {
-	g.refused = !slices.ContainsFunc(slices.Collect(maps.Values(g.servers)), func(s *seen) bool { return s.roster != nil })
+	g.refused = !g.heard()
 }
 
 // server finds a server by id, or starts to know it.
@@ -162,7 +171,7 @@ func named(id identity, format string) string {
 
 // deployment is the model of what was gathered.
 func (g *system) deployment(waited time.Duration) *checks.Deployment {
-	d := &checks.Deployment{Accounts: g.accounts.accounts, Missing: missing(g.servers, waited)}
+	d := &checks.Deployment{Accounts: g.accounts.all(), Missing: missing(g.servers, waited, g.asked+1)}
 	d.Expected, _ = expected(g.servers)
 	for i := range d.Accounts {
 		a := &d.Accounts[i]
@@ -203,15 +212,16 @@ func (g *system) deployment(waited time.Duration) *checks.Deployment {
 // leaveOutAuditor takes our own connection out of the system account.
 func (g *system) leaveOutAuditor(d *checks.Deployment) {
 	for i := range d.Servers {
-		if d.Servers[i].ID != g.nc.ConnectedServerId() {
+		s := &d.Servers[i]
+		if s.ID != g.nc.ConnectedServerId() {
 			continue
 		}
-		for j := range d.Servers[i].Usage {
-			u := &d.Servers[i].Usage[j]
-			if d.Accounts[u.Account].System && u.Connections > 0 {
-				u.Connections--
-				return
-			}
+		own := slices.IndexFunc(s.Usage, func(u checks.Usage) bool { return d.Accounts[u.Account].System && u.Connections > 0 })
+		if own < 0 {
+			continue
+		}
+		if s.Usage[own].Connections--; s.Usage[own].Connections == 0 && s.Usage[own].Leafnodes == 0 {
+			s.Usage = slices.Delete(s.Usage, own, own+1)
 		}
 	}
 }

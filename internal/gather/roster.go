@@ -20,7 +20,7 @@ func decodeRoster(data []byte) (id identity, r *roster, refused *errorReply, err
 		Server identity `json:"server"`
 		Stats  *struct {
 			Start         time.Time `json:"start"`
-			Connections   int       `json:"connections"`
+			Connections   *int      `json:"connections"`
 			ActiveServers int       `json:"active_servers"`
 			Routes        []link    `json:"routes"`
 			Gateways      []link    `json:"gateways"`
@@ -34,14 +34,14 @@ func decodeRoster(data []byte) (id identity, r *roster, refused *errorReply, err
 		return id, nil, nil, err
 	case reply.Error != nil:
 		return id, nil, reply.Error, nil
-	case id.ID == "" || reply.Stats == nil:
+	case id.ID == "" || reply.Stats == nil || reply.Stats.Connections == nil:
 		return id, nil, nil, errors.New("it has no server or no statistics")
 	}
 	s := reply.Stats
-	if s.Connections < 0 || s.Connections > most || s.ActiveServers < 0 || s.ActiveServers > mostServers {
+	if *s.Connections < 0 || *s.Connections > most || s.ActiveServers < 0 || s.ActiveServers > mostServers {
 		return id, nil, nil, errors.New("it has a count out of range")
 	}
-	r = &roster{start: s.Start, connections: s.Connections, known: s.ActiveServers}
+	r = &roster{start: s.Start, connections: *s.Connections, known: s.ActiveServers}
 	for _, l := range s.Routes {
 		r.peers = append(r.peers, l.Name)
 	}
@@ -49,6 +49,9 @@ func decodeRoster(data []byte) (id identity, r *roster, refused *errorReply, err
 		r.gateways = append(r.gateways, l.Name)
 	}
 	r.peers, r.gateways = once(r.peers), once(r.gateways)
+	if len(r.peers)+len(r.gateways) > mostServers {
+		return id, nil, nil, errors.New("it has more peers than there can be")
+	}
 	return id, r, nil, nil
 }
 

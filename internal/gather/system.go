@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -37,7 +38,7 @@ type Options struct {
 	// Progress, if set, is called from one goroutine after every reply.
 	Progress func(Progress)
 	// Trace, if set, is told of every request and reply. It is called from
-	// several goroutines.
+	// several goroutines, one at a time.
 	Trace func(format string, args ...any)
 }
 
@@ -59,6 +60,7 @@ func System(ctx context.Context, nc *nats.Conn, o Options) (*checks.Deployment, 
 	defer cancel()
 	g := &system{
 		nc: nc, o: o, started: started,
+		url:      nc.ConnectedUrlRedacted(),
 		inbox:    nc.NewInbox(),
 		accounts: newInterner(),
 		servers:  map[string]*seen{},
@@ -67,7 +69,7 @@ func System(ctx context.Context, nc *nats.Conn, o Options) (*checks.Deployment, 
 	}
 	stop, err := g.listen(deadline)
 	if err != nil {
-		return nil, fmt.Errorf("%s: subscribing for replies: %w", nc.ConnectedUrlRedacted(), err)
+		return nil, fmt.Errorf("subscribing for replies: %w", err)
 	}
 	defer stop()
 	if err := g.run(deadline); err != nil {
@@ -85,6 +87,7 @@ type system struct {
 	nc       *nats.Conn
 	o        Options
 	started  time.Time
+	url      string // of the server that was connected to at the start
 	inbox    string
 	accounts *interner
 	servers  map[string]*seen
@@ -98,6 +101,9 @@ type system struct {
 	last     time.Time // of the last reply
 	fatal    error
 	lostOnce bool
+
+	tracing sync.Mutex // held while Trace is called
+	over    bool       // Trace is not to be called any more
 }
 
 // event changes the state of a gathering.
@@ -109,6 +115,9 @@ func (g *system) listen(ctx context.Context) (stop func(), err error) {
 	workers, stopWorkers := g.startDecoders(ctx)
 	previous := g.nc.ErrorHandler()
 	stop = func() {
+		g.tracing.Lock()
+		g.over = true
+		g.tracing.Unlock()
 		for _, s := range subs {
 			_ = s.Unsubscribe() // fails only where the connection is gone
 		}
@@ -159,7 +168,7 @@ func (g *system) startDecoders(ctx context.Context) (chan<- *nats.Msg, func()) {
 			for {
 				select {
 				case m := <-work:
-					r, err := d.report(m, g.accounts)
+					r, err := d.report(ctx, m, g.accounts)
 					round, size := roundOf(m.Subject), int64(len(m.Data))
 					g.trace("<<< %s account report, %d bytes, %d accounts, %v", r.from.Name, size, len(r.usage), err)
 					g.send(ctx, func(g *system) { g.reported(r, err, round, size) })
@@ -180,8 +189,15 @@ func (g *system) send(ctx context.Context, e event) {
 	}
 }
 
+// trace tells of a request or a reply, but of none that comes when the
+// gathering is over.
 func (g *system) trace(format string, args ...any) {
-	if g.o.Trace != nil {
+	if g.o.Trace == nil {
+		return
+	}
+	g.tracing.Lock()
+	defer g.tracing.Unlock()
+	if !g.over {
 		g.o.Trace(format, args...)
 	}
 }
@@ -221,6 +237,9 @@ func (g *system) run(ctx context.Context) error {
 	g.ask(subjectReport, "report", nil, compressed())
 	again := time.NewTimer(g.o.Timeout * 2 / 5)
 	defer again.Stop()
+	if g.nc.IsClosed() { // before anyone listened
+		return g.closed()
+	}
 	for {
 		select {
 		case e := <-g.events:
@@ -232,11 +251,7 @@ func (g *system) run(ctx context.Context) error {
 		case s := <-status:
 			switch s {
 			case nats.CLOSED:
-				if len(g.servers) == 0 {
-					return fmt.Errorf("the connection closed before any server answered: %w", cmp.Or(g.nc.LastError(), nats.ErrConnectionClosed))
-				}
-				g.notes["the connection closed before every server had answered"]++
-				return nil
+				return g.closed()
 			case nats.RECONNECTING:
 				g.lostOnce = true
 			case nats.CONNECTED:
@@ -274,18 +289,46 @@ func (g *system) notSystem() error {
 	return e
 }
 
+// heard says whether any server answered the roster. Before, nobody knows how
+// many there are, and what was reported is no model.
+func (g *system) heard() bool {
+	for _, s := range g.servers {
+		if s.roster != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyOwn says whether all that was reported is of the account of our
+// credentials, as in an ordinary account, which only gets its own.
+func (g *system) onlyOwn() bool {
+	accounts := g.accounts.all()
+	return len(accounts) == 1 && g.self != nil && accounts[0].ID == g.self.Account
+}
+
 // timeOver tells a wait that ended without any answer from a coverage with
 // holes, which the model tells.
 func (g *system) timeOver(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.Canceled) {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
-	}
-	if g.refused {
+	case g.refused || !g.heard() && g.onlyOwn():
 		return g.notSystem()
+	case !g.heard():
+		return &SilentError{Server: g.url, Waited: time.Since(g.started).Round(100 * time.Millisecond).String()}
+	case !g.nc.IsConnected():
+		g.notes["the connection was lost and did not come back"]++
 	}
-	if len(g.servers) == 0 {
-		return &SilentError{Server: g.nc.ConnectedUrlRedacted(), Waited: (g.o.Timeout * 4 / 5).String()}
+	return nil
+}
+
+// closed does the same for a connection that was closed for good.
+func (g *system) closed() error {
+	if !g.heard() {
+		return fmt.Errorf("the connection closed before any server answered: %w", cmp.Or(g.nc.LastError(), nats.ErrConnectionClosed))
 	}
+	g.notes["the connection closed before every server had answered"]++
 	return nil
 }
 
@@ -320,30 +363,28 @@ type filter struct {
 	Unused  bool   `json:"include_unused,omitempty"`
 }
 
-// askAgain asks those that are missing directly, and everyone for those whose
-// names are not known.
+// askAgain asks those that are missing directly, and where one is missing that
+// did not answer at all, everyone for the roster: for those whose names are not
+// known, and whether the others still know it.
 func (g *system) askAgain() {
 	g.asked++
 	if g.self == nil {
 		g.ask(subjectUser, "user", nil, nil)
 	}
-	direct := func(f filter) {
-		f.Exact = true
-		g.ask(subjectRoster, "roster", f, nil)
-		// A server with nothing to report stays silent unless this is set.
-		f.Unused = true
-		g.ask(subjectReport, "report", f, compressed())
-	}
 	for _, s := range g.servers {
 		if !s.whole || s.roster == nil {
-			direct(filter{Name: s.Name, Cluster: s.Cluster})
+			s.asked = g.asked
+			g.ask(subjectRoster, "roster", filter{Name: s.Name, Cluster: s.Cluster, Exact: true}, nil)
+			g.askReport(s.Name, s.Cluster)
 		}
 	}
-	places := unanswered(g.servers)
-	for _, p := range places {
-		direct(filter{Name: p.name, Cluster: p.cluster})
-	}
-	if n, _ := expected(g.servers); n > len(g.servers)+len(places) || len(g.servers) == 0 {
+	if n, _ := expected(g.servers); n > len(g.servers) || len(g.servers) == 0 {
 		g.ask(subjectRoster, "roster", nil, nil)
 	}
+}
+
+// askReport asks one server for its report. One with nothing to report stays
+// silent unless unused accounts are asked for, too.
+func (g *system) askReport(name, cluster string) {
+	g.ask(subjectReport, "report", filter{Name: name, Cluster: cluster, Exact: true, Unused: true}, compressed())
 }

@@ -23,29 +23,24 @@ func decodeVarz(m *nats.Msg) (varz, error) {
 	// Of the many fields only these are read, so that a field that another
 	// version has in another type does not matter.
 	var reply struct {
-		Server *server.ServerInfo `json:"server"`
+		Server identity `json:"server"`
 		Data   *struct {
-			Connections    int `json:"connections"`
-			Leafnodes      int `json:"leafnodes"`
-			MaxConnections int `json:"max_connections"`
+			Connections    *int `json:"connections"`
+			Leafnodes      *int `json:"leafnodes"`
+			MaxConnections int  `json:"max_connections"`
 		} `json:"data"`
-		Error *server.ApiError `json:"error"`
+		Error *errorReply `json:"error"`
 	}
 	if err := json.Unmarshal(m.Data, &reply); err != nil {
 		return varz{}, err
 	}
 	switch {
 	case reply.Error != nil:
-		return varz{}, &errorReply{Code: reply.Error.Code, Description: reply.Error.Description}
-	case reply.Server == nil || reply.Data == nil:
-		return varz{}, errors.New("it has neither data nor an error")
+		return varz{}, reply.Error
+	case reply.Server.ID == "" || reply.Data == nil || reply.Data.Connections == nil || reply.Data.Leafnodes == nil:
+		return varz{}, errors.New("it has no server or no counts")
 	}
-	v := varz{
-		from: identity{ID: reply.Server.ID, Name: reply.Server.Name, Host: reply.Server.Host, Cluster: reply.Server.Cluster},
-
-		connections: reply.Data.Connections,
-		leafnodes:   reply.Data.Leafnodes,
-	}
+	v := varz{from: reply.Server, connections: *reply.Data.Connections, leafnodes: *reply.Data.Leafnodes}
 	if reply.Data.MaxConnections > 0 {
 		v.limit = &reply.Data.MaxConnections
 	}
@@ -68,7 +63,7 @@ func Limits(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters [
 	if len(wanted) == 0 {
 		return nil
 	}
-	replies := make(chan *nats.Msg, len(wanted))
+	replies := make(chan *nats.Msg, 2*len(wanted)) // some may answer twice
 	sub, err := nc.ChanSubscribe(nc.NewInbox(), replies)
 	if err != nil {
 		return fmt.Errorf("%s: subscribing for limits: %w", nc.ConnectedUrlRedacted(), err)
@@ -100,7 +95,10 @@ func Limits(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters [
 }
 
 // Knows asks whether any server knows an account by this id, connected or not,
-// and adds it to the model if so. It returns at the first server that does.
+// and adds it to the model if so. It returns at the first server that does. An
+// error says that it can't be told, as where the context ends before all the
+// servers of the model have answered. The connection must be one to the system
+// account.
 func Knows(ctx context.Context, nc *nats.Conn, d *checks.Deployment, id string) error {
 	body, err := json.Marshal(server.AccountStatzOptions{Accounts: []string{id}, IncludeUnused: true})
 	if err != nil {
@@ -115,17 +113,27 @@ func Knows(ctx context.Context, nc *nats.Conn, d *checks.Deployment, id string) 
 	if err := nc.PublishRequest(subjectReport, sub.Subject, body); err != nil {
 		return fmt.Errorf("%s: asking for account %q: %w", nc.ConnectedUrlRedacted(), id, err)
 	}
-	for range d.Servers {
+	wanted := map[string]bool{}
+	for _, s := range d.Servers {
+		wanted[s.ID] = true
+	}
+	for len(wanted) > 0 {
 		select {
 		case m := <-replies:
 			var reply struct {
-				Data *server.AccountStatz `json:"data"`
+				Server identity `json:"server"`
+				Data   *struct {
+					Accounts []struct {
+						ID string `json:"acc"`
+					} `json:"account_statz"`
+				} `json:"data"`
 			}
 			if json.Unmarshal(m.Data, &reply) != nil || reply.Data == nil {
 				continue // another server may know it
 			}
+			delete(wanted, reply.Server.ID)
 			for _, a := range reply.Data.Accounts {
-				if a != nil && a.Account == id {
+				if a.ID == id {
 					d.Accounts = append(d.Accounts, checks.Account{ID: id, Name: id})
 					return nil
 				}
@@ -134,7 +142,7 @@ func Knows(ctx context.Context, nc *nats.Conn, d *checks.Deployment, id string) 
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return ctx.Err()
 			}
-			return nil
+			return fmt.Errorf("whether there is an account %q is not known: %d of %d servers did not answer in time", id, len(wanted), len(d.Servers))
 		}
 	}
 	return nil

@@ -1,0 +1,572 @@
+package gather
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/lab"
+)
+
+// smallFleet answers on one line: each request server by server, in order.
+var smallFleet = lab.FleetSize{Servers: 30, Clusters: 3, Accounts: 40, Connections: 3000, Seed: 1, Skewed: 5, Lines: 1}
+
+// sparseFleet has a dozen connections, so that most of its servers have none.
+var sparseFleet = lab.FleetSize{Servers: 30, Clusters: 3, Accounts: 3, Connections: 12, Seed: 2, Lines: 1}
+
+// everyone is how many servers answer: the carrier is one more.
+func everyone(size lab.FleetSize) int { return size.Servers + 1 }
+
+func startFleet(t testing.TB, size lab.FleetSize) *lab.Fleet {
+	t.Helper()
+	f, err := lab.StartFleet(within(t), size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Stop)
+	return f
+}
+
+// held is what one server has of one account, by name.
+type held struct {
+	server, account        string
+	connections, leafnodes int
+}
+
+// sameAsTruth compares every server and account of a model with what the fleet
+// has, but for the servers that are to be left out, by index. The carrier's own
+// connections are the auditor's and the fleet's: of the system account.
+func sameAsTruth(t testing.TB, d *checks.Deployment, f *lab.Fleet, without ...int) {
+	t.Helper()
+	truth := f.Truth()
+	var want, got []held
+	servers := map[string]lab.FleetServer{}
+	for i, s := range truth.Servers {
+		if slices.Contains(without, i) {
+			continue
+		}
+		servers[s.ID] = s
+		for _, a := range s.Accounts {
+			want = append(want, held{s.ID, truth.Accounts[a.Account].ID, a.Connections, a.Leafnodes})
+		}
+		if s.SystemConnections > 0 {
+			want = append(want, held{s.ID, truth.SystemAccount, s.SystemConnections, 0})
+		}
+	}
+	// The carrier counts a client to $G until it has said who it is.
+	names := map[string]string{truth.SystemAccount: truth.SystemAccount, "$G": "$G"}
+	for _, a := range truth.Accounts {
+		names[a.ID] = a.Name
+	}
+	for _, a := range d.Accounts {
+		if names[a.ID] != a.Name || a.System != (a.ID == truth.SystemAccount) {
+			t.Errorf("account %+v is called %q", a, names[a.ID])
+		}
+	}
+	for _, s := range d.Servers {
+		if s.ID == truth.CarrierID {
+			continue
+		}
+		was, ok := servers[s.ID]
+		delete(servers, s.ID)
+		if !ok || s.Name != was.Name || s.Host != was.Host || s.Cluster != was.Cluster || !s.Start.IsZero() && !s.Start.Equal(was.Start) {
+			t.Errorf("server %+v is %+v", s, was)
+		}
+		for _, u := range s.Usage {
+			got = append(got, held{s.ID, d.Accounts[u.Account].ID, int(u.Connections), int(u.Leafnodes)})
+		}
+	}
+	for _, s := range servers {
+		t.Errorf("server %s is not in the model", s.Name)
+	}
+	order := func(a, b held) int {
+		return cmp.Or(cmp.Compare(a.server, b.server), cmp.Compare(a.account, b.account))
+	}
+	slices.SortFunc(want, order)
+	slices.SortFunc(got, order)
+	if !slices.Equal(got, want) {
+		t.Errorf("the model has %d rows, the truth %d, and they differ", len(got), len(want))
+		for i := range min(len(got), len(want)) {
+			if got[i] != want[i] {
+				t.Errorf("the first: %+v, want %+v", got[i], want[i])
+				break
+			}
+		}
+	}
+}
+
+func TestFleetIsRead(t *testing.T) {
+	t.Parallel()
+	for what, size := range map[string]lab.FleetSize{
+		"small":        smallFleet,
+		"idle servers": sparseFleet,
+		"four lines":   {Servers: 120, Clusters: 7, Accounts: 300, Connections: 20_000, Seed: 3, Lines: 4},
+		"one server":   {Servers: 1, Clusters: 1, Accounts: 2, Connections: 50},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := startFleet(t, size)
+			sameAsTruth(t, auditAll(t, connect(t, f.URL()), everyone(size)), f)
+		})
+	}
+}
+
+func TestIdleServersTellTheirLimit(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, sparseFleet)
+	d := auditAll(t, connect(t, f.URL()), everyone(sparseFleet))
+	idle := 0
+	for _, s := range f.Truth().Servers {
+		if s.Connections+s.SystemConnections+s.Leafnodes > 0 {
+			continue
+		}
+		idle++
+		if got := serverOf(d, s.Name); got.MaxConnections == nil || *got.MaxConnections != s.MaxConnections {
+			t.Errorf("%s: limit %v, want %d", s.Name, got.MaxConnections, s.MaxConnections)
+		}
+	}
+	if idle < 10 {
+		t.Errorf("%d idle servers are too few to show anything", idle)
+	}
+}
+
+// faulty is the server that faults are tried on: the second of the second
+// cluster, so not the one with a system connection.
+const faulty = 11
+
+// garbles are the kinds of garbled replies but for the large ones.
+var garbles = []struct {
+	name  string
+	how   lab.FleetGarble
+	named bool   // the reply says which server it is from
+	why   string // then the model says why it can't be used
+}{
+	{"not JSON", lab.GarbleNotJSON, false, ""},
+	{"truncated JSON", lab.GarbleTruncatedJSON, true, "cut short"},
+	{"truncated snappy", lab.GarbleTruncatedSnappy, false, ""},
+	{"wrong encoding", lab.GarbleWrongEncoding, false, ""},
+	{"unknown encoding", lab.GarbleUnknownEncoding, false, ""},
+	{"error", lab.GarbleError, true, "it answered with error 400: simulated failure"},
+	{"empty", lab.GarbleEmpty, false, ""},
+	{"no server", lab.GarbleNoServer, false, ""},
+	{"empty server", lab.GarbleEmptyServer, false, ""},
+}
+
+func TestFaultOfOneServer(t *testing.T) {
+	t.Parallel()
+	const (
+		early = brief / 10     // before anyone is asked again
+		later = brief * 6 / 10 // after that, in time
+		never = brief * 2
+	)
+	type verdict struct {
+		missing []string // parts of the reason; none if it is complete
+		noID    bool     // all that is known of it is that others have a route to it
+		bound   bool     // it said how many connections it has
+		notes   []string
+	}
+	type fault struct {
+		name string
+		set  func(f *lab.Fleet)
+		want verdict
+	}
+	silence := func(on lab.FleetKind) func(*lab.Fleet) { return func(f *lab.Fleet) { f.Silence(faulty, on) } }
+	delay := func(on lab.FleetKind, d time.Duration) func(*lab.Fleet) {
+		return func(f *lab.Fleet) { f.Delay(faulty, on, d) }
+	}
+	noReport := verdict{missing: []string{"it answered the roster, but sent no account report within 2", "s, asked twice"}, bound: true}
+	noRoster := verdict{notes: []string{"sent an account report but did not answer the roster"}}
+	nothing := verdict{missing: []string{"has a route to it, but it did not answer within 2", "s, asked twice"}, noID: true}
+	faults := []fault{
+		{"silent to the report", silence(lab.FleetStatz), noReport},
+		{"silent to the roster", silence(lab.FleetPing), noRoster},
+		{"silent to both", silence(lab.FleetPing | lab.FleetStatz), nothing},
+		{"silent", silence(lab.FleetAll), nothing},
+		{"silent to VARZ, which nobody needs", silence(lab.FleetVarz), verdict{}},
+		{"early", delay(lab.FleetPing|lab.FleetStatz, early), verdict{}},
+		{"late with the report", delay(lab.FleetStatz, later), verdict{}},
+		{"late with the roster", delay(lab.FleetPing, later), verdict{}},
+		{"late with both", delay(lab.FleetPing|lab.FleetStatz, later), verdict{}},
+		{"too late with the report", delay(lab.FleetStatz, never), noReport},
+		{"too late with the roster", delay(lab.FleetPing, never), noRoster},
+		{"too late with both", delay(lab.FleetPing|lab.FleetStatz, never), nothing},
+		{"appears with the report request", func(f *lab.Fleet) { f.AppearLate(faulty, lab.FleetStatz) }, verdict{}},
+		{"appears with the roster request", func(f *lab.Fleet) { f.AppearLate(faulty, lab.FleetPing) }, verdict{}},
+	}
+	for _, g := range garbles {
+		report, roster := noReport, noRoster
+		if g.named {
+			report = verdict{missing: []string{"its account report can't be used: ", g.why}, bound: true}
+		} else {
+			report.notes = []string{"an account report of an unknown server can't be used (2 times)"}
+		}
+		roster.notes = append([]string{"roster"}, roster.notes...)
+		if g.how == lab.GarbleWrongEncoding || g.how == lab.GarbleUnknownEncoding {
+			roster = verdict{} // servers never compress it, and as it is it can be read
+		}
+		faults = append(faults,
+			fault{"report is " + g.name, func(f *lab.Fleet) { f.Garble(faulty, lab.FleetStatz, g.how) }, report},
+			fault{"roster is " + g.name, func(f *lab.Fleet) { f.Garble(faulty, lab.FleetPing, g.how) }, roster})
+	}
+	for _, c := range faults {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := startFleet(t, smallFleet)
+			c.set(f)
+			d := audit(t, connect(t, f.URL()), Options{Timeout: brief})
+			if d.Expected != everyone(smallFleet) {
+				t.Errorf("%d servers expected, there are %d", d.Expected, everyone(smallFleet))
+			}
+			for _, note := range c.want.notes {
+				if countNotes(d, note) == 0 {
+					t.Errorf("notes %q are without %q", d.Notes, note)
+				}
+			}
+			if len(c.want.notes) == 0 && len(d.Notes) > 0 {
+				t.Errorf("notes %q, want none", d.Notes)
+			}
+			if c.want.missing == nil {
+				complete(t, d, everyone(smallFleet))
+				sameAsTruth(t, d, f)
+				return
+			}
+			sameAsTruth(t, d, f, faulty)
+			s := f.Truth().Servers[faulty]
+			m := onlyMissing(t, d, s.Cluster, s.Name, c.want.missing...)
+			if c.want.noID != (m.ID == "") || m.ID != "" && (m.ID != s.ID || m.Host != s.Host) {
+				t.Errorf("missing is %+v, want it to be %s at %s", m, s.ID, s.Host)
+			}
+			if c.want.bound != (m.Bound != nil) || m.Bound != nil && *m.Bound != s.Connections {
+				t.Errorf("missing has bound %v, want %d: %v", m.Bound, s.Connections, c.want.bound)
+			}
+		})
+	}
+}
+
+// atOnceThen sets a fault, and calls then when all but one server have
+// reported, which is before anyone is asked again.
+func atOnceThen(then func()) func(Progress) {
+	var once sync.Once
+	return func(p Progress) {
+		if p.Reported == smallFleet.Servers {
+			once.Do(then)
+		}
+	}
+}
+
+func TestGarbledReportIsRightWhenAskedAgain(t *testing.T) {
+	t.Parallel()
+	for _, g := range garbles {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			f := startFleet(t, smallFleet)
+			f.Garble(faulty, lab.FleetStatz, g.how)
+			d := audit(t, connect(t, f.URL()), Options{Timeout: brief,
+				Progress: atOnceThen(func() { f.Garble(faulty, lab.FleetStatz, lab.GarbleNone) })})
+			complete(t, d, everyone(smallFleet))
+			sameAsTruth(t, d, f)
+			if g.named != (len(d.Notes) == 0) {
+				t.Errorf("notes %q", d.Notes)
+			}
+		})
+	}
+}
+
+func TestLateFirstReplyIsNoDuplicate(t *testing.T) {
+	t.Parallel()
+	const timeout = 5 * time.Second
+	f := startFleet(t, smallFleet)
+	// The first reply comes at 3 s, long after the one to the second question
+	// of 2 s. Another server keeps the gathering going until the end.
+	f.Delay(faulty, lab.FleetStatz|lab.FleetPing, timeout*6/10)
+	f.Silence(faulty+1, lab.FleetStatz)
+	replies := 0
+	d := audit(t, connect(t, f.URL()), Options{Timeout: timeout,
+		Progress: func(p Progress) {
+			if p.Reported == smallFleet.Servers-1 {
+				f.Delay(faulty, lab.FleetStatz|lab.FleetPing, 0)
+			}
+		},
+		Trace: func(format string, args ...any) {
+			if s := fmt.Sprintf(format, args...); strings.HasPrefix(s, "<<< "+f.Truth().Servers[faulty].Name+" account report") {
+				replies++
+			}
+		}})
+	if replies != 2 {
+		t.Fatalf("it sent %d reports, so that this shows nothing", replies)
+	}
+	sameAsTruth(t, d, f, faulty+1)
+	if len(d.Notes) > 0 {
+		t.Errorf("notes %q: each question was answered once", d.Notes)
+	}
+}
+
+func TestServerAnswersTwice(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	f.AnswerTwice(faulty, lab.FleetPing|lab.FleetStatz)
+	f.Silence(faulty+1, lab.FleetStatz) // so that the second reply is not too late to be seen
+	d := audit(t, connect(t, f.URL()), Options{Timeout: brief})
+	sameAsTruth(t, d, f, faulty+1)
+	name := f.Truth().Servers[faulty].Name
+	noted(t, d, name+" in cluster "+f.Truth().Servers[faulty].Cluster+" answered the roster 2 times")
+	noted(t, d, "sent its account report 2 times, the first counts")
+}
+
+func TestEverybodyAnswersTwice(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	for i := range smallFleet.Servers {
+		f.AnswerTwice(i, lab.FleetAll)
+	}
+	nc := connect(t, f.URL())
+	for range 6 { // it ends while replies are still being decoded
+		d := audit(t, nc, Options{Timeout: long})
+		complete(t, d, everyone(smallFleet))
+		sameAsTruth(t, d, f)
+	}
+}
+
+func TestTwoServersAtFault(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	f.Silence(3, lab.FleetAll)
+	f.Garble(22, lab.FleetStatz, lab.GarbleTruncatedJSON)
+	d := audit(t, connect(t, f.URL()), Options{Timeout: brief})
+	sameAsTruth(t, d, f, 3, 22)
+	if len(d.Missing) != 2 {
+		t.Fatalf("missing %s, want two", showMissing(d))
+	}
+	for i, at := range []int{22, 3} { // by cluster: ap-south, us-east
+		s := f.Truth().Servers[at]
+		if m := d.Missing[i]; m.Name != s.Name || m.Cluster != s.Cluster {
+			t.Errorf("missing %s, want %s at %d", showMissing(d), s.Name, i)
+		}
+	}
+}
+
+func TestWholeClusterIsSilent(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	var gone []int
+	cluster := f.Truth().Clusters[1]
+	for i, s := range f.Truth().Servers {
+		if s.Cluster == cluster {
+			f.Silence(i, lab.FleetAll)
+			gone = append(gone, i)
+		}
+	}
+	d := audit(t, connect(t, f.URL()), Options{Timeout: brief})
+	sameAsTruth(t, d, f, gone...)
+	if d.Expected != everyone(smallFleet) || len(d.Missing) != len(gone) {
+		t.Fatalf("%d expected, missing %s", d.Expected, showMissing(d))
+	}
+	// One is known by its gateway; that there are nine more the others count.
+	known := 0
+	for _, m := range d.Missing {
+		if m.Cluster == cluster && m.ClusterKnown && strings.Contains(m.Reason, "has a gateway to its cluster") {
+			known++
+		} else if m.ClusterKnown || !strings.Contains(m.Reason, "counts 31 servers") {
+			t.Errorf("missing %+v", m)
+		}
+	}
+	if known != 1 {
+		t.Errorf("the cluster is named %d times: %s", known, showMissing(d))
+	}
+}
+
+func TestForeignServerAnswers(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		on       lab.FleetKind
+		reported bool
+		note     string
+	}{
+		"everything":      {lab.FleetAll, true, ""},
+		"only the report": {lab.FleetStatz, true, "stranger in cluster us-east-01 sent an account report but did not answer the roster"},
+		"only the roster": {lab.FleetPing, false, ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := startFleet(t, smallFleet)
+			f.Foreign(c.on)
+			f.Silence(faulty, lab.FleetStatz) // or all would be there before the stranger
+			d := audit(t, connect(t, f.URL()), Options{Timeout: brief})
+			if d.Expected != everyone(smallFleet)+1 {
+				t.Errorf("%d expected; a server that nobody counts and that answers is one", d.Expected)
+			}
+			if c.note != "" {
+				noted(t, d, c.note)
+			} else if len(d.Notes) > 0 {
+				t.Errorf("notes %q", d.Notes)
+			}
+			if !c.reported {
+				at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return m.Name == "stranger" })
+				if at < 0 || len(d.Missing) != 2 || d.Missing[at].Bound == nil || *d.Missing[at].Bound != 1000 {
+					t.Errorf("missing %s, want the stranger, with its connections", showMissing(d))
+				}
+				return
+			}
+			onlyMissing(t, d, f.Truth().Servers[faulty].Cluster, f.Truth().Servers[faulty].Name)
+			s := serverOf(d, "stranger")
+			if s == nil || len(s.Usage) != 1 || s.Usage[0].Connections != 1000 || s.Cluster != "us-east-01" {
+				t.Errorf("the stranger is %+v", s)
+			}
+		})
+	}
+}
+
+func TestIdleServerAtFault(t *testing.T) {
+	t.Parallel()
+	idle := func(f *lab.Fleet) int {
+		return slices.IndexFunc(f.Truth().Servers, func(s lab.FleetServer) bool {
+			return s.Connections+s.SystemConnections+s.Leafnodes == 0
+		})
+	}
+	t.Run("VARZ is lost", func(t *testing.T) {
+		t.Parallel()
+		f := startFleet(t, sparseFleet)
+		f.Silence(idle(f), lab.FleetVarz)
+		d := audit(t, connect(t, f.URL()), Options{Timeout: brief})
+		complete(t, d, everyone(sparseFleet)) // it says so itself when asked again
+		sameAsTruth(t, d, f)
+	})
+	t.Run("VARZ is garbled", func(t *testing.T) {
+		t.Parallel()
+		for _, g := range garbles {
+			t.Run(g.name, func(t *testing.T) {
+				t.Parallel()
+				f := startFleet(t, sparseFleet)
+				f.Garble(idle(f), lab.FleetVarz, g.how)
+				d := audit(t, connect(t, f.URL()), Options{Timeout: brief})
+				complete(t, d, everyone(sparseFleet))
+				sameAsTruth(t, d, f)
+			})
+		}
+	})
+	t.Run("it answers nothing but the roster", func(t *testing.T) {
+		t.Parallel()
+		f := startFleet(t, sparseFleet)
+		i := idle(f)
+		f.Silence(i, lab.FleetVarz|lab.FleetStatz)
+		d := audit(t, connect(t, f.URL()), Options{Timeout: brief})
+		s := f.Truth().Servers[i]
+		if m := onlyMissing(t, d, s.Cluster, s.Name, "sent no account report"); m.Bound == nil || *m.Bound != 0 {
+			t.Errorf("missing %+v, want that it had none", m)
+		}
+	})
+}
+
+// slowReader is a connection that stops reading until the gate opens.
+type slowReader struct {
+	net.Conn
+	gate <-chan struct{}
+	left int // bytes to read before that
+}
+
+func (r *slowReader) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		<-r.gate
+	}
+	n, err := r.Conn.Read(p)
+	r.left -= n
+	return n, err
+}
+
+// slowDialer makes the first connection slow.
+type slowDialer struct {
+	gate  <-chan struct{}
+	first sync.Once
+}
+
+func (d *slowDialer) Dial(network, address string) (net.Conn, error) {
+	conn, err := net.Dial(network, address)
+	if err == nil {
+		d.first.Do(func() { conn = &slowReader{Conn: conn, gate: d.gate, left: 8 << 10} })
+	}
+	return conn, err
+}
+
+// TestAuditorIsCutOff: the carrier cuts off a client that has more than 64 MiB
+// to read. It comes back and asks for what is missing.
+func TestAuditorIsCutOff(t *testing.T) {
+	size := smallFleet
+	size.Lines = 4
+	f := startFleet(t, size)
+	for i := range 4 {
+		f.Garble(i, lab.FleetStatz, lab.GarbleGiant) // 24 MiB each
+	}
+	gate := make(chan struct{})
+	nc := connect(t, f.URL(), nats.SetCustomDialer(&slowDialer{gate: gate}), nats.MaxReconnects(-1))
+	go func() {
+		defer close(gate)
+		watch := connect(t, f.URL())
+		for within(t).Err() == nil {
+			m, err := watch.Request("$SYS.REQ.SERVER."+f.Truth().CarrierID+".VARZ", nil, time.Second)
+			if err == nil && !strings.Contains(string(m.Data), `"slow_consumers":0`) {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		f.ClearFaults()
+	}()
+	d := audit(t, nc, Options{Timeout: long})
+	complete(t, d, everyone(size))
+	sameAsTruth(t, d, f)
+	noted(t, d, "the connection was lost and came back")
+}
+
+// TestHostileRepliesTakeNoMemory: 24 MiB of JSON without meaning, and 12 MiB
+// that decompress to 256 MiB of spaces. Not parallel, so that what it measures
+// is its own.
+func TestHostileRepliesTakeNoMemory(t *testing.T) {
+	for what, c := range map[string]struct {
+		how lab.FleetGarble
+		max uint64 // MiB; held as a whole, the bomb takes 2,200
+	}{
+		"giant": {lab.GarbleGiant, 400},
+		"bomb":  {lab.GarbleBomb, 600},
+	} {
+		t.Run(what, func(t *testing.T) {
+			f := startFleet(t, smallFleet)
+			f.Garble(faulty, lab.FleetStatz, c.how)
+			nc := connect(t, f.URL())
+			runtime.GC()
+			var before, now runtime.MemStats
+			runtime.ReadMemStats(&before)
+			var peak uint64
+			done := make(chan struct{})
+			var watching sync.WaitGroup
+			watching.Go(func() {
+				for {
+					select {
+					case <-done:
+						return
+					case <-time.After(2 * time.Millisecond):
+						runtime.ReadMemStats(&now)
+						peak = max(peak, now.HeapInuse)
+					}
+				}
+			})
+			d := audit(t, nc, Options{Timeout: 3 * time.Second})
+			close(done)
+			watching.Wait()
+			sameAsTruth(t, d, f, faulty)
+			onlyMissing(t, d, f.Truth().Servers[faulty].Cluster, f.Truth().Servers[faulty].Name, "sent no account report")
+			more := (peak - min(peak, before.HeapInuse)) >> 20
+			t.Logf("%d MiB more than before", more)
+			if more > c.max {
+				t.Errorf("it took %d MiB", more)
+			}
+		})
+	}
+}

@@ -1,0 +1,194 @@
+package gather
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/lab"
+)
+
+// Scenarios of what servers say, told by puppets beside one real server.
+
+func auditPuppets(t *testing.T, puppets ...puppet) *checks.Deployment {
+	t.Helper()
+	l := startLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
+	pretend(t, l, puppets...)
+	return audit(t, connect(t, l.SystemURL()), Options{Timeout: brief})
+}
+
+func TestFirstQuestionsAreLost(t *testing.T) {
+	t.Parallel()
+	// Nobody has a route to it; that it exists is known by the count alone. It
+	// answers the roster when everyone is asked again, and must then be asked
+	// for its report.
+	d := auditPuppets(t, puppet{id: "P", name: "p", cluster: "C",
+		roster: from(2, statsz(`"connections":3`)),
+		report: from(2, statz(account("APP", 3, 0)))})
+	complete(t, d, 2)
+	if got := connections(d, "APP"); got["C/p"] != 3 || len(d.Notes) > 0 {
+		t.Errorf("%v, notes %q", got, d.Notes)
+	}
+}
+
+func TestOnlyTheRosterIsLostAtFirst(t *testing.T) {
+	t.Parallel()
+	d := auditPuppets(t, puppet{id: "P", name: "p", cluster: "C",
+		roster: from(2, statsz(`"connections":3`)),
+		report: always(statz(account("APP", 3, 0)))})
+	complete(t, d, 2)
+	if got := connections(d, "APP"); got["C/p"] != 3 || len(d.Notes) > 0 {
+		t.Errorf("%v, notes %q", got, d.Notes)
+	}
+}
+
+func TestNoClientsButLeafnodes(t *testing.T) {
+	t.Parallel()
+	// VARZ says that there is something to report: wait for it.
+	d := auditPuppets(t, puppet{id: "P", name: "p", cluster: "C",
+		roster: always(statsz(`"connections":0`)),
+		varz:   always(varzOf(`"connections":0,"leafnodes":2,"max_connections":77`)),
+		report: from(2, statz(account("APP", 0, 2)))})
+	complete(t, d, 2)
+	if got := leafs(d, "APP"); got["C/p"] != 2 {
+		t.Errorf("leafnodes %v", got)
+	}
+	if s := serverOf(d, "p"); s.MaxConnections == nil || *s.MaxConnections != 77 {
+		t.Errorf("its limit is %v", s.MaxConnections)
+	}
+}
+
+func TestVarzWithoutCountsProvesNothing(t *testing.T) {
+	t.Parallel()
+	for what, body := range map[string]string{
+		"no counts":            varzOf(`"max_connections":77`),
+		"no leafnodes":         varzOf(`"connections":0`),
+		"null":                 `"data":null`,
+		"an error":             `"error":{"code":500,"description":"busy"}`,
+		"an error beside data": varzOf(`"connections":0,"leafnodes":0`) + `,"error":{"code":500,"description":"busy"}`,
+		"a client by now":      varzOf(`"connections":1,"leafnodes":0`),
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			d := auditPuppets(t, puppet{id: "P", name: "p", cluster: "C", roster: always(statsz(`"connections":0`)), varz: always(body)})
+			onlyMissing(t, d, "C", "p", "answered the roster, but sent no account report")
+		})
+	}
+}
+
+func TestRosterThatCanNotBeUsed(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct{ body, note string }{
+		"no count of connections": {statsz(`"active_servers":2`), "a roster reply of p in cluster C can't be read"},
+		"a negative one":          {statsz(`"connections":-1`), "a roster reply of p in cluster C can't be read"},
+		"too many servers":        {statsz(`"connections":1,"active_servers":100001`), "a roster reply of p in cluster C can't be read"},
+		"no statistics":           {`"statsz":null`, "a roster reply of p in cluster C can't be read"},
+		"an error":                {`"error":{"code":500,"description":"busy"}`, "p in cluster C answered the roster with an error"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			t.Run("but a report", func(t *testing.T) {
+				t.Parallel()
+				d := auditPuppets(t, puppet{id: "P", name: "p", cluster: "C", roster: always(c.body), report: always(statz(account("APP", 3, 0)))})
+				complete(t, d, 2)
+				noted(t, d, c.note)
+				noted(t, d, "p in cluster C sent an account report but did not answer the roster")
+			})
+			t.Run("and no report", func(t *testing.T) {
+				t.Parallel()
+				d := auditPuppets(t, puppet{id: "P", name: "p", cluster: "C", roster: always(c.body)})
+				m := onlyMissing(t, d, "C", "p", "its answer to the roster can't be used, and it sent no account report")
+				if m.ID != "P" || m.Bound != nil {
+					t.Errorf("missing %+v", m)
+				}
+				noted(t, d, c.note)
+			})
+		})
+	}
+}
+
+func TestPeersThatNobodyHears(t *testing.T) {
+	t.Parallel()
+	d := auditPuppets(t, puppet{id: "P", name: "p", cluster: "C", report: always(statz(account("APP", 3, 0))),
+		roster: always(statsz(`"connections":3,"active_servers":5,"routes":[{"name":"q"},{"name":"q"},{"name":""},{"name":"p"}],"gateways":[{"name":"D"},{"name":"C"}]`))})
+	if got := connections(d, "APP"); got["C/p"] != 3 || d.Expected != 5 || len(d.Missing) != 3 {
+		t.Fatalf("%v of %d expected, missing %s; want 5 and 3", got, d.Expected, showMissing(d))
+	}
+	for i, want := range []checks.Missing{
+		{Reason: "p counts 5 servers, but nobody has a route or gateway to it"},
+		{Cluster: "C", ClusterKnown: true, Name: "q", Reason: "p has a route to it"},
+		{Cluster: "D", ClusterKnown: true, Reason: "p has a gateway to its cluster"},
+	} {
+		got := d.Missing[i]
+		if !strings.HasPrefix(got.Reason, want.Reason) {
+			t.Errorf("missing %+v, want %+v", got, want)
+		}
+		if got.Reason = want.Reason; got != want {
+			t.Errorf("missing %+v, want %+v", got, want)
+		}
+	}
+}
+
+func TestContextEndsFirst(t *testing.T) {
+	t.Parallel()
+	l := startLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
+	pretend(t, l, puppet{id: "P", name: "p", cluster: "C"})
+	ctx, cancel := context.WithTimeout(within(t), 2*time.Second)
+	defer cancel()
+	d, err := System(ctx, connect(t, l.SystemURL()), Options{Timeout: long})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, %v", d, err)
+	}
+}
+
+// What is done with a report depends on what is there of the server already.
+func TestReported(t *testing.T) {
+	t.Parallel()
+	who := identity{ID: "A", Name: "a"}
+	some := report{from: who, usage: []checks.Usage{{Account: 0, Connections: 4}}}
+	other := report{from: who, usage: []checks.Usage{{Account: 0, Connections: 5}}}
+	empty := report{from: who, usage: []checks.Usage{}}
+	broken := errors.New("it is broken")
+	type reply struct {
+		r     report
+		err   error
+		round int
+	}
+	for what, c := range map[string]struct {
+		replies []reply
+		conns   int // -1: it is missing
+		problem string
+		doubled bool
+	}{
+		"whole":                       {replies: []reply{{r: some}}, conns: 4},
+		"empty":                       {replies: []reply{{r: empty}}, conns: 0},
+		"broken":                      {replies: []reply{{r: report{from: who}, err: broken}}, conns: -1, problem: "it is broken"},
+		"broken, then whole":          {replies: []reply{{r: report{from: who}, err: broken}, {r: some, round: 1}}, conns: 4},
+		"whole, then broken":          {replies: []reply{{r: some}, {r: report{from: who}, err: broken, round: 1}}, conns: 4},
+		"empty, then broken":          {replies: []reply{{r: empty, round: 1}, {r: report{from: who}, err: broken}}, conns: 0},
+		"whole twice":                 {replies: []reply{{r: some}, {r: other}}, conns: 4, doubled: true},
+		"whole, then empty":           {replies: []reply{{r: some}, {r: empty, round: 1}}, conns: 4},
+		"empty, then whole":           {replies: []reply{{r: empty, round: 1}, {r: some}}, conns: 4},
+		"second question first":       {replies: []reply{{r: other, round: 1}, {r: some}}, conns: 5},
+		"both questions and a double": {replies: []reply{{r: some}, {r: some, round: 1}, {r: some}}, conns: 4, doubled: true},
+	} {
+		g := &system{servers: map[string]*seen{}, notes: map[string]int{}, accounts: newInterner()}
+		for _, r := range c.replies {
+			g.reported(r.r, r.err, r.round, 10)
+		}
+		s := g.servers["A"]
+		conns := -1
+		if s.whole {
+			conns = 0
+			for _, u := range s.usage {
+				conns += int(u.Connections)
+			}
+		}
+		if conns != c.conns || s.problem != c.problem && !s.whole || (s.reportReplies > 1) != c.doubled || g.bytes != int64(10*len(c.replies)) {
+			t.Errorf("%s: %+v has %d connections, want %d", what, s, conns, c.conns)
+		}
+	}
+}

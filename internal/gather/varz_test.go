@@ -1,0 +1,278 @@
+package gather
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/lab"
+)
+
+// limits is each server's limit of connections, -1 where it is not known.
+func limits(d *checks.Deployment) map[string]int {
+	out := map[string]int{}
+	for _, s := range d.Servers {
+		out[s.Name] = -1
+		if s.MaxConnections != nil {
+			out[s.Name] = *s.MaxConnections
+		}
+	}
+	return out
+}
+
+func TestLimitsOfClusters(t *testing.T) {
+	t.Parallel()
+	l := startLab(t, lab.Topology{Clusters: []lab.Cluster{
+		{Name: "EAST", Servers: 2, Configure: func(i int, o *natsserver.Options) { o.MaxConn = 100 * (i + 1) }},
+		{Name: "WEST", Servers: 1},
+	}})
+	nc := connect(t, l.SystemURL())
+	d := auditAll(t, nc, 3)
+	for i := range d.Servers { // of servers that were idle they are known already
+		d.Servers[i].MaxConnections = nil
+	}
+	for _, c := range []struct {
+		clusters []string
+		want     map[string]int
+	}{
+		{nil, map[string]int{"EAST-n1": -1, "EAST-n2": -1, "WEST-n1": -1}},
+		{[]string{"NORTH"}, map[string]int{"EAST-n1": -1, "EAST-n2": -1, "WEST-n1": -1}},
+		{[]string{"EAST"}, map[string]int{"EAST-n1": 100, "EAST-n2": 200, "WEST-n1": -1}},
+		{[]string{"EAST", "WEST"}, map[string]int{"EAST-n1": 100, "EAST-n2": 200, "WEST-n1": natsserver.DEFAULT_MAX_CONNECTIONS}},
+	} {
+		if err := Limits(within(t), nc, d, c.clusters); err != nil {
+			t.Error(err)
+		}
+		if got := limits(d); !maps.Equal(got, c.want) || len(d.Notes) > 0 {
+			t.Errorf("%v: %v, want %v; notes %q", c.clusters, got, c.want, d.Notes)
+		}
+	}
+	nc.Close()
+	if err := Limits(within(t), nc, d, []string{"EAST"}); !errors.Is(err, nats.ErrConnectionClosed) {
+		t.Error(err)
+	}
+}
+
+// fleetModel is a whole model of a fleet without limits, and its connection.
+func fleetModel(t *testing.T, f *lab.Fleet) (*checks.Deployment, *nats.Conn) {
+	t.Helper()
+	nc := connect(t, f.URL())
+	d := auditAll(t, nc, everyone(smallFleet))
+	return d, nc
+}
+
+func soon(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(within(t), time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestLimitThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	faults := map[string]func(f *lab.Fleet){
+		"silent":   func(f *lab.Fleet) { f.Silence(faulty, lab.FleetVarz) },
+		"too late": func(f *lab.Fleet) { f.Delay(faulty, lab.FleetVarz, 10*time.Second) },
+	}
+	for _, g := range garbles {
+		if g.how == lab.GarbleWrongEncoding || g.how == lab.GarbleUnknownEncoding {
+			continue // VARZ is asked for as it is, and as it is it can be read
+		}
+		faults[g.name] = func(f *lab.Fleet) { f.Garble(faulty, lab.FleetVarz, g.how) }
+	}
+	for what, set := range faults {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := startFleet(t, smallFleet)
+			d, nc := fleetModel(t, f)
+			set(f)
+			truth := f.Truth()
+			if err := Limits(soon(t), nc, d, []string{truth.Servers[faulty].Cluster}); err != nil {
+				t.Fatal(err)
+			}
+			got := limits(d)
+			for i, s := range truth.Servers {
+				want := s.MaxConnections
+				if i == faulty || s.Cluster != truth.Servers[faulty].Cluster {
+					want = -1
+				}
+				if got[s.Name] != want {
+					t.Errorf("%s: %d, want %d", s.Name, got[s.Name], want)
+				}
+			}
+			noted(t, d, "the connection limits of 1 of 10 servers are not known")
+		})
+	}
+}
+
+func TestLimitsThatComeTwice(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	d, nc := fleetModel(t, f)
+	for i := range smallFleet.Servers {
+		f.AnswerTwice(i, lab.FleetVarz)
+	}
+	if err := Limits(soon(t), nc, d, f.Truth().Clusters); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range f.Truth().Servers {
+		if got := limits(d)[s.Name]; got != s.MaxConnections {
+			t.Errorf("%s: %d, want %d", s.Name, got, s.MaxConnections)
+		}
+	}
+	if len(d.Notes) > 0 {
+		t.Errorf("notes %q", d.Notes)
+	}
+}
+
+func TestServerWithoutLimit(t *testing.T) {
+	t.Parallel()
+	l := startLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
+	pretend(t, l, puppet{id: "P", name: "p", cluster: "C", roster: always(statsz(`"connections":3`)),
+		report: always(statz(account("APP", 3, 0))), varz: always(varzOf(`"connections":3,"leafnodes":0`))})
+	nc := connect(t, l.SystemURL())
+	d := auditAll(t, nc, 2)
+	started := time.Now()
+	if err := Limits(within(t), nc, d, []string{"C"}); err != nil || len(d.Notes) > 0 || serverOf(d, "p").MaxConnections != nil {
+		t.Errorf("%v, notes %q, limit %v", err, d.Notes, serverOf(d, "p").MaxConnections)
+	}
+	if took := time.Since(started); took > long/2 {
+		t.Errorf("the answer is there, and it took %s", took)
+	}
+}
+
+func TestLimitsAndKnowsCancelled(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	d, nc := fleetModel(t, f)
+	f.Silence(faulty, lab.FleetVarz|lab.FleetStatz)
+	for what, ask := range map[string]func(context.Context) error{
+		"Limits": func(ctx context.Context) error { return Limits(ctx, nc, d, f.Truth().Clusters) },
+		"Knows":  func(ctx context.Context) error { return Knows(ctx, nc, d, "NOBODY") },
+	} {
+		ctx, cancel := context.WithCancel(within(t))
+		done := make(chan error, 1)
+		go func() { done <- ask(ctx) }()
+		cancel()
+		select {
+		case err := <-done:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", what, err)
+			}
+		case <-time.After(long):
+			t.Errorf("%s goes on", what)
+		}
+	}
+	if n := nc.NumSubscriptions(); n > 0 {
+		t.Errorf("%d subscriptions are left", n)
+	}
+}
+
+func TestAccountThatIsKnownButNotConnected(t *testing.T) {
+	t.Parallel()
+	l := startLab(t, three("APP", "IDLE"))
+	nc := connect(t, l.SystemURL())
+	d := auditAll(t, nc, 3)
+	before := len(d.Accounts)
+	for _, id := range []string{"NOBODY", "idle", ""} {
+		if err := Knows(within(t), nc, d, id); err != nil || len(d.Accounts) != before {
+			t.Errorf("account %q: %v, accounts %+v", id, err, d.Accounts)
+		}
+	}
+	if err := Knows(within(t), nc, d, "IDLE"); err != nil || !slices.Contains(d.Accounts, checks.Account{ID: "IDLE", Name: "IDLE"}) {
+		t.Errorf("%v, accounts %+v are without IDLE", err, d.Accounts)
+	}
+	makesSense(t, d)
+}
+
+func TestWhetherAnAccountIsKnownCanBeUnknown(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	d, nc := fleetModel(t, f)
+	truth := f.Truth()
+	// An account that only the last cluster knows.
+	only := ""
+	for a := range truth.Accounts {
+		elsewhere, here := false, false
+		for i, s := range truth.Servers {
+			has := slices.ContainsFunc(s.Accounts, func(r lab.FleetAccountRow) bool { return r.Account == a })
+			elsewhere = elsewhere || has && i < 20
+			here = here || has && i >= 20
+		}
+		if here && !elsewhere {
+			only = truth.Accounts[a].ID
+		}
+	}
+	if only == "" {
+		t.Fatal("the fleet has no such account")
+	}
+	// All others say twice that they don't.
+	for i := range 20 {
+		f.AnswerTwice(i, lab.FleetStatz)
+	}
+	d.Accounts = nil
+	if err := Knows(within(t), nc, d, only); err != nil || len(d.Accounts) != 1 {
+		t.Errorf("%v, accounts %+v", err, d.Accounts)
+	}
+	f.Silence(25, lab.FleetStatz)
+	if err := Knows(within(t), nc, d, only); err != nil || len(d.Accounts) != 2 {
+		t.Errorf("%v, accounts %+v: the others of its cluster know it", err, d.Accounts)
+	}
+	err := Knows(soon(t), nc, d, "NOBODY")
+	if err == nil || !strings.Contains(err.Error(), "1 of 31 servers did not answer in time") {
+		t.Errorf("%v; one that was not heard may know it", err)
+	}
+	nc.Close()
+	if err := Knows(within(t), nc, d, only); !errors.Is(err, nats.ErrConnectionClosed) {
+		t.Error(err)
+	}
+}
+
+func TestSubscriptions(t *testing.T) {
+	t.Parallel()
+	l := startLab(t, three("APP", "OTHER"))
+	for _, c := range []lab.Clients{
+		{Account: "APP", Server: l.Server("C1-n1"), Count: 3, Subscriptions: 4},
+		{Account: "APP", Server: l.Server("C1-n2"), Count: 1, Subscriptions: 100},
+		{Account: "OTHER", Server: l.Server("C1-n1"), Count: 2, Subscriptions: 50},
+	} {
+		if _, err := l.Connect(within(t), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// More than a page.
+	if _, err := l.ConnectRaw(within(t), lab.RawClients{Account: "APP", Server: l.Server("C1-n1"), Count: pageSize}); err != nil {
+		t.Fatal(err)
+	}
+	nc := connect(t, l.SystemURL())
+	of := []Held{{l.Server("C1-n1").ID(), "APP"}, {l.Server("C1-n2").ID(), "APP"}, {l.Server("C1-n3").ID(), "APP"}, {"NOSERVER", "APP"}, {l.Server("C1-n1").ID(), "NOBODY"}}
+	got, err := Subscriptions(within(t), nc, of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	show := ""
+	for _, n := range got {
+		if n == nil {
+			show += "unknown "
+		} else {
+			show += fmt.Sprintf("%d ", *n)
+		}
+	}
+	if show != "12 100 0 unknown 0 " {
+		t.Errorf("subscriptions %s", show)
+	}
+	ctx, cancel := context.WithCancel(within(t))
+	cancel()
+	if got, err := Subscriptions(ctx, nc, of); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
