@@ -53,11 +53,19 @@ Examples:
 	d := a.parameters
 	cmd.Flag("account", "Only judge this account, by id or name; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Accounts)
 	cmd.Flag("cluster", "Only judge this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
-	cmd.Flag("threshold", "A server with more than this percentage is a finding").Default(fmt.Sprint(d.ThresholdPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.threshold)
-	cmd.Flag("min-servers", "Clusters with fewer servers are not judged").Default(fmt.Sprint(d.MinServers)).PlaceHolder("N").StringVar(&a.numbers.minServers)
-	cmd.Flag("min-connections", "Accounts with fewer connections in the cluster are not judged").Default(fmt.Sprint(d.MinConnections)).PlaceHolder("N").StringVar(&a.numbers.minConnections)
-	cmd.Flag("review", "List accounts above this percentage that are no finding").Default(fmt.Sprint(d.ReviewPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.review)
-	cmd.Flag("critical", "A finding of at least this percentage is critical").PlaceHolder("PERCENT").StringVar(&a.numbers.critical)
+	cmd.Flag("threshold", fmt.Sprintf("A server with more than this percentage is a finding (default %d)", d.ThresholdPercent)).Default(fmt.Sprint(d.ThresholdPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.threshold)
+	cmd.Flag("min-servers", fmt.Sprintf("Clusters with fewer servers are not judged (default %d)", d.MinServers)).Default(fmt.Sprint(d.MinServers)).PlaceHolder("N").StringVar(&a.numbers.minServers)
+	cmd.Flag("min-connections", fmt.Sprintf("Accounts with fewer connections in the cluster are not judged (default %d)", d.MinConnections)).Default(fmt.Sprint(d.MinConnections)).PlaceHolder("N").StringVar(&a.numbers.minConnections)
+	cmd.Flag("review", fmt.Sprintf("List accounts above this percentage that are no finding (default %d)", d.ReviewPercent)).Default(fmt.Sprint(d.ReviewPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.review)
+	cmd.Flag("critical", "A finding of at least this percentage is critical (default off)").PlaceHolder("PERCENT").StringVar(&a.numbers.critical)
+	for _, name := range []string{"threshold", "min-servers", "min-connections", "review", "critical"} {
+		cmd.GetFlag(name).Validator(func(text string) error {
+			if text == "" { // which would be read as not given
+				return &usageError{err: fmt.Errorf(`--%s is "": pass a whole number`, name)}
+			}
+			return nil
+		})
+	}
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
 	a.output.flags(cmd)
@@ -66,7 +74,7 @@ Examples:
 
 func (a *concentration) run(ctx context.Context) error {
 	if err := a.validate(); err != nil {
-		return &usageError{err, "nats-balance audit concentration"}
+		return &usageError{err: err}
 	}
 	nc, err := a.host.Connect(ctx)
 	if err != nil {
@@ -86,6 +94,9 @@ func (a *concentration) run(ctx context.Context) error {
 }
 
 func (a *concentration) validate() error {
+	if t := a.host.Timeout(); t <= 0 {
+		return fmt.Errorf("--timeout is %s: pass more than 0, such as 5s", t)
+	}
 	for _, n := range []struct {
 		flag, text string
 		to         *int
@@ -208,7 +219,7 @@ type output struct {
 }
 
 func (o *output) flags(cmd *fisk.CmdClause) {
-	cmd.Flag("format", "Output format: text or json").Default("text").PlaceHolder("FORMAT").StringVar(&o.format)
+	cmd.Flag("format", "Output format: text (default) or json").Default("text").PlaceHolder("FORMAT").StringVar(&o.format)
 	cmd.Flag("json", "Produce JSON output, the same as --format json").Short('j').UnNegatableBoolVar(&o.json)
 	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").StringVar(&o.file)
 }

@@ -3,6 +3,8 @@ package plugin
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/choria-io/fisk"
 
@@ -40,10 +42,12 @@ func addChecks(parent Commander, h Host) {
 			e.SetIndent("", "  ")
 			return e.Encode(out)
 		}
+		var b strings.Builder
 		for _, c := range checks.All() {
-			fmt.Fprintf(h.Out, "%s  %s\n  severity %s, category %s, applies to %s\n  %s\n",
+			fmt.Fprintf(&b, "%s  %s\n  severity %s, category %s, applies to %s\n  %s\n",
 				c.Code, c.Name, c.Severity, c.Category, c.AppliesTo, c.Rule)
 		}
-		return nil
+		_, err := io.WriteString(h.Out, b.String())
+		return err
 	})
 }

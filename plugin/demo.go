@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -40,7 +41,7 @@ Examples:
   nats-balance demo --keep`)
 	cmd.Tag("scope:user")
 	cmd.Tag("impact:ro")
-	cmd.Flag("scenario", "What to show, see --list").Default(lab.Scenarios()[0].Name).PlaceHolder("NAME").StringVar(&d.name)
+	cmd.Flag("scenario", fmt.Sprintf("What to show, see --list (default %s)", lab.Scenarios()[0].Name)).Default(lab.Scenarios()[0].Name).PlaceHolder("NAME").StringVar(&d.name)
 	cmd.Flag("list", "List the scenarios").UnNegatableBoolVar(&d.list)
 	cmd.Flag("keep", "Keep the servers up until interrupted and print commands to try").UnNegatableBoolVar(&d.keep)
 	d.output.flags(cmd)
@@ -49,10 +50,12 @@ Examples:
 
 func (d *demo) run(ctx context.Context) error {
 	if d.list {
+		var b strings.Builder
 		for _, s := range lab.Scenarios() {
-			fmt.Fprintf(d.host.Out, "%-14s %s\n", s.Name, s.Title)
+			fmt.Fprintf(&b, "%-14s %s\n", s.Name, s.Title)
 		}
-		return nil
+		_, err := io.WriteString(d.host.Out, b.String())
+		return err
 	}
 	scenario, ok := lab.FindScenario(d.name)
 	if !ok {
@@ -60,10 +63,11 @@ func (d *demo) run(ctx context.Context) error {
 		for _, s := range lab.Scenarios() {
 			names = append(names, s.Name)
 		}
-		return &usageError{fmt.Errorf("there is no scenario %q: pass --scenario one of %s", d.name, strings.Join(names, ", ")), "nats-balance demo"}
+		return &usageError{err: fmt.Errorf("there is no scenario %q: pass --scenario one of %s", d.name, strings.Join(names, ", "))}
 	}
-	if err := d.output.validate(); err != nil {
-		return &usageError{err, "nats-balance demo"}
+	audit := &concentration{host: d.host, parameters: checks.Defaults(), output: d.output}
+	if err := audit.validate(); err != nil {
+		return &usageError{err: err}
 	}
 	starting, cancel := context.WithTimeout(ctx, demoStart)
 	defer cancel()
@@ -75,7 +79,7 @@ func (d *demo) run(ctx context.Context) error {
 		return fmt.Errorf("the demo's servers on loopback did not start: %w", err)
 	}
 	defer l.Stop()
-	if err := d.audit(ctx, l, scenario); err != nil {
+	if err := d.audit(ctx, audit, l, scenario); err != nil {
 		return err
 	}
 	if d.keep {
@@ -86,18 +90,16 @@ func (d *demo) run(ctx context.Context) error {
 }
 
 // audit runs the command that audits against the lab, with its defaults.
-func (d *demo) audit(ctx context.Context, l *lab.Lab, s lab.Scenario) error {
+func (d *demo) audit(ctx context.Context, a *concentration, l *lab.Lab, s lab.Scenario) error {
 	nc, err := nats.Connect(l.SystemURL(), nats.Name("nats-balance "+Version()), nats.Timeout(d.host.Timeout()))
 	if err != nil {
 		return fmt.Errorf("connecting to the demo's cluster: %w", err)
 	}
 	defer nc.Close()
-	if d.output.format == "text" && d.output.file == "" {
+	if a.output.format == "text" && a.output.file == "" {
 		fmt.Fprintf(d.host.Out, "Demo %s: %s.\n%d real servers on loopback, real clients.\n\n", s.Name, s.Title, len(l.Servers()))
 	}
-	h := d.host
-	h.Connect = func(context.Context) (*nats.Conn, error) { return nc, nil }
-	a := &concentration{host: h, parameters: checks.Defaults(), output: d.output}
+	a.host.Connect = func(context.Context) (*nats.Conn, error) { return nc, nil }
 	var outcome *OutcomeError
 	if err := a.run(ctx); err != nil && !errors.As(err, &outcome) {
 		return err

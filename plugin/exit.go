@@ -25,10 +25,15 @@ func (e *OutcomeError) Error() string { return "the outcome of the audit is: " +
 // usageError says that the command line can't be run.
 type usageError struct {
 	err  error
-	help string // the command whose help to read
+	help string // the command whose help to read, where it is known
 }
 
-func (e *usageError) Error() string { return fmt.Sprintf("%v, see %s --help", e.err, e.help) }
+func (e *usageError) Error() string {
+	if e.help == "" {
+		return e.err.Error()
+	}
+	return fmt.Sprintf("%v, see %s --help", e.err, e.help)
+}
 func (e *usageError) Unwrap() error { return e.err }
 
 // ExitStatus maps the error of a command to the status to exit with. It is the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 
@@ -40,32 +41,37 @@ func checkOutfile(path string) error {
 // written in place.
 func writeOutfile(path string, data []byte) (err error) {
 	fail := func(err error) error { return fmt.Errorf("--outfile %s can't be written: %w", path, err) }
-	mode := os.FileMode(0o644)
+	mode := os.FileMode(0o666) // but for what the umask takes away
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // a link stays a link
 	}
-	if info, err := os.Stat(path); err == nil {
-		if !info.Mode().IsRegular() {
+	old, _ := os.Stat(path) // nil where there is none
+	if old != nil {
+		if !old.Mode().IsRegular() {
 			if err := os.WriteFile(path, data, mode); err != nil {
 				return fail(err)
 			}
 			return nil
 		}
-		mode = info.Mode().Perm()
+		mode = old.Mode().Perm()
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	tmp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%x", filepath.Base(path), rand.Uint64()))
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return fail(err)
 	}
 	defer func() {
 		if err != nil {
-			err = fail(errors.Join(err, f.Close(), os.Remove(f.Name())))
+			_ = f.Close() // it may be closed already
+			err = fail(errors.Join(err, os.Remove(f.Name())))
 		}
 	}()
-	if _, err = f.Write(data); err != nil {
-		return err
+	if old != nil {
+		if err = f.Chmod(mode); err != nil { // what the umask took away
+			return err
+		}
 	}
-	if err = f.Chmod(mode); err != nil {
+	if _, err = f.Write(data); err != nil {
 		return err
 	}
 	if err = f.Sync(); err != nil {

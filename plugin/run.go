@@ -1,7 +1,9 @@
 package plugin
 
 import (
+	"bytes"
 	"context"
+	_ "embed" // for the cheat
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +19,9 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/report"
 )
+
+//go:embed cheat.md
+var cheat string
 
 // Run runs the command line as the nats-balance binary and returns its exit
 // status. An interrupt ends it at once; a second one kills it.
@@ -44,46 +49,47 @@ func line(s string) string {
 type terminated struct{ status int }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	app, c, close := newApp(ctx, stdout, stderr)
+	app, close := newApp(ctx, stdout, stderr)
 	defer close()
+	var said bytes.Buffer // by the parser before it ends the program
+	app.ErrorWriter(&said)
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
 		case terminated:
 			if r.status != 0 {
-				err = &usageError{errors.New("wrong usage"), "nats-balance"}
+				err = &usageError{err: errors.New(strings.TrimSpace(strings.TrimPrefix(said.String(), "nats-balance: error: ")))}
 			}
 		default:
 			panic(r)
 		}
+		var usage *usageError
+		if errors.As(err, &usage) {
+			usage.help = helpFor(app, args)
+			err = usage
+		}
 	}()
 	args = plainBooleans(app.Model(), args)
 	if len(args) == 0 {
-		return &usageError{errors.New("no command given"), "nats-balance"}
+		return &usageError{err: errors.New("no command given")}
 	}
-	app.PreAction(func(*fisk.ParseContext) error {
-		if c.timeout <= 0 {
-			return &usageError{fmt.Errorf("--timeout is %s: pass more than 0, such as 5s", c.timeout), "nats-balance"}
-		}
-		return nil
-	})
 	_, err = app.Parse(args)
-	if isUsage(err) {
-		err = &usageError{err, helpFor(app.Model(), args)}
+	if err = nameRefused(app, args, err); isUsage(err) {
+		err = &usageError{err: err}
 	}
 	return err
 }
 
 // newApp builds the application; close closes the connection it opened.
-func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Application, c *connection, close func()) {
+func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Application, close func()) {
 	app = fisk.New("nats-balance", "Finds accounts whose client connections sit mostly on one server of a NATS cluster")
 	app.Author("The nats-balance authors")
 	app.Version(versionLine())
 	app.HelpFlag.Short('h')
-	app.UsageWriter(stdout).ErrorWriter(stderr)
+	app.UsageWriter(stdout)
 	app.Terminate(func(status int) { panic(terminated{status}) })
 
-	c = &connection{}
+	c := &connection{}
 	c.flags(app)
 	var nc *nats.Conn
 	h := Host{
@@ -98,7 +104,8 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	}
 	Add(app, h)
 	addDemo(app, h)
-	return app, c, func() {
+	app.Cheat("balance", cheat)
+	return app, func() {
 		if nc != nil {
 			nc.Close()
 		}
@@ -158,6 +165,34 @@ func plainBooleans(model *fisk.ApplicationModel, args []string) []string {
 	return out
 }
 
+// nameRefused names the flag or the variable whose value the parser refused:
+// its own error has only the value.
+func nameRefused(app *fisk.Application, args []string, err error) error {
+	if err == nil {
+		return nil
+	}
+	refused := func(f *fisk.FlagModel, value string) bool {
+		refusal := f.Value.Set(value)
+		return refusal != nil && refusal.Error() == err.Error()
+	}
+	for name, pass := range map[string]string{
+		"timeout": "a duration such as 5s",
+		"colors":  "one of " + strings.Join(colorSchemes, ", "),
+	} {
+		flag := app.GetFlag(name)
+		parsed, _ := app.ParseContext(args) // what it can't parse is no value
+		for _, e := range parsed.Elements {
+			if e.Clause == flag && refused(flag.Model(), *e.Value) {
+				return &usageError{err: fmt.Errorf("--%s is %q: pass %s", name, *e.Value, pass)}
+			}
+		}
+		if f := flag.Model(); os.Getenv(f.Envar) != "" && refused(f, os.Getenv(f.Envar)) {
+			return &usageError{err: fmt.Errorf("%s is %q: pass %s", f.Envar, os.Getenv(f.Envar), pass)}
+		}
+	}
+	return err
+}
+
 // isUsage tells an error of the parser from one of a command.
 func isUsage(err error) bool {
 	return err != nil && slices.ContainsFunc([]error{
@@ -167,18 +202,11 @@ func isUsage(err error) bool {
 	}, func(target error) bool { return errors.Is(err, target) })
 }
 
-// helpFor names the command that the arguments begin with.
-func helpFor(model *fisk.ApplicationModel, args []string) string {
-	name, group := "nats-balance", model.CmdGroupModel
-	for _, a := range args {
-		if group == nil {
-			break
-		}
-		at := slices.IndexFunc(group.Commands, func(c *fisk.CmdModel) bool { return c.Name == a })
-		if at >= 0 {
-			name += " " + a
-			group = group.Commands[at].CmdGroupModel
-		}
+// helpFor names the command that the arguments are for.
+func helpFor(app *fisk.Application, args []string) string {
+	name := "nats-balance"
+	if parsed, _ := app.ParseContext(args); parsed.SelectedCommand != nil { // what it can't parse is no command
+		name += " " + parsed.SelectedCommand.FullCommand()
 	}
 	return name
 }
