@@ -1,8 +1,3 @@
-//go:build testscript
-
-// The tag is to go as soon as go.mod has golang.org/x/tools, which testscript
-// needs: go get -t github.com/rogpeppe/go-internal/testscript@v1.16.0
-
 package plugin
 
 import (
