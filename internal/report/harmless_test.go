@@ -61,6 +61,7 @@ func TestHarmless(t *testing.T) {
 
 		// Credentials.
 		{"user and password", "nats://user:pass@host:4222", "nats://host:4222"},
+		{"and a mail address", "nats://user:pass@host is run by ops@example.com", "nats://host is run by ops@example.com"},
 		{"token", "nats://s3cr3t@host", "nats://host"},
 		{"empty user", "tls://:pass@host", "tls://host"},
 		{"several", "nats://a:b@h1,nats://c:d@h2", "nats://h1,nats://h2"},
@@ -110,14 +111,21 @@ func TestHarmless(t *testing.T) {
 }
 
 // Long hostile strings, which a careless search goes through over and over,
-// take no longer than others.
+// take about as long as others.
 func TestHarmlessIsLinear(t *testing.T) {
+	fastest := func(s string) time.Duration {
+		in, best := strings.Repeat(s, 1<<15/len(s))+"@", time.Hour
+		for range 3 {
+			start := time.Now()
+			Harmless(in)
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	usual := fastest("a@ ")
 	for _, s := range []string{"a@,", "x@" + strings.Repeat("a", 1000) + "!,"} {
-		in := strings.Repeat(s, 1<<16/len(s)) + "@"
-		start := time.Now()
-		Harmless(in)
-		if took := time.Since(start); took > 2*time.Second {
-			t.Errorf("%.20q…: %v", in, took)
+		if took := fastest(s); took > 40*usual {
+			t.Errorf("%.20q…: %v, others %v", s, took, usual)
 		}
 	}
 }

@@ -1,0 +1,206 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// oneLine is a finding in a clause.
+func oneLine(f Finding) string {
+	return fmt.Sprintf("%s has %s of its %s in %s on %s (%s%%)", accountName(f.Account), count(f.OnServer),
+		plural(f.Connections, "connection"), clusterName(f.Cluster), f.label, f.SharePercent)
+}
+
+func (p *printer) finding(n int, f Finding) {
+	p.blank()
+	p.paragraph(text.Bold, "", "   ", fmt.Sprintf("%d. %s", n, oneLine(f)))
+	severity := "info"
+	switch {
+	case f.critical:
+		severity = "critical"
+	case f.criticalOpen:
+		severity = "info, or critical: a missing server decides"
+	}
+	p.line(fmt.Sprintf("   Priority %s, severity %s", f.Priority, severity))
+	p.distribution(f)
+	p.wrap("   ", f.impactSentence())
+	for _, s := range f.survivorSentences() {
+		p.wrap("   ", s)
+	}
+	if f.Leafnodes > 0 {
+		p.wrap("   ", fmt.Sprintf("Besides, it has %s in this cluster, which do not count as clients.", plural(f.Leafnodes, "leafnode connection")))
+	}
+	chance := chanceText(f.Chance)
+	if !slices.ContainsFunc(f.Impact.Survivors, func(s Survivor) bool { return s.Now != nil }) {
+		chance = "not known, no other server reported"
+	}
+	p.wrap("   ", fmt.Sprintf("Chance of this if clients chose at random: %s.", chance))
+}
+
+// moreFindings are those that get a line only.
+func (p *printer) moreFindings(findings []Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	p.blank()
+	p.line(fmt.Sprintf("%s, a line each (--json has them in full):", plural(len(findings), "more finding")))
+	rows := make([]RowOf, 0, len(findings))
+	for _, f := range findings {
+		priority := f.Priority
+		if f.critical {
+			priority += ", critical"
+		}
+		rows = append(rows, RowOf{Verdict: priority, Row: Row{Account: f.Account, Cluster: f.Cluster, Server: f.label,
+			Connections: f.Connections, OnServer: f.OnServer, SharePercent: f.SharePercent}})
+	}
+	p.table(rows, "PRIORITY", func(r RowOf) string { return r.Verdict })
+}
+
+// distribution draws a bar for every server.
+func (p *printer) distribution(f Finding) {
+	shown := f.Distribution[:min(len(f.Distribution), barRows)]
+	name, number := 0, len(count(f.OnServer))
+	for _, s := range shown {
+		name = max(name, columns(s.label))
+	}
+	name = min(name, 26)
+	bar := min(32, width-3-name-2-1-number-2-6)
+	for i, s := range shown {
+		if s.Connections == nil {
+			p.line(fmt.Sprintf("   %s  not known: it did not report", fit(s.label, name)))
+			continue
+		}
+		full := bar * *s.Connections / max(1, f.Connections)
+		drawn := strings.Repeat("█", full)
+		if full == 0 && *s.Connections > 0 {
+			drawn, full = "▏", 1
+		}
+		c := p.bars
+		if i == 0 {
+			c = text.FgRed
+		}
+		p.line(fmt.Sprintf("   %s  %s%s %*s %6s%%", fit(s.label, name), p.paint(c, drawn), strings.Repeat(" ", bar-full),
+			number, count(*s.Connections), *s.SharePercent))
+	}
+	p.moreServers(f.Distribution[len(shown):])
+}
+
+// moreServers says what those have that get no bar.
+func (p *printer) moreServers(rest []Share) {
+	least, most, silent := 0, 0, 0
+	for i, s := range rest {
+		if s.Connections == nil {
+			silent++
+			continue
+		}
+		if i == 0 {
+			most = *s.Connections
+		}
+		least = *s.Connections
+	}
+	if known := len(rest) - silent; known > 0 {
+		each := count(most)
+		if least != most {
+			each = count(least) + " to " + each
+		}
+		p.line(fmt.Sprintf("   … %s with %s connections each (--json lists them)", plural(known, "more server"), each))
+	}
+	if silent > 0 {
+		p.line(fmt.Sprintf("   … %s that did not report", plural(silent, "more server")))
+	}
+}
+
+func chanceText(c Chance) string {
+	switch {
+	case c >= 0.01:
+		return fmt.Sprintf("%.1f%%", float64(c)*100)
+	case c >= 1e-9:
+		digits, _ := strconv.ParseFloat(strconv.FormatFloat(1/float64(c), 'g', 3, 64), 64) // always parses
+		return "1 in " + humanize.Comma(int64(digits))
+	}
+	return "less than 1 in 1,000,000,000"
+}
+
+func (f Finding) impactSentence() string {
+	s := fmt.Sprintf("If %s fails, %s of %s", f.label, plural(f.Impact.ConnectionsLost, "connection"), accountName(f.Account))
+	if f.Impact.SubscriptionsLost != nil {
+		s += " with " + plural(*f.Impact.SubscriptionsLost, "subscription")
+	}
+	switch {
+	case f.Impact.CanFailOver == "no" && f.stranded != nil:
+		return s + fmt.Sprintf(" drop at once, and at least %s of them can't fail over: the other servers are full then.", count(*f.stranded))
+	case f.Impact.CanFailOver == "no":
+		return s + " drop at once, and not all of them can fail over."
+	case f.Impact.CanFailOver == "yes":
+		return s + " drop at once; they can fail over."
+	}
+	return s + " drop at once; whether they can fail over is not known."
+}
+
+// survivorSentences say what the other servers get: each of a few, or the
+// worst of many.
+func (f Finding) survivorSentences() []string {
+	var known []Survivor
+	full := 0
+	for _, s := range f.Impact.Survivors {
+		if s.After == nil {
+			continue
+		}
+		known = append(known, s)
+		if s.Limit != nil && *s.After > *s.Limit {
+			full++
+		}
+	}
+	silent := len(f.Impact.Survivors) - len(known)
+	var out []string
+	move := fmt.Sprintf("All clients of %s, of every account, then move to", f.label)
+	switch n := len(known); {
+	case n > 4:
+		worst := slices.MaxFunc(known, func(a, b Survivor) int { return cmp.Compare(load(a), load(b)) })
+		s := fmt.Sprintf("%s the other %s servers, about %s to each", move, count(n), count(*worst.After-*worst.Now))
+		if full > 0 {
+			s += fmt.Sprintf(", which is MORE than the limit of %s", plural(full, "server"))
+		}
+		out = append(out, s+". The fullest:")
+		known = []Survivor{worst}
+	case n > 1:
+		out = append(out, move+" the others:")
+	case n == 1:
+		out = append(out, move+" the other:")
+	}
+	for _, s := range known {
+		out = append(out, "- "+survivorSentence(s))
+	}
+	switch {
+	case silent == 1:
+		out = append(out, "What the server that did not report could take is not known.")
+	case silent > 1:
+		out = append(out, fmt.Sprintf("What the %s servers that did not report could take is not known.", count(silent)))
+	}
+	return out
+}
+
+func survivorSentence(s Survivor) string {
+	out := fmt.Sprintf("%s from %s to %s", s.label, count(*s.Now), plural(*s.After, "connection"))
+	switch {
+	case s.Limit == nil:
+		return out + ", no limit known"
+	case *s.After > *s.Limit:
+		return out + fmt.Sprintf(", MORE than its limit of %s", count(*s.Limit))
+	}
+	return out + fmt.Sprintf(", within its limit of %s", count(*s.Limit))
+}
+
+// load orders survivors: by how full they get, then by connections.
+func load(s Survivor) float64 {
+	if s.Limit == nil {
+		return float64(*s.After) / (1 << 40)
+	}
+	return float64(*s.After) / float64(max(1, *s.Limit))
+}

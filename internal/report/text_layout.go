@@ -1,0 +1,212 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+type printer struct {
+	b     strings.Builder
+	color bool
+	bars  text.Color
+}
+
+// barColor is the colour of a scheme; schemes without one leave bars plain.
+func barColor(scheme string) text.Color {
+	switch scheme {
+	case "blue":
+		return text.FgBlue
+	case "cyan":
+		return text.FgCyan
+	case "green":
+		return text.FgGreen
+	case "magenta":
+		return text.FgMagenta
+	case "red":
+		return text.FgRed
+	case "yellow":
+		return text.FgYellow
+	}
+	return text.Reset
+}
+
+// paint colours a piece of one line.
+func (p *printer) paint(c text.Color, s string) string {
+	if !p.color || c == text.Reset || s == "" {
+		return s
+	}
+	return c.EscapeSeq() + s + text.Reset.EscapeSeq()
+}
+
+func (p *printer) blank() { p.b.WriteByte('\n') }
+
+func (p *printer) line(s string) {
+	p.b.WriteString(strings.TrimRight(s, " "))
+	p.b.WriteByte('\n')
+}
+
+// wrap writes a sentence in lines of at most 80 columns, all but the first
+// indented by two columns more.
+func (p *printer) wrap(indent, sentence string) {
+	p.paragraph(text.Reset, indent, indent+"  ", sentence)
+}
+
+// paragraph writes a sentence in lines of at most 80 columns, the first one
+// behind first and the others behind rest.
+func (p *printer) paragraph(c text.Color, first, rest, sentence string) {
+	for i, l := range lines(sentence, width-columns(first), width-columns(rest)) {
+		if i == 0 {
+			p.line(first + p.paint(c, l))
+		} else {
+			p.line(rest + p.paint(c, l))
+		}
+	}
+}
+
+// lines breaks a sentence at spaces, and words that are too long anywhere.
+func lines(sentence string, first, rest int) []string {
+	var out []string
+	line, used, room := "", 0, first
+	next := func() {
+		out = append(out, strings.TrimRight(line, " "))
+		line, used, room = "", 0, rest
+	}
+	for i, word := range strings.Split(sentence, " ") {
+		if i > 0 && used < room {
+			line += " "
+			used++
+		}
+		if n := columns(word); used+n > room && strings.TrimSpace(line) != "" && n <= rest {
+			next()
+		}
+		for _, r := range word {
+			if n := text.RuneWidth(r); used+n > room {
+				next()
+			}
+			line += string(r)
+			used += text.RuneWidth(r)
+		}
+	}
+	next()
+	return out
+}
+
+// columns is how wide a string is on a terminal.
+func columns(s string) int { return text.StringWidthWithoutEscSequences(s) }
+
+// short leaves a number of columns of a name: where names differ is often at
+// the end.
+func short(s string, n int) string {
+	if columns(s) <= n {
+		return s
+	}
+	head := text.Trim(s, n/2)
+	room, tail := n-columns(head)-1, len(s)
+	for room >= 0 {
+		r, size := utf8.DecodeLastRuneInString(s[:tail])
+		if room -= text.RuneWidth(r); room >= 0 {
+			tail -= size
+		}
+	}
+	return head + "…" + s[tail:]
+}
+
+// fit shortens or fills to a number of columns.
+func fit(s string, n int) string { return text.Pad(short(s, n), n, ' ') }
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// list is a few names for a sentence.
+func list(names []string, most int) string {
+	shown := make([]string, min(len(names), most))
+	for i := range shown {
+		shown[i] = short(names[i], prose)
+	}
+	if len(names) > most {
+		return fmt.Sprintf("%s and %s more", strings.Join(shown, ", "), count(len(names)-most))
+	}
+	return strings.Join(shown, ", ")
+}
+
+// rows writes a list that is cut after a few.
+func (p *printer) rows(title string, rows []RowOf) {
+	if len(rows) == 0 {
+		return
+	}
+	p.line(fmt.Sprintf("%s (%s):", title, count(len(rows))))
+	p.table(rows[:min(len(rows), listed)], "", nil)
+	if len(rows) > listed {
+		p.line(fmt.Sprintf("  … and %s more (--json lists them)", count(len(rows)-listed)))
+	}
+}
+
+// table writes rows in columns as wide as they need to be, the names shortened
+// where a line would be too long. The last column has a title, or is left out.
+func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
+	cells := [][]string{{"ACCOUNT", "CLUSTER", "MOST ON", "CONNECTIONS", "SHARE"}}
+	if last != nil {
+		cells[0] = append(cells[0], title)
+	}
+	for _, r := range rows {
+		cell := []string{accountName(r.Account), clusterName(r.Cluster), r.Server,
+			fmt.Sprintf("%s of %s", count(r.OnServer), count(r.Connections)), r.SharePercent.String() + "%"}
+		if last != nil {
+			cell = append(cell, last(r))
+		}
+		cells = append(cells, cell)
+	}
+	widths := make([]int, len(cells[0]))
+	for _, row := range cells {
+		for i, cell := range row {
+			widths[i] = max(widths[i], columns(cell))
+		}
+	}
+	const gap, names, shortest = 2, 3, 4
+	total := 0
+	for _, w := range widths {
+		total += gap + w
+	}
+	for ; total > width; total-- {
+		widest := 0
+		for i := range names {
+			if widths[i] > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] == shortest {
+			break
+		}
+		widths[widest]--
+	}
+	for _, row := range cells {
+		var b strings.Builder
+		for i, cell := range row {
+			b.WriteString(strings.Repeat(" ", gap))
+			if i == names || i == names+1 {
+				b.WriteString(strings.Repeat(" ", widths[i]-columns(cell)))
+				b.WriteString(cell)
+			} else {
+				b.WriteString(fit(cell, widths[i]))
+			}
+		}
+		p.line(text.Snip(b.String(), width, "…"))
+	}
+}
+
+func count(n int) string { return humanize.Comma(int64(n)) }
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + one + "s"
+}
