@@ -162,7 +162,7 @@ func (a *concentration) audit(ctx context.Context, nc *nats.Conn) (*report.Docum
 	}
 	return report.New(report.Input{
 		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
-		SourceKind: "system-account", SourceDetail: fmt.Sprintf("%s, server %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerName()),
+		SourceKind: "system-account", SourceDetail: fmt.Sprintf("%s, server %s", shownURL(nc.ConnectedUrl()), nc.ConnectedServerName()),
 		Parameters: a.parameters, Deployment: d, Result: result,
 	}), nil
 }
@@ -196,7 +196,7 @@ func explainGather(err error, nc *nats.Conn) error {
 	var other *gather.NotSystemAccountError
 	var forbidden *gather.PermissionError
 	var silent *gather.SilentError
-	url := nc.ConnectedUrlRedacted()
+	url := shownURL(nc.ConnectedUrl())
 	switch {
 	case errors.As(err, &other):
 		return fmt.Errorf("%s: %w, which this audit needs: pass --context or --creds of a user of the system account", url, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/choria-io/fisk"
@@ -29,6 +30,8 @@ type Host struct {
 	Trace func() bool
 	// Colors, if set, names the colour scheme of the nats CLI to use.
 	Colors func() string
+
+	tracing *sync.Mutex // a line of trace at a time
 }
 
 // Commander is a fisk application or a command of one.
@@ -37,6 +40,9 @@ type Commander interface {
 }
 
 func (h Host) withDefaults() Host {
+	if h.tracing == nil {
+		h.tracing = &sync.Mutex{}
+	}
 	if h.Timeout == nil {
 		h.Timeout = func() time.Duration { return 5 * time.Second }
 	}
@@ -58,10 +64,11 @@ func (h Host) withDefaults() Host {
 	return h
 }
 
-// tracef writes a line of --trace. It may be called from several goroutines:
-// a line is one write.
+// tracef writes a line of --trace. It may be called from several goroutines.
 func (h Host) tracef(format string, args ...any) {
 	if h.Trace() {
+		h.tracing.Lock()
+		defer h.tracing.Unlock()
 		fmt.Fprintf(h.Err, "%s %s\n", time.Now().Format("15:04:05.000"), line(fmt.Sprintf(format, args...)))
 	}
 }

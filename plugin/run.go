@@ -97,7 +97,7 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 		Timeout: func() time.Duration { return c.timeout },
 		Trace:   func() bool { return c.trace },
 		Colors:  func() string { return c.colors },
-	}
+	}.withDefaults()
 	h.Connect = func(ctx context.Context) (_ *nats.Conn, err error) {
 		nc, err = c.connect(ctx, h.tracef)
 		return nc, err
