@@ -145,7 +145,7 @@ func (d *decoder) report(ctx context.Context, m *nats.Msg, in *interner) (report
 	d.plain.Reset()
 	_, err = io.CopyN(&d.plain, body, inMemory)
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		body = nil
 		if r, err := d.fast(ctx, in); err == nil {
 			return r, nil
@@ -282,10 +282,10 @@ func (d *decoder) onlyOnce(usage []checks.Usage) error {
 func (d *decoder) end() error {
 	_, err := d.json.ReadToken()
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
-		return err
+		return cutShort(err)
 	}
 	return errors.New("there is more after its end")
 }
@@ -349,9 +349,15 @@ func known(name []byte) string {
 	return ""
 }
 
+// cutShort says in few words what is wrong. The JSON library adds where, which
+// is of no use without the reply and wrong where its rows were cut out.
 func cutShort(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("it is cut short")
+	}
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) && syntax.Err != nil {
+		return syntax.Err
 	}
 	return err
 }

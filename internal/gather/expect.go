@@ -24,6 +24,9 @@ type seen struct {
 	rosterReplies, reportReplies int // to the first, general question
 }
 
+// called is what to call it; a server without a name has its id for one.
+func (s *seen) called() string { return cmp.Or(s.Name, s.ID) }
+
 // roster is what a server answers to $SYS.REQ.SERVER.PING.
 type roster struct {
 	start       time.Time
@@ -43,7 +46,7 @@ func expected(servers map[string]*seen) (n int, by string) {
 	for _, id := range slices.Sorted(maps.Keys(servers)) {
 		s := servers[id]
 		if s.roster != nil && s.roster.known > n {
-			n, by = s.roster.known, fmt.Sprintf("%s counts %d servers", s.Name, s.roster.known)
+			n, by = s.roster.known, fmt.Sprintf("%s counts %d servers", s.called(), s.roster.known)
 		}
 	}
 	if linked := len(servers) + len(unanswered(servers)); linked > n {
@@ -77,12 +80,12 @@ func unanswered(servers map[string]*seen) []place {
 		for _, peer := range s.roster.peers {
 			// A peer that has not yet said its name is no evidence.
 			if peer != "" && s.Cluster != "" {
-				look(place{cluster: s.Cluster, name: peer}, s.Name)
+				look(place{cluster: s.Cluster, name: peer}, s.called())
 			}
 		}
 		for _, cluster := range s.roster.gateways {
 			if cluster != "" {
-				look(place{cluster: cluster}, s.Name)
+				look(place{cluster: cluster}, s.called())
 			}
 		}
 	}

@@ -75,7 +75,7 @@ func TestWhoIsExpectedAndMissing(t *testing.T) {
 		{"a report, but no roster", []*seen{answered("C", "a", 2, "b"), but(answered("C", "b", 0), noRoster)}, 2, nil},
 		{"a report that was broken before", []*seen{but(answered("C", "a", 1), func(s *seen) { s.problem = "it is cut short" })}, 1, nil},
 		{"servers without names", []*seen{answered("C", "", 3), but(answered("D", "", 3), silent)}, 3,
-			[]string{":  counts 3 servers", "D/: it answered the roster"}},
+			[]string{": ID-C counts 3 servers", "D/: it answered the roster"}},
 	} {
 		servers := map[string]*seen{}
 		for _, s := range c.servers {
@@ -136,7 +136,7 @@ func TestCountsOfServersAreBounded(t *testing.T) {
 	if got := missing(servers, time.Second, 2); len(got) != mostServers-1 {
 		t.Errorf("%d missing", len(got))
 	}
-	if n, by := expected(servers); n != mostServers || by != " counts 100000 servers" {
+	if n, by := expected(servers); n != mostServers || by != "A counts 100000 servers" {
 		t.Errorf("%d, %q", n, by)
 	}
 }

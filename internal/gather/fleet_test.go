@@ -183,9 +183,9 @@ func TestFaultOfOneServer(t *testing.T) {
 	delay := func(on lab.FleetKind, d time.Duration) func(*lab.Fleet) {
 		return func(f *lab.Fleet) { f.Delay(faulty, on, d) }
 	}
-	noReport := verdict{missing: []string{"it answered the roster, but sent no account report within 2", "s, asked twice"}, bound: true}
+	noReport := verdict{missing: []string{"it answered the roster, but sent no account report within 4", "s, asked twice"}, bound: true}
 	noRoster := verdict{notes: []string{"sent an account report but did not answer the roster"}}
-	nothing := verdict{missing: []string{"has a route to it, but it did not answer within 2", "s, asked twice"}, noID: true}
+	nothing := verdict{missing: []string{"has a route to it, but it did not answer within 4", "s, asked twice"}, noID: true}
 	faults := []fault{
 		{"silent to the report", silence(lab.FleetStatz), noReport},
 		{"silent to the roster", silence(lab.FleetPing), noRoster},
@@ -283,10 +283,10 @@ func TestGarbledReportIsRightWhenAskedAgain(t *testing.T) {
 
 func TestLateFirstReplyIsNoDuplicate(t *testing.T) {
 	t.Parallel()
-	const timeout = 5 * time.Second
+	const timeout = 8 * time.Second
 	f := startFleet(t, smallFleet)
-	// The first reply comes at 3 s, long after the one to the second question
-	// of 2 s. Another server keeps the gathering going until the end.
+	// The first reply comes at 4.8 s, long after the one to the second question
+	// of 3.2 s. Another server keeps the gathering going until the end.
 	f.Delay(faulty, lab.FleetStatz|lab.FleetPing, timeout*6/10)
 	f.Silence(faulty+1, lab.FleetStatz)
 	replies := 0
@@ -499,6 +499,7 @@ func (d *slowDialer) Dial(network, address string) (net.Conn, error) {
 // TestAuditorIsCutOff: the carrier cuts off a client that has more than 64 MiB
 // to read. It comes back and asks for what is missing.
 func TestAuditorIsCutOff(t *testing.T) {
+	t.Parallel()
 	size := smallFleet
 	size.Lines = 4
 	f := startFleet(t, size)
@@ -526,47 +527,41 @@ func TestAuditorIsCutOff(t *testing.T) {
 }
 
 // TestHostileRepliesTakeNoMemory: 24 MiB of JSON without meaning, and 12 MiB
-// that decompress to 256 MiB of spaces. Not parallel, so that what it measures
-// is its own.
+// that decompress to 256 MiB of spaces; each comes twice. Not parallel, so that
+// what it measures is its own. Held as a whole, the bomb takes 2,200 MiB.
 func TestHostileRepliesTakeNoMemory(t *testing.T) {
-	for what, c := range map[string]struct {
-		how lab.FleetGarble
-		max uint64 // MiB; held as a whole, the bomb takes 2,200
-	}{
-		"giant": {lab.GarbleGiant, 400},
-		"bomb":  {lab.GarbleBomb, 600},
-	} {
-		t.Run(what, func(t *testing.T) {
-			f := startFleet(t, smallFleet)
-			f.Garble(faulty, lab.FleetStatz, c.how)
-			nc := connect(t, f.URL())
-			runtime.GC()
-			var before, now runtime.MemStats
-			runtime.ReadMemStats(&before)
-			var peak uint64
-			done := make(chan struct{})
-			var watching sync.WaitGroup
-			watching.Go(func() {
-				for {
-					select {
-					case <-done:
-						return
-					case <-time.After(2 * time.Millisecond):
-						runtime.ReadMemStats(&now)
-						peak = max(peak, now.HeapInuse)
-					}
-				}
-			})
-			d := audit(t, nc, Options{Timeout: 3 * time.Second})
-			close(done)
-			watching.Wait()
-			sameAsTruth(t, d, f, faulty)
-			onlyMissing(t, d, f.Truth().Servers[faulty].Cluster, f.Truth().Servers[faulty].Name, "sent no account report")
-			more := (peak - min(peak, before.HeapInuse)) >> 20
-			t.Logf("%d MiB more than before", more)
-			if more > c.max {
-				t.Errorf("it took %d MiB", more)
+	const most = 700 // MiB
+	f := startFleet(t, smallFleet)
+	f.Garble(3, lab.FleetStatz, lab.GarbleGiant)
+	f.Garble(faulty, lab.FleetStatz, lab.GarbleBomb)
+	nc := connect(t, f.URL())
+	runtime.GC()
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	before, peak := now.HeapInuse, now.HeapInuse
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(2 * time.Millisecond):
+				runtime.ReadMemStats(&now)
+				peak = max(peak, now.HeapInuse)
 			}
-		})
+		}
+	})
+	d := audit(t, nc, Options{Timeout: 4 * time.Second})
+	close(done)
+	watching.Wait()
+	sameAsTruth(t, d, f, 3, faulty)
+	if len(d.Missing) != 2 || countNotes(d, "an account report of an unknown server can't be used") != 1 {
+		t.Errorf("missing %s, notes %q; want two, whose replies say nothing", showMissing(d), d.Notes)
+	}
+	more := (peak - before) >> 20
+	t.Logf("%d MiB more than before", more)
+	if more > most {
+		t.Errorf("it took %d MiB", more)
 	}
 }

@@ -18,10 +18,10 @@ import (
 )
 
 // long is a time-out that no test waits for; brief is one that it does: asked
-// again after 1.2 s, given up after 2.4 s, which leaves a busy machine time.
+// again after 2 s, given up after 4 s, which leaves a busy machine time.
 const (
 	long  = 30 * time.Second
-	brief = 3 * time.Second
+	brief = 5 * time.Second
 )
 
 // TestMain makes sure that nothing is left running. A fuzzing engine has
@@ -29,13 +29,13 @@ const (
 // processors run at a time.
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" {
+		os.Exit(m.Run())
+	}
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
 	if !chosen {
-		_ = flag.Set("test.parallel", "8")
-	}
-	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" {
-		os.Exit(m.Run())
+		_ = flag.Set("test.parallel", "16") // a number it is
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -16,8 +16,8 @@ import (
 // puppet is a server that answers what a test wants, through a real server
 // that carries the messages, answers for itself too, and counts it. Each answer
 // is given the number of the request of its kind, from 1, that was meant for
-// the puppet; it returns what follows the server block of the reply, or "" to
-// stay silent.
+// the puppet; it returns what follows the server block of the reply, that of
+// several replies joined by "\n", or "" to stay silent.
 type puppet struct {
 	id, name, cluster string
 
@@ -73,7 +73,10 @@ func (p puppet) listen(t testing.TB, nc *nats.Conn) {
 			if nth++; with == nil {
 				return
 			}
-			if body := with(nth); body != "" {
+			for body := range strings.SplitSeq(with(nth), "\n") {
+				if body == "" {
+					continue
+				}
 				who := fmt.Sprintf(`{"server":{"id":%q,"name":%q,"host":"127.0.0.1","cluster":%q},`, p.id, p.name, p.cluster)
 				_ = m.Respond([]byte(who + body + "}")) // fails at the end of the test only
 			}

@@ -64,6 +64,7 @@ func (g *system) rosterReply(ctx context.Context, m *nats.Msg) {
 			return
 		}
 		s.roster = r
+		g.counted = max(g.counted, r.known)
 		if round == 0 {
 			s.rosterReplies++
 		}

