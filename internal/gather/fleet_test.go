@@ -552,7 +552,7 @@ func TestHostileRepliesTakeNoMemory(t *testing.T) {
 			}
 		}
 	})
-	d := audit(t, nc, Options{Timeout: 4 * time.Second})
+	d := audit(t, nc, Options{Timeout: brief})
 	close(done)
 	watching.Wait()
 	sameAsTruth(t, d, f, 3, faulty)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,9 +63,21 @@ func TestNoClientsButLeafnodes(t *testing.T) {
 	}
 }
 
+// missingOf finds a missing server by name.
+func missingOf(t *testing.T, d *checks.Deployment, name string) checks.Missing {
+	t.Helper()
+	at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return m.Name == name })
+	if at < 0 {
+		t.Errorf("%s is not missing, but %s", name, showMissing(d))
+		return checks.Missing{}
+	}
+	return d.Missing[at]
+}
+
 func TestVarzWithoutCountsProvesNothing(t *testing.T) {
 	t.Parallel()
-	for what, body := range map[string]string{
+	var puppets []puppet
+	for name, body := range map[string]string{
 		"no counts":            varzOf(`"max_connections":77`),
 		"no leafnodes":         varzOf(`"connections":0`),
 		"null":                 `"data":null`,
@@ -72,42 +85,51 @@ func TestVarzWithoutCountsProvesNothing(t *testing.T) {
 		"an error beside data": varzOf(`"connections":0,"leafnodes":0`) + `,"error":{"code":500,"description":"busy"}`,
 		"a client by now":      varzOf(`"connections":1,"leafnodes":0`),
 	} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			d := auditPuppets(t, puppet{id: "P", name: "p", cluster: "C", roster: always(statsz(`"connections":0`)), varz: always(body)})
-			onlyMissing(t, d, "C", "p", "answered the roster, but sent no account report")
-		})
+		puppets = append(puppets, puppet{id: strings.ReplaceAll(name, " ", "_"), name: name, cluster: "C", roster: always(statsz(`"connections":0`)), varz: always(body)})
+	}
+	d := auditPuppets(t, puppets...)
+	for _, p := range puppets {
+		if m := missingOf(t, d, p.name); !strings.Contains(m.Reason, "answered the roster, but sent no account report") || m.Bound == nil || *m.Bound != 0 {
+			t.Errorf("%s: missing %+v", p.name, m)
+		}
 	}
 }
 
 func TestRosterThatCanNotBeUsed(t *testing.T) {
 	t.Parallel()
-	for what, c := range map[string]struct{ body, note string }{
-		"no count of connections": {statsz(`"active_servers":2`), "a roster reply of p in cluster C can't be read"},
-		"a negative one":          {statsz(`"connections":-1`), "a roster reply of p in cluster C can't be read"},
-		"too many servers":        {statsz(`"connections":1,"active_servers":100001`), "a roster reply of p in cluster C can't be read"},
-		"no statistics":           {`"statsz":null`, "a roster reply of p in cluster C can't be read"},
-		"an error":                {`"error":{"code":500,"description":"busy"}`, "p in cluster C answered the roster with an error"},
+	const unread, refused = "a roster reply of %s in cluster C can't be read", "%s in cluster C answered the roster with an error"
+	notes := map[string]string{}
+	var puppets []puppet
+	for name, c := range map[string]struct{ body, note string }{
+		"no count":         {statsz(`"active_servers":2`), unread},
+		"negative":         {statsz(`"connections":-1`), unread},
+		"too many servers": {statsz(`"connections":1,"active_servers":100001`), unread},
+		"no statistics":    {`"statsz":null`, unread},
+		"error":            {`"error":{"code":500,"description":"busy"}`, refused},
 	} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			t.Run("but a report", func(t *testing.T) {
-				t.Parallel()
-				d := auditPuppets(t, puppet{id: "P", name: "p", cluster: "C", roster: always(c.body), report: always(statz(account("APP", 3, 0)))})
-				complete(t, d, 2)
-				noted(t, d, c.note)
-				noted(t, d, "p in cluster C sent an account report but did not answer the roster")
-			})
-			t.Run("and no report", func(t *testing.T) {
-				t.Parallel()
-				d := auditPuppets(t, puppet{id: "P", name: "p", cluster: "C", roster: always(c.body)})
-				m := onlyMissing(t, d, "C", "p", "its answer to the roster can't be used, and it sent no account report")
-				if m.ID != "P" || m.Bound != nil {
-					t.Errorf("missing %+v", m)
-				}
-				noted(t, d, c.note)
-			})
-		})
+		id := strings.ReplaceAll(name, " ", "_")
+		puppets = append(puppets,
+			puppet{id: id + "_R", name: name + " but a report", cluster: "C", roster: always(c.body), report: always(statz(account("APP", 3, 0)))},
+			puppet{id: id, name: name + " and no report", cluster: "C", roster: always(c.body)})
+		notes[name+" but a report"], notes[name+" and no report"] = c.note, c.note
+	}
+	d := auditPuppets(t, puppets...)
+	if len(d.Servers) != 1+len(puppets)/2 || len(d.Missing) != len(puppets)/2 {
+		t.Errorf("%d servers, missing %s; want half of each", len(d.Servers), showMissing(d))
+	}
+	for _, p := range puppets {
+		noted(t, d, fmt.Sprintf(notes[p.name], p.name))
+		if p.report != nil {
+			noted(t, d, p.name+" in cluster C sent an account report but did not answer the roster")
+			if got := connections(d, "APP")["C/"+p.name]; got != 3 {
+				t.Errorf("%s has %d connections", p.name, got)
+			}
+			continue
+		}
+		m := missingOf(t, d, p.name)
+		if m.ID != p.id || m.Bound != nil || !strings.Contains(m.Reason, "its answer to the roster can't be used, and it sent no account report") {
+			t.Errorf("missing %+v", m)
+		}
 	}
 }
 

@@ -159,11 +159,12 @@ func (g *system) listen(ctx context.Context) (stop func(), err error) {
 	return stop, nil
 }
 
-// startDecoders starts a decoder for each processor.
+// startDecoders starts a decoder for each processor but one: that one reads.
+// A server cuts off a client that reads too slowly, at 64 MiB by default.
 func (g *system) startDecoders(ctx context.Context) (chan<- *nats.Msg, func()) {
 	work := make(chan *nats.Msg)
 	quit := make(chan struct{})
-	for range runtime.GOMAXPROCS(0) {
+	for range max(1, runtime.GOMAXPROCS(0)-1) {
 		go func() {
 			d := newDecoder()
 			for {

@@ -333,7 +333,7 @@ func TestNobodyAnswers(t *testing.T) {
 	if !errors.As(err, &silent) || !strings.Contains(err.Error(), "nats://127.0.0.1:") {
 		t.Errorf("%v, %v; want that no server answered, and which was asked", d, err)
 	}
-	if took := time.Since(started); took < 400*time.Millisecond || took > time.Second {
+	if took := time.Since(started); took < 400*time.Millisecond || took > 3*time.Second { // a busy machine may stand still for a while
 		t.Errorf("it took %s, not four fifths of half a second", took)
 	}
 }
@@ -519,7 +519,7 @@ func operatorMode(t *testing.T) (url, system, app string, systemUser, appUser na
 			t.Fatal(err)
 		}
 	}
-	s, err := natsserver.NewServer(&natsserver.Options{ServerName: "op", Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true,
+	s, err := natsserver.NewServer(&natsserver.Options{ServerName: "op", Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, AuthTimeout: long.Seconds(),
 		TrustedOperators: []*jwt.OperatorClaims{oc}, SystemAccount: system, AccountResolver: resolver})
 	if err != nil {
 		t.Fatal(err)

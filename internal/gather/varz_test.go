@@ -249,10 +249,6 @@ func TestSubscriptions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// More than a page.
-	if _, err := l.ConnectRaw(within(t), lab.RawClients{Account: "APP", Server: l.Server("C1-n1"), Count: pageSize}); err != nil {
-		t.Fatal(err)
-	}
 	nc := connect(t, l.SystemURL())
 	of := []Held{{l.Server("C1-n1").ID(), "APP"}, {l.Server("C1-n2").ID(), "APP"}, {l.Server("C1-n3").ID(), "APP"}, {"NOSERVER", "APP"}, {l.Server("C1-n1").ID(), "NOBODY"}}
 	got, err := Subscriptions(within(t), nc, of)
@@ -274,5 +270,26 @@ func TestSubscriptions(t *testing.T) {
 	cancel()
 	if got, err := Subscriptions(ctx, nc, of); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestSubscriptionsOfManyPages(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, lab.FleetSize{Servers: 2, Clusters: 1, Accounts: 1, Connections: 5 * pageSize, Lines: 1})
+	truth := f.Truth()
+	var of []Held
+	for _, s := range truth.Servers {
+		of = append(of, Held{s.ID, truth.Accounts[0].ID})
+	}
+	got, err := Subscriptions(within(t), connect(t, f.URL()), of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range truth.Servers {
+		r := s.Accounts[0]
+		want := r.Subscriptions - 2*r.Leafnodes // which are no clients
+		if r.Connections <= pageSize || got[i] == nil || *got[i] != want {
+			t.Errorf("%d connections have %v subscriptions, want %d", r.Connections, got[i], want)
+		}
 	}
 }
