@@ -13,13 +13,14 @@ import (
 // seen is one server as far as it answered.
 type seen struct {
 	identity
-	roster  *roster
-	usage   []checks.Usage
-	whole   bool   // the report is there, or known to be empty
-	problem string // why its last report can't be used
-	limit   *int   // max_connections where it was asked for
-	polled  bool   // an idle server was asked for its VARZ
-	asked   int    // the last round of questions in which it was meant
+	roster   *roster
+	usage    []checks.Usage
+	whole    bool   // the report is there, or known to be empty
+	problem  string // why its last report can't be used
+	limit    *int   // max_connections where it was asked for
+	polled   bool   // an idle server was asked for its VARZ
+	inFlight int    // what is still to come of its report, about
+	asked    int    // the last round of questions in which it was meant
 
 	rosterReplies, reportReplies int // to the first, general question
 }
@@ -31,6 +32,7 @@ func (s *seen) called() string { return cmp.Or(s.Name, s.ID) }
 type roster struct {
 	start       time.Time
 	connections int
+	accounts    int // with a connection, the system account included
 	// known is how many servers it knows, itself included.
 	known    int
 	peers    []string // names at the other end of its routes

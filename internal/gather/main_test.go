@@ -18,10 +18,12 @@ import (
 )
 
 // long is a time-out that no test waits for; brief is one that it does: asked
-// again after 2 s, given up after 4 s, which leaves a busy machine time.
+// again after 2 s, given up after 4 s; patient is one for what is all there
+// once it was asked for again, after 4 s of 8. Both leave a busy machine time.
 const (
-	long  = 30 * time.Second
-	brief = 5 * time.Second
+	long    = 30 * time.Second
+	brief   = 5 * time.Second
+	patient = 2 * brief
 )
 
 // TestMain makes sure that nothing is left running. A fuzzing engine has

@@ -63,6 +63,9 @@ func (g *system) rosterReply(ctx context.Context, m *nats.Msg) {
 		if r == nil {
 			return
 		}
+		if s.roster == nil {
+			g.answered++
+		}
 		s.roster = r
 		g.counted = max(g.counted, r.known)
 		if round == 0 {
@@ -113,6 +116,7 @@ func (g *system) varzReply(ctx context.Context, m *nats.Msg) {
 		s.limit = v.limit
 		if v.connections == 0 && v.leafnodes == 0 && !s.whole {
 			s.whole, s.problem = true, ""
+			g.arrived(s)
 		}
 	})
 }
@@ -134,9 +138,11 @@ func (g *system) reported(r report, err error, round int, size int64) {
 	}
 	if err != nil {
 		s.problem = err.Error()
+		g.arrived(s)
 		return
 	}
 	s.usage, s.whole, s.problem = r.usage, true, ""
+	g.arrived(s)
 }
 
 // forbidden: the server refuses to let us publish or subscribe.

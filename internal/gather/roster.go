@@ -22,6 +22,7 @@ func decodeRoster(data []byte) (id identity, r *roster, refused *errorReply, err
 			Start         time.Time `json:"start"`
 			Connections   *int      `json:"connections"`
 			ActiveServers int       `json:"active_servers"`
+			Accounts      int       `json:"active_accounts"`
 			Routes        []link    `json:"routes"`
 			Gateways      []link    `json:"gateways"`
 		} `json:"statsz"`
@@ -41,7 +42,7 @@ func decodeRoster(data []byte) (id identity, r *roster, refused *errorReply, err
 	if *s.Connections < 0 || *s.Connections > most || s.ActiveServers < 0 || s.ActiveServers > mostServers {
 		return id, nil, nil, errors.New("it has a count out of range")
 	}
-	r = &roster{start: s.Start, connections: *s.Connections, known: s.ActiveServers}
+	r = &roster{start: s.Start, connections: *s.Connections, known: s.ActiveServers, accounts: min(max(s.Accounts, 0), most)}
 	for _, l := range s.Routes {
 		r.peers = append(r.peers, l.Name)
 	}

@@ -26,6 +26,9 @@ const (
 	subjectVarz   = "$SYS.REQ.SERVER.%s.VARZ" // server id
 )
 
+// lull is how long nothing comes before what is missing is taken to be late.
+const lull = 300 * time.Millisecond
+
 // defaultSystemAccount is nats-server's name for it where none is configured.
 const defaultSystemAccount = "$SYS"
 
@@ -98,6 +101,10 @@ type system struct {
 	refused  bool // nobody listens to the roster request
 	asked    int  // rounds of questions so far
 	counted  int  // the most servers that a server counts
+	answered int  // how many answered the roster
+	planned  bool // the reports have been asked for
+	waves    []wave
+	inFlight int // what is still to come of the reports asked for, about
 	bytes    int64
 	last     time.Time // of the last reply
 	fatal    error
@@ -159,12 +166,11 @@ func (g *system) listen(ctx context.Context) (stop func(), err error) {
 	return stop, nil
 }
 
-// startDecoders starts a decoder for each processor but one: that one reads.
-// A server cuts off a client that reads too slowly, at 64 MiB by default.
+// startDecoders starts a decoder for each processor.
 func (g *system) startDecoders(ctx context.Context) (chan<- *nats.Msg, func()) {
 	work := make(chan *nats.Msg)
 	quit := make(chan struct{})
-	for range max(1, runtime.GOMAXPROCS(0)-1) {
+	for range runtime.GOMAXPROCS(0) {
 		go func() {
 			d := newDecoder()
 			for {
@@ -236,7 +242,8 @@ func (g *system) run(ctx context.Context) error {
 	defer g.nc.RemoveStatusListener(status)
 	g.ask(subjectUser, "user", nil, nil)
 	g.ask(subjectRoster, "roster", nil, nil)
-	g.ask(subjectReport, "report", nil, compressed())
+	patience := time.NewTimer(g.o.Timeout / 10)
+	defer patience.Stop()
 	again := time.NewTimer(g.o.Timeout * 2 / 5)
 	defer again.Stop()
 	if g.nc.IsClosed() { // before anyone listened
@@ -263,15 +270,28 @@ func (g *system) run(ctx context.Context) error {
 				}
 			default: // not listened to
 			}
+		case <-patience.C:
+			if !g.planned {
+				g.askReports()
+			}
 		case <-again.C:
 			// While replies still come in, asking again would only add to them.
-			if quiet := 300*time.Millisecond - time.Since(g.last); quiet > 0 {
+			if quiet := lull - time.Since(g.last); quiet > 0 {
 				again.Reset(quiet)
+				continue
+			}
+			if len(g.waves) > 0 {
+				g.inFlight = 0 // what is late is asked for again later
+				g.nextWaves()
+				again.Reset(lull)
 				continue
 			}
 			g.askAgain()
 		case <-ctx.Done():
 			return g.timeOver(ctx)
+		}
+		if !g.planned && g.rosterDone() {
+			g.askReports()
 		}
 		switch {
 		case g.fatal != nil:
@@ -282,6 +302,15 @@ func (g *system) run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// rosterDone is whether everyone that is known of has answered the roster.
+func (g *system) rosterDone() bool {
+	if g.answered == 0 || g.answered < max(g.counted, len(g.servers)) {
+		return false // cheap, and nearly always so
+	}
+	n, _ := expected(g.servers)
+	return g.answered >= n
 }
 
 func (g *system) notSystem() error {
@@ -374,11 +403,23 @@ func (g *system) askAgain() {
 	if g.self == nil {
 		g.ask(subjectUser, "user", nil, nil)
 	}
+	g.planned = true
+	late := 0
+	for _, s := range g.servers {
+		if !s.whole {
+			late += s.size()
+		}
+	}
+	if late > window {
+		g.planWaves()
+	}
 	for _, s := range g.servers {
 		if !s.whole || s.roster == nil {
 			s.asked = g.asked
 			g.ask(subjectRoster, "roster", filter{Name: s.Name, Cluster: s.Cluster, Exact: true}, nil)
-			g.askReport(s.Name, s.Cluster)
+			if late <= window {
+				g.askReport(s.Name, s.Cluster)
+			}
 		}
 	}
 	if n, _ := expected(g.servers); n > len(g.servers) || len(g.servers) == 0 {

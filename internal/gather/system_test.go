@@ -284,7 +284,7 @@ func TestWithoutUserInfoAndVarz(t *testing.T) {
 	l := startLab(t, limited(deny([]string{subjectUser, "$SYS.REQ.SERVER.*.VARZ"}, nil)))
 	clients(t, l, "APP", map[string]int{"C1-n1": 3})
 	// The idle servers are asked for a report again, with what is unused.
-	d := audit(t, connect(t, limitedURL(l.Server("C1-n1"))), Options{Timeout: brief})
+	d := audit(t, connect(t, limitedURL(l.Server("C1-n1"))), Options{Timeout: patient})
 	complete(t, d, 3)
 	wantCounts(t, "APP", connections(d, "APP"), map[string]int{"C1/C1-n1": 3, "C1/C1-n2": 0, "C1/C1-n3": 0})
 	noted(t, d, "not allowed to ask "+subjectUser)
