@@ -15,7 +15,7 @@ func peakMemory(p *os.ProcessState) int64 {
 	case !ok:
 		return 0
 	case runtime.GOOS == "darwin" || runtime.GOOS == "ios":
-		return int64(u.Maxrss) // bytes there, KiB elsewhere //nolint:unconvert // int32 elsewhere
+		return int64(u.Maxrss) //nolint:unconvert // bytes there, KiB elsewhere; int32 on some
 	}
 	return int64(u.Maxrss) << 10 //nolint:unconvert // int32 elsewhere
 }
