@@ -480,8 +480,8 @@ func TestEndlessReplies(t *testing.T) {
 	}
 }
 
+// Not parallel, because it takes all of the machine for a while.
 func TestLargeReplyIsReadAsStream(t *testing.T) {
-	t.Parallel()
 	// Few rows that say much which is not used: it is the size that counts.
 	const n, padding = 66, 512 << 10
 	var b bytes.Buffer

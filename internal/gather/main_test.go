@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
 	if !chosen {
-		_ = flag.Set("test.parallel", "16") // a number it is
+		_ = flag.Set("test.parallel", "12") // a number it is
 	}
 	goleak.VerifyTestMain(m)
 }
