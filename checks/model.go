@@ -40,6 +40,8 @@ type Server struct {
 	// Usage has one entry, and no more, for each account with a client or a
 	// leafnode here. Entries of zeros are as good as none.
 	Usage []Usage
+	// Details is nil where they were not asked for, or did not come.
+	Details *Details
 }
 
 // Account is an account of the deployment.

@@ -1,0 +1,42 @@
+package checks
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Details are what a server says of itself beyond its connections, asked for
+// where it has to do with a finding. Sources: VARZ, and ROUTEZ of its peers.
+type Details struct {
+	// Offset is what the server's clock is ahead of the auditor's, give or
+	// take Margin; times of different servers are compared with it.
+	Offset, Margin time.Duration
+	// Connections are all client connections, also those of the system
+	// account: what counts against the limit. Nil where not known.
+	Connections *int
+	// Host and Port are what it listens on for clients; the host may be
+	// "0.0.0.0" or "::", which is every address of its machine.
+	Host string
+	Port int
+	// WebSocket and MQTT are the ports of these listeners, 0 where it has none.
+	WebSocket, MQTT int
+	// TLS is whether clients must use TLS.
+	TLS bool
+	// ConnectURLs are the addresses, host:port, that it tells clients, its own
+	// and those of its peers. Empty where it advertises nothing.
+	ConnectURLs []string
+	// Tags are the placement tags.
+	Tags []string
+	// Seen are the addresses that other servers of the cluster have routes
+	// from or to, without ports.
+	Seen []netip.Addr
+}
+
+// AccountOn is what a server knows of an account.
+type AccountOn struct {
+	// Usable is No where the server says that it does not know the account, or
+	// can't use it; Unknown where it was not asked or did not answer.
+	Usable Answer
+	// Detail is what the server said, in a clause.
+	Detail string
+}
