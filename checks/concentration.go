@@ -85,6 +85,8 @@ type Finding struct {
 	// CriticalOpen: a missing server decides whether it is critical too. The
 	// verdict is then [Found].
 	CriticalOpen bool
+	// Causes are all causes, judged; empty where nobody asked, see [Diagnose].
+	Causes []Cause
 }
 
 // Share is what a server holds of the account; nil where it did not report.
@@ -326,8 +328,9 @@ func (j judge) distribute(found []uint32, findings []Finding) {
 	}
 }
 
-func (r *Result) sort() {
-	slices.SortFunc(r.Findings, func(a, b Finding) int {
+// SortFindings puts those to look at first at the front.
+func SortFindings(findings []Finding) {
+	slices.SortFunc(findings, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(rank(a.Priority), rank(b.Priority)),
 			cmp.Compare(b.OnServer, a.OnServer),
@@ -335,6 +338,10 @@ func (r *Result) sort() {
 			compareRows(a.Row, b.Row),
 		)
 	})
+}
+
+func (r *Result) sort() {
+	SortFindings(r.Findings)
 	byShare := func(a, b Row) int {
 		return cmp.Or(compareProducts(b.OnServer, a.Connections, a.OnServer, b.Connections),
 			cmp.Compare(b.Connections, a.Connections), compareRows(a, b))

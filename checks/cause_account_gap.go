@@ -1,0 +1,54 @@
+package checks
+
+// accountGap: the account does not exist, or cannot be used, on the other
+// servers.
+//
+// Confirmed takes the word of every other server of the cluster. Where some of
+// them know the account, it can only be a part of it. Source: ACCOUNT INFO, which
+// a server answers with an error for an account that it does not know.
+func accountGap() rule {
+	return rule{code: "account-gap", title: "The account can't be used on the other servers", role: Root, firm: true, judge: judgeAccountGap}
+}
+
+func judgeAccountGap(s *situation) judgement {
+	var without, with, silent []*Server
+	detail := ""
+	for _, o := range s.others {
+		switch on := s.Accounts[o.ID]; on.Usable {
+		case No:
+			without, detail = append(without, o), on.Detail
+		case Yes:
+			with = append(with, o)
+		case Unknown, "":
+			silent = append(silent, o)
+		}
+	}
+	const source = "ACCOUNT INFO"
+	switch {
+	case len(without) == 0 && len(with) == 0:
+		return notTested(source, "The other servers did not say whether they know the account: pass a longer --timeout, or allow the user $SYS.REQ.ACCOUNT.*.INFO.")
+	case len(without) == 0 && len(silent)+s.missing == 0:
+		return ruledOut(source, "All other servers know the account.")
+	case len(without) == 0:
+		return notTested(source, "%s did not say whether the account can be used there.", s.silentNames(silent))
+	}
+	j := judgement{explains: s.Finding.OnServer, evidence: []Evidence{say(source, "On %s the account can't be used: %s.", otherNames(without), detail)}}
+	switch {
+	case len(with) > 0:
+		j.verdict, j.confidence, j.explains = Possible, 0.3, s.Finding.OnServer/2
+		j.evidence = append(j.evidence, say(source, "%s can take its clients.", otherNames(with)))
+	case len(silent)+s.missing > 0:
+		j.verdict, j.confidence = Likely, 0.8
+		j.evidence = append(j.evidence, say(source, "%s did not say.", s.silentNames(silent)))
+	default:
+		j.verdict, j.confidence = Confirmed, 1
+	}
+	return j
+}
+
+func (s *situation) silentNames(silent []*Server) string {
+	if len(silent) == 0 {
+		return "The servers that are missing"
+	}
+	return otherNames(silent)
+}

@@ -1,0 +1,79 @@
+package checks
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+)
+
+// discoveryOff: contributing: clients are not told of the other servers, so
+// they cannot fail over.
+//
+// Confirmed takes the server's own word: the connect_urls of its INFO or VARZ
+// are empty, as with no_advertise, or have none of the other servers' addresses.
+// It binds nobody to a server, but who has one URL has nowhere else to go.
+func discoveryOff() rule {
+	return rule{code: "discovery-off", title: "Clients are not told of the other servers", role: Contributing, firm: true, judge: judgeDiscoveryOff}
+}
+
+func judgeDiscoveryOff(s *situation) judgement {
+	urls, source, ok := s.advertised()
+	switch {
+	case !ok:
+		return notTested("VARZ", "%s did not say which servers it tells its clients of: pass a longer --timeout, or allow the user $SYS.REQ.SERVER.*.VARZ.", s.Finding.Server.Name)
+	case len(urls) == 0:
+		return judgement{verdict: Confirmed, confidence: 1, evidence: []Evidence{
+			say(source, "%s tells its clients of no other server (no_advertise).", s.server.Name)}}
+	}
+	known := 0
+	for _, o := range s.others {
+		if o.Details == nil {
+			continue
+		}
+		known++
+		for _, ip := range o.addresses() {
+			if slices.Contains(urls, netip.AddrPortFrom(ip, uint16(o.Details.Port)).String()) { //nolint:gosec // what is no port is in no URL
+				return ruledOut(source, "%s tells its clients of other servers, such as %s.", s.server.Name, o.Name)
+			}
+		}
+	}
+	if own := s.ownURLs(); known == len(s.others) && !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
+		return judgement{verdict: Confirmed, confidence: 0.95, evidence: []Evidence{
+			say(source, "%s tells its clients of its own address only: %s.", s.server.Name, enumerate(urls))}}
+	}
+	if len(urls) > 1 {
+		return ruledOut(source, "%s tells its clients of %d addresses: %s.", s.server.Name, len(urls), enumerate(urls))
+	}
+	return notTested(source, "%s tells its clients of %s; whose address that is, is not known.", s.server.Name, enumerate(urls))
+}
+
+// ownURLs are the concentrated server's own addresses with its port.
+func (s *situation) ownURLs() []string {
+	var out []string
+	if s.server.Details == nil {
+		return nil
+	}
+	for _, ip := range s.server.addresses() {
+		out = append(out, netip.AddrPortFrom(ip, uint16(s.server.Details.Port)).String()) //nolint:gosec // what is no port is in no URL
+	}
+	return append(out, s.server.Details.Host+":"+strconv.Itoa(s.server.Details.Port))
+}
+
+// advertised is what the concentrated server tells clients.
+func (s *situation) advertised() (urls []string, source string, ok bool) {
+	if s.server != nil && s.server.Details != nil {
+		return s.server.Details.ConnectURLs, "VARZ", true
+	}
+	for _, l := range slices.Concat(s.lists, s.hints) {
+		for _, e := range l.Endpoints {
+			for _, a := range e.Addresses {
+				for _, g := range a.Contact.Greetings {
+					if g.ID == s.Finding.Server.ID {
+						return g.ConnectURLs, "INFO of " + a.IP.String(), true
+					}
+				}
+			}
+		}
+	}
+	return nil, "", false
+}

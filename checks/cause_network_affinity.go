@@ -1,0 +1,255 @@
+package checks
+
+import (
+	"cmp"
+	"math"
+	"net/netip"
+	"slices"
+)
+
+// networkAffinity: where the clients are on the network, or the servers'
+// placement tags, explains which server they are on.
+//
+// The source addresses are grouped by network, from /24 (IPv6: /64) up to /8
+// (/32), and the widest grouping is taken in which nearly all connections of each
+// network are on one server. It takes networks on at least two servers, and that
+// chance would not do it: the number of ways to deal the addresses out says so. Networks that the servers themselves are in, each its own, weigh more, as
+// does a tag that users and server share. Confirmed takes that, and a list of the
+// account that leads to the other servers. All clients in one network say
+// nothing, unless it is the concentrated server's and no other's.
+func networkAffinity() rule {
+	return rule{code: "network-affinity", title: "Clients connect to the server that is near them", role: Root, judge: judgeNetwork,
+		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns", "restart-drift"}}
+}
+
+// nearlyAll is the part of a network's connections that has to be on one
+// server.
+const nearlyAll = 0.95
+
+func judgeNetwork(s *situation) judgement {
+	p := s.Profile
+	switch {
+	case p == nil:
+		return notTested("CONNZ", "The connections were not read: leave out --no-causes, or pass a longer --timeout.")
+	case !p.Whole:
+		return notTested("CONNZ", "%s", p.Note)
+	}
+	if j, ok := s.tagAffinity(); ok {
+		return j
+	}
+	groups, bits := dividing(p.Networks)
+	if groups == nil {
+		return s.oneNetwork()
+	}
+	here, all, servers := 0, 0, map[int]bool{}
+	matches, mismatches := 0, 0
+	for _, g := range groups {
+		at, most, total := top(g.counts)
+		here += g.counts[0]
+		all += total
+		servers[at] = true
+		switch s.homeOf(g.prefix, at) {
+		case Yes:
+			matches += most
+		case No:
+			mismatches += most
+		case Unknown:
+		}
+	}
+	ways := p.logWays()
+	own := matches > 0 && matches*10 >= all*9
+	if len(servers) < 2 || ways < math.Log(1000) && !own || mismatches*10 > all {
+		return ruledOut("CONNZ", "Clients of the same networks are on different servers, or too few are elsewhere to tell.")
+	}
+	j := judgement{explains: here, evidence: []Evidence{
+		say("CONNZ", "The %d connections come from %d networks (/%d), and each network has its clients on one server.", all, len(groups), bits)}}
+	slices.SortFunc(groups, func(a, b network) int { return cmp.Compare(sum(b.counts), sum(a.counts)) })
+	for i, g := range groups {
+		if at, most, total := top(g.counts); i < 3 {
+			j.evidence = append(j.evidence, say("CONNZ", "%d of the %d from %s are on %s.", most, total, g.prefix, s.nameOf(at)))
+		}
+	}
+	switch {
+	case own && s.reachable() == Yes:
+		j.verdict, j.confidence = Confirmed, 0.9
+	case own:
+		j.verdict, j.confidence = Likely, 0.85
+	case ways >= math.Log(1e5):
+		j.verdict, j.confidence = Likely, 0.65
+	default:
+		j.verdict, j.confidence = Possible, 0.4
+	}
+	if own {
+		j.evidence = append(j.evidence, say("VARZ", "The servers are in the networks of their clients."))
+	}
+	return j
+}
+
+// logWays is the logarithm of the number of ways to deal the source addresses
+// out to the servers, each getting as many as it has. The connections of one
+// address are not independent of each other.
+func (p *Profile) logWays() float64 {
+	totals := map[int]int{}
+	all := 0
+	for _, source := range p.Sources {
+		at, _, _ := top(source.Counts)
+		totals[at]++
+		all++
+	}
+	ways := logFactorial(all)
+	for _, n := range totals {
+		ways -= logFactorial(n)
+	}
+	return ways
+}
+
+// network is a group of source addresses with counts by server.
+type network struct {
+	prefix netip.Prefix
+	counts []int
+}
+
+// dividing groups networks as widely as each still has its connections on one
+// server; nil where no grouping does that with networks on different servers.
+func dividing(groups []Group) ([]network, int) {
+	for _, bits := range [][2]int{{8, 32}, {12, 40}, {16, 48}, {20, 56}, {24, 64}} {
+		merged := map[netip.Prefix][]int{}
+		pure, all := 0, 0
+		for _, g := range groups {
+			prefix, err := netip.ParsePrefix(g.Key)
+			if g.Other || err != nil {
+				return nil, 0
+			}
+			n := bits[0]
+			if prefix.Addr().Is6() {
+				n = bits[1]
+			}
+			wide, err := prefix.Addr().Prefix(min(n, prefix.Bits()))
+			if err != nil {
+				return nil, 0
+			}
+			if merged[wide] == nil {
+				merged[wide] = make([]int, len(g.Counts))
+			}
+			for i, c := range g.Counts {
+				merged[wide][i] += c
+			}
+		}
+		servers := map[int]bool{}
+		var out []network
+		for prefix, counts := range merged {
+			at, most, total := top(counts)
+			pure, all = pure+most, all+total
+			servers[at] = true
+			out = append(out, network{prefix, counts})
+		}
+		if len(servers) > 1 && float64(pure) >= nearlyAll*float64(all) {
+			slices.SortFunc(out, func(a, b network) int { return a.prefix.Addr().Compare(b.prefix.Addr()) })
+			return out, bits[0]
+		}
+	}
+	return nil, 0
+}
+
+// oneNetwork is the verdict where clients of one network, or of networks that
+// tell nothing, are all there is.
+func (s *situation) oneNetwork() judgement {
+	home, foreign := 0, 0
+	for _, g := range s.Profile.Networks {
+		prefix, err := netip.ParsePrefix(g.Key)
+		if g.Other || err != nil {
+			continue
+		}
+		if s.homeOf(prefix, 0) == Yes {
+			home += g.Counts[0]
+		} else {
+			foreign += g.Counts[0]
+		}
+	}
+	if home > 0 && home >= 9*foreign {
+		return judgement{verdict: Possible, confidence: 0.4, explains: home, evidence: []Evidence{
+			say("CONNZ", "%d of the %d clients on %s are in its own network, and no other server is.", home, s.Finding.OnServer, s.server.Name)}}
+	}
+	return ruledOut("CONNZ", "Where the clients are does not tell which server they are on: %d networks.", len(s.Profile.Networks))
+}
+
+// homeOf is whether the server is in this network, and no other server of the
+// cluster is; No where another one is and this is not.
+func (s *situation) homeOf(prefix netip.Prefix, at int) Answer {
+	id := s.Profile.Servers[at]
+	in, others, known := false, false, true
+	for _, server := range slices.Concat([]*Server{s.server}, s.others) {
+		addresses := server.addresses()
+		known = known && len(addresses) > 0
+		within := slices.ContainsFunc(addresses, prefix.Contains)
+		if server.ID == id {
+			in = in || within
+		} else {
+			others = others || within
+		}
+	}
+	switch {
+	case !known || in == others:
+		return Unknown
+	}
+	return yesNo(in)
+}
+
+// tagAffinity is whether users' tags are those of the servers they are on.
+func (s *situation) tagAffinity() (judgement, bool) {
+	matched, all := 0, 0
+	tag := ""
+	for _, g := range s.Profile.Tags {
+		var with []int
+		for at, id := range s.Profile.Servers {
+			for _, server := range slices.Concat([]*Server{s.server}, s.others) {
+				if server.ID == id && server.Details != nil && slices.Contains(server.Details.Tags, g.Key) {
+					with = append(with, at)
+				}
+			}
+		}
+		if g.Other || len(with) != 1 {
+			continue
+		}
+		all += sum(g.Counts)
+		matched += g.Counts[with[0]]
+		if with[0] == 0 {
+			tag = g.Key
+		}
+	}
+	if tag == "" || all*10 < s.Finding.Connections*9 || float64(matched) < nearlyAll*float64(all) || matched == s.Finding.OnServer {
+		return judgement{}, false
+	}
+	return judgement{verdict: Likely, confidence: 0.8, explains: s.Finding.OnServer, evidence: []Evidence{
+		say("CONNZ", "%d of %d clients are on the server that has their placement tag, such as %s on %s.", matched, all, tag, s.server.Name)}}, true
+}
+
+func (s *situation) nameOf(at int) string {
+	for i := range s.Deployment.Servers {
+		if s.Deployment.Servers[i].ID == s.Profile.Servers[at] {
+			return s.Deployment.Servers[i].Name
+		}
+	}
+	return s.Profile.Servers[at]
+}
+
+// top is the server with most of the counts.
+func top(counts []int) (at, most, total int) {
+	for i, n := range counts {
+		total += n
+		if n > most {
+			at, most = i, n
+		}
+	}
+	return at, most, total
+}
+
+func sum(counts []int) int {
+	_, _, total := top(counts)
+	return total
+}
+
+func logFactorial(n int) float64 {
+	v, _ := math.Lgamma(float64(n) + 1)
+	return v
+}

@@ -1,0 +1,145 @@
+package checks
+
+import (
+	"slices"
+	"strings"
+)
+
+// orderedConnect: the list or DNS reaches several servers but clients always
+// take the first: no randomising, or a client library that does not shuffle DNS
+// answers.
+//
+// Clients shuffle the list that they are configured with unless told not to;
+// of the addresses of one name, some libraries take the first that the resolver
+// gives (ADR-11 asks them to shuffle). Confirmed takes a list of the account whose
+// first server is the concentrated one, the option beside it that switches off
+// randomising, and that no other cause is likely. A fixed order of DNS with
+// clients that keep it, or a list without the option, makes it likely, as chance
+// does not bring so many to the first. A first server that is another one, or a
+// rotating record, rules it out.
+func orderedConnect() rule {
+	return rule{code: "ordered-connect", title: "Clients take the first server of their list", role: Root, judge: judgeOrdered,
+		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns", "sticky-load-balancer",
+			"server-full", "restart-drift", "network-affinity", "single-process"}}
+}
+
+func judgeOrdered(s *situation) judgement {
+	lists := listsOf(s.lists, wide)
+	if len(lists) == 0 {
+		switch open := listsOf(s.lists, unclear, perhaps); {
+		case len(s.lists) == 0:
+			return notTested("client URLs", "No list of the clients' URLs is known: pass %s with the URLs in their order.", s.example("--client-url ", "=URL,…"))
+		case len(open) > 0:
+			return notTested(listWord(open), "Where the list leads is not known: %s.", enumerate(open[0].reach.Open))
+		case !s.tied || len(listsOf(s.lists, pins)) == 0:
+			return notTested(listWord(s.lists), "No list that is known leads to several servers: pass %s.", s.example("--client-url ", "=URL,…"))
+		}
+		return ruledOut(listWord(s.lists), "The account's list leads to one server, whatever the order.")
+	}
+	var best judgement
+	for _, f := range lists {
+		if j := s.inOrder(f); best.verdict == "" || order(j.verdict) < order(best.verdict) || j.verdict == best.verdict && j.confidence > best.confidence {
+			best = j
+		}
+	}
+	if best.verdict == Confirmed && len(lists) < len(s.lists) {
+		best.verdict, best.confidence = Likely, 0.75
+	}
+	return best
+}
+
+// inOrder judges one list that leads to several servers.
+func (s *situation) inOrder(f followed) judgement {
+	first := f.reach.Arrivals[0]
+	if first.Server != s.here {
+		return ruledOut(f.Origin, "The first server of the list is %s, not %s.", s.Deployment.Servers[first.Server].Name, s.server.Name)
+	}
+	if first.Own == No {
+		return ruledOut(f.Origin, "%s is a load balancer's address, which chooses itself.", first.URL)
+	}
+	byDNS, name := false, (*Name)(nil)
+	for _, e := range f.Endpoints {
+		if e.URL == first.URL && len(e.Addresses) > 1 {
+			byDNS, name = true, e.Name
+		}
+	}
+	j := judgement{explains: s.Finding.OnServer}
+	switch {
+	case byDNS && name != nil && name.Verdict == NameRotating:
+		return ruledOut(f.Origin, "DNS rotates the addresses of %s.", name.Host)
+	case byDNS && f.Ordered != Yes:
+		return s.orderOfDNS(f, j)
+	}
+	j.evidence = append(j.evidence, say(f.Origin, "The list leads to %s, and %s comes first.", s.names(f.reach.Servers()), s.server.Name))
+	switch {
+	case f.Ordered == Yes && s.tied && first.Sure:
+		j.verdict, j.confidence = Confirmed, 0.95
+		j.evidence = append(j.evidence, say(f.Origin, "It is used without randomising: an option beside it switches that off."))
+	case f.Ordered == Yes:
+		j.verdict, j.confidence = Likely, 0.75
+		j.evidence = append(j.evidence, say(f.Origin, "An option beside it switches randomising off."))
+	case f.Ordered == No:
+		j.verdict, j.confidence = Possible, 0.1
+		j.evidence = append(j.evidence, say(f.Origin, "Randomising is on."))
+	case s.Finding.Chance > 1e-4:
+		j.verdict, j.confidence = Possible, 0.3
+	default:
+		j.verdict, j.confidence = Likely, 0.6
+		j.evidence = append(j.evidence, say("chance", "Clients that shuffle their list come out like this in 1 of %.0f cases: look for an option that switches it off.", 1/max(s.Finding.Chance, 1e-12)))
+	}
+	return j
+}
+
+// orderOfDNS judges a name with several addresses in a fixed order.
+func (s *situation) orderOfDNS(f followed, j judgement) judgement {
+	if s.Profile == nil {
+		return notTested("CONNZ", "Which client libraries are used is not known: the connections were not read.")
+	}
+	keep, shuffle := 0, 0
+	var words []string
+	for _, g := range s.Profile.Languages {
+		n := g.Counts[0]
+		switch {
+		case n == 0:
+		case !g.Other && keepsOrder(g.Key):
+			keep += n
+			words = append(words, g.Key)
+		case !g.Other && shuffles(g.Key):
+			shuffle += n
+		}
+	}
+	on := s.Finding.OnServer
+	j.evidence = append(j.evidence, say(f.Origin, "DNS gives the addresses of %s in the same order every time, that of %s first.", f.urls(), s.server.Name))
+	switch {
+	case keep*10 >= on*9:
+		j.verdict, j.confidence, j.explains = Likely, 0.8, keep
+		j.evidence = append(j.evidence, say("CONNZ", "%d of the %d clients on it use libraries that take addresses in the order of the resolver: %s.", keep, on, enumerate(words)))
+	case shuffle*2 > on:
+		return ruledOut("CONNZ", "%d of the %d clients on %s use libraries that shuffle the addresses of a name.", shuffle, on, s.server.Name)
+	default:
+		j.verdict, j.confidence, j.explains = Possible, 0.3, keep
+	}
+	return j
+}
+
+// keepsOrder is whether a client library takes the addresses of one name in the
+// order of the resolver (read in their sources).
+func keepsOrder(language string) bool {
+	return slices.Contains([]string{"java", "python", "python2", "python3", "rust", ".net", "c#", "csharp", "dotnet"}, strings.ToLower(language))
+}
+
+// shuffles is whether it takes them in random order.
+func shuffles(language string) bool {
+	return slices.Contains([]string{"go", "c", "nats.js", "javascript", "node", "typescript"}, strings.ToLower(language))
+}
+
+// firstInOrder is whether some list of the account that leads to several
+// servers has the concentrated one first, and is not known to be shuffled.
+func (s *situation) firstInOrder() bool {
+	for _, f := range listsOf(s.lists, wide) {
+		if f.reach.Arrivals[0].Server == s.here && f.Ordered != No {
+			return true
+		}
+	}
+	return false
+}

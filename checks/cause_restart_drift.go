@@ -1,0 +1,123 @@
+package checks
+
+import (
+	"math"
+	"time"
+)
+
+// restartDrift: when these clients connected, the other servers were down or
+// did not exist yet, and nobody has moved them since.
+//
+// The start of each connection is compared with the start of each server's
+// process, both as the servers say (CONNZ, VARZ), allowing for what their clocks
+// differ. A connection that began while k servers were up is expected on one of
+// them with probability 1/k; where the sum explains what the server has, within
+// three standard deviations, it fits. An earlier process of a server leaves no
+// trace, so start times alone make it likely. Confirmed takes a list of the
+// account that leads to other servers, and either later connections that
+// spread, or that clients which take their servers in order would be elsewhere.
+// Lists that lead to the concentrated server alone rule it out: the clients
+// would be there anyway.
+func restartDrift() rule {
+	return rule{code: "restart-drift", title: "The clients connected when the other servers were down", role: Root, judge: judgeRestartDrift,
+		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns"}}
+}
+
+func judgeRestartDrift(s *situation) judgement {
+	p := s.Profile
+	if p == nil {
+		return notTested("CONNZ", "The connections were not read: leave out --no-causes, or pass a longer --timeout.")
+	}
+	if len(p.StartOrder) == 0 || s.server == nil {
+		return notTested("VARZ", "When the servers started is not known.")
+	}
+	alone, expected, variance := s.startsExplain()
+	even := float64(s.Finding.Connections) / float64(len(s.others)+1)
+	on := float64(s.Finding.OnServer)
+	fits := on-expected <= 3*math.Sqrt(variance)+0.5 && expected-even >= (on-even)/2
+	if !fits {
+		if !p.Whole {
+			return notTested("CONNZ", "%s", p.Note)
+		}
+		return ruledOut("start times", "When the clients connected, other servers were up: of the %d connections on %s, %d began before all others did.",
+			s.Finding.OnServer, s.server.Name, alone)
+	}
+	j := judgement{verdict: Likely, confidence: 0.75, explains: max(alone, int(expected-even))}
+	j.evidence = append(j.evidence, s.startEvidence(alone))
+	if s.reachable() == No {
+		return ruledOut("client URLs", "Other servers started after the clients had connected, but the account's list leads to %s alone, whenever they connect.", s.server.Name)
+	}
+	later, laterHere := s.afterAll()
+	spreads := later >= 5 && laterHere*100 <= 60*later
+	if later > 0 {
+		j.evidence = append(j.evidence, say("start times", "Of %d connections that began when all servers were up, %d are on %s.", later, laterHere, s.server.Name))
+	}
+	if s.missing == 0 && p.Whole && s.reachable() == Yes && (spreads || !s.firstInOrder()) {
+		j.verdict, j.confidence = Confirmed, 0.95
+	} else if spreads {
+		j.confidence = 0.85
+	}
+	return j
+}
+
+// startsExplain are the connections of the server that began while no other was
+// up, and how many it is expected to have if clients choose evenly among the
+// servers that are up, with the variance.
+func (s *situation) startsExplain() (alone int, expected, variance float64) {
+	p := s.Profile
+	rank := 0 // of the concentrated server among the starts
+	for at, server := range p.StartOrder {
+		if server == 0 {
+			rank = at
+		}
+	}
+	for k := range len(p.StartOrder) + 1 {
+		total := 0
+		for server := range p.Starts {
+			if k < len(p.Starts[server]) {
+				total += p.Starts[server][k]
+			}
+		}
+		if k <= 1 && k < len(p.Starts[0]) {
+			alone += p.Starts[0][k]
+		}
+		if k > 0 && rank >= k {
+			continue // it was not up itself
+		}
+		chance := 1 / float64(max(k, 1))
+		expected += float64(total) * chance
+		variance += float64(total) * chance * (1 - chance)
+	}
+	return alone, expected, variance
+}
+
+// afterAll counts the connections that began when all servers were up.
+func (s *situation) afterAll() (all, here int) {
+	last := len(s.Profile.StartOrder)
+	for server, starts := range s.Profile.Starts {
+		if last < len(starts) {
+			all += starts[last]
+			if server == 0 {
+				here = starts[last]
+			}
+		}
+	}
+	return all, here
+}
+
+func (s *situation) startEvidence(alone int) Evidence {
+	var first time.Time
+	name := ""
+	for _, o := range s.others {
+		if !o.Start.IsZero() && (first.IsZero() || o.Start.Before(first)) {
+			first, name = o.Start, o.Name
+		}
+	}
+	const layout = "2006-01-02 15:04:05"
+	if alone == 0 || first.IsZero() {
+		return say("start times", "Part of the servers started after the clients of %s had connected (%s to %s UTC).",
+			s.server.Name, s.Profile.Oldest.UTC().Format(layout), s.Profile.Newest.UTC().Format(layout))
+	}
+	return say("start times", "%d of the %d connections on %s began before any other server started: the first of them, %s, at %s UTC, the oldest connection at %s.",
+		alone, s.Finding.OnServer, s.server.Name, name, first.UTC().Format(layout), s.Profile.Oldest.UTC().Format(layout))
+}

@@ -1,0 +1,15 @@
+package checks
+
+// singleAddressDNS: the list's host names reach one server only: DNS returns
+// one address, or several of which one is a live server of the cluster.
+//
+// Confirmed takes a list that is known to be this account's, a complete answer
+// of DNS (of every resolver, for IPv4 and IPv6, put several times), and at all
+// other addresses nobody, or servers of other clusters. One address that is no
+// server's own is a load balancer's, and judged as such: behind it may be many.
+// An address from this machine's hosts file may be another on the clients'.
+func singleAddressDNS() rule {
+	return rule{code: "single-address-dns", title: "The clients' host name leads to one server only", role: Root, firm: true,
+		silenced: []string{"account-gap", "listener-gap"},
+		judge:    func(s *situation) judgement { return s.pinned(byName) }}
+}

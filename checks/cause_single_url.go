@@ -1,0 +1,188 @@
+package checks
+
+// way is how a list comes to lead to one server only.
+type way int
+
+const (
+	byAddress  way = iota // servers' own addresses or names
+	byName                // names that are not a server's own
+	byBalancer            // addresses that are no server's own
+)
+
+// wayOf a list that reaches one server.
+func wayOf(f followed) way {
+	balanced, named := 0, 0
+	for _, a := range f.reach.Arrivals {
+		switch {
+		case a.Own == No:
+			balanced++
+		case a.Shared:
+			named++
+		}
+	}
+	switch n := len(f.reach.Arrivals); {
+	case balanced == n:
+		return byBalancer
+	case named > 0 && balanced+named == n:
+		return byName
+	}
+	return byAddress
+}
+
+// plain is whether nothing about where the list leads had to be taken on trust:
+// the server answered itself, and DNS, not this machine's hosts file, gave the
+// address.
+func (f followed) plain() bool {
+	for _, a := range f.reach.Arrivals {
+		if !a.Sure || a.Own == Unknown {
+			return false
+		}
+	}
+	for _, e := range f.Endpoints {
+		if !e.Literal && (e.Name == nil || !e.Name.Complete || e.Name.HostsFile || e.Name.Verdict == NameDiffers) {
+			return false
+		}
+	}
+	return true
+}
+
+// singleURL: the client's list holds servers' own addresses, and of them only
+// the concentrated server is reached. However many strings the list has, what
+// counts is which servers of the cluster answer there.
+//
+// Confirmed takes a list that is known to be this account's, a server that
+// answered there as itself, and no other list of the account that leads
+// further. A list that may be anyone's makes it likely. A list that leads
+// further as well, or none at all, leaves it open: how a client is configured
+// can't be seen from the servers.
+func singleURL() rule {
+	return rule{code: "single-url", title: "Clients know the address of one server only", role: Root, firm: true,
+		silenced: []string{"account-gap", "listener-gap"},
+		judge:    func(s *situation) judgement { return s.pinned(byAddress) }}
+}
+
+// pinned judges the causes by which a list leads to one server only.
+func (s *situation) pinned(w way) judgement {
+	var found []followed
+	for _, f := range listsOf(s.lists, pins, perhaps) {
+		if wayOf(f) == w {
+			found = append(found, f)
+		}
+	}
+	if len(found) == 0 {
+		return s.notPinned(w)
+	}
+	j := judgement{explains: s.Finding.OnServer}
+	for i, f := range found {
+		if i == 3 {
+			break
+		}
+		j.evidence = append(j.evidence, s.leadsTo(f)...)
+	}
+	certain := len(listsOf(found, pins)) > 0
+	for _, f := range found {
+		certain = certain && f.plain()
+	}
+	further := listsOf(s.lists, wide)
+	switch open := listsOf(s.lists, unclear, perhaps); {
+	case len(further) > 0:
+		j.verdict, j.confidence = Possible, 0.4
+		j.evidence = append(j.evidence, say(listWord(further), "Another list leads to %s, so not all clients need to be bound to %s.",
+			s.names(further[0].reach.Servers()), s.server.Name))
+	case !s.tied:
+		j.verdict, j.confidence = Likely, 0.7
+		j.evidence = append(j.evidence, say(listWord(found), "It is not known whose list this is: pass %s to be certain.", s.example("--client-url ", "=URL,…")))
+	case !certain || len(open) > 0:
+		j.verdict, j.confidence = Likely, 0.75
+	default:
+		j.verdict, j.confidence = Confirmed, 0.95
+	}
+	return j
+}
+
+// example is a flag with the account filled in.
+func (s *situation) example(flag, value string) string {
+	return flag + s.Finding.Account.Name + value
+}
+
+// leadsTo says where a list leads, and why no further.
+func (s *situation) leadsTo(f followed) []Evidence {
+	a := f.reach.Arrivals[0]
+	var out []Evidence
+	switch to := a.Address.String(); {
+	case a.Shared:
+		out = append(out, say(f.Origin, "%s leads to %s only: %s", f.urls(), s.server.Name, nameEvidence(f, a)))
+	case !a.Sure:
+		out = append(out, say(f.Origin, "%s leads to %s only, which says that it listens at %s.", f.urls(), s.server.Name, to))
+	case len(f.Endpoints) == 1:
+		out = append(out, say(f.Origin, "%s leads to %s only, which answers at %s.", f.urls(), s.server.Name, to))
+	default:
+		out = append(out, say(f.Origin, "The list of %d URLs, %s, leads to %s only, which answers at %s.", len(f.Endpoints), f.urls(), s.server.Name, to))
+	}
+	if len(f.reach.Dead) > 0 {
+		out = append(out, say(f.Origin, "No server of the cluster is at %s.", enumerate(f.reach.Dead)))
+	}
+	if len(f.reach.Foreign) > 0 {
+		out = append(out, say(f.Origin, "Servers of another cluster answer at %s.", enumerate(f.reach.Foreign)))
+	}
+	if len(f.reach.Open) > 0 {
+		out = append(out, say(f.Origin, "Not known: %s.", enumerate(f.reach.Open)))
+	}
+	return out
+}
+
+// nameEvidence says what DNS has to do with it.
+func nameEvidence(f followed, a Arrival) string {
+	for _, e := range f.Endpoints {
+		if e.URL == a.URL && e.Name != nil {
+			return e.Name.Detail
+		}
+	}
+	return "it answers at " + a.Address.String() + "."
+}
+
+// notPinned is the verdict where no list leads to the server alone in that way.
+func (s *situation) notPinned(w way) judgement {
+	if j, ok := s.hinted(w); ok {
+		return j
+	}
+	pass := s.example("pass --client-url ", "=URL,… or --client-config "+s.Finding.Account.Name+"=PATH with what its clients are configured with")
+	open := listsOf(s.lists, unclear)
+	switch {
+	case len(s.lists) == 0:
+		return notTested("client URLs", "No list of the clients' URLs is known, and servers can't see it: %s.", pass)
+	case len(open) > 0:
+		return notTested(listWord(open), "Where the list leads is not known: %s.", enumerate(open[0].reach.Open))
+	case len(listsOf(s.lists, wide, pins, perhaps)) == 0:
+		return notTested(listWord(s.lists), "The list does not lead to %s, so it is not the one that these clients came by: %s.", s.server.Name, pass)
+	case !s.tied:
+		return notTested(listWord(s.lists), "The lists that are known do not show it, but none is known to be this account's: %s.", pass)
+	}
+	if further := listsOf(s.lists, wide); len(further) > 0 {
+		return ruledOut(listWord(further), "The account's list leads to %s.", s.names(further[0].reach.Servers()))
+	}
+	list := listsOf(s.lists, pins, perhaps)[0]
+	switch wayOf(list) {
+	case byName:
+		return ruledOut(list.Origin, "The list holds a name that is no server's own.")
+	case byBalancer:
+		return ruledOut(list.Origin, "The list holds an address that is no server's own.")
+	case byAddress:
+	}
+	return ruledOut(list.Origin, "The list holds servers' own addresses.")
+}
+
+// hinted looks at URLs that no client is known to use, where there are no
+// others. A server's own address that the audit was given says nothing.
+func (s *situation) hinted(w way) (judgement, bool) {
+	if len(s.lists) > 0 || w != byName {
+		return judgement{}, false
+	}
+	for _, f := range listsOf(s.hints, pins) {
+		if wayOf(f) == w && f.plain() {
+			return judgement{verdict: Likely, confidence: 0.5, explains: s.Finding.OnServer, evidence: append(s.leadsTo(f),
+				say(f.Origin, "If the clients use this name too, it explains all. To be certain, pass %s.", s.example("--client-url ", "=URL,…")))}, true
+		}
+	}
+	return judgement{}, false
+}

@@ -1,0 +1,37 @@
+package checks
+
+// smallTo is the most connections of a small account: the check looks
+// at no smaller one, and 15 are what five services with three instances have.
+const smallTo = 15
+
+// fewServices is a handful.
+const fewServices = 6
+
+// smallAccount: contributing: 10 to 15 connections of a handful of services:
+// real, may be acceptable.
+//
+// It says how much it matters, not why it is so, and hides nothing.
+func smallAccount() rule {
+	return rule{code: "small-account", title: "The account is small, so this may be acceptable", role: Contributing, firm: true, judge: judgeSmallAccount}
+}
+
+func judgeSmallAccount(s *situation) judgement {
+	n := s.Finding.Connections
+	if n > smallTo {
+		return ruledOut("account reports", "The account has %d connections in this cluster, more than %d.", n, smallTo)
+	}
+	j := judgement{verdict: Likely, confidence: 0.7, evidence: []Evidence{
+		say("account reports", "The account has only %d connections in this cluster: losing the server is a matter of few services.", n)}}
+	if s.Profile == nil {
+		return j
+	}
+	services := map[string]bool{}
+	for _, p := range s.Profile.Names {
+		services[p.Key] = true
+	}
+	if len(services) <= fewServices {
+		j.verdict, j.confidence = Confirmed, 1
+		j.evidence = append(j.evidence, say("CONNZ", "They go by %d different names.", len(services)))
+	}
+	return j
+}

@@ -1,0 +1,163 @@
+package checks
+
+import "math"
+
+// enoughTries tells an address that always leads to the same server from one
+// that chooses at random: of two servers, the chance of the same one ten times
+// is 1 in 512, of three it is 1 in 20,000.
+const enoughTries = 10
+
+// stickyLoadBalancer: an address that is no server's own leads every time to
+// the same server, or source addresses shared by unrelated clients are each
+// pinned to one server.
+//
+// There are two views. The auditor's: it connects to the address of the
+// account's list again and again, and arrives at the same server. The clients':
+// they come from the address that the balancer has towards the servers, or each
+// shared source address has all of its unrelated clients on one server.
+// Confirmed takes both, because a balancer that hashes sources may lead others
+// elsewhere than the auditor; one makes it likely. An address that leads to
+// several servers rules it out.
+func stickyLoadBalancer() rule {
+	return rule{code: "sticky-load-balancer", title: "A load balancer sends the clients to the same server every time", role: Root,
+		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns", "network-affinity"}, judge: judgeSticky}
+}
+
+// balancers are what the lists show of addresses that are no server's own.
+type balancers struct {
+	sticky, here, spread *followed // one example each; here leads to the concentrated server
+	arrival              Arrival   // of sticky, or of here where there is one
+}
+
+func (s *situation) balancers() balancers {
+	var b balancers
+	for i := range s.lists {
+		f := &s.lists[i]
+		for _, a := range f.reach.Arrivals {
+			switch {
+			case a.Own != No || !a.Sure:
+			case a.Tries < a.AllTries:
+				b.spread = f
+			case a.Server == s.here:
+				b.here, b.sticky, b.arrival = f, f, a
+			case b.here == nil:
+				b.sticky, b.arrival = f, a
+			}
+		}
+	}
+	return b
+}
+
+func judgeSticky(s *situation) judgement {
+	b := s.balancers()
+	view, shared := s.sharedSources()
+	j := judgement{explains: s.Finding.OnServer}
+	switch {
+	case b.sticky == nil && b.spread != nil:
+		return ruledOut(b.spread.Origin, "%s leads to %s in turn.", b.spread.urls(), s.names(b.spread.reach.Servers()))
+	case b.sticky == nil && shared && s.reachable() == Unknown:
+		j.verdict, j.confidence, j.evidence = Likely, 0.5, []Evidence{view,
+			say("client URLs", "To be certain, pass the balancer's address: %s.", s.example("--client-url ", "=URL"))}
+		return j
+	case b.sticky == nil && shared:
+		j.verdict, j.confidence, j.evidence = Possible, 0.3, []Evidence{view}
+		return j
+	case b.sticky == nil && len(s.lists) == 0:
+		return notTested("client URLs", "Whether the clients come through a load balancer is not known: pass its address as %s.", s.example("--client-url ", "=URL"))
+	case b.sticky == nil && len(listsOf(s.lists, unclear, perhaps)) > 0:
+		open := listsOf(s.lists, unclear, perhaps)
+		return notTested(listWord(open), "Where the list leads is not known: %s.", enumerate(open[0].reach.Open))
+	case b.sticky == nil && !s.tied:
+		return notTested(listWord(s.lists), "The lists that are known hold no load balancer, but none is known to be this account's: pass %s.", s.example("--client-url ", "=URL,…"))
+	case b.sticky == nil:
+		return ruledOut(listWord(s.lists), "All addresses of the account's list are servers' own.")
+	}
+	a := b.arrival
+	j.evidence = append(j.evidence, say(b.sticky.Origin, "%s (%s) is no server's own address and led to %s in %d of %d tries.",
+		a.URL, a.Address, s.Deployment.Servers[a.Server].Name, a.Tries, a.AllTries))
+	through, fromBalancer := s.fromBalancer(a)
+	if fromBalancer {
+		j.evidence = append(j.evidence, through)
+	}
+	if shared {
+		j.evidence = append(j.evidence, view)
+	}
+	enough := a.AllTries >= enoughTries
+	wider := len(listsOf(s.lists, wide)) > 0
+	switch {
+	case b.here == nil && !shared:
+		return notTested(b.sticky.Origin, "%s leads the auditor to %s only, not to %s: what it does for the clients is not known; run the audit from where they are.",
+			a.URL, s.Deployment.Servers[a.Server].Name, s.server.Name)
+	case wider || !enough:
+		j.verdict, j.confidence = Possible, 0.4
+	case !s.tied:
+		j.verdict, j.confidence = Likely, 0.6
+	case fromBalancer && b.here != nil || shared:
+		j.verdict, j.confidence = Confirmed, 0.9
+	default:
+		j.verdict, j.confidence = Likely, 0.75
+		j.evidence = append(j.evidence, say("CONNZ", "Whether the clients are led in the same way can't be seen from their source addresses."))
+	}
+	return j
+}
+
+// fromBalancer is whether the clients come from the address that the balancer
+// had towards the server when it led the auditor there.
+func (s *situation) fromBalancer(a Arrival) (Evidence, bool) {
+	if s.Profile == nil || s.Profile.SourcesSampled {
+		return Evidence{}, false
+	}
+	for _, l := range s.lists {
+		for _, e := range l.Endpoints {
+			for _, address := range e.Addresses {
+				if address.IP != a.Address.Addr() {
+					continue
+				}
+				for _, g := range address.Contact.Greetings {
+					for _, source := range s.Profile.Sources {
+						if source.Addr == g.ClientIP && source.Counts[0]*10 >= s.Finding.OnServer*9 {
+							return say("CONNZ", "%d of the %d connections on %s come from %s, as the auditor's did through that address.",
+								source.Counts[0], s.Finding.OnServer, s.server.Name, source.Addr), true
+						}
+					}
+				}
+			}
+		}
+	}
+	return Evidence{}, false
+}
+
+// sharedSources is whether source addresses that unrelated clients share are
+// each pinned to one server, and not all to the same one.
+func (s *situation) sharedSources() (Evidence, bool) {
+	if s.Profile == nil || !s.Profile.Whole {
+		return Evidence{}, false
+	}
+	sources, connections, chance := 0, 0, 0.0
+	servers := map[int]bool{}
+	for _, source := range s.Profile.Sources {
+		total, at, most := 0, 0, 0
+		for i, n := range source.Counts {
+			total += n
+			if n > most {
+				most, at = n, i
+			}
+		}
+		if source.Kinds < 2 || total < 3 {
+			continue
+		}
+		if most < total {
+			return Evidence{}, false
+		}
+		sources, connections = sources+1, connections+total
+		servers[at] = true
+		// That all of one source are where the first is.
+		chance += float64(total-1) * math.Log10(float64(len(s.others)+1))
+	}
+	const enough = 5 // 1 in 100,000
+	if sources < 3 || len(servers) < 2 || chance < enough || connections*2 < s.Finding.Connections {
+		return Evidence{}, false
+	}
+	return say("CONNZ", "%d source addresses that unrelated clients share have all of their %d connections on one server each, on %d servers.",
+		sources, connections, len(servers)), true
+}

@@ -1,0 +1,27 @@
+package checks
+
+// FailOver says whether the account's clients can fail over, by the limits of
+// the survivors and by what is known of where the clients can get to. It returns
+// the impact with CanFailOver and Stranded set, and the priority that follows.
+//
+// No: the survivors lack room, or the account can't be used there, or all lists
+// of the account lead to the failed server alone and clients are told of no
+// other. Yes takes a list of the account that surely leads to another server,
+// and room for all.
+func FailOver(c Case, causes []Cause) (Impact, Priority) {
+	s, f := newSituation(c), c.Finding
+	verdict := map[string]CauseVerdict{}
+	for _, cause := range causes {
+		verdict[cause.Code] = cause.Verdict
+	}
+	all := f.OnServer
+	switch {
+	case f.Impact.CanFailOver == No:
+	case verdict["account-gap"] == Confirmed, verdict["listener-gap"] == Confirmed,
+		s.reachable() == No && verdict["discovery-off"] == Confirmed:
+		f.Impact.CanFailOver, f.Impact.Stranded = No, &all
+	case s.reachable() == Yes && f.Impact.Stranded != nil && s.missing == 0:
+		f.Impact.CanFailOver = Yes
+	}
+	return f.Impact, priority(f)
+}

@@ -1,0 +1,275 @@
+package checks
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Reach is the servers of one cluster that a client with this URL list can
+// arrive at, through DNS and whatever stands between. That a server is full or
+// lacks the account does not matter here.
+type Reach struct {
+	// Arrivals are the servers, each once, in the order in which a client that
+	// takes its URLs and addresses in order tries them.
+	Arrivals []Arrival
+	// Dead are URLs that lead nowhere: nobody listens, the name does not exist,
+	// or only servers of other clusters are there.
+	Dead []string
+	// Open are URLs, or addresses of them, of which it is not known whether
+	// they lead to another server, each with why.
+	Open []string
+	// Foreign are addresses at which another cluster's server answers.
+	Foreign []string
+}
+
+// Arrival is one server that a list leads to.
+type Arrival struct {
+	// Server is an index into Deployment.Servers.
+	Server int
+	// Sure is whether the server answered there as itself; otherwise the
+	// address is tied to it by what servers say of themselves.
+	Sure bool
+	// Own is whether it is the server's own address; No where something stands
+	// between that forwards there, such as a load balancer.
+	Own Answer
+	// Shared is whether it is reached by a name that is not that of the server.
+	Shared bool
+	// Tries is how many connections to the address ended at this server, and
+	// AllTries how many there were.
+	Tries, AllTries int
+	URL             string
+	Address         netip.AddrPort
+}
+
+// Servers are the indexes of the servers that are reached.
+func (r Reach) Servers() []int {
+	var out []int
+	for _, a := range r.Arrivals {
+		if !slices.Contains(out, a.Server) {
+			out = append(out, a.Server)
+		}
+	}
+	return out
+}
+
+// ReachOf follows a list into a cluster. A cluster without a name is one
+// server, and is named by its id.
+func ReachOf(d *Deployment, cluster string, list URLList) Reach {
+	var r Reach
+	for _, e := range list.Endpoints {
+		before, open := len(r.Arrivals), len(r.Open)
+		r.follow(d, cluster, e)
+		if len(r.Arrivals) == before && len(r.Open) == open {
+			r.Dead = append(r.Dead, e.URL)
+		}
+	}
+	return r
+}
+
+func (r *Reach) follow(d *Deployment, cluster string, e Endpoint) {
+	if !e.Literal {
+		switch n := e.Name; {
+		case n == nil || n.Verdict == NameUnknown:
+			if len(e.Addresses) == 0 {
+				r.Open = append(r.Open, e.URL+": DNS was not asked")
+				return
+			}
+		case !n.Complete && n.Verdict != NameMissing:
+			r.Open = append(r.Open, e.URL+": "+n.Detail)
+		}
+	}
+	for _, a := range e.Addresses {
+		r.arrive(d, cluster, e, a)
+	}
+}
+
+func (r *Reach) arrive(d *Deployment, cluster string, e Endpoint, a Address) {
+	at := netip.AddrPortFrom(a.IP, uint16(a.Port)) //nolint:gosec // ports are checked where URLs are read
+	c := a.Contact
+	if c.Outcome == ContactServer {
+		for _, g := range c.Greetings {
+			server := slices.IndexFunc(d.Servers, func(s Server) bool { return s.ID == g.ID })
+			switch {
+			case server < 0 && slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.ID == g.ID || m.Name == g.Name && m.Cluster == g.Cluster }):
+				r.Open = append(r.Open, e.URL+": "+at.String()+" is a server that did not report")
+			case server < 0 && g.Cluster == cluster && cluster != "":
+				r.Open = append(r.Open, e.URL+": "+at.String()+" is a server of this cluster that the audit does not know")
+			case server < 0 || d.Servers[server].Cluster != cluster:
+				r.Foreign = append(r.Foreign, at.String())
+			default:
+				own := No // more than one server: something chooses
+				if len(c.Greetings) == 1 {
+					own = ownAddress(&d.Servers[server], e.Scheme, at, g)
+				}
+				r.Arrivals = append(r.Arrivals, Arrival{Server: server, Sure: true, Own: own, Shared: sharedName(d, cluster, server, e),
+					Tries: g.Count, AllTries: c.Tries, URL: e.URL, Address: at})
+			}
+		}
+		return
+	}
+	if server := claimed(d, cluster, e.Scheme, at); server >= 0 {
+		// It says itself that it listens there. That it is down or out of the
+		// auditor's reach does not take it from the clients' list.
+		if c.Outcome != ContactRefused {
+			r.Arrivals = append(r.Arrivals, Arrival{Server: server, Own: Yes, Shared: sharedName(d, cluster, server, e), URL: e.URL, Address: at})
+		} else {
+			r.Open = append(r.Open, e.URL+": "+at.String()+" is an address of "+d.Servers[server].Name+", but refused the connection")
+		}
+		return
+	}
+	switch c.Outcome {
+	case ContactRefused, ContactClosed:
+	case ContactTimeout:
+		r.Open = append(r.Open, e.URL+": "+at.String()+" did not answer, and may do so for the clients")
+	case ContactUnroutable:
+		r.Open = append(r.Open, e.URL+": this machine can't get to "+at.String())
+	case ContactUnreadable:
+		r.Open = append(r.Open, e.URL+": "+at.String()+": "+c.Detail)
+	case ContactNone, ContactServer:
+		r.Open = append(r.Open, e.URL+": "+at.String()+" was not probed, and no server says that it is there")
+	}
+}
+
+// port is where the server listens for that scheme; 0 where not known.
+func (s *Server) port(scheme string, g Greeting) int {
+	switch {
+	case (scheme == "ws" || scheme == "wss") && s.Details != nil:
+		return s.Details.WebSocket
+	case s.Details != nil && s.Details.Port > 0:
+		return s.Details.Port
+	}
+	return g.Port
+}
+
+// listensOn is the address that the server is bound to; ok is false where that
+// is not known, wild is true for every address of its machine.
+func (s *Server) listensOn(g Greeting) (ip netip.Addr, wild, ok bool) {
+	host := g.Host
+	if s.Details != nil && s.Details.Host != "" {
+		host = s.Details.Host
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return ip, host == "", host == ""
+	}
+	return ip, ip.IsUnspecified(), true
+}
+
+// addresses are those of the server's machine as far as they are known.
+func (s *Server) addresses() []netip.Addr {
+	var out []netip.Addr
+	if s.Details == nil {
+		return nil
+	}
+	out = append(out, s.Details.Seen...)
+	if ip, wild, ok := s.listensOn(Greeting{}); ok && !wild {
+		out = append(out, ip)
+	}
+	return out
+}
+
+// ownAddress is whether the server that answered at an address listens there
+// itself.
+func ownAddress(s *Server, scheme string, at netip.AddrPort, g Greeting) Answer {
+	if port := s.port(scheme, g); port != 0 && port != int(at.Port()) {
+		return No
+	}
+	ip, wild, ok := s.listensOn(g)
+	switch {
+	case !ok:
+		return Unknown
+	case !wild:
+		return yesNo(ip == at.Addr())
+	case at.Addr().IsLoopback():
+		return Yes // this machine's, or what an operator forwards by hand
+	}
+	known := s.addresses()
+	urls := g.ConnectURLs
+	if s.Details != nil {
+		urls = append(slices.Clone(urls), s.Details.ConnectURLs...)
+	}
+	switch {
+	case slices.Contains(known, at.Addr()), slices.Contains(urls, at.String()):
+		return Yes
+	case len(known)+len(urls) > 0 && at.Addr().IsPrivate():
+		return No // a private address that its machine does not have
+	}
+	return Unknown // a public address may be translated to a server's own
+}
+
+func yesNo(b bool) Answer {
+	if b {
+		return Yes
+	}
+	return No
+}
+
+// claimed is the server of the cluster that says of itself, or of which its
+// peers say, that this address is its own; -1 where none or several do.
+func claimed(d *Deployment, cluster, scheme string, at netip.AddrPort) int {
+	found := -1
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if s.Cluster != cluster || s.Details == nil || s.port(scheme, Greeting{}) != int(at.Port()) {
+			continue
+		}
+		ip, wild, ok := s.listensOn(Greeting{})
+		if !ok || !wild && ip != at.Addr() || wild && !slices.Contains(s.Details.Seen, at.Addr()) {
+			continue
+		}
+		if found >= 0 {
+			return -1
+		}
+		found = i
+	}
+	return found
+}
+
+// sharedName is whether a server is reached by a name that is not its own.
+func sharedName(d *Deployment, cluster string, server int, e Endpoint) bool {
+	return !e.Literal && !ownName(d, cluster, server, e)
+}
+
+// ownName is whether a host name is that of this server: the name it goes by
+// or advertises, or one that has what tells its name from the others' names,
+// as n1.example has of C1-n1.
+func ownName(d *Deployment, cluster string, server int, e Endpoint) bool {
+	host := strings.ToLower(strings.TrimSuffix(e.Host, "."))
+	s := &d.Servers[server]
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	if s.Details != nil && slices.Contains(s.Details.ConnectURLs, host+":"+strconv.Itoa(e.Port)) {
+		return true
+	}
+	label, _, _ := strings.Cut(host, ".")
+	for _, name := range []string{s.Name, s.Host} {
+		name = strings.ToLower(name)
+		if _, err := netip.ParseAddr(name); err == nil || name == "" {
+			continue
+		}
+		first, _, _ := strings.Cut(name, ".")
+		if host == name || label == first {
+			return true
+		}
+	}
+	others := map[string]bool{}
+	for i := range d.Servers {
+		if i != server && d.Servers[i].Cluster == cluster {
+			for _, part := range parts(d.Servers[i].Name) {
+				others[part] = true
+			}
+		}
+	}
+	if slices.ContainsFunc(parts(s.Name), func(part string) bool { return part == label && !others[part] }) {
+		return true
+	}
+	// nats1, srv-02: a name with a number is one of a row.
+	return label != "" && label[len(label)-1] >= '0' && label[len(label)-1] <= '9'
+}
+
+func parts(name string) []string {
+	return strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '.' || r == '_' })
+}

@@ -1,0 +1,181 @@
+package checks
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// situation is a case with what several causes need of it worked out once.
+type situation struct {
+	Case
+	server  *Server   // the concentrated one
+	others  []*Server // of its cluster, that reported
+	missing int       // servers of the cluster that did not
+	here    int       // index of server in Deployment.Servers
+	lists   []followed
+	tied    bool // lists are this account's; else they may be anyone's
+	hints   []followed
+}
+
+// followed is a list with where it leads.
+type followed struct {
+	URLList
+	reach Reach
+	kind  listKind
+}
+
+// listKind is what a list means for the finding.
+type listKind int
+
+const (
+	// pins: of the cluster only the concentrated server is reached.
+	pins listKind = iota
+	// perhaps: the same, but it is not known where a part of it leads.
+	perhaps
+	// wide: other servers of the cluster are reached as well.
+	wide
+	// elsewhere: the concentrated server is not reached.
+	elsewhere
+	// unclear: it is not known where it leads.
+	unclear
+)
+
+func newSituation(c Case) *situation {
+	s := &situation{Case: c, here: -1}
+	for i := range c.Deployment.Servers {
+		server := &c.Deployment.Servers[i]
+		switch {
+		case server.ID == c.Finding.Server.ID:
+			s.server, s.here = server, i
+		case server.Cluster == c.Finding.Cluster:
+			s.others = append(s.others, server)
+		}
+	}
+	for _, m := range c.Deployment.Missing {
+		if !m.ClusterKnown || m.Cluster == c.Finding.Cluster {
+			s.missing++
+		}
+	}
+	slices.SortFunc(s.others, func(a, b *Server) int { return compareRefs(a.ref(), b.ref()) })
+	var anyones []followed
+	for _, l := range c.Lists {
+		f := followed{URLList: l, reach: ReachOf(c.Deployment, c.Finding.Cluster, l)}
+		f.kind = s.kindOf(f.reach)
+		switch {
+		case l.Hint:
+			s.hints = append(s.hints, f)
+		case l.Account == "":
+			anyones = append(anyones, f)
+		case c.Finding.Account.is(l.Account):
+			s.lists = append(s.lists, f)
+		}
+	}
+	s.tied = len(s.lists) > 0
+	if !s.tied {
+		s.lists = anyones
+	}
+	return s
+}
+
+func (s *situation) kindOf(r Reach) listKind {
+	servers := r.Servers()
+	switch {
+	case len(servers) == 0 && len(r.Open) > 0:
+		return unclear
+	case !slices.Contains(servers, s.here) && len(r.Open) > 0:
+		return unclear
+	case !slices.Contains(servers, s.here):
+		return elsewhere
+	case len(servers) > 1:
+		return wide
+	case len(r.Open) > 0:
+		return perhaps
+	}
+	return pins
+}
+
+// listsOf are those of a kind.
+func listsOf(lists []followed, kinds ...listKind) []followed {
+	var out []followed
+	for _, l := range lists {
+		if slices.Contains(kinds, l.kind) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// reachable is whether clients can get to other servers of the cluster: Yes
+// where a list of the account's surely leads there, No where all lead to the
+// concentrated server alone.
+func (s *situation) reachable() Answer {
+	switch {
+	case !s.tied || len(listsOf(s.lists, perhaps, unclear)) > 0:
+		return Unknown
+	case len(listsOf(s.lists, wide)) > 0:
+		return Yes
+	case len(listsOf(s.lists, pins)) > 0:
+		return No
+	}
+	return Unknown
+}
+
+// names joins servers' names for a sentence.
+func (s *situation) names(servers []int) string {
+	var out []string
+	for _, i := range servers {
+		out = append(out, s.Deployment.Servers[i].Name)
+	}
+	return enumerate(out)
+}
+
+// enumerate is "a", "a and b", "a, b and c", or "a, b, c and 5 more".
+func enumerate(words []string) string {
+	const most = 4
+	if len(words) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(words[:most-1], ", "), len(words)-most+1)
+	}
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+func otherNames(servers []*Server) string {
+	var out []string
+	for _, s := range servers {
+		out = append(out, s.Name)
+	}
+	return enumerate(out)
+}
+
+// concentratedWithout is whether the account would still be concentrated if
+// these connections on the server, and elsewhere, were not there.
+func (s *situation) concentratedWithout(onServer, elsewhere int) bool {
+	on, all := s.Finding.OnServer-onServer, s.Finding.Connections-onServer-elsewhere
+	return all >= 3 && compareProducts(on, maxPercent, s.threshold(), all) > 0
+}
+
+func (s *situation) threshold() int { return cmp.Or(s.ThresholdPercent, Defaults().ThresholdPercent) }
+
+// listWord names lists for a sentence.
+func listWord(lists []followed) string {
+	var origins []string
+	for _, l := range lists {
+		if !slices.Contains(origins, l.Origin) {
+			origins = append(origins, l.Origin)
+		}
+	}
+	return enumerate(origins)
+}
+
+// is for the list that is shown as an example.
+func (f followed) urls() string {
+	var out []string
+	for _, e := range f.Endpoints {
+		out = append(out, e.URL)
+	}
+	return enumerate(out)
+}
