@@ -36,6 +36,7 @@ type Lab struct {
 	mu      sync.Mutex
 	stopped bool
 	clients []*Group
+	extras  []func() // what else Stop ends
 }
 
 // Start starts the servers of a topology, all but the late ones, and returns
@@ -65,7 +66,7 @@ func (l *Lab) start(ctx context.Context) error {
 			}
 		}
 	}
-	if err = choosePorts(l.servers, l.topology.DistinctAddresses); err != nil { //nolint:contextcheck // binding a port does not wait
+	if err = choosePorts(l.servers, l.topology.DistinctAddresses || l.topology.Networks); err != nil { //nolint:contextcheck // binding a port does not wait
 		return err
 	}
 	// One after the other: each is given the routes and gateways of those
@@ -86,8 +87,8 @@ func (l *Lab) start(ctx context.Context) error {
 func (l *Lab) Stop() {
 	l.mu.Lock()
 	l.stopped = true
-	clients := l.clients
-	l.clients = nil
+	clients, extras := l.clients, l.extras
+	l.clients, l.extras = nil, nil
 	l.mu.Unlock()
 	l.end()
 	for _, g := range clients {
@@ -98,10 +99,27 @@ func (l *Lab) Stop() {
 		wg.Go(s.Shutdown)
 	}
 	wg.Wait()
+	for _, f := range extras {
+		f()
+	}
 	if l.dir != "" {
 		// An error leaves files in the temporary folder, where the system
 		// removes them; there is nothing a caller could do about it.
 		_ = os.RemoveAll(l.dir)
+	}
+}
+
+// atStop has [Lab.Stop] call f when the clients are closed and the servers have
+// stopped. Of a lab that is stopped already, f is called at once.
+func (l *Lab) atStop(f func()) {
+	l.mu.Lock()
+	stopped := l.stopped
+	if !stopped {
+		l.extras = append(l.extras, f)
+	}
+	l.mu.Unlock()
+	if stopped {
+		f()
 	}
 }
 

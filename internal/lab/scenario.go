@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"fmt"
 	"slices"
 )
 
@@ -15,22 +14,46 @@ type Scenario struct {
 	Topology Topology
 	// Clients are connected in this order after the servers are up.
 	Clients []Placement
+	// Setup, if not nil, does the rest, after Clients are connected.
+	Setup func(ctx context.Context, st *Stage) error
+
+	// Finding is what an audit with default parameters finds, and nothing
+	// else; zero where it finds nothing.
+	Finding Finding
+	// Cause is the code of the finding's true root cause, or [CauseUnknown]
+	// where nothing that an auditor can see, [Stage.Args] included, tells it;
+	// "" without a finding.
+	Cause string
+	// Contributing are the codes of causes that make it worse.
+	Contributing []string
 }
 
-// Placement is clients of one account on one server.
+// CauseUnknown is the cause of a scenario in which no cause can be told.
+const CauseUnknown = "unknown"
+
+// Finding is an account with most of its connections in a cluster on a server.
+type Finding struct {
+	Account, Cluster, Server string
+}
+
+// Placement is clients of one account on one server, as up to six services that
+// each connect from a host of their own.
 type Placement struct {
 	Account, Server string
 	Count           int
 }
 
-// Scenarios is the catalogue. The first is the one to show first.
+// Scenarios are those that show the check itself: their clients are placed, and
+// nothing is known of how they came there. The first is the one to show first.
+// [Catalogue] has all.
 func Scenarios() []Scenario {
 	three := func(accounts ...string) Topology {
 		return Topology{Clusters: []Cluster{{Name: "C1", Servers: 3}}, Accounts: accounts}
 	}
 	return []Scenario{
 		{
-			Name: "skewed", Title: "ORDERS has nearly all of its clients on one of three servers, BILLING is spread evenly",
+			Name: "skewed", Finding: Finding{"ORDERS", "C1", "C1-n1"}, Cause: CauseUnknown,
+			Title:    "ORDERS has nearly all of its clients on one of three servers, BILLING is spread evenly",
 			Topology: three("ORDERS", "BILLING"),
 			Clients: []Placement{
 				{"ORDERS", "C1-n1", 17}, {"ORDERS", "C1-n2", 1},
@@ -46,8 +69,10 @@ func Scenarios() []Scenario {
 			},
 		},
 		{
-			Name: "threshold", Title: "SEVEN has 7 of 10 connections on one server, which is no finding; EIGHT has 8 of 10, which is",
-			Topology: three("SEVEN", "EIGHT"),
+			Name: "threshold", Finding: Finding{"EIGHT", "C1", "C1-n1"}, Cause: CauseUnknown,
+			Contributing: []string{smallAccount},
+			Title:        "SEVEN has 7 of 10 connections on one server, which is no finding; EIGHT has 8 of 10, which is",
+			Topology:     three("SEVEN", "EIGHT"),
 			Clients: []Placement{
 				{"SEVEN", "C1-n1", 7}, {"SEVEN", "C1-n2", 2}, {"SEVEN", "C1-n3", 1},
 				{"EIGHT", "C1-n1", 8}, {"EIGHT", "C1-n2", 1}, {"EIGHT", "C1-n3", 1},
@@ -59,7 +84,8 @@ func Scenarios() []Scenario {
 			Clients:  []Placement{{"NINE", "C1-n1", 9}, {"PAIR", "C2-n1", 20}},
 		},
 		{
-			Name: "supercluster", Title: "two clusters joined by gateways: ORDERS is even in EAST and concentrated in WEST",
+			Name: "supercluster", Finding: Finding{"ORDERS", "WEST", "WEST-n2"}, Cause: CauseUnknown, Contributing: []string{smallAccount},
+			Title:    "two clusters joined by gateways: ORDERS is even in EAST and concentrated in WEST",
 			Topology: Topology{Clusters: []Cluster{{Name: "EAST", Servers: 3}, {Name: "WEST", Servers: 3}}, Accounts: []string{"ORDERS"}},
 			Clients: []Placement{
 				{"ORDERS", "EAST-n1", 20}, {"ORDERS", "EAST-n2", 20}, {"ORDERS", "EAST-n3", 20},
@@ -67,16 +93,18 @@ func Scenarios() []Scenario {
 			},
 		},
 		{
-			Name: "full", Title: "ORDERS is concentrated and the other servers have no room for its clients",
+			Name: "full", Finding: Finding{"ORDERS", "C1", "C1-n1"}, Cause: CauseUnknown,
+			Title:    "ORDERS is concentrated and the other servers have no room for its clients",
 			Topology: Topology{Clusters: []Cluster{{Name: "C1", Servers: 3, MaxConnections: 100}}, Accounts: []string{"ORDERS", "BILLING"}},
 			Clients:  []Placement{{"ORDERS", "C1-n1", 80}, {"BILLING", "C1-n2", 70}, {"BILLING", "C1-n3", 70}},
 		},
 	}
 }
 
-// FindScenario finds a scenario by name; ok is false if there is none.
+// FindScenario finds a scenario of the catalogue by name; ok is false if there
+// is none.
 func FindScenario(name string) (s Scenario, ok bool) {
-	all := Scenarios()
+	all := Catalogue()
 	at := slices.IndexFunc(all, func(s Scenario) bool { return s.Name == name })
 	if at < 0 {
 		return Scenario{}, false
@@ -84,30 +112,12 @@ func FindScenario(name string) (s Scenario, ok bool) {
 	return all[at], true
 }
 
-// StartScenario starts the servers and clients of a scenario and returns when
-// the servers count every client. The context bounds the start only.
+// StartScenario is [StartStage] for those who need the servers only: Stop of
+// the lab stops all of the stage.
 func StartScenario(ctx context.Context, s Scenario) (*Lab, error) {
-	l, err := Start(ctx, s.Topology)
+	st, err := StartStage(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	want := map[string]map[string]int{}
-	for _, p := range s.Clients {
-		_, err := l.Connect(ctx, Clients{Account: p.Account, Server: l.Server(p.Server), Count: p.Count, Name: "demo-" + p.Account, Subscriptions: 1})
-		if err != nil {
-			l.Stop()
-			return nil, fmt.Errorf("connecting %d clients of %s to %s: %w", p.Count, p.Account, p.Server, err)
-		}
-		if want[p.Account] == nil {
-			want[p.Account] = map[string]int{}
-		}
-		want[p.Account][p.Server] += p.Count
-	}
-	for account, counts := range want {
-		if err := l.WaitCounts(ctx, account, counts); err != nil {
-			l.Stop()
-			return nil, err
-		}
-	}
-	return l, nil
+	return st.Lab, nil
 }

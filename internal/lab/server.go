@@ -239,6 +239,10 @@ func (s *Server) urlOf(scheme, account string, port int) *url.URL {
 	return &url.URL{Scheme: scheme, User: url.UserPassword(userOf(account), Password), Host: hostPort(s.host, port)}
 }
 
+// authTimeout is how long a server waits for a client's CONNECT, in seconds. The
+// server's default of 2 s drops clients of a busy machine.
+const authTimeout = 20
+
 // userOf returns the name of an account's user.
 func userOf(account string) string {
 	if account == SystemAccount {
@@ -259,6 +263,7 @@ func (s *Server) options() *server.Options {
 		NoLog:         true,
 		NoSigs:        true,
 		MaxConn:       g.MaxConnections,
+		AuthTimeout:   authTimeout,
 		SystemAccount: SystemAccount,
 		Tags:          slices.Clone(g.Tags[s.index]),
 	}

@@ -46,6 +46,9 @@ type Topology struct {
 	// from 0) is on 127.0.<k+1>.<i+1>. Linux routes all of 127/8 to itself;
 	// macOS has 127.0.0.1 only and Start fails there.
 	DistinctAddresses bool
+	// Networks is DistinctAddresses with a /24 for each server: server i of the
+	// k-th group is on 127.<k+1>.<i+1>.1.
+	Networks bool
 	// Monitoring opens the HTTP monitoring port of every server.
 	Monitoring bool
 }
@@ -207,6 +210,9 @@ func (p *planner) add(g *group, island int) error {
 		}
 		if p.lab.topology.DistinctAddresses {
 			s.host = fmt.Sprintf("127.0.%d.%d", k+1, i+1)
+		}
+		if p.lab.topology.Networks {
+			s.host = fmt.Sprintf("127.%d.%d.1", k+1, i+1)
 		}
 		g.servers = append(g.servers, s)
 	}

@@ -1,0 +1,116 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// restartScenarios are those in which servers started when clients were there.
+func restartScenarios() []Scenario {
+	return []Scenario{
+		labelled("restart-drift", restartDrift, "the clients have all three servers in their list, but came when only the first was up",
+			threeAddresses(lateServers), func(ctx context.Context, st *Stage) error {
+				st.pass(orders, st.urls()...)
+				if err := st.clients(ctx, 24, st.urls()...); err != nil {
+					return err
+				}
+				return st.startLater(ctx, n2, n3)
+			}),
+		labelled("restart-drift-no-urls", restartDrift, "as restart-drift without a known list; those who came later are spread",
+			threeAddresses(lateServers), func(ctx context.Context, st *Stage) error {
+				if err := st.clients(ctx, 24, st.urls()...); err != nil {
+					return err
+				}
+				if err := st.startLater(ctx, n2, n3); err != nil {
+					return err
+				}
+				if err := later(ctx); err != nil {
+					return err
+				}
+				return st.evenly(ctx, 4)
+			}),
+		labelled("restart-drift-rolling", restartDrift, "two servers were restarted, and their clients moved to the first and stayed",
+			threeAddresses(), func(ctx context.Context, st *Stage) error {
+				st.pass(orders, st.urls()...)
+				if err := st.clients(ctx, 24, st.urls()...); err != nil {
+					return err
+				}
+				return st.moveToFirst(ctx, 24)
+			}),
+		labelled("rotating-dns-restart", restartDrift, "DNS rotates over all three servers, but the clients came when only the first was up",
+			threeAddresses(lateServers), func(ctx context.Context, st *Stage) error {
+				if err := st.throughName(ctx, 24, DNSRecord{Addresses: st.hosts(n1, n2, n3), Rotate: true}); err != nil {
+					return err
+				}
+				return st.startLater(ctx, n2, n3)
+			}),
+		labelled("restart-innocent", singleURL, "two servers were restarted, but before the clients came, who have a single URL",
+			threeAddresses(), func(ctx context.Context, st *Stage) error {
+				if err := st.restart(ctx, n2, n3); err != nil {
+					return err
+				}
+				if err := later(ctx); err != nil {
+					return err
+				}
+				return oneURL(24)(ctx, st)
+			}),
+	}
+}
+
+// moveToFirst stops the second and the third server, waits until all clients
+// are on the first, and starts them again.
+func (st *Stage) moveToFirst(ctx context.Context, clients int) error {
+	st.shutdown(n2, n3)
+	if err := st.WaitCounts(ctx, orders, map[string]int{n1: clients}); err != nil {
+		return err
+	}
+	return st.startLater(ctx, n2, n3)
+}
+
+// orderScenarios are those in which clients take the first they are told of.
+func orderScenarios() []Scenario {
+	return []Scenario{
+		labelled("ordered-connect", orderedConnect, "the clients try their list in order, and their source code says so",
+			threeServers(), func(ctx context.Context, st *Stage) error {
+				if err := st.passFiles(orders, "cmd/orders/main.go", fmt.Sprintf(ordersGo, strings.Join(st.urls(), ","))); err != nil {
+					return err
+				}
+				return st.inOrder(ctx)
+			}),
+		labelled("ordered-flag", orderedConnect, "the clients try their list in order, and the operator knows the list but not that",
+			threeServers(), func(ctx context.Context, st *Stage) error {
+				st.pass(orders, st.urls()...)
+				return st.inOrder(ctx)
+			}),
+		labelled("ordered-dns", orderedConnect, "DNS has the three servers in a fixed order, and the clients take the first",
+			threeAddresses(), func(ctx context.Context, st *Stage) error {
+				return st.pythonThroughName(ctx, DNSRecord{Addresses: st.hosts(n1, n2, n3)})
+			}),
+	}
+}
+
+func (st *Stage) inOrder(ctx context.Context) error {
+	return st.services(ctx, Clients{Account: orders, URLs: st.urls(), Count: 24, NoRandomize: true})
+}
+
+const ordersGo = `package main
+
+import (
+	"log"
+
+	"github.com/nats-io/nats.go"
+)
+
+func main() {
+	nc, err := nats.Connect("%s",
+		nats.Name("orders"),
+		nats.DontRandomize(),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer nc.Close()
+	select {}
+}
+`
