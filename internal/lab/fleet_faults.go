@@ -18,7 +18,8 @@ const (
 	FleetVarz                         // $SYS.REQ.SERVER.PING.VARZ and $SYS.REQ.SERVER.<id>.VARZ
 	FleetConnz                        // CONNZ of all servers, of one, of an account
 	FleetInfo                         // $SYS.REQ.ACCOUNT.<acc>.INFO
-	fleetKinds            = 6
+	FleetRoutez                       // $SYS.REQ.SERVER.<id>.ROUTEZ
+	fleetKinds            = 7
 	FleetAll    FleetKind = 1<<fleetKinds - 1
 )
 

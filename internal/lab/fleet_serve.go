@@ -68,7 +68,7 @@ func (c *fleetConn) subjects() []string {
 	list := []string{"$SYS.REQ.SERVER.PING", "$SYS.REQ.SERVER.PING.STATSZ", "$SYS.REQ.SERVER.PING.VARZ",
 		"$SYS.REQ.SERVER.PING.CONNZ", "$SYS.REQ.ACCOUNT.*.STATZ", "$SYS.REQ.ACCOUNT.*.CONNZ", "$SYS.REQ.ACCOUNT.*.INFO"}
 	for _, s := range c.servers {
-		for _, kind := range []string{"STATSZ", "VARZ", "CONNZ"} {
+		for _, kind := range []string{"STATSZ", "VARZ", "CONNZ", "ROUTEZ"} {
 			list = append(list, "$SYS.REQ.SERVER."+s.id+"."+kind)
 		}
 	}
@@ -202,6 +202,9 @@ func (c *fleetConn) body(s *fleetServer, req *fleetRequest, b []byte) ([]byte, e
 	case FleetVarz:
 		si := c.f.info(s)
 		return appendFleetJSON(b, &server.ServerAPIResponse{Server: &si, Data: c.f.varz(s)})
+	case FleetRoutez:
+		si := c.f.info(s)
+		return appendFleetJSON(b, &server.ServerAPIResponse{Server: &si, Data: c.f.routez(s)})
 	case FleetConnz:
 		return c.appendConnz(b, s, &req.connz.ConnzOptions)
 	case FleetInfo:
@@ -273,6 +276,8 @@ func parseFleetRequest(msg *nats.Msg) *fleetRequest {
 		req.kind, opts, req.filter = FleetStatz, &req.statz, &req.statz.EventFilterOptions
 	case name == "VARZ":
 		req.kind, opts, req.filter = FleetVarz, &varz, &varz.EventFilterOptions
+	case name == "ROUTEZ":
+		req.kind, opts, req.filter = FleetRoutez, &other, &other.EventFilterOptions
 	case name == "CONNZ":
 		req.kind, opts, req.filter = FleetConnz, &req.connz, &req.connz.EventFilterOptions
 	case name == "INFO" && scope == "ACCOUNT":

@@ -145,6 +145,7 @@ func TestFleetShapes(t *testing.T) {
 		{"error", "$SYS.REQ.SERVER.<ID>.CONNZ", `{"sort":"wrong"}`},
 		{"error", "$SYS.REQ.SERVER.<ID>.CONNZ", `{"filter_subject":"a"}`},
 		{"connz", "$SYS.REQ.ACCOUNT.<ACC>.CONNZ", `{` + only + `,"auth":true}`},
+		{"routez", "$SYS.REQ.SERVER.<ID>.ROUTEZ", ``},
 		{"info", "$SYS.REQ.ACCOUNT.<ACC>.INFO", `{` + only + `}`},
 		{"error", "$SYS.REQ.ACCOUNT.nope.INFO", `{` + only + `}`},
 	} {

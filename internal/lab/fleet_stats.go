@@ -141,6 +141,34 @@ func (f *Fleet) varz(s *fleetServer) *server.Varz {
 	return &v
 }
 
+// routez is a server's ROUTEZ: three pooled routes to each peer and one for the
+// system account, as in serverStats.
+func (f *Fleet) routez(s *fleetServer) *server.Routez {
+	now := time.Now().UTC()
+	out := &server.Routez{ID: s.id, Name: s.name, Now: now, Routes: []*server.RouteInfo{}}
+	for _, p := range f.model.clusters[s.cluster].servers {
+		if p == s.index || f.faults.absent(p) {
+			continue
+		}
+		peer := f.model.servers[p]
+		start := s.start
+		if peer.start.After(start) {
+			start = peer.start
+		}
+		for i := range uint64(4) {
+			r := &server.RouteInfo{Rid: uint64(p)*4 + i + 5, RemoteID: peer.id, RemoteName: peer.name, DidSolicit: p > s.index,
+				IsConfigured: true, IP: peer.host, Port: 6222, Start: start, LastActivity: now, RTT: "412µs",
+				Uptime: fleetUptime(now.Sub(start)), Idle: "0s", Compression: "s2_uncompressed"}
+			if i == 3 {
+				r.Account = SystemAccount
+			}
+			out.Routes = append(out.Routes, r)
+		}
+	}
+	out.NumRoutes = len(out.Routes)
+	return out
+}
+
 // accountInfo is what a server says of an account, an error for one that it
 // has never heard of.
 func (f *Fleet) accountInfo(s *fleetServer, id string) (*server.AccountInfo, error) {
