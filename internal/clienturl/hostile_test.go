@@ -1,0 +1,89 @@
+package clienturl
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// Each text is large, and made to keep a careless reader busy for minutes.
+func TestHostileFiles(t *testing.T) {
+	t.Parallel()
+	const size = 512 << 10
+	for name, unit := range map[string]string{
+		"URLs":              "nats://a ",
+		"schemes":           "nats://",
+		"quoted":            `"nats://a",`,
+		"lines of URLs":     "- nats://a\n",
+		"deep":              "[{(nats ",
+		"deeper lines":      "nats: [\n",
+		"closed":            "nats://a)]}",
+		"comments":          "nats /* ",
+		"comments closed":   "nats /**/ ",
+		"quotes":            `nats "'` + "`",
+		"placeholders":      "nats://${",
+		"templates":         "nats://{{ .X }}{",
+		"orders":            "nats://a noRandomize: true\n",
+		"orders in a line":  "{nats://a} noRandomize: true,",
+		"credentials":       "nats://a x.creds\n",
+		"JWTs":              "nats://a eyJhbGciOiJub25lIn0.eyJhbGciOiJub25lIn0.eyJhbGciOiJub25lIn0\n",
+		"JWT without end":   "eyJnats----------.",
+		"hosts":             "nats=a:4222,",
+		"not hosts":         "nats a..a:42 ",
+		"keys":              "nats_url_",
+		"at signs":          "nats://@",
+		"empty lines":       "\nnats://a",
+		"tags":              "<s>nats://a</s>",
+		"lines in brackets": "[\n\n\n\nnats://a][noRandomize: true\n]",
+		"calls":             `.server("nats://a")`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := []byte(strings.Repeat(unit, size/len(unit)))
+			for at := size / 2; at < len(text) && !strings.Contains(unit, "\n"); at += size {
+				text[at] = '\n'
+			}
+			lists, warnings := extract("a.go", text)
+			if len(lists)+len(warnings) > 2*maxCandidates+maxWarnings {
+				t.Errorf("%d lists and %d warnings", len(lists), len(warnings))
+			}
+		})
+	}
+}
+
+func FuzzExtract(f *testing.F) {
+	for _, text := range []string{
+		"nats://a,nats://b", "servers: [\"nats://a\",\n \"b:4222\"]\nnoRandomize: true", "a[0]=nats://a\na[1]=nats://b",
+		".server('nats://a').server('nats://b')", "/* nats://a */ {{ x }} ${NATS_URL:-nats://[::1]:4222}", "NATS_URL=${X}",
+		"<a>nats://a</a>\n<a>nats://b</a>", "routes: [{urls: [nats://a\n]}]", "x.creds nats://u:p@a eyJhbGciOiJub25lIn0.e30.eA",
+	} {
+		f.Add("a.py", text, text)
+	}
+	const password = "pa55word-zq"
+	f.Fuzz(func(t *testing.T, name, before, after string) {
+		// Names with it would be in origins.
+		if strings.Contains(name, password) || strings.Contains(before+after, password) || !utf8.ValidString(name) {
+			t.Skip()
+		}
+		text := before + "nats://user:" + password + "@" + after
+		lists, warnings := extract(name, []byte(text))
+		for _, w := range warnings {
+			if strings.Contains(w, password) {
+				t.Fatalf("%q: warning %q", text, w)
+			}
+		}
+		for _, l := range lists {
+			if len(l.Endpoints) == 0 {
+				t.Fatalf("%q: an empty list", text)
+			}
+			for _, e := range l.Endpoints {
+				if strings.Contains(e.URL+e.Host, password) {
+					t.Fatalf("%q: the password is in %+v", text, e)
+				}
+				if again, err := parse(e.URL); err != nil || again.URL != e.URL {
+					t.Fatalf("%q: %q is not canonical: %v", text, e.URL, err)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,3 @@
+package main
+
+var url = "nats://unit-test:4222"

@@ -1,0 +1,208 @@
+package clienturl
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// The errors quote nothing of a URL: what looks like a port may be a password.
+var (
+	errEmpty       = errors.New("is empty: pass a URL such as nats://host:4222")
+	errControl     = errors.New("has a space or a control character: pass URLs such as nats://host:4222, separated by commas")
+	errScheme      = errors.New("has a scheme that is none of NATS clients: pass nats, tls, ws or wss, as in nats://host:4222")
+	errHost        = errors.New("has no host: pass a URL such as nats://host:4222")
+	errName        = errors.New("has a host that is neither a name nor an address: pass a URL such as nats://host:4222")
+	errPort        = errors.New("has an invalid port: pass a number from 1 to 65535, as in nats://host:4222")
+	errIPv6        = errors.New("has an IPv6 address without brackets: pass a URL such as nats://[2001:db8::1]:4222")
+	errCredentials = errors.New("has a reserved character in its credentials: leave them out, they are not needed")
+	errPlaceholder = errors.New("has a placeholder: pass the URL that it becomes")
+)
+
+// ParseFlag reads a value of --client-url, "[ACCOUNT=]URL[,URL…]": the server
+// list of one client, in its order. As with clients, a URL without a scheme is
+// nats. Credentials in URLs are dropped. An error says what to pass and quotes
+// no URL.
+func ParseFlag(value string) (checks.URLList, error) {
+	fail := func(err error) (checks.URLList, error) {
+		return checks.URLList{}, fmt.Errorf("--client-url %w", err)
+	}
+	account, rest := SplitAccount(value)
+	switch {
+	case strings.HasPrefix(value, "="):
+		return fail(errors.New("has no account before the =: pass ACCOUNT=URL, or the URL alone"))
+	case strings.ContainsFunc(account, isControl):
+		return fail(errors.New("has an account with a control character: pass its name or id"))
+	}
+	parts := strings.Split(rest, ",")
+	list := checks.URLList{Origin: "--client-url", Account: account, Ordered: checks.Unknown}
+	for i, part := range parts {
+		endpoint, err := parsePart(part, i)
+		switch {
+		case err != nil && len(parts) > 1:
+			return fail(fmt.Errorf("URL %d of %d %w", i+1, len(parts), err))
+		case err != nil:
+			return fail(err)
+		}
+		list.Endpoints = append(list.Endpoints, endpoint)
+	}
+	return list, nil
+}
+
+// SplitAccount takes the account off "[ACCOUNT=]URL" and "[ACCOUNT=]PATH". It is
+// empty where there is none. What has one of :/\@, can't be an account here.
+func SplitAccount(value string) (account, rest string) {
+	before, after, found := strings.Cut(value, "=")
+	if !found || before == "" || strings.ContainsAny(before, ":/\\@,") {
+		return "", value
+	}
+	return before, after
+}
+
+// Redact makes a URL, or several with commas between, fit to print: scheme,
+// host and port. What can't be read is replaced, as it may hold credentials.
+func Redact(url string) string {
+	parts := strings.Split(url, ",")
+	for i, part := range parts {
+		endpoint, err := parsePart(part, i)
+		if err != nil {
+			return "(a URL that can't be read)"
+		}
+		parts[i] = endpoint.URL
+	}
+	return strings.Join(parts, ",")
+}
+
+// schemes of NATS clients.
+func schemes() []string { return []string{"nats", "tls", "ws", "wss"} }
+
+func defaultPort(scheme string) int {
+	switch scheme {
+	case "ws":
+		return 80
+	case "wss":
+		return 443
+	}
+	return 4222
+}
+
+// parsePart reads the URL at an index of a list with commas.
+func parsePart(part string, index int) (checks.Endpoint, error) {
+	part = strings.TrimSpace(part)
+	if index > 0 && strings.Contains(part, "@") && !strings.Contains(part, "://") {
+		return checks.Endpoint{}, errCredentials // it could be the rest of a password with a comma
+	}
+	return parse(part)
+}
+
+// parse reads one URL as clients do, without credentials and path.
+func parse(raw string) (checks.Endpoint, error) {
+	var none checks.Endpoint
+	switch {
+	case raw == "":
+		return none, errEmpty
+	case strings.ContainsFunc(raw, func(r rune) bool { return r == ' ' || isControl(r) }):
+		return none, errControl
+	}
+	scheme, rest, found := strings.Cut(raw, "://")
+	if !found {
+		scheme, rest = "nats", raw
+	}
+	scheme = strings.ToLower(scheme)
+	if !slices.Contains(schemes(), scheme) {
+		if hasPlaceholder(scheme) {
+			return none, errPlaceholder
+		}
+		return none, errScheme
+	}
+	authority := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		authority = rest[:end]
+	}
+	at := strings.LastIndexByte(rest, '@')
+	if at >= len(authority) { // a slash in the password, as likely as an @ in the path
+		return none, errCredentials
+	}
+	authority = authority[at+1:]
+	if hasPlaceholder(authority) {
+		return none, errPlaceholder
+	}
+	host, portText, err := splitPort(authority)
+	if err != nil {
+		return none, err
+	}
+	port := defaultPort(scheme)
+	if portText != "" {
+		port, err = strconv.Atoi(portText)
+		if err != nil || port < 1 || port > 65535 || portText[0] == '+' {
+			return none, errPort
+		}
+	}
+	literal := false
+	if addr, err := netip.ParseAddr(host); err == nil {
+		host, literal = addr.String(), true
+	} else if !isName(host) {
+		return none, errName
+	}
+	host = strings.ToLower(host)
+	shown := net.JoinHostPort(strings.ReplaceAll(host, "%", "%25"), strconv.Itoa(port))
+	return checks.Endpoint{URL: scheme + "://" + shown, Scheme: scheme, Host: host, Port: port, Literal: literal}, nil
+}
+
+// splitPort takes the port off host[:port]; it is empty where there is none. An
+// IPv6 address comes without its brackets.
+func splitPort(authority string) (host, port string, err error) {
+	if inner, ok := strings.CutPrefix(authority, "["); ok {
+		host, rest, found := strings.Cut(inner, "]")
+		host = strings.Replace(host, "%25", "%", 1) // the zone
+		addr, err := netip.ParseAddr(host)
+		switch {
+		case !found || err != nil || !addr.Is6() || !isZone(addr.Zone()):
+			return "", "", errName
+		case rest != "" && rest[0] != ':':
+			return "", "", errPort
+		}
+		return host, strings.TrimPrefix(rest, ":"), nil
+	}
+	if strings.Count(authority, ":") > 1 {
+		if _, err := netip.ParseAddr(authority); err == nil {
+			return "", "", errIPv6
+		}
+		return "", "", errPort
+	}
+	host, port, _ = strings.Cut(authority, ":")
+	if host == "" {
+		return "", "", errHost
+	}
+	return host, port, nil
+}
+
+// isName is whether the text can be the name of a host.
+func isName(host string) bool {
+	if len(host) > 253 || strings.HasPrefix(host, ".") || strings.Contains(host, "..") {
+		return false
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool { return !isAlnum(r) && r != '-' && r != '_' && r != '.' })
+}
+
+func isZone(zone string) bool {
+	return !strings.ContainsFunc(zone, func(r rune) bool { return !isAlnum(r) && !strings.ContainsRune("-_.", r) })
+}
+
+// hasPlaceholder is whether a template, a format or a shell fills in text.
+func hasPlaceholder(text string) bool {
+	return strings.ContainsAny(text, "{}$<>*") || strings.Contains(text, "%s") ||
+		strings.Contains(text, "%d") || strings.Contains(text, "%v") || strings.Contains(text, "#{")
+}
+
+func isAlnum(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+}
+
+func isControl(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 }
