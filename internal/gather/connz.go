@@ -5,20 +5,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
+	"slices"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
 )
 
 const (
 	subjectConnz = "$SYS.REQ.SERVER.%s.CONNZ" // server id
 	// pageSize is nats-server's default for a page of connections.
 	pageSize = server.DefaultConnListSize
-	// longestPage bounds what is read of a page, in bytes: some 64 KiB for each
-	// connection.
-	longestPage = 64 << 20
+	// overlap is how many connections a page has in common with the one before:
+	// so many may go between the two without any other being left out.
+	overlap = 16
 	// mostPages bounds what is read of one account on one server: a million
 	// connections.
 	mostPages = 1000
@@ -33,74 +35,90 @@ type Held struct{ Server, Account string }
 // account hold on a server. The account report's num_subscriptions can't be
 // used for that: it counts what the server knows of the whole cluster. Where
 // a server does not answer fully before the context ends, the count is nil.
-// The connection must be one to the system account.
+// The connection must be one to the system account. [Profiles] tells it, too.
 func Subscriptions(ctx context.Context, nc *nats.Conn, of []Held) ([]*int, error) {
-	out := make([]*int, len(of))
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, together)
+	d := &checks.Deployment{}
+	var suspects []Suspect
 	for i, h := range of {
-		wg.Go(func() {
-			select {
-			case slots <- struct{}{}:
-				defer func() { <-slots }()
-			case <-ctx.Done():
-				return
-			}
-			if n, err := subscriptions(ctx, nc, h); err == nil {
-				out[i] = &n
-			}
-		})
+		// Every one is a cluster of its own with a connection or more.
+		cluster := fmt.Sprint(i)
+		account := slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.ID == h.Account })
+		if account < 0 {
+			account = len(d.Accounts)
+			d.Accounts = append(d.Accounts, checks.Account{ID: h.Account, Name: h.Account})
+		}
+		d.Servers = append(d.Servers, checks.Server{ID: h.Server, Name: h.Server, Cluster: cluster,
+			Usage: []checks.Usage{{Account: uint32(account), Connections: 1}}})
+		suspects = append(suspects, Suspect{Account: h.Account, Server: h.Server, Cluster: cluster})
 	}
-	wg.Wait()
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return nil, ctx.Err()
+	reports, err := Profiles(ctx, nc, d, suspects)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*int, len(of))
+	for i := range reports {
+		out[i] = reports[i].Subscriptions
 	}
 	return out, nil
 }
 
-// subscriptions reads page by page. Pages are no snapshot: a connection may
-// come twice when others go.
-func subscriptions(ctx context.Context, nc *nats.Conn, of Held) (int, error) {
-	counted := map[uint64]bool{}
-	sum, d := 0, newDecoder()
+// errSilent is what a server did that let a request for a page go unanswered.
+var errSilent = errors.New("did not answer in time")
+
+// readConnections hands over the client connections that an account has on a
+// server, each once, in the order of their ids. It waits for each page as long
+// as patience says. What it has handed over is right also where it returns an
+// error, which is a clause to follow the server's name.
+//
+// Pages are no snapshot: a connection that went, or came, meanwhile may be in
+// or not. The server sorts by id, so that what comes twice is told by its id.
+func readConnections(ctx context.Context, nc *nats.Conn, of Held, patience time.Duration, d *decoder, take func(*connection)) error {
+	var last uint64 // the id up to which all are handed over
 	for page, offset := 0, 0; page < mostPages; page++ {
-		body, err := json.Marshal(server.ConnzOptions{Account: of.Account, Offset: offset, Limit: pageSize})
+		m, err := askPage(ctx, nc, of, offset, patience)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		m, err := nc.RequestMsgWithContext(ctx, &nats.Msg{Subject: fmt.Sprintf(subjectConnz, of.Server), Data: body, Header: compressed()})
-		if err != nil {
-			return 0, err
-		}
-		plain, err := d.body(m)
-		if err != nil {
-			return 0, err
-		}
-		var reply struct {
-			Data *struct {
-				Connections []struct {
-					Cid           uint64 `json:"cid"`
-					Kind          string `json:"kind"`
-					Subscriptions int    `json:"subscriptions"`
-				} `json:"connections"`
-			} `json:"data"`
-		}
-		if err := json.NewDecoder(io.LimitReader(plain, longestPage)).Decode(&reply); err != nil {
-			return 0, err
-		}
-		if reply.Data == nil {
-			return 0, errors.New("it has no data")
-		}
-		for _, c := range reply.Data.Connections {
-			if !counted[c.Cid] && (c.Kind == "" || c.Kind == "Client") {
-				counted[c.Cid] = true
-				sum += max(0, c.Subscriptions)
+		before := last
+		n, err := d.page(ctx, m, func(c *connection) {
+			if c.cid <= before {
+				return
 			}
+			last = c.cid
+			if c.client {
+				take(c)
+			}
+		})
+		switch {
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			return errSilent
+		case err != nil:
+			return fmt.Errorf("sent connections that can't be used: %w", err)
+		case n < pageSize:
+			return nil
+		case last == before:
+			return errors.New("sends the same connections again and again")
 		}
-		if len(reply.Data.Connections) < pageSize {
-			return sum, nil
-		}
-		offset += len(reply.Data.Connections)
+		offset += n - overlap
 	}
-	return 0, errors.New("it has too many connections")
+	return errors.New("has more connections than are read")
+}
+
+func askPage(ctx context.Context, nc *nats.Conn, of Held, offset int, patience time.Duration) (*nats.Msg, error) {
+	body, err := json.Marshal(server.ConnzOptions{Sort: server.ByCid, Username: true, Account: of.Account, Offset: offset, Limit: pageSize})
+	if err != nil {
+		return nil, err
+	}
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	m, err := nc.RequestMsgWithContext(asking, &nats.Msg{Subject: fmt.Sprintf(subjectConnz, of.Server), Data: body, Header: compressed()})
+	switch {
+	case err == nil:
+		return m, nil
+	case context.Cause(ctx) != nil && !errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		return nil, context.Cause(ctx)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrNoResponders):
+		return nil, errSilent
+	}
+	return nil, fmt.Errorf("can't be asked: %w", err)
 }
