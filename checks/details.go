@@ -14,8 +14,9 @@ type Details struct {
 	// Connections are all client connections, also those of the system
 	// account: what counts against the limit. Nil where not known.
 	Connections *int
-	// Host and Port are what it listens on for clients; the host may be
-	// "0.0.0.0" or "::", which is every address of its machine.
+	// Host and Port are what it listens on for clients, or its client_advertise
+	// where it has that; the host may be "0.0.0.0" or "::", which is every address
+	// of its machine.
 	Host string
 	Port int
 	// WebSocket and MQTT are the ports of these listeners, 0 where it has none.

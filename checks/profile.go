@@ -41,10 +41,10 @@ type Profile struct {
 	// largest first; small ones may be left out.
 	Processes []Process
 
-	// Starts counts connections by how many of Servers, in the order of
-	// StartOrder, were surely up when they began: Starts[server][k]. What began
-	// within the margin of the clocks after a start counts as before it only
-	// if it surely was before.
+	// Starts counts connections by how many of Servers were up when they began,
+	// or may have been: Starts[server][k], where these are the first k of
+	// StartOrder. A server whose start or clock is not known may always have
+	// been up, and stands first.
 	Starts     [][]int
 	StartOrder []int // indexes into Servers, by the start of the process
 	// Oldest and Newest are when the oldest and the newest connection of the

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +22,8 @@ type concentration struct {
 	host       Host
 	parameters checks.Parameters
 	numbers    numbers
+	sources    sources
+	noCauses   bool
 	output     output
 }
 
@@ -39,6 +40,11 @@ func AddConcentration(parent Commander, h Host) {
 at least 3 servers and the account at least 10 connections. Needs a user of the
 system account; only reads.
 
+Why clients are where they are can't be seen from the servers alone: pass what
+they are configured with by --client-url or --client-config. Names are looked
+up, and every address that the URLs lead to is connected to, without any
+credentials, to see which server answers.
+
 Exit status: 0 no finding, 1 finding, 2 finding at or above --critical, 3 not
 audited or not completely. The nats CLI turns all but 0 into 1.
 
@@ -46,6 +52,8 @@ Examples:
 
   nats-balance audit concentration --context system
   nats-balance audit concentration --account ORDERS --cluster C1
+  nats-balance audit concentration --client-url ORDERS=nats://nats.example:4222
+  nats-balance audit concentration --client-config ORDERS=./deploy
   nats-balance audit concentration --threshold 50 --critical 90 --json
   nats-balance audit concentration --allow-partial --timeout 20s`)
 	cmd.Tag("scope:system")
@@ -68,6 +76,8 @@ Examples:
 	}
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
+	a.sources.flags(cmd)
+	cmd.Flag("no-causes", "Only judge, do not look for causes").UnNegatableBoolVar(&a.noCauses)
 	a.output.flags(cmd)
 	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
 }
@@ -120,6 +130,9 @@ func (a *concentration) validate() error {
 	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--account or --cluster is empty: pass a name")
 	}
+	if err := a.sources.validate(); err != nil {
+		return err
+	}
 	return a.output.validate()
 }
 
@@ -146,25 +159,44 @@ func (a *concentration) audit(ctx context.Context, nc *nats.Conn) (*report.Docum
 	result := checks.CheckConcentration(d, a.parameters)
 	if len(result.Findings) > 0 {
 		// Only now it is known whose limits matter.
-		var clusters []string
-		for _, f := range result.Findings {
-			if !slices.Contains(clusters, f.Cluster) {
-				clusters = append(clusters, f.Cluster)
-			}
-		}
-		if err := gather.Limits(ctx, nc, d, clusters); err != nil {
+		if err := a.details(ctx, nc, d, result.Findings); err != nil {
 			return nil, err
 		}
 		result = checks.CheckConcentration(d, a.parameters)
-		if err := countSubscriptions(ctx, nc, result.Findings); err != nil {
-			return nil, err
-		}
+	}
+	lists, warnings, err := a.sources.lists(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tie(lists, d, a.parameters.Accounts)
+	switch {
+	case len(result.Findings) == 0:
+		warnings = append(warnings, a.sources.follow(ctx, d, lists)...)
+	case a.noCauses:
+		lists = nil
+		err = countSubscriptions(ctx, nc, result.Findings)
+	default:
+		var more []string
+		lists, more, err = a.diagnose(ctx, nc, d, result.Findings, lists)
+		warnings = append(warnings, more...)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return report.New(report.Input{
 		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
 		SourceKind: "system-account", SourceDetail: fmt.Sprintf("%s, server %s", shownURL(nc.ConnectedUrl()), nc.ConnectedServerName()),
-		Parameters: a.parameters, Deployment: d, Result: result,
+		Parameters: a.parameters, Deployment: d, Result: result, Lists: lists, Warnings: warnings,
 	}), nil
+}
+
+// details asks the servers that have to do with findings about themselves. One
+// that says nothing must not take the time for all else.
+func (a *concentration) details(ctx context.Context, nc *nats.Conn, d *checks.Deployment, findings []checks.Finding) error {
+	deadline, _ := ctx.Deadline()
+	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/3)
+	defer cancel()
+	return gather.Details(ctx, nc, d, clustersOf(findings))
 }
 
 // inDepth is how many findings, the worst first, are worth more questions to
@@ -240,15 +272,24 @@ func (o *output) write(h Host, doc *report.Document) error {
 	if o.format == "json" {
 		err = report.JSON(&b, doc)
 	} else {
-		err = report.Text(&b, doc, report.Style{Color: o.file == "" && colorful(h.Out), Scheme: h.Colors()})
+		err = report.Text(&b, doc, o.style(h))
 	}
 	if err != nil {
 		return err
 	}
+	return o.put(h, b.Bytes())
+}
+
+func (o *output) style(h Host) report.Style {
+	return report.Style{Color: o.file == "" && colorful(h.Out), Scheme: h.Colors()}
+}
+
+// put writes what is finished.
+func (o *output) put(h Host, data []byte) error {
 	if o.file != "" {
-		return writeOutfile(o.file, b.Bytes())
+		return writeOutfile(o.file, data)
 	}
-	if _, err := io.Copy(h.Out, &b); err != nil {
+	if _, err := h.Out.Write(data); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
 	}
 	return nil

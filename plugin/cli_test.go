@@ -139,6 +139,11 @@ func scriptEnv(t *testing.T) []string {
 			first := l.Servers()[0]
 			add(c.name, first.URL(lab.SystemAccount))
 			add(c.name+"_SERVER", first.ClientURL())
+			var all []string
+			for _, server := range l.Cluster(first.Cluster()) {
+				all = append(all, server.ClientURL())
+			}
+			add(c.name+"_ALL", strings.Join(all, ","))
 			add(c.name+"_ORDINARY", first.URL(c.Clients[0].Account))
 		})
 	}

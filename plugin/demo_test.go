@@ -51,8 +51,8 @@ func TestDemo(t *testing.T) {
 				if want := "Demo " + s.Name + ": " + s.Title + "."; lines[0] != want {
 					t.Errorf("the first line is %q, want %q", lines[0], want)
 				}
-				if want := verdicts[s.Name]; want == "" || !strings.HasPrefix(lines[3], want) {
-					t.Errorf("the verdict is %q, want %q", lines[3], want)
+				if want := verdicts[s.Name]; want == "" || !strings.HasPrefix(lines[4], want) {
+					t.Errorf("the verdict is %q, want %q", lines[4], want)
 				}
 			})
 		}
@@ -95,8 +95,8 @@ func TestDemoWithoutServers(t *testing.T) {
 	if status := runHere(t.Context(), &out, &errs, "demo", "--list"); status != 0 || errs.String() != "" {
 		t.Errorf("exit status %d: %s", status, errs.String())
 	}
-	for _, s := range lab.Scenarios() {
-		if !regexp.MustCompile(`(?m)^` + s.Name + ` +` + regexp.QuoteMeta(s.Title) + `$`).MatchString(out.String()) {
+	for _, s := range lab.Catalogue() {
+		if !regexp.MustCompile(`(?m)^` + s.Name + ` \(.*\)\n    ` + regexp.QuoteMeta(s.Title[:20])).MatchString(out.String()) {
 			t.Errorf("%s is not listed: %s", s.Name, out.String())
 		}
 	}
@@ -118,7 +118,7 @@ func TestDemoKeep(t *testing.T) {
 	var out watched
 	errs := watched{text: "server report connections", seen: make(chan struct{})}
 	ended := make(chan int, 1)
-	go func() { ended <- runHere(ctx, &out, &errs, "demo", "--keep", "--json") }()
+	go func() { ended <- runHere(ctx, &out, &errs, "demo", "--scenario", "skewed", "--keep", "--json") }()
 	select {
 	case <-errs.seen:
 	case status := <-ended:

@@ -17,6 +17,9 @@ type Host struct {
 	// Connect opens a connection, for the system account. It stays the
 	// host's to close. Required.
 	Connect func(context.Context) (*nats.Conn, error)
+	// URLs, if set, gives the server URLs that Connect would use, separated by
+	// commas, without connecting.
+	URLs func(context.Context) (string, error)
 	// Timeout is the longest wait for answers; it is called after the flags
 	// are parsed. Default 5 seconds.
 	Timeout func() time.Duration

@@ -102,6 +102,13 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 		nc, err = c.connect(ctx, h.tracef)
 		return nc, err
 	}
+	h.URLs = func(ctx context.Context) (string, error) {
+		settings, err := c.load(ctx)
+		if err != nil {
+			return "", err
+		}
+		return settings.ServerURL(), nil
+	}
 	Add(app, h)
 	addDemo(app, h)
 	app.Cheat("balance", cheat)
@@ -112,11 +119,14 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	}
 }
 
-// Add adds every command that audits: `audit concentration`, `audit checks`.
+// Add adds every command but `demo`: `audit concentration`, `audit urls`, `audit
+// checks`, `explain`.
 func Add(parent Commander, h Host) {
 	audit := parent.Command("audit", "Audits how connections are spread over servers")
 	AddConcentration(audit, h)
+	addURLs(audit, h)
 	addChecks(audit, h)
+	addExplain(parent, h)
 }
 
 // plainBooleans rewrites --flag=true and --flag=false, which is how a plugin

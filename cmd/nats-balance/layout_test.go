@@ -25,10 +25,10 @@ func mayImport(pkg string) (allowed []string, known bool) {
 		return []string{"plugin"}, true
 	case "plugin":
 		return append(parts, "internal/gather", "internal/clienturl", "internal/probe",
-			"internal/report", "internal/remedy", "internal/lab"), true
+			"internal/report", "internal/remedy", "internal/lab", "docs"), true
 	case "internal/gather", "internal/clienturl", "internal/probe", "internal/report", "internal/remedy", "internal/lab":
 		return parts, true
-	case "checks", "dnscheck":
+	case "checks", "dnscheck", "docs":
 		return nil, true
 	}
 	return nil, false

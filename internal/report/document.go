@@ -304,7 +304,9 @@ type Input struct {
 	Parameters   checks.Parameters
 	Deployment   *checks.Deployment
 	Result       checks.Result
-	Warnings     []string
+	// Lists are client URL lists with what they lead to.
+	Lists    []checks.URLList
+	Warnings []string
 }
 
 // New builds the document. This is where names from outside are made harmless.
@@ -330,7 +332,7 @@ func New(in Input) *Document {
 				TooFewServers: r.Summary.TooFewServers, SystemAccount: r.Summary.SystemAccount},
 		},
 		Clusters: []Cluster{}, Findings: []Finding{}, Review: []Row{}, Accounts: []RowOf{},
-		ClientURLs: []ClientURL{}, DNS: []Name{}, Warnings: []string{},
+		ClientURLs: clientURLs(d, in.Lists), DNS: dnsOf(in.Lists), Warnings: []string{},
 		allowPartial: p.AllowPartial, someAccounts: len(p.Accounts) > 0,
 	}
 	if p.CriticalPercent > 0 {
@@ -456,7 +458,7 @@ func finding(f checks.Finding) Finding {
 
 		Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections),
 		Leafnodes: f.Leafnodes, Chance: Chance(f.Chance), Priority: string(f.Priority),
-		Distribution: []Share{}, Causes: []Cause{}, Remedies: []Remedy{},
+		Distribution: []Share{}, Causes: causes(f.Causes), Remedies: []Remedy{},
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: f.Impact.SubscriptionsLost,
 			Survivors: []Survivor{}, CanFailOver: string(f.Impact.CanFailOver)},
 		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: f.Impact.Stranded,

@@ -46,6 +46,7 @@ func Text(w io.Writer, doc *Document, style Style) error {
 	p.open(doc)
 	p.review(doc)
 	p.accounts(doc)
+	p.clientURLs(doc)
 	p.summary(doc)
 	for _, warning := range doc.Warnings {
 		p.wrap("", "Warning: "+warning)

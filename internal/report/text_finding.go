@@ -41,6 +41,7 @@ func (p *printer) finding(n int, f Finding) {
 		chance = "not known, no other server reported"
 	}
 	p.wrap("   ", fmt.Sprintf("Chance of this if clients chose at random: %s.", chance))
+	p.causes(f)
 }
 
 // moreFindings are those that get a line only.

@@ -28,6 +28,7 @@ func BenchmarkAudit(b *testing.B) {
 			}
 			exe := build(b)
 			f := startFleet(b, size)
+			b.Run("causes", func(b *testing.B) { withCauses(b, f, exe) })
 			b.Run("drain", func(b *testing.B) { againstDrain(b, f, exe) })
 			// The least that nats can do: a table, and its own time-out.
 			b.Run("nats", func(b *testing.B) { againstNats(b, f, exe, "--top", "10000000") })
@@ -72,6 +73,31 @@ func againstDrain(b *testing.B, f *fleet, exe string) {
 	b.ReportMetric(drain.cpu.median(), "drain-cpu-ms")
 	b.ReportMetric(audit.peak.median(), "audit-MiB")
 	b.ReportMetric(drain.peak.median(), "drain-MiB")
+}
+
+// withCauses alternates: the verdict only, with causes, the verdict only, …
+func withCauses(b *testing.B, f *fleet, exe string) {
+	var verdict, causes record
+	f.audit(b, exe) // warm up
+	pair := func() {
+		verdict.audited(f.audit(b, exe, "--no-causes"))
+		causes.audited(f.audit(b, exe))
+	}
+	for b.Loop() {
+		pair()
+	}
+	for len(causes.wall) < fewestPairs {
+		pair()
+	}
+	ratio := causes.wall.over(verdict.wall)
+	b.Logf("verdict only: %v; with causes of %d findings: %v; notes %q", &verdict, len(f.Skewed), &causes, causes.notes)
+	b.Logf("causes / verdict: %s wall, pair by pair %s", ratio.spread("%.2f"), ratio.list("%.2f"))
+	b.ReportMetric(causes.wall.median()*1e6, "ns/op")
+	b.ReportMetric(causes.wall.median(), "causes-ms")
+	b.ReportMetric(verdict.wall.median(), "verdict-ms")
+	b.ReportMetric(ratio.median(), "causes/verdict")
+	b.ReportMetric(causes.peak.median(), "causes-MiB")
+	b.ReportMetric(verdict.peak.median(), "verdict-MiB")
 }
 
 // againstNats runs the nats CLI, each time between two audits.

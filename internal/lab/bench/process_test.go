@@ -159,11 +159,12 @@ type document struct {
 
 // audit runs the program and holds what it found against the truth. notes are
 // those on the coverage, such as that the server cut the connection.
-func (f *fleet) audit(tb testing.TB, exe string) (u usage, notes []string) {
+func (f *fleet) audit(tb testing.TB, exe string, flags ...string) (u usage, notes []string) {
 	tb.Helper()
 	var doc document
 	u = run(tb, func(ctx context.Context) *exec.Cmd {
-		return exec.CommandContext(ctx, exe, "audit", "concentration", "--no-context", "--server", f.URL, "--json", "--timeout", "60s")
+		args := append([]string{"audit", "concentration", "--no-context", "--server", f.URL, "--json", "--timeout", "60s"}, flags...)
+		return exec.CommandContext(ctx, exe, args...)
 	}, func(out io.Reader) error { return json.NewDecoder(out).Decode(&doc) }, 1)
 	if err := f.check(doc); err != nil {
 		tb.Fatalf("the audit is wrong: %v", err)

@@ -1,0 +1,128 @@
+package report
+
+import (
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// causes are those of a finding, in their order.
+func causes(all []checks.Cause) []Cause {
+	out := []Cause{}
+	for _, c := range all {
+		cause := Cause{Code: c.Code, Title: c.Title, Role: string(c.Role), Verdict: string(c.Verdict),
+			Confidence: c.Confidence, Evidence: []Evidence{}, Remedies: []string{}}
+		for _, e := range c.Evidence {
+			cause.Evidence = append(cause.Evidence, Evidence{Text: sentence(e.Text), Source: sentence(e.Source)})
+		}
+		out = append(out, cause)
+	}
+	return out
+}
+
+// clientURLs are the lists with what they reach, in any cluster. Hints are none:
+// no client is known to use them.
+func clientURLs(d *checks.Deployment, lists []checks.URLList) []ClientURL {
+	out := []ClientURL{}
+	for _, l := range lists {
+		if l.Hint {
+			continue
+		}
+		c := ClientURL{Origin: sentence(l.Origin), Account: orNull(l.Account), URLs: []string{}, Reach: []string{},
+			Unreachable: []string{}, Hosts: []string{}}
+		for _, e := range l.Endpoints {
+			c.URLs = append(c.URLs, Harmless(e.URL))
+			if host := Harmless(e.Host); !slices.Contains(c.Hosts, host) {
+				c.Hosts = append(c.Hosts, host)
+			}
+			answered, open := false, e.Name != nil && !e.Name.Complete && e.Name.Verdict != checks.NameMissing
+			for _, a := range e.Addresses {
+				answered = answered || a.Contact.Outcome == checks.ContactServer
+				open = open || a.Contact.Outcome == checks.ContactUnreadable || a.Contact.Outcome == checks.ContactNone
+			}
+			if !answered && !open && (len(e.Addresses) > 0 || e.Name != nil) {
+				c.Unreachable = append(c.Unreachable, Harmless(e.URL))
+			}
+		}
+		for _, name := range reached(d, l) {
+			if name = Harmless(name); !slices.Contains(c.Reach, name) {
+				c.Reach = append(c.Reach, name)
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// reached are the names of the servers that a list leads to.
+func reached(d *checks.Deployment, l checks.URLList) []string {
+	var out []string
+	var clusters []string
+	for _, s := range d.Servers {
+		if !slices.Contains(clusters, s.Cluster) {
+			clusters = append(clusters, s.Cluster)
+		}
+	}
+	for _, e := range l.Endpoints {
+		one := checks.URLList{Endpoints: []checks.Endpoint{e}}
+		for _, c := range clusters {
+			for _, s := range checks.ReachOf(d, c, one).Servers() {
+				out = append(out, d.Servers[s].Name)
+			}
+		}
+		// Servers that the deployment does not have answer for themselves.
+		for _, a := range e.Addresses {
+			for _, g := range a.Contact.Greetings {
+				if !slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.ID == g.ID }) {
+					out = append(out, g.Name)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// dnsOf are the host names of the lists with what each resolver answers.
+func dnsOf(lists []checks.URLList) []Name {
+	out := []Name{}
+	seen := map[string]bool{}
+	for _, l := range lists {
+		for _, e := range l.Endpoints {
+			if e.Name == nil || seen[e.Host] || e.Name.Verdict == checks.NameUnknown {
+				continue
+			}
+			seen[e.Host] = true
+			for _, a := range e.Name.Answers {
+				out = append(out, nameOf(e, a, lists))
+			}
+		}
+	}
+	return out
+}
+
+func nameOf(e checks.Endpoint, a checks.NameAnswer, lists []checks.URLList) Name {
+	n := Name{Host: Harmless(e.Host), Resolver: sentence(a.Resolver), CNAME: []string{}, Addresses: []Address{},
+		Verdict: string(a.Verdict), Detail: sentence(a.Detail)}
+	for _, c := range a.CNAME {
+		n.CNAME = append(n.CNAME, Harmless(c))
+	}
+	for _, ip := range a.Addresses {
+		address := Address{IP: ip.IP.String(), TTL: ip.TTL, Servers: []string{}}
+		for _, l := range lists {
+			for _, other := range l.Endpoints {
+				for _, at := range other.Addresses {
+					if other.Host != e.Host || at.IP.Unmap() != ip.IP.Unmap() {
+						continue
+					}
+					for _, g := range at.Contact.Greetings {
+						if name := Harmless(g.Name); !slices.Contains(address.Servers, name) {
+							address.Servers = append(address.Servers, name)
+						}
+					}
+				}
+			}
+		}
+		n.Addresses = append(n.Addresses, address)
+	}
+	return n
+}

@@ -1,0 +1,113 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// causes tells what speaks for something in full, what is not known with what
+// would settle it, and what it is not in a line.
+func (p *printer) causes(f Finding) {
+	if len(f.Causes) == 0 {
+		return
+	}
+	told := func(c Cause) bool { return slices.Contains([]string{"confirmed", "likely", "possible"}, c.Verdict) }
+	if !slices.ContainsFunc(f.Causes, func(c Cause) bool { return c.Role == "root" && told(c) }) {
+		p.paragraph(text.FgYellow, "   ", "   ", "Cause: not known.")
+	}
+	for _, c := range f.Causes {
+		if !told(c) {
+			continue
+		}
+		color, word := text.Bold, "Cause"
+		switch {
+		case c.Role == "contributing":
+			word = "Contributing"
+		case c.Verdict == "possible":
+			color, word = text.Reset, "Perhaps"
+		}
+		p.paragraph(color, "   ", "     ", fmt.Sprintf("%s: %s (%s, %s)", word, c.Title, c.Code, c.Verdict))
+		for _, e := range c.Evidence {
+			p.paragraph(text.Reset, "   - ", "     ", fmt.Sprintf("%s [%s]", e.Text, e.Source))
+		}
+	}
+	p.unknownCauses(f.Causes)
+	var not []string
+	for _, c := range f.Causes {
+		if c.Verdict == "ruled-out" {
+			not = append(not, c.Code)
+		}
+	}
+	if len(not) > 0 {
+		p.paragraph(text.Reset, "   ", "     ", "Ruled out: "+strings.Join(not, ", ")+".")
+	}
+}
+
+// unknownCauses puts those with the same evidence together.
+func (p *printer) unknownCauses(all []Cause) {
+	var texts []string
+	codes := map[string][]string{}
+	for _, c := range all {
+		if c.Verdict != "unknown" {
+			continue
+		}
+		var said []string
+		for _, e := range c.Evidence {
+			said = append(said, e.Text)
+		}
+		t := strings.Join(said, " ")
+		if codes[t] == nil {
+			texts = append(texts, t)
+		}
+		codes[t] = append(codes[t], c.Code)
+	}
+	if len(texts) == 0 {
+		return
+	}
+	p.line("   Not known, and what would settle it:")
+	for _, t := range texts {
+		p.paragraph(text.Reset, "   - ", "     ", strings.Join(codes[t], ", ")+": "+t)
+	}
+}
+
+// clientURLs lists what the known client URLs lead to.
+func (p *printer) clientURLs(doc *Document) {
+	if len(doc.ClientURLs) == 0 {
+		return
+	}
+	p.blank()
+	p.line("Client URLs, and the servers that answer there:")
+	for i, c := range doc.ClientURLs {
+		if i == listed {
+			p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(doc.ClientURLs)-listed, "more list")))
+			break
+		}
+		p.clientURL(c)
+	}
+	for i, n := range doc.DNS {
+		if i == listed {
+			p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(doc.DNS)-listed, "more answer")))
+			break
+		}
+		p.paragraph(text.Reset, "  ", "    ", fmt.Sprintf("DNS: %s [%s]", n.Detail, n.Resolver))
+	}
+}
+
+func (p *printer) clientURL(c ClientURL) {
+	whose := ""
+	if c.Account != nil {
+		whose = " of " + short(*c.Account, prose)
+	}
+	to := "no server"
+	if len(c.Reach) > 0 {
+		to = list(c.Reach, named)
+	}
+	s := fmt.Sprintf("%s%s: %s leads to %s.", c.Origin, whose, list(c.URLs, named), to)
+	if n := len(c.Unreachable); n > 0 {
+		s += fmt.Sprintf(" Nothing answers at %s.", list(c.Unreachable, named))
+	}
+	p.paragraph(text.Reset, "  ", "    ", s)
+}
