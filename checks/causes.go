@@ -45,6 +45,8 @@ type Cause struct {
 	// Explains is how many of the connections on the concentrated server it
 	// explains.
 	Explains int
+	// Remedies are the codes of those of the finding's remedies that help.
+	Remedies []string
 }
 
 // Evidence is what was seen, and where.

@@ -87,6 +87,11 @@ type Finding struct {
 	CriticalOpen bool
 	// Causes are all causes, judged; empty where nobody asked, see [Diagnose].
 	Causes []Cause
+	// Remedies are what to do, in the order of [When]; Forecast is what happens
+	// if the concentrated server is restarted now, in a sentence. Empty where
+	// nobody asked.
+	Remedies []Remedy
+	Forecast string
 }
 
 // Share is what a server holds of the account; nil where it did not report.
