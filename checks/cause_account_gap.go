@@ -1,11 +1,18 @@
 package checks
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
 // accountGap: the account does not exist, or cannot be used, on the other
 // servers.
 //
 // Confirmed takes the word of every other server of the cluster. Where some of
-// them know the account, it can only be a part of it. Source: ACCOUNT INFO, which
-// a server answers with an error for an account that it does not know.
+// them know the account, it can only be a part of it; who has connections of it
+// knows it. Source: ACCOUNT INFO, which a server answers with an error for an
+// account that it does not know.
 func accountGap() rule {
 	return rule{code: "account-gap", title: "The account can't be used on the other servers", role: Root, firm: true, judge: judgeAccountGap}
 }
@@ -14,12 +21,12 @@ func judgeAccountGap(s *situation) judgement {
 	var without, with, silent []*Server
 	detail := ""
 	for _, o := range s.others {
-		switch on := s.Accounts[o.ID]; on.Usable {
-		case No:
-			without, detail = append(without, o), on.Detail
-		case Yes:
+		switch on := s.Accounts[o.ID]; {
+		case on.Usable == Yes || s.uses(o):
 			with = append(with, o)
-		case Unknown, "":
+		case on.Usable == No:
+			without, detail = append(without, o), on.Detail
+		default:
 			silent = append(silent, o)
 		}
 	}
@@ -32,7 +39,7 @@ func judgeAccountGap(s *situation) judgement {
 	case len(without) == 0:
 		return notTested(source, "%s did not say whether the account can be used there.", s.silentNames(silent))
 	}
-	j := judgement{explains: s.Finding.OnServer, evidence: []Evidence{say(source, "On %s the account can't be used: %s.", otherNames(without), detail)}}
+	j := judgement{explains: s.Finding.OnServer, evidence: []Evidence{say(source, "On %s the account can't be used: %s.", otherNames(without), cmp.Or(strings.TrimSuffix(detail, "."), "no reason was given"))}}
 	switch {
 	case len(with) > 0:
 		j.verdict, j.confidence, j.explains = Possible, 0.3, s.Finding.OnServer/2
@@ -44,6 +51,13 @@ func judgeAccountGap(s *situation) judgement {
 		j.verdict, j.confidence = Confirmed, 1
 	}
 	return j
+}
+
+// uses is whether a server has client connections of the account.
+func (s *situation) uses(o *Server) bool {
+	return slices.ContainsFunc(o.Usage, func(u Usage) bool {
+		return u.Connections > 0 && int(u.Account) < len(s.Deployment.Accounts) && s.Deployment.Accounts[u.Account].ID == s.Finding.Account.ID
+	})
 }
 
 func (s *situation) silentNames(silent []*Server) string {

@@ -10,7 +10,9 @@ import (
 // they cannot fail over.
 //
 // Confirmed takes the server's own word: the connect_urls of its INFO or VARZ
-// are empty, as with no_advertise, or have none of the other servers' addresses.
+// are empty, as with no_advertise, or have its own addresses only. Where it tells
+// of addresses that can't be tied to a server, it is ruled out if another server
+// tells of the same, as servers that know of each other do.
 // It binds nobody to a server, but who has one URL has nowhere else to go.
 func discoveryOff() rule {
 	return rule{code: "discovery-off", title: "Clients are not told of the other servers", role: Contributing, firm: true, judge: judgeDiscoveryOff}
@@ -23,7 +25,7 @@ func judgeDiscoveryOff(s *situation) judgement {
 		return notTested("VARZ", "%s did not say which servers it tells its clients of: pass a longer --timeout, or allow the user $SYS.REQ.SERVER.*.VARZ.", s.Finding.Server.Name)
 	case len(urls) == 0:
 		return judgement{verdict: Confirmed, confidence: 1, evidence: []Evidence{
-			say(source, "%s tells its clients of no other server (no_advertise).", s.server.Name)}}
+			say(source, "%s tells its clients of no other server, as with no_advertise.", s.server.Name)}}
 	}
 	known := 0
 	for _, o := range s.others {
@@ -41,10 +43,35 @@ func judgeDiscoveryOff(s *situation) judgement {
 		return judgement{verdict: Confirmed, confidence: 0.95, evidence: []Evidence{
 			say(source, "%s tells its clients of its own address only: %s.", s.server.Name, enumerate(urls))}}
 	}
-	if len(urls) > 1 {
+	if len(urls) > 1 && s.told(urls) {
 		return ruledOut(source, "%s tells its clients of %d addresses: %s.", s.server.Name, len(urls), enumerate(urls))
 	}
-	return notTested(source, "%s tells its clients of %s; whose address that is, is not known.", s.server.Name, enumerate(urls))
+	return notTested(source, "%s tells its clients of %s; whose %s, is not known.", s.server.Name, enumerate(urls), isAre(len(urls)))
+}
+
+func isAre(addresses int) string {
+	if addresses == 1 {
+		return "address that is"
+	}
+	return "addresses these are"
+}
+
+// told is whether another server tells its clients of the same addresses, or,
+// where none says what it tells, there are enough for all.
+func (s *situation) told(urls []string) bool {
+	same := func(of []string) bool {
+		return len(of) == len(urls) && !slices.ContainsFunc(of, func(u string) bool { return !slices.Contains(urls, u) })
+	}
+	silent := true
+	for _, o := range s.others {
+		if o.Details != nil {
+			silent = false
+			if same(o.Details.ConnectURLs) {
+				return true
+			}
+		}
+	}
+	return silent && len(urls) > len(s.others)
 }
 
 // ownURLs are the concentrated server's own addresses with its port.

@@ -5,7 +5,8 @@ package checks
 //
 // Confirmed takes that without these connections the account would not be
 // concentrated, and that every other server of the cluster says in VARZ that it
-// has no such listener. An account of plain clients can't have it.
+// has no such listener. It may take both protocols together. An account of plain
+// clients can't have it.
 func listenerGap() rule {
 	return rule{code: "listener-gap", title: "The protocol of the clients is served by one server only", role: Root, firm: true, judge: judgeListenerGap}
 }
@@ -21,6 +22,7 @@ func protocols() []protocol {
 	return []protocol{
 		{"MQTT", []string{"mqtt"}, func(d *Details) int { return d.MQTT }},
 		{"WebSocket", []string{"websocket", "mqtt over websocket"}, func(d *Details) int { return d.WebSocket }},
+		{"MQTT or WebSocket", []string{"mqtt", "websocket", "mqtt over websocket"}, func(d *Details) int { return max(d.MQTT, d.WebSocket) }},
 	}
 }
 
@@ -28,13 +30,14 @@ func judgeListenerGap(s *situation) judgement {
 	if s.Profile == nil {
 		return notTested("CONNZ", "The connections were not read: leave out --no-causes, or pass a longer --timeout.")
 	}
+	var served judgement // by another server too
 	for _, p := range protocols() {
 		here, elsewhere := countKeys(s.Profile.Protocols, p.keys)
 		if here == 0 || s.concentratedWithout(here, elsewhere) {
 			continue
 		}
-		j := judgement{explains: here, evidence: []Evidence{
-			say("CONNZ", "%d of the %d connections on %s are %s connections.", here, s.Finding.OnServer, s.server.Name, p.name)}}
+		j := judgement{explains: s.explained(here), evidence: []Evidence{
+			say("CONNZ", "%d of the %s on %s are %s connections.", here, connectionsOf(s.onServer()), s.server.Name, p.name)}}
 		var with, without, silent []*Server
 		for _, o := range s.others {
 			switch {
@@ -48,21 +51,27 @@ func judgeListenerGap(s *situation) judgement {
 		}
 		switch {
 		case len(with) > 0:
-			return ruledOut("VARZ", "%s serves %s as well.", otherNames(with), p.name)
+			if served.verdict == "" {
+				served = ruledOut("VARZ", "%s %s %s as well.", otherNames(with), verb(with, "serves", "serve"), p.name)
+			}
+			continue
 		case len(silent)+s.missing > 0:
 			j.verdict, j.confidence = Likely, 0.7
 			if len(without) == 0 {
-				j.verdict = NotTested
+				j.verdict, j.confidence = NotTested, 0
 			}
-			j.evidence = append(j.evidence, say("VARZ", "%s did not say whether it serves %s.", s.silentNames(silent), p.name))
+			j.evidence = append(j.evidence, say("VARZ", "%s did not say whether %s %s.", s.silentNames(silent), verb(silent, "it serves", "they serve"), p.name))
 		default:
 			j.verdict, j.confidence = Confirmed, 1
-			j.evidence = append(j.evidence, say("VARZ", "%s has no %s listener.", otherNames(without), p.name))
+			j.evidence = append(j.evidence, say("VARZ", "%s %s no %s listener.", otherNames(without), verb(without, "has", "have"), p.name))
 		}
 		return j
 	}
-	if !s.Profile.Whole {
-		return notTested("CONNZ", "%s", s.Profile.Note)
+	switch {
+	case served.verdict != "":
+		return served
+	case !s.Profile.Whole:
+		return s.notWhole()
 	}
 	return ruledOut("CONNZ", "What is concentrated are plain client connections, which every server takes.")
 }

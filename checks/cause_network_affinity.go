@@ -2,6 +2,7 @@ package checks
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"net/netip"
 	"slices"
@@ -13,10 +14,11 @@ import (
 // The source addresses are grouped by network, from /24 (IPv6: /64) up to /8
 // (/32), and the widest grouping is taken in which nearly all connections of each
 // network are on one server. It takes networks on at least two servers, and that
-// chance would not do it: the number of ways to deal the addresses out says so. Networks that the servers themselves are in, each its own, weigh more, as
-// does a tag that users and server share. Confirmed takes that, and a list of the
-// account that leads to the other servers. All clients in one network say
-// nothing, unless it is the concentrated server's and no other's.
+// chance would not do it: the number of ways to deal the addresses out says so.
+// Networks that the servers themselves are in, each its own, weigh more, as does
+// a tag that users and server share. Confirmed takes that, and a list of the
+// account that leads to the other servers. All clients on one server say nothing,
+// unless they are in its network, and no other server is.
 func networkAffinity() rule {
 	return rule{code: "network-affinity", title: "Clients connect to the server that is near them", role: Root, judge: judgeNetwork,
 		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns", "restart-drift"}}
@@ -32,22 +34,20 @@ func judgeNetwork(s *situation) judgement {
 	case p == nil:
 		return notTested("CONNZ", "The connections were not read: leave out --no-causes, or pass a longer --timeout.")
 	case !p.Whole:
-		return notTested("CONNZ", "%s", p.Note)
+		return s.notWhole()
 	}
 	if j, ok := s.tagAffinity(); ok {
 		return j
 	}
-	groups, bits := dividing(p.Networks)
+	groups := dividing(p.Networks)
 	if groups == nil {
 		return s.oneNetwork()
 	}
-	here, all, servers := 0, 0, map[int]bool{}
-	matches, mismatches := 0, 0
+	here, all, matches, mismatches := 0, 0, 0, 0
 	for _, g := range groups {
 		at, most, total := top(g.counts)
 		here += g.counts[0]
 		all += total
-		servers[at] = true
 		switch s.homeOf(g.prefix, at) {
 		case Yes:
 			matches += most
@@ -58,16 +58,22 @@ func judgeNetwork(s *situation) judgement {
 	}
 	ways := p.logWays()
 	own := matches > 0 && matches*10 >= all*9
-	if len(servers) < 2 || ways < math.Log(1000) && !own || mismatches*10 > all {
-		return ruledOut("CONNZ", "Clients of the same networks are on different servers, or too few are elsewhere to tell.")
+	switch {
+	case mismatches*10 > all:
+		return ruledOut("CONNZ", "Clients are on other servers than the one that is in their network.")
+	case ways < math.Log(1000) && !own:
+		return notTested("CONNZ", "Too few clients are on other servers to tell whether it is their network that brings them there.")
 	}
-	j := judgement{explains: here, evidence: []Evidence{
-		say("CONNZ", "The %d connections come from %d networks (/%d), and each network has its clients on one server.", all, len(groups), bits)}}
-	slices.SortFunc(groups, func(a, b network) int { return cmp.Compare(sum(b.counts), sum(a.counts)) })
-	for i, g := range groups {
-		if at, most, total := top(g.counts); i < 3 {
-			j.evidence = append(j.evidence, say("CONNZ", "%d of the %d from %s are on %s.", most, total, g.prefix, s.nameOf(at)))
+	j := judgement{explains: s.explained(here), evidence: []Evidence{
+		say("CONNZ", "The %d connections come from %d networks, and nearly all of each network are on one server.", all, len(groups))}}
+	slices.SortStableFunc(groups, func(a, b network) int { return cmp.Compare(sum(b.counts), sum(a.counts)) })
+	for _, g := range groups[:min(3, len(groups))] {
+		at, most, total := top(g.counts)
+		of := fmt.Sprintf("%d of its %d connections", most, total)
+		if total == 1 {
+			of = "its only connection"
 		}
+		j.evidence = append(j.evidence, say("CONNZ", "%s has %s on %s.", g.prefix, of, s.nameOf(at)))
 	}
 	switch {
 	case own && s.reachable() == Yes:
@@ -111,14 +117,14 @@ type network struct {
 
 // dividing groups networks as widely as each still has its connections on one
 // server; nil where no grouping does that with networks on different servers.
-func dividing(groups []Group) ([]network, int) {
+func dividing(groups []Group) []network {
 	for _, bits := range [][2]int{{8, 32}, {12, 40}, {16, 48}, {20, 56}, {24, 64}} {
 		merged := map[netip.Prefix][]int{}
 		pure, all := 0, 0
 		for _, g := range groups {
 			prefix, err := netip.ParsePrefix(g.Key)
 			if g.Other || err != nil {
-				return nil, 0
+				return nil
 			}
 			n := bits[0]
 			if prefix.Addr().Is6() {
@@ -126,7 +132,7 @@ func dividing(groups []Group) ([]network, int) {
 			}
 			wide, err := prefix.Addr().Prefix(min(n, prefix.Bits()))
 			if err != nil {
-				return nil, 0
+				return nil
 			}
 			if merged[wide] == nil {
 				merged[wide] = make([]int, len(g.Counts))
@@ -139,25 +145,30 @@ func dividing(groups []Group) ([]network, int) {
 		var out []network
 		for prefix, counts := range merged {
 			at, most, total := top(counts)
+			if total == 0 {
+				continue
+			}
 			pure, all = pure+most, all+total
 			servers[at] = true
 			out = append(out, network{prefix, counts})
 		}
 		if len(servers) > 1 && float64(pure) >= nearlyAll*float64(all) {
 			slices.SortFunc(out, func(a, b network) int { return a.prefix.Addr().Compare(b.prefix.Addr()) })
-			return out, bits[0]
+			return out
 		}
 	}
-	return nil, 0
+	return nil
 }
 
 // oneNetwork is the verdict where clients of one network, or of networks that
 // tell nothing, are all there is.
 func (s *situation) oneNetwork() judgement {
-	home, foreign := 0, 0
+	home, foreign, elsewhere, untold := 0, 0, 0, false
 	for _, g := range s.Profile.Networks {
+		elsewhere += sum(g.Counts) - g.Counts[0]
 		prefix, err := netip.ParsePrefix(g.Key)
 		if g.Other || err != nil {
+			untold = true
 			continue
 		}
 		if s.homeOf(prefix, 0) == Yes {
@@ -166,11 +177,16 @@ func (s *situation) oneNetwork() judgement {
 			foreign += g.Counts[0]
 		}
 	}
-	if home > 0 && home >= 9*foreign {
-		return judgement{verdict: Possible, confidence: 0.4, explains: home, evidence: []Evidence{
-			say("CONNZ", "%d of the %d clients on %s are in its own network, and no other server is.", home, s.Finding.OnServer, s.server.Name)}}
+	switch {
+	case untold:
+		return notTested("CONNZ", "The clients come from more networks than are told apart, or from addresses that are not known.")
+	case home > 0 && home >= 9*foreign:
+		return judgement{verdict: Possible, confidence: 0.4, explains: s.explained(home), evidence: []Evidence{
+			say("CONNZ", "%d of the %s on %s come from its own network, in which no other server is.", home, connectionsOf(s.onServer()), s.server.Name)}}
+	case elsewhere == 0:
+		return notTested("CONNZ", "All clients are on %s: there are no others to compare their networks with.", s.server.Name)
 	}
-	return ruledOut("CONNZ", "Where the clients are does not tell which server they are on: %d networks.", len(s.Profile.Networks))
+	return ruledOut("CONNZ", "Where the clients are does not tell which server they are on: clients of the same network are on different servers.")
 }
 
 // homeOf is whether the server is in this network, and no other server of the
@@ -197,7 +213,7 @@ func (s *situation) homeOf(prefix netip.Prefix, at int) Answer {
 
 // tagAffinity is whether users' tags are those of the servers they are on.
 func (s *situation) tagAffinity() (judgement, bool) {
-	matched, all := 0, 0
+	matched, elsewhere, all := 0, 0, 0
 	tag := ""
 	for _, g := range s.Profile.Tags {
 		var with []int
@@ -213,11 +229,13 @@ func (s *situation) tagAffinity() (judgement, bool) {
 		}
 		all += sum(g.Counts)
 		matched += g.Counts[with[0]]
-		if with[0] == 0 {
+		if with[0] != 0 {
+			elsewhere += g.Counts[with[0]]
+		} else if tag == "" {
 			tag = g.Key
 		}
 	}
-	if tag == "" || all*10 < s.Finding.Connections*9 || float64(matched) < nearlyAll*float64(all) || matched == s.Finding.OnServer {
+	if tag == "" || all*10 < s.Finding.Connections*9 || float64(matched) < nearlyAll*float64(all) || elsewhere == 0 {
 		return judgement{}, false
 	}
 	return judgement{verdict: Likely, confidence: 0.8, explains: s.Finding.OnServer, evidence: []Evidence{

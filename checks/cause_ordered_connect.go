@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -11,12 +12,13 @@ import (
 //
 // Clients shuffle the list that they are configured with unless told not to;
 // of the addresses of one name, some libraries take the first that the resolver
-// gives (ADR-11 asks them to shuffle). Confirmed takes a list of the account whose
-// first server is the concentrated one, the option beside it that switches off
-// randomising, and that no other cause is likely. A fixed order of DNS with
-// clients that keep it, or a list without the option, makes it likely, as chance
-// does not bring so many to the first. A first server that is another one, or a
-// rotating record, rules it out.
+// gives (ADR-11 asks them to shuffle). Confirmed takes that in every list of the
+// account the first server is surely the concentrated one, the option beside it
+// that switches off randomising, and that no other cause is likely. A fixed
+// order of DNS with clients that keep it, or a list without the option, makes it
+// likely, as chance does not bring so many to the first. A first server that is
+// another one, an option that says that randomising is on, or a rotating record
+// rules it out where the list is the account's.
 func orderedConnect() rule {
 	return rule{code: "ordered-connect", title: "Clients take the first server of their list", role: Root, judge: judgeOrdered,
 		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns", "sticky-load-balancer",
@@ -28,22 +30,30 @@ func judgeOrdered(s *situation) judgement {
 	if len(lists) == 0 {
 		switch open := listsOf(s.lists, unclear, perhaps); {
 		case len(s.lists) == 0:
-			return notTested("client URLs", "No list of the clients' URLs is known: pass %s with the URLs in their order.", s.example("--client-url ", "=URL,…"))
+			return notTested("client URLs", "No list of the clients' URLs is known: pass %s with the URLs in their order.", s.example("--client-url ", "=URL[,URL…]"))
 		case len(open) > 0:
 			return notTested(listWord(open), "Where the list leads is not known: %s.", enumerate(open[0].reach.Open))
 		case !s.tied || len(listsOf(s.lists, pins)) == 0:
-			return notTested(listWord(s.lists), "No list that is known leads to several servers: pass %s.", s.example("--client-url ", "=URL,…"))
+			return notTested(listWord(s.lists), "No list that is known leads to several servers: pass %s.", s.example("--client-url ", "=URL[,URL…]"))
 		}
 		return ruledOut(listWord(s.lists), "The account's list leads to one server, whatever the order.")
 	}
 	var best judgement
+	agree := len(lists) == len(s.lists)
 	for _, f := range lists {
-		if j := s.inOrder(f); best.verdict == "" || order(j.verdict) < order(best.verdict) || j.verdict == best.verdict && j.confidence > best.confidence {
+		j := s.inOrder(f)
+		agree = agree && j.verdict == Confirmed
+		if best.verdict == "" || order(j.verdict) < order(best.verdict) || j.verdict == best.verdict && j.confidence > best.confidence {
 			best = j
 		}
 	}
-	if best.verdict == Confirmed && len(lists) < len(s.lists) {
+	if best.verdict == RuledOut && !s.tied {
+		best.verdict = NotTested
+		best.evidence = append(best.evidence, say(listWord(lists), "It is not known whose list this is: pass %s.", s.example("--client-url ", "=URL[,URL…]")))
+	}
+	if best.verdict == Confirmed && !agree {
 		best.verdict, best.confidence = Likely, 0.75
+		best.evidence = append(best.evidence, say(listWord(s.lists), "The account has other lists, of which that is not known."))
 	}
 	return best
 }
@@ -57,41 +67,38 @@ func (s *situation) inOrder(f followed) judgement {
 	if first.Own == No {
 		return ruledOut(f.Origin, "%s is a load balancer's address, which chooses itself.", first.URL)
 	}
-	byDNS, name := false, (*Name)(nil)
-	for _, e := range f.Endpoints {
-		if e.URL == first.URL && len(e.Addresses) > 1 {
-			byDNS, name = true, e.Name
-		}
+	byDNS, name := false, f.nameOf(first)
+	for _, a := range f.reach.Arrivals {
+		byDNS = byDNS || a.URL == first.URL && a.Server != first.Server
 	}
 	j := judgement{explains: s.Finding.OnServer}
 	switch {
 	case byDNS && name != nil && name.Verdict == NameRotating:
 		return ruledOut(f.Origin, "DNS rotates the addresses of %s.", name.Host)
 	case byDNS && f.Ordered != Yes:
-		return s.orderOfDNS(f, j)
+		return s.orderOfDNS(f, name, j)
 	}
 	j.evidence = append(j.evidence, say(f.Origin, "The list leads to %s, and %s comes first.", s.names(f.reach.Servers()), s.server.Name))
 	switch {
-	case f.Ordered == Yes && s.tied && first.Sure:
+	case f.Ordered == Yes && s.tied && f.sure(first) && first.Own == Yes && len(f.reach.Open) == 0:
 		j.verdict, j.confidence = Confirmed, 0.95
-		j.evidence = append(j.evidence, say(f.Origin, "It is used without randomising: an option beside it switches that off."))
+		j.evidence = append(j.evidence, say(f.Origin, "Clients take it in its order: an option beside it switches randomising off."))
 	case f.Ordered == Yes:
 		j.verdict, j.confidence = Likely, 0.75
 		j.evidence = append(j.evidence, say(f.Origin, "An option beside it switches randomising off."))
 	case f.Ordered == No:
-		j.verdict, j.confidence = Possible, 0.1
-		j.evidence = append(j.evidence, say(f.Origin, "Randomising is on."))
-	case s.Finding.Chance > 1e-4:
+		return ruledOut(f.Origin, "An option beside the list says that clients take it in random order.")
+	case s.Finding.Chance > 1e-4, s.lonely(f):
 		j.verdict, j.confidence = Possible, 0.3
 	default:
 		j.verdict, j.confidence = Likely, 0.6
-		j.evidence = append(j.evidence, say("chance", "Clients that shuffle their list come out like this in 1 of %.0f cases: look for an option that switches it off.", 1/max(s.Finding.Chance, 1e-12)))
+		j.evidence = append(j.evidence, say("chance", "Clients that shuffle their list come out like this in 1 of %.0f cases or fewer: look for an option that switches it off.", math.Floor(1/max(s.Finding.Chance, 1e-9))))
 	}
 	return j
 }
 
 // orderOfDNS judges a name with several addresses in a fixed order.
-func (s *situation) orderOfDNS(f followed, j judgement) judgement {
+func (s *situation) orderOfDNS(f followed, name *Name, j judgement) judgement {
 	if s.Profile == nil {
 		return notTested("CONNZ", "Which client libraries are used is not known: the connections were not read.")
 	}
@@ -108,16 +115,24 @@ func (s *situation) orderOfDNS(f followed, j judgement) judgement {
 			shuffle += n
 		}
 	}
-	on := s.Finding.OnServer
-	j.evidence = append(j.evidence, say(f.Origin, "DNS gives the addresses of %s in the same order every time, that of %s first.", f.urls(), s.server.Name))
+	on := s.onServer()
+	fixed := name != nil && name.Complete && name.Verdict == NameSeveral && !name.HostsFile
+	if fixed {
+		j.evidence = append(j.evidence, say(f.Origin, "DNS gives the addresses of %s in the same order every time, that of %s first.", f.urls(), s.server.Name))
+	} else {
+		j.evidence = append(j.evidence, say(f.Origin, "From here, the first address of %s is that of %s; whether it is so for the clients is not known.", f.urls(), s.server.Name))
+	}
 	switch {
 	case keep*10 >= on*9:
-		j.verdict, j.confidence, j.explains = Likely, 0.8, keep
+		j.verdict, j.confidence, j.explains = Likely, 0.8, s.explained(keep)
 		j.evidence = append(j.evidence, say("CONNZ", "%d of the %d clients on it use libraries that take addresses in the order of the resolver: %s.", keep, on, enumerate(words)))
+		if !fixed {
+			j.verdict, j.confidence = Possible, 0.4
+		}
 	case shuffle*2 > on:
 		return ruledOut("CONNZ", "%d of the %d clients on %s use libraries that shuffle the addresses of a name.", shuffle, on, s.server.Name)
 	default:
-		j.verdict, j.confidence, j.explains = Possible, 0.3, keep
+		j.verdict, j.confidence, j.explains = Possible, 0.3, s.explained(keep)
 	}
 	return j
 }
@@ -133,13 +148,8 @@ func shuffles(language string) bool {
 	return slices.Contains([]string{"go", "c", "nats.js", "javascript", "node", "typescript"}, strings.ToLower(language))
 }
 
-// firstInOrder is whether some list of the account that leads to several
-// servers has the concentrated one first, and is not known to be shuffled.
+// firstInOrder is whether clients that take some list of the account in order
+// may all be on the concentrated server.
 func (s *situation) firstInOrder() bool {
-	for _, f := range listsOf(s.lists, wide) {
-		if f.reach.Arrivals[0].Server == s.here && f.Ordered != No {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(listsOf(s.lists, wide), func(f followed) bool { return s.inOrder(f).verdict != RuledOut })
 }

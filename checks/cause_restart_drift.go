@@ -2,6 +2,7 @@ package checks
 
 import (
 	"math"
+	"strconv"
 	"time"
 )
 
@@ -28,7 +29,7 @@ func judgeRestartDrift(s *situation) judgement {
 	if p == nil {
 		return notTested("CONNZ", "The connections were not read: leave out --no-causes, or pass a longer --timeout.")
 	}
-	if len(p.StartOrder) == 0 || s.server == nil {
+	if len(p.StartOrder) == 0 || len(p.Starts) == 0 {
 		return notTested("VARZ", "When the servers started is not known.")
 	}
 	alone, expected, variance := s.startsExplain()
@@ -37,12 +38,15 @@ func judgeRestartDrift(s *situation) judgement {
 	fits := on-expected <= 3*math.Sqrt(variance)+0.5 && expected-even >= (on-even)/2
 	if !fits {
 		if !p.Whole {
-			return notTested("CONNZ", "%s", p.Note)
+			return s.notWhole()
 		}
-		return ruledOut("start times", "When the clients connected, other servers were up: of the %d connections on %s, %d began before all others did.",
-			s.Finding.OnServer, s.server.Name, alone)
+		if untold := s.untimed(); len(untold) > 0 {
+			return notTested("VARZ", "When %s started, and by which clock, is not known.", otherNames(untold))
+		}
+		return ruledOut("start times", "When the clients connected, other servers were up: of the %s on %s, %s began before all other servers started.",
+			connectionsOf(s.onServer()), s.server.Name, noneOr(alone))
 	}
-	j := judgement{verdict: Likely, confidence: 0.75, explains: max(alone, int(expected-even))}
+	j := judgement{verdict: Likely, confidence: 0.75, explains: s.explained(max(alone, int(expected-even)))}
 	j.evidence = append(j.evidence, s.startEvidence(alone))
 	if s.reachable() == No {
 		return ruledOut("client URLs", "Other servers started after the clients had connected, but the account's list leads to %s alone, whenever they connect.", s.server.Name)
@@ -50,7 +54,7 @@ func judgeRestartDrift(s *situation) judgement {
 	later, laterHere := s.afterAll()
 	spreads := later >= 5 && laterHere*100 <= 60*later
 	if later > 0 {
-		j.evidence = append(j.evidence, say("start times", "Of %d connections that began when all servers were up, %d are on %s.", later, laterHere, s.server.Name))
+		j.evidence = append(j.evidence, say("start times", "Of %s that began when all servers were up, %s on %s.", connectionsOf(later), noneOr(laterHere)+isOrAre(laterHere), s.server.Name))
 	}
 	if s.missing == 0 && p.Whole && s.reachable() == Yes && (spreads || !s.firstInOrder()) {
 		j.verdict, j.confidence = Confirmed, 0.95
@@ -105,12 +109,42 @@ func (s *situation) afterAll() (all, here int) {
 	return all, here
 }
 
+// untimed are the servers of which it is not known when they started: they
+// count as up always.
+func (s *situation) untimed() []*Server {
+	var out []*Server
+	for _, server := range append([]*Server{s.server}, s.others...) {
+		if server.Start.IsZero() || server.Details == nil || server.Details.Margin <= 0 {
+			out = append(out, server)
+		}
+	}
+	return out
+}
+
+func noneOr(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return strconv.Itoa(n)
+}
+
+func isOrAre(n int) string {
+	if n == 0 || n == 1 {
+		return " is"
+	}
+	return " are"
+}
+
 func (s *situation) startEvidence(alone int) Evidence {
 	var first time.Time
 	name := ""
 	for _, o := range s.others {
-		if !o.Start.IsZero() && (first.IsZero() || o.Start.Before(first)) {
-			first, name = o.Start, o.Name
+		if o.Start.IsZero() || o.Details == nil {
+			continue
+		}
+		// By the auditor's clock, as the times of the connections are.
+		if start := o.Start.Add(-o.Details.Offset); first.IsZero() || start.Before(first) {
+			first, name = start, o.Name
 		}
 	}
 	const layout = "2006-01-02 15:04:05"
@@ -118,6 +152,6 @@ func (s *situation) startEvidence(alone int) Evidence {
 		return say("start times", "Part of the servers started after the clients of %s had connected (%s to %s UTC).",
 			s.server.Name, s.Profile.Oldest.UTC().Format(layout), s.Profile.Newest.UTC().Format(layout))
 	}
-	return say("start times", "%d of the %d connections on %s began before any other server started: the first of them, %s, at %s UTC, the oldest connection at %s.",
-		alone, s.Finding.OnServer, s.server.Name, name, first.UTC().Format(layout), s.Profile.Oldest.UTC().Format(layout))
+	return say("start times", "%d of the %s on %s began before any other server started: the first of them, %s, at %s UTC, the oldest connection at %s.",
+		alone, connectionsOf(s.onServer()), s.server.Name, name, first.UTC().Format(layout), s.Profile.Oldest.UTC().Format(layout))
 }

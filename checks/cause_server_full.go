@@ -26,23 +26,23 @@ func judgeServerFull(s *situation) judgement {
 		}
 	}
 	switch {
-	case len(room) == len(s.others) && s.missing == 0:
+	case len(room) > 0 && len(room) == len(s.others) && s.missing == 0:
 		return ruledOut("VARZ", "All other servers have room for more connections.")
 	case len(full) == 0 && len(room) == 0:
 		return notTested("VARZ", "The other servers did not say how full they are: pass a longer --timeout, or allow the user $SYS.REQ.SERVER.*.VARZ.")
 	case len(full) == 0:
-		return notTested("VARZ", "%s did not say how full it is.", s.silentNames(silent))
+		return notTested("VARZ", "%s did not say how full %s.", s.silentNames(silent), verb(silent, "it is", "they are"))
 	}
 	j := judgement{explains: s.Finding.OnServer}
 	for i, o := range full {
 		if i < 4 {
-			j.evidence = append(j.evidence, say("VARZ", "%s is full: it has %d connections, its limit is %d.", o.Name, *o.Details.Connections, *o.MaxConnections))
+			j.evidence = append(j.evidence, say("VARZ", "%s is full: it has %s, its limit is %d.", o.Name, connectionsOf(*o.Details.Connections), *o.MaxConnections))
 		}
 	}
 	switch {
 	case len(room) > 0:
 		j.verdict, j.confidence, j.explains = Possible, 0.3, s.Finding.OnServer/2
-		j.evidence = append(j.evidence, say("VARZ", "%s has room.", otherNames(room)))
+		j.evidence = append(j.evidence, say("VARZ", "%s %s room.", otherNames(room), verb(room, "has", "have")))
 	case len(silent)+s.missing > 0:
 		j.verdict, j.confidence = Likely, 0.6
 	case s.reachable() == Yes:

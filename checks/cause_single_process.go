@@ -1,5 +1,10 @@
 package checks
 
+import (
+	"strings"
+	"time"
+)
+
 // singleProcess: one client process or host holds most of the connections.
 //
 // Connections with the same source address, name, user, language and version
@@ -17,7 +22,7 @@ func judgeSingleProcess(s *situation) judgement {
 		return notTested("CONNZ", "The connections were not read: leave out --no-causes, or pass a longer --timeout.")
 	}
 	if !s.Profile.Whole {
-		return notTested("CONNZ", "%s", s.Profile.Note)
+		return s.notWhole()
 	}
 	if len(s.Profile.Processes) == 0 {
 		return ruledOut("CONNZ", "No two connections look like those of one process.")
@@ -33,16 +38,14 @@ func judgeSingleProcess(s *situation) judgement {
 		elsewhere += n
 	}
 	if here*2 < s.Finding.OnServer || s.concentratedWithout(here, elsewhere) {
-		return ruledOut("CONNZ", "No process holds most of the connections: the largest has %d of the %d on %s.", here, s.Finding.OnServer, s.server.Name)
+		return ruledOut("CONNZ", "No process holds most of the connections: the largest has %d of the %d on %s.", here, s.onServer(), s.server.Name)
 	}
-	name := best.Name
-	if name == "" {
-		name = "without a name"
+	j := judgement{explains: s.explained(here), evidence: []Evidence{
+		say("CONNZ", "%d of the %d connections on %s come from %s: one process, or several of one program on a host.",
+			here, s.onServer(), s.server.Name, best.describe())}}
+	if !best.First.IsZero() {
+		j.evidence = append(j.evidence, say("CONNZ", "They were opened within %s.", max(best.Last.Sub(best.First).Round(time.Second), time.Second)))
 	}
-	j := judgement{explains: here, evidence: []Evidence{
-		say("CONNZ", "%d of the %d connections on %s come from %s, %s, %s %s: one process, or several of one program on a host.",
-			here, s.Finding.OnServer, s.server.Name, best.Addr, name, best.Language, best.Version),
-		say("CONNZ", "It opened them within %s.", best.Last.Sub(best.First).Round(1e9))}}
 	all := here + elsewhere
 	switch {
 	// A process that is spread itself does not explain where it is.
@@ -61,4 +64,23 @@ func judgeSingleProcess(s *situation) judgement {
 		j.verdict, j.confidence = Likely, 0.7
 	}
 	return j
+}
+
+// describe says who it is, in what is known of it.
+func (p Process) describe() string {
+	var words []string
+	if p.Addr.IsValid() {
+		words = append(words, p.Addr.String())
+	} else {
+		words = append(words, "an address that is not known")
+	}
+	if p.Name != "" {
+		words = append(words, "named "+p.Name)
+	} else {
+		words = append(words, "without a name")
+	}
+	if client := strings.TrimSpace(p.Language + " " + p.Version); client != "" {
+		words = append(words, client)
+	}
+	return strings.Join(words, ", ")
 }

@@ -1,5 +1,10 @@
 package checks
 
+import (
+	"slices"
+	"strings"
+)
+
 // way is how a list comes to lead to one server only.
 type way int
 
@@ -29,12 +34,11 @@ func wayOf(f followed) way {
 	return byAddress
 }
 
-// plain is whether nothing about where the list leads had to be taken on trust:
-// the server answered itself, and DNS, not this machine's hosts file, gave the
-// address.
+// plain is whether nothing about the whole list had to be taken on trust, nor
+// whether its addresses are servers' own.
 func (f followed) plain() bool {
 	for _, a := range f.reach.Arrivals {
-		if !a.Sure || a.Own == Unknown {
+		if !f.sure(a) || a.Own == Unknown {
 			return false
 		}
 	}
@@ -52,7 +56,8 @@ func (f followed) plain() bool {
 //
 // Confirmed takes a list that is known to be this account's, a server that
 // answered there as itself, and no other list of the account that leads
-// further. A list that may be anyone's makes it likely. A list that leads
+// further. A list that may be anyone's makes it likely, and so does one with a
+// dead address where servers of the cluster are missing. A list that leads
 // further as well, or none at all, leaves it open: how a client is configured
 // can't be seen from the servers.
 func singleURL() rule {
@@ -80,24 +85,41 @@ func (s *situation) pinned(w way) judgement {
 		j.evidence = append(j.evidence, s.leadsTo(f)...)
 	}
 	certain := len(listsOf(found, pins)) > 0
+	gone := false // what is dead may be a missing server
 	for _, f := range found {
 		certain = certain && f.plain()
+		gone = gone || s.missing > 0 && len(f.reach.Dead)+len(f.dead()) > 0
 	}
 	further := listsOf(s.lists, wide)
+	others := s.pinnedElsewhere()
 	switch open := listsOf(s.lists, unclear, perhaps); {
 	case len(further) > 0:
 		j.verdict, j.confidence = Possible, 0.4
 		j.evidence = append(j.evidence, say(listWord(further), "Another list leads to %s, so not all clients need to be bound to %s.",
 			s.names(further[0].reach.Servers()), s.server.Name))
+	case !s.tied && len(others) > 0:
+		j.verdict, j.confidence = Possible, 0.35
+		j.evidence = append(j.evidence, say(listWord(others), "It is not known whose list this is, and others lead to other servers: pass %s to be certain.", s.example("--client-url ", "=URL[,URL…]")))
 	case !s.tied:
 		j.verdict, j.confidence = Likely, 0.7
-		j.evidence = append(j.evidence, say(listWord(found), "It is not known whose list this is: pass %s to be certain.", s.example("--client-url ", "=URL,…")))
-	case !certain || len(open) > 0:
+		j.evidence = append(j.evidence, say(listWord(found), "It is not known whose list this is: pass %s to be certain.", s.example("--client-url ", "=URL[,URL…]")))
+	case !certain || gone || len(open) > 0:
 		j.verdict, j.confidence = Likely, 0.75
 	default:
 		j.verdict, j.confidence = Confirmed, 0.95
 	}
 	return j
+}
+
+// pinnedElsewhere are lists that lead to other servers of the cluster.
+func (s *situation) pinnedElsewhere() []followed {
+	var out []followed
+	for _, f := range listsOf(s.lists, elsewhere) {
+		if len(f.reach.Arrivals) > 0 {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // example is a flag with the account filled in.
@@ -119,6 +141,9 @@ func (s *situation) leadsTo(f followed) []Evidence {
 	default:
 		out = append(out, say(f.Origin, "The list of %d URLs, %s, leads to %s only, which answers at %s.", len(f.Endpoints), f.urls(), s.server.Name, to))
 	}
+	if dead := f.dead(); a.Shared && len(dead) > 0 {
+		out = append(out, say(f.Origin, "No server answers at %s.", enumerate(dead)))
+	}
 	if len(f.reach.Dead) > 0 {
 		out = append(out, say(f.Origin, "No server of the cluster is at %s.", enumerate(f.reach.Dead)))
 	}
@@ -133,10 +158,8 @@ func (s *situation) leadsTo(f followed) []Evidence {
 
 // nameEvidence says what DNS has to do with it.
 func nameEvidence(f followed, a Arrival) string {
-	for _, e := range f.Endpoints {
-		if e.URL == a.URL && e.Name != nil {
-			return e.Name.Detail
-		}
+	if name := f.nameOf(a); name != nil && name.Detail != "" {
+		return strings.TrimSuffix(name.Detail, ".") + "."
 	}
 	return "it answers at " + a.Address.String() + "."
 }
@@ -146,7 +169,7 @@ func (s *situation) notPinned(w way) judgement {
 	if j, ok := s.hinted(w); ok {
 		return j
 	}
-	pass := s.example("pass --client-url ", "=URL,… or --client-config "+s.Finding.Account.Name+"=PATH with what its clients are configured with")
+	pass := s.example("pass --client-url ", "=URL[,URL…] or --client-config "+s.Finding.Account.Name+"=PATH with what its clients are configured with")
 	open := listsOf(s.lists, unclear)
 	switch {
 	case len(s.lists) == 0:
@@ -158,7 +181,11 @@ func (s *situation) notPinned(w way) judgement {
 	case !s.tied:
 		return notTested(listWord(s.lists), "The lists that are known do not show it, but none is known to be this account's: %s.", pass)
 	}
-	if further := listsOf(s.lists, wide); len(further) > 0 {
+	further := listsOf(s.lists, wide)
+	if j, ok := s.halfWide(w, further); ok {
+		return j
+	}
+	if len(further) > 0 {
 		return ruledOut(listWord(further), "The account's list leads to %s.", s.names(further[0].reach.Servers()))
 	}
 	list := listsOf(s.lists, pins, perhaps)[0]
@@ -172,6 +199,55 @@ func (s *situation) notPinned(w way) judgement {
 	return ruledOut(list.Origin, "The list holds servers' own addresses.")
 }
 
+// halfWide judges lists that lead to several servers, but perhaps not so for the
+// clients: only the concentrated one answered, or resolvers disagree.
+func (s *situation) halfWide(w way, lists []followed) (judgement, bool) {
+	for _, f := range lists {
+		switch resolver := s.narrowAnswer(f); {
+		case w == byAddress && s.lonely(f):
+			return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
+				say(f.Origin, "The account's list has addresses of %s, but only %s answered.", s.names(f.reach.Servers()), s.server.Name)}}, true
+		case w == byName && resolver != "":
+			return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
+				say(f.Origin, "The account's list leads to %s, but with the answers of %s to %s only: which resolver do the clients use?",
+					s.names(f.reach.Servers()), resolver, s.server.Name)}}, true
+		}
+	}
+	return judgement{}, false
+}
+
+// lonely is whether of the servers of a list only the concentrated one answered.
+func (s *situation) lonely(f followed) bool {
+	here, further := false, false
+	for _, a := range f.reach.Arrivals {
+		here = here || a.Sure && a.Server == s.here
+		further = further || a.Sure && a.Server != s.here
+	}
+	return here && !further
+}
+
+// narrowAnswer is a resolver by whose answers alone the list would lead to the
+// concentrated server only, where others say otherwise; empty where none does.
+func (s *situation) narrowAnswer(f followed) string {
+	for _, e := range f.Endpoints {
+		if e.Name == nil || e.Name.Verdict != NameDiffers {
+			continue
+		}
+		for _, answer := range e.Name.Answers {
+			here, further := false, false
+			for _, a := range f.reach.Arrivals {
+				given := a.URL != e.URL || slices.ContainsFunc(answer.Addresses, func(n NameAddress) bool { return n.IP == a.Address.Addr() })
+				here = here || given && a.Server == s.here
+				further = further || given && a.Server != s.here
+			}
+			if here && !further {
+				return answer.Resolver
+			}
+		}
+	}
+	return ""
+}
+
 // hinted looks at URLs that no client is known to use, where there are no
 // others. A server's own address that the audit was given says nothing.
 func (s *situation) hinted(w way) (judgement, bool) {
@@ -181,7 +257,7 @@ func (s *situation) hinted(w way) (judgement, bool) {
 	for _, f := range listsOf(s.hints, pins) {
 		if wayOf(f) == w && f.plain() {
 			return judgement{verdict: Likely, confidence: 0.5, explains: s.Finding.OnServer, evidence: append(s.leadsTo(f),
-				say(f.Origin, "If the clients use this name too, it explains all. To be certain, pass %s.", s.example("--client-url ", "=URL,…")))}, true
+				say(f.Origin, "If the clients use this name too, it explains all. To be certain, pass %s.", s.example("--client-url ", "=URL[,URL…]")))}, true
 		}
 	}
 	return judgement{}, false

@@ -18,20 +18,29 @@ func smallAccount() rule {
 func judgeSmallAccount(s *situation) judgement {
 	n := s.Finding.Connections
 	if n > smallTo {
-		return ruledOut("account reports", "The account has %d connections in this cluster, more than %d.", n, smallTo)
+		return ruledOut("account reports", "The account has %s in this cluster, more than %d.", connectionsOf(n), smallTo)
 	}
 	j := judgement{verdict: Likely, confidence: 0.7, evidence: []Evidence{
-		say("account reports", "The account has only %d connections in this cluster: losing the server is a matter of few services.", n)}}
-	if s.Profile == nil {
+		say("account reports", "The account has only %s in this cluster: losing the server is a matter of few services.", connectionsOf(n))}}
+	if s.Profile == nil || !s.Profile.Whole {
 		return j
 	}
 	services := map[string]bool{}
 	for _, p := range s.Profile.Names {
 		services[p.Key] = true
 	}
-	if len(services) <= fewServices {
-		j.verdict, j.confidence = Confirmed, 1
+	if len(services) > fewServices {
+		return j
+	}
+	switch {
+	case len(services) == 0, len(services) == 1 && services[""]:
+		j.evidence = append(j.evidence, say("CONNZ", "They have no names that would tell services apart."))
+		return j
+	case len(services) == 1:
+		j.evidence = append(j.evidence, say("CONNZ", "They all go by one name."))
+	default:
 		j.evidence = append(j.evidence, say("CONNZ", "They go by %d different names.", len(services)))
 	}
+	j.verdict, j.confidence = Confirmed, 1
 	return j
 }

@@ -1,6 +1,10 @@
 package checks
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"strings"
+)
 
 // enoughTries tells an address that always leads to the same server from one
 // that chooses at random: of two servers, the chance of the same one ten times
@@ -16,8 +20,8 @@ const enoughTries = 10
 // they come from the address that the balancer has towards the servers, or each
 // shared source address has all of its unrelated clients on one server.
 // Confirmed takes both, because a balancer that hashes sources may lead others
-// elsewhere than the auditor; one makes it likely. An address that leads to
-// several servers rules it out.
+// elsewhere than the auditor; one makes it likely. An address of the list that
+// leads to several servers rules it out.
 func stickyLoadBalancer() rule {
 	return rule{code: "sticky-load-balancer", title: "A load balancer sends the clients to the same server every time", role: Root,
 		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns", "network-affinity"}, judge: judgeSticky}
@@ -25,8 +29,10 @@ func stickyLoadBalancer() rule {
 
 // balancers are what the lists show of addresses that are no server's own.
 type balancers struct {
-	sticky, here, spread *followed // one example each; here leads to the concentrated server
-	arrival              Arrival   // of sticky, or of here where there is one
+	sticky, here *followed // one example each; here leads to the concentrated server
+	arrival      Arrival   // of sticky, or of here where there is one
+	unsure       Arrival   // leads there, and is perhaps no server's own address
+	spread       Arrival   // leads to several servers
 }
 
 func (s *situation) balancers() balancers {
@@ -35,9 +41,11 @@ func (s *situation) balancers() balancers {
 		f := &s.lists[i]
 		for _, a := range f.reach.Arrivals {
 			switch {
+			case a.Own == Unknown && a.Sure && a.Server == s.here && f.kind == pins:
+				b.unsure = a
 			case a.Own != No || !a.Sure:
 			case a.Tries < a.AllTries:
-				b.spread = f
+				b.spread = a
 			case a.Server == s.here:
 				b.here, b.sticky, b.arrival = f, f, a
 			case b.here == nil:
@@ -53,9 +61,9 @@ func judgeSticky(s *situation) judgement {
 	view, shared := s.sharedSources()
 	j := judgement{explains: s.Finding.OnServer}
 	switch {
-	case b.sticky == nil && b.spread != nil:
-		return ruledOut(b.spread.Origin, "%s leads to %s in turn.", b.spread.urls(), s.names(b.spread.reach.Servers()))
-	case b.sticky == nil && shared && s.reachable() == Unknown:
+	case b.sticky == nil && b.spread.URL != "" && s.tied:
+		return ruledOut("INFO", "%s led to %s in %s, and to others too.", place(b.spread), s.Deployment.Servers[b.spread.Server].Name, tries(b.spread))
+	case b.sticky == nil && shared && (!s.tied || len(listsOf(s.lists, pins, wide)) == 0):
 		j.verdict, j.confidence, j.evidence = Likely, 0.5, []Evidence{view,
 			say("client URLs", "To be certain, pass the balancer's address: %s.", s.example("--client-url ", "=URL"))}
 		return j
@@ -68,13 +76,20 @@ func judgeSticky(s *situation) judgement {
 		open := listsOf(s.lists, unclear, perhaps)
 		return notTested(listWord(open), "Where the list leads is not known: %s.", enumerate(open[0].reach.Open))
 	case b.sticky == nil && !s.tied:
-		return notTested(listWord(s.lists), "The lists that are known hold no load balancer, but none is known to be this account's: pass %s.", s.example("--client-url ", "=URL,…"))
+		return notTested(listWord(s.lists), "The lists that are known hold no load balancer that is sticky, but none is known to be this account's: pass %s.", s.example("--client-url ", "=URL[,URL…]"))
+	case b.sticky == nil && len(listsOf(s.lists, pins, wide)) == 0:
+		return notTested(listWord(s.lists), "The account's list does not lead to %s: pass the one that these clients came by, %s.", s.server.Name, s.example("--client-url ", "=URL[,URL…]"))
+	case b.sticky == nil && b.unsure.URL != "":
+		a := b.unsure
+		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: []Evidence{
+			say("INFO", "%s led to %s in %s; whether it is the server's own address is not known.",
+				place(a), s.Deployment.Servers[a.Server].Name, tries(a))}}
 	case b.sticky == nil:
 		return ruledOut(listWord(s.lists), "All addresses of the account's list are servers' own.")
 	}
 	a := b.arrival
-	j.evidence = append(j.evidence, say(b.sticky.Origin, "%s (%s) is no server's own address and led to %s in %d of %d tries.",
-		a.URL, a.Address, s.Deployment.Servers[a.Server].Name, a.Tries, a.AllTries))
+	j.evidence = append(j.evidence, say(b.sticky.Origin, "%s is no server's own address and led to %s in %s.",
+		place(a), s.Deployment.Servers[a.Server].Name, tries(a)))
 	through, fromBalancer := s.fromBalancer(a)
 	if fromBalancer {
 		j.evidence = append(j.evidence, through)
@@ -101,6 +116,21 @@ func judgeSticky(s *situation) judgement {
 	return j
 }
 
+// place names an address with the URL that led there.
+func place(a Arrival) string {
+	if strings.Contains(a.URL, a.Address.String()) {
+		return a.URL
+	}
+	return a.URL + " (" + a.Address.String() + ")"
+}
+
+func tries(a Arrival) string {
+	if a.AllTries == 1 {
+		return "the one try"
+	}
+	return fmt.Sprintf("%d of %d tries", a.Tries, a.AllTries)
+}
+
 // fromBalancer is whether the clients come from the address that the balancer
 // had towards the server when it led the auditor there.
 func (s *situation) fromBalancer(a Arrival) (Evidence, bool) {
@@ -110,14 +140,14 @@ func (s *situation) fromBalancer(a Arrival) (Evidence, bool) {
 	for _, l := range s.lists {
 		for _, e := range l.Endpoints {
 			for _, address := range e.Addresses {
-				if address.IP != a.Address.Addr() {
+				if address.IP != a.Address.Addr() || address.Port != int(a.Address.Port()) {
 					continue
 				}
 				for _, g := range address.Contact.Greetings {
 					for _, source := range s.Profile.Sources {
-						if source.Addr == g.ClientIP && source.Counts[0]*10 >= s.Finding.OnServer*9 {
-							return say("CONNZ", "%d of the %d connections on %s come from %s, as the auditor's did through that address.",
-								source.Counts[0], s.Finding.OnServer, s.server.Name, source.Addr), true
+						if g.ID == s.server.ID && source.Addr.IsValid() && source.Addr == g.ClientIP && source.Counts[0]*10 >= s.Finding.OnServer*9 {
+							return say("CONNZ", "%d of the %s on %s come from %s, as the auditor's did through that address.",
+								source.Counts[0], connectionsOf(s.onServer()), s.server.Name, source.Addr), true
 						}
 					}
 				}

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -54,8 +55,8 @@ func (r Reach) Servers() []int {
 	return out
 }
 
-// ReachOf follows a list into a cluster. A cluster without a name is one
-// server, and is named by its id.
+// ReachOf follows a list into a cluster. The servers without a cluster are
+// followed together, under the empty name.
 func ReachOf(d *Deployment, cluster string, list URLList) Reach {
 	var r Reach
 	for _, e := range list.Endpoints {
@@ -77,7 +78,7 @@ func (r *Reach) follow(d *Deployment, cluster string, e Endpoint) {
 				return
 			}
 		case !n.Complete && n.Verdict != NameMissing:
-			r.Open = append(r.Open, e.URL+": "+n.Detail)
+			r.Open = append(r.Open, e.URL+": "+cmp.Or(strings.TrimSuffix(n.Detail, "."), "DNS did not answer in full"))
 		}
 	}
 	for _, a := range e.Addresses {
@@ -93,9 +94,9 @@ func (r *Reach) arrive(d *Deployment, cluster string, e Endpoint, a Address) {
 			server := slices.IndexFunc(d.Servers, func(s Server) bool { return s.ID == g.ID })
 			switch {
 			case server < 0 && slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.ID == g.ID || m.Name == g.Name && m.Cluster == g.Cluster }):
-				r.Open = append(r.Open, e.URL+": "+at.String()+" is a server that did not report")
+				r.Open = append(r.Open, e.at(at)+" is a server that did not report")
 			case server < 0 && g.Cluster == cluster && cluster != "":
-				r.Open = append(r.Open, e.URL+": "+at.String()+" is a server of this cluster that the audit does not know")
+				r.Open = append(r.Open, e.at(at)+" is a server of this cluster that the audit does not know")
 			case server < 0 || d.Servers[server].Cluster != cluster:
 				r.Foreign = append(r.Foreign, at.String())
 			default:
@@ -115,21 +116,40 @@ func (r *Reach) arrive(d *Deployment, cluster string, e Endpoint, a Address) {
 		if c.Outcome != ContactRefused {
 			r.Arrivals = append(r.Arrivals, Arrival{Server: server, Own: Yes, Shared: sharedName(d, cluster, server, e), URL: e.URL, Address: at})
 		} else {
-			r.Open = append(r.Open, e.URL+": "+at.String()+" is an address of "+d.Servers[server].Name+", but refused the connection")
+			r.Open = append(r.Open, e.at(at)+" is an address of "+d.Servers[server].Name+", but refused the connection")
 		}
 		return
 	}
 	switch c.Outcome {
 	case ContactRefused, ContactClosed:
 	case ContactTimeout:
-		r.Open = append(r.Open, e.URL+": "+at.String()+" did not answer, and may do so for the clients")
+		r.Open = append(r.Open, e.at(at)+" did not answer here, but may answer the clients")
 	case ContactUnroutable:
 		r.Open = append(r.Open, e.URL+": this machine can't get to "+at.String())
 	case ContactUnreadable:
-		r.Open = append(r.Open, e.URL+": "+at.String()+": "+c.Detail)
+		r.Open = append(r.Open, e.at(at)+": "+cmp.Or(strings.TrimSuffix(c.Detail, "."), "it can't be told what is there"))
 	case ContactNone, ContactServer:
-		r.Open = append(r.Open, e.URL+": "+at.String()+" was not probed, and no server says that it is there")
+		r.Open = append(r.Open, e.at(at)+" was not probed, and no server says that it is there")
 	}
+}
+
+// OwnAddress is whether the server that greeted at an address listens there
+// itself; No where something forwards there, as where several servers answer.
+func OwnAddress(d *Deployment, scheme string, at netip.AddrPort, c Contact) Answer {
+	switch len(c.Greetings) {
+	case 0:
+		return Unknown
+	case 1:
+	default:
+		return No
+	}
+	g := c.Greetings[0]
+	for i := range d.Servers {
+		if d.Servers[i].ID == g.ID {
+			return ownAddress(&d.Servers[i], scheme, at, g)
+		}
+	}
+	return ownAddress(&Server{ID: g.ID, Name: g.Name}, scheme, at, g)
 }
 
 // port is where the server listens for that scheme; 0 where not known.
@@ -137,6 +157,8 @@ func (s *Server) port(scheme string, g Greeting) int {
 	switch {
 	case (scheme == "ws" || scheme == "wss") && s.Details != nil:
 		return s.Details.WebSocket
+	case scheme == "ws" || scheme == "wss":
+		return 0 // the greeting has the port for plain clients
 	case s.Details != nil && s.Details.Port > 0:
 		return s.Details.Port
 	}
@@ -186,17 +208,30 @@ func ownAddress(s *Server, scheme string, at netip.AddrPort, g Greeting) Answer 
 		return Yes // this machine's, or what an operator forwards by hand
 	}
 	known := s.addresses()
-	urls := g.ConnectURLs
-	if s.Details != nil {
-		urls = append(slices.Clone(urls), s.Details.ConnectURLs...)
-	}
+	told := s.told(g)
 	switch {
-	case slices.Contains(known, at.Addr()), slices.Contains(urls, at.String()):
+	case slices.Contains(known, at.Addr()):
 		return Yes
-	case len(known)+len(urls) > 0 && at.Addr().IsPrivate():
+	case len(told) > 1 && slices.ContainsFunc(told, func(url string) bool {
+		own, err := netip.ParseAddrPort(url) // its port is that for plain clients
+		return err == nil && own.Addr() == at.Addr()
+	}):
+		return Yes
+	case (len(known) > 0 || len(told) > 1) && at.Addr().IsPrivate():
 		return No // a private address that its machine does not have
 	}
 	return Unknown // a public address may be translated to a server's own
+}
+
+// told are the addresses that a server tells clients of, each once. They are
+// those of all servers: a single one may be a load balancer's that all advertise.
+func (s *Server) told(g Greeting) []string {
+	urls := slices.Clone(g.ConnectURLs)
+	if s.Details != nil {
+		urls = append(urls, s.Details.ConnectURLs...)
+	}
+	slices.Sort(urls)
+	return slices.Compact(urls)
 }
 
 func yesNo(b bool) Answer {
@@ -266,8 +301,30 @@ func ownName(d *Deployment, cluster string, server int, e Endpoint) bool {
 	if slices.ContainsFunc(parts(s.Name), func(part string) bool { return part == label && !others[part] }) {
 		return true
 	}
-	// nats1, srv-02: a name with a number is one of a row.
-	return label != "" && label[len(label)-1] >= '0' && label[len(label)-1] <= '9'
+	// nats1, srv-02: a name with a number is one of a row, unless it has several
+	// addresses.
+	return !e.several() && label != "" && label[len(label)-1] >= '0' && label[len(label)-1] <= '9'
+}
+
+// at names one of the host's addresses.
+func (e Endpoint) at(a netip.AddrPort) string {
+	if e.Literal {
+		return e.URL
+	}
+	return e.URL + ": " + a.String()
+}
+
+// several is whether a host has more than one address of a family.
+func (e Endpoint) several() bool {
+	v4, v6 := 0, 0
+	for _, a := range e.Addresses {
+		if a.IP.Unmap().Is4() {
+			v4++
+		} else {
+			v6++
+		}
+	}
+	return v4 > 1 || v6 > 1
 }
 
 func parts(name string) []string {

@@ -3,6 +3,7 @@ package checks
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -43,6 +44,9 @@ const (
 )
 
 func newSituation(c Case) *situation {
+	if c.Deployment == nil {
+		c.Deployment = &Deployment{}
+	}
 	s := &situation{Case: c, here: -1}
 	for i := range c.Deployment.Servers {
 		server := &c.Deployment.Servers[i]
@@ -57,6 +61,10 @@ func newSituation(c Case) *situation {
 		if !m.ClusterKnown || m.Cluster == c.Finding.Cluster {
 			s.missing++
 		}
+	}
+	if s.server == nil { // it did not report; what is known of it is its name
+		f := c.Finding
+		s.server = &Server{ID: f.Server.ID, Name: f.Server.Name, Host: f.Server.Host, Cluster: f.Cluster}
 	}
 	slices.SortFunc(s.others, func(a, b *Server) int { return compareRefs(a.ref(), b.ref()) })
 	var anyones []followed
@@ -108,18 +116,105 @@ func listsOf(lists []followed, kinds ...listKind) []followed {
 }
 
 // reachable is whether clients can get to other servers of the cluster: Yes
-// where a list of the account's surely leads there, No where all lead to the
-// concentrated server alone.
+// where a list of the account's surely leads there, No where all surely lead to
+// the concentrated server alone. A load balancer may lead the clients elsewhere
+// than the auditor.
 func (s *situation) reachable() Answer {
-	switch {
-	case !s.tied || len(listsOf(s.lists, perhaps, unclear)) > 0:
+	if !s.tied || len(listsOf(s.lists, perhaps, unclear)) > 0 {
 		return Unknown
-	case len(listsOf(s.lists, wide)) > 0:
-		return Yes
-	case len(listsOf(s.lists, pins)) > 0:
+	}
+	if further := listsOf(s.lists, wide); len(further) > 0 {
+		for _, f := range further {
+			for _, a := range f.reach.Arrivals {
+				if a.Server != s.here && f.sure(a) {
+					return Yes
+				}
+			}
+		}
+		return Unknown
+	}
+	bound := listsOf(s.lists, pins)
+	for _, f := range bound {
+		for _, a := range f.reach.Arrivals {
+			if a.Own == No || !f.sure(a) {
+				return Unknown
+			}
+		}
+	}
+	if len(bound) > 0 {
 		return No
 	}
 	return Unknown
+}
+
+// sure is whether nothing about where the list leads had to be taken on trust:
+// the server answered there itself, and DNS, not this machine's hosts file, gave
+// the address.
+func (f followed) sure(a Arrival) bool {
+	return a.Sure && !slices.ContainsFunc(f.Endpoints, func(e Endpoint) bool {
+		return e.URL == a.URL && !e.Literal && (e.Name == nil || !e.Name.Complete || e.Name.HostsFile || e.Name.Verdict == NameDiffers)
+	})
+}
+
+// nameOf is what DNS says of the host that led there; nil where it was not
+// asked.
+func (f followed) nameOf(a Arrival) *Name {
+	for _, e := range f.Endpoints {
+		if e.URL == a.URL {
+			return e.Name
+		}
+	}
+	return nil
+}
+
+// dead are the addresses of the list where no server of this cluster is.
+func (f followed) dead() []string {
+	var out []string
+	for _, e := range f.Endpoints {
+		for _, a := range e.Addresses {
+			at := netip.AddrPortFrom(a.IP, uint16(a.Port)) //nolint:gosec // ports are checked where URLs are read
+			open := slices.ContainsFunc(f.reach.Open, func(o string) bool { return strings.HasPrefix(o, e.at(at)+" ") })
+			if c := a.Contact.Outcome; (c == ContactRefused || c == ContactClosed) && !open && !slices.Contains(out, at.String()) {
+				out = append(out, at.String())
+			}
+		}
+	}
+	return out
+}
+
+// notWhole is the verdict where connections would have to be known that were
+// not read.
+func (s *situation) notWhole() judgement {
+	return notTested("CONNZ", "%s.", cmp.Or(strings.TrimSuffix(s.Profile.Note, "."), "Not all connections were read"))
+}
+
+// explained bounds connections that were read, later than the report was made,
+// by those that are to be explained.
+func (s *situation) explained(n int) int { return min(n, s.Finding.OnServer) }
+
+// onServer is how many connections the concentrated server has to the profile:
+// some may have come since the report was made.
+func (s *situation) onServer() int {
+	if s.Profile != nil && len(s.Profile.Read) > 0 {
+		return max(s.Finding.OnServer, s.Profile.Read[0])
+	}
+	return s.Finding.OnServer
+}
+
+// connectionsOf is "1 connection" or "5 connections".
+func connectionsOf(n int) string {
+	if n == 1 {
+		return "1 connection"
+	}
+	return fmt.Sprintf("%d connections", n)
+}
+
+// verb is the form for as many servers.
+func verb(servers []*Server, one, several string) string {
+	if len(servers) == 1 {
+		return one
+	}
+	return several
 }
 
 // names joins servers' names for a sentence.

@@ -1,0 +1,36 @@
+package checks
+
+import "testing"
+
+func TestListenerGap(t *testing.T) {
+	speaks := func(groups ...Group) change { return profile(func(p *Profile) { p.Protocols = groups }) }
+	mqtt := speaks(Group{Key: "mqtt", Counts: []int{20, 0, 0}}, Group{Key: "nats", Counts: []int{0, 2, 2}})
+	withMQTT, withWS := func(s *Server) { s.Details.MQTT = 1883 }, func(s *Server) { s.Details.WebSocket = 8080 }
+	half := speaks(Group{Key: "mqtt", Counts: []int{10, 0, 0}}, Group{Key: "websocket", Counts: []int{10, 0, 0}}, Group{Key: "nats", Counts: []int{0, 2, 2}})
+	judgeRows(t, "listener-gap", []row{
+		{"MQTT, and no other takes it", with(mqtt, on(withMQTT, 1)), Confirmed, "listener-gap"},
+		{"MQTT over WebSocket, and no other takes WebSocket", with(speaks(Group{Key: "mqtt over websocket", Counts: []int{20, 0, 0}}), on(withWS, 1), on(withMQTT, 2)), Confirmed, "listener-gap"},
+		{"half MQTT, half WebSocket", with(half, on(withMQTT, 1), on(withWS, 1)), Confirmed, "listener-gap"},
+		{"MQTT and WebSocket, each enough, and another takes MQTT", with(counts(20, 4, 4), speaks(Group{Key: "mqtt", Counts: []int{9, 0, 0}},
+			Group{Key: "websocket", Counts: []int{9, 0, 0}}, Group{Key: "nats", Counts: []int{2, 4, 4}}), on(withMQTT, 2)), Confirmed, "listener-gap"},
+		{"MQTT, and one does not say", with(mqtt, on(silentServer, 3)), Likely, "listener-gap"},
+		{"MQTT, and one is missing", with(mqtt, missing("n4")), Likely, "listener-gap"},
+		{"MQTT, as far as was read", with(mqtt, partProfile), Confirmed, "listener-gap"},
+
+		{"plain", nil, RuledOut, "none"},
+		{"MQTT, and another takes it too", with(mqtt, on(withMQTT, 1, 2)), RuledOut, "none"},
+		{"MQTT, and all take it", with(mqtt, on(withMQTT, 1, 2, 3)), RuledOut, "none"},
+		{"half MQTT, half WebSocket, and another takes one of them", with(half, on(withWS, 2)), RuledOut, "none"},
+		{"few MQTT", with(speaks(Group{Key: "mqtt", Counts: []int{3, 0, 0}}, Group{Key: "nats", Counts: []int{17, 2, 2}}), on(withMQTT, 1)), RuledOut, "none"},
+		{"MQTT elsewhere only", with(speaks(Group{Key: "mqtt", Counts: []int{0, 2, 2}}, Group{Key: "nats", Counts: []int{20, 0, 0}})), RuledOut, "none"},
+		{"MQTT, and nobody says", with(mqtt, on(silentServer, 2, 3)), NotTested, "none"},
+		{"plain, and not all was read", with(partProfile), NotTested, "none"},
+		{"nothing was read", with(noProfile), NotTested, "none"},
+		{"MQTT on this server, and most are plain", with(counts(40, 2, 2), speaks(Group{Key: "mqtt", Counts: []int{10, 0, 0}}, Group{Key: "nats", Counts: []int{30, 2, 2}})), RuledOut, "none"},
+		{"MQTT without its port on this server, and others take it", with(mqtt, on(withMQTT, 2, 3)), RuledOut, "none"},
+		{"WebSocket, and another takes it", with(speaks(Group{Key: "websocket", Counts: []int{20, 0, 0}}), on(withWS, 1, 3)), RuledOut, "none"},
+		{"no protocols", with(speaks()), RuledOut, "none"},
+		{"protocols that are not told", with(speaks(Group{Other: true, Key: "mqtt", Counts: []int{20, 2, 2}})), RuledOut, "none"},
+		{"WebSocket, of which half is elsewhere", with(counts(8, 1, 1), speaks(Group{Key: "websocket", Counts: []int{8, 1, 1}}), on(withWS, 1, 2, 3)), RuledOut, "none"},
+	})
+}
