@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -10,8 +11,10 @@ import (
 // Connections with the same source address, name, user, language and version
 // count as one process. It is likely where without them the account would not
 // be concentrated, and something tells them from others: an address that no
-// other clients share, or others that differ. Several processes on one host look
-// the same, and a proxy's address hides many hosts, so it is never confirmed.
+// other clients share, or a name of their own while the others, at the same
+// address, are elsewhere. One address with unlike clients may be a host, or a
+// proxy that hides many. Several processes on one host look the same, so it is
+// never confirmed.
 func singleProcess() rule {
 	return rule{code: "single-process", title: "One process or host holds most of the connections", role: Root, judge: judgeSingleProcess,
 		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns", "sticky-load-balancer", "restart-drift"}}
@@ -38,6 +41,9 @@ func judgeSingleProcess(s *situation) judgement {
 		elsewhere += n
 	}
 	if here*2 < s.Finding.OnServer || s.concentratedWithout(here, elsewhere) {
+		if j, ok := s.singleHost(); ok {
+			return j
+		}
 		return ruledOut("CONNZ", "No process holds most of the connections: the largest has %d of the %d on %s.", here, s.onServer(), s.server.Name)
 	}
 	j := judgement{explains: s.explained(here), evidence: []Evidence{
@@ -47,14 +53,15 @@ func judgeSingleProcess(s *situation) judgement {
 		j.evidence = append(j.evidence, say("CONNZ", "They were opened within %s.", max(best.Last.Sub(best.First).Round(time.Second), time.Second)))
 	}
 	all := here + elsewhere
+	apart := s.apart(here, elsewhere)
 	switch {
 	// A process that is spread itself does not explain where it is.
 	case elsewhere*5 > all:
 		return ruledOut("CONNZ", "The connections of the largest process are on several servers.")
-	case best.SharedByOthers && best.Addr.IsLoopback():
-		j.verdict, j.confidence = Possible, 0.3
-		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address."))
-	case all == s.Finding.Connections && best.Addr.IsLoopback() && best.Name == "":
+	case best.SharedByOthers && best.Name != "" && apart:
+		j.verdict, j.confidence = Likely, 0.65
+		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, and are elsewhere."))
+	case all >= s.Finding.Connections && isLocal(best.Addr):
 		j.verdict, j.confidence = Possible, 0.2
 		j.evidence = append(j.evidence, say("CONNZ", "All clients come from %s, and nothing tells them apart.", best.Addr))
 	case best.SharedByOthers:
@@ -64,6 +71,34 @@ func judgeSingleProcess(s *situation) judgement {
 		j.verdict, j.confidence = Likely, 0.7
 	}
 	return j
+}
+
+// apart is whether there are other connections, and most of them elsewhere.
+func (s *situation) apart(here, elsewhere int) bool {
+	others := s.Finding.Connections - here - elsewhere
+	return others >= 2 && 2*(s.Finding.OnServer-here) <= others
+}
+
+// isLocal is whether an address says nothing of the host: that of every machine
+// for itself.
+func isLocal(a netip.Addr) bool {
+	return a == netip.IPv6Loopback() || a == netip.AddrFrom4([4]byte{127, 0, 0, 1})
+}
+
+// singleHost is the verdict where unlike clients of one address hold most of the
+// connections, and the others are elsewhere.
+func (s *situation) singleHost() (judgement, bool) {
+	for _, source := range s.Profile.Sources {
+		here, all := source.Counts[0], sum(source.Counts)
+		if s.Profile.SourcesSampled || !source.Addr.IsValid() || here*2 < s.Finding.OnServer || (all-here)*5 > all ||
+			s.concentratedWithout(here, all-here) || !s.apart(here, all-here) {
+			continue
+		}
+		return judgement{verdict: Possible, confidence: 0.45, explains: s.explained(here), evidence: []Evidence{
+			say("CONNZ", "%d of the %d connections on %s come from one address, %s, with unlike clients: one host, or a proxy. The others are elsewhere.",
+				here, s.onServer(), s.server.Name, source.Addr)}}, true
+	}
+	return judgement{}, false
 }
 
 // describe says who it is, in what is known of it.

@@ -35,10 +35,11 @@ func TestSingleProcess(t *testing.T) {
 		{"a process has half, but the rest is concentrated", with(counts(40, 1, 1), process(21, 0, 0)), RuledOut, "none"},
 		{"no process is known", with(profile(func(p *Profile) { p.Processes = nil })), RuledOut, "none"},
 		{"the process is spread", with(counts(20, 4, 4), process(18, 3, 3)), RuledOut, "none"},
-		{"the address is shared", with(oneProcess, largest(func(p *Process) { p.SharedByOthers = true })), Possible, "none"},
-		{"the address is shared, and loopback", with(oneProcess, largest(func(p *Process) {
-			p.SharedByOthers, p.Addr = true, netip.MustParseAddr("127.0.0.1")
-		})), Possible, "none"},
+		{"the address is shared, and the others are elsewhere", with(oneProcess, largest(func(p *Process) { p.SharedByOthers = true })), Likely, "single-process"},
+		{"the address is shared, and it has no name", with(oneProcess, largest(func(p *Process) { p.SharedByOthers, p.Name = true, "" })), Possible, "none"},
+		{"the address is shared, and the others are there too", with(counts(24, 0, 0), process(18, 0, 0), largest(func(p *Process) {
+			p.SharedByOthers = true
+		})), RuledOut, "none"},
 		{"all clients are on this machine and look the same", with(counts(24, 0, 0), process(24, 0, 0), largest(func(p *Process) {
 			p.Name, p.Addr = "", netip.MustParseAddr("127.0.0.1")
 		})), Possible, "none"},

@@ -21,7 +21,7 @@ func wayOf(f followed) way {
 		switch {
 		case a.Own == No:
 			balanced++
-		case a.Shared:
+		case a.OwnName == No:
 			named++
 		}
 	}
@@ -38,7 +38,7 @@ func wayOf(f followed) way {
 // whether its addresses are servers' own.
 func (f followed) plain() bool {
 	for _, a := range f.reach.Arrivals {
-		if !f.sure(a) || a.Own == Unknown {
+		if !f.sure(a) || a.Own == Unknown || a.OwnName == Unknown {
 			return false
 		}
 	}
@@ -132,7 +132,7 @@ func (s *situation) leadsTo(f followed) []Evidence {
 	a := f.reach.Arrivals[0]
 	var out []Evidence
 	switch to := a.Address.String(); {
-	case a.Shared:
+	case a.OwnName == No:
 		out = append(out, say(f.Origin, "%s leads to %s only: %s", f.urls(), s.server.Name, nameEvidence(f, a)))
 	case !a.Sure:
 		out = append(out, say(f.Origin, "%s leads to %s only, which says that it listens at %s.", f.urls(), s.server.Name, to))
@@ -141,7 +141,7 @@ func (s *situation) leadsTo(f followed) []Evidence {
 	default:
 		out = append(out, say(f.Origin, "The list of %d URLs, %s, leads to %s only, which answers at %s.", len(f.Endpoints), f.urls(), s.server.Name, to))
 	}
-	if dead := f.dead(); a.Shared && len(dead) > 0 {
+	if dead := f.dead(); a.OwnName == No && len(dead) > 0 {
 		out = append(out, say(f.Origin, "No server answers at %s.", enumerate(dead)))
 	}
 	if len(f.reach.Dead) > 0 {

@@ -142,9 +142,10 @@ func order(v CauseVerdict) int {
 
 // silence lowers causes that another one explains.
 func silence(rules []rule, judged []judgement) {
+	const enough = 0.6 // what only hints speak for explains nothing away
 	strong := map[string]CauseVerdict{}
 	for i, r := range rules {
-		if order(judged[i].verdict) <= order(Likely) {
+		if order(judged[i].verdict) <= order(Likely) && judged[i].confidence >= enough {
 			strong[r.code] = judged[i].verdict
 		}
 	}

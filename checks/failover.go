@@ -10,16 +10,23 @@ package checks
 // and room for all.
 func FailOver(c Case, causes []Cause) (Impact, Priority) {
 	s, f := newSituation(c), c.Finding
-	verdict := map[string]CauseVerdict{}
+	confirmed := map[string]Cause{}
 	for _, cause := range causes {
-		verdict[cause.Code] = cause.Verdict
+		if cause.Verdict == Confirmed {
+			confirmed[cause.Code] = cause
+		}
 	}
-	all := f.OnServer
+	_, unusable := confirmed["account-gap"]
+	_, untold := confirmed["discovery-off"]
+	unserved, lacking := confirmed["listener-gap"]
+	stranded := f.OnServer
 	switch {
 	case f.Impact.CanFailOver == No:
-	case verdict["account-gap"] == Confirmed, verdict["listener-gap"] == Confirmed,
-		s.reachable() == No && verdict["discovery-off"] == Confirmed:
-		f.Impact.CanFailOver, f.Impact.Stranded = No, &all
+	case unusable, s.reachable() == No && untold:
+		f.Impact.CanFailOver, f.Impact.Stranded = No, &stranded
+	case lacking:
+		stranded = unserved.Explains
+		f.Impact.CanFailOver, f.Impact.Stranded = No, &stranded
 	case s.reachable() == Yes && f.Impact.Stranded != nil && s.missing == 0:
 		f.Impact.CanFailOver = Yes
 	}

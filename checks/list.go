@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -54,8 +55,9 @@ func CheckList(l URLList) ListReport {
 					r.Servers = append(r.Servers, g.Name)
 				}
 			}
-			if c := a.Contact; len(c.Greetings) == 1 && c.Tries >= enoughTries {
-				r.Problems = append(r.Problems, fmt.Sprintf("%s does not look like an address of %s itself, and leads there in %d of %d tries: a load balancer there would be sticky.",
+			where := netip.AddrPortFrom(a.IP, uint16(a.Port)) //nolint:gosec // ports are checked where URLs are read
+			if c := a.Contact; len(c.Greetings) == 1 && c.Tries >= enoughTries && OwnAddress(&Deployment{}, e.Scheme, where, c) == No {
+				r.Problems = append(r.Problems, fmt.Sprintf("%s is no address of %s itself, but leads there in %d of %d tries: what stands there is sticky, or has no other server.",
 					at, c.Greetings[0].Name, c.Greetings[0].Count, c.Tries))
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -35,8 +34,10 @@ type Arrival struct {
 	// Own is whether it is the server's own address; No where something stands
 	// between that forwards there, such as a load balancer.
 	Own Answer
-	// Shared is whether it is reached by a name that is not that of the server.
-	Shared bool
+	// OwnName is whether the URL has the server's own address or name; No where
+	// it has a name that may stand for others too, Unknown where it looks like
+	// that of one server.
+	OwnName Answer
 	// Tries is how many connections to the address ended at this server, and
 	// AllTries how many there were.
 	Tries, AllTries int
@@ -103,8 +104,11 @@ func (r *Reach) arrive(d *Deployment, cluster string, e Endpoint, a Address) {
 				own := No // more than one server: something chooses
 				if len(c.Greetings) == 1 {
 					own = ownAddress(&d.Servers[server], e.Scheme, at, g)
+					if own == Unknown && (isService(e.Host) && at.Addr().IsPrivate() || advertisedByAll(d, cluster, at)) {
+						own = No
+					}
 				}
-				r.Arrivals = append(r.Arrivals, Arrival{Server: server, Sure: true, Own: own, Shared: sharedName(d, cluster, server, e),
+				r.Arrivals = append(r.Arrivals, Arrival{Server: server, Sure: true, Own: own, OwnName: ownName(d, cluster, server, e),
 					Tries: g.Count, AllTries: c.Tries, URL: e.URL, Address: at})
 			}
 		}
@@ -114,7 +118,7 @@ func (r *Reach) arrive(d *Deployment, cluster string, e Endpoint, a Address) {
 		// It says itself that it listens there. That it is down or out of the
 		// auditor's reach does not take it from the clients' list.
 		if c.Outcome != ContactRefused {
-			r.Arrivals = append(r.Arrivals, Arrival{Server: server, Own: Yes, Shared: sharedName(d, cluster, server, e), URL: e.URL, Address: at})
+			r.Arrivals = append(r.Arrivals, Arrival{Server: server, Own: Yes, OwnName: ownName(d, cluster, server, e), URL: e.URL, Address: at})
 		} else {
 			r.Open = append(r.Open, e.at(at)+" is an address of "+d.Servers[server].Name+", but refused the connection")
 		}
@@ -193,34 +197,61 @@ func (s *Server) addresses() []netip.Addr {
 }
 
 // ownAddress is whether the server that answered at an address listens there
-// itself.
+// itself. What a server says that it listens on may be its client_advertise
+// instead, unless that is every address, loopback, or an address that its peers
+// see it at.
 func ownAddress(s *Server, scheme string, at netip.AddrPort, g Greeting) Answer {
-	if port := s.port(scheme, g); port != 0 && port != int(at.Port()) {
-		return No
+	var seen []netip.Addr
+	if s.Details != nil {
+		seen = s.Details.Seen
 	}
 	ip, wild, ok := s.listensOn(g)
-	switch {
-	case !ok:
-		return Unknown
-	case !wild:
-		return yesNo(ip == at.Addr())
-	case at.Addr().IsLoopback():
-		return Yes // this machine's, or what an operator forwards by hand
-	}
-	known := s.addresses()
+	bound := ok && (wild || ip.IsLoopback() || slices.Contains(seen, ip))
+	port := s.port(scheme, g)
 	told := s.told(g)
 	switch {
-	case slices.Contains(known, at.Addr()):
+	case port != 0 && port != int(at.Port()) && bound:
+		return No
+	case port != 0 && port != int(at.Port()):
+		return Unknown
+	case ok && !wild && ip == at.Addr():
 		return Yes
-	case len(told) > 1 && slices.ContainsFunc(told, func(url string) bool {
+	case bound && !wild:
+		return No
+	case wild && at.Addr().IsLoopback():
+		return Yes // this machine's, or what an operator forwards by hand
+	case slices.Contains(seen, at.Addr()):
+		return Yes
+	case wild && len(told) > 1 && slices.ContainsFunc(told, func(url string) bool {
 		own, err := netip.ParseAddrPort(url) // its port is that for plain clients
 		return err == nil && own.Addr() == at.Addr()
 	}):
 		return Yes
-	case (len(known) > 0 || len(told) > 1) && at.Addr().IsPrivate():
-		return No // a private address that its machine does not have
+	case wild && len(told) > 1 && at.Addr().IsPrivate():
+		return No // it tells of its machine's addresses, and has not this one
 	}
-	return Unknown // a public address may be translated to a server's own
+	// A public address may be translated to the server's own, and a machine may
+	// have addresses that nobody tells of.
+	return Unknown
+}
+
+// advertisedByAll is whether several servers tell clients of this address and
+// no other: that of a balancer before them.
+func advertisedByAll(d *Deployment, cluster string, at netip.AddrPort) bool {
+	n := 0
+	for i := range d.Servers {
+		if told := d.Servers[i].told(Greeting{}); d.Servers[i].Cluster == cluster && len(told) == 1 && told[0] == at.String() {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// isService is whether a host name is that of a Kubernetes service, whose
+// private address is none of a pod.
+func isService(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return strings.HasSuffix(host, ".svc") || strings.Contains(host, ".svc.")
 }
 
 // told are the addresses that a server tells clients of, each once. They are
@@ -262,22 +293,26 @@ func claimed(d *Deployment, cluster, scheme string, at netip.AddrPort) int {
 	return found
 }
 
-// sharedName is whether a server is reached by a name that is not its own.
-func sharedName(d *Deployment, cluster string, server int, e Endpoint) bool {
-	return !e.Literal && !ownName(d, cluster, server, e)
-}
-
-// ownName is whether a host name is that of this server: the name it goes by
-// or advertises, or one that has what tells its name from the others' names,
-// as n1.example has of C1-n1.
-func ownName(d *Deployment, cluster string, server int, e Endpoint) bool {
+// ownName is whether a URL has the server's own address or name: the name that
+// it goes by or alone advertises, or one that has what tells its name from the
+// others' names, as n1.example has of C1-n1. A name with a number looks like one
+// of a row, nats1 or srv-02, unless it has several addresses.
+func ownName(d *Deployment, cluster string, server int, e Endpoint) Answer {
+	if e.Literal {
+		return Yes
+	}
 	host := strings.ToLower(strings.TrimSuffix(e.Host, "."))
 	s := &d.Servers[server]
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
+		return Yes
 	}
-	if s.Details != nil && slices.Contains(s.Details.ConnectURLs, host+":"+strconv.Itoa(e.Port)) {
-		return true
+	if s.advertises(host, e.Port) {
+		for i := range d.Servers {
+			if i != server && d.Servers[i].Cluster == cluster && d.Servers[i].advertises(host, e.Port) {
+				return No // such as that of a balancer before all of them
+			}
+		}
+		return Yes
 	}
 	label, _, _ := strings.Cut(host, ".")
 	for _, name := range []string{s.Name, s.Host} {
@@ -287,7 +322,7 @@ func ownName(d *Deployment, cluster string, server int, e Endpoint) bool {
 		}
 		first, _, _ := strings.Cut(name, ".")
 		if host == name || label == first {
-			return true
+			return Yes
 		}
 	}
 	others := map[string]bool{}
@@ -299,11 +334,17 @@ func ownName(d *Deployment, cluster string, server int, e Endpoint) bool {
 		}
 	}
 	if slices.ContainsFunc(parts(s.Name), func(part string) bool { return part == label && !others[part] }) {
-		return true
+		return Yes
 	}
-	// nats1, srv-02: a name with a number is one of a row, unless it has several
-	// addresses.
-	return !e.several() && label != "" && label[len(label)-1] >= '0' && label[len(label)-1] <= '9'
+	if !e.several() && label != "" && label[len(label)-1] >= '0' && label[len(label)-1] <= '9' {
+		return Unknown
+	}
+	return No
+}
+
+// advertises is whether a host name is the server's client_advertise.
+func (s *Server) advertises(host string, port int) bool {
+	return s.Details != nil && strings.EqualFold(s.Details.Host, host) && s.Details.Port == port
 }
 
 // at names one of the host's addresses.

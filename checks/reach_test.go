@@ -26,8 +26,12 @@ func went(d *Deployment, r Reach) string {
 			word += "(own?)"
 		case Yes:
 		}
-		if a.Shared {
+		switch a.OwnName {
+		case No:
 			word += "(name)"
+		case Unknown:
+			word += "(name?)"
+		case Yes:
 		}
 		out = append(out, word)
 	}
@@ -130,23 +134,23 @@ func TestOwnNames(t *testing.T) {
 		host, server string
 		advertises   bool
 		addresses    int
-		want         bool
+		want         Answer
 	}{
-		{"n1", "n1", false, 1, true},
-		{"N1.Example.", "n1", false, 1, true},
-		{"n1.example", "n1.other", false, 1, true},
-		{"n1.example", "C1-n1", false, 1, true},
-		{"c1.example", "C1-n1", false, 1, true}, // a name with a number
-		{"alpha.example", "prod-alpha", false, 1, true},
-		{"prod.example", "prod-alpha", false, 1, false}, // the others are of prod as well
-		{"nats.example", "n1", false, 1, false},
-		{"nats.example", "n1", true, 1, true},
-		{"nats7.example", "n1", false, 1, true},
-		{"nats7.example", "n1", false, 2, false},
-		{"localhost", "n1", false, 2, true},
-		{"app.localhost", "n1", false, 1, true},
-		{"", "n1", false, 1, false},
-		{"nats.example", "", false, 1, false},
+		{"n1", "n1", false, 1, Yes},
+		{"N1.Example.", "n1", false, 1, Yes},
+		{"n1.example", "n1.other", false, 1, Yes},
+		{"n1.example", "C1-n1", false, 1, Yes},
+		{"c1.example", "C1-n1", false, 1, Yes},
+		{"alpha.example", "prod-alpha", false, 1, Yes},
+		{"prod.example", "prod-alpha", false, 1, No}, // the others are of prod as well
+		{"nats.example", "n1", false, 1, No},
+		{"nats.example", "n1", true, 1, Yes},
+		{"nats7.example", "n1", false, 1, Unknown},
+		{"nats7.example", "n1", false, 2, No},
+		{"localhost", "n1", false, 2, Yes},
+		{"app.localhost", "n1", false, 1, Yes},
+		{"", "n1", false, 1, No},
+		{"nats.example", "", false, 1, No},
 	} {
 		d := &Deployment{}
 		for i := range 3 {
@@ -155,7 +159,7 @@ func TestOwnNames(t *testing.T) {
 				s.Name = r.server
 			}
 			if i == 0 && r.advertises {
-				s.Details = &Details{ConnectURLs: []string{r.host + ":4222"}}
+				s.Details = &Details{Host: r.host, Port: 4222}
 			}
 			d.Servers = append(d.Servers, s)
 		}
