@@ -135,12 +135,15 @@ func told(doc report.Document) string {
 // said.
 func confusion(all []verdicts) string {
 	var codes []string
-	count := map[[2]string]int{}
+	count, sure := map[[2]string]int{}, map[[2]string]int{}
 	for _, v := range all {
 		if v.scenario.Cause == "" {
 			continue
 		}
 		count[[2]string{v.scenario.Cause, v.first}]++
+		if v.verdict == "confirmed" {
+			sure[[2]string{v.scenario.Cause, v.first}]++
+		}
 		for _, c := range []string{v.scenario.Cause, v.first} {
 			if !slices.Contains(codes, c) {
 				codes = append(codes, c)
@@ -154,7 +157,7 @@ func confusion(all []verdicts) string {
 		fmt.Fprintf(&b, "%-22s", truth)
 		for _, said := range codes {
 			if n := count[[2]string{truth, said}]; n > 0 {
-				fmt.Fprintf(&b, "  %s %d", said, n)
+				fmt.Fprintf(&b, "  %s %d (%d confirmed)", said, n, sure[[2]string{truth, said}])
 			}
 		}
 		b.WriteByte('\n')
