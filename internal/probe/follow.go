@@ -136,7 +136,7 @@ func resolve(ctx context.Context, cfg dnscheck.Config, names map[string]*checks.
 		ctx, cancel = context.WithTimeout(ctx, left/2)
 		defer cancel()
 		if cfg.Timeout <= 0 {
-			cfg.Timeout = min(2*time.Second, left/5)
+			cfg.Timeout = max(10*time.Millisecond, min(2*time.Second, left/5).Round(10*time.Millisecond))
 		}
 	}
 	each(namesAtOnce, order, func(host string) {
