@@ -18,12 +18,16 @@ func accountGap() rule {
 }
 
 func judgeAccountGap(s *situation) judgement {
-	var without, with, silent []*Server
+	var without, with, full, silent []*Server
 	detail := ""
 	for _, o := range s.others {
 		switch on := s.Accounts[o.ID]; {
 		case on.Usable == Yes || s.uses(o):
-			with = append(with, o)
+			if o.full() {
+				full = append(full, o)
+			} else {
+				with = append(with, o)
+			}
 		case on.Usable == No:
 			without, detail = append(without, o), on.Detail
 		default:
@@ -32,8 +36,8 @@ func judgeAccountGap(s *situation) judgement {
 	}
 	const source = "ACCOUNT INFO"
 	switch {
-	case len(without) == 0 && len(with) == 0:
-		return notTested(source, "The other servers did not say whether they know the account: pass a longer --timeout, or allow the user $SYS.REQ.ACCOUNT.*.INFO.")
+	case len(without) == 0 && len(with)+len(full) == 0:
+		return notTested(source, "Whether the account can be used on the other servers is not known: %s.", s.silence(silent))
 	case len(without) == 0 && len(silent)+s.missing == 0:
 		return ruledOut(source, "All other servers know the account.")
 	case len(without) == 0:
@@ -44,6 +48,9 @@ func judgeAccountGap(s *situation) judgement {
 	case len(with) > 0:
 		j.verdict, j.confidence, j.explains = Possible, 0.3, s.Finding.OnServer/2
 		j.evidence = append(j.evidence, say(source, "%s can take its clients.", otherNames(with)))
+	case len(full) > 0:
+		j.verdict, j.confidence = Likely, 0.8
+		j.evidence = append(j.evidence, say("VARZ", "%s %s it, but %s full.", otherNames(full), verb(full, "knows", "know"), verb(full, "is", "are")))
 	case len(silent)+s.missing > 0:
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say(source, "%s did not say.", s.silentNames(silent)))
@@ -51,6 +58,21 @@ func judgeAccountGap(s *situation) judgement {
 		j.verdict, j.confidence = Confirmed, 1
 	}
 	return j
+}
+
+// silence is why it is not known, as far as one of the servers said.
+func (s *situation) silence(silent []*Server) string {
+	for _, o := range silent {
+		if detail := s.Accounts[o.ID].Detail; detail != "" {
+			return o.label() + ": " + strings.TrimSuffix(detail, ".")
+		}
+	}
+	return "pass a longer --timeout, or allow the user $SYS.REQ.ACCOUNT.*.INFO"
+}
+
+// full is whether the server says that it is at its limit.
+func (s *Server) full() bool {
+	return s.MaxConnections != nil && s.Details != nil && s.Details.Connections != nil && *s.Details.Connections >= *s.MaxConnections
 }
 
 // uses is whether a server has client connections of the account.

@@ -22,10 +22,10 @@ func judgeDiscoveryOff(s *situation) judgement {
 	urls, source, ok := s.advertised()
 	switch {
 	case !ok:
-		return notTested("VARZ", "%s did not say which servers it tells its clients of: pass a longer --timeout, or allow the user $SYS.REQ.SERVER.*.VARZ.", s.Finding.Server.Name)
+		return notTested("VARZ", "%s did not say which servers it tells its clients of: pass a longer --timeout, or allow the user $SYS.REQ.SERVER.*.VARZ.", s.server.label())
 	case len(urls) == 0:
 		return judgement{verdict: Confirmed, confidence: 1, evidence: []Evidence{
-			say(source, "%s tells its clients of no other server, as with no_advertise.", s.server.Name)}}
+			say(source, "%s tells its clients of no other server, as with no_advertise.", s.server.label())}}
 	}
 	known := 0
 	for _, o := range s.others {
@@ -35,18 +35,18 @@ func judgeDiscoveryOff(s *situation) judgement {
 		known++
 		for _, ip := range o.addresses() {
 			if slices.Contains(urls, netip.AddrPortFrom(ip, uint16(o.Details.Port)).String()) { //nolint:gosec // what is no port is in no URL
-				return ruledOut(source, "%s tells its clients of other servers, such as %s.", s.server.Name, o.Name)
+				return ruledOut(source, "%s tells its clients of other servers, such as %s.", s.server.label(), o.label())
 			}
 		}
 	}
 	if own := s.ownURLs(); known == len(s.others) && !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
 		return judgement{verdict: Confirmed, confidence: 0.95, evidence: []Evidence{
-			say(source, "%s tells its clients of its own address only: %s.", s.server.Name, enumerate(urls))}}
+			say(source, "%s tells its clients of its own address only: %s.", s.server.label(), enumerate(urls))}}
 	}
 	if len(urls) > 1 && s.told(urls) {
-		return ruledOut(source, "%s tells its clients of %d addresses: %s.", s.server.Name, len(urls), enumerate(urls))
+		return ruledOut(source, "%s tells its clients of %d addresses: %s.", s.server.label(), len(urls), enumerate(urls))
 	}
-	return notTested(source, "%s tells its clients of %s; whose %s, is not known.", s.server.Name, enumerate(urls), isAre(len(urls)))
+	return notTested(source, "%s tells its clients of %s; whose %s, is not known.", s.server.label(), enumerate(urls), isAre(len(urls)))
 }
 
 func isAre(addresses int) string {

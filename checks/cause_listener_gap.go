@@ -37,7 +37,7 @@ func judgeListenerGap(s *situation) judgement {
 			continue
 		}
 		j := judgement{explains: s.explained(here), evidence: []Evidence{
-			say("CONNZ", "%d of the %s on %s are %s connections.", here, connectionsOf(s.onServer()), s.server.Name, p.name)}}
+			say("CONNZ", "%d of the %s on %s are %s connections.", here, connectionsOf(s.onServer()), s.server.label(), p.name)}}
 		var with, without, silent []*Server
 		for _, o := range s.others {
 			switch {

@@ -182,9 +182,9 @@ func (s *situation) oneNetwork() judgement {
 		return notTested("CONNZ", "The clients come from more networks than are told apart, or from addresses that are not known.")
 	case home > 0 && home >= 9*foreign:
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.explained(home), evidence: []Evidence{
-			say("CONNZ", "%d of the %s on %s come from its own network, in which no other server is.", home, connectionsOf(s.onServer()), s.server.Name)}}
+			say("CONNZ", "%d of the %s on %s come from its own network, in which no other server is.", home, connectionsOf(s.onServer()), s.server.label())}}
 	case elsewhere == 0:
-		return notTested("CONNZ", "All clients are on %s: there are no others to compare their networks with.", s.server.Name)
+		return notTested("CONNZ", "All clients are on %s: there are no others to compare their networks with.", s.server.label())
 	}
 	return ruledOut("CONNZ", "Where the clients are does not tell which server they are on: clients of the same network are on different servers.")
 }
@@ -239,13 +239,13 @@ func (s *situation) tagAffinity() (judgement, bool) {
 		return judgement{}, false
 	}
 	return judgement{verdict: Likely, confidence: 0.8, explains: s.Finding.OnServer, evidence: []Evidence{
-		say("CONNZ", "%d of %d clients are on the server that has their placement tag, such as %s on %s.", matched, all, tag, s.server.Name)}}, true
+		say("CONNZ", "%d of %d clients are on the server that has their placement tag, such as %s on %s.", matched, all, tag, s.server.label())}}, true
 }
 
 func (s *situation) nameOf(at int) string {
 	for i := range s.Deployment.Servers {
 		if s.Deployment.Servers[i].ID == s.Profile.Servers[at] {
-			return s.Deployment.Servers[i].Name
+			return s.Deployment.Servers[i].label()
 		}
 	}
 	return s.Profile.Servers[at]

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -15,8 +16,9 @@ import (
 // gives (ADR-11 asks them to shuffle). Confirmed takes that in every list of the
 // account the first server is surely the concentrated one, the option beside it
 // that switches off randomising, and that no other cause is likely. A fixed
-// order of DNS with clients that keep it, or a list without the option, makes it
-// likely, as chance does not bring so many to the first. A first server that is
+// order of DNS with clients that keep it makes it likely, and so does a list
+// without the option where the other servers would take the clients, as chance
+// does not bring so many to the first. A first server that is
 // another one, an option that says that randomising is on, or a rotating record
 // rules it out where the list is the account's.
 func orderedConnect() rule {
@@ -60,11 +62,12 @@ func judgeOrdered(s *situation) judgement {
 
 // inOrder judges one list that leads to several servers.
 func (s *situation) inOrder(f followed) judgement {
-	first := f.reach.Arrivals[0]
+	arrivals := s.thenUp(f.reach.Arrivals)
+	first := arrivals[0]
 	if first.Server != s.here {
-		return ruledOut(f.Origin, "The first server of the list is %s, not %s.", s.Deployment.Servers[first.Server].Name, s.server.Name)
+		return ruledOut(f.Origin, "The first server of the list is %s, not %s.", s.Deployment.Servers[first.Server].label(), s.server.label())
 	}
-	if first.Own == No {
+	if first.Own == No && (first.Tries < first.AllTries || first.AllTries < enoughTries) {
 		return ruledOut(f.Origin, "%s is a load balancer's address, which chooses itself.", first.URL)
 	}
 	byDNS, name := false, f.nameOf(first)
@@ -78,7 +81,12 @@ func (s *situation) inOrder(f followed) judgement {
 	case byDNS && f.Ordered != Yes:
 		return s.orderOfDNS(f, name, j)
 	}
-	j.evidence = append(j.evidence, say(f.Origin, "The list leads to %s, and %s comes first.", s.names(f.reach.Servers()), s.server.Name))
+	if len(arrivals) < len(f.reach.Arrivals) {
+		j.evidence = append(j.evidence, say("start times", "%s comes before %s in the list, but started after the clients had connected.",
+			s.Deployment.Servers[f.reach.Arrivals[0].Server].label(), s.server.label()))
+	} else {
+		j.evidence = append(j.evidence, say(f.Origin, "The list leads to %s, and %s comes first.", s.names(f.reach.Servers()), s.server.label()))
+	}
 	switch {
 	case f.Ordered == Yes && s.tied && f.sure(first) && first.Own == Yes && len(f.reach.Open) == 0:
 		j.verdict, j.confidence = Confirmed, 0.95
@@ -88,13 +96,42 @@ func (s *situation) inOrder(f followed) judgement {
 		j.evidence = append(j.evidence, say(f.Origin, "An option beside it switches randomising off."))
 	case f.Ordered == No:
 		return ruledOut(f.Origin, "An option beside the list says that clients take it in random order.")
-	case s.Finding.Chance > 1e-4, s.lonely(f):
+	case s.Finding.Chance > 1e-4, s.lonely(f), s.tied && len(listsOf(s.lists, pins, perhaps, unclear)) > 0, !s.othersTakeThem():
 		j.verdict, j.confidence = Possible, 0.3
 	default:
 		j.verdict, j.confidence = Likely, 0.6
-		j.evidence = append(j.evidence, say("chance", "Clients that shuffle their list come out like this in 1 of %.0f cases or fewer: look for an option that switches it off.", math.Floor(1/max(s.Finding.Chance, 1e-9))))
+		odds := fmt.Sprintf("1 of %.0f cases", math.Floor(1/max(s.Finding.Chance, 1e-9)))
+		if s.Finding.Chance < 1e-9 {
+			odds = "less than 1 of 1,000,000,000 cases"
+		}
+		j.evidence = append(j.evidence, say("chance", "Clients that shuffle their list come out like this in %s: look for an option that switches it off.", odds))
 	}
 	return j
+}
+
+// thenUp are the arrivals without the first ones at servers that started only
+// when all clients of the concentrated server had connected.
+func (s *situation) thenUp(all []Arrival) []Arrival {
+	if s.Profile == nil || s.Profile.Newest.IsZero() {
+		return all
+	}
+	late := func(a Arrival) bool {
+		o := &s.Deployment.Servers[a.Server]
+		return !o.Start.IsZero() && o.Details != nil && o.Start.Add(-o.Details.Offset-o.Details.Margin).After(s.Profile.Newest)
+	}
+	// If no other was up, there was nothing to choose: see restartDrift.
+	if !slices.ContainsFunc(all, func(a Arrival) bool { return a.Server != s.here && !late(a) }) {
+		return all
+	}
+	return all[slices.IndexFunc(all, func(a Arrival) bool { return !late(a) }):]
+}
+
+// othersTakeThem is whether the other servers are known to have room, the
+// account and the listener: only then does chance speak for an order.
+func (s *situation) othersTakeThem() bool {
+	_, full, silent := s.roomOnOthers()
+	return len(full)+len(silent)+s.missing == 0 &&
+		judgeAccountGap(s).verdict == RuledOut && judgeListenerGap(s).verdict == RuledOut
 }
 
 // orderOfDNS judges a name with several addresses in a fixed order.
@@ -118,9 +155,9 @@ func (s *situation) orderOfDNS(f followed, name *Name, j judgement) judgement {
 	on := s.onServer()
 	fixed := name != nil && name.Complete && name.Verdict == NameSeveral && !name.HostsFile
 	if fixed {
-		j.evidence = append(j.evidence, say(f.Origin, "DNS gives the addresses of %s in the same order every time, that of %s first.", f.urls(), s.server.Name))
+		j.evidence = append(j.evidence, say(f.Origin, "DNS gives the addresses of %s in the same order every time, that of %s first.", f.urls(), s.server.label()))
 	} else {
-		j.evidence = append(j.evidence, say(f.Origin, "From here, the first address of %s is that of %s; whether it is so for the clients is not known.", f.urls(), s.server.Name))
+		j.evidence = append(j.evidence, say(f.Origin, "From here, the first address of %s is that of %s; whether it is so for the clients is not known.", f.urls(), s.server.label()))
 	}
 	switch {
 	case keep*10 >= on*9:
@@ -130,7 +167,7 @@ func (s *situation) orderOfDNS(f followed, name *Name, j judgement) judgement {
 			j.verdict, j.confidence = Possible, 0.4
 		}
 	case shuffle*2 > on:
-		return ruledOut("CONNZ", "%d of the %d clients on %s use libraries that shuffle the addresses of a name.", shuffle, on, s.server.Name)
+		return ruledOut("CONNZ", "%d of the %d clients on %s use libraries that shuffle the addresses of a name.", shuffle, on, s.server.label())
 	default:
 		j.verdict, j.confidence, j.explains = Possible, 0.3, s.explained(keep)
 	}

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -15,10 +16,10 @@ import (
 // them with probability 1/k; where the sum explains what the server has, within
 // three standard deviations, it fits. An earlier process of a server leaves no
 // trace, so start times alone make it likely. Confirmed takes a list of the
-// account that leads to other servers, and either later connections that
-// spread, or that clients which take their servers in order would be elsewhere.
-// Lists that lead to the concentrated server alone rule it out: the clients
-// would be there anyway.
+// account with other servers' own addresses, since DNS and load balancers may
+// have led elsewhere then, and that clients which take their servers in order
+// would be elsewhere. Where lists lead to the concentrated server alone, the
+// clients would be there anyway, if these lists are all: it is possible then.
 func restartDrift() rule {
 	return rule{code: "restart-drift", title: "The clients connected when the other servers were down", role: Root, judge: judgeRestartDrift,
 		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns"}}
@@ -32,10 +33,7 @@ func judgeRestartDrift(s *situation) judgement {
 	if len(p.StartOrder) == 0 || len(p.Starts) == 0 {
 		return notTested("VARZ", "When the servers started is not known.")
 	}
-	alone, expected, variance := s.startsExplain()
-	even := float64(s.Finding.Connections) / float64(len(s.others)+1)
-	on := float64(s.Finding.OnServer)
-	fits := on-expected <= 3*math.Sqrt(variance)+0.5 && expected-even >= (on-even)/2
+	alone, explained, fits := s.startsFit()
 	if !fits {
 		if !p.Whole {
 			return s.notWhole()
@@ -44,24 +42,46 @@ func judgeRestartDrift(s *situation) judgement {
 			return notTested("VARZ", "When %s started, and by which clock, is not known.", otherNames(untold))
 		}
 		return ruledOut("start times", "When the clients connected, other servers were up: of the %s on %s, %s began before all other servers started.",
-			connectionsOf(s.onServer()), s.server.Name, noneOr(alone))
+			connectionsOf(s.onServer()), s.server.label(), noneOr(alone))
 	}
-	j := judgement{verdict: Likely, confidence: 0.75, explains: s.explained(max(alone, int(expected-even)))}
+	j := judgement{verdict: Likely, confidence: 0.75, explains: s.explained(max(alone, explained))}
 	j.evidence = append(j.evidence, s.startEvidence(alone))
 	if s.reachable() == No {
-		return ruledOut("client URLs", "Other servers started after the clients had connected, but the account's list leads to %s alone, whenever they connect.", s.server.Name)
+		j.verdict, j.confidence = Possible, 0.25
+		j.evidence = append(j.evidence, say("client URLs", "But the account's list leads to %s alone, whenever clients connect.", s.server.label()))
+		return j
 	}
 	later, laterHere := s.afterAll()
 	spreads := later >= 5 && laterHere*100 <= 60*later
 	if later > 0 {
-		j.evidence = append(j.evidence, say("start times", "Of %s that began when all servers were up, %s on %s.", connectionsOf(later), noneOr(laterHere)+isOrAre(laterHere), s.server.Name))
+		j.evidence = append(j.evidence, say("start times", "Of %s that began when all servers were up, %s on %s.", connectionsOf(later), noneOr(laterHere)+isOrAre(laterHere), s.server.label()))
 	}
-	if s.missing == 0 && p.Whole && s.reachable() == Yes && (spreads || !s.firstInOrder()) {
+	if s.missing == 0 && p.Whole && s.reachable() == Yes && s.ownAddresses() && !s.firstInOrder() {
 		j.verdict, j.confidence = Confirmed, 0.95
 	} else if spreads {
 		j.confidence = 0.85
 	}
 	return j
+}
+
+// startsFit is whether when the clients connected explains where they are: how
+// many began while no other server was up, and how many that explains.
+func (s *situation) startsFit() (alone, explained int, fits bool) {
+	if s.Profile == nil || len(s.Profile.StartOrder) == 0 || len(s.Profile.Starts) == 0 {
+		return 0, 0, false
+	}
+	alone, expected, variance := s.startsExplain()
+	even := float64(s.Finding.Connections) / float64(len(s.others)+1)
+	on := float64(s.Finding.OnServer)
+	return alone, int(expected - even), on-expected <= 3*math.Sqrt(variance)+0.5 && expected-even >= (on-even)/2
+}
+
+// ownAddresses is whether all lists of the account that lead to several servers
+// have their own addresses.
+func (s *situation) ownAddresses() bool {
+	return !slices.ContainsFunc(listsOf(s.lists, wide), func(f followed) bool {
+		return slices.ContainsFunc(f.reach.Arrivals, func(a Arrival) bool { return a.Own != Yes || !a.OwnName })
+	})
 }
 
 // startsExplain are the connections of the server that began while no other was
@@ -144,14 +164,14 @@ func (s *situation) startEvidence(alone int) Evidence {
 		}
 		// By the auditor's clock, as the times of the connections are.
 		if start := o.Start.Add(-o.Details.Offset); first.IsZero() || start.Before(first) {
-			first, name = start, o.Name
+			first, name = start, o.label()
 		}
 	}
 	const layout = "2006-01-02 15:04:05"
 	if alone == 0 || first.IsZero() {
 		return say("start times", "Part of the servers started after the clients of %s had connected (%s to %s UTC).",
-			s.server.Name, s.Profile.Oldest.UTC().Format(layout), s.Profile.Newest.UTC().Format(layout))
+			s.server.label(), s.Profile.Oldest.UTC().Format(layout), s.Profile.Newest.UTC().Format(layout))
 	}
 	return say("start times", "%d of the %s on %s began before any other server started: the first of them, %s, at %s UTC, the oldest connection at %s.",
-		alone, connectionsOf(s.onServer()), s.server.Name, name, first.UTC().Format(layout), s.Profile.Oldest.UTC().Format(layout))
+		alone, connectionsOf(s.onServer()), s.server.label(), name, first.UTC().Format(layout), s.Profile.Oldest.UTC().Format(layout))
 }

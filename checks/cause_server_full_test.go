@@ -28,6 +28,6 @@ func TestServerFull(t *testing.T) {
 		{"one is missing", with(missing("n4")), NotTested, "none"},
 		{"full, but the clients have one URL", with(on(fill, 2, 3), list(urlsOf(1)...)), Possible, "single-url"},
 		{"full, but the name has one address", with(on(fill, 2, 3), list("nats://nats.example:4222"), dns("nats.example", NameSingle, "10.0.0.1")), Possible, "single-address-dns"},
-		{"full, but the account is missing there", with(on(fill, 2, 3), on(noUse, 2, 3), denied("N2", "N3")), Possible, "account-gap"},
+		{"full, but the account is missing there", with(on(fill, 2, 3), on(noUse, 2, 3), denied("N2", "N3")), RuledOut, "account-gap"},
 	})
 }

@@ -40,7 +40,7 @@ func TestSingleAddressDNS(t *testing.T) {
 		{"one address, out of the auditor's reach", with(clients, dns(name, NameSingle, "10.0.0.8"), without("10.0.0.8:4222", ContactUnroutable)), NotTested, "none"},
 		{"one address that can't be read", with(clients, dns(name, NameSingle, "10.0.0.8"), without("10.0.0.8:4222", ContactUnreadable)), NotTested, "none"},
 		{"a name of the server", with(list("nats://n1.example:4222"), dns("n1.example", NameSingle, "10.0.0.1")), RuledOut, "single-url"},
-		{"a name with a number", with(list("nats://nats1.example:4222"), dns("nats1.example", NameSingle, "10.0.0.1")), RuledOut, "single-url"},
+		{"a name with a number", with(list("nats://nats1.example:4222"), dns("nats1.example", NameSingle, "10.0.0.1")), Confirmed, "single-address-dns"},
 		{"a server's own name with both families", with(list("nats://n1.example:4222"), dns("n1.example", NameSeveral, "10.0.0.1", "2001:db8::1"), leads("[2001:db8::1]:4222", 1, 1)),
 			RuledOut, "single-url"},
 		{"an address", with(list(urlsOf(1)...)), RuledOut, "single-url"},

@@ -44,11 +44,11 @@ func judgeSingleProcess(s *situation) judgement {
 		if j, ok := s.singleHost(); ok {
 			return j
 		}
-		return ruledOut("CONNZ", "No process holds most of the connections: the largest has %d of the %d on %s.", here, s.onServer(), s.server.Name)
+		return ruledOut("CONNZ", "No process holds most of the connections: the largest has %d of the %d on %s.", here, s.onServer(), s.server.label())
 	}
 	j := judgement{explains: s.explained(here), evidence: []Evidence{
 		say("CONNZ", "%d of the %d connections on %s come from %s: one process, or several of one program on a host.",
-			here, s.onServer(), s.server.Name, best.describe())}}
+			here, s.onServer(), s.server.label(), best.describe())}}
 	if !best.First.IsZero() {
 		j.evidence = append(j.evidence, say("CONNZ", "They were opened within %s.", max(best.Last.Sub(best.First).Round(time.Second), time.Second)))
 	}
@@ -94,9 +94,13 @@ func (s *situation) singleHost() (judgement, bool) {
 			s.concentratedWithout(here, all-here) || !s.apart(here, all-here) {
 			continue
 		}
-		return judgement{verdict: Possible, confidence: 0.45, explains: s.explained(here), evidence: []Evidence{
-			say("CONNZ", "%d of the %d connections on %s come from one address, %s, with unlike clients: one host, or a proxy. The others are elsewhere.",
-				here, s.onServer(), s.server.Name, source.Addr)}}, true
+		j := judgement{verdict: Likely, confidence: 0.6, explains: s.explained(here)}
+		if isLocal(source.Addr) {
+			j.verdict, j.confidence = Possible, 0.45
+		}
+		j.evidence = []Evidence{say("CONNZ", "%d of the %d connections on %s come from one address, %s, with unlike clients: one host, or a proxy. The others are elsewhere.",
+			here, s.onServer(), s.server.label(), source.Addr)}
+		return j, true
 	}
 	return judgement{}, false
 }

@@ -21,7 +21,7 @@ func wayOf(f followed) way {
 		switch {
 		case a.Own == No:
 			balanced++
-		case a.OwnName == No:
+		case !a.OwnName:
 			named++
 		}
 	}
@@ -38,7 +38,7 @@ func wayOf(f followed) way {
 // whether its addresses are servers' own.
 func (f followed) plain() bool {
 	for _, a := range f.reach.Arrivals {
-		if !f.sure(a) || a.Own == Unknown || a.OwnName == Unknown {
+		if !f.sure(a) || a.Own == Unknown {
 			return false
 		}
 	}
@@ -56,8 +56,9 @@ func (f followed) plain() bool {
 //
 // Confirmed takes a list that is known to be this account's, a server that
 // answered there as itself, and no other list of the account that leads
-// further. A list that may be anyone's makes it likely, and so does one with a
-// dead address where servers of the cluster are missing. A list that leads
+// further. A list that may be anyone's makes it likely, and so do a dead address
+// where servers of the cluster are missing, and start times or networks that
+// would explain it too. A list that leads
 // further as well, or none at all, leaves it open: how a client is configured
 // can't be seen from the servers.
 func singleURL() rule {
@@ -92,11 +93,12 @@ func (s *situation) pinned(w way) judgement {
 	}
 	further := listsOf(s.lists, wide)
 	others := s.pinnedElsewhere()
+	_, _, fits := s.startsFit()
 	switch open := listsOf(s.lists, unclear, perhaps); {
 	case len(further) > 0:
-		j.verdict, j.confidence = Possible, 0.4
+		j.verdict, j.confidence = Possible, 0.45
 		j.evidence = append(j.evidence, say(listWord(further), "Another list leads to %s, so not all clients need to be bound to %s.",
-			s.names(further[0].reach.Servers()), s.server.Name))
+			s.names(further[0].reach.Servers()), s.server.label()))
 	case !s.tied && len(others) > 0:
 		j.verdict, j.confidence = Possible, 0.35
 		j.evidence = append(j.evidence, say(listWord(others), "It is not known whose list this is, and others lead to other servers: pass %s to be certain.", s.example("--client-url ", "=URL[,URL…]")))
@@ -105,6 +107,12 @@ func (s *situation) pinned(w way) judgement {
 		j.evidence = append(j.evidence, say(listWord(found), "It is not known whose list this is: pass %s to be certain.", s.example("--client-url ", "=URL[,URL…]")))
 	case !certain || gone || len(open) > 0:
 		j.verdict, j.confidence = Likely, 0.75
+	case fits:
+		j.verdict, j.confidence = Likely, 0.8
+		j.evidence = append(j.evidence, say("start times", "It is not certain that these are all lists of the account: when the clients connected would explain it too."))
+	case order(judgeNetwork(s).verdict) <= order(Likely):
+		j.verdict, j.confidence = Likely, 0.75
+		j.evidence = append(j.evidence, say("CONNZ", "It is not certain that these are all lists of the account: clients of other networks are on other servers."))
 	default:
 		j.verdict, j.confidence = Confirmed, 0.95
 	}
@@ -132,16 +140,16 @@ func (s *situation) leadsTo(f followed) []Evidence {
 	a := f.reach.Arrivals[0]
 	var out []Evidence
 	switch to := a.Address.String(); {
-	case a.OwnName == No:
-		out = append(out, say(f.Origin, "%s leads to %s only: %s", f.urls(), s.server.Name, nameEvidence(f, a)))
+	case !a.OwnName:
+		out = append(out, say(f.Origin, "%s %s to %s only: %s", f.urls(), f.leads(), s.server.label(), nameEvidence(f, a)))
 	case !a.Sure:
-		out = append(out, say(f.Origin, "%s leads to %s only, which says that it listens at %s.", f.urls(), s.server.Name, to))
+		out = append(out, say(f.Origin, "%s %s to %s only, which says that it listens at %s.", f.urls(), f.leads(), s.server.label(), to))
 	case len(f.Endpoints) == 1:
-		out = append(out, say(f.Origin, "%s leads to %s only, which answers at %s.", f.urls(), s.server.Name, to))
+		out = append(out, say(f.Origin, "%s leads to %s only, which answers at %s.", f.urls(), s.server.label(), to))
 	default:
-		out = append(out, say(f.Origin, "The list of %d URLs, %s, leads to %s only, which answers at %s.", len(f.Endpoints), f.urls(), s.server.Name, to))
+		out = append(out, say(f.Origin, "The list of %d URLs, %s, leads to %s only, which answers at %s.", len(f.Endpoints), f.urls(), s.server.label(), to))
 	}
-	if dead := f.dead(); a.OwnName == No && len(dead) > 0 {
+	if dead := f.dead(); !a.OwnName && len(dead) > 0 {
 		out = append(out, say(f.Origin, "No server answers at %s.", enumerate(dead)))
 	}
 	if len(f.reach.Dead) > 0 {
@@ -176,8 +184,12 @@ func (s *situation) notPinned(w way) judgement {
 		return notTested("client URLs", "No list of the clients' URLs is known, and servers can't see it: %s.", pass)
 	case len(open) > 0:
 		return notTested(listWord(open), "Where the list leads is not known: %s.", enumerate(open[0].reach.Open))
+	case len(listsOf(s.lists, wide, pins, perhaps)) == 0 && s.leadNowhere():
+		return notTested(listWord(s.lists), "By now the list leads nowhere, so what it led to is not known: %s.", pass)
+	case len(listsOf(s.lists, wide, pins, perhaps)) == 0 && s.balancers().sticky != nil:
+		return notTested(listWord(s.lists), "The list leads through an address that is no server's own; from here, not to %s.", s.server.label())
 	case len(listsOf(s.lists, wide, pins, perhaps)) == 0:
-		return notTested(listWord(s.lists), "The list does not lead to %s, so it is not the one that these clients came by: %s.", s.server.Name, pass)
+		return notTested(listWord(s.lists), "The list does not lead to %s, so it is not the one that these clients came by: %s.", s.server.label(), pass)
 	case !s.tied:
 		return notTested(listWord(s.lists), "The lists that are known do not show it, but none is known to be this account's: %s.", pass)
 	}
@@ -199,6 +211,11 @@ func (s *situation) notPinned(w way) judgement {
 	return ruledOut(list.Origin, "The list holds servers' own addresses.")
 }
 
+// leadNowhere is whether no server at all answers at any list.
+func (s *situation) leadNowhere() bool {
+	return !slices.ContainsFunc(s.lists, func(f followed) bool { return len(f.reach.Arrivals)+len(f.reach.Foreign) > 0 })
+}
+
 // halfWide judges lists that lead to several servers, but perhaps not so for the
 // clients: only the concentrated one answered, or resolvers disagree.
 func (s *situation) halfWide(w way, lists []followed) (judgement, bool) {
@@ -206,11 +223,11 @@ func (s *situation) halfWide(w way, lists []followed) (judgement, bool) {
 		switch resolver := s.narrowAnswer(f); {
 		case w == byAddress && s.lonely(f):
 			return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
-				say(f.Origin, "The account's list has addresses of %s, but only %s answered.", s.names(f.reach.Servers()), s.server.Name)}}, true
+				say(f.Origin, "The account's list has addresses of %s, but only %s answered.", s.names(f.reach.Servers()), s.server.label())}}, true
 		case w == byName && resolver != "":
 			return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
 				say(f.Origin, "The account's list leads to %s, but with the answers of %s to %s only: which resolver do the clients use?",
-					s.names(f.reach.Servers()), resolver, s.server.Name)}}, true
+					s.names(f.reach.Servers()), resolver, s.server.label())}}, true
 		}
 	}
 	return judgement{}, false

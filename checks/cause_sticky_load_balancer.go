@@ -24,7 +24,7 @@ const enoughTries = 10
 // leads to several servers rules it out.
 func stickyLoadBalancer() rule {
 	return rule{code: "sticky-load-balancer", title: "A load balancer sends the clients to the same server every time", role: Root,
-		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns", "network-affinity"}, judge: judgeSticky}
+		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns", "network-affinity", "restart-drift"}, judge: judgeSticky}
 }
 
 // balancers are what the lists show of addresses that are no server's own.
@@ -62,7 +62,7 @@ func judgeSticky(s *situation) judgement {
 	j := judgement{explains: s.Finding.OnServer}
 	switch {
 	case b.sticky == nil && b.spread.URL != "" && s.tied:
-		return ruledOut("INFO", "%s led to %s in %s, and to others too.", place(b.spread), s.Deployment.Servers[b.spread.Server].Name, tries(b.spread))
+		return ruledOut("INFO", "%s led to %s in %s, and to others too.", place(b.spread), s.Deployment.Servers[b.spread.Server].label(), tries(b.spread))
 	case b.sticky == nil && shared && (!s.tied || len(listsOf(s.lists, pins, wide)) == 0):
 		j.verdict, j.confidence, j.evidence = Likely, 0.5, []Evidence{view,
 			say("client URLs", "To be certain, pass the balancer's address: %s.", s.example("--client-url ", "=URL"))}
@@ -78,18 +78,18 @@ func judgeSticky(s *situation) judgement {
 	case b.sticky == nil && !s.tied:
 		return notTested(listWord(s.lists), "The lists that are known hold no load balancer that is sticky, but none is known to be this account's: pass %s.", s.example("--client-url ", "=URL[,URL…]"))
 	case b.sticky == nil && len(listsOf(s.lists, pins, wide)) == 0:
-		return notTested(listWord(s.lists), "The account's list does not lead to %s: pass the one that these clients came by, %s.", s.server.Name, s.example("--client-url ", "=URL[,URL…]"))
+		return notTested(listWord(s.lists), "The account's list does not lead to %s: pass the one that these clients came by, %s.", s.server.label(), s.example("--client-url ", "=URL[,URL…]"))
 	case b.sticky == nil && b.unsure.URL != "":
 		a := b.unsure
 		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("INFO", "%s led to %s in %s; whether it is the server's own address is not known.",
-				place(a), s.Deployment.Servers[a.Server].Name, tries(a))}}
+				place(a), s.Deployment.Servers[a.Server].label(), tries(a))}}
 	case b.sticky == nil:
 		return ruledOut(listWord(s.lists), "All addresses of the account's list are servers' own.")
 	}
 	a := b.arrival
 	j.evidence = append(j.evidence, say(b.sticky.Origin, "%s is no server's own address and led to %s in %s.",
-		place(a), s.Deployment.Servers[a.Server].Name, tries(a)))
+		place(a), s.Deployment.Servers[a.Server].label(), tries(a)))
 	through, fromBalancer := s.fromBalancer(a)
 	if fromBalancer {
 		j.evidence = append(j.evidence, through)
@@ -100,9 +100,12 @@ func judgeSticky(s *situation) judgement {
 	enough := a.AllTries >= enoughTries
 	wider := len(listsOf(s.lists, wide)) > 0
 	switch {
+	case b.here == nil && !shared && s.tied && enough:
+		j.verdict, j.confidence = Likely, 0.55
+		j.evidence = append(j.evidence, say("INFO", "It may lead the clients to %s, by where they come from: run the audit from where they are to be certain.", s.server.label()))
 	case b.here == nil && !shared:
 		return notTested(b.sticky.Origin, "%s leads the auditor to %s only, not to %s: what it does for the clients is not known; run the audit from where they are.",
-			a.URL, s.Deployment.Servers[a.Server].Name, s.server.Name)
+			a.URL, s.Deployment.Servers[a.Server].label(), s.server.label())
 	case wider || !enough:
 		j.verdict, j.confidence = Possible, 0.4
 	case !s.tied:
@@ -147,7 +150,7 @@ func (s *situation) fromBalancer(a Arrival) (Evidence, bool) {
 					for _, source := range s.Profile.Sources {
 						if g.ID == s.server.ID && source.Addr.IsValid() && source.Addr == g.ClientIP && source.Counts[0]*10 >= s.Finding.OnServer*9 {
 							return say("CONNZ", "%d of the %s on %s come from %s, as the auditor's did through that address.",
-								source.Counts[0], connectionsOf(s.onServer()), s.server.Name, source.Addr), true
+								source.Counts[0], connectionsOf(s.onServer()), s.server.label(), source.Addr), true
 						}
 					}
 				}

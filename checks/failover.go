@@ -22,12 +22,14 @@ func FailOver(c Case, causes []Cause) (Impact, Priority) {
 	stranded := f.OnServer
 	switch {
 	case f.Impact.CanFailOver == No:
-	case unusable, s.reachable() == No && untold:
-		f.Impact.CanFailOver, f.Impact.Stranded = No, &stranded
+	case unusable:
+		f.Impact.CanFailOver, f.Impact.Stranded, f.Impact.Why = No, &stranded, "the account can't be used on the other servers"
+	case s.reachable() == No && untold:
+		f.Impact.CanFailOver, f.Impact.Stranded, f.Impact.Why = No, &stranded, "they know of no other server"
 	case lacking:
 		stranded = unserved.Explains
-		f.Impact.CanFailOver, f.Impact.Stranded = No, &stranded
-	case s.reachable() == Yes && f.Impact.Stranded != nil && s.missing == 0:
+		f.Impact.CanFailOver, f.Impact.Stranded, f.Impact.Why = No, &stranded, "no other server takes their protocol"
+	case s.reachable() == Yes && f.Impact.Stranded != nil && s.missing == 0 && s.othersTakeThem():
 		f.Impact.CanFailOver = Yes
 	}
 	return f.Impact, priority(f)

@@ -12,6 +12,8 @@ type Impact struct {
 	// CanFailOver is whether the account's clients find room elsewhere. Limits
 	// alone can say no; yes takes knowing what the clients can reach.
 	CanFailOver Answer
+	// Why is the reason in a clause where CanFailOver is No.
+	Why string
 	// Stranded is how many of the account's connections find no room by the
 	// limits, at the least: if all the room that there is were theirs. Nil
 	// where a limit, or a server of the cluster, is not known.
@@ -64,7 +66,7 @@ func (j judge) impact(t tally) Impact {
 		stranded := max(0, t.top-free)
 		i.Stranded = &stranded
 		if stranded > 0 {
-			i.CanFailOver = No
+			i.CanFailOver, i.Why = No, "the other servers are full then"
 		}
 	}
 	return i

@@ -34,10 +34,9 @@ type Arrival struct {
 	// Own is whether it is the server's own address; No where something stands
 	// between that forwards there, such as a load balancer.
 	Own Answer
-	// OwnName is whether the URL has the server's own address or name; No where
-	// it has a name that may stand for others too, Unknown where it looks like
-	// that of one server.
-	OwnName Answer
+	// OwnName is whether the URL has the server's own address or name, and not a
+	// name that may stand for others too.
+	OwnName bool
 	// Tries is how many connections to the address ended at this server, and
 	// AllTries how many there were.
 	Tries, AllTries int
@@ -67,7 +66,35 @@ func ReachOf(d *Deployment, cluster string, list URLList) Reach {
 			r.Dead = append(r.Dead, e.URL)
 		}
 	}
+	r.sharedNames(list)
 	return r
+}
+
+// sharedNames takes names for what they are where several of one list lead to
+// the same address: they can't all be that server's own.
+func (r *Reach) sharedNames(list URLList) {
+	names := map[netip.AddrPort]map[string]bool{}
+	for _, a := range r.Arrivals {
+		for _, e := range list.Endpoints {
+			if e.URL == a.URL && !e.Literal && !isLocalhost(e.Host) {
+				if names[a.Address] == nil {
+					names[a.Address] = map[string]bool{}
+				}
+				names[a.Address][strings.ToLower(e.Host)] = true
+			}
+		}
+	}
+	for i, a := range r.Arrivals {
+		named := slices.ContainsFunc(list.Endpoints, func(e Endpoint) bool { return e.URL == a.URL && !e.Literal && !isLocalhost(e.Host) })
+		if named && len(names[a.Address]) > 1 {
+			r.Arrivals[i].OwnName = false
+		}
+	}
+}
+
+func isLocalhost(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 func (r *Reach) follow(d *Deployment, cluster string, e Endpoint) {
@@ -104,7 +131,7 @@ func (r *Reach) arrive(d *Deployment, cluster string, e Endpoint, a Address) {
 				own := No // more than one server: something chooses
 				if len(c.Greetings) == 1 {
 					own = ownAddress(&d.Servers[server], e.Scheme, at, g)
-					if own == Unknown && (isService(e.Host) && at.Addr().IsPrivate() || advertisedByAll(d, cluster, at)) {
+					if own == Unknown && isService(e.Host) && at.Addr().IsPrivate() || own != No && advertisedByAll(d, cluster, at) {
 						own = No
 					}
 				}
@@ -206,11 +233,11 @@ func ownAddress(s *Server, scheme string, at netip.AddrPort, g Greeting) Answer 
 		seen = s.Details.Seen
 	}
 	ip, wild, ok := s.listensOn(g)
-	bound := ok && (wild || ip.IsLoopback() || slices.Contains(seen, ip))
+	bound := ok && (wild || slices.Contains(seen, ip))
 	port := s.port(scheme, g)
 	told := s.told(g)
 	switch {
-	case port != 0 && port != int(at.Port()) && bound:
+	case port != 0 && port != int(at.Port()) && (bound || ok && ip.IsLoopback()):
 		return No
 	case port != 0 && port != int(at.Port()):
 		return Unknown
@@ -240,7 +267,13 @@ func ownAddress(s *Server, scheme string, at netip.AddrPort, g Greeting) Answer 
 func advertisedByAll(d *Deployment, cluster string, at netip.AddrPort) bool {
 	n := 0
 	for i := range d.Servers {
-		if told := d.Servers[i].told(Greeting{}); d.Servers[i].Cluster == cluster && len(told) == 1 && told[0] == at.String() {
+		s := &d.Servers[i]
+		if s.Cluster != cluster || s.Details == nil {
+			continue
+		}
+		ip, wild, ok := s.listensOn(Greeting{})
+		own := ok && !wild && ip == at.Addr() && s.Details.Port == int(at.Port())
+		if told := s.told(Greeting{}); own || len(told) == 1 && told[0] == at.String() && !slices.Contains(s.Details.Seen, at.Addr()) {
 			n++
 		}
 	}
@@ -295,24 +328,23 @@ func claimed(d *Deployment, cluster, scheme string, at netip.AddrPort) int {
 
 // ownName is whether a URL has the server's own address or name: the name that
 // it goes by or alone advertises, or one that has what tells its name from the
-// others' names, as n1.example has of C1-n1. A name with a number looks like one
-// of a row, nats1 or srv-02, unless it has several addresses.
-func ownName(d *Deployment, cluster string, server int, e Endpoint) Answer {
+// others' names, as n1.example has of C1-n1.
+func ownName(d *Deployment, cluster string, server int, e Endpoint) bool {
 	if e.Literal {
-		return Yes
+		return true
 	}
 	host := strings.ToLower(strings.TrimSuffix(e.Host, "."))
 	s := &d.Servers[server]
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return Yes
+	if isLocalhost(host) {
+		return true
 	}
 	if s.advertises(host, e.Port) {
 		for i := range d.Servers {
 			if i != server && d.Servers[i].Cluster == cluster && d.Servers[i].advertises(host, e.Port) {
-				return No // such as that of a balancer before all of them
+				return false // such as that of a balancer before all of them
 			}
 		}
-		return Yes
+		return true
 	}
 	label, _, _ := strings.Cut(host, ".")
 	for _, name := range []string{s.Name, s.Host} {
@@ -322,7 +354,7 @@ func ownName(d *Deployment, cluster string, server int, e Endpoint) Answer {
 		}
 		first, _, _ := strings.Cut(name, ".")
 		if host == name || label == first {
-			return Yes
+			return true
 		}
 	}
 	others := map[string]bool{}
@@ -334,12 +366,9 @@ func ownName(d *Deployment, cluster string, server int, e Endpoint) Answer {
 		}
 	}
 	if slices.ContainsFunc(parts(s.Name), func(part string) bool { return part == label && !others[part] }) {
-		return Yes
+		return true
 	}
-	if !e.several() && label != "" && label[len(label)-1] >= '0' && label[len(label)-1] <= '9' {
-		return Unknown
-	}
-	return No
+	return false
 }
 
 // advertises is whether a host name is the server's client_advertise.

@@ -26,12 +26,8 @@ func went(d *Deployment, r Reach) string {
 			word += "(own?)"
 		case Yes:
 		}
-		switch a.OwnName {
-		case No:
+		if !a.OwnName {
 			word += "(name)"
-		case Unknown:
-			word += "(name?)"
-		case Yes:
 		}
 		out = append(out, word)
 	}
@@ -87,7 +83,7 @@ func TestReach(t *testing.T) {
 		{"several servers at an address", with(list("nats://10.0.0.1:4222"), leads("10.0.0.1:4222", 12, 1, 2)), "n1(lb) n2(lb)"},
 		{"a public address", with(list("nats://203.0.113.7:4222"), leads("203.0.113.7:4222", 12, 1)), "n1(own?)"},
 		{"loopback", with(list("nats://127.0.0.1:4222"), leads("127.0.0.1:4222", 12, 1)), "n1"},
-		{"loopback, but the server listens on one address", with(list("nats://127.0.0.9:4222"), leads("127.0.0.9:4222", 12, 1), listens("127.0.0.1", 1)), "n1(lb)"},
+		{"loopback, but the server listens on one address", with(list("nats://127.0.0.9:4222"), leads("127.0.0.9:4222", 12, 1), listens("127.0.0.1", 1)), "n1(own?)"},
 		{"a server of one address", with(list(urlsOf(1)...), listens("10.0.0.1", 1)), "n1"},
 		{"a server that listens on a name", with(list(urlsOf(1)...), listens("n1.internal", 1)), "n1(own?)"},
 		{"a server that says nothing", with(list(urlsOf(1)...), on(silentServer, 1)), "n1"},
@@ -134,23 +130,23 @@ func TestOwnNames(t *testing.T) {
 		host, server string
 		advertises   bool
 		addresses    int
-		want         Answer
+		want         bool
 	}{
-		{"n1", "n1", false, 1, Yes},
-		{"N1.Example.", "n1", false, 1, Yes},
-		{"n1.example", "n1.other", false, 1, Yes},
-		{"n1.example", "C1-n1", false, 1, Yes},
-		{"c1.example", "C1-n1", false, 1, Yes},
-		{"alpha.example", "prod-alpha", false, 1, Yes},
-		{"prod.example", "prod-alpha", false, 1, No}, // the others are of prod as well
-		{"nats.example", "n1", false, 1, No},
-		{"nats.example", "n1", true, 1, Yes},
-		{"nats7.example", "n1", false, 1, Unknown},
-		{"nats7.example", "n1", false, 2, No},
-		{"localhost", "n1", false, 2, Yes},
-		{"app.localhost", "n1", false, 1, Yes},
-		{"", "n1", false, 1, No},
-		{"nats.example", "", false, 1, No},
+		{"n1", "n1", false, 1, true},
+		{"N1.Example.", "n1", false, 1, true},
+		{"n1.example", "n1.other", false, 1, true},
+		{"n1.example", "C1-n1", false, 1, true},
+		{"c1.example", "C1-n1", false, 1, true},
+		{"alpha.example", "prod-alpha", false, 1, true},
+		{"prod.example", "prod-alpha", false, 1, false}, // the others are of prod as well
+		{"nats.example", "n1", false, 1, false},
+		{"nats.example", "n1", true, 1, true},
+		{"nats7.example", "n1", false, 1, false},
+		{"nats7.example", "n1", false, 2, false},
+		{"localhost", "n1", false, 2, true},
+		{"app.localhost", "n1", false, 1, true},
+		{"", "n1", false, 1, false},
+		{"nats.example", "", false, 1, false},
 	} {
 		d := &Deployment{}
 		for i := range 3 {

@@ -221,9 +221,19 @@ func verb(servers []*Server, one, several string) string {
 func (s *situation) names(servers []int) string {
 	var out []string
 	for _, i := range servers {
-		out = append(out, s.Deployment.Servers[i].Name)
+		out = append(out, s.Deployment.Servers[i].label())
 	}
 	return enumerate(out)
+}
+
+// label names a server in a sentence: one without a name of its own goes by its
+// id, of which the start is enough.
+func (s *Server) label() string {
+	const long = 24
+	if name := cmp.Or(s.Name, s.ID); name == s.ID && len(name) > long {
+		return name[:8] + "…"
+	}
+	return cmp.Or(s.Name, s.ID)
 }
 
 // enumerate is "a", "a and b", "a, b and c", or "a, b, c and 5 more".
@@ -241,7 +251,7 @@ func enumerate(words []string) string {
 func otherNames(servers []*Server) string {
 	var out []string
 	for _, s := range servers {
-		out = append(out, s.Name)
+		out = append(out, s.label())
 	}
 	return enumerate(out)
 }
@@ -266,7 +276,15 @@ func listWord(lists []followed) string {
 	return enumerate(origins)
 }
 
-// is for the list that is shown as an example.
+// leads is the verb for its URLs.
+func (f followed) leads() string {
+	if len(f.Endpoints) == 1 {
+		return "leads"
+	}
+	return "lead"
+}
+
+// urls are those of the list, for a sentence.
 func (f followed) urls() string {
 	var out []string
 	for _, e := range f.Endpoints {

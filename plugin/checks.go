@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/choria-io/fisk"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -44,8 +45,10 @@ func addChecks(parent Commander, h Host) {
 		}
 		var b strings.Builder
 		for _, c := range checks.All() {
-			fmt.Fprintf(&b, "%s  %s\n  severity %s, category %s, applies to %s\n  %s\n",
-				c.Code, c.Name, c.Severity, c.Category, c.AppliesTo, c.Rule)
+			fmt.Fprintf(&b, "%s  %s\n  severity %s, category %s, applies to %s\n", c.Code, c.Name, c.Severity, c.Category, c.AppliesTo)
+			for _, l := range strings.Split(text.WrapSoft(c.Rule, 76), "\n") {
+				fmt.Fprintf(&b, "  %s\n", strings.TrimSpace(l))
+			}
 		}
 		_, err := io.WriteString(h.Out, b.String())
 		return err

@@ -69,7 +69,7 @@ func (s *sources) validate() error {
 	for _, value := range s.resolvers {
 		r, err := dnscheck.Resolver(value)
 		if err != nil {
-			return fmt.Errorf("--resolver %w", err)
+			return fmt.Errorf("--%w", err)
 		}
 		s.resolving = append(s.resolving, r)
 	}

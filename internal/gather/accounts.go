@@ -111,8 +111,9 @@ func decodeInfo(body []byte, account string) (from string, _ checks.AccountOn, _
 	var reply struct {
 		Server identity `json:"server"`
 		Data   *struct {
-			Account string `json:"account_name"`
-			Expired bool   `json:"expired"`
+			Account  string `json:"account_name"`
+			Expired  bool   `json:"expired"`
+			Complete bool   `json:"complete"`
 		} `json:"data"`
 		Error *errorReply `json:"error"`
 	}
@@ -129,6 +130,9 @@ func decodeInfo(body []byte, account string) (from string, _ checks.AccountOn, _
 		on = checks.AccountOn{Usable: checks.No, Detail: cut(e.Description)}
 	case reply.Data == nil || reply.Data.Account != account:
 		on = unknown("it answered something else")
+	case reply.Data.Expired && !reply.Data.Complete:
+		// A placeholder for an account that others refer to.
+		on = unknown("it has not loaded the account, which a server in operator mode does when it needs it")
 	case reply.Data.Expired:
 		on = checks.AccountOn{Usable: checks.No, Detail: "the account has expired there"}
 	}

@@ -150,7 +150,7 @@ const hostsFile = "the hosts file"
 func nameOf(r dnscheck.Result, file string) checks.Name {
 	n := checks.Name{Host: r.Name, Verdict: checks.NameVerdict(r.Verdict), Detail: r.Detail, Complete: r.Complete, HostsFile: len(r.Hosts) > 0}
 	if n.HostsFile {
-		a := checks.NameAnswer{Resolver: hostsFile, Verdict: n.Verdict, Detail: "These entries of " + file + " override DNS on this machine."}
+		a := checks.NameAnswer{Resolver: hostsFile, Verdict: n.Verdict, Detail: "entries of " + file + " override DNS on this machine"}
 		for _, ip := range r.Hosts {
 			a.Addresses = append(a.Addresses, checks.NameAddress{IP: ip})
 		}

@@ -159,6 +159,7 @@ type Finding struct {
 	// For text only.
 	critical, criticalOpen bool
 	stranded               *int
+	why                    string // it can't fail over
 	label                  string // of the server
 }
 
@@ -461,7 +462,7 @@ func finding(f checks.Finding) Finding {
 		Distribution: []Share{}, Causes: causes(f.Causes), Remedies: []Remedy{},
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: f.Impact.SubscriptionsLost,
 			Survivors: []Survivor{}, CanFailOver: string(f.Impact.CanFailOver)},
-		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: f.Impact.Stranded,
+		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: f.Impact.Stranded, why: sentence(f.Impact.Why),
 	}
 	for _, s := range f.Distribution {
 		share := Share{Server: orNull(s.Server.Name), ID: orNull(s.Server.ID), Connections: s.Connections, label: label(s.Server)}

@@ -26,8 +26,10 @@ func (p *printer) causes(f Finding) {
 		switch {
 		case c.Role == "contributing":
 			word = "Contributing"
+		case c.Verdict == "likely":
+			word = "Likely cause"
 		case c.Verdict == "possible":
-			color, word = text.Reset, "Perhaps"
+			color, word = text.Reset, "Possible cause"
 		}
 		p.paragraph(color, "   ", "     ", fmt.Sprintf("%s: %s (%s, %s)", word, c.Title, c.Code, c.Verdict))
 		for _, e := range c.Evidence {
@@ -92,7 +94,7 @@ func (p *printer) clientURLs(doc *Document) {
 			p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(doc.DNS)-listed, "more answer")))
 			break
 		}
-		p.paragraph(text.Reset, "  ", "    ", fmt.Sprintf("DNS: %s [%s]", n.Detail, n.Resolver))
+		p.paragraph(text.Reset, "  ", "    ", fmt.Sprintf("DNS %s: %s [%s]", short(n.Host, prose), n.Detail, n.Resolver))
 	}
 }
 
@@ -105,7 +107,11 @@ func (p *printer) clientURL(c ClientURL) {
 	if len(c.Reach) > 0 {
 		to = list(c.Reach, named)
 	}
-	s := fmt.Sprintf("%s%s: %s leads to %s.", c.Origin, whose, list(c.URLs, named), to)
+	leads := "leads"
+	if len(c.URLs) > 1 {
+		leads = "lead"
+	}
+	s := fmt.Sprintf("%s%s: %s %s to %s.", c.Origin, whose, list(c.URLs, named), leads, to)
 	if n := len(c.Unreachable); n > 0 {
 		s += fmt.Sprintf(" Nothing answers at %s.", list(c.Unreachable, named))
 	}

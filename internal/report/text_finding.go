@@ -135,7 +135,7 @@ func (f Finding) impactSentence() string {
 	}
 	switch {
 	case f.Impact.CanFailOver == "no" && f.stranded != nil:
-		return s + fmt.Sprintf(" drop at once, and at least %s of them can't fail over: the other servers are full then.", count(*f.stranded))
+		return s + fmt.Sprintf(" drop at once, and at least %s of them can't fail over: %s.", count(*f.stranded), cmp.Or(f.why, "the other servers are full then"))
 	case f.Impact.CanFailOver == "no":
 		return s + " drop at once, and not all of them can fail over."
 	case f.Impact.CanFailOver == "yes":
