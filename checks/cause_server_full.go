@@ -1,5 +1,7 @@
 package checks
 
+import "slices"
+
 // serverFull: the other servers are at their connection limit.
 //
 // What a server has now against its max_connections, from VARZ: all client
@@ -11,6 +13,14 @@ package checks
 func serverFull() rule {
 	return rule{code: "server-full", title: "The other servers have no room for more clients", role: Root, judge: judgeServerFull,
 		silenced: []string{"account-gap", "listener-gap", "single-url", "single-address-dns"}}
+}
+
+// toldToOrder is whether an option beside a list of the account makes clients
+// take the concentrated server first.
+func (s *situation) toldToOrder() bool {
+	return slices.ContainsFunc(listsOf(s.lists, wide), func(f followed) bool {
+		return f.Ordered == Yes && s.thenUp(f.reach.Arrivals)[0].Server == s.here
+	})
 }
 
 // roomOnOthers are the other servers that the account can use, by whether they
@@ -51,6 +61,9 @@ func judgeServerFull(s *situation) judgement {
 		}
 	}
 	switch {
+	case s.toldToOrder():
+		j.verdict, j.confidence = Possible, 0.3
+		j.evidence = append(j.evidence, say("client URLs", "But the clients take %s first, as an option beside their list says.", s.server.label()))
 	case len(room) > 0:
 		j.verdict, j.confidence, j.explains = Possible, 0.3, s.Finding.OnServer/2
 		j.evidence = append(j.evidence, say("VARZ", "%s %s room.", otherNames(room), verb(room, "has", "have")))

@@ -98,6 +98,7 @@ func judgeSticky(s *situation) judgement {
 		j.evidence = append(j.evidence, view)
 	}
 	enough := a.AllTries >= enoughTries
+	_, _, fits := s.startsFit()
 	wider := len(listsOf(s.lists, wide)) > 0
 	switch {
 	case b.here == nil && !shared && s.tied && enough:
@@ -110,6 +111,12 @@ func judgeSticky(s *situation) judgement {
 		j.verdict, j.confidence = Possible, 0.4
 	case !s.tied:
 		j.verdict, j.confidence = Likely, 0.6
+	case fits:
+		j.verdict, j.confidence = Likely, 0.6
+		j.evidence = append(j.evidence, say("start times", "When the clients connected would explain it too: it had no other server to lead them to."))
+	case a.Doubt:
+		j.verdict, j.confidence = Likely, 0.7
+		j.evidence = append(j.evidence, say("VARZ", "That it is no own address follows from what the server names as its own, which may be what it advertises only."))
 	case fromBalancer && b.here != nil || shared:
 		j.verdict, j.confidence = Confirmed, 0.9
 	default:

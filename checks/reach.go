@@ -34,6 +34,9 @@ type Arrival struct {
 	// Own is whether it is the server's own address; No where something stands
 	// between that forwards there, such as a load balancer.
 	Own Answer
+	// Doubt is whether Own is No only because the server names another address,
+	// which may be its client_advertise.
+	Doubt bool
 	// OwnName is whether the URL has the server's own address or name, and not a
 	// name that may stand for others too.
 	OwnName bool
@@ -128,14 +131,17 @@ func (r *Reach) arrive(d *Deployment, cluster string, e Endpoint, a Address) {
 			case server < 0 || d.Servers[server].Cluster != cluster:
 				r.Foreign = append(r.Foreign, at.String())
 			default:
-				own := No // more than one server: something chooses
+				own, doubt := No, false // more than one server: something chooses
 				if len(c.Greetings) == 1 {
 					own = ownAddress(&d.Servers[server], e.Scheme, at, g)
 					if own == Unknown && isService(e.Host) && at.Addr().IsPrivate() || own != No && advertisedByAll(d, cluster, at) {
 						own = No
 					}
+					if own == Unknown && d.Servers[server].namesAnother(e.Scheme, at, g) {
+						own, doubt = No, true
+					}
 				}
-				r.Arrivals = append(r.Arrivals, Arrival{Server: server, Sure: true, Own: own, OwnName: ownName(d, cluster, server, e),
+				r.Arrivals = append(r.Arrivals, Arrival{Server: server, Sure: true, Own: own, Doubt: doubt, OwnName: ownName(d, cluster, server, e),
 					Tries: g.Count, AllTries: c.Tries, URL: e.URL, Address: at})
 			}
 		}
@@ -260,6 +266,13 @@ func ownAddress(s *Server, scheme string, at netip.AddrPort, g Greeting) Answer 
 	// A public address may be translated to the server's own, and a machine may
 	// have addresses that nobody tells of.
 	return Unknown
+}
+
+// namesAnother is whether a server says that it is at another address with the
+// same port.
+func (s *Server) namesAnother(scheme string, at netip.AddrPort, g Greeting) bool {
+	ip, wild, ok := s.listensOn(g)
+	return ok && !wild && ip != at.Addr() && s.port(scheme, g) == int(at.Port())
 }
 
 // advertisedByAll is whether several servers tell clients of this address and

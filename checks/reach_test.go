@@ -83,7 +83,7 @@ func TestReach(t *testing.T) {
 		{"several servers at an address", with(list("nats://10.0.0.1:4222"), leads("10.0.0.1:4222", 12, 1, 2)), "n1(lb) n2(lb)"},
 		{"a public address", with(list("nats://203.0.113.7:4222"), leads("203.0.113.7:4222", 12, 1)), "n1(own?)"},
 		{"loopback", with(list("nats://127.0.0.1:4222"), leads("127.0.0.1:4222", 12, 1)), "n1"},
-		{"loopback, but the server listens on one address", with(list("nats://127.0.0.9:4222"), leads("127.0.0.9:4222", 12, 1), listens("127.0.0.1", 1)), "n1(own?)"},
+		{"loopback, but the server listens on one address", with(list("nats://127.0.0.9:4222"), leads("127.0.0.9:4222", 12, 1), listens("127.0.0.1", 1)), "n1(lb)"},
 		{"a server of one address", with(list(urlsOf(1)...), listens("10.0.0.1", 1)), "n1"},
 		{"a server that listens on a name", with(list(urlsOf(1)...), listens("n1.internal", 1)), "n1(own?)"},
 		{"a server that says nothing", with(list(urlsOf(1)...), on(silentServer, 1)), "n1"},
