@@ -378,10 +378,7 @@ func ownName(d *Deployment, cluster string, server int, e Endpoint) bool {
 			}
 		}
 	}
-	if slices.ContainsFunc(parts(s.Name), func(part string) bool { return part == label && !others[part] }) {
-		return true
-	}
-	return false
+	return slices.ContainsFunc(parts(s.Name), func(part string) bool { return part == label && !others[part] })
 }
 
 // advertises is whether a host name is the server's client_advertise.
@@ -395,19 +392,6 @@ func (e Endpoint) at(a netip.AddrPort) string {
 		return e.URL
 	}
 	return e.URL + ": " + a.String()
-}
-
-// several is whether a host has more than one address of a family.
-func (e Endpoint) several() bool {
-	v4, v6 := 0, 0
-	for _, a := range e.Addresses {
-		if a.IP.Unmap().Is4() {
-			v4++
-		} else {
-			v6++
-		}
-	}
-	return v4 > 1 || v6 > 1
 }
 
 func parts(name string) []string {
