@@ -47,53 +47,6 @@ func decodeVarz(m *nats.Msg) (varz, error) {
 	return v, nil
 }
 
-// Limits asks the servers of the named clusters for their limit of client
-// connections and sets it in the model. It returns when all have answered or
-// the context ends; a limit that did not come stays unknown and is noted. The
-// connection must be one to the system account.
-func Limits(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters []string) error {
-	wanted := map[string]int{}
-	for _, name := range clusters {
-		for i, s := range d.Servers {
-			if s.Cluster == name {
-				wanted[s.ID] = i
-			}
-		}
-	}
-	if len(wanted) == 0 {
-		return nil
-	}
-	replies := make(chan *nats.Msg, 2*len(wanted)) // some may answer twice
-	sub, err := nc.ChanSubscribe(nc.NewInbox(), replies)
-	if err != nil {
-		return fmt.Errorf("%s: subscribing for limits: %w", nc.ConnectedUrlRedacted(), err)
-	}
-	defer func() { _ = sub.Unsubscribe() }() // fails only where the connection is gone
-	for id := range wanted {
-		if err := nc.PublishRequest(fmt.Sprintf(subjectVarz, id), sub.Subject, nil); err != nil {
-			return fmt.Errorf("%s: asking for limits: %w", nc.ConnectedUrlRedacted(), err)
-		}
-	}
-	asked := len(wanted)
-	for len(wanted) > 0 {
-		select {
-		case m := <-replies:
-			v, err := decodeVarz(m)
-			if at, ok := wanted[v.from.ID]; ok && err == nil {
-				d.Servers[at].MaxConnections = v.limit
-				delete(wanted, v.from.ID)
-			}
-		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return ctx.Err()
-			}
-			d.Notes = append(d.Notes, fmt.Sprintf("the connection limits of %d of %d servers are not known: they did not answer VARZ in time", len(wanted), asked))
-			return nil
-		}
-	}
-	return nil
-}
-
 // Knows asks whether any server knows an account by this id, connected or not,
 // and adds it to the model if so. It returns at the first server that does. An
 // error says that it can't be told, as where the context ends before all the

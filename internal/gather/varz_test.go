@@ -4,63 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
-
-// limits is each server's limit of connections, -1 where it is not known.
-func limits(d *checks.Deployment) map[string]int {
-	out := map[string]int{}
-	for _, s := range d.Servers {
-		out[s.Name] = -1
-		if s.MaxConnections != nil {
-			out[s.Name] = *s.MaxConnections
-		}
-	}
-	return out
-}
-
-func TestLimitsOfClusters(t *testing.T) {
-	t.Parallel()
-	l := startLab(t, lab.Topology{Clusters: []lab.Cluster{
-		{Name: "EAST", Servers: 2, Configure: func(i int, o *natsserver.Options) { o.MaxConn = 100 * (i + 1) }},
-		{Name: "WEST", Servers: 1},
-	}})
-	nc := connect(t, l.SystemURL())
-	d := auditAll(t, nc, 3)
-	for i := range d.Servers { // of servers that were idle they are known already
-		d.Servers[i].MaxConnections = nil
-	}
-	for _, c := range []struct {
-		clusters []string
-		want     map[string]int
-	}{
-		{nil, map[string]int{"EAST-n1": -1, "EAST-n2": -1, "WEST-n1": -1}},
-		{[]string{"NORTH"}, map[string]int{"EAST-n1": -1, "EAST-n2": -1, "WEST-n1": -1}},
-		{[]string{"EAST"}, map[string]int{"EAST-n1": 100, "EAST-n2": 200, "WEST-n1": -1}},
-		{[]string{"EAST", "WEST"}, map[string]int{"EAST-n1": 100, "EAST-n2": 200, "WEST-n1": natsserver.DEFAULT_MAX_CONNECTIONS}},
-	} {
-		if err := Limits(within(t), nc, d, c.clusters); err != nil {
-			t.Error(err)
-		}
-		if got := limits(d); !maps.Equal(got, c.want) || len(d.Notes) > 0 {
-			t.Errorf("%v: %v, want %v; notes %q", c.clusters, got, c.want, d.Notes)
-		}
-	}
-	nc.Close()
-	if err := Limits(within(t), nc, d, []string{"EAST"}); !errors.Is(err, nats.ErrConnectionClosed) {
-		t.Error(err)
-	}
-}
 
 // fleetModel is a whole model of a fleet without limits, and its connection.
 func fleetModel(t *testing.T, f *lab.Fleet) (*checks.Deployment, *nats.Conn) {
@@ -70,84 +23,14 @@ func fleetModel(t *testing.T, f *lab.Fleet) (*checks.Deployment, *nats.Conn) {
 	return d, nc
 }
 
-func TestLimitsThatDoNotCome(t *testing.T) {
-	t.Parallel()
-	f := startFleet(t, smallFleet)
-	d, nc := fleetModel(t, f)
-	truth := f.Truth()
-	const first = 10 // of the second cluster
-	f.Silence(first, lab.FleetVarz)
-	f.Delay(first+1, lab.FleetVarz, long)
-	unknown := 2
-	for _, g := range garbles {
-		if g.how == lab.GarbleWrongEncoding || g.how == lab.GarbleUnknownEncoding {
-			continue // VARZ is asked for as it is, and as it is it can be read
-		}
-		f.Garble(first+unknown, lab.FleetVarz, g.how)
-		unknown++
-	}
-	ctx, cancel := context.WithTimeout(within(t), brief)
-	defer cancel()
-	if err := Limits(ctx, nc, d, []string{truth.Servers[first].Cluster}); err != nil {
-		t.Fatal(err)
-	}
-	got := limits(d)
-	for i, s := range truth.Servers {
-		want := s.MaxConnections
-		if i >= first && i < first+unknown || s.Cluster != truth.Servers[first].Cluster {
-			want = -1
-		}
-		if got[s.Name] != want {
-			t.Errorf("%s: %d, want %d", s.Name, got[s.Name], want)
-		}
-	}
-	noted(t, d, "the connection limits of 9 of 10 servers are not known")
-}
-
-func TestLimitsThatComeTwice(t *testing.T) {
-	t.Parallel()
-	f := startFleet(t, smallFleet)
-	d, nc := fleetModel(t, f)
-	for i := range smallFleet.Servers {
-		f.AnswerTwice(i, lab.FleetVarz)
-	}
-	if err := Limits(within(t), nc, d, f.Truth().Clusters); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range f.Truth().Servers {
-		if got := limits(d)[s.Name]; got != s.MaxConnections {
-			t.Errorf("%s: %d, want %d", s.Name, got, s.MaxConnections)
-		}
-	}
-	if len(d.Notes) > 0 {
-		t.Errorf("notes %q", d.Notes)
-	}
-}
-
-func TestServerWithoutLimit(t *testing.T) {
-	t.Parallel()
-	l := startLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
-	pretend(t, l, puppet{id: "P", name: "p", cluster: "C", roster: always(statsz(`"connections":3`)),
-		report: always(statz(account("APP", 3, 0))), varz: always(varzOf(`"connections":3,"leafnodes":0`))})
-	nc := connect(t, l.SystemURL())
-	d := auditAll(t, nc, 2)
-	started := time.Now()
-	if err := Limits(within(t), nc, d, []string{"C"}); err != nil || len(d.Notes) > 0 || serverOf(d, "p").MaxConnections != nil {
-		t.Errorf("%v, notes %q, limit %v", err, d.Notes, serverOf(d, "p").MaxConnections)
-	}
-	if took := time.Since(started); took > long/2 {
-		t.Errorf("the answer is there, and it took %s", took)
-	}
-}
-
-func TestLimitsAndKnowsCancelled(t *testing.T) {
+func TestDetailsAndKnowsCancelled(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, smallFleet)
 	d, nc := fleetModel(t, f)
 	f.Silence(faulty, lab.FleetVarz|lab.FleetStatz)
 	for what, ask := range map[string]func(context.Context) error{
-		"Limits": func(ctx context.Context) error { return Limits(ctx, nc, d, f.Truth().Clusters) },
-		"Knows":  func(ctx context.Context) error { return Knows(ctx, nc, d, "NOBODY") },
+		"Details": func(ctx context.Context) error { return Details(ctx, nc, d, f.Truth().Clusters) },
+		"Knows":   func(ctx context.Context) error { return Knows(ctx, nc, d, "NOBODY") },
 	} {
 		ctx, cancel := context.WithCancel(within(t))
 		done := make(chan error, 1)
