@@ -60,7 +60,7 @@ func judgeSingleProcess(s *situation) judgement {
 		return ruledOut("CONNZ", "The connections of the largest process are on several servers.")
 	case best.SharedByOthers && best.Name != "" && apart:
 		j.verdict, j.confidence = Likely, 0.65
-		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, and are elsewhere."))
+		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, but most other connections are elsewhere."))
 	case all >= s.Finding.Connections && isLocal(best.Addr):
 		j.verdict, j.confidence = Possible, 0.2
 		j.evidence = append(j.evidence, say("CONNZ", "All clients come from %s, and nothing tells them apart.", best.Addr))

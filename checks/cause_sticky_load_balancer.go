@@ -101,7 +101,7 @@ func judgeSticky(s *situation) judgement {
 	_, _, fits := s.startsFit()
 	wider := len(listsOf(s.lists, wide)) > 0
 	switch {
-	case b.here == nil && !shared && s.tied && enough:
+	case b.here == nil && !shared && s.tied && enough && !wider:
 		j.verdict, j.confidence = Likely, 0.55
 		j.evidence = append(j.evidence, say("INFO", "It may lead the clients to %s, by where they come from: run the audit from where they are to be certain.", s.server.label()))
 	case b.here == nil && !shared:
