@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/clienturl"
 )
 
 // connection has the global flags of the nats CLI, with its names, defaults
@@ -54,6 +57,33 @@ func (c *connection) flags(app *fisk.Application) {
 	app.Flag("context", "Configuration context").Envar("NATS_CONTEXT").PlaceHolder("NAME").StringVar(&c.context)
 	app.Flag("trace", "Trace API interactions").UnNegatableBoolVar(&c.trace)
 	app.Flag("no-context", "Disable the selected context").UnNegatableBoolVar(&c.noContext)
+}
+
+// repeated are the flags that lead another command to the same servers, without
+// secrets: those are for the user to add.
+func (c *connection) repeated() string {
+	switch {
+	case c.context != "":
+		return "--context " + quote(c.context)
+	case c.servers == "":
+		return ""
+	}
+	out := "--server " + quote(clienturl.Redact(c.servers))
+	if c.creds != "" {
+		out += " --creds " + quote(c.creds)
+	}
+	return out
+}
+
+// quote makes one word for a shell.
+func quote(s string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./:,+@=-", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !safe(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 func connectionName() string { return "nats-balance " + Version() }

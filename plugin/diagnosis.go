@@ -12,12 +12,14 @@ import (
 
 	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/probe"
+	"github.com/nats-balance/nats-balance/internal/remedy"
 )
 
 // mostLists bounds how many lists are looked at.
@@ -44,6 +46,28 @@ func (s *sources) flags(cmd *fisk.CmdClause) {
 
 // any is whether lists were asked for.
 func (s *sources) any() bool { return len(s.urls)+len(s.configs) > 0 || s.contexts }
+
+// repeated are the flags for another command, without credentials.
+func (s *sources) repeated() string {
+	var out []string
+	for _, value := range s.urls {
+		account, urls := clienturl.SplitAccount(value)
+		if urls = clienturl.Redact(urls); account != "" {
+			urls = account + "=" + urls
+		}
+		out = append(out, "--client-url "+quote(urls))
+	}
+	for _, value := range s.configs {
+		out = append(out, "--client-config "+quote(value))
+	}
+	if s.contexts {
+		out = append(out, "--contexts")
+	}
+	for _, value := range s.resolving {
+		out = append(out, "--resolver "+quote(value))
+	}
+	return strings.Join(out, " ")
+}
 
 func (s *sources) validate() error {
 	for _, value := range s.urls {
@@ -232,12 +256,24 @@ func (a *concentration) diagnose(ctx context.Context, nc *nats.Conn, d *checks.D
 		}
 		f.Causes = checks.Diagnose(c)
 		f.Impact, f.Priority = checks.FailOver(c, f.Causes)
+		c.Finding = *f
+		a.advise(f, c)
 	}
 	if n := len(findings) - len(suspects); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("the connections of the %d worst findings were read; the causes of the other %d are judged without them: pass --account or --cluster for those", len(suspects), n))
 	}
 	checks.SortFindings(findings)
 	return lists, warnings, nil
+}
+
+// advise sets what to do about a finding.
+func (a *concentration) advise(f *checks.Finding, c checks.Case) {
+	in := remedy.Input{Case: c, Tool: "nats-balance", Flags: a.host.Flags(), Sources: a.sources.repeated(), Operator: nkeys.IsValidPublicAccountKey(f.Account.ID)}
+	var byCause map[string][]string
+	f.Remedies, byCause, f.Forecast = remedy.For(in)
+	for i := range f.Causes {
+		f.Causes[i].Remedies = byCause[f.Causes[i].Code]
+	}
 }
 
 func clustersOf(findings []checks.Finding) []string {

@@ -20,6 +20,10 @@ type Host struct {
 	// URLs, if set, gives the server URLs that Connect would use, separated by
 	// commas, without connecting.
 	URLs func(context.Context) (string, error)
+	// Flags, if set, gives the flags of the connection to repeat in commands that
+	// are printed, quoted for a shell and without secrets, such as
+	// "--context system". It is called after the flags are parsed.
+	Flags func() string
 	// Timeout is the longest wait for answers; it is called after the flags
 	// are parsed. Default 5 seconds.
 	Timeout func() time.Duration
@@ -48,6 +52,9 @@ func (h Host) withDefaults() Host {
 	}
 	if h.Timeout == nil {
 		h.Timeout = func() time.Duration { return 5 * time.Second }
+	}
+	if h.Flags == nil {
+		h.Flags = func() string { return "" }
 	}
 	if h.Context == nil {
 		h.Context = context.Background()

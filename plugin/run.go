@@ -102,6 +102,7 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 		nc, err = c.connect(ctx, h.tracef)
 		return nc, err
 	}
+	h.Flags = c.repeated
 	h.URLs = func(ctx context.Context) (string, error) {
 		settings, err := c.load(ctx)
 		if err != nil {
@@ -120,12 +121,13 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 }
 
 // Add adds every command but `demo`: `audit concentration`, `audit urls`, `audit
-// checks`, `explain`.
+// checks`, `rebalance`, `explain`.
 func Add(parent Commander, h Host) {
 	audit := parent.Command("audit", "Audits how connections are spread over servers")
 	AddConcentration(audit, h)
 	addURLs(audit, h)
 	addChecks(audit, h)
+	addRebalance(parent, h)
 	addExplain(parent, h)
 }
 

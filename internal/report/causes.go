@@ -11,7 +11,7 @@ func causes(all []checks.Cause) []Cause {
 	out := []Cause{}
 	for _, c := range all {
 		cause := Cause{Code: c.Code, Title: c.Title, Role: string(c.Role), Verdict: string(c.Verdict),
-			Confidence: c.Confidence, Evidence: []Evidence{}, Remedies: []string{}}
+			Confidence: c.Confidence, Evidence: []Evidence{}, Remedies: append([]string{}, c.Remedies...)}
 		for _, e := range c.Evidence {
 			cause.Evidence = append(cause.Evidence, Evidence{Text: sentence(e.Text), Source: sentence(e.Source)})
 		}

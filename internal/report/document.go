@@ -160,6 +160,7 @@ type Finding struct {
 	critical, criticalOpen bool
 	stranded               *int
 	why                    string // it can't fail over
+	forecast               string // of a restart
 	label                  string // of the server
 }
 
@@ -459,7 +460,7 @@ func finding(f checks.Finding) Finding {
 
 		Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections),
 		Leafnodes: f.Leafnodes, Chance: Chance(f.Chance), Priority: string(f.Priority),
-		Distribution: []Share{}, Causes: causes(f.Causes), Remedies: []Remedy{},
+		Distribution: []Share{}, Causes: causes(f.Causes), Remedies: remedies(f.Remedies), forecast: sentence(f.Forecast),
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: f.Impact.SubscriptionsLost,
 			Survivors: []Survivor{}, CanFailOver: string(f.Impact.CanFailOver)},
 		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: f.Impact.Stranded, why: sentence(f.Impact.Why),

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,56 @@ func fixtureInput(f *fleet) Input {
 	}
 }
 
+// evil is text that would do harm to a terminal.
+const evil = "\x1b[31mX\x1b[0m\r\nFinding: none\u202e\u200b\x9b"
+
+// explained gives the first finding causes, remedies and client URLs, in which
+// a host and a text are found wherever text from outside can be.
+func explained(in *Input, host, said string) {
+	f := &in.Result.Findings[0]
+	cause := func(code string, role checks.Role, verdict checks.CauseVerdict, confidence float64, texts ...string) {
+		c := checks.Cause{Code: code, Title: "Title of " + code, Role: role, Verdict: verdict, Confidence: confidence}
+		for _, t := range texts {
+			c.Evidence = append(c.Evidence, checks.Evidence{Text: t + " " + said, Source: said})
+		}
+		if verdict == checks.Confirmed {
+			c.Remedies = []string{"dns", "rebalance"}
+		}
+		f.Causes = append(f.Causes, c)
+	}
+	cause("single-address-dns", checks.Root, checks.Confirmed, 0.95, "It leads to one server only, which is quite a long sentence that has to go on in another line:", "And a second one:")
+	cause("small-account", checks.Contributing, checks.Confirmed, 1, "It is small:")
+	cause("restart-drift", checks.Root, checks.Likely, 0.75, "They came early:")
+	cause("ordered-connect", checks.Root, checks.Possible, 0.3, "Perhaps:")
+	cause("network-affinity", checks.Root, checks.NotTested, 0, "Pass something:")
+	cause("single-process", checks.Root, checks.NotTested, 0, "Pass something:")
+	cause("account-gap", checks.Root, checks.RuledOut, 0, "Known everywhere:")
+	cause("server-full", checks.Root, checks.RuledOut, 0, "Room everywhere:")
+	f.Forecast = "If it is restarted now, " + said + "."
+	f.Remedies = []checks.Remedy{
+		{Code: "dns", When: checks.Immediate, Title: "Put all servers into " + host, Why: "It has one address now: " + said + ".", Snippets: []checks.Snippet{
+			{Lang: "zone", Text: host + ".  300  IN  A  10.0.0.1\n\t; " + said + "\n"}, {Lang: "yaml", Text: "kind: Service"}}},
+		{Code: "rebalance", When: checks.ShortTerm, Title: "Move 11 connections", Why: "They choose again.", Commands: []string{
+			"nats-balance rebalance --account 'A B --c' --cluster C1 --max-moves 5 --apply --client-url ORDERS=nats://n1:4222", "echo " + said}},
+	}
+	f.Impact.CanFailOver, f.Impact.Stranded, f.Impact.Why = checks.No, &f.OnServer, "they know of no other server"
+	ttl := 30
+	ip := netip.MustParseAddr("10.0.0.1")
+	name := &checks.Name{Host: host, Verdict: checks.NameSingle, Detail: said, Complete: true, Answers: []checks.NameAnswer{
+		{Resolver: "10.0.0.53:53", CNAME: []string{host}, Verdict: checks.NameSingle, Detail: said, Addresses: []checks.NameAddress{{IP: ip, TTL: &ttl}}},
+		{Resolver: said, Verdict: checks.NameMissing, Detail: said}}}
+	in.Lists = []checks.URLList{
+		{Origin: "deploy/values.yaml:3", Account: "ORDERS", Endpoints: []checks.Endpoint{{URL: "nats://" + host, Scheme: "nats", Host: host, Port: 4222, Name: name,
+			Addresses: []checks.Address{{IP: ip, Port: 4222, Contact: checks.Contact{Outcome: checks.ContactServer, Tries: 1,
+				Greetings: []checks.Greeting{{ID: f.Server.ID, Name: f.Server.Name, Cluster: f.Cluster, Host: "10.0.0.1", Port: 4222, Count: 1}}}}}}}},
+		{Origin: said, Endpoints: []checks.Endpoint{
+			{URL: "nats://10.0.0.8:4222", Scheme: "nats", Host: "10.0.0.8", Port: 4222, Literal: true,
+				Addresses: []checks.Address{{IP: netip.MustParseAddr("10.0.0.8"), Port: 4222, Contact: checks.Contact{Outcome: checks.ContactRefused}}}},
+			{URL: "nats://10.0.0.9:4222", Scheme: "nats", Host: "10.0.0.9", Port: 4222, Literal: true}}},
+		{Origin: "a hint", Hint: true},
+	}
+}
+
 // fixtures are all audits that tests look at.
 func fixtures() []fixture {
 	var out []fixture
@@ -111,6 +162,12 @@ func fixtures() []fixture {
 		in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
 		if subscriptions := 51; name == "finding" {
 			in.Result.Findings[0].Impact.SubscriptionsLost = &subscriptions
+		}
+		if name == "why" {
+			explained(&in, "nats.example", "it is so")
+		}
+		if name == "hostile-why" {
+			explained(&in, evil, evil)
 		}
 		out = append(out, fixture{name, in})
 	}
@@ -282,7 +339,8 @@ func fixtures() []fixture {
 	add("long", newFleet().server(long, long+"1", 0, long, 90).server(long, long+"2", 0, long, 9).server(long, long+"3", 0, long, 1, "n", 10).
 		missing(long, long+"4", 0, long).note("%s", long+" "+long), all,
 		func(in *Input) { in.SourceDetail = long; in.Warnings = []string{long} })
-	evil := "\x1b[31mX\x1b[0m\r\nFinding: none\u202e\u200b\x9b"
+	add("why", skewed())
+	add("hostile-why", newFleet().server(evil, evil+"1", 0, evil, 90).server(evil, evil+"2", 0, evil, 4).server(evil, "n3", 0, evil, 1))
 	add("hostile", newFleet().server(evil, evil+"1", 0, evil, 90).server(evil, evil+"2", 0, evil, 40, evil+"e\u0301", 10).server(evil, evil+"\xff", 0, evil, 1).
 		missing(evil, evil, -1, "nats://user:pass@host refused \x07"+evil).note("asked nats://tok@h1,nats://a:b@h2: %s", evil), all,
 		func(in *Input) { in.SourceDetail = "nats://user:p@ss/w@10.0.0.1:4222"; in.Warnings = []string{evil} })

@@ -42,6 +42,7 @@ func (p *printer) finding(n int, f Finding) {
 	}
 	p.wrap("   ", fmt.Sprintf("Chance of this if clients chose at random: %s.", chance))
 	p.causes(f)
+	p.remedies(f)
 }
 
 // moreFindings are those that get a line only.

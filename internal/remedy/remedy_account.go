@@ -1,0 +1,162 @@
+package remedy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// globalAccount is that of servers without accounts; it can't be configured.
+const globalAccount = "$G"
+
+// limits bounds the account that fills the servers, or else that of the finding.
+func (x *facts) limits() (checks.Remedy, bool) {
+	a, others := x.filler()
+	if !others || !x.strong("server-full") {
+		a, others = x.f.Account, false
+	}
+	if a.ID == globalAccount {
+		return checks.Remedy{}, false
+	}
+	use, most := x.use(a.ID)
+	share := x.evenShare()
+	if others {
+		share = most
+	}
+	limit := roundUp(use + share)
+	name := shown(cmp.Or(a.Name, a.ID))
+	r := checks.Remedy{Title: fmt.Sprintf("Limit %s to %s", name, several(limit, "connection"))}
+	why := []string{"The limit is for the account as a whole, on all servers together: it does not spread connections, but keeps a pool that grows from filling the servers."}
+	if others {
+		why = append([]string{fmt.Sprintf("%s has most of the connections on the full servers.", name)}, why...)
+	}
+	why = append(why, fmt.Sprintf("%s is the use now, %s, and the %s of one server again: while a server shuts down, its connections can count twice (nats-server#7527).",
+		thousands(limit), thousands(use), thousands(share)))
+	if !others && most > share {
+		why = append(why, fmt.Sprintf("Set it when the account is spread; until then it takes %s.", thousands(roundUp(use+most))))
+	}
+	if x.missing > 0 || len(x.d.Missing) > 0 {
+		why = append(why, "Servers that did not report may have more of its connections: add those.")
+	}
+	if x.Operator {
+		nsc, known, ok := x.nscName(a)
+		switch {
+		case !ok:
+			why = append(why, noCommand)
+		default:
+			r.Commands = []string{fmt.Sprintf("nsc edit account %s --conns %d", option("--name", nsc), limit), "nsc push " + option("--account", nsc)}
+		}
+		if !known {
+			why = append(why, "ACCOUNT_NAME is the name that nsc has for "+shown(a.ID)+".")
+		}
+		r.Why = strings.Join(why, " ")
+		return r, true
+	}
+	if key, ok := confKey(a.ID); ok {
+		r.Snippets = []checks.Snippet{{Lang: "nats-server", Text: fmt.Sprintf("accounts {\n  %s {\n    limits { max_connections: %d }\n  }\n}\n", key, limit)}}
+		r.Commands = []string{"nats-server -t -c nats.conf", signal("reload")}
+		why = append(why, "Put it into the account's block, on every server.")
+	} else {
+		why = append(why, "The name of the account can't be written in a configuration as it is.")
+	}
+	r.Why = strings.Join(why, " ")
+	return r, true
+}
+
+// use is how many connections an account has on all servers of all clusters, and
+// the most on one.
+func (x *facts) use(id string) (all, most int) {
+	for _, s := range x.d.Servers {
+		for _, u := range s.Usage {
+			if int(u.Account) < len(x.d.Accounts) && x.d.Accounts[u.Account].ID == id {
+				all += int(u.Connections)
+				most = max(most, int(u.Connections))
+			}
+		}
+	}
+	if id == x.f.Account.ID {
+		return max(all, x.f.Connections), max(most, x.f.OnServer)
+	}
+	return all, most
+}
+
+// nscName is an account as nsc knows it; a placeholder where only its key is
+// known.
+func (x *facts) nscName(a checks.Account) (name string, known, ok bool) {
+	if a.Name == "" || a.Name == a.ID {
+		return "ACCOUNT_NAME", false, true
+	}
+	return a.Name, true, pasteable(a.Name)
+}
+
+// accountEverywhere puts the account on the servers that lack it.
+func (x *facts) accountEverywhere() checks.Remedy {
+	var without []*checks.Server
+	expired := false
+	for _, s := range x.others {
+		if known := x.Case.Accounts[s.ID]; known.Usable == checks.No {
+			without = append(without, s)
+			expired = expired || strings.Contains(strings.ToLower(known.Detail), "expire")
+		}
+	}
+	where := "every server"
+	if len(without) > 0 {
+		where = on(without)
+	}
+	r := checks.Remedy{Title: "Put " + x.account + " on " + where}
+	why := []string{"Its clients can't connect there, so they are on " + x.here + ", and fail with it."}
+	if x.Operator {
+		nsc, known, ok := x.nscName(x.f.Account)
+		if ok {
+			if expired {
+				r.Commands = append(r.Commands, fmt.Sprintf("nsc edit account %s --expiry 1y", option("--name", nsc)))
+				why = append(why, "Its JWT has expired.")
+			}
+			r.Commands = append(r.Commands, "nsc push "+option("--account", nsc), "nsc push --diff")
+		} else {
+			why = append(why, noCommand)
+		}
+		if !known {
+			why = append(why, "ACCOUNT_NAME is the name that nsc has for "+shown(x.f.Account.ID)+".")
+		}
+		why = append(why, "The last command shows what the servers have. A resolver of type full on each server keeps them alike.")
+		r.Snippets = []checks.Snippet{{Lang: "nats-server", Text: "resolver { type: full, dir: \"/var/lib/nats/jwt\" }\n"}}
+		r.Why = strings.Join(why, " ")
+		return r
+	}
+	if key, ok := confKey(x.f.Account.ID); ok {
+		r.Snippets = []checks.Snippet{{Lang: "nats-server", Text: fmt.Sprintf("accounts {\n  %s {\n    # users, exports, imports, jetstream and limits: as on %s\n  }\n}\n", key, x.label(x.server))}}
+	} else {
+		why = append(why, "The name of the account can't be written in a configuration as it is: copy its block.")
+	}
+	why = append(why, "Check the file and reload, on each of them. One file for all servers of the cluster keeps them alike.")
+	r.Commands = []string{"nats-server -t -c nats.conf", signal("reload")}
+	r.Why = strings.Join(why, " ")
+	return r
+}
+
+// leafPort is what servers listen on for leafnodes unless told otherwise.
+const leafPort = 7422
+
+// leafnodes is the option to put a server near the clients.
+func (x *facts) leafnodes() checks.Remedy {
+	var urls []string
+	for _, p := range x.places {
+		p.port = leafPort
+		u := `"nats-leaf://` + p.at() + `"`
+		if p.host == "" {
+			u = "# " + u
+		}
+		if len(urls) < mostURLs && !slices.Contains(urls, u) {
+			urls = append(urls, u)
+		}
+	}
+	return checks.Remedy{Title: "Or connect the clients to leafnodes of their own",
+		Why: "A leafnode is one connection for all clients behind it, and does not count as a client. It chooses among the hubs at random and fails over: " +
+			"use two or more. It costs a server to run at the clients' place, and each hub needs leafnodes { port: 7422 }." + x.addresses(),
+		Snippets: []checks.Snippet{{Lang: "nats-server", Text: "leafnodes {\n  remotes: [\n    {\n      urls: [\n        " + strings.Join(urls, "\n        ") +
+			"\n      ]\n      # credentials: \"/path/to/YOUR.creds\"\n    }\n  ]\n}\n"}}}
+}

@@ -1,0 +1,231 @@
+package remedy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// facts are what several remedies need of a case, worked out once.
+type facts struct {
+	Input
+	f       checks.Finding // with what follows from the causes
+	d       *checks.Deployment
+	server  *checks.Server   // the concentrated one
+	others  []*checks.Server // of its cluster, that reported, by name
+	members []*checks.Server // all of these, by name
+	missing int              // servers of the cluster that did not report
+	lists   []checks.URLList // those that may be this account's
+	tied    bool             // they are known to be
+	hints   bool             // no client is known to use them
+	unknown bool             // no root cause is known
+	places  []place
+	// name and server's name for sentences, and whether Flags can be pasted.
+	account, here string
+}
+
+func newFacts(in Input) *facts {
+	x := &facts{Input: in, f: in.Case.Finding, d: in.Case.Deployment}
+	if x.d == nil {
+		x.d = &checks.Deployment{}
+		x.Case.Deployment = x.d
+	}
+	if !visible(x.Flags) {
+		x.Flags = ""
+	}
+	if !visible(x.Sources) {
+		x.Sources = ""
+	}
+	x.Tool = cmp.Or(x.Tool, "nats-balance")
+	x.f.Impact, x.f.Priority = checks.FailOver(x.Case, x.f.Causes)
+	for i := range x.d.Servers {
+		s := &x.d.Servers[i]
+		switch {
+		case s.ID == x.f.Server.ID:
+			x.server = s
+		case s.Cluster == x.f.Cluster:
+			x.others = append(x.others, s)
+		}
+	}
+	if x.server == nil { // it did not report; what is known of it is its name
+		r := x.f.Server
+		x.server = &checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: x.f.Cluster}
+	}
+	byName := func(a, b *checks.Server) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) }
+	slices.SortFunc(x.others, byName)
+	x.members = append([]*checks.Server{x.server}, x.others...)
+	slices.SortFunc(x.members, byName)
+	for _, m := range x.d.Missing {
+		if !m.ClusterKnown || m.Cluster == x.f.Cluster {
+			x.missing++
+		}
+	}
+	x.account, x.here = shown(cmp.Or(x.f.Account.Name, x.f.Account.ID)), shown(cmp.Or(x.server.Name, x.server.ID))
+	x.ownLists()
+	x.places = x.findPlaces()
+	return x
+}
+
+// ownLists are the lists of the account, or else those that may be anyone's,
+// or else those that no client is known to use, and says which they are.
+func (x *facts) ownLists() {
+	var own, anyones, hints []checks.URLList
+	for _, l := range x.Case.Lists {
+		switch {
+		case l.Hint:
+			hints = append(hints, l)
+		case l.Account == "":
+			anyones = append(anyones, l)
+		case l.Account == x.f.Account.ID, l.Account == x.f.Account.Name:
+			own = append(own, l)
+		}
+	}
+	switch {
+	case len(own) > 0:
+		x.lists, x.tied = own, true
+	case len(anyones) > 0:
+		x.lists = anyones
+	default:
+		x.lists, x.hints = hints, true
+	}
+}
+
+func (x *facts) cause(code string) checks.Cause {
+	for _, c := range x.f.Causes {
+		if c.Code == code {
+			return c
+		}
+	}
+	return checks.Cause{Code: code, Verdict: checks.NotTested}
+}
+
+// strong is whether a cause is confirmed or likely.
+func (x *facts) strong(code string) bool {
+	v := x.cause(code).Verdict
+	return v == checks.Confirmed || v == checks.Likely
+}
+
+// told is whether clients are told of the other servers.
+func (x *facts) told() bool { return x.cause("discovery-off").Verdict == checks.RuledOut }
+
+// servers is how many the cluster is known to have.
+func (x *facts) servers() int { return len(x.members) + x.missing }
+
+// evenShare is what each server has of the account if it is spread evenly.
+func (x *facts) evenShare() int {
+	return Even(x.f.Connections, x.servers())
+}
+
+// excess is what the concentrated server has above that.
+func (x *facts) excess() int { return max(0, x.f.OnServer-x.evenShare()) }
+
+// on names servers for a sentence.
+func on(servers []*checks.Server) string {
+	var out []string
+	for _, s := range servers {
+		out = append(out, shown(cmp.Or(s.Name, s.ID)))
+	}
+	return listed(out)
+}
+
+// elsewhere names the other servers, or says that there are some.
+func (x *facts) elsewhere() string {
+	if len(x.others) == 0 {
+		return "the other servers"
+	}
+	return on(x.others)
+}
+
+// label is a server's name where it can stand in code as it is, or else its
+// number in the cluster.
+func (x *facts) label(s *checks.Server) string {
+	if plainLabel.MatchString(s.Name) {
+		return s.Name
+	}
+	return fmt.Sprintf("server-%d", slices.Index(x.members, s)+1)
+}
+
+// scope are the flags that name the account, as this program takes it, and the
+// cluster; ok is false where a name can't be put into a command.
+func (x *facts) scope() (flags string, ok bool) {
+	a := x.f.Account
+	name := a.Name
+	same := 0
+	for _, o := range x.d.Accounts {
+		if o.Name == a.Name {
+			same++
+		}
+	}
+	if !pasteable(name) || same > 1 {
+		name = a.ID
+	}
+	return x.scopeOf(name)
+}
+
+// scopeByID is the same for programs that know accounts by their id.
+func (x *facts) scopeByID() (flags string, ok bool) {
+	return x.scopeOf(cmp.Or(x.f.Account.ID, x.f.Account.Name))
+}
+
+func (x *facts) scopeOf(name string) (flags string, ok bool) {
+	if !pasteable(name) || x.f.Cluster != "" && !pasteable(x.f.Cluster) {
+		return "", false
+	}
+	flags = option("--account", name)
+	if x.f.Cluster != "" {
+		flags += " " + option("--cluster", x.f.Cluster)
+	}
+	return flags, true
+}
+
+// noCommand says why there is none.
+const noCommand = "There is no command here, as a name has characters that a command line does not take safely."
+
+// command joins the parts of a command line, with the connection flags last.
+func (x *facts) command(parts ...string) string {
+	parts = append(parts, x.Flags)
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " ")
+}
+
+// mostly is whether more than half of the connections on the concentrated server
+// are of these protocols.
+func (x *facts) mostly(protocols ...string) bool {
+	if x.Case.Profile == nil {
+		return false
+	}
+	with, all := 0, 0
+	for _, g := range x.Case.Profile.Protocols {
+		all += first(g.Counts)
+		if slices.Contains(protocols, g.Key) {
+			with += first(g.Counts)
+		}
+	}
+	return with*2 > all
+}
+
+func total(counts []int) int {
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// load is the client connections of all accounts on the concentrated server but
+// the system account, of how many accounts, and the leafnodes.
+func (x *facts) load() (clients, accounts, leafs int) {
+	for _, u := range x.server.Usage {
+		if int(u.Account) < len(x.d.Accounts) && x.d.Accounts[u.Account].System {
+			continue
+		}
+		clients += int(u.Connections)
+		leafs += int(u.Leafnodes)
+		if u.Connections > 0 {
+			accounts++
+		}
+	}
+	return clients, accounts, leafs
+}

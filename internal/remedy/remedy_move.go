@@ -1,0 +1,158 @@
+package remedy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// pages is how many connections of an account on one server the command of the
+// nats CLI counts right (CONNZ gives 1,024 a page).
+const pages = 1024
+
+// move closes the excess connections, so that the clients choose again. Where
+// they would come straight back, it says so and has no command, or comes after
+// what keeps them there.
+func (x *facts) move(a *advice) (checks.Remedy, bool) {
+	excess := x.excess()
+	if excess == 0 {
+		return checks.Remedy{}, false
+	}
+	r := checks.Remedy{Title: "Move " + several(excess, "connection") + " of " + x.account + " off " + x.here}
+	if back := x.comesBack(); back != "" {
+		r.Title, r.Why = "Do not close connections yet: they would come straight back", back
+		a.when = later(a.when)
+		return r, true
+	}
+	var why []string
+	force, after := "", x.before()
+	switch {
+	case len(after) > 0:
+		a.when = later(a.when)
+		until := "come straight back"
+		if slices.Equal(after, []string{codeCapacity}) {
+			until = "find no room"
+		}
+		why = append(why, "Only after "+listed(after)+": until then they "+until+".")
+	case x.strong("single-url"):
+		force = "--force"
+		why = append(why, "This does not last: clients move to the servers that they were told of, but come back when their processes restart. The command takes --force for that.")
+	case x.unknown:
+		why = append(why, "Whether they stay away is not known, as the cause is not: move a few, and see.")
+	default:
+		why = append(why, "The clients choose again among all servers that they know, and nothing that is known brings them back.")
+	}
+	why = append(why, "The first command only shows the plan; a closed client reconnects by itself.")
+	if x.mayReturn() {
+		why = append(why, "Python and Rust clients may choose the same server again: a part comes back.")
+	}
+	if x.missing > 0 {
+		why = append(why, "The command refuses while servers of the cluster do not report.")
+	}
+	ours, ok := x.scope()
+	theirs, okByID := x.scopeByID()
+	if !ok || !okByID {
+		r.Why = strings.Join(append(why, noCommand), " ")
+		return r, true
+	}
+	few := ""
+	if x.unknown {
+		// Enough for the rebalancer to see whether they come back.
+		few = fmt.Sprintf("--max-moves %d", min(5, excess))
+	}
+	r.Commands = []string{
+		x.command(x.Tool, "rebalance", ours, force, x.Sources),
+		x.command(x.Tool, "rebalance", ours, force, few, "--apply", x.Sources),
+	}
+	note := ""
+	if x.f.OnServer > pages {
+		note = "# It counts pages of 1,024 as servers, and closes more than it has to.\n"
+	}
+	// It takes its time where there are many: about one connection a second.
+	minutes := min(60, max(1, excess/60))
+	if !x.unknown { // it can't try a few
+		r.Snippets = []checks.Snippet{{Lang: "sh", Text: "# The same with the nats CLI. It asks before it begins.\n" + note +
+			x.command("nats server cluster balance", theirs, fmt.Sprintf("%dm", minutes)) + "\n"}}
+	}
+	r.Why = strings.Join(why, " ")
+	return r, true
+}
+
+// later is a time after that.
+func later(w checks.When) checks.When {
+	if w == checks.Immediate {
+		return checks.ShortTerm
+	}
+	return w
+}
+
+// comesBack says why closing connections is of no use, as long as the clients
+// are as they are; empty where it may help, or help after something else.
+func (x *facts) comesBack() string {
+	switch {
+	case x.strong("single-url") && !x.told():
+		return "The clients know " + x.here + " only, and nothing is known to tell them of others. With all servers in their list (client-config) they spread as their processes restart."
+	case x.strong("ordered-connect"):
+		return "The clients take the first server of their list, which is " + x.here + ". When they choose at random (ordered), they spread as their processes restart."
+	case x.strong("network-affinity"):
+		return "The clients choose the server that is near them, and would choose it again (placement)."
+	}
+	return ""
+}
+
+// before are the remedies that have to come before connections are closed.
+func (x *facts) before() []string {
+	var out []string
+	for _, b := range []struct{ cause, code string }{
+		{"account-gap", codeAccount}, {"listener-gap", codeListener}, {"single-address-dns", codeDNS},
+		{"sticky-load-balancer", codeLoadBalancer}, {"server-full", codeCapacity},
+	} {
+		if x.strong(b.cause) {
+			out = append(out, b.code)
+		}
+	}
+	return out
+}
+
+// mayReturn is whether clients on the server use libraries that shuffle the
+// server that closed them in with the others.
+func (x *facts) mayReturn() bool {
+	if x.Case.Profile == nil {
+		return false
+	}
+	for _, g := range x.Case.Profile.Languages {
+		if lang := languageOf(g.Key); len(g.Counts) > 0 && g.Counts[0] > 0 && (lang == "python" || lang == "rust") {
+			return true
+		}
+	}
+	return false
+}
+
+// keepItSo is the check in a review, and in monitoring.
+func (x *facts) keepItSo() checks.Remedy {
+	threshold := ""
+	if t := x.Case.ThresholdPercent; t > 0 && t != checks.Defaults().ThresholdPercent {
+		threshold = fmt.Sprintf("--threshold %d", t)
+	}
+	review := x.command(x.Tool, "audit concentration --review 50", threshold)
+	r := checks.Remedy{Title: "Look again after changes and every quarter, and let monitoring look",
+		Why: "Connections drift back with every rolling restart and new server. The review lists accounts above 50% before they are findings. " +
+			"The exit status is 0 without a finding, 1 with one, 2 at or above --critical, 3 if not all could be audited.",
+		Commands: []string{review}}
+	// The plugin host of nats turns every status into 1, and cron takes % for the
+	// end of the command.
+	cron := strings.ReplaceAll(x.command("nats-balance audit concentration --review 50", threshold, "--json --outfile /var/tmp/nats-balance.json"), "%", `\%`)
+	if strings.Contains(x.Tool, " ") {
+		r.Why += " As a plugin every status but 0 becomes 1: let monitoring call nats-balance itself."
+	}
+	r.Snippets = []checks.Snippet{{Lang: "cron", Text: "# every Monday; add what tells you of a status other than 0\n17 6 * * 1  " + cron + "\n"}}
+	if c := x.cause("small-account"); x.strong(c.Code) {
+		accepted := fmt.Sprintf("--min-connections %d", max(16, x.f.Connections+1))
+		r.Why += " If the concentration of so small an account is accepted, write that down with the limits that are used."
+		r.Snippets = append(r.Snippets, checks.Snippet{Lang: "sh", Text: "# Small accounts accepted, findings of 90% critical\n" +
+			x.command(x.Tool, "audit concentration", accepted, "--critical 90") + "\n"})
+	}
+	return r
+}

@@ -1,0 +1,216 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// RebalanceType is the type of the JSON document of a rebalance.
+const RebalanceType = "nats-balance.v1.rebalance"
+
+// Rebalance is a plan to move connections and what came of it. Every field is
+// always present.
+type Rebalance struct {
+	Type    string              `json:"type"`
+	Tool    Tool                `json:"tool"`
+	Time    time.Time           `json:"time"`
+	Source  Source              `json:"source"`
+	Account Account             `json:"account"`
+	Cluster string              `json:"cluster"`
+	Given   RebalanceParameters `json:"parameters"`
+	// Outcome is planned, nothing-to-do, refused, declined, balanced, finding or
+	// stopped.
+	Outcome  string            `json:"outcome"`
+	Coverage RebalanceCoverage `json:"coverage"`
+	Refusals []Refusal         `json:"refusals"`
+	Causes   []Cause           `json:"causes"`
+	Plan     RebalancePlan     `json:"plan"`
+	Servers  []RebalanceServer `json:"servers"`
+	// After is null where nothing was moved, or nobody could look afterwards.
+	Before    Spread           `json:"before"`
+	Predicted Spread           `json:"predicted"`
+	After     *Spread          `json:"after"`
+	Moves     []RebalanceMove  `json:"moves"`
+	Batches   []RebalanceBatch `json:"batches"`
+	Stop      *RebalanceStop   `json:"stop"`
+	Notes     []string         `json:"notes"`
+	Warnings  []string         `json:"warnings"`
+}
+
+// RebalanceParameters are what was asked for.
+type RebalanceParameters struct {
+	Apply    bool `json:"apply"`
+	Force    bool `json:"force"`
+	Rate     int  `json:"rate_per_s"`
+	Batch    int  `json:"batch"`
+	MaxMoves int  `json:"max_moves"` // 0: all that it takes
+}
+
+// RebalanceCoverage says which servers of the cluster, or of an unknown one, did
+// not report.
+type RebalanceCoverage struct {
+	Complete bool      `json:"complete"`
+	Missing  []Missing `json:"missing"`
+	Notes    []string  `json:"notes"`
+}
+
+// Refusal is a reason not to move anything; overridden by --force or not.
+type Refusal struct {
+	Code       string `json:"code"`
+	Text       string `json:"text"`
+	Overridden bool   `json:"overridden"`
+}
+
+// RebalancePlan is the plan in numbers.
+type RebalancePlan struct {
+	Connections int      `json:"connections"`
+	EvenShare   int      `json:"even_share"` // the most on a server when spread evenly
+	Excess      int      `json:"excess"`     // connections over that
+	Moves       int      `json:"moves"`
+	DurationS   float64  `json:"duration_s"` // about
+	LimitedBy   []string `json:"limited_by"`
+}
+
+// RebalanceServer is a server of the cluster. Predicted is an expectation;
+// After is null as [Rebalance.After] is.
+type RebalanceServer struct {
+	Server      string  `json:"server"`
+	ID          string  `json:"id"`
+	Connections *int    `json:"connections"` // of all accounts
+	Limit       *int    `json:"limit"`
+	Room        *int    `json:"room"`
+	Before      int     `json:"before"`
+	Moves       int     `json:"moves"`
+	Predicted   float64 `json:"predicted"`
+	After       *int    `json:"after"`
+}
+
+// Spread is the server with most of the account's connections.
+type Spread struct {
+	Server       string  `json:"server"`
+	OnServer     float64 `json:"on_server"`
+	Connections  int     `json:"connections"`
+	SharePercent Percent `json:"share_percent"`
+}
+
+// RebalanceMove is a connection that was, or would be, closed so that its client
+// connects elsewhere. Outcome is planned, kicked, gone, refused, no-answer,
+// not-needed or not-tried.
+type RebalanceMove struct {
+	Server        string     `json:"server"`
+	ServerID      string     `json:"server_id"`
+	CID           uint64     `json:"cid"`
+	Name          string     `json:"name"`
+	Language      string     `json:"language"`
+	Protocol      string     `json:"protocol"`
+	Start         *time.Time `json:"start"`
+	IdleS         float64    `json:"idle_s"`
+	Subscriptions int        `json:"subscriptions"`
+	PendingBytes  int64      `json:"pending_bytes"`
+	MayReturn     bool       `json:"may_return"`
+	Batch         *int       `json:"batch"`
+	Outcome       string     `json:"outcome"`
+	Why           *string    `json:"why"`
+}
+
+// RebalanceBatch is what was seen after a batch. Returned are connections more
+// than expected if all clients stayed away; Late were not back anywhere.
+type RebalanceBatch struct {
+	Kicked           int     `json:"kicked"`
+	Gone             int     `json:"gone"`
+	Failed           int     `json:"failed"`
+	Returned         int     `json:"returned"`
+	ExpectedReturned float64 `json:"expected_returned"`
+	Late             int     `json:"late"`
+	TookS            float64 `json:"took_s"`
+}
+
+// RebalanceStop is why it stopped early.
+type RebalanceStop struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+// FinishRebalance makes a document ready to be written, in place: names and
+// sentences harmless, lists present.
+func FinishRebalance(doc *Rebalance, d *checks.Deployment, all []checks.Cause) {
+	doc.Type = RebalanceType
+	doc.Time = doc.Time.UTC().Truncate(time.Second)
+	doc.Source.Detail = sentence(doc.Source.Detail)
+	doc.Account = Account{ID: Harmless(doc.Account.ID), Name: Harmless(doc.Account.Name)}
+	doc.Causes = causes(all)
+	doc.Coverage.Missing = []Missing{}
+	for _, m := range d.Missing {
+		if m.ClusterKnown && m.Cluster != doc.Cluster {
+			continue
+		}
+		missing := Missing{Server: orNull(m.Name), Reason: sentence(m.Reason)}
+		if missing.Server == nil {
+			missing.Server = orNull(m.ID)
+		}
+		if m.ClusterKnown {
+			missing.Cluster = orNull(m.Cluster)
+		}
+		doc.Coverage.Missing = append(doc.Coverage.Missing, missing)
+	}
+	doc.Coverage.Complete = len(doc.Coverage.Missing) == 0
+	doc.Coverage.Notes = sentences(d.Notes)
+	doc.Cluster = Harmless(doc.Cluster)
+	doc.Plan.LimitedBy, doc.Notes, doc.Warnings = sentences(doc.Plan.LimitedBy), sentences(doc.Notes), sentences(doc.Warnings)
+	doc.Refusals = append([]Refusal{}, doc.Refusals...)
+	for i := range doc.Refusals {
+		doc.Refusals[i].Text = sentence(doc.Refusals[i].Text)
+	}
+	doc.Servers = append([]RebalanceServer{}, doc.Servers...)
+	for i := range doc.Servers {
+		s := &doc.Servers[i]
+		s.Server, s.ID = Harmless(s.Server), Harmless(s.ID)
+	}
+	for _, s := range []*Spread{&doc.Before, &doc.Predicted, doc.After} {
+		if s != nil {
+			s.Server = Harmless(s.Server)
+		}
+	}
+	doc.Moves = append([]RebalanceMove{}, doc.Moves...)
+	for i := range doc.Moves {
+		m := &doc.Moves[i]
+		m.Server, m.ServerID, m.Name = Harmless(m.Server), Harmless(m.ServerID), Harmless(m.Name)
+		m.Language, m.Protocol = Harmless(m.Language), Harmless(m.Protocol)
+		if m.Why != nil {
+			why := sentence(*m.Why)
+			m.Why = &why
+		}
+	}
+	doc.Batches = append([]RebalanceBatch{}, doc.Batches...)
+	if doc.Stop != nil {
+		doc.Stop.Text = sentence(doc.Stop.Text)
+	}
+}
+
+// SpreadOf is what a server with so many of all connections is.
+func SpreadOf(server string, onServer float64, connections int) Spread {
+	s := Spread{Server: server, OnServer: onServer, Connections: connections}
+	if connections > 0 {
+		s.SharePercent = percent(int(onServer*10+0.5), connections*10)
+	}
+	return s
+}
+
+func sentences(all []string) []string {
+	out := []string{}
+	for _, s := range all {
+		out = append(out, sentence(s))
+	}
+	return out
+}
+
+// RebalanceJSON writes the document as one indented object with a final newline.
+func RebalanceJSON(w io.Writer, doc *Rebalance) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(doc)
+}

@@ -1,0 +1,136 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// rebalanceOf is a document with everything in it.
+func rebalanceOf(outcome, name string) *Rebalance {
+	n, batch, why := 70, 1, "why "+name
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	doc := &Rebalance{
+		Tool: Tool{Name: "nats-balance", Version: "1"}, Time: start, Source: Source{Kind: "system-account", Detail: "nats://" + name},
+		Account: Account{ID: name, Name: name}, Cluster: name, Outcome: outcome,
+		Given:    RebalanceParameters{Apply: outcome != "planned", Rate: 10, Batch: 20},
+		Refusals: []Refusal{{Code: "single-url", Text: "The clients of " + name + " know one server."}, {Code: "coverage", Text: "Another."}},
+		Plan:     RebalancePlan{Connections: 24, EvenShare: 8, Excess: 16, Moves: 2, DurationS: 3, LimitedBy: []string{"--max-moves"}},
+		Before:   SpreadOf(name, 24, 24), Predicted: SpreadOf(name, 22.5, 24),
+		Notes: []string{"A note on " + name + "."}, Warnings: []string{"a warning on " + name},
+		Stop: &RebalanceStop{Code: "server-lost", Text: name + " does not answer any more."},
+	}
+	after := SpreadOf(name, 9, 24)
+	doc.After = &after
+	for i, outcome := range []string{"planned", "kicked", "gone", "refused", "no-answer", "not-needed", "not-tried"} {
+		doc.Moves = append(doc.Moves, RebalanceMove{Server: name, ServerID: name, CID: uint64(i), Name: name, Language: name, Protocol: "nats",
+			Start: &start, IdleS: 90, Outcome: outcome, Why: &why, Batch: &batch})
+	}
+	doc.Servers = []RebalanceServer{{Server: name, ID: name, Connections: &n, Limit: &n, Room: &n, Before: 24, Moves: 2, Predicted: 22.5, After: &n}, {Server: "n2", ID: "ID2"}}
+	doc.Batches = []RebalanceBatch{{Kicked: 1, Gone: 1, TookS: 0.5}}
+	d := &checks.Deployment{Notes: []string{"noted of " + name}, Missing: []checks.Missing{
+		{Name: name, Cluster: name, ClusterKnown: true, Reason: "did not answer"}, {ID: "X", Reason: "who knows"}, {Name: "elsewhere", Cluster: "C2", ClusterKnown: true}}}
+	causes := []checks.Cause{{Code: "single-url", Title: "Title", Role: checks.Root, Verdict: checks.Likely, Evidence: []checks.Evidence{{Text: name, Source: name}}}}
+	FinishRebalance(doc, d, causes)
+	return doc
+}
+
+func outcomesOfRebalance() map[string]string {
+	return map[string]string{
+		"planned":       "Dry run: would move 7 connections of ORDERS in ORDERS, so that the most on one",
+		"nothing-to-do": "Nothing to do: no server has more than its even share of ORDERS in ORDERS",
+		"refused":       "Refused: The clients of ORDERS know one server.",
+		"declined":      "Not confirmed: no connection of ORDERS in ORDERS was moved.",
+		"balanced":      "Moved 1 connection of ORDERS in ORDERS: the most on one server went from 24 of",
+		"finding":       "Moved 1 connection of ORDERS in ORDERS: the most on one server went from 24 of",
+		"stopped":       "Stopped after 1 of 7 moves of ORDERS in ORDERS: the most on one server went",
+	}
+}
+
+func TestRebalanceTextAnswersFirst(t *testing.T) {
+	t.Parallel()
+	for outcome, want := range outcomesOfRebalance() {
+		var b bytes.Buffer
+		if err := RebalanceText(&b, rebalanceOf(outcome, "ORDERS"), Style{}); err != nil {
+			t.Fatal(err)
+		}
+		if first, _, _ := strings.Cut(b.String(), "\n"); !strings.HasPrefix(first, want) {
+			t.Errorf("%s: the first line is %q, want %q", outcome, first, want)
+		}
+		if outcome == "stopped" && !strings.Contains(strings.ReplaceAll(b.String(), "\n", " "), "ORDERS does not answer any more.") {
+			t.Errorf("why it stopped is not in\n%s", b.String())
+		}
+	}
+}
+
+// TestRebalanceIsHarmless: no line is too long and nothing controls a terminal,
+// whatever things are called.
+func TestRebalanceIsHarmless(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"ORDERS", "", "\x1b]0;pwned\x07\u202e\u009b1A\n\r", strings.Repeat("long", 200), strings.Repeat("漢字", 50), "bad \xff", "nats://u:hunter2@h"} {
+		for outcome := range outcomesOfRebalance() {
+			doc := rebalanceOf(outcome, name)
+			var text, asJSON bytes.Buffer
+			if err := RebalanceText(&text, doc, Style{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := RebalanceJSON(&asJSON, doc); err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range strings.Split(text.String(), "\n") {
+				if columns(line) > width {
+					t.Errorf("%q, %s: %d columns: %q", name, outcome, columns(line), line)
+				}
+			}
+			for _, out := range []string{text.String(), asJSON.String()} {
+				if !utf8.ValidString(out) || strings.Contains(out, "hunter2") {
+					t.Errorf("%q, %s: %q", name, outcome, out)
+				}
+				for _, r := range out {
+					if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == '\u202e' {
+						t.Fatalf("%q, %s: it has %U", name, outcome, r)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestRebalanceJSONHasEveryField also where there is nothing to say.
+func TestRebalanceJSONHasEveryField(t *testing.T) {
+	t.Parallel()
+	fields := func(doc *Rebalance) map[string]bool {
+		var b bytes.Buffer
+		if err := RebalanceJSON(&b, doc); err != nil {
+			t.Fatal(err)
+		}
+		var all map[string]any
+		if err := json.Unmarshal(b.Bytes(), &all); err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]bool{}
+		for name, value := range all {
+			out[name] = true
+			if value == nil && name != "after" && name != "stop" {
+				t.Errorf("%s is null", name)
+			}
+		}
+		return out
+	}
+	empty := &Rebalance{}
+	FinishRebalance(empty, &checks.Deployment{}, nil)
+	full := rebalanceOf("stopped", "ORDERS")
+	if a, b := fields(empty), fields(full); !reflect.DeepEqual(a, b) || len(a) != 21 {
+		t.Errorf("empty has %d fields, full %d", len(a), len(b))
+	}
+	if len(full.Coverage.Missing) != 2 || full.Coverage.Complete || !empty.Coverage.Complete || fmt.Sprint(full.Predicted.SharePercent) != "93.8" {
+		t.Errorf("%+v, %+v", full.Coverage, full.Predicted)
+	}
+}

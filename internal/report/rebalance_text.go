@@ -1,0 +1,178 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// RebalanceText writes the document for a person: the answer in the first line,
+// then the servers, then why. No line is longer than 80 columns.
+func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
+	p := &printer{color: style.Color}
+	color, answer := rebalanceAnswer(doc)
+	p.paragraph(color, "", "", answer)
+	p.wrap("", fmt.Sprintf("Source: %s (%s)", strings.ReplaceAll(doc.Source.Kind, "-", " "), doc.Source.Detail))
+	p.rebalanceServers(doc)
+	for i, r := range doc.Refusals {
+		switch {
+		case r.Overridden:
+			p.paragraph(text.FgYellow, "", "  ", "Forced: "+r.Text)
+		case i > 0: // the first is the answer
+			p.paragraph(text.FgRed, "", "  ", "Also: "+r.Text)
+		}
+	}
+	for _, c := range doc.Causes {
+		if c.Role == "root" && slices.Contains([]string{"confirmed", "likely"}, c.Verdict) {
+			p.paragraph(text.Bold, "", "  ", fmt.Sprintf("Cause: %s (%s, %s)", c.Title, c.Code, c.Verdict))
+			for _, e := range c.Evidence {
+				p.paragraph(text.Reset, "  - ", "    ", fmt.Sprintf("%s [%s]", e.Text, e.Source))
+			}
+		}
+	}
+	p.rebalanceMoves(doc)
+	for _, n := range doc.Notes {
+		p.wrap("", n)
+	}
+	for _, n := range doc.Coverage.Notes {
+		p.wrap("", "Coverage: "+n)
+	}
+	if doc.Outcome == "planned" {
+		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, a look after every %d.",
+			time.Duration(doc.Plan.DurationS*float64(time.Second)).Round(time.Second), count(doc.Given.Rate), doc.Given.Batch))
+	}
+	for _, warning := range doc.Warnings {
+		p.wrap("", "Warning: "+warning)
+	}
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+// rebalanceAnswer is what the first line says, in its colour.
+func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
+	who := fmt.Sprintf("%s in %s", accountName(doc.Account), clusterName(doc.Cluster))
+	of := func(s Spread) string {
+		return fmt.Sprintf("%s of %s (%s%%)", number(s.OnServer), count(s.Connections), s.SharePercent)
+	}
+	kicked := 0
+	for _, m := range doc.Moves {
+		if m.Outcome == "kicked" {
+			kicked++
+		}
+	}
+	became := ""
+	if doc.After != nil {
+		became = fmt.Sprintf(": the most on one server went from %s to %s", of(doc.Before), of(*doc.After))
+	}
+	moved := fmt.Sprintf("Moved %s of %s", plural(kicked, "connection"), who)
+	switch doc.Outcome {
+	case "planned":
+		return text.FgYellow, fmt.Sprintf("Dry run: would move %s of %s, so that the most on one server goes from %s to about %s. Nothing was changed.",
+			plural(len(doc.Moves), "connection"), who, of(doc.Before), of(doc.Predicted))
+	case "nothing-to-do":
+		return text.FgGreen, fmt.Sprintf("Nothing to do: no server has more than its even share of %s, %s.", who, of(doc.Before))
+	case "refused":
+		if len(doc.Refusals) > 0 {
+			return text.FgRed, "Refused: " + doc.Refusals[0].Text
+		}
+		return text.FgRed, "Refused."
+	case "declined":
+		return text.FgYellow, fmt.Sprintf("Not confirmed: no connection of %s was moved.", who)
+	case "stopped":
+		why := ""
+		if doc.Stop != nil {
+			why = " " + doc.Stop.Text
+		}
+		return text.FgRed, fmt.Sprintf("Stopped after %s of %s moves of %s%s.%s", count(kicked), count(len(doc.Moves)), who, became, why)
+	case "finding":
+		return text.FgRed, moved + became + ", which is still a finding."
+	}
+	return text.FgGreen, moved + became + "."
+}
+
+// number is a number of connections that may be an expectation.
+func number(n float64) string {
+	if n == float64(int(n)) {
+		return count(int(n))
+	}
+	return strconv.FormatFloat(n, 'f', 1, 64)
+}
+
+func (p *printer) rebalanceServers(doc *Rebalance) {
+	if len(doc.Servers) == 0 {
+		return
+	}
+	const first, other = 30, 11
+	row := func(name string, cells ...string) {
+		var b strings.Builder
+		b.WriteString("  " + fit(name, first))
+		for _, c := range cells {
+			b.WriteString(text.AlignRight.Apply(short(c, other-1), other))
+		}
+		p.line(b.String())
+	}
+	row("SERVER", "BEFORE", "MOVE", "PREDICTED", "AFTER")
+	rows := slices.Clone(doc.Servers)
+	slices.SortStableFunc(rows, func(a, b RebalanceServer) int { return cmp.Compare(b.Before, a.Before) })
+	for _, s := range rows[:min(len(rows), barRows)] {
+		after := "-"
+		if s.After != nil {
+			after = count(*s.After)
+		}
+		row(s.Server, count(s.Before), count(s.Moves), number(s.Predicted), after)
+	}
+	if len(rows) > barRows {
+		p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(rows)-barRows, "more server")))
+	}
+}
+
+// rebalanceMoves lists what would be moved, and of what was moved only what did
+// not go well.
+func (p *printer) rebalanceMoves(doc *Rebalance) {
+	if doc.Outcome == "refused" || doc.Outcome == "declined" {
+		return // nothing is to be moved
+	}
+	outcomes := map[string]int{}
+	shown := 0
+	for _, m := range doc.Moves {
+		outcomes[m.Outcome]++
+		well := m.Outcome == "kicked" || m.Outcome == "not-tried" || m.Outcome == "not-needed"
+		if well {
+			continue
+		}
+		if shown++; shown > listed {
+			continue
+		}
+		why := ""
+		if m.Why != nil {
+			why = ": " + *m.Why
+		}
+		p.wrap("  ", fmt.Sprintf("%s: connection %d on %s (%s, %s idle, %s)%s", m.Outcome, m.CID, short(m.Server, 30),
+			short(cmp.Or(m.Name, "no name"), 30), (time.Duration(m.IdleS)*time.Second).String(), plural(m.Subscriptions, "subscription"), why))
+	}
+	if shown > listed {
+		p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(shown-listed, "more connection")))
+	}
+	if doc.Given.Apply && len(doc.Batches) > 0 {
+		var said []string
+		for _, o := range []string{"kicked", "gone", "refused", "no-answer", "not-needed", "not-tried"} {
+			if outcomes[o] > 0 {
+				said = append(said, fmt.Sprintf("%s %s", count(outcomes[o]), o))
+			}
+		}
+		p.wrap("", fmt.Sprintf("Moves: %s, in %s.", strings.Join(said, ", "), batches(len(doc.Batches))))
+	}
+}
+
+func batches(n int) string {
+	if n == 1 {
+		return "1 batch"
+	}
+	return count(n) + " batches"
+}

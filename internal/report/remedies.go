@@ -1,0 +1,105 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// remedies are those of a finding, in their order.
+func remedies(all []checks.Remedy) []Remedy {
+	out := []Remedy{}
+	for _, r := range all {
+		remedy := Remedy{Code: r.Code, When: string(r.When), Title: sentence(r.Title), Why: sentence(r.Why),
+			Commands: []string{}, Snippets: []Snippet{}}
+		for _, c := range r.Commands {
+			remedy.Commands = append(remedy.Commands, sentence(c))
+		}
+		for _, s := range r.Snippets {
+			remedy.Snippets = append(remedy.Snippets, Snippet{Lang: sentence(s.Lang), Text: code(s.Text)})
+		}
+		out = append(out, remedy)
+	}
+	return out
+}
+
+// code makes text of several lines harmless, and keeps its lines and tabs.
+func code(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		parts := strings.Split(l, "\t")
+		for j, part := range parts {
+			parts[j] = sentence(part)
+		}
+		lines[i] = strings.Join(parts, "\t")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// remedies tells what to do: commands in full, of the snippets the first of
+// each remedy.
+func (p *printer) remedies(f Finding) {
+	if f.forecast != "" {
+		p.wrap("   ", f.forecast)
+	}
+	if len(f.Remedies) == 0 {
+		return
+	}
+	p.line(p.paint(text.Bold, "   What to do:"))
+	for _, r := range f.Remedies {
+		p.paragraph(text.Reset, "   - ", "     ", fmt.Sprintf("%s: %s (%s)", r.When, r.Title, r.Code))
+		p.paragraph(text.Reset, "     ", "     ", r.Why)
+		for _, c := range r.Commands {
+			p.command(c)
+		}
+		if len(r.Snippets) == 0 {
+			continue
+		}
+		p.line(fmt.Sprintf("     %s:", r.Snippets[0].Lang))
+		for l := range strings.SplitSeq(strings.TrimRight(r.Snippets[0].Text, "\n"), "\n") {
+			p.line("       " + strings.ReplaceAll(l, "\t", "    "))
+		}
+		if n := len(r.Snippets) - 1; n > 0 {
+			p.line(fmt.Sprintf("     (%s with --json)", plural(n, "more snippet")))
+		}
+	}
+}
+
+// command writes a command line that can be pasted: where it is too long for
+// the columns it goes on behind a backslash, at its flags.
+func (p *printer) command(c string) {
+	const first, rest = "       ", "         "
+	line := first
+	for i, part := range flags(c) {
+		switch {
+		case i == 0:
+			line += part
+		case columns(line)+1+columns(part)+2 > width:
+			p.line(line + " \\")
+			line = rest + part
+		default:
+			line += " " + part
+		}
+	}
+	p.line(line)
+}
+
+// flags cuts a command before the flags outside quotes.
+func flags(c string) []string {
+	var out []string
+	quoted, from := false, 0
+	for i := range len(c) {
+		switch {
+		case c[i] == '\'':
+			quoted = !quoted
+		case c[i] == ' ' && !quoted && strings.HasPrefix(c[i:], " --"):
+			out = append(out, c[from:i])
+			from = i + 1
+		}
+	}
+	return slices.DeleteFunc(append(out, c[from:]), func(s string) bool { return s == "" })
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package plugin
+
+// thousands of connections: three pages of CONNZ.
+const thousands = 3000

@@ -1,0 +1,6 @@
+//go:build race
+
+package plugin
+
+// thousands of connections are fewer where the race detector counts goroutines.
+const thousands = 1200
