@@ -139,6 +139,7 @@ The cluster stays up until you press Ctrl-C. Try in another terminal:
   nats-balance audit concentration --no-context --server %[1]s %[2]s
   nats-balance audit concentration --no-context --server %[1]s --json
   nats-balance audit concentration --no-context --server %[1]s --threshold 95 --all
+  nats-balance rebalance --no-context --server %[1]s --account %[3]s %[2]s
   nats --no-context --server %[1]s server report connections
-`, url, strings.Join(st.Args, " "))
+`, url, strings.Join(st.Args, " "), cmp.Or(st.Scenario.Finding.Account, "ORDERS"))
 }
