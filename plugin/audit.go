@@ -90,7 +90,7 @@ func (a *concentration) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	doc, err := a.audit(ctx, nc)
+	doc, err := a.audit(ctx, systemAccount{a.host, nc})
 	if err != nil {
 		return err
 	}
@@ -137,18 +137,16 @@ func (a *concentration) validate() error {
 }
 
 // audit gathers, judges and builds the document, all within the time-out.
-func (a *concentration) audit(ctx context.Context, nc *nats.Conn) (*report.Document, error) {
+func (a *concentration) audit(ctx context.Context, from source) (*report.Document, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.host.Timeout())
 	defer cancel()
-	progress := newProgress(a.host.Err)
-	d, err := gather.System(ctx, nc, gather.Options{Timeout: a.host.Timeout(), Progress: progress.show, Trace: a.trace()})
-	progress.clear()
+	d, err := from.deployment(ctx)
 	if err != nil {
-		return nil, explainGather(err, nc)
+		return nil, err
 	}
 	for _, account := range a.parameters.Accounts {
 		if !slices.ContainsFunc(d.Accounts, func(x checks.Account) bool { return x.ID == account || x.Name == account }) {
-			if err := gather.Knows(ctx, nc, d, account); err != nil {
+			if err := from.knows(ctx, d, account); err != nil {
 				return nil, err
 			}
 		}
@@ -159,7 +157,7 @@ func (a *concentration) audit(ctx context.Context, nc *nats.Conn) (*report.Docum
 	result := checks.CheckConcentration(d, a.parameters)
 	if len(result.Findings) > 0 {
 		// Only now it is known whose limits matter.
-		if err := a.details(ctx, nc, d, result.Findings); err != nil {
+		if err := from.details(ctx, d, clustersOf(result.Findings)); err != nil {
 			return nil, err
 		}
 		result = checks.CheckConcentration(d, a.parameters)
@@ -174,10 +172,10 @@ func (a *concentration) audit(ctx context.Context, nc *nats.Conn) (*report.Docum
 		warnings = append(warnings, a.sources.follow(ctx, d, lists)...)
 	case a.noCauses:
 		lists = nil
-		err = countSubscriptions(ctx, nc, result.Findings)
+		err = countSubscriptions(ctx, from, result.Findings)
 	default:
 		var more []string
-		lists, more, err = a.diagnose(ctx, nc, d, result.Findings, lists)
+		lists, more, err = a.diagnose(ctx, from, d, result.Findings, lists)
 		warnings = append(warnings, more...)
 	}
 	if err != nil {
@@ -185,42 +183,26 @@ func (a *concentration) audit(ctx context.Context, nc *nats.Conn) (*report.Docum
 	}
 	return report.New(report.Input{
 		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
-		SourceKind: "system-account", SourceDetail: fmt.Sprintf("%s, server %s", shownURL(nc.ConnectedUrl()), nc.ConnectedServerName()),
+		SourceKind: from.kind(), SourceDetail: from.detail(),
 		Parameters: a.parameters, Deployment: d, Result: result, Lists: lists, Warnings: warnings,
 	}), nil
-}
-
-// details asks the servers that have to do with findings about themselves. One
-// that says nothing must not take the time for all else.
-func (a *concentration) details(ctx context.Context, nc *nats.Conn, d *checks.Deployment, findings []checks.Finding) error {
-	deadline, _ := ctx.Deadline()
-	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/3)
-	defer cancel()
-	return gather.Details(ctx, nc, d, clustersOf(findings))
 }
 
 // inDepth is how many findings, the worst first, are worth more questions to
 // their servers.
 const inDepth = 20
 
-func countSubscriptions(ctx context.Context, nc *nats.Conn, findings []checks.Finding) error {
+func countSubscriptions(ctx context.Context, from source, findings []checks.Finding) error {
 	findings = findings[:min(len(findings), inDepth)]
 	var of []gather.Held
 	for _, f := range findings {
 		of = append(of, gather.Held{Server: f.Server.ID, Account: f.Account.ID})
 	}
-	counts, err := gather.Subscriptions(ctx, nc, of)
+	counts, err := from.subscriptions(ctx, of)
 	for i := range counts {
 		findings[i].Impact.SubscriptionsLost = counts[i]
 	}
 	return err
-}
-
-func (a *concentration) trace() func(string, ...any) {
-	if !a.host.Trace() {
-		return nil
-	}
-	return a.host.tracef
 }
 
 // explainGather adds to an error of gathering what to pass.

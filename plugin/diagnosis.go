@@ -155,9 +155,17 @@ func (s *sources) follow(ctx context.Context, d *checks.Deployment, lists []chec
 	return append(warnings, probe.Follow(ctx, lists, o)...)
 }
 
+// connectedURLs are those that a connection was opened with.
+func connectedURLs(nc *nats.Conn) string {
+	if len(nc.Opts.Servers) > 0 {
+		return strings.Join(nc.Opts.Servers, ",")
+	}
+	return nc.Opts.Url
+}
+
 // hints are the URLs that servers advertise by name, and the one of the audit's
 // own connection.
-func hints(nc *nats.Conn, d *checks.Deployment, clusters []string) []checks.URLList {
+func hints(own string, d *checks.Deployment, clusters []string) []checks.URLList {
 	var out []checks.URLList
 	add := func(origin, urls string) {
 		if l, err := clienturl.ParseFlag(urls); err == nil && l.Account == "" {
@@ -165,11 +173,9 @@ func hints(nc *nats.Conn, d *checks.Deployment, clusters []string) []checks.URLL
 			out = append(out, l)
 		}
 	}
-	own := nc.Opts.Servers
-	if len(own) == 0 {
-		own = []string{nc.Opts.Url}
+	if own != "" {
+		add("the URL of this audit's own connection", clienturl.Redact(own))
 	}
-	add("the URL of this audit's own connection", clienturl.Redact(strings.Join(own, ",")))
 	seen := map[string]bool{}
 	for i := range d.Servers {
 		s := &d.Servers[i]
@@ -224,14 +230,14 @@ func onlyAccount(d *checks.Deployment) string {
 
 // diagnose finds out why, for the worst findings in depth, and sets what
 // follows from it.
-func (a *concentration) diagnose(ctx context.Context, nc *nats.Conn, d *checks.Deployment, findings []checks.Finding, lists []checks.URLList) ([]checks.URLList, []string, error) {
+func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Deployment, findings []checks.Finding, lists []checks.URLList) ([]checks.URLList, []string, error) {
 	var suspects []gather.Suspect
 	clusters := clustersOf(findings)
 	for _, f := range findings[:min(len(findings), inDepth)] {
 		suspects = append(suspects, gather.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
 	}
 	if !a.sources.any() {
-		lists = hints(nc, d, clusters)
+		lists = hints(from.url(), d, clusters)
 	}
 	var (
 		wg       sync.WaitGroup
@@ -241,7 +247,7 @@ func (a *concentration) diagnose(ctx context.Context, nc *nats.Conn, d *checks.D
 		accounts map[gather.Suspect]map[string]checks.AccountOn
 	)
 	wg.Go(func() { warnings = a.sources.follow(ctx, d, lists) })
-	wg.Go(func() { reports, accounts, failed = gather.Examine(ctx, nc, d, suspects) })
+	wg.Go(func() { reports, accounts, failed = from.examine(ctx, d, suspects) })
 	wg.Wait()
 	if failed != nil {
 		return nil, nil, failed

@@ -273,7 +273,7 @@ func (r *rebalance) diagnose(ctx context.Context, nc *nats.Conn, s *situation) e
 	}
 	a := &concentration{host: r.host, parameters: checks.Defaults(), sources: r.sources}
 	a.parameters.Accounts, a.parameters.Clusters = p.Accounts, p.Clusters
-	_, warnings, err = a.diagnose(ctx, nc, s.deployment, findings[:1], lists)
+	_, warnings, err = a.diagnose(ctx, systemAccount{r.host, nc}, s.deployment, findings[:1], lists)
 	if err != nil {
 		return err
 	}

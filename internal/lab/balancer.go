@@ -10,7 +10,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // BalancerMode is how a [Balancer] chooses the backend of a connection. Where
@@ -26,6 +25,9 @@ const (
 	SourceHash
 	// OnlyFirst always takes the first that is up.
 	OnlyFirst
+	// LeastConnections takes the one with the fewest connections through the
+	// balancer, the first of several.
+	LeastConnections
 )
 
 // BalancerConfig describes a balancer.
@@ -33,7 +35,7 @@ type BalancerConfig struct {
 	// Host is the loopback address to listen on, "" for 127.0.0.1. Connections
 	// to backends come from it, unless Transparent is set.
 	Host string
-	// Mode is how a backend is chosen.
+	// Mode is how a backend is chosen until [Balancer.SetMode].
 	Mode BalancerMode
 	// Backends are host:port on loopback.
 	Backends []string
@@ -48,7 +50,11 @@ type Balancer struct {
 	life     context.Context
 	end      context.CancelFunc
 	running  sync.WaitGroup
-	turn     atomic.Uint32
+
+	mu   sync.Mutex
+	mode BalancerMode
+	turn int
+	open []int // connections by backend
 }
 
 // StartBalancer starts a balancer on a free port. The context bounds the start
@@ -69,7 +75,7 @@ func StartBalancer(ctx context.Context, c BalancerConfig) (*Balancer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab: balancer: %w", err)
 	}
-	b := &Balancer{config: c, listener: l}
+	b := &Balancer{config: c, listener: l, mode: c.Mode, open: make([]int, len(c.Backends))}
 	b.life, b.end = context.WithCancel(context.Background())
 	b.running.Go(b.accept)
 	return b, nil
@@ -77,6 +83,14 @@ func StartBalancer(ctx context.Context, c BalancerConfig) (*Balancer, error) {
 
 // Addr returns host:port for clients.
 func (b *Balancer) Addr() string { return b.listener.Addr().String() }
+
+// SetMode changes how a backend is chosen, for connections from now on: those
+// that are open stay, as with any balancer.
+func (b *Balancer) SetMode(m BalancerMode) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mode = m
+}
 
 // Stop stops the balancer and closes the connections through it. When it
 // returns, its port is closed. It may be called more than once.
@@ -112,10 +126,11 @@ func (b *Balancer) accept() {
 // serve connects a client to a backend and copies until either side closes.
 func (b *Balancer) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	backend, err := b.dial(client)
+	backend, at, err := b.dial(client)
 	if err != nil {
 		return
 	}
+	defer b.count(at, -1)
 	defer func() { _ = backend.Close() }()
 	closeBoth := func() { _, _ = client.Close(), backend.Close() }
 	defer context.AfterFunc(b.life, closeBoth)()
@@ -129,31 +144,53 @@ func (b *Balancer) serve(client net.Conn) {
 	copies.Wait()
 }
 
-// dial connects to the first backend that accepts, from the chosen one on.
-func (b *Balancer) dial(client net.Conn) (net.Conn, error) {
+// dial connects to the first backend that accepts, from the chosen one on, and
+// counts the connection as open.
+func (b *Balancer) dial(client net.Conn) (conn net.Conn, at int, err error) {
 	source := client.RemoteAddr().(*net.TCPAddr).IP.String()
-	from, n := 0, len(b.config.Backends)
-	switch b.config.Mode {
-	case Random:
-		from = rand.IntN(n)
-	case RoundRobin:
-		from = int((b.turn.Add(1) - 1) % uint32(n))
-	case SourceHash:
-		from = hashOf(source, n)
-	default: // OnlyFirst
-	}
+	at = b.choose(source)
 	d := dialer{life: b.life, source: b.config.Host}
 	if b.config.Transparent {
 		d.source = source
 	}
-	var conn net.Conn
-	var err error
-	for i := range n {
-		if conn, err = d.Dial("tcp", b.config.Backends[(from+i)%n]); err == nil {
-			return conn, nil
+	for range b.config.Backends {
+		if conn, err = d.Dial("tcp", b.config.Backends[at]); err == nil {
+			return conn, at, nil
 		}
+		b.count(at, -1)
+		at = (at + 1) % len(b.config.Backends)
+		b.count(at, 1)
 	}
-	return nil, err
+	b.count(at, -1)
+	return nil, 0, err
+}
+
+// choose returns the backend for a client, and counts a connection to it.
+func (b *Balancer) choose(source string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at, n := 0, len(b.config.Backends)
+	switch b.mode {
+	case Random:
+		at = rand.IntN(n)
+	case RoundRobin:
+		at = b.turn % n
+		b.turn++
+	case SourceHash:
+		at = hashOf(source, n)
+	case LeastConnections:
+		at = slices.Index(b.open, slices.Min(b.open))
+	default: // OnlyFirst
+	}
+	b.open[at]++
+	return at
+}
+
+// count changes how many connections to a backend are open.
+func (b *Balancer) count(at, by int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open[at] += by
 }
 
 func (b *Balancer) port() int { return b.listener.Addr().(*net.TCPAddr).Port }

@@ -51,6 +51,8 @@ type Clients struct {
 
 // Group is a number of clients that were connected together.
 type Group struct {
+	account string
+
 	mu    sync.Mutex
 	conns []*nats.Conn
 	raw   []*rawConn
@@ -113,7 +115,7 @@ func (l *Lab) Connect(ctx context.Context, c Clients) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Group{}
+	g := &Group{account: c.Account}
 	err = each(ctx, c.Count, func(ctx context.Context, i int) error {
 		nc, err := nats.Connect(strings.Join(urls, ","), options...)
 		if err != nil {

@@ -66,7 +66,7 @@ func (l *Lab) ConnectRaw(ctx context.Context, c RawClients) (*Group, error) {
 			return nil, fmt.Errorf("lab: server %s has no MQTT listener", c.Server.Name())
 		}
 	}
-	g := &Group{}
+	g := &Group{account: c.Account}
 	d := dialer{life: l.life, source: c.Source}
 	err := each(ctx, c.Count, func(ctx context.Context, _ int) error {
 		conn, err := d.dial(ctx, "tcp", address)

@@ -26,6 +26,7 @@ type Server struct {
 	ports ports
 	srv   *server.Server // nil when not running
 	id    string
+	conf  []string // configuration added since, in nats-server's language
 }
 
 // ports are a server's listeners, 0 for what is not known yet or not open. Once
@@ -150,7 +151,10 @@ func (s *Server) Shutdown() {
 
 // launch starts the server and returns when all its listeners are open.
 func (s *Server) launch(ctx context.Context) error {
-	o := s.options()
+	o, err := s.configured()
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
