@@ -87,24 +87,28 @@ func TestScripts(t *testing.T) {
 // returns what the scripts need to know of them.
 func scriptEnv(t *testing.T) []string {
 	t.Helper()
+	busy := lab.Scenario{
+		Topology: lab.Topology{
+			Clusters: []lab.Cluster{{Name: "C1", Servers: 3}, {Name: "C2", Servers: 2}},
+			Accounts: []string{"ORDERS", "BILLING", "SEVEN", "EIGHT", "NINE", "PAIR", "IDLE"},
+		},
+		Clients: []lab.Placement{
+			{Account: "ORDERS", Server: "C1-n1", Count: 17}, {Account: "ORDERS", Server: "C1-n2", Count: 1},
+			{Account: "BILLING", Server: "C1-n1", Count: 6}, {Account: "BILLING", Server: "C1-n2", Count: 5}, {Account: "BILLING", Server: "C1-n3", Count: 5},
+			{Account: "SEVEN", Server: "C1-n1", Count: 7}, {Account: "SEVEN", Server: "C1-n2", Count: 2}, {Account: "SEVEN", Server: "C1-n3", Count: 1},
+			{Account: "EIGHT", Server: "C1-n2", Count: 8}, {Account: "EIGHT", Server: "C1-n1", Count: 1}, {Account: "EIGHT", Server: "C1-n3", Count: 1},
+			{Account: "NINE", Server: "C1-n3", Count: 9},
+			{Account: "PAIR", Server: "C2-n1", Count: 20},
+		},
+	}
 	clusters := []struct {
 		name string
 		lab.Scenario
 	}{
-		{"MAIN", lab.Scenario{
-			Topology: lab.Topology{
-				Clusters: []lab.Cluster{{Name: "C1", Servers: 3}, {Name: "C2", Servers: 2}},
-				Accounts: []string{"ORDERS", "BILLING", "SEVEN", "EIGHT", "NINE", "PAIR", "IDLE"},
-			},
-			Clients: []lab.Placement{
-				{Account: "ORDERS", Server: "C1-n1", Count: 17}, {Account: "ORDERS", Server: "C1-n2", Count: 1},
-				{Account: "BILLING", Server: "C1-n1", Count: 6}, {Account: "BILLING", Server: "C1-n2", Count: 5}, {Account: "BILLING", Server: "C1-n3", Count: 5},
-				{Account: "SEVEN", Server: "C1-n1", Count: 7}, {Account: "SEVEN", Server: "C1-n2", Count: 2}, {Account: "SEVEN", Server: "C1-n3", Count: 1},
-				{Account: "EIGHT", Server: "C1-n2", Count: 8}, {Account: "EIGHT", Server: "C1-n1", Count: 1}, {Account: "EIGHT", Server: "C1-n3", Count: 1},
-				{Account: "NINE", Server: "C1-n3", Count: 9},
-				{Account: "PAIR", Server: "C2-n1", Count: 20},
-			},
-		}},
+		{"MAIN", busy},
+		// Probes are connections too, for a moment: these are for scripts that make
+		// some.
+		{"WHY", busy},
 		{"CALM", lab.Scenario{
 			Topology: lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"BILLING"}},
 			Clients: []lab.Placement{

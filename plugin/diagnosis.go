@@ -168,7 +168,9 @@ func connectedURLs(nc *nats.Conn) string {
 func hints(own string, d *checks.Deployment, clusters []string) []checks.URLList {
 	var out []checks.URLList
 	add := func(origin, urls string) {
-		if l, err := clienturl.ParseFlag(urls); err == nil && l.Account == "" {
+		l, err := clienturl.ParseFlag(urls)
+		// A server's own address says nothing of what clients use.
+		if named := slices.ContainsFunc(l.Endpoints, func(e checks.Endpoint) bool { return !e.Literal }); err == nil && l.Account == "" && named {
 			l.Origin, l.Hint = origin, true
 			out = append(out, l)
 		}

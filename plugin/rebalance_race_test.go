@@ -4,3 +4,5 @@ package plugin
 
 // thousands of connections are fewer where the race detector counts goroutines.
 const thousands = 1200
+
+const raceDetector = true

@@ -292,7 +292,12 @@ func TestRebalanceTooFewServers(t *testing.T) {
 
 // TestRebalanceAccountsOfAllKinds: the global account, which CONNZ does not name,
 // and one of operator mode, whose name is not its id.
-func TestRebalanceAccountsOfAllKinds(t *testing.T) {
+// Every connection begins in $G, and nats-server lists it there before it has
+// its id, without a lock: its own race, which only CONNZ of $G can meet.
+func TestRebalanceGlobalAccount(t *testing.T) {
+	if raceDetector {
+		t.Skip("nats-server 2.15.2 has a race between CONNZ of $G and new connections")
+	}
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -307,6 +312,12 @@ func TestRebalanceAccountsOfAllKinds(t *testing.T) {
 	if doc := rebalanced(t, l, generous, 0, "--account", "$G", "--apply", "--yes"); doc.Outcome != "balanced" || len(doc.Moves) != 8 || doc.Moves[7].Outcome != "kicked" {
 		t.Errorf("$G: %s, %+v, %+v", doc.Outcome, doc.Stop, doc.Moves)
 	}
+}
+
+func TestRebalanceInOperatorMode(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
 	o := startOperatorMode(t)
 	if o == nil {
 		return
