@@ -21,7 +21,7 @@ type talk struct {
 	sent  []uint64
 	got   [][]uint64 // by receiver and sender: how many
 	last  [][]uint64 // … the last number
-	mixed int        // numbers that were not higher than the last
+	mixed [][]int    // … numbers that were not higher than the last
 }
 
 // start subscribes and publishes on every connection until stop, which returns
@@ -31,12 +31,13 @@ func (k *talk) start(t *testing.T, conns []*nats.Conn) (stop func()) {
 	k.conns, k.sent = conns, make([]uint64, len(conns))
 	for i, nc := range conns {
 		k.got, k.last = append(k.got, make([]uint64, len(conns))), append(k.last, make([]uint64, len(conns)))
+		k.mixed = append(k.mixed, make([]int, len(conns)))
 		if _, err := nc.Subscribe("talk", func(m *nats.Msg) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			from, n := binary.BigEndian.Uint32(m.Data), binary.BigEndian.Uint64(m.Data[4:])
 			if n <= k.last[i][from] {
-				k.mixed++
+				k.mixed[i][from]++
 			}
 			k.got[i][from]++
 			k.last[i][from] = n
@@ -160,13 +161,17 @@ func TestRebalanceUnderLoad(t *testing.T) {
 		}
 		moved += int(orders.moved(i))
 		for from := range orders.conns {
-			if orders.moved(i) == 0 && orders.moved(from) == 0 && orders.got[i][from] != orders.sent[from] {
-				t.Errorf("of clients that stayed, %d got %d of %d messages of %d", i, orders.got[i][from], orders.sent[from], from)
+			// Order holds for a connection: what a client sent by its last one can
+			// be overtaken by what it sends by its next.
+			stayed := orders.moved(i) == 0 && orders.moved(from) == 0
+			if stayed && (orders.got[i][from] != orders.sent[from] || orders.mixed[i][from] != 0) {
+				t.Errorf("of clients that stayed, %d got %d of %d messages of %d, %d out of order",
+					i, orders.got[i][from], orders.sent[from], from, orders.mixed[i][from])
 			}
 		}
 	}
-	if moved != 8 || orders.mixed != 0 {
-		t.Errorf("%d clients moved, %d messages out of order", moved, orders.mixed)
+	if moved != 8 {
+		t.Errorf("%d clients moved", moved)
 	}
 	for i := range billing.conns {
 		if billing.moved(i) != 0 || !reflect.DeepEqual(billing.got[i], billing.sent) {
