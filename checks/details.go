@@ -21,6 +21,8 @@ type Details struct {
 	Port int
 	// WebSocket and MQTT are the ports of these listeners, 0 where it has none.
 	WebSocket, MQTT int
+	// WebSocketPlain is whether the WebSocket listener goes without TLS.
+	WebSocketPlain bool
 	// TLS is whether clients must use TLS.
 	TLS bool
 	// ConnectURLs are the addresses, host:port, that it tells clients, its own

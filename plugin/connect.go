@@ -69,8 +69,21 @@ func (c *connection) repeated() string {
 		return ""
 	}
 	out := "--server " + quote(clienturl.Redact(c.servers))
-	if c.creds != "" {
-		out += " --creds " + quote(c.creds)
+	for _, f := range []struct{ flag, value string }{
+		{"--creds", c.creds}, {"--nkey", c.nkey}, {"--tlscert", c.tlsCert}, {"--tlskey", c.tlsKey}, {"--tlsca", c.tlsCA},
+	} {
+		if f.value != "" {
+			out += " " + f.flag + " " + quote(f.value)
+		}
+	}
+	if c.user != "" && c.password != "" {
+		out += " --user " + quote(c.user) + ` --password "$NATS_PASSWORD"`
+	}
+	if c.tlsFirst {
+		out += " --tlsfirst"
+	}
+	if c.noContext {
+		out += " --no-context"
 	}
 	return out
 }

@@ -66,6 +66,12 @@ func (s *sources) repeated() string {
 	for _, value := range s.resolving {
 		out = append(out, "--resolver "+quote(value))
 	}
+	if s.noDNS {
+		out = append(out, "--no-dns")
+	}
+	if s.noProbe {
+		out = append(out, "--no-probe")
+	}
 	return strings.Join(out, " ")
 }
 

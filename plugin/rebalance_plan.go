@@ -24,6 +24,7 @@ type situation struct {
 	causes     []checks.Cause
 	refusals   []report.Refusal
 	firm       bool // a refusal that can't be overridden
+	byName     bool // clients come by names that are not the servers' own
 	notes      []string
 	warnings   []string
 }
@@ -53,6 +54,8 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn) (*situation, error)
 	if err := r.diagnose(ctx, nc, s); err != nil {
 		return nil, err
 	}
+	in.ByName, in.IgnoreRoom = s.byName, r.force
+	s.plan = remedy.PlanMoves(in)
 	s.remark()
 	return s, nil
 }
@@ -248,7 +251,14 @@ func straightBack() map[string]string {
 // allReturn is whether all clients that are moved are expected to come back.
 func (s *situation) allReturn() bool {
 	why := straightBack()
-	return slices.ContainsFunc(s.refusals, func(r report.Refusal) bool { return why[r.Code] != "" })
+	return slices.ContainsFunc(s.refusals, func(r report.Refusal) bool {
+		return why[r.Code] != "" && (r.Code != "single-url" || !s.told())
+	})
+}
+
+// told is whether clients are told of the other servers.
+func (s *situation) told() bool {
+	return slices.ContainsFunc(s.causes, func(c checks.Cause) bool { return c.Code == "discovery-off" && c.Verdict == checks.RuledOut })
 }
 
 // diagnose finds out why the clients are where they are, and refuses what would
@@ -273,9 +283,13 @@ func (r *rebalance) diagnose(ctx context.Context, nc *nats.Conn, s *situation) e
 	}
 	a := &concentration{host: r.host, parameters: checks.Defaults(), sources: r.sources}
 	a.parameters.Accounts, a.parameters.Clusters = p.Accounts, p.Clusters
-	_, warnings, err = a.diagnose(ctx, systemAccount{r.host, nc}, s.deployment, findings[:1], lists)
+	lists, warnings, err = a.diagnose(ctx, systemAccount{r.host, nc}, s.deployment, findings[:1], lists)
 	if err != nil {
 		return err
+	}
+	for _, l := range lists {
+		s.byName = s.byName || slices.ContainsFunc(checks.ReachOf(s.deployment, s.cluster, l).Arrivals,
+			func(a checks.Arrival) bool { return !a.OwnName || a.Own != checks.Yes })
 	}
 	s.warnings = append(s.warnings, warnings...)
 	s.causes = findings[0].Causes
@@ -287,6 +301,9 @@ func (r *rebalance) diagnose(ctx context.Context, nc *nats.Conn, s *situation) e
 		}
 		known = true
 		switch {
+		case c.Code == "single-url" && s.told():
+			s.refuse(c.Code, "%s (%s, %s), so it would not last: they move to those that they were told of, and come back when their processes restart. Put that right first.",
+				upperFirst(why[c.Code]), c.Code, c.Verdict)
 		case why[c.Code] != "":
 			s.refuse(c.Code, "%s (%s, %s), so they would come straight back. Put that right first.", upperFirst(why[c.Code]), c.Code, c.Verdict)
 		case c.Code == "ordered-connect":

@@ -153,7 +153,7 @@ func decodeDetails(body []byte, id string, asked, came time.Time) (limit *int, _
 	round := max(0, came.Sub(asked))
 	out := &checks.Details{
 		Offset: v.Now.Sub(asked.Add(round / 2)), Margin: round/2 + clockGrain,
-		Connections: v.Connections, Port: port(v.Port), WebSocket: port(v.WebSocket.Port), MQTT: port(v.MQTT.Port), TLS: v.TLS,
+		Connections: v.Connections, Port: port(v.Port), WebSocket: port(v.WebSocket.Port), WebSocketPlain: v.WebSocket.NoTLS, MQTT: port(v.MQTT.Port), TLS: v.TLS,
 		ConnectURLs: fitting(v.ConnectURLs, mostConnectURLs, longestConnectURL), Tags: fitting(v.Tags, mostTags, longestText),
 	}
 	if len(v.Host) <= longestConnectURL {
@@ -167,7 +167,8 @@ func decodeDetails(body []byte, id string, asked, came time.Time) (limit *int, _
 
 // listener is one of the listeners of a VARZ.
 type listener struct {
-	Port int `json:"port"`
+	Port  int  `json:"port"`
+	NoTLS bool `json:"no_tls"`
 }
 
 // port is 0 where it is none.

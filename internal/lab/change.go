@@ -51,13 +51,15 @@ func (s *Server) Reload(conf string) error {
 	return nil
 }
 
-// Restart stops the server, adds configuration as Reload does, and starts it
-// again as [Server.Start] does.
+// Restart stops the server, adds configuration as Reload does, if there is any,
+// and starts it again as [Server.Start] does.
 func (s *Server) Restart(ctx context.Context, conf string) error {
 	s.Shutdown()
-	s.mu.Lock()
-	s.conf = append(s.conf, conf)
-	s.mu.Unlock()
+	if conf != "" {
+		s.mu.Lock()
+		s.conf = append(s.conf, conf)
+		s.mu.Unlock()
+	}
 	return s.Start(ctx)
 }
 

@@ -165,9 +165,6 @@ func (s *Server) launch(ctx context.Context) error {
 	case s.srv != nil:
 		return nil
 	}
-	if err := checkLoopback(o); err != nil {
-		return err
-	}
 	srv, err := server.NewServer(o)
 	if err != nil {
 		return fmt.Errorf("server %s: %w", s.name, err)

@@ -57,6 +57,10 @@ type PlanInput struct {
 	// Candidates are the account's client connections on the servers that hold
 	// more than [Even].
 	Candidates []Candidate
+	// ByName is whether the clients come by names, or addresses, that are not the
+	// servers' own: the server that closes them is then among those that they
+	// are told of, and not known to be the same.
+	ByName bool
 	// MaxMoves is the most connections to move, 0 for as many as it takes.
 	MaxMoves int
 	// IgnoreRoom plans as if every server had room.
@@ -78,8 +82,9 @@ type Place struct {
 type Move struct {
 	Candidate
 	ServerName string
-	// MayReturn is whether the client's library may choose the same server
-	// again; others try all the others first.
+	// MayReturn is whether the client may choose the same server again: its
+	// library may, or it came by another name than the one that it is told of.
+	// Others try all the other servers first.
 	MayReturn bool
 }
 
@@ -169,7 +174,7 @@ func PlanMoves(in PlanInput) Plan {
 		s := &p.Servers[fullest]
 		c := candidates[fullest][s.Moves]
 		s.Moves++
-		p.Moves = append(p.Moves, Move{Candidate: c, ServerName: s.Name, MayReturn: mayReturn(c)})
+		p.Moves = append(p.Moves, Move{Candidate: c, ServerName: s.Name, MayReturn: in.ByName || mayReturn(c)})
 	}
 	p.predict()
 	return p

@@ -69,7 +69,7 @@ func adviceFor(cause string) []advice {
 	case "restart-drift":
 		return []advice{{codeRebalance, checks.Immediate}, {codeDrain, checks.ShortTerm}, {codeRestartOrder, checks.ShortTerm}, {codeKeepItSo, checks.LongTerm}}
 	case "network-affinity":
-		return []advice{{codePlacement, checks.ShortTerm}, {codeLeafnodes, checks.LongTerm}}
+		return []advice{{codePlacement, checks.ShortTerm}, {codeClientConfig, checks.ShortTerm}, {codeLeafnodes, checks.LongTerm}}
 	case "ordered-connect":
 		return []advice{{codeOrdered, checks.ShortTerm}, {codeClientConfig, checks.ShortTerm}, {codeKeepItSo, checks.LongTerm}}
 	case "single-process":

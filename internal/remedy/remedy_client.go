@@ -140,7 +140,11 @@ func (x *facts) orderOff() checks.Remedy {
 		}
 		names = names || slices.ContainsFunc(l.Endpoints, func(e checks.Endpoint) bool { return e.Name != nil && len(e.Addresses) > 1 })
 	}
-	why := []string{"They take the first server that they find, which is " + x.here + "; closed connections come back to it."}
+	first := "They take the first server that they find, which is " + x.here + "; closed connections come back to it."
+	if !x.strong("ordered-connect") {
+		first = "If they take the first server of their list, which is " + x.here + ", closed connections come back to it: look whether they do."
+	}
+	why := []string{first}
 	if len(where) > 0 || !names {
 		at := "the list"
 		if len(where) > 0 {

@@ -192,8 +192,11 @@ func (x *facts) urls() (urls []string, whole bool) {
 	return urls, true
 }
 
-// webSocketScheme is wss, unless a list says that there is no TLS.
+// webSocketScheme is wss, unless the server or a list says that there is no TLS.
 func (x *facts) webSocketScheme() string {
+	if x.server.Details != nil && x.server.Details.WebSocketPlain {
+		return "ws"
+	}
 	for _, l := range x.lists {
 		for _, e := range l.Endpoints {
 			if e.Scheme == "ws" {

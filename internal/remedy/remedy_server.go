@@ -56,7 +56,7 @@ func (x *facts) drain(a *advice) checks.Remedy {
 		r.Commands = []string{inPod}
 	} else {
 		r.Commands = []string{signal("ldm")}
-		why = append(why, "Run it on the host of "+x.here+".")
+		why = append(why, "Audit again afterwards: where the clients go is chance, and few may still be many on one server. Run it on the host of "+x.here+".")
 		lines = append(lines, "# Kubernetes, with the names of the Helm chart; POD is that of the server",
 			fmt.Sprintf("kubectl%s exec POD -c nats -- nats-server --signal ldm=%s", k.option(), podPidFile))
 	}
