@@ -21,7 +21,7 @@ func TestEachConnection(t *testing.T) {
 	topology.Leafs = []lab.Leaf{{Cluster: lab.Cluster{Servers: 1}, Hub: "C1-n1", Accounts: []string{"ORDERS"}}}
 	l := startLab(t, topology)
 	n1 := l.Server("C1-n1")
-	if _, err := l.ConnectRaw(within(t), lab.RawClients{Account: "ORDERS", Server: n1, Count: 2100, Name: "svc", Lang: "python3", Version: "2.9.0"}); err != nil {
+	if _, err := l.ConnectRaw(within(t), lab.RawClients{Account: "ORDERS", Server: n1, Count: 1100, Name: "svc", Lang: "python3", Version: "2.9.0"}); err != nil {
 		t.Fatal(err)
 	}
 	clients(t, l, "BILLING", map[string]int{"C1-n1": 5})
@@ -41,7 +41,7 @@ func TestEachConnection(t *testing.T) {
 			t.Errorf("a name of %d bytes", len(c.Name))
 		}
 	})
-	if want := "longlong go " + nats.Version + " 3"; err != nil || count["svc python3 2.9.0 0"] != 2100 || count[want] != 1 || len(count) != 2 {
+	if want := "longlong go " + nats.Version + " 3"; err != nil || count["svc python3 2.9.0 0"] != 1100 || count[want] != 1 || len(count) != 2 {
 		t.Errorf("%v, %v", count, err)
 	}
 	none := func(c Connection) { t.Errorf("there is no %+v", c) }
