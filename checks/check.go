@@ -20,8 +20,21 @@ func Concentration() Check {
 	}
 }
 
+// HotspotCheck is Synadia Insights' check OPT_BALANCE_002.
+func HotspotCheck() Check {
+	return Check{
+		Code:      "OPT_BALANCE_002",
+		Name:      "Connection Hotspot",
+		Severity:  "info",
+		Category:  "saturation",
+		AppliesTo: "balance",
+		Rule: "One server has more than 2 times the average of client connections of the servers " +
+			"of its cluster, which has at least 2 servers and at least 10 client connections.",
+	}
+}
+
 // All lists the checks. A new check adds its line here.
-func All() []Check { return []Check{Concentration()} }
+func All() []Check { return []Check{Concentration(), HotspotCheck()} }
 
 // Outcome is the verdict of an audit as a whole.
 type Outcome string

@@ -85,6 +85,11 @@ type Finding struct {
 	// CriticalOpen: a missing server decides whether it is critical too. The
 	// verdict is then [Found].
 	CriticalOpen bool
+	// Hotspot is whether the server is one as well, by the defaults of the
+	// hotspot check, see [CheckHotspots]; Load is what it carries of the
+	// clients of all accounts.
+	Hotspot Answer
+	Load    Load
 	// Causes are all causes, judged; empty where nobody asked, see [Diagnose].
 	Causes []Cause
 	// Remedies are what to do, in the order of [When]; Forecast is what happens
@@ -299,8 +304,20 @@ func (j judge) finding(row Row, t tally) Finding {
 		Chance:       roundSignificant(Chance(t.connections, len(j.c.servers), t.top), 3),
 		CriticalOpen: !j.p.AllowPartial && row.Verdict != Critical && j.couldBeCritical(t),
 	}
+	f.Hotspot, f.Load = j.hotspot(t.server)
 	f.Priority = priority(f)
 	return f
+}
+
+// hotspot is whether a server that reported is a hotspot, and what it carries.
+func (j judge) hotspot(server int) (Answer, Load) {
+	h := heat{p: HotspotDefaults(), d: j.d, c: j.c, room: j.room, members: j.members()}
+	h.p.AllowPartial = j.p.AllowPartial
+	for _, n := range j.totals {
+		h.total += n
+	}
+	n := j.totals[slices.Index(j.c.servers, server)]
+	return h.answer(n), Load{Connections: h.total, OnServer: n, Servers: h.members}
 }
 
 // distribute fills in what every server of the cluster has of the accounts

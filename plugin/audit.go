@@ -23,6 +23,7 @@ type concentration struct {
 	parameters checks.Parameters
 	numbers    numbers
 	sources    sources
+	origin     origin
 	noCauses   bool
 	output     output
 }
@@ -37,8 +38,9 @@ func AddConcentration(parent Commander, h Host) {
 	cmd := parent.Command("concentration", "Finds accounts with most of their connections on one server")
 	cmd.HelpLong(`Judges every account in every cluster: a finding is one server with more than
 70% of the account's client connections in its cluster, where the cluster has
-at least 3 servers and the account at least 10 connections. Needs a user of the
-system account; only reads.
+at least 3 servers and the account at least 10 connections. Takes a user of the
+system account; with one of another account it audits that account alone. Only
+reads.
 
 Why clients are where they are can't be seen from the servers alone: pass what
 they are configured with by --client-url or --client-config. Names are looked
@@ -77,6 +79,7 @@ Examples:
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
 	a.sources.flags(cmd)
+	a.origin.flags(cmd)
 	cmd.Flag("no-causes", "Only judge, do not look for causes").UnNegatableBoolVar(&a.noCauses)
 	a.output.flags(cmd)
 	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
@@ -86,11 +89,15 @@ func (a *concentration) run(ctx context.Context) error {
 	if err := a.validate(); err != nil {
 		return &usageError{err: err}
 	}
-	nc, err := a.host.Connect(ctx)
+	from, closing, err := a.origin.open(ctx, a.host)
 	if err != nil {
 		return err
 	}
-	doc, err := a.audit(ctx, systemAccount{a.host, nc})
+	defer closing()
+	doc, err := a.audit(ctx, from)
+	if own := ownView(from, err); own != nil {
+		doc, err = a.audit(ctx, own)
+	}
 	if err != nil {
 		return err
 	}
@@ -129,6 +136,9 @@ func (a *concentration) validate() error {
 	}
 	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--account or --cluster is empty: pass a name")
+	}
+	if err := a.origin.validate(); err != nil {
+		return err
 	}
 	if err := a.sources.validate(); err != nil {
 		return err

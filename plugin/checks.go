@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/report"
 )
 
 // addChecks adds `audit checks`, which lists the checks. It needs no server.
@@ -24,20 +25,17 @@ func addChecks(parent Commander, h Host) {
 	cmd.Action(func(*fisk.ParseContext) error {
 		if asJSON {
 			type check struct {
-				Code       string         `json:"code"`
-				Name       string         `json:"name"`
-				Severity   string         `json:"severity"`
-				Category   string         `json:"category"`
-				AppliesTo  string         `json:"applies_to"`
-				Rule       string         `json:"rule"`
-				Thresholds map[string]int `json:"thresholds"`
+				Code       string                   `json:"code"`
+				Name       string                   `json:"name"`
+				Severity   string                   `json:"severity"`
+				Category   string                   `json:"category"`
+				AppliesTo  string                   `json:"applies_to"`
+				Rule       string                   `json:"rule"`
+				Thresholds map[string]report.Factor `json:"thresholds"`
 			}
-			d := checks.Defaults()
 			out := []check{}
 			for _, c := range checks.All() {
-				out = append(out, check{c.Code, c.Name, c.Severity, c.Category, c.AppliesTo, c.Rule, map[string]int{
-					"threshold_percent": d.ThresholdPercent, "min_servers": d.MinServers,
-					"min_connections": d.MinConnections, "review_percent": d.ReviewPercent}})
+				out = append(out, check{c.Code, c.Name, c.Severity, c.Category, c.AppliesTo, c.Rule, thresholds(c)})
 			}
 			e := json.NewEncoder(h.Out)
 			e.SetIndent("", "  ")
@@ -53,4 +51,25 @@ func addChecks(parent Commander, h Host) {
 		_, err := io.WriteString(h.Out, b.String())
 		return err
 	})
+}
+
+// thresholds are the defaults of a check, by the names of its document's
+// parameters.
+func thresholds(c checks.Check) map[string]report.Factor {
+	out := map[string]report.Factor{}
+	add := func(name string, whole int) { out[name] = report.Factor(100 * whole) }
+	switch c {
+	case checks.Concentration():
+		d := checks.Defaults()
+		add("threshold_percent", d.ThresholdPercent)
+		add("min_servers", d.MinServers)
+		add("min_connections", d.MinConnections)
+		add("review_percent", d.ReviewPercent)
+	case checks.HotspotCheck():
+		d := checks.HotspotDefaults()
+		out["factor"] = report.Factor(d.FactorPercent)
+		add("min_servers", d.MinServers)
+		add("min_connections", d.MinConnections)
+	}
+	return out
 }

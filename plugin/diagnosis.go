@@ -244,7 +244,7 @@ func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Dep
 	for _, f := range findings[:min(len(findings), inDepth)] {
 		suspects = append(suspects, gather.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
 	}
-	if !a.sources.any() {
+	if !a.sources.any() && from.kind() != "archive" { // which is to be read without a network
 		lists = hints(from.url(), d, clusters)
 	}
 	var (

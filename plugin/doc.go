@@ -14,6 +14,20 @@
 //		Timeout: func() time.Duration { return opts.Timeout },
 //	})
 //
+// # In nats audit
+//
+// The checks are checks of jsm.go as well, which a
+// collection runs over an archive of `nats audit gather` beside the shipped
+// ones:
+//
+//	collection, _ := audit.NewDefaultCheckCollection()
+//	_ = plugin.RegisterChecks(collection)
+//	reader, _ := archive.NewReader("audit.zip")
+//	analysis := collection.Run(reader, 10, api.NewDiscardLogger())
+//	report, _ := analysis.ToMarkdown(audit.MarkdownFormatTemplate, 0)
+//
+// # Outcome
+//
 // The action of a command returns an error where the audit came to an outcome
 // other than pass, see [OutcomeError]; [ExitStatus] has the status to exit
 // with.

@@ -100,7 +100,7 @@ func TestNearCodes(t *testing.T) {
 		"Single":                            {"single-address-dns", "single-process", "single-url"},
 		"dns":                               {"single-address-dns"},
 		"006":                               {"OPT_BALANCE_006"},
-		"opt-balance-06":                    {"OPT_BALANCE_006"},
+		"opt-balance-06":                    {"OPT_BALANCE_002", "OPT_BALANCE_006"},
 		"single-url-at-all":                 {"single-url"},
 		"":                                  codes,
 		"a":                                 codes,

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,10 @@ type Host struct {
 	// are printed, quoted for a shell and without secrets, such as
 	// "--context system". It is called after the flags are parsed.
 	Flags func() string
+	// TLS, if set, gives the configuration for HTTPS monitoring ports: authorities
+	// and a client certificate. Default Go's own. It is called after the flags are
+	// parsed.
+	TLS func() (*tls.Config, error)
 	// Timeout is the longest wait for answers; it is called after the flags
 	// are parsed. Default 5 seconds.
 	Timeout func() time.Duration
@@ -52,6 +57,9 @@ func (h Host) withDefaults() Host {
 	}
 	if h.Timeout == nil {
 		h.Timeout = func() time.Duration { return 5 * time.Second }
+	}
+	if h.TLS == nil {
+		h.TLS = func() (*tls.Config, error) { return nil, nil }
 	}
 	if h.Flags == nil {
 		h.Flags = func() string { return "" }

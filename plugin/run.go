@@ -3,6 +3,7 @@ package plugin
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	_ "embed" // for the cheat
 	"errors"
 	"fmt"
@@ -103,6 +104,7 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 		return nc, err
 	}
 	h.Flags = c.repeated
+	h.TLS = func() (*tls.Config, error) { return c.monitoringTLS(ctx) }
 	h.URLs = func(ctx context.Context) (string, error) {
 		settings, err := c.load(ctx)
 		if err != nil {
@@ -120,11 +122,12 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	}
 }
 
-// Add adds every command but `demo`: `audit concentration`, `audit urls`, `audit
-// checks`, `rebalance`, `explain`.
+// Add adds every command but `demo`: `audit concentration`, `audit hotspot`,
+// `audit urls`, `audit checks`, `rebalance`, `explain`.
 func Add(parent Commander, h Host) {
 	audit := parent.Command("audit", "Audits how connections are spread over servers")
 	AddConcentration(audit, h)
+	addHotspot(audit, h)
 	addURLs(audit, h)
 	addChecks(audit, h)
 	addRebalance(parent, h)

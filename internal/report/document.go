@@ -162,6 +162,8 @@ type Finding struct {
 	why                    string // it can't fail over
 	forecast               string // of a restart
 	label                  string // of the server
+	hotspot                checks.Answer
+	load                   checks.Load
 }
 
 // Share is one server's part of the account; null where it did not report.
@@ -315,17 +317,15 @@ type Input struct {
 func New(in Input) *Document {
 	r, d, p := in.Result, in.Deployment, in.Parameters
 	doc := &Document{
-		Type: Type,
-		Check: Check{Code: in.Check.Code, Name: in.Check.Name, Severity: in.Check.Severity,
-			Category: in.Check.Category, AppliesTo: in.Check.AppliesTo},
+		Type:   Type,
+		Check:  check(in.Check),
 		Tool:   Tool{Name: "nats-balance", Version: in.Version},
 		Time:   in.Time.UTC().Truncate(time.Second),
 		Source: Source{Kind: in.SourceKind, Detail: sentence(in.SourceDetail)},
 		Parameters: Parameters{ThresholdPercent: p.ThresholdPercent, MinServers: p.MinServers,
 			MinConnections: p.MinConnections, ReviewPercent: p.ReviewPercent},
-		Outcome: string(r.Outcome),
-		Coverage: Coverage{Complete: len(d.Missing) == 0 && len(d.Servers) >= d.Expected, ServersExpected: d.Expected,
-			ServersAnswered: len(d.Servers), Missing: []Missing{}, Notes: []string{}},
+		Outcome:  string(r.Outcome),
+		Coverage: coverage(d),
 		Summary: Summary{
 			Clusters: r.Summary.Clusters, Servers: r.Summary.Servers, Accounts: r.Summary.Accounts,
 			Connections: r.Summary.Connections, Leafnodes: r.Summary.Leafnodes, Evaluated: r.Summary.Evaluated,
@@ -340,14 +340,6 @@ func New(in Input) *Document {
 	if p.CriticalPercent > 0 {
 		doc.Parameters.CriticalPercent = &p.CriticalPercent
 	}
-	for _, m := range d.Missing {
-		out := Missing{Server: orNull(cmp.Or(m.Name, m.ID)), Reason: sentence(m.Reason)}
-		if m.ClusterKnown {
-			name := Harmless(m.Cluster)
-			out.Cluster = &name
-		}
-		doc.Coverage.Missing = append(doc.Coverage.Missing, out)
-	}
 	for _, w := range in.Warnings {
 		doc.Warnings = append(doc.Warnings, sentence(w))
 	}
@@ -355,7 +347,11 @@ func New(in Input) *Document {
 		doc.Clusters = append(doc.Clusters, cluster(c))
 	}
 	for _, f := range r.Findings {
-		doc.Findings = append(doc.Findings, finding(f))
+		out := finding(f)
+		if in.SourceKind == "account" { // which sees nothing of the others
+			out.hotspot, out.load = checks.Unknown, checks.Load{}
+		}
+		doc.Findings = append(doc.Findings, out)
 	}
 	for _, row := range r.Review {
 		doc.Review = append(doc.Review, rowOf(row).Row)
@@ -371,6 +367,25 @@ func New(in Input) *Document {
 	}
 	doc.note(in)
 	return doc
+}
+
+func check(c checks.Check) Check {
+	return Check{Code: c.Code, Name: c.Name, Severity: c.Severity, Category: c.Category, AppliesTo: c.AppliesTo}
+}
+
+// coverage is who answered and who did not, without notes.
+func coverage(d *checks.Deployment) Coverage {
+	c := Coverage{Complete: len(d.Missing) == 0 && len(d.Servers) >= d.Expected, ServersExpected: d.Expected,
+		ServersAnswered: len(d.Servers), Missing: []Missing{}, Notes: []string{}}
+	for _, m := range d.Missing {
+		out := Missing{Server: orNull(cmp.Or(m.Name, m.ID)), Reason: sentence(m.Reason)}
+		if m.ClusterKnown {
+			name := Harmless(m.Cluster)
+			out.Cluster = &name
+		}
+		c.Missing = append(c.Missing, out)
+	}
+	return c
 }
 
 // note says of the coverage what the document has no other place for.
@@ -419,9 +434,9 @@ func (doc *Document) openSentences() []string {
 
 // labels name the servers of a finding for people: by name, and with the id
 // where two have the same.
-func labels(f checks.Finding) func(checks.ServerRef) string {
+func labels(all []checks.Share) func(checks.ServerRef) string {
 	used := map[string]int{}
-	for _, s := range f.Distribution {
+	for _, s := range all {
 		used[s.Server.Name]++
 	}
 	return func(s checks.ServerRef) string {
@@ -451,7 +466,7 @@ func cluster(c checks.ClusterUse) Cluster {
 }
 
 func finding(f checks.Finding) Finding {
-	label := labels(f)
+	label := labels(f.Distribution)
 	out := Finding{
 		label:   label(f.Server),
 		Account: Account{ID: Harmless(f.Account.ID), Name: Harmless(f.Account.Name)},
@@ -464,18 +479,23 @@ func finding(f checks.Finding) Finding {
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: f.Impact.SubscriptionsLost,
 			Survivors: []Survivor{}, CanFailOver: string(f.Impact.CanFailOver)},
 		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: f.Impact.Stranded, why: sentence(f.Impact.Why),
+		hotspot: f.Hotspot, load: f.Load,
 	}
 	for _, s := range f.Distribution {
-		share := Share{Server: orNull(s.Server.Name), ID: orNull(s.Server.ID), Connections: s.Connections, label: label(s.Server)}
-		if s.Connections != nil {
-			p := percent(*s.Connections, f.Connections)
-			share.SharePercent = &p
-		}
-		out.Distribution = append(out.Distribution, share)
+		out.Distribution = append(out.Distribution, shareOf(s, f.Connections, label))
 	}
 	for _, s := range f.Impact.Survivors {
 		out.Impact.Survivors = append(out.Impact.Survivors,
 			Survivor{Server: orNull(cmp.Or(s.Server.Name, s.Server.ID)), Now: s.Now, After: s.After, Limit: s.Limit, label: label(s.Server)})
+	}
+	return out
+}
+
+func shareOf(s checks.Share, connections int, label func(checks.ServerRef) string) Share {
+	out := Share{Server: orNull(s.Server.Name), ID: orNull(s.Server.ID), Connections: s.Connections, label: label(s.Server)}
+	if s.Connections != nil {
+		p := percent(*s.Connections, connections)
+		out.SharePercent = &p
 	}
 	return out
 }

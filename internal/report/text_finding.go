@@ -9,6 +9,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/checks"
 )
 
 // oneLine is a finding in a clause.
@@ -33,6 +35,7 @@ func (p *printer) finding(n int, f Finding) {
 	for _, s := range f.survivorSentences() {
 		p.wrap("   ", s)
 	}
+	p.wrap("   ", f.hotspotSentence())
 	if f.Leafnodes > 0 {
 		p.wrap("   ", fmt.Sprintf("Besides, it has %s in this cluster, which do not count as clients.", plural(f.Leafnodes, "leafnode connection")))
 	}
@@ -143,6 +146,22 @@ func (f Finding) impactSentence() string {
 		return s + " drop at once; they can fail over."
 	}
 	return s + " drop at once; whether they can fail over is not known."
+}
+
+// hotspotSentence keeps two things apart: a server with most of one account,
+// and one with too much of all.
+func (f Finding) hotspotSentence() string {
+	carries := fmt.Sprintf("%s of all %s, %s times the average", count(f.load.OnServer),
+		plural(f.load.Connections, "connection"), multiple(f.load))
+	switch {
+	case f.hotspot == checks.Yes:
+		return fmt.Sprintf("%s is a hotspot too: %s.", f.label, carries)
+	case f.hotspot == checks.No:
+		return fmt.Sprintf("%s is not a hotspot: %s.", f.label, carries)
+	case f.load.Servers == 0:
+		return fmt.Sprintf("Whether %s is a hotspot too can't be seen from one account.", f.label)
+	}
+	return fmt.Sprintf("Whether %s is a hotspot too, a missing server decides: %s by those that reported.", f.label, carries)
 }
 
 // survivorSentences say what the other servers get: each of a few, or the

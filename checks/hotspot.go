@@ -1,0 +1,375 @@
+package checks
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// HotspotParameters are the thresholds and the selection of the hotspot check.
+type HotspotParameters struct {
+	// FactorPercent: a server with more than this percentage of its cluster's
+	// average is a finding; 200 is twice the average. 101..10000.
+	FactorPercent int
+	// MinServers that a cluster must have. 2 or more.
+	MinServers int
+	// MinConnections that a cluster must have, of clients. 1 or more.
+	MinConnections int
+	// Clusters, by name, limit what is judged; empty is all.
+	Clusters []string
+	// AllowPartial judges as if the servers that did not report had nothing.
+	AllowPartial bool
+}
+
+// HotspotDefaults are the factor and the minimum of servers of the published
+// check, and the minimum of connections of the concentration check.
+func HotspotDefaults() HotspotParameters {
+	return HotspotParameters{FactorPercent: 200, MinServers: 2, MinConnections: 10}
+}
+
+// Validate reports the first parameter that is out of its range, as a sentence
+// naming the flag and what to pass.
+func (p HotspotParameters) Validate() error {
+	switch {
+	case p.FactorPercent <= maxPercent || p.FactorPercent > 100*maxPercent:
+		return fmt.Errorf("--factor is %d.%02d: pass a number over 1 and up to 100, such as 2 or 1.5", p.FactorPercent/100, p.FactorPercent%100)
+	case p.MinServers < 2:
+		return fmt.Errorf("--min-servers is %d: pass a whole number of 2 or more", p.MinServers)
+	case p.MinConnections < 1:
+		return fmt.Errorf("--min-connections is %d: pass a whole number of 1 or more", p.MinConnections)
+	}
+	return nil
+}
+
+// Select reports the clusters asked for that the deployment does not have.
+func (p HotspotParameters) Select(d *Deployment) error {
+	return Parameters{Clusters: p.Clusters}.Select(d)
+}
+
+// HotspotResult is what the hotspot check found.
+type HotspotResult struct {
+	Outcome Outcome
+	// Findings that the missing servers could not undo, whatever they hold;
+	// the highest multiple of the average first.
+	Findings []Hotspot
+	// Clusters that were looked at, in order of name.
+	Clusters []HotspotCluster
+	// OpenElsewhere: missing servers of unknown cluster may be a cluster of
+	// their own, with a hotspot.
+	OpenElsewhere bool
+	Summary       HotspotSummary
+}
+
+// HotspotSummary counts. Connections are those of clients; what is evaluated
+// and skipped are clusters.
+type HotspotSummary struct {
+	Clusters, Servers, Connections                    int
+	Evaluated, Open, TooFewConnections, TooFewServers int
+}
+
+// HotspotCluster is a cluster with the verdict on each of its servers.
+type HotspotCluster struct {
+	Name        string
+	Connections int
+	// Verdict is [Incomplete] if a missing server could change one of the
+	// servers', or be a hotspot itself; else [Found] if one is.
+	Verdict Verdict
+	Servers []HotspotServer // in order of name, those that did not report last
+}
+
+// HotspotServer is a server with its verdict; Connections are nil where it did
+// not report.
+type HotspotServer struct {
+	Server      ServerRef
+	Connections *int
+	Verdict     Verdict
+}
+
+// Load is what a server carries of the clients of its cluster. Servers are all
+// of the cluster, those that did not report with 0 connections.
+type Load struct{ Connections, OnServer, Servers int }
+
+// Hotspot is a server with too much of its cluster's connections.
+type Hotspot struct {
+	Load
+	Cluster      string
+	Server       ServerRef
+	Distribution []Share // every server of the cluster, most first
+	// Accounts make it hot: those with more than an even share on it, at most
+	// ten, the one with most above that share first. MoreAccounts is how many
+	// others there are.
+	Accounts     []HotAccount
+	MoreAccounts int
+}
+
+// HotAccount is an account with more on a server than its even share, which
+// is its connections in the cluster by the number of servers.
+type HotAccount struct {
+	Load
+	Account Account
+	// Concentrated says whether the account itself is a finding of the
+	// concentration check on this server, by that check's defaults.
+	Concentrated Answer
+}
+
+// maxHotAccounts is how many accounts a hotspot lists.
+const maxHotAccounts = 10
+
+// CheckHotspots judges every server of every cluster by the rule of check
+// OPT_BALANCE_002. The parameters must be valid.
+func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
+	var r HotspotResult
+	homeless := homelessRoom(d)
+	perAccount := make([]int, len(d.Accounts))
+	for _, c := range d.clusters() {
+		if len(p.Clusters) > 0 && !slices.Contains(p.Clusters, c.name) {
+			continue
+		}
+		h := heat{p: p, d: d, c: c, room: missingRoom(c, homeless), members: len(c.servers) + len(c.missing)}
+		h.totals = clientsOf(d, c)
+		for _, n := range h.totals {
+			h.total += n
+		}
+		r.judge(h, perAccount)
+	}
+	// Servers of an unknown cluster may be a cluster of their own.
+	own := heat{p: p, d: d, room: homeless}
+	r.OpenElsewhere = !p.AllowPartial && len(p.Clusters) == 0 && own.missingCouldBeHot(homeless.largest)
+	slices.SortFunc(r.Findings, func(a, b Hotspot) int {
+		return cmp.Or(
+			compareProducts(times(b.OnServer, b.Servers), a.Connections, times(a.OnServer, a.Servers), b.Connections),
+			cmp.Compare(b.OnServer, a.OnServer), cmp.Compare(a.Cluster, b.Cluster), compareRefs(a.Server, b.Server))
+	})
+	switch {
+	case r.OpenElsewhere || r.Summary.Open > 0:
+		r.Outcome = OutcomeIncomplete
+	case len(r.Findings) > 0:
+		r.Outcome = OutcomeFinding
+	default:
+		r.Outcome = OutcomePass
+	}
+	return r
+}
+
+// clientsOf counts the client connections of all accounts but the system
+// account on each server of the cluster that reported.
+func clientsOf(d *Deployment, c cluster) []int {
+	totals := make([]int, len(c.servers))
+	for at, s := range c.servers {
+		for _, u := range d.Servers[s].Usage {
+			if !d.Accounts[u.Account].System {
+				totals[at] += int(u.Connections)
+			}
+		}
+	}
+	return totals
+}
+
+// judge adds a cluster; perAccount is room for a number for each account.
+func (r *HotspotResult) judge(h heat, perAccount []int) {
+	out := HotspotCluster{Name: h.c.name, Connections: h.total, Verdict: Pass}
+	switch {
+	case h.total < h.p.MinConnections:
+		out.Verdict = TooFewConnections
+		r.Summary.TooFewConnections++
+	case h.members < h.p.MinServers:
+		out.Verdict = TooFewServers
+		r.Summary.TooFewServers++
+	default:
+		r.Summary.Evaluated++
+	}
+	usual, found := out.Verdict, false
+	open := !h.p.AllowPartial && h.missingCouldBeHot(h.room.largest)
+	for at, s := range h.c.servers {
+		n := h.totals[at]
+		server := HotspotServer{Server: h.d.Servers[s].ref(), Connections: &n, Verdict: usual}
+		switch h.answer(n) {
+		case Yes:
+			server.Verdict, found = Found, true
+		case Unknown:
+			server.Verdict, open = Incomplete, true
+		case No:
+		}
+		out.Servers = append(out.Servers, server)
+	}
+	for _, m := range h.c.missing {
+		server := HotspotServer{Server: m.ref(), Verdict: usual}
+		bound := unbounded
+		if m.Bound != nil && h.room.homeless < unbounded {
+			bound = max(0, *m.Bound)
+		}
+		if !h.p.AllowPartial && h.missingCouldBeHot(bound) {
+			server.Verdict = Incomplete
+		}
+		out.Servers = append(out.Servers, server)
+	}
+	// Those without a name are told apart by their verdicts only.
+	slices.SortStableFunc(out.Servers[len(h.c.servers):], func(a, b HotspotServer) int {
+		return cmp.Or(compareRefs(a.Server, b.Server), cmp.Compare(a.Verdict, b.Verdict))
+	})
+	switch {
+	case open:
+		out.Verdict = Incomplete
+		r.Summary.Open++
+	case found:
+		out.Verdict = Found
+	}
+	if found {
+		r.Findings = append(r.Findings, h.findings(out, perAccount)...)
+	}
+	r.Clusters = append(r.Clusters, out)
+	r.Summary.Clusters++
+	r.Summary.Servers += h.members
+	r.Summary.Connections += h.total
+}
+
+// findings are those of the servers that were found.
+func (h heat) findings(c HotspotCluster, perAccount []int) []Hotspot {
+	clear(perAccount)
+	for _, s := range h.c.servers {
+		for _, u := range h.d.Servers[s].Usage {
+			perAccount[u.Account] += int(u.Connections)
+		}
+	}
+	var shares []Share
+	for _, s := range c.Servers {
+		shares = append(shares, Share{Server: s.Server, Connections: s.Connections})
+	}
+	// Those that did not report are last already.
+	slices.SortStableFunc(shares[:len(h.c.servers)], func(a, b Share) int { return cmp.Compare(*b.Connections, *a.Connections) })
+	var out []Hotspot
+	for at, s := range h.c.servers {
+		if c.Servers[at].Verdict != Found {
+			continue
+		}
+		f := Hotspot{Load: Load{Connections: h.total, OnServer: h.totals[at], Servers: h.members},
+			Cluster: h.c.name, Server: c.Servers[at].Server, Distribution: slices.Clone(shares)}
+		f.Accounts, f.MoreAccounts = h.accounts(&h.d.Servers[s], perAccount)
+		out = append(out, f)
+	}
+	return out
+}
+
+// accounts are those with more than an even share on the server.
+func (h heat) accounts(s *Server, perAccount []int) (top []HotAccount, more int) {
+	j := judge{d: h.d, p: Defaults(), c: h.c, room: h.room}
+	j.p.AllowPartial = h.p.AllowPartial
+	for _, u := range s.Usage {
+		l := Load{Connections: perAccount[u.Account], OnServer: int(u.Connections), Servers: h.members}
+		if !h.d.Accounts[u.Account].System && l.above() > 0 {
+			top = append(top, HotAccount{Load: l, Account: h.d.Accounts[u.Account], Concentrated: j.concentrated(l)})
+		}
+	}
+	slices.SortFunc(top, func(a, b HotAccount) int {
+		return cmp.Or(cmp.Compare(b.above(), a.above()), cmp.Compare(a.Account.Name, b.Account.Name), cmp.Compare(a.Account.ID, b.Account.ID))
+	})
+	listed := min(len(top), maxHotAccounts)
+	return top[:listed], len(top) - listed
+}
+
+// above is how much more than an even share the server has, times the number
+// of servers.
+func (l Load) above() int { return times(l.OnServer, l.Servers) - l.Connections }
+
+// concentrated is whether an account is a finding on the server that has
+// these of its connections.
+func (j judge) concentrated(l Load) Answer {
+	t := tally{connections: l.Connections, top: l.OnServer}
+	finding := j.isFinding(t)
+	switch {
+	case finding && (j.p.AllowPartial || j.staysFinding(t)):
+		return Yes
+	case finding && !j.p.AllowPartial:
+		return Unknown
+	case !j.p.AllowPartial && plus(j.members(), j.room.homeless) >= j.p.MinServers &&
+		plus(t.connections, j.room.total) >= j.p.MinConnections && j.p.over(t.top, max(t.connections, j.p.MinConnections)):
+		return Unknown
+	}
+	return No
+}
+
+// heat has what is needed to judge the servers of one cluster.
+type heat struct {
+	p       HotspotParameters
+	d       *Deployment
+	c       cluster
+	room    room  // of connections of all accounts together
+	members int   // servers that the cluster is known to have
+	totals  []int // client connections of each server that reported
+	total   int   // of all of them
+}
+
+// over is the rule's comparison, in integers: more than the factor times the
+// average.
+func (p HotspotParameters) over(onServer, servers, connections int) bool {
+	return compareProducts(times(onServer, servers), maxPercent, p.FactorPercent, connections) > 0
+}
+
+// answer is whether a server that reported so many connections is a hotspot:
+// unknown if that depends on what the missing servers hold, and on whether
+// those of unknown cluster belong here.
+func (h heat) answer(n int) Answer {
+	hot := h.total >= h.p.MinConnections && h.members >= h.p.MinServers && h.p.over(n, h.members, h.total)
+	switch {
+	case hot && (h.p.AllowPartial || h.staysHot(n)):
+		return Yes
+	case !h.p.AllowPartial && (hot || h.couldBeHot(n)):
+		return Unknown
+	}
+	return No
+}
+
+// staysHot: what is hot by those that reported is so in every case. The worst
+// is that all missing are full, and that of those of unknown cluster just the
+// ones belong here that raise the factor's part of the sum by more than this
+// server's part of it.
+func (h heat) staysHot(n int) bool {
+	if h.room.unlimited > 0 {
+		return false
+	}
+	members, total := h.members, h.total
+	for _, m := range h.c.missing {
+		total = plus(total, max(0, *m.Bound))
+	}
+	if h.c.name != "" {
+		for _, m := range h.d.Missing {
+			if !m.ClusterKnown && compareProducts(h.p.FactorPercent, max(0, *m.Bound), maxPercent, n) > 0 {
+				members++
+				total = plus(total, max(0, *m.Bound))
+			}
+		}
+	}
+	return h.p.over(n, members, total)
+}
+
+// couldBeHot: it is hot if all that may belong here do, with just enough
+// connections to reach the minimum.
+func (h heat) couldBeHot(n int) bool {
+	return h.reachesMinimums() && h.p.over(n, plus(h.members, h.room.homeless), max(h.total, h.p.MinConnections))
+}
+
+// missingCouldBeHot: a missing server with so many connections, or with any
+// number of them, is hot if all that may belong here do, with just enough
+// connections to reach the minimum.
+func (h heat) missingCouldBeHot(bound int) bool {
+	if !h.reachesMinimums() {
+		return false
+	}
+	members := plus(h.members, h.room.homeless)
+	if bound == unbounded { // then the others' connections do not matter
+		return times(members, maxPercent) > h.p.FactorPercent
+	}
+	return h.p.over(bound, members, max(plus(h.total, bound), h.p.MinConnections))
+}
+
+func (h heat) reachesMinimums() bool {
+	return plus(h.members, h.room.homeless) >= h.p.MinServers && plus(h.total, h.room.total) >= h.p.MinConnections
+}
+
+// times multiplies up to unbounded; neither is negative.
+func times(a, b int) int {
+	if b > 0 && a > unbounded/b {
+		return unbounded
+	}
+	return a * b
+}

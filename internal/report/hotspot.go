@@ -1,0 +1,240 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// HotspotsType is the type of the JSON document of hotspots.
+const HotspotsType = "nats-balance.v1.hotspot"
+
+// Hotspots is the result of the hotspot check, in the order and with the names
+// of its JSON. Every field is always present, as in [Document].
+type Hotspots struct {
+	Type       string            `json:"type"`
+	Check      Check             `json:"check"`
+	Tool       Tool              `json:"tool"`
+	Time       time.Time         `json:"time"`
+	Source     Source            `json:"source"`
+	Parameters HotspotParameters `json:"parameters"`
+	Outcome    string            `json:"outcome"`
+	Coverage   Coverage          `json:"coverage"`
+	Summary    HotspotSummary    `json:"summary"`
+	Clusters   []HotspotCluster  `json:"clusters"`
+	Findings   []Hotspot         `json:"findings"`
+
+	// For text only.
+	all, allowPartial bool
+	openElsewhere     bool
+	lastNotes         int // how many of the last notes text says otherwise
+}
+
+// HotspotParameters are the thresholds that were used.
+type HotspotParameters struct {
+	Factor         Factor `json:"factor"`
+	MinServers     int    `json:"min_servers"`
+	MinConnections int    `json:"min_connections"`
+}
+
+// Factor is in hundredths and prints with as many decimals as it needs.
+type Factor int
+
+// MarshalJSON writes a plain JSON number.
+func (f Factor) MarshalJSON() ([]byte, error) { return []byte(f.String()), nil }
+
+func (f Factor) String() string { return strconv.FormatFloat(float64(f)/100, 'f', -1, 64) }
+
+// Decimal prints with one decimal.
+type Decimal float64
+
+// MarshalJSON keeps the decimal also where it is 0.
+func (d Decimal) MarshalJSON() ([]byte, error) { return []byte(d.String()), nil }
+
+func (d Decimal) String() string { return strconv.FormatFloat(float64(d), 'f', 1, 64) }
+
+// ratio is a number by another, rounded half up to one decimal; 0 by 0 is 0.
+func ratio(a, b int) Decimal {
+	if b == 0 {
+		return 0
+	}
+	return Decimal(math.Floor(float64(a)/float64(b)*10+0.5) / 10)
+}
+
+// multiple is how many times the average the server has.
+func multiple(l checks.Load) Decimal { return ratio(l.OnServer*l.Servers, l.Connections) }
+
+// HotspotSummary counts, see [checks.HotspotSummary].
+type HotspotSummary struct {
+	Clusters    int            `json:"clusters"`
+	Servers     int            `json:"servers"`
+	Connections int            `json:"connections"`
+	Evaluated   int            `json:"evaluated"`
+	Findings    int            `json:"findings"`
+	Open        int            `json:"open"`
+	Skipped     HotspotSkipped `json:"skipped"`
+}
+
+// HotspotSkipped counts the clusters that were not evaluated, by reason.
+type HotspotSkipped struct {
+	TooFewConnections int `json:"too_few_connections"`
+	TooFewServers     int `json:"too_few_servers"`
+}
+
+// HotspotCluster is a cluster with the verdict on each of its servers.
+type HotspotCluster struct {
+	Name        string          `json:"name"`
+	Connections int             `json:"connections"`
+	Average     Decimal         `json:"average"`
+	Verdict     string          `json:"verdict"`
+	Servers     []HotspotServer `json:"servers"`
+}
+
+// HotspotServer is a server with its verdict; the numbers are null where it
+// did not report.
+type HotspotServer struct {
+	ID           *string  `json:"id"`
+	Name         *string  `json:"name"`
+	Host         *string  `json:"host"`
+	Connections  *int     `json:"connections"`
+	SharePercent *Percent `json:"share_percent"`
+	Factor       *Decimal `json:"factor"`
+	Verdict      string   `json:"verdict"`
+
+	label string
+}
+
+// Hotspot is a server with too much of its cluster's connections.
+type Hotspot struct {
+	Cluster      string       `json:"cluster"`
+	Server       ServerRef    `json:"server"`
+	Connections  int          `json:"connections"`
+	OnServer     int          `json:"on_server"`
+	SharePercent Percent      `json:"share_percent"`
+	Average      Decimal      `json:"average"`
+	Factor       Decimal      `json:"factor"`
+	Distribution []Share      `json:"distribution"`
+	Accounts     []HotAccount `json:"accounts"`
+	MoreAccounts int          `json:"more_accounts"`
+
+	label string
+}
+
+// HotAccount is an account with more than an even share on the server.
+type HotAccount struct {
+	Account      Account `json:"account"`
+	Connections  int     `json:"connections"`
+	OnServer     int     `json:"on_server"`
+	SharePercent Percent `json:"share_percent"`
+	AboveEven    Decimal `json:"above_even"`
+	Concentrated string  `json:"concentrated"` // yes, no or unknown
+}
+
+// HotspotInput is what the document is made of; SourceDetail must have no
+// credentials. All is for text: list every server.
+type HotspotInput struct {
+	Version                  string
+	Time                     time.Time
+	SourceKind, SourceDetail string
+	Parameters               checks.HotspotParameters
+	Deployment               *checks.Deployment
+	Result                   checks.HotspotResult
+	All                      bool
+}
+
+// NewHotspots builds the document. Names from outside are made harmless here.
+func NewHotspots(in HotspotInput) *Hotspots {
+	r, p := in.Result, in.Parameters
+	doc := &Hotspots{
+		Type: HotspotsType, Check: check(checks.HotspotCheck()), Tool: Tool{Name: "nats-balance", Version: in.Version},
+		Time: in.Time.UTC().Truncate(time.Second), Source: Source{Kind: in.SourceKind, Detail: sentence(in.SourceDetail)},
+		Parameters: HotspotParameters{Factor: Factor(p.FactorPercent), MinServers: p.MinServers, MinConnections: p.MinConnections},
+		Outcome:    string(r.Outcome), Coverage: coverage(in.Deployment),
+		Summary: HotspotSummary{Clusters: r.Summary.Clusters, Servers: r.Summary.Servers, Connections: r.Summary.Connections,
+			Evaluated: r.Summary.Evaluated, Findings: len(r.Findings), Open: r.Summary.Open,
+			Skipped: HotspotSkipped{TooFewConnections: r.Summary.TooFewConnections, TooFewServers: r.Summary.TooFewServers}},
+		Clusters: []HotspotCluster{}, Findings: []Hotspot{},
+		all: in.All, allowPartial: p.AllowPartial, openElsewhere: r.OpenElsewhere,
+	}
+	for _, c := range r.Clusters {
+		doc.Clusters = append(doc.Clusters, hotspotCluster(c))
+	}
+	for _, f := range r.Findings {
+		doc.Findings = append(doc.Findings, hotspot(f))
+	}
+	notes := slices.Clone(in.Deployment.Notes)
+	if len(p.Clusters) > 0 {
+		notes = append(notes, "only what was asked for was judged: --cluster "+strings.Join(p.Clusters, " --cluster "))
+	}
+	before := len(notes)
+	if r.Summary.Open > 0 {
+		notes = append(notes, fmt.Sprintf("open, as a missing server could overturn the verdict: %s", plural(r.Summary.Open, "cluster")))
+	}
+	if r.OpenElsewhere {
+		notes = append(notes, elsewhere)
+	}
+	doc.lastNotes = len(notes) - before
+	for _, n := range notes {
+		doc.Coverage.Notes = append(doc.Coverage.Notes, sentence(n))
+	}
+	return doc
+}
+
+const elsewhere = "the missing servers may be a cluster of their own, with a hotspot"
+
+func hotspotCluster(c checks.HotspotCluster) HotspotCluster {
+	out := HotspotCluster{Name: Harmless(c.Name), Connections: c.Connections, Average: ratio(c.Connections, len(c.Servers)),
+		Verdict: string(c.Verdict), Servers: []HotspotServer{}}
+	var shares []checks.Share
+	for _, s := range c.Servers {
+		shares = append(shares, checks.Share{Server: s.Server})
+	}
+	label := labels(shares)
+	for _, s := range c.Servers {
+		server := HotspotServer{ID: orNull(s.Server.ID), Name: orNull(s.Server.Name), Host: orNull(s.Server.Host),
+			Connections: s.Connections, Verdict: string(s.Verdict), label: label(s.Server)}
+		if s.Connections != nil {
+			share := percent(*s.Connections, c.Connections)
+			factor := multiple(checks.Load{Connections: c.Connections, OnServer: *s.Connections, Servers: len(c.Servers)})
+			server.SharePercent, server.Factor = &share, &factor
+		}
+		out.Servers = append(out.Servers, server)
+	}
+	return out
+}
+
+func hotspot(f checks.Hotspot) Hotspot {
+	label := labels(f.Distribution)
+	out := Hotspot{
+		Cluster: Harmless(f.Cluster), label: label(f.Server),
+		Server:      ServerRef{ID: Harmless(f.Server.ID), Name: Harmless(f.Server.Name), Host: Harmless(f.Server.Host)},
+		Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections),
+		Average: ratio(f.Connections, f.Servers), Factor: multiple(f.Load),
+		Distribution: []Share{}, Accounts: []HotAccount{}, MoreAccounts: f.MoreAccounts,
+	}
+	for _, s := range f.Distribution {
+		out.Distribution = append(out.Distribution, shareOf(s, f.Connections, label))
+	}
+	for _, a := range f.Accounts {
+		out.Accounts = append(out.Accounts, HotAccount{
+			Account:     Account{ID: Harmless(a.Account.ID), Name: Harmless(a.Account.Name)},
+			Connections: a.Connections, OnServer: a.OnServer, SharePercent: percent(a.OnServer, a.Connections),
+			AboveEven: ratio(a.OnServer*a.Servers-a.Connections, a.Servers), Concentrated: string(a.Concentrated)})
+	}
+	return out
+}
+
+// HotspotsJSON writes the document as JSON.
+func HotspotsJSON(w io.Writer, doc *Hotspots) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(doc)
+}

@@ -1,0 +1,366 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+const hotspotSchemaFile = "../../docs/hotspot.schema.json"
+
+type hotspotFixture struct {
+	name string
+	in   HotspotInput
+}
+
+// hot is a cluster with a hotspot, of one concentrated account and others.
+func hot() *fleet {
+	return newFleet().account("SYSID", "SYS", true).
+		server("C1", "C1-n1", 0, "ORDERS", 170, "BILLING", 60, "EVEN", 10, "SYS", 900).
+		server("C1", "C1-n2", 0, "ORDERS", 8, "BILLING", 20, "EVEN", 10).
+		server("C1", "C1-n3", 0, "ORDERS", 2, "BILLING", 20, "EVEN", 10)
+}
+
+func hotspotFixtures() []hotspotFixture {
+	var out []hotspotFixture
+	add := func(name string, f *fleet, change ...func(*HotspotInput)) {
+		base := fixtureInput(f)
+		in := HotspotInput{Version: base.Version, Time: base.Time, SourceKind: base.SourceKind, SourceDetail: base.SourceDetail,
+			Parameters: checks.HotspotDefaults(), Deployment: &f.Deployment}
+		for _, c := range change {
+			c(&in)
+		}
+		in.Result = checks.CheckHotspots(in.Deployment, in.Parameters)
+		out = append(out, hotspotFixture{name, in})
+	}
+	all := func(in *HotspotInput) { in.All = true }
+	partial := func(in *HotspotInput) { in.Parameters.AllowPartial = true }
+
+	add("finding", hot())
+	add("pass", newFleet().server("C1", "C1-n1", 0, "ORDERS", 12).server("C1", "C1-n2", 0, "ORDERS", 3).server("C1", "C1-n3", 0, "ORDERS", 3))
+	add("none-judged", newFleet().server("C1", "C1-n1", 0, "ORDERS", 9).server("C1", "C1-n2", 0).server("C1", "C1-n3", 0).server("", "lone", 0, "ORDERS", 90), all)
+	add("together", newFleet().
+		server("C1", "C1-n1", 0, "A", 7, "B", 7, "C", 7, "D", 7).server("C1", "C1-n2", 0, "A", 2, "B", 2, "C", 1, "D", 1).
+		server("C1", "C1-n3", 0, "A", 1, "B", 1, "C", 2, "D", 2))
+	many := newFleet()
+	for c := range 25 {
+		var uses []any
+		for n := range 13 {
+			uses = append(uses, fmt.Sprintf("SERVICE-%02d", n), 20+n)
+		}
+		for s := range 3 {
+			many.server(fmt.Sprintf("REGION-%02d", c), fmt.Sprintf("r%02d-n%d", c, s+1), 0, uses...)
+			uses = uses[:2*c%8]
+		}
+	}
+	add("many", many, all)
+	add("incomplete", hot().missing("C1", "C1-n4", -1, silent).missing("C2", "", -1, silent), all)
+	add("incomplete-sure", hot().server("C2", "C2-n1", 0, "ORDERS", 30).server("C2", "C2-n2", 0, "ORDERS", 30).server("C2", "C2-n3", 0, "ORDERS", 30).
+		missing("C1", "C1-n4", 20, silent).missing("C2", "C2-n4", -1, silent))
+	add("missing-but-pass", newFleet().server("C1", "C1-n1", 0, "ORDERS", 10).server("C1", "C1-n2", 0, "ORDERS", 10).server("C1", "C1-n3", 0, "ORDERS", 10).
+		missing("C1", "C1-n4", 9, silent))
+	unknown := newFleet().server("C1", "C1-n1", 0, "ORDERS", 10).server("C1", "C1-n2", 0, "ORDERS", 10)
+	for range 3 {
+		unknown.missing("?", "", -1, silent)
+	}
+	add("elsewhere", unknown, all)
+	add("partial", hot().missing("C1", "C1-n4", -1, silent).note("a note"), partial, all)
+	add("partial-pass", newFleet().server("C1", "C1-n1", 0, "ORDERS", 10).server("C1", "C1-n2", 0, "ORDERS", 10).missing("C1", "C1-n3", -1, silent), partial)
+	add("parameters", hot(), func(in *HotspotInput) {
+		in.Parameters.FactorPercent, in.Parameters.MinServers, in.Parameters.MinConnections = 225, 3, 310
+		in.Parameters.Clusters = []string{"C1"}
+	})
+	add("hostile", newFleet().server(evil, evil+"1", 0, evil, 90, evil+"e\u0301", 10).server(evil, evil+"2", 0, evil, 4).server(evil, evil+"2", 0, evil, 1).
+		missing(evil, evil, 0, "nats://user:pass@host refused \x07"+evil).note("asked nats://tok@h1: %s", evil), all,
+		func(in *HotspotInput) { in.SourceDetail = "nats://user:p@ss/w@10.0.0.1:4222" })
+	long := strings.Repeat("very-long-name-", 40)
+	add("long", newFleet().account(long+"id", long, false).server(long, long+"1", 0, long, 4_000_000_000).server(long, long+"2", 0, long, 9).server(long, "長"+long, 0, long, 1).
+		missing(long, long+"4", -1, long).note("%s", long), all)
+	return out
+}
+
+func hotspotFixtureNamed(t *testing.T, name string) HotspotInput {
+	t.Helper()
+	for _, f := range hotspotFixtures() {
+		if f.name == name {
+			return f.in
+		}
+	}
+	t.Fatalf("no fixture %q", name)
+	return HotspotInput{}
+}
+
+func hotspotText(t *testing.T, in HotspotInput, style Style) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := HotspotsText(&b, NewHotspots(in), style); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func hotspotJSON(t *testing.T, in HotspotInput) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := HotspotsJSON(&b, NewHotspots(in)); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestHotspotGolden(t *testing.T) {
+	expected := map[string]bool{}
+	for _, f := range hotspotFixtures() {
+		plain := hotspotText(t, f.in, Style{})
+		golden(t, "hotspot/"+f.name+".txt", plain)
+		golden(t, "hotspot/"+f.name+".json", hotspotJSON(t, f.in))
+		expected[f.name+".txt.golden"], expected[f.name+".json.golden"] = true, true
+		checkText(t, plain)
+		colored := hotspotText(t, f.in, Style{Color: true, Scheme: "cyan"})
+		checkText(t, colored)
+		if stripped := sgr.ReplaceAllString(colored, ""); stripped != plain || stripped == colored {
+			t.Errorf("%s: with colour, the text is another: %s", f.name, firstDifference(stripped, plain))
+		}
+	}
+	files, err := filepath.Glob("testdata/hotspot/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !expected[filepath.Base(file)] {
+			t.Errorf("no test makes %s", file)
+		}
+	}
+}
+
+// Names from outside do no harm, and credentials are gone, in both formats.
+func TestHotspotIsHarmless(t *testing.T) {
+	in := hotspotFixtureNamed(t, "hostile")
+	for _, s := range []string{hotspotText(t, in, Style{}), hotspotJSON(t, in)} {
+		for _, bad := range []string{"pass@", "p@ss", "tok@", "\x1b", "\u202e", "\u200b", "\u009b"} {
+			if strings.Contains(s, bad) {
+				t.Errorf("%q got through", bad)
+			}
+		}
+	}
+}
+
+func hotspotSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	text, err := os.ReadFile(hotspotSchemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("hotspot.schema.json", decode(t, string(text))); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("hotspot.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func TestHotspotSchema(t *testing.T) {
+	schema := hotspotSchema(t)
+	for _, f := range hotspotFixtures() {
+		text := hotspotJSON(t, f.in)
+		if err := schema.Validate(decode(t, text)); err != nil {
+			t.Errorf("%s: %v", f.name, err)
+		}
+		if !strings.HasPrefix(text, "{\n  \"type\": \"nats-balance.v1.hotspot\",\n") || !strings.HasSuffix(text, "\n}\n") {
+			t.Errorf("%s does not begin or end as it should", f.name)
+		}
+		if again := hotspotJSON(t, f.in); again != text {
+			t.Errorf("%s: another document for the same input", f.name)
+		}
+	}
+}
+
+// Every field dropped or added is refused: all are always there, and no others.
+func TestHotspotSchemaRefuses(t *testing.T) {
+	schema := hotspotSchema(t)
+	doc := decode(t, hotspotJSON(t, hotspotFixtureNamed(t, "incomplete-sure")))
+	refused := 0
+	refuse := func(what string) {
+		refused++
+		if schema.Validate(doc) == nil {
+			t.Errorf("accepted: %s", what)
+		}
+	}
+	var mutilate func(path string, v any)
+	mutilate = func(path string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			v["extra"] = "x"
+			refuse(path + " with a field extra")
+			delete(v, "extra")
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				value := v[key]
+				delete(v, key)
+				refuse(path + "." + key + " dropped")
+				v[key] = map[string]any{}
+				refuse(path + "." + key + " being an empty object")
+				v[key] = value
+				mutilate(path+"."+key, value)
+			}
+		case []any:
+			if len(v) > 0 {
+				mutilate(path+"[0]", v[0])
+			} else if !strings.HasSuffix(path, ".notes") {
+				t.Errorf("%s is empty: nothing to mutilate", path)
+			}
+		}
+	}
+	mutilate("", doc)
+	if refused < 150 {
+		t.Errorf("only %d mutilations", refused)
+	}
+	for path, value := range map[string]string{
+		"type": `"nats-balance.v1.audit"`, "outcome": `"critical"`, "parameters.factor": `1`, "parameters.min_servers": `1`,
+		"clusters.0.verdict": `"ok"`, "clusters.0.servers.0.verdict": `""`, "findings.0.accounts.0.concentrated": `"maybe"`,
+		"findings.0.accounts.0.on_server": `0`, "findings.0.share_percent": `100.1`, "findings.0.more_accounts": `-1`,
+	} {
+		doc := decode(t, hotspotJSON(t, hotspotFixtureNamed(t, "incomplete-sure")))
+		set(t, doc, strings.Split(path, "."), value)
+		if schema.Validate(doc) == nil {
+			t.Errorf("accepted: %s being %s", path, value)
+		}
+	}
+}
+
+// The schema says of every field what it is, in the order of the document.
+func TestHotspotSchemaIsThorough(t *testing.T) {
+	text, err := os.ReadFile(hotspotSchemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := decode(t, string(text))
+	definitions := schema["$defs"].(map[string]any)
+	objects := 0
+	var look func(path string, v any)
+	look = func(path string, v any) {
+		s, ok := v.(map[string]any)
+		if !ok {
+			return
+		}
+		properties, _ := s["properties"].(map[string]any)
+		if properties != nil {
+			objects++
+			if s["additionalProperties"] != false || len(s["required"].([]any)) != len(properties) {
+				t.Errorf("%s allows other fields, or does not require all", path)
+			}
+		}
+		for name, p := range properties {
+			described := p.(map[string]any)
+			if ref, ok := described["$ref"].(string); ok && described["description"] == nil {
+				described = definitions[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+			}
+			if described["title"] == nil || described["description"] == nil {
+				t.Errorf("%s.%s has no title or no description", path, name)
+			}
+			look(path+"."+name, p)
+		}
+		look(path+"[]", s["items"])
+	}
+	look("", schema)
+	look("finding", definitions["finding"])
+	if objects < 14 {
+		t.Errorf("only %d objects", objects)
+	}
+	got := map[string]string{}
+	fieldOrder(t, json.NewDecoder(strings.NewReader(hotspotJSON(t, hotspotFixtureNamed(t, "incomplete-sure")))), "", got)
+	for path, want := range map[string]string{
+		"":                   "type check tool time source parameters outcome coverage summary clusters findings",
+		".parameters":        "factor min_servers min_connections",
+		".summary":           "clusters servers connections evaluated findings open skipped",
+		".clusters":          "name connections average verdict servers",
+		".clusters.servers":  "id name host connections share_percent factor verdict",
+		".findings":          "cluster server connections on_server share_percent average factor distribution accounts more_accounts",
+		".findings.accounts": "account connections on_server share_percent above_even concentrated",
+	} {
+		if got[path] != want {
+			t.Errorf("fields of %q: %s, want %s", path, got[path], want)
+		}
+	}
+}
+
+func TestHotspotNumbers(t *testing.T) {
+	for f, want := range map[Factor]string{200: "2", 150: "1.5", 225: "2.25", 101: "1.01", 10000: "100"} {
+		if f.String() != want {
+			t.Errorf("factor %d is %s, want %s", int(f), f, want)
+		}
+	}
+	for _, c := range []struct {
+		a, b int
+		want string
+	}{{0, 0, "0.0"}, {5, 0, "0.0"}, {7, 2, "3.5"}, {1, 20, "0.1"}, {1, 21, "0.0"}, {36, 3, "12.0"}, {4_000_000_000_000_000, 1, "4000000000000000.0"}} {
+		if got := ratio(c.a, c.b).String(); got != c.want {
+			t.Errorf("%d by %d is %s, want %s", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestHotspotErrorsOfTheWriter(t *testing.T) {
+	doc := NewHotspots(hotspotFixtureNamed(t, "finding"))
+	if err := HotspotsText(brokenWriter{}, doc, Style{}); !errors.Is(err, errBroken) {
+		t.Errorf("text: %v", err)
+	}
+	if err := HotspotsJSON(brokenWriter{}, doc); !errors.Is(err, errBroken) {
+		t.Errorf("JSON: %v", err)
+	}
+}
+
+// A concentration finding says whether its server is a hotspot too, and does
+// not pretend to know where it sees one account only.
+func TestFindingSaysWhetherItsServerIsAHotspot(t *testing.T) {
+	even := newFleet().
+		server("C1", "C1-n1", 0, "ORDERS", 17, "BILLING", 2).
+		server("C1", "C1-n2", 0, "ORDERS", 1, "BILLING", 18).
+		server("C1", "C1-n3", 0, "ORDERS", 1, "BILLING", 18)
+	for _, c := range []struct {
+		name, kind string
+		f          *fleet
+		want       string
+	}{
+		{"hot too", "system-account", hot(), "C1-n1 is a hotspot too: 240 of all 310 connections, 2.3 times the average."},
+		{"not hot", "system-account", even, "C1-n1 is not a hotspot: 19 of all 57 connections, 1.0 times the average."},
+		{"a missing server decides", "system-account", hot().server("C1", "C1-n5", 0, "OTHER", 250).missing("C1", "C1-n4", 50, silent),
+			"Whether C1-n1 is a hotspot too, a missing server decides: 240 of all 560"},
+		{"one account only", "account", hot(), "Whether C1-n1 is a hotspot too can't be seen from one account."},
+	} {
+		in := fixtureInput(c.f)
+		in.SourceKind, in.Time = c.kind, time.Unix(0, 0)
+		in.Parameters.Accounts = []string{"ORDERS"}
+		in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
+		if text := textOf(t, in, Style{}); !strings.Contains(text, c.want) {
+			t.Errorf("%s: %q is not in\n%s", c.name, c.want, text)
+		}
+	}
+}
+
+// The example in the documentation is what the program prints.
+func TestHotspotDocsShowRealOutput(t *testing.T) {
+	page, err := os.ReadFile("../../docs/OPT_BALANCE_002.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := hotspotText(t, hotspotFixtureNamed(t, "finding"), Style{})
+	if !strings.Contains(string(page), "\n"+want+"```\n") {
+		t.Error("the page does not show what is in testdata/hotspot/finding.txt.golden")
+	}
+}
