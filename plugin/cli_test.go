@@ -43,6 +43,9 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	env := scriptEnv(t)
+	// One at a time: until it has logged in, a connection is one of $G, which an
+	// audit of the same servers counts.
+	var turn sync.Mutex
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -57,9 +60,15 @@ func TestScripts(t *testing.T) {
 			"status": func(ts *testscript.TestScript, _ bool, args []string) {
 				want, err := strconv.Atoi(args[0])
 				ts.Check(err)
+				turn.Lock()
+				defer turn.Unlock()
 				status(ts, want, args[1:])
 			},
-			"refused":   func(ts *testscript.TestScript, _ bool, args []string) { refused(ts, args) },
+			"refused": func(ts *testscript.TestScript, _ bool, args []string) {
+				turn.Lock()
+				defer turn.Unlock()
+				refused(ts, args)
+			},
 			"json":      func(ts *testscript.TestScript, neg bool, args []string) { jsonValue(ts, neg, args) },
 			"processes": startProcesses,
 			"server":    serverCommand,
