@@ -73,9 +73,14 @@ var errSilent = errors.New("did not answer in time")
 // Pages are no snapshot: a connection that went, or came, meanwhile may be in
 // or not. The server sorts by id, so that what comes twice is told by its id.
 func readConnections(ctx context.Context, nc *nats.Conn, of Held, patience time.Duration, d *decoder, take func(*connection)) error {
+	return readPages(ctx, d, take, func(offset int) (*nats.Msg, error) { return askPage(ctx, nc, of, offset, patience) })
+}
+
+// readPages is readConnections with the asking handed in.
+func readPages(ctx context.Context, d *decoder, take func(*connection), ask func(offset int) (*nats.Msg, error)) error {
 	var last uint64 // the id up to which all are handed over
 	for page, offset := 0, 0; page < mostPages; page++ {
-		m, err := askPage(ctx, nc, of, offset, patience)
+		m, err := ask(offset)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package gather
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +132,6 @@ func (m *Monitoring) Examine(ctx context.Context, d *checks.Deployment, of []Sus
 
 // run reads a suspect's connections on a server, as [task.run] does.
 func (m *Monitoring) run(ctx context.Context, t task, patience time.Duration, dec *decoder, silent *sync.Map) {
-	r := t.of
 	var err error
 	_, known := silent.Load(t.id)
 	switch {
@@ -142,29 +140,12 @@ func (m *Monitoring) run(ctx context.Context, t task, patience time.Duration, de
 	case ctx.Err() != nil:
 		err = errSkipped
 	default:
-		err = m.connections(ctx, Held{t.id, r.suspect.Account}, patience, dec, func(c *connection) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.profile.add(t.server, c)
-			if t.server == 0 {
-				r.subscriptions += int(c.subscriptions)
-			}
-		})
+		err = m.connections(ctx, Held{t.id, t.of.suspect.Account}, patience, dec, t.add)
 	}
 	if errors.Is(err, errSilent) {
 		silent.Store(t.id, true)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case err != nil:
-		r.failed++
-		if r.problem == "" {
-			r.problem = fmt.Sprintf("%s %v", cmp.Or(t.name, t.id), err)
-		}
-	case t.server == 0:
-		r.whole = true
-	}
+	t.ended(err)
 }
 
 // connections hands over the client connections that an account has on a

@@ -107,31 +107,13 @@ func (o *OwnAccount) read(ctx context.Context, nc *nats.Conn, readings []*readin
 
 // readTask reads the account's connections on one server into its reading.
 func (o *OwnAccount) readTask(ctx context.Context, nc *nats.Conn, t task, patience time.Duration, dec *decoder) {
-	r := t.of
 	err := errSkipped
 	if ctx.Err() == nil {
-		err = o.readConnections(ctx, nc, t, patience, dec, func(c *connection) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.profile.add(t.server, c)
-			if t.server == 0 {
-				r.subscriptions += int(c.subscriptions)
-			}
-		})
+		err = o.readConnections(ctx, nc, t, patience, dec, t.add)
 	} else if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
 		err = cause
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case err != nil:
-		r.failed++
-		if r.problem == "" {
-			r.problem = fmt.Sprintf("%s %v", t.name, err)
-		}
-	case t.server == 0:
-		r.whole = true
-	}
+	t.ended(err)
 }
 
 // readConnections is the function of that name for an ordinary account.
@@ -140,35 +122,12 @@ func (o *OwnAccount) readConnections(ctx context.Context, nc *nats.Conn, t task,
 	if t.id == o.self.server {
 		own = o.self.cid
 	}
-	var last uint64 // the id up to which all are handed over
-	for page, offset := 0, 0; page < mostPages; page++ {
-		m, err := askOwnPage(ctx, nc, t, offset, patience, dec)
-		if err != nil {
-			return err
+	others := func(c *connection) {
+		if c.cid != own {
+			take(c)
 		}
-		before := last
-		n, err := dec.page(ctx, m, func(c *connection) {
-			if c.cid <= before {
-				return
-			}
-			last = c.cid
-			if c.client && c.cid != own {
-				take(c)
-			}
-		})
-		switch {
-		case errors.Is(ctx.Err(), context.DeadlineExceeded):
-			return errSilent
-		case err != nil:
-			return fmt.Errorf("sent connections that can't be used: %w", err)
-		case n < pageSize:
-			return nil
-		case last == before:
-			return errors.New("sends the same connections again and again")
-		}
-		offset += n - overlap
 	}
-	return errors.New("has more connections than are read")
+	return readPages(ctx, dec, others, func(offset int) (*nats.Msg, error) { return askOwnPage(ctx, nc, t, offset, patience, dec) })
 }
 
 // askOwnPage asks the server of that name for a page, and takes the answer of the

@@ -185,7 +185,6 @@ func newReading(d *checks.Deployment, s Suspect) (*reading, error) {
 }
 
 func (t task) run(ctx context.Context, nc *nats.Conn, patience time.Duration, dec *decoder, silent *sync.Map) {
-	r := t.of
 	var err error
 	switch _, known := silent.Load(t.id); {
 	case known:
@@ -195,18 +194,28 @@ func (t task) run(ctx context.Context, nc *nats.Conn, patience time.Duration, de
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	default:
-		err = readConnections(ctx, nc, Held{t.id, r.suspect.Account}, patience, dec, func(c *connection) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.profile.add(t.server, c)
-			if t.server == 0 {
-				r.subscriptions += int(c.subscriptions)
-			}
-		})
+		err = readConnections(ctx, nc, Held{t.id, t.of.suspect.Account}, patience, dec, t.add)
 	}
 	if errors.Is(err, errSilent) {
 		silent.Store(t.id, true)
 	}
+	t.ended(err)
+}
+
+// add puts a connection into the profile.
+func (t task) add(c *connection) {
+	r := t.of
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.profile.add(t.server, c)
+	if t.server == 0 {
+		r.subscriptions += int(c.subscriptions)
+	}
+}
+
+// ended notes how the reading of the server ended.
+func (t task) ended(err error) {
+	r := t.of
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
