@@ -4,10 +4,10 @@ package checks
 // the survivors and by what is known of where the clients can get to. It returns
 // the impact with CanFailOver and Stranded set, and the priority that follows.
 //
-// No: the survivors lack room, or the account can't be used there, or all lists
-// of the account lead to the failed server alone and clients are told of no
-// other. Yes takes a list of the account that surely leads to another server,
-// and room for all.
+// No: the survivors lack room, or the account can't be used there, or they lack
+// the protocol, or all lists of the account lead to the failed server alone and
+// clients are told of no other. Yes takes a list of the account that surely leads
+// to another server, and that the others would take all.
 func FailOver(c Case, causes []Cause) (Impact, Priority) {
 	s, f := newSituation(c), c.Finding
 	confirmed := map[string]Cause{}

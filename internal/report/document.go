@@ -194,68 +194,6 @@ type Survivor struct {
 	label string
 }
 
-// Cause is a possible reason of a finding, tested or not.
-type Cause struct {
-	Code       string     `json:"code"`
-	Title      string     `json:"title"`
-	Role       string     `json:"role"`    // root or contributing
-	Verdict    string     `json:"verdict"` // confirmed, likely, possible, ruled-out or unknown
-	Confidence float64    `json:"confidence"`
-	Evidence   []Evidence `json:"evidence"`
-	Remedies   []string   `json:"remedies"` // codes of the finding's remedies
-}
-
-// Evidence is what was seen, and where.
-type Evidence struct {
-	Text   string `json:"text"`
-	Source string `json:"source"`
-}
-
-// Remedy is what to do about a finding.
-type Remedy struct {
-	Code     string    `json:"code"`
-	When     string    `json:"when"` // immediate, short-term or long-term
-	Title    string    `json:"title"`
-	Why      string    `json:"why"`
-	Commands []string  `json:"commands"`
-	Snippets []Snippet `json:"snippets"`
-}
-
-// Snippet is a piece of code or configuration.
-type Snippet struct {
-	Lang string `json:"lang"`
-	Text string `json:"text"`
-}
-
-// ClientURL is a client's list of URLs, without credentials, and what it
-// reaches. Account is null where the list was not given for one.
-type ClientURL struct {
-	Origin      string   `json:"origin"`
-	Account     *string  `json:"account"`
-	URLs        []string `json:"urls"`
-	Reach       []string `json:"reach"`       // names of servers
-	Unreachable []string `json:"unreachable"` // those of URLs
-	Hosts       []string `json:"hosts"`
-}
-
-// Name is a host name with what a resolver answers.
-type Name struct {
-	Host      string    `json:"host"`
-	Resolver  string    `json:"resolver"`
-	CNAME     []string  `json:"cname"`
-	Addresses []Address `json:"addresses"`
-	Verdict   string    `json:"verdict"`
-	Detail    string    `json:"detail"`
-}
-
-// Address is an address of a name and the servers that answered there. The
-// time to live is null where the resolver does not tell it.
-type Address struct {
-	IP      string   `json:"ip"`
-	TTL     *int     `json:"ttl_s"`
-	Servers []string `json:"servers"`
-}
-
 // Row is one account in one cluster.
 type Row struct {
 	Account      Account `json:"account"`

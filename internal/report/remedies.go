@@ -10,6 +10,22 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
+// Remedy is what to do about a finding.
+type Remedy struct {
+	Code     string    `json:"code"`
+	When     string    `json:"when"` // immediate, short-term or long-term
+	Title    string    `json:"title"`
+	Why      string    `json:"why"`
+	Commands []string  `json:"commands"`
+	Snippets []Snippet `json:"snippets"`
+}
+
+// Snippet is a piece of code or configuration.
+type Snippet struct {
+	Lang string `json:"lang"`
+	Text string `json:"text"`
+}
+
 // remedies are those of a finding, in their order.
 func remedies(all []checks.Remedy) []Remedy {
 	out := []Remedy{}

@@ -152,7 +152,7 @@ func (p *printer) coverage(doc *Document) {
 		case doc.allowPartial:
 			p.wrap("  ", "Judged as if the missing servers had no connections (--allow-partial): verdicts can be wrong.")
 		case doc.Outcome == "incomplete":
-			p.wrap("  ", "A longer --timeout, or another server to connect to, may bring them in; --allow-partial judges without them.")
+			p.wrap("  ", bringIn(doc.Source.Kind)+"; --allow-partial judges without them.")
 		default:
 			p.wrap("  ", "Whatever connections they have, no verdict would change.")
 		}
@@ -165,6 +165,17 @@ func (p *printer) coverage(doc *Document) {
 		}
 		p.wrap("  ", "Note: "+n)
 	}
+}
+
+// bringIn is what may make missing servers report, by the source.
+func bringIn(kind string) string {
+	switch kind {
+	case "archive":
+		return "Another nats audit gather, with a longer --timeout, may bring them in"
+	case "monitoring":
+		return "Their URLs in --monitor, or a longer --timeout, may bring them in"
+	}
+	return "A longer --timeout, or another server to connect to, may bring them in"
 }
 
 // missing lists servers, those with the same reason together.
