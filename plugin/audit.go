@@ -111,8 +111,8 @@ func (a *concentration) run(ctx context.Context) error {
 }
 
 func (a *concentration) validate() error {
-	if t := a.host.Timeout(); t <= 0 {
-		return fmt.Errorf("--timeout is %s: pass more than 0, such as 5s", t)
+	if err := a.host.checkTimeout(); err != nil {
+		return err
 	}
 	for _, n := range []struct {
 		flag, text string

@@ -71,8 +71,8 @@ func (d *demo) run(ctx context.Context) error {
 	if at < 0 {
 		return &usageError{err: fmt.Errorf("there is no scenario %q: pass --scenario with a name that demo --list shows", d.name)}
 	}
-	if t := d.host.Timeout(); t <= 0 {
-		return &usageError{err: fmt.Errorf("--timeout is %s: pass more than 0, such as 5s", t)}
+	if err := d.host.checkTimeout(); err != nil {
+		return &usageError{err: err}
 	}
 	if err := d.output.validate(); err != nil {
 		return &usageError{err: err}

@@ -82,6 +82,13 @@ func (h Host) withDefaults() Host {
 	return h
 }
 
+func (h Host) checkTimeout() error {
+	if t := h.Timeout(); t <= 0 {
+		return fmt.Errorf("--timeout is %s: pass more than 0, such as 5s", t)
+	}
+	return nil
+}
+
 // tracef writes a line of --trace. It may be called from several goroutines.
 func (h Host) tracef(format string, args ...any) {
 	if h.Trace() {

@@ -103,8 +103,8 @@ func (a *hotspots) run(ctx context.Context) error {
 }
 
 func (a *hotspots) validate() error {
-	if t := a.host.Timeout(); t <= 0 {
-		return fmt.Errorf("--timeout is %s: pass more than 0, such as 5s", t)
+	if err := a.host.checkTimeout(); err != nil {
+		return err
 	}
 	if err := parseFactor(a.factor, &a.parameters.FactorPercent); err != nil {
 		return err

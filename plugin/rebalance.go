@@ -93,8 +93,8 @@ Examples:
 }
 
 func (r *rebalance) validate() error {
-	if t := r.host.Timeout(); t <= 0 {
-		return fmt.Errorf("--timeout is %s: pass more than 0, such as 5s", t)
+	if err := r.host.checkTimeout(); err != nil {
+		return err
 	}
 	if r.account == "" {
 		return errors.New("--account is missing: pass the id or the name of an account")

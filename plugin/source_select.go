@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/choria-io/fisk"
@@ -17,6 +18,14 @@ type origin struct{ archive, monitor string }
 func (o *origin) flags(cmd *fisk.CmdClause) {
 	cmd.Flag("archive", "Audit what nats audit gather wrote rather than servers").PlaceHolder("FILE").StringVar(&o.archive)
 	cmd.Flag("monitor", "Ask the monitoring ports of the servers, one URL each, rather than the system account").PlaceHolder("URL[,URL…]").StringVar(&o.monitor)
+	for name, pass := range map[string]string{"archive": "the file that nats audit gather wrote", "monitor": "URLs such as http://10.0.0.1:8222"} {
+		cmd.GetFlag(name).Validator(func(text string) error {
+			if text == "" { // which would be read as not given
+				return &usageError{err: fmt.Errorf(`--%s is "": pass %s`, name, pass)}
+			}
+			return nil
+		})
+	}
 }
 
 func (o *origin) validate() error {
@@ -46,7 +55,8 @@ func (o *origin) open(ctx context.Context, h Host) (source, func(), error) {
 }
 
 // ownView is the source of an ordinary account where the first one says that
-// its credentials are not the system account's; nil otherwise.
+// its credentials are not the system account's, or that the user may not ask
+// what only that one may; nil otherwise.
 func ownView(from source, err error) source {
 	s, ok := from.(systemAccount)
 	var other *gather.NotSystemAccountError

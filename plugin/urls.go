@@ -46,8 +46,8 @@ Examples:
 }
 
 func (u *urls) run(ctx context.Context) error {
-	if t := u.host.Timeout(); t <= 0 {
-		return &usageError{err: fmt.Errorf("--timeout is %s: pass more than 0, such as 5s", t)}
+	if err := u.host.checkTimeout(); err != nil {
+		return &usageError{err: err}
 	}
 	if err := u.sources.validate(); err != nil {
 		return &usageError{err: err}
