@@ -271,7 +271,7 @@ func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Dep
 		f.Causes = checks.Diagnose(c)
 		f.Impact, f.Priority = checks.FailOver(c, f.Causes)
 		c.Finding = *f
-		a.advise(f, c)
+		a.advise(f, c, from)
 	}
 	if n := len(findings) - len(suspects); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("the connections of the %d worst findings were read; the causes of the other %d are judged without them: pass --account or --cluster for those", len(suspects), n))
@@ -281,8 +281,15 @@ func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Dep
 }
 
 // advise sets what to do about a finding.
-func (a *concentration) advise(f *checks.Finding, c checks.Case) {
-	in := remedy.Input{Case: c, Tool: "nats-balance", Flags: a.host.Flags(), Sources: a.sources.repeated(), Operator: nkeys.IsValidPublicAccountKey(f.Account.ID)}
+func (a *concentration) advise(f *checks.Finding, c checks.Case, from source) {
+	in := remedy.Input{Case: c, Tool: "nats-balance", Flags: a.host.Flags(), Again: from.again(), Sources: a.sources.repeated(), Operator: nkeys.IsValidPublicAccountKey(f.Account.ID)}
+	switch from.(type) {
+	case systemAccount:
+	case *ownAccount: // whose flags lead elsewhere
+		in.Flags, in.NoSystem = "", true
+	default:
+		in.NoSystem = true
+	}
 	var byCause map[string][]string
 	f.Remedies, byCause, f.Forecast = remedy.For(in)
 	for i := range f.Causes {

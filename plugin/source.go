@@ -27,6 +27,9 @@ type source interface {
 	examine(ctx context.Context, d *checks.Deployment, of []gather.Suspect) ([]gather.Report, map[gather.Suspect]map[string]checks.AccountOn, error)
 	// subscriptions counts those of accounts on servers; nil is not known.
 	subscriptions(ctx context.Context, of []gather.Held) ([]*int, error)
+	// again is the flags that lead to it, to repeat in commands, quoted for a
+	// shell and without credentials.
+	again() string
 	// url is what the source was asked through, as a hint of what clients use;
 	// empty where it is none.
 	url() string
@@ -80,3 +83,5 @@ func (s systemAccount) subscriptions(ctx context.Context, of []gather.Held) ([]*
 }
 
 func (s systemAccount) url() string { return connectedURLs(s.nc) }
+
+func (s systemAccount) again() string { return s.host.Flags() }

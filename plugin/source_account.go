@@ -113,6 +113,8 @@ func (s *ownAccount) subscriptions(ctx context.Context, of []gather.Held) ([]*in
 
 func (s *ownAccount) url() string { return connectedURLs(s.nc) }
 
+func (s *ownAccount) again() string { return s.host.Flags() }
+
 const (
 	// mostTold bounds how many addresses that servers tell of are looked at.
 	mostTold = 256

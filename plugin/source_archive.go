@@ -49,3 +49,6 @@ func (s *archived) subscriptions(ctx context.Context, of []gather.Held) ([]*int,
 // url is empty: where the archive was gathered through is no hint of what clients
 // use, and must not make an audit of a file connect to anything.
 func (s *archived) url() string { return "" }
+
+// again is empty: the next audit is not of this file.
+func (s *archived) again() string { return "" }

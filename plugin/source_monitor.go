@@ -133,6 +133,20 @@ func (m *monitoring) subscriptions(ctx context.Context, of []gather.Held) ([]*in
 // url is none: clients don't use monitoring ports.
 func (m *monitoring) url() string { return "" }
 
+// again has a variable in place of a list that nobody would read in a command.
+func (m *monitoring) again() string {
+	if len(m.urls) > 10 {
+		return `--monitor "$MONITOR_URLS"`
+	}
+	var urls []string
+	for _, u := range m.urls {
+		plain := *u
+		plain.User = nil
+		urls = append(urls, plain.String())
+	}
+	return "--monitor " + quote(strings.Join(urls, ","))
+}
+
 // monitoringTLS is what --tlsca, --tlscert and --tlskey, or the context, say of
 // TLS. It is nil where they say nothing.
 func (c *connection) monitoringTLS(ctx context.Context) (*tls.Config, error) {

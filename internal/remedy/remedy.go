@@ -16,6 +16,11 @@ type Input struct {
 	// Flags are the connection flags to repeat in commands, quoted for a shell
 	// and without secrets: "--context system", or empty.
 	Flags string
+	// Again are those of an audit like this one: Flags, or "--monitor URL".
+	Again string
+	// NoSystem is whether Flags are not known to lead to the system account,
+	// which moving connections takes.
+	NoSystem bool
 	// Sources are the flags that say what clients are configured with, for this
 	// program's commands, quoted like Flags.
 	Sources string

@@ -19,7 +19,7 @@ type change = func(*Input)
 func inputOf(changes ...change) Input {
 	d := &checks.Deployment{Expected: 3, Accounts: []checks.Account{{ID: "SYS", Name: "SYS", System: true},
 		{ID: "ORDERS", Name: "ORDERS"}, {ID: "BILLING", Name: "BILLING"}}}
-	in := Input{Tool: "nats-balance", Flags: "--context system"}
+	in := Input{Tool: "nats-balance", Flags: "--context system", Again: "--context system"}
 	in.Case = checks.Case{Deployment: d, Accounts: map[string]checks.AccountOn{}, ThresholdPercent: 70}
 	urls := []string{"10.0.0.1:4222", "10.0.0.2:4222", "10.0.0.3:4222"}
 	on, other := []int{20, 2, 2}, []uint32{5, 30, 30}

@@ -13,6 +13,11 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
+// monitoring is what an audit of monitoring ports passes.
+func monitoring(in *Input) {
+	in.Flags, in.Again, in.NoSystem = "", "--monitor http://10.0.0.1:8222", true
+}
+
 // TestDetails has what each remedy says, and does not say, in what situation.
 func TestDetails(t *testing.T) {
 	t.Parallel()
@@ -112,14 +117,18 @@ func TestDetails(t *testing.T) {
 		}}, []string{`17 connections of ORDERS on n1 come from 10.9.0.7, named imp\x1b[0morter`, "--- java\n"}, nil},
 		{"networks", codePlacement, []change{cause("network-affinity", checks.Likely)}, []string{"On n1 are 20 from 10.9.0.0/24.", "room for 1,936", "SERVICE"}, []string{"$ kubectl"}},
 		{"leafnodes", codeLeafnodes, []change{cause("network-affinity", checks.Likely)}, []string{`"nats-leaf://10.0.0.3:7422"`}, nil},
+		{"monitoring ports", codeKeepItSo, []change{monitoring}, []string{"--review 50 --monitor http://10.0.0.1:8222\n"}, []string{"system"}},
+		{"monitoring ports", codeRebalance, []change{cause("restart-drift", checks.Likely), monitoring},
+			[]string{"take a user of the system account: add --context or --creds", "$ nats-balance rebalance --account ORDERS --cluster C1\n"}, []string{"--monitor", "--context system"}},
+		{"monitoring ports", codeRestartOrder, []change{cause("restart-drift", checks.Likely), monitoring}, []string{"take a user of the system account", "$ nats server list 3\n"}, []string{"--monitor"}},
 		{"more than a page", codeRebalance, []change{cause("restart-drift", checks.Likely), func(in *Input) { in.Case.Finding.OnServer, in.Case.Finding.Connections = 3000, 3300 }},
 			[]string{"Move 1,900 connections", "counts pages of 1,024", "--cluster C1 31m"}, nil},
-		{"a threshold", codeKeepItSo, []change{func(in *Input) { in.Case.ThresholdPercent, in.Flags = 60, "--context 'a%b'" }},
+		{"a threshold", codeKeepItSo, []change{func(in *Input) { in.Case.ThresholdPercent, in.Again = 60, "--context 'a%b'" }},
 			[]string{"$ nats-balance audit concentration --review 50 --threshold 60 --context 'a%b'", `--context 'a\%b'`}, []string{"As a plugin"}},
 		{"a plugin", codeKeepItSo, []change{func(in *Input) { in.Tool = "nats balance" }}, []string{"$ nats balance audit", "17 6 * * 1  nats-balance audit", "As a plugin"}, nil},
 		{"a small account", codeKeepItSo, []change{cause("small-account", checks.Confirmed), func(in *Input) { in.Case.Finding.Connections, in.Case.Finding.OnServer = 12, 11 }},
 			[]string{"--min-connections 16 --critical 90"}, nil},
-		{"flags that can't be pasted", codeKeepItSo, []change{func(in *Input) { in.Flags = "--context x\nid" }}, []string{"--review 50\n"}, []string{"id\n"}},
+		{"flags that can't be pasted", codeKeepItSo, []change{func(in *Input) { in.Again = "--context x\nid" }}, []string{"--review 50\n"}, []string{"id\n"}},
 	} {
 		t.Run(tt.code+" "+tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -36,6 +36,9 @@ func newFacts(in Input) *facts {
 	if !visible(x.Flags) {
 		x.Flags = ""
 	}
+	if !visible(x.Again) {
+		x.Again = ""
+	}
 	if !visible(x.Sources) {
 		x.Sources = ""
 	}
@@ -185,10 +188,17 @@ func (x *facts) scopeOf(name string) (flags string, ok bool) {
 const noCommand = "There is no command here, as a name has characters that a command line does not take safely."
 
 // command joins the parts of a command line, with the connection flags last.
-func (x *facts) command(parts ...string) string {
-	parts = append(parts, x.Flags)
+func (x *facts) command(parts ...string) string { return joined(append(parts, x.Flags)) }
+
+// audit is command for one that audits as this one did.
+func (x *facts) audit(parts ...string) string { return joined(append(parts, x.Again)) }
+
+func joined(parts []string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " ")
 }
+
+// takesSystem is what to add where the commands take more than the audit did.
+const takesSystem = "The nats and nats-balance commands take a user of the system account: add --context or --creds of one."
 
 // mostly is whether more than half of the connections on the concentrated server
 // are of these protocols.

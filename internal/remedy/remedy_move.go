@@ -66,6 +66,9 @@ func (x *facts) move(a *advice) (checks.Remedy, bool) {
 		x.command(x.Tool, "rebalance", ours, force, x.Sources),
 		x.command(x.Tool, "rebalance", ours, force, few, "--apply", x.Sources),
 	}
+	if x.NoSystem {
+		why = append(why, takesSystem)
+	}
 	note := ""
 	if x.f.OnServer > pages {
 		note = "# It counts pages of 1,024 as servers, and closes more than it has to.\n"
@@ -136,14 +139,14 @@ func (x *facts) keepItSo() checks.Remedy {
 	if t := x.Case.ThresholdPercent; t > 0 && t != checks.Defaults().ThresholdPercent {
 		threshold = fmt.Sprintf("--threshold %d", t)
 	}
-	review := x.command(x.Tool, "audit concentration --review 50", threshold)
+	review := x.audit(x.Tool, "audit concentration --review 50", threshold)
 	r := checks.Remedy{Title: "Look again after changes and every quarter, and let monitoring look",
 		Why: "Connections drift back with every rolling restart and new server. The review lists accounts above 50% before they are findings. " +
 			"The exit status is 0 without a finding, 1 with one, 2 at or above --critical, 3 if not all could be audited.",
 		Commands: []string{review}}
 	// The plugin host of nats turns every status into 1, and cron takes % for the
 	// end of the command.
-	cron := strings.ReplaceAll(x.command("nats-balance audit concentration --review 50", threshold, "--json --outfile /var/tmp/nats-balance.json"), "%", `\%`)
+	cron := strings.ReplaceAll(x.audit("nats-balance audit concentration --review 50", threshold, "--json --outfile /var/tmp/nats-balance.json"), "%", `\%`)
 	if strings.Contains(x.Tool, " ") {
 		r.Why += " As a plugin every status but 0 becomes 1: let monitoring call nats-balance itself."
 	}
@@ -152,7 +155,7 @@ func (x *facts) keepItSo() checks.Remedy {
 		accepted := fmt.Sprintf("--min-connections %d", max(16, x.f.Connections+1))
 		r.Why += " If the concentration of so small an account is accepted, write that down with the limits that are used."
 		r.Snippets = append(r.Snippets, checks.Snippet{Lang: "sh", Text: "# Small accounts accepted, findings of 90% critical\n" +
-			x.command(x.Tool, "audit concentration", accepted, "--critical 90") + "\n"})
+			x.audit(x.Tool, "audit concentration", accepted, "--critical 90") + "\n"})
 	}
 	return r
 }

@@ -93,6 +93,9 @@ func (x *facts) restartOrder() checks.Remedy {
 	} else {
 		why = append(why, noCommand)
 	}
+	if x.NoSystem {
+		why = append(why, takesSystem)
+	}
 	r.Why = strings.Join(why, " ")
 	return r
 }
@@ -212,9 +215,13 @@ func (x *facts) capacity() checks.Remedy {
 	if len(full) > 0 {
 		which = on(full)
 	}
+	system := ""
+	if x.NoSystem {
+		system = " " + takesSystem
+	}
 	return checks.Remedy{Title: "Raise the limit of connections on " + which + ", or add servers",
 		Why: fmt.Sprintf("They take no more clients. %s is what they have, a share of those of %s if it fails, and a fifth to spare. ", thousands(need), x.here) +
-			"Each connection takes a file descriptor: see that the system's limit (ulimit -n) is above it. The last command shows which accounts fill the servers.",
+			"Each connection takes a file descriptor: see that the system's limit (ulimit -n) is above it. The last command shows which accounts fill the servers." + system,
 		Commands: []string{"nats-server -t -c nats.conf", signal("reload"), x.command("nats server report accounts --sort conns --top 20")},
 		Snippets: []checks.Snippet{{Lang: "nats-server", Text: fmt.Sprintf("max_connections: %d\n", need)}}}
 }
