@@ -18,7 +18,7 @@ func addChecks(parent Commander, h Host) {
 	h = h.withDefaults()
 	asJSON := false
 	cmd := parent.Command("checks", "Lists the checks with their thresholds")
-	cmd.HelpLong("Example:\n\n  nats-balance audit checks")
+	cmd.HelpLong("Examples:\n\n  nats-balance audit checks\n  nats-balance audit checks --json")
 	cmd.Tag("scope:user")
 	cmd.Tag("impact:ro")
 	cmd.Flag("json", "Produce JSON output").Short('j').UnNegatableBoolVar(&asJSON)
