@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,8 +23,17 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
 
-// TestMain makes this test program the nats-balance that the scripts run.
+// TestMain makes this test program the nats-balance that the scripts run. Tests
+// mostly wait, so that more of them than there are processors run at a time.
 func TestMain(m *testing.M) {
+	if name := filepath.Base(os.Args[0]); strings.TrimSuffix(name, ".exe") != "nats-balance" {
+		flag.Parse()
+		chosen := false
+		flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+		if !chosen {
+			_ = flag.Set("test.parallel", "4") // a number it is
+		}
+	}
 	testscript.Main(m, map[string]func(){
 		"nats-balance": func() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) },
 	})
