@@ -36,7 +36,7 @@ const (
 // alike and have another cause. Many of them need all of 127/8, and so Linux.
 func Catalogue() []Scenario {
 	return slices.Concat(Scenarios(), urlScenarios(), dnsScenarios(), networkScenarios(), balancerScenarios(),
-		restartScenarios(), orderScenarios(), serverScenarios(), unknownScenarios())
+		restartScenarios(), orderScenarios(), serverScenarios(), leafScenarios(), unknownScenarios())
 }
 
 // setup is what a scenario does after its servers are up.

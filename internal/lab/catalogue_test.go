@@ -128,7 +128,13 @@ func runScenario(t *testing.T, s lab.Scenario) {
 
 // findings applies the rule to what the servers count.
 func findings(l *lab.Lab, s lab.Scenario) (found []lab.Finding, counts []string) {
-	for _, c := range s.Topology.Clusters {
+	clusters := slices.Clone(s.Topology.Clusters)
+	for _, leaf := range s.Topology.Leafs {
+		if leaf.Name != "" { // else each server is alone
+			clusters = append(clusters, leaf.Cluster)
+		}
+	}
+	for _, c := range clusters {
 		for _, account := range s.Topology.Accounts {
 			total, most := 0, l.Cluster(c.Name)[0]
 			line := account + " " + c.Name

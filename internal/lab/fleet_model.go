@@ -123,7 +123,7 @@ func (z FleetSize) check() error {
 		return fmt.Errorf("fleet: %d clusters need as many servers, there are %d", z.Clusters, z.Servers)
 	case z.Skewed > z.Accounts:
 		return fmt.Errorf("fleet: %d of %d accounts can't be skewed", z.Skewed, z.Accounts)
-	case z.Servers > 60_000 || z.Accounts > 10_000_000 || z.Connections > 1<<31:
+	case z.Servers > 60_000 || z.Accounts > 10_000_000 || int64(z.Connections) > 1<<31:
 		return errors.New("fleet: more than 60,000 servers, 10 million accounts or 2^31 connections")
 	}
 	return nil

@@ -55,7 +55,8 @@ func (s *Server) addRemotes(o *server.Options) {
 		if len(urls) == 0 {
 			continue
 		}
-		o.LeafNode.Remotes = append(o.LeafNode.Remotes, &server.RemoteLeafOpts{LocalAccount: account, URLs: urls})
+		o.LeafNode.Remotes = append(o.LeafNode.Remotes, &server.RemoteLeafOpts{LocalAccount: account, URLs: urls,
+			FirstInfoTimeout: authTimeout * time.Second})
 	}
 }
 

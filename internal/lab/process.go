@@ -66,6 +66,10 @@ func StartProcessCluster(ctx context.Context, n int, accounts []string, extra fu
 	if err != nil {
 		return nil, err
 	}
+	return startProcesses(ctx, exe, n, accounts, extra)
+}
+
+func startProcesses(ctx context.Context, exe string, n int, accounts []string, extra func(i int) string) (*ProcessCluster, error) {
 	dir, err := os.MkdirTemp("", "nats-balance-processes-")
 	if err != nil {
 		return nil, err

@@ -7,7 +7,13 @@ import (
 	"syscall"
 )
 
-func pauseProcess(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }
+func pauseProcess(p *os.Process) error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	awaitStopped(p.Pid)
+	return nil
+}
 
 func resumeProcess(p *os.Process) error { return p.Signal(syscall.SIGCONT) }
 

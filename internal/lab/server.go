@@ -292,7 +292,7 @@ func (s *Server) options() *server.Options {
 		}
 	}
 	if g.isHub {
-		o.LeafNode.Host, o.LeafNode.Port = s.host, orRandom(p.leaf)
+		o.LeafNode.Host, o.LeafNode.Port, o.LeafNode.AuthTimeout = s.host, orRandom(p.leaf), authTimeout
 	}
 	if g.leaf != nil {
 		s.addRemotes(o)

@@ -18,6 +18,7 @@ import (
 const (
 	ToolServer = "github.com/nats-io/nats-server/v2" // nats-server
 	ToolCLI    = "github.com/nats-io/natscli/nats"   // nats
+	ToolNSC    = "github.com/nats-io/nsc/v2"         // nsc
 )
 
 // BuildTool builds a program pinned in internal/tools, such as [ToolServer],

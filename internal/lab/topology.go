@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -283,12 +284,13 @@ const loopback = "127.0.0.1"
 // All other listeners take what the kernel gives them when they start, which no
 // one can snatch away.
 func choosePorts(servers []*Server, same bool) error {
+	taken := map[int]bool{}
 	hosts := make([]string, len(servers))
 	for i, s := range servers {
 		hosts[i] = s.host
 	}
 	if same {
-		port, err := freePort(hosts)
+		port, err := freePort(hosts, taken)
 		if err != nil {
 			return fmt.Errorf("distinct addresses: %w", err)
 		}
@@ -299,10 +301,10 @@ func choosePorts(servers []*Server, same bool) error {
 	for _, s := range servers {
 		var err error
 		if s.ports.client == 0 && slices.Contains(s.group.Late, s.index) {
-			s.ports.client, err = freePort([]string{s.host})
+			s.ports.client, err = freePort([]string{s.host}, taken)
 		}
 		if err == nil && s.group.Name != "" && (s.group.MQTT || s.group.leaf != nil) {
-			s.ports.route, err = freePort([]string{s.host})
+			s.ports.route, err = freePort([]string{s.host}, taken)
 		}
 		if err != nil {
 			return err
@@ -311,30 +313,35 @@ func choosePorts(servers []*Server, same bool) error {
 	return nil
 }
 
-// freePort finds a port that is free on all hosts. The port is not held: a
-// listener that holds it would accept clients of a server that is to be down.
-func freePort(hosts []string) (int, error) {
+// freePort finds a port that is free on all hosts, and adds it to those taken,
+// which it avoids. The port is not held: a listener that holds it would accept
+// clients of a server that is to be down.
+func freePort(hosts []string, taken map[int]bool) (int, error) {
 	// A port that is free on one address is nearly always free on the others.
 	const attempts = 20
 	var err error
 	for range attempts {
 		var port int
-		if port, err = tryPort(hosts); err == nil {
+		if port, err = tryPort(hosts); err == nil && !taken[port] {
+			taken[port] = true
 			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("no free port: %w", err)
 }
 
+// tryPort tries one below those that kernels give to listeners and connections
+// that ask for none (from 32768 on, Linux): one of those would often be taken
+// again by the time that it is needed.
 func tryPort(hosts []string) (int, error) {
-	port := 0
+	const from, to = 10_000, 32_000
+	port := from + rand.IntN(to-from) //nolint:gosec // no secret
 	for _, host := range hosts {
 		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
 			return 0, err
 		}
 		defer func() { _ = l.Close() }() // only reserved the port
-		port = l.Addr().(*net.TCPAddr).Port
 	}
 	return port, nil
 }
