@@ -51,12 +51,13 @@ const (
 // Verdict is the verdict on one account in one cluster.
 type Verdict string
 
-// The first five were judged; the last two did not meet the minimums.
+// The first six were judged; the last two did not meet the minimums.
 const (
 	Pass              Verdict = "pass"
 	Review            Verdict = "review"
 	Found             Verdict = "finding"
 	Critical          Verdict = "critical"
+	AcceptedFinding   Verdict = "accepted" // see [Accept]
 	Incomplete        Verdict = "incomplete"
 	TooFewConnections Verdict = "too-few-connections"
 	TooFewServers     Verdict = "too-few-servers"

@@ -13,6 +13,10 @@ type Result struct {
 	// numbers are always those of the servers that reported. The ones to look
 	// at first come first.
 	Findings []Finding
+	// Accepted are findings that somebody accepted, see [Accept], and Unmatched
+	// the acceptances that no finding needs, nor a pair that is open.
+	Accepted  []Accepted
+	Unmatched []Acceptance
 	// Review are pairs above the review share, by the servers that reported,
 	// that are no finding however the missing ones are used.
 	Review []Row
@@ -75,7 +79,9 @@ type Row struct {
 // else normal.
 type Finding struct {
 	Row
-	Leafnodes int
+	// Leafnodes are its leafnode connections in the cluster, LeafnodesHere those
+	// on the server. They count for nothing.
+	Leafnodes, LeafnodesHere int
 	// Chance that with clients choosing evenly at random some server gets as
 	// many or more, see [Chance].
 	Chance       float64
@@ -85,6 +91,9 @@ type Finding struct {
 	// CriticalOpen: a missing server decides whether it is critical too. The
 	// verdict is then [Found].
 	CriticalOpen bool
+	// Lapsed is how it was accepted but is no longer, in a clause; empty where it
+	// was not, see [Accept].
+	Lapsed string
 	// Hotspot is whether the server is one as well, by the defaults of the
 	// hotspot check, see [CheckHotspots]; Load is what it carries of the
 	// clients of all accounts.
@@ -118,7 +127,7 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 	tallies := make([]tally, len(d.Accounts))
 	everywhere := make([]bool, len(d.Accounts))
 	homeless := homelessRoom(d)
-	wanted, unknown := p.wanted(d)
+	thresholds := p.settings(d)
 	for _, c := range d.clusters() {
 		if !p.wantsCluster(c.name) {
 			continue
@@ -127,7 +136,7 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 		touched := j.count(tallies)
 		r.addCluster(j)
 		var found []uint32
-		pairs := 0
+		pairs := make([]int, len(thresholds.all))
 		for _, a := range touched {
 			t := tallies[a]
 			tallies[a] = tally{}
@@ -142,20 +151,20 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 			if t.connections == 0 || !p.wantsAccount(d.Accounts[a]) {
 				continue
 			}
-			pairs++
+			pairs[thresholds.at(a)]++
+			j.p = thresholds.all[thresholds.at(a)]
 			if j.pair(&r, d.Accounts[a], t) {
 				found = append(found, a)
 			}
 		}
 		j.distribute(found, r.Findings[len(r.Findings)-len(found):])
 		// An account that nobody reported may sit wholly on a missing server.
-		if unseen := unknown || pairs < wanted; unseen && !p.AllowPartial && j.couldBeFinding(tally{}) {
+		if !p.AllowPartial && thresholds.unseen(j, pairs) {
 			r.OpenClusters = append(r.OpenClusters, c.name)
 		}
 	}
 	// Servers of an unknown cluster may be a cluster of their own.
-	own := judge{p: p, room: homeless}
-	if unseen := unknown || wanted > 0; unseen && !p.AllowPartial && len(p.Clusters) == 0 && own.couldBeFinding(tally{}) {
+	if !p.AllowPartial && len(p.Clusters) == 0 && thresholds.unseen(judge{room: homeless}, make([]int, len(thresholds.all))) {
 		r.OpenClusters = append(r.OpenClusters, "")
 	}
 	for _, seen := range everywhere {
@@ -166,21 +175,6 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 	r.sort()
 	r.Outcome = r.outcome()
 	return r
-}
-
-// wanted is how many accounts there are to judge, and whether there may be
-// others that nobody reported.
-func (p Parameters) wanted(d *Deployment) (accounts int, unknown bool) {
-	for _, a := range d.Accounts {
-		if !a.System && p.wantsAccount(a) {
-			accounts++
-		}
-	}
-	unknown = len(p.Accounts) == 0
-	for _, name := range p.Accounts {
-		unknown = unknown || !slices.ContainsFunc(d.Accounts, func(a Account) bool { return a.is(name) })
-	}
-	return accounts, unknown
 }
 
 func (r *Result) outcome() Outcome {
@@ -335,6 +329,9 @@ func (j judge) distribute(found []uint32, findings []Finding) {
 		for _, u := range j.d.Servers[s].Usage {
 			if i, ok := at[u.Account]; ok {
 				counts[i*len(j.c.servers)+n] = int(u.Connections)
+				if j.d.Servers[s].ID == findings[i].Server.ID {
+					findings[i].LeafnodesHere = int(u.Leafnodes)
+				}
 			}
 		}
 	}

@@ -19,6 +19,9 @@ type Parameters struct {
 	// CriticalPercent: a finding of at least this share is critical. 1..100,
 	// or 0 for off.
 	CriticalPercent int
+	// Overrides for some accounts; the first that matches counts. They must be
+	// valid, see [Override].
+	Overrides []Override
 	// Accounts, by id or name, and Clusters, by name, limit what is judged;
 	// empty is all.
 	Accounts, Clusters []string

@@ -1,0 +1,106 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Acceptance says that somebody knows of a finding and leaves it for now.
+type Acceptance struct {
+	// Account is an id or a name, in which a * stands for any characters.
+	Account string
+	// Cluster is a name, or * for all.
+	Cluster string
+	Reason  string
+	// Expires is the last day on which it holds, to its end in UTC.
+	Expires time.Time
+	// MaxSharePercent: a finding with more than this share is not accepted.
+	// 1..100, or 0 for any.
+	MaxSharePercent int
+	// Origin says where it is written, such as a file and a line.
+	Origin string
+}
+
+// Accepted is a finding with the acceptance that covers it.
+type Accepted struct {
+	Finding Finding
+	By      Acceptance
+}
+
+// Accept takes the findings that an acceptance covers out of a result and lists
+// them as accepted; the outcome is then that of the others. Critical ones are
+// accepted too, up to their [Acceptance.MaxSharePercent]. One that is covered
+// only by what no longer holds stays a finding and says so.
+//
+// A pair that is open stays open: whether it would be accepted, its share
+// decides, which is not known.
+func Accept(r Result, list []Acceptance, now time.Time) Result {
+	if len(list) == 0 {
+		return r
+	}
+	type pair struct{ account, cluster, server string }
+	accepted := map[pair]bool{}
+	used := make([]bool, len(list))
+	findings := r.Findings
+	r.Findings, r.Rows = nil, slices.Clone(r.Rows)
+	for _, f := range findings {
+		by := -1
+		f.Lapsed = ""
+		for i, a := range list {
+			if !a.covers(f.Row) {
+				continue
+			}
+			used[i] = true
+			switch lapsed := a.lapsed(f.Row, now); {
+			case by >= 0:
+			case lapsed == "":
+				by = i
+			case f.Lapsed == "":
+				f.Lapsed = lapsed
+			}
+		}
+		if by < 0 {
+			r.Findings = append(r.Findings, f)
+			continue
+		}
+		f.Lapsed = ""
+		r.Accepted = append(r.Accepted, Accepted{Finding: f, By: list[by]})
+		accepted[pair{f.Account.ID, f.Cluster, f.Server.ID}] = true
+	}
+	for i := range r.Rows {
+		if row := &r.Rows[i]; accepted[pair{row.Account.ID, row.Cluster, row.Server.ID}] {
+			row.Verdict = AcceptedFinding
+		}
+	}
+	for i, a := range list {
+		if !used[i] && !a.pending(r) {
+			r.Unmatched = append(r.Unmatched, a)
+		}
+	}
+	r.Outcome = r.outcome()
+	return r
+}
+
+func (a Acceptance) covers(row Row) bool {
+	return a.coversCluster(row.Cluster) && row.Account.fits(a.Account)
+}
+
+func (a Acceptance) coversCluster(name string) bool { return a.Cluster == "*" || a.Cluster == name }
+
+// lapsed is why it does not hold for what it covers; empty where it does.
+func (a Acceptance) lapsed(row Row, now time.Time) string {
+	switch {
+	case !now.Before(a.Expires.AddDate(0, 0, 1)):
+		return fmt.Sprintf("accepted until %s: expired", a.Expires.Format(time.DateOnly))
+	case a.MaxSharePercent > 0 && compareProducts(row.OnServer, maxPercent, a.MaxSharePercent, row.Connections) > 0:
+		return fmt.Sprintf("accepted up to %d%%: it has more", a.MaxSharePercent)
+	}
+	return ""
+}
+
+// pending is whether what is open may be what it is for.
+func (a Acceptance) pending(r Result) bool {
+	return slices.ContainsFunc(r.Open, a.covers) ||
+		slices.ContainsFunc(r.OpenClusters, func(name string) bool { return name == "" || a.coversCluster(name) })
+}
