@@ -6,7 +6,8 @@ package checks
 // Confirmed takes that without these connections the account would not be
 // concentrated, and that every other server of the cluster says in VARZ that it
 // has no such listener. It may take both protocols together. An account of plain
-// clients can't have it.
+// clients can't have it. Where such connections are too few to be the cause, they
+// have nowhere else to go all the same, see [Unserved].
 func listenerGap() rule {
 	return rule{code: "listener-gap", title: "The protocol of the clients is served by one server only", role: Root, firm: true, judge: judgeListenerGap}
 }
@@ -67,9 +68,13 @@ func judgeListenerGap(s *situation) judgement {
 		}
 		return j
 	}
+	n, names := s.unserved()
 	switch {
 	case served.verdict != "":
 		return served
+	case n > 0:
+		return ruledOut("VARZ", "%d of the %s on %s are %s connections, which no other server takes. Without them the account would be concentrated all the same.",
+			n, connectionsOf(s.onServer()), s.server.label(), enumerate(names))
 	case !s.Profile.Whole:
 		return s.notWhole()
 	}

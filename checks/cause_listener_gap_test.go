@@ -22,6 +22,7 @@ func TestListenerGap(t *testing.T) {
 		{"MQTT, and all take it", with(mqtt, on(withMQTT, 1, 2, 3)), RuledOut, "none"},
 		{"half MQTT, half WebSocket, and another takes one of them", with(half, on(withWS, 2)), RuledOut, "none"},
 		{"few MQTT", with(speaks(Group{Key: "mqtt", Counts: []int{3, 0, 0}}, Group{Key: "nats", Counts: []int{17, 2, 2}}), on(withMQTT, 1)), RuledOut, "none"},
+		{"some MQTT, and no other takes it", with(speaks(Group{Key: "mqtt", Counts: []int{8, 0, 0}}, Group{Key: "nats", Counts: []int{12, 2, 2}}), on(withMQTT, 1)), RuledOut, "none"},
 		{"MQTT elsewhere only", with(speaks(Group{Key: "mqtt", Counts: []int{0, 2, 2}}, Group{Key: "nats", Counts: []int{20, 0, 0}})), RuledOut, "none"},
 		{"MQTT, and nobody says", with(mqtt, on(silentServer, 2, 3)), NotTested, "none"},
 		{"plain, and not all was read", with(partProfile), NotTested, "none"},

@@ -21,6 +21,8 @@ type Details struct {
 	Port int
 	// WebSocket and MQTT are the ports of these listeners, 0 where it has none.
 	WebSocket, MQTT int
+	// Leafnode is the port for leafnodes, 0 where it has none.
+	Leafnode int
 	// WebSocketPlain is whether the WebSocket listener goes without TLS.
 	WebSocketPlain bool
 	// TLS is whether clients must use TLS.
@@ -42,4 +44,8 @@ type AccountOn struct {
 	Usable Answer
 	// Detail is what the server said, in a clause.
 	Detail string
+	// MaxConnections and MaxLeafnodes are the most that the account may have on
+	// all servers together, by its JWT as this server has it. Nil where there is
+	// no limit, or none is known.
+	MaxConnections, MaxLeafnodes *int
 }

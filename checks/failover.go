@@ -5,8 +5,8 @@ package checks
 // the impact with CanFailOver and Stranded set, and the priority that follows.
 //
 // No: the survivors lack room, or the account can't be used there, or they lack
-// the protocol, or all lists of the account lead to the failed server alone and
-// clients are told of no other. Yes takes a list of the account that surely leads
+// the protocol of some, or all lists of the account lead to the failed server
+// alone and clients are told of no other. Yes takes a list of the account that surely leads
 // to another server, and that the others would take all.
 func FailOver(c Case, causes []Cause) (Impact, Priority) {
 	s, f := newSituation(c), c.Finding
@@ -18,7 +18,8 @@ func FailOver(c Case, causes []Cause) (Impact, Priority) {
 	}
 	_, unusable := confirmed["account-gap"]
 	_, untold := confirmed["discovery-off"]
-	unserved, lacking := confirmed["listener-gap"]
+	gap, lacking := confirmed["listener-gap"]
+	unserved, _ := s.unserved()
 	stranded := f.OnServer
 	switch {
 	case f.Impact.CanFailOver == No:
@@ -27,8 +28,10 @@ func FailOver(c Case, causes []Cause) (Impact, Priority) {
 	case s.reachable() == No && untold:
 		f.Impact.CanFailOver, f.Impact.Stranded, f.Impact.Why = No, &stranded, "they know of no other server"
 	case lacking:
-		stranded = unserved.Explains
+		stranded = gap.Explains
 		f.Impact.CanFailOver, f.Impact.Stranded, f.Impact.Why = No, &stranded, "no other server takes their protocol"
+	case unserved > 0:
+		f.Impact.CanFailOver, f.Impact.Stranded, f.Impact.Why = No, &unserved, "no other server takes their protocol"
 	case s.reachable() == Yes && f.Impact.Stranded != nil && s.missing == 0 && s.othersTakeThem():
 		f.Impact.CanFailOver = Yes
 	}

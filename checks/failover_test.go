@@ -37,6 +37,12 @@ func TestFailOver(t *testing.T) {
 		{"no room", with(noRoom, list(urlsOf(1, 2, 3)...)), No, 7, Low},
 		{"the account is missing on the others", with(room, list(urlsOf(1, 2, 3)...), on(noUse, 2, 3), denied("N2", "N3")), No, 20, Low},
 		{"one other does not know the account", with(room, on(noUse, 2, 3), denied("N2")), Unknown, 0, Low},
+		{"8 of MQTT, which only this server takes, and all know all servers", with(room, list(urlsOf(1, 2, 3)...), profile(func(p *Profile) {
+			p.Protocols = []Group{{Key: "mqtt", Counts: []int{8, 0, 0}}, {Key: "nats", Counts: []int{12, 2, 2}}}
+		})), No, 8, Low},
+		{"8 of MQTT, and one does not say whether it takes it", with(room, profile(func(p *Profile) {
+			p.Protocols = []Group{{Key: "mqtt", Counts: []int{8, 0, 0}}, {Key: "nats", Counts: []int{12, 2, 2}}}
+		}), on(silentServer, 3)), Unknown, 0, Low},
 		{"MQTT, which only this server takes", with(room, profile(func(p *Profile) { p.Protocols[0].Key = "mqtt" })), No, 20, Low},
 		{"many have nowhere to go", with(counts(60, 2, 2), room, list(urlsOf(1)...), mute), No, 60, High},
 		{"many can move", with(counts(60, 2, 2), room, list(urlsOf(1, 2)...)), Yes, 0, Normal},

@@ -215,6 +215,10 @@ func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation,
 			continue
 		}
 		err := gather.EachConnection(ctx, nc, gather.Held{Server: m.ID, Account: s.account.ID}, func(c gather.Connection) {
+			if s.nowhere(m.ID, c.Protocol) {
+				in.Bound++
+				return
+			}
 			in.Candidates = append(in.Candidates, remedy.Candidate{Server: m.ID, ID: c.ID, Name: c.Name, Language: c.Language,
 				Protocol: c.Protocol, Start: c.Start, Idle: c.Idle, Subscriptions: c.Subscriptions, Pending: c.Pending})
 		})
@@ -227,6 +231,23 @@ func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation,
 		}
 	}
 	return nil
+}
+
+// nowhere is whether no other server of the cluster takes a protocol: to close
+// such a connection moves nothing.
+func (s *situation) nowhere(id, protocol string) bool {
+	others := false
+	for i := range s.deployment.Servers {
+		server := &s.deployment.Servers[i]
+		if server.Cluster != s.cluster || server.ID == id {
+			continue
+		}
+		if server.Takes(protocol) != checks.No {
+			return false
+		}
+		others = true
+	}
+	return others
 }
 
 // room refuses where no server has any.

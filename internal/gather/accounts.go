@@ -114,6 +114,8 @@ func decodeInfo(body []byte, account string) (from string, _ checks.AccountOn, _
 			Account  string `json:"account_name"`
 			Expired  bool   `json:"expired"`
 			Complete bool   `json:"complete"`
+			// In operator mode only; read apart, not to lose the rest for it.
+			Claims json.RawMessage `json:"decoded_jwt"`
 		} `json:"data"`
 		Error *errorReply `json:"error"`
 	}
@@ -135,6 +137,8 @@ func decodeInfo(body []byte, account string) (from string, _ checks.AccountOn, _
 		on = unknown("it has not loaded the account, which a server in operator mode does when it needs it")
 	case reply.Data.Expired:
 		on = checks.AccountOn{Usable: checks.No, Detail: "the account has expired there"}
+	default:
+		on.MaxConnections, on.MaxLeafnodes = limitsOf(reply.Data.Claims, account)
 	}
 	return reply.Server.ID, on, nil
 }

@@ -135,6 +135,7 @@ func decodeDetails(body []byte, id string, asked, came time.Time) (limit *int, _
 			Tags        []string  `json:"tags"`
 			MQTT        listener  `json:"mqtt"`
 			WebSocket   listener  `json:"websocket"`
+			Leafnode    listener  `json:"leaf"`
 		} `json:"data"`
 		Error *errorReply `json:"error"`
 	}
@@ -154,6 +155,7 @@ func decodeDetails(body []byte, id string, asked, came time.Time) (limit *int, _
 	out := &checks.Details{
 		Offset: v.Now.Sub(asked.Add(round / 2)), Margin: round/2 + clockGrain,
 		Connections: v.Connections, Port: port(v.Port), WebSocket: port(v.WebSocket.Port), WebSocketPlain: v.WebSocket.NoTLS, MQTT: port(v.MQTT.Port), TLS: v.TLS,
+		Leafnode:    port(v.Leafnode.Port),
 		ConnectURLs: fitting(v.ConnectURLs, mostConnectURLs, longestConnectURL), Tags: fitting(v.Tags, mostTags, longestText),
 	}
 	if len(v.Host) <= longestConnectURL {

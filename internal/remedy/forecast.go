@@ -19,14 +19,19 @@ func (x *facts) forecast() string {
 		return its + have + " nowhere to go until it is back" + why + ", and all " + come + " back to it."
 	}
 	others := x.elsewhere()
+	cannot := func(part int) string {
+		return its + fmt.Sprintf("drop, and %s of them have nowhere to go until it is back, as %s can't take their protocol.", thousands(part), others)
+	}
 	switch stranded := x.f.Impact.Stranded; {
 	case x.cause("account-gap").Verdict == checks.Confirmed:
 		return nowhere(", as the account can't be used on " + others)
 	case x.cause("listener-gap").Verdict == checks.Confirmed:
 		if stranded != nil && *stranded < n {
-			return its + fmt.Sprintf("drop, and %s of them have nowhere to go until it is back, as %s can't take their protocol.", thousands(*stranded), others)
+			return cannot(*stranded)
 		}
 		return nowhere(", as " + others + " can't take their protocol")
+	case x.partly():
+		return cannot(x.unserved)
 	case x.f.Impact.CanFailOver == checks.No && stranded != nil && *stranded > 0 && *stranded < n:
 		return its + fmt.Sprintf("find too little room on %s: %s or more of them wait until it is back.", others, thousands(*stranded))
 	case x.f.Impact.CanFailOver == checks.No && x.full():

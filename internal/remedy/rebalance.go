@@ -57,6 +57,8 @@ type PlanInput struct {
 	// Candidates are the account's client connections on the servers that hold
 	// more than [Even].
 	Candidates []Candidate
+	// Bound is how many others there are, of a protocol that no other server takes.
+	Bound int
 	// ByName is whether the clients come by names, or addresses, that are not the
 	// servers' own: the server that closes them is then among those that they
 	// are told of, and not known to be the same.
@@ -168,7 +170,11 @@ func PlanMoves(in PlanInput) Plan {
 			}
 		}
 		if fullest < 0 {
-			p.Short = append(p.Short, "not all connections could be read")
+			why := "not all connections could be read"
+			if in.Bound > 0 {
+				why = "no other server takes the protocol of " + several(in.Bound, "connection")
+			}
+			p.Short = append(p.Short, why)
 			break
 		}
 		s := &p.Servers[fullest]

@@ -46,6 +46,7 @@ const (
 	codeOrdered      = "ordered"
 	codeProcess      = "process"
 	codeLeafnodes    = "leafnodes"
+	codeRemotes      = "leafnode-remotes"
 	codeKeepItSo     = "keep-it-so"
 )
 
@@ -126,6 +127,8 @@ func (x *facts) build(a advice) (r checks.Remedy, ok bool) {
 		r, ok = x.oneConnection(), true
 	case codeLeafnodes:
 		r, ok = x.leafnodes(), true
+	case codeRemotes:
+		r, ok = x.remotes(), true
 	case codeKeepItSo:
 		r, ok = x.keepItSo(), true
 	}
@@ -141,7 +144,8 @@ func (x *facts) build(a advice) (r checks.Remedy, ok bool) {
 // Causes that are confirmed, likely or possible call for remedies; possible root
 // causes only where none is confirmed. Where no root cause is known, there is
 // what is safe whatever it is. What is only possibly the cause is never
-// immediate.
+// immediate. Connections that no other server takes call for a listener, whatever
+// the cause is.
 func For(in Input) (remedies []checks.Remedy, byCause map[string][]string, forecast string) {
 	x := newFacts(in)
 	byCause = map[string][]string{}
@@ -176,6 +180,15 @@ func For(in Input) (remedies []checks.Remedy, byCause map[string][]string, forec
 			call(a)
 		}
 	}
+	if x.unserved > 0 {
+		call(advice{codeListener, checks.ShortTerm})
+	}
+	if x.manyLeafnodes() {
+		call(advice{codeRemotes, checks.ShortTerm})
+	}
+	if x.refused() > 0 {
+		call(advice{codeLimits, checks.ShortTerm})
+	}
 	call(advice{codeKeepItSo, checks.LongTerm})
 	for _, a := range order {
 		if r, ok := x.build(a); ok {
@@ -190,7 +203,7 @@ func For(in Input) (remedies []checks.Remedy, byCause map[string][]string, forec
 			})
 		})
 	}
-	return remedies, byCause, x.forecast()
+	return remedies, byCause, x.forecast() + x.crash()
 }
 
 // calls is whether a cause calls for remedies.

@@ -3,7 +3,6 @@ package remedy
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -14,11 +13,14 @@ const globalAccount = "$G"
 
 // limits bounds the account that fills the servers, or else that of the finding.
 func (x *facts) limits() (checks.Remedy, bool) {
+	if limit, by, ok := x.limit(); ok && x.refused() > 0 {
+		return x.raiseLimit(limit, by), true
+	}
 	a, others := x.filler()
 	if !others || !x.strong("server-full") {
 		a, others = x.f.Account, false
 	}
-	if a.ID == globalAccount {
+	if _, _, limited := x.limit(); a.ID == globalAccount || limited && !others {
 		return checks.Remedy{}, false
 	}
 	use, most := x.use(a.ID)
@@ -48,6 +50,7 @@ func (x *facts) limits() (checks.Remedy, bool) {
 			why = append(why, noCommand)
 		default:
 			r.Commands = []string{fmt.Sprintf("nsc edit account %s --conns %d", option("--name", nsc), limit), "nsc push " + option("--account", nsc)}
+			why = append(why, memoryResolver)
 		}
 		if !known {
 			why = append(why, "ACCOUNT_NAME is the name that nsc has for "+shown(a.ID)+".")
@@ -136,27 +139,4 @@ func (x *facts) accountEverywhere() checks.Remedy {
 	r.Commands = []string{"nats-server -t -c nats.conf", signal("reload")}
 	r.Why = strings.Join(why, " ")
 	return r
-}
-
-// leafPort is what servers listen on for leafnodes unless told otherwise.
-const leafPort = 7422
-
-// leafnodes is the option to put a server near the clients.
-func (x *facts) leafnodes() checks.Remedy {
-	var urls []string
-	for _, p := range x.places {
-		p.port = leafPort
-		u := `"nats-leaf://` + p.at() + `"`
-		if p.host == "" {
-			u = "# " + u
-		}
-		if len(urls) < mostURLs && !slices.Contains(urls, u) {
-			urls = append(urls, u)
-		}
-	}
-	return checks.Remedy{Title: "Or connect the clients to leafnodes of their own",
-		Why: "A leafnode is one connection for all clients behind it, and does not count as a client. It chooses among the hubs at random and fails over: " +
-			"use two or more. It costs a server to run at the clients' place, and each hub needs leafnodes { port: 7422 }." + x.addresses(),
-		Snippets: []checks.Snippet{{Lang: "nats-server", Text: "leafnodes {\n  remotes: [\n    {\n      urls: [\n        " + strings.Join(urls, "\n        ") +
-			"\n      ]\n      # credentials: \"/path/to/YOUR.creds\"\n    }\n  ]\n}\n"}}}
 }

@@ -136,6 +136,20 @@ func languages(keys ...string) change {
 	}
 }
 
+// someMQTT has 8 of the 20 connections on n1 speak MQTT, which only n1 takes, and
+// the rest WebSocket, which all take.
+func someMQTT(in *Input) {
+	in.Case.Profile.Protocols = []checks.Group{{Key: "mqtt", Counts: []int{8, 0, 0}}, {Key: "websocket", Counts: []int{12, 2, 2}}}
+	for i := range in.Case.Deployment.Servers {
+		in.Case.Deployment.Servers[i].Details.WebSocket = 8080
+	}
+	in.Case.Deployment.Servers[0].Details.MQTT = 1884
+}
+
+func leafnodes(all, here int) change {
+	return func(in *Input) { in.Case.Finding.Leafnodes, in.Case.Finding.LeafnodesHere = all, here }
+}
+
 func protocols(keys ...string) change {
 	return func(in *Input) {
 		in.Case.Profile.Protocols = nil

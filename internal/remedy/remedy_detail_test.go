@@ -100,6 +100,12 @@ func TestDetails(t *testing.T) {
 			[]string{"Give n2 and n3 the MQTT listener", "mqtt { port: 1884 }", "do not restart or drain n1"}, []string{"websocket"}},
 		{"two listeners", codeListener, []change{cause("listener-gap", checks.Confirmed), protocols("mqtt over websocket")},
 			[]string{"the MQTT and WebSocket listener", "mqtt { port: 1883 }", "websocket { port: 8080, no_tls: true }"}, nil},
+		{"the listener that is lacking", codeListener, []change{cause("single-url", checks.Confirmed), someMQTT},
+			[]string{"Give n2 and n3 the MQTT listener", "can take 8 of the 20 connections, which are MQTT: do not restart or drain n1", "mqtt { port: 1884 }"}, []string{"websocket"}},
+		{"some have nowhere to go", codeDrain, []change{cause("single-url", checks.Confirmed), told, someMQTT},
+			[]string{"Only after listener: no other server takes 8 MQTT connections of ORDERS.", "Or drain"}, []string{"Not now"}},
+		{"leafnodes on the server", codeRemotes, []change{leafnodes(12, 9), serverOf(func(s *checks.Server) { s.Details.Leafnode = 7500 }, 1, 2)},
+			[]string{"9 of its 12 leafnode connections are on n1", "n3 takes none yet: it needs leafnodes { port: 7422 }.", `"nats-leaf://10.0.0.1:7500"`, `"nats-leaf://10.0.0.3:7422"`}, nil},
 		{"an account in a file", codeAccount, []change{cause("account-gap", checks.Confirmed), func(in *Input) {
 			in.Case.Accounts["N3"] = checks.AccountOn{Usable: checks.No, Detail: "it does not exist"}
 		}}, []string{"Put ORDERS on n3", "  \"ORDERS\" {", "as on n1", "reload"}, []string{"nsc"}},

@@ -23,6 +23,9 @@ type facts struct {
 	hints   bool             // no client is known to use them
 	unknown bool             // no root cause is known
 	places  []place
+	// unserved connections of the protocols gaps have nowhere else to go.
+	unserved int
+	gaps     string
 	// name and server's name for sentences, and whether Flags can be pasted.
 	account, here string
 }
@@ -44,6 +47,8 @@ func newFacts(in Input) *facts {
 	}
 	x.Tool = cmp.Or(x.Tool, "nats-balance")
 	x.f.Impact, x.f.Priority = checks.FailOver(x.Case, x.f.Causes)
+	unserved, gaps := checks.Unserved(x.Case)
+	x.unserved, x.gaps = unserved, strings.Join(gaps, " or ")
 	for i := range x.d.Servers {
 		s := &x.d.Servers[i]
 		switch {

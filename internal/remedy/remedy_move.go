@@ -45,6 +45,7 @@ func (x *facts) move(a *advice) (checks.Remedy, bool) {
 		why = append(why, "The clients choose again among all servers that they know, and nothing that is known brings them back.")
 	}
 	why = append(why, "The first command only shows the plan; a closed client reconnects by itself.")
+	why = append(why, x.roomToMove()...)
 	if x.mayReturn() {
 		why = append(why, "Python and Rust clients may choose the same server again: a part comes back.")
 	}

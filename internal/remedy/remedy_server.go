@@ -21,7 +21,14 @@ func signal(name string) string { return "nats-server --signal " + name + "=" + 
 // stuck is whether clients of the concentrated server have, or may have, nowhere
 // else to go.
 func (x *facts) stuck() bool {
-	return x.f.Impact.CanFailOver == checks.No || x.strong("account-gap") || x.strong("listener-gap") || x.strong("single-url") && !x.told()
+	return x.f.Impact.CanFailOver == checks.No && !x.partly() || x.strong("account-gap") || x.strong("listener-gap") || x.strong("single-url") && !x.told()
+}
+
+// partly is whether all that keeps clients from failing over is that some of them
+// speak a protocol that no other server takes.
+func (x *facts) partly() bool {
+	s := x.f.Impact.Stranded
+	return x.unserved > 0 && x.unserved < x.f.OnServer && s != nil && *s == x.unserved
 }
 
 // drain puts the concentrated server in lame duck mode. It comes last where the
@@ -36,6 +43,10 @@ func (x *facts) drain(a *advice) checks.Remedy {
 	}
 	why = append(why, "It closes everything on the server, "+what+", spread over lame_duck_duration (2 minutes unless set), and then the server ends: start it again, where nothing else does.")
 	after := x.before()
+	if x.partly() {
+		a.when = checks.LongTerm
+		why = append(why, fmt.Sprintf("Only after %s: no other server takes %s of %s.", codeListener, several(x.unserved, x.gaps+" connection"), x.account))
+	}
 	switch {
 	case x.stuck():
 		a.when = checks.LongTerm
@@ -122,7 +133,7 @@ func (x *facts) lastStarted() *checks.Server {
 
 // listener gives the other servers the listener that the clients use.
 func (x *facts) listener() checks.Remedy {
-	mqtt, websocket := x.protocols()
+	mqtt, websocket := x.lacking()
 	var without []*checks.Server
 	for _, s := range x.others {
 		if s.Details != nil && (mqtt && s.Details.MQTT == 0 || websocket && s.Details.WebSocket == 0) {
@@ -149,11 +160,29 @@ func (x *facts) listener() checks.Remedy {
 		conf = append(conf, "# instead of no_tls: the tls block of "+x.label(x.server)+", if it has one",
 			fmt.Sprintf("websocket { port: %d, no_tls: true }", port(func(d *checks.Details) int { return d.WebSocket }, 8080)))
 	}
+	these := "these clients"
+	if x.partly() {
+		these = fmt.Sprintf("%s of the %s, which are %s", thousands(x.unserved), several(x.f.OnServer, "connection"), x.gaps)
+	}
 	return checks.Remedy{Title: "Give " + where + " the " + listed(names) + " listener",
-		Why: "No other server can take these clients: do not restart or drain " + x.here + " before one has it. " +
+		Why: "No other server can take " + these + ": do not restart or drain " + x.here + " before one has it. " +
 			"A listener takes a restart, as a reload refuses it: one server at a time, and check the file before.",
 		Commands: []string{"nats-server -t -c nats.conf"},
 		Snippets: []checks.Snippet{{Lang: "nats-server", Text: strings.Join(conf, "\n") + "\n"}}}
+}
+
+// lacking are the protocols of the clients that some other server does not take,
+// as far as is known; all of them where each is taken.
+func (x *facts) lacking() (mqtt, websocket bool) {
+	mqtt, websocket = x.protocols()
+	some := func(protocol string) bool {
+		return len(x.others) == 0 || slices.ContainsFunc(x.others, func(s *checks.Server) bool { return s.Takes(protocol) != checks.Yes })
+	}
+	m, w := mqtt && some("mqtt"), websocket && some("websocket")
+	if m || w {
+		return m, w
+	}
+	return mqtt, websocket
 }
 
 // protocols are those of the connections on the concentrated server that take a

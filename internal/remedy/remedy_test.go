@@ -100,7 +100,15 @@ func TestOrder(t *testing.T) {
 		{"drift, and the others are full", []change{full, cause("restart-drift", checks.Likely), cause("server-full", checks.Likely)},
 			[]advice{{codeCapacity, i}, {codeRebalance, s}, {codeRestartOrder, s}, {codeLimits, s}, {codeDrain, l}, {codeKeepItSo, l}}},
 		{"MQTT clients take no list", []change{cause("small-account", checks.Confirmed), protocols("mqtt")},
-			[]advice{{codeRebalance, s}, {codeKeepItSo, l}}},
+			[]advice{{codeRebalance, s}, {codeListener, s}, {codeKeepItSo, l}}},
+		{"a few MQTT clients besides", []change{cause("single-url", checks.Confirmed), someMQTT},
+			[]advice{{codeClientConfig, s}, {codeRebalance, s}, {codeListener, s}, {codeDrain, l}, {codeDNS, l}, {codeKeepItSo, l}}},
+		{"as many leafnodes on the server", []change{cause("restart-drift", checks.Confirmed), leafnodes(12, 9)},
+			[]advice{{codeRebalance, i}, {codeDrain, s}, {codeRestartOrder, s}, {codeRemotes, s}, {codeKeepItSo, l}}},
+		{"leafnodes that are spread", []change{cause("restart-drift", checks.Confirmed), leafnodes(12, 8)},
+			[]advice{{codeRebalance, i}, {codeDrain, s}, {codeRestartOrder, s}, {codeKeepItSo, l}}},
+		{"few leafnodes", []change{cause("restart-drift", checks.Confirmed), leafnodes(9, 9)},
+			[]advice{{codeRebalance, i}, {codeDrain, s}, {codeRestartOrder, s}, {codeKeepItSo, l}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
