@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +24,9 @@ type concentration struct {
 	sources    sources
 	origin     origin
 	noCauses   bool
+	settings   settings
+	accepted   []checks.Acceptance
+	baseline   baseline
 	output     output
 }
 
@@ -57,6 +59,8 @@ Examples:
   nats-balance audit concentration --client-url ORDERS=nats://nats.example:4222
   nats-balance audit concentration --client-config ORDERS=./deploy
   nats-balance audit concentration --threshold 50 --critical 90 --json
+  nats-balance audit concentration --config nats-balance.yaml
+  nats-balance audit concentration --baseline last-week.json --new-only
   nats-balance audit concentration --allow-partial --timeout 20s`)
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:ro")
@@ -81,7 +85,9 @@ Examples:
 	a.sources.flags(cmd)
 	a.origin.flags(cmd)
 	cmd.Flag("no-causes", "Only judge, do not look for causes").UnNegatableBoolVar(&a.noCauses)
-	a.output.flags(cmd)
+	a.settings.flags(cmd, thresholdFlags()...)
+	a.baseline.flags(cmd)
+	a.output.flags(cmd, runbookFormats()...)
 	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
 }
 
@@ -104,7 +110,7 @@ func (a *concentration) run(ctx context.Context) error {
 	if err := a.output.write(a.host, doc); err != nil {
 		return err
 	}
-	if outcome := checks.Outcome(doc.Outcome); outcome != checks.OutcomePass {
+	if outcome := a.baseline.outcome(doc); outcome != checks.OutcomePass {
 		return &OutcomeError{Outcome: outcome}
 	}
 	return nil
@@ -128,6 +134,11 @@ func (a *concentration) validate() error {
 			return err
 		}
 	}
+	c, err := a.settings.read()
+	if err != nil {
+		return err
+	}
+	a.adopt(c)
 	if a.numbers.critical != "" && a.parameters.CriticalPercent == 0 {
 		return errors.New("--critical is 0: pass a whole number from 1 to 100, or leave it out")
 	}
@@ -143,7 +154,11 @@ func (a *concentration) validate() error {
 	if err := a.sources.validate(); err != nil {
 		return err
 	}
-	return a.output.validate()
+	if err := a.output.validate(); err != nil {
+		return err
+	}
+	a.parameters.All = a.parameters.All || a.output.everyAccount()
+	return a.baseline.read()
 }
 
 // audit gathers, judges and builds the document, all within the time-out.
@@ -164,13 +179,13 @@ func (a *concentration) audit(ctx context.Context, from source) (*report.Documen
 	if err := a.parameters.Select(d); err != nil {
 		return nil, err
 	}
-	result := checks.CheckConcentration(d, a.parameters)
+	result := a.judge(d)
 	if len(result.Findings) > 0 {
 		// Only now it is known whose limits matter.
 		if err := from.details(ctx, d, clustersOf(result.Findings)); err != nil {
 			return nil, err
 		}
-		result = checks.CheckConcentration(d, a.parameters)
+		result = a.judge(d)
 	}
 	lists, warnings, err := a.sources.lists(ctx)
 	if err != nil {
@@ -195,6 +210,7 @@ func (a *concentration) audit(ctx context.Context, from source) (*report.Documen
 		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
 		SourceKind: from.kind(), SourceDetail: from.detail(),
 		Parameters: a.parameters, Deployment: d, Result: result, Lists: lists, Warnings: warnings,
+		Baseline: a.baseline.past, NewOnly: a.baseline.newOnly,
 	}), nil
 }
 
@@ -234,57 +250,6 @@ func explainGather(err error, nc *nats.Conn) error {
 		return err
 	}
 	return fmt.Errorf("%s: %w", url, err)
-}
-
-// output says where and how the document is written.
-type output struct {
-	format, file string
-	json         bool
-}
-
-func (o *output) flags(cmd *fisk.CmdClause) {
-	cmd.Flag("format", "Output format: text (default) or json").Default("text").PlaceHolder("FORMAT").StringVar(&o.format)
-	cmd.Flag("json", "Produce JSON output, the same as --format json").Short('j').UnNegatableBoolVar(&o.json)
-	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").StringVar(&o.file)
-}
-
-func (o *output) validate() error {
-	if o.json {
-		o.format = "json"
-	}
-	if !slices.Contains([]string{"text", "json"}, o.format) {
-		return fmt.Errorf("--format is %q: pass text or json", o.format)
-	}
-	return checkOutfile(o.file)
-}
-
-func (o *output) write(h Host, doc *report.Document) error {
-	var b bytes.Buffer
-	var err error
-	if o.format == "json" {
-		err = report.JSON(&b, doc)
-	} else {
-		err = report.Text(&b, doc, o.style(h))
-	}
-	if err != nil {
-		return err
-	}
-	return o.put(h, b.Bytes())
-}
-
-func (o *output) style(h Host) report.Style {
-	return report.Style{Color: o.file == "" && colorful(h.Out), Scheme: h.Colors()}
-}
-
-// put writes what is finished.
-func (o *output) put(h Host, data []byte) error {
-	if o.file != "" {
-		return writeOutfile(o.file, data)
-	}
-	if _, err := h.Out.Write(data); err != nil {
-		return fmt.Errorf("writing the output: %w", err)
-	}
-	return nil
 }
 
 // wholeNumber reads a flag; an empty text leaves the default.

@@ -31,6 +31,7 @@ type sources struct {
 	urls, configs, resolvers []string
 	contexts, noDNS, noProbe bool
 
+	origins   []string         // of the lists of a --config file, else empty
 	given     []checks.URLList // of --client-url
 	resolving []string
 }
@@ -76,10 +77,13 @@ func (s *sources) repeated() string {
 }
 
 func (s *sources) validate() error {
-	for _, value := range s.urls {
+	for i, value := range s.urls {
 		list, err := clienturl.ParseFlag(value)
 		if err != nil {
 			return err
+		}
+		if len(s.origins) > 0 {
+			list.Origin = s.origins[i]
 		}
 		s.given = append(s.given, list)
 	}
@@ -262,7 +266,7 @@ func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Dep
 	}
 	for i := range findings {
 		f := &findings[i]
-		c := checks.Case{Finding: *f, Deployment: d, Lists: lists, ThresholdPercent: a.parameters.ThresholdPercent}
+		c := checks.Case{Finding: *f, Deployment: d, Lists: lists, ThresholdPercent: a.parameters.For(f.Account).ThresholdPercent}
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
 			f.Impact.SubscriptionsLost = reports[i].Subscriptions

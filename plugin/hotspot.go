@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +66,7 @@ Examples:
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
 	a.origin.flags(cmd)
-	a.output.flags(cmd)
+	a.output.flags(cmd, runbookFormats()...)
 	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
 }
 
@@ -84,16 +83,7 @@ func (a *hotspots) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if a.output.format == "json" {
-		err = report.HotspotsJSON(&b, doc)
-	} else {
-		err = report.HotspotsText(&b, doc, a.output.style(a.host))
-	}
-	if err != nil {
-		return err
-	}
-	if err := a.output.put(a.host, b.Bytes()); err != nil {
+	if err := a.output.writeHotspots(a.host, doc); err != nil {
 		return err
 	}
 	if outcome := checks.Outcome(doc.Outcome); outcome != checks.OutcomePass {

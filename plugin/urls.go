@@ -19,6 +19,7 @@ import (
 type urls struct {
 	host    Host
 	sources sources
+	config  settings
 	output  output
 }
 
@@ -28,8 +29,8 @@ func addURLs(parent Commander, h Host) {
 	cmd := parent.Command("urls", "Shows which servers client URLs lead to")
 	cmd.HelpLong(`Looks up the host names of client URLs and connects to every address that they
 lead to, without any credentials, to see which server answers. Needs no user.
-Without --client-url, --client-config or --contexts it looks at the URLs of
---server or the context.
+Without --client-url, --client-config or --contexts, here or in the file of
+--config, it looks at the URLs of --server or the context.
 
 Exit status: 0 nothing is wrong, 1 something is, 3 not all could be looked at.
 
@@ -41,6 +42,7 @@ Examples:
 	cmd.Tag("scope:user")
 	cmd.Tag("impact:ro")
 	u.sources.flags(cmd)
+	u.config.flags(cmd)
 	u.output.flags(cmd)
 	cmd.Action(func(*fisk.ParseContext) error { return u.run(u.host.Context) })
 }
@@ -49,6 +51,11 @@ func (u *urls) run(ctx context.Context) error {
 	if err := u.host.checkTimeout(); err != nil {
 		return &usageError{err: err}
 	}
+	c, err := u.config.read()
+	if err != nil {
+		return &usageError{err: err}
+	}
+	u.sources.adopt(c)
 	if err := u.sources.validate(); err != nil {
 		return &usageError{err: err}
 	}

@@ -32,6 +32,8 @@ type Document struct {
 	Clusters   []Cluster   `json:"clusters"`
 	Findings   []Finding   `json:"findings"`
 	Review     []Row       `json:"review"`
+	Accepted   []Accepted  `json:"accepted"`
+	Baseline   *Baseline   `json:"baseline"`
 	Accounts   []RowOf     `json:"accounts"`
 	ClientURLs []ClientURL `json:"client_urls"`
 	DNS        []Name      `json:"dns"`
@@ -41,8 +43,11 @@ type Document struct {
 	open         []RowOf
 	openClusters []string
 	allowPartial bool
-	someAccounts bool // only those that were asked for
-	lastNotes    int  // how many of the last notes text says otherwise
+	someAccounts bool   // only those that were asked for
+	lastNotes    int    // how many of the last notes text says otherwise
+	overridden   bool   // some accounts have thresholds of their own
+	newOnly      bool   // the exit status is that of what is new or worse
+	matrix       matrix // for CSV only
 }
 
 // Check names the check.
@@ -159,11 +164,15 @@ type Finding struct {
 	// For text only.
 	critical, criticalOpen bool
 	stranded               *int
+	leafnodesHere          int
 	why                    string // it can't fail over
 	forecast               string // of a restart
 	label                  string // of the server
 	hotspot                checks.Answer
 	load                   checks.Load
+	lapsed                 string // how it was accepted
+	override               string // whose thresholds it was judged by
+	before                 string // in the baseline
 }
 
 // Share is one server's part of the account; null where it did not report.
@@ -249,6 +258,10 @@ type Input struct {
 	// Lists are client URL lists with what they lead to.
 	Lists    []checks.URLList
 	Warnings []string
+	// Baseline is an earlier document to compare with, or nil. The result then
+	// has all rows. NewOnly says that only what is new or worse matters.
+	Baseline *Past
+	NewOnly  bool
 }
 
 // New builds the document. This is where names from outside are made harmless.
@@ -271,9 +284,10 @@ func New(in Input) *Document {
 			Skipped: Skipped{TooFewConnections: r.Summary.TooFewConnections,
 				TooFewServers: r.Summary.TooFewServers, SystemAccount: r.Summary.SystemAccount},
 		},
-		Clusters: []Cluster{}, Findings: []Finding{}, Review: []Row{}, Accounts: []RowOf{},
+		Clusters: []Cluster{}, Findings: []Finding{}, Review: []Row{}, Accepted: []Accepted{}, Accounts: []RowOf{},
 		ClientURLs: clientURLs(d, in.Lists), DNS: dnsOf(in.Lists), Warnings: []string{},
-		allowPartial: p.AllowPartial, someAccounts: len(p.Accounts) > 0,
+		allowPartial: p.AllowPartial, someAccounts: len(p.Accounts) > 0, matrix: matrixOf(in),
+		overridden: len(p.Overrides) > 0, newOnly: in.NewOnly,
 	}
 	if p.CriticalPercent > 0 {
 		doc.Parameters.CriticalPercent = &p.CriticalPercent
@@ -289,13 +303,21 @@ func New(in Input) *Document {
 		if in.SourceKind == "account" { // which sees nothing of the others
 			out.hotspot, out.load = checks.Unknown, checks.Load{}
 		}
+		if o := p.Override(f.Account); o != nil {
+			out.override = sentence(overrideText(*o))
+		}
 		doc.Findings = append(doc.Findings, out)
 	}
 	for _, row := range r.Review {
 		doc.Review = append(doc.Review, rowOf(row).Row)
 	}
-	for _, row := range r.Rows {
-		doc.Accounts = append(doc.Accounts, rowOf(row))
+	for _, a := range r.Accepted {
+		doc.Accepted = append(doc.Accepted, accepted(a))
+	}
+	if p.All {
+		for _, row := range r.Rows {
+			doc.Accounts = append(doc.Accounts, rowOf(row))
+		}
 	}
 	for _, row := range r.Open {
 		doc.open = append(doc.open, rowOf(row))
@@ -303,6 +325,7 @@ func New(in Input) *Document {
 	for _, name := range r.OpenClusters {
 		doc.openClusters = append(doc.openClusters, Harmless(name))
 	}
+	doc.compare(in)
 	doc.note(in)
 	return doc
 }
@@ -335,7 +358,9 @@ func (doc *Document) note(in Input) {
 	if names := in.Parameters.Clusters; len(names) > 0 {
 		notes = append(notes, "only what was asked for was judged: --cluster "+strings.Join(names, " --cluster "))
 	}
+	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatchedNotes(in), leafnodeNotes(in))
 	before := len(notes)
+	notes = append(notes, lapsedNotes(doc.Findings)...)
 	if n := len(doc.open); n > 0 {
 		notes = append(notes, fmt.Sprintf("open, as a missing server could overturn the verdict: %s; --all lists them", plural(n, "account-cluster pair")))
 	}
@@ -417,7 +442,7 @@ func finding(f checks.Finding) Finding {
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: f.Impact.SubscriptionsLost,
 			Survivors: []Survivor{}, CanFailOver: string(f.Impact.CanFailOver)},
 		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: f.Impact.Stranded, why: sentence(f.Impact.Why),
-		hotspot: f.Hotspot, load: f.Load,
+		hotspot: f.Hotspot, load: f.Load, leafnodesHere: f.LeafnodesHere, lapsed: sentence(f.Lapsed),
 	}
 	for _, s := range f.Distribution {
 		out.Distribution = append(out.Distribution, shareOf(s, f.Connections, label))

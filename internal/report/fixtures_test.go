@@ -345,7 +345,7 @@ func fixtures() []fixture {
 		missing(evil, evil, -1, "nats://user:pass@host refused \x07"+evil).note("asked nats://tok@h1,nats://a:b@h2: %s", evil), all,
 		func(in *Input) { in.SourceDetail = "nats://user:p@ss/w@10.0.0.1:4222"; in.Warnings = []string{evil} })
 	add("same-name", newFleet().server("C1", "nats", 0, "ORDERS", 18).server("C1", "nats", 0, "ORDERS", 1).server("C1", "nats-with-a-long-name", 0, "ORDERS", 1))
-	return out
+	return append(out, fileFixtures()...)
 }
 
 // fixtureNamed is the fixture of that name.

@@ -70,6 +70,11 @@ func filled(t *testing.T) string {
 		Unreachable: []string{"nats://n9"}, Hosts: []string{"n1"}}}
 	doc.DNS = []Name{{Host: "n1", Resolver: "10.0.0.53:53", CNAME: []string{"n1.example.com"},
 		Addresses: []Address{{IP: "10.0.0.1", TTL: &ttl, Servers: []string{"n1"}}}, Verdict: "single", Detail: "one address"}}
+	row := doc.Review[0]
+	doc.Accepted = []Accepted{{Row: row, Reason: "it moves", Expires: "2026-12-31"}}
+	changed := []Changed{{Row: row, WasServer: "n1", WasOnServer: 7, WasPercent: 50}}
+	doc.Baseline = &Baseline{Time: doc.Time, New: []Row{row}, Worse: changed, Better: changed,
+		Gone: []Gone{{row, "accepted"}}, Unknown: []Gone{{row, "incomplete"}}, Unchanged: 3}
 	var b bytes.Buffer
 	if err := JSON(&b, doc); err != nil {
 		t.Fatal(err)
@@ -134,6 +139,9 @@ func TestSchemaRefuses(t *testing.T) {
 				delete(v, key)
 				refuse(at + " dropped")
 				for _, other := range others(value) {
+					if at == ".baseline" && other == nil {
+						continue // there may be none
+					}
 					v[key] = other
 					refuse(fmt.Sprintf("%s being %v", at, other))
 				}
@@ -195,6 +203,13 @@ func TestSchemaRefuses(t *testing.T) {
 		"findings.0.remedies.0.when":       {`"now"`},
 		"accounts.0.verdict":               {`"ok"`},
 		"dns.0.addresses.0.ttl_s":          {`-1`},
+		"accepted.0.expires":               {`"2026-02-30"`, `"2026-2-3"`, `""`},
+		"accepted.0.reason":                {`""`},
+		"baseline.time":                    {`"2026-02-03"`},
+		"baseline.gone.0.reason":           {`"incomplete"`, `""`},
+		"baseline.unknown.0.reason":        {`"accepted"`},
+		"baseline.worse.0.was_percent":     {`-1`, `101`},
+		"baseline.unchanged":               {`-1`},
 	} {
 		for _, value := range values {
 			doc := decode(t, filled(t))
@@ -281,7 +296,7 @@ func TestSchemaIsThorough(t *testing.T) {
 // The order of the fields is that of the specification, which is copied here.
 func TestFieldOrder(t *testing.T) {
 	want := map[string]string{
-		"":                            "type check tool time source parameters outcome coverage summary clusters findings review accounts client_urls dns warnings",
+		"":                            "type check tool time source parameters outcome coverage summary clusters findings review accepted baseline accounts client_urls dns warnings",
 		".check":                      "code name severity category applies_to",
 		".tool":                       "name version",
 		".source":                     "kind detail",
@@ -304,6 +319,19 @@ func TestFieldOrder(t *testing.T) {
 		".findings.remedies.snippets": "lang text",
 		".review":                     "account cluster server connections on_server share_percent",
 		".review.account":             "id name",
+		".accepted":                   "account cluster server connections on_server share_percent reason expires",
+		".accepted.account":           "id name",
+		".baseline":                   "time new worse better gone unknown unchanged",
+		".baseline.new":               "account cluster server connections on_server share_percent",
+		".baseline.new.account":       "id name",
+		".baseline.worse":             "account cluster server connections on_server share_percent was_server was_on_server was_percent",
+		".baseline.worse.account":     "id name",
+		".baseline.better":            "account cluster server connections on_server share_percent was_server was_on_server was_percent",
+		".baseline.better.account":    "id name",
+		".baseline.gone":              "account cluster server connections on_server share_percent reason",
+		".baseline.gone.account":      "id name",
+		".baseline.unknown":           "account cluster server connections on_server share_percent reason",
+		".baseline.unknown.account":   "id name",
 		".accounts":                   "account cluster server connections on_server share_percent verdict",
 		".accounts.account":           "id name",
 		".client_urls":                "origin account urls reach unreachable hosts",
@@ -434,7 +462,7 @@ func TestNumbers(t *testing.T) {
 
 // Everything from outside is made harmless, wherever it stands in a document.
 func TestDocumentIsHarmless(t *testing.T) {
-	for _, name := range []string{"hostile", "long", "wide"} {
+	for _, name := range []string{"hostile", "long", "wide", "hostile-file"} {
 		text := jsonOf(t, fixtureNamed(t, name).in)
 		for _, r := range text {
 			if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\u200b' {

@@ -45,6 +45,8 @@ func Text(w io.Writer, doc *Document, style Style) error {
 	p.moreFindings(doc.Findings[min(len(doc.Findings), inFull):])
 	p.open(doc)
 	p.review(doc)
+	p.accepted(doc.Accepted)
+	p.baseline(doc)
 	p.accounts(doc)
 	p.clientURLs(doc)
 	p.summary(doc)
@@ -57,7 +59,7 @@ func Text(w io.Writer, doc *Document, style Style) error {
 
 func (p *printer) headline(doc *Document) {
 	c, answer := answer(doc)
-	p.paragraph(c, "", "", answer)
+	p.paragraph(c, "", "", doc.sinceBaseline()+answer)
 	p.line(fmt.Sprintf("%s %s, more than %d%% on one server", doc.Check.Code, doc.Check.Name, doc.Parameters.ThresholdPercent))
 	p.wrap("", fmt.Sprintf("Source: %s (%s)", strings.ReplaceAll(doc.Source.Kind, "-", " "), doc.Source.Detail))
 }
@@ -84,11 +86,9 @@ func answer(doc *Document) (text.Color, string) {
 		case doc.Summary.Evaluated == 0:
 			return text.FgYellow, "No finding: no account met the minimums, so none was judged" + partly + "."
 		case partly != "":
-			return text.FgYellow, fmt.Sprintf("No finding%s: %s judged, none has more than %d%% on one server.",
-				partly, accounts(doc, doc.Summary.Evaluated), doc.Parameters.ThresholdPercent)
+			return text.FgYellow, doc.noFinding(partly)
 		}
-		return text.FgGreen, fmt.Sprintf("No finding: %s judged, none has more than %d%% on one server.",
-			accounts(doc, doc.Summary.Evaluated), doc.Parameters.ThresholdPercent)
+		return text.FgGreen, doc.noFinding("")
 	case "incomplete":
 		silent := fmt.Sprintf("%s of %s did not report", count(missing), expected)
 		switch {
@@ -100,8 +100,8 @@ func answer(doc *Document) (text.Color, string) {
 		return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s, so critical can't be ruled out. %s", plural(n, "finding"), silent, found)
 	case "critical":
 		if n > 1 {
-			return text.FgRed, fmt.Sprintf("Critical%s: %s of %s at or above %d%%. %s", partly, count(criticals(doc)),
-				plural(n, "finding"), *doc.Parameters.CriticalPercent, found)
+			return text.FgRed, fmt.Sprintf("Critical%s: %s of %s at or above %s. %s", partly, count(criticals(doc)),
+				plural(n, "finding"), doc.critical(), found)
 		}
 		return text.FgRed, "Critical finding" + partly + ": " + found
 	default:
@@ -235,7 +235,7 @@ func (p *printer) review(doc *Document) {
 	if len(rows) > 0 {
 		p.blank()
 	}
-	p.rows(fmt.Sprintf("To review, above %d%% and no finding", doc.Parameters.ReviewPercent), rows)
+	p.rows(fmt.Sprintf("To review, above %s and no finding", doc.reviewed()), rows)
 }
 
 func (p *printer) accounts(doc *Document) {
@@ -246,8 +246,8 @@ func (p *printer) accounts(doc *Document) {
 	p.line(fmt.Sprintf("Every account with a client connection, in each cluster (%s):", count(len(doc.Accounts))))
 	verdicts := map[string]string{
 		"incomplete":          "open",
-		"too-few-connections": fmt.Sprintf("<%d conns", doc.Parameters.MinConnections),
-		"too-few-servers":     fmt.Sprintf("<%d servers", doc.Parameters.MinServers),
+		"too-few-connections": doc.minimum(doc.Parameters.MinConnections, "conns"),
+		"too-few-servers":     doc.minimum(doc.Parameters.MinServers, "servers"),
 	}
 	p.table(doc.Accounts, "VERDICT", func(r RowOf) string { return cmp.Or(verdicts[r.Verdict], r.Verdict) })
 }
@@ -261,7 +261,13 @@ func (p *printer) summary(doc *Document) {
 		known += ", besides " + plural(s.Leafnodes, "leafnode connection")
 	}
 	p.wrap("", known+".")
+	if s.Leafnodes > 0 {
+		p.wrap("", "A leafnode connection counts on both of its servers, clients behind it on the server that they are connected to: where these are in this audit.")
+	}
 	judged := fmt.Sprintf("Judged %s: %s, %s to review", accounts(doc, s.Evaluated), plural(s.Findings, "finding"), count(s.Review))
+	if n := len(doc.Accepted); n > 0 {
+		judged += fmt.Sprintf(", %s accepted", count(n))
+	}
 	if s.Evaluated == 0 {
 		judged = "Judged none of them"
 	}
@@ -274,8 +280,8 @@ func (p *printer) summary(doc *Document) {
 		n   int
 		why string
 	}{
-		{s.Skipped.TooFewConnections, fmt.Sprintf("with fewer than %s", plural(doc.Parameters.MinConnections, "connection"))},
-		{s.Skipped.TooFewServers, fmt.Sprintf("in a cluster of fewer than %s", plural(doc.Parameters.MinServers, "server"))},
+		{s.Skipped.TooFewConnections, "with fewer than " + doc.orTheirs(plural(doc.Parameters.MinConnections, "connection"))},
+		{s.Skipped.TooFewServers, "in a cluster of fewer than " + doc.orTheirs(plural(doc.Parameters.MinServers, "server"))},
 		{s.Skipped.SystemAccount, "of the system account"},
 	} {
 		if r.n > 0 {

@@ -30,6 +30,9 @@ func (p *printer) finding(n int, f Finding) {
 		severity = "info, or critical: a missing server decides"
 	}
 	p.line(fmt.Sprintf("   Priority %s, severity %s", f.Priority, severity))
+	for _, note := range f.findingNotes() {
+		p.wrap("   ", note)
+	}
 	p.distribution(f)
 	p.wrap("   ", f.impactSentence())
 	for _, s := range f.survivorSentences() {
@@ -37,7 +40,7 @@ func (p *printer) finding(n int, f Finding) {
 	}
 	p.wrap("   ", f.hotspotSentence())
 	if f.Leafnodes > 0 {
-		p.wrap("   ", fmt.Sprintf("Besides, it has %s in this cluster, which do not count as clients.", plural(f.Leafnodes, "leafnode connection")))
+		p.wrap("   ", f.leafnodeSentence())
 	}
 	chance := chanceText(f.Chance)
 	if !slices.ContainsFunc(f.Impact.Survivors, func(s Survivor) bool { return s.Now != nil }) {

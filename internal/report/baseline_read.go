@@ -1,0 +1,144 @@
+package report
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+const (
+	// largestBaseline bounds what is read of an earlier document, in bytes.
+	largestBaseline = 256 << 20
+	// mostFindings bounds how many findings of it are kept.
+	mostFindings = 100_000
+	// mostConnections bounds what is believed of a number of connections.
+	mostConnections = 1 << 40
+)
+
+// Errors of [ReadBaseline], in clauses that say what to pass.
+var (
+	errNoDocument    = errors.New("it is no audit document, or cut short: pass what audit concentration --json wrote")
+	errLargeDocument = fmt.Errorf("it has more than %d MiB: pass what audit concentration --json wrote, without --all", largestBaseline>>20)
+)
+
+// pastFinding is what is read of a finding.
+type pastFinding struct {
+	Account Account   `json:"account"`
+	Cluster string    `json:"cluster"`
+	Server  ServerRef `json:"server"`
+
+	Connections int `json:"connections"`
+	OnServer    int `json:"on_server"`
+}
+
+// ReadBaseline reads an earlier document of the concentration check. It reads
+// it as a stream, keeps what is compared, and makes it harmless again: the file
+// may have come from anywhere. An error says what to pass.
+func ReadBaseline(r io.Reader) (*Past, error) { return readBaseline(r, largestBaseline) }
+
+func readBaseline(r io.Reader, most int64) (*Past, error) {
+	limited := &io.LimitedReader{R: r, N: most + 1}
+	past, err := readPast(jsontext.NewDecoder(limited))
+	if limited.N <= 0 {
+		return nil, errLargeDocument
+	}
+	return past, err
+}
+
+func readPast(d *jsontext.Decoder) (*Past, error) {
+	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
+		return nil, errNoDocument
+	}
+	past := &Past{}
+	kind, seen := "", map[string]bool{}
+	var source Source
+	var check Check
+	for d.PeekKind() != '}' {
+		token, err := d.ReadToken()
+		if err != nil || token.Kind() != '"' {
+			return nil, errNoDocument
+		}
+		name := token.String()
+		seen[name] = true
+		switch name {
+		case "type":
+			err = json.UnmarshalDecode(d, &kind)
+			if err == nil && kind != Type {
+				return nil, fmt.Errorf("it is of type %q: pass a document of type %s, which audit concentration --json writes", Harmless(kind), Type)
+			}
+		case "check":
+			err = json.UnmarshalDecode(d, &check)
+		case "time":
+			err = json.UnmarshalDecode(d, &past.Time)
+		case "source":
+			err = json.UnmarshalDecode(d, &source)
+		case "parameters":
+			err = json.UnmarshalDecode(d, &past.Parameters)
+		case "outcome":
+			err = json.UnmarshalDecode(d, &past.Outcome)
+		case "findings":
+			past.Findings, err = readPastFindings(d)
+		default:
+			err = d.SkipValue()
+		}
+		switch {
+		case errors.Is(err, errManyFindings):
+			return nil, err
+		case err != nil:
+			return nil, errNoDocument
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, errNoDocument
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it has more than one document: pass what one audit concentration --json wrote")
+	}
+	for _, name := range []string{"type", "check", "time", "source", "parameters", "outcome", "findings"} {
+		if !seen[name] {
+			return nil, fmt.Errorf("it has no field %s: pass what audit concentration --json wrote", name)
+		}
+	}
+	past.Source, past.Code = Harmless(source.Kind), Harmless(check.Code)
+	past.Time = past.Time.UTC().Truncate(time.Second)
+	switch code := checks.Concentration().Code; {
+	case past.Code != code:
+		return nil, fmt.Errorf("it is of check %q: pass a document of %s", past.Code, code)
+	case past.Time.Year() < 1 || past.Time.Year() > 9999:
+		return nil, errNoDocument
+	}
+	return past, nil
+}
+
+var errManyFindings = fmt.Errorf("it has more than %d findings: pass what audit concentration --json wrote", mostFindings)
+
+func readPastFindings(d *jsontext.Decoder) ([]Row, error) {
+	if token, err := d.ReadToken(); err != nil || token.Kind() != '[' {
+		return nil, errNoDocument
+	}
+	var out []Row
+	for d.PeekKind() != ']' {
+		var f pastFinding
+		if err := json.UnmarshalDecode(d, &f); err != nil {
+			return nil, err
+		}
+		switch {
+		case f.Account.ID == "", f.Connections < 1, f.OnServer < 1, f.OnServer > f.Connections, f.Connections > mostConnections:
+			return nil, errNoDocument
+		case len(out) == mostFindings:
+			return nil, errManyFindings
+		}
+		out = append(out, Row{Account: Account{ID: Harmless(f.Account.ID), Name: Harmless(f.Account.Name)},
+			Cluster: Harmless(f.Cluster), Server: Harmless(cmp.Or(f.Server.Name, f.Server.ID)),
+			Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections)})
+	}
+	_, err := d.ReadToken()
+	return out, err
+}

@@ -1,0 +1,159 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// matrix is what CSV is made of besides the document.
+type matrix struct {
+	deployment *checks.Deployment
+	clusters   []checks.ClusterUse
+	rows       []checks.Row
+	wanted     []string
+	open       []string // clusters where an account may sit on a missing server
+}
+
+func matrixOf(in Input) matrix {
+	return matrix{deployment: in.Deployment, clusters: in.Result.Clusters, rows: in.Result.Rows, wanted: in.Parameters.Accounts,
+		open: in.Result.OpenClusters}
+}
+
+// pair is an account in a cluster; in one without a name, on its only server.
+type pair struct{ account, cluster, server string }
+
+func pairOf(account, cluster, server string) pair {
+	if cluster != "" {
+		server = ""
+	}
+	return pair{account, cluster, server}
+}
+
+// CSV writes a row for every account on every server of every cluster, as RFC
+// 4180 has it. Servers without a connection have 0, those that did not report
+// nothing. The system account is none. Verdicts take
+// [checks.Parameters.All].
+func CSV(w io.Writer, doc *Document) error {
+	out := csvWriter{bufio.NewWriter(w)}
+	out.row("account_id", "account", "cluster", "server_id", "server", "connections", "share_percent", "account_connections", "verdict")
+	m := doc.matrix
+	verdicts := map[pair]string{}
+	for _, r := range m.rows {
+		verdicts[pairOf(r.Account.ID, r.Cluster, r.Server.ID)] = string(r.Verdict)
+	}
+	var accounts []uint32 // that were asked for, in order of name
+	for i, a := range m.deployment.Accounts {
+		if !a.System && (len(m.wanted) == 0 || slices.Contains(m.wanted, a.ID) || slices.Contains(m.wanted, a.Name)) {
+			accounts = append(accounts, uint32(i)) //nolint:gosec // the model counts them so
+		}
+	}
+	slices.SortFunc(accounts, func(a, b uint32) int {
+		x, y := m.deployment.Accounts[a], m.deployment.Accounts[b]
+		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
+	})
+	at := map[string]int{}
+	for i, s := range m.deployment.Servers {
+		at[s.ID] = i
+	}
+	for _, c := range m.clusters {
+		m.cluster(out, c, accounts, at, verdicts)
+	}
+	return out.Flush()
+}
+
+// cluster writes the rows of one cluster.
+func (m matrix) cluster(out csvWriter, c checks.ClusterUse, accounts []uint32, at map[string]int, verdicts map[pair]string) {
+	known := len(m.deployment.Accounts)
+	counts := make([]uint32, known*len(c.Servers))
+	totals := make([]int, known)
+	for n, s := range c.Servers {
+		if s.Connections == nil {
+			continue
+		}
+		for _, u := range m.deployment.Servers[at[s.Server.ID]].Usage {
+			counts[n*known+int(u.Account)] = u.Connections
+			totals[u.Account] += int(u.Connections)
+		}
+	}
+	for _, a := range accounts {
+		account := m.deployment.Accounts[a]
+		verdict, ok := verdicts[pairOf(account.ID, c.Name, c.Servers[0].Server.ID)]
+		if !ok && totals[a] == 0 {
+			verdict = "no-connections"
+			if c.Name != "" && slices.Contains(m.open, c.Name) {
+				verdict = string(checks.Incomplete)
+			}
+		}
+		for n, s := range c.Servers {
+			cells := []any{account.ID, account.Name, c.Name, s.Server.ID, s.Server.Name, nil, nil, totals[a], verdict}
+			if s.Connections != nil {
+				connections := int(counts[n*known+int(a)])
+				cells[5] = connections
+				if totals[a] > 0 {
+					cells[6] = percent(connections, totals[a])
+				}
+			}
+			out.row(cells...)
+		}
+	}
+}
+
+// HotspotsCSV writes a row for every server, as [CSV] does.
+func HotspotsCSV(w io.Writer, doc *Hotspots) error {
+	out := csvWriter{bufio.NewWriter(w)}
+	out.row("cluster", "server_id", "server", "connections", "share_percent", "times_average", "cluster_connections", "cluster_average", "verdict")
+	for _, c := range doc.Clusters {
+		for _, s := range c.Servers {
+			cells := []any{c.Name, deref(s.ID), deref(s.Name), nil, nil, nil, c.Connections, c.Average, s.Verdict}
+			if s.Connections != nil {
+				cells[3], cells[4], cells[5] = *s.Connections, *s.SharePercent, *s.Factor
+			}
+			out.row(cells...)
+		}
+	}
+	return out.Flush()
+}
+
+// csvWriter puts all texts in quotes, which encoding/csv can't: in a country
+// where lists are separated by semicolons, a spreadsheet would cut a=;b there.
+// The first error of the writer comes with the flush.
+type csvWriter struct{ *bufio.Writer }
+
+// row takes texts, numbers and nil for what is not known.
+func (c csvWriter) row(cells ...any) {
+	for i, cell := range cells {
+		if i > 0 {
+			_ = c.WriteByte(',')
+		}
+		s := ""
+		switch cell := cell.(type) {
+		case string:
+			s = `"` + strings.ReplaceAll(spreadsheet(cell), `"`, `""`) + `"`
+		case int:
+			s = strconv.Itoa(cell)
+		case Percent:
+			s = cell.String()
+		case Decimal:
+			s = cell.String()
+		}
+		_, _ = c.WriteString(s)
+	}
+	_, _ = c.WriteString("\r\n")
+}
+
+// spreadsheet makes a text harmless, and puts a ' before what a spreadsheet
+// would take for a formula.
+func spreadsheet(s string) string {
+	s = Harmless(s)
+	if r, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, ` '"`)); strings.ContainsRune("=+-@＝＋－＠", r) {
+		return "'" + s
+	}
+	return s
+}

@@ -1,0 +1,229 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// documentFormats and hotspotFormats are the formats for runbooks, monitoring
+// and spreadsheets.
+var (
+	documentFormats = map[string]func(io.Writer, *Document) error{
+		"nagios": Nagios, "prom": Prometheus, "md": Markdown, "csv": CSV}
+	hotspotFormats = map[string]func(io.Writer, *Hotspots) error{
+		"nagios": HotspotsNagios, "prom": HotspotsPrometheus, "md": HotspotsMarkdown, "csv": HotspotsCSV}
+)
+
+// everyRow is the input with all accounts, as the command asks for them.
+func everyRow(in Input) Input {
+	p := in.Parameters
+	p.All = true
+	in.Result.Rows, in.Parameters = checks.CheckConcentration(in.Deployment, p).Rows, p
+	return in
+}
+
+func formatted[D any](t testing.TB, write func(io.Writer, *D) error, doc *D) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(&b, doc); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// since is a document with what was accepted and what a baseline had.
+func since(in Input) *Document {
+	doc := New(in)
+	row := Row{Account: Account{ID: "OLD", Name: evil}, Cluster: "C1", Server: "C1-n3", Connections: 20, OnServer: 18, SharePercent: 90}
+	row.Account.Name = Harmless(row.Account.Name)
+	doc.Accepted = []Accepted{{Row: row, Reason: sentence("moves in Q1, see @team #12 | " + evil), Expires: "2027-01-31"}}
+	doc.Baseline = &Baseline{Time: time.Date(2025, 11, 3, 0, 0, 0, 0, time.UTC), New: []Row{doc.Findings[0].row()},
+		Worse: []Changed{{Row: row, WasPercent: 71}}, Gone: []Gone{{Row: row, Reason: "below-threshold"}}, Unchanged: 3}
+	return doc
+}
+
+func TestFormatsGolden(t *testing.T) {
+	expected := map[string]bool{}
+	check := func(name, got string) {
+		t.Run(name, func(t *testing.T) { golden(t, "formats/"+name, got) })
+		expected[name+".golden"] = true
+	}
+	var lines strings.Builder // of the formats that have one only
+	oneLine := []string{"all-incomplete", "critical", "idle", "incomplete", "incomplete-critical", "long", "many", "missing-but-pass", "parameters", "partial-pass", "wide"}
+	shown := []string{"all", "critical-of-several", "finding", "hostile-why", "incomplete-sure", "pass", "why"}
+	for _, f := range fixtures() {
+		doc := New(everyRow(f.in))
+		if slices.Contains(slices.Concat(oneLine, shown), f.name) {
+			fmt.Fprintf(&lines, "%s:\n%s", f.name, formatted(t, Nagios, doc))
+		}
+		for ext, write := range documentFormats {
+			switch {
+			case ext == "nagios" || !slices.Contains(shown, f.name):
+			case ext == "md": // which has all accounts only where they were asked for
+				check(f.name+".md", formatted(t, write, New(f.in)))
+			default:
+				check(f.name+"."+ext, formatted(t, write, doc))
+			}
+		}
+	}
+	doc := since(everyRow(fixtureNamed(t, "finding").in))
+	fmt.Fprintf(&lines, "since:\n%s", formatted(t, Nagios, doc))
+	check("since.prom", formatted(t, Prometheus, doc))
+	check("since.md", formatted(t, Markdown, doc))
+	check("nagios.txt", lines.String())
+
+	lines.Reset()
+	for _, f := range hotspotFixtures() {
+		doc := NewHotspots(f.in)
+		fmt.Fprintf(&lines, "%s:\n%s", f.name, formatted(t, HotspotsNagios, doc))
+		for ext, write := range hotspotFormats {
+			if ext != "nagios" && slices.Contains([]string{"hostile", "incomplete", "together"}, f.name) {
+				check("hotspot-"+f.name+"."+ext, formatted(t, write, doc))
+			}
+		}
+	}
+	check("hotspot-nagios.txt", lines.String())
+
+	files, err := filepath.Glob("testdata/formats/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !expected[filepath.Base(file)] {
+			t.Errorf("no test makes %s", file)
+		}
+	}
+}
+
+// hostile are names that mean something to what reads one of the formats.
+func hostile() []string {
+	names := []string{evil, "@team", "#123", "org/repo#1", "GH-12", "[x](http://evil.example)", "![i](u)", "<img src=x onerror=alert(1)>",
+		"a`b", "``", "` `", "`@team`", "a|@team", `a\|@team|b`, "https://evil.example/x", "www.evil.example", "a@b.example", "*b*", "_u_", "~~s~~",
+		"$x$", ":+1:", "deadbeefdeadbeef", "- x", "1. x", "> q", "===", "---", "&lt;b&gt;", "~~~", "```", "\\", "\\`", "x\\`@team",
+		"=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", " =1", "'=1", "＝1", "x;=1+1", `a";=cmd|' /C calc'!A0`, `","=1`, "a,b", "a\nb",
+		"$(reboot)", "${HOME}", "`reboot`", "a=1", "'a=1;2;3'", "x | findings=0", "\"", `\"`, `a\nb`, `{a="b"} 1`, "# HELP", "\xff\xfe", "", " ",
+		"nats://user:s3cret@host", "長い", strings.Repeat("x", 300)}
+	return append(names, strings.Join(names, " "))
+}
+
+// named is an audit in which everything has that name.
+func hostileInput(name string) Input {
+	in := fixtureInput(newFleet().account(name+"id", name, false).
+		server(name, name, 0, name, 90).server(name, name+"2", 0, name, 4).server(name, "n3", 0, name, 1, name+"other", 30).
+		missing(name, name, 0, name).note("%s", name))
+	in.SourceDetail, in.Warnings = name, []string{name}
+	in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
+	if len(in.Result.Findings) > 0 { // not in a cluster without a name
+		explained(&in, name, name)
+	}
+	return everyRow(in)
+}
+
+func hostileHotspots(name string) *Hotspots {
+	in := hostileInput(name)
+	p := checks.HotspotDefaults()
+	return NewHotspots(HotspotInput{Time: in.Time, SourceKind: in.SourceKind, SourceDetail: name, Parameters: p,
+		Deployment: in.Deployment, Result: checks.CheckHotspots(in.Deployment, p), All: true})
+}
+
+// eachFormat makes every document of the tests in a format.
+func eachFormat(t *testing.T, ext string, check func(t *testing.T, name, got string, doc *Document)) {
+	t.Helper()
+	run := func(name, got string, doc *Document) {
+		t.Run(name, func(t *testing.T) {
+			checkPlain(t, got)
+			check(t, name, got, doc)
+		})
+	}
+	for _, f := range fixtures() {
+		doc := New(everyRow(f.in))
+		run(f.name, formatted(t, documentFormats[ext], doc), doc)
+	}
+	for i, name := range hostile() {
+		doc := New(hostileInput(name))
+		run(fmt.Sprintf("hostile %d", i), formatted(t, documentFormats[ext], doc), doc)
+		run(fmt.Sprintf("hostile hotspot %d", i), formatted(t, hotspotFormats[ext], hostileHotspots(name)), nil)
+	}
+	doc := since(everyRow(fixtureNamed(t, "finding").in))
+	run("since", formatted(t, documentFormats[ext], doc), doc)
+	for _, f := range hotspotFixtures() {
+		run("hotspot "+f.name, formatted(t, hotspotFormats[ext], NewHotspots(f.in)), nil)
+	}
+}
+
+// checkPlain holds what is so of every format.
+func checkPlain(t *testing.T, s string) {
+	t.Helper()
+	if !utf8.ValidString(s) || !strings.HasSuffix(s, "\n") {
+		t.Error("no valid UTF-8, or no final new line")
+	}
+	for _, r := range s {
+		if r < ' ' && !strings.ContainsRune("\n\r\t", r) || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\u200b' || r == '\u2028' {
+			t.Errorf("it has %U", r)
+		}
+	}
+	if strings.Contains(s, "s3cret") || strings.Contains(s, "user:p") {
+		t.Error("it has credentials")
+	}
+}
+
+var perfdata = regexp.MustCompile(`^[a-z_]+=[0-9]+%?(;[0-9]*){0,2}$`)
+
+func TestNagiosIsOneLineThatNothingBreaks(t *testing.T) {
+	eachFormat(t, "nagios", func(t *testing.T, _, got string, doc *Document) {
+		said, data, ok := strings.Cut(strings.TrimSuffix(got, "\n"), " | ")
+		if !ok || strings.ContainsAny(said, "|\n\r`<>&'\"") || strings.Contains(said, "$(") || strings.Contains(said, "${") {
+			t.Errorf("said %q", said)
+		}
+		for item := range strings.FieldsSeq(data) {
+			if !perfdata.MatchString(item) {
+				t.Errorf("perfdata %q in %q", item, data)
+			}
+		}
+		if len(got) > 1024 {
+			t.Errorf("%d bytes, more than NRPE takes", len(got))
+		}
+		if doc == nil {
+			return
+		}
+		want := map[string]string{"pass": "OK", "finding": "WARNING", "critical": "CRITICAL", "incomplete": "UNKNOWN"}[doc.Outcome]
+		if !strings.HasPrefix(said, want+" OPT_BALANCE_006 ") {
+			t.Errorf("outcome %s: %q", doc.Outcome, said)
+		}
+	})
+}
+
+// Where only what is new or worse decides the exit status, it decides the
+// status word as well.
+func TestNagiosSaysWhatTheExitStatusSays(t *testing.T) {
+	doc := since(everyRow(fixtureNamed(t, "finding").in))
+	doc.newOnly = true
+	doc.Baseline.New, doc.Baseline.Worse = nil, nil
+	if got := formatted(t, Nagios, doc); !strings.HasPrefix(got, "OK OPT_BALANCE_006 0 new or worse of 1 finding. Finding: ORDERS") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestFormatsReturnTheErrorOfTheWriter(t *testing.T) {
+	for ext, write := range documentFormats {
+		if err := write(brokenWriter{}, New(everyRow(fixtureNamed(t, "finding").in))); !errors.Is(err, errBroken) {
+			t.Errorf("%s: %v", ext, err)
+		}
+	}
+	for ext, write := range hotspotFormats {
+		if err := write(brokenWriter{}, NewHotspots(hotspotFixtureNamed(t, "finding"))); !errors.Is(err, errBroken) {
+			t.Errorf("hotspots, %s: %v", ext, err)
+		}
+	}
+}

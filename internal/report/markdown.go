@@ -1,0 +1,261 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// mdRoom is how long the part with the findings in full may become: tickets
+// and pull requests take 65,536 characters.
+const mdRoom = 40_000
+
+// Markdown writes the document for a ticket or a pull request: the answer,
+// what it rests on, then each finding with its causes and remedies. Nothing
+// from outside is markup in it.
+func Markdown(w io.Writer, doc *Document) error {
+	m := &markdown{}
+	_, said := answer(doc)
+	m.line("## %s: %s", doc.Check.Code, doc.Check.Name)
+	m.line("**%s**", mdSentence(doc.sinceBaseline()+said))
+	m.source(doc.Source, doc.Coverage, doc.Time.Format("2006-01-02 15:04:05 MST"))
+	m.items([]string{fmt.Sprintf("Judged: %s; more than %d%% on one server is a finding, of at least %s in a cluster of at least %s",
+		accounts(doc, doc.Summary.Evaluated), doc.Parameters.ThresholdPercent,
+		plural(doc.Parameters.MinConnections, "connection"), plural(doc.Parameters.MinServers, "server"))})
+	shown := 0
+	for i, f := range doc.Findings {
+		if m.b.Len() > mdRoom || i == inFull {
+			break
+		}
+		m.finding(i+1, f)
+		shown++
+	}
+	if rest := doc.Findings[shown:]; len(rest) > 0 {
+		var rows []RowOf
+		for _, f := range rest {
+			rows = append(rows, RowOf{Row: f.row(), Verdict: f.Priority})
+		}
+		m.rows(fmt.Sprintf("%s, a line each", plural(len(rest), "more finding")), rows, "Priority")
+	}
+	for _, s := range doc.openSentences() {
+		m.line("%s.", mdSentence(strings.ToUpper(s[:1])+s[1:]))
+	}
+	m.rows("Open, a missing server could overturn it either way", doc.open, "")
+	review := make([]RowOf, 0, len(doc.Review))
+	for _, r := range doc.Review {
+		review = append(review, RowOf{Row: r})
+	}
+	m.accepted(doc.Accepted)
+	m.baseline(doc.Baseline)
+	m.rows(fmt.Sprintf("To review, above %d%% and no finding", doc.Parameters.ReviewPercent), review, "")
+	m.rows("Every account with a client connection, in each cluster", doc.Accounts, "Verdict")
+	m.clientURLs(doc.ClientURLs)
+	m.list("Warnings", doc.Warnings)
+	m.line("%s %s", doc.Tool.Name, mdSentence(doc.Tool.Version))
+	_, err := io.WriteString(w, m.b.String())
+	return err
+}
+
+type markdown struct{ b strings.Builder }
+
+// line is a paragraph.
+func (m *markdown) line(format string, args ...any) {
+	if m.b.Len() > 0 {
+		m.b.WriteByte('\n')
+	}
+	fmt.Fprintf(&m.b, format, args...)
+	m.b.WriteByte('\n')
+}
+
+// items goes on with a list.
+func (m *markdown) items(items []string) {
+	for _, item := range items {
+		m.b.WriteString("- " + item + "\n")
+	}
+}
+
+// list is a list of sentences, cut after a few.
+func (m *markdown) list(title string, sentences []string) {
+	if len(sentences) == 0 {
+		return
+	}
+	m.line("%s:", title)
+	m.b.WriteByte('\n')
+	for _, s := range sentences[:min(len(sentences), listed)] {
+		m.items([]string{mdSentence(s)})
+	}
+	if n := len(sentences) - listed; n > 0 {
+		m.items([]string{count(n) + " more, which JSON has"})
+	}
+}
+
+// table takes cells that are markdown already.
+func (m *markdown) table(head []string, rows [][]string) {
+	m.line("| %s |", strings.Join(head, " | "))
+	m.b.WriteString(strings.Repeat("| --- ", len(head)) + "|\n")
+	for _, r := range rows {
+		m.b.WriteString("| " + strings.Join(r, " | ") + " |\n")
+	}
+}
+
+func (m *markdown) source(s Source, c Coverage, at string) {
+	m.line("- Source: %s, %s", strings.ReplaceAll(s.Kind, "-", " "), mdSentence(s.Detail))
+	coverage := "incomplete"
+	if c.Complete {
+		coverage = "complete"
+	}
+	m.items([]string{fmt.Sprintf("Coverage: %s, %s of %s reported at %s", coverage, count(c.ServersAnswered), plural(c.ServersExpected, "server"), at)})
+	for _, x := range c.Missing[:min(len(c.Missing), listed)] {
+		name := "a server of unknown name"
+		if x.Server != nil {
+			name = mdCode(*x.Server)
+		}
+		if x.Cluster != nil && *x.Cluster != "" {
+			name += " in " + mdCode(*x.Cluster)
+		}
+		m.items([]string{"Missing: " + name + ": " + mdSentence(x.Reason)})
+	}
+	if n := len(c.Missing) - listed; n > 0 {
+		m.items([]string{"Missing: " + plural(n, "more server")})
+	}
+	for _, note := range c.Notes[:min(len(c.Notes), listed)] {
+		m.items([]string{"Note: " + mdSentence(note)})
+	}
+}
+
+func mdAccount(a Account) string {
+	if a.Name != "" && a.Name != a.ID {
+		return mdCode(a.Name) + " (" + mdCode(a.ID) + ")"
+	}
+	return mdCode(a.ID)
+}
+
+func mdCluster(name string) string {
+	if name == "" {
+		return "(no cluster)"
+	}
+	return mdCode(name)
+}
+
+// rows is a table of accounts, cut after a few.
+func (m *markdown) rows(title string, rows []RowOf, last string) {
+	if len(rows) == 0 {
+		return
+	}
+	m.line("### %s (%s)", title, count(len(rows)))
+	head := []string{"Account", "Cluster", "Most on", "Connections", "Share"}
+	if last != "" {
+		head = append(head, last)
+	}
+	var cells [][]string
+	for _, r := range rows[:min(len(rows), listed)] {
+		row := []string{mdAccount(r.Account), mdCluster(r.Cluster), mdCode(r.Server),
+			fmt.Sprintf("%s of %s", count(r.OnServer), count(r.Connections)), r.SharePercent.String() + "%"}
+		if last != "" {
+			row = append(row, r.Verdict)
+		}
+		cells = append(cells, row)
+	}
+	m.table(head, cells)
+	if n := len(rows) - listed; n > 0 {
+		m.line("… and %s more, which JSON and CSV have.", count(n))
+	}
+}
+
+func (m *markdown) finding(n int, f Finding) {
+	m.line("### %d. %s on %s: %s%%", n, mdAccount(f.Account), mdCode(f.label), f.SharePercent)
+	severity := ""
+	if f.critical {
+		severity = ", critical"
+	}
+	m.line("The account %s has %s of its %s in %s on %s. Priority %s%s. Chance of this if clients chose at random: %s.", mdAccount(f.Account), count(f.OnServer),
+		plural(f.Connections, "connection"), mdCluster(f.Cluster), mdCode(f.label), f.Priority, severity, chanceText(f.Chance))
+	for _, note := range f.findingNotes() {
+		m.line("%s", mdSentence(note))
+	}
+	m.distribution(f.Distribution)
+	m.line("%s", mdSentence(f.impactSentence()))
+	if f.forecast != "" {
+		m.line("%s", mdSentence(f.forecast))
+	}
+	m.causes(f.Causes)
+	m.remedies(f.Remedies)
+}
+
+func (m *markdown) distribution(all []Share) {
+	var cells [][]string
+	for _, s := range all[:min(len(all), barRows)] {
+		if s.Connections == nil {
+			cells = append(cells, []string{mdCode(s.label), "not known", ""})
+			continue
+		}
+		cells = append(cells, []string{mdCode(s.label), count(*s.Connections), s.SharePercent.String() + "%"})
+	}
+	m.table([]string{"Server", "Connections", "Share"}, cells)
+	if n := len(all) - barRows; n > 0 {
+		m.line("… and %s, which JSON and CSV have.", plural(n, "more server"))
+	}
+}
+
+// causes tells what speaks for something, what is not known, what it is not.
+func (m *markdown) causes(all []Cause) {
+	if len(all) == 0 {
+		return
+	}
+	m.line("Causes:")
+	m.b.WriteByte('\n')
+	var not, texts []string
+	unknown := map[string][]string{} // codes by what would settle them
+	for _, c := range all {
+		switch c.Verdict {
+		case "ruled-out":
+			not = append(not, c.Code)
+			continue
+		case "unknown":
+			var said []string
+			for _, e := range c.Evidence[:min(len(c.Evidence), named)] {
+				said = append(said, mdSentence(e.Text))
+			}
+			t := strings.Join(said, " ")
+			if unknown[t] == nil {
+				texts = append(texts, t)
+			}
+			unknown[t] = append(unknown[t], c.Code)
+			continue
+		}
+		m.items([]string{fmt.Sprintf("**%s**: %s (%s)", c.Code, c.Title, c.Verdict)})
+		for _, e := range c.Evidence[:min(len(c.Evidence), listed)] {
+			m.b.WriteString("  - " + mdSentence(e.Text) + " (" + mdSentence(e.Source) + ")\n")
+		}
+	}
+	for _, t := range texts {
+		m.items([]string{"Not known: " + strings.Join(unknown[t], ", ") + ". " + t})
+	}
+	if len(not) > 0 {
+		m.items([]string{"Ruled out: " + strings.Join(not, ", ")})
+	}
+}
+
+func (m *markdown) remedies(all []Remedy) {
+	for _, r := range all {
+		m.line("**%s**: %s (%s). %s", r.When, mdSentence(r.Title), r.Code, mdSentence(r.Why))
+		if len(r.Commands) > 0 {
+			m.line("%s", strings.TrimSuffix(mdFence("sh", strings.Join(r.Commands, "\n")), "\n"))
+		}
+		if len(r.Snippets) > 0 {
+			m.line("%s", strings.TrimSuffix(mdFence(r.Snippets[0].Lang, r.Snippets[0].Text), "\n"))
+		}
+	}
+}
+
+func (m *markdown) clientURLs(all []ClientURL) {
+	var cells [][]string
+	for _, c := range all[:min(len(all), listed)] {
+		cells = append(cells, []string{mdCode(c.Origin), mdCode(list(c.URLs, named)), mdCode(cmp.Or(list(c.Reach, named), "no server"))})
+	}
+	if len(cells) > 0 {
+		m.line("### Client URLs")
+		m.table([]string{"From", "URLs", "Leads to"}, cells)
+	}
+}

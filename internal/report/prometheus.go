@@ -1,0 +1,188 @@
+package report
+
+import (
+	"cmp"
+	"io"
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// rowsExposed is how many accounts, or servers, get series of their own.
+const rowsExposed = 100
+
+// Prometheus writes the document in the text format of Prometheus, for the
+// node exporter's textfile collector: gauges only, shares from 0 to 1. Series
+// of accounts are bounded: findings first, then the largest shares; a gauge
+// says how many were left out. The shares of accounts that are neither take
+// [checks.Parameters.All].
+func Prometheus(w io.Writer, doc *Document) error {
+	e := exposition{common: labelPairs{"check", doc.Check.Code}}
+	e.run(doc.Tool, doc.Source, doc.Outcome, float64(doc.Time.Unix()), doc.Coverage)
+	e.add("findings", "Findings of the last audit.", float64(len(doc.Findings)))
+	e.add("findings_critical", "Findings at or above the critical percentage.", float64(criticals(doc)))
+	e.add("findings_accepted", "Findings that are accepted, and not among the others.", float64(len(doc.Accepted)))
+	if b := doc.Baseline; b != nil {
+		for _, c := range []struct {
+			change string
+			n      int
+		}{{"new", len(b.New)}, {"worse", len(b.Worse)}, {"better", len(b.Better)}, {"gone", len(b.Gone)}, {"unknown", len(b.Unknown)}, {"unchanged", b.Unchanged}} {
+			e.add("baseline_findings", "Findings by how they differ from those of the baseline.", float64(c.n), "change", c.change)
+		}
+	}
+	e.add("open", "What a missing server decides: account-cluster pairs, or clusters.", float64(len(doc.open)))
+	e.add("review", "Account-cluster pairs above the review percentage that are no finding.", float64(doc.Summary.Review))
+	e.add("evaluated", "What was judged: account-cluster pairs, or clusters.", float64(doc.Summary.Evaluated))
+	e.add("threshold_ratio", "A server with more than this part of an account's connections is a finding.", float64(doc.Parameters.ThresholdPercent)/100)
+	e.add("connections", "Client connections of all accounts but the system account.", float64(doc.Summary.Connections))
+	e.add("accounts", "Accounts with at least one client or leafnode connection.", float64(doc.Summary.Accounts))
+
+	bound := bounded{}
+	for i, r := range doc.judged() {
+		of := labelPairs{"account", cmp.Or(r.Account.Name, r.Account.ID), "account_id", r.Account.ID, "cluster", r.Cluster}
+		if !bound.take(of) {
+			continue
+		}
+		e.add("account_share_ratio", "Part of the account's client connections in the cluster that are on one server, the largest.", r.share(), of...)
+		e.add("account_connections", "Client connections of the account in the cluster.", float64(r.Connections), of...)
+		e.add("account_server_connections", "Client connections of the account on the server with most of them.", float64(r.OnServer), of...)
+		priority, cause := "", ""
+		if i < len(doc.Findings) { // which come first
+			priority, cause = doc.Findings[i].Priority, doc.Findings[i].cause()
+		}
+		e.add("account_info", "The server with most of the account's connections, the verdict, and of a finding its priority and first confirmed or likely cause, always 1.", 1,
+			append(of, "server", r.Server, "verdict", r.Verdict, "priority", priority, "cause", cause)...)
+	}
+	e.add("series_left_out", "Accounts, or servers, judged that have no series of their own, to keep their number small.", float64(bound.left))
+	return e.write(w)
+}
+
+// cause is the first confirmed or likely one.
+func (f Finding) cause() string {
+	if len(f.Causes) > 0 && slices.Contains([]string{"confirmed", "likely"}, f.Causes[0].Verdict) {
+		return f.Causes[0].Code
+	}
+	return "unknown"
+}
+
+// HotspotsPrometheus writes the document of hotspots as [Prometheus] does.
+func HotspotsPrometheus(w io.Writer, doc *Hotspots) error {
+	e := exposition{common: labelPairs{"check", doc.Check.Code}}
+	e.run(doc.Tool, doc.Source, doc.Outcome, float64(doc.Time.Unix()), doc.Coverage)
+	e.add("findings", "Findings of the last audit.", float64(len(doc.Findings)))
+	e.add("open", "What a missing server decides: account-cluster pairs, or clusters.", float64(doc.Summary.Open))
+	e.add("evaluated", "What was judged: account-cluster pairs, or clusters.", float64(doc.Summary.Evaluated))
+	e.add("connections", "Client connections of all accounts but the system account.", float64(doc.Summary.Connections))
+	bound := bounded{}
+	for _, s := range doc.loaded() {
+		of := labelPairs{"cluster", s.cluster, "server", cmp.Or(deref(s.Name), deref(s.ID)), "server_id", deref(s.ID)}
+		if !bound.take(of) {
+			continue
+		}
+		e.add("server_load_ratio", "Client connections of the server by the average of its cluster, 1 where even.", s.times, of...)
+		e.add("server_connections", "Client connections of the server.", float64(*s.Connections), of...)
+		e.add("server_info", "The verdict on the server, always 1.", 1, append(of, "verdict", s.Verdict)...)
+	}
+	e.add("series_left_out", "Accounts, or servers, judged that have no series of their own, to keep their number small.", float64(bound.left))
+	return e.write(w)
+}
+
+// loadedServer is a server with how many times the average it has.
+type loadedServer struct {
+	HotspotServer
+	cluster string
+	times   float64
+}
+
+// loaded are the servers judged that reported, the most loaded first.
+func (doc *Hotspots) loaded() []loadedServer {
+	var out []loadedServer
+	for _, c := range doc.Clusters {
+		for _, s := range c.Servers {
+			judged := slices.Contains([]string{string(checks.Pass), string(checks.Found), string(checks.Incomplete)}, s.Verdict)
+			if judged && s.Connections != nil {
+				times := float64(*s.Connections) * float64(len(c.Servers)) / float64(max(1, c.Connections))
+				out = append(out, loadedServer{s, c.Name, times})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b loadedServer) int { return cmp.Compare(b.times, a.times) })
+	return out
+}
+
+// bounded keeps the number of series small, and each of them single: names
+// that were shortened may be the same, and twice the same series would spoil
+// the whole file.
+type bounded struct {
+	seen map[string]bool
+	left int
+}
+
+func (b *bounded) take(of labelPairs) bool {
+	key := strings.Join(of, "\x00")
+	if b.seen[key] || len(b.seen) == rowsExposed {
+		b.left++
+		return false
+	}
+	if b.seen == nil {
+		b.seen = map[string]bool{}
+	}
+	b.seen[key] = true
+	return true
+}
+
+// labelPairs are names and values in turn.
+type labelPairs []string
+
+// exposition is what is written; every series has the common labels too.
+type exposition struct {
+	common   labelPairs
+	families []*dto.MetricFamily
+}
+
+// run tells of the audit as a whole.
+func (e *exposition) run(tool Tool, source Source, outcome string, at float64, c Coverage) {
+	e.add("info", "The program and where its data came from, always 1.", 1, "version", tool.Version, "source", source.Kind)
+	e.add("last_run_timestamp_seconds", "When the audit was made, in seconds since 1970.", at)
+	for _, o := range []checks.Outcome{checks.OutcomePass, checks.OutcomeFinding, checks.OutcomeCritical, checks.OutcomeIncomplete} {
+		e.add("outcome", "Whether this is the outcome of the last audit.", truth(string(o) == outcome), "outcome", string(o))
+	}
+	e.add("coverage_complete", "Whether every server reported.", truth(c.Complete))
+	e.add("servers_expected", "Servers there should be.", float64(c.ServersExpected))
+	e.add("servers_answered", "Servers that reported.", float64(c.ServersAnswered))
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// add adds a series to a family, which it begins where it is new.
+func (e *exposition) add(name, help string, value float64, of ...string) {
+	name = "nats_balance_" + name
+	at := slices.IndexFunc(e.families, func(f *dto.MetricFamily) bool { return f.GetName() == name })
+	if at < 0 {
+		at = len(e.families)
+		e.families = append(e.families, &dto.MetricFamily{Name: &name, Help: &help, Type: dto.MetricType_GAUGE.Enum()})
+	}
+	m := &dto.Metric{Gauge: &dto.Gauge{Value: &value}}
+	for pair := range slices.Chunk(append(slices.Clone(e.common), of...), 2) {
+		m.Label = append(m.Label, &dto.LabelPair{Name: &pair[0], Value: &pair[1]})
+	}
+	e.families[at].Metric = append(e.families[at].Metric, m)
+}
+
+func (e *exposition) write(w io.Writer) error {
+	for _, f := range e.families {
+		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
