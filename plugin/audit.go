@@ -237,6 +237,9 @@ func explainGather(err error, nc *nats.Conn) error {
 	var forbidden *gather.PermissionError
 	var silent *gather.SilentError
 	url := shownURL(nc.ConnectedUrl())
+	if servers := nc.Servers(); url == "" && len(servers) > 0 { // it was closed
+		url = shownURL(servers[0])
+	}
 	switch {
 	case errors.As(err, &other):
 		return fmt.Errorf("%s: %w, which this audit needs: pass --context or --creds of a user of the system account", url, err)
@@ -248,6 +251,9 @@ func explainGather(err error, nc *nats.Conn) error {
 		return fmt.Errorf("%w: pass a longer --timeout, or --server of another server", err)
 	case errors.Is(err, context.Canceled):
 		return err
+	case slices.ContainsFunc([]error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired},
+		func(refused error) bool { return errors.Is(err, refused) }):
+		return fmt.Errorf("%s: %w: its user was revoked, expired or changed meanwhile: pass credentials that are valid", url, err)
 	}
 	return fmt.Errorf("%s: %w", url, err)
 }

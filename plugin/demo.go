@@ -50,7 +50,7 @@ Examples:
 	c.Flag("scenario", fmt.Sprintf("What to show, see --list (default %s)", firstScenario)).Default(firstScenario).PlaceHolder("NAME").StringVar(&d.name)
 	c.Flag("list", "List the scenarios").UnNegatableBoolVar(&d.list)
 	c.Flag("keep", "Keep the servers up until interrupted and print commands to try").UnNegatableBoolVar(&d.keep)
-	d.output.flags(c)
+	d.output.flags(c, runbookFormats()...)
 	c.Action(func(*fisk.ParseContext) error { return d.run(d.host.Context) })
 }
 

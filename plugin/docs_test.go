@@ -48,7 +48,8 @@ func stands(l *lab.Lab, resolver string) *strings.Replacer {
 		"nats.example:4222", "nats.example:"+strings.Split(addr, ":")[1],
 		"n1.example:4222", addr, "lb.example:4222", addr,
 		"--output audit.zip", "--output another.zip", // others read the first one meanwhile
-		"--account NAME", "--account ORDERS", "explain CODE", "explain single-url",
+		"--account NAME", "--account ORDERS", "--config FILE", "--config nats-balance.yaml", "--baseline FILE", "--baseline last.json",
+		"explain CODE", "explain single-url",
 		"'", "", " >/dev/null", "",
 	)
 }
@@ -141,8 +142,9 @@ func shownCommands(t *testing.T, p *programs) []string {
 	for _, text := range texts {
 		for _, m := range shownCommand.FindAllStringSubmatch(text, -1) {
 			c := strings.TrimSpace(m[1] + m[2])
-			// A comment after it, a part left out, output that begins alike.
+			// Without a comment after it, and what reads its output.
 			c, _, _ = strings.Cut(c, "  ")
+			c, _, _ = strings.Cut(c, " | ")
 			elsewhere := slices.ContainsFunc(notRun, func(n struct{ begins, why string }) bool { return strings.HasPrefix(c, n.begins) })
 			if elsewhere || strings.Contains(c, "…") || slices.Contains(out, c) {
 				continue
@@ -167,8 +169,11 @@ func (p *programs) prepare(t *testing.T, l *lab.Lab) {
 	if r := p.run(t, nil, p.nats, "--timeout", "3s", "audit", "gather", "--no-server-profiles", "--output", "audit.zip"); r.status != 0 {
 		t.Fatalf("nats audit gather: %s%s", r.stdout, r.stderr)
 	}
+	baseline := p.run(t, nil, p.own, "audit", "concentration", "--json").stdout
 	for name, text := range map[string]string{
-		"deploy/.env": "NATS_URL=" + strings.Join(l.URLs("C1", ""), ",") + "\n",
+		"deploy/.env":       "NATS_URL=" + strings.Join(l.URLs("C1", ""), ",") + "\n",
+		"nats-balance.yaml": "version: 1\nthreshold: 80\n",
+		"before.json":       baseline, "last.json": baseline, "last-week.json": baseline,
 	} {
 		name = filepath.Join(p.home, name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {

@@ -18,8 +18,10 @@ func Version() string {
 		return release
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if v := info.Main.Version; info.Main.Path == "github.com/nats-balance/nats-balance" && v != "" && v != "(devel)" {
-			return v
+		for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) { // a dependency where it is embedded
+			if m.Path == "github.com/nats-balance/nats-balance" && m.Version != "" && m.Version != "(devel)" {
+				return m.Version
+			}
 		}
 	}
 	return "development"
