@@ -89,6 +89,7 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	app.HelpFlag.Short('h')
 	app.UsageWriter(stdout)
 	app.Terminate(func(status int) { panic(terminated{status}) })
+	app.PreAction(manPage(app, stdout))
 
 	c := &connection{}
 	c.flags(app)
