@@ -47,11 +47,20 @@ Examples:
   nats-balance demo --keep`)
 	c.Tag("scope:user")
 	c.Tag("impact:ro")
-	c.Flag("scenario", fmt.Sprintf("What to show, see --list (default %s)", firstScenario)).Default(firstScenario).PlaceHolder("NAME").StringVar(&d.name)
+	c.Flag("scenario", fmt.Sprintf("What to show, see --list (default %s)", firstScenario)).Default(firstScenario).PlaceHolder("NAME").HintAction(scenarios).StringVar(&d.name)
 	c.Flag("list", "List the scenarios").UnNegatableBoolVar(&d.list)
 	c.Flag("keep", "Keep the servers up until interrupted and print commands to try").UnNegatableBoolVar(&d.keep)
 	d.output.flags(c, runbookFormats()...)
 	c.Action(func(*fisk.ParseContext) error { return d.run(d.host.Context) })
+}
+
+// scenarios are the names of all, for shells to complete.
+func scenarios() []string {
+	var names []string
+	for _, s := range lab.Catalogue() {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 func (d *demo) run(ctx context.Context) error {

@@ -39,6 +39,7 @@ type programs struct {
 
 func newPrograms(t *testing.T) *programs {
 	t.Helper()
+	withoutDetector(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	p := &programs{home: t.TempDir()}
@@ -60,6 +61,15 @@ func newPrograms(t *testing.T) *programs {
 type ran struct {
 	status         int
 	stdout, stderr string
+}
+
+// withoutDetector skips a test of programs that are built without the race
+// detector: it would see nothing.
+func withoutDetector(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("the programs are built without the race detector")
+	}
 }
 
 // run runs a program in the home, with nothing else of this environment but

@@ -2,16 +2,12 @@ package plugin
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
@@ -25,32 +21,14 @@ var nativeFlags = regexp.MustCompile(` --context system| --server [^ "\\]+( --no
 // docs/embedding.md.
 func TestNativeSubcommand(t *testing.T) {
 	t.Parallel()
+	withoutDetector(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	exe, err := lab.BuildNativeCLI(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ca := newConnCA(t)
-	pair, cert, key := ca.sign(t, time.Now().Add(time.Hour), "127.0.0.1")
-	authority, err := os.ReadFile(ca.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(authority)
-	scenario := monitoredScenario(nil)
-	for i := range scenario.Topology.Clusters {
-		scenario.Topology.Clusters[i].Configure = func(_ int, o *server.Options) {
-			o.HTTPSPort, o.HTTPPort = o.HTTPPort, 0
-			o.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}
-			o.AllowNonTLS = true // for the lab's clients
-		}
-	}
-	l := startScenario(t, scenario)
-	if l == nil {
-		t.FailNow()
-	}
+	l, ca, cert, key := startMonitoredByTLS(t)
 	p := &programs{home: t.TempDir(), nats: exe}
 	for _, args := range [][]string{
 		{"context", "add", "system", "--server", l.SystemURL()},

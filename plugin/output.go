@@ -26,7 +26,7 @@ type output struct {
 // text and json.
 func (o *output) flags(cmd *fisk.CmdClause, more ...string) {
 	o.formats = append([]string{"text", "json"}, more...)
-	cmd.Flag("format", fmt.Sprintf("Output format: text (default)%s", alternatives(o.formats[1:]))).Default("text").PlaceHolder("FORMAT").StringVar(&o.format)
+	cmd.Flag("format", fmt.Sprintf("Output format: text (default)%s", alternatives(o.formats[1:]))).Default("text").PlaceHolder("FORMAT").HintOptions(o.formats...).StringVar(&o.format)
 	cmd.Flag("json", "Produce JSON output, the same as --format json").Short('j').UnNegatableBoolVar(&o.json)
 	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").StringVar(&o.file)
 }

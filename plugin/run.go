@@ -24,6 +24,13 @@ import (
 //go:embed cheat.md
 var cheat string
 
+// llmHelp is shown with --help-llm, as nats has it.
+const llmHelp = `Audits are read only; "rebalance --apply" alone changes something: it closes client connections. Outcomes are pass, finding, critical and incomplete; exit status 0, 1, 2 and 3. Incomplete is not pass: name the missing servers to the user.
+
+A cause has a verdict: confirmed, likely, possible, unknown or ruled-out. Unknown was not tested, and its evidence says what to pass. Use --json for values, and "explain CODE" for what a check or a cause means.
+
+Commands have tags: scope:system takes a user of the system account ("audit concentration" also audits an ordinary account with its own user), scope:user takes none; impact:ro only reads, impact:rw changes something.`
+
 // Run runs the command line as the nats-balance binary and returns its exit
 // status. An interrupt ends it at once; a second one kills it.
 func Run(args []string, stdout, stderr io.Writer) int {
@@ -87,6 +94,7 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	app.Author("The nats-balance authors")
 	app.Version(versionLine())
 	app.HelpFlag.Short('h')
+	app.LLMExtraInformation(llmHelp)
 	app.UsageWriter(stdout)
 	app.Terminate(func(status int) { panic(terminated{status}) })
 	app.PreAction(manPage(app, stdout))

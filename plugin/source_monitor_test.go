@@ -183,11 +183,11 @@ func TestMonitorAuditShowsNoCredentials(t *testing.T) {
 	}
 }
 
-// TestMonitorAuditOverTLS has servers that serve monitoring by HTTPS only, and
-// ask for the certificate of a client.
-func TestMonitorAuditOverTLS(t *testing.T) {
-	t.Parallel()
-	ca := newConnCA(t)
+// startMonitoredByTLS starts servers that serve monitoring by HTTPS only, and ask
+// for the certificate of a client: one is in the files cert and key.
+func startMonitoredByTLS(t *testing.T) (l *lab.Lab, ca *connCA, cert, key string) {
+	t.Helper()
+	ca = newConnCA(t)
 	pair, cert, key := ca.sign(t, time.Now().Add(time.Hour), "127.0.0.1")
 	authority, err := os.ReadFile(ca.file)
 	if err != nil {
@@ -203,10 +203,17 @@ func TestMonitorAuditOverTLS(t *testing.T) {
 			o.AllowNonTLS = true // for the lab's clients
 		}
 	}
-	l := startScenario(t, s)
-	if l == nil {
+	if l = startScenario(t, s); l == nil {
 		t.FailNow()
 	}
+	return l, ca, cert, key
+}
+
+// TestMonitorAuditOverTLS has servers that serve monitoring by HTTPS only, and
+// ask for the certificate of a client.
+func TestMonitorAuditOverTLS(t *testing.T) {
+	t.Parallel()
+	l, ca, cert, key := startMonitoredByTLS(t)
 	list := strings.ReplaceAll(monitorList(l.Servers()...), "http://", "https://")
 	doc := documentOf(t, ExitFinding, "--monitor", list, "--tlsca", ca.file, "--tlscert", cert, "--tlskey", key)
 	if !doc.Coverage.Complete || len(doc.Findings) != 1 {

@@ -19,7 +19,7 @@ func Version() string {
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) { // a dependency where it is embedded
-			if m.Path == "github.com/nats-balance/nats-balance" && m.Version != "" && m.Version != "(devel)" {
+			if m.Path == "github.com/nats-balance/nats-balance" && m.Replace == nil && m.Version != "" && m.Version != "(devel)" {
 				return m.Version
 			}
 		}

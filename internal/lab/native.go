@@ -77,12 +77,9 @@ func buildNativeCLI(ctx context.Context) (string, error) {
 	}
 	built := filepath.Join(tmp, "out", name)
 	cmd := exec.CommandContext(ctx, "go", "build", "-C", tmp, "-mod=mod", "-buildvcs=false", "-o", built, ToolCLI)
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+	cmd.Env = append(cmd.Environ(), "GOFLAGS=")
+	if err := build(ctx, cmd); err != nil {
+		return "", err
 	}
 	if err := os.Rename(filepath.Dir(built), filepath.Dir(exe)); err != nil {
 		// Another build may have been first, which is as good.

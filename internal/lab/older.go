@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 )
 
 // StartServersOfVersion is [StartProcessCluster] with a released version of
@@ -39,28 +37,10 @@ func buildServer(ctx context.Context, version string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	exe := filepath.Join(dir, toolName(ToolServer))
-	if _, err := os.Stat(exe); err == nil {
-		return exe, nil
-	}
-	tmp, err := os.MkdirTemp(dir, "build-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(tmp) }() // at worst a folder in the cache
-	cmd := exec.CommandContext(ctx, "go", "install", pkg)
-	cmd.Dir = tmp
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOBIN="+tmp)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
-	}
-	if err := os.Rename(filepath.Join(tmp, toolName(ToolServer)), exe); err != nil {
-		if _, missing := os.Stat(exe); missing != nil {
-			return "", err
-		}
-	}
-	return exe, nil
+	return builtOnce(ctx, dir, toolName(ToolServer), func(tmp string) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, "go", "install", pkg)
+		cmd.Dir = tmp
+		cmd.Env = append(cmd.Environ(), "GOBIN="+tmp)
+		return cmd
+	})
 }

@@ -45,7 +45,15 @@ func buildTool(ctx context.Context, pkg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	exe := filepath.Join(dir, toolName(pkg))
+	return builtOnce(ctx, dir, toolName(pkg), func(tmp string) *exec.Cmd {
+		return exec.CommandContext(ctx, "go", "build", "-C", tools, "-o", filepath.Join(tmp, toolName(pkg)), pkg)
+	})
+}
+
+// builtOnce returns the program of that name in a folder. Where it is not there,
+// the command builds it into the folder that it is given.
+func builtOnce(ctx context.Context, dir, name string, command func(tmp string) *exec.Cmd) (string, error) {
+	exe := filepath.Join(dir, name)
 	if _, err := os.Stat(exe); err == nil {
 		return exe, nil
 	}
@@ -55,16 +63,10 @@ func buildTool(ctx context.Context, pkg string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = os.RemoveAll(tmp) }() // at worst a folder in the cache
-	built := filepath.Join(tmp, toolName(pkg))
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", tools, "-o", built, pkg)
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+	if err := build(ctx, command(tmp)); err != nil {
+		return "", err
 	}
-	if err := os.Rename(built, exe); err != nil {
+	if err := os.Rename(filepath.Join(tmp, name), exe); err != nil {
 		// Windows does not replace a program that runs: the one of another
 		// build that was first, which is as good.
 		if _, missing := os.Stat(exe); missing != nil {
@@ -72,6 +74,19 @@ func buildTool(ctx context.Context, pkg string) (string, error) {
 		}
 	}
 	return exe, nil
+}
+
+// build runs a go command, whose error has what it said.
+func build(ctx context.Context, cmd *exec.Cmd) error {
+	cmd.Env = append(cmd.Environ(), "GOWORK=off")
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
 }
 
 // toolDir returns the cache folder for one build of a tool, and makes it.
