@@ -130,7 +130,7 @@ func readPastFindings(d *jsontext.Decoder) ([]Row, error) {
 			return nil, err
 		}
 		switch {
-		case f.Account.ID == "", f.Connections < 1, f.OnServer < 1, f.OnServer > f.Connections, f.Connections > mostConnections:
+		case f.Account.ID == "", f.Connections < 1, f.OnServer < 1, f.OnServer > f.Connections, int64(f.Connections) > mostConnections:
 			return nil, errNoDocument
 		case len(out) == mostFindings:
 			return nil, errManyFindings
