@@ -19,17 +19,19 @@ func runbookFormats() []string { return []string{"nagios", "prometheus", "markdo
 type output struct {
 	format, file string
 	json         bool
-	formats      []string
+	more         []string // formats beside text and json
 }
 
 // flags adds the flags to a command; more are the formats that it has beside
 // text and json.
 func (o *output) flags(cmd *fisk.CmdClause, more ...string) {
-	o.formats = append([]string{"text", "json"}, more...)
-	cmd.Flag("format", fmt.Sprintf("Output format: text (default)%s", alternatives(o.formats[1:]))).Default("text").PlaceHolder("FORMAT").HintOptions(o.formats...).StringVar(&o.format)
+	o.more = more
+	cmd.Flag("format", fmt.Sprintf("Output format: text (default)%s", alternatives(o.formats()[1:]))).Default("text").PlaceHolder("FORMAT").HintOptions(o.formats()...).StringVar(&o.format)
 	cmd.Flag("json", "Produce JSON output, the same as --format json").Short('j').UnNegatableBoolVar(&o.json)
 	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").StringVar(&o.file)
 }
+
+func (o *output) formats() []string { return append([]string{"text", "json"}, o.more...) }
 
 // alternatives ends a list of alternatives.
 func alternatives(names []string) string {
@@ -44,8 +46,8 @@ func (o *output) validate() error {
 	if o.json {
 		o.format = "json"
 	}
-	if !slices.Contains(o.formats, o.format) {
-		return fmt.Errorf("--format is %q: pass text%s", o.format, alternatives(o.formats[1:]))
+	if !slices.Contains(o.formats(), o.format) {
+		return fmt.Errorf("--format is %q: pass text%s", o.format, alternatives(o.formats()[1:]))
 	}
 	return checkOutfile(o.file)
 }
