@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		chosen := false
 		flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
 		if !chosen {
-			_ = flag.Set("test.parallel", "4") // a number it is
+			_ = flag.Set("test.parallel", "6") // a number it is
 		}
 	}
 	testscript.Main(m, map[string]func(){
@@ -52,10 +52,7 @@ func TestMain(m *testing.M) {
 //	server …
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	env := scriptEnv(t)
-	// One at a time: until it has logged in, a connection is one of $G, which an
-	// audit of the same servers counts.
-	var turn sync.Mutex
+	env, turns := scriptEnv(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -70,13 +67,11 @@ func TestScripts(t *testing.T) {
 			"status": func(ts *testscript.TestScript, _ bool, args []string) {
 				want, err := strconv.Atoi(args[0])
 				ts.Check(err)
-				turn.Lock()
-				defer turn.Unlock()
+				defer turns.take(ts, args[1:])()
 				status(ts, want, args[1:])
 			},
 			"refused": func(ts *testscript.TestScript, _ bool, args []string) {
-				turn.Lock()
-				defer turn.Unlock()
+				defer turns.take(ts, args)()
 				refused(ts, args)
 			},
 			"json":      func(ts *testscript.TestScript, neg bool, args []string) { jsonValue(ts, neg, args) },
@@ -102,9 +97,52 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// turns has commands ask one cluster one at a time: until it has logged in, a
+// connection is one of $G, which an audit of the same servers counts.
+type turns []*turn
+
+// turn is that of a cluster, by the address of a server. It is over when the
+// servers have as many connections as before.
+type turn struct {
+	sync.Mutex
+	addr        string
+	connections func() int
+}
+
+// take waits for the clusters that a command names, in its arguments, by the
+// environment or in a context that it may use, and returns what ends its turn.
+func (all turns) take(ts *testscript.TestScript, args []string) (end func()) {
+	text := strings.Join(args, " ") + ts.Getenv("NATS_URL")
+	contexts, _ := filepath.Glob(filepath.Join(ts.Getenv("XDG_CONFIG_HOME"), "nats", "context", "*.json")) // the pattern is a good one
+	for _, name := range contexts {
+		data, err := os.ReadFile(name)
+		ts.Check(err)
+		text += string(data)
+	}
+	var taken turns
+	for _, t := range all { // always in this order
+		if strings.Contains(text, t.addr) {
+			t.Lock()
+			taken = append(taken, t)
+		}
+	}
+	before := make([]int, len(taken))
+	for i, t := range taken {
+		before[i] = t.connections()
+	}
+	return func() {
+		for i, t := range taken {
+			for end := time.Now().Add(20 * time.Second); t.connections() != before[i] && time.Now().Before(end); {
+				<-time.After(time.Millisecond)
+			}
+			t.Unlock()
+		}
+	}
+}
+
 // scriptEnv starts the clusters that the scripts share, at the same time, and
 // returns what the scripts need to know of them.
-func scriptEnv(t *testing.T) []string {
+func scriptEnv(t *testing.T) ([]string, turns) {
 	t.Helper()
 	busy := lab.Scenario{
 		Topology: lab.Topology{
@@ -147,10 +185,22 @@ func scriptEnv(t *testing.T) []string {
 	}
 	env := []string{"GORACE=atexit_sleep_ms=10", "EVIL_ACCOUNT=" + evilName("account")}
 	var mu sync.Mutex
+	var all turns
 	add := func(name, value string) {
 		mu.Lock()
 		defer mu.Unlock()
 		env = append(env, name+"="+value)
+	}
+	inTurn := func(url string, servers func() []*server.Server) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, &turn{addr: strings.TrimPrefix(url, "nats://"), connections: func() int {
+			n := 0
+			for _, s := range servers() {
+				n += s.NumClients()
+			}
+			return n
+		}})
 	}
 	var wg sync.WaitGroup
 	for _, c := range clusters {
@@ -160,6 +210,12 @@ func scriptEnv(t *testing.T) []string {
 				return
 			}
 			first := l.Servers()[0]
+			inTurn(first.ClientURL(), func() (all []*server.Server) {
+				for _, s := range l.Servers() {
+					all = append(all, s.Embedded())
+				}
+				return all
+			})
 			add(c.name, first.URL(lab.SystemAccount))
 			add(c.name+"_SERVER", first.ClientURL())
 			var all []string
@@ -175,6 +231,7 @@ func scriptEnv(t *testing.T) []string {
 		if o == nil {
 			return
 		}
+		inTurn(o.url, func() []*server.Server { return o.servers })
 		add("OPERATOR_SERVER", o.url)
 		add("OPERATOR_CREDS", o.systemCreds)
 		add("OPERATOR_ORDINARY", o.ordinaryCreds)
@@ -184,7 +241,7 @@ func scriptEnv(t *testing.T) []string {
 	if t.Failed() {
 		t.FailNow()
 	}
-	return env
+	return env, all
 }
 
 // evilName is a name that would do harm to a terminal: it sets the title,

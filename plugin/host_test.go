@@ -598,6 +598,7 @@ type operatorMode struct {
 	systemCreds, ordinaryCreds string // files
 	systemJWT, systemSeed      string // what is in the first of them
 	ordersID                   string
+	servers                    []*server.Server
 }
 
 // startOperatorMode starts the cluster. It may be called from any goroutine: an
@@ -721,7 +722,7 @@ func newOperatorMode(t *testing.T) (*operatorMode, error) {
 	}
 	return &operatorMode{
 		url: servers[0].ClientURL(), systemCreds: systemCreds, ordinaryCreds: ordersCreds,
-		systemJWT: tokens["SYS"], systemSeed: seeds["SYS"], ordersID: ordersID,
+		systemJWT: tokens["SYS"], systemSeed: seeds["SYS"], ordersID: ordersID, servers: servers,
 	}, nil
 }
 
