@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -151,5 +152,34 @@ func TestLinksOfPagesAreValid(t *testing.T) {
 				t.Errorf("%s says where [%s] leads and has no such link", code, link)
 			}
 		}
+	}
+}
+
+// inline is a link to a file of the repository, in its text.
+var inline = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+
+func TestLinksToFilesAreValid(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for _, pattern := range []string{"../*.md", "*.md", "causes/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range inline.FindAllStringSubmatch(string(text), -1) {
+				n++
+				if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
+					t.Errorf("%s links to %s: %v", name, m[1], err)
+				}
+			}
+		}
+	}
+	if n < 30 {
+		t.Errorf("only %d links", n)
 	}
 }
