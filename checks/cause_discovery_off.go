@@ -22,7 +22,7 @@ func judgeDiscoveryOff(s *situation) judgement {
 	urls, source, ok := s.advertised()
 	switch {
 	case !ok:
-		return notTested("VARZ", "%s did not say which servers it tells its clients of: pass a longer --timeout, or allow the user $SYS.REQ.SERVER.*.VARZ.", s.server.label())
+		return notTested("VARZ", "%s did not say which servers it tells its clients of: %s.", s.server.label(), s.toTell())
 	case len(urls) == 0:
 		return judgement{verdict: Confirmed, confidence: 1, evidence: []Evidence{
 			say(source, "%s tells its clients of no other server, as with no_advertise.", s.server.label())}}

@@ -50,7 +50,7 @@ func judgeServerFull(s *situation) judgement {
 	case len(full)+len(silent)+s.missing == 0 && len(s.others) > 0:
 		return ruledOut("VARZ", "All other servers have room for more connections.")
 	case len(full) == 0 && len(room) == 0:
-		return notTested("VARZ", "The other servers did not say how full they are: pass a longer --timeout, or allow the user $SYS.REQ.SERVER.*.VARZ.")
+		return notTested("VARZ", "The other servers did not say how full they are: %s.", s.toTell())
 	case len(full) == 0:
 		return notTested("VARZ", "%s did not say how full %s.", s.silentNames(silent), verb(silent, "it is", "they are"))
 	}

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -132,8 +133,27 @@ func (s *situation) pinnedElsewhere() []followed {
 
 // example is a flag with the account filled in.
 func (s *situation) example(flag, value string) string {
-	return flag + s.Finding.Account.Name + value
+	return flag + ForFlags(s.Finding.Account) + value
 }
+
+// ForFlags is an account's name, or its id, as a shell takes it in a flag that is
+// shown; ACCOUNT where neither is safe.
+func ForFlags(a Account) string {
+	for _, name := range []string{a.Name, a.ID} {
+		switch {
+		case plainWord.MatchString(name):
+			return name
+		case quotable.MatchString(name):
+			return "'" + name + "'"
+		}
+	}
+	return "ACCOUNT"
+}
+
+var (
+	plainWord = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$`)
+	quotable  = regexp.MustCompile(`^[ -&(-~]{1,80}$`) // what is printed of ASCII, but for '
+)
 
 // leadsTo says where a list leads, and why no further.
 func (s *situation) leadsTo(f followed) []Evidence {
@@ -177,7 +197,7 @@ func (s *situation) notPinned(w way) judgement {
 	if j, ok := s.hinted(w); ok {
 		return j
 	}
-	pass := s.example("pass --client-url ", "=URL[,URL…] or --client-config "+s.Finding.Account.Name+"=PATH with what its clients are configured with")
+	pass := s.example("pass --client-url ", "=URL[,URL…] or --client-config "+ForFlags(s.Finding.Account)+"=PATH with what its clients are configured with")
 	open := listsOf(s.lists, unclear)
 	switch {
 	case len(s.lists) == 0:

@@ -66,6 +66,13 @@ type Case struct {
 	Lists []URLList
 	// ThresholdPercent is the share that makes a finding; 0 is the default.
 	ThresholdPercent int
+	// ToTell is what to do so that servers tell of themselves, in a clause;
+	// empty is what helps with the system account.
+	ToTell string
+}
+
+func (c Case) toTell() string {
+	return cmp.Or(c.ToTell, "pass a longer --timeout, or allow the user $SYS.REQ.SERVER.*.VARZ")
 }
 
 // rule is one cause: what it is called and how it is judged.

@@ -31,6 +31,8 @@ type Result struct {
 	// Clusters that were looked at, in order of name.
 	Clusters []ClusterUse
 	Summary  Summary
+
+	blind bool // no server reported: nothing was judged
 }
 
 // Summary counts. Accounts, with at least one client or leafnode, Connections,
@@ -158,6 +160,10 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 			}
 		}
 		j.distribute(found, r.Findings[len(r.Findings)-len(found):])
+		for _, a := range d.uncounted(c.name) {
+			j.p = thresholds.all[thresholds.at(a)]
+			j.uncounted(&r, d.Accounts[a])
+		}
 		// An account that nobody reported may sit wholly on a missing server.
 		if !p.AllowPartial && thresholds.unseen(j, pairs) {
 			r.OpenClusters = append(r.OpenClusters, c.name)
@@ -172,12 +178,16 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 			r.Summary.Accounts++
 		}
 	}
+	r.blind = len(d.Servers) == 0 && len(d.Missing) > 0
 	r.sort()
 	r.Outcome = r.outcome()
 	return r
 }
 
 func (r *Result) outcome() Outcome {
+	if r.blind {
+		return OutcomeIncomplete
+	}
 	has := func(f func(Finding) bool) bool { return slices.ContainsFunc(r.Findings, f) }
 	switch {
 	case len(r.Open) > 0 || len(r.OpenClusters) > 0:
@@ -290,6 +300,18 @@ func (j judge) pair(r *Result, a Account, t tally) (found bool) {
 		r.Rows = append(r.Rows, row)
 	}
 	return found
+}
+
+// uncounted adds an account of which no count is known: it may be a finding.
+func (j judge) uncounted(r *Result, a Account) {
+	if a.System || j.p.AllowPartial || !j.p.wantsAccount(a) || j.members() < j.p.MinServers {
+		return
+	}
+	row := Row{Account: a, Cluster: j.c.name, Verdict: Incomplete}
+	r.Open = append(r.Open, row)
+	if j.p.All {
+		r.Rows = append(r.Rows, row)
+	}
 }
 
 func (j judge) finding(row Row, t tally) Finding {

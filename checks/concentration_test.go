@@ -564,6 +564,9 @@ func checkInvariants(t testing.TB, d *Deployment, p Parameters, r Result) {
 	if s.Clusters != len(r.Clusters) || s.Clusters < len(clusters) || s.Servers != servers || s.Connections != carried {
 		fail("summary %+v, but %d clusters of %d servers with %d connections", s, len(r.Clusters), servers, carried)
 	}
+	if blind := len(d.Servers) == 0 && len(d.Missing) > 0; blind && r.Outcome != OutcomeIncomplete {
+		fail("outcome %s, though no server reported", r.Outcome)
+	}
 	if p.AllowPartial && (len(r.Open) > 0 || len(r.OpenClusters) > 0) || len(d.Missing) == 0 && r.Outcome == OutcomeIncomplete {
 		fail("incomplete where nothing is missing, or it is allowed")
 	}

@@ -141,7 +141,7 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 			cmp.Compare(b.OnServer, a.OnServer), cmp.Compare(a.Cluster, b.Cluster), compareRefs(a.Server, b.Server))
 	})
 	switch {
-	case r.OpenElsewhere || r.Summary.Open > 0:
+	case r.OpenElsewhere || r.Summary.Open > 0 || len(d.Servers) == 0 && len(d.Missing) > 0:
 		r.Outcome = OutcomeIncomplete
 	case len(r.Findings) > 0:
 		r.Outcome = OutcomeFinding
@@ -179,11 +179,17 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 		r.Summary.Evaluated++
 	}
 	usual, found := out.Verdict, false
-	open := !h.p.AllowPartial && h.missingCouldBeHot(h.room.largest)
+	// Connections that nobody counted may be on any server.
+	uncounted := !h.p.AllowPartial && len(h.d.uncounted(h.c.name)) > 0 && h.members >= h.p.MinServers
+	open := uncounted || !h.p.AllowPartial && h.missingCouldBeHot(h.room.largest)
 	for at, s := range h.c.servers {
 		n := h.totals[at]
 		server := HotspotServer{Server: h.d.Servers[s].ref(), Connections: &n, Verdict: usual}
-		switch h.answer(n) {
+		answer := h.answer(n)
+		if uncounted {
+			answer = Unknown
+		}
+		switch answer {
 		case Yes:
 			server.Verdict, found = Found, true
 		case Unknown:

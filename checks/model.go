@@ -18,11 +18,32 @@ type Deployment struct {
 	Accounts []Account
 	// Missing are the servers that exist, or may, and did not report.
 	Missing []Missing
+	// Uncounted are accounts that a cluster has, with connections that nobody
+	// counted, though its servers reported.
+	Uncounted []Uncounted
 	// Expected is the number of servers to expect: at least those that
 	// answered.
 	Expected int
 	// Notes are what a reader of the coverage should know, one sentence each.
 	Notes []string
+}
+
+// Uncounted is an account, by its index, of which no count is known in a cluster.
+type Uncounted struct {
+	Account uint32
+	Cluster string
+	Reason  string
+}
+
+// uncounted are the accounts of which no count is known in a cluster.
+func (d *Deployment) uncounted(cluster string) []uint32 {
+	var out []uint32
+	for _, u := range d.Uncounted {
+		if u.Cluster == cluster {
+			out = append(out, u.Account)
+		}
+	}
+	return out
 }
 
 // Server is one nats-server. Ids are unique, names are not.

@@ -106,7 +106,7 @@ func (p Parameters) Select(d *Deployment) error {
 			return fmt.Errorf("account %q is the system account, which is never judged: pass --account an ordinary account", want)
 		default:
 			return fmt.Errorf("no server that answered knows an account %q: pass --account the id or the name "+
-				"of an account, they are case-sensitive", want)
+				"of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", want)
 		}
 	}
 	return nil

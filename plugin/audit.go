@@ -101,7 +101,7 @@ func (a *concentration) run(ctx context.Context) error {
 	}
 	defer closing()
 	doc, err := a.audit(ctx, from)
-	if own := ownView(from, err); own != nil {
+	if own := ownView(from, err, a.sources.addresses()); own != nil {
 		doc, err = a.audit(ctx, own)
 	}
 	if err != nil {
@@ -195,6 +195,7 @@ func (a *concentration) audit(ctx context.Context, from source) (*report.Documen
 	switch {
 	case len(result.Findings) == 0:
 		warnings = append(warnings, a.sources.follow(ctx, d, lists)...)
+		warnings = append(warnings, unread(lists)...)
 	case a.noCauses:
 		lists = nil
 		err = countSubscriptions(ctx, from, result.Findings)

@@ -184,7 +184,11 @@ func concentrated(f checks.Finding) string {
 
 // incomplete names a server that is missing.
 func incomplete(d *checks.Deployment) error {
-	if len(d.Missing) == 0 {
+	switch {
+	case len(d.Missing) > 0:
+	case len(d.Uncounted) > 0:
+		return errors.New(report.HarmlessText(d.Uncounted[0].Reason))
+	default:
 		return errors.New("the archive does not tell enough")
 	}
 	m := d.Missing[0]

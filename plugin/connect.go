@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -76,8 +77,13 @@ func (c *connection) repeated() string {
 			out += " " + f.flag + " " + quote(f.value)
 		}
 	}
-	if c.user != "" && c.password != "" {
+	switch user, kind := userOf(c.servers); {
+	case c.user != "" && c.password != "":
 		out += " --user " + quote(c.user) + ` --password "$NATS_PASSWORD"`
+	case kind == "password":
+		out += " --user " + quote(user) + ` --password "$NATS_PASSWORD"`
+	case kind == "token" || c.token != "":
+		out += ` --token "$NATS_TOKEN"`
 	}
 	if c.tlsFirst {
 		out += " --tlsfirst"
@@ -86,6 +92,22 @@ func (c *connection) repeated() string {
 		out += " --no-context"
 	}
 	return out
+}
+
+// userOf is the user of the first of the URLs that has one, and what it takes
+// besides: a password; or the kind token, which is never shown.
+func userOf(urls string) (user, kind string) {
+	for _, text := range strings.Split(urls, ",") {
+		u, err := url.Parse(strings.TrimSpace(text))
+		if err != nil || u.User == nil {
+			continue
+		}
+		if _, ok := u.User.Password(); ok {
+			return u.User.Username(), "password"
+		}
+		return "", "token"
+	}
+	return "", ""
 }
 
 // quote makes one word for a shell.

@@ -45,6 +45,41 @@ func (s *sources) flags(cmd *fisk.CmdClause) {
 	cmd.Flag("no-probe", "Do not connect to the addresses of client URLs").UnNegatableBoolVar(&s.noProbe)
 }
 
+// addresses are those of --client-url that are no names, unless connecting is
+// not wanted.
+func (s *sources) addresses() []string {
+	var out []string
+	for _, l := range s.given {
+		for _, e := range l.Endpoints {
+			if ip, err := netip.ParseAddr(e.Host); err == nil && !s.noProbe {
+				out = append(out, netip.AddrPortFrom(ip, uint16(e.Port)).String()) //nolint:gosec // a port it is
+			}
+		}
+	}
+	return out
+}
+
+// unread says of addresses in lists that something is there, but not what. It
+// may be a server that hangs.
+func unread(lists []checks.URLList) []string {
+	var out []string
+	for _, l := range lists {
+		for _, e := range l.Endpoints {
+			for _, a := range e.Addresses {
+				if l.Hint || a.Contact.Outcome != checks.ContactUnreadable {
+					continue
+				}
+				at := netip.AddrPortFrom(a.IP, uint16(a.Port)) //nolint:gosec // a port it is
+				said := fmt.Sprintf("%s: who is at %s is not known: %s", e.URL, at, a.Contact.Detail)
+				if !slices.Contains(out, said) && len(out) < 10 {
+					out = append(out, said)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // any is whether lists were asked for.
 func (s *sources) any() bool { return len(s.urls)+len(s.configs) > 0 || s.contexts }
 
@@ -266,7 +301,7 @@ func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Dep
 	}
 	for i := range findings {
 		f := &findings[i]
-		c := checks.Case{Finding: *f, Deployment: d, Lists: lists, ThresholdPercent: a.parameters.For(f.Account).ThresholdPercent}
+		c := checks.Case{Finding: *f, Deployment: d, Lists: lists, ToTell: toTell(from), ThresholdPercent: a.parameters.For(f.Account).ThresholdPercent}
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
 			f.Impact.SubscriptionsLost = reports[i].Subscriptions
@@ -282,6 +317,19 @@ func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Dep
 	}
 	checks.SortFindings(findings)
 	return lists, warnings, nil
+}
+
+// toTell is what to do so that servers tell of themselves, by the source.
+func toTell(from source) string {
+	switch from.(type) {
+	case *ownAccount:
+		return "audit with a user of the system account"
+	case *archived:
+		return "gather without --no-server-endpoints"
+	case *monitoring:
+		return "pass a longer --timeout"
+	}
+	return ""
 }
 
 // advise sets what to do about a finding.

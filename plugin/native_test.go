@@ -14,7 +14,7 @@ import (
 
 // nativeFlags are the flags of the connection in printed commands, which are
 // those that the program was called with.
-var nativeFlags = regexp.MustCompile(` --context system| --server [^ "\\]+( --no-context)?`)
+var nativeFlags = regexp.MustCompile(` --context system| --server [^ "\\]+( --user [^ ]+ --password \\?"\$NATS_PASSWORD\\?")?( --no-context)?`)
 
 // TestNativeSubcommand runs `nats audit concentration` as a command of the nats
 // CLI itself, built from its source at the pinned version with the lines of

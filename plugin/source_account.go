@@ -25,14 +25,16 @@ type ownAccount struct {
 	host  Host
 	nc    *nats.Conn
 	named string // the id that the server gave for the credentials' account
+	// passed are addresses that the operator says clients have.
+	passed []string
 
 	own *gather.OwnAccount // of the last deployment
 }
 
 // newOwnAccount takes what the first source said; nil where it said nothing of
 // the account.
-func newOwnAccount(h Host, nc *nats.Conn, other *gather.NotSystemAccountError) source {
-	s := &ownAccount{host: h, nc: nc}
+func newOwnAccount(h Host, nc *nats.Conn, other *gather.NotSystemAccountError, passed []string) source {
+	s := &ownAccount{host: h, nc: nc, passed: passed}
 	if other != nil {
 		s.named = other.Account
 	}
@@ -134,10 +136,19 @@ func (s *ownAccount) told(ctx context.Context) []gather.Told {
 		scheme = u.Scheme
 	}
 	addresses := s.toldAddresses(ctx, prober, scheme)
+	told := len(addresses)
+	for _, address := range s.passedAddresses() {
+		if len(addresses) < mostTold && !slices.Contains(addresses, address) {
+			addresses = append(addresses, address)
+		}
+	}
 	out := make([]gather.Told, len(addresses))
 	var wg sync.WaitGroup
 	for i, address := range addresses {
-		wg.Go(func() { out[i] = look(ctx, prober, scheme, address) })
+		wg.Go(func() {
+			out[i] = look(ctx, prober, scheme, address)
+			out[i].Passed = i >= told
+		})
 	}
 	wg.Wait()
 	return out
@@ -168,6 +179,21 @@ func (s *ownAccount) toldAddresses(ctx context.Context, prober probe.Prober, sch
 		}
 	}
 	return out
+}
+
+// passedAddresses are those of the connection's own URLs, and of the client URLs
+// that were passed. Names are left out: what they lead to is many things.
+func (s *ownAccount) passedAddresses() []string {
+	out := slices.Clone(s.passed)
+	for _, text := range s.nc.Servers() {
+		if u, err := url.Parse(text); err == nil {
+			out = append(out, u.Host)
+		}
+	}
+	return slices.DeleteFunc(out, func(address string) bool {
+		_, err := netip.ParseAddrPort(address)
+		return err != nil
+	})
 }
 
 // look connects to an address, without credentials.

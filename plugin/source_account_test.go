@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -220,6 +221,35 @@ func TestOwnAccountInOperatorMode(t *testing.T) {
 	for creds, want := range map[string]string{expired: "expired", revoked: "refuses these credentials"} {
 		if got := connFails(t, connPatience, "--server", at, "--creds", creds); !strings.Contains(got, want) {
 			t.Errorf("%s: got %s, want %s", creds, got, want)
+		}
+	}
+}
+
+// An address that the operator passes and where something hangs may be a server
+// that no other tells of; one where nobody is may be an old one.
+func TestOwnAccountWithAnAddressThatHangs(t *testing.T) {
+	t.Parallel()
+	l := startScenario(t, lab.Scenario{
+		Topology: lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"APP"}},
+		Clients:  []lab.Placement{{Account: "APP", Server: "C1-n1", Count: 6}, {Account: "APP", Server: "C1-n2", Count: 6}},
+	})
+	if l == nil {
+		t.FailNow()
+	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, and nobody accepts them
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	url := l.Server("C1-n1").URL("APP")
+	doc := ownRun(t, ExitPass, "--server", url, "--client-url", "nats://127.0.0.1:"+closedPort(t))
+	if !doc.Coverage.Complete {
+		t.Errorf("coverage %+v", doc.Coverage)
+	}
+	for _, args := range [][]string{{"--server", url, "--client-url", "nats://" + silent.Addr().String()}, {"--server", url + ",nats://" + silent.Addr().String()}} {
+		doc := ownRun(t, ExitNotAudited, args...)
+		if m := doc.Coverage.Missing; len(m) != 1 || *m[0].Server != silent.Addr().String() || !strings.Contains(m[0].Reason, " was passed, and it accepts connections there without a word") {
+			t.Errorf("%q: missing %+v", args, m)
 		}
 	}
 }

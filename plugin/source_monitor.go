@@ -141,7 +141,9 @@ func (m *monitoring) again() string {
 	var urls []string
 	for _, u := range m.urls {
 		plain := *u
-		plain.User = nil
+		if plain.User != nil { // which one to add
+			plain.User = url.UserPassword("USER", "PASSWORD")
+		}
 		urls = append(urls, plain.String())
 	}
 	return "--monitor " + quote(strings.Join(urls, ","))

@@ -56,8 +56,9 @@ func (o *origin) open(ctx context.Context, h Host) (source, func(), error) {
 
 // ownView is the source of an ordinary account where the first one says that
 // its credentials are not the system account's, or that the user may not ask
-// what only that one may; nil otherwise.
-func ownView(from source, err error) source {
+// what only that one may; nil otherwise. What was passed are addresses of client
+// URLs.
+func ownView(from source, err error, passed []string) source {
 	s, ok := from.(systemAccount)
 	var other *gather.NotSystemAccountError
 	var forbidden *gather.PermissionError
@@ -67,5 +68,5 @@ func ownView(from source, err error) source {
 	if !ok || !errors.As(err, &other) && !narrow {
 		return nil
 	}
-	return newOwnAccount(s.host, s.nc, other)
+	return newOwnAccount(s.host, s.nc, other, passed)
 }

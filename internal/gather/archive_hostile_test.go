@@ -47,6 +47,7 @@ func threeServers(w *archive.Writer) error {
 		}
 		put(fmt.Sprintf(`{%s,"data":{"connections":%d,"system_account":"SYS"}}`, from, n), archive.TagServerVars())
 		put(fmt.Sprintf(`{%s,"data":{"accounts":["ORDERS","SYS"]}}`, from), archive.TagServerAccounts())
+		put(fmt.Sprintf(`{%s,"data":{"routes":[]}}`, from), archive.TagServerRoutes())
 		put(fmt.Sprintf(`{%s,"data":{"account_name":"ORDERS","client_connections":%d}}`, from, n), archive.TagAccount("ORDERS"), archive.TagAccountInfo())
 	}
 	return err
@@ -197,6 +198,35 @@ func TestArchiveIsCounted(t *testing.T) {
 	}
 }
 
+// An account of which there is no count anywhere is open, and nothing else is:
+// nats audit gather can't ask for one with a dot in its name.
+func TestArchiveWithoutAnyCountOfAnAccount(t *testing.T) {
+	t.Parallel()
+	a := openArchive(t, written(t, func(w *archive.Writer) error {
+		err := threeServers(w)
+		return errors.Join(err, w.AddRaw(strings.NewReader(`{"server":{"id":"N4","name":"s4","cluster":"C1"},"data":{"accounts":["ORDERS","eu.orders"]}}`), "json",
+			archive.TagServer("s4"), archive.TagCluster("C1"), archive.TagServerAccounts()),
+			w.AddRaw(strings.NewReader(`{"server":{"id":"N4","name":"s4","cluster":"C1"},"data":{"account_name":"ORDERS","client_connections":0}}`), "json",
+				archive.TagServer("s4"), archive.TagCluster("C1"), archive.TagAccount("ORDERS"), archive.TagAccountInfo()))
+	}))
+	d := modelOfArchive(t, a)
+	complete(t, d, 4)
+	if len(d.Uncounted) != 1 || d.Accounts[d.Uncounted[0].Account].ID != "eu.orders" || d.Uncounted[0].Cluster != "C1" || !strings.Contains(d.Uncounted[0].Reason, "no count of account eu.orders") {
+		t.Errorf("uncounted %+v", d.Uncounted)
+	}
+	p := checks.Defaults()
+	if r := checks.CheckConcentration(d, p); r.Outcome != checks.OutcomeIncomplete || len(r.Findings) != 1 || len(r.Open) != 1 || r.Open[0].Account.ID != "eu.orders" {
+		t.Errorf("outcome %s, findings %+v, open %+v", r.Outcome, r.Findings, r.Open)
+	}
+	p.Accounts = []string{"ORDERS"}
+	if r := checks.CheckConcentration(d, p); r.Outcome != checks.OutcomeFinding {
+		t.Errorf("outcome %s of ORDERS alone", r.Outcome)
+	}
+	if r := checks.CheckHotspots(d, checks.HotspotDefaults()); r.Outcome != checks.OutcomeIncomplete {
+		t.Errorf("outcome %s of hotspots", r.Outcome)
+	}
+}
+
 // What a server lists and the archive does not count makes the server missing,
 // with what it can have at most; what it does not list is not there.
 func TestArchiveWithoutACount(t *testing.T) {
@@ -206,7 +236,8 @@ func TestArchiveWithoutACount(t *testing.T) {
 		tags := []*archive.Tag{archive.TagServer(name), archive.TagCluster("C1")}
 		err := errors.Join(
 			w.AddRaw(strings.NewReader(`{`+from+`,"data":{"connections":7}}`), "json", append(tags, archive.TagServerVars())...),
-			w.AddRaw(strings.NewReader(`{`+from+`,"data":{"accounts":[`+accounts+`]}}`), "json", append(tags, archive.TagServerAccounts())...))
+			w.AddRaw(strings.NewReader(`{`+from+`,"data":{"accounts":[`+accounts+`]}}`), "json", append(tags, archive.TagServerAccounts())...),
+			w.AddRaw(strings.NewReader(`{`+from+`,"data":{"routes":[]}}`), "json", append(tags, archive.TagServerRoutes())...))
 		for _, account := range counted {
 			err = errors.Join(err, w.AddRaw(strings.NewReader(`{`+from+`,"data":{"account_name":"`+account+`","client_connections":2}}`), "json",
 				append(tags, archive.TagAccount(account), archive.TagAccountInfo())...))
@@ -376,7 +407,7 @@ func FuzzArchivedAnswers(f *testing.F) {
 			}
 		}
 		for _, s := range l.servers {
-			_ = l.incomplete(s)
+			_ = l.incomplete(s, l.uncounted())
 		}
 	})
 }

@@ -31,6 +31,7 @@ type archivedServer struct {
 	listed   bool            // so is the list of its accounts,
 	accounts map[uint32]bool // which are these
 	counted  map[uint32]checks.Usage
+	routes   bool              // its ROUTEZ is there
 	peers    map[string]string // the names of other ends of routes, by id
 	gateways map[string]bool   // names of clusters at the other end
 }
@@ -152,7 +153,7 @@ func (l *archived) varz(body []byte) error {
 		Error *errorReply `json:"error"`
 	}
 	if err := json.Unmarshal(body, &reply); err != nil {
-		return err
+		return unreadable(err)
 	}
 	s, err := l.from(reply.Server, reply.Error, reply.Data != nil)
 	if err != nil {
@@ -176,7 +177,7 @@ func (l *archived) accountz(body []byte) error {
 		Error *errorReply `json:"error"`
 	}
 	if err := json.Unmarshal(body, &reply); err != nil {
-		return err
+		return unreadable(err)
 	}
 	s, err := l.from(reply.Server, reply.Error, reply.Data != nil)
 	if err != nil {
@@ -203,7 +204,7 @@ func (l *archived) info(body []byte) error {
 		Error *errorReply `json:"error"`
 	}
 	if err := json.Unmarshal(body, &reply); err != nil {
-		return err
+		return unreadable(err)
 	}
 	s, err := l.from(reply.Server, reply.Error, reply.Data != nil)
 	if err != nil {
@@ -242,12 +243,13 @@ func (l *archived) routez(body []byte) error {
 		Error *errorReply `json:"error"`
 	}
 	if err := json.Unmarshal(body, &reply); err != nil {
-		return err
+		return unreadable(err)
 	}
 	s, err := l.from(reply.Server, reply.Error, reply.Data != nil)
 	if err != nil {
 		return err
 	}
+	s.routes = true
 	for _, r := range reply.Data.Routes {
 		if r.ID != "" && len(s.peers) < mostServers {
 			s.peers[r.ID] = r.Name
@@ -266,7 +268,7 @@ func (l *archived) gatewayz(body []byte) error {
 		Error *errorReply `json:"error"`
 	}
 	if err := json.Unmarshal(body, &reply); err != nil {
-		return err
+		return unreadable(err)
 	}
 	s, err := l.from(reply.Server, reply.Error, reply.Data != nil)
 	if err != nil {
@@ -280,6 +282,35 @@ func (l *archived) gatewayz(body []byte) error {
 		}
 	}
 	return nil
+}
+
+// unreadable is an error of reading an answer, in words.
+func unreadable(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("it is malformed: it has %s where something else belongs", wrong.Value)
+	}
+	return malformedPage(err)
+}
+
+// uncounted are the ordinary accounts that servers list and of which the archive
+// has no count at all: nats audit gather can't ask for one with a dot or a blank
+// in its name.
+func (l *archived) uncounted() map[uint32]bool {
+	out := map[uint32]bool{}
+	for _, s := range l.servers {
+		for n := range s.accounts {
+			if !l.accounts[n].System {
+				out[n] = true
+			}
+		}
+	}
+	for _, s := range l.servers {
+		for n := range s.counted {
+			delete(out, n)
+		}
+	}
+	return out
 }
 
 // lacks are the ordinary accounts that the archive does not have the counts of

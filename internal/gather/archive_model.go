@@ -22,11 +22,12 @@ func (a *Archive) Deployment(ctx context.Context) (*checks.Deployment, error) {
 		return nil, err
 	}
 	d := &checks.Deployment{Accounts: slices.Clone(l.accounts)}
+	uncounted := l.uncounted()
 	counted, silent := false, 0
 	for _, id := range slices.Sorted(maps.Keys(l.servers)) {
 		s := l.servers[id]
 		counted = counted || len(s.counted) > 0
-		if why := l.incomplete(s); why != "" {
+		if why := l.incomplete(s, uncounted); why != "" {
 			d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Bound: s.bound, Reason: why})
 			continue
 		}
@@ -47,7 +48,9 @@ func (a *Archive) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	a.leaveOutGatherer(d)
 	a.missing(l, d)
 	d.Expected = len(d.Servers) + len(d.Missing)
+	unrouted(l, d)
 	onlyUsed(d)
+	l.addUncounted(d, uncounted)
 	if silent > 0 {
 		note(d, fmt.Sprintf("the starts of %d of %d servers are not known: the archive has no VARZ of them", silent, len(d.Servers)))
 	}
@@ -88,8 +91,8 @@ func (a *Archive) leaveOutGatherer(d *checks.Deployment) {
 }
 
 // incomplete is why the counts of a server can't be used; empty where they can.
-func (l *archived) incomplete(s *archivedServer) string {
-	lacks := l.lacks(s)
+func (l *archived) incomplete(s *archivedServer, uncounted map[uint32]bool) string {
+	lacks := slices.DeleteFunc(l.lacks(s), func(id string) bool { return uncounted[l.index[id]] })
 	switch {
 	case len(s.counted) == 0:
 		return "the archive has no account information of it"
@@ -99,6 +102,40 @@ func (l *archived) incomplete(s *archivedServer) string {
 		return fmt.Sprintf("the archive has no information of account %s on it, nor of %d more", cut(lacks[0]), len(lacks)-1)
 	}
 	return ""
+}
+
+// addUncounted adds the accounts without any count, in the clusters of servers
+// that list them.
+func (l *archived) addUncounted(d *checks.Deployment, uncounted map[uint32]bool) {
+	for _, n := range slices.Sorted(maps.Keys(uncounted)) {
+		clusters := map[string]bool{}
+		for _, s := range l.servers {
+			if s.accounts[n] {
+				clusters[s.Cluster] = true
+			}
+		}
+		at := uint32(len(d.Accounts)) //nolint:gosec // no more than there were
+		d.Accounts = append(d.Accounts, l.accounts[n])
+		for _, c := range slices.Sorted(maps.Keys(clusters)) {
+			d.Uncounted = append(d.Uncounted, checks.Uncounted{Account: at, Cluster: c,
+				Reason: fmt.Sprintf("the archive has no count of account %s on any server: audit servers for it", cut(l.accounts[n].ID))})
+		}
+	}
+}
+
+// unrouted adds a server that may be missing to clusters of which the archive has
+// no routes: those who did not answer are told by them only. It is not expected.
+func unrouted(l *archived, d *checks.Deployment) {
+	routed := map[string]bool{}
+	for _, s := range l.servers {
+		routed[s.Cluster] = routed[s.Cluster] || s.routes
+	}
+	for _, c := range slices.Sorted(maps.Keys(routed)) {
+		if c != "" && !routed[c] {
+			d.Missing = append(d.Missing, checks.Missing{Cluster: c, ClusterKnown: true,
+				Reason: "the archive has no routes of its servers, so that others may have gone unnoticed: gather without --no-server-endpoints"})
+		}
+	}
 }
 
 // missing adds the servers and clusters that the archive knows of, but has no

@@ -137,7 +137,13 @@ func complete(t testing.TB, d *checks.Deployment, n int) {
 // makesSense checks what holds of every model.
 func makesSense(t testing.TB, d *checks.Deployment) {
 	t.Helper()
-	if len(d.Servers)+len(d.Missing) != d.Expected {
+	expected := d.Expected
+	for _, m := range d.Missing {
+		if strings.Contains(m.Reason, "may have gone unnoticed") { // none is known of
+			expected++
+		}
+	}
+	if len(d.Servers)+len(d.Missing) != expected {
 		t.Errorf("%d servers and %d missing are not the %d expected: one is lost, or counted twice",
 			len(d.Servers), len(d.Missing), d.Expected)
 	}

@@ -119,7 +119,9 @@ func (e *statusError) Error() string {
 	text := fmt.Sprintf("it answered %d %s", e.code, http.StatusText(e.code))
 	switch e.code {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		text += ": pass user and password in the URL, as http://USER:PASSWORD@HOST:PORT"
+		text += ": pass the right user and password in the URL, as http://USER:PASSWORD@HOST:PORT"
+	case http.StatusBadRequest:
+		text += ": pass https:// if it is one for TLS"
 	case http.StatusNotFound:
 		text += ": pass the http_base_path of the server, if it has one, in the URL"
 	}

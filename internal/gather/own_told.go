@@ -19,6 +19,9 @@ type Told struct {
 	// ID, Name and Cluster are of the server that greets there, empty where
 	// none did.
 	ID, Name, Cluster string
+	// Passed: the operator named it, and servers need not tell of it. It may be
+	// anything's, so only who greets there or hangs counts.
+	Passed bool
 	// Silent: something accepts connections there and does not greet, as a
 	// server that hangs.
 	Silent bool
@@ -66,6 +69,7 @@ func (g *own) sort() (absent, unclear []Told) {
 		host = strings.ToLower(host)
 		switch {
 		case t.ID != "" && (g.servers[t.ID] != nil || listed[t.ID]):
+		case t.Passed && !t.Silent && !g.knows(t.Cluster):
 		case t.ID != "" || t.Silent:
 			listed[t.ID] = t.ID != ""
 			absent = append(absent, t)
@@ -83,6 +87,16 @@ func (g *own) sort() (absent, unclear []Told) {
 	return absent, unclear
 }
 
+// knows is whether a server of a cluster answered; no name is none.
+func (g *own) knows(cluster string) bool {
+	for _, s := range g.servers {
+		if cluster != "" && s.Cluster == cluster {
+			return true
+		}
+	}
+	return false
+}
+
 // lacking are the servers that clients are told of and that did not answer.
 func (g *own) lacking() []checks.Missing {
 	absent, unclear := g.sort()
@@ -98,6 +112,9 @@ func (g *own) lacking() []checks.Missing {
 			m.Cluster = t.Cluster
 		}
 		m.Reason = "servers tell clients of " + t.Address + ", and "
+		if t.Passed {
+			m.Reason = t.Address + " was passed, and "
+		}
 		switch {
 		case t.ID != "":
 			m.Reason += "it greets there, but it sent no account report " + within

@@ -61,7 +61,7 @@ func (x *facts) pass() string {
 	if x.tied {
 		return ""
 	}
-	return ": pass --client-url " + x.account + "=URL[,URL…]"
+	return ": pass --client-url " + checks.ForFlags(x.f.Account) + "=URL[,URL…]"
 }
 
 // pinned is whether the clients' own list leads to the concentrated server

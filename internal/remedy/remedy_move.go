@@ -151,6 +151,9 @@ func (x *facts) keepItSo() checks.Remedy {
 	if strings.Contains(x.Tool, " ") {
 		r.Why += " As a plugin every status but 0 becomes 1: let monitoring call nats-balance itself."
 	}
+	if x.Again == "" && x.NoSystem {
+		r.Why += " The command audits servers: add --context or --creds, unless a context is selected."
+	}
 	r.Snippets = []checks.Snippet{{Lang: "cron", Text: "# every Monday; add what tells you of a status other than 0\n17 6 * * 1  " + cron + "\n"}}
 	if c := x.cause("small-account"); x.strong(c.Code) {
 		accepted := fmt.Sprintf("--min-connections %d", max(16, x.f.Connections+1))

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,9 +92,12 @@ func (m matrix) cluster(out csvWriter, c checks.ClusterUse, accounts []uint32, a
 				verdict = string(checks.Incomplete)
 			}
 		}
+		unknown := slices.ContainsFunc(m.deployment.Uncounted, func(u checks.Uncounted) bool { return u.Account == a && u.Cluster == c.Name })
 		for n, s := range c.Servers {
 			cells := []any{account.ID, account.Name, c.Name, s.Server.ID, s.Server.Name, nil, nil, totals[a], verdict}
-			if s.Connections != nil {
+			if unknown {
+				cells[7] = nil
+			} else if s.Connections != nil {
 				connections := int(counts[n*known+int(a)])
 				cells[5] = connections
 				if totals[a] > 0 {
@@ -121,8 +125,7 @@ func HotspotsCSV(w io.Writer, doc *Hotspots) error {
 	return out.Flush()
 }
 
-// csvWriter puts all texts in quotes, which encoding/csv can't: in a country
-// where lists are separated by semicolons, a spreadsheet would cut a=;b there.
+// csvWriter puts all texts in quotes, which encoding/csv can't.
 // The first error of the writer comes with the flush.
 type csvWriter struct{ *bufio.Writer }
 
@@ -148,10 +151,14 @@ func (c csvWriter) row(cells ...any) {
 	_, _ = c.WriteString("\r\n")
 }
 
+// formulaWithin is what begins a formula where lists are separated by
+// semicolons or tabs, and quotes within a line are characters like others.
+var formulaWithin = regexp.MustCompile(`([;\t][ '"]*)([-=+@＝＋－＠])`)
+
 // spreadsheet makes a text harmless, and puts a ' before what a spreadsheet
 // would take for a formula.
 func spreadsheet(s string) string {
-	s = Harmless(s)
+	s = formulaWithin.ReplaceAllString(Harmless(s), "$1'$2")
 	if r, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, ` '"`)); strings.ContainsRune("=+-@＝＋－＠", r) {
 		return "'" + s
 	}

@@ -336,7 +336,7 @@ func check(c checks.Check) Check {
 
 // coverage is who answered and who did not, without notes.
 func coverage(d *checks.Deployment) Coverage {
-	c := Coverage{Complete: len(d.Missing) == 0 && len(d.Servers) >= d.Expected, ServersExpected: d.Expected,
+	c := Coverage{Complete: len(d.Missing)+len(d.Uncounted) == 0 && len(d.Servers) >= d.Expected, ServersExpected: d.Expected,
 		ServersAnswered: len(d.Servers), Missing: []Missing{}, Notes: []string{}}
 	for _, m := range d.Missing {
 		out := Missing{Server: orNull(cmp.Or(m.Name, m.ID)), Reason: sentence(m.Reason)}
@@ -345,6 +345,10 @@ func coverage(d *checks.Deployment) Coverage {
 			out.Cluster = &name
 		}
 		c.Missing = append(c.Missing, out)
+	}
+	for _, u := range d.Uncounted {
+		cluster := Harmless(u.Cluster)
+		c.Missing = append(c.Missing, Missing{Cluster: &cluster, Reason: sentence(u.Reason)})
 	}
 	return c
 }

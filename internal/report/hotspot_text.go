@@ -18,7 +18,7 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	p.paragraph(color, "", "", answer)
 	p.wrap("", fmt.Sprintf("%s %s, more than %s times the average of its cluster", doc.Check.Code, doc.Check.Name, doc.Parameters.Factor))
 	p.wrap("", fmt.Sprintf("Source: %s (%s)", strings.ReplaceAll(doc.Source.Kind, "-", " "), doc.Source.Detail))
-	p.coverage(&Document{Coverage: doc.Coverage, Time: doc.Time, Outcome: doc.Outcome, allowPartial: doc.allowPartial, lastNotes: doc.lastNotes})
+	p.coverage(&Document{Source: doc.Source, Coverage: doc.Coverage, Time: doc.Time, Outcome: doc.Outcome, allowPartial: doc.allowPartial, lastNotes: doc.lastNotes})
 	for i, f := range doc.Findings[:min(len(doc.Findings), inFull)] {
 		p.hotspot(i+1, f)
 	}
@@ -62,6 +62,9 @@ func (doc *Hotspots) answer() (text.Color, string) {
 	switch {
 	case doc.Outcome == "incomplete":
 		silent := fmt.Sprintf("%s of %s did not report", count(doc.Coverage.ServersExpected-answered), expected)
+		if doc.Coverage.ServersExpected <= answered {
+			silent = "not all connections are known"
+		}
 		if n == 0 {
 			return text.FgYellow, fmt.Sprintf("Incomplete: %s, so a hotspot can't be ruled out.", silent)
 		}

@@ -78,6 +78,9 @@ func answer(doc *Document) (text.Color, string) {
 		found = oneLine(doc.Findings[max(critical, 0)]) + "."
 		if n > 1 {
 			found = "The first: " + found
+			if critical > 0 {
+				found = strings.Replace(found, "The first:", "The first critical:", 1)
+			}
 		}
 	}
 	switch n := len(doc.Findings); doc.Outcome {
@@ -91,6 +94,9 @@ func answer(doc *Document) (text.Color, string) {
 		return text.FgGreen, doc.noFinding("")
 	case "incomplete":
 		silent := fmt.Sprintf("%s of %s did not report", count(missing), expected)
+		if missing <= 0 {
+			silent = "not all connections are known"
+		}
 		switch {
 		case n == 0:
 			return text.FgYellow, fmt.Sprintf("Incomplete: %s, so a finding can't be ruled out.", silent)
@@ -174,6 +180,8 @@ func bringIn(kind string) string {
 		return "Another nats audit gather, with a longer --timeout, may bring them in"
 	case "monitoring":
 		return "Their URLs in --monitor, or a longer --timeout, may bring them in"
+	case "account":
+		return "A longer --timeout, another server to connect to, or a user of the system account, may bring them in"
 	}
 	return "A longer --timeout, or another server to connect to, may bring them in"
 }
