@@ -27,8 +27,17 @@ func checkOutfile(path string) error {
 	if path == "" {
 		return nil
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("--outfile %s is a folder: pass the path of a file", path)
+	if info, err := os.Stat(path); err == nil {
+		stdout, err := os.Stdout.Stat()
+		own := err == nil && os.SameFile(info, stdout)
+		switch {
+		case info.IsDir():
+			return fmt.Errorf("--outfile %s is a folder: pass the path of a file", path)
+		case info.Mode()&os.ModeNamedPipe != 0 && !own: // to open one waits for who reads it
+			return fmt.Errorf("--outfile %s is a pipe: pass the path of a file, or leave it out and redirect stdout", path)
+		case info.Mode().IsRegular() && own:
+			return fmt.Errorf("--outfile %s is what stdout is written to: leave it out", path)
+		}
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return fmt.Errorf("--outfile %s can't be written, there is no folder %s: pass a path in an existing folder", path, filepath.Dir(path))

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -28,7 +29,12 @@ func (o *output) flags(cmd *fisk.CmdClause, more ...string) {
 	o.more = more
 	cmd.Flag("format", fmt.Sprintf("Output format: text (default)%s", alternatives(o.formats()[1:]))).Default("text").PlaceHolder("FORMAT").HintOptions(o.formats()...).StringVar(&o.format)
 	cmd.Flag("json", "Produce JSON output, the same as --format json").Short('j').UnNegatableBoolVar(&o.json)
-	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").StringVar(&o.file)
+	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").Validator(func(text string) error {
+		if text == "" { // which would be read as not given
+			return &usageError{err: errors.New(`--outfile is "": pass the path of a file`)}
+		}
+		return nil
+	}).StringVar(&o.file)
 }
 
 func (o *output) formats() []string { return append([]string{"text", "json"}, o.more...) }
