@@ -196,3 +196,28 @@ func TestCauseByAnArchive(t *testing.T) {
 		})
 	}
 }
+
+// nats audit gather can't ask for an account with a dot in its name: that one is
+// open, and the others are judged.
+func TestArchiveOfAnAccountWithADot(t *testing.T) {
+	t.Parallel()
+	l := startScenario(t, lab.Scenario{
+		Topology: lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"ORDERS", "eu.orders"}},
+		Clients:  []lab.Placement{{Account: "ORDERS", Server: "C1-n1", Count: 12}, {Account: "eu.orders", Server: "C1-n2", Count: 12}},
+	})
+	if l == nil {
+		t.FailNow()
+	}
+	file := gatherArchive(t, l.SystemURL())
+	out, _ := audited(t, ExitNotAudited, "--archive", file, "--timeout", "30s")
+	for _, want := range []string{
+		"Incomplete, but 1 finding for certain: not all connections are known. ORDERS has 12 of its 12 connections",
+		"the archive has no count of account eu.orders on any server",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
+	audited(t, ExitFinding, "--archive", file, "--timeout", "30s", "--account", "ORDERS")
+	audited(t, ExitNotAudited, "--archive", file, "--timeout", "30s", "--account", "eu.orders")
+}
