@@ -3,6 +3,7 @@ package remedy
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -72,9 +73,10 @@ func (x *facts) limits() (checks.Remedy, bool) {
 // use is how many connections an account has on all servers of all clusters, and
 // the most on one.
 func (x *facts) use(id string) (all, most int) {
+	at := slices.IndexFunc(x.d.Accounts, func(a checks.Account) bool { return a.ID == id })
 	for _, s := range x.d.Servers {
-		for _, u := range s.Usage {
-			if int(u.Account) < len(x.d.Accounts) && x.d.Accounts[u.Account].ID == id {
+		for _, u := range s.Usage { // of every account: numbers are compared, not ids
+			if int(u.Account) == at {
 				all += int(u.Connections)
 				most = max(most, int(u.Connections))
 			}

@@ -82,10 +82,13 @@ const memoryResolver = "With a memory resolver there is nothing to push to: gene
 // count twice while they move; empty where it does.
 func (x *facts) roomToMove() []string {
 	limit, _, ok := x.limit()
+	if !ok { // which spares most findings to go through all reports
+		return nil
+	}
 	use, _ := x.use(x.f.Account.ID)
 	room := limit - use
 	switch {
-	case !ok || room >= x.excess():
+	case room >= x.excess():
 		return nil
 	case room < 1:
 		return []string{fmt.Sprintf("%s is at its limit of %s: raise that first (limits), or others may take the place of those that are closed.", x.account, several(limit, "connection"))}
