@@ -179,17 +179,11 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 		r.Summary.Evaluated++
 	}
 	usual, found := out.Verdict, false
-	// Connections that nobody counted may be on any server.
-	uncounted := !h.p.AllowPartial && len(h.d.uncounted(h.c.name)) > 0 && h.members >= h.p.MinServers
-	open := uncounted || !h.p.AllowPartial && h.missingCouldBeHot(h.room.largest)
+	open := !h.p.AllowPartial && h.missingCouldBeHot(h.room.largest)
 	for at, s := range h.c.servers {
 		n := h.totals[at]
 		server := HotspotServer{Server: h.d.Servers[s].ref(), Connections: &n, Verdict: usual}
-		answer := h.answer(n)
-		if uncounted {
-			answer = Unknown
-		}
-		switch answer {
+		switch h.answer(n) {
 		case Yes:
 			server.Verdict, found = Found, true
 		case Unknown:
@@ -317,6 +311,9 @@ func (p HotspotParameters) over(onServer, servers, connections int) bool {
 func (h heat) answer(n int) Answer {
 	hot := h.total >= h.p.MinConnections && h.members >= h.p.MinServers && h.p.over(n, h.members, h.total)
 	switch {
+	// Connections that nobody counted may be on any server.
+	case !h.p.AllowPartial && h.members >= h.p.MinServers && len(h.d.uncounted(h.c.name)) > 0:
+		return Unknown
 	case hot && (h.p.AllowPartial || h.staysHot(n)):
 		return Yes
 	case !h.p.AllowPartial && (hot || h.couldBeHot(n)):

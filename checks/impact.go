@@ -21,8 +21,8 @@ type Impact struct {
 }
 
 // Survivor is a server that stays. Counts are client connections of all
-// accounts; Now and After are nil where the server did not report, Limit where
-// it is not known or there is none.
+// accounts; Now and After are nil where the server did not report, or has an
+// account that nobody counted, Limit where it is not known or there is none.
 type Survivor struct {
 	Server            ServerRef
 	Now, After, Limit *int
@@ -41,7 +41,8 @@ func (j judge) impact(t tally) Impact {
 		}
 	}
 	// A server that may be there may have room.
-	free, known, nth := 0, j.room.members+j.room.homeless == 0, 0
+	uncounted := len(j.d.uncounted(j.c.name)) > 0
+	free, known, nth := 0, j.room.members+j.room.homeless == 0 && !uncounted, 0
 	for at, s := range j.c.servers {
 		if s == t.server {
 			continue
@@ -52,7 +53,11 @@ func (j judge) impact(t tally) Impact {
 			after++
 		}
 		nth++
-		i.Survivors = append(i.Survivors, Survivor{Server: j.d.Servers[s].ref(), Now: &now, After: &after, Limit: limit})
+		survivor := Survivor{Server: j.d.Servers[s].ref(), Now: &now, After: &after, Limit: limit}
+		if uncounted {
+			survivor.Now, survivor.After = nil, nil
+		}
+		i.Survivors = append(i.Survivors, survivor)
 		if limit == nil {
 			known = false
 		} else {

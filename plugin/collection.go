@@ -192,6 +192,9 @@ func incomplete(d *checks.Deployment) error {
 		return errors.New("the archive does not tell enough")
 	}
 	m := d.Missing[0]
+	if m.Name == "" && m.ID == "" { // which server it is, or whether there is one, is not known
+		return errors.New(report.HarmlessText(fmt.Sprintf("cluster %s: %s", m.Cluster, m.Reason)))
+	}
 	text := fmt.Sprintf("%d of %d servers are missing, which could overturn the verdict, among them %s of cluster %s: %s", len(d.Missing), d.Expected, m.Name, m.Cluster, m.Reason)
 	return errors.New(report.HarmlessText(text))
 }

@@ -218,6 +218,10 @@ func TestArchiveWithoutAnyCountOfAnAccount(t *testing.T) {
 	if r := checks.CheckConcentration(d, p); r.Outcome != checks.OutcomeIncomplete || len(r.Findings) != 1 || len(r.Open) != 1 || r.Open[0].Account.ID != "eu.orders" {
 		t.Errorf("outcome %s, findings %+v, open %+v", r.Outcome, r.Findings, r.Open)
 	}
+	// What the others carry is not known then.
+	if f := checks.CheckConcentration(d, p).Findings[0]; f.Hotspot != checks.Unknown || f.Impact.Survivors[0].After != nil || f.Impact.Stranded != nil {
+		t.Errorf("hotspot %s, impact %+v", f.Hotspot, f.Impact)
+	}
 	p.Accounts = []string{"ORDERS"}
 	if r := checks.CheckConcentration(d, p); r.Outcome != checks.OutcomeFinding {
 		t.Errorf("outcome %s of ORDERS alone", r.Outcome)
