@@ -45,13 +45,13 @@ func (s *sources) flags(cmd *fisk.CmdClause) {
 	cmd.Flag("no-probe", "Do not connect to the addresses of client URLs").UnNegatableBoolVar(&s.noProbe)
 }
 
-// addresses are those of --client-url that are no names, unless connecting is
-// not wanted.
+// addresses are those of --client-url that are no names and no WebSocket
+// listeners, which greet otherwise, unless connecting is not wanted.
 func (s *sources) addresses() []string {
 	var out []string
 	for _, l := range s.given {
 		for _, e := range l.Endpoints {
-			if ip, err := netip.ParseAddr(e.Host); err == nil && !s.noProbe {
+			if ip, err := netip.ParseAddr(e.Host); err == nil && !s.noProbe && (e.Scheme == "nats" || e.Scheme == "tls") {
 				out = append(out, netip.AddrPortFrom(ip, uint16(e.Port)).String()) //nolint:gosec // a port it is
 			}
 		}

@@ -146,8 +146,7 @@ func (s *ownAccount) told(ctx context.Context) []gather.Told {
 	var wg sync.WaitGroup
 	for i, address := range addresses {
 		wg.Go(func() {
-			out[i] = look(ctx, prober, scheme, address)
-			out[i].Passed = i >= told
+			out[i] = look(ctx, prober, scheme, address, i >= told)
 		})
 	}
 	wg.Wait()
@@ -197,8 +196,8 @@ func (s *ownAccount) passedAddresses() []string {
 }
 
 // look connects to an address, without credentials.
-func look(ctx context.Context, prober probe.Prober, scheme, address string) gather.Told {
-	t := gather.Told{Address: address}
+func look(ctx context.Context, prober probe.Prober, scheme, address string, passed bool) gather.Told {
+	t := gather.Told{Address: address, Passed: passed}
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return t // a name, which the server itself has for its own
@@ -209,5 +208,7 @@ func look(ctx context.Context, prober probe.Prober, scheme, address string) gath
 	}
 	// What speaks TLS, and wants a certificate, does not hang.
 	t.Silent = (c.Outcome == checks.ContactUnreadable || c.Outcome == checks.ContactClosed) && !strings.Contains(c.Detail, "TLS")
+	// What was passed may be anything: who answers at all is no server that hangs.
+	t.Silent = t.Silent && (!passed || strings.Contains(c.Detail, "says nothing"))
 	return t
 }

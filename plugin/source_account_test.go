@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -242,9 +244,12 @@ func TestOwnAccountWithAnAddressThatHangs(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = silent.Close() })
 	url := l.Server("C1-n1").URL("APP")
-	doc := ownRun(t, ExitPass, "--server", url, "--client-url", "nats://127.0.0.1:"+closedPort(t))
-	if !doc.Coverage.Complete {
-		t.Errorf("coverage %+v", doc.Coverage)
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	for _, other := range []string{"nats://127.0.0.1:" + closedPort(t), "nats://" + web.Listener.Addr().String(), "ws://" + silent.Addr().String()} {
+		if doc := ownRun(t, ExitPass, "--server", url, "--client-url", other); !doc.Coverage.Complete {
+			t.Errorf("%s: coverage %+v", other, doc.Coverage)
+		}
 	}
 	for _, args := range [][]string{{"--server", url, "--client-url", "nats://" + silent.Addr().String()}, {"--server", url + ",nats://" + silent.Addr().String()}} {
 		doc := ownRun(t, ExitNotAudited, args...)
