@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -36,7 +37,8 @@ type Lab struct {
 	mu      sync.Mutex
 	stopped bool
 	clients []*Group
-	extras  []func() // what else Stop ends
+	extras  []func()            // what else Stop ends
+	gone    []server.ServerInfo // every server that was shut down
 }
 
 // Start starts the servers of a topology, all but the late ones, and returns
@@ -181,8 +183,8 @@ func (l *Lab) SystemURL() string {
 // WaitReady returns when every running server knows every other one that it
 // shares the system account with: a PING of the system account sent at any of
 // them is answered by all, and each reports as many active servers as there
-// are. After [Server.Shutdown] it thus waits until the others have noticed.
-// When the context ends before, the error says what was still missing.
+// are. After [Server.Shutdown] it thus waits until the others have noticed, and
+// says goodbye again to those that have not. When the context ends before, the error says what was still missing.
 func (l *Lab) WaitReady(ctx context.Context) error { return l.waitIslands(ctx, l.servers) }
 
 // waitIslands waits for the islands that the given servers belong to.
@@ -213,6 +215,9 @@ func (l *Lab) waitIsland(ctx context.Context, island []*server.Server) error {
 	err := l.poll(ctx, func() error {
 		for _, srv := range island {
 			if n := srv.TrackedRemoteServers() + 1; n != len(island) {
+				if n > len(island) {
+					l.repeatGoodbyes(srv)
+				}
 				return fmt.Errorf("server %s knows %d of %d servers", srv.Name(), n, len(island))
 			}
 			if srv.JetStreamEnabled() {
@@ -242,7 +247,13 @@ func (l *Lab) provePing(ctx context.Context, srv *server.Server, island []*serve
 		return fmt.Errorf("server %s: system account: %w", srv.Name(), err)
 	}
 	cid, _ := nc.GetClientID()
-	err = l.poll(ctx, func() error { return pingOnce(ctx, nc, srv, island) })
+	err = l.poll(ctx, func() error {
+		err := pingOnce(ctx, nc, srv, island)
+		if err != nil {
+			l.repeatGoodbyes(srv)
+		}
+		return err
+	})
 	nc.Close()
 	if err != nil {
 		return err
@@ -254,6 +265,28 @@ func (l *Lab) provePing(ctx context.Context, srv *server.Server, island []*serve
 		}
 		return nil
 	})
+}
+
+// repeatGoodbyes has a server hear once more of all servers that were shut
+// down. A server announces its end once, on routes that it closes right after;
+// on a busy machine a peer now and then misses it, or reads statistics that were
+// sent before it later, and would count the server on for minutes.
+func (l *Lab) repeatGoodbyes(srv *server.Server) {
+	l.mu.Lock()
+	gone := slices.Clone(l.gone)
+	l.mu.Unlock()
+	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.UserInfo(userOf(SystemAccount), Password),
+		nats.NoReconnect(), nats.Name("lab"))
+	if err != nil {
+		return // whoever waits asks again
+	}
+	defer nc.Close()
+	for _, info := range gone {
+		if body, err := json.Marshal(info); err == nil {
+			_ = nc.Publish("$SYS.SERVER."+info.ID+".SHUTDOWN", body)
+		}
+	}
+	_ = nc.FlushTimeout(pingWait)
 }
 
 // pingOnce sends one PING and compares the answers with the island.

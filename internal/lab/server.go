@@ -147,6 +147,9 @@ func (s *Server) Shutdown() {
 	s.srv.Shutdown()
 	s.srv.WaitForShutdown()
 	s.srv = nil
+	s.lab.mu.Lock()
+	s.lab.gone = append(s.lab.gone, server.ServerInfo{ID: s.id, Name: s.name, Cluster: s.group.Name})
+	s.lab.mu.Unlock()
 }
 
 // launch starts the server and returns when all its listeners are open.
