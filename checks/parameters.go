@@ -67,11 +67,11 @@ func (p Parameters) Validate() error {
 }
 
 func (p Parameters) wantsAccount(a Account) bool {
-	return len(p.Accounts) == 0 || slices.ContainsFunc(p.Accounts, a.is)
+	return len(p.Accounts) == 0 || slices.ContainsFunc(p.Accounts, a.Is)
 }
 
-// is whether a name that was asked for is this account's.
-func (a Account) is(name string) bool { return a.ID == name || a.Name == name }
+// Is reports whether a name that was asked for is the account's id or name.
+func (a Account) Is(name string) bool { return a.ID == name || a.Name == name }
 
 func (p Parameters) wantsCluster(name string) bool {
 	return len(p.Clusters) == 0 || slices.Contains(p.Clusters, name)
@@ -97,8 +97,8 @@ func (p Parameters) Select(d *Deployment) error {
 	for _, want := range p.Accounts {
 		ordinary, system := false, false
 		for _, a := range d.Accounts {
-			ordinary = ordinary || a.is(want) && !a.System
-			system = system || a.is(want) && a.System
+			ordinary = ordinary || a.Is(want) && !a.System
+			system = system || a.Is(want) && a.System
 		}
 		switch {
 		case ordinary:
