@@ -83,7 +83,7 @@ func (p Parameters) Exceeds(onServer, connections int) bool {
 	return compareProducts(onServer, maxPercent, p.ThresholdPercent, connections) > 0
 }
 
-// critical is the comparison of --critical, in integers: the share or more.
+// critical is the comparison with the critical share, in integers: that or more.
 func (p Parameters) critical(onServer, connections int) bool {
 	return p.CriticalPercent > 0 && compareProducts(onServer, maxPercent, p.CriticalPercent, connections) >= 0
 }
@@ -103,7 +103,7 @@ func (j judge) staysFinding(t tally) bool {
 	return j.p.Exceeds(t.top, plus(t.connections, j.room.within(t.top)))
 }
 
-// staysCritical: its share is at or above --critical however they are spread.
+// staysCritical: its share is at or above the critical one however they are spread.
 func (j judge) staysCritical(t tally) bool {
 	return j.p.critical(t.top, plus(t.connections, j.room.within(t.top)))
 }

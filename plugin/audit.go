@@ -143,7 +143,7 @@ func (a *concentration) validate() error {
 		return errors.New("--critical is 0: pass a whole number from 1 to 100, or leave it out")
 	}
 	if err := a.parameters.Validate(); err != nil {
-		return err
+		return fmt.Errorf("--%w", err)
 	}
 	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--account or --cluster is empty: pass a name")
@@ -177,7 +177,7 @@ func (a *concentration) audit(ctx context.Context, from source) (*report.Documen
 		}
 	}
 	if err := a.parameters.Select(d); err != nil {
-		return nil, err
+		return nil, explainSelection(err)
 	}
 	result := a.judge(d)
 	if len(result.Findings) > 0 {
@@ -234,6 +234,23 @@ func countSubscriptions(ctx context.Context, from source, findings []checks.Find
 		out[i].Subscriptions = counts[i]
 	}
 	return out, err
+}
+
+// explainSelection adds to an error of a selection what to pass.
+func explainSelection(err error) error {
+	var cluster *checks.UnknownClusterError
+	var account *checks.UnknownAccountError
+	switch {
+	case errors.As(err, &cluster) && len(cluster.Known) == 0:
+		return fmt.Errorf("%w, or any other: leave out --cluster", err)
+	case errors.As(err, &cluster):
+		return fmt.Errorf("%w: pass --cluster one of %s", err, list(cluster.Known))
+	case errors.As(err, &account) && account.System:
+		return fmt.Errorf("%w: pass --account an ordinary account", err)
+	case errors.As(err, &account):
+		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", err)
+	}
+	return err
 }
 
 // explainGather adds to an error of gathering what to pass.

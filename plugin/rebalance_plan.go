@@ -104,7 +104,7 @@ func (r *rebalance) gather(ctx context.Context, nc *nats.Conn, s *situation) err
 		selection.Clusters = []string{r.cluster}
 	}
 	if err := selection.Select(d); err != nil {
-		return err
+		return explainSelection(err)
 	}
 	at := slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.ID == r.account || a.Name == r.account })
 	s.account = d.Accounts[at]
