@@ -190,6 +190,12 @@ func TestRebalance(t *testing.T) {
 		{"single-url, they are told", []change{withCause(cause.SingleURL, cause.Likely), told},
 			[]string{"nats-balance rebalance --account ORDERS --cluster C1 --force --context system",
 				"nats-balance rebalance --account ORDERS --cluster C1 --force --apply --context system"}, "does not last"},
+		{"in order", []change{withCause(cause.RestartDrift, cause.Likely), withCause(cause.OrderedConnect, cause.Likely)}, []string{plan, apply},
+			"all go to the next one of their list, not evenly to all, and take n1 again when their processes restart"},
+		{"near", []change{withCause(cause.SmallAccount, cause.Likely), withCause(cause.NetworkAffinity, cause.Likely)}, []string{plan, apply},
+			"may come back whenever they connect anew"},
+		{"in order, and the others are full", []change{full, withCause(cause.ServerFull, cause.Likely), withCause(cause.OrderedConnect, cause.Likely)}, []string{plan, apply},
+			"Only after capacity: until then they find no room."},
 		{"unknown", nil, []string{plan, "nats-balance rebalance --account ORDERS --cluster C1 --max-moves 5 --apply --context system"}, "not known"},
 		{"servers missing", []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) {
 			in.Case.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
