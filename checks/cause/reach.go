@@ -112,9 +112,9 @@ type Arrival struct {
 	// Own is whether it is the server's own address; No where something stands
 	// between that forwards there, such as a load balancer.
 	Own checks.Answer
-	// Doubt is whether Own is No only because the server names another address,
+	// doubt is whether Own is No only because the server names another address,
 	// which may be its client_advertise.
-	Doubt bool
+	doubt bool
 	// OwnName is whether the URL has the server's own address or name, and not a
 	// name that may stand for others too.
 	OwnName bool
@@ -222,7 +222,7 @@ func (r *Reach) arrive(d *checks.Deployment, cluster string, e checks.Endpoint, 
 						own, doubt = checks.No, true
 					}
 				}
-				r.Arrivals = append(r.Arrivals, Arrival{Server: server, Sure: true, Own: own, Doubt: doubt, OwnName: ownName(d, cluster, server, e),
+				r.Arrivals = append(r.Arrivals, Arrival{Server: server, Sure: true, Own: own, doubt: doubt, OwnName: ownName(d, cluster, server, e),
 					Tries: g.Count, AllTries: c.Tries, URL: e.URL, Address: at})
 			}
 		}

@@ -120,7 +120,7 @@ func judgeSticky(s *Situation) judgement {
 	case fits:
 		j.verdict, j.confidence = Likely, 0.6
 		j.evidence = append(j.evidence, say("start times", "When the clients connected would explain it too: it had no other server to lead them to."))
-	case a.Doubt:
+	case a.doubt:
 		j.verdict, j.confidence = Likely, 0.7
 		j.evidence = append(j.evidence, say("VARZ", "That it is no own address follows from what the server names as its own, which may be what it advertises only."))
 	case fromBalancer && b.here != nil || shared:
