@@ -277,3 +277,10 @@ func logFactorial(n int) float64 {
 	v, _ := math.Lgamma(float64(n) + 1)
 	return v
 }
+
+func yesNo(b bool) checks.Answer {
+	if b {
+		return checks.Yes
+	}
+	return checks.No
+}
