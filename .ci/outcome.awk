@@ -13,9 +13,6 @@
 	delete last[test]
 	next
 }
-/^ *> \[.*exec:/ { condition = $0; sub(/^ *> /, "", condition) }
-/\[condition not met\]/ && condition != "" { skipped[++skips] = test ": " condition }
-!/^ *> \[.*exec:/ { condition = "" }
 loud || test == "" { print; next }
 {
 	said[test] = said[test] $0 "\n"
