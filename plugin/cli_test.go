@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // TestMain makes this test program the nats-balance that the scripts run. Tests
@@ -338,7 +339,7 @@ func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
 
 // processes are what `processes` started for a script.
 type processes struct {
-	cluster *lab.ProcessCluster
+	cluster *tool.ProcessCluster
 	clients []*nats.Conn
 }
 
@@ -352,7 +353,7 @@ func startProcesses(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	ts.Defer(cancel)
-	c, err := lab.StartProcessCluster(ctx, n, []string{"ORDERS"}, nil)
+	c, err := tool.StartProcessCluster(ctx, n, []string{"ORDERS"}, nil)
 	ts.Check(err)
 	p := &processes{cluster: c}
 	running.Store(ts, p)

@@ -29,6 +29,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // programs are nats-balance and the nats CLI as they are shipped, in a home of
@@ -51,7 +52,7 @@ func newPrograms(t *testing.T) *programs {
 		t.Fatalf("go build: %v: %s", err, out)
 	}
 	var err error
-	if p.nats, err = lab.BuildTool(ctx, lab.ToolCLI); err != nil {
+	if p.nats, err = tool.Build(ctx, tool.ProgramCLI); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -431,7 +432,7 @@ func interrupts(t *testing.T, p *programs) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel) // the processes end with it
-	c, err := lab.StartProcessCluster(ctx, 3, nil, nil)
+	c, err := tool.StartProcessCluster(ctx, 3, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -74,7 +75,7 @@ func TestOlderServers(t *testing.T) {
 // 0 connections, by one URL, WEB 12 WebSocket connections and a leafnode on the
 // first, which alone serves them.
 type older struct {
-	processes []*lab.Process
+	processes []*tool.Process
 	system    string
 	monitors  []string
 }
@@ -91,12 +92,12 @@ func startOlder(ctx context.Context, t *testing.T, version string) *older {
 		}
 		return fmt.Sprintf("http: 127.0.0.1:%s\nwebsocket { listen: 127.0.0.1:%s, no_tls: true }\nleafnodes { listen: 127.0.0.1:%s }", port, websocket, leaf)
 	}
-	var c *lab.ProcessCluster
+	var c *tool.ProcessCluster
 	var err error
 	if version == "" {
-		c, err = lab.StartProcessCluster(ctx, 3, []string{"APP", "WEB"}, extra)
+		c, err = tool.StartProcessCluster(ctx, 3, []string{"APP", "WEB"}, extra)
 	} else {
-		c, err = lab.StartServersOfVersion(ctx, version, 3, []string{"APP", "WEB"}, extra)
+		c, err = tool.StartServersOfVersion(ctx, version, 3, []string{"APP", "WEB"}, extra)
 	}
 	if err != nil {
 		t.Fatal(err)

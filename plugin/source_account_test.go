@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -47,7 +48,7 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	c, err := lab.StartProcessCluster(ctx, 3, []string{"ORDERS"}, nil)
+	c, err := tool.StartProcessCluster(ctx, 3, []string{"ORDERS"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func (l *Lab) options(c Clients) ([]nats.Option, error) {
 		return nil, fmt.Errorf("lab: source address %q is not loopback", c.Source)
 	}
 	options := []nats.Option{
-		nats.UserInfo(userOf(c.Account), Password),
+		nats.UserInfo(UserOf(c.Account), Password),
 		nats.Name(c.Name),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),

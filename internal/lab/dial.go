@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 // dialTimeout bounds one attempt to connect. On loopback a connection is made
@@ -26,6 +28,10 @@ type dialer struct {
 	resolver *net.Resolver   // for names, nil for the system's
 	ordered  bool            // takes the addresses of a name in the resolver's order
 }
+
+// Dialer returns what nats.go connects with to loopback addresses, and to
+// nothing else; after the life's end to none.
+func Dialer(life context.Context) nats.CustomDialer { return dialer{life: life} }
 
 // Dial implements nats.CustomDialer.
 func (d dialer) Dial(network, address string) (net.Conn, error) {

@@ -15,9 +15,9 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// pollEvery is the pause between two looks at a condition: short against what
+// PollEvery is the pause between two looks at a condition: short against what
 // is waited for (hundreds of milliseconds), long against the cost of a look.
-const pollEvery = 10 * time.Millisecond
+const PollEvery = 10 * time.Millisecond
 
 // errStopped is what a lab answers after Stop.
 var errStopped = errors.New("the lab is stopped")
@@ -241,7 +241,7 @@ func (l *Lab) waitIsland(ctx context.Context, island []*server.Server) error {
 
 // provePing waits until a PING sent at one server is answered by the whole island.
 func (l *Lab) provePing(ctx context.Context, srv *server.Server, island []*server.Server) error {
-	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.UserInfo(userOf(SystemAccount), Password),
+	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.UserInfo(UserOf(SystemAccount), Password),
 		nats.NoReconnect(), nats.Name("lab"))
 	if err != nil {
 		return fmt.Errorf("server %s: system account: %w", srv.Name(), err)
@@ -275,7 +275,7 @@ func (l *Lab) repeatGoodbyes(srv *server.Server) {
 	l.mu.Lock()
 	gone := slices.Clone(l.gone)
 	l.mu.Unlock()
-	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.UserInfo(userOf(SystemAccount), Password),
+	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.UserInfo(UserOf(SystemAccount), Password),
 		nats.NoReconnect(), nats.Name("lab"))
 	if err != nil {
 		return // whoever waits asks again
@@ -291,7 +291,7 @@ func (l *Lab) repeatGoodbyes(srv *server.Server) {
 
 // pingOnce sends one PING and compares the answers with the island.
 func pingOnce(ctx context.Context, nc *nats.Conn, srv *server.Server, island []*server.Server) error {
-	replies, err := pingServers(ctx, nc, len(island))
+	replies, err := PingServers(ctx, nc, len(island))
 	if err != nil {
 		return fmt.Errorf("server %s: PING: %w", srv.Name(), err)
 	}
@@ -303,18 +303,18 @@ func pingOnce(ctx context.Context, nc *nats.Conn, srv *server.Server, island []*
 	return nil
 }
 
-// poll polls as the function does, and gives up when the lab is stopped, too.
+// poll polls as [Poll] does, and gives up when the lab is stopped, too.
 func (l *Lab) poll(ctx context.Context, check func() error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(l.life, func() { cancel(errStopped) })() //nolint:contextcheck // the lab's life is the second reason to end
-	return poll(ctx, check)
+	return Poll(ctx, check)
 }
 
-// poll calls check until it returns nil. It gives up with check's last error
+// Poll calls check until it returns nil. It gives up with check's last error
 // when the context ends.
-func poll(ctx context.Context, check func() error) error {
-	tick := time.NewTicker(pollEvery)
+func Poll(ctx context.Context, check func() error) error {
+	tick := time.NewTicker(PollEvery)
 	defer tick.Stop()
 	for {
 		err := check()

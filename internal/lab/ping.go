@@ -13,10 +13,10 @@ import (
 // is not there by then has most likely not been asked, and is asked again.
 const pingWait = 250 * time.Millisecond
 
-// pingServers asks all servers of the system account for their statistics and
+// PingServers asks all servers of the system account for their statistics and
 // returns the answers by server id: as soon as there are n of them, or those
 // that came within pingWait. It never waits longer than the context.
-func pingServers(ctx context.Context, nc *nats.Conn, n int) (map[string]server.ServerStatsMsg, error) {
+func PingServers(ctx context.Context, nc *nats.Conn, n int) (map[string]server.ServerStatsMsg, error) {
 	ctx, cancel := context.WithTimeout(ctx, pingWait)
 	defer cancel()
 	sub, err := nc.SubscribeSync(nc.NewInbox())
