@@ -691,6 +691,7 @@ func newOperatorMode(t *testing.T) (*operatorMode, error) {
 			ServerName: fmt.Sprintf("O-n%d", i+1), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
 			Cluster:          server.ClusterOpts{Name: "O", Host: "127.0.0.1", Port: server.RANDOM_PORT},
 			TrustedOperators: []*jwt.OperatorClaims{claims}, SystemAccount: systemID, AccountResolver: resolver,
+			AuthTimeout: lab.AuthTimeout, // a busy machine takes more than the default of 2 s
 		}
 		if i > 0 {
 			options.Routes = server.RoutesFromStr("nats://" + servers[0].ClusterAddr().String())
@@ -707,19 +708,23 @@ func newOperatorMode(t *testing.T) (*operatorMode, error) {
 		servers = append(servers, s)
 	}
 	for range 12 {
-		nc, err := nats.Connect(servers[0].ClientURL(), nats.UserCredentials(ordersCreds), nats.NoReconnect())
+		nc, err := nats.Connect(servers[0].ClientURL(), nats.UserCredentials(ordersCreds), nats.NoReconnect(), nats.Timeout(generous))
 		if err != nil {
 			return nil, err
 		}
 		t.Cleanup(nc.Close)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
-		if !slices.ContainsFunc(servers, func(s *server.Server) bool { return s.TrackedRemoteServers() != 2 }) {
-			break
+	ctx, cancel := context.WithTimeout(t.Context(), generous)
+	defer cancel()
+	if err := lab.Poll(ctx, func() error {
+		for _, s := range servers {
+			if n := s.TrackedRemoteServers(); n < len(servers)-1 {
+				return fmt.Errorf("%s knows %d other servers in operator mode", s.Name(), n)
+			}
 		}
-		if time.Now().After(deadline) {
-			return nil, errors.New("the servers in operator mode do not find each other")
-		}
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	return &operatorMode{
 		url: servers[0].ClientURL(), systemCreds: systemCreds, ordinaryCreds: ordersCreds,

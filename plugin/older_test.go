@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -75,6 +76,7 @@ func TestOlderServers(t *testing.T) {
 // 0 connections, by one URL, WEB 12 WebSocket connections and a leafnode on the
 // first, which alone serves them.
 type older struct {
+	cluster   *tool.ProcessCluster
 	processes []*tool.Process
 	system    string
 	monitors  []string
@@ -103,7 +105,7 @@ func startOlder(ctx context.Context, t *testing.T, version string) *older {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
-	s.processes, s.system = c.Processes(), c.SystemURL()
+	s.cluster, s.processes, s.system = c, c.Processes(), c.SystemURL()
 	connect := func(address string) {
 		nc, err := nats.Connect(address, nats.Name("app"), nats.ReconnectWait(10*time.Millisecond))
 		if err != nil {
@@ -128,16 +130,37 @@ func startOlder(ctx context.Context, t *testing.T, version string) *older {
 	for range 12 {
 		connect(to("ws", websocket).String())
 	}
-	spoke := connServer(t, func(o *server.Options) {
+	connServer(t, func(o *server.Options) {
 		o.ServerName, o.LeafNode.Remotes = "spoke", []*server.RemoteLeafOpts{{URLs: []*url.URL{to("nats-leaf", leaf)}}}
 	})
-	for end := time.Now().Add(generous); spoke.NumLeafNodes() == 0; <-time.After(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the leafnode has not connected")
-		}
+	if err := lab.Poll(ctx, func() error { return oneLeafnode(ctx, s.monitors[0]) }); err != nil {
+		t.Fatal(err)
 	}
 	olderIs(t, version, s.system, s.processes[2].URL("APP"))
 	return s
+}
+
+// oneLeafnode returns an error unless the server at a monitoring address counts a
+// leafnode: the leaf counts it before its hub does.
+func oneLeafnode(ctx context.Context, monitor string) error {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, monitor+"/varz", nil)
+	if err != nil {
+		return err
+	}
+	q.Close = true
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Body.Close() }() // only read
+	var v server.Varz
+	if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
+		return err
+	}
+	if v.Leafs != 1 {
+		return fmt.Errorf("%s counts %d leafnodes, not 1", monitor, v.Leafs)
+	}
+	return nil
 }
 
 // olderSays is what each source and command says of servers of a version.
@@ -175,7 +198,7 @@ func olderSays(t *testing.T, version string) map[string]string {
 		if err := third.Resume(); err != nil {
 			t.Fatal(err)
 		}
-		if err := waitCounted(s.system, 3); err != nil {
+		if err := s.cluster.WaitCounted(ctx, 3); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -55,7 +55,7 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 	t.Cleanup(c.Stop)
 	for i, count := range []int{12, 2} {
 		for range count {
-			nc, err := nats.Connect(c.Processes()[i].URL("ORDERS"), nats.NoReconnect())
+			nc, err := nats.Connect(c.Processes()[i].URL("ORDERS"), nats.NoReconnect(), nats.Timeout(generous))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 	}
 
 	third.Stop()
-	if err := waitCounted(c.SystemURL(), 2); err != nil {
+	if err := c.WaitCounted(ctx, 2); err != nil {
 		t.Fatal(err)
 	}
 	if doc := ownRun(t, ExitPass, "--server", first.URL("ORDERS")); !doc.Coverage.Complete || doc.Coverage.ServersExpected != 2 || doc.Summary.Skipped.TooFewServers != 1 {

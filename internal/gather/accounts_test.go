@@ -170,7 +170,7 @@ func TestAccountsInOperatorMode(t *testing.T) {
 	var servers []*natsserver.Server
 	d := &checks.Deployment{}
 	for i := range 2 {
-		o := &natsserver.Options{ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true,
+		o := &natsserver.Options{ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, AuthTimeout: lab.AuthTimeout,
 			TrustedOperators: []*jwt.OperatorClaims{claims}, AccountResolver: resolver, SystemAccount: id["SYS"],
 			Cluster: natsserver.ClusterOpts{Name: "C1", Host: "127.0.0.1", Port: -1}}
 		if i > 0 {

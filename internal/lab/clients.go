@@ -17,6 +17,11 @@ import (
 // meant for networks. A scenario that needs it can pass nats.ReconnectWait.
 const reconnectWait = 100 * time.Millisecond
 
+// patience is how long clients wait for a server's greeting: one that gives up on
+// a busy server goes to another that it was told of, even before it was
+// connected.
+const patience = 20 * time.Second
+
 // flushTimeout bounds the wait for a server to confirm subscriptions.
 const flushTimeout = 10 * time.Second
 
@@ -139,7 +144,7 @@ func (l *Lab) options(c Clients) ([]nats.Option, error) {
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),
 		nats.ReconnectJitter(reconnectWait, reconnectWait),
-		nats.Timeout(dialTimeout),
+		nats.Timeout(patience),
 		nats.SkipHostLookup(), // the dialer does it
 		nats.SetCustomDialer(dialer{life: l.life, source: c.Source, resolver: c.Resolver, ordered: c.NoRandomize}),
 		// Without a handler nats.go prints asynchronous errors, such as a kick.

@@ -27,7 +27,7 @@ const (
 	// one after 150 s; real servers publish every 10 s.
 	heartbeatEvery = 30 * time.Second
 	// startTimeout bounds the carrier's start.
-	startTimeout = 10 * time.Second
+	startTimeout = 30 * time.Second
 )
 
 // Size says how big a simulated fleet is. The same size and seed make the

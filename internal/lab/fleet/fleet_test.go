@@ -58,7 +58,7 @@ func ask(t testing.TB, nc *nats.Conn, subject, body, accept string, want int) []
 	}
 	var got []*nats.Msg
 	for {
-		wait := 5 * time.Second
+		wait := 30 * time.Second
 		if len(got) >= want {
 			wait = 60 * time.Millisecond
 		}

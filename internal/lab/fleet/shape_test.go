@@ -94,7 +94,7 @@ func realSuper(t *testing.T) *nats.Conn {
 			t.Fatal(err)
 		}
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for a1.NumRoutes() < 4 || a1.NumOutboundGateways() < 1 {
 		if time.Now().After(deadline) {
 			t.Fatal("the super-cluster does not form")

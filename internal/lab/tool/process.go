@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +40,9 @@ type ProcessCluster struct {
 	accounts  []string
 	life      context.Context // kills the processes when it ends
 	processes []*Process
+
+	mu   sync.Mutex
+	gone []server.ServerInfo // those that were stopped cleanly
 }
 
 // Process is one nats-server of a cluster, running or not.
@@ -51,6 +55,7 @@ type Process struct {
 	starting      sync.Mutex
 	mu            sync.Mutex
 	client, route int // ports, 0 until known; the same over restarts
+	id            string
 	cmd           *exec.Cmd
 	done          chan struct{} // closed when cmd has ended
 }
@@ -101,7 +106,7 @@ func startProcesses(ctx context.Context, exe string, n int, accounts []string, e
 }
 
 // Processes returns the processes in order.
-func (c *ProcessCluster) Processes() []*Process { return append([]*Process(nil), c.processes...) }
+func (c *ProcessCluster) Processes() []*Process { return slices.Clone(c.processes) }
 
 // SystemURL returns the URL of the first running process with the credentials
 // of the system account's user, or "" when none is running. A paused one runs.
@@ -132,19 +137,7 @@ func (c *ProcessCluster) waitReady(ctx context.Context) error {
 			running++
 		}
 	}
-	if running == 0 {
-		return errors.New("no process is running")
-	}
-	nc, err := nats.Connect(c.SystemURL(), nats.SetCustomDialer(lab.Dialer(ctx)), nats.NoReconnect())
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	return lab.Poll(ctx, func() error {
-		replies, err := lab.PingServers(ctx, nc, running)
-		if err != nil {
-			return err
-		}
+	return c.waitPinged(ctx, func(_ *nats.Conn, replies map[string]server.ServerStatsMsg) error {
 		ready := 0
 		for _, r := range replies {
 			if r.Stats.ActiveServers >= running {
@@ -154,7 +147,57 @@ func (c *ProcessCluster) waitReady(ctx context.Context) error {
 		if ready < running {
 			return fmt.Errorf("%d of %d servers know each other", ready, running)
 		}
+		for _, p := range c.processes {
+			p.identify(replies)
+		}
 		return nil
+	})
+}
+
+// WaitCounted returns when the first running process, and each other that
+// answers with it, count n active servers. Who counts more hears again of those
+// that were stopped cleanly; one that was killed is rightly counted on, for
+// minutes.
+func (c *ProcessCluster) WaitCounted(ctx context.Context, n int) error {
+	return c.waitPinged(ctx, func(nc *nats.Conn, replies map[string]server.ServerStatsMsg) error {
+		if _, ok := replies[nc.ConnectedServerId()]; !ok {
+			return fmt.Errorf("%s does not answer", nc.ConnectedServerName())
+		}
+		for _, r := range replies {
+			if counted := r.Stats.ActiveServers; counted != n {
+				c.mu.Lock()
+				gone := slices.Clone(c.gone)
+				c.mu.Unlock()
+				if counted > n {
+					lab.SayGoodbye(nc, gone)
+				}
+				return fmt.Errorf("%s counts %d servers, not %d", r.Server.Name, counted, n)
+			}
+		}
+		return nil
+	})
+}
+
+// waitPinged pings at the first running process until the check is content with
+// the answers.
+func (c *ProcessCluster) waitPinged(ctx context.Context, check func(nc *nats.Conn, replies map[string]server.ServerStatsMsg) error) error {
+	url := c.SystemURL()
+	if url == "" {
+		return errors.New("no process is running")
+	}
+	nc, err := nats.Connect(url, nats.SetCustomDialer(lab.Dialer(ctx)), nats.NoReconnect(), nats.Timeout(lab.AuthTimeout*time.Second))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	return lab.Poll(ctx, func() error {
+		// A paused one does not answer: no more than a moment is waited for it.
+		const moment = 250 * time.Millisecond
+		replies, err := lab.PingServers(ctx, nc, len(c.processes), moment)
+		if err != nil {
+			return err
+		}
+		return check(nc, replies)
 	})
 }
 
@@ -184,6 +227,17 @@ func (p *Process) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cmd.Process.Pid
+}
+
+// identify takes the server's id from the answers.
+func (p *Process) identify(replies map[string]server.ServerStatsMsg) {
+	for id, r := range replies {
+		if r.Server.Name == p.name {
+			p.mu.Lock()
+			p.id = id
+			p.mu.Unlock()
+		}
+	}
 }
 
 // Running says whether the process exists; a paused one does.
@@ -223,13 +277,17 @@ func (p *Process) Resume() error { return p.signal(resumeProcess) }
 
 // Stop stops the process cleanly, as systemd would (SIGTERM); a paused one is
 // resumed for it. What has not ended within 5 s is killed. On Windows it kills.
+// [ProcessCluster.WaitCounted] waits until the others have noticed.
 func (p *Process) Stop() {
 	if p.signal(terminateProcess) == nil {
 		p.mu.Lock()
-		done := p.done
+		done, id := p.done, p.id
 		p.mu.Unlock()
 		select {
 		case <-done:
+			p.cluster.mu.Lock()
+			p.cluster.gone = append(p.cluster.gone, server.ServerInfo{ID: id, Name: p.name, Cluster: processCluster})
+			p.cluster.mu.Unlock()
 			return
 		case <-time.After(stopGrace):
 		}
@@ -381,6 +439,7 @@ func (p *Process) config(dir string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "server_name: %s\nlisten: %q\nports_file_dir: %q\nsystem_account: %s\n",
 		p.name, listen(client), filepath.ToSlash(dir), lab.SystemAccount)
+	fmt.Fprintf(&b, "authorization { timeout: %d }\n", lab.AuthTimeout)
 	fmt.Fprintf(&b, "cluster { name: %s, listen: %q, routes: [%s] }\naccounts {\n",
 		processCluster, listen(route), strings.Join(routes, ", "))
 	for _, a := range append([]string{lab.SystemAccount}, p.cluster.accounts...) {

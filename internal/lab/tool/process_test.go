@@ -29,16 +29,16 @@ func toBuild(t *testing.T) context.Context {
 	return ctx
 }
 
-// pinged returns who answers a PING at a process, by name. It waits for one
-// more than there are, so that none is overlooked.
+// pinged returns who answers a PING at a process, by name. It asks for one more
+// than there are, so that none is overlooked.
 func pinged(t *testing.T, pc *tool.ProcessCluster, p *tool.Process) map[string]server.ServerStats {
 	t.Helper()
-	nc, err := nats.Connect(p.URL(lab.SystemAccount))
+	nc, err := nats.Connect(p.URL(lab.SystemAccount), nats.Timeout(30*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	replies, err := lab.PingServers(t.Context(), nc, len(pc.Processes())+1)
+	replies, err := lab.PingServers(t.Context(), nc, len(pc.Processes())+1, 300*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +138,9 @@ func TestProcessCluster(t *testing.T) {
 func waitAnswers(t *testing.T, pc *tool.ProcessCluster, n, active int) {
 	t.Helper()
 	eventually(t, func() error {
+		if err := pc.WaitCounted(toBuild(t), active); err != nil {
+			return err
+		}
 		got := pinged(t, pc, pc.Processes()[0])
 		for _, p := range pc.Processes()[:n] {
 			if got[p.Name()].ActiveServers != active {
