@@ -17,13 +17,12 @@ import (
 // meant for networks. A scenario that needs it can pass nats.ReconnectWait.
 const reconnectWait = 100 * time.Millisecond
 
-// patience is how long clients wait for a server's greeting: one that gives up on
-// a busy server goes to another that it was told of, even before it was
-// connected.
+// patience is how long clients wait for a connection, for a server's greeting
+// and for what it confirms. One that gives up on a busy server goes to another
+// that it was told of, even before it was connected; and where a listener has no
+// place left for who waits, the kernel tries again after a second, and then after
+// two and four more.
 const patience = 20 * time.Second
-
-// flushTimeout bounds the wait for a server to confirm subscriptions.
-const flushTimeout = 10 * time.Second
 
 // Clients describes real nats.go clients of one account, all alike.
 type Clients struct {
@@ -167,7 +166,7 @@ func subscribe(ctx context.Context, nc *nats.Conn, c Clients, i int) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return nc.FlushWithContext(ctx)
 }

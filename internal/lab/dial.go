@@ -7,14 +7,9 @@ import (
 	"net"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/nats-io/nats.go"
 )
-
-// dialTimeout bounds one attempt to connect. On loopback a connection is made
-// or refused at once; only a server that is paused takes longer.
-const dialTimeout = 2 * time.Second
 
 // dialWorkers is how many connections are being made at a time: enough to hide
 // the round trips, few enough for the backlog of one listener.
@@ -39,7 +34,7 @@ func (d dialer) Dial(network, address string) (net.Conn, error) {
 }
 
 func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

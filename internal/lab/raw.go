@@ -76,7 +76,7 @@ func (l *Lab) ConnectRaw(ctx context.Context, c RawClients) (*Group, error) {
 		// What has to be interrupted is reads and writes: closing does it.
 		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 		defer stop()
-		_ = conn.SetDeadline(time.Now().Add(flushTimeout))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		r := bufio.NewReaderSize(conn, 1<<10)
 		if err := hello(conn, r, c); err != nil {
 			_ = conn.Close()
