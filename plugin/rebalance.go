@@ -15,7 +15,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/gather"
-	"github.com/nats-balance/nats-balance/internal/remedy"
+	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -31,7 +31,7 @@ type rebalance struct {
 
 	in       io.Reader // where the answer to the question comes from
 	terminal bool      // whether in is one
-	mostCPU  float64   // see [remedy.Pace]
+	mostCPU  float64   // see [balance.Pace]
 }
 
 // Bounds of flags. A thousand clients a second that connect anew are more than
@@ -175,7 +175,7 @@ func (r *rebalance) run(ctx context.Context) error {
 // move makes the moves, looks again and says so in the document.
 func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *situation, doc *report.Rebalance) {
 	p := newProgress(r.host.Err)
-	result := remedy.Apply(ctx, nc, s.account.ID, s.cluster, s.plan, remedy.Pace{
+	result := balance.Apply(ctx, nc, s.account.ID, s.cluster, s.plan, balance.Pace{
 		Rate: r.rate, Batch: r.batch, Patience: r.host.Timeout(), MostCPU: r.mostCPU, Progress: p.moves,
 	})
 	p.clear()

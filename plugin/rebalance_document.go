@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/remedy"
+	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -66,7 +66,7 @@ func (r *rebalance) document(s *situation, nc *nats.Conn) *report.Rebalance {
 }
 
 // recordRun adds what was done.
-func recordRun(doc *report.Rebalance, run remedy.Run) {
+func recordRun(doc *report.Rebalance, run balance.Run) {
 	for i, m := range run.Moves {
 		to := &doc.Moves[i]
 		to.Outcome = string(m.Outcome)

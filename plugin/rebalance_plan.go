@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/gather"
-	"github.com/nats-balance/nats-balance/internal/remedy"
+	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -20,7 +20,7 @@ type situation struct {
 	deployment *checks.Deployment
 	account    checks.Account
 	cluster    string
-	plan       remedy.Plan
+	plan       balance.Plan
 	causes     []checks.Cause
 	refusals   []report.Refusal
 	firm       bool // a refusal that can't be overridden
@@ -35,18 +35,18 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn) (*situation, error)
 	if err := r.gather(ctx, nc, s); err != nil {
 		return nil, err
 	}
-	in := remedy.PlanInput{Servers: members(s), MaxMoves: r.limit, IgnoreRoom: r.force}
+	in := balance.PlanInput{Servers: members(s), MaxMoves: r.limit, IgnoreRoom: r.force}
 	if len(in.Servers) < 2 {
 		s.firm = true
 		s.refuse("too-few-servers", "%s has fewer than 2 servers that reported, there is nowhere to move connections to.", named(s.cluster, "the cluster"))
-		s.plan = remedy.PlanMoves(in)
+		s.plan = balance.PlanMoves(in)
 		return s, nil
 	}
 	r.coverage(s, in.Servers)
 	if err := r.candidates(ctx, nc, s, &in); err != nil {
 		return nil, err
 	}
-	s.plan = remedy.PlanMoves(in)
+	s.plan = balance.PlanMoves(in)
 	if s.plan.Excess == 0 {
 		return s, nil
 	}
@@ -55,7 +55,7 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn) (*situation, error)
 		return nil, err
 	}
 	in.ByName, in.IgnoreRoom = s.byName, r.force
-	s.plan = remedy.PlanMoves(in)
+	s.plan = balance.PlanMoves(in)
 	s.remark()
 	return s, nil
 }
@@ -159,15 +159,15 @@ func held(d *checks.Deployment, server *checks.Server, account string) int {
 }
 
 // members are the servers of the cluster. Those without a cluster share nothing.
-func members(s *situation) []remedy.Member {
-	var out []remedy.Member
+func members(s *situation) []balance.Member {
+	var out []balance.Member
 	for i := range s.deployment.Servers {
 		server := &s.deployment.Servers[i]
 		n := held(s.deployment, server, s.account.ID)
 		if server.Cluster != s.cluster || s.cluster == "" && n == 0 {
 			continue
 		}
-		m := remedy.Member{ID: server.ID, Name: server.Name, Held: n, Limit: server.MaxConnections}
+		m := balance.Member{ID: server.ID, Name: server.Name, Held: n, Limit: server.MaxConnections}
 		if server.Details != nil {
 			m.Connections = server.Details.Connections
 		}
@@ -176,12 +176,12 @@ func members(s *situation) []remedy.Member {
 	if s.cluster == "" {
 		out = out[:min(len(out), 1)]
 	}
-	slices.SortFunc(out, func(a, b remedy.Member) int { return strings.Compare(a.Name+"\x00"+a.ID, b.Name+"\x00"+b.ID) })
+	slices.SortFunc(out, func(a, b balance.Member) int { return strings.Compare(a.Name+"\x00"+a.ID, b.Name+"\x00"+b.ID) })
 	return out
 }
 
 // coverage refuses where servers are missing, or their limits.
-func (r *rebalance) coverage(s *situation, servers []remedy.Member) {
+func (r *rebalance) coverage(s *situation, servers []balance.Member) {
 	var missing []string
 	for _, m := range s.deployment.Missing {
 		if !m.ClusterKnown || m.Cluster == s.cluster {
@@ -203,7 +203,7 @@ func (r *rebalance) coverage(s *situation, servers []remedy.Member) {
 }
 
 // candidates reads the account's connections on the servers with too many.
-func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation, in *remedy.PlanInput) error {
+func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation, in *balance.PlanInput) error {
 	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
 	defer cancel()
 	total := 0
@@ -211,7 +211,7 @@ func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation,
 		total += m.Held
 	}
 	for _, m := range in.Servers {
-		if m.Held <= remedy.Even(total, len(in.Servers)) {
+		if m.Held <= checks.EvenShare(total, len(in.Servers)) {
 			continue
 		}
 		err := gather.EachConnection(ctx, nc, gather.Held{Server: m.ID, Account: s.account.ID}, func(c gather.Connection) {
@@ -219,7 +219,7 @@ func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation,
 				in.Bound++
 				return
 			}
-			in.Candidates = append(in.Candidates, remedy.Candidate{Server: m.ID, ID: c.ID, Name: c.Name, Language: c.Language,
+			in.Candidates = append(in.Candidates, balance.Candidate{Server: m.ID, ID: c.ID, Name: c.Name, Language: c.Language,
 				Protocol: c.Protocol, Start: c.Start, Idle: c.Idle, Subscriptions: c.Subscriptions, Pending: c.Pending})
 		})
 		switch {
@@ -251,10 +251,10 @@ func (s *situation) nowhere(id, protocol string) bool {
 }
 
 // room refuses where no server has any.
-func (r *rebalance) room(s *situation, in remedy.PlanInput) {
+func (r *rebalance) room(s *situation, in balance.PlanInput) {
 	in.IgnoreRoom = false
-	if p := remedy.PlanMoves(in); len(p.Moves) == 0 && len(in.Candidates) > 0 {
-		s.refuse("no-room", "No other server has room: they keep %d%% of their limits free. Clients would be refused there and come back.", remedy.ReservePercent)
+	if p := balance.PlanMoves(in); len(p.Moves) == 0 && len(in.Candidates) > 0 {
+		s.refuse("no-room", "No other server has room: they keep %d%% of their limits free. Clients would be refused there and come back.", balance.ReservePercent)
 	}
 }
 

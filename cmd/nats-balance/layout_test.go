@@ -19,16 +19,18 @@ const module = "github.com/nats-balance/nats-balance"
 // mayImport says what the packages of a layer may import of the project's
 // other packages. The data goes one way: gather → model → checks → report.
 func mayImport(pkg string) (allowed []string, known bool) {
-	parts := []string{"checks", "dnscheck"}
+	parts := []string{"checks", "dnscheck", "internal/words"}
 	switch pkg {
 	case "cmd/nats-balance":
 		return []string{"plugin"}, true
 	case "plugin":
 		return append(parts, "internal/gather", "internal/clienturl", "internal/probe",
-			"internal/report", "internal/remedy", "internal/lab", "docs"), true
-	case "internal/gather", "internal/clienturl", "internal/probe", "internal/report", "internal/remedy", "internal/lab":
+			"internal/report", "internal/remedy", "internal/rebalance", "internal/lab", "docs"), true
+	case "internal/gather", "internal/clienturl", "internal/probe", "internal/report", "internal/remedy", "internal/rebalance", "internal/lab":
 		return parts, true
-	case "checks", "dnscheck", "docs":
+	case "checks", "dnscheck":
+		return []string{"internal/words"}, true
+	case "internal/words", "docs":
 		return nil, true
 	}
 	return nil, false
@@ -69,7 +71,7 @@ func TestImportsPointOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "internal/gather", "internal/report", "internal/lab"} {
+	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "internal/gather", "internal/rebalance", "internal/remedy", "internal/report", "internal/words", "internal/lab"} {
 		if !packages[pkg] {
 			t.Errorf("there is no package %s", pkg)
 		}

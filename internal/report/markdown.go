@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // mdRoom is how long the part with the findings in full may become: tickets
@@ -22,7 +24,7 @@ func Markdown(w io.Writer, doc *Document) error {
 	m.source(doc.Source, doc.Coverage, doc.Time.Format("2006-01-02 15:04:05 MST"))
 	m.items([]string{fmt.Sprintf("Judged: %s; more than %d%% on one server is a finding, of at least %s in a cluster of at least %s",
 		accounts(doc, doc.Summary.Evaluated), doc.Parameters.ThresholdPercent,
-		plural(doc.Parameters.MinConnections, "connection"), plural(doc.Parameters.MinServers, "server"))})
+		words.Plural(doc.Parameters.MinConnections, "connection"), words.Plural(doc.Parameters.MinServers, "server"))})
 	shown := 0
 	for i, f := range doc.Findings {
 		if m.b.Len() > mdRoom || i == inFull {
@@ -36,7 +38,7 @@ func Markdown(w io.Writer, doc *Document) error {
 		for _, f := range rest {
 			rows = append(rows, RowOf{Row: f.row(), Verdict: f.Priority})
 		}
-		m.rows(fmt.Sprintf("%s, a line each", plural(len(rest), "more finding")), rows, "Priority")
+		m.rows(fmt.Sprintf("%s, a line each", words.Plural(len(rest), "more finding")), rows, "Priority")
 	}
 	for _, s := range doc.openSentences() {
 		m.line("%s.", mdSentence(strings.ToUpper(s[:1])+s[1:]))
@@ -86,7 +88,7 @@ func (m *markdown) list(title string, sentences []string) {
 		m.items([]string{mdSentence(s)})
 	}
 	if n := len(sentences) - listed; n > 0 {
-		m.items([]string{count(n) + " more, which JSON has"})
+		m.items([]string{words.Count(n) + " more, which JSON has"})
 	}
 }
 
@@ -105,7 +107,7 @@ func (m *markdown) source(s Source, c Coverage, at string) {
 	if c.Complete {
 		coverage = "complete"
 	}
-	m.items([]string{fmt.Sprintf("Coverage: %s, %s of %s reported at %s", coverage, count(c.ServersAnswered), plural(c.ServersExpected, "server"), at)})
+	m.items([]string{fmt.Sprintf("Coverage: %s, %s of %s reported at %s", coverage, words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), at)})
 	for _, x := range c.Missing[:min(len(c.Missing), listed)] {
 		name := "a server of unknown name"
 		if x.Server != nil {
@@ -117,7 +119,7 @@ func (m *markdown) source(s Source, c Coverage, at string) {
 		m.items([]string{"Missing: " + name + ": " + mdSentence(x.Reason)})
 	}
 	if n := len(c.Missing) - listed; n > 0 {
-		m.items([]string{"Missing: " + plural(n, "more server")})
+		m.items([]string{"Missing: " + words.Plural(n, "more server")})
 	}
 	for _, note := range c.Notes[:min(len(c.Notes), listed)] {
 		m.items([]string{"Note: " + mdSentence(note)})
@@ -143,7 +145,7 @@ func (m *markdown) rows(title string, rows []RowOf, last string) {
 	if len(rows) == 0 {
 		return
 	}
-	m.line("### %s (%s)", title, count(len(rows)))
+	m.line("### %s (%s)", title, words.Count(len(rows)))
 	head := []string{"Account", "Cluster", "Most on", "Connections", "Share"}
 	if last != "" {
 		head = append(head, last)
@@ -151,7 +153,7 @@ func (m *markdown) rows(title string, rows []RowOf, last string) {
 	var cells [][]string
 	for _, r := range rows[:min(len(rows), listed)] {
 		row := []string{mdAccount(r.Account), mdCluster(r.Cluster), mdCode(r.Server),
-			fmt.Sprintf("%s of %s", count(r.OnServer), count(r.Connections)), r.SharePercent.String() + "%"}
+			fmt.Sprintf("%s of %s", words.Count(r.OnServer), words.Count(r.Connections)), r.SharePercent.String() + "%"}
 		if last != "" {
 			row = append(row, r.Verdict)
 		}
@@ -159,7 +161,7 @@ func (m *markdown) rows(title string, rows []RowOf, last string) {
 	}
 	m.table(head, cells)
 	if n := len(rows) - listed; n > 0 {
-		m.line("… and %s more, which JSON and CSV have.", count(n))
+		m.line("… and %s more, which JSON and CSV have.", words.Count(n))
 	}
 }
 
@@ -169,8 +171,8 @@ func (m *markdown) finding(n int, f Finding) {
 	if f.critical {
 		severity = ", critical"
 	}
-	m.line("The account %s has %s of its %s in %s on %s. Priority %s%s. Chance of this if clients chose at random: %s.", mdAccount(f.Account), count(f.OnServer),
-		plural(f.Connections, "connection"), mdCluster(f.Cluster), mdCode(f.label), f.Priority, severity, chanceText(f.Chance))
+	m.line("The account %s has %s of its %s in %s on %s. Priority %s%s. Chance of this if clients chose at random: %s.", mdAccount(f.Account), words.Count(f.OnServer),
+		words.Plural(f.Connections, "connection"), mdCluster(f.Cluster), mdCode(f.label), f.Priority, severity, chanceText(f.Chance))
 	for _, note := range f.findingNotes() {
 		m.line("%s", mdSentence(note))
 	}
@@ -190,11 +192,11 @@ func (m *markdown) distribution(all []Share) {
 			cells = append(cells, []string{mdCode(s.label), "not known", ""})
 			continue
 		}
-		cells = append(cells, []string{mdCode(s.label), count(*s.Connections), s.SharePercent.String() + "%"})
+		cells = append(cells, []string{mdCode(s.label), words.Count(*s.Connections), s.SharePercent.String() + "%"})
 	}
 	m.table([]string{"Server", "Connections", "Share"}, cells)
 	if n := len(all) - barRows; n > 0 {
-		m.line("… and %s, which JSON and CSV have.", plural(n, "more server"))
+		m.line("… and %s, which JSON and CSV have.", words.Plural(n, "more server"))
 	}
 }
 

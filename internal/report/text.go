@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -66,7 +68,7 @@ func (p *printer) headline(doc *Document) {
 
 // answer is what the first line says, in its colour.
 func answer(doc *Document) (text.Color, string) {
-	answered, expected := count(doc.Coverage.ServersAnswered), plural(doc.Coverage.ServersExpected, "server")
+	answered, expected := words.Count(doc.Coverage.ServersAnswered), words.Plural(doc.Coverage.ServersExpected, "server")
 	missing := doc.Coverage.ServersExpected - doc.Coverage.ServersAnswered
 	partly := ""
 	if doc.allowPartial && !doc.Coverage.Complete {
@@ -93,7 +95,7 @@ func answer(doc *Document) (text.Color, string) {
 		}
 		return text.FgGreen, doc.noFinding("")
 	case "incomplete":
-		silent := fmt.Sprintf("%s of %s did not report", count(missing), expected)
+		silent := fmt.Sprintf("%s of %s did not report", words.Count(missing), expected)
 		if missing <= 0 {
 			silent = "not all connections are known"
 		}
@@ -101,18 +103,18 @@ func answer(doc *Document) (text.Color, string) {
 		case n == 0:
 			return text.FgYellow, fmt.Sprintf("Incomplete: %s, so a finding can't be ruled out.", silent)
 		case len(doc.open)+len(doc.openClusters) > 0:
-			return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s. %s", plural(n, "finding"), silent, found)
+			return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s. %s", words.Plural(n, "finding"), silent, found)
 		}
-		return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s, so critical can't be ruled out. %s", plural(n, "finding"), silent, found)
+		return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s, so critical can't be ruled out. %s", words.Plural(n, "finding"), silent, found)
 	case "critical":
 		if n > 1 {
-			return text.FgRed, fmt.Sprintf("Critical%s: %s of %s at or above %s. %s", partly, count(criticals(doc)),
-				plural(n, "finding"), doc.critical(), found)
+			return text.FgRed, fmt.Sprintf("Critical%s: %s of %s at or above %s. %s", partly, words.Count(criticals(doc)),
+				words.Plural(n, "finding"), doc.critical(), found)
 		}
 		return text.FgRed, "Critical finding" + partly + ": " + found
 	default:
 		if n > 1 {
-			return text.FgRed, plural(n, "finding") + partly + ". " + found
+			return text.FgRed, words.Plural(n, "finding") + partly + ". " + found
 		}
 		return text.FgRed, "Finding" + partly + ": " + found
 	}
@@ -130,9 +132,9 @@ func criticals(doc *Document) (n int) {
 // accounts counts what was judged: an account counts in each of its clusters.
 func accounts(doc *Document, n int) string {
 	if doc.Summary.Clusters > 1 {
-		return plural(n, "account-cluster pair")
+		return words.Plural(n, "account-cluster pair")
 	}
-	return plural(n, "account")
+	return words.Plural(n, "account")
 }
 
 // accountName shows the id too where it is another and too long to be a name.
@@ -147,7 +149,7 @@ func clusterName(name string) string { return short(cmp.Or(name, "no cluster"), 
 
 func (p *printer) coverage(doc *Document) {
 	c := doc.Coverage
-	reported := fmt.Sprintf("%s of %s reported at %s.", count(c.ServersAnswered), plural(c.ServersExpected, "server"),
+	reported := fmt.Sprintf("%s of %s reported at %s.", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"),
 		doc.Time.Format("2006-01-02 15:04:05 MST"))
 	if c.Complete {
 		p.line("Coverage: complete, " + reported)
@@ -166,7 +168,7 @@ func (p *printer) coverage(doc *Document) {
 	notes := c.Notes[:len(c.Notes)-doc.lastNotes]
 	for i, n := range notes {
 		if i == listed {
-			p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(notes)-listed, "more note")))
+			p.line(fmt.Sprintf("  … and %s (--json lists them)", words.Plural(len(notes)-listed, "more note")))
 			break
 		}
 		p.wrap("  ", "Note: "+n)
@@ -204,16 +206,14 @@ func (p *printer) missing(all []Missing) {
 	}
 	for i, at := range places {
 		if i == listed {
-			p.line(fmt.Sprintf("  … and more, for %s (--json lists them)", plural(len(places)-listed, "more reason")))
+			p.line(fmt.Sprintf("  … and more, for %s (--json lists them)", words.Plural(len(places)-listed, "more reason")))
 			break
 		}
-		who := list(names[at], listed)
-		if n := nameless[at]; n > 0 {
-			if who != "" {
-				who += " and "
-			}
-			who += plural(n, "server") + " of unknown name"
+		all := names[at]
+		if n := nameless[at]; n > 0 { // first, as the end of a long list is cut off
+			all = append([]string{words.Plural(n, "server") + " of unknown name"}, all...)
 		}
+		who := list(all, listed)
 		if at.cluster != "" {
 			who += " in " + clusterName(at.cluster)
 		}
@@ -230,7 +230,7 @@ func (p *printer) open(doc *Document) {
 	}
 	p.blank()
 	for _, s := range doc.openSentences() {
-		p.wrap("", strings.ToUpper(s[:1])+s[1:]+".")
+		p.wrap("", words.UpperFirst(s)+".")
 	}
 	p.rows("Open, a missing server could overturn it either way", doc.open)
 }
@@ -251,7 +251,7 @@ func (p *printer) accounts(doc *Document) {
 		return
 	}
 	p.blank()
-	p.line(fmt.Sprintf("Every account with a client connection, in each cluster (%s):", count(len(doc.Accounts))))
+	p.line(fmt.Sprintf("Every account with a client connection, in each cluster (%s):", words.Count(len(doc.Accounts))))
 	verdicts := map[string]string{
 		"incomplete":          "open",
 		"too-few-connections": doc.minimum(doc.Parameters.MinConnections, "conns"),
@@ -263,24 +263,24 @@ func (p *printer) accounts(doc *Document) {
 func (p *printer) summary(doc *Document) {
 	s := doc.Summary
 	p.blank()
-	known := fmt.Sprintf("Known: %s, %s, %s, %s", plural(s.Clusters, "cluster"), plural(s.Servers, "server"),
-		plural(s.Accounts, "account"), plural(s.Connections, "client connection"))
+	known := fmt.Sprintf("Known: %s, %s, %s, %s", words.Plural(s.Clusters, "cluster"), words.Plural(s.Servers, "server"),
+		words.Plural(s.Accounts, "account"), words.Plural(s.Connections, "client connection"))
 	if s.Leafnodes > 0 {
-		known += ", besides " + plural(s.Leafnodes, "leafnode connection")
+		known += ", besides " + words.Plural(s.Leafnodes, "leafnode connection")
 	}
 	p.wrap("", known+".")
 	if s.Leafnodes > 0 {
 		p.wrap("", "A leafnode connection counts on both of its servers, clients behind it on the server that they are connected to: where these are in this audit.")
 	}
-	judged := fmt.Sprintf("Judged %s: %s, %s to review", accounts(doc, s.Evaluated), plural(s.Findings, "finding"), count(s.Review))
+	judged := fmt.Sprintf("Judged %s: %s, %s to review", accounts(doc, s.Evaluated), words.Plural(s.Findings, "finding"), words.Count(s.Review))
 	if n := len(doc.Accepted); n > 0 {
-		judged += fmt.Sprintf(", %s accepted", count(n))
+		judged += fmt.Sprintf(", %s accepted", words.Count(n))
 	}
 	if s.Evaluated == 0 {
 		judged = "Judged none of them"
 	}
 	if n := len(doc.open); n > 0 {
-		judged += fmt.Sprintf(", %s open", count(n))
+		judged += fmt.Sprintf(", %s open", words.Count(n))
 	}
 	p.wrap("", judged+".")
 	var skipped []string
@@ -288,15 +288,15 @@ func (p *printer) summary(doc *Document) {
 		n   int
 		why string
 	}{
-		{s.Skipped.TooFewConnections, "with fewer than " + doc.orTheirs(plural(doc.Parameters.MinConnections, "connection"))},
-		{s.Skipped.TooFewServers, "in a cluster of fewer than " + doc.orTheirs(plural(doc.Parameters.MinServers, "server"))},
+		{s.Skipped.TooFewConnections, "with fewer than " + doc.orTheirs(words.Plural(doc.Parameters.MinConnections, "connection"))},
+		{s.Skipped.TooFewServers, "in a cluster of fewer than " + doc.orTheirs(words.Plural(doc.Parameters.MinServers, "server"))},
 		{s.Skipped.SystemAccount, "of the system account"},
 	} {
 		if r.n > 0 {
-			skipped = append(skipped, count(r.n)+" "+r.why)
+			skipped = append(skipped, words.Count(r.n)+" "+r.why)
 		}
 	}
 	if len(skipped) > 0 {
-		p.wrap("", "Not judged: "+strings.Join(skipped, ", ")+".")
+		p.wrap("", "Not judged: "+words.List(skipped)+".")
 	}
 }

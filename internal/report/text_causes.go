@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // causes tells what speaks for something in full, what is not known with what
@@ -84,14 +86,14 @@ func (p *printer) clientURLs(doc *Document) {
 	p.line("Client URLs, and the servers that answer there:")
 	for i, c := range doc.ClientURLs {
 		if i == listed {
-			p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(doc.ClientURLs)-listed, "more list")))
+			p.line(fmt.Sprintf("  … and %s (--json lists them)", words.Plural(len(doc.ClientURLs)-listed, "more list")))
 			break
 		}
 		p.clientURL(c)
 	}
 	for i, n := range doc.DNS {
 		if i == listed {
-			p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(doc.DNS)-listed, "more answer")))
+			p.line(fmt.Sprintf("  … and %s (--json lists them)", words.Plural(len(doc.DNS)-listed, "more answer")))
 			break
 		}
 		p.paragraph(text.Reset, "  ", "    ", fmt.Sprintf("DNS %s: %s [%s]", short(n.Host, prose), n.Detail, n.Resolver))

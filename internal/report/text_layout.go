@@ -5,8 +5,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 type printer struct {
@@ -127,14 +128,11 @@ func deref(s *string) string {
 
 // list is a few names for a sentence.
 func list(names []string, most int) string {
-	shown := make([]string, min(len(names), most))
+	shown := make([]string, len(names))
 	for i := range shown {
 		shown[i] = short(names[i], prose)
 	}
-	if len(names) > most {
-		return fmt.Sprintf("%s and %s more", strings.Join(shown, ", "), count(len(names)-most))
-	}
-	return strings.Join(shown, ", ")
+	return words.ListUpTo(most, shown)
 }
 
 // rows writes a list that is cut after a few.
@@ -142,10 +140,10 @@ func (p *printer) rows(title string, rows []RowOf) {
 	if len(rows) == 0 {
 		return
 	}
-	p.line(fmt.Sprintf("%s (%s):", title, count(len(rows))))
+	p.line(fmt.Sprintf("%s (%s):", title, words.Count(len(rows))))
 	p.table(rows[:min(len(rows), listed)], "", nil)
 	if len(rows) > listed {
-		p.line(fmt.Sprintf("  … and %s more (--json lists them)", count(len(rows)-listed)))
+		p.line(fmt.Sprintf("  … and %s more (--json lists them)", words.Count(len(rows)-listed)))
 	}
 }
 
@@ -158,7 +156,7 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 	}
 	for _, r := range rows {
 		cell := []string{accountName(r.Account), clusterName(r.Cluster), r.Server,
-			fmt.Sprintf("%s of %s", count(r.OnServer), count(r.Connections)), r.SharePercent.String() + "%"}
+			fmt.Sprintf("%s of %s", words.Count(r.OnServer), words.Count(r.Connections)), r.SharePercent.String() + "%"}
 		if last != nil {
 			cell = append(cell, last(r))
 		}
@@ -200,13 +198,4 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 		}
 		p.line(text.Snip(b.String(), width, "…"))
 	}
-}
-
-func count(n int) string { return humanize.Comma(int64(n)) }
-
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return count(n) + " " + one + "s"
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // URLsType is the type of the JSON document of client URLs.
@@ -44,10 +45,10 @@ func NewURLs(version string, now time.Time, lists []checks.URLList, warnings []s
 		r := checks.CheckList(lists[i])
 		list := URLList{ClientURL: c, Outcome: string(r.Outcome()), Problems: []string{}, Open: []string{}}
 		for _, s := range r.Problems {
-			list.Problems = append(list.Problems, sentence(s))
+			list.Problems = append(list.Problems, words.Sentence(s))
 		}
 		for _, s := range r.Open {
-			list.Open = append(list.Open, sentence(s))
+			list.Open = append(list.Open, words.Sentence(s))
 		}
 		rank := map[checks.Outcome]int{checks.OutcomeIncomplete: 1, checks.OutcomeFinding: 2}[r.Outcome()]
 		if rank > worst {
@@ -56,7 +57,7 @@ func NewURLs(version string, now time.Time, lists []checks.URLList, warnings []s
 		doc.Lists = append(doc.Lists, list)
 	}
 	for _, w := range warnings {
-		doc.Warnings = append(doc.Warnings, sentence(w))
+		doc.Warnings = append(doc.Warnings, words.Sentence(w))
 	}
 	return doc
 }
@@ -81,12 +82,12 @@ func URLsText(w io.Writer, doc *URLs, style Style) error {
 			open++
 		}
 	}
-	all := plural(len(doc.Lists), "client URL list")
+	all := words.Plural(len(doc.Lists), "client URL list")
 	switch {
 	case wrong > 0:
-		p.paragraph(text.FgRed, "", "", fmt.Sprintf("%s of %s: something is wrong.", count(wrong), all))
+		p.paragraph(text.FgRed, "", "", fmt.Sprintf("%s of %s: something is wrong.", words.Count(wrong), all))
 	case open > 0:
-		p.paragraph(text.FgYellow, "", "", fmt.Sprintf("Not known for %s of %s: not all could be looked at.", count(open), all))
+		p.paragraph(text.FgYellow, "", "", fmt.Sprintf("Not known for %s of %s: not all could be looked at.", words.Count(open), all))
 	default:
 		p.paragraph(text.FgGreen, "", "", fmt.Sprintf("%s: nothing is wrong.", all))
 	}
@@ -118,7 +119,7 @@ func URLsText(w io.Writer, doc *URLs, style Style) error {
 func (p *printer) names(all []Name) {
 	for i, n := range all {
 		if i == listed {
-			p.line(fmt.Sprintf("… and %s (--json lists them)", plural(len(all)-listed, "more answer")))
+			p.line(fmt.Sprintf("… and %s (--json lists them)", words.Plural(len(all)-listed, "more answer")))
 			break
 		}
 		p.paragraph(text.Reset, "", "  ", fmt.Sprintf("DNS %s: %s [%s]", short(n.Host, prose), n.Detail, n.Resolver))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // facts are what several remedies need of a case, worked out once.
@@ -36,13 +37,13 @@ func newFacts(in Input) *facts {
 		x.d = &checks.Deployment{}
 		x.Case.Deployment = x.d
 	}
-	if !visible(x.Flags) {
+	if !words.IsPrintable(x.Flags) {
 		x.Flags = ""
 	}
-	if !visible(x.Again) {
+	if !words.IsPrintable(x.Again) {
 		x.Again = ""
 	}
-	if !visible(x.Sources) {
+	if !words.IsPrintable(x.Sources) {
 		x.Sources = ""
 	}
 	x.Tool = cmp.Or(x.Tool, "nats-balance")
@@ -124,7 +125,7 @@ func (x *facts) servers() int { return len(x.members) + x.missing }
 
 // evenShare is what each server has of the account if it is spread evenly.
 func (x *facts) evenShare() int {
-	return Even(x.f.Connections, x.servers())
+	return checks.EvenShare(x.f.Connections, x.servers())
 }
 
 // excess is what the concentrated server has above that.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // pages is how many connections of an account on one server the command of the
@@ -20,7 +21,7 @@ func (x *facts) move(a *advice) (checks.Remedy, bool) {
 	if excess == 0 {
 		return checks.Remedy{}, false
 	}
-	r := checks.Remedy{Title: "Move " + several(excess, "connection") + " of " + x.account + " off " + x.here}
+	r := checks.Remedy{Title: "Move " + words.Plural(excess, "connection") + " of " + x.account + " off " + x.here}
 	if back := x.comesBack(); back != "" {
 		r.Title, r.Why = "Do not close connections yet: they would come straight back", back
 		a.when = later(a.when)

@@ -282,7 +282,8 @@ func TestBalancers(t *testing.T) {
 	}
 	if tool, err := exec.LookPath("haproxy"); err == nil {
 		file := filepath.Join(t.TempDir(), "haproxy.cfg")
-		write(t, file, "defaults\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n"+proxy)
+		write(t, file, "defaults\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n"+
+			"frontend clients\n    mode tcp\n    bind 127.0.0.1:4222\n    default_backend nats\n"+proxy)
 		if out, err := exec.Command(tool, "-c", "-f", file).CombinedOutput(); err != nil {
 			t.Errorf("haproxy: %v\n%s", err, out)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -37,15 +38,15 @@ func (x *facts) drain(a *advice) checks.Remedy {
 	r := checks.Remedy{Title: "Or drain " + x.here + " in lame duck mode"}
 	var why []string
 	clients, accounts, leafs := x.load()
-	what := several(clients, "client connection") + " of " + several(accounts, "account")
+	what := words.Plural(clients, "client connection") + " of " + words.Plural(accounts, "account")
 	if leafs > 0 {
-		what += " and " + several(leafs, "leafnode connection")
+		what += " and " + words.Plural(leafs, "leafnode connection")
 	}
 	why = append(why, "It closes everything on the server, "+what+", spread over lame_duck_duration (2 minutes unless set), and then the server ends: start it again, where nothing else does.")
 	after := x.before()
 	if x.partly() {
 		a.when = checks.LongTerm
-		why = append(why, fmt.Sprintf("Only after %s: no other server takes %s of %s.", codeListener, several(x.unserved, x.gaps+" connection"), x.account))
+		why = append(why, fmt.Sprintf("Only after %s: no other server takes %s of %s.", codeListener, words.Plural(x.unserved, x.gaps+" connection"), x.account))
 	}
 	switch {
 	case x.stuck():
@@ -162,7 +163,7 @@ func (x *facts) listener() checks.Remedy {
 	}
 	these := "these clients"
 	if x.partly() {
-		these = fmt.Sprintf("%s of the %s, which are %s", thousands(x.unserved), several(x.f.OnServer, "connection"), x.gaps)
+		these = fmt.Sprintf("%s of the %s, which are %s", words.Count(x.unserved), words.Plural(x.f.OnServer, "connection"), x.gaps)
 	}
 	return checks.Remedy{Title: "Give " + where + " the " + listed(names) + " listener",
 		Why: "No other server can take " + these + ": do not restart or drain " + x.here + " before one has it. " +
@@ -249,7 +250,7 @@ func (x *facts) capacity() checks.Remedy {
 		system = " " + takesSystem
 	}
 	return checks.Remedy{Title: "Raise the limit of connections on " + which + ", or add servers",
-		Why: fmt.Sprintf("They take no more clients. %s is what they have, a share of those of %s if it fails, and a fifth to spare. ", thousands(need), x.here) +
+		Why: fmt.Sprintf("They take no more clients. %s is what they have, a share of those of %s if it fails, and a fifth to spare. ", words.Count(need), x.here) +
 			"Each connection takes a file descriptor: see that the system's limit (ulimit -n) is above it. The last command shows which accounts fill the servers." + system,
 		Commands: []string{"nats-server -t -c nats.conf", signal("reload"), x.command("nats server report accounts --sort conns --top 20")},
 		Snippets: []checks.Snippet{{Lang: "nats-server", Text: fmt.Sprintf("max_connections: %d\n", need)}}}
