@@ -78,7 +78,7 @@ func (a *Archive) Details(ctx context.Context, d *checks.Deployment, clusters []
 // noteLacking notes what an archive does not have of some servers.
 func noteLacking(d *checks.Deployment, kind, what string, missing, of int) {
 	if missing > 0 {
-		note(d, fmt.Sprintf("the %s of %s of %s are not known: the archive has no %s of them, or none that can be read", what, words.Count(missing), words.Plural(of, "server"), kind))
+		note(d, fmt.Sprintf("the %s of %s of %s servers are not known: the archive has no %s of them, or none that can be read", what, words.Count(missing), words.Count(of), kind))
 	}
 }
 

@@ -53,7 +53,7 @@ func (a *Archive) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	onlyUsed(d)
 	l.addUncounted(d, uncounted)
 	if silent > 0 {
-		note(d, fmt.Sprintf("the starts of %s of %s are not known: the archive has no VARZ of them", words.Count(silent), words.Plural(len(d.Servers), "server")))
+		note(d, fmt.Sprintf("the starts of %s of %s servers are not known: the archive has no VARZ of them", words.Count(silent), words.Count(len(d.Servers))))
 	}
 	if l.byLists > 0 {
 		note(d, fmt.Sprintf("%s counts of an account on a server are by its list of connections, without leafnodes: the archive has no information of it", words.Count(l.byLists)))

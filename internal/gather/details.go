@@ -116,7 +116,7 @@ func noteMissing(d *checks.Deployment, refused map[string]string, kind, what str
 		}
 	}
 	if missing > 0 {
-		note(d, fmt.Sprintf("the %s of %s of %s are not known: %s", what, words.Count(missing), words.Plural(of, "server"), why))
+		note(d, fmt.Sprintf("the %s of %s of %s servers are not known: %s", what, words.Count(missing), words.Count(of), why))
 	}
 }
 
