@@ -105,7 +105,7 @@ func (x *facts) accountEverywhere() checks.Remedy {
 	for _, s := range x.others {
 		if known := x.Case.Accounts[s.ID]; known.Usable == checks.No {
 			without = append(without, s)
-			expired = expired || strings.Contains(strings.ToLower(known.Detail), "expire")
+			expired = expired || known.Expired
 		}
 	}
 	where := "every server"

@@ -154,7 +154,7 @@ func FuzzFor(f *testing.F) {
 		in.Case.Lists[0].Account, in.Case.Lists[0].Origin, in.Case.Lists[0].Ordered = accountName, host, checks.Yes
 		in.Case.Lists[0].Endpoints[0].Name.Answers[0].CNAME = []string{advertised}
 		in.Case.Lists[0].Endpoints[0].Name.Answers[0].Resolver = host
-		in.Case.Accounts["N2"] = checks.AccountOn{Usable: checks.No, Detail: "expired " + lang}
+		in.Case.Accounts["N2"] = checks.AccountOn{Usable: checks.No, Expired: true, Detail: "expired " + lang}
 		in.Case.Profile.Processes = []checks.Process{{Name: lang, User: host, Language: lang, Addr: netip.MustParseAddr("10.9.0.1"), Counts: []int{9, 0, 0}}}
 		in.Case.Profile.Networks[0].Key, in.Operator = host, which%2 == 1
 		for i, code := range checks.CauseCodes() {

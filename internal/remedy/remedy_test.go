@@ -23,7 +23,7 @@ func TestGolden(t *testing.T) {
 		"listener-gap":       {protocols("mqtt"), serverOf(func(s *checks.Server) { s.Details.MQTT = 1884 }, 1), judged},
 		"account-gap-jwt": {operator, judged, func(in *Input) {
 			for _, id := range []string{"N2", "N3"} {
-				in.Case.Accounts[id] = checks.AccountOn{Usable: checks.No, Detail: "account has expired"}
+				in.Case.Accounts[id] = checks.AccountOn{Usable: checks.No, Expired: true, Detail: "account has expired"}
 			}
 			in.Case.Finding.Causes = nil
 		}, cause("account-gap", checks.Confirmed)},
