@@ -66,22 +66,22 @@ func (o *output) everyAccount() bool {
 
 func (o *output) write(h Host, doc *report.Document) error {
 	return written(o, h, doc, formats[report.Document]{
-		text: report.Text, json: report.JSON, nagios: report.Nagios,
+		text: report.Text, nagios: report.Nagios,
 		prometheus: report.Prometheus, markdown: report.Markdown, csv: report.CSV,
 	})
 }
 
 func (o *output) writeHotspots(h Host, doc *report.Hotspots) error {
 	return written(o, h, doc, formats[report.Hotspots]{
-		text: report.HotspotsText, json: report.HotspotsJSON, nagios: report.HotspotsNagios,
+		text: report.HotspotsText, nagios: report.HotspotsNagios,
 		prometheus: report.HotspotsPrometheus, markdown: report.HotspotsMarkdown, csv: report.HotspotsCSV,
 	})
 }
 
 // formats write a document.
 type formats[D any] struct {
-	text                                    func(io.Writer, *D, report.Style) error
-	json, nagios, prometheus, markdown, csv func(io.Writer, *D) error
+	text                              func(io.Writer, *D, report.Style) error
+	nagios, prometheus, markdown, csv func(io.Writer, *D) error
 }
 
 // written writes a document in the format that was asked for, when it is
@@ -91,7 +91,7 @@ func written[D any](o *output, h Host, doc *D, f formats[D]) error {
 	var err error
 	switch o.format {
 	case "json":
-		err = f.json(&b, doc)
+		err = report.JSON(&b, doc)
 	case "nagios":
 		err = f.nagios(&b, doc)
 	case "prometheus":

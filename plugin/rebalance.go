@@ -153,7 +153,7 @@ func (r *rebalance) run(ctx context.Context) error {
 	report.FinishRebalance(doc, s.deployment, s.causes)
 	var b bytes.Buffer
 	if r.output.format == "json" {
-		err = report.RebalanceJSON(&b, doc)
+		err = report.JSON(&b, doc)
 	} else {
 		err = report.RebalanceText(&b, doc, r.output.style(r.host))
 	}

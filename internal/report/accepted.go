@@ -117,7 +117,13 @@ func (doc *Document) orTheirs(parameter string) string {
 	return parameter
 }
 
-// noFinding begins and ends the sentence that says that there is none.
+// passes reports whether accounts were judged and none is a finding: the answer
+// is then the sentence of noFinding.
+func (doc *Document) passes() bool {
+	return checks.Outcome(doc.Outcome) == checks.OutcomePass && doc.Summary.Evaluated > 0
+}
+
+// noFinding is the sentence that says that there is none.
 func (doc *Document) noFinding(partly string) string {
 	who := "none"
 	head := "No finding"
@@ -165,7 +171,7 @@ func (f Finding) findingNotes() []string {
 		out = append(out, "Judged by the thresholds of "+f.override+".")
 	}
 	if f.lapsed != "" {
-		out = append(out, strings.ToUpper(f.lapsed[:1])+f.lapsed[1:]+".")
+		out = append(out, words.UpperFirst(f.lapsed)+".")
 	}
 	if f.before != "" {
 		out = append(out, f.before)

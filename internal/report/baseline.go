@@ -237,6 +237,21 @@ func (doc *Document) sinceBaseline() string {
 	return fmt.Sprintf("%s new or worse of %s. ", words.Count(len(doc.Baseline.New)+len(doc.Baseline.Worse)), words.Plural(len(doc.Findings), "finding"))
 }
 
+// changes are the findings that are not as they were, with how they differ.
+func (b *Baseline) changes() []RowOf {
+	var rows []RowOf
+	for _, r := range b.New {
+		rows = append(rows, RowOf{r, "new"})
+	}
+	for _, r := range b.Worse {
+		rows = append(rows, RowOf{r.Row, fmt.Sprintf("worse, was %s%%", r.WasPercent)})
+	}
+	for _, r := range b.Better {
+		rows = append(rows, RowOf{r.Row, fmt.Sprintf("better, was %s%%", r.WasPercent)})
+	}
+	return rows
+}
+
 // baseline lists what is not as it was.
 func (p *printer) baseline(doc *Document) {
 	b := doc.Baseline
@@ -249,17 +264,8 @@ func (p *printer) baseline(doc *Document) {
 	if n := len(b.Unknown); n > 0 {
 		counts += fmt.Sprintf(", %s not known", words.Count(n))
 	}
-	p.wrap("", fmt.Sprintf("Since the baseline of %s: %s.", b.Time.Format("2006-01-02 15:04:05 MST"), counts))
-	var rows []RowOf
-	for _, r := range b.New {
-		rows = append(rows, RowOf{r, "new"})
-	}
-	for _, r := range b.Worse {
-		rows = append(rows, RowOf{r.Row, "worse, was " + r.WasPercent.String() + "%"})
-	}
-	for _, r := range b.Better {
-		rows = append(rows, RowOf{r.Row, "better, was " + r.WasPercent.String() + "%"})
-	}
+	p.wrap("", fmt.Sprintf("Since the baseline of %s: %s.", b.Time.Format(timeLayout), counts))
+	rows := b.changes()
 	reasons := map[string]string{
 		belowIt: "gone, lower share", noConnections: "gone, no clients", string(checks.AcceptedFinding): "gone, accepted",
 		string(checks.TooFewConnections): "gone, few clients", string(checks.TooFewServers): "gone, few servers",
@@ -271,8 +277,5 @@ func (p *printer) baseline(doc *Document) {
 	if len(rows) == 0 {
 		return
 	}
-	p.table(rows[:min(len(rows), listed)], "CHANGE", func(r RowOf) string { return r.Verdict })
-	if len(rows) > listed {
-		p.line(fmt.Sprintf("  … and %s more (--json lists them)", words.Count(len(rows)-listed)))
-	}
+	p.someRows(rows, "CHANGE", func(r RowOf) string { return r.Verdict })
 }

@@ -1,9 +1,7 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -230,12 +228,4 @@ func hotspot(f checks.Hotspot) Hotspot {
 			AboveEven: ratio(a.OnServer*a.Servers-a.Connections, a.Servers), Concentrated: string(a.Concentrated)})
 	}
 	return out
-}
-
-// HotspotsJSON writes the document as JSON.
-func HotspotsJSON(w io.Writer, doc *Hotspots) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(doc)
 }

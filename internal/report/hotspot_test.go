@@ -114,7 +114,7 @@ func hotspotText(t *testing.T, in HotspotInput, style Style) string {
 func hotspotJSON(t *testing.T, in HotspotInput) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := HotspotsJSON(&b, NewHotspots(in)); err != nil {
+	if err := JSON(&b, NewHotspots(in)); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -320,7 +320,7 @@ func TestHotspotErrorsOfTheWriter(t *testing.T) {
 	if err := HotspotsText(brokenWriter{}, doc, Style{}); !errors.Is(err, errBroken) {
 		t.Errorf("text: %v", err)
 	}
-	if err := HotspotsJSON(brokenWriter{}, doc); !errors.Is(err, errBroken) {
+	if err := JSON(brokenWriter{}, doc); !errors.Is(err, errBroken) {
 		t.Errorf("JSON: %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -18,7 +17,7 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	color, answer := doc.answer()
 	p.paragraph(color, "", "", answer)
 	p.wrap("", fmt.Sprintf("%s %s, more than %s times the average of its cluster", doc.Check.Code, doc.Check.Name, doc.Parameters.Factor))
-	p.wrap("", fmt.Sprintf("Source: %s (%s)", strings.ReplaceAll(doc.Source.Kind, "-", " "), doc.Source.Detail))
+	p.source(doc.Source)
 	p.coverage(&Document{Source: doc.Source, Coverage: doc.Coverage, Time: doc.Time, Outcome: doc.Outcome, allowPartial: doc.allowPartial, lastNotes: doc.lastNotes})
 	for i, f := range doc.Findings[:min(len(doc.Findings), inFull)] {
 		p.hotspot(i+1, f)
@@ -35,8 +34,7 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 		p.loads(doc)
 	}
 	p.hotspotSummary(doc)
-	_, err := io.WriteString(w, p.b.String())
-	return err
+	return p.to(w)
 }
 
 // oneLine is a finding in a clause.
@@ -47,11 +45,7 @@ func (f Hotspot) oneLine() string {
 
 // answer is what the first line says, in its colour.
 func (doc *Hotspots) answer() (text.Color, string) {
-	answered, expected := doc.Coverage.ServersAnswered, words.Plural(doc.Coverage.ServersExpected, "server")
-	partly := ""
-	if doc.allowPartial && !doc.Coverage.Complete {
-		partly = fmt.Sprintf(", judged by %s of %s", words.Count(answered), expected)
-	}
+	partly := doc.Coverage.partly(doc.allowPartial)
 	found := ""
 	if n := len(doc.Findings); n > 0 {
 		found = doc.Findings[0].oneLine() + "."
@@ -61,11 +55,8 @@ func (doc *Hotspots) answer() (text.Color, string) {
 	}
 	n := len(doc.Findings)
 	switch {
-	case doc.Outcome == "incomplete":
-		silent := fmt.Sprintf("%s of %s did not report", words.Count(doc.Coverage.ServersExpected-answered), expected)
-		if doc.Coverage.ServersExpected <= answered {
-			silent = "not all connections are known"
-		}
+	case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
+		silent := doc.Coverage.silent()
 		if n == 0 {
 			return text.FgYellow, fmt.Sprintf("Incomplete: %s, so a hotspot can't be ruled out.", silent)
 		}
@@ -155,7 +146,7 @@ func (p *printer) openHotspots(doc *Hotspots) {
 	}
 	for i, s := range out {
 		if i == listed {
-			p.line(fmt.Sprintf("… and %s (--json lists them)", words.Plural(len(out)-listed, "more open cluster")))
+			p.more("", len(out)-listed, "more open cluster")
 			break
 		}
 		p.wrap("", s)

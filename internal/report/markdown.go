@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -19,9 +20,8 @@ const mdRoom = 40_000
 func Markdown(w io.Writer, doc *Document) error {
 	m := &markdown{}
 	_, said := answer(doc)
-	m.line("## %s: %s", doc.Check.Code, doc.Check.Name)
-	m.line("**%s**", mdSentence(doc.sinceBaseline()+said))
-	m.source(doc.Source, doc.Coverage, doc.Time.Format("2006-01-02 15:04:05 MST"))
+	m.head(doc.Check, doc.sinceBaseline()+said)
+	m.source(doc.Source, doc.Coverage, doc.Time)
 	m.items([]string{fmt.Sprintf("Judged: %s; more than %d%% on one server is a finding, of at least %s in a cluster of at least %s",
 		accounts(doc, doc.Summary.Evaluated), doc.Parameters.ThresholdPercent,
 		words.Plural(doc.Parameters.MinConnections, "connection"), words.Plural(doc.Parameters.MinServers, "server"))})
@@ -41,25 +41,31 @@ func Markdown(w io.Writer, doc *Document) error {
 		m.rows(fmt.Sprintf("%s, a line each", words.Plural(len(rest), "more finding")), rows, "Priority")
 	}
 	for _, s := range doc.openSentences() {
-		m.line("%s.", mdSentence(strings.ToUpper(s[:1])+s[1:]))
+		m.line("%s.", mdSentence(words.UpperFirst(s)))
 	}
 	m.rows("Open, a missing server could overturn it either way", doc.open, "")
-	review := make([]RowOf, 0, len(doc.Review))
-	for _, r := range doc.Review {
-		review = append(review, RowOf{Row: r})
-	}
 	m.accepted(doc.Accepted)
 	m.baseline(doc.Baseline)
-	m.rows(fmt.Sprintf("To review, above %d%% and no finding", doc.Parameters.ReviewPercent), review, "")
+	m.rows(fmt.Sprintf("To review, above %d%% and no finding", doc.Parameters.ReviewPercent), doc.toReview(), "")
 	m.rows("Every account with a client connection, in each cluster", doc.Accounts, "Verdict")
 	m.clientURLs(doc.ClientURLs)
 	m.list("Warnings", doc.Warnings)
-	m.line("%s %s", doc.Tool.Name, mdSentence(doc.Tool.Version))
-	_, err := io.WriteString(w, m.b.String())
-	return err
+	return m.to(w, doc.Tool)
 }
 
 type markdown struct{ b strings.Builder }
+
+func (m *markdown) head(c Check, answer string) {
+	m.line("## %s: %s", c.Code, c.Name)
+	m.line("**%s**", mdSentence(answer))
+}
+
+// to ends the document and writes it.
+func (m *markdown) to(w io.Writer, t Tool) error {
+	m.line("%s %s", t.Name, mdSentence(t.Version))
+	_, err := io.WriteString(w, m.b.String())
+	return err
+}
 
 // line is a paragraph.
 func (m *markdown) line(format string, args ...any) {
@@ -101,13 +107,13 @@ func (m *markdown) table(head []string, rows [][]string) {
 	}
 }
 
-func (m *markdown) source(s Source, c Coverage, at string) {
-	m.line("- Source: %s, %s", strings.ReplaceAll(s.Kind, "-", " "), mdSentence(s.Detail))
+func (m *markdown) source(s Source, c Coverage, at time.Time) {
+	m.line("- Source: %s, %s", s.kind(), mdSentence(s.Detail))
 	coverage := "incomplete"
 	if c.Complete {
 		coverage = "complete"
 	}
-	m.items([]string{fmt.Sprintf("Coverage: %s, %s of %s reported at %s", coverage, words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), at)})
+	m.items([]string{fmt.Sprintf("Coverage: %s, %s of %s reported at %s", coverage, words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), at.Format(timeLayout))})
 	for _, x := range c.Missing[:min(len(c.Missing), listed)] {
 		name := "a server of unknown name"
 		if x.Server != nil {
@@ -207,23 +213,8 @@ func (m *markdown) causes(all []Cause) {
 	}
 	m.line("Causes:")
 	m.b.WriteByte('\n')
-	var not, texts []string
-	unknown := map[string][]string{} // codes by what would settle them
 	for _, c := range all {
-		switch c.Verdict {
-		case "ruled-out":
-			not = append(not, c.Code)
-			continue
-		case "unknown":
-			var said []string
-			for _, e := range c.Evidence[:min(len(c.Evidence), named)] {
-				said = append(said, mdSentence(e.Text))
-			}
-			t := strings.Join(said, " ")
-			if unknown[t] == nil {
-				texts = append(texts, t)
-			}
-			unknown[t] = append(unknown[t], c.Code)
+		if !c.told() {
 			continue
 		}
 		m.items([]string{fmt.Sprintf("**%s**: %s (%s)", c.Code, c.Title, c.Verdict)})
@@ -231,10 +222,10 @@ func (m *markdown) causes(all []Cause) {
 			m.b.WriteString("  - " + mdSentence(e.Text) + " (" + mdSentence(e.Source) + ")\n")
 		}
 	}
-	for _, t := range texts {
-		m.items([]string{"Not known: " + strings.Join(unknown[t], ", ") + ". " + t})
+	for _, u := range unknownOf(all) {
+		m.items([]string{"Not known: " + strings.Join(u.codes, ", ") + ". " + mdSentence(u.settle)})
 	}
-	if len(not) > 0 {
+	if not := ruledOut(all); len(not) > 0 {
 		m.items([]string{"Ruled out: " + strings.Join(not, ", ")})
 	}
 }

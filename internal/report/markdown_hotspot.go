@@ -11,9 +11,8 @@ import (
 func HotspotsMarkdown(w io.Writer, doc *Hotspots) error {
 	m := &markdown{}
 	_, said := doc.answer()
-	m.line("## %s: %s", doc.Check.Code, doc.Check.Name)
-	m.line("**%s**", mdSentence(said))
-	m.source(doc.Source, doc.Coverage, doc.Time.Format("2006-01-02 15:04:05 MST"))
+	m.head(doc.Check, said)
+	m.source(doc.Source, doc.Coverage, doc.Time)
 	m.items([]string{fmt.Sprintf("Judged: %s; more than %s times the average of its cluster is a finding", words.Plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)})
 	for i, f := range doc.Findings {
 		if m.b.Len() > mdRoom || i == inFull {
@@ -22,9 +21,7 @@ func HotspotsMarkdown(w io.Writer, doc *Hotspots) error {
 		}
 		m.hotspot(i+1, f)
 	}
-	m.line("%s %s", doc.Tool.Name, mdSentence(doc.Tool.Version))
-	_, err := io.WriteString(w, m.b.String())
-	return err
+	return m.to(w, doc.Tool)
 }
 
 func (m *markdown) hotspot(n int, f Hotspot) {

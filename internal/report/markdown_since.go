@@ -1,8 +1,6 @@
 package report
 
 import (
-	"fmt"
-
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -27,19 +25,10 @@ func (m *markdown) baseline(b *Baseline) {
 	if b == nil {
 		return
 	}
-	m.line("### Since the baseline of %s", b.Time.Format("2006-01-02 15:04:05 MST"))
+	m.line("### Since the baseline of %s", b.Time.Format(timeLayout))
 	m.line("%s new, %s worse, %s better, %s gone, %s unchanged, %s not known.", words.Count(len(b.New)), words.Count(len(b.Worse)),
 		words.Count(len(b.Better)), words.Count(len(b.Gone)), words.Count(b.Unchanged), words.Count(len(b.Unknown)))
-	var rows []RowOf
-	for _, r := range b.New {
-		rows = append(rows, RowOf{r, "new"})
-	}
-	for _, r := range b.Worse {
-		rows = append(rows, RowOf{r.Row, fmt.Sprintf("worse, was %s%%", r.WasPercent)})
-	}
-	for _, r := range b.Better {
-		rows = append(rows, RowOf{r.Row, fmt.Sprintf("better, was %s%%", r.WasPercent)})
-	}
+	rows := b.changes()
 	for _, r := range b.Gone {
 		rows = append(rows, RowOf{r.Row, "gone: " + r.Reason})
 	}

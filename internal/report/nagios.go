@@ -38,7 +38,7 @@ func Nagios(w io.Writer, doc *Document) error {
 	data.servers(doc.Coverage)
 	if n := len(doc.Accepted); n > 0 {
 		data.add("accepted", n, "Findings that are accepted")
-		if !strings.Contains(said, " accepted") { // which says so where there is nothing else
+		if !doc.passes() { // which says so itself
 			said += fmt.Sprintf(" %s accepted.", words.Count(n))
 		}
 	}

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"encoding/json"
-	"io"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -206,12 +204,4 @@ func sentences(all []string) []string {
 		out = append(out, words.Sentence(s))
 	}
 	return out
-}
-
-// RebalanceJSON writes the document as one indented object with a final newline.
-func RebalanceJSON(w io.Writer, doc *Rebalance) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(doc)
 }

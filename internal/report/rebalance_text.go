@@ -20,7 +20,7 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	p := &printer{color: style.Color}
 	color, answer := rebalanceAnswer(doc)
 	p.paragraph(color, "", "", answer)
-	p.wrap("", fmt.Sprintf("Source: %s (%s)", strings.ReplaceAll(doc.Source.Kind, "-", " "), doc.Source.Detail))
+	p.source(doc.Source)
 	p.rebalanceServers(doc)
 	for i, r := range doc.Refusals {
 		switch {
@@ -49,11 +49,8 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, a look after every %d.",
 			time.Duration(doc.Plan.DurationS*float64(time.Second)).Round(time.Second), words.Count(doc.Given.Rate), doc.Given.Batch))
 	}
-	for _, warning := range doc.Warnings {
-		p.wrap("", "Warning: "+warning)
-	}
-	_, err := io.WriteString(w, p.b.String())
-	return err
+	p.warnings(doc.Warnings)
+	return p.to(w)
 }
 
 // rebalanceAnswer is what the first line says, in its colour.
@@ -130,7 +127,7 @@ func (p *printer) rebalanceServers(doc *Rebalance) {
 		row(s.Server, words.Count(s.Before), words.Count(s.Moves), number(s.Predicted), after)
 	}
 	if len(rows) > barRows {
-		p.line(fmt.Sprintf("  … and %s (--json lists them)", words.Plural(len(rows)-barRows, "more server")))
+		p.more("  ", len(rows)-barRows, "more server")
 	}
 }
 
@@ -159,7 +156,7 @@ func (p *printer) rebalanceMoves(doc *Rebalance) {
 			short(cmp.Or(m.Name, "no name"), 30), (time.Duration(m.IdleS)*time.Second).String(), words.Plural(m.Subscriptions, "subscription"), why))
 	}
 	if shown > listed {
-		p.line(fmt.Sprintf("  … and %s (--json lists them)", words.Plural(shown-listed, "more connection")))
+		p.more("  ", shown-listed, "more connection")
 	}
 	if doc.Given.Apply && len(doc.Batches) > 0 {
 		var said []string

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -52,41 +52,33 @@ func Text(w io.Writer, doc *Document, style Style) error {
 	p.accounts(doc)
 	p.clientURLs(doc)
 	p.summary(doc)
-	for _, warning := range doc.Warnings {
-		p.wrap("", "Warning: "+warning)
-	}
-	_, err := io.WriteString(w, p.b.String())
-	return err
+	p.warnings(doc.Warnings)
+	return p.to(w)
 }
 
 func (p *printer) headline(doc *Document) {
 	c, answer := answer(doc)
 	p.paragraph(c, "", "", doc.sinceBaseline()+answer)
 	p.line(fmt.Sprintf("%s %s, more than %d%% on one server", doc.Check.Code, doc.Check.Name, doc.Parameters.ThresholdPercent))
-	p.wrap("", fmt.Sprintf("Source: %s (%s)", strings.ReplaceAll(doc.Source.Kind, "-", " "), doc.Source.Detail))
+	p.source(doc.Source)
 }
 
 // answer is what the first line says, in its colour.
 func answer(doc *Document) (text.Color, string) {
-	answered, expected := words.Count(doc.Coverage.ServersAnswered), words.Plural(doc.Coverage.ServersExpected, "server")
-	missing := doc.Coverage.ServersExpected - doc.Coverage.ServersAnswered
-	partly := ""
-	if doc.allowPartial && !doc.Coverage.Complete {
-		partly = fmt.Sprintf(", judged by %s of %s", answered, expected)
-	}
+	partly := doc.Coverage.partly(doc.allowPartial)
 	critical := slices.IndexFunc(doc.Findings, func(f Finding) bool { return f.critical })
 	found := ""
 	if n := len(doc.Findings); n > 0 {
 		found = oneLine(doc.Findings[max(critical, 0)]) + "."
-		if n > 1 {
+		switch {
+		case critical > 0:
+			found = "The first critical: " + found
+		case n > 1:
 			found = "The first: " + found
-			if critical > 0 {
-				found = strings.Replace(found, "The first:", "The first critical:", 1)
-			}
 		}
 	}
-	switch n := len(doc.Findings); doc.Outcome {
-	case "pass":
+	switch n := len(doc.Findings); checks.Outcome(doc.Outcome) {
+	case checks.OutcomePass:
 		switch {
 		case doc.Summary.Evaluated == 0:
 			return text.FgYellow, "No finding: no account met the minimums, so none was judged" + partly + "."
@@ -94,11 +86,8 @@ func answer(doc *Document) (text.Color, string) {
 			return text.FgYellow, doc.noFinding(partly)
 		}
 		return text.FgGreen, doc.noFinding("")
-	case "incomplete":
-		silent := fmt.Sprintf("%s of %s did not report", words.Count(missing), expected)
-		if missing <= 0 {
-			silent = "not all connections are known"
-		}
+	case checks.OutcomeIncomplete:
+		silent := doc.Coverage.silent()
 		switch {
 		case n == 0:
 			return text.FgYellow, fmt.Sprintf("Incomplete: %s, so a finding can't be ruled out.", silent)
@@ -106,7 +95,7 @@ func answer(doc *Document) (text.Color, string) {
 			return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s. %s", words.Plural(n, "finding"), silent, found)
 		}
 		return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s, so critical can't be ruled out. %s", words.Plural(n, "finding"), silent, found)
-	case "critical":
+	case checks.OutcomeCritical:
 		if n > 1 {
 			return text.FgRed, fmt.Sprintf("Critical%s: %s of %s at or above %s. %s", partly, words.Count(criticals(doc)),
 				words.Plural(n, "finding"), doc.critical(), found)
@@ -118,6 +107,23 @@ func answer(doc *Document) (text.Color, string) {
 		}
 		return text.FgRed, "Finding" + partly + ": " + found
 	}
+}
+
+// partly says how many servers a verdict is by that was asked for although some
+// did not report.
+func (c Coverage) partly(allowed bool) string {
+	if !allowed || c.Complete {
+		return ""
+	}
+	return fmt.Sprintf(", judged by %s of %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"))
+}
+
+// silent is the clause on what keeps an audit from being complete.
+func (c Coverage) silent() string {
+	if missing := c.ServersExpected - c.ServersAnswered; missing > 0 {
+		return fmt.Sprintf("%s of %s did not report", words.Count(missing), words.Plural(c.ServersExpected, "server"))
+	}
+	return "not all connections are known"
 }
 
 func criticals(doc *Document) (n int) {
@@ -150,7 +156,7 @@ func clusterName(name string) string { return short(cmp.Or(name, "no cluster"), 
 func (p *printer) coverage(doc *Document) {
 	c := doc.Coverage
 	reported := fmt.Sprintf("%s of %s reported at %s.", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"),
-		doc.Time.Format("2006-01-02 15:04:05 MST"))
+		doc.Time.Format(timeLayout))
 	if c.Complete {
 		p.line("Coverage: complete, " + reported)
 	} else {
@@ -159,7 +165,7 @@ func (p *printer) coverage(doc *Document) {
 		switch {
 		case doc.allowPartial:
 			p.wrap("  ", "Judged as if the missing servers had no connections (--allow-partial): verdicts can be wrong.")
-		case doc.Outcome == "incomplete":
+		case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
 			p.wrap("  ", bringIn(doc.Source.Kind)+"; --allow-partial judges without them.")
 		default:
 			p.wrap("  ", "Whatever connections they have, no verdict would change.")
@@ -168,7 +174,7 @@ func (p *printer) coverage(doc *Document) {
 	notes := c.Notes[:len(c.Notes)-doc.lastNotes]
 	for i, n := range notes {
 		if i == listed {
-			p.line(fmt.Sprintf("  … and %s (--json lists them)", words.Plural(len(notes)-listed, "more note")))
+			p.more("  ", len(notes)-listed, "more note")
 			break
 		}
 		p.wrap("  ", "Note: "+n)
@@ -236,10 +242,7 @@ func (p *printer) open(doc *Document) {
 }
 
 func (p *printer) review(doc *Document) {
-	rows := make([]RowOf, 0, len(doc.Review))
-	for _, r := range doc.Review {
-		rows = append(rows, RowOf{Row: r})
-	}
+	rows := doc.toReview()
 	if len(rows) > 0 {
 		p.blank()
 	}

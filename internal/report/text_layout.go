@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -41,6 +42,30 @@ func (p *printer) paint(c text.Color, s string) string {
 		return s
 	}
 	return c.EscapeSeq() + s + text.Reset.EscapeSeq()
+}
+
+// timeLayout is how times are shown.
+const timeLayout = "2006-01-02 15:04:05 MST"
+
+// to writes what was printed.
+func (p *printer) to(w io.Writer) error {
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+func (p *printer) source(s Source) { p.wrap("", fmt.Sprintf("Source: %s (%s)", s.kind(), s.Detail)) }
+
+func (s Source) kind() string { return strings.ReplaceAll(s.Kind, "-", " ") }
+
+func (p *printer) warnings(all []string) {
+	for _, warning := range all {
+		p.wrap("", "Warning: "+warning)
+	}
+}
+
+// more says of how many rows only JSON has the rest.
+func (p *printer) more(indent string, n int, what string) {
+	p.line(fmt.Sprintf("%s… and %s (--json lists them)", indent, words.Plural(n, what)))
 }
 
 func (p *printer) blank() { p.b.WriteByte('\n') }
@@ -141,7 +166,12 @@ func (p *printer) rows(title string, rows []RowOf) {
 		return
 	}
 	p.line(fmt.Sprintf("%s (%s):", title, words.Count(len(rows))))
-	p.table(rows[:min(len(rows), listed)], "", nil)
+	p.someRows(rows, "", nil)
+}
+
+// someRows is a table that is cut after a few.
+func (p *printer) someRows(rows []RowOf, title string, last func(RowOf) string) {
+	p.table(rows[:min(len(rows), listed)], title, last)
 	if len(rows) > listed {
 		p.line(fmt.Sprintf("  … and %s more (--json lists them)", words.Count(len(rows)-listed)))
 	}

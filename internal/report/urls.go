@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -62,14 +61,6 @@ func NewURLs(version string, now time.Time, lists []checks.URLList, warnings []s
 	return doc
 }
 
-// URLsJSON writes the document as JSON.
-func URLsJSON(w io.Writer, doc *URLs) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(doc)
-}
-
 // URLsText writes the document for a person, the answer first.
 func URLsText(w io.Writer, doc *URLs, style Style) error {
 	p := &printer{color: style.Color}
@@ -108,18 +99,15 @@ func URLsText(w io.Writer, doc *URLs, style Style) error {
 	if len(doc.Warnings) > 0 {
 		p.blank()
 	}
-	for _, warning := range doc.Warnings {
-		p.wrap("", "Warning: "+warning)
-	}
-	_, err := io.WriteString(w, p.b.String())
-	return err
+	p.warnings(doc.Warnings)
+	return p.to(w)
 }
 
 // names tells what DNS says, with the addresses and who answers there.
 func (p *printer) names(all []Name) {
 	for i, n := range all {
 		if i == listed {
-			p.line(fmt.Sprintf("… and %s (--json lists them)", words.Plural(len(all)-listed, "more answer")))
+			p.more("", len(all)-listed, "more answer")
 			break
 		}
 		p.paragraph(text.Reset, "", "  ", fmt.Sprintf("DNS %s: %s [%s]", short(n.Host, prose), n.Detail, n.Resolver))
