@@ -17,6 +17,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/gather"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // rebalance is `rebalance`.
@@ -227,7 +228,7 @@ func (r *rebalance) confirm(ctx context.Context, s *situation) (bool, error) {
 	for _, refusal := range s.refusals {
 		fmt.Fprintf(r.host.Err, "Forced: %s\n", line(refusal.Text))
 	}
-	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move %s of %s off %s?", countOf(len(s.plan.Moves), "connection"), s.account.Name, off)))
+	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move %s of %s off %s?", words.Plural(len(s.plan.Moves), "connection"), s.account.Name, off)))
 	answer := make(chan string, 1)
 	go func() { // reading a terminal can't be interrupted; the program ends then
 		b := make([]byte, 64)

@@ -55,7 +55,7 @@ func (r *rebalance) document(s *situation, nc *nats.Conn) *report.Rebalance {
 		doc.Outcome = "nothing-to-do"
 	case len(p.Moves) == 0:
 		doc.Outcome = "refused"
-		doc.Refusals = append(doc.Refusals, report.Refusal{Code: "no-moves", Text: "There is no connection that can be moved: " + strings.Join(p.Short, "; ") + "."})
+		doc.Refusals = append(doc.Refusals, report.Refusal{Code: string(balance.NoMoves), Text: "There is no connection that can be moved: " + strings.Join(p.Short, "; ") + "."})
 	}
 	if doc.Outcome != "refused" {
 		for i := range doc.Refusals {
@@ -95,7 +95,7 @@ func judgeAfter(doc *report.Rebalance, s *situation, d *checks.Deployment) (outc
 		if server.Cluster != s.cluster {
 			continue
 		}
-		n := held(d, server, s.account.ID)
+		n := balance.Held(d, server, s.account.ID)
 		total += n
 		if n > most {
 			most, name = n, server.Name
@@ -127,13 +127,6 @@ func named(s, otherwise string) string {
 		return otherwise
 	}
 	return s
-}
-
-func countOf(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
 }
 
 func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

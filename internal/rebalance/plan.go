@@ -11,9 +11,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// ReservePercent is how much of a server's connection limit a plan leaves free,
+// reservePercent is how much of a server's connection limit a plan leaves free,
 // for all accounts together.
-const ReservePercent = 10
+const reservePercent = 10
 
 // lastReservePercent is how much must stay free for a run to go on: less,
 // because chance leads more clients to one server than to another.
@@ -35,7 +35,7 @@ func (m Member) room() *int {
 	if m.Connections == nil || m.Limit == nil {
 		return nil
 	}
-	room := max(0, most(*m.Limit, ReservePercent)-*m.Connections)
+	room := max(0, most(*m.Limit, reservePercent)-*m.Connections)
 	return &room
 }
 
@@ -108,7 +108,7 @@ type Plan struct {
 
 // PlanMoves plans to move the excess over an even spread, and no more. It is
 // limited by the room that the servers without excess have, each keeping
-// [ReservePercent] of its limit, and by MaxMoves. What costs least goes first:
+// [reservePercent] of its limit, and by MaxMoves. What costs least goes first:
 // what has nothing pending, is idle longest (by orders of magnitude), has
 // fewest subscriptions, is oldest.
 func PlanMoves(in PlanInput) Plan {

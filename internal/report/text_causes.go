@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
-
 )
 
 // causes tells what speaks for something in full, what is not known with what
