@@ -185,10 +185,42 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 		outcome = OutcomeIncomplete
 	case found:
 		outcome = OutcomeFinding
+	case !largeEnough(d, p):
+		outcome = OutcomeNotJudged
 	default:
 		outcome = OutcomePass
 	}
 	return verdicts, openClusters, outcome
+}
+
+// largeEnough reports whether a cluster that was asked for has the minimum of
+// servers, or whether there is none.
+func largeEnough(d *Deployment, p Parameters) bool {
+	members := map[string]int{}
+	alone := false
+	count := func(cluster string) {
+		switch {
+		case len(p.Clusters) > 0 && !slices.Contains(p.Clusters, cluster):
+		case cluster == "":
+			alone = true
+		default:
+			members[cluster]++
+		}
+	}
+	for _, s := range d.Servers {
+		count(s.Cluster)
+	}
+	for _, m := range d.Missing {
+		if m.ClusterKnown {
+			count(m.Cluster)
+		}
+	}
+	for _, n := range members {
+		if n >= p.MinServers {
+			return true
+		}
+	}
+	return len(members) == 0 && !alone
 }
 
 // smallDeployment has up to four servers in up to two clusters, a few accounts
@@ -295,7 +327,7 @@ func TestMissingServersAgainstBruteForce(t *testing.T) {
 			t.Errorf("only %d verdicts %q: the cases are too tame", seenVerdicts[v], v)
 		}
 	}
-	for _, o := range []Outcome{OutcomePass, OutcomeFinding, OutcomeCritical, OutcomeIncomplete} {
+	for _, o := range []Outcome{OutcomePass, OutcomeFinding, OutcomeCritical, OutcomeIncomplete, OutcomeNotJudged} {
 		if seenOutcomes[o] < cases/100 {
 			t.Errorf("only %d outcomes %q: the cases are too tame", seenOutcomes[o], o)
 		}
