@@ -9,11 +9,12 @@ import (
 
 	"github.com/nats-io/jsm.go/api"
 	"github.com/nats-io/jsm.go/audit"
-	"github.com/nats-io/jsm.go/audit/archive"
+	jsm "github.com/nats-io/jsm.go/audit/archive"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/archive"
 )
 
 // RegisterChecks adds the checks to a collection of jsm.go. Their thresholds are
@@ -55,7 +56,7 @@ func item(key, description string, unit audit.ConfigurationUnit, value int) *aud
 // longestCheck bounds a check of an archive, which has no time-out to be told.
 const longestCheck = 5 * time.Minute
 
-func checkConcentration(check *audit.Check, r *archive.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
+func checkConcentration(check *audit.Check, r *jsm.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longestCheck)
 	defer cancel()
 	p := checks.Defaults()
@@ -65,7 +66,7 @@ func checkConcentration(check *audit.Check, r *archive.Reader, examples *audit.E
 	if err != nil {
 		return audit.Skipped, err
 	}
-	a := gather.NewArchive(r)
+	a := archive.New(r)
 	d, err := a.Deployment(ctx)
 	if err != nil {
 		return audit.Skipped, err
@@ -87,7 +88,7 @@ func checkConcentration(check *audit.Check, r *archive.Reader, examples *audit.E
 	return collectedOutcome(result.Outcome, d, log)
 }
 
-func checkHotspots(check *audit.Check, r *archive.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
+func checkHotspots(check *audit.Check, r *jsm.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longestCheck)
 	defer cancel()
 	p := checks.HotspotDefaults()
@@ -97,7 +98,7 @@ func checkHotspots(check *audit.Check, r *archive.Reader, examples *audit.Exampl
 	if err != nil {
 		return audit.Skipped, err
 	}
-	d, err := gather.NewArchive(r).Deployment(ctx)
+	d, err := archive.New(r).Deployment(ctx)
 	if err != nil {
 		return audit.Skipped, err
 	}
@@ -142,11 +143,11 @@ func configured(check *audit.Check, to map[string]*int, p interface{ Validate() 
 
 // explainFindings sets the causes of the worst findings, as far as the archive
 // tells, without asking anyone.
-func explainFindings(ctx context.Context, a *gather.Archive, d *checks.Deployment, p checks.Parameters, findings []checks.Finding) error {
+func explainFindings(ctx context.Context, a source.Source, d *checks.Deployment, p checks.Parameters, findings []checks.Finding) error {
 	findings = findings[:min(len(findings), inDepth)]
-	var of []gather.Suspect
+	var of []source.Suspect
 	for _, f := range findings {
-		of = append(of, gather.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
+		of = append(of, source.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
 	}
 	reports, accounts, err := a.Examine(ctx, d, of)
 	if err != nil {

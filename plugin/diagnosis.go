@@ -17,9 +17,9 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
-	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/probe"
 	"github.com/nats-balance/nats-balance/internal/remedy"
+	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 // mostLists bounds how many lists are looked at.
@@ -277,31 +277,31 @@ func onlyAccount(d *checks.Deployment) string {
 
 // diagnose finds out why, for the worst findings in depth, and sets what
 // follows from it.
-func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Deployment, findings []checks.Finding, lists []checks.URLList) ([]checks.URLList, []string, error) {
-	var suspects []gather.Suspect
+func (a *concentration) diagnose(ctx context.Context, from *origin, d *checks.Deployment, findings []checks.Finding, lists []checks.URLList) ([]checks.URLList, []string, error) {
+	var suspects []source.Suspect
 	clusters := clustersOf(findings)
 	for _, f := range findings[:min(len(findings), inDepth)] {
-		suspects = append(suspects, gather.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
+		suspects = append(suspects, source.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
 	}
-	if !a.sources.any() && from.kind() != "archive" { // which is to be read without a network
-		lists = hints(from.url(), d, clusters)
+	if !a.sources.any() && !from.Limits().Offline {
+		lists = hints(from.urls(), d, clusters)
 	}
 	var (
 		wg       sync.WaitGroup
 		warnings []string
-		reports  []gather.Report
+		reports  []source.Report
 		failed   error
-		accounts map[gather.Suspect]map[string]checks.AccountOn
+		accounts map[source.Suspect]map[string]checks.AccountOn
 	)
 	wg.Go(func() { warnings = a.sources.follow(ctx, d, lists) })
-	wg.Go(func() { reports, accounts, failed = from.examine(ctx, d, suspects) })
+	wg.Go(func() { reports, accounts, failed = from.Examine(ctx, d, suspects) })
 	wg.Wait()
 	if failed != nil {
 		return nil, nil, failed
 	}
 	for i := range findings {
 		f := &findings[i]
-		c := checks.Case{Finding: *f, Deployment: d, Lists: lists, ToTell: toTell(from), ThresholdPercent: a.parameters.For(f.Account).ThresholdPercent}
+		c := checks.Case{Finding: *f, Deployment: d, Lists: lists, ToTell: from.Limits().Servers, ThresholdPercent: a.parameters.For(f.Account).ThresholdPercent}
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
 			f.Impact.SubscriptionsLost = reports[i].Subscriptions
@@ -319,28 +319,11 @@ func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Dep
 	return lists, warnings, nil
 }
 
-// toTell is what to do so that servers tell of themselves, by the source.
-func toTell(from source) string {
-	switch from.(type) {
-	case *ownAccount:
-		return "audit with a user of the system account"
-	case *archived:
-		return "gather without --no-server-endpoints"
-	case *monitoring:
-		return "pass a longer --timeout"
-	}
-	return ""
-}
-
 // advise sets what to do about a finding.
-func (a *concentration) advise(f *checks.Finding, c checks.Case, from source) {
-	in := remedy.Input{Case: c, Tool: "nats-balance", Flags: a.host.Flags(), Again: from.again(), Sources: a.sources.repeated(), Operator: nkeys.IsValidPublicAccountKey(f.Account.ID)}
-	switch from.(type) {
-	case systemAccount:
-	case *ownAccount: // whose flags lead elsewhere
-		in.Flags, in.NoSystem = "", true
-	default:
-		in.NoSystem = true
+func (a *concentration) advise(f *checks.Finding, c checks.Case, from *origin) {
+	in := remedy.Input{Case: c, Tool: "nats-balance", Flags: a.host.Flags(), Again: from.again, Sources: a.sources.repeated(), NoSystem: from.Limits().NoSystem, Operator: nkeys.IsValidPublicAccountKey(f.Account.ID)}
+	if from.Limits().OwnAccount { // its flags lead elsewhere
+		in.Flags = ""
 	}
 	var byCause map[string][]string
 	f.Remedies, byCause, f.Forecast = remedy.For(in)

@@ -17,18 +17,37 @@ import (
 const module = "github.com/nats-balance/nats-balance"
 
 // mayImport says what the packages of a layer may import of the project's
-// other packages. The data goes one way: gather → model → checks → report.
+// other packages. The data goes one way: source → model → checks → report.
 func mayImport(pkg string) (allowed []string, known bool) {
-	parts := []string{"checks", "dnscheck"}
+	ground := []string{"checks", "dnscheck"}
+	messages := append(slices.Clone(ground), "internal/wire", "internal/sysreq")
+	sources := append(slices.Clone(messages), "internal/source")
 	switch pkg {
 	case "cmd/nats-balance":
 		return []string{"plugin"}, true
 	case "plugin":
-		return append(parts, "internal/gather", "internal/clienturl", "internal/probe",
-			"internal/report", "internal/remedy", "internal/lab", "docs"), true
-	case "internal/gather", "internal/clienturl", "internal/probe", "internal/report", "internal/remedy", "internal/lab":
-		return parts, true
-	case "checks", "dnscheck", "docs":
+		return append(sources, "internal/source/system", "internal/source/account", "internal/source/archive", "internal/source/monitor",
+			"internal/clienturl", "internal/probe", "internal/report", "internal/remedy", "internal/lab", "docs"), true
+	case "internal/source":
+		return append(slices.Clone(ground), "internal/wire"), true
+	case "internal/source/profile":
+		return append(slices.Clone(ground), "internal/wire", "internal/source"), true
+	case "internal/source/system":
+		return append(sources, "internal/source/profile"), true
+	case "internal/source/archive", "internal/source/monitor": // which have no connection to ask through
+		return append(slices.Clone(ground), "internal/wire", "internal/source", "internal/source/profile"), true
+	case "internal/source/account":
+		// It says what the system account's source says of the same connection.
+		return append(sources, "internal/source/profile", "internal/source/system", "internal/probe"), true
+	case "internal/source/sourcetest": // test equipment, which is not linked
+		return []string{"checks", "internal/sysreq", "internal/lab"}, true
+	case "internal/remedy":
+		return messages, true
+	case "internal/wire":
+		return []string{"checks"}, true
+	case "internal/clienturl", "internal/probe", "internal/report", "internal/lab":
+		return ground, true
+	case "internal/sysreq", "checks", "dnscheck", "docs":
 		return nil, true
 	}
 	return nil, false
@@ -69,7 +88,7 @@ func TestImportsPointOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "internal/gather", "internal/report", "internal/lab"} {
+	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "internal/wire", "internal/sysreq", "internal/source", "internal/report", "internal/lab"} {
 		if !packages[pkg] {
 			t.Errorf("there is no package %s", pkg)
 		}
