@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
@@ -47,10 +48,9 @@ type Source interface {
 // Limits are what a source can't see, and what can't be done with it. The zero
 // value is that of the system account, which sees everything.
 type Limits struct {
-	// Servers is how to get what servers say of themselves where the source has
-	// not told it: their start, limits, listeners and clocks. It is empty where
-	// nothing but the servers is in the way.
-	Servers string
+	// Gap is why it may lack what servers say of themselves: their start, limits,
+	// listeners and clocks.
+	Gap cause.Gap
 	// NoSystem is that nobody is connected to the system account, so that what
 	// only its users may ask or do can't be done with the source.
 	NoSystem bool
@@ -221,7 +221,7 @@ func AccountOn(info wire.AccountInfo, err error, account string) (checks.Account
 	case info.Expired && !info.Complete:
 		return Unknown("it has not loaded the account, which a server in operator mode does when it needs it"), nil
 	case info.Expired:
-		return checks.AccountOn{Usable: checks.No, Detail: "the account has expired there"}, nil
+		return checks.AccountOn{Usable: checks.No, Expired: true, Detail: "the account has expired there"}, nil
 	}
 	return checks.AccountOn{Usable: checks.Yes, Detail: "it knows the account",
 		MaxConnections: info.MaxConnections, MaxLeafnodes: info.MaxLeafnodes}, nil

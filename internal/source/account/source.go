@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/probe"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/system"
@@ -54,7 +55,7 @@ func (s *Source) Detail() string {
 
 // Limits: an account is told nothing of servers but their names.
 func (*Source) Limits() source.Limits {
-	return source.Limits{Servers: "audit with a user of the system account", NoSystem: true, OwnAccount: true}
+	return source.Limits{Gap: cause.GapOneAccount, NoSystem: true, OwnAccount: true}
 }
 
 // Deployment gathers the model.

@@ -14,6 +14,7 @@ import (
 	jsm "github.com/nats-io/jsm.go/audit/archive"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/source"
 )
 
@@ -81,7 +82,7 @@ func (*Source) Kind() string { return "archive" }
 
 // Limits are what is not in the file, and that it is read without a network.
 func (*Source) Limits() source.Limits {
-	return source.Limits{Servers: "gather without --no-server-endpoints", NoSystem: true, Offline: true}
+	return source.Limits{Gap: cause.GapRecorded, NoSystem: true, Offline: true}
 }
 
 // Detail is the name of the file and when it was gathered, as far as known.

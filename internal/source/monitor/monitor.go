@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
@@ -77,7 +78,7 @@ func (m *Source) Detail() string {
 
 // Limits are that nobody is connected.
 func (*Source) Limits() source.Limits {
-	return source.Limits{Servers: "pass a longer --timeout", NoSystem: true}
+	return source.Limits{Gap: cause.GapPages, NoSystem: true}
 }
 
 func (m *Source) trace(format string, args ...any) {

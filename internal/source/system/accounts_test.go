@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
@@ -85,11 +86,11 @@ func TestAccountsOnServersThatGoWrong(t *testing.T) {
 	nc := sourcetest.Connect(t, f.URL())
 	cluster := truth.Clusters[1]
 	of, _ := suspectsOf(f, cluster)
-	f.Silence(faulty, lab.FleetInfo)
-	f.Garble(faulty+1, lab.FleetInfo, lab.GarbleError)
-	f.Garble(faulty+2, lab.FleetInfo, lab.GarbleNoServer)
-	f.Garble(faulty+3, lab.FleetInfo, lab.GarbleBomb)
-	f.AnswerTwice(faulty+4, lab.FleetInfo)
+	f.Silence(faulty, fleet.Info)
+	f.Garble(faulty+1, fleet.Info, fleet.GarbleError)
+	f.Garble(faulty+2, fleet.Info, fleet.GarbleNoServer)
+	f.Garble(faulty+3, fleet.Info, fleet.GarbleBomb)
+	f.AnswerTwice(faulty+4, fleet.Info)
 	ctx, cancel := context.WithTimeout(sourcetest.Within(t), 2*sourcetest.Patient)
 	defer cancel()
 	got := askAccounts(ctx, nc, d, of[:3])
