@@ -11,7 +11,7 @@ const (
 	// nats-server).
 	AccountStatz = "$SYS.REQ.ACCOUNT.PING.STATZ"
 	// AccountConnz is what every account imports for its own connections; all
-	// servers hear it, and those that the filter does not mean stay silent.
+	// servers hear it, and those that the filter does not mean do not answer.
 	AccountConnz = "$SYS.REQ.ACCOUNT.PING.CONNZ"
 )
 

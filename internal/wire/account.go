@@ -36,7 +36,7 @@ type AccountInfo struct {
 	// Counts is nil where the server does not tell them.
 	Counts *AccountCounts
 	// MaxConnections and MaxLeafnodes are the limits in the account's JWT, each
-	// over all servers together; nil is none, or none that can be told.
+	// over all servers together; nil is none, or none that is known.
 	MaxConnections, MaxLeafnodes *int
 }
 

@@ -36,7 +36,7 @@ type Connection struct {
 	Tags       [][]byte
 	Addr       netip.Addr // not valid where the server has none, as of a client in its own process
 	Start      time.Time  // by the server's clock; zero where it can't be read
-	// Idle is how long it neither sent nor got a message; 0 where not told.
+	// Idle is how long it neither sent nor got a message; 0 where not reported.
 	Idle          time.Duration
 	RTT           time.Duration
 	Subscriptions uint32
@@ -154,7 +154,7 @@ func (p *connectionPage) content(name []byte) error {
 			return p.d.Skip()
 		}
 		err := p.d.String(&text)
-		p.now, _ = time.Parse(time.RFC3339, text) // zero: not told
+		p.now, _ = time.Parse(time.RFC3339, text) // zero: not reported
 		return err
 	case "connections":
 		if p.listed {
@@ -218,7 +218,7 @@ func (d *Decoder) connection(c *Connection) error {
 			if err != nil {
 				return err
 			}
-			pending, _ := strconv.ParseInt(string(v), 10, 64) // 0: not told
+			pending, _ := strconv.ParseInt(string(v), 10, 64) // 0: not reported
 			c.Pending = max(0, pending)
 		case "kind":
 			text, err = d.short(c)

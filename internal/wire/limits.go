@@ -8,7 +8,7 @@ import (
 // limitsOf reads the limits of an account out of the claims that a server sends
 // with what it knows of it: of connections and of leafnodes, each over all
 // servers together. Nil is none, or
-// none that can be told. The claims are the server's word: their signature is
+// none that is known. The claims are the server's word: their signature is
 // not looked at, as the server has done so.
 //
 // Source: nats-server's AccountInfo with jwt's AccountClaims, in which -1 is no

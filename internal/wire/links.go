@@ -17,7 +17,7 @@ type Routez struct {
 // Peer is the other side of a route.
 type Peer struct {
 	ID, Name string
-	Addr     netip.Addr // not valid where not told
+	Addr     netip.Addr // not valid where not reported
 }
 
 // DecodeRoutez reads a ROUTEZ.
@@ -39,7 +39,7 @@ func DecodeRoutez(body []byte) (Routez, error) {
 	out := Routez{From: from}
 	seen := map[Peer]bool{}
 	for _, r := range v.Routes {
-		addr, _ := netip.ParseAddr(r.IP) // not valid: not told
+		addr, _ := netip.ParseAddr(r.IP) // not valid: not reported
 		p := Peer{r.ID, r.Name, addr.Unmap().WithZone("")}
 		// A peer that has not yet said who it is is no evidence.
 		if p.ID != "" && p.ID != from.ID && !seen[p] {

@@ -12,14 +12,14 @@ const (
 )
 
 // Varz is what a server says of itself. What another version of it has in
-// another kind of value counts as not told.
+// another kind of value counts as not reported.
 type Varz struct {
 	From Server
 	// System is the id of the system account.
 	System string
-	// Start and Now are by the server's clock; zero where not told.
+	// Start and Now are by the server's clock; zero where not reported.
 	Start, Now time.Time
-	// Connections are of clients of all accounts; nil where not told.
+	// Connections are of clients of all accounts; nil where not reported.
 	Connections, Leafnodes *int
 	// MaxConnections is nil where the server has no limit.
 	MaxConnections *int

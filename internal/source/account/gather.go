@@ -39,7 +39,7 @@ type auditor struct {
 }
 
 func auditorOf(nc *nats.Conn) auditor {
-	cid, _ := nc.GetClientID() // 0: not told
+	cid, _ := nc.GetClientID() // 0: not reported
 	return auditor{nc.ConnectedServerId(), cid}
 }
 

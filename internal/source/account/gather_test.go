@@ -305,14 +305,14 @@ func TestOwnErrors(t *testing.T) {
 	t.Run("silence", func(t *testing.T) {
 		t.Parallel()
 		var e *source.NoAnswerError
-		if _, err := gather(sourcetest.Within(t), sourcetest.Connect(t, sourcetest.StartSilent(t)), "", nil, nil, source.Options{Timeout: sourcetest.Brief}); !errors.As(err, &e) {
+		if _, err := gather(sourcetest.Within(t), sourcetest.Connect(t, sourcetest.StartUnanswering(t)), "", nil, nil, source.Options{Timeout: sourcetest.Brief}); !errors.As(err, &e) {
 			t.Errorf("%v", err)
 		}
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(sourcetest.Within(t))
-		nc := sourcetest.Connect(t, sourcetest.StartSilent(t))
+		nc := sourcetest.Connect(t, sourcetest.StartUnanswering(t))
 		cancel()
 		if _, err := gather(ctx, nc, "", nil, nil, source.Options{Timeout: sourcetest.Long}); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
@@ -320,7 +320,7 @@ func TestOwnErrors(t *testing.T) {
 	})
 	t.Run("closed", func(t *testing.T) {
 		t.Parallel()
-		nc := sourcetest.Connect(t, sourcetest.StartSilent(t))
+		nc := sourcetest.Connect(t, sourcetest.StartUnanswering(t))
 		nc.Close()
 		if _, err := gather(sourcetest.Within(t), nc, "", nil, nil, source.Options{Timeout: sourcetest.Long}); !errors.Is(err, nats.ErrConnectionClosed) {
 			t.Errorf("%v", err)

@@ -53,7 +53,7 @@ func (s *Source) Detail() string {
 	return fmt.Sprintf("%s, %s, server %s", name, system.Shown(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
 }
 
-// Limits: an account is told nothing of servers but their names.
+// Limits are those of an account, to which servers say nothing but their names.
 func (*Source) Limits() source.Limits {
 	return source.Limits{Gap: cause.GapOneAccount, NoSystem: true, OwnAccount: true}
 }

@@ -26,7 +26,7 @@ type contents struct {
 type server struct {
 	wire.Server
 	start    time.Time
-	bound    *int            // its client connections of all accounts; nil where not told
+	bound    *int            // its client connections of all accounts; nil where not reported
 	varz     bool            // its VARZ is there
 	listed   bool            // so is the list of its accounts,
 	accounts map[uint32]bool // which are these

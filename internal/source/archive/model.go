@@ -67,7 +67,7 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 }
 
 // leaveOutGatherer takes off the connection of nats audit gather itself, which is
-// one of the system account, where it can be told on which server it was.
+// one of the system account, where it is known on which server it was.
 func (a *Source) leaveOutGatherer(d *checks.Deployment) {
 	var at *checks.Server
 	for i := range d.Servers {
@@ -127,7 +127,7 @@ func (l *contents) addUncounted(d *checks.Deployment, uncounted map[uint32]bool)
 }
 
 // unrouted adds a server that may be missing to clusters of which the archive has
-// no routes: those who did not answer are told by them only. It is not expected.
+// no routes: servers that did not answer show in them only. It is not expected.
 func unrouted(l *contents, d *checks.Deployment) {
 	routed := map[string]bool{}
 	for _, s := range l.servers {

@@ -64,7 +64,7 @@ func (m *Source) seen() map[string][]netip.Addr {
 }
 
 // Knows adds an account by this id to the model if any server knows it,
-// connected or not. An error says that it can't be told.
+// connected or not. An error says that it is unknown.
 func (m *Source) Knows(ctx context.Context, d *checks.Deployment, id string) error {
 	if id == "" {
 		return nil

@@ -140,7 +140,7 @@ func notReadOf(servers map[string]*monitored) []other {
 
 // advertised are the addresses of other servers that a server tells clients, as
 // far as they are surely of none that was read. That is what is left where no
-// routes can be told; a server may have several addresses.
+// routes are known; a server may have several addresses.
 func (r *monitored) advertised(own *listeners) []netip.AddrPort {
 	if r.details == nil {
 		return nil

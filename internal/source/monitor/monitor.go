@@ -135,7 +135,7 @@ func noneRead(all []*monitored) error {
 }
 
 // read asks a monitoring port for all that the model needs. It gives up one that
-// is silent at first after the patience.
+// does not answer at first after the patience.
 func (m *Source) read(ctx context.Context, t *target, patience time.Duration, d *wire.Decoder, in *wire.Accounts) *monitored {
 	r := &monitored{at: t}
 	first, cancel := context.WithTimeout(ctx, patience)

@@ -12,7 +12,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
-// How many groups of each kind are told apart; what comes after these many is
+// How many groups of each kind are kept apart; what comes after these many is
 // counted together.
 const (
 	mostProtocols = 4

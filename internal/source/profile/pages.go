@@ -22,7 +22,7 @@ const (
 // clause to follow the server's name.
 //
 // Pages are no snapshot: a connection that went, or came, meanwhile may be in or
-// not. What comes twice is told by its id.
+// not. What comes twice is found by its id.
 func Pages(take func(*wire.Connection), page func(offset int, take func(*wire.Connection)) (int, error)) error {
 	var last uint64 // the id up to which all are handed over
 	for n, offset := 0, 0; n < mostPages; n++ {

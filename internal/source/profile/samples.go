@@ -17,7 +17,7 @@ const (
 	// mostKinds is how far the different clients of an address are counted.
 	mostKinds = 8
 	// mostProcesses is how many processes are counted, largestProcesses how
-	// many of them are told.
+	// many of them are in the profile.
 	mostProcesses    = 256
 	largestProcesses = 16
 )

@@ -18,7 +18,7 @@ import (
 // that carries the messages, answers for itself too, and counts it. Each answer
 // is given the number of the request of its kind, from 1, that was meant for
 // the puppet; it returns what follows the server block of the reply, that of
-// several replies joined by "\n", or "" to stay silent.
+// several replies joined by "\n", or "" for no answer.
 type Puppet struct {
 	ID, Name, Cluster string
 
@@ -113,9 +113,9 @@ func Account(id string, conns, leafs int) string {
 	return fmt.Sprintf(`{"acc":%q,"name":%q,"conns":%d,"leafnodes":%d,"total_conns":%d}`, id, id, conns, leafs, conns+leafs)
 }
 
-// StartSilent starts a server whose account listens to all requests and
+// StartUnanswering starts a server whose account listens to all requests and
 // answers none. It returns the URL of a user.
-func StartSilent(t *testing.T) string {
+func StartUnanswering(t *testing.T) string {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, NoSystemAccount: true})
 	if err != nil {

@@ -21,11 +21,11 @@ type Connection struct {
 	ID uint64 // never used again while the server process lives
 	// Name, Language and Version are what the client says of itself.
 	Name, Language, Version string
-	// Protocol is "nats", "mqtt" or "websocket"; empty where not told.
+	// Protocol is "nats", "mqtt" or "websocket"; empty where not reported.
 	Protocol string
-	// Start is by the server's clock; zero where not told.
+	// Start is by the server's clock; zero where not reported.
 	Start time.Time
-	// Idle is how long it neither sent nor got a message; 0 where not told.
+	// Idle is how long it neither sent nor got a message; 0 where not reported.
 	Idle time.Duration
 	// Subscriptions are a number of them, Pending are bytes that wait to be
 	// sent to the client.

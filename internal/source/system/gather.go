@@ -359,8 +359,8 @@ func (g *gathering) askAgain() {
 	}
 }
 
-// askReport asks one server for its report. One with nothing to report stays
-// silent unless unused accounts are asked for, too.
+// askReport asks one server for its report. One with nothing to report
+// sends nothing unless unused accounts are asked for, too.
 func (g *gathering) askReport(name, cluster string) {
 	g.ask(sysreq.AccountStatz, ofReport, sysreq.Filter{Name: name, Cluster: cluster, Exact: true, Unused: true})
 }

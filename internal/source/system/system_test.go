@@ -331,7 +331,7 @@ func TestCancelledReturnsAtOnce(t *testing.T) {
 
 func TestNobodyAnswers(t *testing.T) {
 	t.Parallel()
-	s := sourcetest.StartSilent(t)
+	s := sourcetest.StartUnanswering(t)
 	started := time.Now()
 	d, err := gather(sourcetest.Within(t), sourcetest.Connect(t, s), source.Options{Timeout: 500 * time.Millisecond})
 	var silent *source.NoAnswerError
