@@ -12,6 +12,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // concentration is `audit concentration`.
@@ -209,7 +210,7 @@ func (a *concentration) audit(ctx context.Context, from *origin) (*report.Docume
 	}
 	return report.New(report.Input{
 		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
-		SourceKind: from.Kind(), SourceDetail: report.Harmless(from.Detail()),
+		SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
 		Parameters: a.parameters, Deployment: d, Result: result, Explained: explained, Lists: lists, Warnings: warnings,
 		Baseline: a.baseline.past, NewOnly: a.baseline.newOnly,
 	}), nil

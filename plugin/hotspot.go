@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // hotspots is `audit hotspot`.
@@ -131,7 +132,7 @@ func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, e
 		return nil, explainSelection(err)
 	}
 	return report.NewHotspots(report.HotspotInput{
-		Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: report.Harmless(from.Detail()),
+		Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
 		Parameters: a.parameters, Deployment: d, Result: checks.CheckHotspots(d, a.parameters), All: a.all,
 	}), nil
 }

@@ -12,8 +12,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source/monitor"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // monitorOrigin reads the value of --monitor. It asks nothing yet.
@@ -55,7 +55,7 @@ func parseMonitors(list string) ([]*url.URL, error) {
 			// Without a scheme a password may stand anywhere.
 			return nil, fmt.Errorf("%s is no URL: %s", nth, pass)
 		}
-		shown := report.Harmless(u.Scheme + "://" + u.Host)
+		shown := words.Harmless(u.Scheme + "://" + u.Host)
 		port := u.Port()
 		if n, wrong := strconv.Atoi(port); port != "" && (wrong != nil || n < 1 || n > 65535) {
 			return nil, fmt.Errorf("%s, %s, has no port that there is: %s", nth, shown, pass)

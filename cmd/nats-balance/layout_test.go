@@ -20,7 +20,7 @@ const module = "github.com/nats-balance/nats-balance"
 // mayImport says what the packages of a layer may import of the project's
 // other packages. The data goes one way: source → model → checks → report.
 func mayImport(pkg string) (allowed []string, known bool) {
-	ground := []string{"checks", "checks/cause", "dnscheck"}
+	ground := []string{"checks", "checks/cause", "dnscheck", "internal/words"}
 	messages := append(slices.Clone(ground), "internal/wire", "internal/sysreq")
 	sources := append(slices.Clone(messages), "internal/source")
 	switch pkg {
@@ -28,7 +28,7 @@ func mayImport(pkg string) (allowed []string, known bool) {
 		return []string{"plugin"}, true
 	case "plugin":
 		return append(sources, "internal/source/system", "internal/source/account", "internal/source/archive", "internal/source/monitor",
-			"internal/clienturl", "internal/probe", "internal/report", "internal/remedy", "internal/lab", "docs"), true
+			"internal/clienturl", "internal/probe", "internal/report", "internal/remedy", "internal/rebalance", "internal/lab", "docs"), true
 	case "internal/source":
 		return append(slices.Clone(ground), "internal/wire"), true
 	case "internal/source/profile":
@@ -42,19 +42,21 @@ func mayImport(pkg string) (allowed []string, known bool) {
 		return append(sources, "internal/source/profile", "internal/source/system", "internal/probe"), true
 	case "internal/source/sourcetest": // test equipment, which is not linked
 		return []string{"checks", "internal/sysreq", "internal/lab"}, true
-	case "internal/remedy":
+	case "internal/rebalance":
 		return messages, true
 	case "internal/wire":
-		return []string{"checks"}, true
+		return []string{"checks", "internal/words"}, true
 	case "internal/report":
 		return append(ground, "internal/remedy"), true
-	case "internal/clienturl", "internal/probe", "internal/lab":
+	case "internal/clienturl", "internal/probe", "internal/remedy", "internal/lab":
 		return ground, true
 	case "checks/cause":
 		return []string{"checks"}, true
 	case "internal/lab/fleet", "internal/lab/tool":
 		return append(ground, "internal/lab"), true
-	case "internal/sysreq", "checks", "dnscheck", "docs":
+	case "checks", "dnscheck":
+		return []string{"internal/words"}, true
+	case "internal/sysreq", "internal/words", "docs":
 		return nil, true
 	}
 	return nil, false
@@ -97,7 +99,7 @@ func TestImportsPointOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "checks/cause", "internal/wire", "internal/sysreq", "internal/source", "internal/report", "internal/lab", "internal/lab/fleet", "internal/lab/tool"} {
+	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "checks/cause", "internal/wire", "internal/sysreq", "internal/source", "internal/rebalance", "internal/remedy", "internal/report", "internal/words", "internal/lab", "internal/lab/fleet", "internal/lab/tool"} {
 		if !packages[pkg] {
 			t.Errorf("there is no package %s", pkg)
 		}

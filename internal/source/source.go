@@ -22,6 +22,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Source is where an audit's data comes from. What it can't see stays unknown in
@@ -149,7 +150,7 @@ func Note(d *checks.Deployment, sentence string) {
 // NoteUnknown notes what some servers did not say, and why, if there are any.
 func NoteUnknown(d *checks.Deployment, what string, missing, of int, why string) {
 	if missing > 0 {
-		Note(d, fmt.Sprintf("the %s of %d of %d servers are not known: %s", what, missing, of, why))
+		Note(d, fmt.Sprintf("the %s of %s of %s servers are not known: %s", what, words.Count(missing), words.Count(of), why))
 	}
 }
 
@@ -228,17 +229,4 @@ func AccountOn(info wire.AccountInfo, err error, account string) (checks.Account
 }
 
 // Few names the first of many.
-func Few(all []string) string {
-	const most = 3
-	text := ""
-	for i, name := range all[:min(len(all), most)] {
-		if i > 0 {
-			text += ", "
-		}
-		text += name
-	}
-	if n := len(all) - most; n > 0 {
-		text += fmt.Sprintf(" and %d more", n)
-	}
-	return text
-}
+func Few(all []string) string { return words.ListUpTo(4, all) }

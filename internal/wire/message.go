@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Server is who a message is from.
@@ -167,14 +168,4 @@ func once(names []string) []string {
 }
 
 // Cut bounds what a server says to two of the longest ids and a sentence.
-func Cut(s string) string {
-	const longest = 256
-	if len(s) <= longest {
-		return s
-	}
-	end := longest
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
-}
+func Cut(s string) string { return words.Cut(s, 256) }

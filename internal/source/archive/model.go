@@ -13,6 +13,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Deployment makes the model of what is in the archive. A server of which counts
@@ -54,10 +55,10 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	onlyUsed(d)
 	l.addUncounted(d, uncounted)
 	if withoutVarz > 0 {
-		source.Note(d, fmt.Sprintf("the starts of %d of %d servers are not known: the archive has no VARZ of them", withoutVarz, len(d.Servers)))
+		source.Note(d, fmt.Sprintf("the starts of %s of %s servers are not known: the archive has no VARZ of them", words.Count(withoutVarz), words.Count(len(d.Servers))))
 	}
 	if l.byLists > 0 {
-		source.Note(d, fmt.Sprintf("%d counts of an account on a server are by its list of connections, without leafnodes: the archive has no information of it", l.byLists))
+		source.Note(d, fmt.Sprintf("%s counts of an account on a server are by its list of connections, without leafnodes: the archive has no information of it", words.Count(l.byLists)))
 	}
 	if n := len(a.reader.Warnings); n > 0 {
 		source.Note(d, fmt.Sprintf("%d files in the archive are not in its manifest, and were not read", n))

@@ -50,7 +50,7 @@ func TestAccountPages(t *testing.T) {
 		m, _ := monitoringOf(t, url)
 		m.servers = map[string]*monitored{"A": {at: m.targets[0], Server: wire.Server{ID: "A"}}}
 		on, err := m.account(sourcetest.Within(t), "A", c.account)
-		if (err != nil) != c.fails || err == nil && (on.Usable != c.want || on.Detail == "") {
+		if (err != nil) != c.fails || err == nil && (on.Usable != c.want || on.Detail == "" || on.Expired != (what == "expired")) {
 			t.Errorf("%s: %+v, %v; want %v, an error: %v", what, on, err, c.want, c.fails)
 		}
 	}

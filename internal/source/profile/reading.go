@@ -14,6 +14,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // What becomes of a server, as a clause to follow its name.
@@ -189,12 +190,12 @@ func (r *Reading) Report() source.Report {
 	p.Whole = r.failed == 0 && r.missing == 0
 	switch {
 	case r.failed > 0:
-		p.Note = fmt.Sprintf("%d of %d connections were read: %s", read, max(read, r.wanted), r.problem)
+		p.Note = fmt.Sprintf("%s of %s connections were read: %s", words.Count(read), words.Count(max(read, r.wanted)), r.problem)
 		if r.failed > 1 {
 			p.Note += fmt.Sprintf(", and so it is with %d more", r.failed-1)
 		}
 	case r.missing > 0:
-		p.Note = fmt.Sprintf("%d connections were read, those of %d more servers of the cluster are not known", read, r.missing)
+		p.Note = fmt.Sprintf("%s connections were read, those of %s more servers of the cluster are not known", words.Count(read), words.Count(r.missing))
 	}
 	out := source.Report{Profile: p}
 	if r.whole {
