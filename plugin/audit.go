@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/choria-io/fisk"
-	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // concentration is `audit concentration`.
@@ -22,7 +21,7 @@ type concentration struct {
 	parameters checks.Parameters
 	numbers    numbers
 	sources    sources
-	origin     origin
+	origin     originFlags
 	noCauses   bool
 	settings   settings
 	accepted   []checks.Acceptance
@@ -101,7 +100,7 @@ func (a *concentration) run(ctx context.Context) error {
 	}
 	defer closing()
 	doc, err := a.audit(ctx, from)
-	if own := ownView(from, err, a.sources.addresses()); own != nil {
+	if own := from.ownView(err, a.sources.addresses()); own != nil {
 		doc, err = a.audit(ctx, own)
 	}
 	if err != nil {
@@ -162,16 +161,16 @@ func (a *concentration) validate() error {
 }
 
 // audit gathers, judges and builds the document, all within the time-out.
-func (a *concentration) audit(ctx context.Context, from source) (*report.Document, error) {
+func (a *concentration) audit(ctx context.Context, from *origin) (*report.Document, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.host.Timeout())
 	defer cancel()
-	d, err := from.deployment(ctx)
+	d, err := from.Deployment(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, account := range a.parameters.Accounts {
 		if !slices.ContainsFunc(d.Accounts, func(x checks.Account) bool { return x.ID == account || x.Name == account }) {
-			if err := from.knows(ctx, d, account); err != nil {
+			if err := from.Knows(ctx, d, account); err != nil {
 				return nil, err
 			}
 		}
@@ -182,7 +181,7 @@ func (a *concentration) audit(ctx context.Context, from source) (*report.Documen
 	result := a.judge(d)
 	if len(result.Findings) > 0 {
 		// Only now it is known whose limits matter.
-		if err := from.details(ctx, d, clustersOf(result.Findings)); err != nil {
+		if err := from.Details(ctx, d, clustersOf(result.Findings)); err != nil {
 			return nil, err
 		}
 		result = a.judge(d)
@@ -211,7 +210,7 @@ func (a *concentration) audit(ctx context.Context, from source) (*report.Documen
 	}
 	return report.New(report.Input{
 		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
-		SourceKind: from.kind(), SourceDetail: from.detail(),
+		SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
 		Parameters: a.parameters, Deployment: d, Result: result, Explained: explained, Lists: lists, Warnings: warnings,
 		Baseline: a.baseline.past, NewOnly: a.baseline.newOnly,
 	}), nil
@@ -223,13 +222,13 @@ const inDepth = 20
 
 // countSubscriptions is what is found out about findings where nobody wants to
 // know their causes.
-func countSubscriptions(ctx context.Context, from source, findings []checks.Finding) ([]report.Explained, error) {
+func countSubscriptions(ctx context.Context, from *origin, findings []checks.Finding) ([]report.Explained, error) {
 	out := make([]report.Explained, len(findings))
-	var of []gather.Held
+	var of []source.Held
 	for _, f := range findings[:min(len(findings), inDepth)] {
-		of = append(of, gather.Held{Server: f.Server.ID, Account: f.Account.ID})
+		of = append(of, source.Held{Server: f.Server.ID, Account: f.Account.ID})
 	}
-	counts, err := from.subscriptions(ctx, of)
+	counts, err := from.Subscriptions(ctx, of)
 	for i := range counts {
 		out[i].Subscriptions = counts[i]
 	}
@@ -251,33 +250,6 @@ func explainSelection(err error) error {
 		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", err)
 	}
 	return err
-}
-
-// explainGather adds to an error of gathering what to pass.
-func explainGather(err error, nc *nats.Conn) error {
-	var other *gather.NotSystemAccountError
-	var forbidden *gather.PermissionError
-	var silent *gather.SilentError
-	url := shownURL(nc.ConnectedUrl())
-	if servers := nc.Servers(); url == "" && len(servers) > 0 { // it was closed
-		url = shownURL(servers[0])
-	}
-	switch {
-	case errors.As(err, &other):
-		return fmt.Errorf("%s: %w, which this audit needs: pass --context or --creds of a user of the system account", url, err)
-	case errors.As(err, &forbidden) && strings.Contains(strings.ToLower(err.Error()), "subscription"):
-		return fmt.Errorf("%s: %w: pass --inbox-prefix with one that the user may subscribe to, or another user of the system account", url, err)
-	case errors.As(err, &forbidden):
-		return fmt.Errorf("%s: %w: allow the user to publish to $SYS.REQ.>, or pass another user of the system account", url, err)
-	case errors.As(err, &silent):
-		return fmt.Errorf("%w: pass a longer --timeout, or --server of another server", err)
-	case errors.Is(err, context.Canceled):
-		return err
-	case slices.ContainsFunc([]error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired},
-		func(refused error) bool { return errors.Is(err, refused) }):
-		return fmt.Errorf("%s: %w: its user was revoked, expired or changed meanwhile: pass credentials that are valid", url, err)
-	}
-	return fmt.Errorf("%s: %w", url, err)
 }
 
 // wholeNumber reads a flag; an empty text leaves the default.

@@ -9,12 +9,13 @@ import (
 
 	"github.com/nats-io/jsm.go/api"
 	"github.com/nats-io/jsm.go/audit"
-	"github.com/nats-io/jsm.go/audit/archive"
+	jsm "github.com/nats-io/jsm.go/audit/archive"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
-	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/archive"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -57,7 +58,7 @@ func item(key, description string, unit audit.ConfigurationUnit, value int) *aud
 // longestCheck bounds a check of an archive, which has no time-out to be told.
 const longestCheck = 5 * time.Minute
 
-func checkConcentration(check *audit.Check, r *archive.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
+func checkConcentration(check *audit.Check, r *jsm.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longestCheck)
 	defer cancel()
 	p := checks.Defaults()
@@ -67,7 +68,7 @@ func checkConcentration(check *audit.Check, r *archive.Reader, examples *audit.E
 	if err != nil {
 		return audit.Skipped, err
 	}
-	a := gather.NewArchive(r)
+	a := archive.New(r)
 	d, err := a.Deployment(ctx)
 	if err != nil {
 		return audit.Skipped, err
@@ -94,7 +95,7 @@ func checkConcentration(check *audit.Check, r *archive.Reader, examples *audit.E
 	return collectedOutcome(result.Outcome, d, log)
 }
 
-func checkHotspots(check *audit.Check, r *archive.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
+func checkHotspots(check *audit.Check, r *jsm.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longestCheck)
 	defer cancel()
 	p := checks.HotspotDefaults()
@@ -104,7 +105,7 @@ func checkHotspots(check *audit.Check, r *archive.Reader, examples *audit.Exampl
 	if err != nil {
 		return audit.Skipped, err
 	}
-	d, err := gather.NewArchive(r).Deployment(ctx)
+	d, err := archive.New(r).Deployment(ctx)
 	if err != nil {
 		return audit.Skipped, err
 	}
@@ -149,11 +150,11 @@ func configured(check *audit.Check, to map[string]*int, p interface{ Validate() 
 
 // explainFindings diagnoses the worst findings, as far as the archive tells,
 // without asking anyone.
-func explainFindings(ctx context.Context, a *gather.Archive, d *checks.Deployment, p checks.Parameters, findings []checks.Finding) ([]cause.Diagnosis, error) {
+func explainFindings(ctx context.Context, a source.Source, d *checks.Deployment, p checks.Parameters, findings []checks.Finding) ([]cause.Diagnosis, error) {
 	findings = findings[:min(len(findings), inDepth)]
-	var of []gather.Suspect
+	var of []source.Suspect
 	for _, f := range findings {
-		of = append(of, gather.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
+		of = append(of, source.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
 	}
 	reports, accounts, err := a.Examine(ctx, d, of)
 	if err != nil {
@@ -162,7 +163,7 @@ func explainFindings(ctx context.Context, a *gather.Archive, d *checks.Deploymen
 	var out []cause.Diagnosis
 	for i, f := range findings {
 		out = append(out, cause.Diagnose(cause.Case{Finding: f, Deployment: d, Profile: reports[i].Profile, Accounts: accounts[of[i]],
-			ThresholdPercent: p.ThresholdPercent, Gap: cause.GapRecorded}))
+			ThresholdPercent: p.ThresholdPercent, Gap: a.Limits().Gap}))
 	}
 	return out, nil
 }

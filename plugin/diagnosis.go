@@ -19,10 +19,10 @@ import (
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
-	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/probe"
 	"github.com/nats-balance/nats-balance/internal/remedy"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 // mostLists bounds how many lists are looked at.
@@ -288,24 +288,24 @@ type diagnosed struct {
 }
 
 // diagnose finds out why, for the worst findings in depth, and what to do.
-func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Deployment, findings []checks.Finding, lists []checks.URLList) (diagnosed, error) {
-	var suspects []gather.Suspect
+func (a *concentration) diagnose(ctx context.Context, from *origin, d *checks.Deployment, findings []checks.Finding, lists []checks.URLList) (diagnosed, error) {
+	var suspects []source.Suspect
 	clusters := clustersOf(findings)
 	for _, f := range findings[:min(len(findings), inDepth)] {
-		suspects = append(suspects, gather.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
+		suspects = append(suspects, source.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
 	}
-	if !a.sources.any() && from.kind() != "archive" { // which is to be read without a network
-		lists = hints(from.url(), d, clusters)
+	if !a.sources.any() && !from.Limits().Offline {
+		lists = hints(from.urls(), d, clusters)
 	}
 	out := diagnosed{lists: lists}
 	var (
 		wg       sync.WaitGroup
-		reports  []gather.Report
+		reports  []source.Report
 		failed   error
-		accounts map[gather.Suspect]map[string]checks.AccountOn
+		accounts map[source.Suspect]map[string]checks.AccountOn
 	)
 	wg.Go(func() { out.warnings = a.sources.follow(ctx, d, lists) })
-	wg.Go(func() { reports, accounts, failed = from.examine(ctx, d, suspects) })
+	wg.Go(func() { reports, accounts, failed = from.Examine(ctx, d, suspects) })
 	wg.Wait()
 	if failed != nil {
 		return diagnosed{}, failed
@@ -316,7 +316,7 @@ func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Dep
 	}
 	var all []pair
 	for i, f := range findings {
-		c := cause.Case{Finding: f, Deployment: d, Lists: lists, Gap: from.gap(), ThresholdPercent: a.parameters.For(f.Account).ThresholdPercent}
+		c := cause.Case{Finding: f, Deployment: d, Lists: lists, Gap: from.Limits().Gap, ThresholdPercent: a.parameters.For(f.Account).ThresholdPercent}
 		var subscriptions *int
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
@@ -338,14 +338,10 @@ func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Dep
 }
 
 // advise is what to do about a finding.
-func (a *concentration) advise(d cause.Diagnosis, from source) remedy.Advice {
-	in := remedy.Input{Diagnosis: d, Tool: "nats-balance", Flags: a.host.Flags(), Again: from.again(), Sources: a.sources.repeated(), Operator: nkeys.IsValidPublicAccountKey(d.Finding.Account.ID)}
-	switch from.(type) {
-	case systemAccount:
-	case *ownAccount: // whose flags lead elsewhere
-		in.Flags, in.NoSystem = "", true
-	default:
-		in.NoSystem = true
+func (a *concentration) advise(d cause.Diagnosis, from *origin) remedy.Advice {
+	in := remedy.Input{Diagnosis: d, Tool: "nats-balance", Flags: a.host.Flags(), Again: from.again, Sources: a.sources.repeated(), NoSystem: from.Limits().NoSystem, Operator: nkeys.IsValidPublicAccountKey(d.Finding.Account.ID)}
+	if from.Limits().OwnAccount { // its flags lead elsewhere
+		in.Flags = ""
 	}
 	return remedy.For(in)
 }

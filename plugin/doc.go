@@ -1,6 +1,6 @@
 // Package plugin is the nats-balance command suite as a fisk application: the
 // flags, the contract with the nats CLI as plugin host, and the exit status.
-// What the commands do is elsewhere, in internal/gather, checks and
+// What the commands do is elsewhere, in internal/source, checks and
 // internal/report.
 //
 // # Embedding

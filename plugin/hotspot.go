@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // hotspots is `audit hotspot`.
@@ -22,7 +23,7 @@ type hotspots struct {
 	// sentence.
 	factor, minServers, minConnections string
 	all                                bool
-	origin                             origin
+	origin                             originFlags
 	output                             output
 }
 
@@ -120,10 +121,10 @@ func (a *hotspots) validate() error {
 // audit gathers, judges and builds the document, all within the time-out. An
 // ordinary account's own view is no source for it: what the others have on a
 // server can't be seen from there.
-func (a *hotspots) audit(ctx context.Context, from source) (*report.Hotspots, error) {
+func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.host.Timeout())
 	defer cancel()
-	d, err := from.deployment(ctx)
+	d, err := from.Deployment(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (a *hotspots) audit(ctx context.Context, from source) (*report.Hotspots, er
 		return nil, explainSelection(err)
 	}
 	return report.NewHotspots(report.HotspotInput{
-		Version: Version(), Time: time.Now(), SourceKind: from.kind(), SourceDetail: from.detail(),
+		Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
 		Parameters: a.parameters, Deployment: d, Result: checks.CheckHotspots(d, a.parameters), All: a.all,
 	}), nil
 }

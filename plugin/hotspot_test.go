@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 func TestParseFactor(t *testing.T) {
@@ -56,14 +57,14 @@ func FuzzParseFactor(f *testing.F) {
 
 // modelSource is a source that has a model already.
 type modelSource struct {
-	source
+	source.Source
 	model *checks.Deployment
 	err   error
 }
 
-func (modelSource) kind() string   { return "archive" }
-func (modelSource) detail() string { return "a model" }
-func (s modelSource) deployment(context.Context) (*checks.Deployment, error) {
+func (modelSource) Kind() string   { return "archive" }
+func (modelSource) Detail() string { return "a model" }
+func (s modelSource) Deployment(context.Context) (*checks.Deployment, error) {
 	return s.model, s.err
 }
 
@@ -77,7 +78,7 @@ func TestHotspotsOfAnySource(t *testing.T) {
 	}
 	var out bytes.Buffer
 	a := hotspots{host: Host{Out: &out, Timeout: func() time.Duration { return time.Minute }}, parameters: checks.HotspotDefaults()}
-	doc, err := a.audit(context.Background(), modelSource{model: model})
+	doc, err := a.audit(context.Background(), &origin{Source: modelSource{model: model}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,11 +87,11 @@ func TestHotspotsOfAnySource(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 	a.parameters.Clusters = []string{"C2"}
-	if _, err := a.audit(context.Background(), modelSource{model: model}); err == nil || !strings.Contains(err.Error(), `"C2"`) {
+	if _, err := a.audit(context.Background(), &origin{Source: modelSource{model: model}}); err == nil || !strings.Contains(err.Error(), `"C2"`) {
 		t.Errorf("a cluster that is not there: %v", err)
 	}
 	broken := errors.New("damaged")
-	if _, err := a.audit(context.Background(), modelSource{err: broken}); !errors.Is(err, broken) {
+	if _, err := a.audit(context.Background(), &origin{Source: modelSource{err: broken}}); !errors.Is(err, broken) {
 		t.Errorf("a source that fails: %v", err)
 	}
 }

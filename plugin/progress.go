@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/nats-balance/nats-balance/internal/gather"
+	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 // progress is a line on stderr for gatherings that take long, on a terminal
@@ -26,7 +26,7 @@ func newProgress(w io.Writer) *progress {
 
 // show draws at most ten times a second, and nothing in the first half second,
 // in which most gatherings are done.
-func (p *progress) show(g gather.Progress) {
+func (p *progress) show(g source.Progress) {
 	now := time.Now()
 	if p.w == nil || now.Sub(p.start) < 500*time.Millisecond || now.Sub(p.last) < 100*time.Millisecond {
 		return

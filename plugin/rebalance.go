@@ -14,9 +14,10 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/gather"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -203,11 +204,7 @@ func (r *rebalance) again(ctx context.Context, nc *nats.Conn) (*checks.Deploymen
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
 	defer cancel()
-	d, err := gather.System(ctx, nc, gather.Options{Timeout: r.host.Timeout()})
-	if err != nil {
-		return nil, explainGather(err, nc)
-	}
-	return d, nil
+	return system.New(nc, source.Options{Timeout: r.host.Timeout()}).Deployment(ctx)
 }
 
 // confirm asks, unless the answer is given.

@@ -11,9 +11,10 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
-	"github.com/nats-balance/nats-balance/internal/gather"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 // situation is what a rebalance is decided by.
@@ -78,15 +79,10 @@ func (s *situation) note(format string, args ...any) {
 func (r *rebalance) gather(ctx context.Context, nc *nats.Conn, s *situation) error {
 	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
 	defer cancel()
-	p := newProgress(r.host.Err)
-	var trace func(string, ...any)
-	if r.host.Trace() {
-		trace = r.host.tracef
-	}
-	d, err := gather.System(ctx, nc, gather.Options{Timeout: r.host.Timeout(), Progress: p.show, Trace: trace})
-	p.clear()
+	from := systemOrigin(r.host, nc)
+	d, err := from.Deployment(ctx)
 	if err != nil {
-		return explainGather(err, nc)
+		return err
 	}
 	s.deployment = d
 	var found []checks.Account
@@ -99,7 +95,7 @@ func (r *rebalance) gather(ctx context.Context, nc *nats.Conn, s *situation) err
 	case len(found) > 1:
 		return fmt.Errorf("%d accounts are called %q: pass --account the id of one", len(found), r.account)
 	case len(found) == 0:
-		if err := gather.Knows(ctx, nc, d, r.account); err != nil {
+		if err := from.Knows(ctx, d, r.account); err != nil {
 			return err
 		}
 	}
@@ -115,9 +111,7 @@ func (r *rebalance) gather(ctx context.Context, nc *nats.Conn, s *situation) err
 	if s.cluster, err = r.choose(s); err != nil {
 		return err
 	}
-	limited, stop := context.WithTimeout(ctx, r.host.Timeout()/3)
-	defer stop()
-	return gather.Details(limited, nc, d, []string{s.cluster})
+	return from.Details(ctx, d, []string{s.cluster})
 }
 
 // choose is the cluster that was asked for, or the only one in which there is
@@ -166,7 +160,7 @@ func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation,
 		if m.Held <= checks.EvenShare(total, len(in.Servers)) {
 			continue
 		}
-		err := gather.EachConnection(ctx, nc, gather.Held{Server: m.ID, Account: s.account.ID}, func(c gather.Connection) {
+		err := system.New(nc, source.Options{}).EachConnection(ctx, source.Held{Server: m.ID, Account: s.account.ID}, func(c system.Connection) {
 			if balance.Bound(s.deployment, s.cluster, m.ID, c.Protocol) {
 				in.Bound++
 				return
@@ -225,7 +219,7 @@ func (r *rebalance) diagnose(ctx context.Context, nc *nats.Conn, s *situation) e
 	}
 	a := &concentration{host: r.host, parameters: checks.Defaults(), sources: r.sources}
 	a.parameters.Accounts, a.parameters.Clusters = p.Accounts, p.Clusters
-	found, err := a.diagnose(ctx, systemAccount{r.host, nc}, s.deployment, findings[:1], lists)
+	found, err := a.diagnose(ctx, systemOrigin(r.host, nc), s.deployment, findings[:1], lists)
 	if err != nil {
 		return err
 	}

@@ -2,91 +2,85 @@ package plugin
 
 import (
 	"context"
-	"fmt"
-	"time"
+	"errors"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/checks/cause"
-	"github.com/nats-balance/nats-balance/internal/gather"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/account"
+	"github.com/nats-balance/nats-balance/internal/source/system"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 )
 
-// source is where an audit's data comes from. What it can't tell stays unknown
-// in the model.
-type source interface {
-	// kind and detail are what the document says of it, without credentials.
-	kind() string
-	detail() string
-	// deployment gathers the model.
-	deployment(ctx context.Context) (*checks.Deployment, error)
-	// knows adds an account by that id to the model if any server knows it.
-	knows(ctx context.Context, d *checks.Deployment, account string) error
-	// details adds what the servers of clusters say of themselves.
-	details(ctx context.Context, d *checks.Deployment, clusters []string) error
-	// examine reads who is connected of suspects, and who knows their accounts.
-	examine(ctx context.Context, d *checks.Deployment, of []gather.Suspect) ([]gather.Report, map[gather.Suspect]map[string]checks.AccountOn, error)
-	// subscriptions counts those of accounts on servers; nil is not known.
-	subscriptions(ctx context.Context, of []gather.Held) ([]*int, error)
+// origin is the source of an audit, and what a command says and repeats of it.
+type origin struct {
+	source.Source
 	// again is the flags that lead to it, to repeat in commands, quoted for a
-	// shell and without credentials.
-	again() string
-	// url is what the source was asked through, as a hint of what clients use;
-	// empty where it is none.
-	url() string
-	// gap is why servers may tell it nothing of themselves.
-	gap() cause.Gap
+	// shell and without credentials. They are empty where the next audit is not
+	// of this source.
+	again string
+	// nc is the connection that it asks through; nil where it does not.
+	nc       *nats.Conn
+	host     Host
+	options  source.Options
+	progress *progress // drawn while the deployment is gathered
 }
 
-// systemAccount asks through a connection to the system account.
-type systemAccount struct {
-	host Host
-	nc   *nats.Conn
-}
-
-func (s systemAccount) kind() string { return "system-account" }
-
-func (s systemAccount) detail() string {
-	return fmt.Sprintf("%s, server %s", shownURL(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
-}
-
-func (s systemAccount) deployment(ctx context.Context) (*checks.Deployment, error) {
-	var trace func(string, ...any)
-	if s.host.Trace() {
-		trace = s.host.tracef
+// newOrigin has the options for a source of a host.
+func newOrigin(h Host) *origin {
+	o := &origin{host: h}
+	o.options = source.Options{Timeout: h.Timeout(), Progress: func(p source.Progress) { o.progress.show(p) }}
+	if h.Trace() {
+		o.options.Trace = h.tracef
 	}
-	progress := newProgress(s.host.Err)
-	defer progress.clear()
-	d, err := gather.System(ctx, s.nc, gather.Options{Timeout: s.host.Timeout(), Progress: progress.show, Trace: trace})
-	if err != nil {
-		return nil, explainGather(err, s.nc)
+	return o
+}
+
+// systemOrigin asks through a connection to the system account.
+func systemOrigin(h Host, nc *nats.Conn) *origin {
+	o := newOrigin(h)
+	o.Source, o.again, o.nc = system.New(nc, o.options), h.Flags(), nc
+	return o
+}
+
+// Deployment gathers the model, and shows how far it is.
+func (o *origin) Deployment(ctx context.Context) (*checks.Deployment, error) {
+	o.progress = newProgress(o.host.Err)
+	defer o.progress.clear()
+	return o.Source.Deployment(ctx)
+}
+
+// ownView is the source of an ordinary account where the first one says that
+// its credentials are not the system account's, or that the user may not ask
+// what only that one may; nil otherwise. What was passed are addresses of client
+// URLs.
+func (o *origin) ownView(err error, passed []string) *origin {
+	if o.nc == nil || o.Limits().OwnAccount {
+		return nil
 	}
-	return d, nil
+	var other *system.NotSystemAccountError
+	var forbidden *sysreq.PermissionError
+	named := ""
+	switch {
+	case errors.As(err, &other):
+		named = other.Account
+	case errors.As(err, &forbidden) && forbidden.Operation != sysreq.Subscribe:
+		// A user who may not ask the system account's questions may be one of an
+		// ordinary account that may ask its own.
+	default:
+		return nil
+	}
+	own := newOrigin(o.host)
+	own.Source, own.again, own.nc = account.New(o.nc, named, passed, own.options), o.again, o.nc
+	return own
 }
 
-func (s systemAccount) knows(ctx context.Context, d *checks.Deployment, account string) error {
-	return gather.Knows(ctx, s.nc, d, account)
+// urls are those of the connection that the source asks through, as a hint of
+// what clients use; empty where it is none.
+func (o *origin) urls() string {
+	if o.nc == nil {
+		return ""
+	}
+	return connectedURLs(o.nc)
 }
-
-// details takes a third of the time that is left at most: a server that says
-// nothing must not take it all.
-func (s systemAccount) details(ctx context.Context, d *checks.Deployment, clusters []string) error {
-	deadline, _ := ctx.Deadline()
-	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/3)
-	defer cancel()
-	return gather.Details(ctx, s.nc, d, clusters)
-}
-
-func (s systemAccount) examine(ctx context.Context, d *checks.Deployment, of []gather.Suspect) ([]gather.Report, map[gather.Suspect]map[string]checks.AccountOn, error) {
-	return gather.Examine(ctx, s.nc, d, of)
-}
-
-func (s systemAccount) subscriptions(ctx context.Context, of []gather.Held) ([]*int, error) {
-	return gather.Subscriptions(ctx, s.nc, of)
-}
-
-func (s systemAccount) url() string { return connectedURLs(s.nc) }
-
-func (s systemAccount) gap() cause.Gap { return cause.GapAnswers }
-
-func (s systemAccount) again() string { return s.host.Flags() }

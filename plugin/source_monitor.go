@@ -12,23 +12,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/checks/cause"
-	"github.com/nats-balance/nats-balance/internal/gather"
+	"github.com/nats-balance/nats-balance/internal/source/monitor"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// monitoring asks the HTTP monitoring ports of the servers.
-type monitoring struct {
-	host Host
-	urls []*url.URL
-	from *gather.Monitoring
-	// progress is drawn while the deployment is gathered.
-	progress *progress
-}
-
-// newMonitoring reads the value of --monitor. It asks nothing yet.
-func newMonitoring(h Host, list string) (source, error) {
+// monitorOrigin reads the value of --monitor. It asks nothing yet.
+func monitorOrigin(h Host, list string) (*origin, error) {
 	urls, err := parseMonitors(list)
 	if err != nil {
 		return nil, &usageError{err: err}
@@ -39,13 +28,9 @@ func newMonitoring(h Host, list string) (source, error) {
 			return nil, err
 		}
 	}
-	m := &monitoring{host: h, urls: urls}
-	o := gather.Options{Progress: func(p gather.Progress) { m.progress.show(p) }}
-	if h.Trace() {
-		o.Trace = h.tracef
-	}
-	m.from = gather.NewMonitoring(urls, config, o)
-	return m, nil
+	o := newOrigin(h)
+	o.Source, o.again = monitor.New(urls, config, o.options), monitorFlags(urls)
+	return o, nil
 }
 
 // mostMonitors is how many URLs are taken.
@@ -93,56 +78,14 @@ func parseMonitors(list string) ([]*url.URL, error) {
 	return urls, nil
 }
 
-func (m *monitoring) kind() string { return "monitoring" }
-
-func (m *monitoring) detail() string {
-	first := *m.urls[0]
-	first.User = nil
-	if len(m.urls) == 1 {
-		return "1 monitoring URL, " + words.Harmless(first.String())
-	}
-	return fmt.Sprintf("%d monitoring URLs, first %s", len(m.urls), words.Harmless(first.String()))
-}
-
-func (m *monitoring) deployment(ctx context.Context) (*checks.Deployment, error) {
-	m.progress = newProgress(m.host.Err)
-	defer m.progress.clear()
-	d, err := m.from.Deployment(ctx)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		return nil, fmt.Errorf("--monitor: %w", err)
-	}
-	return d, err
-}
-
-func (m *monitoring) knows(ctx context.Context, d *checks.Deployment, account string) error {
-	return m.from.Knows(ctx, d, account)
-}
-
-func (m *monitoring) details(_ context.Context, d *checks.Deployment, clusters []string) error {
-	m.from.Details(d, clusters)
-	return nil
-}
-
-func (m *monitoring) examine(ctx context.Context, d *checks.Deployment, of []gather.Suspect) ([]gather.Report, map[gather.Suspect]map[string]checks.AccountOn, error) {
-	return m.from.Examine(ctx, d, of)
-}
-
-func (m *monitoring) subscriptions(ctx context.Context, of []gather.Held) ([]*int, error) {
-	return m.from.Subscriptions(ctx, of)
-}
-
-// url is none: clients don't use monitoring ports.
-func (m *monitoring) url() string { return "" }
-
-func (m *monitoring) gap() cause.Gap { return cause.GapPages }
-
-// again has a variable in place of a list that nobody would read in a command.
-func (m *monitoring) again() string {
-	if len(m.urls) > 10 {
+// monitorFlags are the flags that lead to the same monitoring ports. They have a
+// variable in place of a list that nobody would read in a command.
+func monitorFlags(all []*url.URL) string {
+	if len(all) > 10 {
 		return `--monitor "$MONITOR_URLS"`
 	}
 	var urls []string
-	for _, u := range m.urls {
+	for _, u := range all {
 		plain := *u
 		if plain.User != nil { // which one to add
 			plain.User = url.UserPassword("USER", "PASSWORD")

@@ -19,6 +19,8 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/monitor"
 )
 
 // monitoredScenario has APP on the first of three servers, nearly whole, and a
@@ -236,8 +238,7 @@ func TestMonitorFlag(t *testing.T) {
 	if err != nil || len(urls) != 3 || urls[1].Port() != "8443" || urls[1].Path != "/nats/" || urls[2].Host != "b" {
 		t.Errorf("%v, %v", urls, err)
 	}
-	m := &monitoring{urls: urls[1:]}
-	if got := m.detail(); got != "2 monitoring URLs, first https://[::1]:8443/nats/" {
+	if got := monitor.New(urls[1:], nil, source.Options{}).Detail(); got != "2 monitoring URLs, first https://[::1]:8443/nats/" {
 		t.Errorf("detail %q", got)
 	}
 	if urls, err := parseMonitors(strings.Repeat("http://a,", mostMonitors+1)); err == nil {
