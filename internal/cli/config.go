@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/choria-io/fisk"
+)
+
+// settings is the flag --config, and what the command line says itself: that
+// wins over the file.
+type settings struct {
+	path  string
+	given map[string]*bool // flags of numbers that the user gave
+}
+
+// flags adds --config to a command that has all its other flags already.
+func (s *settings) flags(cmd *fisk.CmdClause, numbers ...string) {
+	s.given = map[string]*bool{}
+	for _, name := range numbers {
+		s.given[name] = new(bool)
+		cmd.GetFlag(name).IsSetByUser(s.given[name])
+	}
+	cmd.Flag("config", "Read thresholds, client URLs, resolvers and accepted findings from this YAML file; flags win over it").
+		PlaceHolder("FILE").Validator(notEmpty("config", "the path of a YAML file")).StringVar(&s.path)
+}
+
+// notEmpty refuses what would be read as not given.
+func notEmpty(flag, pass string) fisk.OptionValidator {
+	return func(text string) error {
+		if text == "" {
+			return &usageError{err: fmt.Errorf(`--%s is "": pass %s`, flag, pass)}
+		}
+		return nil
+	}
+}
+
+// read reads the file; without one it has nothing.
+func (s *settings) read() (*config, error) {
+	if s.path == "" {
+		return &config{}, nil
+	}
+	return readConfig(s.path)
+}
+
+// number is what the file has for a flag that was not given.
+func (s *settings) number(c *config, flag string) (n int, ok bool) {
+	n, ok = c.numbers[flag]
+	return n, ok && !*s.given[flag]
+}
+
+// adopt takes from the file what no flag of its kind was given for.
+func (s *sources) adopt(c *config) {
+	if len(s.urls) == 0 {
+		for _, l := range c.urls {
+			s.urls = append(s.urls, l.value)
+			s.origins = append(s.origins, l.origin)
+		}
+	}
+	if len(s.configs) == 0 {
+		for _, l := range c.configs {
+			s.configs = append(s.configs, l.value)
+		}
+	}
+	if len(s.resolvers) == 0 {
+		s.resolvers = c.resolvers
+	}
+}
+
+// adopt takes what the file says of how to judge.
+func (a *concentration) adopt(c *config) {
+	a.sources.adopt(c)
+	a.parameters.Overrides, a.accepted = c.overrides, c.accepted
+	for _, flag := range thresholdFlags() {
+		if n, ok := a.settings.number(c, flag); ok {
+			*thresholdOf(&a.parameters, flag) = n
+		}
+	}
+}
