@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/gather"
+	"github.com/nats-balance/nats-balance/internal/natsconn"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -237,9 +238,9 @@ func explainGather(err error, nc *nats.Conn) error {
 	var other *gather.NotSystemAccountError
 	var forbidden *gather.PermissionError
 	var silent *gather.SilentError
-	url := shownURL(nc.ConnectedUrl())
+	url := natsconn.ShownURL(nc.ConnectedUrl())
 	if servers := nc.Servers(); url == "" && len(servers) > 0 { // it was closed
-		url = shownURL(servers[0])
+		url = natsconn.ShownURL(servers[0])
 	}
 	switch {
 	case errors.As(err, &other):

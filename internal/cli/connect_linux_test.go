@@ -86,7 +86,7 @@ func TestConnectPipe(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	var c connection
-	c.timeout, c.creds = time.Minute, pipe
+	c.Timeout, c.Creds = time.Minute, pipe
 	start := time.Now()
 	if _, err := c.connect(ctx, func(string, ...any) {}); err == nil || time.Since(start) > 150*time.Millisecond {
 		t.Errorf("got %v after %v", err, time.Since(start))

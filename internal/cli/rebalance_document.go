@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/natsconn"
 	"github.com/nats-balance/nats-balance/internal/remedy"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
@@ -17,7 +18,7 @@ func (r *rebalance) document(s *situation, nc *nats.Conn) *report.Rebalance {
 	p := s.plan
 	doc := &report.Rebalance{
 		Tool: report.Tool{Name: "nats-balance", Version: Version()}, Time: time.Now(),
-		Source:  report.Source{Kind: "system-account", Detail: fmt.Sprintf("%s, server %s", shownURL(nc.ConnectedUrl()), nc.ConnectedServerName())},
+		Source:  report.Source{Kind: "system-account", Detail: fmt.Sprintf("%s, server %s", natsconn.ShownURL(nc.ConnectedUrl()), nc.ConnectedServerName())},
 		Account: report.Account{ID: s.account.ID, Name: s.account.Name}, Cluster: s.cluster,
 		Given: report.RebalanceParameters{Apply: r.apply, Force: r.force, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: p.Connections, EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves),

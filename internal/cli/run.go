@@ -104,7 +104,7 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	var nc *nats.Conn
 	h := Host{
 		Context: ctx, Out: stdout, Err: stderr,
-		Timeout: func() time.Duration { return c.timeout },
+		Timeout: func() time.Duration { return c.Timeout },
 		Trace:   func() bool { return c.trace },
 		Colors:  func() string { return c.colors },
 	}.withDefaults()
@@ -113,14 +113,8 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 		return nc, err
 	}
 	h.Flags = c.repeated
-	h.TLS = func() (*tls.Config, error) { return c.monitoringTLS(ctx) }
-	h.URLs = func(ctx context.Context) (string, error) {
-		settings, err := c.load(ctx)
-		if err != nil {
-			return "", err
-		}
-		return settings.ServerURL(), nil
-	}
+	h.TLS = func() (*tls.Config, error) { return c.MonitoringTLS(ctx) }
+	h.URLs = c.ServerURLs
 	Add(app, h)
 	addDemo(app, h)
 	app.Cheat("balance", cheat)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/gather"
+	"github.com/nats-balance/nats-balance/internal/natsconn"
 )
 
 // source is where an audit's data comes from. What it can't tell stays unknown
@@ -44,7 +45,7 @@ type systemAccount struct {
 func (s systemAccount) kind() string { return "system-account" }
 
 func (s systemAccount) detail() string {
-	return fmt.Sprintf("%s, server %s", shownURL(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
+	return fmt.Sprintf("%s, server %s", natsconn.ShownURL(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
 }
 
 func (s systemAccount) deployment(ctx context.Context) (*checks.Deployment, error) {

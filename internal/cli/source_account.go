@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/gather"
+	"github.com/nats-balance/nats-balance/internal/natsconn"
 	"github.com/nats-balance/nats-balance/internal/probe"
 )
 
@@ -48,7 +49,7 @@ func (s *ownAccount) detail() string {
 	if s.own != nil {
 		name = s.own.Account.Name
 	}
-	return fmt.Sprintf("%s, %s, server %s", name, shownURL(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
+	return fmt.Sprintf("%s, %s, server %s", name, natsconn.ShownURL(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
 }
 
 func (s *ownAccount) deployment(ctx context.Context) (*checks.Deployment, error) {
@@ -76,7 +77,7 @@ func (s *ownAccount) explain(err error) error {
 	var forbidden *gather.PermissionError
 	var unheard *gather.UnheardError
 	var system *gather.SystemUserError
-	at := shownURL(s.nc.ConnectedUrl())
+	at := natsconn.ShownURL(s.nc.ConnectedUrl())
 	switch {
 	case errors.As(err, &forbidden) && !strings.Contains(strings.ToLower(err.Error()), "subscription"):
 		return fmt.Errorf("%s: %w: allow the user to publish to $SYS.REQ.ACCOUNT.PING.>, or pass another user", at, err)
@@ -91,7 +92,7 @@ func (s *ownAccount) explain(err error) error {
 // knows: of other accounts nobody tells.
 func (s *ownAccount) knows(_ context.Context, _ *checks.Deployment, account string) error {
 	return fmt.Errorf("%s: these credentials are of account %q, which can't see account %q: pass --context or --creds of a user of the system account",
-		shownURL(s.nc.ConnectedUrl()), s.own.Account.Name, account)
+		natsconn.ShownURL(s.nc.ConnectedUrl()), s.own.Account.Name, account)
 }
 
 // details: an account is told nothing of servers but their names.

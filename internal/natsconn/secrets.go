@@ -1,4 +1,4 @@
-package cli
+package natsconn
 
 import (
 	"encoding/json"
