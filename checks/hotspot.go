@@ -32,11 +32,11 @@ func HotspotDefaults() HotspotParameters {
 func (p HotspotParameters) Validate() error {
 	switch {
 	case p.FactorPercent <= maxPercent || p.FactorPercent > 100*maxPercent:
-		return fmt.Errorf("--factor is %d.%02d: pass a number over 1 and up to 100, such as 2 or 1.5", p.FactorPercent/100, p.FactorPercent%100)
+		return fmt.Errorf("factor is %d.%02d: pass a number over 1 and up to 100, such as 2 or 1.5", p.FactorPercent/100, p.FactorPercent%100)
 	case p.MinServers < 2:
-		return fmt.Errorf("--min-servers is %d: pass a whole number of 2 or more", p.MinServers)
+		return fmt.Errorf("min-servers is %d: pass a whole number of 2 or more", p.MinServers)
 	case p.MinConnections < 1:
-		return fmt.Errorf("--min-connections is %d: pass a whole number of 1 or more", p.MinConnections)
+		return fmt.Errorf("min-connections is %d: pass a whole number of 1 or more", p.MinConnections)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func Defaults() Parameters {
 // naming the flag and what to pass.
 func (p Parameters) Validate() error {
 	limits := []struct {
-		flag      string
+		name      string
 		value     int
 		low, high int // high 0: no upper limit
 		off       bool
@@ -58,9 +58,9 @@ func (p Parameters) Validate() error {
 		}
 		switch {
 		case l.high > 0 && (l.value < l.low || l.value > l.high):
-			return fmt.Errorf("--%s is %d: pass a whole number from %d to %d", l.flag, l.value, l.low, l.high)
+			return fmt.Errorf("%s is %d: pass a whole number from %d to %d", l.name, l.value, l.low, l.high)
 		case l.value < l.low:
-			return fmt.Errorf("--%s is %d: pass a whole number of %d or more", l.flag, l.value, l.low)
+			return fmt.Errorf("%s is %d: pass a whole number of %d or more", l.name, l.value, l.low)
 		}
 	}
 	return nil

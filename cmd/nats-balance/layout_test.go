@@ -26,8 +26,10 @@ func mayImport(pkg string) (allowed []string, known bool) {
 	case "plugin":
 		return []string{"internal/cli"}, true
 	case "internal/cli":
-		return append(parts, "internal/natsconn", "internal/gather", "internal/clienturl", "internal/probe",
+		return append(parts, "internal/natsconn", "internal/config", "internal/gather", "internal/clienturl", "internal/probe",
 			"internal/report", "internal/remedy", "internal/lab", "docs"), true
+	case "internal/config":
+		return append(parts, "internal/clienturl"), true
 	case "internal/natsconn":
 		return []string{"internal/report"}, true
 	case "internal/gather", "internal/clienturl", "internal/probe", "internal/report", "internal/remedy", "internal/lab":

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/config"
 	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/natsconn"
 	"github.com/nats-balance/nats-balance/internal/report"
@@ -86,7 +87,7 @@ Examples:
 	a.sources.flags(cmd)
 	a.origin.flags(cmd)
 	cmd.Flag("no-causes", "Only judge, do not look for causes").UnNegatableBoolVar(&a.noCauses)
-	a.settings.flags(cmd, thresholdFlags()...)
+	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
 	a.output.flags(cmd, runbookFormats()...)
 	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
@@ -144,7 +145,7 @@ func (a *concentration) validate() error {
 		return errors.New("--critical is 0: pass a whole number from 1 to 100, or leave it out")
 	}
 	if err := a.parameters.Validate(); err != nil {
-		return err
+		return fmt.Errorf("--%w", err)
 	}
 	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--account or --cluster is empty: pass a name")

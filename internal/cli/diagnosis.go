@@ -115,7 +115,7 @@ func (s *sources) validate() error {
 	for i, value := range s.urls {
 		list, err := clienturl.ParseFlag(value)
 		if err != nil {
-			return err
+			return fmt.Errorf("--client-url %w", err)
 		}
 		if len(s.origins) > 0 {
 			list.Origin = s.origins[i]

@@ -91,3 +91,41 @@ func writeOutfile(path string, data []byte) (err error) {
 	}
 	return os.Rename(f.Name(), path)
 }
+
+// readRegular reads a file whole. What is no regular file could take forever.
+func readRegular(flag, path string, most int64) ([]byte, error) {
+	f, err := openRegular(flag, path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s %s can't be read: %w", flag, path, withoutPath(err))
+	case int64(len(text)) > most:
+		return nil, fmt.Errorf("%s %s has more than %d MiB: pass a smaller file", flag, path, most>>20)
+	}
+	return text, nil
+}
+
+func openRegular(flag, path string) (*os.File, error) {
+	info, err := os.Stat(path) // opening a pipe would wait for its writer
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s %s is no regular file: pass the path of one", flag, path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s can't be read: %w: pass the path of a file", flag, path, withoutPath(err))
+	}
+	return f, nil
+}
+
+// withoutPath is what is wrong with a path, which the message has already.
+func withoutPath(err error) error {
+	var wrapped *os.PathError
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}

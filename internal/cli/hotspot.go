@@ -106,7 +106,7 @@ func (a *hotspots) validate() error {
 		return err
 	}
 	if err := a.parameters.Validate(); err != nil {
-		return err
+		return fmt.Errorf("--%w", err)
 	}
 	if slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--cluster is empty: pass a name")

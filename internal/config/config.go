@@ -1,9 +1,7 @@
-package cli
+package config
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,78 +15,31 @@ import (
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 )
 
-// config is what a file of --config says.
-type config struct {
-	numbers   map[string]int // by the name of their flag
-	urls      []located      // as values of --client-url
-	configs   []located      // as values of --client-config
-	resolvers []string
-	overrides []checks.Override
-	accepted  []checks.Acceptance
+// File is what a configuration file says.
+type File struct {
+	Thresholds    map[string]int // by the name of their flag
+	ClientURLs    []Located      // as values of --client-url
+	ClientConfigs []Located      // as values of --client-config
+	Resolvers     []string
+	Overrides     []checks.Override
+	Accepted      []checks.Acceptance
 }
 
-// located is a value with the file and the line that it is from.
-type located struct{ value, origin string }
+// Located is a value with the file and the line that it is from.
+type Located struct{ Value, Origin string }
 
-// largestConfig bounds the file, in bytes.
-const largestConfig = 1 << 20
+// MaxBytes bounds a file.
+const MaxBytes = 1 << 20
 
-// readConfig reads a file. An error names the line and says what to pass; it
-// quotes no URL.
-func readConfig(path string) (*config, error) {
-	text, err := readRegular("--config", path, largestConfig)
-	if err != nil {
-		return nil, err
-	}
-	return parseConfig(path, text)
-}
-
-// readRegular reads a file whole. What is no regular file could take forever.
-func readRegular(flag, path string, most int64) ([]byte, error) {
-	f, err := openRegular(flag, path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	text, err := io.ReadAll(io.LimitReader(f, most+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s %s can't be read: %w", flag, path, withoutPath(err))
-	case int64(len(text)) > most:
-		return nil, fmt.Errorf("%s %s has more than %d MiB: pass a smaller file", flag, path, most>>20)
-	}
-	return text, nil
-}
-
-func openRegular(flag, path string) (*os.File, error) {
-	info, err := os.Stat(path) // opening a pipe would wait for its writer
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s %s is no regular file: pass the path of one", flag, path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s %s can't be read: %w: pass the path of a file", flag, path, withoutPath(err))
-	}
-	return f, nil
-}
-
-// withoutPath is what is wrong with a path, which the message has already.
-func withoutPath(err error) error {
-	var wrapped *os.PathError
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
-}
-
-// parseConfig reads the text of a file; paths in it begin at its folder.
-func parseConfig(path string, text []byte) (*config, error) {
+// Parse reads the text of a file; paths in it begin at its folder. An error names
+// the file and the line and says what to write; it quotes no URL.
+func Parse(path string, text []byte) (*File, error) {
 	y := yamlFile{name: path}
 	root, err := y.document(text)
 	if err != nil {
 		return nil, err
 	}
-	c := &config{numbers: map[string]int{}}
+	c := &File{Thresholds: map[string]int{}}
 	version := 0
 	of := fields{
 		"version": func(n *yaml.Node) error { return y.number(n, "version", &version) },
@@ -108,10 +59,10 @@ func parseConfig(path string, text []byte) (*config, error) {
 			return y.list(n, "accepted", func(n *yaml.Node) error { return c.acceptance(y, n) })
 		},
 	}
-	for _, flag := range thresholdFlags() {
+	for _, flag := range ThresholdFlags() {
 		of[flag] = func(n *yaml.Node) error {
 			value, err := threshold(y, n, flag)
-			c.numbers[flag] = value
+			c.Thresholds[flag] = value
 			return err
 		}
 	}
@@ -124,8 +75,8 @@ func parseConfig(path string, text []byte) (*config, error) {
 	return c, nil
 }
 
-// thresholdFlags are the flags of numbers that a file can have too.
-func thresholdFlags() []string {
+// ThresholdFlags returns the flags of numbers that a file can have too.
+func ThresholdFlags() []string {
 	return []string{"threshold", "min-servers", "min-connections", "review", "critical"}
 }
 
@@ -136,18 +87,18 @@ func threshold(y yamlFile, n *yaml.Node, flag string) (int, error) {
 		return 0, err
 	}
 	p := checks.Defaults()
-	*thresholdOf(&p, flag) = value
+	*ThresholdOf(&p, flag) = value
 	if flag == "critical" && value == 0 {
 		return 0, y.fail(n, "critical is 0: pass a whole number from 1 to 100, or leave it out")
 	}
 	if err := p.Validate(); err != nil {
-		return 0, y.fail(n, "%s", strings.TrimPrefix(err.Error(), "--"))
+		return 0, y.fail(n, "%w", err)
 	}
 	return value, nil
 }
 
-// thresholdOf is where the value of a flag is.
-func thresholdOf(p *checks.Parameters, flag string) *int {
+// ThresholdOf returns where the value of one of [ThresholdFlags] is.
+func ThresholdOf(p *checks.Parameters, flag string) *int {
 	switch flag {
 	case "threshold":
 		return &p.ThresholdPercent
@@ -174,7 +125,7 @@ func (y yamlFile) account(n *yaml.Node, to *string) error {
 	return nil
 }
 
-func (c *config) clientURLs(y yamlFile, n *yaml.Node) error {
+func (c *File) clientURLs(y yamlFile, n *yaml.Node) error {
 	var account string
 	var urls []string
 	err := y.mapping(n, "an entry of client-urls", fields{
@@ -189,7 +140,7 @@ func (c *config) clientURLs(y yamlFile, n *yaml.Node) error {
 					return y.fail(n, "a URL has a comma: pass each URL as an entry of urls")
 				}
 				if _, err := clienturl.ParseFlag("x=" + url); err != nil {
-					return y.fail(n, "a URL %s", strings.TrimPrefix(err.Error(), "--client-url "))
+					return y.fail(n, "a URL %w", err)
 				}
 				urls = append(urls, url)
 				return nil
@@ -204,13 +155,13 @@ func (c *config) clientURLs(y yamlFile, n *yaml.Node) error {
 		value = account + "=" + value
 	}
 	if _, err := clienturl.ParseFlag(value); err != nil {
-		return y.fail(n, "urls %s", strings.TrimPrefix(err.Error(), "--client-url "))
+		return y.fail(n, "urls %w", err)
 	}
-	c.urls = append(c.urls, located{value, y.origin(n)})
+	c.ClientURLs = append(c.ClientURLs, Located{value, y.origin(n)})
 	return nil
 }
 
-func (c *config) clientConfig(y yamlFile, n *yaml.Node) error {
+func (c *File) clientConfig(y yamlFile, n *yaml.Node) error {
 	var account, path string
 	err := y.mapping(n, "an entry of client-configs", fields{
 		"account": func(n *yaml.Node) error { return y.account(n, &account) },
@@ -222,7 +173,7 @@ func (c *config) clientConfig(y yamlFile, n *yaml.Node) error {
 				path = filepath.Join(filepath.Dir(y.name), path)
 			}
 			if _, err := os.Stat(path); err != nil {
-				return y.fail(n, "path %s: %w: pass a file or a folder, from the folder of this file", path, withoutPath(err))
+				return y.fail(n, "path %s: %w: pass a file or a folder, from the folder of this file", path, causeOf(err))
 			}
 			return nil
 		},
@@ -237,11 +188,11 @@ func (c *config) clientConfig(y yamlFile, n *yaml.Node) error {
 			value = "." + string(filepath.Separator) + path
 		}
 	}
-	c.configs = append(c.configs, located{value, y.origin(n)})
+	c.ClientConfigs = append(c.ClientConfigs, Located{value, y.origin(n)})
 	return nil
 }
 
-func (c *config) resolver(y yamlFile, n *yaml.Node) error {
+func (c *File) resolver(y yamlFile, n *yaml.Node) error {
 	var text string
 	if err := y.text(n, "a resolver", &text); err != nil {
 		return err
@@ -249,11 +200,11 @@ func (c *config) resolver(y yamlFile, n *yaml.Node) error {
 	if _, err := dnscheck.Resolver(text); err != nil {
 		return y.fail(n, "%w", err)
 	}
-	c.resolvers = append(c.resolvers, text)
+	c.Resolvers = append(c.Resolvers, text)
 	return nil
 }
 
-func (c *config) override(y yamlFile, n *yaml.Node) error {
+func (c *File) override(y yamlFile, n *yaml.Node) error {
 	var o checks.Override
 	of := fields{"match": func(n *yaml.Node) error { return y.text(n, "match", &o.Match) }}
 	given := 0
@@ -270,13 +221,13 @@ func (c *config) override(y yamlFile, n *yaml.Node) error {
 		return err
 	}
 	if given == 0 {
-		return y.fail(n, "an entry of accounts changes nothing: pass one of %s", strings.Join(thresholdFlags(), ", "))
+		return y.fail(n, "an entry of accounts changes nothing: pass one of %s", strings.Join(ThresholdFlags(), ", "))
 	}
-	c.overrides = append(c.overrides, o)
+	c.Overrides = append(c.Overrides, o)
 	return nil
 }
 
-func (c *config) acceptance(y yamlFile, n *yaml.Node) error {
+func (c *File) acceptance(y yamlFile, n *yaml.Node) error {
 	a := checks.Acceptance{Origin: y.origin(n)}
 	err := y.mapping(n, "an entry of accepted", fields{
 		"account": func(n *yaml.Node) error { return y.text(n, "account", &a.Account) },
@@ -303,7 +254,16 @@ func (c *config) acceptance(y yamlFile, n *yaml.Node) error {
 		},
 	}, "account", "cluster", "reason", "expires")
 	if err == nil {
-		c.accepted = append(c.accepted, a)
+		c.Accepted = append(c.Accepted, a)
+	}
+	return err
+}
+
+// causeOf returns what is wrong with a path, which the message has already.
+func causeOf(err error) error {
+	var wrapped *os.PathError
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
 	}
 	return err
 }

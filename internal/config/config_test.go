@@ -1,11 +1,15 @@
-package cli
+package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-balance/nats-balance/dnscheck"
+	"github.com/nats-balance/nats-balance/internal/clienturl"
 )
 
 const wholeConfig = `# what a file can have
@@ -45,32 +49,29 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	path := filepath.Join(folder, "nats-balance.yaml")
-	if err := os.WriteFile(path, []byte(wholeConfig), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c, err := readConfig(path)
+	c, err := Parse(path, []byte(wholeConfig))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for flag, want := range map[string]int{"threshold": 80, "min-servers": 2, "min-connections": 5, "review": 40, "critical": 95} {
-		if c.numbers[flag] != want {
-			t.Errorf("%s is %d", flag, c.numbers[flag])
+		if c.Thresholds[flag] != want {
+			t.Errorf("%s is %d", flag, c.Thresholds[flag])
 		}
 	}
-	if len(c.urls) != 2 || c.urls[0] != (located{"ORDERS=nats://a:4222,nats://user:secret@b:4222", path + ":9"}) || c.urls[1].value != "wss://c" {
-		t.Errorf("client URLs: %+v", c.urls)
+	if len(c.ClientURLs) != 2 || c.ClientURLs[0] != (Located{"ORDERS=nats://a:4222,nats://user:secret@b:4222", path + ":9"}) || c.ClientURLs[1].Value != "wss://c" {
+		t.Errorf("client URLs: %+v", c.ClientURLs)
 	}
-	if len(c.configs) != 2 || c.configs[0].value != "ORDERS="+filepath.Join(folder, "deploy") || c.configs[1].value != filepath.Join(folder, "a=b") {
-		t.Errorf("client configs: %+v", c.configs)
+	if len(c.ClientConfigs) != 2 || c.ClientConfigs[0].Value != "ORDERS="+filepath.Join(folder, "deploy") || c.ClientConfigs[1].Value != filepath.Join(folder, "a=b") {
+		t.Errorf("client configs: %+v", c.ClientConfigs)
 	}
-	if strings.Join(c.resolvers, " ") != "10.0.0.53 [2001:db8::53]:5353" {
-		t.Errorf("resolvers: %q", c.resolvers)
+	if strings.Join(c.Resolvers, " ") != "10.0.0.53 [2001:db8::53]:5353" {
+		t.Errorf("resolvers: %q", c.Resolvers)
 	}
-	o := c.overrides
+	o := c.Overrides
 	if len(o) != 2 || o[0].Match != "BATCH-*" || *o[0].ThresholdPercent != 90 || *o[0].MinConnections != 20 || o[0].CriticalPercent != nil || *o[1].CriticalPercent != 99 {
 		t.Errorf("overrides: %+v", o)
 	}
-	a := c.accepted
+	a := c.Accepted
 	if len(a) != 2 || a[0].Account != "LEGACY" || a[0].Cluster != "C1" || a[0].Reason != "moves in Q1, OPS-123" || a[0].Origin != path+":20" ||
 		!a[0].Expires.Equal(time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)) || a[1].MaxSharePercent != 90 || a[1].Expires.Day() != 28 {
 		t.Errorf("accepted: %+v", a)
@@ -149,12 +150,12 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		accepted + "2027-01-31\n  max-share: 0":                                               "c.yaml:7: max-share is 0: pass a whole number from 1 to 100",
 		accepted + "2027-01-31\n  max-share: 101":                                             "c.yaml:7: max-share is 101: pass a whole number from 1 to 100",
 	} {
-		c, err := parseConfig("c.yaml", []byte(text))
+		c, err := Parse("c.yaml", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, %+v; want %s", text, err, c, want)
 			continue
 		}
-		if strings.Contains(err.Error(), "sEcret") || !strings.HasPrefix(err.Error(), "--config c.yaml:") || strings.Contains(err.Error(), "\n") {
+		if strings.Contains(err.Error(), "sEcret") || !strings.HasPrefix(err.Error(), "c.yaml:") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -169,18 +170,18 @@ func TestConfigBombs(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"aliases": bomb,
-		"deep":    strings.Repeat("[", largestConfig),
-		"deeper":  strings.Repeat("- ", largestConfig/2),
-		"keys":    strings.Repeat("? ", largestConfig/2),
-		"braces":  strings.Repeat("{a: ", largestConfig/4),
-		"text":    strings.Repeat("a", largestConfig),
-		"lines":   strings.Repeat("a\n", largestConfig/2),
-		"quotes":  "\"" + strings.Repeat("\n", largestConfig-1),
-		"anchors": strings.Repeat("&a ", largestConfig/3),
-		"tags":    strings.Repeat("!a ", largestConfig/3),
+		"deep":    strings.Repeat("[", MaxBytes),
+		"deeper":  strings.Repeat("- ", MaxBytes/2),
+		"keys":    strings.Repeat("? ", MaxBytes/2),
+		"braces":  strings.Repeat("{a: ", MaxBytes/4),
+		"text":    strings.Repeat("a", MaxBytes),
+		"lines":   strings.Repeat("a\n", MaxBytes/2),
+		"quotes":  "\"" + strings.Repeat("\n", MaxBytes-1),
+		"anchors": strings.Repeat("&a ", MaxBytes/3),
+		"tags":    strings.Repeat("!a ", MaxBytes/3),
 	} {
 		start := time.Now()
-		if _, err := parseConfig("c.yaml", []byte(text)); err == nil {
+		if _, err := Parse("c.yaml", []byte(text)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 		if took := time.Since(start); took > 30*time.Second {
@@ -197,20 +198,24 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("version: 1\nclient-urls: [{urls: ['nats://u:p@h']}]"))
 	f.Add([]byte("? [&a *a]\n: !!binary |\n  a\n--- >-\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := parseConfig("c.yaml", text)
+		c, err := Parse("c.yaml", text)
 		if err != nil {
-			if !strings.HasPrefix(err.Error(), "--config c.yaml:") {
+			if !strings.HasPrefix(err.Error(), "c.yaml:") {
 				t.Errorf("%v", err)
 			}
 			return
 		}
-		var s sources
-		s.adopt(c)
-		if err := s.validate(); err != nil {
-			t.Errorf("what was read is refused: %v", err)
+		for _, l := range c.ClientURLs {
+			if _, err := clienturl.ParseFlag(l.Value); err != nil {
+				t.Errorf("what was read is refused: %v", err)
+			}
 		}
-		_ = s.repeated()
-		for _, a := range c.accepted {
+		for _, r := range c.Resolvers {
+			if _, err := dnscheck.Resolver(r); err != nil {
+				t.Errorf("what was read is refused: %v", err)
+			}
+		}
+		for _, a := range c.Accepted {
 			if a.Account == "" || a.Cluster == "" || strings.TrimSpace(a.Reason) == "" || a.Expires.IsZero() && a.Expires.Year() != 1 {
 				t.Errorf("%+v", a)
 			}
@@ -231,15 +236,15 @@ func TestConfigOfTheDocumentation(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(folder, "deploy"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	c, err := parseConfig(filepath.Join(folder, "nats-balance.yaml"), []byte(example))
+	c, err := Parse(filepath.Join(folder, "nats-balance.yaml"), []byte(example))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.numbers) != 5 || len(c.urls) != 2 || len(c.configs) != 1 || len(c.resolvers) != 2 || len(c.overrides) != 2 || len(c.accepted) != 2 {
+	if len(c.Thresholds) != 5 || len(c.ClientURLs) != 2 || len(c.ClientConfigs) != 1 || len(c.Resolvers) != 2 || len(c.Overrides) != 2 || len(c.Accepted) != 2 {
 		t.Errorf("%+v", c)
 	}
-	_, err = parseConfig("nats-balance.yaml", []byte("version: 1\n\nthreshold: 100"))
-	if sentence := (&usageError{err, "nats-balance audit concentration"}).Error(); !strings.Contains(string(page), "\nnats-balance: "+sentence+"\n") {
+	_, err = Parse("nats-balance.yaml", []byte("version: 1\n\nthreshold: 100"))
+	if sentence := fmt.Sprintf("nats-balance: --config %v, see nats-balance audit concentration --help", err); !strings.Contains(string(page), "\n"+sentence+"\n") {
 		t.Errorf("the page does not show: %s", sentence)
 	}
 }

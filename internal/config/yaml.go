@@ -1,11 +1,10 @@
-package cli
+package config
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -25,11 +24,8 @@ func (y yamlFile) fail(n *yaml.Node, format string, args ...any) error {
 }
 
 func (y yamlFile) failAt(line int, format string, args ...any) error {
-	return fmt.Errorf("--config %s:%d: %w", y.name, max(line, 1), fmt.Errorf(format, args...))
+	return fmt.Errorf("%s:%d: %w", y.name, max(line, 1), fmt.Errorf(format, args...))
 }
-
-// syntax is how the parser's errors begin.
-var syntax = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
 
 // document parses the one document of a file.
 func (y yamlFile) document(text []byte) (*yaml.Node, error) {
@@ -53,13 +49,13 @@ func (y yamlFile) document(text []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
+// syntaxError says what the parser does not understand, and where.
 func (y yamlFile) syntaxError(err error) error {
-	line, what := 1, err.Error()
-	if m := syntax.FindStringSubmatch(what); m != nil {
-		what = m[2]
-		_, _ = fmt.Sscan(m[1], &line) // without one, it is the first
+	var load *yaml.LoadError
+	if errors.As(err, &load) {
+		return y.failAt(load.Mark.Line, "it is no YAML: %s", load.Message)
 	}
-	return y.failAt(line, "it is no YAML: %s", what)
+	return y.failAt(1, "it is no YAML: %w", err)
 }
 
 // mapping reads a mapping: known keys only, each once, the required ones all.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/internal/config"
 )
 
 // settings is the flag --config, and what the command line says itself: that
@@ -35,44 +37,52 @@ func notEmpty(flag, pass string) fisk.OptionValidator {
 }
 
 // read reads the file; without one it has nothing.
-func (s *settings) read() (*config, error) {
+func (s *settings) read() (*config.File, error) {
 	if s.path == "" {
-		return &config{}, nil
+		return &config.File{}, nil
 	}
-	return readConfig(s.path)
+	text, err := readRegular("--config", s.path, config.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.Parse(s.path, text)
+	if err != nil {
+		return nil, fmt.Errorf("--config %w", err)
+	}
+	return c, nil
 }
 
 // number is what the file has for a flag that was not given.
-func (s *settings) number(c *config, flag string) (n int, ok bool) {
-	n, ok = c.numbers[flag]
+func (s *settings) number(c *config.File, flag string) (n int, ok bool) {
+	n, ok = c.Thresholds[flag]
 	return n, ok && !*s.given[flag]
 }
 
 // adopt takes from the file what no flag of its kind was given for.
-func (s *sources) adopt(c *config) {
+func (s *sources) adopt(c *config.File) {
 	if len(s.urls) == 0 {
-		for _, l := range c.urls {
-			s.urls = append(s.urls, l.value)
-			s.origins = append(s.origins, l.origin)
+		for _, l := range c.ClientURLs {
+			s.urls = append(s.urls, l.Value)
+			s.origins = append(s.origins, l.Origin)
 		}
 	}
 	if len(s.configs) == 0 {
-		for _, l := range c.configs {
-			s.configs = append(s.configs, l.value)
+		for _, l := range c.ClientConfigs {
+			s.configs = append(s.configs, l.Value)
 		}
 	}
 	if len(s.resolvers) == 0 {
-		s.resolvers = c.resolvers
+		s.resolvers = c.Resolvers
 	}
 }
 
 // adopt takes what the file says of how to judge.
-func (a *concentration) adopt(c *config) {
+func (a *concentration) adopt(c *config.File) {
 	a.sources.adopt(c)
-	a.parameters.Overrides, a.accepted = c.overrides, c.accepted
-	for _, flag := range thresholdFlags() {
+	a.parameters.Overrides, a.accepted = c.Overrides, c.Accepted
+	for _, flag := range config.ThresholdFlags() {
 		if n, ok := a.settings.number(c, flag); ok {
-			*thresholdOf(&a.parameters, flag) = n
+			*config.ThresholdOf(&a.parameters, flag) = n
 		}
 	}
 }
