@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/choria-io/fisk"
 
@@ -49,11 +48,4 @@ func (b *baseline) outcome(doc *report.Document) checks.Outcome {
 		return doc.NewOutcome()
 	}
 	return checks.Outcome(doc.Outcome)
-}
-
-// judge judges by the rule, and by what was accepted.
-func (a *concentration) judge(d *checks.Deployment) checks.Result {
-	p := a.parameters
-	p.All = p.All || a.baseline.past != nil // which is compared with every pair
-	return checks.Accept(checks.CheckConcentration(d, p), a.accepted, time.Now())
 }

@@ -65,26 +65,15 @@ func checkConcentration(check *audit.Check, r *archive.Reader, examples *audit.E
 	if err != nil {
 		return audit.Skipped, err
 	}
-	a := gather.NewArchive(r)
-	d, err := a.Deployment(ctx)
+	result, err := runAudit(ctx, &archived{file: gather.NewArchive(r)}, Request{Parameters: p, Causes: true, Timeout: longestCheck})
 	if err != nil {
 		return audit.Skipped, err
 	}
-	result := checks.CheckConcentration(d, p)
-	if len(result.Findings) > 0 {
-		if err := a.Details(ctx, d, clustersOf(result.Findings)); err != nil {
-			return audit.Skipped, err
-		}
-		result = checks.CheckConcentration(d, p)
-	}
-	if err := explainFindings(ctx, a, d, p, result.Findings); err != nil {
-		return audit.Skipped, err
-	}
-	for _, f := range result.Findings {
+	for _, f := range result.Verdict.Findings {
 		// The collection's reports print names as they are.
 		examples.Add("%s", report.HarmlessText(concentrated(f)))
 	}
-	return collectedOutcome(result.Outcome, d, log)
+	return collectedOutcome(result.Verdict.Outcome, result.Deployment, log)
 }
 
 func checkHotspots(check *audit.Check, r *archive.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
@@ -138,26 +127,6 @@ func configured(check *audit.Check, to map[string]*int, p interface{ Validate() 
 		*n = int(v)
 	}
 	return p.Validate()
-}
-
-// explainFindings sets the causes of the worst findings, as far as the archive
-// tells, without asking anyone.
-func explainFindings(ctx context.Context, a *gather.Archive, d *checks.Deployment, p checks.Parameters, findings []checks.Finding) error {
-	findings = findings[:min(len(findings), inDepth)]
-	var of []gather.Suspect
-	for _, f := range findings {
-		of = append(of, gather.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
-	}
-	reports, accounts, err := a.Examine(ctx, d, of)
-	if err != nil {
-		return err
-	}
-	for i := range findings {
-		findings[i].Causes = checks.Diagnose(checks.Case{
-			Finding: findings[i], Deployment: d, Profile: reports[i].Profile, Accounts: accounts[of[i]], ThresholdPercent: p.ThresholdPercent,
-		})
-	}
-	return nil
 }
 
 // concentrated is a finding in a sentence.

@@ -59,7 +59,7 @@ func (s *settings) number(c *config.File, flag string) (n int, ok bool) {
 }
 
 // adopt takes from the file what no flag of its kind was given for.
-func (s *sources) adopt(c *config.File) {
+func (s *clientListFlags) adopt(c *config.File) {
 	if len(s.urls) == 0 {
 		for _, l := range c.ClientURLs {
 			s.urls = append(s.urls, l.Value)
@@ -78,7 +78,7 @@ func (s *sources) adopt(c *config.File) {
 
 // adopt takes what the file says of how to judge.
 func (a *concentration) adopt(c *config.File) {
-	a.sources.adopt(c)
+	a.lists.adopt(c)
 	a.parameters.Overrides, a.accepted = c.Overrides, c.Accepted
 	for _, flag := range config.ThresholdFlags() {
 		if n, ok := a.settings.number(c, flag); ok {

@@ -121,3 +121,11 @@ func (c *connection) connect(ctx context.Context, trace func(string, ...any)) (*
 	}
 	return settings.Connect(ctx, trace)
 }
+
+// connectedURLs are those that a connection was opened with.
+func connectedURLs(nc *nats.Conn) string {
+	if len(nc.Opts.Servers) > 0 {
+		return strings.Join(nc.Opts.Servers, ",")
+	}
+	return nc.Opts.Url
+}

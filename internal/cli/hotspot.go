@@ -22,7 +22,7 @@ type hotspots struct {
 	// sentence.
 	factor, minServers, minConnections string
 	all                                bool
-	origin                             origin
+	source                             sourceFlags
 	output                             output
 }
 
@@ -65,7 +65,7 @@ Examples:
 	number("min-connections", "Clusters with fewer client connections are not judged", fmt.Sprint(d.MinConnections), "N", &a.minConnections)
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
-	a.origin.flags(cmd)
+	a.source.flags(cmd)
 	a.output.flags(cmd, runbookFormats()...)
 	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
 }
@@ -74,7 +74,7 @@ func (a *hotspots) run(ctx context.Context) error {
 	if err := a.validate(); err != nil {
 		return &usageError{err: err}
 	}
-	from, closing, err := a.origin.open(ctx, a.host)
+	from, closing, err := a.source.open(ctx, a.host)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (a *hotspots) validate() error {
 	if slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--cluster is empty: pass a name")
 	}
-	if err := a.origin.validate(); err != nil {
+	if err := a.source.validate(); err != nil {
 		return err
 	}
 	return a.output.validate()

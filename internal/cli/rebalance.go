@@ -26,7 +26,7 @@ type rebalance struct {
 	apply, yes, force  bool
 	texts              struct{ rate, batch, maxMoves string }
 	rate, batch, limit int
-	sources            sources
+	lists              clientListFlags
 	output             output
 
 	in       io.Reader // where the answer to the question comes from
@@ -87,7 +87,7 @@ Examples:
 			return nil
 		})
 	}
-	r.sources.flags(cmd)
+	r.lists.flags(cmd)
 	r.output.flags(cmd)
 	cmd.Action(func(*fisk.ParseContext) error { return r.run(r.host.Context) })
 }
@@ -121,9 +121,6 @@ func (r *rebalance) validate() error {
 	case r.apply && !r.yes && !r.terminal:
 		return errors.New("--apply asks before it moves connections, and there is no terminal to ask on: pass --yes")
 	}
-	if err := r.sources.validate(); err != nil {
-		return err
-	}
 	return r.output.validate()
 }
 
@@ -131,11 +128,15 @@ func (r *rebalance) run(ctx context.Context) error {
 	if err := r.validate(); err != nil {
 		return &usageError{err: err}
 	}
+	lists, err := r.lists.lists()
+	if err != nil {
+		return &usageError{err: err}
+	}
 	nc, err := r.host.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	s, err := r.plan(ctx, nc)
+	s, err := r.plan(ctx, nc, lists)
 	if err != nil {
 		return err
 	}

@@ -30,9 +30,10 @@ type situation struct {
 }
 
 // plan gathers, plans, and finds reasons to refuse.
-func (r *rebalance) plan(ctx context.Context, nc *nats.Conn) (*situation, error) {
+func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists ClientLists) (*situation, error) {
 	s := &situation{}
-	if err := r.gather(ctx, nc, s); err != nil {
+	a := &auditRun{from: systemAccount{r.host, nc}, request: r.request(lists)}
+	if err := r.gather(ctx, a, s); err != nil {
 		return nil, err
 	}
 	in := remedy.PlanInput{Servers: members(s), MaxMoves: r.limit, IgnoreRoom: r.force}
@@ -51,7 +52,7 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn) (*situation, error)
 		return s, nil
 	}
 	r.room(s, in)
-	if err := r.diagnose(ctx, nc, s); err != nil {
+	if err := r.diagnose(ctx, a, s); err != nil {
 		return nil, err
 	}
 	in.ByName, in.IgnoreRoom = s.byName, r.force
@@ -68,50 +69,43 @@ func (s *situation) note(format string, args ...any) {
 	s.notes = append(s.notes, fmt.Sprintf(format, args...))
 }
 
-// gather reads who is there, and chooses the account and the cluster.
-func (r *rebalance) gather(ctx context.Context, nc *nats.Conn, s *situation) error {
-	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
-	defer cancel()
-	p := newProgress(r.host.Err)
-	var trace func(string, ...any)
-	if r.host.Trace() {
-		trace = r.host.tracef
-	}
-	d, err := gather.System(ctx, nc, gather.Options{Timeout: r.host.Timeout(), Progress: p.show, Trace: trace})
-	p.clear()
-	if err != nil {
-		return explainGather(err, nc)
-	}
-	s.deployment = d
-	var found []checks.Account
-	for _, a := range d.Accounts {
-		if a.ID == r.account || a.Name == r.account {
-			found = append(found, a)
-		}
-	}
-	switch {
-	case len(found) > 1:
-		return fmt.Errorf("%d accounts are called %q: pass --account the id of one", len(found), r.account)
-	case len(found) == 0:
-		if err := gather.Knows(ctx, nc, d, r.account); err != nil {
-			return err
-		}
-	}
-	selection := checks.Parameters{Accounts: []string{r.account}}
+// request is for the causes of where the account's clients are, whatever share of
+// them is on one server: the rule is not what is asked for.
+func (r *rebalance) request(lists ClientLists) Request {
+	p := checks.Defaults()
+	p.Accounts = []string{r.account}
 	if r.cluster != "" {
-		selection.Clusters = []string{r.cluster}
+		p.Clusters = []string{r.cluster}
 	}
-	if err := selection.Select(d); err != nil {
+	return Request{Parameters: p, AnyShare: true, Lists: lists, Causes: true, Timeout: r.host.Timeout(), Flags: r.host.Flags()}
+}
+
+// gather reads who is there, and chooses the account and the cluster.
+func (r *rebalance) gather(ctx context.Context, a *auditRun, s *situation) error {
+	ctx, cancel := context.WithTimeout(ctx, a.request.Timeout)
+	defer cancel()
+	if err := a.gather(ctx); err != nil {
 		return err
 	}
-	at := slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.ID == r.account || a.Name == r.account })
-	s.account = d.Accounts[at]
-	if s.cluster, err = r.choose(s); err != nil {
+	s.deployment = a.deployment
+	var found []checks.Account
+	for _, account := range s.deployment.Accounts {
+		if account.ID == r.account || account.Name == r.account {
+			found = append(found, account)
+		}
+	}
+	if len(found) > 1 {
+		return fmt.Errorf("%d accounts are called %q: pass --account the id of one", len(found), r.account)
+	}
+	s.account = found[0]
+	cluster, err := r.choose(s)
+	if err != nil {
 		return err
 	}
-	limited, stop := context.WithTimeout(ctx, r.host.Timeout()/3)
-	defer stop()
-	return gather.Details(limited, nc, d, []string{s.cluster})
+	s.cluster = cluster
+	// From here on it is about these, whatever they were called.
+	a.request.Parameters.Accounts, a.request.Parameters.Clusters = []string{s.account.ID}, []string{cluster}
+	return a.details(ctx, []string{cluster})
 }
 
 // choose is the cluster that was asked for, or the only one in which there is
@@ -284,36 +278,23 @@ func (s *situation) told() bool {
 
 // diagnose finds out why the clients are where they are, and refuses what would
 // not hold.
-func (r *rebalance) diagnose(ctx context.Context, nc *nats.Conn, s *situation) error {
-	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
+func (r *rebalance) diagnose(ctx context.Context, a *auditRun, s *situation) error {
+	ctx, cancel := context.WithTimeout(ctx, a.request.Timeout)
 	defer cancel()
-	lists, warnings, err := r.sources.lists(ctx)
+	result, err := a.explain(ctx)
 	if err != nil {
 		return err
 	}
-	s.warnings = append(s.warnings, warnings...)
-	tie(lists, s.deployment, []string{s.account.ID})
-	// Whatever the share is: the rule is not what is asked for.
-	p := checks.Defaults()
-	p.ThresholdPercent, p.MinServers, p.MinConnections, p.AllowPartial = 1, 2, 1, true
-	p.Accounts, p.Clusters = []string{s.account.ID}, []string{s.cluster}
-	findings := checks.CheckConcentration(s.deployment, p).Findings
-	findings = slices.DeleteFunc(findings, func(f checks.Finding) bool { return f.Account.ID != s.account.ID })
-	if len(findings) == 0 {
+	s.warnings = append(s.warnings, result.Warnings...)
+	at := slices.IndexFunc(result.Verdict.Findings, func(f checks.Finding) bool { return f.Account.ID == s.account.ID })
+	if at < 0 {
 		return nil // it has no connections, or there is one server
 	}
-	a := &concentration{host: r.host, parameters: checks.Defaults(), sources: r.sources}
-	a.parameters.Accounts, a.parameters.Clusters = p.Accounts, p.Clusters
-	lists, warnings, err = a.diagnose(ctx, systemAccount{r.host, nc}, s.deployment, findings[:1], lists)
-	if err != nil {
-		return err
-	}
-	for _, l := range lists {
+	for _, l := range result.Lists {
 		s.byName = s.byName || slices.ContainsFunc(checks.ReachOf(s.deployment, s.cluster, l).Arrivals,
 			func(a checks.Arrival) bool { return !a.OwnName || a.Own != checks.Yes })
 	}
-	s.warnings = append(s.warnings, warnings...)
-	s.causes = findings[0].Causes
+	s.causes = result.Verdict.Findings[at].Causes
 	why := straightBack()
 	known := false
 	for _, c := range s.causes {

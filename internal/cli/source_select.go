@@ -11,11 +11,11 @@ import (
 	"github.com/nats-balance/nats-balance/internal/gather"
 )
 
-// origin are the flags that say where an audit's data comes from; without them
+// sourceFlags are the flags that say where an audit's data comes from; without them
 // it is the connection.
-type origin struct{ archive, monitor string }
+type sourceFlags struct{ archive, monitor string }
 
-func (o *origin) flags(cmd *fisk.CmdClause) {
+func (o *sourceFlags) flags(cmd *fisk.CmdClause) {
 	cmd.Flag("archive", "Audit what nats audit gather wrote rather than servers").PlaceHolder("FILE").StringVar(&o.archive)
 	cmd.Flag("monitor", "Ask the monitoring ports of the servers, one URL each, rather than the system account").PlaceHolder("URL[,URL…]").StringVar(&o.monitor)
 	for name, pass := range map[string]string{"archive": "the file that nats audit gather wrote", "monitor": "URLs such as http://10.0.0.1:8222"} {
@@ -28,7 +28,7 @@ func (o *origin) flags(cmd *fisk.CmdClause) {
 	}
 }
 
-func (o *origin) validate() error {
+func (o *sourceFlags) validate() error {
 	if o.archive != "" && o.monitor != "" {
 		return errors.New("--archive and --monitor are both given: pass one of them")
 	}
@@ -38,7 +38,7 @@ func (o *origin) validate() error {
 // open returns the source and what closes it. With neither flag it connects,
 // and takes the system account or, where the credentials are of another one,
 // that account's own view.
-func (o *origin) open(ctx context.Context, h Host) (source, func(), error) {
+func (o *sourceFlags) open(ctx context.Context, h Host) (source, func(), error) {
 	nothing := func() {}
 	switch {
 	case o.archive != "":

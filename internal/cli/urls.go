@@ -17,10 +17,10 @@ import (
 
 // urls is `audit urls`.
 type urls struct {
-	host    Host
-	sources sources
-	config  settings
-	output  output
+	host   Host
+	lists  clientListFlags
+	config settings
+	output output
 }
 
 // addURLs adds `audit urls`, which looks at client URLs alone.
@@ -41,7 +41,7 @@ Examples:
   nats-balance audit urls --contexts --json`)
 	cmd.Tag("scope:user")
 	cmd.Tag("impact:ro")
-	u.sources.flags(cmd)
+	u.lists.flags(cmd)
 	u.config.flags(cmd)
 	u.output.flags(cmd)
 	cmd.Action(func(*fisk.ParseContext) error { return u.run(u.host.Context) })
@@ -55,8 +55,9 @@ func (u *urls) run(ctx context.Context) error {
 	if err != nil {
 		return &usageError{err: err}
 	}
-	u.sources.adopt(c)
-	if err := u.sources.validate(); err != nil {
+	u.lists.adopt(c)
+	asked, err := u.lists.lists()
+	if err != nil {
 		return &usageError{err: err}
 	}
 	if err := u.output.validate(); err != nil {
@@ -64,11 +65,11 @@ func (u *urls) run(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, u.host.Timeout())
 	defer cancel()
-	lists, warnings, err := u.sources.lists(limited)
+	lists, warnings, err := asked.read(limited)
 	if err != nil {
 		return err
 	}
-	if !u.sources.any() {
+	if !asked.any() {
 		if lists, err = u.configured(limited); err != nil {
 			return err
 		}
@@ -80,7 +81,7 @@ func (u *urls) run(ctx context.Context) error {
 		}
 		return fmt.Errorf("there is no client URL to look at%s: pass --client-url, or a --client-config that has some", why)
 	}
-	warnings = append(warnings, u.sources.follow(limited, &checks.Deployment{}, lists)...)
+	warnings = append(warnings, asked.follow(limited, &checks.Deployment{}, lists)...)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}

@@ -23,8 +23,8 @@ type concentration struct {
 	host       Host
 	parameters checks.Parameters
 	numbers    numbers
-	sources    sources
-	origin     origin
+	lists      clientListFlags
+	source     sourceFlags
 	noCauses   bool
 	settings   settings
 	accepted   []checks.Acceptance
@@ -84,8 +84,8 @@ Examples:
 	}
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
-	a.sources.flags(cmd)
-	a.origin.flags(cmd)
+	a.lists.flags(cmd)
+	a.source.flags(cmd)
 	cmd.Flag("no-causes", "Only judge, do not look for causes").UnNegatableBoolVar(&a.noCauses)
 	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
@@ -94,21 +94,29 @@ Examples:
 }
 
 func (a *concentration) run(ctx context.Context) error {
-	if err := a.validate(); err != nil {
+	request, err := a.request()
+	if err != nil {
 		return &usageError{err: err}
 	}
-	from, closing, err := a.origin.open(ctx, a.host)
+	from, closing, err := a.source.open(ctx, a.host)
 	if err != nil {
 		return err
 	}
 	defer closing()
-	doc, err := a.audit(ctx, from)
-	if own := ownView(from, err, a.sources.addresses()); own != nil {
-		doc, err = a.audit(ctx, own)
+	result, err := runAudit(ctx, from, request)
+	if own := ownView(from, err, request.Lists.addresses()); own != nil {
+		from = own
+		result, err = runAudit(ctx, from, request)
 	}
 	if err != nil {
 		return err
 	}
+	doc := report.New(report.Input{
+		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
+		SourceKind: from.kind(), SourceDetail: from.detail(),
+		Parameters: request.Parameters, Deployment: result.Deployment, Result: result.Verdict, Lists: result.Lists, Warnings: result.Warnings,
+		Baseline: a.baseline.past, NewOnly: a.baseline.newOnly,
+	})
 	if err := a.output.write(a.host, doc); err != nil {
 		return err
 	}
@@ -118,6 +126,27 @@ func (a *concentration) run(ctx context.Context) error {
 	return nil
 }
 
+// request validates the flags, and returns what they ask for.
+func (a *concentration) request() (r Request, err error) {
+	if err := a.validate(); err != nil {
+		return r, err
+	}
+	if r.Lists, err = a.lists.lists(); err != nil {
+		return r, err
+	}
+	if err := a.output.validate(); err != nil {
+		return r, err
+	}
+	a.parameters.All = a.parameters.All || a.output.everyAccount()
+	if err := a.baseline.read(); err != nil {
+		return r, err
+	}
+	r.Parameters, r.Accepted, r.Compared = a.parameters, a.accepted, a.baseline.past != nil
+	r.Causes, r.Timeout, r.Flags = !a.noCauses, a.host.Timeout(), a.host.Flags()
+	return r, nil
+}
+
+// validate validates what the rule and the source are made of.
 func (a *concentration) validate() error {
 	if err := a.host.checkTimeout(); err != nil {
 		return err
@@ -150,88 +179,7 @@ func (a *concentration) validate() error {
 	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--account or --cluster is empty: pass a name")
 	}
-	if err := a.origin.validate(); err != nil {
-		return err
-	}
-	if err := a.sources.validate(); err != nil {
-		return err
-	}
-	if err := a.output.validate(); err != nil {
-		return err
-	}
-	a.parameters.All = a.parameters.All || a.output.everyAccount()
-	return a.baseline.read()
-}
-
-// audit gathers, judges and builds the document, all within the time-out.
-func (a *concentration) audit(ctx context.Context, from source) (*report.Document, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.host.Timeout())
-	defer cancel()
-	d, err := from.deployment(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, account := range a.parameters.Accounts {
-		if !slices.ContainsFunc(d.Accounts, func(x checks.Account) bool { return x.ID == account || x.Name == account }) {
-			if err := from.knows(ctx, d, account); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := a.parameters.Select(d); err != nil {
-		return nil, err
-	}
-	result := a.judge(d)
-	if len(result.Findings) > 0 {
-		// Only now it is known whose limits matter.
-		if err := from.details(ctx, d, clustersOf(result.Findings)); err != nil {
-			return nil, err
-		}
-		result = a.judge(d)
-	}
-	lists, warnings, err := a.sources.lists(ctx)
-	if err != nil {
-		return nil, err
-	}
-	tie(lists, d, a.parameters.Accounts)
-	switch {
-	case len(result.Findings) == 0:
-		warnings = append(warnings, a.sources.follow(ctx, d, lists)...)
-		warnings = append(warnings, unread(lists)...)
-	case a.noCauses:
-		lists = nil
-		err = countSubscriptions(ctx, from, result.Findings)
-	default:
-		var more []string
-		lists, more, err = a.diagnose(ctx, from, d, result.Findings, lists)
-		warnings = append(warnings, more...)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return report.New(report.Input{
-		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
-		SourceKind: from.kind(), SourceDetail: from.detail(),
-		Parameters: a.parameters, Deployment: d, Result: result, Lists: lists, Warnings: warnings,
-		Baseline: a.baseline.past, NewOnly: a.baseline.newOnly,
-	}), nil
-}
-
-// inDepth is how many findings, the worst first, are worth more questions to
-// their servers.
-const inDepth = 20
-
-func countSubscriptions(ctx context.Context, from source, findings []checks.Finding) error {
-	findings = findings[:min(len(findings), inDepth)]
-	var of []gather.Held
-	for _, f := range findings {
-		of = append(of, gather.Held{Server: f.Server.ID, Account: f.Account.ID})
-	}
-	counts, err := from.subscriptions(ctx, of)
-	for i := range counts {
-		findings[i].Impact.SubscriptionsLost = counts[i]
-	}
-	return err
+	return a.source.validate()
 }
 
 // explainGather adds to an error of gathering what to pass.
