@@ -27,8 +27,8 @@ func HotspotDefaults() HotspotParameters {
 	return HotspotParameters{FactorPercent: 200, MinServers: 2, MinConnections: 10}
 }
 
-// Validate reports the first parameter that is out of its range, as a sentence
-// naming the flag and what to pass.
+// Validate reports the first parameter that is out of its range, in a sentence
+// that begins with its name and says what to pass.
 func (p HotspotParameters) Validate() error {
 	switch {
 	case p.FactorPercent <= maxPercent || p.FactorPercent > 100*maxPercent:

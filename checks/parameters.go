@@ -37,8 +37,8 @@ func Defaults() Parameters {
 	return Parameters{ThresholdPercent: 70, MinServers: 3, MinConnections: 10, ReviewPercent: 50}
 }
 
-// Validate reports the first parameter that is out of its range, as a sentence
-// naming the flag and what to pass.
+// Validate reports the first parameter that is out of its range, in a sentence
+// that begins with its name and says what to pass.
 func (p Parameters) Validate() error {
 	limits := []struct {
 		name      string

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -66,11 +65,8 @@ func (s systemAccount) knows(ctx context.Context, d *checks.Deployment, account 
 	return gather.Knows(ctx, s.nc, d, account)
 }
 
-// details takes a third of the time that is left at most: a server that says
-// nothing must not take it all.
 func (s systemAccount) details(ctx context.Context, d *checks.Deployment, clusters []string) error {
-	deadline, _ := ctx.Deadline()
-	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/3)
+	ctx, cancel := budget{}.details(ctx)
 	defer cancel()
 	return gather.Details(ctx, s.nc, d, clusters)
 }

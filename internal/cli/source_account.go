@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -54,10 +53,7 @@ func (s *ownAccount) detail() string {
 
 func (s *ownAccount) deployment(ctx context.Context) (*checks.Deployment, error) {
 	told := s.told(ctx)
-	o := gather.Options{Timeout: s.host.Timeout()}
-	if end, ok := ctx.Deadline(); ok {
-		o.Timeout = max(time.Until(end), o.Timeout/10) // what telling took is gone
-	}
+	o := gather.Options{Timeout: budget{s.host.Timeout()}.reports(ctx)}
 	if s.host.Trace() {
 		o.Trace = s.host.tracef
 	}
@@ -118,20 +114,15 @@ func (s *ownAccount) url() string { return connectedURLs(s.nc) }
 
 func (s *ownAccount) again() string { return s.host.Flags() }
 
-const (
-	// mostTold bounds how many addresses that servers tell of are looked at.
-	mostTold = 256
-	// longestLook bounds connecting to one of them: who is not there must not
-	// take the time that the account's reports need.
-	longestLook = time.Second
-)
+// mostTold bounds how many addresses that servers tell of are looked at.
+const mostTold = 256
 
 // told is what servers tell clients to fail over to, and who greets there: the
 // only sign that an account has of a server that does not answer it. Where all
 // greet it takes as long as that; otherwise two fifths of the time-out, and two
 // seconds, twice at most.
 func (s *ownAccount) told(ctx context.Context) []gather.Told {
-	prober := probe.Prober{Timeout: min(longestLook, s.host.Timeout()/5)}
+	prober := probe.Prober{Timeout: budget{s.host.Timeout()}.look()}
 	scheme := "nats"
 	if u, err := url.Parse(s.nc.ConnectedUrl()); err == nil && u.Scheme != "" {
 		scheme = u.Scheme
