@@ -75,12 +75,7 @@ Examples:
 	cmd.Flag("review", fmt.Sprintf("List accounts above this percentage that are no finding (default %d)", d.ReviewPercent)).Default(fmt.Sprint(d.ReviewPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.review)
 	cmd.Flag("critical", "A finding of at least this percentage is critical (default off)").PlaceHolder("PERCENT").StringVar(&a.numbers.critical)
 	for _, name := range []string{"threshold", "min-servers", "min-connections", "review", "critical"} {
-		cmd.GetFlag(name).Validator(func(text string) error {
-			if text == "" { // which would be read as not given
-				return &usageError{err: fmt.Errorf(`--%s is "": pass a whole number`, name)}
-			}
-			return nil
-		})
+		cmd.GetFlag(name).Validator(notEmpty(name, "a whole number"))
 	}
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
@@ -207,20 +202,4 @@ func explainGather(err error, nc *nats.Conn) error {
 		return fmt.Errorf("%s: %w: its user was revoked, expired or changed meanwhile: pass credentials that are valid", url, err)
 	}
 	return fmt.Errorf("%s: %w", url, err)
-}
-
-// wholeNumber reads a flag; an empty text leaves the default.
-func wholeNumber(flag, text string, to *int) error {
-	if text == "" {
-		return nil
-	}
-	n := 0
-	for _, r := range text {
-		if r < '0' || r > '9' || n > 1_000_000_000 {
-			return fmt.Errorf("--%s is %q: pass a whole number", flag, text)
-		}
-		n = n*10 + int(r-'0')
-	}
-	*to = n
-	return nil
 }

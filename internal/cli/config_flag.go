@@ -26,16 +26,6 @@ func (s *settings) flags(cmd *fisk.CmdClause, numbers ...string) {
 		PlaceHolder("FILE").Validator(notEmpty("config", "the path of a YAML file")).StringVar(&s.path)
 }
 
-// notEmpty refuses what would be read as not given.
-func notEmpty(flag, pass string) fisk.OptionValidator {
-	return func(text string) error {
-		if text == "" {
-			return &usageError{err: fmt.Errorf(`--%s is "": pass %s`, flag, pass)}
-		}
-		return nil
-	}
-}
-
 // read reads the file; without one it has nothing.
 func (s *settings) read() (*config.File, error) {
 	if s.path == "" {

@@ -53,12 +53,7 @@ Examples:
 	cmd.Tag("impact:ro")
 	cmd.Flag("cluster", "Only judge this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
 	number := func(name, help, standard, placeholder string, to *string) {
-		cmd.Flag(name, fmt.Sprintf("%s (default %s)", help, standard)).Default(standard).PlaceHolder(placeholder).Validator(func(text string) error {
-			if text == "" { // which would be read as not given
-				return &usageError{err: fmt.Errorf(`--%s is "": pass a number`, name)}
-			}
-			return nil
-		}).StringVar(to)
+		cmd.Flag(name, fmt.Sprintf("%s (default %s)", help, standard)).Default(standard).PlaceHolder(placeholder).Validator(notEmpty(name, "a number")).StringVar(to)
 	}
 	number("factor", "A server with more than this many times the average is a finding", report.Factor(d.FactorPercent).String(), "TIMES", &a.factor)
 	number("min-servers", "Clusters with fewer servers are not judged", fmt.Sprint(d.MinServers), "N", &a.minServers)

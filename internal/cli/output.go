@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -29,12 +28,7 @@ func (o *output) flags(cmd *fisk.CmdClause, more ...string) {
 	o.more = more
 	cmd.Flag("format", fmt.Sprintf("Output format: text (default)%s", alternatives(o.formats()[1:]))).Default("text").PlaceHolder("FORMAT").HintOptions(o.formats()...).StringVar(&o.format)
 	cmd.Flag("json", "Produce JSON output, the same as --format json").Short('j').UnNegatableBoolVar(&o.json)
-	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").Validator(func(text string) error {
-		if text == "" { // which would be read as not given
-			return &usageError{err: errors.New(`--outfile is "": pass the path of a file`)}
-		}
-		return nil
-	}).StringVar(&o.file)
+	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").Validator(notEmpty("outfile", "the path of a file")).StringVar(&o.file)
 }
 
 func (o *output) formats() []string { return append([]string{"text", "json"}, o.more...) }

@@ -80,12 +80,7 @@ Examples:
 	cmd.Flag("batch", "Connections to move between two looks (default 20)").PlaceHolder("N").StringVar(&r.texts.batch)
 	cmd.Flag("max-moves", "The most connections to move (default all the excess)").PlaceHolder("N").StringVar(&r.texts.maxMoves)
 	for _, name := range []string{"account", "cluster", "rate", "batch", "max-moves"} {
-		cmd.GetFlag(name).Validator(func(text string) error {
-			if text == "" { // which would be read as not given
-				return &usageError{err: fmt.Errorf(`--%s is "": pass a value`, name)}
-			}
-			return nil
-		})
+		cmd.GetFlag(name).Validator(notEmpty(name, "a value"))
 	}
 	r.lists.flags(cmd)
 	r.output.flags(cmd)
