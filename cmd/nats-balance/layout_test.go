@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -35,6 +36,8 @@ func mayImport(pkg string) (allowed []string, known bool) {
 		return []string{"internal/report"}, true
 	case "internal/gather", "internal/clienturl", "internal/probe", "internal/report", "internal/remedy", "internal/lab":
 		return parts, true
+	case "internal/lab/fleet", "internal/lab/tool":
+		return append(parts, "internal/lab"), true
 	case "checks", "dnscheck", "docs":
 		return nil, true
 	}
@@ -76,7 +79,7 @@ func TestImportsPointOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pkg := range []string{"cmd/nats-balance", "plugin", "internal/cli", "internal/natsconn", "internal/config", "checks", "internal/gather", "internal/report", "internal/lab"} {
+	for _, pkg := range []string{"cmd/nats-balance", "plugin", "internal/cli", "internal/natsconn", "internal/config", "checks", "internal/gather", "internal/report", "internal/lab", "internal/lab/fleet", "internal/lab/tool"} {
 		if !packages[pkg] {
 			t.Errorf("there is no package %s", pkg)
 		}
@@ -116,6 +119,23 @@ func checkFile(t *testing.T, pkg, file string) {
 			}
 			return true
 		})
+	}
+}
+
+// Test equipment is for tests: the command is built without it.
+func TestTestEquipmentIsNotLinked(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Fields(string(out))
+	if !slices.Contains(linked, module+"/internal/lab") {
+		t.Error("internal/lab, which demo needs, is not among what is linked")
+	}
+	for _, pkg := range []string{"internal/lab/fleet", "internal/lab/tool", "internal/lab/bench", "testing"} {
+		if slices.ContainsFunc(linked, func(l string) bool { return l == pkg || l == module+"/"+pkg }) {
+			t.Errorf("%s is linked into the command", pkg)
+		}
 	}
 }
 

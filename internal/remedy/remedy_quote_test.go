@@ -19,10 +19,7 @@ import (
 // and nothing in them is carried out.
 func TestShell(t *testing.T) {
 	t.Parallel()
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("no shell is at hand")
-	}
+	sh := installed(t, "sh")
 	for _, name := range []string{"ORDERS", "a b", "it's", `"q"`, "$G", "$(touch x)", "`id`", "a;b&c|d>e", "*", "~", "#x", `back\slash`, "-rf", "--apply", "@file", "=x", "é", "!!", "{a,b}", "%s"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
