@@ -138,7 +138,7 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 	slices.SortFunc(r.Findings, func(a, b Hotspot) int {
 		return cmp.Or(
 			compareProducts(times(b.OnServer, b.Servers), a.Connections, times(a.OnServer, a.Servers), b.Connections),
-			cmp.Compare(b.OnServer, a.OnServer), cmp.Compare(a.Cluster, b.Cluster), compareRefs(a.Server, b.Server))
+			cmp.Compare(b.OnServer, a.OnServer), cmp.Compare(a.Cluster, b.Cluster), CompareServers(a.Server, b.Server))
 	})
 	switch {
 	case r.OpenElsewhere || r.Summary.Open > 0 || len(d.Servers) == 0 && len(d.Missing) > 0:
@@ -182,7 +182,7 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 	open := !h.p.AllowPartial && h.missingCouldBeHot(h.room.largest)
 	for at, s := range h.c.servers {
 		n := h.totals[at]
-		server := HotspotServer{Server: h.d.Servers[s].ref(), Connections: &n, Verdict: usual}
+		server := HotspotServer{Server: h.d.Servers[s].Ref(), Connections: &n, Verdict: usual}
 		switch h.answer(n) {
 		case Yes:
 			server.Verdict, found = Found, true
@@ -193,7 +193,7 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 		out.Servers = append(out.Servers, server)
 	}
 	for _, m := range h.c.missing {
-		server := HotspotServer{Server: m.ref(), Verdict: usual}
+		server := HotspotServer{Server: m.Ref(), Verdict: usual}
 		bound := unbounded
 		if m.Bound != nil && h.room.homeless < unbounded {
 			bound = max(0, *m.Bound)
@@ -205,7 +205,7 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 	}
 	// Those without a name are told apart by their verdicts only.
 	slices.SortStableFunc(out.Servers[len(h.c.servers):], func(a, b HotspotServer) int {
-		return cmp.Or(compareRefs(a.Server, b.Server), cmp.Compare(a.Verdict, b.Verdict))
+		return cmp.Or(CompareServers(a.Server, b.Server), cmp.Compare(a.Verdict, b.Verdict))
 	})
 	switch {
 	case open:
@@ -282,7 +282,7 @@ func (j judge) concentrated(l Load) Answer {
 	case finding && !j.p.AllowPartial:
 		return Unknown
 	case !j.p.AllowPartial && plus(j.members(), j.room.homeless) >= j.p.MinServers &&
-		plus(t.connections, j.room.total) >= j.p.MinConnections && j.p.over(t.top, max(t.connections, j.p.MinConnections)):
+		plus(t.connections, j.room.total) >= j.p.MinConnections && j.p.Exceeds(t.top, max(t.connections, j.p.MinConnections)):
 		return Unknown
 	}
 	return No

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/jsm.go/audit/archive"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
@@ -69,9 +70,9 @@ func checkConcentration(check *audit.Check, r *archive.Reader, examples *audit.E
 	if err != nil {
 		return audit.Skipped, err
 	}
-	for _, f := range result.Verdict.Findings {
+	for i, f := range result.Verdict.Findings {
 		// The collection's reports print names as they are.
-		examples.Add("%s", report.HarmlessText(concentrated(f)))
+		examples.Add("%s", report.HarmlessText(concentrated(f, result.Explained[i].Diagnosis.Causes)))
 	}
 	return collectedOutcome(result.Verdict.Outcome, result.Deployment, log)
 }
@@ -129,24 +130,24 @@ func configured(check *audit.Check, to map[string]*int, p interface{ Validate() 
 	return p.Validate()
 }
 
-// concentrated is a finding in a sentence.
-func concentrated(f checks.Finding) string {
+// concentrated is a finding with its causes in a sentence.
+func concentrated(f checks.Finding, causes []cause.Cause) string {
 	name := f.Account.Name
 	if name != f.Account.ID {
 		name += " (" + f.Account.ID + ")"
 	}
 	text := fmt.Sprintf("account %s has %d of its %d client connections in cluster %s on server %s (%.1f%%)",
 		name, f.OnServer, f.Connections, f.Cluster, f.Server.Name, 100*float64(f.OnServer)/float64(f.Connections))
-	if len(f.Causes) == 0 {
+	if len(causes) == 0 {
 		return text
 	}
-	c := f.Causes[0]
+	c := causes[0]
 	text += fmt.Sprintf("; cause %s, %s: %s", c.Code, c.Verdict, c.Title)
 	switch {
-	case c.Verdict == checks.NotTested:
+	case c.Verdict == cause.NotTested:
 		text += ": nats-balance audit concentration --archive says what to pass to find out"
 	case len(c.Evidence) > 0:
-		text += ": " + c.Evidence[0].Text
+		text += ": " + report.EvidenceText(c.Evidence[0], f.Account)
 	}
 	return text
 }

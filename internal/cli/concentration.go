@@ -104,12 +104,16 @@ func (a *concentration) run(ctx context.Context) error {
 		result, err = runAudit(ctx, from, request)
 	}
 	if err != nil {
-		return err
+		return explainSelection(err)
+	}
+	explained := make([]report.Explained, len(result.Explained))
+	for i, e := range result.Explained {
+		explained[i] = report.Explained(e)
 	}
 	doc := report.New(report.Input{
 		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
 		SourceKind: from.kind(), SourceDetail: from.detail(),
-		Parameters: request.Parameters, Deployment: result.Deployment, Result: result.Verdict, Lists: result.Lists, Warnings: result.Warnings,
+		Parameters: request.Parameters, Deployment: result.Deployment, Result: result.Verdict, Explained: explained, Lists: result.Lists, Warnings: result.Warnings,
 		Baseline: a.baseline.past, NewOnly: a.baseline.newOnly,
 	})
 	if err := a.output.write(a.host, doc); err != nil {
@@ -175,6 +179,31 @@ func (a *concentration) validate() error {
 		return errors.New("--account or --cluster is empty: pass a name")
 	}
 	return a.source.validate()
+}
+
+// explainSelection adds to an error of a selection what to pass.
+func explainSelection(err error) error {
+	var cluster *checks.UnknownClusterError
+	var account *checks.UnknownAccountError
+	switch {
+	case errors.As(err, &cluster) && len(cluster.Known) == 0:
+		return fmt.Errorf("%w, or any other: leave out --cluster", err)
+	case errors.As(err, &cluster):
+		return fmt.Errorf("%w: pass --cluster one of %s", err, list(cluster.Known))
+	case errors.As(err, &account) && account.System:
+		return fmt.Errorf("%w: pass --account an ordinary account", err)
+	case errors.As(err, &account):
+		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", err)
+	}
+	return err
+}
+
+// list lists a few names for an error message.
+func list(names []string) string {
+	if len(names) > 8 {
+		names = append(names[:8:8], "…")
+	}
+	return strings.Join(names, ", ")
 }
 
 // explainGather adds to an error of gathering what to pass.

@@ -123,7 +123,7 @@ func (a *hotspots) audit(ctx context.Context, from source) (*report.Hotspots, er
 		return nil, err
 	}
 	if err := a.parameters.Select(d); err != nil {
-		return nil, err
+		return nil, explainSelection(err)
 	}
 	return report.NewHotspots(report.HotspotInput{
 		Version: Version(), Time: time.Now(), SourceKind: from.kind(), SourceDetail: from.detail(),

@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/natsconn"
 )
@@ -33,6 +34,8 @@ type source interface {
 	// url is what the source was asked through, as a hint of what clients use;
 	// empty where it is none.
 	url() string
+	// gap is why servers may tell it nothing of themselves.
+	gap() cause.Gap
 }
 
 // systemAccount asks through a connection to the system account.
@@ -80,5 +83,7 @@ func (s systemAccount) subscriptions(ctx context.Context, of []gather.Held) ([]*
 }
 
 func (s systemAccount) url() string { return connectedURLs(s.nc) }
+
+func (s systemAccount) gap() cause.Gap { return cause.GapAnswers }
 
 func (s systemAccount) again() string { return s.host.Flags() }

@@ -35,6 +35,7 @@ type Request struct {
 type Result struct {
 	Deployment *checks.Deployment
 	Verdict    checks.Result
+	Explained  []Explained // of the verdict's findings, in their order
 	Lists      []checks.URLList
 	Warnings   []string
 }
@@ -111,37 +112,41 @@ func (a *auditRun) explain(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	tie(lists, a.deployment, a.request.Parameters.Accounts)
+	var explained []Explained
 	switch {
 	case len(verdict.Findings) == 0:
 		warnings = append(warnings, a.request.Lists.follow(ctx, a.deployment, lists)...)
 		warnings = append(warnings, unread(lists)...)
 	case !a.request.Causes:
 		lists = nil
-		err = countSubscriptions(ctx, a.from, verdict.Findings)
+		explained, err = countSubscriptions(ctx, a.from, verdict.Findings)
 	default:
-		var more []string
-		lists, more, err = a.diagnose(ctx, verdict.Findings, lists)
-		warnings = append(warnings, more...)
+		var found diagnosed
+		found, err = a.diagnose(ctx, verdict.Findings, lists)
+		verdict.Findings, explained, lists = found.findings, found.explained, found.lists
+		warnings = append(warnings, found.warnings...)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Deployment: a.deployment, Verdict: verdict, Lists: lists, Warnings: warnings}, nil
+	return &Result{Deployment: a.deployment, Verdict: verdict, Explained: explained, Lists: lists, Warnings: warnings}, nil
 }
 
 // inDepth is how many findings, the worst first, are worth more questions to
 // their servers.
 const inDepth = 20
 
-func countSubscriptions(ctx context.Context, from source, findings []checks.Finding) error {
-	findings = findings[:min(len(findings), inDepth)]
+// countSubscriptions is what is found out about findings where nobody wants to
+// know their causes.
+func countSubscriptions(ctx context.Context, from source, findings []checks.Finding) ([]Explained, error) {
+	out := make([]Explained, len(findings))
 	var of []gather.Held
-	for _, f := range findings {
+	for _, f := range findings[:min(len(findings), inDepth)] {
 		of = append(of, gather.Held{Server: f.Server.ID, Account: f.Account.ID})
 	}
 	counts, err := from.subscriptions(ctx, of)
 	for i := range counts {
-		findings[i].Impact.SubscriptionsLost = counts[i]
+		out[i].Subscriptions = counts[i]
 	}
-	return err
+	return out, err
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/probe"
@@ -72,7 +73,7 @@ func (s ClientLists) read(ctx context.Context) (lists []checks.URLList, warnings
 // follow finds out what the lists lead to.
 func (s ClientLists) follow(ctx context.Context, d *checks.Deployment, lists []checks.URLList) (warnings []string) {
 	o := probe.Options{Own: func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
-		return checks.OwnAddress(d, scheme, at, c)
+		return cause.OwnAddress(d, scheme, at, c)
 	}}
 	if s.Probe {
 		o.Prober = &probe.Prober{}

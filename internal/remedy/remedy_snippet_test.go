@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // shapes are clusters whose addresses look different.
@@ -149,7 +150,7 @@ func TestSnippetsCompile(t *testing.T) {
 			}
 			var snippets []string
 			for _, shape := range shapes() {
-				s := snippet(t, written(t, inputOf(languages(lang), shape), codeClientConfig), lang)
+				s := snippet(t, written(t, inputOf(languages(lang), shape), cause.RemedyClientConfig), lang)
 				if n := strings.Count(s, "://"); lines.MatchString(s) || n < 3 || n > mostURLs {
 					t.Errorf("not to be in a snippet:\n%s", s)
 				}
@@ -177,7 +178,7 @@ func TestSnippetsCompile(t *testing.T) {
 func TestCSharp(t *testing.T) {
 	t.Parallel()
 	for name, shape := range shapes() {
-		s := snippet(t, written(t, inputOf(languages(".NET"), shape), codeClientConfig), "csharp")
+		s := snippet(t, written(t, inputOf(languages(".NET"), shape), cause.RemedyClientConfig), "csharp")
 		code := regexp.MustCompile(`"[^"\n]*"`).ReplaceAllString(s, "S")
 		for _, pair := range []string{"()", "{}"} {
 			if strings.Count(code, pair[:1]) != strings.Count(code, pair[1:]) {
@@ -204,7 +205,7 @@ func write(t *testing.T, file, text string) {
 func TestConfigurations(t *testing.T) {
 	t.Parallel()
 	read := 0
-	forAll(t, func(t *testing.T, name string, r checks.Remedy, s checks.Snippet) {
+	forAll(t, func(t *testing.T, name string, r Remedy, s Snippet) {
 		if s.Lang != "nats-server" {
 			return
 		}
@@ -217,7 +218,7 @@ func TestConfigurations(t *testing.T) {
 			return
 		}
 		read++
-		if r.Code == codeLimits && (len(o.Accounts) != 1 || o.Accounts[0].Name != "ORDERS" && o.Accounts[0].Name != "BILLING") {
+		if r.Code == cause.RemedyLimits && (len(o.Accounts) != 1 || o.Accounts[0].Name != "ORDERS" && o.Accounts[0].Name != "BILLING") {
 			t.Errorf("%s: accounts %v", name, o.Accounts)
 		}
 	})
@@ -231,8 +232,8 @@ func TestZones(t *testing.T) {
 	t.Parallel()
 	for name, shape := range shapes() {
 		for host, names := range map[string]change{"nats.example.": func(*Input) {}, "mq.prod.example.": named("MQ.prod.example", "10.0.0.1")} {
-			in := inputOf(shape, names, cause("single-address-dns", checks.Confirmed))
-			text := snippet(t, written(t, in, codeDNS), "zone")
+			in := inputOf(shape, names, withCause(cause.SingleAddressDNS, cause.Confirmed))
+			text := snippet(t, written(t, in, cause.RemedyDNS), "zone")
 			records := 0
 			z := dns.NewZoneParser(strings.NewReader(text), "", "")
 			for rr, ok := z.Next(); ok; rr, ok = z.Next() {
@@ -258,7 +259,7 @@ func TestYAML(t *testing.T) {
 	t.Parallel()
 	line := regexp.MustCompile(`^( {2})*(- )?[A-Za-z_./]+:( ("[a-z0-9-]+"|[A-Za-z0-9_-]+))?$|^#`)
 	seen := 0
-	forAll(t, func(t *testing.T, name string, _ checks.Remedy, s checks.Snippet) {
+	forAll(t, func(t *testing.T, name string, _ Remedy, s Snippet) {
 		if s.Lang != "yaml" {
 			return
 		}
@@ -282,7 +283,7 @@ var placeholder = regexp.MustCompile(`# (server .*)ADDRESS_OF_[^:]+:`)
 func TestBalancers(t *testing.T) {
 	t.Parallel()
 	snippets := func(shape string) (haproxy, nginx string) {
-		r := written(t, inputOf(shapes()[shape], cause("sticky-load-balancer", checks.Confirmed)), codeLoadBalancer)
+		r := written(t, inputOf(shapes()[shape], withCause(cause.StickyLoadBalancer, cause.Confirmed)), cause.RemedyLoadBalancer)
 		return snippet(t, r, "haproxy"), snippet(t, r, "nginx")
 	}
 	haproxy, nginx := snippets("plain")
@@ -357,23 +358,24 @@ func installed(t *testing.T, program string) string {
 
 // forAll goes through all snippets for every cause and shape, with accounts in
 // the configuration and as JWTs, in Kubernetes and not.
-func forAll(t *testing.T, check func(*testing.T, string, checks.Remedy, checks.Snippet)) {
+func forAll(t *testing.T, check func(*testing.T, string, Remedy, Snippet)) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("paths")
 	}
 	none := func(*Input) {}
-	for _, code := range append(checks.CauseCodes(), "") {
+	for _, d := range append(cause.All(), cause.Definition{}) {
+		code := d.Code
 		for shape, change := range shapes() {
 			for where, more := range map[string]func(*Input){"": none, "jwt": operator, "pods": pods, "full": full} {
 				if where == "full" && (shape == "unknown" || shape == "many") {
 					continue
 				}
-				in := inputOf(languages("go", "rust"), change, more, cause(code, checks.Confirmed), cause("discovery-off", checks.Confirmed))
-				remedies, _, _ := For(in)
+				in := inputOf(languages("go", "rust"), change, more, withCause(code, cause.Confirmed), withCause(cause.DiscoveryOff, cause.Confirmed))
+				remedies := For(concluded(in)).Remedies
 				for _, r := range remedies {
 					for _, s := range r.Snippets {
-						check(t, strings.Join([]string{code, shape, where}, "/"), r, s)
+						check(t, strings.Join([]string{string(code), shape, where}, "/"), r, s)
 					}
 				}
 			}
