@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/natsconn"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // connection has the global flags of the nats CLI, with its names, defaults
@@ -100,15 +101,7 @@ func userOf(urls string) (user, kind string) {
 }
 
 // quote makes one word for a shell.
-func quote(s string) string {
-	safe := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./:,+@=-", r)
-	}
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !safe(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+func quote(s string) string { return words.Shell(s) }
 
 // connectionName is what connections are called unless the user names them.
 func connectionName() string { return "nats-balance " + Version() }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // target is a server to connect to.
@@ -57,7 +57,7 @@ func parseServers(list string) ([]target, error) {
 		if strings.HasPrefix(u.Scheme, "ws") {
 			scheme = u.Scheme
 		}
-		shown := report.Harmless(u.Scheme + "://" + u.Host)
+		shown := words.Harmless(u.Scheme + "://" + u.Host)
 		if cut {
 			shown = fmt.Sprintf("server URL %d of the list", len(servers)+1)
 		}
@@ -80,5 +80,5 @@ func ShownURL(entry string) string {
 	if ok {
 		rest = scheme + "://" + rest
 	}
-	return report.Harmless(rest)
+	return words.Harmless(rest)
 }
