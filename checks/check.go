@@ -41,7 +41,8 @@ type Outcome string
 
 // An audit of which a missing server could change a verdict is
 // OutcomeIncomplete, whatever else it found. One in which no cluster has the
-// minimum of servers is OutcomeNotJudged.
+// minimum of servers is OutcomeNotJudged, and so is one in which all accounts with
+// enough connections are in clusters that have not.
 const (
 	OutcomePass       Outcome = "pass"
 	OutcomeFinding    Outcome = "finding"

@@ -192,7 +192,7 @@ func (r *Result) outcome() Outcome {
 		return OutcomeIncomplete
 	case len(r.Findings) > 0:
 		return OutcomeFinding
-	case !r.judged && len(r.Clusters) > 0:
+	case !r.judged && len(r.Clusters) > 0, r.Summary.Evaluated == 0 && r.Summary.TooFewServers > 0:
 		return OutcomeNotJudged
 	}
 	return OutcomePass

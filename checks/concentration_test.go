@@ -142,7 +142,7 @@ func TestConcentration(t *testing.T) {
 		{name: "review is over its share", servers: []string{"C/n1 A=5", "C/n2 A=5", "C/n3"}},
 		{name: "review starts above it", servers: []string{"C/n1 A=51", "C/n2 A=49", "C/n3"}, want: "review A@C n1 51/100"},
 		{name: "review above the threshold is empty", servers: []string{"C/n1 A=60", "C/n2 A=40", "C/n3"}, p: with(func(p *Parameters) { p.ReviewPercent = 80 })},
-		{name: "review needs the minimums too", servers: []string{"C/n1 A=6", "C/n2 A=3", "C/n3", "D/m1 A=60", "D/m2 A=40"}},
+		{name: "review needs the minimums too", servers: []string{"C/n1 A=6", "C/n2 A=3", "C/n3", "D/m1 A=60", "D/m2 A=40"}, outcome: OutcomeNotJudged},
 		{name: "critical needs a finding", servers: []string{"C/n1 A=70", "C/n2 A=30", "C/n3"}, p: critical(10), want: "review A@C n1 70/100"},
 
 		// What is not.

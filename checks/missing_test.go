@@ -185,7 +185,7 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 		outcome = OutcomeIncomplete
 	case found:
 		outcome = OutcomeFinding
-	case !largeEnough(d, p):
+	case !anyJudged(d, p):
 		outcome = OutcomeNotJudged
 	default:
 		outcome = OutcomePass
@@ -193,34 +193,48 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 	return verdicts, openClusters, outcome
 }
 
-// largeEnough reports whether a cluster that was asked for has the minimum of
-// servers, or whether there is none.
-func largeEnough(d *Deployment, p Parameters) bool {
-	members := map[string]int{}
-	alone := false
-	count := func(cluster string) {
+// anyJudged reports whether something was judged, or there was nothing to judge:
+// a cluster that was asked for has the minimum of servers, or there is none, and
+// not all accounts with enough connections are in those that have not.
+func anyJudged(d *Deployment, p Parameters) bool {
+	asked := func(cluster string) bool { return len(p.Clusters) == 0 || slices.Contains(p.Clusters, cluster) }
+	members, connections := map[string]int{}, map[string]map[uint32]int{}
+	for i, s := range d.Servers {
+		if !asked(s.Cluster) {
+			continue
+		}
+		name := s.Cluster
+		if name == "" {
+			name = fmt.Sprint("alone ", i)
+		}
+		members[name]++
+		if connections[name] == nil {
+			connections[name] = map[uint32]int{}
+		}
+		for _, u := range s.Usage {
+			if a := d.Accounts[u.Account]; !a.System && p.wantsAccount(a) {
+				connections[name][u.Account] += int(u.Connections)
+			}
+		}
+	}
+	for i, m := range d.Missing {
 		switch {
-		case len(p.Clusters) > 0 && !slices.Contains(p.Clusters, cluster):
-		case cluster == "":
-			alone = true
+		case !m.ClusterKnown || !asked(m.Cluster):
+		case m.Cluster == "":
+			members[fmt.Sprint("missing ", i)]++
 		default:
-			members[cluster]++
+			members[m.Cluster]++
 		}
 	}
-	for _, s := range d.Servers {
-		count(s.Cluster)
-	}
-	for _, m := range d.Missing {
-		if m.ClusterKnown {
-			count(m.Cluster)
+	large, judged, small := false, false, false
+	for name, n := range members {
+		large = large || n >= p.MinServers
+		for _, c := range connections[name] {
+			judged = judged || c >= p.MinConnections && n >= p.MinServers
+			small = small || c >= p.MinConnections && n < p.MinServers
 		}
 	}
-	for _, n := range members {
-		if n >= p.MinServers {
-			return true
-		}
-	}
-	return len(members) == 0 && !alone
+	return len(members) == 0 || large && (judged || !small)
 }
 
 // smallDeployment has up to four servers in up to two clusters, a few accounts
