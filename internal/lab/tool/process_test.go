@@ -74,7 +74,7 @@ func TestProcessCluster(t *testing.T) {
 	p := pc.Processes()
 	last := p[2]
 	waitAnswers(t, pc, 3, 3)
-	nc, err := nats.Connect(last.URL("APP"))
+	nc, err := nats.Connect(last.URL("APP"), nats.Timeout(30*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
