@@ -59,7 +59,7 @@ func stands(l *lab.Lab, resolver string) *strings.Replacer {
 // real cluster, and is none that is refused.
 func TestCommandsOfTheDocs(t *testing.T) {
 	t.Parallel()
-	p := newPrograms(t)
+	p := newPrograms(t).withNats(t)
 	p.register(t)
 	shown := shownCommands(t, p)
 	if len(shown) < 50 {
@@ -167,9 +167,7 @@ func (p *programs) prepare(ctx context.Context, t *testing.T, l *lab.Lab) {
 	if r := p.run(t, nil, p.nats, "context", "select", "system"); r.status != 0 {
 		t.Fatalf("nats context select: %s%s", r.stdout, r.stderr)
 	}
-	if err := tool.GatherArchive(ctx, l.SystemURL(), filepath.Join(p.home, "audit.zip")); err != nil {
-		t.Fatal(err)
-	}
+	possible(t, tool.GatherArchive(ctx, l.SystemURL(), filepath.Join(p.home, "audit.zip")))
 	baseline := p.run(t, nil, p.own, "audit", "concentration", "--json").stdout
 	for name, text := range map[string]string{
 		"deploy/.env":       "NATS_URL=" + strings.Join(l.URLs("C1", ""), ",") + "\n",

@@ -28,9 +28,7 @@ const operatedLimit = 16
 func startOperated(ctx context.Context, t *testing.T, resolver tool.Resolver) operated {
 	t.Helper()
 	n, err := tool.NewNSC(ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	possible(t, err)
 	err = n.Each(ctx, "add account --name ORDERS", fmt.Sprintf("edit account --name ORDERS --conns %d", operatedLimit), "add account --name BILLING",
 		"add user --account ORDERS --name orders", "add user --account ORDERS --name gone", "add user --account ORDERS --name late --expiry 2020-01-01",
 		"add user --account BILLING --name billing")

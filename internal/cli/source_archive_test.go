@@ -20,9 +20,7 @@ func gatherArchive(t *testing.T, url string, flags ...string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	file := filepath.Join(t.TempDir(), "audit.zip")
-	if err := tool.GatherArchive(ctx, url, file, flags...); err != nil {
-		t.Fatal(err)
-	}
+	possible(t, tool.GatherArchive(ctx, url, file, flags...))
 	return file
 }
 

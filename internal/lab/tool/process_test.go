@@ -191,6 +191,7 @@ func TestBuildTool(t *testing.T) {
 		}
 		t.Setenv(name, strings.TrimSpace(string(out)))
 	}
+	t.Setenv(tool.BuildTools, "1")
 	cache := t.TempDir()
 	for _, name := range []string{"XDG_CACHE_HOME", "HOME", "LocalAppData"} {
 		t.Setenv(name, cache)
