@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"github.com/choria-io/fisk"
+	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/config"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/account"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -92,17 +95,15 @@ func (a *concentration) run(ctx context.Context) error {
 	if err != nil {
 		return &usageError{err: err}
 	}
-	from, closing, err := a.source.open(ctx, a.host)
+	from, closing, err := a.source.open(ctx, a.host, func(nc *nats.Conn, o source.Options) source.Source {
+		return account.OrSystem(nc, request.Lists.Addresses(), o)
+	})
 	if err != nil {
 		return err
 	}
 	defer closing()
-	request.Again, request.Connected = from.again, from.urls()
+	request.Again, request.Connected = from.again, from.urls
 	result, err := audit.Audit(ctx, from, request)
-	if own := from.ownView(err, request.Lists.Addresses()); own != nil {
-		from = own
-		result, err = audit.Audit(ctx, from, request)
-	}
 	if err != nil {
 		return explainSelection(err)
 	}

@@ -36,9 +36,9 @@ type situation struct {
 // plan gathers, plans, and finds reasons to refuse.
 func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientLists) (*situation, error) {
 	s := &situation{}
-	from := systemOrigin(r.host, nc)
+	from := connectedOrigin(r.host, nc, systemAccount)
 	request := r.request(lists)
-	request.Again, request.Connected = from.again, from.urls()
+	request.Again, request.Connected = from.again, from.urls
 	a := audit.New(from, request)
 	if err := r.gather(ctx, a, s); err != nil {
 		return nil, err
