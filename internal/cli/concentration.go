@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/choria-io/fisk"
@@ -190,19 +189,11 @@ func explainSelection(err error) error {
 	case errors.As(err, &cluster) && len(cluster.Known) == 0:
 		return fmt.Errorf("%w, or any other: leave out --cluster", err)
 	case errors.As(err, &cluster):
-		return fmt.Errorf("%w: pass --cluster one of %s", err, list(cluster.Known))
+		return fmt.Errorf("%w: pass --cluster one of %s", err, words.FirstOf(8, cluster.Known))
 	case errors.As(err, &account) && account.System:
 		return fmt.Errorf("%w: pass --account an ordinary account", err)
 	case errors.As(err, &account):
 		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", err)
 	}
 	return err
-}
-
-// list lists a few names for an error message.
-func list(names []string) string {
-	if len(names) > 8 {
-		names = append(names[:8:8], "…")
-	}
-	return strings.Join(names, ", ")
 }

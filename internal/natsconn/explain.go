@@ -328,7 +328,7 @@ func (l *login) explainFile(err error) error {
 // explainContext is for a context that can't be loaded. It is passed by name
 // or as a file, or selected, then passed is empty.
 func explainContext(err error, name, passed string, others []string) error {
-	pass := "pass --context one of " + list(others) + ", or --server and --creds"
+	pass := "pass --context one of " + words.FirstOf(8, others) + ", or --server and --creds"
 	if len(others) == 0 {
 		pass = "there are no contexts here, pass --server and --creds"
 	}
@@ -350,13 +350,6 @@ func explainContext(err error, name, passed string, others []string) error {
 		return fmt.Errorf("%s can't be read (%w): %s", what, path.Err, pass)
 	}
 	return fmt.Errorf("%s can't be loaded (%s): %s", what, redact(err.Error()), pass)
-}
-
-func list(names []string) string {
-	if len(names) > 8 {
-		names = append(names[:8:8], "…")
-	}
-	return strings.Join(names, ", ")
 }
 
 func isTimeout(err error) bool {
