@@ -89,8 +89,8 @@ func (e *connectError) Error() string {
 	return b.String()
 }
 
-// explainSilence is for a server that has not answered in time.
-func (l *login) explainSilence(i int, reached bool) *failure {
+// explainNoAnswer is for a server that has not answered in time.
+func (l *login) explainNoAnswer(i int, reached bool) *failure {
 	f := &failure{server: l.servers[i].shown, err: context.DeadlineExceeded}
 	if reached {
 		f.reason = fmt.Sprintf("accepts the connection%s but does not answer within %s", l.via(), l.options.Timeout)
@@ -143,7 +143,7 @@ func (l *login) said(err error, heard string) serverError {
 func (l *login) explain(i int, d *dialer, err error) *failure {
 	var dns *net.DNSError
 	if isTimeout(err) && !errors.As(err, &dns) {
-		return l.explainSilence(i, d.reached.Load())
+		return l.explainNoAnswer(i, d.reached.Load())
 	}
 	var heard string
 	if d.conn != nil {

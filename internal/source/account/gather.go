@@ -252,7 +252,7 @@ func (g *gathering) whole() int {
 	return n
 }
 
-// allAnswered is whether every server that is known answered this round.
+// allAnswered reports whether every server that is known answered this round.
 func (g *gathering) allAnswered() bool {
 	for _, s := range g.servers {
 		if s.round != g.rounds {
@@ -262,7 +262,7 @@ func (g *gathering) allAnswered() bool {
 	return len(g.servers) > 0
 }
 
-// settled is whether nobody is known to be missing.
+// settled reports whether nobody is known to be missing.
 func (g *gathering) settled() bool { return g.whole() == len(g.servers) && len(g.absent()) == 0 }
 
 // view makes the model.

@@ -243,7 +243,7 @@ func (g *gathering) run(ctx context.Context) error {
 	}
 }
 
-// rosterDone is whether everyone that is known of has answered the roster.
+// rosterDone reports whether everyone that is known of has answered the roster.
 func (g *gathering) rosterDone() bool {
 	if g.answered == 0 || g.answered < max(g.counted, len(g.servers)) {
 		return false // cheap, and nearly always so
@@ -260,7 +260,7 @@ func (g *gathering) notSystem() error {
 	return e
 }
 
-// heard says whether any server answered the roster. Before, nobody knows how
+// heard reports whether any server answered the roster. Before, nobody knows how
 // many there are, and what was reported is no model.
 func (g *gathering) heard() bool {
 	for _, s := range g.servers {
@@ -271,7 +271,7 @@ func (g *gathering) heard() bool {
 	return false
 }
 
-// onlyOwn says whether all that was reported is of the account of our
+// onlyOwn reports whether all that was reported is of the account of our
 // credentials, as in an ordinary account, which only gets its own.
 func (g *gathering) onlyOwn() bool {
 	accounts := g.accounts.All()
