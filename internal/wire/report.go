@@ -28,12 +28,12 @@ type Row struct {
 type reportBuffers struct {
 	text   []byte // ids and names of the rows, one after the other
 	rows   []row
-	hashes []uint64 // of the ids of the rows
-	unused bool     // rows with nothing in them are kept, too
-	cut    int64    // where rows were cut out of the report, 0 if none were
-	shape  [][]byte // of the counters of a row, see alike
-	listed []uint32 // by account, the last report that listed it
-	number uint32   // of this one
+	hashes []uint64  // of the ids of the rows
+	unused bool      // rows with nothing in them are kept, too
+	cut    int64     // where rows were cut out of the report, 0 if none were
+	shape  []literal // of the counters of a row, see alike
+	listed []uint32  // by account, the last report that listed it
+	number uint32    // of this one
 }
 
 // Report decodes an account report: a STATZ. From is set as far as it could be
