@@ -37,7 +37,7 @@ func mayImport(pkg string) (allowed []string, known bool) {
 	case "internal/config":
 		return append(slices.Clone(ground), "internal/clienturl"), true
 	case "internal/natsconn":
-		return []string{"internal/words"}, true
+		return []string{"internal/words", "internal/sysreq"}, true
 	case "internal/source":
 		return append(slices.Clone(ground), "internal/wire"), true
 	case "internal/source/profile":

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 )
 
 // Connect opens a connection within the time-out. What happens to it later goes to
@@ -24,9 +26,14 @@ func (c *Settings) Connect(ctx context.Context, trace func(string, ...any)) (*na
 		return nil, err
 	}
 	l.options.AsyncErrorCB = func(_ *nats.Conn, _ *nats.Subscription, err error) { trace("!!! %s", l.redact(err.Error())) }
-	l.options.DisconnectedErrCB = func(_ *nats.Conn, err error) {
+	l.options.DisconnectedErrCB = func(nc *nats.Conn, err error) {
 		if err != nil {
 			trace("!!! disconnected: %s", l.redact(err.Error()))
+		}
+		var protocol *sysreq.ProtocolError
+		if errors.As(err, &protocol) { // it would do the same again
+			nc.ErrorHandler()(nc, nil, err)
+			nc.Close()
 		}
 	}
 	nc, err := l.connect(limited, trace)
@@ -85,10 +92,11 @@ func (l *login) connect(ctx context.Context, trace func(string, ...any)) (*nats.
 	for failed := 0; failed < len(l.servers); {
 		select {
 		case <-next.C:
-			i, d := len(dialers), &dialer{ctx: ctx, dial: l.dial, timeout: l.options.Timeout}
+			i := len(dialers)
 			if i == len(l.servers) {
 				continue
 			}
+			d := &dialer{ctx: ctx, dial: l.dial, timeout: l.options.Timeout, target: l.servers[i]}
 			dialers = append(dialers, d)
 			next.Reset(step)
 			go func() {
@@ -123,6 +131,7 @@ func (l *login) connect(ctx context.Context, trace func(string, ...any)) (*nats.
 func (l *login) try(i int, d *dialer) (*nats.Conn, error) {
 	o := l.options
 	o.Servers, o.CustomDialer = []string{l.servers[i].String()}, d
+	d.options = &o
 	nc, err := o.Connect()
 	if err != nil {
 		// nats.go says "no servers available" for a refused connection.

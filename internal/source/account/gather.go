@@ -194,7 +194,7 @@ func (g *gathering) round(ctx context.Context, status <-chan nats.Status) (fresh
 			return false, e
 		case s := <-status:
 			if s == nats.CLOSED {
-				return false, fmt.Errorf("the connection closed before every server had answered: %w", cmp.Or(g.nc.LastError(), nats.ErrConnectionClosed))
+				return false, fmt.Errorf("the connection closed before every server had answered: %w", g.client.Ended())
 			}
 			// The own connection is another one now, perhaps on another server,
 			// and counts from before have it elsewhere.
