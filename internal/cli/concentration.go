@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/choria-io/fisk"
-
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/config"
@@ -84,7 +82,7 @@ Examples:
 	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
 	a.output.flags(cmd, runbookFormats()...)
-	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
+	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
 }
 
 func (a *concentration) run(ctx context.Context) error {
@@ -130,14 +128,14 @@ func (a *concentration) request() (r audit.Request, err error) {
 	if err := a.validate(); err != nil {
 		return r, err
 	}
-	if r.Lists, err = a.lists.lists(); err != nil {
+	if r.Lists, err = a.lists.lists(a.host); err != nil {
 		return r, err
 	}
 	if err := a.output.validate(); err != nil {
 		return r, err
 	}
 	a.parameters.All = a.parameters.All || a.output.everyAccount()
-	if err := a.baseline.read(); err != nil {
+	if err := a.baseline.read(a.host); err != nil {
 		return r, err
 	}
 	r.Parameters, r.Accepted, r.Compared = a.parameters, a.accepted, a.baseline.past != nil
@@ -164,7 +162,7 @@ func (a *concentration) validate() error {
 			return err
 		}
 	}
-	c, err := a.settings.read()
+	c, err := a.settings.read(a.host)
 	if err != nil {
 		return err
 	}

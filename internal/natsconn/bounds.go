@@ -27,7 +27,7 @@ type bounded struct {
 	rest    []byte // was read, and is to be handed on
 	secured bool
 	failed  error
-	lost    func(error)  // gets what keeps the handshake from working
+	lost    func(error)  // gets what ends it but the network
 	over    *atomic.Bool // the login is done
 }
 
@@ -51,6 +51,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.Conn.Read(p)
 	if wrong := b.follow.read(p[:n]); wrong != nil {
 		b.failed = &sysreq.ProtocolError{Reason: b.server + " " + wrong.Error()}
+		b.lost(b.failed)
 		return 0, b.failed
 	}
 	if b.byLine && n > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -30,6 +31,28 @@ type dialer struct {
 	target  target        // the server that is dialed first
 	current *bounded      // the connection that was dialed last
 	host    string        // that it is to
+
+	nc    atomic.Pointer[nats.Conn] // once it is connected
+	wrong atomic.Pointer[sysreq.ProtocolError]
+}
+
+// connected takes what the connection became.
+func (d *dialer) connected(nc *nats.Conn) {
+	d.nc.Store(nc)
+	d.end()
+}
+
+// end ends for good what a server sent nonsense on: it would do the same again.
+// It does not wait for nats.go, which hands its errors over one by one.
+func (d *dialer) end() {
+	nc, wrong := d.nc.Load(), d.wrong.Load()
+	if nc == nil || wrong == nil {
+		return
+	}
+	go func() { // this may be called by what the connection waits for
+		nc.ErrorHandler()(nc, nil, wrong)
+		nc.Close()
+	}()
 }
 
 // Dial implements [nats.CustomDialer].
@@ -57,8 +80,13 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 
 func (d *dialer) bound(g *greeting, server string) net.Conn {
 	d.current = newBounded(g, words.Harmless(server), strings.HasPrefix(d.target.Scheme, "ws"), &d.free, func(err error) {
-		if !d.free.Load() {
+		var wrong *sysreq.ProtocolError
+		switch {
+		case !d.free.Load():
 			d.failed = err
+		case errors.As(err, &wrong):
+			d.wrong.Store(wrong)
+			d.end()
 		}
 	})
 	return d.current

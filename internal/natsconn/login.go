@@ -80,7 +80,7 @@ func (c *Settings) login(ctx context.Context) (*login, error) {
 	o.ReconnectJitter, o.ReconnectJitterTLS = 50*time.Millisecond, 50*time.Millisecond
 	o.NoCallbacksAfterClientClose = true
 	o.FlusherTimeout = c.Timeout / 5 // it is waited for with nats.go's lock held
-	o.SkipHostLookup = true // the dialer does, within the time-out
+	o.SkipHostLookup = true          // the dialer does, within the time-out
 	o.Secure = o.Secure || secure
 	return l, nil
 }

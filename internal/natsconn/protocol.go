@@ -2,6 +2,7 @@ package natsconn
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,6 +20,8 @@ const (
 	// mostRemarks is how much a server may say beside messages, at once and for
 	// each second: where a thousand servers restart, each change is told.
 	mostRemarks, remarksEachSecond = 16 << 20, 256 << 10
+	// leastRemark is what a line counts for at least, as each is work.
+	leastRemark = 256
 )
 
 // protocol follows what a server sends, and finds what no server sends before
@@ -48,7 +51,7 @@ func (p *protocol) read(data []byte) error {
 			data = data[n:]
 		case p.tail > 0:
 			if data[0] != "\n\r"[p.tail-1] {
-				return fmt.Errorf("sends a message that is longer than it says")
+				return errors.New("sends a message that is longer than it says")
 			}
 			p.tail--
 			data = data[1:]
@@ -84,14 +87,14 @@ func (p *protocol) command(line []byte) error {
 	name := strings.ToUpper(string(text[:min(len(text), 4)]))
 	message := strings.HasPrefix(name, "MSG") || name == "HMSG"
 	if !message {
-		p.remarks += len(line)
+		p.remarks += max(len(line), leastRemark)
 		if p.remarks > mostRemarks+int(time.Since(p.began)/time.Second)*remarksEachSecond {
-			return fmt.Errorf("sends more than %d MiB that are no messages", p.remarks>>20)
+			return errors.New("sends greetings and errors without an end")
 		}
 		return nil
 	}
 	if bytes.IndexByte(text, '\r') >= 0 {
-		return fmt.Errorf("sends a message that can't be read")
+		return errors.New("sends a message that can't be read")
 	}
 	args := bytes.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\t' })
 	least := 4 // MSG subject sid [reply] size
@@ -99,11 +102,11 @@ func (p *protocol) command(line []byte) error {
 		least = 5 // HMSG subject sid [reply] headers size
 	}
 	if len(args) != least && len(args) != least+1 {
-		return fmt.Errorf("sends a message that can't be read")
+		return errors.New("sends a message that can't be read")
 	}
 	size := string(args[len(args)-1])
 	if strings.Trim(size, "0123456789") != "" {
-		return fmt.Errorf("sends a message that can't be read")
+		return errors.New("sends a message that can't be read")
 	}
 	n, err := strconv.Atoi(size)
 	if err != nil || n > longestMessage {
@@ -112,7 +115,7 @@ func (p *protocol) command(line []byte) error {
 	if name == "HMSG" {
 		headers, err := strconv.Atoi(string(args[len(args)-2]))
 		if err != nil || headers < 0 || headers > n {
-			return fmt.Errorf("sends a message that can't be read")
+			return errors.New("sends a message that can't be read")
 		}
 	}
 	p.payload, p.tail = n, 2
