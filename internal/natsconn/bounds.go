@@ -16,7 +16,8 @@ import (
 )
 
 // bounded is a connection that ends when the server sends what no server sends.
-// It sees what is inside of TLS, as it does the handshake itself.
+// It sees what is inside of TLS, as it does the handshake itself; see
+// [dialer.SkipTLSHandshake] for where it can't.
 type bounded struct {
 	net.Conn
 	server string // its name, fit to print
@@ -30,6 +31,11 @@ type bounded struct {
 	lost    func(error)  // gets what ends it but the network
 	over    *atomic.Bool // the login is done
 }
+
+// unseen follows nothing.
+type unseen struct{}
+
+func (unseen) read([]byte) error { return nil }
 
 func newBounded(conn net.Conn, server string, web bool, over *atomic.Bool, lost func(error)) *bounded {
 	b := &bounded{Conn: conn, server: server, follow: &protocol{}, byLine: !web, over: over, lost: lost}

@@ -93,8 +93,14 @@ func (d *dialer) bound(g *greeting, server string) net.Conn {
 }
 
 // SkipTLSHandshake is what nats.go asks where it would begin TLS. The connection
-// has begun it then, and what keeps it from working is what it reads next.
+// has begun it then, and what keeps it from working is what it reads next. With
+// WebSocket nats.go can't do without its own, so that what is inside of it can't
+// be followed; it bounds the frames.
 func (d *dialer) SkipTLSHandshake() bool {
+	if strings.HasPrefix(d.target.Scheme, "ws") {
+		d.current.follow = unseen{}
+		return false
+	}
 	name := d.host
 	if _, err := netip.ParseAddr(name); err == nil && d.free.Load() {
 		name = d.target.Hostname() // servers tell of each other by address
