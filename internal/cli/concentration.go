@@ -97,7 +97,7 @@ func (a *concentration) run(ctx context.Context) error {
 	defer closing()
 	request.Again, request.Connected = from.again, from.urls()
 	result, err := audit.Audit(ctx, from, request)
-	if own := from.ownView(err, request.Lists.Addresses()); own != nil {
+	if own := from.ownView(err, request.Lists.Addresses(), request.Lists.Probe); own != nil {
 		from = own
 		result, err = audit.Audit(ctx, from, request)
 	}

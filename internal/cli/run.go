@@ -101,7 +101,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	_, err = app.Parse(args)
 	if err = nameRefused(app, args, err); isUsage(err) {
-		err = &usageError{err: err}
+		err = &usageError{err: withoutStray(args, err)}
 	}
 	return err
 }
@@ -246,6 +246,30 @@ func isUsage(err error) bool {
 		fisk.ErrSubCommandRequired, fisk.ErrRequiredArgument, fisk.ErrRequiredFlag, fisk.ErrExpectedKnownCommand,
 		fisk.ErrFlagCannotRepeat, fisk.ErrUnexpectedArgument,
 	}, func(target error) bool { return errors.Is(err, target) })
+}
+
+// withoutStray leaves out of an error of the parser what may be the rest of a
+// credential that was not quoted.
+func withoutStray(args []string, err error) error {
+	kinds := []error{fisk.ErrUnexpectedArgument, fisk.ErrExpectedKnownCommand, fisk.ErrUnknownLongFlag, fisk.ErrUnknownShortFlag}
+	kind := slices.IndexFunc(kinds, func(k error) bool { return errors.Is(err, k) })
+	if kind < 0 {
+		return err
+	}
+	for i, arg := range args {
+		name, _, assigned := strings.Cut(arg, "=")
+		if !slices.Contains([]string{"--password", "--token", "--user", "--jwt", "--seed", "--creds", "--nkey"}, name) {
+			continue
+		}
+		rest := args[i+1:]
+		if !assigned && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+			rest = rest[1:] // the value
+		}
+		if len(rest) > 0 && (strings.Contains(err.Error(), rest[0]) || strings.HasPrefix(rest[0], "-") && errors.Is(err, fisk.ErrUnknownShortFlag)) {
+			return fmt.Errorf("%w after %s, not shown as it may be part of it: put the value in quotes, as in %s='VALUE'", kinds[kind], name, name)
+		}
+	}
+	return err
 }
 
 // helpFor names the command that the arguments are for.

@@ -54,8 +54,8 @@ func (o *origin) Deployment(ctx context.Context) (*checks.Deployment, error) {
 // ownView is the source of an ordinary account where the first one says that
 // its credentials are not the system account's, or that the user may not ask
 // what only that one may; nil otherwise. What was passed are addresses of client
-// URLs.
-func (o *origin) ownView(err error, passed []string) *origin {
+// URLs; probe says whether addresses may be connected to.
+func (o *origin) ownView(err error, passed []string, probe bool) *origin {
 	if o.nc == nil || o.Limits().OwnAccount {
 		return nil
 	}
@@ -72,6 +72,7 @@ func (o *origin) ownView(err error, passed []string) *origin {
 		return nil
 	}
 	own := newOrigin(o.host)
+	own.options.NoProbe = !probe
 	own.Source, own.again, own.nc = account.New(o.nc, named, passed, own.options), o.again, o.nc
 	return own
 }

@@ -34,6 +34,11 @@ func (c *Settings) login(ctx context.Context) (*login, error) {
 		return nil, err
 	}
 	l.hide(l.nctx.Password(), l.nctx.Token(), l.nctx.UserJWT(), l.nctx.UserSeed())
+	for _, value := range []string{l.nctx.Creds(), l.nctx.NKey()} {
+		if _, data, _ := strings.Cut(value, ","); !IsLocation(value) {
+			l.hide(value, data)
+		}
+	}
 	if l.servers, err = parseServers(l.nctx.ServerURL()); err != nil {
 		return nil, err
 	}

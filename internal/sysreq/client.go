@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,7 +70,7 @@ func (c *Client) noteEnd(nc *nats.Conn, err error) {
 	switch {
 	case errors.As(err, &protocol):
 	case errors.Is(err, nats.ErrSlowConsumer):
-		protocol = &ProtocolError{fmt.Sprintf("%s sends more than can be read: more than %d MiB of replies wait", nc.ConnectedUrlRedacted(), mostWaiting>>20)}
+		protocol = &ProtocolError{fmt.Sprintf("%s sends more than can be read: more than %d MiB of replies wait", At(nc), mostWaiting>>20)}
 		defer nc.Close()
 	default:
 		return
@@ -90,6 +91,16 @@ func (c *Client) Ended() error {
 		return err
 	}
 	return nats.ErrConnectionClosed
+}
+
+// At is the URL of the server that a connection is to, without what may be
+// credentials: the user, which may be a token, the path and the query.
+func At(nc *nats.Conn) string {
+	u, err := url.Parse(nc.ConnectedUrl())
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // Conn is the connection.
@@ -220,11 +231,11 @@ func (c *Client) Listen(handle func(tag int, m *nats.Msg)) (*Inbox, error) {
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: subscribing for replies: %w", c.nc.ConnectedUrlRedacted(), err)
+		return nil, fmt.Errorf("%s: subscribing for replies: %w", At(c.nc), err)
 	}
 	if err := in.sub.SetPendingLimits(-1, mostWaiting); err != nil {
 		in.Close()
-		return nil, fmt.Errorf("%s: subscribing for replies: %w", c.nc.ConnectedUrlRedacted(), err)
+		return nil, fmt.Errorf("%s: subscribing for replies: %w", At(c.nc), err)
 	}
 	return in, nil
 }
@@ -237,7 +248,7 @@ func (in *Inbox) Ask(tag int, subject string, body any, compressed bool) error {
 	m := message(subject, in.subject+"."+strconv.Itoa(tag), body, compressed)
 	in.c.Trace(">>> %s %s", subject, m.Data)
 	if err := in.c.nc.PublishMsg(m); err != nil {
-		return fmt.Errorf("%s: asking %s: %w", in.c.nc.ConnectedUrlRedacted(), subject, err)
+		return fmt.Errorf("%s: asking %s: %w", At(in.c.nc), subject, err)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deplo
 	defer cancel()
 	g := &gathering{
 		nc: nc, o: o, started: started,
-		url:      nc.ConnectedUrlRedacted(),
+		url:      sysreq.At(nc),
 		accounts: wire.NewAccounts(),
 		servers:  map[string]*seen{},
 		events:   make(chan event, 64),
