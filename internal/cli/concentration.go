@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -86,7 +85,7 @@ Examples:
 	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
 	a.output.flags(cmd, runbookFormats()...)
-	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
+	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
 }
 
 func (a *concentration) run(ctx context.Context) error {
@@ -95,6 +94,7 @@ func (a *concentration) run(ctx context.Context) error {
 		return &usageError{err: err}
 	}
 	from, closing, err := a.source.open(ctx, a.host, func(nc *nats.Conn, o source.Options) source.Source {
+		o.NoProbe = !request.Lists.Probe
 		return account.OrSystem(nc, request.Lists.Addresses(), o)
 	})
 	if err != nil {
@@ -130,14 +130,14 @@ func (a *concentration) request() (r audit.Request, err error) {
 	if err := a.validate(); err != nil {
 		return r, err
 	}
-	if r.Lists, err = a.lists.lists(); err != nil {
+	if r.Lists, err = a.lists.lists(a.host); err != nil {
 		return r, err
 	}
 	if err := a.output.validate(); err != nil {
 		return r, err
 	}
 	a.parameters.All = a.parameters.All || a.output.everyAccount()
-	if err := a.baseline.read(); err != nil {
+	if err := a.baseline.read(a.host); err != nil {
 		return r, err
 	}
 	r.Parameters, r.Accepted, r.Compared = a.parameters, a.accepted, a.baseline.past != nil
@@ -164,7 +164,7 @@ func (a *concentration) validate() error {
 			return err
 		}
 	}
-	c, err := a.settings.read()
+	c, err := a.settings.read(a.host)
 	if err != nil {
 		return err
 	}

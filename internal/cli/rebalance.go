@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -86,7 +85,8 @@ Examples:
 	}
 	r.lists.flags(cmd)
 	r.output.flags(cmd)
-	cmd.Action(func(*fisk.ParseContext) error { return r.run(r.host.Context) })
+	// What was done until an interrupt is still written.
+	cmd.Action(r.host.action(end{interrupted: r.host.Timeout}, r.run))
 }
 
 func (r *rebalance) validate() error {
@@ -125,7 +125,7 @@ func (r *rebalance) run(ctx context.Context) error {
 	if err := r.validate(); err != nil {
 		return &usageError{err: err}
 	}
-	lists, err := r.lists.lists()
+	lists, err := r.lists.lists(r.host)
 	if err != nil {
 		return &usageError{err: err}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -159,6 +160,7 @@ func (l *login) explain(i int, d *dialer, err error) *failure {
 	if greeted && (ws || l.options.TLSHandshakeFirst) {
 		server = "" // it took the handshake for commands
 	}
+	var protocol *sysreq.ProtocolError
 	var syntax *json.SyntaxError
 	var mismatch *json.UnmarshalTypeError
 	unspoken := "does not speak the NATS protocol"
@@ -172,6 +174,9 @@ func (l *login) explain(i int, d *dialer, err error) *failure {
 		f.reason, f.pass = "the account of these credentials is at its limit of connections", []string{passUser}
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		f.reason, f.pass = "takes no nkeys", []string{passUser}
+	case errors.As(err, &protocol):
+		_, what, _ := strings.Cut(protocol.Reason, " ") // the server is named already
+		f.reason, f.pass = unspoken+" ("+what+")", []string{passPort}
 	case !d.reached.Load():
 		l.explainDial(f, err)
 	case l.explainTLS(f, i, err, heard):

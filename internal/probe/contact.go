@@ -40,6 +40,9 @@ type Prober struct {
 	Timeout time.Duration
 	// Dial connects; nil is a net.Dialer. It must give up when ctx ends.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Only, if set, is the listener that is looked for, as [checks.Contact] has it:
+	// it is connected to once, and nothing is sent that another kind waits for.
+	Only string
 }
 
 func (p Prober) timeout() time.Duration {
@@ -65,7 +68,11 @@ func (p Prober) Contact(ctx context.Context, scheme, host string, addr netip.Add
 	whole, cancel := context.WithTimeout(ctx, 2*p.timeout())
 	defer cancel()
 	var best verdict
-	for n, w := range t.ways() {
+	ways := t.ways()
+	if p.Only != "" {
+		ways = []way{t.wayTo(p.Only)}
+	}
+	for n, w := range ways {
 		quiet := p.timeout() / 3
 		if n == 0 {
 			quiet = min(quiet, mostQuiet)

@@ -71,6 +71,8 @@ type Options struct {
 	// Trace, if set, is told of every request and message. It is called from
 	// several goroutines, one at a time.
 	Trace func(format string, args ...any)
+	// NoProbe says that no address is connected to that servers only tell of.
+	NoProbe bool
 }
 
 // Progress is how far a gathering has come.

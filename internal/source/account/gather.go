@@ -61,7 +61,7 @@ func gather(ctx context.Context, nc *nats.Conn, named string, addresses []addres
 	defer cancel()
 	g := &gathering{
 		nc: nc, client: sysreq.New(nc, o.Trace), o: o, named: named, addresses: slices.Clone(addresses), check: check,
-		started: time.Now(), url: nc.ConnectedUrlRedacted(), cluster: nc.ConnectedClusterName(),
+		started: time.Now(), url: sysreq.At(nc), cluster: nc.ConnectedClusterName(),
 		self: auditorOf(nc), servers: map[string]*seen{}, notes: map[string]bool{ownNote: true},
 		dec: wire.NewDecoder(), replies: make(chan reply, 64), refused: make(chan *sysreq.PermissionError, 1),
 	}
@@ -194,7 +194,7 @@ func (g *gathering) round(ctx context.Context, status <-chan nats.Status) (fresh
 			return false, e
 		case s := <-status:
 			if s == nats.CLOSED {
-				return false, fmt.Errorf("the connection closed before every server had answered: %w", cmp.Or(g.nc.LastError(), nats.ErrConnectionClosed))
+				return false, fmt.Errorf("the connection closed before every server had answered: %w", g.client.Ended())
 			}
 			// The own connection is another one now, perhaps on another server,
 			// and counts from before have it elsewhere.

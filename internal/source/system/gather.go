@@ -1,7 +1,6 @@
 package system
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +29,7 @@ func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deplo
 	defer cancel()
 	g := &gathering{
 		nc: nc, o: o, started: started,
-		url:      nc.ConnectedUrlRedacted(),
+		url:      sysreq.At(nc),
 		accounts: wire.NewAccounts(),
 		servers:  map[string]*seen{},
 		events:   make(chan event, 64),
@@ -297,9 +296,14 @@ func (g *gathering) timeOver(ctx context.Context) error {
 // closed does the same for a connection that was closed for good.
 func (g *gathering) closed() error {
 	if !g.heard() {
-		return fmt.Errorf("the connection closed before any server answered: %w", cmp.Or(g.nc.LastError(), nats.ErrConnectionClosed))
+		return fmt.Errorf("the connection closed before any server answered: %w", g.client.Ended())
 	}
-	g.notes["the connection closed before every server had answered"]++
+	why := ""
+	var protocol *sysreq.ProtocolError
+	if errors.As(g.client.Ended(), &protocol) {
+		why = ": " + protocol.Reason
+	}
+	g.notes["the connection closed before every server had answered"+why]++
 	return nil
 }
 
