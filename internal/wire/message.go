@@ -161,14 +161,14 @@ func membersOf(data []byte, names ...string) (members, error) {
 // not there. It reports whether that went well.
 func (m members) read(name string, to any) bool {
 	raw, ok := m[name]
-	return !ok || json.Unmarshal(raw, to) == nil
+	return !ok || unmarshal(raw, to) == nil
 }
 
 // value is a member of an object; the zero value where it is not there or of
 // another kind, as in another version of the server.
 func value[T any](m members, name string) T {
 	var v, none T
-	if json.Unmarshal(m[name], &v) != nil {
+	if unmarshal(m[name], &v) != nil {
 		return none
 	}
 	return v
