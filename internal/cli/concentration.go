@@ -85,7 +85,7 @@ Examples:
 	cmd.Flag("no-causes", "Only judge, do not look for causes").UnNegatableBoolVar(&a.noCauses)
 	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
-	a.output.flags(cmd, runbookFormats()...)
+	a.output.flags(cmd, report.Formats()...)
 	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
 }
 
@@ -136,7 +136,7 @@ func (a *concentration) request() (r audit.Request, err error) {
 	if err := a.output.validate(); err != nil {
 		return r, err
 	}
-	a.parameters.All = a.parameters.All || a.output.everyAccount()
+	a.parameters.All = a.parameters.All || report.EveryAccount(a.output.format)
 	if err := a.baseline.read(); err != nil {
 		return r, err
 	}
