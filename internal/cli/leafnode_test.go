@@ -17,7 +17,7 @@ import (
 // for each account in each cluster.
 func auditAt(t *testing.T, st *lab.Stage, url string, status int) (report.Document, []string) {
 	t.Helper()
-	args := append([]string{"audit", "concentration", "--no-context", "--server", url, "--json", "--all", "--timeout", "10s"}, st.Args...)
+	args := append([]string{"audit", "concentration", "--no-context", "--server", url, "--json", "--all", "--timeout", generous.String()}, st.Args...)
 	var stdout, stderr bytes.Buffer
 	got := Run(args, &stdout, &stderr)
 	var doc report.Document
