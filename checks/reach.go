@@ -69,6 +69,9 @@ func ReachOf(d *Deployment, cluster string, list URLList) Reach {
 			r.Dead = append(r.Dead, e.URL)
 		}
 	}
+	for _, why := range list.Incomplete {
+		r.Open = append(r.Open, "the rest of the list, which "+why)
+	}
 	r.sharedNames(list)
 	return r
 }
@@ -196,6 +199,10 @@ func (s *Server) port(scheme string, g Greeting) int {
 		return s.Details.WebSocket
 	case scheme == "ws" || scheme == "wss":
 		return 0 // the greeting has the port for plain clients
+	case (scheme == "mqtt" || scheme == "mqtts") && s.Details != nil:
+		return s.Details.MQTT
+	case scheme == "mqtt" || scheme == "mqtts":
+		return 0
 	case s.Details != nil && s.Details.Port > 0:
 		return s.Details.Port
 	}

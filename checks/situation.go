@@ -147,11 +147,11 @@ func (s *situation) reachable() Answer {
 	return Unknown
 }
 
-// sure is whether nothing about where the list leads had to be taken on trust:
-// the server answered there itself, and DNS, not this machine's hosts file, gave
-// the address.
+// sure is whether nothing about where the list leads had to be taken on trust: a
+// parser read it whole, the server answered there itself, and DNS, not this
+// machine's hosts file, gave the address.
 func (f followed) sure(a Arrival) bool {
-	return a.Sure && !slices.ContainsFunc(f.Endpoints, func(e Endpoint) bool {
+	return f.Certain() && a.Sure && !slices.ContainsFunc(f.Endpoints, func(e Endpoint) bool {
 		return e.URL == a.URL && !e.Literal && (e.Name == nil || !e.Name.Complete || e.Name.HostsFile || e.Name.Verdict == NameDiffers)
 	})
 }
