@@ -153,7 +153,7 @@ func (s *sources) lists(ctx context.Context) (lists []checks.URLList, warnings [
 	}
 	for _, value := range s.configs {
 		account, path := clienturl.SplitAccount(value)
-		f, err := clienturl.Scan(ctx, account, path)
+		f, err := clienturl.Scanner{}.Scan(ctx, account, path)
 		if errors.Is(err, context.Canceled) {
 			return nil, nil, err
 		}

@@ -43,7 +43,7 @@ func TestHostileFiles(t *testing.T) {
 			for at := size / 2; at < len(text) && !strings.Contains(unit, "\n"); at += size {
 				text[at] = '\n'
 			}
-			lists, warnings := extract("a.go", text)
+			lists, warnings := read("a.go", string(text))
 			if len(lists)+len(warnings) > 2*maxCandidates+maxWarnings {
 				t.Errorf("%d lists and %d warnings", len(lists), len(warnings))
 			}
@@ -66,7 +66,7 @@ func FuzzExtract(f *testing.F) {
 			t.Skip()
 		}
 		text := before + "nats://user:" + password + "@" + after
-		lists, warnings := extract(name, []byte(text))
+		lists, warnings := read(name, text)
 		for _, w := range warnings {
 			if strings.Contains(w, password) {
 				t.Fatalf("%q: warning %q", text, w)
