@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"slices"
@@ -34,11 +35,15 @@ type sources struct {
 	origins   []string         // of the lists of a --config file, else empty
 	given     []checks.URLList // of --client-url
 	resolving []string
+
+	stdin    io.Reader // nil: os.Stdin
+	progress func(clienturl.Progress)
+	read     clienturl.Read // what lists read
 }
 
 func (s *sources) flags(cmd *fisk.CmdClause) {
 	cmd.Flag("client-url", "The server list of one client, for an account if it is named; can be repeated").PlaceHolder("[ACCOUNT=]URL[,URL…]").StringsVar(&s.urls)
-	cmd.Flag("client-config", "File or folder to read client URL lists from; can be repeated").PlaceHolder("[ACCOUNT=]PATH").StringsVar(&s.configs)
+	cmd.Flag("client-config", "File or folder to read client URL lists from, - for standard input; can be repeated").PlaceHolder("[ACCOUNT=]PATH").StringsVar(&s.configs)
 	cmd.Flag("contexts", "Also read the URLs of every nats context on this machine").UnNegatableBoolVar(&s.contexts)
 	cmd.Flag("resolver", "Ask this DNS server rather than the system's; can be repeated to compare").PlaceHolder("HOST[:PORT]").StringsVar(&s.resolvers)
 	cmd.Flag("no-dns", "Do not look up host names").UnNegatableBoolVar(&s.noDNS)
@@ -122,10 +127,17 @@ func (s *sources) validate() error {
 		}
 		s.given = append(s.given, list)
 	}
+	stdin := false
 	for _, value := range s.configs {
 		_, path := clienturl.SplitAccount(value)
-		if path == "" {
+		switch {
+		case path == "":
 			return errors.New("--client-config is empty: pass a file or a folder")
+		case path == clienturl.Stdin && stdin:
+			return errors.New("--client-config - is there twice: standard input can be read once only")
+		case path == clienturl.Stdin:
+			stdin = true
+			continue
 		}
 		if _, err := os.Stat(path); err != nil {
 			var wrapped *os.PathError
@@ -148,12 +160,18 @@ func (s *sources) validate() error {
 // lists reads all that were asked for.
 func (s *sources) lists(ctx context.Context) (lists []checks.URLList, warnings []string, err error) {
 	lists = slices.Clone(s.given)
+	s.read = clienturl.Read{}
 	add := func(f clienturl.Found) {
 		lists, warnings = append(lists, f.Lists...), append(warnings, f.Warnings...)
+		s.read.Merge(f.Read)
+	}
+	scanner := clienturl.Scanner{Stdin: s.stdin, Progress: s.progress}
+	if scanner.Stdin == nil {
+		scanner.Stdin = os.Stdin
 	}
 	for _, value := range s.configs {
 		account, path := clienturl.SplitAccount(value)
-		f, err := clienturl.Scanner{}.Scan(ctx, account, path)
+		f, err := scanner.Scan(ctx, account, path)
 		if errors.Is(err, context.Canceled) {
 			return nil, nil, err
 		}
