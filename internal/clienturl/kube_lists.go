@@ -36,11 +36,12 @@ func (c *cluster) lists(warn func(string)) []checks.URLList {
 	return dedupe(out)
 }
 
-// dedupe leaves out what pods of one workload repeat.
+// dedupe leaves out what pods of one workload repeat: the list itself, or one
+// that an argument repeats from the environment.
 func dedupe(lists []checks.URLList) []checks.URLList {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(lists, func(l checks.URLList) bool {
-		key := l.Origin
+		key, _, _ := strings.Cut(l.Origin, ", ")
 		for _, e := range l.Endpoints {
 			key += " " + e.URL
 		}

@@ -75,6 +75,11 @@ func sniff(head []byte) format {
 	switch {
 	case len(trimmed) == 0:
 		return byPattern
+	case bytes.Contains(head, []byte("apiVersion")) && bytes.Contains(head, []byte("kind")):
+		if trimmed[0] == '{' || trimmed[0] == '[' {
+			return isJSON
+		}
+		return isYAML
 	case isServerConfig(head):
 		return ofServer
 	case trimmed[0] == '{' || bytes.HasPrefix(trimmed, []byte("[{")):
@@ -88,7 +93,7 @@ func sniff(head []byte) format {
 	lines := bytes.Count(trimmed, []byte("\n")) + 1
 	y, a := len(yamlLine.FindAllIndex(head, 200)), len(assignment.FindAllIndex(head, 200))
 	switch {
-	case bytes.HasPrefix(trimmed, []byte("---")), y > a && y*4 >= min(lines, 200), bytes.Contains(head, []byte("apiVersion:")) && bytes.Contains(head, []byte("kind:")):
+	case bytes.HasPrefix(trimmed, []byte("---")), y > a && y*4 >= min(lines, 200):
 		return isYAML
 	case a > 0 && a*2 >= min(lines, 200):
 		return isProperties
@@ -151,7 +156,8 @@ func (r *textReader) lists(name string, text []byte) []checks.URLList {
 		r.servers++
 		return nil
 	case isYAML:
-		if roots, err := parseYAML(text, 1); err == nil && !isTemplate(text) {
+		if roots, err := parseYAML(text, r.line+1); err == nil && !isTemplate(text) {
+			r.line = 0 // objects outlive this text, and so their lines are the file's
 			return r.trees(roots)
 		}
 	case isJSON:
