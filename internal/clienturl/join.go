@@ -19,7 +19,9 @@ var (
 	gapFolded = regexp.MustCompile(`^[ \t]*,[ \t]*\\?\s*$`)
 	gapSpace  = regexp.MustCompile(`^\s+$`)
 	// "nats://a", "nats://b", and each in a call such as new Uri("nats://a")
-	gapQuoted = regexp.MustCompile("^[\"'`]\\s*((?:\\)|\\.\\w+(?:::<[\\w:]+>)?\\(\\)|[?!])*)\\s*,\\s*(?:((?:new\\s+)?&?\\w+(?:(?:\\.|::)\\w+)*!?)\\s*\\(\\s*)?(?:[rbfuL]|~[cs])?[\"'`]$")
+	gapQuoted = regexp.MustCompile("^[\"'`]\\s*((?:\\)|\\.\\w+(?:::<[\\w:]+>)?\\(\\)|[?!])*)\\s*,\\s*(?:((?:new\\s+)?&?\\w+(?:(?:\\.|::)\\w+)*!?)\\s*\\(\\s*(?:\\w+:\\s*)?)?(?:[rbfuL]|~[cs])?[\"'`]$")
+	// label is the name of an argument, as in Swift.
+	label = regexp.MustCompile(`\w+:\s*$`)
 	// .server("nats://a").server("nats://b")
 	gapChain  = regexp.MustCompile("^[\"'`]\\s*\\)\\s*\\.\\s*(\\w+)\\(\\s*[\"'`]$")
 	chainName = regexp.MustCompile(`(?i)^(?:add|with|set)?_?(?:server|url|host|endpoint)s?$`)
@@ -64,6 +66,7 @@ func (s *sourceText) joined(a, b candidate) bool {
 		case dials.MatchString(wrapper):
 			return false
 		}
+		before = label.ReplaceAll(before, nil)
 		return strings.HasSuffix(strings.TrimSpace(string(bytes.TrimRight(bytes.TrimSpace(before), "("))), wrapper)
 	}
 	if m := gapChain.FindStringSubmatch(gap); m != nil {

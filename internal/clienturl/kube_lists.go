@@ -37,11 +37,12 @@ func (c *cluster) lists(warn func(string)) []checks.URLList {
 }
 
 // dedupe leaves out what pods of one workload repeat: the list itself, or one
-// that an argument repeats from the environment.
+// that an argument repeats from the environment, or an alias of YAML.
 func dedupe(lists []checks.URLList) []checks.URLList {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(lists, func(l checks.URLList) bool {
 		key, _, _ := strings.Cut(l.Origin, ", ")
+		key += " " + l.Workload + " " + l.Client
 		for _, e := range l.Endpoints {
 			key += " " + e.URL
 		}

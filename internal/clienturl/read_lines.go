@@ -83,8 +83,11 @@ func parseLines(text []byte, style lineStyle) (sections []section, ok bool) {
 				}
 			}
 		}
+		if key != "Environment" { // systemd's has several quoted words
+			value = unquote(value)
+		}
 		last := &sections[len(sections)-1]
-		last.settings = append(last.settings, setting{key: key, values: []string{unquote(value)}, line: at})
+		last.settings = append(last.settings, setting{key: key, values: []string{value}, line: at})
 	}
 	return sections, good > 0 && good >= 4*bad
 }

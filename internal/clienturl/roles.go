@@ -61,7 +61,9 @@ func notAClient(keys []string) bool {
 		switch flag {
 		case "", "url", "urls", "name", "account", "credentials", "tls", "value":
 		default:
-			return false
+			if i > 0 || len(w) != 1 || !isServerWord(w[0]) {
+				return false
+			}
 		}
 	}
 	return false

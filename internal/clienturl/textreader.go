@@ -231,7 +231,7 @@ func (r *textReader) tree(root *node) []checks.URLList {
 		}
 	}
 	w.walk(root, heading{}, nil)
-	return w.out
+	return dedupe(w.out)
 }
 
 func without(n *node, keys ...string) *node {
