@@ -59,7 +59,6 @@ func FuzzExtract(f *testing.F) {
 	} {
 		f.Add("a.py", text, text)
 	}
-	const password = "pa55word-zq"
 	f.Fuzz(func(t *testing.T, name, before, after string) {
 		// Names with it would be in origins.
 		if strings.Contains(name, password) || strings.Contains(before+after, password) || !utf8.ValidString(name) {
@@ -67,23 +66,6 @@ func FuzzExtract(f *testing.F) {
 		}
 		text := before + "nats://user:" + password + "@" + after
 		lists, warnings := read(name, text)
-		for _, w := range warnings {
-			if strings.Contains(w, password) {
-				t.Fatalf("%q: warning %q", text, w)
-			}
-		}
-		for _, l := range lists {
-			if len(l.Endpoints) == 0 {
-				t.Fatalf("%q: an empty list", text)
-			}
-			for _, e := range l.Endpoints {
-				if strings.Contains(e.URL+e.Host, password) {
-					t.Fatalf("%q: the password is in %+v", text, e)
-				}
-				if again, err := parse(e.URL); err != nil || again.URL != e.URL {
-					t.Fatalf("%q: %q is not canonical: %v", text, e.URL, err)
-				}
-			}
-		}
+		quiet(t, text, lists, warnings)
 	})
 }

@@ -144,7 +144,6 @@ func FuzzParseFlag(f *testing.F) {
 	for _, value := range []string{"A=nats://u:p@a:4222,b", "nats://[fe80::1%25eth0]", "wss://a/b@c", "a:b@c,d@e", "=,", "u:p=@[::]:1"} {
 		f.Add(value)
 	}
-	const password = "pa55word-zq"
 	f.Fuzz(func(t *testing.T, value string) {
 		list, err := ParseFlag(value)
 		if err == nil {
