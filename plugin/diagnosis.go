@@ -132,7 +132,7 @@ func (s *sources) validate() error {
 		_, path := clienturl.SplitAccount(value)
 		switch {
 		case path == "":
-			return errors.New("--client-config is empty: pass a file or a folder")
+			return errors.New("--client-config is empty: pass a file or a folder, or --client-config=- for standard input")
 		case path == clienturl.Stdin && stdin:
 			return errors.New("--client-config - is there twice: standard input can be read once only")
 		case path == clienturl.Stdin:
