@@ -32,7 +32,8 @@ type Result struct {
 	Clusters []ClusterUse
 	Summary  Summary
 
-	blind bool // no server reported: nothing was judged
+	noneReported bool // no server reported
+	judged       bool // a cluster met the minimum of servers
 }
 
 // Summary counts. Accounts, with at least one client or leafnode, Connections,
@@ -74,11 +75,9 @@ type Row struct {
 	Verdict               Verdict
 }
 
-// Finding is an account that is concentrated on one server of a cluster.
-//
-// Priority is low below 50 connections; else high if 1,000 or more drop at
-// once, or a survivor would pass its limit, or 50 or more can't fail over;
-// else normal.
+// Finding is an account that is concentrated on one server of a cluster, as the
+// rule sees it. What is found out about it later stands beside it: why it is so
+// is a cause.Diagnosis of package checks/cause.
 type Finding struct {
 	Row
 	// Leafnodes are its leafnode connections in the cluster, LeafnodesHere those
@@ -86,7 +85,8 @@ type Finding struct {
 	Leafnodes, LeafnodesHere int
 	// Chance that with clients choosing evenly at random some server gets as
 	// many or more, see [Chance].
-	Chance       float64
+	Chance float64
+	// Priority is by the limits alone, see [Finding.PriorityWith].
 	Priority     Priority
 	Distribution []Share // every server of the cluster, most first
 	Impact       Impact
@@ -101,13 +101,6 @@ type Finding struct {
 	// clients of all accounts.
 	Hotspot Answer
 	Load    Load
-	// Causes are all causes, judged; empty where nobody asked, see [Diagnose].
-	Causes []Cause
-	// Remedies are what to do, in the order of [When]; Forecast is what happens
-	// if the concentrated server is restarted now, in a sentence. Empty where
-	// nobody asked.
-	Remedies []Remedy
-	Forecast string
 }
 
 // Share is what a server holds of the account; nil where it did not report.
@@ -128,13 +121,14 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 	var r Result
 	tallies := make([]tally, len(d.Accounts))
 	everywhere := make([]bool, len(d.Accounts))
-	homeless := homelessRoom(d)
+	unplaced := ofUnknownCluster(d)
 	thresholds := p.settings(d)
 	for _, c := range d.clusters() {
 		if !p.wantsCluster(c.name) {
 			continue
 		}
-		j := judge{d: d, p: p, c: c, room: missingRoom(c, homeless), totals: make([]int, len(c.servers))}
+		j := judge{d: d, p: p, c: c, missing: missingIn(c, unplaced), totals: make([]int, len(c.servers))}
+		r.judged = r.judged || j.members() >= thresholds.fewestServers()
 		touched := j.count(tallies)
 		r.addCluster(j)
 		var found []uint32
@@ -170,7 +164,7 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 		}
 	}
 	// Servers of an unknown cluster may be a cluster of their own.
-	if !p.AllowPartial && len(p.Clusters) == 0 && thresholds.unseen(judge{room: homeless}, make([]int, len(thresholds.all))) {
+	if !p.AllowPartial && len(p.Clusters) == 0 && thresholds.unseen(judge{missing: unplaced}, make([]int, len(thresholds.all))) {
 		r.OpenClusters = append(r.OpenClusters, "")
 	}
 	for _, seen := range everywhere {
@@ -178,14 +172,14 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 			r.Summary.Accounts++
 		}
 	}
-	r.blind = len(d.Servers) == 0 && len(d.Missing) > 0
+	r.noneReported = len(d.Servers) == 0 && len(d.Missing) > 0
 	r.sort()
 	r.Outcome = r.outcome()
 	return r
 }
 
 func (r *Result) outcome() Outcome {
-	if r.blind {
+	if r.noneReported {
 		return OutcomeIncomplete
 	}
 	has := func(f func(Finding) bool) bool { return slices.ContainsFunc(r.Findings, f) }
@@ -198,6 +192,8 @@ func (r *Result) outcome() Outcome {
 		return OutcomeIncomplete
 	case len(r.Findings) > 0:
 		return OutcomeFinding
+	case !r.judged && len(r.Clusters) > 0, r.Summary.Evaluated == 0 && r.Summary.TooFewServers > 0:
+		return OutcomeNotJudged
 	}
 	return OutcomePass
 }
@@ -213,10 +209,10 @@ func (r *Result) addCluster(j judge) {
 			}
 		}
 		use.Connections += n
-		use.Servers = append(use.Servers, ServerUse{Server: j.d.Servers[s].ref(), Connections: &n, Accounts: &accounts})
+		use.Servers = append(use.Servers, ServerUse{Server: j.d.Servers[s].Ref(), Connections: &n, Accounts: &accounts})
 	}
 	for _, m := range j.c.missing {
-		use.Servers = append(use.Servers, ServerUse{Server: m.ref()})
+		use.Servers = append(use.Servers, ServerUse{Server: m.Ref()})
 	}
 	r.Clusters = append(r.Clusters, use)
 	r.Summary.Clusters++
@@ -226,11 +222,11 @@ func (r *Result) addCluster(j judge) {
 
 // judge has what is needed to judge the accounts of one cluster.
 type judge struct {
-	d      *Deployment
-	p      Parameters
-	c      cluster
-	room   room
-	totals []int // client connections of all accounts, by position in c.servers
+	d       *Deployment
+	p       Parameters
+	c       cluster
+	missing capacity
+	totals  []int // client connections of all accounts, by position in c.servers
 }
 
 // count adds up the accounts of the cluster and returns those it touched.
@@ -263,33 +259,35 @@ func (j judge) members() int { return len(j.c.servers) + len(j.c.missing) }
 
 // isFinding is the rule, by the servers that reported.
 func (j judge) isFinding(t tally) bool {
-	return t.connections >= j.p.MinConnections && j.members() >= j.p.MinServers && j.p.over(t.top, t.connections)
+	return t.connections >= j.p.MinConnections && j.members() >= j.p.MinServers && j.p.Exceeds(t.top, t.connections)
 }
 
 // pair judges an account with connections in the cluster, and says whether it
 // is a finding.
 func (j judge) pair(r *Result, a Account, t tally) (found bool) {
-	row := Row{Account: a, Cluster: j.c.name, Server: j.d.Servers[t.server].ref(), Connections: t.connections, OnServer: t.top}
+	row := Row{Account: a, Cluster: j.c.name, Server: j.d.Servers[t.server].Ref(), Connections: t.connections, OnServer: t.top}
+	finding := j.isFinding(t)
+	open := !j.p.AllowPartial && (finding && !j.staysFinding(t) || !finding && j.couldBeFinding(t))
 	switch {
-	case t.connections < j.p.MinConnections:
+	case !open && t.connections < j.p.MinConnections:
 		row.Verdict = TooFewConnections
 		r.Summary.TooFewConnections++
-	case j.members() < j.p.MinServers:
+	case !open && j.members() < j.p.MinServers:
 		row.Verdict = TooFewServers
 		r.Summary.TooFewServers++
 	default:
 		row.Verdict = Pass
 		r.Summary.Evaluated++
 	}
-	switch finding := j.isFinding(t); {
-	case finding && (j.p.AllowPartial || j.staysFinding(t)):
+	switch {
+	case finding && !open:
 		found = true
 		row.Verdict = Found
 		if j.p.critical(t.top, t.connections) && (j.p.AllowPartial || j.staysCritical(t)) {
 			row.Verdict = Critical
 		}
 		r.Findings = append(r.Findings, j.finding(row, t))
-	case !j.p.AllowPartial && (finding || j.couldBeFinding(t)):
+	case open:
 		row.Verdict = Incomplete
 		r.Open = append(r.Open, row)
 	case row.Verdict == Pass && compareProducts(t.top, maxPercent, j.p.ReviewPercent, t.connections) > 0:
@@ -321,13 +319,13 @@ func (j judge) finding(row Row, t tally) Finding {
 		CriticalOpen: !j.p.AllowPartial && row.Verdict != Critical && j.couldBeCritical(t),
 	}
 	f.Hotspot, f.Load = j.hotspot(t.server)
-	f.Priority = priority(f)
+	f.Priority = f.PriorityWith(f.Impact.FailOver)
 	return f
 }
 
-// hotspot is whether a server that reported is a hotspot, and what it carries.
+// hotspot returns whether a server that reported is a hotspot, and what it carries.
 func (j judge) hotspot(server int) (Answer, Load) {
-	h := heat{p: HotspotDefaults(), d: j.d, c: j.c, room: j.room, members: j.members()}
+	h := clusterLoad{p: HotspotDefaults(), d: j.d, c: j.c, missing: j.missing, members: j.members()}
 	h.p.AllowPartial = j.p.AllowPartial
 	for _, n := range j.totals {
 		h.total += n
@@ -360,29 +358,32 @@ func (j judge) distribute(found []uint32, findings []Finding) {
 	for i := range findings {
 		f := &findings[i]
 		for n, s := range j.c.servers {
-			f.Distribution = append(f.Distribution, Share{Server: j.d.Servers[s].ref(), Connections: &counts[i*len(j.c.servers)+n]})
+			f.Distribution = append(f.Distribution, Share{Server: j.d.Servers[s].Ref(), Connections: &counts[i*len(j.c.servers)+n]})
 		}
 		slices.SortStableFunc(f.Distribution, func(a, b Share) int { return cmp.Compare(*b.Connections, *a.Connections) })
 		for _, m := range j.c.missing {
-			f.Distribution = append(f.Distribution, Share{Server: m.ref()})
+			f.Distribution = append(f.Distribution, Share{Server: m.Ref()})
 		}
 	}
 }
 
-// SortFindings puts those to look at first at the front.
-func SortFindings(findings []Finding) {
-	slices.SortFunc(findings, func(a, b Finding) int {
-		return cmp.Or(
-			cmp.Compare(rank(a.Priority), rank(b.Priority)),
-			cmp.Compare(b.OnServer, a.OnServer),
-			compareProducts(b.OnServer, a.Connections, a.OnServer, b.Connections),
-			compareRows(a.Row, b.Row),
-		)
-	})
+// ComparePriorities orders the higher one first.
+func ComparePriorities(a, b Priority) int { return cmp.Compare(rank(a), rank(b)) }
+
+// CompareFindings orders findings of the same priority: those with most on one
+// server first.
+func CompareFindings(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(b.OnServer, a.OnServer),
+		compareProducts(b.OnServer, a.Connections, a.OnServer, b.Connections),
+		compareRows(a.Row, b.Row),
+	)
 }
 
 func (r *Result) sort() {
-	SortFindings(r.Findings)
+	slices.SortFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(ComparePriorities(a.Priority, b.Priority), CompareFindings(a, b))
+	})
 	byShare := func(a, b Row) int {
 		return cmp.Or(compareProducts(b.OnServer, a.Connections, a.OnServer, b.Connections),
 			cmp.Compare(b.Connections, a.Connections), compareRows(a, b))

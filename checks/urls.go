@@ -4,7 +4,7 @@ import "net/netip"
 
 // URLList is the server list of one client's configuration, in its order.
 type URLList struct {
-	// Origin says where it was found: "--client-url", "deploy.yaml:12",
+	// Origin says where it was found: "deploy.yaml:12",
 	// "context prod", "the connection of this audit".
 	Origin string
 	// Account is the name or id that the list is tied to; empty where it may
@@ -144,6 +144,9 @@ type Contact struct {
 	// Detail is for people, in a clause: "TLS first, and it wants a client
 	// certificate".
 	Detail string
+	// TLS is that it speaks TLS. Hangs is that it accepts connections and says
+	// nothing, in whatever way it is spoken to.
+	TLS, Hangs bool
 	// Listener is how the greeting was got: "nats", "tls-first", "websocket"
 	// or "proxy-protocol"; empty where it is not known.
 	Listener string

@@ -224,7 +224,7 @@ func storeOf(n *node, o object) (s *store, size int, ok bool) {
 			s.keys = append(s.keys, key)
 		}
 		s.data[key] = d
-		size += len(key) + len(d.text) + 64
+		size += len(key) + len(d.text) + 256
 	}
 	for _, part := range []string{"data", "stringData", "binaryData"} {
 		at := n.get(part)

@@ -168,8 +168,26 @@ func wantsChunk(text []byte) bool {
 	if speaksOfNATS(text) {
 		return true
 	}
-	kind := kindOf(text)
-	return wantsKind(kind) && (len(text) <= 256<<10 || kind == "Secret")
+	switch kind := kindOf(text); kind {
+	case "Secret":
+		return !bytes.Contains(text, []byte("helm.sh/release"))
+	case "ConfigMap":
+		return len(text) <= 256<<10 && containsAny(text, "://", ":4", "host", "HOST", "server", "SERVER", "url", "URL", ".svc")
+	case "List":
+		return true
+	default:
+		// Without the word, only what it refers to can have a list.
+		return wantsKind(kind) && containsAny(text, "valueFrom", "envFrom", "configMap", "secret", "projected")
+	}
+}
+
+func containsAny(text []byte, parts ...string) bool {
+	for _, part := range parts {
+		if bytes.Contains(text, []byte(part)) {
+			return true
+		}
+	}
+	return false
 }
 
 // wantsKind reports whether an object of this kind may have lists without a word

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
@@ -46,8 +47,12 @@ func (s stage) set(t *testing.T, name string, r lab.DNSRecord) {
 func (s stage) options(p *Prober) Options {
 	return Options{DNS: &dnscheck.Config{Resolvers: []string{s.dns.Addr()}}, Prober: p,
 		Own: func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
-			return checks.OwnAddress(&checks.Deployment{}, scheme, at, c)
-		}}
+			return cause.OwnAddress(&checks.Deployment{}, scheme, at, c)
+		}, Budget: Budget{Names: part(1, 2), Resolver: part(1, 5), Address: part(2, 5)}}
+}
+
+func part(n, of time.Duration) func(time.Duration) time.Duration {
+	return func(left time.Duration) time.Duration { return left * n / of }
 }
 
 // list is a list of URLs of scheme nats.
@@ -214,7 +219,7 @@ func TestBlackHoles(t *testing.T) {
 	defer cancel()
 	started := time.Now()
 	Follow(ctx, lists, s.options(&Prober{Dial: hole}))
-	if took := time.Since(started); took > 7*time.Second {
+	if took := time.Since(started); took > 10*time.Second {
 		t.Errorf("it took %s of 5 s", took)
 	}
 	end := lists[0].Endpoints

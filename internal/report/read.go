@@ -7,6 +7,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/internal/clienturl"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Read tells what was read to find client URLs. Every field is always present.
@@ -35,10 +36,10 @@ func newRead(r clienturl.Read) Read {
 	out := Read{Files: r.Files, Bytes: r.Bytes, Objects: r.Objects, Lists: r.Lists, Tied: r.Tied, Incomplete: r.Incomplete,
 		ByPattern: r.ByPattern, Untied: []string{}, Skipped: []SkippedFiles{}}
 	for _, origin := range r.Untied {
-		out.Untied = append(out.Untied, sentence(origin))
+		out.Untied = append(out.Untied, words.Sentence(origin))
 	}
 	for _, s := range r.Skipped {
-		out.Skipped = append(out.Skipped, SkippedFiles{Why: string(s.Why), Extension: orNull(Harmless(s.Extension)), Files: s.Files})
+		out.Skipped = append(out.Skipped, SkippedFiles{Why: string(s.Why), Extension: orNull(words.Harmless(s.Extension)), Files: s.Files})
 	}
 	return out
 }
@@ -49,23 +50,23 @@ func (p *printer) read(r Read) {
 		return
 	}
 	p.blank()
-	line := "Read " + plural(r.Files, "file") + ": "
+	line := "Read " + words.Plural(r.Files, "file") + ": "
 	if r.Objects > 0 {
-		line = "Read " + plural(r.Files, "file") + " with " + plural(r.Objects, "Kubernetes object") + ": "
+		line = "Read " + words.Plural(r.Files, "file") + " with " + words.Plural(r.Objects, "Kubernetes object") + ": "
 	}
-	line += plural(r.Lists, "client URL list") + ", " + count(r.Tied) + " tied to a service"
+	line += words.Plural(r.Lists, "client URL list") + ", " + words.Count(r.Tied) + " tied to a service"
 	if r.Incomplete > 0 {
-		line += ", " + count(r.Incomplete) + " incomplete"
+		line += ", " + words.Count(r.Incomplete) + " incomplete"
 	}
 	if r.ByPattern > 0 {
-		line += ", " + count(r.ByPattern) + " read by patterns"
+		line += ", " + words.Count(r.ByPattern) + " read by patterns"
 	}
 	p.wrap("", line+".")
 	if len(r.Untied) > 0 {
 		p.wrap("", "Not tied to any service: pass --client-config ACCOUNT=PATH, or put a user, credentials or a client name beside the list.")
 		for i, origin := range r.Untied {
 			if i == listed {
-				p.line(fmt.Sprintf("  … and %s", plural(r.Lists-r.Tied-listed, "more list")))
+				p.line(fmt.Sprintf("  … and %s", words.Plural(r.Lists-r.Tied-listed, "more list")))
 				break
 			}
 			p.paragraph(text.Reset, "  - ", "    ", origin)
@@ -84,20 +85,20 @@ func skippedFor(s SkippedFiles) string {
 	switch clienturl.SkipReason(s.Why) {
 	case clienturl.SkipKind:
 		if s.Extension == nil || *s.Extension == "none" {
-			return plural(s.Files, "file") + " without an extension"
+			return words.Plural(s.Files, "file") + " without an extension"
 		}
-		return plural(s.Files, *s.Extension+" file")
+		return words.Plural(s.Files, *s.Extension+" file")
 	case clienturl.SkipTest:
-		return plural(s.Files, "test")
+		return words.Plural(s.Files, "test")
 	case clienturl.SkipBinary:
-		return plural(s.Files, "file") + " that " + areNot(s.Files, "text")
+		return words.Plural(s.Files, "file") + " that " + areNot(s.Files, "text")
 	case clienturl.SkipServer:
-		return plural(s.Files, "configuration") + " of servers"
+		return words.Plural(s.Files, "configuration") + " of servers"
 	case clienturl.SkipUnusable:
-		return plural(s.Files, "link")
+		return words.Plural(s.Files, "link")
 	case clienturl.SkipFailed:
 	}
-	return plural(s.Files, "file") + " that can't be read (see the warnings)"
+	return words.Plural(s.Files, "file") + " that can't be read (see the warnings)"
 }
 
 func areNot(n int, what string) string {

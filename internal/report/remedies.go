@@ -7,7 +7,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/remedy"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Remedy is what to do about a finding.
@@ -27,18 +28,18 @@ type Snippet struct {
 }
 
 // remedies are those of a finding, in their order.
-func remedies(all []checks.Remedy) []Remedy {
+func remedies(all []remedy.Remedy) []Remedy {
 	out := []Remedy{}
 	for _, r := range all {
-		remedy := Remedy{Code: r.Code, When: string(r.When), Title: sentence(r.Title), Why: sentence(r.Why),
+		told := Remedy{Code: string(r.Code), When: string(r.When), Title: words.Sentence(r.Title), Why: words.Sentence(r.Why),
 			Commands: []string{}, Snippets: []Snippet{}}
 		for _, c := range r.Commands {
-			remedy.Commands = append(remedy.Commands, sentence(c))
+			told.Commands = append(told.Commands, words.Sentence(c))
 		}
 		for _, s := range r.Snippets {
-			remedy.Snippets = append(remedy.Snippets, Snippet{Lang: sentence(s.Lang), Text: code(s.Text)})
+			told.Snippets = append(told.Snippets, Snippet{Lang: words.Sentence(s.Lang), Text: code(s.Text)})
 		}
-		out = append(out, remedy)
+		out = append(out, told)
 	}
 	return out
 }
@@ -49,7 +50,7 @@ func code(s string) string {
 	for i, l := range lines {
 		parts := strings.Split(l, "\t")
 		for j, part := range parts {
-			parts[j] = sentence(part)
+			parts[j] = words.Sentence(part)
 		}
 		lines[i] = strings.Join(parts, "\t")
 	}
@@ -80,7 +81,7 @@ func (p *printer) remedies(f Finding) {
 			p.line("       " + strings.ReplaceAll(l, "\t", "    "))
 		}
 		if n := len(r.Snippets) - 1; n > 0 {
-			p.line(fmt.Sprintf("     (%s with --json)", plural(n, "more snippet")))
+			p.line(fmt.Sprintf("     (%s with --json)", words.Plural(n, "more snippet")))
 		}
 	}
 }

@@ -1,0 +1,210 @@
+package rebalance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+const (
+	// together is how many servers or connections are asked for at once.
+	together = 8
+	// mostServers bounds how many servers of a cluster are listened to.
+	mostServers = 10_000
+)
+
+var (
+	// errNobody is that the server is gone: nobody listens to what it is asked.
+	errNobody = errors.New("the server is gone")
+	// errLate is that no answer came in time.
+	errLate = errors.New("no answer in time")
+)
+
+// ask asks one server, for as long as patience says.
+func ask(ctx context.Context, c *sysreq.Client, patience time.Duration, subject string, body any) (*nats.Msg, error) {
+	m, err := c.Request(ctx, subject, body, patience)
+	switch {
+	case errors.Is(err, sysreq.ErrNobody):
+		return nil, errNobody
+	case errors.Is(err, sysreq.ErrLate):
+		return nil, errLate
+	}
+	return m, err
+}
+
+// connectionOf is a connection of a server, by its id. It is nil where there is
+// none.
+func connectionOf(ctx context.Context, c *sysreq.Client, patience time.Duration, m Move) (*wire.Connection, error) {
+	// The account filter of CONNZ does not hold with an id on every server
+	// version, so the answer is compared.
+	reply, err := ask(ctx, c, patience, sysreq.Connz(m.Server), server.ConnzOptions{CID: m.ID, Username: true})
+	if err != nil {
+		return nil, err
+	}
+	d := wire.NewDecoder()
+	body, err := d.Open(reply)
+	if err != nil {
+		return nil, err
+	}
+	var found *wire.Connection
+	_, err = d.Connections(ctx, body, m.Server, func(c *wire.Connection) {
+		if found == nil {
+			found = &wire.Connection{ID: c.ID, Client: c.Client, Account: append([]byte(nil), c.Account...)}
+		}
+	})
+	return found, err
+}
+
+// kick closes a connection, if it is still one of the account's clients. The
+// second result says why it was not closed.
+func kick(ctx context.Context, c *sysreq.Client, patience time.Duration, account string, m Move) (Outcome, string) {
+	found, err := connectionOf(ctx, c, patience, m)
+	var refused *wire.Error
+	switch {
+	case errors.As(err, &refused):
+		return Refused, refused.Description
+	case err != nil:
+		return failed(err)
+	case found == nil:
+		return Gone, ""
+	}
+	const global = "$G" // left out in the answer
+	if owner := cmp.Or(string(found.Account), global); found.ID != m.ID || owner != account || !found.Client {
+		return Refused, "it is not a client of the account any more"
+	}
+	if own, err := c.Conn().GetClientID(); err == nil && own == m.ID && c.Conn().ConnectedServerId() == m.Server {
+		return Refused, "it is the connection of this program"
+	}
+	reply, err := ask(ctx, c, patience, sysreq.Kick(m.Server), server.KickClientReq{CID: m.ID})
+	if err == nil {
+		var body []byte
+		if body, err = wire.NewDecoder().Reply(reply); err == nil {
+			err = wire.DecodeDone(body, m.Server)
+		}
+	}
+	switch {
+	case errors.As(err, &refused):
+		return Gone, refused.Description // the only error that there is: no such client
+	case err != nil:
+		return failed(err)
+	}
+	return Kicked, ""
+}
+
+func failed(err error) (Outcome, string) {
+	if e := (*sysreq.PermissionError)(nil); errors.As(err, &e) {
+		return Refused, e.Violation
+	}
+	return NoAnswer, err.Error()
+}
+
+// held asks how many client connections the account has on each server of the
+// cluster, by server id. It returns when all of the plan have answered, and
+// what came when patience is over.
+func held(ctx context.Context, c *sysreq.Client, patience time.Duration, account, cluster string, servers []Place) (map[string]int, error) {
+	over, cancel := context.WithCancel(ctx)
+	defer cancel()
+	replies := make(chan *nats.Msg)
+	in, err := c.Listen(func(_ int, m *nats.Msg) {
+		select {
+		case replies <- m:
+		case <-over.Done():
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	if err := in.Ask(0, sysreq.AccountStatz, sysreq.Filter{Accounts: []string{account}, Cluster: cluster, Exact: true, Unused: true}, false); err != nil {
+		return nil, err
+	}
+	waiting := map[string]bool{}
+	for _, s := range servers {
+		waiting[s.ID] = true
+	}
+	counts, d := map[string]int{}, wire.NewDecoder()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for len(waiting) > 0 {
+		select {
+		case m := <-replies:
+			body, err := d.Open(m)
+			if err != nil {
+				continue
+			}
+			from, rows, err := d.Rows(ctx, body)
+			if err != nil || len(counts) == mostServers {
+				continue
+			}
+			counts[from.ID] = 0
+			for _, r := range rows {
+				if r.ID == account {
+					counts[from.ID] = int(r.Connections)
+				}
+			}
+			delete(waiting, from.ID)
+		case <-late.C:
+			return counts, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return counts, nil
+}
+
+// health is how a server is.
+type health struct {
+	connections, limit int
+	slow               int64
+	cpu                float64 // percent of the processors that it may use
+}
+
+// healths asks every server how it is; one that does not answer is left out.
+func healths(ctx context.Context, c *sysreq.Client, patience time.Duration, servers []Place) map[string]health {
+	out := map[string]health{}
+	var mu sync.Mutex
+	each(servers, func(s Place) {
+		reply, err := ask(ctx, c, patience, sysreq.Varz(s.ID), nil)
+		if err != nil {
+			return
+		}
+		body, err := wire.NewDecoder().Reply(reply)
+		if err != nil {
+			return
+		}
+		v, err := wire.DecodeVarz(body)
+		if err != nil || v.From.ID != s.ID || v.Connections == nil || v.Load == nil {
+			return
+		}
+		h := health{connections: *v.Connections, slow: v.Load.SlowConsumers, cpu: v.Load.CPU / float64(v.Load.Processors)}
+		if v.MaxConnections != nil {
+			h.limit = *v.MaxConnections
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		out[s.ID] = h
+	})
+	return out
+}
+
+// each does something with all servers, a few at a time.
+func each(servers []Place, do func(Place)) {
+	var wg sync.WaitGroup
+	free := make(chan struct{}, together)
+	for _, s := range servers {
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			do(s)
+		})
+	}
+	wg.Wait()
+}

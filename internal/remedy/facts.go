@@ -1,0 +1,181 @@
+package remedy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// facts are what several remedies need of a diagnosis, worked out once.
+type facts struct {
+	Input
+	f       checks.Finding // with what follows from the causes
+	d       *checks.Deployment
+	members []*checks.Server // of the cluster, that reported, by name
+	lists   []cause.List     // those that may be this account's
+	hints   bool             // no client is known to use them
+	unknown bool             // no root cause is known
+	places  []place
+	gaps    string // protocols of the unserved connections
+	// name and server's name for sentences, and whether Flags can be pasted.
+	account, here string
+}
+
+func newFacts(in Input) *facts {
+	x := &facts{Input: in, f: in.Finding, d: in.Deployment}
+	if !words.IsPrintable(x.Flags) {
+		x.Flags = ""
+	}
+	if !words.IsPrintable(x.Again) {
+		x.Again = ""
+	}
+	if !words.IsPrintable(x.Sources) {
+		x.Sources = ""
+	}
+	x.Tool = cmp.Or(x.Tool, "nats-balance")
+	x.f.Impact.FailOver, x.f.Priority = in.FailOver, in.Priority
+	x.gaps = strings.Join(in.Unserved.Protocols, " or ")
+	x.members = append([]*checks.Server{x.Server}, x.Others...)
+	slices.SortFunc(x.members, func(a, b *checks.Server) int { return checks.CompareServers(a.Ref(), b.Ref()) })
+	x.account, x.here = shown(cmp.Or(x.f.Account.Name, x.f.Account.ID)), shown(cmp.Or(x.Server.Name, x.Server.ID))
+	x.lists = x.Own
+	if len(x.lists) == 0 {
+		x.lists, x.hints = x.Hints, true
+	}
+	x.places = x.findPlaces()
+	return x
+}
+
+// strong reports whether a cause is confirmed or likely.
+func (x *facts) strong(code cause.Code) bool { return x.Cause(code).Strong() }
+
+// servers is how many the cluster is known to have.
+func (x *facts) servers() int { return len(x.members) + x.Missing }
+
+// evenShare is what each server has of the account if it is spread evenly.
+func (x *facts) evenShare() int {
+	return checks.EvenShare(x.f.Connections, x.servers())
+}
+
+// excess is what the concentrated server has above that.
+func (x *facts) excess() int { return max(0, x.f.OnServer-x.evenShare()) }
+
+// on names servers for a sentence.
+func on(servers []*checks.Server) string {
+	var out []string
+	for _, s := range servers {
+		out = append(out, shown(cmp.Or(s.Name, s.ID)))
+	}
+	return listed(out)
+}
+
+// elsewhere names the other servers, or says that there are some.
+func (x *facts) elsewhere() string {
+	if len(x.Others) == 0 {
+		return "the other servers"
+	}
+	return on(x.Others)
+}
+
+// label is a server's name where it can stand in code as it is, or else its
+// number in the cluster.
+func (x *facts) label(s *checks.Server) string {
+	if plainLabel.MatchString(s.Name) {
+		return s.Name
+	}
+	return fmt.Sprintf("server-%d", slices.Index(x.members, s)+1)
+}
+
+// scope are the flags that name the account, as this program takes it, and the
+// cluster; ok is false where a name can't be put into a command.
+func (x *facts) scope() (flags string, ok bool) {
+	a := x.f.Account
+	name := a.Name
+	same := 0
+	for _, o := range x.d.Accounts {
+		if o.Name == a.Name {
+			same++
+		}
+	}
+	if !pasteable(name) || same > 1 {
+		name = a.ID
+	}
+	return x.scopeOf(name)
+}
+
+// scopeByID is the same for programs that know accounts by their id.
+func (x *facts) scopeByID() (flags string, ok bool) {
+	return x.scopeOf(cmp.Or(x.f.Account.ID, x.f.Account.Name))
+}
+
+func (x *facts) scopeOf(name string) (flags string, ok bool) {
+	if !pasteable(name) || x.f.Cluster != "" && !pasteable(x.f.Cluster) {
+		return "", false
+	}
+	flags = option("--account", name)
+	if x.f.Cluster != "" {
+		flags += " " + option("--cluster", x.f.Cluster)
+	}
+	return flags, true
+}
+
+// noCommand says why there is none.
+const noCommand = "There is no command here, as a name has characters that a command line does not take safely."
+
+// command joins the parts of a command line, with the connection flags last.
+func (x *facts) command(parts ...string) string { return joined(append(parts, x.Flags)) }
+
+// audit is command for one that audits as this one did.
+func (x *facts) audit(parts ...string) string { return joined(append(parts, x.Again)) }
+
+func joined(parts []string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " ")
+}
+
+// takesSystem is what to add where the commands take more than the audit did.
+const takesSystem = "The nats and nats-balance commands take a user of the system account: add --context or --creds of one."
+
+// mostly reports whether more than half of the connections on the concentrated server
+// are of these protocols.
+func (x *facts) mostly(protocols ...string) bool {
+	if x.Case.Profile == nil {
+		return false
+	}
+	with, all := 0, 0
+	for _, g := range x.Case.Profile.Protocols {
+		all += first(g.Counts)
+		if slices.Contains(protocols, g.Key) {
+			with += first(g.Counts)
+		}
+	}
+	return with*2 > all
+}
+
+func total(counts []int) int {
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// load is the client connections of all accounts on the concentrated server but
+// the system account, of how many accounts, and the leafnodes.
+func (x *facts) load() (clients, accounts, leafs int) {
+	for _, u := range x.Server.Usage {
+		if int(u.Account) < len(x.d.Accounts) && x.d.Accounts[u.Account].System {
+			continue
+		}
+		clients += int(u.Connections)
+		leafs += int(u.Leafnodes)
+		if u.Connections > 0 {
+			accounts++
+		}
+	}
+	return clients, accounts, leafs
+}
