@@ -76,7 +76,7 @@ const (
 // Priority says which finding to look at first.
 type Priority string
 
-// See [Finding] for the rule.
+// See [Finding.PriorityWith] for the rule.
 const (
 	High   Priority = "high"
 	Normal Priority = "normal"

@@ -74,11 +74,9 @@ type Row struct {
 	Verdict               Verdict
 }
 
-// Finding is an account that is concentrated on one server of a cluster.
-//
-// Priority is low below 50 connections; else high if 1,000 or more drop at
-// once, or a survivor would pass its limit, or 50 or more can't fail over;
-// else normal.
+// Finding is an account that is concentrated on one server of a cluster, as the
+// rule sees it. What is found out about it later stands beside it: why it is so
+// is a cause.Diagnosis of package checks/cause.
 type Finding struct {
 	Row
 	// Leafnodes are its leafnode connections in the cluster, LeafnodesHere those
@@ -86,7 +84,8 @@ type Finding struct {
 	Leafnodes, LeafnodesHere int
 	// Chance that with clients choosing evenly at random some server gets as
 	// many or more, see [Chance].
-	Chance       float64
+	Chance float64
+	// Priority is by the limits alone, see [Finding.PriorityWith].
 	Priority     Priority
 	Distribution []Share // every server of the cluster, most first
 	Impact       Impact
@@ -101,13 +100,6 @@ type Finding struct {
 	// clients of all accounts.
 	Hotspot Answer
 	Load    Load
-	// Causes are all causes, judged; empty where nobody asked, see [Diagnose].
-	Causes []Cause
-	// Remedies are what to do, in the order of [When]; Forecast is what happens
-	// if the concentrated server is restarted now, in a sentence. Empty where
-	// nobody asked.
-	Remedies []Remedy
-	Forecast string
 }
 
 // Share is what a server holds of the account; nil where it did not report.
@@ -213,10 +205,10 @@ func (r *Result) addCluster(j judge) {
 			}
 		}
 		use.Connections += n
-		use.Servers = append(use.Servers, ServerUse{Server: j.d.Servers[s].ref(), Connections: &n, Accounts: &accounts})
+		use.Servers = append(use.Servers, ServerUse{Server: j.d.Servers[s].Ref(), Connections: &n, Accounts: &accounts})
 	}
 	for _, m := range j.c.missing {
-		use.Servers = append(use.Servers, ServerUse{Server: m.ref()})
+		use.Servers = append(use.Servers, ServerUse{Server: m.Ref()})
 	}
 	r.Clusters = append(r.Clusters, use)
 	r.Summary.Clusters++
@@ -263,13 +255,13 @@ func (j judge) members() int { return len(j.c.servers) + len(j.c.missing) }
 
 // isFinding is the rule, by the servers that reported.
 func (j judge) isFinding(t tally) bool {
-	return t.connections >= j.p.MinConnections && j.members() >= j.p.MinServers && j.p.over(t.top, t.connections)
+	return t.connections >= j.p.MinConnections && j.members() >= j.p.MinServers && j.p.Exceeds(t.top, t.connections)
 }
 
 // pair judges an account with connections in the cluster, and says whether it
 // is a finding.
 func (j judge) pair(r *Result, a Account, t tally) (found bool) {
-	row := Row{Account: a, Cluster: j.c.name, Server: j.d.Servers[t.server].ref(), Connections: t.connections, OnServer: t.top}
+	row := Row{Account: a, Cluster: j.c.name, Server: j.d.Servers[t.server].Ref(), Connections: t.connections, OnServer: t.top}
 	switch {
 	case t.connections < j.p.MinConnections:
 		row.Verdict = TooFewConnections
@@ -321,7 +313,7 @@ func (j judge) finding(row Row, t tally) Finding {
 		CriticalOpen: !j.p.AllowPartial && row.Verdict != Critical && j.couldBeCritical(t),
 	}
 	f.Hotspot, f.Load = j.hotspot(t.server)
-	f.Priority = priority(f)
+	f.Priority = f.PriorityWith(f.Impact.FailOver)
 	return f
 }
 
@@ -360,29 +352,32 @@ func (j judge) distribute(found []uint32, findings []Finding) {
 	for i := range findings {
 		f := &findings[i]
 		for n, s := range j.c.servers {
-			f.Distribution = append(f.Distribution, Share{Server: j.d.Servers[s].ref(), Connections: &counts[i*len(j.c.servers)+n]})
+			f.Distribution = append(f.Distribution, Share{Server: j.d.Servers[s].Ref(), Connections: &counts[i*len(j.c.servers)+n]})
 		}
 		slices.SortStableFunc(f.Distribution, func(a, b Share) int { return cmp.Compare(*b.Connections, *a.Connections) })
 		for _, m := range j.c.missing {
-			f.Distribution = append(f.Distribution, Share{Server: m.ref()})
+			f.Distribution = append(f.Distribution, Share{Server: m.Ref()})
 		}
 	}
 }
 
-// SortFindings puts those to look at first at the front.
-func SortFindings(findings []Finding) {
-	slices.SortFunc(findings, func(a, b Finding) int {
-		return cmp.Or(
-			cmp.Compare(rank(a.Priority), rank(b.Priority)),
-			cmp.Compare(b.OnServer, a.OnServer),
-			compareProducts(b.OnServer, a.Connections, a.OnServer, b.Connections),
-			compareRows(a.Row, b.Row),
-		)
-	})
+// ComparePriorities orders the higher one first.
+func ComparePriorities(a, b Priority) int { return cmp.Compare(rank(a), rank(b)) }
+
+// CompareFindings orders findings of the same priority: those with most on one
+// server first.
+func CompareFindings(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(b.OnServer, a.OnServer),
+		compareProducts(b.OnServer, a.Connections, a.OnServer, b.Connections),
+		compareRows(a.Row, b.Row),
+	)
 }
 
 func (r *Result) sort() {
-	SortFindings(r.Findings)
+	slices.SortFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(ComparePriorities(a.Priority, b.Priority), CompareFindings(a, b))
+	})
 	byShare := func(a, b Row) int {
 		return cmp.Or(compareProducts(b.OnServer, a.Connections, a.OnServer, b.Connections),
 			cmp.Compare(b.Connections, a.Connections), compareRows(a, b))

@@ -42,6 +42,8 @@ type AccountOn struct {
 	// Usable is No where the server says that it does not know the account, or
 	// can't use it; Unknown where it was not asked or did not answer.
 	Usable Answer
+	// Expired is whether it can't be used because its JWT has expired.
+	Expired bool
 	// Detail is what the server said, in a clause.
 	Detail string
 	// MaxConnections and MaxLeafnodes are the most that the account may have on

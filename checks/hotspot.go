@@ -27,16 +27,16 @@ func HotspotDefaults() HotspotParameters {
 	return HotspotParameters{FactorPercent: 200, MinServers: 2, MinConnections: 10}
 }
 
-// Validate reports the first parameter that is out of its range, as a sentence
-// naming the flag and what to pass.
+// Validate reports the first parameter that is out of its range, in a sentence
+// that begins with its name and says what to pass.
 func (p HotspotParameters) Validate() error {
 	switch {
 	case p.FactorPercent <= maxPercent || p.FactorPercent > 100*maxPercent:
-		return fmt.Errorf("--factor is %d.%02d: pass a number over 1 and up to 100, such as 2 or 1.5", p.FactorPercent/100, p.FactorPercent%100)
+		return fmt.Errorf("factor is %d.%02d: pass a number over 1 and up to 100, such as 2 or 1.5", p.FactorPercent/100, p.FactorPercent%100)
 	case p.MinServers < 2:
-		return fmt.Errorf("--min-servers is %d: pass a whole number of 2 or more", p.MinServers)
+		return fmt.Errorf("min-servers is %d: pass a whole number of 2 or more", p.MinServers)
 	case p.MinConnections < 1:
-		return fmt.Errorf("--min-connections is %d: pass a whole number of 1 or more", p.MinConnections)
+		return fmt.Errorf("min-connections is %d: pass a whole number of 1 or more", p.MinConnections)
 	}
 	return nil
 }
@@ -138,7 +138,7 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 	slices.SortFunc(r.Findings, func(a, b Hotspot) int {
 		return cmp.Or(
 			compareProducts(times(b.OnServer, b.Servers), a.Connections, times(a.OnServer, a.Servers), b.Connections),
-			cmp.Compare(b.OnServer, a.OnServer), cmp.Compare(a.Cluster, b.Cluster), compareRefs(a.Server, b.Server))
+			cmp.Compare(b.OnServer, a.OnServer), cmp.Compare(a.Cluster, b.Cluster), CompareServers(a.Server, b.Server))
 	})
 	switch {
 	case r.OpenElsewhere || r.Summary.Open > 0 || len(d.Servers) == 0 && len(d.Missing) > 0:
@@ -182,7 +182,7 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 	open := !h.p.AllowPartial && h.missingCouldBeHot(h.room.largest)
 	for at, s := range h.c.servers {
 		n := h.totals[at]
-		server := HotspotServer{Server: h.d.Servers[s].ref(), Connections: &n, Verdict: usual}
+		server := HotspotServer{Server: h.d.Servers[s].Ref(), Connections: &n, Verdict: usual}
 		switch h.answer(n) {
 		case Yes:
 			server.Verdict, found = Found, true
@@ -193,7 +193,7 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 		out.Servers = append(out.Servers, server)
 	}
 	for _, m := range h.c.missing {
-		server := HotspotServer{Server: m.ref(), Verdict: usual}
+		server := HotspotServer{Server: m.Ref(), Verdict: usual}
 		bound := unbounded
 		if m.Bound != nil && h.room.homeless < unbounded {
 			bound = max(0, *m.Bound)
@@ -205,7 +205,7 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 	}
 	// Those without a name are told apart by their verdicts only.
 	slices.SortStableFunc(out.Servers[len(h.c.servers):], func(a, b HotspotServer) int {
-		return cmp.Or(compareRefs(a.Server, b.Server), cmp.Compare(a.Verdict, b.Verdict))
+		return cmp.Or(CompareServers(a.Server, b.Server), cmp.Compare(a.Verdict, b.Verdict))
 	})
 	switch {
 	case open:
@@ -282,7 +282,7 @@ func (j judge) concentrated(l Load) Answer {
 	case finding && !j.p.AllowPartial:
 		return Unknown
 	case !j.p.AllowPartial && plus(j.members(), j.room.homeless) >= j.p.MinServers &&
-		plus(t.connections, j.room.total) >= j.p.MinConnections && j.p.over(t.top, max(t.connections, j.p.MinConnections)):
+		plus(t.connections, j.room.total) >= j.p.MinConnections && j.p.Exceeds(t.top, max(t.connections, j.p.MinConnections)):
 		return Unknown
 	}
 	return No

@@ -262,11 +262,11 @@ func TestHotspotParameters(t *testing.T) {
 		t.Error(err)
 	}
 	for want, change := range map[string]func(*HotspotParameters){
-		"--factor is 1.00: pass":        func(p *HotspotParameters) { p.FactorPercent = 100 },
-		"--factor is 100.01: pass":      func(p *HotspotParameters) { p.FactorPercent = 10001 },
-		"--min-servers is 1: pass":      func(p *HotspotParameters) { p.MinServers = 1 },
-		"--min-connections is 0: pass":  func(p *HotspotParameters) { p.MinConnections = 0 },
-		"--min-connections is -1: pass": func(p *HotspotParameters) { p.MinConnections = -1 },
+		"factor is 1.00: pass":        func(p *HotspotParameters) { p.FactorPercent = 100 },
+		"factor is 100.01: pass":      func(p *HotspotParameters) { p.FactorPercent = 10001 },
+		"min-servers is 1: pass":      func(p *HotspotParameters) { p.MinServers = 1 },
+		"min-connections is 0: pass":  func(p *HotspotParameters) { p.MinConnections = 0 },
+		"min-connections is -1: pass": func(p *HotspotParameters) { p.MinConnections = -1 },
 	} {
 		p := HotspotDefaults()
 		change(&p)

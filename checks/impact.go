@@ -5,18 +5,21 @@ package checks
 type Impact struct {
 	// ConnectionsLost of the account, that drop at once.
 	ConnectionsLost int
-	// SubscriptionsLost of the account; nil where not known.
-	SubscriptionsLost *int
 	// Survivors are the other servers of the cluster, in order of name.
 	Survivors []Survivor
-	// CanFailOver is whether the account's clients find room elsewhere. Limits
-	// alone can say no; yes takes knowing what the clients can reach.
+	// FailOver is what the limits of the survivors say of it. Alone they can say
+	// no; yes takes knowing what the clients can reach.
+	FailOver
+}
+
+// FailOver is whether the account's clients find a place elsewhere when the
+// concentrated server fails.
+type FailOver struct {
 	CanFailOver Answer
 	// Why is the reason in a clause where CanFailOver is No.
 	Why string
-	// Stranded is how many of the account's connections find no room by the
-	// limits, at the least: if all the room that there is were theirs. Nil
-	// where a limit, or a server of the cluster, is not known.
+	// Stranded is how many of the account's connections find no place, at the
+	// least. Nil where a limit, or a server of the cluster, is not known.
 	Stranded *int
 }
 
@@ -33,7 +36,7 @@ func (s Survivor) overLimit() bool { return s.After != nil && s.Limit != nil && 
 // impact shares the failed server's connections evenly among the survivors
 // that reported, the remainder going to the first.
 func (j judge) impact(t tally) Impact {
-	i := Impact{ConnectionsLost: t.top, CanFailOver: Unknown}
+	i := Impact{ConnectionsLost: t.top, FailOver: FailOver{CanFailOver: Unknown}}
 	moving, others := 0, len(j.c.servers)-1
 	for at, s := range j.c.servers {
 		if s == t.server {
@@ -53,7 +56,7 @@ func (j judge) impact(t tally) Impact {
 			after++
 		}
 		nth++
-		survivor := Survivor{Server: j.d.Servers[s].ref(), Now: &now, After: &after, Limit: limit}
+		survivor := Survivor{Server: j.d.Servers[s].Ref(), Now: &now, After: &after, Limit: limit}
 		if uncounted {
 			survivor.Now, survivor.After = nil, nil
 		}
@@ -65,7 +68,7 @@ func (j judge) impact(t tally) Impact {
 		}
 	}
 	for _, m := range j.c.missing {
-		i.Survivors = append(i.Survivors, Survivor{Server: m.ref()})
+		i.Survivors = append(i.Survivors, Survivor{Server: m.Ref()})
 	}
 	if known {
 		stranded := max(0, t.top-free)
@@ -77,12 +80,14 @@ func (j judge) impact(t tally) Impact {
 	return i
 }
 
-// priority by the rule of [Finding].
-func priority(f Finding) Priority {
+// PriorityWith is the finding's priority if its clients fail over like this: low
+// below 50 connections; else high if 1,000 or more drop at once, or a survivor
+// would pass its limit, or 50 or more can't fail over; else normal.
+func (f Finding) PriorityWith(o FailOver) Priority {
 	if f.Connections < 50 {
 		return Low
 	}
-	if f.OnServer >= 1000 || (f.Impact.Stranded != nil && *f.Impact.Stranded >= 50) {
+	if f.OnServer >= 1000 || o.Stranded != nil && *o.Stranded >= 50 {
 		return High
 	}
 	for _, s := range f.Impact.Survivors {

@@ -50,10 +50,10 @@ func LeafnodesOnOneServer(d *Deployment, p Parameters) []LeafnodeRow {
 			account := d.Accounts[a]
 			all, top := int(min(s.all, unbounded)), int(s.top) //nolint:gosec // top is of 32 bits
 			q := p.For(account)
-			if account.System || !p.wantsAccount(account) || len(c.servers)+len(c.missing) < q.MinServers || all < q.MinConnections || !q.over(top, all) {
+			if account.System || !p.wantsAccount(account) || len(c.servers)+len(c.missing) < q.MinServers || all < q.MinConnections || !q.Exceeds(top, all) {
 				continue
 			}
-			out = append(out, LeafnodeRow{Account: account, Cluster: c.name, Server: d.Servers[s.server].ref(), Leafnodes: all, OnServer: top})
+			out = append(out, LeafnodeRow{Account: account, Cluster: c.name, Server: d.Servers[s.server].Ref(), Leafnodes: all, OnServer: top})
 		}
 	}
 	slices.SortFunc(out, func(a, b LeafnodeRow) int {

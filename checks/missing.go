@@ -77,12 +77,13 @@ func missingRoom(c cluster, homeless room) room {
 	return r
 }
 
-// over is the rule's comparison, in integers: more than the threshold.
-func (p Parameters) over(onServer, connections int) bool {
+// Exceeds reports whether a share is a finding's by the rule, compared in
+// integers: more than the threshold.
+func (p Parameters) Exceeds(onServer, connections int) bool {
 	return compareProducts(onServer, maxPercent, p.ThresholdPercent, connections) > 0
 }
 
-// critical is the comparison of --critical, in integers: the share or more.
+// critical is the comparison with the critical share, in integers: that or more.
 func (p Parameters) critical(onServer, connections int) bool {
 	return p.CriticalPercent > 0 && compareProducts(onServer, maxPercent, p.CriticalPercent, connections) >= 0
 }
@@ -99,10 +100,10 @@ func (p Parameters) critical(onServer, connections int) bool {
 // staysFinding: what is a finding by those that reported is one however they
 // are spread. The minimums are met more than before.
 func (j judge) staysFinding(t tally) bool {
-	return j.p.over(t.top, plus(t.connections, j.room.within(t.top)))
+	return j.p.Exceeds(t.top, plus(t.connections, j.room.within(t.top)))
 }
 
-// staysCritical: its share is at or above --critical however they are spread.
+// staysCritical: its share is at or above the critical one however they are spread.
 func (j judge) staysCritical(t tally) bool {
 	return j.p.critical(t.top, plus(t.connections, j.room.within(t.top)))
 }
@@ -114,8 +115,8 @@ func (j judge) couldBeFinding(t tally) bool {
 	}
 	// Today's leader does it if others add just enough to reach the minimum,
 	// a missing one if it has all that it can, which may be all there is.
-	return j.p.over(t.top, max(t.connections, j.p.MinConnections)) ||
-		j.p.over(j.room.largest, max(plus(t.connections, j.room.largest), j.p.MinConnections))
+	return j.p.Exceeds(t.top, max(t.connections, j.p.MinConnections)) ||
+		j.p.Exceeds(j.room.largest, max(plus(t.connections, j.room.largest), j.p.MinConnections))
 }
 
 // couldBeCritical: a finding is critical in some way of spreading them.

@@ -133,11 +133,11 @@ func (d *Deployment) clusters() []cluster {
 		}
 	}
 	for _, c := range out {
-		slices.SortFunc(c.servers, func(a, b int) int { return compareRefs(d.Servers[a].ref(), d.Servers[b].ref()) })
-		slices.SortFunc(c.missing, func(a, b Missing) int { return compareRefs(a.ref(), b.ref()) })
+		slices.SortFunc(c.servers, func(a, b int) int { return CompareServers(d.Servers[a].Ref(), d.Servers[b].Ref()) })
+		slices.SortFunc(c.missing, func(a, b Missing) int { return CompareServers(a.Ref(), b.Ref()) })
 	}
 	slices.SortStableFunc(out, func(a, b cluster) int {
-		return cmp.Or(cmp.Compare(a.name, b.name), compareRefs(d.first(a), d.first(b)))
+		return cmp.Or(cmp.Compare(a.name, b.name), CompareServers(d.first(a), d.first(b)))
 	})
 	return out
 }
@@ -145,15 +145,15 @@ func (d *Deployment) clusters() []cluster {
 // first is a server that tells clusters without a name apart.
 func (d *Deployment) first(c cluster) ServerRef {
 	if len(c.servers) > 0 {
-		return d.Servers[c.servers[0]].ref()
+		return d.Servers[c.servers[0]].Ref()
 	}
-	return c.missing[0].ref()
+	return c.missing[0].Ref()
 }
 
-func (s *Server) ref() ServerRef  { return ServerRef{ID: s.ID, Name: s.Name, Host: s.Host} }
-func (m *Missing) ref() ServerRef { return ServerRef{ID: m.ID, Name: m.Name, Host: m.Host} }
+func (s *Server) Ref() ServerRef  { return ServerRef{ID: s.ID, Name: s.Name, Host: s.Host} }
+func (m *Missing) Ref() ServerRef { return ServerRef{ID: m.ID, Name: m.Name, Host: m.Host} }
 
-// compareRefs orders servers by name.
-func compareRefs(a, b ServerRef) int {
+// CompareServers orders servers by name.
+func CompareServers(a, b ServerRef) int {
 	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Host, b.Host))
 }

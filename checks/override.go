@@ -108,7 +108,7 @@ func (p Parameters) settings(d *Deployment) settings {
 	}
 	unknown := len(p.Accounts) == 0
 	for _, name := range p.Accounts {
-		unknown = unknown || !slices.ContainsFunc(d.Accounts, func(a Account) bool { return a.is(name) })
+		unknown = unknown || !slices.ContainsFunc(d.Accounts, func(a Account) bool { return a.Is(name) })
 	}
 	var before []string // patterns, of which the general parameters have the last
 	for i := range s.unknown {

@@ -3,7 +3,6 @@ package checks
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Parameters are the thresholds and the selection of the concentration check.
@@ -37,11 +36,11 @@ func Defaults() Parameters {
 	return Parameters{ThresholdPercent: 70, MinServers: 3, MinConnections: 10, ReviewPercent: 50}
 }
 
-// Validate reports the first parameter that is out of its range, as a sentence
-// naming the flag and what to pass.
+// Validate reports the first parameter that is out of its range, in a sentence
+// that begins with its name and says what to pass.
 func (p Parameters) Validate() error {
 	limits := []struct {
-		flag      string
+		name      string
 		value     int
 		low, high int // high 0: no upper limit
 		off       bool
@@ -58,20 +57,20 @@ func (p Parameters) Validate() error {
 		}
 		switch {
 		case l.high > 0 && (l.value < l.low || l.value > l.high):
-			return fmt.Errorf("--%s is %d: pass a whole number from %d to %d", l.flag, l.value, l.low, l.high)
+			return fmt.Errorf("%s is %d: pass a whole number from %d to %d", l.name, l.value, l.low, l.high)
 		case l.value < l.low:
-			return fmt.Errorf("--%s is %d: pass a whole number of %d or more", l.flag, l.value, l.low)
+			return fmt.Errorf("%s is %d: pass a whole number of %d or more", l.name, l.value, l.low)
 		}
 	}
 	return nil
 }
 
 func (p Parameters) wantsAccount(a Account) bool {
-	return len(p.Accounts) == 0 || slices.ContainsFunc(p.Accounts, a.is)
+	return len(p.Accounts) == 0 || slices.ContainsFunc(p.Accounts, a.Is)
 }
 
-// is whether a name that was asked for is this account's.
-func (a Account) is(name string) bool { return a.ID == name || a.Name == name }
+// Is reports whether a name that was asked for is the account's id or name.
+func (a Account) Is(name string) bool { return a.ID == name || a.Name == name }
 
 func (p Parameters) wantsCluster(name string) bool {
 	return len(p.Clusters) == 0 || slices.Contains(p.Clusters, name)
@@ -87,35 +86,43 @@ func (p Parameters) Select(d *Deployment) error {
 				names = append(names, c.name)
 			}
 		}
-		switch {
-		case len(names) == 0:
-			return fmt.Errorf("no server reports a cluster named %q, or any other: leave out --cluster", want)
-		case !slices.Contains(names, want):
-			return fmt.Errorf("no server reports a cluster named %q: pass --cluster one of %s", want, some(names))
+		if !slices.Contains(names, want) {
+			return &UnknownClusterError{Name: want, Known: names}
 		}
 	}
 	for _, want := range p.Accounts {
 		ordinary, system := false, false
 		for _, a := range d.Accounts {
-			ordinary = ordinary || a.is(want) && !a.System
-			system = system || a.is(want) && a.System
+			ordinary = ordinary || a.Is(want) && !a.System
+			system = system || a.Is(want) && a.System
 		}
-		switch {
-		case ordinary:
-		case system:
-			return fmt.Errorf("account %q is the system account, which is never judged: pass --account an ordinary account", want)
-		default:
-			return fmt.Errorf("no server that answered knows an account %q: pass --account the id or the name "+
-				"of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", want)
+		if !ordinary {
+			return &UnknownAccountError{Name: want, System: system}
 		}
 	}
 	return nil
 }
 
-// some lists a few names for an error message.
-func some(names []string) string {
-	if len(names) > 8 {
-		return strings.Join(names[:8], ", ") + ", …"
+// UnknownClusterError is a cluster that was asked for and that no server reports.
+type UnknownClusterError struct {
+	Name  string
+	Known []string // those that servers report
+}
+
+func (e *UnknownClusterError) Error() string {
+	return fmt.Sprintf("no server reports a cluster named %q", e.Name)
+}
+
+// UnknownAccountError is an account that was asked for and can't be judged: no
+// server that answered knows it, or it is the system account.
+type UnknownAccountError struct {
+	Name   string
+	System bool
+}
+
+func (e *UnknownAccountError) Error() string {
+	if e.System {
+		return fmt.Sprintf("account %q is the system account, which is never judged", e.Name)
 	}
-	return strings.Join(names, ", ")
+	return fmt.Sprintf("no server that answered knows an account %q", e.Name)
 }

@@ -4,7 +4,7 @@ import "net/netip"
 
 // URLList is the server list of one client's configuration, in its order.
 type URLList struct {
-	// Origin says where it was found: "--client-url", "deploy.yaml:12",
+	// Origin says where it was found: "deploy.yaml:12",
 	// "context prod", "the connection of this audit".
 	Origin string
 	// Account is the name or id that the list is tied to; empty where it may

@@ -10,23 +10,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/docs"
 )
-
-// titles are the causes' titles by code, as the code has them.
-func titles() map[string]string {
-	d := &checks.Deployment{}
-	for _, name := range []string{"n1", "n2", "n3"} {
-		d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Cluster: "C1"})
-	}
-	c := checks.Case{Deployment: d}
-	c.Finding.Cluster, c.Finding.Server.ID, c.Finding.Connections, c.Finding.OnServer = "C1", "n1", 20, 20
-	out := map[string]string{}
-	for _, cause := range checks.Diagnose(c) {
-		out[cause.Code] = cause.Title
-	}
-	return out
-}
 
 func TestEveryCheckAndCauseHasAPageAndNothingElse(t *testing.T) {
 	t.Parallel()
@@ -38,15 +24,13 @@ func TestEveryCheckAndCauseHasAPageAndNothingElse(t *testing.T) {
 			t.Errorf("%s: the page does not begin with %q", c.Code, want)
 		}
 	}
-	for code, title := range titles() {
+	for _, d := range cause.All() {
+		code := string(d.Code)
 		causes = append(causes, code)
 		page, ok := docs.Page(code)
-		if want := "# " + code + ": " + title + "\n"; !ok || !strings.HasPrefix(page, want) {
+		if want := "# " + code + ": " + d.Title + "\n"; !ok || !strings.HasPrefix(page, want) {
 			t.Errorf("%s: the page does not begin with %q", code, want)
 		}
-	}
-	if want := slices.Sorted(slices.Values(checks.CauseCodes())); !slices.Equal(slices.Sorted(slices.Values(causes)), want) {
-		t.Fatalf("judged were %q, not %q", causes, want)
 	}
 	slices.Sort(codes)
 	slices.Sort(causes)
@@ -75,7 +59,8 @@ func TestPageTakesCodesOnly(t *testing.T) {
 func TestPagesOfCausesHaveTheSameForm(t *testing.T) {
 	t.Parallel()
 	sections := []string{"## How it shows", "## How it is told from its neighbours", "## Verdicts", "## What to pass", "## How to fix it"}
-	for _, code := range checks.CauseCodes() {
+	for _, d := range cause.All() {
+		code := string(d.Code)
 		page, _ := docs.Page(code)
 		lines := strings.Split(strings.TrimSuffix(page, "\n"), "\n")
 		var headings []string
@@ -127,7 +112,8 @@ var (
 
 func TestLinksOfPagesAreValid(t *testing.T) {
 	t.Parallel()
-	for _, code := range checks.CauseCodes() {
+	for _, d := range cause.All() {
+		code := string(d.Code)
 		page, _ := docs.Page(code)
 		defined, used := map[string]bool{}, map[string]bool{}
 		for _, l := range strings.Split(page, "\n") {

@@ -143,7 +143,7 @@ func (a *concentration) validate() error {
 		return errors.New("--critical is 0: pass a whole number from 1 to 100, or leave it out")
 	}
 	if err := a.parameters.Validate(); err != nil {
-		return err
+		return fmt.Errorf("--%w", err)
 	}
 	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--account or --cluster is empty: pass a name")
@@ -177,7 +177,7 @@ func (a *concentration) audit(ctx context.Context, from source) (*report.Documen
 		}
 	}
 	if err := a.parameters.Select(d); err != nil {
-		return nil, err
+		return nil, explainSelection(err)
 	}
 	result := a.judge(d)
 	if len(result.Findings) > 0 {
@@ -192,17 +192,19 @@ func (a *concentration) audit(ctx context.Context, from source) (*report.Documen
 		return nil, err
 	}
 	tie(lists, d, a.parameters.Accounts)
+	var explained []report.Explained
 	switch {
 	case len(result.Findings) == 0:
 		warnings = append(warnings, a.sources.follow(ctx, d, lists)...)
 		warnings = append(warnings, unread(lists)...)
 	case a.noCauses:
 		lists = nil
-		err = countSubscriptions(ctx, from, result.Findings)
+		explained, err = countSubscriptions(ctx, from, result.Findings)
 	default:
-		var more []string
-		lists, more, err = a.diagnose(ctx, from, d, result.Findings, lists)
-		warnings = append(warnings, more...)
+		var found diagnosed
+		found, err = a.diagnose(ctx, from, d, result.Findings, lists)
+		result.Findings, explained, lists = found.findings, found.explained, found.lists
+		warnings = append(warnings, found.warnings...)
 	}
 	if err != nil {
 		return nil, err
@@ -210,7 +212,7 @@ func (a *concentration) audit(ctx context.Context, from source) (*report.Documen
 	return report.New(report.Input{
 		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
 		SourceKind: from.kind(), SourceDetail: from.detail(),
-		Parameters: a.parameters, Deployment: d, Result: result, Lists: lists, Warnings: warnings,
+		Parameters: a.parameters, Deployment: d, Result: result, Explained: explained, Lists: lists, Warnings: warnings,
 		Baseline: a.baseline.past, NewOnly: a.baseline.newOnly,
 	}), nil
 }
@@ -219,15 +221,34 @@ func (a *concentration) audit(ctx context.Context, from source) (*report.Documen
 // their servers.
 const inDepth = 20
 
-func countSubscriptions(ctx context.Context, from source, findings []checks.Finding) error {
-	findings = findings[:min(len(findings), inDepth)]
+// countSubscriptions is what is found out about findings where nobody wants to
+// know their causes.
+func countSubscriptions(ctx context.Context, from source, findings []checks.Finding) ([]report.Explained, error) {
+	out := make([]report.Explained, len(findings))
 	var of []gather.Held
-	for _, f := range findings {
+	for _, f := range findings[:min(len(findings), inDepth)] {
 		of = append(of, gather.Held{Server: f.Server.ID, Account: f.Account.ID})
 	}
 	counts, err := from.subscriptions(ctx, of)
 	for i := range counts {
-		findings[i].Impact.SubscriptionsLost = counts[i]
+		out[i].Subscriptions = counts[i]
+	}
+	return out, err
+}
+
+// explainSelection adds to an error of a selection what to pass.
+func explainSelection(err error) error {
+	var cluster *checks.UnknownClusterError
+	var account *checks.UnknownAccountError
+	switch {
+	case errors.As(err, &cluster) && len(cluster.Known) == 0:
+		return fmt.Errorf("%w, or any other: leave out --cluster", err)
+	case errors.As(err, &cluster):
+		return fmt.Errorf("%w: pass --cluster one of %s", err, list(cluster.Known))
+	case errors.As(err, &account) && account.System:
+		return fmt.Errorf("%w: pass --account an ordinary account", err)
+	case errors.As(err, &account):
+		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", err)
 	}
 	return err
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // TestMain makes this test program the nats-balance that the scripts run. Tests
@@ -338,7 +339,7 @@ func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
 
 // processes are what `processes` started for a script.
 type processes struct {
-	cluster *lab.ProcessCluster
+	cluster *tool.ProcessCluster
 	clients []*nats.Conn
 }
 
@@ -352,7 +353,7 @@ func startProcesses(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	ts.Defer(cancel)
-	c, err := lab.StartProcessCluster(ctx, n, []string{"ORDERS"}, nil)
+	c, err := tool.StartProcessCluster(ctx, n, []string{"ORDERS"}, nil)
 	ts.Check(err)
 	p := &processes{cluster: c}
 	running.Store(ts, p)
@@ -364,7 +365,7 @@ func startProcesses(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	for i, count := range []int{12, 2} {
 		for range count {
-			nc, err := nats.Connect(c.Processes()[i].URL("ORDERS"), nats.NoReconnect())
+			nc, err := nats.Connect(c.Processes()[i].URL("ORDERS"), nats.NoReconnect(), nats.Timeout(generous))
 			ts.Check(err)
 			p.clients = append(p.clients, nc)
 		}
@@ -373,7 +374,7 @@ func startProcesses(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // serverCommand pauses, resumes, stops or kills the process with that number,
-// from 1, and waits until the first one counts so many servers.
+// from 1, and waits until the others count so many servers.
 func serverCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: server pause|resume|stop|kill NUMBER COUNTED")
@@ -401,32 +402,9 @@ func serverCommand(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("unknown: %s", args[0])
 	}
 	ts.Check(err)
-	ts.Check(waitCounted(p.cluster.SystemURL(), counted))
-}
-
-// waitCounted waits until the server counts that many active servers.
-func waitCounted(url string, want int) error {
-	nc, err := nats.Connect(url)
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	var got int
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		m, err := nc.Request("$SYS.REQ.SERVER."+nc.ConnectedServerId()+".STATSZ", nil, time.Second)
-		if err != nil {
-			return err
-		}
-		var stats server.ServerStatsMsg
-		if err := json.Unmarshal(m.Data, &stats); err != nil {
-			return err
-		}
-		if got = stats.Stats.ActiveServers; got == want {
-			return nil
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-	return fmt.Errorf("the first server counts %d servers, not %d", got, want)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	ts.Check(p.cluster.WaitCounted(ctx, counted))
 }
 
 func TestWholeNumber(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/jsm.go/audit/archive"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
@@ -77,12 +78,17 @@ func checkConcentration(check *audit.Check, r *archive.Reader, examples *audit.E
 		}
 		result = checks.CheckConcentration(d, p)
 	}
-	if err := explainFindings(ctx, a, d, p, result.Findings); err != nil {
+	diagnoses, err := explainFindings(ctx, a, d, p, result.Findings)
+	if err != nil {
 		return audit.Skipped, err
 	}
-	for _, f := range result.Findings {
+	for i, f := range result.Findings {
+		var causes []cause.Cause
+		if i < len(diagnoses) {
+			causes = diagnoses[i].Causes
+		}
 		// The collection's reports print names as they are.
-		examples.Add("%s", report.HarmlessText(concentrated(f)))
+		examples.Add("%s", report.HarmlessText(concentrated(f, causes)))
 	}
 	return collectedOutcome(result.Outcome, d, log)
 }
@@ -140,9 +146,9 @@ func configured(check *audit.Check, to map[string]*int, p interface{ Validate() 
 	return p.Validate()
 }
 
-// explainFindings sets the causes of the worst findings, as far as the archive
-// tells, without asking anyone.
-func explainFindings(ctx context.Context, a *gather.Archive, d *checks.Deployment, p checks.Parameters, findings []checks.Finding) error {
+// explainFindings diagnoses the worst findings, as far as the archive tells,
+// without asking anyone.
+func explainFindings(ctx context.Context, a *gather.Archive, d *checks.Deployment, p checks.Parameters, findings []checks.Finding) ([]cause.Diagnosis, error) {
 	findings = findings[:min(len(findings), inDepth)]
 	var of []gather.Suspect
 	for _, f := range findings {
@@ -150,34 +156,34 @@ func explainFindings(ctx context.Context, a *gather.Archive, d *checks.Deploymen
 	}
 	reports, accounts, err := a.Examine(ctx, d, of)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i := range findings {
-		findings[i].Causes = checks.Diagnose(checks.Case{
-			Finding: findings[i], Deployment: d, Profile: reports[i].Profile, Accounts: accounts[of[i]], ThresholdPercent: p.ThresholdPercent,
-		})
+	var out []cause.Diagnosis
+	for i, f := range findings {
+		out = append(out, cause.Diagnose(cause.Case{Finding: f, Deployment: d, Profile: reports[i].Profile, Accounts: accounts[of[i]],
+			ThresholdPercent: p.ThresholdPercent, Gap: cause.GapRecorded}))
 	}
-	return nil
+	return out, nil
 }
 
-// concentrated is a finding in a sentence.
-func concentrated(f checks.Finding) string {
+// concentrated is a finding with its causes in a sentence.
+func concentrated(f checks.Finding, causes []cause.Cause) string {
 	name := f.Account.Name
 	if name != f.Account.ID {
 		name += " (" + f.Account.ID + ")"
 	}
 	text := fmt.Sprintf("account %s has %d of its %d client connections in cluster %s on server %s (%.1f%%)",
 		name, f.OnServer, f.Connections, f.Cluster, f.Server.Name, 100*float64(f.OnServer)/float64(f.Connections))
-	if len(f.Causes) == 0 {
+	if len(causes) == 0 {
 		return text
 	}
-	c := f.Causes[0]
+	c := causes[0]
 	text += fmt.Sprintf("; cause %s, %s: %s", c.Code, c.Verdict, c.Title)
 	switch {
-	case c.Verdict == checks.NotTested:
+	case c.Verdict == cause.NotTested:
 		text += ": nats-balance audit concentration --archive says what to pass to find out"
 	case len(c.Evidence) > 0:
-		text += ": " + c.Evidence[0].Text
+		text += ": " + report.EvidenceText(c.Evidence[0], f.Account)
 	}
 	return text
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // runCollection runs our checks and, with shipped, jsm.go's over an archive; values
@@ -97,7 +98,7 @@ func TestChecksInACollection(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	exe, err := lab.BuildTool(ctx, lab.ToolCLI)
+	exe, err := tool.Build(ctx, tool.ProgramCLI)
 	if err != nil {
 		t.Fatal(err)
 	}

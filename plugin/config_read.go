@@ -141,7 +141,7 @@ func threshold(y yamlFile, n *yaml.Node, flag string) (int, error) {
 		return 0, y.fail(n, "critical is 0: pass a whole number from 1 to 100, or leave it out")
 	}
 	if err := p.Validate(); err != nil {
-		return 0, y.fail(n, "%s", strings.TrimPrefix(err.Error(), "--"))
+		return 0, y.fail(n, "%s", err.Error())
 	}
 	return value, nil
 }

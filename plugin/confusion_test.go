@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
@@ -98,8 +98,8 @@ func auditStage(t *testing.T, s lab.Scenario) verdicts {
 	if f.Account.Name != s.Finding.Account || f.Cluster != s.Finding.Cluster || f.Server.Name != s.Finding.Server {
 		t.Errorf("found %s in %s on %s, want %+v", f.Account.Name, f.Cluster, f.Server.Name, s.Finding)
 	}
-	if len(f.Causes) != len(checks.CauseCodes()) {
-		t.Errorf("%d causes, want all %d", len(f.Causes), len(checks.CauseCodes()))
+	if len(f.Causes) != len(cause.All()) {
+		t.Errorf("%d causes, want all %d", len(f.Causes), len(cause.All()))
 	}
 	for _, c := range f.Causes {
 		strong := c.Verdict == "confirmed" || c.Verdict == "likely" || c.Verdict == "possible"

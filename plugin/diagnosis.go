@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,11 +16,13 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/probe"
 	"github.com/nats-balance/nats-balance/internal/remedy"
+	"github.com/nats-balance/nats-balance/internal/report"
 )
 
 // mostLists bounds how many lists are looked at.
@@ -182,7 +185,7 @@ func (s *sources) lists(ctx context.Context) (lists []checks.URLList, warnings [
 // follow finds out what the lists lead to.
 func (s *sources) follow(ctx context.Context, d *checks.Deployment, lists []checks.URLList) (warnings []string) {
 	o := probe.Options{Own: func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
-		return checks.OwnAddress(d, scheme, at, c)
+		return cause.OwnAddress(d, scheme, at, c)
 	}}
 	if !s.noProbe {
 		o.Prober = &probe.Prober{}
@@ -275,9 +278,17 @@ func onlyAccount(d *checks.Deployment) string {
 	return only
 }
 
-// diagnose finds out why, for the worst findings in depth, and sets what
-// follows from it.
-func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Deployment, findings []checks.Finding, lists []checks.URLList) ([]checks.URLList, []string, error) {
+// diagnosed are findings with what was found out about each, those to look at
+// first first, and the lists that were followed for it.
+type diagnosed struct {
+	findings  []checks.Finding
+	explained []report.Explained
+	lists     []checks.URLList
+	warnings  []string
+}
+
+// diagnose finds out why, for the worst findings in depth, and what to do.
+func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Deployment, findings []checks.Finding, lists []checks.URLList) (diagnosed, error) {
 	var suspects []gather.Suspect
 	clusters := clustersOf(findings)
 	for _, f := range findings[:min(len(findings), inDepth)] {
@@ -286,55 +297,49 @@ func (a *concentration) diagnose(ctx context.Context, from source, d *checks.Dep
 	if !a.sources.any() && from.kind() != "archive" { // which is to be read without a network
 		lists = hints(from.url(), d, clusters)
 	}
+	out := diagnosed{lists: lists}
 	var (
 		wg       sync.WaitGroup
-		warnings []string
 		reports  []gather.Report
 		failed   error
 		accounts map[gather.Suspect]map[string]checks.AccountOn
 	)
-	wg.Go(func() { warnings = a.sources.follow(ctx, d, lists) })
+	wg.Go(func() { out.warnings = a.sources.follow(ctx, d, lists) })
 	wg.Go(func() { reports, accounts, failed = from.examine(ctx, d, suspects) })
 	wg.Wait()
 	if failed != nil {
-		return nil, nil, failed
+		return diagnosed{}, failed
 	}
-	for i := range findings {
-		f := &findings[i]
-		c := checks.Case{Finding: *f, Deployment: d, Lists: lists, ToTell: toTell(from), ThresholdPercent: a.parameters.For(f.Account).ThresholdPercent}
+	type pair struct {
+		finding checks.Finding
+		found   report.Explained
+	}
+	var all []pair
+	for i, f := range findings {
+		c := cause.Case{Finding: f, Deployment: d, Lists: lists, Gap: from.gap(), ThresholdPercent: a.parameters.For(f.Account).ThresholdPercent}
+		var subscriptions *int
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
-			f.Impact.SubscriptionsLost = reports[i].Subscriptions
-			c.Finding = *f
+			subscriptions = reports[i].Subscriptions
 		}
-		f.Causes = checks.Diagnose(c)
-		f.Impact, f.Priority = checks.FailOver(c, f.Causes)
-		c.Finding = *f
-		a.advise(f, c, from)
+		diagnosis := cause.Diagnose(c)
+		all = append(all, pair{f, report.Explained{Subscriptions: subscriptions, Diagnosis: &diagnosis, Advice: a.advise(diagnosis, from)}})
 	}
 	if n := len(findings) - len(suspects); n > 0 {
-		warnings = append(warnings, fmt.Sprintf("the connections of the %d worst findings were read; the causes of the other %d are judged without them: pass --account or --cluster for those", len(suspects), n))
+		out.warnings = append(out.warnings, fmt.Sprintf("the connections of the %d worst findings were read; the causes of the other %d are judged without them: pass --account or --cluster for those", len(suspects), n))
 	}
-	checks.SortFindings(findings)
-	return lists, warnings, nil
+	slices.SortFunc(all, func(a, b pair) int {
+		return cmp.Or(checks.ComparePriorities(a.found.Diagnosis.Priority, b.found.Diagnosis.Priority), checks.CompareFindings(a.finding, b.finding))
+	})
+	for _, p := range all {
+		out.findings, out.explained = append(out.findings, p.finding), append(out.explained, p.found)
+	}
+	return out, nil
 }
 
-// toTell is what to do so that servers tell of themselves, by the source.
-func toTell(from source) string {
-	switch from.(type) {
-	case *ownAccount:
-		return "audit with a user of the system account"
-	case *archived:
-		return "gather without --no-server-endpoints"
-	case *monitoring:
-		return "pass a longer --timeout"
-	}
-	return ""
-}
-
-// advise sets what to do about a finding.
-func (a *concentration) advise(f *checks.Finding, c checks.Case, from source) {
-	in := remedy.Input{Case: c, Tool: "nats-balance", Flags: a.host.Flags(), Again: from.again(), Sources: a.sources.repeated(), Operator: nkeys.IsValidPublicAccountKey(f.Account.ID)}
+// advise is what to do about a finding.
+func (a *concentration) advise(d cause.Diagnosis, from source) remedy.Advice {
+	in := remedy.Input{Diagnosis: d, Tool: "nats-balance", Flags: a.host.Flags(), Again: from.again(), Sources: a.sources.repeated(), Operator: nkeys.IsValidPublicAccountKey(d.Finding.Account.ID)}
 	switch from.(type) {
 	case systemAccount:
 	case *ownAccount: // whose flags lead elsewhere
@@ -342,11 +347,7 @@ func (a *concentration) advise(f *checks.Finding, c checks.Case, from source) {
 	default:
 		in.NoSystem = true
 	}
-	var byCause map[string][]string
-	f.Remedies, byCause, f.Forecast = remedy.For(in)
-	for i := range f.Causes {
-		f.Causes[i].Remedies = byCause[f.Causes[i].Code]
-	}
+	return remedy.For(in)
 }
 
 func clustersOf(findings []checks.Finding) []string {

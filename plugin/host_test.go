@@ -29,6 +29,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // programs are nats-balance and the nats CLI as they are shipped, in a home of
@@ -51,7 +52,7 @@ func newPrograms(t *testing.T) *programs {
 		t.Fatalf("go build: %v: %s", err, out)
 	}
 	var err error
-	if p.nats, err = lab.BuildTool(ctx, lab.ToolCLI); err != nil {
+	if p.nats, err = tool.Build(ctx, tool.ProgramCLI); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -431,7 +432,7 @@ func interrupts(t *testing.T, p *programs) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel) // the processes end with it
-	c, err := lab.StartProcessCluster(ctx, 3, nil, nil)
+	c, err := tool.StartProcessCluster(ctx, 3, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -690,6 +691,7 @@ func newOperatorMode(t *testing.T) (*operatorMode, error) {
 			ServerName: fmt.Sprintf("O-n%d", i+1), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
 			Cluster:          server.ClusterOpts{Name: "O", Host: "127.0.0.1", Port: server.RANDOM_PORT},
 			TrustedOperators: []*jwt.OperatorClaims{claims}, SystemAccount: systemID, AccountResolver: resolver,
+			AuthTimeout: lab.AuthTimeout, // a busy machine takes more than the default of 2 s
 		}
 		if i > 0 {
 			options.Routes = server.RoutesFromStr("nats://" + servers[0].ClusterAddr().String())
@@ -706,19 +708,23 @@ func newOperatorMode(t *testing.T) (*operatorMode, error) {
 		servers = append(servers, s)
 	}
 	for range 12 {
-		nc, err := nats.Connect(servers[0].ClientURL(), nats.UserCredentials(ordersCreds), nats.NoReconnect())
+		nc, err := nats.Connect(servers[0].ClientURL(), nats.UserCredentials(ordersCreds), nats.NoReconnect(), nats.Timeout(generous))
 		if err != nil {
 			return nil, err
 		}
 		t.Cleanup(nc.Close)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
-		if !slices.ContainsFunc(servers, func(s *server.Server) bool { return s.TrackedRemoteServers() != 2 }) {
-			break
+	ctx, cancel := context.WithTimeout(t.Context(), generous)
+	defer cancel()
+	if err := lab.Poll(ctx, func() error {
+		for _, s := range servers {
+			if n := s.TrackedRemoteServers(); n < len(servers)-1 {
+				return fmt.Errorf("%s knows %d other servers in operator mode", s.Name(), n)
+			}
 		}
-		if time.Now().After(deadline) {
-			return nil, errors.New("the servers in operator mode do not find each other")
-		}
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	return &operatorMode{
 		url: servers[0].ClientURL(), systemCreds: systemCreds, ordinaryCreds: ordersCreds,

@@ -106,7 +106,7 @@ func (a *hotspots) validate() error {
 		return err
 	}
 	if err := a.parameters.Validate(); err != nil {
-		return err
+		return fmt.Errorf("--%w", err)
 	}
 	if slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--cluster is empty: pass a name")
@@ -128,7 +128,7 @@ func (a *hotspots) audit(ctx context.Context, from source) (*report.Hotspots, er
 		return nil, err
 	}
 	if err := a.parameters.Select(d); err != nil {
-		return nil, err
+		return nil, explainSelection(err)
 	}
 	return report.NewHotspots(report.HotspotInput{
 		Version: Version(), Time: time.Now(), SourceKind: from.kind(), SourceDetail: from.detail(),

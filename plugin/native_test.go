@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // nativeFlags are the flags of the connection in printed commands, which are
@@ -24,7 +24,7 @@ func TestNativeSubcommand(t *testing.T) {
 	withoutDetector(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	exe, err := lab.BuildNativeCLI(ctx)
+	exe, err := tool.BuildNativeCLI(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestEmbeddingIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile("../internal/lab/testdata/natscli/audit_concentration_command.go")
+	source, err := os.ReadFile("../internal/lab/tool/testdata/natscli/audit_concentration_command.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -17,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -74,7 +76,8 @@ func TestOlderServers(t *testing.T) {
 // 0 connections, by one URL, WEB 12 WebSocket connections and a leafnode on the
 // first, which alone serves them.
 type older struct {
-	processes []*lab.Process
+	cluster   *tool.ProcessCluster
+	processes []*tool.Process
 	system    string
 	monitors  []string
 }
@@ -91,18 +94,18 @@ func startOlder(ctx context.Context, t *testing.T, version string) *older {
 		}
 		return fmt.Sprintf("http: 127.0.0.1:%s\nwebsocket { listen: 127.0.0.1:%s, no_tls: true }\nleafnodes { listen: 127.0.0.1:%s }", port, websocket, leaf)
 	}
-	var c *lab.ProcessCluster
+	var c *tool.ProcessCluster
 	var err error
 	if version == "" {
-		c, err = lab.StartProcessCluster(ctx, 3, []string{"APP", "WEB"}, extra)
+		c, err = tool.StartProcessCluster(ctx, 3, []string{"APP", "WEB"}, extra)
 	} else {
-		c, err = lab.StartServersOfVersion(ctx, version, 3, []string{"APP", "WEB"}, extra)
+		c, err = tool.StartServersOfVersion(ctx, version, 3, []string{"APP", "WEB"}, extra)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
-	s.processes, s.system = c.Processes(), c.SystemURL()
+	s.cluster, s.processes, s.system = c, c.Processes(), c.SystemURL()
 	connect := func(address string) {
 		nc, err := nats.Connect(address, nats.Name("app"), nats.ReconnectWait(10*time.Millisecond))
 		if err != nil {
@@ -127,16 +130,37 @@ func startOlder(ctx context.Context, t *testing.T, version string) *older {
 	for range 12 {
 		connect(to("ws", websocket).String())
 	}
-	spoke := connServer(t, func(o *server.Options) {
+	connServer(t, func(o *server.Options) {
 		o.ServerName, o.LeafNode.Remotes = "spoke", []*server.RemoteLeafOpts{{URLs: []*url.URL{to("nats-leaf", leaf)}}}
 	})
-	for end := time.Now().Add(generous); spoke.NumLeafNodes() == 0; <-time.After(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the leafnode has not connected")
-		}
+	if err := lab.Poll(ctx, func() error { return oneLeafnode(ctx, s.monitors[0]) }); err != nil {
+		t.Fatal(err)
 	}
 	olderIs(t, version, s.system, s.processes[2].URL("APP"))
 	return s
+}
+
+// oneLeafnode returns an error unless the server at a monitoring address counts a
+// leafnode: the leaf counts it before its hub does.
+func oneLeafnode(ctx context.Context, monitor string) error {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, monitor+"/varz", nil)
+	if err != nil {
+		return err
+	}
+	q.Close = true
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Body.Close() }() // only read
+	var v server.Varz
+	if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
+		return err
+	}
+	if v.Leafs != 1 {
+		return fmt.Errorf("%s counts %d leafnodes, not 1", monitor, v.Leafs)
+	}
+	return nil
 }
 
 // olderSays is what each source and command says of servers of a version.
@@ -174,7 +198,7 @@ func olderSays(t *testing.T, version string) map[string]string {
 		if err := third.Resume(); err != nil {
 			t.Fatal(err)
 		}
-		if err := waitCounted(s.system, 3); err != nil {
+		if err := s.cluster.WaitCounted(ctx, 3); err != nil {
 			t.Fatal(err)
 		}
 	}

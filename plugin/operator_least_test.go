@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // operatorsBlocks are the pieces of docs/operators.md between fences.
@@ -41,7 +42,7 @@ func TestLeastPrivilegeByNSC(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	commands := operatorsBlocks(t)[0]
-	o := startOperated(ctx, t, lab.ResolverMemory)
+	o := startOperated(ctx, t, tool.ResolverMemory)
 	for _, line := range strings.Split(commands, "\n") {
 		arguments, found := strings.CutPrefix(line, "nsc ")
 		if !found {

@@ -11,23 +11,23 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // operated is a cluster of the real nsc: ORDERS, which has a signing key and may
 // have 16 connections, has 12 on the first server and one on each of the others;
 // BILLING has 3 on each.
 type operated struct {
-	*lab.Operated
-	nsc *lab.NSC
+	*tool.Operated
+	nsc *tool.NSC
 	id  string // of ORDERS
 }
 
 const operatedLimit = 16
 
-func startOperated(ctx context.Context, t *testing.T, resolver lab.Resolver) operated {
+func startOperated(ctx context.Context, t *testing.T, resolver tool.Resolver) operated {
 	t.Helper()
-	n, err := lab.NewNSC(ctx, t.TempDir())
+	n, err := tool.NewNSC(ctx, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func startOperated(ctx context.Context, t *testing.T, resolver lab.Resolver) ope
 	if err := n.Each(ctx, "add user --account ORDERS --name signed -K "+key); err != nil {
 		t.Fatal(err)
 	}
-	cluster, err := lab.StartOperated(ctx, n, resolver)
+	cluster, err := tool.StartOperated(ctx, n, resolver)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func (o operated) isOrders(t *testing.T, f map[string]any, name string) {
 // of user that nsc makes audits as far as it may.
 func TestOperatorModeOfNSC(t *testing.T) {
 	t.Parallel()
-	for _, resolver := range []lab.Resolver{lab.ResolverMemory, lab.ResolverFull, lab.ResolverURL} {
+	for _, resolver := range []tool.Resolver{tool.ResolverMemory, tool.ResolverFull, tool.ResolverURL} {
 		t.Run(string(resolver), func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -189,7 +189,7 @@ func (o operated) settle(ctx context.Context, t *testing.T) {
 
 // limit holds that the account's limit is told, and that the printed commands
 // raise it.
-func (o operated) limit(ctx context.Context, t *testing.T, resolver lab.Resolver) {
+func (o operated) limit(ctx context.Context, t *testing.T, resolver tool.Resolver) {
 	text, _ := o.audit(t, ExitFinding, "SYS", "sys", "--client-url", "ORDERS="+o.URL())
 	for _, want := range []string{"O-n1 crashes", "can refuse 10 of them", "the limit of ORDERS is 16 connections on all servers together"} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
@@ -215,14 +215,14 @@ func (o operated) limit(ctx context.Context, t *testing.T, resolver lab.Resolver
 		t.Fatalf("the commands are %q", commands)
 	}
 	for i, line := range commands {
-		if i == 1 && resolver == lab.ResolverMemory {
+		if i == 1 && resolver == tool.ResolverMemory {
 			break // there is nowhere to push to, as the remedy says
 		}
 		if err := o.nsc.Each(ctx, strings.TrimPrefix(line.(string), "nsc ")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if resolver != lab.ResolverFull { // whose servers have what was pushed
+	if resolver != tool.ResolverFull { // whose servers have what was pushed
 		if err := o.Update(ctx, "ORDERS"); err != nil {
 			t.Fatal(err)
 		}

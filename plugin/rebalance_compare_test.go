@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // BenchmarkRebalanceAgainstCLI compares `rebalance` with `nats server cluster
@@ -129,7 +130,7 @@ func compared(b *testing.B, topology lab.Topology, clients []lab.Placement, tool
 // cliBalance runs the nats CLI and returns how long it took.
 func cliBalance(ctx context.Context, b *testing.B, l *lab.Lab, flags []string) string {
 	b.Helper()
-	exe, err := lab.BuildTool(ctx, lab.ToolCLI)
+	exe, err := tool.Build(ctx, tool.ProgramCLI)
 	if err != nil {
 		b.Fatal(err)
 	}

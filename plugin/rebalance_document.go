@@ -26,7 +26,7 @@ func (r *rebalance) document(s *situation, nc *nats.Conn) *report.Rebalance {
 	}
 	var before, predicted report.Spread
 	for i, m := range p.Servers {
-		if s.allReturn() {
+		if s.allReturn {
 			m.Predicted = float64(m.Held)
 		}
 		doc.Servers = append(doc.Servers, report.RebalanceServer{Server: m.Name, ID: m.ID, Connections: m.Connections, Limit: m.Limit,
@@ -135,7 +135,5 @@ func countOf(n int, one string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, one)
 }
-
-func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func lowerTrimmed(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

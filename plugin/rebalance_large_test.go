@@ -15,7 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -32,7 +32,7 @@ func BenchmarkRebalanceLarge(b *testing.B) {
 		b.Fatalf("%v: %s", err, out)
 	}
 	const count = 18_000
-	cluster, err := lab.StartProcessCluster(ctx, 3, []string{"ORDERS"}, nil)
+	cluster, err := tool.StartProcessCluster(ctx, 3, []string{"ORDERS"}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

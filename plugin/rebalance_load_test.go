@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // talk is clients that all publish to each other, each counting up.
@@ -215,7 +216,7 @@ func TestRebalanceMissingServer(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	c, err := lab.StartProcessCluster(ctx, 3, []string{"ORDERS"}, nil)
+	c, err := tool.StartProcessCluster(ctx, 3, []string{"ORDERS"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

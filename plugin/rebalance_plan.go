@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/remedy"
 	"github.com/nats-balance/nats-balance/internal/report"
@@ -21,9 +22,10 @@ type situation struct {
 	account    checks.Account
 	cluster    string
 	plan       remedy.Plan
-	causes     []checks.Cause
+	causes     []cause.Cause
 	refusals   []report.Refusal
 	firm       bool // a refusal that can't be overridden
+	allReturn  bool // all clients that are moved are expected to come back
 	byName     bool // clients come by names that are not the servers' own
 	notes      []string
 	warnings   []string
@@ -102,7 +104,7 @@ func (r *rebalance) gather(ctx context.Context, nc *nats.Conn, s *situation) err
 		selection.Clusters = []string{r.cluster}
 	}
 	if err := selection.Select(d); err != nil {
-		return err
+		return explainSelection(err)
 	}
 	at := slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.ID == r.account || a.Name == r.account })
 	s.account = d.Accounts[at]
@@ -258,28 +260,22 @@ func (r *rebalance) room(s *situation, in remedy.PlanInput) {
 	}
 }
 
-// straightBack are the causes that send clients to where they were.
-func straightBack() map[string]string {
-	return map[string]string{
-		"single-url":           "the clients know the address of one server only",
-		"single-address-dns":   "the clients' host names lead to one server only",
-		"sticky-load-balancer": "a load balancer leads each client to the same server every time",
-		"account-gap":          "the account can't be used on the other servers",
-		"listener-gap":         "the other servers have no listener for the clients' protocol",
+// straightBack is why a cause sends clients to where they were.
+func straightBack(c cause.Cause) string {
+	switch c.Code {
+	case cause.SingleURL:
+		return "The clients know the address of one server only"
+	case cause.SingleAddressDNS:
+		return "The clients' host names lead to one server only"
+	case cause.StickyLoadBalancer:
+		return "A load balancer leads each client to the same server every time"
+	case cause.AccountGap:
+		return "The account can't be used on the other servers"
+	case cause.ListenerGap:
+		return "The other servers have no listener for the clients' protocol"
+	default:
+		return c.Title
 	}
-}
-
-// allReturn is whether all clients that are moved are expected to come back.
-func (s *situation) allReturn() bool {
-	why := straightBack()
-	return slices.ContainsFunc(s.refusals, func(r report.Refusal) bool {
-		return why[r.Code] != "" && (r.Code != "single-url" || !s.told())
-	})
-}
-
-// told is whether clients are told of the other servers.
-func (s *situation) told() bool {
-	return slices.ContainsFunc(s.causes, func(c checks.Cause) bool { return c.Code == "discovery-off" && c.Verdict == checks.RuledOut })
 }
 
 // diagnose finds out why the clients are where they are, and refuses what would
@@ -304,32 +300,33 @@ func (r *rebalance) diagnose(ctx context.Context, nc *nats.Conn, s *situation) e
 	}
 	a := &concentration{host: r.host, parameters: checks.Defaults(), sources: r.sources}
 	a.parameters.Accounts, a.parameters.Clusters = p.Accounts, p.Clusters
-	lists, warnings, err = a.diagnose(ctx, systemAccount{r.host, nc}, s.deployment, findings[:1], lists)
+	found, err := a.diagnose(ctx, systemAccount{r.host, nc}, s.deployment, findings[:1], lists)
 	if err != nil {
 		return err
 	}
-	for _, l := range lists {
-		s.byName = s.byName || slices.ContainsFunc(checks.ReachOf(s.deployment, s.cluster, l).Arrivals,
-			func(a checks.Arrival) bool { return !a.OwnName || a.Own != checks.Yes })
+	s.warnings = append(s.warnings, found.warnings...)
+	diagnosis := found.explained[0].Diagnosis
+	s.causes = diagnosis.Causes
+	for _, l := range slices.Concat(diagnosis.Own, diagnosis.Hints) {
+		s.byName = s.byName || slices.ContainsFunc(l.Reach.Arrivals, func(a cause.Arrival) bool { return !a.OwnName || a.Own != checks.Yes })
 	}
-	s.warnings = append(s.warnings, warnings...)
-	s.causes = findings[0].Causes
-	why := straightBack()
 	known := false
 	for _, c := range s.causes {
-		if c.Verdict != checks.Confirmed && c.Verdict != checks.Likely || c.Role != checks.Root {
+		if !c.Strong() || c.Role != cause.Root {
 			continue
 		}
 		known = true
-		switch {
-		case c.Code == "single-url" && s.told():
-			s.refuse(c.Code, "%s (%s, %s), so it would not last: they move to those that they were told of, and come back when their processes restart. Put that right first.",
-				upperFirst(why[c.Code]), c.Code, c.Verdict)
-		case why[c.Code] != "":
-			s.refuse(c.Code, "%s (%s, %s), so they would come straight back. Put that right first.", upperFirst(why[c.Code]), c.Code, c.Verdict)
-		case c.Code == "ordered-connect":
-			s.note("The clients try their servers in order (ordered-connect, %s): those that are moved all go to the next one of their list, not evenly to all.", c.Verdict)
-		case c.Code != "restart-drift" && c.Code != "server-full":
+		definition, _ := cause.Define(c.Code)
+		switch moved := definition.Moved; {
+		case diagnosis.ComesBack(c.Code):
+			s.allReturn = true
+			s.refuse(string(c.Code), "%s (%s, %s), so they would come straight back. Put that right first.", straightBack(c), c.Code, c.Verdict)
+		case moved == cause.ComeBackUntold:
+			s.refuse(string(c.Code), "%s (%s, %s), so it would not last: they move to those that they were told of, and come back when their processes restart. Put that right first.",
+				straightBack(c), c.Code, c.Verdict)
+		case moved == cause.GoToNext:
+			s.note("The clients try their servers in order (%s, %s): those that are moved all go to the next one of their list, not evenly to all.", c.Code, c.Verdict)
+		case moved == cause.Undecided:
 			s.note("%s (%s, %s): clients may come back whenever they connect anew.", c.Title, c.Code, c.Verdict)
 		}
 	}

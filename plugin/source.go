@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
 )
 
@@ -33,6 +34,8 @@ type source interface {
 	// url is what the source was asked through, as a hint of what clients use;
 	// empty where it is none.
 	url() string
+	// gap is why servers may tell it nothing of themselves.
+	gap() cause.Gap
 }
 
 // systemAccount asks through a connection to the system account.
@@ -83,5 +86,7 @@ func (s systemAccount) subscriptions(ctx context.Context, of []gather.Held) ([]*
 }
 
 func (s systemAccount) url() string { return connectedURLs(s.nc) }
+
+func (s systemAccount) gap() cause.Gap { return cause.GapAnswers }
 
 func (s systemAccount) again() string { return s.host.Flags() }

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/probe"
 )
@@ -114,6 +115,8 @@ func (s *ownAccount) subscriptions(ctx context.Context, of []gather.Held) ([]*in
 }
 
 func (s *ownAccount) url() string { return connectedURLs(s.nc) }
+
+func (*ownAccount) gap() cause.Gap { return cause.GapOneAccount }
 
 func (s *ownAccount) again() string { return s.host.Flags() }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -47,14 +48,14 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	c, err := lab.StartProcessCluster(ctx, 3, []string{"ORDERS"}, nil)
+	c, err := tool.StartProcessCluster(ctx, 3, []string{"ORDERS"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
 	for i, count := range []int{12, 2} {
 		for range count {
-			nc, err := nats.Connect(c.Processes()[i].URL("ORDERS"), nats.NoReconnect())
+			nc, err := nats.Connect(c.Processes()[i].URL("ORDERS"), nats.NoReconnect(), nats.Timeout(generous))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +97,7 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 	}
 
 	third.Stop()
-	if err := waitCounted(c.SystemURL(), 2); err != nil {
+	if err := c.WaitCounted(ctx, 2); err != nil {
 		t.Fatal(err)
 	}
 	if doc := ownRun(t, ExitPass, "--server", first.URL("ORDERS")); !doc.Coverage.Complete || doc.Coverage.ServersExpected != 2 || doc.Summary.Skipped.TooFewServers != 1 {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
 )
 
@@ -49,6 +50,8 @@ func (s *archived) subscriptions(ctx context.Context, of []gather.Held) ([]*int,
 // url is empty: where the archive was gathered through is no hint of what clients
 // use, and must not make an audit of a file connect to anything.
 func (s *archived) url() string { return "" }
+
+func (s *archived) gap() cause.Gap { return cause.GapRecorded }
 
 // again is empty: the next audit is not of this file.
 func (s *archived) again() string { return "" }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // gatherArchive has the real nats gather an archive, without the profiles of the
@@ -20,7 +21,7 @@ func gatherArchive(t *testing.T, url string, flags ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	exe, err := lab.BuildTool(ctx, lab.ToolCLI)
+	exe, err := tool.Build(ctx, tool.ProgramCLI)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
@@ -132,6 +133,8 @@ func (m *monitoring) subscriptions(ctx context.Context, of []gather.Held) ([]*in
 
 // url is none: clients don't use monitoring ports.
 func (m *monitoring) url() string { return "" }
+
+func (m *monitoring) gap() cause.Gap { return cause.GapPages }
 
 // again has a variable in place of a list that nobody would read in a command.
 func (m *monitoring) again() string {

@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -19,23 +20,31 @@ const module = "github.com/nats-balance/nats-balance"
 // mayImport says what the packages of a layer may import of the project's
 // other packages. The data goes one way: gather → model → checks → report.
 func mayImport(pkg string) (allowed []string, known bool) {
-	parts := []string{"checks", "dnscheck"}
+	parts := []string{"checks", "checks/cause", "dnscheck"}
 	switch pkg {
 	case "cmd/nats-balance":
 		return []string{"plugin"}, true
 	case "plugin":
 		return append(parts, "internal/gather", "internal/clienturl", "internal/probe",
 			"internal/report", "internal/remedy", "internal/lab", "docs"), true
-	case "internal/gather", "internal/clienturl", "internal/probe", "internal/report", "internal/remedy", "internal/lab":
+	case "internal/report":
+		return append(parts, "internal/remedy"), true
+	case "internal/gather", "internal/clienturl", "internal/probe", "internal/remedy", "internal/lab":
 		return parts, true
+	case "checks/cause":
+		return []string{"checks"}, true
+	case "internal/lab/fleet", "internal/lab/tool":
+		return append(parts, "internal/lab"), true
 	case "checks", "dnscheck", "docs":
 		return nil, true
 	}
 	return nil, false
 }
 
-// impure is what package checks has no business with: what it needs of the
-// world is handed in.
+// pure are the packages that judge: what they need of the world is handed in.
+var pure = []string{"checks", "checks/cause"}
+
+// impure is what these packages have no business with.
 var impure = []string{"context", "crypto/rand", "io", "log", "log/slog", "math/rand", "math/rand/v2", "net", "os", "os/exec", "sync", "syscall"}
 
 func TestImportsPointOneWay(t *testing.T) {
@@ -69,7 +78,7 @@ func TestImportsPointOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "internal/gather", "internal/report", "internal/lab"} {
+	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "checks/cause", "internal/gather", "internal/report", "internal/lab", "internal/lab/fleet", "internal/lab/tool"} {
 		if !packages[pkg] {
 			t.Errorf("there is no package %s", pkg)
 		}
@@ -94,19 +103,36 @@ func checkFile(t *testing.T, pkg, file string) {
 			t.Errorf("%s: package %s has no place in the layout", file, pkg)
 		case ours && !slices.Contains(allowed, own):
 			t.Errorf("%s: %s must not import %s", file, pkg, own)
-		case pkg == "checks" && slices.Contains(impure, name):
-			t.Errorf("%s: checks is pure and must not import %s", file, name)
+		case slices.Contains(pure, pkg) && slices.Contains(impure, name):
+			t.Errorf("%s: %s is pure and must not import %s", file, pkg, name)
 		}
 	}
-	if pkg == "checks" {
+	if slices.Contains(pure, pkg) {
 		ast.Inspect(parsed, func(n ast.Node) bool {
 			if s, ok := n.(*ast.SelectorExpr); ok {
 				if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After"}, s.Sel.Name) {
-					t.Errorf("%s: checks is pure and must not ask for the time", file)
+					t.Errorf("%s: %s is pure and must not ask for the time", file, pkg)
 				}
 			}
 			return true
 		})
+	}
+}
+
+// Test equipment is for tests: the command is built without it.
+func TestTestEquipmentIsNotLinked(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Fields(string(out))
+	if !slices.Contains(linked, module+"/internal/lab") {
+		t.Error("internal/lab, which demo needs, is not among what is linked")
+	}
+	for _, pkg := range []string{"internal/lab/fleet", "internal/lab/tool", "internal/lab/bench", "testing"} {
+		if slices.ContainsFunc(linked, func(l string) bool { return l == pkg || l == module+"/"+pkg }) {
+			t.Errorf("%s is linked into the command", pkg)
+		}
 	}
 }
 

@@ -136,7 +136,7 @@ func decodeInfo(body []byte, account string) (from string, _ checks.AccountOn, _
 		// A placeholder for an account that others refer to.
 		on = unknown("it has not loaded the account, which a server in operator mode does when it needs it")
 	case reply.Data.Expired:
-		on = checks.AccountOn{Usable: checks.No, Detail: "the account has expired there"}
+		on = checks.AccountOn{Usable: checks.No, Expired: true, Detail: "the account has expired there"}
 	default:
 		on.MaxConnections, on.MaxLeafnodes = limitsOf(reply.Data.Claims, account)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
 )
 
 // states are what servers know of an account, by name.
@@ -83,11 +84,11 @@ func TestAccountsOnServersThatGoWrong(t *testing.T) {
 	nc := connect(t, f.URL())
 	cluster := truth.Clusters[1]
 	of, _ := suspectsOf(f, cluster)
-	f.Silence(faulty, lab.FleetInfo)
-	f.Garble(faulty+1, lab.FleetInfo, lab.GarbleError)
-	f.Garble(faulty+2, lab.FleetInfo, lab.GarbleNoServer)
-	f.Garble(faulty+3, lab.FleetInfo, lab.GarbleBomb)
-	f.AnswerTwice(faulty+4, lab.FleetInfo)
+	f.Silence(faulty, fleet.Info)
+	f.Garble(faulty+1, fleet.Info, fleet.GarbleError)
+	f.Garble(faulty+2, fleet.Info, fleet.GarbleNoServer)
+	f.Garble(faulty+3, fleet.Info, fleet.GarbleBomb)
+	f.AnswerTwice(faulty+4, fleet.Info)
 	ctx, cancel := context.WithTimeout(within(t), 2*patient)
 	defer cancel()
 	got := AccountsOn(ctx, nc, d, of[:3])
@@ -169,7 +170,7 @@ func TestAccountsInOperatorMode(t *testing.T) {
 	var servers []*natsserver.Server
 	d := &checks.Deployment{}
 	for i := range 2 {
-		o := &natsserver.Options{ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true,
+		o := &natsserver.Options{ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, AuthTimeout: lab.AuthTimeout,
 			TrustedOperators: []*jwt.OperatorClaims{claims}, AccountResolver: resolver, SystemAccount: id["SYS"],
 			Cluster: natsserver.ClusterOpts{Name: "C1", Host: "127.0.0.1", Port: -1}}
 		if i > 0 {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // gathered has the real nats gather an archive, without the profiles of the
@@ -24,7 +25,7 @@ func gathered(t testing.TB, url string, flags ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	exe, err := lab.BuildTool(ctx, lab.ToolCLI)
+	exe, err := tool.Build(ctx, tool.ProgramCLI)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +296,7 @@ func TestArchiveOfManyConnections(t *testing.T) {
 // A server that stopped before is known by nobody; one that did not answer is.
 func TestArchiveWithoutASilentServer(t *testing.T) {
 	t.Parallel()
-	c, err := lab.StartProcessCluster(within(t), 3, []string{"ORDERS"}, nil)
+	c, err := tool.StartProcessCluster(within(t), 3, []string{"ORDERS"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
 )
 
 // sensibleClock checks a clock that is the auditor's own.
@@ -100,12 +101,12 @@ func TestDetailsOfACluster(t *testing.T) {
 
 func TestDetailsOfALargeCluster(t *testing.T) {
 	t.Parallel()
-	f := startFleet(t, lab.FleetSize{Servers: 200, Clusters: 2, Accounts: 1, Connections: 400})
+	f := startFleet(t, fleet.Size{Servers: 200, Clusters: 2, Accounts: 1, Connections: 400})
 	d, truth := modelOf(f), f.Truth()
 	nc := connect(t, f.URL())
 	for i := range truth.Servers {
 		if i%3 == 0 {
-			f.AnswerTwice(i, lab.FleetVarz|lab.FleetRoutez)
+			f.AnswerTwice(i, fleet.Varz|fleet.Routez)
 		}
 	}
 	if err := Details(within(t), nc, d, truth.Clusters[:1]); err != nil {
@@ -140,16 +141,16 @@ func TestDetailsThatDoNotCome(t *testing.T) {
 	d, truth := modelOf(f), f.Truth()
 	nc := connect(t, f.URL())
 	const first = 10 // of the second cluster
-	f.Silence(first, lab.FleetVarz)
-	f.Garble(first+3, lab.FleetRoutez, lab.GarbleTruncatedJSON)
-	f.Silence(first+4, lab.FleetRoutez)
-	f.Delay(first+1, lab.FleetVarz, long)
+	f.Silence(first, fleet.Varz)
+	f.Garble(first+3, fleet.Routez, fleet.GarbleTruncatedJSON)
+	f.Silence(first+4, fleet.Routez)
+	f.Delay(first+1, fleet.Varz, long)
 	unknown := 2
 	for _, g := range garbles {
-		if g.how == lab.GarbleWrongEncoding {
+		if g.how == fleet.GarbleWrongEncoding {
 			continue
 		}
-		f.Garble(first+unknown, lab.FleetVarz, g.how)
+		f.Garble(first+unknown, fleet.Varz, g.how)
 		unknown++
 	}
 	if unknown != 10 {
@@ -169,8 +170,8 @@ func TestDetailsThatDoNotCome(t *testing.T) {
 	noted(t, d, "the peers' addresses of 2 of 30 servers are not known: they did not answer ROUTEZ in time, or not readably")
 	// Giants and bombs are not read, and end the wait.
 	f.ClearFaults()
-	f.Garble(first, lab.FleetVarz, lab.GarbleGiant)
-	f.Garble(first+1, lab.FleetVarz, lab.GarbleBomb)
+	f.Garble(first, fleet.Varz, fleet.GarbleGiant)
+	f.Garble(first+1, fleet.Varz, fleet.GarbleBomb)
 	d = modelOf(f)
 	if err := Details(within(t), nc, d, truth.Clusters[1:2]); err != nil || d.Servers[first].Details != nil || d.Servers[first+1].Details != nil || d.Servers[first+2].Details == nil {
 		t.Errorf("%v, notes %q", err, d.Notes)
@@ -181,10 +182,10 @@ func TestDetailsThatDoNotCome(t *testing.T) {
 // time come first.
 func TestManySilentServersKeepNobodyWaiting(t *testing.T) {
 	t.Parallel()
-	f := startFleet(t, lab.FleetSize{Servers: 150, Clusters: 15, Accounts: 1, Connections: 300})
+	f := startFleet(t, fleet.Size{Servers: 150, Clusters: 15, Accounts: 1, Connections: 300})
 	d := modelOf(f)
 	for i := range 100 {
-		f.Silence(i, lab.FleetVarz|lab.FleetRoutez)
+		f.Silence(i, fleet.Varz|fleet.Routez)
 	}
 	ctx, cancel := context.WithTimeout(within(t), 2*patient)
 	defer cancel()
@@ -202,7 +203,7 @@ func TestDetailsCancelled(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, smallFleet)
 	d, nc := modelOf(f), connect(t, f.URL())
-	f.Silence(faulty, lab.FleetVarz|lab.FleetInfo)
+	f.Silence(faulty, fleet.Varz|fleet.Info)
 	ctx, cancel := context.WithCancel(within(t))
 	done := make(chan error, 1)
 	go func() { done <- Details(ctx, nc, d, f.Truth().Clusters) }()

@@ -14,21 +14,21 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
 )
 
 // smallFleet answers on one line: each request server by server, in order.
-var smallFleet = lab.FleetSize{Servers: 30, Clusters: 3, Accounts: 40, Connections: 3000, Seed: 1, Skewed: 5, Lines: 1}
+var smallFleet = fleet.Size{Servers: 30, Clusters: 3, Accounts: 40, Connections: 3000, Seed: 1, Skewed: 5, Lines: 1}
 
 // sparseFleet has a dozen connections, so that most of its servers have none.
-var sparseFleet = lab.FleetSize{Servers: 30, Clusters: 3, Accounts: 3, Connections: 12, Seed: 2, Lines: 1}
+var sparseFleet = fleet.Size{Servers: 30, Clusters: 3, Accounts: 3, Connections: 12, Seed: 2, Lines: 1}
 
 // everyone is how many servers answer: the carrier is one more.
-func everyone(size lab.FleetSize) int { return size.Servers + 1 }
+func everyone(size fleet.Size) int { return size.Servers + 1 }
 
-func startFleet(t testing.TB, size lab.FleetSize) *lab.Fleet {
+func startFleet(t testing.TB, size fleet.Size) *fleet.Fleet {
 	t.Helper()
-	f, err := lab.StartFleet(within(t), size)
+	f, err := fleet.Start(within(t), size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,11 +45,11 @@ type held struct {
 // sameAsTruth compares every server and account of a model with what the fleet
 // has, but for the servers that are to be left out, by index. The carrier's own
 // connections are the auditor's and the fleet's: of the system account.
-func sameAsTruth(t testing.TB, d *checks.Deployment, f *lab.Fleet, without ...int) {
+func sameAsTruth(t testing.TB, d *checks.Deployment, f *fleet.Fleet, without ...int) {
 	t.Helper()
 	truth := f.Truth()
 	var want, got []held
-	servers := map[string]lab.FleetServer{}
+	servers := map[string]fleet.Server{}
 	for i, s := range truth.Servers {
 		if slices.Contains(without, i) {
 			continue
@@ -106,7 +106,7 @@ func sameAsTruth(t testing.TB, d *checks.Deployment, f *lab.Fleet, without ...in
 
 func TestFleetIsRead(t *testing.T) {
 	t.Parallel()
-	for what, size := range map[string]lab.FleetSize{
+	for what, size := range map[string]fleet.Size{
 		"small":        smallFleet,
 		"idle servers": sparseFleet,
 		"four lines":   {Servers: 120, Clusters: 7, Accounts: 300, Connections: 20_000, Seed: 3, Lines: 4},
@@ -146,20 +146,20 @@ const faulty = 11
 // garbles are the kinds of garbled replies but for the large ones.
 var garbles = []struct {
 	name   string
-	how    lab.FleetGarble
+	how    fleet.Garble
 	named  bool   // the reply says which server it is from
 	why    string // then the model says why it can't be used
 	roster string // and this of the roster
 }{
-	{"not JSON", lab.GarbleNotJSON, false, "", ""},
-	{"truncated JSON", lab.GarbleTruncatedJSON, true, "cut short", "can't be read"},
-	{"truncated snappy", lab.GarbleTruncatedSnappy, false, "", ""},
-	{"wrong encoding", lab.GarbleWrongEncoding, false, "", ""},
-	{"unknown encoding", lab.GarbleUnknownEncoding, false, "", ""},
-	{"error", lab.GarbleError, true, "it answered with error 400: simulated failure", "answered the roster with an error"},
-	{"empty", lab.GarbleEmpty, false, "", ""},
-	{"no server", lab.GarbleNoServer, false, "", ""},
-	{"empty server", lab.GarbleEmptyServer, false, "", ""},
+	{"not JSON", fleet.GarbleNotJSON, false, "", ""},
+	{"truncated JSON", fleet.GarbleTruncatedJSON, true, "cut short", "can't be read"},
+	{"truncated snappy", fleet.GarbleTruncatedSnappy, false, "", ""},
+	{"wrong encoding", fleet.GarbleWrongEncoding, false, "", ""},
+	{"unknown encoding", fleet.GarbleUnknownEncoding, false, "", ""},
+	{"error", fleet.GarbleError, true, "it answered with error 400: simulated failure", "answered the roster with an error"},
+	{"empty", fleet.GarbleEmpty, false, "", ""},
+	{"no server", fleet.GarbleNoServer, false, "", ""},
+	{"empty server", fleet.GarbleEmptyServer, false, "", ""},
 }
 
 // TestFaultsOfManyServers has each server of a fleet go wrong in a way of its
@@ -179,15 +179,15 @@ func TestFaultsOfManyServers(t *testing.T) {
 	}
 	type fault struct {
 		name string
-		set  func(f *lab.Fleet, i int)
+		set  func(f *fleet.Fleet, i int)
 		want verdict
 	}
-	silence := func(on lab.FleetKind) func(*lab.Fleet, int) { return func(f *lab.Fleet, i int) { f.Silence(i, on) } }
-	delay := func(on lab.FleetKind, d time.Duration) func(*lab.Fleet, int) {
-		return func(f *lab.Fleet, i int) { f.Delay(i, on, d) }
+	silence := func(on fleet.Kind) func(*fleet.Fleet, int) { return func(f *fleet.Fleet, i int) { f.Silence(i, on) } }
+	delay := func(on fleet.Kind, d time.Duration) func(*fleet.Fleet, int) {
+		return func(f *fleet.Fleet, i int) { f.Delay(i, on, d) }
 	}
-	appear := func(on lab.FleetKind) func(*lab.Fleet, int) {
-		return func(f *lab.Fleet, i int) { f.AppearLate(i, on) }
+	appear := func(on fleet.Kind) func(*fleet.Fleet, int) {
+		return func(f *fleet.Fleet, i int) { f.AppearLate(i, on) }
 	}
 	noReport := verdict{missing: []string{"it answered the roster, but sent no account report within 8", "s, asked twice"}, bound: true}
 	noRoster := verdict{notes: []string{"sent an account report but did not answer the roster"}}
@@ -195,27 +195,27 @@ func TestFaultsOfManyServers(t *testing.T) {
 	twice := verdict{notes: []string{"answered the roster 2 times", "sent its account report 2 times, the first counts"}}
 	faults := []fault{
 		{"none", silence(0), verdict{}},
-		{"silent to the report", silence(lab.FleetStatz), noReport},
-		{"silent to the roster", silence(lab.FleetPing), noRoster},
-		{"silent to both", silence(lab.FleetPing | lab.FleetStatz), nothing},
-		{"silent", silence(lab.FleetAll), nothing},
-		{"silent to VARZ, which nobody needs", silence(lab.FleetVarz), verdict{}},
-		{"early", delay(lab.FleetPing|lab.FleetStatz, early), verdict{}},
-		{"late with the report", delay(lab.FleetStatz, later), verdict{}},
-		{"late with the roster", delay(lab.FleetPing, later), verdict{}},
-		{"late with both", delay(lab.FleetPing|lab.FleetStatz, later), verdict{}},
-		{"too late with the report", delay(lab.FleetStatz, never), noReport},
-		{"too late with the roster", delay(lab.FleetPing, never), noRoster},
-		{"too late with both", delay(lab.FleetPing|lab.FleetStatz, never), nothing},
-		{"appears with the report request", appear(lab.FleetStatz), verdict{}},
-		{"appears with the roster request", appear(lab.FleetPing), verdict{}},
-		{"answers twice", func(f *lab.Fleet, i int) { f.AnswerTwice(i, lab.FleetPing|lab.FleetStatz) }, twice},
+		{"silent to the report", silence(fleet.Statz), noReport},
+		{"silent to the roster", silence(fleet.Ping), noRoster},
+		{"silent to both", silence(fleet.Ping | fleet.Statz), nothing},
+		{"silent", silence(fleet.All), nothing},
+		{"silent to VARZ, which nobody needs", silence(fleet.Varz), verdict{}},
+		{"early", delay(fleet.Ping|fleet.Statz, early), verdict{}},
+		{"late with the report", delay(fleet.Statz, later), verdict{}},
+		{"late with the roster", delay(fleet.Ping, later), verdict{}},
+		{"late with both", delay(fleet.Ping|fleet.Statz, later), verdict{}},
+		{"too late with the report", delay(fleet.Statz, never), noReport},
+		{"too late with the roster", delay(fleet.Ping, never), noRoster},
+		{"too late with both", delay(fleet.Ping|fleet.Statz, never), nothing},
+		{"appears with the report request", appear(fleet.Statz), verdict{}},
+		{"appears with the roster request", appear(fleet.Ping), verdict{}},
+		{"answers twice", func(f *fleet.Fleet, i int) { f.AnswerTwice(i, fleet.Ping|fleet.Statz) }, twice},
 	}
 	anonymous := 0 // reports
 	for _, g := range garbles {
 		report, roster := noReport, noRoster
 		switch {
-		case g.how == lab.GarbleWrongEncoding || g.how == lab.GarbleUnknownEncoding:
+		case g.how == fleet.GarbleWrongEncoding || g.how == fleet.GarbleUnknownEncoding:
 			roster = verdict{} // servers never compress it, and as it is it can be read
 			anonymous++
 		case g.named:
@@ -225,8 +225,8 @@ func TestFaultsOfManyServers(t *testing.T) {
 			anonymous++
 		}
 		faults = append(faults,
-			fault{"report is " + g.name, func(f *lab.Fleet, i int) { f.Garble(i, lab.FleetStatz, g.how) }, report},
-			fault{"roster is " + g.name, func(f *lab.Fleet, i int) { f.Garble(i, lab.FleetPing, g.how) }, roster})
+			fault{"report is " + g.name, func(f *fleet.Fleet, i int) { f.Garble(i, fleet.Statz, g.how) }, report},
+			fault{"roster is " + g.name, func(f *fleet.Fleet, i int) { f.Garble(i, fleet.Ping, g.how) }, roster})
 	}
 	size := smallFleet
 	size.Servers, size.Clusters = 40, 4
@@ -285,7 +285,7 @@ func TestFaultsOfManyServers(t *testing.T) {
 func TestServerThatTakesAWhile(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, smallFleet)
-	f.Delay(faulty, lab.FleetPing|lab.FleetStatz, 200*time.Millisecond)
+	f.Delay(faulty, fleet.Ping|fleet.Statz, 200*time.Millisecond)
 	sameAsTruth(t, auditAll(t, connect(t, f.URL()), everyone(smallFleet)), f)
 }
 
@@ -293,7 +293,7 @@ func TestGarbledReportIsRightWhenAskedAgain(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, smallFleet)
 	for i, g := range garbles {
-		f.Garble(2*i, lab.FleetStatz, g.how)
+		f.Garble(2*i, fleet.Statz, g.how)
 	}
 	d := audit(t, connect(t, f.URL()), Options{Timeout: patient, Progress: func(p Progress) {
 		if p.Reported == everyone(smallFleet)-len(garbles) {
@@ -314,13 +314,13 @@ func TestLateFirstReplyIsNoDuplicate(t *testing.T) {
 	f := startFleet(t, smallFleet)
 	// The first reply comes at 4.8 s, long after the one to the second question
 	// of 3.2 s. Another server keeps the gathering going until the end.
-	f.Delay(faulty, lab.FleetStatz|lab.FleetPing, timeout*6/10)
-	f.Silence(faulty+1, lab.FleetStatz)
+	f.Delay(faulty, fleet.Statz|fleet.Ping, timeout*6/10)
+	f.Silence(faulty+1, fleet.Statz)
 	replies := 0
 	d := audit(t, connect(t, f.URL()), Options{Timeout: timeout,
 		Progress: func(p Progress) {
 			if p.Reported == smallFleet.Servers-1 {
-				f.Delay(faulty, lab.FleetStatz|lab.FleetPing, 0)
+				f.Delay(faulty, fleet.Statz|fleet.Ping, 0)
 			}
 		},
 		Trace: func(format string, args ...any) {
@@ -341,7 +341,7 @@ func TestEverybodyAnswersTwice(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, smallFleet)
 	for i := range smallFleet.Servers {
-		f.AnswerTwice(i, lab.FleetAll)
+		f.AnswerTwice(i, fleet.All)
 	}
 	nc := connect(t, f.URL())
 	for range 6 { // it ends while replies are still being decoded
@@ -354,8 +354,8 @@ func TestEverybodyAnswersTwice(t *testing.T) {
 func TestTwoServersAtFault(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, smallFleet)
-	f.Silence(3, lab.FleetAll)
-	f.Garble(22, lab.FleetStatz, lab.GarbleTruncatedJSON)
+	f.Silence(3, fleet.All)
+	f.Garble(22, fleet.Statz, fleet.GarbleTruncatedJSON)
 	d := audit(t, connect(t, f.URL()), Options{Timeout: brief})
 	sameAsTruth(t, d, f, 3, 22)
 	if len(d.Missing) != 2 {
@@ -376,7 +376,7 @@ func TestWholeClusterIsSilent(t *testing.T) {
 	cluster := f.Truth().Clusters[1]
 	for i, s := range f.Truth().Servers {
 		if s.Cluster == cluster {
-			f.Silence(i, lab.FleetAll)
+			f.Silence(i, fleet.All)
 			gone = append(gone, i)
 		}
 	}
@@ -402,19 +402,19 @@ func TestWholeClusterIsSilent(t *testing.T) {
 func TestForeignServerAnswers(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
-		on       lab.FleetKind
+		on       fleet.Kind
 		reported bool
 		note     string
 	}{
-		"everything":      {lab.FleetAll, true, ""},
-		"only the report": {lab.FleetStatz, true, "stranger in cluster us-east-01 sent an account report but did not answer the roster"},
-		"only the roster": {lab.FleetPing, false, ""},
+		"everything":      {fleet.All, true, ""},
+		"only the report": {fleet.Statz, true, "stranger in cluster us-east-01 sent an account report but did not answer the roster"},
+		"only the roster": {fleet.Ping, false, ""},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			f := startFleet(t, smallFleet)
 			f.Foreign(c.on)
-			f.Silence(faulty, lab.FleetStatz) // or all would be there before the stranger
+			f.Silence(faulty, fleet.Statz) // or all would be there before the stranger
 			d := audit(t, connect(t, f.URL()), Options{Timeout: brief})
 			if d.Expected != everyone(smallFleet)+1 {
 				t.Errorf("%d expected; a server that nobody counts and that answers is one", d.Expected)
@@ -453,9 +453,9 @@ func TestIdleServersAtFault(t *testing.T) {
 		t.Fatalf("%d idle servers are too few", len(idle))
 	}
 	for i, g := range garbles {
-		f.Garble(idle[i], lab.FleetVarz, g.how)
+		f.Garble(idle[i], fleet.Varz, g.how)
 	}
-	f.Silence(idle[len(garbles)], lab.FleetVarz)
+	f.Silence(idle[len(garbles)], fleet.Varz)
 	nc := connect(t, f.URL())
 	// Without VARZ they say so when they are asked again.
 	d := audit(t, nc, Options{Timeout: patient})
@@ -463,7 +463,7 @@ func TestIdleServersAtFault(t *testing.T) {
 	sameAsTruth(t, d, f)
 	// With neither it stays open.
 	last := idle[len(garbles)+1]
-	f.Silence(last, lab.FleetVarz|lab.FleetStatz)
+	f.Silence(last, fleet.Varz|fleet.Statz)
 	d = audit(t, nc, Options{Timeout: brief})
 	sameAsTruth(t, d, f, last)
 	s := f.Truth().Servers[last]
@@ -510,7 +510,7 @@ func TestAuditorIsCutOff(t *testing.T) {
 	size.Lines = 4
 	f := startFleet(t, size)
 	for i := range 4 {
-		f.Garble(i, lab.FleetStatz, lab.GarbleGiant) // 24 MiB each
+		f.Garble(i, fleet.Statz, fleet.GarbleGiant) // 24 MiB each
 	}
 	gate := make(chan struct{})
 	nc := connect(t, f.URL(), nats.SetCustomDialer(&slowDialer{gate: gate}), nats.MaxReconnects(-1))
@@ -541,8 +541,8 @@ func TestHostileRepliesTakeNoMemory(t *testing.T) {
 	}
 	const most = 700 // MiB
 	f := startFleet(t, smallFleet)
-	f.Garble(3, lab.FleetStatz, lab.GarbleGiant)
-	f.Garble(faulty, lab.FleetStatz, lab.GarbleBomb)
+	f.Garble(3, fleet.Statz, fleet.GarbleGiant)
+	f.Garble(faulty, fleet.Statz, fleet.GarbleBomb)
 	nc := connect(t, f.URL())
 	runtime.GC()
 	var now runtime.MemStats

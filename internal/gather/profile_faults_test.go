@@ -15,39 +15,40 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
 )
 
 func TestProfileOfServersThatGoWrong(t *testing.T) {
 	t.Parallel()
 	const all = 4800 // more than a page on each server
-	f := startFleet(t, lab.FleetSize{Servers: 4, Clusters: 1, Accounts: 1, Connections: all, Seed: 6, Lines: 4})
+	f := startFleet(t, fleet.Size{Servers: 4, Clusters: 1, Accounts: 1, Connections: all, Seed: 6, Lines: 4})
 	nc, truth := connect(t, f.URL()), f.Truth()
 	of, _ := suspectsOf(f, truth.Clusters[0])
 	for _, c := range []struct {
-		how   lab.FleetGarble // silent where it is none
+		how   fleet.Garble // silent where it is none
 		note  string
 		large bool
 	}{
-		{lab.GarbleNone, "did not answer in time", false},
-		{lab.GarbleNotJSON, "malformed", false},
-		{lab.GarbleTruncatedJSON, "cut short", false},
-		{lab.GarbleTruncatedSnappy, "malformed", false},
-		{lab.GarbleUnknownEncoding, "encoding", false},
-		{lab.GarbleError, "error 400", false},
-		{lab.GarbleEmpty, "cut short", false},
-		{lab.GarbleGiant, "larger than 1 MiB", true},
-		{lab.GarbleBomb, "larger than 1 MiB", true},
+		{fleet.GarbleNone, "did not answer in time", false},
+		{fleet.GarbleNotJSON, "malformed", false},
+		{fleet.GarbleTruncatedJSON, "cut short", false},
+		{fleet.GarbleTruncatedSnappy, "malformed", false},
+		{fleet.GarbleUnknownEncoding, "encoding", false},
+		{fleet.GarbleError, "error 400", false},
+		{fleet.GarbleEmpty, "cut short", false},
+		{fleet.GarbleGiant, "larger than 1 MiB", true},
+		{fleet.GarbleBomb, "larger than 1 MiB", true},
 	} {
 		if c.large && raceDetector {
 			continue // it takes long, and others wait for the processor
 		}
 		for _, concentrated := range []bool{false, true} {
 			f.ClearFaults()
-			i := slices.IndexFunc(truth.Servers, func(s lab.FleetServer) bool { return (s.ID == of[0].Server) == concentrated })
-			if c.how == lab.GarbleNone {
-				f.Silence(i, lab.FleetConnz)
+			i := slices.IndexFunc(truth.Servers, func(s fleet.Server) bool { return (s.ID == of[0].Server) == concentrated })
+			if c.how == fleet.GarbleNone {
+				f.Silence(i, fleet.Connz)
 			} else {
-				f.Garble(i, lab.FleetConnz, c.how)
+				f.Garble(i, fleet.Connz, c.how)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), long)
 			got, err := Profiles(ctx, nc, modelOf(f), of)
@@ -75,7 +76,7 @@ func TestProfilesWhenTheTimeIsOver(t *testing.T) {
 	of, _ := suspectsOf(f, cluster)
 	for i, s := range f.Truth().Servers {
 		if s.Cluster == cluster && i%2 == 1 {
-			f.Silence(i, lab.FleetConnz)
+			f.Silence(i, fleet.Connz)
 		}
 	}
 	ctx, cancel := context.WithTimeout(within(t), patient)
@@ -112,7 +113,7 @@ func TestProfilesThatCanNotBeHad(t *testing.T) {
 	d, nc := fleetModel(t, f)
 	cluster := f.Truth().Clusters[1]
 	of, _ := suspectsOf(f, cluster)
-	f.Silence(faulty, lab.FleetConnz)
+	f.Silence(faulty, fleet.Connz)
 	ctx, cancel := context.WithCancel(within(t))
 	done := make(chan error, 1)
 	go func() {

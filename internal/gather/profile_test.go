@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
 )
 
 // profileOf reads one suspect, with details before.
@@ -184,7 +185,7 @@ func TestProfileOfMQTTClients(t *testing.T) {
 
 // suspectsOf are all accounts of a fleet in one of its clusters, with the
 // server that has most of each, and their connections by server.
-func suspectsOf(f *lab.Fleet, cluster string) (out []Suspect, read []map[string]int) {
+func suspectsOf(f *fleet.Fleet, cluster string) (out []Suspect, read []map[string]int) {
 	truth := f.Truth()
 	for a, account := range truth.Accounts {
 		s, most := Suspect{Account: account.ID, Cluster: cluster}, 0
@@ -220,7 +221,7 @@ func readOf(p *checks.Profile) map[string]int {
 }
 
 // modelOf is the model of a fleet as the fleet knows it, without asking.
-func modelOf(f *lab.Fleet) *checks.Deployment {
+func modelOf(f *fleet.Fleet) *checks.Deployment {
 	truth := f.Truth()
 	d := &checks.Deployment{Expected: len(truth.Servers)}
 	for _, a := range truth.Accounts {
@@ -241,7 +242,7 @@ func TestProfilesOfAFleet(t *testing.T) {
 	f := startFleet(t, smallFleet)
 	d, nc := fleetModel(t, f)
 	for i := range smallFleet.Servers {
-		f.AnswerTwice(i, lab.FleetConnz)
+		f.AnswerTwice(i, fleet.Connz)
 	}
 	of, want := suspectsOf(f, f.Truth().Clusters[1])
 	if err := Details(within(t), nc, d, f.Truth().Clusters); err != nil {
@@ -268,7 +269,7 @@ func TestProfileOfALargeAccount(t *testing.T) {
 	if raceDetector { // slow, and others wait for the processor
 		servers, connections = 100, 20_000
 	}
-	for what, size := range map[string]lab.FleetSize{
+	for what, size := range map[string]fleet.Size{
 		"many servers": {Servers: servers, Clusters: 1, Accounts: 1, Connections: connections, Seed: 4},
 		"many pages":   {Servers: 4, Clusters: 1, Accounts: 1, Connections: connections, Seed: 5},
 	} {

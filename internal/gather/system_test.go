@@ -21,6 +21,8 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 func wantCounts(t *testing.T, what string, got, want map[string]int) {
@@ -297,7 +299,7 @@ func TestWithoutUserInfoAndVarz(t *testing.T) {
 func TestCancelledReturnsAtOnce(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, smallFleet)
-	f.Silence(3, lab.FleetStatz)
+	f.Silence(3, fleet.Statz)
 	nc := connect(t, f.URL())
 	least := long
 	for range 3 { // one of which the machine does not disturb
@@ -343,7 +345,7 @@ func TestConnectionClosedMidWay(t *testing.T) {
 	t.Run("after most have answered", func(t *testing.T) {
 		t.Parallel()
 		f := startFleet(t, smallFleet)
-		f.Silence(3, lab.FleetStatz)
+		f.Silence(3, fleet.Statz)
 		nc := connect(t, f.URL())
 		started := time.Now()
 		o := Options{Timeout: long, Progress: func(p Progress) {
@@ -452,7 +454,7 @@ func TestErrorHandlerIsGivenBack(t *testing.T) {
 func TestProgressAndTrace(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, smallFleet)
-	f.AnswerTwice(0, lab.FleetAll)
+	f.AnswerTwice(0, fleet.All)
 	nc := connect(t, f.URL())
 	var last Progress
 	var over atomic.Bool
@@ -563,7 +565,7 @@ func TestOperatorMode(t *testing.T) {
 
 // waitHung returns when a paused process greets nobody any more: a signal takes
 // some milliseconds to arrive.
-func waitHung(t *testing.T, p *lab.Process) {
+func waitHung(t *testing.T, p *tool.Process) {
 	t.Helper()
 	for within(t).Err() == nil {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(p.ClientURL(), "nats://"))
@@ -582,13 +584,13 @@ func waitHung(t *testing.T, p *lab.Process) {
 
 func TestServerProcessThatHangs(t *testing.T) {
 	t.Parallel()
-	c, err := lab.StartProcessCluster(within(t), 3, []string{"APP"}, nil)
+	c, err := tool.StartProcessCluster(within(t), 3, []string{"APP"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
 	n1, n2, n3 := c.Processes()[0], c.Processes()[1], c.Processes()[2]
-	for _, p := range []*lab.Process{n1, n3, n3} {
+	for _, p := range []*tool.Process{n1, n3, n3} {
 		nc := connect(t, p.URL("APP"), nats.NoReconnect())
 		if err := nc.Flush(); err != nil {
 			t.Fatal(err)
@@ -599,7 +601,7 @@ func TestServerProcessThatHangs(t *testing.T) {
 	all := map[string]int{"P/P-n1": 1, "P/P-n2": 0, "P/P-n3": 2}
 	wantCounts(t, "APP", connections(auditAll(t, nc, 3), "APP"), all)
 
-	if err := n3.Pause(); errors.Is(err, lab.ErrPauseUnsupported) {
+	if err := n3.Pause(); errors.Is(err, tool.ErrPauseUnsupported) {
 		t.Skip(err)
 	} else if err != nil {
 		t.Fatal(err)

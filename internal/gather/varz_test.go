@@ -13,10 +13,11 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
 )
 
 // fleetModel is a whole model of a fleet without limits, and its connection.
-func fleetModel(t *testing.T, f *lab.Fleet) (*checks.Deployment, *nats.Conn) {
+func fleetModel(t *testing.T, f *fleet.Fleet) (*checks.Deployment, *nats.Conn) {
 	t.Helper()
 	nc := connect(t, f.URL())
 	d := auditAll(t, nc, everyone(smallFleet))
@@ -27,7 +28,7 @@ func TestDetailsAndKnowsCancelled(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, smallFleet)
 	d, nc := fleetModel(t, f)
-	f.Silence(faulty, lab.FleetVarz|lab.FleetStatz)
+	f.Silence(faulty, fleet.Varz|fleet.Statz)
 	for what, ask := range map[string]func(context.Context) error{
 		"Details": func(ctx context.Context) error { return Details(ctx, nc, d, f.Truth().Clusters) },
 		"Knows":   func(ctx context.Context) error { return Knows(ctx, nc, d, "NOBODY") },
@@ -77,7 +78,7 @@ func TestWhetherAnAccountIsKnownCanBeUnknown(t *testing.T) {
 	for a := range truth.Accounts {
 		elsewhere, here := false, false
 		for i, s := range truth.Servers {
-			has := slices.ContainsFunc(s.Accounts, func(r lab.FleetAccountRow) bool { return r.Account == a })
+			has := slices.ContainsFunc(s.Accounts, func(r fleet.AccountRow) bool { return r.Account == a })
 			elsewhere = elsewhere || has && i < 20
 			here = here || has && i >= 20
 		}
@@ -90,13 +91,13 @@ func TestWhetherAnAccountIsKnownCanBeUnknown(t *testing.T) {
 	}
 	// All others say twice that they don't.
 	for i := range 20 {
-		f.AnswerTwice(i, lab.FleetStatz)
+		f.AnswerTwice(i, fleet.Statz)
 	}
 	d.Accounts = nil
 	if err := Knows(within(t), nc, d, only); err != nil || len(d.Accounts) != 1 {
 		t.Errorf("%v, accounts %+v", err, d.Accounts)
 	}
-	f.Silence(25, lab.FleetStatz)
+	f.Silence(25, fleet.Statz)
 	if err := Knows(within(t), nc, d, only); err != nil || len(d.Accounts) != 2 {
 		t.Errorf("%v, accounts %+v: the others of its cluster know it", err, d.Accounts)
 	}
@@ -150,7 +151,7 @@ func TestSubscriptions(t *testing.T) {
 
 func TestSubscriptionsOfManyPages(t *testing.T) {
 	t.Parallel()
-	f := startFleet(t, lab.FleetSize{Servers: 2, Clusters: 1, Accounts: 1, Connections: 5 * pageSize, Lines: 1})
+	f := startFleet(t, fleet.Size{Servers: 2, Clusters: 1, Accounts: 1, Connections: 5 * pageSize, Lines: 1})
 	truth := f.Truth()
 	var of []Held
 	for _, s := range truth.Servers {

@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"slices"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // The account, cluster and servers of most scenarios of the catalogue.
@@ -17,18 +19,18 @@ const (
 
 // Codes of root and contributing causes.
 const (
-	singleURL        = "single-url"
-	singleAddressDNS = "single-address-dns"
-	networkAffinity  = "network-affinity"
-	stickyBalancer   = "sticky-load-balancer"
-	smallAccount     = "small-account"
-	restartDrift     = "restart-drift"
-	orderedConnect   = "ordered-connect"
-	singleProcess    = "single-process"
-	listenerGap      = "listener-gap"
-	accountGap       = "account-gap"
-	serverFull       = "server-full"
-	discoveryOff     = "discovery-off"
+	singleURL        = string(cause.SingleURL)
+	singleAddressDNS = string(cause.SingleAddressDNS)
+	networkAffinity  = string(cause.NetworkAffinity)
+	stickyBalancer   = string(cause.StickyLoadBalancer)
+	smallAccount     = string(cause.SmallAccount)
+	restartDrift     = string(cause.RestartDrift)
+	orderedConnect   = string(cause.OrderedConnect)
+	singleProcess    = string(cause.SingleProcess)
+	listenerGap      = string(cause.ListenerGap)
+	accountGap       = string(cause.AccountGap)
+	serverFull       = string(cause.ServerFull)
+	discoveryOff     = string(cause.DiscoveryOff)
 )
 
 // Catalogue is all scenarios: [Scenarios], and then those whose connections are
@@ -44,10 +46,10 @@ type setup = func(ctx context.Context, st *Stage) error
 
 // labelled is a scenario in which the first server of the first cluster has most
 // connections of ORDERS.
-func labelled(name, cause, title string, t Topology, do setup) Scenario {
+func labelled(name, code, title string, t Topology, do setup) Scenario {
 	c := t.Clusters[0].Name
 	return Scenario{Name: name, Title: title, Topology: t, Setup: do,
-		Finding: Finding{orders, c, c + "-n1"}, Cause: cause}
+		Finding: Finding{orders, c, c + "-n1"}, Cause: code}
 }
 
 // threeServers is a cluster of three on one address.

@@ -84,5 +84,5 @@ func (s *Server) configured() (*server.Options, error) {
 			*listener.host = s.host
 		}
 	}
-	return o, checkLoopback(o)
+	return o, CheckLoopback(o)
 }

@@ -17,8 +17,12 @@ import (
 // meant for networks. A scenario that needs it can pass nats.ReconnectWait.
 const reconnectWait = 100 * time.Millisecond
 
-// flushTimeout bounds the wait for a server to confirm subscriptions.
-const flushTimeout = 10 * time.Second
+// patience is how long clients wait for a connection, for a server's greeting
+// and for what it confirms. One that gives up on a busy server goes to another
+// that it was told of, even before it was connected; and where a listener has no
+// place left for who waits, the kernel tries again after a second, and then after
+// two and four more.
+const patience = 20 * time.Second
 
 // Clients describes real nats.go clients of one account, all alike.
 type Clients struct {
@@ -134,12 +138,12 @@ func (l *Lab) options(c Clients) ([]nats.Option, error) {
 		return nil, fmt.Errorf("lab: source address %q is not loopback", c.Source)
 	}
 	options := []nats.Option{
-		nats.UserInfo(userOf(c.Account), Password),
+		nats.UserInfo(UserOf(c.Account), Password),
 		nats.Name(c.Name),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),
 		nats.ReconnectJitter(reconnectWait, reconnectWait),
-		nats.Timeout(dialTimeout),
+		nats.Timeout(patience),
 		nats.SkipHostLookup(), // the dialer does it
 		nats.SetCustomDialer(dialer{life: l.life, source: c.Source, resolver: c.Resolver, ordered: c.NoRandomize}),
 		// Without a handler nats.go prints asynchronous errors, such as a kick.
@@ -162,7 +166,7 @@ func subscribe(ctx context.Context, nc *nats.Conn, c Clients, i int) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return nc.FlushWithContext(ctx)
 }

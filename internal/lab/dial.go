@@ -7,12 +7,9 @@ import (
 	"net"
 	"sync"
 	"syscall"
-	"time"
-)
 
-// dialTimeout bounds one attempt to connect. On loopback a connection is made
-// or refused at once; only a server that is paused takes longer.
-const dialTimeout = 2 * time.Second
+	"github.com/nats-io/nats.go"
+)
 
 // dialWorkers is how many connections are being made at a time: enough to hide
 // the round trips, few enough for the backlog of one listener.
@@ -27,13 +24,17 @@ type dialer struct {
 	ordered  bool            // takes the addresses of a name in the resolver's order
 }
 
+// Dialer returns what nats.go connects with to loopback addresses, and to
+// nothing else; after the life's end to none.
+func Dialer(life context.Context) nats.CustomDialer { return dialer{life: life} }
+
 // Dial implements nats.CustomDialer.
 func (d dialer) Dial(network, address string) (net.Conn, error) {
 	return d.dial(d.life, network, address)
 }
 
 func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

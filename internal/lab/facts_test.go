@@ -3,6 +3,7 @@ package lab_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -96,16 +97,20 @@ func TestFactAccountsAreAnsweredTwiceOverLeafs(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer nc.Close()
-		got := make(map[string]int)
-		for _, msg := range ask(t, nc, subject, body, 500*time.Millisecond) {
-			var r struct{ Server server.ServerInfo }
-			if err := json.Unmarshal(msg.Data, &r); err != nil {
-				t.Fatal(err)
+		// That the leafnode is there does not say that its subscriptions are.
+		eventually(t, func() error {
+			got := make(map[string]int)
+			for _, msg := range ask(t, nc, subject, body, 500*time.Millisecond) {
+				var r struct{ Server server.ServerInfo }
+				if err := json.Unmarshal(msg.Data, &r); err != nil {
+					t.Fatal(err)
+				}
+				got[r.Server.Name]++
 			}
-			got[r.Server.Name]++
-		}
-		if len(got) != len(want) || got["C1-n1"] != want["C1-n1"] || got["edge"] != want["edge"] {
-			t.Errorf("account %s: answers %v, want %v", account, got, want)
-		}
+			if !maps.Equal(got, want) {
+				return fmt.Errorf("account %s: answers %v, want %v", account, got, want)
+			}
+			return nil
+		})
 	}
 }

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,9 +14,9 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// pollEvery is the pause between two looks at a condition: short against what
+// PollEvery is the pause between two looks at a condition: short against what
 // is waited for (hundreds of milliseconds), long against the cost of a look.
-const pollEvery = 10 * time.Millisecond
+const PollEvery = 10 * time.Millisecond
 
 // errStopped is what a lab answers after Stop.
 var errStopped = errors.New("the lab is stopped")
@@ -184,7 +183,9 @@ func (l *Lab) SystemURL() string {
 // shares the system account with: a PING of the system account sent at any of
 // them is answered by all, and each reports as many active servers as there
 // are. After [Server.Shutdown] it thus waits until the others have noticed, and
-// says goodbye again to those that have not. When the context ends before, the error says what was still missing.
+// says goodbye again to those that have not. It waits for the leafnodes of the
+// other accounts, too. When the context ends before, the error says what was
+// still missing.
 func (l *Lab) WaitReady(ctx context.Context) error { return l.waitIslands(ctx, l.servers) }
 
 // waitIslands waits for the islands that the given servers belong to.
@@ -206,7 +207,7 @@ func (l *Lab) waitIslands(ctx context.Context, servers []*Server) error {
 			return err
 		}
 	}
-	return nil
+	return l.poll(ctx, l.linked)
 }
 
 func (l *Lab) waitIsland(ctx context.Context, island []*server.Server) error {
@@ -241,8 +242,7 @@ func (l *Lab) waitIsland(ctx context.Context, island []*server.Server) error {
 
 // provePing waits until a PING sent at one server is answered by the whole island.
 func (l *Lab) provePing(ctx context.Context, srv *server.Server, island []*server.Server) error {
-	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.UserInfo(userOf(SystemAccount), Password),
-		nats.NoReconnect(), nats.Name("lab"))
+	nc, err := systemConn(srv)
 	if err != nil {
 		return fmt.Errorf("server %s: system account: %w", srv.Name(), err)
 	}
@@ -267,31 +267,28 @@ func (l *Lab) provePing(ctx context.Context, srv *server.Server, island []*serve
 	})
 }
 
-// repeatGoodbyes has a server hear once more of all servers that were shut
-// down. A server announces its end once, on routes that it closes right after;
-// on a busy machine a peer now and then misses it, or reads statistics that were
-// sent before it later, and would count the server on for minutes.
+// repeatGoodbyes has a server hear once more of all servers that were shut down.
 func (l *Lab) repeatGoodbyes(srv *server.Server) {
 	l.mu.Lock()
 	gone := slices.Clone(l.gone)
 	l.mu.Unlock()
-	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.UserInfo(userOf(SystemAccount), Password),
-		nats.NoReconnect(), nats.Name("lab"))
+	nc, err := systemConn(srv)
 	if err != nil {
 		return // whoever waits asks again
 	}
 	defer nc.Close()
-	for _, info := range gone {
-		if body, err := json.Marshal(info); err == nil {
-			_ = nc.Publish("$SYS.SERVER."+info.ID+".SHUTDOWN", body)
-		}
-	}
-	_ = nc.FlushTimeout(pingWait)
+	SayGoodbye(nc, gone)
+}
+
+// systemConn connects to the system account of a server.
+func systemConn(srv *server.Server) (*nats.Conn, error) {
+	return nats.Connect("", nats.InProcessServer(srv), nats.UserInfo(UserOf(SystemAccount), Password),
+		nats.NoReconnect(), nats.Timeout(patience), nats.Name("lab"))
 }
 
 // pingOnce sends one PING and compares the answers with the island.
 func pingOnce(ctx context.Context, nc *nats.Conn, srv *server.Server, island []*server.Server) error {
-	replies, err := pingServers(ctx, nc, len(island))
+	replies, err := PingServers(ctx, nc, len(island), pingWait)
 	if err != nil {
 		return fmt.Errorf("server %s: PING: %w", srv.Name(), err)
 	}
@@ -303,18 +300,18 @@ func pingOnce(ctx context.Context, nc *nats.Conn, srv *server.Server, island []*
 	return nil
 }
 
-// poll polls as the function does, and gives up when the lab is stopped, too.
+// poll polls as [Poll] does, and gives up when the lab is stopped, too.
 func (l *Lab) poll(ctx context.Context, check func() error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(l.life, func() { cancel(errStopped) })() //nolint:contextcheck // the lab's life is the second reason to end
-	return poll(ctx, check)
+	return Poll(ctx, check)
 }
 
-// poll calls check until it returns nil. It gives up with check's last error
+// Poll calls check until it returns nil. It gives up with check's last error
 // when the context ends.
-func poll(ctx context.Context, check func() error) error {
-	tick := time.NewTicker(pollEvery)
+func Poll(ctx context.Context, check func() error) error {
+	tick := time.NewTicker(PollEvery)
 	defer tick.Stop()
 	for {
 		err := check()

@@ -58,10 +58,11 @@ func startLab(t *testing.T, topology lab.Topology) *lab.Lab {
 
 func cluster(name string, n int) lab.Cluster { return lab.Cluster{Name: name, Servers: n} }
 
-// ping asks at url and returns the answers, until n or a second have passed.
+// ping asks at url and returns the n answers.
 func ping(t *testing.T, url string, n int) []server.ServerStatsMsg {
 	t.Helper()
-	nc, err := nats.Connect(url)
+	ctx := within(t)
+	nc, err := nats.Connect(url, nats.Timeout(30*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func ping(t *testing.T, url string, n int) []server.ServerStatsMsg {
 	}
 	var replies []server.ServerStatsMsg
 	for len(replies) < n {
-		msg, err := sub.NextMsg(time.Second)
+		msg, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
 			t.Fatalf("PING at %s: %d of %d answers: %v", url, len(replies), n, err)
 		}

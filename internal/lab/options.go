@@ -56,7 +56,7 @@ func (s *Server) addRemotes(o *server.Options) {
 			continue
 		}
 		o.LeafNode.Remotes = append(o.LeafNode.Remotes, &server.RemoteLeafOpts{LocalAccount: account, URLs: urls,
-			FirstInfoTimeout: authTimeout * time.Second})
+			FirstInfoTimeout: AuthTimeout * time.Second})
 	}
 }
 
@@ -69,8 +69,8 @@ func (s *Server) addMQTT(o *server.Options, port int) {
 	o.JetStreamMaxMemory, o.JetStreamMaxStore = 64*megabyte, 256*megabyte
 }
 
-// checkLoopback refuses options that would listen on anything but loopback.
-func checkLoopback(o *server.Options) error {
+// CheckLoopback refuses options that would listen on anything but loopback.
+func CheckLoopback(o *server.Options) error {
 	listeners := []struct {
 		host string
 		port int

@@ -76,7 +76,7 @@ func (l *Lab) ConnectRaw(ctx context.Context, c RawClients) (*Group, error) {
 		// What has to be interrupted is reads and writes: closing does it.
 		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 		defer stop()
-		_ = conn.SetDeadline(time.Now().Add(flushTimeout))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		r := bufio.NewReaderSize(conn, 1<<10)
 		if err := hello(conn, r, c); err != nil {
 			_ = conn.Close()
@@ -133,7 +133,7 @@ func natsHello(w io.Writer, r *bufio.Reader, c RawClients) error {
 		Protocol int    `json:"protocol"`
 		Verbose  bool   `json:"verbose"`
 		Pedantic bool   `json:"pedantic"`
-	}{User: userOf(c.Account), Pass: Password, Name: c.Name, Lang: c.Lang, Version: c.Version, Protocol: 1})
+	}{User: UserOf(c.Account), Pass: Password, Name: c.Name, Lang: c.Lang, Version: c.Version, Protocol: 1})
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func mqttHello(w io.Writer, r *bufio.Reader, c RawClients) error {
 	body := mqttString(nil, "MQTT")
 	body = append(body, level311, cleanSession|withCredentials, 0, 0) // keep-alive 0: none
 	// A server drops the client that had the id before, so none may come twice.
-	for _, s := range []string{c.Name + nuid.Next(), userOf(c.Account), Password} {
+	for _, s := range []string{c.Name + nuid.Next(), UserOf(c.Account), Password} {
 		body = mqttString(body, s)
 	}
 	packet := append(binary.AppendUvarint([]byte{connect}, uint64(len(body))), body...)

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go"
 )
 
 // Stage is a running scenario. [Lab.Stop] stops all of it.
@@ -96,9 +94,6 @@ func manySources(ctx context.Context) bool {
 	return true
 }
 
-// patience is how long the clients of a stage wait for a server's greeting.
-const patience = 20 * time.Second
-
 // servicesOf is how many services the clients of an account are.
 const servicesOf = 6
 
@@ -131,9 +126,6 @@ func (st *Stage) connect(ctx context.Context, c Clients) error {
 	if st.DNS != nil {
 		c.Resolver = st.DNS.Resolver()
 	}
-	// A client that gives up on a busy server goes to one it was told of, even
-	// before it was connected.
-	c.Options = append(c.Options, nats.Timeout(patience))
 	if _, err := st.Connect(ctx, c); err != nil {
 		return err
 	}

@@ -176,7 +176,7 @@ func (s *Server) launch(ctx context.Context) error {
 	srv.SetLoggerV2(log, false, false, false)
 	srv.Start()
 	err = s.lab.poll(ctx, func() error {
-		if failed := log.fatal() != nil; !failed && !srv.ReadyForConnections(pollEvery/10) {
+		if failed := log.fatal() != nil; !failed && !srv.ReadyForConnections(PollEvery/10) {
 			return errors.New("not listening yet")
 		}
 		return nil //nolint:nilerr // the fatal error is taken below
@@ -240,15 +240,15 @@ func (s *Server) knownPorts() ports {
 }
 
 func (s *Server) urlOf(scheme, account string, port int) *url.URL {
-	return &url.URL{Scheme: scheme, User: url.UserPassword(userOf(account), Password), Host: hostPort(s.host, port)}
+	return &url.URL{Scheme: scheme, User: url.UserPassword(UserOf(account), Password), Host: hostPort(s.host, port)}
 }
 
-// authTimeout is how long a server waits for a client's CONNECT, in seconds. The
+// AuthTimeout is how long a server waits for a client's CONNECT, in seconds. The
 // server's default of 2 s drops clients of a busy machine.
-const authTimeout = 20
+const AuthTimeout = 20
 
-// userOf returns the name of an account's user.
-func userOf(account string) string {
+// UserOf returns the name of an account's user.
+func UserOf(account string) string {
 	if account == SystemAccount {
 		return systemUser
 	}
@@ -267,14 +267,14 @@ func (s *Server) options() *server.Options {
 		NoLog:         true,
 		NoSigs:        true,
 		MaxConn:       g.MaxConnections,
-		AuthTimeout:   authTimeout,
+		AuthTimeout:   AuthTimeout,
 		SystemAccount: SystemAccount,
 		Tags:          slices.Clone(g.Tags[s.index]),
 	}
 	for _, name := range append([]string{SystemAccount}, t.Accounts...) {
 		acc := server.NewAccount(name)
 		o.Accounts = append(o.Accounts, acc)
-		o.Users = append(o.Users, &server.User{Username: userOf(name), Password: Password, Account: acc})
+		o.Users = append(o.Users, &server.User{Username: UserOf(name), Password: Password, Account: acc})
 	}
 	if t.Monitoring {
 		o.HTTPHost, o.HTTPPort = s.host, orRandom(p.monitor)
@@ -295,7 +295,7 @@ func (s *Server) options() *server.Options {
 		}
 	}
 	if g.isHub {
-		o.LeafNode.Host, o.LeafNode.Port, o.LeafNode.AuthTimeout = s.host, orRandom(p.leaf), authTimeout
+		o.LeafNode.Host, o.LeafNode.Port, o.LeafNode.AuthTimeout = s.host, orRandom(p.leaf), AuthTimeout
 	}
 	if g.leaf != nil {
 		s.addRemotes(o)

@@ -61,12 +61,12 @@ func unreached(err error) checks.Contact {
 	case checks.ContactUnroutable:
 		return checks.Contact{Outcome: outcome, Detail: "no way there from this machine: " + errno.Error()}
 	default:
-		return checks.Contact{Outcome: outcome, Detail: "can't connect from here: " + quoted([]byte(cause(err).Error()))}
+		return checks.Contact{Outcome: outcome, Detail: "can't connect from here: " + quoted([]byte(innermost(err).Error()))}
 	}
 }
 
-// cause is the error without the addresses around it, which the reader knows.
-func cause(err error) error {
+// innermost is the error without the addresses around it, which the reader knows.
+func innermost(err error) error {
 	var op *net.OpError
 	for errors.As(err, &op) {
 		err = op.Err

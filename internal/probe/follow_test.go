@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
@@ -46,7 +47,7 @@ func (s stage) set(t *testing.T, name string, r lab.DNSRecord) {
 func (s stage) options(p *Prober) Options {
 	return Options{DNS: &dnscheck.Config{Resolvers: []string{s.dns.Addr()}}, Prober: p,
 		Own: func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
-			return checks.OwnAddress(&checks.Deployment{}, scheme, at, c)
+			return cause.OwnAddress(&checks.Deployment{}, scheme, at, c)
 		}}
 }
 

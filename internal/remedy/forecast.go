@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // forecast says what happens if the concentrated server is restarted now, by
@@ -23,34 +24,34 @@ func (x *facts) forecast() string {
 		return its + fmt.Sprintf("drop, and %s of them have nowhere to go until it is back, as %s can't take their protocol.", thousands(part), others)
 	}
 	switch stranded := x.f.Impact.Stranded; {
-	case x.cause("account-gap").Verdict == checks.Confirmed:
+	case x.Cause(cause.AccountGap).Verdict == cause.Confirmed:
 		return nowhere(", as the account can't be used on " + others)
-	case x.cause("listener-gap").Verdict == checks.Confirmed:
+	case x.Cause(cause.ListenerGap).Verdict == cause.Confirmed:
 		if stranded != nil && *stranded < n {
 			return cannot(*stranded)
 		}
 		return nowhere(", as " + others + " can't take their protocol")
 	case x.partly():
-		return cannot(x.unserved)
+		return cannot(x.Unserved.Connections)
 	case x.f.Impact.CanFailOver == checks.No && stranded != nil && *stranded > 0 && *stranded < n:
 		return its + fmt.Sprintf("find too little room on %s: %s or more of them wait until it is back.", others, thousands(*stranded))
 	case x.f.Impact.CanFailOver == checks.No && x.full():
 		return nowhere(", as " + others + " take no more")
 	case x.f.Impact.CanFailOver == checks.No:
 		return nowhere("")
-	case x.pinned() && x.cause("discovery-off").Verdict == checks.Confirmed:
+	case x.pinned() && x.Cause(cause.DiscoveryOff).Verdict == cause.Confirmed:
 		return its + "probably " + have + " nowhere to go until it is back, and then come back to it."
-	case x.pinned() && x.told():
+	case x.pinned() && x.Told():
 		return its + fmt.Sprintf("%s to %s, if they reach them at the addresses that the server tells, and stay there. Processes that start meanwhile find no server, and later ones come to %s again.", move, others, x.here)
-	case x.strong("sticky-load-balancer") && x.told():
+	case x.strong(cause.StickyLoadBalancer) && x.Told():
 		return its + fmt.Sprintf("%s to %s, where the load balancer sends them or by the addresses that the server tells, and stay there.", move, others)
-	case x.strong("sticky-load-balancer"):
+	case x.strong(cause.StickyLoadBalancer):
 		return its + fmt.Sprintf("go where the load balancer sends them, perhaps all to one of %s, and stay there.", others)
-	case x.f.Impact.CanFailOver == checks.Yes && x.strong("ordered-connect"):
+	case x.f.Impact.CanFailOver == checks.Yes && x.moved(cause.GoToNext):
 		return its + fmt.Sprintf("%s to the next server of their list, all to the same, and stay there until they connect anew.", move)
 	case x.f.Impact.CanFailOver == checks.Yes:
 		return its + fmt.Sprintf("%s to %s, and stay there: the account is then spread over %s, and %s has none of it.", move, others, x.those(), x.here)
-	case x.told():
+	case x.Told():
 		return its + fmt.Sprintf("can move to %s, which the server has told the clients of, and stay there. Whether they reach them is not known%s.", others, x.pass())
 	}
 	return its + "may or may not find another server: that is not known" + x.pass() + "."
@@ -58,25 +59,25 @@ func (x *facts) forecast() string {
 
 // pass says what would settle it.
 func (x *facts) pass() string {
-	if x.tied {
+	if x.Tied {
 		return ""
 	}
-	return ": pass --client-url " + checks.ForFlags(x.f.Account) + "=URL[,URL…]"
+	return ": pass --client-url " + ForFlags(x.f.Account) + "=URL[,URL…]"
 }
 
 // pinned is whether the clients' own list leads to the concentrated server
 // alone.
-func (x *facts) pinned() bool { return x.strong("single-url") || x.strong("single-address-dns") }
+func (x *facts) pinned() bool { return x.strong(cause.SingleURL) || x.strong(cause.SingleAddressDNS) }
 
 // full is whether no survivor has room.
 func (x *facts) full() bool {
 	s := x.f.Impact.Stranded
-	return s != nil && *s >= x.f.OnServer && *s > 0 && x.cause("server-full").Verdict != checks.RuledOut
+	return s != nil && *s >= x.f.OnServer && *s > 0 && x.Cause(cause.ServerFull).Verdict != cause.RuledOut
 }
 
 // those is "these two" servers, by number.
 func (x *facts) those() string {
-	switch n := len(x.others); n {
+	switch n := len(x.Others); n {
 	case 1:
 		return "that one only"
 	case 2:

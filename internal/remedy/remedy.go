@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // Input is a finding with what its remedies are to be filled in with.
 type Input struct {
-	// Case is the finding, with its causes set, and all that is known of it.
-	Case checks.Case
+	cause.Diagnosis
 	// Tool is how this program is called: "nats-balance" or "nats balance".
 	Tool string
 	// Flags are the connection flags to repeat in commands, quoted for a shell
@@ -29,149 +28,115 @@ type Input struct {
 	Operator bool
 }
 
-// The codes of remedies.
-const (
-	codeClientConfig = "client-config"
-	codeDNS          = "dns"
-	codeDrain        = "drain"
-	codeRebalance    = "rebalance"
-	codeLoadBalancer = "load-balancer"
-	codeLimits       = "limits"
-	codePlacement    = "placement"
-	codeRestartOrder = "restart-order"
-	codeListener     = "listener"
-	codeAccount      = "account"
-	codeAdvertise    = "advertise"
-	codeCapacity     = "capacity"
-	codeOrdered      = "ordered"
-	codeProcess      = "process"
-	codeLeafnodes    = "leafnodes"
-	codeRemotes      = "leafnode-remotes"
-	codeKeepItSo     = "keep-it-so"
-)
-
-// advice is a remedy that a cause calls for.
-type advice struct {
-	code string
-	when checks.When
+// Remedy is what to do about a finding, filled in for its cluster, its account
+// and its causes. Commands and snippets hold no credentials.
+type Remedy struct {
+	Code       cause.Remedy
+	When       cause.When
+	Title, Why string
+	Commands   []string // command lines, ready to paste
+	Snippets   []Snippet
 }
 
-// adviceFor are the remedies of a cause. They agree with the page of the cause
-// in docs/causes.
-func adviceFor(cause string) []advice {
-	switch cause {
-	case "account-gap":
-		return []advice{{codeAccount, checks.Immediate}, {codeRebalance, checks.ShortTerm}}
-	case "listener-gap":
-		return []advice{{codeListener, checks.ShortTerm}, {codeClientConfig, checks.ShortTerm}, {codeDNS, checks.ShortTerm}, {codeRebalance, checks.ShortTerm}}
-	case "single-url":
-		return []advice{{codeClientConfig, checks.ShortTerm}, {codeRebalance, checks.ShortTerm}, {codeDrain, checks.LongTerm}, {codeDNS, checks.LongTerm}}
-	case "single-address-dns":
-		return []advice{{codeDNS, checks.Immediate}, {codeRebalance, checks.ShortTerm}, {codeDrain, checks.ShortTerm}}
-	case "sticky-load-balancer":
-		return []advice{{codeLoadBalancer, checks.Immediate}, {codeRebalance, checks.ShortTerm}, {codeDrain, checks.ShortTerm}, {codeClientConfig, checks.LongTerm}}
-	case "server-full":
-		return []advice{{codeCapacity, checks.Immediate}, {codeRebalance, checks.ShortTerm}, {codeLimits, checks.ShortTerm}}
-	case "restart-drift":
-		return []advice{{codeRebalance, checks.Immediate}, {codeDrain, checks.ShortTerm}, {codeRestartOrder, checks.ShortTerm}, {codeKeepItSo, checks.LongTerm}}
-	case "network-affinity":
-		return []advice{{codePlacement, checks.ShortTerm}, {codeClientConfig, checks.ShortTerm}, {codeLeafnodes, checks.LongTerm}}
-	case "ordered-connect":
-		return []advice{{codeOrdered, checks.ShortTerm}, {codeClientConfig, checks.ShortTerm}, {codeKeepItSo, checks.LongTerm}}
-	case "single-process":
-		return []advice{{codeRebalance, checks.Immediate}, {codeProcess, checks.ShortTerm}, {codeLimits, checks.ShortTerm}, {codeLeafnodes, checks.LongTerm}}
-	case "discovery-off":
-		return []advice{{codeClientConfig, checks.ShortTerm}, {codeAdvertise, checks.LongTerm}}
-	case "small-account":
-		return []advice{{codeClientConfig, checks.ShortTerm}, {codeRebalance, checks.ShortTerm}, {codeKeepItSo, checks.LongTerm}}
-	}
-	return nil
+// Snippet is a piece of code or configuration.
+type Snippet struct {
+	Lang string // what it is written in: "go", "yaml", "zone"
+	Text string
+}
+
+// Advice is what to do about a finding, and what happens otherwise.
+type Advice struct {
+	// Remedies are in the order of [cause.When], and then of the causes that call
+	// for them.
+	Remedies []Remedy
+	// ByCause are the codes of those that help with each cause.
+	ByCause map[cause.Code][]cause.Remedy
+	// Forecast is what happens if the concentrated server is restarted now.
+	Forecast string
 }
 
 // safe is what helps, or does no harm, whatever the cause is.
-func safe() []advice {
-	return []advice{{codeClientConfig, checks.ShortTerm}, {codeRebalance, checks.ShortTerm}}
+func safe() []cause.Help {
+	return []cause.Help{{Remedy: cause.RemedyClientConfig, When: cause.ShortTerm}, {Remedy: cause.RemedyRebalance, When: cause.ShortTerm}}
 }
 
 // build writes a remedy; ok is false where it does not apply. It may come later
 // than it was called for, never sooner.
-func (x *facts) build(a advice) (r checks.Remedy, ok bool) {
-	switch a.code {
-	case codeClientConfig:
+func (x *facts) build(a cause.Help) (r Remedy, ok bool) {
+	switch a.Remedy {
+	case cause.RemedyClientConfig:
 		r, ok = x.clientConfig()
-	case codeDNS:
+	case cause.RemedyDNS:
 		r, ok = x.dns()
-	case codeDrain:
+	case cause.RemedyDrain:
 		r, ok = x.drain(&a), true
-	case codeRebalance:
+	case cause.RemedyRebalance:
 		r, ok = x.move(&a)
-	case codeLoadBalancer:
+	case cause.RemedyLoadBalancer:
 		r, ok = x.loadBalancer(), true
-	case codeLimits:
+	case cause.RemedyLimits:
 		r, ok = x.limits()
-	case codePlacement:
+	case cause.RemedyPlacement:
 		r, ok = x.placement(), true
-	case codeRestartOrder:
+	case cause.RemedyRestartOrder:
 		r, ok = x.restartOrder(), true
-	case codeListener:
+	case cause.RemedyListener:
 		r, ok = x.listener(), true
-	case codeAccount:
+	case cause.RemedyAccount:
 		r, ok = x.accountEverywhere(), true
-	case codeAdvertise:
+	case cause.RemedyAdvertise:
 		r, ok = x.advertise(), true
-	case codeCapacity:
+	case cause.RemedyCapacity:
 		r, ok = x.capacity(), true
-	case codeOrdered:
+	case cause.RemedyOrdered:
 		r, ok = x.orderOff(), true
-	case codeProcess:
+	case cause.RemedyProcess:
 		r, ok = x.oneConnection(), true
-	case codeLeafnodes:
+	case cause.RemedyLeafnodes:
 		r, ok = x.leafnodes(), true
-	case codeRemotes:
+	case cause.RemedyRemotes:
 		r, ok = x.remotes(), true
-	case codeKeepItSo:
+	case cause.RemedyKeepItSo:
 		r, ok = x.keepItSo(), true
 	}
-	r.Code, r.When = a.code, a.when
+	r.Code, r.When = a.Remedy, a.When
 	return r, ok
 }
 
-// For writes the remedies of a finding, in the order of [checks.When] and then
-// of the causes that call for them, the codes of those that help with each
-// cause, and a forecast of what happens if the concentrated server is restarted
-// now.
+// For writes the remedies of a finding.
 //
 // Causes that are confirmed, likely or possible call for remedies; possible root
 // causes only where none is confirmed. Where no root cause is known, there is
 // what is safe whatever it is. What is only possibly the cause is never
 // immediate. Connections that no other server takes call for a listener, whatever
 // the cause is.
-func For(in Input) (remedies []checks.Remedy, byCause map[string][]string, forecast string) {
+func For(in Input) Advice {
 	x := newFacts(in)
-	byCause = map[string][]string{}
-	var order []advice // each code once, at its earliest
-	call := func(a advice) {
-		at := slices.IndexFunc(order, func(o advice) bool { return o.code == a.code })
+	out := Advice{ByCause: map[cause.Code][]cause.Remedy{}}
+	var order []cause.Help // each remedy once, at its earliest
+	call := func(a cause.Help) {
+		at := slices.IndexFunc(order, func(o cause.Help) bool { return o.Remedy == a.Remedy })
 		if at < 0 {
 			order = append(order, a)
-		} else if rank(a.when) < rank(order[at].when) {
-			order[at].when = a.when
+		} else if rank(a.When) < rank(order[at].When) {
+			order[at].When = a.When
 		}
 	}
 	roots := 0
-	for _, c := range x.f.Causes {
+	for _, c := range x.Causes {
 		if !x.calls(c) {
 			continue
 		}
-		if c.Role == checks.Root {
+		if c.Role == cause.Root {
 			roots++
 		}
-		for _, a := range adviceFor(c.Code) {
-			if c.Verdict == checks.Possible && a.when == checks.Immediate {
-				a.when = checks.ShortTerm
+		d, _ := cause.Define(c.Code)
+		for _, a := range d.Helps {
+			if c.Verdict == cause.Possible && a.When == cause.Immediate {
+				a.When = cause.ShortTerm
 			}
 			call(a)
-			byCause[c.Code] = append(byCause[c.Code], a.code)
+			out.ByCause[c.Code] = append(out.ByCause[c.Code], a.Remedy)
 		}
 	}
 	if roots == 0 {
@@ -180,46 +145,47 @@ func For(in Input) (remedies []checks.Remedy, byCause map[string][]string, forec
 			call(a)
 		}
 	}
-	if x.unserved > 0 {
-		call(advice{codeListener, checks.ShortTerm})
+	if x.Unserved.Connections > 0 {
+		call(cause.Help{Remedy: cause.RemedyListener, When: cause.ShortTerm})
 	}
 	if x.manyLeafnodes() {
-		call(advice{codeRemotes, checks.ShortTerm})
+		call(cause.Help{Remedy: cause.RemedyRemotes, When: cause.ShortTerm})
 	}
 	if x.refused() > 0 {
-		call(advice{codeLimits, checks.ShortTerm})
+		call(cause.Help{Remedy: cause.RemedyLimits, When: cause.ShortTerm})
 	}
-	call(advice{codeKeepItSo, checks.LongTerm})
+	call(cause.Help{Remedy: cause.RemedyKeepItSo, When: cause.LongTerm})
 	for _, a := range order {
 		if r, ok := x.build(a); ok {
-			remedies = append(remedies, r)
+			out.Remedies = append(out.Remedies, r)
 		}
 	}
-	slices.SortStableFunc(remedies, func(a, b checks.Remedy) int { return cmp.Compare(rank(a.When), rank(b.When)) })
-	for cause, codes := range byCause {
-		byCause[cause] = slices.DeleteFunc(codes, func(code string) bool {
-			return !slices.ContainsFunc(remedies, func(r checks.Remedy) bool {
-				return r.Code == code && len(r.Commands)+len(r.Snippets) > 0 // what only warns does not help
+	slices.SortStableFunc(out.Remedies, func(a, b Remedy) int { return cmp.Compare(rank(a.When), rank(b.When)) })
+	for code, helps := range out.ByCause {
+		out.ByCause[code] = slices.DeleteFunc(helps, func(help cause.Remedy) bool {
+			return !slices.ContainsFunc(out.Remedies, func(r Remedy) bool {
+				return r.Code == help && len(r.Commands)+len(r.Snippets) > 0 // what only warns does not help
 			})
 		})
 	}
-	return remedies, byCause, x.forecast() + x.crash()
+	out.Forecast = x.forecast() + x.crash()
+	return out
 }
 
 // calls is whether a cause calls for remedies.
-func (x *facts) calls(c checks.Cause) bool {
+func (x *facts) calls(c cause.Cause) bool {
 	switch c.Verdict {
-	case checks.Confirmed, checks.Likely:
+	case cause.Confirmed, cause.Likely:
 		return true
-	case checks.Possible:
-		return c.Role == checks.Contributing || !slices.ContainsFunc(x.f.Causes, func(o checks.Cause) bool {
-			return o.Role == checks.Root && o.Verdict == checks.Confirmed
+	case cause.Possible:
+		return c.Role == cause.Contributing || !slices.ContainsFunc(x.Causes, func(o cause.Cause) bool {
+			return o.Role == cause.Root && o.Verdict == cause.Confirmed
 		})
 	default:
 		return false
 	}
 }
 
-func rank(w checks.When) int {
-	return slices.Index([]checks.When{checks.Immediate, checks.ShortTerm, checks.LongTerm}, w)
+func rank(w cause.When) int {
+	return slices.Index([]cause.When{cause.Immediate, cause.ShortTerm, cause.LongTerm}, w)
 }

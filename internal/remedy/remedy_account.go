@@ -7,22 +7,23 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // globalAccount is that of servers without accounts; it can't be configured.
 const globalAccount = "$G"
 
 // limits bounds the account that fills the servers, or else that of the finding.
-func (x *facts) limits() (checks.Remedy, bool) {
+func (x *facts) limits() (Remedy, bool) {
 	if limit, by, ok := x.limit(); ok && x.refused() > 0 {
 		return x.raiseLimit(limit, by), true
 	}
 	a, others := x.filler()
-	if !others || !x.strong("server-full") {
+	if !others || !x.strong(cause.ServerFull) {
 		a, others = x.f.Account, false
 	}
 	if _, _, limited := x.limit(); a.ID == globalAccount || limited && !others {
-		return checks.Remedy{}, false
+		return Remedy{}, false
 	}
 	use, most := x.use(a.ID)
 	share := x.evenShare()
@@ -31,7 +32,7 @@ func (x *facts) limits() (checks.Remedy, bool) {
 	}
 	limit := roundUp(use + share)
 	name := shown(cmp.Or(a.Name, a.ID))
-	r := checks.Remedy{Title: fmt.Sprintf("Limit %s to %s", name, several(limit, "connection"))}
+	r := Remedy{Title: fmt.Sprintf("Limit %s to %s", name, several(limit, "connection"))}
 	why := []string{"The limit is for the account as a whole, on all servers together: it does not spread connections, but keeps a pool that grows from filling the servers."}
 	if others {
 		why = append([]string{fmt.Sprintf("%s has most of the connections on the full servers.", name)}, why...)
@@ -41,7 +42,7 @@ func (x *facts) limits() (checks.Remedy, bool) {
 	if !others && most > share {
 		why = append(why, fmt.Sprintf("Set it when the account is spread; until then it takes %s.", thousands(roundUp(use+most))))
 	}
-	if x.missing > 0 || len(x.d.Missing) > 0 {
+	if x.Missing > 0 || len(x.d.Missing) > 0 {
 		why = append(why, "Servers that did not report may have more of its connections: add those.")
 	}
 	if x.Operator {
@@ -60,7 +61,7 @@ func (x *facts) limits() (checks.Remedy, bool) {
 		return r, true
 	}
 	if key, ok := confKey(a.ID); ok {
-		r.Snippets = []checks.Snippet{{Lang: "nats-server", Text: fmt.Sprintf("accounts {\n  %s {\n    limits { max_connections: %d }\n  }\n}\n", key, limit)}}
+		r.Snippets = []Snippet{{Lang: "nats-server", Text: fmt.Sprintf("accounts {\n  %s {\n    limits { max_connections: %d }\n  }\n}\n", key, limit)}}
 		r.Commands = []string{"nats-server -t -c nats.conf", signal("reload")}
 		why = append(why, "Put it into the account's block, on every server.")
 	} else {
@@ -98,20 +99,20 @@ func (x *facts) nscName(a checks.Account) (name string, known, ok bool) {
 }
 
 // accountEverywhere puts the account on the servers that lack it.
-func (x *facts) accountEverywhere() checks.Remedy {
+func (x *facts) accountEverywhere() Remedy {
 	var without []*checks.Server
 	expired := false
-	for _, s := range x.others {
+	for _, s := range x.Others {
 		if known := x.Case.Accounts[s.ID]; known.Usable == checks.No {
 			without = append(without, s)
-			expired = expired || strings.Contains(strings.ToLower(known.Detail), "expire")
+			expired = expired || known.Expired
 		}
 	}
 	where := "every server"
 	if len(without) > 0 {
 		where = on(without)
 	}
-	r := checks.Remedy{Title: "Put " + x.account + " on " + where}
+	r := Remedy{Title: "Put " + x.account + " on " + where}
 	why := []string{"Its clients can't connect there, so they are on " + x.here + ", and fail with it."}
 	if x.Operator {
 		nsc, known, ok := x.nscName(x.f.Account)
@@ -128,12 +129,12 @@ func (x *facts) accountEverywhere() checks.Remedy {
 			why = append(why, "ACCOUNT_NAME is the name that nsc has for "+shown(x.f.Account.ID)+".")
 		}
 		why = append(why, "The last command shows what the servers have. A resolver of type full on each server keeps them alike.")
-		r.Snippets = []checks.Snippet{{Lang: "nats-server", Text: "resolver { type: full, dir: \"/var/lib/nats/jwt\" }\n"}}
+		r.Snippets = []Snippet{{Lang: "nats-server", Text: "resolver { type: full, dir: \"/var/lib/nats/jwt\" }\n"}}
 		r.Why = strings.Join(why, " ")
 		return r
 	}
 	if key, ok := confKey(x.f.Account.ID); ok {
-		r.Snippets = []checks.Snippet{{Lang: "nats-server", Text: fmt.Sprintf("accounts {\n  %s {\n    # users, exports, imports, jetstream and limits: as on %s\n  }\n}\n", key, x.label(x.server))}}
+		r.Snippets = []Snippet{{Lang: "nats-server", Text: fmt.Sprintf("accounts {\n  %s {\n    # users, exports, imports, jetstream and limits: as on %s\n  }\n}\n", key, x.label(x.Server))}}
 	} else {
 		why = append(why, "The name of the account can't be written in a configuration as it is: copy its block.")
 	}

@@ -26,7 +26,7 @@ func (x *facts) limit() (most int, by string, ok bool) {
 func (x *facts) refused() int {
 	limit, _, ok := x.limit()
 	knows := false
-	for _, s := range x.others {
+	for _, s := range x.Others {
 		knows = knows || x.Case.Accounts[s.ID].Usable == checks.Yes
 	}
 	if !ok || !knows {
@@ -48,17 +48,17 @@ func (x *facts) crash() string {
 }
 
 // raiseLimit is the limits remedy of an account that has a limit in its JWT.
-func (x *facts) raiseLimit(limit int, by string) checks.Remedy {
+func (x *facts) raiseLimit(limit int, by string) Remedy {
 	use, most := x.use(x.f.Account.ID)
 	need := roundUp(use + most)
-	r := checks.Remedy{Title: fmt.Sprintf("Raise the limit of %s from %s to %s", x.account, thousands(limit), several(need, "connection"))}
+	r := Remedy{Title: fmt.Sprintf("Raise the limit of %s from %s to %s", x.account, thousands(limit), several(need, "connection"))}
 	why := []string{
 		fmt.Sprintf("Its JWT allows %s on all servers together, as %s tells, and it has %s.", several(limit, "connection"), by, thousands(use)),
 		fmt.Sprintf("If %s crashes, the others count its %s on for up to 4 minutes, and can refuse %s of those that come back; while it shuts down connections can count twice, too (nats-server#7527).",
 			x.here, several(x.f.OnServer, "connection"), thousands(x.refused())),
 		fmt.Sprintf("%s is the use now and the %s of one server again.", thousands(need), thousands(most)),
 	}
-	if x.missing > 0 || len(x.d.Missing) > 0 {
+	if x.Missing > 0 || len(x.d.Missing) > 0 {
 		why = append(why, "Servers that did not report may have more of its connections: add those.")
 	}
 	name, known, ok := x.nscName(x.f.Account)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // limited gives ORDERS a limit in its JWT, as every server tells.
@@ -21,7 +22,7 @@ func limited(connections, leafnodes int) change {
 // ORDERS has 24 connections, 20 of them on n1.
 func TestAccountLimit(t *testing.T) {
 	t.Parallel()
-	process := cause("single-process", checks.Confirmed)
+	process := withCause(cause.SingleProcess, cause.Confirmed)
 	for _, tt := range []struct {
 		name      string
 		changes   []change
@@ -55,16 +56,17 @@ func TestAccountLimit(t *testing.T) {
 		{"a name that is no word", []change{limited(30, 9), func(in *Input) {
 			in.Case.Finding.Account.Name = "x\n$(rm)"
 		}}, []string{"Raise the limit"}, []string{"$ nsc edit account --name x"}},
-		{"too few leafnodes", []change{limited(100, 1), cause("network-affinity", checks.Confirmed)},
+		{"too few leafnodes", []change{limited(100, 1), withCause(cause.NetworkAffinity, cause.Confirmed)},
 			[]string{"allows 1 leafnode on all servers together", "nsc edit account --name ORDERS --leaf-conns 2"}, nil},
-		{"leafnodes enough", []change{limited(100, 2), cause("network-affinity", checks.Confirmed)}, []string{"leafnodes of their own"}, []string{"--leaf-conns"}},
+		{"leafnodes enough", []change{limited(100, 2), withCause(cause.NetworkAffinity, cause.Confirmed)}, []string{"leafnodes of their own"}, []string{"--leaf-conns"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in := inputOf(tt.changes...)
 			if tt.name != "a name that nsc does not tell" { // an id and a name, as in operator mode
 				in.Case.Deployment.Accounts[1].ID, in.Case.Finding.Account.ID = "AORDERS", "AORDERS"
 			}
-			remedies, _, forecast := For(in)
+			advice := For(concluded(in))
+			remedies, forecast := advice.Remedies, advice.Forecast
 			text := forecast
 			for _, r := range remedies {
 				text += "\n" + r.Title + "\n" + r.Why

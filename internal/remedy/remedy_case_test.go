@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // change is what differs from the usual case.
@@ -20,7 +21,7 @@ func inputOf(changes ...change) Input {
 	d := &checks.Deployment{Expected: 3, Accounts: []checks.Account{{ID: "SYS", Name: "SYS", System: true},
 		{ID: "ORDERS", Name: "ORDERS"}, {ID: "BILLING", Name: "BILLING"}}}
 	in := Input{Tool: "nats-balance", Flags: "--context system", Again: "--context system"}
-	in.Case = checks.Case{Deployment: d, Accounts: map[string]checks.AccountOn{}, ThresholdPercent: 70}
+	in.Case = cause.Case{Deployment: d, Accounts: map[string]checks.AccountOn{}, ThresholdPercent: 70}
 	urls := []string{"10.0.0.1:4222", "10.0.0.2:4222", "10.0.0.3:4222"}
 	on, other := []int{20, 2, 2}, []uint32{5, 30, 30}
 	f := checks.Finding{}
@@ -52,21 +53,24 @@ func inputOf(changes ...change) Input {
 	for _, c := range changes {
 		c(&in)
 	}
+	return concluded(in)
+}
+
+// concluded works out again what follows from the case and the causes.
+func concluded(in Input) Input {
+	in.Diagnosis = cause.Conclude(in.Case, in.Causes)
 	return in
 }
 
-// cause sets the verdict on a cause; those that nobody set are ruled out.
-func cause(code string, v checks.CauseVerdict) change {
+// withCause sets the verdict on a cause; those that nobody set are ruled out.
+func withCause(code cause.Code, v cause.Verdict) change {
 	return func(in *Input) {
-		role := checks.Root
-		if code == "small-account" || code == "discovery-off" {
-			role = checks.Contributing
-		}
-		in.Case.Finding.Causes = append(in.Case.Finding.Causes, checks.Cause{Code: code, Role: role, Verdict: v, Explains: 20})
+		d, _ := cause.Define(code)
+		in.Causes = append(in.Causes, cause.Cause{Code: code, Role: d.Role, Verdict: v, Explains: 20})
 	}
 }
 
-func told(in *Input) { cause("discovery-off", checks.RuledOut)(in) }
+func told(in *Input) { withCause(cause.DiscoveryOff, cause.RuledOut)(in) }
 
 // list is a list of URLs of ORDERS, which are probed: at 10.0.0.n listens n<n>.
 func list(urls ...string) change {
@@ -116,7 +120,7 @@ func named(host string, ips ...string) change {
 }
 
 // judged has the causes judged as an audit does.
-func judged(in *Input) { in.Case.Finding.Causes = checks.Diagnose(in.Case) }
+func judged(in *Input) { in.Causes = cause.Diagnose(in.Case).Causes }
 
 // serverOf changes servers, by number.
 func serverOf(f func(*checks.Server), numbers ...int) change {
@@ -190,20 +194,19 @@ func full(in *Input) {
 }
 
 // written is one remedy of a case; it must be there.
-func written(t *testing.T, in Input, code string) checks.Remedy {
+func written(t *testing.T, in Input, code cause.Remedy) Remedy {
 	t.Helper()
-	remedies, _, _ := For(in)
-	for _, r := range remedies {
+	for _, r := range For(concluded(in)).Remedies {
 		if r.Code == code {
 			return r
 		}
 	}
 	t.Fatalf("no remedy %s", code)
-	return checks.Remedy{}
+	return Remedy{}
 }
 
 // snippet is the text of a remedy's snippet; it must be there.
-func snippet(t *testing.T, r checks.Remedy, lang string) string {
+func snippet(t *testing.T, r Remedy, lang string) string {
 	t.Helper()
 	for _, s := range r.Snippets {
 		if s.Lang == lang {
@@ -215,7 +218,7 @@ func snippet(t *testing.T, r checks.Remedy, lang string) string {
 }
 
 // tell is remedies as text.
-func tell(remedies []checks.Remedy, forecast string) string {
+func tell(remedies []Remedy, forecast string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Forecast: %s\n", forecast)
 	for _, r := range remedies {

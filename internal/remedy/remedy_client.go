@@ -7,22 +7,23 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // clientConfig is the connect call with all servers.
-func (x *facts) clientConfig() (checks.Remedy, bool) {
+func (x *facts) clientConfig() (Remedy, bool) {
 	if x.mostly("mqtt", "mqtt over websocket") {
-		return checks.Remedy{}, false // MQTT clients have no such list
+		return Remedy{}, false // MQTT clients have no such list
 	}
 	urls, whole := x.urls()
-	r := checks.Remedy{Title: "Give the clients of " + x.account + " all servers, in random order"}
+	r := Remedy{Title: "Give the clients of " + x.account + " all servers, in random order"}
 	var why []string
 	switch {
-	case x.strong("single-url"):
+	case x.strong(cause.SingleURL):
 		why = append(why, "They know the address of "+x.here+" only.")
-	case x.strong("ordered-connect"):
+	case x.strong(cause.OrderedConnect):
 		why = append(why, "They take the first server of their list.")
-	case x.strong("sticky-load-balancer"):
+	case x.strong(cause.StickyLoadBalancer):
 		why = append(why, "Clients that know all servers need no load balancer.")
 	case x.unknown:
 		why = append(why, "This is right whatever the cause is.")
@@ -39,7 +40,7 @@ func (x *facts) clientConfig() (checks.Remedy, bool) {
 	}
 	r.Why = strings.Join(why, " ") + x.addresses() + " Fill in the name and the credentials."
 	for _, lang := range languages {
-		r.Snippets = append(r.Snippets, checks.Snippet{Lang: lang, Text: connectCall(lang, urls, x.mostly("websocket"))})
+		r.Snippets = append(r.Snippets, Snippet{Lang: lang, Text: connectCall(lang, urls, x.mostly("websocket"))})
 	}
 	return r, true
 }
@@ -130,8 +131,8 @@ func connectCall(lang string, urls []string, websocket bool) string {
 }
 
 // orderOff takes out what makes clients keep the order of their list.
-func (x *facts) orderOff() checks.Remedy {
-	r := checks.Remedy{Title: "Let the clients of " + x.account + " choose at random"}
+func (x *facts) orderOff() Remedy {
+	r := Remedy{Title: "Let the clients of " + x.account + " choose at random"}
 	var where []string
 	names := false
 	for _, l := range x.lists {
@@ -140,9 +141,9 @@ func (x *facts) orderOff() checks.Remedy {
 		}
 		names = names || slices.ContainsFunc(l.Endpoints, func(e checks.Endpoint) bool { return e.Name != nil && len(e.Addresses) > 1 })
 	}
-	first := "They take the first server that they find, which is " + x.here + "; closed connections come back to it."
-	if !x.strong("ordered-connect") {
-		first = "If they take the first server of their list, which is " + x.here + ", closed connections come back to it: look whether they do."
+	first := "They take the first server that they find, which is " + x.here + "; closed connections all go to the next one."
+	if !x.strong(cause.OrderedConnect) {
+		first = "If they take the first server of their list, which is " + x.here + ", closed connections all go to the next one: look whether they do."
 	}
 	why := []string{first}
 	if len(where) > 0 || !names {
@@ -156,12 +157,12 @@ func (x *facts) orderOff() checks.Remedy {
 			languages = []string{"go"}
 		}
 		for _, lang := range languages {
-			r.Snippets = append(r.Snippets, checks.Snippet{Lang: lang, Text: orderOption(lang)})
+			r.Snippets = append(r.Snippets, Snippet{Lang: lang, Text: orderOption(lang)})
 		}
 	}
 	if names {
 		why = append(why, "Where DNS gives the order, let it rotate, or list a name for each server: lists are shuffled, but some libraries take the addresses of a name in the order of the answer.")
-		r.Snippets = append(r.Snippets, checks.Snippet{Lang: "bind", Text: "options { rrset-order { order random; }; };\n"})
+		r.Snippets = append(r.Snippets, Snippet{Lang: "bind", Text: "options { rrset-order { order random; }; };\n"})
 	}
 	r.Why = strings.Join(why, " ")
 	return r
@@ -187,8 +188,8 @@ func orderOption(lang string) string {
 }
 
 // oneConnection is for a process that holds many.
-func (x *facts) oneConnection() checks.Remedy {
-	r := checks.Remedy{Title: "Use one connection in each process, and several processes"}
+func (x *facts) oneConnection() Remedy {
+	r := Remedy{Title: "Use one connection in each process, and several processes"}
 	lang := "go"
 	if ls := x.languages(); len(ls) > 0 {
 		lang = ls[0]
@@ -207,7 +208,7 @@ func (x *facts) oneConnection() checks.Remedy {
 	urls, _ := x.urls()
 	r.Why = why + "A connection serves any number of subscriptions and threads. Where a pool is needed, let each of its connections choose from the full list. " +
 		"Run several instances on several hosts." + x.addresses()
-	r.Snippets = []checks.Snippet{{Lang: lang, Text: connectCall(lang, urls, x.mostly("websocket"))}}
+	r.Snippets = []Snippet{{Lang: lang, Text: connectCall(lang, urls, x.mostly("websocket"))}}
 	return r
 }
 

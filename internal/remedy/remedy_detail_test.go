@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // monitoring is what an audit of monitoring ports passes.
@@ -23,123 +24,124 @@ func TestDetails(t *testing.T) {
 	t.Parallel()
 	noDetails := func(s *checks.Server) { s.Details = nil }
 	for _, tt := range []struct {
-		name, code string
-		changes    []change
-		want, not  []string
+		name      string
+		code      cause.Remedy
+		changes   []change
+		want, not []string
 	}{
-		{"two languages, most first", codeClientConfig, []change{languages("rust", "python3", "elixir", "")},
+		{"two languages, most first", cause.RemedyClientConfig, []change{languages("rust", "python3", "elixir", "")},
 			[]string{"--- rust\n", "--- python\n"}, []string{"--- go\n", "not known", "DontRandomize", "retain_servers_order"}},
-		{"languages that there is no snippet for", codeClientConfig, []change{languages("elixir")}, []string{"--- go\n", "languages they are written in is not known"}, nil},
-		{"names of C#, C and JS", codeClientConfig, []change{languages(".NET", "C", "nats.js")}, []string{"--- csharp\n", "--- c\n", "--- javascript\n"}, nil},
-		{"an address that is not known", codeClientConfig, []change{serverOf(noDetails, 2)},
+		{"languages that there is no snippet for", cause.RemedyClientConfig, []change{languages("elixir")}, []string{"--- go\n", "languages they are written in is not known"}, nil},
+		{"names of C#, C and JS", cause.RemedyClientConfig, []change{languages(".NET", "C", "nats.js")}, []string{"--- csharp\n", "--- c\n", "--- javascript\n"}, nil},
+		{"an address that is not known", cause.RemedyClientConfig, []change{serverOf(noDetails, 2)},
 			[]string{`"nats://<n2's address>:4222"`, `"nats://10.0.0.3:4222"`, "The addresses of n2 for clients are not known: fill them in."}, nil},
-		{"servers that are missing", codeClientConfig, []change{func(in *Input) {
+		{"servers that are missing", cause.RemedyClientConfig, []change{func(in *Input) {
 			in.Case.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
 		}}, []string{"Add the servers that are missing"}, nil},
-		{"TLS by address", codeClientConfig, []change{serverOf(func(s *checks.Server) { s.Details.TLS = true }, 1, 2, 3)},
+		{"TLS by address", cause.RemedyClientConfig, []change{serverOf(func(s *checks.Server) { s.Details.TLS = true }, 1, 2, 3)},
 			[]string{`"tls://10.0.0.1:4222"`, "names that are in the servers' certificates"}, nil},
-		{"TLS by name", codeClientConfig, []change{serverOf(func(s *checks.Server) { s.Details.TLS, s.Details.Host = true, s.Name+".example" }, 1, 2, 3)},
+		{"TLS by name", cause.RemedyClientConfig, []change{serverOf(func(s *checks.Server) { s.Details.TLS, s.Details.Host = true, s.Name+".example" }, 1, 2, 3)},
 			[]string{`"tls://n1.example:4222"`}, []string{"certificates"}},
-		{"names that are advertised", codeClientConfig, []change{serverOf(func(s *checks.Server) {
+		{"names that are advertised", cause.RemedyClientConfig, []change{serverOf(func(s *checks.Server) {
 			s.Details.Seen, s.Details.ConnectURLs = nil, []string{"n1.example:4223", "n2.example:4223", "n3.example:4223"}
 		}, 1, 2, 3)}, []string{`"nats://n1.example:4223"`, `"nats://n3.example:4223"`}, []string{"not known"}},
-		{"the name in the list", codeClientConfig, []change{named("n1.example", "10.0.0.1"), cause("single-url", checks.Confirmed)},
+		{"the name in the list", cause.RemedyClientConfig, []change{named("n1.example", "10.0.0.1"), withCause(cause.SingleURL, cause.Confirmed)},
 			[]string{`"nats://n1.example:4222"`, `"nats://10.0.0.2:4222"`, "the address of n1 only"}, nil},
-		{"addresses of routes", codeClientConfig, []change{serverOf(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1, 2, 3)},
+		{"addresses of routes", cause.RemedyClientConfig, []change{serverOf(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1, 2, 3)},
 			[]string{`"nats://10.0.0.2:4222"`, "For n1, n2 and n3 the addresses are those of routes"}, []string{"not known"}},
-		{"another account's list", codeClientConfig, []change{named("n1.example", "10.0.0.1"), func(in *Input) { in.Case.Lists[0].Account = "BILLING" }},
+		{"another account's list", cause.RemedyClientConfig, []change{named("n1.example", "10.0.0.1"), func(in *Input) { in.Case.Lists[0].Account = "BILLING" }},
 			[]string{`"nats://10.0.0.1:4222"`}, []string{"n1.example"}},
-		{"WebSocket clients", codeClientConfig, []change{protocols("websocket"), languages("nats.js"), serverOf(func(s *checks.Server) { s.Details.WebSocket = 8443 }, 1)},
+		{"WebSocket clients", cause.RemedyClientConfig, []change{protocols("websocket"), languages("nats.js"), serverOf(func(s *checks.Server) { s.Details.WebSocket = 8443 }, 1)},
 			[]string{`"wss://10.0.0.2:8443"`, "wsconnect"}, []string{"nats://"}},
 
-		{"what is there now", codeDNS, []change{named("nats.example", "10.0.0.1", "10.0.0.9"), cause("single-address-dns", checks.Confirmed)},
+		{"what is there now", cause.RemedyDNS, []change{named("nats.example", "10.0.0.1", "10.0.0.9"), withCause(cause.SingleAddressDNS, cause.Confirmed)},
 			[]string{"; now, by 10.0.0.53:53: 10.0.0.1 (TTL 3600) and 10.0.0.9 (TTL 3600)", "nats.example.  300  IN  A  10.0.0.2  ; n2", "; take out 10.0.0.9", "$ dig +noall +answer nats.example"}, []string{"yaml"}},
-		{"an alias", codeDNS, []change{named("nats.example", "10.0.0.1"), cause("single-address-dns", checks.Confirmed), func(in *Input) {
+		{"an alias", cause.RemedyDNS, []change{named("nats.example", "10.0.0.1"), withCause(cause.SingleAddressDNS, cause.Confirmed), func(in *Input) {
 			in.Case.Lists[0].Endpoints[0].Name.Answers[0].CNAME = []string{"vm-1.infra.example.", "x.example."}
 		}}, []string{"; take out: nats.example. IN CNAME vm-1.infra.example."}, []string{"\n  | vm-1"}},
-		{"IPv6", codeDNS, []change{cause("single-address-dns", checks.Confirmed), serverOf(func(s *checks.Server) {
+		{"IPv6", cause.RemedyDNS, []change{withCause(cause.SingleAddressDNS, cause.Confirmed), serverOf(func(s *checks.Server) {
 			s.Details.Seen, s.Details.ConnectURLs = []netip.Addr{netip.MustParseAddr("2001:db8::1")}, nil
 		}, 1)}, []string{"IN  AAAA  2001:db8::1  ; n1"}, nil},
-		{"no name known", codeDNS, []change{cause("single-url", checks.Confirmed)}, []string{"nats.example stands for it"}, []string{"dig"}},
-		{"an address unknown", codeDNS, []change{cause("single-url", checks.Confirmed), serverOf(noDetails, 3)},
+		{"no name known", cause.RemedyDNS, []change{withCause(cause.SingleURL, cause.Confirmed)}, []string{"nats.example stands for it"}, []string{"dig"}},
+		{"an address unknown", cause.RemedyDNS, []change{withCause(cause.SingleURL, cause.Confirmed), serverOf(noDetails, 3)},
 			[]string{"; nats.example.  300  IN  A  <n3's address>", "addresses of n3 are not known"}, nil},
-		{"ports differ", codeDNS, []change{cause("single-url", checks.Confirmed), serverOf(func(s *checks.Server) { s.Details.Port = 4333 }, 2)},
+		{"ports differ", cause.RemedyDNS, []change{withCause(cause.SingleURL, cause.Confirmed), serverOf(func(s *checks.Server) { s.Details.Port = 4333 }, 2)},
 			[]string{"listen on different ports"}, nil},
-		{"a service of Kubernetes", codeDNS, []change{pods, cause("single-address-dns", checks.Confirmed)},
+		{"a service of Kubernetes", cause.RemedyDNS, []change{pods, withCause(cause.SingleAddressDNS, cause.Confirmed)},
 			[]string{`name: "nats-headless"`, `namespace: "prod"`, "clusterIP: None", "nats-headless.prod.svc.cluster.local"}, []string{"--- zone"}},
-		{"the audit's own name is nobody's", codeDNS, []change{named("mq.example", "10.0.0.1"), func(in *Input) { in.Case.Lists[0].Hint = true }, cause("single-url", checks.Confirmed)},
+		{"the audit's own name is nobody's", cause.RemedyDNS, []change{named("mq.example", "10.0.0.1"), func(in *Input) { in.Case.Lists[0].Hint = true }, withCause(cause.SingleURL, cause.Confirmed)},
 			[]string{"nats.example stands for it"}, []string{"mq.example"}},
 
-		{"all accounts", codeDrain, []change{cause("restart-drift", checks.Likely)},
+		{"all accounts", cause.RemedyDrain, []change{withCause(cause.RestartDrift, cause.Likely)},
 			[]string{"[short-term]", "25 client connections of 2 accounts and 1 leafnode connection", "$ nats-server --signal ldm=/var/run/nats-server.pid", "on the host of n1", "is not known: make sure before"}, []string{"Not now"}},
-		{"a pod", codeDrain, []change{pods, cause("restart-drift", checks.Likely)},
+		{"a pod", cause.RemedyDrain, []change{pods, withCause(cause.RestartDrift, cause.Likely)},
 			[]string{"$ kubectl -n prod exec nats-0 -c nats -- nats-server --signal ldm=/var/run/nats/nats.pid"}, []string{"on the host"}},
-		{"nowhere to go", codeDrain, []change{cause("restart-drift", checks.Likely), full}, []string{"[long-term]", "Not now: clients of ORDERS have nowhere else to go"}, nil},
-		{"nowhere to go, single URL", codeDrain, []change{cause("single-url", checks.Likely)}, []string{"[long-term]", "Not now"}, nil},
+		{"nowhere to go", cause.RemedyDrain, []change{withCause(cause.RestartDrift, cause.Likely), full}, []string{"[long-term]", "Not now: clients of ORDERS have nowhere else to go"}, nil},
+		{"nowhere to go, single URL", cause.RemedyDrain, []change{withCause(cause.SingleURL, cause.Likely)}, []string{"[long-term]", "Not now"}, nil},
 
-		{"a sticky address", codeLoadBalancer, []change{cause("sticky-load-balancer", checks.Confirmed), list("nats://10.0.0.50:4222"), func(in *Input) {
+		{"a sticky address", cause.RemedyLoadBalancer, []change{withCause(cause.StickyLoadBalancer, cause.Confirmed), list("nats://10.0.0.50:4222"), func(in *Input) {
 			in.Case.Lists[0].Endpoints[0].Addresses[0].Contact = checks.Contact{Outcome: checks.ContactServer, Tries: 12,
 				Greetings: []checks.Greeting{{ID: "N1", Name: "n1", Cluster: "C1", Host: "0.0.0.0", Port: 4222, Count: 12}}}
 		}}, []string{"nats://10.0.0.50:4222 leads to n1 every time", "$ nats-balance audit urls --client-url 'ORDERS=nats://10.0.0.50:4222'",
 			"balance leastconn", "least_conn;", "stickiness.enabled,Value=false", "sessionAffinity"}, []string{"$ kubectl"}},
-		{"a sticky service", codeLoadBalancer, []change{pods, cause("sticky-load-balancer", checks.Confirmed)},
+		{"a sticky service", cause.RemedyLoadBalancer, []change{pods, withCause(cause.StickyLoadBalancer, cause.Confirmed)},
 			[]string{`$ kubectl -n prod patch service nats -p '{"spec":{"sessionAffinity":"None"}}'`}, nil},
 
-		{"the account itself", codeLimits, []change{cause("single-process", checks.Likely)},
+		{"the account itself", cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely)},
 			[]string{"Limit ORDERS to 32 connections", "the use now, 24, and the 8 of one server again", "until then it takes 44", "max_connections: 32", "nats-server#7527", "as a whole"}, []string{"nsc"}},
-		{"the account, a JWT", codeLimits, []change{cause("single-process", checks.Likely), operator},
+		{"the account, a JWT", cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely), operator},
 			[]string{"$ nsc edit account --name ORDERS --conns 32", "$ nsc push --account ORDERS"}, []string{"accounts {"}},
-		{"a JWT without a name", codeLimits, []change{cause("single-process", checks.Likely), account("AXYZ"), func(in *Input) { in.Operator = true }},
+		{"a JWT without a name", cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely), account("AXYZ"), func(in *Input) { in.Operator = true }},
 			[]string{"--name ACCOUNT_NAME", "the name that nsc has for AXYZ"}, nil},
-		{"who fills the servers", codeLimits, []change{full, cause("server-full", checks.Likely)},
+		{"who fills the servers", cause.RemedyLimits, []change{full, withCause(cause.ServerFull, cause.Likely)},
 			[]string{"Limit BILLING to 95 connections", "BILLING has most of the connections on the full servers"}, []string{"until then"}},
 
-		{"the others are full", codeCapacity, []change{full, cause("server-full", checks.Likely)},
+		{"the others are full", cause.RemedyCapacity, []change{full, withCause(cause.ServerFull, cause.Likely)},
 			[]string{"on n2 and n3", "max_connections: 52", "$ nats server report accounts --sort conns --top 20 --context system"}, nil},
-		{"one listener", codeListener, []change{cause("listener-gap", checks.Confirmed), protocols("mqtt"), serverOf(func(s *checks.Server) { s.Details.MQTT = 1884 }, 1)},
+		{"one listener", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("mqtt"), serverOf(func(s *checks.Server) { s.Details.MQTT = 1884 }, 1)},
 			[]string{"Give n2 and n3 the MQTT listener", "mqtt { port: 1884 }", "do not restart or drain n1"}, []string{"websocket"}},
-		{"two listeners", codeListener, []change{cause("listener-gap", checks.Confirmed), protocols("mqtt over websocket")},
+		{"two listeners", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("mqtt over websocket")},
 			[]string{"the MQTT and WebSocket listener", "mqtt { port: 1883 }", "websocket { port: 8080, no_tls: true }"}, nil},
-		{"the listener that is lacking", codeListener, []change{cause("single-url", checks.Confirmed), someMQTT},
+		{"the listener that is lacking", cause.RemedyListener, []change{withCause(cause.SingleURL, cause.Confirmed), someMQTT},
 			[]string{"Give n2 and n3 the MQTT listener", "can take 8 of the 20 connections, which are MQTT: do not restart or drain n1", "mqtt { port: 1884 }"}, []string{"websocket"}},
-		{"some have nowhere to go", codeDrain, []change{cause("single-url", checks.Confirmed), told, someMQTT},
+		{"some have nowhere to go", cause.RemedyDrain, []change{withCause(cause.SingleURL, cause.Confirmed), told, someMQTT},
 			[]string{"Only after listener: no other server takes 8 MQTT connections of ORDERS.", "Or drain"}, []string{"Not now"}},
-		{"leafnodes on the server", codeRemotes, []change{leafnodes(12, 9), serverOf(func(s *checks.Server) { s.Details.Leafnode = 7500 }, 1, 2)},
+		{"leafnodes on the server", cause.RemedyRemotes, []change{leafnodes(12, 9), serverOf(func(s *checks.Server) { s.Details.Leafnode = 7500 }, 1, 2)},
 			[]string{"9 of its 12 leafnode connections are on n1", "n3 takes none yet: it needs leafnodes { port: 7422 }.", `"nats-leaf://10.0.0.1:7500"`, `"nats-leaf://10.0.0.3:7422"`}, nil},
-		{"an account in a file", codeAccount, []change{cause("account-gap", checks.Confirmed), func(in *Input) {
+		{"an account in a file", cause.RemedyAccount, []change{withCause(cause.AccountGap, cause.Confirmed), func(in *Input) {
 			in.Case.Accounts["N3"] = checks.AccountOn{Usable: checks.No, Detail: "it does not exist"}
 		}}, []string{"Put ORDERS on n3", "  \"ORDERS\" {", "as on n1", "reload"}, []string{"nsc"}},
-		{"advertising", codeAdvertise, []change{cause("discovery-off", checks.Confirmed)},
+		{"advertising", cause.RemedyAdvertise, []change{withCause(cause.DiscoveryOff, cause.Confirmed)},
 			[]string{"no_advertise: false", `# client_advertise: "10.0.0.2:4222"`, "restart them one at a time"}, []string{"Helm"}},
-		{"advertising in Kubernetes", codeAdvertise, []change{pods, cause("discovery-off", checks.Confirmed)}, []string{"Helm", "--- yaml"}, nil},
-		{"restarting", codeRestartOrder, []change{cause("restart-drift", checks.Likely)},
+		{"advertising in Kubernetes", cause.RemedyAdvertise, []change{pods, withCause(cause.DiscoveryOff, cause.Confirmed)}, []string{"Helm", "--- yaml"}, nil},
+		{"restarting", cause.RemedyRestartOrder, []change{withCause(cause.RestartDrift, cause.Likely)},
 			[]string{"n3 started last, at 2026-05-04 12:02 UTC", "$ nats server list 3 --context system", "$ nats-balance rebalance --account ORDERS"}, []string{"--apply"}},
-		{"restarting pods", codeRestartOrder, []change{pods, cause("restart-drift", checks.Likely)}, []string{"$ kubectl -n prod rollout restart statefulset/nats", "nats-0 is the last"}, nil},
-		{"an order in DNS", codeOrdered, []change{named("nats.example", "10.0.0.1", "10.0.0.2"), cause("ordered-connect", checks.Likely)}, []string{"rrset-order"}, []string{"DontRandomize"}},
-		{"an option", codeOrdered, []change{list("nats://10.0.0.1:4222", "nats://10.0.0.2:4222"), func(in *Input) { in.Case.Lists[0].Ordered = checks.Yes }, languages("java"),
-			cause("ordered-connect", checks.Likely)}, []string{"the list of deploy.yaml:3", ".noRandomize()"}, []string{"rrset-order"}},
-		{"a process", codeProcess, []change{cause("single-process", checks.Likely), func(in *Input) {
+		{"restarting pods", cause.RemedyRestartOrder, []change{pods, withCause(cause.RestartDrift, cause.Likely)}, []string{"$ kubectl -n prod rollout restart statefulset/nats", "nats-0 is the last"}, nil},
+		{"an order in DNS", cause.RemedyOrdered, []change{named("nats.example", "10.0.0.1", "10.0.0.2"), withCause(cause.OrderedConnect, cause.Likely)}, []string{"rrset-order"}, []string{"DontRandomize"}},
+		{"an option", cause.RemedyOrdered, []change{list("nats://10.0.0.1:4222", "nats://10.0.0.2:4222"), func(in *Input) { in.Case.Lists[0].Ordered = checks.Yes }, languages("java"),
+			withCause(cause.OrderedConnect, cause.Likely)}, []string{"the list of deploy.yaml:3", ".noRandomize()"}, []string{"rrset-order"}},
+		{"a process", cause.RemedyProcess, []change{withCause(cause.SingleProcess, cause.Likely), func(in *Input) {
 			in.Case.Profile.Processes = []checks.Process{{Addr: netip.MustParseAddr("10.9.0.7"), Name: "imp\x1b[0morter", Language: "java", Counts: []int{17, 0, 0}}}
 		}}, []string{`17 connections of ORDERS on n1 come from 10.9.0.7, named imp\x1b[0morter`, "--- java\n"}, nil},
-		{"networks", codePlacement, []change{cause("network-affinity", checks.Likely)}, []string{"On n1 are 20 from 10.9.0.0/24.", "room for 1,936", "SERVICE"}, []string{"$ kubectl"}},
-		{"leafnodes", codeLeafnodes, []change{cause("network-affinity", checks.Likely)}, []string{`"nats-leaf://10.0.0.3:7422"`}, nil},
-		{"monitoring ports", codeKeepItSo, []change{monitoring}, []string{"--review 50 --monitor http://10.0.0.1:8222\n"}, []string{"system"}},
-		{"monitoring ports", codeRebalance, []change{cause("restart-drift", checks.Likely), monitoring},
+		{"networks", cause.RemedyPlacement, []change{withCause(cause.NetworkAffinity, cause.Likely)}, []string{"On n1 are 20 from 10.9.0.0/24.", "room for 1,936", "SERVICE"}, []string{"$ kubectl"}},
+		{"leafnodes", cause.RemedyLeafnodes, []change{withCause(cause.NetworkAffinity, cause.Likely)}, []string{`"nats-leaf://10.0.0.3:7422"`}, nil},
+		{"monitoring ports", cause.RemedyKeepItSo, []change{monitoring}, []string{"--review 50 --monitor http://10.0.0.1:8222\n"}, []string{"system"}},
+		{"monitoring ports", cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), monitoring},
 			[]string{"take a user of the system account: add --context or --creds", "$ nats-balance rebalance --account ORDERS --cluster C1\n"}, []string{"--monitor", "--context system"}},
-		{"monitoring ports", codeRestartOrder, []change{cause("restart-drift", checks.Likely), monitoring}, []string{"take a user of the system account", "$ nats server list 3\n"}, []string{"--monitor"}},
-		{"more than a page", codeRebalance, []change{cause("restart-drift", checks.Likely), func(in *Input) { in.Case.Finding.OnServer, in.Case.Finding.Connections = 3000, 3300 }},
+		{"monitoring ports", cause.RemedyRestartOrder, []change{withCause(cause.RestartDrift, cause.Likely), monitoring}, []string{"take a user of the system account", "$ nats server list 3\n"}, []string{"--monitor"}},
+		{"more than a page", cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) { in.Case.Finding.OnServer, in.Case.Finding.Connections = 3000, 3300 }},
 			[]string{"Move 1,900 connections", "counts pages of 1,024", "--cluster C1 31m"}, nil},
-		{"a threshold", codeKeepItSo, []change{func(in *Input) { in.Case.ThresholdPercent, in.Again = 60, "--context 'a%b'" }},
+		{"a threshold", cause.RemedyKeepItSo, []change{func(in *Input) { in.Case.ThresholdPercent, in.Again = 60, "--context 'a%b'" }},
 			[]string{"$ nats-balance audit concentration --review 50 --threshold 60 --context 'a%b'", `--context 'a\%b'`}, []string{"As a plugin"}},
-		{"a plugin", codeKeepItSo, []change{func(in *Input) { in.Tool = "nats balance" }}, []string{"$ nats balance audit", "17 6 * * 1  nats-balance audit", "As a plugin"}, nil},
-		{"a small account", codeKeepItSo, []change{cause("small-account", checks.Confirmed), func(in *Input) { in.Case.Finding.Connections, in.Case.Finding.OnServer = 12, 11 }},
+		{"a plugin", cause.RemedyKeepItSo, []change{func(in *Input) { in.Tool = "nats balance" }}, []string{"$ nats balance audit", "17 6 * * 1  nats-balance audit", "As a plugin"}, nil},
+		{"a small account", cause.RemedyKeepItSo, []change{withCause(cause.SmallAccount, cause.Confirmed), func(in *Input) { in.Case.Finding.Connections, in.Case.Finding.OnServer = 12, 11 }},
 			[]string{"--min-connections 16 --critical 90"}, nil},
-		{"flags that can't be pasted", codeKeepItSo, []change{func(in *Input) { in.Again = "--context x\nid" }}, []string{"--review 50\n"}, []string{"id\n"}},
+		{"flags that can't be pasted", cause.RemedyKeepItSo, []change{func(in *Input) { in.Again = "--context x\nid" }}, []string{"--review 50\n"}, []string{"id\n"}},
 	} {
-		t.Run(tt.code+" "+tt.name, func(t *testing.T) {
+		t.Run(string(tt.code)+" "+tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := written(t, inputOf(tt.changes...), tt.code)
-			got := tell([]checks.Remedy{r}, "")
+			got := tell([]Remedy{r}, "")
 			for _, w := range tt.want {
 				if !strings.Contains(got, w) {
 					t.Errorf("it does not say %q", w)
@@ -161,19 +163,20 @@ func TestDetails(t *testing.T) {
 func TestNoRemedy(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		code    string
+		code    cause.Remedy
 		changes []change
 	}{
-		{codeLimits, []change{cause("single-process", checks.Likely), account(globalAccount)}},
-		{codeRebalance, []change{cause("restart-drift", checks.Likely), func(in *Input) { in.Case.Finding.OnServer = 8 }}},
+		{cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely), account(globalAccount)}},
+		{cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) { in.Case.Finding.OnServer = 8 }}},
 	} {
-		remedies, byCause, _ := For(inputOf(tt.changes...))
-		if slices.ContainsFunc(remedies, func(r checks.Remedy) bool { return r.Code == tt.code }) {
+		advice := For(inputOf(tt.changes...))
+		remedies, byCause := advice.Remedies, advice.ByCause
+		if slices.ContainsFunc(remedies, func(r Remedy) bool { return r.Code == tt.code }) {
 			t.Errorf("there is %s", tt.code)
 		}
-		for cause, codes := range byCause {
-			if slices.Contains(codes, tt.code) {
-				t.Errorf("%s has %s", cause, tt.code)
+		for code, helps := range byCause {
+			if slices.Contains(helps, tt.code) {
+				t.Errorf("%s has %s", code, tt.code)
 			}
 		}
 	}
@@ -182,10 +185,10 @@ func TestNoRemedy(t *testing.T) {
 // TestOnlyWarning has remedies that are told, but do not help now.
 func TestOnlyWarning(t *testing.T) {
 	t.Parallel()
-	in := inputOf(cause("single-url", checks.Likely))
-	r := written(t, in, codeRebalance)
-	_, byCause, _ := For(in)
-	if len(r.Commands) > 0 || !strings.HasPrefix(r.Title, "Do not") || slices.Contains(byCause["single-url"], codeRebalance) {
+	in := inputOf(withCause(cause.SingleURL, cause.Likely))
+	r := written(t, in, cause.RemedyRebalance)
+	byCause := For(concluded(in)).ByCause
+	if len(r.Commands) > 0 || !strings.HasPrefix(r.Title, "Do not") || slices.Contains(byCause[cause.SingleURL], cause.RemedyRebalance) {
 		t.Errorf("%+v, %v", r, byCause)
 	}
 }
@@ -204,7 +207,7 @@ func TestPure(t *testing.T) {
 		}
 		for _, i := range file.Imports {
 			path := strings.Trim(i.Path.Value, `"`)
-			if !strings.HasSuffix(name, "_test.go") && (path == "os" || path == "net/http" || strings.Contains(path, ".") && !strings.HasSuffix(path, "/checks")) {
+			if !strings.HasSuffix(name, "_test.go") && (path == "os" || path == "net/http" || strings.Contains(path, ".") && !strings.HasSuffix(path, "/checks") && !strings.HasSuffix(path, "/checks/cause")) {
 				t.Errorf("%s imports %s", name, path)
 			}
 		}
@@ -215,31 +218,34 @@ func TestPure(t *testing.T) {
 func TestSame(t *testing.T) {
 	t.Parallel()
 	var all []change
-	for _, code := range checks.CauseCodes() {
-		all = append(all, cause(code, checks.Likely))
+	for _, d := range cause.All() {
+		all = append(all, withCause(d.Code, cause.Likely))
 	}
 	all = append(all, languages("go", "c", "java", "rust"), operator, full)
-	one, _, forecast := For(inputOf(all...))
+	advice := For(inputOf(all...))
+	one, forecast := advice.Remedies, advice.Forecast
 	for range 20 {
-		again, _, f := For(inputOf(all...))
+		advice := For(inputOf(all...))
+		again, f := advice.Remedies, advice.Forecast
 		if tell(one, forecast) != tell(again, f) {
 			t.Fatal("the text differs")
 		}
 	}
-	for _, code := range checks.CauseCodes() {
+	for _, d := range cause.All() {
 		in := Input{}
-		cause(code, checks.Confirmed)(&in)
-		remedies, _, forecast := For(in)
+		withCause(d.Code, cause.Confirmed)(&in)
+		advice := For(concluded(in))
+		remedies, forecast := advice.Remedies, advice.Forecast
 		harmless(t, remedies, forecast)
 		if len(remedies) == 0 || forecast == "" {
-			t.Errorf("%s: nothing for a finding of which nothing is known", code)
+			t.Errorf("%s: nothing for a finding of which nothing is known", d.Code)
 		}
 	}
 }
 
 // BenchmarkFor is a finding in a cluster of 1,000 servers.
 func BenchmarkFor(b *testing.B) {
-	in := inputOf(cause("single-url", checks.Likely), cause("discovery-off", checks.Confirmed))
+	in := inputOf(withCause(cause.SingleURL, cause.Likely), withCause(cause.DiscoveryOff, cause.Confirmed))
 	var urls []string
 	for i := 4; i <= 1000; i++ {
 		s := in.Case.Deployment.Servers[2]
@@ -253,6 +259,6 @@ func BenchmarkFor(b *testing.B) {
 		in.Case.Deployment.Servers[i].Details.ConnectURLs = urls
 	}
 	for b.Loop() {
-		For(in)
+		For(concluded(in))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 const (
@@ -23,20 +24,20 @@ var zoneName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_
 // shared is a host name of the lists that is no server's own, or else the first
 // that there is; ok is false where there is none.
 func (x *facts) shared() (e checks.Endpoint, ok bool) {
-	if x.hints && !x.strong("single-address-dns") {
+	if x.hints && !x.strong(cause.SingleAddressDNS) {
 		return e, false // no client is known to use it
 	}
 	for _, l := range x.lists {
-		arrivals := checks.ReachOf(x.d, x.f.Cluster, l).Arrivals
+		arrivals := l.Reach.Arrivals
 		for _, candidate := range l.Endpoints {
 			if candidate.Literal || !validHost(candidate.Host) || strings.EqualFold(candidate.Host, "localhost") {
 				continue
 			}
-			if slices.ContainsFunc(arrivals, func(a checks.Arrival) bool { return a.URL == candidate.URL && !a.OwnName }) {
+			if slices.ContainsFunc(arrivals, func(a cause.Arrival) bool { return a.URL == candidate.URL && !a.OwnName }) {
 				return candidate, true
 			}
 			// A name that leads nowhere may be what is to be repaired.
-			if !slices.ContainsFunc(arrivals, func(a checks.Arrival) bool { return a.URL == candidate.URL }) && !ok {
+			if !slices.ContainsFunc(arrivals, func(a cause.Arrival) bool { return a.URL == candidate.URL }) && !ok {
 				e, ok = candidate, true
 			}
 		}
@@ -45,14 +46,14 @@ func (x *facts) shared() (e checks.Endpoint, ok bool) {
 }
 
 // dns gives one name the addresses of all servers.
-func (x *facts) dns() (checks.Remedy, bool) {
+func (x *facts) dns() (Remedy, bool) {
 	e, known := x.shared()
 	host := "nats.example"
 	if known {
 		host = strings.ToLower(strings.TrimSuffix(e.Host, "."))
 	}
 	k := x.kubernetes()
-	r := checks.Remedy{Title: "Let " + host + " have the addresses of all servers"}
+	r := Remedy{Title: "Let " + host + " have the addresses of all servers"}
 	if !known {
 		r.Title = "Give clients one name with the addresses of all servers"
 	}
@@ -61,7 +62,7 @@ func (x *facts) dns() (checks.Remedy, bool) {
 		why = append(why, host+" is a service of Kubernetes: the headless service has the address of every pod.",
 			"Clients take its name, "+headlessHost(k)+".")
 	} else {
-		r.Snippets = append(r.Snippets, checks.Snippet{Lang: "zone", Text: x.zone(host, e)})
+		r.Snippets = append(r.Snippets, Snippet{Lang: "zone", Text: x.zone(host, e)})
 		if !known {
 			why = append(why, "No host name of the clients is known: nats.example stands for it.")
 		}
@@ -69,7 +70,7 @@ func (x *facts) dns() (checks.Remedy, bool) {
 		if n := x.withoutIP(); len(n) > 0 {
 			why = append(why, "The addresses of "+on(n)+" are not known: fill them in.")
 		}
-		if x.missing > 0 {
+		if x.Missing > 0 {
 			why = append(why, "Add the servers that are missing from this audit.")
 		}
 		if x.portsDiffer() {
@@ -81,7 +82,7 @@ func (x *facts) dns() (checks.Remedy, bool) {
 		r.Commands = []string{"dig +noall +answer " + host}
 	}
 	if k.found {
-		r.Snippets = append(r.Snippets, checks.Snippet{Lang: "yaml", Text: headless(k, x.port())})
+		r.Snippets = append(r.Snippets, Snippet{Lang: "yaml", Text: headless(k, x.port())})
 	}
 	r.Why = strings.Join(why, " ")
 	return r, true
@@ -159,7 +160,7 @@ func (x *facts) portsDiffer() bool {
 // port is what the concentrated server listens on for clients.
 func (x *facts) port() int {
 	for _, p := range x.places {
-		if p.server == x.server {
+		if p.server == x.Server {
 			return p.port
 		}
 	}

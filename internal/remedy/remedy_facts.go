@@ -7,35 +7,26 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
-// facts are what several remedies need of a case, worked out once.
+// facts are what several remedies need of a diagnosis, worked out once.
 type facts struct {
 	Input
 	f       checks.Finding // with what follows from the causes
 	d       *checks.Deployment
-	server  *checks.Server   // the concentrated one
-	others  []*checks.Server // of its cluster, that reported, by name
-	members []*checks.Server // all of these, by name
-	missing int              // servers of the cluster that did not report
-	lists   []checks.URLList // those that may be this account's
-	tied    bool             // they are known to be
+	members []*checks.Server // of the cluster, that reported, by name
+	lists   []cause.List     // those that may be this account's
 	hints   bool             // no client is known to use them
 	unknown bool             // no root cause is known
 	places  []place
-	// unserved connections of the protocols gaps have nowhere else to go.
-	unserved int
-	gaps     string
+	gaps    string // protocols of the unserved connections
 	// name and server's name for sentences, and whether Flags can be pasted.
 	account, here string
 }
 
 func newFacts(in Input) *facts {
-	x := &facts{Input: in, f: in.Case.Finding, d: in.Case.Deployment}
-	if x.d == nil {
-		x.d = &checks.Deployment{}
-		x.Case.Deployment = x.d
-	}
+	x := &facts{Input: in, f: in.Finding, d: in.Deployment}
 	if !visible(x.Flags) {
 		x.Flags = ""
 	}
@@ -46,81 +37,24 @@ func newFacts(in Input) *facts {
 		x.Sources = ""
 	}
 	x.Tool = cmp.Or(x.Tool, "nats-balance")
-	x.f.Impact, x.f.Priority = checks.FailOver(x.Case, x.f.Causes)
-	unserved, gaps := checks.Unserved(x.Case)
-	x.unserved, x.gaps = unserved, strings.Join(gaps, " or ")
-	for i := range x.d.Servers {
-		s := &x.d.Servers[i]
-		switch {
-		case s.ID == x.f.Server.ID:
-			x.server = s
-		case s.Cluster == x.f.Cluster:
-			x.others = append(x.others, s)
-		}
+	x.f.Impact.FailOver, x.f.Priority = in.FailOver, in.Priority
+	x.gaps = strings.Join(in.Unserved.Protocols, " or ")
+	x.members = append([]*checks.Server{x.Server}, x.Others...)
+	slices.SortFunc(x.members, func(a, b *checks.Server) int { return checks.CompareServers(a.Ref(), b.Ref()) })
+	x.account, x.here = shown(cmp.Or(x.f.Account.Name, x.f.Account.ID)), shown(cmp.Or(x.Server.Name, x.Server.ID))
+	x.lists = x.Own
+	if len(x.lists) == 0 {
+		x.lists, x.hints = x.Hints, true
 	}
-	if x.server == nil { // it did not report; what is known of it is its name
-		r := x.f.Server
-		x.server = &checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: x.f.Cluster}
-	}
-	byName := func(a, b *checks.Server) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) }
-	slices.SortFunc(x.others, byName)
-	x.members = append([]*checks.Server{x.server}, x.others...)
-	slices.SortFunc(x.members, byName)
-	for _, m := range x.d.Missing {
-		if !m.ClusterKnown || m.Cluster == x.f.Cluster {
-			x.missing++
-		}
-	}
-	x.account, x.here = shown(cmp.Or(x.f.Account.Name, x.f.Account.ID)), shown(cmp.Or(x.server.Name, x.server.ID))
-	x.ownLists()
 	x.places = x.findPlaces()
 	return x
 }
 
-// ownLists are the lists of the account, or else those that may be anyone's,
-// or else those that no client is known to use, and says which they are.
-func (x *facts) ownLists() {
-	var own, anyones, hints []checks.URLList
-	for _, l := range x.Case.Lists {
-		switch {
-		case l.Hint:
-			hints = append(hints, l)
-		case l.Account == "":
-			anyones = append(anyones, l)
-		case l.Account == x.f.Account.ID, l.Account == x.f.Account.Name:
-			own = append(own, l)
-		}
-	}
-	switch {
-	case len(own) > 0:
-		x.lists, x.tied = own, true
-	case len(anyones) > 0:
-		x.lists = anyones
-	default:
-		x.lists, x.hints = hints, true
-	}
-}
-
-func (x *facts) cause(code string) checks.Cause {
-	for _, c := range x.f.Causes {
-		if c.Code == code {
-			return c
-		}
-	}
-	return checks.Cause{Code: code, Verdict: checks.NotTested}
-}
-
 // strong is whether a cause is confirmed or likely.
-func (x *facts) strong(code string) bool {
-	v := x.cause(code).Verdict
-	return v == checks.Confirmed || v == checks.Likely
-}
-
-// told is whether clients are told of the other servers.
-func (x *facts) told() bool { return x.cause("discovery-off").Verdict == checks.RuledOut }
+func (x *facts) strong(code cause.Code) bool { return x.Cause(code).Strong() }
 
 // servers is how many the cluster is known to have.
-func (x *facts) servers() int { return len(x.members) + x.missing }
+func (x *facts) servers() int { return len(x.members) + x.Missing }
 
 // evenShare is what each server has of the account if it is spread evenly.
 func (x *facts) evenShare() int {
@@ -141,10 +75,10 @@ func on(servers []*checks.Server) string {
 
 // elsewhere names the other servers, or says that there are some.
 func (x *facts) elsewhere() string {
-	if len(x.others) == 0 {
+	if len(x.Others) == 0 {
 		return "the other servers"
 	}
-	return on(x.others)
+	return on(x.Others)
 }
 
 // label is a server's name where it can stand in code as it is, or else its
@@ -232,7 +166,7 @@ func total(counts []int) int {
 // load is the client connections of all accounts on the concentrated server but
 // the system account, of how many accounts, and the leafnodes.
 func (x *facts) load() (clients, accounts, leafs int) {
-	for _, u := range x.server.Usage {
+	for _, u := range x.Server.Usage {
 		if int(u.Account) < len(x.d.Accounts) && x.d.Accounts[u.Account].System {
 			continue
 		}

@@ -1,7 +1,6 @@
 package remedy
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,29 +12,28 @@ import (
 const leafPort = 7422
 
 // leafnodes is the option to put a server near the clients.
-func (x *facts) leafnodes() checks.Remedy {
+func (x *facts) leafnodes() Remedy {
 	allowed, commands := x.leafLimit()
-	return checks.Remedy{Title: "Or connect the clients to leafnodes of their own",
+	return Remedy{Title: "Or connect the clients to leafnodes of their own",
 		Why: "A leafnode is one connection for all clients behind it, and does not count as a client. It chooses among the hubs at random and fails over: " +
 			"use two or more. It costs a server to run at the clients' place." + x.hubs() + x.addresses() + allowed,
 		Commands: commands,
-		Snippets: []checks.Snippet{x.remotesConf()}}
+		Snippets: []Snippet{x.remotesConf()}}
 }
 
 // remotes spreads the leafnodes that an account has on the concentrated server.
-func (x *facts) remotes() checks.Remedy {
-	return checks.Remedy{Title: "Give the leafnodes of " + x.account + " all servers as well",
+func (x *facts) remotes() Remedy {
+	return Remedy{Title: "Give the leafnodes of " + x.account + " all servers as well",
 		Why: fmt.Sprintf("%s of its %s are on %s: they do not count as clients, but drop together with them. "+
 			"A leafnode takes one of the URLs of its remote at random when it connects, and goes to another when a server fails. "+
 			"It takes a restart of the leafnodes' servers, a few at a time.", thousands(x.f.LeafnodesHere), several(x.f.Leafnodes, "leafnode connection"), x.here) + x.hubs() + x.addresses(),
-		Snippets: []checks.Snippet{x.remotesConf()}}
+		Snippets: []Snippet{x.remotesConf()}}
 }
 
 // manyLeafnodes is whether the account's leafnodes are on the concentrated server
 // as its clients are, by the same numbers.
 func (x *facts) manyLeafnodes() bool {
-	threshold := cmp.Or(x.Case.ThresholdPercent, checks.Defaults().ThresholdPercent)
-	return x.f.Leafnodes >= checks.Defaults().MinConnections && 100*x.f.LeafnodesHere > threshold*x.f.Leafnodes
+	return x.f.Leafnodes >= checks.Defaults().MinConnections && x.Exceeds(x.f.LeafnodesHere, x.f.Leafnodes)
 }
 
 // hubs says which servers take no leafnodes, as far as they said.
@@ -56,7 +54,7 @@ func (x *facts) hubs() string {
 }
 
 // remotesConf is the configuration of a leafnode's server.
-func (x *facts) remotesConf() checks.Snippet {
+func (x *facts) remotesConf() Snippet {
 	var urls []string
 	for _, p := range x.places {
 		p.port = leafPort
@@ -71,6 +69,6 @@ func (x *facts) remotesConf() checks.Snippet {
 			urls = append(urls, u)
 		}
 	}
-	return checks.Snippet{Lang: "nats-server", Text: "leafnodes {\n  remotes: [\n    {\n      urls: [\n        " + strings.Join(urls, "\n        ") +
+	return Snippet{Lang: "nats-server", Text: "leafnodes {\n  remotes: [\n    {\n      urls: [\n        " + strings.Join(urls, "\n        ") +
 		"\n      ]\n      # credentials: \"/path/to/YOUR.creds\"\n    }\n  ]\n}\n"}
 }

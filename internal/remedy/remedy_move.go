@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // pages is how many connections of an account on one server the command of the
@@ -15,32 +16,38 @@ const pages = 1024
 // move closes the excess connections, so that the clients choose again. Where
 // they would come straight back, it says so and has no command, or comes after
 // what keeps them there.
-func (x *facts) move(a *advice) (checks.Remedy, bool) {
+func (x *facts) move(a *cause.Help) (Remedy, bool) {
 	excess := x.excess()
 	if excess == 0 {
-		return checks.Remedy{}, false
+		return Remedy{}, false
 	}
-	r := checks.Remedy{Title: "Move " + several(excess, "connection") + " of " + x.account + " off " + x.here}
+	r := Remedy{Title: "Move " + several(excess, "connection") + " of " + x.account + " off " + x.here}
 	if back := x.comesBack(); back != "" {
 		r.Title, r.Why = "Do not close connections yet: they would come straight back", back
-		a.when = later(a.when)
+		a.When = later(a.When)
 		return r, true
 	}
 	var why []string
 	force, after := "", x.before()
 	switch {
 	case len(after) > 0:
-		a.when = later(a.when)
-		until := "come straight back"
-		if slices.Equal(after, []string{codeCapacity}) {
-			until = "find no room"
+		a.When = later(a.When)
+		until := "find no room"
+		if slices.ContainsFunc(x.Causes, func(c cause.Cause) bool { return c.Strong() && x.ComesBack(c.Code) }) {
+			until = "come straight back"
 		}
 		why = append(why, "Only after "+listed(after)+": until then they "+until+".")
-	case x.strong("single-url"):
+	case x.strong(cause.SingleURL):
 		force = "--force"
 		why = append(why, "This does not last: clients move to the servers that they were told of, but come back when their processes restart. The command takes --force for that.")
+	case x.moved(cause.GoToNext):
+		a.When = later(a.When)
+		why = append(why, "The clients take their servers in order: those that are closed all go to the next one of their list, not evenly to all, and take "+x.here+
+			" again when their processes restart. Let them choose at random first (ordered).")
 	case x.unknown:
 		why = append(why, "Whether they stay away is not known, as the cause is not: move a few, and see.")
+	case x.moved(cause.Undecided):
+		why = append(why, "The clients choose again among all servers that they know, but may come back whenever they connect anew.")
 	default:
 		why = append(why, "The clients choose again among all servers that they know, and nothing that is known brings them back.")
 	}
@@ -49,7 +56,7 @@ func (x *facts) move(a *advice) (checks.Remedy, bool) {
 	if x.mayReturn() {
 		why = append(why, "Python and Rust clients may choose the same server again: a part comes back.")
 	}
-	if x.missing > 0 {
+	if x.Missing > 0 {
 		why = append(why, "The command refuses while servers of the cluster do not report.")
 	}
 	ours, ok := x.scope()
@@ -77,7 +84,7 @@ func (x *facts) move(a *advice) (checks.Remedy, bool) {
 	// It takes its time where there are many: about one connection a second.
 	minutes := min(60, max(1, excess/60))
 	if !x.unknown { // it can't try a few
-		r.Snippets = []checks.Snippet{{Lang: "sh", Text: "# The same with the nats CLI. It asks before it begins.\n" + note +
+		r.Snippets = []Snippet{{Lang: "sh", Text: "# The same with the nats CLI. It asks before it begins.\n" + note +
 			x.command("nats server cluster balance", theirs, fmt.Sprintf("%dm", minutes)) + "\n"}}
 	}
 	r.Why = strings.Join(why, " ")
@@ -85,9 +92,9 @@ func (x *facts) move(a *advice) (checks.Remedy, bool) {
 }
 
 // later is a time after that.
-func later(w checks.When) checks.When {
-	if w == checks.Immediate {
-		return checks.ShortTerm
+func later(w cause.When) cause.When {
+	if w == cause.Immediate {
+		return cause.ShortTerm
 	}
 	return w
 }
@@ -95,26 +102,24 @@ func later(w checks.When) checks.When {
 // comesBack says why closing connections is of no use, as long as the clients
 // are as they are; empty where it may help, or help after something else.
 func (x *facts) comesBack() string {
-	switch {
-	case x.strong("single-url") && !x.told():
+	if x.strong(cause.SingleURL) && x.ComesBack(cause.SingleURL) {
 		return "The clients know " + x.here + " only, and nothing is known to tell them of others. With all servers in their list (client-config) they spread as their processes restart."
-	case x.strong("ordered-connect"):
-		return "The clients take the first server of their list, which is " + x.here + ". When they choose at random (ordered), they spread as their processes restart."
-	case x.strong("network-affinity"):
-		return "The clients choose the server that is near them, and would choose it again (placement)."
 	}
 	return ""
+}
+
+// moved is whether that becomes of clients that are closed, by a root cause that
+// is confirmed or likely.
+func (x *facts) moved(m cause.Moved) bool {
+	return slices.ContainsFunc(cause.All(), func(d cause.Definition) bool { return d.Moved == m && x.strong(d.Code) })
 }
 
 // before are the remedies that have to come before connections are closed.
 func (x *facts) before() []string {
 	var out []string
-	for _, b := range []struct{ cause, code string }{
-		{"account-gap", codeAccount}, {"listener-gap", codeListener}, {"single-address-dns", codeDNS},
-		{"sticky-load-balancer", codeLoadBalancer}, {"server-full", codeCapacity},
-	} {
-		if x.strong(b.cause) {
-			out = append(out, b.code)
+	for _, d := range cause.All() {
+		if d.First != "" && x.strong(d.Code) {
+			out = append(out, string(d.First))
 		}
 	}
 	return out
@@ -135,13 +140,13 @@ func (x *facts) mayReturn() bool {
 }
 
 // keepItSo is the check in a review, and in monitoring.
-func (x *facts) keepItSo() checks.Remedy {
+func (x *facts) keepItSo() Remedy {
 	threshold := ""
 	if t := x.Case.ThresholdPercent; t > 0 && t != checks.Defaults().ThresholdPercent {
 		threshold = fmt.Sprintf("--threshold %d", t)
 	}
 	review := x.audit(x.Tool, "audit concentration --review 50", threshold)
-	r := checks.Remedy{Title: "Look again after changes and every quarter, and let monitoring look",
+	r := Remedy{Title: "Look again after changes and every quarter, and let monitoring look",
 		Why: "Connections drift back with every rolling restart and new server. The review lists accounts above 50% before they are findings. " +
 			"The exit status is 0 without a finding, 1 with one, 2 at or above --critical, 3 if not all could be audited.",
 		Commands: []string{review}}
@@ -154,11 +159,11 @@ func (x *facts) keepItSo() checks.Remedy {
 	if x.Again == "" && x.NoSystem {
 		r.Why += " The command audits servers: add --context or --creds, unless a context is selected."
 	}
-	r.Snippets = []checks.Snippet{{Lang: "cron", Text: "# every Monday; add what tells you of a status other than 0\n17 6 * * 1  " + cron + "\n"}}
-	if c := x.cause("small-account"); x.strong(c.Code) {
+	r.Snippets = []Snippet{{Lang: "cron", Text: "# every Monday; add what tells you of a status other than 0\n17 6 * * 1  " + cron + "\n"}}
+	if c := x.Cause(cause.SmallAccount); x.strong(c.Code) {
 		accepted := fmt.Sprintf("--min-connections %d", max(16, x.f.Connections+1))
 		r.Why += " If the concentration of so small an account is accepted, write that down with the limits that are used."
-		r.Snippets = append(r.Snippets, checks.Snippet{Lang: "sh", Text: "# Small accounts accepted, findings of 90% critical\n" +
+		r.Snippets = append(r.Snippets, Snippet{Lang: "sh", Text: "# Small accounts accepted, findings of 90% critical\n" +
 			x.audit(x.Tool, "audit concentration", accepted, "--critical 90") + "\n"})
 	}
 	return r

@@ -10,8 +10,8 @@ import (
 )
 
 // loadBalancer switches session persistence off.
-func (x *facts) loadBalancer() checks.Remedy {
-	r := checks.Remedy{Title: "Switch off that the load balancer keeps clients on one server"}
+func (x *facts) loadBalancer() Remedy {
+	r := Remedy{Title: "Switch off that the load balancer keeps clients on one server"}
 	why := []string{"Choose by the number of connections instead. A balancer moves no connection that is open: close the excess after that. " +
 		"Which balancer it is can't be seen from here: take what fits."}
 	k := x.kubernetes()
@@ -37,7 +37,7 @@ func (x *facts) loadBalancer() checks.Remedy {
 		fmt.Fprintf(&haproxy, "    %sserver %s %s check\n", comment, p.label, at)
 		fmt.Fprintf(&nginx, "    %sserver %s;\n", comment, at)
 	}
-	r.Snippets = []checks.Snippet{
+	r.Snippets = []Snippet{
 		{Lang: "sh", Text: "# Kubernetes\n" + patch + "\n# AWS NLB; ARN is that of the target group\n" +
 			"aws elbv2 modify-target-group-attributes --target-group-arn ARN \\\n  --attributes Key=stickiness.enabled,Value=false\n"},
 		{Lang: "haproxy", Text: "# no \"balance source\", no \"stick-table\", no \"stick on\"\nbackend nats\n    mode tcp\n    balance leastconn\n" + haproxy.String()},
@@ -51,13 +51,13 @@ func (x *facts) loadBalancer() checks.Remedy {
 // to the concentrated server.
 func (x *facts) balancerURL() (string, bool) {
 	for _, l := range x.lists {
-		for _, a := range checks.ReachOf(x.d, x.f.Cluster, l).Arrivals {
-			if x.d.Servers[a.Server].ID != x.server.ID || a.Own != checks.No {
+		for _, a := range l.Reach.Arrivals {
+			if x.d.Servers[a.Server].ID != x.Server.ID || a.Own != checks.No {
 				continue
 			}
 			for _, e := range l.Endpoints {
 				if e.URL == a.URL && validHost(e.Host) && validPort(e.Port) && slices.Contains([]string{"nats", "tls", "ws", "wss"}, e.Scheme) {
-					p := place{server: x.server, host: e.Host, port: e.Port}
+					p := place{server: x.Server, host: e.Host, port: e.Port}
 					return e.Scheme + "://" + p.at(), true
 				}
 			}
@@ -67,8 +67,8 @@ func (x *facts) balancerURL() (string, bool) {
 }
 
 // placement is for clients that connect to the server near them.
-func (x *facts) placement() checks.Remedy {
-	r := checks.Remedy{Title: "Decide whether clients are to stay near, and give them a server elsewhere"}
+func (x *facts) placement() Remedy {
+	r := Remedy{Title: "Decide whether clients are to stay near, and give them a server elsewhere"}
 	var why []string
 	if n := x.networks(); n != "" {
 		why = append(why, n)
@@ -86,7 +86,7 @@ func (x *facts) placement() checks.Remedy {
 		r.Commands = commands
 		why = append(why, "The commands let the service lead to pods anywhere.")
 	} else {
-		r.Snippets = []checks.Snippet{{Lang: "sh", Text: "# Kubernetes, where the clients come through a service: lead to pods anywhere\n" + strings.Join(commands, "\n") + "\n"}}
+		r.Snippets = []Snippet{{Lang: "sh", Text: "# Kubernetes, where the clients come through a service: lead to pods anywhere\n" + strings.Join(commands, "\n") + "\n"}}
 	}
 	r.Why = strings.Join(why, " ")
 	return r

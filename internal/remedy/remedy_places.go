@@ -67,7 +67,7 @@ func (x *facts) findPlaces() []place {
 func (x *facts) listedPlaces() map[string][]place {
 	out := map[string][]place{}
 	for _, l := range x.lists {
-		for _, a := range checks.ReachOf(x.d, x.f.Cluster, l).Arrivals {
+		for _, a := range l.Reach.Arrivals {
 			s := &x.d.Servers[a.Server]
 			if a.Own != checks.Yes || !a.Sure {
 				continue
@@ -179,7 +179,7 @@ func (x *facts) urls() (urls []string, whole bool) {
 	for _, p := range x.places {
 		u := p.url()
 		if websocket {
-			p.port = cmp.Or(webSocketPort(p.server), webSocketPort(x.server), 443)
+			p.port = cmp.Or(webSocketPort(p.server), webSocketPort(x.Server), 443)
 			u = x.webSocketScheme() + "://" + p.at()
 		}
 		if len(urls) == mostURLs {
@@ -194,7 +194,7 @@ func (x *facts) urls() (urls []string, whole bool) {
 
 // webSocketScheme is wss, unless the server or a list says that there is no TLS.
 func (x *facts) webSocketScheme() string {
-	if x.server.Details != nil && x.server.Details.WebSocketPlain {
+	if x.Server.Details != nil && x.Server.Details.WebSocketPlain {
 		return "ws"
 	}
 	for _, l := range x.lists {
@@ -238,7 +238,7 @@ func (x *facts) addresses() string {
 	if len(routed) > 0 {
 		out += " For " + on(routed) + " the addresses are those of routes: see that clients reach them."
 	}
-	if x.missing > 0 {
+	if x.Missing > 0 {
 		out += " Add the servers that are missing from this audit."
 	}
 	if tls && literal {

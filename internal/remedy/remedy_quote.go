@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/nats-balance/nats-balance/checks"
 )
 
 // longestName bounds names in commands and snippets, in bytes; longestShown
@@ -164,3 +166,22 @@ func roundUp(n int) int {
 	}
 	return (n + step - 1) / step * step
 }
+
+// ForFlags is an account's name, or its id, as a shell takes it in a flag that is
+// shown; ACCOUNT where neither is safe.
+func ForFlags(a checks.Account) string {
+	for _, name := range []string{a.Name, a.ID} {
+		switch {
+		case plainWord.MatchString(name):
+			return name
+		case quotable.MatchString(name):
+			return "'" + name + "'"
+		}
+	}
+	return "ACCOUNT"
+}
+
+var (
+	plainWord = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$`)
+	quotable  = regexp.MustCompile(`^[ -&(-~]{1,80}$`) // what is printed of ASCII, but for '
+)

@@ -13,27 +13,25 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // TestShell has a real shell take the commands apart: names arrive as they are,
 // and nothing in them is carried out.
 func TestShell(t *testing.T) {
 	t.Parallel()
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("no shell is at hand")
-	}
+	sh := installed(t, "sh")
 	for _, name := range []string{"ORDERS", "a b", "it's", `"q"`, "$G", "$(touch x)", "`id`", "a;b&c|d>e", "*", "~", "#x", `back\slash`, "-rf", "--apply", "@file", "=x", "é", "!!", "{a,b}", "%s"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			in := inputOf(cause("restart-drift", checks.Likely), account(name), func(in *Input) {
+			in := inputOf(withCause(cause.RestartDrift, cause.Likely), account(name), func(in *Input) {
 				in.Tool = "show"
 				in.Case.Finding.Cluster = name
 				for i := range in.Case.Deployment.Servers {
 					in.Case.Deployment.Servers[i].Cluster = name
 				}
 			})
-			r := written(t, in, codeRebalance)
+			r := written(t, in, cause.RemedyRebalance)
 			commands := append(slices.Clone(r.Commands), strings.Replace(strings.Split(snippet(t, r, "sh"), "\n")[1], "nats", "show", 1))
 			for _, command := range commands {
 				out, err := exec.Command(sh, "-c", "show() { for a; do printf '%s\\n' \"$a\"; done; }\n"+command).Output()
@@ -58,10 +56,12 @@ func TestNamesWithoutCommand(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"a\nb", "a\x00b", "\x1b[2J", "a\u202eb", "\xff", "a\tb", "\u00a0", "a\u200bb", strings.Repeat("x", 300)} {
 		for _, jwt := range []bool{false, true} {
-			for _, code := range checks.CauseCodes() {
-				in := inputOf(cause(code, checks.Likely), account(name))
+			for _, d := range cause.All() {
+				code := d.Code
+				in := inputOf(withCause(code, cause.Likely), account(name))
 				in.Operator = jwt
-				remedies, _, forecast := For(in)
+				advice := For(concluded(in))
+				remedies, forecast := advice.Remedies, advice.Forecast
 				harmless(t, remedies, forecast)
 				for _, r := range remedies {
 					for _, c := range r.Commands {
@@ -69,7 +69,7 @@ func TestNamesWithoutCommand(t *testing.T) {
 							t.Errorf("%q: %s", name, c)
 						}
 					}
-					if r.Code == codeRebalance && len(r.Commands) == 0 && !strings.Contains(r.Why, noCommand) && in.Case.Finding.Causes[0].Code != "single-url" {
+					if r.Code == cause.RemedyRebalance && len(r.Commands) == 0 && !strings.Contains(r.Why, noCommand) && in.Causes[0].Code != "single-url" {
 						t.Errorf("%q, %s: it does not say why there is no command: %s", name, code, r.Why)
 					}
 				}
@@ -112,7 +112,7 @@ func TestConfigurationNames(t *testing.T) {
 }
 
 // harmless holds what is printed: no control characters, none of the secrets.
-func harmless(t *testing.T, remedies []checks.Remedy, forecast string) {
+func harmless(t *testing.T, remedies []Remedy, forecast string) {
 	t.Helper()
 	fine := func(s string, allowed string) {
 		for _, r := range s {
@@ -155,13 +155,14 @@ func FuzzFor(f *testing.F) {
 		in.Case.Lists[0].Account, in.Case.Lists[0].Origin, in.Case.Lists[0].Ordered = accountName, host, checks.Yes
 		in.Case.Lists[0].Endpoints[0].Name.Answers[0].CNAME = []string{advertised}
 		in.Case.Lists[0].Endpoints[0].Name.Answers[0].Resolver = host
-		in.Case.Accounts["N2"] = checks.AccountOn{Usable: checks.No, Detail: "expired " + lang}
+		in.Case.Accounts["N2"] = checks.AccountOn{Usable: checks.No, Expired: true, Detail: "expired " + lang}
 		in.Case.Profile.Processes = []checks.Process{{Name: lang, User: host, Language: lang, Addr: netip.MustParseAddr("10.9.0.1"), Counts: []int{9, 0, 0}}}
 		in.Case.Profile.Networks[0].Key, in.Operator = host, which%2 == 1
-		for i, code := range checks.CauseCodes() {
-			cause(code, []checks.CauseVerdict{checks.Confirmed, checks.RuledOut, checks.Possible, checks.Likely}[int(which)>>i%4])(&in)
+		for i, d := range cause.All() {
+			withCause(d.Code, []cause.Verdict{cause.Confirmed, cause.RuledOut, cause.Possible, cause.Likely}[int(which)>>i%4])(&in)
 		}
-		remedies, _, forecast := For(in)
+		advice := For(concluded(in))
+		remedies, forecast := advice.Remedies, advice.Forecast
 		if strings.Contains(accountName+cluster+serverName+host+lang, "s3cret") {
 			return // a name is no secret
 		}

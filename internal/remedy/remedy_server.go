@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 const (
@@ -21,20 +22,20 @@ func signal(name string) string { return "nats-server --signal " + name + "=" + 
 // stuck is whether clients of the concentrated server have, or may have, nowhere
 // else to go.
 func (x *facts) stuck() bool {
-	return x.f.Impact.CanFailOver == checks.No && !x.partly() || x.strong("account-gap") || x.strong("listener-gap") || x.strong("single-url") && !x.told()
+	return x.f.Impact.CanFailOver == checks.No && !x.partly() || x.strong(cause.AccountGap) || x.strong(cause.ListenerGap) || x.strong(cause.SingleURL) && !x.Told()
 }
 
 // partly is whether all that keeps clients from failing over is that some of them
 // speak a protocol that no other server takes.
 func (x *facts) partly() bool {
 	s := x.f.Impact.Stranded
-	return x.unserved > 0 && x.unserved < x.f.OnServer && s != nil && *s == x.unserved
+	return x.Unserved.Connections > 0 && x.Unserved.Connections < x.f.OnServer && s != nil && *s == x.Unserved.Connections
 }
 
 // drain puts the concentrated server in lame duck mode. It comes last where the
 // clients have nowhere else to go.
-func (x *facts) drain(a *advice) checks.Remedy {
-	r := checks.Remedy{Title: "Or drain " + x.here + " in lame duck mode"}
+func (x *facts) drain(a *cause.Help) Remedy {
+	r := Remedy{Title: "Or drain " + x.here + " in lame duck mode"}
 	var why []string
 	clients, accounts, leafs := x.load()
 	what := several(clients, "client connection") + " of " + several(accounts, "account")
@@ -44,23 +45,23 @@ func (x *facts) drain(a *advice) checks.Remedy {
 	why = append(why, "It closes everything on the server, "+what+", spread over lame_duck_duration (2 minutes unless set), and then the server ends: start it again, where nothing else does.")
 	after := x.before()
 	if x.partly() {
-		a.when = checks.LongTerm
-		why = append(why, fmt.Sprintf("Only after %s: no other server takes %s of %s.", codeListener, several(x.unserved, x.gaps+" connection"), x.account))
+		a.When = cause.LongTerm
+		why = append(why, fmt.Sprintf("Only after %s: no other server takes %s of %s.", cause.RemedyListener, several(x.Unserved.Connections, x.gaps+" connection"), x.account))
 	}
 	switch {
 	case x.stuck():
-		a.when = checks.LongTerm
+		a.When = cause.LongTerm
 		r.Title = "Drain " + x.here + " only when its clients have somewhere else to go"
 		why = append([]string{"Not now: clients of " + x.account + " have nowhere else to go, so they fail until it is back, and all come back to it."}, why...)
 	case len(after) > 0:
 		why = append([]string{"Only after " + listed(after) + "."}, why...)
-	case x.strong("single-url"):
+	case x.strong(cause.SingleURL):
 		why = append(why, "Its clients move to the servers that they were told of, but come back when their processes restart: give them all servers first (client-config).")
 	case x.f.Impact.CanFailOver == checks.Unknown:
 		why = append(why, "Whether the clients of "+x.account+" find another server is not known: make sure before.")
 	}
 	k := x.kubernetes()
-	pod, container := x.label(x.server), "docker kill --signal=SIGUSR2 CONTAINER"
+	pod, container := x.label(x.Server), "docker kill --signal=SIGUSR2 CONTAINER"
 	inPod := fmt.Sprintf("kubectl%s exec %s -c nats -- nats-server --signal ldm=%s", k.option(), pod, podPidFile)
 	var lines []string
 	if k.set != "" {
@@ -73,14 +74,14 @@ func (x *facts) drain(a *advice) checks.Remedy {
 	}
 	lines = append([]string{"# systemd, on the server's host", "systemctl kill --signal=SIGUSR2 nats-server",
 		"# Docker; CONTAINER is that of the server", container}, lines...)
-	r.Snippets = []checks.Snippet{{Lang: "sh", Text: strings.Join(lines, "\n") + "\n"}}
+	r.Snippets = []Snippet{{Lang: "sh", Text: strings.Join(lines, "\n") + "\n"}}
 	r.Why = strings.Join(why, " ")
 	return r
 }
 
 // restartOrder keeps rolling restarts from emptying the last server.
-func (x *facts) restartOrder() checks.Remedy {
-	r := checks.Remedy{Title: "Restart servers one at a time, and rebalance after the last"}
+func (x *facts) restartOrder() Remedy {
+	r := Remedy{Title: "Restart servers one at a time, and rebalance after the last"}
 	var why []string
 	if last := x.lastStarted(); last != nil {
 		why = append(why, fmt.Sprintf("%s started last, at %s UTC.", shown(last.Name), last.Start.UTC().Format("2006-01-02 15:04")))
@@ -132,10 +133,10 @@ func (x *facts) lastStarted() *checks.Server {
 }
 
 // listener gives the other servers the listener that the clients use.
-func (x *facts) listener() checks.Remedy {
+func (x *facts) listener() Remedy {
 	mqtt, websocket := x.lacking()
 	var without []*checks.Server
-	for _, s := range x.others {
+	for _, s := range x.Others {
 		if s.Details != nil && (mqtt && s.Details.MQTT == 0 || websocket && s.Details.WebSocket == 0) {
 			without = append(without, s)
 		}
@@ -146,8 +147,8 @@ func (x *facts) listener() checks.Remedy {
 	}
 	var names, conf []string
 	port := func(of func(*checks.Details) int, common int) int {
-		if x.server.Details != nil && validPort(of(x.server.Details)) {
-			return of(x.server.Details)
+		if x.Server.Details != nil && validPort(of(x.Server.Details)) {
+			return of(x.Server.Details)
 		}
 		return common
 	}
@@ -157,18 +158,18 @@ func (x *facts) listener() checks.Remedy {
 	}
 	if websocket {
 		names = append(names, "WebSocket")
-		conf = append(conf, "# instead of no_tls: the tls block of "+x.label(x.server)+", if it has one",
+		conf = append(conf, "# instead of no_tls: the tls block of "+x.label(x.Server)+", if it has one",
 			fmt.Sprintf("websocket { port: %d, no_tls: true }", port(func(d *checks.Details) int { return d.WebSocket }, 8080)))
 	}
 	these := "these clients"
 	if x.partly() {
-		these = fmt.Sprintf("%s of the %s, which are %s", thousands(x.unserved), several(x.f.OnServer, "connection"), x.gaps)
+		these = fmt.Sprintf("%s of the %s, which are %s", thousands(x.Unserved.Connections), several(x.f.OnServer, "connection"), x.gaps)
 	}
-	return checks.Remedy{Title: "Give " + where + " the " + listed(names) + " listener",
+	return Remedy{Title: "Give " + where + " the " + listed(names) + " listener",
 		Why: "No other server can take " + these + ": do not restart or drain " + x.here + " before one has it. " +
 			"A listener takes a restart, as a reload refuses it: one server at a time, and check the file before.",
 		Commands: []string{"nats-server -t -c nats.conf"},
-		Snippets: []checks.Snippet{{Lang: "nats-server", Text: strings.Join(conf, "\n") + "\n"}}}
+		Snippets: []Snippet{{Lang: "nats-server", Text: strings.Join(conf, "\n") + "\n"}}}
 }
 
 // lacking are the protocols of the clients that some other server does not take,
@@ -176,7 +177,7 @@ func (x *facts) listener() checks.Remedy {
 func (x *facts) lacking() (mqtt, websocket bool) {
 	mqtt, websocket = x.protocols()
 	some := func(protocol string) bool {
-		return len(x.others) == 0 || slices.ContainsFunc(x.others, func(s *checks.Server) bool { return s.Takes(protocol) != checks.Yes })
+		return len(x.Others) == 0 || slices.ContainsFunc(x.Others, func(s *checks.Server) bool { return s.Takes(protocol) != checks.Yes })
 	}
 	m, w := mqtt && some("mqtt"), websocket && some("websocket")
 	if m || w {
@@ -203,7 +204,7 @@ func (x *facts) protocols() (mqtt, websocket bool) {
 }
 
 // advertise has servers tell clients of each other.
-func (x *facts) advertise() checks.Remedy {
+func (x *facts) advertise() Remedy {
 	var b strings.Builder
 	for _, p := range x.places[:min(len(x.places), mostURLs)] {
 		value, _ := confValue(p.at())
@@ -214,23 +215,23 @@ func (x *facts) advertise() checks.Remedy {
 		cluster = "\n  name: " + v
 	}
 	fmt.Fprintf(&b, "cluster {%s\n  no_advertise: false\n}\n", cluster)
-	r := checks.Remedy{Title: "Let the servers tell clients of each other",
+	r := Remedy{Title: "Let the servers tell clients of each other",
 		Why: "A client that knows one server learns the others from it, and fails over. A reload is accepted, but tells nothing of servers already known: " +
 			"restart them one at a time. client_advertise is for where clients can't reach the addresses that the servers listen on." + x.addresses(),
 		Commands: []string{"nats-server -t -c nats.conf"},
-		Snippets: []checks.Snippet{{Lang: "nats-server", Text: b.String()}}}
+		Snippets: []Snippet{{Lang: "nats-server", Text: b.String()}}}
 	if x.kubernetes().found {
-		r.Snippets = append(r.Snippets, checks.Snippet{Lang: "yaml", Text: "# values of the Helm chart\nconfig:\n  cluster:\n    merge:\n      no_advertise: false\n"})
+		r.Snippets = append(r.Snippets, Snippet{Lang: "yaml", Text: "# values of the Helm chart\nconfig:\n  cluster:\n    merge:\n      no_advertise: false\n"})
 	}
 	return r
 }
 
 // capacity makes room on full servers.
-func (x *facts) capacity() checks.Remedy {
+func (x *facts) capacity() Remedy {
 	var full []*checks.Server
 	need := 0
-	for _, s := range x.others {
-		if s.Details == nil || s.Details.Connections == nil || s.MaxConnections == nil || *s.Details.Connections < *s.MaxConnections {
+	for _, s := range x.Others {
+		if !s.Full() {
 			continue
 		}
 		full = append(full, s)
@@ -238,7 +239,7 @@ func (x *facts) capacity() checks.Remedy {
 	}
 	// Room for the share of the concentrated server, should it fail.
 	clients, _, _ := x.load()
-	need += clients / max(1, len(x.others))
+	need += clients / max(1, len(x.Others))
 	need = roundUp(need + need/5)
 	which := "the other servers"
 	if len(full) > 0 {
@@ -248,19 +249,19 @@ func (x *facts) capacity() checks.Remedy {
 	if x.NoSystem {
 		system = " " + takesSystem
 	}
-	return checks.Remedy{Title: "Raise the limit of connections on " + which + ", or add servers",
+	return Remedy{Title: "Raise the limit of connections on " + which + ", or add servers",
 		Why: fmt.Sprintf("They take no more clients. %s is what they have, a share of those of %s if it fails, and a fifth to spare. ", thousands(need), x.here) +
 			"Each connection takes a file descriptor: see that the system's limit (ulimit -n) is above it. The last command shows which accounts fill the servers." + system,
 		Commands: []string{"nats-server -t -c nats.conf", signal("reload"), x.command("nats server report accounts --sort conns --top 20")},
-		Snippets: []checks.Snippet{{Lang: "nats-server", Text: fmt.Sprintf("max_connections: %d\n", need)}}}
+		Snippets: []Snippet{{Lang: "nats-server", Text: fmt.Sprintf("max_connections: %d\n", need)}}}
 }
 
 // filler is the account with most connections on full servers, other than this
 // and the system account; ok is false where none is known.
 func (x *facts) filler() (a checks.Account, ok bool) {
 	counts := map[uint32]int{}
-	for _, s := range x.others {
-		if s.Details == nil || s.Details.Connections == nil || s.MaxConnections == nil || *s.Details.Connections < *s.MaxConnections {
+	for _, s := range x.Others {
+		if !s.Full() {
 			continue
 		}
 		for _, u := range s.Usage {

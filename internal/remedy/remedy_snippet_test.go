@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // shapes are clusters whose addresses look different.
@@ -138,13 +139,18 @@ func TestSnippetsCompile(t *testing.T) {
 	for lang, c := range compilers() {
 		t.Run(lang, func(t *testing.T) {
 			t.Parallel()
-			tool, err := exec.LookPath(c.tool[0])
-			if err != nil {
-				t.Skipf("%s is not at hand", c.tool[0])
+			tool := installed(t, c.tool[0])
+			version := map[string]string{"go": "version", "java": "-version"}[lang]
+			if version == "" {
+				version = "--version"
+			}
+			// macOS, Windows and rustup have stand-ins for what is not installed.
+			if out, err := exec.Command(tool, version).CombinedOutput(); err != nil {
+				t.Skipf("%s does not run here: %v\n%s", c.tool[0], err, out)
 			}
 			var snippets []string
 			for _, shape := range shapes() {
-				s := snippet(t, written(t, inputOf(languages(lang), shape), codeClientConfig), lang)
+				s := snippet(t, written(t, inputOf(languages(lang), shape), cause.RemedyClientConfig), lang)
 				if n := strings.Count(s, "://"); lines.MatchString(s) || n < 3 || n > mostURLs {
 					t.Errorf("not to be in a snippet:\n%s", s)
 				}
@@ -172,7 +178,7 @@ func TestSnippetsCompile(t *testing.T) {
 func TestCSharp(t *testing.T) {
 	t.Parallel()
 	for name, shape := range shapes() {
-		s := snippet(t, written(t, inputOf(languages(".NET"), shape), codeClientConfig), "csharp")
+		s := snippet(t, written(t, inputOf(languages(".NET"), shape), cause.RemedyClientConfig), "csharp")
 		code := regexp.MustCompile(`"[^"\n]*"`).ReplaceAllString(s, "S")
 		for _, pair := range []string{"()", "{}"} {
 			if strings.Count(code, pair[:1]) != strings.Count(code, pair[1:]) {
@@ -199,7 +205,7 @@ func write(t *testing.T, file, text string) {
 func TestConfigurations(t *testing.T) {
 	t.Parallel()
 	read := 0
-	forAll(t, func(t *testing.T, name string, r checks.Remedy, s checks.Snippet) {
+	forAll(t, func(t *testing.T, name string, r Remedy, s Snippet) {
 		if s.Lang != "nats-server" {
 			return
 		}
@@ -212,7 +218,7 @@ func TestConfigurations(t *testing.T) {
 			return
 		}
 		read++
-		if r.Code == codeLimits && (len(o.Accounts) != 1 || o.Accounts[0].Name != "ORDERS" && o.Accounts[0].Name != "BILLING") {
+		if r.Code == cause.RemedyLimits && (len(o.Accounts) != 1 || o.Accounts[0].Name != "ORDERS" && o.Accounts[0].Name != "BILLING") {
 			t.Errorf("%s: accounts %v", name, o.Accounts)
 		}
 	})
@@ -226,8 +232,8 @@ func TestZones(t *testing.T) {
 	t.Parallel()
 	for name, shape := range shapes() {
 		for host, names := range map[string]change{"nats.example.": func(*Input) {}, "mq.prod.example.": named("MQ.prod.example", "10.0.0.1")} {
-			in := inputOf(shape, names, cause("single-address-dns", checks.Confirmed))
-			text := snippet(t, written(t, in, codeDNS), "zone")
+			in := inputOf(shape, names, withCause(cause.SingleAddressDNS, cause.Confirmed))
+			text := snippet(t, written(t, in, cause.RemedyDNS), "zone")
 			records := 0
 			z := dns.NewZoneParser(strings.NewReader(text), "", "")
 			for rr, ok := z.Next(); ok; rr, ok = z.Next() {
@@ -253,7 +259,7 @@ func TestYAML(t *testing.T) {
 	t.Parallel()
 	line := regexp.MustCompile(`^( {2})*(- )?[A-Za-z_./]+:( ("[a-z0-9-]+"|[A-Za-z0-9_-]+))?$|^#`)
 	seen := 0
-	forAll(t, func(t *testing.T, name string, _ checks.Remedy, s checks.Snippet) {
+	forAll(t, func(t *testing.T, name string, _ Remedy, s Snippet) {
 		if s.Lang != "yaml" {
 			return
 		}
@@ -269,45 +275,107 @@ func TestYAML(t *testing.T) {
 	}
 }
 
-// TestBalancers has HAProxy and nginx check their configuration, and where they
-// are not there that each server has its line.
+// placeholder matches the line of a server whose address has to be filled in.
+var placeholder = regexp.MustCompile(`# (server .*)ADDRESS_OF_[^:]+:`)
+
+// TestBalancers checks that each server has its line, and has HAProxy and nginx
+// check the snippets as a user would: in a whole configuration that listens.
 func TestBalancers(t *testing.T) {
 	t.Parallel()
-	r := written(t, inputOf(cause("sticky-load-balancer", checks.Confirmed)), codeLoadBalancer)
-	proxy, nginx := snippet(t, r, "haproxy"), snippet(t, r, "nginx")
+	snippets := func(shape string) (haproxy, nginx string) {
+		r := written(t, inputOf(shapes()[shape], withCause(cause.StickyLoadBalancer, cause.Confirmed)), cause.RemedyLoadBalancer)
+		return snippet(t, r, "haproxy"), snippet(t, r, "nginx")
+	}
+	haproxy, nginx := snippets("plain")
 	for n := 1; n <= 3; n++ {
-		if !strings.Contains(proxy, fmt.Sprintf("    server n%d 10.0.0.%d:4222 check\n", n, n)) || !strings.Contains(nginx, fmt.Sprintf("    server 10.0.0.%d:4222;\n", n)) {
-			t.Errorf("n%d has no line:\n%s%s", n, proxy, nginx)
+		if !strings.Contains(haproxy, fmt.Sprintf("    server n%d 10.0.0.%d:4222 check\n", n, n)) || !strings.Contains(nginx, fmt.Sprintf("    server 10.0.0.%d:4222;\n", n)) {
+			t.Errorf("n%d has no line:\n%s%s", n, haproxy, nginx)
 		}
 	}
-	if tool, err := exec.LookPath("haproxy"); err == nil {
-		file := filepath.Join(t.TempDir(), "haproxy.cfg")
-		write(t, file, "defaults\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n"+proxy)
-		if out, err := exec.Command(tool, "-c", "-f", file).CombinedOutput(); err != nil {
-			t.Errorf("haproxy: %v\n%s", err, out)
-		}
+	// Not "tls": its host names do not exist, and both programs look them up.
+	for _, shape := range []string{"plain", "unknown", "ipv6", "websocket", "odd names", "hostile", "many"} {
+		haproxy, nginx := snippets(shape)
+		haproxy, nginx = placeholder.ReplaceAllString(haproxy, "${1}10.9.9.9:"), placeholder.ReplaceAllString(nginx, "${1}10.9.9.9:")
+		t.Run("haproxy/"+shape, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "haproxy.cfg")
+			write(t, file, "defaults\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n"+
+				"frontend clients\n    mode tcp\n    bind 127.0.0.1:4222\n    default_backend nats\n"+haproxy)
+			accepted(t, file, "haproxy", "-c", "-f", file)
+		})
+		t.Run("nginx/"+shape, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := filepath.Join(dir, "nginx.conf")
+			// nginx -t does not mind if something else listens there.
+			write(t, file, loadStream(t)+"pid nginx.pid;\nerror_log stderr;\nevents {}\nstream {\n"+nginx+
+				"server {\n    listen 127.0.0.1:4222;\n    proxy_pass nats;\n}\n}\n")
+			accepted(t, file, "nginx", "-t", "-q", "-e", "stderr", "-p", dir, "-c", file)
+		})
 	}
+}
+
+// accepted runs a program that checks a file, where it is installed.
+func accepted(t *testing.T, file, program string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(installed(t, program), args...).CombinedOutput(); err != nil {
+		text, _ := os.ReadFile(file)
+		t.Errorf("%s: %v\n%s\n%s", program, err, out, text)
+	}
+}
+
+// loadStream returns the line that loads nginx's stream module, or nothing where
+// nginx has it built in.
+func loadStream(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command(installed(t, "nginx"), "-V").CombinedOutput()
+	if err != nil {
+		t.Fatalf("nginx -V: %v\n%s", err, out)
+	}
+	if regexp.MustCompile(`--with-stream(\s|$)`).Match(out) {
+		return ""
+	}
+	path := regexp.MustCompile(`--modules-path=(\S+)`).FindSubmatch(out)
+	if path == nil {
+		t.Skip("nginx has no stream module")
+	}
+	module := filepath.Join(string(path[1]), "ngx_stream_module.so")
+	if _, err := os.Stat(module); err != nil {
+		t.Skipf("nginx has no stream module: %v", err)
+	}
+	return "load_module " + module + ";\n"
+}
+
+// installed returns where a program is, and skips the test where it is missing.
+func installed(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Skipf("%s is not installed", program)
+	}
+	return path
 }
 
 // forAll goes through all snippets for every cause and shape, with accounts in
 // the configuration and as JWTs, in Kubernetes and not.
-func forAll(t *testing.T, check func(*testing.T, string, checks.Remedy, checks.Snippet)) {
+func forAll(t *testing.T, check func(*testing.T, string, Remedy, Snippet)) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("paths")
 	}
 	none := func(*Input) {}
-	for _, code := range append(checks.CauseCodes(), "") {
+	for _, d := range append(cause.All(), cause.Definition{}) {
+		code := d.Code
 		for shape, change := range shapes() {
 			for where, more := range map[string]func(*Input){"": none, "jwt": operator, "pods": pods, "full": full} {
 				if where == "full" && (shape == "unknown" || shape == "many") {
 					continue
 				}
-				in := inputOf(languages("go", "rust"), change, more, cause(code, checks.Confirmed), cause("discovery-off", checks.Confirmed))
-				remedies, _, _ := For(in)
+				in := inputOf(languages("go", "rust"), change, more, withCause(code, cause.Confirmed), withCause(cause.DiscoveryOff, cause.Confirmed))
+				remedies := For(concluded(in)).Remedies
 				for _, r := range remedies {
 					for _, s := range r.Snippets {
-						check(t, strings.Join([]string{code, shape, where}, "/"), r, s)
+						check(t, strings.Join([]string{string(code), shape, where}, "/"), r, s)
 					}
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // Cause is a possible reason of a finding, tested or not.
@@ -52,16 +53,20 @@ type Address struct {
 	Servers []string `json:"servers"`
 }
 
-// causes are those of a finding, in their order.
-func causes(all []checks.Cause) []Cause {
+// causes are those of a finding of an account, in their order, with the remedies
+// that help with each.
+func causes(all []cause.Cause, a checks.Account, helps map[cause.Code][]cause.Remedy) []Cause {
 	out := []Cause{}
 	for _, c := range all {
-		cause := Cause{Code: c.Code, Title: c.Title, Role: string(c.Role), Verdict: string(c.Verdict),
-			Confidence: c.Confidence, Evidence: []Evidence{}, Remedies: append([]string{}, c.Remedies...)}
+		told := Cause{Code: string(c.Code), Title: c.Title, Role: string(c.Role), Verdict: string(c.Verdict),
+			Confidence: c.Confidence, Evidence: []Evidence{}, Remedies: []string{}}
 		for _, e := range c.Evidence {
-			cause.Evidence = append(cause.Evidence, Evidence{Text: sentence(e.Text), Source: sentence(e.Source)})
+			told.Evidence = append(told.Evidence, Evidence{Text: sentence(EvidenceText(e, a)), Source: sentence(e.Source)})
 		}
-		out = append(out, cause)
+		for _, code := range helps[c.Code] {
+			told.Remedies = append(told.Remedies, string(code))
+		}
+		out = append(out, told)
 	}
 	return out
 }
@@ -112,7 +117,7 @@ func reached(d *checks.Deployment, l checks.URLList) []string {
 	for _, e := range l.Endpoints {
 		one := checks.URLList{Endpoints: []checks.Endpoint{e}}
 		for _, c := range clusters {
-			for _, s := range checks.ReachOf(d, c, one).Servers() {
+			for _, s := range cause.ReachOf(d, c, one).Servers() {
 				out = append(out, d.Servers[s].Name)
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/remedy"
 )
 
 // Type is the type of the JSON document.
@@ -255,6 +257,9 @@ type Input struct {
 	Parameters   checks.Parameters
 	Deployment   *checks.Deployment
 	Result       checks.Result
+	// Explained are what was found out about the findings of Result, in their
+	// order; empty where nobody asked.
+	Explained []Explained
 	// Lists are client URL lists with what they lead to.
 	Lists    []checks.URLList
 	Warnings []string
@@ -262,6 +267,15 @@ type Input struct {
 	// has all rows. NewOnly says that only what is new or worse matters.
 	Baseline *Past
 	NewOnly  bool
+}
+
+// Explained is what was found out about a finding, beside what the rule says.
+type Explained struct {
+	// Subscriptions are those of the account on the server; nil where not known.
+	Subscriptions *int
+	// Diagnosis is nil where nobody looked for causes, and there is no Advice then.
+	Diagnosis *cause.Diagnosis
+	Advice    remedy.Advice
 }
 
 // New builds the document. This is where names from outside are made harmless.
@@ -298,8 +312,12 @@ func New(in Input) *Document {
 	for _, c := range r.Clusters {
 		doc.Clusters = append(doc.Clusters, cluster(c))
 	}
-	for _, f := range r.Findings {
-		out := finding(f)
+	for i, f := range r.Findings {
+		var e Explained
+		if len(in.Explained) > 0 {
+			e = in.Explained[i]
+		}
+		out := finding(f, e)
 		if in.SourceKind == "account" { // which sees nothing of the others
 			out.hotspot, out.load = checks.Unknown, checks.Load{}
 		}
@@ -432,8 +450,13 @@ func cluster(c checks.ClusterUse) Cluster {
 	return out
 }
 
-func finding(f checks.Finding) Finding {
+func finding(f checks.Finding, e Explained) Finding {
 	label := labels(f.Distribution)
+	priority, over := f.Priority, f.Impact.FailOver
+	var all []cause.Cause
+	if d := e.Diagnosis; d != nil {
+		priority, over, all = d.Priority, d.FailOver, d.Causes
+	}
 	out := Finding{
 		label:   label(f.Server),
 		Account: Account{ID: Harmless(f.Account.ID), Name: Harmless(f.Account.Name)},
@@ -441,11 +464,11 @@ func finding(f checks.Finding) Finding {
 		Server:  ServerRef{ID: Harmless(f.Server.ID), Name: Harmless(f.Server.Name), Host: Harmless(f.Server.Host)},
 
 		Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections),
-		Leafnodes: f.Leafnodes, Chance: Chance(f.Chance), Priority: string(f.Priority),
-		Distribution: []Share{}, Causes: causes(f.Causes), Remedies: remedies(f.Remedies), forecast: sentence(f.Forecast),
-		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: f.Impact.SubscriptionsLost,
-			Survivors: []Survivor{}, CanFailOver: string(f.Impact.CanFailOver)},
-		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: f.Impact.Stranded, why: sentence(f.Impact.Why),
+		Leafnodes: f.Leafnodes, Chance: Chance(f.Chance), Priority: string(priority),
+		Distribution: []Share{}, Causes: causes(all, f.Account, e.Advice.ByCause), Remedies: remedies(e.Advice.Remedies), forecast: sentence(e.Advice.Forecast),
+		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: e.Subscriptions,
+			Survivors: []Survivor{}, CanFailOver: string(over.CanFailOver)},
+		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: over.Stranded, why: sentence(over.Why),
 		hotspot: f.Hotspot, load: f.Load, leafnodesHere: f.LeafnodesHere, lapsed: sentence(f.Lapsed),
 	}
 	for _, s := range f.Distribution {

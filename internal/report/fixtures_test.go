@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/remedy"
 )
 
 // fixture is an audit that every format is made of.
@@ -108,32 +110,36 @@ const evil = "\x1b[31mX\x1b[0m\r\nFinding: none\u202e\u200b\x9b"
 // a host and a text are found wherever text from outside can be.
 func explained(in *Input, host, said string) {
 	f := &in.Result.Findings[0]
-	cause := func(code string, role checks.Role, verdict checks.CauseVerdict, confidence float64, texts ...string) {
-		c := checks.Cause{Code: code, Title: "Title of " + code, Role: role, Verdict: verdict, Confidence: confidence}
+	var d cause.Diagnosis
+	advice := remedy.Advice{ByCause: map[cause.Code][]cause.Remedy{}}
+	add := func(code cause.Code, role cause.Role, verdict cause.Verdict, confidence float64, texts ...string) {
+		c := cause.Cause{Code: code, Title: "Title of " + string(code), Role: role, Verdict: verdict, Confidence: confidence}
 		for _, t := range texts {
-			c.Evidence = append(c.Evidence, checks.Evidence{Text: t + " " + said, Source: said})
+			c.Evidence = append(c.Evidence, cause.Evidence{Text: t + " " + said, Source: said})
 		}
-		if verdict == checks.Confirmed {
-			c.Remedies = []string{"dns", "rebalance"}
+		if verdict == cause.Confirmed {
+			advice.ByCause[code] = []cause.Remedy{cause.RemedyDNS, cause.RemedyRebalance}
 		}
-		f.Causes = append(f.Causes, c)
+		d.Causes = append(d.Causes, c)
 	}
-	cause("single-address-dns", checks.Root, checks.Confirmed, 0.95, "It leads to one server only, which is quite a long sentence that has to go on in another line:", "And a second one:")
-	cause("small-account", checks.Contributing, checks.Confirmed, 1, "It is small:")
-	cause("restart-drift", checks.Root, checks.Likely, 0.75, "They came early:")
-	cause("ordered-connect", checks.Root, checks.Possible, 0.3, "Perhaps:")
-	cause("network-affinity", checks.Root, checks.NotTested, 0, "Pass something:")
-	cause("single-process", checks.Root, checks.NotTested, 0, "Pass something:")
-	cause("account-gap", checks.Root, checks.RuledOut, 0, "Known everywhere:")
-	cause("server-full", checks.Root, checks.RuledOut, 0, "Room everywhere:")
-	f.Forecast = "If it is restarted now, " + said + "."
-	f.Remedies = []checks.Remedy{
-		{Code: "dns", When: checks.Immediate, Title: "Put all servers into " + host, Why: "It has one address now: " + said + ".", Snippets: []checks.Snippet{
+	add(cause.SingleAddressDNS, cause.Root, cause.Confirmed, 0.95, "It leads to one server only, which is quite a long sentence that has to go on in another line:", "And a second one:")
+	add(cause.SmallAccount, cause.Contributing, cause.Confirmed, 1, "It is small:")
+	add(cause.RestartDrift, cause.Root, cause.Likely, 0.75, "They came early:")
+	add(cause.OrderedConnect, cause.Root, cause.Possible, 0.3, "Perhaps:")
+	add(cause.NetworkAffinity, cause.Root, cause.NotTested, 0, "Pass something:")
+	add(cause.SingleProcess, cause.Root, cause.NotTested, 0, "Pass something:")
+	add(cause.AccountGap, cause.Root, cause.RuledOut, 0, "Known everywhere:")
+	add(cause.ServerFull, cause.Root, cause.RuledOut, 0, "Room everywhere:")
+	advice.Forecast = "If it is restarted now, " + said + "."
+	advice.Remedies = []remedy.Remedy{
+		{Code: cause.RemedyDNS, When: cause.Immediate, Title: "Put all servers into " + host, Why: "It has one address now: " + said + ".", Snippets: []remedy.Snippet{
 			{Lang: "zone", Text: host + ".  300  IN  A  10.0.0.1\n\t; " + said + "\n"}, {Lang: "yaml", Text: "kind: Service"}}},
-		{Code: "rebalance", When: checks.ShortTerm, Title: "Move 11 connections", Why: "They choose again.", Commands: []string{
+		{Code: cause.RemedyRebalance, When: cause.ShortTerm, Title: "Move 11 connections", Why: "They choose again.", Commands: []string{
 			"nats-balance rebalance --account 'A B --c' --cluster C1 --max-moves 5 --apply --client-url ORDERS=nats://n1:4222", "echo " + said}},
 	}
-	f.Impact.CanFailOver, f.Impact.Stranded, f.Impact.Why = checks.No, &f.OnServer, "they know of no other server"
+	d.FailOver, d.Priority = checks.FailOver{CanFailOver: checks.No, Stranded: &f.OnServer, Why: "they know of no other server"}, f.Priority
+	in.Explained = make([]Explained, len(in.Result.Findings))
+	in.Explained[0] = Explained{Diagnosis: &d, Advice: advice}
 	ttl := 30
 	ip := netip.MustParseAddr("10.0.0.1")
 	name := &checks.Name{Host: host, Verdict: checks.NameSingle, Detail: said, Complete: true, Answers: []checks.NameAnswer{
@@ -161,7 +167,7 @@ func fixtures() []fixture {
 		}
 		in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
 		if subscriptions := 51; name == "finding" {
-			in.Result.Findings[0].Impact.SubscriptionsLost = &subscriptions
+			in.Explained = []Explained{{Subscriptions: &subscriptions}}
 		}
 		if name == "why" {
 			explained(&in, "nats.example", "it is so")

@@ -75,7 +75,7 @@ func TestMetricsAreKnown(t *testing.T) {
 func TestMonitoringRules(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		t.Skip("promtool is not here")
+		t.Skip("promtool is not installed")
 	}
 	for _, args := range [][]string{{"check", "rules", "rules.yaml"}, {"test", "rules", "rules_test.yaml"}} {
 		cmd := exec.CommandContext(t.Context(), promtool, args...)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // RebalanceType is the type of the JSON document of a rebalance.
@@ -136,12 +137,12 @@ type RebalanceStop struct {
 
 // FinishRebalance makes a document ready to be written, in place: names and
 // sentences harmless, lists present.
-func FinishRebalance(doc *Rebalance, d *checks.Deployment, all []checks.Cause) {
+func FinishRebalance(doc *Rebalance, d *checks.Deployment, all []cause.Cause) {
 	doc.Type = RebalanceType
 	doc.Time = doc.Time.UTC().Truncate(time.Second)
 	doc.Source.Detail = sentence(doc.Source.Detail)
+	doc.Causes = causes(all, checks.Account{ID: doc.Account.ID, Name: doc.Account.Name}, nil)
 	doc.Account = Account{ID: Harmless(doc.Account.ID), Name: Harmless(doc.Account.Name)}
-	doc.Causes = causes(all)
 	doc.Coverage.Missing = []Missing{}
 	for _, m := range d.Missing {
 		if m.ClusterKnown && m.Cluster != doc.Cluster {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // rebalanceOf is a document with everything in it.
@@ -37,7 +38,7 @@ func rebalanceOf(outcome, name string) *Rebalance {
 	doc.Batches = []RebalanceBatch{{Kicked: 1, Gone: 1, TookS: 0.5}}
 	d := &checks.Deployment{Notes: []string{"noted of " + name}, Missing: []checks.Missing{
 		{Name: name, Cluster: name, ClusterKnown: true, Reason: "did not answer"}, {ID: "X", Reason: "who knows"}, {Name: "elsewhere", Cluster: "C2", ClusterKnown: true}}}
-	causes := []checks.Cause{{Code: "single-url", Title: "Title", Role: checks.Root, Verdict: checks.Likely, Evidence: []checks.Evidence{{Text: name, Source: name}}}}
+	causes := []cause.Cause{{Code: cause.SingleURL, Title: "Title", Role: cause.Root, Verdict: cause.Likely, Evidence: []cause.Evidence{{Text: name, Source: name}}}}
 	FinishRebalance(doc, d, causes)
 	return doc
 }

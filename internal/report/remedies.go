@@ -7,7 +7,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/remedy"
 )
 
 // Remedy is what to do about a finding.
@@ -27,18 +27,18 @@ type Snippet struct {
 }
 
 // remedies are those of a finding, in their order.
-func remedies(all []checks.Remedy) []Remedy {
+func remedies(all []remedy.Remedy) []Remedy {
 	out := []Remedy{}
 	for _, r := range all {
-		remedy := Remedy{Code: r.Code, When: string(r.When), Title: sentence(r.Title), Why: sentence(r.Why),
+		told := Remedy{Code: string(r.Code), When: string(r.When), Title: sentence(r.Title), Why: sentence(r.Why),
 			Commands: []string{}, Snippets: []Snippet{}}
 		for _, c := range r.Commands {
-			remedy.Commands = append(remedy.Commands, sentence(c))
+			told.Commands = append(told.Commands, sentence(c))
 		}
 		for _, s := range r.Snippets {
-			remedy.Snippets = append(remedy.Snippets, Snippet{Lang: sentence(s.Lang), Text: code(s.Text)})
+			told.Snippets = append(told.Snippets, Snippet{Lang: sentence(s.Lang), Text: code(s.Text)})
 		}
-		out = append(out, remedy)
+		out = append(out, told)
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // URLsType is the type of the JSON document of client URLs.
@@ -41,7 +42,7 @@ func NewURLs(version string, now time.Time, lists []checks.URLList, warnings []s
 		Outcome: string(checks.OutcomePass), Lists: []URLList{}, DNS: dnsOf(lists), Warnings: []string{}}
 	worst := 0
 	for i, c := range clientURLs(&checks.Deployment{}, lists) {
-		r := checks.CheckList(lists[i])
+		r := cause.CheckList(lists[i])
 		list := URLList{ClientURL: c, Outcome: string(r.Outcome()), Problems: []string{}, Open: []string{}}
 		for _, s := range r.Problems {
 			list.Problems = append(list.Problems, sentence(s))

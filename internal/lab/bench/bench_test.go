@@ -5,13 +5,14 @@ import (
 	"math"
 	"testing"
 
-	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // The fleets that the goals are for.
 var (
-	middle = lab.FleetSize{Servers: 100, Clusters: 10, Accounts: 10_000, Connections: 266_000, Seed: 1, Skewed: 20}
-	large  = lab.FleetSize{Servers: 1000, Clusters: 50, Accounts: 100_000, Connections: 2_700_000, Seed: 1, Skewed: 200}
+	middle = fleet.Size{Servers: 100, Clusters: 10, Accounts: 10_000, Connections: 266_000, Seed: 1, Skewed: 20}
+	large  = fleet.Size{Servers: 1000, Clusters: 50, Accounts: 100_000, Connections: 2_700_000, Seed: 1, Skewed: 200}
 )
 
 // fewestPairs is how often the audit and the drain are run at least, in turn;
@@ -21,7 +22,7 @@ const fewestPairs = 5
 // BenchmarkAudit runs the audit against a drain of the same replies, and
 // against the nats CLI.
 func BenchmarkAudit(b *testing.B) {
-	for _, size := range []lab.FleetSize{middle, large} {
+	for _, size := range []fleet.Size{middle, large} {
 		b.Run(fmt.Sprintf("servers=%d", size.Servers), func(b *testing.B) {
 			if testing.Short() && size.Servers > middle.Servers {
 				b.Skip("short: no large fleet")
@@ -41,7 +42,7 @@ func BenchmarkAudit(b *testing.B) {
 }
 
 // againstDrain alternates: drain, audit, drain, audit.
-func againstDrain(b *testing.B, f *fleet, exe string) {
+func againstDrain(b *testing.B, f *fleetProcess, exe string) {
 	var drain, audit record
 	pair := func() {
 		u, d := f.drain(b)
@@ -76,7 +77,7 @@ func againstDrain(b *testing.B, f *fleet, exe string) {
 }
 
 // withCauses alternates: the verdict only, with causes, the verdict only, …
-func withCauses(b *testing.B, f *fleet, exe string) {
+func withCauses(b *testing.B, f *fleetProcess, exe string) {
 	var verdict, causes record
 	f.audit(b, exe) // warm up
 	pair := func() {
@@ -101,8 +102,8 @@ func withCauses(b *testing.B, f *fleet, exe string) {
 }
 
 // againstNats runs the nats CLI, each time between two audits.
-func againstNats(b *testing.B, f *fleet, exe string, flags ...string) {
-	cli, err := lab.BuildTool(interrupted, lab.ToolCLI)
+func againstNats(b *testing.B, f *fleetProcess, exe string, flags ...string) {
+	cli, err := tool.Build(interrupted, tool.ProgramCLI)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -137,13 +138,13 @@ func againstNats(b *testing.B, f *fleet, exe string, flags ...string) {
 func BenchmarkScaling(b *testing.B) {
 	exe := build(b)
 	type point struct {
-		f *fleet
+		f *fleetProcess
 		record
 	}
 	var points []*point
 	// The first shows what a process and a connection take.
 	for _, servers := range []int{1, 50, 100, 200, 400} {
-		size := lab.FleetSize{Servers: servers, Clusters: max(1, servers/10), Accounts: 100 * servers, Connections: 2700 * servers, Seed: 1}
+		size := fleet.Size{Servers: servers, Clusters: max(1, servers/10), Accounts: 100 * servers, Connections: 2700 * servers, Seed: 1}
 		if servers == 1 {
 			size.Accounts, size.Connections = 1, 1
 		}
@@ -182,7 +183,7 @@ func BenchmarkScaling(b *testing.B) {
 
 // TestBench keeps the benchmarks working, on a small fleet and without a time.
 func TestBench(t *testing.T) {
-	f := startFleet(t, lab.FleetSize{Servers: 12, Clusters: 3, Accounts: 60, Connections: 1500, Seed: 1, Skewed: 3})
+	f := startFleet(t, fleet.Size{Servers: 12, Clusters: 3, Accounts: 60, Connections: 1500, Seed: 1, Skewed: 3})
 	if len(f.Skewed) != 3 || f.Connections != 1500 || f.Servers != 13 {
 		t.Fatal(f)
 	}

@@ -24,7 +24,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
 )
 
 // helperEnv makes the test binary one of the helpers instead of a test.
@@ -67,7 +67,7 @@ type fleetFacts struct {
 	Connections int
 	Leafnodes   int
 	Rows        int // pairs of a server and an account that it reports
-	Skewed      []lab.FleetSkew
+	Skewed      []fleet.Skew
 	Plain       int64 // bytes of one round of account reports
 	Packed      int64
 }
@@ -78,11 +78,11 @@ type fleetFacts struct {
 func fleetHelper(in io.Reader, out io.Writer, arg string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	var size lab.FleetSize
+	var size fleet.Size
 	if err := json.Unmarshal([]byte(arg), &size); err != nil {
 		return err
 	}
-	f, err := lab.StartFleet(ctx, size)
+	f, err := fleet.Start(ctx, size)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func fleetHelper(in io.Reader, out io.Writer, arg string) error {
 	return err
 }
 
-func factsOf(f *lab.Fleet) fleetFacts {
+func factsOf(f *fleet.Fleet) fleetFacts {
 	truth := f.Truth()
 	facts := fleetFacts{URL: f.URL(), Servers: len(truth.Servers) + 1, Skewed: truth.Skewed}
 	seen := make([]bool, len(truth.Accounts))

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
 )
 
 // patience bounds one child, far beyond what any of them takes.
@@ -34,11 +34,11 @@ type usage struct {
 	peak int64
 }
 
-// fleet is a fleet in a process of its own.
-type fleet struct{ fleetFacts }
+// fleetProcess is a fleet in a process of its own.
+type fleetProcess struct{ fleetFacts }
 
 // startFleet starts a fleet that ends with the test.
-func startFleet(tb testing.TB, size lab.FleetSize) *fleet {
+func startFleet(tb testing.TB, size fleet.Size) *fleetProcess {
 	tb.Helper()
 	arg, err := json.Marshal(size)
 	if err != nil {
@@ -64,7 +64,7 @@ func startFleet(tb testing.TB, size lab.FleetSize) *fleet {
 			tb.Errorf("the fleet: %v: %s", err, said.Bytes())
 		}
 	})
-	f := &fleet{}
+	f := &fleetProcess{}
 	if err := json.NewDecoder(out).Decode(&f.fleetFacts); err != nil {
 		tb.Fatalf("the fleet does not start: %v: %s", err, said.Bytes())
 	}
@@ -124,7 +124,7 @@ func run(tb testing.TB, cmd func(context.Context) *exec.Cmd, read func(stdout io
 }
 
 // drain runs the drain helper.
-func (f *fleet) drain(tb testing.TB) (usage, drained) {
+func (f *fleetProcess) drain(tb testing.TB) (usage, drained) {
 	tb.Helper()
 	var d drained
 	u := run(tb, func(ctx context.Context) *exec.Cmd {
@@ -159,7 +159,7 @@ type document struct {
 
 // audit runs the program and holds what it found against the truth. notes are
 // those on the coverage, such as that the server cut the connection.
-func (f *fleet) audit(tb testing.TB, exe string, flags ...string) (u usage, notes []string) {
+func (f *fleetProcess) audit(tb testing.TB, exe string, flags ...string) (u usage, notes []string) {
 	tb.Helper()
 	var doc document
 	u = run(tb, func(ctx context.Context) *exec.Cmd {
@@ -172,7 +172,7 @@ func (f *fleet) audit(tb testing.TB, exe string, flags ...string) (u usage, note
 	return u, doc.Coverage.Notes
 }
 
-func (f *fleet) check(doc document) error {
+func (f *fleetProcess) check(doc document) error {
 	outcome := "finding"
 	if len(f.Skewed) == 0 {
 		outcome = "pass"
@@ -188,12 +188,12 @@ func (f *fleet) check(doc document) error {
 	case s.Findings != len(f.Skewed) || len(doc.Findings) != len(f.Skewed):
 		return fmt.Errorf("%d findings, %d listed, want %d", s.Findings, len(doc.Findings), len(f.Skewed))
 	}
-	skewed := map[lab.FleetSkew]bool{}
+	skewed := map[fleet.Skew]bool{}
 	for _, k := range f.Skewed {
 		skewed[k] = true
 	}
 	for _, g := range doc.Findings {
-		k := lab.FleetSkew{Account: g.Account.ID, Cluster: g.Cluster, Server: g.Server.ID, Connections: g.Connections, OnServer: g.OnServer}
+		k := fleet.Skew{Account: g.Account.ID, Cluster: g.Cluster, Server: g.Server.ID, Connections: g.Connections, OnServer: g.OnServer}
 		if !skewed[k] {
 			return fmt.Errorf("finding %v is none, or is there twice", k)
 		}
@@ -208,7 +208,7 @@ type counted struct{ accounts, connections int }
 
 // nats runs the nats CLI's report on accounts, as a table of all accounts or,
 // with the flags for that, as JSON.
-func (f *fleet) nats(tb testing.TB, exe string, flags ...string) (usage, counted) {
+func (f *fleetProcess) nats(tb testing.TB, exe string, flags ...string) (usage, counted) {
 	tb.Helper()
 	var c counted
 	add := func(account string, connections int) {

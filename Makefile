@@ -1,0 +1,15 @@
+.PHONY: test race lint golden fuzz bench demo
+test: # about 4 minutes
+	go test ./...
+race:
+	go test -race -short -p 1 ./...
+lint: # installs golangci-lint the first time
+	.ci/lint
+golden: # then read the diff
+	go test ./internal/report ./internal/remedy -update
+fuzz:
+	scripts/fuzz $(TIME)
+bench:
+	go test ./internal/lab/bench -run xxx -bench Audit -benchtime 5x
+demo:
+	go run ./cmd/nats-balance demo

@@ -1,0 +1,37 @@
+package cause
+
+import (
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+func TestAccountGap(t *testing.T) {
+	unknown := func(ids ...string) change {
+		return func(s *scene) {
+			for _, id := range ids {
+				s.Accounts[id] = checks.AccountOn{Usable: checks.Unknown, Detail: "it did not answer in time"}
+			}
+		}
+	}
+	judgeRows(t, AccountGap, []row{
+		{"no other server knows it", with(on(noUse, 2, 3), denied("N2", "N3")), Confirmed, AccountGap},
+		{"no other server knows it, and the clients have one URL", with(on(noUse, 2, 3), denied("N2", "N3"), list(urlsOf(1)...)), Confirmed, AccountGap},
+		{"one does not know it, the other does not say", with(on(noUse, 2, 3), denied("N2"), unknown("N3")), Likely, AccountGap},
+		{"none knows it, and one is missing", with(on(noUse, 2, 3), denied("N2", "N3"), missing("n4")), Likely, AccountGap},
+		{"no reason is given", with(on(noUse, 2, 3), denied("N2", "N3"), func(s *scene) {
+			s.Accounts["N2"], s.Accounts["N3"] = checks.AccountOn{Usable: checks.No}, checks.AccountOn{Usable: checks.No}
+		}), Confirmed, AccountGap},
+
+		{"all know it", nil, RuledOut, "none"},
+		{"all have connections of it", with(func(s *scene) { s.Accounts = nil }), RuledOut, "none"},
+		{"they say no, and have connections of it", with(denied("N2", "N3")), RuledOut, "none"},
+		{"one knows it", with(on(noUse, 2, 3), denied("N2")), Possible, "none"},
+		{"nobody was asked", with(on(noUse, 2, 3), func(s *scene) { s.Accounts = nil }), NotTested, "none"},
+		{"nobody answered", with(on(noUse, 2, 3), unknown("N2", "N3")), NotTested, "none"},
+		{"one did not answer", with(on(noUse, 3), unknown("N3")), NotTested, "none"},
+		{"one is missing", with(missing("n4")), NotTested, "none"},
+		{"only this server says no", with(denied("N1")), RuledOut, "none"},
+		{"a server of another cluster says no", with(foreign("10.0.0.8:4222"), denied("F1")), RuledOut, "none"},
+	})
+}

@@ -1,0 +1,366 @@
+package cause
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
+	"regexp"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// sound tests what holds for the causes of any case.
+func sound(t *testing.T, c Case, causes []Cause) {
+	t.Helper()
+	var codes []Code
+	for i, cause := range causes {
+		codes = append(codes, cause.Code)
+		if cause.Confidence < 0 || cause.Confidence > 1 {
+			t.Errorf("the confidence of %s is %v", cause.Code, cause.Confidence)
+		}
+		if cause.Explains < 0 || cause.Explains > max(0, c.Finding.OnServer) {
+			t.Errorf("%s explains %d of %d", cause.Code, cause.Explains, c.Finding.OnServer)
+		}
+		if order(cause.Verdict) < 0 || cause.Title == "" || len(cause.Evidence) == 0 {
+			t.Errorf("%s is %q with title %q and evidence %v", cause.Code, cause.Verdict, cause.Title, cause.Evidence)
+		}
+		if cause.Confidence > 0 && order(cause.Verdict) > order(Possible) {
+			t.Errorf("%s is %s with confidence %v", cause.Code, cause.Verdict, cause.Confidence)
+		}
+		for _, e := range cause.Evidence {
+			if problem := wording(e.Text); problem != "" && (e.Text != "" || e.Settle == "") || e.Source == "" {
+				t.Errorf("%s: evidence %q of %q: %s", cause.Code, e.Text, e.Source, problem)
+			}
+		}
+		if i == 0 {
+			continue
+		}
+		a := causes[i-1]
+		before := []int{order(a.Verdict), roleOrder(a.Role), -a.Explains}
+		if after := []int{order(cause.Verdict), roleOrder(cause.Role), -cause.Explains}; slices.Compare(before, after) > 0 {
+			t.Errorf("%s comes before %s", a.Code, cause.Code)
+		}
+	}
+	var want []Code
+	for _, d := range All() {
+		want = append(want, d.Code)
+	}
+	slices.Sort(codes)
+	slices.Sort(want)
+	if !slices.Equal(codes, want) {
+		t.Errorf("the causes are %v, want each of %v once", codes, want)
+	}
+}
+
+func roleOrder(r Role) int { return slices.Index([]Role{Root, Contributing}, r) }
+
+// slips are patterns of what no sentence has.
+var slips = map[string]*regexp.Regexp{
+	"no sentence":           regexp.MustCompile(`[^.?)]$`),
+	"a slip in punctuation": regexp.MustCompile(`  |\.\.|,,| [.,:;]|: \.|^$`),
+	"a value as Go has it":  regexp.MustCompile(`%!|<nil>|invalid IP|invalid Addr|0001-01-01`),
+	"a wrong number":        regexp.MustCompile(`(^|[ (])1 (connections|tries|URLs|clients|servers|networks|addresses)\b`),
+	"a wrong verb":          regexp.MustCompile(`\bn\d and n\d (is|has|serves|was|does)\b|more (is|has|serves)\b|^n\d (are|have|serve)\b`),
+	"a missing name":        regexp.MustCompile(`\( |\'\'|""|On  |, and  `),
+}
+
+// fine are the sentences that were looked at already: most come again and again.
+var fine sync.Map
+
+// wording is what is wrong with a sentence; empty where nothing is.
+func wording(text string) string {
+	if _, ok := fine.Load(text); ok {
+		return ""
+	}
+	for what, pattern := range slips {
+		if pattern.MatchString(text) {
+			return what
+		}
+	}
+	fine.Store(text, true)
+	return ""
+}
+
+// TestNothingKnown: what could not be looked at is neither a cause nor ruled out.
+func TestNothingKnown(t *testing.T) {
+	t.Parallel()
+	bare := func(s *scene) {
+		s.Profile, s.Accounts = nil, nil
+		on(silentServer, 1, 2, 3)(s)
+		for i := range s.Deployment.Servers {
+			s.Deployment.Servers[i].Usage, s.Deployment.Servers[i].Start = nil, time.Time{}
+		}
+	}
+	for name, c := range map[string]Case{
+		"nothing but the finding": caseOf(bare),
+		"an empty case":           {},
+		"no deployment":           {Finding: caseOf().Finding},
+		"an empty profile":        {Finding: caseOf().Finding, Deployment: &checks.Deployment{}, Profile: &checks.Profile{}},
+	} {
+		causes := Diagnose(c).Causes
+		sound(t, c, causes)
+		for _, cause := range causes {
+			if cause.Verdict != NotTested && cause.Code != SmallAccount {
+				t.Errorf("%s: %s is %s\n%s", name, cause.Code, cause.Verdict, tell([]Cause{cause}))
+			}
+		}
+	}
+}
+
+// TestOrderOfCauses: what is surer comes first, of the same verdict root causes,
+// of those what explains more.
+func TestOrderOfCauses(t *testing.T) {
+	t.Parallel()
+	full := func(s *checks.Server) { *s.Details.Connections = *s.MaxConnections }
+	causes := Diagnose(caseOf(counts(12, 1, 1), list(urlsOf(2, 1, 3)...), on(full, 2, 3), on(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1))).Causes
+	var got []string
+	for _, c := range causes[:4] {
+		got = append(got, string(c.Verdict)+" "+string(c.Code))
+	}
+	want := []string{"confirmed server-full", "confirmed discovery-off", "likely small-account"}
+	if !slices.Equal(got[:3], want) {
+		t.Errorf("the first are %v, want %v", got, want)
+	}
+}
+
+// TestCircumstances: two causes that circumstances speak for make each other
+// less certain, what is observed does not.
+func TestCircumstances(t *testing.T) {
+	t.Parallel()
+	full := on(func(s *checks.Server) { *s.Details.Connections = *s.MaxConnections }, 2, 3)
+	everywhere := list(urlsOf(2, 1, 3)...)
+	for _, r := range []struct {
+		name    string
+		changes []change
+		want    map[Code]Verdict
+	}{
+		{"full servers alone", with(everywhere, full), map[Code]Verdict{ServerFull: Confirmed, RestartDrift: RuledOut}},
+		{"drift alone", with(everywhere, aloneAtFirst), map[Code]Verdict{ServerFull: RuledOut, RestartDrift: Confirmed}},
+		{"both", with(everywhere, full, aloneAtFirst), map[Code]Verdict{ServerFull: Likely, RestartDrift: Likely}},
+		{"both, and a single URL", with(list(urlsOf(1)...), full, aloneAtFirst),
+			map[Code]Verdict{SingleURL: Likely, ServerFull: Possible, RestartDrift: Possible}},
+	} {
+		for _, c := range Diagnose(caseOf(r.changes...)).Causes {
+			if want, ok := r.want[c.Code]; ok && c.Verdict != want {
+				t.Errorf("%s: %s is %s, want %s", r.name, c.Code, c.Verdict, want)
+			}
+		}
+	}
+}
+
+// needLists are causes that nothing but the clients' lists can confirm.
+func needLists() []Code {
+	return []Code{SingleURL, SingleAddressDNS, StickyLoadBalancer, OrderedConnect, RestartDrift, NetworkAffinity, ServerFull}
+}
+
+// TestAnyCase draws thousands of cases, most of them absurd.
+func TestAnyCase(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 14))
+	confirmed := map[Code]int{}
+	for n := range 4000 {
+		c, again := drawTwice(rng)
+		diagnosis := Diagnose(c)
+		causes := diagnosis.Causes
+		sound(t, c, causes)
+		if !reflect.DeepEqual(c, again) {
+			t.Errorf("case %d was changed", n)
+		}
+		if !reflect.DeepEqual(causes, Diagnose(again).Causes) {
+			t.Errorf("case %d is not judged the same twice", n)
+		}
+		stranded, priority := diagnosis.FailOver.Stranded, diagnosis.Priority
+		if stranded != nil && *stranded < 0 || !slices.Contains([]checks.Priority{checks.High, checks.Normal, checks.Low}, priority) {
+			t.Errorf("case %d: %v connections are stranded, the priority is %q", n, stranded, priority)
+		}
+		verdicts := map[Code]Verdict{}
+		for _, cause := range causes {
+			verdicts[cause.Code] = cause.Verdict
+			if cause.Verdict == Confirmed {
+				confirmed[cause.Code]++
+			}
+		}
+		tied, ways := false, map[way]bool{}
+		for _, l := range c.Lists {
+			tied = tied || !l.Hint && c.Finding.Account.Is(l.Account)
+			if f := newSituation(Case{Finding: c.Finding, Deployment: c.Deployment, Lists: []checks.URLList{l}}); len(f.Own) == 1 && f.Own[0].kind == pins {
+				ways[wayOf(f.Own[0])] = true
+			}
+		}
+		for _, code := range needLists() {
+			if verdicts[code] == Confirmed && !tied {
+				t.Errorf("case %d: %s is confirmed without a list of the account's", n, code)
+			}
+		}
+		for code, w := range map[Code]way{SingleURL: byAddress, SingleAddressDNS: byName} {
+			if verdicts[code] == Confirmed && !ways[w] {
+				t.Errorf("case %d: %s is confirmed, but no list shows it", n, code)
+			}
+		}
+		if c.Profile == nil && (verdicts[ListenerGap] == Confirmed || verdicts[SingleProcess] != NotTested) {
+			t.Errorf("case %d: something is said of connections that were not read", n)
+		}
+		if t.Failed() {
+			t.Fatalf("case %d:\n%s", n, tell(causes))
+		}
+	}
+	for _, d := range All() {
+		if code := d.Code; confirmed[code] == 0 && code != SingleProcess {
+			t.Errorf("%s was never confirmed: the cases are too absurd: %v", code, confirmed)
+		}
+	}
+}
+
+// drawTwice draws a case and puts it together twice.
+func drawTwice(rng *rand.Rand) (Case, Case) {
+	a, b := rng.Uint64(), rng.Uint64()
+	return draw(rand.New(rand.NewPCG(a, b))), draw(rand.New(rand.NewPCG(a, b)))
+}
+
+// draw changes the usual case in a few ways by chance.
+func draw(rng *rand.Rand) Case {
+	ip := func() string {
+		return []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.9", "127.0.0.1", "203.0.113.7", "2001:db8::1", "10.7.0.1"}[rng.IntN(8)]
+	}
+	outcomes := []checks.ContactOutcome{checks.ContactServer, checks.ContactRefused, checks.ContactTimeout, checks.ContactUnroutable, checks.ContactClosed, checks.ContactUnreadable, checks.ContactNone, ""}
+	names := []checks.NameVerdict{checks.NameSingle, checks.NameSeveral, checks.NameRotating, checks.NameDiffers, checks.NameNoData, checks.NameMissing, checks.NameFailed, checks.NameUnknown}
+	some := func() []int { return []int{rng.IntN(30), rng.IntN(4), rng.IntN(4)} }
+	groups := func(keys ...string) (out []checks.Group) {
+		for _, k := range keys {
+			if rng.IntN(2) == 0 {
+				out = append(out, checks.Group{Key: k, Other: rng.IntN(20) == 0, Counts: some()})
+			}
+		}
+		return out
+	}
+	list := func(s *scene) {
+		w := wrote{account: []string{"ORDERS", "ORDERS", "", "BILLING"}[rng.IntN(4)], hint: rng.IntN(6) == 0, ordered: []checks.Answer{checks.Yes, checks.No, checks.Unknown}[rng.IntN(3)]}
+		for range rng.IntN(4) {
+			scheme := []string{"nats", "nats", "nats", "tls", "ws"}[rng.IntN(5)]
+			host := []string{"10.0.0.1", "10.0.0.2", ip(), "n1.example", "nats.example", "[2001:db8::1]"}[rng.IntN(6)]
+			w.urls = append(w.urls, fmt.Sprintf("%s://%s:%d", scheme, host, []int{4222, 4222, 4222, 5222}[rng.IntN(4)]))
+		}
+		s.lists = append(s.lists, w)
+	}
+	all := []change{
+		list, list, list,
+		func(s *scene) {
+			dns("nats.example", checks.NameSingle, "10.0.0.1")(s)
+			s.lists = append(s.lists, wrote{account: "ORDERS", ordered: checks.Unknown, urls: []string{"nats://nats.example:4222"}})
+		},
+		func(s *scene) {
+			var ips []string
+			for range rng.IntN(4) {
+				ips = append(ips, ip())
+			}
+			host := []string{"nats.example", "n1.example"}[rng.IntN(2)]
+			dns(host, names[rng.IntN(8)], ips...)(s)
+			s.names[host].Complete, s.names[host].HostsFile = rng.IntN(4) > 0, rng.IntN(6) == 0
+		},
+		func(s *scene) {
+			at := netip.AddrPortFrom(netip.MustParseAddr(ip()), []uint16{4222, 4222, 5222}[rng.IntN(3)])
+			c := checks.Contact{Outcome: outcomes[rng.IntN(8)], Detail: []string{"", "odd."}[rng.IntN(2)]}
+			for range rng.IntN(3) {
+				g := greets(s.Deployment.Servers[rng.IntN(len(s.Deployment.Servers))], rng.IntN(13), 12).Greetings[0]
+				if rng.IntN(4) == 0 {
+					g = checks.Greeting{Count: rng.IntN(3)}
+				}
+				c.Greetings, c.Tries = append(c.Greetings, g), 12
+			}
+			s.contacts[at] = c
+		},
+		func(s *scene) { counts(10+rng.IntN(90), rng.IntN(4), rng.IntN(4))(s) },
+		func(s *scene) {
+			counts(10, rng.IntN(3), rng.IntN(3))(s)
+			s.Profile.Names = s.Profile.Names[:rng.IntN(8)]
+		},
+		func(s *scene) { on(func(s *checks.Server) { *s.Details.Connections = 1000 }, 2, 3)(s) },
+		func(s *scene) {
+			urls := urlsOf(1, 2, 3)
+			rng.Shuffle(3, func(i, j int) { urls[i], urls[j] = urls[j], urls[i] })
+			s.lists = append(s.lists, wrote{account: "ORDERS", ordered: []checks.Answer{checks.Yes, checks.No, checks.Unknown}[rng.IntN(3)], urls: urls})
+			if rng.IntN(2) == 0 {
+				on(func(s *checks.Server) { *s.Details.Connections = 1000 }, 2, 3)(s)
+			}
+		},
+		func(s *scene) {
+			leads("10.0.0.9:4222", 12, 1)(s)
+			through("10.0.0.9:4222", "10.0.0.9")(s)
+			from("10.0.0.9")(s)
+			s.lists = append(s.lists, wrote{account: "ORDERS", ordered: checks.Unknown, urls: []string{"nats://10.0.0.9:4222"}})
+		},
+		networks(20, 2, 2), nearby, oneProcess,
+		func(s *scene) {
+			on(func(s *checks.Server) { s.Details.ConnectURLs = s.Details.ConnectURLs[:rng.IntN(2)] }, 1)(s)
+		},
+		func(s *scene) { on(func(s *checks.Server) { s.Details.MQTT = 1883 * rng.IntN(2) }, 1+rng.IntN(3))(s) },
+		func(s *scene) {
+			s.Accounts[[]string{"N1", "N2", "N3"}[rng.IntN(3)]] = checks.AccountOn{Usable: []checks.Answer{checks.Yes, checks.No, checks.Unknown, ""}[rng.IntN(4)]}
+		},
+		func(s *scene) {
+			for i := range 2 {
+				s.Accounts[fmt.Sprintf("N%d", i+2)] = checks.AccountOn{Usable: checks.No, Detail: "no."}
+				s.Deployment.Servers[i+1].Usage = nil
+			}
+		},
+		func(s *scene) { clear(s.Accounts) },
+		aloneAtFirst,
+		func(s *scene) {
+			for i := range s.Profile.Starts {
+				for k := range s.Profile.Starts[i] {
+					s.Profile.Starts[i][k] = rng.IntN(9)
+				}
+			}
+			rng.Shuffle(3, func(i, j int) {
+				o := s.Profile.StartOrder
+				o[i], o[j] = o[j], o[i]
+			})
+		},
+		func(s *scene) {
+			s.Profile.Networks = groups("10.1.0.0/24", "10.2.0.0/24", "10.0.0.0/24", "2001:db8::/64", "", "garbage")
+		},
+		func(s *scene) { s.Profile.Protocols = groups("mqtt", "websocket", "nats", "mqtt over websocket") },
+		func(s *scene) { s.Profile.Languages = groups("python3", "java", "go", "") },
+		func(s *scene) {
+			s.Profile.Tags = groups("az:a", "az:b", "")
+			on(func(s *checks.Server) { s.Details.Tags = []string{"az:a"} }, 1)(s)
+			on(func(s *checks.Server) { s.Details.Tags = []string{"az:b"} }, 2)(s)
+		},
+		func(s *scene) {
+			s.Profile.Sources, s.Profile.Processes = nil, nil
+			for range rng.IntN(5) {
+				one := make([]int, 3)
+				one[rng.IntN(3)] = rng.IntN(20)
+				addr := netip.MustParseAddr(ip())
+				s.Profile.Sources = append(s.Profile.Sources, checks.Source{Addr: addr, Counts: one, Kinds: rng.IntN(4)})
+				s.Profile.Processes = append(s.Profile.Processes, checks.Process{Addr: addr, Counts: one, SharedByOthers: rng.IntN(2) == 0})
+			}
+			s.Profile.Sources = append(s.Profile.Sources, checks.Source{Counts: some(), Kinds: 2})
+			s.Profile.Processes = append(s.Profile.Processes, checks.Process{Counts: some()})
+		},
+		func(s *scene) { on(silentServer, 1+rng.IntN(3))(s) },
+		func(s *scene) { on(func(s *checks.Server) { s.Start = time.Time{} }, 1+rng.IntN(3))(s) },
+		func(s *scene) { missing("n4")(s) },
+		func(s *scene) { s.ThresholdPercent = 1 + rng.IntN(99) },
+		partProfile,
+	}
+	var changes []change
+	for range rng.IntN(7) {
+		f := all[rng.IntN(len(all))]
+		changes = append(changes, func(s *scene) {
+			// A change that is about what an earlier one took away has no effect.
+			if s.Profile != nil && !slices.ContainsFunc(s.Deployment.Servers, func(s checks.Server) bool { return s.Details == nil }) {
+				f(s)
+			}
+		})
+	}
+	if rng.IntN(10) == 0 {
+		changes = append(changes, noProfile)
+	}
+	return caseOf(changes...)
+}

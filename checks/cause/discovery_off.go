@@ -1,0 +1,111 @@
+package cause
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+)
+
+// discoveryOff: contributing: clients are not told of the other servers, so
+// they cannot fail over.
+//
+// Confirmed takes the server's own word: the connect_urls of its INFO or VARZ
+// are empty, as with no_advertise, or have its own addresses only. Where it tells
+// of addresses that can't be tied to a server, it is ruled out if another server
+// tells of the same, as servers that know of each other do.
+// It binds nobody to a server, but who has one URL has nowhere else to go.
+func discoveryOff() rule {
+	return rule{
+		Definition: Definition{Code: DiscoveryOff, Title: "Clients are not told of the other servers", Role: Contributing,
+			Helps: []Help{{RemedyClientConfig, ShortTerm}, {RemedyAdvertise, LongTerm}}},
+		judge: judgeDiscoveryOff,
+		firm:  true,
+	}
+}
+
+func judgeDiscoveryOff(s *Situation) judgement {
+	urls, source, ok := s.advertised()
+	switch {
+	case !ok:
+		return notTested("VARZ", "%s did not say which servers it tells its clients of.", label(s.Server)).settledBy(s.Gap.details())
+	case len(urls) == 0:
+		return judgement{verdict: Confirmed, confidence: 1, evidence: []Evidence{
+			say(source, "%s tells its clients of no other server, as with no_advertise.", label(s.Server))}}
+	}
+	known := 0
+	for _, o := range s.Others {
+		if o.Details == nil {
+			continue
+		}
+		known++
+		for _, ip := range addresses(o) {
+			if slices.Contains(urls, netip.AddrPortFrom(ip, uint16(o.Details.Port)).String()) { //nolint:gosec // what is no port is in no URL
+				return ruledOut(source, "%s tells its clients of other servers, such as %s.", label(s.Server), label(o))
+			}
+		}
+	}
+	if own := s.ownURLs(); known == len(s.Others) && !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
+		return judgement{verdict: Confirmed, confidence: 0.95, evidence: []Evidence{
+			say(source, "%s tells its clients of its own address only: %s.", label(s.Server), enumerate(urls))}}
+	}
+	if len(urls) > 1 && s.told(urls) {
+		return ruledOut(source, "%s tells its clients of %d addresses: %s.", label(s.Server), len(urls), enumerate(urls))
+	}
+	return notTested(source, "%s tells its clients of %s; whose %s, is not known.", label(s.Server), enumerate(urls), isAre(len(urls)))
+}
+
+func isAre(addresses int) string {
+	if addresses == 1 {
+		return "address that is"
+	}
+	return "addresses these are"
+}
+
+// told is whether another server tells its clients of the same addresses, or,
+// where none says what it tells, there are enough for all.
+func (s *Situation) told(urls []string) bool {
+	same := func(of []string) bool {
+		return len(of) == len(urls) && !slices.ContainsFunc(of, func(u string) bool { return !slices.Contains(urls, u) })
+	}
+	silent := true
+	for _, o := range s.Others {
+		if o.Details != nil {
+			silent = false
+			if same(o.Details.ConnectURLs) {
+				return true
+			}
+		}
+	}
+	return silent && len(urls) > len(s.Others)
+}
+
+// ownURLs are the concentrated server's own addresses with its port.
+func (s *Situation) ownURLs() []string {
+	var out []string
+	if s.Server.Details == nil {
+		return nil
+	}
+	for _, ip := range addresses(s.Server) {
+		out = append(out, netip.AddrPortFrom(ip, uint16(s.Server.Details.Port)).String()) //nolint:gosec // what is no port is in no URL
+	}
+	return append(out, s.Server.Details.Host+":"+strconv.Itoa(s.Server.Details.Port))
+}
+
+// advertised is what the concentrated server tells clients.
+func (s *Situation) advertised() (urls []string, source string, ok bool) {
+	if s.Server != nil && s.Server.Details != nil {
+		return s.Server.Details.ConnectURLs, "VARZ", true
+	}
+	for _, l := range slices.Concat(s.Own, s.Hints) {
+		for _, e := range l.Endpoints {
+			for _, a := range e.Addresses {
+				for _, g := range a.Contact.Greetings {
+					if g.ID == s.Finding.Server.ID {
+						return g.ConnectURLs, "INFO of " + a.IP.String(), true
+					}
+				}
+			}
+		}
+	}
+	return nil, "", false
+}

@@ -1,0 +1,75 @@
+package cause
+
+import (
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+func TestFailOver(t *testing.T) {
+	t.Parallel()
+	room := func(s *scene) {
+		s.Finding.Impact = checks.Impact{ConnectionsLost: s.Finding.OnServer, FailOver: checks.FailOver{CanFailOver: checks.Unknown, Stranded: new(int)}}
+	}
+	norm := func(s *scene) {
+		s.Finding.Impact = checks.Impact{ConnectionsLost: s.Finding.OnServer, FailOver: checks.FailOver{CanFailOver: checks.Unknown}}
+	}
+	noRoom := func(s *scene) {
+		stranded := 7
+		s.Finding.Impact = checks.Impact{FailOver: checks.FailOver{CanFailOver: checks.No, Stranded: &stranded}}
+	}
+	mute := on(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1)
+	for _, r := range []struct {
+		name     string
+		changes  []change
+		want     checks.Answer
+		stranded int // -1: not known
+		priority checks.Priority
+	}{
+		{"nothing is known of the clients", with(room), checks.Unknown, 0, checks.Low},
+		{"the clients know all servers, and there is room", with(room, list(urlsOf(1, 2, 3)...)), checks.Yes, 0, checks.Low},
+		{"the clients know all servers, and room is not known", with(norm, list(urlsOf(1, 2, 3)...)), checks.Unknown, -1, checks.Low},
+		{"the clients know all servers, and one is missing", with(room, list(urlsOf(1, 2, 3)...), missing("n4")), checks.Unknown, 0, checks.Low},
+		{"the clients know all servers, but those were not probed", with(room, list(urlsOf(1, 2)...), without("10.0.0.2:4222", checks.ContactNone)), checks.Unknown, 0, checks.Low},
+		{"the clients know all servers by the hosts file of the auditor", with(room, list("nats://nats.example:4222"),
+			dns("nats.example", checks.NameSeveral, "10.0.0.1", "10.0.0.2"), hosts("nats.example")), checks.Unknown, 0, checks.Low},
+		{"anyone's list has all servers", with(room, anyones(urlsOf(1, 2, 3)...)), checks.Unknown, 0, checks.Low},
+		{"one URL, but the server tells of others", with(room, list(urlsOf(1)...)), checks.Unknown, 0, checks.Low},
+		{"one URL, and the server tells of nobody", with(room, list(urlsOf(1)...), mute), checks.No, 20, checks.Low},
+		{"anyone's list has one URL, and the server tells of nobody", with(room, anyones(urlsOf(1)...), mute), checks.Unknown, 0, checks.Low},
+		{"a sticky balancer, and the server tells of nobody", with(room, list("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 1), mute), checks.Unknown, 0, checks.Low},
+		{"one URL and one that did not answer, and the server tells of nobody", with(room, list(urlsOf(1)[0], "nats://10.0.0.8:4222"),
+			without("10.0.0.8:4222", checks.ContactTimeout), mute), checks.Unknown, 0, checks.Low},
+		{"no room", with(noRoom, list(urlsOf(1, 2, 3)...)), checks.No, 7, checks.Low},
+		{"the account is missing on the others", with(room, list(urlsOf(1, 2, 3)...), on(noUse, 2, 3), denied("N2", "N3")), checks.No, 20, checks.Low},
+		{"one other does not know the account", with(room, on(noUse, 2, 3), denied("N2")), checks.Unknown, 0, checks.Low},
+		{"8 of MQTT, which only this server takes, and all know all servers", with(room, list(urlsOf(1, 2, 3)...), profile(func(p *checks.Profile) {
+			p.Protocols = []checks.Group{{Key: "mqtt", Counts: []int{8, 0, 0}}, {Key: "nats", Counts: []int{12, 2, 2}}}
+		})), checks.No, 8, checks.Low},
+		{"8 of MQTT, and one does not say whether it takes it", with(room, profile(func(p *checks.Profile) {
+			p.Protocols = []checks.Group{{Key: "mqtt", Counts: []int{8, 0, 0}}, {Key: "nats", Counts: []int{12, 2, 2}}}
+		}), on(silentServer, 3)), checks.Unknown, 0, checks.Low},
+		{"MQTT, which only this server takes", with(room, profile(func(p *checks.Profile) { p.Protocols[0].Key = "mqtt" })), checks.No, 20, checks.Low},
+		{"many have nowhere to go", with(counts(60, 2, 2), room, list(urlsOf(1)...), mute), checks.No, 60, checks.High},
+		{"many can move", with(counts(60, 2, 2), room, list(urlsOf(1, 2)...)), checks.Yes, 0, checks.Normal},
+	} {
+		c := caseOf(r.changes...)
+		before := c.Finding.Impact
+		d := Diagnose(c)
+		impact, priority := d.FailOver, d.Priority
+		stranded := -1
+		if impact.Stranded != nil {
+			stranded = *impact.Stranded
+		}
+		if impact.CanFailOver != r.want || stranded != r.stranded || priority != r.priority {
+			t.Errorf("%s: it can fail over: %s, %d stranded, priority %s; want %s, %d, %s",
+				r.name, impact.CanFailOver, stranded, priority, r.want, r.stranded, r.priority)
+		}
+		if c.Finding.Impact.CanFailOver != before.CanFailOver || c.Finding.Impact.Stranded != before.Stranded {
+			t.Errorf("%s: the finding was changed", r.name)
+		}
+	}
+	if impact := Conclude(caseOf(room), nil).FailOver; impact.CanFailOver != checks.Unknown {
+		t.Errorf("without causes it is %s", impact.CanFailOver)
+	}
+}

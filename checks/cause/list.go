@@ -1,0 +1,129 @@
+package cause
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// ListReport is what a URL list alone shows, without knowing the deployment.
+type ListReport struct {
+	// Servers are the servers that answer, by name.
+	Servers []string
+	// Problems are what is wrong with it, one sentence each: what keeps clients
+	// from spreading or failing over.
+	Problems []string
+	// Open is what could not be looked at, one sentence each.
+	Open []string
+}
+
+// Outcome is a finding where something is wrong, and incomplete where nothing
+// is but not all could be looked at.
+func (r ListReport) Outcome() checks.Outcome {
+	switch {
+	case len(r.Problems) > 0:
+		return checks.OutcomeFinding
+	case len(r.Open) > 0:
+		return checks.OutcomeIncomplete
+	}
+	return checks.OutcomePass
+}
+
+// CheckList judges a list by what answers at its addresses. That it leads to
+// one server only is a problem where that server is part of a cluster or tells
+// of others.
+func CheckList(l checks.URLList) ListReport {
+	var r ListReport
+	var servers []checks.Greeting
+	clusters := map[string]bool{}
+	told := 0 // of how many addresses the servers tell
+	for _, e := range l.Endpoints {
+		r.name(e)
+		dead := len(e.Addresses) > 0
+		for _, a := range e.Addresses {
+			at := fmt.Sprintf("%s (%s)", e.URL, a.IP)
+			if e.Literal {
+				at = e.URL
+			}
+			dead = dead && r.address(at, a.Contact)
+			for _, g := range a.Contact.Greetings {
+				clusters[g.Cluster] = true
+				told = max(told, len(g.ConnectURLs))
+				if !slices.ContainsFunc(servers, func(s checks.Greeting) bool { return s.ID == g.ID }) {
+					servers = append(servers, g)
+					r.Servers = append(r.Servers, g.Name)
+				}
+			}
+			where := netip.AddrPortFrom(a.IP, uint16(a.Port)) //nolint:gosec // ports are checked where URLs are read
+			if c := a.Contact; len(c.Greetings) == 1 && c.Tries >= enoughTries && OwnAddress(&checks.Deployment{}, e.Scheme, where, c) == checks.No {
+				r.Problems = append(r.Problems, fmt.Sprintf("%s is no address of %s itself, but leads there in %d of %d tries: what stands there is sticky, or has no other server.",
+					at, c.Greetings[0].Name, c.Greetings[0].Count, c.Tries))
+			}
+		}
+		if dead && len(e.Addresses) > 1 {
+			r.Problems = append(r.Problems, "No server answers at "+e.URL+".")
+		}
+	}
+	switch {
+	case len(servers) == 1 && len(r.Open) == 0 && (servers[0].Cluster != "" || told > 1):
+		r.Problems = append(r.Problems, fmt.Sprintf("It leads to one server only, %s, which is part of a cluster.", servers[0].Name))
+	case len(servers) == 1 && len(r.Open) > 0:
+		r.Open = append(r.Open, fmt.Sprintf("As far as is known, it leads to %s only.", servers[0].Name))
+	}
+	if len(clusters) > 1 {
+		var names []string
+		for name := range clusters {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		r.Problems = append(r.Problems, "It leads to servers of different clusters: "+strings.Join(names, ", ")+".")
+	}
+	if l.Ordered == checks.Yes && len(servers) > 1 {
+		r.Problems = append(r.Problems, "It is used without randomising, so all clients take "+servers[0].Name+" while it answers.")
+	}
+	return r
+}
+
+// name says what is wrong with a host name.
+func (r *ListReport) name(e checks.Endpoint) {
+	if e.Literal || e.Name == nil {
+		return
+	}
+	switch e.Name.Verdict {
+	case checks.NameSingle, checks.NameSeveral, checks.NameRotating:
+	case checks.NameMissing, checks.NameNoData:
+		r.Problems = append(r.Problems, e.URL+": "+e.Name.Detail)
+		return
+	case checks.NameDiffers:
+		r.Problems = append(r.Problems, e.URL+": "+e.Name.Detail)
+	case checks.NameFailed, checks.NameUnknown:
+		r.Open = append(r.Open, e.URL+": "+e.Name.Detail)
+	}
+}
+
+// address says what is wrong at an address; dead is whether no server is there.
+func (r *ListReport) address(at string, c checks.Contact) (dead bool) {
+	switch c.Outcome {
+	case checks.ContactServer:
+		return false
+	case checks.ContactRefused:
+		r.Problems = append(r.Problems, at+" refuses connections: nobody listens there.")
+	case checks.ContactClosed:
+		r.Problems = append(r.Problems, at+" closes connections without a greeting.")
+	case checks.ContactTimeout:
+		r.Problems = append(r.Problems, at+" does not answer from here.")
+	case checks.ContactUnroutable:
+		r.Open = append(r.Open, at+" can't be reached from this machine.")
+		return false
+	case checks.ContactUnreadable:
+		r.Open = append(r.Open, at+": "+c.Detail+".")
+		return false
+	case checks.ContactNone:
+		r.Open = append(r.Open, at+" was not connected to.")
+		return false
+	}
+	return true
+}

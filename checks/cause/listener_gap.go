@@ -1,0 +1,118 @@
+package cause
+
+import "github.com/nats-balance/nats-balance/checks"
+
+// listenerGap: the connections' protocol, MQTT or WebSocket, is served by one
+// server only.
+//
+// Confirmed takes that without these connections the account would not be
+// concentrated, and that every other server of the cluster says in VARZ that it
+// has no such listener. It may take both protocols together. An account of plain
+// clients can't have it. Where such connections are too few to be the cause, they
+// have nowhere else to go all the same, see [Diagnosis.Unserved].
+func listenerGap() rule {
+	return rule{
+		Definition: Definition{Code: ListenerGap, Title: "The protocol of the clients is served by one server only", Role: Root, Moved: ComeBack, First: RemedyListener,
+			Helps: []Help{{RemedyListener, ShortTerm}, {RemedyClientConfig, ShortTerm}, {RemedyDNS, ShortTerm}, {RemedyRebalance, ShortTerm}}},
+		judge: judgeListenerGap,
+		firm:  true,
+	}
+}
+
+// protocol is a listener that not every server has.
+type protocol struct {
+	name string
+	keys []string
+}
+
+func protocols() []protocol {
+	return []protocol{
+		{"MQTT", []string{"mqtt"}},
+		{"WebSocket", []string{"websocket", "mqtt over websocket"}},
+		{"MQTT or WebSocket", []string{"mqtt", "websocket", "mqtt over websocket"}},
+	}
+}
+
+// servedBy is whether a server has the listener that one of the keys needs.
+func (p protocol) servedBy(o *checks.Server) checks.Answer {
+	answer := checks.No
+	for _, key := range p.keys {
+		if taken := o.Takes(key); taken != checks.No {
+			answer = taken
+		}
+	}
+	return answer
+}
+
+func judgeListenerGap(s *Situation) judgement {
+	if s.Profile == nil {
+		return notTested("CONNZ", "The connections were not read.").settledBy(NeedConnections)
+	}
+	var served judgement // by another server too
+	for _, p := range protocols() {
+		here, elsewhere := countKeys(s.Profile.Protocols, p.keys)
+		if here == 0 || s.concentratedWithout(here, elsewhere) {
+			continue
+		}
+		j := judgement{explains: s.explained(here), evidence: []Evidence{
+			say("CONNZ", "%d of the %s on %s are %s connections.", here, connectionsOf(s.onServer()), label(s.Server), p.name)}}
+		var with, without, silent []*checks.Server
+		for _, o := range s.Others {
+			switch p.servedBy(o) {
+			case checks.Yes:
+				with = append(with, o)
+			case checks.No:
+				without = append(without, o)
+			case checks.Unknown:
+				silent = append(silent, o)
+			}
+		}
+		switch {
+		case len(with) > 0:
+			if served.verdict == "" {
+				served = ruledOut("VARZ", "%s %s %s as well.", otherNames(with), verb(with, "serves", "serve"), p.name)
+			}
+			continue
+		case len(silent)+s.Missing > 0:
+			j.verdict, j.confidence = Likely, 0.7
+			if len(without) == 0 {
+				j.verdict, j.confidence = NotTested, 0
+			}
+			j.evidence = append(j.evidence, say("VARZ", "%s did not say whether %s %s.", s.silentNames(silent), verb(silent, "it serves", "they serve"), p.name))
+		default:
+			j.verdict, j.confidence = Confirmed, 1
+			j.evidence = append(j.evidence, say("VARZ", "%s %s no %s listener.", otherNames(without), verb(without, "has", "have"), p.name))
+		}
+		return j
+	}
+	unserved := s.unserved()
+	switch {
+	case served.verdict != "":
+		return served
+	case unserved.Connections > 0:
+		return ruledOut("VARZ", "%d of the %s on %s are %s connections, which no other server takes. Without them the account would be concentrated all the same.",
+			unserved.Connections, connectionsOf(s.onServer()), label(s.Server), enumerate(unserved.Protocols))
+	case !s.Profile.Whole:
+		return s.notWhole()
+	}
+	return ruledOut("CONNZ", "What is concentrated are plain client connections, which every server takes.")
+}
+
+// countKeys adds up groups, on the concentrated server and on the others.
+func countKeys(groups []checks.Group, keys []string) (here, elsewhere int) {
+	for _, g := range groups {
+		for _, key := range keys {
+			if g.Key != key || g.Other {
+				continue
+			}
+			for i, n := range g.Counts {
+				if i == 0 {
+					here += n
+				} else {
+					elsewhere += n
+				}
+			}
+		}
+	}
+	return here, elsewhere
+}

@@ -1,0 +1,83 @@
+package cause
+
+import (
+	"cmp"
+	"net/netip"
+	"strings"
+)
+
+// Open is a URL, or one of its addresses, that may lead to another server.
+type Open struct {
+	URL string
+	// Address is not valid where it is the whole URL; Literal is whether it is
+	// in the URL.
+	Address netip.AddrPort
+	Literal bool
+	Why     OpenReason
+	// Detail is what DNS said, or what was seen at the address, or the name of
+	// the server that is said to be there; it may be empty.
+	Detail string
+}
+
+// OpenReason is why it is not known where something leads.
+type OpenReason string
+
+const (
+	// OpenDNSUnasked: DNS was not asked for the host.
+	OpenDNSUnasked OpenReason = "dns-not-asked"
+	// OpenDNSPartly: DNS did not answer in full.
+	OpenDNSPartly OpenReason = "dns-partly"
+	// OpenMissing: a server answers there that did not report.
+	OpenMissing OpenReason = "missing-server"
+	// OpenUnknown: a server of the cluster answers there that the audit does not
+	// know.
+	OpenUnknown OpenReason = "unknown-server"
+	// OpenRefused: it is a server's own address, and refused the connection.
+	OpenRefused OpenReason = "refused"
+	// OpenTimeout: nothing answered in time.
+	OpenTimeout OpenReason = "timeout"
+	// OpenUnroutable: the auditor has no route there.
+	OpenUnroutable OpenReason = "unroutable"
+	// OpenUnreadable: what answers can't be read.
+	OpenUnreadable OpenReason = "unreadable"
+	// OpenNotProbed: nobody connected, and no server says that it is there.
+	OpenNotProbed OpenReason = "not-probed"
+)
+
+// String is what is open and why, in a clause.
+func (o Open) String() string {
+	at := o.URL
+	if o.Address.IsValid() && !o.Literal {
+		at += ": " + o.Address.String()
+	}
+	detail := strings.TrimSuffix(o.Detail, ".")
+	switch o.Why {
+	case OpenDNSUnasked:
+		return o.URL + ": DNS was not asked"
+	case OpenDNSPartly:
+		return o.URL + ": " + cmp.Or(detail, "DNS did not answer in full")
+	case OpenMissing:
+		return at + " is a server that did not report"
+	case OpenUnknown:
+		return at + " is a server of this cluster that the audit does not know"
+	case OpenRefused:
+		return at + " is an address of " + o.Detail + ", but refused the connection"
+	case OpenTimeout:
+		return at + " did not answer here, but may answer the clients"
+	case OpenUnroutable:
+		return o.URL + ": this machine can't get to " + o.Address.String()
+	case OpenUnreadable:
+		return at + ": " + cmp.Or(detail, "it can't be told what is there")
+	case OpenNotProbed:
+	}
+	return at + " was not probed, and no server says that it is there"
+}
+
+// openOf joins what is open for a sentence.
+func openOf(r Reach) string {
+	var out []string
+	for _, o := range r.Open {
+		out = append(out, o.String())
+	}
+	return enumerate(out)
+}

@@ -1,0 +1,197 @@
+package cause
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// orderedConnect: the list or DNS reaches several servers but clients always
+// take the first: no randomising, or a client library that does not shuffle DNS
+// answers.
+//
+// Clients shuffle the list that they are configured with unless told not to;
+// of the addresses of one name, some libraries take the first that the resolver
+// gives (ADR-11 asks them to shuffle). Confirmed takes that in every list of the
+// account the first server is surely the concentrated one, the option beside it
+// that switches off randomising, and that no other cause is likely. A fixed
+// order of DNS with clients that keep it makes it likely, and so does a list
+// without the option where the other servers would take the clients, as chance
+// does not bring so many to the first. A first server that is
+// another one, an option that says that randomising is on, or a rotating record
+// rules it out where the list is the account's.
+func orderedConnect() rule {
+	return rule{
+		Definition: Definition{Code: OrderedConnect, Title: "Clients take the first server of their list", Role: Root, Moved: GoToNext,
+			Helps: []Help{{RemedyOrdered, ShortTerm}, {RemedyClientConfig, ShortTerm}, {RemedyKeepItSo, LongTerm}}},
+		judge:    judgeOrdered,
+		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS, StickyLoadBalancer, ServerFull, RestartDrift, NetworkAffinity, SingleProcess},
+	}
+}
+
+func judgeOrdered(s *Situation) judgement {
+	lists := listsOf(s.Own, wide)
+	if len(lists) == 0 {
+		switch open := listsOf(s.Own, unclear, perhaps); {
+		case len(s.Own) == 0:
+			return notTested("client URLs", "No list of the clients' URLs is known.").settledBy(NeedOrderedURLs)
+		case len(open) > 0:
+			return notTested(listWord(open), "Where the list leads is not known: %s.", openOf(open[0].Reach))
+		case !s.Tied || len(listsOf(s.Own, pins)) == 0:
+			return notTested(listWord(s.Own), "No list that is known leads to several servers.").settledBy(NeedClientURLs)
+		}
+		return ruledOut(listWord(s.Own), "The account's list leads to one server, whatever the order.")
+	}
+	var best judgement
+	agree := len(lists) == len(s.Own)
+	for _, f := range lists {
+		j := s.inOrder(f)
+		agree = agree && j.verdict == Confirmed
+		if best.verdict == "" || order(j.verdict) < order(best.verdict) || j.verdict == best.verdict && j.confidence > best.confidence {
+			best = j
+		}
+	}
+	if best.verdict == RuledOut && !s.Tied {
+		best.verdict = NotTested
+		best.evidence = append(best.evidence, say(listWord(lists), "It is not known whose list this is.").settledBy(NeedClientURLs))
+	}
+	if best.verdict == Confirmed && !agree {
+		best.verdict, best.confidence = Likely, 0.75
+		best.evidence = append(best.evidence, say(listWord(s.Own), "The account has other lists, of which that is not known."))
+	}
+	return best
+}
+
+// inOrder judges one list that leads to several servers.
+func (s *Situation) inOrder(f List) judgement {
+	arrivals := s.thenUp(f.Reach.Arrivals)
+	first := arrivals[0]
+	if first.Server != s.here {
+		return ruledOut(f.Origin, "The first server of the list is %s, not %s.", label(&s.Deployment.Servers[first.Server]), label(s.Server))
+	}
+	if first.Own == checks.No && (first.Tries < first.AllTries || first.AllTries < enoughTries) {
+		return ruledOut(f.Origin, "%s is a load balancer's address, which chooses itself.", first.URL)
+	}
+	byDNS, name := false, f.nameOf(first)
+	for _, a := range f.Reach.Arrivals {
+		byDNS = byDNS || a.URL == first.URL && a.Server != first.Server
+	}
+	j := judgement{explains: s.Finding.OnServer}
+	switch {
+	case byDNS && name != nil && name.Verdict == checks.NameRotating:
+		return ruledOut(f.Origin, "DNS rotates the addresses of %s.", name.Host)
+	case byDNS && f.Ordered != checks.Yes:
+		return s.orderOfDNS(f, name, j)
+	}
+	if len(arrivals) < len(f.Reach.Arrivals) {
+		j.evidence = append(j.evidence, say("start times", "%s comes before %s in the list, but started after the clients had connected.",
+			label(&s.Deployment.Servers[f.Reach.Arrivals[0].Server]), label(s.Server)))
+	} else {
+		j.evidence = append(j.evidence, say(f.Origin, "The list leads to %s, and %s comes first.", s.names(f.Reach.Servers()), label(s.Server)))
+	}
+	switch {
+	case f.Ordered == checks.Yes && s.Tied && f.sure(first) && first.Own == checks.Yes && len(f.Reach.Open) == 0:
+		j.verdict, j.confidence = Confirmed, 0.95
+		j.evidence = append(j.evidence, say(f.Origin, "Clients take it in its order: an option beside it switches randomising off."))
+	case f.Ordered == checks.Yes:
+		j.verdict, j.confidence = Likely, 0.75
+		j.evidence = append(j.evidence, say(f.Origin, "An option beside it switches randomising off."))
+	case f.Ordered == checks.No:
+		return ruledOut(f.Origin, "An option beside the list says that clients take it in random order.")
+	case s.Finding.Chance > 1e-4, s.lonely(f), s.Tied && len(listsOf(s.Own, pins, perhaps, unclear)) > 0, !s.othersTakeThem():
+		j.verdict, j.confidence = Possible, 0.3
+	default:
+		j.verdict, j.confidence = Likely, 0.6
+		odds := fmt.Sprintf("1 of %.0f cases", math.Floor(1/max(s.Finding.Chance, 1e-9)))
+		if s.Finding.Chance < 1e-9 {
+			odds = "less than 1 of 1,000,000,000 cases"
+		}
+		j.evidence = append(j.evidence, say("chance", "Clients that shuffle their list come out like this in %s: look for an option that switches it off.", odds))
+	}
+	return j
+}
+
+// thenUp are the arrivals without the first ones at servers that started only
+// when all clients of the concentrated server had connected.
+func (s *Situation) thenUp(all []Arrival) []Arrival {
+	if s.Profile == nil || s.Profile.Newest.IsZero() {
+		return all
+	}
+	late := func(a Arrival) bool {
+		o := &s.Deployment.Servers[a.Server]
+		return !o.Start.IsZero() && o.Details != nil && o.Start.Add(-o.Details.Offset-o.Details.Margin).After(s.Profile.Newest)
+	}
+	// If no other was up, there was nothing to choose: see restartDrift.
+	if !slices.ContainsFunc(all, func(a Arrival) bool { return a.Server != s.here && !late(a) }) {
+		return all
+	}
+	return all[slices.IndexFunc(all, func(a Arrival) bool { return !late(a) }):]
+}
+
+// othersTakeThem is whether the other servers are known to have room, the
+// account and the listener: only then does chance speak for an order.
+func (s *Situation) othersTakeThem() bool {
+	_, full, silent := s.roomOnOthers()
+	return len(full)+len(silent)+s.Missing == 0 &&
+		judgeAccountGap(s).verdict == RuledOut && judgeListenerGap(s).verdict == RuledOut
+}
+
+// orderOfDNS judges a name with several addresses in a fixed order.
+func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement {
+	if s.Profile == nil {
+		return notTested("CONNZ", "Which client libraries are used is not known: the connections were not read.")
+	}
+	keep, shuffle := 0, 0
+	var words []string
+	for _, g := range s.Profile.Languages {
+		n := g.Counts[0]
+		switch {
+		case n == 0:
+		case !g.Other && keepsOrder(g.Key):
+			keep += n
+			words = append(words, g.Key)
+		case !g.Other && shuffles(g.Key):
+			shuffle += n
+		}
+	}
+	on := s.onServer()
+	fixed := name != nil && name.Complete && name.Verdict == checks.NameSeveral && !name.HostsFile
+	if fixed {
+		j.evidence = append(j.evidence, say(f.Origin, "DNS gives the addresses of %s in the same order every time, that of %s first.", f.urls(), label(s.Server)))
+	} else {
+		j.evidence = append(j.evidence, say(f.Origin, "From here, the first address of %s is that of %s; whether it is so for the clients is not known.", f.urls(), label(s.Server)))
+	}
+	switch {
+	case keep*10 >= on*9:
+		j.verdict, j.confidence, j.explains = Likely, 0.8, s.explained(keep)
+		j.evidence = append(j.evidence, say("CONNZ", "%d of the %d clients on it use libraries that take addresses in the order of the resolver: %s.", keep, on, enumerate(words)))
+		if !fixed {
+			j.verdict, j.confidence = Possible, 0.4
+		}
+	case shuffle*2 > on:
+		return ruledOut("CONNZ", "%d of the %d clients on %s use libraries that shuffle the addresses of a name.", shuffle, on, label(s.Server))
+	default:
+		j.verdict, j.confidence, j.explains = Possible, 0.3, s.explained(keep)
+	}
+	return j
+}
+
+// keepsOrder is whether a client library takes the addresses of one name in the
+// order of the resolver (read in their sources).
+func keepsOrder(language string) bool {
+	return slices.Contains([]string{"java", "python", "python2", "python3", "rust", ".net", "c#", "csharp", "dotnet"}, strings.ToLower(language))
+}
+
+// shuffles is whether it takes them in random order.
+func shuffles(language string) bool {
+	return slices.Contains([]string{"go", "c", "nats.js", "javascript", "node", "typescript"}, strings.ToLower(language))
+}
+
+// firstInOrder is whether clients that take some list of the account in order
+// may all be on the concentrated server.
+func (s *Situation) firstInOrder() bool {
+	return slices.ContainsFunc(listsOf(s.Own, wide), func(f List) bool { return s.inOrder(f).verdict != RuledOut })
+}

@@ -1,0 +1,86 @@
+package cause
+
+import (
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// serverFull: the other servers are at their connection limit.
+//
+// What a server has now against its max_connections, from VARZ: all client
+// connections count there, also those of other accounts and of the system
+// account. That they are full now does not show that the clients tried them when
+// they came, so it is confirmed only where the account's list surely leads there
+// and clients that take it in order would be elsewhere. A server that the account
+// can't use is no place to go either.
+func serverFull() rule {
+	return rule{
+		Definition: Definition{Code: ServerFull, Title: "The other servers have no room for more clients", Role: Root, Moved: GoOn, First: RemedyCapacity,
+			Helps: []Help{{RemedyCapacity, Immediate}, {RemedyRebalance, ShortTerm}, {RemedyLimits, ShortTerm}}},
+		judge:    judgeServerFull,
+		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS},
+	}
+}
+
+// toldToOrder is whether an option beside a list of the account makes clients
+// take the concentrated server first.
+func (s *Situation) toldToOrder() bool {
+	return slices.ContainsFunc(listsOf(s.Own, wide), func(f List) bool {
+		return f.Ordered == checks.Yes && s.thenUp(f.Reach.Arrivals)[0].Server == s.here
+	})
+}
+
+// roomOnOthers are the other servers that the account can use, by whether they
+// have room.
+func (s *Situation) roomOnOthers() (room, full, silent []*checks.Server) {
+	for _, o := range s.Others {
+		switch {
+		case s.Accounts[o.ID].Usable == checks.No && !s.uses(o): // see accountGap
+		case o.MaxConnections == nil && o.Details != nil: // it has no limit
+			room = append(room, o)
+		case o.MaxConnections == nil || o.Details == nil || o.Details.Connections == nil:
+			silent = append(silent, o)
+		case o.Full():
+			full = append(full, o)
+		default:
+			room = append(room, o)
+		}
+	}
+	return room, full, silent
+}
+
+func judgeServerFull(s *Situation) judgement {
+	room, full, silent := s.roomOnOthers()
+	switch {
+	case len(room)+len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
+		return ruledOut("ACCOUNT INFO", "The account can't use the other servers, full or not.")
+	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
+		return ruledOut("VARZ", "All other servers have room for more connections.")
+	case len(full) == 0 && len(room) == 0:
+		return notTested("VARZ", "The other servers did not say how full they are.").settledBy(s.Gap.details())
+	case len(full) == 0:
+		return notTested("VARZ", "%s did not say how full %s.", s.silentNames(silent), verb(silent, "it is", "they are"))
+	}
+	j := judgement{explains: s.Finding.OnServer}
+	for i, o := range full {
+		if i < 4 {
+			j.evidence = append(j.evidence, say("VARZ", "%s is full: it has %s, its limit is %d.", label(o), connectionsOf(*o.Details.Connections), *o.MaxConnections))
+		}
+	}
+	switch {
+	case s.toldToOrder():
+		j.verdict, j.confidence = Possible, 0.3
+		j.evidence = append(j.evidence, say("client URLs", "But the clients take %s first, as an option beside their list says.", label(s.Server)))
+	case len(room) > 0:
+		j.verdict, j.confidence, j.explains = Possible, 0.3, s.Finding.OnServer/2
+		j.evidence = append(j.evidence, say("VARZ", "%s %s room.", otherNames(room), verb(room, "has", "have")))
+	case len(silent)+s.Missing > 0:
+		j.verdict, j.confidence = Likely, 0.6
+	case s.reachable() == checks.Yes && !s.firstInOrder():
+		j.verdict, j.confidence = Confirmed, 0.9
+	default:
+		j.verdict, j.confidence = Likely, 0.85
+	}
+	return j
+}

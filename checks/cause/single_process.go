@@ -1,0 +1,131 @@
+package cause
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// singleProcess: one client process or host holds most of the connections.
+//
+// Connections with the same source address, name, user, language and version
+// count as one process. It is likely where without them the account would not
+// be concentrated, and something tells them from others: an address that no
+// other clients share, or a name of their own while the others, at the same
+// address, are elsewhere. One address with unlike clients may be a host, or a
+// proxy that hides many. Several processes on one host look the same, so it is
+// never confirmed.
+func singleProcess() rule {
+	return rule{
+		Definition: Definition{Code: SingleProcess, Title: "One process or host holds most of the connections", Role: Root, Moved: Undecided,
+			Helps: []Help{{RemedyRebalance, Immediate}, {RemedyProcess, ShortTerm}, {RemedyLimits, ShortTerm}, {RemedyLeafnodes, LongTerm}}},
+		judge:    judgeSingleProcess,
+		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS, StickyLoadBalancer, RestartDrift},
+	}
+}
+
+func judgeSingleProcess(s *Situation) judgement {
+	if s.Profile == nil {
+		return notTested("CONNZ", "The connections were not read.").settledBy(NeedConnections)
+	}
+	if !s.Profile.Whole {
+		return s.notWhole()
+	}
+	if len(s.Profile.Processes) == 0 {
+		return ruledOut("CONNZ", "No two connections look like those of one process.")
+	}
+	best := s.Profile.Processes[0]
+	for _, p := range s.Profile.Processes {
+		if p.Counts[0] > best.Counts[0] {
+			best = p
+		}
+	}
+	here, elsewhere := best.Counts[0], 0
+	for _, n := range best.Counts[1:] {
+		elsewhere += n
+	}
+	if here*2 < s.Finding.OnServer || s.concentratedWithout(here, elsewhere) {
+		if j, ok := s.singleHost(); ok {
+			return j
+		}
+		return ruledOut("CONNZ", "No process holds most of the connections: the largest has %d of the %d on %s.", here, s.onServer(), label(s.Server))
+	}
+	j := judgement{explains: s.explained(here), evidence: []Evidence{
+		say("CONNZ", "%d of the %d connections on %s come from %s: one process, or several of one program on a host.",
+			here, s.onServer(), label(s.Server), describe(best))}}
+	if !best.First.IsZero() {
+		j.evidence = append(j.evidence, say("CONNZ", "They were opened within %s.", max(best.Last.Sub(best.First).Round(time.Second), time.Second)))
+	}
+	all := here + elsewhere
+	apart := s.apart(here, elsewhere)
+	switch {
+	// A process that is spread itself does not explain where it is.
+	case elsewhere*5 > all:
+		return ruledOut("CONNZ", "The connections of the largest process are on several servers.")
+	case best.SharedByOthers && best.Name != "" && apart:
+		j.verdict, j.confidence = Likely, 0.65
+		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, but most other connections are elsewhere."))
+	case all >= s.Finding.Connections && isLocal(best.Addr):
+		j.verdict, j.confidence = Possible, 0.2
+		j.evidence = append(j.evidence, say("CONNZ", "All clients come from %s, and nothing tells them apart.", best.Addr))
+	case best.SharedByOthers:
+		j.verdict, j.confidence = Possible, 0.4
+		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, so it may be a proxy's."))
+	default:
+		j.verdict, j.confidence = Likely, 0.7
+	}
+	return j
+}
+
+// apart is whether there are other connections, and most of them elsewhere.
+func (s *Situation) apart(here, elsewhere int) bool {
+	others := s.Finding.Connections - here - elsewhere
+	return others >= 2 && 2*(s.Finding.OnServer-here) <= others
+}
+
+// isLocal is whether an address says nothing of the host: that of every machine
+// for itself.
+func isLocal(a netip.Addr) bool {
+	return a == netip.IPv6Loopback() || a == netip.AddrFrom4([4]byte{127, 0, 0, 1})
+}
+
+// singleHost is the verdict where unlike clients of one address hold most of the
+// connections, and the others are elsewhere.
+func (s *Situation) singleHost() (judgement, bool) {
+	for _, source := range s.Profile.Sources {
+		here, all := source.Counts[0], sum(source.Counts)
+		if s.Profile.SourcesSampled || !source.Addr.IsValid() || here*2 < s.Finding.OnServer || (all-here)*5 > all ||
+			s.concentratedWithout(here, all-here) || !s.apart(here, all-here) {
+			continue
+		}
+		j := judgement{verdict: Likely, confidence: 0.6, explains: s.explained(here)}
+		if isLocal(source.Addr) {
+			j.verdict, j.confidence = Possible, 0.45
+		}
+		j.evidence = []Evidence{say("CONNZ", "%d of the %d connections on %s come from one address, %s, with unlike clients: one host, or a proxy. The others are elsewhere.",
+			here, s.onServer(), label(s.Server), source.Addr)}
+		return j, true
+	}
+	return judgement{}, false
+}
+
+// describe says who it is, in what is known of it.
+func describe(p checks.Process) string {
+	var words []string
+	if p.Addr.IsValid() {
+		words = append(words, p.Addr.String())
+	} else {
+		words = append(words, "an address that is not known")
+	}
+	if p.Name != "" {
+		words = append(words, "named "+p.Name)
+	} else {
+		words = append(words, "without a name")
+	}
+	if client := strings.TrimSpace(p.Language + " " + p.Version); client != "" {
+		words = append(words, client)
+	}
+	return strings.Join(words, ", ")
+}

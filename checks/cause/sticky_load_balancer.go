@@ -1,0 +1,209 @@
+package cause
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// enoughTries tells an address that always leads to the same server from one
+// that chooses at random: of two servers, the chance of the same one ten times
+// is 1 in 512, of three it is 1 in 20,000.
+const enoughTries = 10
+
+// stickyLoadBalancer: an address that is no server's own leads every time to
+// the same server, or source addresses shared by unrelated clients are each
+// pinned to one server.
+//
+// There are two views. The auditor's: it connects to the address of the
+// account's list again and again, and arrives at the same server. The clients':
+// they come from the address that the balancer has towards the servers, or each
+// shared source address has all of its unrelated clients on one server.
+// Confirmed takes both, because a balancer that hashes sources may lead others
+// elsewhere than the auditor; one makes it likely. An address of the list that
+// leads to several servers rules it out.
+func stickyLoadBalancer() rule {
+	return rule{
+		Definition: Definition{Code: StickyLoadBalancer, Title: "A load balancer sends the clients to the same server every time", Role: Root, Moved: ComeBack, First: RemedyLoadBalancer,
+			Helps: []Help{{RemedyLoadBalancer, Immediate}, {RemedyRebalance, ShortTerm}, {RemedyDrain, ShortTerm}, {RemedyClientConfig, LongTerm}}},
+		judge:    judgeSticky,
+		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS, NetworkAffinity, RestartDrift},
+	}
+}
+
+// balancers are what the lists show of addresses that are no server's own.
+type balancers struct {
+	sticky, here *List   // one example each; here leads to the concentrated server
+	arrival      Arrival // of sticky, or of here where there is one
+	unsure       Arrival // leads there, and is perhaps no server's own address
+	spread       Arrival // leads to several servers
+}
+
+func (s *Situation) balancers() balancers {
+	var b balancers
+	for i := range s.Own {
+		f := &s.Own[i]
+		for _, a := range f.Reach.Arrivals {
+			switch {
+			case a.Own == checks.Unknown && a.Sure && a.Server == s.here && f.kind == pins:
+				b.unsure = a
+			case a.Own != checks.No || !a.Sure:
+			case a.Tries < a.AllTries:
+				b.spread = a
+			case a.Server == s.here:
+				b.here, b.sticky, b.arrival = f, f, a
+			case b.here == nil:
+				b.sticky, b.arrival = f, a
+			}
+		}
+	}
+	return b
+}
+
+func judgeSticky(s *Situation) judgement {
+	b := s.balancers()
+	view, shared := s.sharedSources()
+	j := judgement{explains: s.Finding.OnServer}
+	switch {
+	case b.sticky == nil && b.spread.URL != "" && s.Tied:
+		return ruledOut("INFO", "%s led to %s in %s, and to others too.", place(b.spread), label(&s.Deployment.Servers[b.spread.Server]), tries(b.spread))
+	case b.sticky == nil && shared && (!s.Tied || len(listsOf(s.Own, pins, wide)) == 0):
+		j.verdict, j.confidence, j.evidence = Likely, 0.5, []Evidence{view,
+			{Source: "client URLs", Settle: NeedThisBalancer}}
+		return j
+	case b.sticky == nil && shared:
+		j.verdict, j.confidence, j.evidence = Possible, 0.3, []Evidence{view}
+		return j
+	case b.sticky == nil && len(s.Own) == 0:
+		return notTested("client URLs", "Whether the clients come through a load balancer is not known.").settledBy(NeedBalancer)
+	case b.sticky == nil && len(listsOf(s.Own, unclear, perhaps)) > 0:
+		open := listsOf(s.Own, unclear, perhaps)
+		return notTested(listWord(open), "Where the list leads is not known: %s.", openOf(open[0].Reach))
+	case b.sticky == nil && !s.Tied:
+		return notTested(listWord(s.Own), "The lists that are known hold no load balancer that is sticky, but none is known to be this account's.").settledBy(NeedClientURLs)
+	case b.sticky == nil && len(listsOf(s.Own, pins, wide)) == 0:
+		return notTested(listWord(s.Own), "The account's list does not lead to %s.", label(s.Server)).settledBy(NeedOwnURLs)
+	case b.sticky == nil && b.unsure.URL != "":
+		a := b.unsure
+		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: []Evidence{
+			say("INFO", "%s led to %s in %s; whether it is the server's own address is not known.",
+				place(a), label(&s.Deployment.Servers[a.Server]), tries(a))}}
+	case b.sticky == nil:
+		return ruledOut(listWord(s.Own), "All addresses of the account's list are servers' own.")
+	}
+	a := b.arrival
+	j.evidence = append(j.evidence, say(b.sticky.Origin, "%s is no server's own address and led to %s in %s.",
+		place(a), label(&s.Deployment.Servers[a.Server]), tries(a)))
+	through, fromBalancer := s.fromBalancer(a)
+	if fromBalancer {
+		j.evidence = append(j.evidence, through)
+	}
+	if shared {
+		j.evidence = append(j.evidence, view)
+	}
+	enough := a.AllTries >= enoughTries
+	_, _, fits := s.startsFit()
+	wider := len(listsOf(s.Own, wide)) > 0
+	switch {
+	case b.here == nil && !shared && s.Tied && enough && !wider:
+		j.verdict, j.confidence = Likely, 0.55
+		j.evidence = append(j.evidence, say("INFO", "It may lead the clients to %s, by where they come from: run the audit from where they are to be certain.", label(s.Server)))
+	case b.here == nil && !shared:
+		return notTested(b.sticky.Origin, "%s leads the auditor to %s only, not to %s: what it does for the clients is not known; run the audit from where they are.",
+			a.URL, label(&s.Deployment.Servers[a.Server]), label(s.Server))
+	case wider || !enough:
+		j.verdict, j.confidence = Possible, 0.4
+	case !s.Tied:
+		j.verdict, j.confidence = Likely, 0.6
+	case fits:
+		j.verdict, j.confidence = Likely, 0.6
+		j.evidence = append(j.evidence, say("start times", "When the clients connected would explain it too: it had no other server to lead them to."))
+	case a.doubt:
+		j.verdict, j.confidence = Likely, 0.7
+		j.evidence = append(j.evidence, say("VARZ", "That it is no own address follows from what the server names as its own, which may be what it advertises only."))
+	case fromBalancer && b.here != nil || shared:
+		j.verdict, j.confidence = Confirmed, 0.9
+	default:
+		j.verdict, j.confidence = Likely, 0.75
+		j.evidence = append(j.evidence, say("CONNZ", "Whether the clients are led in the same way can't be seen from their source addresses."))
+	}
+	return j
+}
+
+// place names an address with the URL that led there.
+func place(a Arrival) string {
+	if strings.Contains(a.URL, a.Address.String()) {
+		return a.URL
+	}
+	return a.URL + " (" + a.Address.String() + ")"
+}
+
+func tries(a Arrival) string {
+	if a.AllTries == 1 {
+		return "the one try"
+	}
+	return fmt.Sprintf("%d of %d tries", a.Tries, a.AllTries)
+}
+
+// fromBalancer is whether the clients come from the address that the balancer
+// had towards the server when it led the auditor there.
+func (s *Situation) fromBalancer(a Arrival) (Evidence, bool) {
+	if s.Profile == nil || s.Profile.SourcesSampled {
+		return Evidence{}, false
+	}
+	for _, l := range s.Own {
+		for _, e := range l.Endpoints {
+			for _, address := range e.Addresses {
+				if address.IP != a.Address.Addr() || address.Port != int(a.Address.Port()) {
+					continue
+				}
+				for _, g := range address.Contact.Greetings {
+					for _, source := range s.Profile.Sources {
+						if g.ID == s.Server.ID && source.Addr.IsValid() && source.Addr == g.ClientIP && source.Counts[0]*10 >= s.Finding.OnServer*9 {
+							return say("CONNZ", "%d of the %s on %s come from %s, as the auditor's did through that address.",
+								source.Counts[0], connectionsOf(s.onServer()), label(s.Server), source.Addr), true
+						}
+					}
+				}
+			}
+		}
+	}
+	return Evidence{}, false
+}
+
+// sharedSources is whether source addresses that unrelated clients share are
+// each pinned to one server, and not all to the same one.
+func (s *Situation) sharedSources() (Evidence, bool) {
+	if s.Profile == nil || !s.Profile.Whole {
+		return Evidence{}, false
+	}
+	sources, connections, chance := 0, 0, 0.0
+	servers := map[int]bool{}
+	for _, source := range s.Profile.Sources {
+		total, at, most := 0, 0, 0
+		for i, n := range source.Counts {
+			total += n
+			if n > most {
+				most, at = n, i
+			}
+		}
+		if source.Kinds < 2 || total < 3 {
+			continue
+		}
+		if most < total {
+			return Evidence{}, false
+		}
+		sources, connections = sources+1, connections+total
+		servers[at] = true
+		// That all of one source are where the first is.
+		chance += float64(total-1) * math.Log10(float64(len(s.Others)+1))
+	}
+	const enough = 5 // 1 in 100,000
+	if sources < 3 || len(servers) < 2 || chance < enough || connections*2 < s.Finding.Connections {
+		return Evidence{}, false
+	}
+	return say("CONNZ", "%d source addresses that unrelated clients share have all of their %d connections on one server each, on %d servers.",
+		sources, connections, len(servers)), true
+}

@@ -1,0 +1,27 @@
+package checks
+
+// Takes is whether the server has the listener that a protocol, a key of
+// [Profile.Protocols], needs: every server takes plain clients. Unknown where
+// the server said nothing of itself.
+func (s *Server) Takes(protocol string) Answer {
+	var listener int
+	switch {
+	case s.Details == nil:
+		return Unknown
+	case protocol == "mqtt":
+		listener = s.Details.MQTT
+	case protocol == "websocket", protocol == "mqtt over websocket":
+		listener = s.Details.WebSocket
+	default:
+		return Yes
+	}
+	if listener > 0 {
+		return Yes
+	}
+	return No
+}
+
+// Full reports whether the server says that it is at its limit of connections.
+func (s *Server) Full() bool {
+	return s.MaxConnections != nil && s.Details != nil && s.Details.Connections != nil && *s.Details.Connections >= *s.MaxConnections
+}

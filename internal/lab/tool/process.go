@@ -1,0 +1,462 @@
+package tool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+)
+
+// processCluster is the name of the cluster of processes; its servers are
+// called P-n1, P-n2, …
+const processCluster = "P"
+
+// stopGrace is how long a process may take to stop cleanly before it is killed.
+const stopGrace = 5 * time.Second
+
+// ErrPauseUnsupported is returned where a process can't be paused: on Windows.
+var ErrPauseUnsupported = errors.New("processes can't be paused on this system")
+
+// ProcessCluster is a cluster of real nats-server processes, for tests of what
+// an embedded server can't show: a server that hangs, or is killed.
+type ProcessCluster struct {
+	dir       string
+	exe       string
+	accounts  []string
+	life      context.Context // kills the processes when it ends
+	processes []*Process
+
+	mu   sync.Mutex
+	gone []server.ServerInfo // those that were stopped cleanly
+}
+
+// Process is one nats-server of a cluster, running or not.
+type Process struct {
+	cluster *ProcessCluster
+	index   int
+	name    string
+	extra   string
+
+	starting      sync.Mutex
+	mu            sync.Mutex
+	client, route int // ports, 0 until known; the same over restarts
+	id            string
+	cmd           *exec.Cmd
+	done          chan struct{} // closed when cmd has ended
+}
+
+// StartProcessCluster starts n nats-server processes from configuration files
+// in a temporary folder, with the given ordinary accounts, and returns when
+// they know each other. What extra, if not nil, returns for server i (from 0)
+// is added to its configuration; any listener in it must be on loopback. The
+// processes are killed when the context ends, and by Stop, which is to be
+// called in any case.
+func StartProcessCluster(ctx context.Context, n int, accounts []string, extra func(i int) string) (*ProcessCluster, error) {
+	if n < 1 {
+		return nil, errors.New("a process cluster needs a process")
+	}
+	exe, err := Build(ctx, ProgramServer)
+	if err != nil {
+		return nil, err
+	}
+	return startProcesses(ctx, exe, n, accounts, extra)
+}
+
+func startProcesses(ctx context.Context, exe string, n int, accounts []string, extra func(i int) string) (*ProcessCluster, error) {
+	dir, err := os.MkdirTemp("", "nats-balance-processes-")
+	if err != nil {
+		return nil, err
+	}
+	c := &ProcessCluster{dir: dir, exe: exe, accounts: accounts, life: ctx}
+	for i := range n {
+		p := &Process{cluster: c, index: i, name: fmt.Sprintf("%s-n%d", processCluster, i+1)}
+		if extra != nil {
+			p.extra = extra(i)
+		}
+		c.processes = append(c.processes, p)
+	}
+	for _, p := range c.processes {
+		if err = p.launch(ctx); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = c.waitReady(ctx)
+	}
+	if err != nil {
+		c.Stop()
+		return nil, fmt.Errorf("process cluster: %w", err)
+	}
+	return c, nil
+}
+
+// Processes returns the processes in order.
+func (c *ProcessCluster) Processes() []*Process { return slices.Clone(c.processes) }
+
+// SystemURL returns the URL of the first running process with the credentials
+// of the system account's user, or "" when none is running. A paused one runs.
+func (c *ProcessCluster) SystemURL() string {
+	for _, p := range c.processes {
+		if p.Running() {
+			return p.URL(lab.SystemAccount)
+		}
+	}
+	return ""
+}
+
+// Stop kills the processes and removes their files. It may be called more than
+// once.
+func (c *ProcessCluster) Stop() {
+	for _, p := range c.processes {
+		p.Kill()
+	}
+	_ = os.RemoveAll(c.dir)
+}
+
+// waitReady waits until all running processes answer and know at least each
+// other: the others count a killed one on for minutes, so they may count more.
+func (c *ProcessCluster) waitReady(ctx context.Context) error {
+	running := 0
+	for _, p := range c.processes {
+		if p.Running() {
+			running++
+		}
+	}
+	return c.waitPinged(ctx, func(_ *nats.Conn, replies map[string]server.ServerStatsMsg) error {
+		ready := 0
+		for _, r := range replies {
+			if r.Stats.ActiveServers >= running {
+				ready++
+			}
+		}
+		if ready < running {
+			return fmt.Errorf("%d of %d servers know each other", ready, running)
+		}
+		for _, p := range c.processes {
+			p.identify(replies)
+		}
+		return nil
+	})
+}
+
+// WaitCounted returns when the first running process, and each other that
+// answers with it, count n active servers. Who counts more hears again of those
+// that were stopped cleanly; one that was killed is rightly counted on, for
+// minutes.
+func (c *ProcessCluster) WaitCounted(ctx context.Context, n int) error {
+	return c.waitPinged(ctx, func(nc *nats.Conn, replies map[string]server.ServerStatsMsg) error {
+		if _, ok := replies[nc.ConnectedServerId()]; !ok {
+			return fmt.Errorf("%s does not answer", nc.ConnectedServerName())
+		}
+		for _, r := range replies {
+			if counted := r.Stats.ActiveServers; counted != n {
+				c.mu.Lock()
+				gone := slices.Clone(c.gone)
+				c.mu.Unlock()
+				if counted > n {
+					lab.SayGoodbye(nc, gone)
+				}
+				return fmt.Errorf("%s counts %d servers, not %d", r.Server.Name, counted, n)
+			}
+		}
+		return nil
+	})
+}
+
+// waitPinged pings at the first running process until the check is content with
+// the answers.
+func (c *ProcessCluster) waitPinged(ctx context.Context, check func(nc *nats.Conn, replies map[string]server.ServerStatsMsg) error) error {
+	url := c.SystemURL()
+	if url == "" {
+		return errors.New("no process is running")
+	}
+	nc, err := nats.Connect(url, nats.SetCustomDialer(lab.Dialer(ctx)), nats.NoReconnect(), nats.Timeout(lab.AuthTimeout*time.Second))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	return lab.Poll(ctx, func() error {
+		// A paused one does not answer: no more than a moment is waited for it.
+		const moment = 250 * time.Millisecond
+		replies, err := lab.PingServers(ctx, nc, len(c.processes), moment)
+		if err != nil {
+			return err
+		}
+		return check(nc, replies)
+	})
+}
+
+// Name returns the server's name.
+func (p *Process) Name() string { return p.name }
+
+// ClientURL returns the URL for clients, without credentials.
+func (p *Process) ClientURL() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return "nats://" + address(p.client)
+}
+
+// URL returns the URL for clients with the credentials of an account's user.
+func (p *Process) URL(account string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u := url.URL{Scheme: "nats", User: url.UserPassword(lab.UserOf(account), lab.Password), Host: address(p.client)}
+	return u.String()
+}
+
+// PID returns the process id, 0 when it is not running.
+func (p *Process) PID() int {
+	if !p.Running() {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd.Process.Pid
+}
+
+// identify takes the server's id from the answers.
+func (p *Process) identify(replies map[string]server.ServerStatsMsg) {
+	for id, r := range replies {
+		if r.Server.Name == p.name {
+			p.mu.Lock()
+			p.id = id
+			p.mu.Unlock()
+		}
+	}
+}
+
+// Running says whether the process exists; a paused one does.
+func (p *Process) Running() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		return false
+	}
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Start starts a process that was stopped or killed, on the same ports, and
+// returns when it and the other running ones know each other. None may be
+// paused.
+func (p *Process) Start(ctx context.Context) error {
+	if p.Running() {
+		return nil
+	}
+	if err := p.launch(ctx); err != nil {
+		return err
+	}
+	return p.cluster.waitReady(ctx)
+}
+
+// Pause suspends the process (SIGSTOP): its connections stay open and nothing
+// answers. Elsewhere than on Unix it returns [ErrPauseUnsupported].
+func (p *Process) Pause() error { return p.signal(pauseProcess) }
+
+// Resume continues a paused process (SIGCONT).
+func (p *Process) Resume() error { return p.signal(resumeProcess) }
+
+// Stop stops the process cleanly, as systemd would (SIGTERM); a paused one is
+// resumed for it. What has not ended within 5 s is killed. On Windows it kills.
+// [ProcessCluster.WaitCounted] waits until the others have noticed.
+func (p *Process) Stop() {
+	if p.signal(terminateProcess) == nil {
+		p.mu.Lock()
+		done, id := p.done, p.id
+		p.mu.Unlock()
+		select {
+		case <-done:
+			p.cluster.mu.Lock()
+			p.cluster.gone = append(p.cluster.gone, server.ServerInfo{ID: id, Name: p.name, Cluster: processCluster})
+			p.cluster.mu.Unlock()
+			return
+		case <-time.After(stopGrace):
+		}
+	}
+	p.Kill()
+}
+
+// Kill ends the process at once (SIGKILL), paused or not, and returns when it
+// is gone: the other servers are told nothing.
+func (p *Process) Kill() {
+	_ = p.signal((*os.Process).Kill) // it may have ended already
+	p.mu.Lock()
+	done := p.done
+	p.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}
+
+func (p *Process) signal(send func(*os.Process) error) error {
+	if !p.Running() {
+		return fmt.Errorf("process %s is not running", p.name)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return send(p.cmd.Process)
+}
+
+// launch starts the process and returns when its ports are known.
+func (p *Process) launch(ctx context.Context) error {
+	p.starting.Lock() // never two at a time
+	defer p.starting.Unlock()
+	if p.Running() {
+		return nil
+	}
+	dir := filepath.Join(p.cluster.dir, p.name)
+	if err := os.RemoveAll(dir); err != nil { // the ports file of the last time
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	config := filepath.Join(dir, "nats-server.conf")
+	if err := os.WriteFile(config, []byte(p.config(dir)), 0o600); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(dir, "nats-server.log"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }() // the process has its own handle
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cmd := exec.CommandContext(p.cluster.life, //nolint:contextcheck // ctx bounds the start, not the process
+		p.cluster.exe, "-c", config)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = childAttributes()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = cmd.Wait() // that it ended is all that counts
+	}()
+	p.cmd, p.done = cmd, done
+	err = lab.Poll(ctx, func() error {
+		select {
+		case <-done:
+			return nil
+		default:
+			return p.readPorts(dir)
+		}
+	})
+	select {
+	case <-done:
+		err = errors.New("nats-server ended at once")
+	default:
+	}
+	if err != nil {
+		_ = cmd.Process.Kill()
+		<-done
+		said, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%s: %w: it said: %s", p.name, err, lastLine(said))
+	}
+	return nil
+}
+
+func lastLine(log []byte) string {
+	text := strings.TrimSpace(string(log))
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}
+
+// readPorts reads the file in which the server says where it listens.
+func (p *Process) readPorts(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, "*.ports"))
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return errors.New("the server has not written its ports")
+	}
+	data, err := os.ReadFile(names[0])
+	if err != nil {
+		return err
+	}
+	var listen struct{ Nats, Cluster []string }
+	if err := json.Unmarshal(data, &listen); err != nil {
+		return err
+	}
+	if p.client, err = portOf(listen.Nats); err != nil {
+		return err
+	}
+	p.route, err = portOf(listen.Cluster)
+	return err
+}
+
+func portOf(urls []string) (int, error) {
+	if len(urls) == 0 {
+		return 0, errors.New("a listener is missing")
+	}
+	u, err := url.Parse(urls[0])
+	if err != nil {
+		return 0, err
+	}
+	_, port, err := net.SplitHostPort(u.Host)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(port)
+}
+
+// config writes the configuration file, with the routes of those before it.
+func (p *Process) config(dir string) string {
+	var routes []string
+	for _, other := range p.cluster.processes {
+		if other == p {
+			continue
+		}
+		other.mu.Lock()
+		if other.route != 0 {
+			routes = append(routes, strconv.Quote("nats://"+address(other.route)))
+		}
+		other.mu.Unlock()
+	}
+	p.mu.Lock()
+	client, route := p.client, p.route
+	p.mu.Unlock()
+	var b strings.Builder
+	fmt.Fprintf(&b, "server_name: %s\nlisten: %q\nports_file_dir: %q\nsystem_account: %s\n",
+		p.name, listen(client), filepath.ToSlash(dir), lab.SystemAccount)
+	fmt.Fprintf(&b, "authorization { timeout: %d }\n", lab.AuthTimeout)
+	fmt.Fprintf(&b, "cluster { name: %s, listen: %q, routes: [%s] }\naccounts {\n",
+		processCluster, listen(route), strings.Join(routes, ", "))
+	for _, a := range append([]string{lab.SystemAccount}, p.cluster.accounts...) {
+		fmt.Fprintf(&b, "  %q: { users: [ { user: %q, password: %q } ] }\n", a, lab.UserOf(a), lab.Password)
+	}
+	fmt.Fprintf(&b, "}\n%s\n", p.extra)
+	return b.String()
+}
+
+// address returns host:port of a listener.
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// listen returns the address to listen on: of a port that is not known yet, any
+// free one.
+func listen(port int) string {
+	if port == 0 {
+		return address(server.RANDOM_PORT)
+	}
+	return address(port)
+}

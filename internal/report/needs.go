@@ -1,0 +1,54 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/remedy"
+)
+
+// EvidenceText is evidence about an account in a sentence, with what to pass or do
+// where it leaves something open. Text from outside stays as it is.
+func EvidenceText(e cause.Evidence, a checks.Account) string {
+	list := "--client-url " + remedy.ForFlags(a) + "=URL"
+	switch e.Settle {
+	case "":
+		return e.Text
+	case cause.NeedUse:
+		return e.Text + " To be certain, pass " + list + "[,URL…]."
+	case cause.NeedThisBalancer:
+		return strings.TrimSpace(e.Text + " To be certain, pass the balancer's address: " + list + ".")
+	}
+	return strings.TrimSuffix(e.Text, ".") + ": " + needed(e.Settle, list, remedy.ForFlags(a)) + "."
+}
+
+// needed is what to pass or do, in a clause that follows the question.
+func needed(n cause.Need, list, account string) string {
+	switch n {
+	case cause.NeedConnections:
+		return "leave out --no-causes, or pass a longer --timeout"
+	case cause.NeedAccountInfo:
+		return "pass a longer --timeout, or allow the user $SYS.REQ.ACCOUNT.*.INFO"
+	case cause.NeedServerAnswers:
+		return "pass a longer --timeout, or allow the user $SYS.REQ.SERVER.*.VARZ"
+	case cause.NeedSystemAccount:
+		return "audit with a user of the system account"
+	case cause.NeedServerEndpoints:
+		return "gather without --no-server-endpoints"
+	case cause.NeedLongerTimeout:
+		return "pass a longer --timeout"
+	case cause.NeedClientConfig:
+		return "pass " + list + "[,URL…] or --client-config " + account + "=PATH with what its clients are configured with"
+	case cause.NeedOrderedURLs:
+		return "pass " + list + "[,URL…] with the URLs in their order"
+	case cause.NeedOwnURLs:
+		return "pass the one that these clients came by, " + list + "[,URL…]"
+	case cause.NeedOwner:
+		return "pass " + list + "[,URL…] to be certain"
+	case cause.NeedBalancer:
+		return "pass its address as " + list
+	case cause.NeedClientURLs, cause.NeedUse, cause.NeedThisBalancer:
+	}
+	return "pass " + list + "[,URL…]"
+}
