@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Limits of RFC 1035, section 2.3.4, without the final dot.
@@ -82,15 +84,4 @@ func candidates(cfg Config, name string) (out []string, direct bool) {
 
 // sentence formats and makes harmless: what comes from the network or a file
 // may hold anything.
-func sentence(format string, args ...any) string {
-	text := fmt.Sprintf(format, args...)
-	var out strings.Builder
-	for _, r := range text {
-		if r < ' ' || r > '~' {
-			fmt.Fprintf(&out, "\\u%04x", r)
-			continue
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
-}
+func sentence(format string, args ...any) string { return words.ASCII(fmt.Sprintf(format, args...)) }

@@ -212,7 +212,7 @@ func TestTheSystemsOwnResolver(t *testing.T) {
 		{"no name", []func() ([]netip.Addr, error){missing}, NXDomain, "", "does not tell whether there is such a name"},
 		{"then none", []func() ([]netip.Addr, error){has("192.0.2.1"), missing}, Failed, "192.0.2.1", "no such host"},
 		{"time-out", []func() ([]netip.Addr, error){fails(&net.DNSError{Err: "x", IsTimeout: true})}, Failed, "", "time-out"},
-		{"another error", []func() ([]netip.Addr, error){fails(errors.New("odd\x1b"))}, Failed, "", `failed: odd\u001b`},
+		{"another error", []func() ([]netip.Addr, error){fails(errors.New("odd\x1b"))}, Failed, "", `failed: odd\x1b`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // RegisterChecks adds the checks to a collection of jsm.go. Their thresholds are
@@ -88,7 +89,7 @@ func checkConcentration(check *audit.Check, r *archive.Reader, examples *audit.E
 			causes = diagnoses[i].Causes
 		}
 		// The collection's reports print names as they are.
-		examples.Add("%s", report.HarmlessText(concentrated(f, causes)))
+		examples.Add("%s", words.HarmlessText(concentrated(f, causes)))
 	}
 	return collectedOutcome(result.Outcome, d, log)
 }
@@ -109,7 +110,7 @@ func checkHotspots(check *audit.Check, r *archive.Reader, examples *audit.Exampl
 	}
 	result := checks.CheckHotspots(d, p)
 	for _, f := range result.Findings {
-		examples.Add("%s", report.HarmlessText(fmt.Sprintf("server %s has %d of the %d client connections in cluster %s, which has %d servers",
+		examples.Add("%s", words.HarmlessText(fmt.Sprintf("server %s has %d of the %d client connections in cluster %s, which has %d servers",
 			f.Server.Name, f.OnServer, f.Connections, f.Cluster, f.Servers)))
 	}
 	return collectedOutcome(result.Outcome, d, log)
@@ -118,7 +119,7 @@ func checkHotspots(check *audit.Check, r *archive.Reader, examples *audit.Exampl
 // collectedOutcome is the outcome for a collection.
 func collectedOutcome(o checks.Outcome, d *checks.Deployment, log api.Logger) (audit.Outcome, error) {
 	for _, note := range d.Notes {
-		log.Warnf("%s", report.HarmlessText(note))
+		log.Warnf("%s", words.HarmlessText(note))
 	}
 	switch o {
 	case checks.OutcomePass:
@@ -193,14 +194,14 @@ func incomplete(d *checks.Deployment) error {
 	switch {
 	case len(d.Missing) > 0:
 	case len(d.Uncounted) > 0:
-		return errors.New(report.HarmlessText(d.Uncounted[0].Reason))
+		return errors.New(words.HarmlessText(d.Uncounted[0].Reason))
 	default:
 		return errors.New("the archive does not tell enough")
 	}
 	m := d.Missing[0]
 	if m.Name == "" && m.ID == "" { // which server it is, or whether there is one, is not known
-		return errors.New(report.HarmlessText(fmt.Sprintf("cluster %s: %s", m.Cluster, m.Reason)))
+		return errors.New(words.HarmlessText(fmt.Sprintf("cluster %s: %s", m.Cluster, m.Reason)))
 	}
 	text := fmt.Sprintf("%d of %d servers are missing, which could overturn the verdict, among them %s of cluster %s: %s", len(d.Missing), d.Expected, m.Name, m.Cluster, m.Reason)
-	return errors.New(report.HarmlessText(text))
+	return errors.New(words.HarmlessText(text))
 }

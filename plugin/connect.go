@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/clienturl"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // connection has the global flags of the nats CLI, with its names, defaults
@@ -111,15 +112,7 @@ func userOf(urls string) (user, kind string) {
 }
 
 // quote makes one word for a shell.
-func quote(s string) string {
-	safe := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./:,+@=-", r)
-	}
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !safe(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+func quote(s string) string { return words.Shell(s) }
 
 func connectionName() string { return "nats-balance " + Version() }
 

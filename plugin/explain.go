@@ -20,7 +20,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 
-	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // What to pass.
@@ -106,7 +106,7 @@ func (l *login) via() string {
 	if l.proxy == "" {
 		return ""
 	}
-	return " through the SOCKS5 proxy " + report.Harmless(l.proxy)
+	return " through the SOCKS5 proxy " + words.Harmless(l.proxy)
 }
 
 // serverError is what a server said as -ERR. nats.go's errors for it are
@@ -203,7 +203,7 @@ func (l *login) explainDial(f *failure, err error) {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &viaProxy):
-		f.reason = fmt.Sprintf("the SOCKS5 proxy %s can't be reached (%s)", report.Harmless(l.proxy), rootCause(viaProxy.err))
+		f.reason = fmt.Sprintf("the SOCKS5 proxy %s can't be reached (%s)", words.Harmless(l.proxy), rootCause(viaProxy.err))
 		f.pass = []string{"--socks-proxy URL of a running one", "--socks-proxy none"}
 	case errors.As(err, &op) && strings.HasPrefix(op.Op, "socks"):
 		f.reason = fmt.Sprintf("can't be reached%s (%s)", l.via(), l.redact(strings.TrimPrefix(rootCause(err), "unknown error ")))

@@ -19,7 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"golang.org/x/net/proxy"
 
-	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // credentials leaves the credentials of the flags and clears those that
@@ -315,7 +315,7 @@ func parseServers(list string) ([]target, error) {
 		if strings.HasPrefix(u.Scheme, "ws") {
 			scheme = u.Scheme
 		}
-		shown := report.Harmless(u.Scheme + "://" + u.Host)
+		shown := words.Harmless(u.Scheme + "://" + u.Host)
 		if cut {
 			shown = fmt.Sprintf("server URL %d of the list", len(servers)+1)
 		}
@@ -338,7 +338,7 @@ func shownURL(entry string) string {
 	if ok {
 		rest = scheme + "://" + rest
 	}
-	return report.Harmless(rest)
+	return words.Harmless(rest)
 }
 
 var errNoJWT = errors.New("no user JWT in it")

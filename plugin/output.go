@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/choria-io/fisk"
 
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // runbookFormats are what an audit can be written in beside text and JSON.
@@ -27,7 +27,7 @@ type output struct {
 // text and json.
 func (o *output) flags(cmd *fisk.CmdClause, more ...string) {
 	o.more = more
-	cmd.Flag("format", fmt.Sprintf("Output format: text (default)%s", alternatives(o.formats()[1:]))).Default("text").PlaceHolder("FORMAT").HintOptions(o.formats()...).StringVar(&o.format)
+	cmd.Flag("format", "Output format: "+words.Or(append([]string{"text (default)"}, o.formats()[1:]...))).Default("text").PlaceHolder("FORMAT").HintOptions(o.formats()...).StringVar(&o.format)
 	cmd.Flag("json", "Produce JSON output, the same as --format json").Short('j').UnNegatableBoolVar(&o.json)
 	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").Validator(func(text string) error {
 		if text == "" { // which would be read as not given
@@ -39,21 +39,12 @@ func (o *output) flags(cmd *fisk.CmdClause, more ...string) {
 
 func (o *output) formats() []string { return append([]string{"text", "json"}, o.more...) }
 
-// alternatives ends a list of alternatives.
-func alternatives(names []string) string {
-	last := len(names) - 1
-	if last == 0 {
-		return " or " + names[0]
-	}
-	return ", " + strings.Join(names[:last], ", ") + " or " + names[last]
-}
-
 func (o *output) validate() error {
 	if o.json {
 		o.format = "json"
 	}
 	if !slices.Contains(o.formats(), o.format) {
-		return fmt.Errorf("--format is %q: pass text%s", o.format, alternatives(o.formats()[1:]))
+		return fmt.Errorf("--format is %q: pass %s", o.format, words.Or(o.formats()))
 	}
 	return checkOutfile(o.file)
 }
@@ -66,22 +57,22 @@ func (o *output) everyAccount() bool {
 
 func (o *output) write(h Host, doc *report.Document) error {
 	return written(o, h, doc, formats[report.Document]{
-		text: report.Text, json: report.JSON, nagios: report.Nagios,
+		text: report.Text, nagios: report.Nagios,
 		prometheus: report.Prometheus, markdown: report.Markdown, csv: report.CSV,
 	})
 }
 
 func (o *output) writeHotspots(h Host, doc *report.Hotspots) error {
 	return written(o, h, doc, formats[report.Hotspots]{
-		text: report.HotspotsText, json: report.HotspotsJSON, nagios: report.HotspotsNagios,
+		text: report.HotspotsText, nagios: report.HotspotsNagios,
 		prometheus: report.HotspotsPrometheus, markdown: report.HotspotsMarkdown, csv: report.HotspotsCSV,
 	})
 }
 
 // formats write a document.
 type formats[D any] struct {
-	text                                    func(io.Writer, *D, report.Style) error
-	json, nagios, prometheus, markdown, csv func(io.Writer, *D) error
+	text                              func(io.Writer, *D, report.Style) error
+	nagios, prometheus, markdown, csv func(io.Writer, *D) error
 }
 
 // written writes a document in the format that was asked for, when it is
@@ -91,7 +82,7 @@ func written[D any](o *output, h Host, doc *D, f formats[D]) error {
 	var err error
 	switch o.format {
 	case "json":
-		err = f.json(&b, doc)
+		err = report.JSON(&b, doc)
 	case "nagios":
 		err = f.nagios(&b, doc)
 	case "prometheus":

@@ -15,8 +15,9 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/gather"
-	"github.com/nats-balance/nats-balance/internal/remedy"
+	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // rebalance is `rebalance`.
@@ -31,7 +32,7 @@ type rebalance struct {
 
 	in       io.Reader // where the answer to the question comes from
 	terminal bool      // whether in is one
-	mostCPU  float64   // see [remedy.Pace]
+	mostCPU  float64   // see [balance.Pace]
 }
 
 // Bounds of flags. A thousand clients a second that connect anew are more than
@@ -153,7 +154,7 @@ func (r *rebalance) run(ctx context.Context) error {
 	report.FinishRebalance(doc, s.deployment, s.causes)
 	var b bytes.Buffer
 	if r.output.format == "json" {
-		err = report.RebalanceJSON(&b, doc)
+		err = report.JSON(&b, doc)
 	} else {
 		err = report.RebalanceText(&b, doc, r.output.style(r.host))
 	}
@@ -175,7 +176,7 @@ func (r *rebalance) run(ctx context.Context) error {
 // move makes the moves, looks again and says so in the document.
 func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *situation, doc *report.Rebalance) {
 	p := newProgress(r.host.Err)
-	result := remedy.Apply(ctx, nc, s.account.ID, s.cluster, s.plan, remedy.Pace{
+	result := balance.Apply(ctx, nc, s.account.ID, s.cluster, s.plan, balance.Pace{
 		Rate: r.rate, Batch: r.batch, Patience: r.host.Timeout(), MostCPU: r.mostCPU, Progress: p.moves,
 	})
 	p.clear()
@@ -227,7 +228,7 @@ func (r *rebalance) confirm(ctx context.Context, s *situation) (bool, error) {
 	for _, refusal := range s.refusals {
 		fmt.Fprintf(r.host.Err, "Forced: %s\n", line(refusal.Text))
 	}
-	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move %s of %s off %s?", countOf(len(s.plan.Moves), "connection"), s.account.Name, off)))
+	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move %s of %s off %s?", words.Plural(len(s.plan.Moves), "connection"), s.account.Name, off)))
 	answer := make(chan string, 1)
 	go func() { // reading a terminal can't be interrupted; the program ends then
 		b := make([]byte, 64)

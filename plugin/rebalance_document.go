@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/remedy"
+	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -55,7 +55,7 @@ func (r *rebalance) document(s *situation, nc *nats.Conn) *report.Rebalance {
 		doc.Outcome = "nothing-to-do"
 	case len(p.Moves) == 0:
 		doc.Outcome = "refused"
-		doc.Refusals = append(doc.Refusals, report.Refusal{Code: "no-moves", Text: "There is no connection that can be moved: " + strings.Join(p.Short, "; ") + "."})
+		doc.Refusals = append(doc.Refusals, report.Refusal{Code: string(balance.NoMoves), Text: "There is no connection that can be moved: " + strings.Join(p.Short, "; ") + "."})
 	}
 	if doc.Outcome != "refused" {
 		for i := range doc.Refusals {
@@ -66,7 +66,7 @@ func (r *rebalance) document(s *situation, nc *nats.Conn) *report.Rebalance {
 }
 
 // recordRun adds what was done.
-func recordRun(doc *report.Rebalance, run remedy.Run) {
+func recordRun(doc *report.Rebalance, run balance.Run) {
 	for i, m := range run.Moves {
 		to := &doc.Moves[i]
 		to.Outcome = string(m.Outcome)
@@ -95,7 +95,7 @@ func judgeAfter(doc *report.Rebalance, s *situation, d *checks.Deployment) (outc
 		if server.Cluster != s.cluster {
 			continue
 		}
-		n := held(d, server, s.account.ID)
+		n := balance.Held(d, server, s.account.ID)
 		total += n
 		if n > most {
 			most, name = n, server.Name

@@ -12,7 +12,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
-	"github.com/nats-balance/nats-balance/internal/remedy"
+	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -21,7 +21,7 @@ type situation struct {
 	deployment *checks.Deployment
 	account    checks.Account
 	cluster    string
-	plan       remedy.Plan
+	plan       balance.Plan
 	causes     []cause.Cause
 	refusals   []report.Refusal
 	firm       bool // a refusal that can't be overridden
@@ -37,27 +37,31 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn) (*situation, error)
 	if err := r.gather(ctx, nc, s); err != nil {
 		return nil, err
 	}
-	in := remedy.PlanInput{Servers: members(s), MaxMoves: r.limit, IgnoreRoom: r.force}
+	in := balance.PlanInput{Servers: balance.Members(s.deployment, s.cluster, s.account.ID), MaxMoves: r.limit, IgnoreRoom: r.force}
 	if len(in.Servers) < 2 {
 		s.firm = true
-		s.refuse("too-few-servers", "%s has fewer than 2 servers that reported, there is nowhere to move connections to.", named(s.cluster, "the cluster"))
-		s.plan = remedy.PlanMoves(in)
+		s.refuse(string(balance.TooFewServers), "%s has fewer than 2 servers that reported, there is nowhere to move connections to.", named(s.cluster, "the cluster"))
+		s.plan = balance.PlanMoves(in)
 		return s, nil
 	}
-	r.coverage(s, in.Servers)
+	for _, refusal := range balance.Uncovered(s.deployment, s.cluster, in.Servers) {
+		s.refuse(string(refusal.Code), "%s", refusal.Text)
+	}
 	if err := r.candidates(ctx, nc, s, &in); err != nil {
 		return nil, err
 	}
-	s.plan = remedy.PlanMoves(in)
+	s.plan = balance.PlanMoves(in)
 	if s.plan.Excess == 0 {
 		return s, nil
 	}
-	r.room(s, in)
+	if refusal, full := balance.Full(in); full {
+		s.refuse(string(refusal.Code), "%s", refusal.Text)
+	}
 	if err := r.diagnose(ctx, nc, s); err != nil {
 		return nil, err
 	}
 	in.ByName, in.IgnoreRoom = s.byName, r.force
-	s.plan = remedy.PlanMoves(in)
+	s.plan = balance.PlanMoves(in)
 	s.remark()
 	return s, nil
 }
@@ -126,7 +130,7 @@ func (r *rebalance) choose(s *situation) (string, error) {
 	for i := range s.deployment.Servers {
 		server := &s.deployment.Servers[i]
 		servers[server.Cluster]++
-		clients[server.Cluster] += held(s.deployment, server, s.account.ID)
+		clients[server.Cluster] += balance.Held(s.deployment, server, s.account.ID)
 	}
 	var all, several []string
 	for name, n := range clients {
@@ -150,62 +154,8 @@ func (r *rebalance) choose(s *situation) (string, error) {
 	return "", fmt.Errorf("account %q has no client connection: there is nothing to rebalance", s.account.Name)
 }
 
-// held are the client connections of an account on a server.
-func held(d *checks.Deployment, server *checks.Server, account string) int {
-	for _, u := range server.Usage {
-		if d.Accounts[u.Account].ID == account {
-			return int(u.Connections)
-		}
-	}
-	return 0
-}
-
-// members are the servers of the cluster. Those without a cluster share nothing.
-func members(s *situation) []remedy.Member {
-	var out []remedy.Member
-	for i := range s.deployment.Servers {
-		server := &s.deployment.Servers[i]
-		n := held(s.deployment, server, s.account.ID)
-		if server.Cluster != s.cluster || s.cluster == "" && n == 0 {
-			continue
-		}
-		m := remedy.Member{ID: server.ID, Name: server.Name, Held: n, Limit: server.MaxConnections}
-		if server.Details != nil {
-			m.Connections = server.Details.Connections
-		}
-		out = append(out, m)
-	}
-	if s.cluster == "" {
-		out = out[:min(len(out), 1)]
-	}
-	slices.SortFunc(out, func(a, b remedy.Member) int { return strings.Compare(a.Name+"\x00"+a.ID, b.Name+"\x00"+b.ID) })
-	return out
-}
-
-// coverage refuses where servers are missing, or their limits.
-func (r *rebalance) coverage(s *situation, servers []remedy.Member) {
-	var missing []string
-	for _, m := range s.deployment.Missing {
-		if !m.ClusterKnown || m.Cluster == s.cluster {
-			missing = append(missing, named(m.Name, named(m.ID, "a server without a name")))
-		}
-	}
-	if n := len(missing); n > 0 {
-		s.refuse("coverage", "%s did not report (%s), so it is not known how the connections are spread.", countOf(n, "server"), strings.Join(missing[:min(n, 5)], ", "))
-	}
-	unknown := 0
-	for _, m := range servers {
-		if m.Connections == nil {
-			unknown++
-		}
-	}
-	if unknown > 0 {
-		s.refuse("coverage", "It is not known how many connections %d of %d servers have and take, so whether there is room.", unknown, len(servers))
-	}
-}
-
 // candidates reads the account's connections on the servers with too many.
-func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation, in *remedy.PlanInput) error {
+func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation, in *balance.PlanInput) error {
 	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
 	defer cancel()
 	total := 0
@@ -213,15 +163,15 @@ func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation,
 		total += m.Held
 	}
 	for _, m := range in.Servers {
-		if m.Held <= remedy.Even(total, len(in.Servers)) {
+		if m.Held <= checks.EvenShare(total, len(in.Servers)) {
 			continue
 		}
 		err := gather.EachConnection(ctx, nc, gather.Held{Server: m.ID, Account: s.account.ID}, func(c gather.Connection) {
-			if s.nowhere(m.ID, c.Protocol) {
+			if balance.Bound(s.deployment, s.cluster, m.ID, c.Protocol) {
 				in.Bound++
 				return
 			}
-			in.Candidates = append(in.Candidates, remedy.Candidate{Server: m.ID, ID: c.ID, Name: c.Name, Language: c.Language,
+			in.Candidates = append(in.Candidates, balance.Candidate{Server: m.ID, ID: c.ID, Name: c.Name, Language: c.Language,
 				Protocol: c.Protocol, Start: c.Start, Idle: c.Idle, Subscriptions: c.Subscriptions, Pending: c.Pending})
 		})
 		switch {
@@ -229,35 +179,10 @@ func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation,
 			return err
 		case err != nil:
 			s.warnings = append(s.warnings, fmt.Sprintf("the connections on %s were not all read: it %v", m.Name, err))
-			s.refuse("coverage", "The connections on %s were not all read: it %v.", m.Name, err)
+			s.refuse(string(balance.Coverage), "The connections on %s were not all read: it %v.", m.Name, err)
 		}
 	}
 	return nil
-}
-
-// nowhere is whether no other server of the cluster takes a protocol: to close
-// such a connection moves nothing.
-func (s *situation) nowhere(id, protocol string) bool {
-	others := false
-	for i := range s.deployment.Servers {
-		server := &s.deployment.Servers[i]
-		if server.Cluster != s.cluster || server.ID == id {
-			continue
-		}
-		if server.Takes(protocol) != checks.No {
-			return false
-		}
-		others = true
-	}
-	return others
-}
-
-// room refuses where no server has any.
-func (r *rebalance) room(s *situation, in remedy.PlanInput) {
-	in.IgnoreRoom = false
-	if p := remedy.PlanMoves(in); len(p.Moves) == 0 && len(in.Candidates) > 0 {
-		s.refuse("no-room", "No other server has room: they keep %d%% of their limits free. Clients would be refused there and come back.", remedy.ReservePercent)
-	}
 }
 
 // straightBack is why a cause sends clients to where they were.
@@ -336,32 +261,9 @@ func (r *rebalance) diagnose(ctx context.Context, nc *nats.Conn, s *situation) e
 	return nil
 }
 
-// byChance is the probability from which on a spread is nothing out of the
-// ordinary.
-const byChance = 0.05
-
-// remark says what the prediction rests on, and why there are fewer moves than
-// would be even.
+// remark says what the prediction rests on.
 func (s *situation) remark() {
-	may := 0
-	for _, m := range s.plan.Moves {
-		if m.MayReturn {
-			may++
-		}
-	}
-	if may > 0 {
-		s.note("%d of the %d clients use a library that may choose the same server again, or do not say which: a share of them is reckoned to come back.", may, len(s.plan.Moves))
-	}
-	if short := s.plan.Excess - len(s.plan.Moves); short > 0 {
-		s.note("%s over an even spread stay where they are: %s.", countOf(short, "connection"), strings.Join(s.plan.Short, "; "))
-	}
-	top := 0
-	for _, m := range s.plan.Servers {
-		top = max(top, m.Held)
-	}
-	if checks.Chance(s.plan.Connections, len(s.plan.Servers), top) >= byChance {
-		s.note("Clients that choose at random are often spread like this: moving some will hardly make it more even.")
-	}
+	s.notes = append(s.notes, s.plan.Remarks()...)
 	if len(s.plan.Moves) > 0 && len(s.refusals) == 0 {
 		s.note("The prediction is what is to be expected when clients choose evenly; chance moves it by a few.")
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
 
-	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 //go:embed cheat.md
@@ -48,7 +48,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 func line(s string) string {
 	fields := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
 	for i, f := range fields {
-		fields[i] = report.HarmlessText(strings.TrimSpace(f))
+		fields[i] = words.HarmlessText(strings.TrimSpace(f))
 	}
 	return strings.Join(fields, " ")
 }

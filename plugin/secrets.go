@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // secret is a seed of nkeys or a JWT.
@@ -32,7 +32,7 @@ func (l *login) clean(text string) string {
 }
 
 // redact makes text from outside fit to print.
-func (l *login) redact(text string) string { return report.Harmless(l.clean(text)) }
+func (l *login) redact(text string) string { return words.Harmless(l.clean(text)) }
 
 func redact(text string) string { return (&login{}).redact(text) }
 

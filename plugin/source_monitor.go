@@ -15,7 +15,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/gather"
-	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // monitoring asks the HTTP monitoring ports of the servers.
@@ -70,7 +70,7 @@ func parseMonitors(list string) ([]*url.URL, error) {
 			// Without a scheme a password may stand anywhere.
 			return nil, fmt.Errorf("%s is no URL: %s", nth, pass)
 		}
-		shown := report.Harmless(u.Scheme + "://" + u.Host)
+		shown := words.Harmless(u.Scheme + "://" + u.Host)
 		port := u.Port()
 		if n, wrong := strconv.Atoi(port); port != "" && (wrong != nil || n < 1 || n > 65535) {
 			return nil, fmt.Errorf("%s, %s, has no port that there is: %s", nth, shown, pass)
@@ -99,9 +99,9 @@ func (m *monitoring) detail() string {
 	first := *m.urls[0]
 	first.User = nil
 	if len(m.urls) == 1 {
-		return "1 monitoring URL, " + report.Harmless(first.String())
+		return "1 monitoring URL, " + words.Harmless(first.String())
 	}
-	return fmt.Sprintf("%d monitoring URLs, first %s", len(m.urls), report.Harmless(first.String()))
+	return fmt.Sprintf("%d monitoring URLs, first %s", len(m.urls), words.Harmless(first.String()))
 }
 
 func (m *monitoring) deployment(ctx context.Context) (*checks.Deployment, error) {

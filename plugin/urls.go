@@ -87,7 +87,7 @@ func (u *urls) run(ctx context.Context) error {
 	doc := report.NewURLs(Version(), time.Now(), lists, warnings)
 	var b bytes.Buffer
 	if u.output.format == "json" {
-		err = report.URLsJSON(&b, doc)
+		err = report.JSON(&b, doc)
 	} else {
 		err = report.URLsText(&b, doc, u.output.style(u.host))
 	}

@@ -20,22 +20,24 @@ const module = "github.com/nats-balance/nats-balance"
 // mayImport says what the packages of a layer may import of the project's
 // other packages. The data goes one way: gather → model → checks → report.
 func mayImport(pkg string) (allowed []string, known bool) {
-	parts := []string{"checks", "checks/cause", "dnscheck"}
+	parts := []string{"checks", "checks/cause", "dnscheck", "internal/words"}
 	switch pkg {
 	case "cmd/nats-balance":
 		return []string{"plugin"}, true
 	case "plugin":
 		return append(parts, "internal/gather", "internal/clienturl", "internal/probe",
-			"internal/report", "internal/remedy", "internal/lab", "docs"), true
+			"internal/report", "internal/remedy", "internal/rebalance", "internal/lab", "docs"), true
 	case "internal/report":
 		return append(parts, "internal/remedy"), true
-	case "internal/gather", "internal/clienturl", "internal/probe", "internal/remedy", "internal/lab":
+	case "internal/gather", "internal/clienturl", "internal/probe", "internal/remedy", "internal/rebalance", "internal/lab":
 		return parts, true
 	case "checks/cause":
 		return []string{"checks"}, true
 	case "internal/lab/fleet", "internal/lab/tool":
 		return append(parts, "internal/lab"), true
-	case "checks", "dnscheck", "docs":
+	case "checks", "dnscheck":
+		return []string{"internal/words"}, true
+	case "internal/words", "docs":
 		return nil, true
 	}
 	return nil, false
@@ -78,7 +80,7 @@ func TestImportsPointOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "checks/cause", "internal/gather", "internal/report", "internal/lab", "internal/lab/fleet", "internal/lab/tool"} {
+	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "checks/cause", "internal/gather", "internal/rebalance", "internal/remedy", "internal/report", "internal/words", "internal/lab", "internal/lab/fleet", "internal/lab/tool"} {
 		if !packages[pkg] {
 			t.Errorf("there is no package %s", pkg)
 		}

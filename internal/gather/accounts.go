@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const subjectInfo = "$SYS.REQ.ACCOUNT.%s.INFO" // account id
@@ -144,14 +144,4 @@ func decodeInfo(body []byte, account string) (from string, _ checks.AccountOn, _
 }
 
 // cut bounds what a server says to two of the longest ids and a sentence.
-func cut(s string) string {
-	const longest = 256
-	if len(s) <= longest {
-		return s
-	}
-	end := longest
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
-}
+func cut(s string) string { return words.Cut(s, 256) }

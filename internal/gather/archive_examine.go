@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Details sets what the servers of clusters say of themselves, as far as the
@@ -77,7 +78,7 @@ func (a *Archive) Details(ctx context.Context, d *checks.Deployment, clusters []
 // noteLacking notes what an archive does not have of some servers.
 func noteLacking(d *checks.Deployment, kind, what string, missing, of int) {
 	if missing > 0 {
-		note(d, fmt.Sprintf("the %s of %d of %d servers are not known: the archive has no %s of them, or none that can be read", what, missing, of, kind))
+		note(d, fmt.Sprintf("the %s of %s of %s servers are not known: the archive has no %s of them, or none that can be read", what, words.Count(missing), words.Count(of), kind))
 	}
 }
 

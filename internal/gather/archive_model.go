@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/jsm.go/audit/archive"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Deployment makes the model of what is in the archive. A server of which counts
@@ -52,10 +53,10 @@ func (a *Archive) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	onlyUsed(d)
 	l.addUncounted(d, uncounted)
 	if silent > 0 {
-		note(d, fmt.Sprintf("the starts of %d of %d servers are not known: the archive has no VARZ of them", silent, len(d.Servers)))
+		note(d, fmt.Sprintf("the starts of %s of %s servers are not known: the archive has no VARZ of them", words.Count(silent), words.Count(len(d.Servers))))
 	}
 	if l.byLists > 0 {
-		note(d, fmt.Sprintf("%d counts of an account on a server are by its list of connections, without leafnodes: the archive has no information of it", l.byLists))
+		note(d, fmt.Sprintf("%s counts of an account on a server are by its list of connections, without leafnodes: the archive has no information of it", words.Count(l.byLists)))
 	}
 	if n := len(a.reader.Warnings); n > 0 {
 		note(d, fmt.Sprintf("%d files in the archive are not in its manifest, and were not read", n))

@@ -288,7 +288,7 @@ func TestArchiveOfManyConnections(t *testing.T) {
 	}
 	p := reports[0].Profile
 	if p.Whole || !slices.Equal(p.Read, []int{1024, 5, 0}) || reports[0].Subscriptions != nil ||
-		!strings.Contains(p.Note, "1029 of 1035 connections were read: C1-n1 has more than the 1,024 that an archive holds") {
+		!strings.Contains(p.Note, "1,029 of 1,035 connections were read: C1-n1 has more than the 1,024 that an archive holds") {
 		t.Errorf("read %v, whole %v, note %q, subscriptions %v", p.Read, p.Whole, p.Note, reports[0].Subscriptions)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -115,7 +116,7 @@ func noteMissing(d *checks.Deployment, refused map[string]string, kind, what str
 		}
 	}
 	if missing > 0 {
-		note(d, fmt.Sprintf("the %s of %d of %d servers are not known: %s", what, missing, of, why))
+		note(d, fmt.Sprintf("the %s of %s of %s servers are not known: %s", what, words.Count(missing), words.Count(of), why))
 	}
 }
 

@@ -95,7 +95,7 @@ func TestMonitorAccountz(t *testing.T) {
 		"garbage":                      {body: `{"server_id":`, account: "APP", fails: true},
 	} {
 		on, err := decodeMonitorAccountz([]byte(c.body), c.refused, "A", c.account)
-		if (err != nil) != c.fails || err == nil && (on.Usable != c.want || on.Detail == "") {
+		if (err != nil) != c.fails || err == nil && (on.Usable != c.want || on.Detail == "" || on.Expired != (what == "expired")) {
 			t.Errorf("%s: %+v, %v; want %v, an error: %v", what, on, err, c.want, c.fails)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // subjectOwnReport is [subjectReport] in an ordinary account: every account
@@ -333,11 +334,4 @@ func (g *own) account() (*OwnAccount, error) {
 }
 
 // few names the first of many.
-func few(all []string) string {
-	const most = 3
-	text := strings.Join(all[:min(len(all), most)], ", ")
-	if n := len(all) - most; n > 0 {
-		text += fmt.Sprintf(" and %d more", n)
-	}
-	return text
-}
+func few(all []string) string { return words.ListUpTo(4, all) }

@@ -61,7 +61,7 @@ func TestOwnToldAddresses(t *testing.T) {
 
 func TestFew(t *testing.T) {
 	t.Parallel()
-	for want, all := range map[string][]string{"a": {"a"}, "a, b, c": {"a", "b", "c"}, "a, b, c and 2 more": {"a", "b", "c", "d", "e"}} {
+	for want, all := range map[string][]string{"a": {"a"}, "a, b and c": {"a", "b", "c"}, "a, b, c and 2 more": {"a", "b", "c", "d", "e"}} {
 		if got := few(all); got != want {
 			t.Errorf("few(%q) = %q, want %q", all, got, want)
 		}

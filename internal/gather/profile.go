@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Suspect is an account that is concentrated on a server of a cluster.
@@ -238,12 +239,12 @@ func (r *reading) report() Report {
 	p.Whole = r.failed == 0 && r.missing == 0
 	switch {
 	case r.failed > 0:
-		p.Note = fmt.Sprintf("%d of %d connections were read: %s", read, max(read, r.wanted), r.problem)
+		p.Note = fmt.Sprintf("%s of %s connections were read: %s", words.Count(read), words.Count(max(read, r.wanted)), r.problem)
 		if r.failed > 1 {
 			p.Note += fmt.Sprintf(", and so it is with %d more", r.failed-1)
 		}
 	case r.missing > 0:
-		p.Note = fmt.Sprintf("%d connections were read, those of %d more servers of the cluster are not known", read, r.missing)
+		p.Note = fmt.Sprintf("%s connections were read, those of %s more servers of the cluster are not known", words.Count(read), words.Count(r.missing))
 	}
 	out := Report{Profile: p}
 	if r.whole {

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/fleet"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 func TestProfileOfServersThatGoWrong(t *testing.T) {
@@ -60,7 +61,7 @@ func TestProfileOfServersThatGoWrong(t *testing.T) {
 			p := got[0].Profile
 			// Of a reply that is cut short, what comes before counts.
 			others := all - truth.Servers[i].Accounts[0].Connections
-			if read := sum(p.Read); p.Whole || read < others || read >= all || !strings.HasPrefix(p.Note, fmt.Sprintf("%d of %d connections were read: %s ", read, all, truth.Servers[i].Name)) ||
+			if read := sum(p.Read); p.Whole || read < others || read >= all || !strings.HasPrefix(p.Note, fmt.Sprintf("%s of %s connections were read: %s ", words.Count(read), words.Count(all), truth.Servers[i].Name)) ||
 				!strings.Contains(p.Note, c.note) || (got[0].Subscriptions == nil) != concentrated {
 				t.Errorf("%s: read %v, whole %v, subscriptions %v, note %q", c.note, p.Read, p.Whole, got[0].Subscriptions, p.Note)
 			}

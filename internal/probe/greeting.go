@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -100,7 +100,7 @@ func beginsInfo(line []byte) bool {
 // are too long or have credentials, which no nats-server sends.
 func (i *info) greeting(local netip.Addr) checks.Greeting {
 	g := checks.Greeting{
-		ID: i.ID, Name: shorten(i.Name), Cluster: shorten(i.Cluster), Host: shorten(i.Host),
+		ID: i.ID, Name: words.Cut(i.Name, maxText), Cluster: words.Cut(i.Cluster, maxText), Host: words.Cut(i.Host, maxText),
 		LocalIP: local, Count: 1,
 	}
 	if i.Port > 0 && i.Port <= 65535 {
@@ -138,18 +138,6 @@ func (i *info) since(major, minor int) bool {
 	ma, err1 := strconv.Atoi(numbers[0])
 	mi, err2 := strconv.Atoi(numbers[1])
 	return err1 == nil && err2 == nil && slices.Compare([]int{ma, mi}, []int{major, minor}) >= 0
-}
-
-// shorten cuts a text to maxText bytes, between characters.
-func shorten(s string) string {
-	if len(s) <= maxText {
-		return s
-	}
-	n := maxText
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }
 
 // plainIP makes addresses comparable: IPv4 as IPv4, and without a zone, which

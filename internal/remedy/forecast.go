@@ -5,13 +5,14 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // forecast says what happens if the concentrated server is restarted now, by
 // what its clients can reach, what they are told and the room that there is.
 func (x *facts) forecast() string {
 	n := x.f.OnServer
-	its := fmt.Sprintf("If %s is restarted now, its %s of %s ", x.here, several(n, "connection"), x.account)
+	its := fmt.Sprintf("If %s is restarted now, its %s of %s ", x.here, words.Plural(n, "connection"), x.account)
 	have, come, move := "have", "come", "move"
 	if n == 1 {
 		have, come, move = "has", "comes", "moves"
@@ -21,7 +22,7 @@ func (x *facts) forecast() string {
 	}
 	others := x.elsewhere()
 	cannot := func(part int) string {
-		return its + fmt.Sprintf("drop, and %s of them have nowhere to go until it is back, as %s can't take their protocol.", thousands(part), others)
+		return its + fmt.Sprintf("drop, and %s of them have nowhere to go until it is back, as %s can't take their protocol.", words.Count(part), others)
 	}
 	switch stranded := x.f.Impact.Stranded; {
 	case x.Cause(cause.AccountGap).Verdict == cause.Confirmed:
@@ -34,7 +35,7 @@ func (x *facts) forecast() string {
 	case x.partly():
 		return cannot(x.Unserved.Connections)
 	case x.f.Impact.CanFailOver == checks.No && stranded != nil && *stranded > 0 && *stranded < n:
-		return its + fmt.Sprintf("find too little room on %s: %s or more of them wait until it is back.", others, thousands(*stranded))
+		return its + fmt.Sprintf("find too little room on %s: %s or more of them wait until it is back.", others, words.Count(*stranded))
 	case x.f.Impact.CanFailOver == checks.No && x.full():
 		return nowhere(", as " + others + " take no more")
 	case x.f.Impact.CanFailOver == checks.No:

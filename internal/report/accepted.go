@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Accepted is a finding that somebody accepted until a day.
@@ -18,7 +19,7 @@ type Accepted struct {
 }
 
 func accepted(a checks.Accepted) Accepted {
-	return Accepted{Row: rowOf(a.Finding.Row).Row, Reason: sentence(a.By.Reason), Expires: a.By.Expires.Format(time.DateOnly),
+	return Accepted{Row: rowOf(a.Finding.Row).Row, Reason: words.Sentence(a.By.Reason), Expires: a.By.Expires.Format(time.DateOnly),
 		critical: a.Finding.Verdict == checks.Critical}
 }
 
@@ -43,7 +44,7 @@ func overrideNotes(p checks.Parameters) []string {
 	var out []string
 	for i, o := range p.Overrides {
 		if i == listed && len(p.Overrides) > listed+1 {
-			return append(out, fmt.Sprintf("%s of accounts have thresholds of their own", plural(len(p.Overrides)-listed, "more pattern")))
+			return append(out, fmt.Sprintf("%s of accounts have thresholds of their own", words.Plural(len(p.Overrides)-listed, "more pattern")))
 		}
 		out = append(out, overrideText(o))
 	}
@@ -61,7 +62,7 @@ func unmatchedNotes(in Input) []string {
 	all := in.Result.Unmatched
 	for i, a := range all {
 		if i == listed && len(all) > listed+1 {
-			return append(out, fmt.Sprintf("%s match no finding either", plural(len(all)-listed, "more acceptance")))
+			return append(out, fmt.Sprintf("%s match no finding either", words.Plural(len(all)-listed, "more acceptance")))
 		}
 		in := "in " + a.Cluster
 		if a.Cluster == "*" {
@@ -116,12 +117,18 @@ func (doc *Document) orTheirs(parameter string) string {
 	return parameter
 }
 
-// noFinding begins and ends the sentence that says that there is none.
+// passes reports whether accounts were judged and none is a finding: the answer
+// is then the sentence of noFinding.
+func (doc *Document) passes() bool {
+	return checks.Outcome(doc.Outcome) == checks.OutcomePass && doc.Summary.Evaluated > 0
+}
+
+// noFinding is the sentence that says that there is none.
 func (doc *Document) noFinding(partly string) string {
 	who := "none"
 	head := "No finding"
 	if n := len(doc.Accepted); n > 0 {
-		head = fmt.Sprintf("No finding but %s accepted", count(n))
+		head = fmt.Sprintf("No finding but %s accepted", words.Count(n))
 		who = "no other"
 	}
 	return fmt.Sprintf("%s%s: %s judged, %s has more than %s on one server.",
@@ -136,7 +143,7 @@ func (p *printer) accepted(all []Accepted) {
 	p.blank()
 	for i, a := range all {
 		if i == listed && len(all) > listed+1 {
-			p.line(fmt.Sprintf("… and %s more accepted (--json lists them)", count(len(all)-listed)))
+			p.line(fmt.Sprintf("… and %s more accepted (--json lists them)", words.Count(len(all)-listed)))
 			return
 		}
 		critical := ""
@@ -164,7 +171,7 @@ func (f Finding) findingNotes() []string {
 		out = append(out, "Judged by the thresholds of "+f.override+".")
 	}
 	if f.lapsed != "" {
-		out = append(out, strings.ToUpper(f.lapsed[:1])+f.lapsed[1:]+".")
+		out = append(out, words.UpperFirst(f.lapsed)+".")
 	}
 	if f.before != "" {
 		out = append(out, f.before)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Baseline is how the findings differ from those of an earlier document.
@@ -99,7 +100,7 @@ func (doc *Document) compare(in Input) {
 		was, known := before[row.place()]
 		counts := false // as new or worse
 		changed := Changed{Row: row, WasServer: was.Server, WasOnServer: was.OnServer, WasPercent: was.SharePercent}
-		said := fmt.Sprintf("%s of %s, %s%%, in the baseline.", count(was.OnServer), plural(was.Connections, "connection"), was.SharePercent)
+		said := fmt.Sprintf("%s of %s, %s%%, in the baseline.", words.Count(was.OnServer), words.Plural(was.Connections, "connection"), was.SharePercent)
 		switch c := change(was, row); {
 		case !known:
 			b.New, counts = append(b.New, row), true
@@ -148,11 +149,11 @@ func (doc *Document) absence(in Input) func(Row) string {
 	seen := map[string]bool{}
 	if in.SourceKind == "account" { // sees no other
 		for _, a := range in.Deployment.Accounts {
-			seen[Harmless(a.ID)] = true
+			seen[words.Harmless(a.ID)] = true
 		}
 	}
 	asked := func(names []string, of ...string) bool {
-		return len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(of, Harmless(name)) })
+		return len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(of, words.Harmless(name)) })
 	}
 	return func(row Row) string {
 		switch verdict := verdicts[row.place()]; verdict {
@@ -233,7 +234,22 @@ func (doc *Document) sinceBaseline() string {
 	if doc.Baseline == nil || !doc.newOnly {
 		return ""
 	}
-	return fmt.Sprintf("%s new or worse of %s. ", count(len(doc.Baseline.New)+len(doc.Baseline.Worse)), plural(len(doc.Findings), "finding"))
+	return fmt.Sprintf("%s new or worse of %s. ", words.Count(len(doc.Baseline.New)+len(doc.Baseline.Worse)), words.Plural(len(doc.Findings), "finding"))
+}
+
+// changes are the findings that are not as they were, with how they differ.
+func (b *Baseline) changes() []RowOf {
+	var rows []RowOf
+	for _, r := range b.New {
+		rows = append(rows, RowOf{r, "new"})
+	}
+	for _, r := range b.Worse {
+		rows = append(rows, RowOf{r.Row, fmt.Sprintf("worse, was %s%%", r.WasPercent)})
+	}
+	for _, r := range b.Better {
+		rows = append(rows, RowOf{r.Row, fmt.Sprintf("better, was %s%%", r.WasPercent)})
+	}
+	return rows
 }
 
 // baseline lists what is not as it was.
@@ -243,22 +259,13 @@ func (p *printer) baseline(doc *Document) {
 		return
 	}
 	p.blank()
-	counts := fmt.Sprintf("%s new, %s worse, %s better, %s gone, %s unchanged", count(len(b.New)), count(len(b.Worse)),
-		count(len(b.Better)), count(len(b.Gone)), count(b.Unchanged))
+	counts := fmt.Sprintf("%s new, %s worse, %s better, %s gone, %s unchanged", words.Count(len(b.New)), words.Count(len(b.Worse)),
+		words.Count(len(b.Better)), words.Count(len(b.Gone)), words.Count(b.Unchanged))
 	if n := len(b.Unknown); n > 0 {
-		counts += fmt.Sprintf(", %s not known", count(n))
+		counts += fmt.Sprintf(", %s not known", words.Count(n))
 	}
-	p.wrap("", fmt.Sprintf("Since the baseline of %s: %s.", b.Time.Format("2006-01-02 15:04:05 MST"), counts))
-	var rows []RowOf
-	for _, r := range b.New {
-		rows = append(rows, RowOf{r, "new"})
-	}
-	for _, r := range b.Worse {
-		rows = append(rows, RowOf{r.Row, "worse, was " + r.WasPercent.String() + "%"})
-	}
-	for _, r := range b.Better {
-		rows = append(rows, RowOf{r.Row, "better, was " + r.WasPercent.String() + "%"})
-	}
+	p.wrap("", fmt.Sprintf("Since the baseline of %s: %s.", b.Time.Format(timeLayout), counts))
+	rows := b.changes()
 	reasons := map[string]string{
 		belowIt: "gone, lower share", noConnections: "gone, no clients", string(checks.AcceptedFinding): "gone, accepted",
 		string(checks.TooFewConnections): "gone, few clients", string(checks.TooFewServers): "gone, few servers",
@@ -270,8 +277,5 @@ func (p *printer) baseline(doc *Document) {
 	if len(rows) == 0 {
 		return
 	}
-	p.table(rows[:min(len(rows), listed)], "CHANGE", func(r RowOf) string { return r.Verdict })
-	if len(rows) > listed {
-		p.line(fmt.Sprintf("  … and %s more (--json lists them)", count(len(rows)-listed)))
-	}
+	p.someRows(rows, "CHANGE", func(r RowOf) string { return r.Verdict })
 }

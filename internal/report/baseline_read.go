@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -71,7 +72,7 @@ func readPast(d *jsontext.Decoder) (*Past, error) {
 		case "type":
 			err = json.UnmarshalDecode(d, &kind)
 			if err == nil && kind != Type {
-				return nil, fmt.Errorf("it is of type %q: pass a document of type %s, which audit concentration --json writes", Harmless(kind), Type)
+				return nil, fmt.Errorf("it is of type %q: pass a document of type %s, which audit concentration --json writes", words.Harmless(kind), Type)
 			}
 		case "check":
 			err = json.UnmarshalDecode(d, &check)
@@ -106,7 +107,7 @@ func readPast(d *jsontext.Decoder) (*Past, error) {
 			return nil, fmt.Errorf("it has no field %s: pass what audit concentration --json wrote", name)
 		}
 	}
-	past.Source, past.Code = Harmless(source.Kind), Harmless(check.Code)
+	past.Source, past.Code = words.Harmless(source.Kind), words.Harmless(check.Code)
 	past.Time = past.Time.UTC().Truncate(time.Second)
 	switch code := checks.Concentration().Code; {
 	case past.Code != code:
@@ -135,8 +136,8 @@ func readPastFindings(d *jsontext.Decoder) ([]Row, error) {
 		case len(out) == mostFindings:
 			return nil, errManyFindings
 		}
-		out = append(out, Row{Account: Account{ID: Harmless(f.Account.ID), Name: Harmless(f.Account.Name)},
-			Cluster: Harmless(f.Cluster), Server: Harmless(cmp.Or(f.Server.Name, f.Server.ID)),
+		out = append(out, Row{Account: Account{ID: words.Harmless(f.Account.ID), Name: words.Harmless(f.Account.Name)},
+			Cluster: words.Harmless(f.Cluster), Server: words.Harmless(cmp.Or(f.Server.Name, f.Server.ID)),
 			Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections)})
 	}
 	_, err := d.ReadToken()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Cause is a possible reason of a finding, tested or not.
@@ -61,7 +62,7 @@ func causes(all []cause.Cause, a checks.Account, helps map[cause.Code][]cause.Re
 		told := Cause{Code: string(c.Code), Title: c.Title, Role: string(c.Role), Verdict: string(c.Verdict),
 			Confidence: c.Confidence, Evidence: []Evidence{}, Remedies: []string{}}
 		for _, e := range c.Evidence {
-			told.Evidence = append(told.Evidence, Evidence{Text: sentence(EvidenceText(e, a)), Source: sentence(e.Source)})
+			told.Evidence = append(told.Evidence, Evidence{Text: words.Sentence(EvidenceText(e, a)), Source: words.Sentence(e.Source)})
 		}
 		for _, code := range helps[c.Code] {
 			told.Remedies = append(told.Remedies, string(code))
@@ -79,11 +80,11 @@ func clientURLs(d *checks.Deployment, lists []checks.URLList) []ClientURL {
 		if l.Hint {
 			continue
 		}
-		c := ClientURL{Origin: sentence(l.Origin), Account: orNull(l.Account), URLs: []string{}, Reach: []string{},
+		c := ClientURL{Origin: words.Sentence(l.Origin), Account: orNull(l.Account), URLs: []string{}, Reach: []string{},
 			Unreachable: []string{}, Hosts: []string{}}
 		for _, e := range l.Endpoints {
-			c.URLs = append(c.URLs, Harmless(e.URL))
-			if host := Harmless(e.Host); !slices.Contains(c.Hosts, host) {
+			c.URLs = append(c.URLs, words.Harmless(e.URL))
+			if host := words.Harmless(e.Host); !slices.Contains(c.Hosts, host) {
 				c.Hosts = append(c.Hosts, host)
 			}
 			answered, open := false, e.Name != nil && !e.Name.Complete && e.Name.Verdict != checks.NameMissing
@@ -92,11 +93,11 @@ func clientURLs(d *checks.Deployment, lists []checks.URLList) []ClientURL {
 				open = open || a.Contact.Outcome == checks.ContactUnreadable || a.Contact.Outcome == checks.ContactNone
 			}
 			if !answered && !open && (len(e.Addresses) > 0 || e.Name != nil) {
-				c.Unreachable = append(c.Unreachable, Harmless(e.URL))
+				c.Unreachable = append(c.Unreachable, words.Harmless(e.URL))
 			}
 		}
 		for _, name := range reached(d, l) {
-			if name = Harmless(name); !slices.Contains(c.Reach, name) {
+			if name = words.Harmless(name); !slices.Contains(c.Reach, name) {
 				c.Reach = append(c.Reach, name)
 			}
 		}
@@ -152,10 +153,10 @@ func dnsOf(lists []checks.URLList) []Name {
 }
 
 func nameOf(e checks.Endpoint, a checks.NameAnswer, lists []checks.URLList) Name {
-	n := Name{Host: Harmless(e.Host), Resolver: sentence(a.Resolver), CNAME: []string{}, Addresses: []Address{},
-		Verdict: string(a.Verdict), Detail: sentence(a.Detail)}
+	n := Name{Host: words.Harmless(e.Host), Resolver: words.Sentence(a.Resolver), CNAME: []string{}, Addresses: []Address{},
+		Verdict: string(a.Verdict), Detail: words.Sentence(a.Detail)}
 	for _, c := range a.CNAME {
-		n.CNAME = append(n.CNAME, Harmless(c))
+		n.CNAME = append(n.CNAME, words.Harmless(c))
 	}
 	for _, ip := range a.Addresses {
 		address := Address{IP: ip.IP.String(), TTL: ip.TTL, Servers: []string{}}
@@ -166,7 +167,7 @@ func nameOf(e checks.Endpoint, a checks.NameAnswer, lists []checks.URLList) Name
 						continue
 					}
 					for _, g := range at.Contact.Greetings {
-						if name := Harmless(g.Name); !slices.Contains(address.Servers, name) {
+						if name := words.Harmless(g.Name); !slices.Contains(address.Servers, name) {
 							address.Servers = append(address.Servers, name)
 						}
 					}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // matrix is what CSV is made of besides the document.
@@ -158,7 +159,7 @@ var formulaWithin = regexp.MustCompile(`([;\t][ '"]*)([-=+@＝＋－＠])`)
 // spreadsheet makes a text harmless, and puts a ' before what a spreadsheet
 // would take for a formula.
 func spreadsheet(s string) string {
-	s = formulaWithin.ReplaceAllString(Harmless(s), "$1'$2")
+	s = formulaWithin.ReplaceAllString(words.Harmless(s), "$1'$2")
 	if r, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, ` '"`)); strings.ContainsRune("=+-@＝＋－＠", r) {
 		return "'" + s
 	}

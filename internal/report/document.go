@@ -13,6 +13,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/remedy"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Type is the type of the JSON document.
@@ -286,7 +287,7 @@ func New(in Input) *Document {
 		Check:  check(in.Check),
 		Tool:   Tool{Name: "nats-balance", Version: in.Version},
 		Time:   in.Time.UTC().Truncate(time.Second),
-		Source: Source{Kind: in.SourceKind, Detail: sentence(in.SourceDetail)},
+		Source: Source{Kind: in.SourceKind, Detail: words.Sentence(in.SourceDetail)},
 		Parameters: Parameters{ThresholdPercent: p.ThresholdPercent, MinServers: p.MinServers,
 			MinConnections: p.MinConnections, ReviewPercent: p.ReviewPercent},
 		Outcome:  string(r.Outcome),
@@ -307,7 +308,7 @@ func New(in Input) *Document {
 		doc.Parameters.CriticalPercent = &p.CriticalPercent
 	}
 	for _, w := range in.Warnings {
-		doc.Warnings = append(doc.Warnings, sentence(w))
+		doc.Warnings = append(doc.Warnings, words.Sentence(w))
 	}
 	for _, c := range r.Clusters {
 		doc.Clusters = append(doc.Clusters, cluster(c))
@@ -322,7 +323,7 @@ func New(in Input) *Document {
 			out.hotspot, out.load = checks.Unknown, checks.Load{}
 		}
 		if o := p.Override(f.Account); o != nil {
-			out.override = sentence(overrideText(*o))
+			out.override = words.Sentence(overrideText(*o))
 		}
 		doc.Findings = append(doc.Findings, out)
 	}
@@ -341,7 +342,7 @@ func New(in Input) *Document {
 		doc.open = append(doc.open, rowOf(row))
 	}
 	for _, name := range r.OpenClusters {
-		doc.openClusters = append(doc.openClusters, Harmless(name))
+		doc.openClusters = append(doc.openClusters, words.Harmless(name))
 	}
 	doc.compare(in)
 	doc.note(in)
@@ -357,16 +358,16 @@ func coverage(d *checks.Deployment) Coverage {
 	c := Coverage{Complete: len(d.Missing)+len(d.Uncounted) == 0 && len(d.Servers) >= d.Expected, ServersExpected: d.Expected,
 		ServersAnswered: len(d.Servers), Missing: []Missing{}, Notes: []string{}}
 	for _, m := range d.Missing {
-		out := Missing{Server: orNull(cmp.Or(m.Name, m.ID)), Reason: sentence(m.Reason)}
+		out := Missing{Server: orNull(cmp.Or(m.Name, m.ID)), Reason: words.Sentence(m.Reason)}
 		if m.ClusterKnown {
-			name := Harmless(m.Cluster)
+			name := words.Harmless(m.Cluster)
 			out.Cluster = &name
 		}
 		c.Missing = append(c.Missing, out)
 	}
 	for _, u := range d.Uncounted {
-		cluster := Harmless(u.Cluster)
-		c.Missing = append(c.Missing, Missing{Cluster: &cluster, Reason: sentence(u.Reason)})
+		cluster := words.Harmless(u.Cluster)
+		c.Missing = append(c.Missing, Missing{Cluster: &cluster, Reason: words.Sentence(u.Reason)})
 	}
 	return c
 }
@@ -384,7 +385,7 @@ func (doc *Document) note(in Input) {
 	before := len(notes)
 	notes = append(notes, lapsedNotes(doc.Findings)...)
 	if n := len(doc.open); n > 0 {
-		notes = append(notes, fmt.Sprintf("open, as a missing server could overturn the verdict: %s; --all lists them", plural(n, "account-cluster pair")))
+		notes = append(notes, fmt.Sprintf("open, as a missing server could overturn the verdict: %s; --all lists them", words.Plural(n, "account-cluster pair")))
 	}
 	notes = append(notes, doc.openSentences()...)
 	if slices.ContainsFunc(doc.Findings, func(f Finding) bool { return f.criticalOpen }) {
@@ -392,7 +393,7 @@ func (doc *Document) note(in Input) {
 	}
 	doc.lastNotes = len(notes) - before
 	for _, n := range notes {
-		doc.Coverage.Notes = append(doc.Coverage.Notes, sentence(n))
+		doc.Coverage.Notes = append(doc.Coverage.Notes, words.Sentence(n))
 	}
 }
 
@@ -407,7 +408,7 @@ func (doc *Document) openSentences() []string {
 	if n := len(clusters); n > 0 {
 		in := "cluster " + clusterName(clusters[0])
 		if n > 1 {
-			in = fmt.Sprintf("%s (%s)", plural(n, "cluster"), list(clusters, named))
+			in = fmt.Sprintf("%s (%s)", words.Plural(n, "cluster"), list(clusters, named))
 		}
 		out = append(out, fmt.Sprintf("in %s, %s may sit on a missing server", in, who))
 	}
@@ -425,7 +426,7 @@ func labels(all []checks.Share) func(checks.ServerRef) string {
 		used[s.Server.Name]++
 	}
 	return func(s checks.ServerRef) string {
-		name, id := Harmless(s.Name), Harmless(s.ID)
+		name, id := words.Harmless(s.Name), words.Harmless(s.ID)
 		if name != "" && id != "" && used[s.Name] > 1 {
 			return fmt.Sprintf("%s (%s…)", short(name, prose-11), text.Trim(id, 8))
 		}
@@ -437,12 +438,12 @@ func orNull(s string) *string {
 	if s == "" {
 		return nil
 	}
-	s = Harmless(s)
+	s = words.Harmless(s)
 	return &s
 }
 
 func cluster(c checks.ClusterUse) Cluster {
-	out := Cluster{Name: Harmless(c.Name), Connections: c.Connections, Servers: []Server{}}
+	out := Cluster{Name: words.Harmless(c.Name), Connections: c.Connections, Servers: []Server{}}
 	for _, s := range c.Servers {
 		out.Servers = append(out.Servers, Server{ID: orNull(s.Server.ID), Name: orNull(s.Server.Name),
 			Host: orNull(s.Server.Host), Connections: s.Connections, Accounts: s.Accounts})
@@ -459,17 +460,17 @@ func finding(f checks.Finding, e Explained) Finding {
 	}
 	out := Finding{
 		label:   label(f.Server),
-		Account: Account{ID: Harmless(f.Account.ID), Name: Harmless(f.Account.Name)},
-		Cluster: Harmless(f.Cluster),
-		Server:  ServerRef{ID: Harmless(f.Server.ID), Name: Harmless(f.Server.Name), Host: Harmless(f.Server.Host)},
+		Account: Account{ID: words.Harmless(f.Account.ID), Name: words.Harmless(f.Account.Name)},
+		Cluster: words.Harmless(f.Cluster),
+		Server:  ServerRef{ID: words.Harmless(f.Server.ID), Name: words.Harmless(f.Server.Name), Host: words.Harmless(f.Server.Host)},
 
 		Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections),
 		Leafnodes: f.Leafnodes, Chance: Chance(f.Chance), Priority: string(priority),
-		Distribution: []Share{}, Causes: causes(all, f.Account, e.Advice.ByCause), Remedies: remedies(e.Advice.Remedies), forecast: sentence(e.Advice.Forecast),
+		Distribution: []Share{}, Causes: causes(all, f.Account, e.Advice.ByCause), Remedies: remedies(e.Advice.Remedies), forecast: words.Sentence(e.Advice.Forecast),
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: e.Subscriptions,
 			Survivors: []Survivor{}, CanFailOver: string(over.CanFailOver)},
-		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: over.Stranded, why: sentence(over.Why),
-		hotspot: f.Hotspot, load: f.Load, leafnodesHere: f.LeafnodesHere, lapsed: sentence(f.Lapsed),
+		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: over.Stranded, why: words.Sentence(over.Why),
+		hotspot: f.Hotspot, load: f.Load, leafnodesHere: f.LeafnodesHere, lapsed: words.Sentence(f.Lapsed),
 	}
 	for _, s := range f.Distribution {
 		out.Distribution = append(out.Distribution, shareOf(s, f.Connections, label))
@@ -492,7 +493,7 @@ func shareOf(s checks.Share, connections int, label func(checks.ServerRef) strin
 
 func rowOf(r checks.Row) RowOf {
 	return RowOf{Verdict: string(r.Verdict), Row: Row{
-		Account: Account{ID: Harmless(r.Account.ID), Name: Harmless(r.Account.Name)}, Cluster: Harmless(r.Cluster),
-		Server: Harmless(cmp.Or(r.Server.Name, r.Server.ID)), Connections: r.Connections, OnServer: r.OnServer,
+		Account: Account{ID: words.Harmless(r.Account.ID), Name: words.Harmless(r.Account.Name)}, Cluster: words.Harmless(r.Cluster),
+		Server: words.Harmless(cmp.Or(r.Server.Name, r.Server.ID)), Connections: r.Connections, OnServer: r.OnServer,
 		SharePercent: percent(r.OnServer, r.Connections)}}
 }

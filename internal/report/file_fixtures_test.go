@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 func day(text string) time.Time {
@@ -79,7 +80,7 @@ func fileFixtures() []fixture {
 		{Account: evil + "none", Cluster: evil, Reason: evil, Expires: day("2026-12-31"), Origin: evil + ".yaml:1"},
 	}, func(in *Input) {
 		in.Parameters.Overrides = []checks.Override{{Match: evil + "*", ThresholdPercent: n(60)}}
-		in.Baseline = past(row(Harmless(evil), Harmless(evil), Harmless(evil), 50, 60), row(Harmless(evil)+"gone", Harmless(evil), Harmless(evil), 50, 60))
+		in.Baseline = past(row(words.Harmless(evil), words.Harmless(evil), words.Harmless(evil), 50, 60), row(words.Harmless(evil)+"gone", words.Harmless(evil), words.Harmless(evil), 50, 60))
 	})
 	return out
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // exposed reads the series of a file, as the node exporter does.
@@ -300,7 +301,7 @@ func FuzzMarkdown(f *testing.F) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		s := Harmless(name)
+		s := words.Harmless(name)
 		for _, md := range []string{mdCode(s), mdSentence(s), "| " + mdCode(s) + " |"} {
 			if prose := withoutSpans(md); strings.ContainsAny(prose, "@#<>[]`\\~$&_*!") || strings.Count(prose, "|") > 2 {
 				t.Errorf("%q becomes %q", name, md)

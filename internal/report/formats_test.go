@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // documentFormats and hotspotFormats are the formats for runbooks, monitoring
@@ -46,8 +47,8 @@ func formatted[D any](t testing.TB, write func(io.Writer, *D) error, doc *D) str
 func since(in Input) *Document {
 	doc := New(in)
 	row := Row{Account: Account{ID: "OLD", Name: evil}, Cluster: "C1", Server: "C1-n3", Connections: 20, OnServer: 18, SharePercent: 90}
-	row.Account.Name = Harmless(row.Account.Name)
-	doc.Accepted = []Accepted{{Row: row, Reason: sentence("moves in Q1, see @team #12 | " + evil), Expires: "2027-01-31"}}
+	row.Account.Name = words.Harmless(row.Account.Name)
+	doc.Accepted = []Accepted{{Row: row, Reason: words.Sentence("moves in Q1, see @team #12 | " + evil), Expires: "2027-01-31"}}
 	doc.Baseline = &Baseline{Time: time.Date(2025, 11, 3, 0, 0, 0, 0, time.UTC), New: []Row{doc.Findings[0].row()},
 		Worse: []Changed{{Row: row, WasPercent: 71}}, Gone: []Gone{{Row: row, Reason: "below-threshold"}}, Unchanged: 3}
 	return doc

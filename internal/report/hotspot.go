@@ -1,9 +1,7 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -11,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // HotspotsType is the type of the JSON document of hotspots.
@@ -154,7 +153,7 @@ func NewHotspots(in HotspotInput) *Hotspots {
 	r, p := in.Result, in.Parameters
 	doc := &Hotspots{
 		Type: HotspotsType, Check: check(checks.HotspotCheck()), Tool: Tool{Name: "nats-balance", Version: in.Version},
-		Time: in.Time.UTC().Truncate(time.Second), Source: Source{Kind: in.SourceKind, Detail: sentence(in.SourceDetail)},
+		Time: in.Time.UTC().Truncate(time.Second), Source: Source{Kind: in.SourceKind, Detail: words.Sentence(in.SourceDetail)},
 		Parameters: HotspotParameters{Factor: Factor(p.FactorPercent), MinServers: p.MinServers, MinConnections: p.MinConnections},
 		Outcome:    string(r.Outcome), Coverage: coverage(in.Deployment),
 		Summary: HotspotSummary{Clusters: r.Summary.Clusters, Servers: r.Summary.Servers, Connections: r.Summary.Connections,
@@ -175,14 +174,14 @@ func NewHotspots(in HotspotInput) *Hotspots {
 	}
 	before := len(notes)
 	if r.Summary.Open > 0 {
-		notes = append(notes, fmt.Sprintf("open, as a missing server could overturn the verdict: %s", plural(r.Summary.Open, "cluster")))
+		notes = append(notes, fmt.Sprintf("open, as a missing server could overturn the verdict: %s", words.Plural(r.Summary.Open, "cluster")))
 	}
 	if r.OpenElsewhere {
 		notes = append(notes, elsewhere)
 	}
 	doc.lastNotes = len(notes) - before
 	for _, n := range notes {
-		doc.Coverage.Notes = append(doc.Coverage.Notes, sentence(n))
+		doc.Coverage.Notes = append(doc.Coverage.Notes, words.Sentence(n))
 	}
 	return doc
 }
@@ -190,7 +189,7 @@ func NewHotspots(in HotspotInput) *Hotspots {
 const elsewhere = "the missing servers may be a cluster of their own, with a hotspot"
 
 func hotspotCluster(c checks.HotspotCluster) HotspotCluster {
-	out := HotspotCluster{Name: Harmless(c.Name), Connections: c.Connections, Average: ratio(c.Connections, len(c.Servers)),
+	out := HotspotCluster{Name: words.Harmless(c.Name), Connections: c.Connections, Average: ratio(c.Connections, len(c.Servers)),
 		Verdict: string(c.Verdict), Servers: []HotspotServer{}}
 	var shares []checks.Share
 	for _, s := range c.Servers {
@@ -213,8 +212,8 @@ func hotspotCluster(c checks.HotspotCluster) HotspotCluster {
 func hotspot(f checks.Hotspot) Hotspot {
 	label := labels(f.Distribution)
 	out := Hotspot{
-		Cluster: Harmless(f.Cluster), label: label(f.Server),
-		Server:      ServerRef{ID: Harmless(f.Server.ID), Name: Harmless(f.Server.Name), Host: Harmless(f.Server.Host)},
+		Cluster: words.Harmless(f.Cluster), label: label(f.Server),
+		Server:      ServerRef{ID: words.Harmless(f.Server.ID), Name: words.Harmless(f.Server.Name), Host: words.Harmless(f.Server.Host)},
 		Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections),
 		Average: ratio(f.Connections, f.Servers), Factor: multiple(f.Load),
 		Distribution: []Share{}, Accounts: []HotAccount{}, MoreAccounts: f.MoreAccounts,
@@ -224,17 +223,9 @@ func hotspot(f checks.Hotspot) Hotspot {
 	}
 	for _, a := range f.Accounts {
 		out.Accounts = append(out.Accounts, HotAccount{
-			Account:     Account{ID: Harmless(a.Account.ID), Name: Harmless(a.Account.Name)},
+			Account:     Account{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name)},
 			Connections: a.Connections, OnServer: a.OnServer, SharePercent: percent(a.OnServer, a.Connections),
 			AboveEven: ratio(a.OnServer*a.Servers-a.Connections, a.Servers), Concentrated: string(a.Concentrated)})
 	}
 	return out
-}
-
-// HotspotsJSON writes the document as JSON.
-func HotspotsJSON(w io.Writer, doc *Hotspots) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(doc)
 }

@@ -3,11 +3,11 @@ package report
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // HotspotsText writes the document for a person, the answer first. No line is
@@ -17,14 +17,14 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	color, answer := doc.answer()
 	p.paragraph(color, "", "", answer)
 	p.wrap("", fmt.Sprintf("%s %s, more than %s times the average of its cluster", doc.Check.Code, doc.Check.Name, doc.Parameters.Factor))
-	p.wrap("", fmt.Sprintf("Source: %s (%s)", strings.ReplaceAll(doc.Source.Kind, "-", " "), doc.Source.Detail))
+	p.source(doc.Source)
 	p.coverage(&Document{Source: doc.Source, Coverage: doc.Coverage, Time: doc.Time, Outcome: doc.Outcome, allowPartial: doc.allowPartial, lastNotes: doc.lastNotes})
 	for i, f := range doc.Findings[:min(len(doc.Findings), inFull)] {
 		p.hotspot(i+1, f)
 	}
 	if rest := doc.Findings[min(len(doc.Findings), inFull):]; len(rest) > 0 {
 		p.blank()
-		p.line(fmt.Sprintf("%s (--json has them in full):", plural(len(rest), "more finding")))
+		p.line(fmt.Sprintf("%s (--json has them in full):", words.Plural(len(rest), "more finding")))
 		for _, f := range rest[:min(len(rest), listed)] {
 			p.wrap("  ", f.oneLine())
 		}
@@ -34,23 +34,18 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 		p.loads(doc)
 	}
 	p.hotspotSummary(doc)
-	_, err := io.WriteString(w, p.b.String())
-	return err
+	return p.to(w)
 }
 
 // oneLine is a finding in a clause.
 func (f Hotspot) oneLine() string {
-	return fmt.Sprintf("%s has %s of %s in %s, %s times the average", f.label, count(f.OnServer),
-		plural(f.Connections, "client connection"), clusterName(f.Cluster), f.Factor)
+	return fmt.Sprintf("%s has %s of %s in %s, %s times the average", f.label, words.Count(f.OnServer),
+		words.Plural(f.Connections, "client connection"), clusterName(f.Cluster), f.Factor)
 }
 
 // answer is what the first line says, in its colour.
 func (doc *Hotspots) answer() (text.Color, string) {
-	answered, expected := doc.Coverage.ServersAnswered, plural(doc.Coverage.ServersExpected, "server")
-	partly := ""
-	if doc.allowPartial && !doc.Coverage.Complete {
-		partly = fmt.Sprintf(", judged by %s of %s", count(answered), expected)
-	}
+	partly := doc.Coverage.partly(doc.allowPartial)
 	found := ""
 	if n := len(doc.Findings); n > 0 {
 		found = doc.Findings[0].oneLine() + "."
@@ -60,17 +55,14 @@ func (doc *Hotspots) answer() (text.Color, string) {
 	}
 	n := len(doc.Findings)
 	switch {
-	case doc.Outcome == "incomplete":
-		silent := fmt.Sprintf("%s of %s did not report", count(doc.Coverage.ServersExpected-answered), expected)
-		if doc.Coverage.ServersExpected <= answered {
-			silent = "not all connections are known"
-		}
+	case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
+		silent := doc.Coverage.silent()
 		if n == 0 {
 			return text.FgYellow, fmt.Sprintf("Incomplete: %s, so a hotspot can't be ruled out.", silent)
 		}
-		return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s. %s", plural(n, "finding"), silent, found)
+		return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s. %s", words.Plural(n, "finding"), silent, found)
 	case n > 1:
-		return text.FgRed, plural(n, "finding") + partly + ". " + found
+		return text.FgRed, words.Plural(n, "finding") + partly + ". " + found
 	case n == 1:
 		return text.FgRed, "Finding" + partly + ": " + found
 	case doc.Summary.Evaluated == 0:
@@ -81,7 +73,7 @@ func (doc *Hotspots) answer() (text.Color, string) {
 		color = text.FgYellow
 	}
 	return color, fmt.Sprintf("No finding%s: %s judged, no server has more than %s times the average.",
-		partly, plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)
+		partly, words.Plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)
 }
 
 func (p *printer) hotspot(n int, f Hotspot) {
@@ -93,9 +85,9 @@ func (p *printer) hotspot(n int, f Hotspot) {
 			silent++
 		}
 	}
-	average := fmt.Sprintf("Average %s of %s", f.Average, plural(len(f.Distribution), "server"))
+	average := fmt.Sprintf("Average %s of %s", f.Average, words.Plural(len(f.Distribution), "server"))
 	if silent > 0 {
-		average += fmt.Sprintf(", with 0 for the %s that did not report", count(silent))
+		average += fmt.Sprintf(", with 0 for the %s that did not report", words.Count(silent))
 	}
 	p.wrap("   ", average+"; severity info")
 	p.distribution(Finding{Distribution: f.Distribution, Connections: f.Connections, OnServer: f.OnServer})
@@ -105,8 +97,8 @@ func (p *printer) hotspot(n int, f Hotspot) {
 	p.wrap("   ", "It is hot by these accounts, the one furthest above an even share first:")
 	concentrated := 0
 	for _, a := range f.Accounts {
-		s := fmt.Sprintf("- %s: %s of its %s (%s%%), %s above", accountName(a.Account), count(a.OnServer),
-			plural(a.Connections, "connection"), a.SharePercent, a.AboveEven)
+		s := fmt.Sprintf("- %s: %s of its %s (%s%%), %s above", accountName(a.Account), words.Count(a.OnServer),
+			words.Plural(a.Connections, "connection"), a.SharePercent, a.AboveEven)
 		switch checks.Answer(a.Concentrated) {
 		case checks.Yes:
 			concentrated++
@@ -118,7 +110,7 @@ func (p *printer) hotspot(n int, f Hotspot) {
 		p.wrap("   ", s)
 	}
 	if f.MoreAccounts > 0 {
-		p.line(fmt.Sprintf("   … and %s above theirs", plural(f.MoreAccounts, "more account")))
+		p.line(fmt.Sprintf("   … and %s above theirs", words.Plural(f.MoreAccounts, "more account")))
 	}
 	if concentrated > 0 {
 		p.wrap("   ", "Concentrated accounts are findings of their own (OPT_BALANCE_006): audit concentration says why they are here and what to do.")
@@ -137,27 +129,24 @@ func (p *printer) openHotspots(doc *Hotspots) {
 		var may []string
 		for _, s := range c.Servers {
 			if s.Connections != nil && s.Verdict == string(checks.Incomplete) {
-				may = append(may, fmt.Sprintf("%s (%s of %s connections)", short(s.label, prose), count(*s.Connections), count(c.Connections)))
+				may = append(may, fmt.Sprintf("%s (%s of %s connections)", short(s.label, prose), words.Count(*s.Connections), words.Count(c.Connections)))
 			}
 		}
-		if len(may) > named {
-			may = append(may[:named], count(len(may)-named)+" more")
-		}
 		if len(may) > 0 {
-			out = append(out, fmt.Sprintf("Open in %s: a missing server decides whether these are hotspots, or is one itself: %s.", clusterName(c.Name), strings.Join(may, ", ")))
+			out = append(out, fmt.Sprintf("Open in %s: a missing server decides whether these are hotspots, or is one itself: %s.", clusterName(c.Name), words.ListUpTo(named, may)))
 		} else {
 			out = append(out, fmt.Sprintf("Open in %s: a missing server may be a hotspot.", clusterName(c.Name)))
 		}
 	}
 	if doc.openElsewhere {
-		out = append(out, strings.ToUpper(elsewhere[:1])+elsewhere[1:]+".")
+		out = append(out, words.UpperFirst(elsewhere)+".")
 	}
 	if len(out) > 0 {
 		p.blank()
 	}
 	for i, s := range out {
 		if i == listed {
-			p.line(fmt.Sprintf("… and %s (--json lists them)", plural(len(out)-listed, "more open cluster")))
+			p.more("", len(out)-listed, "more open cluster")
 			break
 		}
 		p.wrap("", s)
@@ -172,7 +161,7 @@ func (p *printer) loads(doc *Hotspots) {
 			cells[2], cells[3], cells[4], cells[5]), width, "…"))
 	}
 	p.blank()
-	p.line(fmt.Sprintf("Every server (%s):", count(doc.Summary.Servers)))
+	p.line(fmt.Sprintf("Every server (%s):", words.Count(doc.Summary.Servers)))
 	row("CLUSTER", "SERVER", "CONNECTIONS", "SHARE", "TIMES", "VERDICT")
 	verdicts := map[string]string{
 		string(checks.Incomplete):        "open",
@@ -189,7 +178,7 @@ func (p *printer) loads(doc *Hotspots) {
 				row(clusterName(c.Name), s.label, "not known", "", "", verdict)
 				continue
 			}
-			row(clusterName(c.Name), s.label, count(*s.Connections), s.SharePercent.String()+"%", s.Factor.String(), verdict)
+			row(clusterName(c.Name), s.label, words.Count(*s.Connections), s.SharePercent.String()+"%", s.Factor.String(), verdict)
 		}
 	}
 }
@@ -197,23 +186,23 @@ func (p *printer) loads(doc *Hotspots) {
 func (p *printer) hotspotSummary(doc *Hotspots) {
 	s := doc.Summary
 	p.blank()
-	p.wrap("", fmt.Sprintf("Known: %s, %s, %s.", plural(s.Clusters, "cluster"), plural(s.Servers, "server"), plural(s.Connections, "client connection")))
+	p.wrap("", fmt.Sprintf("Known: %s, %s, %s.", words.Plural(s.Clusters, "cluster"), words.Plural(s.Servers, "server"), words.Plural(s.Connections, "client connection")))
 	judged := "Judged none of them"
 	if s.Evaluated > 0 {
-		judged = fmt.Sprintf("Judged %s: %s", plural(s.Evaluated, "cluster"), plural(s.Findings, "finding"))
+		judged = fmt.Sprintf("Judged %s: %s", words.Plural(s.Evaluated, "cluster"), words.Plural(s.Findings, "finding"))
 	}
 	if s.Open > 0 {
-		judged += fmt.Sprintf(", %s open", count(s.Open))
+		judged += fmt.Sprintf(", %s open", words.Count(s.Open))
 	}
 	p.wrap("", judged+".")
 	var skipped []string
 	if n := s.Skipped.TooFewConnections; n > 0 {
-		skipped = append(skipped, fmt.Sprintf("%s with fewer than %s", count(n), plural(doc.Parameters.MinConnections, "client connection")))
+		skipped = append(skipped, fmt.Sprintf("%s with fewer than %s", words.Count(n), words.Plural(doc.Parameters.MinConnections, "client connection")))
 	}
 	if n := s.Skipped.TooFewServers; n > 0 {
-		skipped = append(skipped, fmt.Sprintf("%s of fewer than %s", count(n), plural(doc.Parameters.MinServers, "server")))
+		skipped = append(skipped, fmt.Sprintf("%s of fewer than %s", words.Count(n), words.Plural(doc.Parameters.MinServers, "server")))
 	}
 	if len(skipped) > 0 {
-		p.wrap("", "Not judged: "+strings.Join(skipped, ", ")+".")
+		p.wrap("", "Not judged: "+words.List(skipped)+".")
 	}
 }

@@ -478,7 +478,7 @@ func TestDocumentIsHarmless(t *testing.T) {
 			t.Errorf("%s has an escaped control", name)
 		}
 		for _, s := range regexp.MustCompile(`"[^"]*"`).FindAllString(text, -1) {
-			if n := len([]rune(s)); n > longestSentence+200 {
+			if n := len([]rune(s)); n > 1024+200 {
 				t.Errorf("%s has a string of %d characters", name, n)
 			}
 		}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // mdRoom is how long the part with the findings in full may become: tickets
@@ -17,12 +20,11 @@ const mdRoom = 40_000
 func Markdown(w io.Writer, doc *Document) error {
 	m := &markdown{}
 	_, said := answer(doc)
-	m.line("## %s: %s", doc.Check.Code, doc.Check.Name)
-	m.line("**%s**", mdSentence(doc.sinceBaseline()+said))
-	m.source(doc.Source, doc.Coverage, doc.Time.Format("2006-01-02 15:04:05 MST"))
+	m.head(doc.Check, doc.sinceBaseline()+said)
+	m.source(doc.Source, doc.Coverage, doc.Time)
 	m.items([]string{fmt.Sprintf("Judged: %s; more than %d%% on one server is a finding, of at least %s in a cluster of at least %s",
 		accounts(doc, doc.Summary.Evaluated), doc.Parameters.ThresholdPercent,
-		plural(doc.Parameters.MinConnections, "connection"), plural(doc.Parameters.MinServers, "server"))})
+		words.Plural(doc.Parameters.MinConnections, "connection"), words.Plural(doc.Parameters.MinServers, "server"))})
 	shown := 0
 	for i, f := range doc.Findings {
 		if m.b.Len() > mdRoom || i == inFull {
@@ -36,28 +38,34 @@ func Markdown(w io.Writer, doc *Document) error {
 		for _, f := range rest {
 			rows = append(rows, RowOf{Row: f.row(), Verdict: f.Priority})
 		}
-		m.rows(fmt.Sprintf("%s, a line each", plural(len(rest), "more finding")), rows, "Priority")
+		m.rows(fmt.Sprintf("%s, a line each", words.Plural(len(rest), "more finding")), rows, "Priority")
 	}
 	for _, s := range doc.openSentences() {
-		m.line("%s.", mdSentence(strings.ToUpper(s[:1])+s[1:]))
+		m.line("%s.", mdSentence(words.UpperFirst(s)))
 	}
 	m.rows("Open, a missing server could overturn it either way", doc.open, "")
-	review := make([]RowOf, 0, len(doc.Review))
-	for _, r := range doc.Review {
-		review = append(review, RowOf{Row: r})
-	}
 	m.accepted(doc.Accepted)
 	m.baseline(doc.Baseline)
-	m.rows(fmt.Sprintf("To review, above %d%% and no finding", doc.Parameters.ReviewPercent), review, "")
+	m.rows(fmt.Sprintf("To review, above %d%% and no finding", doc.Parameters.ReviewPercent), doc.toReview(), "")
 	m.rows("Every account with a client connection, in each cluster", doc.Accounts, "Verdict")
 	m.clientURLs(doc.ClientURLs)
 	m.list("Warnings", doc.Warnings)
-	m.line("%s %s", doc.Tool.Name, mdSentence(doc.Tool.Version))
-	_, err := io.WriteString(w, m.b.String())
-	return err
+	return m.to(w, doc.Tool)
 }
 
 type markdown struct{ b strings.Builder }
+
+func (m *markdown) head(c Check, answer string) {
+	m.line("## %s: %s", c.Code, c.Name)
+	m.line("**%s**", mdSentence(answer))
+}
+
+// to ends the document and writes it.
+func (m *markdown) to(w io.Writer, t Tool) error {
+	m.line("%s %s", t.Name, mdSentence(t.Version))
+	_, err := io.WriteString(w, m.b.String())
+	return err
+}
 
 // line is a paragraph.
 func (m *markdown) line(format string, args ...any) {
@@ -86,7 +94,7 @@ func (m *markdown) list(title string, sentences []string) {
 		m.items([]string{mdSentence(s)})
 	}
 	if n := len(sentences) - listed; n > 0 {
-		m.items([]string{count(n) + " more, which JSON has"})
+		m.items([]string{words.Count(n) + " more, which JSON has"})
 	}
 }
 
@@ -99,13 +107,13 @@ func (m *markdown) table(head []string, rows [][]string) {
 	}
 }
 
-func (m *markdown) source(s Source, c Coverage, at string) {
-	m.line("- Source: %s, %s", strings.ReplaceAll(s.Kind, "-", " "), mdSentence(s.Detail))
+func (m *markdown) source(s Source, c Coverage, at time.Time) {
+	m.line("- Source: %s, %s", s.kind(), mdSentence(s.Detail))
 	coverage := "incomplete"
 	if c.Complete {
 		coverage = "complete"
 	}
-	m.items([]string{fmt.Sprintf("Coverage: %s, %s of %s reported at %s", coverage, count(c.ServersAnswered), plural(c.ServersExpected, "server"), at)})
+	m.items([]string{fmt.Sprintf("Coverage: %s, %s of %s reported at %s", coverage, words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), at.Format(timeLayout))})
 	for _, x := range c.Missing[:min(len(c.Missing), listed)] {
 		name := "a server of unknown name"
 		if x.Server != nil {
@@ -117,7 +125,7 @@ func (m *markdown) source(s Source, c Coverage, at string) {
 		m.items([]string{"Missing: " + name + ": " + mdSentence(x.Reason)})
 	}
 	if n := len(c.Missing) - listed; n > 0 {
-		m.items([]string{"Missing: " + plural(n, "more server")})
+		m.items([]string{"Missing: " + words.Plural(n, "more server")})
 	}
 	for _, note := range c.Notes[:min(len(c.Notes), listed)] {
 		m.items([]string{"Note: " + mdSentence(note)})
@@ -143,7 +151,7 @@ func (m *markdown) rows(title string, rows []RowOf, last string) {
 	if len(rows) == 0 {
 		return
 	}
-	m.line("### %s (%s)", title, count(len(rows)))
+	m.line("### %s (%s)", title, words.Count(len(rows)))
 	head := []string{"Account", "Cluster", "Most on", "Connections", "Share"}
 	if last != "" {
 		head = append(head, last)
@@ -151,7 +159,7 @@ func (m *markdown) rows(title string, rows []RowOf, last string) {
 	var cells [][]string
 	for _, r := range rows[:min(len(rows), listed)] {
 		row := []string{mdAccount(r.Account), mdCluster(r.Cluster), mdCode(r.Server),
-			fmt.Sprintf("%s of %s", count(r.OnServer), count(r.Connections)), r.SharePercent.String() + "%"}
+			fmt.Sprintf("%s of %s", words.Count(r.OnServer), words.Count(r.Connections)), r.SharePercent.String() + "%"}
 		if last != "" {
 			row = append(row, r.Verdict)
 		}
@@ -159,7 +167,7 @@ func (m *markdown) rows(title string, rows []RowOf, last string) {
 	}
 	m.table(head, cells)
 	if n := len(rows) - listed; n > 0 {
-		m.line("… and %s more, which JSON and CSV have.", count(n))
+		m.line("… and %s more, which JSON and CSV have.", words.Count(n))
 	}
 }
 
@@ -169,8 +177,8 @@ func (m *markdown) finding(n int, f Finding) {
 	if f.critical {
 		severity = ", critical"
 	}
-	m.line("The account %s has %s of its %s in %s on %s. Priority %s%s. Chance of this if clients chose at random: %s.", mdAccount(f.Account), count(f.OnServer),
-		plural(f.Connections, "connection"), mdCluster(f.Cluster), mdCode(f.label), f.Priority, severity, chanceText(f.Chance))
+	m.line("The account %s has %s of its %s in %s on %s. Priority %s%s. Chance of this if clients chose at random: %s.", mdAccount(f.Account), words.Count(f.OnServer),
+		words.Plural(f.Connections, "connection"), mdCluster(f.Cluster), mdCode(f.label), f.Priority, severity, chanceText(f.Chance))
 	for _, note := range f.findingNotes() {
 		m.line("%s", mdSentence(note))
 	}
@@ -190,11 +198,11 @@ func (m *markdown) distribution(all []Share) {
 			cells = append(cells, []string{mdCode(s.label), "not known", ""})
 			continue
 		}
-		cells = append(cells, []string{mdCode(s.label), count(*s.Connections), s.SharePercent.String() + "%"})
+		cells = append(cells, []string{mdCode(s.label), words.Count(*s.Connections), s.SharePercent.String() + "%"})
 	}
 	m.table([]string{"Server", "Connections", "Share"}, cells)
 	if n := len(all) - barRows; n > 0 {
-		m.line("… and %s, which JSON and CSV have.", plural(n, "more server"))
+		m.line("… and %s, which JSON and CSV have.", words.Plural(n, "more server"))
 	}
 }
 
@@ -205,23 +213,8 @@ func (m *markdown) causes(all []Cause) {
 	}
 	m.line("Causes:")
 	m.b.WriteByte('\n')
-	var not, texts []string
-	unknown := map[string][]string{} // codes by what would settle them
 	for _, c := range all {
-		switch c.Verdict {
-		case "ruled-out":
-			not = append(not, c.Code)
-			continue
-		case "unknown":
-			var said []string
-			for _, e := range c.Evidence[:min(len(c.Evidence), named)] {
-				said = append(said, mdSentence(e.Text))
-			}
-			t := strings.Join(said, " ")
-			if unknown[t] == nil {
-				texts = append(texts, t)
-			}
-			unknown[t] = append(unknown[t], c.Code)
+		if !c.told() {
 			continue
 		}
 		m.items([]string{fmt.Sprintf("**%s**: %s (%s)", c.Code, c.Title, c.Verdict)})
@@ -229,10 +222,10 @@ func (m *markdown) causes(all []Cause) {
 			m.b.WriteString("  - " + mdSentence(e.Text) + " (" + mdSentence(e.Source) + ")\n")
 		}
 	}
-	for _, t := range texts {
-		m.items([]string{"Not known: " + strings.Join(unknown[t], ", ") + ". " + t})
+	for _, u := range unknownOf(all) {
+		m.items([]string{"Not known: " + strings.Join(u.codes, ", ") + ". " + mdSentence(u.settle)})
 	}
-	if len(not) > 0 {
+	if not := ruledOut(all); len(not) > 0 {
 		m.items([]string{"Ruled out: " + strings.Join(not, ", ")})
 	}
 }

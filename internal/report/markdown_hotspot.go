@@ -3,31 +3,30 @@ package report
 import (
 	"fmt"
 	"io"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // HotspotsMarkdown writes the document of hotspots as [Markdown] does.
 func HotspotsMarkdown(w io.Writer, doc *Hotspots) error {
 	m := &markdown{}
 	_, said := doc.answer()
-	m.line("## %s: %s", doc.Check.Code, doc.Check.Name)
-	m.line("**%s**", mdSentence(said))
-	m.source(doc.Source, doc.Coverage, doc.Time.Format("2006-01-02 15:04:05 MST"))
-	m.items([]string{fmt.Sprintf("Judged: %s; more than %s times the average of its cluster is a finding", plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)})
+	m.head(doc.Check, said)
+	m.source(doc.Source, doc.Coverage, doc.Time)
+	m.items([]string{fmt.Sprintf("Judged: %s; more than %s times the average of its cluster is a finding", words.Plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)})
 	for i, f := range doc.Findings {
 		if m.b.Len() > mdRoom || i == inFull {
-			m.line("… and %s, which JSON has.", plural(len(doc.Findings)-i, "more finding"))
+			m.line("… and %s, which JSON has.", words.Plural(len(doc.Findings)-i, "more finding"))
 			break
 		}
 		m.hotspot(i+1, f)
 	}
-	m.line("%s %s", doc.Tool.Name, mdSentence(doc.Tool.Version))
-	_, err := io.WriteString(w, m.b.String())
-	return err
+	return m.to(w, doc.Tool)
 }
 
 func (m *markdown) hotspot(n int, f Hotspot) {
 	m.line("### %d. %s: %s times the average", n, mdCode(f.label), f.Factor)
-	m.line("The server %s has %s of %s in %s.", mdCode(f.label), count(f.OnServer), plural(f.Connections, "client connection"), mdCluster(f.Cluster))
+	m.line("The server %s has %s of %s in %s.", mdCode(f.label), words.Count(f.OnServer), words.Plural(f.Connections, "client connection"), mdCluster(f.Cluster))
 	m.distribution(f.Distribution)
 	if len(f.Accounts) == 0 {
 		return
@@ -35,11 +34,11 @@ func (m *markdown) hotspot(n int, f Hotspot) {
 	m.line("The accounts that make it hot:")
 	var cells [][]string
 	for _, a := range f.Accounts {
-		cells = append(cells, []string{mdAccount(a.Account), fmt.Sprintf("%s of %s", count(a.OnServer), count(a.Connections)),
+		cells = append(cells, []string{mdAccount(a.Account), fmt.Sprintf("%s of %s", words.Count(a.OnServer), words.Count(a.Connections)),
 			a.SharePercent.String() + "%", a.AboveEven.String(), a.Concentrated})
 	}
 	m.table([]string{"Account", "Connections", "Share", "Above even", "Concentrated"}, cells)
 	if f.MoreAccounts > 0 {
-		m.line("… and %s.", plural(f.MoreAccounts, "more account"))
+		m.line("… and %s.", words.Plural(f.MoreAccounts, "more account"))
 	}
 }

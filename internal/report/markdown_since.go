@@ -1,7 +1,7 @@
 package report
 
 import (
-	"fmt"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // accepted is a table of what is accepted, with why and until when.
@@ -9,14 +9,14 @@ func (m *markdown) accepted(all []Accepted) {
 	if len(all) == 0 {
 		return
 	}
-	m.line("### Accepted (%s)", count(len(all)))
+	m.line("### Accepted (%s)", words.Count(len(all)))
 	var cells [][]string
 	for _, a := range all[:min(len(all), listed)] {
 		cells = append(cells, []string{mdAccount(a.Account), mdCluster(a.Cluster), mdCode(a.Server), a.SharePercent.String() + "%", a.Expires, mdSentence(a.Reason)})
 	}
 	m.table([]string{"Account", "Cluster", "Most on", "Share", "Until", "Reason"}, cells)
 	if n := len(all) - listed; n > 0 {
-		m.line("… and %s more, which JSON and CSV have.", count(n))
+		m.line("… and %s more, which JSON and CSV have.", words.Count(n))
 	}
 }
 
@@ -25,19 +25,10 @@ func (m *markdown) baseline(b *Baseline) {
 	if b == nil {
 		return
 	}
-	m.line("### Since the baseline of %s", b.Time.Format("2006-01-02 15:04:05 MST"))
-	m.line("%s new, %s worse, %s better, %s gone, %s unchanged, %s not known.", count(len(b.New)), count(len(b.Worse)),
-		count(len(b.Better)), count(len(b.Gone)), count(b.Unchanged), count(len(b.Unknown)))
-	var rows []RowOf
-	for _, r := range b.New {
-		rows = append(rows, RowOf{r, "new"})
-	}
-	for _, r := range b.Worse {
-		rows = append(rows, RowOf{r.Row, fmt.Sprintf("worse, was %s%%", r.WasPercent)})
-	}
-	for _, r := range b.Better {
-		rows = append(rows, RowOf{r.Row, fmt.Sprintf("better, was %s%%", r.WasPercent)})
-	}
+	m.line("### Since the baseline of %s", b.Time.Format(timeLayout))
+	m.line("%s new, %s worse, %s better, %s gone, %s unchanged, %s not known.", words.Count(len(b.New)), words.Count(len(b.Worse)),
+		words.Count(len(b.Better)), words.Count(len(b.Gone)), words.Count(b.Unchanged), words.Count(len(b.Unknown)))
+	rows := b.changes()
 	for _, r := range b.Gone {
 		rows = append(rows, RowOf{r.Row, "gone: " + r.Reason})
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/jsm.go/monitor"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Nagios writes the document as one status line with performance data, as
@@ -37,8 +38,8 @@ func Nagios(w io.Writer, doc *Document) error {
 	data.servers(doc.Coverage)
 	if n := len(doc.Accepted); n > 0 {
 		data.add("accepted", n, "Findings that are accepted")
-		if !strings.Contains(said, " accepted") { // which says so where there is nothing else
-			said += fmt.Sprintf(" %s accepted.", count(n))
+		if !doc.passes() { // which says so itself
+			said += fmt.Sprintf(" %s accepted.", words.Count(n))
 		}
 	}
 	outcome := doc.Outcome

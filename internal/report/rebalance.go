@@ -1,12 +1,11 @@
 package report
 
 import (
-	"encoding/json"
-	"io"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // RebalanceType is the type of the JSON document of a rebalance.
@@ -140,15 +139,15 @@ type RebalanceStop struct {
 func FinishRebalance(doc *Rebalance, d *checks.Deployment, all []cause.Cause) {
 	doc.Type = RebalanceType
 	doc.Time = doc.Time.UTC().Truncate(time.Second)
-	doc.Source.Detail = sentence(doc.Source.Detail)
+	doc.Source.Detail = words.Sentence(doc.Source.Detail)
 	doc.Causes = causes(all, checks.Account{ID: doc.Account.ID, Name: doc.Account.Name}, nil)
-	doc.Account = Account{ID: Harmless(doc.Account.ID), Name: Harmless(doc.Account.Name)}
+	doc.Account = Account{ID: words.Harmless(doc.Account.ID), Name: words.Harmless(doc.Account.Name)}
 	doc.Coverage.Missing = []Missing{}
 	for _, m := range d.Missing {
 		if m.ClusterKnown && m.Cluster != doc.Cluster {
 			continue
 		}
-		missing := Missing{Server: orNull(m.Name), Reason: sentence(m.Reason)}
+		missing := Missing{Server: orNull(m.Name), Reason: words.Sentence(m.Reason)}
 		if missing.Server == nil {
 			missing.Server = orNull(m.ID)
 		}
@@ -159,35 +158,35 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment, all []cause.Cause) {
 	}
 	doc.Coverage.Complete = len(doc.Coverage.Missing) == 0
 	doc.Coverage.Notes = sentences(d.Notes)
-	doc.Cluster = Harmless(doc.Cluster)
+	doc.Cluster = words.Harmless(doc.Cluster)
 	doc.Plan.LimitedBy, doc.Notes, doc.Warnings = sentences(doc.Plan.LimitedBy), sentences(doc.Notes), sentences(doc.Warnings)
 	doc.Refusals = append([]Refusal{}, doc.Refusals...)
 	for i := range doc.Refusals {
-		doc.Refusals[i].Text = sentence(doc.Refusals[i].Text)
+		doc.Refusals[i].Text = words.Sentence(doc.Refusals[i].Text)
 	}
 	doc.Servers = append([]RebalanceServer{}, doc.Servers...)
 	for i := range doc.Servers {
 		s := &doc.Servers[i]
-		s.Server, s.ID = Harmless(s.Server), Harmless(s.ID)
+		s.Server, s.ID = words.Harmless(s.Server), words.Harmless(s.ID)
 	}
 	for _, s := range []*Spread{&doc.Before, &doc.Predicted, doc.After} {
 		if s != nil {
-			s.Server = Harmless(s.Server)
+			s.Server = words.Harmless(s.Server)
 		}
 	}
 	doc.Moves = append([]RebalanceMove{}, doc.Moves...)
 	for i := range doc.Moves {
 		m := &doc.Moves[i]
-		m.Server, m.ServerID, m.Name = Harmless(m.Server), Harmless(m.ServerID), Harmless(m.Name)
-		m.Language, m.Protocol = Harmless(m.Language), Harmless(m.Protocol)
+		m.Server, m.ServerID, m.Name = words.Harmless(m.Server), words.Harmless(m.ServerID), words.Harmless(m.Name)
+		m.Language, m.Protocol = words.Harmless(m.Language), words.Harmless(m.Protocol)
 		if m.Why != nil {
-			why := sentence(*m.Why)
+			why := words.Sentence(*m.Why)
 			m.Why = &why
 		}
 	}
 	doc.Batches = append([]RebalanceBatch{}, doc.Batches...)
 	if doc.Stop != nil {
-		doc.Stop.Text = sentence(doc.Stop.Text)
+		doc.Stop.Text = words.Sentence(doc.Stop.Text)
 	}
 }
 
@@ -203,15 +202,7 @@ func SpreadOf(server string, onServer float64, connections int) Spread {
 func sentences(all []string) []string {
 	out := []string{}
 	for _, s := range all {
-		out = append(out, sentence(s))
+		out = append(out, words.Sentence(s))
 	}
 	return out
-}
-
-// RebalanceJSON writes the document as one indented object with a final newline.
-func RebalanceJSON(w io.Writer, doc *Rebalance) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(doc)
 }

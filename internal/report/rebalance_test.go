@@ -82,7 +82,7 @@ func TestRebalanceIsHarmless(t *testing.T) {
 			if err := RebalanceText(&text, doc, Style{}); err != nil {
 				t.Fatal(err)
 			}
-			if err := RebalanceJSON(&asJSON, doc); err != nil {
+			if err := JSON(&asJSON, doc); err != nil {
 				t.Fatal(err)
 			}
 			for _, line := range strings.Split(text.String(), "\n") {
@@ -109,7 +109,7 @@ func TestRebalanceJSONHasEveryField(t *testing.T) {
 	t.Parallel()
 	fields := func(doc *Rebalance) map[string]bool {
 		var b bytes.Buffer
-		if err := RebalanceJSON(&b, doc); err != nil {
+		if err := JSON(&b, doc); err != nil {
 			t.Fatal(err)
 		}
 		var all map[string]any

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // RebalanceText writes the document for a person: the answer in the first line,
@@ -18,7 +20,7 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	p := &printer{color: style.Color}
 	color, answer := rebalanceAnswer(doc)
 	p.paragraph(color, "", "", answer)
-	p.wrap("", fmt.Sprintf("Source: %s (%s)", strings.ReplaceAll(doc.Source.Kind, "-", " "), doc.Source.Detail))
+	p.source(doc.Source)
 	p.rebalanceServers(doc)
 	for i, r := range doc.Refusals {
 		switch {
@@ -45,20 +47,17 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	}
 	if doc.Outcome == "planned" {
 		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, a look after every %d.",
-			time.Duration(doc.Plan.DurationS*float64(time.Second)).Round(time.Second), count(doc.Given.Rate), doc.Given.Batch))
+			time.Duration(doc.Plan.DurationS*float64(time.Second)).Round(time.Second), words.Count(doc.Given.Rate), doc.Given.Batch))
 	}
-	for _, warning := range doc.Warnings {
-		p.wrap("", "Warning: "+warning)
-	}
-	_, err := io.WriteString(w, p.b.String())
-	return err
+	p.warnings(doc.Warnings)
+	return p.to(w)
 }
 
 // rebalanceAnswer is what the first line says, in its colour.
 func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 	who := fmt.Sprintf("%s in %s", accountName(doc.Account), clusterName(doc.Cluster))
 	of := func(s Spread) string {
-		return fmt.Sprintf("%s of %s (%s%%)", number(s.OnServer), count(s.Connections), s.SharePercent)
+		return fmt.Sprintf("%s of %s (%s%%)", number(s.OnServer), words.Count(s.Connections), s.SharePercent)
 	}
 	kicked := 0
 	for _, m := range doc.Moves {
@@ -70,11 +69,11 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 	if doc.After != nil {
 		became = fmt.Sprintf(": the most on one server went from %s to %s", of(doc.Before), of(*doc.After))
 	}
-	moved := fmt.Sprintf("Moved %s of %s", plural(kicked, "connection"), who)
+	moved := fmt.Sprintf("Moved %s of %s", words.Plural(kicked, "connection"), who)
 	switch doc.Outcome {
 	case "planned":
 		return text.FgYellow, fmt.Sprintf("Dry run: would move %s of %s, so that the most on one server goes from %s to about %s. Nothing was changed.",
-			plural(len(doc.Moves), "connection"), who, of(doc.Before), of(doc.Predicted))
+			words.Plural(len(doc.Moves), "connection"), who, of(doc.Before), of(doc.Predicted))
 	case "nothing-to-do":
 		return text.FgGreen, fmt.Sprintf("Nothing to do: no server has more than its even share of %s, %s.", who, of(doc.Before))
 	case "refused":
@@ -89,7 +88,7 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 		if doc.Stop != nil {
 			why = " " + doc.Stop.Text
 		}
-		return text.FgRed, fmt.Sprintf("Stopped after %s of %s moves of %s%s.%s", count(kicked), count(len(doc.Moves)), who, became, why)
+		return text.FgRed, fmt.Sprintf("Stopped after %s of %s moves of %s%s.%s", words.Count(kicked), words.Count(len(doc.Moves)), who, became, why)
 	case "finding":
 		return text.FgRed, moved + became + ", which is still a finding."
 	}
@@ -99,7 +98,7 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 // number is a number of connections that may be an expectation.
 func number(n float64) string {
 	if n == float64(int(n)) {
-		return count(int(n))
+		return words.Count(int(n))
 	}
 	return strconv.FormatFloat(n, 'f', 1, 64)
 }
@@ -123,12 +122,12 @@ func (p *printer) rebalanceServers(doc *Rebalance) {
 	for _, s := range rows[:min(len(rows), barRows)] {
 		after := "-"
 		if s.After != nil {
-			after = count(*s.After)
+			after = words.Count(*s.After)
 		}
-		row(s.Server, count(s.Before), count(s.Moves), number(s.Predicted), after)
+		row(s.Server, words.Count(s.Before), words.Count(s.Moves), number(s.Predicted), after)
 	}
 	if len(rows) > barRows {
-		p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(rows)-barRows, "more server")))
+		p.more("  ", len(rows)-barRows, "more server")
 	}
 }
 
@@ -154,25 +153,18 @@ func (p *printer) rebalanceMoves(doc *Rebalance) {
 			why = ": " + *m.Why
 		}
 		p.wrap("  ", fmt.Sprintf("%s: connection %d on %s (%s, %s idle, %s)%s", m.Outcome, m.CID, short(m.Server, 30),
-			short(cmp.Or(m.Name, "no name"), 30), (time.Duration(m.IdleS)*time.Second).String(), plural(m.Subscriptions, "subscription"), why))
+			short(cmp.Or(m.Name, "no name"), 30), (time.Duration(m.IdleS)*time.Second).String(), words.Plural(m.Subscriptions, "subscription"), why))
 	}
 	if shown > listed {
-		p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(shown-listed, "more connection")))
+		p.more("  ", shown-listed, "more connection")
 	}
 	if doc.Given.Apply && len(doc.Batches) > 0 {
 		var said []string
 		for _, o := range []string{"kicked", "gone", "refused", "no-answer", "not-needed", "not-tried"} {
 			if outcomes[o] > 0 {
-				said = append(said, fmt.Sprintf("%s %s", count(outcomes[o]), o))
+				said = append(said, fmt.Sprintf("%s %s", words.Count(outcomes[o]), o))
 			}
 		}
-		p.wrap("", fmt.Sprintf("Moves: %s, in %s.", strings.Join(said, ", "), batches(len(doc.Batches))))
+		p.wrap("", fmt.Sprintf("Moves: %s, in %s.", words.List(said), words.Plurals(len(doc.Batches), "batch", "batches")))
 	}
-}
-
-func batches(n int) string {
-	if n == 1 {
-		return "1 batch"
-	}
-	return count(n) + " batches"
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/internal/remedy"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Remedy is what to do about a finding.
@@ -30,13 +31,13 @@ type Snippet struct {
 func remedies(all []remedy.Remedy) []Remedy {
 	out := []Remedy{}
 	for _, r := range all {
-		told := Remedy{Code: string(r.Code), When: string(r.When), Title: sentence(r.Title), Why: sentence(r.Why),
+		told := Remedy{Code: string(r.Code), When: string(r.When), Title: words.Sentence(r.Title), Why: words.Sentence(r.Why),
 			Commands: []string{}, Snippets: []Snippet{}}
 		for _, c := range r.Commands {
-			told.Commands = append(told.Commands, sentence(c))
+			told.Commands = append(told.Commands, words.Sentence(c))
 		}
 		for _, s := range r.Snippets {
-			told.Snippets = append(told.Snippets, Snippet{Lang: sentence(s.Lang), Text: code(s.Text)})
+			told.Snippets = append(told.Snippets, Snippet{Lang: words.Sentence(s.Lang), Text: code(s.Text)})
 		}
 		out = append(out, told)
 	}
@@ -49,7 +50,7 @@ func code(s string) string {
 	for i, l := range lines {
 		parts := strings.Split(l, "\t")
 		for j, part := range parts {
-			parts[j] = sentence(part)
+			parts[j] = words.Sentence(part)
 		}
 		lines[i] = strings.Join(parts, "\t")
 	}
@@ -80,7 +81,7 @@ func (p *printer) remedies(f Finding) {
 			p.line("       " + strings.ReplaceAll(l, "\t", "    "))
 		}
 		if n := len(r.Snippets) - 1; n > 0 {
-			p.line(fmt.Sprintf("     (%s with --json)", plural(n, "more snippet")))
+			p.line(fmt.Sprintf("     (%s with --json)", words.Plural(n, "more snippet")))
 		}
 	}
 }

@@ -23,9 +23,7 @@ func (doc *Document) judged() []RowOf {
 		out = append(out, RowOf{Verdict: string(checks.AcceptedFinding), Row: a.Row})
 	}
 	out = append(out, doc.open...)
-	for _, r := range doc.Review {
-		out = append(out, RowOf{Verdict: string(checks.Review), Row: r})
-	}
+	out = append(out, doc.toReview()...)
 	passed := len(out)
 	for _, r := range doc.Accounts {
 		if r.Verdict == string(checks.Pass) {
@@ -33,6 +31,15 @@ func (doc *Document) judged() []RowOf {
 		}
 	}
 	slices.SortStableFunc(out[passed:], func(a, b RowOf) int { return cmp.Compare(b.share(), a.share()) })
+	return out
+}
+
+// toReview are the rows to review.
+func (doc *Document) toReview() []RowOf {
+	out := make([]RowOf, 0, len(doc.Review))
+	for _, r := range doc.Review {
+		out = append(out, RowOf{Verdict: string(checks.Review), Row: r})
+	}
 	return out
 }
 

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -50,41 +52,33 @@ func Text(w io.Writer, doc *Document, style Style) error {
 	p.accounts(doc)
 	p.clientURLs(doc)
 	p.summary(doc)
-	for _, warning := range doc.Warnings {
-		p.wrap("", "Warning: "+warning)
-	}
-	_, err := io.WriteString(w, p.b.String())
-	return err
+	p.warnings(doc.Warnings)
+	return p.to(w)
 }
 
 func (p *printer) headline(doc *Document) {
 	c, answer := answer(doc)
 	p.paragraph(c, "", "", doc.sinceBaseline()+answer)
 	p.line(fmt.Sprintf("%s %s, more than %d%% on one server", doc.Check.Code, doc.Check.Name, doc.Parameters.ThresholdPercent))
-	p.wrap("", fmt.Sprintf("Source: %s (%s)", strings.ReplaceAll(doc.Source.Kind, "-", " "), doc.Source.Detail))
+	p.source(doc.Source)
 }
 
 // answer is what the first line says, in its colour.
 func answer(doc *Document) (text.Color, string) {
-	answered, expected := count(doc.Coverage.ServersAnswered), plural(doc.Coverage.ServersExpected, "server")
-	missing := doc.Coverage.ServersExpected - doc.Coverage.ServersAnswered
-	partly := ""
-	if doc.allowPartial && !doc.Coverage.Complete {
-		partly = fmt.Sprintf(", judged by %s of %s", answered, expected)
-	}
+	partly := doc.Coverage.partly(doc.allowPartial)
 	critical := slices.IndexFunc(doc.Findings, func(f Finding) bool { return f.critical })
 	found := ""
 	if n := len(doc.Findings); n > 0 {
 		found = oneLine(doc.Findings[max(critical, 0)]) + "."
-		if n > 1 {
+		switch {
+		case critical > 0:
+			found = "The first critical: " + found
+		case n > 1:
 			found = "The first: " + found
-			if critical > 0 {
-				found = strings.Replace(found, "The first:", "The first critical:", 1)
-			}
 		}
 	}
-	switch n := len(doc.Findings); doc.Outcome {
-	case "pass":
+	switch n := len(doc.Findings); checks.Outcome(doc.Outcome) {
+	case checks.OutcomePass:
 		switch {
 		case doc.Summary.Evaluated == 0:
 			return text.FgYellow, "No finding: no account met the minimums, so none was judged" + partly + "."
@@ -92,30 +86,44 @@ func answer(doc *Document) (text.Color, string) {
 			return text.FgYellow, doc.noFinding(partly)
 		}
 		return text.FgGreen, doc.noFinding("")
-	case "incomplete":
-		silent := fmt.Sprintf("%s of %s did not report", count(missing), expected)
-		if missing <= 0 {
-			silent = "not all connections are known"
-		}
+	case checks.OutcomeIncomplete:
+		silent := doc.Coverage.silent()
 		switch {
 		case n == 0:
 			return text.FgYellow, fmt.Sprintf("Incomplete: %s, so a finding can't be ruled out.", silent)
 		case len(doc.open)+len(doc.openClusters) > 0:
-			return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s. %s", plural(n, "finding"), silent, found)
+			return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s. %s", words.Plural(n, "finding"), silent, found)
 		}
-		return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s, so critical can't be ruled out. %s", plural(n, "finding"), silent, found)
-	case "critical":
+		return text.FgYellow, fmt.Sprintf("Incomplete, but %s for certain: %s, so critical can't be ruled out. %s", words.Plural(n, "finding"), silent, found)
+	case checks.OutcomeCritical:
 		if n > 1 {
-			return text.FgRed, fmt.Sprintf("Critical%s: %s of %s at or above %s. %s", partly, count(criticals(doc)),
-				plural(n, "finding"), doc.critical(), found)
+			return text.FgRed, fmt.Sprintf("Critical%s: %s of %s at or above %s. %s", partly, words.Count(criticals(doc)),
+				words.Plural(n, "finding"), doc.critical(), found)
 		}
 		return text.FgRed, "Critical finding" + partly + ": " + found
 	default:
 		if n > 1 {
-			return text.FgRed, plural(n, "finding") + partly + ". " + found
+			return text.FgRed, words.Plural(n, "finding") + partly + ". " + found
 		}
 		return text.FgRed, "Finding" + partly + ": " + found
 	}
+}
+
+// partly says how many servers a verdict is by that was asked for although some
+// did not report.
+func (c Coverage) partly(allowed bool) string {
+	if !allowed || c.Complete {
+		return ""
+	}
+	return fmt.Sprintf(", judged by %s of %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"))
+}
+
+// silent is the clause on what keeps an audit from being complete.
+func (c Coverage) silent() string {
+	if missing := c.ServersExpected - c.ServersAnswered; missing > 0 {
+		return fmt.Sprintf("%s of %s did not report", words.Count(missing), words.Plural(c.ServersExpected, "server"))
+	}
+	return "not all connections are known"
 }
 
 func criticals(doc *Document) (n int) {
@@ -130,9 +138,9 @@ func criticals(doc *Document) (n int) {
 // accounts counts what was judged: an account counts in each of its clusters.
 func accounts(doc *Document, n int) string {
 	if doc.Summary.Clusters > 1 {
-		return plural(n, "account-cluster pair")
+		return words.Plural(n, "account-cluster pair")
 	}
-	return plural(n, "account")
+	return words.Plural(n, "account")
 }
 
 // accountName shows the id too where it is another and too long to be a name.
@@ -147,8 +155,8 @@ func clusterName(name string) string { return short(cmp.Or(name, "no cluster"), 
 
 func (p *printer) coverage(doc *Document) {
 	c := doc.Coverage
-	reported := fmt.Sprintf("%s of %s reported at %s.", count(c.ServersAnswered), plural(c.ServersExpected, "server"),
-		doc.Time.Format("2006-01-02 15:04:05 MST"))
+	reported := fmt.Sprintf("%s of %s reported at %s.", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"),
+		doc.Time.Format(timeLayout))
 	if c.Complete {
 		p.line("Coverage: complete, " + reported)
 	} else {
@@ -157,7 +165,7 @@ func (p *printer) coverage(doc *Document) {
 		switch {
 		case doc.allowPartial:
 			p.wrap("  ", "Judged as if the missing servers had no connections (--allow-partial): verdicts can be wrong.")
-		case doc.Outcome == "incomplete":
+		case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
 			p.wrap("  ", bringIn(doc.Source.Kind)+"; --allow-partial judges without them.")
 		default:
 			p.wrap("  ", "Whatever connections they have, no verdict would change.")
@@ -166,7 +174,7 @@ func (p *printer) coverage(doc *Document) {
 	notes := c.Notes[:len(c.Notes)-doc.lastNotes]
 	for i, n := range notes {
 		if i == listed {
-			p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(notes)-listed, "more note")))
+			p.more("  ", len(notes)-listed, "more note")
 			break
 		}
 		p.wrap("  ", "Note: "+n)
@@ -204,16 +212,14 @@ func (p *printer) missing(all []Missing) {
 	}
 	for i, at := range places {
 		if i == listed {
-			p.line(fmt.Sprintf("  … and more, for %s (--json lists them)", plural(len(places)-listed, "more reason")))
+			p.line(fmt.Sprintf("  … and more, for %s (--json lists them)", words.Plural(len(places)-listed, "more reason")))
 			break
 		}
-		who := list(names[at], listed)
-		if n := nameless[at]; n > 0 {
-			if who != "" {
-				who += " and "
-			}
-			who += plural(n, "server") + " of unknown name"
+		all := names[at]
+		if n := nameless[at]; n > 0 { // first, as the end of a long list is cut off
+			all = append([]string{words.Plural(n, "server") + " of unknown name"}, all...)
 		}
+		who := list(all, listed)
 		if at.cluster != "" {
 			who += " in " + clusterName(at.cluster)
 		}
@@ -230,16 +236,13 @@ func (p *printer) open(doc *Document) {
 	}
 	p.blank()
 	for _, s := range doc.openSentences() {
-		p.wrap("", strings.ToUpper(s[:1])+s[1:]+".")
+		p.wrap("", words.UpperFirst(s)+".")
 	}
 	p.rows("Open, a missing server could overturn it either way", doc.open)
 }
 
 func (p *printer) review(doc *Document) {
-	rows := make([]RowOf, 0, len(doc.Review))
-	for _, r := range doc.Review {
-		rows = append(rows, RowOf{Row: r})
-	}
+	rows := doc.toReview()
 	if len(rows) > 0 {
 		p.blank()
 	}
@@ -251,7 +254,7 @@ func (p *printer) accounts(doc *Document) {
 		return
 	}
 	p.blank()
-	p.line(fmt.Sprintf("Every account with a client connection, in each cluster (%s):", count(len(doc.Accounts))))
+	p.line(fmt.Sprintf("Every account with a client connection, in each cluster (%s):", words.Count(len(doc.Accounts))))
 	verdicts := map[string]string{
 		"incomplete":          "open",
 		"too-few-connections": doc.minimum(doc.Parameters.MinConnections, "conns"),
@@ -263,24 +266,24 @@ func (p *printer) accounts(doc *Document) {
 func (p *printer) summary(doc *Document) {
 	s := doc.Summary
 	p.blank()
-	known := fmt.Sprintf("Known: %s, %s, %s, %s", plural(s.Clusters, "cluster"), plural(s.Servers, "server"),
-		plural(s.Accounts, "account"), plural(s.Connections, "client connection"))
+	known := fmt.Sprintf("Known: %s, %s, %s, %s", words.Plural(s.Clusters, "cluster"), words.Plural(s.Servers, "server"),
+		words.Plural(s.Accounts, "account"), words.Plural(s.Connections, "client connection"))
 	if s.Leafnodes > 0 {
-		known += ", besides " + plural(s.Leafnodes, "leafnode connection")
+		known += ", besides " + words.Plural(s.Leafnodes, "leafnode connection")
 	}
 	p.wrap("", known+".")
 	if s.Leafnodes > 0 {
 		p.wrap("", "A leafnode connection counts on both of its servers, clients behind it on the server that they are connected to: where these are in this audit.")
 	}
-	judged := fmt.Sprintf("Judged %s: %s, %s to review", accounts(doc, s.Evaluated), plural(s.Findings, "finding"), count(s.Review))
+	judged := fmt.Sprintf("Judged %s: %s, %s to review", accounts(doc, s.Evaluated), words.Plural(s.Findings, "finding"), words.Count(s.Review))
 	if n := len(doc.Accepted); n > 0 {
-		judged += fmt.Sprintf(", %s accepted", count(n))
+		judged += fmt.Sprintf(", %s accepted", words.Count(n))
 	}
 	if s.Evaluated == 0 {
 		judged = "Judged none of them"
 	}
 	if n := len(doc.open); n > 0 {
-		judged += fmt.Sprintf(", %s open", count(n))
+		judged += fmt.Sprintf(", %s open", words.Count(n))
 	}
 	p.wrap("", judged+".")
 	var skipped []string
@@ -288,15 +291,15 @@ func (p *printer) summary(doc *Document) {
 		n   int
 		why string
 	}{
-		{s.Skipped.TooFewConnections, "with fewer than " + doc.orTheirs(plural(doc.Parameters.MinConnections, "connection"))},
-		{s.Skipped.TooFewServers, "in a cluster of fewer than " + doc.orTheirs(plural(doc.Parameters.MinServers, "server"))},
+		{s.Skipped.TooFewConnections, "with fewer than " + doc.orTheirs(words.Plural(doc.Parameters.MinConnections, "connection"))},
+		{s.Skipped.TooFewServers, "in a cluster of fewer than " + doc.orTheirs(words.Plural(doc.Parameters.MinServers, "server"))},
 		{s.Skipped.SystemAccount, "of the system account"},
 	} {
 		if r.n > 0 {
-			skipped = append(skipped, count(r.n)+" "+r.why)
+			skipped = append(skipped, words.Count(r.n)+" "+r.why)
 		}
 	}
 	if len(skipped) > 0 {
-		p.wrap("", "Not judged: "+strings.Join(skipped, ", ")+".")
+		p.wrap("", "Not judged: "+words.List(skipped)+".")
 	}
 }

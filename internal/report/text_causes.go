@@ -14,12 +14,11 @@ func (p *printer) causes(f Finding) {
 	if len(f.Causes) == 0 {
 		return
 	}
-	told := func(c Cause) bool { return slices.Contains([]string{"confirmed", "likely", "possible"}, c.Verdict) }
-	if !slices.ContainsFunc(f.Causes, func(c Cause) bool { return c.Role == "root" && told(c) }) {
+	if !slices.ContainsFunc(f.Causes, func(c Cause) bool { return c.Role == "root" && c.told() }) {
 		p.paragraph(text.FgYellow, "   ", "   ", "Cause: not known.")
 	}
 	for _, c := range f.Causes {
-		if !told(c) {
+		if !c.told() {
 			continue
 		}
 		color, word := text.Bold, "Cause"
@@ -37,21 +36,46 @@ func (p *printer) causes(f Finding) {
 		}
 	}
 	p.unknownCauses(f.Causes)
-	var not []string
-	for _, c := range f.Causes {
-		if c.Verdict == "ruled-out" {
-			not = append(not, c.Code)
-		}
-	}
-	if len(not) > 0 {
+	if not := ruledOut(f.Causes); len(not) > 0 {
 		p.paragraph(text.Reset, "   ", "     ", "Ruled out: "+strings.Join(not, ", ")+".")
 	}
 }
 
-// unknownCauses puts those with the same evidence together.
+// unknownCauses says what would settle causes that are not known.
 func (p *printer) unknownCauses(all []Cause) {
-	var texts []string
-	codes := map[string][]string{}
+	unknown := unknownOf(all)
+	if len(unknown) == 0 {
+		return
+	}
+	p.line("   Not known, and what would settle it:")
+	for _, u := range unknown {
+		p.paragraph(text.Reset, "   - ", "     ", strings.Join(u.codes, ", ")+": "+u.settle)
+	}
+}
+
+// told reports whether there is something to say for a cause.
+func (c Cause) told() bool { return c.Verdict != "unknown" && c.Verdict != "ruled-out" }
+
+func ruledOut(all []Cause) []string {
+	var codes []string
+	for _, c := range all {
+		if c.Verdict == "ruled-out" {
+			codes = append(codes, c.Code)
+		}
+	}
+	return codes
+}
+
+// unknownCauses are causes that the same would settle.
+type unknownCauses struct {
+	codes  []string
+	settle string
+}
+
+// unknownOf are the causes that are not known, those with the same evidence
+// together.
+func unknownOf(all []Cause) []unknownCauses {
+	var out []unknownCauses
 	for _, c := range all {
 		if c.Verdict != "unknown" {
 			continue
@@ -60,19 +84,15 @@ func (p *printer) unknownCauses(all []Cause) {
 		for _, e := range c.Evidence {
 			said = append(said, e.Text)
 		}
-		t := strings.Join(said, " ")
-		if codes[t] == nil {
-			texts = append(texts, t)
+		settle := strings.Join(said, " ")
+		at := slices.IndexFunc(out, func(u unknownCauses) bool { return u.settle == settle })
+		if at < 0 {
+			at = len(out)
+			out = append(out, unknownCauses{settle: settle})
 		}
-		codes[t] = append(codes[t], c.Code)
+		out[at].codes = append(out[at].codes, c.Code)
 	}
-	if len(texts) == 0 {
-		return
-	}
-	p.line("   Not known, and what would settle it:")
-	for _, t := range texts {
-		p.paragraph(text.Reset, "   - ", "     ", strings.Join(codes[t], ", ")+": "+t)
-	}
+	return out
 }
 
 // clientURLs lists what the known client URLs lead to.
@@ -84,14 +104,14 @@ func (p *printer) clientURLs(doc *Document) {
 	p.line("Client URLs, and the servers that answer there:")
 	for i, c := range doc.ClientURLs {
 		if i == listed {
-			p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(doc.ClientURLs)-listed, "more list")))
+			p.more("  ", len(doc.ClientURLs)-listed, "more list")
 			break
 		}
 		p.clientURL(c)
 	}
 	for i, n := range doc.DNS {
 		if i == listed {
-			p.line(fmt.Sprintf("  … and %s (--json lists them)", plural(len(doc.DNS)-listed, "more answer")))
+			p.more("  ", len(doc.DNS)-listed, "more answer")
 			break
 		}
 		p.paragraph(text.Reset, "  ", "    ", fmt.Sprintf("DNS %s: %s [%s]", short(n.Host, prose), n.Detail, n.Resolver))

@@ -7,16 +7,16 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // oneLine is a finding in a clause.
 func oneLine(f Finding) string {
-	return fmt.Sprintf("%s has %s of its %s in %s on %s (%s%%)", accountName(f.Account), count(f.OnServer),
-		plural(f.Connections, "connection"), clusterName(f.Cluster), f.label, f.SharePercent)
+	return fmt.Sprintf("%s has %s of its %s in %s on %s (%s%%)", accountName(f.Account), words.Count(f.OnServer),
+		words.Plural(f.Connections, "connection"), clusterName(f.Cluster), f.label, f.SharePercent)
 }
 
 func (p *printer) finding(n int, f Finding) {
@@ -57,7 +57,7 @@ func (p *printer) moreFindings(findings []Finding) {
 		return
 	}
 	p.blank()
-	p.line(fmt.Sprintf("%s, a line each (--json has them in full):", plural(len(findings), "more finding")))
+	p.line(fmt.Sprintf("%s, a line each (--json has them in full):", words.Plural(len(findings), "more finding")))
 	rows := make([]RowOf, 0, len(findings))
 	for _, f := range findings {
 		priority := f.Priority
@@ -73,7 +73,7 @@ func (p *printer) moreFindings(findings []Finding) {
 // distribution draws a bar for every server.
 func (p *printer) distribution(f Finding) {
 	shown := f.Distribution[:min(len(f.Distribution), barRows)]
-	name, number := 0, len(count(f.OnServer))
+	name, number := 0, len(words.Count(f.OnServer))
 	for _, s := range shown {
 		name = max(name, columns(s.label))
 	}
@@ -94,7 +94,7 @@ func (p *printer) distribution(f Finding) {
 			c = text.FgRed
 		}
 		p.line(fmt.Sprintf("   %s  %s%s %*s %6s%%", fit(s.label, name), p.paint(c, drawn), strings.Repeat(" ", bar-full),
-			number, count(*s.Connections), *s.SharePercent))
+			number, words.Count(*s.Connections), *s.SharePercent))
 	}
 	p.moreServers(f.Distribution[len(shown):])
 }
@@ -113,14 +113,14 @@ func (p *printer) moreServers(rest []Share) {
 		least = *s.Connections
 	}
 	if known := len(rest) - silent; known > 0 {
-		each := count(most)
+		each := words.Count(most)
 		if least != most {
-			each = count(least) + " to " + each
+			each = words.Count(least) + " to " + each
 		}
-		p.line(fmt.Sprintf("   … %s with %s connections each (--json lists them)", plural(known, "more server"), each))
+		p.line(fmt.Sprintf("   … %s with %s connections each (--json lists them)", words.Plural(known, "more server"), each))
 	}
 	if silent > 0 {
-		p.line(fmt.Sprintf("   … %s that did not report", plural(silent, "more server")))
+		p.line(fmt.Sprintf("   … %s that did not report", words.Plural(silent, "more server")))
 	}
 }
 
@@ -130,19 +130,19 @@ func chanceText(c Chance) string {
 		return fmt.Sprintf("%.1f%%", float64(c)*100)
 	case c >= 1e-9:
 		digits, _ := strconv.ParseFloat(strconv.FormatFloat(1/float64(c), 'g', 3, 64), 64) // always parses
-		return "1 in " + humanize.Comma(int64(digits))
+		return "1 in " + words.Count(int(digits))
 	}
 	return "less than 1 in 1,000,000,000"
 }
 
 func (f Finding) impactSentence() string {
-	s := fmt.Sprintf("If %s fails, %s of %s", f.label, plural(f.Impact.ConnectionsLost, "connection"), accountName(f.Account))
+	s := fmt.Sprintf("If %s fails, %s of %s", f.label, words.Plural(f.Impact.ConnectionsLost, "connection"), accountName(f.Account))
 	if f.Impact.SubscriptionsLost != nil {
-		s += " with " + plural(*f.Impact.SubscriptionsLost, "subscription")
+		s += " with " + words.Plural(*f.Impact.SubscriptionsLost, "subscription")
 	}
 	switch {
 	case f.Impact.CanFailOver == "no" && f.stranded != nil:
-		return s + fmt.Sprintf(" drop at once, and at least %s of them can't fail over: %s.", count(*f.stranded), cmp.Or(f.why, "the other servers are full then"))
+		return s + fmt.Sprintf(" drop at once, and at least %s of them can't fail over: %s.", words.Count(*f.stranded), cmp.Or(f.why, "the other servers are full then"))
 	case f.Impact.CanFailOver == "no":
 		return s + " drop at once, and not all of them can fail over."
 	case f.Impact.CanFailOver == "yes":
@@ -154,8 +154,8 @@ func (f Finding) impactSentence() string {
 // hotspotSentence keeps two things apart: a server with most of one account,
 // and one with too much of all.
 func (f Finding) hotspotSentence() string {
-	carries := fmt.Sprintf("%s of all %s, %s times the average", count(f.load.OnServer),
-		plural(f.load.Connections, "connection"), multiple(f.load))
+	carries := fmt.Sprintf("%s of all %s, %s times the average", words.Count(f.load.OnServer),
+		words.Plural(f.load.Connections, "connection"), multiple(f.load))
 	switch {
 	case f.hotspot == checks.Yes:
 		return fmt.Sprintf("%s is a hotspot too: %s.", f.label, carries)
@@ -187,9 +187,9 @@ func (f Finding) survivorSentences() []string {
 	switch n := len(known); {
 	case n > 4:
 		worst := slices.MaxFunc(known, func(a, b Survivor) int { return cmp.Compare(load(a), load(b)) })
-		s := fmt.Sprintf("%s the other %s servers, about %s to each", move, count(n), count(*worst.After-*worst.Now))
+		s := fmt.Sprintf("%s the other %s servers, about %s to each", move, words.Count(n), words.Count(*worst.After-*worst.Now))
 		if full > 0 {
-			s += fmt.Sprintf(", which is MORE than the limit of %s", plural(full, "server"))
+			s += fmt.Sprintf(", which is MORE than the limit of %s", words.Plural(full, "server"))
 		}
 		out = append(out, s+". The fullest:")
 		known = []Survivor{worst}
@@ -205,20 +205,20 @@ func (f Finding) survivorSentences() []string {
 	case silent == 1:
 		out = append(out, "What the server that did not report could take is not known.")
 	case silent > 1:
-		out = append(out, fmt.Sprintf("What the %s servers that did not report could take is not known.", count(silent)))
+		out = append(out, fmt.Sprintf("What the %s servers that did not report could take is not known.", words.Count(silent)))
 	}
 	return out
 }
 
 func survivorSentence(s Survivor) string {
-	out := fmt.Sprintf("%s from %s to %s", s.label, count(*s.Now), plural(*s.After, "connection"))
+	out := fmt.Sprintf("%s from %s to %s", s.label, words.Count(*s.Now), words.Plural(*s.After, "connection"))
 	switch {
 	case s.Limit == nil:
 		return out + ", no limit known"
 	case *s.After > *s.Limit:
-		return out + fmt.Sprintf(", MORE than its limit of %s", count(*s.Limit))
+		return out + fmt.Sprintf(", MORE than its limit of %s", words.Count(*s.Limit))
 	}
-	return out + fmt.Sprintf(", within its limit of %s", count(*s.Limit))
+	return out + fmt.Sprintf(", within its limit of %s", words.Count(*s.Limit))
 }
 
 // load orders survivors: by how full they get, then by connections.

@@ -2,11 +2,13 @@ package report
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 type printer struct {
@@ -40,6 +42,30 @@ func (p *printer) paint(c text.Color, s string) string {
 		return s
 	}
 	return c.EscapeSeq() + s + text.Reset.EscapeSeq()
+}
+
+// timeLayout is how times are shown.
+const timeLayout = "2006-01-02 15:04:05 MST"
+
+// to writes what was printed.
+func (p *printer) to(w io.Writer) error {
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+func (p *printer) source(s Source) { p.wrap("", fmt.Sprintf("Source: %s (%s)", s.kind(), s.Detail)) }
+
+func (s Source) kind() string { return strings.ReplaceAll(s.Kind, "-", " ") }
+
+func (p *printer) warnings(all []string) {
+	for _, warning := range all {
+		p.wrap("", "Warning: "+warning)
+	}
+}
+
+// more says of how many rows only JSON has the rest.
+func (p *printer) more(indent string, n int, what string) {
+	p.line(fmt.Sprintf("%s… and %s (--json lists them)", indent, words.Plural(n, what)))
 }
 
 func (p *printer) blank() { p.b.WriteByte('\n') }
@@ -127,14 +153,11 @@ func deref(s *string) string {
 
 // list is a few names for a sentence.
 func list(names []string, most int) string {
-	shown := make([]string, min(len(names), most))
+	shown := make([]string, len(names))
 	for i := range shown {
 		shown[i] = short(names[i], prose)
 	}
-	if len(names) > most {
-		return fmt.Sprintf("%s and %s more", strings.Join(shown, ", "), count(len(names)-most))
-	}
-	return strings.Join(shown, ", ")
+	return words.ListUpTo(most, shown)
 }
 
 // rows writes a list that is cut after a few.
@@ -142,10 +165,15 @@ func (p *printer) rows(title string, rows []RowOf) {
 	if len(rows) == 0 {
 		return
 	}
-	p.line(fmt.Sprintf("%s (%s):", title, count(len(rows))))
-	p.table(rows[:min(len(rows), listed)], "", nil)
+	p.line(fmt.Sprintf("%s (%s):", title, words.Count(len(rows))))
+	p.someRows(rows, "", nil)
+}
+
+// someRows is a table that is cut after a few.
+func (p *printer) someRows(rows []RowOf, title string, last func(RowOf) string) {
+	p.table(rows[:min(len(rows), listed)], title, last)
 	if len(rows) > listed {
-		p.line(fmt.Sprintf("  … and %s more (--json lists them)", count(len(rows)-listed)))
+		p.line(fmt.Sprintf("  … and %s more (--json lists them)", words.Count(len(rows)-listed)))
 	}
 }
 
@@ -158,7 +186,7 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 	}
 	for _, r := range rows {
 		cell := []string{accountName(r.Account), clusterName(r.Cluster), r.Server,
-			fmt.Sprintf("%s of %s", count(r.OnServer), count(r.Connections)), r.SharePercent.String() + "%"}
+			fmt.Sprintf("%s of %s", words.Count(r.OnServer), words.Count(r.Connections)), r.SharePercent.String() + "%"}
 		if last != nil {
 			cell = append(cell, last(r))
 		}
@@ -200,13 +228,4 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 		}
 		p.line(text.Snip(b.String(), width, "…"))
 	}
-}
-
-func count(n int) string { return humanize.Comma(int64(n)) }
-
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return count(n) + " " + one + "s"
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // URLsType is the type of the JSON document of client URLs.
@@ -45,10 +45,10 @@ func NewURLs(version string, now time.Time, lists []checks.URLList, warnings []s
 		r := cause.CheckList(lists[i])
 		list := URLList{ClientURL: c, Outcome: string(r.Outcome()), Problems: []string{}, Open: []string{}}
 		for _, s := range r.Problems {
-			list.Problems = append(list.Problems, sentence(s))
+			list.Problems = append(list.Problems, words.Sentence(s))
 		}
 		for _, s := range r.Open {
-			list.Open = append(list.Open, sentence(s))
+			list.Open = append(list.Open, words.Sentence(s))
 		}
 		rank := map[checks.Outcome]int{checks.OutcomeIncomplete: 1, checks.OutcomeFinding: 2}[r.Outcome()]
 		if rank > worst {
@@ -57,17 +57,9 @@ func NewURLs(version string, now time.Time, lists []checks.URLList, warnings []s
 		doc.Lists = append(doc.Lists, list)
 	}
 	for _, w := range warnings {
-		doc.Warnings = append(doc.Warnings, sentence(w))
+		doc.Warnings = append(doc.Warnings, words.Sentence(w))
 	}
 	return doc
-}
-
-// URLsJSON writes the document as JSON.
-func URLsJSON(w io.Writer, doc *URLs) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(doc)
 }
 
 // URLsText writes the document for a person, the answer first.
@@ -82,12 +74,12 @@ func URLsText(w io.Writer, doc *URLs, style Style) error {
 			open++
 		}
 	}
-	all := plural(len(doc.Lists), "client URL list")
+	all := words.Plural(len(doc.Lists), "client URL list")
 	switch {
 	case wrong > 0:
-		p.paragraph(text.FgRed, "", "", fmt.Sprintf("%s of %s: something is wrong.", count(wrong), all))
+		p.paragraph(text.FgRed, "", "", fmt.Sprintf("%s of %s: something is wrong.", words.Count(wrong), all))
 	case open > 0:
-		p.paragraph(text.FgYellow, "", "", fmt.Sprintf("Not known for %s of %s: not all could be looked at.", count(open), all))
+		p.paragraph(text.FgYellow, "", "", fmt.Sprintf("Not known for %s of %s: not all could be looked at.", words.Count(open), all))
 	default:
 		p.paragraph(text.FgGreen, "", "", fmt.Sprintf("%s: nothing is wrong.", all))
 	}
@@ -108,18 +100,15 @@ func URLsText(w io.Writer, doc *URLs, style Style) error {
 	if len(doc.Warnings) > 0 {
 		p.blank()
 	}
-	for _, warning := range doc.Warnings {
-		p.wrap("", "Warning: "+warning)
-	}
-	_, err := io.WriteString(w, p.b.String())
-	return err
+	p.warnings(doc.Warnings)
+	return p.to(w)
 }
 
 // names tells what DNS says, with the addresses and who answers there.
 func (p *printer) names(all []Name) {
 	for i, n := range all {
 		if i == listed {
-			p.line(fmt.Sprintf("… and %s (--json lists them)", plural(len(all)-listed, "more answer")))
+			p.more("", len(all)-listed, "more answer")
 			break
 		}
 		p.paragraph(text.Reset, "", "  ", fmt.Sprintf("DNS %s: %s [%s]", short(n.Host, prose), n.Detail, n.Resolver))

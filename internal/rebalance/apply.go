@@ -1,4 +1,4 @@
-package remedy
+package rebalance
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Outcome is what became of a move.
@@ -278,13 +280,13 @@ func (a *applying) batch(ctx context.Context, batch []*Done) *Stop {
 	case stop != nil:
 		return stop
 	case b.Late*2 > b.Kicked:
-		return &Stop{StopNotReconnected, fmt.Sprintf("%d of %d clients that were disconnected were not back on any server within %s.", b.Late, b.Kicked, a.pace.Patience)}
+		return &Stop{StopNotReconnected, fmt.Sprintf("%s of %s that were disconnected were not back on any server within %s.", words.Count(b.Late), words.Plural(b.Kicked, "client"), a.pace.Patience)}
 	}
 	this := tally{b.Kicked, b.Returned, b.Expected, variance}
 	a.tally.add(this)
 	for _, t := range []tally{this, a.tally} {
 		if t.bad() {
-			return &Stop{StopCameBack, fmt.Sprintf("%d of %d clients came back to the servers that they were moved from.", t.returned, t.kicked)}
+			return &Stop{StopCameBack, fmt.Sprintf("%s of %s came back to the servers that they were moved from.", words.Count(t.returned), words.Plural(t.kicked, "client"))}
 		}
 	}
 	return nil

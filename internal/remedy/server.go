@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -38,15 +39,15 @@ func (x *facts) drain(a *cause.Help) Remedy {
 	r := Remedy{Title: "Or drain " + x.here + " in lame duck mode"}
 	var why []string
 	clients, accounts, leafs := x.load()
-	what := several(clients, "client connection") + " of " + several(accounts, "account")
+	what := words.Plural(clients, "client connection") + " of " + words.Plural(accounts, "account")
 	if leafs > 0 {
-		what += " and " + several(leafs, "leafnode connection")
+		what += " and " + words.Plural(leafs, "leafnode connection")
 	}
 	why = append(why, "It closes everything on the server, "+what+", spread over lame_duck_duration (2 minutes unless set), and then the server ends: start it again, where nothing else does.")
 	after := x.before()
 	if x.partly() {
 		a.When = cause.LongTerm
-		why = append(why, fmt.Sprintf("Only after %s: no other server takes %s of %s.", cause.RemedyListener, several(x.Unserved.Connections, x.gaps+" connection"), x.account))
+		why = append(why, fmt.Sprintf("Only after %s: no other server takes %s of %s.", cause.RemedyListener, words.Plural(x.Unserved.Connections, x.gaps+" connection"), x.account))
 	}
 	switch {
 	case x.stuck():
@@ -163,7 +164,7 @@ func (x *facts) listener() Remedy {
 	}
 	these := "these clients"
 	if x.partly() {
-		these = fmt.Sprintf("%s of the %s, which are %s", thousands(x.Unserved.Connections), several(x.f.OnServer, "connection"), x.gaps)
+		these = fmt.Sprintf("%s of the %s, which are %s", words.Count(x.Unserved.Connections), words.Plural(x.f.OnServer, "connection"), x.gaps)
 	}
 	return Remedy{Title: "Give " + where + " the " + listed(names) + " listener",
 		Why: "No other server can take " + these + ": do not restart or drain " + x.here + " before one has it. " +
@@ -250,7 +251,7 @@ func (x *facts) capacity() Remedy {
 		system = " " + takesSystem
 	}
 	return Remedy{Title: "Raise the limit of connections on " + which + ", or add servers",
-		Why: fmt.Sprintf("They take no more clients. %s is what they have, a share of those of %s if it fails, and a fifth to spare. ", thousands(need), x.here) +
+		Why: fmt.Sprintf("They take no more clients. %s is what they have, a share of those of %s if it fails, and a fifth to spare. ", words.Count(need), x.here) +
 			"Each connection takes a file descriptor: see that the system's limit (ulimit -n) is above it. The last command shows which accounts fill the servers." + system,
 		Commands: []string{"nats-server -t -c nats.conf", signal("reload"), x.command("nats server report accounts --sort conns --top 20")},
 		Snippets: []Snippet{{Lang: "nats-server", Text: fmt.Sprintf("max_connections: %d\n", need)}}}

@@ -1,8 +1,10 @@
-package remedy
+package rebalance
 
 import (
 	"fmt"
 	"math"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // tally is what came of kicks, next to what was expected.
@@ -49,9 +51,9 @@ func (a *applying) suffering(now map[string]health) *Stop {
 		then, h := a.before[s.ID], now[s.ID]
 		switch {
 		case h.limit > 0 && h.connections > most(h.limit, lastReservePercent) && h.connections > then.connections:
-			return &Stop{StopSuffering, fmt.Sprintf("%s has %d connections of the %d that it takes.", s.Name, h.connections, h.limit)}
+			return &Stop{StopSuffering, fmt.Sprintf("%s has %s of the %s that it takes.", s.Name, words.Plural(h.connections, "connection"), words.Count(h.limit))}
 		case h.slow > then.slow:
-			return &Stop{StopSuffering, fmt.Sprintf("%s has had %d slow consumers since the start.", s.Name, h.slow-then.slow)}
+			return &Stop{StopSuffering, fmt.Sprintf("%s has had %s since the start.", s.Name, words.Plural(int(h.slow-then.slow), "slow consumer"))}
 		case h.cpu > a.pace.MostCPU && h.cpu > then.cpu+5:
 			return &Stop{StopSuffering, fmt.Sprintf("%s uses %.0f%% of its processors, from %.0f%% at the start.", s.Name, h.cpu, then.cpu)}
 		}

@@ -1,4 +1,4 @@
-package remedy
+package rebalance
 
 import (
 	"cmp"
@@ -6,11 +6,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// ReservePercent is how much of a server's connection limit a plan leaves free,
+// reservePercent is how much of a server's connection limit a plan leaves free,
 // for all accounts together.
-const ReservePercent = 10
+const reservePercent = 10
 
 // lastReservePercent is how much must stay free for a run to go on: less,
 // because chance leads more clients to one server than to another.
@@ -32,7 +35,7 @@ func (m Member) room() *int {
 	if m.Connections == nil || m.Limit == nil {
 		return nil
 	}
-	room := max(0, most(*m.Limit, ReservePercent)-*m.Connections)
+	room := max(0, most(*m.Limit, reservePercent)-*m.Connections)
 	return &room
 }
 
@@ -55,7 +58,7 @@ type Candidate struct {
 type PlanInput struct {
 	Servers []Member // every server of the cluster
 	// Candidates are the account's client connections on the servers that hold
-	// more than [Even].
+	// more than [checks.EvenShare].
 	Candidates []Candidate
 	// Bound is how many others there are, of a protocol that no other server takes.
 	Bound int
@@ -103,17 +106,9 @@ type Plan struct {
 	Short []string
 }
 
-// Even is the largest share of a server when connections are spread evenly.
-func Even(connections, servers int) int {
-	if servers < 1 {
-		return connections
-	}
-	return (connections + servers - 1) / servers
-}
-
 // PlanMoves plans to move the excess over an even spread, and no more. It is
 // limited by the room that the servers without excess have, each keeping
-// [ReservePercent] of its limit, and by MaxMoves. What costs least goes first:
+// [reservePercent] of its limit, and by MaxMoves. What costs least goes first:
 // what has nothing pending, is idle longest (by orders of magnitude), has
 // fewest subscriptions, is oldest.
 func PlanMoves(in PlanInput) Plan {
@@ -121,7 +116,7 @@ func PlanMoves(in PlanInput) Plan {
 	for _, m := range in.Servers {
 		p.Connections += m.Held
 	}
-	p.Even = Even(p.Connections, len(in.Servers))
+	p.Even = checks.EvenShare(p.Connections, len(in.Servers))
 	at := map[string]int{}
 	room, known := 0, true
 	for i, m := range in.Servers {
@@ -172,7 +167,7 @@ func PlanMoves(in PlanInput) Plan {
 		if fullest < 0 {
 			why := "not all connections could be read"
 			if in.Bound > 0 {
-				why = "no other server takes the protocol of " + several(in.Bound, "connection")
+				why = "no other server takes the protocol of " + words.Plural(in.Bound, "connection")
 			}
 			p.Short = append(p.Short, why)
 			break

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // loadBalancer switches session persistence off.
@@ -98,18 +99,18 @@ func (x *facts) networks() string {
 	if p == nil {
 		return ""
 	}
-	var words []string
+	var from []string
 	groups := slices.Clone(p.Networks)
 	slices.SortStableFunc(groups, func(a, b checks.Group) int { return cmp.Compare(first(b.Counts), first(a.Counts)) })
 	for _, g := range groups {
-		if n := first(g.Counts); n > 0 && !g.Other && len(words) < 3 {
-			words = append(words, fmt.Sprintf("%s from %s", thousands(n), shown(g.Key)))
+		if n := first(g.Counts); n > 0 && !g.Other && len(from) < 3 {
+			from = append(from, fmt.Sprintf("%s from %s", words.Count(n), shown(g.Key)))
 		}
 	}
-	if len(words) == 0 {
+	if len(from) == 0 {
 		return ""
 	}
-	return "On " + x.here + " are " + listed(words) + "."
+	return "On " + x.here + " are " + listed(from) + "."
 }
 
 func first(counts []int) int {
@@ -131,5 +132,5 @@ func (x *facts) room() string {
 	if len(x.f.Impact.Survivors) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (there is room for %s)", thousands(free))
+	return fmt.Sprintf(" (there is room for %s)", words.Count(free))
 }

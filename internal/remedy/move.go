@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // pages is how many connections of an account on one server the command of the
@@ -21,7 +22,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 	if excess == 0 {
 		return Remedy{}, false
 	}
-	r := Remedy{Title: "Move " + several(excess, "connection") + " of " + x.account + " off " + x.here}
+	r := Remedy{Title: "Move " + words.Plural(excess, "connection") + " of " + x.account + " off " + x.here}
 	if back := x.comesBack(); back != "" {
 		r.Title, r.Why = "Do not close connections yet: they would come straight back", back
 		a.When = later(a.When)

@@ -1,95 +1,10 @@
-package report
+package words
 
 import (
-	"fmt"
 	"iter"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
-
-const (
-	// longest is how many characters of a name from outside are shown.
-	longest = 256
-	// longestSentence is the same for what has names in it.
-	longestSentence = 1024
-	// marks is how many accents and the like may stand on one character.
-	marks = 3
-)
-
-// Harmless makes a string from outside safe for terminals, logs and JSON:
-// control characters, invalid bytes, and invisible or direction-changing
-// characters become visible escapes, credentials in URLs are cut out, and
-// what is longer than 256 characters is cut off.
-//
-// What is harmless already stays as it is.
-func Harmless(s string) string { return shorten(HarmlessText(s), longest) }
-
-// HarmlessText is Harmless for whole sentences, of any length.
-func HarmlessText(s string) string {
-	s = printable(s)
-	if r := redact(s); r != s {
-		return printable(r) // what was cut out may have carried accents
-	}
-	return s
-}
-
-// sentence is HarmlessText of a bounded length.
-func sentence(s string) string { return shorten(HarmlessText(s), longestSentence) }
-
-// shorten cuts to a number of characters.
-func shorten(s string, longest int) string {
-	n := 0
-	for i := range s {
-		if n++; n == longest && utf8.RuneCountInString(s[i:]) > 1 {
-			return s[:i] + "…"
-		}
-	}
-	return s
-}
-
-// printable writes everything that can't be seen as an escape. No white space
-// but the plain space is left.
-func printable(s string) string {
-	var b strings.Builder
-	stacked := marks // nothing yet to put a mark on
-	for i, r := range s {
-		_, size := utf8.DecodeRuneInString(s[i:])
-		mark := unicode.In(r, unicode.Mn, unicode.Me)
-		switch {
-		case r == ' ':
-			b.WriteRune(r)
-			stacked = marks
-			continue
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case visible(r) && mark && stacked < marks:
-			b.WriteRune(r)
-			stacked++
-			continue
-		case visible(r) && !mark:
-			b.WriteRune(r)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-		stacked = 0
-	}
-	return b.String()
-}
-
-// visible leaves out controls, format characters (bidirectional overrides,
-// zero-width ones, tags), fillers and other blanks, variation selectors,
-// separators, private and unassigned characters.
-func visible(r rune) bool {
-	const brailleBlank = '\u2800'
-	return unicode.IsPrint(r) && r != brailleBlank &&
-		!unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
-}
 
 var (
 	scheme = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://`)

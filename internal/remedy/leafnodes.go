@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // leafPort is what servers listen on for leafnodes unless told otherwise.
@@ -26,7 +27,7 @@ func (x *facts) remotes() Remedy {
 	return Remedy{Title: "Give the leafnodes of " + x.account + " all servers as well",
 		Why: fmt.Sprintf("%s of its %s are on %s: they do not count as clients, but drop together with them. "+
 			"A leafnode takes one of the URLs of its remote at random when it connects, and goes to another when a server fails. "+
-			"It takes a restart of the leafnodes' servers, a few at a time.", thousands(x.f.LeafnodesHere), several(x.f.Leafnodes, "leafnode connection"), x.here) + x.hubs() + x.addresses(),
+			"It takes a restart of the leafnodes' servers, a few at a time.", words.Count(x.f.LeafnodesHere), words.Plural(x.f.Leafnodes, "leafnode connection"), x.here) + x.hubs() + x.addresses(),
 		Snippets: []Snippet{x.remotesConf()}}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // limit is the most connections that the account may have on all servers
@@ -44,19 +45,19 @@ func (x *facts) crash() string {
 	}
 	limit, _, _ := x.limit()
 	return fmt.Sprintf(" If it crashes, %s: the limit of %s is %s on all servers together, and for up to 4 minutes they count those of the dead server on.",
-		x.elsewhere()+" can refuse "+thousands(n)+" of them", x.account, several(limit, "connection"))
+		x.elsewhere()+" can refuse "+words.Count(n)+" of them", x.account, words.Plural(limit, "connection"))
 }
 
 // raiseLimit is the limits remedy of an account that has a limit in its JWT.
 func (x *facts) raiseLimit(limit int, by string) Remedy {
 	use, most := x.use(x.f.Account.ID)
 	need := roundUp(use + most)
-	r := Remedy{Title: fmt.Sprintf("Raise the limit of %s from %s to %s", x.account, thousands(limit), several(need, "connection"))}
+	r := Remedy{Title: fmt.Sprintf("Raise the limit of %s from %s to %s", x.account, words.Count(limit), words.Plural(need, "connection"))}
 	why := []string{
-		fmt.Sprintf("Its JWT allows %s on all servers together, as %s tells, and it has %s.", several(limit, "connection"), by, thousands(use)),
+		fmt.Sprintf("Its JWT allows %s on all servers together, as %s tells, and it has %s.", words.Plural(limit, "connection"), by, words.Count(use)),
 		fmt.Sprintf("If %s crashes, the others count its %s on for up to 4 minutes, and can refuse %s of those that come back; while it shuts down connections can count twice, too (nats-server#7527).",
-			x.here, several(x.f.OnServer, "connection"), thousands(x.refused())),
-		fmt.Sprintf("%s is the use now and the %s of one server again.", thousands(need), thousands(most)),
+			x.here, words.Plural(x.f.OnServer, "connection"), words.Count(x.refused())),
+		fmt.Sprintf("%s is the use now and the %s of one server again.", words.Count(need), words.Count(most)),
 	}
 	if x.Missing > 0 || len(x.d.Missing) > 0 {
 		why = append(why, "Servers that did not report may have more of its connections: add those.")
@@ -91,10 +92,10 @@ func (x *facts) roomToMove() []string {
 	case room >= x.excess():
 		return nil
 	case room < 1:
-		return []string{fmt.Sprintf("%s is at its limit of %s: raise that first (limits), or others may take the place of those that are closed.", x.account, several(limit, "connection"))}
+		return []string{fmt.Sprintf("%s is at its limit of %s: raise that first (limits), or others may take the place of those that are closed.", x.account, words.Plural(limit, "connection"))}
 	}
 	return []string{fmt.Sprintf("%s has %s left to its limit of %s, and what moves can count twice for a moment: raise that first (limits), or pass --batch %d.",
-		x.account, thousands(room), several(limit, "connection"), room)}
+		x.account, words.Count(room), words.Plural(limit, "connection"), room)}
 }
 
 // leafLimit says that the account may not have two more leafnodes, and how it may.
@@ -105,7 +106,7 @@ func (x *facts) leafLimit() (why string, commands []string) {
 			continue
 		}
 		why = fmt.Sprintf(" The account's JWT allows %s on all servers together, as %s tells, and it has %s here: raise that first.",
-			several(*n, "leafnode"), x.label(s), thousands(x.f.Leafnodes))
+			words.Plural(*n, "leafnode"), x.label(s), words.Count(x.f.Leafnodes))
 		if name, _, ok := x.nscName(x.f.Account); ok {
 			commands = []string{fmt.Sprintf("nsc edit account %s --leaf-conns %d", option("--name", name), x.f.Leafnodes+2), "nsc push " + option("--account", name)}
 		}

@@ -1,4 +1,4 @@
-package report
+package words
 
 import (
 	"regexp"
@@ -135,7 +135,7 @@ func TestHarmlessText(t *testing.T) {
 	if got, want := HarmlessText(in), strings.Repeat("word ", 1000)+`\x1bnats://h`; !strings.HasSuffix(got, "h") || got == in || len(got) > len(want) || strings.Contains(got, "a:b") {
 		t.Errorf("got %q", got)
 	}
-	if got := utf8.RuneCountInString(sentence(in)); got != longestSentence {
+	if got := utf8.RuneCountInString(Sentence(in)); got != longestSentence {
 		t.Errorf("a sentence of %d characters", got)
 	}
 }

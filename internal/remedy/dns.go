@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -124,7 +125,7 @@ func (x *facts) zone(host string, e checks.Endpoint) string {
 			fmt.Fprintf(&b, "; %s  %d  IN  A  <%s's address>\n", owner, zoneTTL, p.label)
 		case slices.Contains(wanted, p.ip):
 		case len(wanted) == mostRecords:
-			fmt.Fprintf(&b, "; and %s more\n", several(len(x.places)-mostRecords, "server"))
+			fmt.Fprintf(&b, "; and %s more\n", words.Plural(len(x.places)-mostRecords, "server"))
 			return b.String()
 		default:
 			wanted = append(wanted, p.ip)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // clientConfig is the connect call with all servers.
@@ -200,7 +201,7 @@ func (x *facts) oneConnection() Remedy {
 		if p.Name != "" {
 			name = "named " + shown(p.Name)
 		}
-		why = fmt.Sprintf("%s of %s on %s come from %s, %s. ", several(p.Counts[0], "connection"), x.account, x.here, p.Addr, name)
+		why = fmt.Sprintf("%s of %s on %s come from %s, %s. ", words.Plural(p.Counts[0], "connection"), x.account, x.here, p.Addr, name)
 		if l := languageOf(p.Language); l != "" {
 			lang = l
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // facts are what several remedies need of a diagnosis, worked out once.
@@ -27,13 +28,13 @@ type facts struct {
 
 func newFacts(in Input) *facts {
 	x := &facts{Input: in, f: in.Finding, d: in.Deployment}
-	if !visible(x.Flags) {
+	if !words.IsPrintable(x.Flags) {
 		x.Flags = ""
 	}
-	if !visible(x.Again) {
+	if !words.IsPrintable(x.Again) {
 		x.Again = ""
 	}
-	if !visible(x.Sources) {
+	if !words.IsPrintable(x.Sources) {
 		x.Sources = ""
 	}
 	x.Tool = cmp.Or(x.Tool, "nats-balance")
@@ -58,7 +59,7 @@ func (x *facts) servers() int { return len(x.members) + x.Missing }
 
 // evenShare is what each server has of the account if it is spread evenly.
 func (x *facts) evenShare() int {
-	return Even(x.f.Connections, x.servers())
+	return checks.EvenShare(x.f.Connections, x.servers())
 }
 
 // excess is what the concentrated server has above that.

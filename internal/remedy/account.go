@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // globalAccount is that of servers without accounts; it can't be configured.
@@ -32,15 +33,15 @@ func (x *facts) limits() (Remedy, bool) {
 	}
 	limit := roundUp(use + share)
 	name := shown(cmp.Or(a.Name, a.ID))
-	r := Remedy{Title: fmt.Sprintf("Limit %s to %s", name, several(limit, "connection"))}
+	r := Remedy{Title: fmt.Sprintf("Limit %s to %s", name, words.Plural(limit, "connection"))}
 	why := []string{"The limit is for the account as a whole, on all servers together: it does not spread connections, but keeps a pool that grows from filling the servers."}
 	if others {
 		why = append([]string{fmt.Sprintf("%s has most of the connections on the full servers.", name)}, why...)
 	}
 	why = append(why, fmt.Sprintf("%s is the use now, %s, and the %s of one server again: while a server shuts down, its connections can count twice (nats-server#7527).",
-		thousands(limit), thousands(use), thousands(share)))
+		words.Count(limit), words.Count(use), words.Count(share)))
 	if !others && most > share {
-		why = append(why, fmt.Sprintf("Set it when the account is spread; until then it takes %s.", thousands(roundUp(use+most))))
+		why = append(why, fmt.Sprintf("Set it when the account is spread; until then it takes %s.", words.Count(roundUp(use+most))))
 	}
 	if x.Missing > 0 || len(x.d.Missing) > 0 {
 		why = append(why, "Servers that did not report may have more of its connections: add those.")

@@ -1,0 +1,146 @@
+package rebalance
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// RefusalCode says why nothing should be moved. Causes that bring clients back
+// refuse too, by their own codes.
+type RefusalCode string
+
+// The codes of refusals that need no cause.
+const (
+	TooFewServers RefusalCode = "too-few-servers"
+	Coverage      RefusalCode = "coverage"
+	NoRoom        RefusalCode = "no-room"
+	NoMoves       RefusalCode = "no-moves"
+)
+
+// Refusal is a reason to move nothing.
+type Refusal struct {
+	Code RefusalCode
+	Text string // a sentence
+}
+
+// Held returns the client connections of an account, by id, on a server.
+func Held(d *checks.Deployment, server *checks.Server, account string) int {
+	for _, u := range server.Usage {
+		if d.Accounts[u.Account].ID == account {
+			return int(u.Connections)
+		}
+	}
+	return 0
+}
+
+// Members returns the servers of a cluster by name. Servers without a cluster
+// share nothing: of them it is the one that the account is on.
+func Members(d *checks.Deployment, cluster, account string) []Member {
+	var out []Member
+	for i := range d.Servers {
+		server := &d.Servers[i]
+		n := Held(d, server, account)
+		if server.Cluster != cluster || cluster == "" && n == 0 {
+			continue
+		}
+		m := Member{ID: server.ID, Name: server.Name, Held: n, Limit: server.MaxConnections}
+		if server.Details != nil {
+			m.Connections = server.Details.Connections
+		}
+		out = append(out, m)
+	}
+	if cluster == "" {
+		out = out[:min(len(out), 1)]
+	}
+	slices.SortFunc(out, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
+
+// Bound reports whether no other server of the cluster takes a protocol: to close
+// such a connection on the server moves nothing.
+func Bound(d *checks.Deployment, cluster, server, protocol string) bool {
+	others := false
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if s.Cluster != cluster || s.ID == server {
+			continue
+		}
+		if s.Takes(protocol) != checks.No {
+			return false
+		}
+		others = true
+	}
+	return others
+}
+
+// Uncovered returns the refusals for servers of the cluster that did not report,
+// and for ones whose room is not known.
+func Uncovered(d *checks.Deployment, cluster string, members []Member) []Refusal {
+	var out []Refusal
+	var missing []string
+	for _, m := range d.Missing {
+		if !m.ClusterKnown || m.Cluster == cluster {
+			missing = append(missing, cmp.Or(m.Name, m.ID, "a server without a name"))
+		}
+	}
+	const shown = 5
+	if n := len(missing); n > 0 {
+		out = append(out, Refusal{Coverage, fmt.Sprintf("%s did not report (%s), so it is not known how the connections are spread.",
+			words.Plural(n, "server"), words.ListUpTo(shown, missing))})
+	}
+	unknown := 0
+	for _, m := range members {
+		if m.Connections == nil {
+			unknown++
+		}
+	}
+	if unknown > 0 {
+		out = append(out, Refusal{Coverage, fmt.Sprintf("It is not known how many connections %s of %s servers have and take, so whether there is room.",
+			words.Count(unknown), words.Count(len(members)))})
+	}
+	return out
+}
+
+// Full returns the refusal for a cluster in which no other server has room.
+func Full(in PlanInput) (Refusal, bool) {
+	in.IgnoreRoom = false
+	if len(in.Candidates) == 0 || len(PlanMoves(in).Moves) > 0 {
+		return Refusal{}, false
+	}
+	return Refusal{NoRoom, fmt.Sprintf("No other server has room: they keep %d%% of their limits free. Clients would be refused there and come back.", reservePercent)}, true
+}
+
+// byChance is the probability from which on a spread is nothing out of the
+// ordinary.
+const byChance = 0.05
+
+// Remarks returns what the prediction rests on, and why there are fewer moves
+// than it takes for an even spread, a sentence each.
+func (p Plan) Remarks() []string {
+	var out []string
+	may := 0
+	for _, m := range p.Moves {
+		if m.MayReturn {
+			may++
+		}
+	}
+	if may > 0 {
+		out = append(out, fmt.Sprintf("%s of the %s use a library that may choose the same server again, or do not say which: a share of them is reckoned to come back.",
+			words.Count(may), words.Plural(len(p.Moves), "client")))
+	}
+	if short := p.Excess - len(p.Moves); short > 0 {
+		out = append(out, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
+	}
+	top := 0
+	for _, m := range p.Servers {
+		top = max(top, m.Held)
+	}
+	if checks.Chance(p.Connections, len(p.Servers), top) >= byChance {
+		out = append(out, "Clients that choose at random are often spread like this: moving some will hardly make it more even.")
+	}
+	return out
+}
