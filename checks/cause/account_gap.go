@@ -40,7 +40,7 @@ func (s *Situation) takesUser(o *checks.Server) checks.Answer {
 	if known != checks.Yes {
 		return known
 	}
-	n, _ := s.on(o.ID)
+	n := s.on(o.ID)
 	switch {
 	case n > 0 && s.Profile != nil:
 		return checks.Yes

@@ -57,7 +57,7 @@ func (p Placement) WhileUp() Likelihood {
 	if p.Up == nil {
 		return p.Free()
 	}
-	out := p.whileUp(func(server, k, m int) float64 { return 1 / float64(m) })
+	out := p.whileUp(func(_, _, m int) float64 { return 1 / float64(m) })
 	if walk := p.walk(); walk != nil {
 		out = max(out, p.whileUp(func(server, k, m int) float64 {
 			if share, ok := walk(server, k); ok {

@@ -74,20 +74,20 @@ func (s *Situation) all(a checks.Answer) []checks.Answer {
 	return slices.Repeat([]checks.Answer{a}, 1+len(s.Others))
 }
 
-// on returns how many of the service's connections a server has; ok is false
-// where it is not known.
-func (s *Situation) on(id string) (n int, ok bool) {
+// on returns how many of the service's connections a server has, as far as that is
+// known.
+func (s *Situation) on(id string) int {
 	if s.Profile != nil && len(s.Profile.Servers) == len(s.Profile.Read) {
 		if at := slices.Index(s.Profile.Servers, id); at >= 0 {
-			return s.Profile.Read[at], true
+			return s.Profile.Read[at]
 		}
 	}
 	for _, share := range s.Finding.Distribution {
 		if share.Server.ID == id && share.Connections != nil {
-			return *share.Connections, true
+			return *share.Connections
 		}
 	}
-	return 0, false
+	return 0
 }
 
 // strayPercent is how many of a service's connections may be on servers that a
@@ -102,7 +102,7 @@ func (s *Situation) contradicted(passes []checks.Answer) bool {
 	}
 	held, all := 0, 0
 	for i, server := range s.cluster() {
-		n, _ := s.on(server.ID)
+		n := s.on(server.ID)
 		all += n
 		if passes[i] == checks.No {
 			held += n

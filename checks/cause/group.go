@@ -144,7 +144,8 @@ func (v view) strongest(code Code) (Verdict, bool) {
 
 // itsURLs are the URLs of the list that leads to the server alone.
 func (s *Situation) itsURLs() string {
-	for _, l := range listsOf(s.Own, pins, perhaps) {
+	if lists := listsOf(s.Own, pins, perhaps); len(lists) > 0 {
+		l := lists[0]
 		var urls []string
 		for _, e := range l.Endpoints {
 			urls = append(urls, strings.ToLower(e.URL))
@@ -157,7 +158,8 @@ func (s *Situation) itsURLs() string {
 
 // itsNames are the host names of the list that leads to the server alone.
 func (s *Situation) itsNames() string {
-	for _, l := range listsOf(s.Own, pins, perhaps) {
+	if lists := listsOf(s.Own, pins, perhaps); len(lists) > 0 {
+		l := lists[0]
 		var names []string
 		for _, e := range l.Endpoints {
 			if !e.Literal {
@@ -184,7 +186,8 @@ func (s *Situation) itsBalancer() string {
 
 // itsList is the list that clients take in order.
 func (s *Situation) itsList() string {
-	for _, l := range listsOf(s.Own, wide) {
+	if lists := listsOf(s.Own, wide); len(lists) > 0 {
+		l := lists[0]
 		var urls []string
 		for _, e := range l.Endpoints {
 			urls = append(urls, strings.ToLower(e.URL))

@@ -56,7 +56,7 @@ func (s *Situation) enough(here int) bool { return here*2 > s.Finding.OnServer }
 // asksTLS reports whether a server takes TLS only while these clients, none of
 // which is there, are known to go without. What does not say counts as no.
 func (s *Situation) asksTLS(o *checks.Server) bool {
-	n, _ := s.on(o.ID)
+	n := s.on(o.ID)
 	if n > 0 || s.Profile == nil || o.Details == nil || !o.Details.TLS || s.Server.Details == nil || s.Server.Details.TLS {
 		return false
 	}
@@ -151,7 +151,7 @@ func judgeListenerGap(s *Situation) judgement {
 func (s *Situation) mute() []*checks.Server {
 	var out []*checks.Server
 	for _, o := range s.Others {
-		n, _ := s.on(o.ID)
+		n := s.on(o.ID)
 		if n == 0 && (o.Details == nil || o.Details.TLS && s.Server.Details == nil) {
 			out = append(out, o)
 		}

@@ -216,7 +216,7 @@ func (s *Situation) fit(l List) Likelihood {
 func (s *Situation) placement() Placement {
 	p := Placement{}
 	for _, server := range s.cluster() {
-		n, _ := s.on(server.ID)
+		n := s.on(server.ID)
 		p.Counts = append(p.Counts, n)
 		p.Reachable = append(p.Reachable, true)
 	}

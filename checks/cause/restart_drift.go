@@ -90,7 +90,7 @@ func (s *Situation) reachableThen() []checks.Answer {
 		}
 	}
 	for i, o := range s.Others {
-		if n, _ := s.on(o.ID); n >= 2 {
+		if n := s.on(o.ID); n >= 2 {
 			out[i+1] = checks.Yes
 		}
 	}

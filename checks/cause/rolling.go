@@ -92,7 +92,7 @@ func (s *Situation) rolled() (bool, Evidence) {
 	}
 	// This account's clients fit as long as they are nearly all gone from the last.
 	last := r.order[len(r.order)-1]
-	if n, _ := s.on(last.ID); n*10 > s.Finding.Connections {
+	if n := s.on(last.ID); n*10 > s.Finding.Connections {
 		return false, Evidence{}
 	}
 	return true, say("account reports", "%d of the %d accounts in this cluster have nearly no clients on %s, which started last: after a rolling restart clients stay on the servers that started before.",
