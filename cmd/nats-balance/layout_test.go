@@ -60,7 +60,7 @@ func mayImport(pkg string) (allowed []string, known bool) {
 	case "internal/clienturl", "internal/probe", "internal/remedy", "internal/lab":
 		return ground, true
 	case "checks/cause":
-		return []string{"checks"}, true
+		return []string{"checks", "internal/words"}, true
 	case "internal/lab/fleet", "internal/lab/tool":
 		return append(ground, "internal/lab"), true
 	case "checks", "dnscheck":
