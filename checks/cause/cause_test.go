@@ -122,7 +122,7 @@ func TestOrderOfCauses(t *testing.T) {
 	for _, c := range causes[:4] {
 		got = append(got, string(c.Verdict)+" "+string(c.Code))
 	}
-	want := []string{"confirmed server-full", "confirmed discovery-off", "likely small-account"}
+	want := []string{"confirmed server-full", "confirmed discovery-off", "confirmed small-account"}
 	if !slices.Equal(got[:3], want) {
 		t.Errorf("the first are %v, want %v", got, want)
 	}

@@ -23,10 +23,10 @@ import (
 // unless they are in its network, and no other server is.
 func networkAffinity() rule {
 	return rule{
-		Definition: Definition{Code: NetworkAffinity, Title: "Clients connect to the server that is near them", Role: Root, Moved: Undecided,
+		Definition: Definition{Code: NetworkAffinity, Title: "Clients connect to the server that is near them", Role: Root, Step: Chosen, Moved: Undecided,
 			Helps: []Help{{RemedyPlacement, ShortTerm}, {RemedyClientConfig, ShortTerm}, {RemedyLeafnodes, LongTerm}}},
-		judge:    judgeNetwork,
-		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS, RestartDrift},
+		judge:      judgeNetwork,
+		likelihood: (*Situation).byNetwork,
 	}
 }
 
@@ -67,7 +67,7 @@ func judgeNetwork(s *Situation) judgement {
 	switch {
 	case mismatches*10 > all:
 		return ruledOut("CONNZ", "Clients are on other servers than the one that is in their network.")
-	case ways < math.Log(1000) && !own:
+	case Likelihood(ways) < likelyOverFree && !own:
 		return notTested("CONNZ", "Too few clients are on other servers to tell whether it is their network that brings them there.")
 	}
 	j := judgement{explains: s.explained(here), evidence: []Evidence{
@@ -86,10 +86,8 @@ func judgeNetwork(s *Situation) judgement {
 		j.verdict, j.confidence = Confirmed, 0.9
 	case own:
 		j.verdict, j.confidence = Likely, 0.85
-	case ways >= math.Log(1e5):
-		j.verdict, j.confidence = Likely, 0.65
 	default:
-		j.verdict, j.confidence = Possible, 0.4
+		j.verdict, j.confidence = Likely, 0.65
 	}
 	if own {
 		j.evidence = append(j.evidence, say("VARZ", "The servers are in the networks of their clients."))

@@ -27,6 +27,9 @@ const (
 	OpenDNSUnasked OpenReason = "dns-not-asked"
 	// OpenDNSPartly: DNS did not answer in full.
 	OpenDNSPartly OpenReason = "dns-partly"
+	// OpenFamily: it is an address of IPv6, and whether the clients use IPv6 is not
+	// known.
+	OpenFamily OpenReason = "family"
 	// OpenMissing: a server answers there that did not report.
 	OpenMissing OpenReason = "missing-server"
 	// OpenUnknown: a server of the cluster answers there that the audit does not
@@ -56,6 +59,8 @@ func (o Open) String() string {
 		return o.URL + ": DNS was not asked"
 	case OpenDNSPartly:
 		return o.URL + ": " + cmp.Or(detail, "DNS did not answer in full")
+	case OpenFamily:
+		return at + " is an IPv6 address of " + o.Detail + ", and no client is known to use IPv6"
 	case OpenMissing:
 		return at + " is a server that did not report"
 	case OpenUnknown:

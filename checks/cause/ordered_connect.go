@@ -25,15 +25,21 @@ import (
 // rules it out where the list is the account's.
 func orderedConnect() rule {
 	return rule{
-		Definition: Definition{Code: OrderedConnect, Title: "Clients take the first server of their list", Role: Root, Moved: GoToNext,
+		Definition: Definition{Code: OrderedConnect, Title: "Clients take the first server of their list", Role: Root, Step: Chosen, Moved: GoToNext,
 			Helps: []Help{{RemedyOrdered, ShortTerm}, {RemedyClientConfig, ShortTerm}, {RemedyKeepItSo, LongTerm}}},
-		judge:    judgeOrdered,
-		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS, StickyLoadBalancer, ServerFull, RestartDrift, NetworkAffinity, SingleProcess},
+		byLists:    true,
+		judge:      judgeOrdered,
+		likelihood: (*Situation).byOrder,
 	}
 }
 
 func judgeOrdered(s *Situation) judgement {
 	lists := listsOf(s.Own, wide)
+	if other := listsOf(s.beside, wide); len(lists) == 0 && len(other) > 0 {
+		if j := s.inOrder(other[0]); j.verdict != RuledOut {
+			return judgement{verdict: Possible, confidence: 0.2, explains: j.explains, evidence: j.evidence}
+		}
+	}
 	if len(lists) == 0 {
 		switch open := listsOf(s.Own, unclear, perhaps); {
 		case len(s.Own) == 0:
@@ -46,7 +52,7 @@ func judgeOrdered(s *Situation) judgement {
 		return ruledOut(listWord(s.Own), "The account's list leads to one server, whatever the order.")
 	}
 	var best judgement
-	agree := len(lists) == len(s.Own)
+	agree := len(lists) == len(s.Own) && len(s.beside) == 0
 	for _, f := range lists {
 		j := s.inOrder(f)
 		agree = agree && j.verdict == Confirmed
@@ -94,7 +100,7 @@ func (s *Situation) inOrder(f List) judgement {
 	}
 	switch {
 	case f.Ordered == checks.Yes && s.Tied && f.sure(first) && first.Own == checks.Yes && len(f.Reach.Open) == 0:
-		j.verdict, j.confidence = Confirmed, 0.95
+		j.verdict, j.confidence, j.direct = Confirmed, 0.95, true
 		j.evidence = append(j.evidence, say(f.Origin, "Clients take it in its order: an option beside it switches randomising off."))
 	case f.Ordered == checks.Yes:
 		j.verdict, j.confidence = Likely, 0.75

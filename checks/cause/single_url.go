@@ -65,11 +65,10 @@ func (f List) plain() bool {
 // can't be seen from the servers.
 func singleURL() rule {
 	return rule{
-		Definition: Definition{Code: SingleURL, Title: "Clients know the address of one server only", Role: Root, Moved: ComeBackUntold,
+		Definition: Definition{Code: SingleURL, Title: "Clients know the address of one server only", Role: Root, Step: Listed, Moved: ComeBackUntold,
 			Helps: []Help{{RemedyClientConfig, ShortTerm}, {RemedyRebalance, ShortTerm}, {RemedyDrain, LongTerm}, {RemedyDNS, LongTerm}}},
-		judge:    func(s *Situation) judgement { return s.pinned(byAddress) },
-		firm:     true,
-		silenced: []Code{AccountGap, ListenerGap},
+		byLists: true,
+		judge:   func(s *Situation) judgement { return s.pinned(byAddress) },
 	}
 }
 
@@ -91,27 +90,38 @@ func (s *Situation) pinned(w way) judgement {
 		}
 		j.evidence = append(j.evidence, s.leadsTo(f)...)
 	}
-	certain := len(listsOf(found, pins)) > 0
+	certain, whole := len(listsOf(found, pins)) > 0, true
 	gone := false // what is dead may be a missing server
 	for _, f := range found {
 		certain = certain && f.plain()
+		whole = whole && !f.ByPattern && len(f.Incomplete) == 0
 		gone = gone || s.Missing > 0 && len(f.Reach.Dead)+len(f.dead()) > 0
 	}
 	further := listsOf(s.Own, wide)
 	others := s.pinnedElsewhere()
 	_, _, fits := s.startsFit()
-	switch open := listsOf(s.Own, unclear, perhaps); {
-	case len(further) > 0:
-		j.verdict, j.confidence = Possible, 0.45
-		j.evidence = append(j.evidence, say(listWord(further), "Another list leads to %s, so not all clients need to be bound to %s.",
-			s.names(further[0].Reach.Servers()), label(s.Server)))
+	drift := judgeRestartDrift(s).verdict
+	switch {
+	case s.Tied && s.contradicted(s.listPasses(Listed)):
+		return judgement{verdict: NotTested, evidence: append(j.evidence,
+			say("CONNZ", "Many of the clients are on other servers, so this is not the list that they came by.").settledBy(NeedOwnURLs))}
+	case !s.Tied && len(further) > 0:
+		j.verdict, j.confidence = Possible, 0.35
+		j.evidence = append(j.evidence, say(listWord(further), "It is not known whose list this is, and another leads to %s.", s.names(further[0].Reach.Servers())).settledBy(NeedOwner))
 	case !s.Tied && len(others) > 0:
 		j.verdict, j.confidence = Possible, 0.35
 		j.evidence = append(j.evidence, say(listWord(others), "It is not known whose list this is, and others lead to other servers.").settledBy(NeedOwner))
 	case !s.Tied:
 		j.verdict, j.confidence = Likely, 0.7
 		j.evidence = append(j.evidence, say(listWord(found), "It is not known whose list this is.").settledBy(NeedOwner))
-	case !certain || gone || len(open) > 0:
+		if order(judgeSingleProcess(s).verdict) <= order(Likely) || order(drift) <= order(Likely) {
+			j.verdict, j.confidence = Possible, 0.3
+		}
+		return j
+	case !whole:
+		j.verdict, j.confidence = Likely, 0.6
+		j.evidence = append(j.evidence, say(listWord(found), "There may be more to the list: it was not read as a whole.").settledBy(NeedOwnURLs))
+	case !certain || gone:
 		j.verdict, j.confidence = Likely, 0.75
 	case fits:
 		j.verdict, j.confidence = Likely, 0.8
@@ -119,8 +129,19 @@ func (s *Situation) pinned(w way) judgement {
 	case order(judgeNetwork(s).verdict) <= order(Likely):
 		j.verdict, j.confidence = Likely, 0.75
 		j.evidence = append(j.evidence, say("CONNZ", "It is not certain that these are all lists of the account: clients of other networks are on other servers."))
+	case s.Profile == nil || !s.Profile.Whole:
+		j.verdict, j.confidence = Likely, 0.8
+		j.evidence = append(j.evidence, say("CONNZ", "Not all connections were read, so other clients may have other lists.").settledBy(NeedConnections))
+	case drift != RuledOut:
+		j.verdict, j.confidence = Likely, 0.8
+		j.evidence = append(j.evidence, say("start times", "Which servers were up when the clients connected is not known in full.").settledBy(s.Gap.details()))
 	default:
 		j.verdict, j.confidence = Confirmed, 0.95
+	}
+	j.direct = s.Tied && j.strong()
+	if len(s.beside) > 0 && j.strong() {
+		j.evidence = append(j.evidence, say(listWord(s.beside), "Another list of the account leads to %s: its clients are not those on %s.",
+			s.names(s.beside[0].Reach.Servers()), label(s.Server)))
 	}
 	return j
 }
@@ -273,7 +294,7 @@ func (s *Situation) hinted(w way) (judgement, bool) {
 	}
 	for _, f := range listsOf(s.Hints, pins) {
 		if wayOf(f) == w && f.plain() {
-			return judgement{verdict: Likely, confidence: 0.5, explains: s.Finding.OnServer, evidence: append(s.leadsTo(f),
+			return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: append(s.leadsTo(f),
 				say(f.Origin, "If the clients use this name too, it explains all.").settledBy(NeedUse))}, true
 		}
 	}

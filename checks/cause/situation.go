@@ -25,6 +25,16 @@ type Situation struct {
 	Tied       bool
 
 	here int // index of Server in Deployment.Servers
+	// theirs is whether Own are known to be the lists of just these clients: tied
+	// to their service, or to an account that has no other.
+	theirs bool
+	// beside are lists of the account that fit these clients less well than Own:
+	// those of its other services.
+	beside []List
+	// whole is the case of the account, everyone are all of its services.
+	whole    *Case
+	everyone []checks.Service
+	steps    []Step // of the funnel, once it was walked through
 }
 
 // List is a client URL list with where it leads in the finding's cluster.
@@ -51,10 +61,19 @@ const (
 )
 
 func newSituation(c Case) *Situation {
+	var everyone []checks.Service
+	if c.Profile != nil {
+		everyone = c.Profile.Services
+	}
+	return situationOf(c, &c, everyone)
+}
+
+// situationOf is the situation of all or some of the services of an account.
+func situationOf(c Case, whole *Case, everyone []checks.Service) *Situation {
 	if c.Deployment == nil {
 		c.Deployment = &checks.Deployment{}
 	}
-	s := &Situation{Case: c, here: -1}
+	s := &Situation{Case: c, here: -1, whole: whole, everyone: everyone}
 	for i := range c.Deployment.Servers {
 		server := &c.Deployment.Servers[i]
 		switch {
@@ -74,23 +93,7 @@ func newSituation(c Case) *Situation {
 		s.Server = &checks.Server{ID: f.Server.ID, Name: f.Server.Name, Host: f.Server.Host, Cluster: f.Cluster}
 	}
 	slices.SortFunc(s.Others, func(a, b *checks.Server) int { return checks.CompareServers(a.Ref(), b.Ref()) })
-	var anyones []List
-	for _, l := range c.Lists {
-		f := List{URLList: l, Reach: ReachOf(c.Deployment, c.Finding.Cluster, l)}
-		f.kind = s.kindOf(f.Reach)
-		switch {
-		case l.Hint:
-			s.Hints = append(s.Hints, f)
-		case l.Account == "":
-			anyones = append(anyones, f)
-		case c.Finding.Account.Is(l.Account):
-			s.Own = append(s.Own, f)
-		}
-	}
-	s.Tied = len(s.Own) > 0
-	if !s.Tied {
-		s.Own = anyones
-	}
+	s.chooseLists()
 	return s
 }
 
@@ -226,6 +229,9 @@ func verb(servers []*checks.Server, one, several string) string {
 
 // names joins servers' names for a sentence.
 func (s *Situation) names(servers []int) string {
+	if len(servers) == 0 {
+		return "no server of this cluster"
+	}
 	var out []string
 	for _, i := range servers {
 		out = append(out, label(&s.Deployment.Servers[i]))

@@ -32,7 +32,7 @@ func mayImport(pkg string) (allowed []string, known bool) {
 	case "internal/gather", "internal/clienturl", "internal/probe", "internal/remedy", "internal/rebalance", "internal/lab":
 		return parts, true
 	case "checks/cause":
-		return []string{"checks"}, true
+		return []string{"checks", "internal/words"}, true
 	case "internal/lab/fleet", "internal/lab/tool":
 		return append(parts, "internal/lab"), true
 	case "checks", "dnscheck":
