@@ -32,7 +32,8 @@ type Result struct {
 	Clusters []ClusterUse
 	Summary  Summary
 
-	blind bool // no server reported: nothing was judged
+	blind  bool // no server reported
+	judged bool // a cluster met the minimum of servers
 }
 
 // Summary counts. Accounts, with at least one client or leafnode, Connections,
@@ -127,6 +128,7 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 			continue
 		}
 		j := judge{d: d, p: p, c: c, room: missingRoom(c, homeless), totals: make([]int, len(c.servers))}
+		r.judged = r.judged || j.members() >= thresholds.fewestServers()
 		touched := j.count(tallies)
 		r.addCluster(j)
 		var found []uint32
@@ -190,6 +192,8 @@ func (r *Result) outcome() Outcome {
 		return OutcomeIncomplete
 	case len(r.Findings) > 0:
 		return OutcomeFinding
+	case !r.judged && len(r.Clusters) > 0, r.Summary.Evaluated == 0 && r.Summary.TooFewServers > 0:
+		return OutcomeNotJudged
 	}
 	return OutcomePass
 }
@@ -262,26 +266,28 @@ func (j judge) isFinding(t tally) bool {
 // is a finding.
 func (j judge) pair(r *Result, a Account, t tally) (found bool) {
 	row := Row{Account: a, Cluster: j.c.name, Server: j.d.Servers[t.server].Ref(), Connections: t.connections, OnServer: t.top}
+	finding := j.isFinding(t)
+	open := !j.p.AllowPartial && (finding && !j.staysFinding(t) || !finding && j.couldBeFinding(t))
 	switch {
-	case t.connections < j.p.MinConnections:
+	case !open && t.connections < j.p.MinConnections:
 		row.Verdict = TooFewConnections
 		r.Summary.TooFewConnections++
-	case j.members() < j.p.MinServers:
+	case !open && j.members() < j.p.MinServers:
 		row.Verdict = TooFewServers
 		r.Summary.TooFewServers++
 	default:
 		row.Verdict = Pass
 		r.Summary.Evaluated++
 	}
-	switch finding := j.isFinding(t); {
-	case finding && (j.p.AllowPartial || j.staysFinding(t)):
+	switch {
+	case finding && !open:
 		found = true
 		row.Verdict = Found
 		if j.p.critical(t.top, t.connections) && (j.p.AllowPartial || j.staysCritical(t)) {
 			row.Verdict = Critical
 		}
 		r.Findings = append(r.Findings, j.finding(row, t))
-	case !j.p.AllowPartial && (finding || j.couldBeFinding(t)):
+	case open:
 		row.Verdict = Incomplete
 		r.Open = append(r.Open, row)
 	case row.Verdict == Pass && compareProducts(t.top, maxPercent, j.p.ReviewPercent, t.connections) > 0:

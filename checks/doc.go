@@ -4,7 +4,7 @@
 //
 // It is pure: the same model and parameters give the same result. Time,
 // network, files and printing are handed in or live elsewhere; what gathers
-// the model is internal/gather, what prints a result is internal/report.
+// the model is internal/source, what prints a result is internal/report.
 //
 // Unknown is an answer here. A server that is known but did not report is a
 // [Missing], and a verdict that it could overturn is [Incomplete], never a pass

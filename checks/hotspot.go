@@ -121,11 +121,13 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 	var r HotspotResult
 	homeless := homelessRoom(d)
 	perAccount := make([]int, len(d.Accounts))
+	judged := false // a cluster has the minimum of servers
 	for _, c := range d.clusters() {
 		if len(p.Clusters) > 0 && !slices.Contains(p.Clusters, c.name) {
 			continue
 		}
 		h := heat{p: p, d: d, c: c, room: missingRoom(c, homeless), members: len(c.servers) + len(c.missing)}
+		judged = judged || h.members >= p.MinServers
 		h.totals = clientsOf(d, c)
 		for _, n := range h.totals {
 			h.total += n
@@ -145,6 +147,8 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 		r.Outcome = OutcomeIncomplete
 	case len(r.Findings) > 0:
 		r.Outcome = OutcomeFinding
+	case !judged && len(r.Clusters) > 0:
+		r.Outcome = OutcomeNotJudged
 	default:
 		r.Outcome = OutcomePass
 	}

@@ -51,7 +51,7 @@ func TestHotspotRule(t *testing.T) {
 		{"unless asked for", []string{"C/n1 A=9", "C/n2", "C/n3"}, func(p *HotspotParameters) { p.MinConnections = 9 }, OutcomeFinding, "C/n1 finding"},
 		{"of two servers none has more than twice the average", []string{"C/n1 A=100", "C/n2"}, nil, OutcomePass, ""},
 		{"but more than one and a half times", []string{"C/n1 A=100", "C/n2"}, func(p *HotspotParameters) { p.FactorPercent = 150 }, OutcomeFinding, "C/n1 finding"},
-		{"a server alone is no cluster", []string{"n1 A=100"}, nil, OutcomePass, "/n1 too-few-servers"},
+		{"a server alone is no cluster", []string{"n1 A=100"}, nil, OutcomeNotJudged, "/n1 too-few-servers"},
 		{"clusters are judged apart", []string{"C/n1 A=30", "C/n2", "C/n3", "D/n1 A=30", "D/n2 A=30", "D/n3 A=30"}, nil, OutcomeFinding, "C/n1 finding"},
 		{"two of six", []string{"C/n1 A=30", "C/n2 A=31", "C/n3", "C/n4", "C/n5", "C/n6"}, nil, OutcomeFinding, "C/n1 finding, C/n2 finding"},
 		{"only the cluster asked for", []string{"C/n1 A=30", "C/n2", "C/n3", "D/n1 A=30", "D/n2 A=30", "D/n3 A=30"},

@@ -185,10 +185,56 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 		outcome = OutcomeIncomplete
 	case found:
 		outcome = OutcomeFinding
+	case !anyJudged(d, p):
+		outcome = OutcomeNotJudged
 	default:
 		outcome = OutcomePass
 	}
 	return verdicts, openClusters, outcome
+}
+
+// anyJudged reports whether something was judged, or there was nothing to judge:
+// a cluster that was asked for has the minimum of servers, or there is none, and
+// not all accounts with enough connections are in those that have not.
+func anyJudged(d *Deployment, p Parameters) bool {
+	asked := func(cluster string) bool { return len(p.Clusters) == 0 || slices.Contains(p.Clusters, cluster) }
+	members, connections := map[string]int{}, map[string]map[uint32]int{}
+	for i, s := range d.Servers {
+		if !asked(s.Cluster) {
+			continue
+		}
+		name := s.Cluster
+		if name == "" {
+			name = fmt.Sprint("alone ", i)
+		}
+		members[name]++
+		if connections[name] == nil {
+			connections[name] = map[uint32]int{}
+		}
+		for _, u := range s.Usage {
+			if a := d.Accounts[u.Account]; !a.System && p.wantsAccount(a) {
+				connections[name][u.Account] += int(u.Connections)
+			}
+		}
+	}
+	for i, m := range d.Missing {
+		switch {
+		case !m.ClusterKnown || !asked(m.Cluster):
+		case m.Cluster == "":
+			members[fmt.Sprint("missing ", i)]++
+		default:
+			members[m.Cluster]++
+		}
+	}
+	large, judged, small := false, false, false
+	for name, n := range members {
+		large = large || n >= p.MinServers
+		for _, c := range connections[name] {
+			judged = judged || c >= p.MinConnections && n >= p.MinServers
+			small = small || c >= p.MinConnections && n < p.MinServers
+		}
+	}
+	return len(members) == 0 || large && (judged || !small)
 }
 
 // smallDeployment has up to four servers in up to two clusters, a few accounts
@@ -295,7 +341,7 @@ func TestMissingServersAgainstBruteForce(t *testing.T) {
 			t.Errorf("only %d verdicts %q: the cases are too tame", seenVerdicts[v], v)
 		}
 	}
-	for _, o := range []Outcome{OutcomePass, OutcomeFinding, OutcomeCritical, OutcomeIncomplete} {
+	for _, o := range []Outcome{OutcomePass, OutcomeFinding, OutcomeCritical, OutcomeIncomplete, OutcomeNotJudged} {
 		if seenOutcomes[o] < cases/100 {
 			t.Errorf("only %d outcomes %q: the cases are too tame", seenOutcomes[o], o)
 		}

@@ -85,6 +85,15 @@ type settings struct {
 	unknown []bool
 }
 
+// fewestServers is the lowest minimum of servers that any of them has.
+func (s settings) fewestServers() int {
+	fewest := s.all[0].MinServers
+	for _, p := range s.all {
+		fewest = min(fewest, p.MinServers)
+	}
+	return fewest
+}
+
 func (p Parameters) settings(d *Deployment) settings {
 	n := len(p.Overrides)
 	s := settings{wanted: make([]int, n+1), unknown: make([]bool, n+1)}

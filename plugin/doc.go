@@ -1,7 +1,6 @@
-// Package plugin is the nats-balance command suite as a fisk application: the
-// flags, the contract with the nats CLI as plugin host, and the exit status.
-// What the commands do is elsewhere, in internal/gather, checks and
-// internal/report.
+// Package plugin is the nats-balance command suite as a fisk application, to run
+// or to embed. It has what a program outside needs and nothing more: the commands
+// are in internal/cli.
 //
 // # Embedding
 //

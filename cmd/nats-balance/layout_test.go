@@ -18,26 +18,54 @@ import (
 const module = "github.com/nats-balance/nats-balance"
 
 // mayImport says what the packages of a layer may import of the project's
-// other packages. The data goes one way: gather → model → checks → report.
+// other packages: cmd → plugin → internal/cli → the rest. The data goes one way:
+// source → model → checks → report.
 func mayImport(pkg string) (allowed []string, known bool) {
-	parts := []string{"checks", "checks/cause", "dnscheck", "internal/words"}
+	ground := []string{"checks", "checks/cause", "dnscheck", "internal/words"}
+	messages := append(slices.Clone(ground), "internal/wire", "internal/sysreq")
+	sources := append(slices.Clone(messages), "internal/source")
 	switch pkg {
 	case "cmd/nats-balance":
 		return []string{"plugin"}, true
 	case "plugin":
-		return append(parts, "internal/gather", "internal/clienturl", "internal/probe",
-			"internal/report", "internal/remedy", "internal/rebalance", "internal/lab", "docs"), true
+		return []string{"internal/cli"}, true
+	case "internal/cli":
+		return append(sources, "internal/source/system", "internal/source/account", "internal/source/archive", "internal/source/monitor",
+			"internal/audit", "internal/natsconn", "internal/config", "internal/clienturl", "internal/report", "internal/rebalance", "internal/lab", "docs"), true
+	case "internal/audit":
+		return append(slices.Clone(ground), "dnscheck", "internal/source", "internal/clienturl", "internal/probe", "internal/remedy"), true
+	case "internal/config":
+		return append(slices.Clone(ground), "internal/clienturl"), true
+	case "internal/natsconn":
+		return []string{"internal/words"}, true
+	case "internal/source":
+		return append(slices.Clone(ground), "internal/wire"), true
+	case "internal/source/profile":
+		return append(slices.Clone(ground), "internal/wire", "internal/source"), true
+	case "internal/source/system":
+		return append(sources, "internal/source/profile"), true
+	case "internal/source/archive", "internal/source/monitor": // which have no connection to ask through
+		return append(slices.Clone(ground), "internal/wire", "internal/source", "internal/source/profile"), true
+	case "internal/source/account":
+		// It says what the system account's source says of the same connection.
+		return append(sources, "internal/source/profile", "internal/source/system", "internal/probe"), true
+	case "internal/source/sourcetest": // test equipment, which is not linked
+		return []string{"checks", "internal/sysreq", "internal/lab"}, true
+	case "internal/rebalance":
+		return messages, true
+	case "internal/wire":
+		return []string{"checks", "internal/words"}, true
 	case "internal/report":
-		return append(parts, "internal/remedy"), true
-	case "internal/gather", "internal/clienturl", "internal/probe", "internal/remedy", "internal/rebalance", "internal/lab":
-		return parts, true
+		return append(ground, "internal/remedy"), true
+	case "internal/clienturl", "internal/probe", "internal/remedy", "internal/lab":
+		return ground, true
 	case "checks/cause":
 		return []string{"checks", "internal/words"}, true
 	case "internal/lab/fleet", "internal/lab/tool":
-		return append(parts, "internal/lab"), true
+		return append(ground, "internal/lab"), true
 	case "checks", "dnscheck":
 		return []string{"internal/words"}, true
-	case "internal/words", "docs":
+	case "internal/sysreq", "internal/words", "docs":
 		return nil, true
 	}
 	return nil, false
@@ -80,7 +108,7 @@ func TestImportsPointOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pkg := range []string{"cmd/nats-balance", "plugin", "checks", "checks/cause", "internal/gather", "internal/rebalance", "internal/remedy", "internal/report", "internal/words", "internal/lab", "internal/lab/fleet", "internal/lab/tool"} {
+	for _, pkg := range []string{"cmd/nats-balance", "plugin", "internal/cli", "internal/audit", "internal/natsconn", "internal/config", "checks", "checks/cause", "internal/wire", "internal/sysreq", "internal/source", "internal/rebalance", "internal/remedy", "internal/report", "internal/words", "internal/lab", "internal/lab/fleet", "internal/lab/tool"} {
 		if !packages[pkg] {
 			t.Errorf("there is no package %s", pkg)
 		}
@@ -105,6 +133,8 @@ func checkFile(t *testing.T, pkg, file string) {
 			t.Errorf("%s: package %s has no place in the layout", file, pkg)
 		case ours && !slices.Contains(allowed, own):
 			t.Errorf("%s: %s must not import %s", file, pkg, own)
+		case pkg == "internal/audit" && (name == "github.com/choria-io/fisk" || name == "github.com/nats-io/nats.go"):
+			t.Errorf("%s: what an audit does is the same whoever asks: it must not know of flags", file)
 		case slices.Contains(pure, pkg) && slices.Contains(impure, name):
 			t.Errorf("%s: %s is pure and must not import %s", file, pkg, name)
 		}

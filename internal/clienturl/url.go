@@ -27,12 +27,10 @@ var (
 
 // ParseFlag reads a value of --client-url, "[ACCOUNT=]URL[,URL…]": the server
 // list of one client, in its order. As with clients, a URL without a scheme is
-// nats. Credentials in URLs are dropped. An error says what to pass and quotes
-// no URL.
+// nats. Credentials in URLs are dropped. An error says what is wrong with the
+// value, as what follows its name, and what to pass; it quotes no URL.
 func ParseFlag(value string) (checks.URLList, error) {
-	fail := func(err error) (checks.URLList, error) {
-		return checks.URLList{}, fmt.Errorf("--client-url %w", err)
-	}
+	fail := func(err error) (checks.URLList, error) { return checks.URLList{}, err }
 	account, rest := SplitAccount(value)
 	switch {
 	case strings.HasPrefix(value, "="):

@@ -213,6 +213,11 @@ func (t target) judge(w way, s sight) verdict {
 	stranger := func(weight weight, detail string) verdict {
 		return verdict{checks.Contact{Outcome: checks.ContactUnreadable, Detail: detail}, weight}
 	}
+	secure := func(detail string) verdict {
+		v := stranger(settled, detail)
+		v.contact.TLS = true
+		return v
+	}
 	switch s.kind {
 	case greeted:
 		return verdict{t.judgeGreeting(w, s), settled}
@@ -222,24 +227,26 @@ func (t target) judge(w way, s sight) verdict {
 		c := checks.Contact{Outcome: checks.ContactClosed, Detail: detailClosed}
 		switch {
 		case s.secure:
-			return stranger(settled, "it speaks TLS, and closes without a greeting")
+			return secure("it speaks TLS, and closes without a greeting")
 		case w == way{}:
 			return verdict{c, settled} // closed before anything was said to it
 		}
 		return verdict{c, closes}
 	case silent:
 		if s.secure {
-			return stranger(settled, "it speaks TLS, but greets nobody")
+			return secure("it speaks TLS, but greets nobody")
 		}
-		return stranger(waits, "accepts connections but says nothing")
+		v := stranger(waits, "accepts connections but says nothing")
+		v.contact.Hangs = true
+		return v
 	case refusedTLS:
 		switch {
 		case s.certificate && t.web():
-			return stranger(settled, "TLS, and it wants a client certificate")
+			return secure("TLS, and it wants a client certificate")
 		case s.certificate:
-			return stranger(settled, "TLS first, and it wants a client certificate")
+			return secure("TLS first, and it wants a client certificate")
 		}
-		return stranger(settled, "it speaks TLS, but the handshake failed")
+		return secure("it speaks TLS, but the handshake failed")
 	case answered:
 		if t.web() {
 			return stranger(speaksHTTP, fmt.Sprintf("an HTTP server that grants no WebSocket (status %03d)", s.status))
@@ -269,7 +276,7 @@ func (t target) judgeGreeting(w way, s sight) checks.Contact {
 	case s.web && t.web() && s.secure == secure:
 		c.Listener = listenerWebSocket
 	case s.web && s.secure:
-		c.Detail = "a WebSocket listener with TLS: use wss://"
+		c.TLS, c.Detail = true, "a WebSocket listener with TLS: use wss://"
 		return c
 	case s.web:
 		c.Detail = "a WebSocket listener without TLS: use ws://"

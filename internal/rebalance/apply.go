@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -97,11 +97,6 @@ type Run struct {
 	Stop    *Stop // nil where all moves were made
 }
 
-// forbiddenError is that the user may not ask what has to be asked.
-type forbiddenError struct{ violation string }
-
-func (e *forbiddenError) Error() string { return e.violation }
-
 var errLost = errors.New("the connection was lost")
 
 // Apply makes the moves of a plan, batch by batch. After each it waits until the
@@ -112,8 +107,10 @@ var errLost = errors.New("the connection was lost")
 func Apply(ctx context.Context, nc *nats.Conn, account, cluster string, p Plan, pace Pace) Run {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer guard(nc, cancel)()
-	a := &applying{nc: nc, account: account, cluster: cluster, plan: p, pace: pace}
+	c := sysreq.New(nc, nil)
+	defer c.Close()
+	defer guard(c, cancel)()
+	a := &applying{client: c, account: account, cluster: cluster, plan: p, pace: pace}
 	if a.pace.MostCPU == 0 {
 		a.pace.MostCPU = 90
 	}
@@ -125,17 +122,12 @@ func Apply(ctx context.Context, nc *nats.Conn, account, cluster string, p Plan, 
 }
 
 // guard ends the run when the connection is lost or a request is forbidden.
-func guard(nc *nats.Conn, cancel context.CancelCauseFunc) (stop func()) {
-	previous := nc.ErrorHandler()
-	nc.SetErrorHandler(func(nc *nats.Conn, s *nats.Subscription, err error) {
-		text := strings.TrimPrefix(err.Error(), nats.ErrPermissionViolation.Error()+": ")
-		switch {
-		case errors.Is(err, nats.ErrPermissionViolation):
-			cancel(&forbiddenError{text})
-		case previous != nil:
-			previous(nc, s, err)
-		}
+func guard(c *sysreq.Client, cancel context.CancelCauseFunc) (stop func()) {
+	stopListening := c.OnRefusal(func(e *sysreq.PermissionError) bool {
+		cancel(e)
+		return true
 	})
+	nc := c.Conn()
 	lost := nc.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
 	over := make(chan struct{})
 	go func() {
@@ -151,13 +143,13 @@ func guard(nc *nats.Conn, cancel context.CancelCauseFunc) (stop func()) {
 	return func() {
 		close(over)
 		nc.RemoveStatusListener(lost)
-		nc.SetErrorHandler(previous)
+		stopListening()
 	}
 }
 
 // applying is a run under way.
 type applying struct {
-	nc               *nats.Conn
+	client           *sysreq.Client
 	account, cluster string
 	plan             Plan
 	pace             Pace
@@ -170,10 +162,10 @@ type applying struct {
 
 func (a *applying) all(ctx context.Context) *Stop {
 	var err error
-	if a.held, err = held(ctx, a.nc, a.pace.Patience, a.account, a.cluster, a.plan.Servers); err != nil {
+	if a.held, err = held(ctx, a.client, a.pace.Patience, a.account, a.cluster, a.plan.Servers); err != nil {
 		return a.ended(ctx, err)
 	}
-	a.before = healths(ctx, a.nc, a.pace.Patience, a.plan.Servers)
+	a.before = healths(ctx, a.client, a.pace.Patience, a.plan.Servers)
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
@@ -201,10 +193,10 @@ func (a *applying) ended(ctx context.Context, err error) *Stop {
 	if cause == nil {
 		cause = err
 	}
-	var f *forbiddenError
+	var f *sysreq.PermissionError
 	switch {
 	case errors.As(cause, &f):
-		return &Stop{StopForbidden, "The user of these credentials lacks a permission: " + f.violation + "."}
+		return &Stop{StopForbidden, "The user of these credentials lacks a permission: " + f.Violation + "."}
 	case errors.Is(cause, errLost), errors.Is(cause, nats.ErrConnectionClosed):
 		return &Stop{StopConnection, "The connection to the servers was lost."}
 	case ctx.Err() != nil:
@@ -266,7 +258,7 @@ func (a *applying) batch(ctx context.Context, batch []*Done) *Stop {
 	if err != nil {
 		return a.ended(ctx, err)
 	}
-	now := healths(ctx, a.nc, a.pace.Patience, a.plan.Servers)
+	now := healths(ctx, a.client, a.pace.Patience, a.plan.Servers)
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
@@ -318,7 +310,7 @@ func (a *applying) kickAll(ctx context.Context, batch []*Done) {
 		wg.Go(func() {
 			defer func() { <-free }()
 			// Without cancel: those that were asked together are waited for.
-			if m.Outcome, m.Why = kick(ctx, a.nc, a.pace.Patience, a.account, m.Move); m.Outcome == NoAnswer {
+			if m.Outcome, m.Why = kick(ctx, a.client, a.pace.Patience, a.account, m.Move); m.Outcome == NoAnswer {
 				cancel()
 			}
 		})
@@ -340,7 +332,7 @@ func (a *applying) settled(ctx context.Context, kicked map[string]int, b *Batch,
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		counts, err := held(ctx, a.nc, a.pace.Patience, a.account, a.cluster, a.plan.Servers)
+		counts, err := held(ctx, a.client, a.pace.Patience, a.account, a.cluster, a.plan.Servers)
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,161 @@
+package audit
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
+)
+
+// Request is what to audit, and how. All of it is validated.
+type Request struct {
+	// Parameters are the rule, and the accounts and clusters to judge by it.
+	Parameters checks.Parameters
+	// AnyShare takes for a finding what an account has on its largest server,
+	// whatever the rule says, so that its causes are found.
+	AnyShare bool
+	// Compared says that the result is to be compared with an earlier one, which
+	// takes every pair of account and cluster.
+	Compared bool
+	// Accepted are findings that are known and accepted.
+	Accepted []checks.Acceptance
+	// Lists are the URL lists of clients.
+	Lists ClientLists
+	// Causes says whether to look for them.
+	Causes bool
+	// Timeout bounds the whole audit.
+	Timeout time.Duration
+	// Flags lead commands that are printed to the same servers, and Again those
+	// that audit the same source again, without secrets and quoted for a shell.
+	Flags, Again string
+	// Connected are the URLs of the connection that the source asks through, as a
+	// hint of what clients use; empty where there is none.
+	Connected string
+}
+
+// Result is what an audit found.
+type Result struct {
+	Deployment *checks.Deployment
+	Verdict    checks.Result
+	Explained  []Explained // of the verdict's findings, in their order
+	Lists      []checks.URLList
+	Warnings   []string
+}
+
+// Run is an audit on its way. Its steps are [Run.Gather], [Run.Details] and
+// [Run.Explain], in this order and in the time of their contexts.
+type Run struct {
+	Request    Request
+	Deployment *checks.Deployment // what was gathered; nil before
+	from       source.Source
+	detailed   []string // clusters whose servers were asked for details
+}
+
+// New starts an audit, for those who take its steps one by one; the others call
+// [Audit].
+func New(from source.Source, r Request) *Run { return &Run{Request: r, from: from} }
+
+// Audit gathers, checks, asks for details where that found something, checks
+// again with them, and then examines, diagnoses and advises, all within the
+// time-out.
+func Audit(ctx context.Context, from source.Source, r Request) (*Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	a := New(from, r)
+	if err := a.Gather(ctx); err != nil {
+		return nil, err
+	}
+	return a.Explain(ctx)
+}
+
+// Gather reads who is where, and finds the accounts and clusters asked for.
+func (a *Run) Gather(ctx context.Context) (err error) {
+	if a.Deployment, err = a.from.Deployment(ctx); err != nil {
+		return err
+	}
+	p := a.Request.Parameters
+	for _, account := range p.Accounts {
+		if !slices.ContainsFunc(a.Deployment.Accounts, func(x checks.Account) bool { return x.ID == account || x.Name == account }) {
+			if err := a.from.Knows(ctx, a.Deployment, account); err != nil {
+				return err
+			}
+		}
+	}
+	return p.Select(a.Deployment)
+}
+
+// Details adds what the servers of clusters say of themselves, once.
+func (a *Run) Details(ctx context.Context, clusters []string) error {
+	clusters = slices.DeleteFunc(slices.Clone(clusters), func(c string) bool { return slices.Contains(a.detailed, c) })
+	if len(clusters) == 0 {
+		return nil
+	}
+	a.detailed = append(a.detailed, clusters...)
+	return a.from.Details(ctx, a.Deployment, clusters)
+}
+
+// judge judges by the rule, and by what was accepted.
+func (a *Run) judge() checks.Result {
+	p := a.Request.Parameters
+	if a.Request.AnyShare {
+		p.ThresholdPercent, p.MinServers, p.MinConnections, p.AllowPartial = 1, 2, 1, true
+	}
+	p.All = p.All || a.Request.Compared
+	return checks.Accept(checks.CheckConcentration(a.Deployment, p), a.Request.Accepted, time.Now())
+}
+
+// Explain judges what was gathered, and finds out why and what to do.
+func (a *Run) Explain(ctx context.Context) (*Result, error) {
+	verdict := a.judge()
+	if len(verdict.Findings) > 0 {
+		// Only now it is known whose limits matter.
+		if err := a.Details(ctx, clustersOf(verdict.Findings)); err != nil {
+			return nil, err
+		}
+		verdict = a.judge()
+	}
+	lists, warnings, err := a.Request.Lists.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tie(lists, a.Deployment, a.Request.Parameters.Accounts)
+	var explained []Explained
+	switch {
+	case len(verdict.Findings) == 0:
+		warnings = append(warnings, a.Request.Lists.Follow(ctx, a.Deployment, lists)...)
+		warnings = append(warnings, unread(lists)...)
+	case !a.Request.Causes:
+		lists = nil
+		explained, err = countSubscriptions(ctx, a.from, verdict.Findings)
+	default:
+		var found diagnosed
+		found, err = a.diagnose(ctx, verdict.Findings, lists)
+		verdict.Findings, explained, lists = found.findings, found.explained, found.lists
+		warnings = append(warnings, found.warnings...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Deployment: a.Deployment, Verdict: verdict, Explained: explained, Lists: lists, Warnings: warnings}, nil
+}
+
+// inDepth is how many findings, the worst first, are worth more questions to
+// their servers.
+const inDepth = 20
+
+// countSubscriptions is what is found out about findings where nobody wants to
+// know their causes.
+func countSubscriptions(ctx context.Context, from source.Source, findings []checks.Finding) ([]Explained, error) {
+	out := make([]Explained, len(findings))
+	var of []source.Held
+	for _, f := range findings[:min(len(findings), inDepth)] {
+		of = append(of, source.Held{Server: f.Server.ID, Account: f.Account.ID})
+	}
+	counts, err := from.Subscriptions(ctx, of)
+	for i := range counts {
+		out[i].Subscriptions = counts[i]
+	}
+	return out, err
+}

@@ -1,0 +1,106 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/nats-io/nkeys"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/remedy"
+	"github.com/nats-balance/nats-balance/internal/source"
+)
+
+// Explained is what was found out about a finding, beside what the rule says.
+type Explained struct {
+	// Subscriptions are those of the account on the server; nil where not known.
+	Subscriptions *int
+	// Diagnosis is nil where nobody looked for causes, and there is no Advice then.
+	Diagnosis *cause.Diagnosis
+	Advice    remedy.Advice
+}
+
+// diagnosed are findings with what was found out about each, those to look at
+// first first, and the lists that were followed for it.
+type diagnosed struct {
+	findings  []checks.Finding
+	explained []Explained
+	lists     []checks.URLList
+	warnings  []string
+}
+
+// diagnose finds out why, for the worst findings in depth, and what to do.
+func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []checks.URLList) (diagnosed, error) {
+	var suspects []source.Suspect
+	d, from := a.Deployment, a.from
+	clusters := clustersOf(findings)
+	for _, f := range findings[:min(len(findings), inDepth)] {
+		suspects = append(suspects, source.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
+	}
+	if !a.Request.Lists.Any() && !from.Limits().Offline {
+		lists = hints(a.Request.Connected, d, clusters)
+	}
+	out := diagnosed{lists: lists}
+	var (
+		wg       sync.WaitGroup
+		reports  []source.Report
+		failed   error
+		accounts map[source.Suspect]map[string]checks.AccountOn
+	)
+	wg.Go(func() { out.warnings = a.Request.Lists.Follow(ctx, d, lists) })
+	wg.Go(func() { reports, accounts, failed = from.Examine(ctx, d, suspects) })
+	wg.Wait()
+	if failed != nil {
+		return diagnosed{}, failed
+	}
+	type pair struct {
+		finding checks.Finding
+		found   Explained
+	}
+	var all []pair
+	for i, f := range findings {
+		c := cause.Case{Finding: f, Deployment: d, Lists: lists, Gap: from.Limits().Gap, ThresholdPercent: a.Request.Parameters.For(f.Account).ThresholdPercent}
+		var subscriptions *int
+		if i < len(suspects) {
+			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
+			subscriptions = reports[i].Subscriptions
+		}
+		diagnosis := cause.Diagnose(c)
+		all = append(all, pair{f, Explained{Subscriptions: subscriptions, Diagnosis: &diagnosis, Advice: a.advise(diagnosis)}})
+	}
+	if n := len(findings) - len(suspects); n > 0 {
+		out.warnings = append(out.warnings, fmt.Sprintf("the connections of the %d worst findings were read; the causes of the other %d are judged without them: pass --account or --cluster for those", len(suspects), n))
+	}
+	slices.SortFunc(all, func(a, b pair) int {
+		return cmp.Or(checks.ComparePriorities(a.found.Diagnosis.Priority, b.found.Diagnosis.Priority), checks.CompareFindings(a.finding, b.finding))
+	})
+	for _, p := range all {
+		out.findings, out.explained = append(out.findings, p.finding), append(out.explained, p.found)
+	}
+	return out, nil
+}
+
+// advise returns what to do about a finding.
+func (a *Run) advise(d cause.Diagnosis) remedy.Advice {
+	limits := a.from.Limits()
+	in := remedy.Input{Diagnosis: d, Tool: "nats-balance", Flags: a.Request.Flags, Again: a.Request.Again, Sources: a.Request.Lists.Flags,
+		NoSystem: limits.NoSystem, Operator: nkeys.IsValidPublicAccountKey(d.Finding.Account.ID)}
+	if limits.OwnAccount { // its flags lead elsewhere
+		in.Flags = ""
+	}
+	return remedy.For(in)
+}
+
+func clustersOf(findings []checks.Finding) []string {
+	var out []string
+	for _, f := range findings {
+		if !slices.Contains(out, f.Cluster) {
+			out = append(out, f.Cluster)
+		}
+	}
+	return out
+}

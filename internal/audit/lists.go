@@ -1,0 +1,194 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/dnscheck"
+	"github.com/nats-balance/nats-balance/internal/clienturl"
+	"github.com/nats-balance/nats-balance/internal/probe"
+)
+
+// mostLists bounds how many lists are looked at.
+const mostLists = 500
+
+// ClientLists says where clients' URL lists are to be found, and what may be
+// asked of the network about them. It is validated.
+type ClientLists struct {
+	Given     []checks.URLList
+	Paths     []ClientPath
+	Contexts  bool     // read those of the nats CLI too
+	Resolvers []string // the system's where there is none
+	DNS       bool     // look up host names
+	Probe     bool     // connect to addresses
+	// Flags are the flags that say all this, for commands that are printed; without
+	// credentials and quoted for a shell.
+	Flags string
+}
+
+// ClientPath is a file or a folder with lists, for an account if it is named.
+type ClientPath struct{ Account, Path string }
+
+// Any reports whether lists were asked for.
+func (s ClientLists) Any() bool { return len(s.Given)+len(s.Paths) > 0 || s.Contexts }
+
+// Read reads all that were asked for.
+func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, warnings []string, err error) {
+	lists = slices.Clone(s.Given)
+	add := func(f clienturl.Found) {
+		lists, warnings = append(lists, f.Lists...), append(warnings, f.Warnings...)
+	}
+	for _, p := range s.Paths {
+		f, err := clienturl.Scan(ctx, p.Account, p.Path)
+		if errors.Is(err, context.Canceled) {
+			return nil, nil, err
+		}
+		if err != nil {
+			warnings = append(warnings, fmt.Sprintf("--client-config %s was not read to the end: %v", p.Path, err))
+		}
+		add(f)
+	}
+	if s.Contexts {
+		f, err := clienturl.Contexts(ctx)
+		if errors.Is(err, context.Canceled) {
+			return nil, nil, err
+		}
+		if err != nil {
+			warnings = append(warnings, fmt.Sprintf("the nats contexts were not read to the end: %v", err))
+		}
+		add(f)
+	}
+	if len(lists) > mostLists {
+		warnings = append(warnings, fmt.Sprintf("only the first %d of %d client URL lists were looked at", mostLists, len(lists)))
+		lists = lists[:mostLists]
+	}
+	return lists, warnings, nil
+}
+
+// Follow finds out what the lists lead to.
+func (s ClientLists) Follow(ctx context.Context, d *checks.Deployment, lists []checks.URLList) (warnings []string) {
+	o := probe.Options{Own: func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
+		return cause.OwnAddress(d, scheme, at, c)
+	}}
+	if s.Probe {
+		o.Prober = &probe.Prober{}
+	}
+	if s.DNS {
+		system, err := dnscheck.System()
+		if err != nil {
+			warnings = append(warnings, err.Error())
+		}
+		if len(s.Resolvers) > 0 {
+			system.Resolvers, system.Fallback = s.Resolvers, false
+		}
+		o.DNS = &system
+	}
+	return append(warnings, probe.Follow(ctx, lists, o)...)
+}
+
+// Addresses are those of the given lists that are no names and no WebSocket
+// listeners, which greet otherwise, unless connecting is not wanted.
+func (s ClientLists) Addresses() []string {
+	var out []string
+	for _, l := range s.Given {
+		for _, e := range l.Endpoints {
+			if ip, err := netip.ParseAddr(e.Host); err == nil && s.Probe && (e.Scheme == "nats" || e.Scheme == "tls") {
+				out = append(out, netip.AddrPortFrom(ip, uint16(e.Port)).String()) //nolint:gosec // a port it is
+			}
+		}
+	}
+	return out
+}
+
+// unread says of addresses in lists that something is there, but not what. It
+// may be a server that hangs.
+func unread(lists []checks.URLList) []string {
+	var out []string
+	for _, l := range lists {
+		for _, e := range l.Endpoints {
+			for _, a := range e.Addresses {
+				if l.Hint || a.Contact.Outcome != checks.ContactUnreadable {
+					continue
+				}
+				at := netip.AddrPortFrom(a.IP, uint16(a.Port)) //nolint:gosec // a port it is
+				said := fmt.Sprintf("%s: who is at %s is not known: %s", e.URL, at, a.Contact.Detail)
+				if !slices.Contains(out, said) && len(out) < 10 {
+					out = append(out, said)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// hints are the URLs that servers advertise by name, and the one of the audit's
+// own connection.
+func hints(own string, d *checks.Deployment, clusters []string) []checks.URLList {
+	var out []checks.URLList
+	add := func(origin, urls string) {
+		l, err := clienturl.ParseFlag(urls)
+		// A server's own address says nothing of what clients use.
+		if named := slices.ContainsFunc(l.Endpoints, func(e checks.Endpoint) bool { return !e.Literal }); err == nil && l.Account == "" && named {
+			l.Origin, l.Hint = origin, true
+			out = append(out, l)
+		}
+	}
+	if own != "" {
+		add("the URL of this audit's own connection", clienturl.Redact(own))
+	}
+	seen := map[string]bool{}
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if s.Details == nil || !slices.Contains(clusters, s.Cluster) {
+			continue
+		}
+		for _, u := range s.Details.ConnectURLs {
+			if at, err := netip.ParseAddrPort(u); err == nil && at.IsValid() || seen[u] || len(seen) >= 20 {
+				continue
+			}
+			seen[u] = true
+			add("advertised by "+s.Name, u)
+		}
+	}
+	return out
+}
+
+// tie gives lists without an account to the only one that they can be for.
+func tie(lists []checks.URLList, d *checks.Deployment, asked []string) {
+	only := onlyAccount(d)
+	if len(asked) == 1 {
+		only = asked[0]
+	}
+	for i := range lists {
+		if lists[i].Account == "" && !lists[i].Hint {
+			lists[i].Account = only
+		}
+	}
+}
+
+// onlyAccount is the id of the only ordinary account that has clients; empty
+// where there are several, or a server that may have others is missing.
+func onlyAccount(d *checks.Deployment) string {
+	if len(d.Missing) > 0 {
+		return ""
+	}
+	only := ""
+	for i := range d.Servers {
+		for _, u := range d.Servers[i].Usage {
+			a := d.Accounts[u.Account]
+			switch {
+			case u.Connections == 0 || a.System || a.ID == only:
+			case only != "":
+				return ""
+			default:
+				only = a.ID
+			}
+		}
+	}
+	return only
+}

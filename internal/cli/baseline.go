@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/report"
+)
+
+// baseline is the earlier document to compare with.
+type baseline struct {
+	path    string
+	newOnly bool
+	past    *report.Past
+}
+
+func (b *baseline) flags(cmd *fisk.CmdClause) {
+	cmd.Flag("baseline", "Compare with this earlier JSON document: what is new, worse, better, gone").
+		PlaceHolder("FILE").Validator(notEmpty("baseline", "the path of an earlier --json document")).StringVar(&b.path)
+	cmd.Flag("new-only", "Exit with the status of what is new or worse than --baseline").UnNegatableBoolVar(&b.newOnly)
+}
+
+// read reads the document before anything is asked of the network.
+func (b *baseline) read() error {
+	switch {
+	case b.path == "" && b.newOnly:
+		return errors.New("--new-only is given without --baseline: pass --baseline with an earlier --json document")
+	case b.path == "":
+		return nil
+	}
+	f, err := openRegular("--baseline", b.path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	if b.past, err = report.ReadBaseline(f); err != nil {
+		return fmt.Errorf("--baseline %s: %w", b.path, err)
+	}
+	return nil
+}
+
+// outcome is what the exit status is made of.
+func (b *baseline) outcome(doc *report.Document) checks.Outcome {
+	if b.newOnly {
+		return doc.NewOutcome()
+	}
+	return checks.Outcome(doc.Outcome)
+}

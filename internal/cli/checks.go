@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/choria-io/fisk"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/report"
+)
+
+// addChecks adds `audit checks`, which lists the checks. It needs no server.
+func addChecks(parent Commander, h Host) {
+	h = h.withDefaults()
+	asJSON := false
+	cmd := parent.Command("checks", "Lists the checks with their thresholds")
+	cmd.HelpLong("Examples:\n\n  nats-balance audit checks\n  nats-balance audit checks --json")
+	cmd.Tag("scope:user")
+	cmd.Tag("impact:ro")
+	cmd.Flag("json", "Produce JSON output").Short('j').UnNegatableBoolVar(&asJSON)
+	cmd.Action(func(*fisk.ParseContext) error {
+		if asJSON {
+			type check struct {
+				Code       string                   `json:"code"`
+				Name       string                   `json:"name"`
+				Severity   string                   `json:"severity"`
+				Category   string                   `json:"category"`
+				AppliesTo  string                   `json:"applies_to"`
+				Rule       string                   `json:"rule"`
+				Thresholds map[string]report.Factor `json:"thresholds"`
+			}
+			out := []check{}
+			for _, c := range checks.All() {
+				out = append(out, check{c.Code, c.Name, c.Severity, c.Category, c.AppliesTo, c.Rule, thresholds(c)})
+			}
+			e := json.NewEncoder(h.Out)
+			e.SetIndent("", "  ")
+			return e.Encode(out)
+		}
+		var b strings.Builder
+		for _, c := range checks.All() {
+			fmt.Fprintf(&b, "%s  %s\n  severity %s, category %s, applies to %s\n", c.Code, c.Name, c.Severity, c.Category, c.AppliesTo)
+			for _, l := range strings.Split(text.WrapSoft(c.Rule, 76), "\n") {
+				fmt.Fprintf(&b, "  %s\n", strings.TrimSpace(l))
+			}
+		}
+		_, err := io.WriteString(h.Out, b.String())
+		return err
+	})
+}
+
+// thresholds are the defaults of a check, by the names of its document's
+// parameters.
+func thresholds(c checks.Check) map[string]report.Factor {
+	out := map[string]report.Factor{}
+	add := func(name string, whole int) { out[name] = report.Factor(100 * whole) }
+	switch c {
+	case checks.Concentration():
+		d := checks.Defaults()
+		add("threshold_percent", d.ThresholdPercent)
+		add("min_servers", d.MinServers)
+		add("min_connections", d.MinConnections)
+		add("review_percent", d.ReviewPercent)
+	case checks.HotspotCheck():
+		d := checks.HotspotDefaults()
+		out["factor"] = report.Factor(d.FactorPercent)
+		add("min_servers", d.MinServers)
+		add("min_connections", d.MinConnections)
+	}
+	return out
+}

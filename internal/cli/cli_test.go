@@ -1,0 +1,449 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
+)
+
+// TestMain makes this test program the nats-balance that the scripts run. Tests
+// mostly wait, so that more of them than there are processors run at a time.
+func TestMain(m *testing.M) {
+	if name := filepath.Base(os.Args[0]); strings.TrimSuffix(name, ".exe") != "nats-balance" {
+		flag.Parse()
+		chosen := false
+		flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+		if !chosen {
+			_ = flag.Set("test.parallel", "6") // a number it is
+		}
+	}
+	testscript.Main(m, map[string]func(){
+		"nats-balance": func() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs testdata/script against real clusters. Besides testscript's
+// own commands there are:
+//
+//	status N args…     nats-balance with these arguments exits with status N
+//	refused args…      … with 3, nothing on stdout and one sentence on stderr
+//	json PATH VALUE    stdout is JSON and has the value there: findings.0.on_server, findings.len
+//	harmless FILE…     no control characters but newlines
+//	same FILE FILE     outputs are the same, but for what varies
+//	expandenv FILE…    replaces $NAME in files
+//	processes N        starts N real nats-server processes; see serverCommand
+//	server …
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	env, turns := scriptEnv(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		ContinueOnError:     true,
+		Setup: func(e *testscript.Env) error {
+			e.Vars = append(e.Vars, env...)
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": func(ts *testscript.TestScript, _ bool, args []string) {
+				want, err := strconv.Atoi(args[0])
+				ts.Check(err)
+				defer turns.take(ts, args[1:])()
+				status(ts, want, args[1:])
+			},
+			"refused": func(ts *testscript.TestScript, _ bool, args []string) {
+				defer turns.take(ts, args)()
+				refused(ts, args)
+			},
+			"json":      func(ts *testscript.TestScript, neg bool, args []string) { jsonValue(ts, neg, args) },
+			"processes": startProcesses,
+			"server":    serverCommand,
+			"same": func(ts *testscript.TestScript, _ bool, args []string) {
+				if a, b := fixed(ts.ReadFile(args[0])), fixed(ts.ReadFile(args[1])); a != b {
+					ts.Fatalf("%s has\n%s\n%s has\n%s", args[0], a, args[1], b)
+				}
+			},
+			"expandenv": func(ts *testscript.TestScript, _ bool, args []string) {
+				for _, name := range args {
+					text := os.Expand(ts.ReadFile(name), ts.Getenv)
+					ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+				}
+			},
+			"harmless": func(ts *testscript.TestScript, _ bool, args []string) {
+				for _, name := range args {
+					checkHarmless(ts, name, ts.ReadFile(name))
+				}
+			},
+		},
+	})
+}
+
+// turns has commands ask one cluster one at a time: until it has logged in, a
+// connection is one of $G, which an audit of the same servers counts.
+type turns []*turn
+
+// turn is that of a cluster, by the address of a server. It is over when the
+// servers have as many connections as before.
+type turn struct {
+	sync.Mutex
+	addr        string
+	connections func() int
+}
+
+// take waits for the clusters that a command names, in its arguments, by the
+// environment or in a context that it may use, and returns what ends its turn.
+func (all turns) take(ts *testscript.TestScript, args []string) (end func()) {
+	text := strings.Join(args, " ") + ts.Getenv("NATS_URL")
+	contexts, _ := filepath.Glob(filepath.Join(ts.Getenv("XDG_CONFIG_HOME"), "nats", "context", "*.json")) // the pattern is a good one
+	for _, name := range contexts {
+		data, err := os.ReadFile(name)
+		ts.Check(err)
+		text += string(data)
+	}
+	var taken turns
+	for _, t := range all { // always in this order
+		if strings.Contains(text, t.addr) {
+			t.Lock()
+			taken = append(taken, t)
+		}
+	}
+	before := make([]int, len(taken))
+	for i, t := range taken {
+		before[i] = t.connections()
+	}
+	return func() {
+		for i, t := range taken {
+			for end := time.Now().Add(20 * time.Second); t.connections() != before[i] && time.Now().Before(end); {
+				<-time.After(time.Millisecond)
+			}
+			t.Unlock()
+		}
+	}
+}
+
+// scriptEnv starts the clusters that the scripts share, at the same time, and
+// returns what the scripts need to know of them.
+func scriptEnv(t *testing.T) ([]string, turns) {
+	t.Helper()
+	busy := lab.Scenario{
+		Topology: lab.Topology{
+			Clusters: []lab.Cluster{{Name: "C1", Servers: 3}, {Name: "C2", Servers: 2}},
+			Accounts: []string{"ORDERS", "BILLING", "SEVEN", "EIGHT", "NINE", "PAIR", "IDLE"},
+		},
+		Clients: []lab.Placement{
+			{Account: "ORDERS", Server: "C1-n1", Count: 17}, {Account: "ORDERS", Server: "C1-n2", Count: 1},
+			{Account: "BILLING", Server: "C1-n1", Count: 6}, {Account: "BILLING", Server: "C1-n2", Count: 5}, {Account: "BILLING", Server: "C1-n3", Count: 5},
+			{Account: "SEVEN", Server: "C1-n1", Count: 7}, {Account: "SEVEN", Server: "C1-n2", Count: 2}, {Account: "SEVEN", Server: "C1-n3", Count: 1},
+			{Account: "EIGHT", Server: "C1-n2", Count: 8}, {Account: "EIGHT", Server: "C1-n1", Count: 1}, {Account: "EIGHT", Server: "C1-n3", Count: 1},
+			{Account: "NINE", Server: "C1-n3", Count: 9},
+			{Account: "PAIR", Server: "C2-n1", Count: 20},
+		},
+	}
+	clusters := []struct {
+		name string
+		lab.Scenario
+	}{
+		{"MAIN", busy},
+		// Probes are connections too, for a moment: these are for scripts that make
+		// some.
+		{"WHY", busy},
+		{"CALM", lab.Scenario{
+			Topology: lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"BILLING"}},
+			Clients: []lab.Placement{
+				{Account: "BILLING", Server: "C1-n1", Count: 4}, {Account: "BILLING", Server: "C1-n2", Count: 4}, {Account: "BILLING", Server: "C1-n3", Count: 4},
+			},
+		}},
+		{"EVIL", lab.Scenario{
+			Topology: lab.Topology{
+				Clusters: []lab.Cluster{{
+					Name: evilName("cluster"), Servers: 3,
+					ServerNames: []string{evilName("n1"), evilName("n2"), "n3"},
+				}},
+				Accounts: []string{evilName("account")},
+			},
+			Clients: []lab.Placement{{Account: evilName("account"), Server: evilName("n1"), Count: 12}},
+		}},
+	}
+	env := []string{"GORACE=atexit_sleep_ms=10", "EVIL_ACCOUNT=" + evilName("account")}
+	var mu sync.Mutex
+	var all turns
+	add := func(name, value string) {
+		mu.Lock()
+		defer mu.Unlock()
+		env = append(env, name+"="+value)
+	}
+	inTurn := func(url string, servers func() []*server.Server) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, &turn{addr: strings.TrimPrefix(url, "nats://"), connections: func() int {
+			n := 0
+			for _, s := range servers() {
+				n += s.NumClients()
+			}
+			return n
+		}})
+	}
+	var wg sync.WaitGroup
+	for _, c := range clusters {
+		wg.Go(func() {
+			l := startScenario(t, c.Scenario)
+			if l == nil {
+				return
+			}
+			first := l.Servers()[0]
+			inTurn(first.ClientURL(), func() (all []*server.Server) {
+				for _, s := range l.Servers() {
+					all = append(all, s.Embedded())
+				}
+				return all
+			})
+			add(c.name, first.URL(lab.SystemAccount))
+			add(c.name+"_SERVER", first.ClientURL())
+			var all []string
+			for _, server := range l.Cluster(first.Cluster()) {
+				all = append(all, server.ClientURL())
+			}
+			add(c.name+"_ALL", strings.Join(all, ","))
+			add(c.name+"_ORDINARY", first.URL(c.Clients[0].Account))
+		})
+	}
+	wg.Go(func() {
+		o := startOperatorMode(t)
+		if o == nil {
+			return
+		}
+		inTurn(o.url, func() []*server.Server { return o.servers })
+		add("OPERATOR_SERVER", o.url)
+		add("OPERATOR_CREDS", o.systemCreds)
+		add("OPERATOR_ORDINARY", o.ordinaryCreds)
+		add("ORDERS_ID", o.ordersID)
+	})
+	wg.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	return env, all
+}
+
+// evilName is a name that would do harm to a terminal: it sets the title,
+// changes colours, turns the direction of writing and goes back a line.
+func evilName(name string) string { return name + "\x1b]0;pwned\x07\x1b[31m\u202e\x08\u009b1A" }
+
+// status runs nats-balance, checks its exit status and what holds always: a
+// control character never, and on stderr nothing where there is an output.
+func status(ts *testscript.TestScript, want int, args []string) {
+	got := 0
+	if err := ts.Exec("nats-balance", args...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("nats-balance did not run: %v", err)
+		}
+		got = exit.ExitCode()
+	}
+	stdout, stderr := ts.ReadFile("stdout"), ts.ReadFile("stderr")
+	checkHarmless(ts, "stdout", stdout)
+	checkHarmless(ts, "stderr", stderr)
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+	if want != ExitNotAudited && stderr != "" && !strings.Contains(strings.Join(args, " "), "--trace") {
+		ts.Fatalf("stderr is not empty")
+	}
+}
+
+func refused(ts *testscript.TestScript, args []string) {
+	status(ts, ExitNotAudited, args)
+	if ts.ReadFile("stdout") != "" {
+		ts.Fatalf("stdout is not empty")
+	}
+	said := ts.ReadFile("stderr")
+	if !strings.HasPrefix(said, "nats-balance: ") || strings.Index(said, "\n") != len(said)-1 {
+		ts.Fatalf("stderr is not one line of nats-balance")
+	}
+}
+
+func checkHarmless(ts *testscript.TestScript, name, text string) {
+	if !utf8.ValidString(text) {
+		ts.Fatalf("%s is no valid UTF-8: %q", name, text)
+	}
+	for _, r := range text {
+		if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == '\u202e' {
+			ts.Fatalf("%s has the character %U: %q", name, r, text)
+		}
+	}
+}
+
+// jsonValue compares a value of the JSON on stdout.
+func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: json PATH VALUE")
+	}
+	d := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
+	d.UseNumber()
+	var at any
+	ts.Check(d.Decode(&at))
+	if d.More() {
+		ts.Fatalf("more than one JSON document")
+	}
+	for _, step := range strings.Split(args[0], ".") {
+		switch v := at.(type) {
+		case map[string]any:
+			value, ok := v[step]
+			if !ok {
+				ts.Fatalf("%s: there is no %q", args[0], step)
+			}
+			at = value
+		case []any:
+			if step == "len" {
+				at = len(v)
+				continue
+			}
+			i, err := strconv.Atoi(step)
+			ts.Check(err)
+			if i >= len(v) {
+				ts.Fatalf("%s: %d elements", args[0], len(v))
+			}
+			at = v[i]
+		default:
+			ts.Fatalf("%s: nothing below %v", args[0], at)
+		}
+	}
+	got := fmt.Sprint(at)
+	if at == nil {
+		got = "null"
+	}
+	if (got == args[1]) == neg {
+		ts.Fatalf("%s is %s", args[0], got)
+	}
+}
+
+// processes are what `processes` started for a script.
+type processes struct {
+	cluster *tool.ProcessCluster
+	clients []*nats.Conn
+}
+
+// running has the processes of each script.
+var running sync.Map
+
+// startProcesses starts real servers, the account ORDERS with 12 connections on
+// the first and 2 on the second, and sets P to the URL for the system account.
+func startProcesses(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ts.Defer(cancel)
+	c, err := tool.StartProcessCluster(ctx, n, []string{"ORDERS"}, nil)
+	ts.Check(err)
+	p := &processes{cluster: c}
+	running.Store(ts, p)
+	ts.Defer(func() {
+		for _, nc := range p.clients {
+			nc.Close()
+		}
+		c.Stop()
+	})
+	for i, count := range []int{12, 2} {
+		for range count {
+			nc, err := nats.Connect(c.Processes()[i].URL("ORDERS"), nats.NoReconnect(), nats.Timeout(generous))
+			ts.Check(err)
+			p.clients = append(p.clients, nc)
+		}
+	}
+	ts.Setenv("P", c.SystemURL())
+}
+
+// serverCommand pauses, resumes, stops or kills the process with that number,
+// from 1, and waits until the others count so many servers.
+func serverCommand(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: server pause|resume|stop|kill NUMBER COUNTED")
+	}
+	started, _ := running.Load(ts)
+	p, ok := started.(*processes)
+	if !ok {
+		ts.Fatalf("no processes")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	counted, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	process := p.cluster.Processes()[n-1]
+	switch args[0] {
+	case "pause":
+		err = process.Pause()
+	case "resume":
+		err = process.Resume()
+	case "stop":
+		process.Stop()
+	case "kill":
+		process.Kill()
+	default:
+		ts.Fatalf("unknown: %s", args[0])
+	}
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	ts.Check(p.cluster.WaitCounted(ctx, counted))
+}
+
+func TestWholeNumber(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"": -7, "0": 0, "7": 7, "70": 70, "070": 70, "1000000000": 1_000_000_000, // "" leaves what was there
+	} {
+		got := -7
+		if err := wholeNumber("threshold", text, &got); err != nil || got != want {
+			t.Errorf("%q is %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"-1", "+1", "70.5", "7e1", "0x46", "1_000", "abc", " 70", "70 ", "٧٠", "99999999999999999999", "70%"} {
+		got := -7
+		err := wholeNumber("threshold", text, &got)
+		if err == nil || got != -7 || !strings.HasPrefix(err.Error(), "--threshold is ") || !strings.HasSuffix(err.Error(), ": pass a whole number") {
+			t.Errorf("%q is %d, %v", text, got, err)
+		}
+	}
+}
+
+func TestLine(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                          "",
+		"one":                       "one",
+		"one\ntwo":                  "one two",
+		"one\r\n\n  two  \r":        "one two",
+		"\n\n":                      "",
+		"a\x1b[31mb":                `a\x1b[31mb`,
+		"a\tb\x00\x7f\u202e":        `a\x09b\x00\x7f\u202e`,
+		"a\u2028b":                  `a\u2028b`,
+		"bad \xff byte":             `bad \xff byte`,
+		"größer 界":                  "größer 界",
+		"nats://user:secret@host":   "nats://host",
+		strings.Repeat("long ", 99): strings.TrimSpace(strings.Repeat("long ", 99)),
+	} {
+		if got := line(in); got != want {
+			t.Errorf("line(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/dnscheck"
+	"github.com/nats-balance/nats-balance/internal/audit"
+	"github.com/nats-balance/nats-balance/internal/clienturl"
+)
+
+// clientListFlags say where client URLs come from, and what may be asked of the
+// network about them.
+type clientListFlags struct {
+	urls, configs, resolvers []string
+	contexts, noDNS, noProbe bool
+
+	origins []string // of urls from a --config file, else empty
+}
+
+func (s *clientListFlags) flags(cmd *fisk.CmdClause) {
+	cmd.Flag("client-url", "The server list of one client, for an account if it is named; can be repeated").PlaceHolder("[ACCOUNT=]URL[,URL…]").StringsVar(&s.urls)
+	cmd.Flag("client-config", "File or folder to read client URL lists from; can be repeated").PlaceHolder("[ACCOUNT=]PATH").StringsVar(&s.configs)
+	cmd.Flag("contexts", "Also read the URLs of every nats context on this machine").UnNegatableBoolVar(&s.contexts)
+	cmd.Flag("resolver", "Ask this DNS server rather than the system's; can be repeated to compare").PlaceHolder("HOST[:PORT]").StringsVar(&s.resolvers)
+	cmd.Flag("no-dns", "Do not look up host names").UnNegatableBoolVar(&s.noDNS)
+	cmd.Flag("no-probe", "Do not connect to the addresses of client URLs").UnNegatableBoolVar(&s.noProbe)
+}
+
+// lists validates the flags, and returns what they ask for.
+func (s *clientListFlags) lists() (audit.ClientLists, error) {
+	l := audit.ClientLists{Contexts: s.contexts, DNS: !s.noDNS, Probe: !s.noProbe}
+	for i, value := range s.urls {
+		list, err := clienturl.ParseFlag(value)
+		if err != nil {
+			return l, fmt.Errorf("--client-url %w", err)
+		}
+		if len(s.origins) > 0 {
+			list.Origin = s.origins[i]
+		}
+		l.Given = append(l.Given, list)
+	}
+	for _, value := range s.configs {
+		account, path := clienturl.SplitAccount(value)
+		if path == "" {
+			return l, errors.New("--client-config is empty: pass a file or a folder")
+		}
+		if _, err := os.Stat(path); err != nil {
+			return l, fmt.Errorf("--client-config %s: %w: pass a file or a folder", path, withoutPath(err))
+		}
+		l.Paths = append(l.Paths, audit.ClientPath{Account: account, Path: path})
+	}
+	for _, value := range s.resolvers {
+		r, err := dnscheck.Resolver(value)
+		if err != nil {
+			return l, fmt.Errorf("--%w", err)
+		}
+		l.Resolvers = append(l.Resolvers, r)
+	}
+	l.Flags = s.repeated(l.Resolvers)
+	return l, nil
+}
+
+// repeated are the flags for another command, without credentials.
+func (s *clientListFlags) repeated(resolvers []string) string {
+	var out []string
+	for _, value := range s.urls {
+		account, urls := clienturl.SplitAccount(value)
+		if urls = clienturl.Redact(urls); account != "" {
+			urls = account + "=" + urls
+		}
+		out = append(out, "--client-url "+quote(urls))
+	}
+	for _, value := range s.configs {
+		out = append(out, "--client-config "+quote(value))
+	}
+	if s.contexts {
+		out = append(out, "--contexts")
+	}
+	for _, value := range resolvers {
+		out = append(out, "--resolver "+quote(value))
+	}
+	if s.noDNS {
+		out = append(out, "--no-dns")
+	}
+	if s.noProbe {
+		out = append(out, "--no-probe")
+	}
+	return strings.Join(out, " ")
+}

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/audit"
+	"github.com/nats-balance/nats-balance/internal/config"
+	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// concentration is `audit concentration`.
+type concentration struct {
+	host       Host
+	parameters checks.Parameters
+	numbers    numbers
+	lists      clientListFlags
+	source     sourceFlags
+	noCauses   bool
+	settings   settings
+	accepted   []checks.Acceptance
+	baseline   baseline
+	output     output
+}
+
+// numbers are flags that take whole numbers, read as text so that what is
+// wrong can be said in one sentence.
+type numbers struct{ threshold, minServers, minConnections, review, critical string }
+
+// AddConcentration adds the command `concentration` to a command of a host.
+func AddConcentration(parent Commander, h Host) {
+	a := &concentration{host: h.withDefaults(), parameters: checks.Defaults()}
+	cmd := parent.Command("concentration", "Finds accounts with most of their connections on one server")
+	cmd.HelpLong(`Judges every account in every cluster: a finding is one server with more than
+70% of the account's client connections in its cluster, where the cluster has
+at least 3 servers and the account at least 10 connections. Takes a user of the
+system account; with one of another account it audits that account alone. Only
+reads.
+
+Why clients are where they are can't be seen from the servers alone: pass what
+they are configured with by --client-url or --client-config. Names are looked
+up, and every address that the URLs lead to is connected to, without any
+credentials, to see which server answers.
+
+Exit status: 0 no finding, 1 finding, 2 finding at or above --critical, 3 not
+audited or not completely. The nats CLI turns all but 0 into 1.
+
+Examples:
+
+  nats-balance audit concentration --context system
+  nats-balance audit concentration --account ORDERS --cluster C1
+  nats-balance audit concentration --client-url ORDERS=nats://nats.example:4222
+  nats-balance audit concentration --client-config ORDERS=./deploy
+  nats-balance audit concentration --threshold 50 --critical 90 --json
+  nats-balance audit concentration --config nats-balance.yaml
+  nats-balance audit concentration --baseline last-week.json --new-only
+  nats-balance audit concentration --allow-partial --timeout 20s`)
+	cmd.Tag("scope:system")
+	cmd.Tag("impact:ro")
+	d := a.parameters
+	cmd.Flag("account", "Only judge this account, by id or name; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Accounts)
+	cmd.Flag("cluster", "Only judge this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
+	cmd.Flag("threshold", fmt.Sprintf("A server with more than this percentage is a finding (default %d)", d.ThresholdPercent)).Default(fmt.Sprint(d.ThresholdPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.threshold)
+	cmd.Flag("min-servers", fmt.Sprintf("Clusters with fewer servers are not judged (default %d)", d.MinServers)).Default(fmt.Sprint(d.MinServers)).PlaceHolder("N").StringVar(&a.numbers.minServers)
+	cmd.Flag("min-connections", fmt.Sprintf("Accounts with fewer connections in the cluster are not judged (default %d)", d.MinConnections)).Default(fmt.Sprint(d.MinConnections)).PlaceHolder("N").StringVar(&a.numbers.minConnections)
+	cmd.Flag("review", fmt.Sprintf("List accounts above this percentage that are no finding (default %d)", d.ReviewPercent)).Default(fmt.Sprint(d.ReviewPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.review)
+	cmd.Flag("critical", "A finding of at least this percentage is critical (default off)").PlaceHolder("PERCENT").StringVar(&a.numbers.critical)
+	for _, name := range []string{"threshold", "min-servers", "min-connections", "review", "critical"} {
+		cmd.GetFlag(name).Validator(notEmpty(name, "a whole number"))
+	}
+	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
+	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
+	a.lists.flags(cmd)
+	a.source.flags(cmd)
+	cmd.Flag("no-causes", "Only judge, do not look for causes").UnNegatableBoolVar(&a.noCauses)
+	a.settings.flags(cmd, config.ThresholdFlags()...)
+	a.baseline.flags(cmd)
+	a.output.flags(cmd, runbookFormats()...)
+	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
+}
+
+func (a *concentration) run(ctx context.Context) error {
+	request, err := a.request()
+	if err != nil {
+		return &usageError{err: err}
+	}
+	from, closing, err := a.source.open(ctx, a.host)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	request.Again, request.Connected = from.again, from.urls()
+	result, err := audit.Audit(ctx, from, request)
+	if own := from.ownView(err, request.Lists.Addresses()); own != nil {
+		from = own
+		result, err = audit.Audit(ctx, from, request)
+	}
+	if err != nil {
+		return explainSelection(err)
+	}
+	explained := make([]report.Explained, len(result.Explained))
+	for i, e := range result.Explained {
+		explained[i] = report.Explained(e)
+	}
+	doc := report.New(report.Input{
+		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
+		SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
+		Parameters: request.Parameters, Deployment: result.Deployment, Result: result.Verdict, Explained: explained, Lists: result.Lists, Warnings: result.Warnings,
+		Baseline: a.baseline.past, NewOnly: a.baseline.newOnly,
+	})
+	if err := a.output.write(a.host, doc); err != nil {
+		return err
+	}
+	if outcome := a.baseline.outcome(doc); outcome != checks.OutcomePass {
+		return &OutcomeError{Outcome: outcome}
+	}
+	return nil
+}
+
+// request validates the flags, and returns what they ask for.
+func (a *concentration) request() (r audit.Request, err error) {
+	if err := a.validate(); err != nil {
+		return r, err
+	}
+	if r.Lists, err = a.lists.lists(); err != nil {
+		return r, err
+	}
+	if err := a.output.validate(); err != nil {
+		return r, err
+	}
+	a.parameters.All = a.parameters.All || a.output.everyAccount()
+	if err := a.baseline.read(); err != nil {
+		return r, err
+	}
+	r.Parameters, r.Accepted, r.Compared = a.parameters, a.accepted, a.baseline.past != nil
+	r.Causes, r.Timeout, r.Flags = !a.noCauses, a.host.Timeout(), a.host.Flags()
+	return r, nil
+}
+
+// validate validates what the rule and the source are made of.
+func (a *concentration) validate() error {
+	if err := a.host.checkTimeout(); err != nil {
+		return err
+	}
+	for _, n := range []struct {
+		flag, text string
+		to         *int
+	}{
+		{"threshold", a.numbers.threshold, &a.parameters.ThresholdPercent},
+		{"min-servers", a.numbers.minServers, &a.parameters.MinServers},
+		{"min-connections", a.numbers.minConnections, &a.parameters.MinConnections},
+		{"review", a.numbers.review, &a.parameters.ReviewPercent},
+		{"critical", a.numbers.critical, &a.parameters.CriticalPercent},
+	} {
+		if err := wholeNumber(n.flag, n.text, n.to); err != nil {
+			return err
+		}
+	}
+	c, err := a.settings.read()
+	if err != nil {
+		return err
+	}
+	a.adopt(c)
+	if a.numbers.critical != "" && a.parameters.CriticalPercent == 0 {
+		return errors.New("--critical is 0: pass a whole number from 1 to 100, or leave it out")
+	}
+	if err := a.parameters.Validate(); err != nil {
+		return fmt.Errorf("--%w", err)
+	}
+	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
+		return errors.New("--account or --cluster is empty: pass a name")
+	}
+	return a.source.validate()
+}
+
+// explainSelection adds to an error of a selection what to pass.
+func explainSelection(err error) error {
+	var cluster *checks.UnknownClusterError
+	var account *checks.UnknownAccountError
+	switch {
+	case errors.As(err, &cluster) && len(cluster.Known) == 0:
+		return fmt.Errorf("%w, or any other: leave out --cluster", err)
+	case errors.As(err, &cluster):
+		return fmt.Errorf("%w: pass --cluster one of %s", err, list(cluster.Known))
+	case errors.As(err, &account) && account.System:
+		return fmt.Errorf("%w: pass --account an ordinary account", err)
+	case errors.As(err, &account):
+		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", err)
+	}
+	return err
+}
+
+// list lists a few names for an error message.
+func list(names []string) string {
+	if len(names) > 8 {
+		names = append(names[:8:8], "…")
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/choria-io/fisk"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+)
+
+// demoStart is the longest that the servers of a demo may take to start.
+const demoStart = 30 * time.Second
+
+// firstScenario shows a finding and its cause, on any machine.
+const firstScenario = "single-url"
+
+// demo is `demo`: it starts a real cluster here and audits that.
+type demo struct {
+	host       Host
+	name       string
+	keep, list bool
+	output     output
+}
+
+func addDemo(parent Commander, h Host) {
+	d := &demo{host: h.withDefaults()}
+	c := parent.Command("demo", "Audits a real cluster that it starts on this machine")
+	c.HelpLong(`Starts real embedded servers and clients on loopback, a load balancer and a DNS
+server where the scenario has one, audits them through the system account with
+what an operator would pass, and stops them again. Exits with 0 where the demo
+worked, whatever the audit found. Scenarios with several addresses take Linux.
+
+Examples:
+
+  nats-balance demo
+  nats-balance demo --list
+  nats-balance demo --scenario restart-drift
+  nats-balance demo --keep`)
+	c.Tag("scope:user")
+	c.Tag("impact:ro")
+	c.Flag("scenario", fmt.Sprintf("What to show, see --list (default %s)", firstScenario)).Default(firstScenario).PlaceHolder("NAME").HintAction(scenarios).StringVar(&d.name)
+	c.Flag("list", "List the scenarios").UnNegatableBoolVar(&d.list)
+	c.Flag("keep", "Keep the servers up until interrupted and print commands to try").UnNegatableBoolVar(&d.keep)
+	d.output.flags(c, runbookFormats()...)
+	c.Action(func(*fisk.ParseContext) error { return d.run(d.host.Context) })
+}
+
+// scenarios are the names of all, for shells to complete.
+func scenarios() []string {
+	var names []string
+	for _, s := range lab.Catalogue() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+func (d *demo) run(ctx context.Context) error {
+	all := lab.Catalogue()
+	if d.list {
+		var b strings.Builder
+		for _, s := range all {
+			fmt.Fprintf(&b, "%s (%s)\n", s.Name, cmp.Or(s.Cause, "no finding"))
+			for _, l := range strings.Split(text.WrapSoft(s.Title, 76), "\n") {
+				fmt.Fprintf(&b, "    %s\n", strings.TrimSpace(l))
+			}
+		}
+		_, err := io.WriteString(d.host.Out, b.String())
+		return err
+	}
+	at := slices.IndexFunc(all, func(s lab.Scenario) bool { return s.Name == d.name })
+	if at < 0 {
+		return &usageError{err: fmt.Errorf("there is no scenario %q: pass --scenario with a name that demo --list shows", d.name)}
+	}
+	if err := d.host.checkTimeout(); err != nil {
+		return &usageError{err: err}
+	}
+	if err := d.output.validate(); err != nil {
+		return &usageError{err: err}
+	}
+	starting, cancel := context.WithTimeout(ctx, demoStart)
+	defer cancel()
+	st, err := lab.StartStage(starting, all[at])
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("the demo's servers on loopback did not start: %w", err)
+	}
+	defer st.Stop()
+	if err := d.audit(ctx, st); err != nil {
+		return err
+	}
+	if d.keep {
+		d.commands(st)
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// audit runs the command that audits with what an operator would pass, and
+// with a connection of its own: the flags and variables of the user's own
+// cluster have no business here.
+func (d *demo) audit(ctx context.Context, st *lab.Stage) error {
+	nc, err := nats.Connect(st.SystemURL(), nats.Name(connectionName()), nats.Timeout(d.host.Timeout()))
+	if err != nil {
+		return fmt.Errorf("connecting to the demo's cluster: %w", err)
+	}
+	defer nc.Close()
+	args := append([]string{"concentration", "--format", d.output.format}, st.Args...)
+	if d.output.file != "" {
+		args = append(args, "--outfile", d.output.file)
+	}
+	if d.output.format == "text" && d.output.file == "" {
+		passed := "nothing about the clients"
+		if len(st.Args) > 0 {
+			passed = strings.Join(st.Args, " ")
+		}
+		fmt.Fprintf(d.host.Out, "Demo %s: %s.\n%d real servers on loopback, real clients. Passed to the audit:\n  %s\n\n",
+			st.Scenario.Name, st.Scenario.Title, len(st.Servers()), passed)
+	}
+	h := d.host
+	h.Context = ctx
+	h.Connect = func(context.Context) (*nats.Conn, error) { return nc, nil }
+	app := fisk.New("demo", "")
+	AddConcentration(app, h)
+	var outcome *OutcomeError
+	if _, err := app.Parse(args); err != nil && !errors.As(err, &outcome) {
+		return err
+	}
+	return nil
+}
+
+// commands prints what to try against the cluster while it is up.
+func (d *demo) commands(st *lab.Stage) {
+	url := st.SystemURL()
+	fmt.Fprintf(d.host.Err, `
+The cluster stays up until you press Ctrl-C. Try in another terminal:
+
+  nats-balance audit concentration --no-context --server %[1]s %[2]s
+  nats-balance audit concentration --no-context --server %[1]s --json
+  nats-balance audit concentration --no-context --server %[1]s --threshold 95 --all
+  nats-balance rebalance --no-context --server %[1]s --account %[3]s %[2]s
+  nats --no-context --server %[1]s server report connections
+`, url, strings.Join(st.Args, " "), cmp.Or(st.Scenario.Finding.Account, "ORDERS"))
+}

@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+)
+
+// shownCommand is a line of the docs, of a help or of the cheat sheet that shows a
+// command of ours or of the nats CLI.
+var shownCommand = regexp.MustCompile("(?m)^(?: {2,6}|\\$ )?((?:nats-balance|nats) [a-z-][^\n]*)$|`((?:nats-balance|nats balance) [a-z][^`]*)`")
+
+// notRun are commands that the docs show and that are run elsewhere, or can't be,
+// by how they begin.
+var notRun = []struct{ begins, why string }{
+	{"nats plugins register", "TestPrograms"},
+	{"nats-balance demo", "TestDemo, and .ci/run"},
+	{"nats balance demo", "TestDemo"},
+	{"nats-balance audit concentration --monitor https://n1:8443/nats", "TestMonitorOverTLS"},
+	{"nats-balance audit concentration --monitor http://USER:PASSWORD@", "TestMonitorBehindAProxy"},
+}
+
+// stands says what names of the docs stand for on the cluster of the test.
+func stands(l *lab.Lab, resolver string) *strings.Replacer {
+	url := l.Server("C1-n1").ClientURL()
+	addr := strings.TrimPrefix(url, "nats://")
+	monitors := monitorList(l.Servers()...)
+	// Users are in the contexts and URLs here: credentials files are shown to work
+	// by the tests of operator mode.
+	return strings.NewReplacer(
+		"http://10.0.0.1:8222,http://10.0.0.2:8222,http://10.0.0.3:8222", monitors,
+		"http://n1:8222,http://n2:8222,http://n3:8222", monitors,
+		" --server nats://10.0.0.1:4222 --creds sys.creds", " --context system",
+		" --server nats://n2.example:4222 --creds orders.creds", " --context orders",
+		" --creds orders.creds", " --context orders",
+		"nats://n1,nats://n2", url,
+		"--resolver 10.0.0.2", "--resolver "+resolver,
+		"nats.example:4222", "nats.example:"+strings.Split(addr, ":")[1],
+		"n1.example:4222", addr, "lb.example:4222", addr,
+		"--output audit.zip", "--output another.zip", // others read the first one meanwhile
+		"--account NAME", "--account ORDERS", "--config FILE", "--config nats-balance.yaml", "--baseline FILE", "--baseline last.json",
+		"explain CODE", "explain single-url",
+		"'", "", " >/dev/null", "",
+	)
+}
+
+// Every command that the docs, the helps and the cheat sheet show is run, on a
+// real cluster, and is none that is refused.
+func TestCommandsOfTheDocs(t *testing.T) {
+	t.Parallel()
+	p := newPrograms(t)
+	p.register(t)
+	shown := shownCommands(t, p)
+	if len(shown) < 50 {
+		t.Fatalf("only %d commands are shown: %q", len(shown), shown)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	l := startScenario(t, lab.Scenario{
+		Topology: lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"ORDERS", "BILLING"}, Monitoring: true},
+		Clients: []lab.Placement{
+			{Account: "ORDERS", Server: "C1-n1", Count: 17}, {Account: "ORDERS", Server: "C1-n2", Count: 1}, {Account: "BILLING", Server: "C1-n2", Count: 2},
+		},
+	})
+	if l == nil {
+		t.FailNow()
+	}
+	dns, err := lab.StartDNS(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(dns.Stop)
+	if err := dns.Set("nats.example", lab.DNSRecord{Addresses: []string{"127.0.0.1"}}); err != nil {
+		t.Fatal(err)
+	}
+	p.prepare(t, l)
+	real := stands(l, dns.Addr())
+	var readers, movers []string
+	for _, c := range shown {
+		if strings.Contains(c, " --apply") {
+			movers = append(movers, c)
+		} else {
+			readers = append(readers, c)
+		}
+	}
+	// What reads runs four at a time, what moves connections alone and last.
+	next := make(chan string)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for c := range next {
+				p.shown(ctx, t, c, real.Replace(c))
+			}
+		})
+	}
+	for _, c := range readers {
+		next <- c
+	}
+	close(next)
+	wg.Wait()
+	for _, c := range movers {
+		// They ask, and there is no terminal to answer on.
+		p.shown(ctx, t, c, strings.ReplaceAll(real.Replace(c), " --yes", "")+" --yes")
+	}
+}
+
+// shownCommands are all of them, each once.
+func shownCommands(t *testing.T, p *programs) []string {
+	t.Helper()
+	texts := []string{cheat}
+	for _, pattern := range []string{"../../README.md", "../../docs/*.md", "../../docs/causes/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, name := range files {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, string(data))
+		}
+	}
+	for _, command := range []string{"audit concentration", "audit hotspot", "audit urls", "audit checks", "rebalance", "explain"} {
+		help := p.run(t, nil, p.own, append(strings.Fields(command), "--help")...)
+		if !strings.Contains(help.stdout, "Examples:") {
+			t.Errorf("the help of %s has no examples", command)
+		}
+		texts = append(texts, help.stdout)
+	}
+	var out []string
+	for _, text := range texts {
+		for _, m := range shownCommand.FindAllStringSubmatch(text, -1) {
+			c := strings.TrimSpace(m[1] + m[2])
+			// Without a comment after it, and what reads its output.
+			c, _, _ = strings.Cut(c, "  ")
+			c, _, _ = strings.Cut(c, " | ")
+			elsewhere := slices.ContainsFunc(notRun, func(n struct{ begins, why string }) bool { return strings.HasPrefix(c, n.begins) })
+			if elsewhere || strings.Contains(c, "…") || slices.Contains(out, c) {
+				continue
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// prepare makes the contexts, files and folders that the docs speak of.
+func (p *programs) prepare(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	for name, url := range map[string]string{"system": l.SystemURL(), "orders": l.Server("C1-n1").URL("ORDERS")} {
+		if r := p.run(t, nil, p.nats, "context", "save", name, "--server", url); r.status != 0 {
+			t.Fatalf("nats context save: %s%s", r.stdout, r.stderr)
+		}
+	}
+	if r := p.run(t, nil, p.nats, "context", "select", "system"); r.status != 0 {
+		t.Fatalf("nats context select: %s%s", r.stdout, r.stderr)
+	}
+	if r := p.run(t, nil, p.nats, "--timeout", "3s", "audit", "gather", "--no-server-profiles", "--output", "audit.zip"); r.status != 0 {
+		t.Fatalf("nats audit gather: %s%s", r.stdout, r.stderr)
+	}
+	baseline := p.run(t, nil, p.own, "audit", "concentration", "--json").stdout
+	for name, text := range map[string]string{
+		"deploy/.env":       "NATS_URL=" + strings.Join(l.URLs("C1", ""), ",") + "\n",
+		"nats-balance.yaml": "version: 1\nthreshold: 80\n",
+		"before.json":       baseline, "last.json": baseline, "last-week.json": baseline,
+	} {
+		name = filepath.Join(p.home, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// shown runs a command as it stands in the docs, with the names replaced.
+func (p *programs) shown(ctx context.Context, t *testing.T, shown, real string) {
+	args := strings.Fields(real)
+	exe := p.own
+	if args[0] == "nats" {
+		exe = p.nats
+	}
+	out, err := p.command(ctx, nil, exe, args[1:]...).CombinedOutput()
+	status := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		status = exit.ExitCode()
+	case err != nil:
+		t.Errorf("%s: %v", shown, err)
+		return
+	}
+	if status > ExitCritical {
+		t.Errorf("%s, run as\n%s: exit status %d: %s", shown, real, status, out)
+	}
+}

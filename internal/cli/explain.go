@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/docs"
+)
+
+// addExplain adds `explain`, which shows the page of a check or a cause. It
+// needs no server.
+func addExplain(parent Commander, h Host) {
+	h = h.withDefaults()
+	code, given := "", false
+	cmd := parent.Command("explain", "Explains a check or a cause, without a server")
+	cmd.HelpLong(`Shows what a check or a cause is, how it shows, how it is told from others, what
+to pass to be certain, and how to fix it. Without a code it lists all of them.
+
+Examples:
+
+  nats-balance explain
+  nats-balance explain OPT_BALANCE_006
+  nats-balance explain single-url`)
+	cmd.Tag("scope:user")
+	cmd.Tag("impact:ro")
+	cmd.Arg("code", "Code of a check or a cause, in upper or lower case").IsSetByUser(&given).StringVar(&code)
+	cmd.Action(func(*fisk.ParseContext) error {
+		text := contents()
+		if given {
+			page, ok := docs.Page(code)
+			if !ok {
+				return &usageError{err: fmt.Errorf("there is no page %q: pass %s", code, oneOf(near(code, docs.Codes())))}
+			}
+			text = plainPage(page, colorful(h.Out))
+		}
+		if _, err := io.WriteString(h.Out, text); err != nil {
+			return fmt.Errorf("writing the output: %w", err)
+		}
+		return nil
+	})
+}
+
+// contents lists the codes with their titles.
+func contents() string {
+	var b strings.Builder
+	for _, code := range docs.Codes() {
+		page, _ := docs.Page(code) // it has all of its codes
+		fmt.Fprintf(&b, "%-20s  %s\n", code, titleOf(page))
+	}
+	return b.String()
+}
+
+// titleOf is what the first line of a page says after the code.
+func titleOf(page string) string {
+	heading, _, _ := strings.Cut(page, "\n")
+	_, title, _ := strings.Cut(heading, ": ")
+	return strings.TrimSpace(title)
+}
+
+// plainPage makes a page in markdown readable on a terminal: headings are bold
+// if it takes that, and links, which stand in brackets with where they lead at
+// the end of the page, are their text. Code stays as it is.
+func plainPage(page string, bold bool) string {
+	page = strings.ReplaceAll(page, "\r\n", "\n")
+	definition := regexp.MustCompile(`(?m)^\[([^\]\n]+)\]: \S+\n`)
+	var links []string
+	for _, m := range definition.FindAllStringSubmatch(page, -1) {
+		links = append(links, "["+m[1]+"]", m[1])
+	}
+	text := strings.NewReplacer(links...)
+	var b strings.Builder
+	fenced := false
+	for l := range strings.Lines(strings.TrimRight(definition.ReplaceAllString(page, ""), "\n") + "\n") {
+		fence := strings.HasPrefix(l, "```")
+		switch {
+		case fence, fenced, strings.HasPrefix(l, "    "):
+			fenced = fenced != fence
+		case strings.HasPrefix(l, "#") && bold:
+			l = "\x1b[1m" + strings.TrimSuffix(l, "\n") + "\x1b[0m\n"
+		default:
+			l = text.Replace(l)
+		}
+		b.WriteString(l)
+	}
+	return b.String()
+}
+
+// near are the codes that may be meant by what is none of them; all where that
+// can't be guessed.
+func near(meant string, codes []string) []string {
+	meant = strings.NewReplacer("_", "-", " ", "-").Replace(strings.ToLower(strings.TrimSpace(meant)))
+	if len(meant) > 64 { // no code is near it
+		return codes
+	}
+	var out []string
+	for _, code := range codes {
+		c := strings.ReplaceAll(strings.ToLower(code), "_", "-")
+		const typos = 2
+		if len(meant) > typos && (strings.Contains(c, meant) || strings.Contains(meant, c) || distance(c, meant) <= typos) {
+			out = append(out, code)
+		}
+	}
+	if len(out) == 0 {
+		return codes
+	}
+	return out
+}
+
+// distance is how many letters have to be put in, taken out or changed to make
+// one word of the other (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			changed := before
+			if a[i] != b[j] {
+				changed++
+			}
+			before = row[j+1]
+			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// oneOf is "a", "a or b", "one of a, b, c".
+func oneOf(words []string) string {
+	if len(words) > 2 {
+		return "one of " + strings.Join(words, ", ")
+	}
+	return strings.Join(words, " or ")
+}

@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// hotspots is `audit hotspot`.
+type hotspots struct {
+	host       Host
+	parameters checks.HotspotParameters
+	// Numbers are read as text, so that what is wrong can be said in one
+	// sentence.
+	factor, minServers, minConnections string
+	all                                bool
+	source                             sourceFlags
+	output                             output
+}
+
+// addHotspot adds `audit hotspot`, which finds servers with too much of their
+// cluster's connections.
+func addHotspot(parent Commander, h Host) {
+	a := &hotspots{host: h.withDefaults(), parameters: checks.HotspotDefaults()}
+	d := a.parameters
+	cmd := parent.Command("hotspot", "Finds servers with far more client connections than their cluster's average")
+	cmd.HelpLong(`Judges every server: a finding is one with more than twice the average of client
+connections of the servers of its cluster, where the cluster has at least 2
+servers and 10 client connections. Lists the accounts that make it hot. This is
+not concentration: an account can be on one server of an even cluster, and a
+server can be hot by accounts that each lean to it a little.
+
+Needs a user of the system account, --archive or --monitor, as one account sees
+nothing of the others; only reads.
+
+Exit status: 0 no finding, 1 finding, 3 not audited or not completely. The nats
+CLI turns all but 0 into 1.
+
+Examples:
+
+  nats-balance audit hotspot --context system
+  nats-balance audit hotspot --cluster C1 --all
+  nats-balance audit hotspot --factor 1.5 --min-connections 100 --json`)
+	cmd.Tag("scope:system")
+	cmd.Tag("impact:ro")
+	cmd.Flag("cluster", "Only judge this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
+	number := func(name, help, standard, placeholder string, to *string) {
+		cmd.Flag(name, fmt.Sprintf("%s (default %s)", help, standard)).Default(standard).PlaceHolder(placeholder).Validator(notEmpty(name, "a number")).StringVar(to)
+	}
+	number("factor", "A server with more than this many times the average is a finding", report.Factor(d.FactorPercent).String(), "TIMES", &a.factor)
+	number("min-servers", "Clusters with fewer servers are not judged", fmt.Sprint(d.MinServers), "N", &a.minServers)
+	number("min-connections", "Clusters with fewer client connections are not judged", fmt.Sprint(d.MinConnections), "N", &a.minConnections)
+	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
+	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
+	a.source.flags(cmd)
+	a.output.flags(cmd, runbookFormats()...)
+	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
+}
+
+func (a *hotspots) run(ctx context.Context) error {
+	if err := a.validate(); err != nil {
+		return &usageError{err: err}
+	}
+	from, closing, err := a.source.open(ctx, a.host)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	doc, err := a.audit(ctx, from)
+	if err != nil {
+		return err
+	}
+	if err := a.output.writeHotspots(a.host, doc); err != nil {
+		return err
+	}
+	if outcome := checks.Outcome(doc.Outcome); outcome != checks.OutcomePass {
+		return &OutcomeError{Outcome: outcome}
+	}
+	return nil
+}
+
+func (a *hotspots) validate() error {
+	if err := a.host.checkTimeout(); err != nil {
+		return err
+	}
+	if err := parseFactor(a.factor, &a.parameters.FactorPercent); err != nil {
+		return err
+	}
+	if err := wholeNumber("min-servers", a.minServers, &a.parameters.MinServers); err != nil {
+		return err
+	}
+	if err := wholeNumber("min-connections", a.minConnections, &a.parameters.MinConnections); err != nil {
+		return err
+	}
+	if err := a.parameters.Validate(); err != nil {
+		return fmt.Errorf("--%w", err)
+	}
+	if slices.Contains(a.parameters.Clusters, "") {
+		return errors.New("--cluster is empty: pass a name")
+	}
+	if err := a.source.validate(); err != nil {
+		return err
+	}
+	return a.output.validate()
+}
+
+// audit gathers, judges and builds the document, all within the time-out. An
+// ordinary account's own view is no source for it: what the others have on a
+// server can't be seen from there.
+func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.host.Timeout())
+	defer cancel()
+	d, err := from.Deployment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.parameters.Select(d); err != nil {
+		return nil, explainSelection(err)
+	}
+	return report.NewHotspots(report.HotspotInput{
+		Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
+		Parameters: a.parameters, Deployment: d, Result: checks.CheckHotspots(d, a.parameters), All: a.all,
+	}), nil
+}
+
+// parseFactor reads a number with at most two decimals as hundredths; an empty
+// text leaves the default.
+func parseFactor(text string, to *int) error {
+	if text == "" {
+		return nil
+	}
+	whole, decimals, point := strings.Cut(text, ".")
+	n := 0
+	if point && (decimals == "" || len(decimals) > 2) || whole == "" || wholeNumber("factor", whole+(decimals + "00")[:2], &n) != nil {
+		return fmt.Errorf("--factor is %q: pass a number over 1 such as 2 or 1.5, with at most two decimals", text)
+	}
+	*to = n
+	return nil
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// TestRebalanceAsks: only yes is yes.
+func TestRebalanceAsks(t *testing.T) {
+	t.Parallel()
+	st := stageOf(t, "restart-drift")
+	for _, c := range []struct {
+		answer, outcome string
+		status          int
+	}{{"\n", "declined", 3}, {"n\n", "declined", 3}, {"", "declined", 3}, {"yess\n", "declined", 3}, {" Y \n", "balanced", 0}} {
+		var out, errs bytes.Buffer
+		r := newRebalance(Host{Out: &out, Err: &errs, Timeout: func() time.Duration { return generous }, Connect: func(context.Context) (*nats.Conn, error) {
+			nc, err := nats.Connect(st.SystemURL())
+			if err == nil {
+				t.Cleanup(nc.Close)
+			}
+			return nc, err
+		}})
+		r.account, r.apply, r.terminal, r.in, r.mostCPU, r.output.format = "ORDERS", true, true, strings.NewReader(c.answer), 1e6, "text"
+		err := r.run(t.Context())
+		if got := ExitStatus(err); got != c.status {
+			t.Errorf("%q: status %d, %v", c.answer, got, err)
+		}
+		if got := errs.String(); got != "Move 16 connections of ORDERS off C1-n1? [y/N] " {
+			t.Errorf("it asked %q", got)
+		}
+		if first := strings.HasPrefix(out.String(), "Not confirmed: no connection of ORDERS in C1 was moved."); first != (c.outcome == "declined") {
+			t.Errorf("%q: %s", c.answer, out.String())
+		}
+	}
+}
+
+// TestRebalanceInterrupted: while it asks, and while it moves.
+func TestRebalanceInterrupted(t *testing.T) {
+	t.Parallel()
+	st := stageOf(t, "restart-drift")
+	before := cids(t, st.Lab, "ORDERS")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	asked, answers := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(answers) })
+	r := newRebalance(Host{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}, Timeout: func() time.Duration { return generous }, Connect: func(context.Context) (*nats.Conn, error) {
+		nc, err := nats.Connect(st.SystemURL())
+		if err == nil {
+			t.Cleanup(nc.Close)
+		}
+		return nc, err
+	}})
+	r.account, r.apply, r.terminal, r.in = "ORDERS", true, true, waiting{asked, answers}
+	r.output.format = "text"
+	asking, stop := context.WithCancel(ctx)
+	go func() {
+		<-asked
+		stop()
+	}()
+	if err := r.run(asking); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted while it asked: %v", err)
+	}
+	if after := cids(t, st.Lab, "ORDERS"); !reflect.DeepEqual(after, before) {
+		t.Error("connections were closed")
+	}
+	// One a second: the first is closed long before the last is due.
+	moving, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		for ctx.Err() == nil && reflect.DeepEqual(cids(t, st.Lab, "ORDERS"), before) {
+			<-time.After(10 * time.Millisecond)
+		}
+		stop()
+	}()
+	doc := rebalancedWithin(moving, t, st.Lab, generous, 3, "--account", "ORDERS", "--apply", "--yes", "--rate", "1")
+	not := 0
+	for _, m := range doc.Moves {
+		if m.Outcome == "not-tried" {
+			not++
+		}
+	}
+	if doc.Outcome != "stopped" || doc.Stop.Code != "interrupted" || not < 8 || doc.After != nil || len(doc.Warnings) != 1 {
+		t.Errorf("%s: %+v, %d not tried, %q", doc.Outcome, doc.Stop, not, doc.Warnings)
+	}
+}
+
+// waiting is a terminal at which nobody answers.
+type waiting struct{ asked, answers chan struct{} }
+
+func (w waiting) Read([]byte) (int, error) {
+	close(w.asked)
+	<-w.answers
+	return 0, errors.New("closed")
+}

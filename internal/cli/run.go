@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	_ "embed" // for the cheat
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/choria-io/fisk"
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+//go:embed cheat.md
+var cheat string
+
+// llmHelp is shown with --help-llm, as nats has it.
+const llmHelp = `Audits are read only; "rebalance --apply" alone changes something: it closes client connections. Outcomes are pass, finding, critical and incomplete; exit status 0, 1, 2 and 3. Incomplete is not pass: name the missing servers to the user.
+
+A cause has a verdict: confirmed, likely, possible, unknown or ruled-out. Unknown was not tested, and its evidence says what to pass. Use --json for values, and "explain CODE" for what a check or a cause means.
+
+Commands have tags: scope:system takes a user of the system account ("audit concentration" also audits an ordinary account with its own user), scope:user takes none; impact:ro only reads, impact:rw changes something.`
+
+// Run runs the command line as the nats-balance binary and returns its exit
+// status. An interrupt ends it at once; a second one kills it.
+func Run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, args, stdout, stderr)
+	if s := sentence(err); s != "" {
+		fmt.Fprintf(stderr, "nats-balance: %s\n", line(s))
+	}
+	return ExitStatus(err)
+}
+
+// line makes a sentence with strings from outside safe to print as one line.
+func line(s string) string {
+	fields := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
+	for i, f := range fields {
+		fields[i] = words.HarmlessText(strings.TrimSpace(f))
+	}
+	return strings.Join(fields, " ")
+}
+
+// terminated is how fisk's own endings (--help, --version, …) leave the parser.
+type terminated struct{ status int }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	app, close := newApp(ctx, stdout, stderr)
+	defer close()
+	var said bytes.Buffer // by the parser before it ends the program
+	app.ErrorWriter(&said)
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case terminated:
+			if r.status != 0 {
+				err = &usageError{err: errors.New(strings.TrimSpace(strings.TrimPrefix(said.String(), "nats-balance: error: ")))}
+			}
+		default:
+			panic(r)
+		}
+		var usage *usageError
+		if errors.As(err, &usage) {
+			usage.help = helpFor(app, args)
+			err = usage
+		}
+	}()
+	args = plainBooleans(app.Model(), args)
+	if len(args) == 0 {
+		return &usageError{err: errors.New("no command given")}
+	}
+	_, err = app.Parse(args)
+	if err = nameRefused(app, args, err); isUsage(err) {
+		err = &usageError{err: err}
+	}
+	return err
+}
+
+// newApp builds the application; close closes the connection it opened.
+func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Application, close func()) {
+	app = fisk.New("nats-balance", "Finds accounts whose client connections sit mostly on one server of a NATS cluster")
+	app.Author("The nats-balance authors")
+	app.Version(versionLine())
+	app.HelpFlag.Short('h')
+	app.LLMExtraInformation(llmHelp)
+	app.UsageWriter(stdout)
+	app.Terminate(func(status int) { panic(terminated{status}) })
+	app.PreAction(manPage(app, stdout))
+
+	c := &connection{}
+	c.flags(app)
+	var nc *nats.Conn
+	h := Host{
+		Context: ctx, Out: stdout, Err: stderr,
+		Timeout: func() time.Duration { return c.Timeout },
+		Trace:   func() bool { return c.trace },
+		Colors:  func() string { return c.colors },
+	}.withDefaults()
+	h.Connect = func(ctx context.Context) (_ *nats.Conn, err error) {
+		nc, err = c.connect(ctx, h.tracef)
+		return nc, err
+	}
+	h.Flags = c.repeated
+	h.TLS = func() (*tls.Config, error) { return c.MonitoringTLS(ctx) }
+	h.URLs = c.ServerURLs
+	Add(app, h)
+	addDemo(app, h)
+	app.Cheat("balance", cheat)
+	return app, func() {
+		if nc != nil {
+			nc.Close()
+		}
+	}
+}
+
+// Add adds every command but `demo`: `audit concentration`, `audit hotspot`,
+// `audit urls`, `audit checks`, `rebalance`, `explain`.
+func Add(parent Commander, h Host) {
+	audit := parent.Command("audit", "Audits how connections are spread over servers")
+	AddConcentration(audit, h)
+	addHotspot(audit, h)
+	addURLs(audit, h)
+	addChecks(audit, h)
+	addRebalance(parent, h)
+	addExplain(parent, h)
+}
+
+// plainBooleans rewrites --flag=true and --flag=false, which is how a plugin
+// host forwards its boolean globals and which fisk reads as a flag and a stray
+// word.
+func plainBooleans(model *fisk.ApplicationModel, args []string) []string {
+	negatable := map[string]bool{}
+	collect := func(group *fisk.FlagGroupModel) {
+		if group == nil {
+			return
+		}
+		for _, f := range group.Flags {
+			if f.Boolean {
+				negatable[f.Name] = f.Negatable
+			}
+		}
+	}
+	collect(model.FlagGroupModel)
+	var walk func(*fisk.CmdGroupModel)
+	walk = func(g *fisk.CmdGroupModel) {
+		if g == nil {
+			return
+		}
+		for _, c := range g.Commands {
+			collect(c.FlagGroupModel)
+			walk(c.CmdGroupModel)
+		}
+	}
+	walk(model.CmdGroupModel)
+	var out []string
+	for i, a := range args {
+		if a == "--" {
+			return append(out, args[i:]...)
+		}
+		name, value, assigned := strings.Cut(strings.TrimPrefix(a, "--"), "=")
+		canNegate, boolean := negatable[name]
+		switch {
+		case !strings.HasPrefix(a, "--") || !assigned || !boolean || (value != "true" && value != "false"):
+			out = append(out, a)
+		case value == "true":
+			out = append(out, "--"+name)
+		case canNegate:
+			out = append(out, "--no-"+name)
+		}
+	}
+	return out
+}
+
+// nameRefused names the flag or the variable whose value the parser refused:
+// its own error has only the value.
+func nameRefused(app *fisk.Application, args []string, err error) error {
+	if err == nil {
+		return nil
+	}
+	refused := func(f *fisk.FlagModel, value string) bool {
+		refusal := f.Value.Set(value)
+		return refusal != nil && refusal.Error() == err.Error()
+	}
+	for name, pass := range map[string]string{
+		"timeout": "a duration such as 5s",
+		"colors":  "one of " + strings.Join(colorSchemes, ", "),
+	} {
+		flag := app.GetFlag(name)
+		parsed, _ := app.ParseContext(args) // what it can't parse is no value
+		for _, e := range parsed.Elements {
+			if e.Clause == flag && refused(flag.Model(), *e.Value) {
+				return &usageError{err: fmt.Errorf("--%s is %q: pass %s", name, *e.Value, pass)}
+			}
+		}
+		if f := flag.Model(); os.Getenv(f.Envar) != "" && refused(f, os.Getenv(f.Envar)) {
+			return &usageError{err: fmt.Errorf("%s is %q: pass %s", f.Envar, os.Getenv(f.Envar), pass)}
+		}
+	}
+	return err
+}
+
+// isUsage tells an error of the parser from one of a command.
+func isUsage(err error) bool {
+	return err != nil && slices.ContainsFunc([]error{
+		fisk.ErrUnknownLongFlag, fisk.ErrUnknownShortFlag, fisk.ErrExpectedFlagArgument, fisk.ErrCommandNotSpecified,
+		fisk.ErrSubCommandRequired, fisk.ErrRequiredArgument, fisk.ErrRequiredFlag, fisk.ErrExpectedKnownCommand,
+		fisk.ErrFlagCannotRepeat, fisk.ErrUnexpectedArgument,
+	}, func(target error) bool { return errors.Is(err, target) })
+}
+
+// helpFor names the command that the arguments are for.
+func helpFor(app *fisk.Application, args []string) string {
+	name := "nats-balance"
+	if parsed, _ := app.ParseContext(args); parsed.SelectedCommand != nil { // what it can't parse is no command
+		name += " " + parsed.SelectedCommand.FullCommand()
+	}
+	return name
+}

@@ -1,0 +1,261 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
+	"github.com/nats-balance/nats-balance/internal/report"
+)
+
+// ownRun audits as JSON and checks the exit status. Its own time-out leaves a busy
+// machine time.
+func ownRun(t *testing.T, status int, args ...string) *report.Document {
+	t.Helper()
+	var out, errs bytes.Buffer
+	args = append([]string{"--no-context", "--timeout", "10s", "audit", "concentration", "--json"}, args...)
+	if got := Run(args, &out, &errs); got != status {
+		t.Fatalf("exit status %d, want %d: %s%s", got, status, errs.String(), out.String())
+	}
+	var doc report.Document
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	return &doc
+}
+
+// Servers that hang and stop, as an ordinary account sees them.
+func TestOwnAccountOfServersThatHang(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("processes can't be paused")
+	}
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	c, err := tool.StartProcessCluster(ctx, 3, []string{"ORDERS"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	for i, count := range []int{12, 2} {
+		for range count {
+			nc, err := nats.Connect(c.Processes()[i].URL("ORDERS"), nats.NoReconnect(), nats.Timeout(generous))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(nc.Close)
+		}
+	}
+	first, third := c.Processes()[0], c.Processes()[2]
+	// With one server in the list the others are heard of by discovery; with all
+	// of them in it they are not, and still told of.
+	all := first.URL("ORDERS") + "," + c.Processes()[1].URL("ORDERS") + "," + third.URL("ORDERS")
+	for _, urls := range []string{first.URL("ORDERS"), all} {
+		doc := ownRun(t, ExitFinding, "--server", urls)
+		if doc.Source.Kind != "account" || !doc.Coverage.Complete || doc.Coverage.ServersExpected != 3 || doc.Findings[0].OnServer != 12 || doc.Findings[0].Connections != 14 {
+			t.Errorf("source %+v, coverage %+v, findings %+v", doc.Source, doc.Coverage, doc.Findings)
+		}
+	}
+
+	if err := third.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	for _, urls := range []string{first.URL("ORDERS"), all} {
+		doc := ownRun(t, ExitNotAudited, "--server", urls)
+		missing := doc.Coverage.Missing
+		if doc.Outcome != "incomplete" || doc.Coverage.ServersExpected != 3 || doc.Coverage.ServersAnswered != 2 || len(missing) != 1 {
+			t.Fatalf("outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
+		}
+		address := strings.TrimPrefix(third.ClientURL(), "nats://")
+		if m := missing[0]; *m.Server != address || *m.Cluster != "P" ||
+			!strings.HasPrefix(m.Reason, "servers tell clients of "+address+", and ") {
+			t.Errorf("missing %s in %s: %s", *m.Server, *m.Cluster, m.Reason)
+		}
+	}
+	ownRun(t, ExitFinding, "--server", all, "--allow-partial")
+	if err := third.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	if doc := ownRun(t, ExitFinding, "--server", all); !doc.Coverage.Complete {
+		t.Errorf("it answers again: %+v", doc.Coverage)
+	}
+
+	third.Stop()
+	if err := c.WaitCounted(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	if doc := ownRun(t, ExitPass, "--server", first.URL("ORDERS")); !doc.Coverage.Complete || doc.Coverage.ServersExpected != 2 || doc.Summary.Skipped.TooFewServers != 1 {
+		t.Errorf("one stopped: %+v, %+v", doc.Coverage, doc.Summary)
+	}
+}
+
+// What a tenant is told is what the system account is told of it, but for what
+// only that one may ask.
+func TestOwnAccountEqualsTheSystemAccount(t *testing.T) {
+	t.Parallel()
+	l := startScenario(t, lab.Scenario{
+		Topology: lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}, {Name: "C2", Servers: 3}}, Accounts: []string{"APP"}},
+		Clients: []lab.Placement{
+			{Account: "APP", Server: "C1-n1", Count: 11}, {Account: "APP", Server: "C1-n3", Count: 3},
+			{Account: "APP", Server: "C2-n1", Count: 4}, {Account: "APP", Server: "C2-n2", Count: 4}, {Account: "APP", Server: "C2-n3", Count: 4},
+		},
+	})
+	if l == nil {
+		t.FailNow()
+	}
+	list := "APP=" + l.Server("C1-n1").ClientURL()
+	system := ownRun(t, ExitFinding, "--server", l.SystemURL(), "--client-url", list)
+	own := ownRun(t, ExitFinding, "--server", l.Server("C2-n2").URL("APP"), "--client-url", list)
+	if own.Source.Kind != "account" || system.Source.Kind != "system-account" || !own.Coverage.Complete {
+		t.Fatalf("sources %+v and %+v, coverage %+v", own.Source, system.Source, own.Coverage)
+	}
+	show := func(v any) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for what, both := range map[string][2]any{
+		"clusters":   {own.Clusters, system.Clusters},
+		"evaluated":  {own.Summary.Evaluated, system.Summary.Evaluated},
+		"number":     {len(own.Findings), 1},
+		"account":    {own.Findings[0].Account, system.Findings[0].Account},
+		"server":     {own.Findings[0].Server, system.Findings[0].Server},
+		"share":      {own.Findings[0].SharePercent, system.Findings[0].SharePercent},
+		"chance":     {own.Findings[0].Chance, system.Findings[0].Chance},
+		"spread":     {own.Findings[0].Distribution, system.Findings[0].Distribution},
+		"lost":       {own.Findings[0].Impact.ConnectionsLost, system.Findings[0].Impact.ConnectionsLost},
+		"lost subs":  {own.Findings[0].Impact.SubscriptionsLost, system.Findings[0].Impact.SubscriptionsLost},
+		"root cause": {own.Findings[0].Causes[0].Code, system.Findings[0].Causes[0].Code},
+		"verdict":    {own.Findings[0].Causes[0].Verdict, "confirmed"},
+	} {
+		if show(both[0]) != show(both[1]) {
+			t.Errorf("%s: %s, the system account has %s", what, show(both[0]), show(both[1]))
+		}
+	}
+	// What an account is not told is unknown, and never the opposite of what is so.
+	for _, c := range own.Findings[0].Causes {
+		i := slices.IndexFunc(system.Findings[0].Causes, func(x report.Cause) bool { return x.Code == c.Code })
+		if want := system.Findings[0].Causes[i].Verdict; c.Verdict != want && c.Verdict != "unknown" {
+			t.Errorf("%s is %s, to the system account %s", c.Code, c.Verdict, want)
+		}
+	}
+	for _, code := range []string{"server-full", "restart-drift"} {
+		i := slices.IndexFunc(own.Findings[0].Causes, func(x report.Cause) bool { return x.Code == code })
+		if v := own.Findings[0].Causes[i].Verdict; v != "unknown" {
+			t.Errorf("%s is %s, which an account can't know", code, v)
+		}
+	}
+}
+
+// Users of an account in operator mode: one that is good, one with a signing
+// key, one expired and one revoked.
+func TestOwnAccountInOperatorMode(t *testing.T) {
+	connEnv(t)
+	operator, system, account, signing := connMust(nkeys.CreateOperator()), connMust(nkeys.CreateAccount()), connMust(nkeys.CreateAccount()), connMust(nkeys.CreateAccount())
+	public := func(k nkeys.KeyPair) string { return connMust(k.PublicKey()) }
+	trusted := jwt.NewOperatorClaims(public(operator))
+	trusted.SystemAccount = public(system)
+	connMust(trusted.Encode(operator))
+	dir := t.TempDir()
+	user := func(name string, signer nkeys.KeyPair, change func(*jwt.UserClaims)) (creds, id string) {
+		key := connMust(nkeys.CreateUser())
+		claims := jwt.NewUserClaims(public(key))
+		if signer == signing {
+			claims.IssuerAccount = public(account)
+		}
+		if change != nil {
+			change(claims)
+		}
+		token, seed := connMust(claims.Encode(signer)), connMust(key.Seed())
+		connSecret(token, string(seed))
+		return connFile(t, filepath.Join(dir, name+".creds"), string(connMust(jwt.FormatUserConfig(token, seed)))), public(key)
+	}
+	good, _ := user("good", account, nil)
+	signed, _ := user("signed", signing, nil)
+	expired, _ := user("expired", account, func(c *jwt.UserClaims) { c.Expires = time.Now().Add(-time.Minute).Unix() })
+	revoked, gone := user("revoked", account, nil)
+	orders, sys := jwt.NewAccountClaims(public(account)), jwt.NewAccountClaims(public(system))
+	orders.Name, sys.Name = "ORDERS", "SYS"
+	orders.SigningKeys.Add(public(signing))
+	orders.RevokeAt(gone, time.Now().Add(time.Minute))
+	resolver := &server.MemAccResolver{}
+	for _, c := range []*jwt.AccountClaims{orders, sys} {
+		if err := resolver.Store(c.Subject, connMust(c.Encode(operator))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := connServer(t, func(o *server.Options) {
+		o.Accounts, o.Users, o.SystemAccount = nil, nil, sys.Subject
+		o.TrustedOperators, o.AccountResolver = []*jwt.OperatorClaims{trusted}, resolver
+	})
+	at := connAddr(s)
+	for range 3 {
+		nc, err := nats.Connect(s.ClientURL(), nats.UserCredentials(good))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+	}
+	for _, creds := range []string{good, signed} {
+		doc := ownRun(t, ExitPass, "--server", at, "--creds", creds, "--all")
+		if doc.Source.Kind != "account" || !strings.HasPrefix(doc.Source.Detail, "ORDERS, ") || len(doc.Accounts) != 1 ||
+			doc.Accounts[0].Account != (report.Account{ID: orders.Subject, Name: "ORDERS"}) || doc.Summary.Connections != 3 {
+			t.Errorf("%s: source %+v, accounts %+v, summary %+v", creds, doc.Source, doc.Accounts, doc.Summary)
+		}
+	}
+	for creds, want := range map[string]string{expired: "expired", revoked: "refuses these credentials"} {
+		if got := connFails(t, connPatience, "--server", at, "--creds", creds); !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", creds, got, want)
+		}
+	}
+}
+
+// An address that the operator passes and where something hangs may be a server
+// that no other tells of; one where nobody is may be an old one.
+func TestOwnAccountWithAnAddressThatHangs(t *testing.T) {
+	t.Parallel()
+	l := startScenario(t, lab.Scenario{
+		Topology: lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"APP"}},
+		Clients:  []lab.Placement{{Account: "APP", Server: "C1-n1", Count: 6}, {Account: "APP", Server: "C1-n2", Count: 6}},
+	})
+	if l == nil {
+		t.FailNow()
+	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, and nobody accepts them
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	url := l.Server("C1-n1").URL("APP")
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	for _, other := range []string{"nats://127.0.0.1:" + closedPort(t), "nats://" + web.Listener.Addr().String(), "ws://" + silent.Addr().String()} {
+		if doc := ownRun(t, ExitPass, "--server", url, "--client-url", other); !doc.Coverage.Complete {
+			t.Errorf("%s: coverage %+v", other, doc.Coverage)
+		}
+	}
+	for _, args := range [][]string{{"--server", url, "--client-url", "nats://" + silent.Addr().String()}, {"--server", url + ",nats://" + silent.Addr().String()}} {
+		doc := ownRun(t, ExitNotAudited, args...)
+		if m := doc.Coverage.Missing; len(m) != 1 || *m[0].Server != silent.Addr().String() || !strings.Contains(m[0].Reason, " was passed, and it accepts connections there without a word") {
+			t.Errorf("%q: missing %+v", args, m)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package natsconn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Names are resolved within the time-out: a resolver that never answers is
+// waited for no longer than a server.
+func TestConnectSilentResolver(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // which has no contexts
+	prepare := func(servers string) (l *login, asked <-chan struct{}, ctx context.Context, cancel func()) {
+		events := make(chan struct{}, 100)
+		silent := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			events <- struct{}{}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		c := Settings{Servers: servers, User: "sys", Password: "Pa55", Timeout: time.Second}
+		l, err := c.login(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.dial = (&net.Dialer{Resolver: silent}).DialContext
+		ctx, cancel = context.WithTimeout(t.Context(), c.Timeout)
+		return l, events, ctx, cancel
+	}
+	ignore := func(string, ...any) {}
+	t.Run("alone", func(t *testing.T) {
+		l, _, ctx, cancel := prepare("nats.example.com")
+		defer cancel()
+		start := time.Now()
+		_, err := l.connect(ctx, ignore)
+		if want := "nats://nats.example.com: can't be reached within 1s: pass --server URL of a running server, or a longer --timeout"; err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+	t.Run("before another server", func(t *testing.T) {
+		l, _, ctx, cancel := prepare("nats.example.com," + serverAddress(t))
+		defer cancel()
+		nc, err := l.connect(ctx, ignore)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc.Close()
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		l, asked, ctx, cancel := prepare("nats.example.com")
+		done := make(chan error, 1)
+		go func() {
+			_, err := l.connect(ctx, ignore)
+			done <- err
+		}()
+		<-asked
+		cancel()
+		start := time.Now()
+		if err := <-done; err == nil || time.Since(start) > 100*time.Millisecond {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+	})
+	t.Run("not by nats.go", func(t *testing.T) {
+		l, _, ctx, cancel := prepare("localhost:4222")
+		defer cancel()
+		to := ""
+		l.dial = func(_ context.Context, _, address string) (net.Conn, error) {
+			to = address
+			return nil, errors.New("enough")
+		}
+		if _, err := l.connect(ctx, ignore); err == nil || to != "localhost:4222" {
+			t.Errorf("dialed %s, %v", to, err)
+		}
+	})
+}
+
+// serverAddress starts a server that takes any user and returns where it is.
+func serverAddress(t *testing.T) string {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server does not start")
+	}
+	return s.Addr().String()
+}

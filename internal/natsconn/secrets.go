@@ -1,0 +1,45 @@
+package natsconn
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// secret is a seed of nkeys or a JWT.
+var secret = regexp.MustCompile(`\bS[A-Z][A-Z2-7]{40,}|\beyJ[A-Za-z0-9_.-]{20,}`)
+
+// hide adds secrets. Those too short to be any would cut up other words.
+func (l *login) hide(secrets ...string) {
+	for _, s := range secrets {
+		if len(s) > 3 {
+			quoted, _ := json.Marshal(s) // as it is sent
+			l.secrets = append(l.secrets, s, strings.Trim(string(quoted), `"`))
+		}
+	}
+	slices.SortFunc(l.secrets, func(a, b string) int { return len(b) - len(a) }) // one may be part of another
+}
+
+// clean cuts out secrets: what servers say and errors quote may have some.
+func (l *login) clean(text string) string {
+	for _, s := range l.secrets {
+		text = strings.ReplaceAll(text, s, "…")
+	}
+	return secret.ReplaceAllString(text, "…")
+}
+
+// redact makes text from outside fit to print.
+func (l *login) redact(text string) string { return words.Harmless(l.clean(text)) }
+
+func redact(text string) string { return (&login{}).redact(text) }
+
+// path is a path fit to print, as credentials are sometimes passed for one.
+func (l *login) path(path string) string {
+	if strings.ContainsAny(path, "\r\n") || strings.HasPrefix(path, "data:") {
+		return "passed in place of a path"
+	}
+	return l.redact(path)
+}

@@ -1,0 +1,84 @@
+package natsconn
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// target is a server to connect to.
+type target struct {
+	*url.URL
+	shown string // its URL without credentials, fit to print
+}
+
+// parseServers reads a list of server URLs as nats.go does, but refuses what
+// nats.go would misunderstand: a URL without a host means localhost to it.
+func parseServers(list string) ([]target, error) {
+	const pass = "pass --server nats://HOST:PORT, or tls://, ws:// or wss://"
+	var servers []target
+	scheme := "nats"
+	entries := strings.Split(list, ",")
+	for i, entry := range entries {
+		entry = strings.TrimSpace(entry)
+		if entry == "" {
+			continue
+		}
+		full := entry
+		if !strings.Contains(entry, "://") {
+			full = scheme + "://" + entry
+		}
+		u, err := url.Parse(full)
+		at := strings.Contains(entry, "@")
+		// A comma in a password makes its beginning look like a host.
+		cut := !at && i+1 < len(entries) && strings.Contains(entries[i+1], "@") && !strings.Contains(entries[i+1], "://")
+		if err == nil && u.Port() != "" {
+			var port int
+			if port, err = strconv.Atoi(u.Port()); port < 1 || port > 65535 {
+				err = errors.New("no such port")
+			}
+		}
+		switch {
+		case at && (err != nil || u.User == nil), cut && err != nil:
+			// It must not be shown: who knows where the password ends.
+			return nil, fmt.Errorf("server URL %d of the list can't be read: write special characters of its user and password as %%40 for @, %%2F for /, %%2C for a comma, or pass them with --user and --password", len(servers)+1)
+		case err != nil, u.Hostname() == "", strings.Contains(u.Hostname(), ":") && u.Host[0] != '[':
+			return nil, fmt.Errorf(`"%s" is no server URL: %s`, ShownURL(entry), pass)
+		case !slices.Contains([]string{"nats", "tls", "ws", "wss", "tcp"}, u.Scheme):
+			return nil, fmt.Errorf(`"%s" is no URL of a NATS server: %s`, ShownURL(entry), pass)
+		case len(servers) > 0 && strings.HasPrefix(u.Scheme, "ws") != strings.HasPrefix(servers[0].Scheme, "ws"):
+			return nil, errors.New("the list of server URLs mixes WebSocket and others: pass --server with one kind only")
+		}
+		if strings.HasPrefix(u.Scheme, "ws") {
+			scheme = u.Scheme
+		}
+		shown := words.Harmless(u.Scheme + "://" + u.Host)
+		if cut {
+			shown = fmt.Sprintf("server URL %d of the list", len(servers)+1)
+		}
+		servers = append(servers, target{u, shown})
+	}
+	if len(servers) == 0 {
+		return nil, fmt.Errorf("the list of server URLs is empty: %s", pass)
+	}
+	return servers, nil
+}
+
+// ShownURL returns a server's URL without its credentials.
+func ShownURL(entry string) string {
+	entry, _, _ = strings.Cut(entry, "?")
+	scheme, rest, ok := strings.Cut(entry, "://")
+	if !ok {
+		rest = entry
+	}
+	rest = rest[strings.LastIndex(rest, "@")+1:]
+	if ok {
+		rest = scheme + "://" + rest
+	}
+	return words.Harmless(rest)
+}

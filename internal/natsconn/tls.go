@@ -1,0 +1,53 @@
+package natsconn
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// MonitoringTLS returns what --tlsca, --tlscert and --tlskey, or the context, say of
+// TLS. It is nil where they say
+// nothing.
+func (c *Settings) MonitoringTLS(ctx context.Context) (*tls.Config, error) {
+	settings, err := c.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &login{nctx: settings}
+	l.hide(c.Password, c.Token, c.JWT, c.Seed, settings.Password(), settings.Token(), settings.UserJWT(), settings.UserSeed())
+	ca, cert, key := filePath(settings.CA()), filePath(settings.Certificate()), filePath(settings.Key())
+	if ca == "" && cert == "" && key == "" {
+		return nil, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if ca != "" {
+		data, err := os.ReadFile(ca)
+		if err != nil {
+			return nil, l.explainFile(fmt.Errorf("ca: %w", err))
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(data) {
+			return nil, l.explainFile(errors.New("ca: no certificate in it"))
+		}
+	}
+	switch {
+	case cert == "" && key == "":
+		return config, nil
+	case cert == "" || key == "":
+		return nil, errors.New("a client certificate takes two files: pass --tlscert and --tlskey")
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return nil, l.explainFile(fmt.Errorf("cert: %w", err))
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return config, nil
+}
+
+// filePath is the path that a context names a file by.
+func filePath(named string) string { return strings.TrimPrefix(named, "file://") }

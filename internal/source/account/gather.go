@@ -1,0 +1,324 @@
+package account
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// ownNote is the first thing to know of what an ordinary account sees.
+const ownNote = "an ordinary account can't know how many servers there are: expected are those that answered and those that servers tell clients of"
+
+// view is what an ordinary account sees of itself.
+type view struct {
+	account checks.Account
+	// deployment has this one account, without the auditor's own connection.
+	// Start, MaxConnections and Details of servers stay unknown.
+	deployment *checks.Deployment
+	// on is what each server knows of the account, by the server's id.
+	on map[string]checks.AccountOn
+
+	self auditor
+}
+
+// auditor is the auditor's own connection.
+type auditor struct {
+	server string // id
+	cid    uint64 // 0 where the server does not tell it
+}
+
+func auditorOf(nc *nats.Conn) auditor {
+	cid, _ := nc.GetClientID() // 0: not reported
+	return auditor{nc.ConnectedServerId(), cid}
+}
+
+// gather gathers what the account of an ordinary user has on each server. Each
+// server answers the account's own report, also with nothing in it; how many
+// there are nobody tells an account. So it waits for a tenth of the time-out at
+// least, until nothing has come for 300 ms, and asks again until no new server
+// answers. Servers at the addresses that did not answer are missing, and waited
+// for until two fifths of the time-out; check, if not nil, looks once who is
+// where, if that matters. What a leafnode hands on is answered twice; each
+// server counts once.
+//
+// The account is that of the connected server's answer; named, which may be
+// empty, is its id where that does not come. An error means that there is
+// nothing to judge: [sysreq.PermissionError], [source.NoAnswerError],
+// [NoServiceError], [SystemUserError], a lost connection, or the context's error.
+func gather(ctx context.Context, nc *nats.Conn, named string, addresses []address, check func(context.Context, []*address), o source.Options) (*view, error) {
+	limited, cancel := context.WithTimeout(ctx, o.Timeout*4/5)
+	defer cancel()
+	g := &gathering{
+		nc: nc, client: sysreq.New(nc, o.Trace), o: o, named: named, addresses: slices.Clone(addresses), check: check,
+		started: time.Now(), url: nc.ConnectedUrlRedacted(), cluster: nc.ConnectedClusterName(),
+		self: auditorOf(nc), servers: map[string]*seen{}, notes: map[string]bool{ownNote: true},
+		dec: wire.NewDecoder(), replies: make(chan reply, 64), refused: make(chan *sysreq.PermissionError, 1),
+	}
+	defer g.client.Close()
+	var err error
+	g.inbox, err = g.client.Listen(func(round int, m *nats.Msg) {
+		select {
+		case g.replies <- reply{round, m}:
+		case <-limited.Done():
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer g.inbox.Close()
+	defer g.client.OnRefusal(g.forbidden)()
+	if err := g.run(limited); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return g.view()
+}
+
+// gathering is one of one account's own reports. Its state belongs to the
+// goroutine of run.
+type gathering struct {
+	nc        *nats.Conn
+	client    *sysreq.Client
+	inbox     *sysreq.Inbox
+	o         source.Options
+	named     string
+	addresses []address
+	check     func(context.Context, []*address) // nil when it was done
+	started   time.Time
+	url       string // of the server that was connected to at the start
+	cluster   string // of the same
+	self      auditor
+	servers   map[string]*seen
+	notes     map[string]bool
+	rounds    int
+	bytes     int64
+	dec       *wire.Decoder
+	replies   chan reply
+	refused   chan *sysreq.PermissionError
+}
+
+// reply is an account report, and the round that it belongs to.
+type reply struct {
+	round int
+	m     *nats.Msg
+}
+
+// seen is a server as far as it answered.
+type seen struct {
+	wire.Server
+	rows    []wire.Row
+	whole   bool
+	problem string // why its last answer can't be used
+	round   int    // the last one that it answered
+	doubles bool   // it answered a round more than once
+}
+
+// forbidden reports whether the server refuses the report or the replies to it.
+func (g *gathering) forbidden(e *sysreq.PermissionError) bool {
+	ours := e.Operation == sysreq.Subscribe || e.Subject == sysreq.AccountStatz || g.inbox.Owns(e.Subject)
+	if ours {
+		select {
+		case g.refused <- e:
+		default: // one is enough
+		}
+	}
+	return ours
+}
+
+func (g *gathering) run(ctx context.Context) error {
+	status := g.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer g.nc.RemoveStatusListener(status)
+	for ; ; g.rounds++ {
+		fresh, err := g.round(ctx, status)
+		switch {
+		case err != nil:
+			return err
+		case errors.Is(ctx.Err(), context.Canceled):
+			return ctx.Err()
+		case ctx.Err() != nil:
+			if !g.nc.IsConnected() {
+				g.notes["the connection was lost and did not come back"] = true
+			}
+			if len(g.servers) == 0 {
+				return &source.NoAnswerError{Server: g.url, Waited: time.Since(g.started)}
+			}
+			g.rounds++
+			return nil
+		case len(g.servers) > 0 && !fresh && g.rounds > 0 && g.checkAddresses(ctx):
+		case len(g.servers) > 0 && !fresh && g.rounds > 0 && (g.settled() || time.Since(g.started) > g.o.Timeout*2/5):
+			g.rounds++
+			return nil
+		}
+	}
+}
+
+// round asks everyone once. It says whether a server answered that had not yet.
+func (g *gathering) round(ctx context.Context, status <-chan nats.Status) (fresh bool, err error) {
+	if err := g.inbox.Ask(g.rounds, sysreq.AccountStatz, sysreq.Filter{Unused: true}, false); err != nil {
+		return false, err
+	}
+	began := time.Now()
+	last := began
+	quiet := time.NewTimer(0)
+	defer quiet.Stop()
+	for {
+		end := last.Add(sysreq.Lull)
+		if least := began.Add(g.o.Timeout / 10); least.After(end) && (g.rounds == 0 || !g.allAnswered()) {
+			end = least
+		}
+		quiet.Reset(time.Until(end))
+		select {
+		case r := <-g.replies:
+			last = time.Now()
+			if sysreq.NoResponders(r.m) {
+				return false, &NoServiceError{Subject: sysreq.AccountStatz}
+			}
+			fresh = g.reply(ctx, r) || fresh
+			if g.o.Progress != nil {
+				g.o.Progress(source.Progress{Expected: len(g.servers) + len(g.absent()), Reported: g.whole(), Bytes: g.bytes})
+			}
+		case e := <-g.refused:
+			return false, e
+		case s := <-status:
+			if s == nats.CLOSED {
+				return false, fmt.Errorf("the connection closed before every server had answered: %w", cmp.Or(g.nc.LastError(), nats.ErrConnectionClosed))
+			}
+			// The own connection is another one now, perhaps on another server,
+			// and counts from before have it elsewhere.
+			g.notes["the connection was lost and came back; everything was asked for again"] = true
+			g.self, g.servers = auditorOf(g.nc), map[string]*seen{}
+			return true, nil
+		case <-quiet.C:
+			return fresh, nil
+		case <-ctx.Done():
+			return fresh, nil
+		}
+	}
+}
+
+// reply takes in an answer; it reports whether that is the first whole one of its
+// server.
+func (g *gathering) reply(ctx context.Context, r reply) bool {
+	g.bytes += int64(len(r.m.Data))
+	var rows []wire.Row
+	var from wire.Server
+	body, err := g.dec.Open(r.m)
+	if err == nil {
+		from, rows, err = g.dec.Rows(ctx, body)
+	}
+	g.client.Trace("<<< %s account report, %d bytes, %d accounts, %v", from.Name, len(r.m.Data), len(rows), err)
+	if from.ID == "" || len(g.servers) >= wire.MostServers {
+		g.notes[fmt.Sprintf("an account report of %s can't be used", from)] = true
+		return false
+	}
+	s, known := g.servers[from.ID]
+	if !known {
+		s = &seen{Server: from, round: -1}
+		g.servers[from.ID] = s
+	}
+	s.doubles = s.doubles || s.round == r.round
+	s.round = r.round
+	switch {
+	case s.whole: // the first one counts
+		return false
+	case err != nil:
+		s.problem = err.Error()
+		return false
+	}
+	s.rows, s.whole, s.problem = rows, true, ""
+	return true
+}
+
+func (g *gathering) whole() int {
+	n := 0
+	for _, s := range g.servers {
+		if s.whole {
+			n++
+		}
+	}
+	return n
+}
+
+// allAnswered is whether every server that is known answered this round.
+func (g *gathering) allAnswered() bool {
+	for _, s := range g.servers {
+		if s.round != g.rounds {
+			return false
+		}
+	}
+	return len(g.servers) > 0
+}
+
+// settled is whether nobody is known to be missing.
+func (g *gathering) settled() bool { return g.whole() == len(g.servers) && len(g.absent()) == 0 }
+
+// view makes the model.
+func (g *gathering) view() (*view, error) {
+	a := checks.Account{ID: g.named, Name: g.named}
+	for _, s := range g.servers {
+		if len(s.rows) > 1 {
+			return nil, &SystemUserError{}
+		}
+		if s.ID == g.self.server && len(s.rows) == 1 {
+			a = checks.Account{ID: s.rows[0].ID, Name: cmp.Or(s.rows[0].Name, s.rows[0].ID)}
+		}
+	}
+	if a.ID == "" {
+		return nil, fmt.Errorf("%s: the server does not say which account the credentials are of", g.url)
+	}
+	d := &checks.Deployment{Accounts: []checks.Account{a}}
+	out := &view{account: a, deployment: d, on: map[string]checks.AccountOn{}, self: g.self}
+	counted := false
+	var doubles, others []string
+	for _, id := range slices.Sorted(maps.Keys(g.servers)) {
+		s := g.servers[id]
+		if s.doubles {
+			doubles = append(doubles, s.Server.String())
+		}
+		if !s.whole {
+			d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true,
+				Reason: "its account report can't be used: " + s.problem})
+			continue
+		}
+		server := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster}
+		usage, on, other := usageOf(s.rows, a.ID)
+		if other != "" {
+			others = append(others, fmt.Sprintf("%s for %q", s.Server, wire.Cut(other)))
+		}
+		out.on[s.ID] = on
+		if s.ID == g.self.server && usage.Connections > 0 {
+			usage.Connections--
+			counted = true
+		}
+		if usage.Connections > 0 || usage.Leafnodes > 0 {
+			server.Usage = []checks.Usage{usage}
+		}
+		d.Servers = append(d.Servers, server)
+	}
+	if len(doubles) > 0 {
+		g.notes["sent their account report more than once, as servers behind leafnodes do, and count once: "+source.Few(doubles)] = true
+	}
+	if len(others) > 0 {
+		g.notes["answered for an account of their own, which does not count: "+source.Few(others)] = true
+	}
+	if !counted {
+		g.notes["this audit's own connection is not in any count, so that none was taken off"] = true
+	}
+	d.Missing = append(d.Missing, g.missing()...)
+	d.Expected = len(d.Servers) + len(d.Missing)
+	d.Notes = slices.Sorted(maps.Keys(g.notes))
+	return out, nil
+}

@@ -1,0 +1,213 @@
+// Package account is the source of an audit that asks through a connection of an
+// ordinary account, which sees itself only: its own connections on each server.
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/probe"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// Source asks through a connection of an ordinary account, which is not to be
+// used by anything else of this project meanwhile.
+type Source struct {
+	nc    *nats.Conn
+	o     source.Options
+	named string // the id that the server gave for the credentials' account
+	// passed are addresses that the operator says clients have.
+	passed []string
+
+	view *view // of the last deployment
+}
+
+// New is the source of a connection, with the id of the credentials' account as
+// far as the server gave it, and addresses that the operator says clients have.
+func New(nc *nats.Conn, named string, passed []string, o source.Options) *Source {
+	return &Source{nc: nc, o: o, named: named, passed: passed}
+}
+
+// Kind is what the document calls the source.
+func (*Source) Kind() string { return "account" }
+
+// Detail names the account, and the server that is asked through.
+func (s *Source) Detail() string {
+	name := s.named
+	if s.view != nil {
+		name = s.view.account.Name
+	}
+	return fmt.Sprintf("%s, %s, server %s", name, system.Shown(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
+}
+
+// Limits are those of an account, to which servers say nothing but their names.
+func (*Source) Limits() source.Limits {
+	return source.Limits{Gap: cause.GapOneAccount, NoSystem: true, OwnAccount: true}
+}
+
+// Deployment gathers the model.
+func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
+	p := prober{scheme: "nats", Prober: probe.Prober{Timeout: min(longestLook, s.o.Timeout/5)}}
+	if u, err := url.Parse(s.nc.ConnectedUrl()); err == nil && u.Scheme != "" {
+		p.scheme = u.Scheme
+	}
+	addresses := s.addresses(ctx, p)
+	o := s.o
+	if end, ok := ctx.Deadline(); ok {
+		o.Timeout = max(time.Until(end), o.Timeout/10) // what connecting took is gone
+	}
+	v, err := gather(ctx, s.nc, s.named, addresses, p.check, o)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	s.view = v
+	return v.deployment, nil
+}
+
+// explain adds to an error of gathering what to pass.
+func (s *Source) explain(err error) error {
+	var forbidden *sysreq.PermissionError
+	var nobody *NoServiceError
+	var other *SystemUserError
+	at := system.Shown(s.nc.ConnectedUrl())
+	switch {
+	case errors.As(err, &forbidden) && forbidden.Operation != sysreq.Subscribe:
+		return fmt.Errorf("%s: %w: allow the user to publish to $SYS.REQ.ACCOUNT.PING.>, or pass another user", at, err)
+	case errors.As(err, &other):
+		return fmt.Errorf("%s: %w: allow the user to publish to $SYS.REQ.>, or pass another user of it", at, err)
+	case errors.As(err, &nobody):
+		return fmt.Errorf("%s: %w: pass --context or --creds of a user of the system account", at, err)
+	}
+	return system.Explain(err, s.nc)
+}
+
+// Knows is an error: of other accounts nobody tells.
+func (s *Source) Knows(_ context.Context, _ *checks.Deployment, account string) error {
+	return fmt.Errorf("%s: these credentials are of account %q, which can't see account %q: pass --context or --creds of a user of the system account",
+		system.Shown(s.nc.ConnectedUrl()), s.view.account.Name, account)
+}
+
+// Details notes that there are none.
+func (*Source) Details(_ context.Context, d *checks.Deployment, _ []string) error {
+	d.Notes = append(d.Notes, "servers do not tell an ordinary account their start, limits, listeners and clocks: causes that show in these are unknown")
+	return nil
+}
+
+// Examine reads the account's connections, without the auditor's own. The
+// suspects must be of this account.
+func (s *Source) Examine(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]source.Report, map[source.Suspect]map[string]checks.AccountOn, error) {
+	reports, err := s.view.profiles(ctx, s.nc, d, of)
+	on := map[source.Suspect]map[string]checks.AccountOn{}
+	for _, suspect := range of {
+		on[suspect] = s.view.on // it is the only account
+	}
+	return reports, on, err
+}
+
+// Subscriptions counts those of the account on servers.
+func (s *Source) Subscriptions(ctx context.Context, of []source.Held) ([]*int, error) {
+	return s.view.subscriptions(ctx, s.nc, of)
+}
+
+const (
+	// mostAddresses bounds how many addresses are looked at.
+	mostAddresses = 256
+	// longestLook bounds connecting to one of them: one where nothing is must not
+	// take the time that the account's reports need.
+	longestLook = time.Second
+	// checkedTogether is how many addresses are connected to at once.
+	checkedTogether = 8
+)
+
+// addresses are those that servers advertise, and those that were passed: the
+// only sign that an account has of a server that does not answer it.
+func (s *Source) addresses(ctx context.Context, p prober) []address {
+	var out []address
+	add := func(at string, passed bool) {
+		if len(out) < mostAddresses && !slices.ContainsFunc(out, func(a address) bool { return a.at == at }) {
+			out = append(out, address{at: at, passed: passed})
+		}
+	}
+	for _, at := range s.advertised(ctx, p) {
+		if _, _, err := net.SplitHostPort(at); err == nil {
+			add(at, false)
+		}
+	}
+	for _, at := range s.passedAddresses() {
+		add(at, true)
+	}
+	return out
+}
+
+// advertised are the addresses of the connected server's greeting, which lists
+// all, and those that the connection has heard of since.
+func (s *Source) advertised(ctx context.Context, p prober) []string {
+	var out []string
+	if at, err := netip.ParseAddrPort(s.nc.ConnectedAddr()); err == nil {
+		for _, g := range p.Contact(ctx, p.scheme, at.Addr().String(), at).Greetings {
+			if g.Cluster == s.nc.ConnectedClusterName() { // or it is behind an address of several clusters
+				out = append(out, g.ConnectURLs...)
+			}
+		}
+	}
+	for _, text := range s.nc.DiscoveredServers() {
+		if u, err := url.Parse(text); err == nil {
+			out = append(out, u.Host)
+		}
+	}
+	return out
+}
+
+// passedAddresses are those of the connection's own URLs, and of the client URLs
+// that were passed. Names are left out: what they lead to is many things.
+func (s *Source) passedAddresses() []string {
+	out := slices.Clone(s.passed)
+	for _, text := range s.nc.Servers() {
+		if u, err := url.Parse(text); err == nil {
+			out = append(out, u.Host)
+		}
+	}
+	return slices.DeleteFunc(out, func(address string) bool {
+		_, err := netip.ParseAddrPort(address)
+		return err != nil
+	})
+}
+
+// prober connects to addresses as the connection itself did.
+type prober struct {
+	probe.Prober
+	scheme string
+}
+
+// check connects to addresses, without credentials.
+func (p prober) check(ctx context.Context, of []*address) {
+	wire.Each(len(of), checkedTogether, func(i int, _ *wire.Decoder) { p.look(ctx, of[i]) })
+}
+
+func (p prober) look(ctx context.Context, a *address) {
+	a.checked = true
+	at, err := netip.ParseAddrPort(a.at)
+	if err != nil {
+		return // a name, which the server itself has for its own
+	}
+	c := p.Contact(ctx, p.scheme, at.Addr().String(), at)
+	if len(c.Greetings) == 1 { // several: a balancer
+		a.id, a.name, a.cluster = c.Greetings[0].ID, c.Greetings[0].Name, c.Greetings[0].Cluster
+	}
+	// What speaks TLS, and wants a certificate, does not hang. What was passed may
+	// be anything: only what says nothing at all may be a server that hangs.
+	a.hangs = c.Hangs || !a.passed && !c.TLS && (c.Outcome == checks.ContactUnreadable || c.Outcome == checks.ContactClosed)
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package sourcetest
+
+// RaceDetector is whether tests run with it.
+const RaceDetector = true

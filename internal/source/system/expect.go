@@ -1,0 +1,144 @@
+package system
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// seen is one server as far as it answered.
+type seen struct {
+	wire.Server
+	roster   *wire.Statsz
+	usage    []checks.Usage
+	whole    bool   // the report is there, or known to be empty
+	problem  string // why its last report can't be used
+	limit    *int   // max_connections where it was asked for
+	polled   bool   // an idle server was asked for its VARZ
+	inFlight int    // what is still to come of its report, about
+	asked    int    // the last round of questions in which it was meant
+
+	rosterReplies, reportReplies int // to the first, general question
+}
+
+// called is what to call it; a server without a name has its id for one.
+func (s *seen) called() string { return cmp.Or(s.Name, s.ID) }
+
+// expected is how many servers there are at least, by what the servers say of
+// each other, and who says so. No single count is the truth: a server that
+// has just joined knows few others, one that lost a peer without a goodbye
+// counts it for up to four minutes (nats-server's orphan sweep).
+func expected(servers map[string]*seen) (n int, by string) {
+	n = len(servers)
+	for _, id := range slices.Sorted(maps.Keys(servers)) {
+		s := servers[id]
+		if s.roster != nil && s.roster.Servers > n {
+			n, by = s.roster.Servers, fmt.Sprintf("%s counts %d servers", s.called(), s.roster.Servers)
+		}
+	}
+	if linked := len(servers) + len(unanswered(servers)); linked > n {
+		n, by = linked, ""
+	}
+	return n, by
+}
+
+// place is a server that others are linked to: a name in a cluster, or with an
+// empty name any server of the cluster.
+type place struct{ cluster, name, by string }
+
+// unanswered are the ends of routes and gateways where nobody answered, in
+// order of cluster and name.
+func unanswered(servers map[string]*seen) []place {
+	present := map[place]bool{}
+	for _, s := range servers {
+		present[place{cluster: s.Cluster, name: s.Name}] = true
+		present[place{cluster: s.Cluster}] = true
+	}
+	missing := map[place]string{}
+	look := func(p place, by string) {
+		if !present[p] && (missing[p] == "" || by < missing[p]) {
+			missing[p] = by
+		}
+	}
+	for _, s := range servers {
+		if s.roster == nil {
+			continue
+		}
+		for _, peer := range s.roster.Peers {
+			// A peer that has not yet said its name is no evidence.
+			if peer != "" && s.Cluster != "" {
+				look(place{cluster: s.Cluster, name: peer}, s.called())
+			}
+		}
+		for _, cluster := range s.roster.Gateways {
+			if cluster != "" {
+				look(place{cluster: cluster}, s.called())
+			}
+		}
+	}
+	var out []place
+	for p, by := range missing {
+		p.by = by
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.cluster, b.cluster), cmp.Compare(a.name, b.name))
+	})
+	return out
+}
+
+// missing lists who did not report, with the reason, at the end of the wait
+// and of so many rounds of questions.
+func missing(servers map[string]*seen, waited time.Duration, rounds int) []checks.Missing {
+	var out []checks.Missing
+	within := "within " + waited.Round(100*time.Millisecond).String()
+	switch {
+	case rounds == 2:
+		within += ", asked twice"
+	case rounds > 2:
+		within += fmt.Sprintf(", asked %d times", rounds)
+	}
+	for _, s := range servers {
+		if s.whole {
+			continue
+		}
+		m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true}
+		switch {
+		case s.problem != "":
+			m.Reason = "its account report can't be used: " + s.problem
+		case s.roster == nil:
+			m.Reason = "its answer to the roster can't be used, and it sent no account report " + within
+		default:
+			m.Reason = "it answered the roster, but sent no account report " + within
+		}
+		if s.roster != nil {
+			bound := s.roster.Connections
+			m.Bound = &bound
+		}
+		out = append(out, m)
+	}
+	places := unanswered(servers)
+	for _, p := range places {
+		m := checks.Missing{Name: p.name, Cluster: p.cluster, ClusterKnown: true}
+		if p.name != "" {
+			m.Reason = fmt.Sprintf("%s has a route to it, but it did not answer %s", p.by, within)
+		} else {
+			m.Reason = fmt.Sprintf("%s has a gateway to its cluster, but no server of it answered %s", p.by, within)
+		}
+		out = append(out, m)
+	}
+	n, by := expected(servers)
+	for range n - len(servers) - len(places) {
+		out = append(out, checks.Missing{Reason: fmt.Sprintf("%s, but nobody has a route or gateway to it and it did "+
+			"not answer %s: a server that stopped without a goodbye is counted for up to 4 minutes", by, within)})
+	}
+	slices.SortFunc(out, func(a, b checks.Missing) int {
+		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}

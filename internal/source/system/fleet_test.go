@@ -1,0 +1,580 @@
+package system
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/lab/fleet"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
+)
+
+// smallFleet answers on one line: each request server by server, in order.
+var smallFleet = fleet.Size{Servers: 30, Clusters: 3, Accounts: 40, Connections: 3000, Seed: 1, Skewed: 5, Lines: 1}
+
+// sparseFleet has a dozen connections, so that most of its servers have none.
+var sparseFleet = fleet.Size{Servers: 30, Clusters: 3, Accounts: 3, Connections: 12, Seed: 2, Lines: 1}
+
+// everyone is how many servers answer: the carrier is one more.
+func everyone(size fleet.Size) int { return size.Servers + 1 }
+
+func startFleet(t testing.TB, size fleet.Size) *fleet.Fleet {
+	t.Helper()
+	f, err := fleet.Start(sourcetest.Within(t), size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Stop)
+	return f
+}
+
+// held is what one server has of one account, by name.
+type held struct {
+	server, account        string
+	connections, leafnodes int
+}
+
+// sameAsTruth compares every server and account of a model with what the fleet
+// has, but for the servers that are to be left out, by index. The carrier's own
+// connections are the auditor's and the fleet's: of the system account.
+func sameAsTruth(t testing.TB, d *checks.Deployment, f *fleet.Fleet, without ...int) {
+	t.Helper()
+	truth := f.Truth()
+	var want, got []held
+	servers := map[string]fleet.Server{}
+	for i, s := range truth.Servers {
+		if slices.Contains(without, i) {
+			continue
+		}
+		servers[s.ID] = s
+		for _, a := range s.Accounts {
+			want = append(want, held{s.ID, truth.Accounts[a.Account].ID, a.Connections, a.Leafnodes})
+		}
+		if s.SystemConnections > 0 {
+			want = append(want, held{s.ID, truth.SystemAccount, s.SystemConnections, 0})
+		}
+	}
+	// The carrier counts a client to $G until it has said who it is.
+	names := map[string]string{truth.SystemAccount: truth.SystemAccount, "$G": "$G"}
+	for _, a := range truth.Accounts {
+		names[a.ID] = a.Name
+	}
+	for _, a := range d.Accounts {
+		if names[a.ID] != a.Name || a.System != (a.ID == truth.SystemAccount) {
+			t.Errorf("account %+v is called %q", a, names[a.ID])
+		}
+	}
+	for _, s := range d.Servers {
+		if s.ID == truth.CarrierID {
+			continue
+		}
+		was, ok := servers[s.ID]
+		delete(servers, s.ID)
+		if !ok || s.Name != was.Name || s.Host != was.Host || s.Cluster != was.Cluster || !s.Start.IsZero() && !s.Start.Equal(was.Start) {
+			t.Errorf("server %+v is %+v", s, was)
+		}
+		for _, u := range s.Usage {
+			got = append(got, held{s.ID, d.Accounts[u.Account].ID, int(u.Connections), int(u.Leafnodes)})
+		}
+	}
+	for _, s := range servers {
+		t.Errorf("server %s is not in the model", s.Name)
+	}
+	order := func(a, b held) int {
+		return cmp.Or(cmp.Compare(a.server, b.server), cmp.Compare(a.account, b.account))
+	}
+	slices.SortFunc(want, order)
+	slices.SortFunc(got, order)
+	if !slices.Equal(got, want) {
+		t.Errorf("the model has %d rows, the truth %d, and they differ", len(got), len(want))
+		for i := range min(len(got), len(want)) {
+			if got[i] != want[i] {
+				t.Errorf("the first: %+v, want %+v", got[i], want[i])
+				break
+			}
+		}
+	}
+}
+
+func TestFleetIsRead(t *testing.T) {
+	t.Parallel()
+	for what, size := range map[string]fleet.Size{
+		"small":        smallFleet,
+		"idle servers": sparseFleet,
+		"four lines":   {Servers: 120, Clusters: 7, Accounts: 300, Connections: 20_000, Seed: 3, Lines: 4},
+		"one server":   {Servers: 1, Clusters: 1, Accounts: 2, Connections: 50},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := startFleet(t, size)
+			sameAsTruth(t, auditAll(t, sourcetest.Connect(t, f.URL()), everyone(size)), f)
+		})
+	}
+}
+
+func TestIdleServersTellTheirLimit(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, sparseFleet)
+	d := auditAll(t, sourcetest.Connect(t, f.URL()), everyone(sparseFleet))
+	idle := 0
+	for _, s := range f.Truth().Servers {
+		if s.Connections+s.SystemConnections+s.Leafnodes > 0 {
+			continue
+		}
+		idle++
+		if got := sourcetest.ServerOf(d, s.Name); got.MaxConnections == nil || *got.MaxConnections != s.MaxConnections {
+			t.Errorf("%s: limit %v, want %d", s.Name, got.MaxConnections, s.MaxConnections)
+		}
+	}
+	if idle < 10 {
+		t.Errorf("%d idle servers are too few to show anything", idle)
+	}
+}
+
+// faulty is the server that faults are tried on: the second of the second
+// cluster, so not the one with a system connection.
+const faulty = 11
+
+// garbles are the kinds of garbled replies but for the large ones.
+var garbles = []struct {
+	name   string
+	how    fleet.Garble
+	named  bool   // the reply says which server it is from
+	why    string // then the model says why it can't be used
+	roster string // and this of the roster
+}{
+	{"not JSON", fleet.GarbleNotJSON, false, "", ""},
+	{"truncated JSON", fleet.GarbleTruncatedJSON, true, "cut short", "can't be read"},
+	{"truncated snappy", fleet.GarbleTruncatedSnappy, false, "", ""},
+	{"wrong encoding", fleet.GarbleWrongEncoding, false, "", ""},
+	{"unknown encoding", fleet.GarbleUnknownEncoding, false, "", ""},
+	{"error", fleet.GarbleError, true, "it answered with error 400: simulated failure", "answered the roster with an error"},
+	{"empty", fleet.GarbleEmpty, false, "", ""},
+	{"no server", fleet.GarbleNoServer, false, "", ""},
+	{"empty server", fleet.GarbleEmptyServer, false, "", ""},
+}
+
+// TestFaultsOfManyServers has each server of a fleet go wrong in a way of its
+// own, all at once.
+func TestFaultsOfManyServers(t *testing.T) {
+	t.Parallel()
+	const (
+		early = sourcetest.Patient / 10       // before anyone is asked again
+		later = sourcetest.Patient * 55 / 100 // after that, in time
+		never = sourcetest.Patient * 2
+	)
+	type verdict struct {
+		missing []string // parts of the reason; none if it is complete
+		noID    bool     // all that is known of it is that others have a route to it
+		bound   bool     // it said how many connections it has
+		notes   []string // that name the server
+	}
+	type fault struct {
+		name string
+		set  func(f *fleet.Fleet, i int)
+		want verdict
+	}
+	silence := func(on fleet.Kind) func(*fleet.Fleet, int) {
+		return func(f *fleet.Fleet, i int) { f.Silence(i, on) }
+	}
+	delay := func(on fleet.Kind, d time.Duration) func(*fleet.Fleet, int) {
+		return func(f *fleet.Fleet, i int) { f.Delay(i, on, d) }
+	}
+	appear := func(on fleet.Kind) func(*fleet.Fleet, int) {
+		return func(f *fleet.Fleet, i int) { f.AppearLate(i, on) }
+	}
+	noReport := verdict{missing: []string{"it answered the roster, but sent no account report within 8", "s, asked twice"}, bound: true}
+	noRoster := verdict{notes: []string{"sent an account report but did not answer the roster"}}
+	nothing := verdict{missing: []string{"has a route to it, but it did not answer within 8", "s, asked twice"}, noID: true}
+	twice := verdict{notes: []string{"answered the roster 2 times", "sent its account report 2 times, the first counts"}}
+	faults := []fault{
+		{"none", silence(0), verdict{}},
+		{"silent to the report", silence(fleet.Statz), noReport},
+		{"silent to the roster", silence(fleet.Ping), noRoster},
+		{"silent to both", silence(fleet.Ping | fleet.Statz), nothing},
+		{"silent", silence(fleet.All), nothing},
+		{"silent to VARZ, which nobody needs", silence(fleet.Varz), verdict{}},
+		{"early", delay(fleet.Ping|fleet.Statz, early), verdict{}},
+		{"late with the report", delay(fleet.Statz, later), verdict{}},
+		{"late with the roster", delay(fleet.Ping, later), verdict{}},
+		{"late with both", delay(fleet.Ping|fleet.Statz, later), verdict{}},
+		{"too late with the report", delay(fleet.Statz, never), noReport},
+		{"too late with the roster", delay(fleet.Ping, never), noRoster},
+		{"too late with both", delay(fleet.Ping|fleet.Statz, never), nothing},
+		{"appears with the report request", appear(fleet.Statz), verdict{}},
+		{"appears with the roster request", appear(fleet.Ping), verdict{}},
+		{"answers twice", func(f *fleet.Fleet, i int) { f.AnswerTwice(i, fleet.Ping|fleet.Statz) }, twice},
+	}
+	anonymous := 0 // reports
+	for _, g := range garbles {
+		report, roster := noReport, noRoster
+		switch {
+		case g.how == fleet.GarbleWrongEncoding || g.how == fleet.GarbleUnknownEncoding:
+			roster = verdict{} // servers never compress it, and as it is it can be read
+			anonymous++
+		case g.named:
+			report = verdict{missing: []string{"its account report can't be used: ", g.why}, bound: true}
+			roster = verdict{notes: []string{g.roster, noRoster.notes[0]}}
+		default:
+			anonymous++
+		}
+		faults = append(faults,
+			fault{"report is " + g.name, func(f *fleet.Fleet, i int) { f.Garble(i, fleet.Statz, g.how) }, report},
+			fault{"roster is " + g.name, func(f *fleet.Fleet, i int) { f.Garble(i, fleet.Ping, g.how) }, roster})
+	}
+	size := smallFleet
+	size.Servers, size.Clusters = 40, 4
+	f := startFleet(t, size)
+	truth := f.Truth()
+	// Step by step through the fleet, so that no cluster has all of one kind.
+	at := func(k int) int { return k * 7 % size.Servers }
+	for k, c := range faults {
+		c.set(f, at(k))
+	}
+	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Patient})
+	if d.Expected != everyone(size) {
+		t.Errorf("%d servers expected, there are %d", d.Expected, everyone(size))
+	}
+	var gone []int
+	for k, c := range faults {
+		s := truth.Servers[at(k)]
+		var told []string
+		for _, note := range d.Notes {
+			if strings.Contains(note, s.Name+" in cluster "+s.Cluster) {
+				told = append(told, note)
+			}
+		}
+		if !slices.EqualFunc(told, c.want.notes, strings.Contains) {
+			t.Errorf("%s: notes %q, want %q", c.name, told, c.want.notes)
+		}
+		missing := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return m.Name == s.Name })
+		if c.want.missing != nil {
+			gone = append(gone, at(k))
+		}
+		if missing < 0 || c.want.missing == nil {
+			if (missing < 0) != (c.want.missing == nil) {
+				t.Errorf("%s: %s is in the list of the missing: %v", c.name, s.Name, missing >= 0)
+			}
+			continue
+		}
+		m := d.Missing[missing]
+		if m.Cluster != s.Cluster || !m.ClusterKnown || slices.ContainsFunc(c.want.missing, func(part string) bool { return !strings.Contains(m.Reason, part) }) {
+			t.Errorf("%s: missing %+v, want %q", c.name, m, c.want.missing)
+		}
+		if c.want.noID != (m.ID == "") || m.ID != "" && (m.ID != s.ID || m.Host != s.Host) {
+			t.Errorf("%s: missing %+v, want %s at %s", c.name, m, s.ID, s.Host)
+		}
+		if c.want.bound != (m.Bound != nil) || m.Bound != nil && *m.Bound != s.Connections+s.SystemConnections {
+			t.Errorf("%s: missing with bound %v, want %d: %v", c.name, m.Bound, s.Connections, c.want.bound)
+		}
+	}
+	sameAsTruth(t, d, f, gone...)
+	if len(d.Missing) != len(gone) {
+		t.Errorf("missing %s, want %d", sourcetest.ShowMissing(d), len(gone))
+	}
+	sourcetest.Noted(t, d, fmt.Sprintf("an account report of an unknown server can't be used (%d times)", 2*anonymous))
+	sourcetest.Noted(t, d, "a roster reply of an unknown server can't be read")
+}
+
+func TestServerThatTakesAWhile(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	f.Delay(faulty, fleet.Ping|fleet.Statz, 200*time.Millisecond)
+	sameAsTruth(t, auditAll(t, sourcetest.Connect(t, f.URL()), everyone(smallFleet)), f)
+}
+
+func TestGarbledReportIsRightWhenAskedAgain(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	for i, g := range garbles {
+		f.Garble(2*i, fleet.Statz, g.how)
+	}
+	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Patient, Progress: func(p source.Progress) {
+		if p.Reported == everyone(smallFleet)-len(garbles) {
+			f.ClearFaults()
+		}
+	}})
+	sourcetest.Complete(t, d, everyone(smallFleet))
+	sameAsTruth(t, d, f)
+	sourcetest.Noted(t, d, "an account report of an unknown server can't be used (7 times)")
+	if len(d.Notes) != 1 {
+		t.Errorf("notes %q", d.Notes)
+	}
+}
+
+func TestLateFirstReplyIsNoDuplicate(t *testing.T) {
+	t.Parallel()
+	const timeout = 8 * time.Second
+	f := startFleet(t, smallFleet)
+	// The first reply comes at 4.8 s, long after the one to the second question
+	// of 3.2 s. Another server keeps the gathering going until the end.
+	f.Delay(faulty, fleet.Statz|fleet.Ping, timeout*6/10)
+	f.Silence(faulty+1, fleet.Statz)
+	replies := 0
+	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: timeout,
+		Progress: func(p source.Progress) {
+			if p.Reported == smallFleet.Servers-1 {
+				f.Delay(faulty, fleet.Statz|fleet.Ping, 0)
+			}
+		},
+		Trace: func(format string, args ...any) {
+			if s := fmt.Sprintf(format, args...); strings.HasPrefix(s, "<<< "+f.Truth().Servers[faulty].Name+" account report") {
+				replies++
+			}
+		}})
+	if replies != 2 {
+		t.Skipf("it sent %d reports in time, so that this shows nothing here", replies)
+	}
+	sameAsTruth(t, d, f, faulty+1)
+	if len(d.Notes) > 0 {
+		t.Errorf("notes %q: each question was answered once", d.Notes)
+	}
+}
+
+func TestEverybodyAnswersTwice(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	for i := range smallFleet.Servers {
+		f.AnswerTwice(i, fleet.All)
+	}
+	nc := sourcetest.Connect(t, f.URL())
+	for range 6 { // it ends while replies are still being decoded
+		d := audit(t, nc, source.Options{Timeout: sourcetest.Long})
+		sourcetest.Complete(t, d, everyone(smallFleet))
+		sameAsTruth(t, d, f)
+	}
+}
+
+func TestTwoServersAtFault(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	f.Silence(3, fleet.All)
+	f.Garble(22, fleet.Statz, fleet.GarbleTruncatedJSON)
+	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Brief})
+	sameAsTruth(t, d, f, 3, 22)
+	if len(d.Missing) != 2 {
+		t.Fatalf("missing %s, want two", sourcetest.ShowMissing(d))
+	}
+	for i, at := range []int{22, 3} { // by cluster: ap-south, us-east
+		s := f.Truth().Servers[at]
+		if m := d.Missing[i]; m.Name != s.Name || m.Cluster != s.Cluster {
+			t.Errorf("missing %s, want %s at %d", sourcetest.ShowMissing(d), s.Name, i)
+		}
+	}
+}
+
+func TestWholeClusterIsSilent(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, smallFleet)
+	var gone []int
+	cluster := f.Truth().Clusters[1]
+	for i, s := range f.Truth().Servers {
+		if s.Cluster == cluster {
+			f.Silence(i, fleet.All)
+			gone = append(gone, i)
+		}
+	}
+	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Brief})
+	sameAsTruth(t, d, f, gone...)
+	if d.Expected != everyone(smallFleet) || len(d.Missing) != len(gone) {
+		t.Fatalf("%d expected, missing %s", d.Expected, sourcetest.ShowMissing(d))
+	}
+	// One is known by its gateway; that there are nine more the others count.
+	known := 0
+	for _, m := range d.Missing {
+		if m.Cluster == cluster && m.ClusterKnown && strings.Contains(m.Reason, "has a gateway to its cluster") {
+			known++
+		} else if m.ClusterKnown || !strings.Contains(m.Reason, "counts 31 servers") {
+			t.Errorf("missing %+v", m)
+		}
+	}
+	if known != 1 {
+		t.Errorf("the cluster is named %d times: %s", known, sourcetest.ShowMissing(d))
+	}
+}
+
+func TestForeignServerAnswers(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		on       fleet.Kind
+		reported bool
+		note     string
+	}{
+		"everything":      {fleet.All, true, ""},
+		"only the report": {fleet.Statz, true, "stranger in cluster us-east-01 sent an account report but did not answer the roster"},
+		"only the roster": {fleet.Ping, false, ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := startFleet(t, smallFleet)
+			f.Foreign(c.on)
+			f.Silence(faulty, fleet.Statz) // or all would be there before the stranger
+			d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Brief})
+			if d.Expected != everyone(smallFleet)+1 {
+				t.Errorf("%d expected; a server that nobody counts and that answers is one", d.Expected)
+			}
+			if c.note != "" {
+				sourcetest.Noted(t, d, c.note)
+			} else if len(d.Notes) > 0 {
+				t.Errorf("notes %q", d.Notes)
+			}
+			if !c.reported {
+				at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return m.Name == "stranger" })
+				if at < 0 || len(d.Missing) != 2 || d.Missing[at].Bound == nil || *d.Missing[at].Bound != 1000 {
+					t.Errorf("missing %s, want the stranger, with its connections", sourcetest.ShowMissing(d))
+				}
+				return
+			}
+			sourcetest.OnlyMissing(t, d, f.Truth().Servers[faulty].Cluster, f.Truth().Servers[faulty].Name)
+			s := sourcetest.ServerOf(d, "stranger")
+			if s == nil || len(s.Usage) != 1 || s.Usage[0].Connections != 1000 || s.Cluster != "us-east-01" {
+				t.Errorf("the stranger is %+v", s)
+			}
+		})
+	}
+}
+
+func TestIdleServersAtFault(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, sparseFleet)
+	var idle []int
+	for i, s := range f.Truth().Servers {
+		if s.Connections+s.SystemConnections+s.Leafnodes == 0 {
+			idle = append(idle, i)
+		}
+	}
+	if len(idle) < len(garbles)+2 {
+		t.Fatalf("%d idle servers are too few", len(idle))
+	}
+	for i, g := range garbles {
+		f.Garble(idle[i], fleet.Varz, g.how)
+	}
+	f.Silence(idle[len(garbles)], fleet.Varz)
+	nc := sourcetest.Connect(t, f.URL())
+	// Without VARZ they say so when they are asked again.
+	d := audit(t, nc, source.Options{Timeout: sourcetest.Patient})
+	sourcetest.Complete(t, d, everyone(sparseFleet))
+	sameAsTruth(t, d, f)
+	// With neither it stays open.
+	last := idle[len(garbles)+1]
+	f.Silence(last, fleet.Varz|fleet.Statz)
+	d = audit(t, nc, source.Options{Timeout: sourcetest.Brief})
+	sameAsTruth(t, d, f, last)
+	s := f.Truth().Servers[last]
+	if m := sourcetest.OnlyMissing(t, d, s.Cluster, s.Name, "sent no account report"); m.Bound == nil || *m.Bound != 0 {
+		t.Errorf("missing %+v, want that it had none", m)
+	}
+}
+
+// slowReader is a connection that stops reading until the gate opens.
+type slowReader struct {
+	net.Conn
+	gate <-chan struct{}
+	left int // bytes to read before that
+}
+
+func (r *slowReader) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		<-r.gate
+	}
+	n, err := r.Conn.Read(p)
+	r.left -= n
+	return n, err
+}
+
+// slowDialer makes the first connection slow.
+type slowDialer struct {
+	gate  <-chan struct{}
+	first sync.Once
+}
+
+func (d *slowDialer) Dial(network, address string) (net.Conn, error) {
+	conn, err := net.Dial(network, address)
+	if err == nil {
+		d.first.Do(func() { conn = &slowReader{Conn: conn, gate: d.gate, left: 8 << 10} })
+	}
+	return conn, err
+}
+
+// TestAuditorIsCutOff: the carrier cuts off a client that has more than 64 MiB
+// to read. It comes back and asks for what is missing. Not parallel, because it
+// takes all of the machine for a while.
+func TestAuditorIsCutOff(t *testing.T) {
+	size := smallFleet
+	size.Lines = 4
+	f := startFleet(t, size)
+	for i := range 4 {
+		f.Garble(i, fleet.Statz, fleet.GarbleGiant) // 24 MiB each
+	}
+	gate := make(chan struct{})
+	nc := sourcetest.Connect(t, f.URL(), nats.SetCustomDialer(&slowDialer{gate: gate}), nats.MaxReconnects(-1))
+	go func() {
+		defer close(gate)
+		watch := sourcetest.Connect(t, f.URL())
+		for sourcetest.Within(t).Err() == nil {
+			m, err := watch.Request("$SYS.REQ.SERVER."+f.Truth().CarrierID+".VARZ", nil, time.Second)
+			if err == nil && !strings.Contains(string(m.Data), `"slow_consumers":0`) {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		f.ClearFaults()
+	}()
+	d := audit(t, nc, source.Options{Timeout: sourcetest.Long})
+	sourcetest.Complete(t, d, everyone(size))
+	sameAsTruth(t, d, f)
+	sourcetest.Noted(t, d, "the connection was lost and came back")
+}
+
+// TestHostileRepliesTakeNoMemory: 24 MiB of JSON without meaning, and 12 MiB
+// that decompress to 256 MiB of spaces; each comes twice. Not parallel, so that
+// what it measures is its own. Held as a whole, the bomb takes 2,200 MiB.
+func TestHostileRepliesTakeNoMemory(t *testing.T) {
+	if sourcetest.RaceDetector {
+		t.Skip("the race detector has memory of its own, and takes too long for the bomb")
+	}
+	const most = 700 // MiB
+	f := startFleet(t, smallFleet)
+	f.Garble(3, fleet.Statz, fleet.GarbleGiant)
+	f.Garble(faulty, fleet.Statz, fleet.GarbleBomb)
+	nc := sourcetest.Connect(t, f.URL())
+	runtime.GC()
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	before, peak := now.HeapInuse, now.HeapInuse
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(2 * time.Millisecond):
+				runtime.ReadMemStats(&now)
+				peak = max(peak, now.HeapInuse)
+			}
+		}
+	})
+	d := audit(t, nc, source.Options{Timeout: sourcetest.Patient})
+	close(done)
+	watching.Wait()
+	sameAsTruth(t, d, f, 3, faulty)
+	if len(d.Missing) != 2 || sourcetest.CountNotes(d, "an account report of an unknown server can't be used") != 1 {
+		t.Errorf("missing %s, notes %q; want two, whose replies say nothing", sourcetest.ShowMissing(d), d.Notes)
+	}
+	more := (peak - before) >> 20
+	t.Logf("%d MiB more than before", more)
+	if more > most {
+		t.Errorf("it took %d MiB", more)
+	}
+}

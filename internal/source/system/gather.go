@@ -1,0 +1,366 @@
+package system
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// gather gathers a deployment through a connection to the system account. It
+// returns as soon as every server that is known has reported, and at the latest
+// when four fifths of the time-out are over, which leaves time for what is asked
+// of single servers afterwards; what is missing then is in the model. What is
+// missing is asked for again at two fifths.
+//
+// An error means that there is nothing to judge: [NotSystemAccountError],
+// [sysreq.PermissionError], [source.NoAnswerError], a lost connection, or the
+// context's error.
+func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deployment, error) {
+	started := time.Now()
+	deadline, cancel := context.WithTimeout(ctx, o.Timeout*4/5)
+	defer cancel()
+	g := &gathering{
+		nc: nc, o: o, started: started,
+		url:      nc.ConnectedUrlRedacted(),
+		accounts: wire.NewAccounts(),
+		servers:  map[string]*seen{},
+		events:   make(chan event, 64),
+		notes:    map[string]int{},
+	}
+	stop, err := g.listen(deadline)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	if err := g.run(deadline); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return g.deployment(time.Since(started)), nil
+}
+
+// gathering is one that is under way. Its state belongs to the goroutine of run;
+// what others find out arrives there as an event.
+type gathering struct {
+	nc       *nats.Conn
+	client   *sysreq.Client
+	inboxes  map[kind]*sysreq.Inbox
+	o        source.Options
+	started  time.Time
+	url      string // of the server that was connected to at the start
+	accounts *wire.Accounts
+	servers  map[string]*seen
+	events   chan event
+	notes    map[string]int // what to say of the coverage → how often it was
+
+	self     *wire.User
+	refused  bool // nobody listens to the roster request
+	asked    int  // rounds of questions so far
+	counted  int  // the most servers that a server counts
+	answered int  // how many answered the roster
+	planned  bool // the reports have been asked for
+	waves    []wave
+	inFlight int // what is still to come of the reports asked for, about
+	bytes    int64
+	last     time.Time // of the last reply
+	fatal    error
+	lostOnce bool
+}
+
+// kind is a kind of replies.
+type kind string
+
+const (
+	ofUser   kind = "user"
+	ofRoster kind = "roster"
+	ofReport kind = "report"
+	ofVarz   kind = "varz"
+)
+
+// event changes the state of a gathering.
+type event func(*gathering)
+
+// listen subscribes to the replies and to what the connection reports.
+func (g *gathering) listen(ctx context.Context) (stop func(), err error) {
+	g.client = sysreq.New(g.nc, g.o.Trace)
+	g.inboxes = map[kind]*sysreq.Inbox{}
+	workers, stopWorkers := g.startDecoders(ctx)
+	stop = func() {
+		for _, in := range g.inboxes {
+			in.Close()
+		}
+		g.client.Close()
+		stopWorkers()
+	}
+	g.client.OnRefusal(func(e *sysreq.PermissionError) bool {
+		g.send(ctx, func(g *gathering) { g.forbidden(e) })
+		return true
+	})
+	handlers := map[kind]func(round int, m *nats.Msg){
+		ofUser:   func(_ int, m *nats.Msg) { g.userReply(ctx, m) },
+		ofRoster: func(round int, m *nats.Msg) { g.rosterReply(ctx, round, m) },
+		ofVarz:   func(_ int, m *nats.Msg) { g.varzReply(ctx, m) },
+		ofReport: func(round int, m *nats.Msg) {
+			select {
+			case workers <- reportReply{round, m}:
+			case <-ctx.Done():
+			}
+		},
+	}
+	for k, handle := range handlers {
+		if g.inboxes[k], err = g.client.Listen(handle); err != nil {
+			delete(g.inboxes, k)
+			stop()
+			return nil, err
+		}
+	}
+	return stop, nil
+}
+
+// reportReply is an account report, and the round of questions that it belongs
+// to.
+type reportReply struct {
+	round int
+	m     *nats.Msg
+}
+
+// startDecoders starts a decoder for each processor.
+func (g *gathering) startDecoders(ctx context.Context) (chan<- reportReply, func()) {
+	work := make(chan reportReply)
+	quit := make(chan struct{})
+	for range runtime.GOMAXPROCS(0) {
+		go func() {
+			d := wire.NewDecoder()
+			for {
+				select {
+				case reply := <-work:
+					r, err := d.Report(ctx, reply.m, g.accounts)
+					size := int64(len(reply.m.Data))
+					g.client.Trace("<<< %s account report, %d bytes, %d accounts, %v", r.From.Name, size, len(r.Usage), err)
+					g.send(ctx, func(g *gathering) { g.reported(r, err, reply.round, size) })
+				case <-quit:
+					return
+				}
+			}
+		}()
+	}
+	return work, func() { close(quit) }
+}
+
+// send hands an event to run, unless the gathering is over.
+func (g *gathering) send(ctx context.Context, e event) {
+	select {
+	case g.events <- e:
+	case <-ctx.Done():
+	}
+}
+
+// ask publishes a request whose replies arrive at the handler of that kind.
+func (g *gathering) ask(subject string, k kind, body any) {
+	// Only reports are large.
+	if err := g.inboxes[k].Ask(g.asked, subject, body, k == ofReport); err != nil && !g.nc.IsClosed() {
+		g.notes[err.Error()]++
+	}
+}
+
+// run asks and waits until everything is there, the time is over, or nothing
+// can come any more.
+func (g *gathering) run(ctx context.Context) error {
+	status := g.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.CLOSED)
+	defer g.nc.RemoveStatusListener(status)
+	g.ask(sysreq.UserInfo, ofUser, nil)
+	g.ask(sysreq.Statsz, ofRoster, nil)
+	patience := time.NewTimer(g.o.Timeout / 10)
+	defer patience.Stop()
+	again := time.NewTimer(g.o.Timeout * 2 / 5)
+	defer again.Stop()
+	if g.nc.IsClosed() { // before anyone listened
+		return g.closed()
+	}
+	for {
+		select {
+		case e := <-g.events:
+			e(g)
+			if g.o.Progress != nil {
+				// What expected says takes milliseconds in a large fleet.
+				g.o.Progress(source.Progress{Expected: max(len(g.servers), g.counted), Reported: g.whole(), Bytes: g.bytes})
+			}
+		case s := <-status:
+			switch s {
+			case nats.CLOSED:
+				return g.closed()
+			case nats.RECONNECTING:
+				g.lostOnce = true
+			case nats.CONNECTED:
+				if g.lostOnce {
+					g.notes["the connection was lost and came back; what was missing was asked for again"]++
+					g.askAgain()
+				}
+			default: // not listened to
+			}
+		case <-patience.C:
+			if !g.planned {
+				g.askReports()
+			}
+		case <-again.C:
+			// While replies still come in, asking again would only add to them.
+			if quiet := sysreq.Lull - time.Since(g.last); quiet > 0 {
+				again.Reset(quiet)
+				continue
+			}
+			if len(g.waves) > 0 {
+				g.inFlight = 0 // what is late is asked for again later
+				g.nextWaves()
+				again.Reset(sysreq.Lull)
+				continue
+			}
+			g.askAgain()
+		case <-ctx.Done():
+			return g.timeOver(ctx)
+		}
+		if !g.planned && g.rosterDone() {
+			g.askReports()
+		}
+		switch {
+		case g.fatal != nil:
+			return g.fatal
+		case g.refused && g.self != nil:
+			return g.notSystem()
+		case g.complete():
+			return nil
+		}
+	}
+}
+
+// rosterDone is whether everyone that is known of has answered the roster.
+func (g *gathering) rosterDone() bool {
+	if g.answered == 0 || g.answered < max(g.counted, len(g.servers)) {
+		return false // cheap, and nearly always so
+	}
+	n, _ := expected(g.servers)
+	return g.answered >= n
+}
+
+func (g *gathering) notSystem() error {
+	e := &NotSystemAccountError{}
+	if g.self != nil {
+		e.Account, e.Name = g.self.Account, g.self.Name
+	}
+	return e
+}
+
+// heard says whether any server answered the roster. Before, nobody knows how
+// many there are, and what was reported is no model.
+func (g *gathering) heard() bool {
+	for _, s := range g.servers {
+		if s.roster != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyOwn says whether all that was reported is of the account of our
+// credentials, as in an ordinary account, which only gets its own.
+func (g *gathering) onlyOwn() bool {
+	accounts := g.accounts.All()
+	return len(accounts) == 1 && g.self != nil && accounts[0].ID == g.self.Account
+}
+
+// timeOver tells a wait that ended without any answer from a coverage with
+// holes, which the model tells.
+func (g *gathering) timeOver(ctx context.Context) error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case g.refused || !g.heard() && g.onlyOwn():
+		return g.notSystem()
+	case !g.heard():
+		return &source.NoAnswerError{Server: g.url, Waited: time.Since(g.started)}
+	case !g.nc.IsConnected():
+		g.notes["the connection was lost and did not come back"]++
+	}
+	return nil
+}
+
+// closed does the same for a connection that was closed for good.
+func (g *gathering) closed() error {
+	if !g.heard() {
+		return fmt.Errorf("the connection closed before any server answered: %w", cmp.Or(g.nc.LastError(), nats.ErrConnectionClosed))
+	}
+	g.notes["the connection closed before every server had answered"]++
+	return nil
+}
+
+func (g *gathering) whole() int {
+	n := 0
+	for _, s := range g.servers {
+		if s.whole {
+			n++
+		}
+	}
+	return n
+}
+
+func (g *gathering) complete() bool {
+	if g.self == nil || len(g.servers) == 0 {
+		return false
+	}
+	for _, s := range g.servers {
+		if s.roster == nil || !s.whole {
+			return false
+		}
+	}
+	n, _ := expected(g.servers)
+	return len(g.servers) >= n
+}
+
+// askAgain asks those that are missing directly, and where one is missing that
+// did not answer at all, everyone for the roster: for those whose names are not
+// known, and whether the others still know it.
+func (g *gathering) askAgain() {
+	g.asked++
+	if g.self == nil {
+		g.ask(sysreq.UserInfo, ofUser, nil)
+	}
+	g.planned = true
+	late := 0
+	for _, s := range g.servers {
+		if !s.whole {
+			late += s.size()
+		}
+	}
+	if late > window {
+		g.planWaves()
+	}
+	for _, s := range g.servers {
+		if !s.whole || s.roster == nil {
+			s.asked = g.asked
+			g.ask(sysreq.Statsz, ofRoster, sysreq.Filter{Name: s.Name, Cluster: s.Cluster, Exact: true})
+			if late <= window {
+				g.askReport(s.Name, s.Cluster)
+			}
+		}
+	}
+	if n, _ := expected(g.servers); n > len(g.servers) || len(g.servers) == 0 {
+		g.ask(sysreq.Statsz, ofRoster, nil)
+	}
+}
+
+// askReport asks one server for its report. One with nothing to report
+// sends nothing unless unused accounts are asked for, too.
+func (g *gathering) askReport(name, cluster string) {
+	g.ask(sysreq.AccountStatz, ofReport, sysreq.Filter{Name: name, Cluster: cluster, Exact: true, Unused: true})
+}

@@ -1,0 +1,79 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/profile"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// examine reads profiles and asks for accounts at the same time. The error is
+// that of the profiles.
+func examine(ctx context.Context, nc *nats.Conn, d *checks.Deployment, of []source.Suspect) ([]source.Report, map[source.Suspect]map[string]checks.AccountOn, error) {
+	c := sysreq.New(nc, nil)
+	defer c.Close()
+	var accounts map[source.Suspect]map[string]checks.AccountOn
+	var wg sync.WaitGroup
+	wg.Go(func() { accounts = accountsOn(ctx, c, d, of) })
+	reports, err := profiles(ctx, c, d, of)
+	wg.Wait()
+	return reports, accounts, err
+}
+
+// profiles reads the connections of each suspect, see [profile.Read]. [details]
+// is to come first: without the servers' clocks it is unknown which servers were
+// up when a connection began. No suspect is of the system account, so that the
+// auditor's own connection is never counted. Asking makes a server measure the
+// round trip to clients that it has not measured yet.
+func profiles(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of []source.Suspect) ([]source.Report, error) {
+	if c.Conn().IsClosed() {
+		return nil, fmt.Errorf("asking for connections: %w", nats.ErrConnectionClosed)
+	}
+	asking, stop := c.WhileAllowed(ctx, "CONNZ")
+	defer stop()
+	longest := source.Patience(ctx)
+	return profile.Read(asking, d, of, &sync.Map{}, func(t profile.Task, dec *wire.Decoder) error {
+		return readConnections(asking, c, source.Held{Server: t.ID, Account: t.Account()}, longest, dec, t.Add)
+	})
+}
+
+// subscriptions counts the subscriptions that the client connections of an
+// account hold on a server. The account report's num_subscriptions can't be
+// used for that: it counts what the server knows of the whole cluster. Where
+// a server does not answer fully before the context ends, the count is nil.
+// A profile has it, too.
+func subscriptions(ctx context.Context, nc *nats.Conn, of []source.Held) ([]*int, error) {
+	d := &checks.Deployment{}
+	var suspects []source.Suspect
+	for i, h := range of {
+		// Every one is a cluster of its own with a connection or more.
+		cluster := fmt.Sprint(i)
+		account := slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.ID == h.Account })
+		if account < 0 {
+			account = len(d.Accounts)
+			d.Accounts = append(d.Accounts, checks.Account{ID: h.Account, Name: h.Account})
+		}
+		d.Servers = append(d.Servers, checks.Server{ID: h.Server, Name: h.Server, Cluster: cluster,
+			Usage: []checks.Usage{{Account: uint32(account), Connections: 1}}})
+		suspects = append(suspects, source.Suspect{Account: h.Account, Server: h.Server, Cluster: cluster})
+	}
+	c := sysreq.New(nc, nil)
+	defer c.Close()
+	reports, err := profiles(ctx, c, d, suspects)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*int, len(of))
+	for i := range reports {
+		out[i] = reports[i].Subscriptions
+	}
+	return out, nil
+}

@@ -1,0 +1,125 @@
+// Package system is the source of an audit that asks through a connection to the
+// system account: every server for its account report, and those of suspects for
+// more.
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+)
+
+// Source asks through a connection to the system account, which is not to be
+// used by anything else of this project meanwhile.
+type Source struct {
+	nc *nats.Conn
+	o  source.Options
+}
+
+// New is the source of a connection.
+func New(nc *nats.Conn, o source.Options) *Source { return &Source{nc, o} }
+
+// Kind is what the document calls the source.
+func (*Source) Kind() string { return "system-account" }
+
+// Detail names the server that is asked through.
+func (s *Source) Detail() string {
+	return fmt.Sprintf("%s, server %s", Shown(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
+}
+
+// Limits are none.
+func (*Source) Limits() source.Limits { return source.Limits{} }
+
+// Deployment gathers the model.
+func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
+	d, err := gather(ctx, s.nc, s.o)
+	if err != nil {
+		return nil, Explain(err, s.nc)
+	}
+	return d, nil
+}
+
+// Knows adds an account by that id to the model if any server knows it.
+func (s *Source) Knows(ctx context.Context, d *checks.Deployment, account string) error {
+	return knows(ctx, s.nc, d, account)
+}
+
+// Details adds what the servers of clusters say of themselves. It takes a third
+// of the time that is left at most: a server that does not answer must not take
+// it all.
+func (s *Source) Details(ctx context.Context, d *checks.Deployment, clusters []string) error {
+	ctx, cancel := source.Share(ctx, 1, 3)
+	defer cancel()
+	return details(ctx, s.nc, d, clusters)
+}
+
+// Examine reads who is connected of suspects, and who knows their accounts.
+func (s *Source) Examine(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]source.Report, map[source.Suspect]map[string]checks.AccountOn, error) {
+	return examine(ctx, s.nc, d, of)
+}
+
+// Subscriptions counts those of accounts on servers.
+func (s *Source) Subscriptions(ctx context.Context, of []source.Held) ([]*int, error) {
+	return subscriptions(ctx, s.nc, of)
+}
+
+// NotSystemAccountError says that the credentials belong to another account.
+type NotSystemAccountError struct {
+	// Account is the id of the account of the credentials, empty where the
+	// server did not say. Name is its other name, if it has one.
+	Account, Name string
+}
+
+func (e *NotSystemAccountError) Error() string {
+	switch {
+	case e.Account == "":
+		return "these credentials are not of the system account"
+	case e.Name != "" && e.Name != e.Account:
+		return fmt.Sprintf("these credentials are of account %q (%s), not of the system account", e.Name, e.Account)
+	}
+	return fmt.Sprintf("these credentials are of account %q, not of the system account", e.Account)
+}
+
+// Explain adds to an error of gathering through a connection what to pass.
+func Explain(err error, nc *nats.Conn) error {
+	var other *NotSystemAccountError
+	var forbidden *sysreq.PermissionError
+	var none *source.NoAnswerError
+	at := Shown(nc.ConnectedUrl())
+	if servers := nc.Servers(); at == "" && len(servers) > 0 { // it was closed
+		at = Shown(servers[0])
+	}
+	switch {
+	case errors.As(err, &other):
+		return fmt.Errorf("%s: %w, which this audit needs: pass --context or --creds of a user of the system account", at, err)
+	case errors.As(err, &forbidden) && forbidden.Operation == sysreq.Subscribe:
+		return fmt.Errorf("%s: %w: pass --inbox-prefix with one that the user may subscribe to, or another user of the system account", at, err)
+	case errors.As(err, &forbidden):
+		return fmt.Errorf("%s: %w: allow the user to publish to $SYS.REQ.>, or pass another user of the system account", at, err)
+	case errors.As(err, &none):
+		return fmt.Errorf("%w: pass a longer --timeout, or --server of another server", err)
+	case errors.Is(err, context.Canceled):
+		return err
+	case slices.ContainsFunc([]error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired},
+		func(refused error) bool { return errors.Is(err, refused) }):
+		return fmt.Errorf("%s: %w: its user was revoked, expired or changed meanwhile: pass credentials that are valid", at, err)
+	}
+	return fmt.Errorf("%s: %w", at, err)
+}
+
+// Shown is a server's URL without its credentials.
+func Shown(server string) string {
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}

@@ -1,0 +1,205 @@
+package sysreq
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Client asks through a connection, whose error handler it has until it is
+// closed: a connection has one, and so one client at a time. It is for several
+// goroutines.
+type Client struct {
+	nc       *nats.Conn
+	previous nats.ErrHandler
+
+	tracing sync.Mutex // held while trace is called
+	trace   func(format string, args ...any)
+
+	mu        sync.Mutex
+	listeners map[int]func(*PermissionError) bool
+	next      int
+}
+
+// New starts to ask through a connection. Trace, if not nil, is told of every
+// request, and of what [Client.Trace] is; it is called by one goroutine at a
+// time, and not any more when the client is closed.
+func New(nc *nats.Conn, trace func(format string, args ...any)) *Client {
+	c := &Client{nc: nc, previous: nc.ErrorHandler(), trace: trace, listeners: map[int]func(*PermissionError) bool{}}
+	nc.SetErrorHandler(func(nc *nats.Conn, s *nats.Subscription, err error) {
+		if e := permission(err); e != nil && c.refused(e) {
+			return
+		}
+		if c.previous != nil {
+			c.previous(nc, s, err)
+		}
+	})
+	return c
+}
+
+// Close gives the error handler back.
+func (c *Client) Close() {
+	c.tracing.Lock()
+	c.trace = nil
+	c.tracing.Unlock()
+	c.nc.SetErrorHandler(c.previous)
+}
+
+// Conn is the connection.
+func (c *Client) Conn() *nats.Conn { return c.nc }
+
+// Trace writes a line of the trace.
+func (c *Client) Trace(format string, args ...any) {
+	c.tracing.Lock()
+	defer c.tracing.Unlock()
+	if c.trace != nil {
+		c.trace(format, args...)
+	}
+}
+
+// refused hands over what the server forbids. It reports whether that was about
+// what a listener does.
+func (c *Client) refused(e *PermissionError) bool {
+	c.mu.Lock()
+	listeners := slices.Collect(maps.Values(c.listeners))
+	c.mu.Unlock()
+	ours := false
+	for _, f := range listeners {
+		ours = f(e) || ours
+	}
+	return ours
+}
+
+// OnRefusal hands over what the server forbids until it is stopped; f reports
+// whether that is about what the listener does.
+func (c *Client) OnRefusal(f func(*PermissionError) bool) (stop func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := c.next
+	c.next++
+	c.listeners[id] = f
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.listeners, id)
+	}
+}
+
+// WhileAllowed is a context that ends when the server forbids to ask a service,
+// by the last token of its subject, or to get replies. Its cause is a clause
+// about the servers then.
+func (c *Client) WhileAllowed(ctx context.Context, service string) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := c.OnRefusal(func(e *PermissionError) bool {
+		s := e.service()
+		if s == service || s == everything {
+			cancel(errors.New("may not be asked: " + e.Violation))
+		}
+		return s == service
+	})
+	return ctx, func() { stop(); cancel(nil) }
+}
+
+var (
+	// ErrNobody is that nobody listens to a request.
+	ErrNobody = errors.New("nobody listens to the request")
+	// ErrLate is that no answer came in time.
+	ErrLate = errors.New("no answer in time")
+)
+
+// Request asks for one compressed reply, for as long as patience says. An error
+// is [ErrNobody], [ErrLate], the cause of the context's end, or one of the
+// connection.
+func (c *Client) Request(ctx context.Context, subject string, body any, patience time.Duration) (*nats.Msg, error) {
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	m, err := c.nc.RequestMsgWithContext(asking, message(subject, "", body, true))
+	if err != nil {
+		return nil, explain(ctx, err)
+	}
+	return m, nil
+}
+
+// explain is why there is no reply.
+func explain(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case cause != nil && !errors.Is(cause, context.DeadlineExceeded):
+		return cause
+	case errors.Is(err, nats.ErrNoResponders):
+		return ErrNobody
+	case errors.Is(err, context.DeadlineExceeded):
+		return ErrLate
+	}
+	return err
+}
+
+// message is a request. The body is a plain struct or nil.
+func message(subject, reply string, body any, compressed bool) *nats.Msg {
+	m := &nats.Msg{Subject: subject, Reply: reply}
+	if body != nil {
+		m.Data, _ = json.Marshal(body) // plain structs: can't fail
+	}
+	if compressed { // see zReq in nats-server
+		m.Header = nats.Header{"Accept-Encoding": []string{"snappy"}}
+	}
+	return m
+}
+
+// NoResponders is how a server says that nobody listens on a subject.
+func NoResponders(m *nats.Msg) bool {
+	return len(m.Data) == 0 && m.Header.Get("Status") == "503"
+}
+
+// Inbox gets the replies to requests that have many.
+type Inbox struct {
+	c       *Client
+	sub     *nats.Subscription
+	subject string
+}
+
+// Listen hands over the replies to what is asked through the inbox, each with the
+// tag of its request, one after the other, until the inbox is closed. Replies
+// wait in memory as they came: with a limit nats.go would drop what is over it
+// without a word.
+func (c *Client) Listen(handle func(tag int, m *nats.Msg)) (*Inbox, error) {
+	in := &Inbox{c: c, subject: c.nc.NewInbox()}
+	var err error
+	in.sub, err = c.nc.Subscribe(in.subject+".*", func(m *nats.Msg) {
+		if tag, err := strconv.Atoi(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:]); err == nil {
+			handle(tag, m)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: subscribing for replies: %w", c.nc.ConnectedUrlRedacted(), err)
+	}
+	if err := in.sub.SetPendingLimits(-1, -1); err != nil {
+		in.Close()
+		return nil, fmt.Errorf("%s: subscribing for replies: %w", c.nc.ConnectedUrlRedacted(), err)
+	}
+	return in, nil
+}
+
+// Owns reports whether replies come to this subject.
+func (in *Inbox) Owns(subject string) bool { return strings.HasPrefix(subject, in.subject+".") }
+
+// Ask publishes a request, and does not wait.
+func (in *Inbox) Ask(tag int, subject string, body any, compressed bool) error {
+	m := message(subject, in.subject+"."+strconv.Itoa(tag), body, compressed)
+	in.c.Trace(">>> %s %s", subject, m.Data)
+	if err := in.c.nc.PublishMsg(m); err != nil {
+		return fmt.Errorf("%s: asking %s: %w", in.c.nc.ConnectedUrlRedacted(), subject, err)
+	}
+	return nil
+}
+
+// Close ends listening.
+func (in *Inbox) Close() { _ = in.sub.Unsubscribe() } // fails only where the connection is gone

@@ -1,0 +1,81 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+// Routez is what routes a server has.
+type Routez struct {
+	From  Server
+	Peers []Peer // each once, without the server itself
+}
+
+// Peer is the other side of a route.
+type Peer struct {
+	ID, Name string
+	Addr     netip.Addr // not valid where not reported
+}
+
+// DecodeRoutez reads a ROUTEZ.
+func DecodeRoutez(body []byte) (Routez, error) {
+	from, data, err := split(body)
+	if err != nil {
+		return Routez{From: from}, err
+	}
+	var v struct {
+		Routes []struct {
+			ID   string `json:"remote_id"`
+			Name string `json:"remote_name"`
+			IP   string `json:"ip"`
+		} `json:"routes"`
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return Routez{From: from}, Malformed(err)
+	}
+	out := Routez{From: from}
+	seen := map[Peer]bool{}
+	for _, r := range v.Routes {
+		addr, _ := netip.ParseAddr(r.IP) // not valid: not reported
+		p := Peer{r.ID, r.Name, addr.Unmap().WithZone("")}
+		// A peer that has not yet said who it is is no evidence.
+		if p.ID != "" && p.ID != from.ID && !seen[p] {
+			seen[p] = true
+			out.Peers = append(out.Peers, p)
+		}
+	}
+	if len(out.Peers) > MostServers {
+		return Routez{From: from}, errors.New("it has more peers than there can be")
+	}
+	return out, nil
+}
+
+// Gatewayz is which other clusters a server has gateways to or from.
+type Gatewayz struct {
+	From     Server
+	Clusters []string // each once, in order
+}
+
+// DecodeGatewayz reads a GATEWAYZ.
+func DecodeGatewayz(body []byte) (Gatewayz, error) {
+	from, data, err := split(body)
+	if err != nil {
+		return Gatewayz{From: from}, err
+	}
+	var v struct {
+		Outbound map[string]json.RawMessage `json:"outbound_gateways"`
+		Inbound  map[string]json.RawMessage `json:"inbound_gateways"`
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return Gatewayz{From: from}, Malformed(err)
+	}
+	names := once(slices.AppendSeq(slices.Collect(maps.Keys(v.Outbound)), maps.Keys(v.Inbound)))
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	if len(names) > MostServers {
+		return Gatewayz{From: from}, errors.New("it has more gateways than there can be")
+	}
+	return Gatewayz{from, names}, nil
+}

@@ -1,0 +1,171 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// Server is who a message is from.
+type Server struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Host    string `json:"host"`
+	Cluster string `json:"cluster"`
+}
+
+// String names the server in a sentence.
+func (s Server) String() string {
+	switch {
+	case s.Name != "" && s.Cluster != "":
+		return s.Name + " in cluster " + s.Cluster
+	case s.Name != "":
+		return s.Name
+	case s.ID != "":
+		return s.ID
+	}
+	return "an unknown server"
+}
+
+// Error is a message in which the server says why it has no data.
+type Error struct {
+	Code        int    `json:"code"`
+	Description string `json:"description"`
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("it answered with error %d: %s", e.Code, e.Description)
+}
+
+// UnknownAccount reports whether the server says that it does not know the
+// account that it was asked for. nats-server has neither a code nor a type for
+// that.
+func (e *Error) UnknownAccount() bool { return strings.Contains(e.Description, "does not exist") }
+
+// ErrNoData is of a message that is none of a server.
+var ErrNoData = errors.New("it has no server or no data")
+
+// split takes a message apart: who it is from, and the data in which a message
+// says what it is about. Of a page only the server's id is set.
+func split(body []byte) (from Server, data []byte, _ error) {
+	var m struct {
+		Server *Server         `json:"server"`
+		Data   json.RawMessage `json:"data"`
+		Error  *Error          `json:"error"`
+		ID     string          `json:"server_id"`
+	}
+	err := json.Unmarshal(body, &m)
+	if m.Server != nil {
+		from = *m.Server
+	}
+	switch {
+	case err != nil:
+		return from, nil, Malformed(err)
+	case m.Error != nil:
+		return from, nil, m.Error
+	case m.ID != "" && m.Server == nil && m.Data == nil:
+		return Server{ID: m.ID}, body, nil
+	case from.ID == "" || len(m.Data) == 0 || string(m.Data) == "null":
+		return from, nil, ErrNoData
+	}
+	return from, m.Data, nil
+}
+
+// DecodeDone reads the reply of a server to a request that has no data, such as a
+// KICK: an [Error] where it was not done.
+func DecodeDone(body []byte, server string) error {
+	from, _, err := split(body)
+	switch {
+	case err != nil && !errors.Is(err, ErrNoData):
+		return err
+	case from.ID != server:
+		return ErrOtherServer
+	}
+	return nil
+}
+
+// isPage reports whether split found a page.
+func isPage(body, data []byte) bool { return len(body) == len(data) }
+
+// Malformed is an error of reading a message, in words.
+func Malformed(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("it is malformed: it has %s where something else belongs", wrong.Value)
+	}
+	return fmt.Errorf("it is malformed: %w", err)
+}
+
+// Sender is the id of the server that a message is from; empty where it does not
+// say.
+func Sender(body []byte) string {
+	d := Decoder{json: jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	var from Server
+	found := errors.New("that is it")
+	_ = d.Members(func(name []byte) error { // what is wrong, does not say
+		switch string(name) {
+		case "server":
+			if err := d.server(&from); err != nil {
+				from = Server{}
+			}
+			return found
+		case "server_id":
+			if err := d.String(&from.ID); err != nil {
+				from = Server{}
+			}
+			return found
+		}
+		return d.Skip()
+	})
+	return from.ID
+}
+
+// members are those of an object, by name.
+type members map[string]json.RawMessage
+
+// value is a member of an object; the zero value where it is not there or of
+// another kind, as in another version of the server.
+func value[T any](m members, name string) T {
+	var v, none T
+	if json.Unmarshal(m[name], &v) != nil {
+		return none
+	}
+	return v
+}
+
+// count is a number that can be believed; nil where it is not there.
+func (m members) count(name string) *int {
+	n := value[*int](m, name)
+	if n == nil || *n < 0 || *n > mostCount {
+		return nil
+	}
+	return n
+}
+
+// fitting is the first of the texts that are not too long. Those that are have
+// no meaning when cut.
+func fitting(texts []string, most, longest int) []string {
+	var out []string
+	for _, s := range texts {
+		if len(out) < most && s != "" && len(s) <= longest {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// once sorts names and leaves each once.
+func once(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Cut bounds what a server says to two of the longest ids and a sentence.
+func Cut(s string) string { return words.Cut(s, 256) }

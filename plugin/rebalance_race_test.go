@@ -1,8 +1,0 @@
-//go:build race
-
-package plugin
-
-// thousands of connections are fewer where the race detector counts goroutines.
-const thousands = 1200
-
-const raceDetector = true
