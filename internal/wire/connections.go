@@ -31,6 +31,7 @@ type Connection struct {
 	Protocol   []byte
 	Account    []byte // empty is $G
 	Name, User []byte
+	MQTTClient []byte // the client id of MQTT
 	Language   []byte
 	Version    []byte
 	Tags       [][]byte
@@ -41,6 +42,7 @@ type Connection struct {
 	RTT           time.Duration
 	Subscriptions uint32
 	Pending       int64 // bytes that wait to be sent to the client
+	TLS           bool
 
 	active time.Time // the last time that it was not idle
 	text   []byte    // holds the texts
@@ -227,6 +229,11 @@ func (d *Decoder) connection(c *Connection) error {
 			c.Protocol, err = d.short(c)
 		case "name":
 			c.Name, err = d.short(c)
+		case "mqtt_client":
+			c.MQTTClient, err = d.short(c)
+		case "tls_version":
+			text, err = d.short(c)
+			c.TLS = len(text) > 0
 		case "authorized_user":
 			c.User, err = d.short(c)
 		case "account":
