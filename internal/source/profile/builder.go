@@ -54,6 +54,13 @@ type clock struct {
 	offset, margin time.Duration
 }
 
+func clockOf(s *checks.Server) clock {
+	if s.Details == nil || s.Details.Margin == 0 {
+		return clock{}
+	}
+	return clock{true, s.Details.Offset, s.Details.Margin}
+}
+
 // here turns a time of the server into one of the auditor.
 func (c clock) here(t time.Time) time.Time {
 	if t.IsZero() {
@@ -79,12 +86,9 @@ func newProfiler(servers []*checks.Server) *profiler {
 	p.sources, p.processes = newSources(n, p.seed), newProcesses(n)
 	p.services = newServices(n)
 	for i, s := range servers {
-		c, earliest := clock{}, time.Time{}
-		if s.Details != nil && s.Details.Margin > 0 {
-			c = clock{true, s.Details.Offset, s.Details.Margin}
-			if !s.Start.IsZero() {
-				earliest = c.here(s.Start).Add(-c.margin)
-			}
+		c, earliest := clockOf(s), time.Time{}
+		if c.known && !s.Start.IsZero() {
+			earliest = c.here(s.Start).Add(-c.margin)
 		}
 		p.ids = append(p.ids, s.ID)
 		p.clocks = append(p.clocks, c)

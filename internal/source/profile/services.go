@@ -86,10 +86,7 @@ func (s *services) share(all, least, most int) int {
 
 // of is the service that a connection is of.
 func (s *services) of(c *wire.Connection, network []byte) *service {
-	protocol, name := protocolOf(c), c.Name
-	if bytes.HasPrefix(protocol, []byte("mqtt")) {
-		name = c.MQTTClient
-	}
+	protocol, name := protocolOf(c), nameOf(c)
 	s.key = appendText(appendText(appendText(s.key[:0], protocol), c.User), c.Language)
 	s.text = append(appendText(append(s.text[:0], s.key...), name), network...)
 	if x := s.byText[string(s.text)]; x != nil {
@@ -116,6 +113,14 @@ func (s *services) of(c *wire.Connection, network []byte) *service {
 	}
 	s.byText[string(s.text)] = x
 	return x
+}
+
+// nameOf is what a connection is called: with MQTT that is the client id.
+func nameOf(c *wire.Connection) []byte {
+	if bytes.HasPrefix(c.Protocol, []byte("mqtt")) {
+		return c.MQTTClient
+	}
+	return c.Name
 }
 
 // fold puts the smaller half of the services into the remainder.
