@@ -12,9 +12,17 @@ const (
 	// mostHosts is how many source addresses are kept of all services, and the
 	// others are how many of each: fewer of one the more services there are.
 	mostHosts, mostHostsOfOne, leastHostsOfOne = 16 << 10, 256, 16
+	// mostHostCounts is how many counts by host and server a service has.
+	mostHostCounts = 8 << 10
 	// hostExamples is how many addresses of a service are shown.
 	hostExamples = 3
 )
+
+// hostsOfOne is how many addresses are kept of a service where there are so many
+// servers, as the profile has a count for each address on each server.
+func hostsOfOne(servers int) int {
+	return min(mostHostsOfOne, max(leastHostsOfOne, mostHostCounts/servers))
+}
 
 // hosts are the source addresses of a service. Of more than fit it keeps those
 // with the smallest hashes, a uniform sample with exact counts, and reckons from

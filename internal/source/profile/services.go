@@ -71,7 +71,7 @@ func (s *services) add(c *wire.Connection, at seen) {
 		x.first, x.last = span(x.first, x.last, at.start)
 	}
 	if c.Addr.IsValid() {
-		if h := x.hosts.at(c.Addr, s.share(mostHosts, leastHostsOfOne, mostHostsOfOne)); h != nil {
+		if h := x.hosts.at(c.Addr, s.share(mostHosts, leastHostsOfOne, hostsOfOne(s.servers))); h != nil {
 			h.counts.add(at.server, 1)
 			h.addKind(at.kind)
 		}
@@ -210,7 +210,7 @@ func (x *service) merge(other *service, servers int) {
 		x.hosts.show(addr)
 	}
 	for _, h := range other.hosts.kept {
-		if to := x.hosts.at(h.addr, mostHostsOfOne); to != nil {
+		if to := x.hosts.at(h.addr, hostsOfOne(servers)); to != nil {
 			to.counts.addAll(h.counts)
 			for _, kind := range h.kinds {
 				to.addKind(kind)
@@ -278,11 +278,13 @@ func (x *service) service(servers int) checks.Service {
 	for _, v := range x.versions {
 		out.Versions = append(out.Versions, v.Key)
 	}
-	for range servers {
-		out.Starts = append(out.Starts, make([]int, servers+1))
-	}
+	out.Starts = make([][]int, servers)
 	for _, at := range x.starts {
-		out.Starts[at.key/(servers+1)][at.key%(servers+1)] += at.count
+		row := &out.Starts[at.key/(servers+1)]
+		if *row == nil { // of servers without any there is none, as it would be long
+			*row = make([]int, servers+1)
+		}
+		(*row)[at.key%(servers+1)] += at.count
 	}
 	out.Hosts, out.HostExamples = x.hosts.count(), x.hosts.examples
 	for _, h := range x.hosts.kept {
