@@ -184,9 +184,9 @@ func TestConcentration(t *testing.T) {
 		{name: "three servers may be one", servers: []string{"C/n1", "D/m1 missing", "D/m2 missing", "D/m3 missing"}, want: "open cluster D"},
 		{name: "of a silent cluster the size is not known", servers: []string{"C/n1", "D/ missing"}, want: "open cluster D"},
 		{name: "of one where a server reported it is", servers: []string{"C/n1", "D/m1", "D/ missing"}, outcome: OutcomeNotJudged},
-		{name: "a homeless one may join any", servers: []string{"C/n1 A=30", "C/n2 A=30", "C/n3 A=30", "D/m1 A=30", "D/m2", "?/? missing"},
+		{name: "an unplaced one may join any", servers: []string{"C/n1 A=30", "C/n2 A=30", "C/n3 A=30", "D/m1 A=30", "D/m2", "?/? missing"},
 			want: "open A@D m1 30/30, open A@C n1 30/90, open cluster C, open cluster D"},
-		{name: "three homeless ones may be a cluster", servers: []string{"n1", "?/? missing", "?/? missing", "?/? missing"}, want: "open cluster "},
+		{name: "three unplaced ones may be a cluster", servers: []string{"n1", "?/? missing", "?/? missing", "?/? missing"}, want: "open cluster "},
 		{name: "sure ones beside open ones", servers: []string{"C/n1 A=90 B=72", "C/n2 B=28", "C/n3", "C/n4 missing 5"}, want: "finding A@C n1 90/90, open B@C n1 72/100"},
 		{name: "the account asked for is sure", servers: []string{"C/n1 A=900", "C/n2", "C/n3", "C/n4 missing 20"}, p: with(func(p *Parameters) { p.Accounts = []string{"a"} }), want: "finding A@C n1 900/900"},
 		{name: "the account asked for may be on the missing one", servers: []string{"C/n1 B=3", "C/n2 B=3", "C/n3", "D/m1 A=4", "C/n4 missing 20"}, p: with(func(p *Parameters) { p.Accounts = []string{"a"} }), want: "open cluster C"},
@@ -195,7 +195,7 @@ func TestConcentration(t *testing.T) {
 		{name: "critical or not", servers: []string{"C/n1 A=91", "C/n2 A=9", "C/n3", "C/n4 missing 2"}, p: critical(90), want: "finding A@C n1 91/100 critical open"},
 		{name: "one critical for certain is enough", servers: []string{"C/n1 A=91 B=900", "C/n2 A=9", "C/n3", "C/n4 missing 2"}, p: critical(90), want: "critical B@C n1 900/900, finding A@C n1 91/100 critical open"},
 		{name: "partial", servers: []string{"C/n1 A=90 B=72", "C/n2 B=28", "C/n3 missing", "?/? missing"}, p: partial, want: "finding A@C n1 90/90, finding B@C n1 72/100"},
-		{name: "partial, a homeless server is no member", servers: []string{"C/n1 A=90", "C/n2", "?/? missing"}, p: partial, outcome: OutcomeNotJudged},
+		{name: "partial, an unplaced server is no member", servers: []string{"C/n1 A=90", "C/n2", "?/? missing"}, p: partial, outcome: OutcomeNotJudged},
 		{name: "partial, all fine", servers: []string{"C/n1 A=5", "C/n2 A=5", "C/n3 missing"}, p: partial},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -82,9 +82,9 @@ func TestHotspotRule(t *testing.T) {
 
 // hotTruth goes through all ways to fill the missing servers: on each reporting
 // server, whether it is always and sometimes hot, and whether a missing one is.
-func hotTruth(reported []int, members, homeless []Missing, p HotspotParameters) (always, sometimes []bool, missing bool) {
+func hotTruth(reported []int, members, unplaced []Missing, p HotspotParameters) (always, sometimes []bool, missing bool) {
 	always, sometimes = slices.Repeat([]bool{true}, len(reported)), make([]bool, len(reported))
-	eachWorld(reported, members, homeless, func(w world) {
+	eachWorld(reported, members, unplaced, func(w world) {
 		sum := 0
 		for _, n := range w.counts {
 			sum += n
@@ -114,13 +114,13 @@ func TestHotspotMissingServersAgainstBruteForce(t *testing.T) {
 		d := smallDeployment(r)
 		p := HotspotParameters{FactorPercent: 125 + 25*r.IntN(8), MinServers: 2 + r.IntN(3), MinConnections: 1 + r.IntN(smallWorld)}
 		result := CheckHotspots(d, p)
-		var homeless []Missing
+		var unplaced []Missing
 		for _, m := range d.Missing {
 			if !m.ClusterKnown {
-				homeless = append(homeless, m)
+				unplaced = append(unplaced, m)
 			}
 		}
-		if _, _, elsewhere := hotTruth(nil, nil, homeless, p); elsewhere != result.OpenElsewhere {
+		if _, _, elsewhere := hotTruth(nil, nil, unplaced, p); elsewhere != result.OpenElsewhere {
 			t.Fatalf("seed %d:\n%s%+v\nopen elsewhere is %v", seed, describe(d), p, result.OpenElsewhere)
 		}
 		for _, c := range result.Clusters {
@@ -145,7 +145,7 @@ func TestHotspotMissingServersAgainstBruteForce(t *testing.T) {
 					silent = silent || len(reported) == 0 && m.Name == "" && m.ID == ""
 				}
 			}
-			always, sometimes, missing := hotTruth(reported, members, homeless, p)
+			always, sometimes, missing := hotTruth(reported, members, unplaced, p)
 			open := missing || silent
 			for i, s := range c.Servers[:len(reported)] {
 				open = open || sometimes[i] && !always[i]

@@ -50,8 +50,8 @@ func holdings(m Missing) []int {
 const smallWorld = 8
 
 // eachWorld calls visit for every way to spread connections of an account over
-// the missing servers of a cluster, of which the homeless may be members.
-func eachWorld(reported []int, members, homeless []Missing, visit func(world)) {
+// the missing servers of a cluster, of which the unplaced may be members.
+func eachWorld(reported []int, members, unplaced []Missing, visit func(world)) {
 	w := world{members: len(reported) + len(members), counts: slices.Clone(reported)}
 	var spread func(left []Missing)
 	spread = func(left []Missing) {
@@ -65,9 +65,9 @@ func eachWorld(reported []int, members, homeless []Missing, visit func(world)) {
 			w.counts = w.counts[:len(w.counts)-1]
 		}
 	}
-	for subset := range 1 << len(homeless) {
+	for subset := range 1 << len(unplaced) {
 		there := slices.Clone(members)
-		for i, m := range homeless {
+		for i, m := range unplaced {
 			if subset>>i&1 == 1 {
 				there = append(there, m)
 			}
@@ -80,9 +80,9 @@ func eachWorld(reported []int, members, homeless []Missing, visit func(world)) {
 // truth is what all worlds together say of an account in a cluster.
 type truth struct{ always, sometimes, alwaysCritical, sometimesCritical bool }
 
-func truthOf(reported []int, members, homeless []Missing, p Parameters) truth {
+func truthOf(reported []int, members, unplaced []Missing, p Parameters) truth {
 	t := truth{always: true, alwaysCritical: true}
-	eachWorld(reported, members, homeless, func(w world) {
+	eachWorld(reported, members, unplaced, func(w world) {
 		finding, critical := plainRule(w, p)
 		t.always = t.always && finding
 		t.sometimes = t.sometimes || finding
@@ -100,7 +100,7 @@ const foundOrCritical Verdict = "finding or critical"
 // nobody reported.
 func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, openClusters []string, outcome Outcome) {
 	verdicts = map[[2]string]Verdict{}
-	var homeless []Missing
+	var unplaced []Missing
 	names := map[string]bool{}
 	for _, s := range d.Servers {
 		names[s.Cluster] = true
@@ -109,7 +109,7 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 		if m.ClusterKnown {
 			names[m.Cluster] = true
 		} else {
-			homeless = append(homeless, m)
+			unplaced = append(unplaced, m)
 		}
 	}
 	critical, criticalOpen, found := false, false, false
@@ -151,7 +151,7 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 				reported = append(reported, n)
 				sum += n
 			}
-			t := truthOf(reported, members, homeless, p)
+			t := truthOf(reported, members, unplaced, p)
 			switch {
 			case sum == 0:
 				unseen = unseen || t.sometimes || silent
@@ -172,7 +172,7 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 	anyone := len(p.Accounts) == 0 || slices.ContainsFunc(d.Accounts, func(a Account) bool {
 		return !a.System && slices.Contains(p.Accounts, a.ID)
 	})
-	if anyone && len(p.Clusters) == 0 && truthOf(nil, nil, homeless, p).sometimes {
+	if anyone && len(p.Clusters) == 0 && truthOf(nil, nil, unplaced, p).sometimes {
 		openClusters = append(openClusters, "")
 	}
 	slices.Sort(openClusters)

@@ -6,13 +6,20 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/probe"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/within"
 )
+
+// lateness is what reading files may take to hand over what it has, once it is
+// to end.
+const lateness = 250 * time.Millisecond
 
 // mostLists bounds how many lists are looked at.
 const mostLists = 500
@@ -44,7 +51,7 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, warnings
 		lists, warnings = append(lists, f.Lists...), append(warnings, f.Warnings...)
 	}
 	for _, p := range s.Paths {
-		f, err := clienturl.Scan(ctx, p.Account, p.Path)
+		f, err := within.Context(ctx, lateness, func() (clienturl.Found, error) { return clienturl.Scan(ctx, p.Account, p.Path) })
 		if errors.Is(err, context.Canceled) {
 			return nil, nil, err
 		}
@@ -54,7 +61,7 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, warnings
 		add(f)
 	}
 	if s.Contexts {
-		f, err := clienturl.Contexts(ctx)
+		f, err := within.Context(ctx, lateness, func() (clienturl.Found, error) { return clienturl.Contexts(ctx) })
 		if errors.Is(err, context.Canceled) {
 			return nil, nil, err
 		}
@@ -74,7 +81,7 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, warnings
 func (s ClientLists) Follow(ctx context.Context, d *checks.Deployment, lists []checks.URLList) (warnings []string) {
 	o := probe.Options{Own: func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
 		return cause.OwnAddress(d, scheme, at, c)
-	}}
+	}, Budget: probe.Budget{Names: source.ForNames.Of, Resolver: source.OneResolver.Of, Address: source.OneAddress.Of}}
 	if s.Probe {
 		o.Prober = &probe.Prober{}
 	}

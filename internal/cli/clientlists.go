@@ -32,7 +32,7 @@ func (s *clientListFlags) flags(cmd *fisk.CmdClause) {
 }
 
 // lists validates the flags, and returns what they ask for.
-func (s *clientListFlags) lists() (audit.ClientLists, error) {
+func (s *clientListFlags) lists(h Host) (audit.ClientLists, error) {
 	l := audit.ClientLists{Contexts: s.contexts, DNS: !s.noDNS, Probe: !s.noProbe}
 	for i, value := range s.urls {
 		list, err := clienturl.ParseFlag(value)
@@ -49,8 +49,15 @@ func (s *clientListFlags) lists() (audit.ClientLists, error) {
 		if path == "" {
 			return l, errors.New("--client-config is empty: pass a file or a folder")
 		}
-		if _, err := os.Stat(path); err != nil {
-			return l, fmt.Errorf("--client-config %s: %w: pass a file or a folder", path, withoutPath(err))
+		_, err := reading(h, "--client-config", path, func() (os.FileInfo, error) {
+			info, err := os.Stat(path)
+			if err != nil {
+				return nil, fmt.Errorf("--client-config %s: %w: pass a file or a folder", path, withoutPath(err))
+			}
+			return info, nil
+		})
+		if err != nil {
+			return l, err
 		}
 		l.Paths = append(l.Paths, audit.ClientPath{Account: account, Path: path})
 	}

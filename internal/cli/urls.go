@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/choria-io/fisk"
-
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/report"
@@ -44,19 +42,19 @@ Examples:
 	u.lists.flags(cmd)
 	u.config.flags(cmd)
 	u.output.flags(cmd)
-	cmd.Action(func(*fisk.ParseContext) error { return u.run(u.host.Context) })
+	cmd.Action(u.host.action(end{after: u.host.twice}, u.run))
 }
 
 func (u *urls) run(ctx context.Context) error {
 	if err := u.host.checkTimeout(); err != nil {
 		return &usageError{err: err}
 	}
-	c, err := u.config.read()
+	c, err := u.config.read(u.host)
 	if err != nil {
 		return &usageError{err: err}
 	}
 	u.lists.adopt(c)
-	asked, err := u.lists.lists()
+	asked, err := u.lists.lists(u.host)
 	if err != nil {
 		return &usageError{err: err}
 	}

@@ -138,6 +138,9 @@ func urlEnd(text []byte, from int) (end int, hidden bool) {
 	if stop := bytes.IndexAny(rest, " \t\r\n\"'`<>"); stop >= 0 {
 		rest = rest[:stop]
 	}
+	if cutOff(text, at) {
+		return at, true
+	}
 	sign := bytes.IndexByte(rest, '@')
 	return at, sign >= 0 && !bytes.Contains(rest[:sign], []byte("://"))
 }

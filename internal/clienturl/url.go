@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -204,3 +205,22 @@ func isAlnum(r rune) bool {
 }
 
 func isControl(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 }
+
+var (
+	// endEscape is a backslash after a URL that is whole: it escapes a quote or
+	// the end of the line.
+	endEscape = regexp.MustCompile(`^\\+(?:["'` + "`" + `nrt]|u0022|u0027|x22|x27|[ \t]*(?:\r?\n|$))`)
+	// goesOnWithSign is the @ that ends credentials in another literal or line.
+	goesOnWithSign = regexp.MustCompile("^(?:[\"'`]\\s*(?:\\+|\\.|<>|\\\\)?\\s*[\"'`]|\\\\+\\r?\\n[ \\t]*|\\r?\\n[ \\t]+)(?:@|\\\\+(?:u0040|x40|100))")
+)
+
+// cutOff reports whether a URL that ends at an offset may only look like one: it
+// may be the beginning of credentials whose @ is escaped or in the next line, and
+// its host a token.
+func cutOff(text []byte, end int) bool {
+	rest := text[end:min(len(text), end+256)]
+	if len(rest) == 0 {
+		return false
+	}
+	return rest[0] == '\\' && !endEscape.Match(rest) || goesOnWithSign.Match(rest)
+}

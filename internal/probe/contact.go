@@ -40,6 +40,9 @@ type Prober struct {
 	Timeout time.Duration
 	// Dial connects; nil is a net.Dialer. It must give up when ctx ends.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Only, if set, is the listener that is looked for, as [checks.Contact] has it:
+	// it is connected to once, and nothing is sent that another kind waits for.
+	Only string
 }
 
 func (p Prober) timeout() time.Duration {
@@ -65,7 +68,11 @@ func (p Prober) Contact(ctx context.Context, scheme, host string, addr netip.Add
 	whole, cancel := context.WithTimeout(ctx, 2*p.timeout())
 	defer cancel()
 	var best verdict
-	for n, w := range t.ways() {
+	ways := t.ways()
+	if p.Only != "" {
+		ways = []way{t.wayTo(p.Only)}
+	}
+	for n, w := range ways {
 		quiet := p.timeout() / 3
 		if n == 0 {
 			quiet = min(quiet, mostQuiet)
@@ -118,7 +125,7 @@ func (p Prober) Again(ctx context.Context, scheme, host string, addr netip.AddrP
 	return c
 }
 
-// over is whether ctx has ended, or does right now: a connection may notice its
+// over reports whether ctx has ended, or does right now: a connection may notice its
 // deadline before the context does.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
@@ -136,7 +143,7 @@ func newTarget(scheme, host string, addr netip.AddrPort) target {
 	return target{strings.ToLower(scheme), host, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}
 }
 
-// web is whether the URL is one for WebSocket clients.
+// web reports whether the URL is one for WebSocket clients.
 func (t target) web() bool { return t.scheme == "ws" || t.scheme == "wss" }
 
 // name is the host for a TLS handshake, where it is a name.

@@ -63,7 +63,7 @@ func Prometheus(w io.Writer, doc *Document) error {
 
 // cause is the first confirmed or likely one.
 func (f Finding) cause() string {
-	if len(f.Causes) > 0 && slices.Contains([]string{"confirmed", "likely"}, f.Causes[0].Verdict) {
+	if len(f.Causes) > 0 && f.Causes[0].strong() {
 		return f.Causes[0].Code
 	}
 	return "unknown"
