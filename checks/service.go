@@ -26,7 +26,7 @@ type Service struct {
 	// Counts are the connections by server, in the order of [Profile.Servers].
 	Counts []int
 	// Starts are those of [Profile.Starts], for this service, with the order of
-	// the profile.
+	// the profile; nil for servers where it has no connection.
 	Starts [][]int
 	// Sources are its source addresses with counts by server. Where there are
 	// more than fit they are a sample, see SourcesSampled.

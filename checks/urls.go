@@ -10,14 +10,6 @@ type URLList struct {
 	// Account is the name or id that the list is tied to; empty where it may
 	// be any account's.
 	Account string
-	// User is the user that the list's clients log in as, Service the name of the
-	// connection or of the workload beside it; empty where not known.
-	User, Service string
-	// ByPattern is whether the list was cut out of text by patterns, not read
-	// from a format: there may be more to it. Incomplete are what else it is known
-	// to lack, such as a variable that has no value here.
-	ByPattern  bool
-	Incomplete []string
 	// Hint marks a list that no client is known to use: the audit's own
 	// connection, and what servers advertise.
 	Hint bool

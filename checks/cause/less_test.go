@@ -49,7 +49,7 @@ func drops(c Case) []taken {
 			}})
 		}
 	}
-	whose := func(l checks.URLList) [4]any { return [4]any{l.Account, l.User, l.Service, l.Hint} }
+	whose := func(l checks.URLList) [4]any { return [4]any{l.Account, l.User, l.Client, l.Hint} }
 	var seen [][4]any
 	for i := range c.Lists {
 		if w := whose(c.Lists[i]); !slices.Contains(seen, w) {

@@ -77,14 +77,14 @@ func (s *Situation) tieOf(l checks.URLList) tie {
 	switch {
 	case l.Account != "" && !mine, !s.mayUse(l):
 		return notTheirs
-	case !mine && l.User == "" && l.Service == "":
+	case !mine && l.User == "" && l.Client == "" && l.Workload == "":
 		return nobodys
 	}
 	known := accounts
 	if !mine {
 		known = nobodys // tied to a user or a workload, perhaps of this account
 	}
-	for _, t := range []tie{s.tieOfUser(l.User), s.tieOfService(l.Service)} {
+	for _, t := range []tie{s.tieOfUser(l.User), s.tieOfService(l.Client), s.tieOfService(l.Workload)} {
 		switch t {
 		case services, notTheirs:
 			return t

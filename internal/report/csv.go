@@ -20,6 +20,7 @@ type matrix struct {
 	clusters   []checks.ClusterUse
 	rows       []checks.Row
 	wanted     []string
+	services   map[pair][]Service
 	open       []string // clusters where an account may sit on a missing server
 }
 
@@ -44,8 +45,12 @@ func pairOf(account, cluster, server string) pair {
 // [checks.Parameters.All].
 func CSV(w io.Writer, doc *Document) error {
 	out := csvWriter{bufio.NewWriter(w)}
-	out.row("account_id", "account", "cluster", "server_id", "server", "connections", "share_percent", "account_connections", "verdict")
+	out.row("account_id", "account", "cluster", "server_id", "server", "connections", "share_percent", "account_connections", "verdict", "services")
 	m := doc.matrix
+	m.services = map[pair][]Service{}
+	for _, f := range doc.Findings {
+		m.services[pairOf(f.Account.ID, f.Cluster, f.Server.ID)] = f.Services
+	}
 	verdicts := map[pair]string{}
 	for _, r := range m.rows {
 		verdicts[pairOf(r.Account.ID, r.Cluster, r.Server.ID)] = string(r.Verdict)
@@ -93,9 +98,10 @@ func (m matrix) cluster(out csvWriter, c checks.ClusterUse, accounts []uint32, a
 				verdict = string(checks.Incomplete)
 			}
 		}
+		services := m.services[pairOf(words.Harmless(account.ID), words.Harmless(c.Name), words.Harmless(c.Servers[0].Server.ID))]
 		unknown := slices.ContainsFunc(m.deployment.Uncounted, func(u checks.Uncounted) bool { return u.Account == a && u.Cluster == c.Name })
 		for n, s := range c.Servers {
-			cells := []any{account.ID, account.Name, c.Name, s.Server.ID, s.Server.Name, nil, nil, totals[a], verdict}
+			cells := []any{account.ID, account.Name, c.Name, s.Server.ID, s.Server.Name, nil, nil, totals[a], verdict, servicesCell(services, words.Harmless(s.Server.ID))}
 			if unknown {
 				cells[7] = nil
 			} else if s.Connections != nil {
