@@ -95,7 +95,7 @@ func (s *Situation) usersKnown(o *checks.Server) bool {
 	if operatorMode(s.Finding.Account.ID) {
 		return true
 	}
-	if s.Profile == nil {
+	if s.Profile == nil || len(s.Profile.Users) == 0 { // the source does not say who logs in
 		return false
 	}
 	at := slices.Index(s.Profile.Servers, o.ID)

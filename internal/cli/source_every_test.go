@@ -32,7 +32,7 @@ func TestEverySource(t *testing.T) {
 		hint    string // beside the commands that move connections
 	}{
 		{"system-account", []string{"--server", l.SystemURL()}, nil, ""},
-		{"account", []string{"--server", l.Server("C1-n1").URL("APP")}, []string{"restart-drift", "server-full"}, system},
+		{"account", []string{"--server", l.Server("C1-n1").URL("APP")}, []string{"restart-drift", "server-full", "listener-gap", "network-affinity"}, system},
 		{"archive", []string{"--archive", file}, nil, system},
 		{"monitoring", []string{"--monitor", monitors}, nil, system},
 	} {

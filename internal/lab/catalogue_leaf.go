@@ -30,12 +30,19 @@ func leafScenarios() []Scenario {
 				return st.clients(ctx, 24, st.url(spoke+"-n1"))
 			},
 		},
-		labelled("mixed-protocols", singleURL, "plain and WebSocket clients have a single URL; the MQTT devices besides can only be there",
+		besideIt(listenerGap, labelled("mixed-protocols", singleURL, "plain and WebSocket clients have a single URL; the MQTT devices besides can only be there",
 			threeServers(func(c *Cluster) {
 				c.WebSocket, c.MQTT = true, true
 				c.Configure = onlyFirst(func(o *server.Options) { o.MQTT.Port = 0 })
-			}), mixed),
+			}), mixed)),
 	}
+}
+
+// besideIt adds what is true of a scenario's MQTT clients beside the cause of the
+// others: servers tell such clients of no other server.
+func besideIt(cause string, s Scenario) Scenario {
+	s.Also, s.Contributing = append(s.Also, cause), append(s.Contributing, discoveryOff)
+	return s
 }
 
 // edges is a cluster of three with leafnodes of ORDERS on its first server, which

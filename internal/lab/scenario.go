@@ -26,6 +26,9 @@ type Scenario struct {
 	Cause string
 	// Contributing are the codes of causes that make it worse.
 	Contributing []string
+	// Also are the codes of root causes that are true of others of the account's
+	// services, fewer connections of which are on the server.
+	Also []string
 }
 
 // CauseUnknown is the cause of a scenario in which no cause can be told.
