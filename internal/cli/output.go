@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -84,7 +85,8 @@ func written[D any](o *output, h Host, doc *D, f formats[D]) error {
 	case "markdown":
 		err = f.markdown(&b, doc)
 	case "csv":
-		err = f.csv(&b, doc)
+		// It has every account on every server: more than is kept in memory.
+		return o.stream(h, func(w io.Writer) error { return f.csv(w, doc) })
 	default:
 		err = f.text(&b, doc, o.style(h))
 	}
@@ -100,11 +102,37 @@ func (o *output) style(h Host) report.Style {
 
 // put writes what is finished.
 func (o *output) put(h Host, data []byte) error {
+	return o.stream(h, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// stream writes what is written piece by piece, until an interrupt.
+func (o *output) stream(h Host, write func(io.Writer) error) error {
+	whole := func(w io.Writer) error { return write(&untilInterrupted{h.Context, w}) }
 	if o.file != "" {
-		return writeOutfile(o.file, data)
+		mode := private
+		if o.format == "prometheus" {
+			mode = readable
+		}
+		return writeOutfile(o.file, mode, whole)
 	}
-	if _, err := h.Out.Write(data); err != nil {
+	if err := buffered(h.Out, whole); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
 	}
 	return nil
+}
+
+// untilInterrupted is a writer that fails once the context has ended.
+type untilInterrupted struct {
+	ctx context.Context //nolint:containedctx // io.Writer has none
+	w   io.Writer
+}
+
+func (u *untilInterrupted) Write(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.w.Write(p)
 }
