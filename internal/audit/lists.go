@@ -13,6 +13,7 @@ import (
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/probe"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/within"
 )
 
@@ -80,7 +81,7 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, warnings
 func (s ClientLists) Follow(ctx context.Context, d *checks.Deployment, lists []checks.URLList) (warnings []string) {
 	o := probe.Options{Own: func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
 		return cause.OwnAddress(d, scheme, at, c)
-	}}
+	}, Budget: probe.Budget{Names: source.ForNames.Of, Resolver: source.OneResolver.Of, Address: source.OneAddress.Of}}
 	if s.Probe {
 		o.Prober = &probe.Prober{}
 	}

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/config"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/account"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -90,17 +93,16 @@ func (a *concentration) run(ctx context.Context) error {
 	if err != nil {
 		return &usageError{err: err}
 	}
-	from, closing, err := a.source.open(ctx, a.host)
+	from, closing, err := a.source.open(ctx, a.host, func(nc *nats.Conn, o source.Options) source.Source {
+		o.NoProbe = !request.Lists.Probe
+		return account.OrSystem(nc, request.Lists.Addresses(), o)
+	})
 	if err != nil {
 		return err
 	}
 	defer closing()
-	request.Again, request.Connected = from.again, from.urls()
+	request.Again, request.Connected = from.again, from.urls
 	result, err := audit.Audit(ctx, from, request)
-	if own := from.ownView(err, request.Lists.Addresses(), request.Lists.Probe); own != nil {
-		from = own
-		result, err = audit.Audit(ctx, from, request)
-	}
 	if err != nil {
 		return explainSelection(err)
 	}
@@ -187,19 +189,11 @@ func explainSelection(err error) error {
 	case errors.As(err, &cluster) && len(cluster.Known) == 0:
 		return fmt.Errorf("%w, or any other: leave out --cluster", err)
 	case errors.As(err, &cluster):
-		return fmt.Errorf("%w: pass --cluster one of %s", err, list(cluster.Known))
+		return fmt.Errorf("%w: pass --cluster one of %s", err, words.FirstOf(8, cluster.Known))
 	case errors.As(err, &account) && account.System:
 		return fmt.Errorf("%w: pass --account an ordinary account", err)
 	case errors.As(err, &account):
 		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", err)
 	}
 	return err
-}
-
-// list lists a few names for an error message.
-func list(names []string) string {
-	if len(names) > 8 {
-		names = append(names[:8:8], "…")
-	}
-	return strings.Join(names, ", ")
 }

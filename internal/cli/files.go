@@ -12,7 +12,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/within"
 )
 
-// colorful is whether the writer is a terminal that wants colours.
+// colorful reports whether the writer is a terminal that wants colours.
 func colorful(w io.Writer) bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(w)
 }

@@ -68,7 +68,7 @@ func (a *hotspots) run(ctx context.Context) error {
 	if err := a.validate(); err != nil {
 		return &usageError{err: err}
 	}
-	from, closing, err := a.source.open(ctx, a.host)
+	from, closing, err := a.source.open(ctx, a.host, systemAccount)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (o *output) validate() error {
 	return checkOutfile(o.file)
 }
 
-// everyAccount is whether the format has more than findings, and so takes
+// everyAccount reports whether the format has more than findings, and so takes
 // every account.
 func (o *output) everyAccount() bool {
 	return slices.Contains([]string{"nagios", "prometheus", "csv"}, o.format)

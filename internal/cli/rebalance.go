@@ -171,7 +171,7 @@ func (r *rebalance) run(ctx context.Context) error {
 }
 
 // move makes the moves, looks again and says so in the document.
-func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *situation, doc *report.Rebalance) {
+func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc *report.Rebalance) {
 	p := newProgress(r.host.Err)
 	result := balance.Apply(ctx, nc, s.account.ID, s.cluster, s.plan, balance.Pace{
 		Rate: r.rate, Batch: r.batch, Patience: r.host.Timeout(), MostCPU: r.mostCPU, Progress: p.moves,
@@ -204,7 +204,7 @@ func (r *rebalance) again(ctx context.Context, nc *nats.Conn) (*checks.Deploymen
 }
 
 // confirm asks, unless the answer is given.
-func (r *rebalance) confirm(ctx context.Context, s *situation) (bool, error) {
+func (r *rebalance) confirm(ctx context.Context, s *assessment) (bool, error) {
 	if r.yes {
 		return true, nil
 	}

@@ -92,7 +92,7 @@ func (l *login) connect(ctx context.Context, trace func(string, ...any)) (*nats.
 		case <-ctx.Done():
 			for i := range failures {
 				if failures[i] == nil {
-					failures[i] = l.explainSilence(i, i < len(dialers) && dialers[i].reached.Load())
+					failures[i] = l.explainNoAnswer(i, i < len(dialers) && dialers[i].reached.Load())
 				}
 			}
 			return nil, &connectError{failures}

@@ -77,7 +77,7 @@ func (c *Settings) login(ctx context.Context) (*login, error) {
 		_, err = l.options.SignatureCB([]byte("nonce"))
 	}
 	if err != nil {
-		return nil, l.explainFile(err)
+		return nil, l.explainFile(loadError(err))
 	}
 	o := &l.options
 	o.Name, o.Timeout = strings.TrimSpace(c.Name), c.Timeout

@@ -125,7 +125,7 @@ func (p Prober) Again(ctx context.Context, scheme, host string, addr netip.AddrP
 	return c
 }
 
-// over is whether ctx has ended, or does right now: a connection may notice its
+// over reports whether ctx has ended, or does right now: a connection may notice its
 // deadline before the context does.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
@@ -143,7 +143,7 @@ func newTarget(scheme, host string, addr netip.AddrPort) target {
 	return target{strings.ToLower(scheme), host, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}
 }
 
-// web is whether the URL is one for WebSocket clients.
+// web reports whether the URL is one for WebSocket clients.
 func (t target) web() bool { return t.scheme == "ws" || t.scheme == "wss" }
 
 // name is the host for a TLS handshake, where it is a name.

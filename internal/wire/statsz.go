@@ -3,9 +3,6 @@ package wire
 import (
 	"errors"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Statsz is what a server answers to the roster request.
@@ -39,7 +36,7 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 		} `json:"statsz"`
 		Error *Error `json:"error"`
 	}
-	err := json.Unmarshal(body, &m, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	err := unmarshal(body, &m)
 	none, s := Statsz{From: m.Server}, m.Stats
 	switch {
 	case err != nil:

@@ -60,7 +60,7 @@ func (*Source) Limits() source.Limits {
 
 // Deployment gathers the model.
 func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
-	p := prober{scheme: "nats", Prober: probe.Prober{Timeout: min(longestLook, s.o.Timeout/5)}}
+	p := prober{scheme: "nats", Prober: probe.Prober{Timeout: min(longestLook, source.OneServer.Of(s.o.Timeout))}}
 	if u, err := url.Parse(s.nc.ConnectedUrl()); err == nil && u.Scheme != "" {
 		p.scheme = u.Scheme
 	}
@@ -78,7 +78,7 @@ func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	addresses := s.addresses(ctx, p)
 	o := s.o
 	if end, ok := ctx.Deadline(); ok {
-		o.Timeout = max(time.Until(end), o.Timeout/10) // what connecting took is gone
+		o.Timeout = max(time.Until(end), source.WaitForRoster.Of(o.Timeout)) // what connecting took is gone
 	}
 	v, err := gather(ctx, s.nc, s.named, addresses, check, o)
 	if err != nil {

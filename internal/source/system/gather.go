@@ -17,16 +17,15 @@ import (
 
 // gather gathers a deployment through a connection to the system account. It
 // returns as soon as every server that is known has reported, and at the latest
-// when four fifths of the time-out are over, which leaves time for what is asked
-// of single servers afterwards; what is missing then is in the model. What is
-// missing is asked for again at two fifths.
+// at [source.GiveUp]; what is missing then is in the model. What is missing is
+// asked for again at [source.AskAgain].
 //
 // An error means that there is nothing to judge: [NotSystemAccountError],
 // [sysreq.PermissionError], [source.NoAnswerError], a lost connection, or the
 // context's error.
 func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deployment, error) {
 	started := time.Now()
-	deadline, cancel := context.WithTimeout(ctx, o.Timeout*4/5)
+	deadline, cancel := context.WithTimeout(ctx, source.GiveUp.Of(o.Timeout))
 	defer cancel()
 	g := &gathering{
 		nc: nc, o: o, started: started,
@@ -181,9 +180,9 @@ func (g *gathering) run(ctx context.Context) error {
 	defer g.nc.RemoveStatusListener(status)
 	g.ask(sysreq.UserInfo, ofUser, nil)
 	g.ask(sysreq.Statsz, ofRoster, nil)
-	patience := time.NewTimer(g.o.Timeout / 10)
+	patience := time.NewTimer(source.WaitForRoster.Of(g.o.Timeout))
 	defer patience.Stop()
-	again := time.NewTimer(g.o.Timeout * 2 / 5)
+	again := time.NewTimer(source.AskAgain.Of(g.o.Timeout))
 	defer again.Stop()
 	if g.nc.IsClosed() { // before anyone listened
 		return g.closed()
@@ -243,7 +242,7 @@ func (g *gathering) run(ctx context.Context) error {
 	}
 }
 
-// rosterDone is whether everyone that is known of has answered the roster.
+// rosterDone reports whether everyone that is known of has answered the roster.
 func (g *gathering) rosterDone() bool {
 	if g.answered == 0 || g.answered < max(g.counted, len(g.servers)) {
 		return false // cheap, and nearly always so
@@ -260,7 +259,7 @@ func (g *gathering) notSystem() error {
 	return e
 }
 
-// heard says whether any server answered the roster. Before, nobody knows how
+// heard reports whether any server answered the roster. Before, nobody knows how
 // many there are, and what was reported is no model.
 func (g *gathering) heard() bool {
 	for _, s := range g.servers {
@@ -271,7 +270,7 @@ func (g *gathering) heard() bool {
 	return false
 }
 
-// onlyOwn says whether all that was reported is of the account of our
+// onlyOwn reports whether all that was reported is of the account of our
 // credentials, as in an ordinary account, which only gets its own.
 func (g *gathering) onlyOwn() bool {
 	accounts := g.accounts.All()
