@@ -19,6 +19,11 @@ type Profile struct {
 	// Note says what is missing, in a sentence; empty where nothing is.
 	Note string
 
+	// Services are who is connected, the largest on the concentrated server
+	// first: up to 32, and what is left as one Remainder. Empty where the
+	// connections were not told apart.
+	Services []Service
+
 	// Protocols are "nats", "mqtt" and "websocket"; MQTT over WebSocket is
 	// "mqtt over websocket".
 	Protocols []Group

@@ -8,49 +8,160 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// accountGap: the account does not exist, or cannot be used, on the other
-// servers.
+// accountGap: the account, or its users, can't be used on the other servers.
 //
-// Confirmed takes the word of every other server of the cluster. Where some of
-// them know the account, it can only be a part of it; who has connections of it
-// knows it. Source: ACCOUNT INFO, which a server answers with an error for an
-// account that it does not know.
+// Confirmed takes the word of every other server of the cluster. A server that
+// has clients of the account knows it, one that has clients of the user takes
+// the user. With configured accounts a server may know the account and not the
+// user, which only a refusal or another client of that user shows; in operator
+// mode who has the account takes its users. Sources: ACCOUNT INFO, which a server
+// answers with an error for an account that it does not know, and the closed
+// connections of servers that refused the user.
 func accountGap() rule {
 	return rule{
-		Definition: Definition{Code: AccountGap, Title: "The account can't be used on the other servers", Role: Root, Moved: ComeBack, First: RemedyAccount,
+		Definition: Definition{Code: AccountGap, Title: "The account or its users can't be used on the other servers", Role: Root, Step: Accepts, Moved: ComeBack, First: RemedyAccount,
 			Helps: []Help{{RemedyAccount, Immediate}, {RemedyRebalance, ShortTerm}}},
 		judge: judgeAccountGap,
-		firm:  true,
 	}
 }
 
+// accepts says which servers take the account and the user.
+func (s *Situation) accepts() []checks.Answer {
+	out := s.all(checks.Yes)
+	for i, o := range s.Others {
+		out[i+1] = s.takesUser(o)
+	}
+	return out
+}
+
+// takesUser says whether a server takes the account and the users of the clients.
+func (s *Situation) takesUser(o *checks.Server) checks.Answer {
+	known := s.knows(o)
+	if known != checks.Yes {
+		return known
+	}
+	n := s.on(o.ID)
+	switch {
+	case n > 0 && s.Profile != nil:
+		return checks.Yes
+	case s.refused(o) > 0:
+		return checks.No
+	case s.usersKnown(o):
+		return checks.Yes
+	}
+	return checks.Unknown
+}
+
+// knows says whether a server knows the account.
+func (s *Situation) knows(o *checks.Server) checks.Answer {
+	if s.uses(o) {
+		return checks.Yes
+	}
+	switch a := s.Accounts[o.ID].Usable; a {
+	case checks.Yes, checks.No:
+		return a
+	case checks.Unknown:
+	}
+	return checks.Unknown
+}
+
+// uses is whether a server has client connections of the account.
+func (s *Situation) uses(o *checks.Server) bool {
+	return slices.ContainsFunc(o.Usage, func(u checks.Usage) bool {
+		return u.Connections > 0 && int(u.Account) < len(s.Deployment.Accounts) && s.Deployment.Accounts[u.Account].ID == s.Finding.Account.ID
+	})
+}
+
+// refused is how often a server refused the users of these clients.
+func (s *Situation) refused(o *checks.Server) int {
+	n := 0
+	for _, c := range s.History {
+		if c.Server == o.ID && s.isUser(c.User) && (c.Reason == "Authentication Failure" || c.Reason == "Missing Account") {
+			n += c.Connections
+		}
+	}
+	return n
+}
+
+// isUser reports whether the clients log in as this user.
+func (s *Situation) isUser(name string) bool {
+	return s.Profile != nil && name != "" && slices.ContainsFunc(s.Profile.Users, func(g checks.Group) bool { return !g.Other && g.Key == name })
+}
+
+// usersKnown reports whether a server that knows the account takes the users of
+// these clients too: they have none, or are those of operator mode, or have other
+// clients there, or had some before.
+func (s *Situation) usersKnown(o *checks.Server) bool {
+	if operatorMode(s.Finding.Account.ID) {
+		return true
+	}
+	if s.Profile == nil {
+		return false
+	}
+	at := slices.Index(s.Profile.Servers, o.ID)
+	there := func(user string) bool {
+		return slices.ContainsFunc(s.everyone, func(x checks.Service) bool {
+			return x.User == user && at >= 0 && at < len(x.Counts) && x.Counts[at] > 0
+		}) ||
+			slices.ContainsFunc(s.History, func(c checks.Closed) bool {
+				return c.Server == o.ID && c.User == user && c.Reason != "Authentication Failure" && c.Reason != "Missing Account"
+			})
+	}
+	for _, g := range s.Profile.Users {
+		if sum(g.Counts) > 0 && (g.Other || g.Key != "" && !there(g.Key)) {
+			return false
+		}
+	}
+	return true
+}
+
+// operatorMode reports whether an account's id is the public key of operator
+// mode, whose users are known wherever the account is.
+func operatorMode(id string) bool {
+	const key = 56
+	return len(id) == key && id[0] == 'A' && consistsOf(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+}
+
 func judgeAccountGap(s *Situation) judgement {
-	var without, with, full, silent []*checks.Server
-	detail := ""
+	var without, with, full, unsure, silent []*checks.Server
+	detail, refused := "", 0
 	for _, o := range s.Others {
-		switch on := s.Accounts[o.ID]; {
-		case on.Usable == checks.Yes || s.uses(o):
+		switch s.takesUser(o) {
+		case checks.Yes:
 			if o.Full() {
 				full = append(full, o)
 			} else {
 				with = append(with, o)
 			}
-		case on.Usable == checks.No:
-			without, detail = append(without, o), on.Detail
-		default:
-			silent = append(silent, o)
+		case checks.No:
+			without = append(without, o)
+			detail, refused = cmp.Or(detail, s.Accounts[o.ID].Detail), refused+s.refused(o)
+		case checks.Unknown:
+			if s.knows(o) == checks.Yes {
+				unsure = append(unsure, o)
+			} else {
+				silent = append(silent, o)
+			}
 		}
 	}
 	const source = "ACCOUNT INFO"
 	switch {
-	case len(without) == 0 && len(with)+len(full) == 0:
+	case len(without) == 0 && len(with)+len(full)+len(unsure) == 0:
 		return s.silence(source, silent)
-	case len(without) == 0 && len(silent)+s.Missing == 0:
-		return ruledOut(source, "All other servers know the account.")
-	case len(without) == 0:
+	case len(without) == 0 && len(silent)+s.Missing > 0:
 		return notTested(source, "%s did not say whether the account can be used there.", s.silentNames(silent))
+	case len(without) == 0 && len(unsure) > 0:
+		return notTested(source, "%s %s the account; whether %s these clients' users is unknown.",
+			otherNames(unsure), verb(unsure, "knows", "know"), verb(unsure, "it takes", "they take")).settledBy(NeedUsers)
+	case len(without) == 0:
+		return ruledOut(source, "All other servers take the account and its users.")
 	}
-	j := judgement{explains: s.Finding.OnServer, evidence: []Evidence{say(source, "On %s the account can't be used: %s.", otherNames(without), cmp.Or(strings.TrimSuffix(detail, "."), "no reason was given"))}}
+	j := judgement{explains: s.Finding.OnServer, direct: true}
+	if refused > 0 {
+		j.evidence = append(j.evidence, say("closed connections", "%s refused the login of these clients' users %s.", otherNames(without), times(refused)))
+	} else {
+		j.evidence = append(j.evidence, say(source, "On %s the account can't be used: %s.", otherNames(without), cmp.Or(strings.TrimSuffix(detail, "."), "no reason was given")))
+	}
 	switch {
 	case len(with) > 0:
 		j.verdict, j.confidence, j.explains = Possible, 0.3, s.Finding.OnServer/2
@@ -58,9 +169,9 @@ func judgeAccountGap(s *Situation) judgement {
 	case len(full) > 0:
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say("VARZ", "%s %s it, but %s full.", otherNames(full), verb(full, "knows", "know"), verb(full, "is", "are")))
-	case len(silent)+s.Missing > 0:
+	case len(silent)+len(unsure)+s.Missing > 0:
 		j.verdict, j.confidence = Likely, 0.8
-		j.evidence = append(j.evidence, say(source, "%s did not say.", s.silentNames(silent)))
+		j.evidence = append(j.evidence, say(source, "%s did not say.", s.silentNames(append(silent, unsure...))))
 	default:
 		j.verdict, j.confidence = Confirmed, 1
 	}
@@ -76,13 +187,6 @@ func (s *Situation) silence(source string, silent []*checks.Server) judgement {
 		}
 	}
 	return notTested(source, "%s.", unknown).settledBy(NeedAccountInfo)
-}
-
-// uses is whether a server has client connections of the account.
-func (s *Situation) uses(o *checks.Server) bool {
-	return slices.ContainsFunc(o.Usage, func(u checks.Usage) bool {
-		return u.Connections > 0 && int(u.Account) < len(s.Deployment.Accounts) && s.Deployment.Accounts[u.Account].ID == s.Finding.Account.ID
-	})
 }
 
 func (s *Situation) silentNames(silent []*checks.Server) string {

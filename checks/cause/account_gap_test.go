@@ -16,7 +16,7 @@ func TestAccountGap(t *testing.T) {
 	}
 	judgeRows(t, AccountGap, []row{
 		{"no other server knows it", with(on(noUse, 2, 3), denied("N2", "N3")), Confirmed, AccountGap},
-		{"no other server knows it, and the clients have one URL", with(on(noUse, 2, 3), denied("N2", "N3"), list(urlsOf(1)...)), Confirmed, AccountGap},
+		{"no other server knows it, and the clients have one URL", with(on(noUse, 2, 3), denied("N2", "N3"), list(urlsOf(1)...)), Confirmed, SingleURL},
 		{"one does not know it, the other does not say", with(on(noUse, 2, 3), denied("N2"), unknown("N3")), Likely, AccountGap},
 		{"none knows it, and one is missing", with(on(noUse, 2, 3), denied("N2", "N3"), missing("n4")), Likely, AccountGap},
 		{"no reason is given", with(on(noUse, 2, 3), denied("N2", "N3"), func(s *scene) {

@@ -30,6 +30,9 @@ type wrote struct {
 	hint    bool
 	ordered checks.Answer
 	urls    []string
+	// user and service tie it; pattern and lacks say that it is not whole.
+	user, service, lacks string
+	pattern              bool
 }
 
 // change is what differs from that.
@@ -71,7 +74,10 @@ func caseOf(changes ...change) Case {
 
 // write looks a list up.
 func (s *scene) write(n int, w wrote) checks.URLList {
-	l := checks.URLList{Origin: fmt.Sprintf("list %d", n+1), Account: w.account, Hint: w.hint, Ordered: w.ordered}
+	l := checks.URLList{Origin: fmt.Sprintf("list %d", n+1), Account: w.account, Hint: w.hint, Ordered: w.ordered, User: w.user, Client: w.service, ByPattern: w.pattern}
+	if w.lacks != "" {
+		l.Incomplete = []string{w.lacks}
+	}
 	for _, u := range w.urls {
 		scheme, rest, _ := strings.Cut(u, "://")
 		host, digits, _ := strings.Cut(rest, ":")
@@ -144,6 +150,58 @@ func counts(on ...int) change {
 				Counts: at, First: p.Oldest, Last: p.Newest})
 		}
 	}
+}
+
+// serviceOf is a service of ORDERS on n1, n2 and n3, which connected when all
+// servers were up: each connection from a host of its own.
+func serviceOf(stem string, n1, n2, n3 int) checks.Service {
+	on := []int{n1, n2, n3}
+	x := checks.Service{Stem: stem, Protocol: "nats", Language: "go", Versions: []string{"1.55.0"}, Counts: on, Hosts: n1 + n2 + n3,
+		Networks: []checks.Group{{Key: "10.9.0.0/24", Counts: on}}, Starts: [][]int{{0, 0, 0, n1}, {0, 0, 0, n2}, {0, 0, 0, n3}},
+		First: started().Add(time.Hour), Last: started().Add(2 * time.Hour), TLS: checks.Unknown}
+	for at, n := range on {
+		for i := range n {
+			one := []int{0, 0, 0}
+			one[at] = 1
+			x.Sources = append(x.Sources, checks.Source{Addr: netip.AddrFrom4([4]byte{10, 9, byte(at), byte(i + 1)}), Counts: one, Kinds: 1})
+		}
+	}
+	return x
+}
+
+// withServices has ORDERS of these services.
+func withServices(all ...checks.Service) change {
+	return func(s *scene) {
+		on := make([]int, 3)
+		for _, x := range all {
+			on = added(on, x.Counts)
+		}
+		counts(on...)(s)
+		p := s.Profile
+		p.Services, p.Names, p.Users, p.Protocols, p.Languages, p.Networks, p.Sources, p.Processes = all, nil, nil, nil, nil, nil, nil, nil
+		p.Starts = nil
+		for _, x := range all {
+			p.Names = group(p.Names, checks.Group{Key: x.Stem, Counts: x.Counts})
+			p.Users = group(p.Users, checks.Group{Key: x.User, Counts: x.Counts})
+			p.Protocols = group(p.Protocols, checks.Group{Key: x.Protocol, Counts: x.Counts})
+			p.Languages = group(p.Languages, checks.Group{Key: x.Language, Counts: x.Counts})
+			for _, g := range x.Networks {
+				p.Networks = group(p.Networks, g)
+			}
+			p.Sources = append(p.Sources, x.Sources...)
+			for at, row := range x.Starts {
+				if at == len(p.Starts) {
+					p.Starts = append(p.Starts, nil)
+				}
+				p.Starts[at] = added(p.Starts[at], row)
+			}
+		}
+	}
+}
+
+// several are two services: orders-api is all on n1, orders-worker is spread.
+func several(s *scene) {
+	withServices(serviceOf("orders-api", 24, 0, 0), serviceOf("orders-worker", 1, 3, 4))(s)
 }
 
 // share is what the i-th of ten gets of n.
@@ -341,6 +399,7 @@ func judgeRows(t *testing.T, code Code, rows []row) {
 			if first := firstRoot(causes); r.first != "" && first != r.first {
 				t.Errorf("the first root cause is %s, want %s", first, r.first)
 			}
+			lessIsNotMore(t, func() Case { return caseOf(r.changes...) })
 			if t.Failed() {
 				t.Log(tell(causes))
 			}

@@ -122,7 +122,7 @@ func TestOrderOfCauses(t *testing.T) {
 	for _, c := range causes[:4] {
 		got = append(got, string(c.Verdict)+" "+string(c.Code))
 	}
-	want := []string{"confirmed server-full", "confirmed discovery-off", "likely small-account"}
+	want := []string{"confirmed server-full", "confirmed discovery-off", "confirmed small-account"}
 	if !slices.Equal(got[:3], want) {
 		t.Errorf("the first are %v, want %v", got, want)
 	}
@@ -216,6 +216,16 @@ func TestAnyCase(t *testing.T) {
 	}
 }
 
+// TestLessOfAnyCase takes something out of cases that were drawn.
+func TestLessOfAnyCase(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(2, 71))
+	for range 200 {
+		a, b := rng.Uint64(), rng.Uint64()
+		lessIsNotMore(t, func() Case { return draw(rand.New(rand.NewPCG(a, b))) })
+	}
+}
+
 // drawTwice draws a case and puts it together twice.
 func drawTwice(rng *rand.Rand) (Case, Case) {
 	a, b := rng.Uint64(), rng.Uint64()
@@ -296,7 +306,15 @@ func draw(rng *rand.Rand) Case {
 		},
 		networks(20, 2, 2), nearby, oneProcess,
 		func(s *scene) {
-			on(func(s *checks.Server) { s.Details.ConnectURLs = s.Details.ConnectURLs[:rng.IntN(2)] }, 1)(s)
+			urls := s.Deployment.Servers[0].Details.ConnectURLs[:rng.IntN(2)]
+			on(func(s *checks.Server) { s.Details.ConnectURLs = urls }, 1)(s)
+			for at, c := range s.contacts {
+				for i := range c.Greetings {
+					if c.Greetings[i].ID == "N1" {
+						s.contacts[at].Greetings[i].ConnectURLs = urls
+					}
+				}
+			}
 		},
 		func(s *scene) { on(func(s *checks.Server) { s.Details.MQTT = 1883 * rng.IntN(2) }, 1+rng.IntN(3))(s) },
 		func(s *scene) {

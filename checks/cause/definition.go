@@ -26,6 +26,9 @@ type Definition struct {
 	Code  Code
 	Title string
 	Role  Role
+	// Step is the step of the funnel at which it leaves one server; empty for
+	// contributing causes, which leave none.
+	Step StepName
 	// Moved is what becomes of clients whose connections are closed so that they
 	// choose again.
 	Moved Moved

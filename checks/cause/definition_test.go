@@ -20,12 +20,8 @@ func TestDefinitions(t *testing.T) {
 		if d.First != "" && !slices.ContainsFunc(d.Helps, func(h Help) bool { return h.Remedy == d.First }) {
 			t.Errorf("%s: %s comes first, and does not help", d.Code, d.First)
 		}
-		for _, r := range rules() {
-			for _, by := range r.silenced {
-				if _, ok := Define(by); !ok {
-					t.Errorf("%s gives way to %s, which is no cause", r.Code, by)
-				}
-			}
+		if (d.Role == Root) != (d.Step != "") {
+			t.Errorf("%s is a %s cause of step %q", d.Code, d.Role, d.Step)
 		}
 	}
 	if d, ok := Define("wind"); ok || d.Moved != Undecided {

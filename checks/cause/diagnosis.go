@@ -1,6 +1,10 @@
 package cause
 
-import "github.com/nats-balance/nats-balance/checks"
+import (
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
 
 // Diagnosis is why a finding is one, and what follows from that.
 type Diagnosis struct {
@@ -14,20 +18,94 @@ type Diagnosis struct {
 	// Unserved are connections on the concentrated server that have nowhere else to
 	// go, whatever the cause is, as no other server takes their protocols.
 	Unserved Unserved
+	// Services are who is connected, the largest on the concentrated server first.
+	Services []ServiceDiagnosis
+	// Funnel is where the services that make the finding lose the other servers,
+	// step by step: those of the largest on the concentrated server.
+	Funnel []Step
+
+	views []view
+}
+
+// ServiceDiagnosis is one service of the account.
+type ServiceDiagnosis struct {
+	checks.Service
+	// Concentrated is whether it is one of those that make the finding.
+	Concentrated bool
+	// Cause is its first root cause that is at least possible; empty without one.
+	Cause Code
 }
 
 // Diagnose judges every cause of a finding.
 func Diagnose(c Case) Diagnosis {
 	s := newSituation(c)
-	return s.conclude(s.judge())
+	all, views := rules(), s.views()
+	for i := range views {
+		views[i].judged = views[i].judge(all)
+	}
+	d := s.conclude(sorted(merged(all, views)), views)
+	d.Funnel, d.views = views[0].steps, views
+	if s.Profile == nil {
+		return d
+	}
+	for i, x := range s.Profile.Services {
+		one := ServiceDiagnosis{Service: x}
+		for _, v := range views {
+			if slices.Contains(v.which, i) {
+				one.Concentrated = true
+				for _, c := range sorted(merged(all, []view{v})) {
+					if one.Cause == "" && c.Role == Root && order(c.Verdict) <= order(Possible) {
+						one.Cause = c.Code
+					}
+				}
+			}
+		}
+		d.Services = append(d.Services, one)
+	}
+	slices.SortStableFunc(d.Services, func(a, b ServiceDiagnosis) int { return b.Here() - a.Here() })
+	return d
+}
+
+// merged are the causes of the finding: of each the surest verdict that it has for
+// a service, and ruled out only where it is for all.
+func merged(all []rule, views []view) []Cause {
+	out := make([]Cause, len(all))
+	for i, r := range all {
+		c := Cause{Code: r.Code, Title: r.Title, Role: r.Role, Step: r.Step, Verdict: RuledOut}
+		for _, v := range views {
+			j := v.judged[i]
+			if order(j.verdict) < order(c.Verdict) {
+				c.Verdict = j.verdict
+			}
+			c.Confidence = max(c.Confidence, j.confidence)
+		}
+		for _, v := range views {
+			j := v.judged[i]
+			if j.verdict != c.Verdict {
+				continue
+			}
+			c.Explains += j.explains
+			for _, e := range j.evidence {
+				if v.name != "" && e.Text != "" {
+					e.Text = v.name + ": " + e.Text
+				}
+				c.Evidence = append(c.Evidence, e)
+			}
+		}
+		out[i] = c
+	}
+	return out
 }
 
 // Conclude is the diagnosis where the causes are known already.
-func Conclude(c Case, causes []Cause) Diagnosis { return newSituation(c).conclude(causes) }
+func Conclude(c Case, causes []Cause) Diagnosis {
+	s := newSituation(c)
+	return s.conclude(causes, []view{{Situation: s}})
+}
 
-func (s *Situation) conclude(causes []Cause) Diagnosis {
+func (s *Situation) conclude(causes []Cause, views []view) Diagnosis {
 	d := Diagnosis{Situation: *s, Causes: causes, Unserved: s.unserved()}
-	d.FailOver = d.failOver()
+	d.FailOver = d.failOver(views)
 	d.Priority = s.Finding.PriorityWith(d.FailOver)
 	return d
 }

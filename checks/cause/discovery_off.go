@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+
+	"github.com/nats-balance/nats-balance/checks"
 )
 
 // discoveryOff: contributing: clients are not told of the other servers, so
@@ -19,11 +21,54 @@ func discoveryOff() rule {
 		Definition: Definition{Code: DiscoveryOff, Title: "Clients are not told of the other servers", Role: Contributing,
 			Helps: []Help{{RemedyClientConfig, ShortTerm}, {RemedyAdvertise, LongTerm}}},
 		judge: judgeDiscoveryOff,
-		firm:  true,
 	}
 }
 
+// hearsOfNobody reports whether all of the clients speak MQTT, which has no way to
+// tell them of servers.
+func (s *Situation) hearsOfNobody() bool {
+	if s.Profile == nil || len(s.Profile.Protocols) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(s.Profile.Protocols, func(g checks.Group) bool {
+		return g.Other || g.Key != "mqtt" && g.Key != "mqtt over websocket" && g.Counts[0] > 0
+	})
+}
+
+// HearsOfNobody reports whether the clients can't be told of other servers at all,
+// as they speak MQTT.
+func (d Diagnosis) HearsOfNobody() bool { return d.hearsOfNobody() }
+
+// tells says whether the clients are told of a server by the one that they are on.
+func (s *Situation) tells(o *checks.Server) checks.Answer {
+	if s.hearsOfNobody() {
+		return checks.No
+	}
+	urls, _, ok := s.advertised()
+	switch {
+	case !ok || s.Server.Details == nil && len(urls) > 0 && o.Details == nil:
+		return checks.Unknown
+	case len(urls) == 0:
+		return checks.No
+	case o.Details == nil:
+		return checks.Unknown
+	}
+	for _, ip := range addresses(o) {
+		if slices.Contains(urls, netip.AddrPortFrom(ip, uint16(o.Details.Port)).String()) { //nolint:gosec // what is no port is in no URL
+			return checks.Yes
+		}
+	}
+	if own := s.ownURLs(); !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
+		return checks.No
+	}
+	return checks.Unknown
+}
+
 func judgeDiscoveryOff(s *Situation) judgement {
+	if s.hearsOfNobody() {
+		return judgement{verdict: Confirmed, confidence: 1, evidence: []Evidence{
+			say("CONNZ", "The clients speak MQTT, in which servers can't tell them of others.")}}
+	}
 	urls, source, ok := s.advertised()
 	switch {
 	case !ok:
@@ -31,6 +76,9 @@ func judgeDiscoveryOff(s *Situation) judgement {
 	case len(urls) == 0:
 		return judgement{verdict: Confirmed, confidence: 1, evidence: []Evidence{
 			say(source, "%s tells its clients of no other server, as with no_advertise.", label(s.Server))}}
+	}
+	if s.Profile == nil {
+		return notTested(source, "%s advertises other servers. Whether its clients can hear of them, as all but MQTT clients can, is unknown.", label(s.Server)).settledBy(NeedConnections)
 	}
 	known := 0
 	for _, o := range s.Others {
@@ -44,7 +92,7 @@ func judgeDiscoveryOff(s *Situation) judgement {
 			}
 		}
 	}
-	if own := s.ownURLs(); known == len(s.Others) && !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
+	if own := s.ownURLs(); len(s.Others) > 0 && s.Missing == 0 && known == len(s.Others) && !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
 		return judgement{verdict: Confirmed, confidence: 0.95, evidence: []Evidence{
 			say(source, "%s tells its clients of its own address only: %s.", label(s.Server), enumerate(urls))}}
 	}
@@ -65,6 +113,9 @@ func isAre(addresses int) string {
 // where none says what it tells, there are enough for all.
 func (s *Situation) told(urls []string) bool {
 	same := func(of []string) bool {
+		of = slices.Clone(of)
+		slices.Sort(of)
+		of = slices.Compact(of)
 		return len(of) == len(urls) && !slices.ContainsFunc(of, func(u string) bool { return !slices.Contains(urls, u) })
 	}
 	silent := true
@@ -94,14 +145,18 @@ func (s *Situation) ownURLs() []string {
 // advertised is what the concentrated server tells clients.
 func (s *Situation) advertised() (urls []string, source string, ok bool) {
 	if s.Server != nil && s.Server.Details != nil {
-		return s.Server.Details.ConnectURLs, "VARZ", true
+		urls = slices.Clone(s.Server.Details.ConnectURLs)
+		slices.Sort(urls)
+		return slices.Compact(urls), "VARZ", true
 	}
 	for _, l := range slices.Concat(s.Own, s.Hints) {
 		for _, e := range l.Endpoints {
 			for _, a := range e.Addresses {
 				for _, g := range a.Contact.Greetings {
 					if g.ID == s.Finding.Server.ID {
-						return g.ConnectURLs, "INFO of " + a.IP.String(), true
+						urls = slices.Clone(g.ConnectURLs)
+						slices.Sort(urls)
+						return slices.Compact(urls), "INFO of " + a.IP.String(), true
 					}
 				}
 			}

@@ -1,33 +1,126 @@
 package cause
 
-import "github.com/nats-balance/nats-balance/checks"
+import (
+	"slices"
 
-// failOver says whether the account's clients can fail over, by the limits of the
-// survivors and by what is known of where the clients can get to.
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// failOver says whether the account's clients can fail over: the funnel up to room
+// for a reconnect, with what servers advertise added to what is listed.
 //
-// No: the survivors lack room, or the account can't be used there, or they lack
-// the protocol of some, or all lists of the account lead to the failed server
-// alone and clients are told of no other. Yes takes a list of the account that surely leads
-// to another server, and that the others would take all.
-func (d Diagnosis) failOver() checks.FailOver {
+// Yes takes, for every service that makes the finding, another server that passes
+// each step, and that all of them find room. No takes that none can.
+func (d Diagnosis) failOver(views []view) checks.FailOver {
 	f := d.Finding
-	confirmed := func(code Code) bool { return d.Cause(code).Verdict == Confirmed }
 	none := func(stranded int, why string) checks.FailOver {
 		return checks.FailOver{CanFailOver: checks.No, Why: why, Stranded: &stranded}
 	}
 	o := f.Impact.FailOver
-	switch reachable := d.reachable(); {
-	case o.CanFailOver == checks.No:
-	case confirmed(AccountGap):
-		return none(f.OnServer, "the account can't be used on the other servers")
-	case reachable == checks.No && confirmed(DiscoveryOff):
-		return none(f.OnServer, "they know of no other server")
-	case confirmed(ListenerGap):
-		return none(d.Cause(ListenerGap).Explains, "no other server takes their protocol")
+	if o.CanFailOver == checks.No {
+		return o
+	}
+	for _, c := range d.Causes {
+		if r, _ := Define(c.Code); c.Verdict == Confirmed && (r.Step == Serves || r.Step == Accepts) {
+			return none(c.Explains, nowhere(r.Step))
+		}
+	}
+	can, stranded, why := checks.Yes, 0, ""
+	for _, v := range views {
+		switch a, step := v.canMove(); a {
+		case checks.No:
+			stranded += v.Finding.OnServer
+			why = nowhere(step)
+		case checks.Unknown:
+			can = checks.Unknown
+		case checks.Yes:
+		}
+	}
+	switch {
+	case stranded > 0:
+		return none(min(stranded, f.OnServer), why)
 	case d.Unserved.Connections > 0:
-		return none(d.Unserved.Connections, "no other server takes their protocol")
-	case reachable == checks.Yes && o.Stranded != nil && d.Missing == 0 && d.othersTakeThem():
+		return none(d.Unserved.Connections, nowhere(Serves))
+	case can == checks.Yes && o.Stranded != nil && d.Missing == 0:
 		o.CanFailOver = checks.Yes
 	}
 	return o
+}
+
+// nowhere is why clients have nowhere to go, by the step that takes the last
+// server from them, in a clause.
+func nowhere(step StepName) string {
+	switch step {
+	case Serves:
+		return "no other server takes their protocol"
+	case Accepts:
+		return "the account can't be used on the other servers"
+	case Room:
+		return "the other servers are full"
+	case Listed, Resolved, Forwarded, Up, Chosen:
+	}
+	return "they know of no other server"
+}
+
+// canMove says whether clients that lose the server find another one, and which
+// step takes the last one from them where they do not.
+func (s *Situation) canMove() (checks.Answer, StepName) {
+	if len(s.Others) == 0 || s.Missing > 0 {
+		return checks.Unknown, ""
+	}
+	left := s.all(checks.No)
+	for i, o := range s.Others {
+		left[i+1] = s.knowsOf(o)
+	}
+	fallen := StepName("")
+	if s.alone(left) {
+		fallen = Listed
+	}
+	for _, f := range funnelSteps() {
+		if f.name == Serves || f.name == Accepts || f.name == Room {
+			left = both(left, f.passes(s))
+			if s.alone(left) && fallen == "" {
+				fallen = f.name
+			}
+		}
+	}
+	switch {
+	case slices.Contains(left[1:], checks.Yes):
+		return checks.Yes, ""
+	case fallen != "":
+		return checks.No, fallen
+	}
+	return checks.Unknown, ""
+}
+
+// knowsOf says whether clients know a server that they can get to: by a list of
+// theirs that surely leads there, or by what the server they are on advertises,
+// where they came to it by its own address. A balancer that leads to one server
+// now may lead to another when that is down.
+func (s *Situation) knowsOf(o *checks.Server) checks.Answer {
+	if !s.Tied {
+		return checks.Unknown
+	}
+	direct := false
+	for _, f := range s.Own {
+		for _, a := range f.Reach.Arrivals {
+			switch {
+			case !f.sure(a):
+			case s.Deployment.Servers[a.Server].ID == o.ID:
+				return checks.Yes
+			case a.Server == s.here && a.Own == checks.Yes:
+				direct = true
+			}
+		}
+	}
+	told := s.tells(o)
+	switch {
+	case direct && told == checks.Yes:
+		return checks.Yes
+	case told != checks.No || len(listsOf(s.Own, perhaps, unclear)) > 0:
+		return checks.Unknown
+	case s.reachable() == checks.No:
+		return checks.No
+	}
+	return checks.Unknown
 }

@@ -1,6 +1,10 @@
 package cause
 
-import "github.com/nats-balance/nats-balance/checks"
+import (
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
 
 // listenerGap: the connections' protocol, MQTT or WebSocket, is served by one
 // server only.
@@ -12,11 +16,51 @@ import "github.com/nats-balance/nats-balance/checks"
 // have nowhere else to go all the same, see [Diagnosis.Unserved].
 func listenerGap() rule {
 	return rule{
-		Definition: Definition{Code: ListenerGap, Title: "The protocol of the clients is served by one server only", Role: Root, Moved: ComeBack, First: RemedyListener,
+		Definition: Definition{Code: ListenerGap, Title: "The protocol of the clients is served by one server only", Role: Root, Step: Serves, Moved: ComeBack, First: RemedyListener,
 			Helps: []Help{{RemedyListener, ShortTerm}, {RemedyClientConfig, ShortTerm}, {RemedyDNS, ShortTerm}, {RemedyRebalance, ShortTerm}}},
+		thing: (*Situation).itsListener,
 		judge: judgeListenerGap,
-		firm:  true,
 	}
+}
+
+// serves says which servers have the listener that the clients' protocols need.
+func (s *Situation) serves() []checks.Answer {
+	out := s.all(checks.Yes)
+	if s.Profile == nil {
+		return append(out[:1], s.all(checks.Unknown)[1:]...)
+	}
+	for i, o := range s.Others {
+		answer := checks.Yes
+		for _, g := range s.Profile.Protocols {
+			at := slices.Index(s.Profile.Servers, o.ID)
+			switch taken := o.Takes(g.Key); {
+			case g.Other || sum(g.Counts) == 0 || taken != checks.No && at >= 0 && at < len(g.Counts) && g.Counts[at] > 0:
+			case taken == checks.No && s.enough(g.Counts[0]):
+				answer = checks.No
+			case answer == checks.Yes && taken == checks.Unknown:
+				answer = checks.Unknown
+			}
+		}
+		if answer == checks.Yes && s.asksTLS(o) {
+			answer = checks.Unknown
+		}
+		out[i+1] = answer
+	}
+	return out
+}
+
+// enough reports whether connections on the concentrated server are most of
+// those that are there.
+func (s *Situation) enough(here int) bool { return here*2 > s.Finding.OnServer }
+
+// asksTLS reports whether a server takes TLS only while these clients, none of
+// which is there, are known to go without. What does not say counts as no.
+func (s *Situation) asksTLS(o *checks.Server) bool {
+	n := s.on(o.ID)
+	if n > 0 || s.Profile == nil || o.Details == nil || !o.Details.TLS || s.Server.Details == nil || s.Server.Details.TLS {
+		return false
+	}
+	return len(s.Profile.Services) == 0 || slices.ContainsFunc(s.Profile.Services, func(x checks.Service) bool { return x.TLS != checks.Yes && x.Here() > 0 })
 }
 
 // protocol is a listener that not every server has.
@@ -54,7 +98,7 @@ func judgeListenerGap(s *Situation) judgement {
 		if here == 0 || s.concentratedWithout(here, elsewhere) {
 			continue
 		}
-		j := judgement{explains: s.explained(here), evidence: []Evidence{
+		j := judgement{explains: s.explained(here), direct: true, evidence: []Evidence{
 			say("CONNZ", "%d of the %s on %s are %s connections.", here, connectionsOf(s.onServer()), label(s.Server), p.name)}}
 		var with, without, silent []*checks.Server
 		for _, o := range s.Others {
@@ -86,16 +130,63 @@ func judgeListenerGap(s *Situation) judgement {
 		return j
 	}
 	unserved := s.unserved()
-	switch {
+	switch asks := s.askTLS(); {
+	case !s.Profile.Whole || s.Missing > 0:
+		return s.notWhole()
+	case len(asks) > 0 && served.verdict == "":
+		return asksAll(s, asks)
 	case served.verdict != "":
 		return served
 	case unserved.Connections > 0:
 		return ruledOut("VARZ", "%d of the %s on %s are %s connections, which no other server takes. Without them the account would be concentrated all the same.",
 			unserved.Connections, connectionsOf(s.onServer()), label(s.Server), enumerate(unserved.Protocols))
-	case !s.Profile.Whole:
-		return s.notWhole()
+	case len(s.mute()) > 0:
+		return notTested("VARZ", "Whether %s %s TLS of the clients is unknown.", otherNames(s.mute()), verb(s.mute(), "requires", "require")).settledBy(s.Gap.details())
 	}
 	return ruledOut("CONNZ", "What is concentrated are plain client connections, which every server takes.")
+}
+
+// mute are the other servers of which it is not known whether they ask these
+// clients for TLS that the concentrated server does not ask for.
+func (s *Situation) mute() []*checks.Server {
+	var out []*checks.Server
+	for _, o := range s.Others {
+		n := s.on(o.ID)
+		if n == 0 && (o.Details == nil || o.Details.TLS && s.Server.Details == nil) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// askTLS are the servers that take TLS only while the clients go without.
+func (s *Situation) askTLS() []*checks.Server {
+	var out []*checks.Server
+	for _, o := range s.Others {
+		if s.asksTLS(o) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// asksAll is the verdict where servers ask for TLS.
+func asksAll(s *Situation, asks []*checks.Server) judgement {
+	failed := 0
+	for _, c := range s.History {
+		if c.Reason == "TLS Handshake Failure" && slices.ContainsFunc(asks, func(o *checks.Server) bool { return o.ID == c.Server }) {
+			failed += c.Connections
+		}
+	}
+	j := judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
+		say("VARZ", "%s %s TLS, %s does not, and these clients connect without.", otherNames(asks), verb(asks, "requires", "require"), label(s.Server)).settledBy(NeedTLS)}}
+	if len(asks) < len(s.Others) {
+		j.confidence, j.explains = 0.2, s.Finding.OnServer/2
+	}
+	if failed > 0 {
+		j.evidence = append(j.evidence, say("closed connections", "TLS handshakes failed %s there.", times(failed)))
+	}
+	return j
 }
 
 // countKeys adds up groups, on the concentrated server and on the others.

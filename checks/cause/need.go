@@ -10,6 +10,12 @@ const (
 	NeedConnections Need = "connections"
 	// NeedAccountInfo: that the servers say whether they know the account.
 	NeedAccountInfo Need = "account-info"
+	// NeedProbe: that the addresses of the list are probed, from where they answer.
+	NeedProbe Need = "probe"
+	// NeedUsers: whether the other servers have the same users configured.
+	NeedUsers Need = "users"
+	// NeedTLS: whether the clients can use TLS.
+	NeedTLS Need = "tls"
 	// NeedServerAnswers: that the servers answer what is asked of themselves.
 	NeedServerAnswers Need = "server-answers"
 	// NeedSystemAccount: a source that servers tell of themselves.

@@ -23,10 +23,11 @@ import (
 // unless they are in its network, and no other server is.
 func networkAffinity() rule {
 	return rule{
-		Definition: Definition{Code: NetworkAffinity, Title: "Clients connect to the server that is near them", Role: Root, Moved: Undecided,
+		Definition: Definition{Code: NetworkAffinity, Title: "Clients connect to the server that is near them", Role: Root, Step: Chosen, Moved: Undecided,
 			Helps: []Help{{RemedyPlacement, ShortTerm}, {RemedyClientConfig, ShortTerm}, {RemedyLeafnodes, LongTerm}}},
-		judge:    judgeNetwork,
-		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS, RestartDrift},
+		thing:      func(s *Situation) string { return s.Finding.Server.ID },
+		judge:      judgeNetwork,
+		likelihood: (*Situation).byNetwork,
 	}
 }
 
@@ -67,7 +68,7 @@ func judgeNetwork(s *Situation) judgement {
 	switch {
 	case mismatches*10 > all:
 		return ruledOut("CONNZ", "Clients are on other servers than the one that is in their network.")
-	case ways < math.Log(1000) && !own:
+	case Likelihood(ways) < likelyOverFree && !own:
 		return notTested("CONNZ", "Too few clients are on other servers to tell whether it is their network that brings them there.")
 	}
 	j := judgement{explains: s.explained(here), evidence: []Evidence{
@@ -86,10 +87,8 @@ func judgeNetwork(s *Situation) judgement {
 		j.verdict, j.confidence = Confirmed, 0.9
 	case own:
 		j.verdict, j.confidence = Likely, 0.85
-	case ways >= math.Log(1e5):
-		j.verdict, j.confidence = Likely, 0.65
 	default:
-		j.verdict, j.confidence = Possible, 0.4
+		j.verdict, j.confidence = Likely, 0.65
 	}
 	if own {
 		j.evidence = append(j.evidence, say("VARZ", "The servers are in the networks of their clients."))
@@ -191,6 +190,9 @@ func (s *Situation) oneNetwork() judgement {
 			say("CONNZ", "%d of the %s on %s come from its own network, in which no other server is.", home, connectionsOf(s.onServer()), label(s.Server))}}
 	case elsewhere == 0:
 		return notTested("CONNZ", "All clients are on %s: there are no others to compare their networks with.", label(s.Server))
+	}
+	if len(s.Profile.Services) == 0 && !s.oneService() || slices.ContainsFunc(s.cluster(), func(o *checks.Server) bool { return o.Details == nil }) {
+		return notTested("CONNZ", "Clients of the same network are on different servers, but those may be other services, or follow placement tags that are unknown.")
 	}
 	return ruledOut("CONNZ", "Where the clients are does not tell which server they are on: clients of the same network are on different servers.")
 }

@@ -72,7 +72,7 @@ func TestNetworkAffinity(t *testing.T) {
 		})), Possible, "none"},
 		{"in the network of all servers", with(counts(24, 0, 0), on(func(s *checks.Server) { s.Details.Seen = []netip.Addr{netip.MustParseAddr("10.9.0.1")} }, 1, 2, 3)), NotTested, "none"},
 		{"too few elsewhere", with(networks(20, 1, 0)), NotTested, "none"},
-		{"some elsewhere", with(networks(20, 2, 2)), Possible, "none"},
+		{"some elsewhere", with(networks(20, 2, 2)), Likely, NetworkAffinity},
 		{"the networks are mixed", with(networks(20, 2, 2), profile(func(p *checks.Profile) { p.Networks[0].Counts = []int{16, 2, 2} })), RuledOut, "none"},
 		{"clients are in the networks of other servers", with(networks(20, 2, 2), nearby, on(func(s *checks.Server) {
 			s.Details.Seen = []netip.Addr{netip.MustParseAddr("10.7.0.1")}

@@ -27,6 +27,9 @@ const (
 	OpenDNSUnasked OpenReason = "dns-not-asked"
 	// OpenDNSPartly: DNS did not answer in full.
 	OpenDNSPartly OpenReason = "dns-partly"
+	// OpenFamily: it is an address of IPv6, and whether the clients use IPv6 is not
+	// known.
+	OpenFamily OpenReason = "family"
 	// OpenMissing: a server answers there that did not report.
 	OpenMissing OpenReason = "missing-server"
 	// OpenUnknown: a server of the cluster answers there that the audit does not
@@ -42,6 +45,8 @@ const (
 	OpenUnreadable OpenReason = "unreadable"
 	// OpenNotProbed: nobody connected, and no server says that it is there.
 	OpenNotProbed OpenReason = "not-probed"
+	// OpenIncomplete: entries of the list may be missing.
+	OpenIncomplete OpenReason = "incomplete"
 )
 
 // String is what is open and why, in a clause.
@@ -56,6 +61,8 @@ func (o Open) String() string {
 		return o.URL + ": DNS was not asked"
 	case OpenDNSPartly:
 		return o.URL + ": " + cmp.Or(detail, "DNS did not answer in full")
+	case OpenFamily:
+		return at + " is an IPv6 address of " + o.Detail + ", and no client is known to use IPv6"
 	case OpenMissing:
 		return at + " is a server that did not report"
 	case OpenUnknown:
@@ -68,6 +75,8 @@ func (o Open) String() string {
 		return o.URL + ": this machine can't get to " + o.Address.String()
 	case OpenUnreadable:
 		return at + ": " + cmp.Or(detail, "it can't be told what is there")
+	case OpenIncomplete:
+		return "the rest of the list, which " + detail
 	case OpenNotProbed:
 	}
 	return at + " was not probed, and no server says that it is there"

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -25,15 +24,22 @@ import (
 // rules it out where the list is the account's.
 func orderedConnect() rule {
 	return rule{
-		Definition: Definition{Code: OrderedConnect, Title: "Clients take the first server of their list", Role: Root, Moved: GoToNext,
+		Definition: Definition{Code: OrderedConnect, Title: "Clients take the first server of their list", Role: Root, Step: Chosen, Moved: GoToNext,
 			Helps: []Help{{RemedyOrdered, ShortTerm}, {RemedyClientConfig, ShortTerm}, {RemedyKeepItSo, LongTerm}}},
-		judge:    judgeOrdered,
-		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS, StickyLoadBalancer, ServerFull, RestartDrift, NetworkAffinity, SingleProcess},
+		thing:      (*Situation).itsList,
+		byLists:    true,
+		judge:      judgeOrdered,
+		likelihood: (*Situation).byOrder,
 	}
 }
 
 func judgeOrdered(s *Situation) judgement {
 	lists := listsOf(s.Own, wide)
+	if other := listsOf(s.beside, wide); len(lists) == 0 && len(other) > 0 {
+		if j := s.inOrder(other[0]); j.verdict != RuledOut {
+			return judgement{verdict: Possible, confidence: 0.2, explains: j.explains, evidence: j.evidence}
+		}
+	}
 	if len(lists) == 0 {
 		switch open := listsOf(s.Own, unclear, perhaps); {
 		case len(s.Own) == 0:
@@ -46,7 +52,7 @@ func judgeOrdered(s *Situation) judgement {
 		return ruledOut(listWord(s.Own), "The account's list leads to one server, whatever the order.")
 	}
 	var best judgement
-	agree := len(lists) == len(s.Own)
+	agree := len(lists) == len(s.Own) && len(s.beside) == 0
 	for _, f := range lists {
 		j := s.inOrder(f)
 		agree = agree && j.verdict == Confirmed
@@ -94,7 +100,7 @@ func (s *Situation) inOrder(f List) judgement {
 	}
 	switch {
 	case f.Ordered == checks.Yes && s.Tied && f.sure(first) && first.Own == checks.Yes && len(f.Reach.Open) == 0:
-		j.verdict, j.confidence = Confirmed, 0.95
+		j.verdict, j.confidence, j.direct = Confirmed, 0.95, true
 		j.evidence = append(j.evidence, say(f.Origin, "Clients take it in its order: an option beside it switches randomising off."))
 	case f.Ordered == checks.Yes:
 		j.verdict, j.confidence = Likely, 0.75
@@ -144,19 +150,7 @@ func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement
 	if s.Profile == nil {
 		return notTested("CONNZ", "Which client libraries are used is not known: the connections were not read.")
 	}
-	keep, shuffle := 0, 0
-	var words []string
-	for _, g := range s.Profile.Languages {
-		n := g.Counts[0]
-		switch {
-		case n == 0:
-		case !g.Other && keepsOrder(g.Key):
-			keep += n
-			words = append(words, g.Key)
-		case !g.Other && shuffles(g.Key):
-			shuffle += n
-		}
-	}
+	keep, shuffle, libraries := s.habits()
 	on := s.onServer()
 	fixed := name != nil && name.Complete && name.Verdict == checks.NameSeveral && !name.HostsFile
 	if fixed {
@@ -167,7 +161,7 @@ func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement
 	switch {
 	case keep*10 >= on*9:
 		j.verdict, j.confidence, j.explains = Likely, 0.8, s.explained(keep)
-		j.evidence = append(j.evidence, say("CONNZ", "%d of the %d clients on it use libraries that take addresses in the order of the resolver: %s.", keep, on, enumerate(words)))
+		j.evidence = append(j.evidence, say("CONNZ", "%d of the %d clients on it use libraries that take addresses in the order of the resolver: %s.", keep, on, enumerate(libraries)))
 		if !fixed {
 			j.verdict, j.confidence = Possible, 0.4
 		}
@@ -177,17 +171,6 @@ func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement
 		j.verdict, j.confidence, j.explains = Possible, 0.3, s.explained(keep)
 	}
 	return j
-}
-
-// keepsOrder is whether a client library takes the addresses of one name in the
-// order of the resolver (read in their sources).
-func keepsOrder(language string) bool {
-	return slices.Contains([]string{"java", "python", "python2", "python3", "rust", ".net", "c#", "csharp", "dotnet"}, strings.ToLower(language))
-}
-
-// shuffles is whether it takes them in random order.
-func shuffles(language string) bool {
-	return slices.Contains([]string{"go", "c", "nats.js", "javascript", "node", "typescript"}, strings.ToLower(language))
 }
 
 // firstInOrder is whether clients that take some list of the account in order

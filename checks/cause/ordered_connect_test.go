@@ -58,11 +58,11 @@ func TestOrderedConnect(t *testing.T) {
 		{"the URLs of the audit", with(hint(urlsOf(1, 2, 3)...)), NotTested, "none"},
 		{"a list whose other URL did not answer", with(inOrder(urlsOf(1)[0], "nats://10.0.0.8:4222"), without("10.0.0.8:4222", checks.ContactTimeout)), NotTested, ""},
 		{"a list of dead URLs", with(inOrder("nats://10.0.0.7:4222", "nats://10.0.0.8:4222")), NotTested, "none"},
-		{"the option, and only one server was up", with(inOrder(urlsOf(1, 2, 3)...), aloneAtFirst), Likely, OrderedConnect},
+		{"the option, and only one server was up", with(inOrder(urlsOf(1, 2, 3)...), aloneAtFirst), Likely, RestartDrift},
 		{"perhaps the option, and only one server was up", with(list(urlsOf(1, 2, 3)...), aloneAtFirst), Possible, RestartDrift},
 		{"perhaps the option, and the others are full", with(list(urlsOf(1, 2, 3)...), full), Possible, ServerFull},
 		{"perhaps the option, and each network has its server", with(networks(20, 2, 2), nearby, list(urlsOf(1, 2, 3)...)), Possible, NetworkAffinity},
 		{"perhaps the option, and one process", with(list(urlsOf(1, 2, 3)...), oneProcess), Possible, SingleProcess},
-		{"perhaps the option, and a second list with one URL", with(list(urlsOf(1, 2, 3)...), list(urlsOf(1)...)), Possible, "none"},
+		{"perhaps the option, and a second list with one URL", with(list(urlsOf(1, 2, 3)...), list(urlsOf(1)...)), Possible, SingleURL},
 	})
 }

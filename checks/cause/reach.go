@@ -38,6 +38,8 @@ type Arrival struct {
 	// doubt is whether Own is No only because the server names another address,
 	// which may be its client_advertise.
 	doubt bool
+	// forward is whether it is a forward to this server alone, one of several.
+	forward bool
 	// OwnName is whether the URL has the server's own address or name, and not a
 	// name that may stand for others too.
 	OwnName bool
@@ -69,6 +71,9 @@ func ReachOf(d *checks.Deployment, cluster string, list checks.URLList) Reach {
 		if len(r.Arrivals) == before && len(r.Open) == open {
 			r.Dead = append(r.Dead, e.URL)
 		}
+	}
+	for _, why := range list.Incomplete {
+		r.Open = append(r.Open, Open{Why: OpenIncomplete, Detail: why})
 	}
 	r.sharedNames(list)
 	return r

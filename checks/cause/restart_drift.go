@@ -14,44 +14,116 @@ import (
 //
 // The start of each connection is compared with the start of each server's
 // process, both as the servers say (CONNZ, VARZ), allowing for what their clocks
-// differ. A connection that began while k servers were up is expected on one of
-// them with probability 1/k; where the sum explains what the server has, within
-// three standard deviations, it fits. An earlier process of a server leaves no
-// trace, so start times alone make it likely. Confirmed takes a list of the
-// account with other servers' own addresses, since DNS and load balancers may
-// have led elsewhere then, and that clients which take their servers in order
-// would be elsewhere. Where lists lead to the concentrated server alone, the
-// clients would be there anyway, if these lists are all: it is possible then.
+// differ. Only servers count that these clients can have reached: those that the
+// steps before let through, as far as that is known. A connection that began while
+// k of them were up is expected on one of them with probability 1/k; where the sum
+// explains what the server has, within three standard deviations, it fits. After a
+// rolling restart of the whole cluster, where clients go on in a list that was
+// shuffled once, all accounts together show it, see [rolling].
+//
+// An earlier process of a server leaves no trace, so start times alone make it
+// likely. Confirmed takes lists of the account with other servers' own addresses,
+// since DNS and load balancers may have led elsewhere then, and that clients which
+// take their servers in order would be elsewhere. It is ruled out where every other
+// server was up when the clients came, or one that they reach: not by clocks that
+// differ by more than the times do.
 func restartDrift() rule {
 	return rule{
-		Definition: Definition{Code: RestartDrift, Title: "The clients connected when the other servers were down", Role: Root, Moved: GoOn,
+		Definition: Definition{Code: RestartDrift, Title: "The clients connected when the other servers were down", Role: Root, Step: Up, Moved: GoOn,
 			Helps: []Help{{RemedyRebalance, Immediate}, {RemedyDrain, ShortTerm}, {RemedyRestartOrder, ShortTerm}, {RemedyKeepItSo, LongTerm}}},
-		judge:    judgeRestartDrift,
-		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS},
+		thing: (*Situation).itsRestart,
+		judge: judgeRestartDrift,
 	}
+}
+
+// wereUp says which servers were up when the clients of the concentrated server
+// connected.
+func (s *Situation) wereUp() []checks.Answer {
+	out := s.all(checks.Unknown)
+	out[0] = checks.Yes
+	p := s.Profile
+	if p == nil || len(p.StartOrder) == 0 || len(p.Starts) == 0 || len(p.StartOrder) != len(p.Servers) {
+		return out
+	}
+	for i, o := range s.Others {
+		at := slices.Index(p.Servers, o.ID)
+		if at < 0 || untimed(o) || untimed(s.Server) {
+			continue
+		}
+		position, after, all := slices.Index(p.StartOrder, at), 0, 0
+		for k, n := range p.Starts[0] {
+			all += n
+			if k > position {
+				after += n
+			}
+		}
+		switch {
+		case all == 0:
+		case after*10 <= 3*all:
+			out[i+1] = checks.No
+		case after*2 >= all && !s.byClocksOnly(o):
+			out[i+1] = checks.Yes
+		}
+	}
+	return out
+}
+
+// byClocksOnly reports whether that a server was up is due to the margin of its
+// clock alone: it counts as up from the first moment at which it may have been.
+func (s *Situation) byClocksOnly(o *checks.Server) bool {
+	const fine = 5 * time.Second
+	margin := o.Details.Margin
+	return margin > fine && s.Profile.Oldest.Before(o.Start.Add(margin-o.Details.Offset))
+}
+
+// reachable says which servers the clients reach for all that is known without
+// when they came: No where a step before holds a server back, Yes where none
+// does, or clients of the service are there.
+func (s *Situation) reachableThen() []checks.Answer {
+	out := s.all(checks.Yes)
+	for _, f := range funnelSteps() {
+		if f.name == Up {
+			break
+		}
+		if step := f.passes(s); !s.contradicted(step) {
+			out = both(out, step)
+		}
+	}
+	for i, o := range s.Others {
+		if n := s.on(o.ID); n >= 2 {
+			out[i+1] = checks.Yes
+		}
+	}
+	return out
 }
 
 func judgeRestartDrift(s *Situation) judgement {
 	p := s.Profile
+	rolled, pool := s.rolled()
 	if p == nil {
+		if rolled {
+			return judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, evidence: []Evidence{pool}}
+		}
 		return notTested("CONNZ", "The connections were not read.").settledBy(NeedConnections)
 	}
 	if len(p.StartOrder) == 0 || len(p.Starts) == 0 {
 		return notTested("VARZ", "When the servers started is not known.")
 	}
+	if len(s.Others) == 0 {
+		return notTested("VARZ", "No other server of the cluster reported when it started.")
+	}
 	alone, explained, fits := s.startsFit()
-	if !fits {
-		if !p.Whole {
-			return s.notWhole()
-		}
-		if untold := s.untimed(); len(untold) > 0 {
-			return notTested("VARZ", "When %s started, and by which clock, is not known.", otherNames(untold))
-		}
-		return ruledOut("start times", "When the clients connected, other servers were up: of the %s on %s, %s began before all other servers started.",
-			connectionsOf(s.onServer()), label(s.Server), noneOr(alone))
+	if !fits && !rolled {
+		return s.notDrift()
 	}
 	j := judgement{verdict: Likely, confidence: 0.75, explains: s.explained(max(alone, explained))}
-	j.evidence = append(j.evidence, s.startEvidence(alone))
+	if rolled {
+		j.explains = s.Finding.OnServer
+		j.evidence = append(j.evidence, pool)
+	}
+	if fits {
+		j.evidence = append(j.evidence, s.startEvidence(alone))
+	}
 	if s.reachable() == checks.No {
 		j.verdict, j.confidence = Possible, 0.25
 		j.evidence = append(j.evidence, say("client URLs", "But the account's list leads to %s alone, whenever clients connect.", label(s.Server)))
@@ -59,10 +131,10 @@ func judgeRestartDrift(s *Situation) judgement {
 	}
 	later, laterHere := s.afterAll()
 	spreads := later >= 5 && laterHere*100 <= 60*later
-	if later > 0 {
+	if later > 0 && fits {
 		j.evidence = append(j.evidence, say("start times", "Of %s that began when all servers were up, %s on %s.", connectionsOf(later), noneOr(laterHere)+isOrAre(laterHere), label(s.Server)))
 	}
-	if s.Missing == 0 && p.Whole && s.reachable() == checks.Yes && s.ownAddresses() && !s.firstInOrder() {
+	if fits && s.Missing == 0 && p.Whole && s.reachable() == checks.Yes && s.ownAddresses() && !s.firstInOrder() {
 		j.verdict, j.confidence = Confirmed, 0.95
 	} else if spreads {
 		j.confidence = 0.85
@@ -70,16 +142,57 @@ func judgeRestartDrift(s *Situation) judgement {
 	return j
 }
 
+// notDrift is the verdict where the start times do not explain the placements.
+func (s *Situation) notDrift() judgement {
+	if !s.Profile.Whole {
+		return s.notWhole()
+	}
+	var unknown []*checks.Server
+	for _, o := range s.cluster() {
+		if untimed(o) {
+			unknown = append(unknown, o)
+		}
+	}
+	if len(unknown) > 0 {
+		return notTested("VARZ", "When %s started, and by which clock, is not known.", otherNames(unknown))
+	}
+	up, reached := s.wereUp(), s.reachableThen()
+	alone, _, _, _ := s.startsExplain(func(int) bool { return false })
+	every, one := true, false
+	var down []*checks.Server
+	for i, a := range up[1:] {
+		every = every && a == checks.Yes
+		one = one || a == checks.Yes && reached[i+1] == checks.Yes
+		if a == checks.No {
+			down = append(down, s.Others[i])
+		}
+	}
+	switch {
+	case s.Missing == 0 && (every || one):
+		return ruledOut("start times", "When the clients connected, other servers were up: of the %s on %s, %s began before all other servers started.",
+			connectionsOf(s.onServer()), label(s.Server), noneOr(alone))
+	case len(down) > 0:
+		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
+			say("start times", "%s started after most of these clients had connected. If their URLs lead to no other server, that is why.", otherNames(down)).settledBy(NeedClientConfig)}}
+	}
+	return notTested("start times", "The clocks of the servers are not known well enough to compare when the clients connected.").settledBy(s.Gap.details())
+}
+
 // startsFit is whether when the clients connected explains where they are: how
 // many began while no other server was up, and how many that explains.
 func (s *Situation) startsFit() (alone, explained int, fits bool) {
-	if s.Profile == nil || len(s.Profile.StartOrder) == 0 || len(s.Profile.Starts) == 0 {
+	if s.Profile == nil || len(s.Profile.StartOrder) == 0 || len(s.Profile.Starts) == 0 || len(s.Others) == 0 {
 		return 0, 0, false
 	}
-	alone, expected, variance := s.startsExplain()
-	even := float64(s.Finding.Connections) / float64(len(s.Others)+1)
+	out := s.reachableThen()
+	held := func(at int) bool {
+		i := slices.IndexFunc(s.cluster(), func(o *checks.Server) bool { return o.ID == s.Profile.Servers[at] })
+		return i > 0 && out[i] == checks.No
+	}
+	alone, expected, variance, servers := s.startsExplain(held)
+	even := float64(s.Finding.Connections) / float64(servers)
 	on := float64(s.Finding.OnServer)
-	return alone, int(expected - even), on-expected <= 3*math.Sqrt(variance)+0.5 && expected-even >= (on-even)/2
+	return alone, int(expected - even), servers > 1 && on-expected <= 3*math.Sqrt(variance)+0.5 && expected-even >= (on-even)/2
 }
 
 // ownAddresses is whether all lists of the account that lead to several servers
@@ -92,33 +205,38 @@ func (s *Situation) ownAddresses() bool {
 
 // startsExplain are the connections of the server that began while no other was
 // up, and how many it is expected to have if clients choose evenly among the
-// servers that are up, with the variance.
-func (s *Situation) startsExplain() (alone int, expected, variance float64) {
+// servers that are up and not held back, with the variance and how many those are.
+func (s *Situation) startsExplain(held func(int) bool) (alone int, expected, variance float64, servers int) {
 	p := s.Profile
-	rank := 0 // of the concentrated server among the starts
+	k := make([]int, len(p.StartOrder)+1) // by how many started, how many of them can be had
+	here := len(p.StartOrder) + 1         // from when on the concentrated server is up
 	for at, server := range p.StartOrder {
+		k[at+1] = k[at]
+		if !held(server) {
+			k[at+1]++
+		}
 		if server == 0 {
-			rank = at
+			here = at + 1
 		}
 	}
-	for k := range len(p.StartOrder) + 1 {
+	for at := range k {
 		total := 0
 		for server := range p.Starts {
-			if k < len(p.Starts[server]) {
-				total += p.Starts[server][k]
+			if at < len(p.Starts[server]) && !held(server) {
+				total += p.Starts[server][at]
 			}
 		}
-		if k <= 1 && k < len(p.Starts[0]) {
-			alone += p.Starts[0][k]
+		if k[at] <= 1 && at < len(p.Starts[0]) {
+			alone += p.Starts[0][at]
 		}
-		if k > 0 && rank >= k {
+		if at > 0 && at < here {
 			continue // it was not up itself
 		}
-		chance := 1 / float64(max(k, 1))
+		chance := 1 / float64(max(k[at], 1))
 		expected += float64(total) * chance
 		variance += float64(total) * chance * (1 - chance)
 	}
-	return alone, expected, variance
+	return alone, expected, variance, max(k[len(k)-1], 1)
 }
 
 // afterAll counts the connections that began when all servers were up.
@@ -135,16 +253,10 @@ func (s *Situation) afterAll() (all, here int) {
 	return all, here
 }
 
-// untimed are the servers of which it is not known when they started: they
-// count as up always.
-func (s *Situation) untimed() []*checks.Server {
-	var out []*checks.Server
-	for _, server := range append([]*checks.Server{s.Server}, s.Others...) {
-		if server.Start.IsZero() || server.Details == nil || server.Details.Margin <= 0 {
-			out = append(out, server)
-		}
-	}
-	return out
+// untimed reports whether it is not known when a server started, by the auditor's
+// clock: it counts as up always.
+func untimed(server *checks.Server) bool {
+	return server.Start.IsZero() || server.Details == nil || server.Details.Margin <= 0
 }
 
 func noneOr(n int) string {

@@ -16,11 +16,25 @@ import (
 // can't use is no place to go either.
 func serverFull() rule {
 	return rule{
-		Definition: Definition{Code: ServerFull, Title: "The other servers have no room for more clients", Role: Root, Moved: GoOn, First: RemedyCapacity,
+		Definition: Definition{Code: ServerFull, Title: "The other servers have no room for more clients", Role: Root, Step: Room, Moved: GoOn, First: RemedyCapacity,
 			Helps: []Help{{RemedyCapacity, Immediate}, {RemedyRebalance, ShortTerm}, {RemedyLimits, ShortTerm}}},
-		judge:    judgeServerFull,
-		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS},
+		thing: func(s *Situation) string { return s.heldBack(Room) },
+		judge: judgeServerFull,
 	}
+}
+
+// room says which servers have room for more clients.
+func (s *Situation) room() []checks.Answer {
+	out := s.all(checks.Yes)
+	for i, o := range s.Others {
+		switch {
+		case o.Details == nil || o.MaxConnections != nil && o.Details.Connections == nil:
+			out[i+1] = checks.Unknown
+		case o.Full():
+			out[i+1] = checks.No
+		}
+	}
+	return out
 }
 
 // toldToOrder is whether an option beside a list of the account makes clients

@@ -10,10 +10,10 @@ package cause
 // An address from this machine's hosts file may be another on the clients'.
 func singleAddressDNS() rule {
 	return rule{
-		Definition: Definition{Code: SingleAddressDNS, Title: "The clients' host name leads to one server only", Role: Root, Moved: ComeBack, First: RemedyDNS,
+		Definition: Definition{Code: SingleAddressDNS, Title: "The clients' host name leads to one server only", Role: Root, Step: Resolved, Moved: ComeBack, First: RemedyDNS,
 			Helps: []Help{{RemedyDNS, Immediate}, {RemedyRebalance, ShortTerm}, {RemedyDrain, ShortTerm}}},
-		judge:    func(s *Situation) judgement { return s.pinned(byName) },
-		firm:     true,
-		silenced: []Code{AccountGap, ListenerGap},
+		thing:   (*Situation).itsNames,
+		byLists: true,
+		judge:   func(s *Situation) judgement { return s.pinned(byName) },
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // singleProcess: one client process or host holds most of the connections.
@@ -19,10 +20,10 @@ import (
 // never confirmed.
 func singleProcess() rule {
 	return rule{
-		Definition: Definition{Code: SingleProcess, Title: "One process or host holds most of the connections", Role: Root, Moved: Undecided,
+		Definition: Definition{Code: SingleProcess, Title: "One process or host holds most of the connections", Role: Root, Step: Chosen, Moved: Undecided,
 			Helps: []Help{{RemedyRebalance, Immediate}, {RemedyProcess, ShortTerm}, {RemedyLimits, ShortTerm}, {RemedyLeafnodes, LongTerm}}},
-		judge:    judgeSingleProcess,
-		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS, StickyLoadBalancer, RestartDrift},
+		judge:      judgeSingleProcess,
+		likelihood: (*Situation).byProcess,
 	}
 }
 
@@ -35,6 +36,9 @@ func judgeSingleProcess(s *Situation) judgement {
 	}
 	if len(s.Profile.Processes) == 0 {
 		return ruledOut("CONNZ", "No two connections look like those of one process.")
+	}
+	if addr, accounts, _ := s.sharedByAccounts(); accounts > 1 {
+		return ruledOut("CONNZ", "Most of the connections come from %s, which carries clients of %s accounts: one process does not log in to several.", addr, words.Count(accounts))
 	}
 	best := s.Profile.Processes[0]
 	for _, p := range s.Profile.Processes {
@@ -49,6 +53,9 @@ func judgeSingleProcess(s *Situation) judgement {
 	if here*2 < s.Finding.OnServer || s.concentratedWithout(here, elsewhere) {
 		if j, ok := s.singleHost(); ok {
 			return j
+		}
+		if here*2 >= s.Finding.OnServer {
+			return ruledOut("CONNZ", "The largest process has %d of the %d connections on %s, and without it the account would be concentrated all the same.", here, s.onServer(), label(s.Server))
 		}
 		return ruledOut("CONNZ", "No process holds most of the connections: the largest has %d of the %d on %s.", here, s.onServer(), label(s.Server))
 	}

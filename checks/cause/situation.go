@@ -2,7 +2,6 @@ package cause
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -25,6 +24,16 @@ type Situation struct {
 	Tied       bool
 
 	here int // index of Server in Deployment.Servers
+	// theirs is whether Own are known to be the lists of just these clients: tied
+	// to their service, or to an account that has no other.
+	theirs bool
+	// beside are lists of the account that fit these clients less well than Own:
+	// those of its other services.
+	beside []List
+	// whole is the case of the account, everyone are all of its services.
+	whole    *Case
+	everyone []checks.Service
+	steps    []Step // of the funnel, once it was walked through
 }
 
 // List is a client URL list with where it leads in the finding's cluster.
@@ -51,10 +60,19 @@ const (
 )
 
 func newSituation(c Case) *Situation {
+	var everyone []checks.Service
+	if c.Profile != nil {
+		everyone = c.Profile.Services
+	}
+	return situationOf(c, &c, everyone)
+}
+
+// situationOf is the situation of all or some of the services of an account.
+func situationOf(c Case, whole *Case, everyone []checks.Service) *Situation {
 	if c.Deployment == nil {
 		c.Deployment = &checks.Deployment{}
 	}
-	s := &Situation{Case: c, here: -1}
+	s := &Situation{Case: c, here: -1, whole: whole, everyone: everyone}
 	for i := range c.Deployment.Servers {
 		server := &c.Deployment.Servers[i]
 		switch {
@@ -74,23 +92,7 @@ func newSituation(c Case) *Situation {
 		s.Server = &checks.Server{ID: f.Server.ID, Name: f.Server.Name, Host: f.Server.Host, Cluster: f.Cluster}
 	}
 	slices.SortFunc(s.Others, func(a, b *checks.Server) int { return checks.CompareServers(a.Ref(), b.Ref()) })
-	var anyones []List
-	for _, l := range c.Lists {
-		f := List{URLList: l, Reach: ReachOf(c.Deployment, c.Finding.Cluster, l)}
-		f.kind = s.kindOf(f.Reach)
-		switch {
-		case l.Hint:
-			s.Hints = append(s.Hints, f)
-		case l.Account == "":
-			anyones = append(anyones, f)
-		case c.Finding.Account.Is(l.Account):
-			s.Own = append(s.Own, f)
-		}
-	}
-	s.Tied = len(s.Own) > 0
-	if !s.Tied {
-		s.Own = anyones
-	}
+	s.chooseLists()
 	return s
 }
 
@@ -154,11 +156,11 @@ func (s *Situation) reachable() checks.Answer {
 	return checks.Unknown
 }
 
-// sure is whether nothing about where the list leads had to be taken on trust:
-// the server answered there itself, and DNS, not this machine's hosts file, gave
-// the address.
+// sure is whether nothing about where the list leads had to be taken on trust: a
+// parser read it whole, the server answered there itself, and DNS, not this
+// machine's hosts file, gave the address.
 func (f List) sure(a Arrival) bool {
-	return a.Sure && !slices.ContainsFunc(f.Endpoints, func(e checks.Endpoint) bool {
+	return f.Certain() && a.Sure && !slices.ContainsFunc(f.Endpoints, func(e checks.Endpoint) bool {
 		return e.URL == a.URL && !e.Literal && (e.Name == nil || !e.Name.Complete || e.Name.HostsFile || e.Name.Verdict == checks.NameDiffers)
 	})
 }
@@ -208,92 +210,9 @@ func (s *Situation) onServer() int {
 	return s.Finding.OnServer
 }
 
-// connectionsOf is "1 connection" or "5 connections".
-func connectionsOf(n int) string {
-	if n == 1 {
-		return "1 connection"
-	}
-	return fmt.Sprintf("%d connections", n)
-}
-
-// verb is the form for as many servers.
-func verb(servers []*checks.Server, one, several string) string {
-	if len(servers) == 1 {
-		return one
-	}
-	return several
-}
-
-// names joins servers' names for a sentence.
-func (s *Situation) names(servers []int) string {
-	var out []string
-	for _, i := range servers {
-		out = append(out, label(&s.Deployment.Servers[i]))
-	}
-	return enumerate(out)
-}
-
-// label names a server in a sentence: one without a name of its own goes by its
-// id, of which the start is enough.
-func label(s *checks.Server) string {
-	const long = 24
-	if name := cmp.Or(s.Name, s.ID); name == s.ID && len(name) > long {
-		return name[:8] + "…"
-	}
-	return cmp.Or(s.Name, s.ID)
-}
-
-// enumerate is "a", "a and b", "a, b and c", or "a, b, c and 5 more".
-func enumerate(words []string) string {
-	const most = 4
-	if len(words) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(words[:most-1], ", "), len(words)-most+1)
-	}
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
-}
-
-func otherNames(servers []*checks.Server) string {
-	var out []string
-	for _, s := range servers {
-		out = append(out, label(s))
-	}
-	return enumerate(out)
-}
-
 // concentratedWithout is whether the account would still be concentrated if
 // these connections on the server, and elsewhere, were not there.
 func (s *Situation) concentratedWithout(onServer, elsewhere int) bool {
 	on, all := s.Finding.OnServer-onServer, s.Finding.Connections-onServer-elsewhere
 	return all >= 3 && s.Exceeds(on, all)
-}
-
-// listWord names lists for a sentence.
-func listWord(lists []List) string {
-	var origins []string
-	for _, l := range lists {
-		if !slices.Contains(origins, l.Origin) {
-			origins = append(origins, l.Origin)
-		}
-	}
-	return enumerate(origins)
-}
-
-// leads is the verb for its URLs.
-func (f List) leads() string {
-	if len(f.Endpoints) == 1 {
-		return "leads"
-	}
-	return "lead"
-}
-
-// urls are those of the list, for a sentence.
-func (f List) urls() string {
-	var out []string
-	for _, e := range f.Endpoints {
-		out = append(out, e.URL)
-	}
-	return enumerate(out)
 }

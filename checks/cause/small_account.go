@@ -16,23 +16,22 @@ func smallAccount() rule {
 		Definition: Definition{Code: SmallAccount, Title: "The account is small, so this may be acceptable", Role: Contributing,
 			Helps: []Help{{RemedyClientConfig, ShortTerm}, {RemedyRebalance, ShortTerm}, {RemedyKeepItSo, LongTerm}}},
 		judge: judgeSmallAccount,
-		firm:  true,
 	}
 }
 
 func judgeSmallAccount(s *Situation) judgement {
-	n := s.Finding.Connections
+	n, p := s.whole.Finding.Connections, s.whole.Profile
 	if n > smallTo {
 		return ruledOut("account reports", "The account has %s in this cluster, more than %d.", connectionsOf(n), smallTo)
 	}
 	j := judgement{verdict: Likely, confidence: 0.7, evidence: []Evidence{
 		say("account reports", "The account has only %s in this cluster: losing the server is a matter of few services.", connectionsOf(n))}}
-	if s.Profile == nil || !s.Profile.Whole {
+	if p == nil || !p.Whole {
 		return j
 	}
 	services := map[string]bool{}
-	for _, p := range s.Profile.Names {
-		services[p.Key] = true
+	for _, g := range p.Names {
+		services[Stem(g.Key)] = true
 	}
 	if len(services) > fewServices {
 		return j

@@ -18,7 +18,8 @@ func TestSmallAccount(t *testing.T) {
 	judgeRows(t, SmallAccount, []row{
 		{"10 of two services", with(counts(8, 1, 1), named("a", "b")), Confirmed, "none"},
 		{"15 of one service", with(counts(13, 1, 1), named("a")), Confirmed, "none"},
-		{"15 of ten services", with(counts(13, 1, 1)), Likely, "none"},
+		{"15 of ten services", with(counts(13, 1, 1), named("a", "b", "c", "d", "e", "f", "g", "h", "i", "j")), Likely, "none"},
+		{"15 of ten instances of one service", with(counts(13, 1, 1)), Confirmed, "none"},
 		{"10 without names", with(counts(8, 1, 1), named("")), Likely, "none"},
 		{"10, and not all was read", with(counts(8, 1, 1), named("a"), partProfile), Likely, "none"},
 		{"10, and nothing was read", with(counts(8, 1, 1), noProfile), Likely, "none"},
@@ -26,6 +27,8 @@ func TestSmallAccount(t *testing.T) {
 
 		{"16", with(counts(14, 1, 1), named("a")), RuledOut, "none"},
 		{"24", nil, RuledOut, "none"},
+		{"17 of one service", with(counts(15, 1, 1)), RuledOut, "none"},
+		{"18 of one URL", with(counts(18, 0, 0), list(urlsOf(1)...)), RuledOut, SingleURL},
 		{"1,000", with(counts(900, 50, 50)), RuledOut, ""},
 		{"24 of one service", with(named("a")), RuledOut, "none"},
 		{"24 with one URL", with(list(urlsOf(1)...)), RuledOut, SingleURL},

@@ -3,9 +3,11 @@ package cause
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // enoughTries tells an address that always leads to the same server from one
@@ -26,10 +28,12 @@ const enoughTries = 10
 // leads to several servers rules it out.
 func stickyLoadBalancer() rule {
 	return rule{
-		Definition: Definition{Code: StickyLoadBalancer, Title: "A load balancer sends the clients to the same server every time", Role: Root, Moved: ComeBack, First: RemedyLoadBalancer,
+		Definition: Definition{Code: StickyLoadBalancer, Title: "A load balancer sends the clients to the same server every time", Role: Root, Step: Forwarded, Moved: ComeBack, First: RemedyLoadBalancer,
 			Helps: []Help{{RemedyLoadBalancer, Immediate}, {RemedyRebalance, ShortTerm}, {RemedyDrain, ShortTerm}, {RemedyClientConfig, LongTerm}}},
-		judge:    judgeSticky,
-		silenced: []Code{AccountGap, ListenerGap, SingleURL, SingleAddressDNS, NetworkAffinity, RestartDrift},
+		thing:      (*Situation).itsBalancer,
+		byLists:    true,
+		judge:      judgeSticky,
+		likelihood: (*Situation).bySource,
 	}
 }
 
@@ -39,6 +43,7 @@ type balancers struct {
 	arrival      Arrival // of sticky, or of here where there is one
 	unsure       Arrival // leads there, and is perhaps no server's own address
 	spread       Arrival // leads to several servers
+	forward      Arrival // is one of several, each to one server
 }
 
 func (s *Situation) balancers() balancers {
@@ -47,10 +52,12 @@ func (s *Situation) balancers() balancers {
 		f := &s.Own[i]
 		for _, a := range f.Reach.Arrivals {
 			switch {
+			case a.forward:
+				b.forward = a
 			case a.Own == checks.Unknown && a.Sure && a.Server == s.here && f.kind == pins:
 				b.unsure = a
 			case a.Own != checks.No || !a.Sure:
-			case a.Tries < a.AllTries:
+			case a.Tries < a.AllTries && !a.nearlyAlways():
 				b.spread = a
 			case a.Server == s.here:
 				b.here, b.sticky, b.arrival = f, f, a
@@ -65,13 +72,22 @@ func (s *Situation) balancers() balancers {
 func judgeSticky(s *Situation) judgement {
 	b := s.balancers()
 	view, shared := s.sharedSources()
+	tenants, many := s.sharedWithOthers()
+	if many && !shared {
+		view, shared = tenants, true
+	}
 	j := judgement{explains: s.Finding.OnServer}
 	switch {
+	case b.sticky == nil && b.forward.URL != "":
+		return ruledOut("INFO", "%s is a forward to %s alone: other addresses lead to other servers in the same way.", place(b.forward), label(&s.Deployment.Servers[b.forward.Server]))
 	case b.sticky == nil && b.spread.URL != "" && s.Tied:
 		return ruledOut("INFO", "%s led to %s in %s, and to others too.", place(b.spread), label(&s.Deployment.Servers[b.spread.Server]), tries(b.spread))
 	case b.sticky == nil && shared && (!s.Tied || len(listsOf(s.Own, pins, wide)) == 0):
 		j.verdict, j.confidence, j.evidence = Likely, 0.5, []Evidence{view,
 			{Source: "client URLs", Settle: NeedThisBalancer}}
+		if many {
+			j.confidence, j.direct = 0.7, true
+		}
 		return j
 	case b.sticky == nil && shared:
 		j.verdict, j.confidence, j.evidence = Possible, 0.3, []Evidence{view}
@@ -113,7 +129,7 @@ func judgeSticky(s *Situation) judgement {
 	case b.here == nil && !shared:
 		return notTested(b.sticky.Origin, "%s leads the auditor to %s only, not to %s: what it does for the clients is not known; run the audit from where they are.",
 			a.URL, label(&s.Deployment.Servers[a.Server]), label(s.Server))
-	case wider || !enough:
+	case wider || !enough || b.here != nil && wayOf(*b.here) != byBalancer:
 		j.verdict, j.confidence = Possible, 0.4
 	case !s.Tied:
 		j.verdict, j.confidence = Likely, 0.6
@@ -123,13 +139,69 @@ func judgeSticky(s *Situation) judgement {
 	case a.doubt:
 		j.verdict, j.confidence = Likely, 0.7
 		j.evidence = append(j.evidence, say("VARZ", "That it is no own address follows from what the server names as its own, which may be what it advertises only."))
-	case fromBalancer && b.here != nil || shared:
+	case fromBalancer && b.here != nil && s.behind(a) || shared:
 		j.verdict, j.confidence = Confirmed, 0.9
 	default:
 		j.verdict, j.confidence = Likely, 0.75
 		j.evidence = append(j.evidence, say("CONNZ", "Whether the clients are led in the same way can't be seen from their source addresses."))
 	}
+	j.direct = s.Tied && j.strong() && b.here != nil
 	return j
+}
+
+// behind reports whether something shows that there are more servers behind a
+// balancer's address: clients that come through it are on others too, or a try
+// ended there. A forward to one server looks the same otherwise.
+func (s *Situation) behind(a Arrival) bool {
+	if a.Tries < a.AllTries {
+		return true
+	}
+	for _, l := range s.Own {
+		for _, e := range l.Endpoints {
+			for _, address := range e.Addresses {
+				for _, g := range address.Contact.Greetings {
+					if address.IP != a.Address.Addr() || address.Port != int(a.Address.Port()) || s.Profile == nil {
+						continue
+					}
+					if slices.ContainsFunc(s.Profile.Sources, func(x checks.Source) bool { return x.Addr == g.ClientIP && sum(x.Counts) > x.Counts[0] }) {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// isForward reports whether an address that is no server's own is a forward to one
+// server, as a published container port: another known address, on the same
+// machine or not, leads to another server alone in the same way.
+func (s *Situation) isForward(a Arrival) bool {
+	lists := slices.Concat(s.Own, s.beside, s.Hints)
+	return slices.ContainsFunc(lists, func(l List) bool {
+		return slices.ContainsFunc(l.Reach.Arrivals, func(o Arrival) bool {
+			return o.Own == checks.No && o.Sure && o.Tries == o.AllTries && o.Server != a.Server && o.Address != a.Address &&
+				(o.Address.Addr() == a.Address.Addr() || o.Address.Port() == a.Address.Port()) && a.Tries == a.AllTries
+		})
+	})
+}
+
+// sharedWithOthers reports whether most of these clients come from an address that
+// carries clients of other accounts too, nearly all of them on this server: a
+// proxy or a balancer, as no process logs in to several accounts.
+func (s *Situation) sharedWithOthers() (Evidence, bool) {
+	addr, accounts, counts := s.sharedByAccounts()
+	all := sum(counts)
+	if accounts < 2 || all == 0 || float64(counts[0]) < nearlyAll*float64(all) {
+		return Evidence{}, false
+	}
+	p := s.placement()
+	p.Counts = s.byCluster(counts)
+	if p.Pinned([][]int{p.Counts}) < p.Free()+likelyOverFree {
+		return Evidence{}, false
+	}
+	return say("CONNZ", "%s carries clients of %s accounts, and %s of their %s are on %s: it is a NAT, a proxy or a balancer.",
+		addr, words.Count(accounts), words.Count(counts[0]), words.Plural(all, "connection"), label(s.Server)), true
 }
 
 // place names an address with the URL that led there.
@@ -189,7 +261,7 @@ func (s *Situation) sharedSources() (Evidence, bool) {
 				most, at = n, i
 			}
 		}
-		if source.Kinds < 2 || total < 3 {
+		if s.kinds(source) < 2 || total < 3 {
 			continue
 		}
 		if most < total {

@@ -56,11 +56,11 @@ func mayImport(pkg string) (allowed []string, known bool) {
 	case "internal/wire":
 		return []string{"checks", "internal/words"}, true
 	case "internal/report":
-		return append(ground, "internal/remedy"), true
+		return append(slices.Clone(ground), "internal/remedy", "internal/clienturl"), true
 	case "internal/clienturl", "internal/probe", "internal/remedy", "internal/lab":
 		return ground, true
 	case "checks/cause":
-		return []string{"checks"}, true
+		return []string{"checks", "internal/words"}, true
 	case "internal/lab/fleet", "internal/lab/tool":
 		return append(ground, "internal/lab"), true
 	case "checks", "dnscheck":

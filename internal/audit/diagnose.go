@@ -67,7 +67,7 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		var subscriptions *int
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
-			subscriptions = reports[i].Subscriptions
+			c.History, subscriptions = reports[i].Closed, reports[i].Subscriptions
 		}
 		diagnosis := cause.Diagnose(c)
 		all = append(all, pair{f, Explained{Subscriptions: subscriptions, Diagnosis: &diagnosis, Advice: a.advise(diagnosis)}})

@@ -84,7 +84,7 @@ Examples:
 	cmd.Flag("no-causes", "Only judge, do not look for causes").UnNegatableBoolVar(&a.noCauses)
 	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
-	a.output.flags(cmd, runbookFormats()...)
+	a.output.flags(cmd, report.Formats()...)
 	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
 }
 
@@ -136,7 +136,7 @@ func (a *concentration) request() (r audit.Request, err error) {
 	if err := a.output.validate(); err != nil {
 		return r, err
 	}
-	a.parameters.All = a.parameters.All || a.output.everyAccount()
+	a.parameters.All = a.parameters.All || report.EveryAccount(a.output.format)
 	if err := a.baseline.read(a.host); err != nil {
 		return r, err
 	}

@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 			err = usage
 		}
 	}()
-	args = plainBooleans(app.Model(), args)
+	args = standardInput(plainBooleans(app.Model(), args))
 	if len(args) == 0 {
 		return &usageError{err: errors.New("no command given")}
 	}
@@ -206,6 +206,23 @@ func plainBooleans(model *fisk.ApplicationModel, args []string) []string {
 			out = append(out, "--"+name)
 		case canNegate:
 			out = append(out, "--no-"+name)
+		}
+	}
+	return out
+}
+
+// standardInput makes "--client-config -" one word: fisk takes a dash alone for
+// an empty text.
+func standardInput(args []string) []string {
+	var out []string
+	for i, a := range args {
+		switch {
+		case a == "--":
+			return append(out, args[i:]...)
+		case a == "-" && i > 0 && args[i-1] == "--client-config":
+			out[len(out)-1] += "=-"
+		default:
+			out = append(out, a)
 		}
 	}
 	return out

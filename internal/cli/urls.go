@@ -36,6 +36,8 @@ Examples:
 
   nats-balance audit urls --client-url nats://nats.example:4222
   nats-balance audit urls --client-config ./deploy --resolver 10.0.0.2
+  kubectl get deploy,sts,ds,job,cronjob,cm,secret -A -o yaml |
+    nats-balance audit urls --client-config -
   nats-balance audit urls --contexts --json`)
 	cmd.Tag("scope:user")
 	cmd.Tag("impact:ro")
@@ -63,7 +65,10 @@ func (u *urls) run(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, u.host.Timeout())
 	defer cancel()
-	lists, warnings, err := asked.Read(limited)
+	p := newProgress(u.host.Err)
+	asked.Progress = p.read
+	lists, read, warnings, err := asked.Read(limited)
+	p.clear()
 	if err != nil {
 		return err
 	}
@@ -83,7 +88,7 @@ func (u *urls) run(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
-	doc := report.NewURLs(Version(), time.Now(), lists, warnings)
+	doc := report.NewURLs(Version(), time.Now(), lists, read, warnings)
 	var b bytes.Buffer
 	if u.output.format == "json" {
 		err = report.JSON(&b, doc)

@@ -13,14 +13,14 @@ func serverScenarios() []Scenario {
 	return []Scenario{
 		labelled("single-process", singleProcess, "one process has most of the connections, all to the server that it found first",
 			threeServers(), oneProcess),
-		labelled("listener-gap-mqtt", listenerGap, "devices speak MQTT, which only the first server serves",
+		noDiscovery(labelled("listener-gap-mqtt", listenerGap, "devices speak MQTT, which only the first server serves",
 			threeServers(func(c *Cluster) {
 				c.MQTT = true
 				c.Configure = onlyFirst(func(o *server.Options) { o.MQTT.Port = 0 })
 			}),
 			func(ctx context.Context, st *Stage) error {
 				return st.rawServices(ctx, RawClients{Account: orders, Server: st.Server(n1), Count: 18, MQTT: true})
-			}),
+			})),
 		labelled("listener-gap-ws", listenerGap, "browsers speak WebSocket, which only the first server serves; a few services are spread",
 			threeServers(func(c *Cluster) {
 				c.WebSocket = true

@@ -102,8 +102,8 @@ func Follow(ctx context.Context, lists []checks.URLList, o Options) (warnings []
 
 // place is what is connected to: with TLS or WebSocket, the name matters too.
 type place struct {
-	scheme, host string
-	at           netip.AddrPort
+	scheme, host, path string
+	at                 netip.AddrPort
 }
 
 func placesOf(e checks.Endpoint) []place {
@@ -117,7 +117,7 @@ func placesOf(e checks.Endpoint) []place {
 		if err != nil {
 			return nil
 		}
-		return []place{{e.Scheme, host, netip.AddrPortFrom(ip.Unmap(), port)}}
+		return []place{{e.Scheme, host, e.Path, netip.AddrPortFrom(ip.Unmap(), port)}}
 	}
 	var out []place
 	if e.Name == nil {
@@ -128,7 +128,7 @@ func placesOf(e checks.Endpoint) []place {
 			continue // programs of this machine don't ask DNS then
 		}
 		for _, a := range answer.Addresses {
-			if p := (place{e.Scheme, host, netip.AddrPortFrom(a.IP.Unmap(), port)}); !slices.Contains(out, p) {
+			if p := (place{e.Scheme, host, e.Path, netip.AddrPortFrom(a.IP.Unmap(), port)}); !slices.Contains(out, p) {
 				out = append(out, p)
 			}
 		}
@@ -190,6 +190,8 @@ func connect(ctx context.Context, o Options, contacts map[place]*checks.Contact,
 		p.Timeout = min(2*time.Second, o.Budget.Address(time.Until(deadline)))
 	}
 	each(probesAtOnce, places, func(at place) {
+		p := p
+		p.Path = at.path
 		c := p.Contact(ctx, at.scheme, at.host, at.at)
 		if c.Outcome == checks.ContactServer && o.Own(at.scheme, at.at, c) != checks.Yes {
 			c = p.Again(ctx, at.scheme, at.host, at.at, c, tries-c.Tries)

@@ -85,7 +85,7 @@ func (x *facts) build(a cause.Help) (r Remedy, ok bool) {
 	case cause.RemedyAccount:
 		r, ok = x.accountEverywhere(), true
 	case cause.RemedyAdvertise:
-		r, ok = x.advertise(), true
+		r, ok = x.advertise(), !x.HearsOfNobody()
 	case cause.RemedyCapacity:
 		r, ok = x.capacity(), true
 	case cause.RemedyOrdered:

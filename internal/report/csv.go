@@ -20,6 +20,7 @@ type matrix struct {
 	clusters   []checks.ClusterUse
 	rows       []checks.Row
 	wanted     []string
+	services   map[pair][]Service
 	open       []string // clusters where an account may sit on a missing server
 }
 
@@ -44,8 +45,12 @@ func pairOf(account, cluster, server string) pair {
 // [checks.Parameters.All].
 func CSV(w io.Writer, doc *Document) error {
 	out := csvWriter{bufio.NewWriter(w)}
-	out.row("account_id", "account", "cluster", "server_id", "server", "connections", "share_percent", "account_connections", "verdict")
+	out.row("account_id", "account", "cluster", "server_id", "server", "connections", "share_percent", "account_connections", "verdict", "services")
 	m := doc.matrix
+	m.services = map[pair][]Service{}
+	for _, f := range doc.Findings {
+		m.services[pairOf(f.Account.ID, f.Cluster, f.Server.ID)] = f.Services
+	}
 	verdicts := map[pair]string{}
 	for _, r := range m.rows {
 		verdicts[pairOf(r.Account.ID, r.Cluster, r.Server.ID)] = string(r.Verdict)
@@ -90,10 +95,12 @@ func (m matrix) cluster(out csvWriter, c checks.ClusterUse, accounts []uint32, a
 			uncounted[u.Account] = true
 		}
 	}
-	name := quotedCell(c.Name)
+	name, harmlessName := quotedCell(c.Name), words.Harmless(c.Name)
 	var servers [][2]cell
+	var ids []string // as in the document
 	for _, s := range c.Servers {
 		servers = append(servers, [2]cell{quotedCell(s.Server.ID), quotedCell(s.Server.Name)})
+		ids = append(ids, words.Harmless(s.Server.ID))
 	}
 	for _, a := range accounts {
 		if _, err := out.Write(nil); err != nil { // who reads it has gone
@@ -108,8 +115,9 @@ func (m matrix) cluster(out csvWriter, c checks.ClusterUse, accounts []uint32, a
 				verdict = string(checks.Incomplete)
 			}
 		}
+		services := m.services[pairOf(words.Harmless(account.ID), harmlessName, ids[0])]
 		for n, s := range c.Servers {
-			cells := []any{id, called, name, servers[n][0], servers[n][1], nil, nil, totals[a], verdict}
+			cells := []any{id, called, name, servers[n][0], servers[n][1], nil, nil, totals[a], verdict, servicesCell(services, ids[n])}
 			if uncounted[a] {
 				cells[7] = nil
 			} else if s.Connections != nil {

@@ -160,6 +160,7 @@ type Finding struct {
 	Chance       Chance    `json:"chance"`
 	Priority     string    `json:"priority"`
 	Distribution []Share   `json:"distribution"`
+	Services     []Service `json:"services"`
 	Impact       Impact    `json:"impact"`
 	Causes       []Cause   `json:"causes"`
 	Remedies     []Remedy  `json:"remedies"`
@@ -475,7 +476,7 @@ func finding(f checks.Finding, e Explained) Finding {
 
 		Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections),
 		Leafnodes: f.Leafnodes, Chance: Chance(f.Chance), Priority: string(priority),
-		Distribution: []Share{}, Causes: causes(all, f.Account, e.Advice.ByCause), Remedies: remedies(e.Advice.Remedies), forecast: words.Sentence(e.Advice.Forecast),
+		Distribution: []Share{}, Services: services(f, e.Diagnosis), Causes: causes(all, f.Account, e.Advice.ByCause), Remedies: remedies(e.Advice.Remedies), forecast: words.Sentence(e.Advice.Forecast),
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: e.Subscriptions,
 			Survivors: []Survivor{}, CanFailOver: string(over.CanFailOver)},
 		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: over.Stranded, why: words.Sentence(over.Why),

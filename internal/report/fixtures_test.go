@@ -137,6 +137,13 @@ func explained(in *Input, host, said string) {
 		{Code: cause.RemedyRebalance, When: cause.ShortTerm, Title: "Move 11 connections", Why: "They choose again.", Commands: []string{
 			"nats-balance rebalance --account 'A B --c' --cluster C1 --max-moves 5 --apply --client-url ORDERS=nats://n1:4222", "echo " + said}},
 	}
+	d.Profile = &checks.Profile{Servers: []string{f.Server.ID, f.Distribution[1].Server.ID}}
+	d.Services = []cause.ServiceDiagnosis{
+		{Concentrated: true, Cause: cause.SingleAddressDNS, Service: checks.Service{Stem: "orders-api " + said, User: said, Protocol: "nats", Language: "go", Versions: []string{"1.55.0", said}, Hosts: 4,
+			HostExamples: []netip.Addr{netip.MustParseAddr("10.0.1.1")}, Counts: []int{14, 1}, First: time.Date(2026, 2, 1, 0, 0, 0, 5, time.UTC), Last: time.Date(2026, 2, 2, 0, 0, 0, 5, time.UTC)}},
+		{Service: checks.Service{Protocol: "mqtt", Hosts: 340, SourcesSampled: true, Networks: []checks.Group{{Key: "10.0.1.0/24", Counts: []int{2, 0}}}, Counts: []int{2, 0}}},
+		{Service: checks.Service{Remainder: true, Hosts: 1, Counts: []int{1, 0}}},
+	}
 	d.FailOver, d.Priority = checks.FailOver{CanFailOver: checks.No, Stranded: &f.OnServer, Why: "they know of no other server"}, f.Priority
 	in.Explained = make([]Explained, len(in.Result.Findings))
 	in.Explained[0] = Explained{Diagnosis: &d, Advice: advice}

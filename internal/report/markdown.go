@@ -183,6 +183,9 @@ func (m *markdown) finding(n int, f Finding) {
 		m.line("%s", mdSentence(note))
 	}
 	m.distribution(f.Distribution)
+	if s := f.servicesSentence(); s != "" {
+		m.line("%s", mdSentence(s))
+	}
 	m.line("%s", mdSentence(f.impactSentence()))
 	if f.forecast != "" {
 		m.line("%s", mdSentence(f.forecast))

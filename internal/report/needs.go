@@ -48,6 +48,12 @@ func needed(n cause.Need, list, account string) string {
 		return "pass " + list + "[,URL…] to be certain"
 	case cause.NeedBalancer:
 		return "pass its address as " + list
+	case cause.NeedProbe:
+		return "run the audit without --no-probe, from where the clients are"
+	case cause.NeedUsers:
+		return "compare the users in the configuration of the servers, or look in their logs for authorization errors"
+	case cause.NeedTLS:
+		return "look in the logs of the servers for TLS handshake errors"
 	case cause.NeedClientURLs, cause.NeedUse, cause.NeedThisBalancer:
 	}
 	return "pass " + list + "[,URL…]"

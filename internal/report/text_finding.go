@@ -34,6 +34,9 @@ func (p *printer) finding(n int, f Finding) {
 		p.wrap("   ", note)
 	}
 	p.distribution(f)
+	if s := f.servicesSentence(); s != "" {
+		p.wrap("   ", s)
+	}
 	p.wrap("   ", f.impactSentence())
 	for _, s := range f.survivorSentences() {
 		p.wrap("   ", s)

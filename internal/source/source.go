@@ -99,6 +99,9 @@ type Report struct {
 	// Subscriptions are those of the client connections of the concentrated
 	// server; nil where they were not read to the end.
 	Subscriptions *int
+	// Closed is what the servers of the cluster remember of closed connections of
+	// the same services; nil where they were not asked.
+	Closed []checks.Closed
 }
 
 // NoAnswerError says that not a single server answered.

@@ -31,6 +31,7 @@ type Connection struct {
 	Protocol   []byte
 	Account    []byte // empty is $G
 	Name, User []byte
+	MQTTClient []byte // the client id of MQTT
 	Language   []byte
 	Version    []byte
 	Tags       [][]byte
@@ -41,6 +42,11 @@ type Connection struct {
 	RTT           time.Duration
 	Subscriptions uint32
 	Pending       int64 // bytes that wait to be sent to the client
+	TLS           bool
+	// Stop and Reason are of a closed connection, by the server's clock and in its
+	// words.
+	Stop   time.Time
+	Reason []byte
 
 	active time.Time // the last time that it was not idle
 	text   []byte    // holds the texts
@@ -58,8 +64,17 @@ var ErrOtherServer = errors.New("it is not from the server that was asked")
 // those of that server. It returns how many it handed over; an error may come
 // after some. It ends with the context.
 func (d *Decoder) Connections(ctx context.Context, body io.Reader, id string, take func(*Connection)) (int, error) {
+	return d.page(ctx, body, connectionPage{d: d, id: id, take: take})
+}
+
+// Closed decodes a page of closed connections, which may come in any order, as
+// Connections does.
+func (d *Decoder) Closed(ctx context.Context, body io.Reader, id string, take func(*Connection)) (int, error) {
+	return d.page(ctx, body, connectionPage{d: d, id: id, closed: true, take: take})
+}
+
+func (d *Decoder) page(ctx context.Context, body io.Reader, p connectionPage) (int, error) {
 	d.Begin(ctx, body)
-	p := connectionPage{d: d, id: id, take: take}
 	err := d.Members(p.member)
 	if err == nil {
 		err = d.End()
@@ -73,7 +88,7 @@ func (d *Decoder) Connections(ctx context.Context, body io.Reader, id string, ta
 		return p.n, p.refused
 	case !p.answered:
 		return p.n, errors.New("it has no data")
-	case p.known && id != "" && p.from.ID == "":
+	case p.known && p.id != "" && p.from.ID == "":
 		return p.n, errors.New("it does not say which server it is from")
 	}
 	return p.n, nil
@@ -81,9 +96,10 @@ func (d *Decoder) Connections(ctx context.Context, body io.Reader, id string, ta
 
 // connectionPage is a page that is being read.
 type connectionPage struct {
-	d    *Decoder
-	id   string
-	take func(*Connection)
+	d      *Decoder
+	id     string
+	closed bool // in any order
+	take   func(*Connection)
 
 	form     form
 	from     Server
@@ -183,7 +199,7 @@ func (p *connectionPage) connections() error {
 		if err := p.d.connection(&c); err != nil {
 			return err
 		}
-		if c.ID <= last {
+		if c.ID <= last && !p.closed {
 			return errors.New("its connections have no ids or are out of order")
 		}
 		last = c.ID
@@ -227,6 +243,11 @@ func (d *Decoder) connection(c *Connection) error {
 			c.Protocol, err = d.short(c)
 		case "name":
 			c.Name, err = d.short(c)
+		case "mqtt_client":
+			c.MQTTClient, err = d.short(c)
+		case "tls_version":
+			text, err = d.short(c)
+			c.TLS = len(text) > 0
 		case "authorized_user":
 			c.User, err = d.short(c)
 		case "account":
@@ -240,15 +261,13 @@ func (d *Decoder) connection(c *Connection) error {
 			c.Addr, _ = netip.ParseAddr(string(text)) // not valid: not known
 			c.Addr = c.Addr.Unmap().WithZone("")
 		case "start":
-			text, err = d.short(c)
-			if c.Start.UnmarshalText(text) != nil {
-				c.Start = time.Time{}
-			}
+			return d.moment(c, &c.Start)
+		case "stop":
+			return d.moment(c, &c.Stop)
+		case "reason":
+			c.Reason, err = d.short(c)
 		case "last_activity":
-			text, err = d.short(c)
-			if c.active.UnmarshalText(text) != nil {
-				c.active = time.Time{}
-			}
+			return d.moment(c, &c.active)
 		case "rtt":
 			text, err = d.short(c)
 			rtt, _ := time.ParseDuration(string(text)) // 0: not measured
@@ -270,6 +289,15 @@ func (d *Decoder) connection(c *Connection) error {
 		}
 		return err
 	})
+}
+
+// moment reads a time; it is zero for what is none.
+func (d *Decoder) moment(c *Connection, at *time.Time) error {
+	text, err := d.short(c)
+	if at.UnmarshalText(text) != nil {
+		*at = time.Time{}
+	}
+	return err
 }
 
 // short reads a text into c and cuts it; it is nil for what is no text.

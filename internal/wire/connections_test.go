@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -26,6 +27,7 @@ type seenConnection struct {
 	cid           uint64
 	client        bool
 	texts         []string // protocol, name, user, language, version and the tags
+	more          string   // the MQTT client, whether it uses TLS, and how it ended
 	addr          netip.Addr
 	start         string
 	rtt           time.Duration
@@ -34,6 +36,9 @@ type seenConnection struct {
 
 func keepConnection(c *Connection) seenConnection {
 	s := seenConnection{cid: c.ID, client: c.Client, addr: c.Addr, start: c.Start.Format(time.RFC3339Nano), rtt: c.RTT, subscriptions: c.Subscriptions}
+	if len(c.MQTTClient)+len(c.Reason) > 0 || c.TLS || !c.Stop.IsZero() {
+		s.more = fmt.Sprintf("%s %v %s %s", c.MQTTClient, c.TLS, c.Reason, c.Stop.Format(time.RFC3339Nano))
+	}
 	for _, text := range append([][]byte{c.Protocol, c.Name, c.User, c.Language, c.Version}, c.Tags...) {
 		s.texts = append(s.texts, string(text))
 	}
@@ -73,15 +78,17 @@ func TestConnectionIsRead(t *testing.T) {
 	}{
 		"all that is used": {`{"cid":7,"kind":"Client","type":"websocket","ip":"10.1.2.3","port":1,"start":"2026-01-02T03:04:05.6Z","rtt":"1.5ms",
 			"subscriptions":3,"name":"a\u003cb","lang":"go","version":"1.55.0","authorized_user":"U","account":"APP","jwt":"x.y.z","tags":["az:a","az:b"]}`,
-			seenConnection{7, true, []string{"websocket", "a<b", "U", "go", "1.55.0", "az:a", "az:b"}, netip.MustParseAddr("10.1.2.3"), "2026-01-02T03:04:05.6Z", 1500 * time.Microsecond, 3}},
+			seenConnection{7, true, []string{"websocket", "a<b", "U", "go", "1.55.0", "az:a", "az:b"}, "", netip.MustParseAddr("10.1.2.3"), "2026-01-02T03:04:05.6Z", 1500 * time.Microsecond, 3}},
+		"MQTT, TLS, and closed": {`{"cid":1,"mqtt_client":"meter-1","tls_version":"1.3","reason":"Kicked","stop":"2026-01-02T03:04:05Z"}`,
+			seenConnection{1, true, []string{"", "", "", "", ""}, "meter-1 true Kicked 2026-01-02T03:04:05Z", netip.Addr{}, "0001-01-01T00:00:00Z", 0, 0}},
 		"next to nothing": {`{"cid":1}`,
-			seenConnection{1, true, []string{"", "", "", "", ""}, netip.Addr{}, "0001-01-01T00:00:00Z", 0, 0}},
+			seenConnection{1, true, []string{"", "", "", "", ""}, "", netip.Addr{}, "0001-01-01T00:00:00Z", 0, 0}},
 		"a leafnode": {`{"cid":1,"kind":"Leafnode","ip":"::ffff:10.0.0.1"}`,
-			seenConnection{1, false, []string{"", "", "", "", ""}, netip.MustParseAddr("10.0.0.1"), "0001-01-01T00:00:00Z", 0, 0}},
+			seenConnection{1, false, []string{"", "", "", "", ""}, "", netip.MustParseAddr("10.0.0.1"), "0001-01-01T00:00:00Z", 0, 0}},
 		"other kinds of values": {`{"cid":1,"kind":null,"name":{"a":[1]},"lang":5,"ip":"nowhere","start":"then","rtt":"-3s","tags":"az:a","type":[],"version":true}`,
-			seenConnection{1, true, []string{"", "", "", "", ""}, netip.Addr{}, "0001-01-01T00:00:00Z", 0, 0}},
+			seenConnection{1, true, []string{"", "", "", "", ""}, "", netip.Addr{}, "0001-01-01T00:00:00Z", 0, 0}},
 		"long texts": {`{"cid":1,"name":"` + long + `","authorized_user":"` + long + `","lang":"go","tags":["` + long + `",7,"","b"],"ip":"fe80::1%` + long + `"}`,
-			seenConnection{1, true, []string{"", long[:longestText], long[:longestText], "go", "", long[:longestText], "b"}, netip.MustParseAddr("fe80::1"), "0001-01-01T00:00:00Z", 0, 0}},
+			seenConnection{1, true, []string{"", long[:longestText], long[:longestText], "go", "", long[:longestText], "b"}, "", netip.MustParseAddr("fe80::1"), "0001-01-01T00:00:00Z", 0, 0}},
 	} {
 		for range 2 {
 			got, err := readPage(NewDecoder(), &nats.Msg{Data: []byte(connzOf(c.data))})
@@ -140,6 +147,20 @@ func TestConnectionsThatCanNotBeRead(t *testing.T) {
 	}
 }
 
+// Closed connections are sorted by when they stopped, or by nothing.
+func TestClosedConnections(t *testing.T) {
+	t.Parallel()
+	page := connzOf(`{"cid":5,"reason":"Kicked"}`, `{"cid":4,"reason":"Client Closed"}`, `{"cid":5}`)
+	var got []string
+	n, err := NewDecoder().Closed(t.Context(), strings.NewReader(page), "A", func(c *Connection) { got = append(got, fmt.Sprintf("%d %s", c.ID, c.Reason)) })
+	if want := []string{"5 Kicked", "4 Client Closed", "5 "}; err != nil || n != 3 || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := NewDecoder().Closed(t.Context(), strings.NewReader(page), "B", nil); !errors.Is(err, ErrOtherServer) {
+		t.Errorf("of another server: %v", err)
+	}
+}
+
 // readSlowly is what encoding/json reads, where it can.
 func readSlowly(data []byte) ([]seenConnection, bool) {
 	type object = map[string]json.RawMessage
@@ -160,7 +181,11 @@ func readSlowly(data []byte) ([]seenConnection, bool) {
 		}
 		kind := string(text(c["kind"]))
 		x := Connection{Client: kind == "" || kind == "Client", Protocol: text(c["type"]), Name: text(c["name"]), User: text(c["authorized_user"]),
-			Language: text(c["lang"]), Version: text(c["version"])}
+			Language: text(c["lang"]), Version: text(c["version"]), MQTTClient: text(c["mqtt_client"]), Reason: text(c["reason"]),
+			TLS: len(text(c["tls_version"])) > 0}
+		if x.Stop.UnmarshalText(text(c["stop"])) != nil {
+			x.Stop = time.Time{}
+		}
 		x.ID, _ = strconv.ParseUint(string(c["cid"]), 10, 64)
 		_ = json.Unmarshal(c["subscriptions"], &x.Subscriptions)
 		x.Addr, _ = netip.ParseAddr(string(text(c["ip"])))

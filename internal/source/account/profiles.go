@@ -41,6 +41,30 @@ func (v *view) profiles(ctx context.Context, nc *nats.Conn, d *checks.Deployment
 	})
 }
 
+// closed adds to reports what servers remember of the account's closed
+// connections, in a third of the time that is left. Those that were refused are
+// of no account, and not shown to one.
+func (*view) closed(ctx context.Context, nc *nats.Conn, d *checks.Deployment, of []source.Suspect, reports []source.Report) {
+	ctx, cancel := source.ForHistory.Context(ctx)
+	defer cancel()
+	c := sysreq.New(nc, nil)
+	defer c.Close()
+	asking, stop := c.WhileAllowed(ctx, "CONNZ")
+	defer stop()
+	longest := source.Patience(ctx)
+	profile.ReadClosed(asking, d, of, reports, false, &sync.Map{}, func(ctx context.Context, p profile.ClosedPage, dec *wire.Decoder, take func(*wire.Connection)) error {
+		m, err := askPage(ctx, c, p.ID, p.Name, server.ConnzOptions{Sort: server.ByStop, State: server.ConnClosed, Username: true, Limit: wire.PageSize}, longest, dec)
+		if err != nil {
+			return err
+		}
+		body, err := dec.Open(m)
+		if err == nil {
+			_, err = dec.Closed(ctx, body, p.ID, take)
+		}
+		return err
+	})
+}
+
 // subscriptions counts those of the account on servers.
 func (v *view) subscriptions(ctx context.Context, nc *nats.Conn, of []source.Held) ([]*int, error) {
 	// Every one is a cluster of its own.
@@ -71,7 +95,7 @@ func (v *view) subscriptions(ctx context.Context, nc *nats.Conn, of []source.Hel
 // [profile.Pages].
 func readConnections(ctx context.Context, c *sysreq.Client, t profile.Task, patience time.Duration, dec *wire.Decoder, take func(*wire.Connection)) error {
 	return profile.Pages(take, func(offset int, take func(*wire.Connection)) (int, error) {
-		m, err := askPage(ctx, c, t, offset, patience, dec)
+		m, err := askPage(ctx, c, t.ID, t.Name, server.ConnzOptions{Sort: server.ByCid, Username: true, Offset: offset, Limit: wire.PageSize}, patience, dec)
 		if err != nil {
 			return 0, err
 		}
@@ -93,7 +117,7 @@ func readConnections(ctx context.Context, c *sysreq.Client, t profile.Task, pati
 // askPage asks the server of that name for a page, and takes the answer of the
 // one with that id: names need not be unique, and a server behind a leafnode
 // answers twice.
-func askPage(ctx context.Context, c *sysreq.Client, t profile.Task, offset int, patience time.Duration, dec *wire.Decoder) (*nats.Msg, error) {
+func askPage(ctx context.Context, c *sysreq.Client, id, name string, page server.ConnzOptions, patience time.Duration, dec *wire.Decoder) (*nats.Msg, error) {
 	asking, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	replies := make(chan *nats.Msg)
@@ -106,8 +130,8 @@ func askPage(ctx context.Context, c *sysreq.Client, t profile.Task, offset int, 
 	if err == nil {
 		defer in.Close()
 		err = in.Ask(0, sysreq.AccountConnz, server.ConnzEventOptions{
-			ConnzOptions:       server.ConnzOptions{Sort: server.ByCid, Username: true, Offset: offset, Limit: wire.PageSize},
-			EventFilterOptions: server.EventFilterOptions{Name: t.Name, ExactMatch: true},
+			ConnzOptions:       page,
+			EventFilterOptions: server.EventFilterOptions{Name: name, ExactMatch: true},
 		}, true)
 	}
 	if err != nil {
@@ -125,7 +149,7 @@ func askPage(ctx context.Context, c *sysreq.Client, t profile.Task, offset int, 
 			if err != nil {
 				return nil, fmt.Errorf("sent connections that can't be used: %w", err)
 			}
-			if wire.Sender(plain) == t.ID {
+			if wire.Sender(plain) == id {
 				return m, nil
 			}
 		case <-closed:

@@ -117,10 +117,14 @@ func (*Source) Details(_ context.Context, d *checks.Deployment, _ []string) erro
 	return nil
 }
 
-// Examine reads the account's connections, without the auditor's own. The
+// Examine reads the account's connections, open and closed, without the auditor's
+// own. The
 // suspects must be of this account.
 func (s *Source) Examine(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]source.Report, map[source.Suspect]map[string]checks.AccountOn, error) {
 	reports, err := s.view.profiles(ctx, s.nc, d, of)
+	if err == nil {
+		s.view.closed(ctx, s.nc, d, of, reports)
+	}
 	on := map[source.Suspect]map[string]checks.AccountOn{}
 	for _, suspect := range of {
 		on[suspect] = s.view.on // it is the only account

@@ -127,8 +127,35 @@ func (m *Source) Examine(ctx context.Context, d *checks.Deployment, of []source.
 	reports, err := profile.Read(ctx, d, of, &unresponsive, func(t profile.Task, dec *wire.Decoder) error {
 		return m.connections(ctx, source.Held{Server: t.ID, Account: t.Account()}, longest, dec, t.Add)
 	})
+	if err == nil {
+		m.closed(ctx, d, of, reports, &unresponsive)
+	}
 	wg.Wait()
 	return reports, accounts, err
+}
+
+// closed adds to reports what servers remember of closed connections, in a third
+// of the time that is left.
+func (m *Source) closed(ctx context.Context, d *checks.Deployment, of []source.Suspect, reports []source.Report, unresponsive *sync.Map) {
+	ctx, cancel := source.ForHistory.Context(ctx)
+	defer cancel()
+	longest := source.Patience(ctx)
+	profile.ReadClosed(ctx, d, of, reports, true, unresponsive, func(ctx context.Context, p profile.ClosedPage, dec *wire.Decoder, take func(*wire.Connection)) error {
+		r := m.servers[p.ID]
+		if r == nil {
+			return errors.New("it has no monitoring port")
+		}
+		query := url.Values{"auth": {"1"}, "sort": {"stop"}, "state": {"closed"}, "limit": {strconv.Itoa(wire.PageSize)}}
+		if p.Account != "" {
+			query.Set("acc", p.Account)
+		}
+		asking, cancel := context.WithTimeout(ctx, longest)
+		defer cancel()
+		return m.get(asking, r.at, "/connz", query, func(page page) error {
+			_, err := dec.Closed(asking, page.body, p.ID, take)
+			return err
+		})
+	})
 }
 
 // connections hands over the client connections that an account has on a

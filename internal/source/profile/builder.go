@@ -36,6 +36,7 @@ type profiler struct {
 
 	sources   sources
 	processes processes
+	services  services
 
 	order          []int // of servers, see newProfiler
 	position       []int // of a server in order
@@ -44,13 +45,20 @@ type profiler struct {
 	oldest, newest time.Time
 	measured       []smallest[time.Duration]
 
-	text []byte // a key that is put together
+	text, network []byte // keys that are put together
 }
 
 // clock is what is known of a server's clock.
 type clock struct {
 	known          bool
 	offset, margin time.Duration
+}
+
+func clockOf(s *checks.Server) clock {
+	if s.Details == nil || s.Details.Margin == 0 {
+		return clock{}
+	}
+	return clock{true, s.Details.Offset, s.Details.Margin}
 }
 
 // here turns a time of the server into one of the auditor.
@@ -76,13 +84,11 @@ func newProfiler(servers []*checks.Server) *profiler {
 		read: make([]int, n), position: make([]int, n), measured: make([]smallest[time.Duration], n),
 	}
 	p.sources, p.processes = newSources(n, p.seed), newProcesses(n)
+	p.services = newServices(n)
 	for i, s := range servers {
-		c, earliest := clock{}, time.Time{}
-		if s.Details != nil && s.Details.Margin > 0 {
-			c = clock{true, s.Details.Offset, s.Details.Margin}
-			if !s.Start.IsZero() {
-				earliest = c.here(s.Start).Add(-c.margin)
-			}
+		c, earliest := clockOf(s), time.Time{}
+		if c.known && !s.Start.IsZero() {
+			earliest = c.here(s.Start).Add(-c.margin)
 		}
 		p.ids = append(p.ids, s.ID)
 		p.clocks = append(p.clocks, c)
@@ -102,11 +108,7 @@ func newProfiler(servers []*checks.Server) *profiler {
 // add takes in a connection of a server.
 func (p *profiler) add(server int, c *wire.Connection) {
 	p.read[server]++
-	protocol := c.Protocol
-	if len(protocol) == 0 {
-		protocol = []byte("nats") // a server of before 2.4 does not say
-	}
-	p.protocols.add(protocol, server)
+	p.protocols.add(protocolOf(c), server)
 	p.languages.add(c.Language, server)
 	p.names.add(c.Name, server)
 	p.users.add(c.User, server)
@@ -121,15 +123,18 @@ func (p *profiler) add(server int, c *wire.Connection) {
 			p.tags.add(tag, server)
 		}
 	}
-	p.text = appendNetwork(p.text[:0], c)
-	p.networks.add(p.text, server)
+	p.network = appendNetwork(p.network[:0], c)
+	p.networks.add(p.network, server)
 	start := p.clocks[server].here(c.Start)
 	p.text = appendClient(p.text[:0], c)
-	p.sources.add(c.Addr, server, maphash.Bytes(p.seed, p.text))
+	kind := maphash.Bytes(p.seed, p.text)
+	p.sources.add(c.Addr, server, kind)
 	addr := c.Addr.As16()
 	p.text = append(p.text, addr[:]...)
 	p.processes.add(p.text, c, server, start)
-	p.starts[server][p.upAt(server, start)]++
+	up := p.upAt(server, start)
+	p.starts[server][up]++
+	p.services.add(c, seen{server: server, up: up, start: start, kind: kind, network: p.network})
 	if server == 0 && !start.IsZero() {
 		p.oldest, p.newest = span(p.oldest, p.newest, start)
 	}
@@ -161,6 +166,7 @@ func (p *profiler) profile() *checks.Profile {
 	}
 	out.Sources, out.SourcesSampled = p.sources.list()
 	out.Processes = p.processes.largest(&p.sources)
+	out.Services = p.services.list()
 	for i := range p.measured {
 		if all := p.measured[i].values(); len(all) > 0 {
 			slices.Sort(all)
@@ -168,6 +174,14 @@ func (p *profiler) profile() *checks.Profile {
 		}
 	}
 	return out
+}
+
+// protocolOf is what a connection speaks.
+func protocolOf(c *wire.Connection) []byte {
+	if len(c.Protocol) == 0 {
+		return []byte("nats") // a server of before 2.4 does not say
+	}
+	return c.Protocol
 }
 
 // appendNetwork appends the /24 or /64 that a connection is from; nothing where
@@ -186,13 +200,12 @@ func appendNetwork(b []byte, c *wire.Connection) []byte {
 
 // appendClient appends what tells clients behind one address apart.
 func appendClient(b []byte, c *wire.Connection) []byte {
-	for _, text := range [][]byte{c.Name, c.User, c.Language, c.Version} {
-		// Texts are shorter than 256 bytes: with its length in front no text
-		// can pass for another.
-		b = append(append(b, byte(len(text))), text...)
-	}
-	return b
+	return appendText(appendText(appendText(appendText(b, c.Name), c.User), c.Language), c.Version)
 }
+
+// appendText appends a text of less than 256 bytes with its length in front, so
+// that no text can pass for another.
+func appendText(b, text []byte) []byte { return append(append(b, byte(len(text))), text...) }
 
 // span widens a span of time; its ends are zero as long as it is empty.
 func span(first, last, t time.Time) (time.Time, time.Time) {

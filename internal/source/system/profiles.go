@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -15,8 +16,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
-// examine reads profiles and asks for accounts at the same time. The error is
-// that of the profiles.
+// examine reads profiles and asks for accounts at the same time, and then for
+// closed connections for a third of the time that is left. The error is that of
+// the profiles.
 func examine(ctx context.Context, nc *nats.Conn, d *checks.Deployment, of []source.Suspect) ([]source.Report, map[source.Suspect]map[string]checks.AccountOn, error) {
 	c := sysreq.New(nc, nil)
 	defer c.Close()
@@ -24,8 +26,32 @@ func examine(ctx context.Context, nc *nats.Conn, d *checks.Deployment, of []sour
 	var wg sync.WaitGroup
 	wg.Go(func() { accounts = accountsOn(ctx, c, d, of) })
 	reports, err := profiles(ctx, c, d, of)
+	if err == nil {
+		closed(ctx, c, d, of, reports)
+	}
 	wg.Wait()
 	return reports, accounts, err
+}
+
+// closed adds to reports what servers remember of closed connections.
+func closed(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of []source.Suspect, reports []source.Report) {
+	ctx, cancel := source.ForHistory.Context(ctx)
+	defer cancel()
+	asking, stop := c.WhileAllowed(ctx, "CONNZ")
+	defer stop()
+	longest := source.Patience(ctx)
+	profile.ReadClosed(asking, d, of, reports, true, &sync.Map{}, func(ctx context.Context, p profile.ClosedPage, dec *wire.Decoder, take func(*wire.Connection)) error {
+		m, err := c.Request(ctx, sysreq.Connz(p.ID), server.ConnzOptions{
+			Sort: server.ByStop, State: server.ConnClosed, Username: true, Account: p.Account, Limit: wire.PageSize}, longest)
+		if err != nil {
+			return err
+		}
+		body, err := dec.Open(m)
+		if err == nil {
+			_, err = dec.Closed(ctx, body, p.ID, take)
+		}
+		return err
+	})
 }
 
 // profiles reads the connections of each suspect, see [profile.Read]. [details]

@@ -1,0 +1,173 @@
+package cause
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// rule is one cause: what it is and how it is judged.
+type rule struct {
+	Definition
+	judge func(*Situation) judgement
+	// thing is what findings with this cause have in common if it is the same for
+	// them, as a list or a server; nil where it is each account's own.
+	thing func(*Situation) string
+	// byLists is whether only the clients' own lists can rule it out: those that
+	// may be other clients' can't.
+	byLists bool
+	// likelihood says how well a choice model explains the placements; ok is false
+	// where the model does not apply. Nil for the steps before the choice.
+	likelihood func(*Situation) (l Likelihood, ok bool)
+}
+
+// judgement is what a rule says of a case.
+type judgement struct {
+	verdict    Verdict
+	confidence float64
+	explains   int
+	evidence   []Evidence
+	// direct is whether the cause itself was observed of these clients, as an
+	// option in their configuration or a refusal; other causes are concluded from
+	// circumstances.
+	direct bool
+}
+
+func (j judgement) strong() bool { return order(j.verdict) <= order(Likely) }
+
+// rules lists the causes, in the order of the funnel; a new cause adds its line
+// here.
+func rules() []rule {
+	return []rule{
+		singleURL(), singleAddressDNS(), stickyLoadBalancer(), listenerGap(), accountGap(), serverFull(),
+		restartDrift(), networkAffinity(), orderedConnect(), singleProcess(), discoveryOff(), smallAccount(),
+	}
+}
+
+// judge judges every cause of one service, or of several of which the same is
+// known, in the order of the rules.
+func (s *Situation) judge(all []rule) []judgement {
+	s.steps = s.funnel()
+	judged := make([]judgement, len(all))
+	for i, r := range all {
+		judged[i] = r.judge(s)
+		if judged[i].verdict == RuledOut && r.byLists && (!s.theirs || len(s.beside) > 0) {
+			judged[i].verdict = NotTested
+			judged[i].evidence = append(judged[i].evidence, Evidence{Text: "It is not known whether these are the lists of just these clients.", Source: "client URLs", Settle: NeedOwnURLs})
+		}
+	}
+	s.compare(all, judged)
+	s.moderate(all, judged)
+	s.fall(all, judged)
+	return judged
+}
+
+// compare lowers choice models that do not explain the placements better than
+// chance and than every other model by far. What was observed directly stands.
+func (s *Situation) compare(all []rule, judged []judgement) {
+	fits := make([]Likelihood, len(all))
+	alive := make([]bool, len(all))
+	free := s.placement().Free()
+	for i, r := range all {
+		if r.likelihood != nil && judged[i].strong() {
+			fits[i], alive[i] = r.likelihood(s)
+		}
+	}
+	for i := range all {
+		if !alive[i] || judged[i].direct {
+			continue
+		}
+		if fits[i] < free+likelyOverFree {
+			judged[i].lower("Chance explains the placements nearly as well.")
+			continue
+		}
+		for k := range all {
+			if k != i && alive[k] && fits[i] < fits[k]+likelyOverOthers {
+				judged[i].lower(string(all[k].Code) + " explains the placements as well or better.")
+				break
+			}
+		}
+	}
+}
+
+// fall applies the order of the funnel: where an earlier step was seen to leave
+// the concentrated server alone, later steps would leave it alone too, and what
+// clients choose among one server is no question.
+func (s *Situation) fall(all []rule, judged []judgement) {
+	for i, r := range all {
+		if r.Role != Root || !judged[i].strong() {
+			continue
+		}
+		for k, earlier := range all[:i] {
+			if earlier.Role != Root || !judged[k].strong() || earlier.Step == r.Step || !s.settles(judged[k], r.Step) {
+				continue
+			}
+			if judged[i].direct && (r.Step != Chosen || !judged[k].direct) {
+				judged[i].confidence *= 0.9
+				judged[i].evidence = append(judged[i].evidence, Evidence{Text: "An earlier step leaves the same server: " + string(earlier.Code) + ". Both have to be mended.", Source: "the other causes"})
+			} else {
+				judged[i].lower("An earlier step explains the same connections: " + string(earlier.Code) + ".")
+			}
+			break
+		}
+	}
+}
+
+// settles reports whether a step that leaves one server makes a later one
+// pointless. What is concluded from circumstances only leaves clients no choice.
+func (s *Situation) settles(earlier judgement, later StepName) bool {
+	return earlier.direct || later == Chosen
+}
+
+// moderate lowers what is confirmed by circumstances unless all other steps are
+// known, and some server that it explains passes them all: nothing else can then
+// be behind it.
+func (s *Situation) moderate(all []rule, judged []judgement) {
+	for i, r := range all {
+		if r.Role != Root || judged[i].verdict != Confirmed || judged[i].direct && r.Step != Chosen {
+			continue
+		}
+		if !s.tested(r.Step) {
+			judged[i].verdict, judged[i].confidence = Likely, min(judged[i].confidence, 0.8)
+			judged[i].evidence = append(judged[i].evidence, Evidence{Text: "Another step may hold the other servers back too, so this is not certain.", Source: "the other causes"})
+		}
+	}
+}
+
+// tested reports whether every step but this one is known for the other servers,
+// at least one of them passes all the others, and no other list of the account
+// says otherwise.
+func (s *Situation) tested(but StepName) bool {
+	free := s.all(checks.Yes)
+	for _, step := range s.steps {
+		if step.Name != but && !step.Dropped {
+			free = both(free, step.Passes)
+		}
+	}
+	return s.Missing == 0 && len(s.beside) == 0 && !slices.Contains(free[1:], checks.Unknown) && slices.Contains(free[1:], checks.Yes)
+}
+
+// lower makes a cause possible, and says why.
+func (j *judgement) lower(why string) {
+	j.verdict, j.confidence = Possible, min(j.confidence, 0.3)
+	j.evidence = append(j.evidence, Evidence{Text: why, Source: "the other causes"})
+}
+
+// sorted puts causes in the order in which they are told: the surest first, of
+// the same verdict root causes, of those what explains more.
+func sorted(all []Cause) []Cause {
+	slices.SortStableFunc(all, func(a, b Cause) int {
+		return cmp.Or(
+			cmp.Compare(order(a.Verdict), order(b.Verdict)),
+			cmp.Compare(b.Role, a.Role), // root before contributing
+			cmp.Compare(b.Explains, a.Explains),
+			cmp.Compare(b.Confidence, a.Confidence),
+		)
+	})
+	return all
+}
+
+func order(v Verdict) int {
+	return slices.Index([]Verdict{Confirmed, Likely, Possible, NotTested, RuledOut}, v)
+}

@@ -1,0 +1,257 @@
+package cause
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// life is what happens to clusters in everyday operation, as it is seen from the
+// servers. The numbers are those of the list of what was measured wrong.
+type life struct {
+	name    string
+	changes []change
+	want    map[Code]Verdict
+	first   Code          // root cause that is at least likely; "none" without one
+	over    checks.Answer // can fail over; empty where it does not matter
+}
+
+// tenants are further accounts of the cluster, by counts on n1, n2 and n3.
+func tenants(n int, counts func(i int) [3]int) change {
+	return func(s *scene) {
+		for i := range n {
+			at := len(s.Deployment.Accounts)
+			id := fmt.Sprintf("TEAM-%02d", i+1)
+			s.Deployment.Accounts = append(s.Deployment.Accounts, checks.Account{ID: id, Name: id})
+			for k, c := range counts(i) {
+				if c > 0 {
+					s.Deployment.Servers[k].Usage = append(s.Deployment.Servers[k].Usage, checks.Usage{Account: uint32(at), Connections: uint32(c)})
+				}
+			}
+		}
+	}
+}
+
+// rolled has the servers restarted one after the other, after the clients came:
+// n1, n2, n3.
+func restartedInTurn(s *scene) {
+	for i := range 3 {
+		s.Deployment.Servers[i].Start = started().Add(time.Duration(i+1) * time.Minute)
+	}
+	p := s.Profile
+	on := p.Read
+	p.Starts = [][]int{{0, on[0] / 3, on[0] - on[0]/3, 0}, {0, 0, on[1], 0}, {0, 0, on[2], 0}}
+	p.Oldest, p.Newest = started().Add(110*time.Second), started().Add(170*time.Second)
+}
+
+// sharedWith has the finding's source address carry clients of other accounts.
+func sharedWith(addr string, n, each int) change {
+	return func(s *scene) {
+		ip := netip.MustParseAddr(addr)
+		profiles := map[string]*checks.Profile{"ORDERS": s.Profile}
+		for i := range n {
+			profiles[fmt.Sprintf("TEAM-%02d", i+1)] = &checks.Profile{Servers: []string{"N1", "N2", "N3"}, Read: []int{each, 0, 0}, Whole: true,
+				Sources: []checks.Source{{Addr: ip, Counts: []int{each, 0, 0}, Kinds: 1}}}
+		}
+		s.Neighbours = NewNeighbours(profiles)
+	}
+}
+
+// five has servers n4 and n5 too, without clients of ORDERS; n2 started after
+// all clients had come.
+func five(s *scene) {
+	for i := 3; i < 5; i++ {
+		limit, connections := 1000, 100
+		at := fmt.Sprintf("10.0.0.%d:4222", i+1)
+		server := checks.Server{ID: fmt.Sprintf("N%d", i+1), Name: fmt.Sprintf("n%d", i+1), Cluster: "C1", Start: started(), MaxConnections: &limit,
+			Details: &checks.Details{Margin: time.Millisecond, Connections: &connections, Host: "0.0.0.0", Port: 4222, Seen: []netip.Addr{netip.MustParseAddrPort(at).Addr()}}}
+		s.Deployment.Servers = append(s.Deployment.Servers, server)
+		s.Accounts[server.ID] = checks.AccountOn{Usable: checks.Yes}
+		s.contacts[netip.MustParseAddrPort(at)] = greets(server, 1, 1)
+		s.Finding.Distribution = append(s.Finding.Distribution, checks.Share{Server: server.Ref(), Connections: new(int)})
+	}
+	p := s.Profile
+	on := p.Read[0]
+	zero := func() []int { return make([]int, 5) }
+	widen := func(groups []checks.Group) {
+		for i := range groups {
+			groups[i].Counts = added(groups[i].Counts, zero())
+		}
+	}
+	for _, groups := range [][]checks.Group{p.Protocols, p.Languages, p.Versions, p.Users, p.Networks, p.Names} {
+		widen(groups)
+	}
+	for i := range p.Sources {
+		p.Sources[i].Counts = added(p.Sources[i].Counts, zero())
+		p.Processes[i].Counts = p.Sources[i].Counts
+	}
+	p.Servers, p.Read, p.StartOrder = []string{"N1", "N2", "N3", "N4", "N5"}, added(p.Read, zero()), []int{0, 2, 3, 4, 1}
+	p.Starts = [][]int{{0, 0, 0, 0, on, 0}, zero(), zero(), zero(), zero()}
+	s.Deployment.Servers[1].Start = started().Add(5 * time.Hour)
+}
+
+// mute has servers advertise nobody.
+func mute(s *scene) {
+	on(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1, 2, 3)(s)
+	for at, c := range s.contacts {
+		for i := range c.Greetings {
+			s.contacts[at].Greetings[i].ConnectURLs = nil
+		}
+	}
+}
+
+// loginAs has all clients log in as one user.
+func loginAs(user string) change {
+	return profile(func(p *checks.Profile) { p.Users = []checks.Group{{Key: user, Counts: p.Read}} })
+}
+
+func closed(server, user, reason string, n int) change {
+	return func(s *scene) {
+		s.History = append(s.History, checks.Closed{Server: server, User: user, Reason: reason, Connections: n})
+	}
+}
+
+func TestLife(t *testing.T) {
+	t.Parallel()
+	room := func(s *scene) {
+		s.Finding.Impact = checks.Impact{ConnectionsLost: s.Finding.OnServer, FailOver: checks.FailOver{CanFailOver: checks.Unknown, Stranded: new(int)}}
+	}
+	byService := func(service string, urls ...string) change {
+		return written(wrote{account: "ORDERS", service: service, ordered: checks.Unknown, urls: urls})
+	}
+	requireTLS := on(func(s *checks.Server) { s.Details.TLS = true }, 2, 3)
+	plain := func(x checks.Service) checks.Service { x.TLS = checks.No; return x }
+	teams := tenants(19, func(i int) [3]int { return [3]int{8 + i%4, 4 - i%4, 0} })
+	gateways := func(s *scene) { // 150 of 4 hosts, by names with numbers
+		counts(150, 2, 2)(s)
+		p := s.Profile
+		p.Names, p.Sources, p.Processes = nil, nil, nil
+		for i := range 150 {
+			p.Names = append(p.Names, checks.Group{Key: fmt.Sprintf("gw-%d", i), Counts: []int{1, 0, 0}})
+		}
+		for i := range 4 {
+			p.Sources = append(p.Sources, checks.Source{Addr: netip.AddrFrom4([4]byte{10, 9, 0, byte(i + 1)}), Counts: []int{38 - i%2, 0, 0}, Kinds: 8})
+		}
+		for i := range 2 {
+			at := []int{0, 0, 0}
+			at[i+1] = 2
+			p.Sources = append(p.Sources, checks.Source{Addr: netip.AddrFrom4([4]byte{10, 9, 1, byte(i + 1)}), Counts: at, Kinds: 2})
+		}
+	}
+	forwards := func(s *scene) {
+		leads("192.168.1.10:4222", 12, 1)(s)
+		leads("192.168.1.10:4223", 12, 2)(s)
+		through("192.168.1.10:4222", "10.0.0.254")(s)
+		from("10.0.0.254")(s)
+	}
+	for _, l := range []life{
+		{"1 a rolling restart, seen in all accounts", with(counts(11, 1, 0), restartedInTurn, teams), map[Code]Verdict{RestartDrift: Likely, OrderedConnect: NotTested}, RestartDrift, ""},
+		{"1 a rolling restart, and the true list is passed", with(counts(12, 0, 0), restartedInTurn, teams, list(urlsOf(1, 2, 3)...)), map[Code]Verdict{RestartDrift: Likely, OrderedConnect: Possible}, RestartDrift, ""},
+		{"1 one account alone does not make a rolling restart", with(counts(12, 0, 0), restartedInTurn, profile(func(p *checks.Profile) { p.Starts = [][]int{{0, 0, 0, 12}, {0, 0, 0, 0}, {0, 0, 0, 0}} })),
+			map[Code]Verdict{RestartDrift: RuledOut}, "none", ""},
+		{"2 one address carries 30 accounts", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, 13)),
+			map[Code]Verdict{SingleProcess: RuledOut, StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 one address carries this account only", with(counts(13, 0, 0), process(13, 0, 0)), map[Code]Verdict{SingleProcess: Likely}, SingleProcess, ""},
+		{"3 instances of one service on four hosts are no unrelated clients", with(gateways), map[Code]Verdict{StickyLoadBalancer: NotTested}, "none", ""},
+		{"4 the true lists of two services", with(several, list(urlsOf(1)...), list(urlsOf(1, 2, 3)...)), map[Code]Verdict{SingleURL: Confirmed}, SingleURL, ""},
+		{"4 the same, tied to the services", with(several, byService("orders-api", urlsOf(1)...), byService("orders-worker", urlsOf(1, 2, 3)...)), map[Code]Verdict{SingleURL: Confirmed}, SingleURL, ""},
+		{"5 another account's list in the same folder", with(another(urlsOf(1, 2, 3)...)), map[Code]Verdict{OrderedConnect: NotTested}, "none", ""},
+		{"5 the context of the audit", with(hint(urlsOf(1, 2, 3)...)), map[Code]Verdict{OrderedConnect: NotTested, SingleURL: NotTested}, "none", ""},
+		{"6 every client in a network of its own", with(counts(22, 3, 2), profile(func(p *checks.Profile) {
+			p.Networks, p.Sources, p.Processes = nil, nil, nil
+			for i := range 27 {
+				at := []int{0, 0, 0}
+				at[[]int{0, 1, 2}[min(i/22+max(0, i-21)/4, 2)]] = 1
+				p.Networks = append(p.Networks, checks.Group{Key: fmt.Sprintf("%d.%d.0.0/24", 20+i, i), Counts: at})
+				p.Sources = append(p.Sources, checks.Source{Addr: netip.AddrFrom4([4]byte{byte(20 + i), byte(i), 0, 9}), Counts: at, Kinds: 1})
+			}
+		}), list(urlsOf(1, 2, 3)...)), map[Code]Verdict{NetworkAffinity: Possible}, "", ""},
+		{"7 five servers, the list has two, one of which was down", with(counts(24, 0, 0), five, list(urlsOf(1, 2)...)), map[Code]Verdict{RestartDrift: Likely, OrderedConnect: Possible}, RestartDrift, ""},
+		{"7 the same through a balancer", with(counts(24, 0, 0), five, list("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 1, 2)), map[Code]Verdict{RestartDrift: Likely, StickyLoadBalancer: RuledOut}, RestartDrift, ""},
+		{"7 the same, and nothing is passed", with(counts(24, 0, 0), five), map[Code]Verdict{RestartDrift: Possible}, "none", ""},
+		{"8 the others know the account, and perhaps not its user", with(room, counts(24, 0, 0), loginAs("api"), list(urlsOf(1, 2, 3)...)), map[Code]Verdict{AccountGap: NotTested}, "", checks.Unknown},
+		{"8 the others refused the user", with(room, counts(24, 0, 0), loginAs("api"), list(urlsOf(1, 2, 3)...), closed("N2", "api", "Authentication Failure", 9), closed("N3", "api", "Authentication Failure", 4)),
+			map[Code]Verdict{AccountGap: Confirmed}, AccountGap, checks.No},
+		{"8 the user was on the others before", with(room, counts(24, 0, 0), loginAs("api"), list(urlsOf(1, 2, 3)...), closed("N2", "api", "Client Closed", 9), closed("N3", "api", "Server Shutdown", 4)),
+			map[Code]Verdict{AccountGap: RuledOut}, "", checks.Yes},
+		{"9 the other service's full list", with(withServices(serviceOf("orders-api", 20, 0, 0), serviceOf("orders-worker", 2, 2, 2)), byService("orders-worker", urlsOf(1, 2, 3)...)), map[Code]Verdict{SingleURL: NotTested}, "none", ""},
+		{"9 the account's full list, and it has two services", with(withServices(serviceOf("orders-api", 20, 0, 0), serviceOf("orders-worker", 2, 2, 2)), list(urlsOf(1, 2, 3)...)), map[Code]Verdict{SingleURL: NotTested}, "", ""},
+		{"10 A of n1, AAAA of n2", with(room, counts(24, 0, 0), list("nats://nats.example:4222"), dns("nats.example", checks.NameSeveral, "10.0.0.1", "2001:db8::2"), leads("[2001:db8::2]:4222", 1, 2), on(func(s *checks.Server) {
+			s.Details.Seen = append(s.Details.Seen, netip.MustParseAddr("2001:db8::2"))
+		}, 2), mute), map[Code]Verdict{SingleAddressDNS: Likely}, SingleAddressDNS, checks.Unknown},
+		{"10 the same, and some come by IPv6", with(counts(20, 2, 2), list("nats://nats.example:4222"), dns("nats.example", checks.NameSeveral, "10.0.0.1", "2001:db8::2"), leads("[2001:db8::2]:4222", 1, 2), profile(func(p *checks.Profile) {
+			p.Sources[0].Addr = netip.MustParseAddr("2001:db8::77")
+		})), map[Code]Verdict{SingleAddressDNS: RuledOut}, "", ""},
+		{"11 the others require TLS, the clients are plain", with(room, withServices(plain(serviceOf("orders-api", 24, 0, 0))), requireTLS, list(urlsOf(1, 2, 3)...)), map[Code]Verdict{ListenerGap: Possible}, "", checks.Unknown},
+		{"11 all require TLS", with(withServices(serviceOf("orders-api", 24, 0, 0)), on(func(s *checks.Server) { s.Details.TLS = true }, 1, 2, 3)), map[Code]Verdict{ListenerGap: RuledOut}, "none", ""},
+		{"12 nobody's list does not outweigh one process", with(counts(33, 1, 1), process(30, 0, 0), anyones(urlsOf(1)...)), map[Code]Verdict{SingleProcess: Likely, SingleURL: Possible}, SingleProcess, ""},
+		{"13 all advertise the balancer's address, and it is told twice", with(on(func(s *checks.Server) { s.Details.ConnectURLs = []string{"10.0.0.9:4222", "10.0.0.9:4222"} }, 1, 2, 3)), map[Code]Verdict{DiscoveryOff: NotTested}, "none", ""},
+		{"14 two of three are draining", with(counts(20, 0, 0), on(func(s *checks.Server) { s.Details.ConnectURLs = s.Details.ConnectURLs[:1] }, 1), missing("n2", "n3"), gone("N2"), gone("N3")), map[Code]Verdict{DiscoveryOff: NotTested, RestartDrift: NotTested}, "none", ""},
+		{"15 an archive, whose clocks are as wide as the gathering", with(on(func(s *checks.Server) { s.Details.Margin = 24 * time.Hour }, 1, 2, 3)), map[Code]Verdict{RestartDrift: NotTested}, "none", ""},
+		{"16 a balancer that leads elsewhere in one of twelve tries", with(counts(22, 1, 1), list("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 1, 2), func(s *scene) {
+			c := s.contacts[netip.MustParseAddrPort("10.0.0.9:4222")]
+			c.Greetings[0].Count, c.Greetings[1].Count = 11, 1
+		}), map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"16 a balancer that leads elsewhere in four of twelve", with(counts(22, 1, 1), list("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 1, 2), func(s *scene) {
+			c := s.contacts[netip.MustParseAddrPort("10.0.0.9:4222")]
+			c.Greetings[0].Count, c.Greetings[1].Count = 8, 4
+		}), map[Code]Verdict{StickyLoadBalancer: RuledOut}, "none", ""},
+		{"17 a list, without connections and details", with(list(urlsOf(1)...), noProfile, on(silentServer, 1, 2, 3)), map[Code]Verdict{SingleURL: Likely}, SingleURL, ""},
+		{"18 a published port for each server", with(counts(24, 0, 0), forwards, list("nats://192.168.1.10:4222"), hint("nats://192.168.1.10:4223")), map[Code]Verdict{StickyLoadBalancer: RuledOut, SingleURL: Likely}, SingleURL, ""},
+		{"19 MQTT clients hear of nobody", with(room, profile(func(p *checks.Profile) { p.Protocols[0].Key = "mqtt" }), on(func(s *checks.Server) { s.Details.MQTT = 1883 }, 1, 2, 3)), map[Code]Verdict{DiscoveryOff: Confirmed, ListenerGap: RuledOut}, "none", checks.Unknown},
+		{"20 Java that keeps the resolver's order", with(list("nats://nats.example:4222"), dns("nats.example", checks.NameSeveral, "10.0.0.1", "10.0.0.2", "10.0.0.3"), speakVersion("java", "2.25.2")), map[Code]Verdict{OrderedConnect: Likely}, OrderedConnect, ""},
+		{"20 Java that shuffles", with(list("nats://nats.example:4222"), dns("nats.example", checks.NameSeveral, "10.0.0.1", "10.0.0.2", "10.0.0.3"), speakVersion("java", "2.20.0")), map[Code]Verdict{OrderedConnect: RuledOut}, "none", ""},
+		{"20 Java that takes the first", with(list("nats://nats.example:4222"), dns("nats.example", checks.NameSeveral, "10.0.0.1", "10.0.0.2", "10.0.0.3"), speakVersion("java", "2.16.8")), map[Code]Verdict{OrderedConnect: Likely}, OrderedConnect, ""},
+	} {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			d := Diagnose(caseOf(l.changes...))
+			sound(t, caseOf(l.changes...), d.Causes)
+			for code, want := range l.want {
+				if got := d.Cause(code).Verdict; got != want {
+					t.Errorf("%s is %s, want %s", code, got, want)
+				}
+			}
+			if first := firstRoot(d.Causes); l.first != "" && first != l.first {
+				t.Errorf("the first root cause is %s, want %s", first, l.first)
+			}
+			if l.over != "" && d.FailOver.CanFailOver != l.over {
+				t.Errorf("it can fail over: %s, want %s (%s)", d.FailOver.CanFailOver, l.over, d.FailOver.Why)
+			}
+			lessIsNotMore(t, func() Case { return caseOf(l.changes...) })
+			if t.Failed() {
+				t.Log(tell(d.Causes))
+				for _, step := range d.Funnel {
+					t.Log(step.Name, step.Passes, step.Left, step.Text)
+				}
+			}
+		})
+	}
+}
+
+// speakVersion has all clients of one language and version.
+func speakVersion(language, version string) change {
+	return profile(func(p *checks.Profile) {
+		p.Languages = []checks.Group{{Key: language, Counts: p.Read}}
+		p.Versions = []checks.Group{{Key: language + " " + version, Counts: p.Read}}
+	})
+}
+
+// TestTexts: 21 of what was measured wrong. A process with most of the connections
+// is not said to have few.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	c := caseOf(counts(40, 1, 1), process(28, 0, 0))
+	e := Diagnose(c).Cause(SingleProcess).Evidence
+	if len(e) == 0 || strings.Contains(e[0].Text, "No process holds most") || !strings.Contains(e[0].Text, "28 of the 40") {
+		t.Errorf("got %v", e)
+	}
+	if slices.ContainsFunc(Diagnose(caseOf()).Cause(AccountGap).Evidence, func(e Evidence) bool { return strings.Contains(e.Text, "know the account") }) {
+		t.Error("what is tested are the users too")
+	}
+}

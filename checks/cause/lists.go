@@ -1,0 +1,224 @@
+package cause
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// tie is how far a list is known to be that of some clients.
+type tie int
+
+const (
+	notTheirs  tie = iota // another account's, or another service's
+	nobodys               // it may be anyone's
+	accounts              // the account's
+	services              // the service's: by its user or its name
+	exclusives            // the account's, which has no other service
+)
+
+// chooseLists sets the lists that speak for these clients: of those that are tied
+// to them most closely the ones that fit their placements best. A list of the
+// account that fits less well is that of its other clients.
+func (s *Situation) chooseLists() {
+	by := map[tie][]List{}
+	for _, l := range s.Lists {
+		f := List{URLList: l, Reach: s.forClients(l, ReachOf(s.Deployment, s.Finding.Cluster, l))}
+		f.kind = s.kindOf(f.Reach)
+		if l.Hint {
+			s.Hints = append(s.Hints, f)
+			continue
+		}
+		t := s.tieOf(l)
+		by[t] = append(by[t], f)
+	}
+	defer s.markForwards()
+	for _, t := range []tie{services, exclusives, accounts, nobodys} {
+		if len(by[t]) == 0 {
+			continue
+		}
+		s.Own, s.Tied, s.theirs = by[t], t != nobodys, t == services || t == exclusives
+		if s.Tied {
+			s.Own, s.beside = s.bestFit(by[t])
+		}
+		return
+	}
+}
+
+// markForwards marks the addresses that are forwards to one server each, as
+// published container ports are: no server's own, but as good as that.
+func (s *Situation) markForwards() {
+	every := [][]List{s.Own, s.beside, s.Hints}
+	var forwards []Arrival
+	for _, lists := range every {
+		for _, l := range lists {
+			for _, a := range l.Reach.Arrivals {
+				if a.Own == checks.No && a.Sure && s.isForward(a) {
+					forwards = append(forwards, a)
+				}
+			}
+		}
+	}
+	for _, lists := range every {
+		for _, l := range lists {
+			for i, a := range l.Reach.Arrivals {
+				if slices.Contains(forwards, a) {
+					l.Reach.Arrivals[i].Own, l.Reach.Arrivals[i].forward = checks.Unknown, true
+				}
+			}
+		}
+	}
+}
+
+// tieOf says how far a list is these clients'.
+func (s *Situation) tieOf(l checks.URLList) tie {
+	mine := l.Account != "" && s.Finding.Account.Is(l.Account)
+	switch {
+	case l.Account != "" && !mine, !s.mayUse(l):
+		return notTheirs
+	case !mine && l.User == "" && l.Client == "" && l.Workload == "":
+		return nobodys
+	}
+	known := accounts
+	if !mine {
+		known = nobodys // tied to a user or a workload, perhaps of this account
+	}
+	for _, t := range []tie{s.tieOfUser(l.User), s.tieOfService(l.Client), s.tieOfService(l.Workload)} {
+		switch t {
+		case services, notTheirs:
+			return t
+		case nobodys:
+			known = nobodys
+		case accounts, exclusives:
+		}
+	}
+	if known == accounts && s.oneService() {
+		return exclusives
+	}
+	return known
+}
+
+// tieOfUser says how far a user is these clients': all of them log in as this one,
+// or none does. It says "accounts" where it says nothing.
+func (s *Situation) tieOfUser(user string) tie {
+	p := s.Profile
+	if user == "" || p == nil || len(p.Users) == 0 {
+		return accounts
+	}
+	others := slices.ContainsFunc(p.Users, func(g checks.Group) bool { return g.Other || g.Key != user })
+	switch is := slices.ContainsFunc(p.Users, func(g checks.Group) bool { return !g.Other && g.Key == user }); {
+	case is && !others:
+		return services
+	case is || !p.Whole || slices.ContainsFunc(p.Users, func(g checks.Group) bool { return g.Other }):
+		return nobodys // some of them, or perhaps some
+	}
+	return notTheirs
+}
+
+// tieOfService says how far the name of a connection or of a workload is these
+// clients'. A workload may have another name than its connections.
+func (s *Situation) tieOfService(name string) tie {
+	if name == "" || s.Profile == nil {
+		return accounts
+	}
+	stem := Stem(name)
+	is := func(x string) bool { return x != "" && (strings.EqualFold(x, name) || strings.EqualFold(x, stem)) }
+	var all, these []string
+	rest := !s.Profile.Whole
+	for _, g := range s.Profile.Names {
+		these, rest = append(these, Stem(g.Key)), rest || g.Other
+	}
+	for _, x := range s.everyone {
+		all, rest = append(all, x.Stem), rest || x.Remainder
+	}
+	switch here := slices.ContainsFunc(these, is); {
+	case here && !slices.ContainsFunc(these, func(x string) bool { return !is(x) }):
+		return services
+	case here:
+		return nobodys // of some of them
+	case slices.ContainsFunc(all, is):
+		return notTheirs
+	case rest:
+		return nobodys
+	}
+	return accounts
+}
+
+// mayUse reports whether clients of this protocol can have such a list: MQTT
+// clients have no URLs of NATS.
+func (s *Situation) mayUse(l checks.URLList) bool {
+	if s.Profile == nil || len(s.Profile.Protocols) == 0 || len(l.Endpoints) == 0 {
+		return true
+	}
+	for _, g := range s.Profile.Protocols {
+		if g.Other || g.Key != "mqtt" {
+			return true
+		}
+	}
+	return slices.ContainsFunc(l.Endpoints, func(e checks.Endpoint) bool { return e.Scheme != "nats" && e.Scheme != "tls" })
+}
+
+// oneService reports whether the account is known to have one service only.
+func (s *Situation) oneService() bool {
+	if s.Profile == nil || !s.Profile.Whole {
+		return false
+	}
+	if len(s.everyone) > 0 {
+		return len(s.everyone) == 1 && !s.everyone[0].Remainder
+	}
+	p, stems := s.Profile, map[string]bool{}
+	for _, g := range p.Names {
+		if g.Other {
+			return false
+		}
+		stems[Stem(g.Key)] = true
+	}
+	return len(stems) == 1 && len(p.Users) <= 1 && len(p.Protocols) <= 1
+}
+
+// bestFit divides lists into those under which the placements of these clients
+// are the most likely, within a factor of ten, and others.
+func (s *Situation) bestFit(lists []List) (best, others []List) {
+	if len(lists) < 2 {
+		return lists, nil
+	}
+	fits := make([]Likelihood, len(lists))
+	known := false
+	for i, l := range lists {
+		fits[i] = s.fit(l)
+		known = known || l.kind != unclear && l.kind != elsewhere
+	}
+	top := slices.Max(fits)
+	for i, l := range lists {
+		if fits[i] >= top-likelyOverOthers || !known {
+			best = append(best, l)
+		} else {
+			others = append(others, l)
+		}
+	}
+	return best, others
+}
+
+// fit is the likelihood of the placements if each client takes any server that a
+// list leads to.
+func (s *Situation) fit(l List) Likelihood {
+	p := s.placement()
+	p.Reachable = make([]bool, len(p.Counts))
+	for at, server := range s.cluster() {
+		p.Reachable[at] = slices.ContainsFunc(l.Reach.Arrivals, func(a Arrival) bool { return s.Deployment.Servers[a.Server].ID == server.ID })
+	}
+	return p.Free()
+}
+
+// placement is where the clients are, for the choice models, with every server
+// reachable.
+func (s *Situation) placement() Placement {
+	p := Placement{}
+	for _, server := range s.cluster() {
+		n := s.on(server.ID)
+		p.Counts = append(p.Counts, n)
+		p.Reachable = append(p.Reachable, true)
+	}
+	return p
+}

@@ -1,0 +1,100 @@
+package cause
+
+import (
+	"math"
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// rolling is what all accounts of a cluster show of a rolling restart: how likely
+// their counts are if all clients walked through a list that was shuffled once,
+// while the servers restarted in the order of their start times, against clients
+// that choose evenly.
+type rolling struct {
+	accounts, without int // that were compared, and have nobody on the last server
+	gain              Likelihood
+	order             []*checks.Server
+}
+
+// fewestAccounts is how many accounts make a cluster speak: what one has may be
+// its own.
+const fewestAccounts = 3
+
+// rollingOf compares the accounts of the cluster, as its servers' reports have
+// them. An account of fewer connections than servers says nothing.
+func (s *Situation) rollingOf() rolling {
+	r := rolling{order: s.cluster()}
+	table := RollingRestart(len(r.order))
+	for _, o := range r.order {
+		if o.Start.IsZero() {
+			return rolling{}
+		}
+	}
+	if table == nil || len(r.order) < 3 || s.Missing > 0 {
+		return rolling{}
+	}
+	start := func(o *checks.Server) int64 {
+		at := o.Start
+		if o.Details != nil {
+			at = at.Add(-o.Details.Offset)
+		}
+		return at.UnixNano()
+	}
+	slices.SortStableFunc(r.order, func(a, b *checks.Server) int {
+		switch x, y := start(a), start(b); {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+	counts := map[uint32][]int{}
+	for at, o := range r.order {
+		for _, u := range o.Usage {
+			if u.Connections == 0 || int(u.Account) >= len(s.Deployment.Accounts) || s.Deployment.Accounts[u.Account].System {
+				continue
+			}
+			if counts[u.Account] == nil {
+				counts[u.Account] = make([]int, len(r.order))
+			}
+			counts[u.Account][at] += int(u.Connections)
+		}
+	}
+	n := float64(len(r.order))
+	for _, c := range counts {
+		if sum(c) < len(r.order) {
+			continue
+		}
+		r.accounts++
+		if c[len(c)-1]*10 <= sum(c) {
+			r.without++
+		}
+		for at, on := range c {
+			walk := 0.0
+			for _, share := range table[at] {
+				walk += share
+			}
+			r.gain += Likelihood(float64(on) * (math.Log(max((1-strayRate)*walk, strayRate/n)) - math.Log(1/n)))
+		}
+	}
+	return r
+}
+
+// rolled reports whether a rolling restart explains where the clients of nearly
+// all accounts of the cluster are, and those of this account too. One account
+// alone would be its own affair.
+func (s *Situation) rolled() (bool, Evidence) {
+	r := s.rollingOf()
+	if r.accounts < fewestAccounts || r.without*10 < 9*r.accounts || r.gain < likelyOverFree || r.order[len(r.order)-1] == s.Server {
+		return false, Evidence{}
+	}
+	// This account's clients fit as long as they are nearly all gone from the last.
+	last := r.order[len(r.order)-1]
+	if n := s.on(last.ID); n*10 > s.Finding.Connections {
+		return false, Evidence{}
+	}
+	return true, say("account reports", "%d of the %d accounts in this cluster have nearly no clients on %s, which started last: after a rolling restart clients stay on the servers that started before.",
+		r.without, r.accounts, label(last))
+}

@@ -1,0 +1,37 @@
+package cause
+
+import (
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// TestRolled: all accounts together show a rolling restart, whatever one of them
+// looks like.
+func TestRolled(t *testing.T) {
+	t.Parallel()
+	walked := func(i int) [3]int { return [3]int{8 + i%4, 4 - i%4, 0} }
+	for _, r := range []struct {
+		name    string
+		changes []change
+		want    bool
+	}{
+		{"20 accounts, none of them on the last", with(counts(11, 1, 0), restartedInTurn, tenants(19, walked)), true},
+		{"one of them is on the last with few", with(counts(11, 1, 0), restartedInTurn, tenants(19, walked), tenants(1, func(int) [3]int { return [3]int{4, 4, 4} })), true},
+
+		{"this account alone", with(counts(11, 1, 0), restartedInTurn), false},
+		{"the others are spread", with(counts(11, 1, 0), restartedInTurn, tenants(19, func(int) [3]int { return [3]int{4, 4, 4} })), false},
+		{"this account is on the last", with(counts(11, 1, 6), restartedInTurn, tenants(19, walked)), false},
+		{"the others lean to the last", with(counts(11, 1, 0), restartedInTurn, tenants(19, func(int) [3]int { return [3]int{0, 4, 8} })), false},
+		{"the others are too small to say anything", with(counts(11, 1, 0), restartedInTurn, tenants(19, func(int) [3]int { return [3]int{1, 1, 0} })), false},
+		{"when one server started is not known", with(counts(11, 1, 0), restartedInTurn, tenants(19, walked), on(func(s *checks.Server) {
+			s.Start = s.Start.AddDate(-4000, 0, 0)
+			*s = checks.Server{ID: s.ID, Name: s.Name, Cluster: s.Cluster, Usage: s.Usage, Details: s.Details, MaxConnections: s.MaxConnections}
+		}, 2)), false},
+		{"a server did not report", with(counts(11, 1, 0), restartedInTurn, tenants(19, walked), missing("n4")), false},
+	} {
+		if got, e := newSituation(caseOf(r.changes...)).rolled(); got != r.want || got && wording(e.Text) != "" {
+			t.Errorf("%s: %v, want %v (%s)", r.name, got, r.want, e.Text)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package cause
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// view is the services for which causes are found together: those that make the
+// finding and of which the same is known. Without services it is the account.
+type view struct {
+	*Situation
+	name   string // of the services; empty where there is one view only
+	which  []int  // indexes into Profile.Services
+	judged []judgement
+}
+
+// views divides the services that make the finding.
+func (s *Situation) views() []view {
+	if s.Profile == nil || len(s.Profile.Services) == 0 {
+		return []view{{Situation: s}}
+	}
+	made := checks.Concentrated(s.Profile.Services, s.Exceeds)
+	if len(made) == 0 {
+		return []view{{Situation: s}}
+	}
+	by := map[string]int{}
+	var out []view
+	for _, i := range made {
+		key := s.project([]int{i}).alike()
+		at, ok := by[key]
+		if !ok {
+			at = len(out)
+			by[key] = at
+			out = append(out, view{})
+		}
+		out[at].which = append(out[at].which, i)
+	}
+	for i := range out {
+		out[i].Situation = s.project(out[i].which)
+		if len(out) > 1 {
+			out[i].name = s.serviceNames(out[i].which)
+		}
+	}
+	return out
+}
+
+// alike is the same for services of which the same is known: how the lists are
+// tied to them, and which servers take their protocol and their user.
+func (s *Situation) alike() string {
+	var b strings.Builder
+	for _, l := range s.Lists {
+		fmt.Fprintf(&b, "%d ", s.tieOf(l))
+	}
+	fmt.Fprint(&b, s.serves(), s.accepts())
+	return b.String()
+}
+
+// project is the situation of some of the account's services alone.
+func (s *Situation) project(which []int) *Situation {
+	c := s.Case
+	if len(which) == len(s.Profile.Services) {
+		return s
+	}
+	p := *s.Profile
+	n := len(p.Servers)
+	p.Services, p.Read = nil, make([]int, n)
+	p.Protocols, p.Languages, p.Names, p.Users, p.Networks, p.Tags = nil, nil, nil, nil, nil, nil
+	p.Sources, p.SourcesSampled, p.Processes, p.Starts = nil, false, nil, nil
+	p.Oldest, p.Newest = s.Profile.Services[which[0]].First, s.Profile.Services[which[0]].Last
+	sources := map[string]int{}
+	for _, i := range which {
+		x := s.Profile.Services[i]
+		p.Services = append(p.Services, x)
+		p.Read = added(p.Read, x.Counts)
+		p.Protocols = group(p.Protocols, checks.Group{Key: x.Protocol, Other: x.Remainder, Counts: x.Counts})
+		p.Languages = group(p.Languages, checks.Group{Key: x.Language, Other: x.Remainder, Counts: x.Counts})
+		p.Names = group(p.Names, checks.Group{Key: x.Stem, Other: x.Remainder, Counts: x.Counts})
+		p.Users = group(p.Users, checks.Group{Key: x.User, Other: x.Remainder, Counts: x.Counts})
+		for _, g := range x.Networks {
+			p.Networks = group(p.Networks, g)
+		}
+		for _, source := range x.Sources {
+			at, ok := sources[source.Addr.String()]
+			if !ok {
+				at = len(p.Sources)
+				sources[source.Addr.String()] = at
+				p.Sources = append(p.Sources, checks.Source{Addr: source.Addr})
+			}
+			p.Sources[at].Counts = added(p.Sources[at].Counts, source.Counts)
+			p.Sources[at].Kinds = max(p.Sources[at].Kinds, source.Kinds)
+		}
+		p.SourcesSampled = p.SourcesSampled || x.SourcesSampled
+		for at, row := range x.Starts {
+			if at == len(p.Starts) {
+				p.Starts = append(p.Starts, nil)
+			}
+			p.Starts[at] = added(p.Starts[at], row)
+		}
+		if x.First.Before(p.Oldest) {
+			p.Oldest = x.First
+		}
+		if x.Last.After(p.Newest) {
+			p.Newest = x.Last
+		}
+		for _, process := range s.Profile.Processes {
+			if Stem(process.Name) == x.Stem && process.User == x.User && process.Language == x.Language {
+				p.Processes = append(p.Processes, process)
+			}
+		}
+	}
+	c.Profile = &p
+	c.Finding.OnServer, c.Finding.Connections = min(p.Read[0], s.Finding.OnServer), sum(p.Read)
+	c.Finding.Chance = checks.Chance(c.Finding.Connections, n, c.Finding.OnServer)
+	return situationOf(c, s.whole, s.everyone)
+}
+
+// group adds counts to the group of the same key.
+func group(groups []checks.Group, g checks.Group) []checks.Group {
+	for i := range groups {
+		if groups[i].Key == g.Key && groups[i].Other == g.Other {
+			groups[i].Counts = added(groups[i].Counts, g.Counts)
+			return groups
+		}
+	}
+	g.Counts = slices.Clone(g.Counts)
+	return append(groups, g)
+}
+
+// added is the sum of two counts, of which one may be shorter.
+func added(a, b []int) []int {
+	out := make([]int, max(len(a), len(b)))
+	copy(out, a)
+	for i, n := range b {
+		out[i] += n
+	}
+	return out
+}
+
+// serviceNames names services for a sentence.
+func (s *Situation) serviceNames(which []int) string {
+	var names []string
+	for _, i := range which {
+		names = append(names, ServiceName(s.Profile.Services[i]))
+	}
+	return enumerate(names)
+}
+
+// ServiceName says what people call a service: its name, or else its user.
+func ServiceName(x checks.Service) string {
+	switch {
+	case x.Remainder:
+		return "the other services"
+	case x.Stem != "":
+		return x.Stem
+	case x.User != "":
+		return "user " + x.User
+	case x.Language != "":
+		return "clients without a name (" + x.Language + ")"
+	}
+	return "clients without a name"
+}
