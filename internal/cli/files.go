@@ -23,8 +23,8 @@ func isTerminal(w io.Writer) bool {
 }
 
 // readRegular reads a file whole. What is no regular file could take forever.
-func (h Host) readRegular(flag, path string, most int64) ([]byte, error) {
-	return reading(h, flag, path, func() ([]byte, error) {
+func (h Host) readRegular(ctx context.Context, flag, path string, most int64) ([]byte, error) {
+	return reading(ctx, h, flag, path, func() ([]byte, error) {
 		f, err := openRegular(flag, path)
 		if err != nil {
 			return nil, err
@@ -43,8 +43,8 @@ func (h Host) readRegular(flag, path string, most int64) ([]byte, error) {
 
 // reading reads a file within the time-out: one on another machine may keep who
 // reads it for ever.
-func reading[T any](h Host, flag, path string, f func() (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(h.Context, h.Timeout())
+func reading[T any](ctx context.Context, h Host, flag, path string, f func() (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.Timeout())
 	defer cancel()
 	value, err := within.Context(ctx, 0, f)
 	if errors.Is(err, context.DeadlineExceeded) {
