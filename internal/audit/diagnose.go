@@ -61,6 +61,7 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		finding checks.Finding
 		found   Explained
 	}
+	neighbours := neighboursIn(suspects, reports)
 	var all []pair
 	for i, f := range findings {
 		c := cause.Case{Finding: f, Deployment: d, Lists: lists, Gap: from.Limits().Gap, ThresholdPercent: a.Request.Parameters.For(f.Account).ThresholdPercent}
@@ -68,6 +69,7 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
 			c.History, subscriptions = reports[i].Closed, reports[i].Subscriptions
+			c.Neighbours = neighbours[f.Cluster]
 		}
 		diagnosis := cause.Diagnose(c)
 		all = append(all, pair{f, Explained{Subscriptions: subscriptions, Diagnosis: &diagnosis, Advice: a.advise(diagnosis)}})
@@ -82,6 +84,23 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		out.findings, out.explained = append(out.findings, p.finding), append(out.explained, p.found)
 	}
 	return out, nil
+}
+
+// neighboursIn returns what the accounts whose connections were read show
+// together, by cluster.
+func neighboursIn(suspects []source.Suspect, reports []source.Report) map[string]*cause.Neighbours {
+	profiles := map[string]map[string]*checks.Profile{}
+	for i, s := range suspects {
+		if profiles[s.Cluster] == nil {
+			profiles[s.Cluster] = map[string]*checks.Profile{}
+		}
+		profiles[s.Cluster][s.Account] = reports[i].Profile
+	}
+	out := map[string]*cause.Neighbours{}
+	for cluster, of := range profiles {
+		out[cluster] = cause.NewNeighbours(of)
+	}
+	return out
 }
 
 // advise returns what to do about a finding.

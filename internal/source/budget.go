@@ -35,9 +35,9 @@ const (
 	// ForDetails is for what servers say of themselves: the causes that need it
 	// are unknown without, those that need connections and addresses are not.
 	ForDetails = whole / 3
-	// ForHistory is for the connections that servers remember as closed: a cause
-	// rests on those that are there, and is only made surer by these.
-	ForHistory = whole / 3
+	// ForClosed is for closed connections, once the open ones were read: they fill
+	// in what is not known otherwise, and nothing waits for them.
+	ForClosed = whole / 3
 	// OneAnswer is for a single answer, see [Patience]: a server that hangs leaves
 	// time to ask three more.
 	OneAnswer = whole / 4

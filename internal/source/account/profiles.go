@@ -45,7 +45,7 @@ func (v *view) profiles(ctx context.Context, nc *nats.Conn, d *checks.Deployment
 // connections, in a third of the time that is left. Those that were refused are
 // of no account, and not shown to one.
 func (*view) closed(ctx context.Context, nc *nats.Conn, d *checks.Deployment, of []source.Suspect, reports []source.Report) {
-	ctx, cancel := source.ForHistory.Context(ctx)
+	ctx, cancel := source.ForClosed.Context(ctx)
 	defer cancel()
 	c := sysreq.New(nc, nil)
 	defer c.Close()

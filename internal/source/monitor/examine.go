@@ -137,7 +137,7 @@ func (m *Source) Examine(ctx context.Context, d *checks.Deployment, of []source.
 // closed adds to reports what servers remember of closed connections, in a third
 // of the time that is left.
 func (m *Source) closed(ctx context.Context, d *checks.Deployment, of []source.Suspect, reports []source.Report, unresponsive *sync.Map) {
-	ctx, cancel := source.ForHistory.Context(ctx)
+	ctx, cancel := source.ForClosed.Context(ctx)
 	defer cancel()
 	longest := source.Patience(ctx)
 	profile.ReadClosed(ctx, d, of, reports, true, unresponsive, func(ctx context.Context, p profile.ClosedPage, dec *wire.Decoder, take func(*wire.Connection)) error {

@@ -35,7 +35,7 @@ func examine(ctx context.Context, nc *nats.Conn, d *checks.Deployment, of []sour
 
 // closed adds to reports what servers remember of closed connections.
 func closed(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of []source.Suspect, reports []source.Report) {
-	ctx, cancel := source.ForHistory.Context(ctx)
+	ctx, cancel := source.ForClosed.Context(ctx)
 	defer cancel()
 	asking, stop := c.WhileAllowed(ctx, "CONNZ")
 	defer stop()
