@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -24,14 +25,14 @@ func (b *baseline) flags(cmd *fisk.CmdClause) {
 }
 
 // read reads the document before anything is asked of the network.
-func (b *baseline) read(h Host) (err error) {
+func (b *baseline) read(ctx context.Context, h Host) (err error) {
 	switch {
 	case b.path == "" && b.newOnly:
 		return errors.New("--new-only is given without --baseline: pass --baseline with an earlier --json document")
 	case b.path == "":
 		return nil
 	}
-	b.past, err = reading(h, "--baseline", b.path, func() (*report.Past, error) {
+	b.past, err = reading(ctx, h, "--baseline", b.path, func() (*report.Past, error) {
 		f, err := openRegular("--baseline", b.path)
 		if err != nil {
 			return nil, err

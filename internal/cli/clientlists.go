@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -32,7 +33,7 @@ func (s *clientListFlags) flags(cmd *fisk.CmdClause) {
 }
 
 // lists validates the flags, and returns what they ask for.
-func (s *clientListFlags) lists(h Host) (audit.ClientLists, error) {
+func (s *clientListFlags) lists(ctx context.Context, h Host) (audit.ClientLists, error) {
 	l := audit.ClientLists{Contexts: s.contexts, DNS: !s.noDNS, Probe: !s.noProbe, Stdin: os.Stdin}
 	for i, value := range s.urls {
 		list, err := clienturl.ParseFlag(value)
@@ -57,7 +58,7 @@ func (s *clientListFlags) lists(h Host) (audit.ClientLists, error) {
 			l.Paths = append(l.Paths, audit.ClientPath{Account: account, Path: path})
 			continue
 		}
-		_, err := reading(h, "--client-config", path, func() (os.FileInfo, error) {
+		_, err := reading(ctx, h, "--client-config", path, func() (os.FileInfo, error) {
 			info, err := os.Stat(path)
 			if err != nil {
 				return nil, fmt.Errorf("--client-config %s: %w: pass a file or a folder", path, withoutPath(err))

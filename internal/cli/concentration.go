@@ -89,7 +89,7 @@ Examples:
 }
 
 func (a *concentration) run(ctx context.Context) error {
-	request, err := a.request()
+	request, err := a.request(ctx)
 	if err != nil {
 		return &usageError{err: err}
 	}
@@ -126,18 +126,18 @@ func (a *concentration) run(ctx context.Context) error {
 }
 
 // request validates the flags, and returns what they ask for.
-func (a *concentration) request() (r audit.Request, err error) {
-	if err := a.validate(); err != nil {
+func (a *concentration) request(ctx context.Context) (r audit.Request, err error) {
+	if err := a.validate(ctx); err != nil {
 		return r, err
 	}
-	if r.Lists, err = a.lists.lists(a.host); err != nil {
+	if r.Lists, err = a.lists.lists(ctx, a.host); err != nil {
 		return r, err
 	}
 	if err := a.output.validate(); err != nil {
 		return r, err
 	}
 	a.parameters.All = a.parameters.All || report.EveryAccount(a.output.format)
-	if err := a.baseline.read(a.host); err != nil {
+	if err := a.baseline.read(ctx, a.host); err != nil {
 		return r, err
 	}
 	r.Parameters, r.Accepted, r.Compared = a.parameters, a.accepted, a.baseline.past != nil
@@ -146,7 +146,7 @@ func (a *concentration) request() (r audit.Request, err error) {
 }
 
 // validate validates what the rule and the source are made of.
-func (a *concentration) validate() error {
+func (a *concentration) validate(ctx context.Context) error {
 	if err := a.host.checkTimeout(); err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (a *concentration) validate() error {
 			return err
 		}
 	}
-	c, err := a.settings.read(a.host)
+	c, err := a.settings.read(ctx, a.host)
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func TestConnectOperatorModeFailures(t *testing.T) {
 		"nkey garbage":           {args: []string{"--nkey", file("garbage.nk", "garbage")}, want: "nkey DIR/garbage.nk: can't be used (no nkey seed found)" + nkey},
 		"nkey broken":            {args: []string{"--nkey", file("broken.nk", "SUAGARBAGE")}, want: "nkey DIR/broken.nk: can't be used (invalid checksum)" + nkey},
 		"nkey of an account":     {args: []string{"--nkey", file("account.nk", string(connMust(o.account.Seed())))}, want: "nkey DIR/account.nk: can't be used (Not a valid nkey user seed)" + nkey},
-		"nkey in place of path":  {args: []string{"--nkey", seed}, want: "nkey …: can't be read (no such file or directory)" + existing + "--nkey"},
+		"nkey in place of path":  {args: []string{"--nkey", seed}, want: "nkey passed in place of a path: can't be read (no such file or directory)" + existing + "--nkey"},
 		"nkey unknown":           {args: []string{"--nkey", file("other.nk", seed)}, want: "nats://SERVER: refuses these credentials (nkey DIR/other.nk: authorization violation)" + user},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/term"
 
@@ -24,80 +22,9 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// checkOutfile finds out before an audit what would keep its result from
-// being written.
-func checkOutfile(path string) error {
-	if path == "" {
-		return nil
-	}
-	if info, err := os.Stat(path); err == nil {
-		stdout, err := os.Stdout.Stat()
-		own := err == nil && os.SameFile(info, stdout)
-		switch {
-		case info.IsDir():
-			return fmt.Errorf("--outfile %s is a folder: pass the path of a file", path)
-		case info.Mode()&os.ModeNamedPipe != 0 && !own: // to open one waits for who reads it
-			return fmt.Errorf("--outfile %s is a pipe: pass the path of a file, or leave it out and redirect stdout", path)
-		case info.Mode().IsRegular() && own:
-			return fmt.Errorf("--outfile %s is what stdout is written to: leave it out", path)
-		}
-	}
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return fmt.Errorf("--outfile %s can't be written, there is no folder %s: pass a path in an existing folder", path, filepath.Dir(path))
-	}
-	return nil
-}
-
-// writeOutfile writes the file whole or not at all: to a temporary file beside
-// it, which then takes its place. What is no regular file, such as a pipe, is
-// written in place.
-func writeOutfile(path string, data []byte) (err error) {
-	fail := func(err error) error { return fmt.Errorf("--outfile %s can't be written: %w", path, err) }
-	mode := os.FileMode(0o666) // but for what the umask takes away
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // a link stays a link
-	}
-	old, _ := os.Stat(path) // nil where there is none
-	if old != nil {
-		if !old.Mode().IsRegular() {
-			if err := os.WriteFile(path, data, mode); err != nil {
-				return fail(err)
-			}
-			return nil
-		}
-		mode = old.Mode().Perm()
-	}
-	tmp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%x", filepath.Base(path), rand.Uint64()))
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return fail(err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close() // it may be closed already
-			err = fail(errors.Join(err, os.Remove(f.Name())))
-		}
-	}()
-	if old != nil {
-		if err = f.Chmod(mode); err != nil { // what the umask took away
-			return err
-		}
-	}
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
 // readRegular reads a file whole. What is no regular file could take forever.
-func (h Host) readRegular(flag, path string, most int64) ([]byte, error) {
-	return reading(h, flag, path, func() ([]byte, error) {
+func (h Host) readRegular(ctx context.Context, flag, path string, most int64) ([]byte, error) {
+	return reading(ctx, h, flag, path, func() ([]byte, error) {
 		f, err := openRegular(flag, path)
 		if err != nil {
 			return nil, err
@@ -116,8 +43,8 @@ func (h Host) readRegular(flag, path string, most int64) ([]byte, error) {
 
 // reading reads a file within the time-out: one on another machine may keep who
 // reads it for ever.
-func reading[T any](h Host, flag, path string, f func() (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(h.Context, h.Timeout())
+func reading[T any](ctx context.Context, h Host, flag, path string, f func() (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.Timeout())
 	defer cancel()
 	value, err := within.Context(ctx, 0, f)
 	if errors.Is(err, context.DeadlineExceeded) {

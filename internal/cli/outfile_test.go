@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,12 +27,19 @@ func names(t *testing.T, dir string) []string {
 	return out
 }
 
+func writes(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}
+}
+
 func TestWriteOutfile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out.json")
 	for _, content := range []string{"first", "second, longer", ""} {
-		if err := writeOutfile(path, []byte(content)); err != nil {
+		if err := writeOutfile(path, private, writes([]byte(content))); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != content {
@@ -53,13 +61,13 @@ func TestWriteOutfileAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
 	whole := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i)}, 100_000) }
-	if err := writeOutfile(path, whole(0)); err != nil {
+	if err := writeOutfile(path, private, writes(whole(0))); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			if err := writeOutfile(path, whole(i)); err != nil {
+			if err := writeOutfile(path, private, writes(whole(i))); err != nil {
 				t.Error(err)
 			}
 			got, err := os.ReadFile(path)
@@ -92,7 +100,7 @@ func TestWriteOutfileReplaces(t *testing.T) {
 	if err := os.Link(path, hard); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeOutfile(link, []byte("new")); err != nil {
+	if err := writeOutfile(link, private, writes([]byte("new"))); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{path: "new", link: "new", hard: "old"} {
@@ -119,7 +127,7 @@ func TestWriteOutfileFails(t *testing.T) {
 	}
 	gone := filepath.Join(dir, "gone", "out")
 	for _, path := range []string{taken, gone} {
-		err := writeOutfile(path, []byte("x"))
+		err := writeOutfile(path, private, writes([]byte("x")))
 		if err == nil || !strings.HasPrefix(err.Error(), "--outfile "+path+" can't be written: ") {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -132,7 +140,7 @@ func TestWriteOutfileFails(t *testing.T) {
 		if err := os.Mkdir(locked, 0o500); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeOutfile(filepath.Join(locked, "out"), nil); err == nil {
+		if err := writeOutfile(filepath.Join(locked, "out"), private, writes(nil)); err == nil {
 			t.Error("wrote into a folder that can't be written")
 		}
 	}
@@ -160,6 +168,24 @@ func TestCheckOutfile(t *testing.T) {
 		err := checkOutfile(path)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("checkOutfile(%q) = %v, want %q", path, err, want)
+		}
+	}
+}
+
+// A new file names clients and hosts, and is for nobody else; a collector's is
+// for the collector.
+func TestWriteOutfileIsPrivate(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such permissions")
+	}
+	for _, mode := range []os.FileMode{private, readable} {
+		path := filepath.Join(t.TempDir(), "out")
+		if err := writeOutfile(path, mode, writes(nil)); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&^mode != 0 {
+			t.Errorf("%v, %v", info.Mode(), err)
 		}
 	}
 }

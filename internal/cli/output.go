@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/choria-io/fisk"
@@ -39,6 +41,9 @@ func (o *output) validate() error {
 }
 
 func (o *output) write(h Host, doc *report.Document) error {
+	if o.format == "csv" { // every account on every server: more than is kept in memory
+		return o.stream(h, func(w io.Writer) error { return report.Write(w, doc, o.format, o.style(h)) })
+	}
 	var b bytes.Buffer
 	if err := report.Write(&b, doc, o.format, o.style(h)); err != nil {
 		return err
@@ -60,11 +65,37 @@ func (o *output) style(h Host) report.Style {
 
 // put writes what is finished.
 func (o *output) put(h Host, data []byte) error {
+	return o.stream(h, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// stream writes what is written piece by piece, until an interrupt.
+func (o *output) stream(h Host, write func(io.Writer) error) error {
+	whole := func(w io.Writer) error { return write(&untilInterrupted{h.Context, w}) }
 	if o.file != "" {
-		return writeOutfile(o.file, data)
+		mode := private
+		if o.format == "prometheus" {
+			mode = readable
+		}
+		return writeOutfile(o.file, mode, whole)
 	}
-	if _, err := h.Out.Write(data); err != nil {
+	if err := buffered(h.Out, whole); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
 	}
 	return nil
+}
+
+// untilInterrupted is a writer that fails once the context has ended.
+type untilInterrupted struct {
+	ctx context.Context //nolint:containedctx // io.Writer has none
+	w   io.Writer
+}
+
+func (u *untilInterrupted) Write(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.w.Write(p)
 }

@@ -125,7 +125,7 @@ func (r *rebalance) run(ctx context.Context) error {
 	if err := r.validate(); err != nil {
 		return &usageError{err: err}
 	}
-	lists, err := r.lists.lists(r.host)
+	lists, err := r.lists.lists(ctx, r.host)
 	if err != nil {
 		return &usageError{err: err}
 	}

@@ -140,7 +140,7 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	Add(app, h)
 	addDemo(app, h)
 	app.Cheat("balance", cheat)
-	return app, func() {
+	return app, func() { //nolint:contextcheck // it closes after an interrupt, too
 		mu.Lock()
 		defer mu.Unlock()
 		if nc == nil {

@@ -51,12 +51,12 @@ func (u *urls) run(ctx context.Context) error {
 	if err := u.host.checkTimeout(); err != nil {
 		return &usageError{err: err}
 	}
-	c, err := u.config.read(u.host)
+	c, err := u.config.read(ctx, u.host)
 	if err != nil {
 		return &usageError{err: err}
 	}
 	u.lists.adopt(c)
-	asked, err := u.lists.lists(u.host)
+	asked, err := u.lists.lists(ctx, u.host)
 	if err != nil {
 		return &usageError{err: err}
 	}

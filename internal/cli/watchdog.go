@@ -49,7 +49,7 @@ func (h Host) action(e end, run func(context.Context) error) fisk.Action {
 		var over <-chan time.Time
 		why := "--timeout is over"
 		if e.after != nil {
-			timer := time.NewTimer(e.after() + grace)
+			timer := time.NewTimer(max(0, e.after()) + grace) // one below 0 is refused
 			defer timer.Stop()
 			over = timer.C
 		}

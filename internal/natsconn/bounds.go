@@ -121,7 +121,7 @@ func (b *bounded) secure(o *nats.Options, name string) {
 		config.ServerName = name
 	}
 	conn := tls.Client(b.Conn, config)
-	if err := conn.Handshake(); err != nil {
+	if err := conn.Handshake(); err != nil { //nolint:noctx // nats.go has set a deadline, and the dialer's context closes it
 		fail(fmt.Errorf("%w: %w", nats.ErrTLS, err))
 		return
 	}

@@ -153,14 +153,14 @@ func (x *facts) keepItSo() Remedy {
 		Commands: []string{review}}
 	// The plugin host of nats turns every status into 1, and cron takes % for the
 	// end of the command.
-	cron := strings.ReplaceAll(x.audit("nats-balance audit concentration --review 50", threshold, "--json --outfile /var/tmp/nats-balance.json"), "%", `\%`)
+	cron := strings.ReplaceAll(x.audit("nats-balance audit concentration --review 50", threshold, "--json --outfile ~/nats-balance/audit.json"), "%", `\%`)
 	if strings.Contains(x.Tool, " ") {
 		r.Why += " As a plugin every status but 0 becomes 1: let monitoring call nats-balance itself."
 	}
 	if x.Again == "" && x.NoSystem {
 		r.Why += " The command audits servers: add --context or --creds, unless a context is selected."
 	}
-	r.Snippets = []Snippet{{Lang: "cron", Text: "# every Monday; add what tells you of a status other than 0\n17 6 * * 1  " + cron + "\n"}}
+	r.Snippets = []Snippet{{Lang: "cron", Text: "# every Monday, after mkdir -m 700 ~/nats-balance; add what tells you of a status other than 0\n17 6 * * 1  " + cron + "\n"}}
 	if c := x.Cause(cause.SmallAccount); x.strong(c.Code) {
 		accepted := fmt.Sprintf("--min-connections %d", max(16, x.f.Connections+1))
 		r.Why += " If the concentration of so small an account is accepted, write that down with the limits that are used."

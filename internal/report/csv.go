@@ -89,8 +89,25 @@ func (m matrix) cluster(out csvWriter, c checks.ClusterUse, accounts []uint32, a
 			totals[u.Account] += int(u.Connections)
 		}
 	}
+	uncounted := map[uint32]bool{}
+	for _, u := range m.deployment.Uncounted {
+		if u.Cluster == c.Name {
+			uncounted[u.Account] = true
+		}
+	}
+	name, harmlessName := quotedCell(c.Name), words.Harmless(c.Name)
+	var servers [][2]cell
+	var ids []string // as in the document
+	for _, s := range c.Servers {
+		servers = append(servers, [2]cell{quotedCell(s.Server.ID), quotedCell(s.Server.Name)})
+		ids = append(ids, words.Harmless(s.Server.ID))
+	}
 	for _, a := range accounts {
+		if _, err := out.Write(nil); err != nil { // who reads it has gone
+			return
+		}
 		account := m.deployment.Accounts[a]
+		id, called := quotedCell(account.ID), quotedCell(account.Name)
 		verdict, ok := verdicts[pairOf(account.ID, c.Name, c.Servers[0].Server.ID)]
 		if !ok && totals[a] == 0 {
 			verdict = "no-connections"
@@ -98,11 +115,10 @@ func (m matrix) cluster(out csvWriter, c checks.ClusterUse, accounts []uint32, a
 				verdict = string(checks.Incomplete)
 			}
 		}
-		services := m.services[pairOf(words.Harmless(account.ID), words.Harmless(c.Name), words.Harmless(c.Servers[0].Server.ID))]
-		unknown := slices.ContainsFunc(m.deployment.Uncounted, func(u checks.Uncounted) bool { return u.Account == a && u.Cluster == c.Name })
+		services := m.services[pairOf(words.Harmless(account.ID), harmlessName, ids[0])]
 		for n, s := range c.Servers {
-			cells := []any{account.ID, account.Name, c.Name, s.Server.ID, s.Server.Name, nil, nil, totals[a], verdict, servicesCell(services, words.Harmless(s.Server.ID))}
-			if unknown {
+			cells := []any{id, called, name, servers[n][0], servers[n][1], nil, nil, totals[a], verdict, servicesCell(services, ids[n])}
+			if uncounted[a] {
 				cells[7] = nil
 			} else if s.Connections != nil {
 				connections := int(counts[n*known+int(a)])
@@ -136,22 +152,31 @@ func HotspotsCSV(w io.Writer, doc *Hotspots) error {
 // The first error of the writer comes with the flush.
 type csvWriter struct{ *bufio.Writer }
 
+// cell is a text as it is written: what stands in many rows is made harmless once.
+type cell string
+
+func quotedCell(text string) cell {
+	return cell(`"` + strings.ReplaceAll(spreadsheet(text), `"`, `""`) + `"`)
+}
+
 // row takes texts, numbers and nil for what is not known.
 func (c csvWriter) row(cells ...any) {
-	for i, cell := range cells {
+	for i, value := range cells {
 		if i > 0 {
 			_ = c.WriteByte(',')
 		}
 		s := ""
-		switch cell := cell.(type) {
+		switch value := value.(type) {
+		case cell:
+			s = string(value)
 		case string:
-			s = `"` + strings.ReplaceAll(spreadsheet(cell), `"`, `""`) + `"`
+			s = string(quotedCell(value))
 		case int:
-			s = strconv.Itoa(cell)
+			s = strconv.Itoa(value)
 		case Percent:
-			s = cell.String()
+			s = value.String()
 		case Decimal:
-			s = cell.String()
+			s = value.String()
 		}
 		_, _ = c.WriteString(s)
 	}

@@ -358,7 +358,10 @@ func check(c checks.Check) Check {
 func coverage(d *checks.Deployment) Coverage {
 	c := Coverage{Complete: len(d.Missing)+len(d.Uncounted) == 0 && len(d.Servers) >= d.Expected, ServersExpected: d.Expected,
 		ServersAnswered: len(d.Servers), Missing: []Missing{}, Notes: []string{}}
-	for _, m := range d.Missing {
+	total := len(d.Missing) + len(d.Uncounted)
+	listed := d.Missing[:min(len(d.Missing), mostMissing)]
+	uncounted := d.Uncounted[:min(len(d.Uncounted), mostMissing-len(listed))]
+	for _, m := range listed {
 		out := Missing{Server: orNull(cmp.Or(m.Name, m.ID)), Reason: words.Sentence(m.Reason)}
 		if m.ClusterKnown {
 			name := words.Harmless(m.Cluster)
@@ -366,12 +369,18 @@ func coverage(d *checks.Deployment) Coverage {
 		}
 		c.Missing = append(c.Missing, out)
 	}
-	for _, u := range d.Uncounted {
+	for _, u := range uncounted {
 		cluster := words.Harmless(u.Cluster)
 		c.Missing = append(c.Missing, Missing{Cluster: &cluster, Reason: words.Sentence(u.Reason)})
 	}
+	if n := len(c.Missing); n < total {
+		c.Notes = append(c.Notes, fmt.Sprintf("what is missing is listed up to %s entries, %s more are not", words.Count(n), words.Count(total-n)))
+	}
 	return c
 }
+
+// mostMissing is how much of what is missing is listed; the rest is counted.
+const mostMissing = 1000
 
 // note says of the coverage what the document has no other place for.
 func (doc *Document) note(in Input) {

@@ -508,3 +508,13 @@ func TestNotes(t *testing.T) {
 		}
 	}
 }
+
+// A list of what is missing ends somewhere, with a count of the rest.
+func TestCoverageIsBounded(t *testing.T) {
+	t.Parallel()
+	d := &checks.Deployment{Missing: make([]checks.Missing, 900), Uncounted: make([]checks.Uncounted, 100_000)}
+	c := coverage(d)
+	if len(c.Missing) != mostMissing || len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "99,900 more") {
+		t.Errorf("%d entries, %q", len(c.Missing), c.Notes)
+	}
+}

@@ -70,7 +70,7 @@ func (c *Client) noteEnd(nc *nats.Conn, err error) {
 	switch {
 	case errors.As(err, &protocol):
 	case errors.Is(err, nats.ErrSlowConsumer):
-		protocol = &ProtocolError{fmt.Sprintf("%s sends more than can be read: more than %d MiB of replies wait", At(nc), mostWaiting>>20)}
+		protocol = &ProtocolError{fmt.Sprintf("%s sends more than can be read: more than %d MiB of replies wait, or more than %d replies", At(nc), mostWaiting>>20, mostReplies)}
 		defer nc.Close()
 	default:
 		return
@@ -212,6 +212,9 @@ func NoResponders(m *nats.Msg) bool {
 // time is a fifth of it.
 const mostWaiting = 128 << 20
 
+// mostReplies is how many of them wait: each takes memory however short it is.
+const mostReplies = 100_000
+
 // Inbox gets the replies to requests that have many.
 type Inbox struct {
 	c       *Client
@@ -233,7 +236,7 @@ func (c *Client) Listen(handle func(tag int, m *nats.Msg)) (*Inbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: subscribing for replies: %w", At(c.nc), err)
 	}
-	if err := in.sub.SetPendingLimits(-1, mostWaiting); err != nil {
+	if err := in.sub.SetPendingLimits(mostReplies, mostWaiting); err != nil {
 		in.Close()
 		return nil, fmt.Errorf("%s: subscribing for replies: %w", At(c.nc), err)
 	}

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -134,10 +135,24 @@ func TestCountsOfServersAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	servers := map[string]*seen{"A": {Server: wire.Server{ID: "A"}, roster: &r, whole: true}}
-	if got := missing(servers, time.Second, 2); len(got) != wire.MostServers-1 {
+	if got := missing(servers, time.Second, 2); len(got) != believed(1)-1 { // it is one that claims so
 		t.Errorf("%d missing", len(got))
 	}
-	if n, by := expected(servers); n != wire.MostServers || by != "A counts 100000 servers" {
+	if n, by := expected(servers); n != believed(1) || by != "A counts 100000 servers" {
 		t.Errorf("%d, %q", n, by)
+	}
+}
+
+// What one server claims is believed up to a few times those that answered.
+func TestExpectedIsBounded(t *testing.T) {
+	t.Parallel()
+	liar := &seen{Server: wire.Server{ID: "A", Name: "a", Cluster: "C"}, whole: true, roster: &wire.Statsz{Servers: 1 << 40}}
+	for i := range 50_000 {
+		liar.roster.Peers = append(liar.roster.Peers, fmt.Sprint(i))
+	}
+	servers := map[string]*seen{"A": liar}
+	n, by := expected(servers)
+	if want := 1004; n != want || by == "" || len(missing(servers, time.Second, 1)) != want-1 {
+		t.Errorf("%d servers by %q, %d missing", n, by, len(missing(servers, time.Second, 1)))
 	}
 }

@@ -1,0 +1,67 @@
+//go:build unix
+
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Who may put something into a folder of all chooses neither what is replaced nor
+// who reads it.
+func TestOutfileOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("it takes root to make another user's files")
+	}
+	const other = 12345
+	shared := t.TempDir()
+	if err := os.Chmod(shared, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	target := filepath.Join(t.TempDir(), "mine")
+	file, link, own, gone := filepath.Join(shared, "file"), filepath.Join(shared, "link"), filepath.Join(shared, "own"), filepath.Join(shared, "gone")
+	for path, content := range map[string]string{target: "old", file: "old"} {
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, to := range map[string]string{link: target, own: target, gone: filepath.Join(t.TempDir(), "new")} {
+		if err := os.Symlink(to, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	theirs := filepath.Join(shared, "folder")
+	if err := os.Mkdir(theirs, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	inTheirs := filepath.Join(theirs, "link")
+	if err := os.Symlink(target, inTheirs); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, link, gone, theirs} {
+		if err := os.Lchown(path, other, other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		file: "is another user's file", link: "is another user's link", gone: "is another user's link", inTheirs: "is another user's link",
+	} {
+		for _, err := range []error{checkOutfile(path), writeOutfile(path, private, writes([]byte("new")))} {
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "a folder of your own") {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+	if got, err := os.ReadFile(target); err != nil || string(got) != "old" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := writeOutfile(own, private, writes([]byte("new"))); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(target); err != nil || string(got) != "new" {
+		t.Errorf("through the user's own link: %q, %v", got, err)
+	}
+}
