@@ -24,6 +24,9 @@ type Deployment struct {
 	// Expected is the number of servers to expect: at least those that
 	// answered.
 	Expected int
+	// Gateways is whether a server has gateways, so that there may be a cluster
+	// of which nobody reported.
+	Gateways bool
 	// Notes are what a reader of the coverage should know, one sentence each.
 	Notes []string
 }
@@ -100,6 +103,9 @@ type Missing struct {
 	Bound *int
 	// Kind is why it did not report.
 	Kind MissingKind
+	// Linked is whether servers that reported have routes to it: it runs, and may
+	// have clients.
+	Linked bool
 	// Reason says what was asked and what came, in a clause.
 	Reason string
 }

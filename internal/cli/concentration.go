@@ -24,6 +24,7 @@ type concentration struct {
 	numbers    numbers
 	lists      clientListFlags
 	source     sourceFlags
+	expect     expectFlags
 	noCauses   bool
 	settings   settings
 	accepted   []checks.Acceptance
@@ -76,6 +77,7 @@ Examples:
 	for _, name := range []string{"threshold", "min-servers", "min-connections", "review", "critical"} {
 		cmd.GetFlag(name).Validator(notEmpty(name, "a whole number"))
 	}
+	a.expect.flags(cmd)
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
 	a.lists.flags(cmd)
@@ -98,8 +100,9 @@ func (a *concentration) run(ctx context.Context) error {
 	}
 	defer closing()
 	request.Again, request.Connected = from.again, from.urls()
+	request.Expected = a.expect.expected(from, a.baseline.past, request.Lists.Probe)
 	result, err := audit.Audit(ctx, from, request)
-	if own := from.ownView(err, request.Lists.Addresses()); own != nil {
+	if own := from.ownView(err, request.Lists.Addresses()); own != nil && !a.expect.system {
 		from = own
 		result, err = audit.Audit(ctx, from, request)
 	}
@@ -178,6 +181,12 @@ func (a *concentration) validate() error {
 	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--account or --cluster is empty: pass a name")
 	}
+	if err := a.expect.validate(); err != nil {
+		return err
+	}
+	if a.expect.system && (a.source.archive != "" || a.source.monitor != "") {
+		return errors.New("--require-system is for a connection: leave out --archive and --monitor")
+	}
 	return a.source.validate()
 }
 
@@ -185,11 +194,14 @@ func (a *concentration) validate() error {
 func explainSelection(err error) error {
 	var cluster *checks.UnknownClusterError
 	var account *checks.UnknownAccountError
+	var ambiguous *checks.AmbiguousAccountError
 	switch {
 	case errors.As(err, &cluster) && len(cluster.Known) == 0:
 		return fmt.Errorf("%w, or any other: leave out --cluster", err)
 	case errors.As(err, &cluster):
 		return fmt.Errorf("%w: pass --cluster one of %s", err, list(cluster.Known))
+	case errors.As(err, &ambiguous):
+		return fmt.Errorf("%w: pass the id of one of them: %s", err, list(ambiguous.IDs))
 	case errors.As(err, &account) && account.System:
 		return fmt.Errorf("%w: pass --account an ordinary account", err)
 	case errors.As(err, &account):

@@ -149,7 +149,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	}
 	places := unanswered(servers)
 	for _, p := range places {
-		m := checks.Missing{Name: p.name, Cluster: p.cluster, ClusterKnown: true, Kind: checks.Silent}
+		m := checks.Missing{Name: p.name, Cluster: p.cluster, ClusterKnown: true, Kind: checks.Silent, Linked: p.name != ""}
 		if p.name != "" {
 			m.Reason = fmt.Sprintf("%s has a route to it, but it did not answer %s", p.by, within)
 		} else {

@@ -26,6 +26,12 @@ import (
 // [sysreq.PermissionError], [source.NoAnswerError], a lost connection, or the
 // context's error.
 func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deployment, error) {
+	d, _, err := gatherAs(ctx, nc, o)
+	return d, err
+}
+
+// gatherAs is [gather], and returns the id of the system account too.
+func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (_ *checks.Deployment, system string, _ error) {
 	started := time.Now()
 	deadline, cancel := context.WithTimeout(ctx, o.Timeout*4/5)
 	defer cancel()
@@ -39,16 +45,16 @@ func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deplo
 	}
 	stop, err := g.listen(deadline)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer stop()
 	if err := g.run(deadline); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return g.deployment(time.Since(started)), nil
+	return g.deployment(time.Since(started)), g.systemAccount(), nil
 }
 
 // gathering is one that is under way. Its state belongs to the goroutine of run;

@@ -218,6 +218,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	d := &checks.Deployment{Accounts: g.accounts.All(), Missing: missing(g.servers, waited, g.asked+1)}
 	d.Expected, _ = expected(g.servers)
 	g.noteIdentity()
+	d.Gateways = g.connected == nil || g.connected.Gateway
 	system := g.systemAccount()
 	for i := range d.Accounts {
 		d.Accounts[i].System = d.Accounts[i].ID == system

@@ -148,7 +148,7 @@ func TestPeersThatNobodyHears(t *testing.T) {
 	}
 	for i, want := range []checks.Missing{
 		{Kind: checks.Silent, Reason: "p counts 5 servers, but nobody has a route or gateway to it"},
-		{Kind: checks.Silent, Cluster: "C", ClusterKnown: true, Name: "q", Reason: "p has a route to it"},
+		{Kind: checks.Silent, Linked: true, Cluster: "C", ClusterKnown: true, Name: "q", Reason: "p has a route to it"},
 		{Kind: checks.Silent, Cluster: "D", ClusterKnown: true, Reason: "p has a gateway to its cluster"},
 	} {
 		got := d.Missing[i]
