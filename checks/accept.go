@@ -99,7 +99,7 @@ func (a Acceptance) lapsed(row Row, now time.Time) string {
 	return ""
 }
 
-// pending is whether what is open may be what it is for.
+// pending reports whether what is open may be what it is for.
 func (a Acceptance) pending(r Result) bool {
 	return slices.ContainsFunc(r.Open, a.covers) ||
 		slices.ContainsFunc(r.OpenClusters, func(name string) bool { return name == "" || a.coversCluster(name) })

@@ -40,12 +40,15 @@ func All() []Check { return []Check{Concentration(), HotspotCheck()} }
 type Outcome string
 
 // An audit of which a missing server could change a verdict is
-// OutcomeIncomplete, whatever else it found.
+// OutcomeIncomplete, whatever else it found. One in which no cluster has the
+// minimum of servers is OutcomeNotJudged, and so is one in which all accounts with
+// enough connections are in clusters that have not.
 const (
 	OutcomePass       Outcome = "pass"
 	OutcomeFinding    Outcome = "finding"
 	OutcomeCritical   Outcome = "critical"
 	OutcomeIncomplete Outcome = "incomplete"
+	OutcomeNotJudged  Outcome = "not-judged"
 )
 
 // Verdict is the verdict on one account in one cluster.

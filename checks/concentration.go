@@ -32,7 +32,8 @@ type Result struct {
 	Clusters []ClusterUse
 	Summary  Summary
 
-	blind bool // no server reported: nothing was judged
+	noneReported bool // no server reported
+	judged       bool // a cluster met the minimum of servers
 }
 
 // Summary counts. Accounts, with at least one client or leafnode, Connections,
@@ -120,13 +121,14 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 	var r Result
 	tallies := make([]tally, len(d.Accounts))
 	everywhere := make([]bool, len(d.Accounts))
-	homeless := homelessRoom(d)
+	unplaced := ofUnknownCluster(d)
 	thresholds := p.settings(d)
 	for _, c := range d.clusters() {
 		if !p.wantsCluster(c.name) {
 			continue
 		}
-		j := judge{d: d, p: p, c: c, room: missingRoom(c, homeless), totals: make([]int, len(c.servers))}
+		j := judge{d: d, p: p, c: c, missing: missingIn(c, unplaced), totals: make([]int, len(c.servers))}
+		r.judged = r.judged || j.members() >= thresholds.fewestServers()
 		touched := j.count(tallies)
 		r.addCluster(j)
 		var found []uint32
@@ -162,7 +164,7 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 		}
 	}
 	// Servers of an unknown cluster may be a cluster of their own.
-	if !p.AllowPartial && len(p.Clusters) == 0 && thresholds.unseen(judge{room: homeless}, make([]int, len(thresholds.all))) {
+	if !p.AllowPartial && len(p.Clusters) == 0 && thresholds.unseen(judge{missing: unplaced}, make([]int, len(thresholds.all))) {
 		r.OpenClusters = append(r.OpenClusters, "")
 	}
 	for _, seen := range everywhere {
@@ -173,7 +175,7 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 	if !p.AllowPartial && len(r.Findings) == 0 {
 		r.openDown(d, p)
 	}
-	r.blind = len(d.Servers) == 0 && len(d.Missing) > 0
+	r.noneReported = len(d.Servers) == 0 && len(d.Missing) > 0
 	r.sort()
 	r.Outcome = r.outcome()
 	return r
@@ -191,7 +193,7 @@ func (r *Result) openDown(d *Deployment, p Parameters) {
 }
 
 func (r *Result) outcome() Outcome {
-	if r.blind {
+	if r.noneReported {
 		return OutcomeIncomplete
 	}
 	has := func(f func(Finding) bool) bool { return slices.ContainsFunc(r.Findings, f) }
@@ -204,6 +206,8 @@ func (r *Result) outcome() Outcome {
 		return OutcomeIncomplete
 	case len(r.Findings) > 0:
 		return OutcomeFinding
+	case !r.judged && len(r.Clusters) > 0, r.Summary.Evaluated == 0 && r.Summary.TooFewServers > 0:
+		return OutcomeNotJudged
 	}
 	return OutcomePass
 }
@@ -232,11 +236,11 @@ func (r *Result) addCluster(j judge) {
 
 // judge has what is needed to judge the accounts of one cluster.
 type judge struct {
-	d      *Deployment
-	p      Parameters
-	c      cluster
-	room   room
-	totals []int // client connections of all accounts, by position in c.servers
+	d       *Deployment
+	p       Parameters
+	c       cluster
+	missing capacity
+	totals  []int // client connections of all accounts, by position in c.servers
 }
 
 // count adds up the accounts of the cluster and returns those it touched.
@@ -276,26 +280,28 @@ func (j judge) isFinding(t tally) bool {
 // is a finding.
 func (j judge) pair(r *Result, a Account, t tally) (found bool) {
 	row := Row{Account: a, Cluster: j.c.name, Server: j.d.Servers[t.server].Ref(), Connections: t.connections, OnServer: t.top}
+	finding := j.isFinding(t)
+	open := !j.p.AllowPartial && (finding && !j.staysFinding(t) || !finding && j.couldBeFinding(t))
 	switch {
-	case t.connections < j.p.MinConnections:
+	case !open && t.connections < j.p.MinConnections:
 		row.Verdict = TooFewConnections
 		r.Summary.TooFewConnections++
-	case j.members() < j.p.MinServers:
+	case !open && j.members() < j.p.MinServers:
 		row.Verdict = TooFewServers
 		r.Summary.TooFewServers++
 	default:
 		row.Verdict = Pass
 		r.Summary.Evaluated++
 	}
-	switch finding := j.isFinding(t); {
-	case finding && (j.p.AllowPartial || j.staysFinding(t)):
+	switch {
+	case finding && !open:
 		found = true
 		row.Verdict = Found
 		if j.p.critical(t.top, t.connections) && (j.p.AllowPartial || j.staysCritical(t)) {
 			row.Verdict = Critical
 		}
 		r.Findings = append(r.Findings, j.finding(row, t))
-	case !j.p.AllowPartial && (finding || j.couldBeFinding(t)):
+	case open:
 		row.Verdict = Incomplete
 		r.Open = append(r.Open, row)
 	case row.Verdict == Pass && compareProducts(t.top, maxPercent, j.p.ReviewPercent, t.connections) > 0:
@@ -331,9 +337,9 @@ func (j judge) finding(row Row, t tally) Finding {
 	return f
 }
 
-// hotspot is whether a server that reported is a hotspot, and what it carries.
+// hotspot returns whether a server that reported is a hotspot, and what it carries.
 func (j judge) hotspot(server int) (Answer, Load) {
-	h := heat{p: HotspotDefaults(), d: j.d, c: j.c, room: j.room, members: j.members()}
+	h := clusterLoad{p: HotspotDefaults(), d: j.d, c: j.c, missing: j.missing, members: j.members()}
 	h.p.AllowPartial = j.p.AllowPartial
 	for _, n := range j.totals {
 		h.total += n

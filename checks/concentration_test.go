@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -111,6 +112,7 @@ func TestConcentration(t *testing.T) {
 		servers []string
 		p       Parameters // zero: the defaults
 		want    string
+		outcome Outcome // empty: what follows from want
 	}{
 		// What is fine.
 		{name: "no servers"},
@@ -121,12 +123,12 @@ func TestConcentration(t *testing.T) {
 		{name: "700,000 of 1,000,000", servers: []string{"C/n1 A=700000", "C/n2 A=299999", "C/n3 A=1"}, want: "review A@C n1 700000/1000000"},
 		{name: "9 connections", servers: []string{"C/n1 A=9", "C/n2", "C/n3"}},
 		{name: "9 connections and leafnodes", servers: []string{"C/n1 A=9+500", "C/n2", "C/n3"}},
-		{name: "2 servers", servers: []string{"C/n1 A=90", "C/n2"}},
-		{name: "1 server", servers: []string{"C/n1 A=90"}},
+		{name: "2 servers", servers: []string{"C/n1 A=90", "C/n2"}, outcome: OutcomeNotJudged},
+		{name: "1 server", servers: []string{"C/n1 A=90"}, outcome: OutcomeNotJudged},
 		{name: "the clusters' sum is not judged", servers: []string{"C/n1 A=5", "C/n2", "C/n3", "D/m1 A=5", "D/m2", "D/m3"}},
-		{name: "each cluster is judged alone", servers: []string{"C/n1 A=90", "C/n2", "D/m1", "D/m2"}},
-		{name: "servers without a cluster are alone", servers: []string{"n1 A=90", "n2", "n3", "n4"}},
-		{name: "servers without a cluster do not join one", servers: []string{"C/n1 A=90", "C/n2", "n3", "n4"}},
+		{name: "each cluster is judged alone", servers: []string{"C/n1 A=90", "C/n2", "D/m1", "D/m2"}, outcome: OutcomeNotJudged},
+		{name: "servers without a cluster are alone", servers: []string{"n1 A=90", "n2", "n3", "n4"}, outcome: OutcomeNotJudged},
+		{name: "servers without a cluster do not join one", servers: []string{"C/n1 A=90", "C/n2", "n3", "n4"}, outcome: OutcomeNotJudged},
 		{name: "the system account", servers: []string{"C/n1 SYS=900", "C/n2 SYS=1", "C/n3"}},
 		{name: "leafnodes only", servers: []string{"C/n1 A=0+900", "C/n2 A=0+1", "C/n3"}},
 		{name: "another account is concentrated", servers: []string{"C/n1 A=90 B=3", "C/n2 B=3", "C/n3 B=4"}, p: with(func(p *Parameters) { p.Accounts = []string{"B"} })},
@@ -135,12 +137,12 @@ func TestConcentration(t *testing.T) {
 		{name: "names are case-sensitive", servers: []string{"C/n1 A=90", "C/n2", "C/n3"}, p: with(func(p *Parameters) { p.Clusters = []string{"c"} })},
 		{name: "higher threshold", servers: []string{"C/n1 A=90", "C/n2 A=10", "C/n3"}, p: with(func(p *Parameters) { p.ThresholdPercent = 90 }), want: "review A@C n1 90/100"},
 		{name: "99 of 100 at threshold 99", servers: []string{"C/n1 A=99", "C/n2 A=1", "C/n3"}, p: with(func(p *Parameters) { p.ThresholdPercent = 99; p.ReviewPercent = 99 })},
-		{name: "more servers asked for", servers: []string{"C/n1 A=90", "C/n2", "C/n3"}, p: with(func(p *Parameters) { p.MinServers = 4 })},
+		{name: "more servers asked for", servers: []string{"C/n1 A=90", "C/n2", "C/n3"}, p: with(func(p *Parameters) { p.MinServers = 4 }), outcome: OutcomeNotJudged},
 		{name: "more connections asked for", servers: []string{"C/n1 A=90", "C/n2", "C/n3"}, p: with(func(p *Parameters) { p.MinConnections = 91 })},
 		{name: "review is over its share", servers: []string{"C/n1 A=5", "C/n2 A=5", "C/n3"}},
 		{name: "review starts above it", servers: []string{"C/n1 A=51", "C/n2 A=49", "C/n3"}, want: "review A@C n1 51/100"},
 		{name: "review above the threshold is empty", servers: []string{"C/n1 A=60", "C/n2 A=40", "C/n3"}, p: with(func(p *Parameters) { p.ReviewPercent = 80 })},
-		{name: "review needs the minimums too", servers: []string{"C/n1 A=6", "C/n2 A=3", "C/n3", "D/m1 A=60", "D/m2 A=40"}},
+		{name: "review needs the minimums too", servers: []string{"C/n1 A=6", "C/n2 A=3", "C/n3", "D/m1 A=60", "D/m2 A=40"}, outcome: OutcomeNotJudged},
 		{name: "critical needs a finding", servers: []string{"C/n1 A=70", "C/n2 A=30", "C/n3"}, p: critical(10), want: "review A@C n1 70/100"},
 
 		// What is not.
@@ -178,13 +180,13 @@ func TestConcentration(t *testing.T) {
 		{name: "less than nothing is nothing", servers: []string{"C/n1 A=8", "C/n2 A=1", "C/n3 missing -9", "C/n4 missing 1"}, want: "open A@C n1 8/9"},
 		{name: "it can't become one", servers: []string{"C/n1 A=7", "C/n2 A=2", "C/n3", "C/n4 missing 1"}},
 		{name: "nothing is known of the missing one", servers: []string{"C/n1 A=90", "C/n2", "C/n3", "C/n4 missing"}, want: "open A@C n1 90/90, open cluster C"},
-		{name: "two servers are no cluster of three", servers: []string{"C/n1", "D/m1 missing", "D/m2 missing"}},
+		{name: "two servers are no cluster of three", servers: []string{"C/n1", "D/m1 missing", "D/m2 missing"}, outcome: OutcomeNotJudged},
 		{name: "three servers may be one", servers: []string{"C/n1", "D/m1 missing", "D/m2 missing", "D/m3 missing"}, want: "open cluster D"},
 		{name: "of a silent cluster the size is not known", servers: []string{"C/n1", "D/ missing"}, want: "open cluster D"},
-		{name: "of one where a server reported it is", servers: []string{"C/n1", "D/m1", "D/ missing"}},
-		{name: "a homeless one may join any", servers: []string{"C/n1 A=30", "C/n2 A=30", "C/n3 A=30", "D/m1 A=30", "D/m2", "?/? missing"},
+		{name: "of one where a server reported it is", servers: []string{"C/n1", "D/m1", "D/ missing"}, outcome: OutcomeNotJudged},
+		{name: "an unplaced one may join any", servers: []string{"C/n1 A=30", "C/n2 A=30", "C/n3 A=30", "D/m1 A=30", "D/m2", "?/? missing"},
 			want: "open A@D m1 30/30, open A@C n1 30/90, open cluster C, open cluster D"},
-		{name: "three homeless ones may be a cluster", servers: []string{"n1", "?/? missing", "?/? missing", "?/? missing"}, want: "open cluster "},
+		{name: "three unplaced ones may be a cluster", servers: []string{"n1", "?/? missing", "?/? missing", "?/? missing"}, want: "open cluster "},
 		{name: "sure ones beside open ones", servers: []string{"C/n1 A=90 B=72", "C/n2 B=28", "C/n3", "C/n4 missing 5"}, want: "finding A@C n1 90/90, open B@C n1 72/100"},
 		{name: "the account asked for is sure", servers: []string{"C/n1 A=900", "C/n2", "C/n3", "C/n4 missing 20"}, p: with(func(p *Parameters) { p.Accounts = []string{"a"} }), want: "finding A@C n1 900/900"},
 		{name: "the account asked for may be on the missing one", servers: []string{"C/n1 B=3", "C/n2 B=3", "C/n3", "D/m1 A=4", "C/n4 missing 20"}, p: with(func(p *Parameters) { p.Accounts = []string{"a"} }), want: "open cluster C"},
@@ -193,7 +195,7 @@ func TestConcentration(t *testing.T) {
 		{name: "critical or not", servers: []string{"C/n1 A=91", "C/n2 A=9", "C/n3", "C/n4 missing 2"}, p: critical(90), want: "finding A@C n1 91/100 critical open"},
 		{name: "one critical for certain is enough", servers: []string{"C/n1 A=91 B=900", "C/n2 A=9", "C/n3", "C/n4 missing 2"}, p: critical(90), want: "critical B@C n1 900/900, finding A@C n1 91/100 critical open"},
 		{name: "partial", servers: []string{"C/n1 A=90 B=72", "C/n2 B=28", "C/n3 missing", "?/? missing"}, p: partial, want: "finding A@C n1 90/90, finding B@C n1 72/100"},
-		{name: "partial, a homeless server is no member", servers: []string{"C/n1 A=90", "C/n2", "?/? missing"}, p: partial},
+		{name: "partial, an unplaced server is no member", servers: []string{"C/n1 A=90", "C/n2", "?/? missing"}, p: partial, outcome: OutcomeNotJudged},
 		{name: "partial, all fine", servers: []string{"C/n1 A=5", "C/n2 A=5", "C/n3 missing"}, p: partial},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -213,6 +215,7 @@ func TestConcentration(t *testing.T) {
 			if strings.HasPrefix(c.want, "critical ") {
 				outcome = "critical"
 			}
+			outcome = cmp.Or(string(c.outcome), outcome)
 			d := build(t, c.servers...)
 			r := CheckConcentration(d, p)
 			if got, want := show(r), outcome+": "+c.want; got != want {

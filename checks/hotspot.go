@@ -119,13 +119,15 @@ const maxHotAccounts = 10
 // OPT_BALANCE_002. The parameters must be valid.
 func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 	var r HotspotResult
-	homeless := homelessRoom(d)
+	unplaced := ofUnknownCluster(d)
 	perAccount := make([]int, len(d.Accounts))
+	judged := false // a cluster has the minimum of servers
 	for _, c := range d.clusters() {
 		if len(p.Clusters) > 0 && !slices.Contains(p.Clusters, c.name) {
 			continue
 		}
-		h := heat{p: p, d: d, c: c, room: missingRoom(c, homeless), members: len(c.servers) + len(c.missing)}
+		h := clusterLoad{p: p, d: d, c: c, missing: missingIn(c, unplaced), members: len(c.servers) + len(c.missing)}
+		judged = judged || h.members >= p.MinServers
 		h.totals = clientsOf(d, c)
 		for _, n := range h.totals {
 			h.total += n
@@ -133,8 +135,8 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 		r.judge(h, perAccount)
 	}
 	// Servers of an unknown cluster may be a cluster of their own.
-	own := heat{p: p, d: d, room: homeless}
-	r.OpenElsewhere = !p.AllowPartial && len(p.Clusters) == 0 && own.missingCouldBeHot(homeless.largest)
+	own := clusterLoad{p: p, d: d, missing: unplaced}
+	r.OpenElsewhere = !p.AllowPartial && len(p.Clusters) == 0 && own.missingCouldBeHot(unplaced.largest)
 	slices.SortFunc(r.Findings, func(a, b Hotspot) int {
 		return cmp.Or(
 			compareProducts(times(b.OnServer, b.Servers), a.Connections, times(a.OnServer, a.Servers), b.Connections),
@@ -145,6 +147,8 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 		r.Outcome = OutcomeIncomplete
 	case len(r.Findings) > 0:
 		r.Outcome = OutcomeFinding
+	case !judged && len(r.Clusters) > 0:
+		r.Outcome = OutcomeNotJudged
 	default:
 		r.Outcome = OutcomePass
 	}
@@ -166,7 +170,7 @@ func clientsOf(d *Deployment, c cluster) []int {
 }
 
 // judge adds a cluster; perAccount is room for a number for each account.
-func (r *HotspotResult) judge(h heat, perAccount []int) {
+func (r *HotspotResult) judge(h clusterLoad, perAccount []int) {
 	out := HotspotCluster{Name: h.c.name, Connections: h.total, Verdict: Pass}
 	switch {
 	case h.total < h.p.MinConnections:
@@ -179,7 +183,7 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 		r.Summary.Evaluated++
 	}
 	usual, found := out.Verdict, false
-	open := !h.p.AllowPartial && h.missingCouldBeHot(h.room.largest)
+	open := !h.p.AllowPartial && h.missingCouldBeHot(h.missing.largest)
 	for at, s := range h.c.servers {
 		n := h.totals[at]
 		server := HotspotServer{Server: h.d.Servers[s].Ref(), Connections: &n, Verdict: usual}
@@ -195,7 +199,7 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 	for _, m := range h.c.missing {
 		server := HotspotServer{Server: m.Ref(), Verdict: usual}
 		bound := unbounded
-		if m.Bound != nil && h.room.homeless < unbounded {
+		if m.Bound != nil && h.missing.unplaced < unbounded {
 			bound = max(0, *m.Bound)
 		}
 		if !h.p.AllowPartial && h.missingCouldBeHot(bound) {
@@ -224,7 +228,7 @@ func (r *HotspotResult) judge(h heat, perAccount []int) {
 }
 
 // findings are those of the servers that were found.
-func (h heat) findings(c HotspotCluster, perAccount []int) []Hotspot {
+func (h clusterLoad) findings(c HotspotCluster, perAccount []int) []Hotspot {
 	clear(perAccount)
 	for _, s := range h.c.servers {
 		for _, u := range h.d.Servers[s].Usage {
@@ -251,8 +255,8 @@ func (h heat) findings(c HotspotCluster, perAccount []int) []Hotspot {
 }
 
 // accounts are those with more than an even share on the server.
-func (h heat) accounts(s *Server, perAccount []int) (top []HotAccount, more int) {
-	j := judge{d: h.d, p: Defaults(), c: h.c, room: h.room}
+func (h clusterLoad) accounts(s *Server, perAccount []int) (top []HotAccount, more int) {
+	j := judge{d: h.d, p: Defaults(), c: h.c, missing: h.missing}
 	j.p.AllowPartial = h.p.AllowPartial
 	for _, u := range s.Usage {
 		l := Load{Connections: perAccount[u.Account], OnServer: int(u.Connections), Servers: h.members}
@@ -281,22 +285,22 @@ func (j judge) concentrated(l Load) Answer {
 		return Yes
 	case finding && !j.p.AllowPartial:
 		return Unknown
-	case !j.p.AllowPartial && plus(j.members(), j.room.homeless) >= j.p.MinServers &&
-		plus(t.connections, j.room.total) >= j.p.MinConnections && j.p.Exceeds(t.top, max(t.connections, j.p.MinConnections)):
+	case !j.p.AllowPartial && plus(j.members(), j.missing.unplaced) >= j.p.MinServers &&
+		plus(t.connections, j.missing.total) >= j.p.MinConnections && j.p.Exceeds(t.top, max(t.connections, j.p.MinConnections)):
 		return Unknown
 	}
 	return No
 }
 
-// heat has what is needed to judge the servers of one cluster.
-type heat struct {
+// clusterLoad has what is needed to judge the servers of one cluster.
+type clusterLoad struct {
 	p       HotspotParameters
 	d       *Deployment
 	c       cluster
-	room    room  // of connections of all accounts together
-	members int   // servers that the cluster is known to have
-	totals  []int // client connections of each server that reported
-	total   int   // of all of them
+	missing capacity // of connections of all accounts together
+	members int      // servers that the cluster is known to have
+	totals  []int    // client connections of each server that reported
+	total   int      // of all of them
 }
 
 // over is the rule's comparison, in integers: more than the factor times the
@@ -308,7 +312,7 @@ func (p HotspotParameters) over(onServer, servers, connections int) bool {
 // answer is whether a server that reported so many connections is a hotspot:
 // unknown if that depends on what the missing servers hold, and on whether
 // those of unknown cluster belong here.
-func (h heat) answer(n int) Answer {
+func (h clusterLoad) answer(n int) Answer {
 	hot := h.total >= h.p.MinConnections && h.members >= h.p.MinServers && h.p.over(n, h.members, h.total)
 	switch {
 	// Connections that nobody counted may be on any server.
@@ -326,8 +330,8 @@ func (h heat) answer(n int) Answer {
 // is that all missing are full, and that of those of unknown cluster just the
 // ones belong here that raise the factor's part of the sum by more than this
 // server's part of it.
-func (h heat) staysHot(n int) bool {
-	if h.room.unlimited > 0 {
+func (h clusterLoad) staysHot(n int) bool {
+	if h.missing.unlimited > 0 {
 		return false
 	}
 	members, total := h.members, h.total
@@ -347,26 +351,26 @@ func (h heat) staysHot(n int) bool {
 
 // couldBeHot: it is hot if all that may belong here do, with just enough
 // connections to reach the minimum.
-func (h heat) couldBeHot(n int) bool {
-	return h.reachesMinimums() && h.p.over(n, plus(h.members, h.room.homeless), max(h.total, h.p.MinConnections))
+func (h clusterLoad) couldBeHot(n int) bool {
+	return h.reachesMinimums() && h.p.over(n, plus(h.members, h.missing.unplaced), max(h.total, h.p.MinConnections))
 }
 
 // missingCouldBeHot: a missing server with so many connections, or with any
 // number of them, is hot if all that may belong here do, with just enough
 // connections to reach the minimum.
-func (h heat) missingCouldBeHot(bound int) bool {
+func (h clusterLoad) missingCouldBeHot(bound int) bool {
 	if !h.reachesMinimums() {
 		return false
 	}
-	members := plus(h.members, h.room.homeless)
+	members := plus(h.members, h.missing.unplaced)
 	if bound == unbounded { // then the others' connections do not matter
 		return times(members, maxPercent) > h.p.FactorPercent
 	}
 	return h.p.over(bound, members, max(plus(h.total, bound), h.p.MinConnections))
 }
 
-func (h heat) reachesMinimums() bool {
-	return plus(h.members, h.room.homeless) >= h.p.MinServers && plus(h.total, h.room.total) >= h.p.MinConnections
+func (h clusterLoad) reachesMinimums() bool {
+	return plus(h.members, h.missing.unplaced) >= h.p.MinServers && plus(h.total, h.missing.total) >= h.p.MinConnections
 }
 
 // times multiplies up to unbounded; neither is negative.

@@ -51,7 +51,7 @@ func TestHotspotRule(t *testing.T) {
 		{"unless asked for", []string{"C/n1 A=9", "C/n2", "C/n3"}, func(p *HotspotParameters) { p.MinConnections = 9 }, OutcomeFinding, "C/n1 finding"},
 		{"of two servers none has more than twice the average", []string{"C/n1 A=100", "C/n2"}, nil, OutcomePass, ""},
 		{"but more than one and a half times", []string{"C/n1 A=100", "C/n2"}, func(p *HotspotParameters) { p.FactorPercent = 150 }, OutcomeFinding, "C/n1 finding"},
-		{"a server alone is no cluster", []string{"n1 A=100"}, nil, OutcomePass, "/n1 too-few-servers"},
+		{"a server alone is no cluster", []string{"n1 A=100"}, nil, OutcomeNotJudged, "/n1 too-few-servers"},
 		{"clusters are judged apart", []string{"C/n1 A=30", "C/n2", "C/n3", "D/n1 A=30", "D/n2 A=30", "D/n3 A=30"}, nil, OutcomeFinding, "C/n1 finding"},
 		{"two of six", []string{"C/n1 A=30", "C/n2 A=31", "C/n3", "C/n4", "C/n5", "C/n6"}, nil, OutcomeFinding, "C/n1 finding, C/n2 finding"},
 		{"only the cluster asked for", []string{"C/n1 A=30", "C/n2", "C/n3", "D/n1 A=30", "D/n2 A=30", "D/n3 A=30"},
@@ -82,9 +82,9 @@ func TestHotspotRule(t *testing.T) {
 
 // hotTruth goes through all ways to fill the missing servers: on each reporting
 // server, whether it is always and sometimes hot, and whether a missing one is.
-func hotTruth(reported []int, members, homeless []Missing, p HotspotParameters) (always, sometimes []bool, missing bool) {
+func hotTruth(reported []int, members, unplaced []Missing, p HotspotParameters) (always, sometimes []bool, missing bool) {
 	always, sometimes = slices.Repeat([]bool{true}, len(reported)), make([]bool, len(reported))
-	eachWorld(reported, members, homeless, func(w world) {
+	eachWorld(reported, members, unplaced, func(w world) {
 		sum := 0
 		for _, n := range w.counts {
 			sum += n
@@ -114,13 +114,13 @@ func TestHotspotMissingServersAgainstBruteForce(t *testing.T) {
 		d := smallDeployment(r)
 		p := HotspotParameters{FactorPercent: 125 + 25*r.IntN(8), MinServers: 2 + r.IntN(3), MinConnections: 1 + r.IntN(smallWorld)}
 		result := CheckHotspots(d, p)
-		var homeless []Missing
+		var unplaced []Missing
 		for _, m := range d.Missing {
 			if !m.ClusterKnown {
-				homeless = append(homeless, m)
+				unplaced = append(unplaced, m)
 			}
 		}
-		if _, _, elsewhere := hotTruth(nil, nil, homeless, p); elsewhere != result.OpenElsewhere {
+		if _, _, elsewhere := hotTruth(nil, nil, unplaced, p); elsewhere != result.OpenElsewhere {
 			t.Fatalf("seed %d:\n%s%+v\nopen elsewhere is %v", seed, describe(d), p, result.OpenElsewhere)
 		}
 		for _, c := range result.Clusters {
@@ -145,7 +145,7 @@ func TestHotspotMissingServersAgainstBruteForce(t *testing.T) {
 					silent = silent || len(reported) == 0 && m.Name == "" && m.ID == ""
 				}
 			}
-			always, sometimes, missing := hotTruth(reported, members, homeless, p)
+			always, sometimes, missing := hotTruth(reported, members, unplaced, p)
 			open := missing || silent
 			for i, s := range c.Servers[:len(reported)] {
 				open = open || sometimes[i] && !always[i]

@@ -45,7 +45,7 @@ func (j judge) impact(t tally) Impact {
 	}
 	// A server that may be there may have room.
 	uncounted := len(j.d.uncounted(j.c.name)) > 0
-	free, known, nth := 0, j.room.members+j.room.homeless == 0 && !uncounted, 0
+	free, known, nth := 0, j.missing.members+j.missing.unplaced == 0 && !uncounted, 0
 	for at, s := range j.c.servers {
 		if s == t.server {
 			continue

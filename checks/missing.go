@@ -10,17 +10,17 @@ import (
 // unbounded stands for a number of connections that nothing limits.
 const unbounded = math.MaxInt
 
-// room is what servers that did not report could hold of one account.
-type room struct {
+// capacity is what servers that did not report could hold of one account.
+type capacity struct {
 	members   int   // of them that belong to the cluster for certain
-	homeless  int   // that may belong to this cluster, or not
+	unplaced  int   // that may belong to this cluster, or not
 	unlimited int   // how many nothing limits
 	bounds    []int // of the limited ones
 	total     int   // all together, or unbounded
 	largest   int   // the largest single one, or unbounded
 }
 
-func (r *room) add(m Missing) {
+func (r *capacity) add(m Missing) {
 	bound := unbounded
 	if m.Bound == nil {
 		r.unlimited++
@@ -33,7 +33,7 @@ func (r *room) add(m Missing) {
 }
 
 // within is what they could hold together if none had more than each.
-func (r room) within(each int) int {
+func (r capacity) within(each int) int {
 	sum := unbounded
 	if each == 0 || r.unlimited <= unbounded/each {
 		sum = r.unlimited * each
@@ -47,30 +47,30 @@ func (r room) within(each int) int {
 // maxPercent is the whole.
 const maxPercent = 100
 
-// homelessRoom is that of the missing servers of which not even the cluster is
+// ofUnknownCluster is that of the missing servers of which not even the cluster is
 // known.
-func homelessRoom(d *Deployment) room {
-	var r room
+func ofUnknownCluster(d *Deployment) capacity {
+	var r capacity
 	for _, m := range d.Missing {
 		if !m.ClusterKnown {
-			r.homeless++
+			r.unplaced++
 			r.add(m)
 		}
 	}
 	return r
 }
 
-// missingRoom is that of all who may be in the cluster.
-func missingRoom(c cluster, homeless room) room {
-	var r room
+// missingIn is that of all who may be in the cluster.
+func missingIn(c cluster, unplaced capacity) capacity {
+	var r capacity
 	if c.name != "" { // without a name it is alone, and no server can join it
-		r = homeless
-		r.bounds = slices.Clone(homeless.bounds)
+		r = unplaced
+		r.bounds = slices.Clone(unplaced.bounds)
 	}
 	for _, m := range c.missing {
 		r.members++
 		if c.name != "" && len(c.servers) == 0 && m.ID == "" && m.Name == "" {
-			r.homeless, m.Bound = unbounded, nil // all of them
+			r.unplaced, m.Bound = unbounded, nil // all of them
 		}
 		r.add(m)
 	}
@@ -100,23 +100,23 @@ func (p Parameters) critical(onServer, connections int) bool {
 // staysFinding: what is a finding by those that reported is one however they
 // are spread. The minimums are met more than before.
 func (j judge) staysFinding(t tally) bool {
-	return j.p.Exceeds(t.top, plus(t.connections, j.room.within(t.top)))
+	return j.p.Exceeds(t.top, plus(t.connections, j.missing.within(t.top)))
 }
 
 // staysCritical: its share is at or above the critical one however they are spread.
 func (j judge) staysCritical(t tally) bool {
-	return j.p.critical(t.top, plus(t.connections, j.room.within(t.top)))
+	return j.p.critical(t.top, plus(t.connections, j.missing.within(t.top)))
 }
 
 // couldBeFinding: it is a finding in some way of spreading them.
 func (j judge) couldBeFinding(t tally) bool {
-	if plus(j.members(), j.room.homeless) < j.p.MinServers || plus(t.connections, j.room.total) < j.p.MinConnections {
+	if plus(j.members(), j.missing.unplaced) < j.p.MinServers || plus(t.connections, j.missing.total) < j.p.MinConnections {
 		return false
 	}
 	// Today's leader does it if others add just enough to reach the minimum,
 	// a missing one if it has all that it can, which may be all there is.
 	return j.p.Exceeds(t.top, max(t.connections, j.p.MinConnections)) ||
-		j.p.Exceeds(j.room.largest, max(plus(t.connections, j.room.largest), j.p.MinConnections))
+		j.p.Exceeds(j.missing.largest, max(plus(t.connections, j.missing.largest), j.p.MinConnections))
 }
 
 // couldBeCritical: a finding is critical in some way of spreading them.
@@ -124,10 +124,10 @@ func (j judge) couldBeCritical(t tally) bool {
 	if j.p.critical(t.top, t.connections) {
 		return true
 	}
-	if j.room.largest == unbounded { // comes as close to the whole as one likes, but not there
+	if j.missing.largest == unbounded { // comes as close to the whole as one likes, but not there
 		return j.p.CriticalPercent > 0 && j.p.CriticalPercent < maxPercent
 	}
-	return j.p.critical(j.room.largest, plus(t.connections, j.room.largest))
+	return j.p.critical(j.missing.largest, plus(t.connections, j.missing.largest))
 }
 
 // plus adds up to unbounded, of which nothing is more.

@@ -50,8 +50,8 @@ func holdings(m Missing) []int {
 const smallWorld = 8
 
 // eachWorld calls visit for every way to spread connections of an account over
-// the missing servers of a cluster, of which the homeless may be members.
-func eachWorld(reported []int, members, homeless []Missing, visit func(world)) {
+// the missing servers of a cluster, of which the unplaced may be members.
+func eachWorld(reported []int, members, unplaced []Missing, visit func(world)) {
 	w := world{members: len(reported) + len(members), counts: slices.Clone(reported)}
 	var spread func(left []Missing)
 	spread = func(left []Missing) {
@@ -65,9 +65,9 @@ func eachWorld(reported []int, members, homeless []Missing, visit func(world)) {
 			w.counts = w.counts[:len(w.counts)-1]
 		}
 	}
-	for subset := range 1 << len(homeless) {
+	for subset := range 1 << len(unplaced) {
 		there := slices.Clone(members)
-		for i, m := range homeless {
+		for i, m := range unplaced {
 			if subset>>i&1 == 1 {
 				there = append(there, m)
 			}
@@ -80,9 +80,9 @@ func eachWorld(reported []int, members, homeless []Missing, visit func(world)) {
 // truth is what all worlds together say of an account in a cluster.
 type truth struct{ always, sometimes, alwaysCritical, sometimesCritical bool }
 
-func truthOf(reported []int, members, homeless []Missing, p Parameters) truth {
+func truthOf(reported []int, members, unplaced []Missing, p Parameters) truth {
 	t := truth{always: true, alwaysCritical: true}
-	eachWorld(reported, members, homeless, func(w world) {
+	eachWorld(reported, members, unplaced, func(w world) {
 		finding, critical := plainRule(w, p)
 		t.always = t.always && finding
 		t.sometimes = t.sometimes || finding
@@ -100,7 +100,7 @@ const foundOrCritical Verdict = "finding or critical"
 // nobody reported.
 func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, openClusters []string, outcome Outcome) {
 	verdicts = map[[2]string]Verdict{}
-	var homeless []Missing
+	var unplaced []Missing
 	names := map[string]bool{}
 	for _, s := range d.Servers {
 		names[s.Cluster] = true
@@ -109,7 +109,7 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 		if m.ClusterKnown {
 			names[m.Cluster] = true
 		} else {
-			homeless = append(homeless, m)
+			unplaced = append(unplaced, m)
 		}
 	}
 	critical, criticalOpen, found := false, false, false
@@ -151,7 +151,7 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 				reported = append(reported, n)
 				sum += n
 			}
-			t := truthOf(reported, members, homeless, p)
+			t := truthOf(reported, members, unplaced, p)
 			switch {
 			case sum == 0:
 				unseen = unseen || t.sometimes || silent
@@ -172,7 +172,7 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 	anyone := len(p.Accounts) == 0 || slices.ContainsFunc(d.Accounts, func(a Account) bool {
 		return !a.System && slices.Contains(p.Accounts, a.ID)
 	})
-	if anyone && len(p.Clusters) == 0 && truthOf(nil, nil, homeless, p).sometimes {
+	if anyone && len(p.Clusters) == 0 && truthOf(nil, nil, unplaced, p).sometimes {
 		openClusters = append(openClusters, "")
 	}
 	slices.Sort(openClusters)
@@ -185,10 +185,56 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 		outcome = OutcomeIncomplete
 	case found:
 		outcome = OutcomeFinding
+	case !anyJudged(d, p):
+		outcome = OutcomeNotJudged
 	default:
 		outcome = OutcomePass
 	}
 	return verdicts, openClusters, outcome
+}
+
+// anyJudged reports whether something was judged, or there was nothing to judge:
+// a cluster that was asked for has the minimum of servers, or there is none, and
+// not all accounts with enough connections are in those that have not.
+func anyJudged(d *Deployment, p Parameters) bool {
+	asked := func(cluster string) bool { return len(p.Clusters) == 0 || slices.Contains(p.Clusters, cluster) }
+	members, connections := map[string]int{}, map[string]map[uint32]int{}
+	for i, s := range d.Servers {
+		if !asked(s.Cluster) {
+			continue
+		}
+		name := s.Cluster
+		if name == "" {
+			name = fmt.Sprint("alone ", i)
+		}
+		members[name]++
+		if connections[name] == nil {
+			connections[name] = map[uint32]int{}
+		}
+		for _, u := range s.Usage {
+			if a := d.Accounts[u.Account]; !a.System && p.wantsAccount(a) {
+				connections[name][u.Account] += int(u.Connections)
+			}
+		}
+	}
+	for i, m := range d.Missing {
+		switch {
+		case !m.ClusterKnown || !asked(m.Cluster):
+		case m.Cluster == "":
+			members[fmt.Sprint("missing ", i)]++
+		default:
+			members[m.Cluster]++
+		}
+	}
+	large, judged, small := false, false, false
+	for name, n := range members {
+		large = large || n >= p.MinServers
+		for _, c := range connections[name] {
+			judged = judged || c >= p.MinConnections && n >= p.MinServers
+			small = small || c >= p.MinConnections && n < p.MinServers
+		}
+	}
+	return len(members) == 0 || large && (judged || !small)
 }
 
 // smallDeployment has up to four servers in up to two clusters, a few accounts
@@ -295,7 +341,7 @@ func TestMissingServersAgainstBruteForce(t *testing.T) {
 			t.Errorf("only %d verdicts %q: the cases are too tame", seenVerdicts[v], v)
 		}
 	}
-	for _, o := range []Outcome{OutcomePass, OutcomeFinding, OutcomeCritical, OutcomeIncomplete} {
+	for _, o := range []Outcome{OutcomePass, OutcomeFinding, OutcomeCritical, OutcomeIncomplete, OutcomeNotJudged} {
 		if seenOutcomes[o] < cases/100 {
 			t.Errorf("only %d outcomes %q: the cases are too tame", seenOutcomes[o], o)
 		}

@@ -48,13 +48,13 @@ func (p Parameters) with(o Override) Parameters {
 	return p
 }
 
-// fits is whether a pattern matches the account's id or name.
-func (a Account) fits(pattern string) bool { return wild(pattern, a.ID) || wild(pattern, a.Name) }
+// fits reports whether a pattern matches the account's id or name.
+func (a Account) fits(pattern string) bool { return matches(pattern, a.ID) || matches(pattern, a.Name) }
 
-// wild is whether a name fits a pattern, in which a * stands for any
+// matches reports whether a name fits a pattern, in which a * stands for any
 // characters. It takes each part at its first place, which leaves the most for
 // those that follow.
-func wild(pattern, name string) bool {
+func matches(pattern, name string) bool {
 	first, rest, found := strings.Cut(pattern, "*")
 	if !found {
 		return pattern == name
@@ -83,6 +83,15 @@ type settings struct {
 	// that nobody reported may have them.
 	wanted  []int
 	unknown []bool
+}
+
+// fewestServers is the lowest minimum of servers that any of them has.
+func (s settings) fewestServers() int {
+	fewest := s.all[0].MinServers
+	for _, p := range s.all {
+		fewest = min(fewest, p.MinServers)
+	}
+	return fewest
 }
 
 func (p Parameters) settings(d *Deployment) settings {
@@ -116,7 +125,7 @@ func (p Parameters) settings(d *Deployment) settings {
 		if i < n {
 			pattern = p.Overrides[i].Match
 		}
-		covered := slices.ContainsFunc(before, func(b string) bool { return wild(b, pattern) }) // by one before, with all that it matches
+		covered := slices.ContainsFunc(before, func(b string) bool { return matches(b, pattern) }) // by one before, with all that it matches
 		s.unknown[i] = unknown && !covered
 		before = append(before, pattern)
 	}
@@ -130,7 +139,7 @@ func (s settings) at(account uint32) int {
 	return s.of[account]
 }
 
-// unseen is whether an account that no server of the cluster reported could be
+// unseen reports whether an account that no server of the cluster reported could be
 // a finding there. Pairs are how many accounts to judge were reported, by their
 // thresholds.
 func (s settings) unseen(j judge, pairs []int) bool {

@@ -13,22 +13,43 @@ type URLList struct {
 	// Hint marks a list that no client is known to use: the audit's own
 	// connection, and what servers advertise.
 	Hint bool
-	// Ordered is whether the configuration switches off that the client takes
-	// its servers in random order.
+	// User is the user that the list's clients log in as, by what stands beside
+	// the list or in its URLs; CONNZ has it as authorized_user. It may be a
+	// Secret's value: it is for comparing, never for output.
+	User string
+	// Client is the name that these clients give their connections, and Workload
+	// the name of what runs them: a Deployment, a service of a compose file. Both
+	// are empty where not known.
+	Client, Workload string
+	// Ordered is whether these clients always try the first URL first: the
+	// configuration switches randomizing off, or has one URL before the others.
 	Ordered   Answer
 	Endpoints []Endpoint
+	// ByPattern marks a list that was found by patterns, as in source code, and
+	// not by a parser: it may be another client's, or none.
+	ByPattern bool
+	// Incomplete says why entries may be missing, a clause each. It is empty
+	// where the list was read whole.
+	Incomplete []string
 }
+
+// Certain reports whether the list was read whole, by a parser. Any other list
+// can't confirm a cause.
+func (l URLList) Certain() bool { return !l.ByPattern && len(l.Incomplete) == 0 }
 
 // Endpoint is one URL of a list with what it leads to.
 type Endpoint struct {
 	// URL is the URL without credentials.
 	URL string
-	// Scheme is nats, tls, ws or wss.
+	// Scheme is nats, tls, ws, wss, mqtt or mqtts.
 	Scheme string
 	// Host is an address or a name; Port is the scheme's where the URL has
 	// none.
 	Host string
 	Port int
+	// Path is the path of a WebSocket's URL, which clients ask for in the
+	// upgrade; empty for the root.
+	Path string
 	// Literal is whether Host is an address.
 	Literal bool
 	// Name is what DNS says of the host; nil for a literal, and where DNS was

@@ -130,7 +130,7 @@ func add(list []Address, a Address) []Address {
 	return append(list, a)
 }
 
-// isReferral is whether an answer without data sends elsewhere, which is not
+// isReferral reports whether an answer without data sends elsewhere, which is not
 // the same as that there are no data (RFC 2308, section 2.2).
 func isReferral(m *dns.Msg) bool {
 	isType := func(t uint16) func(dns.RR) bool {

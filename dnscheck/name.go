@@ -50,7 +50,7 @@ func isNameByte(b byte) bool {
 	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '-' || b == '_'
 }
 
-// isLocalhost is whether RFC 6761 reserves the name for this machine.
+// isLocalhost reports whether RFC 6761 reserves the name for this machine.
 func isLocalhost(name string) bool {
 	bare := strings.ToLower(strings.TrimSuffix(name, "."))
 	return bare == "localhost" || strings.HasSuffix(bare, ".localhost")

@@ -93,7 +93,7 @@ func systemURL(t *testing.T) string {
 		s.Shutdown()
 		s.WaitForShutdown()
 	})
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(30 * time.Second) {
 		t.Fatal("the server does not start")
 	}
 	return "nats://sys:pw@" + s.Addr().String()

@@ -67,7 +67,7 @@ func newNative(host plugin.Host) *native {
 // connected returns a host with a connection to the lab that ends with the test.
 func connected(t *testing.T, l *lab.Lab) plugin.Host {
 	t.Helper()
-	nc, err := nats.Connect(l.SystemURL())
+	nc, err := nats.Connect(l.SystemURL(), nats.Timeout(30*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

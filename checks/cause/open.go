@@ -42,6 +42,8 @@ const (
 	OpenUnreadable OpenReason = "unreadable"
 	// OpenNotProbed: nobody connected, and no server says that it is there.
 	OpenNotProbed OpenReason = "not-probed"
+	// OpenIncomplete: entries of the list may be missing.
+	OpenIncomplete OpenReason = "incomplete"
 )
 
 // String is what is open and why, in a clause.
@@ -68,6 +70,8 @@ func (o Open) String() string {
 		return o.URL + ": this machine can't get to " + o.Address.String()
 	case OpenUnreadable:
 		return at + ": " + cmp.Or(detail, "it can't be told what is there")
+	case OpenIncomplete:
+		return "the rest of the list, which " + detail
 	case OpenNotProbed:
 	}
 	return at + " was not probed, and no server says that it is there"

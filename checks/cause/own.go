@@ -34,6 +34,10 @@ func port(s *checks.Server, scheme string, g checks.Greeting) int {
 		return s.Details.WebSocket
 	case scheme == "ws" || scheme == "wss":
 		return 0 // the greeting has the port for plain clients
+	case (scheme == "mqtt" || scheme == "mqtts") && s.Details != nil:
+		return s.Details.MQTT
+	case scheme == "mqtt" || scheme == "mqtts":
+		return 0
 	case s.Details != nil && s.Details.Port > 0:
 		return s.Details.Port
 	}

@@ -70,6 +70,9 @@ func ReachOf(d *checks.Deployment, cluster string, list checks.URLList) Reach {
 			r.Dead = append(r.Dead, e.URL)
 		}
 	}
+	for _, why := range list.Incomplete {
+		r.Open = append(r.Open, Open{Why: OpenIncomplete, Detail: why})
+	}
 	r.sharedNames(list)
 	return r
 }

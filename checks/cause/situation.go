@@ -154,11 +154,11 @@ func (s *Situation) reachable() checks.Answer {
 	return checks.Unknown
 }
 
-// sure is whether nothing about where the list leads had to be taken on trust:
-// the server answered there itself, and DNS, not this machine's hosts file, gave
-// the address.
+// sure is whether nothing about where the list leads had to be taken on trust: a
+// parser read it whole, the server answered there itself, and DNS, not this
+// machine's hosts file, gave the address.
 func (f List) sure(a Arrival) bool {
-	return a.Sure && !slices.ContainsFunc(f.Endpoints, func(e checks.Endpoint) bool {
+	return f.Certain() && a.Sure && !slices.ContainsFunc(f.Endpoints, func(e checks.Endpoint) bool {
 		return e.URL == a.URL && !e.Literal && (e.Name == nil || !e.Name.Complete || e.Name.HostsFile || e.Name.Verdict == checks.NameDiffers)
 	})
 }

@@ -31,13 +31,13 @@ func mayImport(pkg string) (allowed []string, known bool) {
 		return []string{"internal/cli"}, true
 	case "internal/cli":
 		return append(sources, "internal/source/system", "internal/source/account", "internal/source/archive", "internal/source/monitor",
-			"internal/audit", "internal/natsconn", "internal/config", "internal/clienturl", "internal/report", "internal/rebalance", "internal/lab", "docs"), true
+			"internal/audit", "internal/natsconn", "internal/config", "internal/clienturl", "internal/report", "internal/rebalance", "internal/lab", "internal/within", "docs"), true
 	case "internal/audit":
-		return append(slices.Clone(ground), "dnscheck", "internal/source", "internal/clienturl", "internal/probe", "internal/remedy"), true
+		return append(slices.Clone(ground), "dnscheck", "internal/source", "internal/clienturl", "internal/probe", "internal/remedy", "internal/within"), true
 	case "internal/config":
 		return append(slices.Clone(ground), "internal/clienturl"), true
 	case "internal/natsconn":
-		return []string{"internal/words"}, true
+		return []string{"internal/words", "internal/sysreq", "internal/within"}, true
 	case "internal/source":
 		return append(slices.Clone(ground), "internal/wire"), true
 	case "internal/source/profile":
@@ -56,7 +56,7 @@ func mayImport(pkg string) (allowed []string, known bool) {
 	case "internal/wire":
 		return []string{"checks", "internal/words"}, true
 	case "internal/report":
-		return append(ground, "internal/remedy"), true
+		return append(slices.Clone(ground), "internal/remedy", "internal/clienturl"), true
 	case "internal/clienturl", "internal/probe", "internal/remedy", "internal/lab":
 		return ground, true
 	case "checks/cause":
@@ -65,7 +65,7 @@ func mayImport(pkg string) (allowed []string, known bool) {
 		return append(ground, "internal/lab"), true
 	case "checks", "dnscheck":
 		return []string{"internal/words"}, true
-	case "internal/sysreq", "internal/words", "docs":
+	case "internal/sysreq", "internal/words", "internal/within", "docs":
 		return nil, true
 	}
 	return nil, false

@@ -146,7 +146,7 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 		}
 		verdict = a.judge()
 	}
-	lists, warnings, err := a.Request.Lists.Read(ctx)
+	lists, _, warnings, err := a.Request.Lists.Read(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -118,6 +118,9 @@ func settleClusters(d *checks.Deployment) {
 	}
 }
 
+// lookForServers is the share of the time that there is, a fifth, for that.
+const lookForServers source.Share = 12
+
 const (
 	// longestLook bounds connecting to the connection's own URLs.
 	longestLook = 2 * time.Second
@@ -139,7 +142,7 @@ func (e Expected) look(ctx context.Context, d *checks.Deployment) {
 	if len(addresses) < 2 {
 		return // that of the connection itself
 	}
-	ctx, cancel := source.Share(ctx, 1, 5)
+	ctx, cancel := lookForServers.Context(ctx)
 	defer cancel()
 	ctx, stop := context.WithTimeout(ctx, longestLook)
 	defer stop()

@@ -4,15 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/probe"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/within"
 )
+
+// lateness is what reading files may take to hand over what it has, once it is
+// to end.
+const lateness = 250 * time.Millisecond
 
 // mostLists bounds how many lists are looked at.
 const mostLists = 500
@@ -29,6 +37,10 @@ type ClientLists struct {
 	// Flags are the flags that say all this, for commands that are printed; without
 	// credentials and quoted for a shell.
 	Flags string
+	// Stdin is standard input, for the path [clienturl.Stdin].
+	Stdin io.Reader
+	// Progress is told how much was read, by several goroutines; nil is fine.
+	Progress func(clienturl.Progress)
 }
 
 // ClientPath is a file or a folder with lists, for an account if it is named.
@@ -37,16 +49,18 @@ type ClientPath struct{ Account, Path string }
 // Any reports whether lists were asked for.
 func (s ClientLists) Any() bool { return len(s.Given)+len(s.Paths) > 0 || s.Contexts }
 
-// Read reads all that were asked for.
-func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, warnings []string, err error) {
+// Read reads all that were asked for, and tells what it read.
+func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, read clienturl.Read, warnings []string, err error) {
 	lists = slices.Clone(s.Given)
 	add := func(f clienturl.Found) {
 		lists, warnings = append(lists, f.Lists...), append(warnings, f.Warnings...)
+		read.Merge(f.Read)
 	}
+	scanner := clienturl.Scanner{Stdin: s.Stdin, Progress: s.Progress}
 	for _, p := range s.Paths {
-		f, err := clienturl.Scan(ctx, p.Account, p.Path)
+		f, err := within.Context(ctx, lateness, func() (clienturl.Found, error) { return scanner.Scan(ctx, p.Account, p.Path) })
 		if errors.Is(err, context.Canceled) {
-			return nil, nil, err
+			return nil, read, nil, err
 		}
 		if err != nil {
 			warnings = append(warnings, fmt.Sprintf("--client-config %s was not read to the end: %v", p.Path, err))
@@ -54,9 +68,9 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, warnings
 		add(f)
 	}
 	if s.Contexts {
-		f, err := clienturl.Contexts(ctx)
+		f, err := within.Context(ctx, lateness, func() (clienturl.Found, error) { return clienturl.Contexts(ctx) })
 		if errors.Is(err, context.Canceled) {
-			return nil, nil, err
+			return nil, read, nil, err
 		}
 		if err != nil {
 			warnings = append(warnings, fmt.Sprintf("the nats contexts were not read to the end: %v", err))
@@ -67,14 +81,14 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, warnings
 		warnings = append(warnings, fmt.Sprintf("only the first %d of %d client URL lists were looked at", mostLists, len(lists)))
 		lists = lists[:mostLists]
 	}
-	return lists, warnings, nil
+	return lists, read, warnings, nil
 }
 
 // Follow finds out what the lists lead to.
 func (s ClientLists) Follow(ctx context.Context, d *checks.Deployment, lists []checks.URLList) (warnings []string) {
 	o := probe.Options{Own: func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
 		return cause.OwnAddress(d, scheme, at, c)
-	}}
+	}, Budget: probe.Budget{Names: source.ForNames.Of, Resolver: source.OneResolver.Of, Address: source.OneAddress.Of}}
 	if s.Probe {
 		o.Prober = &probe.Prober{}
 	}

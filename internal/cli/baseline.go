@@ -24,22 +24,26 @@ func (b *baseline) flags(cmd *fisk.CmdClause) {
 }
 
 // read reads the document before anything is asked of the network.
-func (b *baseline) read() error {
+func (b *baseline) read(h Host) (err error) {
 	switch {
 	case b.path == "" && b.newOnly:
 		return errors.New("--new-only is given without --baseline: pass --baseline with an earlier --json document")
 	case b.path == "":
 		return nil
 	}
-	f, err := openRegular("--baseline", b.path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	if b.past, err = report.ReadBaseline(f); err != nil {
-		return fmt.Errorf("--baseline %s: %w", b.path, err)
-	}
-	return nil
+	b.past, err = reading(h, "--baseline", b.path, func() (*report.Past, error) {
+		f, err := openRegular("--baseline", b.path)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		past, err := report.ReadBaseline(f)
+		if err != nil {
+			return nil, fmt.Errorf("--baseline %s: %w", b.path, err)
+		}
+		return past, nil
+	})
+	return err
 }
 
 // outcome is what the exit status is made of.

@@ -24,7 +24,7 @@ type clientListFlags struct {
 
 func (s *clientListFlags) flags(cmd *fisk.CmdClause) {
 	cmd.Flag("client-url", "The server list of one client, for an account if it is named; can be repeated").PlaceHolder("[ACCOUNT=]URL[,URL…]").StringsVar(&s.urls)
-	cmd.Flag("client-config", "File or folder to read client URL lists from; can be repeated").PlaceHolder("[ACCOUNT=]PATH").StringsVar(&s.configs)
+	cmd.Flag("client-config", "File or folder to read client URL lists from, - for standard input; can be repeated").PlaceHolder("[ACCOUNT=]PATH").StringsVar(&s.configs)
 	cmd.Flag("contexts", "Also read the URLs of every nats context on this machine").UnNegatableBoolVar(&s.contexts)
 	cmd.Flag("resolver", "Ask this DNS server rather than the system's; can be repeated to compare").PlaceHolder("HOST[:PORT]").StringsVar(&s.resolvers)
 	cmd.Flag("no-dns", "Do not look up host names").UnNegatableBoolVar(&s.noDNS)
@@ -32,8 +32,8 @@ func (s *clientListFlags) flags(cmd *fisk.CmdClause) {
 }
 
 // lists validates the flags, and returns what they ask for.
-func (s *clientListFlags) lists() (audit.ClientLists, error) {
-	l := audit.ClientLists{Contexts: s.contexts, DNS: !s.noDNS, Probe: !s.noProbe}
+func (s *clientListFlags) lists(h Host) (audit.ClientLists, error) {
+	l := audit.ClientLists{Contexts: s.contexts, DNS: !s.noDNS, Probe: !s.noProbe, Stdin: os.Stdin}
 	for i, value := range s.urls {
 		list, err := clienturl.ParseFlag(value)
 		if err != nil {
@@ -44,13 +44,28 @@ func (s *clientListFlags) lists() (audit.ClientLists, error) {
 		}
 		l.Given = append(l.Given, list)
 	}
+	stdin := false
 	for _, value := range s.configs {
 		account, path := clienturl.SplitAccount(value)
-		if path == "" {
-			return l, errors.New("--client-config is empty: pass a file or a folder")
+		switch {
+		case path == "":
+			return l, errors.New("--client-config is empty: pass a file or a folder, or --client-config=- for standard input")
+		case path == clienturl.Stdin && stdin:
+			return l, errors.New("--client-config - is there twice: standard input can be read once only")
+		case path == clienturl.Stdin:
+			stdin = true
+			l.Paths = append(l.Paths, audit.ClientPath{Account: account, Path: path})
+			continue
 		}
-		if _, err := os.Stat(path); err != nil {
-			return l, fmt.Errorf("--client-config %s: %w: pass a file or a folder", path, withoutPath(err))
+		_, err := reading(h, "--client-config", path, func() (os.FileInfo, error) {
+			info, err := os.Stat(path)
+			if err != nil {
+				return nil, fmt.Errorf("--client-config %s: %w: pass a file or a folder", path, withoutPath(err))
+			}
+			return info, nil
+		})
+		if err != nil {
+			return l, err
 		}
 		l.Paths = append(l.Paths, audit.ClientPath{Account: account, Path: path})
 	}

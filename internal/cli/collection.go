@@ -115,6 +115,8 @@ func collectedOutcome(o checks.Outcome, d *checks.Deployment, log api.Logger) (a
 		return audit.Fail, nil
 	case checks.OutcomeIncomplete:
 		return audit.Skipped, incomplete(d)
+	case checks.OutcomeNotJudged:
+		return audit.Skipped, errors.New("no cluster has the minimum of servers: configure min_servers")
 	}
 	return audit.Skipped, fmt.Errorf("unknown outcome %q", o)
 }

@@ -99,9 +99,7 @@ func TestChecksInACollection(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	exe, err := tool.Build(ctx, tool.ProgramCLI)
-	if err != nil {
-		t.Fatal(err)
-	}
+	possible(t, err)
 	text, err := exec.CommandContext(ctx, exe, "audit", "analyze", "--load", saved).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, text)

@@ -5,15 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/choria-io/fisk"
+	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/config"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/account"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -85,8 +86,8 @@ Examples:
 	cmd.Flag("no-causes", "Only judge, do not look for causes").UnNegatableBoolVar(&a.noCauses)
 	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
-	a.output.flags(cmd, runbookFormats()...)
-	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
+	a.output.flags(cmd, report.Formats()...)
+	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
 }
 
 func (a *concentration) run(ctx context.Context) error {
@@ -94,18 +95,20 @@ func (a *concentration) run(ctx context.Context) error {
 	if err != nil {
 		return &usageError{err: err}
 	}
-	from, closing, err := a.source.open(ctx, a.host)
+	from, closing, err := a.source.open(ctx, a.host, func(nc *nats.Conn, o source.Options) source.Source {
+		o.NoProbe = !request.Lists.Probe
+		if a.expect.system {
+			return systemAccount(nc, o)
+		}
+		return account.OrSystem(nc, request.Lists.Addresses(), o)
+	})
 	if err != nil {
 		return err
 	}
 	defer closing()
-	request.Again, request.Connected = from.again, from.urls()
+	request.Again, request.Connected = from.again, from.urls
 	request.Expected = a.expect.expected(from, a.baseline.past, request.Lists.Probe)
 	result, err := audit.Audit(ctx, from, request)
-	if own := from.ownView(err, request.Lists.Addresses()); own != nil && !a.expect.system {
-		from = own
-		result, err = audit.Audit(ctx, from, request)
-	}
 	if err != nil {
 		return explainSelection(err)
 	}
@@ -133,14 +136,14 @@ func (a *concentration) request() (r audit.Request, err error) {
 	if err := a.validate(); err != nil {
 		return r, err
 	}
-	if r.Lists, err = a.lists.lists(); err != nil {
+	if r.Lists, err = a.lists.lists(a.host); err != nil {
 		return r, err
 	}
 	if err := a.output.validate(); err != nil {
 		return r, err
 	}
-	a.parameters.All = a.parameters.All || a.output.everyAccount()
-	if err := a.baseline.read(); err != nil {
+	a.parameters.All = a.parameters.All || report.EveryAccount(a.output.format)
+	if err := a.baseline.read(a.host); err != nil {
 		return r, err
 	}
 	r.Parameters, r.Accepted, r.Compared = a.parameters, a.accepted, a.baseline.past != nil
@@ -167,7 +170,7 @@ func (a *concentration) validate() error {
 			return err
 		}
 	}
-	c, err := a.settings.read()
+	c, err := a.settings.read(a.host)
 	if err != nil {
 		return err
 	}
@@ -199,21 +202,13 @@ func explainSelection(err error) error {
 	case errors.As(err, &cluster) && len(cluster.Known) == 0:
 		return fmt.Errorf("%w, or any other: leave out --cluster", err)
 	case errors.As(err, &cluster):
-		return fmt.Errorf("%w: pass --cluster one of %s", err, list(cluster.Known))
+		return fmt.Errorf("%w: pass --cluster one of %s", err, words.FirstOf(8, cluster.Known))
 	case errors.As(err, &ambiguous):
-		return fmt.Errorf("%w: pass the id of one of them: %s", err, list(ambiguous.IDs))
+		return fmt.Errorf("%w: pass the id of one of them: %s", err, words.FirstOf(8, ambiguous.IDs))
 	case errors.As(err, &account) && account.System:
 		return fmt.Errorf("%w: pass --account an ordinary account", err)
 	case errors.As(err, &account):
 		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", err)
 	}
 	return err
-}
-
-// list lists a few names for an error message.
-func list(names []string) string {
-	if len(names) > 8 {
-		names = append(names[:8:8], "…")
-	}
-	return strings.Join(names, ", ")
 }

@@ -27,11 +27,11 @@ func (s *settings) flags(cmd *fisk.CmdClause, numbers ...string) {
 }
 
 // read reads the file; without one it has nothing.
-func (s *settings) read() (*config.File, error) {
+func (s *settings) read(h Host) (*config.File, error) {
 	if s.path == "" {
 		return &config.File{}, nil
 	}
-	text, err := readRegular("--config", s.path, config.MaxBytes)
+	text, err := h.readRegular("--config", s.path, config.MaxBytes)
 	if err != nil {
 		return nil, err
 	}

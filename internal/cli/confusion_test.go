@@ -78,7 +78,7 @@ func auditStage(t *testing.T, s lab.Scenario) verdicts {
 		t.Fatal(err)
 	}
 	defer st.Stop()
-	args := append([]string{"audit", "concentration", "--no-context", "--server", st.SystemURL(), "--json", "--timeout", "20s"}, st.Args...)
+	args := append([]string{"audit", "concentration", "--no-context", "--server", st.SystemURL(), "--json", "--timeout", generous.String()}, st.Args...)
 	var stdout, stderr bytes.Buffer
 	status := Run(args, &stdout, &stderr)
 	v := verdicts{scenario: s, first: lab.CauseUnknown}

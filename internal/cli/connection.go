@@ -60,11 +60,16 @@ func (c *connection) repeated() string {
 		return ""
 	}
 	out := "--server " + quote(clienturl.Redact(c.Servers))
-	for _, f := range []struct{ flag, value string }{
-		{"--creds", c.Creds}, {"--nkey", c.NKey}, {"--tlscert", c.TLSCert}, {"--tlskey", c.TLSKey}, {"--tlsca", c.TLSCA},
+	for _, f := range []struct{ flag, variable, value string }{
+		{"--creds", "NATS_CREDS", c.Creds}, {"--nkey", "NATS_NKEY", c.NKey},
+		{"--tlscert", "NATS_CERT", c.TLSCert}, {"--tlskey", "NATS_KEY", c.TLSKey}, {"--tlsca", "NATS_CA", c.TLSCA},
 	} {
-		if f.value != "" {
+		switch {
+		case f.value == "":
+		case natsconn.IsLocation(f.value):
 			out += " " + f.flag + " " + quote(f.value)
+		default:
+			out += " " + f.flag + ` "$` + f.variable + `"`
 		}
 	}
 	switch user, kind := userOf(c.Servers); {

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/report"
 )
 
 // demoStart is the longest that the servers of a demo may take to start.
@@ -50,7 +51,7 @@ Examples:
 	c.Flag("scenario", fmt.Sprintf("What to show, see --list (default %s)", firstScenario)).Default(firstScenario).PlaceHolder("NAME").HintAction(scenarios).StringVar(&d.name)
 	c.Flag("list", "List the scenarios").UnNegatableBoolVar(&d.list)
 	c.Flag("keep", "Keep the servers up until interrupted and print commands to try").UnNegatableBoolVar(&d.keep)
-	d.output.flags(c, runbookFormats()...)
+	d.output.flags(c, report.Formats()...)
 	c.Action(func(*fisk.ParseContext) error { return d.run(d.host.Context) })
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
 // shownCommand is a line of the docs, of a help or of the cheat sheet that shows a
@@ -58,7 +59,7 @@ func stands(l *lab.Lab, resolver string) *strings.Replacer {
 // real cluster, and is none that is refused.
 func TestCommandsOfTheDocs(t *testing.T) {
 	t.Parallel()
-	p := newPrograms(t)
+	p := newPrograms(t).withNats(t)
 	p.register(t)
 	shown := shownCommands(t, p)
 	if len(shown) < 50 {
@@ -83,7 +84,7 @@ func TestCommandsOfTheDocs(t *testing.T) {
 	if err := dns.Set("nats.example", lab.DNSRecord{Addresses: []string{"127.0.0.1"}}); err != nil {
 		t.Fatal(err)
 	}
-	p.prepare(t, l)
+	p.prepare(ctx, t, l)
 	real := stands(l, dns.Addr())
 	var readers, movers []string
 	for _, c := range shown {
@@ -156,7 +157,7 @@ func shownCommands(t *testing.T, p *programs) []string {
 }
 
 // prepare makes the contexts, files and folders that the docs speak of.
-func (p *programs) prepare(t *testing.T, l *lab.Lab) {
+func (p *programs) prepare(ctx context.Context, t *testing.T, l *lab.Lab) {
 	t.Helper()
 	for name, url := range map[string]string{"system": l.SystemURL(), "orders": l.Server("C1-n1").URL("ORDERS")} {
 		if r := p.run(t, nil, p.nats, "context", "save", name, "--server", url); r.status != 0 {
@@ -166,9 +167,7 @@ func (p *programs) prepare(t *testing.T, l *lab.Lab) {
 	if r := p.run(t, nil, p.nats, "context", "select", "system"); r.status != 0 {
 		t.Fatalf("nats context select: %s%s", r.stdout, r.stderr)
 	}
-	if r := p.run(t, nil, p.nats, "--timeout", "3s", "audit", "gather", "--no-server-profiles", "--output", "audit.zip"); r.status != 0 {
-		t.Fatalf("nats audit gather: %s%s", r.stdout, r.stderr)
-	}
+	possible(t, tool.GatherArchive(ctx, l.SystemURL(), filepath.Join(p.home, "audit.zip")))
 	baseline := p.run(t, nil, p.own, "audit", "concentration", "--json").stdout
 	for name, text := range map[string]string{
 		"deploy/.env":       "NATS_URL=" + strings.Join(l.URLs("C1", ""), ",") + "\n",

@@ -51,7 +51,7 @@ func ExitStatus(err error) int {
 			return ExitFinding
 		case checks.OutcomeCritical:
 			return ExitCritical
-		case checks.OutcomeIncomplete:
+		case checks.OutcomeIncomplete, checks.OutcomeNotJudged:
 			return ExitNotAudited
 		}
 	}

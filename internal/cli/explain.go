@@ -9,6 +9,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/nats-balance/nats-balance/docs"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // addExplain adds `explain`, which shows the page of a check or a cause. It
@@ -33,7 +34,7 @@ Examples:
 		if given {
 			page, ok := docs.Page(code)
 			if !ok {
-				return &usageError{err: fmt.Errorf("there is no page %q: pass %s", code, oneOf(near(code, docs.Codes())))}
+				return &usageError{err: fmt.Errorf("there is no page %q: pass %s", code, words.OneOf(near(code, docs.Codes())))}
 			}
 			text = plainPage(page, colorful(h.Out))
 		}
@@ -130,12 +131,4 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// oneOf is "a", "a or b", "one of a, b, c".
-func oneOf(words []string) string {
-	if len(words) > 2 {
-		return "one of " + strings.Join(words, ", ")
-	}
-	return strings.Join(words, " or ")
 }

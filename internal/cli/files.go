@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +10,11 @@ import (
 	"path/filepath"
 
 	"golang.org/x/term"
+
+	"github.com/nats-balance/nats-balance/internal/within"
 )
 
-// colorful is whether the writer is a terminal that wants colours.
+// colorful reports whether the writer is a terminal that wants colours.
 func colorful(w io.Writer) bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(w)
 }
@@ -93,20 +96,34 @@ func writeOutfile(path string, data []byte) (err error) {
 }
 
 // readRegular reads a file whole. What is no regular file could take forever.
-func readRegular(flag, path string, most int64) ([]byte, error) {
-	f, err := openRegular(flag, path)
-	if err != nil {
-		return nil, err
+func (h Host) readRegular(flag, path string, most int64) ([]byte, error) {
+	return reading(h, flag, path, func() ([]byte, error) {
+		f, err := openRegular(flag, path)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		text, err := io.ReadAll(io.LimitReader(f, most+1))
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%s %s can't be read: %w", flag, path, withoutPath(err))
+		case int64(len(text)) > most:
+			return nil, fmt.Errorf("%s %s has more than %d MiB: pass a smaller file", flag, path, most>>20)
+		}
+		return text, nil
+	})
+}
+
+// reading reads a file within the time-out: one on another machine may keep who
+// reads it for ever.
+func reading[T any](h Host, flag, path string, f func() (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(h.Context, h.Timeout())
+	defer cancel()
+	value, err := within.Context(ctx, 0, f)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%s %s can't be read within %s: pass a longer --timeout, or a file on this machine", flag, path, h.Timeout())
 	}
-	defer func() { _ = f.Close() }() // it was only read
-	text, err := io.ReadAll(io.LimitReader(f, most+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s %s can't be read: %w", flag, path, withoutPath(err))
-	case int64(len(text)) > most:
-		return nil, fmt.Errorf("%s %s has more than %d MiB: pass a smaller file", flag, path, most>>20)
-	}
-	return text, nil
+	return value, err
 }
 
 func openRegular(flag, path string) (*os.File, error) {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/choria-io/fisk"
-
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -62,15 +60,15 @@ Examples:
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
 	a.source.flags(cmd)
-	a.output.flags(cmd, runbookFormats()...)
-	cmd.Action(func(*fisk.ParseContext) error { return a.run(a.host.Context) })
+	a.output.flags(cmd, report.Formats()...)
+	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
 }
 
 func (a *hotspots) run(ctx context.Context) error {
 	if err := a.validate(); err != nil {
 		return &usageError{err: err}
 	}
-	from, closing, err := a.source.open(ctx, a.host)
+	from, closing, err := a.source.open(ctx, a.host, systemAccount)
 	if err != nil {
 		return err
 	}

@@ -25,9 +25,7 @@ func TestNativeSubcommand(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	exe, err := tool.BuildNativeCLI(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	possible(t, err)
 	l, ca, cert, key := startMonitoredByTLS(t)
 	p := &programs{home: t.TempDir(), nats: exe}
 	for _, args := range [][]string{

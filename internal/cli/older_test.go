@@ -107,7 +107,7 @@ func startOlder(ctx context.Context, t *testing.T, version string) *older {
 	t.Cleanup(c.Stop)
 	s.cluster, s.processes, s.system = c, c.Processes(), c.SystemURL()
 	connect := func(address string) {
-		nc, err := nats.Connect(address, nats.Name("app"), nats.ReconnectWait(10*time.Millisecond))
+		nc, err := nats.Connect(address, nats.Name("app"), nats.ReconnectWait(10*time.Millisecond), nats.Timeout(generous))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +225,7 @@ func olderIs(t *testing.T, version string, addresses ...string) {
 		version = "v" + server.VERSION
 	}
 	for _, address := range addresses {
-		nc, err := nats.Connect(address)
+		nc, err := nats.Connect(address, nats.Timeout(generous))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -90,7 +90,7 @@ func TestLeastPrivilegeByConfiguration(t *testing.T) {
 func leastPrivilege(ctx context.Context, t *testing.T, url string, flags func(user string) []string, login func(user string) nats.Option) {
 	t.Helper()
 	audit := func(user string) string {
-		out, said := audited(t, ExitFinding, append([]string{"--no-context", "--server", url, "--json", "--timeout", "10s", "--client-url", "ORDERS=" + url}, flags(user)...)...)
+		out, said := audited(t, ExitFinding, append([]string{"--no-context", "--server", url, "--json", "--timeout", generous.String(), "--client-url", "ORDERS=" + url}, flags(user)...)...)
 		if said != "" {
 			t.Errorf("%s: %s", user, said)
 		}
@@ -110,7 +110,7 @@ func leastPrivilege(ctx context.Context, t *testing.T, url string, flags func(us
 		t.Error(full)
 	}
 	move := []string{"--account", "ORDERS", "--apply", "--yes", "--rate", "100", "--batch", "2", "--max-moves", "2"}
-	refused := rebalancedBy(ctx, t, url, []nats.Option{login("auditor")}, 10*time.Second, ExitNotAudited, move...)
+	refused := rebalancedBy(ctx, t, url, []nats.Option{login("auditor")}, generous, ExitNotAudited, move...)
 	if refused.Outcome != "stopped" || refused.Stop == nil {
 		t.Errorf("auditor: %s, %+v", refused.Outcome, refused.Stop)
 	}
@@ -119,7 +119,7 @@ func leastPrivilege(ctx context.Context, t *testing.T, url string, flags func(us
 			t.Errorf("auditor closed %+v", m)
 		}
 	}
-	moved := rebalancedBy(ctx, t, url, []nats.Option{login("balancer")}, 10*time.Second, ExitFinding, move...)
+	moved := rebalancedBy(ctx, t, url, []nats.Option{login("balancer")}, generous, ExitFinding, move...)
 	if len(moved.Moves) != 2 || moved.Moves[0].Outcome != "kicked" || moved.Moves[1].Outcome != "kicked" {
 		t.Errorf("balancer: %s, %+v, %+v", moved.Outcome, moved.Stop, moved.Moves)
 	}

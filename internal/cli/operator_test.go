@@ -28,9 +28,7 @@ const operatedLimit = 16
 func startOperated(ctx context.Context, t *testing.T, resolver tool.Resolver) operated {
 	t.Helper()
 	n, err := tool.NewNSC(ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	possible(t, err)
 	err = n.Each(ctx, "add account --name ORDERS", fmt.Sprintf("edit account --name ORDERS --conns %d", operatedLimit), "add account --name BILLING",
 		"add user --account ORDERS --name orders", "add user --account ORDERS --name gone", "add user --account ORDERS --name late --expiry 2020-01-01",
 		"add user --account BILLING --name billing")
@@ -79,7 +77,7 @@ func (o operated) connect(t *testing.T, account, user string, at, count int) []*
 // audit audits with a user's credentials file.
 func (o operated) audit(t *testing.T, status int, account, user string, args ...string) (out, said string) {
 	t.Helper()
-	return audited(t, status, append([]string{"--no-context", "--server", o.URL(), "--creds", o.nsc.Creds(account, user), "--timeout", "10s"}, args...)...)
+	return audited(t, status, append([]string{"--no-context", "--server", o.URL(), "--creds", o.nsc.Creds(account, user), "--timeout", generous.String()}, args...)...)
 }
 
 // finding is the only finding of a document, of an audit that is complete.
@@ -165,7 +163,7 @@ func (o operated) usersOfOrders(ctx context.Context, t *testing.T) {
 	revoked.Close()
 	// A server disconnects before it refuses: who comes between is disconnected, too.
 	eventually(ctx, t, "the revoked user is refused", func() bool {
-		nc, err := nats.Connect(o.URL(), nats.UserCredentials(o.nsc.Creds("ORDERS", "gone")), nats.NoReconnect())
+		nc, err := nats.Connect(o.URL(), nats.UserCredentials(o.nsc.Creds("ORDERS", "gone")), nats.NoReconnect(), nats.Timeout(generous))
 		if err == nil {
 			nc.Close()
 		}
@@ -236,7 +234,7 @@ func (o operated) limit(ctx context.Context, t *testing.T, resolver tool.Resolve
 // rebalances holds that the system account's credentials move connections.
 func (o operated) rebalances(ctx context.Context, t *testing.T) {
 	o.settle(ctx, t)
-	doc := rebalancedBy(ctx, t, o.URL(), []nats.Option{nats.UserCredentials(o.nsc.Creds("SYS", "sys"))}, 10*time.Second, 0,
+	doc := rebalancedBy(ctx, t, o.URL(), []nats.Option{nats.UserCredentials(o.nsc.Creds("SYS", "sys"))}, generous, 0,
 		"--account", "ORDERS", "--apply", "--yes", "--rate", "100")
 	if doc.Outcome != "balanced" || doc.Account.ID != o.id || doc.Account.Name != "ORDERS" {
 		t.Errorf("rebalance of %+v: %s, %+v", doc.Account, doc.Outcome, doc.Stop)

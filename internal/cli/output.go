@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/choria-io/fisk"
@@ -12,83 +11,44 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// runbookFormats are what an audit can be written in beside text and JSON.
-func runbookFormats() []string { return []string{"nagios", "prometheus", "markdown", "csv"} }
-
 // output says where and how the document is written.
 type output struct {
 	format, file string
 	json         bool
-	more         []string // formats beside text and json
+	formats      []string // that the command has, the default first
 }
 
-// flags adds the flags to a command; more are the formats that it has beside
-// text and json.
-func (o *output) flags(cmd *fisk.CmdClause, more ...string) {
-	o.more = more
-	cmd.Flag("format", "Output format: "+words.Or(append([]string{"text (default)"}, o.formats()[1:]...))).Default("text").PlaceHolder("FORMAT").HintOptions(o.formats()...).StringVar(&o.format)
+// flags adds the flags to a command with text and JSON, or with these formats.
+func (o *output) flags(cmd *fisk.CmdClause, formats ...string) {
+	if o.formats = formats; len(formats) == 0 {
+		o.formats = []string{"text", "json"}
+	}
+	cmd.Flag("format", "Output format: "+words.Or(append([]string{o.formats[0] + " (default)"}, o.formats[1:]...))).Default("text").PlaceHolder("FORMAT").HintOptions(o.formats...).StringVar(&o.format)
 	cmd.Flag("json", "Produce JSON output, the same as --format json").Short('j').UnNegatableBoolVar(&o.json)
 	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").Validator(notEmpty("outfile", "the path of a file")).StringVar(&o.file)
 }
-
-func (o *output) formats() []string { return append([]string{"text", "json"}, o.more...) }
 
 func (o *output) validate() error {
 	if o.json {
 		o.format = "json"
 	}
-	if !slices.Contains(o.formats(), o.format) {
-		return fmt.Errorf("--format is %q: pass %s", o.format, words.Or(o.formats()))
+	if !slices.Contains(o.formats, o.format) {
+		return fmt.Errorf("--format is %q: pass %s", o.format, words.Or(o.formats))
 	}
 	return checkOutfile(o.file)
 }
 
-// everyAccount is whether the format has more than findings, and so takes
-// every account.
-func (o *output) everyAccount() bool {
-	return slices.Contains([]string{"nagios", "prometheus", "csv"}, o.format)
-}
-
 func (o *output) write(h Host, doc *report.Document) error {
-	return written(o, h, doc, formats[report.Document]{
-		text: report.Text, nagios: report.Nagios,
-		prometheus: report.Prometheus, markdown: report.Markdown, csv: report.CSV,
-	})
+	var b bytes.Buffer
+	if err := report.Write(&b, doc, o.format, o.style(h)); err != nil {
+		return err
+	}
+	return o.put(h, b.Bytes())
 }
 
 func (o *output) writeHotspots(h Host, doc *report.Hotspots) error {
-	return written(o, h, doc, formats[report.Hotspots]{
-		text: report.HotspotsText, nagios: report.HotspotsNagios,
-		prometheus: report.HotspotsPrometheus, markdown: report.HotspotsMarkdown, csv: report.HotspotsCSV,
-	})
-}
-
-// formats write a document.
-type formats[D any] struct {
-	text                              func(io.Writer, *D, report.Style) error
-	nagios, prometheus, markdown, csv func(io.Writer, *D) error
-}
-
-// written writes a document in the format that was asked for, when it is
-// finished.
-func written[D any](o *output, h Host, doc *D, f formats[D]) error {
 	var b bytes.Buffer
-	var err error
-	switch o.format {
-	case "json":
-		err = report.JSON(&b, doc)
-	case "nagios":
-		err = f.nagios(&b, doc)
-	case "prometheus":
-		err = f.prometheus(&b, doc)
-	case "markdown":
-		err = f.markdown(&b, doc)
-	case "csv":
-		err = f.csv(&b, doc)
-	default:
-		err = f.text(&b, doc, o.style(h))
-	}
-	if err != nil {
+	if err := report.WriteHotspots(&b, doc, o.format, o.style(h)); err != nil {
 		return err
 	}
 	return o.put(h, b.Bytes())

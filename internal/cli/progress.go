@@ -3,14 +3,17 @@ package cli
 import (
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
+	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 // progress is a line on stderr for gatherings that take long, on a terminal
 // only.
 type progress struct {
+	mu          sync.Mutex
 	w           io.Writer
 	start, last time.Time
 	shown       bool
@@ -24,18 +27,33 @@ func newProgress(w io.Writer) *progress {
 	return p
 }
 
-// show draws at most ten times a second, and nothing in the first half second,
-// in which most gatherings are done.
+// show draws how much of a gathering is done.
 func (p *progress) show(g source.Progress) {
+	p.draw(fmt.Sprintf("%d of %d servers reported, %.1f MiB", g.Reported, g.Expected, float64(g.Bytes)/(1<<20)))
+}
+
+// read draws how much of the clients' configuration was read. It may be called
+// from several goroutines.
+func (p *progress) read(r clienturl.Progress) {
+	p.draw(fmt.Sprintf("%d files of client configuration read, %.1f MiB", r.Files, float64(r.Bytes)/(1<<20)))
+}
+
+// draw draws at most ten times a second, and nothing in the first half second,
+// in which most is done.
+func (p *progress) draw(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	now := time.Now()
 	if p.w == nil || now.Sub(p.start) < 500*time.Millisecond || now.Sub(p.last) < 100*time.Millisecond {
 		return
 	}
 	p.last, p.shown = now, true
-	fmt.Fprintf(p.w, "\r\x1b[K%d of %d servers reported, %.1f MiB", g.Reported, g.Expected, float64(g.Bytes)/(1<<20))
+	fmt.Fprintf(p.w, "\r\x1b[K%s", line)
 }
 
 func (p *progress) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.shown {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}

@@ -80,7 +80,7 @@ func TestRemedies(t *testing.T) {
 }
 
 func prove(t *testing.T, p proof) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s, ok := lab.FindScenario(p.scenario)
 	if !ok {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -86,7 +85,8 @@ Examples:
 	}
 	r.lists.flags(cmd)
 	r.output.flags(cmd)
-	cmd.Action(func(*fisk.ParseContext) error { return r.run(r.host.Context) })
+	// What was done until an interrupt is still written.
+	cmd.Action(r.host.action(end{interrupted: r.host.Timeout}, r.run))
 }
 
 func (r *rebalance) validate() error {
@@ -125,7 +125,7 @@ func (r *rebalance) run(ctx context.Context) error {
 	if err := r.validate(); err != nil {
 		return &usageError{err: err}
 	}
-	lists, err := r.lists.lists()
+	lists, err := r.lists.lists(r.host)
 	if err != nil {
 		return &usageError{err: err}
 	}
@@ -171,7 +171,7 @@ func (r *rebalance) run(ctx context.Context) error {
 }
 
 // move makes the moves, looks again and says so in the document.
-func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *situation, doc *report.Rebalance) {
+func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc *report.Rebalance) {
 	p := newProgress(r.host.Err)
 	result := balance.Apply(ctx, nc, s.account.ID, s.cluster, s.plan, balance.Pace{
 		Rate: r.rate, Batch: r.batch, Patience: r.host.Timeout(), MostCPU: r.mostCPU, Progress: p.moves,
@@ -204,7 +204,7 @@ func (r *rebalance) again(ctx context.Context, nc *nats.Conn) (*checks.Deploymen
 }
 
 // confirm asks, unless the answer is given.
-func (r *rebalance) confirm(ctx context.Context, s *situation) (bool, error) {
+func (r *rebalance) confirm(ctx context.Context, s *assessment) (bool, error) {
 	if r.yes {
 		return true, nil
 	}

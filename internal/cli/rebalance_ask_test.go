@@ -22,7 +22,7 @@ func TestRebalanceAsks(t *testing.T) {
 	}{{"\n", "declined", 3}, {"n\n", "declined", 3}, {"", "declined", 3}, {"yess\n", "declined", 3}, {" Y \n", "balanced", 0}} {
 		var out, errs bytes.Buffer
 		r := newRebalance(Host{Out: &out, Err: &errs, Timeout: func() time.Duration { return generous }, Connect: func(context.Context) (*nats.Conn, error) {
-			nc, err := nats.Connect(st.SystemURL())
+			nc, err := nats.Connect(st.SystemURL(), nats.Timeout(generous))
 			if err == nil {
 				t.Cleanup(nc.Close)
 			}
@@ -52,7 +52,7 @@ func TestRebalanceInterrupted(t *testing.T) {
 	asked, answers := make(chan struct{}), make(chan struct{})
 	t.Cleanup(func() { close(answers) })
 	r := newRebalance(Host{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}, Timeout: func() time.Duration { return generous }, Connect: func(context.Context) (*nats.Conn, error) {
-		nc, err := nats.Connect(st.SystemURL())
+		nc, err := nats.Connect(st.SystemURL(), nats.Timeout(generous))
 		if err == nil {
 			t.Cleanup(nc.Close)
 		}

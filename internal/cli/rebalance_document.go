@@ -14,7 +14,7 @@ import (
 )
 
 // document is what was planned.
-func (r *rebalance) document(s *situation, nc *nats.Conn) *report.Rebalance {
+func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	p := s.plan
 	doc := &report.Rebalance{
 		Tool: report.Tool{Name: "nats-balance", Version: Version()}, Time: time.Now(),
@@ -23,11 +23,14 @@ func (r *rebalance) document(s *situation, nc *nats.Conn) *report.Rebalance {
 		Given: report.RebalanceParameters{Apply: r.apply, Force: r.force, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: p.Connections, EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves),
 			DurationS: p.Takes(r.rate, r.batch).Seconds(), LimitedBy: p.Short},
-		Refusals: s.refusals, Notes: s.notes, Warnings: s.warnings, Outcome: "planned",
+		Notes: s.notes, Warnings: s.warnings, Outcome: "planned",
+	}
+	for _, refusal := range s.refusals {
+		doc.Refusals = append(doc.Refusals, report.Refusal{Code: string(refusal.Code), Text: refusal.Text})
 	}
 	var before, predicted report.Spread
 	for i, m := range p.Servers {
-		if s.allReturn {
+		if s.outlook.AllReturn {
 			m.Predicted = float64(m.Held)
 		}
 		doc.Servers = append(doc.Servers, report.RebalanceServer{Server: m.Name, ID: m.ID, Connections: m.Connections, Limit: m.Limit,
@@ -50,7 +53,7 @@ func (r *rebalance) document(s *situation, nc *nats.Conn) *report.Rebalance {
 		doc.Moves = append(doc.Moves, move)
 	}
 	switch {
-	case len(s.refusals) > 0 && (s.firm || !r.force):
+	case len(s.refusals) > 0 && (s.final || !r.force):
 		doc.Outcome = "refused"
 	case p.Excess == 0:
 		doc.Outcome = "nothing-to-do"
@@ -88,7 +91,7 @@ func recordRun(doc *report.Rebalance, run balance.Run) {
 }
 
 // judgeAfter adds how the connections are spread now, and says what that is.
-func judgeAfter(doc *report.Rebalance, s *situation, d *checks.Deployment) (outcome string) {
+func judgeAfter(doc *report.Rebalance, s *assessment, d *checks.Deployment) (outcome string) {
 	total := 0
 	most, name := -1, ""
 	for i := range d.Servers {
@@ -121,20 +124,6 @@ func judgeAfter(doc *report.Rebalance, s *situation, d *checks.Deployment) (outc
 	}
 	doc.Stop = &report.RebalanceStop{Code: "not-audited", Text: "Not all servers reported afterwards."}
 	return "stopped"
-}
-
-func named(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
-
-func countOf(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
 }
 
 func lowerTrimmed(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

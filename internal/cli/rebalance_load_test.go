@@ -198,15 +198,25 @@ func TestRebalanceThousands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A client that a busy server lost while it connected is on its way back.
+	if err := l.WaitCounts(ctx, "ORDERS", map[string]int{"C1-n1": thousands}); err != nil {
+		t.Fatal(err)
+	}
+	before := make([]uint64, 0, thousands)
+	for _, nc := range g.Conns() {
+		before = append(before, nc.Stats().Reconnects)
+	}
 	doc := rebalanced(t, l, generous, 0, "--account", "ORDERS", "--apply", "--yes", "--rate", "1000", "--batch", "500")
 	if doc.Outcome != "balanced" || doc.Plan.Moves != thousands*2/3 || doc.After == nil || doc.After.Connections != thousands || doc.After.SharePercent > 45 {
 		t.Errorf("%s: %+v, %+v, %+v", doc.Outcome, doc.Stop, doc.Plan, doc.After)
 	}
 	reconnects := map[string]int{}
-	for _, nc := range g.Conns() {
-		reconnects[fmt.Sprint(nc.Stats().Reconnects)]++
+	for i, nc := range g.Conns() {
+		reconnects[fmt.Sprint(nc.Stats().Reconnects-before[i])]++
 	}
-	if reconnects["1"] != thousands*2/3 || reconnects["0"] != thousands/3 {
+	// As many clients as there are moves were disconnected, so none was moved twice.
+	// One that a busy server lost while it came back has connected twice.
+	if len(doc.Moves) != thousands*2/3 || reconnects["0"] != thousands/3 {
 		t.Errorf("reconnects: %v", reconnects)
 	}
 }
@@ -222,7 +232,7 @@ func TestRebalanceMissingServer(t *testing.T) {
 	}
 	t.Cleanup(c.Stop)
 	for range 12 {
-		nc, err := nats.Connect(c.Processes()[0].URL("ORDERS"))
+		nc, err := nats.Connect(c.Processes()[0].URL("ORDERS"), nats.Timeout(generous))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 
@@ -13,46 +13,43 @@ import (
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
-	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/system"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// situation is what a rebalance is decided by.
-type situation struct {
+// assessment is what a rebalance is decided by.
+type assessment struct {
 	deployment *checks.Deployment
 	account    checks.Account
 	cluster    string
 	plan       balance.Plan
 	causes     []cause.Cause
-	refusals   []report.Refusal
-	firm       bool // a refusal that can't be overridden
-	allReturn  bool // all clients that are moved are expected to come back
-	byName     bool // clients come by names that are not the servers' own
+	outlook    balance.Outlook
+	refusals   []balance.Refusal
+	final      bool // a refusal that --force does not override
 	notes      []string
 	warnings   []string
 }
 
 // plan gathers, plans, and finds reasons to refuse.
-func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientLists) (*situation, error) {
-	s := &situation{}
-	from := systemOrigin(r.host, nc)
+func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientLists) (*assessment, error) {
+	s := &assessment{}
+	from := connectedOrigin(r.host, nc, systemAccount)
 	request := r.request(lists)
-	request.Again, request.Connected = from.again, from.urls()
+	request.Again, request.Connected = from.again, from.urls
 	a := audit.New(from, request)
 	if err := r.gather(ctx, a, s); err != nil {
 		return nil, err
 	}
 	in := balance.PlanInput{Servers: balance.Members(s.deployment, s.cluster, s.account.ID), MaxMoves: r.limit, IgnoreRoom: r.force}
 	if len(in.Servers) < 2 {
-		s.firm = true
-		s.refuse(string(balance.TooFewServers), "%s has fewer than 2 servers that reported, there is nowhere to move connections to.", named(s.cluster, "the cluster"))
+		s.final = true
+		s.refuse(balance.TooFewServers, "%s has fewer than 2 servers that reported, there is nowhere to move connections to.", cmp.Or(s.cluster, "the cluster"))
 		s.plan = balance.PlanMoves(in)
 		return s, nil
 	}
-	for _, refusal := range balance.Uncovered(s.deployment, s.cluster, in.Servers) {
-		s.refuse(string(refusal.Code), "%s", refusal.Text)
-	}
+	s.refusals = append(s.refusals, balance.Uncovered(s.deployment, s.cluster, in.Servers)...)
 	if err := r.candidates(ctx, nc, s, &in); err != nil {
 		return nil, err
 	}
@@ -61,23 +58,19 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 		return s, nil
 	}
 	if refusal, full := balance.Full(in); full {
-		s.refuse(string(refusal.Code), "%s", refusal.Text)
+		s.refusals = append(s.refusals, refusal)
 	}
 	if err := r.diagnose(ctx, a, s); err != nil {
 		return nil, err
 	}
-	in.ByName, in.IgnoreRoom = s.byName, r.force
+	in.ByName, in.IgnoreRoom = s.outlook.ByName, r.force
 	s.plan = balance.PlanMoves(in)
 	s.remark()
 	return s, nil
 }
 
-func (s *situation) refuse(code, format string, args ...any) {
-	s.refusals = append(s.refusals, report.Refusal{Code: code, Text: fmt.Sprintf(format, args...)})
-}
-
-func (s *situation) note(format string, args ...any) {
-	s.notes = append(s.notes, fmt.Sprintf(format, args...))
+func (s *assessment) refuse(code balance.RefusalCode, format string, args ...any) {
+	s.refusals = append(s.refusals, balance.Refusal{Code: code, Text: fmt.Sprintf(format, args...)})
 }
 
 // request is for the causes of where the account's clients are, whatever share of
@@ -92,7 +85,7 @@ func (r *rebalance) request(lists audit.ClientLists) audit.Request {
 }
 
 // gather reads who is there, and chooses the account and the cluster.
-func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *situation) error {
+func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) error {
 	ctx, cancel := context.WithTimeout(ctx, a.Request.Timeout)
 	defer cancel()
 	if err := a.Gather(ctx); err != nil {
@@ -118,7 +111,7 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *situation) erro
 
 // choose is the cluster that was asked for, or the only one in which there is
 // something to choose from.
-func (r *rebalance) choose(s *situation) (string, error) {
+func (r *rebalance) choose(s *assessment) (string, error) {
 	if r.cluster != "" {
 		return r.cluster, nil
 	}
@@ -143,7 +136,7 @@ func (r *rebalance) choose(s *situation) (string, error) {
 	case len(several) == 1:
 		return several[0], nil
 	case len(several) > 1:
-		return "", &usageError{err: fmt.Errorf("account %q has clients in %d clusters: pass --cluster one of %s", s.account.Name, len(several), strings.Join(several[:min(8, len(several))], ", "))}
+		return "", &usageError{err: fmt.Errorf("account %q has clients in %d clusters: pass --cluster one of %s", s.account.Name, len(several), words.FirstOf(8, several))}
 	case len(all) > 0:
 		return all[0], nil
 	}
@@ -151,7 +144,7 @@ func (r *rebalance) choose(s *situation) (string, error) {
 }
 
 // candidates reads the account's connections on the servers with too many.
-func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation, in *balance.PlanInput) error {
+func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *assessment, in *balance.PlanInput) error {
 	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
 	defer cancel()
 	total := 0
@@ -175,33 +168,15 @@ func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *situation,
 			return err
 		case err != nil:
 			s.warnings = append(s.warnings, fmt.Sprintf("the connections on %s were not all read: it %v", m.Name, err))
-			s.refuse(string(balance.Coverage), "The connections on %s were not all read: it %v.", m.Name, err)
+			s.refuse(balance.Coverage, "The connections on %s were not all read: it %v.", m.Name, err)
 		}
 	}
 	return nil
 }
 
-// straightBack is why a cause sends clients to where they were.
-func straightBack(c cause.Cause) string {
-	switch c.Code {
-	case cause.SingleURL:
-		return "The clients know the address of one server only"
-	case cause.SingleAddressDNS:
-		return "The clients' host names lead to one server only"
-	case cause.StickyLoadBalancer:
-		return "A load balancer leads each client to the same server every time"
-	case cause.AccountGap:
-		return "The account can't be used on the other servers"
-	case cause.ListenerGap:
-		return "The other servers have no listener for the clients' protocol"
-	default:
-		return c.Title
-	}
-}
-
 // diagnose finds out why the clients are where they are, and refuses what would
 // not hold.
-func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *situation) error {
+func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) error {
 	ctx, cancel := context.WithTimeout(ctx, a.Request.Timeout)
 	defer cancel()
 	result, err := a.Explain(ctx)
@@ -215,39 +190,16 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *situation) er
 	}
 	diagnosis := result.Explained[at].Diagnosis
 	s.causes = diagnosis.Causes
-	for _, l := range slices.Concat(diagnosis.Own, diagnosis.Hints) {
-		s.byName = s.byName || slices.ContainsFunc(l.Reach.Arrivals, func(a cause.Arrival) bool { return !a.OwnName || a.Own != checks.Yes })
-	}
-	known := false
-	for _, c := range s.causes {
-		if !c.Strong() || c.Role != cause.Root {
-			continue
-		}
-		known = true
-		definition, _ := cause.Define(c.Code)
-		switch moved := definition.Moved; {
-		case diagnosis.ComesBack(c.Code):
-			s.allReturn = true
-			s.refuse(string(c.Code), "%s (%s, %s), so they would come straight back. Put that right first.", straightBack(c), c.Code, c.Verdict)
-		case moved == cause.ComeBackUntold:
-			s.refuse(string(c.Code), "%s (%s, %s), so it would not last: they move to those that they were told of, and come back when their processes restart. Put that right first.",
-				straightBack(c), c.Code, c.Verdict)
-		case moved == cause.GoToNext:
-			s.note("The clients try their servers in order (%s, %s): those that are moved all go to the next one of their list, not evenly to all.", c.Code, c.Verdict)
-		case moved == cause.Undecided:
-			s.note("%s (%s, %s): clients may come back whenever they connect anew.", c.Title, c.Code, c.Verdict)
-		}
-	}
-	if !known {
-		s.note("It is not known why the clients are where they are, so they may come back: pass --client-url or --client-config with what they are configured with.")
-	}
+	s.outlook = balance.OutlookOf(*diagnosis)
+	s.refusals = append(s.refusals, s.outlook.Refusals...)
+	s.notes = append(s.notes, s.outlook.Notes...)
 	return nil
 }
 
 // remark says what the prediction rests on.
-func (s *situation) remark() {
+func (s *assessment) remark() {
 	s.notes = append(s.notes, s.plan.Remarks()...)
 	if len(s.plan.Moves) > 0 && len(s.refusals) == 0 {
-		s.note("The prediction is what is to be expected when clients choose evenly; chance moves it by a few.")
+		s.notes = append(s.notes, "The prediction is what is to be expected when clients choose evenly; chance moves it by a few.")
 	}
 }

@@ -39,7 +39,7 @@ func rebalancedBy(ctx context.Context, t testing.TB, url string, options []nats.
 	host := Host{
 		Context: ctx, Out: &out, Err: &errs, Timeout: func() time.Duration { return timeout },
 		Connect: func(context.Context) (*nats.Conn, error) {
-			nc, err := nats.Connect(url, append(options, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
+			nc, err := nats.Connect(url, append(options, nats.Timeout(generous), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
 			if err == nil {
 				t.Cleanup(nc.Close)
 			}
@@ -323,7 +323,7 @@ func TestRebalanceInOperatorMode(t *testing.T) {
 		return
 	}
 	for range 3 { // besides those that are there and do not come back
-		nc, err := nats.Connect(o.url, nats.UserCredentials(o.ordinaryCreds))
+		nc, err := nats.Connect(o.url, nats.UserCredentials(o.ordinaryCreds), nats.Timeout(generous))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,14 +10,17 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/internal/within"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -31,9 +34,24 @@ A cause has a verdict: confirmed, likely, possible, unknown or ruled-out. Unknow
 
 Commands have tags: scope:system takes a user of the system account ("audit concentration" also audits an ordinary account with its own user), scope:user takes none; impact:ro only reads, impact:rw changes something.`
 
+// memoryLimit is from where on memory is freed eagerly, unless the user says.
+const memoryLimit = 1 << 30
+
+// crashLoudly has a crash that nobody can recover from, of a goroutine or of the
+// runtime, end by a signal: Go's own status for it, 2, means a critical finding.
+// There is no dump of memory, which has credentials.
+func crashLoudly() {
+	noCoreDump()
+	debug.SetTraceback("crash")
+}
+
 // Run runs the command line as the nats-balance binary and returns its exit
 // status. An interrupt ends it at once; a second one kills it.
 func Run(args []string, stdout, stderr io.Writer) int {
+	crashLoudly()
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -69,7 +87,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 				err = &usageError{err: errors.New(strings.TrimSpace(strings.TrimPrefix(said.String(), "nats-balance: error: ")))}
 			}
 		default:
-			panic(r)
+			err = &crashError{what: r}
 		}
 		var usage *usageError
 		if errors.As(err, &usage) {
@@ -77,13 +95,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 			err = usage
 		}
 	}()
-	args = plainBooleans(app.Model(), args)
+	args = standardInput(plainBooleans(app.Model(), args))
 	if len(args) == 0 {
 		return &usageError{err: errors.New("no command given")}
 	}
 	_, err = app.Parse(args)
 	if err = nameRefused(app, args, err); isUsage(err) {
-		err = &usageError{err: err}
+		err = &usageError{err: withoutStray(args, err)}
 	}
 	return err
 }
@@ -101,6 +119,7 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 
 	c := &connection{}
 	c.flags(app)
+	var mu sync.Mutex // a command that was left behind may still connect
 	var nc *nats.Conn
 	h := Host{
 		Context: ctx, Out: stdout, Err: stderr,
@@ -108,9 +127,12 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 		Trace:   func() bool { return c.trace },
 		Colors:  func() string { return c.colors },
 	}.withDefaults()
-	h.Connect = func(ctx context.Context) (_ *nats.Conn, err error) {
-		nc, err = c.connect(ctx, h.tracef)
-		return nc, err
+	h.Connect = func(ctx context.Context) (*nats.Conn, error) {
+		connected, err := c.connect(ctx, h.tracef)
+		mu.Lock()
+		defer mu.Unlock()
+		nc = connected
+		return connected, err
 	}
 	h.Flags = c.repeated
 	h.TLS = func() (*tls.Config, error) { return c.MonitoringTLS(ctx) }
@@ -119,9 +141,15 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	addDemo(app, h)
 	app.Cheat("balance", cheat)
 	return app, func() {
-		if nc != nil {
-			nc.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		if nc == nil {
+			return
 		}
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		// It waits for what is being written, or just is left.
+		_, _ = within.Context(ctx, 0, func() (struct{}, error) { nc.Close(); return struct{}{}, nil })
 	}
 }
 
@@ -183,6 +211,23 @@ func plainBooleans(model *fisk.ApplicationModel, args []string) []string {
 	return out
 }
 
+// standardInput makes "--client-config -" one word: fisk takes a dash alone for
+// an empty text.
+func standardInput(args []string) []string {
+	var out []string
+	for i, a := range args {
+		switch {
+		case a == "--":
+			return append(out, args[i:]...)
+		case a == "-" && i > 0 && args[i-1] == "--client-config":
+			out[len(out)-1] += "=-"
+		default:
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // nameRefused names the flag or the variable whose value the parser refused:
 // its own error has only the value.
 func nameRefused(app *fisk.Application, args []string, err error) error {
@@ -218,6 +263,30 @@ func isUsage(err error) bool {
 		fisk.ErrSubCommandRequired, fisk.ErrRequiredArgument, fisk.ErrRequiredFlag, fisk.ErrExpectedKnownCommand,
 		fisk.ErrFlagCannotRepeat, fisk.ErrUnexpectedArgument,
 	}, func(target error) bool { return errors.Is(err, target) })
+}
+
+// withoutStray leaves out of an error of the parser what may be the rest of a
+// credential that was not quoted.
+func withoutStray(args []string, err error) error {
+	kinds := []error{fisk.ErrUnexpectedArgument, fisk.ErrExpectedKnownCommand, fisk.ErrUnknownLongFlag, fisk.ErrUnknownShortFlag}
+	kind := slices.IndexFunc(kinds, func(k error) bool { return errors.Is(err, k) })
+	if kind < 0 {
+		return err
+	}
+	for i, arg := range args {
+		name, _, assigned := strings.Cut(arg, "=")
+		if !slices.Contains([]string{"--password", "--token", "--user", "--jwt", "--seed", "--creds", "--nkey"}, name) {
+			continue
+		}
+		rest := args[i+1:]
+		if !assigned && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+			rest = rest[1:] // the value
+		}
+		if len(rest) > 0 && (strings.Contains(err.Error(), rest[0]) || strings.HasPrefix(rest[0], "-") && errors.Is(err, fisk.ErrUnknownShortFlag)) {
+			return fmt.Errorf("%w after %s, not shown as it may be part of it: put the value in quotes, as in %s='VALUE'", kinds[kind], name, name)
+		}
+	}
+	return err
 }
 
 // helpFor names the command that the arguments are for.

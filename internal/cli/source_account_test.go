@@ -208,7 +208,7 @@ func TestOwnAccountInOperatorMode(t *testing.T) {
 	})
 	at := connAddr(s)
 	for range 3 {
-		nc, err := nats.Connect(s.ClientURL(), nats.UserCredentials(good))
+		nc, err := nats.Connect(s.ClientURL(), nats.UserCredentials(good), nats.Timeout(generous))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,21 +14,13 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
-// gatherArchive has the real nats gather an archive, without the profiles of the
-// servers, which take it half a minute and are not read.
+// gatherArchive has the real nats gather an archive.
 func gatherArchive(t *testing.T, url string, flags ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	exe, err := tool.Build(ctx, tool.ProgramCLI)
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := filepath.Join(t.TempDir(), "audit.zip")
-	args := append([]string{"--no-context", "-s", url, "--timeout", "3s", "audit", "gather", "--no-server-profiles", "--output", file}, flags...)
-	if out, err := exec.CommandContext(ctx, exe, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	possible(t, tool.GatherArchive(ctx, url, file, flags...))
 	return file
 }
 

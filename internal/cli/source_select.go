@@ -28,10 +28,9 @@ func (o *sourceFlags) validate() error {
 	return nil
 }
 
-// open returns the source and what closes it. With neither flag it connects,
-// and takes the system account or, where the credentials are of another one,
-// that account's own view.
-func (o *sourceFlags) open(ctx context.Context, h Host) (*origin, func(), error) {
+// open returns the source and what closes it. With neither flag it connects, and
+// takes the source that asks through the connection.
+func (o *sourceFlags) open(ctx context.Context, h Host, through connectedSource) (*origin, func(), error) {
 	nothing := func() {}
 	switch {
 	case o.archive != "":
@@ -50,5 +49,5 @@ func (o *sourceFlags) open(ctx context.Context, h Host) (*origin, func(), error)
 	if err != nil {
 		return nil, nothing, err
 	}
-	return systemOrigin(h, nc), nothing, nil
+	return connectedOrigin(h, nc, through), nothing, nil
 }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/choria-io/fisk"
-
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/report"
@@ -38,25 +36,27 @@ Examples:
 
   nats-balance audit urls --client-url nats://nats.example:4222
   nats-balance audit urls --client-config ./deploy --resolver 10.0.0.2
+  kubectl get deploy,sts,ds,job,cronjob,cm,secret -A -o yaml |
+    nats-balance audit urls --client-config -
   nats-balance audit urls --contexts --json`)
 	cmd.Tag("scope:user")
 	cmd.Tag("impact:ro")
 	u.lists.flags(cmd)
 	u.config.flags(cmd)
 	u.output.flags(cmd)
-	cmd.Action(func(*fisk.ParseContext) error { return u.run(u.host.Context) })
+	cmd.Action(u.host.action(end{after: u.host.twice}, u.run))
 }
 
 func (u *urls) run(ctx context.Context) error {
 	if err := u.host.checkTimeout(); err != nil {
 		return &usageError{err: err}
 	}
-	c, err := u.config.read()
+	c, err := u.config.read(u.host)
 	if err != nil {
 		return &usageError{err: err}
 	}
 	u.lists.adopt(c)
-	asked, err := u.lists.lists()
+	asked, err := u.lists.lists(u.host)
 	if err != nil {
 		return &usageError{err: err}
 	}
@@ -65,7 +65,10 @@ func (u *urls) run(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, u.host.Timeout())
 	defer cancel()
-	lists, warnings, err := asked.Read(limited)
+	p := newProgress(u.host.Err)
+	asked.Progress = p.read
+	lists, read, warnings, err := asked.Read(limited)
+	p.clear()
 	if err != nil {
 		return err
 	}
@@ -85,7 +88,7 @@ func (u *urls) run(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
-	doc := report.NewURLs(Version(), time.Now(), lists, warnings)
+	doc := report.NewURLs(Version(), time.Now(), lists, read, warnings)
 	var b bytes.Buffer
 	if u.output.format == "json" {
 		err = report.JSON(&b, doc)

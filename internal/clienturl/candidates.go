@@ -14,12 +14,15 @@ import (
 type candidate struct {
 	start, end int
 	endpoint   checks.Endpoint
+	user       string
 	// err is errPlaceholder where a template fills it in, another where it
 	// can't be read.
 	err error
 	// weak: a host:port without a scheme, which counts only beside URLs or
 	// under a key that speaks of servers.
 	weak bool
+	// bare: a host alone, in an array of servers.
+	bare bool
 }
 
 var (
@@ -31,7 +34,7 @@ var (
 )
 
 // candidates finds URLs of NATS clients, and what looks like some, in order.
-func (s *source) candidates() []candidate {
+func (s *sourceText) candidates() []candidate {
 	var out []candidate
 	mark := []byte("://")
 	for from := 0; ; {
@@ -53,7 +56,7 @@ func (s *source) candidates() []candidate {
 		}
 		end, hidden := urlEnd(s.text, from)
 		c := candidate{start: start, end: end}
-		c.endpoint, c.err = parse(squeeze(s.text[start:end]))
+		c.endpoint, c.user, c.err = parseUser(squeeze(s.text[start:end]))
 		goesOn := goesOn.Match(s.text[end:min(len(s.text), end+32)])
 		from = max(from, end)
 		switch {
@@ -68,11 +71,49 @@ func (s *source) candidates() []candidate {
 			break // extract says so
 		}
 	}
-	return s.addWeak(out)
+	return s.addBare(s.addWeak(out))
 }
 
+// serverArray is the start of an array of servers, whose entries are hosts in
+// JavaScript and Python: the clients add the scheme and the port.
+var (
+	serverArray = regexp.MustCompile(`(?i)\b(?:servers|urls)["']?\s*[:=]\s*\[`)
+	importsNATS = regexp.MustCompile(`(?:from|require\(|import)\s*["']?(?:@nats-io/|nats)`)
+	bareHost    = regexp.MustCompile(`^[A-Za-z0-9_](?:[\w.-]*[\w])?$`)
+)
+
+// addBare adds the hosts without a scheme and a port in arrays of servers.
+func (s *sourceText) addBare(all []candidate) []candidate {
+	if !s.bareHosts || !importsNATS.Match(s.text) {
+		return all
+	}
+	var added []candidate
+	for _, m := range serverArray.FindAllIndex(s.text, maxMarks) {
+		end := bytes.IndexByte(s.text[m[1]:min(len(s.text), m[1]+maxGap)], ']')
+		if end < 0 {
+			continue
+		}
+		for _, q := range quotedText.FindAllSubmatchIndex(s.text[m[1]:m[1]+end], maxEntries) {
+			start, stop := m[1]+q[2], m[1]+q[3]
+			covered := slices.ContainsFunc(all, func(c candidate) bool { return c.start < stop && start < c.end })
+			if covered || !bareHost.Match(s.text[start:stop]) {
+				continue
+			}
+			c := candidate{start: start, end: stop, weak: true, bare: true}
+			if c.endpoint, c.err = parse(string(s.text[start:stop])); c.err == nil {
+				added = append(added, c)
+			}
+		}
+	}
+	all = append(all, added...)
+	slices.SortFunc(all, func(a, b candidate) int { return a.start - b.start })
+	return all
+}
+
+var quotedText = regexp.MustCompile("[\"'`]([^\"'`\\s]{1,253})[\"'`]")
+
 // addWeak adds each host:port without a scheme.
-func (s *source) addWeak(strong []candidate) []candidate {
+func (s *sourceText) addWeak(strong []candidate) []candidate {
 	out := strong
 	covered := func(at int) bool {
 		i, found := slices.BinarySearchFunc(strong, at, func(c candidate, at int) int { return c.start - at })
@@ -138,13 +179,16 @@ func urlEnd(text []byte, from int) (end int, hidden bool) {
 	if stop := bytes.IndexAny(rest, " \t\r\n\"'`<>"); stop >= 0 {
 		rest = rest[:stop]
 	}
+	if cutOff(text, at) {
+		return at, true
+	}
 	sign := bytes.IndexByte(rest, '@')
 	return at, sign >= 0 && !bytes.Contains(rest[:sign], []byte("://"))
 }
 
 // isProse is whether a URL is part of a sentence: it ends one, or in a string of
 // source code there is a word before it that is no flag.
-func (s *source) isProse(c candidate) bool {
+func (s *sourceText) isProse(c candidate) bool {
 	if s.text[c.end-1] == '.' && c.end < len(s.text) && s.text[c.end] == ' ' {
 		return true
 	}

@@ -1,6 +1,7 @@
 package clienturl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,17 +32,18 @@ func Contexts(ctx context.Context) (Found, error) {
 		}
 		list, err := contextList(backend.Path(name))
 		if err != nil {
-			found.Skipped++
+			found.Read.skip(name, SkipFailed, 1)
 			found.warn(fmt.Sprintf("context %s %s", name, err))
 			continue
 		}
 		list.Origin = "context " + name
-		found.Files++
+		found.Read.Files++
 		found.Lists = append(found.Lists, list)
 	}
 	if len(found.Lists) == 0 {
 		found.warn("no `nats` context with a server list on this machine")
 	}
+	found.Read.count(found.Lists)
 	return found, nil
 }
 
@@ -65,17 +67,18 @@ func contextList(path string) (checks.URLList, error) {
 		if strings.TrimSpace(part) == "" {
 			continue // clients pass over it
 		}
-		endpoint, err := parsePart(part, len(list.Endpoints))
+		endpoint, user, err := parsePart(part, len(list.Endpoints))
 		if err != nil {
 			return none, fmt.Errorf("has a URL that %w", err)
 		}
-		list.Endpoints = append(list.Endpoints, endpoint)
+		list.Endpoints, list.User = append(list.Endpoints, endpoint), cmp.Or(list.User, user)
 	}
 	if len(list.Endpoints) == 0 {
 		return none, errors.New("has no URL")
 	}
 	switch {
 	case c.User() != "": // the client takes the user first, then credentials
+		list.User = c.User()
 	case c.Creds() != "":
 		list.Account = referredAccount(c.Creds())
 	case c.UserJWT() != "":

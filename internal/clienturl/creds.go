@@ -41,6 +41,9 @@ func fileAccount(folder, path string) string {
 		}
 		path = filepath.Join(home, rest)
 	}
+	if onOtherMachine(path) {
+		return ""
+	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(folder, path)
 	}
@@ -49,6 +52,13 @@ func fileAccount(folder, path string) string {
 		return ""
 	}
 	return credsAccount(text)
+}
+
+// onOtherMachine reports whether Windows would open a path by asking the machine
+// that it names, or a device: a file that was scanned must not lead there.
+func onOtherMachine(path string) bool {
+	path = strings.ReplaceAll(path, "/", `\`)
+	return strings.HasPrefix(path, `\\`) || strings.HasPrefix(path, `\??\`)
 }
 
 // referredAccount is the account of credentials as a context refers to them: a

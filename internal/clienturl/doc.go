@@ -1,8 +1,12 @@
-// Package clienturl finds the server lists of clients: in flags, in files and
-// folders of configuration and source code, and in the contexts of `nats`.
+// Package clienturl finds the server lists of clients: in flags, in files,
+// folders and standard input, and in the contexts of `nats`.
 //
-// Files are read as lines of text and not with the parsers of their formats:
-// templates of Helm are no YAML, and the same few shapes serve all languages.
-// What can't be read for sure is a warning, not a guess. It opens no connection,
-// runs no program, and no credentials are in anything that it returns.
+// Formats that have a parser are parsed to one kind of tree (read_*.go), in which
+// scopes of settings are searched for lists (walk.go, lists.go) and for what ties
+// them to a service (tie.go). Objects of Kubernetes are resolved with those of the
+// same input (kube*.go). What has no parser is read by patterns (extract.go and
+// what it uses), and its lists say so.
+//
+// It opens no connection and runs no program. No credentials are in anything that
+// it returns, but for [checks.URLList.User], which is for comparing.
 package clienturl

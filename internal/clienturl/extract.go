@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,12 +21,15 @@ type group struct {
 	first, last int   // lines, from 0
 	brackets    []int // that are open at its start
 	ordered     checks.Answer
-	account     string
+	// account, user and client are what stands beside the list.
+	account, user, client string
+	// fallback: it is the default of a variable.
+	fallback bool
 }
 
 var (
 	// linkFlag is a flag of nats-server before a URL of its cluster.
-	linkFlag = regexp.MustCompile(`--?(?:routes|cluster(?:_listen|_advertise)?)["']?[\s=,]+(?:-\s+)?["']?$`)
+	linkFlag = regexp.MustCompile(`--?(?:routes|cluster(?:_listen|_advertise|_routes)?)["']?[\s=,]+(?:-\s+)?["']?$`)
 	// serverKey is the key of a list of hosts; natsKey says that it is of NATS.
 	serverKey = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:servers?|urls?|hosts?|addr|address|addresses|endpoints?)(?:[^a-z]|$)|[a-z](?:Servers?|Urls?|URLs?|Hosts?|Addr|Address|Addresses|Endpoints?)$`)
 	natsKey   = regexp.MustCompile(`(?i)nats`)
@@ -38,11 +40,11 @@ var (
 	envName  = regexp.MustCompile(`^\s*-?\s*["']?name["']?:\s*["']?([\w.-]+)`)
 )
 
-// extract finds the client lists in the text of the file at path, which it
-// changes.
-func extract(path string, text []byte) (lists []checks.URLList, warnings []string) {
-	s := newSource(path, text)
-	var notes []note
+// extract finds the client lists in a text, which it changes, by patterns. The
+// name tells the language, place names a line, and account is that of credentials
+// by their path or text.
+func extract(name string, text []byte, place func(line int) string, account func(reference string) string) (lists []checks.URLList, notes []note) {
+	s := newSource(name, text)
 	warn := func(line int, text string) { notes = append(notes, note{line, text}) }
 	found := s.candidates()
 	if len(found) > maxCandidates {
@@ -50,28 +52,35 @@ func extract(path string, text []byte) (lists []checks.URLList, warnings []strin
 		warn(0, fmt.Sprintf("the file has more than %d URLs, the others are left out", maxCandidates))
 	}
 	groups := s.groups(found)
-	s.settle(groups, filepath.Dir(path))
-	for _, g := range groups {
-		list := checks.URLList{
-			Origin:  fmt.Sprintf("%s:%d", path, g.first+1),
-			Account: g.account,
-			Ordered: g.ordered,
-		}
-		var bad error
+	s.settle(groups, account)
+	for _, g := range s.oneOfTwo(groups) {
+		list := checks.URLList{Origin: place(g.first + 1), Account: g.account, User: g.user, Client: g.client, Ordered: g.ordered}
 		for _, c := range g.urls {
-			if c.err != nil {
-				bad = c.err
+			why := ""
+			switch {
+			case errors.Is(c.err, errPlaceholder):
+				why = "has a placeholder: pass --client-url with what it becomes"
+			case c.err != nil:
+				why = "has a URL that " + cutAdvice(c.err)
+			default:
+				list.Endpoints = append(list.Endpoints, c.endpoint)
+				if c.user != "" {
+					list.User = c.user
+				}
+				continue
 			}
-			list.Endpoints = append(list.Endpoints, c.endpoint)
+			warn(g.first, "the server list "+why)
+			list.Incomplete = addNew(list.Incomplete, cutAdvice(errors.New(why)))
 		}
-		switch {
-		case errors.Is(bad, errPlaceholder):
-			warn(g.first, "the server list has a placeholder: pass --client-url with what it becomes")
-		case bad != nil:
-			warn(g.first, "the server list has a URL that "+cutAdvice(bad))
-		case s.hasVariable(g):
+		if s.hasVariable(g) {
 			warn(g.first, "the server list goes on with a variable: pass --client-url with the whole list")
-		default:
+			list.Incomplete = addNew(list.Incomplete, "goes on with a variable")
+		}
+		if g.fallback {
+			list.Incomplete = addNew(list.Incomplete, "is the default of a variable, which may be set")
+			warn(g.first, "the server list is the default of a variable, which may be set: pass --client-url with the whole list")
+		}
+		if len(list.Endpoints) > 0 {
 			lists = append(lists, list)
 		}
 	}
@@ -79,10 +88,7 @@ func extract(path string, text []byte) (lists []checks.URLList, warnings []strin
 		warn(line, "the server list has a placeholder: pass --client-url with what it becomes")
 	}
 	slices.SortStableFunc(notes, func(a, b note) int { return cmp.Compare(a.line, b.line) })
-	for _, n := range slices.Compact(notes) {
-		warnings = append(warnings, fmt.Sprintf("%s:%d: %s", path, n.line+1, n.text))
-	}
-	return lists, warnings
+	return lists, slices.Compact(notes)
 }
 
 // note is what there is to say of a line, from 0.
@@ -98,7 +104,7 @@ func cutAdvice(err error) string {
 }
 
 // groups joins URLs to lists, and leaves out what is no client's.
-func (s *source) groups(found []candidate) []group {
+func (s *sourceText) groups(found []candidate) []group {
 	var all []group
 	for i, c := range found {
 		if i > 0 && s.joined(found[i-1], c) {
@@ -118,12 +124,72 @@ func (s *source) groups(found []candidate) []group {
 	for i := range all {
 		all[i].brackets = brackets[i]
 	}
-	return slices.DeleteFunc(all, func(g group) bool { return !s.isClient(g) })
+	all = slices.DeleteFunc(all, func(g group) bool { return !s.isClient(g) })
+	for i := range all {
+		before := s.text[max(0, all[i].urls[0].start-128):all[i].urls[0].start]
+		all[i].fallback = defaultBefore.Match(before)
+	}
+	return all
+}
+
+// defaultBefore is a variable before its default value, in a shell or in Spring.
+var defaultBefore = regexp.MustCompile(`\$\{[A-Za-z_][\w.]*:-?["']?$`)
+
+// oneOfTwo joins the one URL and the servers that an option each gives the same
+// client: it tries the URL first.
+func (s *sourceText) oneOfTwo(groups []group) []group {
+	if !s.code {
+		return groups
+	}
+	optionOf := func(g group) string {
+		before := s.before(g.urls[0].start)
+		before = before[max(0, len(before)-256):]
+		m := optionName.FindAllSubmatch(before, -1)
+		if len(m) == 0 {
+			return ""
+		}
+		return string(m[len(m)-1][1])
+	}
+	var out []group
+	for i := 0; i < len(groups); i++ {
+		g := groups[i]
+		if i+1 < len(groups) {
+			next := groups[i+1]
+			a, b := optionOf(g), optionOf(next)
+			near := next.first-g.last < orderedWithin && s.sameBlock(s.place(g.first, g.brackets), s.place(next.first, next.brackets))
+			switch {
+			case near && len(g.urls) == 1 && isFirstURL(a) && isMoreServers(b):
+				g.urls = append(slices.Clone(g.urls), next.urls...)
+			case near && len(next.urls) == 1 && isMoreServers(a) && isFirstURL(b):
+				g.urls = append(slices.Clone(next.urls), g.urls...)
+			default:
+				out = append(out, g)
+				continue
+			}
+			g.last, g.ordered = max(g.last, next.last), checks.Yes
+			g.account, g.user, g.client = cmp.Or(g.account, next.account), cmp.Or(g.user, next.user), cmp.Or(g.client, next.client)
+			i++
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+// optionName is the name of an option before its value: opts.Url =, Servers: and
+// natsOptions_SetServers(.
+var optionName = regexp.MustCompile(`\b(Url|Servers|SetUrl|SetServers|setUrl|setServers|natsOptions_SetURL|natsOptions_SetServers)\b\s*[:=(]`)
+
+func isFirstURL(option string) bool {
+	return option == "Url" || strings.HasSuffix(strings.ToLower(option), "seturl")
+}
+
+func isMoreServers(option string) bool {
+	return option == "Servers" || strings.HasSuffix(strings.ToLower(option), "setservers")
 }
 
 // isClient is whether a list is one of a NATS client: not the links of servers,
 // not another service's WebSocket.
-func (s *source) isClient(g group) bool {
+func (s *sourceText) isClient(g group) bool {
 	start := g.urls[0].start
 	before := s.before(start)
 	before = before[max(0, len(before)-256):]
@@ -139,9 +205,9 @@ func (s *source) isClient(g group) bool {
 	byIndent := append([]string{own}, s.ancestors(g.first)...)
 	byBracket := []string{own}
 	for _, at := range slices.Backward(g.brackets) {
-		byBracket = append(byBracket, lastWord(s.before(at)))
+		byBracket = append(byBracket, s.keyOf(at))
 	}
-	if isLink(byIndent) || isLink(byBracket) || linkFlag.Match(s.text[max(0, start-128):start]) {
+	if notAClient(byIndent) || notAClient(byBracket) || linkFlag.Match(s.text[max(0, start-128):start]) {
 		return false
 	}
 	if slices.ContainsFunc(g.urls, func(c candidate) bool { return s.text[c.start]|0x20 == 'n' && !c.weak }) { // nats://
@@ -154,9 +220,20 @@ func (s *source) isClient(g group) bool {
 	natsy := slices.ContainsFunc(slices.Concat(byIndent, byBracket), natsKey.MatchString)
 	if !slices.ContainsFunc(g.urls, func(c candidate) bool { return !c.weak }) {
 		// Without a scheme the nearest key has to say that these are servers.
-		return slices.ContainsFunc(nearest, serverKey.MatchString) && (natsy || s.mentions(g.first-5, start))
+		bare := slices.ContainsFunc(g.urls, func(c candidate) bool { return c.bare })
+		return slices.ContainsFunc(nearest, serverKey.MatchString) && (natsy || bare || s.mentions(g.first-5, start))
 	}
 	return natsy || s.mentions(g.first, g.urls[len(g.urls)-1].end) || slices.Contains(nearest, "servers")
+}
+
+// keyOf is the key that a bracket opens the value of; it is empty for an entry of
+// a sequence.
+func (s *sourceText) keyOf(at int) string {
+	before := bytes.TrimRight(s.text[max(0, at-256):at], " \t\r\n")
+	if len(before) > 0 && bytes.IndexByte([]byte(",[{("), before[len(before)-1]) >= 0 {
+		return ""
+	}
+	return lastWord(bytes.TrimRight(before, ":= \t\r\n\"'`"))
 }
 
 // nearestKeys is the first key of each chain.
@@ -171,29 +248,14 @@ func nearestKeys(chains ...[]string) []string {
 }
 
 // mentions is whether NATS is spoken of from a line to an offset.
-func (s *source) mentions(line, offset int) bool {
+func (s *sourceText) mentions(line, offset int) bool {
 	from := max(s.lines[max(line, 0)], offset-1024)
 	return bytes.Contains(bytes.ToLower(s.text[from:offset]), []byte("nats"))
 }
 
-// isLink is whether keys, the nearest first, are those of the links between
-// servers in a configuration of nats-server.
-func isLink(keys []string) bool {
-	for _, key := range keys {
-		switch strings.ToLower(strings.TrimLeft(key, "-.")) {
-		case "routes", "remotes", "gateways":
-			return true
-		case "", "url", "urls", "name", "account", "credentials", "tls":
-		default:
-			return false
-		}
-	}
-	return false
-}
-
 // hasVariable is whether a list in square or curly brackets goes on after its
 // last URL with something that isn't text: the rest is not known.
-func (s *source) hasVariable(g group) bool {
+func (s *sourceText) hasVariable(g group) bool {
 	first, last := g.urls[0], g.urls[len(g.urls)-1]
 	opened := bytes.TrimRight(s.text[max(0, first.start-64):first.start], "\"'` \t\r\n")
 	if len(opened) == 0 || opened[len(opened)-1] != '[' && opened[len(opened)-1] != '{' {
@@ -206,7 +268,7 @@ func (s *source) hasVariable(g group) bool {
 }
 
 // filledIn are the lines with a key of NATS URLs that has only a template.
-func (s *source) filledIn(groups []group) []int {
+func (s *sourceText) filledIn(groups []group) []int {
 	var lines []int
 	for n := range s.lines {
 		line := s.line(n)

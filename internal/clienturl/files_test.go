@@ -76,7 +76,7 @@ func TestAccountOfTheCredentialsBeside(t *testing.T) {
 		"d.go":              "nats.Connect(\"nats://g\")" + strings.Repeat("\n", 31) + "x(\"keys/first.creds\")\n",
 		"e.env":             "NATS_URL=nats://h\nNATS_CREDS=" + filepath.ToSlash("keys/first.creds") + "\n",
 	})
-	found, err := Scan(t.Context(), "", root)
+	found, err := scanPath(t.Context(), "", root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestAccountOfTheCredentialsBeside(t *testing.T) {
 		"b.yaml:2 c account=" + second, "b.yaml:5 d", "b.yaml:8 e",
 		"c.json:1 f account=" + second, "d.go:1 g", "e.env:1 h account=" + first,
 	})
-	found, err = Scan(t.Context(), "ORDERS", filepath.Join(root, "a.go"))
+	found, err = scanPath(t.Context(), "ORDERS", filepath.Join(root, "a.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestWhatAFolderIsReadFor(t *testing.T) {
 		"a.yaml": url, "sub/dir/b.yml": url, ".env.prod": "NATS_URL=nats://b\n", "noext": url, "a.md": url,
 		".git/config.yaml": url, ".hidden/a.yaml": url, "vendor/a.yaml": url, "x/node_modules/a.json": url,
 		"x/build/a.yaml": url, "test_a.py": url, "a.spec.ts": url, "OrdersTest.java": url, "tests/a.go": url,
-		"binary.yaml": "\x00" + url, "large.yaml": url + strings.Repeat("#\n", maxFile/2),
+		"binary.yaml": "\x00" + url, "large.sh": "run nats://large\n" + strings.Repeat("#\n", maxFile/2),
 		"long.yaml": url + "x: " + strings.Repeat("nats://long,", maxLine/8) + "\nz: nats://c\n",
 	})
 	if err := os.Symlink(filepath.Join(root, "a.yaml"), filepath.Join(root, "link.yaml")); err == nil {
@@ -108,22 +108,22 @@ func TestWhatAFolderIsReadFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { os.Remove(link) })
-		found, err := Scan(t.Context(), "", link) // the root itself may be one
+		found, err := scanPath(t.Context(), "", link) // the root itself may be one
 		if err != nil || len(found.Lists) != 5 || !strings.HasPrefix(found.Lists[0].Origin, link) {
 			t.Errorf("a link to the folder: %d lists, %v", len(found.Lists), err)
 		}
 	}
-	found, err := Scan(t.Context(), "", root)
+	found, err := scanPath(t.Context(), "", root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	expect(t, "lists", showAll(root, found), []string{".env.prod:1 b", "a.yaml:1 a", "long.yaml:1 a", "long.yaml:3 c", "sub/dir/b.yml:1 a"})
 	warnings := strings.Join(found.Warnings, "\n")
-	if len(found.Warnings) != 2 || !strings.Contains(warnings, "large.yaml was not read: it is larger than 4 MiB") || !strings.Contains(warnings, "long.yaml has a line of more than 1 MiB") {
+	if len(found.Warnings) != 2 || !strings.Contains(warnings, "large.sh was not read: it is larger than 4 MiB") || !strings.Contains(warnings, "long.yaml has a line of more than 1 MiB") {
 		t.Errorf("warnings: %s", warnings)
 	}
-	if found.Files != 4 {
-		t.Errorf("%d files were read, want 4", found.Files)
+	if found.Read.Files != 4 {
+		t.Errorf("%d files were read, want 4", found.Read.Files)
 	}
 }
 
@@ -131,27 +131,27 @@ func TestAFileGivenIsReadWhateverItsName(t *testing.T) {
 	t.Parallel()
 	root := write(t, map[string]string{"README.md": "nats://a\n", "binary": "\x00nats://a", "none": "nothing\n", "a_test.go": "x(\"nats://b\")"})
 	for _, name := range []string{"README.md", "a_test.go"} {
-		if found, err := Scan(t.Context(), "", filepath.Join(root, name)); err != nil || len(found.Lists) != 1 || found.Files != 1 {
+		if found, err := scanPath(t.Context(), "", filepath.Join(root, name)); err != nil || len(found.Lists) != 1 || found.Read.Files != 1 {
 			t.Errorf("%s: %+v, %v", name, found, err)
 		}
 	}
-	if _, err := Scan(t.Context(), "", filepath.Join(root, "binary")); !errors.Is(err, errBinary) {
+	if _, err := scanPath(t.Context(), "", filepath.Join(root, "binary")); !errors.Is(err, errBinary) {
 		t.Errorf("a binary: %v", err)
 	}
 	missing := filepath.Join(root, "missing")
-	if _, err := Scan(t.Context(), "", missing); !errors.Is(err, os.ErrNotExist) && !strings.Contains(fmt.Sprint(err), missing) {
+	if _, err := scanPath(t.Context(), "", missing); !errors.Is(err, os.ErrNotExist) && !strings.Contains(fmt.Sprint(err), missing) {
 		t.Errorf("a path that isn't there: %v", err)
 	}
-	found, err := Scan(t.Context(), "", filepath.Join(root, "none"))
+	found, err := scanPath(t.Context(), "", filepath.Join(root, "none"))
 	if err != nil || len(found.Lists) != 0 || len(found.Warnings) != 1 || !strings.HasPrefix(found.Warnings[0], "no client URL in ") {
 		t.Errorf("a file without a list: %+v, %v", found, err)
 	}
-	if _, err := Scan(t.Context(), "", os.DevNull); err == nil {
+	if _, err := scanPath(t.Context(), "", os.DevNull); err == nil {
 		t.Error("a device was read")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Scan(ctx, "", root); !errors.Is(err, context.Canceled) {
+	if _, err := scanPath(ctx, "", root); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended before it began: %v", err)
 	}
 }
@@ -169,8 +169,8 @@ func TestFoldersThatCannotBeRead(t *testing.T) {
 		}
 		t.Cleanup(func() { os.Chmod(path, 0o700) })
 	}
-	found, err := Scan(t.Context(), "", root)
-	if err != nil || len(found.Lists) != 1 || len(found.Warnings) != 2 || found.Skipped != 2 {
+	found, err := scanPath(t.Context(), "", root)
+	if err != nil || len(found.Lists) != 1 || len(found.Warnings) != 2 || found.Read.skipped() != 2 {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
@@ -181,7 +181,7 @@ func TestMoreListsThanAnybodyHas(t *testing.T) {
 	for i := range 30 {
 		files[fmt.Sprintf("%02d.yaml", i)] = strings.Repeat("a: nats://a\n", 500)
 	}
-	found, err := Scan(t.Context(), "", write(t, files))
+	found, err := scanPath(t.Context(), "", write(t, files))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestMoreListsThanAnybodyHas(t *testing.T) {
 func TestWarningsAreBounded(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("a: nats://${X}\n", 1000)
-	found, err := Scan(t.Context(), "", write(t, map[string]string{"a.yaml": text}))
+	found, err := scanPath(t.Context(), "", write(t, map[string]string{"a.yaml": text}))
 	if err != nil || len(found.Warnings) != maxWarnings+1 {
 		t.Errorf("%d warnings, %v", len(found.Warnings), err)
 	}

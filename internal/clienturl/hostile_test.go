@@ -43,7 +43,7 @@ func TestHostileFiles(t *testing.T) {
 			for at := size / 2; at < len(text) && !strings.Contains(unit, "\n"); at += size {
 				text[at] = '\n'
 			}
-			lists, warnings := extract("a.go", text)
+			lists, warnings := read("a.go", string(text))
 			if len(lists)+len(warnings) > 2*maxCandidates+maxWarnings {
 				t.Errorf("%d lists and %d warnings", len(lists), len(warnings))
 			}
@@ -59,31 +59,56 @@ func FuzzExtract(f *testing.F) {
 	} {
 		f.Add("a.py", text, text)
 	}
-	const password = "pa55word-zq"
 	f.Fuzz(func(t *testing.T, name, before, after string) {
 		// Names with it would be in origins.
 		if strings.Contains(name, password) || strings.Contains(before+after, password) || !utf8.ValidString(name) {
 			t.Skip()
 		}
 		text := before + "nats://user:" + password + "@" + after
-		lists, warnings := extract(name, []byte(text))
-		for _, w := range warnings {
-			if strings.Contains(w, password) {
-				t.Fatalf("%q: warning %q", text, w)
-			}
-		}
-		for _, l := range lists {
-			if len(l.Endpoints) == 0 {
-				t.Fatalf("%q: an empty list", text)
-			}
-			for _, e := range l.Endpoints {
-				if strings.Contains(e.URL+e.Host, password) {
-					t.Fatalf("%q: the password is in %+v", text, e)
-				}
-				if again, err := parse(e.URL); err != nil || again.URL != e.URL {
-					t.Fatalf("%q: %q is not canonical: %v", text, e.URL, err)
-				}
-			}
-		}
+		lists, warnings := read(name, text)
+		quiet(t, text, lists, warnings)
 	})
+}
+
+// What is not all of a URL is none: its host may be a token, and would be looked
+// up.
+func TestEscapedSign(t *testing.T) {
+	t.Parallel()
+	for name, texts := range map[string][]string{
+		"hidden": {
+			`nats_url: "nats://TOKEN\u0040host:4222"`, `nats_url = "nats://TOKEN\x40host"`, `nats_url = "nats://tok\u002den\u0040host"`,
+			"nats_url: nats://TOKEN\n  @host:4222\n", "NATS_URL=nats://TOKEN\\\n@host:4222\n", `nats_url = "nats://TOKEN" + "@host"`,
+			"nats_url = (\"nats://TOKEN\"\n   \"@host\")", `nats_url = "nats://user:1234\u0040host"`, `nats_url = "nats://TOKEN" + "\u0040host"`,
+		},
+		"whole": {
+			`nats_url: "nats://a.example:4222"`, `nats_url: \"nats://a.example:4222\"`, `"nats_url": "nats://a.example:4222\n"`,
+			"nats_url = \"nats://a.example:4222\"\n@decorator\n", `\u0022nats_url\u0022: \u0022nats://a.example:4222\u0022`,
+			"nats-server -s nats://a.example:4222 \\\n  --name x\n", "NATS_URL=nats://a.example:4222\\\n", "nats_url: nats://a.example:4222\nother: x@y\n",
+		},
+	} {
+		for _, text := range texts {
+			var hosts []string
+			at := strings.Index(text, "nats://")
+			end, hidden := urlEnd([]byte(text), at+len("nats://"))
+			if e, err := parse(text[at:end]); err == nil && !hidden {
+				hosts = append(hosts, e.Host)
+			}
+			if (len(hosts) == 0) != (name == "hidden") {
+				t.Errorf("%q: %q", text, hosts)
+			}
+		}
+	}
+}
+
+// Windows would send the user's login to the machine that such a path names.
+func TestPathOfAnotherMachine(t *testing.T) {
+	t.Parallel()
+	for path, other := range map[string]bool{
+		`\\host\share\a.creds`: true, `//host/share/a.creds`: true, `\\.\pipe\x`: true, `\\?\UNC\host\share`: true, `\??\UNC\host\x`: true,
+		`C:\a.creds`: false, "a.creds": false, "/etc/a.creds": false, "": false,
+	} {
+		if got := onOtherMachine(path); got != other {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
 }

@@ -19,7 +19,9 @@ var (
 	gapFolded = regexp.MustCompile(`^[ \t]*,[ \t]*\\?\s*$`)
 	gapSpace  = regexp.MustCompile(`^\s+$`)
 	// "nats://a", "nats://b", and each in a call such as new Uri("nats://a")
-	gapQuoted = regexp.MustCompile("^[\"'`]\\s*((?:\\)|\\.\\w+(?:::<[\\w:]+>)?\\(\\)|[?!])*)\\s*,\\s*(?:((?:new\\s+)?&?\\w+(?:(?:\\.|::)\\w+)*!?)\\s*\\(\\s*)?(?:[rbfuL]|~[cs])?[\"'`]$")
+	gapQuoted = regexp.MustCompile("^[\"'`]\\s*((?:\\)|\\.\\w+(?:::<[\\w:]+>)?\\(\\)|[?!])*)\\s*,\\s*(?:((?:new\\s+)?&?\\w+(?:(?:\\.|::)\\w+)*!?)\\s*\\(\\s*(?:\\w+:\\s*)?)?(?:[rbfuL]|~[cs])?[\"'`]$")
+	// label is the name of an argument, as in Swift.
+	label = regexp.MustCompile(`\w+:\s*$`)
 	// .server("nats://a").server("nats://b")
 	gapChain  = regexp.MustCompile("^[\"'`]\\s*\\)\\s*\\.\\s*(\\w+)\\(\\s*[\"'`]$")
 	chainName = regexp.MustCompile(`(?i)^(?:add|with|set)?_?(?:server|url|host|endpoint)s?$`)
@@ -34,7 +36,7 @@ var (
 )
 
 // joined is whether two URLs that follow each other are of the same list.
-func (s *source) joined(a, b candidate) bool {
+func (s *sourceText) joined(a, b candidate) bool {
 	if b.start-a.end > maxGap || b.start <= a.end {
 		return false
 	}
@@ -55,6 +57,8 @@ func (s *source) joined(a, b candidate) bool {
 	if m := gapQuoted.FindStringSubmatch(gap); m != nil {
 		wrapper := strings.TrimSpace(m[2])
 		switch {
+		case b.bare || a.bare:
+			return s.text[max(a.start-1, 0)] == gap[0] || bytes.IndexByte([]byte("\"'`"), gap[0]) >= 0
 		case b.weak: // beside a URL in a call it may be any address
 			return s.text[max(a.start-1, 0)] == gap[0] && bytes.LastIndexAny(before, "[{") > bytes.LastIndexByte(before, '(')
 		case wrapper == "":
@@ -62,6 +66,7 @@ func (s *source) joined(a, b candidate) bool {
 		case dials.MatchString(wrapper):
 			return false
 		}
+		before = label.ReplaceAll(before, nil)
 		return strings.HasSuffix(strings.TrimSpace(string(bytes.TrimRight(bytes.TrimSpace(before), "("))), wrapper)
 	}
 	if m := gapChain.FindStringSubmatch(gap); m != nil {
@@ -81,7 +86,7 @@ func callName(before []byte) string {
 
 // inPlainBrackets is whether the text before a list's URL ends in a bracket,
 // with nothing but URLs between.
-func (s *source) inPlainBrackets(a candidate) bool {
+func (s *sourceText) inPlainBrackets(a candidate) bool {
 	before := s.text[max(0, a.start-maxGap):a.start]
 	for {
 		before = bytes.TrimSpace(before)
@@ -101,7 +106,7 @@ func (s *source) inPlainBrackets(a candidate) bool {
 
 // nextLine is whether two URLs stand in lines that follow each other, are the
 // only ones in them, and are items of one sequence.
-func (s *source) nextLine(a, b candidate) bool {
+func (s *sourceText) nextLine(a, b candidate) bool {
 	first, second := s.lineOf(a.start), s.lineOf(b.start)
 	for n := first + 1; n < second; n++ {
 		if s.indent(n) >= 0 {

@@ -26,7 +26,7 @@ func wantsFile(path string) bool {
 func isCode(ext string) bool {
 	switch ext {
 	case ".go", ".py", ".java", ".kt", ".kts", ".scala", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".cs",
-		".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".rb", ".php", ".ex", ".exs":
+		".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".rb", ".php", ".ex", ".exs", ".swift":
 		return true
 	}
 	return false

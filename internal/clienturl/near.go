@@ -18,7 +18,7 @@ const (
 
 var (
 	// keepsOrder is the option that clients have for it, by any of its names.
-	keepsOrder = regexp.MustCompile(`(?i)(?:dont[_-]?randomize|no[_-]?randomize|retain_servers_order)["']?([^\n]{0,64})`)
+	keepsOrder = regexp.MustCompile(`(?i)(?:dont[_-]?randomize(?:_servers)?|no[_-]?randomize|retain_?servers_?order)["']?([^\n]{0,64})`)
 	// switchedOn and switchedOff are what follows the option's name.
 	switchedOn  = regexp.MustCompile(`(?i)^\s*(?:\(\s*\)|\(\s*(?:[\w.&>-]+\s*,\s*)?true\s*\)|(?:=>|:=|[:=])\s*["']?(?:true|yes|on|1)\b)`)
 	switchedOff = regexp.MustCompile(`(?i)^\s*(?:\(\s*(?:[\w.&>-]+\s*,\s*)?false\s*\)|(?:=>|:=|[:=])\s*["']?(?:false|no|off|0)\b)`)
@@ -26,10 +26,15 @@ var (
 	token = regexp.MustCompile(`\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}`)
 )
 
+// What clients call the option for their name, and the user.
+var (
+	clientName = regexp.MustCompile(`(?:\bnats\.Name\(\s*|\b(?:connectionName|connection_name|SetName)\(\s*(?:\w+,\s*)?|\b[nN]ame["']?\s*[:=]\s*|\.name\(\s*)["'` + "`" + `]([\w .:@/-]{1,64})["'` + "`" + `]`)
+	clientUser = regexp.MustCompile(`(?:\bnats\.UserInfo\(\s*|\b(?:userInfo|user_and_password|with_user_and_password|SetUserInfo)\(\s*(?:\w+,\s*)?|\b(?:[uU]ser|[uU]sername)["']?\s*[:=]\s*)["'` + "`" + `]([^"'` + "`" + `\s]{1,64})["'` + "`" + `]`)
+)
+
 // settle finds what stands beside the lists: whether clients keep their order,
-// and credentials, which name the account. Credentials are read relative to the
-// folder.
-func (s *source) settle(groups []group, folder string) {
+// credentials, which name the account, the user, and the client's name.
+func (s *sourceText) settle(groups []group, account func(reference string) string) {
 	s.mark(groups, s.around(groups, orderedWithin, keepsOrder), orderedWithin, func(g *group, m []int) {
 		after := s.text[m[2]:m[3]]
 		switch {
@@ -39,23 +44,29 @@ func (s *source) settle(groups []group, folder string) {
 			g.ordered = checks.No
 		}
 	})
-	take := func(g *group, account string) {
-		if g.account == "" {
-			g.account = account
-		}
+	if s.code {
+		s.mark(groups, s.around(groups, orderedWithin, clientName), orderedWithin, func(g *group, m []int) {
+			g.client = cmp.Or(g.client, string(s.text[m[2]:m[3]]))
+		})
+		s.mark(groups, s.around(groups, orderedWithin, clientUser), orderedWithin, func(g *group, m []int) {
+			g.user = cmp.Or(g.user, string(s.text[m[2]:m[3]]))
+		})
+	}
+	if account == nil {
+		return
 	}
 	s.mark(groups, s.credsPaths(), accountWithin, func(g *group, m []int) {
-		take(g, fileAccount(folder, strings.TrimPrefix(string(s.text[m[0]:m[1]]), "file://")))
+		g.account = cmp.Or(g.account, account(strings.TrimPrefix(string(s.text[m[0]:m[1]]), "file://")))
 	})
 	s.mark(groups, s.around(groups, accountWithin, token), accountWithin, func(g *group, m []int) {
 		if m[1]-m[0] <= maxCreds {
-			take(g, credsAccount(s.text[m[0]:m[1]]))
+			g.account = cmp.Or(g.account, account(string(s.text[m[0]:m[1]])))
 		}
 	})
 }
 
 // around finds a pattern in the lines of the lists and so many on either side.
-func (s *source) around(groups []group, within int, pattern *regexp.Regexp) [][]int {
+func (s *sourceText) around(groups []group, within int, pattern *regexp.Regexp) [][]int {
 	var out [][]int
 	done := 0 // up to this line
 	for i := 0; i < len(groups) && len(out) < maxMarks; {
@@ -81,7 +92,7 @@ func (s *source) around(groups []group, within int, pattern *regexp.Regexp) [][]
 }
 
 // credsPaths are where paths to files of credentials stand.
-func (s *source) credsPaths() [][]int {
+func (s *sourceText) credsPaths() [][]int {
 	const suffix = ".creds"
 	var out [][]int
 	for from := 0; len(out) < maxMarks; {
@@ -102,7 +113,7 @@ func (s *source) credsPaths() [][]int {
 
 // mark gives each match to the list that it belongs to: the nearest in its own
 // block or in one around it, within so many lines.
-func (s *source) mark(groups []group, matches [][]int, within int, give func(*group, []int)) {
+func (s *sourceText) mark(groups []group, matches [][]int, within int, give func(*group, []int)) {
 	if len(matches) == 0 || len(groups) == 0 {
 		return
 	}
@@ -144,7 +155,7 @@ type place struct {
 	home int
 }
 
-func (s *source) place(line int, brackets []int) place {
+func (s *sourceText) place(line int, brackets []int) place {
 	p := place{brackets: brackets, home: line}
 	for _, at := range brackets {
 		if s.text[at] == '{' {
@@ -162,7 +173,7 @@ func (s *source) place(line int, brackets []int) place {
 
 // sameBlock is whether two places are in the same block, or one in a block
 // around the other's.
-func (s *source) sameBlock(a, b place) bool {
+func (s *sourceText) sameBlock(a, b place) bool {
 	if common := shared(a.blocks, b.blocks); common < len(a.blocks) && common < len(b.blocks) {
 		return false
 	}

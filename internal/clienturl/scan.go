@@ -1,33 +1,34 @@
 package clienturl
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
 
 const (
-	maxFile     = 4 << 20 // bytes of a file
+	maxFile     = 4 << 20 // bytes of a file that is not read in parts
 	maxLine     = 1 << 20 // bytes of a line: nobody wrote a longer one
 	maxLists    = 10_000  // of one scan
 	maxWarnings = 100     // of one scan
 	readers     = 2       // files at a time
 )
 
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
 var (
-	errNotRegular = errors.New("it is no regular file")
+	errNotRegular = errors.New("it is not a regular file")
 	errTooLarge   = errors.New("it is too large")
-	errBinary     = errors.New("it is no text")
+	errBinary     = errors.New("it is not text")
+	errServer     = errors.New("it is the configuration of a server")
+	errNoStdin    = errors.New("there is no standard input")
 )
 
 // Found is the lists that were found and what there is to know about the search.
@@ -36,9 +37,7 @@ type Found struct {
 	// Warnings are sentences about what could not be read, at most about a
 	// hundred. Names in them are as they are.
 	Warnings []string
-	// Files is how many files were read, Skipped how many were not: those of
-	// other kinds, tests, and the unreadable.
-	Files, Skipped int
+	Read     Read
 }
 
 func (f *Found) warn(warning string) {
@@ -50,226 +49,176 @@ func (f *Found) warn(warning string) {
 	}
 }
 
-// Scan reads the client lists out of a file, or out of the files of a folder
-// that can have some. In a folder it leaves out what others made (vendor,
-// node_modules, build output), hidden folders, tests and documents; it follows
-// no links. Each list is tied to the account, or where that is empty to the one
-// of the credentials beside it. Lists are in the order of paths and lines. The
-// error is of the path itself; other faults are warnings.
-func Scan(ctx context.Context, account, path string) (Found, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return Found{}, fmt.Errorf("%s: %w", path, cause(err))
+// Scanner reads client lists out of files, folders and standard input.
+type Scanner struct {
+	// Stdin is standard input; nil where there is none.
+	Stdin io.Reader
+	// Progress is told now and then how much was read, by several goroutines at
+	// a time; nil is fine.
+	Progress func(Progress)
+}
+
+// Progress is how much was read so far.
+type Progress struct {
+	Files int
+	Bytes int64
+}
+
+// scan is one call of Scan.
+type scan struct {
+	Scanner
+	files, bytes atomic.Int64
+	kept         atomic.Int64 // bytes of ConfigMaps and Secrets
+}
+
+func (s *scan) seen(n int) {
+	all := s.bytes.Add(int64(n))
+	if s.Progress != nil {
+		s.Progress(Progress{Files: int(s.files.Load()), Bytes: all})
 	}
-	var found Found
-	if info.IsDir() {
-		found, err = scanFolder(ctx, path)
-	} else {
-		result := scanFile(path)
-		err = result.err
-		found.add(result)
-	}
+}
+
+// Scan reads the client lists out of a file, a pipe, standard input (the path
+// [Stdin]), or out of the files of a folder that can have some. In a folder it
+// leaves out what others made (vendor, node_modules, build output), hidden
+// folders, tests and documents; it follows no links. Objects of Kubernetes are
+// read as such, with the ConfigMaps and Secrets of the same input.
+//
+// Each list is tied to the account, or where that is empty to the one of the
+// credentials beside it. Lists are in the order of paths and lines, those of
+// Kubernetes last. The error is of the path itself; other faults are warnings.
+// What blocks in reading does not outlive ctx.
+func (s Scanner) Scan(ctx context.Context, account, path string) (Found, error) {
+	c := &scan{Scanner: s}
+	found, err := c.scan(ctx, path)
 	if err == nil {
 		err = ctx.Err()
 	}
+	name := path
+	if path == Stdin {
+		name = "standard input"
+	}
 	if err != nil {
-		return Found{}, fmt.Errorf("%s: %w", path, cause(err))
+		return Found{}, fmt.Errorf("%s: %w", name, cause(err))
 	}
 	if len(found.Lists) == 0 {
-		found.warn("no client URL in " + path)
+		found.warn("no client URL in " + name)
 	}
 	if account != "" {
 		for i := range found.Lists {
 			found.Lists[i].Account = account
 		}
 	}
+	found.Read.Bytes = c.bytes.Load()
+	found.Read.count(found.Lists)
+	found.Read.Merge(Read{}) // sorts
+	return found, nil
+}
+
+func (s *scan) scan(ctx context.Context, path string) (Found, error) {
+	if path == Stdin {
+		if s.Stdin == nil {
+			return Found{}, errNoStdin
+		}
+		return s.single(s.file(ctx, source{name: "standard input", shown: "standard input", open: func() (io.ReadCloser, error) {
+			return io.NopCloser(s.Stdin), nil
+		}}))
+	}
+	info, err := within(ctx, func() (fs.FileInfo, error) { return os.Stat(path) })
+	if err != nil {
+		return Found{}, err
+	}
+	if info.IsDir() {
+		return s.folder(ctx, path)
+	}
+	return s.single(s.file(ctx, source{name: path, shown: path, size: info.Size(), open: func() (io.ReadCloser, error) { return openAny(path) }}))
+}
+
+// within calls what may block for ever, and waits no longer than ctx.
+func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		value, err := f()
+		done <- answer{value, err}
+	}()
+	select {
+	case a := <-done:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// single is what was found in the only file.
+func (s *scan) single(r result) (Found, error) {
+	if r.err != nil && !errors.Is(r.err, errServer) {
+		return Found{}, r.err
+	}
+	var found Found
+	var kube cluster
+	found.add(r, &kube)
+	found.finish(&kube)
 	return found, nil
 }
 
 // result is what was found in one file; index is its place in the order.
 type result struct {
 	index    int
+	path     string
 	lists    []checks.URLList
 	warnings []string
 	err      error // the file was not read
+
+	workloads []object
+	stores    []*store
+	size      int // of the stores
+	objects   int
+}
+
+// says reports whether there is anything in the result to keep.
+func (r result) says() bool {
+	return len(r.lists)+len(r.warnings)+len(r.workloads)+len(r.stores) > 0
 }
 
 // add adds a file's result. It is false where there are too many lists.
-func (f *Found) add(r result) bool {
-	if r.err == nil {
-		f.Files++
-	} else {
-		f.Skipped++
+func (f *Found) add(r result, kube *cluster) bool {
+	switch {
+	case r.err == nil:
+		f.Read.Files++
+	case errors.Is(r.err, errServer):
+		f.Read.skip(r.path, SkipServer, 1)
+	case errors.Is(r.err, errBinary):
+		f.Read.skip(r.path, SkipBinary, 1)
+	default:
+		f.Read.skip(r.path, SkipFailed, 1)
 	}
+	f.Read.Objects += r.objects
 	for _, warning := range r.warnings {
 		f.warn(warning)
 	}
+	kube.add(r.workloads, r.stores, r.size)
+	return f.addLists(r.lists)
+}
+
+func (f *Found) addLists(lists []checks.URLList) bool {
 	room := maxLists - len(f.Lists)
-	if len(r.lists) > room {
-		f.Lists = append(f.Lists, r.lists[:room]...)
+	if len(lists) > room {
+		f.Lists = append(f.Lists, lists[:room]...)
 		f.Warnings = append(f.Warnings, fmt.Sprintf("there are more than %d server lists, the others are left out: pass a folder with fewer", maxLists))
 		return false
 	}
-	f.Lists = append(f.Lists, r.lists...)
+	f.Lists = append(f.Lists, lists...)
 	return true
 }
 
-// scanFolder reads a folder's files, several at a time.
-func scanFolder(parent context.Context, root string) (Found, error) {
-	ctx, cancel := context.WithCancel(parent)
-	defer cancel()
-	type file struct {
-		index int
-		path  string
-	}
-	files, results := make(chan file), make(chan result)
-	var walk, work sync.WaitGroup
-	var walkErr error
-	skipped := 0
-	walk.Go(func() {
-		defer close(files)
-		index := 0
-		walkErr = walkFolder(ctx, root, func(path string, problem error) error {
-			index++
-			if problem != nil {
-				return send(ctx, results, result{index: index, warnings: []string{warning(path, problem)}, err: problem})
-			}
-			return send(ctx, files, file{index, path})
-		}, func() { skipped++ })
-	})
-	for range readers {
-		work.Go(func() {
-			for f := range files {
-				r := scanFile(f.path)
-				r.index = f.index
-				if r.err != nil && !errors.Is(r.err, errBinary) {
-					r.warnings = append(r.warnings, warning(f.path, r.err))
-				}
-				if send(ctx, results, r) != nil {
-					return
-				}
-			}
-		})
-	}
-	go func() {
-		walk.Wait()
-		work.Wait()
-		close(results)
-	}()
-	var found Found
-	var kept []result // those that say something
-	lists := 0
-	for r := range results {
-		if len(r.lists) == 0 && len(r.warnings) == 0 {
-			found.add(r)
-			continue
-		}
-		kept = append(kept, r)
-		if lists += len(r.lists); lists > maxLists {
-			cancel() // the search ends here
-		}
-	}
-	if err := parent.Err(); err != nil {
-		return Found{}, err
-	}
-	if walkErr != nil && lists <= maxLists {
-		return Found{}, walkErr
-	}
-	slices.SortFunc(kept, func(a, b result) int { return cmp.Compare(a.index, b.index) })
-	for _, r := range kept {
-		if !found.add(r) {
-			break
-		}
-	}
-	found.Skipped += skipped
-	return found, nil
-}
-
-// send hands over a value, unless the context ends before.
-func send[T any](ctx context.Context, to chan<- T, value T) error {
-	select {
-	case to <- value:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// walkFolder calls found for each file to read, in order of path, and for what
-// can't be read, with why; skipped for each file that is of no interest.
-func walkFolder(ctx context.Context, root string, found func(path string, problem error) error, skipped func()) error {
-	// The root may be a link to a folder, which filepath.WalkDir would not follow.
-	return fs.WalkDir(os.DirFS(root), ".", func(rel string, entry fs.DirEntry, err error) error {
-		path := filepath.Join(root, filepath.FromSlash(rel))
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil && rel == ".":
-			return err
-		case err != nil:
-			return found(path, err)
-		case rel == ".":
-			return nil
-		case entry.IsDir() && !wantsFolder(entry.Name()):
-			return fs.SkipDir
-		case entry.IsDir():
-			return nil
-		case !entry.Type().IsRegular() || !wantsFile(rel):
-			skipped()
-			return nil
-		}
-		return found(path, nil)
-	})
-}
-
-// scanFile reads one file.
-func scanFile(path string) result {
-	text, err := readRegular(path, maxFile)
-	if err != nil {
-		if errors.Is(err, errTooLarge) {
-			err = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
-		}
-		return result{err: err}
-	}
-	if bytes.IndexByte(text[:min(len(text), 8<<10)], 0) >= 0 {
-		return result{err: errBinary}
-	}
-	var r result
-	if !speaksOfNATS(text) {
-		return r
-	}
-	if blankLongLines(text) {
-		r.warnings = append(r.warnings, fmt.Sprintf("%s has a line of more than %d MiB, which was not read", path, maxLine>>20))
-	}
-	lists, warnings := extract(path, text)
-	r.lists, r.warnings = lists, append(r.warnings, warnings...)
-	return r
-}
-
-// speaksOfNATS rules most files out without looking closer.
-func speaksOfNATS(text []byte) bool {
-	for _, word := range []string{"nats", "NATS", "Nats"} {
-		if bytes.Contains(text, []byte(word)) {
-			return true
-		}
-	}
-	return false
-}
-
-func blankLongLines(text []byte) bool {
-	found := false
-	for from := 0; from < len(text); {
-		end := bytes.IndexByte(text[from:], '\n')
-		if end < 0 {
-			end = len(text) - from
-		}
-		if end > maxLine {
-			blank(text[from : from+end])
-			found = true
-		}
-		from += end + 1
-	}
-	return found
+// finish adds the lists of the objects of Kubernetes.
+func (f *Found) finish(kube *cluster) {
+	f.addLists(kube.lists(f.warn))
 }
 
 func warning(path string, err error) string {
@@ -283,13 +232,4 @@ func cause(err error) error {
 		return path.Err
 	}
 	return err
-}
-
-// wantsFolder is whether a folder of that name can have configuration that its
-// owner wrote.
-func wantsFolder(name string) bool {
-	if strings.HasPrefix(name, ".") {
-		return false
-	}
-	return !slices.Contains([]string{"node_modules", "vendor", "target", "dist", "build", "__pycache__", "testdata"}, name)
 }

@@ -1,6 +1,7 @@
 package clienturl
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,9 @@ func show(root string, l checks.URLList) string {
 		urls = append(urls, strings.TrimSuffix(strings.TrimPrefix(e.URL, "nats://"), ":4222"))
 	}
 	line := strings.TrimLeft(origin, "/:") + " " + strings.Join(urls, ",")
+	if len(l.Incomplete) > 0 {
+		line += " incomplete"
+	}
 	if l.Ordered != checks.Unknown {
 		line += " ordered=" + string(l.Ordered)
 	}
@@ -44,7 +48,7 @@ func expect(t *testing.T, what string, got, want []string) {
 func TestFolderOfAProject(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("testdata", "tree")
-	found, err := Scan(t.Context(), "", root)
+	found, err := scanPath(t.Context(), "", root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +63,7 @@ func TestFolderOfAProject(t *testing.T) {
 		"clients.json:4 s1",
 		"clients.json:5 s2",
 		"docker-compose.yml:8 nats",
-		"docker-compose.yml:12 nats:4223",
+		"docker-compose.yml:12 nats:4223 incomplete",
 		"helm/templates/deploy.yaml:7 backup",
 		"helm/values.yaml:6 n1.example.com,n2.example.com,n3.example.com ordered=yes",
 		"helm/values.yaml:12 tls://nats.billing.svc",
@@ -78,6 +82,7 @@ func TestFolderOfAProject(t *testing.T) {
 		"src/client.js:7 wss://js3.example.com:443",
 		"src/client.js:8 js4",
 		"src/client.js:8 js5",
+		"src/client.js:9 js6 incomplete",
 		"src/main.go:5 g1,g2",
 		"src/main.go:10 g3,g4 ordered=yes",
 		"src/main.go:17 g5",
@@ -93,11 +98,11 @@ func TestFolderOfAProject(t *testing.T) {
 		found.Warnings[i] = strings.TrimPrefix(w, filepath.ToSlash(root)+"/")
 	}
 	expect(t, "warnings", found.Warnings, []string{
-		"helm/templates/deploy.yaml:3", "helm/templates/deploy.yaml:5",
+		"docker-compose.yml:12", "helm/templates/deploy.yaml:3", "helm/templates/deploy.yaml:5",
 		"src/client.js:9", "src/main.go:21", "src/main.go:22",
 	})
-	if found.Files != 16 || found.Skipped != 2 { // a test and a document
-		t.Errorf("%d files were read and %d not; want 16 and 2", found.Files, found.Skipped)
+	if found.Read.Files != 15 || found.Read.skipped() != 3 { // a test, a document, a server's configuration
+		t.Errorf("%d files were read and %d not; want 15 and 3", found.Read.Files, found.Read.skipped())
 	}
 }
 
@@ -133,17 +138,17 @@ func TestShapes(t *testing.T) {
 		{"an address beside a URL in an array", "a.js", `servers: ["nats://a", "b:4222"]`, []string{"1 a,b"}},
 		{"an address after a URL", "a.sh", "app nats://a 0.0.0.0:8080\n", []string{"1 a"}},
 		{"array of C", "a.c", `char *s[] = {"nats://a", "nats://b", NULL};`, []string{"1 a,b"}},
-		{"list with a variable", "a.go", `s := []string{"nats://a", nats.DefaultURL}`, []string{"1!"}},
+		{"list with a variable", "a.go", `s := []string{"nats://a", nats.DefaultURL}`, []string{"1 a incomplete", "1!"}},
 		{"options after a URL", "a.go", `nats.Connect("nats://a", nats.Name(x))`, []string{"1 a"}},
 		{"Elixir", "a.ex", "@doc \"\"\"\nnats://doc\n\"\"\"\nurls = [~c\"nats://a\", ~c\"nats://b\"]\n", []string{"4 a,b"}},
 		{"IPv6", "a.env", "N=nats://[2001:db8::1]:4222,nats://[::1]\n", []string{"1 [2001:db8::1],[::1]"}},
-		{"Spring's default", "a.yml", "url: ${NATS_URL:nats://a:4222}\n", []string{"1 a"}},
-		{"placeholder in one of several", "a.yml", "url: nats://a,nats://${B}:4222\n", []string{"1!"}},
+		{"Spring's default", "a.yml", "url: ${NATS_URL:nats://a:4222}\n", []string{"1 a incomplete", "1!"}},
+		{"placeholder in one of several", "a.yml", "url: nats://a,nats://${B}:4222\n", []string{"1 a incomplete", "1!"}},
 		{"placeholder without a URL", "a.env", "NATS_URL=${SOMETHING}\nOTHER=${X}\n", []string{"1!"}},
 		{"credentials from templates", "a.yml", "url: nats://{{ .U }}:${P}@a:4222\n", []string{"1 a"}},
 		{"format", "a.c", `sprintf(u, "nats://%s:4222", h);`, []string{"1!"}},
 		{"port from code", "a.js", `connect("nats://a:" + port)`, []string{"1!"}},
-		{"password that ends the URL early", "a.env", "NATS_URL=nats://u:12)34@a:4222\n", []string{"1!"}},
+		{"password that ends the URL early", "a.env", "NATS_URL=nats://u:12)34@a:4222\n", []string{"1 a"}},
 		{"password with a comma", "a.env", "NATS_URL=nats://u:12,34@a:4222\n", []string{"1!"}},
 		{"bad port", "a.env", "NATS_URL=nats://a:99999\n", []string{"1!"}},
 		{"string without a URL", "a.js", `if (u.startsWith("nats://")) { x("tls:// or nats:// ") }`, nil},
@@ -174,8 +179,15 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// read reads a text as a file of that name.
+func read(name, text string) ([]checks.URLList, []string) {
+	f := &fileReader{scan: &scan{}, result: &result{path: name}}
+	r := f.reader(0)
+	return r.read(name, []byte(text))
+}
+
 func shapes(file, text string) []string {
-	lists, warnings := extract(file, []byte(text))
+	lists, warnings := read(file, text)
 	var got []string
 	for _, l := range lists {
 		got = append(got, show(file, l))
@@ -185,4 +197,9 @@ func shapes(file, text string) []string {
 		got = append(got, line+"!")
 	}
 	return got
+}
+
+// scanPath scans without standard input.
+func scanPath(ctx context.Context, account, path string) (Found, error) {
+	return Scanner{}.Scan(ctx, account, path)
 }

@@ -13,17 +13,21 @@ const (
 	maxBlock = 500 // lines in which a block's start is looked for
 )
 
-// source is a file's text, where comments are blank, with the offsets at which
-// its lines start.
-type source struct {
+// sourceText is a text, where comments are blank, with the offsets at which its
+// lines start.
+type sourceText struct {
 	text  []byte
 	lines []int
 	code  bool // it is source code
+	// bareHosts: its clients take hosts without a scheme.
+	bareHosts bool
 }
 
 // newSource takes the text over: comments in it become spaces.
-func newSource(name string, text []byte) *source {
-	s := &source{text: text, lines: []int{0}, code: isCode(strings.ToLower(filepath.Ext(name)))}
+func newSource(name string, text []byte) *sourceText {
+	ext := strings.ToLower(filepath.Ext(name))
+	s := &sourceText{text: text, lines: []int{0}, code: isCode(ext)}
+	s.bareHosts = slices.Contains([]string{".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".py"}, ext)
 	for i, b := range text {
 		if b == '\n' {
 			s.lines = append(s.lines, i+1)
@@ -76,7 +80,7 @@ func commentKinds(name string, text []byte) []commentKind {
 
 // isComment is whether a line, without its indentation, is nothing else. A flag
 // such as --server and a #define are none.
-func (s *source) isComment(line []byte) bool {
+func (s *sourceText) isComment(line []byte) bool {
 	has := func(prefix string) bool { return bytes.HasPrefix(line, []byte(prefix)) }
 	switch {
 	case has("#define"), has("#["):
@@ -149,7 +153,7 @@ func blank(text []byte) {
 }
 
 // line is a line without its end.
-func (s *source) line(n int) []byte {
+func (s *sourceText) line(n int) []byte {
 	if n < 0 || n >= len(s.lines) {
 		return nil
 	}
@@ -161,18 +165,18 @@ func (s *source) line(n int) []byte {
 }
 
 // lineOf is the line of an offset, from 0.
-func (s *source) lineOf(offset int) int {
+func (s *sourceText) lineOf(offset int) int {
 	return sort.SearchInts(s.lines, offset+1) - 1
 }
 
 // before is what stands before an offset in its line.
-func (s *source) before(offset int) []byte {
+func (s *sourceText) before(offset int) []byte {
 	return s.text[s.lines[s.lineOf(offset)]:offset]
 }
 
 // indent is the indentation of a line, negative for an empty one. A dash of
 // YAML counts half: its parent may have the same indentation.
-func (s *source) indent(n int) int {
+func (s *sourceText) indent(n int) int {
 	line := s.line(n)
 	trimmed := bytes.TrimLeft(line, " \t")
 	switch {
@@ -186,7 +190,7 @@ func (s *source) indent(n int) int {
 
 // outdented is whether a line strictly between two is indented less than both,
 // or they are far apart.
-func (s *source) outdented(a, b int) bool {
+func (s *sourceText) outdented(a, b int) bool {
 	if a > b {
 		a, b = b, a
 	}
@@ -204,7 +208,7 @@ func (s *source) outdented(a, b int) bool {
 
 // brackets tells for each of the ascending offsets which brackets are open
 // there, as the offsets of these, the outermost first.
-func (s *source) brackets(offsets []int) [][]int {
+func (s *sourceText) brackets(offsets []int) [][]int {
 	out := make([][]int, 0, len(offsets))
 	var open []int
 	deeper := 0
@@ -241,7 +245,7 @@ func closes(open, by byte) bool {
 }
 
 // ancestors are the keys that a line is under, by indentation, the nearest first.
-func (s *source) ancestors(n int) []string {
+func (s *sourceText) ancestors(n int) []string {
 	var keys []string
 	indent := s.indent(n)
 	for at := n - 1; at >= 0 && at > n-maxBlock && indent > 0 && len(keys) < 8; at-- {
@@ -258,7 +262,7 @@ func (s *source) ancestors(n int) []string {
 }
 
 // head is the start of a line: as much of it as is looked at for keys.
-func (s *source) head(n int) []byte {
+func (s *sourceText) head(n int) []byte {
 	line := s.line(n)
 	return line[:min(len(line), 256)]
 }

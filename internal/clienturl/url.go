@@ -1,10 +1,13 @@
 package clienturl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +19,7 @@ import (
 var (
 	errEmpty       = errors.New("is empty: pass a URL such as nats://host:4222")
 	errControl     = errors.New("has a space or a control character: pass URLs such as nats://host:4222, separated by commas")
-	errScheme      = errors.New("has a scheme that is none of NATS clients: pass nats, tls, ws or wss, as in nats://host:4222")
+	errScheme      = errors.New("has a scheme that is none of NATS clients: pass nats, tls, ws, wss, mqtt or mqtts, as in nats://host:4222")
 	errHost        = errors.New("has no host: pass a URL such as nats://host:4222")
 	errName        = errors.New("has a host that is neither a name nor an address: pass a URL such as nats://host:4222")
 	errPort        = errors.New("has an invalid port: pass a number from 1 to 65535, as in nats://host:4222")
@@ -41,14 +44,14 @@ func ParseFlag(value string) (checks.URLList, error) {
 	parts := strings.Split(rest, ",")
 	list := checks.URLList{Origin: "--client-url", Account: account, Ordered: checks.Unknown}
 	for i, part := range parts {
-		endpoint, err := parsePart(part, i)
+		endpoint, user, err := parsePart(part, i)
 		switch {
 		case err != nil && len(parts) > 1:
 			return fail(fmt.Errorf("URL %d of %d %w", i+1, len(parts), err))
 		case err != nil:
 			return fail(err)
 		}
-		list.Endpoints = append(list.Endpoints, endpoint)
+		list.Endpoints, list.User = append(list.Endpoints, endpoint), cmp.Or(list.User, user)
 	}
 	return list, nil
 }
@@ -68,7 +71,7 @@ func SplitAccount(value string) (account, rest string) {
 func Redact(url string) string {
 	parts := strings.Split(url, ",")
 	for i, part := range parts {
-		endpoint, err := parsePart(part, i)
+		endpoint, _, err := parsePart(part, i)
 		if err != nil {
 			return "(a URL that can't be read)"
 		}
@@ -77,8 +80,8 @@ func Redact(url string) string {
 	return strings.Join(parts, ",")
 }
 
-// schemes of NATS clients.
-func schemes() []string { return []string{"nats", "tls", "ws", "wss"} }
+// schemes of clients of NATS.
+func schemes() []string { return []string{"nats", "tls", "ws", "wss", "mqtt", "mqtts"} }
 
 func defaultPort(scheme string) int {
 	switch scheme {
@@ -86,27 +89,37 @@ func defaultPort(scheme string) int {
 		return 80
 	case "wss":
 		return 443
+	case "mqtt":
+		return 1883
+	case "mqtts":
+		return 8883
 	}
 	return 4222
 }
 
 // parsePart reads the URL at an index of a list with commas.
-func parsePart(part string, index int) (checks.Endpoint, error) {
+func parsePart(part string, index int) (e checks.Endpoint, user string, err error) {
 	part = strings.TrimSpace(part)
 	if index > 0 && strings.Contains(part, "@") && !strings.Contains(part, "://") {
-		return checks.Endpoint{}, errCredentials // it could be the rest of a password with a comma
+		return e, "", errCredentials // it could be the rest of a password with a comma
 	}
-	return parse(part)
+	return parseUser(part)
 }
 
-// parse reads one URL as clients do, without credentials and path.
+// parse reads one URL as clients do, without credentials.
 func parse(raw string) (checks.Endpoint, error) {
-	var none checks.Endpoint
+	e, _, err := parseUser(raw)
+	return e, err
+}
+
+// parseUser reads one URL as clients do. Of its credentials it returns the user.
+func parseUser(raw string) (e checks.Endpoint, user string, err error) {
+	none := func(err error) (checks.Endpoint, string, error) { return checks.Endpoint{}, "", err }
 	switch {
 	case raw == "":
-		return none, errEmpty
+		return none(errEmpty)
 	case strings.ContainsFunc(raw, func(r rune) bool { return r == ' ' || isControl(r) }):
-		return none, errControl
+		return none(errControl)
 	}
 	scheme, rest, found := strings.Cut(raw, "://")
 	if !found {
@@ -115,9 +128,9 @@ func parse(raw string) (checks.Endpoint, error) {
 	scheme = strings.ToLower(scheme)
 	if !slices.Contains(schemes(), scheme) {
 		if hasPlaceholder(scheme) {
-			return none, errPlaceholder
+			return none(errPlaceholder)
 		}
-		return none, errScheme
+		return none(errScheme)
 	}
 	authority := rest
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -125,32 +138,49 @@ func parse(raw string) (checks.Endpoint, error) {
 	}
 	at := strings.LastIndexByte(rest, '@')
 	if at >= len(authority) { // a slash in the password, as likely as an @ in the path
-		return none, errCredentials
+		return none(errCredentials)
 	}
+	if name, _, hasPassword := strings.Cut(authority[:max(at, 0)], ":"); hasPassword && !hasPlaceholder(name) {
+		if user, err = url.PathUnescape(name); err != nil {
+			user = name
+		}
+	}
+	path := pathOf(scheme, rest[len(authority):])
 	authority = authority[at+1:]
 	if hasPlaceholder(authority) {
-		return none, errPlaceholder
+		return none(errPlaceholder)
 	}
 	host, portText, err := splitPort(authority)
 	if err != nil {
-		return none, err
+		return none(err)
 	}
 	port := defaultPort(scheme)
 	if portText != "" {
 		port, err = strconv.Atoi(portText)
 		if err != nil || port < 1 || port > 65535 || portText[0] == '+' {
-			return none, errPort
+			return none(errPort)
 		}
 	}
 	literal := false
 	if addr, err := netip.ParseAddr(host); err == nil {
 		host, literal = addr.String(), true
 	} else if !isName(host) {
-		return none, errName
+		return none(errName)
 	}
 	host = strings.ToLower(host)
 	shown := net.JoinHostPort(strings.ReplaceAll(host, "%", "%25"), strconv.Itoa(port))
-	return checks.Endpoint{URL: scheme + "://" + shown, Scheme: scheme, Host: host, Port: port, Literal: literal}, nil
+	return checks.Endpoint{URL: scheme + "://" + shown + path, Scheme: scheme, Host: host, Port: port, Path: path, Literal: literal}, user, nil
+}
+
+// pathOf is the path that a WebSocket client asks for; the query, which may have
+// a token, is left out.
+func pathOf(scheme, rest string) string {
+	path, _, _ := strings.Cut(rest, "#")
+	path, _, _ = strings.Cut(path, "?")
+	if !strings.HasPrefix(scheme, "ws") || path == "/" {
+		return ""
+	}
+	return path
 }
 
 // splitPort takes the port off host[:port]; it is empty where there is none. An
@@ -204,3 +234,22 @@ func isAlnum(r rune) bool {
 }
 
 func isControl(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 }
+
+var (
+	// endEscape is a backslash after a URL that is whole: it escapes a quote or
+	// the end of the line.
+	endEscape = regexp.MustCompile(`^\\+(?:["'` + "`" + `nrt]|u0022|u0027|x22|x27|[ \t]*(?:\r?\n|$))`)
+	// goesOnWithSign is the @ that ends credentials in another literal or line.
+	goesOnWithSign = regexp.MustCompile("^(?:[\"'`]\\s*(?:\\+|\\.|<>|\\\\)?\\s*[\"'`]|\\\\+\\r?\\n[ \\t]*|\\r?\\n[ \\t]+)(?:@|\\\\+(?:u0040|x40|100))")
+)
+
+// cutOff reports whether a URL that ends at an offset may only look like one: it
+// may be the beginning of credentials whose @ is escaped or in the next line, and
+// its host a token.
+func cutOff(text []byte, end int) bool {
+	rest := text[end:min(len(text), end+256)]
+	if len(rest) == 0 {
+		return false
+	}
+	return rest[0] == '\\' && !endEscape.Match(rest) || goesOnWithSign.Match(rest)
+}

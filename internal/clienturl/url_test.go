@@ -18,7 +18,7 @@ func TestFlag(t *testing.T) {
 		"NATS://A.Example.COM":         "nats://a.example.com:4222",
 		"tls://a":                      "tls://a:4222",
 		"ws://a":                       "ws://a:80",
-		"wss://a/path?x=y#z":           "wss://a:443",
+		"wss://a/path?x=y#z":           "wss://a:443/path",
 		"u:p@a,nats://t@b:1,c":         "nats://a:4222 nats://b:1 nats://c:4222",
 		" nats://a , nats://b ":        "nats://a:4222 nats://b:4222",
 		"nats://u:p@x@a:4222":          "nats://a:4222",
@@ -65,9 +65,8 @@ func TestFlagThatIsWrong(t *testing.T) {
 		"=nats://a":               "no account before the =",
 		"A\x1b=nats://a":          "an account with a control character",
 		"A=":                      "is empty",
-		"mqtt://a":                "pass nats, tls, ws or wss",
-		"http://s3cret@a":         "pass nats, tls, ws or wss",
-		"nats-route://a:6222":     "pass nats, tls, ws or wss",
+		"http://s3cret@a":         "pass nats, tls, ws, wss, mqtt or mqtts",
+		"nats-route://a:6222":     "pass nats, tls, ws, wss, mqtt or mqtts",
 		"nats://":                 "has no host",
 		"nats://u:s3cret@:4222":   "has no host",
 		"nats://u:s3cret":         "invalid port",
@@ -90,7 +89,7 @@ func TestFlagThatIsWrong(t *testing.T) {
 		"nats://u:s3/cret@a:4222": "reserved character in its credentials",
 		"nats://u:s3,cret@a:4222": "URL 1 of 2 has an invalid port",
 		"nats://u:12,cret@a:4222": "reserved character in its credentials",
-		"u:s3://cret@a":           "pass nats, tls, ws or wss",
+		"u:s3://cret@a":           "pass nats, tls, ws, wss, mqtt or mqtts",
 	} {
 		list, err := ParseFlag(value)
 		if err == nil {
@@ -145,7 +144,6 @@ func FuzzParseFlag(f *testing.F) {
 	for _, value := range []string{"A=nats://u:p@a:4222,b", "nats://[fe80::1%25eth0]", "wss://a/b@c", "a:b@c,d@e", "=,", "u:p=@[::]:1"} {
 		f.Add(value)
 	}
-	const password = "pa55word-zq"
 	f.Fuzz(func(t *testing.T, value string) {
 		list, err := ParseFlag(value)
 		if err == nil {

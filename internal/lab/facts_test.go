@@ -54,7 +54,7 @@ func ask(t *testing.T, nc *nats.Conn, subject, body string, wait time.Duration) 
 func TestFactRoutesPerPeer(t *testing.T) {
 	t.Parallel()
 	l := startLab(t, lab.Topology{Clusters: []lab.Cluster{cluster("C1", 3)}})
-	nc, err := nats.Connect(l.SystemURL())
+	nc, err := nats.Connect(l.SystemURL(), nats.Timeout(30*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestFactAccountsAreAnsweredTwiceOverLeafs(t *testing.T) {
 		lab.SystemAccount: {"C1-n1": 1, "edge": 1},
 		"APP":             {"C1-n1": 1, "edge": 2},
 	} {
-		nc, err := nats.Connect(l.Server("C1-n1").URL(account))
+		nc, err := nats.Connect(l.Server("C1-n1").URL(account), nats.Timeout(30*time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}

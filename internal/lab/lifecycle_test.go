@@ -131,7 +131,7 @@ func TestCancelDuringStart(t *testing.T) {
 		if l != nil || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after %v: %v, %v", after, l, err)
 		}
-		if late > time.Second {
+		if late > 10*time.Second { // on a busy machine; one that would not notice returns no error
 			t.Errorf("after %v: Start returned %v late", after, late)
 		}
 		goleak.VerifyNone(t, before)

@@ -64,6 +64,9 @@ func (s *Server) addRemotes(o *server.Options) {
 func (s *Server) addMQTT(o *server.Options, port int) {
 	const megabyte = 1 << 20
 	o.MQTT.Host, o.MQTT.Port = s.host, orRandom(port)
+	// The first client waits for streams to be made: by default 5 s, and 2 s for its
+	// CONNECT, which a busy machine takes longer for.
+	o.MQTT.AuthTimeout, o.MQTT.JSAPITimeout = AuthTimeout, patience
 	o.JetStream = true
 	o.StoreDir = filepath.Join(s.lab.dir, s.group.Name, s.name)
 	o.JetStreamMaxMemory, o.JetStreamMaxStore = 64*megabyte, 256*megabyte

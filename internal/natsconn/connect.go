@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/within"
 )
 
 // Connect opens a connection within the time-out. What happens to it later goes to
@@ -16,7 +18,7 @@ func (c *Settings) Connect(ctx context.Context, trace func(string, ...any)) (*na
 	limited, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	settings := *c // which whoever is left behind keeps
-	l, err := within(limited, func() (*login, error) { return settings.login(limited) })
+	l, err := within.Context(limited, 0, func() (*login, error) { return settings.login(limited) })
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("the context and the credentials can't be read within %s: pass a longer --timeout", c.Timeout)
@@ -39,27 +41,6 @@ func (c *Settings) Connect(ctx context.Context, trace func(string, ...any)) (*na
 	}
 	trace("connected to %s, server %s (%s)", ShownURL(nc.ConnectedUrl()), l.redact(nc.ConnectedServerName()), l.redact(nc.ConnectedServerId()))
 	return nc, nil
-}
-
-// within runs what knows no context, such as reading from a pipe, and leaves
-// it behind when the context ends.
-func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := f()
-		done <- result{value, err}
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
-	}
 }
 
 // headStart is how long a server is tried alone before the next one is too.
@@ -85,10 +66,11 @@ func (l *login) connect(ctx context.Context, trace func(string, ...any)) (*nats.
 	for failed := 0; failed < len(l.servers); {
 		select {
 		case <-next.C:
-			i, d := len(dialers), &dialer{ctx: ctx, dial: l.dial, timeout: l.options.Timeout}
+			i := len(dialers)
 			if i == len(l.servers) {
 				continue
 			}
+			d := &dialer{ctx: ctx, dial: l.dial, timeout: l.options.Timeout, target: l.servers[i]}
 			dialers = append(dialers, d)
 			next.Reset(step)
 			go func() {
@@ -110,7 +92,7 @@ func (l *login) connect(ctx context.Context, trace func(string, ...any)) (*nats.
 		case <-ctx.Done():
 			for i := range failures {
 				if failures[i] == nil {
-					failures[i] = l.explainSilence(i, i < len(dialers) && dialers[i].reached.Load())
+					failures[i] = l.explainNoAnswer(i, i < len(dialers) && dialers[i].reached.Load())
 				}
 			}
 			return nil, &connectError{failures}
@@ -123,6 +105,7 @@ func (l *login) connect(ctx context.Context, trace func(string, ...any)) (*nats.
 func (l *login) try(i int, d *dialer) (*nats.Conn, error) {
 	o := l.options
 	o.Servers, o.CustomDialer = []string{l.servers[i].String()}, d
+	d.options = &o
 	nc, err := o.Connect()
 	if err != nil {
 		// nats.go says "no servers available" for a refused connection.
@@ -132,6 +115,7 @@ func (l *login) try(i int, d *dialer) (*nats.Conn, error) {
 		nc.Close()
 		return nil, d.ctx.Err()
 	}
+	d.connected(nc)
 	if len(l.servers) > 1 {
 		// For reconnects.
 		var all []string

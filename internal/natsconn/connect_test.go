@@ -14,14 +14,14 @@ import (
 // waited for no longer than a server.
 func TestConnectSilentResolver(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // which has no contexts
-	prepare := func(servers string) (l *login, asked <-chan struct{}, ctx context.Context, cancel func()) {
+	prepare := func(servers string, timeout time.Duration) (l *login, asked <-chan struct{}, ctx context.Context, cancel func()) {
 		events := make(chan struct{}, 100)
 		silent := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			events <- struct{}{}
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}}
-		c := Settings{Servers: servers, User: "sys", Password: "Pa55", Timeout: time.Second}
+		c := Settings{Servers: servers, User: "sys", Password: "Pa55", Timeout: timeout}
 		l, err := c.login(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -32,19 +32,19 @@ func TestConnectSilentResolver(t *testing.T) {
 	}
 	ignore := func(string, ...any) {}
 	t.Run("alone", func(t *testing.T) {
-		l, _, ctx, cancel := prepare("nats.example.com")
+		l, _, ctx, cancel := prepare("nats.example.com", time.Second)
 		defer cancel()
 		start := time.Now()
 		_, err := l.connect(ctx, ignore)
 		if want := "nats://nats.example.com: can't be reached within 1s: pass --server URL of a running server, or a longer --timeout"; err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
-		if took := time.Since(start); took > 2*time.Second {
+		if took := time.Since(start); took > 4*time.Second {
 			t.Errorf("took %v", took)
 		}
 	})
 	t.Run("before another server", func(t *testing.T) {
-		l, _, ctx, cancel := prepare("nats.example.com," + serverAddress(t))
+		l, _, ctx, cancel := prepare("nats.example.com,"+serverAddress(t), 5*time.Second)
 		defer cancel()
 		nc, err := l.connect(ctx, ignore)
 		if err != nil {
@@ -53,7 +53,7 @@ func TestConnectSilentResolver(t *testing.T) {
 		nc.Close()
 	})
 	t.Run("cancelled", func(t *testing.T) {
-		l, asked, ctx, cancel := prepare("nats.example.com")
+		l, asked, ctx, cancel := prepare("nats.example.com", time.Minute)
 		done := make(chan error, 1)
 		go func() {
 			_, err := l.connect(ctx, ignore)
@@ -62,12 +62,12 @@ func TestConnectSilentResolver(t *testing.T) {
 		<-asked
 		cancel()
 		start := time.Now()
-		if err := <-done; err == nil || time.Since(start) > 100*time.Millisecond {
+		if err := <-done; err == nil || time.Since(start) > 10*time.Second {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}
 	})
 	t.Run("not by nats.go", func(t *testing.T) {
-		l, _, ctx, cancel := prepare("localhost:4222")
+		l, _, ctx, cancel := prepare("localhost:4222", time.Second)
 		defer cancel()
 		to := ""
 		l.dial = func(_ context.Context, _, address string) (net.Conn, error) {
@@ -92,7 +92,7 @@ func serverAddress(t *testing.T) string {
 		s.Shutdown()
 		s.WaitForShutdown()
 	})
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(30 * time.Second) {
 		t.Fatal("the server does not start")
 	}
 	return s.Addr().String()

@@ -5,8 +5,15 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // dialer dials one server. Until release all of it ends with the context.
@@ -19,14 +26,46 @@ type dialer struct {
 	conn    *greeting
 	reached atomic.Bool
 	free    atomic.Bool
+
+	options *nats.Options // of what is connected
+	target  target        // the server that is dialed first
+	current *bounded      // the connection that was dialed last
+	host    string        // that it is to
+
+	nc    atomic.Pointer[nats.Conn] // once it is connected
+	wrong atomic.Pointer[sysreq.ProtocolError]
+}
+
+// connected takes what the connection became.
+func (d *dialer) connected(nc *nats.Conn) {
+	d.nc.Store(nc)
+	d.end()
+}
+
+// end ends for good what a server sent nonsense on: it would do the same again.
+// It does not wait for nats.go, which hands its errors over one by one.
+func (d *dialer) end() {
+	nc, wrong := d.nc.Load(), d.wrong.Load()
+	if nc == nil || wrong == nil {
+		return
+	}
+	go func() { // this may be called by what the connection waits for
+		nc.ErrorHandler()(nc, nil, wrong)
+		nc.Close()
+	}()
 }
 
 // Dial implements [nats.CustomDialer].
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	d.host, _, _ = net.SplitHostPort(address) // nats.go has put it together
 	if d.free.Load() {
 		ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
 		defer cancel()
-		return d.dial(ctx, network, address)
+		conn, err := d.dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return d.bound(&greeting{Conn: conn}, d.target.Scheme+"://"+address), nil
 	}
 	conn, err := d.dial(d.ctx, network, address)
 	if err != nil {
@@ -36,7 +75,38 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	d.reached.Store(true)
 	d.stop = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
 	d.conn = &greeting{Conn: conn}
-	return d.conn, nil
+	return d.bound(d.conn, d.target.shown), nil
+}
+
+func (d *dialer) bound(g *greeting, server string) net.Conn {
+	d.current = newBounded(g, words.Harmless(server), strings.HasPrefix(d.target.Scheme, "ws"), &d.free, func(err error) {
+		var wrong *sysreq.ProtocolError
+		switch {
+		case !d.free.Load():
+			d.failed = err
+		case errors.As(err, &wrong):
+			d.wrong.Store(wrong)
+			d.end()
+		}
+	})
+	return d.current
+}
+
+// SkipTLSHandshake is what nats.go asks where it would begin TLS. The connection
+// has begun it then, and what keeps it from working is what it reads next. With
+// WebSocket nats.go can't do without its own, so that what is inside of it can't
+// be followed; it bounds the frames.
+func (d *dialer) SkipTLSHandshake() bool {
+	if strings.HasPrefix(d.target.Scheme, "ws") {
+		d.current.follow = unseen{}
+		return false
+	}
+	name := d.host
+	if _, err := netip.ParseAddr(name); err == nil && d.free.Load() {
+		name = d.target.Hostname() // servers tell of each other by address
+	}
+	d.current.secure(d.options, name)
+	return true
 }
 
 // release lets the connection, and what reconnects, outlive the context. It is

@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -89,8 +90,8 @@ func (e *connectError) Error() string {
 	return b.String()
 }
 
-// explainSilence is for a server that has not answered in time.
-func (l *login) explainSilence(i int, reached bool) *failure {
+// explainNoAnswer is for a server that has not answered in time.
+func (l *login) explainNoAnswer(i int, reached bool) *failure {
 	f := &failure{server: l.servers[i].shown, err: context.DeadlineExceeded}
 	if reached {
 		f.reason = fmt.Sprintf("accepts the connection%s but does not answer within %s", l.via(), l.options.Timeout)
@@ -143,7 +144,7 @@ func (l *login) said(err error, heard string) serverError {
 func (l *login) explain(i int, d *dialer, err error) *failure {
 	var dns *net.DNSError
 	if isTimeout(err) && !errors.As(err, &dns) {
-		return l.explainSilence(i, d.reached.Load())
+		return l.explainNoAnswer(i, d.reached.Load())
 	}
 	var heard string
 	if d.conn != nil {
@@ -159,6 +160,7 @@ func (l *login) explain(i int, d *dialer, err error) *failure {
 	if greeted && (ws || l.options.TLSHandshakeFirst) {
 		server = "" // it took the handshake for commands
 	}
+	var protocol *sysreq.ProtocolError
 	var syntax *json.SyntaxError
 	var mismatch *json.UnmarshalTypeError
 	unspoken := "does not speak the NATS protocol"
@@ -172,6 +174,9 @@ func (l *login) explain(i int, d *dialer, err error) *failure {
 		f.reason, f.pass = "the account of these credentials is at its limit of connections", []string{passUser}
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		f.reason, f.pass = "takes no nkeys", []string{passUser}
+	case errors.As(err, &protocol):
+		_, what, _ := strings.Cut(protocol.Reason, " ") // the server is named already
+		f.reason, f.pass = unspoken+" ("+what+")", []string{passPort}
 	case !d.reached.Load():
 		l.explainDial(f, err)
 	case l.explainTLS(f, i, err, heard):
@@ -188,7 +193,7 @@ func (l *login) explain(i int, d *dialer, err error) *failure {
 	case isClosed(err):
 		f.reason, f.pass = "closes the connection while logging in", []string{"--server URL of another server"}
 	case errors.Is(err, nats.ErrNoInfoReceived), errors.As(err, &syntax), errors.As(err, &mismatch),
-		!greeted, strings.HasPrefix(err.Error(), "nats: expected"):
+		!greeted, unexpectedAnswer(err):
 		f.reason, f.pass = unspoken, []string{passPort}
 	default:
 		f.reason, f.pass = fmt.Sprintf("can't be used (%s)", l.redact(cmp.Or(string(server), err.Error()))), []string{"--server URL of another server"}
@@ -276,13 +281,12 @@ func (l *login) explainTLS(f *failure, i int, err error, heard string) bool {
 		f.reason, f.pass = "has no TLS", []string{"--server nats:// instead of tls://"}
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		f.reason, f.pass = "has no TLS", []string{"no tls:// and no --tlsca, --tlscert or --tlskey"}
-	case errors.As(err, &op) && op.Op == "remote error" && strings.Contains(op.Err.Error(), "certificate"),
-		errors.Is(err, nats.ErrTLS) && isClosed(err) && strings.Contains(err.Error(), "after TLS handshake"):
+	case isAlert(err, aboutCertificate()...), closedAfterHandshake(err):
 		f.reason, f.pass = "asks for a client certificate", []string{passCert}
 		if l.nctx.Certificate() != "" {
 			f.reason = fmt.Sprintf("refuses the client certificate %s", l.path(l.nctx.Certificate()))
 		}
-	case errors.As(err, &op) && op.Op == "remote error":
+	case isAlert(err) && errors.As(err, &op):
 		f.reason = fmt.Sprintf("refuses the TLS handshake (%s)", l.redact(strings.TrimPrefix(op.Err.Error(), "tls: ")))
 		f.pass = []string{passCert + ", if it asks for a client certificate"}
 	case errors.Is(err, nats.ErrTLS):
@@ -295,14 +299,14 @@ func (l *login) explainTLS(f *failure, i int, err error, heard string) bool {
 }
 
 // explainFile is for credentials and certificates that can't be used.
-func (l *login) explainFile(err error) error {
+func (l *login) explainFile(err *fileError) error {
 	var path *fs.PathError
 	kind, text := l.kind(), err.Error()
 	what, flag, pass := "the credentials", "", passUser
 	switch {
-	case strings.HasPrefix(text, "ca: "), strings.Contains(text, "rootCA"), strings.Contains(text, "root certificate"):
+	case err.of == ofCA:
 		what, flag, pass = "CA "+l.path(l.nctx.CA()), "--tlsca", "--tlsca FILE with certificates in PEM"
-	case strings.HasPrefix(text, "cert: "), strings.HasPrefix(text, "key: "), strings.Contains(text, "client certificate"):
+	case err.of == ofCertificate:
 		what = fmt.Sprintf("client certificate %s with key %s", l.path(l.nctx.Certificate()), l.path(l.nctx.Key()))
 		flag, pass = "--tlscert and --tlskey", "--tlscert FILE and --tlskey FILE in PEM that belong together"
 	case errors.Is(err, errNoSeed):
@@ -311,7 +315,7 @@ func (l *login) explainFile(err error) error {
 		what, flag, pass = "creds "+l.path(l.nctx.Creds()), "--creds", passCreds
 	case kind == "nkey":
 		what, flag, pass = "nkey "+l.path(l.nctx.NKey()), "--nkey", "--nkey FILE with the seed of a user of the system account"
-	case kind == "jwt" && (errors.Is(err, errNoJWT) || strings.HasPrefix(text, "user_jwt")):
+	case kind == "jwt" && err.of == ofJWT:
 		what, flag, pass = "the JWT", "--jwt", "--jwt with the JWT itself or file://PATH"
 	case kind == "jwt":
 		what, flag, pass = "the seed", "--seed", "--seed with the seed itself or file://PATH"
@@ -319,7 +323,7 @@ func (l *login) explainFile(err error) error {
 	if errors.As(err, &path) {
 		return fmt.Errorf("%s: can't be read (%w): pass the path of an existing file with %s", what, path.Err, cmp.Or(flag, "file://"))
 	}
-	if !strings.HasPrefix(text, "password: ") && !strings.HasPrefix(text, "token: ") {
+	if err.of != ofSecret {
 		text = strings.TrimPrefix(strings.TrimPrefix(rootCause(err), "nats: "), "nkeys: ")
 	}
 	return fmt.Errorf("%s: can't be used (%s): pass %s", what, l.redact(text), pass)
@@ -328,7 +332,7 @@ func (l *login) explainFile(err error) error {
 // explainContext is for a context that can't be loaded. It is passed by name
 // or as a file, or selected, then passed is empty.
 func explainContext(err error, name, passed string, others []string) error {
-	pass := "pass --context one of " + list(others) + ", or --server and --creds"
+	pass := "pass --context one of " + words.FirstOf(8, others) + ", or --server and --creds"
 	if len(others) == 0 {
 		pass = "there are no contexts here, pass --server and --creds"
 	}
@@ -350,13 +354,6 @@ func explainContext(err error, name, passed string, others []string) error {
 		return fmt.Errorf("%s can't be read (%w): %s", what, path.Err, pass)
 	}
 	return fmt.Errorf("%s can't be loaded (%s): %s", what, redact(err.Error()), pass)
-}
-
-func list(names []string) string {
-	if len(names) > 8 {
-		names = append(names[:8:8], "…")
-	}
-	return strings.Join(names, ", ")
 }
 
 func isTimeout(err error) bool {

@@ -34,6 +34,11 @@ func (c *Settings) login(ctx context.Context) (*login, error) {
 		return nil, err
 	}
 	l.hide(l.nctx.Password(), l.nctx.Token(), l.nctx.UserJWT(), l.nctx.UserSeed())
+	for _, value := range []string{l.nctx.Creds(), l.nctx.NKey()} {
+		if _, data, _ := strings.Cut(value, ","); !IsLocation(value) {
+			l.hide(value, data)
+		}
+	}
 	if l.servers, err = parseServers(l.nctx.ServerURL()); err != nil {
 		return nil, err
 	}
@@ -72,14 +77,15 @@ func (c *Settings) login(ctx context.Context) (*login, error) {
 		_, err = l.options.SignatureCB([]byte("nonce"))
 	}
 	if err != nil {
-		return nil, l.explainFile(err)
+		return nil, l.explainFile(loadError(err))
 	}
 	o := &l.options
 	o.Name, o.Timeout = strings.TrimSpace(c.Name), c.Timeout
 	o.MaxReconnect, o.ReconnectWait = -1, 100*time.Millisecond
 	o.ReconnectJitter, o.ReconnectJitterTLS = 50*time.Millisecond, 50*time.Millisecond
 	o.NoCallbacksAfterClientClose = true
-	o.SkipHostLookup = true // the dialer does, within the time-out
+	o.FlusherTimeout = c.Timeout / 5 // it is waited for with nats.go's lock held
+	o.SkipHostLookup = true          // the dialer does, within the time-out
 	o.Secure = o.Secure || secure
 	return l, nil
 }

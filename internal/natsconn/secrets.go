@@ -38,8 +38,17 @@ func redact(text string) string { return (&login{}).redact(text) }
 
 // path is a path fit to print, as credentials are sometimes passed for one.
 func (l *login) path(path string) string {
-	if strings.ContainsAny(path, "\r\n") || strings.HasPrefix(path, "data:") {
+	if !IsLocation(path) {
 		return "passed in place of a path"
 	}
 	return l.redact(path)
+}
+
+// IsLocation reports whether the value of a flag or an environment variable says
+// where credentials are, a path or a reference such as env://NAME, and so may be
+// shown. It may be the credentials themselves instead.
+func IsLocation(value string) bool {
+	value = strings.TrimSpace(value)
+	return !strings.ContainsAny(value, "\r\n") && !secret.MatchString(value) &&
+		(len(value) < len("data:") || !strings.EqualFold(value[:len("data:")], "data:"))
 }

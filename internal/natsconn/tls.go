@@ -5,14 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 )
 
 // MonitoringTLS returns what --tlsca, --tlscert and --tlskey, or the context, say of
-// TLS. It is nil where they say
-// nothing.
+// TLS; nil where they say nothing.
 func (c *Settings) MonitoringTLS(ctx context.Context) (*tls.Config, error) {
 	settings, err := c.load(ctx)
 	if err != nil {
@@ -28,11 +26,11 @@ func (c *Settings) MonitoringTLS(ctx context.Context) (*tls.Config, error) {
 	if ca != "" {
 		data, err := os.ReadFile(ca)
 		if err != nil {
-			return nil, l.explainFile(fmt.Errorf("ca: %w", err))
+			return nil, l.explainFile(&fileError{ofCA, err})
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(data) {
-			return nil, l.explainFile(errors.New("ca: no certificate in it"))
+			return nil, l.explainFile(&fileError{ofCA, errors.New("no certificate in it")})
 		}
 	}
 	switch {
@@ -43,7 +41,7 @@ func (c *Settings) MonitoringTLS(ctx context.Context) (*tls.Config, error) {
 	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
-		return nil, l.explainFile(fmt.Errorf("cert: %w", err))
+		return nil, l.explainFile(&fileError{ofCertificate, err})
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil

@@ -40,6 +40,11 @@ type Prober struct {
 	Timeout time.Duration
 	// Dial connects; nil is a net.Dialer. It must give up when ctx ends.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Path is what a WebSocket's upgrade asks for; empty is the root.
+	Path string
+	// Only, if set, is the listener that is looked for, as [checks.Contact] has it:
+	// it is connected to once, and nothing is sent that another kind waits for.
+	Only string
 }
 
 func (p Prober) timeout() time.Duration {
@@ -50,7 +55,7 @@ func (p Prober) timeout() time.Duration {
 }
 
 // Contact says what answers at an address to a client with a URL of this scheme
-// (nats, tls, ws or wss) and host; for [Prober.Again] there is more to ask.
+// (nats, tls, ws, wss, mqtt or mqtts) and host; for [Prober.Again] there is more to ask.
 //
 // It connects once where the server greets as the scheme has it. Where nothing
 // is said it connects up to three times more, to tell a listener that clients
@@ -59,13 +64,18 @@ func (p Prober) timeout() time.Duration {
 // [checks.ContactNone].
 func (p Prober) Contact(ctx context.Context, scheme, host string, addr netip.AddrPort) checks.Contact {
 	t := newTarget(scheme, host, addr)
+	t.path = p.Path
 	if !addr.IsValid() {
 		return checks.Contact{Outcome: checks.ContactNone, Detail: "no address"}
 	}
 	whole, cancel := context.WithTimeout(ctx, 2*p.timeout())
 	defer cancel()
 	var best verdict
-	for n, w := range t.ways() {
+	ways := t.ways()
+	if p.Only != "" {
+		ways = []way{t.wayTo(p.Only)}
+	}
+	for n, w := range ways {
 		quiet := p.timeout() / 3
 		if n == 0 {
 			quiet = min(quiet, mostQuiet)
@@ -97,6 +107,7 @@ func (p Prober) Again(ctx context.Context, scheme, host string, addr netip.AddrP
 		return c
 	}
 	t := newTarget(scheme, host, addr)
+	t.path = p.Path
 	c.Greetings = slices.Clone(c.Greetings)
 	w := t.wayTo(c.Listener)
 	for range more {
@@ -118,7 +129,7 @@ func (p Prober) Again(ctx context.Context, scheme, host string, addr netip.AddrP
 	return c
 }
 
-// over is whether ctx has ended, or does right now: a connection may notice its
+// over reports whether ctx has ended, or does right now: a connection may notice its
 // deadline before the context does.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
@@ -129,15 +140,27 @@ func over(ctx context.Context) bool {
 type target struct {
 	scheme, host string
 	addr         netip.AddrPort
+	path         string // of a WebSocket
 }
 
 func newTarget(scheme, host string, addr netip.AddrPort) target {
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return target{strings.ToLower(scheme), host, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}
+	return target{scheme: strings.ToLower(scheme), host: host, addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}
 }
 
-// web is whether the URL is one for WebSocket clients.
+// web reports whether the URL is one for WebSocket clients.
 func (t target) web() bool { return t.scheme == "ws" || t.scheme == "wss" }
+
+// mqtt is whether the URL is one for MQTT clients, which servers do not greet.
+func (t target) mqtt() bool { return t.scheme == "mqtt" || t.scheme == "mqtts" }
+
+// requestPath is the path for HTTP.
+func (t target) requestPath() string {
+	if !strings.HasPrefix(t.path, "/") || strings.ContainsFunc(t.path, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "/"
+	}
+	return t.path
+}
 
 // name is the host for a TLS handshake, where it is a name.
 func (t target) name() string {
@@ -171,6 +194,8 @@ func (t target) ways() []way {
 		return []way{{web: true}, {secure: true, web: true}}
 	case "wss":
 		return []way{{secure: true, web: true}, {web: true}}
+	case "mqtt", "mqtts": // a listener that nobody greets at: any more would only fill its log
+		return []way{{}}
 	default:
 		return []way{{}, {secure: true}, {web: true}, {proxy: true}}
 	}
@@ -236,6 +261,9 @@ func (t target) judge(w way, s sight) verdict {
 		if s.secure {
 			return secure("it speaks TLS, but greets nobody")
 		}
+		if t.mqtt() {
+			return stranger(settled, "it accepts connections, and an MQTT listener says no more to a stranger")
+		}
 		v := stranger(waits, "accepts connections but says nothing")
 		v.contact.Hangs = true
 		return v
@@ -272,6 +300,9 @@ func (t target) judgeGreeting(w way, s sight) checks.Contact {
 	switch {
 	case s.info.forServers():
 		c.Detail = "a leafnode, route or gateway port, not one for clients"
+		return c
+	case t.mqtt():
+		c.Detail = "the NATS listener of server " + quoted([]byte(s.info.Name)) + ", not an MQTT one"
 		return c
 	case s.web && t.web() && s.secure == secure:
 		c.Listener = listenerWebSocket

@@ -20,11 +20,11 @@ func upgradeKey() string {
 	return base64.StdEncoding.EncodeToString(key[:])
 }
 
-// sendUpgrade asks for a WebSocket at the path of nats-server's clients, the
-// way a client does. It offers no compression.
-func sendUpgrade(w io.Writer, host, key string) error {
-	_, err := fmt.Fprintf(w, "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: nats-balance\r\n"+
-		"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n", host, key)
+// sendUpgrade asks for a WebSocket at the path of the URL, the way a client does.
+// It offers no compression.
+func sendUpgrade(w io.Writer, host, path, key string) error {
+	_, err := fmt.Fprintf(w, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: nats-balance\r\n"+
+		"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n", path, host, key)
 	return err
 }
 

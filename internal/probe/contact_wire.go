@@ -201,7 +201,7 @@ func (t target) talkTLS(w *wire, how way) sight {
 // upgrade asks for a WebSocket.
 func (t target) upgrade(w *wire) sight {
 	key := upgradeKey()
-	if err := sendUpgrade(w, t.authority(), key); err != nil {
+	if err := sendUpgrade(w, t.authority(), t.requestPath(), key); err != nil {
 		return sight{kind: closed}
 	}
 	return listen(w, key)

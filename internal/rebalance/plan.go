@@ -274,7 +274,7 @@ func idleClass(d time.Duration) int {
 	return class
 }
 
-// mayReturn is whether a client may choose the server that closed it at once.
+// mayReturn reports whether a client may choose the server that closed it at once.
 // The libraries listed put it at the end of their list (read in their sources);
 // of others it is not known.
 func mayReturn(c Candidate) bool {

@@ -51,7 +51,7 @@ func newFacts(in Input) *facts {
 	return x
 }
 
-// strong is whether a cause is confirmed or likely.
+// strong reports whether a cause is confirmed or likely.
 func (x *facts) strong(code cause.Code) bool { return x.Cause(code).Strong() }
 
 // servers is how many the cluster is known to have.
@@ -140,7 +140,7 @@ func joined(parts []string) string {
 // takesSystem is what to add where the commands take more than the audit did.
 const takesSystem = "The nats and nats-balance commands take a user of the system account: add --context or --creds of one."
 
-// mostly is whether more than half of the connections on the concentrated server
+// mostly reports whether more than half of the connections on the concentrated server
 // are of these protocols.
 func (x *facts) mostly(protocols ...string) bool {
 	if x.Case.Profile == nil {

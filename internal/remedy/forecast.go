@@ -17,7 +17,7 @@ func (x *facts) forecast() string {
 	if n == 1 {
 		have, come, move = "has", "comes", "moves"
 	}
-	nowhere := func(why string) string {
+	noPlace := func(why string) string {
 		return its + have + " nowhere to go until it is back" + why + ", and all " + come + " back to it."
 	}
 	others := x.elsewhere()
@@ -26,20 +26,20 @@ func (x *facts) forecast() string {
 	}
 	switch stranded := x.f.Impact.Stranded; {
 	case x.Cause(cause.AccountGap).Verdict == cause.Confirmed:
-		return nowhere(", as the account can't be used on " + others)
+		return noPlace(", as the account can't be used on " + others)
 	case x.Cause(cause.ListenerGap).Verdict == cause.Confirmed:
 		if stranded != nil && *stranded < n {
 			return cannot(*stranded)
 		}
-		return nowhere(", as " + others + " can't take their protocol")
+		return noPlace(", as " + others + " can't take their protocol")
 	case x.partly():
 		return cannot(x.Unserved.Connections)
 	case x.f.Impact.CanFailOver == checks.No && stranded != nil && *stranded > 0 && *stranded < n:
 		return its + fmt.Sprintf("find too little room on %s: %s or more of them wait until it is back.", others, words.Count(*stranded))
 	case x.f.Impact.CanFailOver == checks.No && x.full():
-		return nowhere(", as " + others + " take no more")
+		return noPlace(", as " + others + " take no more")
 	case x.f.Impact.CanFailOver == checks.No:
-		return nowhere("")
+		return noPlace("")
 	case x.pinned() && x.Cause(cause.DiscoveryOff).Verdict == cause.Confirmed:
 		return its + "probably " + have + " nowhere to go until it is back, and then come back to it."
 	case x.pinned() && x.Told():
@@ -66,11 +66,11 @@ func (x *facts) pass() string {
 	return ": pass --client-url " + ForFlags(x.f.Account) + "=URL[,URL…]"
 }
 
-// pinned is whether the clients' own list leads to the concentrated server
+// pinned reports whether the clients' own list leads to the concentrated server
 // alone.
 func (x *facts) pinned() bool { return x.strong(cause.SingleURL) || x.strong(cause.SingleAddressDNS) }
 
-// full is whether no survivor has room.
+// full reports whether no survivor has room.
 func (x *facts) full() bool {
 	s := x.f.Impact.Stranded
 	return s != nil && *s >= x.f.OnServer && *s > 0 && x.Cause(cause.ServerFull).Verdict != cause.RuledOut

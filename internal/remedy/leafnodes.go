@@ -31,7 +31,7 @@ func (x *facts) remotes() Remedy {
 		Snippets: []Snippet{x.remotesConf()}}
 }
 
-// manyLeafnodes is whether the account's leafnodes are on the concentrated server
+// manyLeafnodes reports whether the account's leafnodes are on the concentrated server
 // as its clients are, by the same numbers.
 func (x *facts) manyLeafnodes() bool {
 	return x.f.Leafnodes >= checks.Defaults().MinConnections && x.Exceeds(x.f.LeafnodesHere, x.f.Leafnodes)

@@ -109,7 +109,7 @@ func (x *facts) comesBack() string {
 	return ""
 }
 
-// moved is whether that becomes of clients that are closed, by a root cause that
+// moved reports whether that becomes of clients that are closed, by a root cause that
 // is confirmed or likely.
 func (x *facts) moved(m cause.Moved) bool {
 	return slices.ContainsFunc(cause.All(), func(d cause.Definition) bool { return d.Moved == m && x.strong(d.Code) })
@@ -126,7 +126,7 @@ func (x *facts) before() []string {
 	return out
 }
 
-// mayReturn is whether clients on the server use libraries that shuffle the
+// mayReturn reports whether clients on the server use libraries that shuffle the
 // server that closed them in with the others.
 func (x *facts) mayReturn() bool {
 	if x.Case.Profile == nil {

@@ -74,7 +74,7 @@ func (x *facts) placement() Remedy {
 	if n := x.networks(); n != "" {
 		why = append(why, n)
 	}
-	why = append(why, "It may be wanted, as near servers answer faster. Then accept it, and see that the clients know a server elsewhere with room for all of them"+x.room()+
+	why = append(why, "It may be wanted, as near servers answer faster. Then accept it, and see that the clients know a server elsewhere with room for all of them"+x.spare()+
 		". Otherwise give every place two servers or more, run the account's services in several places, or let clients choose among all servers.",
 		"Placement tags steer JetStream, not where clients connect.")
 	k := x.kubernetes()
@@ -120,8 +120,8 @@ func first(counts []int) int {
 	return counts[0]
 }
 
-// room says how much there is on the other servers, where it is known.
-func (x *facts) room() string {
+// spare returns how much room there is on the other servers, where it is known.
+func (x *facts) spare() string {
 	free := 0
 	for _, s := range x.f.Impact.Survivors {
 		if s.Now == nil || s.Limit == nil {

@@ -260,7 +260,7 @@ type kube struct {
 	set, service, namespace, domain string
 }
 
-// kubernetes is whether it looks as if the servers ran there: a StatefulSet's
+// kubernetes reports whether it looks as if the servers ran there: a StatefulSet's
 // pods are numbered from 0, and the names of services end in svc.
 func (x *facts) kubernetes() kube {
 	var k kube

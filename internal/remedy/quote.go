@@ -17,7 +17,7 @@ const (
 	longestShown = 80
 )
 
-// pasteable is whether a name may stand in a command: a terminal acts on control
+// pasteable reports whether a name may stand in a command: a terminal acts on control
 // characters even where a shell would not.
 func pasteable(s string) bool { return s != "" && len(s) <= longestName && words.IsPrintable(s) }
 
@@ -77,7 +77,7 @@ func hostPort(s string) (host string, port int, ok bool) {
 
 func validPort(p int) bool { return p > 0 && p <= 65535 }
 
-// validHost is whether a host is an address that clients can connect to, or may
+// validHost reports whether a host is an address that clients can connect to, or may
 // be a name.
 func validHost(h string) bool {
 	if ip, err := netip.ParseAddr(h); err == nil {

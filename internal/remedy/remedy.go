@@ -172,7 +172,7 @@ func For(in Input) Advice {
 	return out
 }
 
-// calls is whether a cause calls for remedies.
+// calls reports whether a cause calls for remedies.
 func (x *facts) calls(c cause.Cause) bool {
 	switch c.Verdict {
 	case cause.Confirmed, cause.Likely:

@@ -20,13 +20,13 @@ const (
 
 func signal(name string) string { return "nats-server --signal " + name + "=" + pidFile }
 
-// stuck is whether clients of the concentrated server have, or may have, nowhere
+// stuck reports whether clients of the concentrated server have, or may have, nowhere
 // else to go.
 func (x *facts) stuck() bool {
 	return x.f.Impact.CanFailOver == checks.No && !x.partly() || x.strong(cause.AccountGap) || x.strong(cause.ListenerGap) || x.strong(cause.SingleURL) && !x.Told()
 }
 
-// partly is whether all that keeps clients from failing over is that some of them
+// partly reports whether all that keeps clients from failing over is that some of them
 // speak a protocol that no other server takes.
 func (x *facts) partly() bool {
 	s := x.f.Impact.Stranded

@@ -203,8 +203,12 @@ func (doc *Document) differences(past *Past) []string {
 	if len(differ) > 0 {
 		out = append(out, "the baseline was made otherwise, so what differs may be due to that: "+strings.Join(differ, "; "))
 	}
-	if past.Outcome == string(checks.OutcomeIncomplete) {
+	switch checks.Outcome(past.Outcome) {
+	case checks.OutcomeIncomplete:
 		out = append(out, "the baseline is incomplete: what is new may have been there before")
+	case checks.OutcomeNotJudged:
+		out = append(out, "the baseline judged no cluster: what is new may have been there before")
+	default: // it has all there was
 	}
 	if past.Time.After(doc.Time) {
 		out = append(out, fmt.Sprintf("the baseline, of %s, is later than this audit", past.Time.Format(time.RFC3339)))
@@ -224,7 +228,7 @@ func orOff(n *int) string {
 func (doc *Document) NewOutcome() checks.Outcome {
 	b := doc.Baseline
 	switch outcome := checks.Outcome(doc.Outcome); {
-	case b == nil, outcome == checks.OutcomeIncomplete:
+	case b == nil, outcome == checks.OutcomeIncomplete, outcome == checks.OutcomeNotJudged:
 		return outcome
 	case b.critical:
 		return checks.OutcomeCritical

@@ -198,7 +198,7 @@ func TestNagiosIsOneLineThatNothingBreaks(t *testing.T) {
 		if doc == nil {
 			return
 		}
-		want := map[string]string{"pass": "OK", "finding": "WARNING", "critical": "CRITICAL", "incomplete": "UNKNOWN"}[doc.Outcome]
+		want := map[string]string{"pass": "OK", "finding": "WARNING", "critical": "CRITICAL", "incomplete": "UNKNOWN", "not-judged": "UNKNOWN"}[doc.Outcome]
 		if !strings.HasPrefix(said, want+" OPT_BALANCE_006 ") {
 			t.Errorf("outcome %s: %q", doc.Outcome, said)
 		}

@@ -55,6 +55,8 @@ func (doc *Hotspots) answer() (text.Color, string) {
 	}
 	n := len(doc.Findings)
 	switch {
+	case checks.Outcome(doc.Outcome) == checks.OutcomeNotJudged:
+		return text.FgYellow, notJudged(doc.Parameters.MinServers, largestCluster(doc.Clusters, func(c HotspotCluster) (string, int) { return c.Name, len(c.Servers) }))
 	case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
 		silent := doc.Coverage.silent()
 		if n == 0 {
@@ -66,7 +68,7 @@ func (doc *Hotspots) answer() (text.Color, string) {
 	case n == 1:
 		return text.FgRed, "Finding" + partly + ": " + found
 	case doc.Summary.Evaluated == 0:
-		return text.FgYellow, "No finding: no cluster met the minimums, so none was judged" + partly + "."
+		return text.FgYellow, fmt.Sprintf("No finding: no cluster has the minimum of %s%s.", words.Plural(doc.Parameters.MinConnections, "connection"), partly)
 	}
 	color := text.FgGreen
 	if partly != "" {

@@ -63,7 +63,7 @@ func Prometheus(w io.Writer, doc *Document) error {
 
 // cause is the first confirmed or likely one.
 func (f Finding) cause() string {
-	if len(f.Causes) > 0 && slices.Contains([]string{"confirmed", "likely"}, f.Causes[0].Verdict) {
+	if len(f.Causes) > 0 && f.Causes[0].strong() {
 		return f.Causes[0].Code
 	}
 	return "unknown"
@@ -148,7 +148,7 @@ type exposition struct {
 func (e *exposition) run(tool Tool, source Source, outcome string, at float64, c Coverage) {
 	e.add("info", "The program and where its data came from, always 1.", 1, "version", tool.Version, "source", source.Kind)
 	e.add("last_run_timestamp_seconds", "When the audit was made, in seconds since 1970.", at)
-	for _, o := range []checks.Outcome{checks.OutcomePass, checks.OutcomeFinding, checks.OutcomeCritical, checks.OutcomeIncomplete} {
+	for _, o := range []checks.Outcome{checks.OutcomePass, checks.OutcomeFinding, checks.OutcomeCritical, checks.OutcomeIncomplete, checks.OutcomeNotJudged} {
 		e.add("outcome", "Whether this is the outcome of the last audit.", truth(string(o) == outcome), "outcome", string(o))
 	}
 	e.add("coverage_complete", "Whether every server reported.", truth(c.Complete))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -31,7 +32,7 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 		}
 	}
 	for _, c := range doc.Causes {
-		if c.Role == "root" && slices.Contains([]string{"confirmed", "likely"}, c.Verdict) {
+		if c.Role == string(cause.Root) && c.strong() {
 			p.paragraph(text.Bold, "", "  ", fmt.Sprintf("Cause: %s (%s, %s)", c.Title, c.Code, c.Verdict))
 			for _, e := range c.Evidence {
 				p.paragraph(text.Reset, "  - ", "    ", fmt.Sprintf("%s [%s]", e.Text, e.Source))

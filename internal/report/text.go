@@ -81,11 +81,13 @@ func answer(doc *Document) (text.Color, string) {
 	case checks.OutcomePass:
 		switch {
 		case doc.Summary.Evaluated == 0:
-			return text.FgYellow, "No finding: no account met the minimums, so none was judged" + partly + "."
+			return text.FgYellow, fmt.Sprintf("No finding: no account has the minimum of %s%s.", words.Plural(doc.Parameters.MinConnections, "connection"), partly)
 		case partly != "":
 			return text.FgYellow, doc.noFinding(partly)
 		}
 		return text.FgGreen, doc.noFinding("")
+	case checks.OutcomeNotJudged:
+		return text.FgYellow, notJudged(doc.Parameters.MinServers, largestCluster(doc.Clusters, func(c Cluster) (string, int) { return c.Name, len(c.Servers) }))
 	case checks.OutcomeIncomplete:
 		silent := doc.Coverage.silent()
 		switch {

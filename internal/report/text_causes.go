@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // causes tells what speaks for something in full, what is not known with what
@@ -14,7 +16,7 @@ func (p *printer) causes(f Finding) {
 	if len(f.Causes) == 0 {
 		return
 	}
-	if !slices.ContainsFunc(f.Causes, func(c Cause) bool { return c.Role == "root" && c.told() }) {
+	if !slices.ContainsFunc(f.Causes, func(c Cause) bool { return c.Role == string(cause.Root) && c.told() }) {
 		p.paragraph(text.FgYellow, "   ", "   ", "Cause: not known.")
 	}
 	for _, c := range f.Causes {
@@ -23,11 +25,11 @@ func (p *printer) causes(f Finding) {
 		}
 		color, word := text.Bold, "Cause"
 		switch {
-		case c.Role == "contributing":
+		case c.Role == string(cause.Contributing):
 			word = "Contributing"
-		case c.Verdict == "likely":
+		case c.Verdict == string(cause.Likely):
 			word = "Likely cause"
-		case c.Verdict == "possible":
+		case c.Verdict == string(cause.Possible):
 			color, word = text.Reset, "Possible cause"
 		}
 		p.paragraph(color, "   ", "     ", fmt.Sprintf("%s: %s (%s, %s)", word, c.Title, c.Code, c.Verdict))
@@ -54,12 +56,19 @@ func (p *printer) unknownCauses(all []Cause) {
 }
 
 // told reports whether there is something to say for a cause.
-func (c Cause) told() bool { return c.Verdict != "unknown" && c.Verdict != "ruled-out" }
+func (c Cause) told() bool {
+	return c.Verdict != string(cause.NotTested) && c.Verdict != string(cause.RuledOut)
+}
+
+// strong reports whether it is confirmed or likely.
+func (c Cause) strong() bool {
+	return c.Verdict == string(cause.Confirmed) || c.Verdict == string(cause.Likely)
+}
 
 func ruledOut(all []Cause) []string {
 	var codes []string
 	for _, c := range all {
-		if c.Verdict == "ruled-out" {
+		if c.Verdict == string(cause.RuledOut) {
 			codes = append(codes, c.Code)
 		}
 	}
@@ -77,7 +86,7 @@ type unknownCauses struct {
 func unknownOf(all []Cause) []unknownCauses {
 	var out []unknownCauses
 	for _, c := range all {
-		if c.Verdict != "unknown" {
+		if c.Verdict != string(cause.NotTested) {
 			continue
 		}
 		var said []string

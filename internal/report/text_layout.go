@@ -96,21 +96,21 @@ func (p *printer) paragraph(c text.Color, first, rest, sentence string) {
 // lines breaks a sentence at spaces, and words that are too long anywhere.
 func lines(sentence string, first, rest int) []string {
 	var out []string
-	line, used, room := "", 0, first
+	line, used, width := "", 0, first
 	next := func() {
 		out = append(out, strings.TrimRight(line, " "))
-		line, used, room = "", 0, rest
+		line, used, width = "", 0, rest
 	}
 	for i, word := range strings.Split(sentence, " ") {
-		if i > 0 && used < room {
+		if i > 0 && used < width {
 			line += " "
 			used++
 		}
-		if n := columns(word); used+n > room && strings.TrimSpace(line) != "" && n <= rest {
+		if n := columns(word); used+n > width && strings.TrimSpace(line) != "" && n <= rest {
 			next()
 		}
 		for _, r := range word {
-			if n := text.RuneWidth(r); used+n > room {
+			if n := text.RuneWidth(r); used+n > width {
 				next()
 			}
 			line += string(r)
@@ -131,10 +131,10 @@ func short(s string, n int) string {
 		return s
 	}
 	head := text.Trim(s, n/2)
-	room, tail := n-columns(head)-1, len(s)
-	for room >= 0 {
+	width, tail := n-columns(head)-1, len(s)
+	for width >= 0 {
 		r, size := utf8.DecodeLastRuneInString(s[:tail])
-		if room -= text.RuneWidth(r); room >= 0 {
+		if width -= text.RuneWidth(r); width >= 0 {
 			tail -= size
 		}
 	}

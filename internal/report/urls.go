@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -24,6 +25,7 @@ type URLs struct {
 	Time     time.Time `json:"time"`
 	Outcome  string    `json:"outcome"` // pass, finding or incomplete
 	Lists    []URLList `json:"client_urls"`
+	Read     Read      `json:"client_config"`
 	DNS      []Name    `json:"dns"`
 	Warnings []string  `json:"warnings"`
 }
@@ -37,9 +39,9 @@ type URLList struct {
 }
 
 // NewURLs judges the lists and builds the document.
-func NewURLs(version string, now time.Time, lists []checks.URLList, warnings []string) *URLs {
+func NewURLs(version string, now time.Time, lists []checks.URLList, read clienturl.Read, warnings []string) *URLs {
 	doc := &URLs{Type: URLsType, Tool: Tool{Name: "nats-balance", Version: version}, Time: now.UTC().Truncate(time.Second),
-		Outcome: string(checks.OutcomePass), Lists: []URLList{}, DNS: dnsOf(lists), Warnings: []string{}}
+		Outcome: string(checks.OutcomePass), Lists: []URLList{}, Read: newRead(read), DNS: dnsOf(lists), Warnings: []string{}}
 	worst := 0
 	for i, c := range clientURLs(&checks.Deployment{}, lists) {
 		r := cause.CheckList(lists[i])
@@ -97,6 +99,7 @@ func URLsText(w io.Writer, doc *URLs, style Style) error {
 		p.blank()
 	}
 	p.names(doc.DNS)
+	p.read(doc.Read)
 	if len(doc.Warnings) > 0 {
 		p.blank()
 	}

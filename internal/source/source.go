@@ -71,6 +71,8 @@ type Options struct {
 	// Trace, if set, is told of every request and message. It is called from
 	// several goroutines, one at a time.
 	Trace func(format string, args ...any)
+	// NoProbe says that no address is connected to that servers only tell of.
+	NoProbe bool
 }
 
 // Progress is how far a gathering has come.
@@ -112,32 +114,6 @@ func (e *NoAnswerError) Error() string {
 
 // DefaultSystemAccount is nats-server's name for it where none is configured.
 const DefaultSystemAccount = "$SYS"
-
-const (
-	// mostPatience is the longest wait for one answer, and what there is where
-	// the context has no end; leastPatience the shortest.
-	mostPatience  = 10 * time.Second
-	leastPatience = time.Second
-)
-
-// Patience is how long to wait for one answer: a fourth of the time that there
-// is, so that a server that does not answer leaves time to ask the others.
-func Patience(ctx context.Context) time.Duration {
-	end, ok := ctx.Deadline()
-	if !ok {
-		return mostPatience
-	}
-	return min(mostPatience, max(leastPatience, time.Until(end)/4))
-}
-
-// Share is a context for a part of the time that there is.
-func Share(ctx context.Context, part, of time.Duration) (context.Context, context.CancelFunc) {
-	end, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, time.Until(end)*part/of)
-}
 
 // Note adds a sentence to the model, once.
 func Note(d *checks.Deployment, sentence string) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +29,14 @@ type Client struct {
 	mu        sync.Mutex
 	listeners map[int]func(*PermissionError) bool
 	next      int
+	ended     error
 }
+
+// ProtocolError says why a connection was ended: a server sent what no server
+// sends, or more than can be kept.
+type ProtocolError struct{ Reason string } // a sentence that names the server
+
+func (e *ProtocolError) Error() string { return e.Reason }
 
 // New starts to ask through a connection. Trace, if not nil, is told of every
 // request, and of what [Client.Trace] is; it is called by one goroutine at a
@@ -39,6 +47,7 @@ func New(nc *nats.Conn, trace func(format string, args ...any)) *Client {
 		if e := permission(err); e != nil && c.refused(e) {
 			return
 		}
+		c.noteEnd(nc, err)
 		if c.previous != nil {
 			c.previous(nc, s, err)
 		}
@@ -52,6 +61,46 @@ func (c *Client) Close() {
 	c.trace = nil
 	c.tracing.Unlock()
 	c.nc.SetErrorHandler(c.previous)
+}
+
+// noteEnd keeps why a connection ends. One with more replies than are kept ends
+// here: what nats.go dropped of them would be missing without a word.
+func (c *Client) noteEnd(nc *nats.Conn, err error) {
+	var protocol *ProtocolError
+	switch {
+	case errors.As(err, &protocol):
+	case errors.Is(err, nats.ErrSlowConsumer):
+		protocol = &ProtocolError{fmt.Sprintf("%s sends more than can be read: more than %d MiB of replies wait", At(nc), mostWaiting>>20)}
+		defer nc.Close()
+	default:
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = protocol
+}
+
+// Ended is why the connection was closed.
+func (c *Client) Ended() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended != nil {
+		return c.ended
+	}
+	if err := c.nc.LastError(); err != nil {
+		return err
+	}
+	return nats.ErrConnectionClosed
+}
+
+// At is the URL of the server that a connection is to, without what may be
+// credentials: the user, which may be a token, the path and the query.
+func At(nc *nats.Conn) string {
+	u, err := url.Parse(nc.ConnectedUrl())
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // Conn is the connection.
@@ -159,6 +208,10 @@ func NoResponders(m *nats.Msg) bool {
 	return len(m.Data) == 0 && m.Header.Get("Status") == "503"
 }
 
+// mostWaiting is how much of replies waits for an inbox. What is asked for at a
+// time is a fifth of it.
+const mostWaiting = 128 << 20
+
 // Inbox gets the replies to requests that have many.
 type Inbox struct {
 	c       *Client
@@ -168,8 +221,7 @@ type Inbox struct {
 
 // Listen hands over the replies to what is asked through the inbox, each with the
 // tag of its request, one after the other, until the inbox is closed. Replies
-// wait in memory as they came: with a limit nats.go would drop what is over it
-// without a word.
+// wait in memory as they came; with more than are kept the connection ends.
 func (c *Client) Listen(handle func(tag int, m *nats.Msg)) (*Inbox, error) {
 	in := &Inbox{c: c, subject: c.nc.NewInbox()}
 	var err error
@@ -179,11 +231,11 @@ func (c *Client) Listen(handle func(tag int, m *nats.Msg)) (*Inbox, error) {
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: subscribing for replies: %w", c.nc.ConnectedUrlRedacted(), err)
+		return nil, fmt.Errorf("%s: subscribing for replies: %w", At(c.nc), err)
 	}
-	if err := in.sub.SetPendingLimits(-1, -1); err != nil {
+	if err := in.sub.SetPendingLimits(-1, mostWaiting); err != nil {
 		in.Close()
-		return nil, fmt.Errorf("%s: subscribing for replies: %w", c.nc.ConnectedUrlRedacted(), err)
+		return nil, fmt.Errorf("%s: subscribing for replies: %w", At(c.nc), err)
 	}
 	return in, nil
 }
@@ -196,7 +248,7 @@ func (in *Inbox) Ask(tag int, subject string, body any, compressed bool) error {
 	m := message(subject, in.subject+"."+strconv.Itoa(tag), body, compressed)
 	in.c.Trace(">>> %s %s", subject, m.Data)
 	if err := in.c.nc.PublishMsg(m); err != nil {
-		return fmt.Errorf("%s: asking %s: %w", in.c.nc.ConnectedUrlRedacted(), subject, err)
+		return fmt.Errorf("%s: asking %s: %w", At(in.c.nc), subject, err)
 	}
 	return nil
 }

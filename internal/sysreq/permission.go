@@ -43,6 +43,8 @@ func (e *PermissionError) service() string {
 	return ""
 }
 
+var sentence = regexp.MustCompile(`(?i)^permissions violation for (subscription|publish)[^"]*"([^"]*)"`)
+
 // permission reads an error of nats.go, which has a type neither for the
 // operation nor for the subject; nil where it is about something else. This is
 // the one place where that text is read.
@@ -51,7 +53,6 @@ func permission(err error) *PermissionError {
 		return nil
 	}
 	e := &PermissionError{Violation: strings.TrimPrefix(err.Error(), nats.ErrPermissionViolation.Error()+": ")}
-	sentence := regexp.MustCompile(`(?i)^permissions violation for (subscription|publish)[^"]*"([^"]*)"`)
 	if m := sentence.FindStringSubmatch(e.Violation); m != nil {
 		e.Subject, e.Operation = m[2], Publish
 		if strings.EqualFold(m[1], "subscription") {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"hash/maphash"
 	"slices"
 	"sync"
 
@@ -9,14 +10,31 @@ import (
 
 // Accounts gives every account a number, however many reports name it. It is for
 // several goroutines at a time.
+//
+// In a large fleet this is a look-up for each of millions of rows, in a table
+// that is larger than the processor's caches, and servers list accounts in an
+// order of chance: the time goes into waiting for memory. So the table has eight
+// bytes for an account, and a reply is looked up in steps that do not wait for
+// each other.
 type Accounts struct {
-	mu       sync.Mutex
-	index    map[string]uint32
+	seed maphash.Seed // nobody can make ids that meet in the table
+
+	mu       sync.RWMutex
+	slots    []slot // by hash; a power of two, half of them free at least
 	accounts []checks.Account
 }
 
+// slot is part of the hash of an account's id, and its number plus one; zero is
+// free.
+type slot struct{ hash, number uint32 }
+
+// fewestSlots is how many slots there are at first.
+const fewestSlots = 1024
+
 // NewAccounts returns a numbering without accounts.
-func NewAccounts() *Accounts { return &Accounts{index: map[string]uint32{}} }
+func NewAccounts() *Accounts {
+	return &Accounts{seed: maphash.MakeSeed(), slots: make([]slot, fewestSlots)}
+}
 
 // row is an account of a reply, its strings as ranges of reportBuffers.text.
 type row struct {
@@ -24,34 +42,115 @@ type row struct {
 	conns, leafs   uint32
 }
 
-// add numbers the rows of one whole reply.
-func (in *Accounts) add(text []byte, rows []row) []checks.Usage {
-	usage := make([]checks.Usage, 0, len(rows))
-	in.mu.Lock()
+// add numbers the rows of one whole reply. The hashes are for it to use.
+func (in *Accounts) add(text []byte, rows []row, hashes []uint64) ([]checks.Usage, []uint64) {
+	hashes = hashes[:0]
 	at := 0
 	for _, r := range rows {
-		id, name := text[at:r.idEnd], text[r.idEnd:r.nameEnd]
+		hashes = append(hashes, maphash.Bytes(in.seed, text[at:r.idEnd]))
 		at = r.nameEnd
-		n, ok := in.index[string(id)]
-		if !ok {
-			n = uint32(len(in.accounts))
-			a := checks.Account{ID: string(id), Name: string(name)}
-			if a.Name == "" {
-				a.Name = a.ID
-			}
-			in.index[a.ID] = n
-			in.accounts = append(in.accounts, a)
-		}
-		usage = append(usage, checks.Usage{Account: n, Connections: r.conns, Leafnodes: r.leafs})
 	}
-	in.mu.Unlock()
-	return usage
+	usage := make([]checks.Usage, len(rows))
+	if in.find(text, rows, hashes, usage) {
+		return usage, hashes
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	at = 0
+	for i, r := range rows {
+		if usage[i].Account == unknown {
+			usage[i].Account = in.number(text[at:r.idEnd], text[r.idEnd:r.nameEnd], hashes[i])
+		}
+		at = r.nameEnd
+	}
+	return usage, hashes
+}
+
+// unknown is an account without a number.
+const unknown = ^uint32(0)
+
+// find numbers the rows whose accounts are known, and reports whether all are.
+func (in *Accounts) find(text []byte, rows []row, hashes []uint64, usage []checks.Usage) (all bool) {
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	for i, h := range hashes {
+		usage[i].Account = in.likely(h)
+	}
+	all = true
+	at := 0
+	for i, r := range rows {
+		u := &usage[i]
+		u.Connections, u.Leafnodes = r.conns, r.leafs
+		if id := text[at:r.idEnd]; u.Account != unknown && in.accounts[u.Account].ID != string(id) {
+			u.Account = in.known(id, hashes[i]) // another with much the same hash
+		}
+		all = all && u.Account != unknown
+		at = r.nameEnd
+	}
+	return all
+}
+
+// likely is the first account that has this hash, as far as the table has it.
+func (in *Accounts) likely(hash uint64) uint32 {
+	mask := uint64(len(in.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		if s := in.slots[i]; s.number == 0 || s.hash == uint32(hash>>32) {
+			return s.number - 1
+		}
+	}
+}
+
+// known is the account of this id.
+func (in *Accounts) known(id []byte, hash uint64) uint32 {
+	mask := uint64(len(in.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		s := in.slots[i]
+		if s.number == 0 || s.hash == uint32(hash>>32) && in.accounts[s.number-1].ID == string(id) {
+			return s.number - 1
+		}
+	}
+}
+
+// number is the number of an account, which gets one if it has none.
+func (in *Accounts) number(id, name []byte, hash uint64) uint32 {
+	if n := in.known(id, hash); n != unknown {
+		return n
+	}
+	if 2*len(in.accounts) >= len(in.slots) {
+		in.grow()
+	}
+	n := uint32(len(in.accounts))
+	a := checks.Account{ID: string(id), Name: string(name)}
+	if a.Name == "" || a.Name == a.ID {
+		a.Name = a.ID
+	}
+	in.accounts = append(in.accounts, a)
+	in.put(slot{uint32(hash >> 32), n + 1}, hash)
+	return n
+}
+
+func (in *Accounts) put(s slot, hash uint64) {
+	mask := uint64(len(in.slots) - 1)
+	i := hash & mask
+	for in.slots[i].number != 0 {
+		i = (i + 1) & mask
+	}
+	in.slots[i] = s
+}
+
+// grow doubles the table.
+func (in *Accounts) grow() {
+	in.slots = make([]slot, 2*len(in.slots))
+	for n, a := range in.accounts {
+		h := maphash.String(in.seed, a.ID)
+		in.put(slot{uint32(h >> 32), uint32(n) + 1}, h)
+	}
 }
 
 // All returns the accounts that are known by now, in the order of their
 // numbers. Replies that are still being read may go on adding some.
 func (in *Accounts) All() []checks.Account {
-	in.mu.Lock()
-	defer in.mu.Unlock()
+	in.mu.RLock()
+	defer in.mu.RUnlock()
 	return slices.Clone(in.accounts)
 }

@@ -40,7 +40,7 @@ const (
 // next, and they are bounded whatever a message claims to be. Not for concurrent
 // use.
 type Decoder struct {
-	snappy *s2.Reader
+	snappy *s2.Reader // nil until it is needed
 	json   *jsontext.Decoder
 	plain  bytes.Buffer // a message without its content encoding
 	name   []byte       // of the object's member at hand
@@ -50,10 +50,7 @@ type Decoder struct {
 
 // NewDecoder returns a decoder.
 func NewDecoder() *Decoder {
-	return &Decoder{
-		snappy: s2.NewReader(nil, s2.ReaderMaxBlockSize(4<<20)),
-		json:   jsontext.NewDecoder(bytes.NewReader(nil)),
-	}
+	return &Decoder{json: jsontext.NewDecoder(bytes.NewReader(nil))}
 }
 
 // Open undoes the content encoding that a reply names. What it returns is good
@@ -63,6 +60,9 @@ func (d *Decoder) Open(m *nats.Msg) (io.Reader, error) {
 	case "", "identity":
 		return bytes.NewReader(m.Data), nil
 	case "snappy", "s2":
+		if d.snappy == nil {
+			d.snappy = s2.NewReader(nil, s2.ReaderMaxBlockSize(4<<20))
+		}
 		d.snappy.Reset(bytes.NewReader(m.Data))
 		return d.snappy, nil
 	case "gzip":
@@ -72,9 +72,16 @@ func (d *Decoder) Open(m *nats.Msg) (io.Reader, error) {
 	}
 }
 
+// isSnappy reports whether a reply says that it is compressed as the decoder asks
+// for.
+func isSnappy(m *nats.Msg) bool { return m.Header.Get("Content-Encoding") == "snappy" }
+
 // Reply is a reply without its content encoding, unless it is too long. It is
 // good until the decoder reads the next message.
 func (d *Decoder) Reply(m *nats.Msg) ([]byte, error) {
+	if isSnappy(m) && d.unsnappy(m.Data, LongestAnswer) {
+		return d.plain.Bytes(), nil
+	}
 	body, err := d.Open(m)
 	if err != nil {
 		return nil, err

@@ -1,11 +1,12 @@
 package wire
 
 import (
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Routez is what routes a server has.
@@ -33,7 +34,7 @@ func DecodeRoutez(body []byte) (Routez, error) {
 			IP   string `json:"ip"`
 		} `json:"routes"`
 	}
-	if err := json.Unmarshal(data, &v); err != nil {
+	if err := unmarshal(data, &v); err != nil {
 		return Routez{From: from}, Malformed(err)
 	}
 	out := Routez{From: from}
@@ -66,10 +67,10 @@ func DecodeGatewayz(body []byte) (Gatewayz, error) {
 		return Gatewayz{From: from}, err
 	}
 	var v struct {
-		Outbound map[string]json.RawMessage `json:"outbound_gateways"`
-		Inbound  map[string]json.RawMessage `json:"inbound_gateways"`
+		Outbound map[string]jsontext.Value `json:"outbound_gateways"`
+		Inbound  map[string]jsontext.Value `json:"inbound_gateways"`
 	}
-	if err := json.Unmarshal(data, &v); err != nil {
+	if err := unmarshal(data, &v); err != nil {
 		return Gatewayz{From: from}, Malformed(err)
 	}
 	names := once(slices.AppendSeq(slices.Collect(maps.Keys(v.Outbound)), maps.Keys(v.Inbound)))

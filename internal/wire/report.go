@@ -30,12 +30,13 @@ type Row struct {
 type reportBuffers struct {
 	text    []byte // ids and names of the rows, one after the other
 	rows    []row
-	listing int      // how many rows there were, those not kept included
-	unused  bool     // rows with nothing in them are kept, too
-	cut     int64    // where rows were cut out of the report, 0 if none were
-	shape   [][]byte // of the counters of a row, see alike
-	listed  []uint32 // by account, the last report that listed it
-	number  uint32   // of this one
+	hashes  []uint64  // of the ids of the rows
+	listing int       // how many rows there were, those not kept included
+	unused  bool      // rows with nothing in them are kept, too
+	cut     int64     // where rows were cut out of the report, 0 if none were
+	shape   []literal // of the counters of a row, see alike
+	listed  []uint32  // by account, the last report that listed it
+	number  uint32    // of this one
 }
 
 // Report decodes an account report: a STATZ. From is set as far as it could be
@@ -44,13 +45,16 @@ func (d *Decoder) Report(ctx context.Context, m *nats.Msg, in *Accounts) (Report
 	if len(m.Data) == 0 {
 		return Report{}, errors.New("it is empty")
 	}
-	body, err := d.Open(m)
-	if err != nil {
-		return Report{}, err
-	}
 	d.report.unused = false
-	d.plain.Reset()
-	_, err = io.CopyN(&d.plain, body, inMemory)
+	var body io.Reader
+	err := io.EOF // all of it is there
+	if !isSnappy(m) || !d.unsnappy(m.Data, inMemory) {
+		if body, err = d.Open(m); err != nil {
+			return Report{}, err
+		}
+		d.plain.Reset()
+		_, err = io.CopyN(&d.plain, body, inMemory)
+	}
 	switch {
 	case errors.Is(err, io.EOF):
 		body = nil
@@ -128,7 +132,8 @@ func (d *Decoder) usage(ctx context.Context, body io.Reader, in *Accounts) (Repo
 	if err != nil {
 		return Report{From: from}, err
 	}
-	r := Report{from, in.add(d.report.text, d.report.rows), d.report.listing}
+	r := Report{From: from, Listed: d.report.listing}
+	r.Usage, d.report.hashes = in.add(d.report.text, d.report.rows, d.report.hashes)
 	return r, d.report.onlyOnce(r.Usage)
 }
 

@@ -3,9 +3,6 @@ package wire
 import (
 	"errors"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Statsz is what a server answers to the roster request.
@@ -45,7 +42,7 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 		} `json:"statsz"`
 		Error *Error `json:"error"`
 	}
-	err := json.Unmarshal(body, &m, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	err := unmarshal(body, &m)
 	bad := m.Server.check()
 	none, s := Statsz{From: m.Server.Server}, m.Stats
 	switch {
@@ -82,7 +79,7 @@ type lenient[T any] struct{ value T }
 // UnmarshalJSON implements json.Unmarshaler.
 func (l *lenient[T]) UnmarshalJSON(text []byte) error {
 	var v T
-	if json.Unmarshal(text, &v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil {
+	if unmarshal(text, &v) == nil {
 		l.value = v
 	}
 	return nil

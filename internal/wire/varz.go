@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 const (
 	// What is kept of what a server says of itself.
@@ -54,14 +51,16 @@ func DecodeVarz(body []byte) (Varz, error) {
 	if err != nil {
 		return Varz{From: from}, err
 	}
-	var m members
-	if err := json.Unmarshal(data, &m); err != nil {
+	m, err := membersOf(data, "system_account", "start", "now", "connections", "leafnodes", "max_connections",
+		"gateway", "server_name", "cluster", "host", "port", "tls_required", "connect_urls", "tags", "mqtt", "websocket", "leaf",
+		"slow_consumers", "cpu", "cores", "gomaxprocs")
+	if err != nil {
 		return Varz{From: from}, Malformed(err)
 	}
 	v := Varz{
 		From: from, System: value[string](m, "system_account"), Start: value[time.Time](m, "start"), Now: value[time.Time](m, "now"),
 		Connections: m.count("connections"), Leafnodes: m.count("leafnodes"),
-		Config: configOf(data), Load: loadOf(data),
+		Config: configOf(m), Load: loadOf(m),
 	}
 	if limit := m.count("max_connections"); limit != nil && *limit > 0 {
 		v.MaxConnections = limit
@@ -89,31 +88,29 @@ func DecodeVarz(body []byte) (Varz, error) {
 	return v, nil
 }
 
-func configOf(data []byte) *Config {
+func configOf(m members) *Config {
 	type listener struct {
 		Port  int  `json:"port"`
 		NoTLS bool `json:"no_tls"`
 	}
-	var v struct {
-		Host        string   `json:"host"`
-		Port        int      `json:"port"`
-		TLS         bool     `json:"tls_required"`
-		ConnectURLs []string `json:"connect_urls"`
-		Tags        []string `json:"tags"`
-		MQTT        listener `json:"mqtt"`
-		WebSocket   listener `json:"websocket"`
-		Leafnode    listener `json:"leaf"`
-	}
-	if json.Unmarshal(data, &v) != nil {
+	var (
+		host                      string
+		own                       int
+		tls                       bool
+		urls, tags                []string
+		mqtt, websocket, leafnode listener
+	)
+	if !m.read("host", &host) || !m.read("port", &own) || !m.read("tls_required", &tls) || !m.read("connect_urls", &urls) || !m.read("tags", &tags) ||
+		!m.read("mqtt", &mqtt) || !m.read("websocket", &websocket) || !m.read("leaf", &leafnode) {
 		return nil
 	}
 	c := &Config{
-		Port: port(v.Port), WebSocket: port(v.WebSocket.Port), MQTT: port(v.MQTT.Port), Leafnode: port(v.Leafnode.Port),
-		TLS: v.TLS, WebSocketPlain: v.WebSocket.NoTLS,
-		ConnectURLs: fitting(v.ConnectURLs, mostConnectURLs, longestConnectURL), Tags: fitting(v.Tags, mostTags, longestText),
+		Port: port(own), WebSocket: port(websocket.Port), MQTT: port(mqtt.Port), Leafnode: port(leafnode.Port),
+		TLS: tls, WebSocketPlain: websocket.NoTLS,
+		ConnectURLs: fitting(urls, mostConnectURLs, longestConnectURL), Tags: fitting(tags, mostTags, longestText),
 	}
-	if len(v.Host) <= longestConnectURL {
-		c.Host = v.Host
+	if len(host) <= longestConnectURL {
+		c.Host = host
 	}
 	return c
 }
@@ -126,19 +123,15 @@ func port(n int) int {
 	return n
 }
 
-func loadOf(data []byte) *Load {
-	var v struct {
-		Slow  int64   `json:"slow_consumers"`
-		CPU   float64 `json:"cpu"`
-		Cores int     `json:"cores"`
-		Procs int     `json:"gomaxprocs"`
-	}
-	if json.Unmarshal(data, &v) != nil {
+func loadOf(m members) *Load {
+	var l Load
+	var cores, procs int
+	if !m.read("slow_consumers", &l.SlowConsumers) || !m.read("cpu", &l.CPU) || !m.read("cores", &cores) || !m.read("gomaxprocs", &procs) {
 		return nil
 	}
-	l := &Load{SlowConsumers: v.Slow, CPU: v.CPU, Processors: max(1, v.Cores)}
-	if v.Procs > 0 {
-		l.Processors = v.Procs
+	l.Processors = max(1, cores)
+	if procs > 0 {
+		l.Processors = procs
 	}
-	return l
+	return &l
 }

@@ -59,6 +59,22 @@ func ListUpTo(most int, all []string) string {
 	return strings.Join(all[:shown], ", ") + " and " + Count(len(all)-shown) + " more"
 }
 
+// OneOf returns "a", "a or b" or "one of a, b, c", to follow "pass".
+func OneOf(all []string) string {
+	if len(all) > 2 {
+		return "one of " + strings.Join(all, ", ")
+	}
+	return Or(all)
+}
+
+// FirstOf returns at most so many entries, and … where there are more: "a, b, …".
+func FirstOf(most int, all []string) string {
+	if len(all) <= most {
+		return strings.Join(all, ", ")
+	}
+	return strings.Join(all[:most], ", ") + ", …"
+}
+
 func join(all []string, last string) string {
 	if len(all) < 2 {
 		return strings.Join(all, "")

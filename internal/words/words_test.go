@@ -47,6 +47,14 @@ func TestLists(t *testing.T) {
 			t.Errorf("%q, want %q", got, c.upTo3)
 		}
 	}
+	for _, c := range []struct{ all, oneOf, first2 string }{
+		{"", "", ""}, {"a", "a", "a"}, {"a b", "a or b", "a, b"}, {"a b c", "one of a, b, c", "a, b, …"},
+	} {
+		all := strings.Fields(c.all)
+		if oneOf, first := OneOf(all), FirstOf(2, all); oneOf != c.oneOf || first != c.first2 {
+			t.Errorf("%q and %q, want %q and %q", oneOf, first, c.oneOf, c.first2)
+		}
+	}
 	if got := UpperFirst("") + UpperFirst("in C1"); got != "In C1" {
 		t.Error(got)
 	}

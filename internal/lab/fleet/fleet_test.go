@@ -30,7 +30,7 @@ func startTest(t testing.TB, size Size) (*Fleet, *nats.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.Stop)
-	nc, err := nats.Connect(f.URL(), nats.NoReconnect())
+	nc, err := nats.Connect(f.URL(), nats.NoReconnect(), nats.Timeout(30*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestStride(t *testing.T) {
 
 func TestDrain(t *testing.T) {
 	f, nc := startTest(t, smallFleet)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	n, got, elapsed, err := f.Drain(ctx)
 	if err != nil || n != smallFleet.Servers+1 || elapsed <= 0 {
@@ -310,7 +310,7 @@ func TestStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nc, err := nats.Connect(f.URL(), nats.NoReconnect())
+	nc, err := nats.Connect(f.URL(), nats.NoReconnect(), nats.Timeout(30*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func realSuper(t *testing.T) *nats.Conn {
 		}
 		s.Start()
 		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-		if !s.ReadyForConnections(10 * time.Second) {
+		if !s.ReadyForConnections(30 * time.Second) {
 			t.Fatal("a server does not start")
 		}
 		servers = append(servers, s)
@@ -78,7 +78,7 @@ func realSuper(t *testing.T) *nats.Conn {
 	start("a1", "A", []*url.URL{route}) // the last one has routes and gateways in its configuration
 	a1 := servers[2]
 	connect := func(user string) *nats.Conn {
-		nc, err := nats.Connect("nats://"+user+":"+user+"@"+a1.Addr().String(), nats.Name(user))
+		nc, err := nats.Connect("nats://"+user+":"+user+"@"+a1.Addr().String(), nats.Name(user), nats.Timeout(30*time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func askOne(t *testing.T, nc *nats.Conn, subject, body, accept string) *nats.Msg
 	if accept != "" {
 		req.Header.Set("Accept-Encoding", accept)
 	}
-	m, err := nc.RequestMsg(req, 5*time.Second)
+	m, err := nc.RequestMsg(req, 30*time.Second)
 	if err != nil {
 		t.Fatal(subject, body, err)
 	}

@@ -35,7 +35,7 @@ const (
 // BuildNativeCLI builds the nats CLI from its own source, at the version that
 // internal/tools pins, with the project's `audit concentration` as a command of
 // its own, the way that docs/embedding.md shows; it returns the path of the
-// executable. Like that of [Build] it is kept in the user's cache folder,
+// executable. As with [Build], it takes [BuildTools], and it is kept in the user's cache folder,
 // and here built anew when the project's sources change. The build takes place
 // in a module of its own in a temporary folder. It is for tests.
 func BuildNativeCLI(ctx context.Context) (string, error) {
@@ -65,6 +65,17 @@ func buildNativeCLI(ctx context.Context) (string, error) {
 		now := time.Now()
 		_ = os.Chtimes(filepath.Dir(exe), now, now) // used: see dropOld
 		return exe, nil
+	}
+	if err := mayBuild(); err != nil {
+		return "", err
+	}
+	unlock, err := lockFolder(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := os.Stat(exe); err == nil {
+		return exe, nil // another test program was first
 	}
 	dropOld(dir, time.Now().Add(-nativeKept))
 	tmp, err := os.MkdirTemp(dir, "build-")

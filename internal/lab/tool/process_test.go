@@ -74,7 +74,7 @@ func TestProcessCluster(t *testing.T) {
 	p := pc.Processes()
 	last := p[2]
 	waitAnswers(t, pc, 3, 3)
-	nc, err := nats.Connect(last.URL("APP"))
+	nc, err := nats.Connect(last.URL("APP"), nats.Timeout(30*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,6 +191,7 @@ func TestBuildTool(t *testing.T) {
 		}
 		t.Setenv(name, strings.TrimSpace(string(out)))
 	}
+	t.Setenv(tool.BuildTools, "1")
 	cache := t.TempDir()
 	for _, name := range []string{"XDG_CACHE_HOME", "HOME", "LocalAppData"} {
 		t.Setenv(name, cache)

@@ -21,12 +21,28 @@ const (
 	ProgramNSC    = "github.com/nats-io/nsc/v2"         // nsc
 )
 
+// BuildTools is the environment variable that, with any value, has the programs
+// built that take minutes: all but nats-server, which the project itself links.
+const BuildTools = "NATS_BALANCE_TOOLS"
+
+// ErrNotBuilt is why a test that needs such a program is to be skipped.
+var ErrNotBuilt = errors.New("it takes minutes to build, once: run with " + BuildTools + "=1, as make test and .ci/run do")
+
+// mayBuild returns [ErrNotBuilt] where a program that is not there is not asked for.
+func mayBuild() error {
+	if os.Getenv(BuildTools) == "" {
+		return ErrNotBuilt
+	}
+	return nil
+}
+
 // Build builds a program pinned in internal/tools, such as [ProgramServer],
 // and returns the path of its executable. It is kept in the user's cache folder
 // under a name that changes with the pinned versions, so that only the first
-// call builds. Calls at the same time, by several test programs too, are safe:
-// each may build, and none sees half a file. It needs the project's sources and
-// the go command, and is for tests.
+// call builds, and calls at the same time wait for it, those of other test programs
+// too. Programs other than nats-server are built only with [BuildTools]: without,
+// the error is [ErrNotBuilt]. It needs the project's sources and the go command, and
+// is for tests.
 func Build(ctx context.Context, pkg string) (string, error) {
 	exe, err := buildPinned(ctx, pkg)
 	if err != nil {
@@ -45,6 +61,11 @@ func buildPinned(ctx context.Context, pkg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if _, err := os.Stat(filepath.Join(dir, executableName(pkg))); err != nil && pkg != ProgramServer {
+		if err := mayBuild(); err != nil {
+			return "", err
+		}
+	}
 	return builtOnce(ctx, dir, executableName(pkg), func(tmp string) *exec.Cmd {
 		return exec.CommandContext(ctx, "go", "build", "-C", tools, "-o", filepath.Join(tmp, executableName(pkg)), pkg)
 	})
@@ -56,6 +77,14 @@ func builtOnce(ctx context.Context, dir, name string, command func(tmp string) *
 	exe := filepath.Join(dir, name)
 	if _, err := os.Stat(exe); err == nil {
 		return exe, nil
+	}
+	unlock, err := lockFolder(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := os.Stat(exe); err == nil {
+		return exe, nil // another test program was first
 	}
 	// Built beside its place, on the same file system, and renamed into it.
 	tmp, err := os.MkdirTemp(dir, "build-")

@@ -147,7 +147,7 @@ func (g *gathering) compare() (absent, unclear []address) {
 	return absent, unclear
 }
 
-// anywhere is whether a server that answered listens on all its addresses.
+// anywhere reports whether a server that answered listens on all its addresses.
 func (g *gathering) anywhere() bool {
 	for _, s := range g.servers {
 		if s.Cluster == g.cluster && onAll(s.Host) {
@@ -182,7 +182,7 @@ func (g *gathering) listening() (everywhere int, hosts map[string]int) {
 	return everywhere, hosts
 }
 
-// knows is whether a server of a cluster answered; no name is none.
+// knows reports whether a server of a cluster answered; no name is none.
 func (g *gathering) knows(cluster string) bool {
 	for _, s := range g.servers {
 		if cluster != "" && s.Cluster == cluster {

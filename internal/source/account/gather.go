@@ -48,10 +48,10 @@ func auditorOf(nc *nats.Conn) auditor {
 
 // gather gathers what the account of an ordinary user has on each server. Each
 // server answers the account's own report, also with nothing in it; how many
-// there are nobody tells an account. So it waits for a tenth of the time-out at
-// least, until nothing has come for 300 ms, and asks again until no new server
+// there are nobody tells an account. So it waits for
+// [source.WaitForRoster] at least, until nothing has come for 300 ms, and asks again until no new server
 // answers. Servers at the addresses that did not answer are missing, and waited
-// for until two fifths of the time-out; check, if not nil, looks once who is
+// for until [source.AskAgain]; check, if not nil, looks once who is
 // where, if that matters. What a leafnode hands on is answered twice; each
 // server counts once.
 //
@@ -60,11 +60,11 @@ func auditorOf(nc *nats.Conn) auditor {
 // nothing to judge: [sysreq.PermissionError], [source.NoAnswerError],
 // [NoServiceError], [SystemUserError], a lost connection, or the context's error.
 func gather(ctx context.Context, nc *nats.Conn, named string, addresses []address, check func(context.Context, []*address), o source.Options) (*view, error) {
-	limited, cancel := context.WithTimeout(ctx, o.Timeout*4/5)
+	limited, cancel := context.WithTimeout(ctx, source.GiveUp.Of(o.Timeout))
 	defer cancel()
 	g := &gathering{
 		nc: nc, client: sysreq.New(nc, o.Trace), o: o, named: named, addresses: slices.Clone(addresses), check: check,
-		started: time.Now(), url: nc.ConnectedUrlRedacted(), cluster: nc.ConnectedClusterName(),
+		started: time.Now(), url: sysreq.At(nc), cluster: nc.ConnectedClusterName(),
 		self: auditorOf(nc), servers: map[string]*seen{}, notes: map[string]bool{ownNote: true},
 		dec: wire.NewDecoder(), replies: make(chan reply, 64), refused: make(chan *sysreq.PermissionError, 1),
 	}
@@ -165,7 +165,7 @@ func (g *gathering) run(ctx context.Context) error {
 			g.rounds++
 			return nil
 		case len(g.servers) > 0 && !fresh && g.rounds > 0 && g.checkAddresses(ctx):
-		case len(g.servers) > 0 && !fresh && g.rounds > 0 && (g.settled() || time.Since(g.started) > g.o.Timeout*2/5):
+		case len(g.servers) > 0 && !fresh && g.rounds > 0 && (g.settled() || time.Since(g.started) > source.AskAgain.Of(g.o.Timeout)):
 			g.rounds++
 			return nil
 		}
@@ -183,7 +183,7 @@ func (g *gathering) round(ctx context.Context, status <-chan nats.Status) (fresh
 	defer quiet.Stop()
 	for {
 		end := last.Add(sysreq.Lull)
-		if least := began.Add(g.o.Timeout / 10); least.After(end) && (g.rounds == 0 || !g.allAnswered()) {
+		if least := began.Add(source.WaitForRoster.Of(g.o.Timeout)); least.After(end) && (g.rounds == 0 || !g.allAnswered()) {
 			end = least
 		}
 		quiet.Reset(time.Until(end))
@@ -201,7 +201,7 @@ func (g *gathering) round(ctx context.Context, status <-chan nats.Status) (fresh
 			return false, e
 		case s := <-status:
 			if s == nats.CLOSED {
-				return false, fmt.Errorf("the connection closed before every server had answered: %w", cmp.Or(g.nc.LastError(), nats.ErrConnectionClosed))
+				return false, fmt.Errorf("the connection closed before every server had answered: %w", g.client.Ended())
 			}
 			// The own connection is another one now, perhaps on another server,
 			// and counts from before have it elsewhere.
@@ -273,7 +273,7 @@ func (g *gathering) whole() int {
 	return n
 }
 
-// allAnswered is whether every server that is known answered this round.
+// allAnswered reports whether every server that is known answered this round.
 func (g *gathering) allAnswered() bool {
 	for _, s := range g.servers {
 		if s.round != g.rounds {
@@ -283,7 +283,7 @@ func (g *gathering) allAnswered() bool {
 	return len(g.servers) > 0
 }
 
-// settled is whether nobody is known to be missing.
+// settled reports whether nobody is known to be missing.
 func (g *gathering) settled() bool { return g.whole() == len(g.servers) && len(g.absent()) == 0 }
 
 // view makes the model.

@@ -60,16 +60,27 @@ func (*Source) Limits() source.Limits {
 
 // Deployment gathers the model.
 func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
-	p := prober{scheme: "nats", Prober: probe.Prober{Timeout: min(longestLook, s.o.Timeout/5)}}
+	p := prober{scheme: "nats", Prober: probe.Prober{Timeout: min(longestLook, source.OneServer.Of(s.o.Timeout))}}
 	if u, err := url.Parse(s.nc.ConnectedUrl()); err == nil && u.Scheme != "" {
 		p.scheme = u.Scheme
+	}
+	p.own = "nats"
+	if s.nc.Opts.TLSHandshakeFirst {
+		p.own = "tls-first"
+	}
+	if p.scheme == "ws" || p.scheme == "wss" {
+		p.own = "websocket"
+	}
+	check := p.check
+	if s.o.NoProbe {
+		check = nil
 	}
 	addresses := s.addresses(ctx, p)
 	o := s.o
 	if end, ok := ctx.Deadline(); ok {
-		o.Timeout = max(time.Until(end), o.Timeout/10) // what connecting took is gone
+		o.Timeout = max(time.Until(end), source.WaitForRoster.Of(o.Timeout)) // what connecting took is gone
 	}
-	v, err := gather(ctx, s.nc, s.named, addresses, p.check, o)
+	v, err := gather(ctx, s.nc, s.named, addresses, check, o)
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -156,7 +167,7 @@ func (s *Source) addresses(ctx context.Context, p prober) []address {
 // all, and those that the connection has heard of since.
 func (s *Source) advertised(ctx context.Context, p prober) []string {
 	var out []string
-	if at, err := netip.ParseAddrPort(s.nc.ConnectedAddr()); err == nil {
+	if at, err := netip.ParseAddrPort(s.nc.ConnectedAddr()); err == nil && !s.o.NoProbe {
 		for _, g := range p.Contact(ctx, p.scheme, at.Addr().String(), at).Greetings {
 			if g.Cluster == s.nc.ConnectedClusterName() { // or it is behind an address of several clusters
 				out = append(out, g.ConnectURLs...)
@@ -190,6 +201,7 @@ func (s *Source) passedAddresses() []string {
 type prober struct {
 	probe.Prober
 	scheme string
+	own    string // the kind of listener that the connection is to
 }
 
 // check connects to addresses, without credentials.
@@ -202,6 +214,9 @@ func (p prober) look(ctx context.Context, a *address) {
 	at, err := netip.ParseAddrPort(a.at)
 	if err != nil {
 		return // a name, which the server itself has for its own
+	}
+	if !a.passed { // a server told of it, and it may be anybody's
+		p.Only = p.own
 	}
 	c := p.Contact(ctx, p.scheme, at.Addr().String(), at)
 	if len(c.Greetings) == 1 { // several: a balancer

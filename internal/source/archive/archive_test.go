@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,20 +21,16 @@ import (
 	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
-// gathered has the real nats gather an archive, without the profiles of the
-// servers, which take it half a minute and are not read.
+// gathered has the real nats gather an archive.
 func gathered(t testing.TB, url string, flags ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	exe, err := tool.Build(ctx, tool.ProgramCLI)
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := filepath.Join(t.TempDir(), "audit.zip")
-	args := append([]string{"--no-context", "-s", url, "--timeout", "3s", "audit", "gather", "--no-server-profiles", "--output", file}, flags...)
-	if out, err := exec.CommandContext(ctx, exe, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := tool.GatherArchive(ctx, url, file, flags...); errors.Is(err, tool.ErrNotBuilt) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
 	}
 	return file
 }
@@ -305,7 +300,7 @@ func TestArchiveWithoutASilentServer(t *testing.T) {
 	}
 	t.Cleanup(c.Stop)
 	for range 12 {
-		nc, err := nats.Connect(c.Processes()[0].URL("ORDERS"))
+		nc, err := nats.Connect(c.Processes()[0].URL("ORDERS"), nats.Timeout(sourcetest.Long))
 		if err != nil {
 			t.Fatal(err)
 		}

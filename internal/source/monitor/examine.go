@@ -70,7 +70,7 @@ func (m *Source) Knows(ctx context.Context, d *checks.Deployment, id string) err
 		return nil
 	}
 	defer m.client.CloseIdleConnections()
-	asking, cancel := source.Share(ctx, 1, 2)
+	asking, cancel := source.AccountByID.Context(ctx)
 	defer cancel()
 	said := make([]checks.AccountOn, len(d.Servers))
 	failed := make([]error, len(d.Servers))

@@ -79,6 +79,8 @@ func newClient(config *tls.Config) *http.Client {
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			first := via[0].URL
 			switch {
+			case via[0].Header.Get("Authorization") != "" && (r.URL.Scheme != first.Scheme || r.URL.Host != first.Host):
+				return errElsewhereHTTP // which net/http would tell the password
 			case r.URL.Hostname() != first.Hostname() || r.URL.Scheme != first.Scheme && r.URL.Scheme != "https":
 				return errElsewhereHTTP
 			case len(via) > mostRedirects:
@@ -89,7 +91,7 @@ func newClient(config *tls.Config) *http.Client {
 	}
 }
 
-var errElsewhereHTTP = errors.New("it redirects to another host, which is not followed: pass the URL of the monitoring port itself")
+var errElsewhereHTTP = errors.New("it redirects to another host or port, which is not followed: pass the URL of the monitoring port itself")
 
 // politeConn is not read before something was written. A NATS listener speaks
 // first, which net/http would write to the standard logger.

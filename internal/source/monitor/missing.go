@@ -77,7 +77,7 @@ func notGiven(servers map[string]*monitored, failed []*monitored) []checks.Missi
 	return out
 }
 
-// oneCluster is whether all that is known of is in one cluster.
+// oneCluster reports whether all that is known of is in one cluster.
 func oneCluster(servers map[string]*monitored, others []other) bool {
 	names := map[string]bool{}
 	for _, r := range servers {
@@ -188,7 +188,7 @@ func (l *listeners) add(d *checks.Details) {
 	l.at[at] = true
 }
 
-// mayBeAt is whether one of the servers may listen there.
+// mayBeAt reports whether one of the servers may listen there.
 func (l *listeners) mayBeAt(at netip.AddrPort) bool {
 	return l.unknown || l.at[at] || l.anywhere[at.Port()]
 }

@@ -89,14 +89,14 @@ func (m *Source) trace(format string, args ...any) {
 	}
 }
 
-// Deployment gathers a deployment. It takes three fifths of the time that the
-// context leaves at most. What can't be read by then is in the model as
+// Deployment gathers a deployment. It takes
+// [source.MonitoringPorts] of the time at most. What can't be read by then is in the model as
 // missing, and so is a server that has a route or a gateway to one that was
 // read, but whose URL was not given. An error means that not a single account
 // report was read, or that the context was cancelled.
 func (m *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	defer m.client.CloseIdleConnections()
-	asking, cancel := source.Share(ctx, 3, 5)
+	asking, cancel := source.MonitoringPorts.Context(ctx)
 	defer cancel()
 	all := make([]*monitored, len(m.targets))
 	in := wire.NewAccounts()

@@ -105,7 +105,7 @@ func (s *sources) add(addr netip.Addr, server int, kind uint64) {
 	}
 }
 
-// shared is whether different clients are known to come from an address.
+// shared reports whether different clients are known to come from an address.
 func (s *sources) shared(addr netip.Addr) bool {
 	at, ok := s.sample.kept[maphash.Comparable(s.seed, addr)]
 	return ok && len(at.kinds) > 1

@@ -1,7 +1,6 @@
 package system
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +17,8 @@ import (
 
 // gather gathers a deployment through a connection to the system account. It
 // returns as soon as every server that is known has reported, and at the latest
-// when four fifths of the time-out are over, which leaves time for what is asked
-// of single servers afterwards; what is missing then is in the model. What is
-// missing is asked for again at two fifths.
+// at [source.GiveUp]; what is missing then is in the model. What is missing is
+// asked for again at [source.AskAgain].
 //
 // An error means that there is nothing to judge: [NotSystemAccountError],
 // [sysreq.PermissionError], [source.NoAnswerError], a lost connection, or the
@@ -33,11 +31,11 @@ func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deplo
 // gatherAs is [gather], and returns the id of the system account too.
 func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (_ *checks.Deployment, system string, _ error) {
 	started := time.Now()
-	deadline, cancel := context.WithTimeout(ctx, o.Timeout*4/5)
+	deadline, cancel := context.WithTimeout(ctx, source.GiveUp.Of(o.Timeout))
 	defer cancel()
 	g := &gathering{
 		nc: nc, o: o, started: started,
-		url:      nc.ConnectedUrlRedacted(),
+		url:      sysreq.At(nc),
 		accounts: wire.NewAccounts(),
 		servers:  map[string]*seen{},
 		events:   make(chan event, 64),
@@ -214,9 +212,9 @@ func (g *gathering) run(ctx context.Context) error {
 	g.ask(sysreq.Statsz, ofRoster, nil)
 	moment := time.NewTimer(time.Hour)
 	defer moment.Stop()
-	patience := time.NewTimer(g.o.Timeout / 10)
+	patience := time.NewTimer(source.WaitForRoster.Of(g.o.Timeout))
 	defer patience.Stop()
-	again := time.NewTimer(g.o.Timeout * 2 / 5)
+	again := time.NewTimer(source.AskAgain.Of(g.o.Timeout))
 	defer again.Stop()
 	if g.nc.IsClosed() { // before anyone listened
 		return g.closed()
@@ -289,7 +287,7 @@ func (g *gathering) run(ctx context.Context) error {
 	}
 }
 
-// rosterDone is whether everyone that is known of has answered the roster.
+// rosterDone reports whether everyone that is known of has answered the roster.
 func (g *gathering) rosterDone() bool {
 	if g.answered == 0 || g.answered < max(g.counted, len(g.servers)) {
 		return false // cheap, and nearly always so
@@ -306,7 +304,7 @@ func (g *gathering) notSystem() error {
 	return e
 }
 
-// heard says whether any server answered the roster. Before, nobody knows how
+// heard reports whether any server answered the roster. Before, nobody knows how
 // many there are, and what was reported is no model.
 func (g *gathering) heard() bool {
 	for _, s := range g.servers {
@@ -317,7 +315,7 @@ func (g *gathering) heard() bool {
 	return false
 }
 
-// onlyOwn says whether all that was reported is of the account of our
+// onlyOwn reports whether all that was reported is of the account of our
 // credentials, as in an ordinary account, which only gets its own.
 func (g *gathering) onlyOwn() bool {
 	accounts := g.accounts.All()
@@ -343,9 +341,14 @@ func (g *gathering) timeOver(ctx context.Context) error {
 // closed does the same for a connection that was closed for good.
 func (g *gathering) closed() error {
 	if !g.heard() {
-		return fmt.Errorf("the connection closed before any server answered: %w", cmp.Or(g.nc.LastError(), nats.ErrConnectionClosed))
+		return fmt.Errorf("the connection closed before any server answered: %w", g.client.Ended())
 	}
-	g.notes["the connection closed before every server had answered"]++
+	why := ""
+	var protocol *sysreq.ProtocolError
+	if errors.As(g.client.Ended(), &protocol) {
+		why = ": " + protocol.Reason
+	}
+	g.notes["the connection closed before every server had answered"+why]++
 	return nil
 }
 

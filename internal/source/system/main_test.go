@@ -23,7 +23,7 @@ func audit(t testing.TB, nc *nats.Conn, o source.Options) *checks.Deployment {
 	if err != nil {
 		t.Fatalf("gather: %v", err)
 	}
-	if took := time.Since(started); took > o.Timeout+500*time.Millisecond {
+	if took := time.Since(started); took > o.Timeout*3/2 { // a busy machine may stand still for a while
 		t.Errorf("it took %s with a time-out of %s", took, o.Timeout)
 	}
 	sourcetest.MakesSense(t, d)

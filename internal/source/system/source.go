@@ -59,11 +59,10 @@ func (s *Source) Knows(ctx context.Context, d *checks.Deployment, account string
 	return err
 }
 
-// Details adds what the servers of clusters say of themselves. It takes a third
-// of the time that is left at most: a server that does not answer must not take
-// it all.
+// Details adds what the servers of clusters say of themselves. It takes
+// [source.ForDetails] of the time at most.
 func (s *Source) Details(ctx context.Context, d *checks.Deployment, clusters []string) error {
-	ctx, cancel := source.Share(ctx, 1, 3)
+	ctx, cancel := source.ForDetails.Context(ctx)
 	defer cancel()
 	return details(ctx, s.nc, d, clusters)
 }

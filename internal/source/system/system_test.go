@@ -304,28 +304,24 @@ func TestCancelledReturnsAtOnce(t *testing.T) {
 	f := startFleet(t, smallFleet)
 	f.Silence(3, fleet.Statz)
 	nc := sourcetest.Connect(t, f.URL())
-	least := sourcetest.Long
-	for range 3 { // one of which the machine does not disturb
-		ctx, cancel := context.WithCancel(sourcetest.Within(t))
-		var cancelled time.Time
-		o := source.Options{Timeout: sourcetest.Long, Progress: func(p source.Progress) {
-			if p.Reported == smallFleet.Servers && cancelled.IsZero() { // all but one, and the carrier
-				cancelled = time.Now()
-				cancel()
-			}
-		}}
-		d, err := gather(ctx, nc, o)
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%v, %v", d, err)
+	ctx, cancel := context.WithCancel(sourcetest.Within(t))
+	var cancelled time.Time
+	o := source.Options{Timeout: sourcetest.Long, Progress: func(p source.Progress) {
+		if p.Reported == smallFleet.Servers && cancelled.IsZero() { // all but one, and the carrier
+			cancelled = time.Now()
+			cancel()
 		}
-		least = min(least, time.Since(cancelled))
-		// One that is cancelled before does not wait at all.
-		if d, err := gather(ctx, nc, o); !errors.Is(err, context.Canceled) {
-			t.Errorf("%v, %v", d, err)
-		}
+	}}
+	d, err := gather(ctx, nc, o)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", d, err)
 	}
-	if least > 100*time.Millisecond {
-		t.Errorf("it took %s to return", least)
+	if took := time.Since(cancelled); took > sourcetest.Long/3 { // it did not wait; the machine may be busy
+		t.Errorf("it took %s to return", took)
+	}
+	// One that is cancelled before does not wait at all.
+	if d, err := gather(ctx, nc, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", d, err)
 	}
 }
 
@@ -338,7 +334,7 @@ func TestNobodyAnswers(t *testing.T) {
 	if !errors.As(err, &silent) || !strings.Contains(err.Error(), "nats://127.0.0.1:") {
 		t.Errorf("%v, %v; want that no server answered, and which was asked", d, err)
 	}
-	if took := time.Since(started); took < 400*time.Millisecond || took > 3*time.Second { // a busy machine may stand still for a while
+	if took := time.Since(started); took < 400*time.Millisecond || took > 10*time.Second { // a busy machine may stand still for a while
 		t.Errorf("it took %s, not four fifths of half a second", took)
 	}
 }
@@ -536,7 +532,7 @@ func operatorMode(t *testing.T) (url, system, app string, systemUser, appUser na
 	}
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(30 * time.Second) {
 		t.Fatal("the server does not start")
 	}
 	user := func(account nkeys.KeyPair) nats.Option {

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hostile is a server that lets anybody in, and does as it likes with who asks.
+func hostile(t *testing.T, then func(conn net.Conn, inbox string)) string {
+	t.Helper()
+	return connListen(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, `INFO {"server_id":"X","server_name":"x","version":"2.12.0","proto":1,"max_payload":1048576,"headers":true}`+"\r\n")
+		lines := bufio.NewScanner(conn)
+		for lines.Scan() {
+			word, rest, _ := strings.Cut(lines.Text(), " ")
+			switch word {
+			case "PING":
+				_, _ = io.WriteString(conn, "PONG\r\n")
+			case "PUB", "HPUB":
+				args := strings.Fields(rest)
+				then(conn, args[1])
+				return
+			}
+		}
+	})
+}
+
+// What comes over the wire is bounded: each of these took all the memory, or
+// ended the program with the status of a critical finding.
+func TestHostileServer(t *testing.T) {
+	t.Parallel()
+	endless := func(conn net.Conn, text string) {
+		for {
+			if _, err := io.WriteString(conn, text); err != nil {
+				return
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		then func(net.Conn, string)
+		want string
+	}{
+		"a size beyond memory": {func(conn net.Conn, _ string) {
+			_, _ = io.WriteString(conn, "MSG x 1 9223372036854775807\r\nx")
+		}, "sends a message of 9223372036854775807 bytes, where none has more than 64 MiB"},
+		"a size that overflows": {func(conn net.Conn, _ string) {
+			_, _ = io.WriteString(conn, "MSG x 1 18446744073709551621\r\nx")
+		}, "sends a message of 18446744073709551621 bytes"},
+		"headers of a terabyte": {func(conn net.Conn, _ string) {
+			_, _ = io.WriteString(conn, "HMSG x 1 12 1000000000000\r\nx")
+		}, "sends a message of 1000000000000 bytes"},
+		"more than it says": {func(conn net.Conn, _ string) {
+			_, _ = io.WriteString(conn, "MSG x 1 1\r\nxMSG x 1 9223372036854775807\r\nx")
+		}, "sends a message that is longer than it says"},
+		"an endless line": {func(conn net.Conn, _ string) {
+			_, _ = io.WriteString(conn, "INFO ")
+			endless(conn, strings.Repeat("x", 1<<16))
+		}, "sends a line of more than 1 MiB"},
+		"endless greetings": {func(conn net.Conn, _ string) {
+			endless(conn, strings.Repeat("INFO {}\r\n", 1<<14))
+		}, "sends greetings and errors without an end"},
+		"endless errors": {func(conn net.Conn, _ string) {
+			endless(conn, strings.Repeat("-ERR 'Permissions Violation for Publish to \"x\"'\r\n", 1<<12))
+		}, "sends greetings and errors without an end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := hostile(t, c.then)
+			var out, errs connOutput
+			status := Run([]string{"audit", "concentration", "--no-context", "--server", "nats://" + at, "--timeout", "30s"}, &out, &errs)
+			if said := errs.String(); status != ExitNotAudited || !strings.Contains(said, at+" "+c.want) {
+				t.Errorf("status %d, %s", status, said)
+			}
+		})
+	}
+}
+
+// One that stops reading keeps nobody longer than --timeout, and an interrupt
+// ends it at once.
+func TestHostileServerStopsReading(t *testing.T) {
+	t.Parallel()
+	at := hostile(t, func(conn net.Conn, _ string) {
+		for {
+			if _, err := io.WriteString(conn, strings.Repeat("PING\r\n", 1<<12)); err != nil {
+				return
+			}
+		}
+	})
+	start := time.Now()
+	var out, errs connOutput
+	status := Run([]string{"audit", "concentration", "--no-context", "--server", "nats://" + at, "--timeout", "2s"}, &out, &errs)
+	if took := time.Since(start); status != ExitNotAudited || took > 10*time.Second {
+		t.Errorf("status %d after %s: %s", status, took, errs.String())
+	}
+}
+
+func TestActionIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	stuck := make(chan struct{})
+	defer close(stuck)
+	ctx, interrupt := context.WithCancel(t.Context())
+	h := Host{Context: ctx}.withDefaults()
+	never := func(context.Context) error { <-stuck; return nil }
+	var left *stuckError
+	start := time.Now()
+	err := h.action(end{after: func() time.Duration { return 0 }}, never)(nil)
+	if took := time.Since(start); !errors.As(err, &left) || took < grace || ExitStatus(err) != ExitNotAudited || !strings.Contains(err.Error(), "--timeout is over") {
+		t.Errorf("%v after %s", err, took)
+	}
+	interrupt()
+	if err := h.action(end{}, never)(nil); !errors.As(err, &left) || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A bug of ours never looks like a finding.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	var trace bytes.Buffer
+	for _, traced := range []bool{false, true} {
+		h := Host{Context: t.Context(), Err: &trace, Trace: func() bool { return traced }}.withDefaults()
+		err := h.action(end{}, func(context.Context) error { panic("a b\x1bug") })(nil)
+		if ExitStatus(err) != ExitNotAudited || !strings.Contains(sentence(err), "please report") {
+			t.Errorf("%v", err)
+		}
+		if strings.Contains(trace.String(), "TestCrash") != traced {
+			t.Errorf("trace %v: %s", traced, trace.String())
+		}
+	}
+}
+
+// One of a goroutine ends the program whatever it does, and not with a status
+// that means something.
+func TestCrashOfAGoroutine(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("CRASH_NOW") != "" {
+		crashLoudly()
+		go func() { panic("bug") }()
+		select {}
+	}
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestCrashOfAGoroutine$")
+	cmd.Env = append(os.Environ(), "CRASH_NOW=1")
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() >= 0 && exit.ExitCode() <= ExitNotAudited {
+		t.Errorf("%v: %s", err, out)
+	}
+	if !strings.Contains(fmt.Sprint(string(out)), "panic: bug") {
+		t.Errorf("%s", out)
+	}
+}

@@ -1,0 +1,326 @@
+package clienturl
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+)
+
+// Objects of Kubernetes, as far as lists need them. They are decoded from the
+// trees of our own readers: k8s.io/api would bring its machinery with it.
+
+// object is one object of the input.
+type object struct {
+	kind, namespace, name string
+	file                  string
+	line                  int
+	owner                 string // "ReplicaSet orders-api-7d9c", empty where it has none
+	pod                   *podSpec
+}
+
+// podSpec is what containers run with.
+type podSpec struct {
+	containers []container
+	volumes    []volume
+}
+
+type container struct {
+	name    string
+	env     []envVar
+	from    []envFrom
+	command []string
+	line    int // of the command
+	mounts  []mount
+}
+
+// envVar is a variable with its value, or where it comes from.
+type envVar struct {
+	name, value string
+	line        int
+	ref         *reference
+	field       string // of the pod, as "status.hostIP"
+}
+
+// reference is a key of a ConfigMap or a Secret; an empty key is all of it.
+type reference struct {
+	secret    bool
+	name, key string
+	optional  bool
+}
+
+type envFrom struct {
+	reference
+	prefix string
+}
+
+// volume is the ConfigMaps and Secrets that are mounted as files.
+type volume struct {
+	name    string
+	sources []volumeSource
+}
+
+type volumeSource struct {
+	reference
+	items []pathItem // empty: each key is a file
+}
+
+type pathItem struct{ key, path string }
+
+type mount struct{ volume, path, subPath string }
+
+// store is the data of a ConfigMap or a Secret.
+type store struct {
+	object
+	secret bool
+	data   map[string]datum
+	keys   []string // in order
+	used   map[string]bool
+}
+
+type datum struct {
+	text string
+	line int
+	// large: it is too large to be a list, and was not kept.
+	large bool
+}
+
+func (o *object) String() string {
+	if o.namespace == "" {
+		return o.kind + " " + o.name
+	}
+	return o.kind + " " + o.namespace + "/" + o.name
+}
+
+// kubeObject reads the head of an object; ok is false for any other document.
+func kubeObject(n *node, file string) (o object, ok bool) {
+	o = object{kind: n.str("kind"), namespace: n.str("metadata", "namespace"), name: n.str("metadata", "name"), file: file, line: n.line}
+	if o.kind == "" || n.str("apiVersion") == "" || n.get("metadata") == nil {
+		return o, false
+	}
+	if o.name == "" {
+		o.name = n.str("metadata", "generateName")
+	}
+	if owners := n.list("metadata", "ownerReferences"); len(owners) > 0 {
+		o.owner = owners[0].str("kind") + " " + owners[0].str("name")
+	}
+	o.pod = podOf(n, o.kind)
+	return o, true
+}
+
+// podOf decodes the pods that an object runs, nil where it runs none.
+func podOf(n *node, kind string) *podSpec {
+	var spec *node
+	switch kind {
+	case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "Rollout", "DeploymentConfig":
+		spec = n.get("spec", "template", "spec")
+	case "CronJob":
+		spec = n.get("spec", "jobTemplate", "spec", "template", "spec")
+	case "Pod":
+		spec = n.get("spec")
+	}
+	if spec == nil {
+		return nil
+	}
+	p := &podSpec{}
+	for _, key := range []string{"containers", "initContainers"} {
+		for _, c := range spec.list(key) {
+			p.containers = append(p.containers, containerOf(c))
+		}
+	}
+	for _, v := range spec.list("volumes") {
+		p.volumes = append(p.volumes, volumeOf(v))
+	}
+	return p
+}
+
+func containerOf(n *node) container {
+	c := container{name: n.str("name"), line: n.line}
+	for _, key := range []string{"command", "args"} {
+		if at := n.get(key); at != nil {
+			if texts, ok := at.scalars(); ok {
+				c.command, c.line = append(c.command, texts...), at.firstLine()
+			}
+		}
+	}
+	for _, e := range n.list("env") {
+		v := envVar{name: e.str("name"), value: e.str("value"), line: e.line, field: e.str("valueFrom", "fieldRef", "fieldPath")}
+		if at := e.get("value"); at != nil {
+			v.line = at.line
+		}
+		v.ref = refOf(e.get("valueFrom", "configMapKeyRef"), false)
+		if ref := refOf(e.get("valueFrom", "secretKeyRef"), true); ref != nil {
+			v.ref = ref
+		}
+		c.env = append(c.env, v)
+	}
+	for _, e := range n.list("envFrom") {
+		for _, kind := range []string{"configMapRef", "secretRef"} {
+			if ref := refOf(e.get(kind), kind == "secretRef"); ref != nil {
+				c.from = append(c.from, envFrom{*ref, e.str("prefix")})
+			}
+		}
+	}
+	for _, m := range n.list("volumeMounts") {
+		c.mounts = append(c.mounts, mount{m.str("name"), m.str("mountPath"), m.str("subPath")})
+	}
+	return c
+}
+
+func refOf(n *node, secret bool) *reference {
+	if n == nil {
+		return nil
+	}
+	name := n.str("name")
+	if name == "" {
+		name = n.str("secretName") // of a volume
+	}
+	return &reference{secret: secret, name: name, key: n.str("key"), optional: isYes(n.str("optional"))}
+}
+
+func volumeOf(n *node) volume {
+	v := volume{name: n.str("name")}
+	add := func(at *node, secret bool) {
+		if ref := refOf(at, secret); ref != nil {
+			s := volumeSource{reference: *ref}
+			for _, item := range at.list("items") {
+				s.items = append(s.items, pathItem{item.str("key"), item.str("path")})
+			}
+			v.sources = append(v.sources, s)
+		}
+	}
+	add(n.get("configMap"), false)
+	add(n.get("secret"), true)
+	for _, s := range n.list("projected", "sources") {
+		add(s.get("configMap"), false)
+		add(s.get("secret"), true)
+	}
+	return v
+}
+
+const (
+	// maxDatum is the most of one value that is kept unless it speaks of NATS.
+	maxDatum = 4 << 10
+	// maxStored is the most of all values of one input that is kept.
+	maxStored = 64 << 20
+)
+
+// storeOf decodes a ConfigMap or a Secret; ok is false for anything else, and
+// for what other tools keep in Secrets.
+func storeOf(n *node, o object) (s *store, size int, ok bool) {
+	secret := o.kind == "Secret"
+	if o.kind != "ConfigMap" && !secret {
+		return nil, 0, false
+	}
+	s = &store{object: o, secret: secret, data: map[string]datum{}, used: map[string]bool{}}
+	switch n.str("type") {
+	case "helm.sh/release.v1", "kubernetes.io/service-account-token", "kubernetes.io/dockerconfigjson":
+		return s, 0, true
+	}
+	put := func(key string, d datum) {
+		if d.large = len(d.text) > maxFile || len(d.text) > maxDatum && !speaksOfNATS([]byte(d.text)); d.large {
+			d.text = ""
+		}
+		if _, found := s.data[key]; !found {
+			s.keys = append(s.keys, key)
+		}
+		s.data[key] = d
+		size += len(key) + len(d.text) + 256
+	}
+	for _, part := range []string{"data", "stringData", "binaryData"} {
+		at := n.get(part)
+		if at == nil || at.kind != mapping {
+			continue
+		}
+		for i, key := range at.keys {
+			item := at.items[i]
+			if item.kind != scalar {
+				continue
+			}
+			text := item.text
+			if part == "binaryData" || part == "data" && secret {
+				plain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+				if err != nil {
+					continue
+				}
+				text = string(plain)
+			}
+			put(key, datum{text: text, line: item.line})
+		}
+	}
+	return s, size, true
+}
+
+// storeKey finds a store: its kind, namespace and name.
+type storeKey struct {
+	secret          bool
+	namespace, name string
+}
+
+// cluster is the objects of one input.
+type cluster struct {
+	workloads []object
+	stores    map[storeKey]*store
+	order     []*store
+	size      int
+	// full: there was more data than is kept.
+	full bool
+}
+
+// add takes over the objects of one file.
+func (c *cluster) add(workloads []object, stores []*store, size int) {
+	c.workloads = append(c.workloads, workloads...)
+	for _, s := range stores {
+		if c.size += size / max(len(stores), 1); c.size > maxStored {
+			c.full = true
+			return
+		}
+		if c.stores == nil {
+			c.stores = map[storeKey]*store{}
+		}
+		key := storeKey{s.secret, s.namespace, s.name}
+		if c.stores[key] == nil {
+			c.stores[key] = s
+			c.order = append(c.order, s)
+		}
+	}
+}
+
+// find finds what a pod of a namespace refers to. A manifest often leaves the
+// namespace out.
+func (c *cluster) find(namespace string, r reference) *store {
+	if s := c.stores[storeKey{r.secret, namespace, r.name}]; s != nil {
+		return s
+	}
+	if namespace != "" {
+		return c.stores[storeKey{r.secret, "", r.name}]
+	}
+	var only *store
+	for _, s := range c.order {
+		if s.secret == r.secret && s.name == r.name {
+			if only != nil {
+				return nil
+			}
+			only = s
+		}
+	}
+	return only
+}
+
+// String names what is referred to, as in a sentence.
+func (r reference) String() string {
+	if r.secret {
+		return "Secret " + r.name
+	}
+	return "ConfigMap " + r.name
+}
+
+// missing says why a reference has no value.
+func (r reference) missing(s *store) string {
+	if s == nil {
+		return fmt.Sprintf("comes from %s, which is not in the input", r)
+	}
+	if s.data[r.key].large {
+		return fmt.Sprintf("comes from key %s of %s, which is too large to be a list", r.key, r)
+	}
+	return fmt.Sprintf("comes from key %s of %s, which does not have it", r.key, r)
+}

@@ -1,0 +1,201 @@
+package clienturl
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+)
+
+// maxChunk is the most of one document, or of one object of a list.
+const maxChunk = 8 << 20
+
+// chunk is one document of a YAML text, or one object of a list in it.
+type chunk struct {
+	text []byte // valid until the next chunk
+	line int    // that it starts on, from 1
+	// large: it has more than maxChunk, and no text.
+	large bool
+}
+
+// yamlChunks cuts a YAML text into its documents, and a list of Kubernetes
+// objects, as kubectl writes it, into its objects: a dump of any size needs only
+// the memory of its largest object.
+type yamlChunks struct {
+	r      *bufio.Reader
+	text   []byte
+	line   int // that was read last
+	start  int
+	large  bool
+	object bool // the document has an apiVersion
+	items  int  // the indentation of the list's entries, negative outside
+	inList bool
+}
+
+func newYAMLChunks(r io.Reader) *yamlChunks {
+	return &yamlChunks{r: bufio.NewReaderSize(r, 64<<10), start: 1, items: -1}
+}
+
+// each calls f with every chunk.
+func (y *yamlChunks) each(f func(chunk) error) error {
+	var line []byte
+	for {
+		part, err := y.r.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) { // the rest of the line follows
+			if len(line)+len(part) <= maxChunk {
+				line = append(line, part...)
+			} else {
+				y.large = true
+			}
+			continue
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		ended := err != nil
+		line = append(line, part...)
+		if len(line) > 0 {
+			y.line++
+			if y.cuts(line) {
+				large := y.large
+				y.large = false
+				if err := y.flush(f, large); err != nil {
+					return err
+				}
+			}
+			y.take(line)
+			line = line[:0]
+		}
+		if ended {
+			return y.flush(f, y.large)
+		}
+	}
+}
+
+// cuts reports whether a chunk ends before the line.
+func (y *yamlChunks) cuts(line []byte) bool {
+	if isMarker(line) {
+		y.object, y.inList, y.items = false, false, -1
+		return true
+	}
+	trimmed := bytes.TrimLeft(line, " ")
+	indent := len(line) - len(trimmed)
+	item := bytes.HasPrefix(trimmed, []byte("- ")) || bytes.Equal(bytes.TrimSpace(trimmed), []byte("-"))
+	switch {
+	case y.inList && y.items < 0 && item:
+		y.items = indent
+		return true
+	case y.inList && item && indent == y.items:
+		return true
+	case y.inList && indent == 0 && len(bytes.TrimSpace(trimmed)) > 0 && trimmed[0] != '#' && !item:
+		y.inList, y.items = false, -1
+		return true
+	case indent == 0 && bytes.HasPrefix(line, []byte("apiVersion:")):
+		y.object = true
+	}
+	return false
+}
+
+func isMarker(line []byte) bool {
+	for _, mark := range []string{"---", "..."} {
+		if rest, ok := bytes.CutPrefix(line, []byte(mark)); ok && (len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// take adds a line to the chunk.
+func (y *yamlChunks) take(line []byte) {
+	if len(y.text) == 0 {
+		y.start = y.line
+	}
+	if isMarker(line) {
+		if len(bytes.TrimSpace(line)) == 3 {
+			y.start++
+			return
+		}
+	}
+	if y.object && !y.inList && bytes.Equal(bytes.TrimRight(line, " \r\n"), []byte("items:")) {
+		y.inList = true
+	}
+	if len(y.text)+len(line) > maxChunk {
+		y.large = true
+		return
+	}
+	y.text = append(y.text, line...)
+}
+
+func (y *yamlChunks) flush(f func(chunk) error, large bool) error {
+	c := chunk{text: y.text, line: y.start, large: large}
+	y.text = y.text[:0]
+	if large {
+		c.text = nil
+		return f(c)
+	}
+	if len(bytes.TrimSpace(c.text)) == 0 {
+		return nil
+	}
+	return f(c)
+}
+
+// kindOf is the kind of an object in YAML, empty where there is none. It looks
+// at lines and not for a pattern, as it is called for all of a dump.
+func kindOf(text []byte) string {
+	for rest := text; len(rest) > 0; {
+		at := bytes.Index(rest, []byte("kind:"))
+		if at < 0 {
+			return ""
+		}
+		start := bytes.LastIndexByte(rest[:at], '\n') + 1
+		value := rest[at+len("kind:"):]
+		switch string(rest[start:at]) {
+		case "", "  ", "- ", "    ":
+			if end := bytes.IndexByte(value, '\n'); end >= 0 {
+				value = value[:end]
+			}
+			return string(bytes.Trim(value, " \"'\r"))
+		}
+		rest = value
+	}
+	return ""
+}
+
+// wantsChunk reports whether a chunk may have lists, or what lists refer to. It
+// keeps most of a large dump from being parsed.
+func wantsChunk(text []byte) bool {
+	if speaksOfNATS(text) {
+		return true
+	}
+	switch kind := kindOf(text); kind {
+	case "Secret":
+		return !bytes.Contains(text, []byte("helm.sh/release"))
+	case "ConfigMap":
+		return len(text) <= 256<<10 && containsAny(text, "://", ":4", "host", "HOST", "server", "SERVER", "url", "URL", ".svc")
+	case "List":
+		return true
+	default:
+		// Without the word, only what it refers to can have a list.
+		return wantsKind(kind) && containsAny(text, "valueFrom", "envFrom", "configMap", "secret", "projected")
+	}
+}
+
+func containsAny(text []byte, parts ...string) bool {
+	for _, part := range parts {
+		if bytes.Contains(text, []byte(part)) {
+			return true
+		}
+	}
+	return false
+}
+
+// wantsKind reports whether an object of this kind may have lists without a word
+// of NATS in it: in base64, or by reference.
+func wantsKind(kind string) bool {
+	switch kind {
+	case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod", "ConfigMap", "Secret", "List", "Rollout", "DeploymentConfig":
+		return true
+	}
+	return strings.HasSuffix(kind, "List")
+}

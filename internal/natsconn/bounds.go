@@ -1,0 +1,129 @@
+package natsconn
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+)
+
+// bounded is a connection that ends when the server sends what no server sends.
+// It sees what is inside of TLS, as it does the handshake itself; see
+// [dialer.SkipTLSHandshake] for where it can't.
+type bounded struct {
+	net.Conn
+	server string // its name, fit to print
+	follow interface{ read([]byte) error }
+	// byLine hands on the greeting alone, so that nothing that came before TLS is
+	// taken for what came inside of it.
+	byLine  bool
+	rest    []byte // was read, and is to be handed on
+	secured bool
+	failed  error
+	lost    func(error)  // gets what ends it but the network
+	over    *atomic.Bool // the login is done
+}
+
+// unseen follows nothing.
+type unseen struct{}
+
+func (unseen) read([]byte) error { return nil }
+
+func newBounded(conn net.Conn, server string, web bool, over *atomic.Bool, lost func(error)) *bounded {
+	b := &bounded{Conn: conn, server: server, follow: &protocol{}, byLine: !web, over: over, lost: lost}
+	if web {
+		b.follow = &webSocket{inside: &protocol{}}
+	}
+	return b
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.failed != nil {
+		return 0, b.failed
+	}
+	if len(b.rest) > 0 {
+		n := copy(p, b.rest)
+		b.rest = b.rest[n:]
+		return n, nil
+	}
+	n, err := b.Conn.Read(p)
+	if wrong := b.follow.read(p[:n]); wrong != nil {
+		b.failed = &sysreq.ProtocolError{Reason: b.server + " " + wrong.Error()}
+		b.lost(b.failed)
+		return 0, b.failed
+	}
+	if b.byLine && n > 0 {
+		if end := bytes.IndexByte(p[:n], '\n') + 1; end > 0 {
+			b.byLine = false
+			b.rest = bytes.Clone(p[end:n])
+			n = end
+		}
+	}
+	return n, b.afterHandshake(err)
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.failed != nil {
+		return 0, b.failed
+	}
+	n, err := b.Conn.Write(p)
+	return n, b.afterHandshake(err)
+}
+
+// afterHandshake says of an end that follows TLS at once what nats.go says: a
+// server that wants a certificate closes the connection.
+func (b *bounded) afterHandshake(err error) error {
+	if err == nil || !b.secured || b.over.Load() {
+		return err
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		err = fmt.Errorf("%w: connection closed by remote after TLS handshake: %w", nats.ErrTLS, err)
+		b.lost(err)
+	}
+	return err
+}
+
+// secure begins TLS, as nats.go would.
+func (b *bounded) secure(o *nats.Options, name string) {
+	fail := func(err error) {
+		b.failed = err
+		b.lost(err)
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.TLSConfig != nil {
+		config = o.TLSConfig.Clone()
+	}
+	if o.TLSCertCB != nil {
+		certificate, err := o.TLSCertCB()
+		if err != nil {
+			fail(err)
+			return
+		}
+		config.Certificates = []tls.Certificate{certificate}
+	}
+	if o.RootCAsCB != nil {
+		roots, err := o.RootCAsCB()
+		if err != nil {
+			fail(err)
+			return
+		}
+		config.RootCAs = roots
+	}
+	if config.ServerName == "" {
+		config.ServerName = name
+	}
+	conn := tls.Client(b.Conn, config)
+	if err := conn.Handshake(); err != nil {
+		fail(fmt.Errorf("%w: %w", nats.ErrTLS, err))
+		return
+	}
+	b.Conn, b.secured, b.rest = conn, true, nil
+}

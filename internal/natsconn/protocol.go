@@ -1,0 +1,123 @@
+package natsconn
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// longestMessage is how long a message may be: as much as a server holds for
+	// a client, and so sends at all. What it sends of itself may be longer than
+	// its own max_payload.
+	longestMessage = 64 << 20
+	// longestLine is how long a line of the protocol may be; the longest real
+	// ones list a thousand servers in 30 KiB.
+	longestLine = 1 << 20
+	// mostRemarks is how much a server may say beside messages, at once and for
+	// each second: where a thousand servers restart, each change is told.
+	mostRemarks, remarksEachSecond = 16 << 20, 256 << 10
+	// leastRemark is what a line counts for at least, as each is work.
+	leastRemark = 256
+)
+
+// protocol follows what a server sends, and finds what no server sends before
+// nats.go trusts it: it allocates what a line says that a message has, keeps a
+// line however long it is, and panics where a size is beyond memory.
+//
+// It is stricter than nats.go, so that both always agree where a line begins.
+type protocol struct {
+	line    []byte // begun, and not ended
+	payload int    // of a message, still to come
+	tail    int    // of the line end after it, still to come
+	remarks int    // bytes of lines that are no messages
+	began   time.Time
+}
+
+// read takes what a server sent next. An error says what is wrong with it, as
+// what follows the server's name.
+func (p *protocol) read(data []byte) error {
+	if p.began.IsZero() {
+		p.began = time.Now()
+	}
+	for len(data) > 0 {
+		switch {
+		case p.payload > 0:
+			n := min(p.payload, len(data))
+			p.payload -= n
+			data = data[n:]
+		case p.tail > 0:
+			if data[0] != "\n\r"[p.tail-1] {
+				return errors.New("sends a message that is longer than it says")
+			}
+			p.tail--
+			data = data[1:]
+		default:
+			end := bytes.IndexByte(data, '\n')
+			n := end + 1
+			if end < 0 {
+				n = len(data)
+			}
+			if len(p.line)+n > longestLine {
+				return fmt.Errorf("sends a line of more than %d MiB", longestLine>>20)
+			}
+			p.line = append(p.line, data[:n]...)
+			data = data[n:]
+			if end < 0 {
+				return nil
+			}
+			err := p.command(p.line)
+			if p.line = p.line[:0]; cap(p.line) > 64<<10 {
+				p.line = nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// command reads a whole line.
+func (p *protocol) command(line []byte) error {
+	text, _ := bytes.CutSuffix(line[:len(line)-1], []byte("\r"))
+	name := strings.ToUpper(string(text[:min(len(text), 4)]))
+	message := strings.HasPrefix(name, "MSG") || name == "HMSG"
+	if !message {
+		p.remarks += max(len(line), leastRemark)
+		if p.remarks > mostRemarks+int(time.Since(p.began)/time.Second)*remarksEachSecond {
+			return errors.New("sends greetings and errors without an end")
+		}
+		return nil
+	}
+	if bytes.IndexByte(text, '\r') >= 0 {
+		return errors.New("sends a message that can't be read")
+	}
+	args := bytes.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\t' })
+	least := 4 // MSG subject sid [reply] size
+	if name == "HMSG" {
+		least = 5 // HMSG subject sid [reply] headers size
+	}
+	if len(args) != least && len(args) != least+1 {
+		return errors.New("sends a message that can't be read")
+	}
+	size := string(args[len(args)-1])
+	if strings.Trim(size, "0123456789") != "" {
+		return errors.New("sends a message that can't be read")
+	}
+	n, err := strconv.Atoi(size)
+	if err != nil || n > longestMessage {
+		return fmt.Errorf("sends a message of %s bytes, where none has more than %d MiB", size[:min(len(size), 20)], longestMessage>>20)
+	}
+	if name == "HMSG" {
+		headers, err := strconv.Atoi(string(args[len(args)-2]))
+		if err != nil || headers < 0 || headers > n {
+			return errors.New("sends a message that can't be read")
+		}
+	}
+	p.payload, p.tail = n, 2
+	return nil
+}

@@ -1,0 +1,51 @@
+package rebalance
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+)
+
+// TestOutlook refuses what leads back, and says what else to expect.
+func TestOutlook(t *testing.T) {
+	t.Parallel()
+	root := func(code cause.Code, v cause.Verdict) cause.Cause {
+		return cause.Cause{Code: code, Verdict: v, Role: cause.Root}
+	}
+	told := cause.Cause{Code: cause.DiscoveryOff, Verdict: cause.RuledOut, Role: cause.Contributing}
+	for _, c := range []struct {
+		name      string
+		causes    []cause.Cause
+		refuses   string
+		note      string
+		allReturn bool
+	}{
+		{"nothing known", []cause.Cause{root(cause.SingleURL, cause.Possible)}, "", "It is not known why", false},
+		{"one URL", []cause.Cause{root(cause.SingleURL, cause.Likely)}, "they would come straight back", "", true},
+		{"one URL, and told of others", []cause.Cause{root(cause.SingleURL, cause.Confirmed), told}, "it would not last", "", false},
+		{"one address", []cause.Cause{root(cause.SingleAddressDNS, cause.Confirmed), told}, "they would come straight back", "", true},
+		{"in order", []cause.Cause{root(cause.OrderedConnect, cause.Likely)}, "", "go to the next one of their list", false},
+		{"near", []cause.Cause{root(cause.NetworkAffinity, cause.Likely)}, "", "may come back whenever", false},
+		{"restart", []cause.Cause{root(cause.RestartDrift, cause.Likely)}, "", "", false},
+	} {
+		got := OutlookOf(cause.Diagnosis{Causes: c.causes})
+		var refused []string
+		for _, r := range got.Refusals {
+			refused = append(refused, r.Text)
+		}
+		for _, have := range []struct{ texts, want string }{{strings.Join(refused, " "), c.refuses}, {strings.Join(got.Notes, " "), c.note}} {
+			if have.want == "" && have.texts != "" || !strings.Contains(have.texts, have.want) {
+				t.Errorf("%s: %q, want %q", c.name, have.texts, have.want)
+			}
+		}
+		if len(got.Refusals) > 0 && got.Refusals[0].Code != RefusalCode(c.causes[0].Code) || got.AllReturn != c.allReturn || got.ByName {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+	name := cause.List{Reach: cause.Reach{Arrivals: []cause.Arrival{{OwnName: true, Own: checks.Yes}, {OwnName: false, Own: checks.Yes}}}}
+	if got := OutlookOf(cause.Diagnosis{Situation: cause.Situation{Own: []cause.List{name}}}); !got.ByName {
+		t.Error("clients that come by another name than the server's own")
+	}
+}

@@ -1,0 +1,61 @@
+package report
+
+import (
+	"io"
+	"slices"
+)
+
+// format is what an audit can be written in.
+type format struct {
+	name string
+	// everyAccount is that it has more than findings, and so takes every account.
+	everyAccount bool
+	concentrated func(io.Writer, *Document, Style) error
+	hotspots     func(io.Writer, *Hotspots, Style) error
+}
+
+// formats are all, the default first. A new format adds its line here.
+func formats() []format {
+	return []format{
+		{"text", false, Text, HotspotsText},
+		{"json", false, unstyled(indented[Document]), unstyled(indented[Hotspots])},
+		{"nagios", true, unstyled(Nagios), unstyled(HotspotsNagios)},
+		{"prometheus", true, unstyled(Prometheus), unstyled(HotspotsPrometheus)},
+		{"markdown", false, unstyled(Markdown), unstyled(HotspotsMarkdown)},
+		{"csv", true, unstyled(CSV), unstyled(HotspotsCSV)},
+	}
+}
+
+func unstyled[D any](write func(io.Writer, *D) error) func(io.Writer, *D, Style) error {
+	return func(w io.Writer, doc *D, _ Style) error { return write(w, doc) }
+}
+
+func indented[D any](w io.Writer, doc *D) error { return JSON(w, doc) }
+
+// Formats returns the names of all formats of an audit, the default first.
+func Formats() []string {
+	var out []string
+	for _, f := range formats() {
+		out = append(out, f.name)
+	}
+	return out
+}
+
+// EveryAccount reports whether a format has more than findings, and so takes
+// every account.
+func EveryAccount(name string) bool { return formatOf(name).everyAccount }
+
+// Write writes the document in a format; an unknown name is the default's.
+func Write(w io.Writer, doc *Document, name string, style Style) error {
+	return formatOf(name).concentrated(w, doc, style)
+}
+
+// WriteHotspots is [Write] for hotspots.
+func WriteHotspots(w io.Writer, doc *Hotspots, name string, style Style) error {
+	return formatOf(name).hotspots(w, doc, style)
+}
+
+func formatOf(name string) format {
+	all := formats()
+	return all[max(0, slices.IndexFunc(all, func(f format) bool { return f.name == name }))]
+}

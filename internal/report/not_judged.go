@@ -1,0 +1,40 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// fewestServers is the least that --min-servers takes.
+const fewestServers = 2
+
+// sized is a cluster by its number of servers, missing ones included.
+type sized struct {
+	name    string
+	servers int
+}
+
+// largestCluster returns the cluster with the most servers, the first of several.
+func largestCluster[C any](clusters []C, of func(C) (name string, servers int)) sized {
+	var out sized
+	for _, c := range clusters {
+		if name, n := of(c); n > out.servers {
+			out = sized{name, n}
+		}
+	}
+	return out
+}
+
+// notJudged is the first line of an audit in which no cluster has the minimum of
+// servers: that is not "all fine".
+func notJudged(minimum int, largest sized) string {
+	text := fmt.Sprintf("Not judged: no cluster has %s", words.Plural(minimum, "server"))
+	if largest.name != "" {
+		text += fmt.Sprintf(", the largest (%s) has %s", words.Cut(largest.name, prose), words.Count(largest.servers))
+	}
+	if largest.servers < fewestServers {
+		return text + "."
+	}
+	return text + fmt.Sprintf(". If that is all there should be, pass --min-servers %d.", largest.servers)
+}

@@ -1,0 +1,81 @@
+package source
+
+import (
+	"context"
+	"time"
+)
+
+// Share is a part of the time that there is, in sixtieths.
+type Share int
+
+const whole Share = 60
+
+// The budget of --timeout. An audit asks one thing after another, and whoever
+// does not answer must leave time for the rest, so each step has a share: of all
+// the time-out where it says so, else of what is left when the step begins.
+const (
+	// The roster is complete when as many servers answered as any of them knows.
+	// One that does not answer must not keep the reports of the others waiting
+	// for longer than this, of all the time-out; an ordinary account, which is
+	// told of no roster, listens at least as long before it asks again.
+	WaitForRoster = whole / 10
+	// AskAgain is when those who have not reported are asked again, of all the
+	// time-out: late enough for a slow reply not to be asked for twice, early
+	// enough for the second one to be as slow as the first.
+	AskAgain = whole * 2 / 5
+	// GiveUp is when the missing are given up, of all the time-out. What is left
+	// is for details, connections and addresses, of which no answer is large.
+	GiveUp = whole * 4 / 5
+	// MonitoringPorts is for the model from monitoring ports: three pages each, all
+	// ports at a time, and examining them reads as many pages again.
+	MonitoringPorts = whole * 3 / 5
+	// AccountByID is for looking an account up on every monitoring port: one small
+	// page each, before anything is judged.
+	AccountByID = whole / 2
+	// ForDetails is for what servers say of themselves: the causes that need it
+	// are unknown without, those that need connections and addresses are not.
+	ForDetails = whole / 3
+	// OneAnswer is for a single answer, see [Patience]: a server that hangs leaves
+	// time to ask three more.
+	OneAnswer = whole / 4
+	// ForNames is for DNS. Names that nobody answers for must not keep the
+	// addresses of others from being connected to.
+	ForNames = whole / 2
+	// OneResolver is for one answer of one resolver, within [ForNames]: it can be
+	// asked twice, for both families of addresses.
+	OneResolver = whole / 5
+	// OneAddress is for a connection to one address with its greeting. One that is
+	// silent may take twice this, so that both fit.
+	OneAddress = whole * 2 / 5
+	// OneServer is for a connection to a server that an ordinary account was told
+	// of, of all the time-out: nothing but whether it hangs follows from it.
+	OneServer = whole / 5
+)
+
+// Of returns the share of a time.
+func (s Share) Of(d time.Duration) time.Duration { return d * time.Duration(s) / time.Duration(whole) }
+
+// Context returns a context for the share of the time that there is.
+func (s Share) Context(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, s.Of(time.Until(end)))
+}
+
+const (
+	// mostPatience is the longest wait for one answer, and what there is where
+	// the context has no end; leastPatience the shortest.
+	mostPatience  = 10 * time.Second
+	leastPatience = time.Second
+)
+
+// Patience is how long to wait for one answer, see [OneAnswer].
+func Patience(ctx context.Context) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return mostPatience
+	}
+	return min(mostPatience, max(leastPatience, OneAnswer.Of(time.Until(end))))
+}
