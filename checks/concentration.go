@@ -172,10 +172,24 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 			r.Summary.Accounts++
 		}
 	}
+	if !p.AllowPartial && len(r.Findings) == 0 {
+		r.openDown(d, p)
+	}
 	r.noneReported = len(d.Servers) == 0 && len(d.Missing) > 0
 	r.sort()
 	r.Outcome = r.outcome()
 	return r
+}
+
+// openDown leaves clusters open that have a server which is down. That it has no
+// connection makes what is found certain; that nothing is found is no pass, as its
+// clients may be anywhere, or nowhere yet.
+func (r *Result) openDown(d *Deployment, p Parameters) {
+	for _, m := range d.Missing {
+		if m.Kind == Down && (!m.ClusterKnown || p.wantsCluster(m.Cluster)) && !slices.Contains(r.OpenClusters, m.Cluster) {
+			r.OpenClusters = append(r.OpenClusters, m.Cluster)
+		}
+	}
 }
 
 func (r *Result) outcome() Outcome {

@@ -24,6 +24,9 @@ type Deployment struct {
 	// Expected is the number of servers to expect: at least those that
 	// answered.
 	Expected int
+	// Gateways is whether a server has gateways, so that there may be a cluster
+	// of which nobody reported.
+	Gateways bool
 	// Notes are what a reader of the coverage should know, one sentence each.
 	Notes []string
 }
@@ -98,9 +101,38 @@ type Missing struct {
 	// Bound is the most client connections that the server can have, as far
 	// as it said itself; nil where that is not known.
 	Bound *int
+	// Kind is why it did not report.
+	Kind MissingKind
+	// Linked is whether servers that reported have routes to it: it runs, and may
+	// have clients.
+	Linked bool
 	// Reason says what was asked and what came, in a clause.
 	Reason string
 }
+
+// MissingKind is why a server did not report. Empty is none of these.
+type MissingKind string
+
+// Kinds of missing servers.
+const (
+	// Silent: it exists and did not answer, or not everything.
+	Silent MissingKind = "silent"
+	// Draining: it is in lame duck mode. It answers nothing, and has clients.
+	Draining MissingKind = "draining"
+	// Down: nobody listens at its address and no server has a route to it. It
+	// can't have a connection, so its Bound is 0.
+	Down MissingKind = "down"
+	// Forgotten: it is expected, and no server that answered knows of it.
+	Forgotten MissingKind = "forgotten"
+	// Contradiction: two answers in its name to one question differ.
+	Contradiction MissingKind = "contradiction"
+	// Restarted: it restarted during the audit.
+	Restarted MissingKind = "restarted"
+	// Unreadable: what it sent can't be used.
+	Unreadable MissingKind = "unreadable"
+	// Unreachable: it is expected at an address that can't be reached from here.
+	Unreachable MissingKind = "unreachable"
+)
 
 // cluster is the servers of one cluster, as indices into Deployment.Servers.
 type cluster struct {

@@ -91,6 +91,9 @@ func (p Parameters) Select(d *Deployment) error {
 		}
 	}
 	for _, want := range p.Accounts {
+		if err := d.Unambiguous(want); err != nil {
+			return err
+		}
 		ordinary, system := false, false
 		for _, a := range d.Accounts {
 			ordinary = ordinary || a.Is(want) && !a.System
@@ -101,6 +104,35 @@ func (p Parameters) Select(d *Deployment) error {
 		}
 	}
 	return nil
+}
+
+// Unambiguous returns an [AmbiguousAccountError] where a name is that of several
+// accounts. An id is never that.
+func (d *Deployment) Unambiguous(name string) error {
+	var ids []string
+	for _, a := range d.Accounts {
+		switch {
+		case a.ID == name:
+			return nil
+		case a.Name == name:
+			ids = append(ids, a.ID)
+		}
+	}
+	if len(ids) < 2 {
+		return nil
+	}
+	slices.Sort(ids)
+	return &AmbiguousAccountError{Name: name, IDs: ids}
+}
+
+// AmbiguousAccountError is a name that several accounts have.
+type AmbiguousAccountError struct {
+	Name string
+	IDs  []string // of those accounts, in order
+}
+
+func (e *AmbiguousAccountError) Error() string {
+	return fmt.Sprintf("%d accounts are called %q", len(e.IDs), e.Name)
 }
 
 // UnknownClusterError is a cluster that was asked for and that no server reports.

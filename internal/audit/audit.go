@@ -23,6 +23,8 @@ type Request struct {
 	Accepted []checks.Acceptance
 	// Lists are the URL lists of clients.
 	Lists ClientLists
+	// Expected are the servers that there should be.
+	Expected Expected
 	// Causes says whether to look for them.
 	Causes bool
 	// Timeout bounds the whole audit.
@@ -75,6 +77,7 @@ func (a *Run) Gather(ctx context.Context) (err error) {
 	if a.Deployment, err = a.from.Deployment(ctx); err != nil {
 		return err
 	}
+	a.Request.Expected.Add(ctx, a.Deployment)
 	p := a.Request.Parameters
 	for _, account := range p.Accounts {
 		if !slices.ContainsFunc(a.Deployment.Accounts, func(x checks.Account) bool { return x.ID == account || x.Name == account }) {
@@ -83,7 +86,34 @@ func (a *Run) Gather(ctx context.Context) (err error) {
 			}
 		}
 	}
+	if err := a.unambiguous(); err != nil {
+		return err
+	}
 	return p.Select(a.Deployment)
+}
+
+// unambiguous returns an error where a name that was given, of an account, is
+// that of several. Patterns are for several.
+func (a *Run) unambiguous() error {
+	var names []string
+	for _, l := range a.Request.Lists.Given {
+		names = append(names, l.Account)
+	}
+	for _, p := range a.Request.Lists.Paths {
+		names = append(names, p.Account)
+	}
+	for _, o := range a.Request.Parameters.Overrides {
+		names = append(names, o.Match)
+	}
+	for _, x := range a.Request.Accepted {
+		names = append(names, x.Account)
+	}
+	for _, name := range names {
+		if err := a.Deployment.Unambiguous(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Details adds what the servers of clusters say of themselves, once.

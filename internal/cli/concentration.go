@@ -25,6 +25,7 @@ type concentration struct {
 	numbers    numbers
 	lists      clientListFlags
 	source     sourceFlags
+	expect     expectFlags
 	noCauses   bool
 	settings   settings
 	accepted   []checks.Acceptance
@@ -77,6 +78,7 @@ Examples:
 	for _, name := range []string{"threshold", "min-servers", "min-connections", "review", "critical"} {
 		cmd.GetFlag(name).Validator(notEmpty(name, "a whole number"))
 	}
+	a.expect.flags(cmd)
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
 	a.lists.flags(cmd)
@@ -95,6 +97,9 @@ func (a *concentration) run(ctx context.Context) error {
 	}
 	from, closing, err := a.source.open(ctx, a.host, func(nc *nats.Conn, o source.Options) source.Source {
 		o.NoProbe = !request.Lists.Probe
+		if a.expect.system {
+			return systemAccount(nc, o)
+		}
 		return account.OrSystem(nc, request.Lists.Addresses(), o)
 	})
 	if err != nil {
@@ -102,6 +107,7 @@ func (a *concentration) run(ctx context.Context) error {
 	}
 	defer closing()
 	request.Again, request.Connected = from.again, from.urls
+	request.Expected = a.expect.expected(from, a.baseline.past, request.Lists.Probe)
 	result, err := audit.Audit(ctx, from, request)
 	if err != nil {
 		return explainSelection(err)
@@ -178,6 +184,12 @@ func (a *concentration) validate(ctx context.Context) error {
 	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--account or --cluster is empty: pass a name")
 	}
+	if err := a.expect.validate(); err != nil {
+		return err
+	}
+	if a.expect.system && (a.source.archive != "" || a.source.monitor != "") {
+		return errors.New("--require-system is for a connection: leave out --archive and --monitor")
+	}
 	return a.source.validate()
 }
 
@@ -185,11 +197,14 @@ func (a *concentration) validate(ctx context.Context) error {
 func explainSelection(err error) error {
 	var cluster *checks.UnknownClusterError
 	var account *checks.UnknownAccountError
+	var ambiguous *checks.AmbiguousAccountError
 	switch {
 	case errors.As(err, &cluster) && len(cluster.Known) == 0:
 		return fmt.Errorf("%w, or any other: leave out --cluster", err)
 	case errors.As(err, &cluster):
 		return fmt.Errorf("%w: pass --cluster one of %s", err, words.FirstOf(8, cluster.Known))
+	case errors.As(err, &ambiguous):
+		return fmt.Errorf("%w: pass the id of one of them: %s", err, words.FirstOf(8, ambiguous.IDs))
 	case errors.As(err, &account) && account.System:
 		return fmt.Errorf("%w: pass --account an ordinary account", err)
 	case errors.As(err, &account):

@@ -70,6 +70,9 @@ func (s *clientListFlags) adopt(c *config.File) {
 // adopt takes what the file says of how to judge.
 func (a *concentration) adopt(c *config.File) {
 	a.lists.adopt(c)
+	if a.expect.servers == "" {
+		a.expect.servers = c.ExpectServers
+	}
 	a.parameters.Overrides, a.accepted = c.Overrides, c.Accepted
 	for _, flag := range config.ThresholdFlags() {
 		if n, ok := a.settings.number(c, flag); ok {

@@ -94,14 +94,11 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 	s.deployment = a.Deployment
 	var found []checks.Account
 	for _, account := range s.deployment.Accounts {
-		if account.ID == r.account || account.Name == r.account {
+		if account.ID == r.account || account.Name == r.account { // of several by that name it is the id
 			found = append(found, account)
 		}
 	}
-	if len(found) > 1 {
-		return fmt.Errorf("%d accounts are called %q: pass --account the id of one", len(found), r.account)
-	}
-	s.account = found[0]
+	s.account = found[max(0, slices.IndexFunc(found, func(a checks.Account) bool { return a.ID == r.account }))]
 	cluster, err := r.choose(s)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ type origin struct {
 	// urls are those of the connection that the source asks through, as a hint of
 	// what clients use; empty where it is none.
 	urls     string
+	nc       *nats.Conn // that connection; nil where it is none
 	host     Host
 	options  source.Options
 	progress *progress // drawn while the deployment is gathered
@@ -44,7 +45,7 @@ func systemAccount(nc *nats.Conn, o source.Options) source.Source { return syste
 // connectedOrigin asks through a connection.
 func connectedOrigin(h Host, nc *nats.Conn, through connectedSource) *origin {
 	o := newOrigin(h)
-	o.Source, o.again, o.urls = through(nc, o.options), h.Flags(), connectedURLs(nc)
+	o.Source, o.again, o.urls, o.nc = through(nc, o.options), h.Flags(), connectedURLs(nc), nc
 	return o
 }
 

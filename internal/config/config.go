@@ -21,6 +21,7 @@ type File struct {
 	ClientURLs    []Located      // as values of --client-url
 	ClientConfigs []Located      // as values of --client-config
 	Resolvers     []string
+	ExpectServers string // as the value of --expect-servers
 	Overrides     []checks.Override
 	Accepted      []checks.Acceptance
 }
@@ -49,6 +50,7 @@ func Parse(path string, text []byte) (*File, error) {
 		"client-configs": func(n *yaml.Node) error {
 			return y.list(n, "client-configs", func(n *yaml.Node) error { return c.clientConfig(y, n) })
 		},
+		"expect-servers": func(n *yaml.Node) error { return y.text(n, "expect-servers", &c.ExpectServers, "!!int") },
 		"resolvers": func(n *yaml.Node) error {
 			return y.list(n, "resolvers", func(n *yaml.Node) error { return c.resolver(y, n) })
 		},

@@ -47,7 +47,14 @@ type Past struct {
 	Source, Code, Outcome string
 	Parameters            Parameters
 	Findings              []Row
+	Servers               []PastServer
 }
+
+// PastServer is a server of an earlier document; Host is empty where not known.
+type PastServer struct{ Name, Host, Cluster string }
+
+// mostPastServers bounds how many are kept.
+const mostPastServers = 100_000
 
 // Reasons of [Gone]: verdicts of the present audit and these.
 const (

@@ -84,6 +84,8 @@ func readPast(d *jsontext.Decoder) (*Past, error) {
 			err = json.UnmarshalDecode(d, &past.Parameters)
 		case "outcome":
 			err = json.UnmarshalDecode(d, &past.Outcome)
+		case "clusters":
+			past.Servers, err = readPastServers(d)
 		case "findings":
 			past.Findings, err = readPastFindings(d)
 		default:
@@ -142,4 +144,33 @@ func readPastFindings(d *jsontext.Decoder) ([]Row, error) {
 	}
 	_, err := d.ReadToken()
 	return out, err
+}
+
+// readPastServers reads the servers of the document's clusters, those included
+// that did not report.
+func readPastServers(d *jsontext.Decoder) ([]PastServer, error) {
+	var clusters []struct {
+		Name    string `json:"name"`
+		Servers []struct {
+			Name *string `json:"name"`
+			Host *string `json:"host"`
+		} `json:"servers"`
+	}
+	if err := json.UnmarshalDecode(d, &clusters); err != nil {
+		return nil, err
+	}
+	var out []PastServer
+	for _, c := range clusters {
+		for _, s := range c.Servers {
+			if s.Name == nil || *s.Name == "" || len(out) >= mostPastServers {
+				continue
+			}
+			p := PastServer{Name: *s.Name, Cluster: c.Name}
+			if s.Host != nil {
+				p.Host = *s.Host
+			}
+			out = append(out, p)
+		}
+	}
+	return out, nil
 }

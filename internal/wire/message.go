@@ -35,6 +35,29 @@ func (s Server) String() string {
 	return "an unknown server"
 }
 
+// ErrServerID is of a message in the name of a server that has an id that no
+// server has: subjects are made of ids, and one with a space or a wildcard in it
+// is no part of a subject.
+var ErrServerID = errors.New("what it gives for its id is not the id of a server")
+
+// longestID is more than twice what an id has, a public nkey.
+const longestID = 128
+
+// check removes an id that can't be one of a server. It is an error then.
+func (s *Server) check() error {
+	for _, c := range []byte(s.ID) {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '_' && c != '-' {
+			s.ID = ""
+			return ErrServerID
+		}
+	}
+	if len(s.ID) > longestID {
+		s.ID = ""
+		return ErrServerID
+	}
+	return nil
+}
+
 // Error is a message in which the server says why it has no data.
 type Error struct {
 	Code        int    `json:"code"`
@@ -65,8 +88,16 @@ func split(body []byte) (from Server, data []byte, _ error) {
 	err := unmarshal(body, &m)
 	if m.Server != nil {
 		from = *m.Server
+	} else {
+		from.ID = m.ID
+	}
+	bad := from.check()
+	if m.Server == nil {
+		from = Server{}
 	}
 	switch {
+	case bad != nil:
+		return from, nil, bad
 	case err != nil:
 		return from, nil, Malformed(err)
 	case m.Error != nil:

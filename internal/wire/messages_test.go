@@ -251,3 +251,34 @@ func FuzzMessages(f *testing.F) {
 		}
 	})
 }
+
+// An id that can't be one of a server is refused where a message is decoded, and
+// its sender keeps its name.
+func TestIDsThatNoServerHas(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"A B", "A\\r\\nPUB x 0", ">", "A.B", "*", "é", strings.Repeat("N", 129)} {
+		from := `{"server":{"id":"` + id + `","name":"n1","cluster":"C"},`
+		r, err := DecodeStatsz([]byte(from + `"statsz":{"connections":1}}`))
+		if !errors.Is(err, ErrServerID) || r.From.ID != "" || r.From.Name != "n1" || r.From.Cluster != "C" {
+			t.Errorf("roster of %q: %+v, %v", id, r.From, err)
+		}
+		sender, _, err := NewDecoder().Rows(t.Context(), strings.NewReader(from+`"data":{"account_statz":[]}}`))
+		if !errors.Is(err, ErrServerID) || sender.ID != "" || sender.Name != "n1" {
+			t.Errorf("report of %q: %+v, %v", id, sender, err)
+		}
+		if v, err := DecodeVarz([]byte(from + `"data":{"connections":1}}`)); !errors.Is(err, ErrServerID) || v.From.ID != "" {
+			t.Errorf("VARZ of %q: %+v, %v", id, v.From, err)
+		}
+	}
+}
+
+// What is off in one field of a roster leaves the others as they are.
+func TestRosterWithAFieldThatIsOff(t *testing.T) {
+	t.Parallel()
+	for _, off := range []string{`"start":"yesterday"`, `"start":-1`, `"active_servers":-1`, `"active_servers":"many"`, `"active_accounts":{}`, `"routes":7`, `"gateways":"C2"`} {
+		r, err := DecodeStatsz([]byte(`{"server":{"id":"A","name":"n1","ver":7},"statsz":{"connections":3,` + off + `}}`))
+		if err != nil || r.From.ID != "A" || r.Connections != 3 || r.Servers != 0 || !r.Start.IsZero() {
+			t.Errorf("%s: %+v, %v", off, r, err)
+		}
+	}
+}

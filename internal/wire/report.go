@@ -16,6 +16,8 @@ import (
 type Report struct {
 	From  Server
 	Usage []checks.Usage
+	// Listed is how many accounts it lists, those with nothing there included.
+	Listed int
 }
 
 // Row is what a server has of an account that it knows.
@@ -26,14 +28,15 @@ type Row struct {
 
 // reportBuffers hold an account report that is being read.
 type reportBuffers struct {
-	text   []byte // ids and names of the rows, one after the other
-	rows   []row
-	hashes []uint64  // of the ids of the rows
-	unused bool      // rows with nothing in them are kept, too
-	cut    int64     // where rows were cut out of the report, 0 if none were
-	shape  []literal // of the counters of a row, see alike
-	listed []uint32  // by account, the last report that listed it
-	number uint32    // of this one
+	text    []byte // ids and names of the rows, one after the other
+	rows    []row
+	hashes  []uint64  // of the ids of the rows
+	listing int       // how many rows there were, those not kept included
+	unused  bool      // rows with nothing in them are kept, too
+	cut     int64     // where rows were cut out of the report, 0 if none were
+	shape   []literal // of the counters of a row, see alike
+	listed  []uint32  // by account, the last report that listed it
+	number  uint32    // of this one
 }
 
 // Report decodes an account report: a STATZ. From is set as far as it could be
@@ -102,7 +105,7 @@ func (d *Decoder) fast(ctx context.Context, in *Accounts) (Report, error) {
 // slow decodes the report in d.plain, and what follows it, with the JSON library
 // alone.
 func (d *Decoder) slow(ctx context.Context, follows io.Reader, in *Accounts) (Report, error) {
-	d.report.text, d.report.rows, d.report.cut = d.report.text[:0], d.report.rows[:0], 0
+	d.report.reset()
 	return d.usage(ctx, d.whole(follows), in)
 }
 
@@ -119,7 +122,7 @@ func (d *Decoder) whole(follows io.Reader) io.Reader {
 
 // rows decodes a report of which nothing was read yet.
 func (d *Decoder) rows(ctx context.Context, body io.Reader) (Server, error) {
-	d.report.text, d.report.rows, d.report.cut = d.report.text[:0], d.report.rows[:0], 0
+	d.report.reset()
 	return d.decode(ctx, body)
 }
 
@@ -129,7 +132,7 @@ func (d *Decoder) usage(ctx context.Context, body io.Reader, in *Accounts) (Repo
 	if err != nil {
 		return Report{From: from}, err
 	}
-	r := Report{From: from}
+	r := Report{From: from, Listed: d.report.listing}
 	r.Usage, d.report.hashes = in.add(d.report.text, d.report.rows, d.report.hashes)
 	return r, d.report.onlyOnce(r.Usage)
 }
@@ -185,7 +188,10 @@ func (d *Decoder) decode(ctx context.Context, body io.Reader) (from Server, _ er
 	if err == nil {
 		err = d.End()
 	}
+	bad := from.check()
 	switch {
+	case bad != nil:
+		return from, bad
 	case err != nil:
 		return from, Malformed(CutShort(err))
 	case refused != nil:
@@ -301,9 +307,13 @@ func (d *Decoder) account() error {
 
 // keep takes in a row whose text begins at start, unless there is nothing in it.
 func (b *reportBuffers) keep(r row, start int) {
+	b.listing++
 	if r.conns > 0 || r.leafs > 0 || b.unused {
 		b.rows = append(b.rows, r)
 	} else {
 		b.text = b.text[:start]
 	}
 }
+
+// reset makes ready for another report.
+func (b *reportBuffers) reset() { b.text, b.rows, b.listing, b.cut = b.text[:0], b.rows[:0], 0, 0 }

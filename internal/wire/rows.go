@@ -34,7 +34,7 @@ func after(b []byte, prefix string) (rest []byte, ok bool) {
 // are: without reply[from:to] it is the same JSON but for those rows. That the
 // list is the one that counts is for the caller to check.
 func (d *Decoder) cutRows(reply []byte) (from, to int) {
-	d.report.text, d.report.rows = d.report.text[:0], d.report.rows[:0]
+	d.report.reset()
 	at := bytes.Index(reply, []byte(listStart))
 	if at < 0 {
 		return 0, 0

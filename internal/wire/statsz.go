@@ -7,8 +7,11 @@ import (
 
 // Statsz is what a server answers to the roster request.
 type Statsz struct {
-	From        Server
-	Start       time.Time
+	From Server
+	// Start is zero where it is not reported, or no time.
+	Start time.Time
+	// Version is that of nats-server; empty where not reported.
+	Version     string
 	Connections int
 	Accounts    int // with a connection, the system account included
 	// Servers is how many servers it knows, itself included.
@@ -25,34 +28,41 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 		Name string `json:"name"`
 	}
 	var m struct {
-		Server Server `json:"server"`
-		Stats  *struct {
-			Start         time.Time `json:"start"`
-			Connections   *int      `json:"connections"`
-			ActiveServers int       `json:"active_servers"`
-			Accounts      int       `json:"active_accounts"`
-			Routes        []link    `json:"routes"`
-			Gateways      []link    `json:"gateways"`
+		Server struct {
+			Server
+			Version lenient[string] `json:"ver"`
+		} `json:"server"`
+		Stats *struct {
+			Start         lenient[time.Time] `json:"start"`
+			Connections   *int               `json:"connections"`
+			ActiveServers lenient[int]       `json:"active_servers"`
+			Accounts      lenient[int]       `json:"active_accounts"`
+			Routes        lenient[[]link]    `json:"routes"`
+			Gateways      lenient[[]link]    `json:"gateways"`
 		} `json:"statsz"`
 		Error *Error `json:"error"`
 	}
 	err := unmarshal(body, &m)
-	none, s := Statsz{From: m.Server}, m.Stats
+	bad := m.Server.check()
+	none, s := Statsz{From: m.Server.Server}, m.Stats
 	switch {
+	case bad != nil:
+		return none, bad
 	case err != nil:
 		return none, Malformed(err)
 	case m.Error != nil:
 		return none, m.Error
-	case m.Server.ID == "" || s == nil || s.Connections == nil:
+	case none.From.ID == "" || s == nil || s.Connections == nil:
 		return none, ErrNoData
-	case *s.Connections < 0 || *s.Connections > mostCount || s.ActiveServers < 0 || s.ActiveServers > MostServers:
+	case *s.Connections < 0 || *s.Connections > mostCount || s.ActiveServers.value > MostServers:
 		return none, errors.New("it has a count out of range")
 	}
-	out := Statsz{From: m.Server, Start: s.Start, Connections: *s.Connections, Servers: s.ActiveServers, Accounts: min(max(s.Accounts, 0), mostCount)}
-	for _, l := range s.Routes {
+	out := Statsz{From: none.From, Start: s.Start.value, Version: m.Server.Version.value, Connections: *s.Connections,
+		Servers: max(s.ActiveServers.value, 0), Accounts: min(max(s.Accounts.value, 0), mostCount)}
+	for _, l := range s.Routes.value {
 		out.Peers = append(out.Peers, l.Name)
 	}
-	for _, l := range s.Gateways {
+	for _, l := range s.Gateways.value {
 		out.Gateways = append(out.Gateways, l.Name)
 	}
 	out.Peers, out.Gateways = once(out.Peers), once(out.Gateways)
@@ -60,4 +70,17 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 		return none, errors.New("it has more peers than there can be")
 	}
 	return out, nil
+}
+
+// lenient is a value, or the zero value where it can't be read: what is off in
+// one field leaves the others as they are.
+type lenient[T any] struct{ value T }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *lenient[T]) UnmarshalJSON(text []byte) error {
+	var v T
+	if unmarshal(text, &v) == nil {
+		l.value = v
+	}
+	return nil
 }

@@ -17,6 +17,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
+// globalAccount is the account of clients where no accounts are configured.
+const globalAccount = "$G"
+
 // ownNote is the first thing to know of what an ordinary account sees.
 const ownNote = "an ordinary account can't know how many servers there are: expected are those that answered and those that servers tell clients of"
 
@@ -124,6 +127,10 @@ type seen struct {
 	problem string // why its last answer can't be used
 	round   int    // the last one that it answered
 	doubles bool   // it answered a round more than once
+
+	last         []wire.Row // of its last answer
+	broken       bool       // that can't be used
+	contradicted bool       // two answers to one question differ
 }
 
 // forbidden reports whether the server refuses the report or the replies to it.
@@ -229,10 +236,16 @@ func (g *gathering) reply(ctx context.Context, r reply) bool {
 		s = &seen{Server: from, round: -1}
 		g.servers[from.ID] = s
 	}
-	s.doubles = s.doubles || s.round == r.round
+	double := s.round == r.round
+	s.doubles = s.doubles || double
 	s.round = r.round
+	last, broken := s.last, s.broken
+	s.last, s.broken = rows, err != nil
+	if known && (s.Server != from || double && (broken != s.broken || !sameRows(last, rows))) {
+		s.contradicted, s.whole, s.problem = true, false, ""
+	}
 	switch {
-	case s.whole: // the first one counts
+	case s.whole || s.contradicted: // the first one counts
 		return false
 	case err != nil:
 		s.problem = err.Error()
@@ -240,6 +253,14 @@ func (g *gathering) reply(ctx context.Context, r reply) bool {
 	}
 	s.rows, s.whole, s.problem = rows, true, ""
 	return true
+}
+
+// sameRows reports whether two reports say the same, in whatever order.
+func sameRows(a, b []wire.Row) bool {
+	sorted := func(of []wire.Row) []wire.Row {
+		return slices.SortedFunc(slices.Values(of), func(a, b wire.Row) int { return cmp.Compare(a.ID, b.ID) })
+	}
+	return slices.Equal(sorted(a), sorted(b))
 }
 
 func (g *gathering) whole() int {
@@ -279,6 +300,9 @@ func (g *gathering) view() (*view, error) {
 	if a.ID == "" {
 		return nil, fmt.Errorf("%s: the server does not say which account the credentials are of", g.url)
 	}
+	if a.ID == globalAccount {
+		g.notes["the credentials are of "+globalAccount+", which is every client's account where the configuration has no accounts: an audit of all servers takes a system account with a user, see system_account"] = true
+	}
 	d := &checks.Deployment{Accounts: []checks.Account{a}}
 	out := &view{account: a, deployment: d, on: map[string]checks.AccountOn{}, self: g.self}
 	counted := false
@@ -289,8 +313,12 @@ func (g *gathering) view() (*view, error) {
 			doubles = append(doubles, s.Server.String())
 		}
 		if !s.whole {
-			d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true,
-				Reason: "its account report can't be used: " + s.problem})
+			m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true,
+				Kind: checks.Unreadable, Reason: "its account report can't be used: " + s.problem}
+			if s.contradicted {
+				m.Kind, m.Reason = checks.Contradiction, "two answers in its name differ, and which of them is its own is unknown"
+			}
+			d.Missing = append(d.Missing, m)
 			continue
 		}
 		server := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster}

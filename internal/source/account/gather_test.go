@@ -186,9 +186,32 @@ func TestOwnBehindALeafnodeOfAnotherAccount(t *testing.T) {
 func TestOwnOfServersWithoutAccounts(t *testing.T) {
 	t.Parallel()
 	l := sourcetest.StartLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}, Accounts: []string{"$G"}})
-	own := ownAll(t, sourcetest.Connect(t, l.Servers()[0].URL("$G")), 1)
+	own := ownAudit(t, sourcetest.Connect(t, l.Servers()[0].URL("$G")), source.Options{Timeout: sourcetest.Patient})
+	sourcetest.Complete(t, own.deployment, 1)
+	sourcetest.Noted(t, own.deployment, "the credentials are of $G")
 	if own.account.ID != "$G" || len(own.deployment.Servers[0].Usage) != 0 {
 		t.Errorf("%+v", own)
+	}
+}
+
+// Any client of the account can answer in a server's name. What differs from the
+// server's own answer is believed as little as that.
+func TestOwnOfAClientThatAnswersForAServer(t *testing.T) {
+	t.Parallel()
+	l := sourcetest.StartLab(t, sourcetest.Three("APP"))
+	sourcetest.Clients(t, l, "APP", map[string]int{"C1-n1": 3})
+	liar := sourcetest.Connect(t, l.Server("C1-n1").URL("APP"))
+	if _, err := liar.Subscribe(sysreq.AccountStatz, func(m *nats.Msg) {
+		_ = m.Respond([]byte(`{"server":{"id":"` + l.Server("C1-n2").ID() + `","name":"C1-n2","host":"127.0.0.1","cluster":"C1"},` + sourcetest.Statz(sourcetest.Account("APP", 9, 0)) + "}"))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := liar.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	own := ownAudit(t, sourcetest.Connect(t, l.Server("C1-n1").URL("APP")), source.Options{Timeout: sourcetest.Patient})
+	if m := sourcetest.OnlyMissing(t, own.deployment, "C1", "C1-n2", "two answers in its name differ"); m.Kind != checks.Contradiction {
+		t.Errorf("missing %+v", m)
 	}
 }
 

@@ -23,7 +23,23 @@ type seen struct {
 	inFlight int    // what is still to come of its report, about
 	asked    int    // the last round of questions in which it was meant
 
+	nth          int            // which of all reports that came is its
+	answers      map[int]answer // its reports, by the question
+	heard        time.Time      // when it last answered the roster
+	strange      bool           // it gives an id that no server has
+	contradicted bool           // two answers to one question differ
+	reported     time.Time      // when its report came
+	confirmed    bool           // it answered the roster after that
+	silenced     bool           // it did not, although it was asked
+	restarted    bool           // another process reported in its name before
+
 	rosterReplies, reportReplies int // to the first, general question
+}
+
+// answer is a report as far as it can be used.
+type answer struct {
+	usage  []checks.Usage
+	broken bool
 }
 
 // called is what to call it; a server without a name has its id for one.
@@ -113,16 +129,25 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 		if s.whole {
 			continue
 		}
-		m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true}
+		m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Kind: checks.Silent}
 		switch {
+		case s.strange:
+			m.Kind, m.Reason = checks.Unreadable, "the id that it gives is not the id of a server, so that it can't be asked"
+		case s.contradicted:
+			m.Kind, m.Reason = checks.Contradiction, "two answers in its name differ, and which of them is its own is unknown"
+		case s.restarted:
+			m.Kind, m.Reason = checks.Restarted, "it restarted during this audit: audit again when its clients are back"
+		case s.silenced:
+			m.Reason = "it sent its account report, but did not answer any more at the end of the audit"
 		case s.problem != "":
-			m.Reason = "its account report can't be used: " + s.problem
+			m.Kind, m.Reason = checks.Unreadable, "its account report can't be used: "+s.problem
 		case s.roster == nil:
+			m.Kind = checks.Unreadable
 			m.Reason = "its answer to the roster can't be used, and it sent no account report " + within
 		default:
 			m.Reason = "it answered the roster, but sent no account report " + within
 		}
-		if s.roster != nil {
+		if s.roster != nil && !s.contradicted && !s.restarted {
 			bound := s.roster.Connections
 			m.Bound = &bound
 		}
@@ -131,7 +156,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	places := unanswered(servers)
 	places = places[:min(len(places), believed(len(servers))-len(servers))]
 	for _, p := range places {
-		m := checks.Missing{Name: p.name, Cluster: p.cluster, ClusterKnown: true}
+		m := checks.Missing{Name: p.name, Cluster: p.cluster, ClusterKnown: true, Kind: checks.Silent, Linked: p.name != ""}
 		if p.name != "" {
 			m.Reason = fmt.Sprintf("%s has a route to it, but it did not answer %s", p.by, within)
 		} else {
@@ -141,7 +166,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	}
 	n, by := expected(servers)
 	for range n - len(servers) - len(places) {
-		out = append(out, checks.Missing{Reason: fmt.Sprintf("%s, but nobody has a route or gateway to it and it did "+
+		out = append(out, checks.Missing{Kind: checks.Silent, Reason: fmt.Sprintf("%s, but nobody has a route or gateway to it and it did "+
 			"not answer %s: a server that stopped without a goodbye is counted for up to 4 minutes", by, within)})
 	}
 	slices.SortFunc(out, func(a, b checks.Missing) int {

@@ -24,6 +24,12 @@ import (
 // [sysreq.PermissionError], [source.NoAnswerError], a lost connection, or the
 // context's error.
 func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deployment, error) {
+	d, _, err := gatherAs(ctx, nc, o)
+	return d, err
+}
+
+// gatherAs is [gather], and returns the id of the system account too.
+func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (_ *checks.Deployment, system string, _ error) {
 	started := time.Now()
 	deadline, cancel := context.WithTimeout(ctx, source.GiveUp.Of(o.Timeout))
 	defer cancel()
@@ -37,16 +43,16 @@ func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deplo
 	}
 	stop, err := g.listen(deadline)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer stop()
 	if err := g.run(deadline); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return g.deployment(time.Since(started)), nil
+	return g.deployment(time.Since(started)), g.systemAccount(), nil
 }
 
 // gathering is one that is under way. Its state belongs to the goroutine of run;
@@ -63,18 +69,28 @@ type gathering struct {
 	events   chan event
 	notes    map[string]int // what to say of the coverage → how often it was
 
-	self     *wire.User
-	refused  bool // nobody listens to the roster request
-	asked    int  // rounds of questions so far
-	counted  int  // the most servers that a server counts
-	answered int  // how many answered the roster
-	planned  bool // the reports have been asked for
-	waves    []wave
-	inFlight int // what is still to come of the reports asked for, about
-	bytes    int64
-	last     time.Time // of the last reply
-	fatal    error
-	lostOnce bool
+	questions []question // that were asked, by their tag
+	arrivals  int        // of account reports, counted as they come
+
+	self       *wire.User
+	connected  *wire.Varz // of the connected server; nil until it came
+	identified bool       // it came, or can't
+	noVarz     bool       // servers may not be asked for their VARZ
+	unused     bool       // all reports are asked for with unused accounts
+	refused    bool       // nobody listens to the roster request
+	asked      int        // rounds of questions so far
+	closing    bool       // the roster was asked for once more, for who is still there
+	counted    int        // the most servers that a server counts
+	answered   int        // how many answered the roster
+	planned    bool       // the reports have been asked for
+	// firstReports is the tag of the first question for reports.
+	firstReports int
+	waves        []wave
+	inFlight     int // what is still to come of the reports asked for, about
+	bytes        int64
+	last         time.Time // of the last reply
+	fatal        error
+	lostOnce     bool
 }
 
 // kind is a kind of replies.
@@ -86,6 +102,17 @@ const (
 	ofReport kind = "report"
 	ofVarz   kind = "varz"
 )
+
+// question is one that was asked of a server or more.
+type question struct {
+	round int
+	at    time.Time
+	kind  kind
+}
+
+// settling is how long is waited after the last reply, for another one in the
+// name of a server that reported.
+const settling = 150 * time.Millisecond
 
 // event changes the state of a gathering.
 type event func(*gathering)
@@ -106,13 +133,14 @@ func (g *gathering) listen(ctx context.Context) (stop func(), err error) {
 		g.send(ctx, func(g *gathering) { g.forbidden(e) })
 		return true
 	})
-	handlers := map[kind]func(round int, m *nats.Msg){
+	handlers := map[kind]func(tag int, m *nats.Msg){
 		ofUser:   func(_ int, m *nats.Msg) { g.userReply(ctx, m) },
-		ofRoster: func(round int, m *nats.Msg) { g.rosterReply(ctx, round, m) },
+		ofRoster: func(tag int, m *nats.Msg) { g.rosterReply(ctx, tag, m) },
 		ofVarz:   func(_ int, m *nats.Msg) { g.varzReply(ctx, m) },
-		ofReport: func(round int, m *nats.Msg) {
+		ofReport: func(tag int, m *nats.Msg) { // one after the other
+			g.arrivals++
 			select {
-			case workers <- reportReply{round, m}:
+			case workers <- reportReply{tag, g.arrivals, m}:
 			case <-ctx.Done():
 			}
 		},
@@ -127,11 +155,11 @@ func (g *gathering) listen(ctx context.Context) (stop func(), err error) {
 	return stop, nil
 }
 
-// reportReply is an account report, and the round of questions that it belongs
-// to.
+// reportReply is an account report, the question that it answers, and which one
+// it is: decoders run side by side.
 type reportReply struct {
-	round int
-	m     *nats.Msg
+	tag, nth int
+	m        *nats.Msg
 }
 
 // startDecoders starts a decoder for each processor.
@@ -147,7 +175,7 @@ func (g *gathering) startDecoders(ctx context.Context) (chan<- reportReply, func
 					r, err := d.Report(ctx, reply.m, g.accounts)
 					size := int64(len(reply.m.Data))
 					g.client.Trace("<<< %s account report, %d bytes, %d accounts, %v", r.From.Name, size, len(r.Usage), err)
-					g.send(ctx, func(g *gathering) { g.reported(r, err, reply.round, size) })
+					g.send(ctx, func(g *gathering) { g.reported(r, err, reply, size) })
 				case <-quit:
 					return
 				}
@@ -167,8 +195,9 @@ func (g *gathering) send(ctx context.Context, e event) {
 
 // ask publishes a request whose replies arrive at the handler of that kind.
 func (g *gathering) ask(subject string, k kind, body any) {
+	g.questions = append(g.questions, question{g.asked, time.Now(), k})
 	// Only reports are large.
-	if err := g.inboxes[k].Ask(g.asked, subject, body, k == ofReport); err != nil && !g.nc.IsClosed() {
+	if err := g.inboxes[k].Ask(len(g.questions)-1, subject, body, k == ofReport); err != nil && !g.nc.IsClosed() {
 		g.notes[err.Error()]++
 	}
 }
@@ -179,7 +208,10 @@ func (g *gathering) run(ctx context.Context) error {
 	status := g.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.CLOSED)
 	defer g.nc.RemoveStatusListener(status)
 	g.ask(sysreq.UserInfo, ofUser, nil)
+	g.ask(sysreq.Varz(g.nc.ConnectedServerId()), ofVarz, nil)
 	g.ask(sysreq.Statsz, ofRoster, nil)
+	moment := time.NewTimer(time.Hour)
+	defer moment.Stop()
 	patience := time.NewTimer(source.WaitForRoster.Of(g.o.Timeout))
 	defer patience.Stop()
 	again := time.NewTimer(source.AskAgain.Of(g.o.Timeout))
@@ -208,6 +240,7 @@ func (g *gathering) run(ctx context.Context) error {
 				}
 			default: // not listened to
 			}
+		case <-moment.C:
 		case <-patience.C:
 			if !g.planned {
 				g.askReports()
@@ -228,7 +261,7 @@ func (g *gathering) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return g.timeOver(ctx)
 		}
-		if !g.planned && g.rosterDone() {
+		if !g.planned && g.identified && g.self != nil && g.rosterDone() {
 			g.askReports()
 		}
 		switch {
@@ -237,7 +270,19 @@ func (g *gathering) run(ctx context.Context) error {
 		case g.refused && g.self != nil:
 			return g.notSystem()
 		case g.complete():
-			return nil
+			// Who reported must still be there, as the same process: one that was
+			// restarted meanwhile has nothing of what it reported.
+			if !g.closing {
+				g.closing = true
+				g.ask(sysreq.Statsz, ofRoster, nil)
+			}
+			left := settling - time.Since(g.last)
+			if left <= 0 && g.confirmed() {
+				return nil
+			}
+			if left > 0 {
+				moment.Reset(left)
+			}
 		}
 	}
 }
@@ -317,12 +362,23 @@ func (g *gathering) whole() int {
 	return n
 }
 
+// confirmed reports whether every server that reported has answered the roster
+// since.
+func (g *gathering) confirmed() bool {
+	for _, s := range g.servers {
+		if s.whole && !s.confirmed && g.successor(s) == nil {
+			return false
+		}
+	}
+	return true
+}
+
 func (g *gathering) complete() bool {
-	if g.self == nil || len(g.servers) == 0 {
+	if g.self == nil || !g.identified || len(g.servers) == 0 {
 		return false
 	}
 	for _, s := range g.servers {
-		if s.roster == nil || !s.whole {
+		if (s.roster == nil || !s.whole) && !s.strange && !s.contradicted { // of which no more is to come
 			return false
 		}
 	}
@@ -349,7 +405,11 @@ func (g *gathering) askAgain() {
 		g.planWaves()
 	}
 	for _, s := range g.servers {
-		if !s.whole || s.roster == nil {
+		switch {
+		case s.whole && s.roster != nil && g.closing && !s.confirmed:
+			g.ask(sysreq.Statsz, ofRoster, sysreq.Filter{Name: s.Name, Cluster: s.Cluster, Exact: true})
+		case s.strange, s.contradicted && s.roster != nil: // asking again does not help
+		case !s.whole || s.roster == nil:
 			s.asked = g.asked
 			g.ask(sysreq.Statsz, ofRoster, sysreq.Filter{Name: s.Name, Cluster: s.Cluster, Exact: true})
 			if late <= window {
@@ -357,7 +417,7 @@ func (g *gathering) askAgain() {
 			}
 		}
 	}
-	if n, _ := expected(g.servers); n > len(g.servers) || len(g.servers) == 0 {
+	if !g.closing {
 		g.ask(sysreq.Statsz, ofRoster, nil)
 	}
 }

@@ -52,6 +52,9 @@ func knows(ctx context.Context, nc *nats.Conn, d *checks.Deployment, id string) 
 			if err != nil {
 				continue
 			}
+			if len(rows) > 0 && !slices.ContainsFunc(rows, func(r wire.Row) bool { return r.ID == id }) {
+				continue // it is about the account of the credentials, which imports the services
+			}
 			delete(wanted, from.ID)
 			if slices.ContainsFunc(rows, func(r wire.Row) bool { return r.ID == id }) {
 				d.Accounts = append(d.Accounts, checks.Account{ID: id, Name: id})

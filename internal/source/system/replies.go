@@ -13,26 +13,22 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
 func (g *gathering) userReply(ctx context.Context, m *nats.Msg) {
-	user, err := wire.DecodeUserInfo(m.Data)
+	user, _ := wire.DecodeUserInfo(m.Data) // of no account where nobody is there
 	g.client.Trace("<<< user info, %d bytes", len(m.Data))
 	g.send(ctx, func(g *gathering) {
 		if g.self != nil {
 			return
 		}
-		if err != nil { // one of nobody there, too
-			g.notes["the server does not say which account the credentials are of, the system account is taken to be "+source.DefaultSystemAccount]++
-		}
 		g.self = &user
 	})
 }
 
-func (g *gathering) rosterReply(ctx context.Context, round int, m *nats.Msg) {
+func (g *gathering) rosterReply(ctx context.Context, tag int, m *nats.Msg) {
 	if sysreq.NoResponders(m) {
 		// In the system account every server listens, the one that we are
 		// connected to included.
@@ -51,6 +47,9 @@ func (g *gathering) rosterReply(ctx context.Context, round int, m *nats.Msg) {
 		case err != nil:
 			g.notes[fmt.Sprintf("a roster reply of %s can't be read", r.From)]++
 		}
+		if errors.Is(err, wire.ErrServerID) {
+			g.stranger(r.From)
+		}
 		if r.From.ID == "" {
 			return
 		}
@@ -58,14 +57,18 @@ func (g *gathering) rosterReply(ctx context.Context, round int, m *nats.Msg) {
 		if err != nil {
 			return
 		}
+		asked := g.questions[tag]
+		s.confirmed = s.confirmed || s.whole && asked.at.After(s.reported)
+		s.heard = time.Now()
 		if s.roster == nil {
 			g.answered++
 		}
 		s.roster = &r
 		g.counted = max(g.counted, r.Servers)
-		if round == 0 {
+		if asked.round == 0 && tag == firstRoster {
 			s.rosterReplies++
 		}
+		g.unused = g.unused || leavesOutLeafnodes(r.Version)
 		// A server without clients has nothing to report and would send nothing;
 		// whether it has leafnodes says its VARZ.
 		if r.Connections == 0 && !s.whole && !s.polled {
@@ -84,14 +87,42 @@ func (g *gathering) rosterReply(ctx context.Context, round int, m *nats.Msg) {
 func (g *gathering) server(from wire.Server) *seen {
 	s, ok := g.servers[from.ID]
 	if !ok {
-		s = &seen{Server: from}
+		s = &seen{Server: from, answers: map[int]answer{}}
+		if g.planned {
+			s.asked = -1 // it may not have heard that reports were asked for
+		}
 		g.servers[from.ID] = s
+	}
+	if s.Server != from {
+		s.contradict()
 	}
 	return s
 }
 
+// stranger takes in a server that gives an id which no server has. Nothing can
+// be asked of it.
+func (g *gathering) stranger(from wire.Server) {
+	if key := " " + from.Name + " " + from.Cluster; len(g.servers) < wire.MostServers {
+		g.servers[key] = &seen{Server: from, strange: true}
+	}
+}
+
+// contradict takes in that two answers in the server's name differ. Which of
+// them is its own can't be known.
+func (s *seen) contradict() {
+	s.contradicted, s.whole, s.usage = true, false, nil
+}
+
 func (g *gathering) varzReply(ctx context.Context, m *nats.Msg) {
 	v, err := wire.DecodeVarz(m.Data)
+	if err == nil && v.From.ID == g.nc.ConnectedServerId() || sysreq.NoResponders(m) {
+		g.send(ctx, func(g *gathering) {
+			g.identified = true
+			if err == nil && g.connected == nil {
+				g.connected = &v
+			}
+		})
+	}
 	if err != nil || v.Connections == nil || v.Leafnodes == nil {
 		return // the report is asked for again in any case
 	}
@@ -102,36 +133,67 @@ func (g *gathering) varzReply(ctx context.Context, m *nats.Msg) {
 		if !ok {
 			return
 		}
+		if !s.polled {
+			return // it was asked for something else
+		}
 		s.limit = v.MaxConnections
-		if *v.Connections == 0 && *v.Leafnodes == 0 && !s.whole {
-			s.whole, s.problem = true, ""
+		if *v.Connections == 0 && *v.Leafnodes == 0 && !s.whole && !s.contradicted {
+			s.whole, s.problem, s.reported = true, "", time.Now()
 			g.arrived(s)
 		}
 	})
 }
 
-// reported takes in a decoded account report.
-func (g *gathering) reported(r wire.Report, err error, round int, size int64) {
+// reported takes in a decoded account report. The first whole one counts; others
+// that answer the same question must say the same.
+func (g *gathering) reported(r wire.Report, err error, reply reportReply, size int64) {
 	g.last = time.Now()
 	g.bytes += size
+	if errors.Is(err, wire.ErrServerID) {
+		g.stranger(r.From)
+	}
 	if r.From.ID == "" {
 		g.notes[fmt.Sprintf("an account report of %s can't be used", r.From)]++
 		return
 	}
+	if err == nil && g.scoped() && r.Listed < 2 {
+		return // of our own account only: the other answer lists the system account too
+	}
 	s := g.server(r.From)
-	if round == 0 {
+	if reply.tag == g.firstReports {
 		s.reportReplies++
 	}
-	if s.whole && len(s.usage) > 0 {
-		return // the first whole one counts; doubles are counted by round
+	if s.contradicted {
+		return
+	}
+	before, twice := s.answers[reply.tag]
+	switch {
+	case twice && (before.broken != (err != nil) || !sameUsage(before.usage, r.Usage)):
+		s.contradict()
+		g.arrived(s)
+		return
+	case twice:
+		return
+	}
+	s.answers[reply.tag] = answer{r.Usage, err != nil}
+	if s.whole && len(s.usage) > 0 && (err != nil || reply.nth > s.nth) {
+		return
 	}
 	if err != nil {
 		s.problem = err.Error()
 		g.arrived(s)
 		return
 	}
-	s.usage, s.whole, s.problem = r.Usage, true, ""
+	s.usage, s.whole, s.problem, s.nth, s.reported = r.Usage, true, "", reply.nth, time.Now()
 	g.arrived(s)
+}
+
+// sameUsage reports whether two reports say the same, in whatever order.
+func sameUsage(a, b []checks.Usage) bool {
+	sorted := func(of []checks.Usage) []checks.Usage {
+		return slices.SortedFunc(slices.Values(of), func(a, b checks.Usage) int { return cmp.Compare(a.Account, b.Account) })
+	}
+	return len(a) == len(b) && slices.Equal(sorted(a), sorted(b))
 }
 
 // forbidden: the server refuses to let us publish or subscribe.
@@ -140,12 +202,11 @@ func (g *gathering) forbidden(e *sysreq.PermissionError) {
 	case e.Operation != sysreq.Publish:
 		g.fatal = e
 	case e.Subject == sysreq.UserInfo:
-		g.notes["not allowed to ask "+sysreq.UserInfo+", the system account is taken to be "+source.DefaultSystemAccount]++
 		if g.self == nil {
 			g.self = &wire.User{}
 		}
 	case strings.HasSuffix(e.Subject, ".VARZ"):
-		g.notes["not allowed to ask servers for their VARZ: limits of connections are not known"]++
+		g.noVarz, g.identified = true, true
 	default:
 		g.fatal = e
 	}
@@ -153,11 +214,14 @@ func (g *gathering) forbidden(e *sysreq.PermissionError) {
 
 // deployment is the model of what was gathered.
 func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
+	g.dropSilenced()
 	d := &checks.Deployment{Accounts: g.accounts.All(), Missing: missing(g.servers, waited, g.asked+1)}
 	d.Expected, _ = expected(g.servers)
+	g.noteIdentity()
+	d.Gateways = g.connected == nil || g.connected.Gateway
+	system := g.systemAccount()
 	for i := range d.Accounts {
-		a := &d.Accounts[i]
-		a.System = a.ID == source.DefaultSystemAccount || (g.self != nil && g.self.Account != "" && a.ID == g.self.Account)
+		d.Accounts[i].System = d.Accounts[i].ID == system
 	}
 	for _, id := range slices.Sorted(maps.Keys(g.servers)) {
 		s := g.servers[id]
@@ -180,6 +244,9 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		d.Servers = append(d.Servers, out)
 	}
 	g.leaveOutAuditor(d)
+	if g.noVarz && slices.ContainsFunc(slices.Collect(maps.Values(g.servers)), func(s *seen) bool { return s.polled }) {
+		g.notes["not allowed to ask servers for their VARZ: limits of connections are not known"]++
+	}
 	for note, times := range g.notes {
 		if times > 1 {
 			note = fmt.Sprintf("%s (%d times)", note, times)
@@ -191,14 +258,18 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	return d
 }
 
-// leaveOutAuditor takes our own connection out of the system account.
+// leaveOutAuditor takes our own connection out of its account: the system
+// account where the server does not say.
 func (g *gathering) leaveOutAuditor(d *checks.Deployment) {
 	for i := range d.Servers {
 		s := &d.Servers[i]
 		if s.ID != g.nc.ConnectedServerId() {
 			continue
 		}
-		own := slices.IndexFunc(s.Usage, func(u checks.Usage) bool { return d.Accounts[u.Account].System && u.Connections > 0 })
+		own := slices.IndexFunc(s.Usage, func(u checks.Usage) bool {
+			a := d.Accounts[u.Account]
+			return u.Connections > 0 && (g.self.Account != "" && a.ID == g.self.Account || g.self.Account == "" && a.System)
+		})
 		if own < 0 {
 			continue
 		}

@@ -9,10 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
@@ -144,9 +147,9 @@ func TestPeersThatNobodyHears(t *testing.T) {
 		t.Fatalf("%v of %d expected, missing %s; want 5 and 3", got, d.Expected, sourcetest.ShowMissing(d))
 	}
 	for i, want := range []checks.Missing{
-		{Reason: "p counts 5 servers, but nobody has a route or gateway to it"},
-		{Cluster: "C", ClusterKnown: true, Name: "q", Reason: "p has a route to it"},
-		{Cluster: "D", ClusterKnown: true, Reason: "p has a gateway to its cluster"},
+		{Kind: checks.Silent, Reason: "p counts 5 servers, but nobody has a route or gateway to it"},
+		{Kind: checks.Silent, Linked: true, Cluster: "C", ClusterKnown: true, Name: "q", Reason: "p has a route to it"},
+		{Kind: checks.Silent, Cluster: "D", ClusterKnown: true, Reason: "p has a gateway to its cluster"},
 	} {
 		got := d.Missing[i]
 		if !strings.HasPrefix(got.Reason, want.Reason) {
@@ -158,25 +161,63 @@ func TestPeersThatNobodyHears(t *testing.T) {
 	}
 }
 
-func TestReplyIsDecodedAfterTheEnd(t *testing.T) {
+// Two answers to one question in one server's name that differ: which of them is
+// its own can't be known, however they were decoded.
+func TestAnswersThatContradictEachOther(t *testing.T) {
 	t.Parallel()
-	// Everything is there with the first report. The second takes a while to
-	// decode and has new accounts, which are of no concern any more.
 	many := make([]string, 5000)
 	for i := range many {
 		many[i] = fmt.Sprintf(`{"name":"late","acc":"LATE %d","conns":1}`, i)
 	}
-	l := sourcetest.StartLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
-	sourcetest.Pretend(t, l, sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C", Roster: sourcetest.Always(sourcetest.Statsz(`"connections":3`)),
-		Report: sourcetest.Always(sourcetest.Statz(sourcetest.Account("APP", 3, 0)) + "\n" + sourcetest.Statz(many...))})
-	nc := sourcetest.Connect(t, l.SystemURL())
-	for range 3 {
+	small, large := sourcetest.Statz(sourcetest.Account("APP", 3, 0)), sourcetest.Statz(many...)
+	for what, body := range map[string]string{
+		"small first":  small + "\n" + large,
+		"large first":  large + "\n" + small,
+		"in two parts": sourcetest.Statz(sourcetest.Account("APP", 3, 0)) + "\n" + sourcetest.Statz(sourcetest.Account("OTHER", 3, 0)),
+		"one broken":   small + "\n" + `"data":{"account_statz":7}`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			l := sourcetest.StartLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
+			sourcetest.Pretend(t, l, sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C", Roster: sourcetest.Always(sourcetest.Statsz(`"connections":3`)), Report: sourcetest.Always(body)})
+			nc := sourcetest.Connect(t, l.SystemURL())
+			for range 5 {
+				d := audit(t, nc, source.Options{Timeout: sourcetest.Long})
+				if m := sourcetest.OnlyMissing(t, d, "C", "p", "two answers in its name differ"); m.Kind != checks.Contradiction {
+					t.Errorf("missing %+v", m)
+				}
+			}
+		})
+	}
+}
+
+// Doubles that say the same are noted, and count once.
+func TestEqualAnswers(t *testing.T) {
+	t.Parallel()
+	x, y := sourcetest.Account("X", 3, 0), sourcetest.Account("Y", 2, 0)
+	d := auditPuppets(t, sourcetest.Long, sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C", Roster: sourcetest.Always(sourcetest.Statsz(`"connections":5`)),
+		Report: sourcetest.Always(sourcetest.Statz(x, y) + "\n" + sourcetest.Statz(y, x))})
+	sourcetest.Complete(t, d, 2)
+	sourcetest.Noted(t, d, "p in cluster C sent its account report 2 times, the first counts")
+}
+
+// An id that no server has leaves one server missing; the others are judged.
+func TestServerWithAStrangeID(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"A B", "A\r\nX", ">"} {
+		l := sourcetest.StartLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
+		nc := sourcetest.Connect(t, l.SystemURL())
+		for subject, body := range map[string]string{
+			sysreq.Statsz:       sourcetest.Statsz(`"connections":0`),
+			sysreq.AccountStatz: sourcetest.Statz(sourcetest.Account("APP", 3, 0)),
+		} {
+			answers(t, l, subject, func(*nats.Msg) string {
+				return fmt.Sprintf(`{"server":{"id":%q,"name":"odd","cluster":"C"},%s}`, id, body)
+			})
+		}
 		d := audit(t, nc, source.Options{Timeout: sourcetest.Long})
-		sourcetest.Complete(t, d, 2)
-		// Two replies are decoded side by side: the first to be done counts, whole.
-		got, other := sourcetest.Connections(d, "APP"), sourcetest.Connections(d, "LATE 0")
-		if got["C/p"] != 3 && other["C/p"] != 1 && sourcetest.CountNotes(d, "sent its account report 2 times") == 0 {
-			t.Errorf("%v, notes %q", got, d.Notes)
+		if m := sourcetest.OnlyMissing(t, d, "C", "odd", "is not the id of a server"); m.Kind != checks.Unreadable || len(d.Servers) != 1 {
+			t.Errorf("%q: missing %+v, %d servers", id, m, len(d.Servers))
 		}
 	}
 }
@@ -218,15 +259,19 @@ func TestReported(t *testing.T) {
 		"broken, then whole":          {replies: []reply{{r: wire.Report{From: who}, err: broken}, {r: some, round: 1}}, conns: 4},
 		"whole, then broken":          {replies: []reply{{r: some}, {r: wire.Report{From: who}, err: broken, round: 1}}, conns: 4},
 		"empty, then broken":          {replies: []reply{{r: empty, round: 1}, {r: wire.Report{From: who}, err: broken}}, conns: 0},
-		"whole twice":                 {replies: []reply{{r: some}, {r: other}}, conns: 4, doubled: true},
+		"whole twice":                 {replies: []reply{{r: some}, {r: some}}, conns: 4, doubled: true},
+		"contradicted":                {replies: []reply{{r: some}, {r: other}}, conns: -1, doubled: true},
+		"contradicted, then whole":    {replies: []reply{{r: some}, {r: other}, {r: some, round: 1}}, conns: -1, doubled: true},
+		"another name":                {replies: []reply{{r: some}, {r: wire.Report{From: wire.Server{ID: "A", Name: "b"}, Usage: some.Usage}, round: 1}}, conns: -1},
 		"whole, then empty":           {replies: []reply{{r: some}, {r: empty, round: 1}}, conns: 4},
 		"empty, then whole":           {replies: []reply{{r: empty, round: 1}, {r: some}}, conns: 4},
 		"second question first":       {replies: []reply{{r: other, round: 1}, {r: some}}, conns: 5},
 		"both questions and a double": {replies: []reply{{r: some}, {r: some, round: 1}, {r: some}}, conns: 4, doubled: true},
 	} {
-		g := &gathering{servers: map[string]*seen{}, notes: map[string]int{}, accounts: wire.NewAccounts()}
-		for _, r := range c.replies {
-			g.reported(r.r, r.err, r.round, 10)
+		g := &gathering{servers: map[string]*seen{}, notes: map[string]int{}, accounts: wire.NewAccounts(),
+			self: &wire.User{Account: "SYS"}, connected: &wire.Varz{System: "SYS"}}
+		for n, r := range c.replies {
+			g.reported(r.r, r.err, reportReply{tag: r.round, nth: n}, 10)
 		}
 		s := g.servers["A"]
 		conns := -1

@@ -20,12 +20,13 @@ import (
 // Source asks through a connection to the system account, which is not to be
 // used by anything else of this project meanwhile.
 type Source struct {
-	nc *nats.Conn
-	o  source.Options
+	nc     *nats.Conn
+	o      source.Options
+	system string // the id of the system account, by the last deployment
 }
 
 // New is the source of a connection.
-func New(nc *nats.Conn, o source.Options) *Source { return &Source{nc, o} }
+func New(nc *nats.Conn, o source.Options) *Source { return &Source{nc: nc, o: o} }
 
 // Kind is what the document calls the source.
 func (*Source) Kind() string { return "system-account" }
@@ -40,16 +41,22 @@ func (*Source) Limits() source.Limits { return source.Limits{} }
 
 // Deployment gathers the model.
 func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
-	d, err := gather(ctx, s.nc, s.o)
+	d, system, err := gatherAs(ctx, s.nc, s.o)
 	if err != nil {
 		return nil, Explain(err, s.nc)
 	}
+	s.system = system
 	return d, nil
 }
 
 // Knows adds an account by that id to the model if any server knows it.
 func (s *Source) Knows(ctx context.Context, d *checks.Deployment, account string) error {
-	return knows(ctx, s.nc, d, account)
+	n := len(d.Accounts)
+	err := knows(ctx, s.nc, d, account)
+	for i := range d.Accounts[n:] {
+		d.Accounts[n+i].System = d.Accounts[n+i].ID == s.system
+	}
+	return err
 }
 
 // Details adds what the servers of clusters say of themselves. It takes

@@ -40,8 +40,14 @@ func (g *gathering) askReports() {
 	for _, s := range g.servers {
 		total += s.size()
 	}
+	g.unused = g.unused || g.scoped()
+	g.firstReports = len(g.questions)
 	if total <= window {
-		g.ask(sysreq.AccountStatz, ofReport, nil)
+		var all any
+		if g.unused {
+			all = sysreq.Filter{Unused: true}
+		}
+		g.ask(sysreq.AccountStatz, ofReport, all)
 		return
 	}
 	g.planWaves()
@@ -54,7 +60,7 @@ func (g *gathering) planWaves() {
 	for _, id := range slices.Sorted(maps.Keys(g.servers)) {
 		s := g.servers[id]
 		s.inFlight = 0
-		if s.whole {
+		if s.whole || s.strange || s.contradicted {
 			continue
 		}
 		if s.Cluster == "" {
@@ -81,7 +87,7 @@ func (g *gathering) nextWaves() {
 	for len(g.waves) > 0 && (g.inFlight == 0 || g.inFlight+g.waves[0].size <= window) {
 		w := g.waves[0]
 		g.waves = g.waves[1:]
-		f := sysreq.Filter{Cluster: w.cluster, Exact: true}
+		f := sysreq.Filter{Cluster: w.cluster, Exact: true, Unused: g.unused}
 		if w.cluster == "" {
 			f.Name = w.servers[0].Name
 		}

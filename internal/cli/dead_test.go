@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
+)
+
+// judged is what is read of a document.
+type judged struct {
+	Outcome  string
+	Coverage struct {
+		Complete bool
+		Missing  []struct{ Server, Cluster, Reason *string }
+	}
+	Findings []struct {
+		OnServer    int `json:"on_server"`
+		Connections int
+	}
+}
+
+func auditProcesses(t *testing.T, urls string, args ...string) (int, judged, string) {
+	t.Helper()
+	var out, errs watched
+	args = append([]string{"audit", "concentration", "--no-context", "--server", urls, "--timeout", "3s", "--no-causes", "--json"}, args...)
+	status := runHere(t.Context(), &out, &errs, args...)
+	var doc judged
+	if out.String() != "" {
+		if err := json.Unmarshal([]byte(out.String()), &doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return status, doc, out.String() + errs.String()
+}
+
+func (a judged) reasons() string {
+	var out []string
+	for _, m := range a.Coverage.Missing {
+		s := ""
+		if m.Server != nil {
+			s = *m.Server
+		}
+		out = append(out, s+": "+*m.Reason)
+	}
+	return strings.Join(out, "; ")
+}
+
+// A server that was killed, at once and after its peers have forgotten it: what
+// is left of its cluster is a finding where that is certain, and never a pass.
+func TestServerThatDied(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	c, err := tool.StartProcessCluster(ctx, 3, []string{"ORDERS", "EVEN"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	n := c.Processes()
+	baseline := filepath.Join(t.TempDir(), "earlier.json")
+	status, _, text := auditProcesses(t, n[0].URL(lab.SystemAccount))
+	if status != ExitPass {
+		t.Fatalf("before: status %d, %s", status, text)
+	}
+	if err := os.WriteFile(baseline, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	one := n[0].URL(lab.SystemAccount)
+	all := one + "," + n[1].URL(lab.SystemAccount) + "," + n[2].URL(lab.SystemAccount)
+	var clients []*nats.Conn
+	connect := func(account string, on ...int) {
+		for i, many := range on {
+			for range many {
+				nc, err := nats.Connect(n[i].URL(account))
+				if err != nil {
+					t.Fatal(err)
+				}
+				clients = append(clients, nc)
+			}
+		}
+	}
+	type want struct {
+		what, urls string
+		args       []string
+		status     int
+		reason     string
+	}
+	check := func(stage string, cases []want) {
+		t.Helper()
+		for _, c := range cases {
+			status, doc, text := auditProcesses(t, c.urls, c.args...)
+			if status != c.status || !strings.Contains(doc.reasons(), c.reason) || doc.Coverage.Complete {
+				t.Errorf("%s, %s: status %d, want %d; missing %q, want %q; %s", stage, c.what, status, c.status, doc.reasons(), c.reason, text[:min(len(text), 300)])
+			}
+			if c.status == ExitFinding && (len(doc.Findings) != 1 || doc.Findings[0].OnServer != 17 || doc.Findings[0].Connections != 17) {
+				t.Errorf("%s, %s: findings %+v", stage, c.what, doc.Findings)
+			}
+		}
+	}
+	// Before it died it had clients, of which nothing is left.
+	n[2].Kill()
+	connect("ORDERS", 17)
+	connect("EVEN", 6, 6)
+	check("at once", []want{
+		{"one URL", one, nil, ExitNotAudited, "counts 3 servers"},
+		{"one URL, partly", one, []string{"--allow-partial"}, ExitFinding, "counts 3 servers"},
+		{"all URLs", all, nil, ExitFinding, "it is down: nobody listens at 127.0.0.1"},
+		{"all URLs, not probed", all, []string{"--no-probe"}, ExitNotAudited, "counts 3 servers"},
+		{"all URLs and a baseline", all, []string{"--baseline", baseline}, ExitFinding, "P-n3: in the baseline of "},
+		{"nothing is found", all, []string{"--account", "EVEN"}, ExitNotAudited, "it is down"},
+	})
+	for _, nc := range clients {
+		nc.Close()
+	}
+	for _, p := range n[:2] { // who forget it
+		p.Kill()
+	}
+	for _, p := range n[:2] {
+		if err := p.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.WaitCounted(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	connect("ORDERS", 17)
+	connect("EVEN", 6, 6)
+	check("forgotten", []want{
+		{"a baseline", one, []string{"--baseline", baseline}, ExitNotAudited, "P-n3: in the baseline of "},
+		{"a baseline, partly", one, []string{"--baseline", baseline, "--allow-partial"}, ExitFinding, "P-n3: in the baseline of "},
+		{"a number", one, []string{"--expect-servers", "3"}, ExitNotAudited, "3 servers are expected"},
+		{"a number, partly", one, []string{"--expect-servers", "3", "--allow-partial"}, ExitFinding, "3 servers are expected"},
+		{"names", one, []string{"--expect-servers", "P-n1,P-n2,P-n3"}, ExitNotAudited, "P-n3: expected by name"},
+		{"all URLs", all, nil, ExitFinding, "it is down: nobody listens at 127.0.0.1"},
+		{"all URLs and a baseline", all, []string{"--baseline", baseline}, ExitFinding, "it is down: nobody listens at 127.0.0.1"},
+		{"nothing is found", all, []string{"--account", "EVEN"}, ExitNotAudited, "it is down"},
+	})
+	for _, nc := range clients {
+		nc.Close()
+	}
+	status, _, text = auditProcesses(t, n[0].URL("ORDERS"), "--require-system")
+	if status != ExitNotAudited || !strings.Contains(text, `of account "ORDERS", not of the system account`) || strings.Contains(text, "\n") {
+		t.Errorf("--require-system with ordinary credentials: %d, %s", status, text)
+	}
+	var out, errs watched
+	if status := runHere(t.Context(), &out, &errs, "rebalance", "--no-context", "--server", one, "--account", lab.SystemAccount); status != ExitNotAudited ||
+		!strings.Contains(errs.String(), "is the system account") {
+		t.Errorf("rebalance of the system account: %d, %s%s", status, out.String(), errs.String())
+	}
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/internal/audit"
+	"github.com/nats-balance/nats-balance/internal/report"
+)
+
+// expectFlags are the flags that say what an audit must see to be one.
+type expectFlags struct {
+	servers string
+	system  bool
+
+	count int // of servers
+	names []string
+}
+
+// mostExpected bounds how many servers can be expected by a flag.
+const mostExpected = 100_000
+
+func (e *expectFlags) flags(cmd *fisk.CmdClause) {
+	cmd.Flag("expect-servers", "How many servers there are, or their names: one that does not report is missing").PlaceHolder("N|NAME[,NAME…]").
+		Validator(notEmpty("expect-servers", "a number of servers, or their names")).StringVar(&e.servers)
+	cmd.Flag("require-system", "Refuse to audit one account only, where the credentials are not of the system account").UnNegatableBoolVar(&e.system)
+}
+
+func (e *expectFlags) validate() error {
+	if e.servers == "" {
+		return nil
+	}
+	if n, err := strconv.Atoi(e.servers); err == nil {
+		if n < 1 || n > mostExpected {
+			return fmt.Errorf("--expect-servers is %d: pass a whole number from 1 to 100000, or names of servers", n)
+		}
+		e.count = n
+		return nil
+	}
+	e.names = nil
+	for name := range strings.SplitSeq(e.servers, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			return errors.New("--expect-servers has an empty name: pass a number of servers, or their names")
+		}
+		if !slices.Contains(e.names, name) {
+			e.names = append(e.names, name)
+		}
+	}
+	return nil
+}
+
+// expected are the servers that there should be: those of the flag, of an earlier
+// document, and of the connection's own URLs.
+func (e *expectFlags) expected(from *origin, past *report.Past, probe bool) audit.Expected {
+	out := audit.Expected{Count: e.count, Names: e.names}
+	if past != nil {
+		out.EarlierAt = past.Time
+		for _, s := range past.Servers {
+			out.Earlier = append(out.Earlier, audit.EarlierServer(s))
+		}
+	}
+	if from.nc == nil || !probe {
+		return out
+	}
+	learnt := from.nc.DiscoveredServers()
+	for _, text := range from.nc.Servers() {
+		if u, err := url.Parse(text); err == nil && !slices.Contains(learnt, text) {
+			u.User = nil
+			out.URLs = append(out.URLs, u.String())
+		}
+	}
+	return out
+}

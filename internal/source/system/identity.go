@@ -1,0 +1,104 @@
+package system
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+)
+
+// firstRoster is the tag of the first, general question for the roster, after
+// those for the user and the connected server.
+const firstRoster = 2
+
+// scoped reports whether the credentials may be of an account that imports the
+// system account's services. Every server then answers a request for reports
+// twice: as to an ordinary account, for that account alone, and for all. With
+// unused accounts included, the latter lists the system account in any case, and
+// so more than one.
+func (g *gathering) scoped() bool {
+	return g.self == nil || g.self.Account == "" || g.self.Account != g.systemAccount()
+}
+
+// systemAccount is the id of the system account: what the connected server says,
+// and where it does not, the account of the credentials, unless that imports the
+// system account's services.
+func (g *gathering) systemAccount() string {
+	switch {
+	case g.connected != nil && g.connected.System != "":
+		return g.connected.System
+	case g.self != nil && g.self.Account != "":
+		return g.self.Account
+	}
+	return source.DefaultSystemAccount
+}
+
+// noteIdentity says where the system account is a guess.
+func (g *gathering) noteIdentity() {
+	if (g.connected == nil || g.connected.System == "") && (g.self == nil || g.self.Account == "") {
+		g.notes["neither the server nor the user says which one the system account is, it is taken to be "+source.DefaultSystemAccount]++
+	}
+}
+
+// leavesOutLeafnodes reports whether a server of this version leaves accounts
+// that have leafnodes only out of its report, unless unused ones are asked for:
+// those before 2.14.2. One that does not say its version is not old.
+func leavesOutLeafnodes(version string) bool {
+	plain, _, _ := strings.Cut(version, "-")
+	var numbers []int
+	for text := range strings.SplitSeq(plain, ".") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return false
+		}
+		numbers = append(numbers, n)
+	}
+	return slices.Compare(numbers, []int{2, 14, 2}) < 0
+}
+
+// dropSilenced takes back the reports of servers that were asked for the roster
+// afterwards and did not answer it. Where another process answers by the same
+// name, that is the server, and it restarted meanwhile.
+func (g *gathering) dropSilenced() {
+	asked := func(since time.Time) bool {
+		return slices.ContainsFunc(g.questions, func(q question) bool {
+			return q.kind == ofRoster && q.at.After(since) && time.Since(q.at) > sysreq.Lull
+		})
+	}
+	var gone []*seen
+	for _, s := range g.servers {
+		if s.whole && !s.confirmed && s.roster != nil && s.heard.Before(s.reported) && asked(s.reported) {
+			s.silenced = true
+			gone = append(gone, s)
+		}
+	}
+	for _, old := range gone {
+		old.whole, old.usage = false, nil
+		if s := g.successor(old); s != nil {
+			s.restarted, s.whole, s.usage = true, false, nil
+			delete(g.servers, old.ID)
+		}
+	}
+}
+
+// successor is the process that answers in the name of one that does not any
+// more; nil where there is none.
+func (g *gathering) successor(old *seen) *seen {
+	for _, s := range g.servers {
+		if s != old && s.roster != nil && s.Name == old.Name && s.Cluster == old.Cluster && s.start().After(old.start()) {
+			return s
+		}
+	}
+	return nil
+}
+
+// start is when the process started; zero where not known.
+func (s *seen) start() time.Time {
+	if s.roster == nil {
+		return time.Time{}
+	}
+	return s.roster.Start
+}

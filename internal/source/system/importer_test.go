@@ -1,0 +1,72 @@
+package system
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
+)
+
+// exported is a configuration in which the system account exports its services
+// to a monitoring account.
+func exported(int) string {
+	user := func(account string) string {
+		return fmt.Sprintf(`users: [{user: %q, password: %q}]`, lab.UserOf(account), lab.Password)
+	}
+	return `accounts {
+  ` + lab.SystemAccount + ` { ` + user(lab.SystemAccount) + `
+    exports: [ {service: "$SYS.REQ.>", response_type: stream, accounts: [MON]}, {stream: "$SYS.>", accounts: [MON]} ] }
+  MON { ` + user("MON") + `, imports: [ {service: {account: ` + lab.SystemAccount + `, subject: "$SYS.REQ.>"}} ] }
+  ORDERS { ` + user("ORDERS") + ` }
+}`
+}
+
+// Every server answers an account that imports the system's services twice, for
+// that account and for all, in any order.
+func TestAccountThatImportsTheSystemServices(t *testing.T) {
+	t.Parallel()
+	c, err := tool.StartProcessCluster(sourcetest.Within(t), 3, nil, exported)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	for i, n := range []int{20, 2, 0} {
+		for range n {
+			sourcetest.Connect(t, c.Processes()[i].URL("ORDERS"))
+		}
+	}
+	sourcetest.Connect(t, c.Processes()[2].URL(lab.SystemAccount), nats.Name("of the system account"))
+	for _, as := range []struct {
+		account string
+		times   int
+	}{{"MON", 20}, {lab.SystemAccount, 3}} {
+		nc := sourcetest.Connect(t, c.Processes()[1].URL(as.account))
+		for range as.times {
+			d := audit(t, nc, source.Options{Timeout: sourcetest.Long})
+			sourcetest.Complete(t, d, 3)
+			wantCounts(t, "ORDERS", sourcetest.Connections(d, "ORDERS"), map[string]int{"P/P-n1": 20, "P/P-n2": 2, "P/P-n3": 0})
+			wantCounts(t, "MON", sourcetest.Connections(d, "MON"), map[string]int{"P/P-n1": 0, "P/P-n2": 0, "P/P-n3": 0})
+			r := checks.CheckConcentration(d, checks.Defaults())
+			if r.Outcome != checks.OutcomeFinding || len(r.Findings) != 1 || r.Findings[0].OnServer != 20 || r.Findings[0].Connections != 22 {
+				t.Errorf("as %s: %s, %+v", as.account, r.Outcome, r.Findings)
+			}
+			if got := sourcetest.SystemAccounts(d); len(got) != 1 || got[0] != lab.SystemAccount {
+				t.Errorf("as %s: the system accounts are %q", as.account, got)
+			}
+		}
+		d := audit(t, nc, source.Options{Timeout: sourcetest.Long})
+		for id, known := range map[string]bool{"MON": true, "NONE": false} {
+			d.Accounts = nil
+			if err := knows(sourcetest.Within(t), nc, d, id); err != nil || (len(d.Accounts) == 1) != known {
+				t.Errorf("as %s: %s is known: %v, want %v; %v", as.account, id, d.Accounts, known, err)
+			}
+		}
+		nc.Close()
+	}
+}
