@@ -182,7 +182,10 @@ func (d *Deployment) first(c cluster) ServerRef {
 	return c.missing[0].Ref()
 }
 
-func (s *Server) Ref() ServerRef  { return ServerRef{ID: s.ID, Name: s.Name, Host: s.Host} }
+// Ref is what tells the server from others.
+func (s *Server) Ref() ServerRef { return ServerRef{ID: s.ID, Name: s.Name, Host: s.Host} }
+
+// Ref is what tells the server from others.
 func (m *Missing) Ref() ServerRef { return ServerRef{ID: m.ID, Name: m.Name, Host: m.Host} }
 
 // CompareServers orders servers by name.

@@ -54,17 +54,18 @@ const (
 type Moved string
 
 const (
-	// Undecided: they may come back whenever they connect anew, or not.
+	// Undecided means that they may come back whenever they connect anew, or not.
 	Undecided Moved = "undecided"
-	// ComeBack: they come straight back.
+	// ComeBack means that they come straight back.
 	ComeBack Moved = "come-back"
-	// ComeBackUntold: they come straight back unless servers tell them of others;
-	// those that are told come back when their processes restart.
+	// ComeBackUntold means that they come straight back unless servers tell them of
+	// others; those that are told come back when their processes restart.
 	ComeBackUntold Moved = "come-back-untold"
-	// GoToNext: all of one list go to the server that comes next in it, and stay
-	// until they connect anew: a library puts the server that closed it last.
+	// GoToNext means that all of one list go to the server that comes next in it,
+	// and stay until they connect anew: a library puts the server that closed it last.
 	GoToNext Moved = "go-to-next"
-	// GoOn: they choose among the servers that have room for them, and stay.
+	// GoOn means that they choose among the servers that have room for them, and
+	// stay.
 	GoOn Moved = "go-on"
 )
 

@@ -51,13 +51,14 @@ const (
 type Gap string
 
 const (
-	// GapAnswers: all servers are asked, some may not answer.
+	// GapAnswers means that all servers are asked, some may not answer.
 	GapAnswers Gap = ""
-	// GapOneAccount: it sees one account, and servers tell it nothing of themselves.
+	// GapOneAccount means that it sees one account, and servers tell it nothing of
+	// themselves.
 	GapOneAccount Gap = "one-account"
-	// GapRecorded: it was recorded, perhaps without that.
+	// GapRecorded means that it was recorded, perhaps without that.
 	GapRecorded Gap = "recorded"
-	// GapPages: it is pages that servers serve, which take no permission.
+	// GapPages means that it is pages that servers serve, which take no permission.
 	GapPages Gap = "pages"
 )
 

@@ -23,29 +23,29 @@ type Open struct {
 type OpenReason string
 
 const (
-	// OpenDNSUnasked: DNS was not asked for the host.
+	// OpenDNSUnasked means that DNS was not asked for the host.
 	OpenDNSUnasked OpenReason = "dns-not-asked"
-	// OpenDNSPartly: DNS did not answer in full.
+	// OpenDNSPartly means that DNS did not answer in full.
 	OpenDNSPartly OpenReason = "dns-partly"
-	// OpenFamily: it is an address of IPv6, and whether the clients use IPv6 is not
-	// known.
+	// OpenFamily means that it is an address of IPv6, and whether the clients use
+	// IPv6 is not known.
 	OpenFamily OpenReason = "family"
-	// OpenMissing: a server answers there that did not report.
+	// OpenMissing means that a server answers there that did not report.
 	OpenMissing OpenReason = "missing-server"
-	// OpenUnknown: a server of the cluster answers there that the audit does not
-	// know.
+	// OpenUnknown means that a server of the cluster answers there that the audit
+	// does not know.
 	OpenUnknown OpenReason = "unknown-server"
-	// OpenRefused: it is a server's own address, and refused the connection.
+	// OpenRefused means that it is a server's own address, and refused the connection.
 	OpenRefused OpenReason = "refused"
-	// OpenTimeout: nothing answered in time.
+	// OpenTimeout means that nothing answered in time.
 	OpenTimeout OpenReason = "timeout"
-	// OpenUnroutable: the auditor has no route there.
+	// OpenUnroutable means that the auditor has no route there.
 	OpenUnroutable OpenReason = "unroutable"
-	// OpenUnreadable: what answers can't be read.
+	// OpenUnreadable means that what answers can't be read.
 	OpenUnreadable OpenReason = "unreadable"
-	// OpenNotProbed: nobody connected, and no server says that it is there.
+	// OpenNotProbed means that nobody connected, and no server says that it is there.
 	OpenNotProbed OpenReason = "not-probed"
-	// OpenIncomplete: entries of the list may be missing.
+	// OpenIncomplete means that entries of the list may be missing.
 	OpenIncomplete OpenReason = "incomplete"
 )
 

@@ -78,7 +78,9 @@ func (s *Situation) project(which []int) *Situation {
 		p.Protocols = group(p.Protocols, checks.Group{Key: x.Protocol, Other: x.Remainder, Counts: x.Counts})
 		p.Languages = group(p.Languages, checks.Group{Key: x.Language, Other: x.Remainder, Counts: x.Counts})
 		p.Names = group(p.Names, checks.Group{Key: x.Stem, Other: x.Remainder, Counts: x.Counts})
-		p.Users = group(p.Users, checks.Group{Key: x.User, Other: x.Remainder, Counts: x.Counts})
+		if len(s.Profile.Users) > 0 { // else the source does not say who logs in
+			p.Users = group(p.Users, checks.Group{Key: x.User, Other: x.Remainder, Counts: x.Counts})
+		}
 		for _, g := range x.Networks {
 			p.Networks = group(p.Networks, g)
 		}

@@ -68,7 +68,12 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		var subscriptions *int
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
-			c.History, subscriptions = reports[i].Closed, reports[i].Subscriptions
+			subscriptions = reports[i].Subscriptions
+			// Who asks where moved connections would go asks of now: refusals of
+			// before may have been mended since.
+			if !a.Request.AnyShare {
+				c.History = reports[i].Closed
+			}
 			c.Neighbours = neighbours[f.Cluster]
 		}
 		diagnosis := cause.Diagnose(c)

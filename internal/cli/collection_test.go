@@ -124,7 +124,7 @@ func TestChecksInACollection(t *testing.T) {
 		says       string
 	}{
 		{concentration, "threshold", "95", audit.Pass, ""},
-		{concentration, "min_servers", "4", audit.Pass, ""},
+		{concentration, "min_servers", "4", audit.Skipped, "no cluster has the minimum of servers"},
 		{concentration, "min_connections", "19", audit.Pass, ""},
 		{concentration, "critical", "94", audit.Fail, "ORDERS"},
 		{concentration, "critical", "95", audit.PassWithIssues, "ORDERS"},

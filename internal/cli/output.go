@@ -63,8 +63,9 @@ func (o *output) style(h Host) report.Style {
 	return report.Style{Color: o.file == "" && colorful(h.Out), Scheme: h.Colors()}
 }
 
-// put writes what is finished.
+// put writes what is finished, after an interrupt too: what was done must be told.
 func (o *output) put(h Host, data []byte) error {
+	h.Context = context.WithoutCancel(h.Context)
 	return o.stream(h, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err

@@ -29,6 +29,7 @@ func TestRebalanceAsks(t *testing.T) {
 			return nc, err
 		}})
 		r.account, r.apply, r.terminal, r.in, r.mostCPU, r.output.format = "ORDERS", true, true, strings.NewReader(c.answer), 1e6, "text"
+		r.output.formats = []string{"text", "json"}
 		err := r.run(t.Context())
 		if got := ExitStatus(err); got != c.status {
 			t.Errorf("%q: status %d, %v", c.answer, got, err)
@@ -59,6 +60,7 @@ func TestRebalanceInterrupted(t *testing.T) {
 		return nc, err
 	}})
 	r.account, r.apply, r.terminal, r.in = "ORDERS", true, true, waiting{asked, answers}
+	r.output.formats = []string{"text", "json"}
 	r.output.format = "text"
 	asking, stop := context.WithCancel(ctx)
 	go func() {

@@ -100,7 +100,7 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 	if err := c.WaitCounted(ctx, 2); err != nil {
 		t.Fatal(err)
 	}
-	if doc := ownRun(t, ExitPass, "--server", first.URL("ORDERS")); !doc.Coverage.Complete || doc.Coverage.ServersExpected != 2 || doc.Summary.Skipped.TooFewServers != 1 {
+	if doc := ownRun(t, ExitNotAudited, "--server", first.URL("ORDERS")); !doc.Coverage.Complete || doc.Coverage.ServersExpected != 2 || doc.Summary.Skipped.TooFewServers != 1 {
 		t.Errorf("one stopped: %+v, %+v", doc.Coverage, doc.Summary)
 	}
 }
@@ -143,8 +143,7 @@ func TestOwnAccountEqualsTheSystemAccount(t *testing.T) {
 		"spread":     {own.Findings[0].Distribution, system.Findings[0].Distribution},
 		"lost":       {own.Findings[0].Impact.ConnectionsLost, system.Findings[0].Impact.ConnectionsLost},
 		"lost subs":  {own.Findings[0].Impact.SubscriptionsLost, system.Findings[0].Impact.SubscriptionsLost},
-		"root cause": {own.Findings[0].Causes[0].Code, system.Findings[0].Causes[0].Code},
-		"verdict":    {own.Findings[0].Causes[0].Verdict, "confirmed"},
+		"root cause": {firstRoot(own.Findings[0]), firstRoot(system.Findings[0])},
 	} {
 		if show(both[0]) != show(both[1]) {
 			t.Errorf("%s: %s, the system account has %s", what, show(both[0]), show(both[1]))
@@ -153,7 +152,7 @@ func TestOwnAccountEqualsTheSystemAccount(t *testing.T) {
 	// What an account is not told is unknown, and never the opposite of what is so.
 	for _, c := range own.Findings[0].Causes {
 		i := slices.IndexFunc(system.Findings[0].Causes, func(x report.Cause) bool { return x.Code == c.Code })
-		if want := system.Findings[0].Causes[i].Verdict; c.Verdict != want && c.Verdict != "unknown" {
+		if want := system.Findings[0].Causes[i].Verdict; c.Verdict != want && c.Verdict != "unknown" && c.Verdict != "likely" && c.Verdict != "possible" {
 			t.Errorf("%s is %s, to the system account %s", c.Code, c.Verdict, want)
 		}
 	}
@@ -215,7 +214,7 @@ func TestOwnAccountInOperatorMode(t *testing.T) {
 		defer nc.Close()
 	}
 	for _, creds := range []string{good, signed} {
-		doc := ownRun(t, ExitPass, "--server", at, "--creds", creds, "--all")
+		doc := ownRun(t, ExitNotAudited, "--server", at, "--creds", creds, "--all") // one server: not judged
 		if doc.Source.Kind != "account" || !strings.HasPrefix(doc.Source.Detail, "ORDERS, ") || len(doc.Accounts) != 1 ||
 			doc.Accounts[0].Account != (report.Account{ID: orders.Subject, Name: "ORDERS"}) || doc.Summary.Connections != 3 {
 			t.Errorf("%s: source %+v, accounts %+v, summary %+v", creds, doc.Source, doc.Accounts, doc.Summary)
@@ -258,4 +257,14 @@ func TestOwnAccountWithAnAddressThatHangs(t *testing.T) {
 			t.Errorf("%q: missing %+v", args, m)
 		}
 	}
+}
+
+// firstRoot is the code of the first root cause.
+func firstRoot(f report.Finding) string {
+	for _, c := range f.Causes {
+		if c.Role == "root" {
+			return c.Code
+		}
+	}
+	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,7 @@ func commonPart(t *testing.T, document string) string {
 	for _, f := range d["findings"].([]any) {
 		delete(f.(map[string]any), "causes")
 		delete(f.(map[string]any), "remedies")
+		delete(f.(map[string]any), "services") // an archive does not say who logs in
 	}
 	text, err := json.MarshalIndent(d, "", " ")
 	if err != nil {
@@ -107,7 +109,7 @@ func TestAuditOfAnArchive(t *testing.T) {
 		}
 		return strings.Join(out, "\n")
 	}
-	if a, b := verdicts(live), verdicts(archive); a != b {
+	if a, b := verdicts(live), verdicts(archive); !sameLines(a, b) {
 		t.Errorf("causes live:\n%s\nby the archive:\n%s", a, b)
 	}
 	text, _ := audited(t, ExitFinding, "--archive", file, "--timeout", "30s")
@@ -212,4 +214,9 @@ func TestArchiveOfAnAccountWithADot(t *testing.T) {
 	}
 	audited(t, ExitFinding, "--archive", file, "--timeout", "30s", "--account", "ORDERS")
 	audited(t, ExitNotAudited, "--archive", file, "--timeout", "30s", "--account", "eu.orders")
+}
+
+// sameLines reports whether two texts have the same lines, in any order.
+func sameLines(a, b string) bool {
+	return slices.Equal(slices.Sorted(strings.SplitSeq(a, "\n")), slices.Sorted(strings.SplitSeq(b, "\n")))
 }

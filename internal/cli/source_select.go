@@ -34,7 +34,7 @@ func (o *sourceFlags) open(ctx context.Context, h Host, through connectedSource)
 	nothing := func() {}
 	switch {
 	case o.archive != "":
-		file, err := archive.Open(o.archive)
+		file, err := archive.Open(o.archive) //nolint:contextcheck // it opens a file, and reads it within bounds
 		if err != nil {
 			return nil, nothing, err
 		}

@@ -32,7 +32,7 @@ func Contexts(ctx context.Context) (Found, error) {
 		}
 		list, err := contextList(backend.Path(name))
 		if err != nil {
-			found.Read.skip(name, SkipFailed, 1)
+			found.Read.skip(name, SkipFailed)
 			found.warn(fmt.Sprintf("context %s %s", name, err))
 			continue
 		}

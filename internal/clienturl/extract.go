@@ -56,7 +56,7 @@ func extract(name string, text []byte, place func(line int) string, account func
 	for _, g := range s.oneOfTwo(groups) {
 		list := checks.URLList{Origin: place(g.first + 1), Account: g.account, User: g.user, Client: g.client, Ordered: g.ordered}
 		for _, c := range g.urls {
-			why := ""
+			var why string
 			switch {
 			case errors.Is(c.err, errPlaceholder):
 				why = "has a placeholder: pass --client-url with what it becomes"

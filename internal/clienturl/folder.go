@@ -34,7 +34,7 @@ func (s *scan) folder(parent context.Context, root string) (Found, error) {
 				return send(ctx, results, result{index: index, path: path, warnings: []string{warning(path, problem)}, err: problem})
 			}
 			return send(ctx, files, file{index, path})
-		}, func(path string, why SkipReason) { skipped.skip(path, why, 1) })
+		}, skipped.skip)
 	})
 	for range readers {
 		work.Go(func() {

@@ -129,7 +129,7 @@ func (s *scope) draft(st setting) (draft, bool) {
 	switch {
 	case len(found.all) == 0:
 		return d, false
-	case found.text && !(found.nats() && st.list):
+	case found.text && (!found.nats() || !st.list):
 		return d, false
 	case found.blank():
 		if sure && isNATS {

@@ -53,14 +53,14 @@ const (
 const mostUntied = 20
 
 // skip counts a file that was not read.
-func (r *Read) skip(path string, why SkipReason, n int) {
+func (r *Read) skip(path string, why SkipReason) {
 	extension := ""
 	if why == SkipKind {
 		if extension = strings.ToLower(filepath.Ext(path)); extension == "" || len(extension) > 12 {
 			extension = "none"
 		}
 	}
-	r.add(Skipped{extension, why, n})
+	r.add(Skipped{extension, why, 1})
 }
 
 func (r *Read) add(s Skipped) {

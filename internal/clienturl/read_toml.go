@@ -24,6 +24,7 @@ func parseTOML(text []byte) (root *node, err error) {
 			table, err = root.descend(tomlKey(e.Key()), tomlLine(p, e), false, &left)
 		case unstable.ArrayTable:
 			table, err = root.descend(tomlKey(e.Key()), tomlLine(p, e), true, &left)
+		default: // comments, and what is only inside of these
 		}
 		if err != nil {
 			return nil, err

@@ -99,6 +99,7 @@ func (c *yamlTree) convert(n *yaml.Node, depth int) (*node, error) {
 			}
 			out.keys, out.items = append(out.keys, n.Content[i].Value), append(out.items, at)
 		}
+	default: // a document has no other kind; it would be an empty text
 	}
 	return out, nil
 }
@@ -114,5 +115,6 @@ func (n *node) merge(from *node) {
 				n.merge(one)
 			}
 		}
+	case scalar: // has no entries
 	}
 }

@@ -191,11 +191,11 @@ func (f *Found) add(r result, kube *cluster) bool {
 	case r.err == nil:
 		f.Read.Files++
 	case errors.Is(r.err, errServer):
-		f.Read.skip(r.path, SkipServer, 1)
+		f.Read.skip(r.path, SkipServer)
 	case errors.Is(r.err, errBinary):
-		f.Read.skip(r.path, SkipBinary, 1)
+		f.Read.skip(r.path, SkipBinary)
 	default:
-		f.Read.skip(r.path, SkipFailed, 1)
+		f.Read.skip(r.path, SkipFailed)
 	}
 	f.Read.Objects += r.objects
 	for _, warning := range r.warnings {

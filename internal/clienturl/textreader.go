@@ -178,6 +178,7 @@ func (r *textReader) lists(name string, text []byte) []checks.URLList {
 		if sections, ok := parseLines(text, style); ok {
 			return r.sections(sections)
 		}
+	case byPattern: // as is what its parser can't read
 	}
 	return r.pattern(name, text)
 }

@@ -104,7 +104,7 @@ func (s *scope) beside(d draft, kind tieKind) (setting, bool) {
 		}
 		others, only = others+1, t.setting
 		equal := slices.Equal(own, t.stem)
-		if !equal && !((slices.Contains(t.stem, "nats") || t.outer) && isSubsequence(t.stem, own)) {
+		if !equal && (!slices.Contains(t.stem, "nats") && !t.outer || !isSubsequence(t.stem, own)) {
 			continue
 		}
 		n := len(t.stem)

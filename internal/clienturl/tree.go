@@ -117,7 +117,7 @@ func words(key string) []string {
 	return out
 }
 
-var acronyms = strings.NewReplacer("URLs", "Urls", "URIs", "Uris", "IPs", "Ips", "NATSU", "NatsU", "NATSS", "NatsS", "NATSH", "NatsH", "NATSC", "NatsC", "URL", "Url", "JWT", "Jwt")
+var acronyms = strings.NewReplacer("URLs", "Urls", "URIs", "Uris", "IPs", "Ips", "NATSU", "NatsU", "NATSS", "NatsS", "NATSH", "NatsH", "NATSC", "NatsC", "URL", "Url", "JWT", "Jwt") //nolint:gochecknoglobals // it never changes, and is slow to build for each key
 
 // splitWord takes apart what is written as one word: natsurl, natsservers.
 func splitWord(word string) []string {

@@ -104,7 +104,7 @@ func (x *facts) accountEverywhere() Remedy {
 	var without []*checks.Server
 	expired := false
 	for _, s := range x.Others {
-		if known := x.Case.Accounts[s.ID]; known.Usable == checks.No {
+		if known := x.Accounts[s.ID]; known.Usable == checks.No {
 			without = append(without, s)
 			expired = expired || known.Expired
 		}

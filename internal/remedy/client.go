@@ -49,12 +49,12 @@ func (x *facts) clientConfig() (Remedy, bool) {
 // languages are those that the account's clients announce and there is a
 // snippet for, the one of most connections first.
 func (x *facts) languages() []string {
-	if x.Case.Profile == nil {
+	if x.Profile == nil {
 		return nil
 	}
 	counts := map[string]int{}
 	var out []string
-	for _, g := range x.Case.Profile.Languages {
+	for _, g := range x.Profile.Languages {
 		lang := languageOf(g.Key)
 		if lang == "" || g.Other {
 			continue
@@ -215,11 +215,11 @@ func (x *facts) oneConnection() Remedy {
 
 // largestProcess is the one with most connections on the concentrated server.
 func (x *facts) largestProcess() (checks.Process, bool) {
-	if x.Case.Profile == nil {
+	if x.Profile == nil {
 		return checks.Process{}, false
 	}
 	var best checks.Process
-	for _, p := range x.Case.Profile.Processes {
+	for _, p := range x.Profile.Processes {
 		if len(p.Counts) > 0 && (len(best.Counts) == 0 || p.Counts[0] > best.Counts[0]) {
 			best = p
 		}

@@ -19,8 +19,9 @@ func EvidenceText(e cause.Evidence, a checks.Account) string {
 		return e.Text + " To be certain, pass " + list + "[,URL…]."
 	case cause.NeedThisBalancer:
 		return strings.TrimSpace(e.Text + " To be certain, pass the balancer's address: " + list + ".")
+	default:
+		return strings.TrimSuffix(e.Text, ".") + ": " + needed(e.Settle, list, remedy.ForFlags(a)) + "."
 	}
-	return strings.TrimSuffix(e.Text, ".") + ": " + needed(e.Settle, list, remedy.ForFlags(a)) + "."
 }
 
 // needed is what to pass or do, in a clause that follows the question.

@@ -193,7 +193,7 @@ func AccountOn(info wire.AccountInfo, err error, account string) (checks.Account
 	case errors.As(err, &refused) && refused.UnknownAccount():
 		return NotKnown(account, refused.Description), nil
 	case refused != nil:
-		return Unknown(refused.Error()), nil
+		return Unknown(refused.Error()), nil //nolint:nilerr // a refusal is an answer, which was read
 	case err != nil:
 		return checks.AccountOn{}, err
 	case info.ID != account:

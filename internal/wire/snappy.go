@@ -21,8 +21,6 @@ const (
 	uncompressedChunk = 0x01
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // unsnappy undoes snappy of a message that has fewer bytes than that without it:
 // straight into d.plain, where a stream reader would copy through two buffers. It
 // reports whether it did so. What is not as nats-server writes it, or wrong, is
@@ -52,7 +50,7 @@ func (d *Decoder) unsnappy(data []byte, fewer int) bool {
 		} else if _, err := s2.Decode(block, encoded); err != nil {
 			return false
 		}
-		sum := crc32.Checksum(block, castagnoli)
+		sum := crc32.Checksum(block, crc32.MakeTable(crc32.Castagnoli))
 		if sum = (sum>>15 | sum<<17) + 0xa282ead8; sum != binary.LittleEndian.Uint32(chunk[chunkHead:]) {
 			return false
 		}

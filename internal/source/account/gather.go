@@ -310,7 +310,7 @@ func (g *gathering) view() (*view, error) {
 	for _, id := range slices.Sorted(maps.Keys(g.servers)) {
 		s := g.servers[id]
 		if s.doubles {
-			doubles = append(doubles, s.Server.String())
+			doubles = append(doubles, s.String())
 		}
 		if !s.whole {
 			m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true,
