@@ -12,7 +12,7 @@ import (
 // together: the least that a server of the cluster tells. By is that server.
 func (x *facts) limit() (most int, by string, ok bool) {
 	for _, s := range x.members {
-		if n := x.Case.Accounts[s.ID].MaxConnections; n != nil && (!ok || *n < most) {
+		if n := x.Accounts[s.ID].MaxConnections; n != nil && (!ok || *n < most) {
 			most, by, ok = *n, x.label(s), true
 		}
 	}
@@ -28,7 +28,7 @@ func (x *facts) refused() int {
 	limit, _, ok := x.limit()
 	knows := false
 	for _, s := range x.Others {
-		knows = knows || x.Case.Accounts[s.ID].Usable == checks.Yes
+		knows = knows || x.Accounts[s.ID].Usable == checks.Yes
 	}
 	if !ok || !knows {
 		return 0
@@ -101,7 +101,7 @@ func (x *facts) roomToMove() []string {
 // leafLimit says that the account may not have two more leafnodes, and how it may.
 func (x *facts) leafLimit() (why string, commands []string) {
 	for _, s := range x.members {
-		n := x.Case.Accounts[s.ID].MaxLeafnodes
+		n := x.Accounts[s.ID].MaxLeafnodes
 		if n == nil || *n >= x.f.Leafnodes+2 {
 			continue
 		}

@@ -12,9 +12,9 @@ import (
 func limited(connections, leafnodes int) change {
 	return func(in *Input) {
 		in.Operator = true
-		for id, on := range in.Case.Accounts {
+		for id, on := range in.Accounts {
 			on.MaxConnections, on.MaxLeafnodes = &connections, &leafnodes
-			in.Case.Accounts[id] = on
+			in.Accounts[id] = on
 		}
 	}
 }
@@ -41,20 +41,20 @@ func TestAccountLimit(t *testing.T) {
 		{"none", []change{process}, []string{"max_connections:"}, []string{"Raise", "crashes"}},
 		{"the others have not loaded the account", []change{limited(24, 9), func(in *Input) {
 			for _, id := range []string{"N2", "N3"} {
-				in.Case.Accounts[id] = checks.AccountOn{Usable: checks.Unknown}
+				in.Accounts[id] = checks.AccountOn{Usable: checks.Unknown}
 			}
 		}}, nil, []string{"Raise the limit", "crashes"}},
 		{"servers that tell different limits", []change{limited(100, 9), func(in *Input) {
-			on, less := in.Case.Accounts["N3"], 30
+			on, less := in.Accounts["N3"], 30
 			on.MaxConnections = &less
-			in.Case.Accounts["N3"] = on
+			in.Accounts["N3"] = on
 		}}, []string{"from 30 to ", "as n3 tells"}, nil},
 		{"a name that nsc does not tell", []change{limited(30, 9), func(in *Input) {
-			in.Case.Finding.Account.Name = "ORDERS"
-			in.Case.Finding.Account.ID = "ORDERS"
+			in.Finding.Account.Name = "ORDERS"
+			in.Finding.Account.ID = "ORDERS"
 		}}, []string{"--name ACCOUNT_NAME", "ACCOUNT_NAME is the name that nsc has"}, nil},
 		{"a name that is no word", []change{limited(30, 9), func(in *Input) {
-			in.Case.Finding.Account.Name = "x\n$(rm)"
+			in.Finding.Account.Name = "x\n$(rm)"
 		}}, []string{"Raise the limit"}, []string{"$ nsc edit account --name x"}},
 		{"too few leafnodes", []change{limited(100, 1), withCause(cause.NetworkAffinity, cause.Confirmed)},
 			[]string{"allows 1 leafnode on all servers together", "nsc edit account --name ORDERS --leaf-conns 2"}, nil},
@@ -63,7 +63,7 @@ func TestAccountLimit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			in := inputOf(tt.changes...)
 			if tt.name != "a name that nsc does not tell" { // an id and a name, as in operator mode
-				in.Case.Deployment.Accounts[1].ID, in.Case.Finding.Account.ID = "AORDERS", "AORDERS"
+				in.Case.Deployment.Accounts[1].ID, in.Finding.Account.ID = "AORDERS", "AORDERS"
 			}
 			advice := For(concluded(in))
 			remedies, forecast := advice.Remedies, advice.Forecast

@@ -33,7 +33,7 @@ func inputOf(changes ...change) Input {
 			Details: &checks.Details{Margin: time.Millisecond, Connections: &connections, Host: "0.0.0.0", Port: 4222, ConnectURLs: urls,
 				Seen: []netip.Addr{netip.MustParseAddrPort(u).Addr()}}}
 		d.Servers = append(d.Servers, s)
-		in.Case.Accounts[s.ID] = checks.AccountOn{Usable: checks.Yes}
+		in.Accounts[s.ID] = checks.AccountOn{Usable: checks.Yes}
 		ref := checks.ServerRef{ID: s.ID, Name: s.Name, Host: s.Host}
 		f.Distribution = append(f.Distribution, checks.Share{Server: ref, Connections: &on[i]})
 		if i == 0 {
@@ -46,8 +46,8 @@ func inputOf(changes ...change) Input {
 	stranded := 0
 	f.Account, f.Cluster, f.Verdict, f.Connections, f.OnServer = d.Accounts[1], "C1", checks.Found, 24, 20
 	f.Impact.ConnectionsLost, f.Impact.Stranded, f.Impact.CanFailOver = 20, &stranded, checks.Unknown
-	in.Case.Finding = f
-	in.Case.Profile = &checks.Profile{Servers: []string{"N1", "N2", "N3"}, Read: on, Whole: true,
+	in.Finding = f
+	in.Profile = &checks.Profile{Servers: []string{"N1", "N2", "N3"}, Read: on, Whole: true,
 		Protocols: []checks.Group{{Key: "nats", Counts: on}}, Languages: []checks.Group{{Key: "go", Counts: on}},
 		Networks: []checks.Group{{Key: "10.9.0.0/24", Counts: on}}}
 	for _, c := range changes {
@@ -79,7 +79,7 @@ func list(urls ...string) change {
 		for _, u := range urls {
 			l.Endpoints = append(l.Endpoints, endpoint(in, u))
 		}
-		in.Case.Lists = append(in.Case.Lists, l)
+		in.Lists = append(in.Lists, l)
 	}
 }
 
@@ -92,8 +92,8 @@ func endpoint(in *Input, u string, ips ...string) checks.Endpoint {
 	}
 	for _, s := range ips {
 		a := checks.Address{IP: netip.MustParseAddr(s), Port: 4222, Contact: checks.Contact{Outcome: checks.ContactRefused}}
-		for i := range in.Case.Deployment.Servers {
-			server := &in.Case.Deployment.Servers[i]
+		for i := range in.Deployment.Servers {
+			server := &in.Deployment.Servers[i]
 			if server.Details != nil && len(server.Details.Seen) > 0 && server.Details.Seen[0] == a.IP {
 				a.Contact = checks.Contact{Outcome: checks.ContactServer, Tries: 1, Greetings: []checks.Greeting{{ID: server.ID, Name: server.Name,
 					Cluster: "C1", Host: "0.0.0.0", Port: 4222, ConnectURLs: server.Details.ConnectURLs, Count: 1}}}
@@ -115,7 +115,7 @@ func named(host string, ips ...string) change {
 		}
 		e.Name = &checks.Name{Host: host, Verdict: checks.NameSeveral, Complete: true, Answers: []checks.NameAnswer{answer},
 			Detail: host + " has " + fmt.Sprint(len(ips)) + " addresses."}
-		in.Case.Lists = append(in.Case.Lists, checks.URLList{Origin: "--client-url", Account: "ORDERS", Ordered: checks.Unknown, Endpoints: []checks.Endpoint{e}})
+		in.Lists = append(in.Lists, checks.URLList{Origin: "--client-url", Account: "ORDERS", Ordered: checks.Unknown, Endpoints: []checks.Endpoint{e}})
 	}
 }
 
@@ -126,16 +126,16 @@ func judged(in *Input) { in.Causes = cause.Diagnose(in.Case).Causes }
 func serverOf(f func(*checks.Server), numbers ...int) change {
 	return func(in *Input) {
 		for _, n := range numbers {
-			f(&in.Case.Deployment.Servers[n-1])
+			f(&in.Deployment.Servers[n-1])
 		}
 	}
 }
 
 func languages(keys ...string) change {
 	return func(in *Input) {
-		in.Case.Profile.Languages = nil
+		in.Profile.Languages = nil
 		for i, k := range keys {
-			in.Case.Profile.Languages = append(in.Case.Profile.Languages, checks.Group{Key: k, Counts: []int{20 - i, 1, 1}})
+			in.Profile.Languages = append(in.Profile.Languages, checks.Group{Key: k, Counts: []int{20 - i, 1, 1}})
 		}
 	}
 }
@@ -143,46 +143,46 @@ func languages(keys ...string) change {
 // someMQTT has 8 of the 20 connections on n1 speak MQTT, which only n1 takes, and
 // the rest WebSocket, which all take.
 func someMQTT(in *Input) {
-	in.Case.Profile.Protocols = []checks.Group{{Key: "mqtt", Counts: []int{8, 0, 0}}, {Key: "websocket", Counts: []int{12, 2, 2}}}
-	for i := range in.Case.Deployment.Servers {
-		in.Case.Deployment.Servers[i].Details.WebSocket = 8080
+	in.Profile.Protocols = []checks.Group{{Key: "mqtt", Counts: []int{8, 0, 0}}, {Key: "websocket", Counts: []int{12, 2, 2}}}
+	for i := range in.Deployment.Servers {
+		in.Deployment.Servers[i].Details.WebSocket = 8080
 	}
-	in.Case.Deployment.Servers[0].Details.MQTT = 1884
+	in.Deployment.Servers[0].Details.MQTT = 1884
 }
 
 func leafnodes(all, here int) change {
-	return func(in *Input) { in.Case.Finding.Leafnodes, in.Case.Finding.LeafnodesHere = all, here }
+	return func(in *Input) { in.Finding.Leafnodes, in.Finding.LeafnodesHere = all, here }
 }
 
 func protocols(keys ...string) change {
 	return func(in *Input) {
-		in.Case.Profile.Protocols = nil
+		in.Profile.Protocols = nil
 		for _, k := range keys {
-			in.Case.Profile.Protocols = append(in.Case.Profile.Protocols, checks.Group{Key: k, Counts: []int{20, 0, 0}})
+			in.Profile.Protocols = append(in.Profile.Protocols, checks.Group{Key: k, Counts: []int{20, 0, 0}})
 		}
 	}
 }
 
 // pods has the servers in a StatefulSet, and a service.
 func pods(in *Input) {
-	for i := range in.Case.Deployment.Servers {
-		in.Case.Deployment.Servers[i].Name = fmt.Sprintf("nats-%d", i)
+	for i := range in.Deployment.Servers {
+		in.Deployment.Servers[i].Name = fmt.Sprintf("nats-%d", i)
 	}
-	in.Case.Finding.Server.Name = "nats-0"
+	in.Finding.Server.Name = "nats-0"
 	named("nats.prod.svc.cluster.local", "10.0.0.1")(in)
 }
 
 func operator(in *Input) {
 	in.Operator = true
 	id := "A" + strings.Repeat("B", 55)
-	in.Case.Deployment.Accounts[1] = checks.Account{ID: id, Name: "ORDERS"}
-	in.Case.Finding.Account = in.Case.Deployment.Accounts[1]
+	in.Deployment.Accounts[1] = checks.Account{ID: id, Name: "ORDERS"}
+	in.Finding.Account = in.Deployment.Accounts[1]
 }
 
 func account(name string) change {
 	return func(in *Input) {
-		in.Case.Deployment.Accounts[1] = checks.Account{ID: name, Name: name}
-		in.Case.Finding.Account = in.Case.Deployment.Accounts[1]
+		in.Deployment.Accounts[1] = checks.Account{ID: name, Name: name}
+		in.Finding.Account = in.Deployment.Accounts[1]
 	}
 }
 
@@ -190,7 +190,7 @@ func account(name string) change {
 func full(in *Input) {
 	serverOf(func(s *checks.Server) { s.MaxConnections = s.Details.Connections }, 2, 3)(in)
 	stranded := 20
-	in.Case.Finding.Impact.Stranded, in.Case.Finding.Impact.CanFailOver = &stranded, checks.No
+	in.Finding.Impact.Stranded, in.Finding.Impact.CanFailOver = &stranded, checks.No
 }
 
 // written is one remedy of a case; it must be there.

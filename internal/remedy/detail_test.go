@@ -36,7 +36,7 @@ func TestDetails(t *testing.T) {
 		{"an address that is not known", cause.RemedyClientConfig, []change{serverOf(noDetails, 2)},
 			[]string{`"nats://<n2's address>:4222"`, `"nats://10.0.0.3:4222"`, "The addresses of n2 for clients are not known: fill them in."}, nil},
 		{"servers that are missing", cause.RemedyClientConfig, []change{func(in *Input) {
-			in.Case.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
+			in.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
 		}}, []string{"Add the servers that are missing"}, nil},
 		{"TLS by address", cause.RemedyClientConfig, []change{serverOf(func(s *checks.Server) { s.Details.TLS = true }, 1, 2, 3)},
 			[]string{`"tls://10.0.0.1:4222"`, "names that are in the servers' certificates"}, nil},
@@ -49,7 +49,7 @@ func TestDetails(t *testing.T) {
 			[]string{`"nats://n1.example:4222"`, `"nats://10.0.0.2:4222"`, "the address of n1 only"}, nil},
 		{"addresses of routes", cause.RemedyClientConfig, []change{serverOf(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1, 2, 3)},
 			[]string{`"nats://10.0.0.2:4222"`, "For n1, n2 and n3 the addresses are those of routes"}, []string{"not known"}},
-		{"another account's list", cause.RemedyClientConfig, []change{named("n1.example", "10.0.0.1"), func(in *Input) { in.Case.Lists[0].Account = "BILLING" }},
+		{"another account's list", cause.RemedyClientConfig, []change{named("n1.example", "10.0.0.1"), func(in *Input) { in.Lists[0].Account = "BILLING" }},
 			[]string{`"nats://10.0.0.1:4222"`}, []string{"n1.example"}},
 		{"WebSocket clients", cause.RemedyClientConfig, []change{protocols("websocket"), languages("nats.js"), serverOf(func(s *checks.Server) { s.Details.WebSocket = 8443 }, 1)},
 			[]string{`"wss://10.0.0.2:8443"`, "wsconnect"}, []string{"nats://"}},
@@ -57,7 +57,7 @@ func TestDetails(t *testing.T) {
 		{"what is there now", cause.RemedyDNS, []change{named("nats.example", "10.0.0.1", "10.0.0.9"), withCause(cause.SingleAddressDNS, cause.Confirmed)},
 			[]string{"; now, by 10.0.0.53:53: 10.0.0.1 (TTL 3600) and 10.0.0.9 (TTL 3600)", "nats.example.  300  IN  A  10.0.0.2  ; n2", "; take out 10.0.0.9", "$ dig +noall +answer nats.example"}, []string{"yaml"}},
 		{"an alias", cause.RemedyDNS, []change{named("nats.example", "10.0.0.1"), withCause(cause.SingleAddressDNS, cause.Confirmed), func(in *Input) {
-			in.Case.Lists[0].Endpoints[0].Name.Answers[0].CNAME = []string{"vm-1.infra.example.", "x.example."}
+			in.Lists[0].Endpoints[0].Name.Answers[0].CNAME = []string{"vm-1.infra.example.", "x.example."}
 		}}, []string{"; take out: nats.example. IN CNAME vm-1.infra.example."}, []string{"\n  | vm-1"}},
 		{"IPv6", cause.RemedyDNS, []change{withCause(cause.SingleAddressDNS, cause.Confirmed), serverOf(func(s *checks.Server) {
 			s.Details.Seen, s.Details.ConnectURLs = []netip.Addr{netip.MustParseAddr("2001:db8::1")}, nil
@@ -69,7 +69,7 @@ func TestDetails(t *testing.T) {
 			[]string{"listen on different ports"}, nil},
 		{"a service of Kubernetes", cause.RemedyDNS, []change{pods, withCause(cause.SingleAddressDNS, cause.Confirmed)},
 			[]string{`name: "nats-headless"`, `namespace: "prod"`, "clusterIP: None", "nats-headless.prod.svc.cluster.local"}, []string{"--- zone"}},
-		{"the audit's own name is nobody's", cause.RemedyDNS, []change{named("mq.example", "10.0.0.1"), func(in *Input) { in.Case.Lists[0].Hint = true }, withCause(cause.SingleURL, cause.Confirmed)},
+		{"the audit's own name is nobody's", cause.RemedyDNS, []change{named("mq.example", "10.0.0.1"), func(in *Input) { in.Lists[0].Hint = true }, withCause(cause.SingleURL, cause.Confirmed)},
 			[]string{"nats.example stands for it"}, []string{"mq.example"}},
 
 		{"all accounts", cause.RemedyDrain, []change{withCause(cause.RestartDrift, cause.Likely)},
@@ -80,7 +80,7 @@ func TestDetails(t *testing.T) {
 		{"nowhere to go, single URL", cause.RemedyDrain, []change{withCause(cause.SingleURL, cause.Likely)}, []string{"[long-term]", "Not now"}, nil},
 
 		{"a sticky address", cause.RemedyLoadBalancer, []change{withCause(cause.StickyLoadBalancer, cause.Confirmed), list("nats://10.0.0.50:4222"), func(in *Input) {
-			in.Case.Lists[0].Endpoints[0].Addresses[0].Contact = checks.Contact{Outcome: checks.ContactServer, Tries: 12,
+			in.Lists[0].Endpoints[0].Addresses[0].Contact = checks.Contact{Outcome: checks.ContactServer, Tries: 12,
 				Greetings: []checks.Greeting{{ID: "N1", Name: "n1", Cluster: "C1", Host: "0.0.0.0", Port: 4222, Count: 12}}}
 		}}, []string{"nats://10.0.0.50:4222 leads to n1 every time", "$ nats-balance audit urls --client-url ORDERS=nats://10.0.0.50:4222",
 			"balance leastconn", "least_conn;", "stickiness.enabled,Value=false", "sessionAffinity"}, []string{"$ kubectl"}},
@@ -109,7 +109,7 @@ func TestDetails(t *testing.T) {
 		{"leafnodes on the server", cause.RemedyRemotes, []change{leafnodes(12, 9), serverOf(func(s *checks.Server) { s.Details.Leafnode = 7500 }, 1, 2)},
 			[]string{"9 of its 12 leafnode connections are on n1", "n3 takes none yet: it needs leafnodes { port: 7422 }.", `"nats-leaf://10.0.0.1:7500"`, `"nats-leaf://10.0.0.3:7422"`}, nil},
 		{"an account in a file", cause.RemedyAccount, []change{withCause(cause.AccountGap, cause.Confirmed), func(in *Input) {
-			in.Case.Accounts["N3"] = checks.AccountOn{Usable: checks.No, Detail: "it does not exist"}
+			in.Accounts["N3"] = checks.AccountOn{Usable: checks.No, Detail: "it does not exist"}
 		}}, []string{"Put ORDERS on n3", "  \"ORDERS\" {", "as on n1", "reload"}, []string{"nsc"}},
 		{"advertising", cause.RemedyAdvertise, []change{withCause(cause.DiscoveryOff, cause.Confirmed)},
 			[]string{"no_advertise: false", `# client_advertise: "10.0.0.2:4222"`, "restart them one at a time"}, []string{"Helm"}},
@@ -118,10 +118,10 @@ func TestDetails(t *testing.T) {
 			[]string{"n3 started last, at 2026-05-04 12:02 UTC", "$ nats server list 3 --context system", "$ nats-balance rebalance --account ORDERS"}, []string{"--apply"}},
 		{"restarting pods", cause.RemedyRestartOrder, []change{pods, withCause(cause.RestartDrift, cause.Likely)}, []string{"$ kubectl -n prod rollout restart statefulset/nats", "nats-0 is the last"}, nil},
 		{"an order in DNS", cause.RemedyOrdered, []change{named("nats.example", "10.0.0.1", "10.0.0.2"), withCause(cause.OrderedConnect, cause.Likely)}, []string{"rrset-order"}, []string{"DontRandomize"}},
-		{"an option", cause.RemedyOrdered, []change{list("nats://10.0.0.1:4222", "nats://10.0.0.2:4222"), func(in *Input) { in.Case.Lists[0].Ordered = checks.Yes }, languages("java"),
+		{"an option", cause.RemedyOrdered, []change{list("nats://10.0.0.1:4222", "nats://10.0.0.2:4222"), func(in *Input) { in.Lists[0].Ordered = checks.Yes }, languages("java"),
 			withCause(cause.OrderedConnect, cause.Likely)}, []string{"the list of deploy.yaml:3", ".noRandomize()"}, []string{"rrset-order"}},
 		{"a process", cause.RemedyProcess, []change{withCause(cause.SingleProcess, cause.Likely), func(in *Input) {
-			in.Case.Profile.Processes = []checks.Process{{Addr: netip.MustParseAddr("10.9.0.7"), Name: "imp\x1b[0morter", Language: "java", Counts: []int{17, 0, 0}}}
+			in.Profile.Processes = []checks.Process{{Addr: netip.MustParseAddr("10.9.0.7"), Name: "imp\x1b[0morter", Language: "java", Counts: []int{17, 0, 0}}}
 		}}, []string{`17 connections of ORDERS on n1 come from 10.9.0.7, named imp\x1b[0morter`, "--- java\n"}, nil},
 		{"networks", cause.RemedyPlacement, []change{withCause(cause.NetworkAffinity, cause.Likely)}, []string{"On n1 are 20 from 10.9.0.0/24.", "room for 1,936", "SERVICE"}, []string{"$ kubectl"}},
 		{"leafnodes", cause.RemedyLeafnodes, []change{withCause(cause.NetworkAffinity, cause.Likely)}, []string{`"nats-leaf://10.0.0.3:7422"`}, nil},
@@ -129,12 +129,12 @@ func TestDetails(t *testing.T) {
 		{"monitoring ports", cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), monitoring},
 			[]string{"take a user of the system account: add --context or --creds", "$ nats-balance rebalance --account ORDERS --cluster C1\n"}, []string{"--monitor", "--context system"}},
 		{"monitoring ports", cause.RemedyRestartOrder, []change{withCause(cause.RestartDrift, cause.Likely), monitoring}, []string{"take a user of the system account", "$ nats server list 3\n"}, []string{"--monitor"}},
-		{"more than a page", cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) { in.Case.Finding.OnServer, in.Case.Finding.Connections = 3000, 3300 }},
+		{"more than a page", cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) { in.Finding.OnServer, in.Finding.Connections = 3000, 3300 }},
 			[]string{"Move 1,900 connections", "counts pages of 1,024", "--cluster C1 31m"}, nil},
-		{"a threshold", cause.RemedyKeepItSo, []change{func(in *Input) { in.Case.ThresholdPercent, in.Again = 60, "--context 'a%b'" }},
+		{"a threshold", cause.RemedyKeepItSo, []change{func(in *Input) { in.ThresholdPercent, in.Again = 60, "--context 'a%b'" }},
 			[]string{"$ nats-balance audit concentration --review 50 --threshold 60 --context 'a%b'", `--context 'a\%b'`}, []string{"As a plugin"}},
 		{"a plugin", cause.RemedyKeepItSo, []change{func(in *Input) { in.Tool = "nats balance" }}, []string{"$ nats balance audit", "17 6 * * 1  nats-balance audit", "As a plugin"}, nil},
-		{"a small account", cause.RemedyKeepItSo, []change{withCause(cause.SmallAccount, cause.Confirmed), func(in *Input) { in.Case.Finding.Connections, in.Case.Finding.OnServer = 12, 11 }},
+		{"a small account", cause.RemedyKeepItSo, []change{withCause(cause.SmallAccount, cause.Confirmed), func(in *Input) { in.Finding.Connections, in.Finding.OnServer = 12, 11 }},
 			[]string{"--min-connections 16 --critical 90"}, nil},
 		{"flags that can't be pasted", cause.RemedyKeepItSo, []change{func(in *Input) { in.Again = "--context x\nid" }}, []string{"--review 50\n"}, []string{"id\n"}},
 	} {
@@ -167,7 +167,7 @@ func TestNoRemedy(t *testing.T) {
 		changes []change
 	}{
 		{cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely), account(globalAccount)}},
-		{cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) { in.Case.Finding.OnServer = 8 }}},
+		{cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) { in.Finding.OnServer = 8 }}},
 	} {
 		advice := For(inputOf(tt.changes...))
 		remedies, byCause := advice.Remedies, advice.ByCause
@@ -248,15 +248,15 @@ func BenchmarkFor(b *testing.B) {
 	in := inputOf(withCause(cause.SingleURL, cause.Likely), withCause(cause.DiscoveryOff, cause.Confirmed))
 	var urls []string
 	for i := 4; i <= 1000; i++ {
-		s := in.Case.Deployment.Servers[2]
+		s := in.Deployment.Servers[2]
 		d := *s.Details
 		s.ID, s.Name, s.Details = fmt.Sprintf("N%d", i), fmt.Sprintf("n%d", i), &d
 		d.Seen = []netip.Addr{netip.AddrFrom4([4]byte{10, 0, byte(i / 256), byte(i % 256)})}
 		urls = append(urls, fmt.Sprintf("n%d.example:4222", i))
-		in.Case.Deployment.Servers = append(in.Case.Deployment.Servers, s)
+		in.Deployment.Servers = append(in.Deployment.Servers, s)
 	}
-	for i := range in.Case.Deployment.Servers {
-		in.Case.Deployment.Servers[i].Details.ConnectURLs = urls
+	for i := range in.Deployment.Servers {
+		in.Deployment.Servers[i].Details.ConnectURLs = urls
 	}
 	for b.Loop() {
 		For(concluded(in))

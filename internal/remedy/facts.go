@@ -143,11 +143,11 @@ const takesSystem = "The nats and nats-balance commands take a user of the syste
 // mostly reports whether more than half of the connections on the concentrated server
 // are of these protocols.
 func (x *facts) mostly(protocols ...string) bool {
-	if x.Case.Profile == nil {
+	if x.Profile == nil {
 		return false
 	}
 	with, all := 0, 0
-	for _, g := range x.Case.Profile.Protocols {
+	for _, g := range x.Profile.Protocols {
 		all += first(g.Counts)
 		if slices.Contains(protocols, g.Key) {
 			with += first(g.Counts)

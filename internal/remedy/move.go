@@ -129,10 +129,10 @@ func (x *facts) before() []string {
 // mayReturn reports whether clients on the server use libraries that shuffle the
 // server that closed them in with the others.
 func (x *facts) mayReturn() bool {
-	if x.Case.Profile == nil {
+	if x.Profile == nil {
 		return false
 	}
-	for _, g := range x.Case.Profile.Languages {
+	for _, g := range x.Profile.Languages {
 		if lang := languageOf(g.Key); len(g.Counts) > 0 && g.Counts[0] > 0 && (lang == "python" || lang == "rust") {
 			return true
 		}
@@ -143,7 +143,7 @@ func (x *facts) mayReturn() bool {
 // keepItSo is the check in a review, and in monitoring.
 func (x *facts) keepItSo() Remedy {
 	threshold := ""
-	if t := x.Case.ThresholdPercent; t > 0 && t != checks.Defaults().ThresholdPercent {
+	if t := x.ThresholdPercent; t > 0 && t != checks.Defaults().ThresholdPercent {
 		threshold = fmt.Sprintf("--threshold %d", t)
 	}
 	review := x.audit(x.Tool, "audit concentration --review 50", threshold)

@@ -95,7 +95,7 @@ func (x *facts) placement() Remedy {
 
 // networks says where the clients of the concentrated server come from.
 func (x *facts) networks() string {
-	p := x.Case.Profile
+	p := x.Profile
 	if p == nil {
 		return ""
 	}

@@ -279,7 +279,7 @@ func (x *facts) kubernetes() kube {
 		k.set = ""
 	}
 	k.found = k.set != ""
-	for _, l := range x.Case.Lists {
+	for _, l := range x.Lists {
 		for _, e := range l.Endpoints {
 			host := strings.ToLower(e.Host)
 			if m := clusterDNS.FindStringSubmatch(host); m != nil && k.service == "" && validHost(host) {

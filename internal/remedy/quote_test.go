@@ -25,9 +25,9 @@ func TestShell(t *testing.T) {
 			t.Parallel()
 			in := inputOf(withCause(cause.RestartDrift, cause.Likely), account(name), func(in *Input) {
 				in.Tool = "show"
-				in.Case.Finding.Cluster = name
-				for i := range in.Case.Deployment.Servers {
-					in.Case.Deployment.Servers[i].Cluster = name
+				in.Finding.Cluster = name
+				for i := range in.Deployment.Servers {
+					in.Deployment.Servers[i].Cluster = name
 				}
 			})
 			r := written(t, in, cause.RemedyRebalance)
@@ -150,13 +150,13 @@ func FuzzFor(f *testing.F) {
 			s.Details.Host, s.Details.ConnectURLs = advertised, []string{advertised}
 			s.Details.Tags = []string{lang}
 		}, 1, 2, 3), named(host, "10.0.0.1", "10.0.0.9"))
-		in.Case.Finding.Cluster, in.Case.Finding.Server.Name = cluster, serverName
-		in.Case.Lists[0].Account, in.Case.Lists[0].Origin, in.Case.Lists[0].Ordered = accountName, host, checks.Yes
-		in.Case.Lists[0].Endpoints[0].Name.Answers[0].CNAME = []string{advertised}
-		in.Case.Lists[0].Endpoints[0].Name.Answers[0].Resolver = host
-		in.Case.Accounts["N2"] = checks.AccountOn{Usable: checks.No, Expired: true, Detail: "expired " + lang}
-		in.Case.Profile.Processes = []checks.Process{{Name: lang, User: host, Language: lang, Addr: netip.MustParseAddr("10.9.0.1"), Counts: []int{9, 0, 0}}}
-		in.Case.Profile.Networks[0].Key, in.Operator = host, which%2 == 1
+		in.Finding.Cluster, in.Finding.Server.Name = cluster, serverName
+		in.Lists[0].Account, in.Lists[0].Origin, in.Lists[0].Ordered = accountName, host, checks.Yes
+		in.Lists[0].Endpoints[0].Name.Answers[0].CNAME = []string{advertised}
+		in.Lists[0].Endpoints[0].Name.Answers[0].Resolver = host
+		in.Accounts["N2"] = checks.AccountOn{Usable: checks.No, Expired: true, Detail: "expired " + lang}
+		in.Profile.Processes = []checks.Process{{Name: lang, User: host, Language: lang, Addr: netip.MustParseAddr("10.9.0.1"), Counts: []int{9, 0, 0}}}
+		in.Profile.Networks[0].Key, in.Operator = host, which%2 == 1
 		for i, d := range cause.All() {
 			withCause(d.Code, []cause.Verdict{cause.Confirmed, cause.RuledOut, cause.Possible, cause.Likely}[int(which)>>i%4])(&in)
 		}

@@ -24,13 +24,13 @@ func TestGolden(t *testing.T) {
 		"listener-gap":       {protocols("mqtt"), serverOf(func(s *checks.Server) { s.Details.MQTT = 1884 }, 1), judged},
 		"account-gap-jwt": {operator, judged, func(in *Input) {
 			for _, id := range []string{"N2", "N3"} {
-				in.Case.Accounts[id] = checks.AccountOn{Usable: checks.No, Expired: true, Detail: "account has expired"}
+				in.Accounts[id] = checks.AccountOn{Usable: checks.No, Expired: true, Detail: "account has expired"}
 			}
 			in.Causes = nil
 		}, withCause(cause.AccountGap, cause.Confirmed)},
 		"restart-drift": {withCause(cause.RestartDrift, cause.Confirmed), told, list("nats://10.0.0.1:4222", "nats://10.0.0.2:4222", "nats://10.0.0.3:4222")},
 		"kubernetes":    {pods, withCause(cause.SingleAddressDNS, cause.Confirmed)},
-		"unknown":       {withCause(cause.SingleURL, cause.NotTested), func(in *Input) { in.Case.Profile = nil }},
+		"unknown":       {withCause(cause.SingleURL, cause.NotTested), func(in *Input) { in.Profile = nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -198,10 +198,10 @@ func TestRebalance(t *testing.T) {
 			"Only after capacity: until then they find no room."},
 		{"unknown", nil, []string{plan, "nats-balance rebalance --account ORDERS --cluster C1 --max-moves 5 --apply --context system"}, "not known"},
 		{"servers missing", []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) {
-			in.Case.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
+			in.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
 		}}, []string{plan, apply}, "refuses while servers of the cluster do not report"},
 		{"accounts of the same name", []change{withCause(cause.RestartDrift, cause.Likely), operator, func(in *Input) {
-			in.Case.Deployment.Accounts[2].Name = "ORDERS"
+			in.Deployment.Accounts[2].Name = "ORDERS"
 		}}, []string{strings.ReplaceAll(plan, "ORDERS", "A"+strings.Repeat("B", 55)), strings.ReplaceAll(apply, "ORDERS", "A"+strings.Repeat("B", 55))}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -231,7 +231,7 @@ func TestForecast(t *testing.T) {
 		{"no room", []change{all, full, judged}, "have nowhere to go until it is back, as n2 and n3 take no more, and all come back to it."},
 		{"little room", []change{all, func(in *Input) {
 			stranded := 7
-			in.Case.Finding.Impact.Stranded, in.Case.Finding.Impact.CanFailOver = &stranded, checks.No
+			in.Finding.Impact.Stranded, in.Finding.Impact.CanFailOver = &stranded, checks.No
 		}, judged}, "find too little room on n2 and n3: 7 or more of them wait until it is back."},
 		{"account elsewhere unknown", []change{withCause(cause.AccountGap, cause.Confirmed)}, "have nowhere to go until it is back, as the account can't be used on n2 and n3, and all come back to it."},
 		{"protocol", []change{withCause(cause.ListenerGap, cause.Confirmed)}, "have nowhere to go until it is back, as n2 and n3 can't take their protocol, and all come back to it."},

@@ -190,8 +190,8 @@ func (x *facts) lacking() (mqtt, websocket bool) {
 // protocols are those of the connections on the concentrated server that take a
 // listener of their own; both where that is not known.
 func (x *facts) protocols() (mqtt, websocket bool) {
-	if x.Case.Profile != nil {
-		for _, g := range x.Case.Profile.Protocols {
+	if x.Profile != nil {
+		for _, g := range x.Profile.Protocols {
 			if len(g.Counts) > 0 && g.Counts[0] > 0 {
 				mqtt = mqtt || strings.HasPrefix(g.Key, "mqtt")
 				websocket = websocket || strings.Contains(g.Key, "websocket")

@@ -28,18 +28,18 @@ func shapes() map[string]change {
 			s.Details.ConnectURLs, s.Details.Seen = nil, []netip.Addr{netip.MustParseAddr("2001:db8::" + s.ID[1:])}
 		}, 1, 2, 3),
 		"tls":       serverOf(func(s *checks.Server) { s.Details.TLS, s.Details.Host = true, s.Name+".example" }, 1, 2, 3),
-		"websocket": func(in *Input) { protocols("websocket")(in); in.Case.Deployment.Servers[0].Details.WebSocket = 8443 },
+		"websocket": func(in *Input) { protocols("websocket")(in); in.Deployment.Servers[0].Details.WebSocket = 8443 },
 		"odd names": serverOf(func(s *checks.Server) { s.Name, s.ID = "n \"$(id)' \\"+s.Name, s.ID+"\n"; s.Details.Seen = nil }, 2, 3),
 		"hostile": serverOf(func(s *checks.Server) {
 			s.Details.Host, s.Details.Seen, s.Details.ConnectURLs = "\"); system(\"id", nil, []string{"a\"b:4222", "user:secret@n1:4222", "n1:99999", ":", "-x:1"}
 		}, 1, 2, 3),
 		"many": func(in *Input) {
 			for i := 4; i < 80; i++ {
-				s := in.Case.Deployment.Servers[2]
+				s := in.Deployment.Servers[2]
 				d := *s.Details
 				s.ID, s.Name, s.Details = fmt.Sprintf("N%d", i), fmt.Sprintf("n%d", i), &d
 				d.Seen = []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})}
-				in.Case.Deployment.Servers = append(in.Case.Deployment.Servers, s)
+				in.Deployment.Servers = append(in.Deployment.Servers, s)
 			}
 		},
 	}
