@@ -162,17 +162,20 @@ const mostRounds = 5
 // rebalance runs the printed commands: the plan, and then the moves. Where it
 // stops because this machine is busy, or clients came back to where they were by
 // chance, it is run again.
-func (x *proving) rebalance() {
+func (x *proving) rebalance() { x.rebalanceWith() }
+
+// rebalanceWith is rebalance with more flags.
+func (x *proving) rebalanceWith(flags ...string) {
 	x.Helper()
 	commands := x.remedy("rebalance").Commands
 	if len(commands) != 2 {
 		x.Fatalf("commands %q", commands)
 	}
-	if out, status := x.command(commands[0]); status != ExitPass {
+	if out, status := x.command(commands[0], flags...); status != ExitPass {
 		x.Fatalf("%s: status %d: %s", commands[0], status, out)
 	}
 	for round := range mostRounds {
-		out, status := x.command(commands[1], "--yes", "--json", "--timeout", "10s")
+		out, status := x.command(commands[1], append(flags, "--yes", "--json", "--timeout", "10s")...)
 		var doc report.Rebalance
 		if err := json.Unmarshal([]byte(out), &doc); err != nil {
 			x.Fatalf("%s: status %d: %v: %s", commands[1], status, err, out)

@@ -127,7 +127,9 @@ func newZone(x *proving) {
 	if err := x.DNS.Set(name, lab.DNSRecord{Addresses: addresses, TTL: 300}); err != nil {
 		x.Fatal(err)
 	}
-	x.rebalance()
+	// The connections from before are still where the old mode put them, each source
+	// address on one server, which may look as if it were still in force.
+	x.rebalanceWith("--force")
 	x.look(ExitPass)
 	x.restart(x.passed())
 }
