@@ -65,7 +65,7 @@ func (s *Situation) knows(o *checks.Server) checks.Answer {
 	return checks.Unknown
 }
 
-// uses is whether a server has client connections of the account.
+// uses reports whether a server has client connections of the account.
 func (s *Situation) uses(o *checks.Server) bool {
 	return slices.ContainsFunc(o.Usage, func(u checks.Usage) bool {
 		return u.Connections > 0 && int(u.Account) < len(s.Deployment.Accounts) && s.Deployment.Accounts[u.Account].ID == s.Finding.Account.ID

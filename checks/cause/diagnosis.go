@@ -30,7 +30,7 @@ type Diagnosis struct {
 // ServiceDiagnosis is one service of the account.
 type ServiceDiagnosis struct {
 	checks.Service
-	// Concentrated is whether it is one of those that make the finding.
+	// Concentrated reports whether it is one of those that make the finding.
 	Concentrated bool
 	// Cause is its first root cause that is at least possible; empty without one.
 	Cause Code

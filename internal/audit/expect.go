@@ -40,10 +40,10 @@ func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 	settleClusters(d)
 	for _, s := range e.Earlier {
 		e.addNamed(d, s.Name, checks.Missing{Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true,
-			Kind: checks.Forgotten, Reason: "in the baseline of " + when(e.EarlierAt) + ", but no server that answered knows of it"})
+			Kind: checks.Forgotten, Reason: "in the baseline of " + when(e.EarlierAt) + ""})
 	}
 	for _, name := range e.Names {
-		e.addNamed(d, name, checks.Missing{Name: name, Kind: checks.Forgotten, Reason: "expected by name, but no server that answered knows of it"})
+		e.addNamed(d, name, checks.Missing{Name: name, Kind: checks.Forgotten, Reason: "expected by name"})
 	}
 	e.look(ctx, d)
 	for n := len(d.Servers) + len(d.Missing); n < e.Count; n++ {
@@ -85,9 +85,10 @@ func (e Expected) addNamed(d *checks.Deployment, name string, m checks.Missing) 
 			if m.ClusterKnown {
 				x.Cluster, x.ClusterKnown = m.Cluster, true
 			}
-			// Somebody counts it.
-			x.Reason = strings.Replace(x.Reason, ", but no server that answered knows of it", "", 1)
-			return
+			return // somebody counts it
+		}
+		if m.Kind == checks.Forgotten {
+			m.Reason += ", but no server that answered knows of it"
 		}
 		d.Missing = append(d.Missing, m)
 	}

@@ -77,7 +77,9 @@ func (c *Client) noteEnd(nc *nats.Conn, err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ended = protocol
+	if c.ended == nil { // the first is the reason; the others come of a connection that is closed
+		c.ended = protocol
+	}
 }
 
 // Ended is why the connection was closed.
