@@ -193,9 +193,10 @@ func TestFaultsOfManyServers(t *testing.T) {
 	appear := func(on fleet.Kind) func(*fleet.Fleet, int) {
 		return func(f *fleet.Fleet, i int) { f.AppearLate(i, on) }
 	}
-	noReport := verdict{missing: []string{"it answered the roster, but sent no account report within 8", "s, asked twice"}, bound: true}
+	// How long the wait was is told as it was: more than planned on a busy machine.
+	noReport := verdict{missing: []string{"it answered the roster, but sent no account report within ", "s, asked twice"}, bound: true}
 	noRoster := verdict{notes: []string{"sent an account report but did not answer the roster"}}
-	nothing := verdict{missing: []string{"has a route to it, but it did not answer within 8", "s, asked twice"}, noID: true}
+	nothing := verdict{missing: []string{"has a route to it, but it did not answer within ", "s, asked twice"}, noID: true}
 	twice := verdict{notes: []string{"answered the roster 2 times", "sent its account report 2 times, the first counts"}}
 	faults := []fault{
 		{"none", silence(0), verdict{}},
