@@ -121,7 +121,7 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 	var r Result
 	tallies := make([]tally, len(d.Accounts))
 	everywhere := make([]bool, len(d.Accounts))
-	unplaced := ofUnknownCluster(d)
+	unplaced := ofUnknownCluster(d, false)
 	thresholds := p.settings(d)
 	for _, c := range d.clusters() {
 		if !p.wantsCluster(c.name) {
@@ -164,7 +164,7 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 		}
 	}
 	// Servers of an unknown cluster may be a cluster of their own.
-	if !p.AllowPartial && len(p.Clusters) == 0 && thresholds.unseen(judge{missing: unplaced}, make([]int, len(thresholds.all))) {
+	if !p.AllowPartial && len(p.Clusters) == 0 && thresholds.unseen(judge{missing: ofUnknownCluster(d, true)}, make([]int, len(thresholds.all))) {
 		r.OpenClusters = append(r.OpenClusters, "")
 	}
 	for _, seen := range everywhere {

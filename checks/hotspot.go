@@ -119,7 +119,7 @@ const maxHotAccounts = 10
 // OPT_BALANCE_002. The parameters must be valid.
 func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 	var r HotspotResult
-	unplaced := ofUnknownCluster(d)
+	unplaced := ofUnknownCluster(d, false)
 	perAccount := make([]int, len(d.Accounts))
 	judged := false // a cluster has the minimum of servers
 	for _, c := range d.clusters() {
@@ -135,8 +135,8 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 		r.judge(h, perAccount)
 	}
 	// Servers of an unknown cluster may be a cluster of their own.
-	own := clusterLoad{p: p, d: d, missing: unplaced}
-	r.OpenElsewhere = !p.AllowPartial && len(p.Clusters) == 0 && own.missingCouldBeHot(unplaced.largest)
+	own := clusterLoad{p: p, d: d, missing: ofUnknownCluster(d, true)}
+	r.OpenElsewhere = !p.AllowPartial && len(p.Clusters) == 0 && own.missingCouldBeHot(own.missing.largest)
 	slices.SortFunc(r.Findings, func(a, b Hotspot) int {
 		return cmp.Or(
 			compareProducts(times(b.OnServer, b.Servers), a.Connections, times(a.OnServer, a.Servers), b.Connections),
@@ -340,7 +340,7 @@ func (h clusterLoad) staysHot(n int) bool {
 	}
 	if h.c.name != "" {
 		for _, m := range h.d.Missing {
-			if !m.ClusterKnown && compareProducts(h.p.FactorPercent, max(0, *m.Bound), maxPercent, n) > 0 {
+			if !m.ClusterKnown && !m.Apart && compareProducts(h.p.FactorPercent, max(0, *m.Bound), maxPercent, n) > 0 {
 				members++
 				total = plus(total, max(0, *m.Bound))
 			}

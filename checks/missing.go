@@ -48,11 +48,11 @@ func (r capacity) within(each int) int {
 const maxPercent = 100
 
 // ofUnknownCluster is that of the missing servers of which not even the cluster is
-// known.
-func ofUnknownCluster(d *Deployment) capacity {
+// known. Without those apart it is of those that may be in a known one.
+func ofUnknownCluster(d *Deployment, apart bool) capacity {
 	var r capacity
 	for _, m := range d.Missing {
-		if !m.ClusterKnown {
+		if !m.ClusterKnown && (apart || !m.Apart) {
 			r.unplaced++
 			r.add(m)
 		}

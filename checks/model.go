@@ -29,6 +29,8 @@ type Deployment struct {
 	Gateways bool
 	// Notes are what a reader of the coverage should know, one sentence each.
 	Notes []string
+
+	split map[string]string // clusters that share a name → that name, see Separate
 }
 
 // Uncounted is an account, by its index, of which no count is known in a cluster.
@@ -54,8 +56,10 @@ type Server struct {
 	ID, Name, Host string
 	// Cluster is the name of the cluster that the server reports: its gateway
 	// name where it has one. Empty for a server without a cluster, which is
-	// judged alone.
+	// judged alone. [Deployment.Separate] tells those of one name apart.
 	Cluster string
+	// Peers are the ids of the servers that it has routes to; nil where not known.
+	Peers []string
 	// Start is when the server process started; zero where not known.
 	Start time.Time
 	// MaxConnections is the server's limit of client connections; nil where
@@ -103,11 +107,18 @@ type Missing struct {
 	Bound *int
 	// Kind is why it did not report.
 	Kind MissingKind
-	// Linked is whether servers that reported have routes to it: it runs, and may
-	// have clients.
-	Linked bool
+	// Peers are the ids of servers that it has routes to, or that have routes to
+	// it: it runs, and may have clients. Nil where not known.
+	Peers []string
+	// Apart is that it is in none of the clusters of the servers that reported.
+	Apart bool
 	// Reason says what was asked and what came, in a clause.
 	Reason string
+}
+
+// MayBeIn reports whether it may be a server of the cluster.
+func (m *Missing) MayBeIn(cluster string) bool {
+	return m.ClusterKnown && m.Cluster == cluster || !m.ClusterKnown && !m.Apart
 }
 
 // MissingKind is why a server did not report. Empty is none of these.
@@ -132,6 +143,10 @@ const (
 	Unreadable MissingKind = "unreadable"
 	// Unreachable: it is expected at an address that can't be reached from here.
 	Unreachable MissingKind = "unreachable"
+	// NotAsked: others know it, and nobody asked it.
+	NotAsked MissingKind = "not-asked"
+	// Behind: a server between does not pass its answers on.
+	Behind MissingKind = "behind"
 )
 
 // cluster is the servers of one cluster, as indices into Deployment.Servers.

@@ -86,6 +86,9 @@ func (p Parameters) Select(d *Deployment) error {
 				names = append(names, c.name)
 			}
 		}
+		if several := d.called(want); len(several) > 0 {
+			return &AmbiguousClusterError{Name: want, Known: several}
+		}
 		if !slices.Contains(names, want) {
 			return &UnknownClusterError{Name: want, Known: names}
 		}
@@ -143,6 +146,16 @@ type UnknownClusterError struct {
 
 func (e *UnknownClusterError) Error() string {
 	return fmt.Sprintf("no server reports a cluster named %q", e.Name)
+}
+
+// AmbiguousClusterError is a name that several clusters report.
+type AmbiguousClusterError struct {
+	Name  string
+	Known []string // what those clusters are called, in order
+}
+
+func (e *AmbiguousClusterError) Error() string {
+	return fmt.Sprintf("%d clusters without routes to each other are called %q", len(e.Known), e.Name)
 }
 
 // UnknownAccountError is an account that was asked for and can't be judged: no

@@ -133,9 +133,11 @@ func (r *Reach) arrive(d *checks.Deployment, cluster string, e checks.Endpoint, 
 		for _, g := range c.Greetings {
 			server := slices.IndexFunc(d.Servers, func(s checks.Server) bool { return s.ID == g.ID })
 			switch {
-			case server < 0 && slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == g.ID || m.Name == g.Name && m.Cluster == g.Cluster }):
+			case server < 0 && slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
+				return m.ID == g.ID || m.Name == g.Name && d.Reported(m.Cluster) == g.Cluster
+			}):
 				open(OpenMissing, "")
-			case server < 0 && g.Cluster == cluster && cluster != "":
+			case server < 0 && g.Cluster == d.Reported(cluster) && cluster != "":
 				open(OpenUnknown, "")
 			case server < 0 || d.Servers[server].Cluster != cluster:
 				r.Foreign = append(r.Foreign, at.String())

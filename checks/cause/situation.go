@@ -83,7 +83,7 @@ func situationOf(c Case, whole *Case, everyone []checks.Service) *Situation {
 		}
 	}
 	for _, m := range c.Deployment.Missing {
-		if !m.ClusterKnown || m.Cluster == c.Finding.Cluster {
+		if m.MayBeIn(c.Finding.Cluster) {
 			s.Missing++
 		}
 	}

@@ -73,7 +73,9 @@ func when(t time.Time) string {
 // addNamed adds a server of a name that the model does not have. One that it has
 // without a name, and that may be it, gets the name.
 func (e Expected) addNamed(d *checks.Deployment, name string, m checks.Missing) {
-	same := func(cluster string, known bool) bool { return !known || !m.ClusterKnown || cluster == m.Cluster }
+	same := func(cluster string, known bool) bool {
+		return !known || !m.ClusterKnown || d.SameCluster(cluster, m.Cluster)
+	}
 	if slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Name == name && same(s.Cluster, true) }) ||
 		slices.ContainsFunc(d.Missing, func(x checks.Missing) bool { return x.Name == name && same(x.Cluster, x.ClusterKnown) }) {
 		return
@@ -90,7 +92,31 @@ func (e Expected) addNamed(d *checks.Deployment, name string, m checks.Missing) 
 		if m.Kind == checks.Forgotten {
 			m.Reason += ", but no server that answered knows of it"
 		}
+		e.place(d, &m)
 		d.Missing = append(d.Missing, m)
+	}
+}
+
+// place finds the cluster that an expected server was in: the one that has its
+// name, or the one that has the servers which it was with.
+func (e Expected) place(d *checks.Deployment, m *checks.Missing) {
+	if !m.ClusterKnown || slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Cluster == m.Cluster }) {
+		return
+	}
+	var now []string
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		with := func(x EarlierServer) bool { return x.Name == s.Name && x.Cluster == m.Cluster }
+		if d.SameCluster(s.Cluster, m.Cluster) && slices.ContainsFunc(e.Earlier, with) {
+			now = appendOnce(now, s.Cluster)
+		}
+	}
+	switch len(now) {
+	case 0:
+	case 1:
+		m.Cluster = now[0]
+	default:
+		m.Cluster, m.ClusterKnown = "", false
 	}
 }
 
@@ -100,7 +126,7 @@ const mostMissing = 100_000
 // nameless reports whether nothing is known of a missing server but that it is
 // one. One of a cluster of which nobody reported stands for all of them.
 func nameless(d *checks.Deployment, m checks.Missing) bool {
-	return m.ID == "" && m.Name == "" && (!m.ClusterKnown || slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Cluster == m.Cluster }))
+	return m.ID == "" && m.Name == "" && !m.Apart && (!m.ClusterKnown || slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Cluster == m.Cluster }))
 }
 
 // settleClusters gives missing servers of unknown clusters to the only cluster
@@ -115,7 +141,9 @@ func settleClusters(d *checks.Deployment) {
 		return
 	}
 	for i := range d.Missing {
-		d.Missing[i].Cluster, d.Missing[i].ClusterKnown = only, true
+		if m := &d.Missing[i]; !m.Apart {
+			m.Cluster, m.ClusterKnown = only, true
+		}
 	}
 }
 
@@ -219,7 +247,7 @@ func (e Expected) greeted(d *checks.Deployment, g checks.Greeting, at string) {
 		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == g.ID }) {
 		return
 	}
-	e.addNamed(d, g.Name, checks.Missing{ID: g.ID, Name: g.Name, Cluster: g.Cluster, ClusterKnown: g.Cluster != "", Kind: checks.Silent,
+	e.addNamed(d, g.Name, checks.Missing{ID: g.ID, Name: g.Name, Cluster: g.Cluster, ClusterKnown: g.Cluster != "" && !d.Shared(g.Cluster), Kind: checks.Silent,
 		Reason: "it greets at " + at + ", an address of the connection's URLs, but it did not answer"})
 }
 
@@ -235,7 +263,7 @@ func nobodyAt(d *checks.Deployment, refused []string) {
 	for i, m := range d.Missing {
 		switch {
 		case m.ID != "":
-		case m.Linked:
+		case len(m.Peers) > 0:
 			linked = append(linked, i)
 		case nameless(d, m):
 			unnamed = append(unnamed, i)

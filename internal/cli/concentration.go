@@ -198,11 +198,18 @@ func explainSelection(err error) error {
 	var cluster *checks.UnknownClusterError
 	var account *checks.UnknownAccountError
 	var ambiguous *checks.AmbiguousAccountError
+	var several *checks.AmbiguousClusterError
 	switch {
 	case errors.As(err, &cluster) && len(cluster.Known) == 0:
 		return fmt.Errorf("%w, or any other: leave out --cluster", err)
 	case errors.As(err, &cluster):
 		return fmt.Errorf("%w: pass --cluster one of %s", err, words.FirstOf(8, cluster.Known))
+	case errors.As(err, &several):
+		quoted := make([]string, len(several.Known))
+		for i, name := range several.Known {
+			quoted[i] = words.Shell(name)
+		}
+		return fmt.Errorf("%w: pass --cluster one of %s", err, words.FirstOf(8, quoted))
 	case errors.As(err, &ambiguous):
 		return fmt.Errorf("%w: pass the id of one of them: %s", err, words.FirstOf(8, ambiguous.IDs))
 	case errors.As(err, &account) && account.System:

@@ -83,7 +83,7 @@ func Uncovered(d *checks.Deployment, cluster string, members []Member) []Refusal
 	var out []Refusal
 	var missing []string
 	for _, m := range d.Missing {
-		if !m.ClusterKnown || m.Cluster == cluster {
+		if m.MayBeIn(cluster) {
 			missing = append(missing, cmp.Or(m.Name, m.ID, "a server without a name"))
 		}
 	}

@@ -212,7 +212,7 @@ func (x *facts) advertise() Remedy {
 		fmt.Fprintf(&b, "# on %s:\n# client_advertise: %s\n", p.label, value)
 	}
 	cluster := ""
-	if v, ok := confValue(x.f.Cluster); ok {
+	if v, ok := confValue(x.d.Reported(x.f.Cluster)); ok {
 		cluster = "\n  name: " + v
 	}
 	fmt.Fprintf(&b, "cluster {%s\n  no_advertise: false\n}\n", cluster)

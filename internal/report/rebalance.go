@@ -144,7 +144,7 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment, all []cause.Cause) {
 	doc.Account = Account{ID: words.Harmless(doc.Account.ID), Name: words.Harmless(doc.Account.Name)}
 	doc.Coverage.Missing = []Missing{}
 	for _, m := range d.Missing {
-		if m.ClusterKnown && m.Cluster != doc.Cluster {
+		if !m.MayBeIn(doc.Cluster) {
 			continue
 		}
 		missing := Missing{Server: orNull(m.Name), Reason: words.Sentence(m.Reason)}

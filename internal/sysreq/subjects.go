@@ -21,6 +21,9 @@ func Varz(server string) string { return "$SYS.REQ.SERVER." + server + ".VARZ" }
 // Routez is the subject of the ROUTEZ of the server with this id.
 func Routez(server string) string { return "$SYS.REQ.SERVER." + server + ".ROUTEZ" }
 
+// Leafz is the subject of the LEAFZ of the server with this id.
+func Leafz(server string) string { return "$SYS.REQ.SERVER." + server + ".LEAFZ" }
+
 // Connz is the subject of the CONNZ of the server with this id.
 func Connz(server string) string { return "$SYS.REQ.SERVER." + server + ".CONNZ" }
 
@@ -29,6 +32,11 @@ func Kick(server string) string { return "$SYS.REQ.SERVER." + server + ".KICK" }
 
 // AccountInfo asks every server for the account with this id.
 func AccountInfo(account string) string { return "$SYS.REQ.ACCOUNT." + account + ".INFO" }
+
+// OfAccount asks for what is of one account.
+type OfAccount struct {
+	Account string `json:"account"`
+}
 
 // Filter addresses servers by name, the only way that the requests to all have.
 type Filter struct {

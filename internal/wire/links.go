@@ -54,6 +54,42 @@ func DecodeRoutez(body []byte) (Routez, error) {
 	return out, nil
 }
 
+// Leafz is which servers have leafnode connections with a server.
+type Leafz struct {
+	From Server
+	// Leafs are how many connections there are to servers of a name, which connect
+	// to this one.
+	Leafs map[string]int
+}
+
+// DecodeLeafz reads a LEAFZ of one account.
+func DecodeLeafz(body []byte, account string) (Leafz, error) {
+	from, data, err := split(body)
+	if err != nil {
+		return Leafz{From: from}, err
+	}
+	var v struct {
+		Leafs []struct {
+			Name    string `json:"name"`
+			Account string `json:"account"`
+			Spoke   bool   `json:"is_spoke"`
+		} `json:"leafs"`
+	}
+	if err := unmarshal(data, &v); err != nil {
+		return Leafz{From: from}, Malformed(err)
+	}
+	out := Leafz{From: from, Leafs: map[string]int{}}
+	for _, l := range v.Leafs {
+		if l.Account == account && !l.Spoke && l.Name != "" {
+			out.Leafs[l.Name]++
+		}
+	}
+	if len(out.Leafs) > MostServers {
+		return Leafz{From: from}, errors.New("it has more leafnodes than there can be")
+	}
+	return out, nil
+}
+
 // Gatewayz is which other clusters a server has gateways to or from.
 type Gatewayz struct {
 	From     Server

@@ -16,7 +16,7 @@ type Statsz struct {
 	Accounts    int // with a connection, the system account included
 	// Servers is how many servers it knows, itself included.
 	Servers  int
-	Peers    []string // names at the other end of its routes
+	Peers    []string // names at the other end of its routes; nil where they can't be read
 	Gateways []string // names of clusters at the other end of its gateways
 }
 
@@ -66,6 +66,9 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 		out.Gateways = append(out.Gateways, l.Name)
 	}
 	out.Peers, out.Gateways = once(out.Peers), once(out.Gateways)
+	if out.Peers == nil && !s.Routes.broken {
+		out.Peers = []string{}
+	}
 	if len(out.Peers)+len(out.Gateways) > MostServers {
 		return none, errors.New("it has more peers than there can be")
 	}
@@ -74,12 +77,15 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 
 // lenient is a value, or the zero value where it can't be read: what is off in
 // one field leaves the others as they are.
-type lenient[T any] struct{ value T }
+type lenient[T any] struct {
+	value  T
+	broken bool
+}
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (l *lenient[T]) UnmarshalJSON(text []byte) error {
 	var v T
-	if unmarshal(text, &v) == nil {
+	if l.broken = unmarshal(text, &v) != nil; !l.broken {
 		l.value = v
 	}
 	return nil

@@ -31,13 +31,13 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 		s := l.servers[id]
 		counted = counted || len(s.counted) > 0
 		if why := l.incomplete(s, uncounted); why != "" {
-			d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Bound: s.bound, Reason: why})
+			d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Peers: s.links(), Bound: s.bound, Kind: checks.Unreadable, Reason: why})
 			continue
 		}
 		if !s.varz {
 			withoutVarz++
 		}
-		model := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Start: s.start}
+		model := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: s.links(), Start: s.start}
 		for _, n := range slices.Sorted(maps.Keys(s.counted)) {
 			if u := s.counted[n]; u.Connections > 0 || u.Leafnodes > 0 {
 				model.Usage = append(model.Usage, u)
@@ -63,6 +63,7 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	if n := len(a.reader.Warnings); n > 0 {
 		source.Note(d, fmt.Sprintf("%d files in the archive are not in its manifest, and were not read", n))
 	}
+	d.Separate()
 	a.model = d
 	return d, nil
 }
@@ -136,7 +137,7 @@ func unrouted(l *contents, d *checks.Deployment) {
 	}
 	for _, c := range slices.Sorted(maps.Keys(routed)) {
 		if c != "" && !routed[c] {
-			d.Missing = append(d.Missing, checks.Missing{Cluster: c, ClusterKnown: true,
+			d.Missing = append(d.Missing, checks.Missing{Cluster: c, ClusterKnown: true, Kind: checks.NotAsked,
 				Reason: "the archive has no routes of its servers, so that others may have gone unnoticed: gather without --no-server-endpoints"})
 		}
 	}
@@ -155,10 +156,15 @@ func (a *Source) missing(l *contents, d *checks.Deployment) {
 		present[place{cluster: s.Cluster}] = true
 		named[s.Name] = true
 	}
+	added := map[string]int{} // by id, in d.Missing
 	add := func(m checks.Missing) {
 		p := place{cluster: m.Cluster, name: cmp.Or(m.Name, m.ID)}
+		if at, again := added[m.ID]; again && m.ID != "" {
+			d.Missing[at].Peers = append(d.Missing[at].Peers, m.Peers...)
+			return
+		}
 		if !present[p] && len(d.Missing) < wire.MostServers {
-			present[p] = true
+			present[p], added[m.ID] = true, len(d.Missing)
 			d.Missing = append(d.Missing, m)
 		}
 	}
@@ -166,12 +172,12 @@ func (a *Source) missing(l *contents, d *checks.Deployment) {
 		s := l.servers[id]
 		for _, peer := range slices.Sorted(maps.Keys(s.peers)) {
 			if l.servers[peer] == nil {
-				add(checks.Missing{ID: peer, Name: s.peers[peer], Cluster: s.Cluster, ClusterKnown: true,
+				add(checks.Missing{ID: peer, Name: s.peers[peer], Cluster: s.Cluster, ClusterKnown: true, Peers: []string{id}, Kind: checks.Silent,
 					Reason: s.called() + " has a route to it, but the archive has nothing from it"})
 			}
 		}
 		for _, cluster := range slices.Sorted(maps.Keys(s.gateways)) {
-			add(checks.Missing{Cluster: cluster, ClusterKnown: true,
+			add(checks.Missing{Cluster: cluster, ClusterKnown: true, Kind: checks.NotAsked,
 				Reason: s.called() + " has a gateway to its cluster, but the archive has no server of it: pass --cluster if that was not to be gathered"})
 		}
 	}
@@ -184,7 +190,7 @@ func (a *Source) missing(l *contents, d *checks.Deployment) {
 			// Streams without replicas are filed under no cluster, wherever
 			// their server is.
 			if cluster != "" || !named[name] {
-				add(checks.Missing{Name: name, Cluster: cluster, ClusterKnown: true,
+				add(checks.Missing{Name: name, Cluster: cluster, ClusterKnown: true, Kind: checks.Unreadable,
 					Reason: "the archive has data of it, but nothing that says who is connected"})
 			}
 		}
@@ -192,6 +198,14 @@ func (a *Source) missing(l *contents, d *checks.Deployment) {
 	slices.SortFunc(d.Missing, func(a, b checks.Missing) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
+}
+
+// links are the ids of the servers that it has routes to; nil where not known.
+func (s *server) links() []string {
+	if !s.routes {
+		return nil
+	}
+	return slices.AppendSeq([]string{}, maps.Keys(s.peers))
 }
 
 func (s *server) called() string { return cmp.Or(s.Name, s.ID) }

@@ -16,6 +16,7 @@ import (
 // that others tell of and that was not read.
 type other struct {
 	id, name, cluster string
+	from              []string   // ids of servers that have routes to it
 	addr              netip.Addr // not valid where not known
 	how, not          string     // how it is known, and why it was not read, in a clause each
 }
@@ -31,8 +32,8 @@ type other struct {
 func notGiven(servers map[string]*monitored, failed []*monitored) []checks.Missing {
 	others := notReadOf(servers)
 	var out []checks.Missing
-	add := func(s other, reason string) {
-		out = append(out, checks.Missing{ID: s.id, Name: s.name, Cluster: s.cluster, ClusterKnown: true, Reason: reason})
+	add := func(s other, kind checks.MissingKind, reason string) {
+		out = append(out, checks.Missing{ID: s.id, Name: s.name, Cluster: s.cluster, ClusterKnown: true, Peers: s.from, Kind: kind, Reason: reason})
 	}
 	known, tried := map[netip.Addr]int{}, map[netip.Addr]int{}
 	for _, s := range others {
@@ -62,17 +63,17 @@ func notGiven(servers map[string]*monitored, failed []*monitored) []checks.Missi
 	}
 	for _, s := range others {
 		if r := pairs[s.addr]; r != nil {
-			add(s, fmt.Sprintf("%s, but %s: %v", s.how, r.at, r.failed))
+			add(s, checks.Silent, fmt.Sprintf("%s, but %s: %v", s.how, r.at, r.failed))
 			continue
 		}
 		spare++
-		add(s, s.how+", but "+s.not+unless)
+		add(s, checks.NotAsked, s.how+", but "+s.not+unless)
 	}
 	if !single {
 		spare = 0
 	}
 	for _, r := range failed[min(spare, len(failed)):] {
-		out = append(out, checks.Missing{Host: r.at.base.Hostname(), Reason: fmt.Sprintf("%s: %v", r.at, r.failed)})
+		out = append(out, checks.Missing{Host: r.at.base.Hostname(), Kind: checks.Unreachable, Reason: fmt.Sprintf("%s: %v", r.at, r.failed)})
 	}
 	return out
 }
@@ -100,7 +101,13 @@ func (t *target) addr() netip.Addr {
 func notReadOf(servers map[string]*monitored) []other {
 	found := map[string]other{}
 	look := func(key string, s other) {
-		if before, ok := found[key]; (!ok || s.how < before.how) && len(found) < wire.MostServers {
+		before, ok := found[key]
+		s.from = append(before.from, s.from...)
+		if ok && before.how <= s.how {
+			before.from = s.from
+			s = before
+		}
+		if ok || len(found) < wire.MostServers {
 			found[key] = s
 		}
 	}
@@ -110,7 +117,7 @@ func notReadOf(servers map[string]*monitored) []other {
 		routes[r.Cluster] = routes[r.Cluster] || len(r.peers) > 0
 		for _, p := range r.peers {
 			if servers[p.ID] == nil {
-				look("id "+p.ID, other{p.ID, p.Name, r.Cluster, p.Addr, r.called() + " has a route to it", "it is not in --monitor"})
+				look("id "+p.ID, other{id: p.ID, name: p.Name, cluster: r.Cluster, addr: p.Addr, from: []string{r.ID}, how: r.called() + " has a route to it", not: "it is not in --monitor"})
 			}
 		}
 	}
@@ -130,6 +137,7 @@ func notReadOf(servers map[string]*monitored) []other {
 	}
 	out := make([]other, 0, len(found))
 	for _, s := range found {
+		slices.Sort(s.from)
 		out = append(out, s)
 	}
 	slices.SortFunc(out, func(a, b other) int {

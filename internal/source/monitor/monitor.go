@@ -210,6 +210,18 @@ func (r *monitored) same(from wire.Server) error {
 	return nil
 }
 
+// links are the ids of the servers that it has routes to; nil where not known.
+func (r *monitored) links() []string {
+	if r.noRoutes != nil {
+		return nil
+	}
+	ids := make([]string, 0, len(r.peers))
+	for _, p := range r.peers {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
 // model is the deployment of what was read.
 func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 	d := &checks.Deployment{Accounts: in.All()}
@@ -239,11 +251,11 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 		}
 		if r.problem != nil {
 			bound := *r.varz.Connections
-			d.Missing = append(d.Missing, checks.Missing{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, ClusterKnown: true,
-				Bound: &bound, Reason: fmt.Sprintf("its account report can't be used: %s: %v", r.at, r.problem)})
+			d.Missing = append(d.Missing, checks.Missing{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, ClusterKnown: true, Peers: r.links(),
+				Bound: &bound, Kind: checks.Unreadable, Reason: fmt.Sprintf("its account report can't be used: %s: %v", r.at, r.problem)})
 			continue
 		}
-		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Start: r.varz.Start, Usage: r.usage})
+		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Start: r.varz.Start, Usage: r.usage})
 	}
 	if slices.Sort(closed); len(closed) > 0 {
 		source.Note(d, fmt.Sprintf("the routes and gateways of %d of %d servers can't be told, the first of them being %s: a server that only they know is not counted", len(closed), len(m.servers), closed[0]))
@@ -257,5 +269,6 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 	slices.SortFunc(d.Missing, func(a, b checks.Missing) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Reason, b.Reason))
 	})
+	d.Separate()
 	return d
 }

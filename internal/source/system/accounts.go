@@ -42,7 +42,7 @@ func accountsOn(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of 
 		default:
 			suspects = append(suspects, s)
 			questions = append(questions, sysreq.Question{
-				Subject: sysreq.AccountInfo(s.Account), Body: sysreq.Filter{Cluster: s.Cluster, Exact: true}, Replies: len(out[s])})
+				Subject: sysreq.AccountInfo(s.Account), Body: sysreq.Filter{Cluster: d.Reported(s.Cluster), Exact: true}, Replies: len(out[s])})
 		}
 	}
 	dec := wire.NewDecoder()

@@ -34,6 +34,11 @@ type seen struct {
 	restarted    bool           // another process reported in its name before
 
 	rosterReplies, reportReplies int // to the first, general question
+
+	links      []string       // ids of its peers, by its ROUTEZ; nil where that is not known
+	linksAsked bool           // it was asked for them
+	hub        bool           // it was asked for its leafnodes
+	leafs      map[string]int // its leafnode connections in the system account, by the server's name
 }
 
 // answer is a report as far as it can be used.
@@ -71,21 +76,34 @@ func believed(answered int) int { return 4*answered + 1000 }
 
 // place is a server that others are linked to: a name in a cluster, or with an
 // empty name any server of the cluster.
-type place struct{ cluster, name, by string }
+type place struct{ cluster, name string }
+
+// end is a place where nobody answered.
+type end struct {
+	place
+	by   string   // the first that is linked to it
+	from []string // the ids of all that are
+}
 
 // unanswered are the ends of routes and gateways where nobody answered, in
 // order of cluster and name.
-func unanswered(servers map[string]*seen) []place {
+func unanswered(servers map[string]*seen) []end {
 	present := map[place]bool{}
 	for _, s := range servers {
 		present[place{cluster: s.Cluster, name: s.Name}] = true
 		present[place{cluster: s.Cluster}] = true
 	}
-	missing := map[place]string{}
-	look := func(p place, by string) {
-		if !present[p] && (missing[p] == "" || by < missing[p]) {
-			missing[p] = by
+	missing := map[place]*end{}
+	look := func(p place, by *seen) {
+		if present[p] {
+			return
 		}
+		m := missing[p]
+		if m == nil {
+			m = &end{place: p, by: by.called()}
+			missing[p] = m
+		}
+		m.by, m.from = min(m.by, by.called()), append(m.from, by.ID)
 	}
 	for _, s := range servers {
 		if s.roster == nil {
@@ -94,21 +112,21 @@ func unanswered(servers map[string]*seen) []place {
 		for _, peer := range s.roster.Peers {
 			// A peer that has not yet said its name is no evidence.
 			if peer != "" && s.Cluster != "" {
-				look(place{cluster: s.Cluster, name: peer}, s.called())
+				look(place{cluster: s.Cluster, name: peer}, s)
 			}
 		}
 		for _, cluster := range s.roster.Gateways {
 			if cluster != "" {
-				look(place{cluster: cluster}, s.called())
+				look(place{cluster: cluster}, s)
 			}
 		}
 	}
-	var out []place
-	for p, by := range missing {
-		p.by = by
-		out = append(out, p)
+	var out []end
+	for _, m := range missing {
+		slices.Sort(m.from)
+		out = append(out, *m)
 	}
-	slices.SortFunc(out, func(a, b place) int {
+	slices.SortFunc(out, func(a, b end) int {
 		return cmp.Or(cmp.Compare(a.cluster, b.cluster), cmp.Compare(a.name, b.name))
 	})
 	return out
@@ -125,11 +143,12 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	case rounds > 2:
 		within += fmt.Sprintf(", asked %d times", rounds)
 	}
+	links := peers(servers)
 	for _, s := range servers {
 		if s.whole {
 			continue
 		}
-		m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Kind: checks.Silent}
+		m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Peers: links[s.ID], Kind: checks.Silent}
 		switch {
 		case s.strange:
 			m.Kind, m.Reason = checks.Unreadable, "the id that it gives is not the id of a server, so that it can't be asked"
@@ -156,8 +175,9 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	places := unanswered(servers)
 	places = places[:min(len(places), believed(len(servers))-len(servers))]
 	for _, p := range places {
-		m := checks.Missing{Name: p.name, Cluster: p.cluster, ClusterKnown: true, Kind: checks.Silent, Linked: p.name != ""}
+		m := checks.Missing{Name: p.name, Cluster: p.cluster, ClusterKnown: true, Kind: checks.Silent}
 		if p.name != "" {
+			m.Peers = p.from
 			m.Reason = fmt.Sprintf("%s has a route to it, but it did not answer %s", p.by, within)
 		} else {
 			m.Reason = fmt.Sprintf("%s has a gateway to its cluster, but no server of it answered %s", p.by, within)
@@ -165,7 +185,13 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 		out = append(out, m)
 	}
 	n, by := expected(servers)
-	for range n - len(servers) - len(places) {
+	hidden := behind(servers)
+	hidden = hidden[:min(len(hidden), max(0, n-len(servers)-len(places)))]
+	for _, name := range hidden {
+		out = append(out, checks.Missing{Name: name, Kind: checks.Behind, Apart: true, Reason: fmt.Sprintf("it is behind a leafnode of %s, "+
+			"which does not pass its answers on to here: audit from %s, or from there", hubs(servers)[0].called(), hubs(servers)[0].called())})
+	}
+	for range n - len(servers) - len(places) - len(hidden) {
 		out = append(out, checks.Missing{Kind: checks.Silent, Reason: fmt.Sprintf("%s, but nobody has a route or gateway to it and it did "+
 			"not answer %s: a server that stopped without a goodbye is counted for up to 4 minutes", by, within)})
 	}

@@ -76,6 +76,7 @@ type gathering struct {
 	connected  *wire.Varz // of the connected server; nil until it came
 	identified bool       // it came, or can't
 	noVarz     bool       // servers may not be asked for their VARZ
+	noLinks    bool       // nor for their routes or leafnodes
 	unused     bool       // all reports are asked for with unused accounts
 	refused    bool       // nobody listens to the roster request
 	asked      int        // rounds of questions so far
@@ -101,6 +102,8 @@ const (
 	ofRoster kind = "roster"
 	ofReport kind = "report"
 	ofVarz   kind = "varz"
+	ofRoutez kind = "routez"
+	ofLeafz  kind = "leafz"
 )
 
 // question is one that was asked of a server or more.
@@ -137,6 +140,8 @@ func (g *gathering) listen(ctx context.Context) (stop func(), err error) {
 		ofUser:   func(_ int, m *nats.Msg) { g.userReply(ctx, m) },
 		ofRoster: func(tag int, m *nats.Msg) { g.rosterReply(ctx, tag, m) },
 		ofVarz:   func(_ int, m *nats.Msg) { g.varzReply(ctx, m) },
+		ofRoutez: func(_ int, m *nats.Msg) { g.routezReply(ctx, m) },
+		ofLeafz:  func(_ int, m *nats.Msg) { g.leafzReply(ctx, m) },
 		ofReport: func(tag int, m *nats.Msg) { // one after the other
 			g.arrivals++
 			select {
@@ -277,7 +282,8 @@ func (g *gathering) run(ctx context.Context) error {
 				g.ask(sysreq.Statsz, ofRoster, nil)
 			}
 			left := settling - time.Since(g.last)
-			if left <= 0 && g.confirmed() {
+			g.askLinks()
+			if left <= 0 && g.confirmed() && g.linked() {
 				return nil
 			}
 			if left > 0 {
@@ -383,7 +389,7 @@ func (g *gathering) complete() bool {
 		}
 	}
 	n, _ := expected(g.servers)
-	return len(g.servers) >= n
+	return len(g.servers)+len(behind(g.servers)) >= n
 }
 
 // askAgain asks those that are missing directly, and where one is missing that
@@ -395,6 +401,8 @@ func (g *gathering) askAgain() {
 		g.ask(sysreq.UserInfo, ofUser, nil)
 	}
 	g.planned = true
+	g.askLinks()
+	g.askHubs()
 	late := 0
 	for _, s := range g.servers {
 		if !s.whole {

@@ -207,6 +207,8 @@ func (g *gathering) forbidden(e *sysreq.PermissionError) {
 		}
 	case strings.HasSuffix(e.Subject, ".VARZ"):
 		g.noVarz, g.identified = true, true
+	case strings.HasSuffix(e.Subject, ".ROUTEZ"), strings.HasSuffix(e.Subject, ".LEAFZ"):
+		g.noLinks = true
 	default:
 		g.fatal = e
 	}
@@ -215,6 +217,7 @@ func (g *gathering) forbidden(e *sysreq.PermissionError) {
 // deployment is the model of what was gathered.
 func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	g.dropSilenced()
+	links := peers(g.servers)
 	d := &checks.Deployment{Accounts: g.accounts.All(), Missing: missing(g.servers, waited, g.asked+1)}
 	d.Expected, _ = expected(g.servers)
 	g.noteIdentity()
@@ -237,7 +240,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		if s.roster == nil {
 			g.notes[fmt.Sprintf("%s sent an account report but did not answer the roster", s.Server)] = 1
 		}
-		out := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Usage: s.usage, MaxConnections: s.limit}
+		out := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: links[id], Usage: s.usage, MaxConnections: s.limit}
 		if s.roster != nil {
 			out.Start = s.roster.Start
 		}
@@ -247,6 +250,9 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	if g.noVarz && slices.ContainsFunc(slices.Collect(maps.Values(g.servers)), func(s *seen) bool { return s.polled }) {
 		g.notes["not allowed to ask servers for their VARZ: limits of connections are not known"]++
 	}
+	if of := hubs(g.servers); len(of) > 0 && len(behind(g.servers)) > 0 {
+		g.notes[fmt.Sprintf("%s does not pass on the answers of servers behind its leafnodes, as between leafnode clusters of one name: connect to %s to see them all, or to one of them", of[0].called(), of[0].called())] = 1
+	}
 	for note, times := range g.notes {
 		if times > 1 {
 			note = fmt.Sprintf("%s (%d times)", note, times)
@@ -255,6 +261,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	}
 	slices.Sort(d.Notes)
 	slices.SortFunc(d.Servers, func(a, b checks.Server) int { return cmp.Compare(a.ID, b.ID) })
+	d.Separate()
 	return d
 }
 

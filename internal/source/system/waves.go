@@ -36,6 +36,7 @@ func (s *seen) size() int {
 // the window, otherwise cluster by cluster.
 func (g *gathering) askReports() {
 	g.planned = true
+	g.askHubs()
 	total := 0
 	for _, s := range g.servers {
 		total += s.size()
