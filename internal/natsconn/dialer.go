@@ -34,6 +34,25 @@ type dialer struct {
 
 	nc    atomic.Pointer[nats.Conn] // once it is connected
 	wrong atomic.Pointer[sysreq.ProtocolError]
+	shown atomic.Pointer[string] // the server that was dialed last, fit to print
+}
+
+// Server is the server that was dialed last, without credentials. A connection
+// that is closed does not say any more.
+func (d *dialer) Server() string {
+	if shown := d.shown.Load(); shown != nil {
+		return *shown
+	}
+	return ""
+}
+
+// Ended is what ended the connection for good; nil where nothing but the network
+// did, or its user.
+func (d *dialer) Ended() error {
+	if wrong := d.wrong.Load(); wrong != nil {
+		return wrong
+	}
+	return nil
 }
 
 // connected takes what the connection became.
@@ -79,7 +98,9 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 }
 
 func (d *dialer) bound(g *greeting, server string) net.Conn {
-	d.current = newBounded(g, words.Harmless(server), strings.HasPrefix(d.target.Scheme, "ws"), &d.free, func(err error) {
+	server = words.Harmless(server)
+	d.shown.Store(&server)
+	d.current = newBounded(g, server, strings.HasPrefix(d.target.Scheme, "ws"), &d.free, func(err error) {
 		var wrong *sysreq.ProtocolError
 		switch {
 		case !d.free.Load():

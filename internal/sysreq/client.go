@@ -89,20 +89,41 @@ func (c *Client) Ended() error {
 	if c.ended != nil {
 		return c.ended
 	}
+	if d, ok := c.nc.Opts.CustomDialer.(remembering); ok && d.Ended() != nil {
+		return d.Ended() // before anyone asked
+	}
 	if err := c.nc.LastError(); err != nil {
 		return err
 	}
 	return nats.ErrConnectionClosed
 }
 
+// remembering is a dialer that knows what nats.go forgets of a connection that
+// is closed.
+type remembering interface {
+	Server() string // that was dialed last, without credentials
+	Ended() error   // why it was closed, nil where that is not known
+}
+
+// wrap says what failed. Of a connection that is closed it says why.
+func (c *Client) wrap(what string, err error) error {
+	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrBadSubscription) && c.nc.IsClosed() {
+		err = c.Ended()
+	}
+	return fmt.Errorf("%s: %s: %w", At(c.nc), what, err)
+}
+
 // At is the URL of the server that a connection is to, without what may be
 // credentials: the user, which may be a token, the path and the query.
 func At(nc *nats.Conn) string {
 	u, err := url.Parse(nc.ConnectedUrl())
-	if err != nil || u.Host == "" {
-		return ""
+	if err == nil && u.Host != "" {
+		return u.Scheme + "://" + u.Host
 	}
-	return u.Scheme + "://" + u.Host
+	if d, ok := nc.Opts.CustomDialer.(remembering); ok {
+		return d.Server()
+	}
+	return ""
 }
 
 // Conn is the connection.
@@ -236,13 +257,23 @@ func (c *Client) Listen(handle func(tag int, m *nats.Msg)) (*Inbox, error) {
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: subscribing for replies: %w", At(c.nc), err)
+		return nil, c.wrap("subscribing for replies", err)
 	}
 	if err := in.sub.SetPendingLimits(mostReplies, mostWaiting); err != nil {
 		in.Close()
-		return nil, fmt.Errorf("%s: subscribing for replies: %w", At(c.nc), err)
+		return nil, c.wrap("subscribing for replies", err)
 	}
 	return in, nil
+}
+
+// Watch hands over what servers publish on a subject, one message after the other,
+// until it is closed. More than is read is dropped.
+func (c *Client) Watch(subject string, handle func(m *nats.Msg)) (stop func(), err error) {
+	sub, err := c.nc.Subscribe(subject, handle)
+	if err != nil {
+		return nil, c.wrap("subscribing to "+subject, err)
+	}
+	return func() { _ = sub.Unsubscribe() }, nil // fails only where the connection is gone
 }
 
 // Owns reports whether replies come to this subject.
@@ -253,7 +284,7 @@ func (in *Inbox) Ask(tag int, subject string, body any, compressed bool) error {
 	m := message(subject, in.subject+"."+strconv.Itoa(tag), body, compressed)
 	in.c.Trace(">>> %s %s", subject, m.Data)
 	if err := in.c.nc.PublishMsg(m); err != nil {
-		return fmt.Errorf("%s: asking %s: %w", At(in.c.nc), subject, err)
+		return in.c.wrap("asking "+subject, err)
 	}
 	return nil
 }

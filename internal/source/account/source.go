@@ -93,7 +93,7 @@ func (s *Source) explain(err error) error {
 	var forbidden *sysreq.PermissionError
 	var nobody *NoServiceError
 	var other *SystemUserError
-	at := system.Shown(s.nc.ConnectedUrl())
+	at := sysreq.At(s.nc)
 	switch {
 	case errors.As(err, &forbidden) && forbidden.Operation != sysreq.Subscribe:
 		return fmt.Errorf("%s: %w: allow the user to publish to $SYS.REQ.ACCOUNT.PING.>, or pass another user", at, err)

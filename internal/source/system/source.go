@@ -99,7 +99,7 @@ func Explain(err error, nc *nats.Conn) error {
 	var other *NotSystemAccountError
 	var forbidden *sysreq.PermissionError
 	var none *source.NoAnswerError
-	at := Shown(nc.ConnectedUrl())
+	at := sysreq.At(nc)
 	if servers := nc.Servers(); at == "" && len(servers) > 0 { // it was closed
 		at = Shown(servers[0])
 	}
