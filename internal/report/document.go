@@ -90,6 +90,8 @@ type Coverage struct {
 	ServersAnswered int       `json:"servers_answered"`
 	Missing         []Missing `json:"missing"`
 	Notes           []string  `json:"notes"`
+
+	kinds []checks.MissingKind // of those that are missing, each once
 }
 
 // Missing is a server that did not report; what is not known of it is null.
@@ -368,6 +370,11 @@ func coverage(d *checks.Deployment) Coverage {
 			out.Cluster = &name
 		}
 		c.Missing = append(c.Missing, out)
+	}
+	for _, m := range d.Missing {
+		if !slices.Contains(c.kinds, m.Kind) {
+			c.kinds = append(c.kinds, m.Kind)
+		}
 	}
 	for _, u := range uncounted {
 		cluster := words.Harmless(u.Cluster)

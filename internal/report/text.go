@@ -168,7 +168,7 @@ func (p *printer) coverage(doc *Document) {
 		case doc.allowPartial:
 			p.wrap("  ", "Judged as if the missing servers had no connections (--allow-partial): verdicts can be wrong.")
 		case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
-			p.wrap("  ", bringIn(doc.Source.Kind)+"; --allow-partial judges without them.")
+			p.wrap("  ", c.bringIn(doc.Source.Kind)+"; --allow-partial judges without them.")
 		default:
 			p.wrap("  ", "Whatever connections they have, no verdict would change.")
 		}
@@ -183,9 +183,23 @@ func (p *printer) coverage(doc *Document) {
 	}
 }
 
-// bringIn is what may make missing servers report, by the source.
-func bringIn(kind string) string {
-	switch kind {
+// bringIn is what may make missing servers report, by why they do not and by the
+// source.
+func (c Coverage) bringIn(source string) string {
+	only := func(kinds ...checks.MissingKind) bool {
+		return len(c.kinds) > 0 && !slices.ContainsFunc(c.kinds, func(k checks.MissingKind) bool { return !slices.Contains(kinds, k) })
+	}
+	switch {
+	case only(checks.Draining, checks.Restarted):
+		return "Audit again when they have restarted and their clients are back"
+	case only(checks.Behind):
+		return "An audit from there brings them in"
+	case only(checks.Down, checks.Forgotten):
+		return "Start them, or expect them no longer"
+	case only(checks.Contradiction):
+		return "Find out who else answers in their names"
+	}
+	switch source {
 	case "archive":
 		return "Another nats audit gather, with a longer --timeout, may bring them in"
 	case "monitoring":

@@ -6,6 +6,8 @@ const (
 	UserInfo = "$SYS.REQ.USER.INFO"
 	// Statsz asks every server for the roster, see [Filter].
 	Statsz = "$SYS.REQ.SERVER.PING"
+	// LameDuck is where servers say that they begin to drain.
+	LameDuck = "$SYS.SERVER.*.LAMEDUCK"
 	// AccountStatz asks every server for its account report, see [Filter]. Every
 	// account imports it, and gets its own numbers only (registerSystemImports in
 	// nats-server).

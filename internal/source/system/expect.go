@@ -33,6 +33,8 @@ type seen struct {
 	silenced     bool           // it did not, although it was asked
 	restarted    bool           // another process reported in its name before
 
+	draining time.Time // when it said that it drains; zero where it did not
+
 	rosterReplies, reportReplies int // to the first, general question
 
 	links      []string       // ids of its peers, by its ROUTEZ; nil where that is not known
@@ -156,6 +158,8 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 			m.Kind, m.Reason = checks.Contradiction, "two answers in its name differ, and which of them is its own is unknown"
 		case s.restarted:
 			m.Kind, m.Reason = checks.Restarted, "it restarted during this audit: audit again when its clients are back"
+		case !s.draining.IsZero():
+			m.Kind, m.Reason = checks.Draining, "it began to drain at "+s.draining.Format("15:04:05")+", and answers nothing more"
 		case s.silenced:
 			m.Reason = "it sent its account report, but did not answer any more at the end of the audit"
 		case s.problem != "":

@@ -40,6 +40,7 @@ func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (_ *checks.D
 		servers:  map[string]*seen{},
 		events:   make(chan event, 64),
 		notes:    map[string]int{},
+		drained:  map[string]bool{},
 	}
 	stop, err := g.listen(deadline)
 	if err != nil {
@@ -73,17 +74,18 @@ type gathering struct {
 	arrivals  int        // of account reports, counted as they come
 
 	self       *wire.User
-	connected  *wire.Varz // of the connected server; nil until it came
-	identified bool       // it came, or can't
-	noVarz     bool       // servers may not be asked for their VARZ
-	noLinks    bool       // nor for their routes or leafnodes
-	unused     bool       // all reports are asked for with unused accounts
-	refused    bool       // nobody listens to the roster request
-	asked      int        // rounds of questions so far
-	closing    bool       // the roster was asked for once more, for who is still there
-	counted    int        // the most servers that a server counts
-	answered   int        // how many answered the roster
-	planned    bool       // the reports have been asked for
+	connected  *wire.Varz      // of the connected server; nil until it came
+	identified bool            // it came, or can't
+	noVarz     bool            // servers may not be asked for their VARZ
+	drained    map[string]bool // names of servers that began to drain before they answered
+	noLinks    bool            // nor for their routes or leafnodes
+	unused     bool            // all reports are asked for with unused accounts
+	refused    bool            // nobody listens to the roster request
+	asked      int             // rounds of questions so far
+	closing    bool            // the roster was asked for once more, for who is still there
+	counted    int             // the most servers that a server counts
+	answered   int             // how many answered the roster
+	planned    bool            // the reports have been asked for
 	// firstReports is the tag of the first question for reports.
 	firstReports int
 	waves        []wave
@@ -157,7 +159,13 @@ func (g *gathering) listen(ctx context.Context) (stop func(), err error) {
 			return nil, err
 		}
 	}
-	return stop, nil
+	notDraining, err := g.watchDraining(ctx)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	all := stop
+	return func() { notDraining(); all() }, nil
 }
 
 // reportReply is an account report, the question that it answers, and which one
@@ -372,7 +380,7 @@ func (g *gathering) whole() int {
 // since.
 func (g *gathering) confirmed() bool {
 	for _, s := range g.servers {
-		if s.whole && !s.confirmed && g.successor(s) == nil {
+		if s.whole && !s.confirmed && g.successor(s) == nil && s.draining.IsZero() {
 			return false
 		}
 	}
@@ -384,7 +392,7 @@ func (g *gathering) complete() bool {
 		return false
 	}
 	for _, s := range g.servers {
-		if (s.roster == nil || !s.whole) && !s.strange && !s.contradicted { // of which no more is to come
+		if (s.roster == nil || !s.whole) && !s.strange && !s.contradicted && s.draining.IsZero() { // of which no more is to come
 			return false
 		}
 	}

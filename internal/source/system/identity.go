@@ -70,7 +70,7 @@ func (g *gathering) dropSilenced() {
 	}
 	var gone []*seen
 	for _, s := range g.servers {
-		if s.whole && !s.confirmed && s.roster != nil && s.heard.Before(s.reported) && asked(s.reported) {
+		if s.whole && !s.confirmed && s.roster != nil && (s.heard.Before(s.reported) && asked(s.reported) || !s.draining.IsZero()) {
 			s.silenced = true
 			gone = append(gone, s)
 		}

@@ -199,6 +199,7 @@ func sameUsage(a, b []checks.Usage) bool {
 // forbidden: the server refuses to let us publish or subscribe.
 func (g *gathering) forbidden(e *sysreq.PermissionError) {
 	switch {
+	case e.Operation == sysreq.Subscribe && e.Subject == sysreq.LameDuck: // who begins to drain is not known then
 	case e.Operation != sysreq.Publish:
 		g.fatal = e
 	case e.Subject == sysreq.UserInfo:
@@ -219,6 +220,11 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	g.dropSilenced()
 	links := peers(g.servers)
 	d := &checks.Deployment{Accounts: g.accounts.All(), Missing: missing(g.servers, waited, g.asked+1)}
+	for i := range d.Missing {
+		if m := &d.Missing[i]; m.ID == "" && m.Name != "" && g.drained[m.Name] {
+			m.Kind, m.Reason = checks.Draining, "it began to drain during this audit, and answers nothing more"
+		}
+	}
 	d.Expected, _ = expected(g.servers)
 	g.noteIdentity()
 	d.Gateways = g.connected == nil || g.connected.Gateway

@@ -46,6 +46,9 @@ func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 		return nil, Explain(err, s.nc)
 	}
 	s.system = system
+	if err := tellDraining(ctx, s.nc, d); err != nil {
+		return nil, Explain(err, s.nc)
+	}
 	return d, nil
 }
 

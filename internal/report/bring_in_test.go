@@ -1,0 +1,29 @@
+package report
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// A longer time-out is advice only where it may help.
+func TestWhatBringsMissingServersIn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kinds []checks.MissingKind
+		want  string
+	}{
+		{[]checks.MissingKind{checks.Silent}, "A longer --timeout"},
+		{[]checks.MissingKind{checks.Draining}, "Audit again when they have restarted"},
+		{[]checks.MissingKind{checks.Draining, checks.Silent}, "A longer --timeout"},
+		{[]checks.MissingKind{checks.Behind}, "An audit from there"},
+		{[]checks.MissingKind{checks.Down, checks.Forgotten}, "Start them"},
+		{[]checks.MissingKind{checks.Contradiction}, "Find out who else"},
+		{nil, "A longer --timeout"},
+	} {
+		if got := (Coverage{kinds: c.kinds}).bringIn("system-account"); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%v: %q, want %q", c.kinds, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package system
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// watchDraining listens to who begins to drain during the audit. A server in lame
+// duck mode answers nothing any more. Users who may not listen, or of accounts
+// that do not get it, hear of none.
+func (g *gathering) watchDraining(ctx context.Context) (stop func(), err error) {
+	return g.client.Watch(sysreq.LameDuck, func(m *nats.Msg) {
+		var from wire.Server
+		_ = json.Unmarshal(m.Data, &from) // the subject has the id in any case
+		from.ID = strings.TrimSuffix(strings.TrimPrefix(m.Subject, "$SYS.SERVER."), ".LAMEDUCK")
+		g.client.Trace("<<< %s is draining", from.Name)
+		g.send(ctx, func(g *gathering) {
+			if s := g.servers[from.ID]; s != nil {
+				s.draining = time.Now()
+			} else if len(g.drained) < wire.MostServers {
+				g.drained[from.Name] = true
+			}
+		})
+	})
+}
+
+// peer is what a server says of those that it has routes to.
+type peer struct {
+	id         string
+	listens    netip.AddrPort // not valid where not known, or at all addresses
+	advertises []string       // to clients
+	routes     []wire.Peer
+}
+
+// advertised reports whether the peers of a missing server still tell clients of
+// it, among others that are missing too: they do until it says that it drains.
+func advertised(name string, missing []string, peers []peer) checks.Answer {
+	addresses, others := map[netip.Addr]bool{}, map[netip.Addr]bool{}
+	listens := map[netip.AddrPort]bool{}
+	told := map[string]bool{}
+	for _, p := range peers {
+		listens[p.listens] = true
+		for _, r := range p.routes {
+			switch {
+			case !r.Addr.IsValid():
+			case r.Name == name:
+				addresses[r.Addr] = true
+			default:
+				others[r.Addr] = true
+			}
+		}
+		for _, text := range p.advertises {
+			told[text] = true
+		}
+	}
+	if len(told) == 0 {
+		return checks.Unknown // nobody is advertised
+	}
+	left := 0
+	for text := range told {
+		at, err := netip.ParseAddrPort(text)
+		switch {
+		case err != nil:
+			return checks.Unknown // a name may be anyone's
+		case listens[at]:
+		case addresses[at.Addr()] && !others[at.Addr()]:
+			return checks.Yes
+		case others[at.Addr()] && !addresses[at.Addr()]:
+		default:
+			left++
+		}
+	}
+	switch {
+	case left == 0:
+		return checks.No
+	case len(missing) == 1 && left >= 1 && len(listens) == len(peers) && !listens[netip.AddrPort{}]:
+		return checks.Yes // all the others are known
+	}
+	return checks.Unknown
+}
+
+// mostPeers bounds who is asked of those that are missing.
+const mostPeers = 32
+
+// tellDraining asks the peers of servers that are silent whether these drain:
+// they have routes then, and clients, answer nothing, and are not advertised.
+func tellDraining(ctx context.Context, nc *nats.Conn, d *checks.Deployment) error {
+	silent := map[string][]*checks.Missing{} // by cluster
+	for i := range d.Missing {
+		if m := &d.Missing[i]; m.Kind == checks.Silent && m.ID == "" && m.Name != "" && m.ClusterKnown && len(m.Peers) > 0 {
+			silent[m.Cluster] = append(silent[m.Cluster], m)
+		}
+	}
+	for cluster, of := range silent {
+		peers, err := askPeers(ctx, nc, d, cluster)
+		if err != nil {
+			return err
+		}
+		var names []string
+		for _, m := range of {
+			names = append(names, m.Name)
+		}
+		for _, m := range of {
+			known, _, _ := strings.Cut(m.Reason, ", but")
+			switch advertised(m.Name, names, peers) {
+			case checks.No:
+				m.Kind, m.Reason = checks.Draining, "it is draining: "+known+" and does not advertise it to clients any more"
+			case checks.Yes:
+				m.Reason += ": it hangs, or is cut off"
+			case checks.Unknown:
+				m.Reason += ": it is draining, or hangs"
+			}
+		}
+	}
+	return nil
+}
+
+// askPeers asks the servers of a cluster that reported for their routes and for
+// whom they advertise.
+func askPeers(ctx context.Context, nc *nats.Conn, d *checks.Deployment, cluster string) ([]peer, error) {
+	var peers []peer
+	var questions []sysreq.Question
+	for i := range d.Servers {
+		if s := &d.Servers[i]; s.Cluster == cluster {
+			peers = append(peers, peer{id: s.ID})
+			questions = append(questions,
+				sysreq.Question{Subject: sysreq.Varz(s.ID), Replies: 1},
+				sysreq.Question{Subject: sysreq.Routez(s.ID), Replies: 1})
+		}
+	}
+	if len(peers) > mostPeers {
+		return nil, nil
+	}
+	c := sysreq.New(nc, nil)
+	defer c.Close()
+	dec := wire.NewDecoder()
+	heard := make([]bool, len(questions))
+	_, err := c.AskAll(ctx, questions, source.Patience(ctx), func(a sysreq.Answer) bool {
+		p := &peers[a.Question/2]
+		body, err := dec.Reply(a.Message)
+		if err != nil {
+			return true
+		}
+		if a.Question%2 == 1 {
+			r, err := wire.DecodeRoutez(body)
+			if err == nil && r.From.ID == p.id {
+				p.routes, heard[a.Question] = r.Peers, true
+			}
+			return true
+		}
+		v, err := wire.DecodeVarz(body)
+		if err == nil && v.From.ID == p.id && v.Config != nil {
+			p.advertises, heard[a.Question] = v.Config.ConnectURLs, true
+			if at, err := netip.ParseAddr(v.Config.Host); err == nil && !at.IsUnspecified() {
+				p.listens = netip.AddrPortFrom(at, uint16(v.Config.Port)) //nolint:gosec // ports are checked where they are read
+			}
+		}
+		return true
+	})
+	if err != nil || slices.Contains(heard, false) {
+		return nil, err // not all of them say: nothing is known
+	}
+	return peers, nil
+}

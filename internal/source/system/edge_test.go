@@ -1,0 +1,234 @@
+package system
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// startSite starts a server of a lab that lab.Topology refuses: two clusters of
+// one name.
+func startSite(t *testing.T, name string, more func(*server.Options)) *server.Server {
+	t.Helper()
+	o := &server.Options{ServerName: name, Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, SystemAccount: "SYS"}
+	for _, account := range []string{"SYS", "ORDERS"} {
+		acc := server.NewAccount(account)
+		o.Accounts = append(o.Accounts, acc)
+		o.Users = append(o.Users, &server.User{Username: lab.UserOf(account), Password: lab.Password, Account: acc})
+	}
+	more(o)
+	s, err := server.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(sourcetest.Long) {
+		t.Fatal("not ready")
+	}
+	return s
+}
+
+func userURL(s *server.Server, account string) string {
+	return fmt.Sprintf("nats://%s:%s@%s", lab.UserOf(account), lab.Password, s.Addr())
+}
+
+// Two leaf clusters of one name behind a hub: one holds an account on one server,
+// the other would make it look even.
+func TestTwoClustersOfOneName(t *testing.T) {
+	t.Parallel()
+	hub := startSite(t, "hub", func(o *server.Options) { o.LeafNode.Host, o.LeafNode.Port = "127.0.0.1", -1 })
+	z, err := hub.Varz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := fmt.Sprintf("127.0.0.1:%d", z.LeafNode.Port)
+	site := func(name string) (all []*server.Server) {
+		for i := range 3 {
+			all = append(all, startSite(t, fmt.Sprintf("%s%d", name, i+1), func(o *server.Options) {
+				o.Cluster = server.ClusterOpts{Name: "EDGE", Host: "127.0.0.1", Port: -1}
+				for _, peer := range all {
+					o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: peer.ClusterAddr().String()})
+				}
+				for _, account := range []string{"SYS", "ORDERS"} {
+					o.LeafNode.Remotes = append(o.LeafNode.Remotes, &server.RemoteLeafOpts{LocalAccount: account,
+						URLs: []*url.URL{{Scheme: "nats-leaf", Host: leaf, User: url.UserPassword(lab.UserOf(account), lab.Password)}}})
+				}
+			}))
+		}
+		return all
+	}
+	berlin, lyon := site("berlin"), site("lyon")
+	for n, s := range map[*server.Server]int{berlin[0]: 16, lyon[0]: 4, lyon[1]: 4, lyon[2]: 4} {
+		for range s {
+			sourcetest.Connect(t, userURL(n, "ORDERS"))
+		}
+	}
+	if err := lab.Poll(sourcetest.Within(t), func() error {
+		for s, n := range map[*server.Server]int{hub: 6, berlin[0]: 3, berlin[1]: 3, berlin[2]: 3, lyon[0]: 3, lyon[1]: 3, lyon[2]: 3} {
+			if got := s.TrackedRemoteServers(); got != n || s != hub && s.NumRoutes() < 2 {
+				return fmt.Errorf("%s counts %d", s.Name(), got)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	audit := func(at *server.Server) *checks.Deployment {
+		t.Helper()
+		d, err := New(sourcetest.Connect(t, userURL(at, "SYS")), source.Options{Timeout: 10 * time.Second}).Deployment(sourcetest.Within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	whole := audit(hub)
+	r := checks.CheckConcentration(whole, checks.Defaults())
+	if r.Outcome != checks.OutcomeFinding || len(r.Findings) != 1 || r.Findings[0].OnServer != 16 || r.Findings[0].Connections != 16 ||
+		r.Findings[0].Server.ID != berlin[0].ID() || !strings.HasPrefix(r.Findings[0].Cluster, "EDGE (berlin1, …)") {
+		t.Errorf("from the hub: %s, %+v, missing %s", r.Outcome, r.Findings, sourcetest.ShowMissing(whole))
+	}
+	sourcetest.Noted(t, whole, "2 clusters are called EDGE and have no routes to each other")
+	inside := audit(berlin[1])
+	r = checks.CheckConcentration(inside, checks.Defaults())
+	if r.Outcome != checks.OutcomeIncomplete || len(r.Findings) != 1 || r.Findings[0].Connections != 16 {
+		t.Errorf("from inside: %s, %+v", r.Outcome, r.Findings)
+	}
+	var names []string
+	for _, m := range inside.Missing {
+		names = append(names, m.Name)
+		if m.Kind != checks.Behind || !m.Apart || !strings.HasPrefix(m.Reason, "it is behind a leafnode of hub") {
+			t.Errorf("missing %+v", m)
+		}
+	}
+	if slices.Sort(names); !slices.Equal(names, []string{"lyon1", "lyon2", "lyon3"}) {
+		t.Errorf("missing %s", sourcetest.ShowMissing(inside))
+	}
+	sourcetest.Noted(t, inside, "connect to hub to see them all")
+}
+
+func TestDrainingServer(t *testing.T) {
+	t.Parallel()
+	three := sourcetest.Three("APP")
+	three.Clusters[0].Configure = func(_ int, o *server.Options) {
+		o.LameDuckGracePeriod, o.LameDuckDuration = time.Minute, 2*time.Minute
+	}
+	l := sourcetest.StartLab(t, three)
+	sourcetest.Clients(t, l, "APP", map[string]int{"C1-n1": 4, "C1-n3": 4})
+	n3, n1 := l.Server("C1-n3").Embedded(), l.Server("C1-n1").Embedded()
+	nc := sourcetest.Connect(t, l.Server("C1-n1").URL(lab.SystemAccount))
+	done := make(chan struct{})
+	go func() { defer close(done); n3.LameDuckShutdown() }()
+	t.Cleanup(func() { n3.Shutdown(); <-done })
+	if err := lab.Poll(sourcetest.Within(t), func() error {
+		v, err := n1.Varz(nil)
+		if err == nil && len(v.ClientConnectURLs) > 2 {
+			err = fmt.Errorf("it still advertises %q", v.ClientConnectURLs)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(nc, source.Options{Timeout: 3 * time.Second}).Deployment(sourcetest.Within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := sourcetest.OnlyMissing(t, d, "C1", "C1-n3", "it is draining: C1-n1 has a route to it and does not advertise it"); m.Kind != checks.Draining {
+		t.Errorf("kind %q", m.Kind)
+	}
+}
+
+func TestServerBeginsToDrain(t *testing.T) {
+	t.Parallel()
+	servers := map[string]*seen{}
+	for _, s := range []*seen{answered("C", "a", 3, "b", "c"), answered("C", "b", 3, "a", "c"), answered("C", "c", 3, "a", "b")} {
+		s.confirmed = true
+		servers[s.ID] = s
+	}
+	last := servers["ID-Cc"]
+	last.confirmed, last.draining = false, time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
+	g := &gathering{servers: servers}
+	if !g.confirmed() {
+		t.Error("it is waited for")
+	}
+	g.dropSilenced()
+	all := missing(servers, time.Second, 1)
+	if len(all) != 1 || all[0].Name != "c" || all[0].Kind != checks.Draining || all[0].Reason != "it began to drain at 03:04:05, and answers nothing more" || *all[0].Bound != 5 {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestWhomPeersAdvertise(t *testing.T) {
+	t.Parallel()
+	at := netip.MustParseAddrPort
+	route := func(name, ip string) wire.Peer { return wire.Peer{ID: name, Name: name, Addr: netip.MustParseAddr(ip)} }
+	// On loopback all have one address; in a cloud each has its own, and listens on all.
+	local := func(urls ...string) []peer {
+		return []peer{
+			{"a", at("127.0.0.1:1"), urls, []wire.Peer{route("b", "127.0.0.1"), route("c", "127.0.0.1")}},
+			{"b", at("127.0.0.1:2"), urls, []wire.Peer{route("a", "127.0.0.1"), route("c", "127.0.0.1")}},
+		}
+	}
+	cloud := func(urls ...string) []peer {
+		return []peer{
+			{"a", netip.AddrPort{}, urls, []wire.Peer{route("b", "10.0.0.2"), route("c", "10.0.0.3")}},
+			{"b", netip.AddrPort{}, urls, []wire.Peer{route("a", "10.0.0.1"), route("c", "10.0.0.3")}},
+		}
+	}
+	for name, c := range map[string]struct {
+		missing []string
+		peers   []peer
+		want    checks.Answer
+	}{
+		"not any more":              {[]string{"c"}, local("127.0.0.1:1", "127.0.0.1:2"), checks.No},
+		"still":                     {[]string{"c"}, local("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"), checks.Yes},
+		"one of two":                {[]string{"c", "d"}, local("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"), checks.Unknown},
+		"nobody is advertised":      {[]string{"c"}, local(), checks.Unknown},
+		"names are":                 {[]string{"c"}, local("a.example:4222"), checks.Unknown},
+		"nobody says":               {[]string{"c"}, nil, checks.Unknown},
+		"by address, not any more":  {[]string{"c"}, cloud("10.0.0.1:4222", "10.0.0.2:4222"), checks.No},
+		"by address, still":         {[]string{"c"}, cloud("10.0.0.1:4222", "10.0.0.2:4222", "10.0.0.3:4222"), checks.Yes},
+		"an address of nobody's":    {[]string{"c"}, cloud("10.0.0.1:4222", "10.0.0.2:4222", "10.9.9.9:4222"), checks.Unknown},
+		"two by address, one is":    {[]string{"c", "d"}, cloud("10.0.0.1:4222", "10.0.0.2:4222", "10.0.0.3:4222"), checks.Yes},
+		"two by address, nobody is": {[]string{"c", "d"}, cloud("10.0.0.1:4222", "10.0.0.2:4222"), checks.No},
+	} {
+		if got := advertised("c", c.missing, c.peers); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// The roster has names of peers only: where two servers of a cluster share one, as
+// behind two hubs, their routes say which is which.
+func TestPeersOfServersThatShareAName(t *testing.T) {
+	t.Parallel()
+	servers := map[string]*seen{}
+	add := func(id, name string, linksAsked bool, links []string, names ...string) {
+		servers[id] = &seen{Server: wire.Server{ID: id, Name: name, Cluster: "C"}, roster: &wire.Statsz{Peers: names}, linksAsked: linksAsked, links: links}
+	}
+	add("1", "a", true, []string{"2"}, "b")
+	add("2", "b", true, []string{"1"}, "a")
+	add("3", "a", true, []string{"4"}, "c")
+	add("4", "c", false, nil, "a", "d")
+	add("5", "d", true, nil, "c")
+	if got := twins(servers); len(got) != 2 || got[0].Name != "a" || got[1].Name != "a" {
+		t.Errorf("twins %+v", got)
+	}
+	got := peers(servers)
+	want := map[string][]string{"1": {"2"}, "2": {"1"}, "3": {"4"}, "4": {"5"}} // of 5 it is not known
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
