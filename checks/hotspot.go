@@ -143,7 +143,8 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 			cmp.Compare(b.OnServer, a.OnServer), cmp.Compare(a.Cluster, b.Cluster), CompareServers(a.Server, b.Server))
 	})
 	switch {
-	case r.OpenElsewhere || r.Summary.Open > 0 || len(d.Servers) == 0 && len(d.Missing) > 0:
+	case r.OpenElsewhere || r.Summary.Open > 0 || len(d.Servers) == 0 && len(d.Missing) > 0,
+		len(r.Findings) == 0 && p.lacks(d):
 		r.Outcome = OutcomeIncomplete
 	case len(r.Findings) > 0:
 		r.Outcome = OutcomeFinding
@@ -153,6 +154,15 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 		r.Outcome = OutcomePass
 	}
 	return r
+}
+
+// lacks reports whether a server of the clusters that were asked for is down. It
+// has no connection, so what is found is certain; that nothing is found is no pass,
+// as its clients may be anywhere, or nowhere yet.
+func (p HotspotParameters) lacks(d *Deployment) bool {
+	return !p.AllowPartial && slices.ContainsFunc(d.Missing, func(m Missing) bool {
+		return m.Kind == Down && (!m.ClusterKnown || len(p.Clusters) == 0 || slices.Contains(p.Clusters, m.Cluster))
+	})
 }
 
 // clientsOf counts the client connections of all accounts but the system

@@ -333,3 +333,29 @@ func TestHotspotOrderOfInputDoesNotMatter(t *testing.T) {
 		}
 	}
 }
+
+// A server that is down has no connection: what is found stands, and that nothing
+// is found is no pass.
+func TestHotspotsWithoutAServerThatIsDown(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		most    uint32
+		partial bool
+		cluster string
+		want    Outcome
+	}{{40, false, "", OutcomeFinding}, {10, false, "", OutcomeIncomplete}, {10, true, "", OutcomePass}, {10, false, "D", OutcomePass}} {
+		d := &Deployment{Accounts: []Account{{ID: "A", Name: "A"}}, Missing: []Missing{{Name: "n4", Cluster: "C", ClusterKnown: true, Kind: Down, Bound: new(int)}}}
+		for i, n := range []uint32{c.most, 10, 10} {
+			d.Servers = append(d.Servers, Server{ID: fmt.Sprint(i), Name: fmt.Sprint(i), Cluster: "C", Usage: []Usage{{0, n, 0}}},
+				Server{ID: fmt.Sprint("d", i), Name: fmt.Sprint(i), Cluster: "D", Usage: []Usage{{0, 10, 0}}})
+		}
+		p := HotspotDefaults()
+		p.AllowPartial = c.partial
+		if c.cluster != "" {
+			p.Clusters = []string{c.cluster}
+		}
+		if r := CheckHotspots(d, p); r.Outcome != c.want {
+			t.Errorf("%+v: %s", c, r.Outcome)
+		}
+	}
+}

@@ -27,9 +27,13 @@ type expectFlags struct {
 const mostExpected = 100_000
 
 func (e *expectFlags) flags(cmd *fisk.CmdClause) {
+	e.serversFlag(cmd)
+	cmd.Flag("require-system", "Refuse to audit one account only, where the credentials are not of the system account").UnNegatableBoolVar(&e.system)
+}
+
+func (e *expectFlags) serversFlag(cmd *fisk.CmdClause) {
 	cmd.Flag("expect-servers", "How many servers there are, or their names: one that does not report is missing").PlaceHolder("N|NAME[,NAME…]").
 		Validator(notEmpty("expect-servers", "a number of servers, or their names")).StringVar(&e.servers)
-	cmd.Flag("require-system", "Refuse to audit one account only, where the credentials are not of the system account").UnNegatableBoolVar(&e.system)
 }
 
 func (e *expectFlags) validate() error {

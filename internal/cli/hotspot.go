@@ -21,6 +21,8 @@ type hotspots struct {
 	// sentence.
 	factor, minServers, minConnections string
 	all                                bool
+	expect                             expectFlags
+	noProbe                            bool
 	source                             sourceFlags
 	output                             output
 }
@@ -58,6 +60,8 @@ Examples:
 	number("min-servers", "Clusters with fewer servers are not judged", fmt.Sprint(d.MinServers), "N", &a.minServers)
 	number("min-connections", "Clusters with fewer client connections are not judged", fmt.Sprint(d.MinConnections), "N", &a.minConnections)
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
+	a.expect.serversFlag(cmd)
+	cmd.Flag("no-probe", "Do not connect to the other URLs of --server or the context to see which servers are down").UnNegatableBoolVar(&a.noProbe)
 	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
 	a.source.flags(cmd)
 	a.output.flags(cmd, report.Formats()...)
@@ -105,6 +109,9 @@ func (a *hotspots) validate() error {
 	if slices.Contains(a.parameters.Clusters, "") {
 		return errors.New("--cluster is empty: pass a name")
 	}
+	if err := a.expect.validate(); err != nil {
+		return err
+	}
 	if err := a.source.validate(); err != nil {
 		return err
 	}
@@ -121,6 +128,7 @@ func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, e
 	if err != nil {
 		return nil, err
 	}
+	a.expect.expected(from, nil, !a.noProbe).Add(ctx, d)
 	if err := a.parameters.Select(d); err != nil {
 		return nil, explainSelection(err)
 	}

@@ -86,6 +86,10 @@ func TestHotspotsOfAnySource(t *testing.T) {
 		text, _ := json.Marshal(doc)
 		t.Errorf("%s", text)
 	}
+	a.expect.count = 4
+	if doc, err = a.audit(context.Background(), &origin{Source: modelSource{model: model}}); err != nil || doc.Outcome != "incomplete" || doc.Coverage.ServersExpected != 4 {
+		t.Errorf("one more is expected: %v, %+v", err, doc)
+	}
 	a.parameters.Clusters = []string{"C2"}
 	if _, err := a.audit(context.Background(), &origin{Source: modelSource{model: model}}); err == nil || !strings.Contains(err.Error(), `"C2"`) {
 		t.Errorf("a cluster that is not there: %v", err)

@@ -35,12 +35,14 @@ func TestOlderServers(t *testing.T) {
 	}
 	want := olderSays(t, "")
 	app, whole := "APP on P-n1 18 of 20", "Complete:true ServersExpected:3 ServersAnswered:3"
+	// An account with a leafnode only, which servers before 2.14.2 leave out unless asked.
+	everyone := "Accounts:3 Connections:32 Leafnodes:2 "
 	web, listener := "WEB on P-n1 12 of 12 low, leafnodes 1", "listener-gap confirmed"
 	for what, says := range map[string][]string{
-		"system account": {app, "single-url confirmed", web, listener, whole},
+		"system account": {everyone, app, "single-url confirmed", web, listener, whole},
 		"own account":    {app, "single-url confirmed", whole},
-		"monitoring":     {app, "single-url confirmed", web, listener, whole},
-		"archive":        {app, "single-url confirmed", web, listener, whole},
+		"monitoring":     {everyone, app, "single-url confirmed", web, listener, whole},
+		"archive":        {everyone, app, "single-url confirmed", web, listener, whole},
 
 		"hotspot, system account": {`"outcome": "finding"`, `"on_server": 30`},
 		"hotspot, monitoring":     {`"outcome": "finding"`, `"on_server": 30`},
@@ -74,7 +76,7 @@ func TestOlderServers(t *testing.T) {
 
 // older is three servers of a version, the pinned one for "". APP has 18, 2 and
 // 0 connections, by one URL, WEB 12 WebSocket connections and a leafnode on the
-// first, which alone serves them.
+// first, which alone serves them, and LEAFS a leafnode only.
 type older struct {
 	cluster   *tool.ProcessCluster
 	processes []*tool.Process
@@ -97,9 +99,9 @@ func startOlder(ctx context.Context, t *testing.T, version string) *older {
 	var c *tool.ProcessCluster
 	var err error
 	if version == "" {
-		c, err = tool.StartProcessCluster(ctx, 3, []string{"APP", "WEB"}, extra)
+		c, err = tool.StartProcessCluster(ctx, 3, []string{"APP", "WEB", "LEAFS"}, extra)
 	} else {
-		c, err = tool.StartServersOfVersion(ctx, version, 3, []string{"APP", "WEB"}, extra)
+		c, err = tool.StartServersOfVersion(ctx, version, 3, []string{"APP", "WEB", "LEAFS"}, extra)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -130,19 +132,23 @@ func startOlder(ctx context.Context, t *testing.T, version string) *older {
 	for range 12 {
 		connect(to("ws", websocket).String())
 	}
-	connServer(t, func(o *server.Options) {
-		o.ServerName, o.LeafNode.Remotes = "spoke", []*server.RemoteLeafOpts{{URLs: []*url.URL{to("nats-leaf", leaf)}}}
-	})
-	if err := lab.Poll(ctx, func() error { return oneLeafnode(ctx, s.monitors[0]) }); err != nil {
+	for spoke, account := range map[string]string{"spoke": "WEB", "spoke2": "LEAFS"} {
+		connServer(t, func(o *server.Options) {
+			at := to("nats-leaf", leaf)
+			at.User = url.UserPassword(account, lab.Password)
+			o.ServerName, o.LeafNode.Remotes = spoke, []*server.RemoteLeafOpts{{URLs: []*url.URL{at}}}
+		})
+	}
+	if err := lab.Poll(ctx, func() error { return leafnodes(ctx, s.monitors[0], 2) }); err != nil {
 		t.Fatal(err)
 	}
 	olderIs(t, version, s.system, s.processes[2].URL("APP"))
 	return s
 }
 
-// oneLeafnode returns an error unless the server at a monitoring address counts a
-// leafnode: the leaf counts it before its hub does.
-func oneLeafnode(ctx context.Context, monitor string) error {
+// leafnodes returns an error unless the server at a monitoring address counts so
+// many: the leaf counts them before its hub does.
+func leafnodes(ctx context.Context, monitor string, n int) error {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, monitor+"/varz", nil)
 	if err != nil {
 		return err
@@ -157,8 +163,8 @@ func oneLeafnode(ctx context.Context, monitor string) error {
 	if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
 		return err
 	}
-	if v.Leafs != 1 {
-		return fmt.Errorf("%s counts %d leafnodes, not 1", monitor, v.Leafs)
+	if v.Leafs != n {
+		return fmt.Errorf("%s counts %d leafnodes, not %d", monitor, v.Leafs, n)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ const (
 // another kind of value counts as not reported.
 type Varz struct {
 	From Server
+	// Version is that of nats-server; empty where not reported.
+	Version string
 	// System is the id of the system account.
 	System string
 	// Start and Now are by the server's clock; zero where not reported.
@@ -51,14 +53,14 @@ func DecodeVarz(body []byte) (Varz, error) {
 	if err != nil {
 		return Varz{From: from}, err
 	}
-	m, err := membersOf(data, "system_account", "start", "now", "connections", "leafnodes", "max_connections",
+	m, err := membersOf(data, "version", "system_account", "start", "now", "connections", "leafnodes", "max_connections",
 		"gateway", "server_name", "cluster", "host", "port", "tls_required", "connect_urls", "tags", "mqtt", "websocket", "leaf",
 		"slow_consumers", "cpu", "cores", "gomaxprocs")
 	if err != nil {
 		return Varz{From: from}, Malformed(err)
 	}
 	v := Varz{
-		From: from, System: value[string](m, "system_account"), Start: value[time.Time](m, "start"), Now: value[time.Time](m, "now"),
+		From: from, Version: value[string](m, "version"), System: value[string](m, "system_account"), Start: value[time.Time](m, "start"), Now: value[time.Time](m, "now"),
 		Connections: m.count("connections"), Leafnodes: m.count("leafnodes"),
 		Config: configOf(m), Load: loadOf(m),
 	}

@@ -144,7 +144,11 @@ func (m *Source) read(ctx context.Context, t *target, patience time.Duration, d 
 	if r.failed != nil {
 		return r
 	}
-	r.problem = m.get(ctx, t, "/accstatz", nil, func(p page) error {
+	var unused url.Values
+	if source.LeavesOutLeafnodes(r.varz.Version) {
+		unused = url.Values{"unused": {"1"}}
+	}
+	r.problem = m.get(ctx, t, "/accstatz", unused, func(p page) error {
 		report, err := d.ReportPage(ctx, p.body, in)
 		if err == nil {
 			err = r.same(report.From)

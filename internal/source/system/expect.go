@@ -32,6 +32,7 @@ type seen struct {
 	confirmed    bool           // it answered the roster after that
 	silenced     bool           // it did not, although it was asked
 	restarted    bool           // another process reported in its name before
+	replaced     bool           // it was that process, which others may still count
 
 	draining time.Time // when it said that it drains; zero where it did not
 
@@ -147,7 +148,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	}
 	links := peers(servers)
 	for _, s := range servers {
-		if s.whole {
+		if s.whole || s.replaced {
 			continue
 		}
 		m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Peers: links[s.ID], Kind: checks.Silent}

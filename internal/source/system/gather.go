@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -121,82 +120,6 @@ const settling = 150 * time.Millisecond
 
 // event changes the state of a gathering.
 type event func(*gathering)
-
-// listen subscribes to the replies and to what the connection reports.
-func (g *gathering) listen(ctx context.Context) (stop func(), err error) {
-	g.client = sysreq.New(g.nc, g.o.Trace)
-	g.inboxes = map[kind]*sysreq.Inbox{}
-	workers, stopWorkers := g.startDecoders(ctx)
-	stop = func() {
-		for _, in := range g.inboxes {
-			in.Close()
-		}
-		g.client.Close()
-		stopWorkers()
-	}
-	g.client.OnRefusal(func(e *sysreq.PermissionError) bool {
-		g.send(ctx, func(g *gathering) { g.forbidden(e) })
-		return true
-	})
-	handlers := map[kind]func(tag int, m *nats.Msg){
-		ofUser:   func(_ int, m *nats.Msg) { g.userReply(ctx, m) },
-		ofRoster: func(tag int, m *nats.Msg) { g.rosterReply(ctx, tag, m) },
-		ofVarz:   func(_ int, m *nats.Msg) { g.varzReply(ctx, m) },
-		ofRoutez: func(_ int, m *nats.Msg) { g.routezReply(ctx, m) },
-		ofLeafz:  func(_ int, m *nats.Msg) { g.leafzReply(ctx, m) },
-		ofReport: func(tag int, m *nats.Msg) { // one after the other
-			g.arrivals++
-			select {
-			case workers <- reportReply{tag, g.arrivals, m}:
-			case <-ctx.Done():
-			}
-		},
-	}
-	for k, handle := range handlers {
-		if g.inboxes[k], err = g.client.Listen(handle); err != nil {
-			delete(g.inboxes, k)
-			stop()
-			return nil, err
-		}
-	}
-	notDraining, err := g.watchDraining(ctx)
-	if err != nil {
-		stop()
-		return nil, err
-	}
-	all := stop
-	return func() { notDraining(); all() }, nil
-}
-
-// reportReply is an account report, the question that it answers, and which one
-// it is: decoders run side by side.
-type reportReply struct {
-	tag, nth int
-	m        *nats.Msg
-}
-
-// startDecoders starts a decoder for each processor.
-func (g *gathering) startDecoders(ctx context.Context) (chan<- reportReply, func()) {
-	work := make(chan reportReply)
-	quit := make(chan struct{})
-	for range runtime.GOMAXPROCS(0) {
-		go func() {
-			d := wire.NewDecoder()
-			for {
-				select {
-				case reply := <-work:
-					r, err := d.Report(ctx, reply.m, g.accounts)
-					size := int64(len(reply.m.Data))
-					g.client.Trace("<<< %s account report, %d bytes, %d accounts, %v", r.From.Name, size, len(r.Usage), err)
-					g.send(ctx, func(g *gathering) { g.reported(r, err, reply, size) })
-				case <-quit:
-					return
-				}
-			}
-		}()
-	}
-	return work, func() { close(quit) }
-}
 
 // send hands an event to run, unless the gathering is over.
 func (g *gathering) send(ctx context.Context, e event) {

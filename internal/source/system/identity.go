@@ -2,8 +2,6 @@ package system
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-balance/nats-balance/internal/source"
@@ -43,22 +41,6 @@ func (g *gathering) noteIdentity() {
 	}
 }
 
-// leavesOutLeafnodes reports whether a server of this version leaves accounts
-// that have leafnodes only out of its report, unless unused ones are asked for:
-// those before 2.14.2. One that does not say its version is not old.
-func leavesOutLeafnodes(version string) bool {
-	plain, _, _ := strings.Cut(version, "-")
-	var numbers []int
-	for text := range strings.SplitSeq(plain, ".") {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			return false
-		}
-		numbers = append(numbers, n)
-	}
-	return slices.Compare(numbers, []int{2, 14, 2}) < 0
-}
-
 // dropSilenced takes back the reports of servers that were asked for the roster
 // afterwards and did not answer it. Where another process answers by the same
 // name, that is the server, and it restarted meanwhile.
@@ -79,7 +61,7 @@ func (g *gathering) dropSilenced() {
 		old.whole, old.usage = false, nil
 		if s := g.successor(old); s != nil {
 			s.restarted, s.whole, s.usage = true, false, nil
-			delete(g.servers, old.ID)
+			old.replaced = true
 		}
 	}
 }

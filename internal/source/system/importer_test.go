@@ -1,6 +1,7 @@
 package system
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -61,6 +62,13 @@ func TestAccountThatImportsTheSystemServices(t *testing.T) {
 			}
 		}
 		d := audit(t, nc, source.Options{Timeout: sourcetest.Long})
+		// So no command, rebalance among them, takes it for an account.
+		var refused *checks.UnknownAccountError
+		p := checks.Defaults()
+		p.Accounts = []string{lab.SystemAccount}
+		if err := p.Select(d); !errors.As(err, &refused) || !refused.System {
+			t.Errorf("as %s: the system account is selected: %v", as.account, err)
+		}
 		for id, known := range map[string]bool{"MON": true, "NONE": false} {
 			d.Accounts = nil
 			if err := knows(sourcetest.Within(t), nc, d, id); err != nil || (len(d.Accounts) == 1) != known {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
@@ -68,7 +69,7 @@ func (g *gathering) rosterReply(ctx context.Context, tag int, m *nats.Msg) {
 		if asked.round == 0 && tag == firstRoster {
 			s.rosterReplies++
 		}
-		g.unused = g.unused || leavesOutLeafnodes(r.Version)
+		g.unused = g.unused || source.LeavesOutLeafnodes(r.Version)
 		// A server without clients has nothing to report and would send nothing;
 		// whether it has leafnodes says its VARZ.
 		if r.Connections == 0 && !s.whole && !s.polled {
@@ -226,6 +227,11 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		}
 	}
 	d.Expected, _ = expected(g.servers)
+	for _, s := range g.servers {
+		if s.replaced {
+			d.Expected--
+		}
+	}
 	g.noteIdentity()
 	d.Gateways = g.connected == nil || g.connected.Gateway
 	system := g.systemAccount()

@@ -287,3 +287,24 @@ func TestReported(t *testing.T) {
 		}
 	}
 }
+
+// A server that reported and was then restarted: its old process answers nothing
+// any more, another one of its name does, and nothing of what it had is left. It is
+// missing, whatever the new one reports.
+func TestServerRestartsDuringTheAudit(t *testing.T) {
+	t.Parallel()
+	gone := func(nth int) string { // that answers the first question only
+		if nth > 1 {
+			return ""
+		}
+		return sourcetest.Statsz(`"connections":20,"start":"2026-01-01T00:00:00Z"`)
+	}
+	d := auditPuppets(t, sourcetest.Brief,
+		sourcetest.Puppet{ID: "OLD", Name: "p", Cluster: "C", Roster: gone, Report: sourcetest.Always(sourcetest.Statz(sourcetest.Account("APP", 20, 0)))},
+		sourcetest.Puppet{ID: "NEW", Name: "p", Cluster: "C", Roster: sourcetest.From(2, sourcetest.Statsz(`"connections":0,"start":"2026-01-02T00:00:00Z"`)),
+			Report: sourcetest.From(1, sourcetest.Statz(sourcetest.Account("APP", 0, 0)))})
+	m := sourcetest.OnlyMissing(t, d, "C", "p", "it restarted during this audit")
+	if m.ID != "NEW" || m.Kind != checks.Restarted || m.Bound != nil || len(sourcetest.Connections(d, "APP")) > 1 {
+		t.Errorf("%+v of %v", m, sourcetest.Connections(d, "APP"))
+	}
+}
