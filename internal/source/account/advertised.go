@@ -202,7 +202,7 @@ func (g *gathering) missing() []checks.Missing {
 	var out []checks.Missing
 	for _, a := range absent {
 		host, _, _ := net.SplitHostPort(a.at)
-		m := checks.Missing{ID: a.id, Name: cmp.Or(a.name, a.at), Host: host, Cluster: g.cluster, ClusterKnown: true}
+		m := checks.Missing{ID: a.id, Name: cmp.Or(a.name, a.at), Host: host, Cluster: g.cluster, ClusterKnown: true, Kind: checks.Silent}
 		if a.id != "" {
 			m.Cluster = a.cluster
 		}
@@ -216,8 +216,10 @@ func (g *gathering) missing() []checks.Missing {
 		case a.hangs:
 			m.Reason += "it accepts connections there without a word, and sent no account report " + within
 		case !a.checked && g.anywhere():
+			m.Kind = checks.NotAsked
 			m.Reason += fmt.Sprintf("more addresses are advertised than servers answered %s; which of them is a server's that did not is unknown: no more than %d are connected to", within, mostChecked)
 		default:
+			m.Kind = checks.Unreachable
 			m.Reason += "no server that answered is there " + within
 		}
 		out = append(out, m)

@@ -313,7 +313,7 @@ func (g *gathering) view() (*view, error) {
 			doubles = append(doubles, s.String())
 		}
 		if !s.whole {
-			m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true,
+			m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: s.Cluster != "", // or it is cut off
 				Kind: checks.Unreadable, Reason: "its account report can't be used: " + s.problem}
 			if s.contradicted {
 				m.Kind, m.Reason = checks.Contradiction, "two answers in its name differ, and which of them is its own is unknown"

@@ -151,7 +151,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 		if s.whole || s.replaced {
 			continue
 		}
-		m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Peers: links[s.ID], Kind: checks.Silent}
+		m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: s.roster != nil || s.Cluster != "", Peers: links[s.ID], Kind: checks.Silent}
 		switch {
 		case s.strange:
 			m.Kind, m.Reason = checks.Unreadable, "the id that it gives is not the id of a server, so that it can't be asked"
