@@ -66,7 +66,7 @@ func (e *expectFlags) expected(from *origin, past *report.Past, probe bool) audi
 	if past != nil {
 		out.EarlierAt = past.Time
 		for _, s := range past.Servers {
-			out.Earlier = append(out.Earlier, audit.EarlierServer(s))
+			out.Earlier = append(out.Earlier, audit.EarlierServer{Name: s.Name, Host: s.Host, Cluster: s.Cluster})
 		}
 	}
 	if from.nc == nil || !probe {

@@ -51,7 +51,11 @@ type Past struct {
 }
 
 // PastServer is a server of an earlier document; Host is empty where not known.
-type PastServer struct{ Name, Host, Cluster string }
+// The counts are nil where it did not report.
+type PastServer struct {
+	Name, Host, Cluster   string
+	Connections, Accounts *int
+}
 
 // mostPastServers bounds how many are kept.
 const mostPastServers = 100_000

@@ -154,6 +154,9 @@ func readPastServers(d *jsontext.Decoder) ([]PastServer, error) {
 		Servers []struct {
 			Name *string `json:"name"`
 			Host *string `json:"host"`
+			// What a document says is believed within what there can be.
+			Connections *int `json:"connections"`
+			Accounts    *int `json:"accounts"`
 		} `json:"servers"`
 	}
 	if err := json.UnmarshalDecode(d, &clusters); err != nil {
@@ -165,7 +168,10 @@ func readPastServers(d *jsontext.Decoder) ([]PastServer, error) {
 			if s.Name == nil || *s.Name == "" || len(out) >= mostPastServers {
 				continue
 			}
-			p := PastServer{Name: *s.Name, Cluster: c.Name}
+			p := PastServer{Name: words.Harmless(*s.Name), Cluster: words.Harmless(c.Name)}
+			if n := s.Connections; n != nil && *n >= 0 && int64(*n) <= mostConnections {
+				p.Connections, p.Accounts = n, s.Accounts
+			}
 			if s.Host != nil {
 				p.Host = *s.Host
 			}

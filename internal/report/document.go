@@ -398,7 +398,7 @@ func (doc *Document) note(in Input) {
 	if names := in.Parameters.Clusters; len(names) > 0 {
 		notes = append(notes, "only what was asked for was judged: --cluster "+strings.Join(names, " --cluster "))
 	}
-	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatchedNotes(in), leafnodeNotes(in))
+	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatchedNotes(in), lostNotes(in), leafnodeNotes(in))
 	before := len(notes)
 	notes = append(notes, lapsedNotes(doc.Findings)...)
 	if n := len(doc.open); n > 0 {

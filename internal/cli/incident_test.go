@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/audit"
+	"github.com/nats-balance/nats-balance/internal/report"
+)
+
+var update = flag.Bool("update", false, "write the pages that are generated")
+
+// incidentCluster is a deployment of a cluster C1 with these connections of ORDERS.
+func incidentCluster(n ...uint32) *checks.Deployment {
+	d := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}}}
+	for i, n := range n {
+		name := fmt.Sprintf("n%d", i+1)
+		d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Cluster: "C1", Usage: []checks.Usage{{Connections: n}}})
+	}
+	return d
+}
+
+// situation is one of the runbook.
+type situation struct {
+	what     string
+	missing  []checks.Missing // as the source tells of it
+	conns    []uint32         // of the servers that reported
+	expected audit.Expected
+	partial  bool
+}
+
+func situations() []situation {
+	known := func(m checks.Missing) []checks.Missing {
+		m.Cluster, m.ClusterKnown = "C1", true
+		return []checks.Missing{m}
+	}
+	silent := known(checks.Missing{Name: "n3", Kind: checks.Silent, Peers: []string{"n1"}, Reason: "n1 has a route to it, but it did not answer within 4s, asked twice: it hangs, or is cut off"})
+	ghost := []checks.Missing{{Kind: checks.Silent, Reason: "n1 counts 3 servers, but nobody has a route or gateway to it and it did not answer within 4s, asked twice: a server that stopped without a goodbye is counted for up to 4 minutes"}}
+	down := known(checks.Missing{Name: "127.0.0.1:4223", Kind: checks.Down, Bound: new(int), Reason: "it is down: nobody listens at 127.0.0.1:4223, an address of the connection's URLs"})
+	draining := known(checks.Missing{Name: "n3", Kind: checks.Draining, Peers: []string{"n1"}, Reason: "it is draining: n1 has a route to it and does not advertise it to clients any more"})
+	restarted := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Restarted, Reason: "it restarted during this audit: audit again when its clients are back"})
+	twice := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Contradiction, Reason: "two answers in its name differ, and which of them is its own is unknown"})
+	garbled := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Unreadable, Reason: "its account report can't be used: it is malformed"})
+	behind := []checks.Missing{}
+	for _, name := range []string{"l1", "l2", "l3"} {
+		behind = append(behind, checks.Missing{Name: name, Kind: checks.Behind, Apart: true, Reason: "it is behind a leafnode of hub, which does not pass its answers on to here: audit from hub, or from there"})
+	}
+	lopsided, even := []uint32{17, 0}, []uint32{6, 6}
+	baseline := audit.Expected{EarlierAt: time.Date(2026, 1, 2, 6, 49, 0, 0, time.Local)}
+	for _, name := range []string{"n1", "n2", "n3"} {
+		baseline.Earlier = append(baseline.Earlier, audit.EarlierServer{Name: name, Cluster: "C1"})
+	}
+	return []situation{
+		{what: "a server was killed, its peers still count it", missing: ghost, conns: lopsided},
+		{what: "the same, with `--allow-partial`", missing: ghost, conns: lopsided, partial: true},
+		{what: "the same, and its address is in `--server`: nobody listens there", missing: down, conns: lopsided},
+		{what: "the same, and what is left is even", missing: down, conns: even},
+		{what: "a server was killed, and its peers have forgotten it: a cluster of 2 is left", conns: lopsided},
+		{what: "the same, with `--baseline` of before", conns: lopsided, expected: baseline},
+		{what: "the same, with `--expect-servers 3`", conns: lopsided, expected: audit.Expected{Count: 3}},
+		{what: "the same, with `--expect-servers 3 --allow-partial`", conns: lopsided, expected: audit.Expected{Count: 3}, partial: true},
+		{what: "a server hangs", missing: silent, conns: lopsided},
+		{what: "a server drains (lame duck)", missing: draining, conns: lopsided},
+		{what: "a server restarts during the audit", missing: restarted, conns: lopsided},
+		{what: "a server's report can't be read", missing: garbled, conns: even},
+		{what: "two answers in a server's name differ", missing: twice, conns: lopsided},
+		{what: "inside a leaf cluster, another one of its name is behind the hub", missing: behind, conns: []uint32{6, 6, 6}},
+		{what: "all servers reported, one holds an account", conns: []uint32{17, 1, 0}},
+		{what: "all servers reported, none does", conns: []uint32{6, 6, 6}},
+	}
+}
+
+// The table of the runbook is what the program says.
+func TestIncidentTable(t *testing.T) {
+	const page, begin, end = "../../docs/incident.md", "<!-- generated: go test ./internal/cli -run IncidentTable -update -->\n", "<!-- end -->\n"
+	table := "| situation | outcome | status | first line |\n|---|---|---|---|\n"
+	formats := ""
+	for i, s := range situations() {
+		d := incidentCluster(s.conns...)
+		d.Missing = s.missing
+		s.expected.Add(t.Context(), d)
+		p := checks.Defaults()
+		p.AllowPartial, p.All = s.partial, true
+		doc := report.New(report.Input{Check: checks.Concentration(), Version: "1.0.0", Time: time.Date(2026, 1, 2, 7, 0, 0, 0, time.UTC), SourceKind: "system-account",
+			SourceDetail: "nats://n1.example:4222, server n1", Parameters: p, Deployment: d, Result: checks.CheckConcentration(d, p)})
+		outcome := checks.Outcome(doc.Outcome)
+		status := ExitPass
+		if outcome != checks.OutcomePass {
+			status = ExitStatus(&OutcomeError{Outcome: outcome})
+		}
+		if (len(s.missing) > 0 || s.expected.Count > 0 || s.expected.Earlier != nil) && outcome == checks.OutcomePass {
+			t.Errorf("%s passes", s.what)
+		}
+		table += fmt.Sprintf("| %s | `%s` | %d | %s |\n", s.what, outcome, status, firstParagraph(t, doc, "text"))
+		if i == 0 || i == 4 || i == 5 {
+			formats += fmt.Sprintf("\n%s:\n\n```\n%s\n%s\n%s\n%s\n```\n", strings.ToUpper(s.what[:1])+s.what[1:], firstParagraph(t, doc, "text"), firstParagraph(t, doc, "nagios"),
+				lineWith(t, doc, "prometheus", "nats_balance_outcome{", "} 1"), strings.TrimSpace(lineWith(t, doc, "json", `"outcome"`, "")))
+		}
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, _ := strings.Cut(string(text), begin)
+	_, tail, _ := strings.Cut(rest, end)
+	want := head + begin + "\n" + table + formats + "\n" + end + tail
+	if *update {
+		if err := os.WriteFile(page, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	} else if string(text) != want {
+		t.Errorf("%s is not what go test ./internal/cli -run IncidentTable -update writes", page)
+	}
+}
+
+func written(t *testing.T, doc *report.Document, format string) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := report.Write(&out, doc, format, report.Style{}); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// firstParagraph is the first line, however wide it was to be.
+func firstParagraph(t *testing.T, doc *report.Document, format string) string {
+	t.Helper()
+	before, _, _ := strings.Cut(written(t, doc, format), "\nOPT_")
+	before, _, _ = strings.Cut(before, " | ")
+	return strings.Join(strings.Fields(before), " ")
+}
+
+// lineWith is a line that begins and ends with these.
+func lineWith(t *testing.T, doc *report.Document, format, begin, end string) string {
+	t.Helper()
+	for line := range strings.Lines(written(t, doc, format)) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(strings.TrimSpace(line), begin) && strings.HasSuffix(line, end) {
+			return line
+		}
+	}
+	t.Errorf("%s has no line with %s", format, begin)
+	return ""
+}
