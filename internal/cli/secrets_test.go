@@ -1,12 +1,22 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"encoding/base64"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nkeys"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/audit"
+	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 // What a flag or a variable has of credentials is repeated where it says where
@@ -73,6 +83,81 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		said := out.String() + errs.String()
 		if status != ExitNotAudited && args[1] != "urls" || strings.Contains(said, secret) || strings.Contains(said, encoded) || strings.Contains(said, secret[1:]) {
 			t.Errorf("%q: status %d, %s", args, status, said)
+		}
+	}
+}
+
+// foundSource has a finding, and nothing more to tell.
+type foundSource struct{ source.Source }
+
+func (foundSource) Kind() string          { return "system-account" }
+func (foundSource) Limits() source.Limits { return source.Limits{} }
+func (foundSource) Deployment(context.Context) (*checks.Deployment, error) {
+	return incidentCluster(17, 1, 0), nil
+}
+func (foundSource) Details(context.Context, *checks.Deployment, []string) error { return nil }
+func (foundSource) Examine(_ context.Context, _ *checks.Deployment, of []source.Suspect) ([]source.Report, map[source.Suspect]map[string]checks.AccountOn, error) {
+	out := make([]source.Report, len(of))
+	for i := range out {
+		out[i].Profile = &checks.Profile{}
+	}
+	return out, nil, nil
+}
+
+// No format shows a credential, of whatever kind, in the source, the hints of what
+// clients use, or the commands that it prints.
+func TestFormatsShowNoCredentials(t *testing.T) {
+	t.Parallel()
+	const secret = "S3cretPart0fIt"
+	encoded := base64.StdEncoding.EncodeToString([]byte(secret))
+	data := "data:;base64," + encoded
+	for kind, c := range map[string]struct {
+		set   func(*connection)
+		shows string // where it is, which may be shown
+	}{
+		"creds, data":        {func(c *connection) { c.Creds = data }, ""},
+		"nkey, data":         {func(c *connection) { c.NKey = data }, ""},
+		"creds, file":        {func(c *connection) { c.Creds = "/etc/a.creds" }, "/etc/a.creds"},
+		"creds, environment": {func(c *connection) { c.Creds = "env://MY_CREDS" }, "env://MY_CREDS"},
+		"creds, op":          {func(c *connection) { c.Creds = "op://vault/item" }, "op://vault/item"},
+		"creds, nsc":         {func(c *connection) { c.Creds = "nsc://O/A/U" }, "nsc://O/A/U"},
+		"nkey, op":           {func(c *connection) { c.NKey = "op://vault/item" }, "op://vault/item"},
+		"token in the URL":   {func(c *connection) { c.Servers = "nats://" + secret + "@h.example:4222" }, ""},
+		"password in it":     {func(c *connection) { c.Servers = "nats://me:" + secret + "@h.example:4222" }, ""},
+		"token":              {func(c *connection) { c.Token = secret }, ""},
+		"password":           {func(c *connection) { c.User, c.Password = "me", secret }, ""},
+		"token as user":      {func(c *connection) { c.User = secret }, ""},
+		"jwt and seed":       {func(c *connection) { c.JWT, c.Seed = secret, secret }, ""},
+		"query of the URL":   {func(c *connection) { c.Servers = "nats://h.example:4222/?x=" + secret }, ""},
+	} {
+		conn := connection{}
+		conn.Servers = "nats://h.example:4222"
+		c.set(&conn)
+		p := checks.Defaults()
+		p.All = true
+		result, err := audit.Audit(t.Context(), foundSource{}, audit.Request{Parameters: p, Causes: true, Timeout: time.Minute,
+			Flags: conn.repeated(), Again: conn.repeated(), Connected: conn.Servers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc := report.New(report.Input{Check: checks.Concentration(), SourceKind: "system-account", SourceDetail: system.Shown(conn.Servers), Parameters: p,
+			Deployment: result.Deployment, Result: result.Verdict, Lists: result.Lists, Warnings: result.Warnings,
+			Explained: []report.Explained{report.Explained(result.Explained[0])}})
+		shown := false
+		for _, format := range report.Formats() {
+			var out bytes.Buffer
+			if err := report.Write(&out, doc, format, report.Style{}); err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range []string{secret, encoded, url.QueryEscape(secret)} {
+				if strings.Contains(out.String(), part) {
+					t.Errorf("%s: %s shows %q", kind, format, part)
+				}
+			}
+			shown = shown || strings.Contains(out.String(), c.shows)
+		}
+		if !shown {
+			t.Errorf("%s: no command has %s", kind, c.shows)
 		}
 	}
 }

@@ -237,9 +237,9 @@ func (l *login) refused(i int, server serverError) string {
 	case kind == "user":
 		what = fmt.Sprintf(`user "%s"`, l.redact(l.nctx.User()))
 	case kind == "creds":
-		what = "creds " + l.path(l.nctx.Creds())
+		what = "creds " + l.path(l.given.Creds())
 	case kind == "nkey":
-		what = "nkey " + l.path(l.nctx.NKey())
+		what = "nkey " + l.path(l.given.NKey())
 	case kind == "jwt":
 		what = "the JWT"
 	case kind == "token":
@@ -312,9 +312,9 @@ func (l *login) explainFile(err *fileError) error {
 	case errors.Is(err, errNoSeed):
 		return errors.New("a JWT without its seed proves nothing: pass --seed as well as --jwt, or " + passCreds)
 	case kind == "creds":
-		what, flag, pass = "creds "+l.path(l.nctx.Creds()), "--creds", passCreds
+		what, flag, pass = "creds "+l.path(l.given.Creds()), "--creds", passCreds
 	case kind == "nkey":
-		what, flag, pass = "nkey "+l.path(l.nctx.NKey()), "--nkey", "--nkey FILE with the seed of a user of the system account"
+		what, flag, pass = "nkey "+l.path(l.given.NKey()), "--nkey", "--nkey FILE with the seed of a user of the system account"
 	case kind == "jwt" && err.of == ofJWT:
 		what, flag, pass = "the JWT", "--jwt", "--jwt with the JWT itself or file://PATH"
 	case kind == "jwt":

@@ -17,6 +17,7 @@ import (
 // login is all that connecting takes, read and checked.
 type login struct {
 	nctx    *natscontext.Context
+	given   *natscontext.Context // the same before op and nsc were asked
 	servers []target
 	options nats.Options
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
@@ -33,11 +34,15 @@ func (c *Settings) login(ctx context.Context) (*login, error) {
 	if l.nctx, err = c.load(ctx); err != nil {
 		return nil, err
 	}
+	l.given = l.nctx
 	l.hide(l.nctx.Password(), l.nctx.Token(), l.nctx.UserJWT(), l.nctx.UserSeed())
 	for _, value := range []string{l.nctx.Creds(), l.nctx.NKey()} {
 		if _, data, _ := strings.Cut(value, ","); !IsLocation(value) {
 			l.hide(value, data)
 		}
+	}
+	if err := l.lookUp(ctx); err != nil {
+		return nil, err
 	}
 	if l.servers, err = parseServers(l.nctx.ServerURL()); err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ func (c *Settings) MonitoringTLS(ctx context.Context) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &login{nctx: settings}
+	l := &login{nctx: settings, given: settings}
 	l.hide(c.Password, c.Token, c.JWT, c.Seed, settings.Password(), settings.Token(), settings.UserJWT(), settings.UserSeed())
 	ca, cert, key := filePath(settings.CA()), filePath(settings.Certificate()), filePath(settings.Key())
 	if ca == "" && cert == "" && key == "" {

@@ -1,0 +1,102 @@
+//go:build unix
+
+package natsconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nkeys"
+)
+
+// programs puts programs of these scripts first in the path.
+func programs(t *testing.T, scripts map[string]string) {
+	t.Helper()
+	folder := t.TempDir()
+	for name, text := range scripts {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+text), 0o700); err != nil { //nolint:gosec // it is a program
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
+}
+
+func TestCredentialsOfPrograms(t *testing.T) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := pair.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds := filepath.Join(t.TempDir(), "u.creds")
+	programs(t, map[string]string{
+		"op": fmt.Sprintf(`case "$2" in
+op://v/seed) printf %%s %q;; op://v/text) printf %%s S3cretPart0fIt;; op://v/long) head -c 2000000 /dev/zero;; *) echo "no item $2 S3cretPart0fIt" >&2; exit 1;; esac`, string(seed)),
+		"nsc": fmt.Sprintf(`echo '{"user_creds": "%s"}'`, creds),
+	})
+	base := Settings{NoContext: true, Servers: "nats://h", Timeout: 5 * time.Second}
+	for name, c := range map[string]struct {
+		set  func(*Settings)
+		fail string
+	}{
+		"a password":          {func(s *Settings) { s.User, s.Password = "u", "op://v/text" }, ""},
+		"a token":             {func(s *Settings) { s.Token = "OP://v/text" }, ""},
+		"a seed file":         {func(s *Settings) { s.NKey = "op://v/seed" }, ""},
+		"no item":             {func(s *Settings) { s.NKey = "op://v/none" }, "nkey op://v/none: can't be used (op failed: no item op://v/none"},
+		"too much":            {func(s *Settings) { s.Token = "op://v/long" }, "op prints more than"},
+		"no such creds":       {func(s *Settings) { s.Creds = "nsc://O/A/U" }, "creds nsc://O/A/U: can't be read (no such file"},
+		"not of another kind": {func(s *Settings) { s.User, s.Password, s.Creds = "u", "op://v/text", "nsc://O/A/U" }, ""},
+	} {
+		s := base
+		c.set(&s)
+		l, err := s.login(t.Context())
+		switch {
+		case c.fail == "" && err != nil, c.fail != "" && (err == nil || !strings.Contains(err.Error(), c.fail)):
+			t.Errorf("%s: %v, want %q", name, err, c.fail)
+		case err == nil && strings.Contains(l.redact("it is S3cretPart0fIt "+string(seed)), "S3cret") && s.NKey == "":
+			t.Errorf("%s: it is not hidden", name)
+		case s.Password != "" && l.options.Password != "S3cretPart0fIt", s.Token != "" && err == nil && l.options.Token != "S3cretPart0fIt":
+			t.Errorf("%s: %q %q", name, l.options.Password, l.options.Token)
+		}
+	}
+}
+
+// A program ends with the time-out, and so does all that it started.
+func TestProgramEndsWithItsGroup(t *testing.T) {
+	pid := filepath.Join(t.TempDir(), "pid")
+	programs(t, map[string]string{"op": "sleep 600 & echo $! > " + pid + "; wait"})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := run(ctx, "op", "read", "op://v/i")
+		done <- err
+	}()
+	var child int
+	for deadline := time.Now().Add(20 * time.Second); child == 0 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		text, _ := os.ReadFile(pid) // not there yet
+		child, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		state, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
+		if gone := syscall.Kill(child, 0) != nil; child > 0 && (gone || strings.Contains(string(state), ") Z ")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d is left behind", child)
+		}
+	}
+}

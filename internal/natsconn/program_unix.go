@@ -1,0 +1,15 @@
+//go:build unix
+
+package natsconn
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// asGroup has a program run in a process group of its own, which ends as a whole
+// with its context.
+func asGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+}
