@@ -22,18 +22,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
-// TestMain makes this test program the nats-balance that the scripts run. Tests
-// mostly wait, so that more of them than there are processors run at a time.
+// TestMain makes this test program the nats-balance that the scripts run.
 func TestMain(m *testing.M) {
-	if name := filepath.Base(os.Args[0]); !strings.HasPrefix(name, "nats-balance") {
-		flag.Parse()
-		chosen := false
-		flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
-		if !chosen {
-			_ = flag.Set("test.parallel", "6") // a number it is
-		}
-	}
-	testscript.Main(m, map[string]func(){
+	testscript.Main(alone{m}, map[string]func(){
 		"nats-balance": func() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) },
 		workerName: func() {
 			if err := work(); err != nil {
@@ -41,6 +32,35 @@ func TestMain(m *testing.M) {
 			}
 		},
 	})
+}
+
+// alone runs the tests with nothing of the user's: no context, and no variable
+// that a flag takes its default from.
+type alone struct{ *testing.M }
+
+// Run implements testscript.TestingM. Tests mostly wait, so that more of them
+// than there are processors run at a time.
+func (a alone) Run() int {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", "10") // a number it is
+	}
+	dir, err := os.MkdirTemp("", "nats-balance-test-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "NATS_") && !strings.HasPrefix(name, "NATS_BALANCE_") {
+			os.Unsetenv(name)
+		}
+	}
+	if err := os.Setenv("XDG_CONFIG_HOME", dir); err != nil {
+		panic(err)
+	}
+	return a.M.Run()
 }
 
 // TestScripts runs testdata/script against real clusters. Besides testscript's
