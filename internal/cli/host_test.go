@@ -112,6 +112,7 @@ func (p *programs) command(ctx context.Context, env []string, exe string, args .
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "SYSTEMROOT=" + os.Getenv("SYSTEMROOT"), "HOME=" + p.home, "USERPROFILE=" + p.home,
 		"XDG_CONFIG_HOME=" + filepath.Join(p.home, "config"), "XDG_DATA_HOME=" + filepath.Join(p.home, "data"),
+		"NATS_TIMEOUT=" + generous.String(), // a busy machine answers late
 	}, env...)
 	return cmd
 }
