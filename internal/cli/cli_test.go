@@ -48,7 +48,7 @@ func (a alone) Run() int {
 	if !chosen {
 		_ = flag.Set("test.parallel", "10") // a number it is
 	}
-	debug.SetGCPercent(400) // processors are scarcer than memory
+	debug.SetGCPercent(200) // processors are scarcer than memory
 	dir, err := os.MkdirTemp("", "nats-balance-test-")
 	if err != nil {
 		panic(err)
