@@ -20,8 +20,10 @@ type Result struct {
 	// Review are pairs above the review share, by the servers that reported,
 	// that are no finding however the missing ones are used.
 	Review []Row
-	// Open are pairs whose verdict a missing server could overturn.
-	Open []Row
+	// Open are pairs whose verdict a missing server could overturn. Of those of
+	// which no count is known some are listed, and MoreOpen is how many are not.
+	Open     []Row
+	MoreOpen int
 	// OpenClusters are the clusters in which even an account that no server
 	// reported could be a finding on a missing server. An empty name is one of
 	// which no server reported, made of missing servers alone.
@@ -154,9 +156,12 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 			}
 		}
 		j.distribute(found, r.Findings[len(r.Findings)-len(found):])
-		for _, a := range d.uncounted(c.name) {
-			j.p = thresholds.all[thresholds.at(a)]
-			j.uncounted(&r, d.Accounts[a])
+		for _, u := range d.Uncounted {
+			for _, a := range u.Accounts {
+				if j.p = thresholds.all[thresholds.at(a)]; u.Cluster == c.name {
+					j.uncounted(&r, d.Accounts[a])
+				}
+			}
 		}
 		// An account that nobody reported may sit wholly on a missing server.
 		if !p.AllowPartial && thresholds.unseen(j, pairs) {
@@ -314,9 +319,16 @@ func (j judge) pair(r *Result, a Account, t tally) (found bool) {
 	return found
 }
 
+// mostOpen bounds how many accounts without any count are listed.
+const mostOpen = 10_000
+
 // uncounted adds an account of which no count is known: it may be a finding.
 func (j judge) uncounted(r *Result, a Account) {
 	if a.System || j.p.AllowPartial || !j.p.wantsAccount(a) || j.members() < j.p.MinServers {
+		return
+	}
+	if len(r.Open) >= mostOpen {
+		r.MoreOpen++
 		return
 	}
 	row := Row{Account: a, Cluster: j.c.name, Verdict: Incomplete}

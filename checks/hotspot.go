@@ -326,7 +326,7 @@ func (h clusterLoad) answer(n int) Answer {
 	hot := h.total >= h.p.MinConnections && h.members >= h.p.MinServers && h.p.over(n, h.members, h.total)
 	switch {
 	// Connections that nobody counted may be on any server.
-	case !h.p.AllowPartial && h.members >= h.p.MinServers && len(h.d.uncounted(h.c.name)) > 0:
+	case !h.p.AllowPartial && h.members >= h.p.MinServers && h.d.lacksCounts(h.c.name):
 		return Unknown
 	case hot && (h.p.AllowPartial || h.staysHot(n)):
 		return Yes

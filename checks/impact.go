@@ -44,7 +44,7 @@ func (j judge) impact(t tally) Impact {
 		}
 	}
 	// A server that may be there may have room.
-	uncounted := len(j.d.uncounted(j.c.name)) > 0
+	uncounted := j.d.lacksCounts(j.c.name)
 	free, known, nth := 0, j.missing.members+j.missing.unplaced == 0 && !uncounted, 0
 	for at, s := range j.c.servers {
 		if s == t.server {

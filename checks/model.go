@@ -33,22 +33,18 @@ type Deployment struct {
 	split map[string]string // clusters that share a name → that name, see Separate
 }
 
-// Uncounted is an account, by its index, of which no count is known in a cluster.
+// Uncounted are accounts, by their indices, of which no count is known in a
+// cluster, for one reason.
 type Uncounted struct {
-	Account uint32
-	Cluster string
-	Reason  string
+	Accounts []uint32
+	Cluster  string
+	Reason   string
 }
 
-// uncounted are the accounts of which no count is known in a cluster.
-func (d *Deployment) uncounted(cluster string) []uint32 {
-	var out []uint32
-	for _, u := range d.Uncounted {
-		if u.Cluster == cluster {
-			out = append(out, u.Account)
-		}
-	}
-	return out
+// lacksCounts reports whether there are accounts of which no count is known in a
+// cluster.
+func (d *Deployment) lacksCounts(cluster string) bool {
+	return slices.ContainsFunc(d.Uncounted, func(u Uncounted) bool { return u.Cluster == cluster })
 }
 
 // Server is one nats-server. Ids are unique, names are not.

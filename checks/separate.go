@@ -161,7 +161,7 @@ func (d *Deployment) rename(name string, groups [][]member) {
 			continue
 		}
 		for _, cluster := range clusters {
-			uncounted = append(uncounted, Uncounted{u.Account, cluster, u.Reason})
+			uncounted = append(uncounted, Uncounted{u.Accounts, cluster, u.Reason})
 		}
 	}
 	d.Uncounted = uncounted

@@ -91,8 +91,8 @@ func (m matrix) cluster(out csvWriter, c checks.ClusterUse, accounts []uint32, a
 	}
 	uncounted := map[uint32]bool{}
 	for _, u := range m.deployment.Uncounted {
-		if u.Cluster == c.Name {
-			uncounted[u.Account] = true
+		for _, a := range u.Accounts {
+			uncounted[a] = uncounted[a] || u.Cluster == c.Name
 		}
 	}
 	name, harmlessName := quotedCell(c.Name), words.Harmless(c.Name)

@@ -45,6 +45,7 @@ type Document struct {
 	// For text only.
 	open         []RowOf
 	openClusters []string
+	moreOpen     int // that are not listed
 	allowPartial bool
 	someAccounts bool   // only those that were asked for
 	lastNotes    int    // how many of the last notes text says otherwise
@@ -344,6 +345,7 @@ func New(in Input) *Document {
 	for _, row := range r.Open {
 		doc.open = append(doc.open, rowOf(row))
 	}
+	doc.moreOpen = r.MoreOpen
 	for _, name := range r.OpenClusters {
 		doc.openClusters = append(doc.openClusters, words.Harmless(name))
 	}
@@ -401,7 +403,7 @@ func (doc *Document) note(in Input) {
 	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatchedNotes(in), lostNotes(in), leafnodeNotes(in))
 	before := len(notes)
 	notes = append(notes, lapsedNotes(doc.Findings)...)
-	if n := len(doc.open); n > 0 {
+	if n := len(doc.open) + doc.moreOpen; n > 0 {
 		notes = append(notes, fmt.Sprintf("open, as a missing server could overturn the verdict: %s; --all lists them", words.Plural(n, "account-cluster pair")))
 	}
 	notes = append(notes, doc.openSentences()...)

@@ -20,7 +20,7 @@ func Nagios(w io.Writer, doc *Document) error {
 	data := perfData{}
 	data.add("findings", len(doc.Findings), "Findings")
 	data.add("critical", criticals(doc), "Findings at or above the critical percentage")
-	data.add("open", len(doc.open), "Account-cluster pairs that a missing server decides")
+	data.add("open", len(doc.open)+doc.moreOpen, "Account-cluster pairs that a missing server decides")
 	data.add("review", doc.Summary.Review, "Account-cluster pairs to review")
 	data.add("evaluated", doc.Summary.Evaluated, "Account-cluster pairs judged")
 	if top, ok := largest(doc.judged()); ok {

@@ -34,7 +34,7 @@ func Prometheus(w io.Writer, doc *Document) error {
 			e.add("baseline_findings", "Findings by how they differ from those of the baseline.", float64(c.n), "change", c.change)
 		}
 	}
-	e.add("open", "What a missing server decides: account-cluster pairs, or clusters.", float64(len(doc.open)))
+	e.add("open", "What a missing server decides: account-cluster pairs, or clusters.", float64(len(doc.open)+doc.moreOpen))
 	e.add("review", "Account-cluster pairs above the review percentage that are no finding.", float64(doc.Summary.Review))
 	e.add("evaluated", "What was judged: account-cluster pairs, or clusters.", float64(doc.Summary.Evaluated))
 	e.add("threshold_ratio", "A server with more than this part of an account's connections is a finding.", float64(doc.Parameters.ThresholdPercent)/100)

@@ -298,7 +298,7 @@ func (p *printer) summary(doc *Document) {
 	if s.Evaluated == 0 {
 		judged = "Judged none of them"
 	}
-	if n := len(doc.open); n > 0 {
+	if n := len(doc.open) + doc.moreOpen; n > 0 {
 		judged += fmt.Sprintf(", %s open", words.Count(n))
 	}
 	p.wrap("", judged+".")

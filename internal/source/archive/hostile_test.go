@@ -50,7 +50,7 @@ func threeServers(w *jsm.Writer) error {
 		}
 		put(fmt.Sprintf(`{%s,"data":{"connections":%d,"system_account":"SYS"}}`, from, n), jsm.TagServerVars())
 		put(fmt.Sprintf(`{%s,"data":{"accounts":["ORDERS","SYS"]}}`, from), jsm.TagServerAccounts())
-		put(fmt.Sprintf(`{%s,"data":{"routes":[]}}`, from), jsm.TagServerRoutes())
+		put(fmt.Sprintf(`{%s,"data":{"routes":[{"remote_id":"N%d"}]}}`, from, (i+1)%3+1), jsm.TagServerRoutes())
 		put(fmt.Sprintf(`{%s,"data":{"account_name":"ORDERS","client_connections":%d}}`, from, n), jsm.TagAccount("ORDERS"), jsm.TagAccountInfo())
 	}
 	return err
@@ -214,7 +214,7 @@ func TestArchiveWithoutAnyCountOfAnAccount(t *testing.T) {
 	}))
 	d := modelOfArchive(t, a)
 	sourcetest.Complete(t, d, 4)
-	if len(d.Uncounted) != 1 || d.Accounts[d.Uncounted[0].Account].ID != "eu.orders" || d.Uncounted[0].Cluster != "C1" || !strings.Contains(d.Uncounted[0].Reason, "no count of account eu.orders") {
+	if len(d.Uncounted) != 1 || d.Accounts[d.Uncounted[0].Accounts[0]].ID != "eu.orders" || d.Uncounted[0].Cluster != "C1" || !strings.Contains(d.Uncounted[0].Reason, "no count of account eu.orders") {
 		t.Errorf("uncounted %+v", d.Uncounted)
 	}
 	p := checks.Defaults()
@@ -244,7 +244,7 @@ func TestArchiveWithoutACount(t *testing.T) {
 		err := errors.Join(
 			w.AddRaw(strings.NewReader(`{`+from+`,"data":{"connections":7}}`), "json", append(tags, jsm.TagServerVars())...),
 			w.AddRaw(strings.NewReader(`{`+from+`,"data":{"accounts":[`+accounts+`]}}`), "json", append(tags, jsm.TagServerAccounts())...),
-			w.AddRaw(strings.NewReader(`{`+from+`,"data":{"routes":[]}}`), "json", append(tags, jsm.TagServerRoutes())...))
+			w.AddRaw(strings.NewReader(`{`+from+`,"data":{"routes":[{"remote_id":"N-s1"},{"remote_id":"N-s2"}]}}`), "json", append(tags, jsm.TagServerRoutes())...))
 		for _, account := range counted {
 			err = errors.Join(err, w.AddRaw(strings.NewReader(`{`+from+`,"data":{"account_name":"`+account+`","client_connections":2}}`), "json",
 				append(tags, jsm.TagAccount(account), jsm.TagAccountInfo())...))

@@ -109,21 +109,34 @@ func (l *contents) incomplete(s *server, uncounted map[uint32]bool) string {
 	return ""
 }
 
+// namedUncounted is how many accounts without any count have a reason of their own
+// in a cluster; the others share one.
+const namedUncounted = 100
+
 // addUncounted adds the accounts without any count, in the clusters of servers
 // that list them.
 func (l *contents) addUncounted(d *checks.Deployment, uncounted map[uint32]bool) {
+	in := map[string][]uint32{} // by cluster, in the order of the accounts
 	for _, n := range slices.Sorted(maps.Keys(uncounted)) {
-		clusters := map[string]bool{}
-		for _, s := range l.servers {
-			if s.accounts[n] {
-				clusters[s.Cluster] = true
-			}
-		}
 		at := uint32(len(d.Accounts)) //nolint:gosec // no more than there were
 		d.Accounts = append(d.Accounts, l.accounts[n])
-		for _, c := range slices.Sorted(maps.Keys(clusters)) {
-			d.Uncounted = append(d.Uncounted, checks.Uncounted{Account: at, Cluster: c,
-				Reason: fmt.Sprintf("the archive has no count of account %s on any server: audit servers for it", wire.Cut(l.accounts[n].ID))})
+		clusters := map[string]bool{}
+		for _, s := range l.servers {
+			if s.accounts[n] && !clusters[s.Cluster] {
+				clusters[s.Cluster] = true
+				in[s.Cluster] = append(in[s.Cluster], at)
+			}
+		}
+	}
+	for _, c := range slices.Sorted(maps.Keys(in)) {
+		accounts := in[c]
+		for _, at := range accounts[:min(len(accounts), namedUncounted)] {
+			d.Uncounted = append(d.Uncounted, checks.Uncounted{Accounts: []uint32{at}, Cluster: c,
+				Reason: fmt.Sprintf("the archive has no count of account %s on any server: audit servers for it", wire.Cut(d.Accounts[at].ID))})
+		}
+		if more := accounts[min(len(accounts), namedUncounted):]; len(more) > 0 {
+			d.Uncounted = append(d.Uncounted, checks.Uncounted{Accounts: more, Cluster: c,
+				Reason: fmt.Sprintf("the archive has no count of %s more accounts on any server: audit servers for them", words.Count(len(more)))})
 		}
 	}
 }
