@@ -169,3 +169,40 @@ func TestLinksToFilesAreValid(t *testing.T) {
 		t.Errorf("only %d links", n)
 	}
 }
+
+// Every bound in docs/security.md names a test that holds it, and that exists.
+func TestBoundsAreHeldByTests(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]bool{}
+	err = filepath.WalkDir("..", func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range regexp.MustCompile(`(?m)^func ((Test|Fuzz)\w+)\(`).FindAllSubmatch(text, -1) {
+			tests[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, bounds, _ := strings.Cut(string(page), "| input | bound | held by |\n|---|---|---|\n")
+	bounds, _, _ = strings.Cut(bounds, "\n\n")
+	for row := range strings.SplitSeq(bounds, "\n") {
+		cells := strings.Split(row, "|")
+		named := regexp.MustCompile("`((Test|Fuzz)\\w+)`").FindAllStringSubmatch(cells[len(cells)-2], -1)
+		if len(named) == 0 {
+			t.Errorf("no test holds %s", row)
+		}
+		for _, m := range named {
+			if !tests[m[1]] {
+				t.Errorf("there is no %s: %s", m[1], row)
+			}
+		}
+	}
+}
