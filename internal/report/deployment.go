@@ -1,0 +1,72 @@
+package report
+
+import (
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// Summary counts, see [checks.Summary].
+type Summary struct {
+	Clusters    int     `json:"clusters"`
+	Servers     int     `json:"servers"`
+	Accounts    int     `json:"accounts"`
+	Connections int     `json:"connections"`
+	Leafnodes   int     `json:"leafnodes"`
+	Evaluated   int     `json:"evaluated"`
+	Findings    int     `json:"findings"`
+	Review      int     `json:"review"`
+	Skipped     Skipped `json:"skipped"`
+}
+
+// Skipped counts the pairs that were not evaluated, by reason.
+type Skipped struct {
+	TooFewConnections int `json:"too_few_connections"`
+	TooFewServers     int `json:"too_few_servers"`
+	SystemAccount     int `json:"system_account"`
+}
+
+// Cluster is what a cluster carries; Name is empty for a server without one.
+type Cluster struct {
+	Name        string   `json:"name"`
+	Connections int      `json:"connections"`
+	Servers     []Server `json:"servers"`
+}
+
+// Server is what a server carries; null where it did not report.
+type Server struct {
+	ID          *string `json:"id"`
+	Name        *string `json:"name"`
+	Host        *string `json:"host"`
+	Connections *int    `json:"connections"`
+	Accounts    *int    `json:"accounts"`
+}
+
+// Account names an account.
+type Account struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// ServerRef names a server.
+type ServerRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Host string `json:"host"`
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	s = words.Harmless(s)
+	return &s
+}
+
+func cluster(c checks.ClusterUse) Cluster {
+	out := Cluster{Name: words.Harmless(c.Name), Connections: c.Connections, Servers: []Server{}}
+	for _, s := range c.Servers {
+		out.Servers = append(out.Servers, Server{ID: orNull(s.Server.ID), Name: orNull(s.Server.Name),
+			Host: orNull(s.Server.Host), Connections: s.Connections, Accounts: s.Accounts})
+	}
+	return out
+}
