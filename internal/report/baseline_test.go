@@ -135,7 +135,7 @@ func TestBaselineIsRefused(t *testing.T) {
 		strings.Replace(good, `"on_server": 17`, `"on_server": -1`, 1):                 garbage,
 		strings.Replace(good, `"on_server": 17`, `"on_server": 1.5`, 1):                garbage,
 		strings.Replace(good, `"on_server": 17`, `"on_server": "17"`, 1):               garbage,
-		strings.Replace(good, `"connections": 18`, `"connections": 99999999999999`, 1): garbage,
+		strings.Replace(good, `"connections": 18`, `"connections": 99999999999999`, 2): garbage,
 		strings.Replace(good, `"2026-02-03T03:05:06Z"`, `"yesterday"`, 1):              garbage,
 		strings.Replace(good, `"outcome"`, `"type"`, 1):                                garbage,
 	} {

@@ -15,6 +15,7 @@ type Cause struct {
 	Role       string     `json:"role"`    // root or contributing
 	Verdict    string     `json:"verdict"` // confirmed, likely, possible, ruled-out or unknown
 	Confidence float64    `json:"confidence"`
+	Step       *string    `json:"step"` // of the funnel; null for contributing causes
 	Evidence   []Evidence `json:"evidence"`
 	Remedies   []string   `json:"remedies"` // codes of the finding's remedies
 }
@@ -60,7 +61,7 @@ func causes(all []cause.Cause, a checks.Account, helps map[cause.Code][]cause.Re
 	out := []Cause{}
 	for _, c := range all {
 		told := Cause{Code: string(c.Code), Title: c.Title, Role: string(c.Role), Verdict: string(c.Verdict),
-			Confidence: c.Confidence, Evidence: []Evidence{}, Remedies: []string{}}
+			Confidence: c.Confidence, Step: orNull(string(c.Step)), Evidence: []Evidence{}, Remedies: []string{}}
 		for _, e := range c.Evidence {
 			told.Evidence = append(told.Evidence, Evidence{Text: words.Sentence(EvidenceText(e, a)), Source: words.Sentence(e.Source)})
 		}

@@ -15,6 +15,7 @@ type Summary struct {
 	Evaluated   int     `json:"evaluated"`
 	Findings    int     `json:"findings"`
 	Review      int     `json:"review"`
+	Accepted    int     `json:"accepted"`
 	Skipped     Skipped `json:"skipped"`
 }
 
@@ -52,6 +53,10 @@ type ServerRef struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	Host string `json:"host"`
+}
+
+func serverRef(s checks.ServerRef) ServerRef {
+	return ServerRef{ID: words.Harmless(s.ID), Name: words.Harmless(s.Name), Host: words.Harmless(s.Host)}
 }
 
 func orNull(s string) *string {

@@ -26,6 +26,7 @@ type Document struct {
 	Coverage   Coverage    `json:"coverage"`
 	Summary    Summary     `json:"summary"`
 	Clusters   []Cluster   `json:"clusters"`
+	Groups     []Group     `json:"groups"`
 	Findings   []Finding   `json:"findings"`
 	Review     []Row       `json:"review"`
 	Accepted   []Accepted  `json:"accepted"`
@@ -124,11 +125,11 @@ func New(in Input) *Document {
 		Summary: Summary{
 			Clusters: r.Summary.Clusters, Servers: r.Summary.Servers, Accounts: r.Summary.Accounts,
 			Connections: r.Summary.Connections, Leafnodes: r.Summary.Leafnodes, Evaluated: r.Summary.Evaluated,
-			Findings: len(r.Findings), Review: len(r.Review),
+			Findings: len(r.Findings), Review: len(r.Review), Accepted: len(r.Accepted),
 			Skipped: Skipped{TooFewConnections: r.Summary.TooFewConnections,
 				TooFewServers: r.Summary.TooFewServers, SystemAccount: r.Summary.SystemAccount},
 		},
-		Clusters: []Cluster{}, Findings: []Finding{}, Review: []Row{}, Accepted: []Accepted{}, Accounts: []RowOf{},
+		Clusters: []Cluster{}, Groups: []Group{}, Findings: []Finding{}, Review: []Row{}, Accepted: []Accepted{}, Accounts: []RowOf{},
 		ClientURLs: clientURLs(d, in.Lists), DNS: dnsOf(in.Lists), Warnings: []string{},
 		allowPartial: p.AllowPartial, someAccounts: len(p.Accounts) > 0, matrix: matrixOf(in),
 		overridden: len(p.Overrides) > 0, newOnly: in.NewOnly,
@@ -156,6 +157,7 @@ func New(in Input) *Document {
 		}
 		doc.Findings = append(doc.Findings, out)
 	}
+	doc.group(in)
 	for _, row := range r.Review {
 		doc.Review = append(doc.Review, rowOf(row).Row)
 	}

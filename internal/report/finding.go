@@ -16,6 +16,7 @@ type Finding struct {
 	Account      Account   `json:"account"`
 	Cluster      string    `json:"cluster"`
 	Server       ServerRef `json:"server"`
+	Group        int       `json:"group"` // index of groups
 	Connections  int       `json:"connections"`
 	OnServer     int       `json:"on_server"`
 	SharePercent Percent   `json:"share_percent"`
@@ -24,6 +25,7 @@ type Finding struct {
 	Priority     string    `json:"priority"`
 	Distribution []Share   `json:"distribution"`
 	Services     []Service `json:"services"`
+	Funnel       []Step    `json:"funnel"`
 	Impact       Impact    `json:"impact"`
 	Causes       []Cause   `json:"causes"`
 	Remedies     []Remedy  `json:"remedies"`
@@ -97,11 +99,11 @@ func finding(f checks.Finding, e Explained) Finding {
 		label:   label(f.Server),
 		Account: Account{ID: words.Harmless(f.Account.ID), Name: words.Harmless(f.Account.Name)},
 		Cluster: words.Harmless(f.Cluster),
-		Server:  ServerRef{ID: words.Harmless(f.Server.ID), Name: words.Harmless(f.Server.Name), Host: words.Harmless(f.Server.Host)},
+		Server:  serverRef(f.Server),
 
 		Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections),
 		Leafnodes: f.Leafnodes, Chance: Chance(f.Chance), Priority: string(priority),
-		Distribution: []Share{}, Services: services(f, e.Diagnosis), Causes: causes(all, f.Account, e.Advice.ByCause), Remedies: remedies(e.Advice.Remedies), forecast: words.Sentence(e.Advice.Forecast),
+		Distribution: []Share{}, Services: services(f, e.Diagnosis), Funnel: funnel(e.Diagnosis), Causes: causes(all, f.Account, e.Advice.ByCause), Remedies: remedies(e.Advice.Remedies), forecast: words.Sentence(e.Advice.Forecast),
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: e.Subscriptions,
 			Survivors: []Survivor{}, CanFailOver: string(over.CanFailOver)},
 		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: over.Stranded, why: words.Sentence(over.Why),

@@ -61,8 +61,10 @@ func filled(t *testing.T) string {
 	in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
 	in.Warnings = []string{"careful"}
 	doc := New(in)
-	account, ttl := "ORDERS", 30
-	doc.Findings[0].Causes = []Cause{{Code: "single-url", Title: "One URL", Role: "root", Verdict: "likely", Confidence: 0.9,
+	account, ttl, step, known := "ORDERS", 30, "listed", "single-url"
+	doc.Groups[0].Cause, doc.Groups[0].Title, doc.Groups[0].Key, doc.Groups[0].Remedies = &known, &account, &account, []string{"dns"}
+	doc.Findings[0].Funnel = []Step{{Step: step, Servers: []Passes{{doc.Findings[0].Server, "yes"}}, Text: "The URLs name n1."}}
+	doc.Findings[0].Causes = []Cause{{Code: "single-url", Title: "One URL", Role: "root", Verdict: "likely", Confidence: 0.9, Step: &step,
 		Evidence: []Evidence{{Text: "the list has one URL", Source: "--client-url"}}, Remedies: []string{"list-all-servers"}}}
 	doc.Findings[0].Remedies = []Remedy{{Code: "list-all-servers", When: "short-term", Title: "List all servers", Why: "clients know them then",
 		Commands: []string{"nats context edit"}, Snippets: []Snippet{{Lang: "go", Text: "nats.Connect(urls)"}}}}
@@ -143,7 +145,7 @@ func TestSchemaRefuses(t *testing.T) {
 				delete(v, key)
 				refuse(at + " dropped")
 				for _, other := range others(value) {
-					if at == ".baseline" && other == nil {
+					if (at == ".baseline" || at == ".groups[0].server") && other == nil {
 						continue // there may be none
 					}
 					v[key] = other
@@ -175,45 +177,52 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 
 	for path, values := range map[string][]string{
-		"type":                             {`"nats-balance.v2.audit"`},
-		"time":                             {`"2026-02-03"`, `"2026-02-03T04:05:06+01:00"`, `"2026-02-03T04:05:06.7Z"`, `"2026-13-03T04:05:06Z"`},
-		"tool.name":                        {`"nats"`},
-		"check.code":                       {`"opt"`, `""`},
-		"source.kind":                      {`"system account"`, `""`},
-		"parameters.threshold_percent":     {`0`, `100`, `70.5`},
-		"parameters.min_servers":           {`1`},
-		"parameters.min_connections":       {`0`},
-		"parameters.review_percent":        {`0`, `100`},
-		"parameters.critical_percent":      {`0`, `101`},
-		"outcome":                          {`"fail"`, `""`},
-		"coverage.servers_answered":        {`-1`, `0.5`},
-		"coverage.missing.0.server":        {`""`},
-		"summary.connections":              {`-1`, `1.5`},
-		"summary.skipped.system_account":   {`-1`},
-		"clusters.0.servers":               {`[]`},
-		"clusters.0.servers.0.connections": {`-1`},
-		"findings.0.account.id":            {`""`},
-		"findings.0.server.id":             {`""`},
-		"findings.0.connections":           {`0`},
-		"findings.0.share_percent":         {`-0.1`, `100.1`},
-		"findings.0.chance":                {`-0.1`, `1.1`},
-		"findings.0.priority":              {`"urgent"`},
-		"findings.0.distribution":          {`[]`},
-		"findings.0.impact.can_fail_over":  {`"maybe"`},
-		"findings.0.causes.0.code":         {`"other"`},
-		"findings.0.causes.0.role":         {`"main"`},
-		"findings.0.causes.0.verdict":      {`"no"`},
-		"findings.0.causes.0.confidence":   {`1.1`, `-1`},
-		"findings.0.remedies.0.when":       {`"now"`},
-		"accounts.0.verdict":               {`"ok"`},
-		"dns.0.addresses.0.ttl_s":          {`-1`},
-		"accepted.0.expires":               {`"2026-02-30"`, `"2026-2-3"`, `""`},
-		"accepted.0.reason":                {`""`},
-		"baseline.time":                    {`"2026-02-03"`},
-		"baseline.gone.0.reason":           {`"incomplete"`, `""`},
-		"baseline.unknown.0.reason":        {`"accepted"`},
-		"baseline.worse.0.was_percent":     {`-1`, `101`},
-		"baseline.unchanged":               {`-1`},
+		"type":                                 {`"nats-balance.v2.audit"`},
+		"time":                                 {`"2026-02-03"`, `"2026-02-03T04:05:06+01:00"`, `"2026-02-03T04:05:06.7Z"`, `"2026-13-03T04:05:06Z"`},
+		"tool.name":                            {`"nats"`},
+		"check.code":                           {`"opt"`, `""`},
+		"source.kind":                          {`"system account"`, `""`},
+		"parameters.threshold_percent":         {`0`, `100`, `70.5`},
+		"parameters.min_servers":               {`1`},
+		"parameters.min_connections":           {`0`},
+		"parameters.review_percent":            {`0`, `100`},
+		"parameters.critical_percent":          {`0`, `101`},
+		"outcome":                              {`"fail"`, `""`},
+		"coverage.servers_answered":            {`-1`, `0.5`},
+		"coverage.missing.0.server":            {`""`},
+		"summary.connections":                  {`-1`, `1.5`},
+		"summary.skipped.system_account":       {`-1`},
+		"clusters.0.servers":                   {`[]`},
+		"clusters.0.servers.0.connections":     {`-1`},
+		"findings.0.account.id":                {`""`},
+		"findings.0.server.id":                 {`""`},
+		"findings.0.connections":               {`0`},
+		"findings.0.share_percent":             {`-0.1`, `100.1`},
+		"findings.0.chance":                    {`-0.1`, `1.1`},
+		"groups.0.cause":                       {`"other"`},
+		"groups.0.verdict":                     {`"possible"`},
+		"groups.0.accounts":                    {`[]`},
+		"findings.0.group":                     {`-1`},
+		"findings.0.funnel.0.step":             {`"chosen"`},
+		"findings.0.funnel.0.servers.0.passes": {`"maybe"`},
+		"findings.0.causes.0.step":             {`"other"`},
+		"findings.0.priority":                  {`"urgent"`},
+		"findings.0.distribution":              {`[]`},
+		"findings.0.impact.can_fail_over":      {`"maybe"`},
+		"findings.0.causes.0.code":             {`"other"`},
+		"findings.0.causes.0.role":             {`"main"`},
+		"findings.0.causes.0.verdict":          {`"no"`},
+		"findings.0.causes.0.confidence":       {`1.1`, `-1`},
+		"findings.0.remedies.0.when":           {`"now"`},
+		"accounts.0.verdict":                   {`"ok"`},
+		"dns.0.addresses.0.ttl_s":              {`-1`},
+		"accepted.0.expires":                   {`"2026-02-30"`, `"2026-2-3"`, `""`},
+		"accepted.0.reason":                    {`""`},
+		"baseline.time":                        {`"2026-02-03"`},
+		"baseline.gone.0.reason":               {`"incomplete"`, `""`},
+		"baseline.unknown.0.reason":            {`"accepted"`},
+		"baseline.worse.0.was_percent":         {`-1`, `101`},
+		"baseline.unchanged":                   {`-1`},
 	} {
 		for _, value := range values {
 			doc := decode(t, filled(t))
@@ -300,18 +309,24 @@ func TestSchemaIsThorough(t *testing.T) {
 // The order of the fields is that of the specification, which is copied here.
 func TestFieldOrder(t *testing.T) {
 	want := map[string]string{
-		"":                                 "type check tool time source parameters outcome coverage summary clusters findings review accepted baseline accounts client_urls dns warnings",
+		"":                                 "type check tool time source parameters outcome coverage summary clusters groups findings review accepted baseline accounts client_urls dns warnings",
 		".check":                           "code name severity category applies_to",
 		".tool":                            "name version",
 		".source":                          "kind detail",
 		".parameters":                      "threshold_percent min_servers min_connections review_percent critical_percent",
 		".coverage":                        "complete servers_expected servers_answered missing notes",
 		".coverage.missing":                "server cluster reason",
-		".summary":                         "clusters servers accounts connections leafnodes evaluated findings review skipped",
+		".summary":                         "clusters servers accounts connections leafnodes evaluated findings review accepted skipped",
 		".summary.skipped":                 "too_few_connections too_few_servers system_account",
 		".clusters":                        "name connections servers",
 		".clusters.servers":                "id name host connections accounts",
-		".findings":                        "account cluster server connections on_server share_percent leafnodes chance priority distribution services impact causes remedies",
+		".groups":                          "cause title verdict key text server cluster accounts connections share_percent remedies",
+		".groups.accounts":                 "id name",
+		".groups.server":                   "id name host",
+		".findings":                        "account cluster server group connections on_server share_percent leafnodes chance priority distribution services funnel impact causes remedies",
+		".findings.funnel":                 "step servers text",
+		".findings.funnel.servers":         "server passes",
+		".findings.funnel.servers.server":  "id name host",
 		".findings.services":               "name user language versions protocol hosts host_examples connections counts first last concentrated cause",
 		".findings.services.counts":        "server connections",
 		".findings.services.counts.server": "id name host",
@@ -320,7 +335,7 @@ func TestFieldOrder(t *testing.T) {
 		".findings.distribution":           "server id connections share_percent",
 		".findings.impact":                 "connections_lost subscriptions_lost survivors can_fail_over",
 		".findings.impact.survivors":       "server now after limit",
-		".findings.causes":                 "code title role verdict confidence evidence remedies",
+		".findings.causes":                 "code title role verdict confidence step evidence remedies",
 		".findings.causes.evidence":        "text source",
 		".findings.remedies":               "code when title why commands snippets",
 		".findings.remedies.snippets":      "lang text",

@@ -47,7 +47,7 @@ func services(f checks.Finding, d *cause.Diagnosis) []Service {
 	}
 	refs := map[string]ServerRef{}
 	for _, s := range f.Distribution {
-		refs[s.Server.ID] = ServerRef{ID: words.Harmless(s.Server.ID), Name: words.Harmless(s.Server.Name), Host: words.Harmless(s.Server.Host)}
+		refs[s.Server.ID] = serverRef(s.Server)
 	}
 	for _, x := range d.Services {
 		s := Service{Versions: []string{}, Hosts: x.Hosts, HostExamples: []string{}, Connections: x.Connections(), Counts: []ServiceCount{},
