@@ -87,6 +87,7 @@ Examples:
 	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
 	a.output.flags(cmd, report.Formats()...)
+	a.output.detailsFlag(cmd)
 	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
 }
 

@@ -17,7 +17,7 @@ func (x *facts) clientConfig() (Remedy, bool) {
 		return Remedy{}, false // MQTT clients have no such list
 	}
 	urls, whole := x.urls()
-	r := Remedy{Title: "Give the clients of " + x.account + " all servers, in random order"}
+	r := Remedy{Title: "Give the clients of " + x.account + " all servers, in random order", Line: strings.Join(urls, ",")}
 	var why []string
 	switch {
 	case x.strong(cause.SingleURL):

@@ -10,13 +10,10 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-func goldenBytes(t testing.TB, name string) []byte {
+// documentOf is the JSON of a fixture.
+func documentOf(t testing.TB, name string) []byte {
 	t.Helper()
-	text, err := os.ReadFile("testdata/" + name + ".json.golden")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return []byte(jsonOf(t, fixtureNamed(t, name).in))
 }
 
 // Every document that this program writes is a baseline, and the same audit
@@ -72,7 +69,7 @@ func TestWorseAndBetter(t *testing.T) {
 // The outcome by what is new or worse is that of these findings alone.
 func TestNewOutcome(t *testing.T) {
 	past := func(name string) *Past {
-		past, err := ReadBaseline(bytes.NewReader(goldenBytes(t, name)))
+		past, err := ReadBaseline(bytes.NewReader(documentOf(t, name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +109,7 @@ func TestNewOutcome(t *testing.T) {
 }
 
 func TestBaselineIsRefused(t *testing.T) {
-	good := string(goldenBytes(t, "finding"))
+	good := string(documentOf(t, "finding"))
 	hotspot, err := os.ReadFile("testdata/hotspot/finding.json.golden")
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +161,7 @@ func (zeros) Read(p []byte) (int, error) {
 
 func FuzzBaseline(f *testing.F) {
 	for _, name := range []string{"finding", "baseline", "pass", "hostile"} {
-		f.Add(goldenBytes(f, name))
+		f.Add(documentOf(f, name))
 	}
 	f.Add([]byte(`{"type":"nats-balance.v1.audit","findings":[{"account":{"id":"A"},"connections":1e3,"on_server":-1}]}`))
 	in := fixtureNamed(f, "finding").in
@@ -220,7 +217,7 @@ func TestBaselineOfWhatIsNotSeen(t *testing.T) {
 	} {
 		in := fixtureInput(skewed())
 		c.change(&in)
-		past, err := ReadBaseline(bytes.NewReader(goldenBytes(t, "pass")))
+		past, err := ReadBaseline(bytes.NewReader(documentOf(t, "pass")))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,11 @@ func (doc *Document) note(in Input) {
 	if names := in.Parameters.Clusters; len(names) > 0 {
 		notes = append(notes, "only what was asked for was judged: --cluster "+strings.Join(names, " --cluster "))
 	}
-	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatchedNotes(in), leafnodeNotes(in))
+	unmatched := unmatchedNotes(in)
+	for _, n := range slices.Concat(in.Deployment.Notes, unmatched) {
+		doc.screenNotes = append(doc.screenNotes, words.Sentence(n))
+	}
+	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatched, leafnodeNotes(in))
 	before := len(notes)
 	notes = append(notes, lapsedNotes(doc.Findings)...)
 	if n := len(doc.open); n > 0 {

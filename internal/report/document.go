@@ -45,6 +45,9 @@ type Document struct {
 	overridden   bool   // some accounts have thresholds of their own
 	newOnly      bool   // the exit status is that of what is new or worse
 	matrix       matrix // for CSV only
+	highest      *Row   // the largest share of what is no finding
+	screenNotes  []string
+	lostOn       []string // who was on missing servers
 }
 
 // Check names the check.
@@ -174,6 +177,10 @@ func New(in Input) *Document {
 	}
 	for _, name := range r.OpenClusters {
 		doc.openClusters = append(doc.openClusters, words.Harmless(name))
+	}
+	if r.Highest.Connections > 0 {
+		row := rowOf(r.Highest).Row
+		doc.highest = &row
 	}
 	doc.compare(in)
 	doc.note(in)

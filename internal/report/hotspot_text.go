@@ -13,7 +13,7 @@ import (
 // HotspotsText writes the document for a person, the answer first. No line is
 // longer than 80 columns.
 func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
-	p := &printer{color: style.Color, bars: barColor(style.Scheme)}
+	p := newPrinter(style)
 	color, answer := doc.answer()
 	p.paragraph(color, "", "", answer)
 	p.wrap("", fmt.Sprintf("%s %s, more than %s times the average of its cluster", doc.Check.Code, doc.Check.Name, doc.Parameters.Factor))
@@ -160,7 +160,7 @@ func (p *printer) loads(doc *Hotspots) {
 	const clusterColumns, serverColumns = 16, 20
 	row := func(cells ...string) {
 		p.line(text.Snip(fmt.Sprintf("  %s  %s  %11s  %6s  %5s  %s", fit(cells[0], clusterColumns), fit(cells[1], serverColumns),
-			cells[2], cells[3], cells[4], cells[5]), width, "…"))
+			cells[2], cells[3], cells[4], cells[5]), p.width, "…"))
 	}
 	p.blank()
 	p.line(fmt.Sprintf("Every server (%s):", words.Count(doc.Summary.Servers)))

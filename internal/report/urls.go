@@ -66,7 +66,7 @@ func NewURLs(version string, now time.Time, lists []checks.URLList, read clientu
 
 // URLsText writes the document for a person, the answer first.
 func URLsText(w io.Writer, doc *URLs, style Style) error {
-	p := &printer{color: style.Color}
+	p := newPrinter(style)
 	wrong, open := 0, 0
 	for _, l := range doc.Lists {
 		switch l.Outcome {
