@@ -119,7 +119,7 @@ func TestMonitorAuditIsTheSameAsALiveOne(t *testing.T) {
 	}
 	// One server and its text.
 	text, _ := auditOf(t, ExitNotAudited, "--monitor", l.Server("C2-n1").MonitorURL(), "--cluster", "C2", "--allow-partial")
-	if !strings.Contains(text, "monitoring (1 monitoring URL, http://") {
+	if !strings.Contains(text, "reported on their monitoring ports (1 monitoring URL,") {
 		t.Errorf("the text does not say where it is from:\n%s", text)
 	}
 }

@@ -56,8 +56,13 @@ func (p *printer) origin(doc *Document) {
 	c := doc.Coverage
 	reported := fmt.Sprintf("%s of %s %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), doc.Source.reported())
 	h := doc.highest
-	if h == nil || len(doc.Findings) > 0 || !c.Complete {
+	switch {
+	case h != nil && len(doc.Findings) == 0 && c.Complete:
+	case doc.Source.Kind == "system-account":
 		p.wrap("", fitted(p.width, []string{doc.Source.Detail}, func(n []string) string { return fmt.Sprintf("%s (%s)", reported, n[0]) }))
+		return
+	default: // which one matters
+		p.wrap("", fmt.Sprintf("%s (%s)", reported, short(doc.Source.Detail, prose)))
 		return
 	}
 	more := ""

@@ -256,7 +256,7 @@ func (p *printer) do(f Finding, room int) {
 				q.commandAt(indent+"   ", r.Commands[0])
 			}
 		})
-		if waiting := len(all) - 1 - i; len(line) <= min(2, end-p.lines()-waiting) {
+		if waiting := len(all) - 1 - i; len(line) <= min(3, end-p.lines()-waiting) {
 			for _, l := range line {
 				p.line(l)
 			}
