@@ -225,7 +225,7 @@ func (doc *Document) differences(past *Past) []string {
 	case checks.OutcomeIncomplete:
 		out = append(out, "the baseline is incomplete: what is new may have been there before")
 	case checks.OutcomeNotJudged:
-		out = append(out, "the baseline judged no cluster: what is new may have been there before")
+		out = append(out, "the baseline checked no cluster: what is new may have been there before")
 	default: // it has all there was
 	}
 	if past.Time.After(doc.Time) {

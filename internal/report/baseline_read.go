@@ -25,7 +25,7 @@ const (
 
 // Errors of [ReadBaseline], in clauses that say what to pass.
 var (
-	errNoDocument    = errors.New("it is no audit document, or cut short: pass what audit concentration --json wrote")
+	errNoDocument    = errors.New("it is not an audit document, or it is cut short: pass what audit concentration --json wrote")
 	errLargeDocument = fmt.Errorf("it has more than %d MiB: pass what audit concentration --json wrote, without --all", largestBaseline>>20)
 )
 

@@ -114,7 +114,7 @@ func TestBaselineIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const garbage = "it is no audit document, or cut short: pass what audit concentration --json wrote"
+	const garbage = "it is not an audit document, or it is cut short: pass what audit concentration --json wrote"
 	for text, want := range map[string]string{
 		"": garbage, "{}": "it has no field type", "[]": garbage, "null": garbage, "text": garbage, "{\"": garbage, "\x00\xff": garbage,
 		good[:len(good)-3]:                   garbage,

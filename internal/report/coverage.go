@@ -58,10 +58,10 @@ const mostMissing = 1000
 func (doc *Document) note(in Input) {
 	notes := slices.Clone(in.Deployment.Notes)
 	if names := in.Parameters.Accounts; len(names) > 0 {
-		notes = append(notes, "only what was asked for was judged: --account "+strings.Join(names, " --account "))
+		notes = append(notes, "only what was asked for was checked: --account "+strings.Join(names, " --account "))
 	}
 	if names := in.Parameters.Clusters; len(names) > 0 {
-		notes = append(notes, "only what was asked for was judged: --cluster "+strings.Join(names, " --cluster "))
+		notes = append(notes, "only what was asked for was checked: --cluster "+strings.Join(names, " --cluster "))
 	}
 	unmatched := unmatchedNotes(in)
 	for _, n := range slices.Concat(in.Deployment.Notes, unmatched) {
@@ -96,7 +96,7 @@ func (doc *Document) openSentences() []string {
 		if n > 1 {
 			in = fmt.Sprintf("%s (%s)", words.Plural(n, "cluster"), list(clusters, named))
 		}
-		out = append(out, fmt.Sprintf("in %s, %s may sit on a missing server", in, who))
+		out = append(out, fmt.Sprintf("in %s, %s may be on a missing server", in, who))
 	}
 	if len(clusters) < len(doc.openClusters) {
 		out = append(out, fmt.Sprintf("the missing servers may be a cluster of their own, with %s", who))

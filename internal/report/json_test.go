@@ -513,10 +513,10 @@ func TestNotes(t *testing.T) {
 		"pass":                nil,
 		"partial":             nil,
 		"critical":            {"the connection was lost and came back; what was missing was asked for again"},
-		"incomplete":          {"open, as a missing server could overturn the verdict: 3 account-cluster pairs; --all lists them", "in cluster C1, an account that no server reported may sit on a missing server"},
+		"incomplete":          {"open, as a missing server could overturn the verdict: 3 account-cluster pairs; --all lists them", "in cluster C1, an account that no server reported may be on a missing server"},
 		"incomplete-critical": {"a missing server decides whether a finding is critical"},
-		"incomplete-account":  {"only what was asked for was judged: --account AUDIT", "in cluster C1, an account that was asked for may sit on a missing server"},
-		"silent-cluster":      {"in cluster C2, an account that no server reported may sit on a missing server"},
+		"incomplete-account":  {"only what was asked for was checked: --account AUDIT", "in cluster C1, an account that was asked for may be on a missing server"},
+		"silent-cluster":      {"in cluster C2, an account that no server reported may be on a missing server"},
 	} {
 		if got := New(fixtureNamed(t, name).in).Coverage.Notes; !slices.Equal(got, want) {
 			t.Errorf("%s: notes %q, want %q", name, got, want)
