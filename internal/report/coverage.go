@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,9 +20,9 @@ type Coverage struct {
 
 // Missing is a server that did not report; what is not known of it is null.
 type Missing struct {
-	Server  *string `json:"server"`
-	Cluster *string `json:"cluster"`
-	Reason  string  `json:"reason"`
+	Server  ServerRef `json:"server"`
+	Cluster *string   `json:"cluster"`
+	Reason  string    `json:"reason"`
 }
 
 // coverage is who answered and who did not, without notes.
@@ -34,7 +33,7 @@ func coverage(d *checks.Deployment) Coverage {
 	listed := d.Missing[:min(len(d.Missing), mostMissing)]
 	uncounted := d.Uncounted[:min(len(d.Uncounted), mostMissing-len(listed))]
 	for _, m := range listed {
-		out := Missing{Server: orNull(cmp.Or(m.Name, m.ID)), Reason: words.Sentence(m.Reason)}
+		out := Missing{Server: serverRef(m.Ref()), Reason: words.Sentence(m.Reason)}
 		if m.ClusterKnown {
 			name := words.Harmless(m.Cluster)
 			out.Cluster = &name

@@ -12,7 +12,7 @@ func (m *markdown) accepted(all []Accepted) {
 	m.line("### Accepted (%s)", words.Count(len(all)))
 	var cells [][]string
 	for _, a := range all[:min(len(all), listed)] {
-		cells = append(cells, []string{mdAccount(a.Account), mdCluster(a.Cluster), mdCode(a.Server), a.SharePercent.String() + "%", a.Expires, mdSentence(a.Reason)})
+		cells = append(cells, []string{mdAccount(a.Account), mdCluster(a.Cluster), mdCode(a.Server.called()), a.SharePercent.String() + "%", a.Expires, mdSentence(a.Reason)})
 	}
 	m.table([]string{"Account", "Cluster", "Most on", "Share", "Until", "Reason"}, cells)
 	if n := len(all) - listed; n > 0 {

@@ -66,7 +66,7 @@ func Prometheus(w io.Writer, doc *Document) error {
 			priority, cause = doc.Findings[i].Priority, doc.cause(doc.Findings[i])
 		}
 		e.add("account_info", "The server with most of the account's connections, the verdict, and of a finding its priority and the cause of its group, always 1.", 1,
-			append(of, "server", r.Server, "verdict", r.Verdict, "priority", priority, "cause", cause)...)
+			append(of, "server", r.Server.called(), "verdict", r.Verdict, "priority", priority, "cause", cause)...)
 	}
 	e.add("series_left_out", "Accounts, or servers, checked that have no series of their own, to keep their number small.", float64(bound.left))
 	return e.write(w)
