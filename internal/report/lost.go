@@ -81,7 +81,7 @@ func (p *Past) back(in Input, lost PastServer) (n int, known bool) {
 func (p *Past) backOf(in Input, lost PastServer) []string {
 	var out []string
 	for _, was := range p.Findings {
-		if was.Server != lost.Name || was.Cluster != lost.Cluster {
+		if was.Server.Name != lost.Name || was.Cluster != lost.Cluster {
 			continue
 		}
 		now := 0
