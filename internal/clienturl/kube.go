@@ -252,7 +252,7 @@ func volumeOf(n *node) volume {
 
 const (
 	// maxDatum is the most of one value that is kept unless it speaks of NATS.
-	maxDatum = 4 << 10
+	maxDatum = 1 << 10
 	// maxStored is the most of all values of one input that is kept.
 	maxStored = 64 << 20
 	// maxWorkloads is the most of all workloads of one input that is kept.
@@ -268,7 +268,7 @@ func storeOf(n *node, o object) (s *store, size int, ok bool) {
 	}
 	s = &store{object: o, secret: secret, data: map[string]datum{}, used: map[string]bool{}}
 	switch n.str("type") {
-	case "helm.sh/release.v1", "kubernetes.io/service-account-token", "kubernetes.io/dockerconfigjson":
+	case "helm.sh/release.v1", "kubernetes.io/tls", "kubernetes.io/service-account-token", "kubernetes.io/dockerconfigjson":
 		return stubOf(o, unreadPlain), stubSize, true
 	}
 	put := func(key string, d datum) {

@@ -239,7 +239,9 @@ func wantsChunk(text []byte) bool {
 	}
 	switch kind := kindOf(text); kind {
 	case "Secret":
-		return !bytes.Contains(text, []byte("helm.sh/release"))
+		// The type stands at the end, where kubectl writes it.
+		end := text[max(0, len(text)-4<<10):]
+		return !containsAny(end, "type: helm.sh/release", "type: kubernetes.io/tls")
 	case "ConfigMap":
 		return len(text) <= mostPlain && containsAny(text, "://", ":4", "host", "HOST", "server", "SERVER", "url", "URL", ".svc")
 	case "List":
