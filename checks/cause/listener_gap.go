@@ -46,6 +46,12 @@ func (s *Situation) serves() []checks.Answer {
 		}
 		out[i+1] = answer
 	}
+	failed, _ := s.tlsFailed()
+	for i, o := range s.Others {
+		if slices.Contains(failed, o) {
+			out[i+1] = checks.No
+		}
+	}
 	return out
 }
 
@@ -143,7 +149,78 @@ func judgeListenerGap(s *Situation) judgement {
 	case len(s.mute()) > 0:
 		return notTested("VARZ", "Whether %s %s TLS of the clients is unknown.", otherNames(s.mute()), verb(s.mute(), "requires", "require")).settledBy(s.Gap.details())
 	}
+	return s.handshakes()
+}
+
+// handshakes is the verdict by the TLS of the clients: a certificate that they do
+// not take holds them back like a listener that is not there.
+func (s *Situation) handshakes() judgement {
+	failed, unsure := s.tlsFailed()
+	switch {
+	case len(failed) > 0:
+		n := 0
+		for _, o := range failed {
+			n += s.handshakesFailed(o)
+		}
+		j := judgement{verdict: Likely, confidence: 0.8, explains: s.Finding.OnServer, direct: true, evidence: []Evidence{
+			say("closed connections", "TLS handshakes from the addresses of these clients failed %s on %s, and their connections on %s use TLS: compare the certificates.",
+				times(n), otherNames(failed), label(s.Server))}}
+		if len(failed) < len(s.Others) {
+			j.verdict, j.confidence, j.explains, j.direct = Possible, 0.3, s.Finding.OnServer/2, false
+		}
+		return j
+	case len(unsure) > 0:
+		return notTested("CONNZ", "The clients use TLS; whether they take the %s of %s is unknown.", verb(unsure, "certificate", "certificates"), otherNames(unsure)).settledBy(NeedTLS)
+	}
 	return ruledOut("CONNZ", "What is concentrated are plain client connections, which every server takes.")
+}
+
+// tlsFailed are the other servers where the handshakes of these clients failed,
+// and those where no client is known to have got through.
+func (s *Situation) tlsFailed() (failed, unsure []*checks.Server) {
+	if s.Profile == nil || !slices.ContainsFunc(s.Profile.Services, func(x checks.Service) bool { return x.TLS == checks.Yes && x.Here() > 0 }) {
+		return nil, nil
+	}
+	for _, o := range s.Others {
+		switch {
+		case s.on(o.ID) > 0:
+		case s.handshakesFailed(o) > 0 && s.handshakesFailed(s.Server) == 0:
+			failed = append(failed, o)
+		case !s.tlsTaken(o):
+			unsure = append(unsure, o)
+		}
+	}
+	return failed, unsure
+}
+
+func (s *Situation) handshakesFailed(o *checks.Server) int {
+	n := 0
+	for _, c := range s.History {
+		if c.Server == o.ID && c.Reason == "TLS Handshake Failure" {
+			n += c.Connections
+		}
+	}
+	return n
+}
+
+// tlsTaken reports whether some client got through a server's TLS: a service of
+// any account that uses nothing else, or these clients before.
+func (s *Situation) tlsTaken(o *checks.Server) bool {
+	on := func(p *checks.Profile) bool {
+		at := slices.Index(p.Servers, o.ID)
+		return at >= 0 && slices.ContainsFunc(p.Services, func(x checks.Service) bool { return x.TLS == checks.Yes && at < len(x.Counts) && x.Counts[at] > 0 })
+	}
+	if s.whole != nil && s.whole.Profile != nil && on(s.whole.Profile) {
+		return true
+	}
+	if s.Neighbours != nil {
+		for _, p := range s.Neighbours.Profiles {
+			if on(p) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(s.History, func(c checks.Closed) bool { return c.Server == o.ID && s.isUser(c.User) && !refusal(c.Reason) })
 }
 
 // mute are the other servers of which it is not known whether they ask these

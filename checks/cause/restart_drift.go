@@ -65,15 +65,39 @@ func (s *Situation) wereUp() []checks.Answer {
 			out[i+1] = checks.Yes
 		}
 	}
+	for i, o := range s.Others {
+		if out[i+1] == checks.Unknown && s.wasThere(o) {
+			out[i+1] = checks.Yes
+		}
+	}
 	return out
 }
+
+// wasThere reports whether a server had connections of these clients, closed by
+// now, while those of the concentrated server began.
+func (s *Situation) wasThere(o *checks.Server) bool {
+	return slices.ContainsFunc(s.History, func(c checks.Closed) bool {
+		return c.Server == o.ID && s.isUser(c.User) && !refusal(c.Reason) && !c.First.IsZero() && c.First.Before(s.Profile.Newest) && c.Last.After(s.Profile.Oldest)
+	})
+}
+
+// refusal reports whether a connection was closed before it was one.
+func refusal(reason string) bool {
+	switch reason {
+	case "Authentication Failure", "Authentication Timeout", "Missing Account", "TLS Handshake Failure", "Maximum Connections Exceeded", "Maximum Account Connections Exceeded":
+		return true
+	}
+	return false
+}
+
+// fineClock is a margin of clocks that is good enough to compare events by.
+const fineClock = 5 * time.Second
 
 // byClocksOnly reports whether that a server was up is due to the margin of its
 // clock alone: it counts as up from the first moment at which it may have been.
 func (s *Situation) byClocksOnly(o *checks.Server) bool {
-	const fine = 5 * time.Second
 	margin := o.Details.Margin
-	return margin > fine && s.Profile.Oldest.Before(o.Start.Add(margin-o.Details.Offset))
+	return margin > fineClock && s.Profile.Oldest.Before(o.Start.Add(margin-o.Details.Offset))
 }
 
 // reachable says which servers the clients reach for all that is known without
@@ -123,6 +147,10 @@ func judgeRestartDrift(s *Situation) judgement {
 	}
 	if fits {
 		j.evidence = append(j.evidence, s.startEvidence(alone))
+	}
+	if rolled && !fits && s.toldToOrder() {
+		j.lower("But these clients walk through their list in its order, as an option beside it says, and not as after a restart.")
+		return j
 	}
 	if s.reachable() == checks.No {
 		j.verdict, j.confidence = Possible, 0.25
