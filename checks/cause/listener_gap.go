@@ -41,7 +41,10 @@ func (s *Situation) serves() []checks.Answer {
 				answer = checks.Unknown
 			}
 		}
-		if answer == checks.Yes && s.asksTLS(o) {
+		switch asked := answer == checks.Yes && s.asksTLS(o); {
+		case asked && s.handshakesFailed(o) > 0 && s.handshakesFailed(s.Server) == 0:
+			answer = checks.No
+		case asked:
 			answer = checks.Unknown
 		}
 		out[i+1] = answer
@@ -249,10 +252,12 @@ func (s *Situation) askTLS() []*checks.Server {
 
 // asksAll is the verdict where servers ask for TLS.
 func asksAll(s *Situation, asks []*checks.Server) judgement {
-	failed := 0
-	for _, c := range s.History {
-		if c.Reason == "TLS Handshake Failure" && slices.ContainsFunc(asks, func(o *checks.Server) bool { return o.ID == c.Server }) {
-			failed += c.Connections
+	failed, by := 0, 0
+	for _, o := range asks {
+		n := s.handshakesFailed(o)
+		failed += n
+		if n > 0 {
+			by++
 		}
 	}
 	j := judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
@@ -261,7 +266,10 @@ func asksAll(s *Situation, asks []*checks.Server) judgement {
 		j.confidence, j.explains = 0.2, s.Finding.OnServer/2
 	}
 	if failed > 0 {
-		j.evidence = append(j.evidence, say("closed connections", "TLS handshakes failed %s there.", times(failed)))
+		j.evidence = append(j.evidence, say("closed connections", "TLS handshakes from the addresses of these clients failed %s there.", times(failed)))
+	}
+	if by == len(s.Others) && s.handshakesFailed(s.Server) == 0 {
+		j.verdict, j.confidence, j.direct = Likely, 0.85, true
 	}
 	return j
 }
