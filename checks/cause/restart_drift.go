@@ -196,6 +196,9 @@ func (s *Situation) notDrift() judgement {
 		}
 	}
 	switch {
+	case s.Missing == 0 && one && len(down) > 0 && s.walked():
+		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
+			say("start times", "The servers started one after the other, %s first: a rolling restart leaves clients like this. More accounts would show whether it did.", label(s.Server))}}
 	case s.Missing == 0 && (every || one):
 		return ruledOut("start times", "When the clients connected, other servers were up: of the %s on %s, %s began before all other servers started.",
 			connectionsOf(s.onServer()), label(s.Server), noneOr(alone))
@@ -204,6 +207,31 @@ func (s *Situation) notDrift() judgement {
 			say("start times", "%s started after most of these clients had connected. If their URLs lead to no other server, that is why.", otherNames(down)).settledBy(NeedClientConfig)}}
 	}
 	return notTested("start times", "The clocks of the servers are not known well enough to compare when the clients connected.").settledBy(s.Gap.details())
+}
+
+// walked reports whether the servers restarted one after the other, the
+// concentrated one first, and these clients are where such a restart of all leaves
+// those that walk through a shuffled list, within two standard deviations.
+func (s *Situation) walked() bool {
+	table := RollingRestart(1 + len(s.Others))
+	if table == nil || s.cameAfter(s.Profile) || untimed(s.Server) {
+		return false
+	}
+	start := func(o *checks.Server) time.Time { return o.Start.Add(-o.Details.Offset) }
+	var last *checks.Server
+	for _, o := range s.Others {
+		if untimed(o) || !start(o).Add(-o.Details.Margin).After(start(s.Server).Add(s.Server.Details.Margin)) {
+			return false
+		}
+		if last == nil || start(o).After(start(last)) {
+			last = o
+		}
+	}
+	share, all := 0.0, float64(s.Finding.Connections)
+	for _, x := range table[0] {
+		share += x
+	}
+	return last != nil && s.on(last.ID) == 0 && float64(s.Finding.OnServer) <= all*share+2*math.Sqrt(all*share*(1-share))
 }
 
 // startsFit is whether when the clients connected explains where they are: how

@@ -22,12 +22,11 @@ func live(t *testing.T, o life.Operation, table *confusions) {
 		t.Fatal(err)
 	}
 	defer w.Stop()
-	args := append([]string{"audit", "concentration", "--no-context", "--server", w.SystemURL(), "--json", "--timeout", generous.String()}, w.Args...)
-	var stdout, stderr bytes.Buffer
-	Run(args, &stdout, &stderr)
-	var doc report.Document
-	if err := json.Unmarshal(stdout.Bytes(), &doc); err != nil {
-		t.Fatalf("%v, stderr %s", err, &stderr)
+	doc := lived(t, w, w.Args...)
+	// Less data never makes more certainty, and at once for all cases.
+	blind := slices.Clone(w.Args)
+	for _, less := range [][]string{nil, append(blind, "--no-dns", "--no-probe")} {
+		notMore(t, o.Name, doc, lived(t, w, less...))
 	}
 	for _, c := range o.Cases {
 		name := o.Name + "/" + c.Account
@@ -58,6 +57,36 @@ func live(t *testing.T, o life.Operation, table *confusions) {
 	for _, f := range doc.Findings {
 		if !slices.ContainsFunc(o.Cases, func(c life.Case) bool { return c.Account == f.Account.Name }) {
 			t.Errorf("%s: %s is a finding, and no case", o.Name, f.Account.Name)
+		}
+	}
+}
+
+// lived audits a world.
+func lived(t *testing.T, w *life.World, with ...string) report.Document {
+	t.Helper()
+	args := append([]string{"audit", "concentration", "--no-context", "--server", w.SystemURL(), "--json", "--timeout", generous.String()}, with...)
+	var stdout, stderr bytes.Buffer
+	Run(args, &stdout, &stderr)
+	var doc report.Document
+	if err := json.Unmarshal(stdout.Bytes(), &doc); err != nil {
+		t.Fatalf("%v, stderr %s", err, &stderr)
+	}
+	return doc
+}
+
+// notMore fails on a cause that is confirmed, or ruled out, with less data only.
+func notMore(t *testing.T, name string, doc, less report.Document) {
+	t.Helper()
+	for _, f := range less.Findings {
+		at := slices.IndexFunc(doc.Findings, func(g report.Finding) bool { return g.Account.Name == f.Account.Name })
+		if at < 0 {
+			continue
+		}
+		for _, c := range f.Causes {
+			was := slices.IndexFunc(doc.Findings[at].Causes, func(x report.Cause) bool { return x.Code == c.Code })
+			if before := doc.Findings[at].Causes[was].Verdict; before != c.Verdict && (c.Verdict == string(cause.Confirmed) || c.Verdict == string(cause.RuledOut)) {
+				t.Errorf("%s/%s: with less data %s became %s, from %s: %v", name, f.Account.Name, c.Code, c.Verdict, before, c.Evidence)
+			}
 		}
 	}
 }

@@ -49,6 +49,8 @@ func tenants() Operation {
 		Cases: []Case{
 			{Account: "DIRECT", Server: n2, Truth: "single-url", Said: "single-url", Check: pinned("DIRECT", n2)},
 			{Account: "NAT", Server: n2, Truth: "single-url", Said: "single-url", Check: pinned("NAT", n2)},
+			// This is said to be a balancer: from the servers, a NAT with clients of
+			// several accounts looks the same.
 			{Account: "NATQUIET", Server: n2, Truth: "single-url", Said: Unknown, Check: pinned("NATQUIET", n2)},
 			{Account: "EVEN"},
 		},

@@ -90,6 +90,8 @@ func rollingMute() Operation {
 		},
 		Cases: []Case{
 			{Account: "LIST", Server: n1, Truth: "single-url", Said: "single-url", Check: pinned("LIST", n1)},
+			// This is said to be the restart: an earlier process of a server leaves no
+			// trace, so that nobody can see that the others were up.
 			{Account: "LISTQUIET", Server: n1, Truth: "single-url", Said: Unknown, Check: pinned("LISTQUIET", n1)},
 			{Account: "NAME", Server: n1, Truth: "single-address-dns", Said: "single-address-dns", Check: pinned("NAME", n1)},
 			{Account: "BALANCER", Server: n1, Truth: "sticky-load-balancer", Said: "sticky-load-balancer", Check: pinned("BALANCER", n1)},
