@@ -173,9 +173,22 @@ func (s *Situation) handshakes() judgement {
 		}
 		return j
 	case len(unsure) > 0:
-		return notTested("CONNZ", "The clients use TLS; whether they take the %s of %s is unknown.", verb(unsure, "certificate", "certificates"), otherNames(unsure)).settledBy(NeedTLS)
+		return notTested("CONNZ", "It is unknown whether the clients, which use TLS, take the %s of %s.", verb(unsure, "certificate", "certificates"), otherNames(unsure)).settledBy(NeedTLS)
+	}
+	if s.mayUseTLS() {
+		return notTested("CONNZ", "It is unknown whether the clients use TLS, and take the certificates of the other servers.").settledBy(NeedTLS)
 	}
 	return ruledOut("CONNZ", "What is concentrated are plain client connections, which every server takes.")
+}
+
+// mayUseTLS reports whether it is unknown if the clients use TLS, and something
+// says that they may: the server asks for it, or handshakes failed elsewhere.
+func (s *Situation) mayUseTLS() bool {
+	known := len(s.Profile.Services) > 0 && !slices.ContainsFunc(s.Profile.Services, func(x checks.Service) bool {
+		return x.Here() > 0 && x.TLS != checks.Yes && x.TLS != checks.No
+	})
+	return !known && (s.Server.Details == nil || s.Server.Details.TLS ||
+		slices.ContainsFunc(s.Others, func(o *checks.Server) bool { return s.on(o.ID) == 0 && s.handshakesFailed(o) > 0 }))
 }
 
 // tlsFailed are the other servers where the handshakes of these clients failed,

@@ -73,11 +73,14 @@ func judgeServerFull(s *Situation) judgement {
 	case len(full) == 0 && len(turned) > 0 && len(turned) == len(s.Others):
 		return judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("closed connections", "%s turned clients from these addresses away %s, as full. By now %s room.", otherNames(turned), times(refusals), verb(turned, "it has", "they have"))}}
-	case len(full) == 0 && s.overOwnLimit() > 0:
-		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
-			say("closed connections", "The account is at a limit of its own: servers refused its clients %s. It may keep them from connecting elsewhere.", times(s.overOwnLimit()))}}
+	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0 && s.tight(room):
+		return notTested("VARZ", "All other servers have room for more connections by now. It is unknown whether they had when these clients came.").settledBy(NeedServerAnswers)
 	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
-		return ruledOut("VARZ", "All other servers have room for more connections.")
+		j := ruledOut("VARZ", "All other servers have room for more connections.")
+		if n := s.overOwnLimit(); n > 0 { // which holds back all servers alike
+			j.evidence = append(j.evidence, say("closed connections", "But the account was at its own limit: servers refused its clients %s.", times(n)))
+		}
+		return j
 	case len(full) == 0 && len(room) == 0:
 		return notTested("VARZ", "The other servers did not say how full they are.").settledBy(s.Gap.details())
 	case len(full) == 0:
@@ -108,6 +111,19 @@ func judgeServerFull(s *Situation) judgement {
 		j.verdict, j.confidence, j.direct = Confirmed, 0.95, true
 	}
 	return j
+}
+
+// tight reports whether the connections of the cluster would fill each of these
+// servers, so that they may have been full before.
+func (s *Situation) tight(room []*checks.Server) bool {
+	all := 0
+	for _, o := range s.cluster() {
+		for _, u := range o.Usage {
+			all += int(u.Connections)
+		}
+	}
+	all = max(all, s.Finding.Connections)
+	return !slices.ContainsFunc(room, func(o *checks.Server) bool { return o.MaxConnections == nil || *o.MaxConnections > all })
 }
 
 // turnedAway are the other servers that turned these clients away as full, and how
