@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,7 @@ func (a alone) Run() int {
 	if !chosen {
 		_ = flag.Set("test.parallel", "10") // a number it is
 	}
+	debug.SetGCPercent(200) // processors are scarcer than memory
 	dir, err := os.MkdirTemp("", "nats-balance-test-")
 	if err != nil {
 		panic(err)
@@ -69,6 +71,7 @@ func (a alone) Run() int {
 //	status N args…     nats-balance with these arguments exits with status N; it
 //	                   runs in the script's worker, and exec in a process of its own
 //	refused args…      … with 3, nothing on stdout and one sentence on stderr
+//	alone ARGS…        exec, of a program that runs nats-balance
 //	json PATH VALUE    stdout is JSON and has the value there: findings.0.on_server, findings.len
 //	harmless FILE…     no control characters but newlines
 //	same FILE FILE     outputs are the same, but for what varies
@@ -103,6 +106,12 @@ func TestScripts(t *testing.T) {
 			"refused": func(ts *testscript.TestScript, _ bool, args []string) {
 				defer turns.take(ts, args)()
 				refused(ts, workers, args)
+			},
+			"alone": func(ts *testscript.TestScript, neg bool, args []string) {
+				defer turns.take(ts, args)()
+				if err := ts.Exec(args[0], args[1:]...); (err != nil) != neg {
+					ts.Fatalf("it ended with %v", err)
+				}
 			},
 			"json":      func(ts *testscript.TestScript, neg bool, args []string) { jsonValue(ts, neg, args) },
 			"processes": startProcesses,
