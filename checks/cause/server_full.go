@@ -72,9 +72,9 @@ func judgeServerFull(s *Situation) judgement {
 		return ruledOut("ACCOUNT INFO", "The account can't use the other servers, full or not.")
 	case len(full) == 0 && len(turned) > 0 && len(turned) == len(s.Others):
 		return judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, evidence: []Evidence{
-			say("closed connections", "%s turned clients from these addresses away %s, as full. By now %s room.", otherNames(turned), times(refusals), verb(turned, "it has", "they have"))}}
+			say("closed connections", "%s turned clients from these addresses away %s, as full. Now %s room.", otherNames(turned), times(refusals), verb(turned, "it has", "they have"))}}
 	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0 && s.tight(room):
-		return notTested("VARZ", "All other servers have room for more connections by now. It is unknown whether they had when these clients came.").settledBy(NeedServerAnswers)
+		return notTested("VARZ", "All other servers have room for more connections now. It is unknown whether they had when these clients came.").settledBy(NeedServerAnswers)
 	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
 		j := ruledOut("VARZ", "All other servers have room for more connections.")
 		if n := s.overOwnLimit(); n > 0 { // which holds back all servers alike
