@@ -178,7 +178,7 @@ func withServices(all ...checks.Service) change {
 		}
 		counts(on...)(s)
 		p := s.Profile
-		p.Services, p.Names, p.Users, p.Protocols, p.Languages, p.Networks, p.Sources, p.Processes = all, nil, nil, nil, nil, nil, nil, nil
+		p.Services, p.Names, p.Users, p.Protocols, p.Languages, p.Networks, p.Sources, p.Processes = slices.Clone(all), nil, nil, nil, nil, nil, nil, nil
 		p.Starts = nil
 		for _, x := range all {
 			p.Names = group(p.Names, checks.Group{Key: x.Stem, Counts: x.Counts})

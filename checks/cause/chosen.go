@@ -80,11 +80,27 @@ func (s *Situation) byOrder() (Likelihood, bool) {
 				list = append(list, at)
 			}
 		}
-		if l := p.InOrder(list); !ok || l > best {
+		if l := p.InOrder(list) + s.othersInOrder(list); !ok || l > best {
 			best, ok = l, true
 		}
 	}
 	return best, ok
+}
+
+// othersInOrder is what speaks against an order of the account's list from its
+// other services, which have the same list unless another is tied to these
+// clients. It is never above 0.
+func (s *Situation) othersInOrder(list []int) Likelihood {
+	if s.theirs || s.whole == nil || s.whole.Profile == nil || len(s.whole.Profile.Read) != len(s.Profile.Read) {
+		return 0
+	}
+	p := s.placement()
+	others := make([]int, len(s.whole.Profile.Read))
+	for at, n := range s.whole.Profile.Read {
+		others[at] = max(n-s.Profile.Read[at], 0)
+	}
+	p.Counts = s.byCluster(others)
+	return min(0, p.InOrder(list)-p.Free())
 }
 
 // upWhen is the counts by how many servers were up, in the order of the cluster;

@@ -68,7 +68,7 @@ func (s *Situation) judge(all []rule) []judgement {
 func (s *Situation) compare(all []rule, judged []judgement) {
 	fits := make([]Likelihood, len(all))
 	alive := make([]bool, len(all))
-	free := s.placement().Free()
+	free := s.freely()
 	for i, r := range all {
 		if r.likelihood != nil && judged[i].strong() {
 			fits[i], alive[i] = r.likelihood(s)
@@ -89,6 +89,19 @@ func (s *Situation) compare(all []rule, judged []judgement) {
 			}
 		}
 	}
+}
+
+// freely is the likelihood where each client takes any server that was up when it
+// connected, or walked through its list when servers restarted.
+func (s *Situation) freely() Likelihood {
+	p := s.placement()
+	free := p.Free()
+	p.Up, p.Order = s.upWhen()
+	if p.Up == nil || slices.ContainsFunc(s.cluster(), func(o *checks.Server) bool { return untimed(o) || o.Details.Margin > fineClock }) {
+		return free
+	}
+	p.Moved = true
+	return max(free, p.WhileUp())
 }
 
 // fall applies the order of the funnel: where an earlier step was seen to leave

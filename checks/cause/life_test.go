@@ -149,7 +149,33 @@ func TestLife(t *testing.T) {
 		through("192.168.1.10:4222", "10.0.0.254")(s)
 		from("10.0.0.254")(s)
 	}
+	startsOf := func(rows ...[]int) change { return profile(func(p *checks.Profile) { p.Starts = rows }) }
+	small := on(func(s *checks.Server) {
+		limit, now := 20, 5
+		s.MaxConnections, s.Details.Connections = &limit, &now
+	}, 2, 3)
+	allTLS := on(func(s *checks.Server) { s.Details.TLS = true }, 1, 2, 3)
+	secure := func(x checks.Service) checks.Service { x.TLS = checks.Yes; return x }
+	process18 := func(s *scene) {
+		s.Profile.Processes = []checks.Process{{Addr: netip.MustParseAddr("10.9.0.1"), Name: "importer", Language: "go", Version: "1.55.0", Counts: []int{18, 0, 0}, First: started().Add(time.Hour), Last: started().Add(time.Hour)}}
+		one := []checks.Source{{Addr: netip.MustParseAddr("10.9.0.1"), Counts: []int{18, 0, 0}, Kinds: 1}}
+		s.Profile.Services[0].Sources, s.Profile.Sources = one, slices.Concat(one, s.Profile.Services[1].Sources)
+	}
 	for _, l := range []life{
+		{"1 a rolling restart, and these came after it", with(counts(14, 0, 0), restartedInTurn, teams, startsOf([]int{0, 0, 0, 14}, []int{0, 0, 0, 0}, []int{0, 0, 0, 0})), map[Code]Verdict{RestartDrift: RuledOut}, "none", ""},
+		{"1 a rolling restart, and these take their list in order", with(counts(12, 0, 0), restartedInTurn, teams, inOrder(urlsOf(1, 2, 3)...), startsOf([]int{0, 0, 12, 0}, []int{0, 0, 0, 0}, []int{0, 0, 0, 0})), map[Code]Verdict{RestartDrift: Possible}, OrderedConnect, ""},
+		{"1 a rolling restart, of which one account tells", with(counts(12, 3, 0), restartedInTurn, startsOf([]int{0, 0, 12, 0}, []int{0, 0, 3, 0}, []int{0, 0, 0, 0})), map[Code]Verdict{RestartDrift: Possible}, "none", ""},
+		{"one process beside the account's full list, which others have too", with(withServices(serviceOf("importer", 18, 0, 0), serviceOf("web", 0, 2, 2)), process18, list(urlsOf(1, 2, 3)...)), map[Code]Verdict{SingleProcess: Likely, OrderedConnect: Possible}, SingleProcess, ""},
+		{"certificates that these clients do not take", with(withServices(secure(serviceOf("orders", 24, 0, 0))), allTLS, closed("N2", "", "TLS Handshake Failure", 9), closed("N3", "", "TLS Handshake Failure", 7)), map[Code]Verdict{ListenerGap: Likely}, ListenerGap, ""},
+		{"certificates of which nothing is known", with(withServices(secure(serviceOf("orders", 24, 0, 0))), allTLS), map[Code]Verdict{ListenerGap: NotTested}, "none", ""},
+		{"certificates that other clients take", with(withServices(secure(serviceOf("orders", 24, 0, 0)), secure(serviceOf("web", 1, 2, 2))), allTLS), map[Code]Verdict{ListenerGap: RuledOut}, "none", ""},
+		{"TLS is asked for, and handshakes failed", with(withServices(plain(serviceOf("orders", 24, 0, 0))), requireTLS, closed("N2", "", "TLS Handshake Failure", 9), closed("N3", "", "TLS Handshake Failure", 7)), map[Code]Verdict{ListenerGap: Likely}, ListenerGap, ""},
+		{"the others were full", with(counts(24, 0, 0), small, closed("N2", "", "Maximum Connections Exceeded", 9), closed("N3", "", "Maximum Connections Exceeded", 7)), map[Code]Verdict{ServerFull: Likely}, ServerFull, ""},
+		{"one of the others was full", with(counts(24, 0, 0), small, closed("N2", "", "Maximum Connections Exceeded", 9)), map[Code]Verdict{ServerFull: NotTested}, "none", ""},
+		{"the account is at its own limit", with(counts(24, 0, 0), loginAs("api"), closed("N2", "api", "Maximum Account Connections Exceeded", 9)), map[Code]Verdict{ServerFull: RuledOut}, "none", ""},
+		{"a list that names servers without the listener", with(counts(24, 0, 0), profile(func(p *checks.Profile) { p.Protocols[0].Key = "websocket" }), on(func(s *checks.Server) { s.Details.WebSocket = 8080 }, 1),
+			answers("10.0.0.1:8080", checks.Contact{Outcome: checks.ContactServer, Tries: 1, Greetings: []checks.Greeting{{ID: "N1", Name: "n1", Cluster: "C1", Host: "0.0.0.0", Port: 4222, Count: 1, ConnectURLs: []string{"10.0.0.1:4222", "10.0.0.2:4222"}}}}),
+			list("ws://10.0.0.1:8080", "ws://10.0.0.2:8080", "ws://10.0.0.3:8080")), map[Code]Verdict{ListenerGap: Confirmed, SingleURL: Possible}, ListenerGap, ""},
 		{"1 a rolling restart, seen in all accounts", with(counts(11, 1, 0), restartedInTurn, teams), map[Code]Verdict{RestartDrift: Likely, OrderedConnect: NotTested}, RestartDrift, ""},
 		{"1 a rolling restart, and the true list is passed", with(counts(12, 0, 0), restartedInTurn, teams, list(urlsOf(1, 2, 3)...)), map[Code]Verdict{RestartDrift: Likely, OrderedConnect: Possible}, RestartDrift, ""},
 		{"1 one account alone does not make a rolling restart", with(counts(12, 0, 0), restartedInTurn, profile(func(p *checks.Profile) { p.Starts = [][]int{{0, 0, 0, 12}, {0, 0, 0, 0}, {0, 0, 0, 0}} })),
@@ -188,7 +214,7 @@ func TestLife(t *testing.T) {
 			p.Sources[0].Addr = netip.MustParseAddr("2001:db8::77")
 		})), map[Code]Verdict{SingleAddressDNS: RuledOut}, "", ""},
 		{"11 the others require TLS, the clients are plain", with(room, withServices(plain(serviceOf("orders-api", 24, 0, 0))), requireTLS, list(urlsOf(1, 2, 3)...)), map[Code]Verdict{ListenerGap: Possible}, "", checks.Unknown},
-		{"11 all require TLS", with(withServices(serviceOf("orders-api", 24, 0, 0)), on(func(s *checks.Server) { s.Details.TLS = true }, 1, 2, 3)), map[Code]Verdict{ListenerGap: RuledOut}, "none", ""},
+		{"11 all require TLS", with(withServices(serviceOf("orders-api", 24, 0, 0)), on(func(s *checks.Server) { s.Details.TLS = true }, 1, 2, 3)), map[Code]Verdict{ListenerGap: NotTested}, "none", ""},
 		{"12 nobody's list does not outweigh one process", with(counts(33, 1, 1), process(30, 0, 0), anyones(urlsOf(1)...)), map[Code]Verdict{SingleProcess: Likely, SingleURL: Possible}, SingleProcess, ""},
 		{"13 all advertise the balancer's address, and it is told twice", with(on(func(s *checks.Server) { s.Details.ConnectURLs = []string{"10.0.0.9:4222", "10.0.0.9:4222"} }, 1, 2, 3)), map[Code]Verdict{DiscoveryOff: NotTested}, "none", ""},
 		{"14 two of three are draining", with(counts(20, 0, 0), on(func(s *checks.Server) { s.Details.ConnectURLs = s.Details.ConnectURLs[:1] }, 1), missing("n2", "n3"), gone("N2"), gone("N3")), map[Code]Verdict{DiscoveryOff: NotTested, RestartDrift: NotTested}, "none", ""},

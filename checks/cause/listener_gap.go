@@ -41,10 +41,19 @@ func (s *Situation) serves() []checks.Answer {
 				answer = checks.Unknown
 			}
 		}
-		if answer == checks.Yes && s.asksTLS(o) {
+		switch asked := answer == checks.Yes && s.asksTLS(o); {
+		case asked && s.handshakesFailed(o) > 0 && s.handshakesFailed(s.Server) == 0:
+			answer = checks.No
+		case asked:
 			answer = checks.Unknown
 		}
 		out[i+1] = answer
+	}
+	failed, _ := s.tlsFailed()
+	for i, o := range s.Others {
+		if slices.Contains(failed, o) {
+			out[i+1] = checks.No
+		}
 	}
 	return out
 }
@@ -143,7 +152,91 @@ func judgeListenerGap(s *Situation) judgement {
 	case len(s.mute()) > 0:
 		return notTested("VARZ", "Whether %s %s TLS of the clients is unknown.", otherNames(s.mute()), verb(s.mute(), "requires", "require")).settledBy(s.Gap.details())
 	}
+	return s.handshakes()
+}
+
+// handshakes is the verdict by the TLS of the clients: a certificate that they do
+// not take holds them back like a listener that is not there.
+func (s *Situation) handshakes() judgement {
+	failed, unsure := s.tlsFailed()
+	switch {
+	case len(failed) > 0:
+		n := 0
+		for _, o := range failed {
+			n += s.handshakesFailed(o)
+		}
+		j := judgement{verdict: Likely, confidence: 0.8, explains: s.Finding.OnServer, direct: true, evidence: []Evidence{
+			say("closed connections", "TLS handshakes from the addresses of these clients failed %s on %s, and their connections on %s use TLS: compare the certificates.",
+				times(n), otherNames(failed), label(s.Server))}}
+		if len(failed) < len(s.Others) {
+			j.verdict, j.confidence, j.explains, j.direct = Possible, 0.3, s.Finding.OnServer/2, false
+		}
+		return j
+	case len(unsure) > 0:
+		return notTested("CONNZ", "It is unknown whether the clients, which use TLS, take the %s of %s.", verb(unsure, "certificate", "certificates"), otherNames(unsure)).settledBy(NeedTLS)
+	}
+	if s.mayUseTLS() {
+		return notTested("CONNZ", "It is unknown whether the clients use TLS, and take the certificates of the other servers.").settledBy(NeedTLS)
+	}
 	return ruledOut("CONNZ", "What is concentrated are plain client connections, which every server takes.")
+}
+
+// mayUseTLS reports whether it is unknown if the clients use TLS, and something
+// says that they may: the server asks for it, or handshakes failed elsewhere.
+func (s *Situation) mayUseTLS() bool {
+	known := len(s.Profile.Services) > 0 && !slices.ContainsFunc(s.Profile.Services, func(x checks.Service) bool {
+		return x.Here() > 0 && x.TLS != checks.Yes && x.TLS != checks.No
+	})
+	return !known && (s.Server.Details == nil || s.Server.Details.TLS ||
+		slices.ContainsFunc(s.Others, func(o *checks.Server) bool { return s.on(o.ID) == 0 && s.handshakesFailed(o) > 0 }))
+}
+
+// tlsFailed are the other servers where the handshakes of these clients failed,
+// and those where no client is known to have got through.
+func (s *Situation) tlsFailed() (failed, unsure []*checks.Server) {
+	if s.Profile == nil || !slices.ContainsFunc(s.Profile.Services, func(x checks.Service) bool { return x.TLS == checks.Yes && x.Here() > 0 }) {
+		return nil, nil
+	}
+	for _, o := range s.Others {
+		switch {
+		case s.on(o.ID) > 0:
+		case s.handshakesFailed(o) > 0 && s.handshakesFailed(s.Server) == 0:
+			failed = append(failed, o)
+		case !s.tlsTaken(o):
+			unsure = append(unsure, o)
+		}
+	}
+	return failed, unsure
+}
+
+func (s *Situation) handshakesFailed(o *checks.Server) int {
+	n := 0
+	for _, c := range s.History {
+		if c.Server == o.ID && c.Reason == "TLS Handshake Failure" {
+			n += c.Connections
+		}
+	}
+	return n
+}
+
+// tlsTaken reports whether some client got through a server's TLS: a service of
+// any account that uses nothing else, or these clients before.
+func (s *Situation) tlsTaken(o *checks.Server) bool {
+	on := func(p *checks.Profile) bool {
+		at := slices.Index(p.Servers, o.ID)
+		return at >= 0 && slices.ContainsFunc(p.Services, func(x checks.Service) bool { return x.TLS == checks.Yes && at < len(x.Counts) && x.Counts[at] > 0 })
+	}
+	if s.whole != nil && s.whole.Profile != nil && on(s.whole.Profile) {
+		return true
+	}
+	if s.Neighbours != nil {
+		for _, p := range s.Neighbours.Profiles {
+			if on(p) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(s.History, func(c checks.Closed) bool { return c.Server == o.ID && s.isUser(c.User) && !refusal(c.Reason) })
 }
 
 // mute are the other servers of which it is not known whether they ask these
@@ -172,10 +265,12 @@ func (s *Situation) askTLS() []*checks.Server {
 
 // asksAll is the verdict where servers ask for TLS.
 func asksAll(s *Situation, asks []*checks.Server) judgement {
-	failed := 0
-	for _, c := range s.History {
-		if c.Reason == "TLS Handshake Failure" && slices.ContainsFunc(asks, func(o *checks.Server) bool { return o.ID == c.Server }) {
-			failed += c.Connections
+	failed, by := 0, 0
+	for _, o := range asks {
+		n := s.handshakesFailed(o)
+		failed += n
+		if n > 0 {
+			by++
 		}
 	}
 	j := judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
@@ -184,7 +279,10 @@ func asksAll(s *Situation, asks []*checks.Server) judgement {
 		j.confidence, j.explains = 0.2, s.Finding.OnServer/2
 	}
 	if failed > 0 {
-		j.evidence = append(j.evidence, say("closed connections", "TLS handshakes failed %s there.", times(failed)))
+		j.evidence = append(j.evidence, say("closed connections", "TLS handshakes from the addresses of these clients failed %s there.", times(failed)))
+	}
+	if by == len(s.Others) && s.handshakesFailed(s.Server) == 0 {
+		j.verdict, j.confidence, j.direct = Likely, 0.85, true
 	}
 	return j
 }

@@ -107,7 +107,7 @@ func (s *Situation) inOrder(f List) judgement {
 		j.evidence = append(j.evidence, say(f.Origin, "An option beside it switches randomising off."))
 	case f.Ordered == checks.No:
 		return ruledOut(f.Origin, "An option beside the list says that clients take it in random order.")
-	case s.Finding.Chance > 1e-4, s.lonely(f), s.Tied && len(listsOf(s.Own, pins, perhaps, unclear)) > 0, !s.othersTakeThem():
+	case !s.Tied, s.Finding.Chance > 1e-4, s.lonely(f), s.Tied && len(listsOf(s.Own, pins, perhaps, unclear)) > 0, !s.othersTakeThem():
 		j.verdict, j.confidence = Possible, 0.3
 	default:
 		j.verdict, j.confidence = Likely, 0.6
@@ -141,8 +141,13 @@ func (s *Situation) thenUp(all []Arrival) []Arrival {
 // account and the listener: only then does chance speak for an order.
 func (s *Situation) othersTakeThem() bool {
 	_, full, silent := s.roomOnOthers()
-	return len(full)+len(silent)+s.Missing == 0 &&
-		judgeAccountGap(s).verdict == RuledOut && judgeListenerGap(s).verdict == RuledOut
+	return len(full)+len(silent)+s.Missing == 0 && s.accountsTaken() && judgeListenerGap(s).verdict == RuledOut
+}
+
+// accountsTaken reports whether all other servers know the account, and none is
+// known to refuse its users.
+func (s *Situation) accountsTaken() bool {
+	return !slices.ContainsFunc(s.Others, func(o *checks.Server) bool { return s.knows(o) != checks.Yes || s.takesUser(o) == checks.No })
 }
 
 // orderOfDNS judges a name with several addresses in a fixed order.

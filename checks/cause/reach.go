@@ -21,8 +21,18 @@ type Reach struct {
 	// Open are URLs, or addresses of them, of which it is not known whether
 	// they lead to another server.
 	Open []Open
+	// Unserved are servers that URLs name by their own address, and that have no
+	// listener for the protocol of the URL. They are Dead too.
+	Unserved []Unlistened
 	// Foreign are addresses at which another cluster's server answers.
 	Foreign []string
+}
+
+// Unlistened is a URL with the server, an index into Deployment.Servers, that it
+// names and that does not listen.
+type Unlistened struct {
+	Server int
+	URL    string
 }
 
 // Arrival is one server that a list leads to.
@@ -170,6 +180,9 @@ func (r *Reach) arrive(d *checks.Deployment, cluster string, e checks.Endpoint, 
 	}
 	switch c.Outcome {
 	case checks.ContactRefused, checks.ContactClosed:
+		if server := unlistened(d, cluster, e.Scheme, at.Addr()); server >= 0 {
+			r.Unserved = append(r.Unserved, Unlistened{server, e.URL})
+		}
 	case checks.ContactTimeout:
 		open(OpenTimeout, "")
 	case checks.ContactUnroutable:
@@ -179,4 +192,22 @@ func (r *Reach) arrive(d *checks.Deployment, cluster string, e checks.Endpoint, 
 	case checks.ContactNone, checks.ContactServer:
 		open(OpenNotProbed, "")
 	}
+}
+
+// unlistened is the server of the cluster whose address this is and that has no
+// listener for the protocol of a scheme; -1 where none is.
+func unlistened(d *checks.Deployment, cluster, scheme string, at netip.Addr) int {
+	protocol := map[string]string{"ws": "websocket", "wss": "websocket", "mqtt": "mqtt", "mqtts": "mqtt"}[scheme]
+	found := -1
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if protocol == "" || s.Cluster != cluster || !slices.Contains(addresses(s), at) {
+			continue
+		}
+		if found >= 0 || s.Takes(protocol) != checks.No {
+			return -1 // several on one machine, or one that listens elsewhere
+		}
+		found = i
+	}
+	return found
 }

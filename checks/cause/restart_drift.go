@@ -65,15 +65,39 @@ func (s *Situation) wereUp() []checks.Answer {
 			out[i+1] = checks.Yes
 		}
 	}
+	for i, o := range s.Others {
+		if out[i+1] == checks.Unknown && s.wasThere(o) {
+			out[i+1] = checks.Yes
+		}
+	}
 	return out
 }
+
+// wasThere reports whether a server had connections of these clients, closed by
+// now, while those of the concentrated server began.
+func (s *Situation) wasThere(o *checks.Server) bool {
+	return slices.ContainsFunc(s.History, func(c checks.Closed) bool {
+		return c.Server == o.ID && s.isUser(c.User) && !refusal(c.Reason) && !c.First.IsZero() && c.First.Before(s.Profile.Newest) && c.Last.After(s.Profile.Oldest)
+	})
+}
+
+// refusal reports whether a connection was closed before it was one.
+func refusal(reason string) bool {
+	switch reason {
+	case "Authentication Failure", "Authentication Timeout", "Missing Account", "TLS Handshake Failure", "Maximum Connections Exceeded", "Maximum Account Connections Exceeded":
+		return true
+	}
+	return false
+}
+
+// fineClock is a margin of clocks that is good enough to compare events by.
+const fineClock = 5 * time.Second
 
 // byClocksOnly reports whether that a server was up is due to the margin of its
 // clock alone: it counts as up from the first moment at which it may have been.
 func (s *Situation) byClocksOnly(o *checks.Server) bool {
-	const fine = 5 * time.Second
 	margin := o.Details.Margin
-	return margin > fine && s.Profile.Oldest.Before(o.Start.Add(margin-o.Details.Offset))
+	return margin > fineClock && s.Profile.Oldest.Before(o.Start.Add(margin-o.Details.Offset))
 }
 
 // reachable says which servers the clients reach for all that is known without
@@ -124,6 +148,10 @@ func judgeRestartDrift(s *Situation) judgement {
 	if fits {
 		j.evidence = append(j.evidence, s.startEvidence(alone))
 	}
+	if rolled && !fits && s.toldToOrder() {
+		j.lower("But these clients walk through their list in its order, as an option beside it says, and not as after a restart.")
+		return j
+	}
 	if s.reachable() == checks.No {
 		j.verdict, j.confidence = Possible, 0.25
 		j.evidence = append(j.evidence, say("client URLs", "But the account's list leads to %s alone, whenever clients connect.", label(s.Server)))
@@ -168,6 +196,9 @@ func (s *Situation) notDrift() judgement {
 		}
 	}
 	switch {
+	case s.Missing == 0 && one && len(down) > 0 && s.walked():
+		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
+			say("start times", "The servers started one after the other, %s first: a rolling restart leaves clients like this. More accounts would show whether it did.", label(s.Server))}}
 	case s.Missing == 0 && (every || one):
 		return ruledOut("start times", "When the clients connected, other servers were up: of the %s on %s, %s began before all other servers started.",
 			connectionsOf(s.onServer()), label(s.Server), noneOr(alone))
@@ -176,6 +207,31 @@ func (s *Situation) notDrift() judgement {
 			say("start times", "%s started after most of these clients had connected. If their URLs lead to no other server, that is why.", otherNames(down)).settledBy(NeedClientConfig)}}
 	}
 	return notTested("start times", "The clocks of the servers are not exact enough to compare when the clients connected.").settledBy(s.Gap.details())
+}
+
+// walked reports whether the servers restarted one after the other, the
+// concentrated one first, and these clients are where such a restart of all leaves
+// those that walk through a shuffled list, within two standard deviations.
+func (s *Situation) walked() bool {
+	table := RollingRestart(1 + len(s.Others))
+	if table == nil || s.cameAfter(s.Profile) || untimed(s.Server) {
+		return false
+	}
+	start := func(o *checks.Server) time.Time { return o.Start.Add(-o.Details.Offset) }
+	var last *checks.Server
+	for _, o := range s.Others {
+		if untimed(o) || !start(o).Add(-o.Details.Margin).After(start(s.Server).Add(s.Server.Details.Margin)) {
+			return false
+		}
+		if last == nil || start(o).After(start(last)) {
+			last = o
+		}
+	}
+	share, all := 0.0, float64(s.Finding.Connections)
+	for _, x := range table[0] {
+		share += x
+	}
+	return last != nil && s.on(last.ID) == 0 && float64(s.Finding.OnServer) <= all*share+2*math.Sqrt(all*share*(1-share))
 }
 
 // startsFit is whether when the clients connected explains where they are: how

@@ -66,11 +66,21 @@ func (s *Situation) roomOnOthers() (room, full, silent []*checks.Server) {
 
 func judgeServerFull(s *Situation) judgement {
 	room, full, silent := s.roomOnOthers()
+	turned, refusals := s.turnedAway()
 	switch {
 	case len(room)+len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
 		return ruledOut("ACCOUNT INFO", "The account can't use the other servers, full or not.")
+	case len(full) == 0 && len(turned) > 0 && len(turned) == len(s.Others):
+		return judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, evidence: []Evidence{
+			say("closed connections", "%s turned clients from these addresses away %s, as full. Now %s room.", otherNames(turned), times(refusals), verb(turned, "it has", "they have"))}}
+	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0 && s.tight(room):
+		return notTested("VARZ", "All other servers have room for more connections now. It is unknown whether they had when these clients came.").settledBy(NeedServerAnswers)
 	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
-		return ruledOut("VARZ", "All other servers have room for more connections.")
+		j := ruledOut("VARZ", "All other servers have room for more connections.")
+		if n := s.overOwnLimit(); n > 0 { // which holds back all servers alike
+			j.evidence = append(j.evidence, say("closed connections", "But the account was at its own limit: servers refused its clients %s.", times(n)))
+		}
+		return j
 	case len(full) == 0 && len(room) == 0:
 		return notTested("VARZ", "The other servers did not say how full they are.").settledBy(s.Gap.details())
 	case len(full) == 0:
@@ -96,5 +106,51 @@ func judgeServerFull(s *Situation) judgement {
 	default:
 		j.verdict, j.confidence = Likely, 0.85
 	}
+	if len(turned) == len(s.Others) && len(full) == len(s.Others) {
+		j.evidence = append(j.evidence, say("closed connections", "%s turned clients from these addresses away %s.", otherNames(turned), times(refusals)))
+		j.verdict, j.confidence, j.direct = Confirmed, 0.95, true
+	}
 	return j
+}
+
+// tight reports whether the connections of the cluster would fill each of these
+// servers, so that they may have been full before.
+func (s *Situation) tight(room []*checks.Server) bool {
+	all := 0
+	for _, o := range s.cluster() {
+		for _, u := range o.Usage {
+			all += int(u.Connections)
+		}
+	}
+	all = max(all, s.Finding.Connections)
+	return !slices.ContainsFunc(room, func(o *checks.Server) bool { return o.MaxConnections == nil || *o.MaxConnections > all })
+}
+
+// turnedAway are the other servers that turned these clients away as full, and how
+// often. A server does not know whose they were: they are told by their address.
+func (s *Situation) turnedAway() (by []*checks.Server, n int) {
+	for _, o := range s.Others {
+		from := n
+		for _, c := range s.History {
+			if c.Server == o.ID && c.Reason == "Maximum Connections Exceeded" {
+				n += c.Connections
+			}
+		}
+		if n > from {
+			by = append(by, o)
+		}
+	}
+	return by, n
+}
+
+// overOwnLimit is how often servers refused these clients for a limit of their
+// account.
+func (s *Situation) overOwnLimit() int {
+	n := 0
+	for _, c := range s.History {
+		if c.Reason == "Maximum Account Connections Exceeded" && s.isUser(c.User) {
+			n += c.Connections
+		}
+	}
+	return n
 }

@@ -1,6 +1,8 @@
 package cause
 
 import (
+	"slices"
+
 	"github.com/nats-balance/nats-balance/checks"
 )
 
@@ -71,6 +73,20 @@ func singleURL() rule {
 	}
 }
 
+// namedUnserved are the other servers that lists name, and that have no listener
+// for their URLs.
+func (s *Situation) namedUnserved(lists []List) []*checks.Server {
+	var out []*checks.Server
+	for _, o := range s.Others {
+		if slices.ContainsFunc(lists, func(l List) bool {
+			return slices.ContainsFunc(l.Reach.Unserved, func(u Unlistened) bool { return s.Deployment.Servers[u.Server].ID == o.ID })
+		}) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 // pinned judges the causes by which a list leads to one server only.
 func (s *Situation) pinned(w way) judgement {
 	var found []List
@@ -100,7 +116,11 @@ func (s *Situation) pinned(w way) judgement {
 	others := s.pinnedElsewhere()
 	_, _, fits := s.startsFit()
 	drift := judgeRestartDrift(s).verdict
+	named := s.namedUnserved(found)
 	switch {
+	case len(named) > 0:
+		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: append(j.evidence,
+			say(found[0].Origin, "But the list names %s too, where nobody listens for these clients.", otherNames(named)))}
 	case s.Tied && s.contradicted(s.listPasses(Listed)):
 		return judgement{verdict: NotTested, evidence: append(j.evidence,
 			say("CONNZ", "Many of the clients are on other servers, so this is not the list that they came by.").settledBy(NeedOwnURLs))}

@@ -290,4 +290,13 @@ func isOctet(s string) bool {
 	return isDigits(s) && len(s) <= 3 && (len(s) < 3 || s <= "255")
 }
 
-func consistsOf(s, alphabet string) bool { return strings.Trim(s, alphabet) == "" }
+// consistsOf reports whether a text has nothing but bytes of an alphabet. It is
+// called for every part of every name: strings.Trim builds a set each time.
+func consistsOf(s, alphabet string) bool {
+	for i := range len(s) {
+		if strings.IndexByte(alphabet, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -41,7 +41,10 @@ func (s *Situation) listPass(l List, server *checks.Server, name StepName) check
 				balanced = balanced || a.Own == checks.No
 			}
 		}
+		named := slices.ContainsFunc(l.Reach.Unserved, func(u Unlistened) bool { return u.URL == e.URL && s.Deployment.Servers[u.Server].ID == server.ID })
 		switch {
+		case named: // that nobody listens there is another step's
+			return checks.Yes
 		case here, name == Listed && shared && !bound, name == Resolved && balanced:
 			return checks.Yes // the name, or the address, may stand for any server
 		case slices.ContainsFunc(l.Reach.Open, func(o Open) bool { return o.URL == e.URL }):

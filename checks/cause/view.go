@@ -108,7 +108,7 @@ func (s *Situation) project(which []int) *Situation {
 			p.Newest = x.Last
 		}
 		for _, process := range s.Profile.Processes {
-			if Stem(process.Name) == x.Stem && process.User == x.User && process.Language == x.Language {
+			if s.isProcessOf(process, x) || x.Remainder && !slices.ContainsFunc(s.Profile.Services, func(o checks.Service) bool { return s.isProcessOf(process, o) }) {
 				p.Processes = append(p.Processes, process)
 			}
 		}
@@ -117,6 +117,11 @@ func (s *Situation) project(which []int) *Situation {
 	c.Finding.OnServer, c.Finding.Connections = min(p.Read[0], s.Finding.OnServer), sum(p.Read)
 	c.Finding.Chance = checks.Chance(c.Finding.Connections, n, c.Finding.OnServer)
 	return situationOf(c, s.whole, s.everyone)
+}
+
+// isProcessOf reports whether a process is one of a service.
+func (s *Situation) isProcessOf(p checks.Process, x checks.Service) bool {
+	return !x.Remainder && Stem(p.Name) == x.Stem && p.User == x.User && p.Language == x.Language
 }
 
 // group adds counts to the group of the same key.

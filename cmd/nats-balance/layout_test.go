@@ -61,7 +61,7 @@ func mayImport(pkg string) (allowed []string, known bool) {
 		return ground, true
 	case "checks/cause":
 		return []string{"checks", "internal/words"}, true
-	case "internal/lab/fleet", "internal/lab/tool":
+	case "internal/lab/fleet", "internal/lab/life", "internal/lab/tool":
 		return append(ground, "internal/lab"), true
 	case "checks", "dnscheck":
 		return []string{"internal/words"}, true
@@ -108,7 +108,7 @@ func TestImportsPointOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pkg := range []string{"cmd/nats-balance", "plugin", "internal/cli", "internal/audit", "internal/natsconn", "internal/config", "checks", "checks/cause", "internal/wire", "internal/sysreq", "internal/source", "internal/rebalance", "internal/remedy", "internal/report", "internal/words", "internal/lab", "internal/lab/fleet", "internal/lab/tool"} {
+	for _, pkg := range []string{"cmd/nats-balance", "plugin", "internal/cli", "internal/audit", "internal/natsconn", "internal/config", "checks", "checks/cause", "internal/wire", "internal/sysreq", "internal/source", "internal/rebalance", "internal/remedy", "internal/report", "internal/words", "internal/lab", "internal/lab/fleet", "internal/lab/life", "internal/lab/tool"} {
 		if !packages[pkg] {
 			t.Errorf("there is no package %s", pkg)
 		}
@@ -161,7 +161,7 @@ func TestTestEquipmentIsNotLinked(t *testing.T) {
 	if !slices.Contains(linked, module+"/internal/lab") {
 		t.Error("internal/lab, which demo needs, is not among what is linked")
 	}
-	for _, pkg := range []string{"internal/lab/fleet", "internal/lab/tool", "internal/lab/bench", "testing"} {
+	for _, pkg := range []string{"internal/lab/fleet", "internal/lab/life", "internal/lab/tool", "internal/lab/bench", "testing"} {
 		if slices.ContainsFunc(linked, func(l string) bool { return l == pkg || l == module+"/"+pkg }) {
 			t.Errorf("%s is linked into the command", pkg)
 		}

@@ -63,7 +63,7 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, read cli
 			return nil, read, nil, err
 		}
 		if err != nil {
-			warnings = append(warnings, fmt.Sprintf("--client-config %s was not read to the end: %v", p.Path, err))
+			warnings = append(warnings, fmt.Sprintf("--client-config %s was not read to the end: %s", p.Path, unfinished(err)))
 		}
 		add(f)
 	}
@@ -82,6 +82,14 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, read cli
 		lists = lists[:mostLists]
 	}
 	return lists, read, warnings, nil
+}
+
+// unfinished says why something was not read to the end.
+func unfinished(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "--timeout was over before: pass a longer one, or less to read"
+	}
+	return err.Error()
 }
 
 // Follow finds out what the lists lead to.

@@ -109,7 +109,10 @@ func (a *concentration) run(ctx context.Context) error {
 	defer closing()
 	request.Again, request.Connected = from.again, from.urls
 	request.Expected = a.expect.expected(from, a.baseline.past, request.Lists.Probe)
+	p := newProgress(a.host.Err)
+	request.Lists.Progress = p.read
 	result, err := audit.Audit(ctx, from, request)
+	p.clear()
 	if err != nil {
 		return explainSelection(err)
 	}

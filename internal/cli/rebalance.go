@@ -133,7 +133,10 @@ func (r *rebalance) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p := newProgress(r.host.Err)
+	lists.Progress = p.read
 	s, err := r.plan(ctx, nc, lists)
+	p.clear()
 	if err != nil {
 		return err
 	}

@@ -103,13 +103,11 @@ func (f *fileReader) take(r *textReader, name string, text []byte) {
 func (f *fileReader) yaml(r io.Reader) error {
 	return newYAMLChunks(r).each(func(c chunk) error {
 		if c.large {
+			f.passed(c, unreadLarge)
 			f.result.warnings = append(f.result.warnings, fmt.Sprintf("%s: the document was not read: it is larger than %d MiB", placeOf(f.result.path, c.line), maxChunk>>20))
 			return nil
 		}
-		if !wantsChunk(c.text) {
-			if kindOf(c.text) != "" {
-				f.result.objects++
-			}
+		if !wantsChunk(c.text) && f.passed(c, whyUnread(c.text)) {
 			return nil
 		}
 		text := c.text
@@ -145,6 +143,10 @@ func (f *fileReader) object(n *node) bool {
 	}
 	f.result.objects++
 	if o.pod != nil {
+		if f.scan.runs.Add(int64(o.size())) > maxWorkloads {
+			f.result.lost++
+			return true
+		}
 		f.result.workloads = append(f.result.workloads, o)
 		return true
 	}
@@ -152,11 +154,41 @@ func (f *fileReader) object(n *node) bool {
 	if !ok {
 		return false
 	}
-	if f.scan.kept.Add(int64(size)) > maxStored {
-		f.result.size = maxStored + 1 // says that some is missing
+	f.store(st, size)
+	return true
+}
+
+// store keeps a ConfigMap or a Secret. Where there is no room for its data, its
+// name is kept, and where there is none for that, nothing.
+func (f *fileReader) store(s *store, size int) {
+	all := f.scan.stored.Add(int64(size))
+	if all > maxStored && s.unread == "" {
+		f.result.full = true
+		f.scan.stored.Add(int64(stubSize - size))
+		s = stubOf(s.object, unreadFull)
+	}
+	if all > maxStored+maxStored/4 {
+		f.result.full = true
+		return
+	}
+	f.result.stores = append(f.result.stores, s)
+}
+
+// passed counts an object that is not parsed, and keeps the name of a ConfigMap
+// or a Secret. It reports false where the name can be had by parsing only.
+func (f *fileReader) passed(c chunk, why string) bool {
+	o := headOf(c.text)
+	if o.kind == "" {
 		return true
 	}
-	f.result.stores, f.result.size = append(f.result.stores, st), f.result.size+size
+	if isStore(o.kind) {
+		if o.name == "" && !c.large {
+			return false
+		}
+		o.file, o.line = f.result.path, c.line
+		f.store(stubOf(o, why), stubSize)
+	}
+	f.result.objects++
 	return true
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -116,5 +118,75 @@ func FuzzChunks(f *testing.F) {
 		if len(text) < maxChunk && utf8.ValidString(text) && strip(got.String()) != strip(text) && len(bytes.TrimSpace([]byte(text))) > 0 {
 			t.Fatalf("%q became %q", text, got.String())
 		}
+	})
+}
+
+// FuzzParsers reads any text with each parser: a tree has only lines of the
+// text, and limits hold.
+func FuzzParsers(f *testing.F) {
+	for _, text := range []string{
+		"a: &a [1]\nb: *a\n", `{"a":[{"b":"c"}]} [1]`, "[[a.b]]\nc = {d = [1]}\n", "a=b\\\n c\n", "[s]\na : b\n", "%YAML 1.2\n---\n? a\n: |2\n  b\n", `{"apiVersion":"v1","items":[{"kind":"Pod"}]}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		lines := strings.Count(text, "\n") + strings.Count(text, "\r") + strings.Count(text, "\u2028") + strings.Count(text, "\u2029") + strings.Count(text, "\u0085") + 2
+		left := 0
+		var check func(n *node, depth int)
+		check = func(n *node, depth int) {
+			left++
+			if n.line < 0 || n.line > lines || depth > maxNesting+1 || left > maxNodes || n.kind == mapping && len(n.keys) != len(n.items) {
+				t.Fatalf("%q: line %d, depth %d, %d nodes, %d keys", text, n.line, depth, left, len(n.keys))
+			}
+			for _, item := range n.items {
+				check(item, depth+1)
+			}
+		}
+		if roots, err := parseYAML([]byte(text), 1); err == nil {
+			for _, root := range roots {
+				check(root, 0)
+			}
+		}
+		left = 0
+		if root, err := parseTOML([]byte(text)); err == nil {
+			check(root, 0)
+		}
+		_ = newJSONReader(strings.NewReader(text)).each(func(n *node) error { // an error is fine
+			left = 0
+			check(n, 0)
+			return nil
+		})
+		for _, style := range []lineStyle{dotenvStyle(), propertiesStyle(), iniStyle()} {
+			sections, _ := parseLines([]byte(text), style)
+			for _, s := range sections {
+				for _, st := range s.settings {
+					if st.line < 1 || st.line > lines {
+						t.Fatalf("%q: line %d", text, st.line)
+					}
+				}
+			}
+		}
+		if o := headOf([]byte(text)); len(o.kind)+len(o.name)+len(o.namespace) > len(text) {
+			t.Fatalf("%q: %+v", text, o)
+		}
+	})
+}
+
+// FuzzContext reads any text as a context of the nats CLI.
+func FuzzContext(f *testing.F) {
+	for _, text := range []string{`{"url":"nats://a,tls://b","user":"u"}`, `{"nsc":"nsc://a/b/c"}`, `{"url":"nats://$X","creds":"data:,x"}`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		path := filepath.Join(t.TempDir(), "c.json")
+		if strings.Contains(text, password) || os.WriteFile(path, []byte(text), 0o600) != nil {
+			t.Skip()
+		}
+		list, err := contextList(path)
+		if err != nil {
+			return
+		}
+		list.Origin = "context"
+		quiet(t, text, []checks.URLList{list}, nil)
 	})
 }

@@ -75,7 +75,27 @@ type store struct {
 	data   map[string]datum
 	keys   []string // in order
 	used   map[string]bool
+	// unread says why there is no data: it was not kept.
+	unread string
 }
+
+// Why the data of a store was not kept, as the end of a sentence.
+const (
+	unreadLarge = "which is too large to be read"
+	unreadPlain = "which has nothing that looks like a server list"
+	unreadFull  = "which was not read: the input has too many ConfigMaps and Secrets"
+)
+
+// stubSize is about what a store without data takes.
+const stubSize = 512
+
+// stubOf is a store whose data is not kept, so that a reference to it is not
+// told as one to nothing.
+func stubOf(o object, why string) *store {
+	return &store{object: o, secret: o.kind == "Secret", unread: why}
+}
+
+func isStore(kind string) bool { return kind == "ConfigMap" || kind == "Secret" }
 
 type datum struct {
 	text string
@@ -105,6 +125,39 @@ func kubeObject(n *node, file string) (o object, ok bool) {
 	}
 	o.pod = podOf(n, o.kind)
 	return o, true
+}
+
+// size is about what a workload takes in memory.
+func (o *object) size() int {
+	n := 512 + len(o.kind) + len(o.namespace) + len(o.name) + len(o.owner)
+	for _, c := range o.pod.containers {
+		n += 256 + len(c.name)
+		for _, v := range c.env {
+			n += 128 + len(v.name) + len(v.value) + len(v.field)
+			if v.ref != nil {
+				n += 64 + len(v.ref.name) + len(v.ref.key)
+			}
+		}
+		for _, f := range c.from {
+			n += 96 + len(f.name) + len(f.prefix)
+		}
+		for _, text := range c.command {
+			n += 16 + len(text)
+		}
+		for _, m := range c.mounts {
+			n += 48 + len(m.volume) + len(m.path) + len(m.subPath)
+		}
+	}
+	for _, v := range o.pod.volumes {
+		n += 64 + len(v.name)
+		for _, s := range v.sources {
+			n += 96 + len(s.name)
+			for _, item := range s.items {
+				n += 32 + len(item.key) + len(item.path)
+			}
+		}
+	}
+	return n
 }
 
 // podOf decodes the pods that an object runs, nil where it runs none.
@@ -199,9 +252,11 @@ func volumeOf(n *node) volume {
 
 const (
 	// maxDatum is the most of one value that is kept unless it speaks of NATS.
-	maxDatum = 4 << 10
+	maxDatum = 1 << 10
 	// maxStored is the most of all values of one input that is kept.
 	maxStored = 64 << 20
+	// maxWorkloads is the most of all workloads of one input that is kept.
+	maxWorkloads = 64 << 20
 )
 
 // storeOf decodes a ConfigMap or a Secret; ok is false for anything else, and
@@ -213,8 +268,8 @@ func storeOf(n *node, o object) (s *store, size int, ok bool) {
 	}
 	s = &store{object: o, secret: secret, data: map[string]datum{}, used: map[string]bool{}}
 	switch n.str("type") {
-	case "helm.sh/release.v1", "kubernetes.io/service-account-token", "kubernetes.io/dockerconfigjson":
-		return s, 0, true
+	case "helm.sh/release.v1", "kubernetes.io/tls", "kubernetes.io/service-account-token", "kubernetes.io/dockerconfigjson":
+		return stubOf(o, unreadPlain), stubSize, true
 	}
 	put := func(key string, d datum) {
 		if d.large = len(d.text) > maxFile || len(d.text) > maxDatum && !speaksOfNATS([]byte(d.text)); d.large {
@@ -261,19 +316,19 @@ type cluster struct {
 	workloads []object
 	stores    map[storeKey]*store
 	order     []*store
-	size      int
-	// full: there was more data than is kept.
+	// full: there was more data than is kept. Of that, stores may have no name
+	// here either.
 	full bool
+	// lost counts the workloads that were not kept.
+	lost int
 }
 
 // add takes over the objects of one file.
-func (c *cluster) add(workloads []object, stores []*store, size int) {
-	c.workloads = append(c.workloads, workloads...)
-	for _, s := range stores {
-		if c.size += size / max(len(stores), 1); c.size > maxStored {
-			c.full = true
-			return
-		}
+func (c *cluster) add(r result) {
+	c.workloads = append(c.workloads, r.workloads...)
+	c.full = c.full || r.full
+	c.lost += r.lost
+	for _, s := range r.stores {
 		if c.stores == nil {
 			c.stores = map[storeKey]*store{}
 		}
@@ -315,12 +370,24 @@ func (r reference) String() string {
 }
 
 // missing says why a reference has no value.
-func (r reference) missing(s *store) string {
-	if s == nil {
-		return fmt.Sprintf("comes from %s, which is not in the input", r)
-	}
-	if s.data[r.key].large {
+func (c *cluster) missing(r reference, s *store) string {
+	switch {
+	case s == nil || s.unread != "":
+		return fmt.Sprintf("comes from %s, %s", r, c.absent(s))
+	case s.data[r.key].large:
 		return fmt.Sprintf("comes from key %s of %s, which is too large to be a list", r.key, r)
 	}
 	return fmt.Sprintf("comes from key %s of %s, which does not have it", r.key, r)
+}
+
+// absent says why there is nothing of a ConfigMap or a Secret, as the end of a
+// sentence.
+func (c *cluster) absent(s *store) string {
+	switch {
+	case s != nil:
+		return s.unread
+	case c.full:
+		return unreadFull
+	}
+	return "which is not in the input"
 }

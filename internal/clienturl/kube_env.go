@@ -9,8 +9,14 @@ import (
 type runtime struct {
 	settings []setting // of the environment, and of its command
 	files    []mounted
-	// unread are references of the environment that are not in the input.
-	unread []reference
+	// unread are references of the environment that have no data here.
+	unread []unreadFrom
+}
+
+// unreadFrom is a reference of the environment, and why it has no data.
+type unreadFrom struct {
+	reference
+	why string
 }
 
 // mounted is a file in a container.
@@ -34,9 +40,9 @@ func (c *cluster) resolve(o *object, at container) runtime {
 	}
 	for _, from := range at.from {
 		s := c.find(o.namespace, from.reference)
-		if s == nil {
-			if !from.optional {
-				r.unread = append(r.unread, from.reference)
+		if s == nil || s.unread != "" {
+			if s != nil || !from.optional {
+				r.unread = append(r.unread, unreadFrom{from.reference, c.absent(s)})
 			}
 			continue
 		}
@@ -54,7 +60,7 @@ func (c *cluster) resolve(o *object, at container) runtime {
 			s := c.find(o.namespace, *v.ref)
 			st.secret = v.ref.secret
 			st.values = nil
-			if s != nil {
+			if s != nil && s.unread == "" {
 				if d, ok := s.data[v.ref.key]; ok && !d.large {
 					s.used[v.ref.key] = true
 					st.values = []string{d.text}
@@ -64,7 +70,7 @@ func (c *cluster) resolve(o *object, at container) runtime {
 				if v.ref.optional && s == nil {
 					continue
 				}
-				st.broken = v.name + " of " + o.String() + " " + v.ref.missing(s)
+				st.broken = v.name + " of " + o.String() + " " + c.missing(*v.ref, s)
 			}
 		case v.field == "metadata.namespace" && o.namespace != "":
 			st.values = []string{o.namespace}
@@ -140,8 +146,8 @@ func (c *cluster) mountedFiles(o *object, at container) []mounted {
 func (c *cluster) filesOf(o *object, m mount, source volumeSource) []mounted {
 	s := c.find(o.namespace, source.reference)
 	items := source.items
-	if s == nil {
-		return []mounted{{path: m.path, secret: source.secret, missing: "of " + source.String() + ", which is not in the input"}}
+	if s == nil || s.unread != "" {
+		return []mounted{{path: m.path, secret: source.secret, missing: "of " + source.String() + ", " + c.absent(s)}}
 	}
 	if len(items) == 0 {
 		for _, key := range s.keys {

@@ -14,21 +14,26 @@ import (
 // uses.
 func (c *cluster) lists(warn func(string)) []checks.URLList {
 	var out []checks.URLList
-	hidden := 0
+	var hidden []string
 	for i := range c.workloads {
 		if o := &c.workloads[i]; !c.runsFor(o) {
 			lists, unread := c.workload(o, warn)
 			out = append(out, lists...)
-			if unread {
-				hidden++
-			}
+			hidden = append(hidden, unread...)
 		}
 	}
-	if hidden > 0 {
-		warn(fmt.Sprintf("%d workloads also take their environment from ConfigMaps or Secrets that are not in the input, and may have more lists there", hidden))
+	if n := len(hidden); n > 0 {
+		more := ""
+		if n > maxHidden {
+			hidden, more = hidden[:maxHidden], fmt.Sprintf("; and %d more", n-maxHidden)
+		}
+		warn("the environment of these workloads may have more lists: " + strings.Join(hidden, "; ") + more)
 	}
 	if c.full {
-		warn(fmt.Sprintf("the input has more than %d MiB of ConfigMaps and Secrets: the last ones were not read", maxStored>>20))
+		warn(fmt.Sprintf("the input has more than %d MiB of ConfigMaps and Secrets: some were not read", maxStored>>20))
+	}
+	if c.lost > 0 {
+		warn(fmt.Sprintf("the input has more than %d MiB of workloads: %d were not read", maxWorkloads>>20, c.lost))
 	}
 	for _, s := range c.order {
 		out = append(out, c.unused(s, warn)...)
@@ -69,9 +74,12 @@ func (c *cluster) runsFor(o *object) bool {
 	})
 }
 
-// workload finds the lists of one workload; unread is whether there may be more
-// in what is not in the input.
-func (c *cluster) workload(o *object, warn func(string)) (out []checks.URLList, unread bool) {
+// maxHidden bounds the references that one warning names.
+const maxHidden = 20
+
+// workload finds the lists of one workload; unread is where there may be more,
+// in what has no data here.
+func (c *cluster) workload(o *object, warn func(string)) (out []checks.URLList, unread []string) {
 	for _, at := range o.pod.containers {
 		r := c.resolve(o, at)
 		r.files = c.mountedFiles(o, at)
@@ -117,11 +125,11 @@ func (c *cluster) workload(o *object, warn func(string)) (out []checks.URLList, 
 			warn(fmt.Sprintf("the credentials of %s are %s", o, missing))
 		}
 		for _, ref := range r.unread {
-			named := saysNATS(ref.name) || len(lists) == 0 && saysNATS(o.name)
-			if named {
-				warn(fmt.Sprintf("the environment of %s comes from %s, which is not in the input", o, ref))
+			if saysNATS(ref.name) || len(lists) == 0 && saysNATS(o.name) {
+				warn(fmt.Sprintf("the environment of %s comes from %s, %s", o, ref, ref.why))
+				continue
 			}
-			unread = unread || !named
+			unread = append(unread, fmt.Sprintf("%s, from %s, %s", o, ref, ref.why))
 		}
 	}
 	return out, unread

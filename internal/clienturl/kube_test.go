@@ -176,3 +176,71 @@ func TestCases(t *testing.T) {
 		})
 	}
 }
+
+// What a workload refers to and was there, but not kept, is not told as missing.
+func TestReferencesToWhatWasNotKept(t *testing.T) {
+	t.Parallel()
+	configMap := func(name, key, value string) string {
+		return "- apiVersion: v1\n  data:\n    " + key + ": |\n      " + value + "\n  kind: ConfigMap\n  metadata:\n    labels:\n      name: other\n    name: " + name + "\n    namespace: shop\n"
+	}
+	lines := func(line string, size int) string { return strings.Repeat(line+"\n      ", size/(len(line)+7)) }
+	deployment := func(name string, env ...string) string {
+		return "- apiVersion: apps/v1\n  kind: Deployment\n  metadata:\n    name: " + name + "\n    namespace: shop\n  spec:\n    template:\n      spec:\n        containers:\n        - " +
+			strings.Join(env, "\n          ") + "\n"
+	}
+	ref := func(name, key string) string {
+		return "env: [{name: NATS_URL, valueFrom: {configMapKeyRef: {name: " + name + ", key: " + key + "}}}]"
+	}
+	text := "apiVersion: v1\nitems:\n" +
+		configMap("plain", "bus", "see the wiki") + configMap("long", "url", lines("no word of it", mostPlain+1)) + configMap("huge", "url", lines("nats://a", maxChunk)) +
+		configMap("big", "url", lines("nats of no use", maxFile+maxFile/2)) +
+		deployment("a", ref("plain", "bus")) + deployment("b", ref("long", "url")) + deployment("c", ref("huge", "url")) + deployment("d", ref("big", "url")) + deployment("e", ref("none", "url")) +
+		deployment("f", "envFrom: [{secretRef: {name: nats}}, {configMapRef: {name: plain}}, {secretRef: {name: common}}]", "args: [--nats-url, nats://n1]") +
+		"kind: List\n"
+	found, err := Scanner{Stdin: strings.NewReader(text)}.Scan(t.Context(), "", Stdin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range found.Warnings {
+		if !strings.Contains(w, "document was not read") {
+			got = append(got, w)
+		}
+	}
+	expect(t, "warnings", got, []string{
+		"NATS_URL of Deployment shop/a comes from ConfigMap plain, which has nothing that looks like a server list",
+		"NATS_URL of Deployment shop/b comes from ConfigMap long, which is too large to be read",
+		"NATS_URL of Deployment shop/c comes from ConfigMap huge, which is too large to be read",
+		"NATS_URL of Deployment shop/d comes from key url of ConfigMap big, which is too large to be a list",
+		"NATS_URL of Deployment shop/e comes from ConfigMap none, which is not in the input",
+		"the environment of Deployment shop/f comes from Secret nats, which is not in the input",
+		"the environment of these workloads may have more lists: Deployment shop/f, from ConfigMap plain, which has nothing that looks like a server list; Deployment shop/f, from Secret common, which is not in the input",
+	})
+}
+
+// The memory for objects is bounded: what exceeds it is counted, and named where
+// something refers to it.
+func TestMoreObjectsThanAreKept(t *testing.T) {
+	t.Parallel()
+	o := object{kind: "ConfigMap", name: "c"}
+	f := &fileReader{scan: &scan{}, result: &result{}}
+	f.scan.stored.Store(maxStored - 100)
+	f.store(&store{object: o, data: map[string]datum{"url": {text: "nats://a"}}}, 300)
+	f.scan.stored.Store(maxStored * 2)
+	f.store(&store{object: object{kind: "ConfigMap", name: "d"}}, 300)
+	f.scan.runs.Store(maxWorkloads)
+	roots, err := parseYAML([]byte("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a}]}\n"), 1)
+	if err != nil || !f.object(roots[0]) {
+		t.Fatal(err)
+	}
+	var c cluster
+	c.add(*f.result)
+	for name, want := range map[string]string{"c": unreadFull, "d": unreadFull} {
+		if got := c.absent(c.find("", reference{name: name})); got != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	var warnings []string
+	c.lists(func(w string) { warnings = append(warnings, w) })
+	expect(t, "warnings", warnings, []string{"the input has more than 64 MiB of ConfigMaps and Secrets: some were not read", "the input has more than 64 MiB of workloads: 1 were not read"})
+}

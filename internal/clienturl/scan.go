@@ -68,7 +68,7 @@ type Progress struct {
 type scan struct {
 	Scanner
 	files, bytes atomic.Int64
-	kept         atomic.Int64 // bytes of ConfigMaps and Secrets
+	stored, runs atomic.Int64 // bytes of ConfigMaps and Secrets, and of workloads
 }
 
 func (s *scan) seen(n int) {
@@ -176,13 +176,14 @@ type result struct {
 
 	workloads []object
 	stores    []*store
-	size      int // of the stores
 	objects   int
+	full      bool // not all of the stores were kept
+	lost      int  // workloads that were not kept
 }
 
 // says reports whether there is anything in the result to keep.
 func (r result) says() bool {
-	return len(r.lists)+len(r.warnings)+len(r.workloads)+len(r.stores) > 0
+	return r.full || len(r.lists)+len(r.warnings)+len(r.workloads)+len(r.stores)+r.lost > 0
 }
 
 // add adds a file's result. It is false where there are too many lists.
@@ -201,7 +202,7 @@ func (f *Found) add(r result, kube *cluster) bool {
 	for _, warning := range r.warnings {
 		f.warn(warning)
 	}
-	kube.add(r.workloads, r.stores, r.size)
+	kube.add(r)
 	return f.addLists(r.lists)
 }
 

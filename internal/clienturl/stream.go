@@ -15,7 +15,7 @@ const maxChunk = 8 << 20
 type chunk struct {
 	text []byte // valid until the next chunk
 	line int    // that it starts on, from 1
-	// large: it has more than maxChunk, and no text.
+	// large: it has more than maxChunk, and its text is only what may name it.
 	large bool
 }
 
@@ -120,21 +120,79 @@ func (y *yamlChunks) take(line []byte) {
 	if y.object && !y.inList && bytes.Equal(bytes.TrimRight(line, " \r\n"), []byte("items:")) {
 		y.inList = true
 	}
-	if len(y.text)+len(line) > maxChunk {
+	if !y.large && len(y.text)+len(line) > maxChunk {
 		y.large = true
+		var named []byte
+		for rest := range bytes.Lines(y.text) {
+			named = appendNaming(named, rest)
+		}
+		y.text = append(y.text[:0], named...)
+	}
+	if y.large {
+		y.text = appendNaming(y.text, line)
 		return
 	}
 	y.text = append(y.text, line...)
 }
 
+// appendNaming appends a line that may name an object.
+func appendNaming(text, line []byte) []byte {
+	key := bytes.TrimLeft(line, " -")
+	for _, name := range []string{"apiVersion:", "kind:", "metadata:", "name:", "namespace:"} {
+		if bytes.HasPrefix(key, []byte(name)) && len(line)-len(key) <= 8 && len(line) <= 512 && len(text) < 64<<10 {
+			return append(text, line...)
+		}
+	}
+	return text
+}
+
+// headOf reads the kind and the name of an object in YAML without parsing it:
+// what kubectl writes, one key a line. Elsewhere it may miss the name.
+func headOf(text []byte) (o object) {
+	base, names := -1, -1 // the indentation of keys, and of those below metadata
+	inMetadata := false
+	for line := range bytes.Lines(text) {
+		rest := bytes.TrimLeft(line, " ")
+		if entry, ok := bytes.CutPrefix(rest, []byte("- ")); ok && base < 0 {
+			rest = bytes.TrimLeft(entry, " ")
+		}
+		indent := len(line) - len(rest)
+		key, value, ok := bytes.Cut(rest, []byte(":"))
+		if len(bytes.TrimSpace(rest)) == 0 || rest[0] == '#' || isMarker(line) {
+			continue
+		}
+		if base < 0 {
+			base = indent
+		}
+		if indent == base {
+			inMetadata, names = string(key) == "metadata", -1
+		}
+		if !ok {
+			continue
+		}
+		text := string(bytes.Trim(value, " \"'\r\n"))
+		switch {
+		case indent == base && string(key) == "kind" && o.kind == "":
+			o.kind = text
+		case inMetadata && indent > base:
+			if names < 0 || indent < names { // those before were below a key that was left out
+				names, o.name, o.namespace = indent, "", ""
+			}
+			switch {
+			case indent == names && string(key) == "name" && o.name == "":
+				o.name = text
+			case indent == names && string(key) == "namespace" && o.namespace == "":
+				o.namespace = text
+			}
+		}
+	}
+	return o
+}
+
 func (y *yamlChunks) flush(f func(chunk) error, large bool) error {
 	c := chunk{text: y.text, line: y.start, large: large}
 	y.text = y.text[:0]
-	if large {
-		c.text = nil
-		return f(c)
-	}
-	if len(bytes.TrimSpace(c.text)) == 0 {
+	if !large && len(bytes.TrimSpace(c.text)) == 0 {
 		return nil
 	}
 	return f(c)
@@ -162,6 +220,17 @@ func kindOf(text []byte) string {
 	return ""
 }
 
+// mostPlain is the most of a ConfigMap without a word of NATS that is parsed.
+const mostPlain = 256 << 10
+
+// whyUnread says why a chunk that is not wanted is not.
+func whyUnread(text []byte) string {
+	if len(text) > mostPlain {
+		return unreadLarge
+	}
+	return unreadPlain
+}
+
 // wantsChunk reports whether a chunk may have lists, or what lists refer to. It
 // keeps most of a large dump from being parsed.
 func wantsChunk(text []byte) bool {
@@ -170,9 +239,11 @@ func wantsChunk(text []byte) bool {
 	}
 	switch kind := kindOf(text); kind {
 	case "Secret":
-		return !bytes.Contains(text, []byte("helm.sh/release"))
+		// The type stands at the end, where kubectl writes it.
+		end := text[max(0, len(text)-4<<10):]
+		return !containsAny(end, "type: helm.sh/release", "type: kubernetes.io/tls")
 	case "ConfigMap":
-		return len(text) <= 256<<10 && containsAny(text, "://", ":4", "host", "HOST", "server", "SERVER", "url", "URL", ".svc")
+		return len(text) <= mostPlain && containsAny(text, "://", ":4", "host", "HOST", "server", "SERVER", "url", "URL", ".svc")
 	case "List":
 		return true
 	default:

@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/lab/life"
+	"github.com/nats-balance/nats-balance/internal/report"
+)
+
+// live does one operation to a real cluster, audits it as its operators would, and
+// has the clients prove the cause of each account.
+func live(t *testing.T, o life.Operation, table *confusions) {
+	w, err := life.Start(t.Context(), o, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	doc := lived(t, w, w.Args...)
+	// Less data never makes more certainty, and at once for all cases.
+	blind := slices.Clone(w.Args)
+	for _, less := range [][]string{nil, append(blind, "--no-dns", "--no-probe")} {
+		notMore(t, o.Name, doc, lived(t, w, less...))
+	}
+	for _, c := range o.Cases {
+		name := o.Name + "/" + c.Account
+		at := slices.IndexFunc(doc.Findings, func(f report.Finding) bool { return f.Account.Name == c.Account })
+		switch {
+		case at < 0 && (c.Server == "" || c.Perhaps):
+			continue
+		case at < 0 || c.Server == "":
+			t.Errorf("%s: finding %v, want %q; its clients are on %v", name, at >= 0, c.Server, w.Placed(c.Account))
+			continue
+		}
+		f := doc.Findings[at]
+		if f.Server.Name != c.Server && !c.Perhaps {
+			t.Errorf("%s: it is on %s, not on %s", name, f.Server.Name, c.Server)
+		}
+		for server, n := range w.Placed(c.Account) {
+			if i := slices.IndexFunc(f.Distribution, func(s report.Share) bool { return s.Server.Name == server }); i < 0 || *f.Distribution[i].Connections < n {
+				t.Errorf("%s: %d clients say that they are on %s, and not as many are reported", name, n, server)
+			}
+		}
+		if c.Check != nil {
+			if err := c.Check(t.Context(), w); err != nil {
+				t.Errorf("%s: the clients do not prove that it is %s: %v", name, c.Truth, err)
+			}
+		}
+		table.judge(t, answered{name: name, truth: c.Truth, tellable: c.Said, also: c.Also}, f)
+	}
+	for _, f := range doc.Findings {
+		if !slices.ContainsFunc(o.Cases, func(c life.Case) bool { return c.Account == f.Account.Name }) {
+			t.Errorf("%s: %s is a finding, and no case", o.Name, f.Account.Name)
+		}
+	}
+}
+
+// lived audits a world.
+func lived(t *testing.T, w *life.World, with ...string) report.Document {
+	t.Helper()
+	args := append([]string{"audit", "concentration", "--no-context", "--server", w.SystemURL(), "--json", "--timeout", generous.String()}, with...)
+	var stdout, stderr bytes.Buffer
+	Run(args, &stdout, &stderr)
+	var doc report.Document
+	if err := json.Unmarshal(stdout.Bytes(), &doc); err != nil {
+		t.Fatalf("%v, stderr %s", err, &stderr)
+	}
+	return doc
+}
+
+// notMore fails on a cause that is confirmed, or ruled out, with less data only.
+func notMore(t *testing.T, name string, doc, less report.Document) {
+	t.Helper()
+	for _, f := range less.Findings {
+		at := slices.IndexFunc(doc.Findings, func(g report.Finding) bool { return g.Account.Name == f.Account.Name })
+		if at < 0 {
+			continue
+		}
+		for _, c := range f.Causes {
+			was := slices.IndexFunc(doc.Findings[at].Causes, func(x report.Cause) bool { return x.Code == c.Code })
+			if before := doc.Findings[at].Causes[was].Verdict; before != c.Verdict && (c.Verdict == string(cause.Confirmed) || c.Verdict == string(cause.RuledOut)) {
+				t.Errorf("%s/%s: with less data %s became %s, from %s: %v", name, f.Account.Name, c.Code, c.Verdict, before, c.Evidence)
+			}
+		}
+	}
+}
+
+// answered is what was said of one finding.
+type answered struct {
+	name string
+	// truth is the root cause, tellable what can be told of it, also the codes of
+	// others that are true too.
+	truth, tellable string
+	also            []string
+
+	said, verdict string
+}
+
+// confusions counts what was said, by truth.
+type confusions struct {
+	mu  sync.Mutex
+	all []answered
+}
+
+// judge takes down what was said of a finding.
+func (c *confusions) judge(t *testing.T, j answered, f report.Finding) {
+	t.Helper()
+	j.said = life.Unknown
+	isTrue := func(code string) bool { return code == j.truth || slices.Contains(j.also, code) }
+	for _, x := range f.Causes {
+		if x.Role != string(cause.Root) {
+			continue
+		}
+		if strong := x.Verdict == string(cause.Confirmed) || x.Verdict == string(cause.Likely); strong && j.verdict == "" {
+			j.said, j.verdict = x.Code, x.Verdict
+		}
+		if x.Verdict == string(cause.Confirmed) && !isTrue(x.Code) {
+			t.Errorf("%s: %s is confirmed, and wrong: it is %s", j.name, x.Code, j.truth)
+		}
+		if x.Verdict == string(cause.RuledOut) && x.Code == j.truth {
+			t.Errorf("%s: %s is ruled out, and it is the cause", j.name, x.Code)
+		}
+	}
+	if j.said != j.tellable {
+		t.Logf("%s: to be told is %s, said was %s (%s)\n%s", j.name, j.tellable, j.said, j.verdict, told(report.Document{Findings: []report.Finding{f}}))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, j)
+}
+
+// score is how many were right, of all.
+func (c *confusions) score() (right, of int) {
+	for _, j := range c.all {
+		if j.said == j.tellable {
+			right++
+		}
+	}
+	return right, len(c.all)
+}
+
+// String is the table: a row for each cause that could be told, a column for what
+// was said.
+func (c *confusions) String() string {
+	count, sure := map[[2]string]int{}, map[[2]string]int{}
+	var codes []string
+	for _, j := range c.all {
+		key := [2]string{j.tellable, j.said}
+		count[key]++
+		if j.verdict == string(cause.Confirmed) {
+			sure[key]++
+		}
+		for _, code := range key {
+			if !slices.Contains(codes, code) {
+				codes = append(codes, code)
+			}
+		}
+	}
+	slices.Sort(codes)
+	var b strings.Builder
+	b.WriteString("what could be told, and how often which was said first:\n")
+	for _, truth := range codes {
+		fmt.Fprintf(&b, "%-22s", truth)
+		for _, said := range codes {
+			if n := count[[2]string{truth, said}]; n > 0 {
+				fmt.Fprintf(&b, "  %s %d (%d confirmed)", said, n, sure[[2]string{truth, said}])
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}

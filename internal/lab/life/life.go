@@ -1,0 +1,485 @@
+// Package life has everyday operations done to real clusters with real clients:
+// a rolling restart, a scale-out, a deployment during an outage. Each operation
+// happens to the clients of many accounts at the same time, and each account is
+// a case of its own, with a cause that its clients prove.
+//
+// It is test equipment: the demo does not ship it, and it audits nothing.
+package life
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+)
+
+// Unknown is what is to be said where nothing that an auditor is passed or can
+// see tells the cause.
+const Unknown = lab.CauseUnknown
+
+// Operation is what operators do to one deployment, and the accounts on it.
+type Operation struct {
+	// Name is of words joined by hyphens; Title says in a sentence what is done.
+	Name, Title string
+	Topology    lab.Topology
+	// Short marks those that run every day.
+	Short bool
+	// Do starts the clients and does the operation.
+	Do    func(ctx context.Context, w *World) error
+	Cases []Case
+}
+
+// Case is what has become of one account.
+type Case struct {
+	Account string
+	// Server is where most of its clients are; empty where there is nothing to
+	// find.
+	Server string
+	// Perhaps says that it depends on chance whether it is a finding.
+	Perhaps bool
+	// Truth is the code of the root cause, Said the one that can be told, or
+	// [Unknown].
+	Truth, Said string
+	// Also are the codes of other causes that are true too.
+	Also []string
+	// Check has the clients prove the cause. It may connect more of them: it is
+	// called when the audit is over.
+	Check func(ctx context.Context, w *World) error
+}
+
+// World is a deployment on which an operation was done.
+type World struct {
+	*lab.Lab
+	DNS *lab.DNS
+	// Args are the flags that its operators pass.
+	Args []string
+
+	folder string
+	ends   []func()
+
+	mu     sync.Mutex
+	apps   map[string][]App // by account, in the order in which they started
+	groups map[string][]*lab.Group
+}
+
+// App is a service: clients of one account that are alike.
+type App struct {
+	Account, Name string
+	// Pods gives each client a name as Kubernetes makes them; others have Name.
+	Pods bool
+	// User and Password are the account's unless set.
+	User, Password string
+	Count          int
+	URLs           []string
+	InOrder        bool
+	// From is the source address of all; without it they have four hosts.
+	From    string
+	Options []nats.Option
+}
+
+// Start starts the deployment of an operation and does it. It returns when every
+// client is connected and the servers count it.
+func Start(ctx context.Context, o Operation, folder string) (*World, error) {
+	l, err := lab.Start(ctx, o.Topology)
+	if err != nil {
+		return nil, err
+	}
+	w := &World{Lab: l, folder: folder, apps: map[string][]App{}, groups: map[string][]*lab.Group{}}
+	if w.DNS, err = lab.StartDNS(ctx); err == nil {
+		w.Args = append(w.Args, "--resolver", w.DNS.Addr())
+		if err = o.Do(ctx, w); err == nil {
+			err = w.settled(ctx)
+		}
+	}
+	if err != nil {
+		w.Stop()
+		return nil, fmt.Errorf("operation %s: %w", o.Name, err)
+	}
+	return w, nil
+}
+
+// Stop stops everything.
+func (w *World) Stop() {
+	for _, end := range w.ends {
+		end()
+	}
+	w.Lab.Stop()
+	if w.DNS != nil {
+		w.DNS.Stop()
+	}
+}
+
+// Placed says on which servers the clients of an account say that they are.
+func (w *World) Placed(account string) map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[string]int{}
+	for _, g := range w.groups[account] {
+		for _, nc := range g.Conns() {
+			out[nc.ConnectedServerName()]++
+		}
+	}
+	return out
+}
+
+// settled returns when all clients are connected and the servers count them.
+func (w *World) settled(ctx context.Context) error {
+	return lab.Poll(ctx, func() error {
+		for account, groups := range w.groups {
+			want, have := 0, 0
+			for _, app := range w.apps[account] {
+				want += app.Count
+			}
+			for _, s := range w.Servers() {
+				have += s.Connections(account)
+			}
+			connected := 0
+			for _, g := range groups {
+				connected += g.Connected()
+			}
+			if have != want || connected != want {
+				return fmt.Errorf("account %s: %d of %d clients are connected, the servers count %d", account, connected, want, have)
+			}
+		}
+		return nil
+	})
+}
+
+const podLetters = "bcdfghjklmnpqrstvwxz2456789"
+
+func (a App) name(i int) string {
+	if !a.Pods {
+		return a.Name
+	}
+	return fmt.Sprintf("%s-7f9c6d5b8-%c%cx9q", a.Name, podLetters[i/len(podLetters)], podLetters[i%len(podLetters)])
+}
+
+// run connects clients of an app from the hosts of a network.
+func (w *World) run(ctx context.Context, a App, network int) ([]*lab.Group, error) {
+	groups := make([]*lab.Group, a.Count)
+	errs := make([]error, a.Count)
+	options := a.Options
+	if a.User != "" {
+		password := a.Password
+		if password == "" {
+			password = lab.Password
+		}
+		options = append(slices.Clone(options), nats.UserInfo(a.User, password))
+	}
+	var wg sync.WaitGroup
+	turn := make(chan struct{}, 8)
+	for i := range a.Count {
+		wg.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			from := a.From
+			if from == "" {
+				from = fmt.Sprintf("127.60.%d.%d", network, 10+i%4)
+			}
+			groups[i], errs[i] = w.Connect(ctx, lab.Clients{Account: a.Account, URLs: a.URLs, Count: 1, Name: a.name(i), Source: from,
+				NoRandomize: a.InOrder, Resolver: w.DNS.Resolver(), Options: options})
+		})
+	}
+	wg.Wait()
+	return slices.DeleteFunc(groups, func(g *lab.Group) bool { return g == nil }), errors.Join(errs...)
+}
+
+// start starts apps.
+func (w *World) start(ctx context.Context, apps ...App) error {
+	for _, a := range apps {
+		n := 1
+		for _, of := range w.apps {
+			n += len(of)
+		}
+		groups, err := w.run(ctx, a, n)
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", a.Name, a.Account, err)
+		}
+		w.apps[a.Account] = append(w.apps[a.Account], a)
+		w.mu.Lock()
+		w.groups[a.Account] = append(w.groups[a.Account], groups...)
+		w.mu.Unlock()
+	}
+	return nil
+}
+
+// raw starts clients of another language on a server: where the documented walk
+// of their library leads them.
+func (w *World) raw(ctx context.Context, c lab.RawClients) error {
+	g, err := w.ConnectRaw(ctx, c)
+	if err != nil {
+		return err
+	}
+	w.apps[c.Account] = append(w.apps[c.Account], App{Account: c.Account, Name: c.Name, Count: c.Count, URLs: []string{c.Server.ClientURL()}})
+	w.groups[c.Account] = append(w.groups[c.Account], g)
+	return nil
+}
+
+// evenly starts an app that has as many clients on each server.
+func (w *World) evenly(ctx context.Context, a App, each int) error {
+	for _, s := range w.Servers() {
+		a.URLs, a.Count = []string{s.ClientURL()}, each
+		if err := w.start(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// url and all are URLs of servers without credentials.
+func (w *World) url(name string) string { return w.Server(name).ClientURL() }
+
+func (w *World) all() []string {
+	var out []string
+	for _, s := range w.Servers() {
+		out = append(out, s.ClientURL())
+	}
+	return out
+}
+
+// pass has the operator pass an account's list.
+func (w *World) pass(account string, urls ...string) {
+	w.Args = append(w.Args, "--client-url", account+"="+strings.Join(urls, ","))
+}
+
+// passFile has the operator pass a file of the account's.
+func (w *World) passFile(account, name, text string) error {
+	path := filepath.Join(w.folder, account, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	w.Args = append(w.Args, "--client-config", account+"="+path)
+	return os.WriteFile(path, []byte(text), 0o600)
+}
+
+// deployment is a manifest of a workload with a server list.
+func deployment(name string, urls ...string) string {
+	return fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: %s}\nspec: {template: {spec: {containers: [{name: app, env: [{name: NATS_URL, value: %q}]}]}}}\n---\n", name, strings.Join(urls, ","))
+}
+
+// balancer starts a balancer before servers.
+func (w *World) balancer(ctx context.Context, mode lab.BalancerMode, servers ...string) (url string, err error) {
+	var backends []string
+	for _, name := range servers {
+		backends = append(backends, w.Server(name).Addr())
+	}
+	b, err := lab.StartBalancer(ctx, lab.BalancerConfig{Host: "127.0.9.1", Mode: mode, Backends: backends})
+	if err != nil {
+		return "", err
+	}
+	w.ends = append(w.ends, b.Stop)
+	return "nats://" + b.Addr(), nil
+}
+
+// named is the URL of a name on the servers' port, which DNS has these servers for.
+func (w *World) named(name string, servers ...string) (url string, err error) {
+	var addresses []string
+	for _, s := range servers {
+		addresses = append(addresses, w.Server(s).Host())
+	}
+	return fmt.Sprintf("nats://%s:%d", name, w.Servers()[0].Port()), w.DNS.Set(name, lab.DNSRecord{Addresses: addresses, Rotate: true})
+}
+
+// pause is the time between two events of which an audit is to see that one was
+// before the other, by clocks that it compares over the network.
+const pause = 250 * time.Millisecond
+
+func later(ctx context.Context) error {
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// away has servers go, does something, and has them come back.
+func (w *World) away(ctx context.Context, names []string, do func() error) error {
+	var wg sync.WaitGroup
+	for _, name := range names {
+		wg.Go(func() {
+			if s := w.Server(name).Embedded(); s != nil && name == names[0] {
+				s.LameDuckShutdown() // the first is drained, the others just stop
+			}
+			w.Server(name).Shutdown()
+		})
+	}
+	wg.Wait()
+	if err := w.settled(ctx); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	if err := later(ctx); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := w.Server(name).Start(ctx); err != nil {
+			return err
+		}
+	}
+	return later(ctx)
+}
+
+// roll restarts all servers, one after the other.
+func (w *World) roll(ctx context.Context) error {
+	for _, s := range w.Servers() {
+		if err := later(ctx); err != nil {
+			return err
+		}
+		s.Shutdown()
+		if err := lab.Poll(ctx, func() error { // clients are elsewhere, or wait for it
+			for _, other := range w.Servers() {
+				if other != s && !other.Running() {
+					return errors.New("not running")
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if err := later(ctx); err != nil {
+			return err
+		}
+		if err := s.Start(ctx); err != nil {
+			return err
+		}
+		if err := w.settled(ctx); err != nil {
+			return err
+		}
+	}
+	return later(ctx)
+}
+
+// fresh connects new clients as an app has them, and says where they are.
+func (w *World) fresh(ctx context.Context, a App, n int) (map[string]int, error) {
+	a.Count = n
+	groups, err := w.run(ctx, a, 250)
+	out := map[string]int{}
+	for _, g := range groups {
+		for _, nc := range g.Conns() {
+			out[nc.ConnectedServerName()]++
+		}
+		g.Close()
+	}
+	return out, err
+}
+
+// enough new clients would be on several servers if they could: all on the same
+// one of three is 1 in 59,049.
+const enough = 11
+
+// Stays proves that new clients like those of the account's first app land on
+// the server too: it is how they are set up, and not when they came.
+func stays(account, server string) func(context.Context, *World) error {
+	return func(ctx context.Context, w *World) error {
+		placed, err := w.fresh(ctx, w.apps[account][0], enough)
+		if err == nil && placed[server] != enough {
+			err = fmt.Errorf("new clients are on %v, not all on %s", placed, server)
+		}
+		return err
+	}
+}
+
+// leaves proves that new clients, with something changed, land on several servers.
+func leaves(account string, change func(w *World, a *App)) func(context.Context, *World) error {
+	return func(ctx context.Context, w *World) error {
+		a := w.apps[account][0]
+		if change != nil {
+			change(w, &a)
+		}
+		placed, err := w.fresh(ctx, a, enough)
+		if err == nil && len(placed) < 2 {
+			err = fmt.Errorf("new clients are all on one server: %v", placed)
+		}
+		return err
+	}
+}
+
+// both does two checks.
+func both(checks ...func(context.Context, *World) error) func(context.Context, *World) error {
+	return func(ctx context.Context, w *World) error {
+		for _, check := range checks {
+			if err := check(ctx, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// fullList gives clients all servers, and each a free choice.
+func fullList(w *World, a *App) { a.URLs, a.InOrder = w.all(), false }
+
+// pinned: they stay as they are set up, and leave with all servers in their list.
+func pinned(account, server string) func(context.Context, *World) error {
+	return both(stays(account, server), leaves(account, fullList))
+}
+
+// drifted: new ones leave as they are set up, so that it is when they came.
+func drifted(account string) func(context.Context, *World) error { return leaves(account, nil) }
+
+// refused proves that servers do not take the clients, with what they say. Empty
+// is any word: a server that is full may close before its word was read.
+func refused(account, says string, servers ...string) func(context.Context, *World) error {
+	return func(ctx context.Context, w *World) error {
+		for _, server := range servers {
+			a := w.apps[account][0]
+			a.URLs = []string{w.url(server)}
+			a.Options = append(slices.Clone(a.Options), nats.IgnoreDiscoveredServers())
+			_, err := w.fresh(ctx, a, 1)
+			if err == nil || !strings.Contains(strings.ToLower(err.Error()), says) {
+				return fmt.Errorf("%s: %w, want %q", server, err, says)
+			}
+		}
+		return nil
+	}
+}
+
+// Accounts are those of an operation's topology and cases.
+func (o Operation) accounts() []string {
+	set := map[string]bool{}
+	for _, c := range o.Cases {
+		set[c.Account] = true
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// Operations are all of them.
+func Operations() []Operation {
+	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed()}
+	for i := range all {
+		o := &all[i]
+		o.Topology.DistinctAddresses = true
+		o.Topology.Accounts = append(o.Topology.Accounts, o.accounts()...)
+	}
+	return all
+}
+
+// three is a cluster of three.
+func three(change ...func(c *lab.Cluster)) lab.Topology {
+	c := lab.Cluster{Name: "C1", Servers: 3}
+	for _, f := range change {
+		f(&c)
+	}
+	return lab.Topology{Clusters: []lab.Cluster{c}}
+}
+
+const (
+	n1 = "C1-n1"
+	n2 = "C1-n2"
+	n3 = "C1-n3"
+)
