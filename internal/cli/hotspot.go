@@ -60,7 +60,7 @@ Examples:
 	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
 	a.source.flags(cmd)
-	a.output.flags(cmd, report.Formats()...)
+	a.output.flags(cmd, report.HotspotFormats()...)
 	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
 }
 
