@@ -129,19 +129,25 @@ func outcomeClass(o checks.Outcome) (class, mark string) {
 func (p *htmlPage) scope() {
 	s := p.Doc.Summary
 	add := func(name string, n int) { p.Scope = append(p.Scope, htmlFact{name, words.Count(n)}) }
-	add("clusters", s.Clusters)
-	add("servers", s.Servers)
-	add("accounts", s.Accounts)
-	add("client connections", s.Connections)
+	counted := func(one string, n int, more string) {
+		if n != 1 {
+			one += "s"
+		}
+		add(one+more, n)
+	}
+	counted("cluster", s.Clusters, "")
+	counted("server", s.Servers, "")
+	counted("account", s.Accounts, "")
+	counted("client connection", s.Connections, "")
 	if s.Leafnodes > 0 {
-		add("leafnode connections", s.Leafnodes)
+		counted("leafnode connection", s.Leafnodes, "")
 	}
-	checked := "accounts checked"
+	pair := "account"
 	if s.Clusters > 1 {
-		checked = "account-cluster pairs checked"
+		pair = "account-cluster pair"
 	}
-	add(checked, s.Evaluated)
-	add("findings", s.Findings)
+	counted(pair, s.Evaluated, " checked")
+	counted("finding", s.Findings, "")
 	add("to review", s.Review)
 	if s.Accepted > 0 {
 		add("accepted", s.Accepted)

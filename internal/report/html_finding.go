@@ -29,8 +29,9 @@ type htmlCard struct {
 	Notes   []string
 	// Members are the accounts of a group, and First is whose services, causes and
 	// remedies are shown; empty for one finding.
-	Members *htmlTable
-	First   string
+	Members     []htmlMember
+	MoreMembers string
+	First       string
 
 	Finding      Finding
 	Distribution *htmlTable
@@ -40,10 +41,14 @@ type htmlCard struct {
 	NoRoot       bool
 	Unknown      []htmlFact
 	RuledOut     []string
+	Others       string // how many causes are unknown, and ruled out
 	Cost         []string
 	Survivors    *htmlTable
 	Remedies     []Remedy
 }
+
+// htmlMember is an account of a group with what it has where.
+type htmlMember struct{ Account, Text string }
 
 // card makes that of a group.
 func (p *htmlPage) card(n int, g Group) htmlCard {
@@ -94,14 +99,23 @@ func (p *htmlPage) several(c *htmlCard, g Group, first Finding) {
 		c.Notes = append(c.Notes, fmt.Sprintf("If %s fails, %s of these accounts drop at once.", where, words.Plural(g.onServer, "connection")))
 	}
 	c.First = accountName(first.Account)
-	var rows []RowOf
-	for _, i := range g.findings {
+	on, all := 0, 0
+	for n, i := range g.findings {
 		f := p.Doc.Findings[i]
-		row := f.row()
-		row.Server = f.label
-		rows = append(rows, RowOf{Row: row})
+		if n >= htmlRows {
+			on, all = on+f.OnServer, all+f.Connections
+			continue
+		}
+		text := fmt.Sprintf("%s of %s (%s%%)", words.Count(f.OnServer), words.Count(f.Connections), f.SharePercent)
+		if g.Server == nil {
+			text += " on " + short(f.label, 28)
+		}
+		c.Members = append(c.Members, htmlMember{short(accountName(f.Account), htmlName), text})
 	}
-	c.Members = p.rows(fmt.Sprintf("members-%d", c.N), "The accounts", "", rows)
+	if n := len(g.findings) - len(c.Members); n > 0 {
+		c.MoreMembers = fmt.Sprintf("%s with %s of %s on one server each.", words.Plural(n, "more account"), words.Count(on), words.Plural(all, "connection"))
+		p.summed("group %d: %s of %s", c.N, words.Count(len(c.Members)), words.Plural(len(g.findings), "account"))
+	}
 	for _, r := range first.Remedies {
 		if brief := briefly[cause.Remedy(r.Code)]; brief != "" {
 			r.Title = brief
@@ -150,7 +164,7 @@ func servicesTable(f Finding) *htmlTable {
 	if len(all) == 0 {
 		return nil
 	}
-	head := []string{"Service", "User", "Software", "Hosts", "Connected since"}
+	head := []string{"Service", "User", "Software", "Hosts", "Connected (UTC)"}
 	each := len(f.Distribution) <= cardColumns
 	if each {
 		for _, s := range f.Distribution {
@@ -194,8 +208,9 @@ func serviceRow(f Finding, s Service, each bool) []htmlCell {
 	}
 	since := ""
 	if s.First != nil && s.Last != nil {
-		if since = s.First.Format(timeLayout); !s.Last.Equal(*s.First) {
-			since += " to " + s.Last.Format(timeLayout)
+		const minutes = "2006-01-02 15:04"
+		if since = s.First.Format(minutes); since != s.Last.Format(minutes) {
+			since += " to " + s.Last.Format(minutes)
 		}
 	}
 	row := []htmlCell{{Text: name}, {Text: short(deref(s.User), htmlName)}, {Text: s.software()}, {Text: hosts}, {Text: since}}
@@ -308,6 +323,15 @@ func (c *htmlCard) causes(f Finding) {
 		c.Unknown = append(c.Unknown, htmlFact{words.List(u.codes), u.settle})
 	}
 	c.RuledOut = ruledOut(f.Causes)
+	var others []string
+	n := -len(c.Causes) - len(c.RuledOut) + len(f.Causes)
+	if n > 0 {
+		others = append(others, words.Plural(n, "cause")+" unknown, with what would settle it")
+	}
+	if n := len(c.RuledOut); n > 0 {
+		others = append(others, words.Count(n)+" ruled out")
+	}
+	c.Others = words.UpperFirst(words.List(others))
 }
 
 // survivorsTable says what the other servers get: those that get fullest first.

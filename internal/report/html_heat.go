@@ -107,30 +107,33 @@ type heatKind struct {
 func (p *htmlPage) heatKinds() map[place]heatKind {
 	out := map[place]heatKind{}
 	for _, r := range p.Doc.matrix.rows {
-		k := heatKind{order: 5}
+		k := heatKind{order: 6}
 		switch r.Verdict {
 		case checks.Pass:
 			k.verdict = "within the limit"
 		case checks.TooFewConnections:
-			k.order, k.verdict = 6, "few connections"
+			k.order, k.verdict = 7, "few connections"
 		case checks.TooFewServers:
-			k.order, k.verdict = 6, "few servers"
+			k.order, k.verdict = 7, "few servers"
 		}
 		out[rowOf(r).place()] = k
 	}
 	for _, r := range p.Doc.Review {
-		out[r.place()] = heatKind{order: 4, verdict: "to review", class: "open"}
+		out[r.place()] = heatKind{order: 5, verdict: "to review", class: "open"}
 	}
 	for _, r := range p.Doc.open {
-		out[r.place()] = heatKind{order: 2, verdict: "undetermined", class: "open"}
+		out[r.place()] = heatKind{order: 3, verdict: "undetermined", class: "open"}
 	}
 	for _, r := range p.Doc.Accepted {
-		out[r.place()] = heatKind{order: 3, verdict: "accepted"}
+		out[r.place()] = heatKind{order: 4, verdict: "accepted"}
 	}
 	for i, f := range p.Doc.Findings {
-		k := heatKind{order: 1, verdict: "finding", class: "warn", card: p.cards[i], server: f.Server.ID}
-		if f.critical {
+		k := heatKind{order: 2, verdict: "finding", class: "warn", card: p.cards[i], server: f.Server.ID}
+		switch {
+		case f.critical:
 			k.order, k.verdict, k.class = 0, "critical finding", "bad"
+		case k.card > 0:
+			k.order = 1
 		}
 		out[f.row().place()] = k
 	}
@@ -155,7 +158,7 @@ func (p *htmlPage) heatMap(c checks.ClusterUse, at map[string]*checks.Server, ki
 		if k, ok := kinds[place{words.Harmless(d.Accounts[account].ID), name}]; ok {
 			return k
 		}
-		return heatKind{order: 7}
+		return heatKind{order: 8}
 	}
 	type ranked struct{ account, order int }
 	var rows []ranked
@@ -216,7 +219,9 @@ func (p *htmlPage) heatMap(c checks.ClusterUse, at map[string]*checks.Server, ki
 			for _, i := range rest {
 				n += counts[i]
 			}
-			row.Cells = append(row.Cells, heatCell(n, total))
+			sum := heatCell(n, total)
+			sum.Level = 0 // not one server's
+			row.Cells = append(row.Cells, sum)
 		}
 		return row
 	}

@@ -33,7 +33,7 @@ type htmlBar struct {
 func newHTMLTable(id, title string, head ...string) *htmlTable {
 	t := &htmlTable{ID: id, Title: title, Head: head, Numbers: make([]bool, len(head))}
 	for i, h := range head {
-		t.Numbers[i] = h == "Connections" || h == "Share" || h == "Hosts"
+		t.Numbers[i] = h == "Connections" || h == "Hosts"
 	}
 	return t
 }

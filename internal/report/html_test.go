@@ -39,8 +39,8 @@ func elements() map[string]string {
 		"header": "", "nav": "aria-label", "main": "tabindex", "section": "aria-labelledby", "article": "aria-labelledby", "footer": "",
 		"h1": "", "h2": "", "h3": "", "h4": "", "p": "", "span": "aria-hidden", "b": "aria-hidden", "strong": "", "small": "", "code": "", "pre": "",
 		"div": "role aria-label tabindex", "ul": "aria-label", "ol": "", "li": "", "dl": "", "dt": "", "dd": "", "time": "datetime",
-		"table": "", "caption": "", "thead": "", "tbody": "", "tfoot": "", "tr": "", "th": "scope", "td": "",
-		"svg": "width height aria-hidden", "rect": "width height"}
+		"details": "", "summary": "", "table": "", "caption": "", "thead": "", "tbody": "", "tfoot": "", "tr": "", "th": "scope", "td": "",
+		"svg": "width height viewBox preserveAspectRatio aria-hidden", "rect": "width height"}
 }
 
 // checkPage holds what is so of every page: nothing but these elements, all texts in
