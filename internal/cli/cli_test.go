@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,18 +23,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
-// TestMain makes this test program the nats-balance that the scripts run. Tests
-// mostly wait, so that more of them than there are processors run at a time.
+// TestMain makes this test program the nats-balance that the scripts run.
 func TestMain(m *testing.M) {
-	if name := filepath.Base(os.Args[0]); !strings.HasPrefix(name, "nats-balance") {
-		flag.Parse()
-		chosen := false
-		flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
-		if !chosen {
-			_ = flag.Set("test.parallel", "6") // a number it is
-		}
-	}
-	testscript.Main(m, map[string]func(){
+	testscript.Main(alone{m}, map[string]func(){
 		"nats-balance": func() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) },
 		workerName: func() {
 			if err := work(); err != nil {
@@ -43,12 +35,43 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// alone runs the tests with nothing of the user's: no context, and no variable
+// that a flag takes its default from.
+type alone struct{ *testing.M }
+
+// Run implements testscript.TestingM. Tests mostly wait, so that more of them
+// than there are processors run at a time.
+func (a alone) Run() int {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", "10") // a number it is
+	}
+	debug.SetGCPercent(200) // processors are scarcer than memory
+	dir, err := os.MkdirTemp("", "nats-balance-test-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "NATS_") && !strings.HasPrefix(name, "NATS_BALANCE_") {
+			os.Unsetenv(name)
+		}
+	}
+	if err := os.Setenv("XDG_CONFIG_HOME", dir); err != nil {
+		panic(err)
+	}
+	return a.M.Run()
+}
+
 // TestScripts runs testdata/script against real clusters. Besides testscript's
 // own commands there are:
 //
 //	status N args…     nats-balance with these arguments exits with status N; it
 //	                   runs in the script's worker, and exec in a process of its own
 //	refused args…      … with 3, nothing on stdout and one sentence on stderr
+//	alone ARGS…        exec, of a program that runs nats-balance
 //	json PATH VALUE    stdout is JSON and has the value there: findings.0.on_server, findings.len
 //	harmless FILE…     no control characters but newlines
 //	same FILE FILE     outputs are the same, but for what varies
@@ -83,6 +106,12 @@ func TestScripts(t *testing.T) {
 			"refused": func(ts *testscript.TestScript, _ bool, args []string) {
 				defer turns.take(ts, args)()
 				refused(ts, workers, args)
+			},
+			"alone": func(ts *testscript.TestScript, neg bool, args []string) {
+				defer turns.take(ts, args)()
+				if err := ts.Exec(args[0], args[1:]...); (err != nil) != neg {
+					ts.Fatalf("it ended with %v", err)
+				}
 			},
 			"json":      func(ts *testscript.TestScript, neg bool, args []string) { jsonValue(ts, neg, args) },
 			"processes": startProcesses,

@@ -132,7 +132,7 @@ func TestMonitorAuditWithServersThatAreNotInTheList(t *testing.T) {
 	}
 	doc := documentOf(t, ExitNotAudited, "--monitor", monitorList(l.Server("C1-n1"), l.Server("C1-n2"), l.Server("C2-n1")))
 	m := doc.Coverage.Missing
-	if doc.Outcome != "incomplete" || doc.Coverage.ServersExpected != 4 || len(m) != 1 || *m[0].Server != "C1-n3" || *m[0].Cluster != "C1" ||
+	if doc.Outcome != "incomplete" || doc.Coverage.ServersExpected != 4 || len(m) != 1 || m[0].Server.Name != "C1-n3" || *m[0].Cluster != "C1" ||
 		!strings.Contains(m[0].Reason, "is not in --monitor") {
 		t.Errorf("%s, coverage %+v", doc.Outcome, doc.Coverage)
 	}

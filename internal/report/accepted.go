@@ -151,7 +151,7 @@ func (p *printer) accepted(all []Accepted) {
 			critical = ", critical"
 		}
 		p.wrap("", fmt.Sprintf("Accepted: %s in %s on %s (%s%%%s) until %s: %s", accountName(a.Account),
-			clusterName(a.Cluster), short(a.Server, prose), a.SharePercent, critical, a.Expires, a.Reason))
+			clusterName(a.Cluster), short(a.Server.called(), prose), a.SharePercent, critical, a.Expires, a.Reason))
 	}
 }
 

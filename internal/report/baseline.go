@@ -30,9 +30,9 @@ type Baseline struct {
 // Changed is a finding with what it was.
 type Changed struct {
 	Row
-	WasServer   string  `json:"was_server"`
-	WasOnServer int     `json:"was_on_server"`
-	WasPercent  Percent `json:"was_percent"`
+	WasServer   ServerRef `json:"was_server"`
+	WasOnServer int       `json:"was_on_server"`
+	WasPercent  Percent   `json:"was_percent"`
 }
 
 // Gone is a finding that was, with the reason why it is none.
@@ -121,8 +121,8 @@ func (doc *Document) compare(in Input) {
 		default:
 			b.Unchanged++
 		}
-		if known && was.Server != row.Server {
-			f.before = strings.TrimSpace(f.before + " Most were on " + short(was.Server, prose) + " then.")
+		if known && was.Server.called() != row.Server.called() {
+			f.before = strings.TrimSpace(f.before + " Most were on " + short(was.Server.called(), prose) + " then.")
 		}
 		b.critical = b.critical || counts && f.critical
 		b.criticalOpen = b.criticalOpen || counts && f.criticalOpen
@@ -150,12 +150,12 @@ func lostOn(past *Past, missing []Missing) []string {
 	for _, m := range missing {
 		var who []string
 		for _, row := range past.Findings {
-			if m.Server != nil && row.Server == *m.Server {
+			if name := m.Server.called(); name != "" && row.Server.called() == name {
 				who = append(who, fmt.Sprintf("%s (%s of %s connections)", accountName(row.Account), words.Count(row.OnServer), words.Count(row.Connections)))
 			}
 		}
 		if len(who) > 0 && len(out) < remarks {
-			out = append(out, fmt.Sprintf("On %s in the baseline: %s.", short(*m.Server, prose), list(who, named)))
+			out = append(out, fmt.Sprintf("On %s in the baseline: %s.", short(m.Server.called(), prose), list(who, named)))
 		}
 	}
 	return out
@@ -225,7 +225,7 @@ func (doc *Document) differences(past *Past) []string {
 	case checks.OutcomeIncomplete:
 		out = append(out, "the baseline is incomplete: what is new may have been there before")
 	case checks.OutcomeNotJudged:
-		out = append(out, "the baseline judged no cluster: what is new may have been there before")
+		out = append(out, "the baseline checked no cluster: what is new may have been there before")
 	default: // it has all there was
 	}
 	if past.Time.After(doc.Time) {

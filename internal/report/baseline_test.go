@@ -114,7 +114,7 @@ func TestBaselineIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const garbage = "it is no audit document, or cut short: pass what audit concentration --json wrote"
+	const garbage = "it is not an audit document, or it is cut short: pass what audit concentration --json wrote"
 	for text, want := range map[string]string{
 		"": garbage, "{}": "it has no field type", "[]": garbage, "null": garbage, "text": garbage, "{\"": garbage, "\x00\xff": garbage,
 		good[:len(good)-3]:                   garbage,
@@ -189,7 +189,7 @@ func FuzzBaseline(f *testing.F) {
 // What an audit can't see of the baseline is not called gone, and no acceptance
 // is called unused by it.
 func TestBaselineOfWhatIsNotSeen(t *testing.T) {
-	away := Row{Account: Account{ID: "AWAY", Name: "AWAY"}, Cluster: "C1", Server: "C1-n1", Connections: 20, OnServer: 20, SharePercent: 100}
+	away := Row{Account: Account{ID: "AWAY", Name: "AWAY"}, Cluster: "C1", Server: ServerRef{Name: "C1-n1"}, Connections: 20, OnServer: 20, SharePercent: 100}
 	for _, c := range []struct {
 		name    string
 		change  func(*Input)

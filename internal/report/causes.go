@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -31,10 +32,12 @@ type Evidence struct {
 type ClientURL struct {
 	Origin      string   `json:"origin"`
 	Account     *string  `json:"account"`
+	Service     *string  `json:"service"` // the connections' name, or the workload
 	URLs        []string `json:"urls"`
 	Reach       []string `json:"reach"`       // names of servers
 	Unreachable []string `json:"unreachable"` // those of URLs
 	Hosts       []string `json:"hosts"`
+	Complete    bool     `json:"complete"` // read whole, by a parser
 }
 
 // Name is a host name with what a resolver answers.
@@ -81,7 +84,7 @@ func clientURLs(d *checks.Deployment, lists []checks.URLList) []ClientURL {
 		if l.Hint {
 			continue
 		}
-		c := ClientURL{Origin: words.Sentence(l.Origin), Account: orNull(l.Account), URLs: []string{}, Reach: []string{},
+		c := ClientURL{Origin: words.Sentence(l.Origin), Account: orNull(l.Account), Service: orNull(cmp.Or(l.Client, l.Workload)), Complete: l.Certain(), URLs: []string{}, Reach: []string{},
 			Unreachable: []string{}, Hosts: []string{}}
 		for _, e := range l.Endpoints {
 			c.URLs = append(c.URLs, words.Harmless(e.URL))

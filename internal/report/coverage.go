@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,9 +20,9 @@ type Coverage struct {
 
 // Missing is a server that did not report; what is not known of it is null.
 type Missing struct {
-	Server  *string `json:"server"`
-	Cluster *string `json:"cluster"`
-	Reason  string  `json:"reason"`
+	Server  ServerRef `json:"server"`
+	Cluster *string   `json:"cluster"`
+	Reason  string    `json:"reason"`
 }
 
 // coverage is who answered and who did not, without notes.
@@ -34,7 +33,7 @@ func coverage(d *checks.Deployment) Coverage {
 	listed := d.Missing[:min(len(d.Missing), mostMissing)]
 	uncounted := d.Uncounted[:min(len(d.Uncounted), mostMissing-len(listed))]
 	for _, m := range listed {
-		out := Missing{Server: orNull(cmp.Or(m.Name, m.ID)), Reason: words.Sentence(m.Reason)}
+		out := Missing{Server: serverRef(m.Ref()), Reason: words.Sentence(m.Reason)}
 		if m.ClusterKnown {
 			name := words.Harmless(m.Cluster)
 			out.Cluster = &name
@@ -58,10 +57,10 @@ const mostMissing = 1000
 func (doc *Document) note(in Input) {
 	notes := slices.Clone(in.Deployment.Notes)
 	if names := in.Parameters.Accounts; len(names) > 0 {
-		notes = append(notes, "only what was asked for was judged: --account "+strings.Join(names, " --account "))
+		notes = append(notes, "only what was asked for was checked: --account "+strings.Join(names, " --account "))
 	}
 	if names := in.Parameters.Clusters; len(names) > 0 {
-		notes = append(notes, "only what was asked for was judged: --cluster "+strings.Join(names, " --cluster "))
+		notes = append(notes, "only what was asked for was checked: --cluster "+strings.Join(names, " --cluster "))
 	}
 	unmatched := unmatchedNotes(in)
 	for _, n := range slices.Concat(in.Deployment.Notes, unmatched) {
@@ -96,7 +95,7 @@ func (doc *Document) openSentences() []string {
 		if n > 1 {
 			in = fmt.Sprintf("%s (%s)", words.Plural(n, "cluster"), list(clusters, named))
 		}
-		out = append(out, fmt.Sprintf("in %s, %s may sit on a missing server", in, who))
+		out = append(out, fmt.Sprintf("in %s, %s may be on a missing server", in, who))
 	}
 	if len(clusters) < len(doc.openClusters) {
 		out = append(out, fmt.Sprintf("the missing servers may be a cluster of their own, with %s", who))

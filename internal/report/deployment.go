@@ -1,6 +1,10 @@
 package report
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -35,11 +39,9 @@ type Cluster struct {
 
 // Server is what a server carries; null where it did not report.
 type Server struct {
-	ID          *string `json:"id"`
-	Name        *string `json:"name"`
-	Host        *string `json:"host"`
-	Connections *int    `json:"connections"`
-	Accounts    *int    `json:"accounts"`
+	Server      ServerRef `json:"server"`
+	Connections *int      `json:"connections"`
+	Accounts    *int      `json:"accounts"`
 }
 
 // Account names an account.
@@ -48,11 +50,34 @@ type Account struct {
 	Name string `json:"name"`
 }
 
-// ServerRef names a server.
+// ServerRef names a server; what is empty is unknown, and null in JSON.
 type ServerRef struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	Host string `json:"host"`
+}
+
+// MarshalJSON writes null for what is unknown.
+func (s ServerRef) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(struct {
+		ID   *string `json:"id"`
+		Name *string `json:"name"`
+		Host *string `json:"host"`
+	}{nonEmpty(s.ID), nonEmpty(s.Name), nonEmpty(s.Host)})
+	return b.Bytes(), err
+}
+
+// called is the best name there is.
+func (s ServerRef) called() string { return cmp.Or(s.Name, s.ID) }
+
+func nonEmpty(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 func serverRef(s checks.ServerRef) ServerRef {
@@ -60,18 +85,13 @@ func serverRef(s checks.ServerRef) ServerRef {
 }
 
 func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	s = words.Harmless(s)
-	return &s
+	return nonEmpty(words.Harmless(s))
 }
 
 func cluster(c checks.ClusterUse) Cluster {
 	out := Cluster{Name: words.Harmless(c.Name), Connections: c.Connections, Servers: []Server{}}
 	for _, s := range c.Servers {
-		out.Servers = append(out.Servers, Server{ID: orNull(s.Server.ID), Name: orNull(s.Server.Name),
-			Host: orNull(s.Server.Host), Connections: s.Connections, Accounts: s.Accounts})
+		out.Servers = append(out.Servers, Server{serverRef(s.Server), s.Connections, s.Accounts})
 	}
 	return out
 }

@@ -46,10 +46,9 @@ type Finding struct {
 
 // Share is one server's part of the account; null where it did not report.
 type Share struct {
-	Server       *string  `json:"server"`
-	ID           *string  `json:"id"`
-	Connections  *int     `json:"connections"`
-	SharePercent *Percent `json:"share_percent"`
+	Server       ServerRef `json:"server"`
+	Connections  *int      `json:"connections"`
+	SharePercent *Percent  `json:"share_percent"`
 
 	label string
 }
@@ -64,10 +63,10 @@ type Impact struct {
 
 // Survivor is a server that stays, with client connections of all accounts.
 type Survivor struct {
-	Server *string `json:"server"`
-	Now    *int    `json:"now"`
-	After  *int    `json:"after"`
-	Limit  *int    `json:"limit"`
+	Server ServerRef `json:"server"`
+	Now    *int      `json:"now"`
+	After  *int      `json:"after"`
+	Limit  *int      `json:"limit"`
 
 	label string
 }
@@ -114,13 +113,13 @@ func finding(f checks.Finding, e Explained) Finding {
 	}
 	for _, s := range f.Impact.Survivors {
 		out.Impact.Survivors = append(out.Impact.Survivors,
-			Survivor{Server: orNull(cmp.Or(s.Server.Name, s.Server.ID)), Now: s.Now, After: s.After, Limit: s.Limit, label: label(s.Server)})
+			Survivor{Server: serverRef(s.Server), Now: s.Now, After: s.After, Limit: s.Limit, label: label(s.Server)})
 	}
 	return out
 }
 
 func shareOf(s checks.Share, connections int, label func(checks.ServerRef) string) Share {
-	out := Share{Server: orNull(s.Server.Name), ID: orNull(s.Server.ID), Connections: s.Connections, label: label(s.Server)}
+	out := Share{Server: serverRef(s.Server), Connections: s.Connections, label: label(s.Server)}
 	if s.Connections != nil {
 		p := percent(*s.Connections, connections)
 		out.SharePercent = &p

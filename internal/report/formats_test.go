@@ -46,7 +46,7 @@ func formatted[D any](t testing.TB, write func(io.Writer, *D) error, doc *D) str
 // since is a document with what was accepted and what a baseline had.
 func since(in Input) *Document {
 	doc := New(in)
-	row := Row{Account: Account{ID: "OLD", Name: evil}, Cluster: "C1", Server: "C1-n3", Connections: 20, OnServer: 18, SharePercent: 90}
+	row := Row{Account: Account{ID: "OLD", Name: evil}, Cluster: "C1", Server: ServerRef{ID: "N3", Name: "C1-n3"}, Connections: 20, OnServer: 18, SharePercent: 90}
 	row.Account.Name = words.Harmless(row.Account.Name)
 	doc.Accepted = []Accepted{{Row: row, Reason: words.Sentence("moves in Q1, see @team #12 | " + evil), Expires: "2027-01-31"}}
 	doc.Baseline = &Baseline{Time: time.Date(2025, 11, 3, 0, 0, 0, 0, time.UTC), New: []Row{doc.Findings[0].row()},

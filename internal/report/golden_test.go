@@ -109,7 +109,7 @@ func whole(t *testing.T, in Input) {
 		}
 	}
 	for i, m := range doc.Coverage.Missing {
-		if want := in.Deployment.Missing[i]; (m.Server == nil) != (want.Name == "") || m.Reason != words.Sentence(want.Reason) {
+		if want := in.Deployment.Missing[i]; (m.Server.Name == "") != (want.Name == "") || m.Reason != words.Sentence(want.Reason) {
 			t.Errorf("missing %d is %+v, want %+v", i, m, want)
 		}
 	}

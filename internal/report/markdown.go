@@ -120,8 +120,8 @@ func (m *markdown) source(s Source, c Coverage, at time.Time) {
 	m.items([]string{fmt.Sprintf("Coverage: %s, %s of %s reported at %s", coverage, words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), at.Format(timeLayout))})
 	for _, x := range c.Missing[:min(len(c.Missing), listed)] {
 		name := "a server of unknown name"
-		if x.Server != nil {
-			name = mdCode(*x.Server)
+		if called := x.Server.called(); called != "" {
+			name = mdCode(called)
 		}
 		if x.Cluster != nil && *x.Cluster != "" {
 			name += " in " + mdCode(*x.Cluster)
@@ -162,7 +162,7 @@ func (m *markdown) rows(title string, rows []RowOf, last string) {
 	}
 	var cells [][]string
 	for _, r := range rows[:min(len(rows), listed)] {
-		row := []string{mdAccount(r.Account), mdCluster(r.Cluster), mdCode(r.Server),
+		row := []string{mdAccount(r.Account), mdCluster(r.Cluster), mdCode(r.Server.called()),
 			fmt.Sprintf("%s of %s", words.Count(r.OnServer), words.Count(r.Connections)), r.SharePercent.String() + "%"}
 		if last != "" {
 			row = append(row, r.Verdict)

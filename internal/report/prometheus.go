@@ -66,7 +66,7 @@ func Prometheus(w io.Writer, doc *Document) error {
 			priority, cause = doc.Findings[i].Priority, doc.cause(doc.Findings[i])
 		}
 		e.add("account_info", "The server with most of the account's connections, the verdict, and of a finding its priority and the cause of its group, always 1.", 1,
-			append(of, "server", r.Server, "verdict", r.Verdict, "priority", priority, "cause", cause)...)
+			append(of, "server", r.Server.called(), "verdict", r.Verdict, "priority", priority, "cause", cause)...)
 	}
 	e.add("series_left_out", "Accounts, or servers, checked that have no series of their own, to keep their number small.", float64(bound.left))
 	return e.write(w)
@@ -158,7 +158,7 @@ func HotspotsPrometheus(w io.Writer, doc *Hotspots) error {
 	e.run(doc.Tool, doc.Source, doc.Outcome, float64(doc.Time.Unix()), doc.Coverage)
 	e.add("findings", "Findings of the last audit.", float64(len(doc.Findings)))
 	e.add("open", "What a missing server decides: account-cluster pairs, or clusters.", float64(doc.Summary.Open))
-	e.add("evaluated", "What was judged: account-cluster pairs, or clusters.", float64(doc.Summary.Evaluated))
+	e.add("evaluated", "What was checked: account-cluster pairs, or clusters.", float64(doc.Summary.Evaluated))
 	e.add("connections", "Client connections of all accounts but the system account.", float64(doc.Summary.Connections))
 	bound := bounded{}
 	for _, s := range doc.loaded() {
@@ -170,7 +170,7 @@ func HotspotsPrometheus(w io.Writer, doc *Hotspots) error {
 		e.add("server_connections", "Client connections of the server.", float64(*s.Connections), of...)
 		e.add("server_info", "The verdict on the server, always 1.", 1, append(of, "verdict", s.Verdict)...)
 	}
-	e.add("series_left_out", "Accounts, or servers, judged that have no series of their own, to keep their number small.", float64(bound.left))
+	e.add("series_left_out", "Accounts, or servers, checked that have no series of their own, to keep their number small.", float64(bound.left))
 	return e.write(w)
 }
 

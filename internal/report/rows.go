@@ -45,7 +45,7 @@ func (doc *Document) toReview() []RowOf {
 }
 
 func (f Finding) row() Row {
-	return Row{Account: f.Account, Cluster: f.Cluster, Server: cmp.Or(f.Server.Name, f.Server.ID),
+	return Row{Account: f.Account, Cluster: f.Cluster, Server: f.Server,
 		Connections: f.Connections, OnServer: f.OnServer, SharePercent: f.SharePercent}
 }
 
@@ -63,12 +63,12 @@ func largest(rows []RowOf) (RowOf, bool) {
 
 // Row is one account in one cluster.
 type Row struct {
-	Account      Account `json:"account"`
-	Cluster      string  `json:"cluster"`
-	Server       string  `json:"server"`
-	Connections  int     `json:"connections"`
-	OnServer     int     `json:"on_server"`
-	SharePercent Percent `json:"share_percent"`
+	Account      Account   `json:"account"`
+	Cluster      string    `json:"cluster"`
+	Server       ServerRef `json:"server"`
+	Connections  int       `json:"connections"`
+	OnServer     int       `json:"on_server"`
+	SharePercent Percent   `json:"share_percent"`
 }
 
 // RowOf is a row with its verdict.
@@ -80,6 +80,6 @@ type RowOf struct {
 func rowOf(r checks.Row) RowOf {
 	return RowOf{Verdict: string(r.Verdict), Row: Row{
 		Account: Account{ID: words.Harmless(r.Account.ID), Name: words.Harmless(r.Account.Name)}, Cluster: words.Harmless(r.Cluster),
-		Server: words.Harmless(cmp.Or(r.Server.Name, r.Server.ID)), Connections: r.Connections, OnServer: r.OnServer,
+		Server: serverRef(r.Server), Connections: r.Connections, OnServer: r.OnServer,
 		SharePercent: percent(r.OnServer, r.Connections)}}
 }

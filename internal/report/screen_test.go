@@ -112,6 +112,8 @@ func TestScreen(t *testing.T) {
 			}
 		}
 	}
+	golden(t, "screen/thirty.txt", textOf(t, eu(30, 2, 0), Style{}))
+	golden(t, "screen/wide.txt", textOf(t, eu(2, 1, 2), Style{Width: 120}))
 	for n := range 2 {
 		p := newPrinter(Style{})
 		doc := New(eu(30*n, 1, 0))
@@ -129,6 +131,25 @@ func columnsOf(line string) int { return columns(strings.TrimSuffix(line, "\n"))
 func fixtureInputOf(t *testing.T, name string) Input {
 	t.Helper()
 	return fixtureNamed(t, name).in
+}
+
+// TestScreenOfAMissingServer: what is certain nevertheless, and who was on the server
+// by the baseline.
+func TestScreenOfAMissingServer(t *testing.T) {
+	t.Parallel()
+	in := fixtureNamed(t, "incomplete-sure").in
+	in.Baseline = &Past{Findings: []Row{{Account: Account{ID: "CART", Name: "CART"}, Cluster: "C1", Server: ServerRef{Name: "C1-n4"}, Connections: 32, OnServer: 25}}}
+	got := textOf(t, in, Style{})
+	for _, want := range []string{
+		"  C1-n4 in C1: it answered the roster, but sent no account report",
+		"  On C1-n4 in the baseline: CART (25 of 32 connections).\n",
+		"  Certain: whatever the missing servers have, 1 account stays below 70%.\n",
+		"  Undetermined (1): BILLING 72.0% on C1-n1\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
 }
 
 // TestGroupsInDocument holds that every finding is in exactly one group, which the

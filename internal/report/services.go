@@ -182,7 +182,7 @@ func (s Service) hostCount() string {
 // on returns how many connections it has on a server.
 func (s Service) on(server Share) int {
 	for _, c := range s.Counts {
-		if c.Server.ID == deref(server.ID) {
+		if c.Server.ID == server.Server.ID {
 			return c.Connections
 		}
 	}

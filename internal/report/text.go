@@ -218,10 +218,10 @@ func (p *printer) missing(all []Missing, most int) {
 		if names[at] == nil && nameless[at] == 0 {
 			places = append(places, at)
 		}
-		if m.Server == nil {
+		if m.Server.called() == "" {
 			nameless[at]++
 		} else {
-			names[at] = append(names[at], *m.Server)
+			names[at] = append(names[at], m.Server.called())
 		}
 	}
 	for i, at := range places {

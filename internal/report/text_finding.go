@@ -69,7 +69,7 @@ func (p *printer) moreFindings(findings []Finding) {
 		if f.critical {
 			priority += ", critical"
 		}
-		rows = append(rows, RowOf{Verdict: priority, Row: Row{Account: f.Account, Cluster: f.Cluster, Server: f.label,
+		rows = append(rows, RowOf{Verdict: priority, Row: Row{Account: f.Account, Cluster: f.Cluster, Server: ServerRef{Name: f.label},
 			Connections: f.Connections, OnServer: f.OnServer, SharePercent: f.SharePercent}})
 	}
 	p.table(rows, "PRIORITY", func(r RowOf) string { return r.Verdict })

@@ -208,7 +208,7 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 		cells[0] = append(cells[0], title)
 	}
 	for _, r := range rows {
-		cell := []string{accountName(r.Account), clusterName(r.Cluster), r.Server,
+		cell := []string{accountName(r.Account), clusterName(r.Cluster), r.Server.called(),
 			fmt.Sprintf("%s of %s", words.Count(r.OnServer), words.Count(r.Connections)), r.SharePercent.String() + "%"}
 		if last != nil {
 			cell = append(cell, last(r))

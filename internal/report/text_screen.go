@@ -69,7 +69,7 @@ func (p *printer) origin(doc *Document) {
 	if n := len(doc.Review); n > 1 {
 		more = fmt.Sprintf(", and %s more above %s", words.Count(n-1), doc.reviewed())
 	}
-	p.wrap("", fitted(p.width, []string{accountName(h.Account), h.Server}, func(n []string) string {
+	p.wrap("", fitted(p.width, []string{accountName(h.Account), h.Server.called()}, func(n []string) string {
 		return fmt.Sprintf("Highest: %s%s, %s%% on %s%s. %s", n[0], doc.in(h.Cluster), h.SharePercent, n[1], more, reported)
 	}))
 }
@@ -209,7 +209,7 @@ func (p *printer) aLineEach(doc *Document, all []Finding) {
 			last += ", critical"
 		}
 		row := f.row()
-		row.Server = f.label
+		row.Server.Name = f.label
 		rows = append(rows, RowOf{Verdict: last, Row: row})
 	}
 	p.table(rows, "CAUSE", func(r RowOf) string { return r.Verdict })
@@ -222,7 +222,7 @@ func (p *printer) aLineEach(doc *Document, all []Finding) {
 func shares(rows []RowOf) []string {
 	var out []string
 	for _, r := range rows[:min(len(rows), aLineEach)] {
-		out = append(out, fmt.Sprintf("%s %s%% on %s", short(accountName(r.Account), 24), r.SharePercent, short(r.Server, 24)))
+		out = append(out, fmt.Sprintf("%s %s%% on %s", short(accountName(r.Account), 24), r.SharePercent, short(r.Server.called(), 24)))
 	}
 	for range len(rows) - len(out) {
 		out = append(out, "")
@@ -244,7 +244,7 @@ func (p *printer) acceptedLine(all []Accepted) {
 		if a.critical {
 			critical = ", critical"
 		}
-		items = append(items, fmt.Sprintf("%s %s%% on %s%s (until %s)", short(accountName(a.Account), 24), a.SharePercent, short(a.Server, 24), critical, a.Expires))
+		items = append(items, fmt.Sprintf("%s %s%% on %s%s (until %s)", short(accountName(a.Account), 24), a.SharePercent, short(a.Server.called(), 24), critical, a.Expires))
 	}
 	p.flow("Accepted: ", "  ", 2, items)
 }

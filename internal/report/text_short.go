@@ -45,6 +45,8 @@ func (f Finding) urgency() string {
 		return ", critical"
 	case f.criticalOpen:
 		return ", or critical: a missing server decides"
+	case f.Priority == string(checks.High):
+		return ", high priority"
 	}
 	return ""
 }
@@ -298,8 +300,8 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 		where = first.label
 	}
 	p.paragraph(text.Bold, "", "  ", fitted(p.width, []string{where}, func(n []string) string {
-		return fmt.Sprintf("%s: %s of %s%s are on %s (%s%%)", words.Plural(len(g.findings), "account"), words.Count(g.onServer),
-			words.Plural(g.Connections, "connection"), doc.in(g.Cluster), n[0], g.SharePercent)
+		return fmt.Sprintf("%s: %s of %s%s are on %s (%s%%)%s", words.Plural(len(g.findings), "account"), words.Count(g.onServer),
+			words.Plural(g.Connections, "connection"), doc.in(g.Cluster), n[0], g.SharePercent, first.urgency())
 	}))
 	var who []string
 	for _, i := range g.findings {
