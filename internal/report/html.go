@@ -201,7 +201,7 @@ func (p *htmlPage) findings() error {
 				last += ", critical"
 			}
 			row := f.row()
-			row.Server = f.label
+			row.Server.Name = f.label
 			rest = append(rest, RowOf{Row: row, Verdict: last})
 		}
 	}
@@ -260,7 +260,7 @@ func (p *htmlPage) coverage() {
 		if m.Cluster != nil {
 			cluster = clusterName(*m.Cluster)
 		}
-		if !p.add(t, htmlCell{Text: cmp.Or(short(deref(m.Server), htmlName), "a server of unknown name")}, htmlCell{Text: cluster}, htmlCell{Text: m.Reason}) {
+		if !p.add(t, htmlCell{Text: cmp.Or(short(m.Server.called(), htmlName), "a server of unknown name")}, htmlCell{Text: cluster}, htmlCell{Text: m.Reason}) {
 			break
 		}
 	}

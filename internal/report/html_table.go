@@ -76,7 +76,7 @@ func (p *htmlPage) rows(id, title, last string, rows []RowOf) *htmlTable {
 	}
 	t := newHTMLTable(id, title, head...)
 	for _, r := range rows {
-		cells := []htmlCell{{Text: accountName(r.Account)}, {Text: clusterName(r.Cluster)}, {Text: short(r.Server, htmlName)}, of(r.OnServer, r.Connections), share(r.SharePercent)}
+		cells := []htmlCell{{Text: accountName(r.Account)}, {Text: clusterName(r.Cluster)}, {Text: short(r.Server.called(), htmlName)}, of(r.OnServer, r.Connections), share(r.SharePercent)}
 		if last != "" {
 			cells = append(cells, htmlCell{Text: r.Verdict})
 		}
@@ -107,7 +107,7 @@ func (p *htmlPage) accepted() {
 		if a.critical {
 			until += ", critical"
 		}
-		if !p.add(t, htmlCell{Text: accountName(a.Account)}, htmlCell{Text: clusterName(a.Cluster)}, htmlCell{Text: short(a.Server, htmlName)},
+		if !p.add(t, htmlCell{Text: accountName(a.Account)}, htmlCell{Text: clusterName(a.Cluster)}, htmlCell{Text: short(a.Server.called(), htmlName)},
 			share(a.SharePercent), htmlCell{Text: until}, htmlCell{Text: a.Reason}) {
 			break
 		}

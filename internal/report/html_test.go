@@ -226,6 +226,26 @@ func TestHTMLOfManyServers(t *testing.T) {
 	checkPage(t, pageOf(t, "many-servers", p.Doc))
 }
 
+// The templates have plain English too.
+func TestHTMLWording(t *testing.T) {
+	t.Parallel()
+	files, err := pageFiles.ReadDir("page")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := pageFiles.ReadFile("page/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range clumsy {
+			if found := c.Find(text); found != nil {
+				t.Errorf("%s: %q", f.Name(), found)
+			}
+		}
+	}
+}
+
 func TestHTMLReturnsTheErrorOfTheWriter(t *testing.T) {
 	t.Parallel()
 	if err := HTML(brokenWriter{}, New(everyRow(fixtureNamed(t, "finding").in))); !errors.Is(err, errBroken) {
