@@ -357,7 +357,7 @@ func survivorsTable(f Finding) *htmlTable {
 		t.More = fmt.Sprintf("%s, less full.", words.Plural(n, "more server"))
 	}
 	if n := len(f.Impact.Survivors) - len(known); n > 0 {
-		t.More += fmt.Sprintf(" What %s that did not report could take is unknown.", words.Plural(n, "server"))
+		t.More += fmt.Sprintf(" %s did not report, so what the others get may differ.", words.Plural(n, "server"))
 	}
 	return t
 }
