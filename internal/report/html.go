@@ -121,8 +121,9 @@ func outcomeClass(o checks.Outcome) (class, mark string) {
 		return "warn", "!"
 	case checks.OutcomeCritical:
 		return "bad", "!!"
+	default:
+		return "open", "?"
 	}
-	return "open", "?"
 }
 
 // scope counts what was checked.

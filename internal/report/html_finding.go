@@ -268,6 +268,7 @@ func funnelOf(f Finding) *htmlFunnel {
 				yes++
 			case checks.Unknown:
 				open++
+			case checks.No:
 			}
 			if i < shown {
 				step.Lanes = append(step.Lanes, laneOf(before[i], a))

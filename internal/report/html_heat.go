@@ -115,6 +115,7 @@ func (p *htmlPage) heatKinds() map[place]heatKind {
 			k.order, k.verdict = 7, "few connections"
 		case checks.TooFewServers:
 			k.order, k.verdict = 7, "few servers"
+		default: // below
 		}
 		out[rowOf(r).place()] = k
 	}
