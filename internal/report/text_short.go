@@ -322,7 +322,7 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 		said := r.Title
 		if r.Code == string(cause.RemedyRebalance) && len(r.Commands) > 0 {
 			said = forAll.ReplaceAllString(r.Commands[0], "")
-		} else if brief := briefly[cause.Remedy(r.Code)]; brief != "" {
+		} else if brief := briefly(r.Code); brief != "" {
 			said = brief
 		}
 		if n++; n > 2 {
@@ -337,10 +337,18 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 var forAll = regexp.MustCompile(` --(account|client-url|client-config) ('[^']*'|\S+)`)
 
 // briefly is what to do for all accounts of a group where the title of the remedy
-// names one.
-var briefly = map[cause.Remedy]string{
-	cause.RemedyClientConfig: "Give their clients the URLs of all servers, in random order",
-	cause.RemedyOrdered:      "Let their clients choose at random",
-	cause.RemedyAccount:      "Put the accounts on all servers",
-	cause.RemedyLimits:       "Raise the limits of the accounts",
+// names one; empty where it does not.
+func briefly(code string) string {
+	switch cause.Remedy(code) {
+	case cause.RemedyClientConfig:
+		return "Give their clients the URLs of all servers, in random order"
+	case cause.RemedyOrdered:
+		return "Let their clients choose at random"
+	case cause.RemedyAccount:
+		return "Put the accounts on all servers"
+	case cause.RemedyLimits:
+		return "Raise the limits of the accounts"
+	default:
+		return ""
+	}
 }
