@@ -117,7 +117,7 @@ func (p *htmlPage) several(c *htmlCard, g Group, first Finding) {
 		p.summed("group %d: %s of %s", c.N, words.Count(len(c.Members)), words.Plural(len(g.findings), "account"))
 	}
 	for _, r := range first.Remedies {
-		if brief := briefly[cause.Remedy(r.Code)]; brief != "" {
+		if brief := briefly(r.Code); brief != "" {
 			r.Title = brief
 		}
 		if r.Code == string(cause.RemedyRebalance) {
