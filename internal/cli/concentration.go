@@ -63,6 +63,7 @@ Examples:
   nats-balance audit concentration --client-config ORDERS=./deploy
   nats-balance audit concentration --threshold 50 --critical 90 --json
   nats-balance audit concentration --config nats-balance.yaml
+  nats-balance audit concentration --format html --outfile review.html
   nats-balance audit concentration --baseline last-week.json --new-only
   nats-balance audit concentration --allow-partial --timeout 20s`)
 	cmd.Tag("scope:system")

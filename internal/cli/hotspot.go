@@ -64,7 +64,7 @@ Examples:
 	cmd.Flag("no-probe", "Do not connect to the other URLs of --server or the context to see which servers are down").UnNegatableBoolVar(&a.noProbe)
 	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
 	a.source.flags(cmd)
-	a.output.flags(cmd, report.Formats()...)
+	a.output.flags(cmd, report.HotspotFormats()...)
 	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
 }
 

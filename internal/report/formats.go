@@ -11,7 +11,7 @@ type format struct {
 	// everyAccount is that it has more than findings, and so takes every account.
 	everyAccount bool
 	concentrated func(io.Writer, *Document, Style) error
-	hotspots     func(io.Writer, *Hotspots, Style) error
+	hotspots     func(io.Writer, *Hotspots, Style) error // nil where it has none
 }
 
 // formats are all, the default first. A new format adds its line here.
@@ -19,6 +19,7 @@ func formats() []format {
 	return []format{
 		{"text", false, Text, HotspotsText},
 		{"json", false, unstyled(indented[Document]), unstyled(indented[Hotspots])},
+		{"html", true, unstyled(HTML), nil},
 		{"nagios", true, unstyled(Nagios), unstyled(HotspotsNagios)},
 		{"prometheus", true, unstyled(Prometheus), unstyled(HotspotsPrometheus)},
 		{"markdown", false, unstyled(Markdown), unstyled(HotspotsMarkdown)},
@@ -41,6 +42,17 @@ func Formats() []string {
 	return out
 }
 
+// HotspotFormats is [Formats] for hotspots.
+func HotspotFormats() []string {
+	var out []string
+	for _, f := range formats() {
+		if f.hotspots != nil {
+			out = append(out, f.name)
+		}
+	}
+	return out
+}
+
 // EveryAccount reports whether a format has more than findings, and so takes
 // every account.
 func EveryAccount(name string) bool { return formatOf(name).everyAccount }
@@ -50,7 +62,7 @@ func Write(w io.Writer, doc *Document, name string, style Style) error {
 	return formatOf(name).concentrated(w, doc, style)
 }
 
-// WriteHotspots is [Write] for hotspots.
+// WriteHotspots is [Write] for hotspots, in one of [HotspotFormats].
 func WriteHotspots(w io.Writer, doc *Hotspots, name string, style Style) error {
 	return formatOf(name).hotspots(w, doc, style)
 }
