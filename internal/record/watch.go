@@ -125,6 +125,16 @@ func (w *Watch) started(s *server, now time.Time) {
 
 func (w *Watch) tell(c Change) { w.out = append(w.out, c) }
 
+// Since is when the last full report came; ok is false where there was none yet.
+func (w *Watch) Since() (at time.Time, ok bool) { return w.reconciled, w.ready }
+
+// Again is that events come again by a new connection: a full report is due, and
+// one that was asked for before does not come.
+func (w *Watch) Again(now time.Time) {
+	w.asking = false
+	w.want("a new connection", now)
+}
+
 // Bad counts an event that can't be read, or is not what its subject says.
 func (w *Watch) Bad() { w.Counters.Bad++ }
 
