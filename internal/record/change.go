@@ -48,6 +48,9 @@ type Change struct {
 	Start time.Time
 	// Spread is how the account is spread, of Crossed, Held, Back and Shifted.
 	Spread *Spread
+	// AtStart is that an account was above the threshold when the watch began, of
+	// Crossed: it crossed it before.
+	AtStart bool
 	// Before is how it was spread when that was last written down, with the server
 	// that had most alone; nil where not known.
 	Before *Spread

@@ -21,6 +21,7 @@ type Document struct {
 	Server      *DocumentServer  `json:"server"`
 	Since       *time.Time       `json:"since"`
 	Finding     *bool            `json:"finding"`
+	AtStart     *bool            `json:"at_start"`
 	Spread      *DocumentSpread  `json:"spread"`
 	Before      *DocumentSpread  `json:"before"`
 	Moves       []DocumentMove   `json:"moves"`
@@ -91,6 +92,9 @@ func DocumentOf(c Change) Document {
 	if c.Spread != nil {
 		d.Account = &DocumentAccount{c.Spread.Account.ID, c.Spread.Account.Name}
 		d.Finding = &c.Finding
+	}
+	if c.Kind == Crossed {
+		d.AtStart = &c.AtStart
 	}
 	if c.Server != (checks.ServerRef{}) {
 		s := documentServer(c.Server)

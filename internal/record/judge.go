@@ -126,6 +126,7 @@ func (w *Watch) rejudge(now time.Time) {
 			}
 		}
 	}
+	w.judged = true
 	w.explain(due)
 	w.out = append(w.out, due...)
 }
@@ -192,7 +193,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		return nil
 	case over && !p.over:
 		p.over, p.since, p.held = true, now, false
-		c.Kind, c.Since, c.Finding = Crossed, now, false
+		c.Kind, c.Since, c.Finding, c.AtStart = Crossed, now, false, !w.judged
 		w.over[k] = p
 	case !over && p.over:
 		p.over, p.since, p.held = false, time.Time{}, false

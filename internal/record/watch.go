@@ -48,6 +48,7 @@ type Watch struct {
 	flushed time.Time // refusals
 	out     []Change  // to be told with the next tick
 
+	judged     bool      // what the first full report has was judged
 	ready      bool      // there was a full report
 	asking     bool      // one is being asked for,
 	asked      time.Time // since then

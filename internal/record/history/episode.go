@@ -48,13 +48,13 @@ func Tell(docs []record.Document) History {
 	var h History
 	open := map[pair]*Episode{}
 	var all []*Episode
-	var starts []record.Document // of recorders
+	var started record.Document // the last start of a recorder
 	for _, d := range docs {
 		if h.First.IsZero() {
 			h.First = d.Time
 		}
 		if d.Change == record.Watching {
-			starts = append(starts, d)
+			started = d
 			if d.Since != nil && d.Time.Sub(*d.Since) > 2*aliveEvery {
 				h.Gaps = append(h.Gaps, Gap{*d.Since, d.Time})
 			}
@@ -67,6 +67,12 @@ func Tell(docs []record.Document) History {
 		e := open[k]
 		if e == nil && d.Since != nil && d.Change != record.Back {
 			e = &Episode{Account: *d.Account, Cluster: *d.Cluster, Began: *d.Since, Then: d.Spread, Before: d.Before, Moves: d.Moves}
+			if d.AtStart != nil && *d.AtStart {
+				e.NotBefore = &time.Time{}
+				if d.Before != nil && started.Since != nil {
+					e.NotBefore = started.Since
+				}
+			}
 			open[k] = e
 			all = append(all, e)
 		}
@@ -86,7 +92,6 @@ func Tell(docs []record.Document) History {
 		}
 	}
 	for _, e := range all {
-		e.unseen(starts)
 		for _, d := range docs {
 			if d.Server != nil && d.Cluster != nil && *d.Cluster == e.Cluster && d.Time.Sub(e.Began).Abs() <= around {
 				e.Around = append(e.Around, d)
@@ -96,17 +101,4 @@ func Tell(docs []record.Document) History {
 	}
 	slices.SortStableFunc(h.Episodes, func(a, b Episode) int { return b.Began.Compare(a.Began) })
 	return h
-}
-
-// unseen notes where a recorder that had just started was the first to see it.
-func (e *Episode) unseen(starts []record.Document) {
-	for _, d := range starts {
-		if d.Time.Sub(e.Began).Abs() > time.Second {
-			continue
-		}
-		e.NotBefore = &time.Time{}
-		if e.Before != nil && d.Since != nil {
-			e.NotBefore = d.Since
-		}
-	}
 }

@@ -75,13 +75,15 @@ func TestTell(t *testing.T) {
 	}
 	// What was leaning when a recorder started did not begin then.
 	first := leaning()[5]
-	first.Before = nil
+	first.Before, first.AtStart = nil, true
 	h = Tell(documents([]record.Change{{Kind: record.Watching, Time: began(), Of: &record.Totals{}}, first}))
 	if len(h.Episodes) != 1 || h.Episodes[0].NotBefore == nil || !h.Episodes[0].NotBefore.IsZero() {
 		t.Errorf("%+v", h)
 	}
 	// Nor is a time known in which nobody recorded.
-	h = Tell(documents([]record.Change{{Kind: record.Watching, Time: began(), Since: began().Add(-time.Hour), Of: &record.Totals{}}, leaning()[5]}))
+	again := leaning()[5]
+	again.AtStart = true
+	h = Tell(documents([]record.Change{{Kind: record.Watching, Time: began(), Since: began().Add(-time.Hour), Of: &record.Totals{}}, again}))
 	if len(h.Gaps) != 1 || h.Gaps[0].To.Sub(h.Gaps[0].From) != time.Hour || h.Episodes[0].NotBefore == nil || !h.Episodes[0].NotBefore.Equal(began().Add(-time.Hour)) {
 		t.Errorf("%+v", h)
 	}
