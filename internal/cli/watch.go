@@ -27,6 +27,7 @@ type watch struct {
 	hold, reconcile string
 	settings        record.Settings
 	store           storeFlags
+	listen          listenFlags
 	json            bool
 
 	failed error // writing the output
@@ -44,7 +45,8 @@ whenever events were lost. Prints a line when an account crosses the threshold o
 the account is back; and when a server starts, drains, stops or falls silent.
 
 Records what it sees, for "nats-balance history": by default in a directory of
-this user, with --store in JetStream of the account of another context.
+this user, with --store in JetStream of the account of another context. Of several
+watches with one such store one records, and another takes over within 10 seconds.
 
 Needs a user of the system account; only reads. Ctrl-C stops it, with exit status
 0; 3 is that it could not begin.
@@ -55,6 +57,7 @@ Examples:
   nats-balance watch --context system --for 10m --json
   nats-balance watch --context system --store /var/lib/nats-balance --keep 90d
   nats-balance watch --context system --store monitoring --store-replicas 3
+  nats-balance watch --context system --listen :9222
   nats-balance watch --context system --account ORDERS --threshold 60 --no-store`)
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:ro")
@@ -69,6 +72,7 @@ Examples:
 	duration(cmd, "for", "How long an account must be above the threshold to be a finding (default 2m)", "2m", &a.hold)
 	duration(cmd, "reconcile", "How often to check against a full report of all servers (default 5m)", "5m", &a.reconcile)
 	a.store.flags(cmd)
+	a.listen.flags(cmd)
 	cmd.Flag("json", "Print every change as a line of JSON").Short('j').UnNegatableBoolVar(&a.json)
 	cmd.Action(a.host.action(end{}, a.run))
 }
@@ -95,7 +99,7 @@ func (a *watch) run(ctx context.Context) error {
 	defer cancel()
 	var writing sync.WaitGroup
 	if store != nil {
-		writing.Go(func() { store.Run(ctx) })
+		writing.Go(func() { store.Run(ctx, a.led) })
 	}
 	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Tell: func(changes []record.Change) {
 		for i := range changes {
@@ -110,7 +114,17 @@ func (a *watch) run(ctx context.Context) error {
 			cancel()
 		}
 	}})
-	err := follow.Run(ctx)
+	server, err := a.listener(follow, store)
+	if err == nil {
+		if server != nil {
+			writing.Go(func() {
+				if err := server.Run(ctx); err != nil {
+					fmt.Fprintf(a.host.Err, "nats-balance: serving ended: %s\n", line(err.Error()))
+				}
+			})
+		}
+		err = follow.Run(ctx)
+	}
 	cancel()
 	writing.Wait()
 	switch {
@@ -152,7 +166,22 @@ func (a *watch) validate() error {
 	if a.settings.Reconcile, err = readDuration("reconcile", a.reconcile, 10*time.Second, 24*time.Hour); err != nil {
 		return err
 	}
+	if err := a.listen.validate(); err != nil {
+		return err
+	}
 	return a.store.validate()
+}
+
+// led says whether this watch records, where several have one store.
+func (a *watch) led(leading bool) {
+	if directory, err := directory(a.store.place); err == nil && directory != "" {
+		return // where there is one only
+	}
+	if leading {
+		fmt.Fprintln(a.host.Err, "nats-balance: this watch records")
+		return
+	}
+	fmt.Fprintln(a.host.Err, "nats-balance: another watch records, this one stands by")
 }
 
 // print prints what changed, as far as the format has it.

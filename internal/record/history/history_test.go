@@ -131,7 +131,7 @@ func TestLocalHistory(t *testing.T) {
 	}
 	running, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
-	go func() { s.Run(running); close(done) }()
+	go func() { s.Run(running, func(bool) {}); close(done) }()
 	s.Add(leaning()[:8])
 	waitWritten(t, s)
 	var taken *TakenError
@@ -243,6 +243,96 @@ func record1by1(dir string) {
 	}
 }
 
+// Of two recorders one writes; the other takes over within ten seconds of the first
+// one's death, at once where it stops, and nothing of what both saw is missing.
+func TestLeader(t *testing.T) {
+	t.Parallel()
+	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Start()
+	t.Cleanup(srv.Shutdown)
+	if !srv.ReadyForConnections(10 * time.Second) {
+		t.Fatal("it did not start")
+	}
+	type recorder struct {
+		*Store
+		stop context.CancelFunc
+		nc   *nats.Conn
+		done chan struct{}
+	}
+	start := func() *recorder {
+		r := &recorder{nc: sourcetest.Connect(t, srv.ClientURL()), done: make(chan struct{})}
+		if r.Store, err = Use(sourcetest.Within(t), r.nc, Defaults()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		r.stop = stop
+		go func() { r.Run(ctx, func(bool) {}); close(r.done) }()
+		return r
+	}
+	leads := func(who string, r *recorder) time.Duration {
+		t.Helper()
+		from := time.Now()
+		if err := lab.Poll(sourcetest.Within(t), func() error {
+			if !r.State().Leads {
+				return errors.New(who + " does not lead")
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return time.Since(from)
+	}
+	sees := func(n int, all ...*recorder) {
+		for _, r := range all {
+			r.Add([]record.Change{{Kind: record.Lost, Time: time.Now(), Count: n}})
+		}
+	}
+	a := start()
+	leads("the first", a)
+	b := start()
+	sees(1, a, b)
+	waitWritten(t, a.Store)
+	a.nc.Close() // dead: it says nothing any more
+	sees(2, a, b)
+	if took := leads("the second", b); took > 10*time.Second {
+		t.Errorf("the second took over after %s", took)
+	}
+	waitWritten(t, b.Store)
+	c := start()
+	sees(3, b, c)
+	waitWritten(t, b.Store)
+	b.stop()
+	<-b.done
+	if took := leads("the third", c); took > 4*time.Second {
+		t.Errorf("the third took over after %s", took)
+	}
+	if a.State().Leads {
+		t.Error("the first still leads")
+	}
+	sees(4, c)
+	waitWritten(t, c.Store)
+	docs, err := c.Documents(sourcetest.Within(t), Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int]int{}
+	for _, d := range docs {
+		seen[*d.Count]++
+	}
+	for n := 1; n <= 4; n++ {
+		if seen[n] == 0 {
+			t.Errorf("%d is missing: %v", n, seen)
+		}
+	}
+	a.stop()
+	c.stop()
+	<-a.done
+	<-c.done
+}
+
 // A store that is away for a while gets everything once it is back, each once.
 func TestStoreAway(t *testing.T) {
 	t.Parallel()
@@ -266,7 +356,7 @@ func TestStoreAway(t *testing.T) {
 	}
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { s.Run(running); close(done) }()
+	go func() { s.Run(running, func(bool) {}); close(done) }()
 	all := leaning()
 	s.Add(all[:3])
 	waitWritten(t, s)

@@ -71,7 +71,7 @@ func OpenLocal(ctx context.Context, dir string, limits Limits) (*Store, error) {
 		l.close()
 		return nil, err
 	}
-	s.close = l.close
+	s.close, s.alone = l.close, true
 	return s, nil
 }
 

@@ -32,6 +32,8 @@ const (
 	tryAgain = time.Second
 	// patience is how long one request to the store may take.
 	patience = 5 * time.Second
+	// A write takes less than it takes another recorder to take over.
+	writesIn = 2 * time.Second
 	// aliveEvery is how often a recorder says that it is there.
 	aliveEvery = 10 * time.Second
 	aliveKey   = "alive"
@@ -44,8 +46,10 @@ type Store struct {
 	stream jetstream.Stream
 	bucket jetstream.KeyValue
 	close  func()
+	alone  bool // nobody else can write
 
 	mu      sync.Mutex
+	leading bool
 	queue   []record.Document
 	lost    int // documents that were too many to wait
 	failing error
@@ -148,30 +152,32 @@ type State struct {
 	Queued int   // documents that wait
 	Lost   int   // that were too many to wait
 	Err    error // why the last one could not be written; nil where it could
+	Leads  bool  // this recorder writes; another one does where it does not
 }
 
 // State says how writing goes.
 func (s *Store) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{len(s.queue), s.lost, s.failing}
+	return State{len(s.queue), s.lost, s.failing, s.leading}
 }
 
 // Run writes what is queued, in order, and again what could not be written, until
 // the context ends; what is queued then is written if that takes no longer than a
-// moment.
-func (s *Store) Run(ctx context.Context) {
-	alive := time.NewTicker(aliveEvery)
+// moment. Of several recorders with one store, one writes. The others keep what they
+// saw of late, so that nothing is missing where one of them goes on. Led is told
+// when that changes.
+func (s *Store) Run(ctx context.Context, led func(leading bool)) {
+	alive, turn := time.NewTicker(aliveEvery), time.NewTicker(leadEvery)
 	defer alive.Stop()
+	defer turn.Stop()
+	e := newElection(s.bucket)
+	s.elect(ctx, e, led)
 	s.alive(ctx)
 	for {
-		pause := time.Duration(0)
-		if err := s.flush(ctx); err != nil {
-			pause = tryAgain
-		}
 		var again <-chan time.Time
-		if pause > 0 {
-			again = time.After(pause)
+		if s.flush(ctx) != nil {
+			again = time.After(tryAgain)
 		}
 		select {
 		case <-ctx.Done():
@@ -179,22 +185,66 @@ func (s *Store) Run(ctx context.Context) {
 			defer cancel()
 			_ = s.flush(last) // it is in the state
 			s.alive(last)
+			if !s.alone {
+				e.resign(last)
+			}
 			return
 		case <-s.wake:
 		case <-again:
+		case <-turn.C:
+			s.elect(ctx, e, led)
 		case <-alive.C:
 			s.alive(ctx)
 		}
 	}
 }
 
+// elect takes a turn in who leads.
+func (s *Store) elect(ctx context.Context, e *election, led func(bool)) {
+	was, silent := e.leading, e.seenAt
+	if s.alone {
+		e.leading = true
+	} else {
+		e.turn(ctx, time.Now())
+	}
+	s.mu.Lock()
+	s.leading = e.leading
+	switch keep := time.Now().Add(-keepBy); {
+	case e.leading && !was && !silent.IsZero():
+		// What the last leader had seen when it was last heard of is written.
+		s.forget(silent.Add(-leadFor))
+	case !e.leading:
+		s.forget(keep)
+	}
+	s.mu.Unlock()
+	if e.leading != was || silent.IsZero() {
+		led(e.leading)
+	}
+}
+
+// keepBy is how much of what it saw a recorder that stands by keeps.
+const keepBy = time.Minute
+
+// forget drops what is queued of before a time.
+func (s *Store) forget(before time.Time) {
+	n := 0
+	for n < len(s.queue) && s.queue[n].Time.Before(before) {
+		n++
+	}
+	s.queue = s.queue[n:]
+}
+
 // atOnce is how many documents are on their way at a time.
 const atOnce = 256
 
-// flush writes what is queued until that fails.
+// flush writes what is queued until that fails, where this recorder leads.
 func (s *Store) flush(ctx context.Context) error {
 	for {
 		s.mu.Lock()
+		if !s.leading {
+			s.mu.Unlock()
+			return nil
+		}
 		batch := append([]record.Document(nil), s.queue[:min(atOnce, len(s.queue))]...)
 		lostBefore := s.lost
 		s.mu.Unlock()
@@ -215,7 +265,7 @@ func (s *Store) flush(ctx context.Context) error {
 
 // write writes documents, and returns how many of the first are written.
 func (s *Store) write(ctx context.Context, batch []record.Document) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, writesIn)
 	defer cancel()
 	acks := make([]jetstream.PubAckFuture, 0, len(batch))
 	for _, d := range batch {
@@ -249,6 +299,12 @@ func (s *Store) write(ctx context.Context, batch []record.Document) (int, error)
 
 // alive says that a recorder is there.
 func (s *Store) alive(ctx context.Context) {
+	s.mu.Lock()
+	leading := s.leading
+	s.mu.Unlock()
+	if !leading {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_, _ = s.bucket.Put(ctx, aliveKey, []byte(time.Now().UTC().Format(time.RFC3339Nano))) // said again soon
