@@ -9,12 +9,6 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// pairKey is an account in a cluster.
-type pairKey struct {
-	account uint32
-	cluster string
-}
-
 // pair is what is known of an account in a cluster over time.
 type pair struct {
 	cluster string
@@ -48,10 +42,10 @@ func (w *Watch) pair(k pairKey) (p *pair, known bool) {
 // judge judges by the rule what changed since it was last judged, and what has been
 // above the threshold for long enough.
 func (w *Watch) judge(now time.Time) {
-	for a, from := range w.later {
+	for k, from := range w.later {
 		if !now.Before(from) {
-			w.m.changed[a] = struct{}{}
-			delete(w.later, a)
+			w.m.changed[k] = struct{}{}
+			delete(w.later, k)
 		}
 	}
 	if len(w.m.changed)+len(w.m.moved) > 0 {
@@ -67,42 +61,42 @@ func (w *Watch) judge(now time.Time) {
 	}
 }
 
-// dirty are the accounts to judge: those that changed, and all that have something
-// in a cluster whose servers changed; and the clusters that they are in.
-func (w *Watch) dirty() (map[uint32]struct{}, map[string]bool) {
-	accounts := w.m.changed
-	w.m.changed = map[uint32]struct{}{}
+// dirty is what to judge: what changed, and all in clusters whose servers changed.
+func (w *Watch) dirty() map[pairKey]struct{} {
+	pairs := w.m.changed
+	w.m.changed = map[pairKey]struct{}{}
 	if len(w.m.moved) > 0 {
+		add := func(a uint32, cluster string) {
+			if _, moved := w.m.moved[cluster]; moved {
+				pairs[pairKey{a, cluster}] = struct{}{}
+			}
+		}
 		for a := range w.m.accounts {
 			for _, c := range w.m.accounts[a].cells {
-				if _, moved := w.m.moved[w.m.servers[c.server].cluster]; moved {
-					accounts[uint32(a)] = struct{}{} //nolint:gosec // in range
-					break
-				}
+				add(uint32(a), w.m.servers[c.server].cluster) //nolint:gosec // in range
+			}
+		}
+		for a, all := range w.pairs { // of which nothing may be left
+			for _, p := range all {
+				add(a, p.cluster)
 			}
 		}
 		clear(w.m.moved)
 	}
-	clusters := map[string]bool{}
-	for a := range accounts {
-		if w.m.accounts[a].System {
-			delete(accounts, a)
-			continue
-		}
-		for _, c := range w.m.accounts[a].cells {
-			clusters[w.m.servers[c.server].cluster] = true
+	for k := range pairs {
+		if w.m.accounts[k.account].System {
+			delete(pairs, k)
 		}
 	}
-	return accounts, clusters
+	return pairs
 }
 
 func (w *Watch) rejudge(now time.Time) {
-	accounts, clusters := w.dirty()
-	d, numbers := w.deployment(accounts, clusters)
+	pairs := w.dirty()
+	d, numbers := w.deployment(pairs)
 	p := w.s.Parameters
 	p.All = true
 	var due []Change
-	seen := map[pairKey]bool{}
 	take := func(k pairKey, r checks.Row) {
 		if c := w.verdict(k, r, now); c != nil {
 			due = append(due, *c)
@@ -110,20 +104,18 @@ func (w *Watch) rejudge(now time.Time) {
 	}
 	for _, r := range checks.CheckConcentration(d, p).Rows {
 		k := pairKey{numbers[r.Account.ID], r.Cluster}
-		seen[k] = true
+		delete(pairs, k)
 		take(k, r)
 	}
-	for a := range accounts { // those without a connection left
-		for _, p := range slices.Clone(w.pairs[a]) {
-			k := pairKey{a, p.cluster}
-			if seen[k] {
-				continue
-			}
-			take(k, checks.Row{Account: w.m.accounts[a].Account, Cluster: k.cluster, Verdict: checks.TooFewConnections})
-			w.pairs[a] = slices.DeleteFunc(w.pairs[a], func(other *pair) bool { return other == p })
-			if len(w.pairs[a]) == 0 {
-				delete(w.pairs, a)
-			}
+	for k := range pairs { // those without a connection left
+		p, known := w.pair(k)
+		if !known {
+			continue
+		}
+		take(k, checks.Row{Account: w.m.accounts[k.account].Account, Cluster: k.cluster, Verdict: checks.TooFewConnections})
+		w.pairs[k.account] = slices.DeleteFunc(w.pairs[k.account], func(other *pair) bool { return other == p })
+		if len(w.pairs[k.account]) == 0 {
+			delete(w.pairs, k.account)
 		}
 	}
 	w.judged = true
@@ -132,24 +124,31 @@ func (w *Watch) rejudge(now time.Time) {
 }
 
 // deployment is the part of the matrix that is to be judged, as the rule takes it.
-func (w *Watch) deployment(accounts map[uint32]struct{}, clusters map[string]bool) (*checks.Deployment, map[string]uint32) {
+func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[string]uint32) {
+	accounts, clusters := map[uint32]uint32{}, map[string]bool{}
+	for k := range pairs {
+		accounts[k.account], clusters[k.cluster] = 0, true
+	}
 	d := &checks.Deployment{Missing: w.absentIn(clusters)}
-	at := map[uint32]int{}
+	at := make([]int, len(w.m.servers))
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.ID != "" && clusters[s.cluster] {
-			at[uint32(i)] = len(d.Servers) //nolint:gosec // in range
+			at[i] = len(d.Servers)
 			d.Servers = append(d.Servers, checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, Start: s.start})
 		}
 	}
 	numbers := map[string]uint32{}
 	for a := range accounts {
-		x := &w.m.accounts[a]
-		n := uint32(len(d.Accounts)) //nolint:gosec // in range
-		d.Accounts = append(d.Accounts, x.Account)
-		numbers[x.ID] = a
-		for _, c := range x.cells {
-			s := &d.Servers[at[c.server]]
-			s.Usage = append(s.Usage, checks.Usage{Account: n, Connections: c.clients, Leafnodes: c.leaves})
+		accounts[a] = uint32(len(d.Accounts)) //nolint:gosec // in range
+		d.Accounts = append(d.Accounts, w.m.accounts[a].Account)
+		numbers[w.m.accounts[a].ID] = a
+	}
+	for k := range pairs {
+		for _, c := range w.m.accounts[k.account].cells {
+			if w.m.servers[c.server].cluster == k.cluster {
+				s := &d.Servers[at[c.server]]
+				s.Usage = append(s.Usage, checks.Usage{Account: accounts[k.account], Connections: c.clients, Leafnodes: c.leaves})
+			}
 		}
 	}
 	d.Expected = len(d.Servers) + len(d.Missing)
@@ -202,7 +201,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	case few || !shifted(p.written, r):
 		return nil
 	case p.written != nil && now.Sub(p.written.Time) < restBetween:
-		w.later[k.account] = p.written.Time.Add(restBetween)
+		w.later[k] = p.written.Time.Add(restBetween)
 		return nil
 	default:
 		c.Kind = Shifted
@@ -313,5 +312,5 @@ func (w *Watch) Known(last Spread, since time.Time, finding bool) {
 	if p.over {
 		w.over[pairKey{a, last.Cluster}] = p
 	}
-	w.m.changed[a] = struct{}{}
+	w.m.changed[pairKey{a, last.Cluster}] = struct{}{}
 }

@@ -15,8 +15,14 @@ const (
 	mostServers  = 100_000
 )
 
-// matrix is what every account has on every server. It remembers which accounts
-// and clusters changed since they were last judged.
+// pairKey is an account in a cluster.
+type pairKey struct {
+	account uint32
+	cluster string
+}
+
+// matrix is what every account has on every server. It remembers what changed since
+// it was last judged: accounts in clusters, and whole clusters.
 type matrix struct {
 	servers   []server
 	free      []uint32 // of servers, to be used again
@@ -28,7 +34,7 @@ type matrix struct {
 	// round counts the full reports that were asked for. What an event says after
 	// a report was asked for is newer than the report.
 	round   uint32
-	changed map[uint32]struct{} // accounts
+	changed map[pairKey]struct{}
 	moved   map[string]struct{} // clusters whose servers changed
 }
 
@@ -60,7 +66,7 @@ type cell struct {
 }
 
 func newMatrix() *matrix {
-	return &matrix{byID: map[string]uint32{}, byAccount: map[string]uint32{}, changed: map[uint32]struct{}{}, moved: map[string]struct{}{}}
+	return &matrix{byID: map[string]uint32{}, byAccount: map[string]uint32{}, changed: map[pairKey]struct{}{}, moved: map[string]struct{}{}}
 }
 
 // account returns the number of an account, which gets one if it has none.
@@ -109,7 +115,7 @@ func (m *matrix) removeServer(id string) {
 		if i, found := find(cells, at); found {
 			m.accounts[a].cells = slices.Delete(cells, i, i+1)
 			m.cells--
-			m.changed[uint32(a)] = struct{}{} //nolint:gosec // in range
+			m.changed[pairKey{uint32(a), m.servers[at].cluster}] = struct{}{} //nolint:gosec // in range
 		}
 	}
 	m.moved[m.servers[at].cluster] = struct{}{}
@@ -148,7 +154,7 @@ func (m *matrix) put(a uint32, c *cell, clients, leaves uint32) bool {
 	}
 	m.servers[c.server].connections += int(clients) - int(c.clients)
 	c.clients, c.leaves = clients, leaves
-	m.changed[a] = struct{}{}
+	m.changed[pairKey{a, m.servers[c.server].cluster}] = struct{}{}
 	return true
 }
 

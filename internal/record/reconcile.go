@@ -10,9 +10,10 @@ import (
 
 const (
 	// settle is how long a server that is new may take to be known to the others.
-	settle = 2 * time.Second
+	// What it says before it knows who listens is lost.
+	settle = time.Second
 	// leastPause is the shortest time between two full reports that events ask for.
-	leastPause = 5 * time.Second
+	leastPause = 2 * time.Second
 	// shareOfTime is how many times as long as a full report takes is left between
 	// two of them: they are work for every server.
 	shareOfTime = 10

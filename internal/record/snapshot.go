@@ -32,43 +32,51 @@ func (w *Watch) Snapshot(now time.Time, most int) Snapshot {
 		clusters[w.m.servers[i].cluster] = true
 	}
 	s.Missing = w.absentIn(clusters)
-	type sum struct {
-		pairKey
-		n    int
-		over bool
-	}
-	var sums []sum
+	all, largest := 0, []sum{}
 	for a := range w.m.accounts {
 		if w.m.accounts[a].System {
 			continue
 		}
-		from := len(sums)
+		var mine []sum // of this account, by cluster
 		for _, c := range w.m.accounts[a].cells {
 			cluster := w.m.servers[c.server].cluster
-			i := slices.IndexFunc(sums[from:], func(s sum) bool { return s.cluster == cluster })
+			i := slices.IndexFunc(mine, func(s sum) bool { return s.cluster == cluster })
 			if i < 0 {
-				i = len(sums) - from
-				sums = append(sums, sum{pairKey: pairKey{uint32(a), cluster}}) //nolint:gosec // in range
+				i = len(mine)
+				mine = append(mine, sum{pairKey: pairKey{uint32(a), cluster}}) //nolint:gosec // in range
 			}
-			sums[from+i].n += int(c.clients)
+			mine[i].n += int(c.clients)
+		}
+		mine = slices.DeleteFunc(mine, func(s sum) bool { return s.n == 0 })
+		all += len(mine)
+		if largest = append(largest, mine...); len(largest) > 8*most+1000 {
+			largest = w.largest(largest, most)
 		}
 	}
-	sums = slices.DeleteFunc(sums, func(s sum) bool { return s.n == 0 })
-	for i := range sums {
-		sums[i].over = w.over[sums[i].pairKey] != nil
+	for _, k := range w.largest(largest, most) {
+		s.Spreads = append(s.Spreads, w.spread(k.pairKey, now, mostEmpty))
 	}
-	slices.SortFunc(sums, func(a, b sum) int {
-		switch {
-		case a.over != b.over && a.over:
+	s.LeftOut = all - len(s.Spreads)
+	return s
+}
+
+// sum is how many connections there are of an account in a cluster.
+type sum struct {
+	pairKey
+	n int
+}
+
+// largest are at most so many of them: those above the threshold first, and then
+// those with most connections.
+func (w *Watch) largest(all []sum, most int) []sum {
+	slices.SortFunc(all, func(a, b sum) int {
+		switch over, other := w.over[a.pairKey] != nil, w.over[b.pairKey] != nil; {
+		case over && !other:
 			return -1
-		case a.over != b.over:
+		case other && !over:
 			return 1
 		}
 		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(w.m.accounts[a.account].ID, w.m.accounts[b.account].ID), cmp.Compare(a.cluster, b.cluster))
 	})
-	for _, k := range sums[:min(len(sums), most)] {
-		s.Spreads = append(s.Spreads, w.spread(k.pairKey, now, mostEmpty))
-	}
-	s.LeftOut = len(sums) - len(s.Spreads)
-	return s
+	return all[:min(len(all), most)]
 }

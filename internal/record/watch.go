@@ -38,12 +38,12 @@ type Watch struct {
 	s       Settings
 	m       *matrix
 	moves   *moves
-	pairs   map[uint32][]*pair   // by account
-	over    map[pairKey]*pair    // those above the threshold
-	later   map[uint32]time.Time // accounts to judge again then
-	missing []checks.Missing     // by the last full report
-	down    map[string]stopped   // servers that shut down, by id
-	strange map[string]struct{}  // servers that began to be heard of since the last full report
+	pairs   map[uint32][]*pair    // by account
+	over    map[pairKey]*pair     // those above the threshold
+	later   map[pairKey]time.Time // what to judge again then
+	missing []checks.Missing      // by the last full report
+	down    map[string]stopped    // servers that shut down, by id
+	strange map[string]struct{}   // servers that began to be heard of since the last full report
 	refused map[refusal]int
 	flushed time.Time // refusals
 	out     []Change  // to be told with the next tick
@@ -85,7 +85,7 @@ const remembered = 15 * time.Minute
 
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {
-	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[uint32]time.Time{}, down: map[string]stopped{},
+	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, down: map[string]stopped{},
 		refused: map[refusal]int{}, wanted: "the start"}
 }
 
