@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -67,7 +68,7 @@ func (a *past) read(ctx context.Context) error {
 	h := history.Tell(docs)
 	text := historyText(h, a.account, now.Add(-back), now)
 	if a.output.format == "json" {
-		data, err := json.MarshalIndent(historyDocument(h, now.Add(-back), now), "", "  ")
+		data, err := json.MarshalIndent(history.DocumentOf(h, a.account, now), "", "  ")
 		if err != nil {
 			return err
 		}
@@ -156,6 +157,8 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 		}
 	}
 }
+
+func serverRef(s record.DocumentServer) checks.ServerRef { return checks.ServerRef(s) }
 
 // documentText is what happened to a server, as watch has it.
 func documentText(d record.Document) string {

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/record/live"
+	"github.com/nats-balance/nats-balance/internal/record/serve"
 	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
@@ -101,6 +102,7 @@ func (a *watch) run(ctx context.Context) error {
 	if store != nil {
 		writing.Go(func() { store.Run(ctx, a.led) })
 	}
+	var service *serve.Service
 	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Tell: func(changes []record.Change) {
 		for i := range changes {
 			if changes[i].Kind == record.Watching {
@@ -110,11 +112,21 @@ func (a *watch) run(ctx context.Context) error {
 		if store != nil {
 			store.Add(changes)
 		}
+		if service != nil {
+			service.Publish(changes)
+		}
 		if a.failed = a.print(changes); a.failed != nil {
 			cancel()
 		}
 	}})
-	server, err := a.listener(follow, store)
+	var stop func()
+	var err error
+	service, stop, err = a.service(ctx, follow, store)
+	defer stop()
+	var server *serve.Server
+	if err == nil {
+		server, err = a.listener(follow, store)
+	}
 	if err == nil {
 		if server != nil {
 			writing.Go(func() {

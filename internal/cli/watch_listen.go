@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/choria-io/fisk"
@@ -15,10 +17,11 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/record/live"
 	"github.com/nats-balance/nats-balance/internal/record/serve"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// listenFlags are the flags of what watch serves over HTTP.
-type listenFlags struct{ address, user, password, cert, key, ca string }
+// listenFlags are the flags of what watch serves, over HTTP and over NATS.
+type listenFlags struct{ address, user, password, cert, key, ca, service string }
 
 func (l *listenFlags) flags(cmd *fisk.CmdClause) {
 	cmd.Flag("listen", "Serve a page, /metrics and /healthz at this address; :PORT is for this machine alone (default off)").PlaceHolder("[HOST]:PORT").
@@ -27,6 +30,8 @@ func (l *listenFlags) flags(cmd *fisk.CmdClause) {
 	cmd.Flag("listen-password", "The password of --listen-user").Envar("NATS_BALANCE_LISTEN_PASSWORD").PlaceHolder("PASSWORD").StringVar(&l.password)
 	cmd.Flag("listen-tlscert", "Serve over TLS with this certificate").PlaceHolder("FILE").StringVar(&l.cert)
 	cmd.Flag("listen-tlskey", "The key of --listen-tlscert").PlaceHolder("FILE").StringVar(&l.key)
+	cmd.Flag("service", "Answer requests and publish findings as a NATS micro service in the account of this context (default off)").PlaceHolder("CONTEXT").
+		Validator(notEmpty("service", "a context")).StringVar(&l.service)
 	cmd.Flag("listen-tlsca", "Ask for a client certificate of this authority, but for /healthz").PlaceHolder("FILE").StringVar(&l.ca)
 }
 
@@ -95,6 +100,42 @@ func recorded(store *history.Store) func(context.Context) (history.History, erro
 	}
 }
 
+// shown is what is shown, over HTTP and over NATS.
+func (a *watch) shown(follow *live.Live, store *history.Store, config *tls.Config) serve.Options {
+	of := func(account string) (all []*record.Spread) {
+		follow.Look(func(w *record.Watch, _ bool) { all = w.Of(account, time.Now()) })
+		return all
+	}
+	return serve.Options{State: a.state(follow, store), Account: of, History: recorded(store), Stale: 3 * a.settings.Reconcile,
+		User: a.listen.user, Password: a.listen.password, TLS: config, Version: Version()}
+}
+
+// service is the micro service where that is asked for; nil where it is not.
+func (a *watch) service(ctx context.Context, follow *live.Live, store *history.Store) (*serve.Service, func(), error) {
+	if a.listen.service == "" {
+		return nil, func() {}, nil
+	}
+	nc, err := contextSettings(a.listen.service, a.host).Connect(ctx, a.host.tracef)
+	if err != nil {
+		return nil, func() {}, fmt.Errorf("--service %s: %w", words.Harmless(a.listen.service), err)
+	}
+	s, err := serve.ServeOn(nc, a.shown(follow, store, nil), serviceVersion())
+	if err != nil {
+		nc.Close()
+		return nil, func() {}, fmt.Errorf("--service %s: %w", words.Harmless(a.listen.service), err)
+	}
+	return s, func() { s.Stop(); nc.Close() }, nil
+}
+
+// serviceVersion is the version as micro services have it: a semantic one.
+func serviceVersion() string {
+	v := strings.TrimPrefix(Version(), "v")
+	if regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`).MatchString(v) {
+		return v
+	}
+	return "0.0.0-development"
+}
+
 // listener listens where that is asked for; nil where it is not.
 func (a *watch) listener(follow *live.Live, store *history.Store) (*serve.Server, error) {
 	if a.listen.address == "" {
@@ -104,8 +145,7 @@ func (a *watch) listener(follow *live.Live, store *history.Store) (*serve.Server
 	if err != nil {
 		return nil, err
 	}
-	s, err := serve.Listen(a.listen.address, serve.Options{State: a.state(follow, store), History: recorded(store), Stale: 3 * a.settings.Reconcile,
-		User: a.listen.user, Password: a.listen.password, TLS: config, Version: Version()})
+	s, err := serve.Listen(a.listen.address, a.shown(follow, store, config))
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}

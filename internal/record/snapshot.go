@@ -80,3 +80,24 @@ func (w *Watch) largest(all []sum, most int) []sum {
 	})
 	return all[:min(len(all), most)]
 }
+
+// Of is how an account, by id or name, is spread over every cluster that it is in.
+func (w *Watch) Of(account string, now time.Time) []*Spread {
+	var out []*Spread
+	for a := range w.m.accounts {
+		if x := &w.m.accounts[a]; x.System || !x.Is(account) {
+			continue
+		}
+		var clusters []string
+		for _, c := range w.m.accounts[a].cells {
+			if cluster := w.m.servers[c.server].cluster; !slices.Contains(clusters, cluster) {
+				clusters = append(clusters, cluster)
+			}
+		}
+		slices.Sort(clusters)
+		for _, cluster := range clusters {
+			out = append(out, w.spread(pairKey{uint32(a), cluster}, now, mostEmpty)) //nolint:gosec // in range
+		}
+	}
+	return out
+}

@@ -34,6 +34,8 @@ type Options struct {
 	// State is what a watch sees now, with so many accounts at most. It is called
 	// once a second at most.
 	State func(most int) State
+	// Account is how an account, by id or name, is spread over every cluster.
+	Account func(account string) []*record.Spread
 	// History, if set, is what was recorded of late. It is called twice a minute at
 	// most.
 	History func(context.Context) (history.History, error)

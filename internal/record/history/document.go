@@ -1,26 +1,22 @@
-package cli
+package history
 
 import (
 	"time"
 
-	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
-	"github.com/nats-balance/nats-balance/internal/record/history"
 )
 
-func serverRef(s record.DocumentServer) checks.ServerRef { return checks.ServerRef(s) }
-
-// historyJSON is a history as JSON, type nats-balance.v1.history.
-type historyJSON struct {
-	Type     string        `json:"type"`
-	Time     time.Time     `json:"time"`
-	Since    time.Time     `json:"since"`
-	First    *time.Time    `json:"first_recorded"`
-	Episodes []episodeJSON `json:"episodes"`
-	Gaps     []gapJSON     `json:"gaps"`
+// Document is a history as JSON.
+type Document struct {
+	Type     string            `json:"type"`
+	Time     time.Time         `json:"time"`
+	First    *time.Time        `json:"first_recorded"`
+	Episodes []EpisodeDocument `json:"episodes"`
+	Gaps     []GapDocument     `json:"gaps"`
 }
 
-type episodeJSON struct {
+// EpisodeDocument is an episode as JSON. What is not known is null.
+type EpisodeDocument struct {
 	Account   record.DocumentAccount `json:"account"`
 	Cluster   string                 `json:"cluster"`
 	Finding   bool                   `json:"finding"`
@@ -35,19 +31,25 @@ type episodeJSON struct {
 	Around    []record.Document      `json:"around"`
 }
 
-type gapJSON struct {
+// GapDocument is a time of which nothing is known, as JSON.
+type GapDocument struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
 }
 
-func historyDocument(h history.History, since, now time.Time) historyJSON {
-	out := historyJSON{Type: "nats-balance.v1.history", Time: now.UTC(), Since: since.UTC(), Episodes: []episodeJSON{}, Gaps: []gapJSON{}}
+// DocumentOf is a history as JSON, type nats-balance.v1.history; with an account, by
+// id or name, that of it alone.
+func DocumentOf(h History, account string, now time.Time) Document {
+	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Episodes: []EpisodeDocument{}, Gaps: []GapDocument{}}
 	if !h.First.IsZero() {
 		first := h.First.UTC()
 		out.First = &first
 	}
 	for _, e := range h.Episodes {
-		j := episodeJSON{Account: e.Account, Cluster: e.Cluster, Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil, Ended: e.Ended,
+		if account != "" && e.Account.ID != account && e.Account.Name != account {
+			continue
+		}
+		j := EpisodeDocument{Account: e.Account, Cluster: e.Cluster, Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil, Ended: e.Ended,
 			Before: e.Before, Then: e.Then, Last: e.Last, Moves: e.Moves, Around: e.Around}
 		if e.NotBefore != nil && !e.NotBefore.IsZero() {
 			j.NotBefore = e.NotBefore
@@ -61,7 +63,7 @@ func historyDocument(h history.History, since, now time.Time) historyJSON {
 		out.Episodes = append(out.Episodes, j)
 	}
 	for _, g := range h.Gaps {
-		out.Gaps = append(out.Gaps, gapJSON{g.From.UTC(), g.To.UTC()})
+		out.Gaps = append(out.Gaps, GapDocument{g.From.UTC(), g.To.UTC()})
 	}
 	return out
 }
