@@ -29,6 +29,9 @@ var notRun = []struct{ begins, why string }{
 	{"nats balance demo", "TestDemo"},
 	{"nats-balance watch", "TestWatch, as it does not end"},
 	{"nats-balance history", "TestWatch, which records one"},
+	{"nats micro info nats-balance", "TestService"},
+	{"nats request nats-balance.", "TestService"},
+	{"nats sub 'nats-balance.event", "TestService"},
 	{"nats-balance audit concentration --monitor https://n1:8443/nats", "TestMonitorOverTLS"},
 	{"nats-balance audit concentration --monitor http://USER:PASSWORD@", "TestMonitorBehindAProxy"},
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -127,6 +128,32 @@ func TestServed(t *testing.T) {
 	}
 	if status, _, _ := get(t, s, "/", func(r *http.Request) { r.Host = "evil.example" }); status != http.StatusForbidden {
 		t.Error("a page of elsewhere reads it:", status)
+	}
+}
+
+// Every metric is on the page of watch, and the rules ask for none that there is not.
+func TestMetricsAreDocumented(t *testing.T) {
+	t.Parallel()
+	_, body, _ := get(t, listening(t, Options{}), "/metrics", nil)
+	page, err := os.ReadFile("../../../docs/watch.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := os.ReadFile("../../../docs/monitoring/watch-rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (nats_balance_watch_(\w+)) `).FindAllStringSubmatch(body, -1) {
+		served[m[1]] = true
+		if !strings.Contains(string(page), "`"+m[2]+"`") {
+			t.Errorf("the page does not have %s", m[2])
+		}
+	}
+	for _, name := range regexp.MustCompile(`\bnats_balance_\w+`).FindAllString(string(rules), -1) {
+		if !served[name] {
+			t.Errorf("nothing serves %s", name)
+		}
 	}
 }
 
