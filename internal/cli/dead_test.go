@@ -20,7 +20,10 @@ type judged struct {
 	Outcome  string
 	Coverage struct {
 		Complete bool
-		Missing  []struct{ Server, Cluster, Reason *string }
+		Missing  []struct {
+			Server struct{ Name string }
+			Reason string
+		}
 	}
 	Findings []struct {
 		OnServer    int `json:"on_server"`
@@ -31,7 +34,7 @@ type judged struct {
 func auditProcesses(t *testing.T, urls string, args ...string) (int, judged, string) {
 	t.Helper()
 	var out, errs watched
-	args = append([]string{"audit", "concentration", "--no-context", "--server", urls, "--timeout", "3s", "--no-causes", "--json"}, args...)
+	args = append([]string{"audit", "concentration", "--no-context", "--server", urls, "--timeout", "5s", "--no-causes", "--json"}, args...)
 	status := runHere(t.Context(), &out, &errs, args...)
 	var doc judged
 	if out.String() != "" {
@@ -45,11 +48,7 @@ func auditProcesses(t *testing.T, urls string, args ...string) (int, judged, str
 func (a judged) reasons() string {
 	var out []string
 	for _, m := range a.Coverage.Missing {
-		s := ""
-		if m.Server != nil {
-			s = *m.Server
-		}
-		out = append(out, s+": "+*m.Reason)
+		out = append(out, m.Server.Name+": "+m.Reason)
 	}
 	return strings.Join(out, "; ")
 }
