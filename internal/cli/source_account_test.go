@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -213,7 +214,18 @@ func TestOwnAccountInOperatorMode(t *testing.T) {
 		}
 		defer nc.Close()
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), generous)
+	defer cancel()
 	for _, creds := range []string{good, signed} {
+		// An audit's connection is one of the account until the server notices its end.
+		if err := lab.Poll(ctx, func() error {
+			if n := s.NumClients(); n != 3 {
+				return fmt.Errorf("%d clients, not 3", n)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
 		doc := ownRun(t, ExitNotAudited, "--server", at, "--creds", creds, "--all") // one server: not judged
 		if doc.Source.Kind != "account" || !strings.HasPrefix(doc.Source.Detail, "ORDERS, ") || len(doc.Accounts) != 1 ||
 			doc.Accounts[0].Account != (report.Account{ID: orders.Subject, Name: "ORDERS"}) || doc.Summary.Connections != 3 {
