@@ -15,8 +15,8 @@ import (
 
 // Host is what the commands need of the application that they are part of.
 type Host struct {
-	// Connect opens a connection, for the system account. It stays the
-	// host's to close. Required.
+	// Connect opens a connection, for the system account; a new one with each
+	// call, as watch takes two. It stays the host's to close. Required.
 	Connect func(context.Context) (*nats.Conn, error)
 	// URLs, if set, returns the server URLs that Connect would use, separated by
 	// commas, without connecting.
@@ -54,7 +54,7 @@ type Commander interface {
 func Run(args []string, stdout, stderr io.Writer) int { return cli.Run(args, stdout, stderr) }
 
 // Add adds every command but `demo`: `audit concentration`, `audit hotspot`,
-// `audit urls`, `audit checks`, `rebalance`, `explain`.
+// `audit urls`, `audit checks`, `rebalance`, `watch`, `history`, `explain`.
 func Add(parent Commander, h Host) { cli.Add(parent, cli.Host(h)) }
 
 // AddConcentration adds the command `concentration` to a command of a host.

@@ -31,7 +31,8 @@ func mayImport(pkg string) (allowed []string, known bool) {
 		return []string{"internal/cli"}, true
 	case "internal/cli":
 		return append(sources, "internal/source/system", "internal/source/account", "internal/source/archive", "internal/source/monitor",
-			"internal/audit", "internal/natsconn", "internal/config", "internal/clienturl", "internal/report", "internal/rebalance", "internal/lab", "internal/within", "docs"), true
+			"internal/audit", "internal/natsconn", "internal/config", "internal/clienturl", "internal/report", "internal/rebalance", "internal/lab", "internal/within",
+			"internal/record", "internal/record/live", "internal/record/history", "internal/record/serve", "docs"), true
 	case "internal/audit":
 		return append(slices.Clone(ground), "dnscheck", "internal/source", "internal/clienturl", "internal/probe", "internal/remedy", "internal/within"), true
 	case "internal/config":
@@ -53,6 +54,14 @@ func mayImport(pkg string) (allowed []string, known bool) {
 		return []string{"checks", "internal/sysreq", "internal/lab"}, true
 	case "internal/rebalance":
 		return messages, true
+	case "internal/record":
+		return append(slices.Clone(ground), "internal/wire"), true
+	case "internal/record/live":
+		return append(sources, "internal/source/system", "internal/record"), true
+	case "internal/record/history":
+		return append(slices.Clone(ground), "internal/record"), true
+	case "internal/record/serve":
+		return append(slices.Clone(ground), "internal/record", "internal/record/history"), true
 	case "internal/wire":
 		return []string{"checks", "internal/words"}, true
 	case "internal/report":

@@ -27,6 +27,11 @@ var notRun = []struct{ begins, why string }{
 	{"nats plugins register", "TestPrograms"},
 	{"nats-balance demo", "TestDemo, and .ci/run"},
 	{"nats balance demo", "TestDemo"},
+	{"nats-balance watch", "TestWatch, as it does not end"},
+	{"nats-balance history", "TestWatch, which records one"},
+	{"nats micro info nats-balance", "TestService"},
+	{"nats request nats-balance.", "TestService"},
+	{"nats sub 'nats-balance.event", "TestService"},
 	{"nats-balance audit concentration --monitor https://n1:8443/nats", "TestMonitorOverTLS"},
 	{"nats-balance audit concentration --monitor http://USER:PASSWORD@", "TestMonitorBehindAProxy"},
 }

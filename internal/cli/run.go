@@ -120,7 +120,7 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	c := &connection{}
 	c.flags(app)
 	var mu sync.Mutex // a command that was left behind may still connect
-	var nc *nats.Conn
+	var opened []*nats.Conn
 	h := Host{
 		Context: ctx, Out: stdout, Err: stderr,
 		Timeout: func() time.Duration { return c.Timeout },
@@ -131,7 +131,9 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 		connected, err := c.connect(ctx, h.tracef)
 		mu.Lock()
 		defer mu.Unlock()
-		nc = connected
+		if err == nil {
+			opened = append(opened, connected)
+		}
 		return connected, err
 	}
 	h.Flags = c.repeated
@@ -143,18 +145,23 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	return app, func() { //nolint:contextcheck // it closes after an interrupt, too
 		mu.Lock()
 		defer mu.Unlock()
-		if nc == nil {
+		if len(opened) == 0 {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), grace)
 		defer cancel()
 		// It waits for what is being written, or just is left.
-		_, _ = within.Context(ctx, 0, func() (struct{}, error) { nc.Close(); return struct{}{}, nil })
+		_, _ = within.Context(ctx, 0, func() (struct{}, error) {
+			for _, nc := range opened {
+				nc.Close()
+			}
+			return struct{}{}, nil
+		})
 	}
 }
 
 // Add adds every command but `demo`: `audit concentration`, `audit hotspot`,
-// `audit urls`, `audit checks`, `rebalance`, `explain`.
+// `audit urls`, `audit checks`, `rebalance`, `watch`, `history`, `explain`.
 func Add(parent Commander, h Host) {
 	audit := parent.Command("audit", "Audits how connections are spread over servers")
 	AddConcentration(audit, h)
@@ -162,6 +169,8 @@ func Add(parent Commander, h Host) {
 	addURLs(audit, h)
 	addChecks(audit, h)
 	addRebalance(parent, h)
+	addWatch(parent, h)
+	addHistory(parent, h)
 	addExplain(parent, h)
 }
 

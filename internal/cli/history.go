@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// past is `history`.
+type past struct {
+	host                 Host
+	account, since, from string
+	output               output
+}
+
+// addHistory adds `history`, which reads what watch recorded.
+func addHistory(parent Commander, h Host) {
+	a := &past{host: h.withDefaults()}
+	cmd := parent.Command("history", "Reads what watch recorded: since when an account leans, and what happened then")
+	cmd.HelpLong(`Lists every time in which an account was above the threshold in a cluster, the
+last one first: when it began, what happened to the servers of the cluster within
+a minute of that, which connections came and left, and when it ended. Reads what
+"nats-balance watch" recorded, while it runs or after.
+
+Examples:
+
+  nats-balance history
+  nats-balance history --account ORDERS --since 30d
+  nats-balance history --store /var/lib/nats-balance --json
+  nats-balance history --store monitoring`)
+	cmd.Tag("scope:user")
+	cmd.Tag("impact:ro")
+	cmd.Flag("account", "Only this account, by id or name").PlaceHolder("NAME").Validator(notEmpty("account", "the id or the name of an account")).StringVar(&a.account)
+	duration(cmd, "since", "How far to look back (default 7d)", "7d", &a.since)
+	placeFlag(cmd, "store", "Where watch records: a directory, or a context (default the directory of this user)", &a.from)
+	a.output.flags(cmd)
+	cmd.Action(a.host.action(end{}, a.read))
+}
+
+func (a *past) read(ctx context.Context) error {
+	if err := a.host.checkTimeout(); err != nil {
+		return &usageError{err: err}
+	}
+	back, err := readDuration("since", a.since, time.Minute, 10*365*24*time.Hour)
+	if err == nil {
+		err = a.output.validate()
+	}
+	if err != nil {
+		return &usageError{err: err}
+	}
+	store, err := openHistory(ctx, a.from, a.host)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	now := time.Now()
+	docs, err := store.Documents(ctx, history.Query{Account: a.account, Since: now.Add(-back)})
+	if err != nil {
+		return err
+	}
+	h := history.Tell(docs)
+	text := historyText(h, a.account, now.Add(-back), now)
+	if a.output.format == "json" {
+		data, err := json.MarshalIndent(history.DocumentOf(h, a.account, now), "", "  ")
+		if err != nil {
+			return err
+		}
+		text = string(data) + "\n"
+	}
+	return a.output.put(a.host, []byte(text))
+}
+
+// historyText is a history for people.
+func historyText(h history.History, account string, since, now time.Time) string {
+	var b strings.Builder
+	line := func(indent, format string, args ...any) { fmt.Fprintf(&b, indent+format+"\n", args...) }
+	what := "no account was above the threshold"
+	if account != "" {
+		what = words.Harmless(account) + " was not above the threshold"
+	}
+	if n := len(h.Episodes); n > 0 {
+		what = words.Plurals(n, "time in which an account was above the threshold", "times in which an account was above the threshold")
+	}
+	from := since
+	if h.First.After(since) {
+		from = h.First
+	}
+	switch {
+	case h.First.IsZero():
+		line("", "Nothing was recorded since %s.", since.Local().Format(lineTime))
+	default:
+		line("", "Since %s: %s.", from.Local().Format(lineTime), what)
+	}
+	for _, e := range h.Episodes {
+		b.WriteByte('\n')
+		episodeText(line, e, now)
+	}
+	if len(h.Gaps) > 0 {
+		b.WriteByte('\n')
+		for _, g := range h.Gaps {
+			line("", "Nothing was recorded from %s to %s.", g.From.Local().Format(lineTime), g.To.Local().Format(lineTime))
+		}
+	}
+	return b.String()
+}
+
+func episodeText(line func(indent, format string, args ...any), e history.Episode, now time.Time) {
+	name := words.Harmless(e.Account.Name)
+	if e.Cluster != "" {
+		name += " (" + words.Harmless(e.Cluster) + ")"
+	}
+	kind := "leaned"
+	if e.Finding {
+		kind = "FINDING"
+	}
+	began := e.Began.Local().Format(lineTime)
+	if e.Ended == nil {
+		line("", "%s  %s, since %s (%s)", name, kind, began, shortDuration(now.Sub(e.Began)))
+	} else {
+		line("", "%s  %s, from %s to %s (%s)", name, kind, began, e.Ended.Local().Format(lineTime), shortDuration(e.Ended.Sub(e.Began)))
+	}
+	if e.NotBefore != nil {
+		if e.NotBefore.IsZero() {
+			line("  ", "It may have begun earlier: watch started then.")
+		} else {
+			line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.Local().Format(lineTime))
+		}
+	}
+	share := func(what string, s *record.DocumentSpread) {
+		if s == nil || s.Connections == 0 || len(s.Servers) == 0 {
+			return
+		}
+		line("  ", "%-7s %s of %s (%.1f%%) on %s", what+":", words.Count(s.OnServer), words.Plural(s.Connections, "connection"), s.SharePercent, words.Harmless(s.Servers[0].Server.Name))
+	}
+	share("before", e.Before)
+	share("then", e.Then)
+	if e.Ended == nil && e.Last != nil && e.Then != nil && !e.Last.Time.Equal(e.Then.Time) {
+		share("last", e.Last)
+	}
+	if len(e.Around) == 0 && len(e.Moves) == 0 {
+		return
+	}
+	line("  ", "What happened then:")
+	for _, d := range e.Around {
+		line("    ", "%s  %s", d.Time.Local().Format("15:04:05"), documentText(d))
+	}
+	for _, m := range e.Moves {
+		for _, text := range movesText([]record.Move{{Left: m.Left, Service: m.Service, Server: serverRef(m.Server), Reason: m.Reason, Count: m.Connections}}) {
+			line("    ", "%s", text)
+		}
+	}
+}
+
+func serverRef(s record.DocumentServer) checks.ServerRef { return checks.ServerRef(s) }
+
+// documentText is what happened to a server, as watch has it.
+func documentText(d record.Document) string {
+	c := record.Change{Kind: d.Change, Server: serverRef(*d.Server)}
+	if d.Cluster != nil {
+		c.Cluster = *d.Cluster
+	}
+	if d.Reason != nil {
+		c.Reason = *d.Reason
+	}
+	if d.Change == record.Refused && d.Count != nil {
+		return fmt.Sprintf("%s refused %s: %s", serverName(c), words.Plural(*d.Count, "connection"), words.Harmless(c.Reason))
+	}
+	return serverText(c)
+}

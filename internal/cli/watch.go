@@ -1,0 +1,241 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/record/live"
+	"github.com/nats-balance/nats-balance/internal/record/serve"
+	"github.com/nats-balance/nats-balance/internal/source/system"
+)
+
+// watch is `watch`.
+type watch struct {
+	host       Host
+	parameters checks.Parameters
+	numbers    numbers
+	// Durations are read as text, so that what is wrong can be said in one sentence.
+	hold, reconcile string
+	settings        record.Settings
+	store           storeFlags
+	listen          listenFlags
+	json            bool
+
+	failed error // writing the output
+}
+
+// addWatch adds `watch`, which keeps looking.
+func addWatch(parent Commander, h Host) {
+	a := &watch{host: h.withDefaults(), parameters: checks.Defaults()}
+	d := a.parameters
+	cmd := parent.Command("watch", "Keeps looking: says when an account begins to lean to one server, and records it")
+	cmd.HelpLong(`Follows the servers' own events, so that it sees every client that connects or
+leaves, and checks them against a full report of all servers every 5 minutes and
+whenever events were lost. Prints a line when an account crosses the threshold of
+"audit concentration", when that has lasted for as long as --for says, and when
+the account is back; and when a server starts, drains, stops or falls silent.
+
+Records what it sees, for "nats-balance history": by default in a directory of
+this user, with --store in JetStream of the account of another context. Of several
+watches with one such store one records, and another takes over within 10 seconds.
+
+Needs a user of the system account; only reads. Ctrl-C stops it, with exit status
+0; 3 is that it could not begin.
+
+Examples:
+
+  nats-balance watch --context system
+  nats-balance watch --context system --for 10m --json
+  nats-balance watch --context system --store /var/lib/nats-balance --keep 90d
+  nats-balance watch --context system --store monitoring --store-replicas 3
+  nats-balance watch --context system --listen :9222
+  nats-balance watch --context system --account ORDERS --threshold 60 --no-store`)
+	cmd.Tag("scope:system")
+	cmd.Tag("impact:ro")
+	cmd.Flag("account", "Only judge this account, by id or name; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Accounts)
+	cmd.Flag("cluster", "Only judge this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
+	number := func(name, help string, standard int, placeholder string, to *string) {
+		cmd.Flag(name, fmt.Sprintf("%s (default %d)", help, standard)).Default(fmt.Sprint(standard)).PlaceHolder(placeholder).Validator(notEmpty(name, "a whole number")).StringVar(to)
+	}
+	number("threshold", "A server with more than this percentage is a finding", d.ThresholdPercent, "PERCENT", &a.numbers.threshold)
+	number("min-servers", "Clusters with fewer servers are not judged", d.MinServers, "N", &a.numbers.minServers)
+	number("min-connections", "Accounts with fewer connections in the cluster are not judged", d.MinConnections, "N", &a.numbers.minConnections)
+	duration(cmd, "for", "How long an account must be above the threshold to be a finding (default 2m)", "2m", &a.hold)
+	duration(cmd, "reconcile", "How often to check against a full report of all servers (default 5m)", "5m", &a.reconcile)
+	a.store.flags(cmd)
+	a.listen.flags(cmd)
+	cmd.Flag("json", "Print every change as a line of JSON").Short('j').UnNegatableBoolVar(&a.json)
+	cmd.Action(a.host.action(end{}, a.run))
+}
+
+func (a *watch) run(ctx context.Context) error {
+	if err := a.validate(); err != nil {
+		return &usageError{err: err}
+	}
+	w := record.New(a.settings)
+	var store *history.Store
+	var alive time.Time
+	if !a.store.off {
+		var err error
+		if store, err = a.store.open(ctx, a.host); err != nil {
+			return err
+		}
+		defer store.Close()
+		alive = store.LastAlive(ctx)
+		if err := store.Restore(ctx, w); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var writing sync.WaitGroup
+	if store != nil {
+		writing.Go(func() { store.Run(ctx, a.led) })
+	}
+	var service *serve.Service
+	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Tell: func(changes []record.Change) {
+		for i := range changes {
+			if changes[i].Kind == record.Watching {
+				changes[i].Since = alive
+			}
+		}
+		if store != nil {
+			store.Add(changes)
+		}
+		if service != nil {
+			service.Publish(changes)
+		}
+		if a.failed = a.print(changes); a.failed != nil {
+			cancel()
+		}
+	}})
+	var stop func()
+	var err error
+	service, stop, err = a.service(ctx, follow, store)
+	defer stop()
+	var server *serve.Server
+	if err == nil {
+		server, err = a.listener(follow, store)
+	}
+	if err == nil {
+		if server != nil {
+			writing.Go(func() {
+				if err := server.Run(ctx); err != nil {
+					fmt.Fprintf(a.host.Err, "nats-balance: serving ended: %s\n", line(err.Error()))
+				}
+			})
+		}
+		err = follow.Run(ctx)
+	}
+	cancel()
+	writing.Wait()
+	switch {
+	case a.failed != nil:
+		return fmt.Errorf("writing the output: %w", a.failed)
+	case err != nil:
+		return explainWatch(err)
+	}
+	return nil
+}
+
+func (a *watch) validate() error {
+	if err := a.host.checkTimeout(); err != nil {
+		return err
+	}
+	for _, n := range []struct {
+		flag, text string
+		to         *int
+	}{
+		{"threshold", a.numbers.threshold, &a.parameters.ThresholdPercent},
+		{"min-servers", a.numbers.minServers, &a.parameters.MinServers},
+		{"min-connections", a.numbers.minConnections, &a.parameters.MinConnections},
+	} {
+		if err := wholeNumber(n.flag, n.text, n.to); err != nil {
+			return err
+		}
+	}
+	if err := a.parameters.Validate(); err != nil {
+		return fmt.Errorf("--%w", err)
+	}
+	if slices.Contains(a.parameters.Accounts, "") || slices.Contains(a.parameters.Clusters, "") {
+		return errors.New("--account or --cluster is empty: pass a name")
+	}
+	a.settings.Parameters = a.parameters
+	var err error
+	if a.settings.For, err = readDuration("for", a.hold, 0, 7*24*time.Hour); err != nil {
+		return err
+	}
+	if a.settings.Reconcile, err = readDuration("reconcile", a.reconcile, 10*time.Second, 24*time.Hour); err != nil {
+		return err
+	}
+	if err := a.listen.validate(); err != nil {
+		return err
+	}
+	return a.store.validate()
+}
+
+// led says whether this watch records, where several have one store.
+func (a *watch) led(leading bool) {
+	if directory, err := directory(a.store.place); err == nil && directory != "" {
+		return // where there is one only
+	}
+	if leading {
+		fmt.Fprintln(a.host.Err, "nats-balance: this watch records")
+		return
+	}
+	fmt.Fprintln(a.host.Err, "nats-balance: another watch records, this one stands by")
+}
+
+// print prints what changed, as far as the format has it.
+func (a *watch) print(changes []record.Change) error {
+	for _, c := range changes {
+		text := a.text(c)
+		if a.json {
+			line, err := json.Marshal(record.DocumentOf(c))
+			if err != nil {
+				return err
+			}
+			text = string(line) + "\n"
+		}
+		if text == "" {
+			continue
+		}
+		if _, err := a.host.Out.Write([]byte(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explainWatch adds to an error what to pass.
+func explainWatch(err error) error {
+	var other *system.NotSystemAccountError
+	if errors.As(err, &other) {
+		return fmt.Errorf("%w: watch follows the events of all servers, which only the system account sees: pass --context or --creds of a user of the system account", other)
+	}
+	return err
+}
+
+// duration adds a flag that takes a duration, with days, as in 30d.
+func duration(cmd *fisk.CmdClause, name, help, standard string, to *string) {
+	cmd.Flag(name, help).Default(standard).PlaceHolder("DURATION").Validator(notEmpty(name, "a duration such as "+standard)).StringVar(to)
+}
+
+// readDuration reads a duration within bounds.
+func readDuration(flag, text string, least, most time.Duration) (time.Duration, error) {
+	d, err := fisk.ParseDuration(text)
+	if err != nil || d < least || d > most {
+		return 0, fmt.Errorf("--%s is %q: pass a duration from %s to %s", flag, text, shortDuration(least), shortDuration(most))
+	}
+	return d, nil
+}

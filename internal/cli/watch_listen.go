@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/record/live"
+	"github.com/nats-balance/nats-balance/internal/record/serve"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// listenFlags are the flags of what watch serves, over HTTP and over NATS.
+type listenFlags struct{ address, user, password, cert, key, ca, service string }
+
+func (l *listenFlags) flags(cmd *fisk.CmdClause) {
+	cmd.Flag("listen", "Serve a page, /metrics and /healthz at this address; :PORT is for this machine alone (default off)").PlaceHolder("[HOST]:PORT").
+		Validator(notEmpty("listen", "an address such as :9222")).StringVar(&l.address)
+	cmd.Flag("listen-user", "Ask for this user, but for /healthz").PlaceHolder("USER").StringVar(&l.user)
+	cmd.Flag("listen-password", "The password of --listen-user").Envar("NATS_BALANCE_LISTEN_PASSWORD").PlaceHolder("PASSWORD").StringVar(&l.password)
+	cmd.Flag("listen-tlscert", "Serve over TLS with this certificate").PlaceHolder("FILE").StringVar(&l.cert)
+	cmd.Flag("listen-tlskey", "The key of --listen-tlscert").PlaceHolder("FILE").StringVar(&l.key)
+	cmd.Flag("service", "Answer requests and publish findings as a NATS micro service in the account of this context (default off)").PlaceHolder("CONTEXT").
+		Validator(notEmpty("service", "a context")).StringVar(&l.service)
+	cmd.Flag("listen-tlsca", "Ask for a client certificate of this authority, but for /healthz").PlaceHolder("FILE").StringVar(&l.ca)
+}
+
+func (l *listenFlags) validate() error {
+	switch {
+	case l.address == "" && (l.user != "" || l.cert != "" || l.key != "" || l.ca != ""):
+		return errors.New("flags of --listen are given without it: pass --listen too")
+	case (l.user == "") != (l.password == "") && l.address != "":
+		return errors.New("--listen-user and --listen-password belong together: pass both")
+	case (l.cert == "") != (l.key == ""):
+		return errors.New("--listen-tlscert and --listen-tlskey belong together: pass both")
+	case l.ca != "" && l.cert == "":
+		return errors.New("--listen-tlsca takes TLS: pass --listen-tlscert and --listen-tlskey too")
+	}
+	return nil
+}
+
+// tls is the configuration of the listener; nil where it has none.
+func (l *listenFlags) tls() (*tls.Config, error) {
+	if l.cert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(l.cert, l.key)
+	if err != nil {
+		return nil, fmt.Errorf("--listen-tlscert %s: %w", l.cert, withoutPath(err))
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	if l.ca != "" {
+		data, err := os.ReadFile(l.ca)
+		if err != nil {
+			return nil, fmt.Errorf("--listen-tlsca %s: %w", l.ca, withoutPath(err))
+		}
+		config.ClientCAs = x509.NewCertPool()
+		if !config.ClientCAs.AppendCertsFromPEM(data) {
+			return nil, fmt.Errorf("--listen-tlsca %s has no certificate: pass a file with one in PEM", l.ca)
+		}
+	}
+	return config, nil
+}
+
+// state is what a watch sees now.
+func (a *watch) state(follow *live.Live, store *history.Store) func(most int) serve.State {
+	return func(most int) (s serve.State) {
+		follow.Look(func(w *record.Watch, connected bool) {
+			s.Snapshot, s.Connected = w.Snapshot(time.Now(), most), connected
+		})
+		if store != nil {
+			s.Store = store.State()
+			s.Leader = s.Store.Leads
+		}
+		return s
+	}
+}
+
+// shownPast is how far back the page goes.
+const shownPast = 7 * 24 * time.Hour
+
+// recorded reads what was recorded of late; nil where nothing is recorded.
+func recorded(store *history.Store) func(context.Context) (history.History, error) {
+	if store == nil {
+		return nil
+	}
+	return func(ctx context.Context) (history.History, error) {
+		docs, err := store.Documents(ctx, history.Query{Since: time.Now().Add(-shownPast)})
+		return history.Tell(docs), err
+	}
+}
+
+// shown is what is shown, over HTTP and over NATS.
+func (a *watch) shown(follow *live.Live, store *history.Store, config *tls.Config) serve.Options {
+	of := func(account string) (all []*record.Spread) {
+		follow.Look(func(w *record.Watch, _ bool) { all = w.Of(account, time.Now()) })
+		return all
+	}
+	return serve.Options{State: a.state(follow, store), Account: of, History: recorded(store), Stale: 3 * a.settings.Reconcile,
+		User: a.listen.user, Password: a.listen.password, TLS: config, Version: Version()}
+}
+
+// service is the micro service where that is asked for; nil where it is not.
+func (a *watch) service(ctx context.Context, follow *live.Live, store *history.Store) (*serve.Service, func(), error) {
+	if a.listen.service == "" {
+		return nil, func() {}, nil
+	}
+	nc, err := contextSettings(a.listen.service, a.host).Connect(ctx, a.host.tracef)
+	if err != nil {
+		return nil, func() {}, fmt.Errorf("--service %s: %w", words.Harmless(a.listen.service), err)
+	}
+	s, err := serve.ServeOn(nc, a.shown(follow, store, nil), serviceVersion())
+	if err != nil {
+		nc.Close()
+		return nil, func() {}, fmt.Errorf("--service %s: %w", words.Harmless(a.listen.service), err)
+	}
+	return s, func() { s.Stop(); nc.Close() }, nil
+}
+
+// serviceVersion is the version as micro services have it: a semantic one.
+func serviceVersion() string {
+	v := strings.TrimPrefix(Version(), "v")
+	if regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`).MatchString(v) {
+		return v
+	}
+	return "0.0.0-development"
+}
+
+// listener listens where that is asked for; nil where it is not.
+func (a *watch) listener(follow *live.Live, store *history.Store) (*serve.Server, error) {
+	if a.listen.address == "" {
+		return nil, nil
+	}
+	config, err := a.listen.tls()
+	if err != nil {
+		return nil, err
+	}
+	s, err := serve.Listen(a.listen.address, a.shown(follow, store, config))
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	fmt.Fprintf(a.host.Err, "nats-balance: serving at %s\n", s.URL())
+	return s, nil
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/internal/natsconn"
+	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// storeFlags are the flags that say where history is kept, and how much of it.
+type storeFlags struct {
+	place, keep, bytes, replicas string
+	off                          bool
+
+	limits history.Limits
+}
+
+func (s *storeFlags) flags(cmd *fisk.CmdClause) {
+	placeFlag(cmd, "store", "Where to record: a directory, or a context whose account has JetStream (default a directory of this user)", &s.place)
+	cmd.Flag("no-store", "Record nothing").UnNegatableBoolVar(&s.off)
+	duration(cmd, "keep", "How long to keep what is recorded (default 30d)", "30d", &s.keep)
+	cmd.Flag("keep-bytes", "How much to keep: the oldest is removed beyond it (default 1GB)").Default("1GB").PlaceHolder("SIZE").Validator(notEmpty("keep-bytes", "a size such as 1GB")).StringVar(&s.bytes)
+	cmd.Flag("store-replicas", "On how many servers JetStream keeps it, where --store is a context (default 1)").Default("1").PlaceHolder("N").Validator(notEmpty("store-replicas", "a whole number")).StringVar(&s.replicas)
+}
+
+func placeFlag(cmd *fisk.CmdClause, name, help string, to *string) {
+	cmd.Flag(name, help).PlaceHolder("DIRECTORY|CONTEXT").Validator(notEmpty(name, "a directory or a context")).StringVar(to)
+}
+
+func (s *storeFlags) validate() (err error) {
+	if s.off && s.place != "" {
+		return errors.New("--store and --no-store are both given: pass one of them")
+	}
+	if s.limits.Keep, err = readDuration("keep", s.keep, time.Hour, 10*365*24*time.Hour); err != nil {
+		return err
+	}
+	if err = wholeNumber("store-replicas", s.replicas, &s.limits.Replicas); err != nil {
+		return err
+	}
+	if s.limits.Replicas < 1 || s.limits.Replicas > 5 {
+		return fmt.Errorf("--store-replicas is %d: pass a whole number from 1 to 5", s.limits.Replicas)
+	}
+	if s.limits.Bytes, err = readBytes("keep-bytes", s.bytes); err != nil {
+		return err
+	}
+	return nil
+}
+
+// readBytes reads a size with a unit of powers of 1,000 or 1,024.
+func readBytes(flag, text string) (int64, error) {
+	number := strings.TrimRight(text, "KMGTiBkb")
+	n := 0
+	err := wholeNumber(flag, number, &n)
+	units := map[string]int64{"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+	unit, ok := units[text[len(number):]]
+	const least, most = 1 << 20, 100 << 40
+	if err != nil || !ok || number == "" || int64(n) > most/unit || int64(n)*unit < least {
+		return 0, fmt.Errorf("--%s is %q: pass a size of 1MiB or more, such as 500MB or 2GiB", flag, text)
+	}
+	return int64(n) * unit, nil
+}
+
+// isDirectory reports whether a place is a directory, not a context. What is a path
+// is one, and so is what there is.
+func isDirectory(place string) bool {
+	if strings.ContainsRune(place, os.PathSeparator) || strings.Contains(place, "/") || place == "." {
+		return true
+	}
+	info, err := os.Stat(place)
+	return err == nil && info.IsDir()
+}
+
+// directory is the directory of a place, or of this user; empty for a context.
+func directory(place string) (string, error) {
+	switch {
+	case place == "":
+		return history.DefaultDir()
+	case isDirectory(place):
+		return filepath.Clean(place), nil
+	}
+	return "", nil
+}
+
+// shown is the place for people, with its limits.
+func (s *storeFlags) shown() string {
+	place := "the account of context " + words.Harmless(s.place)
+	if dir, err := directory(s.place); err == nil && dir != "" {
+		place = words.Harmless(dir)
+	}
+	return fmt.Sprintf("%s, up to %s and %s", place, shortDuration(s.limits.Keep), s.bytes)
+}
+
+func (s *storeFlags) open(ctx context.Context, h Host) (*history.Store, error) {
+	dir, err := directory(s.place)
+	if err != nil {
+		return nil, err
+	}
+	if dir != "" {
+		return history.OpenLocal(ctx, dir, s.limits)
+	}
+	nc, err := contextSettings(s.place, h).Connect(ctx, h.tracef)
+	if err != nil {
+		return nil, fmt.Errorf("--store %s: %w", words.Harmless(s.place), err)
+	}
+	store, err := history.Use(ctx, nc, s.limits)
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return store, nil
+}
+
+// openHistory opens a place to read what is there.
+func openHistory(ctx context.Context, place string, h Host) (*history.Store, error) {
+	dir, err := directory(place)
+	if err != nil {
+		return nil, err
+	}
+	if dir != "" {
+		return history.ReadLocal(ctx, dir)
+	}
+	nc, err := contextSettings(place, h).Connect(ctx, h.tracef)
+	if err != nil {
+		return nil, fmt.Errorf("--store %s: %w", words.Harmless(place), err)
+	}
+	store, err := history.Read(ctx, nc)
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return store, nil
+}
+
+// contextSettings lead to the servers of a context, with nothing of the flags and
+// the environment of this command: those are for other servers.
+func contextSettings(name string, h Host) *natsconn.Settings {
+	return &natsconn.Settings{Context: name, Name: connectionName(), Timeout: h.Timeout()}
+}

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+const (
+	// lineTime is how a line of watch begins, and lineIndent stands below it.
+	lineTime   = "2006-01-02 15:04:05"
+	lineIndent = "                     "
+)
+
+// text is a change for people, in lines; empty where it is not worth one.
+func (a *watch) text(c record.Change) string {
+	var head string
+	var more []string
+	switch c.Kind {
+	case record.Watching:
+		head = fmt.Sprintf("watching %s in %s: %s of %s", words.Plural(c.Of.Servers, "server"), words.Plural(c.Of.Clusters, "cluster"),
+			words.Plural(c.Of.Connections, "connection"), words.Plural(c.Of.Accounts, "account"))
+		more = append(more, fmt.Sprintf("a finding is more than %d%% on one server for %s", a.parameters.ThresholdPercent, shortDuration(a.settings.For)))
+		if c.Of.Missing > 0 {
+			more = append(more, words.Plurals(c.Of.Missing, "server does not report", "servers do not report"))
+		}
+		if !a.store.off {
+			more = append(more, "recording into "+a.store.shown())
+		}
+	case record.Crossed:
+		head = fmt.Sprintf("%s leans: %s", pairName(c.Spread), shareOf(c.Spread))
+		if before := beforeText(c.Before); before != "" {
+			more = append(more, before)
+		}
+		if a.settings.For > 0 {
+			more = append(more, "a finding if it stays so for "+shortDuration(a.settings.For))
+		}
+		more = append(more, movesText(c.Moves)...)
+	case record.Held:
+		head = fmt.Sprintf("FINDING %s: %s", pairName(c.Spread), shareOf(c.Spread))
+		more = append(more, "since "+c.Since.Local().Format(lineTime)+"; why: nats-balance audit concentration --account "+words.Shell(words.Harmless(c.Spread.Account.ID)))
+	case record.Back:
+		was := ", after " + shortDuration(c.Time.Sub(c.Since))
+		if c.Finding {
+			was += " (it was a finding)"
+		}
+		head = fmt.Sprintf("%s is back: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
+		more = append(more, movesText(c.Moves)...)
+	case record.Started, record.Draining, record.Stopped, record.Silent:
+		head = serverText(c)
+	case record.Refused:
+		head = fmt.Sprintf("%s refused %s: %s", serverName(c), words.Plural(c.Count, "connection"), words.Harmless(cmp.Or(c.Reason, "no reason given")))
+	case record.Corrected:
+		head = fmt.Sprintf("corrected %s by a full report, which differed by %s", words.Plural(c.Count, "count"), words.Plural(c.Connections, "connection"))
+	case record.Lost:
+		head = "events were lost"
+		if c.Count > 0 {
+			head = words.Plurals(c.Count, "event was lost", "events were lost")
+		}
+		head += ": " + words.Sentence(c.Reason)
+		more = append(more, "asking every server for a full report")
+	case record.Shifted:
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s\n", c.Time.Local().Format(lineTime), head)
+	for _, l := range more {
+		fmt.Fprintf(&b, "%s%s\n", lineIndent, l)
+	}
+	return b.String()
+}
+
+// serverText is what happened to a server.
+func serverText(c record.Change) string {
+	s := serverName(c)
+	switch c.Kind { //nolint:exhaustive // of servers
+	case record.Started:
+		return s + " started"
+	case record.Draining:
+		return s + " drains (lame duck)"
+	case record.Silent:
+		return s + " does not report: " + words.Sentence(c.Reason)
+	}
+	if c.Reason != "" {
+		return s + " is gone: " + words.Sentence(c.Reason)
+	}
+	return s + " shut down"
+}
+
+func serverName(c record.Change) string {
+	name := words.Harmless(cmp.Or(c.Server.Name, c.Server.ID, "a server"))
+	if c.Cluster != "" {
+		name += " (" + words.Harmless(c.Cluster) + ")"
+	}
+	return "server " + name
+}
+
+// pairName names an account in a cluster.
+func pairName(s *record.Spread) string {
+	name := words.Harmless(s.Account.Name)
+	if s.Cluster != "" {
+		name += " (" + words.Harmless(s.Cluster) + ")"
+	}
+	return name
+}
+
+// shareOf is the largest share of an account, in words.
+func shareOf(s *record.Spread) string {
+	top := s.Top()
+	if s.Connections == 0 {
+		return "no connections"
+	}
+	return fmt.Sprintf("%s of %s (%s) on %s", words.Count(top.Connections), words.Plural(s.Connections, "connection"), percent(top.Connections, s.Connections), nameOf(top.Server))
+}
+
+func nameOf(s checks.ServerRef) string { return words.Harmless(cmp.Or(s.Name, s.ID, "a server")) }
+
+func percent(part, whole int) string {
+	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(max(1, whole)))
+}
+
+func beforeText(s *record.Spread) string {
+	if s == nil || s.Connections == 0 {
+		return ""
+	}
+	top := s.Top()
+	return fmt.Sprintf("before: %s of %s (%s) on %s", words.Count(top.Connections), words.Count(s.Connections), percent(top.Connections, s.Connections), nameOf(top.Server))
+}
+
+func movesText(moves []record.Move) []string {
+	var out []string
+	for _, m := range moves {
+		verb, where := "came", "to "
+		if m.Left {
+			verb, where = "left", "from "
+		}
+		who := "without a name"
+		if m.Service != "" {
+			who = "of " + words.Harmless(m.Service)
+		}
+		text := fmt.Sprintf("%s: %s %s %s", verb, words.Count(m.Count), who, where+nameOf(m.Server))
+		if m.Reason != "" {
+			text += " (" + words.Harmless(m.Reason) + ")"
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// shortDuration is a duration without what is zero: 2m, 1h30m, 30d.
+func shortDuration(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	text := d.Round(time.Second).String()
+	if d >= time.Minute {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

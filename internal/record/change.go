@@ -1,0 +1,114 @@
+package record
+
+import (
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// Kind is a kind of change.
+type Kind string
+
+// Kinds of changes.
+const (
+	// Watching: the first full report is there.
+	Watching Kind = "watching"
+	// Crossed: an account is above the threshold in a cluster.
+	Crossed Kind = "crossed"
+	// Held: it has been above it for as long as was asked for. It is a finding.
+	Held Kind = "finding"
+	// Back: it is above the threshold no longer.
+	Back Kind = "back"
+	// Started, Draining, Stopped and Silent are of servers. A silent one did not
+	// report; it is Started again when it does.
+	Started  Kind = "server-started"
+	Draining Kind = "server-draining"
+	Stopped  Kind = "server-stopped"
+	Silent   Kind = "server-silent"
+	// Corrected: a full report differed from the matrix.
+	Corrected Kind = "corrected"
+	// Lost: events were lost.
+	Lost Kind = "events-lost"
+	// Refused: servers refused connections.
+	Refused Kind = "refused"
+	// Shifted: the spread of an account changed enough to be written down.
+	Shifted Kind = "spread"
+)
+
+// Change is what changed. Which fields are set goes by its kind.
+type Change struct {
+	Kind Kind
+	Time time.Time
+	// Cluster is of all but Corrected and Lost.
+	Cluster string
+	// Server is of what happens to servers, and of Refused.
+	Server checks.ServerRef
+	// Start is when the process of a server that Started began; zero where not
+	// known.
+	Start time.Time
+	// Spread is how the account is spread, of Crossed, Held, Back and Shifted.
+	Spread *Spread
+	// AtStart is that an account was above the threshold when the watch began, of
+	// Crossed: it crossed it before.
+	AtStart bool
+	// Before is how it was spread when that was last written down, with the server
+	// that had most alone; nil where not known.
+	Before *Spread
+	// Since is when it crossed the threshold, of Crossed, Held and Back, and zero
+	// where it was not above it.
+	Since time.Time
+	// Finding is whether it is a finding, of Shifted, or was one, of Back.
+	Finding bool
+	// Moves are what came and left in the minute before, the most first, of
+	// Crossed, Back and Shifted.
+	Moves []Move
+	// Reason is why a server is Silent or Stopped without saying so, why events were Lost, why connections were
+	// Refused, in a clause.
+	Reason string
+	// Count is how many counts were Corrected, events Lost, connections Refused.
+	Count int
+	// Connections is by how many the Corrected counts were off.
+	Connections int
+	// Of is what is watched, of Watching.
+	Of *Totals
+}
+
+// Totals is what is watched.
+type Totals struct{ Clusters, Servers, Missing, Accounts, Connections, Cells int }
+
+// Spread is how an account is spread over a cluster at a time.
+type Spread struct {
+	Time        time.Time
+	Account     checks.Account
+	Cluster     string
+	Connections int
+	// Of is how many servers of the cluster were up.
+	Of int
+	// Servers are those with connections of it, the most first, and after them up
+	// to 16 without.
+	Servers []Share
+	Verdict checks.Verdict
+}
+
+// Share is how many connections of an account a server has.
+type Share struct {
+	Server      checks.ServerRef
+	Connections int
+}
+
+// Top is the server with most.
+func (s *Spread) Top() Share {
+	if len(s.Servers) == 0 {
+		return Share{}
+	}
+	return s.Servers[0]
+}
+
+// Move is connections of one service that came to a server or left it.
+type Move struct {
+	Left    bool
+	Service string // the stem of their names; empty where they have none
+	Server  checks.ServerRef
+	Reason  string // why they left, in the server's word
+	Count   int
+}

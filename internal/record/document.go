@@ -1,0 +1,156 @@
+package record
+
+import (
+	"math"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// DocumentType is the type of a change as JSON.
+const DocumentType = "nats-balance.v1.change"
+
+// Document is a change as JSON: a line of watch, an entry of the history, an event
+// that is published. What is not known, or is not of this kind of change, is null.
+type Document struct {
+	Type        string           `json:"type"`
+	Change      Kind             `json:"change"`
+	Time        time.Time        `json:"time"`
+	Cluster     *string          `json:"cluster"`
+	Account     *DocumentAccount `json:"account"`
+	Server      *DocumentServer  `json:"server"`
+	Since       *time.Time       `json:"since"`
+	Finding     *bool            `json:"finding"`
+	AtStart     *bool            `json:"at_start"`
+	Spread      *DocumentSpread  `json:"spread"`
+	Before      *DocumentSpread  `json:"before"`
+	Moves       []DocumentMove   `json:"moves"`
+	Reason      *string          `json:"reason"`
+	Count       *int             `json:"count"`
+	Connections *int             `json:"connections"`
+	Watched     *DocumentWatched `json:"watched"`
+}
+
+// DocumentAccount is an account, as everywhere in this project's JSON.
+type DocumentAccount struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// DocumentServer is a server, as everywhere in this project's JSON.
+type DocumentServer struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Host string `json:"host"`
+}
+
+// DocumentSpread is how an account is spread over a cluster. Servers are those with
+// most, in order; ServersUp is how many there are.
+type DocumentSpread struct {
+	Time         time.Time       `json:"time"`
+	Verdict      checks.Verdict  `json:"verdict"`
+	Connections  int             `json:"connections"`
+	OnServer     int             `json:"on_server"`
+	SharePercent float64         `json:"share_percent"`
+	ServersUp    int             `json:"servers_up"`
+	Servers      []DocumentShare `json:"servers"`
+}
+
+// DocumentShare is what a server has.
+type DocumentShare struct {
+	Server      DocumentServer `json:"server"`
+	Connections int            `json:"connections"`
+}
+
+// DocumentMove is connections of a service that came to a server or left it.
+type DocumentMove struct {
+	Left        bool           `json:"left"`
+	Service     string         `json:"service"`
+	Server      DocumentServer `json:"server"`
+	Reason      string         `json:"reason"`
+	Connections int            `json:"connections"`
+}
+
+// DocumentWatched is what is watched.
+type DocumentWatched struct {
+	Clusters    int `json:"clusters"`
+	Servers     int `json:"servers"`
+	Missing     int `json:"missing"`
+	Accounts    int `json:"accounts"`
+	Connections int `json:"connections"`
+}
+
+// mostServersTold is how many servers of a spread a document has.
+const mostServersTold = 64
+
+// DocumentOf is a change as JSON.
+func DocumentOf(c Change) Document {
+	d := Document{Type: DocumentType, Change: c.Kind, Time: c.Time.UTC(), Moves: []DocumentMove{}, Spread: documentSpread(c.Spread), Before: documentSpread(c.Before)}
+	if c.Kind != Corrected && c.Kind != Lost && c.Kind != Watching {
+		d.Cluster = &c.Cluster
+	}
+	if c.Spread != nil {
+		d.Account = &DocumentAccount{c.Spread.Account.ID, c.Spread.Account.Name}
+		d.Finding = &c.Finding
+	}
+	if c.Kind == Crossed {
+		d.AtStart = &c.AtStart
+	}
+	if c.Server != (checks.ServerRef{}) {
+		s := documentServer(c.Server)
+		d.Server = &s
+	}
+	switch {
+	case !c.Since.IsZero():
+		t := c.Since.UTC()
+		d.Since = &t
+	case c.Kind == Started && !c.Start.IsZero():
+		t := c.Start.UTC()
+		d.Since = &t
+	}
+	for _, m := range c.Moves {
+		d.Moves = append(d.Moves, DocumentMove{m.Left, m.Service, documentServer(m.Server), m.Reason, m.Count})
+	}
+	if c.Reason != "" {
+		d.Reason = &c.Reason
+	}
+	if c.Kind == Corrected || c.Kind == Lost || c.Kind == Refused {
+		d.Count = &c.Count
+	}
+	if c.Kind == Corrected {
+		d.Connections = &c.Connections
+	}
+	if c.Of != nil {
+		d.Watched = &DocumentWatched{c.Of.Clusters, c.Of.Servers, c.Of.Missing, c.Of.Accounts, c.Of.Connections}
+	}
+	return d
+}
+
+func documentServer(s checks.ServerRef) DocumentServer { return DocumentServer{s.ID, s.Name, s.Host} }
+
+func documentSpread(s *Spread) *DocumentSpread {
+	if s == nil {
+		return nil
+	}
+	top := s.Top()
+	d := &DocumentSpread{Time: s.Time.UTC(), Verdict: s.Verdict, Connections: s.Connections, OnServer: top.Connections, ServersUp: s.Of, Servers: []DocumentShare{},
+		SharePercent: math.Round(1000*float64(top.Connections)/float64(max(1, s.Connections))) / 10}
+	for _, x := range s.Servers[:min(len(s.Servers), mostServersTold)] {
+		d.Servers = append(d.Servers, DocumentShare{documentServer(x.Server), x.Connections})
+	}
+	return d
+}
+
+// SpreadOf is the spread that a document has, as [Watch.Known] takes it; nil where it
+// has none.
+func (d Document) SpreadOf() *Spread {
+	if d.Spread == nil || d.Account == nil || d.Cluster == nil {
+		return nil
+	}
+	s := &Spread{Time: d.Spread.Time, Account: checks.Account{ID: d.Account.ID, Name: d.Account.Name}, Cluster: *d.Cluster,
+		Connections: d.Spread.Connections, Of: d.Spread.ServersUp, Verdict: d.Spread.Verdict}
+	for _, x := range d.Spread.Servers {
+		s.Servers = append(s.Servers, Share{checks.ServerRef(x.Server), x.Connections})
+	}
+	return s
+}

@@ -1,0 +1,69 @@
+package history
+
+import (
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/record"
+)
+
+// Document is a history as JSON.
+type Document struct {
+	Type     string            `json:"type"`
+	Time     time.Time         `json:"time"`
+	First    *time.Time        `json:"first_recorded"`
+	Episodes []EpisodeDocument `json:"episodes"`
+	Gaps     []GapDocument     `json:"gaps"`
+}
+
+// EpisodeDocument is an episode as JSON. What is not known is null.
+type EpisodeDocument struct {
+	Account   record.DocumentAccount `json:"account"`
+	Cluster   string                 `json:"cluster"`
+	Finding   bool                   `json:"finding"`
+	Began     time.Time              `json:"began"`
+	Seen      bool                   `json:"began_seen"`
+	NotBefore *time.Time             `json:"began_not_before"`
+	Ended     *time.Time             `json:"ended"`
+	Before    *record.DocumentSpread `json:"before"`
+	Then      *record.DocumentSpread `json:"then"`
+	Last      *record.DocumentSpread `json:"last"`
+	Moves     []record.DocumentMove  `json:"moves"`
+	Around    []record.Document      `json:"around"`
+}
+
+// GapDocument is a time of which nothing is known, as JSON.
+type GapDocument struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// DocumentOf is a history as JSON, type nats-balance.v1.history; with an account, by
+// id or name, that of it alone.
+func DocumentOf(h History, account string, now time.Time) Document {
+	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Episodes: []EpisodeDocument{}, Gaps: []GapDocument{}}
+	if !h.First.IsZero() {
+		first := h.First.UTC()
+		out.First = &first
+	}
+	for _, e := range h.Episodes {
+		if account != "" && e.Account.ID != account && e.Account.Name != account {
+			continue
+		}
+		j := EpisodeDocument{Account: e.Account, Cluster: e.Cluster, Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil, Ended: e.Ended,
+			Before: e.Before, Then: e.Then, Last: e.Last, Moves: e.Moves, Around: e.Around}
+		if e.NotBefore != nil && !e.NotBefore.IsZero() {
+			j.NotBefore = e.NotBefore
+		}
+		if j.Moves == nil {
+			j.Moves = []record.DocumentMove{}
+		}
+		if j.Around == nil {
+			j.Around = []record.Document{}
+		}
+		out.Episodes = append(out.Episodes, j)
+	}
+	for _, g := range h.Gaps {
+		out.Gaps = append(out.Gaps, GapDocument{g.From.UTC(), g.To.UTC()})
+	}
+	return out
+}

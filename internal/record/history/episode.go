@@ -1,0 +1,104 @@
+package history
+
+import (
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/record"
+)
+
+// around is how far from the beginning of an episode what happened to servers is
+// told with it.
+const around = time.Minute
+
+// Episode is a time in which an account leaned to one server of a cluster.
+type Episode struct {
+	Account record.DocumentAccount
+	Cluster string
+	// Began is when it crossed the threshold, or was first seen above it.
+	Began time.Time
+	// NotBefore is set where it was not seen to begin: it began between that and
+	// Began, or at any time before Began where it is zero.
+	NotBefore *time.Time
+	Ended     *time.Time // nil while it lasts
+	Finding   bool       // it lasted as long as a finding takes
+	Before    *record.DocumentSpread
+	Then      *record.DocumentSpread // when it began
+	Last      *record.DocumentSpread // the last that is known
+	Moves     []record.DocumentMove
+	// Around is what happened to servers of the cluster within a minute of its
+	// beginning, in order.
+	Around []record.Document
+}
+
+// Gap is a time of which nothing is known.
+type Gap struct{ From, To time.Time }
+
+// History is what documents tell.
+type History struct {
+	Episodes []Episode // the last to begin first
+	Gaps     []Gap
+	First    time.Time // of the documents; zero where there is none
+}
+
+type pair struct{ account, cluster string }
+
+// Tell makes out of documents, in the order of their times, what they tell.
+func Tell(docs []record.Document) History {
+	var h History
+	open := map[pair]*Episode{}
+	var all []*Episode
+	var started record.Document // the last start of a recorder
+	for _, d := range docs {
+		if h.First.IsZero() {
+			h.First = d.Time
+		}
+		if d.Change == record.Watching {
+			started = d
+			if d.Since != nil && d.Time.Sub(*d.Since) > 2*aliveEvery {
+				h.Gaps = append(h.Gaps, Gap{*d.Since, d.Time})
+			}
+			continue
+		}
+		if d.Account == nil || d.Cluster == nil {
+			continue
+		}
+		k := pair{d.Account.ID, *d.Cluster}
+		e := open[k]
+		if e == nil && d.Since != nil && d.Change != record.Back {
+			e = &Episode{Account: *d.Account, Cluster: *d.Cluster, Began: *d.Since, Then: d.Spread, Before: d.Before, Moves: d.Moves}
+			if d.AtStart != nil && *d.AtStart {
+				e.NotBefore = &time.Time{}
+				if d.Before != nil && started.Since != nil {
+					e.NotBefore = started.Since
+				}
+			}
+			open[k] = e
+			all = append(all, e)
+		}
+		if e == nil {
+			continue
+		}
+		e.Last = d.Spread
+		switch d.Change { //nolint:exhaustive // the others are of servers
+		case record.Held:
+			e.Finding = true
+		case record.Back:
+			ended := d.Time
+			e.Ended, e.Finding = &ended, e.Finding || d.Finding != nil && *d.Finding
+			delete(open, k)
+		default:
+			e.Finding = e.Finding || d.Finding != nil && *d.Finding
+		}
+	}
+	for _, e := range all {
+		for _, d := range docs {
+			if d.Server != nil && d.Cluster != nil && *d.Cluster == e.Cluster && d.Time.Sub(e.Began).Abs() <= around {
+				e.Around = append(e.Around, d)
+			}
+		}
+		h.Episodes = append(h.Episodes, *e)
+	}
+	slices.SortStableFunc(h.Episodes, func(a, b Episode) int { return b.Began.Compare(a.Began) })
+	return h
+}

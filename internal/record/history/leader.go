@@ -1,0 +1,87 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+)
+
+// Of several recorders with one store, one leads and writes; the others stand by.
+const (
+	leaderKey = "leader"
+	// leadEvery is how often the leader says that it still is, and the others look.
+	leadEvery = 2 * time.Second
+	// leadFor is how long a leader that could not say so goes on writing. After
+	// followFor without a word of it, another one takes over: what the first one had
+	// on its way is there or given up by then.
+	leadFor   = 3 * time.Second
+	followFor = 6 * time.Second
+)
+
+// election is one recorder's part in who leads. It is for one goroutine.
+type election struct {
+	bucket  jetstream.KeyValue
+	self    []byte
+	leading bool
+	// revision is the entry's: one's own where leading, else the last that was seen,
+	// at seenAt.
+	revision uint64
+	seenAt   time.Time
+}
+
+func newElection(bucket jetstream.KeyValue) *election {
+	host, _ := os.Hostname() // it is for people
+	return &election{bucket: bucket, self: []byte(nuid.Next() + " " + host)}
+}
+
+// turn says once more that this recorder leads, or looks whether it should.
+func (e *election) turn(ctx context.Context, now time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, leadEvery*3/4)
+	defer cancel()
+	if e.leading {
+		revision, err := e.bucket.Update(ctx, leaderKey, e.self, e.revision)
+		switch {
+		case err == nil:
+			e.revision, e.seenAt = revision, now
+		case wrongRevision(err), now.Sub(e.seenAt) > leadFor:
+			e.leading = false
+		}
+		return
+	}
+	entry, err := e.bucket.Get(ctx, leaderKey)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		if revision, err := e.bucket.Create(ctx, leaderKey, e.self); err == nil {
+			e.lead(revision, now)
+		}
+	case err != nil: // the store is away
+		e.seenAt = now
+	case entry.Revision() != e.revision:
+		e.revision, e.seenAt = entry.Revision(), now
+	case now.Sub(e.seenAt) >= followFor:
+		if revision, err := e.bucket.Update(ctx, leaderKey, e.self, e.revision); err == nil {
+			e.lead(revision, now)
+		}
+	}
+}
+
+func (e *election) lead(revision uint64, now time.Time) {
+	e.leading, e.revision, e.seenAt = true, revision, now
+}
+
+// resign lets another recorder lead at once.
+func (e *election) resign(ctx context.Context) {
+	if e.leading {
+		_ = e.bucket.Delete(ctx, leaderKey, jetstream.LastRevision(e.revision)) // else it takes a while
+		e.leading = false
+	}
+}
+
+func wrongRevision(err error) bool {
+	var api *jetstream.APIError
+	return errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}

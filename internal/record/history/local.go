@@ -1,0 +1,190 @@
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+)
+
+const (
+	// contactFile says how another process of the same user reads what a recorder
+	// keeps in the folder.
+	contactFile = "recorder.json"
+	lockFile    = "lock"
+	// startsIn is how long the folder's server may take to start: it reads what is
+	// there.
+	startsIn = 30 * time.Second
+)
+
+// contact is what the contact file has.
+type contact struct {
+	URL   string `json:"url"`
+	Token string `json:"token"`
+}
+
+// TakenError is that another process records into a folder.
+type TakenError struct{ dir string }
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("another process records into %s: stop it, or pass --store another directory", e.dir)
+}
+
+// DefaultDir is the folder of this user's recorder.
+func DefaultDir() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "nats-balance"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no home directory for the history: pass --store DIRECTORY: %w", err)
+	}
+	return filepath.Join(home, ".local", "state", "nats-balance"), nil
+}
+
+// OpenLocal is the store in a folder, which is created, with a server of its own that
+// only this user's processes can connect to. A folder is recorded into by one process
+// at a time, see [TakenError].
+func OpenLocal(ctx context.Context, dir string, limits Limits) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the directory of the history: %w", err)
+	}
+	l, err := serveLocal(dir, limits)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.announce(); err != nil {
+		l.close()
+		return nil, fmt.Errorf("the directory of the history: %w", err)
+	}
+	limits.Replicas = 1
+	s, err := Use(ctx, l.nc, limits)
+	if err != nil {
+		l.close()
+		return nil, err
+	}
+	s.close, s.alone = l.close, true
+	return s, nil
+}
+
+// ReadLocal is the store in a folder, to read what is there: from the recorder that
+// runs, or from the files where none does.
+func ReadLocal(ctx context.Context, dir string) (*Store, error) {
+	if _, err := os.Stat(filepath.Join(dir, lockFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil, &NoHistoryError{dir}
+	}
+	l, err := serveLocal(dir, Limits{})
+	var taken *TakenError
+	if errors.As(err, &taken) {
+		return readRunning(ctx, dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := Read(ctx, l.nc)
+	if err != nil {
+		l.close()
+		var none *NoHistoryError
+		if errors.As(err, &none) {
+			none.where = dir
+		}
+		return nil, err
+	}
+	s.close = l.close
+	return s, nil
+}
+
+// readRunning reads through the recorder that runs.
+func readRunning(ctx context.Context, dir string) (*Store, error) {
+	var c contact
+	data, err := os.ReadFile(filepath.Join(dir, contactFile))
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("a process records into %s, and does not say how to read from it: %w", dir, err)
+	}
+	nc, err := nats.Connect(c.URL, nats.Token(c.Token), nats.Name("nats-balance history"), nats.Timeout(patience))
+	if err != nil {
+		return nil, fmt.Errorf("a process records into %s, and can't be read from: %w", dir, err)
+	}
+	s, err := Read(ctx, nc)
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// local is a folder's server.
+type local struct {
+	dir, token string
+	held       *os.File
+	server     *server.Server
+	nc         *nats.Conn
+}
+
+func serveLocal(dir string, limits Limits) (*local, error) {
+	held, taken, err := lock(filepath.Join(dir, lockFile))
+	if taken {
+		return nil, &TakenError{dir}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the directory of the history: %w", err)
+	}
+	l := &local{dir: dir, token: nuid.Next() + nuid.Next(), held: held}
+	o := &server.Options{ServerName: "nats-balance-history", Host: "127.0.0.1", Port: server.RANDOM_PORT, Authorization: l.token,
+		JetStream: true, StoreDir: filepath.Join(dir, "jetstream"), JetStreamMaxMemory: 16 << 20, JetStreamMaxStore: limits.Bytes + 64<<20,
+		NoLog: true, NoSigs: true}
+	if limits.Bytes == 0 { // what is there is only read
+		o.JetStreamMaxStore = 1 << 50
+	}
+	if l.server, err = server.NewServer(o); err != nil {
+		l.close()
+		return nil, fmt.Errorf("the history in %s: %w", dir, err)
+	}
+	l.server.Start()
+	if !l.server.ReadyForConnections(startsIn) {
+		l.close()
+		return nil, fmt.Errorf("the history in %s: its server did not start within %s", dir, startsIn)
+	}
+	l.nc, err = nats.Connect("", nats.InProcessServer(l.server), nats.Token(l.token), nats.MaxReconnects(-1), nats.Name("nats-balance"))
+	if err != nil {
+		l.close()
+		return nil, fmt.Errorf("the history in %s: %w", dir, err)
+	}
+	return l, nil
+}
+
+// announce writes how to read from this process. The file replaces the one of an
+// earlier process in one step.
+func (l *local) announce() error {
+	data, err := json.Marshal(contact{l.server.ClientURL(), l.token})
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(l.dir, contactFile)
+	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+func (l *local) close() {
+	if l.nc != nil {
+		l.nc.Close()
+	}
+	if l.server != nil {
+		l.server.Shutdown()
+		l.server.WaitForShutdown()
+	}
+	_ = l.held.Close() // which unlocks it
+}

@@ -1,0 +1,326 @@
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/nats-balance/nats-balance/internal/record"
+)
+
+// Limits bound what is kept.
+type Limits struct {
+	Keep     time.Duration // older ones are removed
+	Bytes    int64         // and so are the oldest beyond this
+	Replicas int           // of a store in a cluster
+}
+
+// Defaults are thirty days and a gigabyte.
+func Defaults() Limits { return Limits{Keep: 30 * 24 * time.Hour, Bytes: 1 << 30, Replicas: 1} }
+
+const (
+	// mostQueued is how many documents wait while the store is away. Of more, the
+	// oldest are lost, and counted.
+	mostQueued = 50_000
+	// tryAgain is the pause after a document could not be written.
+	tryAgain = time.Second
+	// patience is how long one request to the store may take.
+	patience = 5 * time.Second
+	// A write takes less than it takes another recorder to take over.
+	writesIn = 2 * time.Second
+	// aliveEvery is how often a recorder says that it is there.
+	aliveEvery = 10 * time.Second
+	aliveKey   = "alive"
+)
+
+// Store is where history is kept. It is for several goroutines.
+type Store struct {
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	stream jetstream.Stream
+	bucket jetstream.KeyValue
+	close  func()
+	alone  bool // nobody else can write
+
+	mu      sync.Mutex
+	leading bool
+	queue   []record.Document
+	lost    int // documents that were too many to wait
+	failing error
+	wake    chan struct{}
+}
+
+// Use is the store of a connection, whose account has JetStream. It creates the
+// stream and the bucket, or sets their limits where they exist.
+func Use(ctx context.Context, nc *nats.Conn, limits Limits) (*Store, error) {
+	s, err := use(nc)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	defer cancel()
+	s.stream, err = s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: StreamName, Description: "What nats-balance watch saw", Subjects: []string{Subjects},
+		Storage: jetstream.FileStorage, Compression: jetstream.S2Compression, Replicas: max(1, limits.Replicas),
+		MaxAge: limits.Keep, MaxBytes: limits.Bytes, MaxMsgSize: 1 << 20, Discard: jetstream.DiscardOld, Duplicates: min(2*time.Minute, limits.Keep),
+		DenyPurge: false, AllowDirect: true,
+	})
+	if err != nil {
+		return nil, explain("creating its stream "+StreamName, err)
+	}
+	s.bucket, err = s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: BucketName, Description: "Who records what nats-balance watch sees", Storage: jetstream.FileStorage, Replicas: max(1, limits.Replicas),
+		MaxBytes: 1 << 20,
+	})
+	if err != nil {
+		return nil, explain("creating its bucket "+BucketName, err)
+	}
+	return s, nil
+}
+
+// Read is the store of a connection, to read what is there. It creates nothing.
+func Read(ctx context.Context, nc *nats.Conn) (*Store, error) {
+	s, err := use(nc)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if s.stream, err = s.js.Stream(ctx, StreamName); err != nil {
+		return nil, explain("finding its stream "+StreamName, err)
+	}
+	if s.bucket, err = s.js.KeyValue(ctx, BucketName); err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, explain("finding its bucket "+BucketName, err)
+	}
+	return s, nil
+}
+
+func use(nc *nats.Conn) (*Store, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{nc: nc, js: js, wake: make(chan struct{}, 1), close: nc.Close}, nil
+}
+
+// NoHistoryError is that nothing was ever recorded there.
+type NoHistoryError struct{ where string }
+
+func (e *NoHistoryError) Error() string {
+	return e.where + " has no history: run nats-balance watch, which records it"
+}
+
+func explain(what string, err error) error {
+	switch {
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
+		return fmt.Errorf("the account of the store has no JetStream: enable it, or pass --store DIRECTORY for a local one: %w", err)
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return &NoHistoryError{"the store"}
+	}
+	return fmt.Errorf("the store: %s: %w", what, err)
+}
+
+// Close ends using the store, and closes its connection. What is still queued is
+// lost, see [Store.Run].
+func (s *Store) Close() { s.close() }
+
+// Add queues what changed, to be written by [Store.Run].
+func (s *Store) Add(changes []record.Change) {
+	s.mu.Lock()
+	for _, c := range changes {
+		s.queue = append(s.queue, record.DocumentOf(c))
+	}
+	if over := len(s.queue) - mostQueued; over > 0 {
+		s.lost += over
+		s.queue = append(s.queue[:0:0], s.queue[over:]...)
+	}
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// State is how writing goes.
+type State struct {
+	Queued int   // documents that wait
+	Lost   int   // that were too many to wait
+	Err    error // why the last one could not be written; nil where it could
+	Leads  bool  // this recorder writes; another one does where it does not
+}
+
+// State says how writing goes.
+func (s *Store) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return State{len(s.queue), s.lost, s.failing, s.leading}
+}
+
+// Run writes what is queued, in order, and again what could not be written, until
+// the context ends; what is queued then is written if that takes no longer than a
+// moment. Of several recorders with one store, one writes. The others keep what they
+// saw of late, so that nothing is missing where one of them goes on. Led is told
+// when that changes.
+func (s *Store) Run(ctx context.Context, led func(leading bool)) {
+	alive, turn := time.NewTicker(aliveEvery), time.NewTicker(leadEvery)
+	defer alive.Stop()
+	defer turn.Stop()
+	e := newElection(s.bucket)
+	s.elect(ctx, e, led)
+	s.alive(ctx)
+	for {
+		var again <-chan time.Time
+		if s.flush(ctx) != nil {
+			again = time.After(tryAgain)
+		}
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			_ = s.flush(last) // it is in the state
+			s.alive(last)
+			if !s.alone {
+				e.resign(last)
+			}
+			return
+		case <-s.wake:
+		case <-again:
+		case <-turn.C:
+			s.elect(ctx, e, led)
+		case <-alive.C:
+			s.alive(ctx)
+		}
+	}
+}
+
+// elect takes a turn in who leads.
+func (s *Store) elect(ctx context.Context, e *election, led func(bool)) {
+	was, silent := e.leading, e.seenAt
+	if s.alone {
+		e.leading = true
+	} else {
+		e.turn(ctx, time.Now())
+	}
+	s.mu.Lock()
+	s.leading = e.leading
+	switch keep := time.Now().Add(-keepBy); {
+	case e.leading && !was && !silent.IsZero():
+		// What the last leader had seen when it was last heard of is written.
+		s.forget(silent.Add(-leadFor))
+	case !e.leading:
+		s.forget(keep)
+	}
+	s.mu.Unlock()
+	if e.leading != was || silent.IsZero() {
+		led(e.leading)
+	}
+}
+
+// keepBy is how much of what it saw a recorder that stands by keeps.
+const keepBy = time.Minute
+
+// forget drops what is queued of before a time.
+func (s *Store) forget(before time.Time) {
+	n := 0
+	for n < len(s.queue) && s.queue[n].Time.Before(before) {
+		n++
+	}
+	s.queue = s.queue[n:]
+}
+
+// atOnce is how many documents are on their way at a time.
+const atOnce = 256
+
+// flush writes what is queued until that fails, where this recorder leads.
+func (s *Store) flush(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		if !s.leading {
+			s.mu.Unlock()
+			return nil
+		}
+		batch := append([]record.Document(nil), s.queue[:min(atOnce, len(s.queue))]...)
+		lostBefore := s.lost
+		s.mu.Unlock()
+		if len(batch) == 0 {
+			return nil
+		}
+		n, err := s.write(ctx, batch)
+		s.mu.Lock()
+		// What was lost meanwhile is no longer at the front of the queue.
+		s.queue = s.queue[min(max(0, n-(s.lost-lostBefore)), len(s.queue)):]
+		s.failing = err
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// write writes documents, and returns how many of the first are written.
+func (s *Store) write(ctx context.Context, batch []record.Document) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, writesIn)
+	defer cancel()
+	acks := make([]jetstream.PubAckFuture, 0, len(batch))
+	for _, d := range batch {
+		data, err := json.Marshal(d)
+		if err != nil {
+			return 0, err
+		}
+		m := &nats.Msg{Subject: subject(d), Data: data, Header: nats.Header{}}
+		// A second attempt at one that was written is dropped.
+		m.Header.Set(nats.MsgIdHdr, fmt.Sprintf("%s %s %d", m.Subject, d.Change, d.Time.UnixNano()))
+		ack, err := s.js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0))
+		if err != nil {
+			break
+		}
+		acks = append(acks, ack)
+	}
+	for i, ack := range acks {
+		select {
+		case <-ack.Ok():
+		case err := <-ack.Err():
+			return i, err
+		case <-ctx.Done():
+			return i, ctx.Err()
+		}
+	}
+	if len(acks) < len(batch) {
+		return len(acks), nats.ErrConnectionClosed
+	}
+	return len(batch), nil
+}
+
+// alive says that a recorder is there.
+func (s *Store) alive(ctx context.Context) {
+	s.mu.Lock()
+	leading := s.leading
+	s.mu.Unlock()
+	if !leading {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, _ = s.bucket.Put(ctx, aliveKey, []byte(time.Now().UTC().Format(time.RFC3339Nano))) // said again soon
+}
+
+// LastAlive is when a recorder was last there; zero where none ever was.
+func (s *Store) LastAlive(ctx context.Context) time.Time {
+	if s.bucket == nil {
+		return time.Time{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	e, err := s.bucket.Get(ctx, aliveKey)
+	if err != nil {
+		return time.Time{}
+	}
+	at, _ := time.Parse(time.RFC3339Nano, string(e.Value())) // zero: not known
+	return at
+}

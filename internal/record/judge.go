@@ -1,0 +1,316 @@
+package record
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// pair is what is known of an account in a cluster over time.
+type pair struct {
+	cluster string
+	over    bool // above the threshold
+	since   time.Time
+	held    bool // for long enough
+	// written is what was last written down, with the server that has most alone;
+	// nil where nothing was.
+	written *Spread
+}
+
+const (
+	// enough is by how many percent of its connections an account's largest share
+	// must change to be written down.
+	enough = 5
+	// restBetween is the shortest time between two spreads that are written down of
+	// one account in one cluster, unless the verdict changes.
+	restBetween = 5 * time.Second
+)
+
+// pair returns what is known of a pair, which is nothing yet where it is new.
+func (w *Watch) pair(k pairKey) (p *pair, known bool) {
+	for _, p := range w.pairs[k.account] {
+		if p.cluster == k.cluster {
+			return p, true
+		}
+	}
+	return &pair{cluster: k.cluster}, false
+}
+
+// judge judges by the rule what changed since it was last judged, and what has been
+// above the threshold for long enough.
+func (w *Watch) judge(now time.Time) {
+	for k, from := range w.later {
+		if !now.Before(from) {
+			w.m.changed[k] = struct{}{}
+			delete(w.later, k)
+		}
+	}
+	if len(w.m.changed)+len(w.m.moved) > 0 {
+		w.rejudge(now)
+	}
+	for k, p := range w.over {
+		if !p.held && now.Sub(p.since) >= w.s.For {
+			p.held = true
+			spread := w.spread(k, now, mostEmpty)
+			spread.Verdict = checks.Found
+			w.tell(Change{Kind: Held, Time: now, Cluster: k.cluster, Spread: spread, Since: p.since, Finding: true})
+		}
+	}
+}
+
+// dirty is what to judge: what changed, and all in clusters whose servers changed.
+func (w *Watch) dirty() map[pairKey]struct{} {
+	pairs := w.m.changed
+	w.m.changed = map[pairKey]struct{}{}
+	if len(w.m.moved) > 0 {
+		add := func(a uint32, cluster string) {
+			if _, moved := w.m.moved[cluster]; moved {
+				pairs[pairKey{a, cluster}] = struct{}{}
+			}
+		}
+		for a := range w.m.accounts {
+			for _, c := range w.m.accounts[a].cells {
+				add(uint32(a), w.m.servers[c.server].cluster) //nolint:gosec // in range
+			}
+		}
+		for a, all := range w.pairs { // of which nothing may be left
+			for _, p := range all {
+				add(a, p.cluster)
+			}
+		}
+		clear(w.m.moved)
+	}
+	for k := range pairs {
+		if w.m.accounts[k.account].System {
+			delete(pairs, k)
+		}
+	}
+	return pairs
+}
+
+func (w *Watch) rejudge(now time.Time) {
+	pairs := w.dirty()
+	d, numbers := w.deployment(pairs)
+	p := w.s.Parameters
+	p.All = true
+	var due []Change
+	take := func(k pairKey, r checks.Row) {
+		if c := w.verdict(k, r, now); c != nil {
+			due = append(due, *c)
+		}
+	}
+	for _, r := range checks.CheckConcentration(d, p).Rows {
+		k := pairKey{numbers[r.Account.ID], r.Cluster}
+		delete(pairs, k)
+		take(k, r)
+	}
+	for k := range pairs { // those without a connection left
+		p, known := w.pair(k)
+		if !known {
+			continue
+		}
+		take(k, checks.Row{Account: w.m.accounts[k.account].Account, Cluster: k.cluster, Verdict: checks.TooFewConnections})
+		w.pairs[k.account] = slices.DeleteFunc(w.pairs[k.account], func(other *pair) bool { return other == p })
+		if len(w.pairs[k.account]) == 0 {
+			delete(w.pairs, k.account)
+		}
+	}
+	w.judged = true
+	w.explain(due)
+	w.out = append(w.out, due...)
+}
+
+// deployment is the part of the matrix that is to be judged, as the rule takes it.
+func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[string]uint32) {
+	accounts, clusters := map[uint32]uint32{}, map[string]bool{}
+	for k := range pairs {
+		accounts[k.account], clusters[k.cluster] = 0, true
+	}
+	d := &checks.Deployment{Missing: w.absentIn(clusters)}
+	at := make([]int, len(w.m.servers))
+	for i := range w.m.servers {
+		if s := &w.m.servers[i]; s.ID != "" && clusters[s.cluster] {
+			at[i] = len(d.Servers)
+			d.Servers = append(d.Servers, checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, Start: s.start})
+		}
+	}
+	numbers := map[string]uint32{}
+	for a := range accounts {
+		accounts[a] = uint32(len(d.Accounts)) //nolint:gosec // in range
+		d.Accounts = append(d.Accounts, w.m.accounts[a].Account)
+		numbers[w.m.accounts[a].ID] = a
+	}
+	for k := range pairs {
+		for _, c := range w.m.accounts[k.account].cells {
+			if w.m.servers[c.server].cluster == k.cluster {
+				s := &d.Servers[at[c.server]]
+				s.Usage = append(s.Usage, checks.Usage{Account: accounts[k.account], Connections: c.clients, Leafnodes: c.leaves})
+			}
+		}
+	}
+	d.Expected = len(d.Servers) + len(d.Missing)
+	return d, numbers
+}
+
+// absentIn are the servers of clusters that have no row: those that the last full
+// report missed, and those that shut down, which have no connection.
+func (w *Watch) absentIn(clusters map[string]bool) []checks.Missing {
+	var out []checks.Missing
+	for _, m := range w.missing {
+		if !m.ClusterKnown || clusters[m.Cluster] {
+			out = append(out, m)
+		}
+	}
+	none := 0
+	for _, d := range w.down {
+		known := slices.ContainsFunc(w.missing, func(m checks.Missing) bool { return m.Name == d.ref.Name && m.Cluster == d.cluster })
+		if !d.back && !known && clusters[d.cluster] {
+			out = append(out, checks.Missing{ID: d.ref.ID, Name: d.ref.Name, Host: d.ref.Host, Cluster: d.cluster, ClusterKnown: true,
+				Bound: &none, Kind: checks.Down, Reason: "it shut down"})
+		}
+	}
+	return out
+}
+
+// verdict takes the verdict on a pair, and returns what is to be told of it.
+func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
+	few := r.Verdict == checks.TooFewConnections || r.Verdict == checks.TooFewServers
+	p, known := w.pair(k)
+	if !known {
+		if few {
+			return nil
+		}
+		w.pairs[k.account] = append(w.pairs[k.account], p)
+	}
+	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
+	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
+	switch {
+	case r.Verdict == checks.Incomplete: // as it was: who is missing decides
+		return nil
+	case over && !p.over:
+		p.over, p.since, p.held = true, now, false
+		c.Kind, c.Since, c.Finding, c.AtStart = Crossed, now, false, !w.judged
+		w.over[k] = p
+	case !over && p.over:
+		p.over, p.since, p.held = false, time.Time{}, false
+		c.Kind = Back
+		delete(w.over, k)
+	case few || !shifted(p.written, r):
+		return nil
+	case p.written != nil && now.Sub(p.written.Time) < restBetween:
+		w.later[k] = p.written.Time.Add(restBetween)
+		return nil
+	default:
+		c.Kind = Shifted
+	}
+	empty := mostEmpty
+	if c.Kind == Shifted { // of which there are many at the start
+		empty = 0
+	}
+	c.Spread = w.spread(k, now, empty)
+	c.Spread.Verdict = r.Verdict
+	p.written = &Spread{Time: now, Account: r.Account, Cluster: r.Cluster, Connections: r.Connections, Of: c.Spread.Of, Verdict: r.Verdict,
+		Servers: []Share{{r.Server, r.OnServer}}}
+	return &c
+}
+
+// shifted reports whether a spread is worth writing down after another one.
+func shifted(before *Spread, r checks.Row) bool {
+	if before == nil {
+		return true
+	}
+	a := before.Top()
+	was, is := 100*a.Connections/max(1, before.Connections), 100*r.OnServer/max(1, r.Connections)
+	doubled := r.Connections > 2*before.Connections || before.Connections > 2*r.Connections
+	return doubled || max(was, is)-min(was, is) >= enough || a.Server.ID != r.Server.ID && was != is
+}
+
+// explain adds what came and left before changes.
+func (w *Watch) explain(changes []Change) {
+	ids := map[string]bool{}
+	for _, c := range changes {
+		ids[c.Spread.Account.ID] = true
+	}
+	all := w.moves.of(ids)
+	in := map[string]string{} // the cluster of a server
+	for i := range w.m.servers {
+		in[w.m.servers[i].ID] = w.m.servers[i].cluster
+	}
+	for id, d := range w.down {
+		in[id] = d.cluster
+	}
+	for i := range changes {
+		c := &changes[i]
+		for _, m := range all[c.Spread.Account.ID] {
+			if in[m.Server.ID] == c.Cluster {
+				c.Moves = append(c.Moves, m)
+			}
+		}
+	}
+}
+
+// mostEmpty is how many servers without a connection a change names.
+const mostEmpty = 16
+
+// spread is how an account is spread over a cluster now, with up to so many servers
+// that have no connection of it.
+func (w *Watch) spread(k pairKey, now time.Time, empty int) *Spread {
+	x := &w.m.accounts[k.account]
+	s := &Spread{Time: now, Account: x.Account, Cluster: k.cluster}
+	with := map[uint32]bool{}
+	for _, c := range x.cells {
+		if row := &w.m.servers[c.server]; row.cluster == k.cluster && c.clients > 0 {
+			with[c.server] = true
+			s.Connections += int(c.clients)
+			s.Servers = append(s.Servers, Share{row.ServerRef, int(c.clients)})
+		}
+	}
+	for i := range w.m.servers {
+		if row := &w.m.servers[i]; row.ID != "" && row.cluster == k.cluster {
+			s.Of++
+			if !with[uint32(i)] && empty > 0 { //nolint:gosec // in range
+				empty--
+				s.Servers = append(s.Servers, Share{row.ServerRef, 0})
+			}
+		}
+	}
+	slices.SortFunc(s.Servers, func(a, b Share) int {
+		return cmp.Or(cmp.Compare(b.Connections, a.Connections), checks.CompareServers(a.Server, b.Server))
+	})
+	return s
+}
+
+// Over are the accounts that are above the threshold now, the longest first.
+func (w *Watch) Over(now time.Time) []Change {
+	var out []Change
+	for k, p := range w.over {
+		kind := Crossed
+		if p.held {
+			kind = Held
+		}
+		out = append(out, Change{Kind: kind, Time: now, Cluster: k.cluster, Spread: w.spread(k, now, mostEmpty), Since: p.since, Finding: p.held})
+	}
+	slices.SortFunc(out, func(a, b Change) int {
+		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Spread.Account.ID, b.Spread.Account.ID), strings.Compare(a.Cluster, b.Cluster))
+	})
+	return out
+}
+
+// Known takes over what an earlier watch knew of a pair, before the first full
+// report: since when it is above the threshold, and how it was spread. Without a
+// spread it does nothing.
+func (w *Watch) Known(last Spread, since time.Time, finding bool) {
+	a, ok := w.m.account(last.Account.ID, last.Account.Name)
+	if !ok || w.ready {
+		return
+	}
+	p := &pair{cluster: last.Cluster, over: !since.IsZero(), since: since, held: finding, written: &last}
+	w.pairs[a] = append(w.pairs[a], p)
+	if p.over {
+		w.over[pairKey{a, last.Cluster}] = p
+	}
+	w.m.changed[pairKey{a, last.Cluster}] = struct{}{}
+}

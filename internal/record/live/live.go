@@ -1,0 +1,278 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+)
+
+const (
+	// tickEvery is how often what changed is judged: well within the two seconds in
+	// which a change is to be told.
+	tickEvery = 250 * time.Millisecond
+	// firstPause and longestPause are how long to wait before connecting again
+	// where a connection was closed for good.
+	firstPause   = time.Second
+	longestPause = 30 * time.Second
+	// eventsIn is how soon the first heartbeat of a server must have come: each
+	// sends one every 10 seconds.
+	eventsIn = 25 * time.Second
+)
+
+// Options are what to follow, and whom to tell.
+type Options struct {
+	// Connect opens a connection to the system account, a new one with each call.
+	Connect func(context.Context) (*nats.Conn, error)
+	// Timeout is the longest wait for a full report.
+	Timeout time.Duration
+	// Trace, if set, is told of every request and message of a full report.
+	Trace func(format string, args ...any)
+	// Tell gets what changed, from one goroutine.
+	Tell func([]record.Change)
+}
+
+// Live follows the servers of a deployment.
+type Live struct {
+	o  Options
+	mu sync.Mutex // over w and what is below it
+	w  *record.Watch
+
+	connected bool
+	heartbeat bool // one came
+}
+
+// New returns what follows the servers of a deployment, and feeds a watch.
+func New(w *record.Watch, o Options) *Live { return &Live{o: o, w: w} }
+
+// Look calls f while nothing else uses the watch. The watch is connected where its
+// events come.
+func (l *Live) Look(f func(w *record.Watch, connected bool)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f(l.w, l.connected)
+}
+
+// NoEventsError is that no server's events come, though servers answer.
+type NoEventsError struct{}
+
+func (*NoEventsError) Error() string {
+	return fmt.Sprintf("servers answer, but no event of any server came within %s: pass credentials of the system account itself, not of an account that imports its services", eventsIn)
+}
+
+// fatalError ends following, whenever it comes.
+type fatalError struct{ error }
+
+func (e *fatalError) Unwrap() error { return e.error }
+
+// Run follows until the context ends, and returns nil then. An error is one of the
+// first connection or of the first full report; later ones are told, and tried
+// again.
+func (l *Live) Run(ctx context.Context) error {
+	pause := firstPause
+	for {
+		ready, err := l.session(ctx)
+		var fatal *fatalError
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.As(err, &fatal):
+			return fatal.error
+		case ready:
+			pause = firstPause
+		}
+		l.mu.Lock()
+		_, watching := l.w.Since()
+		l.connected = false
+		l.w.Lose(0, "the connection ended: "+err.Error(), time.Now())
+		changes := l.w.Tick(time.Now())
+		l.mu.Unlock()
+		if !watching {
+			return err
+		}
+		l.o.Tell(changes)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// session is one of a pair of connections: events come by one, full reports by the
+// other, whose error handler is the source's.
+type session struct {
+	l            *Live
+	events, asks *nats.Conn
+	subs         []*nats.Subscription
+	dropped      []int
+	global       *global
+	gathered     chan gathered
+	lostAt       time.Time
+}
+
+// gathered is a full report, or why there is none.
+type gathered struct {
+	d    *checks.Deployment
+	err  error
+	took time.Duration
+}
+
+// session follows until a connection is closed for good, and reports whether a full
+// report came by it.
+func (l *Live) session(ctx context.Context) (ready bool, err error) {
+	s := &session{l: l, gathered: make(chan gathered, 1)}
+	if s.events, err = l.o.Connect(ctx); err != nil {
+		return false, err
+	}
+	defer s.events.Close()
+	if s.asks, err = l.o.Connect(ctx); err != nil {
+		return false, err
+	}
+	defer s.asks.Close()
+	if s.events == s.asks {
+		return false, &fatalError{errors.New("watching takes a connection of its own for events")}
+	}
+	if err := s.subscribe(); err != nil {
+		return false, err
+	}
+	l.mu.Lock()
+	l.connected = true
+	l.w.Again(time.Now())
+	l.mu.Unlock()
+	gathering, stop := context.WithCancel(ctx)
+	defer stop()
+	status := s.events.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.CLOSED)
+	defer s.events.RemoveStatusListener(status)
+	closed := s.asks.StatusChanged(nats.CLOSED)
+	defer s.asks.RemoveStatusListener(closed)
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	began := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return ready, ctx.Err()
+		case now := <-tick.C:
+			s.tick(gathering, now)
+			if l.silent() && ready && now.Sub(began) > eventsIn && s.events.IsConnected() {
+				return ready, &fatalError{&NoEventsError{}}
+			}
+		case g := <-s.gathered:
+			if err := s.reconcile(g); err != nil {
+				return ready, err
+			}
+			ready = ready || g.err == nil
+		case st := <-status:
+			if err := s.changed(st); err != nil {
+				return ready, err
+			}
+		case <-closed:
+			return ready, s.ended(s.asks)
+		}
+	}
+}
+
+func (l *Live) silent() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.heartbeat
+}
+
+// changed takes a change of the connection that events come by.
+func (s *session) changed(st nats.Status) error {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	switch st {
+	case nats.RECONNECTING:
+		s.lostAt, s.l.connected = time.Now(), false
+	case nats.CONNECTED:
+		if !s.lostAt.IsZero() {
+			s.l.connected = true
+			s.l.w.Lose(0, "the connection was lost for "+time.Since(s.lostAt).Round(100*time.Millisecond).String(), time.Now())
+			s.lostAt = time.Time{}
+		}
+	case nats.CLOSED:
+		return s.ended(s.events)
+	default: // not listened to
+	}
+	return nil
+}
+
+func (*session) ended(nc *nats.Conn) error {
+	if err := nc.LastError(); err != nil {
+		return err
+	}
+	return nats.ErrConnectionClosed
+}
+
+// tick tells what changed, and asks for a full report where one is due.
+func (s *session) tick(ctx context.Context, now time.Time) {
+	s.l.mu.Lock()
+	lost := 0
+	for i, sub := range s.subs {
+		if n, err := sub.Dropped(); err == nil && n > s.dropped[i] {
+			lost += n - s.dropped[i]
+			s.dropped[i] = n
+		}
+	}
+	if lost > 0 {
+		s.l.w.Lose(lost, "they came faster than they could be read", now)
+	}
+	changes := s.l.w.Tick(now)
+	why, due := s.l.w.Due(now)
+	if due && s.asks.IsConnected() {
+		s.l.w.Ask(now)
+		go s.gather(ctx, why)
+	}
+	s.l.mu.Unlock()
+	s.global.ask(now)
+	if len(changes) > 0 {
+		s.l.o.Tell(changes)
+	}
+}
+
+func (s *session) gather(ctx context.Context, why string) {
+	if s.l.o.Trace != nil {
+		s.l.o.Trace("asking every server for a full report: %s", why)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.l.o.Timeout)
+	defer cancel()
+	began := time.Now()
+	d, err := system.New(s.asks, source.Options{Timeout: s.l.o.Timeout, Trace: s.l.o.Trace}).Deployment(ctx)
+	s.gathered <- gathered{d, err, time.Since(began)}
+}
+
+// reconcile takes a full report. An error is one that ends the session: the first
+// report failed, or the credentials are not those of the system account.
+func (s *session) reconcile(g gathered) error {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	now := time.Now()
+	if g.err == nil {
+		s.l.w.Reconcile(g.d, g.took, now)
+		return nil
+	}
+	s.l.w.Failed(now)
+	var other *system.NotSystemAccountError
+	var forbidden *sysreq.PermissionError
+	_, watching := s.l.w.Since()
+	switch {
+	case !watching, errors.As(g.err, &other), errors.As(g.err, &forbidden):
+		return &fatalError{g.err}
+	}
+	if s.l.o.Trace != nil {
+		s.l.o.Trace("!!! no full report: %v", g.err)
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+package record
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+func epoch() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+
+// world is the truth: servers that count, and say so in events that may be late or
+// lost on their way to a watch.
+type world struct {
+	rand    *rand.Rand
+	servers []*process
+	started int
+	queue   []func(*Watch, time.Time) // what is on its way, of each server in order
+	now     time.Time
+	watch   *Watch
+	loses   bool
+}
+
+type process struct {
+	from  wire.Server
+	seq   uint64
+	count map[string]uint32
+	up    bool
+}
+
+func newWorld(seed uint64, s Settings) *world {
+	v := &world{rand: rand.New(rand.NewPCG(seed, 7)), now: epoch(), watch: New(s)} //nolint:gosec // a test
+	for i := range 4 {
+		v.start(fmt.Sprintf("n%d", i+1))
+	}
+	return v
+}
+
+func (v *world) start(name string) {
+	v.started++
+	p := &process{from: wire.Server{ID: fmt.Sprintf("N%s_%d", name, v.started), Name: name, Cluster: "C1"}, count: map[string]uint32{}, up: true}
+	v.servers = append(v.servers, p)
+	v.say(func(w *Watch, now time.Time) {
+		w.Stats(wire.Statsz{From: p.from, Connections: p.sum(), Servers: 4}, now)
+	})
+}
+
+func (p *process) sum() int {
+	n := 0
+	for _, c := range p.count {
+		n += int(c)
+	}
+	return n
+}
+
+func (v *world) up() []*process {
+	return slices.DeleteFunc(slices.Clone(v.servers), func(p *process) bool { return !p.up })
+}
+
+func (v *world) say(event func(*Watch, time.Time)) { v.queue = append(v.queue, event) }
+
+// connect changes an account's count on a server.
+func (v *world) connect(p *process, account string, by int) {
+	n := max(0, int(p.count[account])+by)
+	p.count[account] = uint32(n) //nolint:gosec // small
+	p.seq++
+	e := wire.AccountConns{From: p.from, Stamp: wire.Stamp{Seq: p.seq}, Account: account, Clients: uint32(n)} //nolint:gosec // small
+	v.say(func(w *Watch, now time.Time) { w.Counted(e, now) })
+}
+
+func (v *world) stop(p *process) {
+	p.up = false
+	p.count = map[string]uint32{}
+	v.say(func(w *Watch, now time.Time) { w.Shut(wire.ServerEvent{From: p.from}, now) })
+}
+
+// deliver hands over the next events, some of which may be lost.
+func (v *world) deliver(n int) {
+	for ; n > 0 && len(v.queue) > 0; n-- {
+		e := v.queue[0]
+		v.queue = v.queue[1:]
+		if v.loses && v.rand.IntN(4) == 0 {
+			v.watch.Lose(1, "slow", v.now)
+			continue
+		}
+		e(v.watch, v.now)
+	}
+}
+
+// report is a full report of now.
+func (v *world) report() *checks.Deployment {
+	d := &checks.Deployment{}
+	numbers := map[string]uint32{}
+	for _, p := range v.up() {
+		s := checks.Server{ID: p.from.ID, Name: p.from.Name, Cluster: p.from.Cluster}
+		for account, n := range p.count {
+			if _, ok := numbers[account]; !ok {
+				numbers[account] = uint32(len(d.Accounts)) //nolint:gosec // small
+				d.Accounts = append(d.Accounts, checks.Account{ID: account, Name: account})
+			}
+			if n > 0 {
+				s.Usage = append(s.Usage, checks.Usage{Account: numbers[account], Connections: n})
+			}
+		}
+		d.Servers = append(d.Servers, s)
+	}
+	d.Expected = len(d.Servers)
+	return d
+}
+
+// truth is account/server → count.
+func (v *world) truth() map[string]int {
+	out := map[string]int{}
+	for _, p := range v.up() {
+		for account, n := range p.count {
+			if n > 0 {
+				out[account+"/"+p.from.ID] = int(n)
+			}
+		}
+	}
+	return out
+}
+
+func (w *Watch) table() map[string]int {
+	out := map[string]int{}
+	for i := range w.m.accounts {
+		for _, c := range w.m.accounts[i].cells {
+			if c.clients > 0 {
+				out[w.m.accounts[i].ID+"/"+w.m.servers[c.server].ID] = int(c.clients)
+			}
+		}
+	}
+	return out
+}
+
+func (v *world) step() {
+	v.now = v.now.Add(50 * time.Millisecond)
+	up := v.up()
+	switch p := up[v.rand.IntN(len(up))]; v.rand.IntN(40) {
+	case 0:
+		if len(up) > 2 {
+			v.stop(p)
+		}
+	case 1:
+		if len(up) < 4 {
+			for _, other := range v.servers {
+				if !other.up && !slices.ContainsFunc(up, func(x *process) bool { return x.from.Name == other.from.Name }) {
+					v.start(other.from.Name)
+					break
+				}
+			}
+		}
+	default:
+		v.connect(p, fmt.Sprintf("A%d", v.rand.IntN(5)), v.rand.IntN(7)-3)
+	}
+	v.deliver(v.rand.IntN(4))
+	v.watch.Tick(v.now)
+}
+
+// The matrix is the truth once all events are there, whatever happened in between,
+// and wherever full reports fell; where events were lost, once another report was
+// made.
+func TestMatrixEqualsTruth(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		v := newWorld(seed, Settings{Parameters: checks.Defaults(), Reconcile: 5 * time.Minute})
+		v.loses = seed%2 == 1
+		for range 1 + v.rand.IntN(6) {
+			for range v.rand.IntN(60) {
+				v.step()
+			}
+			v.watch.Ask(v.now)
+			for range v.rand.IntN(10) {
+				v.step()
+			}
+			d := v.report()
+			for range v.rand.IntN(10) {
+				v.step()
+			}
+			v.watch.Reconcile(d, time.Second, v.now)
+		}
+		if !v.watch.ready {
+			t.Fatal("not ready")
+		}
+		v.deliver(len(v.queue))
+		if v.loses {
+			v.watch.Ask(v.now)
+			v.watch.Reconcile(v.report(), time.Second, v.now)
+		}
+		want, got := v.truth(), v.watch.table()
+		if len(want) != len(got) {
+			t.Fatalf("seed %d: %v, want %v", seed, got, want)
+		}
+		for k, n := range want {
+			if got[k] != n {
+				t.Fatalf("seed %d: %s is %d, want %d", seed, k, got[k], n)
+			}
+		}
+		for i := range v.watch.m.servers {
+			s := &v.watch.m.servers[i]
+			sum := 0
+			for k, n := range got {
+				if s.ID != "" && len(k) > len(s.ID) && k[len(k)-len(s.ID):] == s.ID {
+					sum += n
+				}
+			}
+			if s.ID != "" && s.connections != sum {
+				t.Fatalf("seed %d: %s sums up to %d, want %d", seed, s.Name, s.connections, sum)
+			}
+		}
+		// What was judged piece by piece is what the rule says of the whole.
+		v.now = v.now.Add(10 * time.Second)
+		v.watch.Tick(v.now)
+		d := v.report()
+		none := 0
+		for _, s := range v.watch.down {
+			if !s.back {
+				d.Missing = append(d.Missing, checks.Missing{ID: s.ref.ID, Name: s.ref.Name, Cluster: s.cluster, ClusterKnown: true, Kind: checks.Down, Bound: &none})
+			}
+		}
+		found := checks.CheckConcentration(d, checks.Defaults()).Findings
+		if over := v.watch.Over(v.now); len(over) != len(found) {
+			t.Fatalf("seed %d: %d are above the threshold, want %d: %+v", seed, len(over), len(found), found)
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package record
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+const (
+	// settle is how long a server that is new may take to be known to the others.
+	// What it says before it knows who listens is lost.
+	settle = time.Second
+	// leastPause is the shortest time between two full reports that events ask for.
+	leastPause = 2 * time.Second
+	// shareOfTime is how many times as long as a full report takes is left between
+	// two of them: they are work for every server.
+	shareOfTime = 10
+	// silentAfter is how long a server may say nothing: its heartbeat comes every 10
+	// seconds.
+	silentAfter = 25 * time.Second
+)
+
+// want asks for a full report from a time on. The first reason counts.
+func (w *Watch) want(why string, from time.Time) {
+	switch {
+	case w.wanted == "":
+		w.wanted, w.wantedAt = why, from
+	case from.Before(w.wantedAt):
+		w.wantedAt = from
+	}
+}
+
+// Due reports whether a full report is due, and why, in a clause.
+func (w *Watch) Due(now time.Time) (string, bool) {
+	switch {
+	case w.asking:
+		return "", false
+	case w.wanted != "" && !now.Before(w.wantedAt) && (!w.ready || now.Sub(w.reconciled) >= max(leastPause, shareOfTime*w.took)):
+		return w.wanted, true
+	case w.ready && now.Sub(w.reconciled) >= w.s.Reconcile:
+		return "the interval is over", true
+	}
+	return "", false
+}
+
+// Ask is that a full report is being asked for, by a connection on which all
+// events that come from now on are seen.
+func (w *Watch) Ask(now time.Time) {
+	w.m.round++
+	w.asked = now
+	w.asking, w.lost, w.wanted = true, false, ""
+}
+
+// Failed is that a full report did not come. The next one is due after a pause.
+func (w *Watch) Failed(now time.Time) {
+	w.asking = false
+	w.want("the last full report failed", now.Add(leastPause))
+}
+
+// Reconcile corrects the matrix by a full report, which was asked for at [Watch.Ask]
+// and took so long.
+func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Time) {
+	first := !w.ready
+	w.asking, w.ready, w.reconciled, w.took = false, true, now, took
+	w.Counters.Reconciliations++
+	reported := w.rows(d, first, now)
+	c := w.m.correct(d)
+	w.absent(d, reported, first, now)
+	switch {
+	case first:
+		w.tell(Change{Kind: Watching, Time: now, Of: w.totals()})
+	case c.counts > 0:
+		w.Counters.Corrected += uint64(c.counts) //nolint:gosec // in range
+		w.tell(Change{Kind: Corrected, Time: now, Count: c.counts, Connections: c.connections})
+	}
+	if c.unsettled > 0 && w.lost {
+		w.want("events that were lost while the last full report was made", now)
+	}
+}
+
+// rows adds and renames the rows of the servers that reported.
+func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string]bool {
+	reported := map[string]bool{}
+	for i := range d.Servers {
+		x := &d.Servers[i]
+		if w.gone(x.ID) { // it reported, and shut down since
+			continue
+		}
+		reported[x.ID] = true
+		s := w.m.server(x.ID)
+		if s == nil {
+			if s = w.m.addServer(x.Ref(), x.Cluster); s == nil {
+				continue
+			}
+			s.start = x.Start
+			if !first {
+				w.started(s, now)
+			}
+		}
+		if s.cluster != x.Cluster { // two clusters of one name are told apart
+			w.m.moved[s.cluster], w.m.moved[x.Cluster] = struct{}{}, struct{}{}
+			s.cluster = x.Cluster
+		}
+		s.ServerRef, s.heard = x.Ref(), now
+		if !x.Start.IsZero() {
+			s.start = x.Start
+		}
+	}
+	return reported
+}
+
+// absent takes over which servers did not report. One that sends events has its
+// row still, as one that drains does: it answers nothing, and its clients leave. One
+// that the others do not know must have said something since they were asked.
+func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first bool, now time.Time) {
+	was := map[string]bool{}
+	for _, m := range w.missing {
+		was[m.ID+"\x00"+m.Name+"\x00"+m.Cluster] = true
+	}
+	missing := slices.DeleteFunc(slices.Clone(d.Missing), func(m checks.Missing) bool {
+		s := w.m.server(m.ID)
+		return w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter
+	})
+	for _, s := range slices.Clone(w.m.servers) {
+		known := slices.ContainsFunc(missing, func(m checks.Missing) bool { return m.ID == s.ID })
+		if s.ID == "" || reported[s.ID] || !known && s.heard.After(w.asked) || now.Sub(s.heard) < silentAfter && expects(d, s.ID) {
+			continue
+		}
+		if !known {
+			w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now, silent: true}
+			w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Reason: "it sends no events, and no other server knows of it"})
+		}
+		w.m.removeServer(s.ID)
+	}
+	for _, m := range missing {
+		w.m.moved[m.Cluster] = struct{}{}
+		if first || !was[m.ID+"\x00"+m.Name+"\x00"+m.Cluster] {
+			w.tell(Change{Kind: Silent, Time: now, Cluster: m.Cluster, Server: m.Ref(), Reason: m.Reason})
+		}
+	}
+	for _, m := range w.missing {
+		w.m.moved[m.Cluster] = struct{}{}
+	}
+	w.missing = missing
+}
+
+// expects reports whether a full report knows of a server that did not report.
+func expects(d *checks.Deployment, id string) bool {
+	return slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == id })
+}
+
+// silence asks for a full report where a server says nothing any more, and forgets
+// servers that shut down long ago.
+func (w *Watch) silence(now time.Time) {
+	for id, d := range w.down {
+		if now.Sub(d.at) >= remembered {
+			delete(w.down, id)
+			w.m.moved[d.cluster] = struct{}{}
+		}
+	}
+	if !w.ready || w.asking || w.wanted != "" {
+		return
+	}
+	for i := range w.m.servers {
+		if s := &w.m.servers[i]; s.ID != "" && now.Sub(s.heard) >= silentAfter {
+			w.want("no event of "+cmp.Or(s.Name, s.ID)+" for "+silentAfter.String(), now)
+			return
+		}
+	}
+}
+
+// Totals is what is watched.
+func (w *Watch) Totals() Totals { return *w.totals() }
+
+func (w *Watch) totals() *Totals {
+	t := Totals{Servers: len(w.m.byID), Missing: len(w.missing), Cells: w.m.cells}
+	clusters := map[string]bool{}
+	for i := range w.m.servers {
+		if w.m.servers[i].ID != "" {
+			clusters[w.m.servers[i].cluster] = true
+		}
+	}
+	t.Clusters = len(clusters)
+	for i := range w.m.accounts {
+		n, any := 0, false
+		for _, c := range w.m.accounts[i].cells {
+			n += int(c.clients)
+			any = any || c.clients > 0 || c.leaves > 0
+		}
+		if any && !w.m.accounts[i].System {
+			t.Accounts++
+			t.Connections += n
+		}
+	}
+	return &t
+}
+
+// Each calls f for all that accounts have on servers, but for the system account.
+func (w *Watch) Each(f func(a checks.Account, s checks.ServerRef, cluster string, clients, leafnodes int)) {
+	for i := range w.m.accounts {
+		if w.m.accounts[i].System {
+			continue
+		}
+		for _, c := range w.m.accounts[i].cells {
+			s := &w.m.servers[c.server]
+			f(w.m.accounts[i].Account, s.ServerRef, s.cluster, int(c.clients), int(c.leaves))
+		}
+	}
+}

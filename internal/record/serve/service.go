@@ -1,0 +1,127 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/history"
+)
+
+// The service's name, and the subjects of its requests and events.
+const (
+	ServiceName = "nats-balance"
+	// EventSubjects are where crossings, findings and returns are published: the
+	// change is the last token.
+	EventSubjects = "nats-balance.event."
+)
+
+// answer is what the service answers: type nats-balance.v1.watch.
+type answer struct {
+	Type       string            `json:"type"`
+	Time       time.Time         `json:"time"`
+	Connected  bool              `json:"connected"`
+	Reconciled *time.Time        `json:"reconciled"`
+	Count      int               `json:"count"` // of findings, of which the first 100 are here
+	Findings   []record.Document `json:"findings"`
+	Spreads    []spreadAnswer    `json:"spreads"`
+}
+
+// spreadAnswer is how the account that was asked for is spread over a cluster.
+type spreadAnswer struct {
+	Cluster string                 `json:"cluster"`
+	Account record.DocumentAccount `json:"account"`
+	Spread  *record.DocumentSpread `json:"spread"`
+}
+
+// Service answers requests about what a watch sees, as a NATS micro service.
+type Service struct {
+	nc  *nats.Conn
+	svc micro.Service
+}
+
+// ServeOn adds the service to a connection. Of several watches each answers some of
+// the requests.
+func ServeOn(nc *nats.Conn, o Options, version string) (*Service, error) {
+	svc, err := micro.AddService(nc, micro.Config{Name: ServiceName, Version: version, Description: "Accounts whose client connections sit mostly on one server"})
+	if err != nil {
+		return nil, err
+	}
+	requests := svc.AddGroup(ServiceName)
+	for name, handle := range map[string]micro.HandlerFunc{
+		"findings": func(r micro.Request) { reply(r, answerOf(o.State(0), nil)) },
+		"account": func(r micro.Request) {
+			account := strings.TrimSpace(string(r.Data()))
+			if account == "" {
+				_ = r.Error("400", "send the id or the name of an account", nil) // whoever asked is gone
+				return
+			}
+			s := o.State(0)
+			s.Over = slices.DeleteFunc(s.Over, func(c record.Change) bool { return !c.Spread.Account.Is(account) })
+			reply(r, answerOf(s, o.Account(account)))
+		},
+		"history": func(r micro.Request) {
+			if o.History == nil {
+				_ = r.Error("404", "nothing is recorded", nil) // as above
+				return
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			past, err := o.History(ctx)
+			if err != nil {
+				_ = r.Error("503", "the store is away", nil) // as above
+				return
+			}
+			account := strings.TrimSpace(string(r.Data()))
+			reply(r, history.DocumentOf(past, account, time.Now()))
+		},
+	} {
+		if err := requests.AddEndpoint(name, handle); err != nil {
+			_ = svc.Stop() // it is not there yet
+			return nil, err
+		}
+	}
+	return &Service{nc, svc}, nil
+}
+
+func reply(r micro.Request, v any) { _ = r.RespondJSON(v) } // whoever asked is gone
+
+// Publish publishes the crossings, findings and returns among changes.
+func (s *Service) Publish(changes []record.Change) {
+	for _, c := range changes {
+		if c.Kind != record.Crossed && c.Kind != record.Held && c.Kind != record.Back {
+			continue
+		}
+		if data, err := json.Marshal(record.DocumentOf(c)); err == nil {
+			_ = s.nc.Publish(EventSubjects+string(c.Kind), data) // who is not there does not hear it
+		}
+	}
+}
+
+// Stop ends the service.
+func (s *Service) Stop() { _ = s.svc.Stop() }
+
+// mostAnswered is how many findings and clusters an answer has: it is one message.
+const mostAnswered = 100
+
+func answerOf(s State, spreads []*record.Spread) answer {
+	a := answer{Type: "nats-balance.v1.watch", Time: s.Time.UTC(), Connected: s.Connected, Count: len(s.Over), Findings: []record.Document{}, Spreads: []spreadAnswer{}}
+	if !s.Reconciled.IsZero() {
+		t := s.Reconciled.UTC()
+		a.Reconciled = &t
+	}
+	for _, c := range s.Over[:min(len(s.Over), mostAnswered)] {
+		a.Findings = append(a.Findings, record.DocumentOf(c))
+	}
+	for _, x := range spreads[:min(len(spreads), mostAnswered)] {
+		d := record.DocumentOf(record.Change{Spread: x})
+		a.Spreads = append(a.Spreads, spreadAnswer{x.Cluster, record.DocumentAccount{ID: x.Account.ID, Name: x.Account.Name}, d.Spread})
+	}
+	return a
+}

@@ -1,0 +1,314 @@
+package record
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// Settings are what to watch for.
+type Settings struct {
+	// Parameters are the rule, and the accounts and clusters to judge by it.
+	Parameters checks.Parameters
+	// For is how long an account must be above the threshold to be a finding.
+	For time.Duration
+	// Reconcile is how often a full report is due if nothing else asks for one.
+	Reconcile time.Duration
+}
+
+// Counters count since the start.
+type Counters struct {
+	Events          uint64 // that were read
+	Bad             uint64 // that no server sends
+	Stale           uint64 // that came after a later one of the same server
+	Lost            uint64
+	Refused         uint64 // connections
+	Reconciliations uint64
+	Corrected       uint64 // counts that a full report differed in
+}
+
+// Watch is a live matrix with what is to be said of it. It is for one goroutine at
+// a time. Times are those of one clock, that of whoever calls.
+type Watch struct {
+	Counters Counters
+
+	s       Settings
+	m       *matrix
+	moves   *moves
+	pairs   map[uint32][]*pair    // by account
+	over    map[pairKey]*pair     // those above the threshold
+	later   map[pairKey]time.Time // what to judge again then
+	missing []checks.Missing      // by the last full report
+	down    map[string]stopped    // servers that shut down, by id
+	strange map[string]struct{}   // servers that began to be heard of since the last full report
+	refused map[refusal]int
+	flushed time.Time // refusals
+	out     []Change  // to be told with the next tick
+
+	judged     bool      // what the first full report has was judged
+	ready      bool      // there was a full report
+	asking     bool      // one is being asked for,
+	asked      time.Time // since then
+	reconciled time.Time
+	took       time.Duration
+	wanted     string    // why a full report is due
+	wantedAt   time.Time // from when on
+	lost       bool      // events were, since a full report was begun
+}
+
+// stopped is a server process that shut down. What is still heard of it is of the
+// past.
+type stopped struct {
+	ref     checks.ServerRef
+	cluster string
+	at      time.Time
+	back    bool // another process of the server runs
+	silent  bool // it did not say so, and may come back
+}
+
+// gone reports whether a server process shut down for good.
+func (w *Watch) gone(id string) bool {
+	d, ok := w.down[id]
+	if ok && d.silent {
+		delete(w.down, id)
+		return false
+	}
+	return ok
+}
+
+// remembered is how long a server that shut down counts as one that is down. After
+// it, the cluster is a smaller one.
+const remembered = 15 * time.Minute
+
+// New starts to watch with nothing known: a full report is due.
+func New(s Settings) *Watch {
+	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, down: map[string]stopped{},
+		refused: map[refusal]int{}, wanted: "the start"}
+}
+
+// row returns the row of the server that an event is from, which gets one if it has
+// none; nil where it has none and gets none.
+func (w *Watch) row(from wire.Server, now time.Time) *server {
+	if w.gone(from.ID) {
+		w.Counters.Stale++
+		return nil
+	}
+	s := w.m.server(from.ID)
+	if s == nil {
+		if s = w.m.addServer(checks.ServerRef{ID: from.ID, Name: from.Name, Host: from.Host}, from.Cluster); s == nil {
+			w.Counters.Bad++
+			return nil
+		}
+		if w.ready {
+			w.started(s, now)
+			w.want("a server that the last full report did not have", now.Add(settle))
+		}
+	}
+	s.heard = now
+	return s
+}
+
+// started is that a server runs that did not, or was not heard of.
+func (w *Watch) started(s *server, now time.Time) {
+	same := func(name, cluster string) bool { return name == s.Name && cluster == s.cluster }
+	for id, d := range w.down {
+		if same(d.ref.Name, d.cluster) {
+			d.back = true
+			w.down[id] = d
+		}
+	}
+	w.missing = slices.DeleteFunc(w.missing, func(m checks.Missing) bool { return m.ID == s.ID || same(m.Name, m.Cluster) })
+	w.tell(Change{Kind: Started, Time: now, Cluster: s.cluster, Server: s.ServerRef, Start: s.start})
+}
+
+func (w *Watch) tell(c Change) { w.out = append(w.out, c) }
+
+// Since is when the last full report came; ok is false where there was none yet.
+func (w *Watch) Since() (at time.Time, ok bool) { return w.reconciled, w.ready }
+
+// Again is that events come again by a new connection: a full report is due, and
+// one that was asked for before does not come.
+func (w *Watch) Again(now time.Time) {
+	w.asking = false
+	w.want("a new connection", now)
+}
+
+// Bad counts an event that can't be read, or is not what its subject says.
+func (w *Watch) Bad() { w.Counters.Bad++ }
+
+// Lose is that events were lost, and why. A full report is due.
+func (w *Watch) Lose(n int, why string, now time.Time) {
+	w.Counters.Lost += uint64(max(n, 0)) //nolint:gosec // in range
+	w.lost = true
+	w.tell(Change{Kind: Lost, Time: now, Count: n, Reason: why})
+	w.want(why, now)
+}
+
+// Counted is an account's count on a server.
+func (w *Watch) Counted(e wire.AccountConns, now time.Time) {
+	w.Counters.Events++
+	s := w.row(e.From, now)
+	if s == nil {
+		return
+	}
+	if e.Stamp.Seq != 0 {
+		if e.Stamp.Seq <= s.seq {
+			w.Counters.Stale++
+			return
+		}
+		s.seq = e.Stamp.Seq
+	}
+	w.count(s, e.Account, e.Name, e.Clients, e.Leafnodes)
+}
+
+// CountedNow is an account's count on a server that was asked for: there is none
+// where the server does not say when it changes.
+func (w *Watch) CountedNow(server, account string, clients, leaves uint32, now time.Time) {
+	if s := w.m.server(server); s != nil {
+		s.heard = now
+		w.count(s, account, "", clients, leaves)
+	}
+}
+
+func (w *Watch) count(s *server, account, name string, clients, leaves uint32) {
+	a, ok := w.m.account(account, name)
+	if !ok {
+		w.Counters.Bad++
+		return
+	}
+	c := w.m.at(a, w.m.byID[s.ID])
+	c.touched = w.m.round
+	if w.m.put(a, c, clients, leaves) {
+		s.events++
+	}
+}
+
+// Connected is a client that connected. It counts for what is told of a change
+// alone: the counts come by [Watch.Counted].
+func (w *Watch) Connected(e wire.ClientEvent, now time.Time) { w.client(e, false, now) }
+
+// Disconnected is a client whose connection ended.
+func (w *Watch) Disconnected(e wire.ClientEvent, now time.Time) { w.client(e, true, now) }
+
+func (w *Watch) client(e wire.ClientEvent, left bool, now time.Time) {
+	w.Counters.Events++
+	if s := w.row(e.From, now); s != nil && e.Client {
+		w.moves.add(e, left)
+	}
+}
+
+// Stats is a server's heartbeat, or its answer to the roster.
+func (w *Watch) Stats(e wire.Statsz, now time.Time) {
+	w.Counters.Events++
+	s := w.row(e.From, now)
+	if s == nil {
+		return
+	}
+	s.start = e.Start
+	if s.heartbeat.disagrees(e.Connections, s.connections, s.events) && w.ready {
+		w.want("a heartbeat of "+cmp.Or(s.Name, s.ID)+" that counts other connections", now)
+	}
+}
+
+// heartbeat is what a server said of its connections as a whole, and what the
+// matrix had then.
+type heartbeat struct {
+	off     int // by how much the last one differed
+	events  uint64
+	known   bool // there was one
+	settled int  // by how much it may differ: a full report did not change it
+	asked   bool // a full report was asked for because of it
+}
+
+// disagrees reports whether the second heartbeat in a row differs from the matrix
+// by as much, with no event between them: an event was lost. Connections that are
+// just being made are counted by heartbeats alone, so that one is no sign.
+func (h *heartbeat) disagrees(says, have int, events uint64) bool {
+	off := says - have
+	again := h.known && h.off == off && h.events == events
+	if again && h.asked { // the full report did not explain it
+		h.settled, h.asked = off, false
+	}
+	h.off, h.events, h.known = off, events, true
+	if off == 0 || off == h.settled || !again || h.asked {
+		return false
+	}
+	h.asked = true
+	return true
+}
+
+// Drain is a server that entered lame duck mode.
+func (w *Watch) Drain(e wire.ServerEvent, now time.Time) {
+	w.Counters.Events++
+	if s := w.row(e.From, now); s != nil && !s.draining {
+		s.draining = true
+		w.tell(Change{Kind: Draining, Time: now, Cluster: s.cluster, Server: s.ServerRef})
+	}
+}
+
+// Shut is a server that shut down.
+func (w *Watch) Shut(e wire.ServerEvent, now time.Time) {
+	w.Counters.Events++
+	s := w.row(e.From, now)
+	if s == nil {
+		return
+	}
+	w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now}
+	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef})
+	w.m.removeServer(s.ID)
+}
+
+// refusal is what refused connections share.
+type refusal struct{ server, name, cluster, reason string }
+
+const (
+	// mostRefusals is how many kinds of refusals are kept apart.
+	mostRefusals = 1000
+	// refusedEvery is how often refusals are told.
+	refusedEvery = 10 * time.Second
+)
+
+// Refuse is a client that was refused.
+func (w *Watch) Refuse(e wire.ClientEvent, now time.Time) {
+	w.Counters.Events++
+	w.Counters.Refused++
+	s := w.row(e.From, now)
+	if s == nil {
+		return
+	}
+	k := refusal{s.ID, s.Name, s.cluster, e.Reason}
+	if _, known := w.refused[k]; known || len(w.refused) < mostRefusals {
+		w.refused[k]++
+	}
+}
+
+func (w *Watch) tellRefused(now time.Time) {
+	if len(w.refused) == 0 || now.Sub(w.flushed) < refusedEvery {
+		return
+	}
+	var all []Change
+	for k, n := range w.refused {
+		all = append(all, Change{Kind: Refused, Time: now, Cluster: k.cluster, Server: checks.ServerRef{ID: k.server, Name: k.name}, Reason: k.reason, Count: n})
+	}
+	slices.SortFunc(all, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), checks.CompareServers(a.Server, b.Server), cmp.Compare(a.Reason, b.Reason))
+	})
+	w.out = append(w.out, all...)
+	w.refused, w.flushed = map[refusal]int{}, now
+}
+
+// Tick judges what changed, and returns what is to be told since the last tick.
+func (w *Watch) Tick(now time.Time) []Change {
+	w.moves.tick(now)
+	w.silence(now)
+	w.tellRefused(now)
+	if w.ready {
+		w.judge(now)
+	}
+	out := w.out
+	w.out = nil
+	return out
+}

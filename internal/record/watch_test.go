@@ -1,0 +1,299 @@
+package record
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// desk is a watch of three servers n1, n2, n3, driven by hand.
+type desk struct {
+	t   *testing.T
+	w   *Watch
+	now time.Time
+	seq uint64
+}
+
+func at(name string) wire.Server {
+	return wire.Server{ID: "N" + name, Name: name, Cluster: "C1"}
+}
+
+// watching has seen a full report with so many connections of ORDERS on each.
+func watching(t *testing.T, hold time.Duration, counts ...uint32) *desk {
+	d := &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), For: hold, Reconcile: 5 * time.Minute}), now: epoch()}
+	d.w.Ask(d.now)
+	d.report(counts...)
+	if got := d.kinds(); !slices.Contains(got, Watching) {
+		t.Fatal(got)
+	}
+	return d
+}
+
+func (d *desk) report(counts ...uint32) {
+	r := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}, {ID: "SYS", Name: "SYS", System: true}}}
+	for i, n := range counts {
+		s := at(fmt.Sprintf("n%d", i+1))
+		r.Servers = append(r.Servers, checks.Server{ID: s.ID, Name: s.Name, Cluster: s.Cluster, Usage: []checks.Usage{{Account: 0, Connections: n}, {Account: 1, Connections: 50}}})
+	}
+	r.Expected = len(counts)
+	d.w.Reconcile(r, time.Second, d.now)
+}
+
+func (d *desk) count(server string, n uint32) {
+	d.seq++
+	d.w.Counted(wire.AccountConns{From: at(server), Stamp: wire.Stamp{Seq: d.seq}, Account: "ORDERS", Clients: n}, d.now)
+}
+
+func (d *desk) pass(t time.Duration) { d.now = d.now.Add(t) }
+
+func (d *desk) kinds() []Kind {
+	var out []Kind
+	for _, c := range d.w.Tick(d.now) {
+		out = append(out, c.Kind)
+	}
+	return out
+}
+
+func (d *desk) want(kinds ...Kind) {
+	d.t.Helper()
+	if got := d.kinds(); !slices.Equal(got, kinds) {
+		d.t.Errorf("%v, want %v", got, kinds)
+	}
+}
+
+// An account that leans is told of at once, and is a finding once it has leaned for
+// as long as was asked for; one that comes back before never was.
+func TestCrossingAndHoldDown(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 2*time.Minute, 8, 7, 7)
+	d.pass(time.Minute)
+	d.count("n1", 20)
+	d.count("n2", 1)
+	d.count("n3", 1)
+	changes := d.w.Tick(d.now)
+	if len(changes) != 1 || changes[0].Kind != Crossed || changes[0].Spread.Connections != 22 || changes[0].Spread.Top().Connections != 20 ||
+		changes[0].Before.Top().Connections != 8 || !changes[0].Since.Equal(d.now) || changes[0].Spread.Of != 3 {
+		t.Fatalf("%+v", changes)
+	}
+	d.pass(2*time.Minute - time.Second)
+	d.want()
+	d.pass(time.Second)
+	d.want(Held)
+	d.count("n1", 2)
+	changes = d.w.Tick(d.now)
+	if len(changes) != 1 || changes[0].Kind != Back || !changes[0].Finding || changes[0].Since.IsZero() {
+		t.Fatalf("%+v", changes)
+	}
+	d.count("n1", 20)
+	d.want(Crossed)
+	d.pass(time.Minute)
+	d.count("n2", 20)
+	changes = d.w.Tick(d.now)
+	if len(changes) != 1 || changes[0].Kind != Back || changes[0].Finding {
+		t.Fatalf("%+v", changes)
+	}
+	d.pass(time.Hour)
+	d.want()
+}
+
+// A change is told with what came and left in the minute before it.
+func TestMovesBeforeAChange(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.pass(time.Minute)
+	d.kinds()
+	for i := range 12 {
+		e := wire.ClientEvent{From: at("n2"), Client: true, Account: "ORDERS", Name: fmt.Sprintf("api-%d", i), Reason: "Server Shutdown"}
+		d.w.Disconnected(e, d.now)
+		e.From, e.Reason = at("n1"), ""
+		d.w.Connected(e, d.now)
+		e.Client = false // a leafnode is none of them
+		d.w.Connected(e, d.now)
+	}
+	d.count("n1", 20)
+	d.count("n2", 1)
+	d.count("n3", 1)
+	c := d.w.Tick(d.now)
+	if len(c) != 2 || c[0].Kind != Crossed || c[1].Kind != Held || len(c[0].Moves) != 2 {
+		t.Fatalf("%+v", c)
+	}
+	want := []Move{{Service: "api", Server: checks.ServerRef{ID: "Nn1", Name: "n1"}, Count: 12},
+		{Left: true, Service: "api", Server: checks.ServerRef{ID: "Nn2", Name: "n2"}, Reason: "Server Shutdown", Count: 12}}
+	if !slices.Equal(c[0].Moves, want) {
+		t.Errorf("%+v", c[0].Moves)
+	}
+}
+
+// A million names take no more memory than the kinds of moves that are kept apart.
+func TestMovesAreBounded(t *testing.T) {
+	t.Parallel()
+	m := newMoves()
+	for i := range 100_000 {
+		m.add(wire.ClientEvent{From: at("n1"), Account: fmt.Sprintf("A%d", i), Name: fmt.Sprintf("%c%c%c-%c", 'a'+i%26, 'a'+i/26%26, 'a'+i/676%26, 'a'+i/17576%26)}, false)
+	}
+	if len(m.now) > 2*mostMoves || m.dropped == 0 {
+		t.Errorf("%d kinds, %d dropped", len(m.now), m.dropped)
+	}
+}
+
+// A server that shuts down in a cluster of three does not make it a cluster of two
+// that nobody judges, and one that starts again takes its place.
+func TestServerShutsDownAndStarts(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.kinds()
+	d.pass(10 * time.Second)
+	d.w.Drain(wire.ServerEvent{From: at("n2")}, d.now)
+	d.want(Draining)
+	d.w.Shut(wire.ServerEvent{From: at("n2")}, d.now)
+	d.count("n1", 15)
+	d.count("n3", 1)
+	d.want(Stopped, Crossed, Held)
+	d.count("n2", 9) // late
+	d.want()
+	if d.w.Counters.Stale != 1 {
+		t.Error(d.w.Counters)
+	}
+	again := at("n2")
+	again.ID = "Nn2again"
+	d.w.Stats(wire.Statsz{From: again, Start: d.now}, d.now)
+	d.want(Started)
+	if _, due := d.w.Due(d.now); due {
+		t.Error("a full report is due before the new server can be known")
+	}
+	d.pass(10 * time.Second)
+	if why, due := d.w.Due(d.now); !due || why == "" {
+		t.Error("no full report is due after a server started")
+	}
+}
+
+// What drains answers no report, and is counted by its events still.
+func TestDrainingServerKeepsItsRow(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.pass(10 * time.Second)
+	d.w.Drain(wire.ServerEvent{From: at("n3")}, d.now)
+	d.w.Ask(d.now)
+	r := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}},
+		Missing: []checks.Missing{{ID: "Nn3", Name: "n3", Cluster: "C1", ClusterKnown: true, Kind: checks.Draining}}}
+	for _, s := range []string{"n1", "n2"} {
+		r.Servers = append(r.Servers, checks.Server{ID: "N" + s, Name: s, Cluster: "C1", Usage: []checks.Usage{{Connections: 7}}})
+	}
+	d.w.Reconcile(r, time.Second, d.now)
+	d.kinds()
+	if n := d.w.Totals().Connections; n != 21 {
+		t.Errorf("%d connections, want 21", n)
+	}
+}
+
+// Lost events make a full report due, and what it corrects is told.
+func TestLostEvents(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.kinds()
+	d.pass(20 * time.Second)
+	d.w.Lose(3, "they came faster than they were read", d.now)
+	d.want(Lost)
+	if _, due := d.w.Due(d.now); !due {
+		t.Fatal("no full report is due")
+	}
+	d.w.Ask(d.now)
+	if _, due := d.w.Due(d.now); due {
+		t.Error("a second full report is due")
+	}
+	d.count("n1", 9) // newer than the report
+	d.report(8, 20, 7)
+	c := d.w.Tick(d.now)
+	if len(c) == 0 || c[0].Kind != Corrected || c[0].Count != 1 || c[0].Connections != 13 || d.w.Totals().Connections != 36 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// A heartbeat that disagrees twice, with no event between, makes a full report due;
+// once where the report does not explain it.
+func TestHeartbeatDisagrees(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	beat := func(n int) bool {
+		d.pass(10 * time.Second)
+		for _, s := range []string{"n2", "n3"} {
+			d.w.Stats(wire.Statsz{From: at(s), Connections: 57}, d.now)
+		}
+		d.w.Stats(wire.Statsz{From: at("n1"), Connections: n}, d.now)
+		d.kinds()
+		_, due := d.w.Due(d.now)
+		return due
+	}
+	for i, step := range []struct {
+		says int
+		due  bool
+	}{{58, false}, {60, false}, {58, false}, {60, false}, {60, true}, {60, true}} {
+		if beat(step.says) != step.due {
+			t.Fatalf("step %d: due is not %v", i, step.due)
+		}
+	}
+	d.w.Ask(d.now)
+	d.report(8, 7, 7)
+	for range 5 {
+		if beat(60) {
+			t.Fatal("due again for what a full report did not explain")
+		}
+	}
+}
+
+// Silence of a server makes a full report due.
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.pass(silentAfter - time.Second)
+	d.count("n1", 8)
+	d.count("n2", 7)
+	d.pass(2 * time.Second)
+	d.kinds()
+	if why, due := d.w.Due(d.now); !due || why != "no event of n3 for 25s" {
+		t.Error(why, due)
+	}
+}
+
+// Refusals are told together, not one by one.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.kinds()
+	for range 500 {
+		d.w.Refuse(wire.ClientEvent{From: at("n2"), Account: "$G", Reason: "Authentication Failure"}, d.now)
+	}
+	c := d.w.Tick(d.now)
+	if len(c) != 1 || c[0].Kind != Refused || c[0].Count != 500 || c[0].Server.Name != "n2" {
+		t.Fatalf("%+v", c)
+	}
+	d.w.Refuse(wire.ClientEvent{From: at("n2"), Account: "$G", Reason: "Authentication Failure"}, d.now)
+	d.pass(refusedEvery - time.Second)
+	d.want()
+	d.pass(time.Second)
+	d.want(Refused)
+}
+
+// A watch that starts again knows since when an account leans.
+func TestKnownFromBefore(t *testing.T) {
+	t.Parallel()
+	w := New(Settings{Parameters: checks.Defaults(), For: time.Minute, Reconcile: time.Minute})
+	since := epoch().Add(-time.Hour)
+	orders := checks.Account{ID: "ORDERS", Name: "ORDERS"}
+	w.Known(Spread{Time: since, Account: orders, Cluster: "C1", Connections: 22, Servers: []Share{{checks.ServerRef{ID: "Nn1"}, 20}}}, since, true)
+	w.Known(Spread{Time: since, Account: checks.Account{ID: "GONE", Name: "GONE"}, Cluster: "C1", Connections: 30, Servers: []Share{{checks.ServerRef{ID: "Nn1"}, 30}}}, since, true)
+	d := &desk{t: t, w: w, now: epoch()}
+	w.Ask(d.now)
+	d.report(20, 1, 1)
+	changes := w.Tick(d.now)
+	if len(changes) != 2 || changes[1].Kind != Back || changes[1].Spread.Account.ID != "GONE" {
+		t.Fatalf("%+v", changes)
+	}
+	if over := w.Over(d.now); len(over) != 1 || !over[0].Since.Equal(since) || !over[0].Finding {
+		t.Fatalf("%+v", over)
+	}
+}
