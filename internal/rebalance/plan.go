@@ -40,7 +40,10 @@ func (m Member) room() *int {
 }
 
 // most is how many connections leave a reserve of a limit alone.
-func most(limit, reserve int) int { return limit - (limit*reserve+99)/100 }
+// Limits are as large as the server says: nothing is multiplied by one.
+func most(limit, reserve int) int {
+	return limit - limit/100*reserve - (limit%100*reserve+99)/100
+}
 
 // Candidate is a client connection of the account on an overfull server.
 type Candidate struct {
