@@ -34,6 +34,8 @@ type ServiceDiagnosis struct {
 	Concentrated bool
 	// Cause is its first root cause that is at least possible; empty without one.
 	Cause Code
+
+	at int // in Profile.Services
 }
 
 // Diagnose judges every cause of a finding.
@@ -49,7 +51,7 @@ func Diagnose(c Case) Diagnosis {
 		return d
 	}
 	for i, x := range s.Profile.Services {
-		one := ServiceDiagnosis{Service: x}
+		one := ServiceDiagnosis{Service: x, at: i}
 		for _, v := range views {
 			if slices.Contains(v.which, i) {
 				one.Concentrated = true

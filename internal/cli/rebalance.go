@@ -145,20 +145,14 @@ func (r *rebalance) run(ctx context.Context) error {
 		case !ok:
 			doc.Outcome = "declined"
 		default:
+			if err := r.tryOutfile(s, *doc); err != nil {
+				return err
+			}
 			r.move(ctx, nc, s, doc)
 		}
 	}
 	report.FinishRebalance(doc, s.deployment, s.causes)
-	var b bytes.Buffer
-	if r.output.format == "json" {
-		err = report.JSON(&b, doc)
-	} else {
-		err = report.RebalanceText(&b, doc, r.output.style(r.host))
-	}
-	if err != nil {
-		return err
-	}
-	if err := r.output.put(r.host, b.Bytes()); err != nil {
+	if err := r.write(doc); err != nil {
 		return err
 	}
 	switch doc.Outcome {
@@ -168,6 +162,53 @@ func (r *rebalance) run(ctx context.Context) error {
 		return &OutcomeError{Outcome: checks.OutcomeFinding}
 	}
 	return &OutcomeError{Outcome: checks.OutcomeIncomplete}
+}
+
+// tryOutfile writes the plan to --outfile before the first move, so that what is
+// done has a place to be written to.
+func (r *rebalance) tryOutfile(s *assessment, draft report.Rebalance) error {
+	if r.output.file == "" {
+		return nil
+	}
+	if _, old, err := outfileTarget(r.output.file); err == nil && old != nil && !old.Mode().IsRegular() {
+		return nil // what reads it would get two documents
+	}
+	report.FinishRebalance(&draft, s.deployment, s.causes)
+	data, err := r.render(&draft)
+	if err == nil {
+		err = r.output.put(r.host, data)
+	}
+	if err != nil {
+		return fmt.Errorf("nothing was moved: %w", err)
+	}
+	return nil
+}
+
+func (r *rebalance) render(doc *report.Rebalance) ([]byte, error) {
+	var b bytes.Buffer
+	var err error
+	if r.output.format == "json" {
+		err = report.JSON(&b, doc)
+	} else {
+		err = report.RebalanceText(&b, doc, r.output.style(r.host))
+	}
+	return b.Bytes(), err
+}
+
+// write writes the document, to stdout where --outfile can't be written: what was
+// done must not be lost.
+func (r *rebalance) write(doc *report.Rebalance) error {
+	data, err := r.render(doc)
+	if err != nil {
+		return err
+	}
+	err = r.output.put(r.host, data)
+	if err != nil && r.output.file != "" {
+		elsewhere := r.output
+		elsewhere.file = ""
+		err = errors.Join(err, elsewhere.put(r.host, data))
+	}
+	return err
 }
 
 // move makes the moves, looks again and says so in the document.
@@ -185,10 +226,7 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 	case err != nil:
 		doc.Warnings = append(doc.Warnings, "the servers could not be audited afterwards: "+err.Error())
 	default:
-		outcome := judgeAfter(doc, s, after)
-		if doc.Stop == nil {
-			doc.Outcome = outcome
-		}
+		doc.Outcome = judgeAfter(doc, s, after)
 	}
 }
 

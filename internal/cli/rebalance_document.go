@@ -85,6 +85,7 @@ func recordRun(doc *report.Rebalance, run balance.Run) {
 		doc.Batches = append(doc.Batches, report.RebalanceBatch{Kicked: b.Kicked, Gone: b.Gone, Failed: b.Failed, Returned: b.Returned,
 			ExpectedReturned: float64(int(b.Expected*10+0.5)) / 10, Late: b.Late, TookS: b.Took.Round(time.Millisecond).Seconds()})
 	}
+	doc.Missing = run.Missing
 	if run.Stop != nil {
 		doc.Outcome, doc.Stop = "stopped", &report.RebalanceStop{Code: string(run.Stop.Code), Text: run.Stop.Text}
 	}
@@ -114,16 +115,26 @@ func judgeAfter(doc *report.Rebalance, s *assessment, d *checks.Deployment) (out
 		after := report.SpreadOf(name, float64(most), total)
 		doc.After = &after
 	}
+	doc.Missing = min(doc.Missing, max(0, doc.Before.Connections-total))
 	p := checks.Defaults()
 	p.Accounts, p.Clusters = []string{s.account.ID}, []string{s.cluster}
-	switch result := checks.CheckConcentration(d, p); {
+	result := checks.CheckConcentration(d, p)
+	switch {
+	case doc.Stop != nil: // that is why, whatever else is so
+		return "stopped"
+	case result.Outcome == checks.OutcomeIncomplete:
+		doc.Stop = &report.RebalanceStop{Code: "not-audited", Text: "Not all servers reported afterwards."}
+		return "stopped"
+	case doc.After != nil && doc.After.SharePercent > doc.Before.SharePercent:
+		doc.Stop = &report.RebalanceStop{Code: string(balance.StopWorse), Text: "The most on one server is more than before."}
+		return "stopped"
+	case doc.Missing > 0:
+		doc.Stop = &report.RebalanceStop{Code: string(balance.StopNotReconnected), Text: "Not all clients that were disconnected are back."}
+		return "stopped"
 	case len(result.Findings) > 0:
 		return "finding"
-	case result.Outcome == checks.OutcomePass:
-		return "balanced"
 	}
-	doc.Stop = &report.RebalanceStop{Code: "not-audited", Text: "Not all servers reported afterwards."}
-	return "stopped"
+	return "balanced"
 }
 
 func lowerTrimmed(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

@@ -64,6 +64,9 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 		return nil, err
 	}
 	in.ByName, in.IgnoreRoom = s.outlook.ByName, r.force
+	for i := range in.Servers {
+		in.Servers[i].Unreached = slices.Contains(s.outlook.Unreached, in.Servers[i].ID)
+	}
 	s.plan = balance.PlanMoves(in)
 	s.remark()
 	return s, nil

@@ -35,6 +35,20 @@ func rebalancedWithin(ctx context.Context, t testing.TB, l *lab.Lab, timeout tim
 // rebalancedBy is rebalanced for a URL and options of the connection.
 func rebalancedBy(ctx context.Context, t testing.TB, url string, options []nats.Option, timeout time.Duration, status int, args ...string) report.Rebalance {
 	t.Helper()
+	out, err := rebalancedTo(ctx, t, url, options, timeout, args...)
+	if got := ExitStatus(err); got != status {
+		t.Fatalf("exit status %d, want %d: %v\n%s", got, status, err, out)
+	}
+	var doc report.Rebalance
+	if err := json.Unmarshal(out, &doc); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return doc
+}
+
+// rebalancedTo runs a command line and returns what it wrote to stdout.
+func rebalancedTo(ctx context.Context, t testing.TB, url string, options []nats.Option, timeout time.Duration, args ...string) ([]byte, error) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	host := Host{
 		Context: ctx, Out: &out, Err: &errs, Timeout: func() time.Duration { return timeout },
@@ -51,14 +65,7 @@ func rebalancedBy(ctx context.Context, t testing.TB, url string, options []nats.
 	app := fisk.New("test", "").Terminate(nil)
 	r.add(app)
 	_, err := app.Parse(append([]string{"rebalance", "--json"}, args...))
-	if got := ExitStatus(err); got != status {
-		t.Fatalf("exit status %d, want %d: %v\n%s", got, status, err, out.String())
-	}
-	var doc report.Rebalance
-	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
-		t.Fatalf("%v: %s", err, out.String())
-	}
-	return doc
+	return out.Bytes(), err
 }
 
 // stageOf starts a scenario of the catalogue.

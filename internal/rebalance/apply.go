@@ -44,6 +44,8 @@ const (
 	StopServerLost     StopCode = "server-lost"
 	StopSuffering      StopCode = "server-suffers"
 	StopCameBack       StopCode = "clients-came-back"
+	StopFlock          StopCode = "clients-flock"
+	StopWorse          StopCode = "spread-is-worse"
 	StopNotReconnected StopCode = "clients-stay-away"
 )
 
@@ -84,8 +86,8 @@ type Batch struct {
 	// known of the clients' libraries.
 	Returned int
 	Expected float64
-	// Late is how many connections of the account were not back anywhere when
-	// the patience was over.
+	// Late is how many of the clients that were disconnected since the start were
+	// not back anywhere when the patience was over.
 	Late int
 	Took time.Duration
 }
@@ -94,6 +96,9 @@ type Batch struct {
 type Run struct {
 	Moves   []Done
 	Batches []Batch
+	// Missing is how many of the clients that were disconnected were not back
+	// anywhere at the last look.
+	Missing int
 	Stop    *Stop // nil where all moves were made
 }
 
@@ -155,9 +160,13 @@ type applying struct {
 	pace             Pace
 	run              Run
 
+	first  map[string]int    // before the first move
 	held   map[string]int    // by the last look
 	before map[string]health // before the first move
-	tally  tally             // of the whole run
+	// Of the whole run.
+	kicked, gone int
+	tally        tally
+	flocks       map[string]*flock // by server
 }
 
 func (a *applying) all(ctx context.Context) *Stop {
@@ -165,6 +174,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 	if a.held, err = held(ctx, a.client, a.pace.Patience, a.account, a.cluster, a.plan.Servers); err != nil {
 		return a.ended(ctx, err)
 	}
+	a.first, a.flocks = a.held, map[string]*flock{}
 	a.before = healths(ctx, a.client, a.pace.Patience, a.plan.Servers)
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
@@ -249,15 +259,17 @@ func (a *applying) batch(ctx context.Context, batch []*Done) *Stop {
 		b.Took = time.Since(started)
 		a.run.Batches = append(a.run.Batches, b)
 	}()
+	a.kicked, a.gone = a.kicked+b.Kicked, a.gone+b.Gone
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
-	var variance float64
-	b.Expected, variance = returning(a.plan.Servers, moved, kicked)
-	counts, err := a.settled(ctx, kicked, &b, variance)
+	expected := returning(a.plan.Servers, moved, kicked)
+	b.Expected = expected.mean
+	counts, err := a.settled(ctx, kicked, &b, expected)
 	if err != nil {
 		return a.ended(ctx, err)
 	}
+	a.run.Missing = b.Late
 	now := healths(ctx, a.client, a.pace.Patience, a.plan.Servers)
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
@@ -265,21 +277,54 @@ func (a *applying) batch(ctx context.Context, batch []*Done) *Stop {
 	if stop := a.vanished(counts, now); stop != nil {
 		return stop
 	}
+	was := a.held
 	a.held = counts
 	switch stop := a.suffering(now); {
 	case silent != "":
 		return &Stop{StopServerLost, fmt.Sprintf("%s did not answer when it was asked to close connections.", silent)}
 	case stop != nil:
 		return stop
-	case b.Late*2 > b.Kicked:
-		return &Stop{StopNotReconnected, fmt.Sprintf("%s of %s that were disconnected were not back on any server within %s.", words.Count(b.Late), words.Plural(b.Kicked, "client"), a.pace.Patience)}
+	case b.Kicked > 0 && (b.Late*2 > b.Kicked || tooManyMissing(b.Late, a.kicked)):
+		return &Stop{StopNotReconnected, fmt.Sprintf("%s of %s that were disconnected were not back on any server within %s.", words.Count(b.Late), words.Plural(a.kicked, "client"), a.pace.Patience)}
 	}
-	this := tally{b.Kicked, b.Returned, b.Expected, variance}
+	this := tally{b.Kicked, b.Returned, expected}
 	a.tally.add(this)
 	for _, t := range []tally{this, a.tally} {
 		if t.bad() {
 			return &Stop{StopCameBack, fmt.Sprintf("%s of %s came back to the servers that they were moved from.", words.Count(t.returned), words.Plural(t.kicked, "client"))}
 		}
+	}
+	return a.harmed(was, counts, batch, moved)
+}
+
+// harmed is a stop where the clients all go to one server, or are spread worse
+// than before.
+func (a *applying) harmed(was, counts map[string]int, batch []*Done, moved []Move) *Stop {
+	closed := map[string]int{}
+	for _, m := range batch {
+		if m.Outcome == Kicked || m.Outcome == Gone {
+			closed[m.Server]++
+		}
+	}
+	for i, g := range landing(a.plan.Servers, moved) {
+		s := a.plan.Servers[i]
+		got := counts[s.ID] - (was[s.ID] - closed[s.ID])
+		all := a.flocks[s.ID]
+		if all == nil {
+			all = &flock{}
+			a.flocks[s.ID] = all
+		}
+		all.add(got, g)
+		for _, f := range []flock{{got, g}, *all} {
+			if f.bad() {
+				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as they should.", s.Name, words.Plural(f.got, "client"), f.expected.mean)}
+			}
+		}
+	}
+	if worse(a.first, counts) {
+		most, total := largest(counts)
+		before, of := largest(a.first)
+		return &Stop{StopWorse, fmt.Sprintf("The most on one server is now %s of %s, and was %s of %s.", words.Count(most), words.Count(total), words.Count(before), words.Count(of))}
 	}
 	return nil
 }
@@ -320,12 +365,13 @@ func (a *applying) kickAll(ctx context.Context, batch []*Done) {
 // lookEvery is the pause between two looks at where the clients are.
 const lookEvery = 250 * time.Millisecond
 
-// settled waits until all clients of the batch are back, elsewhere but for those
+// settled waits until all clients of the run are back, elsewhere but for those
 // that may return, and no longer than patience. It returns the last look.
-func (a *applying) settled(ctx context.Context, kicked map[string]int, b *Batch, variance float64) (map[string]int, error) {
+func (a *applying) settled(ctx context.Context, kicked map[string]int, b *Batch, expected gain) (map[string]int, error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	over := time.Now().Add(a.pace.Patience)
+	_, total := largest(a.first)
 	for {
 		select {
 		case <-tick.C:
@@ -336,18 +382,12 @@ func (a *applying) settled(ctx context.Context, kicked map[string]int, b *Batch,
 		if err != nil {
 			return nil, err
 		}
-		total, now := 0, 0
-		for _, n := range a.held {
-			total += n
-		}
-		for _, n := range counts {
-			now += n
-		}
-		b.Late, b.Returned = min(b.Kicked, max(0, total-b.Gone-now)), 0
+		_, now := largest(counts)
+		b.Late, b.Returned = min(a.kicked, max(0, total-a.gone-now)), 0
 		for id, n := range kicked {
 			b.Returned += max(0, counts[id]-(a.held[id]-n))
 		}
-		fine := b.Late == 0 && !tally{b.Kicked, b.Returned, b.Expected, variance}.bad()
+		fine := b.Late == 0 && !tally{b.Kicked, b.Returned, expected}.bad()
 		gone := slices.ContainsFunc(a.plan.Servers, func(s Place) bool { _, ok := counts[s.ID]; return !ok })
 		if fine || gone || time.Now().After(over) {
 			return counts, nil

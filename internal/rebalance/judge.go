@@ -9,13 +9,13 @@ import (
 
 // tally is what came of kicks, next to what was expected.
 type tally struct {
-	kicked, returned   int
-	expected, variance float64 // of returned
+	kicked, returned int
+	expected         gain // of returned
 }
 
 func (t *tally) add(o tally) {
 	t.kicked, t.returned = t.kicked+o.kicked, t.returned+o.returned
-	t.expected, t.variance = t.expected+o.expected, t.variance+o.variance
+	t.expected.mean, t.expected.variance = t.expected.mean+o.expected.mean, t.expected.variance+o.expected.variance
 }
 
 const (
@@ -29,8 +29,44 @@ const (
 // bad reports whether fewer than half left of those that should have, and that is no
 // chance.
 func (t tally) bad() bool {
-	left, should := float64(t.kicked-t.returned), float64(t.kicked)-t.expected
-	return t.kicked >= fewest && left*2 < should && should-left > deviations*math.Sqrt(t.variance)
+	left, should := float64(t.kicked-t.returned), float64(t.kicked)-t.expected.mean
+	return t.kicked >= fewest && left*2 < should && should-left > deviations*math.Sqrt(t.expected.variance)
+}
+
+// flock is what one server got, next to what was expected.
+type flock struct {
+	got      int
+	expected gain
+}
+
+func (f *flock) add(got int, o gain) {
+	f.got += got
+	f.expected.mean, f.expected.variance = f.expected.mean+o.mean, f.expected.variance+o.variance
+}
+
+// bad reports whether a server got more than it should, and that is no chance.
+// One connection of somebody else's is always possible.
+func (f flock) bad() bool {
+	return float64(f.got)-f.expected.mean > deviations*math.Sqrt(f.expected.variance+1)
+}
+
+// tooManyMissing reports whether of the clients that a run disconnected more are not
+// back than some may have ended of themselves: 3 or more, and over 5%.
+func tooManyMissing(missing, kicked int) bool { return missing >= 3 && missing*20 > kicked }
+
+// largest is the most connections on one server, and all of them.
+func largest(counts map[string]int) (most, total int) {
+	for _, n := range counts {
+		most, total = max(most, n), total+n
+	}
+	return most, total
+}
+
+// worse reports whether the largest share is above that of before.
+func worse(before, now map[string]int) bool {
+	was, all := largest(before)
+	is, total := largest(now)
+	return int64(is)*int64(all) > int64(was)*int64(total)
 }
 
 // vanished is a stop where a server of the plan did not answer.

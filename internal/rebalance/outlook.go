@@ -17,6 +17,8 @@ type Outlook struct {
 	AllReturn bool
 	// ByName is [PlanInput.ByName].
 	ByName bool
+	// Unreached are the ids of servers that the clients can't get to.
+	Unreached []string
 }
 
 // OutlookOf returns what the causes of a concentration say about moving its
@@ -29,6 +31,12 @@ func OutlookOf(d cause.Diagnosis) Outlook {
 	}
 	for _, l := range slices.Concat(d.Own, d.Hints) {
 		out.ByName = out.ByName || slices.ContainsFunc(l.Reach.Arrivals, func(a cause.Arrival) bool { return !a.OwnName || a.Own != checks.Yes })
+	}
+	where := d.Reconnect(-1)
+	for i, a := range where.Reached {
+		if a == checks.No {
+			out.Unreached = append(out.Unreached, where.Servers[i].ID)
+		}
 	}
 	known := false
 	for _, c := range d.Causes {

@@ -24,6 +24,9 @@ type Member struct {
 	ID, Name string
 	// Held are the account's client connections.
 	Held int
+	// Unreached is whether nothing leads the clients there: neither their lists
+	// nor what servers advertise.
+	Unreached bool
 	// Connections are all client connections and Limit is the most that the
 	// server takes; nil where not known.
 	Connections, Limit *int
@@ -121,7 +124,8 @@ func PlanMoves(in PlanInput) Plan {
 	}
 	p.Even = checks.EvenShare(p.Connections, len(in.Servers))
 	at := map[string]int{}
-	room, known := 0, true
+	// Where nobody reaches another server, it is not room that is lacking.
+	room, known := 0, slices.ContainsFunc(in.Servers, func(m Member) bool { return m.Held <= p.Even && !m.Unreached })
 	for i, m := range in.Servers {
 		place := Place{Member: m, Excess: max(0, m.Held-p.Even), Room: m.room()}
 		if in.IgnoreRoom {
@@ -130,7 +134,7 @@ func PlanMoves(in PlanInput) Plan {
 		p.Servers, at[m.ID] = append(p.Servers, place), i
 		p.Excess += place.Excess
 		switch {
-		case place.Excess > 0:
+		case place.Excess > 0, m.Unreached:
 		case place.Room == nil:
 			known = false
 		default:
@@ -186,24 +190,33 @@ func PlanMoves(in PlanInput) Plan {
 
 // predict reckons where the clients go.
 func (p *Plan) predict() {
-	held := arrivals(p.Servers, p.Moves)
-	for i := range p.Servers {
+	for i, gain := range landing(p.Servers, p.Moves) {
 		s := &p.Servers[i]
-		s.Predicted = math.Round((float64(s.Held-s.Moves)+held[i])*10) / 10
+		s.Predicted = math.Round((float64(s.Held-s.Moves)+gain.mean)*10) / 10
 	}
 }
 
-// arrivals are how many of the clients that are moved are expected at each
-// server. They choose evenly among the servers with room: all of them where
-// the library may return to the one that it came from, else all others, and
-// that one only where no other takes it.
-func arrivals(servers []Place, moves []Move) []float64 {
-	out := make([]float64, len(servers))
+// gain is how many clients a server is expected to get, and the variance of that.
+type gain struct{ mean, variance float64 }
+
+func (g *gain) add(p float64) {
+	g.mean, g.variance = g.mean+p, g.variance+p*(1-p)
+}
+
+// landing is how many of the clients that are moved are expected at each server.
+// They choose evenly among the servers that they reach and that have room: all of
+// them where the library may return to the one that it came from, else all
+// others, and that one only where no other takes it.
+func landing(servers []Place, moves []Move) []gain {
+	out := make([]gain, len(servers))
 	room, at := make([]float64, len(servers)), map[string]int{}
 	for i, s := range servers {
 		at[s.ID], room[i] = i, math.Inf(1)
 		if s.Room != nil {
 			room[i] = float64(*s.Room)
+		}
+		if s.Unreached {
+			room[i] = 0
 		}
 	}
 	for _, m := range moves {
@@ -219,11 +232,11 @@ func arrivals(servers []Place, moves []Move) []float64 {
 		}
 		if m.MayReturn || choices == 0 {
 			choices++
-			out[from] += 1 / float64(choices)
+			out[from].add(1 / float64(choices))
 		}
 		for i := range servers {
 			if i != from && room[i] > 0 {
-				out[i] += 1 / float64(choices)
+				out[i].add(1 / float64(choices))
 				room[i] -= 1 / float64(choices)
 			}
 		}
@@ -232,12 +245,14 @@ func arrivals(servers []Place, moves []Move) []float64 {
 }
 
 // returning is how many of the clients moved are expected on the servers that
-// any were moved from, by the same rule, and the variance of that number.
-func returning(servers []Place, moves []Move, sources map[string]int) (mean, variance float64) {
+// any were moved from, by the same rule, and the variance of that number. Clients
+// that reach no other server come back too, but that is what a run is to stop at.
+func returning(servers []Place, moves []Move, sources map[string]int) (out gain) {
 	for _, m := range moves {
 		choices, back := 0, 0
+		nowhere := !slices.ContainsFunc(servers, func(s Place) bool { return s.ID != m.Server && !s.Unreached })
 		for _, s := range servers {
-			if s.ID == m.Server || s.Room != nil && *s.Room == 0 {
+			if s.ID == m.Server || s.Unreached && !nowhere || s.Room != nil && *s.Room == 0 {
 				continue
 			}
 			choices++
@@ -249,10 +264,9 @@ func returning(servers []Place, moves []Move, sources map[string]int) (mean, var
 			choices++
 			back++
 		}
-		p := float64(back) / float64(choices)
-		mean, variance = mean+p, variance+p*(1-p)
+		out.add(float64(back) / float64(choices))
 	}
-	return mean, variance
+	return out
 }
 
 // cheaper orders candidates by what it costs to close them.

@@ -156,9 +156,9 @@ func TestPredictionKnowsTheLibraries(t *testing.T) {
 	if p.Servers[0].Predicted != 16.7 || p.Servers[1].Predicted != 6.7 {
 		t.Errorf("a third of 20 comes back: %.1f, %.1f", p.Servers[0].Predicted, p.Servers[1].Predicted)
 	}
-	mean, variance := returning(p.Servers, p.Moves, map[string]int{"ID1": 20})
-	if math.Abs(mean-20.0/3) > 1e-9 || math.Abs(variance-40.0/9) > 1e-9 {
-		t.Errorf("expected back: %.2f, variance %.2f", mean, variance)
+	back := returning(p.Servers, p.Moves, map[string]int{"ID1": 20})
+	if math.Abs(back.mean-20.0/3) > 1e-9 || math.Abs(back.variance-40.0/9) > 1e-9 {
+		t.Errorf("expected back: %+v", back)
 	}
 }
 
@@ -237,10 +237,10 @@ func TestWhenClientsComeBack(t *testing.T) {
 		{tally{kicked: 20, returned: 11}, true},
 		{tally{kicked: 3, returned: 3}, false}, // too few to tell
 		{tally{kicked: 4, returned: 4}, true},
-		{tally{kicked: 20, returned: 14, expected: 6.7, variance: 4.4}, false},
-		{tally{kicked: 20, returned: 19, expected: 6.7, variance: 4.4}, true},
-		{tally{kicked: 4, returned: 4, expected: 2, variance: 1}, false}, // one in sixteen
-		{tally{kicked: 20, returned: 20, expected: 10, variance: 5}, true},
+		{tally{kicked: 20, returned: 14, expected: gain{6.7, 4.4}}, false},
+		{tally{kicked: 20, returned: 19, expected: gain{6.7, 4.4}}, true},
+		{tally{kicked: 4, returned: 4, expected: gain{2, 1}}, false}, // one in sixteen
+		{tally{kicked: 20, returned: 20, expected: gain{10, 5}}, true},
 		{tally{}, false},
 	} {
 		if got := c.bad(); got != c.want {

@@ -35,9 +35,11 @@ type Rebalance struct {
 	After     *Spread          `json:"after"`
 	Moves     []RebalanceMove  `json:"moves"`
 	Batches   []RebalanceBatch `json:"batches"`
-	Stop      *RebalanceStop   `json:"stop"`
-	Notes     []string         `json:"notes"`
-	Warnings  []string         `json:"warnings"`
+	// Missing are clients that were disconnected and were not back anywhere.
+	Missing  int            `json:"missing"`
+	Stop     *RebalanceStop `json:"stop"`
+	Notes    []string       `json:"notes"`
+	Warnings []string       `json:"warnings"`
 }
 
 // RebalanceParameters are what was asked for.
@@ -117,7 +119,8 @@ type RebalanceMove struct {
 }
 
 // RebalanceBatch is what was seen after a batch. Returned are connections more
-// than expected if all clients stayed away; Late were not back anywhere.
+// than expected if all clients stayed away; Late is how many of the clients that were
+// disconnected since the start were not back anywhere.
 type RebalanceBatch struct {
 	Kicked           int     `json:"kicked"`
 	Gone             int     `json:"gone"`

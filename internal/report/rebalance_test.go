@@ -128,7 +128,7 @@ func TestRebalanceJSONHasEveryField(t *testing.T) {
 	empty := &Rebalance{}
 	FinishRebalance(empty, &checks.Deployment{}, nil)
 	full := rebalanceOf("stopped", "ORDERS")
-	if a, b := fields(empty), fields(full); !reflect.DeepEqual(a, b) || len(a) != 21 {
+	if a, b := fields(empty), fields(full); !reflect.DeepEqual(a, b) || len(a) != 22 {
 		t.Errorf("empty has %d fields, full %d", len(a), len(b))
 	}
 	if len(full.Coverage.Missing) != 2 || full.Coverage.Complete || !empty.Coverage.Complete || fmt.Sprint(full.Predicted.SharePercent) != "93.8" {

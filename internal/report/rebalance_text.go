@@ -70,6 +70,9 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 	if doc.After != nil {
 		became = fmt.Sprintf(": the most on one server went from %s to %s", of(doc.Before), of(*doc.After))
 	}
+	if doc.Missing > 0 {
+		became += fmt.Sprintf(", %s missing", words.Plural(doc.Missing, "client"))
+	}
 	moved := fmt.Sprintf("Moved %s of %s", words.Plural(kicked, "connection"), who)
 	switch doc.Outcome {
 	case "planned":
