@@ -32,8 +32,10 @@ type ServiceDiagnosis struct {
 	checks.Service
 	// Concentrated reports whether it is one of those that make the finding.
 	Concentrated bool
-	// Cause is its first root cause that is at least possible; empty without one.
-	Cause Code
+	// Cause is its first root cause that is at least possible, with how sure that
+	// is; empty without one.
+	Cause   Code
+	Verdict Verdict
 
 	at int // in Profile.Services
 }
@@ -57,7 +59,7 @@ func Diagnose(c Case) Diagnosis {
 				one.Concentrated = true
 				for _, c := range sorted(merged(all, []view{v})) {
 					if one.Cause == "" && c.Role == Root && order(c.Verdict) <= order(Possible) {
-						one.Cause = c.Code
+						one.Cause, one.Verdict = c.Code, c.Verdict
 					}
 				}
 			}
