@@ -446,15 +446,10 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 		return stop
 	}
 	for i, held := range a.now.Held() {
-		total := 0
-		for _, n := range held {
-			total += n
-		}
-		// Of several accounts one may become less even by a few, by chance, but
-		// none comes nearer to being a finding.
+		// Of several accounts one may become less even by a few, by chance.
 		account := a.now.Accounts[i]
-		even := checks.EvenShare(total, len(held))
-		if account.Stays == "" && slices.Max(held) > even+slack(even)+account.Rule.ReviewPercent*total/1000 {
+		was, all := largest(a.shares[i])
+		if most, total := largest(held); account.Stays == "" && most > was+slack(checks.EvenShare(total, len(held))) && total > 0 && all > 0 {
 			if stop := worst(" of "+account.Name, a.shares[i], held); stop != nil {
 				return stop
 			}

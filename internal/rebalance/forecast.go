@@ -19,7 +19,8 @@ const mostRounds = 200
 // expected, plan again. Pure.
 func Foresee(s *State, goal Goal, batch int) Forecast {
 	now := *s
-	now.Connections, now.peak = slices.Clone(s.Connections), max(s.peak, slices.Max(s.Loads()))
+	now.Connections = slices.Clone(s.Connections)
+	now.peak, now.peaks = s.start()
 	first := PlanMoves(s, goal)
 	batch = max(batch, first.Excess/50)
 	now.Servers = slices.Clone(s.Servers)

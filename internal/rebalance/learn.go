@@ -1,7 +1,5 @@
 package rebalance
 
-import "slices"
-
 // Arrivals is where the clients of a batch went, as far as a look shows it.
 type Arrivals struct {
 	// On is how many came to each server, of all services together; Back is how
@@ -36,7 +34,7 @@ func (s *State) Learn(before *State, moves []Move) Arrivals {
 		moved[m.Service]++
 		from[m.Service] = m.cohort()
 	}
-	s.peak = max(before.peak, slices.Max(before.Loads()))
+	s.peak, s.peaks = before.start()
 	if s.seen = before.seen; s.seen == nil {
 		s.seen = experience{}
 	}

@@ -44,7 +44,7 @@ type planning struct {
 	load     []float64
 	room     []float64
 	full     []bool
-	ceiling  []int
+	ceiling  []int   // that moves may not lead to
 	peak     int     // the most that a server had before the first move
 	give     []int   // how many more each server gives to come down to its share
 	over     [][]int // how many more an account gives of a server
@@ -112,7 +112,7 @@ func newPlanning(s *State, goal Goal) *planning {
 	p := &planning{State: s, goal: goal, even: s.Even(), held: s.Held(), load: make([]float64, len(s.Servers)),
 		room: make([]float64, len(s.Servers)), full: s.full(goal), give: make([]int, len(s.Servers))}
 	loads := s.Loads()
-	p.peak = max(s.peak, slices.Max(loads))
+	p.peak, _ = s.start()
 	for i, server := range s.Servers {
 		p.load[i], p.room[i] = float64(loads[i]), math.Inf(1)
 		if room := server.Room(); room != nil && !goal.IgnoreRoom {
@@ -122,21 +122,20 @@ func newPlanning(s *State, goal Goal) *planning {
 			p.give[i] = max(0, loads[i]-p.even)
 		}
 	}
+	var ceilings []int
+	ceilings, p.ceiling = s.ceilings(goal)
 	for a, held := range p.held {
-		total := 0
 		expected := make([]float64, len(held))
 		for i, n := range held {
-			total += n
 			expected[i] = float64(n)
 		}
-		ceiling := s.Accounts[a].ceiling(total, len(s.Servers), goal.Even)
 		over := make([]int, len(held))
 		for i, n := range held {
 			if s.Accounts[a].Stays == "" && goal.To < 0 {
-				over[i] = max(0, n-ceiling)
+				over[i] = max(0, n-ceilings[a])
 			}
 		}
-		p.expected, p.ceiling, p.over = append(p.expected, expected), append(p.ceiling, ceiling), append(p.over, over)
+		p.expected, p.over = append(p.expected, expected), append(p.over, over)
 	}
 	if goal.To >= 0 {
 		p.want = max(0, float64(len(s.Connections)/max(1, len(s.Servers)))-p.load[goal.To])
@@ -333,12 +332,9 @@ func (s *State) Level(goal Goal) bool {
 	if !goal.Even && !near(loads, even) {
 		return false
 	}
+	ceilings, _ := s.ceilings(goal)
 	for a, held := range s.Held() {
-		total := 0
-		for _, n := range held {
-			total += n
-		}
-		ceiling := s.Accounts[a].ceiling(total, len(held), goal.Even)
+		ceiling := ceilings[a]
 		if goal.Even {
 			ceiling += slack(ceiling)
 		}
@@ -358,12 +354,9 @@ func (s *State) unevenness(goal Goal) float64 {
 			sum += (float64(n) - mean) * (float64(n) - mean)
 		}
 	}
+	ceilings, _ := s.ceilings(goal)
 	for a, held := range s.Held() {
-		total := 0
-		for _, n := range held {
-			total += n
-		}
-		ceiling := float64(s.Accounts[a].ceiling(total, len(held), goal.Even))
+		ceiling := float64(ceilings[a])
 		for _, n := range held {
 			sum += above * beyond(float64(n), ceiling)
 		}

@@ -2,6 +2,7 @@ package rebalance
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -75,7 +76,8 @@ type State struct {
 	Services    []Service
 	Connections []Connection
 	seen        experience
-	peak        int // the most on a server before the first move; 0 before it
+	peak        int   // the most on a server before the first move; 0 before it
+	peaks       []int // the same of each account
 }
 
 // Goal is what to aim at.
@@ -160,6 +162,37 @@ func (a Account) ceiling(connections, servers int, even bool) int {
 		return connections
 	}
 	return max(share, int(int64(connections)*int64(a.Rule.ThresholdPercent)/100))
+}
+
+// ceilings are those of the accounts: what is too much on one server, and what moves
+// may not lead to. Of several accounts none comes to more than it had before the
+// first move, but on the way for what chance does.
+func (s *State) ceilings(goal Goal) (hard, soft []int) {
+	for a, held := range s.Held() {
+		most, total := largest(held)
+		if a < len(s.peaks) {
+			most = s.peaks[a]
+		}
+		even := checks.EvenShare(total, len(held))
+		ceiling := s.Accounts[a].ceiling(total, len(held), goal.Even)
+		most = max(most, even+slack(even)+1)
+		if len(s.Accounts) == 1 {
+			most = total
+		}
+		hard, soft = append(hard, min(ceiling, most)), append(soft, min(ceiling, most+slack(even)+1))
+	}
+	return hard, soft
+}
+
+// start notes what was before the first move.
+func (s *State) start() (peak int, peaks []int) {
+	if s.peak > 0 {
+		return s.peak, s.peaks
+	}
+	for _, held := range s.Held() {
+		peaks = append(peaks, slices.Max(held))
+	}
+	return slices.Max(s.Loads()), peaks
 }
 
 // slack is how far from an even share a server may be: a tenth, or a few where
