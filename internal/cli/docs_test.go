@@ -132,7 +132,7 @@ func shownCommands(t *testing.T, p *programs) []string {
 			texts = append(texts, string(data))
 		}
 	}
-	for _, command := range []string{"audit concentration", "audit hotspot", "audit urls", "audit checks", "rebalance", "explain"} {
+	for _, command := range []string{"audit concentration", "audit hotspot", "audit urls", "audit checks", "impact", "rebalance", "explain"} {
 		help := p.run(t, nil, p.own, append(strings.Fields(command), "--help")...)
 		if !strings.Contains(help.stdout, "Examples:") {
 			t.Errorf("the help of %s has no examples", command)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -434,8 +435,14 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 			}
 		}
 	}
+	variance := 0.0
+	for _, g := range expected {
+		variance = max(variance, g.variance)
+	}
 	worst := func(of string, before, now []int) *Stop {
-		if !worse(before, now) {
+		// Where all was nearly even a batch leads a few too many to one server, by
+		// chance; what is left of it at the end is never balanced.
+		if !worse(before, now, int(2*math.Sqrt(variance))) {
 			return nil
 		}
 		most, total := largest(now)

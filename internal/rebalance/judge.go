@@ -61,10 +61,12 @@ func (f flock) bad() bool {
 // back than some may have ended of themselves: 3 or more, and over 5%.
 func tooManyMissing(missing, kicked int) bool { return missing >= 3 && missing*20 > kicked }
 
-// worse reports whether the largest share is above that of before.
-func worse(before, now []int) bool {
+// worse reports whether the largest share is above that of before, by more than so
+// many connections.
+func worse(before, now []int, chance int) bool {
 	was, all := largest(before)
 	is, total := largest(now)
+	is -= chance
 	return int64(is)*int64(all) > int64(was)*int64(total)
 }
 

@@ -61,6 +61,9 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 	case err != nil:
 		return nil, errors.New("it is no document of impact, or cut short: pass what impact --json wrote")
 	}
+	if y := doc.Time.UTC().Year(); y < 1 || y > 9999 {
+		doc.Time = time.Time{}
+	}
 	switch doc.Type {
 	case ImpactType:
 		for _, s := range doc.Servers {
