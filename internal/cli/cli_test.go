@@ -3,12 +3,11 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,27 +23,55 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
-// TestMain makes this test program the nats-balance that the scripts run. Tests
-// mostly wait, so that more of them than there are processors run at a time.
+// TestMain makes this test program the nats-balance that the scripts run.
 func TestMain(m *testing.M) {
-	if name := filepath.Base(os.Args[0]); strings.TrimSuffix(name, ".exe") != "nats-balance" {
-		flag.Parse()
-		chosen := false
-		flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
-		if !chosen {
-			_ = flag.Set("test.parallel", "6") // a number it is
+	testscript.Main(alone{m}, map[string]func(){
+		"nats-balance": func() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) },
+		workerName: func() {
+			if err := work(); err != nil {
+				panic(err)
+			}
+		},
+	})
+}
+
+// alone runs the tests with nothing of the user's: no context, and no variable
+// that a flag takes its default from.
+type alone struct{ *testing.M }
+
+// Run implements testscript.TestingM. Tests mostly wait, so that more of them
+// than there are processors run at a time.
+func (a alone) Run() int {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", "10") // a number it is
+	}
+	debug.SetGCPercent(200) // processors are scarcer than memory
+	dir, err := os.MkdirTemp("", "nats-balance-test-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "NATS_") && !strings.HasPrefix(name, "NATS_BALANCE_") {
+			os.Unsetenv(name)
 		}
 	}
-	testscript.Main(m, map[string]func(){
-		"nats-balance": func() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) },
-	})
+	if err := os.Setenv("XDG_CONFIG_HOME", dir); err != nil {
+		panic(err)
+	}
+	return a.M.Run()
 }
 
 // TestScripts runs testdata/script against real clusters. Besides testscript's
 // own commands there are:
 //
-//	status N args…     nats-balance with these arguments exits with status N
+//	status N args…     nats-balance with these arguments exits with status N; it
+//	                   runs in the script's worker, and exec in a process of its own
 //	refused args…      … with 3, nothing on stdout and one sentence on stderr
+//	alone ARGS…        exec, of a program that runs nats-balance
 //	json PATH VALUE    stdout is JSON and has the value there: findings.0.on_server, findings.len
 //	harmless FILE…     no control characters but newlines
 //	same FILE FILE     outputs are the same, but for what varies
@@ -54,26 +81,37 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	env, turns := scriptEnv(t)
+	dir := filepath.Join("testdata", "script")
+	workers, err := newWorkers(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		ContinueOnError:     true,
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, env...)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
-			return nil
+			return workers.setUp(e)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": func(ts *testscript.TestScript, _ bool, args []string) {
 				want, err := strconv.Atoi(args[0])
 				ts.Check(err)
 				defer turns.take(ts, args[1:])()
-				status(ts, want, args[1:])
+				status(ts, workers, want, args[1:])
 			},
 			"refused": func(ts *testscript.TestScript, _ bool, args []string) {
 				defer turns.take(ts, args)()
-				refused(ts, args)
+				refused(ts, workers, args)
+			},
+			"alone": func(ts *testscript.TestScript, neg bool, args []string) {
+				defer turns.take(ts, args)()
+				if err := ts.Exec(args[0], args[1:]...); (err != nil) != neg {
+					ts.Fatalf("it ended with %v", err)
+				}
 			},
 			"json":      func(ts *testscript.TestScript, neg bool, args []string) { jsonValue(ts, neg, args) },
 			"processes": startProcesses,
@@ -251,32 +289,25 @@ func evilName(name string) string { return name + "\x1b]0;pwned\x07\x1b[31m\u202
 
 // status runs nats-balance, checks its exit status and what holds always: a
 // control character never, and on stderr nothing where there is an output.
-func status(ts *testscript.TestScript, want int, args []string) {
-	got := 0
-	if err := ts.Exec("nats-balance", args...); err != nil {
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) {
-			ts.Fatalf("nats-balance did not run: %v", err)
-		}
-		got = exit.ExitCode()
+func status(ts *testscript.TestScript, workers *workers, want int, args []string) done {
+	d := workers.run(ts, args)
+	checkHarmless(ts, "stdout", string(d.Stdout))
+	checkHarmless(ts, "stderr", string(d.Stderr))
+	if d.Status != want {
+		ts.Fatalf("exit status %d, want %d", d.Status, want)
 	}
-	stdout, stderr := ts.ReadFile("stdout"), ts.ReadFile("stderr")
-	checkHarmless(ts, "stdout", stdout)
-	checkHarmless(ts, "stderr", stderr)
-	if got != want {
-		ts.Fatalf("exit status %d, want %d", got, want)
-	}
-	if want != ExitNotAudited && stderr != "" && !strings.Contains(strings.Join(args, " "), "--trace") {
+	if want != ExitNotAudited && len(d.Stderr) > 0 && !strings.Contains(strings.Join(args, " "), "--trace") {
 		ts.Fatalf("stderr is not empty")
 	}
+	return d
 }
 
-func refused(ts *testscript.TestScript, args []string) {
-	status(ts, ExitNotAudited, args)
-	if ts.ReadFile("stdout") != "" {
+func refused(ts *testscript.TestScript, workers *workers, args []string) {
+	d := status(ts, workers, ExitNotAudited, args)
+	if len(d.Stdout) > 0 {
 		ts.Fatalf("stdout is not empty")
 	}
-	said := ts.ReadFile("stderr")
+	said := string(d.Stderr)
 	if !strings.HasPrefix(said, "nats-balance: ") || strings.Index(said, "\n") != len(said)-1 {
 		ts.Fatalf("stderr is not one line of nats-balance")
 	}

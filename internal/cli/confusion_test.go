@@ -28,6 +28,7 @@ type verdicts struct {
 // true cause × first root cause said, and fails on a cause that is confirmed
 // wrongly, or where fewer than 95 of 100 are right.
 func TestConfusion(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it starts some forty clusters")
 	}

@@ -31,7 +31,7 @@ type judged struct {
 func auditProcesses(t *testing.T, urls string, args ...string) (int, judged, string) {
 	t.Helper()
 	var out, errs watched
-	args = append([]string{"audit", "concentration", "--no-context", "--server", urls, "--timeout", "3s", "--no-causes", "--json"}, args...)
+	args = append([]string{"audit", "concentration", "--no-context", "--server", urls, "--timeout", "5s", "--no-causes", "--json"}, args...)
 	status := runHere(t.Context(), &out, &errs, args...)
 	var doc judged
 	if out.String() != "" {

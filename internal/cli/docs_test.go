@@ -94,13 +94,22 @@ func TestCommandsOfTheDocs(t *testing.T) {
 			readers = append(readers, c)
 		}
 	}
+	var all []*worker
+	for range 4 {
+		w, err := startWorker()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(w.stop)
+		all = append(all, w)
+	}
 	// What reads runs four at a time, what moves connections alone and last.
 	next := make(chan string)
 	var wg sync.WaitGroup
-	for range 4 {
+	for _, w := range all {
 		wg.Go(func() {
 			for c := range next {
-				p.shown(ctx, t, c, real.Replace(c))
+				p.shown(ctx, t, w, c, real.Replace(c))
 			}
 		})
 	}
@@ -111,7 +120,7 @@ func TestCommandsOfTheDocs(t *testing.T) {
 	wg.Wait()
 	for _, c := range movers {
 		// They ask, and there is no terminal to answer on.
-		p.shown(ctx, t, c, strings.ReplaceAll(real.Replace(c), " --yes", "")+" --yes")
+		p.shown(ctx, t, all[0], c, strings.ReplaceAll(real.Replace(c), " --yes", "")+" --yes")
 	}
 }
 
@@ -186,23 +195,29 @@ func (p *programs) prepare(ctx context.Context, t *testing.T, l *lab.Lab) {
 }
 
 // shown runs a command as it stands in the docs, with the names replaced.
-func (p *programs) shown(ctx context.Context, t *testing.T, shown, real string) {
+func (p *programs) shown(ctx context.Context, t *testing.T, w *worker, shown, real string) {
 	args := strings.Fields(real)
-	exe := p.own
+	var status int
+	var said string
 	if args[0] == "nats" {
-		exe = p.nats
-	}
-	out, err := p.command(ctx, nil, exe, args[1:]...).CombinedOutput()
-	status := 0
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		status = exit.ExitCode()
-	case err != nil:
-		t.Errorf("%s: %v", shown, err)
-		return
+		cmd := p.command(ctx, nil, p.nats, args[1:]...)
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Errorf("%s: %v", shown, err)
+			return
+		}
+		status, said = cmd.ProcessState.ExitCode(), string(out)
+	} else {
+		cmd := p.command(ctx, nil, p.own)
+		d, err := w.do(order{Args: args[1:], Env: cmd.Env, Dir: cmd.Dir})
+		if err != nil {
+			t.Errorf("%s: %v", shown, err)
+			return
+		}
+		status, said = d.Status, string(d.Stdout)+string(d.Stderr)
 	}
 	if status > ExitCritical {
-		t.Errorf("%s, run as\n%s: exit status %d: %s", shown, real, status, out)
+		t.Errorf("%s, run as\n%s: exit status %d: %s", shown, real, status, said)
 	}
 }

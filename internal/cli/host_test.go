@@ -32,9 +32,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
 
-// programs are nats-balance and, where a test needs it, the nats CLI as they are
-// shipped, in a home of their own in which the one is registered as a plugin of the
-// other.
+// programs are nats-balance, which is this test program by another name, and, where
+// a test needs it, the nats CLI as it is shipped, in a home of their own in which
+// the one is registered as a plugin of the other.
 type programs struct {
 	home, own, nats string
 }
@@ -42,17 +42,11 @@ type programs struct {
 func newPrograms(t *testing.T) *programs {
 	t.Helper()
 	withoutDetector(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	p := &programs{home: t.TempDir()}
-	p.own = filepath.Join(p.home, "nats-balance")
-	if runtime.GOOS == "windows" {
-		p.own += ".exe"
+	own, err := exec.LookPath("nats-balance")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", p.own, "../../cmd/nats-balance").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v: %s", err, out)
-	}
-	return p
+	return &programs{home: t.TempDir(), own: own}
 }
 
 // withNats adds the nats CLI, or skips the test.
@@ -82,12 +76,12 @@ type ran struct {
 	stdout, stderr string
 }
 
-// withoutDetector skips a test of programs that are built without the race
-// detector: it would see nothing.
+// withoutDetector skips a test that runs the same commands many times over as
+// processes: the race detector would learn nothing from them.
 func withoutDetector(t *testing.T) {
 	t.Helper()
 	if raceDetector {
-		t.Skip("the programs are built without the race detector")
+		t.Skip("it would run too long with the race detector")
 	}
 }
 
@@ -118,6 +112,7 @@ func (p *programs) command(ctx context.Context, env []string, exe string, args .
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "SYSTEMROOT=" + os.Getenv("SYSTEMROOT"), "HOME=" + p.home, "USERPROFILE=" + p.home,
 		"XDG_CONFIG_HOME=" + filepath.Join(p.home, "config"), "XDG_DATA_HOME=" + filepath.Join(p.home, "data"),
+		"NATS_TIMEOUT=" + generous.String(), // a busy machine answers late
 	}, env...)
 	return cmd
 }
@@ -130,9 +125,10 @@ func (p *programs) register(t *testing.T) {
 	}
 }
 
-// varying are the parts of an output that differ from run to run: the time, and
+// varying are the parts of an output that differ from run to run: times, those of
+// connections too, as servers' clocks are compared with our own anew each time, and
 // whether another audit has a connection of the system account at that moment.
-var varying = regexp.MustCompile(`"time": "[^"]*"| at [-0-9]+ [0-9:]+ UTC|"system_account": [0-9]+|Not judged: [0-9]+ of the system account\.\n|, [0-9]+ of the system account`)
+var varying = regexp.MustCompile(`"(?:time|first|last)": "[^"]*"| at [-0-9]+ [0-9:]+ UTC|"system_account": [0-9]+|Not judged: [0-9]+ of the system account\.\n|, [0-9]+ of the system account`)
 
 // fixed is an output without the varying parts.
 func fixed(output string) string { return varying.ReplaceAllString(output, "") }
@@ -192,53 +188,28 @@ func hostRuns(t *testing.T, p *programs) {
 		stderr string // a part of it, where there is something on stderr
 	}{
 		{name: "selected context", status: ExitFinding},
-		{name: "context", args: fields("--context main"), status: ExitFinding},
-		{name: "server", args: fields("--no-context --server " + system), status: ExitFinding},
 		{name: "flags beat the context", args: fields("--context operator --server " + bare + " --user sys --password pw"), status: ExitFinding},
 		{name: "user and password", args: fields("--no-context --server " + bare + " --user sys --password pw"), status: ExitFinding},
-		{name: "wrong password", args: fields("--no-context --server " + other.ClientURL() + " --user sys --password no"), status: ExitNotAudited, stderr: "refuses these credentials"},
-		{name: "token", args: fields("--no-context --server " + other.ClientURL() + " --token no"), status: ExitNotAudited, stderr: "refuses these credentials"},
 		{name: "creds", args: fields("--no-context --server " + o.url + " --creds " + o.systemCreds), status: ExitFinding},
-		{name: "creds that are refused", args: fields("--no-context --server " + other.ClientURL() + " --creds " + o.systemCreds), status: ExitNotAudited, stderr: "refuses these credentials"},
 		{name: "another account", args: fields("--no-context --server " + other.URL("ORDERS")), status: ExitNotAudited},
-		{name: "creds missing", args: at("--creds /nowhere/x.creds"), status: ExitNotAudited, stderr: "/nowhere/x.creds"},
-		{name: "nkey", args: at("--nkey /nowhere/x.nk"), status: ExitNotAudited, stderr: "/nowhere/x.nk"},
 		{name: "jwt and seed", args: fields("--no-context --server " + o.url + " --jwt " + o.systemJWT + " --seed " + o.systemSeed), status: ExitFinding},
-		{name: "context with creds", args: fields("--context operator"), status: ExitFinding},
 		{name: "environment", args: fields("--no-context"), env: []string{"NATS_URL=" + bare, "NATS_USER=sys", "NATS_PASSWORD=pw"}, status: ExitFinding},
 		{name: "context in the environment", env: []string{"NATS_CONTEXT=operator"}, status: ExitFinding},
-		{name: "time-out in the environment", env: []string{"NATS_TIMEOUT=9s"}, status: ExitFinding},
-		{name: "one account", args: at("--account BILLING")},
-		{name: "two accounts", args: at("--account EIGHT --account BILLING --all"), status: ExitFinding},
 		{name: "two accounts with =", args: at("--account=EIGHT --account=ORDERS"), status: ExitFinding},
-		{name: "cluster", args: at("--cluster C1 --cluster C1"), status: ExitFinding},
 		{name: "unknown account", args: at("--account NOBODY"), status: ExitNotAudited, stderr: "NOBODY"},
-		{name: "account with a space", args: append(at("--account"), "A B"), status: ExitNotAudited, stderr: `"A B"`},
-		{name: "account with =", args: at("--account=a=b"), status: ExitNotAudited, stderr: `"a=b"`},
 		{name: "account like a flag", args: at("--account=--trace=true"), status: ExitNotAudited, stderr: `"--trace=true"`},
 		{name: "account with control characters", args: append(at("--account"), "A\x1b[31m\nB"), status: ExitNotAudited, stderr: `A\x1b[31m`},
 		{name: "empty threshold", args: at("--threshold="), status: ExitNotAudited, stderr: `--threshold is ""`},
-		{name: "empty account", args: at("--account="), status: ExitNotAudited, stderr: "--account"},
-		{name: "JSON", args: at("--json"), status: ExitFinding},
-		{name: "JSON, short", args: at("-j"), status: ExitFinding},
 		{name: "JSON, first", args: append([]string{"-j"}, at("")...), status: ExitFinding},
-		{name: "JSON, format", args: at("--format json"), status: ExitFinding},
 		{name: "thresholds", args: at("--threshold 85 --min-servers 2 --min-connections 5 --review 30 --all"), status: ExitFinding},
-		{name: "pass", args: at("--threshold 95")},
 		{name: "critical", args: at("--critical 90"), status: ExitCritical},
-		{name: "critical, not reached", args: at("--critical 99"), status: ExitFinding},
 		{name: "wrong usage", args: at("--threshold 0"), status: ExitNotAudited, stderr: "--threshold is 0"},
-		{name: "allow partial", args: at("--allow-partial"), status: ExitFinding},
-		{name: "trace", args: at("--trace"), status: ExitFinding, stderr: "$SYS.REQ"},
 		{name: "trace, before", args: append([]string{"--trace"}, at("--all")...), status: ExitFinding, stderr: "$SYS.REQ"},
 		{name: "trace and JSON", args: at("--trace --json"), status: ExitFinding, stderr: "$SYS.REQ"},
-		{name: "time-out", args: at("--timeout 9s"), status: ExitFinding},
 		{name: "time-out 0", args: at("--timeout 0s"), status: ExitNotAudited, stderr: "--timeout is 0s"},
 		{name: "names", args: at("--connection-name me --inbox-prefix _MINE --colors green"), status: ExitFinding},
 		{name: "proxy", args: at("--socks-proxy socks5://127.0.0.1:" + closedPort(t)), status: ExitNotAudited, stderr: "can't be reached"},
-		{name: "no TLS first", args: at("--no-tlsfirst"), status: ExitFinding},
 		{name: "no TLS first, other spelling", args: at("--no-tls-first"), status: ExitFinding},
-		{name: "TLS first", args: fields("--no-context --server " + other.ClientURL() + " --tlsfirst --timeout 2s"), status: ExitNotAudited, stderr: "TLS"},
 		{name: "TLS first, other spelling", args: fields("--no-context --server " + other.ClientURL() + " --tls-first --timeout 2s"), status: ExitNotAudited, stderr: "TLS"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -267,8 +238,8 @@ func hostRuns(t *testing.T, p *programs) {
 		if err != nil || hosted.status != 1 || hosted.stdout != "" {
 			t.Fatalf("%v, %+v", err, hosted)
 		}
-		if fixed(string(got)) != fixed(own.stdout) {
-			t.Errorf("the file has %s\nwant %s", got, own.stdout)
+		if d := difference(fixed(string(got)), fixed(own.stdout)); d != "" {
+			t.Errorf("the file, and stdout: %s", d)
 		}
 	})
 }
@@ -277,8 +248,8 @@ func hostRuns(t *testing.T, p *programs) {
 // status, which it drops to 1 with a line of its own.
 func compareHosted(t *testing.T, own, hosted ran) {
 	t.Helper()
-	if got, want := fixed(hosted.stdout), fixed(own.stdout); got != want {
-		t.Errorf("through nats:\n%s\nitself:\n%s", got, want)
+	if d := difference(fixed(hosted.stdout), fixed(own.stdout)); d != "" {
+		t.Errorf("through nats, and itself: %s", d)
 	}
 	status, added := 0, ""
 	if own.status != 0 {
@@ -298,12 +269,26 @@ func compareHosted(t *testing.T, own, hosted ran) {
 	}
 }
 
+// difference is the first line in which two outputs differ.
+func difference(a, b string) string {
+	one, other := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(one), len(other)) {
+		if one[i] != other[i] {
+			return fmt.Sprintf("line %d: %q, %q", i+1, one[i], other[i])
+		}
+	}
+	if len(one) != len(other) {
+		return fmt.Sprintf("%d lines, %d lines", len(one), len(other))
+	}
+	return ""
+}
+
 // everyOrder puts global and own booleans at every place of the command line.
 func everyOrder(t *testing.T, p *programs, system string) {
 	words := []string{"balance", "audit", "concentration"}
 	plain := p.run(t, nil, p.own, "audit", "concentration", "--no-context", "--server", system, "--json")
 	for at := range len(words) + 1 {
-		for _, flags := range [][]string{{"--trace"}, {"--no-context", "--trace"}, {"--trace", "--no-context"}, {"--no-tlsfirst", "--trace"}} {
+		for _, flags := range [][]string{{"--trace"}, {"--no-tlsfirst", "--trace"}} {
 			args := append(slices.Clone(words[:at]), flags...)
 			args = append(args, words[at:]...)
 			args = append(args, "--json", "--server", system)
@@ -314,8 +299,8 @@ func everyOrder(t *testing.T, p *programs, system string) {
 			if r.status != 1 || !strings.Contains(r.stderr, "$SYS.REQ") {
 				t.Errorf("nats %v: %d: %s", args, r.status, r.stderr)
 			}
-			if fixed(r.stdout) != fixed(plain.stdout) {
-				t.Errorf("nats %v:\n%s\nwithout --trace:\n%s", args, r.stdout, plain.stdout)
+			if d := difference(fixed(r.stdout), fixed(plain.stdout)); d != "" {
+				t.Errorf("nats %v, and without --trace: %s", args, d)
 			}
 		}
 	}
@@ -328,20 +313,13 @@ func otherCommands(t *testing.T, p *programs) {
 		says string // on stdout
 	}{
 		{"--help", "balance"},
-		{"balance --help", "balance audit"},
 		{"balance audit --help", "balance audit concentration"},
 		{"balance audit concentration --help", "nats-balance audit concentration --account ORDERS"},
 		{"help balance audit concentration", "--threshold"},
 		{"server list", "C1-n3"},
-		{"server list --json", "C1-n2"},
-		{"audit checks", "SERVER_001"},
 		{"context ls", "main"},
-		{"account info", "Account"},
-		{"rtt", "127.0.0.1"},
-		{"pub subject message", ""},
 		{"cheat balance", "nats balance audit concentration"},
 		{"balance audit checks", "OPT_BALANCE_006"},
-		{"balance audit checks --json", `"OPT_BALANCE_006"`},
 		{"balance audit checks -j", `"OPT_BALANCE_006"`},
 		{"balance demo --list", "skewed"},
 	} {

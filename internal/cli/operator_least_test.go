@@ -97,14 +97,8 @@ func leastPrivilege(ctx context.Context, t *testing.T, url string, flags func(us
 		return withoutMoment(strings.ReplaceAll(out, strings.Join(flags(user)[:2], " "), "CREDENTIALS"))
 	}
 	full, least := audit("sys"), audit("auditor")
-	if full != least {
-		one, other := strings.Split(full, "\n"), strings.Split(least, "\n")
-		t.Errorf("%d lines by sys, %d by auditor", len(one), len(other))
-		for i := range min(len(one), len(other)) {
-			if one[i] != other[i] {
-				t.Errorf("by sys:     %s\nby auditor: %s", one[i], other[i])
-			}
-		}
+	if d := difference(full, least); d != "" {
+		t.Errorf("by sys, and by auditor: %s", d)
 	}
 	if !strings.Contains(full, `"complete": true`) || !strings.Contains(full, `"code": "single-url"`) {
 		t.Error(full)
@@ -133,5 +127,5 @@ func withoutMoment(document string) string {
 	} {
 		document = regexp.MustCompile(r).ReplaceAllString(document, "…")
 	}
-	return document
+	return fixed(document)
 }

@@ -65,7 +65,7 @@ func TestRemedies(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has all of 127/8")
 	}
-	connEnv(t)
+	t.Parallel()
 	slots := make(chan struct{}, 2)
 	t.Run("causes", func(t *testing.T) {
 		for _, p := range proofs() {

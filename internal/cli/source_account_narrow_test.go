@@ -9,7 +9,7 @@ import (
 // A user that may ask about its own account, and nothing else of the system, is
 // enough.
 func TestOwnAccountOfANarrowUser(t *testing.T) {
-	connEnv(t)
+	t.Parallel()
 	s := connServer(t, func(o *server.Options) {
 		o.Users[1].Permissions = &server.Permissions{
 			Publish:   &server.SubjectPermission{Allow: []string{"orders.>", "$SYS.REQ.ACCOUNT.PING.>"}},

@@ -167,7 +167,7 @@ func TestOwnAccountEqualsTheSystemAccount(t *testing.T) {
 // Users of an account in operator mode: one that is good, one with a signing
 // key, one expired and one revoked.
 func TestOwnAccountInOperatorMode(t *testing.T) {
-	connEnv(t)
+	t.Parallel()
 	operator, system, account, signing := connMust(nkeys.CreateOperator()), connMust(nkeys.CreateAccount()), connMust(nkeys.CreateAccount()), connMust(nkeys.CreateAccount())
 	public := func(k nkeys.KeyPair) string { return connMust(k.PublicKey()) }
 	trusted := jwt.NewOperatorClaims(public(operator))

@@ -116,12 +116,8 @@ const unknownClient = "PROXY UNKNOWN\r\n"
 func (p Prober) look(ctx context.Context, t target, w way, quiet time.Duration) sight {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout())
 	defer cancel()
-	dial := p.Dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
 	began := time.Now()
-	conn, err := dial(ctx, "tcp", t.addr.String())
+	conn, err := p.dial()(ctx, "tcp", t.addr.String())
 	took := time.Since(began)
 	if err != nil {
 		return sight{kind: noConnection, err: err}

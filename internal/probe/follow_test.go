@@ -156,7 +156,7 @@ func TestEachAddressIsConnectedToOnce(t *testing.T) {
 func TestForwardedAddressIsTriedOften(t *testing.T) {
 	t.Parallel()
 	s := startStage(t)
-	for mode, want := range map[lab.BalancerMode]int{lab.OnlyFirst: 1, lab.RoundRobin: 3} {
+	for mode, want := range map[lab.BalancerMode]int{lab.OnlyFirst: 1, lab.RoundRobin: 3, lab.LeastConnections: 3} {
 		b, err := lab.StartBalancer(within(t), lab.BalancerConfig{Mode: mode, Backends: []string{
 			s.Server("C1-n1").Addr(), s.Server("C1-n2").Addr(), s.Server("C1-n3").Addr()}})
 		if err != nil {

@@ -61,7 +61,9 @@ func (d *Decoder) Open(m *nats.Msg) (io.Reader, error) {
 		return bytes.NewReader(m.Data), nil
 	case "snappy", "s2":
 		if d.snappy == nil {
-			d.snappy = s2.NewReader(nil, s2.ReaderMaxBlockSize(4<<20))
+			// Servers write blocks of 64 KiB at first; there is a decoder for each
+			// reply that is read at a time, and most replies are small.
+			d.snappy = s2.NewReader(nil, s2.ReaderMaxBlockSize(4<<20), s2.ReaderAllocBlock(64<<10))
 		}
 		d.snappy.Reset(bytes.NewReader(m.Data))
 		return d.snappy, nil

@@ -62,6 +62,7 @@ func newServices(servers int) services {
 func (s *services) add(c *wire.Connection, at seen) {
 	x := s.of(c, at.network)
 	x.counts[at.server]++
+	x.total++
 	if c.TLS {
 		x.tls++
 	}
@@ -125,7 +126,7 @@ func nameOf(c *wire.Connection) []byte {
 
 // fold puts the smaller half of the services into the remainder.
 func (s *services) fold() {
-	all := s.sorted(func(x *service) int { return x.total() })
+	all := s.sorted(func(x *service) int { return x.total })
 	for _, x := range all[len(all)/2:] {
 		s.leave(x)
 		delete(s.byKey, x.key)
@@ -148,7 +149,10 @@ func (s *services) sorted(size func(*service) int) []*service {
 		all = append(all, x)
 	}
 	slices.SortFunc(all, func(a, b *service) int {
-		return cmp.Or(cmp.Compare(size(b), size(a)), cmp.Compare(b.total(), a.total()), strings.Compare(a.key, b.key))
+		if c := cmp.Or(cmp.Compare(size(b), size(a)), cmp.Compare(b.total, a.total)); c != 0 {
+			return c
+		}
+		return strings.Compare(a.key, b.key)
 	})
 	return all
 }
@@ -178,6 +182,7 @@ type service struct {
 	stem, user, protocol, language string
 
 	counts        []int
+	total         int // of the counts
 	tls           int
 	versions      []checks.Group // with one count each
 	starts        tally          // by pairs of a server and how many were up
@@ -191,13 +196,12 @@ func newService(servers int) *service {
 	return &service{counts: make([]int, servers), networks: map[string]*tally{}}
 }
 
-func (x *service) total() int { return sum(x.counts) }
-
 // merge adds what another one has.
 func (x *service) merge(other *service, servers int) {
 	for i, n := range other.counts {
 		x.counts[i] += n
 	}
+	x.total += other.total
 	x.tls += other.tls
 	for _, at := range other.starts {
 		x.addStarts(at.key/(servers+1), at.key%(servers+1), at.count)
@@ -269,7 +273,7 @@ func (x *service) service(servers int) checks.Service {
 	switch x.tls {
 	case 0:
 		out.TLS = checks.No
-	case x.total():
+	case x.total:
 		out.TLS = checks.Yes
 	}
 	slices.SortFunc(x.versions, func(a, b checks.Group) int {
