@@ -186,10 +186,11 @@ type applying struct {
 	tallies      map[int]*tally    // by service
 	flocks       []flock           // by server
 	least        float64           // the least unevenness so far
-	since        int               // batches since then
+	since        int               // moves since then
 }
 
-// mostVain is how many batches in a row may bring nothing.
+// mostVain is how many batches in a row may bring nothing, where they are large; of
+// small ones as many as have moved what is too much once more.
 const mostVain = 4
 
 func (a *applying) all(ctx context.Context) *Stop {
@@ -230,7 +231,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 			return nil
 		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal):
 			return nil
-		case a.since >= mostVain:
+		case a.since >= max(mostVain*a.pace.Batch, a.planned.Excess):
 			a.run.Enough = "It does not become more even: chance leads the clients where they are."
 			return nil
 		}
@@ -246,7 +247,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 		if now := a.now.unevenness(a.goal); now < a.least {
 			a.least, a.since = now, 0
 		} else {
-			a.since++
+			a.since += len(batch)
 		}
 	}
 }

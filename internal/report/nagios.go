@@ -57,7 +57,7 @@ func Nagios(w io.Writer, doc *Document) error {
 func HotspotsNagios(w io.Writer, doc *Hotspots) error {
 	_, said := doc.answer()
 	data := perfData{}
-	data.add("findings", len(doc.Findings), "Findings")
+	data.add("findings", doc.Summary.Findings, "Findings")
 	data.add("open", doc.Summary.Open, "Clusters that a missing server decides")
 	data.add("evaluated", doc.Summary.Evaluated, "Clusters judged")
 	data.add("connections", doc.Summary.Connections, "Client connections")
