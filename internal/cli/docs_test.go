@@ -27,6 +27,7 @@ var notRun = []struct{ begins, why string }{
 	{"nats plugins register", "TestPrograms"},
 	{"nats-balance demo", "TestDemo, and .ci/run"},
 	{"nats balance demo", "TestDemo"},
+	{"nats-balance impact", "TestImpact: what is unknown has status 3"},
 	{"nats-balance audit concentration --monitor https://n1:8443/nats", "TestMonitorOverTLS"},
 	{"nats-balance audit concentration --monitor http://USER:PASSWORD@", "TestMonitorBehindAProxy"},
 }

@@ -437,30 +437,31 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 		}
 	}
 	variance := 0.0
-	for _, g := range expected {
-		variance = max(variance, g.variance)
+	for _, f := range a.flocks {
+		variance = max(variance, f.expected.variance)
 	}
-	worst := func(of string, before, now []int) *Stop {
-		// Where all was nearly even a batch leads a few too many to one server, by
-		// chance; what is left of it at the end is never balanced.
-		if !worse(before, now, int(2*math.Sqrt(variance))) {
+	// Where all was nearly even chance leads a few too many to one server for a
+	// while; what is left of it at the end is never balanced.
+	chance := int(2 * math.Sqrt(variance))
+	worst := func(of string, before, now []int, chance int) *Stop {
+		if !worse(before, now, chance) {
 			return nil
 		}
 		most, total := largest(now)
 		was, all := largest(before)
 		return &Stop{StopWorse, fmt.Sprintf("The most%s on one server is now %s of %s, and was %s of %s.", of, words.Count(most), words.Count(total), words.Count(was), words.Count(all))}
 	}
-	if stop := worst("", a.loads, a.now.Loads()); stop != nil && !a.goal.Even {
+	if stop := worst("", a.loads, a.now.Loads(), chance); stop != nil && !a.goal.Even {
 		return stop
 	}
 	for i, held := range a.now.Held() {
-		// Of several accounts one may become less even by a few, by chance.
 		account := a.now.Accounts[i]
-		was, all := largest(a.shares[i])
-		if most, total := largest(held); account.Stays == "" && most > was+slack(checks.EvenShare(total, len(held))) && total > 0 && all > 0 {
-			if stop := worst(" of "+account.Name, a.shares[i], held); stop != nil {
-				return stop
-			}
+		_, total := largest(held)
+		if account.Stays != "" || total == 0 {
+			continue
+		}
+		if stop := worst(" of "+account.Name, a.shares[i], held, chance+slack(checks.EvenShare(total, len(held)))); stop != nil && len(a.shares) > 1 {
+			return stop
 		}
 	}
 	return nil
