@@ -20,6 +20,9 @@ type Result struct {
 	// Review are pairs above the review share, by the servers that reported,
 	// that are no finding however the missing ones are used.
 	Review []Row
+	// Highest has the largest share of those judged that are neither a finding nor
+	// open; it has no connections where there is none.
+	Highest Row
 	// Open are pairs whose verdict a missing server could overturn.
 	Open []Row
 	// OpenClusters are the clusters in which even an account that no server
@@ -304,9 +307,14 @@ func (j judge) pair(r *Result, a Account, t tally) (found bool) {
 	case open:
 		row.Verdict = Incomplete
 		r.Open = append(r.Open, row)
-	case row.Verdict == Pass && compareProducts(t.top, maxPercent, j.p.ReviewPercent, t.connections) > 0:
-		row.Verdict = Review
-		r.Review = append(r.Review, row)
+	case row.Verdict == Pass:
+		if compareProducts(t.top, max(1, r.Highest.Connections), r.Highest.OnServer, t.connections) > 0 {
+			r.Highest = row
+		}
+		if compareProducts(t.top, maxPercent, j.p.ReviewPercent, t.connections) > 0 {
+			row.Verdict = Review
+			r.Review = append(r.Review, row)
+		}
 	}
 	if j.p.All {
 		r.Rows = append(r.Rows, row)

@@ -107,7 +107,7 @@ func run(args ...string) (status int, stdout, stderr string) {
 
 func TestConfiguration(t *testing.T) {
 	url := systemURL(t)
-	if status, out, errs := run("audit", "concentration", "-s", url, "--config", "nats-balance.yaml", "--no-dns", "--no-probe"); status != 3 || !strings.HasPrefix(out, "Not judged: no cluster has 3 servers") {
+	if status, out, errs := run("audit", "concentration", "-s", url, "--config", "nats-balance.yaml", "--no-dns", "--no-probe"); status != 3 || !strings.HasPrefix(out, "Not checked: no cluster has 3 servers") {
 		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 }
@@ -161,7 +161,7 @@ func TestCronJob(t *testing.T) {
 		args = append(args, a)
 	}
 	t.Setenv("NATS_URL", systemURL(t))
-	if status, out, errs := run(args...); status != 3 || !strings.HasPrefix(out, "UNKNOWN OPT_BALANCE_006 Not judged: ") {
+	if status, out, errs := run(args...); status != 3 || !strings.HasPrefix(out, "UNKNOWN Not checked: ") {
 		t.Errorf("%q: status %d: %s%s", args, status, out, errs)
 	}
 	// The credentials are read from where the environment says: nothing is there.

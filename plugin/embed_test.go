@@ -86,7 +86,7 @@ func TestEmbedded(t *testing.T) {
 	}{
 		{"", checks.OutcomeFinding, "Finding: ORDERS has 17 of its 18 connections in C1 on C1-n1"},
 		{"--critical 90", checks.OutcomeCritical, "Critical finding: ORDERS"},
-		{"--account BILLING", checks.OutcomePass, "No finding: 1 account judged"},
+		{"--account BILLING", checks.OutcomePass, "No finding: 1 account checked"},
 		{"--threshold 95 --json", checks.OutcomePass, `"outcome": "pass"`},
 		{"-j", checks.OutcomeFinding, `"outcome": "finding"`},
 		{"--threshold 0", "", "--threshold is 0: pass a whole number from 1 to 99"},

@@ -180,7 +180,7 @@ func judgeAccountGap(s *Situation) judgement {
 
 // silence is the verdict where nobody says, with the reason of one that gave one.
 func (s *Situation) silence(source string, silent []*checks.Server) judgement {
-	const unknown = "Whether the account can be used on the other servers is not known"
+	const unknown = "Whether the account can be used on the other servers is unknown"
 	for _, o := range silent {
 		if detail := s.Accounts[o.ID].Detail; detail != "" {
 			return notTested(source, "%s: %s: %s.", unknown, label(o), strings.TrimSuffix(detail, "."))

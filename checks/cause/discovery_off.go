@@ -18,7 +18,7 @@ import (
 // It binds nobody to a server, but who has one URL has nowhere else to go.
 func discoveryOff() rule {
 	return rule{
-		Definition: Definition{Code: DiscoveryOff, Title: "Clients are not told of the other servers", Role: Contributing,
+		Definition: Definition{Code: DiscoveryOff, Title: "The other servers are not advertised to clients", Role: Contributing,
 			Helps: []Help{{RemedyClientConfig, ShortTerm}, {RemedyAdvertise, LongTerm}}},
 		judge: judgeDiscoveryOff,
 	}
@@ -67,15 +67,15 @@ func (s *Situation) tells(o *checks.Server) checks.Answer {
 func judgeDiscoveryOff(s *Situation) judgement {
 	if s.hearsOfNobody() {
 		return judgement{verdict: Confirmed, confidence: 1, evidence: []Evidence{
-			say("CONNZ", "The clients speak MQTT, in which servers can't tell them of others.")}}
+			say("CONNZ", "The clients speak MQTT, in which servers can't advertise others.")}}
 	}
 	urls, source, ok := s.advertised()
 	switch {
 	case !ok:
-		return notTested("VARZ", "%s did not say which servers it tells its clients of.", label(s.Server)).settledBy(s.Gap.details())
+		return notTested("VARZ", "%s did not report which servers it advertises to its clients.", label(s.Server)).settledBy(s.Gap.details())
 	case len(urls) == 0:
 		return judgement{verdict: Confirmed, confidence: 1, evidence: []Evidence{
-			say(source, "%s tells its clients of no other server, as with no_advertise.", label(s.Server))}}
+			say(source, "%s advertises no other server to its clients, as with no_advertise.", label(s.Server))}}
 	}
 	if s.Profile == nil {
 		return notTested(source, "%s advertises other servers. Whether its clients can hear of them, as all but MQTT clients can, is unknown.", label(s.Server)).settledBy(NeedConnections)
@@ -88,18 +88,18 @@ func judgeDiscoveryOff(s *Situation) judgement {
 		known++
 		for _, ip := range addresses(o) {
 			if slices.Contains(urls, netip.AddrPortFrom(ip, uint16(o.Details.Port)).String()) { //nolint:gosec // what is no port is in no URL
-				return ruledOut(source, "%s tells its clients of other servers, such as %s.", label(s.Server), label(o))
+				return ruledOut(source, "%s advertises other servers to its clients, such as %s.", label(s.Server), label(o))
 			}
 		}
 	}
 	if own := s.ownURLs(); len(s.Others) > 0 && s.Missing == 0 && known == len(s.Others) && !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
 		return judgement{verdict: Confirmed, confidence: 0.95, evidence: []Evidence{
-			say(source, "%s tells its clients of its own address only: %s.", label(s.Server), enumerate(urls))}}
+			say(source, "%s advertises only its own address to its clients: %s.", label(s.Server), enumerate(urls))}}
 	}
 	if len(urls) > 1 && s.told(urls) {
-		return ruledOut(source, "%s tells its clients of %d addresses: %s.", label(s.Server), len(urls), enumerate(urls))
+		return ruledOut(source, "%s advertises %d addresses to its clients: %s.", label(s.Server), len(urls), enumerate(urls))
 	}
-	return notTested(source, "%s tells its clients of %s; whose %s, is not known.", label(s.Server), enumerate(urls), isAre(len(urls)))
+	return notTested(source, "%s advertises %s to its clients; whose %s, is unknown.", label(s.Server), enumerate(urls), isAre(len(urls)))
 }
 
 func isAre(addresses int) string {

@@ -54,7 +54,7 @@ func (s *Situation) judge(all []rule) []judgement {
 		judged[i] = r.judge(s)
 		if judged[i].verdict == RuledOut && r.byLists && (!s.theirs || len(s.beside) > 0) {
 			judged[i].verdict = NotTested
-			judged[i].evidence = append(judged[i].evidence, Evidence{Text: "It is not known whether these are the lists of just these clients.", Source: "client URLs", Settle: NeedOwnURLs})
+			judged[i].evidence = append(judged[i].evidence, Evidence{Text: "Whether these are the lists of just these clients is unknown.", Source: "client URLs", Settle: NeedOwnURLs})
 		}
 	}
 	s.compare(all, judged)

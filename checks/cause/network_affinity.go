@@ -69,7 +69,7 @@ func judgeNetwork(s *Situation) judgement {
 	case mismatches*10 > all:
 		return ruledOut("CONNZ", "Clients are on other servers than the one that is in their network.")
 	case Likelihood(ways) < likelyOverFree && !own:
-		return notTested("CONNZ", "Too few clients are on other servers to tell whether it is their network that brings them there.")
+		return notTested("CONNZ", "Too few clients are on other servers to see whether it is their network that brings them there.")
 	}
 	j := judgement{explains: s.explained(here), evidence: []Evidence{
 		say("CONNZ", "The %d connections come from %d networks, and nearly all of each network are on one server.", all, len(groups))}}
@@ -184,7 +184,7 @@ func (s *Situation) oneNetwork() judgement {
 	}
 	switch {
 	case untold:
-		return notTested("CONNZ", "The clients come from more networks than are told apart, or from addresses that are not known.")
+		return notTested("CONNZ", "The clients come from more networks than are kept apart, or from unknown addresses.")
 	case home > 0 && home >= 9*foreign:
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.explained(home), evidence: []Evidence{
 			say("CONNZ", "%d of the %s on %s come from its own network, in which no other server is.", home, connectionsOf(s.onServer()), label(s.Server))}}
@@ -194,7 +194,7 @@ func (s *Situation) oneNetwork() judgement {
 	if len(s.Profile.Services) == 0 && !s.oneService() || slices.ContainsFunc(s.cluster(), func(o *checks.Server) bool { return o.Details == nil }) {
 		return notTested("CONNZ", "Clients of the same network are on different servers, but those may be other services, or follow placement tags that are unknown.")
 	}
-	return ruledOut("CONNZ", "Where the clients are does not tell which server they are on: clients of the same network are on different servers.")
+	return ruledOut("CONNZ", "Where the clients are does not decide which server they are on: clients of the same network are on different servers.")
 }
 
 // homeOf is whether the server is in this network, and no other server of the

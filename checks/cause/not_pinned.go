@@ -42,7 +42,7 @@ func (s *Situation) leadsTo(f List) []Evidence {
 		out = append(out, say(f.Origin, "Servers of another cluster answer at %s.", enumerate(f.Reach.Foreign)))
 	}
 	if len(f.Reach.Open) > 0 {
-		out = append(out, say(f.Origin, "Not known: %s.", openOf(f.Reach)))
+		out = append(out, say(f.Origin, "Unknown: %s.", openOf(f.Reach)))
 	}
 	return out
 }
@@ -65,11 +65,11 @@ func (s *Situation) notPinned(w way) judgement {
 	case len(s.Own) == 0:
 		return notTested("client URLs", "No list of the clients' URLs is known, and servers can't see it.").settledBy(NeedClientConfig)
 	case len(open) > 0:
-		return notTested(listWord(open), "Where the list leads is not known: %s.", openOf(open[0].Reach))
+		return notTested(listWord(open), "Where the list leads is unknown: %s.", openOf(open[0].Reach))
 	case len(listsOf(s.Own, wide, pins, perhaps)) == 0 && s.leadNowhere():
-		return notTested(listWord(s.Own), "By now the list leads nowhere, so what it led to is not known.").settledBy(NeedClientConfig)
+		return notTested(listWord(s.Own), "The list leads nowhere now, so what it led to is unknown.").settledBy(NeedClientConfig)
 	case len(listsOf(s.Own, wide, pins, perhaps)) == 0 && s.balancers().sticky != nil:
-		return notTested(listWord(s.Own), "The list leads through an address that is no server's own; from here, not to %s.", label(s.Server))
+		return notTested(listWord(s.Own), "The list leads through an address that is not an address of any server; from here, not to %s.", label(s.Server))
 	case len(listsOf(s.Own, wide, pins, perhaps)) == 0:
 		return notTested(listWord(s.Own), "The list does not lead to %s, so it is not the one that these clients came by.", label(s.Server)).settledBy(NeedClientConfig)
 	case !s.Tied:
@@ -92,12 +92,12 @@ func (s *Situation) notPinned(w way) judgement {
 		return ruledOut(listWord(further), "The account's list leads to %s.", s.names(further[0].Reach.Servers()))
 	}
 	if open := listsOf(s.Own, perhaps); len(open) > 0 && len(s.Own) > 1 {
-		return notTested(listWord(open), "Where the whole list leads is not known: %s.", openOf(open[0].Reach))
+		return notTested(listWord(open), "Where the whole list leads is unknown: %s.", openOf(open[0].Reach))
 	}
 	list := listsOf(s.Own, pins, perhaps)[0]
 	switch wayOf(list) {
 	case byName:
-		return ruledOut(list.Origin, "The list holds a name that is no server's own.")
+		return ruledOut(list.Origin, "The list holds a name that is not a name of any server.")
 	case byBalancer:
 		if a := list.Reach.Arrivals[0]; w == byAddress && !s.behind(a) {
 			return notTested(list.Origin, "%s is not an address of any server. It may be a forward to %s alone, or a balancer.", place(a), label(s.Server)).settledBy(NeedBalancer)

@@ -74,7 +74,7 @@ func (o Open) String() string {
 	case OpenUnroutable:
 		return o.URL + ": this machine can't get to " + o.Address.String()
 	case OpenUnreadable:
-		return at + ": " + cmp.Or(detail, "it can't be told what is there")
+		return at + ": " + cmp.Or(detail, "what is there is unknown")
 	case OpenIncomplete:
 		return "the rest of the list, which " + detail
 	case OpenNotProbed:

@@ -45,7 +45,7 @@ func judgeOrdered(s *Situation) judgement {
 		case len(s.Own) == 0:
 			return notTested("client URLs", "No list of the clients' URLs is known.").settledBy(NeedOrderedURLs)
 		case len(open) > 0:
-			return notTested(listWord(open), "Where the list leads is not known: %s.", openOf(open[0].Reach))
+			return notTested(listWord(open), "Where the list leads is unknown: %s.", openOf(open[0].Reach))
 		case !s.Tied || len(listsOf(s.Own, pins)) == 0:
 			return notTested(listWord(s.Own), "No list that is known leads to several servers.").settledBy(NeedClientURLs)
 		}
@@ -62,11 +62,11 @@ func judgeOrdered(s *Situation) judgement {
 	}
 	if best.verdict == RuledOut && !s.Tied {
 		best.verdict = NotTested
-		best.evidence = append(best.evidence, say(listWord(lists), "It is not known whose list this is.").settledBy(NeedClientURLs))
+		best.evidence = append(best.evidence, say(listWord(lists), "It is unknown whose list this is.").settledBy(NeedClientURLs))
 	}
 	if best.verdict == Confirmed && !agree {
 		best.verdict, best.confidence = Likely, 0.75
-		best.evidence = append(best.evidence, say(listWord(s.Own), "The account has other lists, of which that is not known."))
+		best.evidence = append(best.evidence, say(listWord(s.Own), "The account has other lists, of which that is unknown."))
 	}
 	return best
 }
@@ -148,7 +148,7 @@ func (s *Situation) othersTakeThem() bool {
 // orderOfDNS judges a name with several addresses in a fixed order.
 func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement {
 	if s.Profile == nil {
-		return notTested("CONNZ", "Which client libraries are used is not known: the connections were not read.")
+		return notTested("CONNZ", "Which client libraries are used is unknown: the connections were not read.")
 	}
 	keep, shuffle, libraries := s.habits()
 	on := s.onServer()
@@ -156,7 +156,7 @@ func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement
 	if fixed {
 		j.evidence = append(j.evidence, say(f.Origin, "DNS gives the addresses of %s in the same order every time, that of %s first.", f.urls(), label(s.Server)))
 	} else {
-		j.evidence = append(j.evidence, say(f.Origin, "From here, the first address of %s is that of %s; whether it is so for the clients is not known.", f.urls(), label(s.Server)))
+		j.evidence = append(j.evidence, say(f.Origin, "From here, the first address of %s is that of %s; whether it is so for the clients is unknown.", f.urls(), label(s.Server)))
 	}
 	switch {
 	case keep*10 >= on*9:

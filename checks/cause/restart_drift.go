@@ -107,7 +107,7 @@ func judgeRestartDrift(s *Situation) judgement {
 		return notTested("CONNZ", "The connections were not read.").settledBy(NeedConnections)
 	}
 	if len(p.StartOrder) == 0 || len(p.Starts) == 0 {
-		return notTested("VARZ", "When the servers started is not known.")
+		return notTested("VARZ", "When the servers started is unknown.")
 	}
 	if len(s.Others) == 0 {
 		return notTested("VARZ", "No other server of the cluster reported when it started.")
@@ -154,7 +154,7 @@ func (s *Situation) notDrift() judgement {
 		}
 	}
 	if len(unknown) > 0 {
-		return notTested("VARZ", "When %s started, and by which clock, is not known.", otherNames(unknown))
+		return notTested("VARZ", "When %s started, and by which clock, is unknown.", otherNames(unknown))
 	}
 	up, reached := s.wereUp(), s.reachableThen()
 	alone, _, _, _ := s.startsExplain(func(int) bool { return false })
@@ -175,7 +175,7 @@ func (s *Situation) notDrift() judgement {
 		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "%s started after most of these clients had connected. If their URLs lead to no other server, that is why.", otherNames(down)).settledBy(NeedClientConfig)}}
 	}
-	return notTested("start times", "The clocks of the servers are not known well enough to compare when the clients connected.").settledBy(s.Gap.details())
+	return notTested("start times", "The clocks of the servers are not exact enough to compare when the clients connected.").settledBy(s.Gap.details())
 }
 
 // startsFit is whether when the clients connected explains where they are: how

@@ -76,7 +76,7 @@ func judgeSingleProcess(s *Situation) judgement {
 		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, but most other connections are elsewhere."))
 	case all >= s.Finding.Connections && isLocal(best.Addr):
 		j.verdict, j.confidence = Possible, 0.2
-		j.evidence = append(j.evidence, say("CONNZ", "All clients come from %s, and nothing tells them apart.", best.Addr))
+		j.evidence = append(j.evidence, say("CONNZ", "All clients come from %s, and nothing sets them apart.", best.Addr))
 	case best.SharedByOthers:
 		j.verdict, j.confidence = Possible, 0.4
 		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, so it may be a proxy's."))
@@ -124,7 +124,7 @@ func describe(p checks.Process) string {
 	if p.Addr.IsValid() {
 		words = append(words, p.Addr.String())
 	} else {
-		words = append(words, "an address that is not known")
+		words = append(words, "an unknown address")
 	}
 	if p.Name != "" {
 		words = append(words, "named "+p.Name)

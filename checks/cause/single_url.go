@@ -106,13 +106,13 @@ func (s *Situation) pinned(w way) judgement {
 			say("CONNZ", "Many of the clients are on other servers, so this is not the list that they came by.").settledBy(NeedOwnURLs))}
 	case !s.Tied && len(further) > 0:
 		j.verdict, j.confidence = Possible, 0.35
-		j.evidence = append(j.evidence, say(listWord(further), "It is not known whose list this is, and another leads to %s.", s.names(further[0].Reach.Servers())).settledBy(NeedOwner))
+		j.evidence = append(j.evidence, say(listWord(further), "It is unknown whose list this is, and another leads to %s.", s.names(further[0].Reach.Servers())).settledBy(NeedOwner))
 	case !s.Tied && len(others) > 0:
 		j.verdict, j.confidence = Possible, 0.35
-		j.evidence = append(j.evidence, say(listWord(others), "It is not known whose list this is, and others lead to other servers.").settledBy(NeedOwner))
+		j.evidence = append(j.evidence, say(listWord(others), "It is unknown whose list this is, and others lead to other servers.").settledBy(NeedOwner))
 	case !s.Tied:
 		j.verdict, j.confidence = Likely, 0.7
-		j.evidence = append(j.evidence, say(listWord(found), "It is not known whose list this is.").settledBy(NeedOwner))
+		j.evidence = append(j.evidence, say(listWord(found), "It is unknown whose list this is.").settledBy(NeedOwner))
 		if order(judgeSingleProcess(s).verdict) <= order(Likely) || order(drift) <= order(Likely) {
 			j.verdict, j.confidence = Possible, 0.3
 		}
@@ -133,7 +133,7 @@ func (s *Situation) pinned(w way) judgement {
 		j.evidence = append(j.evidence, say("CONNZ", "Not all connections were read, so other clients may have other lists.").settledBy(NeedConnections))
 	case drift != RuledOut:
 		j.verdict, j.confidence = Likely, 0.8
-		j.evidence = append(j.evidence, say("start times", "Which servers were up when the clients connected is not known in full.").settledBy(s.Gap.details()))
+		j.evidence = append(j.evidence, say("start times", "Which servers were up when the clients connected is only partly known.").settledBy(s.Gap.details()))
 	default:
 		j.verdict, j.confidence = Confirmed, 0.95
 	}

@@ -38,7 +38,7 @@ func judgeSmallAccount(s *Situation) judgement {
 	}
 	switch {
 	case len(services) == 0, len(services) == 1 && services[""]:
-		j.evidence = append(j.evidence, say("CONNZ", "They have no names that would tell services apart."))
+		j.evidence = append(j.evidence, say("CONNZ", "They have no names that would set services apart."))
 		return j
 	case len(services) == 1:
 		j.evidence = append(j.evidence, say("CONNZ", "They all go by one name."))

@@ -93,10 +93,10 @@ func judgeSticky(s *Situation) judgement {
 		j.verdict, j.confidence, j.evidence = Possible, 0.3, []Evidence{view}
 		return j
 	case b.sticky == nil && len(s.Own) == 0:
-		return notTested("client URLs", "Whether the clients come through a load balancer is not known.").settledBy(NeedBalancer)
+		return notTested("client URLs", "Whether the clients come through a load balancer is unknown.").settledBy(NeedBalancer)
 	case b.sticky == nil && len(listsOf(s.Own, unclear, perhaps)) > 0:
 		open := listsOf(s.Own, unclear, perhaps)
-		return notTested(listWord(open), "Where the list leads is not known: %s.", openOf(open[0].Reach))
+		return notTested(listWord(open), "Where the list leads is unknown: %s.", openOf(open[0].Reach))
 	case b.sticky == nil && !s.Tied:
 		return notTested(listWord(s.Own), "The lists that are known hold no load balancer that is sticky, but none is known to be this account's.").settledBy(NeedClientURLs)
 	case b.sticky == nil && len(listsOf(s.Own, pins, wide)) == 0:
@@ -104,13 +104,13 @@ func judgeSticky(s *Situation) judgement {
 	case b.sticky == nil && b.unsure.URL != "":
 		a := b.unsure
 		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: []Evidence{
-			say("INFO", "%s led to %s in %s; whether it is the server's own address is not known.",
+			say("INFO", "%s led to %s in %s; whether it is the server's own address is unknown.",
 				place(a), label(&s.Deployment.Servers[a.Server]), tries(a))}}
 	case b.sticky == nil:
 		return ruledOut(listWord(s.Own), "All addresses of the account's list are servers' own.")
 	}
 	a := b.arrival
-	j.evidence = append(j.evidence, say(b.sticky.Origin, "%s is no server's own address and led to %s in %s.",
+	j.evidence = append(j.evidence, say(b.sticky.Origin, "%s is not an address of any server and led to %s in %s.",
 		place(a), label(&s.Deployment.Servers[a.Server]), tries(a)))
 	through, fromBalancer := s.fromBalancer(a)
 	if fromBalancer {
@@ -127,7 +127,7 @@ func judgeSticky(s *Situation) judgement {
 		j.verdict, j.confidence = Likely, 0.55
 		j.evidence = append(j.evidence, say("INFO", "It may lead the clients to %s, by where they come from: run the audit from where they are to be certain.", label(s.Server)))
 	case b.here == nil && !shared:
-		return notTested(b.sticky.Origin, "%s leads the auditor to %s only, not to %s: what it does for the clients is not known; run the audit from where they are.",
+		return notTested(b.sticky.Origin, "%s leads the auditor to %s only, not to %s: what it does for the clients is unknown; run the audit from where they are.",
 			a.URL, label(&s.Deployment.Servers[a.Server]), label(s.Server))
 	case wider || !enough || b.here != nil && wayOf(*b.here) != byBalancer:
 		j.verdict, j.confidence = Possible, 0.4
@@ -138,7 +138,7 @@ func judgeSticky(s *Situation) judgement {
 		j.evidence = append(j.evidence, say("start times", "When the clients connected would explain it too: it had no other server to lead them to."))
 	case a.doubt:
 		j.verdict, j.confidence = Likely, 0.7
-		j.evidence = append(j.evidence, say("VARZ", "That it is no own address follows from what the server names as its own, which may be what it advertises only."))
+		j.evidence = append(j.evidence, say("VARZ", "That it is not a server's address follows from what the servers name as their own, which may be what they advertise only."))
 	case fromBalancer && b.here != nil && s.behind(a) || shared:
 		j.verdict, j.confidence = Confirmed, 0.9
 	default:

@@ -86,6 +86,15 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 	if n := len(findings) - len(suspects); n > 0 {
 		out.warnings = append(out.warnings, fmt.Sprintf("the connections of the %d worst findings were read; the causes of the other %d are judged without them: pass --account or --cluster for those", len(suspects), n))
 	}
+	diagnoses := make([]cause.Diagnosis, len(all))
+	for i, p := range all {
+		diagnoses[i] = *p.found.Diagnosis
+	}
+	for _, g := range cause.Groups(diagnoses) {
+		for _, i := range g.Findings {
+			all[i].found.Diagnosis.Priority = g.Priority
+		}
+	}
 	slices.SortFunc(all, func(a, b pair) int {
 		return cmp.Or(checks.ComparePriorities(a.found.Diagnosis.Priority, b.found.Diagnosis.Priority), checks.CompareFindings(a.finding, b.finding))
 	})

@@ -58,7 +58,7 @@ audited or not completely. The nats CLI turns all but 0 into 1.
 Examples:
 
   nats-balance audit concentration --context system
-  nats-balance audit concentration --account ORDERS --cluster C1
+  nats-balance audit concentration --account ORDERS --cluster C1 --details
   nats-balance audit concentration --client-url ORDERS=nats://nats.example:4222
   nats-balance audit concentration --client-config ORDERS=./deploy
   nats-balance audit concentration --threshold 50 --critical 90 --json
@@ -87,6 +87,7 @@ Examples:
 	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
 	a.output.flags(cmd, report.Formats()...)
+	a.output.detailsFlag(cmd)
 	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
 }
 

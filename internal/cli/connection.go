@@ -45,7 +45,7 @@ func (c *connection) flags(app *fisk.Application) {
 	app.Flag("socks-proxy", "SOCKS5 proxy for connecting to NATS server").Envar("NATS_SOCKS_PROXY").PlaceHolder("PROXY").StringVar(&c.SocksProxy)
 	app.Flag("inbox-prefix", "Custom inbox prefix to use for inboxes").PlaceHolder("PREFIX").StringVar(&c.InboxPrefix)
 	app.Flag("colors", "Sets a color scheme to use").PlaceHolder("SCHEME").Envar("NATS_COLOR").EnumVar(&c.colors, colorSchemes...)
-	app.Flag("context", "Configuration context").Envar("NATS_CONTEXT").PlaceHolder("NAME").StringVar(&c.Context)
+	app.Flag("context", "Configuration context").Envar("NATS_CONTEXT").PlaceHolder("NAME").HintAction(contexts).StringVar(&c.Context)
 	app.Flag("trace", "Trace API interactions").UnNegatableBoolVar(&c.trace)
 	app.Flag("no-context", "Disable the selected context").UnNegatableBoolVar(&c.NoContext)
 }

@@ -20,7 +20,10 @@ type judged struct {
 	Outcome  string
 	Coverage struct {
 		Complete bool
-		Missing  []struct{ Server, Cluster, Reason *string }
+		Missing  []struct {
+			Server struct{ Name string }
+			Reason string
+		}
 	}
 	Findings []struct {
 		OnServer    int `json:"on_server"`
@@ -45,11 +48,7 @@ func auditProcesses(t *testing.T, urls string, args ...string) (int, judged, str
 func (a judged) reasons() string {
 	var out []string
 	for _, m := range a.Coverage.Missing {
-		s := ""
-		if m.Server != nil {
-			s = *m.Server
-		}
-		out = append(out, s+": "+*m.Reason)
+		out = append(out, m.Server.Name+": "+m.Reason)
 	}
 	return strings.Join(out, "; ")
 }

@@ -52,6 +52,7 @@ Examples:
 	c.Flag("list", "List the scenarios").UnNegatableBoolVar(&d.list)
 	c.Flag("keep", "Keep the servers up until interrupted and print commands to try").UnNegatableBoolVar(&d.keep)
 	d.output.flags(c, report.Formats()...)
+	d.output.detailsFlag(c)
 	c.Action(func(*fisk.ParseContext) error { return d.run(d.host.Context) })
 }
 
@@ -117,6 +118,9 @@ func (d *demo) audit(ctx context.Context, st *lab.Stage) error {
 	}
 	defer nc.Close()
 	args := append([]string{"concentration", "--format", d.output.format}, st.Args...)
+	if d.output.details {
+		args = append(args, "--details")
+	}
 	if d.output.file != "" {
 		args = append(args, "--outfile", d.output.file)
 	}

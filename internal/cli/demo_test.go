@@ -33,9 +33,9 @@ func TestDemo(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	verdicts := map[string]string{ // how the report begins
 		"skewed":       "Finding: ORDERS has 17 of its 18 connections in C1 on C1-n1 (94.4%)",
-		"balanced":     "No finding: 2 accounts judged",
+		"balanced":     "No finding: 2 accounts checked",
 		"threshold":    "Finding: EIGHT has 8 of its 10 connections in C1 on C1-n1 (80.0%)",
-		"small":        "Not judged: ",
+		"small":        "Not checked: ",
 		"supercluster": "Finding: ORDERS has 12 of its 12 connections in WEST on WEST-n2 (100.0%)",
 		"full":         "Finding: ORDERS has 80 of its 80 connections in C1 on C1-n1 (100.0%)",
 	}

@@ -28,7 +28,7 @@ Examples:
   nats-balance explain single-url`)
 	cmd.Tag("scope:user")
 	cmd.Tag("impact:ro")
-	cmd.Arg("code", "Code of a check or a cause, in upper or lower case").IsSetByUser(&given).StringVar(&code)
+	cmd.Arg("code", "Code of a check or a cause, in upper or lower case").HintAction(docs.Codes).IsSetByUser(&given).StringVar(&code)
 	cmd.Action(func(*fisk.ParseContext) error {
 		text := contents()
 		if given {

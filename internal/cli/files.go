@@ -22,6 +22,19 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// terminalWidth returns how many columns a terminal has; 0 for anything else.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
+
 // readRegular reads a file whole. What is no regular file could take forever.
 func (h Host) readRegular(ctx context.Context, flag, path string, most int64) ([]byte, error) {
 	return reading(ctx, h, flag, path, func() ([]byte, error) {

@@ -72,7 +72,7 @@ func TestLeafnodesOnly(t *testing.T) {
 	if s := doc.Summary; s.Leafnodes != 30 || s.Connections != 4 || s.Servers != 3 || doc.Coverage.ServersExpected != 3 {
 		t.Errorf("%+v, %+v", s, doc.Coverage)
 	}
-	const note = "ORDERS has 30 of its 30 leafnode connections in C1 on C1-n1 (100.0%): leafnodes are not judged; " +
+	const note = "ORDERS has 30 of its 30 leafnode connections in C1 on C1-n1 (100.0%): leafnodes are not checked; " +
 		"give their remotes the leafnode URLs of all servers of C1"
 	if !slices.Contains(doc.Coverage.Notes, note) {
 		t.Errorf("the notes are %q", doc.Coverage.Notes)

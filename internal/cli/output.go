@@ -17,6 +17,7 @@ import (
 type output struct {
 	format, file string
 	json         bool
+	details      bool
 	formats      []string // that the command has, the default first
 }
 
@@ -28,6 +29,11 @@ func (o *output) flags(cmd *fisk.CmdClause, formats ...string) {
 	cmd.Flag("format", "Output format: "+words.Or(append([]string{o.formats[0] + " (default)"}, o.formats[1:]...))).Default("text").PlaceHolder("FORMAT").HintOptions(o.formats...).StringVar(&o.format)
 	cmd.Flag("json", "Produce JSON output, the same as --format json").Short('j').UnNegatableBoolVar(&o.json)
 	cmd.Flag("outfile", "Save output to a file rather than STDOUT").PlaceHolder("FILE").Validator(notEmpty("outfile", "the path of a file")).StringVar(&o.file)
+}
+
+// detailsFlag adds the flag of commands whose text has more than fits on a screen.
+func (o *output) detailsFlag(cmd *fisk.CmdClause) {
+	cmd.Flag("details", "Write all that is known: evidence, what was ruled out, snippets, limits, DNS").UnNegatableBoolVar(&o.details)
 }
 
 func (o *output) validate() error {
@@ -60,7 +66,11 @@ func (o *output) writeHotspots(h Host, doc *report.Hotspots) error {
 }
 
 func (o *output) style(h Host) report.Style {
-	return report.Style{Color: o.file == "" && colorful(h.Out), Scheme: h.Colors()}
+	s := report.Style{Color: o.file == "" && colorful(h.Out), Scheme: h.Colors(), Details: o.details}
+	if o.file == "" {
+		s.Width = terminalWidth(h.Out)
+	}
+	return s
 }
 
 // put writes what is finished, after an interrupt too: what was done must be told.

@@ -97,11 +97,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}()
 	args = standardInput(plainBooleans(app.Model(), args))
 	if len(args) == 0 {
-		return &usageError{err: errors.New("no command given")}
+		args = []string{"--help"}
 	}
 	_, err = app.Parse(args)
 	if err = nameRefused(app, args, err); isUsage(err) {
-		err = &usageError{err: withoutStray(args, err)}
+		err = &usageError{err: withoutStray(args, suggest(app, args, err))}
 	}
 	return err
 }

@@ -83,9 +83,9 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 			t.Fatalf("outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
 		}
 		address := strings.TrimPrefix(third.ClientURL(), "nats://")
-		if m := missing[0]; *m.Server != address || *m.Cluster != "P" ||
+		if m := missing[0]; m.Server.Name != address || *m.Cluster != "P" ||
 			!strings.HasPrefix(m.Reason, "servers tell clients of "+address+", and ") {
-			t.Errorf("missing %s in %s: %s", *m.Server, *m.Cluster, m.Reason)
+			t.Errorf("missing %s in %s: %s", m.Server.Name, *m.Cluster, m.Reason)
 		}
 	}
 	ownRun(t, ExitFinding, "--server", all, "--allow-partial")
@@ -253,7 +253,7 @@ func TestOwnAccountWithAnAddressThatHangs(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--server", url, "--client-url", "nats://" + silent.Addr().String()}, {"--server", url + ",nats://" + silent.Addr().String()}} {
 		doc := ownRun(t, ExitNotAudited, args...)
-		if m := doc.Coverage.Missing; len(m) != 1 || *m[0].Server != silent.Addr().String() || !strings.Contains(m[0].Reason, " was passed, and it accepts connections there without a word") {
+		if m := doc.Coverage.Missing; len(m) != 1 || m[0].Server.Name != silent.Addr().String() || !strings.Contains(m[0].Reason, " was passed, and it accepts connections there without a word") {
 			t.Errorf("%q: missing %+v", args, m)
 		}
 	}

@@ -119,7 +119,7 @@ func TestMonitorAuditIsTheSameAsALiveOne(t *testing.T) {
 	}
 	// One server and its text.
 	text, _ := auditOf(t, ExitNotAudited, "--monitor", l.Server("C2-n1").MonitorURL(), "--cluster", "C2", "--allow-partial")
-	if !strings.Contains(text, "monitoring (1 monitoring URL, http://") {
+	if !strings.Contains(text, "reported on their monitoring ports (1 monitoring URL,") {
 		t.Errorf("the text does not say where it is from:\n%s", text)
 	}
 }
@@ -132,7 +132,7 @@ func TestMonitorAuditWithServersThatAreNotInTheList(t *testing.T) {
 	}
 	doc := documentOf(t, ExitNotAudited, "--monitor", monitorList(l.Server("C1-n1"), l.Server("C1-n2"), l.Server("C2-n1")))
 	m := doc.Coverage.Missing
-	if doc.Outcome != "incomplete" || doc.Coverage.ServersExpected != 4 || len(m) != 1 || *m[0].Server != "C1-n3" || *m[0].Cluster != "C1" ||
+	if doc.Outcome != "incomplete" || doc.Coverage.ServersExpected != 4 || len(m) != 1 || m[0].Server.Name != "C1-n3" || *m[0].Cluster != "C1" ||
 		!strings.Contains(m[0].Reason, "is not in --monitor") {
 		t.Errorf("%s, coverage %+v", doc.Outcome, doc.Coverage)
 	}

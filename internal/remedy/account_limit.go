@@ -54,7 +54,7 @@ func (x *facts) raiseLimit(limit int, by string) Remedy {
 	need := roundUp(use + most)
 	r := Remedy{Title: fmt.Sprintf("Raise the limit of %s from %s to %s", x.account, words.Count(limit), words.Plural(need, "connection"))}
 	why := []string{
-		fmt.Sprintf("Its JWT allows %s on all servers together, as %s tells, and it has %s.", words.Plural(limit, "connection"), by, words.Count(use)),
+		fmt.Sprintf("Its JWT allows %s on all servers together, as %s reports, and it has %s.", words.Plural(limit, "connection"), by, words.Count(use)),
 		fmt.Sprintf("If %s crashes, the others count its %s on for up to 4 minutes, and can refuse %s of those that come back; while it shuts down connections can count twice, too (nats-server#7527).",
 			x.here, words.Plural(x.f.OnServer, "connection"), words.Count(x.refused())),
 		fmt.Sprintf("%s is the use now and the %s of one server again.", words.Count(need), words.Count(most)),
@@ -105,7 +105,7 @@ func (x *facts) leafLimit() (why string, commands []string) {
 		if n == nil || *n >= x.f.Leafnodes+2 {
 			continue
 		}
-		why = fmt.Sprintf(" The account's JWT allows %s on all servers together, as %s tells, and it has %s here: raise that first.",
+		why = fmt.Sprintf(" The account's JWT allows %s on all servers together, as %s reports, and it has %s here: raise that first.",
 			words.Plural(*n, "leafnode"), x.label(s), words.Count(x.f.Leafnodes))
 		if name, _, ok := x.nscName(x.f.Account); ok {
 			commands = []string{fmt.Sprintf("nsc edit account %s --leaf-conns %d", option("--name", name), x.f.Leafnodes+2), "nsc push " + option("--account", name)}

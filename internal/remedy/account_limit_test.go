@@ -29,7 +29,7 @@ func TestAccountLimit(t *testing.T) {
 		want, not []string
 	}{
 		{"near", []change{limited(30, 9)}, []string{
-			"Raise the limit of ORDERS from 30 to ", "Its JWT allows 30 connections on all servers together, as n1 tells, and it has 24.",
+			"Raise the limit of ORDERS from 30 to ", "Its JWT allows 30 connections on all servers together, as n1 reports, and it has 24.",
 			"can refuse 14 of those that come back", "nsc edit account --name ORDERS --conns ", "nsc push --account ORDERS", "--mem-resolver",
 			"has 6 left to its limit of 30 connections", "--batch 6",
 			"If it crashes, n2 and n3 can refuse 14 of them: the limit of ORDERS is 30 connections on all servers together",
@@ -48,7 +48,7 @@ func TestAccountLimit(t *testing.T) {
 			on, less := in.Accounts["N3"], 30
 			on.MaxConnections = &less
 			in.Accounts["N3"] = on
-		}}, []string{"from 30 to ", "as n3 tells"}, nil},
+		}}, []string{"from 30 to ", "as n3 reports"}, nil},
 		{"a name that nsc does not tell", []change{limited(30, 9), func(in *Input) {
 			in.Finding.Account.Name = "ORDERS"
 			in.Finding.Account.ID = "ORDERS"

@@ -17,7 +17,7 @@ func (x *facts) clientConfig() (Remedy, bool) {
 		return Remedy{}, false // MQTT clients have no such list
 	}
 	urls, whole := x.urls()
-	r := Remedy{Title: "Give the clients of " + x.account + " all servers, in random order"}
+	r := Remedy{Title: "Give the clients of " + x.account + " all servers, in random order", Line: strings.Join(urls, ",")}
 	var why []string
 	switch {
 	case x.strong(cause.SingleURL):
@@ -34,10 +34,10 @@ func (x *facts) clientConfig() (Remedy, bool) {
 	languages := x.languages()
 	if len(languages) == 0 {
 		languages = []string{"go"}
-		why = append(why, "What languages they are written in is not known.")
+		why = append(why, "Their languages are unknown.")
 	}
 	if !whole {
-		why = append(why, fmt.Sprintf("The list has %d of the %d servers: that is enough, as servers tell of the others.", len(urls), x.servers()))
+		why = append(why, fmt.Sprintf("The list has %d of the %d servers: that is enough, as servers advertise the others.", len(urls), x.servers()))
 	}
 	r.Why = strings.Join(why, " ") + x.addresses() + " Fill in the name and the credentials."
 	for _, lang := range languages {

@@ -31,10 +31,10 @@ func TestDetails(t *testing.T) {
 	}{
 		{"two languages, most first", cause.RemedyClientConfig, []change{languages("rust", "python3", "elixir", "")},
 			[]string{"--- rust\n", "--- python\n"}, []string{"--- go\n", "not known", "DontRandomize", "retain_servers_order"}},
-		{"languages that there is no snippet for", cause.RemedyClientConfig, []change{languages("elixir")}, []string{"--- go\n", "languages they are written in is not known"}, nil},
+		{"languages that there is no snippet for", cause.RemedyClientConfig, []change{languages("elixir")}, []string{"--- go\n", "Their languages are unknown"}, nil},
 		{"names of C#, C and JS", cause.RemedyClientConfig, []change{languages(".NET", "C", "nats.js")}, []string{"--- csharp\n", "--- c\n", "--- javascript\n"}, nil},
-		{"an address that is not known", cause.RemedyClientConfig, []change{serverOf(noDetails, 2)},
-			[]string{`"nats://<n2's address>:4222"`, `"nats://10.0.0.3:4222"`, "The addresses of n2 for clients are not known: fill them in."}, nil},
+		{"an unknown address", cause.RemedyClientConfig, []change{serverOf(noDetails, 2)},
+			[]string{`"nats://<n2's address>:4222"`, `"nats://10.0.0.3:4222"`, "The addresses of n2 for clients are unknown: fill them in."}, nil},
 		{"servers that are missing", cause.RemedyClientConfig, []change{func(in *Input) {
 			in.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
 		}}, []string{"Add the servers that are missing"}, nil},
@@ -64,7 +64,7 @@ func TestDetails(t *testing.T) {
 		}, 1)}, []string{"IN  AAAA  2001:db8::1  ; n1"}, nil},
 		{"no name known", cause.RemedyDNS, []change{withCause(cause.SingleURL, cause.Confirmed)}, []string{"nats.example stands for it"}, []string{"dig"}},
 		{"an address unknown", cause.RemedyDNS, []change{withCause(cause.SingleURL, cause.Confirmed), serverOf(noDetails, 3)},
-			[]string{"; nats.example.  300  IN  A  <n3's address>", "addresses of n3 are not known"}, nil},
+			[]string{"; nats.example.  300  IN  A  <n3's address>", "addresses of n3 are unknown"}, nil},
 		{"ports differ", cause.RemedyDNS, []change{withCause(cause.SingleURL, cause.Confirmed), serverOf(func(s *checks.Server) { s.Details.Port = 4333 }, 2)},
 			[]string{"listen on different ports"}, nil},
 		{"a service of Kubernetes", cause.RemedyDNS, []change{pods, withCause(cause.SingleAddressDNS, cause.Confirmed)},
@@ -73,7 +73,7 @@ func TestDetails(t *testing.T) {
 			[]string{"nats.example stands for it"}, []string{"mq.example"}},
 
 		{"all accounts", cause.RemedyDrain, []change{withCause(cause.RestartDrift, cause.Likely)},
-			[]string{"[short-term]", "25 client connections of 2 accounts and 1 leafnode connection", "$ nats-server --signal ldm=/var/run/nats-server.pid", "on the host of n1", "is not known: make sure before"}, []string{"Not now"}},
+			[]string{"[short-term]", "25 client connections of 2 accounts and 1 leafnode connection", "$ nats-server --signal ldm=/var/run/nats-server.pid", "on the host of n1", "is unknown: make sure first"}, []string{"Not now"}},
 		{"a pod", cause.RemedyDrain, []change{pods, withCause(cause.RestartDrift, cause.Likely)},
 			[]string{"$ kubectl -n prod exec nats-0 -c nats -- nats-server --signal ldm=/var/run/nats/nats.pid"}, []string{"on the host"}},
 		{"nowhere to go", cause.RemedyDrain, []change{withCause(cause.RestartDrift, cause.Likely), full}, []string{"[long-term]", "Not now: clients of ORDERS have nowhere else to go"}, nil},

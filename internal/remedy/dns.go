@@ -69,13 +69,13 @@ func (x *facts) dns() (Remedy, bool) {
 		}
 		why = append(why, "Clients take one of its addresses, and the list need not change with the cluster.")
 		if n := x.withoutIP(); len(n) > 0 {
-			why = append(why, "The addresses of "+on(n)+" are not known: fill them in.")
+			why = append(why, "The addresses of "+on(n)+" are unknown: fill them in.")
 		}
 		if x.Missing > 0 {
 			why = append(why, "Add the servers that are missing from this audit.")
 		}
 		if x.portsDiffer() {
-			why = append(why, "The servers listen on different ports, which a name can't tell: list them one by one, as in client-config.")
+			why = append(why, "The servers listen on different ports, which a name does not have: list them one by one, as in client-config.")
 		}
 	}
 	if known {

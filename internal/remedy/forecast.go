@@ -43,9 +43,9 @@ func (x *facts) forecast() string {
 	case x.pinned() && x.Cause(cause.DiscoveryOff).Verdict == cause.Confirmed:
 		return its + "probably " + have + " nowhere to go until it is back, and then come back to it."
 	case x.pinned() && x.Told():
-		return its + fmt.Sprintf("%s to %s, if they reach them at the addresses that the server tells, and stay there. Processes that start meanwhile find no server, and later ones come to %s again.", move, others, x.here)
+		return its + fmt.Sprintf("%s to %s, if they reach them at the addresses that the server advertises, and stay there. Processes that start meanwhile find no server, and later ones come to %s again.", move, others, x.here)
 	case x.strong(cause.StickyLoadBalancer) && x.Told():
-		return its + fmt.Sprintf("%s to %s, where the load balancer sends them or by the addresses that the server tells, and stay there.", move, others)
+		return its + fmt.Sprintf("%s to %s, where the load balancer sends them or by the addresses that the server advertises, and stay there.", move, others)
 	case x.strong(cause.StickyLoadBalancer):
 		return its + fmt.Sprintf("go where the load balancer sends them, perhaps all to one of %s, and stay there.", others)
 	case x.f.Impact.CanFailOver == checks.Yes && x.moved(cause.GoToNext):
@@ -53,9 +53,9 @@ func (x *facts) forecast() string {
 	case x.f.Impact.CanFailOver == checks.Yes:
 		return its + fmt.Sprintf("%s to %s, and stay there: the account is then spread over %s, and %s has none of it.", move, others, x.those(), x.here)
 	case x.Told():
-		return its + fmt.Sprintf("can move to %s, which the server has told the clients of, and stay there. Whether they reach them is not known%s.", others, x.pass())
+		return its + fmt.Sprintf("can move to %s, which the server advertises, and stay there. Whether they reach them is unknown%s.", others, x.pass())
 	}
-	return its + "may or may not find another server: that is not known" + x.pass() + "."
+	return its + "may or may not find another server" + x.pass() + "."
 }
 
 // pass says what would settle it.

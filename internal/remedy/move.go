@@ -40,13 +40,13 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		why = append(why, "Only after "+listed(after)+": until then they "+until+".")
 	case x.strong(cause.SingleURL):
 		force = "--force"
-		why = append(why, "This does not last: clients move to the servers that they were told of, but come back when their processes restart. The command takes --force for that.")
+		why = append(why, "This does not last: clients move to the servers that are advertised to them, but come back when their processes restart. The command takes --force for that.")
 	case x.moved(cause.GoToNext):
 		a.When = later(a.When)
 		why = append(why, "The clients take their servers in order: those that are closed all go to the next one of their list, not evenly to all, and take "+x.here+
 			" again when their processes restart. Let them choose at random first (ordered).")
 	case x.unknown:
-		why = append(why, "Whether they stay away is not known, as the cause is not: move a few, and see.")
+		why = append(why, "Whether they stay away is unknown, as the cause is: move a few, and see.")
 	case x.moved(cause.Undecided):
 		why = append(why, "The clients choose again among all servers that they know, but may come back whenever they connect anew.")
 	default:
@@ -104,7 +104,7 @@ func later(w cause.When) cause.When {
 // are as they are; empty where it may help, or help after something else.
 func (x *facts) comesBack() string {
 	if x.strong(cause.SingleURL) && x.ComesBack(cause.SingleURL) {
-		return "The clients know " + x.here + " only, and nothing is known to tell them of others. With all servers in their list (client-config) they spread as their processes restart."
+		return "The clients know " + x.here + " only, and no server is known to advertise others. With all servers in their list (client-config) they spread as their processes restart."
 	}
 	return ""
 }
@@ -160,7 +160,7 @@ func (x *facts) keepItSo() Remedy {
 	if x.Again == "" && x.NoSystem {
 		r.Why += " The command audits servers: add --context or --creds, unless a context is selected."
 	}
-	r.Snippets = []Snippet{{Lang: "cron", Text: "# every Monday, after mkdir -m 700 ~/nats-balance; add what tells you of a status other than 0\n17 6 * * 1  " + cron + "\n"}}
+	r.Snippets = []Snippet{{Lang: "cron", Text: "# every Monday, after mkdir -m 700 ~/nats-balance; add what alerts you of a status other than 0\n17 6 * * 1  " + cron + "\n"}}
 	if c := x.Cause(cause.SmallAccount); x.strong(c.Code) {
 		accepted := fmt.Sprintf("--min-connections %d", max(16, x.f.Connections+1))
 		r.Why += " If the concentration of so small an account is accepted, write that down with the limits that are used."

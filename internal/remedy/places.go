@@ -233,7 +233,7 @@ func (x *facts) addresses() string {
 	}
 	out := ""
 	if len(unknown) > 0 {
-		out += " The addresses of " + on(unknown) + " for clients are not known: fill them in."
+		out += " The addresses of " + on(unknown) + " for clients are unknown: fill them in."
 	}
 	if len(routed) > 0 {
 		out += " For " + on(routed) + " the addresses are those of routes: see that clients reach them."

@@ -34,8 +34,11 @@ type Remedy struct {
 	Code       cause.Remedy
 	When       cause.When
 	Title, Why string
-	Commands   []string // command lines, ready to paste
-	Snippets   []Snippet
+	// Line is what it comes down to in a line, such as the URLs of all servers;
+	// empty where the title says it.
+	Line     string
+	Commands []string // command lines, ready to paste
+	Snippets []Snippet
 }
 
 // Snippet is a piece of code or configuration.

@@ -196,7 +196,7 @@ func TestRebalance(t *testing.T) {
 			"may come back whenever they connect anew"},
 		{"in order, and the others are full", []change{full, withCause(cause.ServerFull, cause.Likely), withCause(cause.OrderedConnect, cause.Likely)}, []string{plan, apply},
 			"Only after capacity: until then they find no room."},
-		{"unknown", nil, []string{plan, "nats-balance rebalance --account ORDERS --cluster C1 --max-moves 5 --apply --context system"}, "not known"},
+		{"unknown", nil, []string{plan, "nats-balance rebalance --account ORDERS --cluster C1 --max-moves 5 --apply --context system"}, "stay away is unknown"},
 		{"servers missing", []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) {
 			in.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
 		}}, []string{plan, apply}, "refuses while servers of the cluster do not report"},
@@ -225,7 +225,7 @@ func TestForecast(t *testing.T) {
 		want    string
 	}{
 		{"nowhere to go", []change{quiet, list("nats://10.0.0.1:4222"), judged}, "have nowhere to go until it is back, and all come back to it."},
-		{"one URL, but told", []change{list("nats://10.0.0.1:4222"), judged}, "move to n2 and n3, if they reach them at the addresses that the server tells, and stay there. Processes that start meanwhile find no server, and later ones come to n1 again."},
+		{"one URL, but told", []change{list("nats://10.0.0.1:4222"), judged}, "move to n2 and n3, if they reach them at the addresses that the server advertises, and stay there. Processes that start meanwhile find no server, and later ones come to n1 again."},
 		{"in order", []change{list("nats://10.0.0.1:4222", "nats://10.0.0.2:4222"), withCause(cause.OrderedConnect, cause.Confirmed)}, "move to the next server of their list, all to the same, and stay there until they connect anew."},
 		{"all servers", []change{all, judged}, "move to n2 and n3, and stay there: the account is then spread over these two, and n1 has none of it."},
 		{"no room", []change{all, full, judged}, "have nowhere to go until it is back, as n2 and n3 take no more, and all come back to it."},
@@ -236,10 +236,10 @@ func TestForecast(t *testing.T) {
 		{"account elsewhere unknown", []change{withCause(cause.AccountGap, cause.Confirmed)}, "have nowhere to go until it is back, as the account can't be used on n2 and n3, and all come back to it."},
 		{"protocol", []change{withCause(cause.ListenerGap, cause.Confirmed)}, "have nowhere to go until it is back, as n2 and n3 can't take their protocol, and all come back to it."},
 		{"balancer", []change{withCause(cause.StickyLoadBalancer, cause.Confirmed)}, "go where the load balancer sends them, perhaps all to one of n2 and n3, and stay there."},
-		{"balancer, but told", []change{withCause(cause.StickyLoadBalancer, cause.Confirmed), told}, "move to n2 and n3, where the load balancer sends them or by the addresses that the server tells, and stay there."},
+		{"balancer, but told", []change{withCause(cause.StickyLoadBalancer, cause.Confirmed), told}, "move to n2 and n3, where the load balancer sends them or by the addresses that the server advertises, and stay there."},
 		{"part of the protocol", []change{withCause(cause.ListenerGap, cause.Confirmed), func(in *Input) { in.Causes[0].Explains = 18 }}, "drop, and 18 of them have nowhere to go until it is back, as n2 and n3 can't take their protocol."},
-		{"nothing known", []change{quiet}, "may or may not find another server: that is not known: pass --client-url ORDERS=URL[,URL…]."},
-		{"told, no list", []change{told}, "can move to n2 and n3, which the server has told the clients of, and stay there. Whether they reach them is not known: pass --client-url ORDERS=URL[,URL…]."},
+		{"nothing known", []change{quiet}, "may or may not find another server: pass --client-url ORDERS=URL[,URL…]."},
+		{"told, no list", []change{told}, "can move to n2 and n3, which the server advertises, and stay there. Whether they reach them is unknown: pass --client-url ORDERS=URL[,URL…]."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -57,9 +57,9 @@ func (x *facts) drain(a *cause.Help) Remedy {
 	case len(after) > 0:
 		why = append([]string{"Only after " + listed(after) + "."}, why...)
 	case x.strong(cause.SingleURL):
-		why = append(why, "Its clients move to the servers that they were told of, but come back when their processes restart: give them all servers first (client-config).")
+		why = append(why, "Its clients move to the servers that are advertised to them, but come back when their processes restart: give them all servers first (client-config).")
 	case x.f.Impact.CanFailOver == checks.Unknown:
-		why = append(why, "Whether the clients of "+x.account+" find another server is not known: make sure before.")
+		why = append(why, "Whether the clients of "+x.account+" find another server is unknown: make sure first.")
 	}
 	k := x.kubernetes()
 	pod, container := x.label(x.Server), "docker kill --signal=SIGUSR2 CONTAINER"
@@ -216,8 +216,8 @@ func (x *facts) advertise() Remedy {
 		cluster = "\n  name: " + v
 	}
 	fmt.Fprintf(&b, "cluster {%s\n  no_advertise: false\n}\n", cluster)
-	r := Remedy{Title: "Let the servers tell clients of each other",
-		Why: "A client that knows one server learns the others from it, and fails over. A reload is accepted, but tells nothing of servers already known: " +
+	r := Remedy{Title: "Let the servers advertise each other to clients",
+		Why: "A client that knows one server learns the others from it, and fails over. A reload is accepted, but does not advertise servers already known: " +
 			"restart them one at a time. client_advertise is for where clients can't reach the addresses that the servers listen on." + x.addresses(),
 		Commands: []string{"nats-server -t -c nats.conf"},
 		Snippets: []Snippet{{Lang: "nats-server", Text: b.String()}}}

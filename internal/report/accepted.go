@@ -92,7 +92,7 @@ func lapsedNotes(findings []Finding) []string {
 // limit is the share that nothing may pass.
 func (doc *Document) limit() string {
 	if doc.overridden {
-		return "its threshold"
+		return "the threshold"
 	}
 	return fmt.Sprintf("%d%%", doc.Parameters.ThresholdPercent)
 }
@@ -131,7 +131,7 @@ func (doc *Document) noFinding(partly string) string {
 		head = fmt.Sprintf("No finding but %s accepted", words.Count(n))
 		who = "no other"
 	}
-	return fmt.Sprintf("%s%s: %s judged, %s has more than %s on one server.",
+	return fmt.Sprintf("%s%s: %s checked, %s has more than %s on one server.",
 		head, partly, accounts(doc, doc.Summary.Evaluated), who, doc.limit())
 }
 
@@ -151,7 +151,7 @@ func (p *printer) accepted(all []Accepted) {
 			critical = ", critical"
 		}
 		p.wrap("", fmt.Sprintf("Accepted: %s in %s on %s (%s%%%s) until %s: %s", accountName(a.Account),
-			clusterName(a.Cluster), short(a.Server, prose), a.SharePercent, critical, a.Expires, a.Reason))
+			clusterName(a.Cluster), short(a.Server.called(), prose), a.SharePercent, critical, a.Expires, a.Reason))
 	}
 }
 
@@ -168,7 +168,7 @@ func (doc *Document) minimum(n int, what string) string {
 func (f Finding) findingNotes() []string {
 	var out []string
 	if f.override != "" {
-		out = append(out, "Judged by the thresholds of "+f.override+".")
+		out = append(out, "Checked with the thresholds of "+f.override+".")
 	}
 	if f.lapsed != "" {
 		out = append(out, words.UpperFirst(f.lapsed)+".")

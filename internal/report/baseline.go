@@ -30,9 +30,9 @@ type Baseline struct {
 // Changed is a finding with what it was.
 type Changed struct {
 	Row
-	WasServer   string  `json:"was_server"`
-	WasOnServer int     `json:"was_on_server"`
-	WasPercent  Percent `json:"was_percent"`
+	WasServer   ServerRef `json:"was_server"`
+	WasOnServer int       `json:"was_on_server"`
+	WasPercent  Percent   `json:"was_percent"`
 }
 
 // Gone is a finding that was, with the reason why it is none.
@@ -121,12 +121,13 @@ func (doc *Document) compare(in Input) {
 		default:
 			b.Unchanged++
 		}
-		if known && was.Server != row.Server {
-			f.before = strings.TrimSpace(f.before + " Most were on " + short(was.Server, prose) + " then.")
+		if known && was.Server.called() != row.Server.called() {
+			f.before = strings.TrimSpace(f.before + " Most were on " + short(was.Server.called(), prose) + " then.")
 		}
 		b.critical = b.critical || counts && f.critical
 		b.criticalOpen = b.criticalOpen || counts && f.criticalOpen
 	}
+	doc.lostOn = lostOn(past, doc.Coverage.Missing)
 	why := doc.absence(in)
 	for _, row := range past.Findings {
 		if now[row.place()] {
@@ -141,6 +142,23 @@ func (doc *Document) compare(in Input) {
 		}
 	}
 	doc.Warnings = append(doc.Warnings, doc.differences(past)...)
+}
+
+// lostOn says which findings of the baseline were on servers that are missing now.
+func lostOn(past *Past, missing []Missing) []string {
+	var out []string
+	for _, m := range missing {
+		var who []string
+		for _, row := range past.Findings {
+			if name := m.Server.called(); name != "" && row.Server.called() == name {
+				who = append(who, fmt.Sprintf("%s (%s of %s connections)", accountName(row.Account), words.Count(row.OnServer), words.Count(row.Connections)))
+			}
+		}
+		if len(who) > 0 && len(out) < remarks {
+			out = append(out, fmt.Sprintf("On %s in the baseline: %s.", short(m.Server.called(), prose), list(who, named)))
+		}
+	}
+	return out
 }
 
 // absence says why what was a finding is none.
@@ -207,7 +225,7 @@ func (doc *Document) differences(past *Past) []string {
 	case checks.OutcomeIncomplete:
 		out = append(out, "the baseline is incomplete: what is new may have been there before")
 	case checks.OutcomeNotJudged:
-		out = append(out, "the baseline judged no cluster: what is new may have been there before")
+		out = append(out, "the baseline checked no cluster: what is new may have been there before")
 	default: // it has all there was
 	}
 	if past.Time.After(doc.Time) {
@@ -270,23 +288,33 @@ func (p *printer) baseline(doc *Document) {
 		return
 	}
 	p.blank()
-	counts := fmt.Sprintf("%s new, %s worse, %s better, %s gone, %s unchanged", words.Count(len(b.New)), words.Count(len(b.Worse)),
-		words.Count(len(b.Better)), words.Count(len(b.Gone)), words.Count(b.Unchanged))
-	if n := len(b.Unknown); n > 0 {
-		counts += fmt.Sprintf(", %s not known", words.Count(n))
-	}
-	p.wrap("", fmt.Sprintf("Since the baseline of %s: %s.", b.Time.Format(timeLayout), counts))
+	p.wrap("", b.counts())
 	rows := b.changes()
-	reasons := map[string]string{
-		belowIt: "gone, lower share", noConnections: "gone, no clients", string(checks.AcceptedFinding): "gone, accepted",
-		string(checks.TooFewConnections): "gone, few clients", string(checks.TooFewServers): "gone, few servers",
-		notAskedFor: "not asked for", string(checks.Incomplete): "open",
-	}
 	for _, r := range slices.Concat(b.Gone, b.Unknown) {
-		rows = append(rows, RowOf{r.Row, cmp.Or(reasons[r.Reason], r.Reason)})
+		rows = append(rows, RowOf{r.Row, goneReason(r.Reason)})
 	}
 	if len(rows) == 0 {
 		return
 	}
 	p.someRows(rows, "CHANGE", func(r RowOf) string { return r.Verdict })
+}
+
+// counts says how many findings differ, and how.
+func (b *Baseline) counts() string {
+	counts := fmt.Sprintf("%s new, %s worse, %s better, %s gone, %s unchanged", words.Count(len(b.New)), words.Count(len(b.Worse)),
+		words.Count(len(b.Better)), words.Count(len(b.Gone)), words.Count(b.Unchanged))
+	if n := len(b.Unknown); n > 0 {
+		counts += fmt.Sprintf(", %s unknown", words.Count(n))
+	}
+	return fmt.Sprintf("Since the baseline of %s: %s.", b.Time.Format(timeLayout), counts)
+}
+
+// goneReason says in a few words why what was a finding is none.
+func goneReason(reason string) string {
+	reasons := map[string]string{
+		belowIt: "gone, lower share", noConnections: "gone, no clients", string(checks.AcceptedFinding): "gone, accepted",
+		string(checks.TooFewConnections): "gone, few clients", string(checks.TooFewServers): "gone, few servers",
+		notAskedFor: "not asked for", string(checks.Incomplete): "open",
+	}
+	return cmp.Or(reasons[reason], reason)
 }

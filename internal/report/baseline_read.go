@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +24,7 @@ const (
 
 // Errors of [ReadBaseline], in clauses that say what to pass.
 var (
-	errNoDocument    = errors.New("it is no audit document, or cut short: pass what audit concentration --json wrote")
+	errNoDocument    = errors.New("it is not an audit document, or it is cut short: pass what audit concentration --json wrote")
 	errLargeDocument = fmt.Errorf("it has more than %d MiB: pass what audit concentration --json wrote, without --all", largestBaseline>>20)
 )
 
@@ -139,7 +138,7 @@ func readPastFindings(d *jsontext.Decoder) ([]Row, error) {
 			return nil, errManyFindings
 		}
 		out = append(out, Row{Account: Account{ID: words.Harmless(f.Account.ID), Name: words.Harmless(f.Account.Name)},
-			Cluster: words.Harmless(f.Cluster), Server: words.Harmless(cmp.Or(f.Server.Name, f.Server.ID)),
+			Cluster: words.Harmless(f.Cluster), Server: serverRef(checks.ServerRef(f.Server)),
 			Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections)})
 	}
 	_, err := d.ReadToken()
@@ -152,8 +151,7 @@ func readPastServers(d *jsontext.Decoder) ([]PastServer, error) {
 	var clusters []struct {
 		Name    string `json:"name"`
 		Servers []struct {
-			Name *string `json:"name"`
-			Host *string `json:"host"`
+			Server ServerRef `json:"server"`
 		} `json:"servers"`
 	}
 	if err := json.UnmarshalDecode(d, &clusters); err != nil {
@@ -162,14 +160,9 @@ func readPastServers(d *jsontext.Decoder) ([]PastServer, error) {
 	var out []PastServer
 	for _, c := range clusters {
 		for _, s := range c.Servers {
-			if s.Name == nil || *s.Name == "" || len(out) >= mostPastServers {
-				continue
+			if s.Server.Name != "" && len(out) < mostPastServers {
+				out = append(out, PastServer{Name: s.Server.Name, Host: s.Server.Host, Cluster: c.Name})
 			}
-			p := PastServer{Name: *s.Name, Cluster: c.Name}
-			if s.Host != nil {
-				p.Host = *s.Host
-			}
-			out = append(out, p)
 		}
 	}
 	return out, nil

@@ -10,13 +10,10 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-func goldenBytes(t testing.TB, name string) []byte {
+// documentOf is the JSON of a fixture.
+func documentOf(t testing.TB, name string) []byte {
 	t.Helper()
-	text, err := os.ReadFile("testdata/" + name + ".json.golden")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return []byte(jsonOf(t, fixtureNamed(t, name).in))
 }
 
 // Every document that this program writes is a baseline, and the same audit
@@ -72,7 +69,7 @@ func TestWorseAndBetter(t *testing.T) {
 // The outcome by what is new or worse is that of these findings alone.
 func TestNewOutcome(t *testing.T) {
 	past := func(name string) *Past {
-		past, err := ReadBaseline(bytes.NewReader(goldenBytes(t, name)))
+		past, err := ReadBaseline(bytes.NewReader(documentOf(t, name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,12 +109,12 @@ func TestNewOutcome(t *testing.T) {
 }
 
 func TestBaselineIsRefused(t *testing.T) {
-	good := string(goldenBytes(t, "finding"))
+	good := string(documentOf(t, "finding"))
 	hotspot, err := os.ReadFile("testdata/hotspot/finding.json.golden")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const garbage = "it is no audit document, or cut short: pass what audit concentration --json wrote"
+	const garbage = "it is not an audit document, or it is cut short: pass what audit concentration --json wrote"
 	for text, want := range map[string]string{
 		"": garbage, "{}": "it has no field type", "[]": garbage, "null": garbage, "text": garbage, "{\"": garbage, "\x00\xff": garbage,
 		good[:len(good)-3]:                   garbage,
@@ -135,7 +132,7 @@ func TestBaselineIsRefused(t *testing.T) {
 		strings.Replace(good, `"on_server": 17`, `"on_server": -1`, 1):                 garbage,
 		strings.Replace(good, `"on_server": 17`, `"on_server": 1.5`, 1):                garbage,
 		strings.Replace(good, `"on_server": 17`, `"on_server": "17"`, 1):               garbage,
-		strings.Replace(good, `"connections": 18`, `"connections": 99999999999999`, 1): garbage,
+		strings.Replace(good, `"connections": 18`, `"connections": 99999999999999`, 2): garbage,
 		strings.Replace(good, `"2026-02-03T03:05:06Z"`, `"yesterday"`, 1):              garbage,
 		strings.Replace(good, `"outcome"`, `"type"`, 1):                                garbage,
 	} {
@@ -164,7 +161,7 @@ func (zeros) Read(p []byte) (int, error) {
 
 func FuzzBaseline(f *testing.F) {
 	for _, name := range []string{"finding", "baseline", "pass", "hostile"} {
-		f.Add(goldenBytes(f, name))
+		f.Add(documentOf(f, name))
 	}
 	f.Add([]byte(`{"type":"nats-balance.v1.audit","findings":[{"account":{"id":"A"},"connections":1e3,"on_server":-1}]}`))
 	in := fixtureNamed(f, "finding").in
@@ -192,7 +189,7 @@ func FuzzBaseline(f *testing.F) {
 // What an audit can't see of the baseline is not called gone, and no acceptance
 // is called unused by it.
 func TestBaselineOfWhatIsNotSeen(t *testing.T) {
-	away := Row{Account: Account{ID: "AWAY", Name: "AWAY"}, Cluster: "C1", Server: "C1-n1", Connections: 20, OnServer: 20, SharePercent: 100}
+	away := Row{Account: Account{ID: "AWAY", Name: "AWAY"}, Cluster: "C1", Server: ServerRef{Name: "C1-n1"}, Connections: 20, OnServer: 20, SharePercent: 100}
 	for _, c := range []struct {
 		name    string
 		change  func(*Input)
@@ -220,7 +217,7 @@ func TestBaselineOfWhatIsNotSeen(t *testing.T) {
 	} {
 		in := fixtureInput(skewed())
 		c.change(&in)
-		past, err := ReadBaseline(bytes.NewReader(goldenBytes(t, "pass")))
+		past, err := ReadBaseline(bytes.NewReader(documentOf(t, "pass")))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -15,6 +16,7 @@ type Cause struct {
 	Role       string     `json:"role"`    // root or contributing
 	Verdict    string     `json:"verdict"` // confirmed, likely, possible, ruled-out or unknown
 	Confidence float64    `json:"confidence"`
+	Step       *string    `json:"step"` // of the funnel; null for contributing causes
 	Evidence   []Evidence `json:"evidence"`
 	Remedies   []string   `json:"remedies"` // codes of the finding's remedies
 }
@@ -30,10 +32,12 @@ type Evidence struct {
 type ClientURL struct {
 	Origin      string   `json:"origin"`
 	Account     *string  `json:"account"`
+	Service     *string  `json:"service"` // the connections' name, or the workload
 	URLs        []string `json:"urls"`
 	Reach       []string `json:"reach"`       // names of servers
 	Unreachable []string `json:"unreachable"` // those of URLs
 	Hosts       []string `json:"hosts"`
+	Complete    bool     `json:"complete"` // read whole, by a parser
 }
 
 // Name is a host name with what a resolver answers.
@@ -60,7 +64,7 @@ func causes(all []cause.Cause, a checks.Account, helps map[cause.Code][]cause.Re
 	out := []Cause{}
 	for _, c := range all {
 		told := Cause{Code: string(c.Code), Title: c.Title, Role: string(c.Role), Verdict: string(c.Verdict),
-			Confidence: c.Confidence, Evidence: []Evidence{}, Remedies: []string{}}
+			Confidence: c.Confidence, Step: orNull(string(c.Step)), Evidence: []Evidence{}, Remedies: []string{}}
 		for _, e := range c.Evidence {
 			told.Evidence = append(told.Evidence, Evidence{Text: words.Sentence(EvidenceText(e, a)), Source: words.Sentence(e.Source)})
 		}
@@ -80,7 +84,7 @@ func clientURLs(d *checks.Deployment, lists []checks.URLList) []ClientURL {
 		if l.Hint {
 			continue
 		}
-		c := ClientURL{Origin: words.Sentence(l.Origin), Account: orNull(l.Account), URLs: []string{}, Reach: []string{},
+		c := ClientURL{Origin: words.Sentence(l.Origin), Account: orNull(l.Account), Service: orNull(cmp.Or(l.Client, l.Workload)), Complete: l.Certain(), URLs: []string{}, Reach: []string{},
 			Unreachable: []string{}, Hosts: []string{}}
 		for _, e := range l.Endpoints {
 			c.URLs = append(c.URLs, words.Harmless(e.URL))

@@ -21,7 +21,7 @@ type matrix struct {
 	rows       []checks.Row
 	wanted     []string
 	services   map[pair][]Service
-	open       []string // clusters where an account may sit on a missing server
+	open       []string // clusters where an account may be on a missing server
 }
 
 func matrixOf(in Input) matrix {

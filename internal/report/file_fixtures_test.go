@@ -52,7 +52,7 @@ func fileFixtures() []fixture {
 	add("overrides-pass", newFleet().server("C1", "C1-n1", 0, "ORDERS", 17).server("C1", "C1-n2", 0, "ORDERS", 3).server("C1", "C1-n3", 0), nil,
 		func(in *Input) { in.Parameters.Overrides = []checks.Override{{Match: "*", ThresholdPercent: n(90)}} })
 	row := func(account, cluster, server string, on, connections int) Row {
-		return Row{Account: Account{ID: account, Name: account}, Cluster: cluster, Server: server, Connections: connections, OnServer: on, SharePercent: percent(on, connections)}
+		return Row{Account: Account{ID: account, Name: account}, Cluster: cluster, Server: ServerRef{Name: server}, Connections: connections, OnServer: on, SharePercent: percent(on, connections)}
 	}
 	past := func(rows ...Row) *Past {
 		return &Past{Time: time.Date(2026, 1, 27, 3, 5, 6, 0, time.UTC), Source: "system-account", Code: "OPT_BALANCE_006", Outcome: "finding",

@@ -113,7 +113,8 @@ func explained(in *Input, host, said string) {
 	var d cause.Diagnosis
 	advice := remedy.Advice{ByCause: map[cause.Code][]cause.Remedy{}}
 	add := func(code cause.Code, role cause.Role, verdict cause.Verdict, confidence float64, texts ...string) {
-		c := cause.Cause{Code: code, Title: "Title of " + string(code), Role: role, Verdict: verdict, Confidence: confidence}
+		definition, _ := cause.Define(code)
+		c := cause.Cause{Code: code, Title: "Title of " + string(code), Role: role, Step: definition.Step, Verdict: verdict, Confidence: confidence}
 		for _, t := range texts {
 			c.Evidence = append(c.Evidence, cause.Evidence{Text: t + " " + said, Source: said})
 		}
@@ -143,6 +144,11 @@ func explained(in *Input, host, said string) {
 			HostExamples: []netip.Addr{netip.MustParseAddr("10.0.1.1")}, Counts: []int{14, 1}, First: time.Date(2026, 2, 1, 0, 0, 0, 5, time.UTC), Last: time.Date(2026, 2, 2, 0, 0, 0, 5, time.UTC)}},
 		{Service: checks.Service{Protocol: "mqtt", Hosts: 340, SourcesSampled: true, Networks: []checks.Group{{Key: "10.0.1.0/24", Counts: []int{2, 0}}}, Counts: []int{2, 0}}},
 		{Service: checks.Service{Remainder: true, Hosts: 1, Counts: []int{1, 0}}},
+	}
+	refs := []checks.ServerRef{f.Server, f.Distribution[1].Server}
+	d.Funnel = []cause.Step{
+		{Name: cause.Listed, Servers: refs, Passes: []checks.Answer{checks.Yes, checks.Unknown}, Left: []checks.Answer{checks.Yes, checks.Unknown}, Text: said},
+		{Name: cause.Resolved, Servers: refs, Passes: []checks.Answer{checks.Yes, checks.No}, Left: []checks.Answer{checks.Yes, checks.No}, Leaves: true, Text: said},
 	}
 	d.FailOver, d.Priority = checks.FailOver{CanFailOver: checks.No, Stranded: &f.OnServer, Why: "they know of no other server"}, f.Priority
 	in.Explained = make([]Explained, len(in.Result.Findings))

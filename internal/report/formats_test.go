@@ -46,7 +46,7 @@ func formatted[D any](t testing.TB, write func(io.Writer, *D) error, doc *D) str
 // since is a document with what was accepted and what a baseline had.
 func since(in Input) *Document {
 	doc := New(in)
-	row := Row{Account: Account{ID: "OLD", Name: evil}, Cluster: "C1", Server: "C1-n3", Connections: 20, OnServer: 18, SharePercent: 90}
+	row := Row{Account: Account{ID: "OLD", Name: evil}, Cluster: "C1", Server: ServerRef{ID: "N3", Name: "C1-n3"}, Connections: 20, OnServer: 18, SharePercent: 90}
 	row.Account.Name = words.Harmless(row.Account.Name)
 	doc.Accepted = []Accepted{{Row: row, Reason: words.Sentence("moves in Q1, see @team #12 | " + evil), Expires: "2027-01-31"}}
 	doc.Baseline = &Baseline{Time: time.Date(2025, 11, 3, 0, 0, 0, 0, time.UTC), New: []Row{doc.Findings[0].row()},
@@ -199,7 +199,7 @@ func TestNagiosIsOneLineThatNothingBreaks(t *testing.T) {
 			return
 		}
 		want := map[string]string{"pass": "OK", "finding": "WARNING", "critical": "CRITICAL", "incomplete": "UNKNOWN", "not-judged": "UNKNOWN"}[doc.Outcome]
-		if !strings.HasPrefix(said, want+" OPT_BALANCE_006 ") {
+		if !strings.HasPrefix(said, want+" ") {
 			t.Errorf("outcome %s: %q", doc.Outcome, said)
 		}
 	})
@@ -211,8 +211,32 @@ func TestNagiosSaysWhatTheExitStatusSays(t *testing.T) {
 	doc := since(everyRow(fixtureNamed(t, "finding").in))
 	doc.newOnly = true
 	doc.Baseline.New, doc.Baseline.Worse = nil, nil
-	if got := formatted(t, Nagios, doc); !strings.HasPrefix(got, "OK OPT_BALANCE_006 0 new or worse of 1 finding. Finding: ORDERS") {
+	if got := formatted(t, Nagios, doc); !strings.HasPrefix(got, "OK 0 new or worse of 1 finding. 1 account on one server: ORDERS 94.4% C1-n1") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// The line says who is where: groups of several accounts first.
+func TestNagiosSaysWhoIsWhere(t *testing.T) {
+	accepted := eu(0, 2, 0)
+	accepted.Result.Accepted = []checks.Accepted{{Finding: accepted.Result.Findings[0]}}
+	accepted.Result.Findings, accepted.Explained = accepted.Result.Findings[1:], accepted.Explained[1:]
+	archive := eu(0, 1, 0)
+	archive.SourceKind = "archive"
+	for _, c := range []struct {
+		in   Input
+		want string
+	}{
+		{eu(0, 2, 0), "WARNING 2 accounts on one server: ORDERS-2 86.7% eu-n1, ORDERS-1 86.2% eu-n1 | "},
+		{eu(30, 1, 0), "WARNING 31 accounts on one server: 30 accounts 90% eu-n3, ORDERS-1 86.2% eu-n1 | "},
+		{eu(0, 0, 7), "WARNING 7 accounts on one server: TENANT-01 86.7% eu-n1, TENANT-02 86.7% eu-n2, TENANT-03 86.7% eu-n3, TENANT-04 86.7% eu-n1, TENANT-05 86.7% eu-n2"},
+		{archive, "WARNING 1 account on one server: ORDERS-1 86.2% eu-n1 (archive) | "},
+		{accepted, "WARNING 1 account on one server: ORDERS-1 86.2% eu-n1; 1 accepted | findings=1 critical=0 open=0 review=0 evaluated=3 max_share=87%;70 "},
+		{eu(0, 0, 0), "OK No finding: 1 account checked, none has more than 70% on one server | "},
+	} {
+		if got := formatted(t, Nagios, New(c.in)); !strings.HasPrefix(got, c.want) {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
 	}
 }
 

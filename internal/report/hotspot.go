@@ -189,7 +189,7 @@ func NewHotspots(in HotspotInput) *Hotspots {
 	}
 	notes := slices.Clone(in.Deployment.Notes)
 	if len(p.Clusters) > 0 {
-		notes = append(notes, "only what was asked for was judged: --cluster "+strings.Join(p.Clusters, " --cluster "))
+		notes = append(notes, "only what was asked for was checked: --cluster "+strings.Join(p.Clusters, " --cluster "))
 	}
 	before := len(notes)
 	if r.Summary.Open > 0 {

@@ -14,7 +14,7 @@ import (
 // HotspotsText writes the document for a person, the answer first. No line is
 // longer than 80 columns.
 func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
-	p := &printer{color: style.Color, bars: barColor(style.Scheme)}
+	p := newPrinter(style)
 	color, answer := doc.answer()
 	p.paragraph(color, "", "", answer)
 	p.wrap("", fmt.Sprintf("%s %s, more than %s times the average of its cluster", doc.Check.Code, doc.Check.Name, doc.Parameters.Factor))
@@ -98,7 +98,7 @@ func (doc *Hotspots) answer() (text.Color, string) {
 	if partly != "" {
 		color = text.FgYellow
 	}
-	return color, fmt.Sprintf("No finding%s: %s judged, no server has more than %s times the average.",
+	return color, fmt.Sprintf("No finding%s: %s checked, no server has more than %s times the average.",
 		partly, words.Plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)
 }
 
@@ -184,7 +184,7 @@ func (p *printer) loads(doc *Hotspots) {
 	const clusterColumns, serverColumns = 16, 20
 	row := func(cells ...string) {
 		p.line(text.Snip(fmt.Sprintf("  %s  %s  %11s  %6s  %5s  %s", fit(cells[0], clusterColumns), fit(cells[1], serverColumns),
-			cells[2], cells[3], cells[4], cells[5]), width, "…"))
+			cells[2], cells[3], cells[4], cells[5]), p.width, "…"))
 	}
 	p.blank()
 	p.line(fmt.Sprintf("Every server (%s):", words.Count(doc.Summary.Servers)))
@@ -201,7 +201,7 @@ func (p *printer) loads(doc *Hotspots) {
 				verdict = v
 			}
 			if s.Connections == nil {
-				row(clusterName(c.Name), s.label, "not known", "", "", verdict)
+				row(clusterName(c.Name), s.label, "unknown", "", "", verdict)
 				continue
 			}
 			row(clusterName(c.Name), s.label, words.Count(*s.Connections), s.SharePercent.String()+"%", s.Factor.String(), verdict)
@@ -212,10 +212,10 @@ func (p *printer) loads(doc *Hotspots) {
 func (p *printer) hotspotSummary(doc *Hotspots) {
 	s := doc.Summary
 	p.blank()
-	p.wrap("", fmt.Sprintf("Known: %s, %s, %s.", words.Plural(s.Clusters, "cluster"), words.Plural(s.Servers, "server"), words.Plural(s.Connections, "client connection")))
-	judged := "Judged none of them"
+	p.wrap("", fmt.Sprintf("Scope: %s, %s, %s.", words.Plural(s.Clusters, "cluster"), words.Plural(s.Servers, "server"), words.Plural(s.Connections, "client connection")))
+	judged := "Checked none of them"
 	if s.Evaluated > 0 {
-		judged = fmt.Sprintf("Judged %s: %s", words.Plural(s.Evaluated, "cluster"), words.Plural(s.Findings, "finding"))
+		judged = fmt.Sprintf("Checked %s: %s", words.Plural(s.Evaluated, "cluster"), words.Plural(s.Findings, "finding"))
 	}
 	if s.Open > 0 {
 		judged += fmt.Sprintf(", %s open", words.Count(s.Open))
@@ -229,6 +229,6 @@ func (p *printer) hotspotSummary(doc *Hotspots) {
 		skipped = append(skipped, fmt.Sprintf("%s of fewer than %s", words.Count(n), words.Plural(doc.Parameters.MinServers, "server")))
 	}
 	if len(skipped) > 0 {
-		p.wrap("", "Not judged: "+words.List(skipped)+".")
+		p.wrap("", "Not checked: "+words.List(skipped)+".")
 	}
 }

@@ -146,7 +146,7 @@ func serverImpact(l cause.Loss) ServerImpact {
 	}
 	label := labels(shares)
 	for _, s := range l.Survivors {
-		out.Survivors = append(out.Survivors, Survivor{Server: orNull(s.Server.Name), Now: s.Now, After: s.After, Limit: s.Limit, label: label(s.Server)})
+		out.Survivors = append(out.Survivors, Survivor{Server: serverRef(s.Server), Now: s.Now, After: s.After, Limit: s.Limit, label: label(s.Server)})
 	}
 	for _, a := range l.Accounts {
 		row := AccountImpact{Account: Account{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name)}, Connections: a.Connections, OnServer: a.OnServer,

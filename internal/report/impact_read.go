@@ -59,7 +59,7 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 	case limited.N <= 0:
 		return nil, errLargeDocument
 	case err != nil:
-		return nil, errors.New("it is no document of impact, or cut short: pass what impact --json wrote")
+		return nil, errors.New("it is not a document of impact, or cut short: pass what impact --json wrote")
 	}
 	if y := doc.Time.UTC().Year(); y < 1 || y > 9999 {
 		doc.Time = time.Time{}
@@ -115,7 +115,7 @@ func (a pastAccount) past(on int) PastAccount {
 	out := PastAccount{ID: a.Account.ID, Name: a.Account.Name, OnServer: max(0, on), Held: map[string]int{}}
 	for _, s := range a.Distribution {
 		if s.Connections != nil {
-			out.Held[deref(s.Server)] = max(0, *s.Connections)
+			out.Held[s.Server.Name] = max(0, *s.Connections)
 		}
 	}
 	for _, s := range a.Services {

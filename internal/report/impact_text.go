@@ -38,7 +38,7 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 	if !doc.Coverage.Complete {
 		p.wrap("", fmt.Sprintf("Coverage: %s of %s reported.", words.Count(doc.Coverage.ServersAnswered), words.Plural(doc.Coverage.ServersExpected, "server")))
 		for _, m := range doc.Coverage.Missing[:min(len(doc.Coverage.Missing), listed)] {
-			p.wrap("  ", fmt.Sprintf("Missing: %s: %s", cmp.Or(deref(m.Server), "a server without a name"), m.Reason))
+			p.wrap("  ", fmt.Sprintf("Missing: %s: %s", cmp.Or(m.Server.Name, m.Server.ID, "a server without a name"), m.Reason))
 		}
 	}
 	for _, n := range doc.Coverage.Notes {
@@ -134,7 +134,7 @@ func (p *printer) survivors(all []Survivor) {
 	}
 	row("SERVER", "NOW", "AFTER", "LIMIT")
 	for _, s := range all[:min(len(all), barRows)] {
-		row(cmp.Or(s.label, deref(s.Server), "no name"), number(s.Now), number(s.After), number(s.Limit))
+		row(cmp.Or(s.label, s.Server.Name, "no name"), number(s.Now), number(s.After), number(s.Limit))
 	}
 	if len(all) > barRows {
 		p.more("  ", len(all)-barRows, "more server")

@@ -23,8 +23,8 @@ func leafnodeNotes(in Input) []string {
 	var out []string
 	for _, r := range rows[:min(len(rows), leafnodeRows)] {
 		row := rowOf(checks.Row{Account: r.Account, Cluster: r.Cluster, Server: r.Server, Connections: r.Leafnodes, OnServer: r.OnServer})
-		out = append(out, fmt.Sprintf("%s has %s of its %s in %s on %s (%s%%): leafnodes are not judged; give their remotes the leafnode URLs of all servers of %s",
-			accountName(row.Account), words.Count(r.OnServer), words.Plural(r.Leafnodes, "leafnode connection"), clusterName(row.Cluster), short(row.Server, prose), row.SharePercent, clusterName(row.Cluster)))
+		out = append(out, fmt.Sprintf("%s has %s of its %s in %s on %s (%s%%): leafnodes are not checked; give their remotes the leafnode URLs of all servers of %s",
+			accountName(row.Account), words.Count(r.OnServer), words.Plural(r.Leafnodes, "leafnode connection"), clusterName(row.Cluster), short(row.Server.called(), prose), row.SharePercent, clusterName(row.Cluster)))
 	}
 	if more := len(rows) - len(out); more > 0 {
 		out = append(out, fmt.Sprintf("%s with most leafnode connections in a cluster on one server", words.Plural(more, "more account")))
@@ -41,5 +41,5 @@ func (f Finding) leafnodeSentence() string {
 	case f.leafnodesHere > 0:
 		here = fmt.Sprintf(", %s of them on %s", words.Count(f.leafnodesHere), f.label)
 	}
-	return fmt.Sprintf("Besides, it has %s in this cluster%s, which do not count as clients.", words.Plural(f.Leafnodes, "leafnode connection"), here)
+	return fmt.Sprintf("It also has %s in this cluster%s, which do not count as clients.", words.Plural(f.Leafnodes, "leafnode connection"), here)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,31 +23,34 @@ func Markdown(w io.Writer, doc *Document) error {
 	_, said := answer(doc)
 	m.head(doc.Check, doc.sinceBaseline()+said)
 	m.source(doc.Source, doc.Coverage, doc.Time)
-	m.items([]string{fmt.Sprintf("Judged: %s; more than %d%% on one server is a finding, of at least %s in a cluster of at least %s",
+	m.items([]string{fmt.Sprintf("Checked: %s; more than %d%% on one server is a finding, of at least %s in a cluster of at least %s",
 		accounts(doc, doc.Summary.Evaluated), doc.Parameters.ThresholdPercent,
 		words.Plural(doc.Parameters.MinConnections, "connection"), words.Plural(doc.Parameters.MinServers, "server"))})
-	shown := 0
-	for i, f := range doc.Findings {
-		if m.b.Len() > mdRoom || i == inFull {
-			break
+	var rest []RowOf
+	n := 0
+	for _, g := range doc.inOrder() {
+		full := n < inFull && m.b.Len() <= mdRoom
+		if len(g.findings) > 1 && full {
+			m.group(doc, g)
 		}
-		m.finding(i+1, f)
-		shown++
-	}
-	if rest := doc.Findings[shown:]; len(rest) > 0 {
-		var rows []RowOf
-		for _, f := range rest {
-			rows = append(rows, RowOf{Row: f.row(), Verdict: f.Priority})
+		for _, i := range g.findings {
+			f := doc.Findings[i]
+			if len(g.findings) == 1 && full {
+				n++
+				m.finding(n, f)
+				continue
+			}
+			rest = append(rest, RowOf{Row: f.row(), Verdict: doc.cause(f)})
 		}
-		m.rows(fmt.Sprintf("%s, a line each", words.Plural(len(rest), "more finding")), rows, "Priority")
 	}
+	m.rows(fmt.Sprintf("%s, a line each", words.Plural(len(rest), "finding")), rest, "Cause")
 	for _, s := range doc.openSentences() {
 		m.line("%s.", mdSentence(words.UpperFirst(s)))
 	}
-	m.rows("Open, a missing server could overturn it either way", doc.open, "")
+	m.rows("Undetermined, a missing server decides", doc.open, "")
 	m.accepted(doc.Accepted)
 	m.baseline(doc.Baseline)
-	m.rows(fmt.Sprintf("To review, above %d%% and no finding", doc.Parameters.ReviewPercent), doc.toReview(), "")
+	m.rows(fmt.Sprintf("To review, above %d%% and not a finding", doc.Parameters.ReviewPercent), doc.toReview(), "")
 	m.rows("Every account with a client connection, in each cluster", doc.Accounts, "Verdict")
 	m.clientURLs(doc.ClientURLs)
 	m.list("Warnings", doc.Warnings)
@@ -116,8 +120,8 @@ func (m *markdown) source(s Source, c Coverage, at time.Time) {
 	m.items([]string{fmt.Sprintf("Coverage: %s, %s of %s reported at %s", coverage, words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), at.Format(timeLayout))})
 	for _, x := range c.Missing[:min(len(c.Missing), listed)] {
 		name := "a server of unknown name"
-		if x.Server != nil {
-			name = mdCode(*x.Server)
+		if called := x.Server.called(); called != "" {
+			name = mdCode(called)
 		}
 		if x.Cluster != nil && *x.Cluster != "" {
 			name += " in " + mdCode(*x.Cluster)
@@ -158,7 +162,7 @@ func (m *markdown) rows(title string, rows []RowOf, last string) {
 	}
 	var cells [][]string
 	for _, r := range rows[:min(len(rows), listed)] {
-		row := []string{mdAccount(r.Account), mdCluster(r.Cluster), mdCode(r.Server),
+		row := []string{mdAccount(r.Account), mdCluster(r.Cluster), mdCode(r.Server.called()),
 			fmt.Sprintf("%s of %s", words.Count(r.OnServer), words.Count(r.Connections)), r.SharePercent.String() + "%"}
 		if last != "" {
 			row = append(row, r.Verdict)
@@ -169,6 +173,25 @@ func (m *markdown) rows(title string, rows []RowOf, last string) {
 	if n := len(rows) - listed; n > 0 {
 		m.line("… and %s more, which JSON and CSV have.", words.Count(n))
 	}
+}
+
+// group tells of findings with one common cause: who, why and what to do, the last
+// two as for the first of them.
+func (m *markdown) group(doc *Document, g Group) {
+	m.line("### %s", mdSentence(g.Text))
+	var who []string
+	for _, i := range g.findings[:min(len(g.findings), listed)] {
+		f := doc.Findings[i]
+		who = append(who, mdAccount(f.Account)+" "+words.Count(f.OnServer))
+	}
+	if n := len(g.findings) - len(who); n > 0 {
+		who = append(who, words.Count(n)+" more")
+	}
+	m.line("%s", strings.Join(who, ", "))
+	first := doc.Findings[g.findings[0]]
+	m.line("As for %s, so for the others:", mdAccount(first.Account))
+	m.causes(slices.DeleteFunc(slices.Clone(first.Causes), func(c Cause) bool { return !c.strong() }))
+	m.remedies(first.Remedies)
 }
 
 func (m *markdown) finding(n int, f Finding) {
@@ -198,7 +221,7 @@ func (m *markdown) distribution(all []Share) {
 	var cells [][]string
 	for _, s := range all[:min(len(all), barRows)] {
 		if s.Connections == nil {
-			cells = append(cells, []string{mdCode(s.label), "not known", ""})
+			cells = append(cells, []string{mdCode(s.label), "unknown", ""})
 			continue
 		}
 		cells = append(cells, []string{mdCode(s.label), words.Count(*s.Connections), s.SharePercent.String() + "%"})
@@ -226,7 +249,7 @@ func (m *markdown) causes(all []Cause) {
 		}
 	}
 	for _, u := range unknownOf(all) {
-		m.items([]string{"Not known: " + strings.Join(u.codes, ", ") + ". " + mdSentence(u.settle)})
+		m.items([]string{"Unknown: " + strings.Join(u.codes, ", ") + ". " + mdSentence(u.settle)})
 	}
 	if not := ruledOut(all); len(not) > 0 {
 		m.items([]string{"Ruled out: " + strings.Join(not, ", ")})

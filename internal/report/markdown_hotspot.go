@@ -13,7 +13,7 @@ func HotspotsMarkdown(w io.Writer, doc *Hotspots) error {
 	_, said := doc.answer()
 	m.head(doc.Check, said)
 	m.source(doc.Source, doc.Coverage, doc.Time)
-	m.items([]string{fmt.Sprintf("Judged: %s; more than %s times the average of its cluster is a finding", words.Plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)})
+	m.items([]string{fmt.Sprintf("Checked: %s; more than %s times the average of its cluster is a finding", words.Plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)})
 	for i, f := range doc.Findings {
 		if m.b.Len() > mdRoom || i == inFull {
 			m.line("… and %s, which JSON has.", words.Plural(len(doc.Findings)-i, "more finding"))

@@ -12,7 +12,7 @@ func (m *markdown) accepted(all []Accepted) {
 	m.line("### Accepted (%s)", words.Count(len(all)))
 	var cells [][]string
 	for _, a := range all[:min(len(all), listed)] {
-		cells = append(cells, []string{mdAccount(a.Account), mdCluster(a.Cluster), mdCode(a.Server), a.SharePercent.String() + "%", a.Expires, mdSentence(a.Reason)})
+		cells = append(cells, []string{mdAccount(a.Account), mdCluster(a.Cluster), mdCode(a.Server.called()), a.SharePercent.String() + "%", a.Expires, mdSentence(a.Reason)})
 	}
 	m.table([]string{"Account", "Cluster", "Most on", "Share", "Until", "Reason"}, cells)
 	if n := len(all) - listed; n > 0 {
@@ -26,14 +26,14 @@ func (m *markdown) baseline(b *Baseline) {
 		return
 	}
 	m.line("### Since the baseline of %s", b.Time.Format(timeLayout))
-	m.line("%s new, %s worse, %s better, %s gone, %s unchanged, %s not known.", words.Count(len(b.New)), words.Count(len(b.Worse)),
+	m.line("%s new, %s worse, %s better, %s gone, %s unchanged, %s unknown.", words.Count(len(b.New)), words.Count(len(b.Worse)),
 		words.Count(len(b.Better)), words.Count(len(b.Gone)), words.Count(b.Unchanged), words.Count(len(b.Unknown)))
 	rows := b.changes()
 	for _, r := range b.Gone {
 		rows = append(rows, RowOf{r.Row, "gone: " + r.Reason})
 	}
 	for _, r := range b.Unknown {
-		rows = append(rows, RowOf{r.Row, "not known: " + r.Reason})
+		rows = append(rows, RowOf{r.Row, "unknown: " + r.Reason})
 	}
 	m.rows("Changes", rows, "Change")
 }

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/jsm.go/monitor"
@@ -12,20 +14,23 @@ import (
 )
 
 // Nagios writes the document as one status line with performance data, as
-// Nagios plugins do and as the checks of nats write it. An incomplete audit is
+// Nagios plugins do. An incomplete audit is
 // UNKNOWN, whatever was found.
 func Nagios(w io.Writer, doc *Document) error {
-	_, said := answer(doc)
-	said = doc.sinceBaseline() + said
+	said := doc.sinceBaseline() + doc.whoIsWhere()
+	if doc.Source.Kind != "system-account" {
+		said += " (" + doc.Source.kind() + ")"
+	}
 	data := perfData{}
 	data.add("findings", len(doc.Findings), "Findings")
 	data.add("critical", criticals(doc), "Findings at or above the critical percentage")
 	data.add("open", len(doc.open), "Account-cluster pairs that a missing server decides")
 	data.add("review", doc.Summary.Review, "Account-cluster pairs to review")
-	data.add("evaluated", doc.Summary.Evaluated, "Account-cluster pairs judged")
-	if top, ok := largest(doc.judged()); ok {
+	data.add("evaluated", doc.Summary.Evaluated, "Account-cluster pairs checked")
+	notAccepted := slices.DeleteFunc(doc.judged(), func(r RowOf) bool { return r.Verdict == string(checks.AcceptedFinding) })
+	if top, ok := largest(notAccepted); ok {
 		// Rounded up, so that what is above a threshold stays above it.
-		item := &monitor.PerfDataItem{Name: "max_share", Unit: "%", Help: "Largest share of one server",
+		item := &monitor.PerfDataItem{Name: "max_share", Unit: "%", Help: "Largest share of one server of what is not accepted",
 			Value: float64((int64(top.OnServer)*100 + int64(top.Connections) - 1) / int64(top.Connections)),
 			Warn:  float64(doc.Parameters.ThresholdPercent)}
 		if c := doc.Parameters.CriticalPercent; c != nil {
@@ -39,7 +44,7 @@ func Nagios(w io.Writer, doc *Document) error {
 	if n := len(doc.Accepted); n > 0 {
 		data.add("accepted", n, "Findings that are accepted")
 		if !doc.passes() { // which says so itself
-			said += fmt.Sprintf(" %s accepted.", words.Count(n))
+			said += fmt.Sprintf("; %s accepted", words.Count(n))
 		}
 	}
 	outcome := doc.Outcome
@@ -50,7 +55,35 @@ func Nagios(w io.Writer, doc *Document) error {
 			outcome = string(doc.NewOutcome())
 		}
 	}
-	return statusLine(w, doc.Check, outcome, said, data)
+	return statusLine(w, outcome, said, data)
+}
+
+// whoIsWhere is the answer for one line: the groups of several accounts, then the
+// other findings, the first few of them.
+func (doc *Document) whoIsWhere() string {
+	if outcome := checks.Outcome(doc.Outcome); len(doc.Findings) == 0 || outcome == checks.OutcomeIncomplete {
+		_, said := answer(doc)
+		return strings.TrimSuffix(said, ".")
+	}
+	share := func(p Percent) string { return strings.TrimSuffix(p.String(), ".0") + "%" }
+	var all []string
+	for _, g := range doc.inOrder() {
+		f := doc.Findings[g.findings[0]]
+		if len(g.findings) == 1 {
+			all = append(all, fmt.Sprintf("%s%s %s %s", short(cmp.Or(f.Account.Name, f.Account.ID), 32), doc.in(f.Cluster), share(f.SharePercent), short(f.label, 32)))
+			continue
+		}
+		where := "one server each"
+		if g.Server != nil {
+			where = f.label
+		}
+		all = append(all, fmt.Sprintf("%s%s %s %s", words.Plural(len(g.findings), "account"), doc.in(g.Cluster), share(g.SharePercent), short(where, 32)))
+	}
+	on := words.Plural(len(doc.Findings), "account")
+	if doc.Summary.Clusters > 1 { // an account counts in each
+		on = words.Plural(len(doc.Findings), "finding")
+	}
+	return fmt.Sprintf("%s on one server%s: %s", on, doc.Coverage.partly(doc.allowPartial), words.FirstOf(named, all))
 }
 
 // HotspotsNagios writes the document of hotspots as [Nagios] does.
@@ -59,10 +92,10 @@ func HotspotsNagios(w io.Writer, doc *Hotspots) error {
 	data := perfData{}
 	data.add("findings", doc.Summary.Findings, "Findings")
 	data.add("open", doc.Summary.Open, "Clusters that a missing server decides")
-	data.add("evaluated", doc.Summary.Evaluated, "Clusters judged")
+	data.add("evaluated", doc.Summary.Evaluated, "Clusters checked")
 	data.add("connections", doc.Summary.Connections, "Client connections")
 	data.servers(doc.Coverage)
-	return statusLine(w, doc.Check, doc.Outcome, said, data)
+	return statusLine(w, doc.Outcome, said, data)
 }
 
 type perfData monitor.PerfData
@@ -77,24 +110,18 @@ func (d *perfData) servers(c Coverage) {
 	d.add("servers_answered", c.ServersAnswered, "Servers that reported")
 }
 
-func statusLine(w io.Writer, check Check, outcome, said string, data perfData) error {
-	said = plainForPlugins(said)
-	r := monitor.Result{Name: check.Code, Check: check.Name, PerfData: monitor.PerfData(data), RenderFormat: monitor.NagiosFormat}
-	var line string
+func statusLine(w io.Writer, outcome, said string, data perfData) error {
+	status := monitor.UnknownStatus
 	switch checks.Outcome(outcome) {
 	case checks.OutcomePass:
-		r.Output = said
-		line = r.String()
+		status = monitor.OKStatus
 	case checks.OutcomeFinding:
-		r.Warn(said)
-		line = r.String()
+		status = monitor.WarningStatus
 	case checks.OutcomeCritical:
-		r.Critical(said)
-		line = r.String()
-	default: // which the result type has a name of, but never comes to
-		line = fmt.Sprintf("%s %s %s | %s", monitor.UnknownStatus, r.Name, said, r.PerfData)
+		status = monitor.CriticalStatus
+	default: // not all is known
 	}
-	_, err := fmt.Fprintln(w, line)
+	_, err := fmt.Fprintf(w, "%s %s | %s\n", status, plainForPlugins(said), monitor.PerfData(data))
 	return err
 }
 

@@ -30,10 +30,10 @@ func largestCluster[C any](clusters []C, of func(C) (name string, servers int)) 
 // servers: that is not "all fine".
 func notJudged(minimum int, largest sized) string {
 	if largest.servers >= minimum {
-		return fmt.Sprintf("Not judged: no account with enough connections is in a cluster of %s. Pass --min-servers %d to judge smaller clusters.",
+		return fmt.Sprintf("Not checked: no account with enough connections is in a cluster of %s. Pass --min-servers %d to check smaller clusters.",
 			words.Plural(minimum, "server"), fewestServers)
 	}
-	text := fmt.Sprintf("Not judged: no cluster has %s", words.Plural(minimum, "server"))
+	text := fmt.Sprintf("Not checked: no cluster has %s", words.Plural(minimum, "server"))
 	if largest.name != "" {
 		text += fmt.Sprintf(", the largest (%s) has %s", words.Cut(largest.name, prose), words.Count(largest.servers))
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // rowsExposed is how many accounts, or servers, get series of their own.
@@ -35,13 +37,15 @@ func Prometheus(w io.Writer, doc *Document) error {
 		}
 	}
 	e.add("open", "What a missing server decides: account-cluster pairs, or clusters.", float64(len(doc.open)))
-	e.add("review", "Account-cluster pairs above the review percentage that are no finding.", float64(doc.Summary.Review))
-	e.add("evaluated", "What was judged: account-cluster pairs, or clusters.", float64(doc.Summary.Evaluated))
+	e.add("review", "Account-cluster pairs above the review percentage that are not a finding.", float64(doc.Summary.Review))
+	e.add("evaluated", "What was checked: account-cluster pairs, or clusters.", float64(doc.Summary.Evaluated))
 	e.add("threshold_ratio", "A server with more than this part of an account's connections is a finding.", float64(doc.Parameters.ThresholdPercent)/100)
 	e.add("connections", "Client connections of all accounts but the system account.", float64(doc.Summary.Connections))
 	e.add("accounts", "Accounts with at least one client or leafnode connection.", float64(doc.Summary.Accounts))
 
+	e.causes(doc)
 	bound := bounded{}
+	byServer := doc.byServer()
 	for i, r := range doc.judged() {
 		of := labelPairs{"account", cmp.Or(r.Account.Name, r.Account.ID), "account_id", r.Account.ID, "cluster", r.Cluster}
 		if !bound.take(of) {
@@ -49,24 +53,103 @@ func Prometheus(w io.Writer, doc *Document) error {
 		}
 		e.add("account_share_ratio", "Part of the account's client connections in the cluster that are on one server, the largest.", r.share(), of...)
 		e.add("account_connections", "Client connections of the account in the cluster.", float64(r.Connections), of...)
-		e.add("account_server_connections", "Client connections of the account on the server with most of them.", float64(r.OnServer), of...)
+		shown := byServer[r.place()]
+		if !slices.Contains([]string{string(checks.Found), string(checks.Critical), string(checks.Review)}, r.Verdict) {
+			shown = nil
+		}
+		for _, c := range shown {
+			e.add("account_server_connections", "Client connections of an account that is a finding or to review, by server.", float64(c.Connections),
+				append(slices.Clone(of), "server", cmp.Or(c.Server.Name, c.Server.ID), "server_id", c.Server.ID)...)
+		}
 		priority, cause := "", ""
 		if i < len(doc.Findings) { // which come first
-			priority, cause = doc.Findings[i].Priority, doc.Findings[i].cause()
+			priority, cause = doc.Findings[i].Priority, doc.cause(doc.Findings[i])
 		}
-		e.add("account_info", "The server with most of the account's connections, the verdict, and of a finding its priority and first confirmed or likely cause, always 1.", 1,
-			append(of, "server", r.Server, "verdict", r.Verdict, "priority", priority, "cause", cause)...)
+		e.add("account_info", "The server with most of the account's connections, the verdict, and of a finding its priority and the cause of its group, always 1.", 1,
+			append(of, "server", r.Server.called(), "verdict", r.Verdict, "priority", priority, "cause", cause)...)
 	}
-	e.add("series_left_out", "Accounts, or servers, judged that have no series of their own, to keep their number small.", float64(bound.left))
+	e.add("series_left_out", "Accounts, or servers, checked that have no series of their own, to keep their number small.", float64(bound.left))
 	return e.write(w)
 }
 
-// cause is the first confirmed or likely one.
-func (f Finding) cause() string {
-	if len(f.Causes) > 0 && f.Causes[0].strong() {
-		return f.Causes[0].Code
+// causes adds what the groups come to by cluster, server and cause.
+func (e *exposition) causes(doc *Document) {
+	type of struct{ cluster, server, cause string }
+	findings, connections := map[of]int{}, map[of]int{}
+	var order []of
+	for _, f := range doc.Findings {
+		key := of{f.Cluster, cmp.Or(f.Server.Name, f.Server.ID), doc.cause(f)}
+		if findings[key] == 0 {
+			order = append(order, key)
+		}
+		findings[key]++
+		connections[key] += f.OnServer
 	}
-	return "unknown"
+	for _, key := range order[:min(len(order), rowsExposed)] {
+		labels := labelPairs{"cluster", key.cluster, "server", key.server, "cause", key.cause}
+		e.add("cause_findings", "Findings by server and cause.", float64(findings[key]), labels...)
+		e.add("cause_connections", "Client connections on the server of the findings with this cause.", float64(connections[key]), labels...)
+	}
+}
+
+// serverSeries is about how many series by account and server there are.
+const serverSeries = 2000
+
+// byServer returns the connections of findings and of what is to be reviewed by
+// server, bounded.
+func (doc *Document) byServer() map[place][]ServiceCount {
+	wanted := map[string]int{} // ids of accounts
+	for _, f := range doc.Findings[:min(len(doc.Findings), rowsExposed)] {
+		wanted[f.Account.ID] = -1
+	}
+	for _, r := range doc.Review[:min(len(doc.Review), rowsExposed)] {
+		wanted[r.Account.ID] = -1
+	}
+	d := doc.matrix.deployment
+	ids := make([]string, len(d.Accounts)) // of wanted accounts
+	for i, a := range d.Accounts {
+		if id := words.Harmless(a.ID); wanted[id] != 0 {
+			ids[i] = id
+		}
+	}
+	servers := map[string]*checks.Server{}
+	for i := range d.Servers {
+		servers[d.Servers[i].ID] = &d.Servers[i]
+	}
+	out, series := map[place][]ServiceCount{}, 0
+	for _, c := range doc.matrix.clusters {
+		counts := map[string]map[string]int{} // by account and server
+		for _, s := range c.Servers {
+			if s.Connections == nil {
+				continue
+			}
+			for _, u := range servers[s.Server.ID].Usage {
+				if id := ids[u.Account]; id != "" && u.Connections > 0 {
+					if counts[id] == nil {
+						counts[id] = map[string]int{}
+					}
+					counts[id][s.Server.ID] = int(u.Connections)
+				}
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(counts)) {
+			if series += len(c.Servers); series > serverSeries {
+				return out
+			}
+			at := place{id, words.Harmless(c.Name)}
+			for _, s := range c.Servers {
+				if s.Connections != nil {
+					out[at] = append(out[at], ServiceCount{serverRef(s.Server), counts[id][s.Server.ID]})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// cause is that of a finding's group.
+func (doc *Document) cause(f Finding) string {
+	return cmp.Or(deref(doc.Groups[f.Group].Cause), "unknown")
 }
 
 // HotspotsPrometheus writes the document of hotspots as [Prometheus] does.
@@ -75,7 +158,7 @@ func HotspotsPrometheus(w io.Writer, doc *Hotspots) error {
 	e.run(doc.Tool, doc.Source, doc.Outcome, float64(doc.Time.Unix()), doc.Coverage)
 	e.add("findings", "Findings of the last audit.", float64(len(doc.Findings)))
 	e.add("open", "What a missing server decides: account-cluster pairs, or clusters.", float64(doc.Summary.Open))
-	e.add("evaluated", "What was judged: account-cluster pairs, or clusters.", float64(doc.Summary.Evaluated))
+	e.add("evaluated", "What was checked: account-cluster pairs, or clusters.", float64(doc.Summary.Evaluated))
 	e.add("connections", "Client connections of all accounts but the system account.", float64(doc.Summary.Connections))
 	bound := bounded{}
 	for _, s := range doc.loaded() {
@@ -87,7 +170,7 @@ func HotspotsPrometheus(w io.Writer, doc *Hotspots) error {
 		e.add("server_connections", "Client connections of the server.", float64(*s.Connections), of...)
 		e.add("server_info", "The verdict on the server, always 1.", 1, append(of, "verdict", s.Verdict)...)
 	}
-	e.add("series_left_out", "Accounts, or servers, judged that have no series of their own, to keep their number small.", float64(bound.left))
+	e.add("series_left_out", "Accounts, or servers, checked that have no series of their own, to keep their number small.", float64(bound.left))
 	return e.write(w)
 }
 

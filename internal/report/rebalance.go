@@ -184,10 +184,7 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 		if m.ClusterKnown && m.Cluster != doc.Cluster {
 			continue
 		}
-		missing := Missing{Server: orNull(m.Name), Reason: words.Sentence(m.Reason)}
-		if missing.Server == nil {
-			missing.Server = orNull(m.ID)
-		}
+		missing := Missing{Server: serverRef(m.Ref()), Reason: words.Sentence(m.Reason)}
 		if m.ClusterKnown {
 			missing.Cluster = orNull(m.Cluster)
 		}

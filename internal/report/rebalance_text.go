@@ -18,7 +18,7 @@ import (
 // then the servers, accounts and services, then why. No line is longer than 80
 // columns.
 func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
-	p := &printer{color: style.Color}
+	p := newPrinter(style)
 	color, answer := rebalanceAnswer(doc)
 	p.paragraph(color, "", "", answer)
 	p.source(doc.Source)

@@ -19,6 +19,8 @@ type Remedy struct {
 	Why      string    `json:"why"`
 	Commands []string  `json:"commands"`
 	Snippets []Snippet `json:"snippets"`
+
+	line string // what it comes down to, such as URLs
 }
 
 // Snippet is a piece of code or configuration.
@@ -31,7 +33,7 @@ type Snippet struct {
 func remedies(all []remedy.Remedy) []Remedy {
 	out := []Remedy{}
 	for _, r := range all {
-		told := Remedy{Code: string(r.Code), When: string(r.When), Title: words.Sentence(r.Title), Why: words.Sentence(r.Why),
+		told := Remedy{Code: string(r.Code), When: string(r.When), Title: words.Sentence(r.Title), Why: words.Sentence(r.Why), line: words.Sentence(r.Line),
 			Commands: []string{}, Snippets: []Snippet{}}
 		for _, c := range r.Commands {
 			told.Commands = append(told.Commands, words.Sentence(c))
@@ -57,8 +59,7 @@ func code(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// remedies tells what to do: commands in full, of the snippets the first of
-// each remedy.
+// remedies tells what to do, with all commands and snippets.
 func (p *printer) remedies(f Finding) {
 	if f.forecast != "" {
 		p.wrap("   ", f.forecast)
@@ -68,34 +69,34 @@ func (p *printer) remedies(f Finding) {
 	}
 	p.line(p.paint(text.Bold, "   What to do:"))
 	for _, r := range f.Remedies {
+		if p.repeats(fmt.Sprintf("%s: %s (%s)", r.When, r.Title, r.Code), fmt.Sprint(r)) {
+			continue
+		}
 		p.paragraph(text.Reset, "   - ", "     ", fmt.Sprintf("%s: %s (%s)", r.When, r.Title, r.Code))
 		p.paragraph(text.Reset, "     ", "     ", r.Why)
 		for _, c := range r.Commands {
 			p.command(c)
 		}
-		if len(r.Snippets) == 0 {
-			continue
-		}
-		p.line(fmt.Sprintf("     %s:", r.Snippets[0].Lang))
-		for l := range strings.SplitSeq(strings.TrimRight(r.Snippets[0].Text, "\n"), "\n") {
-			p.line("       " + strings.ReplaceAll(l, "\t", "    "))
-		}
-		if n := len(r.Snippets) - 1; n > 0 {
-			p.line(fmt.Sprintf("     (%s with --json)", words.Plural(n, "more snippet")))
+		for _, s := range r.Snippets {
+			p.line(fmt.Sprintf("     %s:", s.Lang))
+			for l := range strings.SplitSeq(strings.TrimRight(s.Text, "\n"), "\n") {
+				p.line("       " + strings.ReplaceAll(l, "\t", "    "))
+			}
 		}
 	}
 }
 
 // command writes a command line that can be pasted: where it is too long for
 // the columns it goes on behind a backslash, at its flags.
-func (p *printer) command(c string) {
-	const first, rest = "       ", "         "
-	line := first
+func (p *printer) command(c string) { p.commandAt("       ", c) }
+
+func (p *printer) commandAt(first, c string) {
+	line, rest := first, first+"  "
 	for i, part := range flags(c) {
 		switch {
 		case i == 0:
 			line += part
-		case columns(line)+1+columns(part)+2 > width:
+		case columns(line)+1+columns(part)+2 > p.width:
 			p.line(line + " \\")
 			line = rest + part
 		default:

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // judged are the rows that the rule applies to, those to look at first at the
@@ -44,7 +45,7 @@ func (doc *Document) toReview() []RowOf {
 }
 
 func (f Finding) row() Row {
-	return Row{Account: f.Account, Cluster: f.Cluster, Server: cmp.Or(f.Server.Name, f.Server.ID),
+	return Row{Account: f.Account, Cluster: f.Cluster, Server: f.Server,
 		Connections: f.Connections, OnServer: f.OnServer, SharePercent: f.SharePercent}
 }
 
@@ -58,4 +59,27 @@ func largest(rows []RowOf) (RowOf, bool) {
 		return RowOf{}, false
 	}
 	return slices.MaxFunc(rows, func(a, b RowOf) int { return cmp.Compare(a.share(), b.share()) }), true
+}
+
+// Row is one account in one cluster.
+type Row struct {
+	Account      Account   `json:"account"`
+	Cluster      string    `json:"cluster"`
+	Server       ServerRef `json:"server"`
+	Connections  int       `json:"connections"`
+	OnServer     int       `json:"on_server"`
+	SharePercent Percent   `json:"share_percent"`
+}
+
+// RowOf is a row with its verdict.
+type RowOf struct {
+	Row
+	Verdict string `json:"verdict"`
+}
+
+func rowOf(r checks.Row) RowOf {
+	return RowOf{Verdict: string(r.Verdict), Row: Row{
+		Account: Account{ID: words.Harmless(r.Account.ID), Name: words.Harmless(r.Account.Name)}, Cluster: words.Harmless(r.Cluster),
+		Server: serverRef(r.Server), Connections: r.Connections, OnServer: r.OnServer,
+		SharePercent: percent(r.OnServer, r.Connections)}}
 }

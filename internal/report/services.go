@@ -47,7 +47,7 @@ func services(f checks.Finding, d *cause.Diagnosis) []Service {
 	}
 	refs := map[string]ServerRef{}
 	for _, s := range f.Distribution {
-		refs[s.Server.ID] = ServerRef{ID: words.Harmless(s.Server.ID), Name: words.Harmless(s.Server.Name), Host: words.Harmless(s.Server.Host)}
+		refs[s.Server.ID] = serverRef(s.Server)
 	}
 	for _, x := range d.Services {
 		s := Service{Versions: []string{}, Hosts: x.Hosts, HostExamples: []string{}, Connections: x.Connections(), Counts: []ServiceCount{},
@@ -150,7 +150,46 @@ func (s Service) label() string {
 	return "unnamed"
 }
 
-// whose says who is to be asked about it.
+// user, software and hostCount say who is to be asked about it.
+func (s Service) user() string {
+	if s.User == nil {
+		return ""
+	}
+	return "user " + short(*s.User, serviceUser)
+}
+
+func (s Service) software() string {
+	var parts []string
+	if p := deref(s.Protocol); p != "" && p != "nats" {
+		parts = append(parts, protocolName(p))
+	}
+	if s.Language != nil {
+		parts = append(parts, short(languageName(*s.Language), serviceUser))
+		if len(s.Versions) > 0 {
+			parts = append(parts, short(s.Versions[0], serviceUser))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func (s Service) hostCount() string {
+	if s.hostsReckoned {
+		return "about " + words.Plural(s.Hosts, "host")
+	}
+	return words.Plural(s.Hosts, "host")
+}
+
+// on returns how many connections it has on a server.
+func (s Service) on(server Share) int {
+	for _, c := range s.Counts {
+		if c.Server.ID == server.Server.ID {
+			return c.Connections
+		}
+	}
+	return 0
+}
+
+// whose says the same in a clause.
 func (s Service) whose() string {
 	var parts []string
 	if s.User != nil {

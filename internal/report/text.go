@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	width = 80 // columns of a line of text
 	// inFull is how many findings are shown with all servers; the others get
 	// a line each. JSON has all of all.
 	inFull = 20
@@ -32,15 +31,30 @@ type Style struct {
 	Color bool
 	// Scheme is a colour scheme of the nats CLI, for the bars.
 	Scheme string
+	// Width is how many columns the terminal has; 0 elsewhere.
+	Width int
+	// Details writes all that is known instead of what fits on a screen.
+	Details bool
 }
 
-// Text writes the document for a person: the answer in the first line, then
-// each finding, then what the answer rests on. No line is longer than 80
-// columns.
+// Text writes the document for a person: the answer in the first line, then who,
+// why, what it costs and what to do. No line is longer than the terminal.
 func Text(w io.Writer, doc *Document, style Style) error {
-	p := &printer{color: style.Color, bars: barColor(style.Scheme)}
+	p := newPrinter(style)
+	if style.Details {
+		p.details(doc)
+	} else {
+		p.screen(doc)
+	}
+	return p.to(w)
+}
+
+// details writes all that is known: the answer, then each finding, then what the
+// answer rests on.
+func (p *printer) details(doc *Document) {
 	p.headline(doc)
 	p.coverage(doc)
+	p.several(doc)
 	for i, f := range doc.Findings[:min(len(doc.Findings), inFull)] {
 		p.finding(i+1, f)
 	}
@@ -53,7 +67,6 @@ func Text(w io.Writer, doc *Document, style Style) error {
 	p.clientURLs(doc)
 	p.summary(doc)
 	p.warnings(doc.Warnings)
-	return p.to(w)
 }
 
 func (p *printer) headline(doc *Document) {
@@ -68,14 +81,13 @@ func answer(doc *Document) (text.Color, string) {
 	partly := doc.Coverage.partly(doc.allowPartial)
 	critical := slices.IndexFunc(doc.Findings, func(f Finding) bool { return f.critical })
 	found := ""
-	if n := len(doc.Findings); n > 0 {
-		found = oneLine(doc.Findings[max(critical, 0)]) + "."
-		switch {
-		case critical > 0:
-			found = "The first critical: " + found
-		case n > 1:
-			found = "The first: " + found
-		}
+	switch n := len(doc.Findings); {
+	case n == 1:
+		found = oneLine(doc.Findings[0]) + "."
+	case n > 1 && critical >= 0:
+		found = "The first critical one: " + oneLine(doc.Findings[critical]) + "."
+	case n > 1:
+		found = fmt.Sprintf("%s of %s checked have more than %s on one server.", words.Count(n), accounts(doc, doc.Summary.Evaluated), doc.limit())
 	}
 	switch n := len(doc.Findings); checks.Outcome(doc.Outcome) {
 	case checks.OutcomePass:
@@ -105,7 +117,7 @@ func answer(doc *Document) (text.Color, string) {
 		return text.FgRed, "Critical finding" + partly + ": " + found
 	default:
 		if n > 1 {
-			return text.FgRed, words.Plural(n, "finding") + partly + ". " + found
+			return text.FgRed, words.Plural(n, "finding") + partly + ": " + found
 		}
 		return text.FgRed, "Finding" + partly + ": " + found
 	}
@@ -117,7 +129,7 @@ func (c Coverage) partly(allowed bool) string {
 	if !allowed || c.Complete {
 		return ""
 	}
-	return fmt.Sprintf(", judged by %s of %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"))
+	return fmt.Sprintf(", by %s of %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"))
 }
 
 // silent is the clause on what keeps an audit from being complete.
@@ -163,12 +175,12 @@ func (p *printer) coverage(doc *Document) {
 		p.line("Coverage: complete, " + reported)
 	} else {
 		p.line(p.paint(text.FgYellow, "Coverage: "+reported+" Missing:"))
-		p.missing(c.Missing)
+		p.missing(c.Missing, listed)
 		switch {
 		case doc.allowPartial:
-			p.wrap("  ", "Judged as if the missing servers had no connections (--allow-partial): verdicts can be wrong.")
+			p.wrap("  ", "Checked as if the missing servers had no connections (--allow-partial): verdicts can be wrong.")
 		case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
-			p.wrap("  ", bringIn(doc.Source.Kind)+"; --allow-partial judges without them.")
+			p.wrap("  ", bringIn(doc.Source.Kind)+"; --allow-partial checks without them.")
 		default:
 			p.wrap("  ", "Whatever connections they have, no verdict would change.")
 		}
@@ -197,7 +209,7 @@ func bringIn(kind string) string {
 }
 
 // missing lists servers, those with the same reason together.
-func (p *printer) missing(all []Missing) {
+func (p *printer) missing(all []Missing, most int) {
 	type place struct{ cluster, reason string }
 	var places []place
 	names, nameless := map[place][]string{}, map[place]int{}
@@ -206,29 +218,29 @@ func (p *printer) missing(all []Missing) {
 		if names[at] == nil && nameless[at] == 0 {
 			places = append(places, at)
 		}
-		if m.Server == nil {
+		if m.Server.called() == "" {
 			nameless[at]++
 		} else {
-			names[at] = append(names[at], *m.Server)
+			names[at] = append(names[at], m.Server.called())
 		}
 	}
 	for i, at := range places {
-		if i == listed {
-			p.line(fmt.Sprintf("  … and more, for %s (--json lists them)", words.Plural(len(places)-listed, "more reason")))
+		if i == most {
+			p.line(fmt.Sprintf("  … and more, for %s (--json lists them)", words.Plural(len(places)-most, "more reason")))
 			break
 		}
 		all := names[at]
 		if n := nameless[at]; n > 0 { // first, as the end of a long list is cut off
 			all = append([]string{words.Plural(n, "server") + " of unknown name"}, all...)
 		}
-		who := list(all, listed)
+		who := list(all, most)
 		if at.cluster != "" {
 			who += " in " + clusterName(at.cluster)
 		}
 		if len(names[at])+nameless[at] > 1 {
 			who += ", each"
 		}
-		p.wrap("  ", who+": "+at.reason)
+		p.clip(text.Reset, "  ", "    ", most, who+": "+at.reason)
 	}
 }
 
@@ -240,7 +252,7 @@ func (p *printer) open(doc *Document) {
 	for _, s := range doc.openSentences() {
 		p.wrap("", words.UpperFirst(s)+".")
 	}
-	p.rows("Open, a missing server could overturn it either way", doc.open)
+	p.rows("Undetermined, a missing server decides", doc.open)
 }
 
 func (p *printer) review(doc *Document) {
@@ -248,7 +260,7 @@ func (p *printer) review(doc *Document) {
 	if len(rows) > 0 {
 		p.blank()
 	}
-	p.rows(fmt.Sprintf("To review, above %s and no finding", doc.reviewed()), rows)
+	p.rows(fmt.Sprintf("To review, above %s and not a finding", doc.reviewed()), rows)
 }
 
 func (p *printer) accounts(doc *Document) {
@@ -258,7 +270,7 @@ func (p *printer) accounts(doc *Document) {
 	p.blank()
 	p.line(fmt.Sprintf("Every account with a client connection, in each cluster (%s):", words.Count(len(doc.Accounts))))
 	verdicts := map[string]string{
-		"incomplete":          "open",
+		"incomplete":          "unknown",
 		"too-few-connections": doc.minimum(doc.Parameters.MinConnections, "conns"),
 		"too-few-servers":     doc.minimum(doc.Parameters.MinServers, "servers"),
 	}
@@ -268,24 +280,24 @@ func (p *printer) accounts(doc *Document) {
 func (p *printer) summary(doc *Document) {
 	s := doc.Summary
 	p.blank()
-	known := fmt.Sprintf("Known: %s, %s, %s, %s", words.Plural(s.Clusters, "cluster"), words.Plural(s.Servers, "server"),
+	scope := fmt.Sprintf("Scope: %s, %s, %s, %s", words.Plural(s.Clusters, "cluster"), words.Plural(s.Servers, "server"),
 		words.Plural(s.Accounts, "account"), words.Plural(s.Connections, "client connection"))
 	if s.Leafnodes > 0 {
-		known += ", besides " + words.Plural(s.Leafnodes, "leafnode connection")
+		scope += " and " + words.Plural(s.Leafnodes, "leafnode connection")
 	}
-	p.wrap("", known+".")
+	p.wrap("", scope+".")
 	if s.Leafnodes > 0 {
 		p.wrap("", "A leafnode connection counts on both of its servers, clients behind it on the server that they are connected to: where these are in this audit.")
 	}
-	judged := fmt.Sprintf("Judged %s: %s, %s to review", accounts(doc, s.Evaluated), words.Plural(s.Findings, "finding"), words.Count(s.Review))
+	judged := fmt.Sprintf("Checked %s: %s, %s to review", accounts(doc, s.Evaluated), words.Plural(s.Findings, "finding"), words.Count(s.Review))
 	if n := len(doc.Accepted); n > 0 {
 		judged += fmt.Sprintf(", %s accepted", words.Count(n))
 	}
 	if s.Evaluated == 0 {
-		judged = "Judged none of them"
+		judged = "Checked none of them"
 	}
 	if n := len(doc.open); n > 0 {
-		judged += fmt.Sprintf(", %s open", words.Count(n))
+		judged += fmt.Sprintf(", %s undetermined", words.Count(n))
 	}
 	p.wrap("", judged+".")
 	var skipped []string
@@ -302,6 +314,6 @@ func (p *printer) summary(doc *Document) {
 		}
 	}
 	if len(skipped) > 0 {
-		p.wrap("", "Not judged: "+words.List(skipped)+".")
+		p.wrap("", "Not checked: "+words.List(skipped)+".")
 	}
 }

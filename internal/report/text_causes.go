@@ -17,7 +17,7 @@ func (p *printer) causes(f Finding) {
 		return
 	}
 	if !slices.ContainsFunc(f.Causes, func(c Cause) bool { return c.Role == string(cause.Root) && c.told() }) {
-		p.paragraph(text.FgYellow, "   ", "   ", "Cause: not known.")
+		p.paragraph(text.FgYellow, "   ", "   ", "Cause: unknown.")
 	}
 	for _, c := range f.Causes {
 		if !c.told() {
@@ -33,6 +33,9 @@ func (p *printer) causes(f Finding) {
 			color, word = text.Reset, "Possible cause"
 		}
 		p.paragraph(color, "   ", "     ", fmt.Sprintf("%s: %s (%s, %s)", word, c.Title, c.Code, c.Verdict))
+		if len(c.Evidence) > 0 && p.repeats("Evidence", fmt.Sprint(c.Code, c.Evidence)) {
+			continue
+		}
 		for _, e := range c.Evidence {
 			p.paragraph(text.Reset, "   - ", "     ", fmt.Sprintf("%s [%s]", e.Text, e.Source))
 		}
@@ -43,13 +46,39 @@ func (p *printer) causes(f Finding) {
 	}
 }
 
+// funnel says what each step leaves of the servers, up to the one that leaves
+// one.
+func (p *printer) funnel(f Finding) {
+	if !slices.ContainsFunc(f.Funnel, func(s Step) bool { return s.leaves }) {
+		return
+	}
+	p.line("   Where the clients lose the other servers:")
+	for _, s := range f.Funnel {
+		p.paragraph(text.Reset, "   - ", "     ", s.Step+": "+s.Text)
+		if s.leaves {
+			return
+		}
+	}
+}
+
+// repeats says, where the same was written for another finding, only that.
+func (p *printer) repeats(what, content string) bool {
+	at, written := p.said[content]
+	if written && at != p.about {
+		p.paragraph(text.Reset, "   - ", "     ", what+": as for "+at+" above.")
+		return true
+	}
+	p.said[content] = p.about
+	return false
+}
+
 // unknownCauses says what would settle causes that are not known.
 func (p *printer) unknownCauses(all []Cause) {
 	unknown := unknownOf(all)
-	if len(unknown) == 0 {
+	if len(unknown) == 0 || p.repeats("Unknown causes", fmt.Sprint(unknown)) {
 		return
 	}
-	p.line("   Not known, and what would settle it:")
+	p.line("   Unknown, and what would settle it:")
 	for _, u := range unknown {
 		p.paragraph(text.Reset, "   - ", "     ", strings.Join(u.codes, ", ")+": "+u.settle)
 	}

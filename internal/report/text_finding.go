@@ -21,6 +21,7 @@ func oneLine(f Finding) string {
 
 func (p *printer) finding(n int, f Finding) {
 	p.blank()
+	p.about = fmt.Sprint(n)
 	p.paragraph(text.Bold, "", "   ", fmt.Sprintf("%d. %s", n, oneLine(f)))
 	severity := "info"
 	switch {
@@ -34,23 +35,24 @@ func (p *printer) finding(n int, f Finding) {
 		p.wrap("   ", note)
 	}
 	p.distribution(f)
-	if s := f.servicesSentence(); s != "" {
-		p.wrap("   ", s)
+	p.services(f)
+	chance := chanceText(f.Chance)
+	if !slices.ContainsFunc(f.Impact.Survivors, func(s Survivor) bool { return s.Now != nil }) {
+		chance = "unknown, no other server reported"
 	}
+	p.wrap("   ", fmt.Sprintf("Chance of this if clients chose at random: %s.", chance))
+	p.funnel(f)
+	p.causes(f)
 	p.wrap("   ", f.impactSentence())
 	for _, s := range f.survivorSentences() {
 		p.wrap("   ", s)
 	}
-	p.wrap("   ", f.hotspotSentence())
+	if s := f.hotspotSentence(); s != "" {
+		p.wrap("   ", s)
+	}
 	if f.Leafnodes > 0 {
 		p.wrap("   ", f.leafnodeSentence())
 	}
-	chance := chanceText(f.Chance)
-	if !slices.ContainsFunc(f.Impact.Survivors, func(s Survivor) bool { return s.Now != nil }) {
-		chance = "not known, no other server reported"
-	}
-	p.wrap("   ", fmt.Sprintf("Chance of this if clients chose at random: %s.", chance))
-	p.causes(f)
 	p.remedies(f)
 }
 
@@ -67,7 +69,7 @@ func (p *printer) moreFindings(findings []Finding) {
 		if f.critical {
 			priority += ", critical"
 		}
-		rows = append(rows, RowOf{Verdict: priority, Row: Row{Account: f.Account, Cluster: f.Cluster, Server: f.label,
+		rows = append(rows, RowOf{Verdict: priority, Row: Row{Account: f.Account, Cluster: f.Cluster, Server: ServerRef{Name: f.label},
 			Connections: f.Connections, OnServer: f.OnServer, SharePercent: f.SharePercent}})
 	}
 	p.table(rows, "PRIORITY", func(r RowOf) string { return r.Verdict })
@@ -81,10 +83,10 @@ func (p *printer) distribution(f Finding) {
 		name = max(name, columns(s.label))
 	}
 	name = min(name, 26)
-	bar := min(32, width-3-name-2-1-number-2-6)
+	bar := min(32, p.width-3-name-2-1-number-2-6)
 	for i, s := range shown {
 		if s.Connections == nil {
-			p.line(fmt.Sprintf("   %s  not known: it did not report", fit(s.label, name)))
+			p.line(fmt.Sprintf("   %s  unknown: it did not report", fit(s.label, name)))
 			continue
 		}
 		full := bar * *s.Connections / max(1, f.Connections)
@@ -151,7 +153,7 @@ func (f Finding) impactSentence() string {
 	case f.Impact.CanFailOver == "yes":
 		return s + " drop at once; they can fail over."
 	}
-	return s + " drop at once; whether they can fail over is not known."
+	return s + " drop at once; whether they can fail over is unknown."
 }
 
 // hotspotSentence keeps two things apart: a server with most of one account,
@@ -161,13 +163,11 @@ func (f Finding) hotspotSentence() string {
 		words.Plural(f.load.Connections, "connection"), multiple(f.load))
 	switch {
 	case f.hotspot == checks.Yes:
-		return fmt.Sprintf("%s is a hotspot too: %s.", f.label, carries)
-	case f.hotspot == checks.No:
-		return fmt.Sprintf("%s is not a hotspot: %s.", f.label, carries)
-	case f.load.Servers == 0:
-		return fmt.Sprintf("Whether %s is a hotspot too can't be seen from one account.", f.label)
+		return fmt.Sprintf("%s is also a hotspot: %s.", f.label, carries)
+	case f.hotspot == checks.No, f.load.Servers == 0: // no news, or not visible
+		return ""
 	}
-	return fmt.Sprintf("Whether %s is a hotspot too, a missing server decides: %s by those that reported.", f.label, carries)
+	return fmt.Sprintf("%s may also be a hotspot, which depends on a missing server: %s by those that reported.", f.label, carries)
 }
 
 // survivorSentences say what the other servers get: each of a few, or the
@@ -192,7 +192,7 @@ func (f Finding) survivorSentences() []string {
 		worst := slices.MaxFunc(known, func(a, b Survivor) int { return cmp.Compare(load(a), load(b)) })
 		s := fmt.Sprintf("%s the other %s servers, about %s to each", move, words.Count(n), words.Count(*worst.After-*worst.Now))
 		if full > 0 {
-			s += fmt.Sprintf(", which is MORE than the limit of %s", words.Plural(full, "server"))
+			s += fmt.Sprintf(", over the limit of %s", words.Plural(full, "server"))
 		}
 		out = append(out, s+". The fullest:")
 		known = []Survivor{worst}
@@ -206,9 +206,9 @@ func (f Finding) survivorSentences() []string {
 	}
 	switch {
 	case silent == 1:
-		out = append(out, "What the server that did not report could take is not known.")
+		out = append(out, "What the server that did not report could take is unknown.")
 	case silent > 1:
-		out = append(out, fmt.Sprintf("What the %s servers that did not report could take is not known.", words.Count(silent)))
+		out = append(out, fmt.Sprintf("What the %s servers that did not report could take is unknown.", words.Count(silent)))
 	}
 	return out
 }
@@ -217,11 +217,11 @@ func survivorSentence(s Survivor) string {
 	out := fmt.Sprintf("%s from %s to %s", s.label, words.Count(*s.Now), words.Plural(*s.After, "connection"))
 	switch {
 	case s.Limit == nil:
-		return out + ", no limit known"
+		return out
 	case *s.After > *s.Limit:
-		return out + fmt.Sprintf(", MORE than its limit of %s", words.Count(*s.Limit))
+		return out + fmt.Sprintf(", over its limit of %s", words.Count(*s.Limit))
 	}
-	return out + fmt.Sprintf(", within its limit of %s", words.Count(*s.Limit))
+	return out
 }
 
 // load orders survivors: by how full they get, then by connections.

@@ -15,6 +15,24 @@ type printer struct {
 	b     strings.Builder
 	color bool
 	bars  text.Color
+	width int
+	// said names the finding for which text was written that others would repeat,
+	// by the text; about names the present one.
+	said  map[string]string
+	about string
+}
+
+const (
+	width             = 80 // columns of a line of text where there is no terminal
+	narrowest, widest = 60, 160
+)
+
+func newPrinter(style Style) *printer {
+	columns := width
+	if style.Width > 0 {
+		columns = min(max(style.Width, narrowest), widest)
+	}
+	return &printer{color: style.Color, bars: barColor(style.Scheme), width: columns, said: map[string]string{}}
 }
 
 // barColor is the colour of a scheme; schemes without one leave bars plain.
@@ -68,23 +86,28 @@ func (p *printer) more(indent string, n int, what string) {
 	p.line(fmt.Sprintf("%s… and %s (--json lists them)", indent, words.Plural(n, what)))
 }
 
-func (p *printer) blank() { p.b.WriteByte('\n') }
+// blank writes an empty line, but never a second one.
+func (p *printer) blank() {
+	if !strings.HasSuffix(p.b.String(), "\n\n") {
+		p.b.WriteByte('\n')
+	}
+}
 
 func (p *printer) line(s string) {
 	p.b.WriteString(strings.TrimRight(s, " "))
 	p.b.WriteByte('\n')
 }
 
-// wrap writes a sentence in lines of at most 80 columns, all but the first
+// wrap writes a sentence in lines as wide as the text, all but the first
 // indented by two columns more.
 func (p *printer) wrap(indent, sentence string) {
 	p.paragraph(text.Reset, indent, indent+"  ", sentence)
 }
 
-// paragraph writes a sentence in lines of at most 80 columns, the first one
+// paragraph writes a sentence in lines as wide as the text, the first one
 // behind first and the others behind rest.
 func (p *printer) paragraph(c text.Color, first, rest, sentence string) {
-	for i, l := range lines(sentence, width-columns(first), width-columns(rest)) {
+	for i, l := range lines(sentence, p.width-columns(first), p.width-columns(rest)) {
 		if i == 0 {
 			p.line(first + p.paint(c, l))
 		} else {
@@ -185,7 +208,7 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 		cells[0] = append(cells[0], title)
 	}
 	for _, r := range rows {
-		cell := []string{accountName(r.Account), clusterName(r.Cluster), r.Server,
+		cell := []string{accountName(r.Account), clusterName(r.Cluster), r.Server.called(),
 			fmt.Sprintf("%s of %s", words.Count(r.OnServer), words.Count(r.Connections)), r.SharePercent.String() + "%"}
 		if last != nil {
 			cell = append(cell, last(r))
@@ -203,7 +226,7 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 	for _, w := range widths {
 		total += gap + w
 	}
-	for ; total > width; total-- {
+	for ; total > p.width; total-- {
 		widest := 0
 		for i := range names {
 			if widths[i] > widths[widest] {
@@ -226,6 +249,6 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 				b.WriteString(fit(cell, widths[i]))
 			}
 		}
-		p.line(text.Snip(b.String(), width, "…"))
+		p.line(text.Snip(b.String(), p.width, "…"))
 	}
 }

@@ -66,7 +66,7 @@ func NewURLs(version string, now time.Time, lists []checks.URLList, read clientu
 
 // URLsText writes the document for a person, the answer first.
 func URLsText(w io.Writer, doc *URLs, style Style) error {
-	p := &printer{color: style.Color}
+	p := newPrinter(style)
 	wrong, open := 0, 0
 	for _, l := range doc.Lists {
 		switch l.Outcome {
@@ -81,7 +81,7 @@ func URLsText(w io.Writer, doc *URLs, style Style) error {
 	case wrong > 0:
 		p.paragraph(text.FgRed, "", "", fmt.Sprintf("%s of %s: something is wrong.", words.Count(wrong), all))
 	case open > 0:
-		p.paragraph(text.FgYellow, "", "", fmt.Sprintf("Not known for %s of %s: not all could be looked at.", words.Count(open), all))
+		p.paragraph(text.FgYellow, "", "", fmt.Sprintf("Unknown for %s of %s: not all could be checked.", words.Count(open), all))
 	default:
 		p.paragraph(text.FgGreen, "", "", fmt.Sprintf("%s: nothing is wrong.", all))
 	}
@@ -92,7 +92,7 @@ func URLsText(w io.Writer, doc *URLs, style Style) error {
 			p.paragraph(text.FgRed, "  - ", "    ", s)
 		}
 		for _, s := range l.Open {
-			p.paragraph(text.FgYellow, "  - ", "    ", "Not known: "+s)
+			p.paragraph(text.FgYellow, "  - ", "    ", "Unknown: "+s)
 		}
 	}
 	if len(doc.DNS) > 0 {

@@ -169,9 +169,10 @@ var garbles = []struct {
 func TestFaultsOfManyServers(t *testing.T) {
 	t.Parallel()
 	const (
-		early = sourcetest.Patient / 10       // before anyone is asked again
-		later = sourcetest.Patient * 55 / 100 // after that, in time
-		never = sourcetest.Patient * 2
+		patience = sourcetest.Long / 2
+		early    = patience / 10       // before anyone is asked again
+		later    = patience * 55 / 100 // after that, in time
+		never    = patience * 2
 	)
 	type verdict struct {
 		missing []string // parts of the reason; none if it is complete
@@ -242,7 +243,7 @@ func TestFaultsOfManyServers(t *testing.T) {
 	for k, c := range faults {
 		c.set(f, at(k))
 	}
-	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Patient})
+	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: patience})
 	if d.Expected != everyone(size) {
 		t.Errorf("%d servers expected, there are %d", d.Expected, everyone(size))
 	}

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/choria-io/fisk"
+	"github.com/nats-io/jsm.go/natscontext"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// suggest adds to an error of the parser the flags or commands that may have been
+// meant. It shows names of ours only: what was typed may be part of a credential.
+func suggest(app *fisk.Application, args []string, err error) error {
+	parsed, _ := app.ParseContext(args) // as far as it can be parsed
+	model := app.Model()
+	flags, commands := knownNames(model.FlagGroupModel, model.CmdGroupModel)
+	if c := parsed.SelectedCommand; c != nil {
+		m := c.Model()
+		var more []string
+		more, commands = knownNames(m.FlagGroupModel, m.CmdGroupModel)
+		flags = append(flags, more...)
+	}
+	known := commands
+	if errors.Is(err, fisk.ErrUnknownLongFlag) {
+		known = flags
+	} else if !errors.Is(err, fisk.ErrExpectedKnownCommand) {
+		return err
+	}
+	for _, arg := range args {
+		name, _, _ := strings.Cut(arg, "=")
+		if slices.Contains(known, name) || strings.HasPrefix(name, "-") != errors.Is(err, fisk.ErrUnknownLongFlag) || slices.Contains(flags, name) {
+			continue
+		}
+		const most = 3
+		if meant := near(name, known); len(meant) < len(known) && len(meant) <= most {
+			return fmt.Errorf("%w (did you mean %s?)", err, words.Or(meant))
+		}
+	}
+	return err
+}
+
+// knownNames returns the flags, with their dashes, and the commands of a model.
+func knownNames(g *fisk.FlagGroupModel, c *fisk.CmdGroupModel) (flags, commands []string) {
+	if g != nil {
+		for _, f := range g.Flags {
+			if !f.Hidden {
+				flags = append(flags, "--"+f.Name)
+			}
+		}
+	}
+	if c != nil {
+		for _, one := range c.Commands {
+			if !one.Hidden {
+				commands = append(commands, one.Name)
+			}
+		}
+	}
+	return flags, commands
+}
+
+// contexts returns the names of the contexts of this user, for shells to complete.
+func contexts() []string { return natscontext.KnownContexts() }

@@ -1,0 +1,159 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// shortestName is how many columns of a name are left at least.
+const shortestName = 8
+
+// fitted returns a sentence with names, the longest of them cut in the middle
+// until it has no more than room columns. Nothing else is ever cut.
+func fitted(room int, names []string, sentence func(names []string) string) string {
+	shown := slices.Clone(names)
+	sizes := make([]int, len(names))
+	for i, name := range names {
+		sizes[i] = columns(name)
+	}
+	for {
+		s := sentence(shown)
+		longest := 0
+		for i := range sizes {
+			if sizes[i] > sizes[longest] {
+				longest = i
+			}
+		}
+		if columns(s) <= room || len(sizes) == 0 || sizes[longest] <= shortestName {
+			return s
+		}
+		sizes[longest]--
+		shown[longest] = short(names[longest], sizes[longest])
+	}
+}
+
+// laidOut returns cells as lines. Where these would be too long, the names in the
+// first few columns are cut in the middle, and then columns are left out, but for
+// the first and those from number on, which stand on the right.
+func laidOut(cells [][]string, room, names, number int) []string {
+	var widths []int
+	for _, row := range cells {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], columns(cell))
+		}
+	}
+	total := func() (n int) {
+		for _, w := range widths {
+			if w > 0 {
+				n += w + 2
+			}
+		}
+		return n - 2
+	}
+	for total() > room {
+		widest := 0
+		for i := range names {
+			if widths[i] > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= shortestName {
+			break
+		}
+		widths[widest]--
+	}
+	for i := number - 1; i > 0 && total() > room; i-- {
+		widths[i] = 0
+	}
+	var out []string
+	for _, row := range cells {
+		var parts []string
+		for i, cell := range row {
+			switch {
+			case widths[i] == 0:
+			case i >= number:
+				parts = append(parts, strings.Repeat(" ", widths[i]-columns(cell))+cell)
+			default:
+				parts = append(parts, fit(cell, widths[i]))
+			}
+		}
+		out = append(out, strings.Join(parts, "  "))
+	}
+	return out
+}
+
+// flow writes as many items as fit into a number of lines, and how many more
+// there are.
+func (p *printer) flow(first, rest string, most int, items []string) {
+	for n := len(items); n > 0; n-- {
+		shown := items[:n]
+		if n < len(items) {
+			shown = append(slices.Clone(shown), fmt.Sprintf("… %s more", words.Count(len(items)-n)))
+		}
+		wrapped := lines(strings.Join(shown, ", "), p.width-columns(first), p.width-columns(rest))
+		if len(wrapped) > most && n > 1 {
+			if extra := len(wrapped) - most; extra > 1 { // far too many: go faster
+				n = max(2, n*most/len(wrapped)+2)
+			}
+			continue
+		}
+		p.lead(first, rest, wrapped[:min(most, len(wrapped))])
+		return
+	}
+}
+
+// lead writes lines, the first one behind first and the others behind rest.
+func (p *printer) lead(first, rest string, all []string) {
+	for i, l := range all {
+		if i == 0 {
+			p.line(first + l)
+		} else {
+			p.line(rest + l)
+		}
+	}
+}
+
+// clip writes a sentence in at most so many lines, and ends it in … where it is
+// longer.
+func (p *printer) clip(c text.Color, first, rest string, most int, sentence string) {
+	if most <= 0 {
+		return
+	}
+	all := lines(sentence, p.width-columns(first), p.width-columns(rest))
+	if len(all) > most {
+		last := all[most-1]
+		room := p.width - columns(rest) - 2
+		if most == 1 {
+			room = p.width - columns(first) - 2
+		}
+		if columns(last) > room {
+			last = last[:max(0, strings.LastIndexByte(text.Trim(last, room), ' '))]
+		}
+		all = append(all[:most-1:most-1], strings.TrimRight(last, " ,;:.")+" …")
+	}
+	for i := range all {
+		all[i] = p.paint(c, all[i])
+	}
+	p.lead(first, rest, all)
+}
+
+// block returns the lines that write writes.
+func (p *printer) block(write func(*printer)) []string {
+	q := &printer{color: p.color, bars: p.bars, width: p.width, said: p.said}
+	write(q)
+	if q.b.Len() == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(q.b.String(), "\n"), "\n")
+}
+
+// lines is how many have been written.
+func (p *printer) lines() int { return strings.Count(p.b.String(), "\n") }
