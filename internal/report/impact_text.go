@@ -20,7 +20,7 @@ func sortGained(all []Gained) {
 // ImpactText writes the document for a person: the answer for each server first.
 // No line is longer than 80 columns.
 func ImpactText(w io.Writer, doc *Impacts, style Style) error {
-	p := &printer{color: style.Color}
+	p := newPrinter(style)
 	if doc.Gone != nil {
 		p.gone(doc.Gone)
 	}

@@ -56,7 +56,7 @@ func duration(doc *Rebalance) time.Duration {
 // RebalanceQuestion writes what a person has to know before it is moved, and asks
 // nothing.
 func RebalanceQuestion(w io.Writer, doc *Rebalance, style Style) error {
-	p := &printer{color: style.Color}
+	p := newPrinter(style)
 	p.paragraph(text.FgYellow, "", "", fmt.Sprintf("The plan: move %s of %s in about %s, so that the most on one server goes from %s to about %s.",
 		words.Plural(max(doc.Plan.Moves, doc.Plan.Expected), "connection"), doc.who(), duration(doc), doc.Before.text(), doc.Predicted.text()))
 	p.rebalanceServers(doc)
