@@ -28,6 +28,13 @@ type Accepted struct {
 	By      Acceptance
 }
 
+// Holds reports whether the acceptance is for an account in a cluster, and has not
+// expired; whatever share the account has.
+func (a Acceptance) Holds(account Account, cluster string, now time.Time) bool {
+	row := Row{Account: account, Cluster: cluster}
+	return a.covers(row) && a.lapsed(row, now) == ""
+}
+
 // Accept takes the findings that an acceptance covers out of a result and lists
 // them as accepted; the outcome is then that of the others. Critical ones are
 // accepted too, up to their [Acceptance.MaxSharePercent]. One that is covered

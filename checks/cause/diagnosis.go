@@ -32,8 +32,12 @@ type ServiceDiagnosis struct {
 	checks.Service
 	// Concentrated reports whether it is one of those that make the finding.
 	Concentrated bool
-	// Cause is its first root cause that is at least possible; empty without one.
-	Cause Code
+	// Cause is its first root cause that is at least possible, with how sure that
+	// is; empty without one.
+	Cause   Code
+	Verdict Verdict
+
+	at int // in Profile.Services
 }
 
 // Diagnose judges every cause of a finding.
@@ -49,13 +53,13 @@ func Diagnose(c Case) Diagnosis {
 		return d
 	}
 	for i, x := range s.Profile.Services {
-		one := ServiceDiagnosis{Service: x}
+		one := ServiceDiagnosis{Service: x, at: i}
 		for _, v := range views {
 			if slices.Contains(v.which, i) {
 				one.Concentrated = true
 				for _, c := range sorted(merged(all, []view{v})) {
 					if one.Cause == "" && c.Role == Root && order(c.Verdict) <= order(Possible) {
-						one.Cause = c.Code
+						one.Cause, one.Verdict = c.Code, c.Verdict
 					}
 				}
 			}

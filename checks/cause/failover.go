@@ -65,14 +65,25 @@ func nowhere(step StepName) string {
 // canMove says whether clients that lose the server find another one, and which
 // step takes the last one from them where they do not.
 func (s *Situation) canMove() (checks.Answer, StepName) {
-	if len(s.Others) == 0 || s.Missing > 0 {
+	left, fallen := s.reconnects()
+	switch {
+	case len(s.Others) == 0 || s.Missing > 0:
 		return checks.Unknown, ""
+	case slices.Contains(left[1:], checks.Yes):
+		return checks.Yes, ""
+	case fallen != "":
+		return checks.No, fallen
 	}
-	left := s.all(checks.No)
+	return checks.Unknown, ""
+}
+
+// reconnects says which servers of the cluster clients that lose the concentrated
+// one can get to, and which step takes the last one from them where one does.
+func (s *Situation) reconnects() (left []checks.Answer, fallen StepName) {
+	left = s.all(checks.No)
 	for i, o := range s.Others {
 		left[i+1] = s.knowsOf(o)
 	}
-	fallen := StepName("")
 	if s.alone(left) {
 		fallen = Listed
 	}
@@ -84,13 +95,7 @@ func (s *Situation) canMove() (checks.Answer, StepName) {
 			}
 		}
 	}
-	switch {
-	case slices.Contains(left[1:], checks.Yes):
-		return checks.Yes, ""
-	case fallen != "":
-		return checks.No, fallen
-	}
-	return checks.Unknown, ""
+	return left, fallen
 }
 
 // knowsOf says whether clients know a server that they can get to: by a list of
@@ -119,8 +124,24 @@ func (s *Situation) knowsOf(o *checks.Server) checks.Answer {
 		return checks.Yes
 	case told != checks.No || len(listsOf(s.Own, perhaps, unclear)) > 0:
 		return checks.Unknown
-	case s.reachable() == checks.No:
+	case s.reachable() == checks.No, s.surelyElsewhere(o):
 		return checks.No
 	}
 	return checks.Unknown
+}
+
+// surelyElsewhere reports whether every list of the clients is known to the end,
+// and none leads to the server.
+func (s *Situation) surelyElsewhere(o *checks.Server) bool {
+	for _, f := range s.Own {
+		if len(f.Reach.Open) > 0 || len(f.Reach.Arrivals) == 0 {
+			return false
+		}
+		for _, a := range f.Reach.Arrivals {
+			if !f.sure(a) || a.Own != checks.Yes || s.Deployment.Servers[a.Server].ID == o.ID {
+				return false
+			}
+		}
+	}
+	return len(s.Own) > 0
 }

@@ -175,6 +175,9 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 // their servers.
 const inDepth = 20
 
+// deepest is the same where all accounts of a cluster are asked for.
+const deepest = 250
+
 // countSubscriptions is what is found out about findings where nobody wants to
 // know their causes.
 func countSubscriptions(ctx context.Context, from source.Source, findings []checks.Finding) ([]Explained, error) {

@@ -38,7 +38,11 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 	var suspects []source.Suspect
 	d, from := a.Deployment, a.from
 	clusters := clustersOf(findings)
-	for _, f := range findings[:min(len(findings), inDepth)] {
+	depth := inDepth
+	if a.Request.AnyShare {
+		depth = deepest
+	}
+	for _, f := range findings[:min(len(findings), depth)] {
 		suspects = append(suspects, source.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
 	}
 	if !a.Request.Lists.Any() && !from.Limits().Offline {

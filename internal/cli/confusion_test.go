@@ -39,7 +39,7 @@ func TestConfusion(t *testing.T) {
 		}
 		for _, o := range life.Operations() {
 			if o.Short || !testing.Short() {
-				run(o.Name, func(t *testing.T) { live(t, o, table) })
+				run(o.Name, func(t *testing.T) { operate(t, o, table) })
 			}
 		}
 		if testing.Short() {

@@ -27,6 +27,7 @@ var notRun = []struct{ begins, why string }{
 	{"nats plugins register", "TestPrograms"},
 	{"nats-balance demo", "TestDemo, and .ci/run"},
 	{"nats balance demo", "TestDemo"},
+	{"nats-balance impact", "TestImpact: what is unknown has status 3"},
 	{"nats-balance watch", "TestWatch, as it does not end"},
 	{"nats-balance history", "TestWatch, which records one"},
 	{"nats micro info nats-balance", "TestService"},
@@ -146,7 +147,7 @@ func shownCommands(t *testing.T, p *programs) []string {
 			texts = append(texts, string(data))
 		}
 	}
-	for _, command := range []string{"audit concentration", "audit hotspot", "audit urls", "audit checks", "rebalance", "explain"} {
+	for _, command := range []string{"audit concentration", "audit hotspot", "audit urls", "audit checks", "impact", "rebalance", "explain"} {
 		help := p.run(t, nil, p.own, append(strings.Fields(command), "--help")...)
 		if !strings.Contains(help.stdout, "Examples:") {
 			t.Errorf("the help of %s has no examples", command)

@@ -35,7 +35,8 @@ func addHotspot(parent Commander, h Host) {
 	cmd := parent.Command("hotspot", "Finds servers with far more client connections than their cluster's average")
 	cmd.HelpLong(`Judges every server: a finding is one with more than twice the average of client
 connections of the servers of its cluster, where the cluster has at least 2
-servers and 10 client connections. Lists the accounts that make it hot. This is
+servers and 10 client connections, or one with less than a quarter of it, such
+as one that joined or restarted and that no client came back to. Lists the accounts that make it hot. This is
 not concentration: an account can be on one server of an even cluster, and a
 server can be hot by accounts that each lean to it a little.
 
@@ -132,9 +133,22 @@ func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, e
 	if err := a.parameters.Select(d); err != nil {
 		return nil, explainSelection(err)
 	}
+	empty := checks.EmptyServers(d, a.parameters)
+	if len(empty) > 0 { // only now it matters what they listen on
+		var clusters []string
+		for _, e := range empty {
+			if !slices.Contains(clusters, e.Cluster) {
+				clusters = append(clusters, e.Cluster)
+			}
+		}
+		if err := from.Details(ctx, d, clusters); err != nil {
+			return nil, err
+		}
+		empty = checks.EmptyServers(d, a.parameters)
+	}
 	return report.NewHotspots(report.HotspotInput{
 		Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
-		Parameters: a.parameters, Deployment: d, Result: checks.CheckHotspots(d, a.parameters), All: a.all,
+		Parameters: a.parameters, Deployment: d, Result: checks.CheckHotspots(d, a.parameters), Empty: empty, All: a.all,
 	}), nil
 }
 

@@ -14,9 +14,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
-// live does one operation to a real cluster, audits it as its operators would, and
+// operate does one operation to a real cluster, audits it as its operators would, and
 // has the clients prove the cause of each account.
-func live(t *testing.T, o life.Operation, table *confusions) {
+func operate(t *testing.T, o life.Operation, table *confusions) {
 	w, err := life.Start(t.Context(), o, t.TempDir())
 	if err != nil {
 		t.Fatal(err)

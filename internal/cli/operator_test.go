@@ -236,8 +236,8 @@ func (o operated) rebalances(ctx context.Context, t *testing.T) {
 	o.settle(ctx, t)
 	doc := rebalancedBy(ctx, t, o.URL(), []nats.Option{nats.UserCredentials(o.nsc.Creds("SYS", "sys"))}, generous, 0,
 		"--account", "ORDERS", "--apply", "--yes", "--rate", "100")
-	if doc.Outcome != "balanced" || doc.Account.ID != o.id || doc.Account.Name != "ORDERS" {
-		t.Errorf("rebalance of %+v: %s, %+v", doc.Account, doc.Outcome, doc.Stop)
+	if doc.Outcome != "balanced" || doc.Accounts[0].Account.ID != o.id || doc.Accounts[0].Account.Name != "ORDERS" {
+		t.Errorf("rebalance of %+v: %s, %+v", doc.Accounts[0].Account, doc.Outcome, doc.Stop)
 	}
 }
 

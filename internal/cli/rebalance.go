@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/config"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source"
@@ -22,13 +24,17 @@ import (
 
 // rebalance is `rebalance`.
 type rebalance struct {
-	host               Host
-	account, cluster   string
-	apply, yes, force  bool
-	texts              struct{ rate, batch, maxMoves string }
-	rate, batch, limit int
-	lists              clientListFlags
-	output             output
+	host                       Host
+	accounts                   []string
+	cluster, toServer          string
+	apply, yes, force, even    bool
+	texts                      struct{ rate, batch, maxMoves, canary string }
+	rate, batch, limit, canary int
+	lists                      clientListFlags
+	settings                   settings
+	parameters                 checks.Parameters
+	accepted                   []checks.Acceptance
+	output                     output
 
 	in       io.Reader // where the answer to the question comes from
 	terminal bool      // whether in is one
@@ -43,47 +49,59 @@ const (
 )
 
 func newRebalance(h Host) *rebalance {
-	return &rebalance{host: h.withDefaults(), rate: 10, batch: 20, in: os.Stdin, terminal: isTerminal(os.Stdin)}
+	return &rebalance{host: h.withDefaults(), rate: 10, batch: 20, parameters: checks.Defaults(), in: os.Stdin, terminal: isTerminal(os.Stdin)}
 }
 
 // addRebalance adds `rebalance`.
 func addRebalance(parent Commander, h Host) { newRebalance(h).add(parent) }
 
 func (r *rebalance) add(parent Commander) {
-	cmd := parent.Command("rebalance", "Moves an account's excess connections to other servers")
-	cmd.HelpLong(`Closes connections of one account on the servers of a cluster that have more
-than their even share, so that the clients connect to others. Only the excess is
-moved, what costs least first, and never more than the others have room for.
-After every batch it looks where the clients went and how the servers do, and
-stops when they come back or a server suffers. Needs a user of the system
-account.
+	cmd := parent.Command("rebalance", "Moves excess connections of accounts, or of a whole cluster, to other servers")
+	cmd.HelpLong(`Closes connections on the servers of a cluster that have more than their even
+share, so that the clients connect to others: of one account, of several, or
+with --cluster alone of all. The servers become even and every account comes
+below its threshold; with --even every account is spread evenly by itself. Only
+the excess is moved, what costs least first, and never more than the others have
+room for. Needs a user of the system account.
 
-A dry run unless --apply is given. Refuses what would not hold: pass what the
-clients are configured with, as to audit concentration, so that it can be told.
+Clients choose where they go. So it moves a batch, looks where they went and how
+the servers do, and plans again until all is even within a tenth. It stops when
+clients come back, flock or stay away, when a server suffers, or when somebody
+else closes connections. Services whose clients would come back are left out.
 
-Exit status: 0 planned, nothing to do, or moved and no finding is left; 1 moved
-and still a finding; 3 refused, stopped early or not confirmed.
+A dry run unless --apply is given. Pass what the clients are configured with, as
+to audit concentration, so that it can check who would come back.
+
+Exit status: 0 planned, nothing to do, or moved and even; 1 moved and still a
+finding or uneven; 3 refused, stopped early or not confirmed.
 
 Examples:
 
   nats-balance rebalance --account ORDERS
+  nats-balance rebalance --account ORDERS --account BILLING --even
+  nats-balance rebalance --cluster C1 --canary 5 --apply
+  nats-balance rebalance --cluster C1 --to-server C1-n3
   nats-balance rebalance --account ORDERS --cluster C1 --apply
   nats-balance rebalance --account ORDERS --apply --yes --rate 50 --batch 100
   nats-balance rebalance --account ORDERS --max-moves 10 --apply --yes --json`)
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:rw")
-	cmd.Flag("account", "The account, by id or name; required").PlaceHolder("NAME").StringVar(&r.account)
-	cmd.Flag("cluster", "The cluster; required where the account has clients in several").PlaceHolder("NAME").StringVar(&r.cluster)
+	cmd.Flag("account", "An account, by id or name; can be repeated; without it all of --cluster").PlaceHolder("NAME").StringsVar(&r.accounts)
+	cmd.Flag("cluster", "The cluster; required without --account, or where the accounts have clients in several").PlaceHolder("NAME").StringVar(&r.cluster)
+	cmd.Flag("to-server", "Only fill this server up to its even share").PlaceHolder("NAME").StringVar(&r.toServer)
+	cmd.Flag("even", "Spread every account evenly, not only the servers' loads").UnNegatableBoolVar(&r.even)
 	cmd.Flag("apply", "Move the connections rather than only say which").UnNegatableBoolVar(&r.apply)
 	cmd.Flag("yes", "Do not ask before moving").UnNegatableBoolVar(&r.yes)
 	cmd.Flag("force", "Move although clients will come back, servers are missing or have no room").UnNegatableBoolVar(&r.force)
 	cmd.Flag("rate", "Connections to move a second (default 10)").PlaceHolder("N").StringVar(&r.texts.rate)
 	cmd.Flag("batch", "Connections to move between two looks (default 20)").PlaceHolder("N").StringVar(&r.texts.batch)
 	cmd.Flag("max-moves", "The most connections to move (default all the excess)").PlaceHolder("N").StringVar(&r.texts.maxMoves)
-	for _, name := range []string{"account", "cluster", "rate", "batch", "max-moves"} {
+	cmd.Flag("canary", "First move this many of each service, and go on with those that stayed away").PlaceHolder("N").StringVar(&r.texts.canary)
+	for _, name := range []string{"account", "cluster", "to-server", "rate", "batch", "max-moves", "canary"} {
 		cmd.GetFlag(name).Validator(notEmpty(name, "a value"))
 	}
 	r.lists.flags(cmd)
+	r.settings.flags(cmd)
 	r.output.flags(cmd)
 	// What was done until an interrupt is still written.
 	cmd.Action(r.host.action(end{interrupted: r.host.Timeout}, r.run))
@@ -93,8 +111,11 @@ func (r *rebalance) validate() error {
 	if err := r.host.checkTimeout(); err != nil {
 		return err
 	}
-	if r.account == "" {
-		return errors.New("--account is missing: pass the id or the name of an account")
+	switch {
+	case len(r.accounts) == 0 && r.cluster == "":
+		return errors.New("--account or --cluster is missing: pass accounts, or a cluster for all of its accounts")
+	case r.even && r.toServer != "":
+		return errors.New("--even and --to-server are both given: pass one of them")
 	}
 	for _, n := range []struct {
 		flag, text string
@@ -104,6 +125,7 @@ func (r *rebalance) validate() error {
 		{"rate", r.texts.rate, &r.rate, 1, mostRate},
 		{"batch", r.texts.batch, &r.batch, 1, mostBatch},
 		{"max-moves", r.texts.maxMoves, &r.limit, 0, 1_000_000_000},
+		{"canary", r.texts.canary, &r.canary, 0, 1000},
 	} {
 		if err := wholeNumber(n.flag, n.text, n.to); err != nil {
 			return err
@@ -125,6 +147,9 @@ func (r *rebalance) run(ctx context.Context) error {
 	if err := r.validate(); err != nil {
 		return &usageError{err: err}
 	}
+	if err := r.configure(ctx); err != nil {
+		return &usageError{err: err}
+	}
 	lists, err := r.lists.lists(ctx, r.host)
 	if err != nil {
 		return &usageError{err: err}
@@ -142,45 +167,100 @@ func (r *rebalance) run(ctx context.Context) error {
 	}
 	doc := r.document(s, nc)
 	if doc.Outcome == "planned" && r.apply {
-		switch ok, err := r.confirm(ctx, s); {
+		switch ok, err := r.confirm(ctx, s, doc); {
 		case err != nil:
 			return err
 		case !ok:
 			doc.Outcome = "declined"
 		default:
+			if err := r.tryOutfile(s, *doc); err != nil {
+				return err
+			}
 			r.move(ctx, nc, s, doc)
 		}
 	}
-	report.FinishRebalance(doc, s.deployment, s.causes)
-	var b bytes.Buffer
-	if r.output.format == "json" {
-		err = report.JSON(&b, doc)
-	} else {
-		err = report.RebalanceText(&b, doc, r.output.style(r.host))
-	}
-	if err != nil {
-		return err
-	}
-	if err := r.output.put(r.host, b.Bytes()); err != nil {
+	report.FinishRebalance(doc, s.deployment)
+	if err := r.write(doc); err != nil {
 		return err
 	}
 	switch doc.Outcome {
 	case "planned", "nothing-to-do", "balanced":
 		return nil
-	case "finding":
+	case "finding", "uneven":
 		return &OutcomeError{Outcome: checks.OutcomeFinding}
 	}
 	return &OutcomeError{Outcome: checks.OutcomeIncomplete}
 }
 
+// configure takes what the configuration file says.
+func (r *rebalance) configure(ctx context.Context) error {
+	c, err := r.settings.read(ctx, r.host)
+	if err != nil {
+		return err
+	}
+	r.lists.adopt(c)
+	r.parameters.Overrides, r.accepted = c.Overrides, c.Accepted
+	for flag, n := range c.Thresholds {
+		*config.ThresholdOf(&r.parameters, flag) = n
+	}
+	return nil
+}
+
+// tryOutfile writes the plan to --outfile before the first move, so that what is
+// done has a place to be written to.
+func (r *rebalance) tryOutfile(s *assessment, draft report.Rebalance) error {
+	if r.output.file == "" {
+		return nil
+	}
+	if _, old, err := outfileTarget(r.output.file); err == nil && old != nil && !old.Mode().IsRegular() {
+		return nil // what reads it would get two documents
+	}
+	report.FinishRebalance(&draft, s.deployment)
+	data, err := r.render(&draft)
+	if err == nil {
+		err = r.output.put(r.host, data)
+	}
+	if err != nil {
+		return fmt.Errorf("nothing was moved: %w", err)
+	}
+	return nil
+}
+
+func (r *rebalance) render(doc *report.Rebalance) ([]byte, error) {
+	var b bytes.Buffer
+	var err error
+	if r.output.format == "json" {
+		err = report.JSON(&b, doc)
+	} else {
+		err = report.RebalanceText(&b, doc, r.output.style(r.host))
+	}
+	return b.Bytes(), err
+}
+
+// write writes the document, to stdout where --outfile can't be written: what was
+// done must not be lost.
+func (r *rebalance) write(doc *report.Rebalance) error {
+	data, err := r.render(doc)
+	if err != nil {
+		return err
+	}
+	err = r.output.put(r.host, data)
+	if err != nil && r.output.file != "" {
+		elsewhere := r.output
+		elsewhere.file = ""
+		err = errors.Join(err, elsewhere.put(r.host, data))
+	}
+	return err
+}
+
 // move makes the moves, looks again and says so in the document.
 func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc *report.Rebalance) {
 	p := newProgress(r.host.Err)
-	result := balance.Apply(ctx, nc, s.account.ID, s.cluster, s.plan, balance.Pace{
-		Rate: r.rate, Batch: r.batch, Patience: r.host.Timeout(), MostCPU: r.mostCPU, Progress: p.moves,
+	result := balance.Apply(ctx, nc, s.scope, s.state, s.goal, balance.Pace{
+		Rate: r.rate, Batch: r.batch, Canary: r.canary, Patience: r.host.Timeout(), MostCPU: r.mostCPU, Progress: p.moves,
 	})
 	p.clear()
-	recordRun(doc, result)
+	s.recordRun(doc, result)
 	after, err := r.again(ctx, nc)
 	switch {
 	case err != nil && doc.Stop == nil:
@@ -188,43 +268,33 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 	case err != nil:
 		doc.Warnings = append(doc.Warnings, "the servers could not be audited afterwards: "+err.Error())
 	default:
-		outcome := judgeAfter(doc, s, after)
-		if doc.Stop == nil {
-			doc.Outcome = outcome
-		}
+		doc.Outcome = r.judgeAfter(doc, s, after)
 	}
 }
 
-// again gathers anew. A context that was cancelled stays so: who interrupts has
-// waited long enough.
+// again gathers anew, after an interrupt too: where the clients are now is what
+// whoever interrupts has to know.
 func (r *rebalance) again(ctx context.Context, nc *nats.Conn) (*checks.Deployment, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, errors.New("it was interrupted")
-	}
-	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.host.Timeout())
 	defer cancel()
 	return system.New(nc, source.Options{Timeout: r.host.Timeout()}).Deployment(ctx)
 }
 
 // confirm asks, unless the answer is given.
-func (r *rebalance) confirm(ctx context.Context, s *assessment) (bool, error) {
+func (r *rebalance) confirm(ctx context.Context, s *assessment, doc *report.Rebalance) (bool, error) {
 	if r.yes {
 		return true, nil
 	}
-	var from []string
-	for _, p := range s.plan.Servers {
-		if p.Moves > 0 {
-			from = append(from, p.Name)
-		}
+	shown := *doc
+	report.FinishRebalance(&shown, s.deployment)
+	if err := report.RebalanceQuestion(r.host.Err, &shown, report.Style{Color: colorful(r.host.Err), Scheme: r.host.Colors()}); err != nil {
+		return false, err
 	}
-	off := fmt.Sprintf("%d servers", len(from))
-	if len(from) == 1 {
-		off = from[0]
+	who := words.Plural(len(s.scope.Accounts), "account")
+	if !s.several() {
+		who = s.scope.Accounts[0].Name
 	}
-	for _, refusal := range s.refusals {
-		fmt.Fprintf(r.host.Err, "Forced: %s\n", line(refusal.Text))
-	}
-	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move %s of %s off %s?", words.Plural(len(s.plan.Moves), "connection"), s.account.Name, off)))
+	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move about %s of %s in %s?", words.Plural(max(s.forecast.Moves, len(s.plan.Moves)), "connection"), who, cmp.Or(s.cluster, "the cluster"))))
 	answer := make(chan string, 1)
 	go func() { // reading a terminal can't be interrupted; the program ends then
 		b := make([]byte, 64)

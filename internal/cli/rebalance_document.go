@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,43 +16,51 @@ import (
 
 // document is what was planned.
 func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
-	p := s.plan
+	p, f := s.plan, s.forecast
 	doc := &report.Rebalance{
 		Tool: report.Tool{Name: "nats-balance", Version: Version()}, Time: time.Now(),
 		Source:  report.Source{Kind: "system-account", Detail: fmt.Sprintf("%s, server %s", natsconn.ShownURL(nc.ConnectedUrl()), nc.ConnectedServerName())},
-		Account: report.Account{ID: s.account.ID, Name: s.account.Name}, Cluster: s.cluster,
-		Given: report.RebalanceParameters{Apply: r.apply, Force: r.force, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
-		Plan: report.RebalancePlan{Connections: p.Connections, EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves),
-			DurationS: p.Takes(r.rate, r.batch).Seconds(), LimitedBy: p.Short},
+		Cluster: s.cluster,
+		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
+		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,
+			DurationS: balance.Takes(max(len(p.Moves), f.Moves), r.rate, r.batch).Seconds(), LimitedBy: p.Short},
 		Notes: s.notes, Warnings: s.warnings, Outcome: "planned",
+	}
+	if r.toServer != "" {
+		doc.Given.ToServer = &r.toServer
 	}
 	for _, refusal := range s.refusals {
 		doc.Refusals = append(doc.Refusals, report.Refusal{Code: string(refusal.Code), Text: refusal.Text})
 	}
-	var before, predicted report.Spread
-	for i, m := range p.Servers {
-		if s.outlook.AllReturn {
-			m.Predicted = float64(m.Held)
-		}
-		doc.Servers = append(doc.Servers, report.RebalanceServer{Server: m.Name, ID: m.ID, Connections: m.Connections, Limit: m.Limit,
-			Room: m.Room, Before: m.Held, Moves: m.Moves, Predicted: m.Predicted})
-		if i == 0 || float64(m.Held) > before.OnServer {
-			before = report.SpreadOf(m.Name, float64(m.Held), p.Connections)
-		}
-		if i == 0 || m.Predicted > predicted.OnServer {
-			predicted = report.SpreadOf(m.Name, m.Predicted, p.Connections)
-		}
+	loads, held := s.state.Loads(), s.state.Held()
+	predicted, each := f.Loads, f.Held
+	if s.allReturn {
+		predicted, each = loads, held
 	}
-	doc.Before, doc.Predicted = before, predicted
+	for i, m := range s.state.Servers {
+		row := report.RebalanceServer{Server: m.Name, ID: m.ID, Connections: m.Connections, Limit: m.Limit, Before: loads[i], Moves: p.From[i], Predicted: predicted[i]}
+		if !r.force {
+			row.Room = m.Room()
+		}
+		doc.Servers = append(doc.Servers, row)
+	}
+	doc.Before, doc.Predicted = s.spread(loads), s.spread(predicted)
+	for i, account := range s.scope.Accounts {
+		row := report.RebalanceAccount{Account: report.Account{ID: account.ID, Name: account.Name}, Before: s.spread(held[i]), Predicted: s.spread(each[i])}
+		row.Connections = row.Before.Connections
+		if account.Stays != "" {
+			row.LeftOut = &account.Stays
+		}
+		if len(s.causes) > 0 {
+			row.Found = s.causes[i]
+		}
+		doc.Accounts = append(doc.Accounts, row)
+	}
+	moves := make([]balance.Done, 0, len(p.Moves))
 	for _, m := range p.Moves {
-		move := report.RebalanceMove{Server: m.ServerName, ServerID: m.Server, CID: m.ID, Name: m.Name, Language: m.Language, Protocol: m.Protocol,
-			IdleS: m.Idle.Seconds(), Subscriptions: m.Subscriptions, PendingBytes: m.Pending, MayReturn: m.MayReturn, Outcome: "planned"}
-		if !m.Start.IsZero() {
-			start := m.Start.UTC().Truncate(time.Millisecond)
-			move.Start = &start
-		}
-		doc.Moves = append(doc.Moves, move)
+		moves = append(moves, balance.Done{Move: m, Outcome: "planned"})
 	}
+	s.record(doc, s.state, moves)
 	switch {
 	case len(s.refusals) > 0 && (s.final || !r.force):
 		doc.Outcome = "refused"
@@ -69,21 +78,100 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	return doc
 }
 
-// recordRun adds what was done.
-func recordRun(doc *report.Rebalance, run balance.Run) {
-	for i, m := range run.Moves {
-		to := &doc.Moves[i]
-		to.Outcome = string(m.Outcome)
+// spread is the fullest server of these counts.
+func (s *assessment) spread(counts []int) report.Spread {
+	most, total := 0, 0
+	for i, n := range counts {
+		total += n
+		if n > counts[most] {
+			most = i
+		}
+	}
+	if len(counts) == 0 {
+		return report.Spread{}
+	}
+	return report.SpreadOf(s.state.Servers[most].Name, counts[most], total)
+}
+
+// record lists moves, and counts them by account and service.
+func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves []balance.Done) {
+	services := state.Services
+	counts, of := make([]int, len(services)), make([]int, len(services))
+	for _, c := range state.Connections {
+		of[c.Service]++
+	}
+	doc.Moves = nil
+	for i := range doc.Accounts {
+		doc.Accounts[i].Moves, doc.Accounts[i].Services = 0, nil
+	}
+	for _, m := range moves {
+		account := services[m.Service].Account
+		move := report.RebalanceMove{Account: s.scope.Accounts[account].ID, Server: state.Servers[m.Server].Name, ServerID: state.Servers[m.Server].ID, CID: m.ID, Name: m.Name,
+			Language: m.Language, Protocol: m.Protocol, IdleS: m.Idle.Seconds(), Subscriptions: m.Subscriptions, PendingBytes: m.Pending,
+			MayReturn: m.MayReturn, Outcome: string(m.Outcome)}
+		if m.Outcome == "planned" || m.Outcome == balance.Kicked {
+			counts[m.Service]++
+			doc.Accounts[account].Moves++
+		}
+		if !m.Start.IsZero() {
+			start := m.Start.UTC().Truncate(time.Millisecond)
+			move.Start = &start
+		}
 		if m.Why != "" {
-			to.Why = &m.Why
+			move.Why = &m.Why
 		}
 		if m.Batch > 0 {
-			to.Batch = &m.Batch
+			move.Batch = &m.Batch
 		}
+		doc.Moves = append(doc.Moves, move)
+	}
+	for i, x := range services {
+		if of[i] == 0 && counts[i] == 0 {
+			continue
+		}
+		row := report.RebalanceService{Name: x.Name, User: x.User, Language: x.Language, Protocol: x.Protocol, Connections: of[i], Moves: counts[i]}
+		if x.Stays != "" {
+			row.LeftOut = &x.Stays
+		}
+		doc.Accounts[x.Account].Services = append(doc.Accounts[x.Account].Services, row)
+	}
+	for _, account := range doc.Accounts {
+		slices.SortStableFunc(account.Services, func(a, b report.RebalanceService) int { return b.Connections - a.Connections })
+	}
+}
+
+// recordRun adds what was done, and what it shows of the causes.
+func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
+	state := s.state
+	if run.Last != nil {
+		state = run.Last
+	}
+	s.record(doc, state, run.Moves)
+	from := make([]int, len(doc.Servers))
+	for _, m := range run.Moves {
+		if m.Outcome == balance.Kicked {
+			from[m.Server]++
+		}
+	}
+	for i := range doc.Servers {
+		doc.Servers[i].Moves = from[i]
 	}
 	for _, b := range run.Batches {
 		doc.Batches = append(doc.Batches, report.RebalanceBatch{Kicked: b.Kicked, Gone: b.Gone, Failed: b.Failed, Returned: b.Returned,
 			ExpectedReturned: float64(int(b.Expected*10+0.5)) / 10, Late: b.Late, TookS: b.Took.Round(time.Millisecond).Seconds()})
+	}
+	for i := range doc.Accounts {
+		var all balance.Arrived
+		for service, a := range run.Services {
+			if state.Services[service].Account == i {
+				all.Moved, all.Back, all.Missing = all.Moved+a.Moved, all.Back+a.Back, all.Missing+a.Missing
+			}
+		}
+		doc.Accounts[i].Found = balance.Judged(doc.Accounts[i].Found, all)
+	}
+	doc.Missing = run.Missing
+	if run.Enough != "" {
+		doc.Notes = append(doc.Notes, run.Enough)
 	}
 	if run.Stop != nil {
 		doc.Outcome, doc.Stop = "stopped", &report.RebalanceStop{Code: string(run.Stop.Code), Text: run.Stop.Text}
@@ -91,39 +179,48 @@ func recordRun(doc *report.Rebalance, run balance.Run) {
 }
 
 // judgeAfter adds how the connections are spread now, and says what that is.
-func judgeAfter(doc *report.Rebalance, s *assessment, d *checks.Deployment) (outcome string) {
-	total := 0
-	most, name := -1, ""
-	for i := range d.Servers {
-		server := &d.Servers[i]
-		if server.Cluster != s.cluster {
-			continue
-		}
-		n := balance.Held(d, server, s.account.ID)
-		total += n
-		if n > most {
-			most, name = n, server.Name
-		}
-		for k := range doc.Servers {
-			if doc.Servers[k].ID == server.ID {
-				doc.Servers[k].After = &n
-			}
+func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.Deployment) (outcome string) {
+	now := balance.Counted(d, s.scope)
+	loads, held := now.Loads(), now.Held()
+	for i := range doc.Servers {
+		if slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.ID == doc.Servers[i].ID }) {
+			n := loads[i]
+			doc.Servers[i].After = &n
 		}
 	}
-	if most >= 0 {
-		after := report.SpreadOf(name, float64(most), total)
-		doc.After = &after
+	after := s.spread(loads)
+	doc.After = &after
+	for i := range doc.Accounts {
+		spread := s.spread(held[i])
+		doc.Accounts[i].After = &spread
 	}
-	p := checks.Defaults()
-	p.Accounts, p.Clusters = []string{s.account.ID}, []string{s.cluster}
-	switch result := checks.CheckConcentration(d, p); {
+	doc.Missing = min(doc.Missing, max(0, doc.Before.Connections-after.Connections))
+	p := r.parameters
+	p.Clusters, p.Accounts = []string{s.cluster}, nil
+	for _, account := range s.scope.Accounts {
+		if account.Stays == "" {
+			p.Accounts = append(p.Accounts, account.ID)
+		}
+	}
+	result := checks.CheckConcentration(d, p)
+	switch {
+	case doc.Stop != nil: // that is why, whatever else is so
+		return "stopped"
+	case result.Outcome == checks.OutcomeIncomplete:
+		doc.Stop = &report.RebalanceStop{Code: "not-audited", Text: "Not all servers reported afterwards."}
+		return "stopped"
+	case after.SharePercent > doc.Before.SharePercent && !r.even:
+		doc.Stop = &report.RebalanceStop{Code: string(balance.StopWorse), Text: "The most on one server is more than before."}
+		return "stopped"
+	case doc.Missing > 0:
+		doc.Stop = &report.RebalanceStop{Code: string(balance.StopNotReconnected), Text: "Not all clients that were disconnected are back."}
+		return "stopped"
 	case len(result.Findings) > 0:
 		return "finding"
-	case result.Outcome == checks.OutcomePass:
-		return "balanced"
+	case s.several() && !now.Level(s.goal):
+		return "uneven"
 	}
-	doc.Stop = &report.RebalanceStop{Code: "not-audited", Text: "Not all servers reported afterwards."}
-	return "stopped"
+	return "balanced"
 }
 
 func lowerTrimmed(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

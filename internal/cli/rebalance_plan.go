@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -13,28 +14,32 @@ import (
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
-	"github.com/nats-balance/nats-balance/internal/source"
-	"github.com/nats-balance/nats-balance/internal/source/system"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // assessment is what a rebalance is decided by.
 type assessment struct {
 	deployment *checks.Deployment
-	account    checks.Account
 	cluster    string
+	scope      balance.Scope
+	goal       balance.Goal
+	state      *balance.State
 	plan       balance.Plan
-	causes     []cause.Cause
-	outlook    balance.Outlook
+	forecast   balance.Forecast
+	causes     [][]cause.Cause // by account
+	allReturn  bool            // no client that may be moved is expected to stay away
 	refusals   []balance.Refusal
 	final      bool // a refusal that --force does not override
 	notes      []string
 	warnings   []string
 }
 
+// several reports whether it is about more than one account.
+func (s *assessment) several() bool { return len(s.scope.Accounts) > 1 }
+
 // plan gathers, plans, and finds reasons to refuse.
 func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientLists) (*assessment, error) {
-	s := &assessment{}
+	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreRoom: r.force}}
 	from := connectedOrigin(r.host, nc, systemAccount)
 	request := r.request(lists)
 	request.Again, request.Connected = from.again, from.urls
@@ -42,49 +47,55 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	if err := r.gather(ctx, a, s); err != nil {
 		return nil, err
 	}
-	in := balance.PlanInput{Servers: balance.Members(s.deployment, s.cluster, s.account.ID), MaxMoves: r.limit, IgnoreRoom: r.force}
-	if len(in.Servers) < 2 {
+	counted := balance.Counted(s.deployment, s.scope)
+	if len(s.scope.Servers) < 2 {
 		s.final = true
 		s.refuse(balance.TooFewServers, "%s has fewer than 2 servers that reported, there is nowhere to move connections to.", cmp.Or(s.cluster, "the cluster"))
-		s.plan = balance.PlanMoves(in)
+		s.settle(counted)
 		return s, nil
 	}
-	s.refusals = append(s.refusals, balance.Uncovered(s.deployment, s.cluster, in.Servers)...)
-	if err := r.candidates(ctx, nc, s, &in); err != nil {
-		return nil, err
-	}
-	s.plan = balance.PlanMoves(in)
-	if s.plan.Excess == 0 {
+	s.refusals = append(s.refusals, balance.Uncovered(s.deployment, s.cluster, s.scope.Servers)...)
+	if s.settle(counted); s.plan.Excess == 0 || s.several() && counted.Level(s.goal) {
+		s.plan.Excess, s.plan.Moves = 0, nil
 		return s, nil
-	}
-	if refusal, full := balance.Full(in); full {
-		s.refusals = append(s.refusals, refusal)
 	}
 	if err := r.diagnose(ctx, a, s); err != nil {
 		return nil, err
 	}
-	in.ByName, in.IgnoreRoom = s.outlook.ByName, r.force
-	s.plan = balance.PlanMoves(in)
+	if err := r.look(ctx, nc, s); err != nil {
+		return nil, err
+	}
+	s.settle(s.state)
+	s.forecast = balance.Foresee(s.state, s.goal, r.batch)
+	if refusal, full := balance.Full(s.state, s.goal); full {
+		s.refusals = append(s.refusals, refusal)
+	}
 	s.remark()
 	return s, nil
+}
+
+// settle plans by a state.
+func (s *assessment) settle(state *balance.State) {
+	s.state, s.plan = state, balance.PlanMoves(state, s.goal)
+	s.forecast = balance.Forecast{Loads: state.Loads(), Held: state.Held()}
 }
 
 func (s *assessment) refuse(code balance.RefusalCode, format string, args ...any) {
 	s.refusals = append(s.refusals, balance.Refusal{Code: code, Text: fmt.Sprintf(format, args...)})
 }
 
-// request is for the causes of where the account's clients are, whatever share of
+// request is for the causes of where the accounts' clients are, whatever share of
 // them is on one server: the rule is not what is asked for.
 func (r *rebalance) request(lists audit.ClientLists) audit.Request {
-	p := checks.Defaults()
-	p.Accounts = []string{r.account}
+	p := r.parameters
+	p.Accounts = r.accounts
 	if r.cluster != "" {
 		p.Clusters = []string{r.cluster}
 	}
 	return audit.Request{Parameters: p, AnyShare: true, Lists: lists, Causes: true, Timeout: r.host.Timeout(), Flags: r.host.Flags()}
 }
 
-// gather reads who is there, and chooses the account and the cluster.
+// gather reads who is there, and chooses the accounts, the cluster and the servers.
 func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) error {
 	ctx, cancel := context.WithTimeout(ctx, a.Request.Timeout)
 	defer cancel()
@@ -92,34 +103,93 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 		return explainSelection(err)
 	}
 	s.deployment = a.Deployment
-	var found []checks.Account
-	for _, account := range s.deployment.Accounts {
-		if account.ID == r.account || account.Name == r.account { // of several by that name it is the id
-			found = append(found, account)
-		}
-	}
-	s.account = found[max(0, slices.IndexFunc(found, func(a checks.Account) bool { return a.ID == r.account }))]
-	cluster, err := r.choose(s)
+	named := r.named(s.deployment)
+	cluster, err := r.choose(s.deployment, named)
 	if err != nil {
 		return err
 	}
 	s.cluster = cluster
 	// From here on it is about these, whatever they were called.
-	a.Request.Parameters.Accounts, a.Request.Parameters.Clusters = []string{s.account.ID}, []string{cluster}
-	return a.Details(ctx, []string{cluster})
+	a.Request.Parameters.Clusters = []string{cluster}
+	if err := a.Details(ctx, []string{cluster}); err != nil {
+		return err
+	}
+	var ids []string
+	for _, account := range named {
+		ids = append(ids, account.ID)
+	}
+	if len(r.accounts) == 0 {
+		named = r.everyone(s.deployment, cluster)
+	} else {
+		a.Request.Parameters.Accounts = ids
+	}
+	for _, account := range named {
+		x := balance.Account{ID: account.ID, Name: account.Name, Rule: r.parameters.For(account)}
+		if at := slices.IndexFunc(r.accepted, func(a checks.Acceptance) bool { return a.Holds(account, cluster, time.Now()) }); at >= 0 && len(r.accounts) == 0 {
+			x.Stays = "accepted, " + r.accepted[at].Reason
+		}
+		s.scope.Accounts = append(s.scope.Accounts, x)
+	}
+	s.scope.Cluster, s.scope.Servers = cluster, balance.Members(s.deployment, cluster, ids)
+	s.scope.Bound = func(server int, protocol string) bool {
+		return balance.Bound(s.deployment, cluster, s.scope.Servers[server].ID, protocol)
+	}
+	if r.toServer != "" {
+		s.goal.To = slices.IndexFunc(s.scope.Servers, func(x balance.Server) bool { return x.Name == r.toServer || x.ID == r.toServer })
+		if s.goal.To < 0 {
+			var names []string
+			for _, x := range s.scope.Servers {
+				names = append(names, x.Name)
+			}
+			return &usageError{err: fmt.Errorf("no server %q of %s reported: pass --to-server one of %s", r.toServer, cmp.Or(cluster, "the cluster"), words.FirstOf(8, names))}
+		}
+	}
+	return nil
+}
+
+// named are the accounts that were asked for.
+func (r *rebalance) named(d *checks.Deployment) []checks.Account {
+	var out []checks.Account
+	for _, name := range r.accounts {
+		at := slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.ID == name })
+		if at < 0 {
+			at = slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.Name == name })
+		}
+		if at >= 0 && !slices.Contains(out, d.Accounts[at]) {
+			out = append(out, d.Accounts[at])
+		}
+	}
+	return out
+}
+
+// everyone are all accounts with clients in a cluster.
+func (r *rebalance) everyone(d *checks.Deployment, cluster string) []checks.Account {
+	var out []checks.Account
+	for i, account := range d.Accounts {
+		has := slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
+			return s.Cluster == cluster && slices.ContainsFunc(s.Usage, func(u checks.Usage) bool { return int(u.Account) == i && u.Connections > 0 })
+		})
+		if has && !account.System {
+			out = append(out, account)
+		}
+	}
+	slices.SortFunc(out, func(a, b checks.Account) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return out
 }
 
 // choose is the cluster that was asked for, or the only one in which there is
 // something to choose from.
-func (r *rebalance) choose(s *assessment) (string, error) {
+func (r *rebalance) choose(d *checks.Deployment, accounts []checks.Account) (string, error) {
 	if r.cluster != "" {
 		return r.cluster, nil
 	}
 	servers, clients := map[string]int{}, map[string]int{}
-	for i := range s.deployment.Servers {
-		server := &s.deployment.Servers[i]
+	for i := range d.Servers {
+		server := &d.Servers[i]
 		servers[server.Cluster]++
-		clients[server.Cluster] += balance.Held(s.deployment, server, s.account.ID)
+		for _, account := range accounts {
+			clients[server.Cluster] += balance.Held(d, server, account.ID)
+		}
 	}
 	var all, several []string
 	for name, n := range clients {
@@ -132,50 +202,40 @@ func (r *rebalance) choose(s *assessment) (string, error) {
 	}
 	slices.Sort(all)
 	slices.Sort(several)
+	who := fmt.Sprintf("account %q has", accounts[0].Name)
+	if len(accounts) > 1 {
+		who = "the accounts have"
+	}
 	switch {
 	case len(several) == 1:
 		return several[0], nil
 	case len(several) > 1:
-		return "", &usageError{err: fmt.Errorf("account %q has clients in %d clusters: pass --cluster one of %s", s.account.Name, len(several), words.FirstOf(8, several))}
+		return "", &usageError{err: fmt.Errorf("%s clients in %d clusters: pass --cluster one of %s", who, len(several), words.FirstOf(8, several))}
 	case len(all) > 0:
 		return all[0], nil
 	}
-	return "", fmt.Errorf("account %q has no client connection: there is nothing to rebalance", s.account.Name)
+	return "", fmt.Errorf("%s no client connection: there is nothing to rebalance", who)
 }
 
-// candidates reads the account's connections on the servers with too many.
-func (r *rebalance) candidates(ctx context.Context, nc *nats.Conn, s *assessment, in *balance.PlanInput) error {
+// look reads the connections.
+func (r *rebalance) look(ctx context.Context, nc *nats.Conn, s *assessment) error {
 	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
 	defer cancel()
-	total := 0
-	for _, m := range in.Servers {
-		total += m.Held
-	}
-	for _, m := range in.Servers {
-		if m.Held <= checks.EvenShare(total, len(in.Servers)) {
-			continue
-		}
-		err := system.New(nc, source.Options{}).EachConnection(ctx, source.Held{Server: m.ID, Account: s.account.ID}, func(c system.Connection) {
-			if balance.Bound(s.deployment, s.cluster, m.ID, c.Protocol) {
-				in.Bound++
-				return
-			}
-			in.Candidates = append(in.Candidates, balance.Candidate{Server: m.ID, ID: c.ID, Name: c.Name, Language: c.Language,
-				Protocol: c.Protocol, Start: c.Start, Idle: c.Idle, Subscriptions: c.Subscriptions, Pending: c.Pending})
-		})
-		switch {
-		case errors.Is(err, context.Canceled):
-			return err
-		case err != nil:
-			s.warnings = append(s.warnings, fmt.Sprintf("the connections on %s were not all read: it %v", m.Name, err))
-			s.refuse(balance.Coverage, "The connections on %s were not all read: it %v.", m.Name, err)
-		}
+	state, err := balance.Look(ctx, nc, r.host.Timeout(), s.scope)
+	s.state = state
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case err != nil:
+		s.warnings = append(s.warnings, err.Error())
+		s.refuse(balance.Coverage, "%s.", words.UpperFirst(err.Error()))
 	}
 	return nil
 }
 
 // diagnose finds out why the clients are where they are, and refuses what would
-// not hold.
+// not hold: an account of which all would come back is left out, and refused where
+// there is no other.
 func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) error {
 	ctx, cancel := context.WithTimeout(ctx, a.Request.Timeout)
 	defer cancel()
@@ -184,22 +244,54 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		return err
 	}
 	s.warnings = append(s.warnings, result.Warnings...)
-	at := slices.IndexFunc(result.Verdict.Findings, func(f checks.Finding) bool { return f.Account.ID == s.account.ID })
-	if at < 0 {
-		return nil // it has no connections, or there is one server
+	s.causes = make([][]cause.Cause, len(s.scope.Accounts))
+	stay, notes := 0, 0
+	for i := range s.scope.Accounts {
+		account := &s.scope.Accounts[i]
+		at := slices.IndexFunc(result.Verdict.Findings, func(f checks.Finding) bool { return f.Account.ID == account.ID })
+		if at < 0 {
+			continue // it has no connections, or there is one server
+		}
+		diagnosis := result.Explained[at].Diagnosis
+		s.causes[i] = diagnosis.Causes
+		outlook := balance.OutlookOf(*diagnosis, i, s.scope.Servers)
+		if r.force {
+			for k := range outlook.Services {
+				outlook.Services[k].Stays, outlook.Services[k].Unreached = "", nil
+			}
+		}
+		s.scope.Services = append(s.scope.Services, outlook.Services...)
+		// To move other services than those that make the finding is of no use.
+		moves := slices.ContainsFunc(outlook.Services, func(x balance.Service) bool { return x.Stays == "" && x.Concentrated })
+		if !s.several() {
+			s.notes = append(s.notes, outlook.Notes...)
+			if !moves || r.force {
+				s.refusals = append(s.refusals, outlook.Refusals...)
+				s.allReturn = outlook.AllReturn
+			}
+			continue
+		}
+		notes += len(outlook.Notes)
+		if len(outlook.Refusals) > 0 && (!moves || r.force) {
+			stay++
+			if !r.force {
+				account.Stays = cmp.Or(account.Stays, "its clients would come back: "+string(outlook.Refusals[0].Code))
+			}
+		}
 	}
-	diagnosis := result.Explained[at].Diagnosis
-	s.causes = diagnosis.Causes
-	s.outlook = balance.OutlookOf(*diagnosis)
-	s.refusals = append(s.refusals, s.outlook.Refusals...)
-	s.notes = append(s.notes, s.outlook.Notes...)
+	if stay > 0 && stay == len(s.scope.Accounts) && !r.force {
+		s.refuse(balance.NoMoves, "The clients of every account would come straight back.")
+	}
+	if notes > 0 {
+		s.notes = append(s.notes, "Why clients are where they are is not known of every account, so some may come back: pass --client-url or --client-config with what they are configured with, or --canary.")
+	}
 	return nil
 }
 
 // remark says what the prediction rests on.
 func (s *assessment) remark() {
-	s.notes = append(s.notes, s.plan.Remarks()...)
+	s.notes = append(s.notes, s.plan.Remarks(s.state, s.forecast)...)
 	if len(s.plan.Moves) > 0 && len(s.refusals) == 0 {
-		s.notes = append(s.notes, "The prediction is what is to be expected when clients choose evenly; chance moves it by a few.")
+		s.notes = append(s.notes, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
 	}
 }

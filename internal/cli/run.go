@@ -161,13 +161,14 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 }
 
 // Add adds every command but `demo`: `audit concentration`, `audit hotspot`,
-// `audit urls`, `audit checks`, `rebalance`, `watch`, `history`, `explain`.
+// `audit urls`, `audit checks`, `impact`, `rebalance`, `watch`, `history`, `explain`.
 func Add(parent Commander, h Host) {
 	audit := parent.Command("audit", "Audits how connections are spread over servers")
 	AddConcentration(audit, h)
 	addHotspot(audit, h)
 	addURLs(audit, h)
 	addChecks(audit, h)
+	addImpact(parent, h)
 	addRebalance(parent, h)
 	addWatch(parent, h)
 	addHistory(parent, h)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -27,8 +29,6 @@ const (
 	Refused Outcome = "refused"
 	// NoAnswer: the server was asked and did not say; it may be closed or not.
 	NoAnswer Outcome = "no-answer"
-	// NotNeeded: the server holds no more than its share by now.
-	NotNeeded Outcome = "not-needed"
 	// NotTried: the run stopped before.
 	NotTried Outcome = "not-tried"
 )
@@ -44,7 +44,10 @@ const (
 	StopServerLost     StopCode = "server-lost"
 	StopSuffering      StopCode = "server-suffers"
 	StopCameBack       StopCode = "clients-came-back"
+	StopFlock          StopCode = "clients-flock"
+	StopWorse          StopCode = "spread-is-worse"
 	StopNotReconnected StopCode = "clients-stay-away"
+	StopOthers         StopCode = "another-operator"
 )
 
 // Stop is why a run stopped early, in a sentence.
@@ -63,8 +66,11 @@ type Pace struct {
 	// MostCPU is the use of its processors, in percent, over which a server
 	// suffers if it grew; 0 is 90.
 	MostCPU float64
-	// Progress, if set, is told after each batch how many moves are over. It is
-	// called from one goroutine.
+	// Canary, if over 0, is how many connections of each service the first batch
+	// moves; services whose clients come back are left out of what follows.
+	Canary int
+	// Progress, if set, is told after each batch how many moves are over, of about
+	// how many. It is called from one goroutine.
 	Progress func(over, of int)
 }
 
@@ -79,45 +85,56 @@ type Done struct {
 // Batch is what was seen after a batch.
 type Batch struct {
 	Kicked, Gone, Failed int
-	// Returned is how many more connections the servers have that clients were
-	// moved from than if all had stayed away. Expected is the same by what is
-	// known of the clients' libraries.
+	// Returned is how many clients came back to the server that they were moved
+	// from. Expected is the same by what is known of their libraries.
 	Returned int
 	Expected float64
-	// Late is how many connections of the account were not back anywhere when
-	// the patience was over.
+	// Late is how many of the clients that were disconnected since the start were
+	// not back anywhere when the patience was over.
 	Late int
 	Took time.Duration
 }
 
 // Run is what was done.
 type Run struct {
+	// Moves are those that were tried, and those of the last plan that were not.
 	Moves   []Done
 	Batches []Batch
-	Stop    *Stop // nil where all moves were made
+	// Missing is how many of the clients that were disconnected were not back
+	// anywhere at the last look.
+	Missing int
+	// Services are what became of each service, by index into those of Last.
+	Services map[int]Arrived
+	// Last is the last look; nil where there was none after the first move.
+	Last *State
+	Stop *Stop // nil where it came to its end
+	// Enough is why it ended though not level, in a sentence; empty where it is
+	// level, or was stopped.
+	Enough string
 }
 
 var errLost = errors.New("the connection was lost")
 
-// Apply makes the moves of a plan, batch by batch. After each it waits until the
-// clients are back and looks at where they are and how the servers do; it stops
-// at the first sign that it does harm or no good, and at once when the context
-// is cancelled. The account is given by id. The connection must be one to the
-// system account; it takes its error handler for the time being.
-func Apply(ctx context.Context, nc *nats.Conn, account, cluster string, p Plan, pace Pace) Run {
+// Apply makes the moves of a plan in rounds: it moves a batch, waits until the
+// clients are back, looks where they are and how the servers do, and plans again,
+// until all is level or does not get better. It stops at the first sign that it
+// does harm or no good, and at once when the context is cancelled. The connection
+// must be one to the system account; it takes its error handler for the time being.
+func Apply(ctx context.Context, nc *nats.Conn, scope Scope, first *State, goal Goal, pace Pace) Run {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c := sysreq.New(nc, nil)
 	defer c.Close()
 	defer guard(c, cancel)()
-	a := &applying{client: c, account: account, cluster: cluster, plan: p, pace: pace}
+	a := &applying{client: c, scope: scope, now: first, goal: goal, pace: pace, accounts: scope.ids(), run: Run{Services: map[int]Arrived{}}}
 	if a.pace.MostCPU == 0 {
 		a.pace.MostCPU = 90
 	}
-	for _, m := range p.Moves {
+	a.planned = PlanMoves(first, goal)
+	a.run.Stop = a.all(ctx)
+	for _, m := range a.left {
 		a.run.Moves = append(a.run.Moves, Done{Move: m, Outcome: NotTried})
 	}
-	a.run.Stop = a.all(ctx)
 	return a.run
 }
 
@@ -149,42 +166,111 @@ func guard(c *sysreq.Client, cancel context.CancelCauseFunc) (stop func()) {
 
 // applying is a run under way.
 type applying struct {
-	client           *sysreq.Client
-	account, cluster string
-	plan             Plan
-	pace             Pace
-	run              Run
+	client   *sysreq.Client
+	scope    Scope
+	accounts map[string]int
+	goal     Goal
+	pace     Pace
+	planned  Plan // the first one
+	left     []Move
+	run      Run
 
-	held   map[string]int    // by the last look
-	before map[string]health // before the first move
-	tally  tally             // of the whole run
+	now          *State
+	loads        []int             // before the first move
+	shares       [][]int           // of the accounts, before the first move
+	before       map[string]health // before the first move
+	ours         map[killed]bool   // connections that this run closed
+	known        map[killed]bool   // connections that others closed before
+	kicked, gone int               // of the whole run
+	tally        tally             // of the whole run
+	tallies      map[int]*tally    // by service
+	flocks       []flock           // by server
+	least        float64           // the least unevenness so far
+	since        int               // moves since then
 }
 
+// mostVain is how many batches in a row may bring nothing, where they are large; of
+// small ones as many as have moved what is too much once more.
+const mostVain = 4
+
 func (a *applying) all(ctx context.Context) *Stop {
-	var err error
-	if a.held, err = held(ctx, a.client, a.pace.Patience, a.account, a.cluster, a.plan.Servers); err != nil {
+	a.left = a.planned.Moves
+	held, err := counts(ctx, a.client, a.pace.Patience, a.accounts, a.scope.Cluster, a.now.Servers)
+	if err != nil {
 		return a.ended(ctx, err)
 	}
-	a.before = healths(ctx, a.client, a.pace.Patience, a.plan.Servers)
+	a.before = healths(ctx, a.client, a.pace.Patience, a.now.Servers)
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
-	if stop := a.vanished(a.held, a.before); stop != nil {
+	a.loads, a.shares, a.flocks, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), map[int]*tally{}
+	a.ours, a.least = map[killed]bool{}, a.now.unevenness(a.goal)
+	if stop := a.vanished(held, a.before); stop != nil {
 		return stop
 	}
-	for from := 0; from < len(a.run.Moves); {
-		batch := a.next(&from)
-		if len(batch) == 0 {
-			continue
+	a.known = kicks(ctx, a.client, a.pace.Patience, a.now.Servers)
+	canary := a.pace.Canary > 0
+	for {
+		goal := a.goal
+		if goal.MaxMoves > 0 {
+			if goal.MaxMoves -= a.kicked + a.gone; goal.MaxMoves <= 0 {
+				return nil
+			}
 		}
+		plan := PlanMoves(a.now, goal)
+		batch := NextBatch(plan, a.pace.Batch)
+		if canary {
+			batch, canary = canaries(plan, a.pace.Canary), false
+		}
+		a.left = nil
+		switch {
+		case len(batch) == 0:
+			if !a.now.Level(a.goal) && len(plan.Short) > 0 {
+				a.run.Enough = words.UpperFirst(words.List(plan.Short)) + "."
+			}
+			return nil
+		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal):
+			return nil
+		case a.since >= max(mostVain*a.pace.Batch, a.planned.Excess):
+			a.run.Enough = "It does not become more even: chance leads the clients where they are."
+			return nil
+		}
+		a.left = rest(plan.Moves, batch)
 		if stop := a.batch(ctx, batch); stop != nil {
 			return stop
 		}
+		a.left = nil
 		if a.pace.Progress != nil {
-			a.pace.Progress(from, len(a.run.Moves))
+			over := len(a.run.Moves)
+			a.pace.Progress(over, max(over, len(a.planned.Moves)))
+		}
+		if now := a.now.unevenness(a.goal); now < a.least {
+			a.least, a.since = now, 0
+		} else {
+			a.since += len(batch)
 		}
 	}
-	return nil
+}
+
+// canaries are a few of each service, of one cohort each.
+func canaries(p Plan, most int) []Move {
+	var out []Move
+	n := map[int]int{}
+	for _, m := range NextBatch(p, len(p.Moves)) {
+		if n[m.Service]++; n[m.Service] <= most {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// rest is the moves that are not in a batch.
+func rest(all, batch []Move) []Move {
+	taken := map[place]bool{}
+	for _, m := range batch {
+		taken[place{m.Server, m.ID}] = true
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(m Move) bool { return taken[place{m.Server, m.ID}] })
 }
 
 // ended is why the context ended, or a request failed.
@@ -205,46 +291,36 @@ func (a *applying) ended(ctx context.Context, err error) *Stop {
 	return &Stop{StopConnection, fmt.Sprintf("The servers can't be asked: %v.", cause)}
 }
 
-// next takes the moves of the next batch. Those from servers that hold no more
-// than an even share by now are not needed.
-func (a *applying) next(from *int) []*Done {
-	var batch []*Done
-	left := map[string]int{}
-	for ; *from < len(a.run.Moves) && len(batch) < a.pace.Batch; *from++ {
-		m := &a.run.Moves[*from]
-		if a.held[m.Server]-left[m.Server] <= a.plan.Even {
-			m.Outcome, m.Why = NotNeeded, "its server has no more than its share by now"
-			continue
-		}
-		left[m.Server]++
-		batch = append(batch, m)
-	}
-	return batch
-}
-
 // batch makes moves and looks at what came of it.
-func (a *applying) batch(ctx context.Context, batch []*Done) *Stop {
+func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
 	started := time.Now()
+	from := len(a.run.Moves)
+	for _, m := range moves {
+		a.run.Moves = append(a.run.Moves, Done{Move: m, Outcome: NotTried})
+	}
+	batch := a.run.Moves[from:]
 	a.kickAll(ctx, batch)
 	b := Batch{}
-	kicked := map[string]int{} // by server
 	var moved []Move
 	silent := ""
 	for _, m := range batch {
+		name := a.now.Servers[m.Server].Name
 		switch m.Outcome {
 		case Kicked:
 			b.Kicked++
-			kicked[m.Server]++
 			moved = append(moved, m.Move)
+			a.ours[killed{a.now.Servers[m.Server].ID, m.ID}] = true
 		case Gone:
 			b.Gone++
 		case NoAnswer:
 			b.Failed++
-			silent = m.ServerName
-		default:
+			silent = name
+			a.ours[killed{a.now.Servers[m.Server].ID, m.ID}] = true
+		case Refused, NotTried:
 			b.Failed++
 		}
 	}
+	a.kicked, a.gone = a.kicked+b.Kicked, a.gone+b.Gone
 	defer func() {
 		b.Took = time.Since(started)
 		a.run.Batches = append(a.run.Batches, b)
@@ -252,33 +328,140 @@ func (a *applying) batch(ctx context.Context, batch []*Done) *Stop {
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
-	var variance float64
-	b.Expected, variance = returning(a.plan.Servers, moved, kicked)
-	counts, err := a.settled(ctx, kicked, &b, variance)
+	now := map[string]health{}
+	after, silentAt, err := a.settled(ctx, b.Kicked, b.Gone)
 	if err != nil {
 		return a.ended(ctx, err)
 	}
-	now := healths(ctx, a.client, a.pace.Patience, a.plan.Servers)
+	now = healths(ctx, a.client, a.pace.Patience, a.now.Servers)
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
-	if stop := a.vanished(counts, now); stop != nil {
+	if stop := a.vanished(silentAt, now); stop != nil {
 		return stop
 	}
-	a.held = counts
+	if after == nil {
+		return &Stop{StopServerLost, "The connections could not all be read."}
+	}
+	for i := range after.Servers {
+		if n, ok := now[after.Servers[i].ID]; ok {
+			after.Servers[i].Connections = &n.connections
+		}
+	}
+	expected, back := a.now.expected(moved)
+	arrived := after.Learn(a.now, moved)
+	a.now, a.run.Last = after, after
+	b.Returned, b.Expected = arrived.Back, back.mean
+	b.Late = a.missing(arrived)
+	a.run.Missing = b.Late
 	switch stop := a.suffering(now); {
 	case silent != "":
 		return &Stop{StopServerLost, fmt.Sprintf("%s did not answer when it was asked to close connections.", silent)}
 	case stop != nil:
 		return stop
-	case b.Late*2 > b.Kicked:
-		return &Stop{StopNotReconnected, fmt.Sprintf("%s of %s that were disconnected were not back on any server within %s.", words.Count(b.Late), words.Plural(b.Kicked, "client"), a.pace.Patience)}
+	case b.Kicked > 0 && (arrived.Missing*2 > b.Kicked || tooManyMissing(b.Late, a.kicked)):
+		return &Stop{StopNotReconnected, fmt.Sprintf("%s of %s that were disconnected were not back on any server within %s.", words.Count(b.Late), words.Plural(a.kicked, "client"), a.pace.Patience)}
 	}
-	this := tally{b.Kicked, b.Returned, b.Expected, variance}
-	a.tally.add(this)
-	for _, t := range []tally{this, a.tally} {
-		if t.bad() {
+	if stop := a.cameBack(arrived, moved, tally{b.Kicked, b.Returned, back}); stop != nil {
+		return stop
+	}
+	if stop := a.others(ctx); stop != nil {
+		return stop
+	}
+	return a.harmed(arrived, expected)
+}
+
+// missing adds up the clients of the run that are nowhere. Those of a service are
+// back where more came later than were moved.
+func (a *applying) missing(now Arrivals) int {
+	out := 0
+	for service, x := range now.Services {
+		all := a.run.Services[service]
+		all.Moved, all.Back, all.Missing = all.Moved+x.Moved, all.Back+x.Back, all.Missing+x.Missing
+		a.run.Services[service] = all
+	}
+	_, had := largest(a.loads)
+	lost := max(0, had-a.gone-len(a.now.Connections))
+	for _, x := range a.run.Services {
+		out += x.Missing
+	}
+	return min(out, lost)
+}
+
+// cameBack is a stop where clients come back to the servers that they were moved
+// from. A service of which that is so is left out; where none is left it stops.
+func (a *applying) cameBack(now Arrivals, moved []Move, all tally) *Stop {
+	of := map[int][]Move{}
+	for _, m := range moved {
+		of[m.Service] = append(of[m.Service], m)
+	}
+	left := 0
+	for service, moves := range of {
+		if a.tallies[service] == nil {
+			a.tallies[service] = &tally{}
+		}
+		_, back := a.now.expected(moves)
+		a.tallies[service].add(tally{len(moves), now.Services[service].Back, back})
+		if t := *a.tallies[service]; t.bad() {
+			for _, services := range []*[]Service{&a.scope.Services, &a.now.Services} {
+				if service < len(*services) {
+					(*services)[service].Stays = fmt.Sprintf("%s of %s came back", words.Count(t.returned), words.Plural(t.kicked, "client"))
+				}
+			}
+		}
+	}
+	for _, x := range a.now.Services {
+		if x.Stays == "" && a.now.Accounts[x.Account].Stays == "" {
+			left++
+		}
+	}
+	a.tally.add(all)
+	for _, t := range []tally{all, a.tally} {
+		if t.bad() || left == 0 && t.returned > 0 {
 			return &Stop{StopCameBack, fmt.Sprintf("%s of %s came back to the servers that they were moved from.", words.Count(t.returned), words.Plural(t.kicked, "client"))}
+		}
+	}
+	return nil
+}
+
+// harmed is a stop where the clients all go to one server, or are spread worse
+// than before.
+func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
+	for i, got := range now.On {
+		this := flock{got, expected[i]}
+		a.flocks[i].add(this)
+		for _, f := range []flock{this, a.flocks[i]} {
+			if f.bad() {
+				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as they should.", a.now.Servers[i].Name, words.Plural(f.got, "client"), f.expected.mean)}
+			}
+		}
+	}
+	variance := 0.0
+	for _, f := range a.flocks {
+		variance = max(variance, f.expected.variance)
+	}
+	// Where all was nearly even chance leads a few too many to one server for a
+	// while; what is left of it at the end is never balanced.
+	chance := int(2 * math.Sqrt(variance))
+	worst := func(of string, before, now []int, chance int) *Stop {
+		if !worse(before, now, chance) {
+			return nil
+		}
+		most, total := largest(now)
+		was, all := largest(before)
+		return &Stop{StopWorse, fmt.Sprintf("The most%s on one server is now %s of %s, and was %s of %s.", of, words.Count(most), words.Count(total), words.Count(was), words.Count(all))}
+	}
+	if stop := worst("", a.loads, a.now.Loads(), chance); stop != nil && !a.goal.Even {
+		return stop
+	}
+	for i, held := range a.now.Held() {
+		account := a.now.Accounts[i]
+		_, total := largest(held)
+		if account.Stays != "" || total == 0 {
+			continue
+		}
+		if stop := worst(" of "+account.Name, a.shares[i], held, chance+slack(checks.EvenShare(total, len(held)))); stop != nil && len(a.shares) > 1 {
+			return stop
 		}
 	}
 	return nil
@@ -286,7 +469,7 @@ func (a *applying) batch(ctx context.Context, batch []*Done) *Stop {
 
 // kickAll makes moves at the rate, a few at a time, until one is not answered
 // or the context ends.
-func (a *applying) kickAll(ctx context.Context, batch []*Done) {
+func (a *applying) kickAll(ctx context.Context, batch []Done) {
 	tick := time.NewTicker(time.Second / time.Duration(a.pace.Rate))
 	defer tick.Stop()
 	// So many that a round trip of 100 ms does not slow the rate down.
@@ -295,7 +478,8 @@ func (a *applying) kickAll(ctx context.Context, batch []*Done) {
 	defer wg.Wait()
 	giveUp, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for _, m := range batch {
+	for i := range batch {
+		m := &batch[i]
 		select {
 		case <-tick.C:
 		case <-giveUp.Done():
@@ -310,19 +494,26 @@ func (a *applying) kickAll(ctx context.Context, batch []*Done) {
 		wg.Go(func() {
 			defer func() { <-free }()
 			// Without cancel: those that were asked together are waited for.
-			if m.Outcome, m.Why = kick(ctx, a.client, a.pace.Patience, a.account, m.Move); m.Outcome == NoAnswer {
+			if m.Outcome, m.Why = a.kick(ctx, m.Move); m.Outcome == NoAnswer {
 				cancel()
 			}
 		})
 	}
 }
 
+// kick closes the connection of a move.
+func (a *applying) kick(ctx context.Context, m Move) (Outcome, string) {
+	account := a.now.Accounts[a.now.Services[m.Service].Account].ID
+	return kick(ctx, a.client, a.pace.Patience, account, a.now.Servers[m.Server].ID, m.ID)
+}
+
 // lookEvery is the pause between two looks at where the clients are.
 const lookEvery = 250 * time.Millisecond
 
-// settled waits until all clients of the batch are back, elsewhere but for those
-// that may return, and no longer than patience. It returns the last look.
-func (a *applying) settled(ctx context.Context, kicked map[string]int, b *Batch, variance float64) (map[string]int, error) {
+// settled waits until as many clients are there as before, and no longer than
+// patience, and then reads who they are: nil where not all could be read. It also
+// returns the last counts, by server.
+func (a *applying) settled(ctx context.Context, kicked, gone int) (*State, map[string]int, error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	over := time.Now().Add(a.pace.Patience)
@@ -330,27 +521,30 @@ func (a *applying) settled(ctx context.Context, kicked map[string]int, b *Batch,
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, nil, context.Cause(ctx)
 		}
-		counts, err := held(ctx, a.client, a.pace.Patience, a.account, a.cluster, a.plan.Servers)
+		held, err := counts(ctx, a.client, a.pace.Patience, a.accounts, a.scope.Cluster, a.now.Servers)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		total, now := 0, 0
-		for _, n := range a.held {
-			total += n
-		}
-		for _, n := range counts {
+		now := 0
+		for _, n := range held {
 			now += n
 		}
-		b.Late, b.Returned = min(b.Kicked, max(0, total-b.Gone-now)), 0
-		for id, n := range kicked {
-			b.Returned += max(0, counts[id]-(a.held[id]-n))
+		missing := slices.ContainsFunc(a.now.Servers, func(s Server) bool { _, ok := held[s.ID]; return !ok })
+		if !missing && now < len(a.now.Connections)-gone && kicked > 0 && time.Now().Before(over) {
+			continue
 		}
-		fine := b.Late == 0 && !tally{b.Kicked, b.Returned, b.Expected, variance}.bad()
-		gone := slices.ContainsFunc(a.plan.Servers, func(s Place) bool { _, ok := counts[s.ID]; return !ok })
-		if fine || gone || time.Now().After(over) {
-			return counts, nil
+		if missing {
+			return nil, held, nil
 		}
+		after, err := look(ctx, a.client, a.pace.Patience, a.scope)
+		if ctx.Err() != nil {
+			return nil, nil, context.Cause(ctx)
+		}
+		if err != nil {
+			return nil, held, nil //nolint:nilerr // who did not answer is found by how the servers are
+		}
+		return after, held, nil
 	}
 }

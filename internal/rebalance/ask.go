@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
+	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/sysreq"
@@ -42,10 +44,10 @@ func ask(ctx context.Context, c *sysreq.Client, patience time.Duration, subject 
 
 // connectionOf is a connection of a server, by its id. It is nil where there is
 // none.
-func connectionOf(ctx context.Context, c *sysreq.Client, patience time.Duration, m Move) (*wire.Connection, error) {
+func connectionOf(ctx context.Context, c *sysreq.Client, patience time.Duration, on string, id uint64) (*wire.Connection, error) {
 	// The account filter of CONNZ does not hold with an id on every server
 	// version, so the answer is compared.
-	reply, err := ask(ctx, c, patience, sysreq.Connz(m.Server), server.ConnzOptions{CID: m.ID, Username: true})
+	reply, err := ask(ctx, c, patience, sysreq.Connz(on), natsd.ConnzOptions{CID: id, Username: true})
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func connectionOf(ctx context.Context, c *sysreq.Client, patience time.Duration,
 		return nil, err
 	}
 	var found *wire.Connection
-	_, err = d.Connections(ctx, body, m.Server, func(c *wire.Connection) {
+	_, err = d.Connections(ctx, body, on, func(c *wire.Connection) {
 		if found == nil {
 			found = &wire.Connection{ID: c.ID, Client: c.Client, Account: append([]byte(nil), c.Account...)}
 		}
@@ -65,8 +67,8 @@ func connectionOf(ctx context.Context, c *sysreq.Client, patience time.Duration,
 
 // kick closes a connection, if it is still one of the account's clients. The
 // second result says why it was not closed.
-func kick(ctx context.Context, c *sysreq.Client, patience time.Duration, account string, m Move) (Outcome, string) {
-	found, err := connectionOf(ctx, c, patience, m)
+func kick(ctx context.Context, c *sysreq.Client, patience time.Duration, account, on string, id uint64) (Outcome, string) {
+	found, err := connectionOf(ctx, c, patience, on, id)
 	var refused *wire.Error
 	switch {
 	case errors.As(err, &refused):
@@ -76,18 +78,17 @@ func kick(ctx context.Context, c *sysreq.Client, patience time.Duration, account
 	case found == nil:
 		return Gone, ""
 	}
-	const global = "$G" // left out in the answer
-	if owner := cmp.Or(string(found.Account), global); found.ID != m.ID || owner != account || !found.Client {
+	if owner := cmp.Or(string(found.Account), global); found.ID != id || owner != account || !found.Client {
 		return Refused, "it is not a client of the account any more"
 	}
-	if own, err := c.Conn().GetClientID(); err == nil && own == m.ID && c.Conn().ConnectedServerId() == m.Server {
+	if own, err := c.Conn().GetClientID(); err == nil && own == id && c.Conn().ConnectedServerId() == on {
 		return Refused, "it is the connection of this program"
 	}
-	reply, err := ask(ctx, c, patience, sysreq.Kick(m.Server), server.KickClientReq{CID: m.ID})
+	reply, err := ask(ctx, c, patience, sysreq.Kick(on), natsd.KickClientReq{CID: id})
 	if err == nil {
 		var body []byte
 		if body, err = wire.NewDecoder().Reply(reply); err == nil {
-			err = wire.DecodeDone(body, m.Server)
+			err = wire.DecodeDone(body, on)
 		}
 	}
 	switch {
@@ -106,10 +107,13 @@ func failed(err error) (Outcome, string) {
 	return NoAnswer, err.Error()
 }
 
-// held asks how many client connections the account has on each server of the
-// cluster, by server id. It returns when all of the plan have answered, and
-// what came when patience is over.
-func held(ctx context.Context, c *sysreq.Client, patience time.Duration, account, cluster string, servers []Place) (map[string]int, error) {
+// global is the account that servers leave out in their answers.
+const global = "$G"
+
+// counts asks how many client connections accounts have together on each server of
+// the cluster, by server id. It returns when all servers have answered, and what
+// came when patience is over.
+func counts(ctx context.Context, c *sysreq.Client, patience time.Duration, accounts map[string]int, cluster string, servers []Server) (map[string]int, error) {
 	over, cancel := context.WithCancel(ctx)
 	defer cancel()
 	replies := make(chan *nats.Msg)
@@ -123,14 +127,19 @@ func held(ctx context.Context, c *sysreq.Client, patience time.Duration, account
 		return nil, err
 	}
 	defer in.Close()
-	if err := in.Ask(0, sysreq.AccountStatz, sysreq.Filter{Accounts: []string{account}, Cluster: cluster, Exact: true, Unused: true}, false); err != nil {
+	filter := sysreq.Filter{Cluster: cluster, Exact: true, Unused: true}
+	const mostNamed = 100
+	if len(accounts) <= mostNamed {
+		filter.Accounts = slices.Sorted(maps.Keys(accounts))
+	}
+	if err := in.Ask(0, sysreq.AccountStatz, filter, false); err != nil {
 		return nil, err
 	}
 	waiting := map[string]bool{}
 	for _, s := range servers {
 		waiting[s.ID] = true
 	}
-	counts, d := map[string]int{}, wire.NewDecoder()
+	out, d := map[string]int{}, wire.NewDecoder()
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	for len(waiting) > 0 {
@@ -141,23 +150,23 @@ func held(ctx context.Context, c *sysreq.Client, patience time.Duration, account
 				continue
 			}
 			from, rows, err := d.Rows(ctx, body)
-			if err != nil || len(counts) == mostServers {
+			if err != nil || len(out) == mostServers {
 				continue
 			}
-			counts[from.ID] = 0
+			out[from.ID] = 0
 			for _, r := range rows {
-				if r.ID == account {
-					counts[from.ID] = int(r.Connections)
+				if _, ours := accounts[r.ID]; ours {
+					out[from.ID] += int(r.Connections)
 				}
 			}
 			delete(waiting, from.ID)
 		case <-late.C:
-			return counts, nil
+			return out, nil
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
-	return counts, nil
+	return out, nil
 }
 
 // health is how a server is.
@@ -168,10 +177,10 @@ type health struct {
 }
 
 // healths asks every server how it is; one that does not answer is left out.
-func healths(ctx context.Context, c *sysreq.Client, patience time.Duration, servers []Place) map[string]health {
+func healths(ctx context.Context, c *sysreq.Client, patience time.Duration, servers []Server) map[string]health {
 	out := map[string]health{}
 	var mu sync.Mutex
-	each(servers, func(s Place) {
+	each(servers, func(s Server) {
 		reply, err := ask(ctx, c, patience, sysreq.Varz(s.ID), nil)
 		if err != nil {
 			return
@@ -196,7 +205,7 @@ func healths(ctx context.Context, c *sysreq.Client, patience time.Duration, serv
 }
 
 // each does something with all servers, a few at a time.
-func each(servers []Place, do func(Place)) {
+func each(servers []Server, do func(Server)) {
 	var wg sync.WaitGroup
 	free := make(chan struct{}, together)
 	for _, s := range servers {

@@ -23,7 +23,7 @@ func TestSuffering(t *testing.T) {
 		{"as busy as before", health{cpu: 97}, health{cpu: 98}, ""},
 		{"busier, but not very", fine, health{connections: 50, limit: 100, slow: 3, cpu: 89}, ""},
 	} {
-		a := applying{pace: Pace{MostCPU: 90}, plan: Plan{Servers: []Place{{Member: Member{ID: "A", Name: "n1"}}}}, before: map[string]health{"A": c.before}}
+		a := applying{pace: Pace{MostCPU: 90}, now: &State{Servers: []Server{{ID: "A", Name: "n1"}}}, before: map[string]health{"A": c.before}}
 		stop := a.suffering(map[string]health{"A": c.now})
 		if c.want == "" && stop != nil || c.want != "" && (stop == nil || stop.Code != StopSuffering || !strings.Contains(stop.Text, c.want)) {
 			t.Errorf("%s: %+v, want %q", c.name, stop, c.want)

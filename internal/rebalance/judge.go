@@ -7,15 +7,22 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
+// gain is how many clients are expected, and the variance of that.
+type gain struct{ mean, variance float64 }
+
+func (g *gain) add(p float64) { g.mean, g.variance = g.mean+p, g.variance+p*(1-p) }
+
+func (g *gain) plus(o gain) { g.mean, g.variance = g.mean+o.mean, g.variance+o.variance }
+
 // tally is what came of kicks, next to what was expected.
 type tally struct {
-	kicked, returned   int
-	expected, variance float64 // of returned
+	kicked, returned int
+	expected         gain // of returned
 }
 
 func (t *tally) add(o tally) {
 	t.kicked, t.returned = t.kicked+o.kicked, t.returned+o.returned
-	t.expected, t.variance = t.expected+o.expected, t.variance+o.variance
+	t.expected.plus(o.expected)
 }
 
 const (
@@ -29,13 +36,95 @@ const (
 // bad reports whether fewer than half left of those that should have, and that is no
 // chance.
 func (t tally) bad() bool {
-	left, should := float64(t.kicked-t.returned), float64(t.kicked)-t.expected
-	return t.kicked >= fewest && left*2 < should && should-left > deviations*math.Sqrt(t.variance)
+	left, should := float64(t.kicked-t.returned), float64(t.kicked)-t.expected.mean
+	return t.kicked >= fewest && left*2 < should && should-left > deviations*math.Sqrt(t.expected.variance)
+}
+
+// flock is what one server got, next to what was expected.
+type flock struct {
+	got      int
+	expected gain
+}
+
+func (f *flock) add(o flock) {
+	f.got += o.got
+	f.expected.plus(o.expected)
+}
+
+// bad reports whether a server got more than it should, and that is no chance.
+// One connection of somebody else's is always possible.
+func (f flock) bad() bool {
+	return float64(f.got)-f.expected.mean > deviations*math.Sqrt(f.expected.variance+1)
+}
+
+// tooManyMissing reports whether of the clients that a run disconnected more are not
+// back than some may have ended of themselves: 3 or more, and over 5%.
+func tooManyMissing(missing, kicked int) bool { return missing >= 3 && missing*20 > kicked }
+
+// worse reports whether the largest share is above that of before, by more than so
+// many connections.
+func worse(before, now []int, chance int) bool {
+	was, all := largest(before)
+	is, total := largest(now)
+	is -= chance
+	return int64(is)*int64(all) > int64(was)*int64(total)
+}
+
+// largest is the most connections on one server, and all of them.
+func largest(counts []int) (most, total int) {
+	for _, n := range counts {
+		most, total = max(most, n), total+n
+	}
+	return most, total
+}
+
+// expected is how many of the clients of moves are expected at each server, by the
+// walk of their libraries and, for those who may not walk as they should, if they
+// choose evenly: the more of both.
+func (s *State) expected(moves []Move) (on []gain, back gain) {
+	walked, evenly := make([]gain, len(s.Servers)), make([]gain, len(s.Servers))
+	full := s.full(Goal{})
+	nobody := true
+	for _, u := range s.reached(moves) {
+		nobody = nobody && !u
+	}
+	for _, m := range moves {
+		c := m.cohort()
+		for i, p := range s.chances(c, full) {
+			walked[i].add(p)
+			if i == c.server && !nobody {
+				back.add(p)
+			}
+		}
+		c.trail = ""
+		for i, p := range s.walk(c, full) {
+			evenly[i].add(p)
+		}
+	}
+	for i := range walked {
+		if evenly[i].mean > walked[i].mean {
+			walked[i] = evenly[i]
+		}
+	}
+	return walked, back
+}
+
+// reached says which servers any of the clients of moves can get to from where
+// they are.
+func (s *State) reached(moves []Move) []bool {
+	out := make([]bool, len(s.Servers))
+	for _, m := range moves {
+		unreached := s.Services[m.Service].Unreached
+		for i := range out {
+			out[i] = out[i] || i != m.Server && (i >= len(unreached) || !unreached[i])
+		}
+	}
+	return out
 }
 
 // vanished is a stop where a server of the plan did not answer.
 func (a *applying) vanished(counts map[string]int, now map[string]health) *Stop {
-	for _, s := range a.plan.Servers {
+	for _, s := range a.now.Servers {
 		_, counted := counts[s.ID]
 		_, healthy := now[s.ID]
 		if !counted || !healthy {
@@ -47,7 +136,7 @@ func (a *applying) vanished(counts map[string]int, now map[string]health) *Stop 
 
 // suffering is a stop where a server is worse off than before the first move.
 func (a *applying) suffering(now map[string]health) *Stop {
-	for _, s := range a.plan.Servers {
+	for _, s := range a.now.Servers {
 		then, h := a.before[s.ID], now[s.ID]
 		switch {
 		case h.limit > 0 && h.connections > most(h.limit, lastReservePercent) && h.connections > then.connections:

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
 
@@ -168,10 +169,10 @@ func connections(t testing.TB, l *lab.Lab, account string) map[string][]uint64 {
 	return out
 }
 
-// planFor plans by what the embedded servers say.
-func planFor(t testing.TB, l *lab.Lab, account, cluster string) Plan {
+// stageOf is a cluster with accounts, as an embedded server says it is.
+func stageOf(t testing.TB, l *lab.Lab, cluster string, accounts ...string) (Scope, *State) {
 	t.Helper()
-	var in PlanInput
+	scope := Scope{Cluster: cluster}
 	for _, s := range l.Cluster(cluster) {
 		if !s.Running() {
 			continue
@@ -180,20 +181,28 @@ func planFor(t testing.TB, l *lab.Lab, account, cluster string) Plan {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := Member{ID: s.ID(), Name: s.Name(), Connections: &v.Connections, Limit: &v.MaxConn}
-		z, err := s.Embedded().Connz(&server.ConnzOptions{Account: account, Username: true, Sort: server.ByCid, Limit: 1 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range z.Conns {
-			if c.Kind == "Client" {
-				m.Held++
-				in.Candidates = append(in.Candidates, Candidate{Server: m.ID, ID: c.Cid, Name: c.Name, Language: c.Lang, Subscriptions: int(c.NumSubs)})
-			}
-		}
-		in.Servers = append(in.Servers, m)
+		scope.Servers = append(scope.Servers, Server{ID: s.ID(), Name: s.Name(), Connections: &v.Connections, Limit: &v.MaxConn, Start: v.Start})
 	}
-	return PlanMoves(in)
+	for _, account := range accounts {
+		scope.Accounts = append(scope.Accounts, Account{ID: account, Name: account, Rule: checks.Defaults()})
+	}
+	nc := connect(t, l.SystemURL())
+	defer nc.Close()
+	state, err := Look(within(t), nc, long, scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scope, state
+}
+
+// everywhere aims at all servers.
+func everywhere() Goal { return Goal{To: -1} }
+
+// apply makes the moves of ORDERS in C1.
+func apply(ctx context.Context, t testing.TB, l *lab.Lab, nc *nats.Conn, pace Pace) Run {
+	t.Helper()
+	scope, state := stageOf(t, l, "C1", "ORDERS")
+	return Apply(ctx, nc, scope, state, everywhere(), pace)
 }
 
 // calm is a pace at which the processors of a busy test program are no reason

@@ -1,34 +1,41 @@
 package rebalance
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
-// Outlook is what the reasons for where the clients are say about moving them.
+// Outlook is what the reasons for where an account's clients are say about moving
+// them.
 type Outlook struct {
 	// Refusals are for causes that lead clients back.
 	Refusals []Refusal
 	Notes    []string // a sentence each
 	// AllReturn is that all clients that are moved are expected to come back.
 	AllReturn bool
-	// ByName is [PlanInput.ByName].
-	ByName bool
+	// Services are those of the account that were told apart.
+	Services []Service
 }
 
 // OutlookOf returns what the causes of a concentration say about moving its
-// clients: refused is what would not hold.
-func OutlookOf(d cause.Diagnosis) Outlook {
-	var out Outlook
+// clients: refused is what would not hold. Each service's own cause decides for
+// it. The account is the index for the services, members are the servers.
+func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 	note := func(format string, args ...any) { out.Notes = append(out.Notes, fmt.Sprintf(format, args...)) }
+	refused := map[cause.Code]bool{}
 	refuse := func(c cause.Cause, rest string) {
+		refused[c.Code] = true
 		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s), %s Put that right first.", leadsBack(c), c.Code, c.Verdict, rest)})
 	}
+	byName := false
+	defer func() { out.Services = servicesOf(d, account, members, byName, refused) }()
 	for _, l := range slices.Concat(d.Own, d.Hints) {
-		out.ByName = out.ByName || slices.ContainsFunc(l.Reach.Arrivals, func(a cause.Arrival) bool { return !a.OwnName || a.Own != checks.Yes })
+		byName = byName || slices.ContainsFunc(l.Reach.Arrivals, func(a cause.Arrival) bool { return !a.OwnName || a.Own != checks.Yes })
 	}
 	known := false
 	for _, c := range d.Causes {
@@ -72,3 +79,35 @@ func leadsBack(c cause.Cause) string {
 		return c.Title
 	}
 }
+
+// servicesOf are the services of a diagnosis, with why some of them stay.
+func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool, refused map[cause.Code]bool) []Service {
+	var out []Service
+	for i, x := range d.Services {
+		if x.Remainder {
+			continue
+		}
+		s := Service{Account: account, Stem: x.Stem, User: x.User, Language: x.Language, Protocol: x.Protocol, Name: cause.ServiceName(x.Service), ByName: byName, Concentrated: x.Concentrated}
+		if strong := x.Verdict == cause.Confirmed || x.Verdict == cause.Likely; strong && refused[x.Cause] {
+			s.Stays = fmt.Sprintf("they would come back: %s (%s, %s)", lowerFirst(leadsBack(d.Cause(x.Cause))), x.Cause, x.Verdict)
+		}
+		where := d.Reconnect(i)
+		s.Unreached = make([]bool, len(members))
+		for k, m := range members {
+			at := slices.IndexFunc(where.Servers, func(r checks.ServerRef) bool { return r.ID == m.ID })
+			s.Unreached[k] = at >= 0 && where.Reached[at] == checks.No
+		}
+		// Of one network more than of another: who can't be told apart moves together.
+		if at := slices.IndexFunc(out, func(o Service) bool {
+			return o.Stem == s.Stem && o.User == s.User && o.Language == s.Language && o.Protocol == s.Protocol
+		}); at >= 0 {
+			out[at].Concentrated = out[at].Concentrated || s.Concentrated
+			out[at].Stays = cmp.Or(out[at].Stays, s.Stays)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }

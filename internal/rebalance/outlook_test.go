@@ -30,7 +30,7 @@ func TestOutlook(t *testing.T) {
 		{"near", []cause.Cause{root(cause.NetworkAffinity, cause.Likely)}, "", "may come back whenever", false},
 		{"restart", []cause.Cause{root(cause.RestartDrift, cause.Likely)}, "", "", false},
 	} {
-		got := OutlookOf(cause.Diagnosis{Causes: c.causes})
+		got := OutlookOf(cause.Diagnosis{Causes: c.causes}, 0, nil)
 		var refused []string
 		for _, r := range got.Refusals {
 			refused = append(refused, r.Text)
@@ -40,12 +40,16 @@ func TestOutlook(t *testing.T) {
 				t.Errorf("%s: %q, want %q", c.name, have.texts, have.want)
 			}
 		}
-		if len(got.Refusals) > 0 && got.Refusals[0].Code != RefusalCode(c.causes[0].Code) || got.AllReturn != c.allReturn || got.ByName {
+		if len(got.Refusals) > 0 && got.Refusals[0].Code != RefusalCode(c.causes[0].Code) || got.AllReturn != c.allReturn {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
 	name := cause.List{Reach: cause.Reach{Arrivals: []cause.Arrival{{OwnName: true, Own: checks.Yes}, {OwnName: false, Own: checks.Yes}}}}
-	if got := OutlookOf(cause.Diagnosis{Situation: cause.Situation{Own: []cause.List{name}}}); !got.ByName {
-		t.Error("clients that come by another name than the server's own")
+	service := cause.ServiceDiagnosis{Service: checks.Service{Stem: "orders"}, Cause: cause.SingleAddressDNS, Verdict: cause.Likely}
+	profile := &checks.Profile{Servers: []string{"A"}, Services: []checks.Service{service.Service}}
+	got := OutlookOf(cause.Diagnosis{Causes: []cause.Cause{root(cause.SingleAddressDNS, cause.Likely)}, Services: []cause.ServiceDiagnosis{service}, Situation: cause.Situation{
+		Case: cause.Case{Profile: profile, Deployment: &checks.Deployment{}}, Server: &checks.Server{}, Own: []cause.List{name}}}, 3, nil)
+	if len(got.Services) != 1 || !got.Services[0].ByName || got.Services[0].Account != 3 || !strings.Contains(got.Services[0].Stays, "would come back") {
+		t.Errorf("clients that come by another name than the server's own, to one address: %+v", got.Services)
 	}
 }

@@ -1,296 +1,374 @@
 package rebalance
 
 import (
-	"cmp"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// reservePercent is how much of a server's connection limit a plan leaves free,
-// for all accounts together.
-const reservePercent = 10
-
-// lastReservePercent is how much must stay free for a run to go on: less,
-// because chance leads more clients to one server than to another.
-const lastReservePercent = 5
-
-// Member is a server of the cluster, for a plan.
-type Member struct {
-	ID, Name string
-	// Held are the account's client connections.
-	Held int
-	// Connections are all client connections and Limit is the most that the
-	// server takes; nil where not known.
-	Connections, Limit *int
-}
-
-// room is how many more connections the server takes without using up the
-// reserve; nil where it is not known.
-func (m Member) room() *int {
-	if m.Connections == nil || m.Limit == nil {
-		return nil
-	}
-	room := max(0, most(*m.Limit, reservePercent)-*m.Connections)
-	return &room
-}
-
-// most is how many connections leave a reserve of a limit alone.
-func most(limit, reserve int) int { return limit - (limit*reserve+99)/100 }
-
-// Candidate is a client connection of the account on an overfull server.
-type Candidate struct {
-	Server string // id
-	ID     uint64
-	// Name, Language and Protocol are what the client says of itself: any bytes.
-	Name, Language, Protocol string
-	Start                    time.Time
-	Idle                     time.Duration
-	Subscriptions            int
-	Pending                  int64 // bytes that wait to be sent to it
-}
-
-// PlanInput is what a plan is made of.
-type PlanInput struct {
-	Servers []Member // every server of the cluster
-	// Candidates are the account's client connections on the servers that hold
-	// more than [checks.EvenShare].
-	Candidates []Candidate
-	// Bound is how many others there are, of a protocol that no other server takes.
-	Bound int
-	// ByName is whether the clients come by names, or addresses, that are not the
-	// servers' own: the server that closes them is then among those that they
-	// are told of, and not known to be the same.
-	ByName bool
-	// MaxMoves is the most connections to move, 0 for as many as it takes.
-	MaxMoves int
-	// IgnoreRoom plans as if every server had room.
-	IgnoreRoom bool
-}
-
-// Place is a server in a plan.
-type Place struct {
-	Member
-	Excess int  // held over an even spread
-	Moves  int  // connections to move away
-	Room   *int // nil where not known
-	// Predicted is what the server is expected to hold afterwards, if clients
-	// choose evenly among the servers that they have left.
-	Predicted float64
-}
-
 // Move is a connection to close, so that its client connects elsewhere.
 type Move struct {
-	Candidate
-	ServerName string
+	Connection
 	// MayReturn is whether the client may choose the same server again: its
 	// library may, or it came by another name than the one that it is told of.
 	// Others try all the other servers first.
 	MayReturn bool
 }
 
-// Plan is which connections to move.
+// Plan is which connections to move next.
 type Plan struct {
-	Connections int // of the account in the cluster
-	Even        int // what no server holds more of when they are spread evenly
-	Excess      int // how many connections are over that
-	Servers     []Place
-	// Moves are in the order in which to make them: from the fullest server
-	// first, and there those that cost least.
+	Even   int // what no server holds more of when all are spread evenly
+	Excess int // the fewest moves it takes where clients go where they are sent
+	// Moves are in the order in which to make them. Within a server and among
+	// clients that are alike those that cost least come first.
 	Moves []Move
+	// From is how many of them each server gives.
+	From []int
 	// Short is why there are fewer moves than Excess, one clause each.
 	Short []string
 }
 
-// PlanMoves plans to move the excess over an even spread, and no more. It is
-// limited by the room that the servers without excess have, each keeping
-// [reservePercent] of its limit, and by MaxMoves. What costs least goes first:
-// what has nothing pending, is idle longest (by orders of magnitude), has
-// fewest subscriptions, is oldest.
-func PlanMoves(in PlanInput) Plan {
-	var p Plan
-	for _, m := range in.Servers {
-		p.Connections += m.Held
-	}
-	p.Even = checks.EvenShare(p.Connections, len(in.Servers))
-	at := map[string]int{}
-	room, known := 0, true
-	for i, m := range in.Servers {
-		place := Place{Member: m, Excess: max(0, m.Held-p.Even), Room: m.room()}
-		if in.IgnoreRoom {
-			place.Room = nil
+// above is the weight of an account's excess over its ceiling next to a server's
+// over its even share: a finding comes first.
+const above = 1000
+
+// planning is a plan in the making: expected numbers after the moves so far.
+type planning struct {
+	*State
+	goal     Goal
+	even     int
+	held     [][]int     // what is there, less what is moved: by account and server
+	expected [][]float64 // that, and what is expected to come
+	load     []float64
+	room     []float64
+	full     []bool
+	ceiling  []int   // that moves may not lead to
+	peak     int     // the most that a server had before the first move
+	give     []int   // how many more each server gives to come down to its share
+	over     [][]int // how many more an account gives of a server
+	want     float64 // how many more Goal.To takes
+}
+
+// PlanMoves plans to bring every server to its even share, and every account below
+// its ceiling, and no more: no server gives more than what is too much on it now,
+// and the others keep [reservePercent] of their limits free. It takes first what
+// levels most by what is known of where the clients go. Pure.
+func PlanMoves(s *State, goal Goal) Plan {
+	p := newPlanning(s, goal)
+	plan := Plan{Even: p.even, From: make([]int, len(s.Servers))}
+	for i, give := range p.give {
+		of := 0
+		for a := range p.over {
+			of += p.over[a][i]
 		}
-		p.Servers, at[m.ID] = append(p.Servers, place), i
-		p.Excess += place.Excess
-		switch {
-		case place.Excess > 0:
-		case place.Room == nil:
-			known = false
-		default:
-			room += *place.Room
-		}
+		plan.Excess += max(give, of)
 	}
-	budget := p.Excess
-	limit := func(n int, why string) {
-		if n < budget {
-			budget = n
-			p.Short = append(p.Short, why)
-		}
+	budget := plan.Excess
+	if goal.To >= 0 {
+		plan.Excess = int(p.want)
+		budget = len(s.Connections)
 	}
-	if known {
-		limit(room, "the other servers have no room for more")
+	if goal.MaxMoves > 0 && goal.MaxMoves < budget {
+		budget = goal.MaxMoves
+		plan.Short = append(plan.Short, "--max-moves")
 	}
-	if in.MaxMoves > 0 {
-		limit(in.MaxMoves, "--max-moves")
-	}
-	candidates := make([][]Candidate, len(p.Servers))
-	for _, c := range in.Candidates {
-		if i, ok := at[c.Server]; ok {
-			candidates[i] = append(candidates[i], c)
-		}
-	}
-	for i, of := range candidates {
-		slices.SortFunc(of, cheaper)
-		candidates[i] = of[:min(len(of), p.Servers[i].Excess)]
-	}
-	for len(p.Moves) < budget {
-		fullest := -1
-		for i, s := range p.Servers {
-			if s.Moves < len(candidates[i]) && (fullest < 0 || s.Held-s.Moves > p.Servers[fullest].Held-p.Servers[fullest].Moves) {
-				fullest = i
+	groups := p.groups()
+	for len(plan.Moves) < budget {
+		best, gain := -1, 0.0
+		for g := range groups {
+			if len(groups[g].left) == 0 {
+				continue
+			}
+			if x := p.gain(&groups[g]); x > gain+1e-9 {
+				best, gain = g, x
 			}
 		}
-		if fullest < 0 {
-			why := "not all connections could be read"
-			if in.Bound > 0 {
-				why = "no other server takes the protocol of " + words.Plural(in.Bound, "connection")
-			}
-			p.Short = append(p.Short, why)
+		if best < 0 {
 			break
 		}
-		s := &p.Servers[fullest]
-		c := candidates[fullest][s.Moves]
-		s.Moves++
-		p.Moves = append(p.Moves, Move{Candidate: c, ServerName: s.Name, MayReturn: in.ByName || mayReturn(c)})
+		g := &groups[best]
+		// In steps that are small next to the whole, so that a large plan takes no
+		// more than a few thousand of them.
+		for range min(1+plan.Excess/1000, len(g.left), budget-len(plan.Moves)) {
+			c := g.left[0]
+			if !p.mayTake(c.Server, s.Services[c.Service].Account) {
+				break
+			}
+			g.left = g.left[1:]
+			p.take(g, c)
+			plan.From[c.Server]++
+			plan.Moves = append(plan.Moves, Move{Connection: c, MayReturn: g.returns})
+		}
 	}
-	p.predict()
+	if len(plan.Moves) < min(budget, plan.Excess) {
+		plan.Short = append(plan.Short, p.why(groups)...)
+	}
+	return plan
+}
+
+func newPlanning(s *State, goal Goal) *planning {
+	p := &planning{State: s, goal: goal, even: s.Even(), held: s.Held(), load: make([]float64, len(s.Servers)),
+		room: make([]float64, len(s.Servers)), full: s.full(goal), give: make([]int, len(s.Servers))}
+	loads := s.Loads()
+	p.peak, _ = s.start()
+	for i, server := range s.Servers {
+		p.load[i], p.room[i] = float64(loads[i]), math.Inf(1)
+		if room := server.Room(); room != nil && !goal.IgnoreRoom {
+			p.room[i] = float64(*room)
+		}
+		if !goal.Even {
+			p.give[i] = max(0, loads[i]-p.even)
+		}
+	}
+	var ceilings []int
+	ceilings, p.ceiling = s.ceilings(goal)
+	for a, held := range p.held {
+		expected := make([]float64, len(held))
+		for i, n := range held {
+			expected[i] = float64(n)
+		}
+		over := make([]int, len(held))
+		for i, n := range held {
+			if s.Accounts[a].Stays == "" && goal.To < 0 {
+				over[i] = max(0, n-ceilings[a])
+			}
+		}
+		p.expected, p.over = append(p.expected, expected), append(p.over, over)
+	}
+	if goal.To >= 0 {
+		p.want = max(0, float64(len(s.Connections)/max(1, len(s.Servers)))-p.load[goal.To])
+	}
 	return p
 }
 
-// predict reckons where the clients go.
-func (p *Plan) predict() {
-	held := arrivals(p.Servers, p.Moves)
-	for i := range p.Servers {
-		s := &p.Servers[i]
-		s.Predicted = math.Round((float64(s.Held-s.Moves)+held[i])*10) / 10
-	}
+// group is the connections of a cohort that may move, the cheapest first.
+type group struct {
+	cohort
+	account int
+	returns bool
+	left    []Connection
+	chances []float64
 }
 
-// arrivals are how many of the clients that are moved are expected at each
-// server. They choose evenly among the servers with room: all of them where
-// the library may return to the one that it came from, else all others, and
-// that one only where no other takes it.
-func arrivals(servers []Place, moves []Move) []float64 {
-	out := make([]float64, len(servers))
-	room, at := make([]float64, len(servers)), map[string]int{}
-	for i, s := range servers {
-		at[s.ID], room[i] = i, math.Inf(1)
-		if s.Room != nil {
-			room[i] = float64(*s.Room)
-		}
-	}
-	for _, m := range moves {
-		from, ok := at[m.Server]
-		if !ok {
+func (p *planning) groups() []group {
+	at := map[cohort]int{}
+	var out []group
+	for _, c := range p.Connections {
+		service := &p.Services[c.Service]
+		if service.Stays != "" || p.Accounts[service.Account].Stays != "" || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
 			continue
 		}
-		choices := 0
-		for i := range servers {
-			if i != from && room[i] > 0 {
-				choices++
-			}
+		i, ok := at[c.cohort()]
+		if !ok {
+			i = len(out)
+			at[c.cohort()] = i
+			out = append(out, group{cohort: c.cohort(), account: service.Account,
+				returns: service.ByName || mayReturn(service.Language, service.Protocol)})
 		}
-		if m.MayReturn || choices == 0 {
-			choices++
-			out[from] += 1 / float64(choices)
+		out[i].left = append(out[i].left, c)
+	}
+	for i := range out {
+		slices.SortFunc(out[i].left, cheaper)
+	}
+	return out
+}
+
+// gain is by how much the load becomes more even, and accounts come closer to
+// their ceilings, if a client of the group moves: the expected fall of the sum of
+// squares. Nothing is gained where it must not be taken.
+func (p *planning) gain(g *group) float64 {
+	if !p.mayTake(g.server, g.account) || p.goal.To >= 0 && p.want <= 0 {
+		return 0
+	}
+	if g.chances == nil {
+		g.chances = p.chances(g.cohort, p.full)
+	}
+	out, from := 0.0, p.load[g.server]
+	x, ceiling := p.expected[g.account], float64(p.ceiling[g.account])
+	for i, chance := range g.chances {
+		if i == g.server || chance == 0 {
+			continue
 		}
-		for i := range servers {
-			if i != from && room[i] > 0 {
-				out[i] += 1 / float64(choices)
-				room[i] -= 1 / float64(choices)
+		if p.room[i] < chance-1e-9 {
+			return 0 // its reserve is not for this
+		}
+		level := from - p.load[i] - 1
+		if p.goal.Even {
+			level = x[g.server] - x[i] - 1
+		}
+		if p.goal.To >= 0 && i == p.goal.To {
+			level = p.want
+		}
+		out += chance * (2*level + above*(beyond(x[g.server], ceiling)-beyond(x[g.server]-1, ceiling)+beyond(x[i], ceiling)-beyond(x[i]+1, ceiling)))
+	}
+	if out <= 0 && p.goal.To < 0 {
+		return lastResort * p.detour(g)
+	}
+	return out
+}
+
+// lastResort makes detours come after all else.
+const lastResort = 1e-6
+
+// detour is what is gained by moving a client of the group twice: it goes to a
+// server that has enough, and from there on to one that has not. No server gets
+// more than the fullest had before the first move.
+func (p *planning) detour(g *group) float64 {
+	if p.goal.Even || p.give[g.server] <= 0 {
+		return 0
+	}
+	out := 0.0
+	for i, chance := range g.chances {
+		if chance == 0 || i == g.server {
+			continue
+		}
+		if p.load[i]+1 > float64(p.peak) {
+			return 0
+		}
+		next := cohort{g.service, i, len(p.Servers), g.trail.then(g.server)}
+		for k, onward := range p.chances(next, p.full) {
+			if k != i && k != g.server {
+				out += chance * onward * (p.load[g.server] - p.load[k] - 1)
 			}
 		}
 	}
 	return out
 }
 
-// returning is how many of the clients moved are expected on the servers that
-// any were moved from, by the same rule, and the variance of that number.
-func returning(servers []Place, moves []Move, sources map[string]int) (mean, variance float64) {
-	for _, m := range moves {
-		choices, back := 0, 0
-		for _, s := range servers {
-			if s.ID == m.Server || s.Room != nil && *s.Room == 0 {
-				continue
-			}
-			choices++
-			if sources[s.ID] > 0 {
-				back++
-			}
-		}
-		if m.MayReturn || choices == 0 {
-			choices++
-			back++
-		}
-		p := float64(back) / float64(choices)
-		mean, variance = mean+p, variance+p*(1-p)
+// beyond is the square of what is over a ceiling.
+func beyond(n, ceiling float64) float64 {
+	over := max(0, n-ceiling)
+	return over * over
+}
+
+// mayTake reports whether the server, or the account on it, still has too much, and
+// the connection is not the account's last one on the only other server that it is
+// on.
+func (p *planning) mayTake(server, account int) bool {
+	if p.give[server] <= 0 && p.over[account][server] <= 0 {
+		return false
 	}
-	return mean, variance
-}
-
-// cheaper orders candidates by what it costs to close them.
-func cheaper(a, b Candidate) int {
-	return cmp.Or(
-		cmp.Compare(min(a.Pending, 1), min(b.Pending, 1)),
-		cmp.Compare(idleClass(b.Idle), idleClass(a.Idle)),
-		cmp.Compare(a.Subscriptions, b.Subscriptions),
-		cmp.Compare(a.ID, b.ID),
-	)
-}
-
-// idleClass is the order of magnitude of an idle time: whether it is 40 or 41
-// seconds matters less than how many subscriptions there are.
-func idleClass(d time.Duration) int {
-	class := 0
-	for _, from := range []time.Duration{time.Second, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour} {
-		if d >= from {
-			class++
-		}
-	}
-	return class
-}
-
-// mayReturn reports whether a client may choose the server that closed it at once.
-// The libraries listed put it at the end of their list (read in their sources);
-// of others it is not known.
-func mayReturn(c Candidate) bool {
-	if c.Protocol == "mqtt" {
+	if p.held[account][server] > 1 {
 		return true
 	}
-	return !slices.Contains([]string{"go", "c", "java", ".net", "nats.js", "nats.ws", "nats.deno", "node", "javascript"},
-		strings.ToLower(c.Language))
+	on := 0
+	for _, n := range p.held[account] {
+		if n > 0 {
+			on++
+		}
+	}
+	return on != 2
 }
 
-// Takes is about how long the moves take: the rate is in moves per second, and
+// take moves a connection of the group, as far as is expected.
+func (p *planning) take(g *group, c Connection) {
+	p.give[c.Server]--
+	p.over[g.account][c.Server]--
+	p.held[g.account][c.Server]--
+	p.expected[g.account][c.Server]--
+	p.load[c.Server]--
+	for i, chance := range g.chances {
+		p.expected[g.account][i] += chance
+		p.load[i] += chance
+		if i != c.Server {
+			p.room[i] -= chance
+		}
+		if i == p.goal.To {
+			p.want -= chance
+		}
+	}
+}
+
+// why says why there are fewer moves than it takes.
+func (p *planning) why(groups []group) []string {
+	left, full := 0, 0
+	for _, g := range groups {
+		left += len(g.left)
+	}
+	for i := range p.room {
+		if p.room[i] < 1 {
+			full++
+		}
+	}
+	stays := 0
+	for _, c := range p.Connections {
+		service := p.Services[c.Service]
+		if (service.Stays != "" || p.Accounts[service.Account].Stays != "") && p.give[c.Server] > 0 {
+			stays++
+		}
+	}
+	switch {
+	case full > 0:
+		return []string{"the other servers have no room for more"}
+	case stays > 0:
+		return []string{words.Plural(stays, "connection") + " on servers with too many are left out"}
+	case left > 0:
+		return []string{"closing more would not level the servers at once: clients go to servers that have enough"}
+	}
+	return []string{"not all connections could be read"}
+}
+
+// Level reports whether every server is near its even share and no account that is
+// balanced is above its ceiling.
+func (s *State) Level(goal Goal) bool {
+	loads, even := s.Loads(), s.Even()
+	if goal.To >= 0 {
+		return loads[goal.To] >= len(s.Connections)/max(1, len(s.Servers))-slack(even)
+	}
+	near := func(held []int, even int) bool {
+		total := 0
+		for _, n := range held {
+			total += n
+		}
+		for _, n := range held {
+			if n > even+slack(even) || n < total/len(held)-slack(even) {
+				return false
+			}
+		}
+		return true
+	}
+	if !goal.Even && !near(loads, even) {
+		return false
+	}
+	ceilings, _ := s.ceilings(goal)
+	for a, held := range s.Held() {
+		ceiling := ceilings[a]
+		if goal.Even {
+			ceiling += slack(ceiling)
+		}
+		if s.Accounts[a].Stays == "" && slices.Max(held) > ceiling {
+			return false
+		}
+	}
+	return true
+}
+
+// unevenness is the sum of squares of what each server has over or below its share,
+// and accounts over their ceilings: less is better.
+func (s *State) unevenness(goal Goal) float64 {
+	sum, mean := 0.0, float64(len(s.Connections))/float64(max(1, len(s.Servers)))
+	for _, n := range s.Loads() {
+		if !goal.Even {
+			sum += (float64(n) - mean) * (float64(n) - mean)
+		}
+	}
+	ceilings, _ := s.ceilings(goal)
+	for a, held := range s.Held() {
+		ceiling := float64(ceilings[a])
+		for _, n := range held {
+			sum += above * beyond(float64(n), ceiling)
+		}
+	}
+	return sum
+}
+
+// Takes is about how long moves take: the rate is in moves per second, and
 // after every batch there is a look of about a second.
-func (p Plan) Takes(rate, batch int) time.Duration {
-	n := len(p.Moves)
-	if n == 0 || rate < 1 || batch < 1 {
+func Takes(moves, rate, batch int) time.Duration {
+	if moves == 0 || rate < 1 || batch < 1 {
 		return 0
 	}
-	return time.Duration(n)*time.Second/time.Duration(rate) + time.Duration((n+batch-1)/batch)*time.Second
+	return time.Duration(moves)*time.Second/time.Duration(rate) + time.Duration((moves+batch-1)/batch)*time.Second
 }

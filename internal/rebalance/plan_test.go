@@ -2,76 +2,76 @@ package rebalance
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
 )
 
 func number(n int) *int { return &n }
 
-// cluster makes servers n1, n2, … that hold so many connections of the account,
-// and nothing else, and take limit, 0 for not known.
-func cluster(limit int, held ...int) (servers []Member) {
-	for i, n := range held {
-		m := Member{ID: fmt.Sprintf("ID%d", i+1), Name: fmt.Sprintf("n%d", i+1), Held: n}
-		if limit > 0 {
-			m.Connections, m.Limit = number(n), number(limit)
-		}
-		servers = append(servers, m)
+// held is a state of servers n1, n2, … with so many Go clients of each account on
+// each, of one service each.
+func held(counts [][]int) *State {
+	s := &State{}
+	for i := range counts[0] {
+		s.Servers = append(s.Servers, Server{ID: fmt.Sprint("ID", i+1), Name: fmt.Sprint("n", i+1)})
 	}
-	return servers
-}
-
-// clientsOf are Go clients on every server that holds some.
-func clientsOf(servers []Member) (out []Candidate) {
-	for _, s := range servers {
-		for i := range s.Held {
-			out = append(out, Candidate{Server: s.ID, ID: uint64(i + 1), Language: "go"})
+	for a, of := range counts {
+		s.Accounts = append(s.Accounts, Account{ID: fmt.Sprint("A", a), Name: fmt.Sprint("A", a), Rule: checks.Defaults()})
+		s.Services = append(s.Services, Service{Account: a, Language: "go", Protocol: "nats"})
+		for i, n := range of {
+			for range n {
+				s.Connections = append(s.Connections, Connection{Server: i, Service: a, ID: uint64(len(s.Connections) + 1), Language: "go"})
+			}
 		}
 	}
-	return out
+	return s
 }
 
-func TestPlanMovesTheExcessOnly(t *testing.T) {
+// limited gives every server so many connections of all accounts and a limit.
+func limited(s *State, connections, limit []int) *State {
+	for i := range s.Servers {
+		s.Servers[i].Connections, s.Servers[i].Limit = number(connections[i]), number(limit[i])
+	}
+	return s
+}
+
+func TestPlanMoves(t *testing.T) {
 	t.Parallel()
+	python := func(s *State) *State { s.Services[0].Language = "python3"; return s }
 	for _, c := range []struct {
-		name      string
-		limit     int
-		held      []int
-		mostMoves int
-		moves     []int // by server
-		predicted []float64
-		short     int // how many reasons why there are fewer
+		name  string
+		state *State
+		goal  Goal
+		from  []int // by server
+		need  int   // the fewest
+		short int   // how many reasons why there are fewer
 	}{
-		{name: "all on one of three", limit: 1000, held: []int{24, 0, 0}, moves: []int{16, 0, 0}, predicted: []float64{8, 8, 8}},
-		{name: "even already", limit: 1000, held: []int{8, 8, 8}, moves: []int{0, 0, 0}, predicted: []float64{8, 8, 8}},
-		{name: "as even as can be", limit: 1000, held: []int{9, 8, 8}, moves: []int{0, 0, 0}, predicted: []float64{9, 8, 8}},
-		{name: "one too many", limit: 1000, held: []int{10, 8, 7}, moves: []int{1, 0, 0}, predicted: []float64{9, 8.5, 7.5}},
-		{name: "two are overfull", limit: 1000, held: []int{20, 16, 0}, moves: []int{8, 4, 0}, predicted: []float64{14, 16, 6}},
-		{name: "two servers", limit: 1000, held: []int{10, 0}, moves: []int{5, 0}, predicted: []float64{5, 5}},
-		{name: "nobody", limit: 1000, held: []int{0, 0, 0}, moves: []int{0, 0, 0}, predicted: []float64{0, 0, 0}},
-		{name: "one server", limit: 1000, held: []int{10}, moves: []int{0}, predicted: []float64{10}},
-		{name: "no more than asked for", limit: 1000, held: []int{24, 0, 0}, mostMoves: 4, moves: []int{4, 0, 0}, predicted: []float64{20, 2, 2}, short: 1},
-		{name: "from the fullest first", limit: 1000, held: []int{30, 20, 0}, mostMoves: 11, moves: []int{11, 0, 0}, predicted: []float64{19, 25.5, 5.5}, short: 1},
-		{name: "the limit is not known", held: []int{24, 0, 0}, moves: []int{16, 0, 0}, predicted: []float64{8, 8, 8}},
+		{name: "all on one of three", state: held([][]int{{24, 0, 0}}), goal: everywhere(), from: []int{16, 0, 0}, need: 16},
+		{name: "even already", state: held([][]int{{8, 8, 8}}), goal: everywhere(), from: []int{0, 0, 0}},
+		{name: "as even as can be", state: held([][]int{{9, 8, 8}}), goal: everywhere(), from: []int{0, 0, 0}},
+		{name: "one too many", state: held([][]int{{10, 8, 7}}), goal: everywhere(), from: []int{1, 0, 0}, need: 1},
+		{name: "two are overfull", state: held([][]int{{20, 16, 0}}), goal: everywhere(), from: []int{8, 4, 0}, need: 12},
+		{name: "two servers", state: held([][]int{{10, 0}}), goal: everywhere(), from: []int{5, 0}, need: 5},
+		{name: "nobody", state: held([][]int{{0, 0, 0}}), goal: everywhere(), from: []int{0, 0, 0}},
+		{name: "one server", state: held([][]int{{10}}), goal: everywhere(), from: []int{0}},
+		{name: "no more than asked for", state: held([][]int{{24, 0, 0}}), goal: Goal{To: -1, MaxMoves: 4}, from: []int{4, 0, 0}, need: 16, short: 1},
+		{name: "those that may return", state: python(held([][]int{{30, 0, 0}})), goal: everywhere(), from: []int{20, 0, 0}, need: 20},
+		{name: "no room", state: limited(held([][]int{{60, 0, 0}}), []int{60, 85, 94}, []int{1000, 85, 94}), goal: everywhere(), from: []int{0, 0, 0}, need: 40, short: 1},
+		{name: "an account above its threshold in an even cluster", state: held([][]int{{60, 0, 0}, {0, 60, 60}}), goal: everywhere(), from: []int{18, 0, 0}, need: 18},
+		{name: "every account even", state: held([][]int{{60, 0, 0}, {0, 60, 60}}), goal: Goal{To: -1, Even: true}, from: []int{40, 20, 20}, need: 80},
+		{name: "the loads alone", state: held([][]int{{20, 10, 0}, {10, 10, 10}}), goal: everywhere(), from: []int{10, 0, 0}, need: 10},
+		{name: "only one server", state: held([][]int{{20, 20, 20, 0}}), goal: Goal{To: 3}, from: []int{5, 5, 5, 0}, need: 15},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			in := PlanInput{Servers: cluster(c.limit, c.held...), MaxMoves: c.mostMoves}
-			in.Candidates = clientsOf(in.Servers)
-			p := PlanMoves(in)
-			total := 0
-			for i, s := range p.Servers {
-				if s.Moves != c.moves[i] || math.Abs(s.Predicted-c.predicted[i]) > 0.051 {
-					t.Errorf("%s: %d moves, %.1f predicted; want %d and %.1f", s.Name, s.Moves, s.Predicted, c.moves[i], c.predicted[i])
-				}
-				total += s.Moves
-			}
-			if len(p.Moves) != total || len(p.Short) != c.short {
-				t.Errorf("%d moves of %d, short because of %q", len(p.Moves), total, p.Short)
+			p := PlanMoves(c.state, c.goal)
+			if !slices.Equal(p.From, c.from) || p.Excess != c.need || len(p.Short) != c.short {
+				t.Errorf("%v moves of %d, short because of %q; want %v of %d", p.From, p.Excess, p.Short, c.from, c.need)
 			}
 		})
 	}
@@ -80,55 +80,37 @@ func TestPlanMovesTheExcessOnly(t *testing.T) {
 func TestPlanKeepsToTheRoom(t *testing.T) {
 	t.Parallel()
 	// Both others take 100 and keep 10: 5 and 2 are left.
-	in := PlanInput{Servers: cluster(1000, 60, 0, 0)}
-	in.Servers[1].Connections, in.Servers[1].Limit = number(85), number(100)
-	in.Servers[2].Connections, in.Servers[2].Limit = number(88), number(100)
-	in.Candidates = clientsOf(in.Servers)
-	p := PlanMoves(in)
-	if len(p.Moves) != 7 || p.Excess != 40 || len(p.Short) != 1 || *p.Servers[1].Room != 5 || *p.Servers[2].Room != 2 {
-		t.Errorf("%d of %d moves, room %d and %d, %q", len(p.Moves), p.Excess, *p.Servers[1].Room, *p.Servers[2].Room, p.Short)
+	s := limited(held([][]int{{60, 0, 0}}), []int{60, 85, 88}, []int{1000, 100, 100})
+	if p := PlanMoves(s, everywhere()); len(p.Moves) > 7 || len(p.Moves) < 4 || p.Excess != 40 || len(p.Short) != 1 {
+		t.Errorf("%d of %d moves, %q", len(p.Moves), p.Excess, p.Short)
 	}
-	if got := p.Servers[0].Predicted + p.Servers[1].Predicted + p.Servers[2].Predicted; math.Abs(got-60) > 0.2 {
-		t.Errorf("%.1f connections are predicted in all, not 60", got)
-	}
-	// Full ones get nothing, and nothing is moved without room at all.
-	for _, limit := range []int{85, 94, 0} {
-		in.Servers[1].Limit, in.Servers[2].Limit = number(limit), number(limit)
-		if p := PlanMoves(in); len(p.Moves) != 0 || len(p.Short) != 1 {
-			t.Errorf("limit %d: %d moves, %q", limit, len(p.Moves), p.Short)
-		}
-	}
-	in.IgnoreRoom = true
-	if p := PlanMoves(in); len(p.Moves) != 40 {
+	if p := PlanMoves(s, Goal{To: -1, IgnoreRoom: true}); len(p.Moves) != 40 {
 		t.Errorf("regardless of room: %d moves", len(p.Moves))
 	}
 }
 
 func TestPlanTakesWhatCostsLeast(t *testing.T) {
 	t.Parallel()
-	servers := cluster(1000, 6, 0)
-	of := func(id uint64, idle time.Duration, subscriptions int, pending int64) Candidate {
-		return Candidate{Server: "ID1", ID: id, Idle: idle, Subscriptions: subscriptions, Pending: pending, Language: "go"}
+	s := held([][]int{{6, 0}})
+	for i, c := range []Connection{
+		{Idle: 2 * time.Hour, Subscriptions: 1, Pending: 10}, // would lose what is pending
+		{Subscriptions: 1},                         // busy
+		{Idle: 25 * time.Minute, Subscriptions: 9}, // many subscriptions
+		{Idle: 20 * time.Minute, Subscriptions: 1}, // as idle, by order of magnitude
+		{Idle: 3 * time.Hour, Subscriptions: 100},  // idle longest
+		{Idle: 20 * time.Minute, Subscriptions: 1}, // the same as 4, but newer
+	} {
+		x := &s.Connections[i]
+		x.Idle, x.Subscriptions, x.Pending = c.Idle, c.Subscriptions, c.Pending
 	}
-	in := PlanInput{Servers: servers, MaxMoves: 6, Candidates: []Candidate{
-		of(1, 2*time.Hour, 1, 10),         // would lose what is pending
-		of(2, 0, 1, 0),                    // busy
-		of(3, 25*time.Minute, 9, 0),       // many subscriptions
-		of(4, 20*time.Minute, 1, 0),       // as idle, by order of magnitude
-		of(5, 3*time.Hour, 100, 0),        // idle longest
-		of(6, 20*time.Minute, 1, 0),       // the same as 4, but newer
-		{Server: "elsewhere", ID: 7},      // not in the cluster
-		{Server: "ID2", ID: 8, Idle: 1e9}, // on a server without excess
-	}}
-	var order []uint64
-	for _, c := range slices.SortedStableFunc(slices.Values(in.Candidates[:6]), cheaper) {
+	var order, moved []uint64
+	for _, c := range slices.SortedStableFunc(slices.Values(s.Connections), cheaper) {
 		order = append(order, c.ID)
 	}
 	if want := []uint64{5, 4, 6, 3, 2, 1}; !slices.Equal(order, want) {
 		t.Errorf("the order is %v, not %v", order, want)
 	}
-	var moved []uint64
-	for _, m := range PlanMoves(in).Moves {
+	for _, m := range PlanMoves(s, everywhere()).Moves {
 		moved = append(moved, m.ID)
 	}
 	if want := []uint64{5, 4, 6}; !slices.Equal(moved, want) {
@@ -136,90 +118,147 @@ func TestPlanTakesWhatCostsLeast(t *testing.T) {
 	}
 }
 
-func TestPredictionKnowsTheLibraries(t *testing.T) {
+// TestPlanLeavesOut services and accounts that stay, and the last connection of an
+// account on the only other server that it is on.
+func TestPlanLeavesOut(t *testing.T) {
 	t.Parallel()
-	for language, may := range map[string]bool{"go": false, "C": false, "java": false, ".NET": false, "nats.js": false,
-		"python3": true, "rust": true, "": true, "elixir": true} {
-		if got := mayReturn(Candidate{Language: language}); got != may {
-			t.Errorf("%q may return: %v", language, got)
+	s := held([][]int{{12, 0, 0}, {12, 0, 0}})
+	s.Services[1].Stays = "they would come back"
+	p := PlanMoves(s, everywhere())
+	if len(p.Moves) != 12 || slices.ContainsFunc(p.Moves, func(m Move) bool { return m.Service == 1 }) || len(p.Short) != 1 {
+		t.Errorf("%d moves, %q", len(p.Moves), p.Short)
+	}
+	s.Accounts[0].Stays = "accepted"
+	if p := PlanMoves(s, everywhere()); len(p.Moves) != 0 {
+		t.Errorf("%d moves", len(p.Moves))
+	}
+	// A0 has one on n1 beside those on n2, and loses it never.
+	s = held([][]int{{1, 9, 0}, {20, 0, 0}})
+	for _, m := range PlanMoves(s, everywhere()).Moves {
+		if m.Service == 0 && m.Server == 0 {
+			t.Error("the last one of A0 on n1 is to move")
 		}
-	}
-	if !mayReturn(Candidate{Protocol: "mqtt", Language: "go"}) {
-		t.Error("an MQTT client knows one address at most")
-	}
-	in := PlanInput{Servers: cluster(1000, 30, 0, 0)}
-	in.Candidates = clientsOf(in.Servers)
-	for i := range in.Candidates {
-		in.Candidates[i].Language = "python3"
-	}
-	p := PlanMoves(in)
-	if p.Servers[0].Predicted != 16.7 || p.Servers[1].Predicted != 6.7 {
-		t.Errorf("a third of 20 comes back: %.1f, %.1f", p.Servers[0].Predicted, p.Servers[1].Predicted)
-	}
-	mean, variance := returning(p.Servers, p.Moves, map[string]int{"ID1": 20})
-	if math.Abs(mean-20.0/3) > 1e-9 || math.Abs(variance-40.0/9) > 1e-9 {
-		t.Errorf("expected back: %.2f, variance %.2f", mean, variance)
 	}
 }
 
-// TestPlansHold checks what must be true of every plan on random clusters.
+// TestPlansHold checks what must be true of every plan on random clusters: never
+// more than is too much on a server, never past a limit, nothing that stays, no
+// connection twice, the same plan for the same input.
 func TestPlansHold(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
-	for round := range 500 {
-		in := PlanInput{MaxMoves: r.IntN(3) * r.IntN(40)}
-		for i := range 1 + r.IntN(8) {
-			m := cluster(0, r.IntN(60))[0]
-			m.ID, m.Name = fmt.Sprint("ID", i), fmt.Sprint("n", i)
-			if r.IntN(4) > 0 {
-				m.Connections, m.Limit = number(m.Held+r.IntN(50)), number(20+r.IntN(100))
+	for round := range 400 {
+		servers, accounts := 1+r.IntN(6), 1+r.IntN(5)
+		counts := make([][]int, accounts)
+		for a := range counts {
+			counts[a] = make([]int, servers)
+			for i := range counts[a] {
+				counts[a][i] = r.IntN(40)
 			}
-			in.Servers = append(in.Servers, m)
 		}
-		in.Candidates = clientsOf(in.Servers)
-		p := PlanMoves(in)
-		if again := PlanMoves(in); !reflect.DeepEqual(p, again) {
+		s := held(counts)
+		room, limits := 0, true
+		loads := s.Loads()
+		for i := range s.Servers {
+			if limits = limits && r.IntN(4) > 0; limits {
+				s.Servers[i].Connections, s.Servers[i].Limit = number(loads[i]), number(loads[i]+r.IntN(40))
+				room += *s.Servers[i].Room()
+			}
+		}
+		for i := range s.Services {
+			s.Services[i].Language = []string{"go", "python3"}[r.IntN(2)]
+			if r.IntN(5) == 0 {
+				s.Services[i].Stays = "so"
+			}
+		}
+		goal := Goal{To: -1, Even: r.IntN(3) == 0, MaxMoves: r.IntN(3) * r.IntN(40)}
+		p := PlanMoves(s, goal)
+		if again := PlanMoves(s, goal); !reflect.DeepEqual(p, again) {
 			t.Fatalf("round %d: another plan for the same input", round)
 		}
-		predicted, room, bounded := 0.0, 0, true
-		seen := map[string]bool{}
-		for _, s := range p.Servers {
-			predicted += s.Predicted
-			if s.Held-s.Moves < min(s.Held, p.Even) {
-				t.Fatalf("round %d: %s gives %d of %d, an even share is %d", round, s.Name, s.Moves, s.Held, p.Even)
+		seen, over := map[place]bool{}, make([]int, servers)
+		for a, of := range s.Held() {
+			total := 0
+			for _, n := range of {
+				total += n
 			}
-			if s.Excess == 0 && s.Room != nil {
-				room += *s.Room
-			} else if s.Excess == 0 {
-				bounded = false
+			for i, n := range of {
+				over[i] += max(0, n-s.Accounts[a].ceiling(total, servers, goal.Even))
 			}
 		}
 		for _, m := range p.Moves {
-			key := fmt.Sprint(m.Server, m.ID)
-			if seen[key] {
-				t.Fatalf("round %d: %s twice", round, key)
+			if seen[place{m.Server, m.ID}] || s.Services[m.Service].Stays != "" {
+				t.Fatalf("round %d: %+v", round, m)
 			}
-			seen[key] = true
+			seen[place{m.Server, m.ID}] = true
 		}
-		if math.Abs(predicted-float64(p.Connections)) > 0.051*float64(len(p.Servers)) {
-			t.Fatalf("round %d: %.1f connections predicted of %d", round, predicted, p.Connections)
+		for i, n := range p.From {
+			if most := max(over[i], loads[i]-p.Even); n > most && !(goal.Even && n <= over[i]) {
+				t.Fatalf("round %d: server %d gives %d of %d, too many are %d", round, i, n, loads[i], most)
+			}
 		}
-		if bounded && len(p.Moves) > room || in.MaxMoves > 0 && len(p.Moves) > in.MaxMoves || len(p.Moves) > p.Excess {
-			t.Fatalf("round %d: %d moves with room for %d, at most %d of %d", round, len(p.Moves), room, in.MaxMoves, p.Excess)
+		if limits && len(p.Moves) > 0 && float64(room) < 1 || goal.MaxMoves > 0 && len(p.Moves) > goal.MaxMoves || len(p.Moves) > p.Excess {
+			t.Fatalf("round %d: %d moves with room for %d, at most %d of %d", round, len(p.Moves), room, goal.MaxMoves, p.Excess)
 		}
 		if len(p.Moves) < p.Excess && len(p.Short) == 0 {
 			t.Fatalf("round %d: fewer moves without a reason", round)
+		}
+		f := Foresee(s, goal, 20)
+		sum := 0
+		for i, n := range f.Loads {
+			sum += n
+			if room := s.Servers[i].Room(); room != nil && n > loads[i]+*room+3 {
+				t.Fatalf("round %d: server %d with room for %d gets %d", round, i, *room, n-loads[i])
+			}
+		}
+		if sum != len(s.Connections) {
+			t.Fatalf("round %d: %d connections are foreseen of %d", round, sum, len(s.Connections))
+		}
+	}
+}
+
+func TestWalkOfTheLibraries(t *testing.T) {
+	t.Parallel()
+	for language, may := range map[string]bool{"go": false, "C": false, "java": false, ".NET": false, "nats.js": false,
+		"python3": true, "rust": true, "": true, "elixir": true} {
+		if got := mayReturn(language, "nats"); got != may {
+			t.Errorf("%q may return: %v", language, got)
+		}
+	}
+	if !mayReturn("go", "mqtt") {
+		t.Error("an MQTT client knows one address at most")
+	}
+	s := held([][]int{{1, 0, 0, 0}})
+	third, quarter := 1.0/3, 0.25
+	for _, c := range []struct {
+		name      string
+		trail     trail
+		language  string
+		unreached []bool
+		full      []bool
+		want      []float64
+	}{
+		{name: "nothing known", language: "go", want: []float64{0, third, third, third}},
+		{name: "it came from n2", trail: trail("").then(1), language: "go", want: []float64{0, 0, 0.5, 0.5}},
+		{name: "it was at all", trail: trail("").then(2).then(1).then(3), language: "go", want: []float64{0, 0, 1, 0}},
+		{name: "it shuffles anew", trail: trail("").then(1), language: "rust", want: []float64{quarter, quarter, quarter, quarter}},
+		{name: "n4 is full", language: "go", full: []bool{false, false, false, true}, want: []float64{0, 0.5, 0.5, 0}},
+		{name: "its list has n1 and n2", language: "go", unreached: []bool{false, false, true, true}, want: []float64{0, 1, 0, 0}},
+		{name: "its list has n1", language: "go", unreached: []bool{false, true, true, true}, want: []float64{1, 0, 0, 0}},
+	} {
+		s.Services[0].Language, s.Services[0].Unreached = c.language, c.unreached
+		if got := s.walk(cohort{trail: c.trail}, c.full); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
 }
 
 func TestTakes(t *testing.T) {
 	t.Parallel()
-	p := Plan{Moves: make([]Move, 100)}
-	if got := p.Takes(10, 20); got != 15*time.Second {
+	if got := Takes(100, 10, 20); got != 15*time.Second {
 		t.Errorf("100 moves take %s", got)
 	}
-	if got := (Plan{}).Takes(10, 20); got != 0 {
+	if got := Takes(0, 10, 20); got != 0 {
 		t.Errorf("no moves take %s", got)
 	}
 }
@@ -237,14 +276,29 @@ func TestWhenClientsComeBack(t *testing.T) {
 		{tally{kicked: 20, returned: 11}, true},
 		{tally{kicked: 3, returned: 3}, false}, // too few to tell
 		{tally{kicked: 4, returned: 4}, true},
-		{tally{kicked: 20, returned: 14, expected: 6.7, variance: 4.4}, false},
-		{tally{kicked: 20, returned: 19, expected: 6.7, variance: 4.4}, true},
-		{tally{kicked: 4, returned: 4, expected: 2, variance: 1}, false}, // one in sixteen
-		{tally{kicked: 20, returned: 20, expected: 10, variance: 5}, true},
+		{tally{kicked: 20, returned: 14, expected: gain{6.7, 4.4}}, false},
+		{tally{kicked: 20, returned: 19, expected: gain{6.7, 4.4}}, true},
+		{tally{kicked: 4, returned: 4, expected: gain{2, 1}}, false}, // one in sixteen
+		{tally{kicked: 20, returned: 20, expected: gain{10, 5}}, true},
 		{tally{}, false},
 	} {
 		if got := c.bad(); got != c.want {
 			t.Errorf("%+v is bad: %v", c.tally, got)
 		}
+	}
+}
+
+func TestTooManyMissing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		missing, kicked int
+		want            bool
+	}{{2, 20, false}, {3, 20, true}, {3, 100, false}, {10, 100, true}, {0, 0, false}} {
+		if got := tooManyMissing(c.missing, c.kicked); got != c.want {
+			t.Errorf("%d of %d: %v", c.missing, c.kicked, got)
+		}
+	}
+	if most(1<<62, reservePercent) < 1<<61 || most(101, reservePercent) != 90 {
+		t.Error("the reserve of a large limit")
 	}
 }

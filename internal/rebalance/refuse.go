@@ -38,25 +38,32 @@ func Held(d *checks.Deployment, server *checks.Server, account string) int {
 }
 
 // Members returns the servers of a cluster by name. Servers without a cluster
-// share nothing: of them it is the one that the account is on.
-func Members(d *checks.Deployment, cluster, account string) []Member {
-	var out []Member
+// share nothing: of them it is the one that has one of the accounts.
+func Members(d *checks.Deployment, cluster string, accounts []string) []Server {
+	var out []Server
 	for i := range d.Servers {
 		server := &d.Servers[i]
-		n := Held(d, server, account)
+		n := 0
+		for _, account := range accounts {
+			n += Held(d, server, account)
+		}
 		if server.Cluster != cluster || cluster == "" && n == 0 {
 			continue
 		}
-		m := Member{ID: server.ID, Name: server.Name, Held: n, Limit: server.MaxConnections}
+		m := Server{ID: server.ID, Name: server.Name, Limit: server.MaxConnections, Start: server.Start}
 		if server.Details != nil {
 			m.Connections = server.Details.Connections
+			if !m.Start.IsZero() {
+				m.Start = m.Start.Add(-server.Details.Offset)
+			}
+			m.Offset = server.Details.Offset
 		}
 		out = append(out, m)
 	}
 	if cluster == "" {
 		out = out[:min(len(out), 1)]
 	}
-	slices.SortFunc(out, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out, func(a, b Server) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return out
 }
 
@@ -79,11 +86,12 @@ func Bound(d *checks.Deployment, cluster, server, protocol string) bool {
 
 // Uncovered returns the refusals for servers of the cluster that did not report,
 // and for ones whose room is not known.
-func Uncovered(d *checks.Deployment, cluster string, members []Member) []Refusal {
+func Uncovered(d *checks.Deployment, cluster string, members []Server) []Refusal {
 	var out []Refusal
 	var missing []string
 	for _, m := range d.Missing {
-		if m.MayBeIn(cluster) {
+		// One that is down has no connections, and is not a target.
+		if m.Kind != checks.Down && m.MayBeIn(cluster) {
 			missing = append(missing, cmp.Or(m.Name, m.ID, "a server without a name"))
 		}
 	}
@@ -106,9 +114,11 @@ func Uncovered(d *checks.Deployment, cluster string, members []Member) []Refusal
 }
 
 // Full returns the refusal for a cluster in which no other server has room.
-func Full(in PlanInput) (Refusal, bool) {
-	in.IgnoreRoom = false
-	if len(in.Candidates) == 0 || len(PlanMoves(in).Moves) > 0 {
+func Full(s *State, goal Goal) (Refusal, bool) {
+	without := goal
+	without.IgnoreRoom = true
+	goal.IgnoreRoom = false
+	if len(PlanMoves(s, without).Moves) == 0 || len(PlanMoves(s, goal).Moves) > 0 {
 		return Refusal{}, false
 	}
 	return Refusal{NoRoom, fmt.Sprintf("No other server has room: they keep %d%% of their limits free. Clients would be refused there and come back.", reservePercent)}, true
@@ -120,7 +130,7 @@ const byChance = 0.05
 
 // Remarks returns what the prediction rests on, and why there are fewer moves
 // than it takes for an even spread, a sentence each.
-func (p Plan) Remarks() []string {
+func (p Plan) Remarks(s *State, f Forecast) []string {
 	var out []string
 	may := 0
 	for _, m := range p.Moves {
@@ -129,17 +139,16 @@ func (p Plan) Remarks() []string {
 		}
 	}
 	if may > 0 {
-		out = append(out, fmt.Sprintf("%s of the %s use a library that may choose the same server again, or do not say which: a share of them is reckoned to come back.",
+		out = append(out, fmt.Sprintf("%s of the %s use a library that may choose the same server again, or do not say which: some of them are expected to come back.",
 			words.Count(may), words.Plural(len(p.Moves), "client")))
 	}
-	if short := p.Excess - len(p.Moves); short > 0 {
+	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {
 		out = append(out, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
 	}
-	top := 0
-	for _, m := range p.Servers {
-		top = max(top, m.Held)
+	if more := f.Moves - len(p.Moves); more > 0 {
+		out = append(out, fmt.Sprintf("Clients choose where they go, so some take a second move: about %s in all.", words.Plural(f.Moves, "move")))
 	}
-	if checks.Chance(p.Connections, len(p.Servers), top) >= byChance {
+	if top := slices.Max(s.Loads()); checks.Chance(len(s.Connections), len(s.Servers), top) >= byChance {
 		out = append(out, "Clients that choose at random are often spread like this: moving some will hardly make it more even.")
 	}
 	return out

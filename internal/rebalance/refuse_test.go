@@ -12,8 +12,8 @@ import (
 func TestUncovered(t *testing.T) {
 	t.Parallel()
 	n := 5
-	d := &checks.Deployment{Missing: []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}, {Name: "e1", Cluster: "C2", ClusterKnown: true}, {ID: "N5"}, {}}}
-	got := Uncovered(d, "C1", []Member{{Connections: &n}, {}, {}})
+	d := &checks.Deployment{Missing: []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}, {Name: "e1", Cluster: "C2", ClusterKnown: true}, {ID: "N5"}, {}, {Name: "n6", Cluster: "C1", ClusterKnown: true, Kind: checks.Down}}}
+	got := Uncovered(d, "C1", []Server{{Connections: &n}, {}, {}})
 	want := []Refusal{
 		{Coverage, "3 servers did not report (n4, N5 and a server without a name), so it is not known how the connections are spread."},
 		{Coverage, "It is not known how many connections 2 of 3 servers have and take, so whether there is room."},
@@ -21,7 +21,7 @@ func TestUncovered(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := Uncovered(&checks.Deployment{}, "C1", []Member{{Connections: &n}}); len(got) > 0 {
+	if got := Uncovered(&checks.Deployment{}, "C1", []Server{{Connections: &n}}); len(got) > 0 {
 		t.Errorf("%q", got)
 	}
 }
@@ -34,10 +34,10 @@ func TestMembers(t *testing.T) {
 		{ID: "3", Name: "n2", Cluster: "C1"}, {ID: "2", Name: "n1", Cluster: "C1", Usage: use(7)}, {ID: "1", Name: "n1", Cluster: "C1"},
 		{ID: "4", Usage: use(2)}, {ID: "5", Usage: use(3)}, {ID: "6"},
 	}}
-	for cluster, want := range map[string]string{"C1": "1:0 2:7 3:0", "": "4:2", "C2": ""} {
+	for cluster, want := range map[string]string{"C1": "1 2 3", "": "4", "C2": ""} {
 		var got []string
-		for _, m := range Members(d, cluster, "A") {
-			got = append(got, fmt.Sprintf("%s:%d", m.ID, m.Held))
+		for _, m := range Members(d, cluster, []string{"A"}) {
+			got = append(got, m.ID)
 		}
 		if s := strings.Join(got, " "); s != want {
 			t.Errorf("cluster %q has %s, want %s", cluster, s, want)
@@ -49,16 +49,17 @@ func TestMembers(t *testing.T) {
 func TestFull(t *testing.T) {
 	t.Parallel()
 	ten, hundred := 10, 100
-	in := PlanInput{Servers: []Member{{ID: "1", Held: 8, Connections: &ten, Limit: &hundred}, {ID: "2", Connections: &ten, Limit: &ten}}, IgnoreRoom: true}
-	if _, full := Full(in); full {
-		t.Error("refused without a candidate")
-	}
-	in.Candidates = []Candidate{{Server: "1", ID: 1}}
-	if r, full := Full(in); !full || r.Code != NoRoom {
+	s := held([][]int{{8, 0}})
+	s.Servers[0].Connections, s.Servers[0].Limit = &ten, &hundred
+	s.Servers[1].Connections, s.Servers[1].Limit = &ten, &ten
+	if r, full := Full(s, Goal{To: -1, IgnoreRoom: true}); !full || r.Code != NoRoom {
 		t.Errorf("%+v, %v", r, full)
 	}
-	in.Servers[1].Limit = &hundred
-	if _, full := Full(in); full {
+	s.Servers[1].Limit = &hundred
+	if _, full := Full(s, everywhere()); full {
 		t.Error("refused although there is room")
+	}
+	if _, full := Full(held([][]int{{4, 4}}), everywhere()); full {
+		t.Error("refused where there is nothing to move")
 	}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -29,11 +30,25 @@ type Hotspots struct {
 	Summary    HotspotSummary    `json:"summary"`
 	Clusters   []HotspotCluster  `json:"clusters"`
 	Findings   []Hotspot         `json:"findings"`
+	// Empty are findings of their own kind: servers with hardly any connections.
+	Empty []EmptyServer `json:"empty"`
 
 	// For text only.
 	all, allowPartial bool
 	openElsewhere     bool
 	lastNotes         int // how many of the last notes text says otherwise
+}
+
+// EmptyServer is a server with less than a quarter of its cluster's average, while
+// others could give some. Start is null where not known.
+type EmptyServer struct {
+	Cluster     string     `json:"cluster"`
+	Server      ServerRef  `json:"server"`
+	Connections int        `json:"connections"`
+	OnServer    int        `json:"on_server"`
+	Average     Decimal    `json:"average"`
+	Start       *time.Time `json:"start"`
+	Commands    []string   `json:"commands"`
 }
 
 // HotspotParameters are the thresholds that were used.
@@ -145,6 +160,7 @@ type HotspotInput struct {
 	Parameters               checks.HotspotParameters
 	Deployment               *checks.Deployment
 	Result                   checks.HotspotResult
+	Empty                    []checks.EmptyServer
 	All                      bool
 }
 
@@ -157,9 +173,9 @@ func NewHotspots(in HotspotInput) *Hotspots {
 		Parameters: HotspotParameters{Factor: Factor(p.FactorPercent), MinServers: p.MinServers, MinConnections: p.MinConnections},
 		Outcome:    string(r.Outcome), Coverage: coverage(in.Deployment),
 		Summary: HotspotSummary{Clusters: r.Summary.Clusters, Servers: r.Summary.Servers, Connections: r.Summary.Connections,
-			Evaluated: r.Summary.Evaluated, Findings: len(r.Findings), Open: r.Summary.Open,
+			Evaluated: r.Summary.Evaluated, Findings: len(r.Findings) + len(in.Empty), Open: r.Summary.Open,
 			Skipped: HotspotSkipped{TooFewConnections: r.Summary.TooFewConnections, TooFewServers: r.Summary.TooFewServers}},
-		Clusters: []HotspotCluster{}, Findings: []Hotspot{},
+		Clusters: []HotspotCluster{}, Findings: []Hotspot{}, Empty: []EmptyServer{},
 		all: in.All, allowPartial: p.AllowPartial, openElsewhere: r.OpenElsewhere,
 	}
 	for _, c := range r.Clusters {
@@ -167,6 +183,9 @@ func NewHotspots(in HotspotInput) *Hotspots {
 	}
 	for _, f := range r.Findings {
 		doc.Findings = append(doc.Findings, hotspot(f))
+	}
+	for _, e := range in.Empty {
+		doc.addEmpty(e)
 	}
 	notes := slices.Clone(in.Deployment.Notes)
 	if len(p.Clusters) > 0 {
@@ -184,6 +203,31 @@ func NewHotspots(in HotspotInput) *Hotspots {
 		doc.Coverage.Notes = append(doc.Coverage.Notes, words.Sentence(n))
 	}
 	return doc
+}
+
+// addEmpty adds an empty server, which makes a finding of what was a pass.
+func (doc *Hotspots) addEmpty(e checks.EmptyServer) {
+	out := EmptyServer{Cluster: words.Harmless(e.Cluster), Server: ServerRef{ID: words.Harmless(e.Server.ID), Name: words.Harmless(e.Server.Name), Host: words.Harmless(e.Server.Host)},
+		Connections: e.Connections, OnServer: e.OnServer, Average: ratio(e.Connections, e.Servers)}
+	if !e.Start.IsZero() {
+		start := e.Start.UTC().Truncate(time.Second)
+		out.Start = &start
+	}
+	out.Commands = []string{
+		"nats-balance rebalance --cluster " + words.Shell(out.Cluster),
+		"nats-balance rebalance --cluster " + words.Shell(out.Cluster) + " --to-server " + words.Shell(cmp.Or(out.Server.Name, out.Server.ID)),
+	}
+	doc.Empty = append(doc.Empty, out)
+	for i := range doc.Clusters {
+		for k := range doc.Clusters[i].Servers {
+			if s := &doc.Clusters[i].Servers[k]; deref(s.ID) == out.Server.ID && out.Server.ID != "" {
+				s.Verdict = "empty"
+			}
+		}
+	}
+	if doc.Outcome == string(checks.OutcomePass) {
+		doc.Outcome = string(checks.OutcomeFinding)
+	}
 }
 
 const elsewhere = "the missing servers may be a cluster of their own, with a hotspot"

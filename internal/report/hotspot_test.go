@@ -72,7 +72,10 @@ func hotspotFixtures() []hotspotFixture {
 	add("many", many)
 	add("incomplete", hot().missing("C1", "C1-n4", -1, silent).missing("C2", "", -1, silent), all)
 	add("incomplete-sure", hot().server("C2", "C2-n1", 0, "ORDERS", 30).server("C2", "C2-n2", 0, "ORDERS", 30).server("C2", "C2-n3", 0, "ORDERS", 30).
-		missing("C1", "C1-n4", 20, silent).missing("C2", "C2-n4", -1, silent))
+		missing("C1", "C1-n4", 20, silent).missing("C2", "C2-n4", -1, silent), func(in *HotspotInput) {
+		in.Empty = []checks.EmptyServer{{Load: checks.Load{Connections: 90, OnServer: 1, Servers: 4}, Cluster: "C2", Server: checks.ServerRef{ID: "EMPTY", Name: "C2-n5", Host: "10.0.0.9"},
+			Start: time.Date(2026, 2, 3, 3, 0, 0, 0, time.UTC)}}
+	})
 	add("missing-but-pass", newFleet().server("C1", "C1-n1", 0, "ORDERS", 10).server("C1", "C1-n2", 0, "ORDERS", 10).server("C1", "C1-n3", 0, "ORDERS", 10).
 		missing("C1", "C1-n4", 9, silent))
 	unknown := newFleet().server("C1", "C1-n1", 0, "ORDERS", 10).server("C1", "C1-n2", 0, "ORDERS", 10)
@@ -312,12 +315,13 @@ func TestHotspotSchemaIsThorough(t *testing.T) {
 	got := map[string]string{}
 	fieldOrder(t, json.NewDecoder(strings.NewReader(hotspotJSON(t, hotspotFixtureNamed(t, "incomplete-sure")))), "", got)
 	for path, want := range map[string]string{
-		"":                   "type check tool time source parameters outcome coverage summary clusters findings",
+		"":                   "type check tool time source parameters outcome coverage summary clusters findings empty",
 		".parameters":        "factor min_servers min_connections",
 		".summary":           "clusters servers connections evaluated findings open skipped",
 		".clusters":          "name connections average verdict servers",
 		".clusters.servers":  "id name host connections share_percent factor verdict",
 		".findings":          "cluster server connections on_server share_percent average factor distribution accounts more_accounts",
+		".empty":             "cluster server connections on_server average start commands",
 		".findings.accounts": "account connections on_server share_percent above_even concentrated",
 	} {
 		if got[path] != want {

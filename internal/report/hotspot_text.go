@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -29,6 +30,20 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 			p.wrap("  ", f.oneLine())
 		}
 	}
+	for i, e := range doc.Empty {
+		if i == listed {
+			p.more("", len(doc.Empty)-listed, "more empty server")
+			break
+		}
+		p.blank()
+		p.paragraph(text.Bold, "", "   ", e.oneLine()+".")
+		if e.Start != nil {
+			p.wrap("   ", "It started at "+e.Start.Format(timeLayout)+"; clients do not come back to a server by themselves.")
+		}
+		for _, c := range e.Commands {
+			p.line("   $ " + short(c, width-5))
+		}
+	}
 	p.openHotspots(doc)
 	if doc.all {
 		p.loads(doc)
@@ -43,17 +58,26 @@ func (f Hotspot) oneLine() string {
 		words.Plural(f.Connections, "client connection"), clusterName(f.Cluster), f.Factor)
 }
 
+// oneLine is an empty server in a clause.
+func (e EmptyServer) oneLine() string {
+	return fmt.Sprintf("%s has %s of %s in %s, less than a quarter of the average %s", short(cmp.Or(e.Server.Name, e.Server.ID), prose), words.Count(e.OnServer),
+		words.Plural(e.Connections, "client connection"), clusterName(e.Cluster), e.Average)
+}
+
 // answer is what the first line says, in its colour.
 func (doc *Hotspots) answer() (text.Color, string) {
 	partly := doc.Coverage.partly(doc.allowPartial)
 	found := ""
-	if n := len(doc.Findings); n > 0 {
+	n := len(doc.Findings) + len(doc.Empty)
+	switch {
+	case len(doc.Findings) > 0:
 		found = doc.Findings[0].oneLine() + "."
-		if n > 1 {
-			found = "The first: " + found
-		}
+	case n > 0:
+		found = doc.Empty[0].oneLine() + "."
 	}
-	n := len(doc.Findings)
+	if n > 1 {
+		found = "The first: " + found
+	}
 	switch {
 	case checks.Outcome(doc.Outcome) == checks.OutcomeNotJudged:
 		return text.FgYellow, notJudged(doc.Parameters.MinServers, largestCluster(doc.Clusters, func(c HotspotCluster) (string, int) { return c.Name, len(c.Servers) }))

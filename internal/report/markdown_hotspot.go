@@ -21,6 +21,13 @@ func HotspotsMarkdown(w io.Writer, doc *Hotspots) error {
 		}
 		m.hotspot(i+1, f)
 	}
+	for i, e := range doc.Empty {
+		if m.b.Len() > mdRoom || i == inFull {
+			m.line("… and %s, which JSON has.", words.Plural(len(doc.Empty)-i, "more empty server"))
+			break
+		}
+		m.line("The server %s has %s of %s in %s, less than a quarter of the average.", mdCode(e.Server.Name), words.Count(e.OnServer), words.Plural(e.Connections, "client connection"), mdCluster(e.Cluster))
+	}
 	return m.to(w, doc.Tool)
 }
 

@@ -90,7 +90,7 @@ func (doc *Document) whoIsWhere() string {
 func HotspotsNagios(w io.Writer, doc *Hotspots) error {
 	_, said := doc.answer()
 	data := perfData{}
-	data.add("findings", len(doc.Findings), "Findings")
+	data.add("findings", doc.Summary.Findings, "Findings")
 	data.add("open", doc.Summary.Open, "Clusters that a missing server decides")
 	data.add("evaluated", doc.Summary.Evaluated, "Clusters checked")
 	data.add("connections", doc.Summary.Connections, "Client connections")

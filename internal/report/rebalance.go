@@ -18,35 +18,68 @@ type Rebalance struct {
 	Tool    Tool                `json:"tool"`
 	Time    time.Time           `json:"time"`
 	Source  Source              `json:"source"`
-	Account Account             `json:"account"`
 	Cluster string              `json:"cluster"`
 	Given   RebalanceParameters `json:"parameters"`
-	// Outcome is planned, nothing-to-do, refused, declined, balanced, finding or
-	// stopped.
-	Outcome  string            `json:"outcome"`
-	Coverage RebalanceCoverage `json:"coverage"`
-	Refusals []Refusal         `json:"refusals"`
-	Causes   []Cause           `json:"causes"`
-	Plan     RebalancePlan     `json:"plan"`
-	Servers  []RebalanceServer `json:"servers"`
-	// After is null where nothing was moved, or nobody could look afterwards.
+	// Outcome is planned, nothing-to-do, refused, declined, balanced, uneven, finding
+	// or stopped.
+	Outcome  string             `json:"outcome"`
+	Coverage RebalanceCoverage  `json:"coverage"`
+	Refusals []Refusal          `json:"refusals"`
+	Plan     RebalancePlan      `json:"plan"`
+	Accounts []RebalanceAccount `json:"accounts"`
+	Servers  []RebalanceServer  `json:"servers"`
+	// Before, Predicted and After are of all these accounts together. After is null
+	// where nothing was moved, or nobody could look afterwards.
 	Before    Spread           `json:"before"`
 	Predicted Spread           `json:"predicted"`
 	After     *Spread          `json:"after"`
 	Moves     []RebalanceMove  `json:"moves"`
 	Batches   []RebalanceBatch `json:"batches"`
-	Stop      *RebalanceStop   `json:"stop"`
-	Notes     []string         `json:"notes"`
-	Warnings  []string         `json:"warnings"`
+	// Missing are clients that were disconnected and were not back anywhere.
+	Missing  int            `json:"missing"`
+	Stop     *RebalanceStop `json:"stop"`
+	Notes    []string       `json:"notes"`
+	Warnings []string       `json:"warnings"`
+}
+
+// RebalanceAccount is an account that is balanced, or left alone.
+type RebalanceAccount struct {
+	Account     Account `json:"account"`
+	Connections int     `json:"connections"`
+	Moves       int     `json:"moves"`
+	// LeftOut is why it is left alone; null where it is balanced.
+	LeftOut   *string            `json:"left_out"`
+	Before    Spread             `json:"before"`
+	Predicted Spread             `json:"predicted"`
+	After     *Spread            `json:"after"`
+	Services  []RebalanceService `json:"services"`
+	Causes    []Cause            `json:"causes"`
+
+	// Found are the causes before they are made fit to print.
+	Found []cause.Cause `json:"-"`
+}
+
+// RebalanceService is an application of an account.
+type RebalanceService struct {
+	Name        string  `json:"name"`
+	User        string  `json:"user"`
+	Language    string  `json:"language"`
+	Protocol    string  `json:"protocol"`
+	Connections int     `json:"connections"`
+	Moves       int     `json:"moves"`
+	LeftOut     *string `json:"left_out"`
 }
 
 // RebalanceParameters are what was asked for.
 type RebalanceParameters struct {
-	Apply    bool `json:"apply"`
-	Force    bool `json:"force"`
-	Rate     int  `json:"rate_per_s"`
-	Batch    int  `json:"batch"`
-	MaxMoves int  `json:"max_moves"` // 0: all that it takes
+	Apply    bool    `json:"apply"`
+	Force    bool    `json:"force"`
+	Even     bool    `json:"even"`
+	ToServer *string `json:"to_server"`
+	Canary   int     `json:"canary"`
+	Rate     int     `json:"rate_per_s"`
+	Batch    int     `json:"batch"`
+	MaxMoves int     `json:"max_moves"` // 0: all that it takes
 }
 
 // RebalanceCoverage says which servers of the cluster, or of an unknown one, did
@@ -66,40 +99,44 @@ type Refusal struct {
 
 // RebalancePlan is the plan in numbers.
 type RebalancePlan struct {
-	Connections int      `json:"connections"`
-	EvenShare   int      `json:"even_share"` // the most on a server when spread evenly
-	Excess      int      `json:"excess"`     // connections over that
-	Moves       int      `json:"moves"`
-	DurationS   float64  `json:"duration_s"` // about
-	LimitedBy   []string `json:"limited_by"`
+	Connections int `json:"connections"`
+	EvenShare   int `json:"even_share"` // the most on a server when spread evenly
+	Excess      int `json:"excess"`     // the fewest moves that it takes
+	Moves       int `json:"moves"`      // those that are listed
+	// Expected are all moves that it takes where clients choose where they go.
+	Expected  int      `json:"expected_moves"`
+	Rounds    int      `json:"expected_rounds"`
+	DurationS float64  `json:"duration_s"` // about
+	LimitedBy []string `json:"limited_by"`
 }
 
 // RebalanceServer is a server of the cluster. Predicted is an expectation;
 // After is null as [Rebalance.After] is.
 type RebalanceServer struct {
-	Server      string  `json:"server"`
-	ID          string  `json:"id"`
-	Connections *int    `json:"connections"` // of all accounts
-	Limit       *int    `json:"limit"`
-	Room        *int    `json:"room"`
-	Before      int     `json:"before"`
-	Moves       int     `json:"moves"`
-	Predicted   float64 `json:"predicted"`
-	After       *int    `json:"after"`
+	Server      string `json:"server"`
+	ID          string `json:"id"`
+	Connections *int   `json:"connections"` // of all accounts
+	Limit       *int   `json:"limit"`
+	Room        *int   `json:"room"`
+	Before      int    `json:"before"`
+	Moves       int    `json:"moves"`
+	Predicted   int    `json:"predicted"`
+	After       *int   `json:"after"`
 }
 
-// Spread is the server with most of the account's connections.
+// Spread is the server with most of the connections.
 type Spread struct {
 	Server       string  `json:"server"`
-	OnServer     float64 `json:"on_server"`
+	OnServer     int     `json:"on_server"`
 	Connections  int     `json:"connections"`
 	SharePercent Percent `json:"share_percent"`
 }
 
 // RebalanceMove is a connection that was, or would be, closed so that its client
-// connects elsewhere. Outcome is planned, kicked, gone, refused, no-answer,
-// not-needed or not-tried.
+// connects elsewhere. Outcome is planned, kicked, gone, refused, no-answer
+// or not-tried.
 type RebalanceMove struct {
+	Account       string     `json:"account"` // id
 	Server        string     `json:"server"`
 	ServerID      string     `json:"server_id"`
 	CID           uint64     `json:"cid"`
@@ -116,8 +153,9 @@ type RebalanceMove struct {
 	Why           *string    `json:"why"`
 }
 
-// RebalanceBatch is what was seen after a batch. Returned are connections more
-// than expected if all clients stayed away; Late were not back anywhere.
+// RebalanceBatch is what was seen after a batch. Returned are clients that came back
+// to the server that they were moved from; Late is how many of the clients that were
+// disconnected since the start were not back anywhere.
 type RebalanceBatch struct {
 	Kicked           int     `json:"kicked"`
 	Gone             int     `json:"gone"`
@@ -136,12 +174,11 @@ type RebalanceStop struct {
 
 // FinishRebalance makes a document ready to be written, in place: names and
 // sentences harmless, lists present.
-func FinishRebalance(doc *Rebalance, d *checks.Deployment, all []cause.Cause) {
+func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 	doc.Type = RebalanceType
 	doc.Time = doc.Time.UTC().Truncate(time.Second)
 	doc.Source.Detail = words.Sentence(doc.Source.Detail)
-	doc.Causes = causes(all, checks.Account{ID: doc.Account.ID, Name: doc.Account.Name}, nil)
-	doc.Account = Account{ID: words.Harmless(doc.Account.ID), Name: words.Harmless(doc.Account.Name)}
+	doc.finishAccounts()
 	doc.Coverage.Missing = []Missing{}
 	for _, m := range d.Missing {
 		if !m.MayBeIn(doc.Cluster) {
@@ -166,14 +203,15 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment, all []cause.Cause) {
 		s := &doc.Servers[i]
 		s.Server, s.ID = words.Harmless(s.Server), words.Harmless(s.ID)
 	}
-	for _, s := range []*Spread{&doc.Before, &doc.Predicted, doc.After} {
-		if s != nil {
-			s.Server = words.Harmless(s.Server)
-		}
+	finishSpreads(&doc.Before, &doc.Predicted, &doc.After)
+	if doc.Given.ToServer != nil {
+		name := words.Harmless(*doc.Given.ToServer)
+		doc.Given.ToServer = &name
 	}
 	doc.Moves = append([]RebalanceMove{}, doc.Moves...)
 	for i := range doc.Moves {
 		m := &doc.Moves[i]
+		m.Account = words.Harmless(m.Account)
 		m.Server, m.ServerID, m.Name = words.Harmless(m.Server), words.Harmless(m.ServerID), words.Harmless(m.Name)
 		m.Language, m.Protocol = words.Harmless(m.Language), words.Harmless(m.Protocol)
 		if m.Why != nil {
@@ -187,13 +225,43 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment, all []cause.Cause) {
 	}
 }
 
-// SpreadOf is what a server with so many of all connections is.
-func SpreadOf(server string, onServer float64, connections int) Spread {
-	s := Spread{Server: server, OnServer: onServer, Connections: connections}
-	if connections > 0 {
-		s.SharePercent = percent(int(onServer*10+0.5), connections*10)
+func (doc *Rebalance) finishAccounts() {
+	doc.Accounts = append([]RebalanceAccount{}, doc.Accounts...)
+	for i := range doc.Accounts {
+		a := &doc.Accounts[i]
+		a.Causes = causes(a.Found, checks.Account{ID: a.Account.ID, Name: a.Account.Name}, nil)
+		a.Account = Account{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name)}
+		a.LeftOut = sentenceOrNull(a.LeftOut)
+		finishSpreads(&a.Before, &a.Predicted, &a.After)
+		a.Services = append([]RebalanceService{}, a.Services...)
+		for k := range a.Services {
+			s := &a.Services[k]
+			s.Name, s.User = words.Harmless(s.Name), words.Harmless(s.User)
+			s.Language, s.Protocol, s.LeftOut = words.Harmless(s.Language), words.Harmless(s.Protocol), sentenceOrNull(s.LeftOut)
+		}
 	}
-	return s
+}
+
+func sentenceOrNull(s *string) *string {
+	if s == nil {
+		return nil
+	}
+	out := words.Sentence(*s)
+	return &out
+}
+
+func finishSpreads(before, predicted *Spread, after **Spread) {
+	before.Server, predicted.Server = words.Harmless(before.Server), words.Harmless(predicted.Server)
+	if *after != nil {
+		a := **after
+		a.Server = words.Harmless(a.Server)
+		*after = &a
+	}
+}
+
+// SpreadOf is what a server with so many of all connections is.
+func SpreadOf(server string, onServer, connections int) Spread {
+	return Spread{Server: server, OnServer: onServer, Connections: connections, SharePercent: percent(onServer, connections)}
 }
 
 func sentences(all []string) []string {

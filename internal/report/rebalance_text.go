@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,13 +15,15 @@ import (
 )
 
 // RebalanceText writes the document for a person: the answer in the first line,
-// then the servers, then why. No line is longer than 80 columns.
+// then the servers, accounts and services, then why. No line is longer than 80
+// columns.
 func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	p := newPrinter(style)
 	color, answer := rebalanceAnswer(doc)
 	p.paragraph(color, "", "", answer)
 	p.source(doc.Source)
 	p.rebalanceServers(doc)
+	p.rebalanceAccounts(doc)
 	for i, r := range doc.Refusals {
 		switch {
 		case r.Overridden:
@@ -31,13 +32,8 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 			p.paragraph(text.FgRed, "", "  ", "Also: "+r.Text)
 		}
 	}
-	for _, c := range doc.Causes {
-		if c.Role == string(cause.Root) && c.strong() {
-			p.paragraph(text.Bold, "", "  ", fmt.Sprintf("Cause: %s (%s, %s)", c.Title, c.Code, c.Verdict))
-			for _, e := range c.Evidence {
-				p.paragraph(text.Reset, "  - ", "    ", fmt.Sprintf("%s [%s]", e.Text, e.Source))
-			}
-		}
+	for _, a := range doc.Accounts {
+		p.rebalanceCauses(doc, a)
 	}
 	p.rebalanceMoves(doc)
 	for _, n := range doc.Notes {
@@ -47,19 +43,112 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 		p.wrap("", "Coverage: "+n)
 	}
 	if doc.Outcome == "planned" {
-		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, a look after every %d.",
-			time.Duration(doc.Plan.DurationS*float64(time.Second)).Round(time.Second), words.Count(doc.Given.Rate), doc.Given.Batch))
+		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, a look after every %d.", duration(doc), words.Count(doc.Given.Rate), doc.Given.Batch))
 	}
 	p.warnings(doc.Warnings)
 	return p.to(w)
 }
 
+func duration(doc *Rebalance) time.Duration {
+	return time.Duration(doc.Plan.DurationS * float64(time.Second)).Round(time.Second)
+}
+
+// RebalanceQuestion writes what a person has to know before it is moved, and asks
+// nothing.
+func RebalanceQuestion(w io.Writer, doc *Rebalance, style Style) error {
+	p := newPrinter(style)
+	p.paragraph(text.FgYellow, "", "", fmt.Sprintf("The plan: move %s of %s in about %s, so that the most on one server goes from %s to about %s.",
+		words.Plural(max(doc.Plan.Moves, doc.Plan.Expected), "connection"), doc.who(), duration(doc), doc.Before.text(), doc.Predicted.text()))
+	p.rebalanceServers(doc)
+	p.rebalanceAccounts(doc)
+	for _, r := range doc.Refusals {
+		p.paragraph(text.FgYellow, "", "  ", "Forced: "+r.Text)
+	}
+	for _, n := range doc.Notes {
+		p.wrap("", n)
+	}
+	return p.to(w)
+}
+
+// who is whose connections it is about.
+func (doc *Rebalance) who() string {
+	if len(doc.Accounts) == 1 {
+		return fmt.Sprintf("%s in %s", accountName(doc.Accounts[0].Account), clusterName(doc.Cluster))
+	}
+	return fmt.Sprintf("%s in %s", words.Plural(len(doc.Accounts), "account"), clusterName(doc.Cluster))
+}
+
+func (s Spread) text() string {
+	return fmt.Sprintf("%s of %s (%s%%)", words.Count(s.OnServer), words.Count(s.Connections), s.SharePercent)
+}
+
+// rebalanceCauses tells the causes of an account, where some of it is moved.
+func (p *printer) rebalanceCauses(doc *Rebalance, a RebalanceAccount) {
+	of := ""
+	if len(doc.Accounts) > 1 {
+		if a.Moves == 0 {
+			return
+		}
+		of = " of " + accountName(a.Account)
+	}
+	for _, c := range a.Causes {
+		if c.Role == string(cause.Root) && c.strong() {
+			p.paragraph(text.Bold, "", "  ", fmt.Sprintf("Cause%s: %s (%s, %s)", of, c.Title, c.Code, c.Verdict))
+			for _, e := range c.Evidence {
+				p.paragraph(text.Reset, "  - ", "    ", fmt.Sprintf("%s [%s]", e.Text, e.Source))
+			}
+		}
+	}
+}
+
+// rebalanceAccounts lists accounts and services: those that are moved, and those
+// that are left out with why.
+func (p *printer) rebalanceAccounts(doc *Rebalance) {
+	shown, more, left, moreLeft := 0, 0, 0, 0
+	for _, a := range doc.Accounts {
+		for _, s := range a.Services {
+			if s.Moves == 0 {
+				continue
+			}
+			if shown++; shown > listed {
+				more++
+				continue
+			}
+			p.wrap("  ", fmt.Sprintf("%s, %s: %s of %s", accountName(a.Account), short(cmp.Or(s.Name, "clients without a name"), prose), words.Count(s.Moves), words.Plural(s.Connections, "connection")))
+		}
+	}
+	if more > 0 {
+		p.more("  ", more, "more service")
+	}
+	for _, a := range doc.Accounts {
+		if a.LeftOut != nil {
+			if left++; left > listed {
+				moreLeft++
+				continue
+			}
+			p.wrap("  ", fmt.Sprintf("Left out: %s, %s: %s.", accountName(a.Account), words.Plural(a.Connections, "connection"), *a.LeftOut))
+			continue
+		}
+		for _, s := range a.Services {
+			if s.LeftOut == nil {
+				continue
+			}
+			if left++; left > listed {
+				moreLeft++
+				continue
+			}
+			p.wrap("  ", fmt.Sprintf("Left out: %s of %s, %s: %s.", short(cmp.Or(s.Name, "clients without a name"), prose), accountName(a.Account), words.Plural(s.Connections, "connection"), *s.LeftOut))
+		}
+	}
+	if moreLeft > 0 {
+		p.more("  ", moreLeft, "more left out")
+	}
+}
+
 // rebalanceAnswer is what the first line says, in its colour.
 func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
-	who := fmt.Sprintf("%s in %s", accountName(doc.Account), clusterName(doc.Cluster))
-	of := func(s Spread) string {
-		return fmt.Sprintf("%s of %s (%s%%)", number(s.OnServer), words.Count(s.Connections), s.SharePercent)
-	}
+	who := doc.who()
+	of := Spread.text
 	kicked := 0
 	for _, m := range doc.Moves {
 		if m.Outcome == "kicked" {
@@ -70,11 +159,17 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 	if doc.After != nil {
 		became = fmt.Sprintf(": the most on one server went from %s to %s", of(doc.Before), of(*doc.After))
 	}
+	if doc.Missing > 0 {
+		became += fmt.Sprintf(", %s missing", words.Plural(doc.Missing, "client"))
+	}
 	moved := fmt.Sprintf("Moved %s of %s", words.Plural(kicked, "connection"), who)
+	if tried := len(doc.Moves); tried != kicked {
+		moved = fmt.Sprintf("Moved %s of %s of %s", words.Count(kicked), words.Plural(tried, "connection"), who)
+	}
 	switch doc.Outcome {
 	case "planned":
 		return text.FgYellow, fmt.Sprintf("Dry run: would move %s of %s, so that the most on one server goes from %s to about %s. Nothing was changed.",
-			words.Plural(len(doc.Moves), "connection"), who, of(doc.Before), of(doc.Predicted))
+			words.Plural(max(len(doc.Moves), doc.Plan.Expected), "connection"), who, of(doc.Before), of(doc.Predicted))
 	case "nothing-to-do":
 		return text.FgGreen, fmt.Sprintf("Nothing to do: no server has more than its even share of %s, %s.", who, of(doc.Before))
 	case "refused":
@@ -90,18 +185,12 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 			why = " " + doc.Stop.Text
 		}
 		return text.FgRed, fmt.Sprintf("Stopped after %s of %s moves of %s%s.%s", words.Count(kicked), words.Count(len(doc.Moves)), who, became, why)
+	case "uneven":
+		return text.FgYellow, moved + became + ": the servers are still uneven."
 	case "finding":
 		return text.FgRed, moved + became + ", which is still a finding."
 	}
 	return text.FgGreen, moved + became + "."
-}
-
-// number is a number of connections that may be an expectation.
-func number(n float64) string {
-	if n == float64(int(n)) {
-		return words.Count(int(n))
-	}
-	return strconv.FormatFloat(n, 'f', 1, 64)
 }
 
 func (p *printer) rebalanceServers(doc *Rebalance) {
@@ -125,7 +214,7 @@ func (p *printer) rebalanceServers(doc *Rebalance) {
 		if s.After != nil {
 			after = words.Count(*s.After)
 		}
-		row(s.Server, words.Count(s.Before), words.Count(s.Moves), number(s.Predicted), after)
+		row(s.Server, words.Count(s.Before), words.Count(s.Moves), words.Count(s.Predicted), after)
 	}
 	if len(rows) > barRows {
 		p.more("  ", len(rows)-barRows, "more server")
@@ -142,7 +231,7 @@ func (p *printer) rebalanceMoves(doc *Rebalance) {
 	shown := 0
 	for _, m := range doc.Moves {
 		outcomes[m.Outcome]++
-		well := m.Outcome == "kicked" || m.Outcome == "not-tried" || m.Outcome == "not-needed"
+		well := m.Outcome == "kicked" || m.Outcome == "not-tried"
 		if well {
 			continue
 		}
@@ -161,7 +250,7 @@ func (p *printer) rebalanceMoves(doc *Rebalance) {
 	}
 	if doc.Given.Apply && len(doc.Batches) > 0 {
 		var said []string
-		for _, o := range []string{"kicked", "gone", "refused", "no-answer", "not-needed", "not-tried"} {
+		for _, o := range []string{"kicked", "gone", "refused", "no-answer", "not-tried"} {
 			if outcomes[o] > 0 {
 				said = append(said, fmt.Sprintf("%s %s", words.Count(outcomes[o]), o))
 			}

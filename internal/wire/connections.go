@@ -171,6 +171,7 @@ func (p *connectionPage) content(name []byte) error {
 		}
 		err := p.d.String(&text)
 		p.now, _ = time.Parse(time.RFC3339, text) // zero: not reported
+		p.now = plausible(p.now)
 		return err
 	case "connections":
 		if p.listed {
@@ -297,6 +298,7 @@ func (d *Decoder) moment(c *Connection, at *time.Time) error {
 	if at.UnmarshalText(text) != nil {
 		*at = time.Time{}
 	}
+	*at = plausible(*at)
 	return err
 }
 

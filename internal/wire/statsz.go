@@ -57,7 +57,7 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 	case *s.Connections < 0 || *s.Connections > mostCount || s.ActiveServers.value > MostServers:
 		return none, errors.New("it has a count out of range")
 	}
-	out := Statsz{From: none.From, Start: s.Start.value, Version: m.Server.Version.value, Connections: *s.Connections,
+	out := Statsz{From: none.From, Start: plausible(s.Start.value), Version: m.Server.Version.value, Connections: *s.Connections,
 		Servers: max(s.ActiveServers.value, 0), Accounts: min(max(s.Accounts.value, 0), mostCount)}
 	for _, l := range s.Routes.value {
 		out.Peers = append(out.Peers, l.Name)

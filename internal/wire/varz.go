@@ -60,7 +60,7 @@ func DecodeVarz(body []byte) (Varz, error) {
 		return Varz{From: from}, Malformed(err)
 	}
 	v := Varz{
-		From: from, Version: value[string](m, "version"), System: value[string](m, "system_account"), Start: value[time.Time](m, "start"), Now: value[time.Time](m, "now"),
+		From: from, Version: value[string](m, "version"), System: value[string](m, "system_account"), Start: plausible(value[time.Time](m, "start")), Now: plausible(value[time.Time](m, "now")),
 		Connections: m.count("connections"), Leafnodes: m.count("leafnodes"),
 		Config: configOf(m), Load: loadOf(m),
 	}

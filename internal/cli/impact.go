@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/audit"
+	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// impact is `impact`.
+type impact struct {
+	host     Host
+	server   string
+	baseline string
+	lists    clientListFlags
+	source   sourceFlags
+	settings settings
+	output   output
+}
+
+// addImpact adds `impact`, which says what stopping a server would do.
+func addImpact(parent Commander, h Host) {
+	i := &impact{host: h.withDefaults()}
+	cmd := parent.Command("impact", "Shows what stopping a server would do, or what its loss did")
+	cmd.HelpLong(`Lists the accounts and services on a server, how many of their connections can
+fail over and why others can't, and what the other servers would carry next to
+their limits: who to warn before a drain. Without a server it takes the one with
+the most client connections of each cluster. Only reads.
+
+Whether clients can fail over takes knowing what they are configured with: pass
+--client-url or --client-config.
+
+For a server that is gone, pass as --baseline what impact or audit concentration
+wrote with --json while it was there: who was on it, who is back and where, and
+who is missing.
+
+Exit status: 0 all can fail over and fit, or all are back; 1 not all; 3 unknown,
+or not audited.
+
+Examples:
+
+  nats-balance impact
+  nats-balance impact C1-n1 --client-config ORDERS=./deploy
+  nats-balance impact C1-n1 --json --outfile before.json
+  nats-balance impact C1-n1 --baseline before.json`)
+	cmd.Tag("scope:system")
+	cmd.Tag("impact:ro")
+	cmd.Arg("server", "The server, by name or id").StringVar(&i.server)
+	cmd.Flag("baseline", "Say who of those that this earlier JSON document has on the server is back").
+		PlaceHolder("FILE").Validator(notEmpty("baseline", "the path of an earlier --json document")).StringVar(&i.baseline)
+	i.lists.flags(cmd)
+	i.source.flags(cmd)
+	i.settings.flags(cmd)
+	i.output.flags(cmd)
+	cmd.Action(i.host.action(end{after: i.host.twice}, i.run))
+}
+
+func (i *impact) run(ctx context.Context) error {
+	lists, past, err := i.prepare(ctx)
+	if err != nil {
+		return &usageError{err: err}
+	}
+	from, closing, err := i.source.open(ctx, i.host, systemAccount)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	doc, err := i.audit(ctx, from, lists, past)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if i.output.format == "json" {
+		err = report.JSON(&b, doc)
+	} else {
+		err = report.ImpactText(&b, doc, i.output.style(i.host))
+	}
+	if err != nil {
+		return err
+	}
+	if err := i.output.put(i.host, b.Bytes()); err != nil {
+		return err
+	}
+	if outcome := checks.Outcome(doc.Outcome); outcome != checks.OutcomePass {
+		return &OutcomeError{Outcome: outcome}
+	}
+	return nil
+}
+
+// prepare validates the flags and reads files, before anything is asked of the
+// network.
+func (i *impact) prepare(ctx context.Context) (lists audit.ClientLists, past *report.PastImpact, err error) {
+	if err := i.host.checkTimeout(); err != nil {
+		return lists, nil, err
+	}
+	if i.baseline != "" && i.server == "" {
+		return lists, nil, errors.New("--baseline is for one server: pass its name")
+	}
+	if err := errors.Join(i.source.validate(), i.output.validate()); err != nil {
+		return lists, nil, err
+	}
+	c, err := i.settings.read(ctx, i.host)
+	if err != nil {
+		return lists, nil, err
+	}
+	i.lists.adopt(c)
+	if lists, err = i.lists.lists(ctx, i.host); err != nil || i.baseline == "" {
+		return lists, nil, err
+	}
+	past, err = reading(ctx, i.host, "--baseline", i.baseline, func() (*report.PastImpact, error) {
+		f, err := openRegular("--baseline", i.baseline)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		past, err := report.ReadImpact(f, i.server)
+		if err != nil {
+			return nil, fmt.Errorf("--baseline %s: %w", i.baseline, err)
+		}
+		return past, nil
+	})
+	return lists, past, err
+}
+
+// audit gathers, and works out the loss of each server that is asked about, all
+// within the time-out.
+func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientLists, past *report.PastImpact) (*report.Impacts, error) {
+	ctx, cancel := context.WithTimeout(ctx, i.host.Timeout())
+	defer cancel()
+	p := checks.Defaults()
+	p.AllowPartial = true
+	run := audit.New(from, audit.Request{Parameters: p, AnyShare: true, Lists: lists, Causes: true, Timeout: i.host.Timeout(),
+		Flags: i.host.Flags(), Again: from.again, Connected: from.urls})
+	if err := run.Gather(ctx); err != nil {
+		return nil, err
+	}
+	d := run.Deployment
+	servers, err := i.servers(d, past)
+	if err != nil {
+		return nil, err
+	}
+	in := report.ImpactInput{Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()), Deployment: d}
+	for _, server := range servers {
+		loss, warnings, err := run.Lose(ctx, server)
+		if err != nil {
+			return nil, err
+		}
+		in.Losses = append(in.Losses, loss)
+		for _, w := range warnings {
+			if !slices.Contains(in.Warnings, w) {
+				in.Warnings = append(in.Warnings, w)
+			}
+		}
+	}
+	if past != nil {
+		in.Gone = past.Since(func(account string) map[string]int { return heldBy(d, past.Cluster, account) })
+	}
+	return report.NewImpacts(in), nil
+}
+
+// servers are those that are asked about. With a baseline it is about the past: a
+// server of that name may be back, and is another one.
+func (i *impact) servers(d *checks.Deployment, past *report.PastImpact) ([]checks.ServerRef, error) {
+	switch {
+	case past != nil:
+		return nil, nil
+	case i.server == "":
+		return checks.Fullest(d), nil
+	}
+	var found []checks.ServerRef
+	var names []string
+	for k := range d.Servers {
+		s := &d.Servers[k]
+		names = append(names, s.Name)
+		if s.Name == i.server || s.ID == i.server {
+			found = append(found, s.Ref())
+		}
+	}
+	slices.Sort(names)
+	missing := slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.Name == i.server || m.ID == i.server })
+	switch {
+	case len(found) == 1:
+		return found, nil
+	case len(found) > 1:
+		var ids []string
+		for _, s := range found {
+			ids = append(ids, s.ID)
+		}
+		return nil, &usageError{err: fmt.Errorf("%d servers are called %q: pass the id of one of them: %s", len(found), i.server, words.FirstOf(8, ids))}
+	case missing:
+		return nil, fmt.Errorf("server %q did not report: pass --baseline with what impact %s --json wrote while it did", i.server, i.server)
+	}
+	return nil, fmt.Errorf("no server %q reported: pass one of %s, or --baseline with what impact --json wrote while it was there", i.server, words.FirstOf(8, names))
+}
+
+// heldBy is what each server of a cluster has of an account, by its name.
+func heldBy(d *checks.Deployment, cluster, account string) map[string]int {
+	out := map[string]int{}
+	for k := range d.Servers {
+		s := &d.Servers[k]
+		if words.Harmless(s.Cluster) != cluster {
+			continue
+		}
+		for _, u := range s.Usage {
+			if words.Harmless(d.Accounts[u.Account].ID) == account {
+				out[words.Harmless(s.Name)] += int(u.Connections)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/report"
+)
+
+// loads are the connections of accounts on each server of a cluster.
+func loads(l *lab.Lab, cluster string, accounts ...string) []int {
+	var out []int
+	for _, s := range l.Cluster(cluster) {
+		n := 0
+		for _, account := range accounts {
+			n += s.Connections(account)
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// TestRebalanceCluster: a server joined, and all accounts of the cluster spread
+// again but the one that is accepted in the configuration, and the service that
+// knows one server only.
+func TestRebalanceCluster(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3, Late: []int{2}}}, Accounts: []string{"ORDERS", "BILLING", "STAYS"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Stop)
+	for account, n := range map[string]int{"ORDERS": 36, "BILLING": 24} {
+		if _, err := l.Connect(ctx, lab.Clients{Account: account, URLs: l.URLs("C1", account), Count: n, Name: strings.ToLower(account)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for server, n := range map[string]int{"C1-n1": 6, "C1-n2": 6} {
+		if _, err := l.Connect(ctx, lab.Clients{Account: "STAYS", Server: l.Server(server), Count: n}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Server("C1-n3").Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	settings := filepath.Join(t.TempDir(), "nats-balance.yaml")
+	if err := os.WriteFile(settings, []byte("version: 1\naccepted:\n  - account: STAYS\n    cluster: C1\n    reason: moved by hand\n    expires: 2999-12-31\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := []string{"ORDERS", "BILLING", "STAYS"}
+	before := loads(l, "C1", all...)
+	dry := rebalanced(t, l, generous, 0, "--cluster", "C1", "--config", settings)
+	if dry.Outcome != "planned" || len(dry.Accounts) != 3 || dry.Plan.Excess == 0 || dry.Plan.Expected < dry.Plan.Excess || dry.Before.Connections != 72 {
+		t.Errorf("%s: %+v", dry.Outcome, dry.Plan)
+	}
+	for _, a := range dry.Accounts {
+		if left := a.LeftOut != nil; left != (a.Account.ID == "STAYS") || left && *a.LeftOut != "accepted, moved by hand" {
+			t.Errorf("%+v", a)
+		}
+	}
+	var text strings.Builder
+	if err := report.RebalanceText(&text, &dry, report.Style{}); err != nil || !strings.Contains(text.String(), "3 accounts in C1") || !strings.Contains(text.String(), "Left out: STAYS, 12 connections") {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+	done := rebalanced(t, l, generous, 0, "--cluster", "C1", "--config", settings, "--canary", "5", "--batch", "6", "--rate", "100", "--apply", "--yes")
+	after := loads(l, "C1", all...)
+	if done.Outcome != "balanced" || slices.Max(after) > 27 || slices.Min(after) < 21 {
+		t.Errorf("%s, %+v: %v became %v", done.Outcome, done.Stop, before, after)
+	}
+	if done.Batches[0].Kicked > 10 {
+		t.Errorf("%d canaries of two services", done.Batches[0].Kicked)
+	}
+	for i, s := range done.Servers {
+		if s.After == nil || *s.After != after[i] {
+			t.Errorf("%+v, and it has %d", s, after[i])
+		}
+	}
+	if n := l.Server("C1-n1").Connections("STAYS"); n != 6 {
+		t.Errorf("STAYS has %d on C1-n1", n)
+	}
+	even := rebalanced(t, l, generous, 0, "--cluster", "C1", "--config", settings)
+	if even.Outcome != "nothing-to-do" {
+		t.Errorf("again: %s, %+v", even.Outcome, even.Plan)
+	}
+}
+
+// BenchmarkRebalanceConverges measures, with real shuffled clients, how many moves
+// it takes until a cluster is even after a rolling restart and after a server joined.
+func BenchmarkRebalanceConverges(b *testing.B) {
+	for range b.N {
+		for _, batch := range []int{5, 20} {
+			for _, joins := range []bool{false, true} {
+				converge(b, batch, joins)
+			}
+		}
+	}
+}
+
+func converge(b *testing.B, batch int, joins bool) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
+	defer cancel()
+	cluster := lab.Cluster{Name: "C1", Servers: 3}
+	if joins {
+		cluster = lab.Cluster{Name: "C1", Servers: 4, Late: []int{3}}
+	}
+	var accounts []string
+	for i := range 3 {
+		accounts = append(accounts, fmt.Sprint("A", i+1))
+	}
+	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{cluster}, Accounts: accounts})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Stop()
+	var groups []*lab.Group
+	for _, account := range accounts {
+		var urls []string
+		for _, s := range l.Cluster("C1")[:3] {
+			urls = append(urls, s.URL(account))
+		}
+		g, err := l.Connect(ctx, lab.Clients{Account: account, URLs: urls, Count: 82, Name: strings.ToLower(account)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		groups = append(groups, g)
+	}
+	connected := func() error {
+		n := 0
+		for _, g := range groups {
+			n += g.Connected()
+		}
+		if n != 246 {
+			return fmt.Errorf("%d of 246 are connected", n)
+		}
+		return nil
+	}
+	if joins {
+		if err := l.Server("C1-n4").Start(ctx); err != nil {
+			b.Fatal(err)
+		}
+	} else {
+		for _, s := range l.Cluster("C1") {
+			s.Shutdown()
+			if err := lab.Poll(ctx, connected); err != nil {
+				b.Fatal(err)
+			}
+			if err := s.Start(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	before := loads(l, "C1", accounts...)
+	started := time.Now()
+	doc := rebalanced(b, l, generous, 0, "--cluster", "C1", "--apply", "--yes", "--rate", "100", "--batch", fmt.Sprint(batch))
+	b.Logf("joins %v, batches of %d: %v, excess %d, foreseen %d moves and %v: %s after %d moves in %d rounds, %s: %v %+v", joins, batch, before, doc.Plan.Excess, doc.Plan.Expected,
+		doc.Predicted.OnServer, doc.Outcome, len(doc.Moves), len(doc.Batches), time.Since(started).Round(time.Second), loads(l, "C1", accounts...), doc.Stop)
+}

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/report"
+)
+
+// TestRebalanceThatHarms: runs that do harm stop, and say so in the document and by
+// the status. Each scenario has an account of its own in one cluster.
+func TestRebalanceThatHarms(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"FLOCK", "GONE", "WRITTEN", "CHAOS"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Stop)
+	clients := func(account string, n int, options ...nats.Option) {
+		t.Helper()
+		if _, err := l.Connect(ctx, lab.Clients{Account: account, Server: l.Server("C1-n1"), Count: n, Options: options}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply := func(account string, more ...string) []string {
+		return append([]string{"--account", account, "--apply", "--yes", "--rate", "200"}, more...)
+	}
+
+	// All clients have their list in one order, and nobody told: they all go on to
+	// the second server.
+	if _, err := l.Connect(ctx, lab.Clients{Account: "FLOCK", URLs: l.URLs("C1", "FLOCK"), Count: 60, NoRandomize: true}); err != nil {
+		t.Fatal(err)
+	}
+	doc := rebalancedWithin(ctx, t, l, generous, 3, apply("FLOCK")...)
+	if doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "clients-flock" || !strings.Contains(doc.Stop.Text, "C1-n2 got 20 clients where about 10") || len(doc.Batches) != 1 {
+		t.Errorf("clients that flock: %s, %+v, %+v", doc.Outcome, doc.Stop, doc.Batches)
+	}
+
+	// Every second client never comes back.
+	clients("GONE", 20)
+	clients("GONE", 20, nats.NoReconnect())
+	doc = rebalancedWithin(ctx, t, l, 2*time.Second, 3, apply("GONE", "--batch", "10")...)
+	if doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "clients-stay-away" || doc.Missing == 0 {
+		t.Errorf("clients that do not come back: %s, %+v, %d missing, %+v", doc.Outcome, doc.Stop, doc.Missing, doc.Batches)
+	}
+	var text strings.Builder
+	if err := report.RebalanceText(&text, &doc, report.Style{}); err != nil || !strings.Contains(strings.ReplaceAll(text.String(), "\n", " "), "missing") {
+		t.Errorf("%v: %s", err, text.String())
+	}
+
+	writesOrStops(ctx, t, l, clients, apply)
+
+	// A server dies: that is the reason, though the audit afterwards fails too.
+	clients("CHAOS", 30)
+	before := cids(t, l, "CHAOS")
+	dying := make(chan struct{})
+	go func() {
+		defer close(dying)
+		for ctx.Err() == nil && reflect.DeepEqual(cids(t, l, "CHAOS"), before) {
+			<-time.After(10 * time.Millisecond)
+		}
+		l.Server("C1-n3").Shutdown()
+	}()
+	doc = rebalancedWithin(ctx, t, l, 3*time.Second, 3, apply("CHAOS", "--batch", "5")...)
+	<-dying
+	if doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "server-lost" {
+		t.Errorf("a server died: %s, %+v", doc.Outcome, doc.Stop)
+	}
+}
+
+// writesOrStops: a document that can't be written to --outfile is found out before
+// the first move, or goes to stdout.
+func writesOrStops(ctx context.Context, t *testing.T, l *lab.Lab, clients func(string, int, ...nats.Option), apply func(string, ...string) []string) {
+	t.Helper()
+	clients("WRITTEN", 24)
+	before := cids(t, l, "WRITTEN")
+	// The temporary file beside it has a longer name, which no file system takes.
+	unwritable := filepath.Join(t.TempDir(), strings.Repeat("x", 250))
+	out, err := rebalancedTo(ctx, t, l.SystemURL(), nil, generous, apply("WRITTEN", "--outfile", unwritable)...)
+	if ExitStatus(err) != 3 || len(out) > 0 || !strings.Contains(sentence(err), "nothing was moved") || !reflect.DeepEqual(cids(t, l, "WRITTEN"), before) {
+		t.Errorf("an --outfile that can't be written: %v, %s", err, out)
+	}
+	folder := filepath.Join(t.TempDir(), "gone")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for ctx.Err() == nil && reflect.DeepEqual(cids(t, l, "WRITTEN"), before) {
+			<-time.After(10 * time.Millisecond)
+		}
+		_ = os.RemoveAll(folder)
+	}()
+	out, err = rebalancedTo(ctx, t, l.SystemURL(), nil, generous, apply("WRITTEN", "--outfile", filepath.Join(folder, "out.json"))...)
+	var doc report.Rebalance
+	if jsonErr := json.Unmarshal(out, &doc); ExitStatus(err) != 3 || jsonErr != nil || doc.Outcome != "balanced" || !strings.Contains(sentence(err), "can't be written") {
+		t.Errorf("an --outfile whose folder is gone: %v, %v, %s", err, jsonErr, out)
+	}
+}

@@ -1,0 +1,50 @@
+package rebalance
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// Judged returns the causes of an account with what a run has shown: clients that
+// were disconnected and stayed on other servers rule out what would have led them
+// back, and clients that came back rule out what would have let them go on. Too
+// few show nothing.
+func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
+	out := slices.Clone(causes)
+	stayed := a.Moved - a.Back - a.Missing
+	var back bool
+	switch {
+	case a.Moved < fewest:
+		return out
+	case a.Back*2 > a.Moved:
+		back = true
+	case stayed*2 <= a.Moved:
+		return out
+	}
+	text := fmt.Sprintf("%s of %s that were disconnected went to other servers.", words.Count(stayed), words.Plural(a.Moved, "client"))
+	if back {
+		text = fmt.Sprintf("%s of %s that were disconnected came back to the same server.", words.Count(a.Back), words.Plural(a.Moved, "client"))
+	}
+	for i := range out {
+		definition, known := cause.Define(out[i].Code)
+		if !known || out[i].Role != cause.Root || out[i].Verdict == cause.RuledOut {
+			continue
+		}
+		// What servers tell clients of may have led them elsewhere for now.
+		against := !back && definition.Moved == cause.ComeBack || back && definition.Moved == cause.GoOn
+		if !against {
+			continue
+		}
+		out[i].Verdict, out[i].Confidence = cause.RuledOut, 0
+		out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Source: "this rebalance"})
+	}
+	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })
+	return out
+}
+
+func order(c cause.Cause) int {
+	return slices.Index([]cause.Verdict{cause.Confirmed, cause.Likely, cause.Possible, cause.NotTested, cause.RuledOut}, c.Verdict)
+}

@@ -1,0 +1,106 @@
+package rebalance
+
+import "slices"
+
+// Forecast is what a run is expected to come to.
+type Forecast struct {
+	Moves  int // all of them: some clients take more than one
+	Rounds int
+	// Loads and Held are the connections of each server, and of each account on
+	// each, in whole connections.
+	Loads []int
+	Held  [][]int
+}
+
+// mostRounds bounds a forecast.
+const mostRounds = 200
+
+// Foresee plays a run: plan, move a batch, let the clients go where they are
+// expected, plan again. Pure.
+func Foresee(s *State, goal Goal, batch int) Forecast {
+	now := *s
+	now.Connections = slices.Clone(s.Connections)
+	now.peak, now.peaks = s.start()
+	first := PlanMoves(s, goal)
+	batch = max(batch, first.Excess/50)
+	now.Servers = slices.Clone(s.Servers)
+	for i, server := range now.Servers {
+		if server.Connections != nil {
+			n := *server.Connections
+			now.Servers[i].Connections = &n
+		}
+	}
+	owed := make([]float64, len(s.Servers))
+	var f Forecast
+	for f.Rounds < mostRounds && (goal.MaxMoves == 0 || f.Moves < goal.MaxMoves) {
+		left := goal
+		full := now.full(goal)
+		if goal.MaxMoves > 0 {
+			left.MaxMoves = goal.MaxMoves - f.Moves
+		}
+		plan := PlanMoves(&now, left)
+		moves := NextBatch(plan, batch)
+		if len(moves) == 0 || f.Moves >= len(first.Moves) && now.Level(goal) {
+			break
+		}
+		now.land(moves, owed, full)
+		f.Moves += len(moves)
+		f.Rounds++
+	}
+	f.Loads, f.Held = now.Loads(), now.Held()
+	return f
+}
+
+// NextBatch takes the first moves of a plan, of each service those of one cohort:
+// so it is known afterwards whose clients went where.
+func NextBatch(p Plan, most int) []Move {
+	var out []Move
+	of := map[int]cohort{}
+	for _, m := range p.Moves {
+		if len(out) == most {
+			break
+		}
+		c, ok := of[m.Service]
+		if !ok {
+			c = m.cohort()
+			of[m.Service] = c
+		}
+		if c == m.cohort() {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// land lets the clients of moves go where they are expected, in whole connections;
+// what is owed to a server by fractions is paid with the next.
+func (s *State) land(moves []Move, owed []float64, full []bool) {
+	moved := map[[2]uint64]Move{}
+	for _, m := range moves {
+		moved[[2]uint64{uint64(m.Server), m.ID}] = m //nolint:gosec // an index
+	}
+	for i := range s.Connections {
+		c := &s.Connections[i]
+		if _, ok := moved[[2]uint64{uint64(c.Server), c.ID}]; !ok { //nolint:gosec // an index
+			continue
+		}
+		to, chances := c.Server, s.chances(c.cohort(), full)
+		for i, chance := range chances {
+			owed[i] += chance
+		}
+		for i, chance := range chances {
+			if chance > 0 && (chances[to] == 0 || owed[i] > owed[to]+1e-9) {
+				to = i
+			}
+		}
+		owed[to]--
+		if n := s.Servers[c.Server].Connections; n != nil {
+			*n--
+		}
+		if n := s.Servers[to].Connections; n != nil {
+			*n++
+		}
+		c.trail, c.epoch = c.trail.then(c.Server), len(s.Servers)
+		c.Server, c.ID = to, 1<<63|uint64(i) //nolint:gosec // an id of its own
+	}
+}

@@ -1,0 +1,228 @@
+package rebalance
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// Server is a server of the cluster that reported: the only ones that are targets.
+type Server struct {
+	ID, Name string
+	// Start is when it started, by the clock of the auditor; zero where not known.
+	Start time.Time
+	// Offset is what its clock is ahead of the auditor's.
+	Offset time.Duration
+	// Connections are all client connections and Limit is the most that the
+	// server takes; nil where not known.
+	Connections, Limit *int
+}
+
+// Account is an account that is balanced, or counted.
+type Account struct {
+	ID, Name string
+	// Rule are the thresholds by which it is judged.
+	Rule checks.Parameters
+	// Stays is why it is left alone, in a clause; empty where it is balanced.
+	Stays string
+}
+
+// Service is one application of an account. Causes are found for services, so
+// it is services that are moved or left.
+type Service struct {
+	Account int // index
+	// Stem, User, Language and Protocol tell its connections, see package
+	// checks/cause.
+	Stem, User, Language, Protocol string
+	// Name is what people call it.
+	Name string
+	// Concentrated is whether it is one of those that make its account a finding.
+	Concentrated bool
+	// Stays is why its connections are left where they are, in a clause; empty
+	// where they may move.
+	Stays string
+	// Unreached are the servers, by index, that its clients can't get to: neither
+	// their lists nor what servers advertise leads there.
+	Unreached []bool
+	// ByName is whether its clients come by names, or addresses, that are not the
+	// servers' own: the server that closes them is then among those that they
+	// are told of, and not known to be the same.
+	ByName bool
+}
+
+// Connection is a client connection with what it costs its client to lose it. Its
+// texts are of whoever connected: any bytes.
+type Connection struct {
+	Server  int // index
+	Service int // index
+	ID      uint64
+
+	Name, Language, Protocol string
+	Start                    time.Time // by the clock of the auditor; zero where not known
+	Idle                     time.Duration
+	Subscriptions            int
+	Pending                  int64 // bytes that wait to be sent to it
+
+	trail trail
+	epoch int // how many of the servers had started when it began
+}
+
+// State is who is where at one moment, and what was seen of where clients go.
+type State struct {
+	Servers     []Server
+	Accounts    []Account
+	Services    []Service
+	Connections []Connection
+	seen        experience
+	peak        int   // the most on a server before the first move; 0 before it
+	peaks       []int // the same of each account
+}
+
+// Goal is what to aim at.
+type Goal struct {
+	// Even is to spread every account evenly. Otherwise the servers' loads are made
+	// even, and every account brought below its threshold.
+	Even bool
+	// To is the index of the one server to fill up to its even share, below 0 for
+	// all.
+	To int
+	// MaxMoves is the most connections to move, 0 for as many as it takes.
+	MaxMoves int
+	// IgnoreRoom plans as if every server had room.
+	IgnoreRoom bool
+}
+
+// Held are the connections of each account on each server.
+func (s *State) Held() [][]int {
+	out := make([][]int, len(s.Accounts))
+	for i := range out {
+		out[i] = make([]int, len(s.Servers))
+	}
+	for _, c := range s.Connections {
+		out[s.Services[c.Service].Account][c.Server]++
+	}
+	return out
+}
+
+// Loads are the connections of all accounts together on each server.
+func (s *State) Loads() []int {
+	out := make([]int, len(s.Servers))
+	for _, c := range s.Connections {
+		out[c.Server]++
+	}
+	return out
+}
+
+// Even returns the most that a server has when the connections are spread evenly.
+func (s *State) Even() int { return checks.EvenShare(len(s.Connections), len(s.Servers)) }
+
+// reservePercent is how much of a server's connection limit a plan leaves free,
+// for all accounts together.
+const reservePercent = 10
+
+// lastReservePercent is how much must stay free for a run to go on: less,
+// because chance leads more clients to one server than to another.
+const lastReservePercent = 5
+
+// Room is how many more connections the server takes without using up the
+// reserve; nil where it is not known.
+func (s Server) Room() *int {
+	if s.Connections == nil || s.Limit == nil {
+		return nil
+	}
+	room := max(0, most(*s.Limit, reservePercent)-*s.Connections)
+	return &room
+}
+
+// full says which servers refuse clients, who then go on to others.
+func (s *State) full(goal Goal) []bool {
+	out := make([]bool, len(s.Servers))
+	for i, server := range s.Servers {
+		out[i] = server.Connections != nil && server.Limit != nil && *server.Connections >= *server.Limit && !goal.IgnoreRoom
+	}
+	return out
+}
+
+// most is how many connections leave a reserve of a limit alone.
+// Limits are as large as the server says: nothing is multiplied by one.
+func most(limit, reserve int) int {
+	return limit - limit/100*reserve - (limit%100*reserve+99)/100
+}
+
+// ceiling is the most of an account's connections that one server may have: the
+// even share, or what is no finding.
+func (a Account) ceiling(connections, servers int, even bool) int {
+	share := checks.EvenShare(connections, servers)
+	switch {
+	case even:
+		return share
+	case connections < a.Rule.MinConnections || servers < a.Rule.MinServers:
+		return connections
+	}
+	return max(share, int(int64(connections)*int64(a.Rule.ThresholdPercent)/100))
+}
+
+// ceilings are those of the accounts: what is too much on one server, and what moves
+// may not lead to. Of several accounts none comes to more than it had before the
+// first move, but on the way for what chance does.
+func (s *State) ceilings(goal Goal) (hard, soft []int) {
+	for a, held := range s.Held() {
+		most, total := largest(held)
+		if a < len(s.peaks) {
+			most = s.peaks[a]
+		}
+		even := checks.EvenShare(total, len(held))
+		ceiling := s.Accounts[a].ceiling(total, len(held), goal.Even)
+		most = max(most, even+slack(even)+1)
+		if len(s.Accounts) == 1 {
+			most = total
+		}
+		hard, soft = append(hard, min(ceiling, most)), append(soft, min(ceiling, most+slack(even)+1))
+	}
+	return hard, soft
+}
+
+// start notes what was before the first move.
+func (s *State) start() (peak int, peaks []int) {
+	if s.peak > 0 {
+		return s.peak, s.peaks
+	}
+	for _, held := range s.Held() {
+		peaks = append(peaks, slices.Max(held))
+	}
+	return slices.Max(s.Loads()), peaks
+}
+
+// slack is how far from an even share a server may be: a tenth, or a few where
+// that is less than what chance alone does.
+func slack(even int) int {
+	root := 0
+	for (root+1)*(root+1) <= even && root < 3 {
+		root++
+	}
+	return max(even/10, root)
+}
+
+// cheaper orders connections by what it costs to close them.
+func cheaper(a, b Connection) int {
+	return cmp.Or(
+		cmp.Compare(min(a.Pending, 1), min(b.Pending, 1)),
+		cmp.Compare(idleClass(b.Idle), idleClass(a.Idle)),
+		cmp.Compare(a.Subscriptions, b.Subscriptions),
+		cmp.Compare(a.ID, b.ID),
+	)
+}
+
+// idleClass is the order of magnitude of an idle time: whether it is 40 or 41
+// seconds matters less than how many subscriptions there are.
+func idleClass(d time.Duration) int {
+	class := 0
+	for _, from := range []time.Duration{time.Second, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour} {
+		if d >= from {
+			class++
+		}
+	}
+	return class
+}

@@ -1,0 +1,191 @@
+package report
+
+import (
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// ImpactType is the type of the JSON document of what stopping servers would do.
+const ImpactType = "nats-balance.v1.impact"
+
+// Impacts is what stopping servers would do, or what the loss of one did. Every
+// field is always present.
+type Impacts struct {
+	Type   string    `json:"type"`
+	Tool   Tool      `json:"tool"`
+	Time   time.Time `json:"time"`
+	Source Source    `json:"source"`
+	// Outcome is pass where all can fail over and fit, or all are back, finding
+	// where not all, incomplete where that is not known.
+	Outcome  string         `json:"outcome"`
+	Coverage Coverage       `json:"coverage"`
+	Servers  []ServerImpact `json:"servers"`
+	Gone     *ServerGone    `json:"gone"` // with a baseline, else null
+	Warnings []string       `json:"warnings"`
+}
+
+// ServerImpact is what stopping one server would do.
+type ServerImpact struct {
+	Server  ServerRef `json:"server"`
+	Cluster string    `json:"cluster"`
+	Outcome string    `json:"outcome"`
+	// Connections drop; of them some can fail over, some can't, and of the rest it
+	// is not known.
+	Connections int             `json:"connections"`
+	CanFailOver int             `json:"can_fail_over"`
+	Stranded    int             `json:"stranded"`
+	Unknown     int             `json:"unknown"`
+	Fits        string          `json:"fits"` // yes, no or unknown
+	Survivors   []Survivor      `json:"survivors"`
+	Accounts    []AccountImpact `json:"accounts"`
+}
+
+// AccountImpact is an account on the server.
+type AccountImpact struct {
+	Account      Account         `json:"account"`
+	Connections  int             `json:"connections"`
+	OnServer     int             `json:"on_server"`
+	SharePercent Percent         `json:"share_percent"`
+	Distribution []Share         `json:"distribution"`
+	Services     []ServiceImpact `json:"services"`
+}
+
+// ServiceImpact is a service on the server. The name is empty where its connections
+// could not be told apart.
+type ServiceImpact struct {
+	Name        string  `json:"name"`
+	User        string  `json:"user"`
+	Language    string  `json:"language"`
+	Protocol    string  `json:"protocol"`
+	OnServer    int     `json:"on_server"`
+	CanFailOver string  `json:"can_fail_over"` // yes, no or unknown
+	Why         *string `json:"why"`
+}
+
+// ServerGone is who was on a server that is gone, and who is back.
+type ServerGone struct {
+	Server      string        `json:"server"`
+	Cluster     string        `json:"cluster"`
+	Baseline    time.Time     `json:"baseline"`
+	Connections int           `json:"connections"` // that it had
+	Back        int           `json:"back"`
+	Missing     int           `json:"missing"`
+	Accounts    []AccountGone `json:"accounts"`
+}
+
+// AccountGone is an account that was on the server. On is what the others have more
+// than before.
+type AccountGone struct {
+	Account  Account  `json:"account"`
+	OnServer int      `json:"on_server"`
+	Back     int      `json:"back"`
+	Missing  int      `json:"missing"`
+	On       []Gained `json:"on"`
+	Services []string `json:"services"`
+}
+
+// Gained is what a server has more of an account than before.
+type Gained struct {
+	Server string `json:"server"`
+	More   int    `json:"more"`
+}
+
+// ImpactInput is what the document is made of; SourceDetail must have no
+// credentials.
+type ImpactInput struct {
+	Version                  string
+	Time                     time.Time
+	SourceKind, SourceDetail string
+	Deployment               *checks.Deployment
+	Losses                   []cause.Loss
+	Gone                     *ServerGone
+	Warnings                 []string
+}
+
+// NewImpacts builds the document. Names from outside are made harmless here.
+func NewImpacts(in ImpactInput) *Impacts {
+	doc := &Impacts{Type: ImpactType, Tool: Tool{Name: "nats-balance", Version: in.Version}, Time: in.Time.UTC().Truncate(time.Second),
+		Source:  Source{Kind: in.SourceKind, Detail: words.Sentence(in.SourceDetail)},
+		Outcome: string(checks.OutcomePass), Coverage: coverage(in.Deployment), Servers: []ServerImpact{}, Gone: in.Gone, Warnings: sentences(in.Warnings)}
+	for _, n := range in.Deployment.Notes {
+		doc.Coverage.Notes = append(doc.Coverage.Notes, words.Sentence(n))
+	}
+	worst := 0
+	add := func(o checks.Outcome) {
+		rank := map[checks.Outcome]int{checks.OutcomeIncomplete: 1, checks.OutcomeFinding: 2}[o]
+		if rank > worst {
+			worst, doc.Outcome = rank, string(o)
+		}
+	}
+	for _, l := range in.Losses {
+		doc.Servers = append(doc.Servers, serverImpact(l))
+		add(l.Outcome())
+	}
+	if g := in.Gone; g != nil {
+		g.finish()
+		switch {
+		case g.Missing > 0:
+			add(checks.OutcomeFinding)
+		case !doc.Coverage.Complete && g.Back < g.Connections:
+			add(checks.OutcomeIncomplete)
+		}
+	}
+	return doc
+}
+
+func serverImpact(l cause.Loss) ServerImpact {
+	out := ServerImpact{Server: ServerRef{ID: words.Harmless(l.Server.ID), Name: words.Harmless(l.Server.Name), Host: words.Harmless(l.Server.Host)},
+		Cluster: words.Harmless(l.Cluster), Outcome: string(l.Outcome()), Connections: l.Connections, CanFailOver: l.Can, Stranded: l.Stranded,
+		Unknown: l.Connections - l.Can - l.Stranded, Fits: string(l.Fits), Survivors: []Survivor{}, Accounts: []AccountImpact{}}
+	var shares []checks.Share
+	for _, s := range l.Survivors {
+		shares = append(shares, checks.Share{Server: s.Server})
+	}
+	label := labels(shares)
+	for _, s := range l.Survivors {
+		out.Survivors = append(out.Survivors, Survivor{Server: serverRef(s.Server), Now: s.Now, After: s.After, Limit: s.Limit, label: label(s.Server)})
+	}
+	for _, a := range l.Accounts {
+		row := AccountImpact{Account: Account{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name)}, Connections: a.Connections, OnServer: a.OnServer,
+			SharePercent: percent(a.OnServer, a.Connections), Distribution: []Share{}, Services: []ServiceImpact{}}
+		on := labels(a.Distribution)
+		for _, s := range a.Distribution {
+			row.Distribution = append(row.Distribution, shareOf(s, a.Connections, on))
+		}
+		for _, s := range a.Services {
+			service := ServiceImpact{User: words.Harmless(s.Service.User), Language: words.Harmless(s.Service.Language), Protocol: words.Harmless(s.Service.Protocol),
+				OnServer: s.OnServer, CanFailOver: string(s.Can)}
+			if s.Service.Stem != "" || s.Service.User != "" || s.Service.Language != "" || s.Service.Remainder {
+				service.Name = words.Harmless(cause.ServiceName(s.Service))
+			}
+			if s.Why != "" {
+				why := words.Sentence(s.Why)
+				service.Why = &why
+			}
+			row.Services = append(row.Services, service)
+		}
+		out.Accounts = append(out.Accounts, row)
+	}
+	return out
+}
+
+func (g *ServerGone) finish() {
+	g.Server, g.Cluster = words.Harmless(g.Server), words.Harmless(g.Cluster)
+	g.Accounts = append([]AccountGone{}, g.Accounts...)
+	for i := range g.Accounts {
+		a := &g.Accounts[i]
+		a.Account = Account{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name)}
+		a.On = append([]Gained{}, a.On...)
+		for k := range a.On {
+			a.On[k].Server = words.Harmless(a.On[k].Server)
+		}
+		services := []string{}
+		for _, s := range a.Services {
+			services = append(services, words.Harmless(s))
+		}
+		a.Services = services
+	}
+}

@@ -1,0 +1,152 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// PastImpact is what an earlier document says was on a server.
+type PastImpact struct {
+	Time            time.Time
+	Server, Cluster string
+	Connections     int
+	Accounts        []PastAccount
+}
+
+// PastAccount is an account that was on the server; Held is what each server had of
+// it, by name.
+type PastAccount struct {
+	ID, Name string
+	OnServer int
+	Held     map[string]int
+	Services []string
+}
+
+// ReadImpact reads what an earlier document of impact, or of an audit, says of a
+// server, by name or id; of an audit that is its findings only. An error says what
+// to pass.
+func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
+	limited := &io.LimitedReader{R: r, N: largestBaseline + 1}
+	var doc struct {
+		Type    string    `json:"type"`
+		Time    time.Time `json:"time"`
+		Servers []struct {
+			Server      ServerRef     `json:"server"`
+			Cluster     string        `json:"cluster"`
+			Connections int           `json:"connections"`
+			Accounts    []pastAccount `json:"accounts"`
+		} `json:"servers"`
+		Clusters []struct {
+			Name    string `json:"name"`
+			Servers []struct {
+				ID          *string `json:"id"`
+				Name        *string `json:"name"`
+				Connections *int    `json:"connections"`
+			} `json:"servers"`
+		} `json:"clusters"`
+		Findings []struct {
+			pastAccount
+			Cluster string `json:"cluster"`
+		} `json:"findings"`
+	}
+	err := json.NewDecoder(limited).Decode(&doc)
+	switch {
+	case limited.N <= 0:
+		return nil, errLargeDocument
+	case err != nil:
+		return nil, errors.New("it is not a document of impact, or cut short: pass what impact --json wrote")
+	}
+	if y := doc.Time.UTC().Year(); y < 1 || y > 9999 {
+		doc.Time = time.Time{}
+	}
+	switch doc.Type {
+	case ImpactType:
+		for _, s := range doc.Servers {
+			if s.Server.Name != server && s.Server.ID != server {
+				continue
+			}
+			out := &PastImpact{Time: doc.Time, Server: s.Server.Name, Cluster: s.Cluster, Connections: s.Connections}
+			for _, a := range s.Accounts {
+				out.Accounts = append(out.Accounts, a.past(a.OnServer))
+			}
+			return out, nil
+		}
+	case Type:
+		for _, c := range doc.Clusters {
+			for _, s := range c.Servers {
+				if deref(s.Name) != server && deref(s.ID) != server {
+					continue
+				}
+				out := &PastImpact{Time: doc.Time, Server: deref(s.Name), Cluster: c.Name}
+				if s.Connections != nil {
+					out.Connections = *s.Connections
+				}
+				for _, f := range doc.Findings {
+					past := f.past(0)
+					if past.OnServer = past.Held[out.Server]; f.Cluster == c.Name && past.OnServer > 0 {
+						out.Accounts = append(out.Accounts, past)
+					}
+				}
+				return out, nil
+			}
+		}
+	default:
+		return nil, fmt.Errorf("it is of type %q: pass a document of type %s, which impact --json writes, or of %s", words.Harmless(doc.Type), ImpactType, Type)
+	}
+	return nil, fmt.Errorf("it has no server %q: pass what impact %s --json wrote while the server was there", words.Harmless(server), words.Harmless(server))
+}
+
+// pastAccount is an account of either document.
+type pastAccount struct {
+	Account      Account `json:"account"`
+	OnServer     int     `json:"on_server"`
+	Distribution []Share `json:"distribution"`
+	Services     []struct {
+		Name string `json:"name"`
+	} `json:"services"`
+}
+
+func (a pastAccount) past(on int) PastAccount {
+	out := PastAccount{ID: a.Account.ID, Name: a.Account.Name, OnServer: max(0, on), Held: map[string]int{}}
+	for _, s := range a.Distribution {
+		if s.Connections != nil {
+			out.Held[s.Server.Name] = max(0, *s.Connections)
+		}
+	}
+	for _, s := range a.Services {
+		if s.Name != "" {
+			out.Services = append(out.Services, s.Name)
+		}
+	}
+	return out
+}
+
+// Since compares what was on the server with what the others have now, by the name
+// of the server and the id of the account.
+func (p *PastImpact) Since(now func(account string) map[string]int) *ServerGone {
+	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Baseline: p.Time, Connections: p.Connections}
+	for _, a := range p.Accounts {
+		row := AccountGone{Account: Account{ID: a.ID, Name: a.Name}, OnServer: a.OnServer, Services: a.Services}
+		had, has, held := 0, 0, now(a.ID)
+		for _, n := range a.Held {
+			had += n
+		}
+		for server, n := range held {
+			has += n
+			if more := n - a.Held[server]; more > 0 && server != p.Server {
+				row.On = append(row.On, Gained{Server: server, More: more})
+			}
+		}
+		row.Missing = min(a.OnServer, max(0, had-has))
+		row.Back = a.OnServer - row.Missing
+		sortGained(row.On)
+		out.Accounts = append(out.Accounts, row)
+		out.Back, out.Missing = out.Back+row.Back, out.Missing+row.Missing
+	}
+	return out
+}

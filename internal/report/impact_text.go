@@ -1,0 +1,177 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+func sortGained(all []Gained) {
+	slices.SortFunc(all, func(a, b Gained) int { return cmp.Or(cmp.Compare(b.More, a.More), cmp.Compare(a.Server, b.Server)) })
+}
+
+// ImpactText writes the document for a person: the answer for each server first.
+// No line is longer than 80 columns.
+func ImpactText(w io.Writer, doc *Impacts, style Style) error {
+	p := newPrinter(style)
+	if doc.Gone != nil {
+		p.gone(doc.Gone)
+	}
+	for i, s := range doc.Servers {
+		if i > 0 || doc.Gone != nil {
+			p.blank()
+		}
+		p.impact(s)
+	}
+	if len(doc.Servers) == 0 && doc.Gone == nil {
+		p.line("No cluster of two or more servers has a client connection.")
+	}
+	p.blank()
+	p.source(doc.Source)
+	if !doc.Coverage.Complete {
+		p.wrap("", fmt.Sprintf("Coverage: %s of %s reported.", words.Count(doc.Coverage.ServersAnswered), words.Plural(doc.Coverage.ServersExpected, "server")))
+		for _, m := range doc.Coverage.Missing[:min(len(doc.Coverage.Missing), listed)] {
+			p.wrap("  ", fmt.Sprintf("Missing: %s: %s", cmp.Or(m.Server.Name, m.Server.ID, "a server without a name"), m.Reason))
+		}
+	}
+	for _, n := range doc.Coverage.Notes {
+		p.wrap("", "Coverage: "+n)
+	}
+	p.warnings(doc.Warnings)
+	return p.to(w)
+}
+
+// impact tells of one server.
+func (p *printer) impact(s ServerImpact) {
+	color := text.FgGreen
+	said := "all can fail over"
+	switch checks.Outcome(s.Outcome) {
+	case checks.OutcomeFinding:
+		color = text.FgRed
+	case checks.OutcomeIncomplete:
+		color = text.FgYellow
+	default:
+	}
+	if s.CanFailOver < s.Connections {
+		var parts []string
+		for _, part := range []struct {
+			n    int
+			what string
+		}{{s.CanFailOver, "can fail over"}, {s.Stranded, "can't"}, {s.Unknown, "may or may not"}} {
+			if part.n > 0 {
+				parts = append(parts, words.Count(part.n)+" "+part.what)
+			}
+		}
+		said = strings.Join(parts, ", ")
+	}
+	name := short(cmp.Or(s.Server.Name, s.Server.ID), prose)
+	if s.Connections == 0 {
+		p.paragraph(text.FgGreen, "", "  ", fmt.Sprintf("If %s in %s stops, no client connection drops.", name, clusterName(s.Cluster)))
+		return
+	}
+	p.paragraph(color, "", "  ", fmt.Sprintf("If %s in %s stops, %s of %s drop: %s.", name, clusterName(s.Cluster), words.Plural(s.Connections, "connection"), words.Plural(len(s.Accounts), "account"), said))
+	switch s.Fits {
+	case string(checks.No):
+		p.paragraph(text.FgRed, "  ", "    ", "The other servers don't have room for them.")
+	case string(checks.Unknown):
+		p.wrap("  ", "Whether the other servers have room is unknown: not all said their limits.")
+	}
+	p.survivors(s.Survivors)
+	for _, can := range []struct{ answer, says string }{{string(checks.No), "can't fail over"}, {string(checks.Unknown), "unknown whether they can fail over"}, {string(checks.Yes), "can fail over"}} {
+		p.impactServices(s, can.answer, can.says)
+	}
+	if s.Unknown > 0 {
+		p.wrap("  ", "To find out, pass what the clients are configured with: --client-url or --client-config.")
+	}
+}
+
+// impactServices lists the services with one answer, a few of them.
+func (p *printer) impactServices(s ServerImpact, answer, says string) {
+	shown := 0
+	for _, a := range s.Accounts {
+		for _, x := range a.Services {
+			if x.CanFailOver != answer {
+				continue
+			}
+			if shown++; shown > listed {
+				continue
+			}
+			why := ""
+			if x.Why != nil {
+				why = ": " + *x.Why
+			}
+			p.wrap("  ", fmt.Sprintf("%s, %s: %s of %s, %s%s", accountName(a.Account), short(cmp.Or(x.Name, "all of its clients"), prose), words.Count(x.OnServer), words.Plural(a.Connections, "connection"), says, why))
+		}
+	}
+	if shown > listed {
+		p.more("  ", shown-listed, "more service")
+	}
+}
+
+// survivors is the table of what the others would carry.
+func (p *printer) survivors(all []Survivor) {
+	const first, other = 30, 11
+	row := func(name string, cells ...string) {
+		var b strings.Builder
+		b.WriteString("  " + fit(name, first))
+		for _, c := range cells {
+			b.WriteString(text.AlignRight.Apply(short(c, other-1), other))
+		}
+		p.line(b.String())
+	}
+	number := func(n *int) string {
+		if n == nil {
+			return "-"
+		}
+		return words.Count(*n)
+	}
+	row("SERVER", "NOW", "AFTER", "LIMIT")
+	for _, s := range all[:min(len(all), barRows)] {
+		row(cmp.Or(s.label, s.Server.Name, "no name"), number(s.Now), number(s.After), number(s.Limit))
+	}
+	if len(all) > barRows {
+		p.more("  ", len(all)-barRows, "more server")
+	}
+}
+
+// gone tells who was on a server and who is back.
+func (p *printer) gone(g *ServerGone) {
+	color, said := text.FgGreen, "all of those accounted for are back"
+	if g.Missing > 0 {
+		color, said = text.FgRed, fmt.Sprintf("%s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
+	}
+	p.paragraph(color, "", "  ", fmt.Sprintf("%s in %s had %s at %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), g.Baseline.UTC().Format(timeLayout), said))
+	known := 0
+	for i, a := range g.Accounts {
+		known += a.OnServer
+		if i >= listed {
+			continue
+		}
+		var on []string
+		for _, x := range a.On {
+			on = append(on, fmt.Sprintf("%s more on %s", words.Count(x.More), short(x.Server, prose)))
+		}
+		where := ""
+		if len(on) > 0 {
+			where = " (" + words.ListUpTo(4, on) + ")"
+		}
+		line := fmt.Sprintf("%s: %s of %s back%s", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"), where)
+		if a.Missing > 0 {
+			line += fmt.Sprintf(", %s missing; it had %s", words.Count(a.Missing), list(a.Services, 4))
+		}
+		p.wrap("  ", line)
+	}
+	if len(g.Accounts) > listed {
+		p.more("  ", len(g.Accounts)-listed, "more account")
+	}
+	if known < g.Connections {
+		p.wrap("  ", fmt.Sprintf("Of the other %s the baseline does not say whose they are.", words.Plural(g.Connections-known, "connection")))
+	}
+}
