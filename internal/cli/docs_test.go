@@ -55,7 +55,7 @@ func stands(l *lab.Lab, resolver string) *strings.Replacer {
 		"nats.example:4222", "nats.example:"+strings.Split(addr, ":")[1],
 		"n1.example:4222", addr, "lb.example:4222", addr,
 		"--output audit.zip", "--output another.zip", // others read the first one meanwhile
-		"--account NAME", "--account ORDERS", "--config FILE", "--config nats-balance.yaml", "--baseline FILE", "--baseline last.json",
+		"--account NAME", "--account ORDERS", "--cluster NAME", "--cluster C1", "--config FILE", "--config nats-balance.yaml", "--baseline FILE", "--baseline last.json",
 		"explain CODE", "explain single-url",
 		"'", "", " >/dev/null", "",
 	)
@@ -188,7 +188,7 @@ func (p *programs) prepare(ctx context.Context, t *testing.T, l *lab.Lab) {
 		"deploy/.env":       "NATS_URL=" + strings.Join(l.URLs("C1", ""), ",") + "\n",
 		"orders.env":        "NATS_URL=" + l.Server("C1-n1").ClientURL() + "\n",
 		"nats-balance.yaml": "version: 1\nthreshold: 80\n",
-		"before.json":       baseline, "last.json": baseline, "last-week.json": baseline,
+		"before.json":       baseline, "yesterday.json": baseline, "last.json": baseline, "last-week.json": baseline,
 	} {
 		name = filepath.Join(p.home, name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {

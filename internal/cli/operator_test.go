@@ -188,7 +188,7 @@ func (o operated) settle(ctx context.Context, t *testing.T) {
 // limit holds that the account's limit is told, and that the printed commands
 // raise it.
 func (o operated) limit(ctx context.Context, t *testing.T, resolver tool.Resolver) {
-	text, _ := o.audit(t, ExitFinding, "SYS", "sys", "--client-url", "ORDERS="+o.URL())
+	text, _ := o.audit(t, ExitFinding, "SYS", "sys", "--client-url", "ORDERS="+o.URL(), "--details")
 	for _, want := range []string{"O-n1 crashes", "can refuse 10 of them", "the limit of ORDERS is 16 connections on all servers together"} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is not in %s", want, text)
