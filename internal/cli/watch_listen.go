@@ -119,7 +119,7 @@ func (a *watch) service(ctx context.Context, follow *live.Live, store *history.S
 	if err != nil {
 		return nil, func() {}, fmt.Errorf("--service %s: %w", words.Harmless(a.listen.service), err)
 	}
-	s, err := serve.ServeOn(nc, a.shown(follow, store, nil), serviceVersion())
+	s, err := serve.AddTo(ctx, nc, a.shown(follow, store, nil), serviceVersion())
 	if err != nil {
 		nc.Close()
 		return nil, func() {}, fmt.Errorf("--service %s: %w", words.Harmless(a.listen.service), err)

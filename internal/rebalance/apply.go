@@ -328,12 +328,11 @@ func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
-	now := map[string]health{}
 	after, silentAt, err := a.settled(ctx, b.Kicked, b.Gone)
 	if err != nil {
 		return a.ended(ctx, err)
 	}
-	now = healths(ctx, a.client, a.pace.Patience, a.now.Servers)
+	now := healths(ctx, a.client, a.pace.Patience, a.now.Servers)
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}

@@ -43,7 +43,6 @@ type Watch struct {
 	later   map[pairKey]time.Time // what to judge again then
 	missing []checks.Missing      // by the last full report
 	down    map[string]stopped    // servers that shut down, by id
-	strange map[string]struct{}   // servers that began to be heard of since the last full report
 	refused map[refusal]int
 	flushed time.Time // refusals
 	out     []Change  // to be told with the next tick

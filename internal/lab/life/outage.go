@@ -118,7 +118,7 @@ func outage() Operation {
 			{Account: "PINNEDQUIET", Server: n1, Truth: "single-url", Said: Unknown, Check: pinned("PINNEDQUIET", n1)},
 			{Account: "ORDER", Server: n1, Truth: "ordered-connect", Said: "ordered-connect", Check: pinned("ORDER", n1)},
 			{Account: "ORDERQUIET", Server: n1, Truth: "ordered-connect", Said: "ordered-connect", Check: pinned("ORDERQUIET", n1)},
-			{Account: "GOURL", Server: n1, Truth: "ordered-connect", Said: "ordered-connect", Check: both(stays("GOURL", n1), leaves("GOURL", func(w *World, a *App) { a.Options = nil }))},
+			{Account: "GOURL", Server: n1, Truth: "ordered-connect", Said: "ordered-connect", Check: both(stays("GOURL", n1), leaves("GOURL", func(_ *World, a *App) { a.Options = nil }))},
 			{Account: "CANARY", Server: n1, Truth: "single-url", Said: "single-url", Check: pinned("CANARY", n1)},
 			{Account: "SIDECAR", Server: n1, Truth: "single-url", Said: "single-url", Check: pinned("SIDECAR", n1)},
 			{Account: "NAME", Server: n1, Truth: "single-address-dns", Said: "single-address-dns", Check: pinned("NAME", n1)},

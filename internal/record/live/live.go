@@ -84,7 +84,7 @@ func (l *Live) Run(ctx context.Context) error {
 		var fatal *fatalError
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // that is how it is to end
 		case errors.As(err, &fatal):
 			return fatal.error
 		case ready:

@@ -46,9 +46,9 @@ type Service struct {
 	svc micro.Service
 }
 
-// ServeOn adds the service to a connection. Of several watches each answers some of
-// the requests.
-func ServeOn(nc *nats.Conn, o Options, version string) (*Service, error) {
+// AddTo adds the service to a connection. Of several watches each answers some of
+// the requests, which end with the context.
+func AddTo(ctx context.Context, nc *nats.Conn, o Options, version string) (*Service, error) {
 	svc, err := micro.AddService(nc, micro.Config{Name: ServiceName, Version: version, Description: "Accounts whose client connections sit mostly on one server"})
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func ServeOn(nc *nats.Conn, o Options, version string) (*Service, error) {
 				_ = r.Error("404", "nothing is recorded", nil) // as above
 				return
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 			defer cancel()
 			past, err := o.History(ctx)
 			if err != nil {

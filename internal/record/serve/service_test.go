@@ -32,7 +32,7 @@ func TestService(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	s, err := ServeOn(nc, Options{State: seen, Account: func(string) []*record.Spread { return []*record.Spread{seen(1).Over[0].Spread} }, History: func(context.Context) (history.History, error) {
+	s, err := AddTo(t.Context(), nc, Options{State: seen, Account: func(string) []*record.Spread { return []*record.Spread{seen(1).Over[0].Spread} }, History: func(context.Context) (history.History, error) {
 		return history.History{Episodes: []history.Episode{{Account: record.DocumentAccount{ID: "ORDERS", Name: "orders"}}, {Account: record.DocumentAccount{ID: "WEB", Name: "WEB"}}}}, nil
 	}}, "1.2.3")
 	if err != nil {
