@@ -32,7 +32,7 @@ func (w *walker) walk(n *node, h heading, outer []setting) {
 		w.mapping(n, h, outer)
 	case sequence:
 		if settings, ok := environment(n); ok {
-			w.scope(settings, h, outer)
+			w.scope(w.withoutEmbedded(settings, h), h, outer)
 			return
 		}
 		if st, ok := serverObjects(n, lastKey(h)); ok && h.natsAbove(3) {
@@ -69,7 +69,7 @@ func (w *walker) mapping(n *node, h heading, outer []setting) {
 		item := n.items[i]
 		texts, plain := item.scalars()
 		switch {
-		case item.kind == scalar && isEmbedded(item.text):
+		case item.kind == scalar && isEmbedded(key, item.text):
 			w.embedded(key, item, h)
 		case item.kind == scalar && isCommand(key):
 			w.command([]string{item.text}, item.line, h, outer)
@@ -125,12 +125,30 @@ func (w *walker) embedded(key string, item *node, h heading) {
 	}
 }
 
-// isEmbedded reports whether a value is a text that has a format of its own.
-func isEmbedded(text string) bool {
+// withoutEmbedded reads those of the settings that are files, and returns the
+// others.
+func (w *walker) withoutEmbedded(settings []setting, h heading) []setting {
+	return slices.DeleteFunc(settings, func(st setting) bool {
+		embedded := len(st.values) == 1 && isEmbedded(st.key, st.values[0])
+		if embedded {
+			w.embedded(st.key, &node{text: st.values[0], line: st.line}, h)
+		}
+		return embedded
+	})
+}
+
+// flowStart is the start of a mapping in one line: {"nats":, {nats: and
+// nats: {servers:.
+var flowStart = regexp.MustCompile(`^\[?\{\s*["']?[A-Za-z_][\w.-]*["']?\s*:|^["']?[A-Za-z_][\w.-]*["']?:\s+[{\[]`)
+
+// isEmbedded reports whether the value of a key is a text that has a format of its
+// own: what several lines hold unless they are a list, and a mapping in one line.
+func isEmbedded(key, text string) bool {
+	text = strings.TrimSpace(text)
 	if strings.Contains(text, "\n") {
-		return !isList(text)
+		return !isList(key, text)
 	}
-	return strings.HasPrefix(text, `{"`) || strings.HasPrefix(text, `[{"`)
+	return flowStart.MatchString(text)
 }
 
 // hasFlags reports whether texts are the words of a command.
@@ -138,10 +156,12 @@ func hasFlags(texts []string) bool {
 	return slices.ContainsFunc(texts, func(t string) bool { return strings.HasPrefix(t, "-") && len(t) > 2 })
 }
 
-// isList reports whether a text of several lines is only a list.
-func isList(text string) bool {
+// isList reports whether a text of several lines is only a list: of URLs, or of
+// hosts under a key that is of servers.
+func isList(key, text string) bool {
 	found := entriesOf([]string{text})
-	return found.schemed() && !found.text
+	sure, _ := holdsServers(key)
+	return !found.text && (found.schemed() || sure && found.plain())
 }
 
 // isOptions reports whether a mapping under this key has options of the client
