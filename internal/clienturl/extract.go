@@ -218,6 +218,9 @@ func (s *sourceText) isClient(g group) bool {
 	if slices.ContainsFunc(g.urls, func(c candidate) bool { return s.text[c.start]|0x20 == 'n' && !c.weak }) { // nats://
 		return true
 	}
+	if s.isDialled(g) {
+		return true
+	}
 	nearest := []string{own}
 	if own == "" {
 		nearest = nearestKeys(byIndent, byBracket)
