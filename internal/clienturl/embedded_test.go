@@ -63,3 +63,28 @@ func TestDocumentsInValues(t *testing.T) {
 		})
 	}
 }
+
+// The list of what has no replicas is found, and says that nobody uses it.
+func TestListsThatNobodyUses(t *testing.T) {
+	t.Parallel()
+	const pod = "template: {spec: {containers: [{name: c, env: [{name: NATS_URL, value: 'nats://a'}]}]}}"
+	for _, tt := range []struct{ name, text, want string }{
+		{"a Deployment", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 0, " + pod + "}\n", "0 replicas"},
+		{"a StatefulSet with one", "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: d}\nspec: {replicas: 1, " + pod + "}\n", ""},
+		{"a Deployment that says nothing", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {" + pod + "}\n", ""},
+		{"a CronJob", "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: d}\nspec: {suspend: true, jobTemplate: {spec: {" + pod + "}}}\n", "suspended"},
+		{"a service", "services:\n  d:\n    deploy: {replicas: 0}\n    environment: {NATS_URL: 'nats://a'}\n", "0 replicas"},
+		{"a service that is scaled", "services:\n  d:\n    scale: 2\n    environment: {NATS_URL: 'nats://a'}\n", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			found, err := scanPath(t.Context(), "", write(t, map[string]string{"a.yaml": tt.text}))
+			if err != nil || len(found.Lists) != 1 {
+				t.Fatalf("%+v, %v", found, err)
+			}
+			if got := found.Lists[0].Unused; got != tt.want {
+				t.Errorf("unused %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -126,6 +126,9 @@ func (c *cluster) workload(o *object, warn func(string)) (out []checks.URLList, 
 			}
 		}
 		s.complete(lists)
+		for i := range lists {
+			lists[i].Unused = o.unused
+		}
 		out = append(out, lists...)
 		if missing != "" && len(lists) > 0 {
 			warn(fmt.Sprintf("the credentials of %s are %s", o, missing))

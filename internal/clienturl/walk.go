@@ -20,9 +20,9 @@ type walker struct {
 	warn    func(st setting, text string)
 	account func(reference string) string
 	// file reads the text of a file that stands in a value, from a line on.
-	file     func(name, text string, line int) []checks.URLList
-	workload string
-	out      []checks.URLList
+	file             func(name, text string, line int) []checks.URLList
+	workload, unused string
+	out              []checks.URLList
 }
 
 // walk finds the lists in a node under a heading.
@@ -101,18 +101,26 @@ func (w *walker) mapping(n *node, h heading, outer []setting) {
 		next := h.under(n.keys[i])
 		next.nats, next.mqtt = s.nats && len(h.path) < 16, s.mqtt
 		if w.workload == "" && len(h.path) == 1 && h.path[0] == "services" { // of a compose file
-			w.workload = n.keys[i]
+			w.workload, w.unused = n.keys[i], unusedService(n.items[i])
 			w.walk(n.items[i], next, hold)
-			w.workload = ""
+			w.workload, w.unused = "", ""
 			continue
 		}
 		w.walk(n.items[i], next, hold)
 	}
 }
 
+// unusedService says why nobody runs a service of a compose file.
+func unusedService(n *node) string {
+	if n.str("scale") == "0" || n.str("deploy", "replicas") == "0" {
+		return noReplicas
+	}
+	return ""
+}
+
 // scope finds the lists among settings.
 func (w *walker) scope(settings []setting, h heading, outer []setting) *scope {
-	s := &scope{heading: h, settings: settings, outer: outer, warn: w.warn, account: w.account, workload: w.workload,
+	s := &scope{heading: h, settings: settings, outer: outer, warn: w.warn, account: w.account, workload: w.workload, unused: w.unused,
 		origin: func(st setting) string { return w.origin(h.path, st) }}
 	w.out = append(w.out, s.lists()...)
 	return s
