@@ -12,12 +12,8 @@ import (
 var (
 	// assigned is the start of a statement that sets a variable or a field.
 	assigned = regexp.MustCompile(`^\s*(?:(?:export|local|readonly|declare|const|let|var|val|final|static|private|public|my)\s+)*([A-Za-z_$@][\w.]*)(?:\s*:\s*[\w.<>\[\]| ]+)?\s*(?::=|=)\s*`)
-	// addsTo is the start of a statement that adds to one: X+=, X.append(, and
-	// X = append(X, and X="$X,.
-	addsTo = []*regexp.Regexp{
-		regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_$@][\w.]*)\s*(?:\+=|<<)`),
-		regexp.MustCompile(`^\s*([A-Za-z_$@][\w.]*?)(?:\.|->)(?:append|add|addAll|push|push_back|extend|AddRange|Add|concat|insert)\s*\(`),
-	}
+	// addsTo is the start of a statement that adds to one: X+= and X.append(.
+	addsTo = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_$@][\w.]*?)(?:\s*(?:\+=|<<)|(?:\.|->)(?:append|add|addAll|push|push_back|extend|AddRange|Add|concat|insert)\s*\()`)
 	// ownValue is a variable in what it is set to.
 	ownValue = regexp.MustCompile(`^(?:append\(\s*|["'` + "`" + `]?\$?\{?|\[\s*(?:\.\.\.|\*)?)([A-Za-z_$@][\w.]*)\b`)
 	// gapConcat is between two strings that are added up, where one ends or the
@@ -50,10 +46,8 @@ func (s *sourceText) statementOf(g group) statement {
 		before = before[at+1:]
 	}
 	before = before[:min(len(before), 1024)]
-	for _, pattern := range addsTo {
-		if m := pattern.FindSubmatch(before); m != nil {
-			return statement{string(m[1]), true, home}
-		}
+	if m := addsTo.FindSubmatch(before); m != nil {
+		return statement{string(m[1]), true, home}
 	}
 	m := assigned.FindSubmatchIndex(before)
 	if m == nil {
