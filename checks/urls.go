@@ -28,6 +28,9 @@ type URLList struct {
 	// ByPattern marks a list that was found by patterns, as in source code, and
 	// not by a parser: it may be another client's, or none.
 	ByPattern bool
+	// Unused says why nobody uses the list now, in a clause: "0 replicas". It is
+	// empty where somebody may.
+	Unused string
 	// Incomplete says why entries may be missing, a clause each. It is empty
 	// where the list was read whole.
 	Incomplete []string

@@ -34,12 +34,15 @@ func (r ListReport) Outcome() checks.Outcome {
 
 // CheckList judges a list by what answers at its addresses. That it leads to
 // one server only is a problem where that server is part of a cluster or tells
-// of others.
+// of others, and where the list is known as a whole.
 func CheckList(l checks.URLList) ListReport {
 	var r ListReport
 	var servers []checks.Greeting
 	clusters := map[string]bool{}
 	told := 0 // of how many addresses the servers tell
+	for _, why := range l.Incomplete {
+		r.Open = append(r.Open, "The list "+why+", so there may be more to it.")
+	}
 	for _, e := range l.Endpoints {
 		r.name(e)
 		dead := len(e.Addresses) > 0

@@ -24,6 +24,9 @@ const (
 func (s *Situation) chooseLists() {
 	by := map[tie][]List{}
 	for _, l := range s.Lists {
+		if l.Unused != "" {
+			continue // nobody came by it
+		}
 		f := List{URLList: l, Reach: s.forClients(l, ReachOf(s.Deployment, s.Finding.Cluster, l))}
 		f.kind = s.kindOf(f.Reach)
 		if l.Hint {

@@ -32,6 +32,7 @@ func TestSingleURL(t *testing.T) {
 		{"a second URL that may be the server that is missing", with(list("nats://10.0.0.1:4222", "nats://10.0.0.4:4222"), missing("n4")), Likely, SingleURL},
 		{"a public address that may be translated", with(list("nats://203.0.113.7:4222"), leads("203.0.113.7:4222", 12, 1)), Likely, SingleURL},
 
+		{"a list of 0 replicas", with(written(wrote{account: "ORDERS", unused: "0 replicas", ordered: checks.Unknown, urls: urlsOf(1)})), NotTested, "none"},
 		{"no list", nil, NotTested, "none"},
 		{"the list of a user that nobody here is", with(written(wrote{user: "billing", ordered: checks.Unknown, urls: urlsOf(1)})), NotTested, "none"},
 		{"the list of another service of the account", with(several, written(wrote{account: "ORDERS", service: "orders-worker", ordered: checks.Unknown, urls: urlsOf(1)})), NotTested, "none"},

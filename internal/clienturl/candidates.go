@@ -71,7 +71,52 @@ func (s *sourceText) candidates() []candidate {
 			break // extract says so
 		}
 	}
-	return s.addBare(s.addWeak(out))
+	return s.addDialled(s.addBare(s.addWeak(out)))
+}
+
+var (
+	// dialled is a call of a client that connects, up to its string.
+	dialled = regexp.MustCompile("(?i)(?:\\b|_)nats\\w*(?:\\.aio\\.client|\\.io)?(?:\\.|::|->|_)(?:connect|dial)\\w*\\s*\\(\\s*(?:&?\\w+\\s*,\\s*)?[\"'`]")
+	// dialString is the string of such a call: hosts with commas between.
+	dialString = regexp.MustCompile("^[\\w.-]+(?::\\d{1,5})?(?:[ \t]*,[ \t]*[\\w.-]+(?::\\d{1,5})?)*[\"'`]")
+)
+
+// isDialled reports whether a call that connects has a list as its string.
+func (s *sourceText) isDialled(g group) bool {
+	start := g.urls[0].start
+	before := s.text[max(0, start-128):start]
+	at := dialled.FindAllIndex(before, -1)
+	return s.code && len(at) > 0 && at[len(at)-1][1] == len(before)
+}
+
+// addDialled adds the hosts without a scheme and a port in calls that connect.
+func (s *sourceText) addDialled(all []candidate) []candidate {
+	if !s.code {
+		return all
+	}
+	var added []candidate
+	for _, m := range dialled.FindAllIndex(s.text, maxMarks) {
+		end := m[1] + len(dialString.Find(s.text[m[1]:min(len(s.text), m[1]+maxGap)])) - 1
+		for start := m[1]; start < end; {
+			stop := start
+			for stop < end && isKey(rune(s.text[stop])) || stop < end && s.text[stop] == ':' {
+				stop++
+			}
+			if stop > start && !slices.ContainsFunc(all, func(c candidate) bool { return c.start < stop && start < c.end }) {
+				c := candidate{start: start, end: stop, weak: true}
+				if c.endpoint, c.err = parse(string(s.text[start:stop])); c.err == nil {
+					added = append(added, c)
+				}
+			}
+			start = max(stop, start+1)
+		}
+	}
+	if len(added) == 0 {
+		return all
+	}
+	all = append(all, added...)
+	slices.SortFunc(all, func(a, b candidate) int { return a.start - b.start })
+	return all
 }
 
 // serverArray is the start of an array of servers, whose entries are hosts in

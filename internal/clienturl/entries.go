@@ -59,17 +59,41 @@ func entriesOf(values []string) entries {
 			}
 		}
 		value = strings.NewReplacer(`\:`, ":", `\/`, "/").Replace(unquote(value))
+		prose := isProse(value)
 		for i, part := range splitEntries(value) {
 			if len(out.all) >= maxEntries {
 				out.text = true
 				return out
 			}
 			e := entryOf(part, i)
+			if prose && e.bare && isWord(e.endpoint.Host) {
+				e.err = errName
+			}
 			out.text = out.text || e.err != nil && !e.schemed && !errors.Is(e.err, errPlaceholder) && !errors.Is(e.err, errCredentials) && !errors.Is(e.err, errPort)
 			out.all = append(out.all, e)
 		}
 	}
 	return out
+}
+
+// isProse reports whether a value has URLs with other words before or after them,
+// and only spaces between.
+func isProse(value string) bool {
+	if !strings.Contains(value, "://") {
+		return false
+	}
+	for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return strings.ContainsRune(",;|", r) }) {
+		found := strings.Fields(part)
+		if slices.ContainsFunc(found, func(w string) bool { return strings.Contains(w, "://") }) && slices.ContainsFunc(found, isWord) {
+			return true
+		}
+	}
+	return false
+}
+
+// isWord reports whether nothing about a text says that it is a host.
+func isWord(text string) bool {
+	return !strings.ContainsAny(text, ".:") && !slices.Contains(words(text), "nats")
 }
 
 // splitEntries splits at commas, semicolons and spaces, but not within a
@@ -126,7 +150,8 @@ func entryOf(part string, index int) entry {
 	if !e.schemed && e.err == nil {
 		_, port, _ := splitPort(part[strings.LastIndexByte(part, '@')+1:])
 		e.bare = port == ""
-		if !isHostName(e.endpoint.Host) {
+		if !isHostName(e.endpoint.Host) || strings.HasSuffix(part, ":") { // a key
+
 			e.err = errName
 		}
 	}

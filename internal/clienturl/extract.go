@@ -23,8 +23,9 @@ type group struct {
 	ordered     checks.Answer
 	// account, user and client are what stands beside the list.
 	account, user, client string
-	// fallback: it is the default of a variable.
-	fallback bool
+	// fallback: it is the default of a variable. added: statements elsewhere add
+	// to it, perhaps. joined: it is of several statements.
+	fallback, added, joined bool
 }
 
 var (
@@ -72,7 +73,11 @@ func extract(name string, text []byte, place func(line int) string, account func
 			warn(g.first, "the server list "+why)
 			list.Incomplete = addNew(list.Incomplete, cutAdvice(errors.New(why)))
 		}
-		if s.hasVariable(g) {
+		if g.added {
+			warn(g.first, "the server list is put together in several places: pass --client-url with the whole list")
+			list.Incomplete = addNew(list.Incomplete, "is put together in several places")
+		}
+		if s.hasVariable(g) || !g.joined && s.goesOnAround(g) {
 			warn(g.first, "the server list goes on with a variable: pass --client-url with the whole list")
 			list.Incomplete = addNew(list.Incomplete, "goes on with a variable")
 		}
@@ -129,7 +134,7 @@ func (s *sourceText) groups(found []candidate) []group {
 		before := s.text[max(0, all[i].urls[0].start-128):all[i].urls[0].start]
 		all[i].fallback = defaultBefore.Match(before)
 	}
-	return all
+	return s.addUp(all)
 }
 
 // defaultBefore is a variable before its default value, in a shell or in Spring.
@@ -211,6 +216,9 @@ func (s *sourceText) isClient(g group) bool {
 		return false
 	}
 	if slices.ContainsFunc(g.urls, func(c candidate) bool { return s.text[c.start]|0x20 == 'n' && !c.weak }) { // nats://
+		return true
+	}
+	if s.isDialled(g) {
 		return true
 	}
 	nearest := []string{own}

@@ -45,7 +45,7 @@ func (s *sourceText) joined(a, b candidate) bool {
 	switch {
 	case gapPlain.MatchString(gap) && b.weak:
 		return strings.Contains(gap, ",")
-	case gapPlain.MatchString(gap), gapFolded.MatchString(gap):
+	case gapPlain.MatchString(gap), gapFolded.MatchString(gap), gapConcat.MatchString(gap):
 		return true
 	case gapSpace.MatchString(gap): // lines without commas inside of brackets, in the way of nats-server
 		return s.inPlainBrackets(a)

@@ -9,6 +9,9 @@ import (
 // Objects of Kubernetes, as far as lists need them. They are decoded from the
 // trees of our own readers: k8s.io/api would bring its machinery with it.
 
+// noReplicas is why nobody uses the list of a workload, in a clause.
+const noReplicas = "0 replicas"
+
 // object is one object of the input.
 type object struct {
 	kind, namespace, name string
@@ -16,6 +19,7 @@ type object struct {
 	line                  int
 	owner                 string // "ReplicaSet orders-api-7d9c", empty where it has none
 	pod                   *podSpec
+	unused                string // why it has no pods, in a clause
 }
 
 // podSpec is what containers run with.
@@ -124,6 +128,12 @@ func kubeObject(n *node, file string) (o object, ok bool) {
 		o.owner = owners[0].str("kind") + " " + owners[0].str("name")
 	}
 	o.pod = podOf(n, o.kind)
+	switch {
+	case n.str("spec", "replicas") == "0":
+		o.unused = noReplicas
+	case (o.kind == "Job" || o.kind == "CronJob") && isYes(n.str("spec", "suspend")):
+		o.unused = "suspended"
+	}
 	return o, true
 }
 

@@ -113,13 +113,22 @@ func (c *cluster) workload(o *object, warn func(string)) (out []checks.URLList, 
 				warn(fmt.Sprintf("%s, env %s (%s): %s", o, st.key, placeOf(o.file, st.line), text))
 			},
 		}
+		var files []setting
+		s.settings, files = splitFiles(s.settings)
 		lists := s.lists()
+		for _, st := range files {
+			in := s.origin(st)
+			lists = append(lists, readValue(in, st, name, account, warn)...)
+		}
 		for _, f := range r.files {
 			if f.store != nil {
 				lists = append(lists, c.file(o, name, f, account, warn)...)
 			}
 		}
 		s.complete(lists)
+		for i := range lists {
+			lists[i].Unused = o.unused
+		}
 		out = append(out, lists...)
 		if missing != "" && len(lists) > 0 {
 			warn(fmt.Sprintf("the credentials of %s are %s", o, missing))
@@ -133,6 +142,34 @@ func (c *cluster) workload(o *object, warn func(string)) (out []checks.URLList, 
 		}
 	}
 	return out, unread
+}
+
+// splitFiles takes the settings apart whose values are files.
+func splitFiles(all []setting) (settings, files []setting) {
+	for _, st := range all {
+		if len(st.values) == 1 && !strings.HasPrefix(st.key, "-") && st.key != "" && isEmbedded(st.key, st.values[0]) {
+			files = append(files, st)
+		} else {
+			settings = append(settings, st)
+		}
+	}
+	return settings, files
+}
+
+// readValue finds the lists in a value that is a file. All have its origin.
+func readValue(origin string, st setting, workload string, account func(string) string, warn func(string)) []checks.URLList {
+	r := textReader{path: origin, account: account, workload: workload}
+	lists, warnings := r.read(st.key, []byte(st.values[0]))
+	for i := range lists {
+		lists[i].Origin = origin
+		if st.secret {
+			lists[i].Client = ""
+		}
+	}
+	for _, w := range warnings {
+		warn(w)
+	}
+	return lists
 }
 
 // complete ties lists in files by the environment beside them, where there is
@@ -191,6 +228,13 @@ func (c *cluster) file(o *object, workload string, f mounted, account func(strin
 	return lists
 }
 
+// isFile reports whether a key of a ConfigMap or a Secret is a file and not a
+// setting.
+func isFile(key, text string) bool {
+	_, named := formatByName(key)
+	return named && strings.ContainsAny(text, "=:{[") && !isList("", text) || isEmbedded(key, text)
+}
+
 // unused finds the lists in what no workload of the input uses.
 func (c *cluster) unused(s *store, warn func(string)) []checks.URLList {
 	var out []checks.URLList
@@ -208,17 +252,9 @@ func (c *cluster) unused(s *store, warn func(string)) []checks.URLList {
 		d := s.data[key]
 		switch {
 		case s.used[key] || d.large:
-		case strings.Contains(strings.TrimSpace(d.text), "\n") && !isList(d.text):
+		case isFile(key, d.text):
 			at := fmt.Sprintf("%s, %s (%s)", s, key, placeOf(s.file, d.line))
-			r := textReader{path: at, account: account}
-			lists, warnings := r.read(key, []byte(d.text))
-			for i := range lists {
-				lists[i].Origin = at
-			}
-			for _, w := range warnings {
-				warn(w)
-			}
-			out = append(out, lists...)
+			out = append(out, readValue(at, setting{key: key, values: []string{d.text}}, "", account, warn)...)
 		default:
 			settings = append(settings, setting{key: key, values: []string{d.text}, line: d.line, secret: s.secret})
 		}

@@ -24,7 +24,9 @@ type scope struct {
 	account func(reference string) string
 	// workload is the name of what runs with these settings.
 	workload string
-	ties     []tie
+	// unused says why nobody runs with these settings, in a clause.
+	unused string
+	ties   []tie
 }
 
 // draft is a list before it is tied.
@@ -57,7 +59,7 @@ func (s *scope) lists() []checks.URLList {
 	}
 	var out []checks.URLList
 	for _, d := range drafts {
-		l := checks.URLList{Origin: s.origin(d.setting), Ordered: checks.Unknown, Workload: s.workload, Incomplete: d.incomplete}
+		l := checks.URLList{Origin: s.origin(d.setting), Ordered: checks.Unknown, Workload: s.workload, Unused: s.unused, Incomplete: d.incomplete}
 		users := map[string]bool{}
 		for _, e := range d.entries {
 			if e.err != nil {

@@ -52,6 +52,7 @@ func (s *sourceText) settle(groups []group, account func(reference string) strin
 			g.user = cmp.Or(g.user, string(s.text[m[2]:m[3]]))
 		})
 	}
+	s.settleCommands(groups)
 	if account == nil {
 		return
 	}
@@ -63,6 +64,44 @@ func (s *sourceText) settle(groups []group, account func(reference string) strin
 			g.account = cmp.Or(g.account, account(string(s.text[m[0]:m[1]])))
 		}
 	})
+}
+
+var (
+	// natsCommand is the `nats` program before its arguments.
+	natsCommand = regexp.MustCompile(`(?:^|[\s;&|("'` + "`" + `/])nats(?:\.exe)?\s`)
+	commandEnd  = regexp.MustCompile(`[;&|\n]`)
+	flagOfName  = regexp.MustCompile(`\s--connection-name[=\s]+["']?([\w.:@/-]{1,64})`)
+	flagOfUser  = regexp.MustCompile(`\s--user[=\s]+["']?([\w.:@/-]{1,64})`)
+)
+
+// settleCommands ties the lists in commands of the `nats` program by the flags of
+// the same command.
+func (s *sourceText) settleCommands(groups []group) {
+	for i := range groups {
+		g := &groups[i]
+		from, to := g.first, g.last
+		for from > 0 && g.first-from < orderedWithin && bytes.HasSuffix(bytes.TrimSpace(s.line(from-1)), []byte(`\`)) {
+			from--
+		}
+		for to+1 < len(s.lines) && to-g.last < orderedWithin && bytes.HasSuffix(bytes.TrimSpace(s.line(to)), []byte(`\`)) {
+			to++
+		}
+		start, end := max(s.lines[from], g.urls[0].start-maxGap), min(s.lines[to]+len(s.line(to)), g.urls[0].start+maxGap)
+		commands := natsCommand.FindAllIndex(s.text[start:g.urls[0].start], -1)
+		if len(commands) == 0 {
+			continue
+		}
+		command := bytes.ReplaceAll(s.text[start+commands[len(commands)-1][1]-1:end], []byte("\\\n"), []byte("  "))
+		if at := commandEnd.FindIndex(command); at != nil {
+			command = command[:at[0]]
+		}
+		if m := flagOfName.FindSubmatch(command); m != nil {
+			g.client = cmp.Or(g.client, string(m[1]))
+		}
+		if m := flagOfUser.FindSubmatch(command); m != nil {
+			g.user = cmp.Or(g.user, string(m[1]))
+		}
+	}
 }
 
 // around finds a pattern in the lines of the lists and so many on either side.

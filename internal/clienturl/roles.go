@@ -117,6 +117,9 @@ func (h heading) notAClient(key string) bool {
 
 // stem is a key's words without those that say what kind of value it has.
 func stem(key string) []string {
+	if flag, found := strings.CutPrefix(key, "-"); found && len(flag) == 1 {
+		return nil // as -s of `nats`
+	}
 	w := words(key)
 	for len(w) > 0 && (isServerWord(w[len(w)-1]) || isDetail(w[len(w)-1])) {
 		w = w[:len(w)-1]

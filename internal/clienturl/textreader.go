@@ -27,34 +27,43 @@ const (
 // formatOf tells the format of a text by its name, and where that says nothing
 // by its start.
 func formatOf(name string, head []byte) format {
+	if f, ok := formatByName(name); ok {
+		return f
+	}
+	return sniff(head)
+}
+
+// formatByName tells the format of a text by its name; ok is false where that
+// says nothing.
+func formatByName(name string) (f format, ok bool) {
 	base := strings.ToLower(filepath.Base(name))
 	ext := filepath.Ext(base)
 	switch {
 	case isCode(ext):
-		return byPattern
+		return byPattern, true
 	case strings.HasPrefix(base, ".env"):
-		return isDotenv
+		return isDotenv, true
 	}
 	switch ext {
 	case ".yaml", ".yml":
-		return isYAML
+		return isYAML, true
 	case ".json":
-		return isJSON
+		return isJSON, true
 	case ".toml":
-		return isTOML
+		return isTOML, true
 	case ".env":
-		return isDotenv
+		return isDotenv, true
 	case ".properties":
-		return isProperties
+		return isProperties, true
 	case ".ini", ".cfg", ".service":
-		return isINI
+		return isINI, true
 	case ".xml", ".tf", ".tfvars", ".tpl", ".sh", ".bash", ".hcl", ".dockerfile", ".md":
-		return byPattern
+		return byPattern, true
 	}
 	if base == "dockerfile" || strings.HasPrefix(base, "dockerfile.") || base == "procfile" {
-		return byPattern
+		return byPattern, true
 	}
-	return sniff(head)
+	return byPattern, false
 }
 
 var (
@@ -64,6 +73,7 @@ var (
 	yamlLine   = regexp.MustCompile(`(?m)^(?:- )?["']?[\w./-]+["']?:(?:[ \t]|\r?$)`)
 	assignment = regexp.MustCompile(`(?m)^(?:export )?[\w.-]+ *= *\S`)
 	iniHead    = regexp.MustCompile(`(?m)^[ \t]*\[[\w .:/"-]+\][ \t]*\r?$`)
+	tomlTables = regexp.MustCompile(`(?m)^[ \t]*\[\[[\w .:/"-]+\]\][ \t]*(?:#.*)?\r?$`)
 	serverKey1 = regexp.MustCompile(`(?m)(?:^|[{};,\s])["']?(cluster|leafnodes?|gateway|jetstream|accounts|authorization|websocket|mqtt|resolver|operator|system_account|server_name|http_port|monitor_port|max_payload|pid_file|listen|port|include|lame_duck_duration)["']?\s*(?:[:={]|\s[\w"'./$])`)
 )
 
@@ -84,6 +94,8 @@ func sniff(head []byte) format {
 		return ofServer
 	case trimmed[0] == '{' || bytes.HasPrefix(trimmed, []byte("[{")):
 		return isJSON
+	case tomlTables.Match(head):
+		return isTOML
 	case iniHead.Match(head):
 		if bytes.Contains(head, []byte(" = ")) && bytes.Contains(head, []byte(`"`)) {
 			return isTOML
@@ -168,6 +180,12 @@ func (r *textReader) lists(name string, text []byte) []checks.URLList {
 			return nil
 		}); err == nil {
 			return out
+		}
+		if _, named := formatByName(name); !named { // YAML may start with a bracket too
+			if roots, err := parseYAML(text, r.line+1); err == nil && !isTemplate(text) {
+				r.line = 0
+				return r.trees(roots)
+			}
 		}
 	case isTOML:
 		if root, err := parseTOML(slices.Clone(text)); err == nil {

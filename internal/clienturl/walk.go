@@ -20,9 +20,9 @@ type walker struct {
 	warn    func(st setting, text string)
 	account func(reference string) string
 	// file reads the text of a file that stands in a value, from a line on.
-	file     func(name, text string, line int) []checks.URLList
-	workload string
-	out      []checks.URLList
+	file             func(name, text string, line int) []checks.URLList
+	workload, unused string
+	out              []checks.URLList
 }
 
 // walk finds the lists in a node under a heading.
@@ -32,7 +32,7 @@ func (w *walker) walk(n *node, h heading, outer []setting) {
 		w.mapping(n, h, outer)
 	case sequence:
 		if settings, ok := environment(n); ok {
-			w.scope(settings, h, outer)
+			w.scope(w.withoutEmbedded(settings, h), h, outer)
 			return
 		}
 		if st, ok := serverObjects(n, lastKey(h)); ok && h.natsAbove(3) {
@@ -69,7 +69,7 @@ func (w *walker) mapping(n *node, h heading, outer []setting) {
 		item := n.items[i]
 		texts, plain := item.scalars()
 		switch {
-		case item.kind == scalar && isEmbedded(item.text):
+		case item.kind == scalar && isEmbedded(key, item.text):
 			w.embedded(key, item, h)
 		case item.kind == scalar && isCommand(key):
 			w.command([]string{item.text}, item.line, h, outer)
@@ -101,18 +101,26 @@ func (w *walker) mapping(n *node, h heading, outer []setting) {
 		next := h.under(n.keys[i])
 		next.nats, next.mqtt = s.nats && len(h.path) < 16, s.mqtt
 		if w.workload == "" && len(h.path) == 1 && h.path[0] == "services" { // of a compose file
-			w.workload = n.keys[i]
+			w.workload, w.unused = n.keys[i], unusedService(n.items[i])
 			w.walk(n.items[i], next, hold)
-			w.workload = ""
+			w.workload, w.unused = "", ""
 			continue
 		}
 		w.walk(n.items[i], next, hold)
 	}
 }
 
+// unusedService says why nobody runs a service of a compose file.
+func unusedService(n *node) string {
+	if n.str("scale") == "0" || n.str("deploy", "replicas") == "0" {
+		return noReplicas
+	}
+	return ""
+}
+
 // scope finds the lists among settings.
 func (w *walker) scope(settings []setting, h heading, outer []setting) *scope {
-	s := &scope{heading: h, settings: settings, outer: outer, warn: w.warn, account: w.account, workload: w.workload,
+	s := &scope{heading: h, settings: settings, outer: outer, warn: w.warn, account: w.account, workload: w.workload, unused: w.unused,
 		origin: func(st setting) string { return w.origin(h.path, st) }}
 	w.out = append(w.out, s.lists()...)
 	return s
@@ -125,12 +133,30 @@ func (w *walker) embedded(key string, item *node, h heading) {
 	}
 }
 
-// isEmbedded reports whether a value is a text that has a format of its own.
-func isEmbedded(text string) bool {
+// withoutEmbedded reads those of the settings that are files, and returns the
+// others.
+func (w *walker) withoutEmbedded(settings []setting, h heading) []setting {
+	return slices.DeleteFunc(settings, func(st setting) bool {
+		embedded := len(st.values) == 1 && isEmbedded(st.key, st.values[0])
+		if embedded {
+			w.embedded(st.key, &node{text: st.values[0], line: st.line}, h)
+		}
+		return embedded
+	})
+}
+
+// flowStart is the start of a mapping in one line: {"nats":, {nats: and
+// nats: {servers:.
+var flowStart = regexp.MustCompile(`^\[?\{\s*["']?[A-Za-z_][\w.-]*["']?\s*:|^["']?[A-Za-z_][\w.-]*["']?:\s+[{\[]`)
+
+// isEmbedded reports whether the value of a key is a text that has a format of its
+// own: what several lines hold unless they are a list, and a mapping in one line.
+func isEmbedded(key, text string) bool {
+	text = strings.TrimSpace(text)
 	if strings.Contains(text, "\n") {
-		return !isList(text)
+		return !isList(key, text)
 	}
-	return strings.HasPrefix(text, `{"`) || strings.HasPrefix(text, `[{"`)
+	return flowStart.MatchString(text)
 }
 
 // hasFlags reports whether texts are the words of a command.
@@ -138,10 +164,12 @@ func hasFlags(texts []string) bool {
 	return slices.ContainsFunc(texts, func(t string) bool { return strings.HasPrefix(t, "-") && len(t) > 2 })
 }
 
-// isList reports whether a text of several lines is only a list.
-func isList(text string) bool {
+// isList reports whether a text of several lines is only a list: of URLs, or of
+// hosts under a key that is of servers.
+func isList(key, text string) bool {
 	found := entriesOf([]string{text})
-	return found.schemed() && !found.text
+	sure, _ := holdsServers(key)
+	return !found.text && (found.schemed() || sure && found.plain())
 }
 
 // isOptions reports whether a mapping under this key has options of the client

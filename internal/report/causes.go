@@ -38,6 +38,9 @@ type ClientURL struct {
 	Unreachable []string `json:"unreachable"` // those of URLs
 	Hosts       []string `json:"hosts"`
 	Complete    bool     `json:"complete"` // read whole, by a parser
+	Unused      *string  `json:"unused"`   // why nobody uses it
+	// unasked is how many of the URLs nobody looked up or connected to.
+	unasked int
 }
 
 // Name is a host name with what a resolver answers.
@@ -84,12 +87,15 @@ func clientURLs(d *checks.Deployment, lists []checks.URLList) []ClientURL {
 		if l.Hint {
 			continue
 		}
-		c := ClientURL{Origin: words.Sentence(l.Origin), Account: orNull(l.Account), Service: orNull(cmp.Or(l.Client, l.Workload)), Complete: l.Certain(), URLs: []string{}, Reach: []string{},
+		c := ClientURL{Origin: words.Sentence(l.Origin), Account: orNull(l.Account), Service: orNull(cmp.Or(l.Client, l.Workload)), Complete: l.Certain(), Unused: orNull(l.Unused), URLs: []string{}, Reach: []string{},
 			Unreachable: []string{}, Hosts: []string{}}
 		for _, e := range l.Endpoints {
 			c.URLs = append(c.URLs, words.Harmless(e.URL))
 			if host := words.Harmless(e.Host); !slices.Contains(c.Hosts, host) {
 				c.Hosts = append(c.Hosts, host)
+			}
+			if !lookedUp(e) {
+				c.unasked++
 			}
 			answered, open := false, e.Name != nil && !e.Name.Complete && e.Name.Verdict != checks.NameMissing
 			for _, a := range e.Addresses {
@@ -109,6 +115,32 @@ func clientURLs(d *checks.Deployment, lists []checks.URLList) []ClientURL {
 	}
 	return out
 }
+
+// lookedUp reports whether it was found out what a URL leads to: an address of it
+// was connected to, or its name has none.
+func lookedUp(e checks.Endpoint) bool {
+	if e.Name != nil && len(e.Addresses) == 0 {
+		return e.Name.Verdict != checks.NameUnknown
+	}
+	return slices.ContainsFunc(e.Addresses, func(a checks.Address) bool { return a.Contact.Outcome != checks.ContactNone })
+}
+
+// leadsTo is the servers that a list leads to, as an end of "leads to"; ok is
+// false where nobody looked.
+func (c ClientURL) leadsTo(most int) (servers string, ok bool) {
+	switch {
+	case len(c.Reach) > 0:
+		return list(c.Reach, most), true
+	case c.unasked == 0:
+		return "no server", true
+	case c.unasked < len(c.URLs):
+		return "no server that is known", true
+	}
+	return notLookedUp, false
+}
+
+// notLookedUp is what a list leads to where nobody looked.
+const notLookedUp = "not looked up"
 
 // reached are the names of the servers that a list leads to.
 func reached(d *checks.Deployment, l checks.URLList) []string {

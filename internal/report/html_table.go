@@ -119,12 +119,13 @@ func (p *htmlPage) accepted() {
 func (p *htmlPage) clientURLs() {
 	t := newHTMLTable("url-rows", "Client URLs and the servers that they reach", "From", "Account", "URLs", "Reaches", "No answer from")
 	for _, c := range p.Doc.ClientURLs {
-		account, reach := "any", "no server"
+		account := "any"
 		if c.Account != nil {
 			account = short(*c.Account, htmlName)
 		}
-		if len(c.Reach) > 0 {
-			reach = list(c.Reach, listed)
+		reach, _ := c.leadsTo(listed)
+		if c.Unused != nil {
+			reach += " (" + *c.Unused + ": nobody uses it)"
 		}
 		if !p.add(t, htmlCell{Text: c.Origin}, htmlCell{Text: account}, htmlCell{Text: list(c.URLs, listed), Code: true}, htmlCell{Text: reach}, htmlCell{Text: list(c.Unreachable, listed)}) {
 			break

@@ -370,7 +370,7 @@ func TestFieldOrder(t *testing.T) {
 		".accounts":                         "account cluster server connections on_server share_percent verdict",
 		".accounts.account":                 "id name",
 		".accounts.server":                  "id name host",
-		".client_urls":                      "origin account service urls reach unreachable hosts complete",
+		".client_urls":                      "origin account service urls reach unreachable hosts complete unused",
 		".dns":                              "host resolver cname addresses verdict detail",
 		".dns.addresses":                    "ip ttl_s servers",
 	}

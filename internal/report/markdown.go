@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -271,7 +270,11 @@ func (m *markdown) remedies(all []Remedy) {
 func (m *markdown) clientURLs(all []ClientURL) {
 	var cells [][]string
 	for _, c := range all[:min(len(all), listed)] {
-		cells = append(cells, []string{mdCode(c.Origin), mdCode(list(c.URLs, named)), mdCode(cmp.Or(list(c.Reach, named), "no server"))})
+		to, _ := c.leadsTo(named)
+		if c.Unused != nil {
+			to += " (" + *c.Unused + ": nobody uses it)"
+		}
+		cells = append(cells, []string{mdCode(c.Origin), mdCode(list(c.URLs, named)), mdCode(to)})
 	}
 	if len(cells) > 0 {
 		m.line("### Client URLs")

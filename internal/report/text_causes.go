@@ -8,6 +8,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // causes tells what speaks for something in full, what is not known with what
@@ -161,15 +162,19 @@ func (p *printer) clientURL(c ClientURL) {
 	if c.Account != nil {
 		whose = " of " + short(*c.Account, prose)
 	}
-	to := "no server"
-	if len(c.Reach) > 0 {
-		to = list(c.Reach, named)
-	}
-	leads := "leads"
+	leads, lead, was := "leads", "it leads", "was"
 	if len(c.URLs) > 1 {
-		leads = "lead"
+		leads, lead, was = "lead", "they lead", "were"
 	}
-	s := fmt.Sprintf("%s%s: %s %s to %s.", c.Origin, whose, list(c.URLs, named), leads, to)
+	s := fmt.Sprintf("%s%s: %s", c.Origin, whose, list(c.URLs, named))
+	if to, ok := c.leadsTo(named); ok {
+		s += fmt.Sprintf(" %s to %s.", leads, to)
+	} else {
+		s += fmt.Sprintf(" %s %s: where %s is unknown.", was, to, lead)
+	}
+	if c.Unused != nil {
+		s += fmt.Sprintf(" %s: nobody uses it.", words.UpperFirst(*c.Unused))
+	}
 	if n := len(c.Unreachable); n > 0 {
 		s += fmt.Sprintf(" Nothing answers at %s.", list(c.Unreachable, named))
 	}
