@@ -133,7 +133,7 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 			row = append(row, fmt.Sprintf("%s of %s", words.Count(s.here), words.Count(s.Connections)))
 		}
 		if mixed && s.Concentrated {
-			row = append(row, "<-")
+			row = append(row, "uneven")
 		}
 		cells = append(cells, row)
 	}
@@ -146,7 +146,7 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 		for _, s := range others {
 			n += s.here
 		}
-		p.line(fmt.Sprintf("%s… %s with %s on %s", rest, words.Plural(len(others), "more service"), words.Count(n), short(f.label, 24)))
+		p.line(fmt.Sprintf("%s… %s, %s on %s", rest, words.Plural(len(others), "more service"), words.Count(n), short(f.label, 24)))
 	}
 }
 
@@ -168,10 +168,12 @@ func (p *printer) why(f Finding) {
 	case root >= 0:
 		c := strong[root]
 		p.clip(text.Bold, section("WHY"), indent, 2, fmt.Sprintf("%s (%s, %s)", c.Title, c.Code, c.Verdict))
+		also := slices.Delete(strong, root, root+1)
 		if len(c.Evidence) > 0 {
-			p.clip(text.Reset, indent, indent, 2, c.Evidence[0].Text)
+			const least, most, cost, do = 2, 3, 2, 4
+			p.clip(text.Reset, indent, indent, min(most, max(least, findingLines-p.lines()-min(1, len(also))-cost-do)), c.Evidence[0].Text)
 		}
-		if also := slices.Delete(strong, root, root+1); len(also) > 0 {
+		if len(also) > 0 {
 			p.clip(text.Reset, indent, indent, 1, "also: "+codes(also))
 		}
 	default:
@@ -346,7 +348,8 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 	p.flow(section("WHO"), indent, 2, who)
 	p.clip(text.Bold, section("WHY"), indent, 1, fmt.Sprintf("%s (%s, %s)", *g.Title, *g.Cause, g.Verdict))
 	if at := slices.IndexFunc(first.Causes, func(c Cause) bool { return c.Code == *g.Cause }); at >= 0 && len(first.Causes[at].Evidence) > 0 {
-		p.clip(text.Reset, indent, indent, 1, first.Causes[at].Evidence[0].Text)
+		const costAndDo = 3
+		p.clip(text.Reset, indent, indent, min(2, groupLines-p.lines()-costAndDo), first.Causes[at].Evidence[0].Text)
 	}
 	if g.Server != nil {
 		p.clip(text.Reset, section("COST"), indent, 1, fmt.Sprintf("if %s fails, %s drop at once", short(where, 24), words.Plural(g.onServer, "connection")))
