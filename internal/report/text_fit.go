@@ -145,7 +145,7 @@ func (p *printer) clip(c text.Color, first, rest string, most int, sentence stri
 		switch sentenceEnd, clauseEnd := lastEnd(fits, ".!?"), lastEnd(fits, ",;:"); {
 		case sentenceEnd > 0:
 			all = lines(fits[:sentenceEnd], p.width-columns(first), p.width-columns(rest))
-		case clauseEnd > len(fits)/3:
+		case clauseEnd > len(fits)/2:
 			all = lines(strings.TrimRight(fits[:clauseEnd], " ,;:")+" …", p.width-columns(first), p.width-columns(rest))
 		default:
 			last := all[most-1]

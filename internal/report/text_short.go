@@ -186,7 +186,7 @@ func (p *printer) why(f Finding) {
 		}
 		p.clip(text.FgYellow, section("WHY"), indent, 1, unknown)
 		if s := f.settles(); s != "" {
-			p.clip(text.Reset, indent, indent, 2, s)
+			p.clip(text.Reset, indent, indent, 3, s)
 		}
 	}
 }
