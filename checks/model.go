@@ -124,6 +124,9 @@ type MissingKind string
 const (
 	// Silent: it exists and did not answer, or not everything.
 	Silent MissingKind = "silent"
+	// Counted: other servers count it, and nothing else is known of it. One that
+	// stopped without a goodbye is counted for some minutes.
+	Counted MissingKind = "counted"
 	// Draining: it is in lame duck mode. It answers nothing, and has clients.
 	Draining MissingKind = "draining"
 	// Down: nobody listens at its address and no server has a route to it. It

@@ -150,6 +150,10 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnings = append(warnings, a.Request.Lists.strangers(a.Deployment)...)
+	if len(verdict.Findings) > 0 && a.Request.Causes && a.Request.Lists.piped() {
+		a.Deployment.Notes = append(a.Deployment.Notes, "commands are printed without --client-config -, as standard input can't be read again: save it to a file, and add --client-config FILE")
+	}
 	tie(lists, a.Deployment, a.Request.Parameters.Accounts)
 	var explained []Explained
 	switch {

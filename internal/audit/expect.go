@@ -46,12 +46,27 @@ func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 		e.addNamed(d, name, checks.Missing{Name: name, Kind: checks.Forgotten, Reason: "expected by name"})
 	}
 	e.look(ctx, d)
+	e.settleCount(d)
 	for n := len(d.Servers) + len(d.Missing); n < e.Count; n++ {
 		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Forgotten,
 			Reason: fmt.Sprintf("%s expected, but those that answered know of %s only", words.Plural(e.Count, "server")+" "+is(e.Count), words.Count(n))})
 	}
 	settleClusters(d)
 	d.Expected = max(d.Expected, len(d.Servers)+len(d.Missing))
+}
+
+// settleCount takes the operator's word where as many servers answered as there
+// are said to be, and of any other one nothing is known but that it is counted.
+func (e Expected) settleCount(d *checks.Deployment) {
+	n := len(d.Missing)
+	if n == 0 || len(d.Servers) != e.Count || slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
+		return m.Kind != checks.Counted || m.Name != "" || m.ID != ""
+	}) {
+		return
+	}
+	d.Missing, d.Expected = nil, len(d.Servers)
+	d.Notes = append(d.Notes, fmt.Sprintf("some servers count %s that nothing else is known of; --expect-servers %d says that there is none, and servers that die are counted for up to 4 minutes",
+		words.Plural(n, "more server"), e.Count))
 }
 
 func is(n int) string {
@@ -84,6 +99,9 @@ func (e Expected) addNamed(d *checks.Deployment, name string, m checks.Missing) 
 		if at := slices.IndexFunc(d.Missing, func(x checks.Missing) bool { return nameless(d, x) && same(x.Cluster, x.ClusterKnown) }); at >= 0 {
 			x := &d.Missing[at]
 			x.Name, x.Host, x.Reason = m.Name, m.Host, m.Reason+": "+x.Reason
+			if x.Kind == checks.Counted {
+				x.Kind = m.Kind
+			}
 			if m.ClusterKnown {
 				x.Cluster, x.ClusterKnown = m.Cluster, true
 			}

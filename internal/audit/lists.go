@@ -49,6 +49,29 @@ type ClientPath struct{ Account, Path string }
 // Any reports whether lists were asked for.
 func (s ClientLists) Any() bool { return len(s.Given)+len(s.Paths) > 0 || s.Contexts }
 
+// piped reports whether some are read from standard input.
+func (s ClientLists) piped() bool {
+	return slices.ContainsFunc(s.Paths, func(p ClientPath) bool { return p.Path == clienturl.Stdin })
+}
+
+// strangers warns of lists that are given for an account that no server reported.
+func (s ClientLists) strangers(d *checks.Deployment) []string {
+	var out []string
+	warn := func(flag, account string) {
+		if account == "" || slices.ContainsFunc(d.Accounts, func(a checks.Account) bool { return a.ID == account || a.Name == account }) {
+			return
+		}
+		out = appendOnce(out, fmt.Sprintf("%s is for account %s, which no server reported, so it is not used: check the name", flag, account))
+	}
+	for _, l := range s.Given {
+		warn("--client-url", l.Account)
+	}
+	for _, p := range s.Paths {
+		warn("--client-config", p.Account)
+	}
+	return out
+}
+
 // Read reads all that were asked for, and tells what it read.
 func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, read clienturl.Read, warnings []string, err error) {
 	lists = slices.Clone(s.Given)

@@ -81,7 +81,8 @@ func (s *clientListFlags) lists(ctx context.Context, h Host) (audit.ClientLists,
 	return l, nil
 }
 
-// repeated are the flags for another command, without credentials.
+// repeated are the flags for another command, without credentials and without
+// standard input.
 func (s *clientListFlags) repeated(resolvers []string) string {
 	var out []string
 	for _, value := range s.urls {
@@ -92,7 +93,9 @@ func (s *clientListFlags) repeated(resolvers []string) string {
 		out = append(out, "--client-url "+quote(urls))
 	}
 	for _, value := range s.configs {
-		out = append(out, "--client-config "+quote(value))
+		if _, path := clienturl.SplitAccount(value); path != clienturl.Stdin { // it can't be read again
+			out = append(out, "--client-config "+quote(value))
+		}
 	}
 	if s.contexts {
 		out = append(out, "--contexts")

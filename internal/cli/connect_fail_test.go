@@ -91,6 +91,7 @@ func TestConnectFailures(t *testing.T) {
 		"unknown user":          {plain, []string{"--user", "x\u202ey\x1b[1m", "--password", connPassword}, `nats://SERVER: refuses these credentials (user "x\u202ey\x1b[1m": authorization violation)` + connUser},
 		"wrong token":           {token, []string{"--token", connPassword}, "nats://SERVER: refuses these credentials (the token: authorization violation)" + connUser},
 		"wrong token as user":   {token, []string{"--user", connPassword}, "nats://SERVER: refuses these credentials (the token: authorization violation)" + connUser},
+		"empty password":        {plain, []string{"--user", "sys", "--password", ""}, `nats://SERVER: refuses these credentials (the password is empty): pass --password VALUE; with --password "$NATS_PASSWORD", set that variable first`},
 		"wrong URL":             {"nats://sys:" + connToken + "@" + plain, nil, "nats://SERVER: refuses these credentials (the user and password in the URL: authorization violation)" + connUser},
 		"wrong URL, no scheme":  {"sys:" + connToken + "@" + plain, nil, "nats://SERVER: refuses these credentials (the user and password in the URL: authorization violation)" + connUser},
 		"wrong token URL":       {"nats://" + connPassword + "@" + token, nil, "nats://SERVER: refuses these credentials (the token in the URL: authorization violation)" + connUser},

@@ -29,7 +29,7 @@ var colorSchemes = []string{"blue", "cyan", "double", "green", "magenta", "red",
 func (c *connection) flags(app *fisk.Application) {
 	app.Flag("server", "NATS server urls").Short('s').Envar("NATS_URL").PlaceHolder("URL").StringVar(&c.Servers)
 	app.Flag("user", "Username or Token").IsSetByUser(&c.Passed.User).Envar("NATS_USER").PlaceHolder("USER").StringVar(&c.User)
-	app.Flag("password", "Password").Envar("NATS_PASSWORD").PlaceHolder("PASSWORD").StringVar(&c.Password)
+	app.Flag("password", "Password").IsSetByUser(&c.Passed.Password).Envar("NATS_PASSWORD").PlaceHolder("PASSWORD").StringVar(&c.Password)
 	app.Flag("token", "Token").IsSetByUser(&c.Passed.Token).Envar("NATS_TOKEN").PlaceHolder("TOKEN").StringVar(&c.Token)
 	app.Flag("connection-name", "Nickname to use for the underlying NATS Connection").Default(connectionName()).PlaceHolder("NAME").StringVar(&c.Name)
 	app.Flag("creds", "User credentials").IsSetByUser(&c.Passed.Creds).Envar("NATS_CREDS").PlaceHolder("LOCATION").StringVar(&c.Creds)

@@ -101,7 +101,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	_, err = app.Parse(args)
 	if err = nameRefused(app, args, err); isUsage(err) {
-		err = &usageError{err: withoutStray(args, suggest(app, args, err))}
+		suggested := suggest(app, args, err)
+		err = &usageError{err: withoutStray(args, suggested, suggested.Error() != err.Error())}
 	}
 	return err
 }
@@ -276,8 +277,9 @@ func isUsage(err error) bool {
 }
 
 // withoutStray leaves out of an error of the parser what may be the rest of a
-// credential that was not quoted.
-func withoutStray(args []string, err error) error {
+// credential that was not quoted. What begins with -- behind a value is a flag
+// where it is meant to be one, as its being like one of ours shows.
+func withoutStray(args []string, err error, meant bool) error {
 	kinds := []error{fisk.ErrUnexpectedArgument, fisk.ErrExpectedKnownCommand, fisk.ErrUnknownLongFlag, fisk.ErrUnknownShortFlag}
 	kind := slices.IndexFunc(kinds, func(k error) bool { return errors.Is(err, k) })
 	if kind < 0 {
@@ -290,7 +292,10 @@ func withoutStray(args []string, err error) error {
 		}
 		rest := args[i+1:]
 		if !assigned && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
-			rest = rest[1:] // the value
+			rest, assigned = rest[1:], true
+		}
+		if assigned && meant && len(rest) > 0 && strings.HasPrefix(rest[0], "--") {
+			continue
 		}
 		if len(rest) > 0 && (strings.Contains(err.Error(), rest[0]) || strings.HasPrefix(rest[0], "-") && errors.Is(err, fisk.ErrUnknownShortFlag)) {
 			return fmt.Errorf("%w after %s, not shown as it may be part of it: put the value in quotes, as in %s='VALUE'", kinds[kind], name, name)

@@ -74,7 +74,7 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		append(server, "--creds", "data:;base64,%zz"+secret), append(server, "--nkey", "data:"+secret), append(server, "--creds", missing),
 		append(server, "--creds", "env://NONE_SUCH"), append(server, "--creds", "nsc://O/A/U"), append(server, "--token", secret), append(server, "--jwt", secret, "--seed", secret),
 		append([]string{"--password", "a", secret}, server...), append([]string{"--password=a", secret}, server...), append(server, "--password", "a", secret),
-		append(server, "--token", "--"+secret), append(server, "--password", "-"+secret), append(server, "--creds", "a", secret),
+		append(server, "--token", "--"+secret), append(server, "--password", "-"+secret), append(server, "--password", "a", "--"+secret), append(server, "--password=a", "--"+secret), append(server, "--creds", "a", secret),
 		{"audit", "urls", "--no-context", "--timeout", "2s", "--server", "nats://127.0.0.1:1?" + secret},
 		{"audit", "concentration", "--no-context", "--timeout", "2s", "--server", "http://127.0.0.1:1?" + secret},
 	} {

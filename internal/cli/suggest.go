@@ -24,6 +24,9 @@ func suggest(app *fisk.Application, args []string, err error) error {
 		more, commands = knownNames(m.FlagGroupModel, m.CmdGroupModel)
 		flags = append(flags, more...)
 	}
+	if errors.Is(err, fisk.ErrSubCommandRequired) {
+		return fmt.Errorf("%w: %s", err, words.Or(commands))
+	}
 	known := commands
 	if errors.Is(err, fisk.ErrUnknownLongFlag) {
 		known = flags

@@ -28,6 +28,7 @@ import (
 const (
 	passServer   = "--server URL of a running server"
 	passPort     = "--server URL with the port for clients"
+	passPassword = `--password VALUE; with --password "$NATS_PASSWORD", set that variable first`
 	passUser     = "those of a user of the system account with --creds, --user and --password, --nkey, --token or --context"
 	passCreds    = "--creds FILE of a user of the system account"
 	passCA       = "--tlsca FILE with its CA"
@@ -168,6 +169,9 @@ func (l *login) explain(i int, d *dialer, err error) *failure {
 	case errors.Is(server, nats.ErrAuthorization), errors.Is(server, nats.ErrAuthExpired),
 		errors.Is(server, nats.ErrAuthRevoked), errors.Is(server, nats.ErrAccountAuthExpired):
 		f.reason, f.pass = l.refused(i, server), []string{passUser}
+		if l.emptyPassword && l.servers[i].User == nil && l.kind() == "token" {
+			f.reason, f.pass = "refuses these credentials (the password is empty)", []string{passPassword}
+		}
 	case errors.Is(server, nats.ErrMaxConnectionsExceeded):
 		f.reason, f.pass = "is at its limit of connections", []string{"--server URL of another server"}
 	case errors.Is(server, nats.ErrMaxAccountConnectionsExceeded):

@@ -23,7 +23,7 @@ type Settings struct {
 	Timeout                                                time.Duration
 
 	// Passed says which credentials are flags, not environment variables.
-	Passed struct{ User, Token, Creds, NKey, JWT bool }
+	Passed struct{ User, Password, Token, Creds, NKey, JWT bool }
 }
 
 // ServerURLs returns the URLs to connect with, separated by commas, without

@@ -63,7 +63,8 @@ func (x *facts) limits() (Remedy, bool) {
 	}
 	if key, ok := confKey(a.ID); ok {
 		r.Snippets = []Snippet{{Lang: "nats-server", Text: fmt.Sprintf("accounts {\n  %s {\n    limits { max_connections: %d }\n  }\n}\n", key, limit)}}
-		r.Commands = []string{"nats-server -t -c nats.conf", signal("reload")}
+		r.ByHand = fmt.Sprintf("set limits { max_connections: %d } in its block on every server, and reload", limit)
+		r.Commands, r.Checks = []string{checkConf, signal("reload")}, []string{checkConf}
 		why = append(why, "Put it into the account's block, on every server.")
 	} else {
 		why = append(why, "The name of the account can't be written in a configuration as it is.")
@@ -123,6 +124,7 @@ func (x *facts) accountEverywhere() Remedy {
 				why = append(why, "Its JWT has expired.")
 			}
 			r.Commands = append(r.Commands, "nsc push "+option("--account", nsc), "nsc push --diff")
+			r.Checks = []string{"nsc push --diff"}
 		} else {
 			why = append(why, noCommand)
 		}
@@ -140,7 +142,8 @@ func (x *facts) accountEverywhere() Remedy {
 		why = append(why, "The name of the account can't be written in a configuration as it is: copy its block.")
 	}
 	why = append(why, "Check the file and reload, on each of them. One file for all servers of the cluster keeps them alike.")
-	r.Commands = []string{"nats-server -t -c nats.conf", signal("reload")}
+	r.ByHand = "copy its block in accounts { } from " + x.here + " there, and reload"
+	r.Commands, r.Checks = []string{checkConf, signal("reload")}, []string{checkConf}
 	r.Why = strings.Join(why, " ")
 	return r
 }

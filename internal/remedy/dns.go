@@ -80,7 +80,7 @@ func (x *facts) dns() (Remedy, bool) {
 	}
 	if known {
 		why = append(why, "Connected clients do not look the name up again: move them when the old TTL is over.")
-		r.Commands = []string{"dig +noall +answer " + host}
+		r.Commands, r.Checks = x.digs(host), x.digs(host)
 	}
 	if k.found {
 		r.Snippets = append(r.Snippets, Snippet{Lang: "yaml", Text: headless(k, x.port())})
@@ -142,6 +142,26 @@ func (x *facts) zone(host string, e checks.Endpoint) string {
 		}
 	}
 	return b.String()
+}
+
+// digs look a name up where the audit did.
+func (x *facts) digs(host string) []string {
+	if len(x.Resolvers) == 0 {
+		return []string{"dig +noall +answer " + host}
+	}
+	var out []string
+	for _, at := range x.Resolvers {
+		server, port, ok := hostPort(at)
+		if !ok {
+			continue
+		}
+		dig := "dig @" + server
+		if port != 53 {
+			dig += fmt.Sprintf(" -p %d", port)
+		}
+		out = append(out, dig+" +noall +answer "+host)
+	}
+	return out
 }
 
 func (x *facts) withoutIP() []*checks.Server {

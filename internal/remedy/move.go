@@ -150,7 +150,7 @@ func (x *facts) keepItSo() Remedy {
 	r := Remedy{Title: "Look again after changes and every quarter, and let monitoring look",
 		Why: "Connections drift back with every rolling restart and new server. The review lists accounts above 50% before they are findings. " +
 			"The exit status is 0 without a finding, 1 with one, 2 at or above --critical, 3 if not all could be audited.",
-		Commands: []string{review}}
+		Commands: []string{review}, Checks: []string{review}}
 	// The plugin host of nats turns every status into 1, and cron takes % for the
 	// end of the command.
 	cron := strings.ReplaceAll(x.audit("nats-balance audit concentration --review 50", threshold, "--json --outfile ~/nats-balance/audit.json"), "%", `\%`)

@@ -20,11 +20,14 @@ func (x *facts) loadBalancer() Remedy {
 	patch := fmt.Sprintf(`kubectl%s patch service %s -p '{"spec":{"sessionAffinity":"None"}}'`, k.option(), service)
 	if k.service != "" {
 		r.Commands = append(r.Commands, patch)
+	} else {
+		r.ByHand = "its setting for persistence, stickiness or session affinity: off"
 	}
 	if url, ok := x.balancerURL(); ok {
 		why = append([]string{url + " leads to " + x.here + " every time."}, why...)
 		if name := cmp.Or(x.f.Account.Name, x.f.Account.ID); pasteable(name) {
-			r.Commands = append(r.Commands, x.Tool+" audit urls "+option("--client-url", name+"="+url))
+			r.Checks = []string{x.Tool + " audit urls " + option("--client-url", name+"="+url)}
+			r.Commands = append(r.Commands, r.Checks...)
 			why = append(why, "The last command tries its address again.")
 		}
 	}

@@ -38,6 +38,9 @@ func option(flag, value string) string {
 	return flag + " " + words.Shell(value)
 }
 
+// checkConf is how a configuration is tried before servers take it.
+const checkConf = "nats-server -t -c nats.conf"
+
 // confKey is a name as a key of a nats-server configuration: keys in quotes
 // have no escapes.
 func confKey(s string) (string, bool) {

@@ -23,6 +23,8 @@ type Input struct {
 	// Sources are the flags that say what clients are configured with, for this
 	// program's commands, quoted like Flags.
 	Sources string
+	// Resolvers are the DNS servers that were asked rather than the system's.
+	Resolvers []string // HOST:PORT
 	// Operator is whether accounts are JWTs, rather than in the servers'
 	// configuration.
 	Operator bool
@@ -36,8 +38,12 @@ type Remedy struct {
 	Title, Why string
 	// Line is what it comes down to in a line, such as the URLs of all servers;
 	// empty where the title says it.
-	Line     string
+	Line string
+	// ByHand is what to do where no command does it, in a short clause.
+	ByHand   string
 	Commands []string // command lines, ready to paste
+	// Checks are those of Commands that only check what was done.
+	Checks   []string
 	Snippets []Snippet
 }
 

@@ -100,7 +100,8 @@ func (x *facts) restartOrder() Remedy {
 		r.Commands = []string{signal("ldm")}
 		why = append(why, "The first command is for the host of each server in turn.")
 	}
-	r.Commands = append(r.Commands, x.command(fmt.Sprintf("nats server list %d", expect)))
+	r.Checks = append(r.Checks, x.command(fmt.Sprintf("nats server list %d", expect)))
+	r.Commands = append(r.Commands, r.Checks...)
 	if ok {
 		r.Commands = append(r.Commands, x.command(x.Tool, "rebalance", ours, x.Sources))
 	} else {
@@ -169,7 +170,7 @@ func (x *facts) listener() Remedy {
 	return Remedy{Title: "Give " + where + " the " + listed(names) + " listener",
 		Why: "No other server can take " + these + ": do not restart or drain " + x.here + " before one has it. " +
 			"A listener takes a restart, as a reload refuses it: one server at a time, and check the file before.",
-		Commands: []string{"nats-server -t -c nats.conf"},
+		ByHand: "add the block to its configuration (--details has it), and restart", Commands: []string{checkConf}, Checks: []string{checkConf},
 		Snippets: []Snippet{{Lang: "nats-server", Text: strings.Join(conf, "\n") + "\n"}}}
 }
 
@@ -219,7 +220,7 @@ func (x *facts) advertise() Remedy {
 	r := Remedy{Title: "Let the servers advertise each other to clients",
 		Why: "A client that knows one server learns the others from it, and fails over. A reload is accepted, but does not advertise servers already known: " +
 			"restart them one at a time. client_advertise is for where clients can't reach the addresses that the servers listen on." + x.addresses(),
-		Commands: []string{"nats-server -t -c nats.conf"},
+		ByHand: "set cluster { no_advertise: false } on each, and restart one at a time", Commands: []string{checkConf}, Checks: []string{checkConf},
 		Snippets: []Snippet{{Lang: "nats-server", Text: b.String()}}}
 	if x.kubernetes().found {
 		r.Snippets = append(r.Snippets, Snippet{Lang: "yaml", Text: "# values of the Helm chart\nconfig:\n  cluster:\n    merge:\n      no_advertise: false\n"})
@@ -250,10 +251,12 @@ func (x *facts) capacity() Remedy {
 	if x.NoSystem {
 		system = " " + takesSystem
 	}
+	accounts := x.command("nats server report accounts --sort conns --top 20")
 	return Remedy{Title: "Raise the limit of connections on " + which + ", or add servers",
 		Why: fmt.Sprintf("They take no more clients. %s is what they have, a share of those of %s if it fails, and a fifth to spare. ", words.Count(need), x.here) +
 			"Each connection takes a file descriptor: see that the system's limit (ulimit -n) is above it. The last command shows which accounts fill the servers." + system,
-		Commands: []string{"nats-server -t -c nats.conf", signal("reload"), x.command("nats server report accounts --sort conns --top 20")},
+		ByHand:   fmt.Sprintf("set max_connections: %d, and reload", need),
+		Commands: []string{checkConf, signal("reload"), accounts}, Checks: []string{checkConf, accounts},
 		Snippets: []Snippet{{Lang: "nats-server", Text: fmt.Sprintf("max_connections: %d\n", need)}}}
 }
 

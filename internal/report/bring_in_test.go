@@ -17,12 +17,14 @@ func TestWhatBringsMissingServersIn(t *testing.T) {
 		{[]checks.MissingKind{checks.Silent}, "A longer --timeout"},
 		{[]checks.MissingKind{checks.Draining}, "Audit again when they have restarted"},
 		{[]checks.MissingKind{checks.Draining, checks.Silent}, "A longer --timeout"},
+		{[]checks.MissingKind{checks.Counted}, "Others count a server that died for up to 4 minutes: audit again then, or pass --expect-servers 3 "},
+		{[]checks.MissingKind{checks.Counted, checks.Silent}, "A longer --timeout"},
 		{[]checks.MissingKind{checks.Behind}, "An audit from there"},
 		{[]checks.MissingKind{checks.Down, checks.Forgotten}, "Start them"},
 		{[]checks.MissingKind{checks.Contradiction}, "Find out who else"},
 		{nil, "A longer --timeout"},
 	} {
-		if got := (Coverage{kinds: c.kinds}).bringIn("system-account"); !strings.HasPrefix(got, c.want) {
+		if got := (Coverage{kinds: c.kinds, ServersAnswered: 3}).bringIn("system-account"); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%v: %q, want %q", c.kinds, got, c.want)
 		}
 	}

@@ -34,10 +34,11 @@ func longestRun(s string, of rune) int {
 }
 
 var (
-	// mdPlain is a word that can't be markup or a link in any place: no
-	// number that begins a list, no reference such as GH-1, no commit.
-	mdPlain = regexp.MustCompile(`^[("]*[\p{L}\p{N}%][\p{L}\p{N}\p{M},;%'’/+-]*(\.[\p{N}]+%?)*[)"]*[,.;:)]?$`)
-	mdLink  = regexp.MustCompile(`(?i)^[("]*([0-9]+[.)]|gh-.*|[0-9a-f]{7,40}|www.*|.*//.*|mailto.*)[)",.;:]*$`)
+	// mdPlain is a word that can't be markup or a link in any place, such as a
+	// reference like GH-1 or a commit; mdNumber begins a list, at the begin of a line.
+	mdPlain  = regexp.MustCompile(`^[("]*[\p{L}\p{N}%][\p{L}\p{N}\p{M},;%'’/+-]*(\.[\p{N}]+%?)*[)"]*[,.;:)]?$`)
+	mdNumber = regexp.MustCompile(`^[0-9]+[.)]+$`)
+	mdLink   = regexp.MustCompile(`(?i)^[("]*(gh-.*|[0-9a-f]{7,40}|www.*|.*//.*|mailto.*)[)",.;:]*$`)
 )
 
 // mdSentence writes a sentence that may have names from outside in it: words
@@ -54,13 +55,17 @@ func mdSentence(s string) string {
 		if cut := strings.TrimRight(word, ",.;:"); cut != "" && len(word)-len(cut) == 1 {
 			word, tail = cut, word[len(cut):]
 		}
-		out = append(out, mdCode(word)+tail)
+		if inner, ok := strings.CutPrefix(word, "("); ok && strings.Count(word, "(") == 1 && strings.IndexByte(word, ')') == len(word)-1 && len(inner) > 1 {
+			out = append(out, "("+mdCode(strings.TrimSuffix(inner, ")"))+")"+tail)
+		} else {
+			out = append(out, mdCode(word)+tail)
+		}
 		odd = nil
 	}
 	for word := range strings.SplitSeq(s, " ") {
 		switch {
 		case word == "":
-		case mdPlain.MatchString(word) && !mdLink.MatchString(word):
+		case mdPlain.MatchString(word) && !mdLink.MatchString(word) && (len(out) > 0 || !mdNumber.MatchString(word)):
 			flush()
 			out = append(out, word)
 		default:

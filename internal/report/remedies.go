@@ -20,7 +20,29 @@ type Remedy struct {
 	Commands []string  `json:"commands"`
 	Snippets []Snippet `json:"snippets"`
 
-	line string // what it comes down to, such as URLs
+	line   string // what it comes down to, such as URLs
+	byHand string // what to do where no command does it
+	checks []string
+}
+
+// step is the command of a remedy that a screen shows.
+type step struct {
+	command string
+	check   bool // it only checks what was done
+}
+
+// step is the first command that does something, or else the first check. Where
+// something is to be done by hand, a command can only check it.
+func (r Remedy) step() step {
+	for _, c := range r.Commands {
+		if only := slices.Contains(r.checks, c); only == (r.byHand != "") {
+			return step{c, only}
+		}
+	}
+	if len(r.Commands) == 0 {
+		return step{}
+	}
+	return step{r.Commands[0], slices.Contains(r.checks, r.Commands[0])}
 }
 
 // Snippet is a piece of code or configuration.
@@ -33,10 +55,13 @@ type Snippet struct {
 func remedies(all []remedy.Remedy) []Remedy {
 	out := []Remedy{}
 	for _, r := range all {
-		told := Remedy{Code: string(r.Code), When: string(r.When), Title: words.Sentence(r.Title), Why: words.Sentence(r.Why), line: words.Sentence(r.Line),
+		told := Remedy{Code: string(r.Code), When: string(r.When), Title: words.Sentence(r.Title), Why: words.Sentence(r.Why), line: words.Sentence(r.Line), byHand: words.Sentence(r.ByHand),
 			Commands: []string{}, Snippets: []Snippet{}}
 		for _, c := range r.Commands {
 			told.Commands = append(told.Commands, words.Sentence(c))
+		}
+		for _, c := range r.Checks {
+			told.checks = append(told.checks, words.Sentence(c))
 		}
 		for _, s := range r.Snippets {
 			told.Snippets = append(told.Snippets, Snippet{Lang: words.Sentence(s.Lang), Text: code(s.Text)})
@@ -91,7 +116,7 @@ func (p *printer) remedies(f Finding) {
 func (p *printer) command(c string) { p.commandAt("       ", c) }
 
 func (p *printer) commandAt(first, c string) {
-	line, rest := first, first+"  "
+	line, rest := first, strings.Repeat(" ", columns(first)+2)
 	for i, part := range flags(c) {
 		switch {
 		case i == 0:

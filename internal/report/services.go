@@ -247,8 +247,12 @@ func servicesCell(all []Service, server string) string {
 	}
 	slices.SortStableFunc(here, func(a, b count) int { return b.n - a.n })
 	var parts []string
-	for _, c := range here[:min(len(here), 3)] {
+	const most = 3
+	for _, c := range here[:min(len(here), most)] {
 		parts = append(parts, fmt.Sprintf("%s %d", c.label, c.n))
+	}
+	if n := len(here) - most; n > 0 {
+		parts = append(parts, fmt.Sprintf("… %d more", n))
 	}
 	return strings.Join(parts, ", ")
 }

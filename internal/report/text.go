@@ -204,6 +204,8 @@ func (c Coverage) bringIn(source string) string {
 	switch {
 	case only(checks.Draining, checks.Restarted):
 		return "Audit again when they have restarted and their clients are back"
+	case only(checks.Counted):
+		return fmt.Sprintf("Others count a server that died for up to 4 minutes: audit again then, or pass --expect-servers %d if these are all", c.ServersAnswered)
 	case only(checks.Behind):
 		return "An audit from there brings them in"
 	case only(checks.Down, checks.Forgotten):

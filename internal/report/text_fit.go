@@ -37,9 +37,10 @@ func fitted(room int, names []string, sentence func(names []string) string) stri
 	}
 }
 
-// laidOut returns cells as lines. Where these would be too long, the names in the
-// first few columns are cut in the middle, and then columns are left out, but for
-// the first and those from number on, which stand on the right.
+// laidOut returns cells as lines. Where these would be too long, long names in the
+// first few columns are cut in the middle; then columns are left out, but for the
+// first and those from number on, which stand on the right; and then all names are
+// cut further.
 func laidOut(cells [][]string, room, names, number int) []string {
 	var widths []int
 	for _, row := range cells {
@@ -58,21 +59,29 @@ func laidOut(cells [][]string, room, names, number int) []string {
 		}
 		return n - 2
 	}
-	for total() > room {
-		widest := 0
-		for i := range names {
-			if widths[i] > widths[widest] {
-				widest = i
+	cut := func(least int) {
+		for total() > room {
+			widest := 0
+			for i := range names {
+				if widths[i] > widths[widest] {
+					widest = i
+				}
 			}
+			if widths[widest] <= least {
+				return
+			}
+			widths[widest]--
 		}
-		if widths[widest] <= shortestName {
-			break
-		}
-		widths[widest]--
 	}
-	for i := number - 1; i > 0 && total() > room; i-- {
-		widths[i] = 0
+	natural := slices.Clone(widths)
+	const readable = 12
+	cut(readable)
+	for kept := number - 1; kept > 0 && total() > room; kept-- {
+		copy(widths, natural)
+		clear(widths[kept:min(number, len(widths))])
+		cut(readable)
 	}
+	cut(shortestName)
 	var out []string
 	for _, row := range cells {
 		var parts []string
@@ -121,28 +130,50 @@ func (p *printer) lead(first, rest string, all []string) {
 	}
 }
 
-// clip writes a sentence in at most so many lines, and ends it in … where it is
-// longer.
+// clip writes sentences in at most so many lines. Where they are longer it ends
+// behind the last one that fits, or behind a clause or a word with ….
 func (p *printer) clip(c text.Color, first, rest string, most int, sentence string) {
 	if most <= 0 {
 		return
 	}
 	all := lines(sentence, p.width-columns(first), p.width-columns(rest))
 	if len(all) > most {
-		last := all[most-1]
-		room := p.width - columns(rest) - 2
-		if most == 1 {
-			room = p.width - columns(first) - 2
+		fits := strings.Join(all[:most], " ")
+		if !strings.HasPrefix(sentence, fits) { // a word was broken
+			fits = ""
 		}
-		if columns(last) > room {
-			last = last[:max(0, strings.LastIndexByte(text.Trim(last, room), ' '))]
+		switch sentenceEnd, clauseEnd := lastEnd(fits, ".!?"), lastEnd(fits, ",;:"); {
+		case sentenceEnd > 0:
+			all = lines(fits[:sentenceEnd], p.width-columns(first), p.width-columns(rest))
+		case clauseEnd > len(fits)/2:
+			all = lines(strings.TrimRight(fits[:clauseEnd], " ,;:")+" …", p.width-columns(first), p.width-columns(rest))
+		default:
+			last := all[most-1]
+			room := p.width - columns(rest) - 2
+			if most == 1 {
+				room = p.width - columns(first) - 2
+			}
+			if columns(last) > room {
+				last = last[:max(0, strings.LastIndexByte(text.Trim(last, room), ' '))]
+			}
+			all = append(all[:most-1:most-1], strings.TrimRight(last, " ,;:.")+" …")
 		}
-		all = append(all[:most-1:most-1], strings.TrimRight(last, " ,;:.")+" …")
 	}
 	for i := range all {
 		all[i] = p.paint(c, all[i])
 	}
 	p.lead(first, rest, all)
+}
+
+// lastEnd is where the last sentence or clause ends that one of these characters
+// and a blank, or the end of the text, close; 0 where none does.
+func lastEnd(s, ends string) int {
+	for i := len(s) - 1; i >= 0; i-- {
+		if strings.IndexByte(ends, s[i]) >= 0 && (i == len(s)-1 || s[i+1] == ' ') {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // block returns the lines that write writes.

@@ -59,7 +59,14 @@ func (p *printer) origin(doc *Document) {
 	switch {
 	case h != nil && len(doc.Findings) == 0 && c.Complete:
 	case doc.Source.Kind == "system-account":
-		p.wrap("", fitted(p.width, []string{doc.Source.Detail}, func(n []string) string { return fmt.Sprintf("%s (%s)", reported, n[0]) }))
+		detail := doc.Source.Detail
+		for at := len(detail); at > 0; at = strings.LastIndex(detail[:at], ", ") {
+			if s := fmt.Sprintf("%s (%s)", reported, detail[:at]); columns(s) <= p.width {
+				p.line(s)
+				return
+			}
+		}
+		p.wrap("", fmt.Sprintf("%s (%s)", reported, short(detail, prose)))
 		return
 	default: // which one matters
 		p.wrap("", fmt.Sprintf("%s (%s)", reported, short(doc.Source.Detail, prose)))

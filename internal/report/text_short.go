@@ -133,7 +133,7 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 			row = append(row, fmt.Sprintf("%s of %s", words.Count(s.here), words.Count(s.Connections)))
 		}
 		if mixed && s.Concentrated {
-			row = append(row, "<-")
+			row = append(row, "uneven")
 		}
 		cells = append(cells, row)
 	}
@@ -146,7 +146,7 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 		for _, s := range others {
 			n += s.here
 		}
-		p.line(fmt.Sprintf("%s… %s with %s on %s", rest, words.Plural(len(others), "more service"), words.Count(n), short(f.label, 24)))
+		p.line(fmt.Sprintf("%s… %s, %s on %s", rest, words.Plural(len(others), "more service"), words.Count(n), short(f.label, 24)))
 	}
 }
 
@@ -168,10 +168,12 @@ func (p *printer) why(f Finding) {
 	case root >= 0:
 		c := strong[root]
 		p.clip(text.Bold, section("WHY"), indent, 2, fmt.Sprintf("%s (%s, %s)", c.Title, c.Code, c.Verdict))
+		also := slices.Delete(strong, root, root+1)
 		if len(c.Evidence) > 0 {
-			p.clip(text.Reset, indent, indent, 2, c.Evidence[0].Text)
+			const least, most, cost, do = 2, 3, 2, 4
+			p.clip(text.Reset, indent, indent, min(most, max(least, findingLines-p.lines()-min(1, len(also))-cost-do)), c.Evidence[0].Text)
 		}
-		if also := slices.Delete(strong, root, root+1); len(also) > 0 {
+		if len(also) > 0 {
 			p.clip(text.Reset, indent, indent, 1, "also: "+codes(also))
 		}
 	default:
@@ -184,7 +186,7 @@ func (p *printer) why(f Finding) {
 		}
 		p.clip(text.FgYellow, section("WHY"), indent, 1, unknown)
 		if s := f.settles(); s != "" {
-			p.clip(text.Reset, indent, indent, 2, s)
+			p.clip(text.Reset, indent, indent, 3, s)
 		}
 	}
 }
@@ -238,32 +240,67 @@ func (f Finding) costSentence() string {
 	return s
 }
 
-// do lists what to do first in so many lines: at most three things, with the
-// command or the URLs where there is room.
+// hasCommand stands where a command is that has no room.
+const hasCommand = "; --details has the command"
+
+// do lists what to do first in so many lines: at most three things, each with its
+// URLs, its command, or a step and the command that checks it. A command is whole,
+// or else the title says where it is.
 func (p *printer) do(f Finding, room int) {
 	all := f.firstRemedies()
-	first, end := section("DO"), p.lines()+room
+	first, rest, end := section("DO"), indent+"   ", p.lines()+room
 	for i, r := range all {
 		if left := end - p.lines(); left < 1 {
 			return
 		}
-		p.clip(text.Reset, fmt.Sprintf("%s%d. ", first, i+1), indent+"   ", 1, r.Title)
+		lead := fmt.Sprintf("%s%d. ", first, i+1)
 		first = indent
-		line := p.block(func(q *printer) {
-			switch {
-			case strings.Contains(r.line, "<"): // not all is known
-			case r.line != "":
-				q.urls(indent+"   ", strings.Split(r.line, ","))
-			case len(r.Commands) > 0:
-				q.commandAt(indent+"   ", r.Commands[0])
-			}
-		})
-		if waiting := len(all) - 1 - i; len(line) <= min(3, end-p.lines()-waiting) {
-			for _, l := range line {
-				p.line(l)
-			}
+		waiting := len(all) - 1 - i
+		below, hidden := p.below(r, rest, end-p.lines()-1-waiting)
+		title := r.Title
+		switch {
+		case !hidden:
+		case columns(lead+title+hasCommand) > p.width && end-p.lines()-1-len(below) > waiting:
+			below = append(below, rest+strings.TrimPrefix(hasCommand, "; "))
+		default:
+			title = fitted(p.width-columns(lead), []string{title}, func(n []string) string { return n[0] + hasCommand })
+		}
+		p.clip(text.Reset, lead, rest, 1, title)
+		for _, l := range below {
+			p.line(l)
 		}
 	}
+}
+
+// below is what stands below the title of a remedy in at most so many lines.
+// Hidden is that there is a command, and not here.
+func (p *printer) below(r Remedy, first string, room int) (all []string, hidden bool) {
+	const most = 4
+	room = min(most, room)
+	step := r.step()
+	if r.byHand != "" {
+		all = p.block(func(q *printer) { q.paragraph(text.Reset, first, first, r.byHand) })
+		if len(all) > room {
+			return nil, step.command != ""
+		}
+		room -= len(all)
+	}
+	write := func(*printer) {}
+	switch {
+	case strings.Contains(r.line, "<"): // not all is known
+	case r.line != "":
+		write = func(q *printer) { q.urls(first, strings.Split(r.line, ",")) }
+	case step.command == "":
+	case step.check:
+		write = func(q *printer) { q.commandAt(first+"check: ", step.command) }
+	default:
+		write = func(q *printer) { q.commandAt(first, step.command) }
+	}
+	more := p.block(write)
+	if len(more) > room {
+		return all, r.line == ""
+	}
+	return append(all, more...), false
 }
 
 // urls writes a list that can be copied, broken behind commas.
@@ -279,7 +316,7 @@ func (p *printer) urls(first string, all []string) {
 		}
 		line += u
 	}
-	p.line(text.Snip(line, p.width, "…"))
+	p.line(line)
 }
 
 // firstRemedies are those to begin with.
@@ -311,7 +348,8 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 	p.flow(section("WHO"), indent, 2, who)
 	p.clip(text.Bold, section("WHY"), indent, 1, fmt.Sprintf("%s (%s, %s)", *g.Title, *g.Cause, g.Verdict))
 	if at := slices.IndexFunc(first.Causes, func(c Cause) bool { return c.Code == *g.Cause }); at >= 0 && len(first.Causes[at].Evidence) > 0 {
-		p.clip(text.Reset, indent, indent, 1, first.Causes[at].Evidence[0].Text)
+		const costAndDo = 3
+		p.clip(text.Reset, indent, indent, min(2, groupLines-p.lines()-costAndDo), first.Causes[at].Evidence[0].Text)
 	}
 	if g.Server != nil {
 		p.clip(text.Reset, section("COST"), indent, 1, fmt.Sprintf("if %s fails, %s drop at once", short(where, 24), words.Plural(g.onServer, "connection")))
@@ -321,7 +359,12 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 	for _, r := range first.firstRemedies() {
 		said := r.Title
 		if r.Code == string(cause.RemedyRebalance) && len(r.Commands) > 0 {
-			said = forAll.ReplaceAllString(r.Commands[0], "")
+			p.groupCommand(fmt.Sprintf("%s%d. ", label, n+1), forAll.ReplaceAllString(r.Commands[0], ""))
+			label = indent
+			if n++; n == 2 {
+				return
+			}
+			continue
 		} else if brief := briefly(r.Code); brief != "" {
 			said = brief
 		}
@@ -330,6 +373,19 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 		}
 		p.clip(text.Reset, fmt.Sprintf("%s%d. ", label, n), indent, 1, said)
 		label = indent
+	}
+}
+
+// groupCommand writes the command that moves the connections of all accounts of a
+// group, whole or not at all.
+func (p *printer) groupCommand(first, c string) {
+	all := p.block(func(q *printer) { q.commandAt(first, c) })
+	if len(all) > max(1, groupLines-p.lines()) {
+		p.line(first + "Move their connections" + hasCommand)
+		return
+	}
+	for _, l := range all {
+		p.line(l)
 	}
 }
 

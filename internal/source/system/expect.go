@@ -197,7 +197,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 			"which does not pass its answers on to here: audit from %s, or from there", hubs(servers)[0].called(), hubs(servers)[0].called())})
 	}
 	for range n - len(servers) - len(places) - len(hidden) {
-		out = append(out, checks.Missing{Kind: checks.Silent, Reason: fmt.Sprintf("%s, but nobody has a route or gateway to it and it did "+
+		out = append(out, checks.Missing{Kind: checks.Counted, Reason: fmt.Sprintf("%s, but nobody has a route or gateway to it and it did "+
 			"not answer %s: a server that stopped without a goodbye is counted for up to 4 minutes", by, within)})
 	}
 	slices.SortFunc(out, func(a, b checks.Missing) int {

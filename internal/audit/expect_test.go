@@ -1,0 +1,43 @@
+package audit
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// The operator's number settles whether a server is there that others only count,
+// but not one of which more is known.
+func TestExpectedNumberSettlesACount(t *testing.T) {
+	t.Parallel()
+	ghost := checks.Missing{Kind: checks.Counted, Reason: "n1 counts 4"}
+	for _, c := range []struct {
+		name     string
+		expected Expected
+		missing  []checks.Missing
+		complete bool
+		want     int
+	}{
+		{"as many as answered", Expected{Count: 3}, []checks.Missing{ghost}, true, 3},
+		{"two of them", Expected{Count: 3}, []checks.Missing{ghost, ghost}, true, 3},
+		{"no number", Expected{}, []checks.Missing{ghost}, false, 4},
+		{"more", Expected{Count: 4}, []checks.Missing{ghost}, false, 4},
+		{"fewer", Expected{Count: 2}, []checks.Missing{ghost}, false, 4},
+		{"one that has a name", Expected{Count: 3}, []checks.Missing{{Name: "n4", Kind: checks.Silent}}, false, 4},
+		{"another that has a name", Expected{Count: 3}, []checks.Missing{{Name: "n4", Kind: checks.Silent}, ghost}, false, 5},
+		{"one that an earlier audit names", Expected{Count: 3, Earlier: []EarlierServer{{Name: "n4", Cluster: "C1"}}}, []checks.Missing{ghost}, false, 4},
+		{"a cluster without an answer", Expected{Count: 3}, []checks.Missing{{Cluster: "C2", ClusterKnown: true, Kind: checks.Silent}}, false, 4},
+	} {
+		d := &checks.Deployment{Missing: c.missing}
+		for _, name := range []string{"n1", "n2", "n3"} {
+			d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Cluster: "C1"})
+		}
+		d.Expected = len(d.Servers) + len(d.Missing)
+		c.expected.Add(t.Context(), d)
+		noted := strings.Contains(strings.Join(d.Notes, " "), "--expect-servers 3 says")
+		if (len(d.Missing) == 0) != c.complete || d.Expected != c.want || noted != c.complete {
+			t.Errorf("%s: %d expected, missing %+v, notes %q", c.name, d.Expected, d.Missing, d.Notes)
+		}
+	}
+}

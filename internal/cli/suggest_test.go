@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+)
+
+// What is wrong with a command line names what may be meant.
+func TestUsageNamesWhatIsMeant(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"audit": "must select a subcommand of 'audit': concentration, hotspot, urls or checks",
+		"audit concentration --password x --tiemout 5s":    "did you mean --timeout?",
+		"audit concentration --password=x --tiemout 5s":    "did you mean --timeout?",
+		"audit concentration --password x --y8x7w --z 5s":  "not shown as it may be part of it",
+		"audit concentration --password x tiemout --all":   "not shown as it may be part of it",
+		"audit concentration --no-context --tiemout 5s -x": "did you mean --timeout?",
+	} {
+		var out, errs connOutput
+		if status := Run(strings.Fields(line), &out, &errs); status != ExitNotAudited || !strings.Contains(errs.String(), want) {
+			t.Errorf("%s: %d, %s", line, status, errs.String())
+		}
+	}
+}
+
+// Standard input is left out of the flags that are printed.
+func TestFlagsOfListsLeaveOutStandardInput(t *testing.T) {
+	t.Parallel()
+	s := clientListFlags{configs: []string{"-", "ORDERS=-", "apps/"}, noDNS: true}
+	if got := s.repeated(nil); got != "--client-config apps/ --no-dns" {
+		t.Error(got)
+	}
+}
