@@ -31,8 +31,8 @@ type wrote struct {
 	ordered checks.Answer
 	urls    []string
 	// user and service tie it; pattern and lacks say that it is not whole.
-	user, service, lacks string
-	pattern              bool
+	user, service, workload, lacks string
+	pattern                        bool
 }
 
 // change is what differs from that.
@@ -74,7 +74,7 @@ func caseOf(changes ...change) Case {
 
 // write looks a list up.
 func (s *scene) write(n int, w wrote) checks.URLList {
-	l := checks.URLList{Origin: fmt.Sprintf("list %d", n+1), Account: w.account, Hint: w.hint, Ordered: w.ordered, User: w.user, Client: w.service, ByPattern: w.pattern}
+	l := checks.URLList{Origin: fmt.Sprintf("list %d", n+1), Account: w.account, Hint: w.hint, Ordered: w.ordered, User: w.user, Client: w.service, Workload: w.workload, ByPattern: w.pattern}
 	if w.lacks != "" {
 		l.Incomplete = []string{w.lacks}
 	}
