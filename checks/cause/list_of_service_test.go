@@ -70,3 +70,28 @@ func TestListsOfServices(t *testing.T) {
 		lessIsNotMore(t, func() Case { return caseOf(r.changes...) })
 	}
 }
+
+// What would settle whose list it is, is never what was passed already.
+func TestWhoseListSettles(t *testing.T) {
+	t.Parallel()
+	service := serviceOf("orders-api", 24, 0, 0)
+	service.User = "orders"
+	user := func(servers ...int) change {
+		return written(wrote{user: "orders", ordered: checks.Unknown, urls: urlsOf(servers...)})
+	}
+	for _, r := range []struct {
+		name    string
+		changes []change
+		code    Code
+		want    Need
+	}{
+		{"the account's, of several services", with(several, list(urlsOf(1, 2, 3)...)), SingleURL, NeedServiceURLs},
+		{"two of the account, of one service", with(withServices(service), list(urlsOf(1)...), list(urlsOf(1, 2, 3)...)), SingleAddressDNS, NeedOneList},
+		{"two of the same user", with(withServices(service), user(1), user(1, 2, 3)), SingleURL, NeedOneList},
+	} {
+		c := Diagnose(caseOf(r.changes...)).Cause(r.code)
+		if n := len(c.Evidence); n == 0 || c.Evidence[n-1].Settle != r.want {
+			t.Errorf("%s: want %s\n%s", r.name, r.want, tell([]Cause{c}))
+		}
+	}
+}

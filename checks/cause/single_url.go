@@ -164,7 +164,7 @@ func (s *Situation) pinned(w way) judgement {
 		l := s.unnamed[0]
 		j.verdict, j.confidence = Likely, 0.7
 		j.evidence = append(j.evidence, say(l.Origin, "No connection has the name %s, so it may be the list of another service.",
-			cmp.Or(l.Client, l.Workload)).settledBy(NeedOwnURLs))
+			cmp.Or(l.Client, l.Workload)).settledBy(NeedServiceURLs))
 	default:
 		j.verdict, j.confidence = Confirmed, 0.95
 	}
@@ -180,7 +180,7 @@ func (s *Situation) pinned(w way) judgement {
 func (s *Situation) sayRivals() Evidence {
 	l := s.rivals()[0]
 	if to := l.Reach.Servers(); len(to) > 0 {
-		return say(l.Origin, "Another list that may be theirs leads to %s: which of them the clients on %s came by is unknown.", s.names(to), label(s.Server)).settledBy(NeedOwnURLs)
+		return say(l.Origin, "Another list that may be theirs leads to %s: which of them the clients on %s came by is unknown.", s.names(to), label(s.Server)).settledBy(NeedOneList)
 	}
-	return say(l.Origin, "Where another list that may be theirs leads is unknown: %s.", openOf(l.Reach)).settledBy(NeedOwnURLs)
+	return say(l.Origin, "Where another list that may be theirs leads is unknown: %s.", openOf(l.Reach)).settledBy(NeedOneList)
 }
