@@ -73,6 +73,12 @@ func (s *Situation) rivals() []List {
 	return out
 }
 
+// disputed reports whether of the lists that may be these clients' some lead to the
+// concentrated server alone, and others elsewhere.
+func (s *Situation) disputed() bool {
+	return len(s.rivals()) > 0 && len(listsOf(slices.Concat(s.Own, s.beside), pins, perhaps)) > 0
+}
+
 // userIsShared reports whether other services of the account log in as the same
 // user, or may: a list that is tied by the user alone may be theirs.
 func (s *Situation) userIsShared() bool {
