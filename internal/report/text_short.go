@@ -127,6 +127,9 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 		}
 		if len(f.Distribution) <= countedServers {
 			for _, server := range f.Distribution {
+				if server.Server.ID == "" && server.Server.Name == "" {
+					continue // others count it, and nobody knows who it is
+				}
 				row = append(row, words.Count(s.on(server)))
 			}
 		} else {
