@@ -365,7 +365,7 @@ func (j judge) hotspot(server int) (Answer, Load) {
 		h.total += n
 	}
 	n := j.totals[slices.Index(j.c.servers, server)]
-	return h.answer(n), Load{Connections: h.total, OnServer: n, Servers: h.members}
+	return h.answer(n), Load{Connections: h.total, OnServer: n, Servers: h.averaged()}
 }
 
 // distribute fills in what every server of the cluster has of the accounts

@@ -75,6 +75,8 @@ type HotspotCluster struct {
 	// servers', or be a hotspot itself; else [Found] if one is.
 	Verdict Verdict
 	Servers []HotspotServer // in order of name, those that did not report last
+	// Averaged is how many servers the average is of.
+	Averaged int
 }
 
 // HotspotServer is a server with its verdict; Connections are nil where it did
@@ -86,7 +88,8 @@ type HotspotServer struct {
 }
 
 // Load is what a server carries of the clients of its cluster. Servers are all
-// of the cluster, those that did not report with 0 connections.
+// of the cluster, those that did not report with 0 connections; with AllowPartial
+// those without a name are left out.
 type Load struct{ Connections, OnServer, Servers int }
 
 // Hotspot is a server with too much of its cluster's connections.
@@ -181,7 +184,7 @@ func clientsOf(d *Deployment, c cluster) []int {
 
 // judge adds a cluster; perAccount is room for a number for each account.
 func (r *HotspotResult) judge(h clusterLoad, perAccount []int) {
-	out := HotspotCluster{Name: h.c.name, Connections: h.total, Verdict: Pass}
+	out := HotspotCluster{Name: h.c.name, Connections: h.total, Verdict: Pass, Averaged: h.averaged()}
 	switch {
 	case h.total < h.p.MinConnections:
 		out.Verdict = TooFewConnections
@@ -256,7 +259,7 @@ func (h clusterLoad) findings(c HotspotCluster, perAccount []int) []Hotspot {
 		if c.Servers[at].Verdict != Found {
 			continue
 		}
-		f := Hotspot{Load: Load{Connections: h.total, OnServer: h.totals[at], Servers: h.members},
+		f := Hotspot{Load: Load{Connections: h.total, OnServer: h.totals[at], Servers: h.averaged()},
 			Cluster: h.c.name, Server: c.Servers[at].Server, Distribution: slices.Clone(shares)}
 		f.Accounts, f.MoreAccounts = h.accounts(&h.d.Servers[s], perAccount)
 		out = append(out, f)
@@ -269,7 +272,7 @@ func (h clusterLoad) accounts(s *Server, perAccount []int) (top []HotAccount, mo
 	j := judge{d: h.d, p: Defaults(), c: h.c, missing: h.missing}
 	j.p.AllowPartial = h.p.AllowPartial
 	for _, u := range s.Usage {
-		l := Load{Connections: perAccount[u.Account], OnServer: int(u.Connections), Servers: h.members}
+		l := Load{Connections: perAccount[u.Account], OnServer: int(u.Connections), Servers: h.averaged()}
 		if !h.d.Accounts[u.Account].System && l.above() > 0 {
 			top = append(top, HotAccount{Load: l, Account: h.d.Accounts[u.Account], Concentrated: j.concentrated(l)})
 		}
@@ -319,11 +322,24 @@ func (p HotspotParameters) over(onServer, servers, connections int) bool {
 	return compareProducts(times(onServer, servers), maxPercent, p.FactorPercent, connections) > 0
 }
 
+// averaged is how many servers the average is of. Where missing ones are supposed
+// to be empty, one that has no name, and that others only count, is not there: it may
+// be the ghost of a restart.
+func (h clusterLoad) averaged() int {
+	n := h.members
+	for _, m := range h.c.missing {
+		if h.p.AllowPartial && m.ID == "" && m.Name == "" {
+			n--
+		}
+	}
+	return n
+}
+
 // answer is whether a server that reported so many connections is a hotspot:
 // unknown if that depends on what the missing servers hold, and on whether
 // those of unknown cluster belong here.
 func (h clusterLoad) answer(n int) Answer {
-	hot := h.total >= h.p.MinConnections && h.members >= h.p.MinServers && h.p.over(n, h.members, h.total)
+	hot := h.total >= h.p.MinConnections && h.members >= h.p.MinServers && h.p.over(n, h.averaged(), h.total)
 	switch {
 	// Connections that nobody counted may be on any server.
 	case !h.p.AllowPartial && h.members >= h.p.MinServers && h.d.lacksCounts(h.c.name):

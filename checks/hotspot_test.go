@@ -256,6 +256,23 @@ func TestConcentrationSaysWhetherItsServerIsAHotspot(t *testing.T) {
 	}
 }
 
+// A server without a name that others only count, as after a kill and a restart, is
+// in no average where missing servers are taken for empty: both checks say the same.
+func TestAGhostIsNotAveraged(t *testing.T) {
+	t.Parallel()
+	d := build(t, "C/n1 A=180 B=7", "C/n2 B=99", "C/n3 B=20", "C/n4 missing 70")
+	d.Missing[0].ID, d.Missing[0].Name = "", ""
+	p, h := Defaults(), HotspotDefaults()
+	p.AllowPartial, h.AllowPartial, p.Accounts = true, true, []string{"A"}
+	r := CheckConcentration(d, p)
+	if len(r.Findings) != 1 || r.Findings[0].Hotspot != No || r.Findings[0].Load != (Load{306, 187, 3}) {
+		t.Errorf("%+v", r.Findings)
+	}
+	if r := CheckHotspots(d, h); len(r.Findings) != 0 || r.Clusters[0].Averaged != 3 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestHotspotParameters(t *testing.T) {
 	t.Parallel()
 	if err := HotspotDefaults().Validate(); err != nil {

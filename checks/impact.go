@@ -16,7 +16,8 @@ type Impact struct {
 // concentrated server fails.
 type FailOver struct {
 	CanFailOver Answer
-	// Why is the reason in a clause where CanFailOver is No.
+	// Why is the reason in a clause where CanFailOver is No; where it is Unknown, the
+	// question that is open, if it is one that can be named.
 	Why string
 	// Stranded is how many of the account's connections find no place, at the
 	// least. Nil where a limit, or a server of the cluster, is not known.

@@ -30,10 +30,10 @@ type wrote struct {
 	hint    bool
 	ordered checks.Answer
 	urls    []string
-	// user and service tie it; pattern and lacks say that it is not whole, and
-	// unused that nobody uses it.
-	user, service, lacks, unused string
-	pattern                      bool
+	// user, service and workload tie it; pattern and lacks say that it is not whole,
+	// and unused that nobody uses it.
+	user, service, workload, lacks, unused string
+	pattern                                bool
 }
 
 // change is what differs from that.
@@ -75,7 +75,7 @@ func caseOf(changes ...change) Case {
 
 // write looks a list up.
 func (s *scene) write(n int, w wrote) checks.URLList {
-	l := checks.URLList{Origin: fmt.Sprintf("list %d", n+1), Account: w.account, Hint: w.hint, Ordered: w.ordered, User: w.user, Client: w.service, ByPattern: w.pattern, Unused: w.unused}
+	l := checks.URLList{Origin: fmt.Sprintf("list %d", n+1), Account: w.account, Hint: w.hint, Ordered: w.ordered, User: w.user, Client: w.service, Workload: w.workload, ByPattern: w.pattern, Unused: w.unused}
 	if w.lacks != "" {
 		l.Incomplete = []string{w.lacks}
 	}

@@ -54,13 +54,26 @@ func (s *Situation) judge(all []rule) []judgement {
 		judged[i] = r.judge(s)
 		if judged[i].verdict == RuledOut && r.byLists && (!s.theirs || len(s.beside) > 0) {
 			judged[i].verdict = NotTested
-			judged[i].evidence = append(judged[i].evidence, Evidence{Text: "Whether these are the lists of just these clients is unknown.", Source: "client URLs", Settle: NeedOwnURLs})
+			judged[i].evidence = append(judged[i].evidence, s.notJustTheirs())
 		}
 	}
 	s.compare(all, judged)
 	s.moderate(all, judged)
 	s.fall(all, judged)
 	return judged
+}
+
+// notJustTheirs says that a list may be another service's, with what settles it:
+// that it is the account's was said already where it is tied.
+func (s *Situation) notJustTheirs() Evidence {
+	e := Evidence{Text: "Whether these are the lists of just these clients is unknown.", Source: "client URLs", Settle: NeedOwnURLs}
+	switch {
+	case s.theirs:
+		e.Settle = NeedOneList
+	case s.Tied:
+		e.Settle = NeedServiceURLs
+	}
+	return e
 }
 
 // compare lowers choice models that do not explain the placements better than

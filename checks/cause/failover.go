@@ -25,7 +25,7 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 			return none(c.Explains, nowhere(r.Step))
 		}
 	}
-	can, stranded, why := checks.Yes, 0, ""
+	can, stranded, why, open := checks.Yes, 0, "", ""
 	for _, v := range views {
 		switch a, step := v.canMove(); a {
 		case checks.No:
@@ -33,6 +33,9 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 			why = nowhere(step)
 		case checks.Unknown:
 			can = checks.Unknown
+			if step == Accepts {
+				open = "whether the other servers take their users"
+			}
 		case checks.Yes:
 		}
 	}
@@ -43,6 +46,8 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 		return none(d.Unserved.Connections, nowhere(Serves))
 	case can == checks.Yes && o.Stranded != nil && d.Missing == 0:
 		o.CanFailOver = checks.Yes
+	case o.CanFailOver == checks.Unknown:
+		o.Why = open
 	}
 	return o
 }
@@ -63,7 +68,7 @@ func nowhere(step StepName) string {
 }
 
 // canMove says whether clients that lose the server find another one, and which
-// step takes the last one from them where they do not.
+// step takes the last one from them where they do not, or leaves it unknown.
 func (s *Situation) canMove() (checks.Answer, StepName) {
 	left, fallen := s.reconnects()
 	switch {
@@ -73,6 +78,8 @@ func (s *Situation) canMove() (checks.Answer, StepName) {
 		return checks.Yes, ""
 	case fallen != "":
 		return checks.No, fallen
+	case slices.ContainsFunc(s.Others, func(o *checks.Server) bool { return s.knowsOf(o) == checks.Yes && s.takesUser(o) == checks.Unknown }):
+		return checks.Unknown, Accepts
 	}
 	return checks.Unknown, ""
 }
@@ -106,12 +113,12 @@ func (s *Situation) knowsOf(o *checks.Server) checks.Answer {
 	if !s.Tied {
 		return checks.Unknown
 	}
-	direct := false
+	direct, disputed := false, s.disputed()
 	for _, f := range s.Own {
 		for _, a := range f.Reach.Arrivals {
 			switch {
 			case !f.sure(a):
-			case s.Deployment.Servers[a.Server].ID == o.ID:
+			case s.Deployment.Servers[a.Server].ID == o.ID && !disputed:
 				return checks.Yes
 			case a.Server == s.here && a.Own == checks.Yes:
 				direct = true
@@ -122,7 +129,7 @@ func (s *Situation) knowsOf(o *checks.Server) checks.Answer {
 	switch {
 	case direct && told == checks.Yes:
 		return checks.Yes
-	case told != checks.No || len(listsOf(s.Own, perhaps, unclear)) > 0:
+	case disputed, told != checks.No || len(listsOf(s.Own, perhaps, unclear)) > 0:
 		return checks.Unknown
 	case s.reachable() == checks.No, s.surelyElsewhere(o):
 		return checks.No

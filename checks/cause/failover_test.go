@@ -51,6 +51,11 @@ func TestFailOver(t *testing.T) {
 			p.Protocols = []checks.Group{{Key: "mqtt", Counts: []int{8, 0, 0}}, {Key: "nats", Counts: []int{12, 2, 2}}}
 		}), on(silentServer, 3)), checks.Unknown, 0, checks.Low},
 		{"MQTT, which only this server takes", with(room, profile(func(p *checks.Profile) { p.Protocols[0].Key = "mqtt" })), checks.No, 20, checks.Low},
+		{"one URL, the server advertises others, and whether those take the user is unknown", with(withServices(apiOf("orders", 24)), room, list(urlsOf(1)...)), checks.Unknown, 0, checks.Low},
+		{"the same list, by its user", with(withServices(apiOf("orders", 24)), room, written(wrote{user: "orders", ordered: checks.Unknown, urls: urlsOf(1)})), checks.Unknown, 0, checks.Low},
+		{"the same list, where the user is on the others too", with(withServices(apiOf("orders", 24), apiOf("orders", 3, 3, 3)), room, written(wrote{user: "orders", ordered: checks.Unknown, urls: urlsOf(1)})), checks.Yes, 0, checks.Low},
+		{"one URL or all, and the server tells of nobody", with(withServices(apiOf("orders", 24)), room, written(wrote{user: "orders", ordered: checks.Unknown, urls: urlsOf(1)}),
+			written(wrote{user: "orders", ordered: checks.Unknown, urls: urlsOf(1, 2, 3)}), mute), checks.Unknown, 0, checks.Low},
 		{"many have nowhere to go", with(counts(60, 2, 2), room, list(urlsOf(1)...), mute), checks.No, 60, checks.High},
 		{"many can move", with(counts(60, 2, 2), room, list(urlsOf(1, 2)...)), checks.Yes, 0, checks.Normal},
 	} {
@@ -73,4 +78,15 @@ func TestFailOver(t *testing.T) {
 	if impact := Conclude(caseOf(room), nil).FailOver; impact.CanFailOver != checks.Unknown {
 		t.Errorf("without causes it is %s", impact.CanFailOver)
 	}
+}
+
+// apiOf is orders-api with a user, or another service where it is spread.
+func apiOf(user string, on ...int) checks.Service {
+	on = append(on, 0, 0)
+	x := serviceOf("orders-api", on[0], on[1], on[2])
+	if on[1] > 0 {
+		x = serviceOf("orders-worker", on[0], on[1], on[2])
+	}
+	x.User = user
+	return x
 }

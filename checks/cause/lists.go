@@ -14,9 +14,14 @@ const (
 	notTheirs  tie = iota // another account's, or another service's
 	nobodys               // it may be anyone's
 	accounts              // the account's
-	services              // the service's: by its user or its name
 	exclusives            // the account's, which has no other service
+	byUser                // the service's, as its clients log in as the list's user
+	byOwnName             // the service's, as its connections have the name beside the list
 )
+
+// ofService reports whether a list is known to be that of these clients, and of no
+// other service of the account.
+func (t tie) ofService() bool { return t == exclusives || t == byUser || t == byOwnName }
 
 // chooseLists sets the lists that speak for these clients: of those that are tied
 // to them most closely the ones that fit their placements best. A list of the
@@ -37,16 +42,58 @@ func (s *Situation) chooseLists() {
 		by[t] = append(by[t], f)
 	}
 	defer s.markForwards()
-	for _, t := range []tie{services, exclusives, accounts, nobodys} {
+	for _, t := range []tie{byOwnName, byUser, exclusives, accounts, nobodys} {
 		if len(by[t]) == 0 {
 			continue
 		}
-		s.Own, s.Tied, s.theirs = by[t], t != nobodys, t == services || t == exclusives
+		s.Own, s.Tied, s.tie = by[t], t != nobodys, t
+		// The services may be several that log in alike.
+		s.theirs = t.ofService() && (t != byUser || len(s.everyone) > 0 || s.Profile == nil || s.oneService())
 		if s.Tied {
 			s.Own, s.beside = s.bestFit(by[t])
 		}
+		if t == byUser && s.userIsShared() || t == accounts {
+			s.unnamed = slices.DeleteFunc(slices.Clone(s.Own), func(l List) bool { return l.Client == "" && l.Workload == "" })
+		}
 		return
 	}
+}
+
+// rivals are lists that may be these clients' as well as those that fit them best,
+// and that lead to other servers, or may: which of them the clients came by is not
+// known. Lists that somebody said are the account's, and nothing more of, are those
+// of its several services: there placements tell whose.
+func (s *Situation) rivals() []List {
+	if !s.tie.ofService() && len(s.unnamed) == 0 {
+		return nil
+	}
+	var out []List
+	for _, l := range slices.Concat(listsOf(s.Own, wide, elsewhere, unclear), listsOf(s.beside, wide, elsewhere, unclear)) {
+		if len(l.Reach.Arrivals)+len(l.Reach.Open) > 0 {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// disputed reports whether of the lists that may be these clients' some lead to the
+// concentrated server alone, and others elsewhere.
+func (s *Situation) disputed() bool {
+	return len(s.rivals()) > 0 && len(listsOf(slices.Concat(s.Own, s.beside), pins, perhaps)) > 0
+}
+
+// userIsShared reports whether other services of the account log in as the same
+// user, or may: a list that is tied by the user alone may be theirs.
+func (s *Situation) userIsShared() bool {
+	if s.Profile == nil || len(s.everyone) == 0 {
+		return !s.oneService()
+	}
+	mine := func(x checks.Service) bool {
+		return slices.ContainsFunc(s.Profile.Services, func(o checks.Service) bool { return o.Stem == x.Stem && o.User == x.User })
+	}
+	return slices.ContainsFunc(s.everyone, func(x checks.Service) bool {
+		return x.Remainder || !mine(x) && slices.ContainsFunc(s.Profile.Users, func(g checks.Group) bool { return g.Key == x.User })
+	})
 }
 
 // markForwards marks the addresses that are forwards to one server each, as
@@ -83,23 +130,24 @@ func (s *Situation) tieOf(l checks.URLList) tie {
 	case !mine && l.User == "" && l.Client == "" && l.Workload == "":
 		return nobodys
 	}
-	known := accounts
-	if !mine {
-		known = nobodys // tied to a user or a workload, perhaps of this account
-	}
-	for _, t := range []tie{s.tieOfUser(l.User), s.tieOfService(l.Client), s.tieOfService(l.Workload)} {
-		switch t {
-		case services, notTheirs:
-			return t
-		case nobodys:
-			known = nobodys
-		case accounts, exclusives:
-		}
-	}
-	if known == accounts && s.oneService() {
+	user, client, workload := s.tieOfUser(l.User), s.tieOfName(l.Client), s.tieOfName(l.Workload)
+	switch {
+	case user == notTheirs, client == notTheirs:
+		return notTheirs
+	case client == byOwnName:
+		return byOwnName
+	case workload == notTheirs, workload == byOwnName:
+		return workload
+	case client == nobodys, workload == nobodys, user == nobodys:
+		return nobodys // some of these clients have the name or the user, or may have
+	case user == byUser:
+		return byUser
+	case !mine:
+		return nobodys // tied to a workload, perhaps of this account
+	case s.oneService():
 		return exclusives
 	}
-	return known
+	return accounts
 }
 
 // tieOfUser says how far a user is these clients': all of them log in as this one,
@@ -112,16 +160,16 @@ func (s *Situation) tieOfUser(user string) tie {
 	others := slices.ContainsFunc(p.Users, func(g checks.Group) bool { return g.Other || g.Key != user })
 	switch is := slices.ContainsFunc(p.Users, func(g checks.Group) bool { return !g.Other && g.Key == user }); {
 	case is && !others:
-		return services
+		return byUser
 	case is || !p.Whole || slices.ContainsFunc(p.Users, func(g checks.Group) bool { return g.Other }):
 		return nobodys // some of them, or perhaps some
 	}
 	return notTheirs
 }
 
-// tieOfService says how far the name of a connection or of a workload is these
+// tieOfName says how far the name of a connection or of a workload is these
 // clients'. A workload may have another name than its connections.
-func (s *Situation) tieOfService(name string) tie {
+func (s *Situation) tieOfName(name string) tie {
 	if name == "" || s.Profile == nil {
 		return accounts
 	}
@@ -137,7 +185,7 @@ func (s *Situation) tieOfService(name string) tie {
 	}
 	switch here := slices.ContainsFunc(these, is); {
 	case here && !slices.ContainsFunc(these, func(x string) bool { return !is(x) }):
-		return services
+		return byOwnName
 	case here:
 		return nobodys // of some of them
 	case slices.ContainsFunc(all, is):

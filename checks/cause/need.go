@@ -36,6 +36,11 @@ const (
 	NeedOrderedURLs Need = "ordered-urls"
 	// NeedOwnURLs: the list that the clients on this server came by.
 	NeedOwnURLs Need = "own-urls"
+	// NeedServiceURLs: whose of the account's services a list is that is known, by
+	// the name or the user beside it.
+	NeedServiceURLs Need = "service-urls"
+	// NeedOneList: which one of several lists these clients use.
+	NeedOneList Need = "one-list"
 	// NeedOwner: whose list it is, for certainty.
 	NeedOwner Need = "owner"
 	// NeedUse: that clients use a name that is only known to exist, for certainty.

@@ -189,7 +189,7 @@ func (s *Situation) oneNetwork() judgement {
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.explained(home), evidence: []Evidence{
 			say("CONNZ", "%d of the %s on %s come from its own network, in which no other server is.", home, connectionsOf(s.onServer()), label(s.Server))}}
 	case elsewhere == 0:
-		return notTested("CONNZ", "All clients are on %s: there are no others to compare their networks with.", label(s.Server))
+		return notTested("CONNZ", "All of these clients are on %s: none is elsewhere to compare its network with.", label(s.Server))
 	}
 	if len(s.Profile.Services) == 0 && !s.oneService() || slices.ContainsFunc(s.cluster(), func(o *checks.Server) bool { return o.Details == nil }) {
 		return notTested("CONNZ", "Clients of the same network are on different servers, but those may be other services, or follow placement tags that are unknown.")

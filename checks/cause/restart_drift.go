@@ -21,6 +21,9 @@ import (
 // rolling restart of the whole cluster, where clients go on in a list that was
 // shuffled once, all accounts together show it, see [rolling].
 //
+// That holds for every other server which they could have reached: where one was up
+// when most of them connected, and no rolling restart explains it, it is possible.
+//
 // An earlier process of a server leaves no trace, so start times alone make it
 // likely. Confirmed takes lists of the account with other servers' own addresses,
 // since DNS and load balancers may have led elsewhere then, and that clients which
@@ -152,6 +155,17 @@ func judgeRestartDrift(s *Situation) judgement {
 		j.lower("But these clients walk through their list in its order, as an option beside it says, and not as after a restart.")
 		return j
 	}
+	if down, up := s.downThen(); fits && !rolled && len(up) > 0 {
+		j.verdict, j.confidence = Possible, 0.3
+		if len(down) == 0 {
+			j.evidence = append(j.evidence, say("start times", "But %s %s up when most of them connected.", otherNames(up), wasOrWere(up)))
+		} else {
+			j.evidence = append(j.evidence, say("start times", "%s %s down when most of them connected, but %s %s up.", otherNames(down), wasOrWere(down), otherNames(up), wasOrWere(up)))
+		}
+		return j
+	} else if fits && len(down) > 0 {
+		j.evidence = append(j.evidence, say("start times", "When most of them connected, %s %s down.", otherNames(down), wasOrWere(down)))
+	}
 	if s.reachable() == checks.No {
 		j.verdict, j.confidence = Possible, 0.25
 		j.evidence = append(j.evidence, say("client URLs", "But the account's list leads to %s alone, whenever clients connect.", label(s.Server)))
@@ -168,6 +182,29 @@ func judgeRestartDrift(s *Situation) judgement {
 		j.confidence = 0.85
 	}
 	return j
+}
+
+// downThen divides the other servers that these clients could have reached: those
+// that were down when most of them connected, and those that were up.
+func (s *Situation) downThen() (down, up []*checks.Server) {
+	reached := s.reachableThen()
+	for i, a := range s.wereUp()[1:] {
+		switch {
+		case reached[i+1] == checks.No:
+		case a == checks.No:
+			down = append(down, s.Others[i])
+		case a == checks.Yes:
+			up = append(up, s.Others[i])
+		}
+	}
+	return down, up
+}
+
+func wasOrWere(servers []*checks.Server) string {
+	if len(servers) == 1 {
+		return "was"
+	}
+	return "were"
 }
 
 // notDrift is the verdict where the start times do not explain the placements.

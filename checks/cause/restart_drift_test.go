@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -71,11 +72,26 @@ func TestRestartDrift(t *testing.T) {
 		{"a new deployment: servers in quick order, clients after", with(starts([]int{0, 0, 1, 19}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2})), RuledOut, "none"},
 		{"one server was missing", with(missing("n4")), NotTested, "none"},
 		{"who came later came to one and no other", with(starts([]int{0, 12, 0, 12}, []int{0, 0, 0, 1}, []int{0, 0, 0, 1})), RuledOut, "none"},
+		{"one server was down, and another one up all the time", with(starts([]int{0, 2, 8, 0}, []int{0, 0, 2, 0}, []int{0, 0, 0, 0}), order3(0, 1, 2)), Possible, "none"},
 		{"one server came up late, the others take the clients", with(starts([]int{0, 0, 20, 0}, []int{0, 0, 2, 0}, []int{0, 0, 0, 2})), RuledOut, "none"},
 		{"no connection is left", with(counts(20, 2, 2), profile(func(p *checks.Profile) { p.Starts = [][]int{{0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}} })), NotTested, "none"},
 		{"none were counted by start", with(profile(func(p *checks.Profile) { p.Starts = nil })), NotTested, "none"},
 		{"the finding's server is not the profile's first", with(order3(2, 1, 0), starts([]int{0, 0, 0, 20}, []int{0, 0, 2, 0}, []int{0, 2, 0, 0})), RuledOut, "none"},
 	})
+}
+
+// TestWhoWasDown: the evidence names which servers were down, and which were not.
+func TestWhoWasDown(t *testing.T) {
+	t.Parallel()
+	for want, changes := range map[string][]change{
+		"When most of them connected, n2 and n3 were down.":       with(aloneAtFirst),
+		"n3 was down when most of them connected, but n2 was up.": with(starts([]int{0, 2, 8, 0}, []int{0, 0, 2, 0}, []int{0, 0, 0, 0}), order3(0, 1, 2)),
+	} {
+		c := Diagnose(caseOf(changes...)).Cause(RestartDrift)
+		if !slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return e.Text == want }) {
+			t.Errorf("want %s\n%s", want, tell([]Cause{c}))
+		}
+	}
 }
 
 // TestClocks: the times in the evidence are by one clock, the auditor's.

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -57,8 +58,10 @@ func (f List) plain() bool {
 // counts is which servers of the cluster answer there.
 //
 // Confirmed takes a list that is known to be this account's, a server that
-// answered there as itself, and no other list of the account that leads
-// further. A list that may be anyone's makes it likely, and so do a dead address
+// answered there as itself, and no other list that may be these clients' and
+// leads elsewhere: then it is possible at most. Several lists of an account are
+// those of its services, and placements tell whose. A list that may be anyone's
+// makes it likely, and so do a name beside it that no connection has, a dead address
 // where servers of the cluster are missing, and start times or networks that
 // would explain it too. A list that leads
 // further as well, or none at all, leaves it open: how a client is configured
@@ -137,6 +140,9 @@ func (s *Situation) pinned(w way) judgement {
 			j.verdict, j.confidence = Possible, 0.3
 		}
 		return j
+	case len(s.rivals()) > 0:
+		j.verdict, j.confidence = Possible, 0.35
+		j.evidence = append(j.evidence, s.sayRivals())
 	case !whole:
 		j.verdict, j.confidence = Likely, 0.6
 		j.evidence = append(j.evidence, say(listWord(found), "There may be more to the list: it was not read as a whole.").settledBy(NeedOwnURLs))
@@ -154,13 +160,27 @@ func (s *Situation) pinned(w way) judgement {
 	case drift != RuledOut:
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say("start times", "Which servers were up when the clients connected is only partly known.").settledBy(s.Gap.details()))
+	case len(s.unnamed) > 0:
+		l := s.unnamed[0]
+		j.verdict, j.confidence = Likely, 0.7
+		j.evidence = append(j.evidence, say(l.Origin, "No connection has the name %s, so it may be the list of another service.",
+			cmp.Or(l.Client, l.Workload)).settledBy(NeedServiceURLs))
 	default:
 		j.verdict, j.confidence = Confirmed, 0.95
 	}
 	j.direct = s.Tied && j.strong()
-	if len(s.beside) > 0 && j.strong() {
+	if len(s.beside) > 0 && len(s.rivals()) == 0 && j.strong() {
 		j.evidence = append(j.evidence, say(listWord(s.beside), "Another list of the account leads to %s: its clients are not those on %s.",
 			s.names(s.beside[0].Reach.Servers()), label(s.Server)))
 	}
 	return j
+}
+
+// sayRivals says that there are lists which would not explain the placements.
+func (s *Situation) sayRivals() Evidence {
+	l := s.rivals()[0]
+	if to := l.Reach.Servers(); len(to) > 0 {
+		return say(l.Origin, "Another list that may be theirs leads to %s: which of them the clients on %s came by is unknown.", s.names(to), label(s.Server)).settledBy(NeedOneList)
+	}
+	return say(l.Origin, "Where another list that may be theirs leads is unknown: %s.", openOf(l.Reach)).settledBy(NeedOneList)
 }

@@ -27,9 +27,14 @@ type Situation struct {
 	// theirs is whether Own are known to be the lists of just these clients: tied
 	// to their service, or to an account that has no other.
 	theirs bool
-	// beside are lists of the account that fit these clients less well than Own:
-	// those of its other services.
+	tie    tie // how closely Own are tied to these clients
+	// beside are lists that are tied to these clients as Own are, and fit them less
+	// well: where that is to the account, they may be those of its other services.
 	beside []List
+	// unnamed are those of Own that have the name of a workload or a client beside
+	// them which no connection has, and are tied by the account or by a user that
+	// several services have: they may be another service's.
+	unnamed []List
 	// whole is the case of the account, everyone are all of its services.
 	whole    *Case
 	everyone []checks.Service

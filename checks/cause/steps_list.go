@@ -24,6 +24,9 @@ func (s *Situation) listPasses(name StepName) []checks.Answer {
 				out[i] = a
 			}
 		}
+		if out[i] == checks.No && slices.ContainsFunc(s.rivals(), func(l List) bool { return s.listPass(l, server, name) != checks.No }) {
+			out[i] = checks.Unknown // they may have come by that list
+		}
 	}
 	return out
 }

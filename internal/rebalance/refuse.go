@@ -139,7 +139,7 @@ func (p Plan) Remarks(s *State, f Forecast) []string {
 		}
 	}
 	if may > 0 {
-		out = append(out, fmt.Sprintf("%s of the %s use a library that may choose the same server again, or do not say which: some of them are expected to come back.",
+		out = append(out, fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
 			words.Count(may), words.Plural(len(p.Moves), "client")))
 	}
 	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {

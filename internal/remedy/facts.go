@@ -57,9 +57,10 @@ func (x *facts) strong(code cause.Code) bool { return x.Cause(code).Strong() }
 // servers is how many the cluster is known to have.
 func (x *facts) servers() int { return len(x.members) + x.Missing }
 
-// evenShare is what each server has of the account if it is spread evenly.
+// evenShare is what each server that reported has of the account if it is spread
+// evenly over these, as the rebalancer spreads it.
 func (x *facts) evenShare() int {
-	return checks.EvenShare(x.f.Connections, x.servers())
+	return checks.EvenShare(x.f.Connections, len(x.members))
 }
 
 // excess is what the concentrated server has above that.

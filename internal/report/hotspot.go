@@ -233,7 +233,7 @@ func (doc *Hotspots) addEmpty(e checks.EmptyServer) {
 const elsewhere = "the missing servers may be a cluster of their own, with a hotspot"
 
 func hotspotCluster(c checks.HotspotCluster) HotspotCluster {
-	out := HotspotCluster{Name: words.Harmless(c.Name), Connections: c.Connections, Average: ratio(c.Connections, len(c.Servers)),
+	out := HotspotCluster{Name: words.Harmless(c.Name), Connections: c.Connections, Average: ratio(c.Connections, c.Averaged),
 		Verdict: string(c.Verdict), Servers: []HotspotServer{}}
 	var shares []checks.Share
 	for _, s := range c.Servers {
@@ -245,7 +245,7 @@ func hotspotCluster(c checks.HotspotCluster) HotspotCluster {
 			Connections: s.Connections, Verdict: string(s.Verdict), label: label(s.Server)}
 		if s.Connections != nil {
 			share := percent(*s.Connections, c.Connections)
-			factor := multiple(checks.Load{Connections: c.Connections, OnServer: *s.Connections, Servers: len(c.Servers)})
+			factor := multiple(checks.Load{Connections: c.Connections, OnServer: *s.Connections, Servers: c.Averaged})
 			server.SharePercent, server.Factor = &share, &factor
 		}
 		out.Servers = append(out.Servers, server)

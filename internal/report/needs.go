@@ -45,6 +45,10 @@ func needed(n cause.Need, list, account string) string {
 		return "pass " + list + "[,URL…] with the URLs in their order"
 	case cause.NeedOwnURLs:
 		return "pass the one that these clients came by, " + list + "[,URL…]"
+	case cause.NeedServiceURLs:
+		return "pass --client-config " + account + "=PATH with a file that has their user, client name or workload beside the list"
+	case cause.NeedOneList:
+		return "find out which list these clients use, and pass that one alone"
 	case cause.NeedOwner:
 		return "pass " + list + "[,URL…] to be certain"
 	case cause.NeedBalancer:

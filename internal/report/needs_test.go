@@ -26,6 +26,8 @@ func TestEvidenceText(t *testing.T) {
 		cause.NeedClientURLs:      "It is open: pass --client-url 'A B'=URL[,URL…].",
 		cause.NeedOrderedURLs:     "It is open: pass --client-url 'A B'=URL[,URL…] with the URLs in their order.",
 		cause.NeedOwnURLs:         "It is open: pass the one that these clients came by, --client-url 'A B'=URL[,URL…].",
+		cause.NeedServiceURLs:     "It is open: pass --client-config 'A B'=PATH with a file that has their user, client name or workload beside the list.",
+		cause.NeedOneList:         "It is open: find out which list these clients use, and pass that one alone.",
 		cause.NeedOwner:           "It is open: pass --client-url 'A B'=URL[,URL…] to be certain.",
 		cause.NeedUse:             "It is open. To be certain, pass --client-url 'A B'=URL[,URL…].",
 		cause.NeedBalancer:        "It is open: pass its address as --client-url 'A B'=URL.",

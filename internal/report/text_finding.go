@@ -146,12 +146,17 @@ func (f Finding) impactSentence() string {
 		s += " with " + words.Plural(*f.Impact.SubscriptionsLost, "subscription")
 	}
 	switch {
+	case f.Impact.CanFailOver == "no" && f.stranded != nil && *f.stranded >= f.Impact.ConnectionsLost:
+		return s + " drop at once, and none of them can fail over: " + cmp.Or(f.why, "the other servers are full then") + "."
 	case f.Impact.CanFailOver == "no" && f.stranded != nil:
 		return s + fmt.Sprintf(" drop at once, and at least %s of them can't fail over: %s.", words.Count(*f.stranded), cmp.Or(f.why, "the other servers are full then"))
 	case f.Impact.CanFailOver == "no":
 		return s + " drop at once, and not all of them can fail over."
 	case f.Impact.CanFailOver == "yes":
 		return s + " drop at once; they can fail over."
+	}
+	if f.why != "" {
+		return s + " drop at once; whether they can fail over is unknown, as is " + f.why + "."
 	}
 	return s + " drop at once; whether they can fail over is unknown."
 }

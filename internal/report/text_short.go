@@ -127,6 +127,9 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 		}
 		if len(f.Distribution) <= countedServers {
 			for _, server := range f.Distribution {
+				if server.Server.ID == "" && server.Server.Name == "" {
+					continue // others count it, and nobody knows who it is
+				}
 				row = append(row, words.Count(s.on(server)))
 			}
 		} else {
@@ -218,15 +221,22 @@ func (f Finding) costSentence() string {
 	case "yes":
 		s += "; they can fail over"
 	case "no":
-		s += "; not all of them can fail over"
-		if f.stranded != nil {
-			s = strings.TrimSuffix(s, "not all of them can fail over") + words.Count(*f.stranded) + " or more can't fail over"
+		switch {
+		case f.stranded == nil:
+			s += "; not all of them can fail over"
+		case *f.stranded >= f.Impact.ConnectionsLost:
+			s += "; none of them can fail over"
+		default:
+			s += "; " + words.Count(*f.stranded) + " or more can't fail over"
 		}
 		if f.why != "" {
 			s += ": " + f.why
 		}
 	default:
 		s += "; failover unknown"
+		if f.why != "" {
+			s += " (" + f.why + ")"
+		}
 	}
 	if f.hotspot == checks.Yes {
 		s += fmt.Sprintf("; it is also a hotspot, %s times the average", multiple(f.load))
