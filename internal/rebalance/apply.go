@@ -4,114 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
-
-// Outcome is what became of a move.
-type Outcome string
-
-// Only Kicked closed the connection for sure.
-const (
-	// Kicked: the server closed it.
-	Kicked Outcome = "kicked"
-	// Gone: it was closed before.
-	Gone Outcome = "gone"
-	// Refused: it was left alone, or the server would not close it.
-	Refused Outcome = "refused"
-	// NoAnswer: the server was asked and did not say; it may be closed or not.
-	NoAnswer Outcome = "no-answer"
-	// NotTried: the run stopped before.
-	NotTried Outcome = "not-tried"
-)
-
-// StopCode is why a run stopped early.
-type StopCode string
-
-// In the order in which they are looked for.
-const (
-	StopInterrupted    StopCode = "interrupted"
-	StopConnection     StopCode = "connection-lost"
-	StopForbidden      StopCode = "not-permitted"
-	StopServerLost     StopCode = "server-lost"
-	StopSuffering      StopCode = "server-suffers"
-	StopCameBack       StopCode = "clients-came-back"
-	StopFlock          StopCode = "clients-flock"
-	StopWorse          StopCode = "spread-is-worse"
-	StopNotReconnected StopCode = "clients-stay-away"
-	StopOthers         StopCode = "another-operator"
-)
-
-// Stop is why a run stopped early, in a sentence.
-type Stop struct {
-	Code StopCode
-	Text string
-}
-
-// Pace is how fast to go, and when to stop.
-type Pace struct {
-	Rate  int // connections a second, 1 or more
-	Batch int // connections between two looks, 1 or more
-	// Patience is the longest wait for an answer, and for the clients of a
-	// batch to be back.
-	Patience time.Duration
-	// MostCPU is the use of its processors, in percent, over which a server
-	// suffers if it grew; 0 is 90.
-	MostCPU float64
-	// Canary, if over 0, is how many connections of each service the first batch
-	// moves; services whose clients come back are left out of what follows.
-	Canary int
-	// Progress, if set, is told after each batch how many moves are over, of about
-	// how many. It is called from one goroutine.
-	Progress func(over, of int)
-}
-
-// Done is a move and what became of it.
-type Done struct {
-	Move
-	Outcome Outcome
-	Why     string // a clause; empty where there is nothing to say
-	Batch   int    // from 1; 0 where it was not tried
-}
-
-// Batch is what was seen after a batch.
-type Batch struct {
-	Kicked, Gone, Failed int
-	// Returned is how many clients came back to the server that they were moved
-	// from. Expected is the same by what is known of their libraries.
-	Returned int
-	Expected float64
-	// Late is how many of the clients that were disconnected since the start were
-	// not back anywhere when the patience was over.
-	Late int
-	Took time.Duration
-}
-
-// Run is what was done.
-type Run struct {
-	// Moves are those that were tried, and those of the last plan that were not.
-	Moves   []Done
-	Batches []Batch
-	// Missing is how many of the clients that were disconnected were not back
-	// anywhere at the last look.
-	Missing int
-	// Services are what became of each service, by index into those of Last.
-	Services map[int]Arrived
-	// Last is the last look; nil where there was none after the first move.
-	Last *State
-	Stop *Stop // nil where it came to its end
-	// Enough is why it ended though not level, in a sentence; empty where it is
-	// level, or was stopped.
-	Enough string
-}
 
 var errLost = errors.New("the connection was lost")
 
@@ -368,102 +269,6 @@ func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
 		return stop
 	}
 	return a.harmed(arrived, expected)
-}
-
-// missing adds up the clients of the run that are nowhere. Those of a service are
-// back where more came later than were moved.
-func (a *applying) missing(now Arrivals) int {
-	out := 0
-	for service, x := range now.Services {
-		all := a.run.Services[service]
-		all.Moved, all.Back, all.Missing = all.Moved+x.Moved, all.Back+x.Back, all.Missing+x.Missing
-		a.run.Services[service] = all
-	}
-	_, had := largest(a.loads)
-	lost := max(0, had-a.gone-len(a.now.Connections))
-	for _, x := range a.run.Services {
-		out += x.Missing
-	}
-	return min(out, lost)
-}
-
-// cameBack is a stop where clients come back to the servers that they were moved
-// from. A service of which that is so is left out; where none is left it stops.
-func (a *applying) cameBack(now Arrivals, moved []Move, all tally) *Stop {
-	of := map[int][]Move{}
-	for _, m := range moved {
-		of[m.Service] = append(of[m.Service], m)
-	}
-	left := 0
-	for service, moves := range of {
-		if a.tallies[service] == nil {
-			a.tallies[service] = &tally{}
-		}
-		_, back := a.now.expected(moves)
-		a.tallies[service].add(tally{len(moves), now.Services[service].Back, back})
-		if t := *a.tallies[service]; t.bad() {
-			for _, services := range []*[]Service{&a.scope.Services, &a.now.Services} {
-				if service < len(*services) {
-					(*services)[service].Stays = fmt.Sprintf("%s of %s came back", words.Count(t.returned), words.Plural(t.kicked, "client"))
-				}
-			}
-		}
-	}
-	for _, x := range a.now.Services {
-		if x.Stays == "" && a.now.Accounts[x.Account].Stays == "" {
-			left++
-		}
-	}
-	a.tally.add(all)
-	for _, t := range []tally{all, a.tally} {
-		if t.bad() || left == 0 && t.returned > 0 {
-			return &Stop{StopCameBack, fmt.Sprintf("%s of %s came back to the servers that they were moved from.", words.Count(t.returned), words.Plural(t.kicked, "client"))}
-		}
-	}
-	return nil
-}
-
-// harmed is a stop where the clients all go to one server, or are spread worse
-// than before.
-func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
-	for i, got := range now.On {
-		this := flock{got, expected[i]}
-		a.flocks[i].add(this)
-		for _, f := range []flock{this, a.flocks[i]} {
-			if f.bad() {
-				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as they should.", a.now.Servers[i].Name, words.Plural(f.got, "client"), f.expected.mean)}
-			}
-		}
-	}
-	variance := 0.0
-	for _, f := range a.flocks {
-		variance = max(variance, f.expected.variance)
-	}
-	// Where all was nearly even chance leads a few too many to one server for a
-	// while; what is left of it at the end is never balanced.
-	chance := int(2 * math.Sqrt(variance))
-	worst := func(of string, before, now []int, chance int) *Stop {
-		if !worse(before, now, chance) {
-			return nil
-		}
-		most, total := largest(now)
-		was, all := largest(before)
-		return &Stop{StopWorse, fmt.Sprintf("The most%s on one server is now %s of %s, and was %s of %s.", of, words.Count(most), words.Count(total), words.Count(was), words.Count(all))}
-	}
-	if stop := worst("", a.loads, a.now.Loads(), chance); stop != nil && !a.goal.Even {
-		return stop
-	}
-	for i, held := range a.now.Held() {
-		account := a.now.Accounts[i]
-		_, total := largest(held)
-		if account.Stays != "" || total == 0 {
-			continue
-		}
-		if stop := worst(" of "+account.Name, a.shares[i], held, chance+slack(checks.EvenShare(total, len(held)))); stop != nil && len(a.shares) > 1 {
-			return stop
-		}
-	}
-	return nil
 }
 
 // kickAll makes moves at the rate, a few at a time, until one is not answered
