@@ -40,10 +40,12 @@ type statement struct {
 
 func (s *sourceText) statementOf(g group) statement {
 	home := s.place(g.first, g.brackets).home
-	from := s.lines[home]
+	from := max(s.lines[home], g.urls[0].start-maxGap)
 	before := s.text[from:g.urls[0].start]
 	if at := bytes.LastIndexByte(before, ';'); at >= 0 { // the second statement of the line
 		before = before[at+1:]
+	} else if from > s.lines[home] { // it begins too far away to be one that people write
+		return statement{line: home}
 	}
 	before = before[:min(len(before), 1024)]
 	if m := addsTo.FindSubmatch(before); m != nil {
