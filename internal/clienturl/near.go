@@ -68,11 +68,10 @@ func (s *sourceText) settle(groups []group, account func(reference string) strin
 
 var (
 	// natsCommand is the `nats` program before its arguments.
-	natsCommand  = regexp.MustCompile(`(?:^|[\s;&|("'` + "`" + `/])nats(?:\.exe)?\s`)
-	commandWords = [][]byte{[]byte("nats "), []byte("nats\t"), []byte("nats\n"), []byte("nats\r"), []byte("nats.exe")}
-	commandEnd   = regexp.MustCompile(`[;&|\n]`)
-	flagOfName   = regexp.MustCompile(`\s--connection-name[=\s]+["']?([\w.:@/-]{1,64})`)
-	flagOfUser   = regexp.MustCompile(`\s--user[=\s]+["']?([\w.:@/-]{1,64})`)
+	natsCommand = regexp.MustCompile(`(?:^|[\s;&|("'` + "`" + `/])nats(?:\.exe)?\s`)
+	commandEnd  = regexp.MustCompile(`[;&|\n]`)
+	flagOfName  = regexp.MustCompile(`\s--connection-name[=\s]+["']?([\w.:@/-]{1,64})`)
+	flagOfUser  = regexp.MustCompile(`\s--user[=\s]+["']?([\w.:@/-]{1,64})`)
 )
 
 // settleCommands ties the lists in commands of the `nats` program by the flags of
@@ -89,7 +88,7 @@ func (s *sourceText) settleCommands(groups []group) {
 		}
 		start, end := max(s.lines[from], g.urls[0].start-maxGap), min(s.lines[to]+len(s.line(to)), g.urls[0].start+maxGap)
 		before := s.text[start:g.urls[0].start]
-		if !slices.ContainsFunc(commandWords, func(w []byte) bool { return bytes.Contains(before, w) }) {
+		if !slices.ContainsFunc([]string{"nats ", "nats\t", "nats\n", "nats\r", "nats.exe"}, func(w string) bool { return bytes.Contains(before, []byte(w)) }) {
 			continue // most have none, and a line may be long
 		}
 		commands := natsCommand.FindAllIndex(before, -1)
