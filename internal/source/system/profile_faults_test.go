@@ -45,6 +45,9 @@ func TestProfileOfServersThatGoWrong(t *testing.T) {
 			continue // it takes long, and others wait for the processor
 		}
 		for _, concentrated := range []bool{false, true} {
+			if concentrated && sourcetest.RaceDetector {
+				continue // as above
+			}
 			f.ClearFaults()
 			i := slices.IndexFunc(truth.Servers, func(s fleet.Server) bool { return (s.ID == of[0].Server) == concentrated })
 			if c.how == fleet.GarbleNone {
