@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -69,8 +70,9 @@ type gathering struct {
 	events   chan event
 	notes    map[string]int // what to say of the coverage → how often it was
 
-	questions []question // that were asked, by their tag
-	arrivals  int        // of account reports, counted as they come
+	questions []question   // that were asked, by their tag
+	arrivals  int          // of account reports, counted as they come
+	reading   atomic.Int64 // account reports that came and are not taken in yet
 
 	self       *wire.User
 	connected  *wire.Varz      // of the connected server; nil until it came
@@ -214,7 +216,7 @@ func (g *gathering) run(ctx context.Context) error {
 			}
 			left := settling - time.Since(g.last)
 			g.askLinks()
-			if left <= 0 && g.confirmed() && g.linked() {
+			if left <= 0 && g.reading.Load() == 0 && g.confirmed() && g.linked() {
 				return nil
 			}
 			if left > 0 {

@@ -34,6 +34,7 @@ func (g *gathering) listen(ctx context.Context) (stop func(), err error) {
 		ofLeafz:  func(_ int, m *nats.Msg) { g.leafzReply(ctx, m) },
 		ofReport: func(tag int, m *nats.Msg) { // one after the other
 			g.arrivals++
+			g.reading.Add(1)
 			select {
 			case workers <- reportReply{tag, g.arrivals, m}:
 			case <-ctx.Done():
@@ -76,7 +77,10 @@ func (g *gathering) startDecoders(ctx context.Context) (chan<- reportReply, func
 					r, err := d.Report(ctx, reply.m, g.accounts)
 					size := int64(len(reply.m.Data))
 					g.client.Trace("<<< %s account report, %d bytes, %d accounts, %v", r.From.Name, size, len(r.Usage), err)
-					g.send(ctx, func(g *gathering) { g.reported(r, err, reply, size) })
+					g.send(ctx, func(g *gathering) {
+						g.reading.Add(-1)
+						g.reported(r, err, reply, size)
+					})
 				case <-quit:
 					return
 				}
