@@ -27,9 +27,9 @@ type bounded struct {
 	byLine  bool
 	rest    []byte // was read, and is to be handed on
 	secured bool
-	failed  error
-	lost    func(error)  // gets what ends it but the network
-	over    *atomic.Bool // the login is done
+	failed  atomic.Pointer[error] // set by who reads, and seen by who writes
+	lost    func(error)           // gets what ends it but the network
+	over    *atomic.Bool          // the login is done
 }
 
 // unseen follows nothing.
@@ -46,8 +46,8 @@ func newBounded(conn net.Conn, server string, web bool, over *atomic.Bool, lost 
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
-	if b.failed != nil {
-		return 0, b.failed
+	if failed := b.failed.Load(); failed != nil {
+		return 0, *failed
 	}
 	if len(b.rest) > 0 {
 		n := copy(p, b.rest)
@@ -56,9 +56,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.Conn.Read(p)
 	if wrong := b.follow.read(p[:n]); wrong != nil {
-		b.failed = &sysreq.ProtocolError{Reason: b.server + " " + wrong.Error()}
-		b.lost(b.failed)
-		return 0, b.failed
+		return 0, b.fail(&sysreq.ProtocolError{Reason: b.server + " " + wrong.Error()})
 	}
 	if b.byLine && n > 0 {
 		if end := bytes.IndexByte(p[:n], '\n') + 1; end > 0 {
@@ -70,9 +68,16 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, b.afterHandshake(err)
 }
 
+// fail ends the connection for its user, and returns why.
+func (b *bounded) fail(err error) error {
+	b.failed.Store(&err)
+	b.lost(err)
+	return err
+}
+
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.failed != nil {
-		return 0, b.failed
+	if failed := b.failed.Load(); failed != nil {
+		return 0, *failed
 	}
 	n, err := b.Conn.Write(p)
 	return n, b.afterHandshake(err)
@@ -93,10 +98,6 @@ func (b *bounded) afterHandshake(err error) error {
 
 // secure begins TLS, as nats.go would.
 func (b *bounded) secure(o *nats.Options, name string) {
-	fail := func(err error) {
-		b.failed = err
-		b.lost(err)
-	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.TLSConfig != nil {
 		config = o.TLSConfig.Clone()
@@ -104,7 +105,7 @@ func (b *bounded) secure(o *nats.Options, name string) {
 	if o.TLSCertCB != nil {
 		certificate, err := o.TLSCertCB()
 		if err != nil {
-			fail(err)
+			_ = b.fail(err)
 			return
 		}
 		config.Certificates = []tls.Certificate{certificate}
@@ -112,7 +113,7 @@ func (b *bounded) secure(o *nats.Options, name string) {
 	if o.RootCAsCB != nil {
 		roots, err := o.RootCAsCB()
 		if err != nil {
-			fail(err)
+			_ = b.fail(err)
 			return
 		}
 		config.RootCAs = roots
@@ -122,7 +123,7 @@ func (b *bounded) secure(o *nats.Options, name string) {
 	}
 	conn := tls.Client(b.Conn, config)
 	if err := conn.Handshake(); err != nil { //nolint:noctx // nats.go has set a deadline, and the dialer's context closes it
-		fail(fmt.Errorf("%w: %w", nats.ErrTLS, err))
+		_ = b.fail(fmt.Errorf("%w: %w", nats.ErrTLS, err))
 		return
 	}
 	b.Conn, b.secured, b.rest = conn, true, nil

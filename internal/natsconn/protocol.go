@@ -20,8 +20,10 @@ const (
 	// mostRemarks is how much a server may say beside messages, at once and for
 	// each second: where a thousand servers restart, each change is told.
 	mostRemarks, remarksEachSecond = 16 << 20, 256 << 10
-	// leastRemark is what a line counts for at least, as each is work.
-	leastRemark = 256
+	// leastRemark is what a line counts for at least, as each is work; leastError
+	// is that of an error, which nats.go compares with all that it subscribed to
+	// and hands over on its own. 8,192 at once are more than anybody asks for.
+	leastRemark, leastError = 256, 2048
 )
 
 // protocol follows what a server sends, and finds what no server sends before
@@ -87,7 +89,11 @@ func (p *protocol) command(line []byte) error {
 	name := strings.ToUpper(string(text[:min(len(text), 4)]))
 	message := strings.HasPrefix(name, "MSG") || name == "HMSG"
 	if !message {
-		p.remarks += max(len(line), leastRemark)
+		least := leastRemark
+		if name == "-ERR" {
+			least = leastError
+		}
+		p.remarks += max(len(line), least)
 		if p.remarks > mostRemarks+int(time.Since(p.began)/time.Second)*remarksEachSecond {
 			return errors.New("sends greetings and errors without an end")
 		}

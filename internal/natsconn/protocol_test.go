@@ -26,7 +26,8 @@ var hostileLines = map[string]string{
 	"MSG x 1 1\r\na\nMSG":                      "longer than it says",
 	"INFO " + strings.Repeat("x", longestLine): "a line of more than 1 MiB",
 	"PING" + strings.Repeat(" ", longestLine):  "a line of more than 1 MiB",
-	strings.Repeat("-ERR 'x'\r\n", mostRemarks/leastRemark+10*remarksEachSecond/leastRemark): "without an end",
+	strings.Repeat("+OK\r\n", mostRemarks/leastRemark+10*remarksEachSecond/leastRemark):    "without an end",
+	strings.Repeat("-ERR 'x'\r\n", mostRemarks/leastError+10*remarksEachSecond/leastError): "without an end",
 }
 
 // framed is text in WebSocket frames.
