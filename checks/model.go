@@ -129,9 +129,14 @@ const (
 	Counted MissingKind = "counted"
 	// Draining: it is in lame duck mode. It answers nothing, and has clients.
 	Draining MissingKind = "draining"
-	// Down: nobody listens at its address and no server has a route to it. It
-	// can't have a connection, so its Bound is 0.
+	// Down: it said itself that it shuts down. It can't have a connection, so its
+	// Bound is 0.
 	Down MissingKind = "down"
+	// Refusing: nobody listens at its address. It is stopped, or drains: then it
+	// has clients.
+	Refusing MissingKind = "refusing"
+	// Hanging: it accepts connections and says nothing.
+	Hanging MissingKind = "hanging"
 	// Forgotten: it is expected, and no server that answered knows of it.
 	Forgotten MissingKind = "forgotten"
 	// Contradiction: two answers in its name to one question differ.
@@ -142,6 +147,8 @@ const (
 	Unreadable MissingKind = "unreadable"
 	// Unreachable: it is expected at an address that can't be reached from here.
 	Unreachable MissingKind = "unreachable"
+	// Unseen: it may be at an address that nobody connected to.
+	Unseen MissingKind = "unseen"
 	// NotAsked: others know it, and nobody asked it.
 	NotAsked MissingKind = "not-asked"
 	// Behind: a server between does not pass its answers on.

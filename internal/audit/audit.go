@@ -53,6 +53,13 @@ type Run struct {
 	Deployment *checks.Deployment // what was gathered; nil before
 	from       source.Source
 	detailed   []string // clusters whose servers were asked for details
+	lists      *read    // those of the clients; nil before
+}
+
+// read is what was read of the clients' lists.
+type read struct {
+	lists    []checks.URLList
+	warnings []string
 }
 
 // New starts an audit, for those who take its steps one by one; the others call
@@ -77,7 +84,9 @@ func (a *Run) Gather(ctx context.Context) (err error) {
 	if a.Deployment, err = a.from.Deployment(ctx); err != nil {
 		return err
 	}
-	a.Request.Expected.Add(ctx, a.Deployment)
+	if err := a.expect(ctx); err != nil {
+		return err
+	}
 	p := a.Request.Parameters
 	for _, account := range p.Accounts {
 		if !slices.ContainsFunc(a.Deployment.Accounts, func(x checks.Account) bool { return x.ID == account || x.Name == account }) {
@@ -90,6 +99,35 @@ func (a *Run) Gather(ctx context.Context) (err error) {
 		return err
 	}
 	return p.Select(a.Deployment)
+}
+
+// expect adds the servers that there should be.
+func (a *Run) expect(ctx context.Context) error {
+	e := a.Request.Expected
+	switch limits := a.from.Limits(); {
+	case limits.OwnAccount:
+		lists, _, err := a.read(ctx)
+		if err != nil {
+			return err
+		}
+		e.Clients = a.Request.Lists.signs(a.Deployment, lists)
+	case !limits.NoSystem:
+		e.Details = a.Details
+	}
+	e.Add(ctx, a.Deployment)
+	return nil
+}
+
+// read reads the clients' lists, once.
+func (a *Run) read(ctx context.Context) (lists []checks.URLList, warnings []string, err error) {
+	if a.lists == nil {
+		lists, _, warnings, err := a.Request.Lists.Read(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		a.lists = &read{lists, warnings}
+	}
+	return slices.Clone(a.lists.lists), slices.Clone(a.lists.warnings), nil
 }
 
 // unambiguous returns an error where a name that was given, of an account, is
@@ -146,7 +184,7 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 		}
 		verdict = a.judge()
 	}
-	lists, _, warnings, err := a.Request.Lists.Read(ctx)
+	lists, warnings, err := a.read(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -144,6 +146,25 @@ func (s ClientLists) Addresses() []string {
 		for _, e := range l.Endpoints {
 			if ip, err := netip.ParseAddr(e.Host); err == nil && s.Probe && (e.Scheme == "nats" || e.Scheme == "tls") {
 				out = append(out, netip.AddrPortFrom(ip, uint16(e.Port)).String()) //nolint:gosec // a port it is
+			}
+		}
+	}
+	return out
+}
+
+// signs are the URLs of lists that the model's only account may have clients with,
+// where a server is expected. Names are left out where DNS, or this machine's, is
+// not to be asked.
+func (s ClientLists) signs(d *checks.Deployment, lists []checks.URLList) []string {
+	var out []string
+	for _, l := range lists {
+		if l.Hint || l.Unused != "" || l.ByPattern || l.Account != "" && !slices.ContainsFunc(d.Accounts, func(a checks.Account) bool { return a.Is(l.Account) }) {
+			continue
+		}
+		for _, e := range l.Endpoints {
+			named := !e.Literal && (!s.DNS || len(s.Resolvers) > 0)
+			if !named && slices.Contains([]string{"nats", "tls", "ws", "wss"}, e.Scheme) {
+				out = appendOnce(out, e.Scheme+"://"+net.JoinHostPort(e.Host, strconv.Itoa(e.Port)))
 			}
 		}
 	}

@@ -14,7 +14,7 @@ func (a *Run) Lose(ctx context.Context, server checks.ServerRef) (cause.Loss, []
 	if err := a.Details(ctx, a.clusterOf(server)); err != nil {
 		return cause.Loss{}, nil, err
 	}
-	lists, _, warnings, err := a.Request.Lists.Read(ctx)
+	lists, warnings, err := a.read(ctx)
 	if err != nil {
 		return cause.Loss{}, nil, err
 	}

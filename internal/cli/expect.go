@@ -62,22 +62,37 @@ func (e *expectFlags) validate() error {
 // expected are the servers that there should be: those of the flag, of an earlier
 // document, and of the connection's own URLs.
 func (e *expectFlags) expected(from *origin, past *report.Past, probe bool) audit.Expected {
-	out := audit.Expected{Count: e.count, Names: e.names}
+	out := from.expected(probe)
+	out.Count, out.Names = e.count, e.names
 	if past != nil {
 		out.EarlierAt = past.Time
 		for _, s := range past.Servers {
 			out.Earlier = append(out.Earlier, audit.EarlierServer{Name: s.Name, Host: s.Host, Cluster: s.Cluster})
 		}
 	}
-	if from.nc == nil || !probe {
+	return out
+}
+
+// expected are the servers of the connection's own URLs.
+func (o *origin) expected(probe bool) audit.Expected {
+	out := audit.Expected{NoProbe: !probe}
+	if o.nc == nil {
 		return out
 	}
-	learnt := from.nc.DiscoveredServers()
-	for _, text := range from.nc.Servers() {
-		if u, err := url.Parse(text); err == nil && !slices.Contains(learnt, text) {
-			u.User = nil
-			out.URLs = append(out.URLs, u.String())
+	plain := func(text string) string {
+		u, err := url.Parse(text)
+		if err != nil {
+			return ""
+		}
+		u.User = nil
+		return u.String()
+	}
+	learnt := o.nc.DiscoveredServers()
+	for _, text := range o.nc.Servers() {
+		if shown := plain(text); shown != "" && !slices.Contains(learnt, text) {
+			out.URLs = append(out.URLs, shown)
 		}
 	}
+	out.ConnectedURL, out.ConnectedAddress = plain(o.nc.ConnectedUrl()), o.nc.ConnectedAddr()
 	return out
 }

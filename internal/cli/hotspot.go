@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -125,14 +126,11 @@ func (a *hotspots) validate() error {
 func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.host.Timeout())
 	defer cancel()
-	d, err := from.Deployment(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a.expect.expected(from, nil, !a.noProbe).Add(ctx, d)
-	if err := a.parameters.Select(d); err != nil {
+	run := audit.New(from, audit.Request{Parameters: checks.Parameters{Clusters: a.parameters.Clusters}, Expected: a.expect.expected(from, nil, !a.noProbe)})
+	if err := run.Gather(ctx); err != nil {
 		return nil, explainSelection(err)
 	}
+	d := run.Deployment
 	empty := checks.EmptyServers(d, a.parameters)
 	if len(empty) > 0 { // only now it matters what they listen on
 		var clusters []string
@@ -141,7 +139,7 @@ func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, e
 				clusters = append(clusters, e.Cluster)
 			}
 		}
-		if err := from.Details(ctx, d, clusters); err != nil {
+		if err := run.Details(ctx, clusters); err != nil {
 			return nil, err
 		}
 		empty = checks.EmptyServers(d, a.parameters)

@@ -137,7 +137,7 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	p := checks.Defaults()
 	p.AllowPartial = true
 	run := audit.New(from, audit.Request{Parameters: p, AnyShare: true, Lists: lists, Causes: true, Timeout: i.host.Timeout(),
-		Flags: i.host.Flags(), Again: from.again, Connected: from.urls})
+		Flags: i.host.Flags(), Again: from.again, Connected: from.urls, Expected: from.expected(lists.Probe)})
 	if err := run.Gather(ctx); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ type situation struct {
 	conns    []uint32         // of the servers that reported
 	expected audit.Expected
 	partial  bool
+	ordinary bool // the credentials are of ORDERS
 }
 
 func situations() []situation {
@@ -43,7 +44,10 @@ func situations() []situation {
 	}
 	silent := known(checks.Missing{Name: "n3", Kind: checks.Silent, Peers: []string{"n1"}, Reason: "n1 has a route to it, but it did not answer within 4s, asked twice: it hangs, or is cut off"})
 	ghost := []checks.Missing{{Kind: checks.Silent, Reason: "n1 counts 3 servers, but nobody has a route or gateway to it and it did not answer within 4s, asked twice: a server that stopped without a goodbye is counted for up to 4 minutes"}}
-	down := known(checks.Missing{Name: "127.0.0.1:4223", Kind: checks.Down, Bound: new(int), Reason: "it is down: nobody listens at 127.0.0.1:4223, an address of the connection's URLs"})
+	refusing := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Refusing, Reason: "nobody listens there (an address of --server); which server that is, is not known"})
+	hanging := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Hanging, Reason: "it accepts connections but says nothing (an address of --server); which server that is, is not known"})
+	unseen := known(checks.Missing{Kind: checks.Unseen, Reason: "not looked at because of --no-probe: 10.0.0.3:4222 (of --server), where no server that answered says it is: pass --expect-servers 2 if these are all"})
+	toClients := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Refusing, Reason: "nobody listens there (an address of a client's URL list); which server that is, is not known"})
 	draining := known(checks.Missing{Name: "n3", Kind: checks.Draining, Peers: []string{"n1"}, Reason: "it is draining: n1 has a route to it and does not advertise it to clients any more"})
 	restarted := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Restarted, Reason: "it restarted during this audit: audit again when its clients are back"})
 	twice := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Contradiction, Reason: "two answers in its name differ, and which of them is its own is unknown"})
@@ -60,18 +64,22 @@ func situations() []situation {
 	return []situation{
 		{what: "a server was killed, its peers still count it", missing: ghost, conns: lopsided},
 		{what: "the same, with `--allow-partial`", missing: ghost, conns: lopsided, partial: true},
-		{what: "the same, and its address is in `--server`: nobody listens there", missing: down, conns: lopsided},
-		{what: "the same, and what is left is even", missing: down, conns: even},
 		{what: "a server was killed, and its peers have forgotten it: a cluster of 2 is left", conns: lopsided},
 		{what: "the same, with `--baseline` of before", conns: lopsided, expected: baseline},
 		{what: "the same, with `--expect-servers 3`", conns: lopsided, expected: audit.Expected{Count: 3}},
 		{what: "the same, with `--expect-servers 3 --allow-partial`", conns: lopsided, expected: audit.Expected{Count: 3}, partial: true},
+		{what: "the same, and nobody listens at its address, which is in `--server`: it is stopped, or drains", missing: refusing, conns: lopsided},
+		{what: "the same, with `--allow-partial`", missing: refusing, conns: lopsided, partial: true},
+		{what: "the same, and it hangs: its address in `--server` accepts connections without a word", missing: hanging, conns: []uint32{6, 6}},
+		{what: "the same, and its address is in `--server`, with `--no-probe`", missing: unseen, conns: []uint32{6, 6}},
 		{what: "a server hangs", missing: silent, conns: lopsided},
 		{what: "a server drains (lame duck)", missing: draining, conns: lopsided},
 		{what: "a server restarts during the audit", missing: restarted, conns: lopsided},
 		{what: "a server's report can't be read", missing: garbled, conns: even},
 		{what: "two answers in a server's name differ", missing: twice, conns: lopsided},
 		{what: "inside a leaf cluster, another one of its name is behind the hub", missing: behind, conns: []uint32{6, 6, 6}},
+		{what: "an ordinary account, a server drains, and nothing tells of it", conns: []uint32{6, 6, 6}, ordinary: true},
+		{what: "the same, and `--client-url` or `--client-config` has its address", missing: toClients, conns: []uint32{6, 6, 6}, ordinary: true},
 		{what: "all servers reported, one holds an account", conns: []uint32{17, 1, 0}},
 		{what: "all servers reported, none does", conns: []uint32{6, 6, 6}},
 	}
@@ -88,7 +96,11 @@ func TestIncidentTable(t *testing.T) {
 		s.expected.Add(t.Context(), d)
 		p := checks.Defaults()
 		p.AllowPartial, p.All = s.partial, true
-		doc := report.New(report.Input{Check: checks.Concentration(), Version: "1.0.0", Time: time.Date(2026, 1, 2, 7, 0, 0, 0, time.UTC), SourceKind: "system-account",
+		from := "system-account"
+		if s.ordinary {
+			from = "account"
+		}
+		doc := report.New(report.Input{Check: checks.Concentration(), Version: "1.0.0", Time: time.Date(2026, 1, 2, 7, 0, 0, 0, time.UTC), SourceKind: from,
 			SourceDetail: "nats://n1.example:4222, server n1", Parameters: p, Deployment: d, Result: checks.CheckConcentration(d, p)})
 		outcome := checks.Outcome(doc.Outcome)
 		status := ExitPass
@@ -99,7 +111,7 @@ func TestIncidentTable(t *testing.T) {
 			t.Errorf("%s passes", s.what)
 		}
 		table += fmt.Sprintf("| %s | `%s` | %d | %s |\n", s.what, outcome, status, firstParagraph(t, doc, "text"))
-		if i == 0 || i == 4 || i == 5 {
+		if i == 0 || i == 2 || i == 3 || s.ordinary && len(s.missing) == 0 {
 			formats += fmt.Sprintf("\n%s:\n\n```\n%s\n%s\n%s\n%s\n```\n", strings.ToUpper(s.what[:1])+s.what[1:], firstParagraph(t, doc, "text"), firstParagraph(t, doc, "nagios"),
 				lineWith(t, doc, "prometheus", "nats_balance_outcome{", "} 1"), strings.TrimSpace(lineWith(t, doc, "json", `"outcome"`, "")))
 		}

@@ -42,7 +42,7 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreRoom: r.force}}
 	from := connectedOrigin(r.host, nc, systemAccount)
 	request := r.request(lists)
-	request.Again, request.Connected = from.again, from.urls
+	request.Again, request.Connected, request.Expected = from.again, from.urls, from.expected(lists.Probe)
 	a := audit.New(from, request)
 	if err := r.gather(ctx, a, s); err != nil {
 		return nil, err

@@ -90,8 +90,7 @@ func Uncovered(d *checks.Deployment, cluster string, members []Server) []Refusal
 	var out []Refusal
 	var missing []string
 	for _, m := range d.Missing {
-		// One that is down has no connections, and is not a target.
-		if m.Kind != checks.Down && m.MayBeIn(cluster) {
+		if m.MayBeIn(cluster) {
 			missing = append(missing, cmp.Or(m.Name, m.ID, "a server without a name"))
 		}
 	}

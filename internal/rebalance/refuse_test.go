@@ -12,10 +12,10 @@ import (
 func TestUncovered(t *testing.T) {
 	t.Parallel()
 	n := 5
-	d := &checks.Deployment{Missing: []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}, {Name: "e1", Cluster: "C2", ClusterKnown: true}, {ID: "N5"}, {}, {Name: "n6", Cluster: "C1", ClusterKnown: true, Kind: checks.Down}}}
+	d := &checks.Deployment{Missing: []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}, {Name: "e1", Cluster: "C2", ClusterKnown: true}, {ID: "N5"}, {}, {Name: "n6", Cluster: "C1", ClusterKnown: true, Kind: checks.Refusing}}}
 	got := Uncovered(d, "C1", []Server{{Connections: &n}, {}, {}})
 	want := []Refusal{
-		{Coverage, "3 servers did not report (n4, N5 and a server without a name), so it is not known how the connections are spread."},
+		{Coverage, "4 servers did not report (n4, N5, a server without a name and n6), so it is not known how the connections are spread."},
 		{Coverage, "It is not known how many connections 2 of 3 servers have and take, so whether there is room."},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

@@ -20,7 +20,10 @@ func TestWhatBringsMissingServersIn(t *testing.T) {
 		{[]checks.MissingKind{checks.Counted}, "Others count a server that died for up to 4 minutes: audit again then, or pass --expect-servers 3 "},
 		{[]checks.MissingKind{checks.Counted, checks.Silent}, "A longer --timeout"},
 		{[]checks.MissingKind{checks.Behind}, "An audit from there"},
-		{[]checks.MissingKind{checks.Down, checks.Forgotten}, "Start them"},
+		{[]checks.MissingKind{checks.Forgotten}, "Find out whether they are stopped, and expect them no longer"},
+		{[]checks.MissingKind{checks.Refusing, checks.Forgotten}, "Find out whether they are stopped, or drain"},
+		{[]checks.MissingKind{checks.Hanging}, "Find out who is there"},
+		{[]checks.MissingKind{checks.Unseen}, "An audit that connects"},
 		{[]checks.MissingKind{checks.Contradiction}, "Find out who else"},
 		{nil, "A longer --timeout"},
 	} {

@@ -17,7 +17,8 @@ type Coverage struct {
 	Missing         []Missing `json:"missing"`
 	Notes           []string  `json:"notes"`
 
-	kinds []checks.MissingKind // of those that are missing, each once
+	kinds   []checks.MissingKind // of those that are missing, each once
+	bounded bool                 // all of them said how many connections they have
 }
 
 // Missing is a server that did not report; what is not known of it is null.
@@ -42,7 +43,9 @@ func coverage(d *checks.Deployment) Coverage {
 		}
 		c.Missing = append(c.Missing, out)
 	}
+	c.bounded = len(d.Missing) > 0
 	for _, m := range d.Missing {
+		c.bounded = c.bounded && m.Bound != nil
 		if !slices.Contains(c.kinds, m.Kind) {
 			c.kinds = append(c.kinds, m.Kind)
 		}
@@ -92,7 +95,10 @@ func (doc *Document) note(in Input) {
 // openSentences tell of accounts that only missing servers may have.
 func (doc *Document) openSentences() []string {
 	who := "an account that no server reported"
-	if doc.someAccounts {
+	switch {
+	case doc.Source.Kind == "account":
+		who = "connections of the account"
+	case doc.someAccounts:
 		who = "an account that was asked for"
 	}
 	clusters := slices.DeleteFunc(slices.Clone(doc.openClusters), func(name string) bool { return name == "" })

@@ -66,7 +66,7 @@ func (e EmptyServer) oneLine() string {
 
 // answer is what the first line says, in its colour.
 func (doc *Hotspots) answer() (text.Color, string) {
-	partly := doc.Coverage.partly(doc.allowPartial)
+	partly := doc.Coverage.partly()
 	found := ""
 	n := len(doc.Findings) + len(doc.Empty)
 	switch {

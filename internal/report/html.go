@@ -244,7 +244,7 @@ func (p *htmlPage) coverage() {
 	p.Warnings = p.remarks("warning", p.Doc.Warnings)
 	p.CoverageText = fmt.Sprintf("Incomplete: %s of %s reported.", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"))
 	if c.Complete {
-		p.CoverageText = fmt.Sprintf("Complete: %s of %s reported.", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"))
+		p.CoverageText = fmt.Sprintf("%s: %s of %s reported.", words.UpperFirst(p.Doc.Source.whole()), words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"))
 		return
 	}
 	switch {
@@ -253,7 +253,7 @@ func (p *htmlPage) coverage() {
 	case checks.Outcome(p.Doc.Outcome) == checks.OutcomeIncomplete:
 		p.Certain = c.bringIn(p.Doc.Source.Kind) + "; --allow-partial checks without them."
 	default:
-		p.Certain = "Whatever connections they have, no verdict would change."
+		p.Certain = c.noChange()
 	}
 	t := newHTMLTable("missing", "Servers that did not report", "Server", "Cluster", "Reason")
 	for _, m := range c.Missing {

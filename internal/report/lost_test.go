@@ -16,7 +16,7 @@ func three(n ...int) Input {
 	for i, n := range n {
 		name := "n" + string(rune('1'+i))
 		if n < 0 {
-			d.Missing = append(d.Missing, checks.Missing{Name: name, Cluster: "C1", ClusterKnown: true, Kind: checks.Down, Bound: new(int), Reason: "it is down"})
+			d.Missing = append(d.Missing, checks.Missing{Name: name, Cluster: "C1", ClusterKnown: true, Kind: checks.Refusing, Reason: "nobody listens there"})
 			continue
 		}
 		d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Cluster: "C1", Usage: []checks.Usage{{Connections: uint32(n)}}})

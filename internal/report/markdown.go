@@ -114,7 +114,7 @@ func (m *markdown) source(s Source, c Coverage, at time.Time) {
 	m.line("- Source: %s, %s", s.kind(), mdSentence(s.Detail))
 	coverage := "incomplete"
 	if c.Complete {
-		coverage = "complete"
+		coverage = s.whole()
 	}
 	m.items([]string{fmt.Sprintf("Coverage: %s, %s of %s reported at %s", coverage, words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), at.Format(timeLayout))})
 	for _, x := range c.Missing[:min(len(c.Missing), listed)] {

@@ -63,7 +63,11 @@ func Nagios(w io.Writer, doc *Document) error {
 func (doc *Document) whoIsWhere() string {
 	if outcome := checks.Outcome(doc.Outcome); len(doc.Findings) == 0 || outcome == checks.OutcomeIncomplete {
 		_, said := answer(doc)
-		return strings.TrimSuffix(said, ".")
+		said = strings.TrimSuffix(said, ".")
+		if open := doc.openSentences(); outcome == checks.OutcomeIncomplete && len(doc.open) == 0 && len(open) > 0 {
+			said += ": " + open[0]
+		}
+		return said
 	}
 	share := func(p Percent) string { return strings.TrimSuffix(p.String(), ".0") + "%" }
 	var all []string
@@ -83,7 +87,7 @@ func (doc *Document) whoIsWhere() string {
 	if doc.Summary.Clusters > 1 { // an account counts in each
 		on = words.Plural(len(doc.Findings), "finding")
 	}
-	return fmt.Sprintf("%s on one server%s: %s", on, doc.Coverage.partly(doc.allowPartial), words.FirstOf(named, all))
+	return fmt.Sprintf("%s on one server%s: %s", on, doc.partly(), words.FirstOf(named, all))
 }
 
 // HotspotsNagios writes the document of hotspots as [Nagios] does.

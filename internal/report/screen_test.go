@@ -143,8 +143,8 @@ func TestScreenOfAMissingServer(t *testing.T) {
 	for _, want := range []string{
 		"  C1-n4 in C1: it answered the roster, but sent no account report",
 		"  On C1-n4 in the baseline: CART (25 of 32 connections).\n",
-		"  Certain: whatever the missing servers have, 1 account stays below 70%.\n",
-		"  Undetermined (1): BILLING 72.0% on C1-n1\n",
+		"  Undetermined (1): BILLING 72.0% (18 of 25) on C1-n1\n",
+		"  Certain all the same: 1 account stays below 70%, whatever the missing servers\n    have.\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)

@@ -78,7 +78,7 @@ func (p *printer) headline(doc *Document) {
 
 // answer is what the first line says, in its colour.
 func answer(doc *Document) (text.Color, string) {
-	partly := doc.Coverage.partly(doc.allowPartial)
+	partly := doc.partly()
 	critical := slices.IndexFunc(doc.Findings, func(f Finding) bool { return f.critical })
 	found := ""
 	switch n := len(doc.Findings); {
@@ -94,10 +94,10 @@ func answer(doc *Document) (text.Color, string) {
 		switch {
 		case doc.Summary.Evaluated == 0:
 			return text.FgYellow, fmt.Sprintf("No finding: no account has the minimum of %s%s.", words.Plural(doc.Parameters.MinConnections, "connection"), partly)
-		case partly != "":
+		case !doc.Coverage.Complete:
 			return text.FgYellow, doc.noFinding(partly)
 		}
-		return text.FgGreen, doc.noFinding("")
+		return text.FgGreen, doc.noFinding(partly)
 	case checks.OutcomeNotJudged:
 		return text.FgYellow, notJudged(doc.Parameters.MinServers, largestCluster(doc.Clusters, func(c Cluster) (string, int) { return c.Name, len(c.Servers) }))
 	case checks.OutcomeIncomplete:
@@ -123,11 +123,30 @@ func answer(doc *Document) (text.Color, string) {
 	}
 }
 
-// partly says how many servers a verdict is by that was asked for although some
-// did not report.
-func (c Coverage) partly(allowed bool) string {
-	if !allowed || c.Complete {
+// whole is what a coverage is called in which nobody is missing: an ordinary
+// account sees only who answers it.
+func (s Source) whole() string {
+	if s.Kind == "account" {
+		return "all that answered"
+	}
+	return "complete"
+}
+
+// partly says how many servers a verdict is by, where it is not known to be by
+// all.
+func (doc *Document) partly() string {
+	if doc.Coverage.Complete && doc.Source.Kind == "account" {
+		return fmt.Sprintf(", by the %s that answered", words.Plural(doc.Coverage.ServersAnswered, "server"))
+	}
+	return doc.Coverage.partly()
+}
+
+func (c Coverage) partly() string {
+	if c.Complete {
 		return ""
+	}
+	if c.ServersAnswered >= c.ServersExpected {
+		return ", by the connections that are known"
 	}
 	return fmt.Sprintf(", by %s of %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"))
 }
@@ -172,7 +191,7 @@ func (p *printer) coverage(doc *Document) {
 	reported := fmt.Sprintf("%s of %s reported at %s.", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"),
 		doc.Time.Format(timeLayout))
 	if c.Complete {
-		p.line("Coverage: complete, " + reported)
+		p.line("Coverage: " + doc.Source.whole() + ", " + reported)
 	} else {
 		p.line(p.paint(text.FgYellow, "Coverage: "+reported+" Missing:"))
 		p.missing(c.Missing, listed)
@@ -182,7 +201,7 @@ func (p *printer) coverage(doc *Document) {
 		case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
 			p.wrap("  ", c.bringIn(doc.Source.Kind)+"; --allow-partial checks without them.")
 		default:
-			p.wrap("  ", "Whatever connections they have, no verdict would change.")
+			p.wrap("  ", c.noChange())
 		}
 	}
 	notes := c.Notes[:len(c.Notes)-doc.lastNotes]
@@ -193,6 +212,14 @@ func (p *printer) coverage(doc *Document) {
 		}
 		p.wrap("  ", "Note: "+n)
 	}
+}
+
+// noChange says why who did not report makes no difference.
+func (c Coverage) noChange() string {
+	if c.bounded {
+		return "By what they say themselves they have too few connections to change a verdict."
+	}
+	return "Whatever connections they have, no verdict would change."
 }
 
 // bringIn is what may make missing servers report, by why they do not and by the
@@ -208,8 +235,14 @@ func (c Coverage) bringIn(source string) string {
 		return fmt.Sprintf("Others count a server that died for up to 4 minutes: audit again then, or pass --expect-servers %d if these are all", c.ServersAnswered)
 	case only(checks.Behind):
 		return "An audit from there brings them in"
-	case only(checks.Down, checks.Forgotten):
-		return "Start them, or expect them no longer"
+	case only(checks.Forgotten):
+		return "Find out whether they are stopped, and expect them no longer if they are gone for good"
+	case only(checks.Refusing, checks.Forgotten):
+		return "Find out whether they are stopped, or drain and still have clients, and expect them no longer if they are gone for good"
+	case only(checks.Hanging, checks.Unreachable):
+		return "Find out who is there"
+	case only(checks.Unseen):
+		return "An audit that connects to these addresses tells who is there"
 	case only(checks.Contradiction):
 		return "Find out who else answers in their names"
 	}

@@ -55,6 +55,9 @@ func (p *printer) screen(doc *Document) {
 func (p *printer) origin(doc *Document) {
 	c := doc.Coverage
 	reported := fmt.Sprintf("%s of %s %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), doc.Source.reported())
+	if doc.Source.Kind == "account" && c.Complete { // how many there are is unknown
+		reported = fmt.Sprintf("%s answered an ordinary account, which sees only itself and knows of no other", words.Plural(c.ServersAnswered, "server"))
+	}
 	h := doc.highest
 	switch {
 	case h != nil && len(doc.Findings) == 0 && c.Complete:
@@ -117,17 +120,23 @@ func (p *printer) unanswered(doc *Document) {
 	case doc.allowPartial:
 		p.wrap("  ", "Checked as if these servers had no connections (--allow-partial): this can be wrong.")
 	case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
+		open := shares(doc.open, true)
+		if len(open) == 0 {
+			for _, s := range doc.openSentences() {
+				p.wrap("  ", "Undetermined: "+s+".")
+			}
+		}
+		p.flow(fmt.Sprintf("  Undetermined (%s): ", words.Count(len(doc.open)+doc.moreOpen)), "    ", 2, open)
 		if n := doc.Summary.Evaluated - len(doc.Findings) - len(doc.open); n > 0 {
 			stay := "stay"
 			if n == 1 {
 				stay = "stays"
 			}
-			p.wrap("  ", fmt.Sprintf("Certain: whatever the missing servers have, %s %s below %s.", accounts(doc, n), stay, doc.limit()))
+			p.wrap("  ", fmt.Sprintf("Certain all the same: %s %s below %s, whatever the missing servers have.", accounts(doc, n), stay, doc.limit()))
 		}
-		p.flow(fmt.Sprintf("  Undetermined (%s): ", words.Count(len(doc.open)+doc.moreOpen)), "    ", 2, shares(doc.open))
 		p.wrap("  ", doc.Coverage.bringIn(doc.Source.Kind)+"; --allow-partial checks without them.")
 	default:
-		p.wrap("  ", "Whatever connections they have, no verdict would change.")
+		p.wrap("  ", c.noChange())
 	}
 }
 
@@ -225,11 +234,20 @@ func (p *printer) aLineEach(doc *Document, all []Finding) {
 	}
 }
 
-// shares are rows in a few words each.
-func shares(rows []RowOf) []string {
+// shares are rows in a few words each, with their connections where these say how
+// much is known.
+func shares(rows []RowOf, counts bool) []string {
 	var out []string
 	for _, r := range rows[:min(len(rows), aLineEach)] {
-		out = append(out, fmt.Sprintf("%s %s%% on %s", short(accountName(r.Account), 24), r.SharePercent, short(r.Server.called(), 24)))
+		name, of := short(accountName(r.Account), 24), ""
+		switch {
+		case counts && r.Connections == 0:
+			out = append(out, name+" (not counted)")
+			continue
+		case counts:
+			of = fmt.Sprintf(" (%s of %s)", words.Count(r.OnServer), words.Count(r.Connections))
+		}
+		out = append(out, fmt.Sprintf("%s %s%%%s on %s", name, r.SharePercent, of, short(r.Server.called(), 24)))
 	}
 	for range len(rows) - len(out) {
 		out = append(out, "")
@@ -240,7 +258,7 @@ func shares(rows []RowOf) []string {
 // toReview names what is to be reviewed, unless a pass has said it.
 func (p *printer) toReview(doc *Document) {
 	if len(doc.Findings) > 0 || !doc.Coverage.Complete {
-		p.flow(fmt.Sprintf("To review, above %s: ", doc.reviewed()), "  ", 1, shares(doc.toReview()))
+		p.flow(fmt.Sprintf("To review, above %s: ", doc.reviewed()), "  ", 1, shares(doc.toReview(), false))
 	}
 }
 

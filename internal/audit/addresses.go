@@ -1,0 +1,481 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/probe"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// lookForServers is the share of the time that is left, two fifths, for that: where
+// servers are missing it is a twelfth of the time-out, 400 ms of 5 s, in which a
+// distant server has to accept a connection and to greet. It is not done while
+// servers report, as they would count it as a client of $G.
+const lookForServers source.Share = 24
+
+const (
+	// longestLook bounds connecting to the addresses.
+	longestLook = 2 * time.Second
+	// mostLooked bounds how many are connected to.
+	mostLooked = 64
+	// mostAddresses bounds how many there are. More make no difference.
+	mostAddresses = 1000
+)
+
+// Whose URL an address is of.
+const (
+	ofServer  = "an address of --server"
+	ofClients = "an address of a client's URL list"
+)
+
+// sight is an address of a URL, and what was seen there.
+type sight struct {
+	scheme, host, shown string
+	at                  netip.AddrPort
+	named               bool   // the host is a name
+	of                  string // whose URL it is
+	unresolved          string // why the name has no address
+	looked              bool   // it was connected to
+	contact             checks.Contact
+	within              time.Duration // that there was for it
+}
+
+// family tells the addresses of a name apart by IPv4 and IPv6.
+func (s *sight) family() string {
+	if s.at.Addr().Unmap().Is4() {
+		return s.host + " 4"
+	}
+	return s.host + " 6"
+}
+
+// said is what is known of who is there, in a clause.
+func (s *sight) said() string {
+	c := s.contact
+	switch {
+	case s.unresolved != "":
+		return "the name can't be resolved: " + s.unresolved
+	case c.Outcome == checks.ContactRefused:
+		return "nobody listens there"
+	case c.Hangs:
+		return "it accepts connections but says nothing"
+	case c.Outcome == checks.ContactTimeout, c.Outcome == checks.ContactNone:
+		return "no answer within " + s.within.Round(100*time.Millisecond).String()
+	}
+	return c.Detail
+}
+
+// kind is that of a server that is there.
+func (s *sight) kind() checks.MissingKind {
+	switch {
+	case s.contact.Outcome == checks.ContactRefused:
+		return checks.Refusing
+	case s.contact.Hangs:
+		return checks.Hanging
+	}
+	return checks.Unreachable
+}
+
+// look finds out which servers are behind the addresses of the connection's own
+// URLs and of those of clients. One that did not report is missing, and so is one
+// of which nobody knows who it is: it may be a server that its peers have
+// forgotten.
+func (e Expected) look(ctx context.Context, d *checks.Deployment) {
+	all := e.sights(ctx)
+	if len(e.Clients) == 0 && len(all) < 2 {
+		return // that of the connection itself
+	}
+	e.contact(ctx, all)
+	// Where not even a server that reported can be connected to, as behind a
+	// proxy, nothing was seen.
+	works := slices.ContainsFunc(all, func(s sight) bool { return reportedIn(d, s.contact.Greetings) })
+	greets := map[string]bool{} // hosts and families
+	known := map[string]bool{}  // ids of missing servers whose address is known
+	for i := range all {
+		s := &all[i]
+		if !works {
+			s.looked, s.contact = false, checks.Contact{}
+		}
+		if s.contact.Outcome != checks.ContactServer {
+			continue
+		}
+		greets[s.host], greets[s.family()] = true, true
+		for _, g := range s.contact.Greetings {
+			known[g.ID] = true
+			e.greeted(d, g, s)
+		}
+	}
+	left := e.strangers(d, all, greets)
+	left = unexplained(d, all, left)
+	if len(left) > 0 && e.Details != nil {
+		_ = e.Details(ctx, clustersIn(d)) // what is not known explains nothing
+		left = unexplained(d, all, left)
+	}
+	e.missingAt(d, left, known)
+}
+
+// reportedIn reports whether one that greeted is a server that reported.
+func reportedIn(d *checks.Deployment, of []checks.Greeting) bool {
+	return slices.ContainsFunc(of, func(g checks.Greeting) bool {
+		return slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.ID == g.ID })
+	})
+}
+
+func clustersIn(d *checks.Deployment) (out []string) {
+	for i := range d.Servers {
+		out = appendOnce(out, d.Servers[i].Cluster)
+	}
+	return out
+}
+
+// strangers are the addresses where no server greets, but for that of the
+// connection itself. A name often has addresses of a family in which nobody
+// listens, and one where nobody greets counts once.
+func (e Expected) strangers(d *checks.Deployment, all []sight, greets map[string]bool) []sight {
+	own := 0 // addresses of the URL that is connected to
+	for i := range all {
+		if e.isConnected(&all[i]) {
+			own++
+		}
+	}
+	var out []sight
+	var open []string
+	for _, s := range all {
+		switch {
+		case s.contact.Outcome == checks.ContactServer:
+			continue
+		case s.at.IsValid() && s.at.String() == e.ConnectedAddress, own == 1 && e.isConnected(&s):
+			continue // it carries the audit
+		case s.of == ofClients && (!s.looked || s.unresolved != "" || s.contact.Outcome == checks.ContactUnroutable || e.elsewhere(&s)):
+			// Clients may be where this address is another one, or none.
+			open = append(open, s.shown)
+			continue
+		case s.named && s.unresolved == "" && !greets[s.family()]:
+			if greets[s.host] {
+				continue
+			}
+			s.shown = net.JoinHostPort(s.host, strconv.Itoa(int(s.at.Port())))
+		}
+		if !slices.ContainsFunc(out, func(o sight) bool { return o.shown == s.shown }) {
+			out = append(out, s)
+		}
+	}
+	if len(open) > 0 {
+		source.Note(d, "whether there are servers that did not answer at addresses of the clients' URL lists was not seen: "+source.Few(open))
+	}
+	return out
+}
+
+// elsewhere reports whether something answers at an address, and it is not a
+// server of clients like ours: a list of clients has what it likes.
+func (e Expected) elsewhere(s *sight) bool {
+	return s.contact.Outcome == checks.ContactUnreadable && !s.contact.Hangs
+}
+
+// isConnected reports whether an address is of the URL that is connected to.
+func (e Expected) isConnected(s *sight) bool {
+	u, err := url.Parse(e.ConnectedURL)
+	return err == nil && s.of == ofServer && u.Hostname() == s.host && portOf(u) == s.at.Port()
+}
+
+// unexplained leaves out the addresses that servers that reported say are theirs,
+// or tell clients of: these servers are known, and reported or are missing.
+func unexplained(d *checks.Deployment, all, left []sight) []sight {
+	told := map[string]bool{}
+	own := func(host string, port int, seen []netip.Addr) {
+		ip, err := netip.ParseAddr(host)
+		if host != "" && (err != nil || !ip.IsUnspecified()) {
+			told[net.JoinHostPort(strings.ToLower(host), strconv.Itoa(port))] = true
+			return
+		}
+		for _, ip := range seen {
+			told[net.JoinHostPort(ip.String(), strconv.Itoa(port))] = true
+		}
+	}
+	for _, s := range all {
+		for _, g := range s.contact.Greetings {
+			if reportedIn(d, []checks.Greeting{g}) {
+				own(g.Host, g.Port, nil)
+				for _, u := range g.ConnectURLs {
+					told[strings.ToLower(u)] = true
+				}
+			}
+		}
+	}
+	for i := range d.Servers {
+		if x := d.Servers[i].Details; x != nil {
+			own(x.Host, x.Port, x.Seen)
+			if x.WebSocket > 0 {
+				own(x.Host, x.WebSocket, x.Seen)
+			}
+			for _, u := range x.ConnectURLs {
+				told[strings.ToLower(u)] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(left), func(s sight) bool {
+		named := net.JoinHostPort(strings.ToLower(s.host), strconv.Itoa(int(s.at.Port())))
+		return told[s.shown] || told[named] || s.at.IsValid() && told[s.at.String()]
+	})
+}
+
+// greeted takes in a server that greets: one that did not report is missing. Of
+// a cluster of which nobody reported a list of clients is no evidence.
+func (e Expected) greeted(d *checks.Deployment, g checks.Greeting, s *sight) {
+	if reportedIn(d, []checks.Greeting{g}) || slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == g.ID }) ||
+		s.of == ofClients && !slices.Contains(clustersIn(d), g.Cluster) {
+		return
+	}
+	e.addNamed(d, g.Name, checks.Missing{ID: g.ID, Name: g.Name, Cluster: g.Cluster, ClusterKnown: g.Cluster != "" && !d.Shared(g.Cluster), Kind: checks.Silent,
+		Reason: "it greets at " + s.shown + ", " + s.of + ", but it did not answer"})
+}
+
+// missingAt takes in addresses of servers that did not report. That of a missing
+// server is told by its host or its name, never by who is left. Where it may be
+// one of the missing servers a note says so; else it is one more. Nothing of this
+// says how many connections it has: a server that drains closes its listener
+// first, and its clients later.
+func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string]bool) {
+	var unknown []sight
+	placed := map[int]bool{}
+	for _, s := range left {
+		at, listed := whose(d, &s, left)
+		switch {
+		case listed:
+		case at >= 0:
+			placed[at] = true
+			s.describe(&d.Missing[at])
+		default:
+			unknown = append(unknown, s)
+		}
+	}
+	for i, m := range d.Missing {
+		if m.ID != "" && known[m.ID] {
+			placed[i] = true
+		}
+	}
+	room := 0 // missing servers that may be at any address, and leave as much open
+	for i := range d.Missing {
+		if m := &d.Missing[i]; !placed[i] && m.Bound == nil && !m.Apart && (!m.ClusterKnown || oneCluster(d)) {
+			room++
+		}
+	}
+	var unseen []string
+	for _, s := range unknown {
+		if !s.looked && s.unresolved == "" {
+			unseen = append(unseen, s.shown)
+			continue
+		}
+		said := s.said() + " (" + s.of + "); which server that is, is not known"
+		if room > 0 {
+			room--
+			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
+			continue
+		}
+		d.Missing = append(d.Missing, checks.Missing{Name: s.shown, Kind: s.kind(), Reason: said})
+	}
+	e.unseen(d, unseen, room)
+}
+
+// unseen takes in addresses that were not connected to, and of which no server that
+// reported says that it is there. Some may be theirs all the same, so that they
+// count as one server. That as many servers reported as the operator says there are
+// settles it.
+func (e Expected) unseen(d *checks.Deployment, all []string, room int) {
+	if len(all) == 0 {
+		return
+	}
+	why := "as not even the server that answered can be connected to from here"
+	if e.NoProbe {
+		why = "because of --no-probe"
+	}
+	said := "not looked at " + why + ": " + source.Few(all) + " (of --server), where no server that answered says it is"
+	n := len(d.Servers)
+	switch {
+	case e.Count == n:
+		source.Note(d, fmt.Sprintf("%s; --expect-servers %d says that all are here", said, n))
+	case room > 0:
+		d.Notes = slices.Insert(d.Notes, 0, said)
+	default:
+		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Unseen, Reason: fmt.Sprintf("%s: pass --expect-servers %d if %s all", said, n, theseAre(n))})
+	}
+}
+
+func theseAre(n int) string {
+	if n == 1 {
+		return "that is"
+	}
+	return "these are"
+}
+
+// oneCluster reports whether there is one cluster only, as far as is known.
+func oneCluster(d *checks.Deployment) bool {
+	only := clustersIn(d)
+	return len(only) == 1 && !d.Gateways && !slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ClusterKnown && m.Cluster != only[0] })
+}
+
+// whose is the missing server that an address is of, by its host, which no other
+// server and no other address has, or by its name in the URL; -1 where there is
+// none. An address that is listed already is of nobody else.
+func whose(d *checks.Deployment, s *sight, left []sight) (at int, listed bool) {
+	label, _, _ := strings.Cut(s.host, ".")
+	has := func(name, host string) (byName, byHost bool) {
+		ip, err := netip.ParseAddr(host)
+		return name != "" && s.named && (strings.EqualFold(name, s.host) || strings.EqualFold(name, label)), err == nil && ip.Unmap() == s.at.Addr()
+	}
+	of := map[bool][]int{} // whether by name
+	for i := range d.Missing {
+		m := &d.Missing[i]
+		if m.Name == s.shown {
+			return i, true
+		}
+		if byName, byHost := has(m.Name, m.Host); byName || byHost {
+			of[byName] = append(of[byName], i)
+		}
+	}
+	alone := func(byName bool) bool {
+		return len(of[byName]) == 1 && !slices.ContainsFunc(d.Servers, func(x checks.Server) bool {
+			n, h := has(x.Name, x.Host)
+			return byName && n || !byName && h
+		})
+	}
+	twice := slices.ContainsFunc(left, func(o sight) bool { return o.shown != s.shown && o.at.Addr() == s.at.Addr() })
+	switch {
+	case alone(true):
+		return of[true][0], false
+	case alone(false) && !twice:
+		return of[false][0], false
+	}
+	return -1, false
+}
+
+// describe adds to a missing server what was seen at its address.
+func (s *sight) describe(m *checks.Missing) {
+	if m.ID != "" || !s.looked && s.unresolved == "" {
+		return // it answered something, or nothing is known
+	}
+	before, _, _ := strings.Cut(m.Reason, ", but")
+	switch kind := s.kind(); {
+	case kind == checks.Refusing && len(m.Peers) > 0:
+		m.Kind, m.Reason = checks.Draining, "it is draining: nobody listens at "+s.shown+" any more, and other servers have routes to it"
+	case kind == checks.Refusing:
+		m.Kind, m.Reason = kind, before+", and nobody listens at "+s.shown+": it is stopped, or draining"
+	case kind == checks.Hanging:
+		m.Kind, m.Reason = kind, before+", and it accepts connections at "+s.shown+" but says nothing: it hangs"
+	default:
+		m.Kind, m.Reason = kind, before+", and of "+s.shown+" is known: "+s.said()
+	}
+}
+
+func appendOnce(to []string, s string) []string {
+	if slices.Contains(to, s) {
+		return to
+	}
+	return append(to, s)
+}
+
+// contact connects to the addresses, unless that is not wanted.
+func (e Expected) contact(ctx context.Context, all []sight) {
+	if e.NoProbe {
+		return
+	}
+	ctx, cancel := lookForServers.Context(ctx)
+	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, longestLook)
+	defer stop()
+	prober := probe.Prober{Timeout: longestLook / 2}
+	end, _ := ctx.Deadline()
+	within := min(time.Until(end), prober.Timeout)
+	var done sync.WaitGroup
+	for i := range all[:min(len(all), mostLooked)] {
+		s := &all[i]
+		if s.unresolved != "" {
+			continue
+		}
+		done.Go(func() {
+			s.contact, s.looked, s.within = prober.Contact(ctx, s.scheme, s.host, s.at), true, within
+		})
+	}
+	done.Wait()
+}
+
+func portOf(u *url.URL) uint16 {
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err == nil {
+		return uint16(port)
+	}
+	switch u.Scheme {
+	case "ws":
+		return 80
+	case "wss":
+		return 443
+	}
+	return 4222
+}
+
+// sights are the addresses of all URLs.
+func (e Expected) sights(ctx context.Context) []sight {
+	ctx, cancel := context.WithTimeout(ctx, longestLook)
+	defer cancel()
+	var out []sight
+	add := func(text, of string) {
+		u, err := url.Parse(text)
+		if err != nil {
+			return
+		}
+		s := sight{scheme: u.Scheme, host: u.Hostname(), of: of}
+		port := portOf(u)
+		var ips []netip.Addr
+		if ip, err := netip.ParseAddr(s.host); err == nil {
+			ips = append(ips, ip)
+		} else {
+			s.named = true
+			if ips, err = net.DefaultResolver.LookupNetIP(ctx, "ip", s.host); err != nil || len(ips) == 0 {
+				s.unresolved, s.shown = unresolved(err), net.JoinHostPort(s.host, strconv.Itoa(int(port)))
+				ips = []netip.Addr{{}}
+			}
+		}
+		for _, ip := range ips {
+			s := s
+			if s.unresolved == "" {
+				s.at = netip.AddrPortFrom(ip.Unmap(), port)
+				s.shown = s.at.String()
+			}
+			if len(out) < mostAddresses && !slices.ContainsFunc(out, func(o sight) bool { return o.shown == s.shown }) {
+				out = append(out, s)
+			}
+		}
+	}
+	for _, text := range e.URLs {
+		add(text, ofServer)
+	}
+	for _, text := range e.Clients {
+		add(text, ofClients)
+	}
+	return out
+}
+
+// unresolved is why a name has no address.
+func unresolved(err error) string {
+	var dns *net.DNSError
+	switch {
+	case err == nil:
+		return "it has no address"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "there is no such name"
+	case errors.As(err, &dns) && dns.IsTimeout, errors.Is(err, context.DeadlineExceeded):
+		return "DNS did not answer in time"
+	}
+	return words.Sentence(err.Error())
+}
