@@ -172,7 +172,7 @@ func (e Expected) strangers(d *checks.Deployment, all []sight, greets map[string
 		}
 	}
 	if len(open) > 0 {
-		source.Note(d, "whether there are servers that did not answer at addresses of the clients' URL lists was not seen: "+source.Few(open))
+		source.Note(d, "addresses of the clients' URL lists that could not be checked for servers that did not answer: "+source.Few(open))
 	}
 	return out
 }
@@ -277,7 +277,7 @@ func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string
 			unseen = append(unseen, s.shown)
 			continue
 		}
-		said := s.said() + " (" + s.of + "); which server that is, is not known"
+		said := s.said() + " (" + s.of + "); which server that is, is unknown"
 		if room > 0 {
 			room--
 			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
@@ -300,7 +300,7 @@ func (e Expected) unseen(d *checks.Deployment, all []string, room int) {
 	if e.NoProbe {
 		why = "because of --no-probe"
 	}
-	said := "not looked at " + why + ": " + source.Few(all) + " (of --server), where no server that answered says it is"
+	said := "not checked " + why + ": " + source.Few(all) + " (of --server), where no server that answered says it is"
 	n := len(d.Servers)
 	switch {
 	case e.Count == n:

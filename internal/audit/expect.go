@@ -167,4 +167,3 @@ func settleClusters(d *checks.Deployment) {
 		}
 	}
 }
-

@@ -138,20 +138,6 @@ func (s ClientLists) Follow(ctx context.Context, d *checks.Deployment, lists []c
 	return append(warnings, probe.Follow(ctx, lists, o)...)
 }
 
-// Addresses are those of the given lists that are no names and no WebSocket
-// listeners, which greet otherwise, unless connecting is not wanted.
-func (s ClientLists) Addresses() []string {
-	var out []string
-	for _, l := range s.Given {
-		for _, e := range l.Endpoints {
-			if ip, err := netip.ParseAddr(e.Host); err == nil && s.Probe && (e.Scheme == "nats" || e.Scheme == "tls") {
-				out = append(out, netip.AddrPortFrom(ip, uint16(e.Port)).String()) //nolint:gosec // a port it is
-			}
-		}
-	}
-	return out
-}
-
 // signs are the URLs of lists that the model's only account may have clients with,
 // where a server is expected. Names are left out where DNS, or this machine's, is
 // not to be asked.

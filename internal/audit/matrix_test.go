@@ -313,7 +313,7 @@ func TestNeverPassWhereAFindingCouldHide(t *testing.T) {
 					from = system.New(connect(), source.Options{Timeout: timeout})
 				case "account":
 					c.s.serve(t, connect(), true)
-					from = account.New(connect(), "ORDERS", nil, source.Options{Timeout: timeout})
+					from = account.New(connect(), "ORDERS", source.Options{Timeout: timeout})
 				case "monitor":
 					from = monitor.New(c.s.pages(t), nil, source.Options{})
 				case "archive":

@@ -102,7 +102,7 @@ func (a *concentration) run(ctx context.Context) error {
 		if a.expect.system {
 			return systemAccount(nc, o)
 		}
-		return account.OrSystem(nc, request.Lists.Addresses(), o)
+		return account.OrSystem(nc, o)
 	})
 	if err != nil {
 		return err

@@ -44,10 +44,10 @@ func situations() []situation {
 	}
 	silent := known(checks.Missing{Name: "n3", Kind: checks.Silent, Peers: []string{"n1"}, Reason: "n1 has a route to it, but it did not answer within 4s, asked twice: it hangs, or is cut off"})
 	ghost := []checks.Missing{{Kind: checks.Silent, Reason: "n1 counts 3 servers, but nobody has a route or gateway to it and it did not answer within 4s, asked twice: a server that stopped without a goodbye is counted for up to 4 minutes"}}
-	refusing := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Refusing, Reason: "nobody listens there (an address of --server); which server that is, is not known"})
-	hanging := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Hanging, Reason: "it accepts connections but says nothing (an address of --server); which server that is, is not known"})
-	unseen := known(checks.Missing{Kind: checks.Unseen, Reason: "not looked at because of --no-probe: 10.0.0.3:4222 (of --server), where no server that answered says it is: pass --expect-servers 2 if these are all"})
-	toClients := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Refusing, Reason: "nobody listens there (an address of a client's URL list); which server that is, is not known"})
+	refusing := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Refusing, Reason: "nobody listens there (an address of --server); which server that is, is unknown"})
+	hanging := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Hanging, Reason: "it accepts connections but says nothing (an address of --server); which server that is, is unknown"})
+	unseen := known(checks.Missing{Kind: checks.Unseen, Reason: "not checked because of --no-probe: 10.0.0.3:4222 (of --server), where no server that answered says it is: pass --expect-servers 2 if these are all"})
+	toClients := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Refusing, Reason: "nobody listens there (an address of a client's URL list); which server that is, is unknown"})
 	draining := known(checks.Missing{Name: "n3", Kind: checks.Draining, Peers: []string{"n1"}, Reason: "it is draining: n1 has a route to it and does not advertise it to clients any more"})
 	restarted := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Restarted, Reason: "it restarted during this audit: audit again when its clients are back"})
 	twice := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Contradiction, Reason: "two answers in its name differ, and which of them is its own is unknown"})

@@ -143,7 +143,7 @@ func TestScreenOfAMissingServer(t *testing.T) {
 	for _, want := range []string{
 		"  C1-n4 in C1: it answered the roster, but sent no account report",
 		"  On C1-n4 in the baseline: CART (25 of 32 connections).\n",
-		"  Undetermined (1): BILLING 72.0% (18 of 25) on C1-n1\n",
+		"  Undetermined (1): BILLING 72.0% (72 of 100) on C1-n1\n",
 		"  Certain all the same: 1 account stays below 70%, whatever the missing servers\n    have.\n",
 	} {
 		if !strings.Contains(got, want) {

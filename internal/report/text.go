@@ -217,7 +217,7 @@ func (p *printer) coverage(doc *Document) {
 // noChange says why who did not report makes no difference.
 func (c Coverage) noChange() string {
 	if c.bounded {
-		return "By what they say themselves they have too few connections to change a verdict."
+		return "By their own counts they have too few connections to change a verdict."
 	}
 	return "Whatever connections they have, no verdict would change."
 }
@@ -242,7 +242,7 @@ func (c Coverage) bringIn(source string) string {
 	case only(checks.Hanging, checks.Unreachable):
 		return "Find out who is there"
 	case only(checks.Unseen):
-		return "An audit that connects to these addresses tells who is there"
+		return "An audit that connects to these addresses finds out who is there"
 	case only(checks.Contradiction):
 		return "Find out who else answers in their names"
 	}

@@ -15,12 +15,9 @@ import (
 )
 
 // address is where a server may be: servers of the connected server's cluster
-// advertise it to clients, or the operator passed it.
+// advertise it to clients.
 type address struct {
 	at string // host:port
-	// passed: the operator named it, and servers need not advertise it. It may be
-	// anything's, so only a server that greets or hangs there counts.
-	passed bool
 
 	// checked is whether it was connected to. What follows is what was seen.
 	checked bool
@@ -51,30 +48,23 @@ func (g *gathering) checkAddresses(ctx context.Context) bool {
 	return true
 }
 
-// toCheck are the addresses where it matters who is there: those that were
-// passed and, where servers advertise more addresses than servers answered,
-// those that no server that answered is known by. Of more than are connected to,
+// toCheck are the addresses where it matters who is there: where servers
+// advertise more addresses than servers answered. Of more than are connected to,
 // it takes those of the smallest networks first: an address among many of its
 // network is one of a server like the others, a single one may be of a bridge.
 func (g *gathering) toCheck() []*address {
 	absent, unclear := g.compare()
-	all := len(absent)+len(unclear) > 0
+	if len(absent)+len(unclear) == 0 {
+		return nil
+	}
 	var out []*address
 	inNetwork := map[string]int{}
 	for i := range g.addresses {
 		a := &g.addresses[i]
 		inNetwork[network(a.at)]++
-		if a.passed || all {
-			out = append(out, a)
-		}
+		out = append(out, a)
 	}
 	slices.SortStableFunc(out, func(a, b *address) int {
-		if a.passed != b.passed {
-			if a.passed {
-				return -1
-			}
-			return 1
-		}
 		return cmp.Compare(inNetwork[network(a.at)], inNetwork[network(b.at)])
 	})
 	return out[:min(len(out), mostChecked)]
@@ -120,7 +110,6 @@ func (g *gathering) compare() (absent, unclear []address) {
 		host = strings.ToLower(host)
 		switch {
 		case a.id != "" && (g.servers[a.id] != nil || listed[a.id]):
-		case a.passed && !a.hangs && !g.knows(a.cluster):
 		case a.id != "" || a.hangs:
 			listed[a.id] = a.id != ""
 			absent = append(absent, a)
@@ -182,16 +171,6 @@ func (g *gathering) listening() (everywhere int, hosts map[string]int) {
 	return everywhere, hosts
 }
 
-// knows reports whether a server of a cluster answered; no name is none.
-func (g *gathering) knows(cluster string) bool {
-	for _, s := range g.servers {
-		if cluster != "" && s.Cluster == cluster {
-			return true
-		}
-	}
-	return false
-}
-
 // missing are the servers that are advertised to clients and that did not answer.
 func (g *gathering) missing() []checks.Missing {
 	absent, unclear := g.compare()
@@ -207,9 +186,6 @@ func (g *gathering) missing() []checks.Missing {
 			m.Cluster = a.cluster
 		}
 		m.Reason = "servers tell clients of " + a.at + ", and "
-		if a.passed {
-			m.Reason = a.at + " was passed, and "
-		}
 		switch {
 		case a.id != "":
 			m.Reason += "it greets there, but it sent no account report " + within

@@ -75,8 +75,8 @@ func TestAdvertisedAddresses(t *testing.T) {
 	}
 }
 
-// Addresses are connected to only where that matters, and no more than 16: those
-// that were passed, and then those of small networks.
+// Addresses are connected to only where that matters, and no more than 16: those of
+// small networks first.
 func TestAddressesToCheck(t *testing.T) {
 	t.Parallel()
 	var many []string
@@ -92,7 +92,6 @@ func TestAddressesToCheck(t *testing.T) {
 		"all accounted for":      {40, addresses(many...), 0, ""},
 		"one more than servers":  {39, addresses(many...), mostChecked, "10.0.0.1:1"},
 		"one of another network": {39, addresses(append(slices.Clone(many[:39]), "172.17.0.1:1")...), mostChecked, "172.17.0.1:1"},
-		"one that was passed":    {40, append(addresses(many...), address{at: "10.9.9.9:1", passed: true}), 1, "10.9.9.9:1"},
 	} {
 		g := &gathering{addresses: test.addresses, servers: map[string]*seen{}, notes: map[string]bool{}}
 		for i := range test.servers {

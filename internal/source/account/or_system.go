@@ -16,16 +16,14 @@ import (
 // and from then on as the account that the credentials are of.
 type orSystem struct {
 	source.Source
-	nc     *nats.Conn
-	o      source.Options
-	passed []string
+	nc *nats.Conn
+	o  source.Options
 }
 
 // OrSystem is the source of a connection: the system account's, or where the
-// credentials are of another account that one's own view. What was passed are
-// addresses that the operator says clients have.
-func OrSystem(nc *nats.Conn, passed []string, o source.Options) source.Source {
-	return &orSystem{Source: system.New(nc, o), nc: nc, o: o, passed: passed}
+// credentials are of another account that one's own view.
+func OrSystem(nc *nats.Conn, o source.Options) source.Source {
+	return &orSystem{Source: system.New(nc, o), nc: nc, o: o}
 }
 
 // Deployment gathers the model, and finds out whose credentials they are.
@@ -45,6 +43,6 @@ func (s *orSystem) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	default:
 		return d, err
 	}
-	s.Source = New(s.nc, own, s.passed, s.o)
+	s.Source = New(s.nc, own, s.o)
 	return s.Source.Deployment(ctx)
 }

@@ -29,16 +29,14 @@ type Source struct {
 	nc    *nats.Conn
 	o     source.Options
 	named string // the id that the server gave for the credentials' account
-	// passed are addresses that the operator says clients have.
-	passed []string
 
 	view *view // of the last deployment
 }
 
 // New is the source of a connection, with the id of the credentials' account as
-// far as the server gave it, and addresses that the operator says clients have.
-func New(nc *nats.Conn, named string, passed []string, o source.Options) *Source {
-	return &Source{nc: nc, o: o, named: named, passed: passed}
+// far as the server gave it.
+func New(nc *nats.Conn, named string, o source.Options) *Source {
+	return &Source{nc: nc, o: o, named: named}
 }
 
 // Kind is what the document calls the source.
@@ -147,22 +145,15 @@ const (
 	checkedTogether = 8
 )
 
-// addresses are those that servers advertise, and those that were passed: the
-// only sign that an account has of a server that does not answer it.
+// addresses are those that servers advertise: the only sign that an account gets of
+// a server that does not answer it.
 func (s *Source) addresses(ctx context.Context, p prober) []address {
 	var out []address
-	add := func(at string, passed bool) {
-		if len(out) < mostAddresses && !slices.ContainsFunc(out, func(a address) bool { return a.at == at }) {
-			out = append(out, address{at: at, passed: passed})
-		}
-	}
 	for _, at := range s.advertised(ctx, p) {
-		if _, _, err := net.SplitHostPort(at); err == nil {
-			add(at, false)
+		_, _, err := net.SplitHostPort(at)
+		if err == nil && len(out) < mostAddresses && !slices.ContainsFunc(out, func(a address) bool { return a.at == at }) {
+			out = append(out, address{at: at})
 		}
-	}
-	for _, at := range s.passedAddresses() {
-		add(at, true)
 	}
 	return out
 }
@@ -186,21 +177,6 @@ func (s *Source) advertised(ctx context.Context, p prober) []string {
 	return out
 }
 
-// passedAddresses are those of the connection's own URLs, and of the client URLs
-// that were passed. Names are left out: what they lead to is many things.
-func (s *Source) passedAddresses() []string {
-	out := slices.Clone(s.passed)
-	for _, text := range s.nc.Servers() {
-		if u, err := url.Parse(text); err == nil {
-			out = append(out, u.Host)
-		}
-	}
-	return slices.DeleteFunc(out, func(address string) bool {
-		_, err := netip.ParseAddrPort(address)
-		return err != nil
-	})
-}
-
 // prober connects to addresses as the connection itself did.
 type prober struct {
 	probe.Prober
@@ -219,14 +195,11 @@ func (p prober) look(ctx context.Context, a *address) {
 	if err != nil {
 		return // a name, which the server itself has for its own
 	}
-	if !a.passed { // a server told of it, and it may be anybody's
-		p.Only = p.own
-	}
+	p.Only = p.own // a server advertises it, and it may be anybody's
 	c := p.Contact(ctx, p.scheme, at.Addr().String(), at)
 	if len(c.Greetings) == 1 { // several: a balancer
 		a.id, a.name, a.cluster = c.Greetings[0].ID, c.Greetings[0].Name, c.Greetings[0].Cluster
 	}
-	// What speaks TLS, and wants a certificate, does not hang. What was passed may
-	// be anything: only what says nothing at all may be a server that hangs.
-	a.hangs = c.Hangs || !a.passed && !c.TLS && (c.Outcome == checks.ContactUnreadable || c.Outcome == checks.ContactClosed)
+	// What speaks TLS, and wants a certificate, does not hang.
+	a.hangs = c.Hangs || !c.TLS && (c.Outcome == checks.ContactUnreadable || c.Outcome == checks.ContactClosed)
 }

@@ -1,0 +1,88 @@
+package audit
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// What addresses where no server greets say of who is missing: they are a missing
+// server's by its host or its name only, and never say what it has.
+func TestAddressesOfServersThatDidNotReport(t *testing.T) {
+	t.Parallel()
+	refused := checks.Contact{Outcome: checks.ContactRefused}
+	at := func(url string, c checks.Contact) sight {
+		host, _, _ := strings.Cut(url, ":")
+		s := sight{host: host, shown: url, of: ofServer, looked: true, contact: c}
+		if ip, err := netip.ParseAddr(host); err == nil {
+			s.at = netip.AddrPortFrom(ip, 4222)
+		} else {
+			s.named = true
+		}
+		return s
+	}
+	few := 3
+	in := func(m checks.Missing, cluster string) checks.Missing {
+		m.Cluster, m.ClusterKnown = cluster, true
+		return m
+	}
+	earlier := checks.Missing{Name: "n3", Kind: checks.Forgotten, Reason: "in the baseline of 06:49, but no server that answered knows of it"}
+	hosted, linked, bounded := earlier, earlier, earlier
+	hosted.Host = "10.0.0.3"
+	linked.Host, linked.Peers, linked.Kind = "10.0.0.3", []string{"n1"}, checks.Silent
+	bounded.Bound = &few
+	unplaced := "which server that is, is unknown"
+	for _, c := range []struct {
+		what    string
+		missing []checks.Missing
+		left    []sight
+		want    []string // names and reasons of who is missing then
+		note    string
+	}{
+		{"nobody else is missing", nil, []sight{at("10.0.0.3:4222", refused)}, []string{"10.0.0.3:4222: nobody listens there (an address of --server); " + unplaced}, ""},
+		{"a typo, one is missing", []checks.Missing{in(earlier, "C1")}, []sight{at("127.0.0.1:24229", refused)},
+			[]string{"n3: in the baseline of 06:49, but no server that answered knows of it"}, "127.0.0.1:24229: nobody listens there (an address of --server); " + unplaced},
+		{"two addresses, one is missing", []checks.Missing{in(earlier, "C1")}, []sight{at("10.0.0.8:4222", refused), at("10.0.0.9:4222", refused)},
+			[]string{"n3: in the baseline", "10.0.0.9:4222: nobody listens there"}, "10.0.0.8:4222: nobody listens there"},
+		{"one that counts itself is missing", []checks.Missing{in(bounded, "C1")}, []sight{at("10.0.0.9:4222", refused)},
+			[]string{"n3: in the baseline", "10.0.0.9:4222: nobody listens there"}, ""},
+		{"one of another cluster is missing", []checks.Missing{in(earlier, "C2")}, []sight{at("10.0.0.9:4222", refused)},
+			[]string{"n3: in the baseline", "10.0.0.9:4222: nobody listens there"}, ""},
+		{"its host, of the baseline", []checks.Missing{in(hosted, "C1")}, []sight{at("10.0.0.3:4222", refused)},
+			[]string{"n3: in the baseline of 06:49, and nobody listens at 10.0.0.3:4222: it is stopped, or draining"}, ""},
+		{"two addresses of its host", []checks.Missing{in(hosted, "C1")}, []sight{at("10.0.0.3:4222", refused), at("10.0.0.3:4223", refused)},
+			[]string{"n3: in the baseline", "10.0.0.3:4223: nobody listens there"}, "10.0.0.3:4222: "},
+		{"its name", []checks.Missing{in(earlier, "C1")}, []sight{at("n3.example:4222", refused)},
+			[]string{"n3: in the baseline of 06:49, and nobody listens at n3.example:4222: it is stopped, or draining"}, ""},
+		{"it has routes, and refuses", []checks.Missing{in(linked, "C1")}, []sight{at("10.0.0.3:4222", refused)},
+			[]string{"n3: it is draining: nobody listens at 10.0.0.3:4222 any more, and other servers have routes to it"}, ""},
+		{"it has routes, another address refuses", []checks.Missing{in(linked, "C1")}, []sight{at("127.0.0.1:24229", refused)},
+			[]string{"n3: in the baseline"}, "127.0.0.1:24229: nobody listens there"},
+		{"it has routes, and is silent", []checks.Missing{in(linked, "C1")}, []sight{at("10.0.0.3:4222", checks.Contact{Outcome: checks.ContactUnreadable, Hangs: true})},
+			[]string{"n3: in the baseline of 06:49, and it accepts connections at 10.0.0.3:4222 but says nothing: it hangs"}, ""},
+		{"no answer", nil, []sight{at("10.0.0.3:4222", checks.Contact{Outcome: checks.ContactTimeout})}, []string{"10.0.0.3:4222: no answer within "}, ""},
+		{"it is listed already", []checks.Missing{in(checks.Missing{Name: "10.0.0.3:4222", Reason: "advertised"}, "C1")}, []sight{at("10.0.0.3:4222", refused)}, []string{"10.0.0.3:4222: advertised"}, ""},
+	} {
+		d := &checks.Deployment{Missing: c.missing, Accounts: []checks.Account{{ID: "A", Name: "A"}}}
+		for _, name := range []string{"n1", "n2"} {
+			d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Host: "10.0.0." + name[1:], Cluster: "C1", Usage: []checks.Usage{{Connections: 9}}})
+		}
+		Expected{}.missingAt(d, c.left, nil)
+		settleClusters(d)
+		for i, want := range c.want {
+			if len(d.Missing) != len(c.want) || !strings.HasPrefix(d.Missing[i].Name+": "+d.Missing[i].Reason, want) {
+				t.Errorf("%s: missing %+v, want %q", c.what, d.Missing, c.want)
+				break
+			}
+		}
+		if notes := strings.Join(d.Notes, "\n"); !strings.HasPrefix(notes, c.note) || (notes == "") != (c.note == "") {
+			t.Errorf("%s: notes %q, want %q", c.what, notes, c.note)
+		}
+		p := checks.Defaults()
+		if r := checks.CheckConcentration(d, p); r.Outcome != checks.OutcomeIncomplete {
+			t.Errorf("%s: %s", c.what, r.Outcome)
+		}
+	}
+}
