@@ -145,7 +145,7 @@ func written(t *testing.T, doc *report.Document, format string) string {
 func firstParagraph(t *testing.T, doc *report.Document, format string) string {
 	t.Helper()
 	before := written(t, doc, format)
-	if at := regexp.MustCompile(`\n[^\n]*servers? reported`).FindStringIndex(before); at != nil {
+	if at := regexp.MustCompile(`\n[^\n]*servers? (reported|answered an)`).FindStringIndex(before); at != nil {
 		before = before[:at[0]] // what follows is the coverage
 	}
 	before, _, _ = strings.Cut(before, " | ")
