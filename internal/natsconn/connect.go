@@ -12,13 +12,16 @@ import (
 	"github.com/nats-balance/nats-balance/internal/within"
 )
 
+// programEnds is how long it is waited for op and nsc to end with the context.
+const programEnds = 200 * time.Millisecond
+
 // Connect opens a connection within the time-out. What happens to it later goes to
 // trace.
 func (c *Settings) Connect(ctx context.Context, trace func(string, ...any)) (*nats.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	settings := *c // which whoever is left behind keeps
-	l, err := within.Context(limited, 0, func() (*login, error) { return settings.login(limited) })
+	l, err := within.Context(limited, programEnds, func() (*login, error) { return settings.login(limited) })
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("the context and the credentials can't be read within %s: pass a longer --timeout", c.Timeout)
