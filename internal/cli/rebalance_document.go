@@ -12,6 +12,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/natsconn"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 )
 
 // document is what was planned.
@@ -19,7 +20,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	p, f := s.plan, s.forecast
 	doc := &report.Rebalance{
 		Tool: report.Tool{Name: "nats-balance", Version: Version()}, Time: time.Now(),
-		Source:  report.Source{Kind: "system-account", Detail: fmt.Sprintf("%s, server %s", natsconn.ShownURL(nc.ConnectedUrl()), nc.ConnectedServerName())},
+		Source:  report.Source{Kind: "system-account", Detail: fmt.Sprintf("%s, server %s", natsconn.ShownURL(sysreq.URL(nc)), nc.ConnectedServerName())},
 		Cluster: s.cluster,
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,
