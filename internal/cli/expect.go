@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 )
 
 // expectFlags are the flags that say what an audit must see to be one.
@@ -74,7 +75,7 @@ func (e *expectFlags) expected(from *origin, past *report.Past, probe bool) audi
 	}
 	learnt := from.nc.DiscoveredServers()
 	for _, text := range from.nc.Servers() {
-		if u, err := url.Parse(text); err == nil && !slices.Contains(learnt, text) {
+		if u, err := url.Parse(sysreq.Passed(from.nc, text)); err == nil && !slices.Contains(learnt, text) {
 			u.User = nil
 			out.URLs = append(out.URLs, u.String())
 		}
