@@ -53,18 +53,18 @@ func (s *Situation) wereUp() []checks.Answer {
 		if at < 0 || untimed(o) || untimed(s.Server) {
 			continue
 		}
-		position, after, all := slices.Index(p.StartOrder, at), 0, 0
+		position, may, all := slices.Index(p.StartOrder, at), 0, 0
 		for k, n := range p.Starts[0] {
 			all += n
 			if k > position {
-				after += n
+				may += n
 			}
 		}
 		switch {
 		case all == 0:
-		case after*10 <= 3*all:
+		case may*10 <= 3*all:
 			out[i+1] = checks.No
-		case after*2 >= all && !s.byClocksOnly(o):
+		case at < len(p.SurelyUp) && p.SurelyUp[at]*2 >= all:
 			out[i+1] = checks.Yes
 		}
 	}
@@ -95,13 +95,6 @@ func refusal(reason string) bool {
 
 // fineClock is a margin of clocks that is good enough to compare events by.
 const fineClock = 5 * time.Second
-
-// byClocksOnly reports whether that a server was up is due to the margin of its
-// clock alone: it counts as up from the first moment at which it may have been.
-func (s *Situation) byClocksOnly(o *checks.Server) bool {
-	margin := o.Details.Margin
-	return margin > fineClock && s.Profile.Oldest.Before(o.Start.Add(margin-o.Details.Offset))
-}
 
 // reachable says which servers the clients reach for all that is known without
 // when they came: No where a step before holds a server back, Yes where none
