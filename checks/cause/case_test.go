@@ -142,7 +142,7 @@ func counts(on ...int) change {
 			Networks:   []checks.Group{{Key: "10.9.0.0/24", Counts: on}},
 			StartOrder: []int{0, 1, 2}, Starts: [][]int{{0, 0, 0, on[0]}, {0, 0, 0, on[1]}, {0, 0, 0, on[2]}},
 			SurelyUp: []int{on[0], on[0], on[0]},
-			Oldest: started().Add(time.Hour), Newest: started().Add(2 * time.Hour), RTT: make([]*time.Duration, 3)}
+			Oldest:   started().Add(time.Hour), Newest: started().Add(2 * time.Hour), RTT: make([]*time.Duration, 3)}
 		for i := range 10 {
 			at := []int{share(on[0], i), share(on[1], i), share(on[2], i)}
 			addr := netip.AddrFrom4([4]byte{10, 9, 0, byte(10 + i)})
