@@ -34,7 +34,7 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 		case checks.Unknown:
 			can = checks.Unknown
 			if step == Accepts {
-				open = "whether the other servers take their users"
+				open = untilOneLogsIn
 			}
 		case checks.Yes:
 		}
@@ -51,6 +51,10 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 	}
 	return o
 }
+
+// untilOneLogsIn is what would settle whether the other servers accept the users of
+// clients, in words that follow "unknown".
+const untilOneLogsIn = "until one logs in to another server"
 
 // nowhere is why clients have nowhere to go, by the step that takes the last
 // server from them, in a clause.

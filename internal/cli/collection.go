@@ -31,13 +31,13 @@ func RegisterChecks(c *audit.CheckCollection) error {
 	return c.Register(
 		collected(checks.Concentration(), "No server holds more than a given share of an account's client connections in its cluster", checkConcentration,
 			item("threshold", "A server with more than this share of the account's client connections is a finding", audit.PercentageUnit, d.ThresholdPercent),
-			item("min_servers", "Clusters with fewer servers are not judged", audit.UIntUnit, d.MinServers),
+			item("min_servers", "Clusters with fewer servers are not checked", audit.UIntUnit, d.MinServers),
 			item("min_connections", "Accounts with fewer client connections in the cluster are not judged", audit.UIntUnit, d.MinConnections),
 			item("critical", "A finding of at least this share is a failure, 0 for never", audit.PercentageUnit, d.CriticalPercent)),
 		collected(checks.HotspotCheck(), "No server has more than a given multiple of its cluster's average of client connections", checkHotspots,
 			item("factor_percent", "A server with more than this percentage of the average is a finding, 200 for twice the average", audit.UIntUnit, h.FactorPercent),
-			item("min_servers", "Clusters with fewer servers are not judged", audit.UIntUnit, h.MinServers),
-			item("min_connections", "Clusters with fewer client connections are not judged", audit.UIntUnit, h.MinConnections)),
+			item("min_servers", "Clusters with fewer servers are not checked", audit.UIntUnit, h.MinServers),
+			item("min_connections", "Clusters with fewer client connections are not checked", audit.UIntUnit, h.MinConnections)),
 	)
 }
 
@@ -163,7 +163,7 @@ func incomplete(d *checks.Deployment) error {
 	case len(d.Uncounted) > 0:
 		return errors.New(words.HarmlessText(d.Uncounted[0].Reason))
 	default:
-		return errors.New("the archive does not tell enough")
+		return errors.New("the archive has too little to decide")
 	}
 	m := d.Missing[0]
 	if m.Name == "" && m.ID == "" { // which server it is, or whether there is one, is not known

@@ -29,7 +29,7 @@ const mostExpected = 100_000
 
 func (e *expectFlags) flags(cmd *fisk.CmdClause) {
 	e.serversFlag(cmd)
-	cmd.Flag("require-system", "Refuse to audit one account only, where the credentials are not of the system account").UnNegatableBoolVar(&e.system)
+	cmd.Flag("require-system", "Refuse credentials that are not of the system account, with which only one account can be audited").UnNegatableBoolVar(&e.system)
 }
 
 func (e *expectFlags) serversFlag(cmd *fisk.CmdClause) {

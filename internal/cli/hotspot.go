@@ -33,7 +33,7 @@ func addHotspot(parent Commander, h Host) {
 	a := &hotspots{host: h.withDefaults(), parameters: checks.HotspotDefaults()}
 	d := a.parameters
 	cmd := parent.Command("hotspot", "Finds servers with far more client connections than their cluster's average")
-	cmd.HelpLong(`Judges every server: a finding is one with more than twice the average of client
+	cmd.HelpLong(`Checks every server: a finding is one with more than twice the average of client
 connections of the servers of its cluster, where the cluster has at least 2
 servers and 10 client connections, or one with less than a quarter of it, such
 as one that joined or restarted and that no client came back to. Lists the accounts that make it hot. This is
@@ -53,14 +53,14 @@ Examples:
   nats-balance audit hotspot --factor 1.5 --min-connections 100 --json`)
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:ro")
-	cmd.Flag("cluster", "Only judge this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
+	cmd.Flag("cluster", "Only check this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
 	number := func(name, help, standard, placeholder string, to *string) {
 		cmd.Flag(name, fmt.Sprintf("%s (default %s)", help, standard)).Default(standard).PlaceHolder(placeholder).Validator(notEmpty(name, "a number")).StringVar(to)
 	}
 	number("factor", "A server with more than this many times the average is a finding", report.Factor(d.FactorPercent).String(), "TIMES", &a.factor)
-	number("min-servers", "Clusters with fewer servers are not judged", fmt.Sprint(d.MinServers), "N", &a.minServers)
-	number("min-connections", "Clusters with fewer client connections are not judged", fmt.Sprint(d.MinConnections), "N", &a.minConnections)
-	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
+	number("min-servers", "Clusters with fewer servers are not checked", fmt.Sprint(d.MinServers), "N", &a.minServers)
+	number("min-connections", "Clusters with fewer client connections are not checked", fmt.Sprint(d.MinConnections), "N", &a.minConnections)
+	cmd.Flag("allow-partial", "Check the servers that reported, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	a.expect.serversFlag(cmd)
 	cmd.Flag("no-probe", "Do not connect to the other URLs of --server or the context to see which servers are down").UnNegatableBoolVar(&a.noProbe)
 	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)

@@ -261,7 +261,7 @@ func volumeOf(n *node) volume {
 }
 
 const (
-	// maxDatum is the most of one value that is kept unless it speaks of NATS.
+	// maxDatum is the most of one value that is kept unless it mentions NATS.
 	maxDatum = 1 << 10
 	// maxStored is the most of all values of one input that is kept.
 	maxStored = 64 << 20

@@ -11,8 +11,8 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// HotspotsText writes the document for a person, the answer first. No line is
-// longer than 80 columns.
+// HotspotsText writes the document for a person, the answer first. Of the lines only
+// commands may be longer than the columns of the style.
 func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	p := newPrinter(style)
 	color, answer := doc.answer()
@@ -25,31 +25,43 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	}
 	if rest := doc.Findings[min(len(doc.Findings), inFull):]; len(rest) > 0 {
 		p.blank()
-		p.line(fmt.Sprintf("%s (--json has them in full):", words.Plural(len(rest), "more finding")))
+		p.wrap("", fmt.Sprintf("%s (--json has them in full):", words.Plural(len(rest), "more finding")))
 		for _, f := range rest[:min(len(rest), listed)] {
 			p.wrap("  ", f.oneLine())
 		}
 	}
-	for i, e := range doc.Empty {
-		if i == listed {
-			p.more("", len(doc.Empty)-listed, "more empty server")
-			break
-		}
-		p.blank()
-		p.paragraph(text.Bold, "", "   ", e.oneLine()+".")
-		if e.Start != nil {
-			p.wrap("   ", "It started at "+e.Start.Format(timeLayout)+"; clients do not come back to a server by themselves.")
-		}
-		for _, c := range e.Commands {
-			p.line("   $ " + short(c, width-5))
-		}
-	}
+	p.emptyServers(doc.Empty)
 	p.openHotspots(doc)
 	if doc.all {
 		p.loads(doc)
 	}
 	p.hotspotSummary(doc)
 	return p.to(w)
+}
+
+// emptyServers lists them, and what fills those of one cluster once.
+func (p *printer) emptyServers(all []EmptyServer) {
+	for i, e := range all {
+		if i == listed {
+			p.more("", len(all)-listed, "more empty server")
+			return
+		}
+		p.blank()
+		p.paragraph(text.Bold, "", "   ", e.oneLine()+".")
+		if e.Start != nil {
+			p.wrap("   ", "It started at "+e.Start.Format(timeLayout)+"; clients do not come back to a server by themselves.")
+		}
+		if last := i == len(all)-1 || i == listed-1 || all[i+1].Cluster != e.Cluster; !last {
+			continue
+		}
+		commands := e.Commands
+		if i > 0 && all[i-1].Cluster == e.Cluster { // one for all of them
+			commands = commands[:1]
+		}
+		for _, c := range commands {
+			p.commandAt("   $ ", c)
+		}
+	}
 }
 
 // oneLine is a finding in a clause.
@@ -136,7 +148,7 @@ func (p *printer) hotspot(n int, f Hotspot) {
 		p.wrap("   ", s)
 	}
 	if f.MoreAccounts > 0 {
-		p.line(fmt.Sprintf("   … and %s above theirs", words.Plural(f.MoreAccounts, "more account")))
+		p.wrap("   ", fmt.Sprintf("… and %s above theirs", words.Plural(f.MoreAccounts, "more account")))
 	}
 	if concentrated > 0 {
 		p.wrap("   ", "Concentrated accounts are findings of their own (OPT_BALANCE_006): audit concentration says why they are here and what to do.")
@@ -181,13 +193,18 @@ func (p *printer) openHotspots(doc *Hotspots) {
 
 // loads is a table of every server.
 func (p *printer) loads(doc *Hotspots) {
-	const clusterColumns, serverColumns = 16, 20
+	const clusterColumns, serverColumns, numberColumns, verdictColumns = 16, 20, 31, 10
+	narrow := p.width < clusterColumns+serverColumns+numberColumns+verdictColumns
 	row := func(cells ...string) {
+		if narrow { // the cluster and the share have no room
+			p.line(fmt.Sprintf("  %s  %11s  %5s  %s", fit(cells[1], p.width-33), cells[2], cells[4], cells[5]))
+			return
+		}
 		p.line(text.Snip(fmt.Sprintf("  %s  %s  %11s  %6s  %5s  %s", fit(cells[0], clusterColumns), fit(cells[1], serverColumns),
 			cells[2], cells[3], cells[4], cells[5]), p.width, "…"))
 	}
 	p.blank()
-	p.line(fmt.Sprintf("Every server (%s):", words.Count(doc.Summary.Servers)))
+	p.wrap("", fmt.Sprintf("Every server (%s):", words.Count(doc.Summary.Servers)))
 	row("CLUSTER", "SERVER", "CONNECTIONS", "SHARE", "TIMES", "VERDICT")
 	verdicts := map[string]string{
 		string(checks.Incomplete):        "open",
@@ -195,6 +212,9 @@ func (p *printer) loads(doc *Hotspots) {
 		string(checks.TooFewServers):     "alone",
 	}
 	for _, c := range doc.Clusters {
+		if narrow {
+			p.line("  " + short(clusterName(c.Name), p.width-2))
+		}
 		for _, s := range c.Servers {
 			verdict := s.Verdict
 			if v, ok := verdicts[verdict]; ok {

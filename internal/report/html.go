@@ -78,22 +78,16 @@ type htmlPage struct {
 type htmlFact struct{ Name, Value string }
 
 func newHTMLPage(doc *Document) (*htmlPage, error) {
-	css, err := pageFiles.ReadFile("page/page.css")
+	style, policy, err := htmlStyle()
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(css)
 	_, said := answer(doc)
 	p := &htmlPage{Doc: doc, room: htmlRoom, cards: map[int]int{},
 		Title: doc.Check.Name, Answer: doc.sinceBaseline() + said,
-		Style:  template.CSS(css), //nolint:gosec // our own file
-		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
+		Style: style, Policy: policy,
 	}
-	p.templates, err = template.New("").Funcs(template.FuncMap{
-		"count": words.Count, "name": func(s string) string { return short(s, htmlName) }, "cluster": clusterName,
-		"add": func(a, b int) int { return a + b }, "upper": words.UpperFirst,
-	}).ParseFS(pageFiles, "page/*.tmpl")
-	if err != nil {
+	if p.templates, err = htmlTemplates(); err != nil {
 		return nil, err
 	}
 	outcome := checks.Outcome(doc.Outcome)
@@ -110,6 +104,25 @@ func newHTMLPage(doc *Document) (*htmlPage, error) {
 	p.coverage()
 	p.parameters()
 	return p, nil
+}
+
+// htmlStyle returns the style sheet of every page and the policy that allows it and
+// nothing else.
+func htmlStyle() (style template.CSS, policy string, err error) {
+	css, err := pageFiles.ReadFile("page/page.css")
+	if err != nil {
+		return "", "", err
+	}
+	sum := sha256.Sum256(css)
+	return template.CSS(css), //nolint:gosec // our own file
+		"default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'", nil
+}
+
+func htmlTemplates() (*template.Template, error) {
+	return template.New("").Funcs(template.FuncMap{
+		"count": words.Count, "name": func(s string) string { return short(s, htmlName) }, "cluster": clusterName,
+		"add": func(a, b int) int { return a + b }, "upper": words.UpperFirst,
+	}).ParseFS(pageFiles, "page/*.tmpl")
 }
 
 // outcomeClass is how an outcome is dressed; the mark is not a colour.
@@ -253,7 +266,7 @@ func (p *htmlPage) coverage() {
 	case checks.Outcome(p.Doc.Outcome) == checks.OutcomeIncomplete:
 		p.Certain = c.bringIn(p.Doc.Source.Kind) + "; --allow-partial checks without them."
 	default:
-		p.Certain = "Whatever connections they have, no verdict would change."
+		p.Certain = "No verdict depends on them."
 	}
 	t := newHTMLTable("missing", "Servers that did not report", "Server", "Cluster", "Reason")
 	for _, m := range c.Missing {

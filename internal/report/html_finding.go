@@ -189,7 +189,7 @@ func servicesTable(f Finding) *htmlTable {
 		for _, s := range rest {
 			n += s.here
 		}
-		t.More = fmt.Sprintf("%s with %s on %s.", words.Plural(len(rest), "more service"), words.Plural(n, "connection"), f.label)
+		t.More = fmt.Sprintf("%s, with %s on %s together.", words.Plural(len(rest), "more service"), words.Plural(n, "connection"), f.label)
 	}
 	return t
 }

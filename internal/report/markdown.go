@@ -231,7 +231,7 @@ func (m *markdown) distribution(all []Share) {
 	}
 }
 
-// causes tells what speaks for something, what is not known, what it is not.
+// causes writes the evidence for something, what is unknown, and what was ruled out.
 func (m *markdown) causes(all []Cause) {
 	if len(all) == 0 {
 		return

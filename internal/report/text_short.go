@@ -57,7 +57,7 @@ func (p *printer) bar(f Finding) {
 	room := min(24, p.width/4)
 	line, used, written := "  ", 2, 1
 	for i, s := range f.Distribution {
-		name := short(s.label, 24)
+		name := short(s.label, min(24, p.width/3))
 		cell, plain := name+" unknown", name+" unknown"
 		if s.Connections != nil {
 			drawn := strings.Repeat("█", room**s.Connections/max(1, f.Connections))
@@ -149,7 +149,7 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 		for _, s := range others {
 			n += s.here
 		}
-		p.line(fmt.Sprintf("%s… %s, %s on %s", rest, words.Plural(len(others), "more service"), words.Count(n), short(f.label, 24)))
+		p.wrap(rest, fmt.Sprintf("… %s, %s on %s", words.Plural(len(others), "more service"), words.Count(n), short(f.label, 24)))
 	}
 }
 
@@ -233,9 +233,10 @@ func (f Finding) costSentence() string {
 			s += ": " + f.why
 		}
 	default:
-		s += "; failover unknown"
-		if f.why != "" {
-			s += " (" + f.why + ")"
+		if f.why == "" {
+			s += "; failover unknown"
+		} else {
+			s += "; failover unknown " + f.why
 		}
 	}
 	if f.hotspot == checks.Yes {
