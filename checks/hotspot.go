@@ -17,7 +17,8 @@ type HotspotParameters struct {
 	MinConnections int
 	// Clusters, by name, limit what is judged; empty is all.
 	Clusters []string
-	// AllowPartial judges as if the servers that did not report had nothing.
+	// AllowPartial judges without the servers that did not report: they have no
+	// clients in a sum, and are in an average only if they are down.
 	AllowPartial bool
 }
 
@@ -89,7 +90,7 @@ type HotspotServer struct {
 
 // Load is what a server carries of the clients of its cluster. Servers are all
 // of the cluster, those that did not report with 0 connections; with AllowPartial
-// those without a name are left out.
+// those of them that are down.
 type Load struct{ Connections, OnServer, Servers int }
 
 // Hotspot is a server with too much of its cluster's connections.

@@ -25,7 +25,7 @@ func as(user string, urls ...string) []string {
 // services each, one of which is set up differently.
 func services() Operation {
 	return Operation{
-		Name: "services", Title: "accounts of several services each, of which one is set up differently",
+		Name: "services", Title: "accounts of several services each, of which one is set up differently", Short: true,
 		Topology: three(func(c *lab.Cluster) {
 			c.Configure = func(_ int, o *server.Options) {
 				at := slices.IndexFunc(o.Accounts, func(a *server.Account) bool { return a.Name == "USERLIST" })
@@ -142,80 +142,6 @@ func servicesOthers(ctx context.Context, w *World, all []string) error {
 		return err
 	}
 	return w.settled(ctx)
-}
-
-// weekend: two servers are switched off to save money, and back on on Monday.
-func weekend() Operation {
-	return Operation{
-		Name: "weekend", Title: "two servers are switched off over the weekend, and jobs are deployed meanwhile",
-		Topology: three(),
-		Do: func(ctx context.Context, w *World) error {
-			w.pass("JOBS", w.all()...)
-			w.pass("ONPREM", w.url(n3))
-			w.pass("LATER", w.url(n3))
-			if err := w.away(ctx, []string{n1, n2}, func() error {
-				return w.start(ctx,
-					App{Account: "JOBS", Name: "worker", Pods: true, Count: 18, URLs: w.all()},
-					App{Account: "JOBSQUIET", Name: "batch", Count: 18, URLs: w.all()},
-					App{Account: "ONPREM", Name: "scada", Count: 18, URLs: []string{w.url(n3)}},
-				)
-			}); err != nil {
-				return err
-			}
-			if err := w.evenly(ctx, App{Account: "JOBS", Name: "ui", Pods: true}, 2); err != nil {
-				return err
-			}
-			return w.start(ctx, App{Account: "LATER", Name: "mailer", Count: 18, URLs: []string{w.url(n3)}})
-		},
-		Cases: []Case{
-			{Account: "JOBS", Server: n3, Truth: "restart-drift", Said: "restart-drift", Check: drifted("JOBS")},
-			{Account: "JOBSQUIET", Server: n3, Truth: "restart-drift", Said: "restart-drift", Check: drifted("JOBSQUIET")},
-			{Account: "ONPREM", Server: n3, Truth: "single-url", Said: "single-url", Also: []string{"restart-drift"}, Check: pinned("ONPREM", n3)},
-			{Account: "LATER", Server: n3, Truth: "single-url", Said: "single-url", Check: pinned("LATER", n3)},
-		},
-	}
-}
-
-// patches: servers are patched from the last to the first.
-func patches() Operation {
-	o := Operation{
-		Name: "patches", Title: "servers are patched from the last to the first",
-		Topology: three(),
-		Do: func(ctx context.Context, w *World) error {
-			all := w.all()
-			for i := range 4 {
-				if err := w.start(ctx, App{Account: fmt.Sprintf("SQUAD-%d", i+1), Name: "app", Pods: true, Count: 15, URLs: all}); err != nil {
-					return err
-				}
-			}
-			for _, name := range []string{n3, n2, n1} {
-				if err := later(ctx); err != nil {
-					return err
-				}
-				w.Server(name).Shutdown()
-				if err := w.settled(ctx); err != nil {
-					return err
-				}
-				if err := later(ctx); err != nil {
-					return err
-				}
-				if err := w.Server(name).Start(ctx); err != nil {
-					return err
-				}
-			}
-			if err := later(ctx); err != nil {
-				return err
-			}
-			w.pass("FRESH", w.url(n3))
-			return w.start(ctx, App{Account: "FRESH", Name: "orders", Pods: true, Count: 16, URLs: []string{w.url(n3)}})
-		},
-		Cases: []Case{{Account: "FRESH", Server: n3, Truth: "single-url", Said: "single-url", Check: pinned("FRESH", n3)}},
-	}
-	for i := range 4 {
-		account := fmt.Sprintf("SQUAD-%d", i+1)
-		o.Cases = append(o.Cases, Case{Account: account, Server: n3, Perhaps: true, Truth: "restart-drift", Said: "restart-drift", Check: drifted(account)})
-	}
-	return o
 }
 
 // burst: two servers are small, and one deployment fills them by itself.
