@@ -17,7 +17,8 @@ type HotspotParameters struct {
 	MinConnections int
 	// Clusters, by name, limit what is judged; empty is all.
 	Clusters []string
-	// AllowPartial judges as if the servers that did not report had nothing.
+	// AllowPartial judges without the servers that did not report: they have no
+	// clients in a sum, and are in an average only if they are down.
 	AllowPartial bool
 }
 
@@ -89,7 +90,7 @@ type HotspotServer struct {
 
 // Load is what a server carries of the clients of its cluster. Servers are all
 // of the cluster, those that did not report with 0 connections; with AllowPartial
-// those without a name are left out.
+// those of them that are down.
 type Load struct{ Connections, OnServer, Servers int }
 
 // Hotspot is a server with too much of its cluster's connections.
@@ -322,18 +323,22 @@ func (p HotspotParameters) over(onServer, servers, connections int) bool {
 	return compareProducts(times(onServer, servers), maxPercent, p.FactorPercent, connections) > 0
 }
 
-// averaged is how many servers the average is of. Where missing ones are supposed
-// to be empty, one that has no name, and that others only count, is not there: it may
-// be the ghost of a restart.
-func (h clusterLoad) averaged() int {
-	n := h.members
-	for _, m := range h.c.missing {
-		if h.p.AllowPartial && m.ID == "" && m.Name == "" {
+// averaged is how many servers the average is of. Where missing ones are accepted,
+// it is of those of which it is known what they carry: what others carry is in no
+// sum, and to count them would make every other server look busier than it is. One
+// that is down carries nothing, which is known.
+func (c cluster) averaged(allowPartial bool) int {
+	n := len(c.servers) + len(c.missing)
+	for _, m := range c.missing {
+		if allowPartial && m.Kind != Down {
 			n--
 		}
 	}
 	return n
 }
+
+// averaged is the same for the cluster of this load.
+func (h clusterLoad) averaged() int { return h.c.averaged(h.p.AllowPartial) }
 
 // answer is whether a server that reported so many connections is a hotspot:
 // unknown if that depends on what the missing servers hold, and on whether

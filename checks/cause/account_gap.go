@@ -40,9 +40,8 @@ func (s *Situation) takesUser(o *checks.Server) checks.Answer {
 	if known != checks.Yes {
 		return known
 	}
-	n := s.on(o.ID)
 	switch {
-	case n > 0 && s.Profile != nil:
+	case s.on(o.ID) > 0 && s.oneUser():
 		return checks.Yes
 	case s.refused(o) > 0:
 		return checks.No
@@ -50,6 +49,25 @@ func (s *Situation) takesUser(o *checks.Server) checks.Answer {
 		return checks.Yes
 	}
 	return checks.Unknown
+}
+
+// oneUser reports whether these clients log in alike, as far as the source says who
+// logs in: where one of them is, all may be. Of users that were left out of the
+// profile nobody knows how many they are.
+func (s *Situation) oneUser() bool {
+	if s.Profile == nil {
+		return false
+	}
+	users := 0
+	for _, g := range s.Profile.Users {
+		if g.Other {
+			return false
+		}
+		if sum(g.Counts) > 0 {
+			users++
+		}
+	}
+	return users < 2
 }
 
 // knows says whether a server knows the account.
@@ -100,7 +118,9 @@ func (s *Situation) usersKnown(o *checks.Server) bool {
 	}
 	at := slices.Index(s.Profile.Servers, o.ID)
 	there := func(user string) bool {
-		return slices.ContainsFunc(s.everyone, func(x checks.Service) bool {
+		return slices.ContainsFunc(s.Profile.Users, func(g checks.Group) bool {
+			return !g.Other && g.Key == user && at >= 0 && at < len(g.Counts) && g.Counts[at] > 0
+		}) || slices.ContainsFunc(s.everyone, func(x checks.Service) bool {
 			return x.User == user && at >= 0 && at < len(x.Counts) && x.Counts[at] > 0
 		}) ||
 			slices.ContainsFunc(s.History, func(c checks.Closed) bool {

@@ -185,7 +185,7 @@ func withServices(all ...checks.Service) change {
 		for _, x := range all {
 			p.SurelyUp = added(p.SurelyUp, x.SurelyUp)
 			p.Names = group(p.Names, checks.Group{Key: x.Stem, Counts: x.Counts})
-			p.Users = group(p.Users, checks.Group{Key: x.User, Counts: x.Counts})
+			p.Users = group(p.Users, checks.Group{Key: x.User, Other: x.Remainder, Counts: x.Counts})
 			p.Protocols = group(p.Protocols, checks.Group{Key: x.Protocol, Counts: x.Counts})
 			p.Languages = group(p.Languages, checks.Group{Key: x.Language, Counts: x.Counts})
 			for _, g := range x.Networks {

@@ -460,7 +460,8 @@ func (o Operation) accounts() []string {
 
 // Operations are all of them.
 func Operations() []Operation {
-	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed()}
+	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
+		services(), burst(), rotation(), sites(), nodes()}
 	for i := range all {
 		o := &all[i]
 		o.Topology.DistinctAddresses = true
