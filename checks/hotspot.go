@@ -8,12 +8,15 @@ import (
 
 // HotspotParameters are the thresholds and the selection of the hotspot check.
 type HotspotParameters struct {
+	// Measure is what is counted; where this says connections, and where the
+	// results do, it is that.
+	Measure Measure
 	// FactorPercent: a server with more than this percentage of its cluster's
 	// average is a finding; 200 is twice the average. 101..10000.
 	FactorPercent int
 	// MinServers that a cluster must have. 2 or more.
 	MinServers int
-	// MinConnections that a cluster must have, of clients. 1 or more.
+	// MinConnections that a cluster must have. 1 or more.
 	MinConnections int
 	// Clusters, by name, limit what is judged; empty is all.
 	Clusters []string
@@ -23,8 +26,11 @@ type HotspotParameters struct {
 
 // HotspotDefaults are the factor and the minimum of servers of the published
 // check, and the minimum of connections of the concentration check.
-func HotspotDefaults() HotspotParameters {
-	return HotspotParameters{FactorPercent: 200, MinServers: 2, MinConnections: 10}
+func HotspotDefaults() HotspotParameters { return ClientConnections().Defaults() }
+
+// Defaults are the parameters of the measure's check.
+func (m Measure) Defaults() HotspotParameters {
+	return HotspotParameters{Measure: m, FactorPercent: 200, MinServers: 2, MinConnections: 10}
 }
 
 // Validate reports the first parameter that is out of its range, in a sentence
@@ -36,7 +42,7 @@ func (p HotspotParameters) Validate() error {
 	case p.MinServers < 2:
 		return fmt.Errorf("min-servers is %d: pass a whole number of 2 or more", p.MinServers)
 	case p.MinConnections < 1:
-		return fmt.Errorf("min-connections is %d: pass a whole number of 1 or more", p.MinConnections)
+		return fmt.Errorf("min-%ss is %d: pass a whole number of 1 or more", p.Measure.Noun, p.MinConnections)
 	}
 	return nil
 }
@@ -60,8 +66,7 @@ type HotspotResult struct {
 	Summary       HotspotSummary
 }
 
-// HotspotSummary counts. Connections are those of clients; what is evaluated
-// and skipped are clusters.
+// HotspotSummary counts. What is evaluated and skipped are clusters.
 type HotspotSummary struct {
 	Clusters, Servers, Connections                    int
 	Evaluated, Open, TooFewConnections, TooFewServers int
@@ -111,7 +116,8 @@ type HotAccount struct {
 	Load
 	Account Account
 	// Concentrated says whether the account itself is a finding of the
-	// concentration check on this server, by that check's defaults.
+	// concentration check on this server, by that check's defaults. Unknown where
+	// the measure is not of client connections.
 	Concentrated Answer
 }
 
@@ -119,9 +125,10 @@ type HotAccount struct {
 const maxHotAccounts = 10
 
 // CheckHotspots judges every server of every cluster by the rule of check
-// OPT_BALANCE_002. The parameters must be valid.
+// OPT_BALANCE_002, by the measure of the parameters, which must be valid.
 func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 	var r HotspotResult
+	d = p.Measure.bounded(d)
 	unplaced := ofUnknownCluster(d, false)
 	perAccount := make([]int, len(d.Accounts))
 	judged := false // a cluster has the minimum of servers
@@ -131,7 +138,7 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 		}
 		h := clusterLoad{p: p, d: d, c: c, missing: missingIn(c, unplaced), members: len(c.servers) + len(c.missing)}
 		judged = judged || h.members >= p.MinServers
-		h.totals = clientsOf(d, c)
+		h.totals = p.Measure.totals(d, c)
 		for _, n := range h.totals {
 			h.total += n
 		}
@@ -168,14 +175,14 @@ func (p HotspotParameters) lacks(d *Deployment) bool {
 	})
 }
 
-// clientsOf counts the client connections of all accounts but the system
-// account on each server of the cluster that reported.
-func clientsOf(d *Deployment, c cluster) []int {
+// totals counts what all accounts but the system account have on each server of
+// the cluster that reported.
+func (m Measure) totals(d *Deployment, c cluster) []int {
 	totals := make([]int, len(c.servers))
 	for at, s := range c.servers {
 		for _, u := range d.Servers[s].Usage {
 			if !d.Accounts[u.Account].System {
-				totals[at] += int(u.Connections)
+				totals[at] += m.Of(u)
 			}
 		}
 	}
@@ -245,7 +252,7 @@ func (h clusterLoad) findings(c HotspotCluster, perAccount []int) []Hotspot {
 	clear(perAccount)
 	for _, s := range h.c.servers {
 		for _, u := range h.d.Servers[s].Usage {
-			perAccount[u.Account] += int(u.Connections)
+			perAccount[u.Account] += h.p.Measure.Of(u)
 		}
 	}
 	var shares []Share
@@ -272,10 +279,15 @@ func (h clusterLoad) accounts(s *Server, perAccount []int) (top []HotAccount, mo
 	j := judge{d: h.d, p: Defaults(), c: h.c, missing: h.missing}
 	j.p.AllowPartial = h.p.AllowPartial
 	for _, u := range s.Usage {
-		l := Load{Connections: perAccount[u.Account], OnServer: int(u.Connections), Servers: h.averaged()}
-		if !h.d.Accounts[u.Account].System && l.above() > 0 {
-			top = append(top, HotAccount{Load: l, Account: h.d.Accounts[u.Account], Concentrated: j.concentrated(l)})
+		l := Load{Connections: perAccount[u.Account], OnServer: h.p.Measure.Of(u), Servers: h.averaged()}
+		if h.d.Accounts[u.Account].System || l.above() <= 0 {
+			continue
 		}
+		a := HotAccount{Load: l, Account: h.d.Accounts[u.Account], Concentrated: Unknown}
+		if h.p.Measure.Clients {
+			a.Concentrated = j.concentrated(l)
+		}
+		top = append(top, a)
 	}
 	slices.SortFunc(top, func(a, b HotAccount) int {
 		return cmp.Or(cmp.Compare(b.above(), a.above()), cmp.Compare(a.Account.Name, b.Account.Name), cmp.Compare(a.Account.ID, b.Account.ID))

@@ -204,7 +204,7 @@ func (m *markdown) finding(n int, f Finding) {
 	for _, note := range f.findingNotes() {
 		m.line("%s", mdSentence(note))
 	}
-	m.distribution(f.Distribution)
+	m.distribution("Connections", f.Distribution)
 	if s := f.servicesSentence(); s != "" {
 		m.line("%s", mdSentence(s))
 	}
@@ -216,7 +216,7 @@ func (m *markdown) finding(n int, f Finding) {
 	m.remedies(f.Remedies)
 }
 
-func (m *markdown) distribution(all []Share) {
+func (m *markdown) distribution(counted string, all []Share) {
 	var cells [][]string
 	for _, s := range all[:min(len(all), barRows)] {
 		if s.Connections == nil {
@@ -225,7 +225,7 @@ func (m *markdown) distribution(all []Share) {
 		}
 		cells = append(cells, []string{mdCode(s.label), words.Count(*s.Connections), s.SharePercent.String() + "%"})
 	}
-	m.table([]string{"Server", "Connections", "Share"}, cells)
+	m.table([]string{"Server", counted, "Share"}, cells)
 	if n := len(all) - barRows; n > 0 {
 		m.line("… and %s, which JSON and CSV have.", words.Plural(n, "more server"))
 	}

@@ -182,7 +182,7 @@ func (p *printer) coverage(doc *Document) {
 		case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
 			p.wrap("  ", c.bringIn(doc.Source.Kind)+"; --allow-partial checks without them.")
 		default:
-			p.wrap("  ", "Whatever connections they have, no verdict would change.")
+			p.wrap("  ", "Whatever "+cmp.Or(doc.counted, "connections")+" they have, no verdict would change.")
 		}
 	}
 	notes := c.Notes[:len(c.Notes)-doc.lastNotes]
