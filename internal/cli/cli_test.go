@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -86,13 +88,14 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var scripts atomic.Int32
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		ContinueOnError:     true,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, env...)
+			e.Vars = append(e.Vars, shareOut(env, int(scripts.Add(1)))...)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 			return workers.setUp(e)
 		},
@@ -201,7 +204,9 @@ func scriptEnv(t *testing.T) ([]string, turns) {
 		name string
 		lab.Scenario
 	}{
-		{"MAIN", busy},
+		// One command at a time asks a cluster, so that most scripts have one of
+		// three; see [shareOut].
+		{"MAIN", busy}, {"MAIN_1", busy}, {"MAIN_2", busy},
 		// Probes are connections too, for a moment: these are for scripts that make
 		// some.
 		{"WHY", busy},
@@ -281,6 +286,18 @@ func scriptEnv(t *testing.T) ([]string, turns) {
 		t.FailNow()
 	}
 	return env, all
+}
+
+// shareOut is the environment of a script: its MAIN is one of three.
+func shareOut(env []string, script int) []string {
+	which := fmt.Sprintf("MAIN_%d", script%3)
+	out := slices.Clone(env)
+	for _, e := range env {
+		if rest, is := strings.CutPrefix(e, which); is {
+			out = append(out, "MAIN"+rest)
+		}
+	}
+	return out
 }
 
 // evilName is a name that would do harm to a terminal: it sets the title,

@@ -90,8 +90,9 @@ func TestRebalanceInterrupted(t *testing.T) {
 			not++
 		}
 	}
-	if doc.Outcome != "stopped" || doc.Stop.Code != "interrupted" || not < 8 || doc.After == nil || doc.After.Connections != 24 {
-		t.Errorf("%s: %+v, %d not tried, %q", doc.Outcome, doc.Stop, not, doc.Warnings)
+	// The one that was moved may be on its way.
+	if doc.Outcome != "stopped" || doc.Stop.Code != "interrupted" || not < 8 || doc.After == nil || doc.After.Connections+doc.Missing != 24 {
+		t.Errorf("%s: %+v, %d not tried, %d missing, %+v, %q", doc.Outcome, doc.Stop, not, doc.Missing, doc.After, doc.Warnings)
 	}
 }
 
