@@ -10,9 +10,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// mdRoom is how long the part with the findings in full may become: tickets
+// mdBytes is how long the part with the findings in full may become: tickets
 // and pull requests take 65,536 characters.
-const mdRoom = 40_000
+const mdBytes = 40_000
 
 // Markdown writes the document for a ticket or a pull request: the answer,
 // what it rests on, then each finding with its causes and remedies. Nothing
@@ -28,7 +28,7 @@ func Markdown(w io.Writer, doc *Document) error {
 	var rest []RowOf
 	n := 0
 	for _, g := range doc.inOrder() {
-		full := n < inFull && m.b.Len() <= mdRoom
+		full := n < inFull && m.b.Len() <= mdBytes
 		if len(g.findings) > 1 && full {
 			m.group(doc, g)
 		}

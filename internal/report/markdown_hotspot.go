@@ -16,14 +16,14 @@ func HotspotsMarkdown(w io.Writer, doc *Hotspots) error {
 	m.source(doc.Source, doc.Coverage, doc.Time)
 	m.items([]string{fmt.Sprintf("Checked: %s; more than %s times the average of its cluster is a finding", words.Plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)})
 	for i, f := range doc.Findings {
-		if m.b.Len() > mdRoom || i == inFull {
+		if m.b.Len() > mdBytes || i == inFull {
 			m.line("… and %s, which JSON has.", words.Plural(len(doc.Findings)-i, "more finding"))
 			break
 		}
 		m.hotspot(i+1, doc.measure, f)
 	}
 	for i, e := range doc.Empty {
-		if m.b.Len() > mdRoom || i == inFull {
+		if m.b.Len() > mdBytes || i == inFull {
 			m.line("… and %s, which JSON has.", words.Plural(len(doc.Empty)-i, "more empty server"))
 			break
 		}

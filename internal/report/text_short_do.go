@@ -13,15 +13,15 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// hasCommand stands where a command is that has no room.
+// hasCommand stands where a command is that does not fit.
 const hasCommand = "; --details has the command"
 
 // do lists what to do first in so many lines: at most three things, each with its
 // URLs, its command, or a step and the command that checks it. A command is whole,
 // or else the title says where it is.
-func (p *printer) do(f Finding, room int) {
+func (p *printer) do(f Finding, lines int) {
 	all := f.firstRemedies()
-	first, rest, end := section("DO"), indent+"   ", p.lines()+room
+	first, rest, end := section("DO"), indent+"   ", p.lines()+lines
 	for i, r := range all {
 		if left := end - p.lines(); left < 1 {
 			return
@@ -47,16 +47,16 @@ func (p *printer) do(f Finding, room int) {
 
 // below is what stands below the title of a remedy in at most so many lines.
 // Hidden is that there is a command, and not here.
-func (p *printer) below(r Remedy, first string, room int) (all []string, hidden bool) {
+func (p *printer) below(r Remedy, first string, lines int) (all []string, hidden bool) {
 	const most = 4
-	room = min(most, room)
+	lines = min(most, lines)
 	step := r.step()
 	if r.byHand != "" {
 		all = p.block(func(q *printer) { q.paragraph(text.Reset, first, first, r.byHand) })
-		if len(all) > room {
+		if len(all) > lines {
 			return nil, step.command != ""
 		}
-		room -= len(all)
+		lines -= len(all)
 	}
 	write := func(*printer) {}
 	switch {
@@ -70,7 +70,7 @@ func (p *printer) below(r Remedy, first string, room int) (all []string, hidden 
 		write = func(q *printer) { q.commandAt(first, step.command) }
 	}
 	more := p.block(write)
-	if len(more) > room {
+	if len(more) > lines {
 		return all, r.line == ""
 	}
 	return append(all, more...), false
