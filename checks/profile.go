@@ -52,6 +52,10 @@ type Profile struct {
 	// been up, and stands first.
 	Starts     [][]int
 	StartOrder []int // indexes into Servers, by the start of the process
+	// SurelyUp counts, for each of Servers, the connections of the concentrated
+	// one that began when it was up whatever the clocks' margins are; 0 where its
+	// start or its clock is not known.
+	SurelyUp []int
 	// Oldest and Newest are when the oldest and the newest connection of the
 	// concentrated server began.
 	Oldest, Newest time.Time

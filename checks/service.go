@@ -28,6 +28,8 @@ type Service struct {
 	// Starts are those of [Profile.Starts], for this service, with the order of
 	// the profile; nil for servers where it has no connection.
 	Starts [][]int
+	// SurelyUp is that of [Profile.SurelyUp], for this service.
+	SurelyUp []int
 	// Sources are its source addresses with counts by server. Where there are
 	// more than fit they are a sample, see SourcesSampled.
 	Sources        []Source

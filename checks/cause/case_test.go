@@ -141,7 +141,8 @@ func counts(on ...int) change {
 			Users:      []checks.Group{{Counts: on}},
 			Networks:   []checks.Group{{Key: "10.9.0.0/24", Counts: on}},
 			StartOrder: []int{0, 1, 2}, Starts: [][]int{{0, 0, 0, on[0]}, {0, 0, 0, on[1]}, {0, 0, 0, on[2]}},
-			Oldest: started().Add(time.Hour), Newest: started().Add(2 * time.Hour), RTT: make([]*time.Duration, 3)}
+			SurelyUp: []int{on[0], on[0], on[0]},
+			Oldest:   started().Add(time.Hour), Newest: started().Add(2 * time.Hour), RTT: make([]*time.Duration, 3)}
 		for i := range 10 {
 			at := []int{share(on[0], i), share(on[1], i), share(on[2], i)}
 			addr := netip.AddrFrom4([4]byte{10, 9, 0, byte(10 + i)})
@@ -158,7 +159,7 @@ func counts(on ...int) change {
 func serviceOf(stem string, n1, n2, n3 int) checks.Service {
 	on := []int{n1, n2, n3}
 	x := checks.Service{Stem: stem, Protocol: "nats", Language: "go", Versions: []string{"1.55.0"}, Counts: on, Hosts: n1 + n2 + n3,
-		Networks: []checks.Group{{Key: "10.9.0.0/24", Counts: on}}, Starts: [][]int{{0, 0, 0, n1}, {0, 0, 0, n2}, {0, 0, 0, n3}},
+		Networks: []checks.Group{{Key: "10.9.0.0/24", Counts: on}}, Starts: [][]int{{0, 0, 0, n1}, {0, 0, 0, n2}, {0, 0, 0, n3}}, SurelyUp: []int{n1, n1, n1},
 		First: started().Add(time.Hour), Last: started().Add(2 * time.Hour), TLS: checks.Unknown}
 	for at, n := range on {
 		for i := range n {
@@ -180,8 +181,9 @@ func withServices(all ...checks.Service) change {
 		counts(on...)(s)
 		p := s.Profile
 		p.Services, p.Names, p.Users, p.Protocols, p.Languages, p.Networks, p.Sources, p.Processes = slices.Clone(all), nil, nil, nil, nil, nil, nil, nil
-		p.Starts = nil
+		p.Starts, p.SurelyUp = nil, nil
 		for _, x := range all {
+			p.SurelyUp = added(p.SurelyUp, x.SurelyUp)
 			p.Names = group(p.Names, checks.Group{Key: x.Stem, Counts: x.Counts})
 			p.Users = group(p.Users, checks.Group{Key: x.User, Counts: x.Counts})
 			p.Protocols = group(p.Protocols, checks.Group{Key: x.Protocol, Counts: x.Counts})
@@ -364,6 +366,7 @@ func partProfile(s *scene) {
 func aloneAtFirst(s *scene) {
 	on := s.Profile.Read
 	s.Profile.Starts = [][]int{{0, on[0], 0, 0}, {0, 0, 0, on[1]}, {0, 0, 0, on[2]}}
+	s.Profile.SurelyUp = []int{on[0], 0, 0}
 	for i := range 2 {
 		s.Deployment.Servers[i+1].Start = started().Add(3 * time.Hour)
 	}

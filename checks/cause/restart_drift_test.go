@@ -18,12 +18,29 @@ func starts(by ...[]int) change {
 		counts(on...)(s)
 		aloneAtFirst(s)
 		s.Profile.Starts = by
+		exactly(s.Profile)
 	}
 }
 
+// exactly has clocks without margins.
+func exactly(p *checks.Profile) {
+	p.SurelyUp = make([]int, len(p.Servers))
+	for position, server := range p.StartOrder {
+		if row := p.Starts[0]; position+1 < len(row) {
+			p.SurelyUp[server] = sum(row[position+1:])
+		}
+	}
+}
+
+// unsure has clocks so wide that nobody was surely up.
+func unsure(s *scene) { s.Profile.SurelyUp = make([]int, 3) }
+
 // order3 is the order in which the servers started.
 func order3(servers ...int) change {
-	return profile(func(p *checks.Profile) { p.StartOrder = servers })
+	return profile(func(p *checks.Profile) {
+		p.StartOrder = servers
+		exactly(p)
+	})
 }
 
 func TestRestartDrift(t *testing.T) {
@@ -60,7 +77,11 @@ func TestRestartDrift(t *testing.T) {
 		{"started before, by clocks that agree", with(starts([]int{0, 0, 0, 20}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2})), RuledOut, "none"},
 		{"started within the margin of the clocks", with(starts([]int{0, 0, 0, 20}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2}), on(func(s *checks.Server) {
 			s.Details.Margin = 24 * time.Hour
-		}, 2, 3)), NotTested, "none"},
+		}, 2, 3), unsure), NotTested, "none"},
+		{"started seconds after, within the margin of the clocks", with(starts([]int{0, 0, 0, 20}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2}), on(func(s *checks.Server) {
+			s.Details.Margin = 3 * time.Second
+		}, 2, 3), unsure), NotTested, "none"},
+		{"an old connection, and all the others began when all were up", with(starts([]int{0, 1, 0, 19}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2})), RuledOut, "none"},
 		{"the starts of the servers are not known", with(on(func(s *checks.Server) { s.Start = time.Time{} }, 2)), NotTested, "none"},
 		{"the clocks of the servers are not known", with(on(silentServer, 2, 3)), NotTested, "none"},
 		{"the clock of the server is not known", with(on(func(s *checks.Server) { s.Details.Margin = 0 }, 1)), NotTested, "none"},

@@ -68,7 +68,7 @@ func (s *Situation) project(which []int) *Situation {
 	n := len(p.Servers)
 	p.Services, p.Read = nil, make([]int, n)
 	p.Protocols, p.Languages, p.Names, p.Users, p.Networks, p.Tags = nil, nil, nil, nil, nil, nil
-	p.Sources, p.SourcesSampled, p.Processes, p.Starts = nil, false, nil, nil
+	p.Sources, p.SourcesSampled, p.Processes, p.Starts, p.SurelyUp = nil, false, nil, nil, nil
 	p.Oldest, p.Newest = s.Profile.Services[which[0]].First, s.Profile.Services[which[0]].Last
 	sources := map[string]int{}
 	for _, i := range which {
@@ -101,6 +101,7 @@ func (s *Situation) project(which []int) *Situation {
 			}
 			p.Starts[at] = added(p.Starts[at], row)
 		}
+		p.SurelyUp = added(p.SurelyUp, x.SurelyUp)
 		if x.First.Before(p.Oldest) {
 			p.Oldest = x.First
 		}

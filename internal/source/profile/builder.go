@@ -42,6 +42,9 @@ type profiler struct {
 	position       []int // of a server in order
 	bounds         []time.Time
 	starts         [][]int
+	latest         []time.Time // bounds of the other side; zero where there is none
+	lateOrder      []int       // of servers, by those; without those that have none
+	sure           []int       // by how many of these were up
 	oldest, newest time.Time
 	measured       []smallest[time.Duration]
 
@@ -86,10 +89,13 @@ func newProfiler(servers []*checks.Server) *profiler {
 	p.sources, p.processes = newSources(n, p.seed), newProcesses(n)
 	p.services = newServices(n)
 	for i, s := range servers {
-		c, earliest := clockOf(s), time.Time{}
+		c, earliest, latest := clockOf(s), time.Time{}, time.Time{}
 		if c.known && !s.Start.IsZero() {
 			earliest = c.here(s.Start).Add(-c.margin)
+			latest = c.here(s.Start).Add(c.margin)
+			p.lateOrder = append(p.lateOrder, i)
 		}
+		p.latest = append(p.latest, latest)
 		p.ids = append(p.ids, s.ID)
 		p.clocks = append(p.clocks, c)
 		p.bounds = append(p.bounds, earliest)
@@ -99,6 +105,8 @@ func newProfiler(servers []*checks.Server) *profiler {
 	slices.SortStableFunc(p.order, func(a, b int) int {
 		return cmp.Or(p.bounds[a].Compare(p.bounds[b]), servers[a].Start.Compare(servers[b].Start))
 	})
+	slices.SortStableFunc(p.lateOrder, func(a, b int) int { return p.latest[a].Compare(p.latest[b]) })
+	p.sure = make([]int, len(p.lateOrder)+1)
 	for at, i := range p.order {
 		p.position[i] = at
 	}
@@ -134,7 +142,11 @@ func (p *profiler) add(server int, c *wire.Connection) {
 	p.processes.add(p.text, c, server, start)
 	up := p.upAt(server, start)
 	p.starts[server][up]++
-	p.services.add(c, seen{server: server, up: up, start: start, kind: kind, network: p.network})
+	sure := p.sureAt(server, start)
+	if server == 0 {
+		p.sure[sure]++
+	}
+	p.services.add(c, seen{server: server, up: up, sure: sure, start: start, kind: kind, network: p.network})
 	if server == 0 && !start.IsZero() {
 		p.oldest, p.newest = span(p.oldest, p.newest, start)
 	}
@@ -156,17 +168,39 @@ func (p *profiler) upAt(server int, start time.Time) int {
 	return max(up, p.position[server]+1)
 }
 
+// sureAt is how many servers, in the order of the latest moments at which they may
+// have started, were surely up when a connection began.
+func (p *profiler) sureAt(server int, start time.Time) int {
+	c := p.clocks[server]
+	if start.IsZero() || !c.known {
+		return 0
+	}
+	earliest := start.Add(-c.margin)
+	return sort.Search(len(p.lateOrder), func(at int) bool { return !p.latest[p.lateOrder[at]].Before(earliest) })
+}
+
+// surelyUp turns counts by how many servers were surely up into counts by server.
+func (p *profiler) surelyUp(count func(sure int) int) []int {
+	out := make([]int, len(p.ids))
+	n := 0
+	for at := len(p.lateOrder); at > 0; at-- {
+		n += count(at)
+		out[p.lateOrder[at-1]] = n
+	}
+	return out
+}
+
 func (p *profiler) profile() *checks.Profile {
 	out := &checks.Profile{
 		Servers: p.ids, Read: p.read,
 		Protocols: p.protocols.groups(), Languages: p.languages.groups(), Versions: p.versions.groups(),
 		Names: p.names.groups(), Users: p.users.groups(), Tags: p.tags.groups(), Networks: p.networks.groups(),
-		Starts: p.starts, StartOrder: p.order, Oldest: p.oldest, Newest: p.newest,
+		Starts: p.starts, StartOrder: p.order, SurelyUp: p.surelyUp(func(sure int) int { return p.sure[sure] }), Oldest: p.oldest, Newest: p.newest,
 		RTT: make([]*time.Duration, len(p.ids)),
 	}
 	out.Sources, out.SourcesSampled = p.sources.list()
 	out.Processes = p.processes.largest(&p.sources)
-	out.Services = p.services.list()
+	out.Services = p.services.list(p.surelyUp)
 	for i := range p.measured {
 		if all := p.measured[i].values(); len(all) > 0 {
 			slices.Sort(all)

@@ -224,17 +224,20 @@ func TestWhoWasUp(t *testing.T) {
 		begins  time.Duration // after noon by the clock of the first
 		order   []int
 		up      int
+		sure    []int
 	}{
-		{"others start later", []server{{0, 0, ms}, {time.Hour, 0, ms}, {2 * time.Hour, 0, ms}}, 30 * time.Minute, []int{0, 1, 2}, 1},
-		{"one later", []server{{0, 0, ms}, {time.Hour, 0, ms}, {2 * time.Hour, 0, ms}}, 90 * time.Minute, []int{0, 1, 2}, 2},
-		{"all were there", []server{{2 * time.Hour, 0, ms}, {time.Hour, 0, ms}, {0, 0, ms}}, 150 * time.Minute, []int{2, 1, 0}, 3},
-		{"within the margins", []server{{0, 0, 50 * ms}, {time.Hour, 0, 50 * ms}, {2 * time.Hour, 0, ms}}, time.Hour - 90*ms, []int{0, 1, 2}, 2},
-		{"just out of the margins", []server{{0, 0, 50 * ms}, {time.Hour, 0, 50 * ms}, {2 * time.Hour, 0, ms}}, time.Hour - 110*ms, []int{0, 1, 2}, 1},
-		{"its clock is a day ahead", []server{{day, day, ms}, {time.Hour, 0, ms}, {2 * time.Hour, 0, ms}}, day + 90*time.Minute, []int{0, 1, 2}, 2},
-		{"another's clock is a day behind", []server{{0, 0, ms}, {time.Hour - day, -day, ms}, {2 * time.Hour, 0, ms}}, 30 * time.Minute, []int{0, 1, 2}, 1},
-		{"a clock is not known", []server{{0, 0, ms}, {time.Hour, 0, 0}, {2 * time.Hour, 0, ms}}, 30 * time.Minute, []int{1, 0, 2}, 2},
-		{"its own is not known", []server{{0, 0, 0}, {time.Hour, 0, ms}, {2 * time.Hour, 0, ms}}, 30 * time.Minute, []int{0, 1, 2}, 3},
-		{"its clock went back", []server{{3 * time.Hour, 0, ms}, {time.Hour, 0, ms}, {2 * time.Hour, 0, ms}}, 0, []int{1, 2, 0}, 3},
+		{"others start later", []server{{0, 0, ms}, {time.Hour, 0, ms}, {2 * time.Hour, 0, ms}}, 30 * time.Minute, []int{0, 1, 2}, 1, []int{1, 0, 0}},
+		{"one later", []server{{0, 0, ms}, {time.Hour, 0, ms}, {2 * time.Hour, 0, ms}}, 90 * time.Minute, []int{0, 1, 2}, 2, []int{1, 1, 0}},
+		{"all were there", []server{{2 * time.Hour, 0, ms}, {time.Hour, 0, ms}, {0, 0, ms}}, 150 * time.Minute, []int{2, 1, 0}, 3, []int{1, 1, 1}},
+		{"within the margins", []server{{0, 0, 50 * ms}, {time.Hour, 0, 50 * ms}, {2 * time.Hour, 0, ms}}, time.Hour - 90*ms, []int{0, 1, 2}, 2, []int{1, 0, 0}},
+		{"just out of the margins", []server{{0, 0, 50 * ms}, {time.Hour, 0, 50 * ms}, {2 * time.Hour, 0, ms}}, time.Hour - 110*ms, []int{0, 1, 2}, 1, []int{1, 0, 0}},
+		{"after it, within the margins", []server{{0, 0, 50 * ms}, {time.Hour, 0, 50 * ms}, {2 * time.Hour, 0, ms}}, time.Hour + 90*ms, []int{0, 1, 2}, 2, []int{1, 0, 0}},
+		{"after it, out of the margins", []server{{0, 0, 50 * ms}, {time.Hour, 0, 50 * ms}, {2 * time.Hour, 0, ms}}, time.Hour + 110*ms, []int{0, 1, 2}, 2, []int{1, 1, 0}},
+		{"its clock is a day ahead", []server{{day, day, ms}, {time.Hour, 0, ms}, {2 * time.Hour, 0, ms}}, day + 90*time.Minute, []int{0, 1, 2}, 2, []int{1, 1, 0}},
+		{"another's clock is a day behind", []server{{0, 0, ms}, {time.Hour - day, -day, ms}, {2 * time.Hour, 0, ms}}, 30 * time.Minute, []int{0, 1, 2}, 1, []int{1, 0, 0}},
+		{"a clock is not known", []server{{0, 0, ms}, {time.Hour, 0, 0}, {2 * time.Hour, 0, ms}}, 30 * time.Minute, []int{1, 0, 2}, 2, []int{1, 0, 0}},
+		{"its own is not known", []server{{0, 0, 0}, {time.Hour, 0, ms}, {2 * time.Hour, 0, ms}}, 30 * time.Minute, []int{0, 1, 2}, 3, []int{0, 0, 0}},
+		{"its clock went back", []server{{3 * time.Hour, 0, ms}, {time.Hour, 0, ms}, {2 * time.Hour, 0, ms}}, 0, []int{1, 2, 0}, 3, []int{0, 0, 0}},
 	} {
 		var all []*checks.Server
 		for i, s := range c.servers {
@@ -245,6 +248,9 @@ func TestWhoWasUp(t *testing.T) {
 		got := p.profile()
 		if !slices.Equal(got.StartOrder, c.order) || len(got.Starts[0]) != 4 || got.Starts[0][c.up] != 1 || sum(got.Starts[0]) != 1 {
 			t.Errorf("%s: order %v, up %v; want %v, %d", c.what, got.StartOrder, got.Starts[0], c.order, c.up)
+		}
+		if !slices.Equal(got.SurelyUp, c.sure) || !slices.Equal(got.Services[0].SurelyUp, c.sure) {
+			t.Errorf("%s: surely up %v, of the service %v; want %v", c.what, got.SurelyUp, got.Services[0].SurelyUp, c.sure)
 		}
 		if want := noon.Add(c.begins - c.servers[0].offset); !got.Oldest.Equal(want) || !got.Newest.Equal(want) {
 			t.Errorf("%s: from %s to %s, want %s", c.what, got.Oldest, got.Newest, want)

@@ -50,6 +50,7 @@ type services struct {
 // seen is what a profiler knows of a connection beyond what it says.
 type seen struct {
 	server, up int
+	sure       int       // how many servers surely were up, see sureAt
 	start      time.Time // by the auditor's clock
 	kind       uint64    // a hash of what tells clients of an address apart
 	network    []byte
@@ -68,6 +69,9 @@ func (s *services) add(c *wire.Connection, at seen) {
 	}
 	x.addVersion(c.Version, 1)
 	x.addStarts(at.server, at.up, 1)
+	if at.server == 0 {
+		x.addSure(at.sure, 1)
+	}
 	if at.server == 0 && !at.start.IsZero() {
 		x.first, x.last = span(x.first, x.last, at.start)
 	}
@@ -158,18 +162,18 @@ func (s *services) sorted(size func(*service) int) []*service {
 }
 
 // list is the services, the largest on the concentrated server first, and last
-// the remainder.
-func (s *services) list() []checks.Service {
+// the remainder. It is told how to turn counts into those of [checks.Service.SurelyUp].
+func (s *services) list(surelyUp func(count func(sure int) int) []int) []checks.Service {
 	all := s.sorted(func(x *service) int { return x.counts[0] })
 	for _, x := range all[min(len(all), largestServices):] {
 		s.leave(x)
 	}
 	var out []checks.Service
 	for _, x := range all[:min(len(all), largestServices)] {
-		out = append(out, x.service(s.servers))
+		out = append(out, x.service(s.servers, surelyUp))
 	}
 	if s.remainder != nil {
-		x := s.remainder.service(s.servers)
+		x := s.remainder.service(s.servers, surelyUp)
 		x.Versions, x.Remainder = nil, true
 		out = append(out, x)
 	}
@@ -186,6 +190,7 @@ type service struct {
 	tls           int
 	versions      []checks.Group // with one count each
 	starts        tally          // by pairs of a server and how many were up
+	sure          tally          // of the concentrated server, by how many surely were
 	first, last   time.Time
 	hosts         hosts
 	networks      map[string]*tally
@@ -205,6 +210,9 @@ func (x *service) merge(other *service, servers int) {
 	x.tls += other.tls
 	for _, at := range other.starts {
 		x.addStarts(at.key/(servers+1), at.key%(servers+1), at.count)
+	}
+	for _, at := range other.sure {
+		x.addSure(at.key, at.count)
 	}
 	if !other.first.IsZero() {
 		x.first, x.last = span(x.first, x.last, other.first)
@@ -253,6 +261,14 @@ func (x *service) addStarts(server, up, n int) {
 	x.starts.add(key, n)
 }
 
+// addSure counts connections of the concentrated server that began when so many
+// servers surely were up. What is too much is left out, and so not sure.
+func (x *service) addSure(sure, n int) {
+	if len(x.sure) < mostStarts || x.sure.has(sure) {
+		x.sure.add(sure, n)
+	}
+}
+
 // network is where connections of a network are counted, of which at most so many
 // are kept.
 func (x *service) network(network []byte, most int) *tally {
@@ -267,7 +283,7 @@ func (x *service) network(network []byte, most int) *tally {
 	return to
 }
 
-func (x *service) service(servers int) checks.Service {
+func (x *service) service(servers int, surelyUp func(func(int) int) []int) checks.Service {
 	out := checks.Service{Stem: x.stem, User: x.user, Protocol: x.protocol, Language: x.language,
 		Counts: x.counts, First: x.first, Last: x.last, TLS: checks.Unknown}
 	switch x.tls {
@@ -290,6 +306,7 @@ func (x *service) service(servers int) checks.Service {
 		}
 		(*row)[at.key%(servers+1)] += at.count
 	}
+	out.SurelyUp = surelyUp(x.sure.at)
 	out.Hosts, out.HostExamples = x.hosts.count(), x.hosts.examples
 	for _, h := range x.hosts.kept {
 		out.Sources = append(out.Sources, checks.Source{Addr: h.addr, Counts: h.counts.dense(servers), Kinds: len(h.kinds)})
@@ -328,6 +345,15 @@ func (t *tally) addAll(other tally) {
 
 func (t *tally) has(key int) bool {
 	return slices.ContainsFunc(*t, func(c struct{ key, count int }) bool { return c.key == key })
+}
+
+func (t *tally) at(key int) int {
+	for _, c := range *t {
+		if c.key == key {
+			return c.count
+		}
+	}
+	return 0
 }
 
 func (t *tally) dense(n int) []int {
