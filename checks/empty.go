@@ -41,7 +41,7 @@ func EmptyServers(d *Deployment, p HotspotParameters) []EmptyServer {
 		if !p.AllowPartial {
 			most = plus(known, unplaced.unplaced)
 		}
-		totals := clientsOf(d, c)
+		totals := ClientConnections().totals(d, c)
 		total := 0
 		for _, n := range totals {
 			total += n

@@ -112,7 +112,7 @@ func TestHotspotMissingServersAgainstBruteForce(t *testing.T) {
 	for seed := range uint64(cases) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		d := smallDeployment(r)
-		p := HotspotParameters{FactorPercent: 125 + 25*r.IntN(8), MinServers: 2 + r.IntN(3), MinConnections: 1 + r.IntN(smallWorld)}
+		p := HotspotParameters{Measure: ClientConnections(), FactorPercent: 125 + 25*r.IntN(8), MinServers: 2 + r.IntN(3), MinConnections: 1 + r.IntN(smallWorld)}
 		result := CheckHotspots(d, p)
 		var unplaced []Missing
 		for _, m := range d.Missing {

@@ -167,7 +167,7 @@ func judgeAccountGap(s *Situation) judgement {
 	const source = "ACCOUNT INFO"
 	switch {
 	case len(without) == 0 && len(with)+len(full)+len(unsure) == 0:
-		return s.silence(source, silent)
+		return s.unanswered(source, silent)
 	case len(without) == 0 && len(silent)+s.Missing > 0:
 		return notTested(source, "%s did not say whether the account can be used there.", s.silentNames(silent))
 	case len(without) == 0 && len(unsure) > 0:
@@ -198,8 +198,8 @@ func judgeAccountGap(s *Situation) judgement {
 	return j
 }
 
-// silence is the verdict where nobody says, with the reason of one that gave one.
-func (s *Situation) silence(source string, silent []*checks.Server) judgement {
+// unanswered is the verdict where nobody says, with the reason of one that gave one.
+func (s *Situation) unanswered(source string, silent []*checks.Server) judgement {
 	const unknown = "Whether the account can be used on the other servers is unknown"
 	for _, o := range silent {
 		if detail := s.Accounts[o.ID].Detail; detail != "" {

@@ -18,7 +18,7 @@ type format struct {
 func formats() []format {
 	return []format{
 		{"text", false, Text, HotspotsText},
-		{"json", false, unstyled(indented[Document]), unstyled(indented[Hotspots])},
+		{"json", false, unstyled(indented[Document]), unstyled(HotspotsJSON)},
 		{"html", true, unstyled(HTML), unstyled(HotspotsHTML)},
 		{"nagios", true, unstyled(Nagios), unstyled(HotspotsNagios)},
 		{"prometheus", true, unstyled(Prometheus), unstyled(HotspotsPrometheus)},

@@ -345,14 +345,14 @@ func survivorsTable(f Finding) *htmlTable {
 	t := newHTMLTable("", "What the other servers get then, of all accounts", "Server", "Now", "After", "Limit", "Note")
 	t.Numbers = []bool{false, true, true, true, false}
 	for _, s := range known[:min(len(known), cardSurvivors)] {
-		limit, room := "unknown", ""
+		limit, note := "unknown", ""
 		if s.Limit != nil {
 			limit = words.Count(*s.Limit)
 			if *s.After > *s.Limit {
-				room = "over its limit"
+				note = "over its limit"
 			}
 		}
-		t.Rows = append(t.Rows, []htmlCell{{Text: s.label}, {Text: words.Count(*s.Now)}, {Text: words.Count(*s.After)}, {Text: limit}, {Text: room}})
+		t.Rows = append(t.Rows, []htmlCell{{Text: s.label}, {Text: words.Count(*s.Now)}, {Text: words.Count(*s.After)}, {Text: limit}, {Text: note}})
 	}
 	if n := len(known) - cardSurvivors; n > 0 {
 		t.More = fmt.Sprintf("%s, less full.", words.Plural(n, "more server"))

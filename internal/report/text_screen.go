@@ -264,7 +264,7 @@ func (p *printer) sinceLine(b *Baseline) {
 	p.wrap("", b.counts())
 	var gone []string
 	for _, r := range b.Gone {
-		gone = append(gone, short(accountName(r.Account), 24)+" ("+strings.TrimPrefix(goneReason(r.Reason), "gone, ")+")")
+		gone = append(gone, short(accountName(r.Account), 24)+" ("+goneReason(r.Reason)+")")
 	}
 	p.flow("  Gone: ", "  ", 1, gone)
 }
