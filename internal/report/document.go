@@ -42,7 +42,6 @@ type Document struct {
 	moreOpen     int // that are not listed
 	allowPartial bool
 	someAccounts bool   // only those that were asked for
-	counted      string // what else than connections
 	lastNotes    int    // how many of the last notes text says otherwise
 	overridden   bool   // some accounts have thresholds of their own
 	newOnly      bool   // the exit status is that of what is new or worse

@@ -20,7 +20,7 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	p.paragraph(color, "", "", answer)
 	p.wrap("", fmt.Sprintf("%s %s, more than %s times the average of its cluster", doc.Check.Code, doc.Check.Name, doc.Parameters.Factor))
 	p.source(doc.Source)
-	p.coverage(&Document{Source: doc.Source, Coverage: doc.Coverage, Time: doc.Time, Outcome: doc.Outcome, allowPartial: doc.allowPartial, lastNotes: doc.lastNotes, counted: doc.measure.Noun + "s"})
+	p.coverage(&Document{Source: doc.Source, Coverage: doc.Coverage, Time: doc.Time, Outcome: doc.Outcome, allowPartial: doc.allowPartial, lastNotes: doc.lastNotes})
 	for i, f := range doc.Findings[:min(len(doc.Findings), inFull)] {
 		p.hotspot(i+1, doc.measure, f)
 	}

@@ -108,7 +108,7 @@ func HotspotsHTML(w io.Writer, doc *Hotspots) error {
 	_, said := doc.answer()
 	r := &htmlReport{Code: doc.Check.Code, Title: doc.Check.Name, Answer: said, Source: doc.Source, Time: doc.Time, Tool: doc.Tool}
 	for i, f := range doc.Findings[:min(len(doc.Findings), htmlCards)] {
-		s := htmlSection{ID: fmt.Sprintf("finding-%d", i+1), Title: f.oneLine(), Tables: []*htmlTable{distributionTable(Finding{Distribution: f.Distribution, Connections: f.Connections, OnServer: f.OnServer})}}
+		s := htmlSection{ID: fmt.Sprintf("finding-%d", i+1), Title: f.oneLine(), Tables: []*htmlTable{distributionTable(f.Distribution, doc.measure.Noun)}}
 		t := newHTMLTable("", "Accounts that make it hot", "Account", "On this server", "Share", "Above an even share", "Concentrated").numbered(1, 3)
 		for _, a := range f.Accounts {
 			t.row(accountName(a.Account), fmt.Sprintf("%s of %s", words.Count(a.OnServer), words.Count(a.Connections)), a.SharePercent.String()+"%", a.AboveEven.String(), a.Concentrated)
@@ -127,7 +127,7 @@ func HotspotsHTML(w io.Writer, doc *Hotspots) error {
 		r.Sections = append(r.Sections, htmlSection{ID: "more", Title: words.Plural(n, "more finding"), Paragraphs: []string{"--format json has them."}})
 	}
 	all, n := htmlSection{ID: "servers", Title: "Every server"}, 0
-	t := newHTMLTable("", "Client connections by server", "Server", "Cluster", "Connections", "Share", "Times the average", "Verdict").numbered(4)
+	t := newHTMLTable("", words.UpperFirst(doc.measure.Unit)+"s by server", "Server", "Cluster", words.UpperFirst(doc.measure.Noun)+"s", "Share", "Times the average", "Verdict").numbered(4)
 	for _, c := range doc.Clusters {
 		for _, x := range c.Servers {
 			n++
