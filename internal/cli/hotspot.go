@@ -44,7 +44,7 @@ func addMeasure(parent Commander, h Host, m checks.Measure) {
 	number("factor", "A server with more than this many times the average is a finding", report.Factor(d.FactorPercent).String(), "TIMES", &a.factor)
 	number("min-servers", "Clusters with fewer servers are not checked", fmt.Sprint(d.MinServers), "N", &a.minServers)
 	number(flag, fmt.Sprintf("Clusters with fewer %s are not checked", units), fmt.Sprint(d.MinConnections), "N", &a.minConnections)
-	cmd.Flag("allow-partial", fmt.Sprintf("Check the servers that reported, as if the missing ones had no %ss", m.Noun)).UnNegatableBoolVar(&a.parameters.AllowPartial)
+	cmd.Flag("allow-partial", fmt.Sprintf("Check by the average of the servers that reported; of the missing ones those count that are down, with no %ss", m.Noun)).UnNegatableBoolVar(&a.parameters.AllowPartial)
 	a.expect.serversFlag(cmd)
 	cmd.Flag("no-probe", "Do not connect to the other URLs of --server or the context to see which servers are down").UnNegatableBoolVar(&a.noProbe)
 	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
