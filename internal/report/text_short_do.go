@@ -119,7 +119,12 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 		who = append(who, short(cmp.Or(f.Account.Name, f.Account.ID), 24)+" "+words.Count(f.OnServer))
 	}
 	p.flow(section("WHO"), indent, 2, who)
-	p.clip(text.Bold, section("WHY"), indent, 2, fmt.Sprintf("%s (%s, %s)", *g.Title, *g.Cause, g.Verdict))
+	// How sure it is must not be cut; its code is with --details too.
+	why := fmt.Sprintf("%s (%s, %s)", *g.Title, *g.Cause, g.Verdict)
+	if columns(section("WHY")+why) > p.width {
+		why = fmt.Sprintf("%s (%s)", *g.Title, g.Verdict)
+	}
+	p.clip(text.Bold, section("WHY"), indent, 2, why)
 	if at := slices.IndexFunc(first.Causes, func(c Cause) bool { return c.Code == *g.Cause }); at >= 0 && len(first.Causes[at].Evidence) > 0 {
 		const costAndDo = 3
 		p.clip(text.Reset, indent, indent, min(2, groupLines-p.lines()-costAndDo), first.Causes[at].Evidence[0].Text)
