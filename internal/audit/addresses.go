@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -365,7 +366,7 @@ func (s *sight) describe(m *checks.Missing) {
 	if m.ID != "" || !s.looked && s.unresolved == "" {
 		return // it answered something, or nothing is known
 	}
-	before, _, _ := strings.Cut(m.Reason, ", but")
+	before := cmp.Or(m.Known, m.Reason)
 	switch kind := s.kind(); {
 	case kind == checks.Refusing && len(m.Peers) > 0:
 		m.Kind, m.Reason = checks.Draining, "it is draining: nobody listens at "+s.shown+" any more, and other servers have routes to it"

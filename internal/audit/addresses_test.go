@@ -28,7 +28,7 @@ func TestAddressesOfServersThatDidNotReport(t *testing.T) {
 		m.Cluster, m.ClusterKnown = cluster, true
 		return m
 	}
-	earlier := checks.Missing{Name: "n3", Kind: checks.Forgotten, Reason: "in the baseline of 06:49, but no server that answered knows of it"}
+	earlier := checks.Missing{Name: "n3", Kind: checks.Forgotten, Known: "in the baseline of 06:49", Reason: "in the baseline of 06:49, but no server that answered knows of it"}
 	hosted, linked, bounded := earlier, earlier, earlier
 	hosted.Host = "10.0.0.3"
 	linked.Host, linked.Peers, linked.Kind = "10.0.0.3", []string{"n1"}, checks.Silent

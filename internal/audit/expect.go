@@ -42,11 +42,12 @@ type EarlierServer struct{ Name, Host, Cluster string }
 func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 	settleClusters(d)
 	for _, s := range e.Earlier {
+		known := "in the baseline of " + when(e.EarlierAt)
 		e.addNamed(d, s.Name, checks.Missing{Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true,
-			Kind: checks.Forgotten, Reason: "in the baseline of " + when(e.EarlierAt) + ""})
+			Kind: checks.Forgotten, Known: known, Reason: known})
 	}
 	for _, name := range e.Names {
-		e.addNamed(d, name, checks.Missing{Name: name, Kind: checks.Forgotten, Reason: "expected by name"})
+		e.addNamed(d, name, checks.Missing{Name: name, Kind: checks.Forgotten, Known: "expected by name", Reason: "expected by name"})
 	}
 	e.settleCount(d)
 	e.look(ctx, d)

@@ -16,7 +16,7 @@ type modelSource struct {
 	model *checks.Deployment
 }
 
-func (modelSource) Limits() source.Limits { return source.Limits{} }
+func (modelSource) Limits() source.Limits                                    { return source.Limits{} }
 func (s modelSource) Deployment(context.Context) (*checks.Deployment, error) { return s.model, nil }
 func (s modelSource) Knows(_ context.Context, _ *checks.Deployment, account string) error {
 	return &checks.UnknownAccountError{Name: account}

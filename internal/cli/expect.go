@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 )
 
 // expectFlags are the flags that say what an audit must see to be one.
@@ -28,7 +29,7 @@ const mostExpected = 100_000
 
 func (e *expectFlags) flags(cmd *fisk.CmdClause) {
 	e.serversFlag(cmd)
-	cmd.Flag("require-system", "Refuse to audit one account only, where the credentials are not of the system account").UnNegatableBoolVar(&e.system)
+	cmd.Flag("require-system", "Refuse credentials that are not of the system account, with which only one account can be audited").UnNegatableBoolVar(&e.system)
 }
 
 func (e *expectFlags) serversFlag(cmd *fisk.CmdClause) {
@@ -89,10 +90,10 @@ func (o *origin) expected(probe bool) audit.Expected {
 	}
 	learnt := o.nc.DiscoveredServers()
 	for _, text := range o.nc.Servers() {
-		if shown := plain(text); shown != "" && !slices.Contains(learnt, text) {
+		if shown := plain(sysreq.Passed(o.nc, text)); shown != "" && !slices.Contains(learnt, text) {
 			out.URLs = append(out.URLs, shown)
 		}
 	}
-	out.ConnectedURL, out.ConnectedAddress = plain(o.nc.ConnectedUrl()), o.nc.ConnectedAddr()
+	out.ConnectedURL, out.ConnectedAddress = plain(sysreq.URL(o.nc)), o.nc.ConnectedAddr()
 	return out
 }

@@ -62,8 +62,8 @@ type modelSource struct {
 	err   error
 }
 
-func (modelSource) Kind() string   { return "archive" }
-func (modelSource) Detail() string { return "a model" }
+func (modelSource) Kind() string          { return "archive" }
+func (modelSource) Detail() string        { return "a model" }
 func (modelSource) Limits() source.Limits { return source.Limits{} }
 
 func (s modelSource) Deployment(context.Context) (*checks.Deployment, error) {

@@ -17,8 +17,7 @@ type Coverage struct {
 	Missing         []Missing `json:"missing"`
 	Notes           []string  `json:"notes"`
 
-	kinds   []checks.MissingKind // of those that are missing, each once
-	bounded bool                 // all of them said how many connections they have
+	kinds []checks.MissingKind // of those that are missing, each once
 }
 
 // Missing is a server that did not report; what is not known of it is null.
@@ -43,9 +42,7 @@ func coverage(d *checks.Deployment) Coverage {
 		}
 		c.Missing = append(c.Missing, out)
 	}
-	c.bounded = len(d.Missing) > 0
 	for _, m := range d.Missing {
-		c.bounded = c.bounded && m.Bound != nil
 		if !slices.Contains(c.kinds, m.Kind) {
 			c.kinds = append(c.kinds, m.Kind)
 		}

@@ -144,7 +144,7 @@ func TestScreenOfAMissingServer(t *testing.T) {
 		"  C1-n4 in C1: it answered the roster, but sent no account report",
 		"  On C1-n4 in the baseline: CART (25 of 32 connections).\n",
 		"  Undetermined (1): BILLING 72.0% (72 of 100) on C1-n1\n",
-		"  Certain all the same: 1 account stays below 70%, whatever the missing servers\n    have.\n",
+		"  Certain even without the missing servers: 1 account stays below 70%.\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)

@@ -185,7 +185,8 @@ func (g *gathering) missing() []checks.Missing {
 		if a.id != "" {
 			m.Cluster = a.cluster
 		}
-		m.Reason = "servers tell clients of " + a.at + ", and "
+		m.Known = "servers tell clients of " + a.at
+		m.Reason = m.Known + ", and "
 		switch {
 		case a.id != "":
 			m.Reason += "it greets there, but it sent no account report " + within

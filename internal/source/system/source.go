@@ -33,7 +33,7 @@ func (*Source) Kind() string { return "system-account" }
 
 // Detail names the server that is asked through.
 func (s *Source) Detail() string {
-	return fmt.Sprintf("%s, server %s", Shown(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
+	return fmt.Sprintf("%s, server %s", Shown(sysreq.URL(s.nc)), s.nc.ConnectedServerName())
 }
 
 // Limits are none.
