@@ -1,10 +1,8 @@
 package audit
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -240,143 +238,6 @@ func (e Expected) greeted(d *checks.Deployment, g checks.Greeting, s *sight) {
 	}
 	e.addNamed(d, g.Name, checks.Missing{ID: g.ID, Name: g.Name, Cluster: g.Cluster, ClusterKnown: g.Cluster != "" && !d.Shared(g.Cluster), Kind: checks.Silent,
 		Reason: "it greets at " + s.shown + ", " + s.of + ", but it did not answer"})
-}
-
-// missingAt takes in addresses of servers that did not report. That of a missing
-// server is told by its host or its name, never by who is left. Where it may be
-// one of the missing servers a note says so; else it is one more. Nothing of this
-// says how many connections it has: a server that drains closes its listener
-// first, and its clients later.
-func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string]bool) {
-	var unknown []sight
-	placed := map[int]bool{}
-	for _, s := range left {
-		at, listed := whose(d, &s, left)
-		switch {
-		case listed:
-		case at >= 0:
-			placed[at] = true
-			s.describe(&d.Missing[at])
-		default:
-			unknown = append(unknown, s)
-		}
-	}
-	for i, m := range d.Missing {
-		if m.ID != "" && known[m.ID] {
-			placed[i] = true
-		}
-	}
-	room := 0 // missing servers that may be at any address, and leave as much open
-	for i := range d.Missing {
-		if m := &d.Missing[i]; !placed[i] && m.Bound == nil && !m.Apart && (!m.ClusterKnown || oneCluster(d)) {
-			room++
-		}
-	}
-	var unseen []string
-	for _, s := range unknown {
-		if !s.looked && s.unresolved == "" {
-			unseen = append(unseen, s.shown)
-			continue
-		}
-		said := s.said() + " (" + s.of + "); which server that is, is unknown"
-		if room > 0 {
-			room--
-			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
-			continue
-		}
-		d.Missing = append(d.Missing, checks.Missing{Name: s.shown, Kind: s.kind(), Reason: said})
-	}
-	e.unseen(d, unseen, room)
-}
-
-// unseen takes in addresses that were not connected to, and of which no server that
-// reported says that it is there. Some may be theirs all the same, so that they
-// count as one server. That as many servers reported as the operator says there are
-// settles it.
-func (e Expected) unseen(d *checks.Deployment, all []string, room int) {
-	if len(all) == 0 {
-		return
-	}
-	why := "as not even the server that answered can be connected to from here"
-	if e.NoProbe {
-		why = "because of --no-probe"
-	}
-	said := "not checked " + why + ": " + source.Few(all) + " (of --server), where no server that answered says it is"
-	n := len(d.Servers)
-	switch {
-	case e.Count == n:
-		source.Note(d, fmt.Sprintf("%s; --expect-servers %d says that all are here", said, n))
-	case room > 0:
-		d.Notes = slices.Insert(d.Notes, 0, said)
-	default:
-		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Unseen, Reason: fmt.Sprintf("%s: pass --expect-servers %d if %s all", said, n, theseAre(n))})
-	}
-}
-
-func theseAre(n int) string {
-	if n == 1 {
-		return "that is"
-	}
-	return "these are"
-}
-
-// oneCluster reports whether there is one cluster only, as far as is known.
-func oneCluster(d *checks.Deployment) bool {
-	only := clustersIn(d)
-	return len(only) == 1 && !d.Gateways && !slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ClusterKnown && m.Cluster != only[0] })
-}
-
-// whose is the missing server that an address is of, by its host, which no other
-// server and no other address has, or by its name in the URL; -1 where there is
-// none. An address that is listed already is of nobody else.
-func whose(d *checks.Deployment, s *sight, left []sight) (at int, listed bool) {
-	label, _, _ := strings.Cut(s.host, ".")
-	has := func(name, host string) (byName, byHost bool) {
-		ip, err := netip.ParseAddr(host)
-		return name != "" && s.named && (strings.EqualFold(name, s.host) || strings.EqualFold(name, label)), err == nil && ip.Unmap() == s.at.Addr()
-	}
-	of := map[bool][]int{} // whether by name
-	for i := range d.Missing {
-		m := &d.Missing[i]
-		if m.Name == s.shown {
-			return i, true
-		}
-		if byName, byHost := has(m.Name, m.Host); byName || byHost {
-			of[byName] = append(of[byName], i)
-		}
-	}
-	alone := func(byName bool) bool {
-		return len(of[byName]) == 1 && !slices.ContainsFunc(d.Servers, func(x checks.Server) bool {
-			n, h := has(x.Name, x.Host)
-			return byName && n || !byName && h
-		})
-	}
-	twice := slices.ContainsFunc(left, func(o sight) bool { return o.shown != s.shown && o.at.Addr() == s.at.Addr() })
-	switch {
-	case alone(true):
-		return of[true][0], false
-	case alone(false) && !twice:
-		return of[false][0], false
-	}
-	return -1, false
-}
-
-// describe adds to a missing server what was seen at its address.
-func (s *sight) describe(m *checks.Missing) {
-	if m.ID != "" || !s.looked && s.unresolved == "" {
-		return // it answered something, or nothing is known
-	}
-	before := cmp.Or(m.Known, m.Reason)
-	switch kind := s.kind(); {
-	case kind == checks.Refusing && len(m.Peers) > 0:
-		m.Kind, m.Reason = checks.Draining, "it is draining: nobody listens at "+s.shown+" any more, and other servers have routes to it"
-	case kind == checks.Refusing:
-		m.Kind, m.Reason = kind, before+", and nobody listens at "+s.shown+": it is stopped, or draining"
-	case kind == checks.Hanging:
-		m.Kind, m.Reason = kind, before+", and it accepts connections at "+s.shown+" but says nothing: it hangs"
-	default:
-		m.Kind, m.Reason = kind, before+", and of "+s.shown+" is known: "+s.said()
-	}
 }
 
 func appendOnce(to []string, s string) []string {
