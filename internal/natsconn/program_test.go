@@ -88,7 +88,7 @@ func TestContextOfNSC(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := Settings{Context: file, Timeout: 20 * time.Second}
-		got := ""
+		var got string
 		if c, err := s.load(t.Context()); err != nil {
 			got = strings.ReplaceAll(err.Error(), file, "CONTEXT")
 		} else {
