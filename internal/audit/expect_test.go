@@ -12,6 +12,7 @@ import (
 func TestExpectedNumberSettlesACount(t *testing.T) {
 	t.Parallel()
 	ghost := checks.Missing{Kind: checks.Counted, Reason: "n1 counts 4"}
+	three := []EarlierServer{{Name: "n1", Cluster: "C1"}, {Name: "n2", Cluster: "C1"}, {Name: "n3", Cluster: "C1"}}
 	for _, c := range []struct {
 		name     string
 		expected Expected
@@ -27,6 +28,12 @@ func TestExpectedNumberSettlesACount(t *testing.T) {
 		{"one that has a name", Expected{Count: 3}, []checks.Missing{{Name: "n4", Kind: checks.Silent}}, false, 4},
 		{"another that has a name", Expected{Count: 3}, []checks.Missing{{Name: "n4", Kind: checks.Silent}, ghost}, false, 5},
 		{"one that an earlier audit names", Expected{Count: 3, Earlier: []EarlierServer{{Name: "n4", Cluster: "C1"}}}, []checks.Missing{ghost}, false, 4},
+		{"the names of all", Expected{Names: []string{"n1", "n2", "n3"}}, []checks.Missing{ghost, ghost}, true, 3},
+		{"names of some", Expected{Names: []string{"n1", "n2"}}, []checks.Missing{ghost}, false, 4},
+		{"names of others", Expected{Names: []string{"n1", "n2", "n4"}}, []checks.Missing{ghost}, false, 4},
+		{"an earlier audit with all", Expected{Earlier: three, EarlierAll: true}, []checks.Missing{ghost}, true, 3},
+		{"an earlier audit that was not complete", Expected{Earlier: three}, []checks.Missing{ghost}, false, 4},
+		{"an earlier audit with all, and a larger number", Expected{Count: 4, Earlier: three, EarlierAll: true}, []checks.Missing{ghost}, false, 4},
 		{"a cluster without an answer", Expected{Count: 3}, []checks.Missing{{Cluster: "C2", ClusterKnown: true, Kind: checks.Silent}}, false, 4},
 	} {
 		d := &checks.Deployment{Missing: c.missing}
@@ -35,7 +42,7 @@ func TestExpectedNumberSettlesACount(t *testing.T) {
 		}
 		d.Expected = len(d.Servers) + len(d.Missing)
 		c.expected.Add(t.Context(), d)
-		noted := strings.Contains(strings.Join(d.Notes, " "), "--expect-servers 3 says")
+		noted := strings.Contains(strings.Join(d.Notes, " "), " that there is none")
 		if (len(d.Missing) == 0) != c.complete || d.Expected != c.want || noted != c.complete {
 			t.Errorf("%s: %d expected, missing %+v, notes %q", c.name, d.Expected, d.Missing, d.Notes)
 		}

@@ -64,7 +64,7 @@ func (e *expectFlags) validate() error {
 func (e *expectFlags) expected(from *origin, past *report.Past, probe bool) audit.Expected {
 	out := audit.Expected{Count: e.count, Names: e.names}
 	if past != nil {
-		out.EarlierAt = past.Time
+		out.EarlierAt, out.EarlierAll = past.Time, past.Complete
 		for _, s := range past.Servers {
 			out.Earlier = append(out.Earlier, audit.EarlierServer{Name: s.Name, Host: s.Host, Cluster: s.Cluster})
 		}

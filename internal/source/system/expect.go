@@ -56,14 +56,22 @@ func (s *seen) called() string { return cmp.Or(s.Name, s.ID) }
 // expected is how many servers there are at least, by what the servers say of
 // each other, and who says so. No single count is the truth: a server that
 // has just joined knows few others, one that lost a peer without a goodbye
-// counts it for up to four minutes (nats-server's orphan sweep).
+// counts it for up to four minutes (nats-server's orphan sweep), also where it
+// is back as another process, see [former].
 func expected(servers map[string]*seen) (n int, by string) {
 	n = len(servers)
-	most := believed(n)
+	most, answered, young := believed(n), n, restarted(servers)
 	for _, id := range slices.Sorted(maps.Keys(servers)) {
 		s := servers[id]
-		if s.roster != nil && min(s.roster.Servers, most) > n {
-			n, by = min(s.roster.Servers, most), fmt.Sprintf("%s counts %d servers", s.called(), s.roster.Servers)
+		if s.roster == nil {
+			continue
+		}
+		counted := min(s.roster.Servers, most)
+		if counted > n {
+			counted -= former(s, counted-answered, answered, young)
+		}
+		if counted > n {
+			n, by = counted, fmt.Sprintf("%s counts %d servers", s.called(), s.roster.Servers)
 		}
 	}
 	if linked := min(len(servers)+len(unanswered(servers)), most); linked > n {
