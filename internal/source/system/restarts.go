@@ -62,6 +62,27 @@ func near(a, b *seen) bool {
 		slices.Contains(a.roster.Gateways, b.Cluster) || slices.Contains(b.roster.Gateways, a.Cluster)
 }
 
+const (
+	// comingBack is how long clients take to come back to a server that has started:
+	// they wait 2 s between attempts by default, and several times that with jitter.
+	comingBack = 10 * time.Second
+	// settledIn is how long another server must have been up for a start to be news:
+	// a deployment that has just started as a whole is no surprise to anybody.
+	settledIn = time.Minute
+)
+
+// noteYoung names servers whose clients are still coming back.
+func (g *gathering) noteYoung() {
+	if !slices.ContainsFunc(slices.Collect(maps.Values(g.servers)), func(s *seen) bool { return s.roster != nil && s.roster.Uptime > settledIn }) {
+		return
+	}
+	for _, s := range restarted(g.servers) {
+		if s.roster.Uptime < comingBack {
+			g.notes[fmt.Sprintf("%s started %s before this audit: its clients are still coming back, audit again when they have", s.called(), s.roster.Uptime.Round(time.Second))] = 1
+		}
+	}
+}
+
 // noteRestarted says of whom former processes are counted.
 func (g *gathering) noteRestarted() {
 	young := restarted(g.servers)
