@@ -58,7 +58,7 @@ func (g *gathering) checkAddresses(ctx context.Context) bool {
 // network is one of a server like the others, a single one may be of a bridge.
 func (g *gathering) toCheck() []*address {
 	absent, unclear := g.compare()
-	all := len(absent)+len(unclear) > 0
+	all := len(absent)+len(unclear) > 0 || slices.Contains(g.mixed(), g.cluster)
 	var out []*address
 	inNetwork := map[string]int{}
 	for i := range g.addresses {

@@ -127,6 +127,8 @@ type seen struct {
 	problem string // why its last answer can't be used
 	round   int    // the last one that it answered
 	doubles bool   // it answered a round more than once
+	times   int    // the most that it answered a round
+	now     int    // the same of the last one
 
 	last         []wire.Row // of its last answer
 	broken       bool       // that can't be used
@@ -238,6 +240,10 @@ func (g *gathering) reply(ctx context.Context, r reply) bool {
 	}
 	double := s.round == r.round
 	s.doubles = s.doubles || double
+	if s.now++; !double {
+		s.now = 1
+	}
+	s.times = max(s.times, s.now)
 	s.round = r.round
 	last, broken := s.last, s.broken
 	s.last, s.broken = rows, err != nil
@@ -346,6 +352,8 @@ func (g *gathering) view() (*view, error) {
 		g.notes["this audit's own connection is not in any count, so that none was taken off"] = true
 	}
 	d.Missing = append(d.Missing, g.missing()...)
+	d.Mixed = g.mixed()
+	g.noteMixed(d.Mixed)
 	d.Expected = len(d.Servers) + len(d.Missing)
 	d.Notes = slices.Sorted(maps.Keys(g.notes))
 	return out, nil
