@@ -143,9 +143,9 @@ func (p *printer) survivors(all []Survivor) {
 
 // gone tells who was on a server and who is back.
 func (p *printer) gone(g *ServerGone) {
-	color, said := text.FgGreen, "all of those accounted for are back"
+	color, said := text.FgGreen, "the accounts that were on it have as many as then, so all may be back"
 	if g.Missing > 0 {
-		color, said = text.FgRed, fmt.Sprintf("%s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
+		color, said = text.FgRed, fmt.Sprintf("at most %s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
 	}
 	p.paragraph(color, "", "  ", fmt.Sprintf("%s in %s had %s at %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), g.Baseline.UTC().Format(timeLayout), said))
 	known := 0
@@ -162,7 +162,7 @@ func (p *printer) gone(g *ServerGone) {
 		if len(on) > 0 {
 			where = " (" + words.ListUpTo(4, on) + ")"
 		}
-		line := fmt.Sprintf("%s: %s of %s back%s", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"), where)
+		line := fmt.Sprintf("%s: at most %s of %s back%s", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"), where)
 		if a.Missing > 0 {
 			line += fmt.Sprintf(", %s missing; it had %s", words.Count(a.Missing), list(a.Services, 4))
 		}

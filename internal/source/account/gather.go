@@ -66,6 +66,7 @@ func gather(ctx context.Context, nc *nats.Conn, named string, addresses []addres
 		nc: nc, client: sysreq.New(nc, o.Trace), o: o, named: named, addresses: slices.Clone(addresses), check: check,
 		started: time.Now(), url: sysreq.At(nc), cluster: nc.ConnectedClusterName(),
 		self: auditorOf(nc), servers: map[string]*seen{}, notes: map[string]bool{ownNote: true},
+		byName: map[int]bool{}, general: map[int]map[string]bool{},
 		dec: wire.NewDecoder(), replies: make(chan reply, 64), refused: make(chan *sysreq.PermissionError, 1),
 	}
 	defer g.client.Close()
@@ -107,6 +108,8 @@ type gathering struct {
 	servers   map[string]*seen
 	notes     map[string]bool
 	rounds    int
+	byName    map[int]bool            // rounds in which servers were asked by name
+	general   map[int]map[string]bool // who answered the others, by id
 	bytes     int64
 	dec       *wire.Decoder
 	replies   chan reply
@@ -179,6 +182,9 @@ func (g *gathering) round(ctx context.Context, status <-chan nats.Status) (fresh
 	if err := g.inbox.Ask(g.rounds, sysreq.AccountStatz, sysreq.Filter{Unused: true}, false); err != nil {
 		return false, err
 	}
+	if err := g.askByName(); err != nil {
+		return false, err
+	}
 	began := time.Now()
 	last := began
 	quiet := time.NewTimer(0)
@@ -238,6 +244,7 @@ func (g *gathering) reply(ctx context.Context, r reply) bool {
 		s = &seen{Server: from, round: -1}
 		g.servers[from.ID] = s
 	}
+	g.heard(r.round, from.ID)
 	double := s.round == r.round
 	s.doubles = s.doubles || double
 	if s.now++; !double {
@@ -354,6 +361,7 @@ func (g *gathering) view() (*view, error) {
 	d.Missing = append(d.Missing, g.missing()...)
 	d.Mixed = g.mixed()
 	g.noteMixed(d.Mixed)
+	g.noteOneByOne()
 	d.Expected = len(d.Servers) + len(d.Missing)
 	d.Notes = slices.Sorted(maps.Keys(g.notes))
 	return out, nil

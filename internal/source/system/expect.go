@@ -21,6 +21,7 @@ type seen struct {
 	limit    *int   // max_connections where it was asked for
 	polled   bool   // an idle server was asked for its VARZ
 	inFlight int    // what is still to come of its report, about
+	byName   bool   // it was asked for its report by name, see askByName
 	asked    int    // the last round of questions in which it was meant
 
 	nth          int            // which of all reports that came is its

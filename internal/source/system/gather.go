@@ -41,6 +41,7 @@ func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (_ *checks.D
 		events:   make(chan event, 64),
 		notes:    map[string]int{},
 		drained:  map[string]bool{},
+		named:    map[place]bool{},
 	}
 	stop, err := g.listen(deadline)
 	if err != nil {
@@ -81,6 +82,8 @@ type gathering struct {
 	drained    map[string]bool // names of servers that began to drain before they answered
 	noLinks    bool            // nor for their routes or leafnodes
 	unused     bool            // all reports are asked for with unused accounts
+	oneByOne   bool            // questions to all get one answer only
+	named      map[place]bool  // who was asked by name for that
 	refused    bool            // nobody listens to the roster request
 	asked      int             // rounds of questions so far
 	closing    bool            // the roster was asked for once more, for who is still there
@@ -183,6 +186,7 @@ func (g *gathering) run(ctx context.Context) error {
 			if !g.planned {
 				g.askReports()
 			}
+			g.oneByOne = g.answered == 1 && len(unanswered(g.servers)) > 0
 		case <-again.C:
 			// While replies still come in, asking again would only add to them.
 			if quiet := sysreq.Lull - time.Since(g.last); quiet > 0 {
@@ -202,6 +206,7 @@ func (g *gathering) run(ctx context.Context) error {
 		if !g.planned && g.identified && g.self != nil && g.rosterDone() {
 			g.askReports()
 		}
+		g.askByName()
 		switch {
 		case g.fatal != nil:
 			return g.fatal
@@ -213,6 +218,7 @@ func (g *gathering) run(ctx context.Context) error {
 			if !g.closing {
 				g.closing = true
 				g.ask(sysreq.Statsz, ofRoster, nil)
+				g.confirmByName()
 			}
 			left := settling - time.Since(g.last)
 			g.askLinks()

@@ -235,6 +235,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	g.noteIdentity()
 	g.noteRestarted()
 	g.noteYoung()
+	g.noteOneByOne()
 	d.Gateways = g.connected == nil || g.connected.Gateway
 	system := g.systemAccount()
 	for i := range d.Accounts {

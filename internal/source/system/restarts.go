@@ -73,11 +73,10 @@ const (
 
 // noteYoung names servers whose clients are still coming back.
 func (g *gathering) noteYoung() {
-	if !slices.ContainsFunc(slices.Collect(maps.Values(g.servers)), func(s *seen) bool { return s.roster != nil && s.roster.Uptime > settledIn }) {
-		return
-	}
+	all := slices.Collect(maps.Values(g.servers))
 	for _, s := range restarted(g.servers) {
-		if s.roster.Uptime < comingBack {
+		old := func(x *seen) bool { return x.roster != nil && x.roster.Uptime > settledIn && x.Cluster == s.Cluster && x.Cluster != "" }
+		if s.roster.Uptime < comingBack && slices.ContainsFunc(all, old) {
 			g.notes[fmt.Sprintf("%s started %s before this audit: its clients are still coming back, audit again when they have", s.called(), s.roster.Uptime.Round(time.Second))] = 1
 		}
 	}
@@ -86,13 +85,14 @@ func (g *gathering) noteYoung() {
 // noteRestarted says of whom former processes are counted.
 func (g *gathering) noteRestarted() {
 	young := restarted(g.servers)
+	known, _ := expected(g.servers)
 	for _, id := range slices.Sorted(maps.Keys(g.servers)) {
 		s := g.servers[id]
 		if s.roster == nil {
 			continue
 		}
-		extra := min(s.roster.Servers, believed(len(g.servers))) - len(g.servers)
-		if extra <= 0 || former(s, extra, len(g.servers), young) == 0 {
+		extra := min(s.roster.Servers, believed(len(g.servers))) - known
+		if extra <= 0 {
 			continue
 		}
 		var names []string
@@ -101,7 +101,7 @@ func (g *gathering) noteRestarted() {
 				names = append(names, fmt.Sprintf("%s, up for %s", y.called(), y.roster.Uptime.Round(time.Second)))
 			}
 		}
-		g.notes[fmt.Sprintf("%s counts %s more than answered, as the former processes of servers that restarted are counted for up to 4 minutes: %s",
+		g.notes[fmt.Sprintf("%s counts %s more than there are, as the former processes of servers that restarted are counted for up to 4 minutes: %s",
 			s.called(), words.Plural(extra, "server"), strings.Join(names[:min(len(names), 3)], "; "))] = 1
 		return // the others count the same
 	}
