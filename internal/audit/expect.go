@@ -49,9 +49,10 @@ func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 	}
 	e.look(ctx, d)
 	e.settleCount(d)
-	for n := len(d.Servers) + len(d.Missing); n < e.Count; n++ {
+	known := len(d.Servers) + len(d.Missing)
+	for n := known; n < e.Count; n++ {
 		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Forgotten,
-			Reason: fmt.Sprintf("%s expected, but those that answered know of %s only", words.Plural(e.Count, "server")+" "+is(e.Count), words.Count(n))})
+			Reason: fmt.Sprintf("%s expected, but those that answered know of %s only", words.Plural(e.Count, "server")+" "+is(e.Count), words.Count(known))})
 	}
 	settleClusters(d)
 	d.Expected = max(d.Expected, len(d.Servers)+len(d.Missing))

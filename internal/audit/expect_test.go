@@ -48,3 +48,29 @@ func TestExpectedNumberSettlesACount(t *testing.T) {
 		}
 	}
 }
+
+// A number of servers says nothing of their cluster where there may be another,
+// and is told once.
+func TestExpectedNumberAndClusters(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		gateways bool
+		clusters []string
+		known    bool
+	}{
+		{"one cluster", false, []string{"GA", "GA", "GA"}, true},
+		{"one that has gateways", true, []string{"GA", "GA", "GA"}, false},
+		{"two", false, []string{"GA", "GA", "GB"}, false},
+	} {
+		d := &checks.Deployment{Gateways: c.gateways}
+		for i, cluster := range c.clusters {
+			name := string(rune('a' + i))
+			d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Cluster: cluster})
+		}
+		Expected{Count: 5}.Add(t.Context(), d)
+		if len(d.Missing) != 2 || d.Missing[0].Reason != d.Missing[1].Reason || d.Missing[0].ClusterKnown != c.known || d.Missing[1].ClusterKnown != c.known {
+			t.Errorf("%s: %+v", c.name, d.Missing)
+		}
+	}
+}

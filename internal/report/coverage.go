@@ -77,7 +77,16 @@ func (doc *Document) note(in Input) {
 	for _, n := range slices.Concat(in.Deployment.Notes, unmatched, lost) {
 		doc.screenNotes = append(doc.screenNotes, words.Sentence(n))
 	}
-	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatched, lost, leafnodeNotes(in))
+	leafs := leafnodeNotes(in)
+	if len(in.Result.Findings) == 0 { // beside findings it is for --details
+		for _, n := range leafs[:min(len(leafs), leafnodesOnScreen)] {
+			doc.screenNotes = append(doc.screenNotes, words.Sentence(n))
+		}
+		if more := len(leafs) - leafnodesOnScreen; more > 0 {
+			doc.screenNotes = append(doc.screenNotes, "Others have most leafnode connections in a cluster on one server, too: --details lists them")
+		}
+	}
+	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatched, lost, leafs)
 	before := len(notes)
 	notes = append(notes, lapsedNotes(doc.Findings)...)
 	if n := len(doc.open) + doc.moreOpen; n > 0 {

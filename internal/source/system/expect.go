@@ -35,6 +35,8 @@ type seen struct {
 	restarted    bool           // another process reported in its name before
 	replaced     bool           // it was that process, which others may still count
 
+	unrouted bool // it tells of routes to others, who have none to it
+
 	draining time.Time // when it said that it drains; zero where it did not
 
 	rosterReplies, reportReplies int // to the first, general question
@@ -166,6 +168,8 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 			m.Kind, m.Reason = checks.Unreadable, "the id that it gives is not the id of a server, so that it can't be asked"
 		case s.contradicted:
 			m.Kind, m.Reason = checks.Contradiction, "two answers in its name differ, and which of them is its own is unknown"
+		case s.unrouted:
+			m.Kind, m.Reason = checks.Contradiction, "it reports routes to others, but no other server has a route to it: it is cut off, or a client answers in its name"
 		case s.restarted:
 			m.Kind, m.Reason = checks.Restarted, "it restarted during this audit: audit again when its clients are back"
 		case !s.draining.IsZero():
@@ -180,7 +184,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 		default:
 			m.Reason = "it answered the roster, but sent no account report " + within
 		}
-		if s.roster != nil && !s.contradicted && !s.restarted {
+		if s.roster != nil && !s.contradicted && !s.restarted && !s.unrouted {
 			bound := s.roster.Connections
 			m.Bound = &bound
 		}

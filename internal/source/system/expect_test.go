@@ -178,3 +178,36 @@ func TestExpectedIsBounded(t *testing.T) {
 		t.Errorf("%d servers by %q, %d missing", n, by, len(missing(servers, time.Second, 1)))
 	}
 }
+
+// A server to which nobody has a route, though it says that it has some to others, is
+// cut off or invented.
+func TestServerWithoutARouteToIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		servers []*seen
+		want    string
+	}{
+		{"all have", []*seen{answered("C", "a", 3, "b", "c"), answered("C", "b", 3, "a", "c"), answered("C", "c", 3, "a", "b")}, ""},
+		{"nobody has", []*seen{answered("C", "a", 3, "b"), answered("C", "b", 3, "a"), answered("C", "ghost", 3, "a", "b")}, "ghost"},
+		{"one of them has", []*seen{answered("C", "a", 3, "b"), answered("C", "b", 3, "a", "c"), answered("C", "c", 3, "a", "b")}, ""},
+		{"it does not say so", []*seen{answered("C", "a", 3, "b"), answered("C", "b", 3, "a"), answered("C", "c", 3)}, ""},
+		{"one other only", []*seen{answered("C", "a", 2, "x"), answered("C", "b", 2, "a")}, ""},
+		{"another cluster", []*seen{answered("C", "a", 3, "b"), answered("C", "b", 3, "a"), answered("D", "c", 3, "a", "b")}, ""},
+	} {
+		servers := map[string]*seen{}
+		for _, s := range c.servers {
+			servers[s.ID] = s
+		}
+		dropUnrouted(servers)
+		got := ""
+		for _, m := range missing(servers, time.Second, 1) {
+			if m.Kind == checks.Contradiction {
+				got += m.Name
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,8 +29,14 @@ func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deplo
 	return d, err
 }
 
-// gatherAs is [gather], and returns the id of the system account too.
-func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (_ *checks.Deployment, system string, _ error) {
+// identity is whose account reports came.
+type identity struct {
+	system  string // id of the system account
+	through string // of the account of the credentials, where that is another one
+}
+
+// gatherAs is [gather], and returns as whom it asked.
+func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deployment, identity, error) {
 	started := time.Now()
 	deadline, cancel := context.WithTimeout(ctx, source.GiveUp.Of(o.Timeout))
 	defer cancel()
@@ -45,16 +52,20 @@ func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (_ *checks.D
 	}
 	stop, err := g.listen(deadline)
 	if err != nil {
-		return nil, "", err
+		return nil, identity{}, err
 	}
 	defer stop()
 	if err := g.run(deadline); err != nil {
-		return nil, "", err
+		return nil, identity{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, "", err
+		return nil, identity{}, err
 	}
-	return g.deployment(time.Since(started)), g.systemAccount(), nil
+	d, as := g.deployment(time.Since(started)), identity{system: g.systemAccount()}
+	if g.self != nil && g.self.Account != "" && g.self.Account != as.system {
+		as.through = cmp.Or(g.self.Name, g.self.Account)
+	}
+	return d, as, nil
 }
 
 // gathering is one that is under way. Its state belongs to the goroutine of run;

@@ -3,6 +3,7 @@ package system
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -94,7 +95,15 @@ func TestAccountThatGetsOneAnswer(t *testing.T) {
 	for range 3 {
 		sourcetest.Connect(t, c.Processes()[2].URL("ORDERS"))
 	}
-	d := audit(t, sourcetest.Connect(t, c.Processes()[0].URL("MON")), source.Options{Timeout: sourcetest.Long})
+	nc := sourcetest.Connect(t, c.Processes()[0].URL("MON"))
+	s := New(nc, source.Options{Timeout: sourcetest.Long})
+	d, err := s.Deployment(sourcetest.Within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(s.Detail(), ", through account MON") {
+		t.Errorf("the source is %s", s.Detail())
+	}
 	sourcetest.Complete(t, d, 3)
 	wantCounts(t, "ORDERS", sourcetest.Connections(d, "ORDERS"), map[string]int{"P/P-n1": 0, "P/P-n2": 0, "P/P-n3": 3})
 	sourcetest.Noted(t, d, "one server only answered a question to all")

@@ -75,7 +75,9 @@ const (
 func (g *gathering) noteYoung() {
 	all := slices.Collect(maps.Values(g.servers))
 	for _, s := range restarted(g.servers) {
-		old := func(x *seen) bool { return x.roster != nil && x.roster.Uptime > settledIn && x.Cluster == s.Cluster && x.Cluster != "" }
+		old := func(x *seen) bool {
+			return x.roster != nil && x.roster.Uptime > settledIn && x.Cluster == s.Cluster && x.Cluster != ""
+		}
 		if s.roster.Uptime < comingBack && slices.ContainsFunc(all, old) {
 			g.notes[fmt.Sprintf("%s started %s before this audit: its clients are still coming back, audit again when they have", s.called(), s.roster.Uptime.Round(time.Second))] = 1
 		}
