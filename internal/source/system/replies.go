@@ -247,7 +247,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		if s.rosterReplies > 1 {
 			g.notes[fmt.Sprintf("%s answered the roster %d times", s.Server, s.rosterReplies)] = 1
 		}
-		if s.reportReplies > 1 {
+		if s.reportReplies > 1 && !s.contradicted { // which one is missing then, with that reason
 			g.notes[fmt.Sprintf("%s sent its account report %d times, the first counts", s.Server, s.reportReplies)] = 1
 		}
 		if !s.whole {
