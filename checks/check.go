@@ -33,8 +33,15 @@ func HotspotCheck() Check {
 	}
 }
 
-// All lists the checks. A new check adds its line here.
-func All() []Check { return []Check{Concentration(), HotspotCheck()} }
+// All lists the checks. A new check adds its line here, one of a new measure its
+// line in [Measures].
+func All() []Check {
+	out := []Check{Concentration()}
+	for _, m := range Measures() {
+		out = append(out, m.Check)
+	}
+	return out
+}
 
 // Outcome is the verdict of an audit as a whole.
 type Outcome string

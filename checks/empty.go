@@ -36,11 +36,12 @@ func EmptyServers(d *Deployment, p HotspotParameters) []EmptyServer {
 		if c.name == "" || len(p.Clusters) > 0 && !slices.Contains(p.Clusters, c.name) || members < p.MinServers || d.lacksCounts(c.name) {
 			continue
 		}
-		most := members
+		known := c.averaged(p.AllowPartial)
+		most := known
 		if !p.AllowPartial {
-			most = plus(members, unplaced.unplaced)
+			most = plus(known, unplaced.unplaced)
 		}
-		totals := clientsOf(d, c)
+		totals := ClientConnections().totals(d, c)
 		total := 0
 		for _, n := range totals {
 			total += n
@@ -51,7 +52,7 @@ func EmptyServers(d *Deployment, p HotspotParameters) []EmptyServer {
 		for at, s := range c.servers {
 			server := &d.Servers[s]
 			if times(times(totals[at], emptyPart), most) < total && !d.withoutListener(c, s) && !keepsAway(server) {
-				out = append(out, EmptyServer{Load: Load{Connections: total, OnServer: totals[at], Servers: members}, Cluster: c.name, Server: server.Ref(), Start: server.Start})
+				out = append(out, EmptyServer{Load: Load{Connections: total, OnServer: totals[at], Servers: known}, Cluster: c.name, Server: server.Ref(), Start: server.Start})
 			}
 		}
 	}

@@ -8,23 +8,30 @@ import (
 
 // HotspotParameters are the thresholds and the selection of the hotspot check.
 type HotspotParameters struct {
+	// Measure is what is counted; where this says connections, and where the
+	// results do, it is that.
+	Measure Measure
 	// FactorPercent: a server with more than this percentage of its cluster's
 	// average is a finding; 200 is twice the average. 101..10000.
 	FactorPercent int
 	// MinServers that a cluster must have. 2 or more.
 	MinServers int
-	// MinConnections that a cluster must have, of clients. 1 or more.
+	// MinConnections that a cluster must have. 1 or more.
 	MinConnections int
 	// Clusters, by name, limit what is judged; empty is all.
 	Clusters []string
-	// AllowPartial judges as if the servers that did not report had nothing.
+	// AllowPartial judges without the servers that did not report: they have no
+	// clients in a sum, and are in an average only if they are down.
 	AllowPartial bool
 }
 
 // HotspotDefaults are the factor and the minimum of servers of the published
 // check, and the minimum of connections of the concentration check.
-func HotspotDefaults() HotspotParameters {
-	return HotspotParameters{FactorPercent: 200, MinServers: 2, MinConnections: 10}
+func HotspotDefaults() HotspotParameters { return ClientConnections().Defaults() }
+
+// Defaults are the parameters of the measure's check.
+func (m Measure) Defaults() HotspotParameters {
+	return HotspotParameters{Measure: m, FactorPercent: 200, MinServers: 2, MinConnections: 10}
 }
 
 // Validate reports the first parameter that is out of its range, in a sentence
@@ -36,7 +43,7 @@ func (p HotspotParameters) Validate() error {
 	case p.MinServers < 2:
 		return fmt.Errorf("min-servers is %d: pass a whole number of 2 or more", p.MinServers)
 	case p.MinConnections < 1:
-		return fmt.Errorf("min-connections is %d: pass a whole number of 1 or more", p.MinConnections)
+		return fmt.Errorf("min-%ss is %d: pass a whole number of 1 or more", p.Measure.Noun, p.MinConnections)
 	}
 	return nil
 }
@@ -60,8 +67,7 @@ type HotspotResult struct {
 	Summary       HotspotSummary
 }
 
-// HotspotSummary counts. Connections are those of clients; what is evaluated
-// and skipped are clusters.
+// HotspotSummary counts. What is evaluated and skipped are clusters.
 type HotspotSummary struct {
 	Clusters, Servers, Connections                    int
 	Evaluated, Open, TooFewConnections, TooFewServers int
@@ -89,7 +95,7 @@ type HotspotServer struct {
 
 // Load is what a server carries of the clients of its cluster. Servers are all
 // of the cluster, those that did not report with 0 connections; with AllowPartial
-// those without a name are left out.
+// those of them that are down.
 type Load struct{ Connections, OnServer, Servers int }
 
 // Hotspot is a server with too much of its cluster's connections.
@@ -111,7 +117,8 @@ type HotAccount struct {
 	Load
 	Account Account
 	// Concentrated says whether the account itself is a finding of the
-	// concentration check on this server, by that check's defaults.
+	// concentration check on this server, by that check's defaults. Unknown where
+	// the measure is not of client connections.
 	Concentrated Answer
 }
 
@@ -119,9 +126,10 @@ type HotAccount struct {
 const maxHotAccounts = 10
 
 // CheckHotspots judges every server of every cluster by the rule of check
-// OPT_BALANCE_002. The parameters must be valid.
+// OPT_BALANCE_002, by the measure of the parameters, which must be valid.
 func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 	var r HotspotResult
+	d = p.Measure.bounded(d)
 	unplaced := ofUnknownCluster(d, false)
 	perAccount := make([]int, len(d.Accounts))
 	judged := false // a cluster has the minimum of servers
@@ -131,7 +139,7 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 		}
 		h := clusterLoad{p: p, d: d, c: c, missing: missingIn(c, unplaced), members: len(c.servers) + len(c.missing)}
 		judged = judged || h.members >= p.MinServers
-		h.totals = clientsOf(d, c)
+		h.totals = p.Measure.totals(d, c)
 		for _, n := range h.totals {
 			h.total += n
 		}
@@ -168,14 +176,14 @@ func (p HotspotParameters) lacks(d *Deployment) bool {
 	})
 }
 
-// clientsOf counts the client connections of all accounts but the system
-// account on each server of the cluster that reported.
-func clientsOf(d *Deployment, c cluster) []int {
+// totals counts what all accounts but the system account have on each server of
+// the cluster that reported.
+func (m Measure) totals(d *Deployment, c cluster) []int {
 	totals := make([]int, len(c.servers))
 	for at, s := range c.servers {
 		for _, u := range d.Servers[s].Usage {
 			if !d.Accounts[u.Account].System {
-				totals[at] += int(u.Connections)
+				totals[at] += m.Of(u)
 			}
 		}
 	}
@@ -245,7 +253,7 @@ func (h clusterLoad) findings(c HotspotCluster, perAccount []int) []Hotspot {
 	clear(perAccount)
 	for _, s := range h.c.servers {
 		for _, u := range h.d.Servers[s].Usage {
-			perAccount[u.Account] += int(u.Connections)
+			perAccount[u.Account] += h.p.Measure.Of(u)
 		}
 	}
 	var shares []Share
@@ -272,10 +280,15 @@ func (h clusterLoad) accounts(s *Server, perAccount []int) (top []HotAccount, mo
 	j := judge{d: h.d, p: Defaults(), c: h.c, missing: h.missing}
 	j.p.AllowPartial = h.p.AllowPartial
 	for _, u := range s.Usage {
-		l := Load{Connections: perAccount[u.Account], OnServer: int(u.Connections), Servers: h.averaged()}
-		if !h.d.Accounts[u.Account].System && l.above() > 0 {
-			top = append(top, HotAccount{Load: l, Account: h.d.Accounts[u.Account], Concentrated: j.concentrated(l)})
+		l := Load{Connections: perAccount[u.Account], OnServer: h.p.Measure.Of(u), Servers: h.averaged()}
+		if h.d.Accounts[u.Account].System || l.above() <= 0 {
+			continue
 		}
+		a := HotAccount{Load: l, Account: h.d.Accounts[u.Account], Concentrated: Unknown}
+		if h.p.Measure.Clients {
+			a.Concentrated = j.concentrated(l)
+		}
+		top = append(top, a)
 	}
 	slices.SortFunc(top, func(a, b HotAccount) int {
 		return cmp.Or(cmp.Compare(b.above(), a.above()), cmp.Compare(a.Account.Name, b.Account.Name), cmp.Compare(a.Account.ID, b.Account.ID))
@@ -303,106 +316,4 @@ func (j judge) concentrated(l Load) Answer {
 		return Unknown
 	}
 	return No
-}
-
-// clusterLoad has what is needed to judge the servers of one cluster.
-type clusterLoad struct {
-	p       HotspotParameters
-	d       *Deployment
-	c       cluster
-	missing capacity // of connections of all accounts together
-	members int      // servers that the cluster is known to have
-	totals  []int    // client connections of each server that reported
-	total   int      // of all of them
-}
-
-// over is the rule's comparison, in integers: more than the factor times the
-// average.
-func (p HotspotParameters) over(onServer, servers, connections int) bool {
-	return compareProducts(times(onServer, servers), maxPercent, p.FactorPercent, connections) > 0
-}
-
-// averaged is how many servers the average is of. Where missing ones are supposed
-// to be empty, one that has no name, and that others only count, is not there: it may
-// be the ghost of a restart.
-func (h clusterLoad) averaged() int {
-	n := h.members
-	for _, m := range h.c.missing {
-		if h.p.AllowPartial && m.ID == "" && m.Name == "" {
-			n--
-		}
-	}
-	return n
-}
-
-// answer is whether a server that reported so many connections is a hotspot:
-// unknown if that depends on what the missing servers hold, and on whether
-// those of unknown cluster belong here.
-func (h clusterLoad) answer(n int) Answer {
-	hot := h.total >= h.p.MinConnections && h.members >= h.p.MinServers && h.p.over(n, h.averaged(), h.total)
-	switch {
-	// Connections that nobody counted may be on any server.
-	case !h.p.AllowPartial && h.members >= h.p.MinServers && h.d.lacksCounts(h.c.name):
-		return Unknown
-	case hot && (h.p.AllowPartial || h.staysHot(n)):
-		return Yes
-	case !h.p.AllowPartial && (hot || h.couldBeHot(n)):
-		return Unknown
-	}
-	return No
-}
-
-// staysHot: what is hot by those that reported is so in every case. The worst
-// is that all missing are full, and that of those of unknown cluster just the
-// ones belong here that raise the factor's part of the sum by more than this
-// server's part of it.
-func (h clusterLoad) staysHot(n int) bool {
-	if h.missing.unlimited > 0 {
-		return false
-	}
-	members, total := h.members, h.total
-	for _, m := range h.c.missing {
-		total = plus(total, max(0, *m.Bound))
-	}
-	if h.c.name != "" {
-		for _, m := range h.d.Missing {
-			if !m.ClusterKnown && !m.Apart && compareProducts(h.p.FactorPercent, max(0, *m.Bound), maxPercent, n) > 0 {
-				members++
-				total = plus(total, max(0, *m.Bound))
-			}
-		}
-	}
-	return h.p.over(n, members, total)
-}
-
-// couldBeHot: it is hot if all that may belong here do, with just enough
-// connections to reach the minimum.
-func (h clusterLoad) couldBeHot(n int) bool {
-	return h.reachesMinimums() && h.p.over(n, plus(h.members, h.missing.unplaced), max(h.total, h.p.MinConnections))
-}
-
-// missingCouldBeHot: a missing server with so many connections, or with any
-// number of them, is hot if all that may belong here do, with just enough
-// connections to reach the minimum.
-func (h clusterLoad) missingCouldBeHot(bound int) bool {
-	if !h.reachesMinimums() {
-		return false
-	}
-	members := plus(h.members, h.missing.unplaced)
-	if bound == unbounded { // then the others' connections do not matter
-		return times(members, maxPercent) > h.p.FactorPercent
-	}
-	return h.p.over(bound, members, max(plus(h.total, bound), h.p.MinConnections))
-}
-
-func (h clusterLoad) reachesMinimums() bool {
-	return plus(h.members, h.missing.unplaced) >= h.p.MinServers && plus(h.total, h.missing.total) >= h.p.MinConnections
-}
-
-// times multiplies up to unbounded; neither is negative.
-func times(a, b int) int {
-	if b > 0 && a > unbounded/b {
-		return unbounded
-	}
-	return a * b
 }

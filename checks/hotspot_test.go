@@ -112,7 +112,7 @@ func TestHotspotMissingServersAgainstBruteForce(t *testing.T) {
 	for seed := range uint64(cases) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		d := smallDeployment(r)
-		p := HotspotParameters{FactorPercent: 125 + 25*r.IntN(8), MinServers: 2 + r.IntN(3), MinConnections: 1 + r.IntN(smallWorld)}
+		p := HotspotParameters{Measure: ClientConnections(), FactorPercent: 125 + 25*r.IntN(8), MinServers: 2 + r.IntN(3), MinConnections: 1 + r.IntN(smallWorld)}
 		result := CheckHotspots(d, p)
 		var unplaced []Missing
 		for _, m := range d.Missing {
@@ -245,7 +245,7 @@ func TestConcentrationSaysWhetherItsServerIsAHotspot(t *testing.T) {
 		{"exactly twice", []string{"C/n1 A=18 B=6", "C/n2 B=6", "C/n3 B=6"}, false, No, Load{36, 24, 3}},
 		{"concentrated and hot", []string{"C/n1 A=18 B=7", "C/n2 B=6", "C/n3 B=6 SYS=9"}, false, Yes, Load{37, 25, 3}},
 		{"a missing server decides", []string{"C/n1 A=180 B=7", "C/n2 B=99", "C/n3 B=20", "C/n4 missing 70"}, false, Unknown, Load{306, 187, 4}},
-		{"or is taken for empty", []string{"C/n1 A=180 B=7", "C/n2 B=99", "C/n3 B=20", "C/n4 missing 70"}, true, Yes, Load{306, 187, 4}},
+		{"or is accepted, and in no average", []string{"C/n1 A=180 B=7", "C/n2 B=99", "C/n3 B=20", "C/n4 missing 70"}, true, No, Load{306, 187, 3}},
 	} {
 		p := Defaults()
 		p.AllowPartial, p.Accounts = c.partial, []string{"A"}
@@ -256,20 +256,28 @@ func TestConcentrationSaysWhetherItsServerIsAHotspot(t *testing.T) {
 	}
 }
 
-// A server without a name that others only count, as after a kill and a restart, is
-// in no average where missing servers are taken for empty: both checks say the same.
-func TestAGhostIsNotAveraged(t *testing.T) {
+// A missing server that is accepted is in no average, with a name or as the ghost of
+// a restart, as nobody knows what it carries; one that is down carries nothing. Both
+// checks say the same.
+func TestMissingServersAreNotAveraged(t *testing.T) {
 	t.Parallel()
-	d := build(t, "C/n1 A=180 B=7", "C/n2 B=99", "C/n3 B=20", "C/n4 missing 70")
-	d.Missing[0].ID, d.Missing[0].Name = "", ""
-	p, h := Defaults(), HotspotDefaults()
-	p.AllowPartial, h.AllowPartial, p.Accounts = true, true, []string{"A"}
-	r := CheckConcentration(d, p)
-	if len(r.Findings) != 1 || r.Findings[0].Hotspot != No || r.Findings[0].Load != (Load{306, 187, 3}) {
-		t.Errorf("%+v", r.Findings)
-	}
-	if r := CheckHotspots(d, h); len(r.Findings) != 0 || r.Clusters[0].Averaged != 3 {
-		t.Errorf("%+v", r)
+	for _, c := range []struct {
+		name string
+		kind MissingKind
+		of   int
+		hot  Answer
+	}{{"", Counted, 3, No}, {"n4", Silent, 3, No}, {"n4", Draining, 3, No}, {"n4", Forgotten, 3, No}, {"n4", Down, 4, Yes}} {
+		d := build(t, "C/n1 A=180 B=7", "C/n2 B=99", "C/n3 B=20", "C/n4 missing 70")
+		d.Missing[0].ID, d.Missing[0].Name, d.Missing[0].Kind = "", c.name, c.kind
+		p, h := Defaults(), HotspotDefaults()
+		p.AllowPartial, h.AllowPartial, p.Accounts = true, true, []string{"A"}
+		r := CheckConcentration(d, p)
+		if len(r.Findings) != 1 || r.Findings[0].Hotspot != c.hot || r.Findings[0].Load != (Load{306, 187, c.of}) {
+			t.Errorf("%q, %s: %+v", c.name, c.kind, r.Findings)
+		}
+		if r := CheckHotspots(d, h); (len(r.Findings) > 0) != (c.hot == Yes) || r.Clusters[0].Averaged != c.of {
+			t.Errorf("%q, %s: %+v", c.name, c.kind, r)
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ func Fullest(d *Deployment) []ServerRef {
 			continue
 		}
 		most, at := 0, -1
-		for i, n := range clientsOf(d, c) {
+		for i, n := range ClientConnections().totals(d, c) {
 			if n > most {
 				most, at = n, c.servers[i]
 			}

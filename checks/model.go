@@ -110,6 +110,9 @@ type Missing struct {
 	Peers []string
 	// Apart is that it is in none of the clusters of the servers that reported.
 	Apart bool
+	// Known says how it is known of, in a clause that Reason begins with; empty where
+	// that is in Reason only.
+	Known string
 	// Reason says what was asked and what came, in a clause.
 	Reason string
 }

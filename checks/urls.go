@@ -147,8 +147,8 @@ type Contact struct {
 	// Detail is for people, in a clause: "TLS first, and it wants a client
 	// certificate".
 	Detail string
-	// TLS is that it speaks TLS. Hangs is that it accepts connections and says
-	// nothing, in whatever way it is spoken to.
+	// TLS reports whether it uses TLS. Hangs reports whether it accepts connections
+	// and never sends anything, with each protocol that was tried.
 	TLS, Hangs bool
 	// Listener is how the greeting was got: "nats", "tls-first", "websocket"
 	// or "proxy-protocol"; empty where it is not known.

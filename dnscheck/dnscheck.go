@@ -243,10 +243,10 @@ func (r Result) overridden(file string, err error) Result {
 		r.Detail = sentence("%s, but the hosts file may say otherwise: %s", r.Detail, err)
 	case len(r.Hosts) == 1:
 		r.Verdict, r.Complete = Single, true
-		r.Detail = sentence("on this machine %s has one address for the name, whatever DNS says", file)
+		r.Detail = sentence("on this machine %s has one address for the name, and overrides DNS", file)
 	case len(r.Hosts) > 1:
 		r.Verdict, r.Complete = Several, true
-		r.Detail = sentence("on this machine %s has %d addresses for the name, whatever DNS says", file, len(r.Hosts))
+		r.Detail = sentence("on this machine %s has %d addresses for the name, and overrides DNS", file, len(r.Hosts))
 	}
 	return r
 }

@@ -68,10 +68,10 @@ func TestHostsFileDecides(t *testing.T) {
 		dns        Verdict
 		detail     string
 	}{
-		{"b.example", file, Single, 1, true, Several, "has one address for the name, whatever DNS says"},
+		{"b.example", file, Single, 1, true, Several, "has one address for the name, and overrides DNS"},
 		{"a.example", file, Several, 2, true, Single, "has 2 addresses for the name"},
-		{"gone.example", file, Single, 1, true, NXDomain, "whatever DNS says"},
-		{"my.localhost", file, Single, 1, true, Several, "whatever DNS says"},
+		{"gone.example", file, Single, 1, true, NXDomain, "and overrides DNS"},
+		{"my.localhost", file, Single, 1, true, Several, "and overrides DNS"},
 		{"c.example", file, Single, 0, true, Single, "c.example. has one address"},
 		{"a.example", "", Single, 0, true, Single, "one address"},
 		{"a.example", filepath.Join(dir, "none"), Single, 0, true, Single, "one address"},

@@ -58,7 +58,7 @@ func TestPageTakesCodesOnly(t *testing.T) {
 
 func TestPagesOfCausesHaveTheSameForm(t *testing.T) {
 	t.Parallel()
-	sections := []string{"## How it shows", "## How it is told from its neighbours", "## Verdicts", "## What to pass", "## How to fix it"}
+	sections := []string{"## How it shows", "## How to tell it apart", "## Verdicts", "## What to pass", "## How to fix it"}
 	for _, d := range cause.All() {
 		code := string(d.Code)
 		page, _ := docs.Page(code)

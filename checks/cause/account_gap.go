@@ -40,9 +40,8 @@ func (s *Situation) takesUser(o *checks.Server) checks.Answer {
 	if known != checks.Yes {
 		return known
 	}
-	n := s.on(o.ID)
 	switch {
-	case n > 0 && s.Profile != nil:
+	case s.on(o.ID) > 0 && s.oneUser():
 		return checks.Yes
 	case s.refused(o) > 0:
 		return checks.No
@@ -50,6 +49,25 @@ func (s *Situation) takesUser(o *checks.Server) checks.Answer {
 		return checks.Yes
 	}
 	return checks.Unknown
+}
+
+// oneUser reports whether these clients log in alike, as far as the source says who
+// logs in: where one of them is, all may be. Of users that were left out of the
+// profile nobody knows how many they are.
+func (s *Situation) oneUser() bool {
+	if s.Profile == nil {
+		return false
+	}
+	users := 0
+	for _, g := range s.Profile.Users {
+		if g.Other {
+			return false
+		}
+		if sum(g.Counts) > 0 {
+			users++
+		}
+	}
+	return users < 2
 }
 
 // knows says whether a server knows the account.
@@ -100,7 +118,9 @@ func (s *Situation) usersKnown(o *checks.Server) bool {
 	}
 	at := slices.Index(s.Profile.Servers, o.ID)
 	there := func(user string) bool {
-		return slices.ContainsFunc(s.everyone, func(x checks.Service) bool {
+		return slices.ContainsFunc(s.Profile.Users, func(g checks.Group) bool {
+			return !g.Other && g.Key == user && at >= 0 && at < len(g.Counts) && g.Counts[at] > 0
+		}) || slices.ContainsFunc(s.everyone, func(x checks.Service) bool {
 			return x.User == user && at >= 0 && at < len(x.Counts) && x.Counts[at] > 0
 		}) ||
 			slices.ContainsFunc(s.History, func(c checks.Closed) bool {
@@ -147,7 +167,7 @@ func judgeAccountGap(s *Situation) judgement {
 	const source = "ACCOUNT INFO"
 	switch {
 	case len(without) == 0 && len(with)+len(full)+len(unsure) == 0:
-		return s.silence(source, silent)
+		return s.unanswered(source, silent)
 	case len(without) == 0 && len(silent)+s.Missing > 0:
 		return notTested(source, "%s did not say whether the account can be used there.", s.silentNames(silent))
 	case len(without) == 0 && len(unsure) > 0:
@@ -178,8 +198,8 @@ func judgeAccountGap(s *Situation) judgement {
 	return j
 }
 
-// silence is the verdict where nobody says, with the reason of one that gave one.
-func (s *Situation) silence(source string, silent []*checks.Server) judgement {
+// unanswered is the verdict where nobody says, with the reason of one that gave one.
+func (s *Situation) unanswered(source string, silent []*checks.Server) judgement {
 	const unknown = "Whether the account can be used on the other servers is unknown"
 	for _, o := range silent {
 		if detail := s.Accounts[o.ID].Detail; detail != "" {

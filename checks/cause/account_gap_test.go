@@ -31,7 +31,21 @@ func TestAccountGap(t *testing.T) {
 		{"nobody answered", with(on(noUse, 2, 3), unknown("N2", "N3")), NotTested, "none"},
 		{"one did not answer", with(on(noUse, 3), unknown("N3")), NotTested, "none"},
 		{"one is missing", with(missing("n4")), NotTested, "none"},
+		{"others have another user's clients", with(counts(20, 2, 2), users(checks.Group{Key: "api", Counts: []int{18, 0, 0}}, checks.Group{Key: "web", Counts: []int{2, 2, 2}})), NotTested, "none"},
+		{"others have clients of both users", with(counts(20, 2, 2), users(checks.Group{Key: "api", Counts: []int{16, 1, 1}}, checks.Group{Key: "web", Counts: []int{4, 1, 1}})), RuledOut, "none"},
+		{"others have clients of users that were left out", with(counts(20, 2, 2), users(checks.Group{Key: "web", Counts: []int{2, 1, 1}}, checks.Group{Other: true, Counts: []int{18, 1, 1}})), NotTested, "none"},
+		{"the services were left out of which the users are", with(withServices(remainder(20, 2, 2))), NotTested, "none"},
 		{"only this server says no", with(denied("N1")), RuledOut, "none"},
 		{"a server of another cluster says no", with(foreign("10.0.0.8:4222"), denied("F1")), RuledOut, "none"},
 	})
+}
+
+// users are who logs in.
+func users(groups ...checks.Group) change {
+	return profile(func(p *checks.Profile) { p.Users = groups })
+}
+
+// remainder is services that did not fit.
+func remainder(on ...int) checks.Service {
+	return checks.Service{Remainder: true, Protocol: "nats", Language: "go", Counts: on}
 }

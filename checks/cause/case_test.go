@@ -142,7 +142,7 @@ func counts(on ...int) change {
 			Networks:   []checks.Group{{Key: "10.9.0.0/24", Counts: on}},
 			StartOrder: []int{0, 1, 2}, Starts: [][]int{{0, 0, 0, on[0]}, {0, 0, 0, on[1]}, {0, 0, 0, on[2]}},
 			SurelyUp: []int{on[0], on[0], on[0]},
-			Oldest: started().Add(time.Hour), Newest: started().Add(2 * time.Hour), RTT: make([]*time.Duration, 3)}
+			Oldest:   started().Add(time.Hour), Newest: started().Add(2 * time.Hour), RTT: make([]*time.Duration, 3)}
 		for i := range 10 {
 			at := []int{share(on[0], i), share(on[1], i), share(on[2], i)}
 			addr := netip.AddrFrom4([4]byte{10, 9, 0, byte(10 + i)})
@@ -185,7 +185,7 @@ func withServices(all ...checks.Service) change {
 		for _, x := range all {
 			p.SurelyUp = added(p.SurelyUp, x.SurelyUp)
 			p.Names = group(p.Names, checks.Group{Key: x.Stem, Counts: x.Counts})
-			p.Users = group(p.Users, checks.Group{Key: x.User, Counts: x.Counts})
+			p.Users = group(p.Users, checks.Group{Key: x.User, Other: x.Remainder, Counts: x.Counts})
 			p.Protocols = group(p.Protocols, checks.Group{Key: x.Protocol, Counts: x.Counts})
 			p.Languages = group(p.Languages, checks.Group{Key: x.Language, Counts: x.Counts})
 			for _, g := range x.Networks {

@@ -9,7 +9,7 @@ type Verdict string
 const (
 	// Confirmed: observed directly.
 	Confirmed Verdict = "confirmed"
-	// Likely: what was observed speaks for it, and for nothing else as much.
+	// Likely: the evidence is for it, and for no other cause as much.
 	Likely Verdict = "likely"
 	// Possible: what was observed does not speak against it.
 	Possible Verdict = "possible"
@@ -28,7 +28,7 @@ type Cause struct {
 	// causes.
 	Step    StepName
 	Verdict Verdict
-	// Confidence is from 0, where nothing speaks for it, to 1.
+	// Confidence is from 0, where there is no evidence for it, to 1.
 	Confidence float64
 	// Evidence is what was seen, one sentence each.
 	Evidence []Evidence

@@ -87,7 +87,7 @@ func (s *Situation) byOrder() (Likelihood, bool) {
 	return best, ok
 }
 
-// othersInOrder is what speaks against an order of the account's list from its
+// othersInOrder is the evidence against an order of the account's list from its
 // other services, which have the same list unless another is tied to these
 // clients. It is never above 0.
 func (s *Situation) othersInOrder(list []int) Likelihood {

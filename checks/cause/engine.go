@@ -58,7 +58,7 @@ func (s *Situation) judge(all []rule) []judgement {
 		}
 	}
 	s.compare(all, judged)
-	s.moderate(all, judged)
+	s.lowerUncertain(all, judged)
 	s.fall(all, judged)
 	return judged
 }
@@ -146,10 +146,10 @@ func (s *Situation) settles(earlier judgement, later StepName) bool {
 	return earlier.direct || later == Chosen
 }
 
-// moderate lowers what is confirmed by circumstances unless all other steps are
+// lowerUncertain lowers what is confirmed by circumstances unless all other steps are
 // known, and some server that it explains passes them all: nothing else can then
 // be behind it.
-func (s *Situation) moderate(all []rule, judged []judgement) {
+func (s *Situation) lowerUncertain(all []rule, judged []judgement) {
 	for i, r := range all {
 		if r.Role != Root || judged[i].verdict != Confirmed || judged[i].direct && r.Step != Chosen {
 			continue

@@ -34,7 +34,7 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 		case checks.Unknown:
 			can = checks.Unknown
 			if step == Accepts {
-				open = "whether the other servers take their users"
+				open = untilOneLogsIn
 			}
 		case checks.Yes:
 		}
@@ -51,6 +51,10 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 	}
 	return o
 }
+
+// untilOneLogsIn is what would settle whether the other servers accept the users of
+// clients, in words that follow "unknown".
+const untilOneLogsIn = "until one logs in to another server"
 
 // nowhere is why clients have nowhere to go, by the step that takes the last
 // server from them, in a clause.
@@ -74,7 +78,7 @@ func (s *Situation) canMove() (checks.Answer, StepName) {
 	switch {
 	case len(s.Others) == 0 || s.Missing > 0:
 		return checks.Unknown, ""
-	case slices.Contains(left[1:], checks.Yes):
+	case slices.Contains(left[1:], checks.Yes), s.eachListHelps():
 		return checks.Yes, ""
 	case fallen != "":
 		return checks.No, fallen
@@ -82,6 +86,22 @@ func (s *Situation) canMove() (checks.Answer, StepName) {
 		return checks.Unknown, Accepts
 	}
 	return checks.Unknown, ""
+}
+
+// eachListHelps reports whether clients of each list that may be these clients' find
+// another server, though perhaps not all of them the same one.
+func (s *Situation) eachListHelps() bool {
+	if len(s.Own) < 2 || s.disputed() {
+		return false
+	}
+	for _, l := range s.Own {
+		one := *s
+		one.Own = []List{l}
+		if left, _ := one.reconnects(); !slices.Contains(left[1:], checks.Yes) {
+			return false
+		}
+	}
+	return true
 }
 
 // reconnects says which servers of the cluster clients that lose the concentrated
@@ -105,36 +125,37 @@ func (s *Situation) reconnects() (left []checks.Answer, fallen StepName) {
 	return left, fallen
 }
 
-// knowsOf says whether clients know a server that they can get to: by a list of
-// theirs that surely leads there, or by what the server they are on advertises,
-// where they came to it by its own address. A balancer that leads to one server
-// now may lead to another when that is down.
+// knowsOf says whether clients know a server that they can get to: by each list that
+// may be theirs, as one that leads there speaks for those alone that have it.
 func (s *Situation) knowsOf(o *checks.Server) checks.Answer {
-	if !s.Tied {
+	if !s.Tied || len(s.Own) == 0 {
 		return checks.Unknown
 	}
-	direct, disputed := false, s.disputed()
-	for _, f := range s.Own {
-		for _, a := range f.Reach.Arrivals {
-			switch {
-			case !f.sure(a):
-			case s.Deployment.Servers[a.Server].ID == o.ID && !disputed:
-				return checks.Yes
-			case a.Server == s.here && a.Own == checks.Yes:
-				direct = true
-			}
-		}
-	}
-	told := s.tells(o)
-	switch {
-	case direct && told == checks.Yes:
+	disputed, told := s.disputed(), s.tells(o)
+	if !slices.ContainsFunc(s.Own, func(l List) bool {
+		return !s.tellsOf(l, told) && (disputed || !s.surelyHas(l, o))
+	}) {
 		return checks.Yes
+	}
+	switch {
 	case disputed, told != checks.No || len(listsOf(s.Own, perhaps, unclear)) > 0:
 		return checks.Unknown
 	case s.reachable() == checks.No, s.surelyElsewhere(o):
 		return checks.No
 	}
 	return checks.Unknown
+}
+
+// tellsOf reports whether clients of a list come to the concentrated server by its
+// own address, and hear of a server there. A balancer that leads to one server now
+// may lead to another when that is down.
+func (s *Situation) tellsOf(l List, told checks.Answer) bool {
+	return told == checks.Yes && slices.ContainsFunc(l.Reach.Arrivals, func(a Arrival) bool { return l.sure(a) && a.Server == s.here && a.Own == checks.Yes })
+}
+
+// surelyHas reports whether a list surely leads to a server.
+func (s *Situation) surelyHas(l List, o *checks.Server) bool {
+	return slices.ContainsFunc(l.Reach.Arrivals, func(a Arrival) bool { return l.sure(a) && s.Deployment.Servers[a.Server].ID == o.ID })
 }
 
 // surelyElsewhere reports whether every list of the clients is known to the end,

@@ -56,6 +56,10 @@ func TestFailOver(t *testing.T) {
 		{"the same list, where the user is on the others too", with(withServices(apiOf("orders", 24), apiOf("orders", 3, 3, 3)), room, written(wrote{user: "orders", ordered: checks.Unknown, urls: urlsOf(1)})), checks.Yes, 0, checks.Low},
 		{"one URL or all, and the server tells of nobody", with(withServices(apiOf("orders", 24)), room, written(wrote{user: "orders", ordered: checks.Unknown, urls: urlsOf(1)}),
 			written(wrote{user: "orders", ordered: checks.Unknown, urls: urlsOf(1, 2, 3)}), mute), checks.Unknown, 0, checks.Low},
+		{"two lists of two servers each, and the server tells of nobody", with(counts(24, 0, 0), room, list(urlsOf(1, 2)...), list(urlsOf(1, 3)...), mute), checks.Yes, 0, checks.Low},
+		{"two lists, one of which leads to a server without the account, and the server tells of nobody", with(counts(24, 0, 0), room, list(urlsOf(1, 2)...), list(urlsOf(1, 3)...), mute,
+			on(noUse, 3), denied("N3")), checks.Unknown, 0, checks.Low},
+		{"one of two lists leads to another server, and the server tells of nobody", with(withServices(apiOf("", 24)), room, canarys(urlsOf(1)...), list(urlsOf(1, 2, 3)...), mute), checks.Unknown, 0, checks.Low},
 		{"many have nowhere to go", with(counts(60, 2, 2), room, list(urlsOf(1)...), mute), checks.No, 60, checks.High},
 		{"many can move", with(counts(60, 2, 2), room, list(urlsOf(1, 2)...)), checks.Yes, 0, checks.Normal},
 	} {
@@ -89,4 +93,9 @@ func apiOf(user string, on ...int) checks.Service {
 	}
 	x.User = user
 	return x
+}
+
+// canarys is a list of the account's with a name beside it that no connection has.
+func canarys(urls ...string) change {
+	return written(wrote{account: "ORDERS", workload: "orders-canary", ordered: checks.Unknown, urls: urls})
 }

@@ -46,6 +46,7 @@ func restartedInTurn(s *scene) {
 	p := s.Profile
 	on := p.Read
 	p.Starts = [][]int{{0, on[0] / 3, on[0] - on[0]/3, 0}, {0, 0, on[1], 0}, {0, 0, on[2], 0}}
+	exactly(p)
 	p.Oldest, p.Newest = started().Add(110*time.Second), started().Add(170*time.Second)
 }
 
@@ -92,6 +93,7 @@ func five(s *scene) {
 	}
 	p.Servers, p.Read, p.StartOrder = []string{"N1", "N2", "N3", "N4", "N5"}, added(p.Read, zero()), []int{0, 2, 3, 4, 1}
 	p.Starts = [][]int{{0, 0, 0, 0, on, 0}, zero(), zero(), zero(), zero()}
+	exactly(p)
 	s.Deployment.Servers[1].Start = started().Add(5 * time.Hour)
 }
 
@@ -149,7 +151,12 @@ func TestLife(t *testing.T) {
 		through("192.168.1.10:4222", "10.0.0.254")(s)
 		from("10.0.0.254")(s)
 	}
-	startsOf := func(rows ...[]int) change { return profile(func(p *checks.Profile) { p.Starts = rows }) }
+	startsOf := func(rows ...[]int) change {
+		return profile(func(p *checks.Profile) {
+			p.Starts = rows
+			exactly(p)
+		})
+	}
 	small := on(func(s *checks.Server) {
 		limit, now := 20, 5
 		s.MaxConnections, s.Details.Connections = &limit, &now
@@ -178,7 +185,7 @@ func TestLife(t *testing.T) {
 			list("ws://10.0.0.1:8080", "ws://10.0.0.2:8080", "ws://10.0.0.3:8080")), map[Code]Verdict{ListenerGap: Confirmed, SingleURL: Possible}, ListenerGap, ""},
 		{"1 a rolling restart, seen in all accounts", with(counts(11, 1, 0), restartedInTurn, teams), map[Code]Verdict{RestartDrift: Likely, OrderedConnect: NotTested}, RestartDrift, ""},
 		{"1 a rolling restart, and the true list is passed", with(counts(12, 0, 0), restartedInTurn, teams, list(urlsOf(1, 2, 3)...)), map[Code]Verdict{RestartDrift: Likely, OrderedConnect: Possible}, RestartDrift, ""},
-		{"1 one account alone does not make a rolling restart", with(counts(12, 0, 0), restartedInTurn, profile(func(p *checks.Profile) { p.Starts = [][]int{{0, 0, 0, 12}, {0, 0, 0, 0}, {0, 0, 0, 0}} })),
+		{"1 one account alone does not make a rolling restart", with(counts(12, 0, 0), restartedInTurn, profile(func(p *checks.Profile) { p.Starts = [][]int{{0, 0, 0, 12}, {0, 0, 0, 0}, {0, 0, 0, 0}}; exactly(p) })),
 			map[Code]Verdict{RestartDrift: RuledOut}, "none", ""},
 		{"2 one address carries 30 accounts", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, 13)),
 			map[Code]Verdict{SingleProcess: RuledOut, StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},

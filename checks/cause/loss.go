@@ -17,7 +17,7 @@ type Loss struct {
 	Accounts                   []AccountLoss // most on the server first
 	// Survivors are the other servers of the cluster with what they would carry.
 	Survivors []checks.Survivor
-	// Fits is whether the survivors have room for all that would come.
+	// Fits reports whether the survivors have room for all that would come.
 	Fits checks.Answer
 }
 
@@ -34,8 +34,8 @@ type AccountLoss struct {
 type ServiceLoss struct {
 	Service  checks.Service
 	OnServer int
-	// Can is whether its clients can fail over; Why is the reason in a clause where
-	// it is No.
+	// Can reports whether its clients can fail over; Why is the reason in a clause
+	// where it is No, and what would settle it where it is Unknown and that is known.
 	Can checks.Answer
 	Why string
 }

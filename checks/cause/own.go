@@ -45,8 +45,8 @@ func port(s *checks.Server, scheme string, g checks.Greeting) int {
 }
 
 // listensOn is the address that the server is bound to; ok is false where that
-// is not known, wild is true for every address of its machine.
-func listensOn(s *checks.Server, g checks.Greeting) (ip netip.Addr, wild, ok bool) {
+// is not known, wildcard is true for every address of its machine.
+func listensOn(s *checks.Server, g checks.Greeting) (ip netip.Addr, wildcard, ok bool) {
 	host := g.Host
 	if s.Details != nil && s.Details.Host != "" {
 		host = s.Details.Host
@@ -65,7 +65,7 @@ func addresses(s *checks.Server) []netip.Addr {
 		return nil
 	}
 	out = append(out, s.Details.Seen...)
-	if ip, wild, ok := listensOn(s, checks.Greeting{}); ok && !wild {
+	if ip, wildcard, ok := listensOn(s, checks.Greeting{}); ok && !wildcard {
 		out = append(out, ip)
 	}
 	return out
@@ -80,8 +80,8 @@ func ownAddress(s *checks.Server, scheme string, at netip.AddrPort, g checks.Gre
 	if s.Details != nil {
 		seen = s.Details.Seen
 	}
-	ip, wild, ok := listensOn(s, g)
-	bound := ok && (wild || slices.Contains(seen, ip))
+	ip, wildcard, ok := listensOn(s, g)
+	bound := ok && (wildcard || slices.Contains(seen, ip))
 	port := port(s, scheme, g)
 	told := told(s, g)
 	switch {
@@ -89,20 +89,20 @@ func ownAddress(s *checks.Server, scheme string, at netip.AddrPort, g checks.Gre
 		return checks.No
 	case port != 0 && port != int(at.Port()):
 		return checks.Unknown
-	case ok && !wild && ip == at.Addr():
+	case ok && !wildcard && ip == at.Addr():
 		return checks.Yes
-	case bound && !wild:
+	case bound && !wildcard:
 		return checks.No
-	case wild && at.Addr().IsLoopback():
+	case wildcard && at.Addr().IsLoopback():
 		return checks.Yes // this machine's, or what an operator forwards by hand
 	case slices.Contains(seen, at.Addr()):
 		return checks.Yes
-	case wild && len(told) > 1 && slices.ContainsFunc(told, func(url string) bool {
+	case wildcard && len(told) > 1 && slices.ContainsFunc(told, func(url string) bool {
 		own, err := netip.ParseAddrPort(url) // its port is that for plain clients
 		return err == nil && own.Addr() == at.Addr()
 	}):
 		return checks.Yes
-	case wild && len(told) > 1 && at.Addr().IsPrivate():
+	case wildcard && len(told) > 1 && at.Addr().IsPrivate():
 		return checks.No // it tells of its machine's addresses, and has not this one
 	}
 	// A public address may be translated to the server's own, and a machine may
@@ -113,8 +113,8 @@ func ownAddress(s *checks.Server, scheme string, at netip.AddrPort, g checks.Gre
 // namesAnother is whether a server says that it is at another address with the
 // same port.
 func namesAnother(s *checks.Server, scheme string, at netip.AddrPort, g checks.Greeting) bool {
-	ip, wild, ok := listensOn(s, g)
-	return ok && !wild && ip != at.Addr() && port(s, scheme, g) == int(at.Port())
+	ip, wildcard, ok := listensOn(s, g)
+	return ok && !wildcard && ip != at.Addr() && port(s, scheme, g) == int(at.Port())
 }
 
 // advertisedByAll is whether several servers tell clients of this address and
@@ -126,8 +126,8 @@ func advertisedByAll(d *checks.Deployment, cluster string, at netip.AddrPort) bo
 		if s.Cluster != cluster || s.Details == nil {
 			continue
 		}
-		ip, wild, ok := listensOn(s, checks.Greeting{})
-		own := ok && !wild && ip == at.Addr() && s.Details.Port == int(at.Port())
+		ip, wildcard, ok := listensOn(s, checks.Greeting{})
+		own := ok && !wildcard && ip == at.Addr() && s.Details.Port == int(at.Port())
 		if told := told(s, checks.Greeting{}); own || len(told) == 1 && told[0] == at.String() && !slices.Contains(s.Details.Seen, at.Addr()) {
 			n++
 		}
@@ -162,8 +162,8 @@ func claimed(d *checks.Deployment, cluster, scheme string, at netip.AddrPort) in
 		if s.Cluster != cluster || s.Details == nil || port(s, scheme, checks.Greeting{}) != int(at.Port()) {
 			continue
 		}
-		ip, wild, ok := listensOn(s, checks.Greeting{})
-		if !ok || !wild && ip != at.Addr() || wild && !slices.Contains(s.Details.Seen, at.Addr()) {
+		ip, wildcard, ok := listensOn(s, checks.Greeting{})
+		if !ok || !wildcard && ip != at.Addr() || wildcard && !slices.Contains(s.Details.Seen, at.Addr()) {
 			continue
 		}
 		if found >= 0 {

@@ -9,8 +9,9 @@ import (
 // Reconnect is where clients go when their connection to the concentrated server
 // ends: the funnel for a reconnect, as for [Diagnosis.FailOver].
 type Reconnect struct {
-	// Can is whether there is another server for them; Why is the reason in a
-	// clause where it is No.
+	// Can reports whether there is another server for them; Why is the reason in a
+	// clause where it is No, and what would settle it where it is Unknown and that
+	// is known.
 	Can checks.Answer
 	Why string
 	// Servers are the others of the cluster that reported, and Reached says to
@@ -33,8 +34,11 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 		out.Servers = append(out.Servers, o.Ref())
 	}
 	var step StepName
-	if out.Can, step = s.canMove(); out.Can == checks.No {
+	switch out.Can, step = s.canMove(); {
+	case out.Can == checks.No:
 		out.Why = nowhere(step)
+	case out.Can == checks.Unknown && step == Accepts:
+		out.Why = untilOneLogsIn
 	}
 	return out
 }

@@ -225,11 +225,12 @@ func (s *Situation) notDrift() judgement {
 			down = append(down, s.Others[i])
 		}
 	}
+	walked := s.walked()
 	switch {
-	case s.Missing == 0 && one && len(down) > 0 && s.walked():
+	case s.Missing == 0 && one && len(down) > 0 && walked == checks.Yes:
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "The servers started one after the other, %s first: a rolling restart leaves clients like this. More accounts would show whether it did.", label(s.Server))}}
-	case s.Missing == 0 && (every || one):
+	case s.Missing == 0 && (every || one && walked != checks.Unknown):
 		return ruledOut("start times", "When the clients connected, other servers were up: of the %s on %s, %s began before all other servers started.",
 			connectionsOf(s.onServer()), label(s.Server), noneOr(alone))
 	case len(down) > 0:
@@ -239,19 +240,32 @@ func (s *Situation) notDrift() judgement {
 	return notTested("start times", "The clocks of the servers are not exact enough to compare when the clients connected.").settledBy(s.Gap.details())
 }
 
-// walked reports whether the servers restarted one after the other, the
-// concentrated one first, and these clients are where such a restart of all leaves
-// those that walk through a shuffled list, within two standard deviations.
-func (s *Situation) walked() bool {
+// walked is whether the servers restarted one after the other, the concentrated
+// one first, and these clients are where such a restart of all leaves those that
+// walk through a shuffled list, within two standard deviations. It is unknown where
+// the clocks do not tell in which order they started.
+func (s *Situation) walked() checks.Answer {
 	table := RollingRestart(1 + len(s.Others))
-	if table == nil || s.cameAfter(s.Profile) || untimed(s.Server) {
-		return false
+	if table == nil || cameAfter(s.Profile) {
+		return checks.No
+	}
+	if untimed(s.Server) {
+		return checks.Unknown
 	}
 	start := func(o *checks.Server) time.Time { return o.Start.Add(-o.Details.Offset) }
+	answer := checks.Yes
 	var last *checks.Server
 	for _, o := range s.Others {
-		if untimed(o) || !start(o).Add(-o.Details.Margin).After(start(s.Server).Add(s.Server.Details.Margin)) {
-			return false
+		if untimed(o) {
+			answer = checks.Unknown
+			continue
+		}
+		margin := o.Details.Margin + s.Server.Details.Margin
+		switch after := start(o).Sub(start(s.Server)); {
+		case after < -margin:
+			return checks.No
+		case after <= margin:
+			answer = checks.Unknown
 		}
 		if last == nil || start(o).After(start(last)) {
 			last = o
@@ -261,7 +275,13 @@ func (s *Situation) walked() bool {
 	for _, x := range table[0] {
 		share += x
 	}
-	return last != nil && s.on(last.ID) == 0 && float64(s.Finding.OnServer) <= all*share+2*math.Sqrt(all*share*(1-share))
+	if float64(s.Finding.OnServer) > all*share+2*math.Sqrt(all*share*(1-share)) {
+		return checks.No
+	}
+	if answer == checks.Yes && s.on(last.ID) > 0 {
+		return checks.No
+	}
+	return answer
 }
 
 // startsFit is whether when the clients connected explains where they are: how

@@ -26,7 +26,9 @@ func starts(by ...[]int) change {
 func exactly(p *checks.Profile) {
 	p.SurelyUp = make([]int, len(p.Servers))
 	for position, server := range p.StartOrder {
-		p.SurelyUp[server] = sum(p.Starts[0][position+1:])
+		if row := p.Starts[0]; position+1 < len(row) {
+			p.SurelyUp[server] = sum(row[position+1:])
+		}
 	}
 }
 

@@ -56,7 +56,7 @@ func (s *Situation) rollingOf() rolling {
 			if u.Connections == 0 || int(u.Account) >= len(s.Deployment.Accounts) || s.Deployment.Accounts[u.Account].System {
 				continue
 			}
-			if id := s.Deployment.Accounts[u.Account].ID; s.Neighbours != nil && s.cameAfter(s.Neighbours.Profiles[id]) {
+			if id := s.Deployment.Accounts[u.Account].ID; s.Neighbours != nil && cameAfter(s.Neighbours.Profiles[id]) {
 				continue // no restart moved these
 			}
 			if counts[u.Account] == nil {
@@ -85,33 +85,21 @@ func (s *Situation) rollingOf() rolling {
 	return r
 }
 
-// cameAfter reports whether most of the connections of a profile began when all of
-// its servers were up, by clocks that are good enough to tell. Where a restart
-// moved clients, they were there before the last server had started.
-func (s *Situation) cameAfter(p *checks.Profile) bool {
-	if p == nil || len(p.StartOrder) == 0 || len(p.Starts) == 0 {
+// cameAfter reports whether most of the clients of a profile's concentrated server
+// surely began when all others were up. Where a restart moved clients, they were
+// there before the last server had started.
+func cameAfter(p *checks.Profile) bool {
+	if p == nil || len(p.Servers) < 2 || len(p.Starts) == 0 || len(p.SurelyUp) != len(p.Servers) {
 		return false
 	}
-	for _, o := range s.cluster() {
-		if untimed(o) || o.Details.Margin > fineClock {
-			return false
-		}
-	}
-	last, after, all := len(p.StartOrder), 0, 0
-	for _, row := range p.Starts {
-		all += sum(row)
-		if last < len(row) {
-			after += row[last]
-		}
-	}
-	return after*2 > all
+	return slices.Min(p.SurelyUp[1:])*2 > sum(p.Starts[0])
 }
 
 // rolled reports whether a rolling restart explains where the clients of nearly
 // all accounts of the cluster are, and those of this account too. One account
 // alone would be its own affair.
 func (s *Situation) rolled() (bool, Evidence) {
-	if s.cameAfter(s.Profile) {
+	if cameAfter(s.Profile) {
 		return false, Evidence{}
 	}
 	r := s.rollingOf()

@@ -186,8 +186,14 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 // their servers.
 const inDepth = 20
 
-// deepest is the same where all accounts of a cluster are asked for.
-const deepest = 250
+// deepest is the same where all accounts of a cluster are asked for, or few servers
+// and connections make it cheap: no more than so many questions of a server, and
+// connections to read.
+const (
+	deepest        = 250
+	cheapQuestions = 1_000
+	cheapReading   = 50_000
+)
 
 // countSubscriptions is what is found out about findings where nobody wants to
 // know their causes.

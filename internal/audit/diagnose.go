@@ -38,7 +38,7 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 	var suspects []source.Suspect
 	d, from := a.Deployment, a.from
 	clusters := clustersOf(findings)
-	depth := inDepth
+	depth := depthOf(d, findings)
 	if a.Request.AnyShare {
 		depth = deepest
 	}
@@ -102,6 +102,22 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		out.findings, out.explained = append(out.findings, p.finding), append(out.explained, p.found)
 	}
 	return out, nil
+}
+
+// depthOf is of how many findings, the worst first, the connections are read.
+func depthOf(d *checks.Deployment, findings []checks.Finding) int {
+	servers := map[string]int{}
+	for _, s := range d.Servers {
+		servers[s.Cluster]++
+	}
+	questions, connections := 0, 0
+	for i, f := range findings[:min(len(findings), deepest)] {
+		questions, connections = questions+servers[f.Cluster], connections+f.Connections
+		if i >= inDepth && (questions > cheapQuestions || connections > cheapReading) {
+			return i
+		}
+	}
+	return deepest
 }
 
 // neighboursIn returns what the accounts whose connections were read show

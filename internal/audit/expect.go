@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -8,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -41,11 +41,12 @@ type EarlierServer struct{ Name, Host, Cluster string }
 func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 	settleClusters(d)
 	for _, s := range e.Earlier {
+		known := "in the baseline of " + when(e.EarlierAt)
 		e.addNamed(d, s.Name, checks.Missing{Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true,
-			Kind: checks.Forgotten, Reason: "in the baseline of " + when(e.EarlierAt) + ""})
+			Kind: checks.Forgotten, Known: known, Reason: known})
 	}
 	for _, name := range e.Names {
-		e.addNamed(d, name, checks.Missing{Name: name, Kind: checks.Forgotten, Reason: "expected by name"})
+		e.addNamed(d, name, checks.Missing{Name: name, Kind: checks.Forgotten, Known: "expected by name", Reason: "expected by name"})
 	}
 	e.look(ctx, d)
 	e.settleCount(d)
@@ -286,8 +287,9 @@ func (e Expected) look(ctx context.Context, d *checks.Deployment) {
 	}
 	nobodyAt(d, refused)
 	for _, at := range unreachable {
+		const known = "an address of the connection's URLs"
 		e.addNamed(d, at, checks.Missing{Name: at, Kind: checks.Unreachable,
-			Reason: "an address of the connection's URLs, which can't be reached from here"})
+			Known: known, Reason: known + ", which can't be reached from here"})
 	}
 }
 
@@ -339,9 +341,7 @@ func nobodyAt(d *checks.Deployment, refused []string) {
 	}
 	for _, i := range loose {
 		m := &d.Missing[i]
-		before, _, _ := strings.Cut(m.Reason, ",")
-		before, _, _ = strings.Cut(before, ": ")
-		m.Kind, m.Bound, m.Reason = checks.Down, new(int), before+", and it is down: "+at
+		m.Kind, m.Bound, m.Reason = checks.Down, new(int), cmp.Or(m.Known, m.Reason)+", and it is down: "+at
 	}
 	left := refused[min(len(refused), len(linked)+len(loose)):]
 	for n, at := range left {

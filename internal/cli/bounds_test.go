@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -176,5 +177,38 @@ func TestCrashOfAGoroutine(t *testing.T) {
 	}
 	if !strings.Contains(fmt.Sprint(string(out)), "panic: bug") {
 		t.Errorf("%s", out)
+	}
+}
+
+// A file that is too large is not read, and one that keeps who reads it keeps
+// nobody longer than --timeout.
+func TestFilesAreBounded(t *testing.T) {
+	t.Parallel()
+	h := Host{Context: t.Context(), Timeout: func() time.Duration { return 50 * time.Millisecond }}.withDefaults()
+	stuck := make(chan struct{})
+	defer close(stuck)
+	_, err := reading(t.Context(), h, "--baseline", "x.json", func() (int, error) { <-stuck; return 0, nil })
+	if err == nil || !strings.Contains(err.Error(), "--baseline x.json can't be read within 50ms") {
+		t.Error(err)
+	}
+	h.Timeout = func() time.Duration { return time.Minute }
+	path := connFile(t, t.TempDir()+"/c.yaml", strings.Repeat("#", 1<<20+1))
+	if _, err := h.readRegular(t.Context(), "--config", path, 1<<20); err == nil || !strings.Contains(err.Error(), "has more than 1 MiB") {
+		t.Error(err)
+	}
+	if text, err := h.readRegular(t.Context(), "--config", path, 1<<20+1); err != nil || len(text) != 1<<20+1 {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+}
+
+func TestMemoryLimit(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("GOMEMLIMIT") != "" {
+		t.Skip("the environment has one")
+	}
+	var out, errs connOutput
+	Run([]string{"--version"}, &out, &errs)
+	if n := debug.SetMemoryLimit(-1); n != 1<<30 {
+		t.Errorf("the limit is %d", n)
 	}
 }

@@ -58,18 +58,20 @@ func addChecks(parent Commander, h Host) {
 func thresholds(c checks.Check) map[string]report.Factor {
 	out := map[string]report.Factor{}
 	add := func(name string, whole int) { out[name] = report.Factor(100 * whole) }
-	switch c {
-	case checks.Concentration():
+	if c == checks.Concentration() {
 		d := checks.Defaults()
 		add("threshold_percent", d.ThresholdPercent)
 		add("min_servers", d.MinServers)
 		add("min_connections", d.MinConnections)
 		add("review_percent", d.ReviewPercent)
-	case checks.HotspotCheck():
-		d := checks.HotspotDefaults()
-		out["factor"] = report.Factor(d.FactorPercent)
-		add("min_servers", d.MinServers)
-		add("min_connections", d.MinConnections)
+	}
+	for _, m := range checks.Measures() {
+		if c == m.Check {
+			d := m.Defaults()
+			out["factor"] = report.Factor(d.FactorPercent)
+			add("min_servers", d.MinServers)
+			add("min_"+m.Noun+"s", d.MinConnections)
+		}
 	}
 	return out
 }

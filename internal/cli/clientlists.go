@@ -52,7 +52,7 @@ func (s *clientListFlags) lists(ctx context.Context, h Host) (audit.ClientLists,
 		case path == "":
 			return l, errors.New("--client-config is empty: pass a file or a folder, or --client-config=- for standard input")
 		case path == clienturl.Stdin && stdin:
-			return l, errors.New("--client-config - is there twice: standard input can be read once only")
+			return l, errors.New("--client-config - is given twice: standard input can be read only once")
 		case path == clienturl.Stdin:
 			stdin = true
 			l.Paths = append(l.Paths, audit.ClientPath{Account: account, Path: path})

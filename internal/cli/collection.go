@@ -27,18 +27,22 @@ import (
 // first cause. Where the archive lacks a server that could overturn a verdict, a
 // check is skipped, with the reason as its error, never passed.
 func RegisterChecks(c *audit.CheckCollection) error {
-	d, h := checks.Defaults(), checks.HotspotDefaults()
-	return c.Register(
+	d := checks.Defaults()
+	all := []audit.Check{
 		collected(checks.Concentration(), "No server holds more than a given share of an account's client connections in its cluster", checkConcentration,
 			item("threshold", "A server with more than this share of the account's client connections is a finding", audit.PercentageUnit, d.ThresholdPercent),
-			item("min_servers", "Clusters with fewer servers are not judged", audit.UIntUnit, d.MinServers),
-			item("min_connections", "Accounts with fewer client connections in the cluster are not judged", audit.UIntUnit, d.MinConnections),
+			item("min_servers", "Clusters with fewer servers are not checked", audit.UIntUnit, d.MinServers),
+			item("min_connections", "Accounts with fewer client connections in the cluster are not checked", audit.UIntUnit, d.MinConnections),
 			item("critical", "A finding of at least this share is a failure, 0 for never", audit.PercentageUnit, d.CriticalPercent)),
-		collected(checks.HotspotCheck(), "No server has more than a given multiple of its cluster's average of client connections", checkHotspots,
+	}
+	for _, m := range checks.Measures() {
+		h := m.Defaults()
+		all = append(all, collected(m.Check, fmt.Sprintf("No server has more than a given multiple of its cluster's average of %ss", m.Unit), checkMeasure(m),
 			item("factor_percent", "A server with more than this percentage of the average is a finding, 200 for twice the average", audit.UIntUnit, h.FactorPercent),
-			item("min_servers", "Clusters with fewer servers are not judged", audit.UIntUnit, h.MinServers),
-			item("min_connections", "Clusters with fewer client connections are not judged", audit.UIntUnit, h.MinConnections)),
-	)
+			item("min_servers", "Clusters with fewer servers are not checked", audit.UIntUnit, h.MinServers),
+			item("min_"+m.Noun+"s", fmt.Sprintf("Clusters with fewer %ss are not checked", m.Unit), audit.UIntUnit, h.MinConnections)))
+	}
+	return c.Register(all...)
 }
 
 // collected is a check for a collection, whose descriptions say what is so where
@@ -79,12 +83,18 @@ func checkConcentration(check *audit.Check, r *jsm.Reader, examples *audit.Examp
 	return collectedOutcome(result.Verdict.Outcome, result.Deployment, log)
 }
 
-func checkHotspots(check *audit.Check, r *jsm.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
+func checkMeasure(m checks.Measure) audit.CheckFunc {
+	return func(check *audit.Check, r *jsm.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
+		return checkHotspots(m, check, r, examples, log)
+	}
+}
+
+func checkHotspots(m checks.Measure, check *audit.Check, r *jsm.Reader, examples *audit.ExamplesCollection, log api.Logger) (audit.Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longestCheck)
 	defer cancel()
-	p := checks.HotspotDefaults()
+	p := m.Defaults()
 	err := configured(check, map[string]*int{
-		"factor_percent": &p.FactorPercent, "min_servers": &p.MinServers, "min_connections": &p.MinConnections,
+		"factor_percent": &p.FactorPercent, "min_servers": &p.MinServers, "min_" + m.Noun + "s": &p.MinConnections,
 	}, &p)
 	if err != nil {
 		return audit.Skipped, err
@@ -95,8 +105,8 @@ func checkHotspots(check *audit.Check, r *jsm.Reader, examples *audit.ExamplesCo
 	}
 	result := checks.CheckHotspots(d, p)
 	for _, f := range result.Findings {
-		examples.Add("%s", words.HarmlessText(fmt.Sprintf("server %s has %d of the %d client connections in cluster %s, which has %d servers",
-			f.Server.Name, f.OnServer, f.Connections, f.Cluster, f.Servers)))
+		examples.Add("%s", words.HarmlessText(fmt.Sprintf("server %s has %d of the %d %ss in cluster %s, which has %d servers",
+			f.Server.Name, f.OnServer, f.Connections, m.Unit, f.Cluster, f.Servers)))
 	}
 	return collectedOutcome(result.Outcome, d, log)
 }
@@ -163,7 +173,7 @@ func incomplete(d *checks.Deployment) error {
 	case len(d.Uncounted) > 0:
 		return errors.New(words.HarmlessText(d.Uncounted[0].Reason))
 	default:
-		return errors.New("the archive does not tell enough")
+		return errors.New("the archive has too little to decide")
 	}
 	m := d.Missing[0]
 	if m.Name == "" && m.ID == "" { // which server it is, or whether there is one, is not known

@@ -41,7 +41,7 @@ type numbers struct{ threshold, minServers, minConnections, review, critical str
 func AddConcentration(parent Commander, h Host) {
 	a := &concentration{host: h.withDefaults(), parameters: checks.Defaults()}
 	cmd := parent.Command("concentration", "Finds accounts with most of their connections on one server")
-	cmd.HelpLong(`Judges every account in every cluster: a finding is one server with more than
+	cmd.HelpLong(`Checks every account in every cluster: a finding is one server with more than
 70% of the account's client connections in its cluster, where the cluster has
 at least 3 servers and the account at least 10 connections. Takes a user of the
 system account; with one of another account it audits that account alone. Only
@@ -69,22 +69,22 @@ Examples:
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:ro")
 	d := a.parameters
-	cmd.Flag("account", "Only judge this account, by id or name; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Accounts)
-	cmd.Flag("cluster", "Only judge this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
+	cmd.Flag("account", "Only check this account, by id or name; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Accounts)
+	cmd.Flag("cluster", "Only check this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
 	cmd.Flag("threshold", fmt.Sprintf("A server with more than this percentage is a finding (default %d)", d.ThresholdPercent)).Default(fmt.Sprint(d.ThresholdPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.threshold)
-	cmd.Flag("min-servers", fmt.Sprintf("Clusters with fewer servers are not judged (default %d)", d.MinServers)).Default(fmt.Sprint(d.MinServers)).PlaceHolder("N").StringVar(&a.numbers.minServers)
-	cmd.Flag("min-connections", fmt.Sprintf("Accounts with fewer connections in the cluster are not judged (default %d)", d.MinConnections)).Default(fmt.Sprint(d.MinConnections)).PlaceHolder("N").StringVar(&a.numbers.minConnections)
-	cmd.Flag("review", fmt.Sprintf("List accounts above this percentage that are no finding (default %d)", d.ReviewPercent)).Default(fmt.Sprint(d.ReviewPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.review)
+	cmd.Flag("min-servers", fmt.Sprintf("Clusters with fewer servers are not checked (default %d)", d.MinServers)).Default(fmt.Sprint(d.MinServers)).PlaceHolder("N").StringVar(&a.numbers.minServers)
+	cmd.Flag("min-connections", fmt.Sprintf("Accounts with fewer connections in the cluster are not checked (default %d)", d.MinConnections)).Default(fmt.Sprint(d.MinConnections)).PlaceHolder("N").StringVar(&a.numbers.minConnections)
+	cmd.Flag("review", fmt.Sprintf("List accounts above this percentage that are not findings (default %d)", d.ReviewPercent)).Default(fmt.Sprint(d.ReviewPercent)).PlaceHolder("PERCENT").StringVar(&a.numbers.review)
 	cmd.Flag("critical", "A finding of at least this percentage is critical (default off)").PlaceHolder("PERCENT").StringVar(&a.numbers.critical)
 	for _, name := range []string{"threshold", "min-servers", "min-connections", "review", "critical"} {
 		cmd.GetFlag(name).Validator(notEmpty(name, "a whole number"))
 	}
 	a.expect.flags(cmd)
-	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
+	cmd.Flag("allow-partial", "Check the servers that reported, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
 	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
 	a.lists.flags(cmd)
 	a.source.flags(cmd)
-	cmd.Flag("no-causes", "Only judge, do not look for causes").UnNegatableBoolVar(&a.noCauses)
+	cmd.Flag("no-causes", "Check only, do not look for causes").UnNegatableBoolVar(&a.noCauses)
 	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
 	a.output.flags(cmd, report.Formats()...)

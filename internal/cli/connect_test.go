@@ -223,7 +223,7 @@ const connPatience = 30 * time.Second
 // busy: the time-out is a minute.
 const atOnce = 10 * time.Second
 
-// patience is the time-out that a sentence speaks of.
+// patience is the timeout that a sentence mentions.
 func patience(want string) time.Duration {
 	if strings.Contains(want, "within 1s") {
 		return time.Second

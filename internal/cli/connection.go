@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/natsconn"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -122,8 +123,12 @@ func (c *connection) connect(ctx context.Context, trace func(string, ...any)) (*
 
 // connectedURLs are those that a connection was opened with.
 func connectedURLs(nc *nats.Conn) string {
-	if len(nc.Opts.Servers) > 0 {
-		return strings.Join(nc.Opts.Servers, ",")
+	var passed []string
+	for _, text := range nc.Opts.Servers {
+		passed = append(passed, sysreq.Passed(nc, text))
+	}
+	if len(passed) > 0 {
+		return strings.Join(passed, ",")
 	}
 	return nc.Opts.Url
 }

@@ -38,7 +38,7 @@ func addDemo(parent Commander, h Host) {
 	c.HelpLong(`Starts real embedded servers and clients on loopback, a load balancer and a DNS
 server where the scenario has one, audits them through the system account with
 what an operator would pass, and stops them again. Exits with 0 where the demo
-worked, whatever the audit found. Scenarios with several addresses take Linux.
+worked, also if the audit has findings. Scenarios with several addresses need Linux.
 
 Examples:
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 )
 
 // expectFlags are the flags that say what an audit must see to be one.
@@ -28,7 +29,7 @@ const mostExpected = 100_000
 
 func (e *expectFlags) flags(cmd *fisk.CmdClause) {
 	e.serversFlag(cmd)
-	cmd.Flag("require-system", "Refuse to audit one account only, where the credentials are not of the system account").UnNegatableBoolVar(&e.system)
+	cmd.Flag("require-system", "Refuse credentials that are not of the system account, with which only one account can be audited").UnNegatableBoolVar(&e.system)
 }
 
 func (e *expectFlags) serversFlag(cmd *fisk.CmdClause) {
@@ -74,7 +75,7 @@ func (e *expectFlags) expected(from *origin, past *report.Past, probe bool) audi
 	}
 	learnt := from.nc.DiscoveredServers()
 	for _, text := range from.nc.Servers() {
-		if u, err := url.Parse(text); err == nil && !slices.Contains(learnt, text) {
+		if u, err := url.Parse(sysreq.Passed(from.nc, text)); err == nil && !slices.Contains(learnt, text) {
 			u.User = nil
 			out.URLs = append(out.URLs, u.String())
 		}

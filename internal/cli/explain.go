@@ -18,7 +18,7 @@ func addExplain(parent Commander, h Host) {
 	h = h.withDefaults()
 	code, given := "", false
 	cmd := parent.Command("explain", "Explains a check or a cause, without a server")
-	cmd.HelpLong(`Shows what a check or a cause is, how it shows, how it is told from others, what
+	cmd.HelpLong(`Shows what a check or a cause is, how to recognise it, how to tell it apart, what
 to pass to be certain, and how to fix it. Without a code it lists all of them.
 
 Examples:

@@ -35,7 +35,8 @@ func terminalWidth(w io.Writer) int {
 	return columns
 }
 
-// readRegular reads a file whole. What is no regular file could take forever.
+// readRegular reads a file whole. It refuses a file that is not regular,
+// such as a pipe: reading that may never end.
 func (h Host) readRegular(ctx context.Context, flag, path string, most int64) ([]byte, error) {
 	return reading(ctx, h, flag, path, func() ([]byte, error) {
 		f, err := openRegular(flag, path)
@@ -69,7 +70,7 @@ func reading[T any](ctx context.Context, h Host, flag, path string, f func() (T,
 func openRegular(flag, path string) (*os.File, error) {
 	info, err := os.Stat(path) // opening a pipe would wait for its writer
 	if err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s %s is no regular file: pass the path of one", flag, path)
+		return nil, fmt.Errorf("%s %s is not a regular file: pass the path of one", flag, path)
 	}
 	f, err := os.Open(path)
 	if err != nil {

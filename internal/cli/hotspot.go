@@ -13,7 +13,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// hotspots is `audit hotspot`.
+// hotspots is the audit of a measure, such as `audit hotspot`.
 type hotspots struct {
 	host       Host
 	parameters checks.HotspotParameters
@@ -27,13 +27,51 @@ type hotspots struct {
 	output                             output
 }
 
-// addHotspot adds `audit hotspot`, which finds servers with too much of their
-// cluster's connections.
-func addHotspot(parent Commander, h Host) {
-	a := &hotspots{host: h.withDefaults(), parameters: checks.HotspotDefaults()}
+// addMeasure adds the audit of a measure, such as `audit hotspot`, which finds servers
+// with too much of their cluster's connections.
+func addMeasure(parent Commander, h Host, m checks.Measure) {
+	a := &hotspots{host: h.withDefaults(), parameters: m.Defaults()}
 	d := a.parameters
-	cmd := parent.Command("hotspot", "Finds servers with far more client connections than their cluster's average")
-	cmd.HelpLong(`Judges every server: a finding is one with more than twice the average of client
+	units, flag := m.Unit+"s", "min-"+m.Noun+"s"
+	cmd := parent.Command(m.Command, fmt.Sprintf("Finds servers with far more %s than their cluster's average", units))
+	cmd.HelpLong(measureHelp(m))
+	cmd.Tag("scope:system")
+	cmd.Tag("impact:ro")
+	cmd.Flag("cluster", "Only check this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
+	number := func(name, help, standard, placeholder string, to *string) {
+		cmd.Flag(name, fmt.Sprintf("%s (default %s)", help, standard)).Default(standard).PlaceHolder(placeholder).Validator(notEmpty(name, "a number")).StringVar(to)
+	}
+	number("factor", "A server with more than this many times the average is a finding", report.Factor(d.FactorPercent).String(), "TIMES", &a.factor)
+	number("min-servers", "Clusters with fewer servers are not checked", fmt.Sprint(d.MinServers), "N", &a.minServers)
+	number(flag, fmt.Sprintf("Clusters with fewer %s are not checked", units), fmt.Sprint(d.MinConnections), "N", &a.minConnections)
+	cmd.Flag("allow-partial", fmt.Sprintf("Check by the average of the servers that reported; of the missing ones those count that are down, with no %ss", m.Noun)).UnNegatableBoolVar(&a.parameters.AllowPartial)
+	a.expect.serversFlag(cmd)
+	cmd.Flag("no-probe", "Do not connect to the other URLs of --server or the context to see which servers are down").UnNegatableBoolVar(&a.noProbe)
+	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
+	a.source.flags(cmd)
+	a.output.flags(cmd, report.HotspotFormats()...)
+	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
+}
+
+// measureHelp is the help of a measure's audit.
+func measureHelp(m checks.Measure) string {
+	if !m.Clients {
+		return fmt.Sprintf(`%s
+
+Lists the accounts that have more than an even share there.
+
+Needs a user of the system account, --archive or --monitor, as one account sees
+nothing of the others; only reads.
+
+Exit status: 0 no finding, 1 finding, 3 not audited or not completely. The nats
+CLI turns all but 0 into 1.
+
+Examples:
+
+  nats-balance audit %[2]s --context system
+  nats-balance audit %[2]s --factor 1.5 --min-%[3]ss 100 --json`, m.Check.Rule, m.Command, m.Noun)
+	}
+	return `Checks every server: a finding is one with more than twice the average of client
 connections of the servers of its cluster, where the cluster has at least 2
 servers and 10 client connections, or one with less than a quarter of it, such
 as one that joined or restarted and that no client came back to. Lists the accounts that make it hot. This is
@@ -50,23 +88,7 @@ Examples:
 
   nats-balance audit hotspot --context system
   nats-balance audit hotspot --cluster C1 --all
-  nats-balance audit hotspot --factor 1.5 --min-connections 100 --json`)
-	cmd.Tag("scope:system")
-	cmd.Tag("impact:ro")
-	cmd.Flag("cluster", "Only judge this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
-	number := func(name, help, standard, placeholder string, to *string) {
-		cmd.Flag(name, fmt.Sprintf("%s (default %s)", help, standard)).Default(standard).PlaceHolder(placeholder).Validator(notEmpty(name, "a number")).StringVar(to)
-	}
-	number("factor", "A server with more than this many times the average is a finding", report.Factor(d.FactorPercent).String(), "TIMES", &a.factor)
-	number("min-servers", "Clusters with fewer servers are not judged", fmt.Sprint(d.MinServers), "N", &a.minServers)
-	number("min-connections", "Clusters with fewer client connections are not judged", fmt.Sprint(d.MinConnections), "N", &a.minConnections)
-	cmd.Flag("allow-partial", "Judge by the servers that answered, as if the missing ones had no connections").UnNegatableBoolVar(&a.parameters.AllowPartial)
-	a.expect.serversFlag(cmd)
-	cmd.Flag("no-probe", "Do not connect to the other URLs of --server or the context to see which servers are down").UnNegatableBoolVar(&a.noProbe)
-	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
-	a.source.flags(cmd)
-	a.output.flags(cmd, report.HotspotFormats()...)
-	cmd.Action(a.host.action(end{after: a.host.twice}, a.run))
+  nats-balance audit hotspot --factor 1.5 --min-connections 100 --json`
 }
 
 func (a *hotspots) run(ctx context.Context) error {
@@ -101,7 +123,7 @@ func (a *hotspots) validate() error {
 	if err := wholeNumber("min-servers", a.minServers, &a.parameters.MinServers); err != nil {
 		return err
 	}
-	if err := wholeNumber("min-connections", a.minConnections, &a.parameters.MinConnections); err != nil {
+	if err := wholeNumber("min-"+a.parameters.Measure.Noun+"s", a.minConnections, &a.parameters.MinConnections); err != nil {
 		return err
 	}
 	if err := a.parameters.Validate(); err != nil {
@@ -133,7 +155,10 @@ func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, e
 	if err := a.parameters.Select(d); err != nil {
 		return nil, explainSelection(err)
 	}
-	empty := checks.EmptyServers(d, a.parameters)
+	var empty []checks.EmptyServer
+	if a.parameters.Measure.Clients {
+		empty = checks.EmptyServers(d, a.parameters)
+	}
 	if len(empty) > 0 { // only now it matters what they listen on
 		var clusters []string
 		for _, e := range empty {

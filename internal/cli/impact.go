@@ -30,11 +30,11 @@ func addImpact(parent Commander, h Host) {
 	i := &impact{host: h.withDefaults()}
 	cmd := parent.Command("impact", "Shows what stopping a server would do, or what its loss did")
 	cmd.HelpLong(`Lists the accounts and services on a server, how many of their connections can
-fail over and why others can't, and what the other servers would carry next to
-their limits: who to warn before a drain. Without a server it takes the one with
+fail over, why others can't, and what the other servers would have next to their
+limits. It shows whom to warn before a drain. Without a server it takes the one with
 the most client connections of each cluster. Only reads.
 
-Whether clients can fail over takes knowing what they are configured with: pass
+Whether clients can fail over depends on what they are configured with: pass
 --client-url or --client-config.
 
 For a server that is gone, pass as --baseline what impact or audit concentration
@@ -48,17 +48,17 @@ Examples:
 
   nats-balance impact
   nats-balance impact C1-n1 --client-config ORDERS=./deploy
-  nats-balance impact C1-n1 --json --outfile before.json
-  nats-balance impact C1-n1 --baseline before.json`)
+  nats-balance impact C1-n1 --json --outfile impact.json
+  nats-balance impact C1-n1 --baseline impact.json`)
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:ro")
 	cmd.Arg("server", "The server, by name or id").StringVar(&i.server)
-	cmd.Flag("baseline", "Say who of those that this earlier JSON document has on the server is back").
+	cmd.Flag("baseline", "Report which clients of the server in this earlier JSON document are back").
 		PlaceHolder("FILE").Validator(notEmpty("baseline", "the path of an earlier --json document")).StringVar(&i.baseline)
 	i.lists.flags(cmd)
 	i.source.flags(cmd)
 	i.settings.flags(cmd)
-	i.output.flags(cmd)
+	i.output.flags(cmd, "text", "json", "html")
 	cmd.Action(i.host.action(end{after: i.host.twice}, i.run))
 }
 
@@ -77,9 +77,12 @@ func (i *impact) run(ctx context.Context) error {
 		return err
 	}
 	var b bytes.Buffer
-	if i.output.format == "json" {
+	switch i.output.format {
+	case "json":
 		err = report.JSON(&b, doc)
-	} else {
+	case "html":
+		err = report.ImpactHTML(&b, doc)
+	default:
 		err = report.ImpactText(&b, doc, i.output.style(i.host))
 	}
 	if err != nil {
@@ -101,7 +104,7 @@ func (i *impact) prepare(ctx context.Context) (lists audit.ClientLists, past *re
 		return lists, nil, err
 	}
 	if i.baseline != "" && i.server == "" {
-		return lists, nil, errors.New("--baseline is for one server: pass its name")
+		return lists, nil, errors.New("--baseline is for one server, and none is given: pass its name, as in impact C1-n1 --baseline FILE")
 	}
 	if err := errors.Join(i.source.validate(), i.output.validate()); err != nil {
 		return lists, nil, err

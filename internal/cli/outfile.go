@@ -80,7 +80,7 @@ func outfileTarget(path string) (target string, old os.FileInfo, err error) {
 		}
 		path = next
 	}
-	return "", nil, errors.New("is a link to a link without an end: pass the path of a file")
+	return "", nil, errors.New("is a loop of links: pass the path of a file")
 }
 
 // The permissions of a new file, but for what the umask takes away.
@@ -90,8 +90,8 @@ const (
 )
 
 // writeOutfile writes the file whole or not at all: to a temporary file beside
-// it, which then takes its place. What is no regular file, such as a pipe, is
-// written in place. An old file's permissions stay.
+// it, which then takes its place. A file that is not
+// regular, such as a pipe, is written in place. An old file's permissions stay.
 func writeOutfile(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
 	fail := func(err error) error { return fmt.Errorf("--outfile %s can't be written: %w", path, err) }
 	target, old, err := outfileTarget(path)

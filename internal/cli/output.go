@@ -33,7 +33,7 @@ func (o *output) flags(cmd *fisk.CmdClause, formats ...string) {
 
 // detailsFlag adds the flag of commands whose text has more than fits on a screen.
 func (o *output) detailsFlag(cmd *fisk.CmdClause) {
-	cmd.Flag("details", "Write all that is known: evidence, what was ruled out, snippets, limits, DNS").UnNegatableBoolVar(&o.details)
+	cmd.Flag("details", "Write everything: evidence, what was ruled out, snippets, limits, DNS").UnNegatableBoolVar(&o.details)
 }
 
 func (o *output) validate() error {

@@ -90,13 +90,13 @@ Examples:
 	cmd.Flag("cluster", "The cluster; required without --account, or where the accounts have clients in several").PlaceHolder("NAME").StringVar(&r.cluster)
 	cmd.Flag("to-server", "Only fill this server up to its even share").PlaceHolder("NAME").StringVar(&r.toServer)
 	cmd.Flag("even", "Spread every account evenly, not only the servers' loads").UnNegatableBoolVar(&r.even)
-	cmd.Flag("apply", "Move the connections rather than only say which").UnNegatableBoolVar(&r.apply)
+	cmd.Flag("apply", "Move the connections, rather than only print the plan").UnNegatableBoolVar(&r.apply)
 	cmd.Flag("yes", "Do not ask before moving").UnNegatableBoolVar(&r.yes)
-	cmd.Flag("force", "Move although clients will come back, servers are missing or have no room").UnNegatableBoolVar(&r.force)
+	cmd.Flag("force", "Move even if clients will come back, or servers are missing or have no room").UnNegatableBoolVar(&r.force)
 	cmd.Flag("rate", "Connections to move a second (default 10)").PlaceHolder("N").StringVar(&r.texts.rate)
-	cmd.Flag("batch", "Connections to move between two looks (default 20)").PlaceHolder("N").StringVar(&r.texts.batch)
+	cmd.Flag("batch", "Connections to move before each check of where the clients went (default 20)").PlaceHolder("N").StringVar(&r.texts.batch)
 	cmd.Flag("max-moves", "The most connections to move (default all the excess)").PlaceHolder("N").StringVar(&r.texts.maxMoves)
-	cmd.Flag("canary", "First move this many of each service, and go on with those that stayed away").PlaceHolder("N").StringVar(&r.texts.canary)
+	cmd.Flag("canary", "First move this many of each service, and continue with services whose clients stayed away").PlaceHolder("N").StringVar(&r.texts.canary)
 	for _, name := range []string{"account", "cluster", "to-server", "rate", "batch", "max-moves", "canary"} {
 		cmd.GetFlag(name).Validator(notEmpty(name, "a value"))
 	}
@@ -113,7 +113,7 @@ func (r *rebalance) validate() error {
 	}
 	switch {
 	case len(r.accounts) == 0 && r.cluster == "":
-		return errors.New("--account or --cluster is missing: pass accounts, or a cluster for all of its accounts")
+		return errors.New("--account and --cluster are missing: pass accounts, or a cluster to move all of its accounts")
 	case r.even && r.toServer != "":
 		return errors.New("--even and --to-server are both given: pass one of them")
 	}
@@ -136,7 +136,7 @@ func (r *rebalance) validate() error {
 	}
 	switch {
 	case r.yes && !r.apply:
-		return errors.New("--yes is for --apply: pass both, or none for a dry run")
+		return errors.New("--yes is given without --apply: pass both, or neither for a dry run")
 	case r.apply && !r.yes && !r.terminal:
 		return errors.New("--apply asks before it moves connections, and there is no terminal to ask on: pass --yes")
 	}

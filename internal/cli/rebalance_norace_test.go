@@ -3,6 +3,6 @@
 package cli
 
 // thousands of connections: three pages of CONNZ.
-const thousands = 3000
+const thousands = 2100
 
 const raceDetector = false

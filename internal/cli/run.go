@@ -20,6 +20,7 @@ import (
 	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/within"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -166,7 +167,9 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 func Add(parent Commander, h Host) {
 	audit := parent.Command("audit", "Audits how connections are spread over servers")
 	AddConcentration(audit, h)
-	addHotspot(audit, h)
+	for _, m := range checks.Measures() {
+		addMeasure(audit, h, m)
+	}
 	addURLs(audit, h)
 	addChecks(audit, h)
 	addImpact(parent, h)

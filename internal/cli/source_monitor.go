@@ -50,12 +50,12 @@ func parseMonitors(list string) ([]*url.URL, error) {
 			return nil, fmt.Errorf("%s can't be read: write special characters of its user and password as %%40 for @, %%2F for /, %%2C for a comma", nth)
 		case err != nil, !strings.Contains(entry, "://"):
 			// Without a scheme a password may stand anywhere.
-			return nil, fmt.Errorf("%s is no URL: %s", nth, pass)
+			return nil, fmt.Errorf("%s is not a URL: %s", nth, pass)
 		}
 		shown := words.Harmless(u.Scheme + "://" + u.Host)
 		port := u.Port()
 		if n, wrong := strconv.Atoi(port); port != "" && (wrong != nil || n < 1 || n > 65535) {
-			return nil, fmt.Errorf("%s, %s, has no port that there is: %s", nth, shown, pass)
+			return nil, fmt.Errorf("%s, %s, has a port that does not exist: %s", nth, shown, pass)
 		}
 		switch {
 		case u.Scheme != "http" && u.Scheme != "https":

@@ -9,7 +9,7 @@ import (
 func TestUsageNamesWhatIsMeant(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
-		"audit": "must select a subcommand of 'audit': concentration, hotspot, urls or checks",
+		"audit": "must select a subcommand of 'audit': concentration, hotspot",
 		"audit concentration --password x --tiemout 5s":    "did you mean --timeout?",
 		"audit concentration --password=x --tiemout 5s":    "did you mean --timeout?",
 		"audit concentration --password x --y8x7w --z 5s":  "not shown as it may be part of it",

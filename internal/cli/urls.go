@@ -30,7 +30,7 @@ lead to, without any credentials, to see which server answers. Needs no user.
 Without --client-url, --client-config or --contexts, here or in the file of
 --config, it looks at the URLs of --server or the context.
 
-Exit status: 0 nothing is wrong, 1 something is, 3 not all could be looked at.
+Exit status: 0 nothing is wrong, 1 something is, 3 not all could be checked.
 
 Examples:
 
@@ -82,7 +82,7 @@ func (u *urls) run(ctx context.Context) error {
 		if len(warnings) > 0 {
 			why = " (" + strings.Join(warnings, "; ") + ")"
 		}
-		return fmt.Errorf("there is no client URL to look at%s: pass --client-url, or a --client-config that has some", why)
+		return fmt.Errorf("there is no client URL to check%s: pass --client-url, or a --client-config that has some", why)
 	}
 	warnings = append(warnings, asked.Follow(limited, &checks.Deployment{}, lists)...)
 	if errors.Is(ctx.Err(), context.Canceled) {

@@ -62,14 +62,14 @@ Examples:
   nats-balance watch --context system --account ORDERS --threshold 60 --no-store`)
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:ro")
-	cmd.Flag("account", "Only judge this account, by id or name; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Accounts)
-	cmd.Flag("cluster", "Only judge this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
+	cmd.Flag("account", "Only check this account, by id or name; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Accounts)
+	cmd.Flag("cluster", "Only check this cluster; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Clusters)
 	number := func(name, help string, standard int, placeholder string, to *string) {
 		cmd.Flag(name, fmt.Sprintf("%s (default %d)", help, standard)).Default(fmt.Sprint(standard)).PlaceHolder(placeholder).Validator(notEmpty(name, "a whole number")).StringVar(to)
 	}
 	number("threshold", "A server with more than this percentage is a finding", d.ThresholdPercent, "PERCENT", &a.numbers.threshold)
-	number("min-servers", "Clusters with fewer servers are not judged", d.MinServers, "N", &a.numbers.minServers)
-	number("min-connections", "Accounts with fewer connections in the cluster are not judged", d.MinConnections, "N", &a.numbers.minConnections)
+	number("min-servers", "Clusters with fewer servers are not checked", d.MinServers, "N", &a.numbers.minServers)
+	number("min-connections", "Accounts with fewer connections in the cluster are not checked", d.MinConnections, "N", &a.numbers.minConnections)
 	duration(cmd, "for", "How long an account must be above the threshold to be a finding (default 2m)", "2m", &a.hold)
 	duration(cmd, "reconcile", "How often to check against a full report of all servers (default 5m)", "5m", &a.reconcile)
 	a.store.flags(cmd)

@@ -26,13 +26,13 @@ type listenFlags struct{ address, user, password, cert, key, ca, service string 
 func (l *listenFlags) flags(cmd *fisk.CmdClause) {
 	cmd.Flag("listen", "Serve a page, /metrics and /healthz at this address; :PORT is for this machine alone (default off)").PlaceHolder("[HOST]:PORT").
 		Validator(notEmpty("listen", "an address such as :9222")).StringVar(&l.address)
-	cmd.Flag("listen-user", "Ask for this user, but for /healthz").PlaceHolder("USER").StringVar(&l.user)
+	cmd.Flag("listen-user", "Require this user, except for /healthz").PlaceHolder("USER").StringVar(&l.user)
 	cmd.Flag("listen-password", "The password of --listen-user").Envar("NATS_BALANCE_LISTEN_PASSWORD").PlaceHolder("PASSWORD").StringVar(&l.password)
 	cmd.Flag("listen-tlscert", "Serve over TLS with this certificate").PlaceHolder("FILE").StringVar(&l.cert)
 	cmd.Flag("listen-tlskey", "The key of --listen-tlscert").PlaceHolder("FILE").StringVar(&l.key)
 	cmd.Flag("service", "Answer requests and publish findings as a NATS micro service in the account of this context (default off)").PlaceHolder("CONTEXT").
 		Validator(notEmpty("service", "a context")).StringVar(&l.service)
-	cmd.Flag("listen-tlsca", "Ask for a client certificate of this authority, but for /healthz").PlaceHolder("FILE").StringVar(&l.ca)
+	cmd.Flag("listen-tlsca", "Require a client certificate of this authority, except for /healthz").PlaceHolder("FILE").StringVar(&l.ca)
 }
 
 func (l *listenFlags) validate() error {
@@ -44,7 +44,7 @@ func (l *listenFlags) validate() error {
 	case (l.cert == "") != (l.key == ""):
 		return errors.New("--listen-tlscert and --listen-tlskey belong together: pass both")
 	case l.ca != "" && l.cert == "":
-		return errors.New("--listen-tlsca takes TLS: pass --listen-tlscert and --listen-tlskey too")
+		return errors.New("--listen-tlsca needs TLS: pass --listen-tlscert and --listen-tlskey too")
 	}
 	return nil
 }

@@ -28,8 +28,8 @@ func (s *storeFlags) flags(cmd *fisk.CmdClause) {
 	placeFlag(cmd, "store", "Where to record: a directory, or a context whose account has JetStream (default a directory of this user)", &s.place)
 	cmd.Flag("no-store", "Record nothing").UnNegatableBoolVar(&s.off)
 	duration(cmd, "keep", "How long to keep what is recorded (default 30d)", "30d", &s.keep)
-	cmd.Flag("keep-bytes", "How much to keep: the oldest is removed beyond it (default 1GB)").Default("1GB").PlaceHolder("SIZE").Validator(notEmpty("keep-bytes", "a size such as 1GB")).StringVar(&s.bytes)
-	cmd.Flag("store-replicas", "On how many servers JetStream keeps it, where --store is a context (default 1)").Default("1").PlaceHolder("N").Validator(notEmpty("store-replicas", "a whole number")).StringVar(&s.replicas)
+	cmd.Flag("keep-bytes", "The most to keep, the oldest is removed first (default 1GB)").Default("1GB").PlaceHolder("SIZE").Validator(notEmpty("keep-bytes", "a size such as 1GB")).StringVar(&s.bytes)
+	cmd.Flag("store-replicas", "Replicas of the stream, where --store is a context (default 1)").Default("1").PlaceHolder("N").Validator(notEmpty("store-replicas", "a whole number")).StringVar(&s.replicas)
 }
 
 func placeFlag(cmd *fisk.CmdClause, name, help string, to *string) {

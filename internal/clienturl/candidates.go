@@ -19,7 +19,7 @@ type candidate struct {
 	// can't be read.
 	err error
 	// weak: a host:port without a scheme, which counts only beside URLs or
-	// under a key that speaks of servers.
+	// under a key that is about servers.
 	weak bool
 	// bare: a host alone, in an array of servers.
 	bare bool

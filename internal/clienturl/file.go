@@ -91,12 +91,12 @@ func (f *fileReader) text(name string, text []byte) {
 
 func (f *fileReader) take(r *textReader, name string, text []byte) {
 	lists, warnings := r.read(name, text)
-	if room := maxLists + 1 - len(f.result.lists); len(lists) > room {
-		lists = lists[:max(room, 0)]
+	if left := maxLists + 1 - len(f.result.lists); len(lists) > left {
+		lists = lists[:max(left, 0)]
 	}
 	f.result.lists = append(f.result.lists, lists...)
-	room := maxWarnings + 1 - len(f.result.warnings)
-	f.result.warnings = append(f.result.warnings, warnings[:min(len(warnings), max(room, 0))]...)
+	left := maxWarnings + 1 - len(f.result.warnings)
+	f.result.warnings = append(f.result.warnings, warnings[:min(len(warnings), max(left, 0))]...)
 }
 
 // yaml reads the documents of a YAML text one after the other.

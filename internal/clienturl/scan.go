@@ -207,9 +207,9 @@ func (f *Found) add(r result, kube *cluster) bool {
 }
 
 func (f *Found) addLists(lists []checks.URLList) bool {
-	room := maxLists - len(f.Lists)
-	if len(lists) > room {
-		f.Lists = append(f.Lists, lists[:room]...)
+	left := maxLists - len(f.Lists)
+	if len(lists) > left {
+		f.Lists = append(f.Lists, lists[:left]...)
 		f.Warnings = append(f.Warnings, fmt.Sprintf("there are more than %d server lists, the others are left out: pass a folder with fewer", maxLists))
 		return false
 	}

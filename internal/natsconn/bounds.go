@@ -2,6 +2,7 @@ package natsconn
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -16,8 +17,7 @@ import (
 )
 
 // bounded is a connection that ends when the server sends what no server sends.
-// It sees what is inside of TLS, as it does the handshake itself; see
-// [dialer.SkipTLSHandshake] for where it can't.
+// It sees what is inside of TLS, as it does the handshake itself.
 type bounded struct {
 	net.Conn
 	server string // its name, fit to print
@@ -31,11 +31,6 @@ type bounded struct {
 	lost    func(error)           // gets what ends it but the network
 	over    *atomic.Bool          // the login is done
 }
-
-// unseen follows nothing.
-type unseen struct{}
-
-func (unseen) read([]byte) error { return nil }
 
 func newBounded(conn net.Conn, server string, web bool, over *atomic.Bool, lost func(error)) *bounded {
 	b := &bounded{Conn: conn, server: server, follow: &protocol{}, byLine: !web, over: over, lost: lost}
@@ -97,7 +92,7 @@ func (b *bounded) afterHandshake(err error) error {
 }
 
 // secure begins TLS, as nats.go would.
-func (b *bounded) secure(o *nats.Options, name string) {
+func (b *bounded) secure(ctx context.Context, o *nats.Options, name string) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.TLSConfig != nil {
 		config = o.TLSConfig.Clone()
@@ -122,9 +117,10 @@ func (b *bounded) secure(o *nats.Options, name string) {
 		config.ServerName = name
 	}
 	conn := tls.Client(b.Conn, config)
-	if err := conn.Handshake(); err != nil { //nolint:noctx // nats.go has set a deadline, and the dialer's context closes it
+	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = b.fail(fmt.Errorf("%w: %w", nats.ErrTLS, err))
 		return
 	}
-	b.Conn, b.secured, b.rest = conn, true, nil
+	_, web := b.follow.(*webSocket) // what ends a connection there is mostly a proxy
+	b.Conn, b.secured, b.rest = conn, !web, nil
 }

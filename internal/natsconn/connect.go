@@ -9,8 +9,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/within"
 )
+
+// programEnds is how long it is waited for op and nsc to end with the context.
+const programEnds = 200 * time.Millisecond
 
 // Connect opens a connection within the time-out. What happens to it later goes to
 // trace.
@@ -18,7 +22,7 @@ func (c *Settings) Connect(ctx context.Context, trace func(string, ...any)) (*na
 	limited, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	settings := *c // which whoever is left behind keeps
-	l, err := within.Context(limited, 0, func() (*login, error) { return settings.login(limited) })
+	l, err := within.Context(limited, programEnds, func() (*login, error) { return settings.login(limited) })
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("the context and the credentials can't be read within %s: pass a longer --timeout", c.Timeout)
@@ -39,7 +43,7 @@ func (c *Settings) Connect(ctx context.Context, trace func(string, ...any)) (*na
 	if err != nil {
 		return nil, err
 	}
-	trace("connected to %s, server %s (%s)", ShownURL(nc.ConnectedUrl()), l.redact(nc.ConnectedServerName()), l.redact(nc.ConnectedServerId()))
+	trace("connected to %s, server %s (%s)", ShownURL(sysreq.URL(nc)), l.redact(nc.ConnectedServerName()), l.redact(nc.ConnectedServerId()))
 	return nc, nil
 }
 
@@ -103,9 +107,13 @@ func (l *login) connect(ctx context.Context, trace func(string, ...any)) (*nats.
 
 // try connects to one server.
 func (l *login) try(i int, d *dialer) (*nats.Conn, error) {
-	o := l.options
+	o, passed := l.options, l.options
 	o.Servers, o.CustomDialer = []string{l.servers[i].String()}, d
-	d.options = &o
+	d.options = &passed
+	web := secureWeb(&passed, l.servers[i].Scheme)
+	if web {
+		plainly(&o)
+	}
 	nc, err := o.Connect()
 	if err != nil {
 		// nats.go says "no servers available" for a refused connection.
@@ -118,11 +126,14 @@ func (l *login) try(i int, d *dialer) (*nats.Conn, error) {
 	d.connected(nc)
 	if len(l.servers) > 1 {
 		// For reconnects.
-		var all []string
+		var all nats.Options
 		for _, s := range l.servers {
-			all = append(all, s.String())
+			all.Servers = append(all.Servers, s.String())
 		}
-		_ = nc.SetServerPool(all) // without it, those that the server tells of do
+		if web {
+			plainly(&all)
+		}
+		_ = nc.SetServerPool(all.Servers) // without it, those that the server tells of do
 	}
 	return nc, nil
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,7 +29,7 @@ type dialer struct {
 	reached atomic.Bool
 	free    atomic.Bool
 
-	options *nats.Options // of what is connected
+	options *nats.Options // as they were passed
 	target  target        // the server that is dialed first
 	current *bounded      // the connection that was dialed last
 	host    string        // that it is to
@@ -77,27 +79,38 @@ func (d *dialer) end() {
 // Dial implements [nats.CustomDialer].
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	d.host, _, _ = net.SplitHostPort(address) // nats.go has put it together
+	ctx := d.ctx
 	if d.free.Load() {
-		ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
+		var cancel func()
+		ctx, cancel = context.WithTimeout(context.Background(), d.timeout)
 		defer cancel()
-		conn, err := d.dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return d.bound(&greeting{Conn: conn}, d.target.Scheme+"://"+address), nil
 	}
-	conn, err := d.dial(d.ctx, network, address)
+	conn, err := d.dial(ctx, network, address)
 	if err != nil {
-		d.failed = err
+		if !d.free.Load() {
+			d.failed = err
+		}
 		return nil, err
 	}
-	d.reached.Store(true)
-	d.stop = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
-	d.conn = &greeting{Conn: conn}
-	return d.bound(d.conn, d.target.shown), nil
+	if d.free.Load() {
+		d.bound(&greeting{Conn: conn}, d.target.Scheme+"://"+address)
+	} else {
+		d.reached.Store(true)
+		d.stop = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
+		d.conn = &greeting{Conn: conn}
+		d.bound(d.conn, d.target.shown)
+	}
+	if secureWeb(d.options, d.target.Scheme) {
+		d.current.secure(ctx, d.options, d.name())
+		if failed := d.current.failed.Load(); failed != nil {
+			_ = conn.Close() // nothing was sent
+			return nil, *failed
+		}
+	}
+	return d.current, nil
 }
 
-func (d *dialer) bound(g *greeting, server string) net.Conn {
+func (d *dialer) bound(g *greeting, server string) {
 	server = words.Harmless(server)
 	d.shown.Store(&server)
 	d.current = newBounded(g, server, strings.HasPrefix(d.target.Scheme, "ws"), &d.free, func(err error) {
@@ -110,24 +123,55 @@ func (d *dialer) bound(g *greeting, server string) net.Conn {
 			d.end()
 		}
 	})
-	return d.current
 }
 
 // SkipTLSHandshake is what nats.go asks where it would begin TLS. The connection
-// has begun it then, and what keeps it from working is what it reads next. With
-// WebSocket nats.go can't do without its own, so that what is inside of it can't
-// be followed; it bounds the frames.
+// has begun it then, and what keeps it from working is what it reads next.
 func (d *dialer) SkipTLSHandshake() bool {
-	if strings.HasPrefix(d.target.Scheme, "ws") {
-		d.current.follow = unseen{}
-		return false
-	}
-	name := d.host
-	if _, err := netip.ParseAddr(name); err == nil && d.free.Load() {
-		name = d.target.Hostname() // servers tell of each other by address
-	}
-	d.current.secure(d.options, name)
+	d.current.secure(context.Background(), d.options, d.name()) // nats.go has set a deadline
 	return true
+}
+
+// name is the name that the certificate must have of the server that was dialed
+// last.
+func (d *dialer) name() string {
+	if _, err := netip.ParseAddr(d.host); err == nil && d.free.Load() {
+		return d.target.Hostname() // servers tell of each other by address
+	}
+	return d.host
+}
+
+// Passed is a URL that nats.go has as it was passed, see [plainly].
+func (d *dialer) Passed(text string) string {
+	if rest, ok := strings.CutPrefix(text, "ws://"); ok && d.target.Scheme == "wss" {
+		return "wss://" + rest
+	}
+	return text
+}
+
+// plainly is what nats.go is told where TLS is the dialer's. With WebSocket it
+// can't leave TLS to others, and has what is inside of it to itself.
+func plainly(o *nats.Options) {
+	o.Secure, o.TLSHandshakeFirst = false, false
+	o.TLSConfig, o.TLSCertCB, o.RootCAsCB = nil, nil, nil
+	o.Servers = slices.Clone(o.Servers)
+	for i, text := range o.Servers {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "wss" {
+			continue
+		}
+		if u.Port() == "" {
+			u.Host = strings.TrimSuffix(u.Host, ":") + ":443"
+		}
+		u.Scheme = "ws"
+		o.Servers[i] = u.String()
+	}
+}
+
+// secureWeb reports whether the options ask for TLS with WebSocket, as nats.go
+// decides it.
+func secureWeb(o *nats.Options, scheme string) bool {
+	return scheme == "wss" || scheme == "ws" && (o.Secure || o.TLSConfig != nil || o.TLSCertCB != nil || o.RootCAsCB != nil)
 }
 
 // release lets the connection, and what reconnects, outlive the context. It is

@@ -31,9 +31,12 @@ func (l *login) lookUp(ctx context.Context) error {
 		case "op":
 			found, err = run(ctx, "op", "read", "op"+f.value[len("op"):])
 		case "nsc":
-			found, err = userOfNSC(ctx, f.value[len("nsc"):])
+			found, err = userOfNSC(ctx, f.value)
 		default:
 			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		if err != nil {
 			return l.explainFile(&fileError{f.of, fmt.Errorf("%s%w", f.prefix, err)})
@@ -78,17 +81,39 @@ func (l *login) references() []reference {
 	return nil
 }
 
+// nscProfile is what nsc knows of a user.
+type nscProfile struct {
+	Creds    string `json:"user_creds"` // a file
+	Operator struct {
+		Service []string `json:"service"` // URLs of servers
+	} `json:"operator"`
+}
+
+// profileOfNSC asks nsc for a user, OPERATOR/ACCOUNT/USER, with or without nsc://
+// before it.
+func profileOfNSC(ctx context.Context, user string) (nscProfile, error) {
+	if scheme, rest, found := strings.Cut(user, "://"); found && strings.EqualFold(scheme, "nsc") {
+		user = rest
+	}
+	var profile nscProfile
+	out, err := run(ctx, "nsc", "generate", "profile", "nsc://"+user)
+	if err != nil {
+		return profile, err
+	}
+	// What it printed may have secrets, and so may an error of reading it.
+	if err := json.Unmarshal(out, &profile); err != nil {
+		return profile, errors.New("nsc prints no profile of the user")
+	}
+	return profile, nil
+}
+
 // userOfNSC is the creds file of a user that nsc knows.
 func userOfNSC(ctx context.Context, user string) ([]byte, error) {
-	out, err := run(ctx, "nsc", "generate", "profile", "nsc"+user)
+	profile, err := profileOfNSC(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	var profile struct {
-		Creds string `json:"user_creds"`
-	}
-	// What it printed may have secrets, and so may an error of reading it.
-	if err := json.Unmarshal(out, &profile); err != nil || profile.Creds == "" {
+	if profile.Creds == "" {
 		return nil, errors.New("nsc names no creds file of the user")
 	}
 	return os.ReadFile(profile.Creds)
@@ -102,10 +127,13 @@ func run(ctx context.Context, name string, args ...string) ([]byte, error) {
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.WaitDelay = time.Second // for what holds its output open
-	asGroup(cmd)
+	start, done := asGroup(cmd)
+	defer done()
 	out, said := limited{most: mostOfProgram}, limited{most: 1 << 10}
 	cmd.Stdout, cmd.Stderr = &out, &said
-	err = cmd.Run()
+	if err = start(); err == nil {
+		err = cmd.Wait()
+	}
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package natsconn
 
@@ -6,4 +6,4 @@ import "os/exec"
 
 // asGroup does nothing where there are no process groups: the program alone ends
 // with its context.
-func asGroup(*exec.Cmd) {}
+func asGroup(cmd *exec.Cmd) (start func() error, done func()) { return cmd.Start, func() {} }

@@ -71,32 +71,79 @@ op://v/seed) printf %%s %q;; op://v/text) printf %%s S3cretPart0fIt;; op://v/lon
 	}
 }
 
-// A program ends with the time-out, and so does all that it started.
+// A context may name a user of nsc, which then says where the servers are too.
+// A flag is taken before what nsc says.
+func TestContextOfNSC(t *testing.T) {
+	creds := filepath.Join(t.TempDir(), "u.creds")
+	programs(t, map[string]string{"nsc": fmt.Sprintf(`[ "$*" = "generate profile nsc://O/A/U" ] && echo '{"user_creds": "%s", "operator": {"service": ["nats://a", "nats://b"]}}'`, creds)})
+	for text, want := range map[string]string{
+		`{"nsc": "nsc://O/A/U"}`:                    "nats://a,nats://b " + creds,
+		`{"nsc": "O/A/U"}`:                          "nats://a,nats://b " + creds,
+		`{"nsc": "O/A/U", "url": "nats://c"}`:       "nats://c " + creds,
+		`{"nsc": "O/A/none"}`:                       `context "CONTEXT" can't be loaded (nsc failed: exit status 1)`,
+		`{"nsc": "O/A/U", "creds": "/etc/a.creds"}`: `context "c" has credentials of different kinds, creds and nsc`,
+	} {
+		file := filepath.Join(t.TempDir(), "c.json")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := Settings{Context: file, Timeout: 20 * time.Second}
+		var got string
+		if c, err := s.load(t.Context()); err != nil {
+			got = strings.ReplaceAll(err.Error(), file, "CONTEXT")
+		} else {
+			got = c.ServerURL() + " " + c.Creds()
+			s.Servers, s.Creds, s.Passed.Creds = "nats://d", "/etc/b.creds", true
+			if c, err := s.load(t.Context()); err != nil || c.ServerURL() != "nats://d" || c.Creds() != "/etc/b.creds" {
+				t.Errorf("%s: %v, %v", text, c, err)
+			}
+		}
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A program ends with the time-out, and so does all that it started, whoever names
+// it.
 func TestProgramEndsWithItsGroup(t *testing.T) {
-	pid := filepath.Join(t.TempDir(), "pid")
-	programs(t, map[string]string{"op": "sleep 600 & echo $! > " + pid + "; wait"})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() {
-		_, err := run(ctx, "op", "read", "op://v/i")
-		done <- err
-	}()
-	var child int
-	for deadline := time.Now().Add(20 * time.Second); child == 0 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		text, _ := os.ReadFile(pid) // not there yet
-		child, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+	folder := t.TempDir()
+	file := filepath.Join(folder, "c.json")
+	if err := os.WriteFile(file, []byte(`{"nsc": "O/A/U"}`), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		state, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
-		if gone := syscall.Kill(child, 0) != nil; child > 0 && (gone || strings.Contains(string(state), ") Z ")) {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d is left behind", child)
-		}
+	for program, s := range map[string]Settings{
+		"op":  {NoContext: true, Servers: "nats://h", Token: "op://v/i"},
+		"nsc": {Context: file},
+	} {
+		t.Run(program, func(t *testing.T) {
+			pid := filepath.Join(folder, program)
+			programs(t, map[string]string{program: "sleep 600 & echo $! > " + pid + "; wait"})
+			s.Timeout = time.Minute
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() {
+				_, err := s.Connect(ctx, func(string, ...any) {})
+				done <- err
+			}()
+			var child int
+			for deadline := time.Now().Add(20 * time.Second); child == 0 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+				text, _ := os.ReadFile(pid) // not there yet
+				child, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+			}
+			cancel()
+			if err := <-done; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+				state, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
+				if gone := syscall.Kill(child, 0) != nil; child > 0 && (gone || strings.Contains(string(state), ") Z ")) {
+					return
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("%d is left behind", child)
+				}
+			}
+		})
 	}
 }

@@ -84,6 +84,9 @@ func TestProtocol(t *testing.T) {
 	compressed := framed("PING\r\n", 10)
 	compressed[bytes.LastIndexByte(compressed, 0x82)] |= 0x40
 	check(t, pieces(t, &webSocket{inside: &protocol{}}, compressed, 3), "compresses")
+	for size, want := range map[uint64]string{longestMessage: "", longestMessage + 1: "a WebSocket frame of 67108865 bytes", 1 << 62: "a WebSocket frame of 4611686018427387904 bytes"} {
+		check(t, pieces(t, &webSocket{inside: &protocol{}}, binary.BigEndian.AppendUint64(append(framed(honest, 9), 0x82, 127), size), 1), want)
+	}
 }
 
 // However what comes is cut into pieces, the same is said of it.

@@ -99,7 +99,7 @@ func (c Settings) load(ctx context.Context) (*natscontext.Context, error) {
 	if stored == nil {
 		return natscontext.New("", false, opts...)
 	}
-	data, err := json.Marshal(stored)
+	data, err := json.Marshal(stored.raw)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,6 @@ func (c Settings) load(ctx context.Context) (*natscontext.Context, error) {
 			kinds = append(kinds, kind)
 		}
 	}
-	settings["url"], settings["creds"], settings["nsc"] = stored.ServerURL(), stored.Creds(), ""
 	switch {
 	case replace:
 		for _, key := range []string{"user", "password", "token", "creds", "nkey", "user_jwt", "user_seed"} {
@@ -121,24 +120,54 @@ func (c Settings) load(ctx context.Context) (*natscontext.Context, error) {
 		}
 	case len(kinds) > 1:
 		return nil, fmt.Errorf(`context "%s" has credentials of different kinds, %s: leave one of them in it, or pass others with --creds, --user and --password, --nkey or --token`,
-			redact(stored.Name), strings.Join(kinds, " and "))
+			redact(stored.raw.Name), strings.Join(kinds, " and "))
+	}
+	if user, _ := settings["nsc"].(string); user != "" {
+		profile, err := c.profile(ctx, user)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, stored.explain(err)
+		}
+		settings["nsc"] = "" // or natscontext would run it
+		if url, _ := settings["url"].(string); url == "" {
+			settings["url"] = strings.Join(profile.Operator.Service, ",")
+		}
+		if !replace {
+			opts = append([]natscontext.Option{natscontext.WithCreds(profile.Creds)}, opts...)
+		}
 	}
 	if data, err = json.Marshal(settings); err != nil {
 		return nil, err
 	}
-	return natscontext.NewFromBytesRaw(data, opts...)
+	return natscontext.NewFromBytes(data, opts...)
+}
+
+// profile is what nsc knows of a user that a context names, within the time-out.
+func (c *Settings) profile(ctx context.Context, user string) (nscProfile, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	return profileOfNSC(ctx, user)
+}
+
+// storedContext is a context as it stands in its file.
+type storedContext struct {
+	raw     *natscontext.Context
+	explain func(error) error // why it can't be loaded
 }
 
 // stored reads the context of --context or the selected one; it is nil where
 // there is none to read.
-func (c *Settings) stored(ctx context.Context) (*natscontext.Context, error) {
+func (c *Settings) stored(ctx context.Context) (*storedContext, error) {
 	if c.NoContext {
 		return nil, nil
 	}
-	registry, name := natscontext.NewRegistry(natscontext.NewDefaultFileBackend()), c.Context
+	// Without expansion, as that would run nsc, and leave it behind.
+	registry, name := natscontext.NewRegistry(natscontext.NewDefaultFileBackend(), natscontext.WithoutExpansion()), c.Context
 	if info, err := os.Stat(name); err == nil && !info.IsDir() && strings.HasSuffix(name, ".json") {
 		file := natscontext.NewSingleFileBackend(name)
-		registry, name = natscontext.NewRegistry(file), file.Name()
+		registry, name = natscontext.NewRegistry(file, natscontext.WithoutExpansion()), file.Name()
 	}
 	if name == "" {
 		var err error
@@ -150,10 +179,13 @@ func (c *Settings) stored(ctx context.Context) (*natscontext.Context, error) {
 			return nil, explainContext(err, name, c.Context, nil)
 		}
 	}
-	stored, err := registry.Load(ctx, name)
-	if err != nil {
+	explain := func(err error) error {
 		others := slices.DeleteFunc(natscontext.KnownContexts(), func(other string) bool { return other == name })
-		return nil, explainContext(err, name, c.Context, others)
+		return explainContext(err, name, c.Context, others)
 	}
-	return stored, nil
+	raw, err := registry.Load(ctx, name)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return &storedContext{raw, explain}, nil
 }

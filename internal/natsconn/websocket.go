@@ -3,6 +3,7 @@ package natsconn
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 )
 
 // webSocket follows the frames that a server sends, and hands on what is in
@@ -66,6 +67,9 @@ func (w *webSocket) begin() error {
 	}
 	if w.header[0]&0x70 != 0 { // nats.go would decompress it, to whatever size
 		return errCompressed
+	}
+	if size > longestMessage { // nor does nats.go take it
+		return fmt.Errorf("sends a WebSocket frame of %d bytes, where none has more than %d MiB", size, longestMessage>>20)
 	}
 	w.silent, w.frame = w.header[0]&0x08 != 0, size
 	w.header = w.header[:0]

@@ -310,14 +310,14 @@ func (t target) judge(w way, s sight) verdict {
 		c := checks.Contact{Outcome: checks.ContactClosed, Detail: detailClosed}
 		switch {
 		case s.secure:
-			return secure("it speaks TLS, and closes without a greeting")
+			return secure("it uses TLS, and closes without a greeting")
 		case w == way{}:
 			return verdict{c, settled} // closed before anything was said to it
 		}
 		return verdict{c, closes}
 	case silent:
 		if s.secure {
-			return secure("it speaks TLS, but greets nobody")
+			return secure("it uses TLS, but sends no greeting")
 		}
 		if t.mqtt() {
 			return stranger(settled, "it accepts connections, and an MQTT listener says no more to a stranger")
@@ -332,7 +332,7 @@ func (t target) judge(w way, s sight) verdict {
 		case s.certificate:
 			return secure("TLS first, and it wants a client certificate")
 		}
-		return secure("it speaks TLS, but the handshake failed")
+		return secure("it uses TLS, but the handshake failed")
 	case answered:
 		if t.web() {
 			return stranger(speaksHTTP, fmt.Sprintf("an HTTP server that grants no WebSocket (status %03d)", s.status))

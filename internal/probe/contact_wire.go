@@ -80,7 +80,7 @@ const (
 	noise
 	// unreadable is what begins like an INFO, see sight.err.
 	unreadable
-	// refusedTLS: it speaks TLS, and broke off.
+	// refusedTLS: it uses TLS, and closed the connection.
 	refusedTLS
 	// greeted with an INFO.
 	greeted

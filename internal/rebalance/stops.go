@@ -88,7 +88,8 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 		was, all := largest(before)
 		return &Stop{StopWorse, fmt.Sprintf("The most%s on one server is now %s of %s, and was %s of %s.", of, words.Count(most), words.Count(total), words.Count(was), words.Count(all))}
 	}
-	if stop := worst("", a.loads, a.now.Loads(), chance); stop != nil && !a.goal.Even {
+	// The loads of several accounts, each to be spread evenly, may become worse.
+	if stop := worst("", a.loads, a.now.Loads(), chance); stop != nil && (!a.goal.Even || len(a.shares) == 1) {
 		return stop
 	}
 	for i, held := range a.now.Held() {

@@ -177,9 +177,9 @@ func expects(d *checks.Deployment, id string) bool {
 	return slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == id })
 }
 
-// silence asks for a full report where a server says nothing any more, and forgets
+// askSilent asks for a full report where a server says nothing any more, and forgets
 // servers that shut down long ago.
-func (w *Watch) silence(now time.Time) {
+func (w *Watch) askSilent(now time.Time) {
 	for id, d := range w.down {
 		if now.Sub(d.at) >= remembered {
 			delete(w.down, id)

@@ -303,7 +303,7 @@ func (w *Watch) tellRefused(now time.Time) {
 // Tick judges what changed, and returns what is to be told since the last tick.
 func (w *Watch) Tick(now time.Time) []Change {
 	w.moves.tick(now)
-	w.silence(now)
+	w.askSilent(now)
 	w.tellRefused(now)
 	if w.ready {
 		w.judge(now)

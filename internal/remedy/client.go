@@ -27,7 +27,7 @@ func (x *facts) clientConfig() (Remedy, bool) {
 	case x.strong(cause.StickyLoadBalancer):
 		why = append(why, "Clients that know all servers need no load balancer.")
 	case x.unknown:
-		why = append(why, "This is right whatever the cause is.")
+		why = append(why, "This is right for every cause.")
 	}
 	why = append(why, "Clients shuffle their list, so they spread, and find another server when one fails.",
 		"It takes a restart of their processes, a few at a time.")

@@ -143,7 +143,7 @@ func (p *printer) accepted(all []Accepted) {
 	p.blank()
 	for i, a := range all {
 		if i == listed && len(all) > listed+1 {
-			p.line(fmt.Sprintf("… and %s more accepted (--json lists them)", words.Count(len(all)-listed)))
+			p.wrap("", fmt.Sprintf("… and %s more accepted (--json lists them)", words.Count(len(all)-listed)))
 			return
 		}
 		critical := ""

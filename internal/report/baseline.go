@@ -296,7 +296,7 @@ func (p *printer) baseline(doc *Document) {
 	p.wrap("", b.counts())
 	rows := b.changes()
 	for _, r := range slices.Concat(b.Gone, b.Unknown) {
-		rows = append(rows, RowOf{r.Row, goneReason(r.Reason)})
+		rows = append(rows, RowOf{r.Row, goneChange(r.Reason)})
 	}
 	if len(rows) == 0 {
 		return
@@ -314,11 +314,20 @@ func (b *Baseline) counts() string {
 	return fmt.Sprintf("Since the baseline of %s: %s.", b.Time.Format(timeLayout), counts)
 }
 
+// goneChange is [goneReason] in a list of all changes.
+func goneChange(reason string) string {
+	short := goneReason(reason)
+	if slices.Contains([]string{notAskedFor, string(checks.Incomplete)}, reason) {
+		return short
+	}
+	return "gone, " + short
+}
+
 // goneReason says in a few words why what was a finding is none.
 func goneReason(reason string) string {
 	reasons := map[string]string{
-		belowIt: "gone, lower share", noConnections: "gone, no clients", string(checks.AcceptedFinding): "gone, accepted",
-		string(checks.TooFewConnections): "gone, few clients", string(checks.TooFewServers): "gone, few servers",
+		belowIt: "lower share", noConnections: "no clients", string(checks.AcceptedFinding): "accepted",
+		string(checks.TooFewConnections): "few clients", string(checks.TooFewServers): "few servers",
 		notAskedFor: "not asked for", string(checks.Incomplete): "open",
 	}
 	return cmp.Or(reasons[reason], reason)

@@ -135,7 +135,7 @@ func (m matrix) cluster(out csvWriter, c checks.ClusterUse, accounts []uint32, a
 // HotspotsCSV writes a row for every server, as [CSV] does.
 func HotspotsCSV(w io.Writer, doc *Hotspots) error {
 	out := csvWriter{bufio.NewWriter(w)}
-	out.row("cluster", "server_id", "server", "connections", "share_percent", "times_average", "cluster_connections", "cluster_average", "verdict")
+	out.row("cluster", "server_id", "server", doc.measure.Noun+"s", "share_percent", "times_average", "cluster_"+doc.measure.Noun+"s", "cluster_average", "verdict")
 	for _, c := range doc.Clusters {
 		for _, s := range c.Servers {
 			cells := []any{c.Name, deref(s.ID), deref(s.Name), nil, nil, nil, c.Connections, c.Average, s.Verdict}

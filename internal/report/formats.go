@@ -18,8 +18,8 @@ type format struct {
 func formats() []format {
 	return []format{
 		{"text", false, Text, HotspotsText},
-		{"json", false, unstyled(indented[Document]), unstyled(indented[Hotspots])},
-		{"html", true, unstyled(HTML), nil},
+		{"json", false, unstyled(indented[Document]), unstyled(HotspotsJSON)},
+		{"html", true, unstyled(HTML), unstyled(HotspotsHTML)},
 		{"nagios", true, unstyled(Nagios), unstyled(HotspotsNagios)},
 		{"prometheus", true, unstyled(Prometheus), unstyled(HotspotsPrometheus)},
 		{"markdown", false, unstyled(Markdown), unstyled(HotspotsMarkdown)},

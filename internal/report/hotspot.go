@@ -13,11 +13,12 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// HotspotsType is the type of the JSON document of hotspots.
-const HotspotsType = "nats-balance.v1.hotspot"
+// HotspotsType is the type of the JSON document of a measure's check.
+func HotspotsType(m checks.Measure) string { return "nats-balance.v1." + m.Command }
 
 // Hotspots is the result of the hotspot check, in the order and with the names
-// of its JSON. Every field is always present, as in [Document].
+// of its JSON. Every field is always present, as in [Document]. By another measure
+// than connections its JSON has that one's name, see [HotspotsJSON].
 type Hotspots struct {
 	Type       string            `json:"type"`
 	Check      Check             `json:"check"`
@@ -32,6 +33,8 @@ type Hotspots struct {
 	Findings   []Hotspot         `json:"findings"`
 	// Empty are findings of their own kind: servers with hardly any connections.
 	Empty []EmptyServer `json:"empty"`
+
+	measure checks.Measure
 
 	// For text only.
 	all, allowPartial bool
@@ -138,7 +141,7 @@ type Hotspot struct {
 	Accounts     []HotAccount `json:"accounts"`
 	MoreAccounts int          `json:"more_accounts"`
 
-	label string
+	label, unit string
 }
 
 // HotAccount is an account with more than an even share on the server.
@@ -168,7 +171,7 @@ type HotspotInput struct {
 func NewHotspots(in HotspotInput) *Hotspots {
 	r, p := in.Result, in.Parameters
 	doc := &Hotspots{
-		Type: HotspotsType, Check: check(checks.HotspotCheck()), Tool: Tool{Name: "nats-balance", Version: in.Version},
+		Type: HotspotsType(p.Measure), Check: check(p.Measure.Check), Tool: Tool{Name: "nats-balance", Version: in.Version},
 		Time: in.Time.UTC().Truncate(time.Second), Source: Source{Kind: in.SourceKind, Detail: words.Sentence(in.SourceDetail)},
 		Parameters: HotspotParameters{Factor: Factor(p.FactorPercent), MinServers: p.MinServers, MinConnections: p.MinConnections},
 		Outcome:    string(r.Outcome), Coverage: coverage(in.Deployment),
@@ -176,13 +179,13 @@ func NewHotspots(in HotspotInput) *Hotspots {
 			Evaluated: r.Summary.Evaluated, Findings: len(r.Findings) + len(in.Empty), Open: r.Summary.Open,
 			Skipped: HotspotSkipped{TooFewConnections: r.Summary.TooFewConnections, TooFewServers: r.Summary.TooFewServers}},
 		Clusters: []HotspotCluster{}, Findings: []Hotspot{}, Empty: []EmptyServer{},
-		all: in.All, allowPartial: p.AllowPartial, openElsewhere: r.OpenElsewhere,
+		measure: p.Measure, all: in.All, allowPartial: p.AllowPartial, openElsewhere: r.OpenElsewhere,
 	}
 	for _, c := range r.Clusters {
-		doc.Clusters = append(doc.Clusters, hotspotCluster(c))
+		doc.Clusters = append(doc.Clusters, hotspotCluster(p.Measure, c))
 	}
 	for _, f := range r.Findings {
-		doc.Findings = append(doc.Findings, hotspot(f))
+		doc.Findings = append(doc.Findings, hotspot(p.Measure, f))
 	}
 	for _, e := range in.Empty {
 		doc.addEmpty(e)
@@ -232,9 +235,17 @@ func (doc *Hotspots) addEmpty(e checks.EmptyServer) {
 
 const elsewhere = "the missing servers may be a cluster of their own, with a hotspot"
 
-func hotspotCluster(c checks.HotspotCluster) HotspotCluster {
+// verdictBy is a verdict in the words of the measure.
+func verdictBy(m checks.Measure, v checks.Verdict) string {
+	if v == checks.TooFewConnections {
+		return "too-few-" + m.Noun + "s"
+	}
+	return string(v)
+}
+
+func hotspotCluster(m checks.Measure, c checks.HotspotCluster) HotspotCluster {
 	out := HotspotCluster{Name: words.Harmless(c.Name), Connections: c.Connections, Average: ratio(c.Connections, c.Averaged),
-		Verdict: string(c.Verdict), Servers: []HotspotServer{}}
+		Verdict: verdictBy(m, c.Verdict), Servers: []HotspotServer{}}
 	var shares []checks.Share
 	for _, s := range c.Servers {
 		shares = append(shares, checks.Share{Server: s.Server})
@@ -242,7 +253,7 @@ func hotspotCluster(c checks.HotspotCluster) HotspotCluster {
 	label := labels(shares)
 	for _, s := range c.Servers {
 		server := HotspotServer{ID: orNull(s.Server.ID), Name: orNull(s.Server.Name), Host: orNull(s.Server.Host),
-			Connections: s.Connections, Verdict: string(s.Verdict), label: label(s.Server)}
+			Connections: s.Connections, Verdict: verdictBy(m, s.Verdict), label: label(s.Server)}
 		if s.Connections != nil {
 			share := percent(*s.Connections, c.Connections)
 			factor := multiple(checks.Load{Connections: c.Connections, OnServer: *s.Connections, Servers: c.Averaged})
@@ -253,10 +264,10 @@ func hotspotCluster(c checks.HotspotCluster) HotspotCluster {
 	return out
 }
 
-func hotspot(f checks.Hotspot) Hotspot {
+func hotspot(m checks.Measure, f checks.Hotspot) Hotspot {
 	label := labels(f.Distribution)
 	out := Hotspot{
-		Cluster: words.Harmless(f.Cluster), label: label(f.Server),
+		Cluster: words.Harmless(f.Cluster), label: label(f.Server), unit: m.Unit,
 		Server:      ServerRef{ID: words.Harmless(f.Server.ID), Name: words.Harmless(f.Server.Name), Host: words.Harmless(f.Server.Host)},
 		Connections: f.Connections, OnServer: f.OnServer, SharePercent: percent(f.OnServer, f.Connections),
 		Average: ratio(f.Connections, f.Servers), Factor: multiple(f.Load),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -11,8 +12,8 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// HotspotsText writes the document for a person, the answer first. No line is
-// longer than 80 columns.
+// HotspotsText writes the document for a person, the answer first. Of the lines only
+// commands may be longer than the columns of the style.
 func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	p := newPrinter(style)
 	color, answer := doc.answer()
@@ -21,29 +22,16 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	p.source(doc.Source)
 	p.coverage(&Document{Source: doc.Source, Coverage: doc.Coverage, Time: doc.Time, Outcome: doc.Outcome, allowPartial: doc.allowPartial, lastNotes: doc.lastNotes})
 	for i, f := range doc.Findings[:min(len(doc.Findings), inFull)] {
-		p.hotspot(i+1, f)
+		p.hotspot(i+1, doc.measure, f)
 	}
 	if rest := doc.Findings[min(len(doc.Findings), inFull):]; len(rest) > 0 {
 		p.blank()
-		p.line(fmt.Sprintf("%s (--json has them in full):", words.Plural(len(rest), "more finding")))
+		p.wrap("", fmt.Sprintf("%s (--json has them in full):", words.Plural(len(rest), "more finding")))
 		for _, f := range rest[:min(len(rest), listed)] {
 			p.wrap("  ", f.oneLine())
 		}
 	}
-	for i, e := range doc.Empty {
-		if i == listed {
-			p.more("", len(doc.Empty)-listed, "more empty server")
-			break
-		}
-		p.blank()
-		p.paragraph(text.Bold, "", "   ", e.oneLine()+".")
-		if e.Start != nil {
-			p.wrap("   ", "It started at "+e.Start.Format(timeLayout)+"; clients do not come back to a server by themselves.")
-		}
-		for _, c := range e.Commands {
-			p.line("   $ " + short(c, width-5))
-		}
-	}
+	p.emptyServers(doc.Empty)
 	p.openHotspots(doc)
 	if doc.all {
 		p.loads(doc)
@@ -52,10 +40,35 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	return p.to(w)
 }
 
+// emptyServers lists them, and what fills those of one cluster once.
+func (p *printer) emptyServers(all []EmptyServer) {
+	for i, e := range all {
+		if i == listed {
+			p.more("", len(all)-listed, "more empty server")
+			return
+		}
+		p.blank()
+		p.paragraph(text.Bold, "", "   ", e.oneLine()+".")
+		if e.Start != nil {
+			p.wrap("   ", "It started at "+e.Start.Format(timeLayout)+"; clients do not come back to a server by themselves.")
+		}
+		if last := i == len(all)-1 || i == listed-1 || all[i+1].Cluster != e.Cluster; !last {
+			continue
+		}
+		commands := e.Commands
+		if i > 0 && all[i-1].Cluster == e.Cluster { // one for all of them
+			commands = commands[:1]
+		}
+		for _, c := range commands {
+			p.commandAt("   $ ", c)
+		}
+	}
+}
+
 // oneLine is a finding in a clause.
 func (f Hotspot) oneLine() string {
 	return fmt.Sprintf("%s has %s of %s in %s, %s times the average", f.label, words.Count(f.OnServer),
-		words.Plural(f.Connections, "client connection"), clusterName(f.Cluster), f.Factor)
+		words.Plural(f.Connections, f.unit), clusterName(f.Cluster), f.Factor)
 }
 
 // oneLine is an empty server in a clause.
@@ -92,7 +105,7 @@ func (doc *Hotspots) answer() (text.Color, string) {
 	case n == 1:
 		return text.FgRed, "Finding" + partly + ": " + found
 	case doc.Summary.Evaluated == 0:
-		return text.FgYellow, fmt.Sprintf("No finding: no cluster has the minimum of %s%s.", words.Plural(doc.Parameters.MinConnections, "connection"), partly)
+		return text.FgYellow, fmt.Sprintf("No finding: no cluster has the minimum of %s%s.", words.Plural(doc.Parameters.MinConnections, doc.measure.Noun), partly)
 	}
 	color := text.FgGreen
 	if partly != "" {
@@ -102,7 +115,7 @@ func (doc *Hotspots) answer() (text.Color, string) {
 		partly, words.Plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)
 }
 
-func (p *printer) hotspot(n int, f Hotspot) {
+func (p *printer) hotspot(n int, m checks.Measure, f Hotspot) {
 	p.blank()
 	p.paragraph(text.Bold, "", "   ", fmt.Sprintf("%d. %s", n, f.oneLine()))
 	silent := 0
@@ -124,23 +137,28 @@ func (p *printer) hotspot(n int, f Hotspot) {
 	concentrated := 0
 	for _, a := range f.Accounts {
 		s := fmt.Sprintf("- %s: %s of its %s (%s%%), %s above", accountName(a.Account), words.Count(a.OnServer),
-			words.Plural(a.Connections, "connection"), a.SharePercent, a.AboveEven)
+			words.Plural(a.Connections, m.Noun), a.SharePercent, a.AboveEven)
 		switch checks.Answer(a.Concentrated) {
 		case checks.Yes:
 			concentrated++
 			s += ", concentrated"
 		case checks.Unknown:
+			if !m.Clients {
+				break
+			}
 			s += ", a missing server decides whether concentrated"
 		case checks.No:
 		}
 		p.wrap("   ", s)
 	}
 	if f.MoreAccounts > 0 {
-		p.line(fmt.Sprintf("   … and %s above theirs", words.Plural(f.MoreAccounts, "more account")))
+		p.wrap("   ", fmt.Sprintf("… and %s above theirs", words.Plural(f.MoreAccounts, "more account")))
 	}
-	if concentrated > 0 {
+	switch {
+	case !m.Clients: // concentration is of client connections
+	case concentrated > 0:
 		p.wrap("   ", "Concentrated accounts are findings of their own (OPT_BALANCE_006): audit concentration says why they are here and what to do.")
-	} else {
+	default:
 		p.wrap("   ", "None of them is known to be concentrated (OPT_BALANCE_006): they lean to this server together. explain OPT_BALANCE_002 says what to do.")
 	}
 }
@@ -155,7 +173,7 @@ func (p *printer) openHotspots(doc *Hotspots) {
 		var may []string
 		for _, s := range c.Servers {
 			if s.Connections != nil && s.Verdict == string(checks.Incomplete) {
-				may = append(may, fmt.Sprintf("%s (%s of %s connections)", short(s.label, prose), words.Count(*s.Connections), words.Count(c.Connections)))
+				may = append(may, fmt.Sprintf("%s (%s of %s %ss)", short(s.label, prose), words.Count(*s.Connections), words.Count(c.Connections), doc.measure.Noun))
 			}
 		}
 		if len(may) > 0 {
@@ -181,20 +199,32 @@ func (p *printer) openHotspots(doc *Hotspots) {
 
 // loads is a table of every server.
 func (p *printer) loads(doc *Hotspots) {
-	const clusterColumns, serverColumns = 16, 20
+	const clusterColumns, serverColumns, numberColumns, verdictColumns = 16, 20, 31, 10
+	narrow := p.width < clusterColumns+serverColumns+numberColumns+verdictColumns
 	row := func(cells ...string) {
+		if narrow { // the cluster and the share have no room
+			p.line(fmt.Sprintf("  %s  %11s  %5s  %s", fit(cells[1], p.width-33), cells[2], cells[4], cells[5]))
+			return
+		}
 		p.line(text.Snip(fmt.Sprintf("  %s  %s  %11s  %6s  %5s  %s", fit(cells[0], clusterColumns), fit(cells[1], serverColumns),
 			cells[2], cells[3], cells[4], cells[5]), p.width, "…"))
 	}
 	p.blank()
-	p.line(fmt.Sprintf("Every server (%s):", words.Count(doc.Summary.Servers)))
-	row("CLUSTER", "SERVER", "CONNECTIONS", "SHARE", "TIMES", "VERDICT")
+	p.wrap("", fmt.Sprintf("Every server (%s):", words.Count(doc.Summary.Servers)))
+	row("CLUSTER", "SERVER", strings.ToUpper(doc.measure.Noun+"s"), "SHARE", "TIMES", "VERDICT")
+	few := "few conns"
+	if !doc.measure.Clients {
+		few = "few"
+	}
 	verdicts := map[string]string{
-		string(checks.Incomplete):        "open",
-		string(checks.TooFewConnections): "few conns",
-		string(checks.TooFewServers):     "alone",
+		string(checks.Incomplete):                        "open",
+		verdictBy(doc.measure, checks.TooFewConnections): few,
+		string(checks.TooFewServers):                     "alone",
 	}
 	for _, c := range doc.Clusters {
+		if narrow {
+			p.line("  " + short(clusterName(c.Name), p.width-2))
+		}
 		for _, s := range c.Servers {
 			verdict := s.Verdict
 			if v, ok := verdicts[verdict]; ok {
@@ -212,7 +242,7 @@ func (p *printer) loads(doc *Hotspots) {
 func (p *printer) hotspotSummary(doc *Hotspots) {
 	s := doc.Summary
 	p.blank()
-	p.wrap("", fmt.Sprintf("Scope: %s, %s, %s.", words.Plural(s.Clusters, "cluster"), words.Plural(s.Servers, "server"), words.Plural(s.Connections, "client connection")))
+	p.wrap("", fmt.Sprintf("Scope: %s, %s, %s.", words.Plural(s.Clusters, "cluster"), words.Plural(s.Servers, "server"), words.Plural(s.Connections, doc.measure.Unit)))
 	judged := "Checked none of them"
 	if s.Evaluated > 0 {
 		judged = fmt.Sprintf("Checked %s: %s", words.Plural(s.Evaluated, "cluster"), words.Plural(s.Findings, "finding"))
@@ -223,7 +253,7 @@ func (p *printer) hotspotSummary(doc *Hotspots) {
 	p.wrap("", judged+".")
 	var skipped []string
 	if n := s.Skipped.TooFewConnections; n > 0 {
-		skipped = append(skipped, fmt.Sprintf("%s with fewer than %s", words.Count(n), words.Plural(doc.Parameters.MinConnections, "client connection")))
+		skipped = append(skipped, fmt.Sprintf("%s with fewer than %s", words.Count(n), words.Plural(doc.Parameters.MinConnections, doc.measure.Unit)))
 	}
 	if n := s.Skipped.TooFewServers; n > 0 {
 		skipped = append(skipped, fmt.Sprintf("%s of fewer than %s", words.Count(n), words.Plural(doc.Parameters.MinServers, "server")))

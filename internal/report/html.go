@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// htmlRoom is about how many bytes the rows and cards of a page take together, and
-	// cardRoom how many of them the cards take.
-	htmlRoom, cardRoom = 2_400_000, 1_200_000
+	// htmlBytes is about how many bytes the rows and cards of a page take together, and
+	// cardBytes how many of them the cards take.
+	htmlBytes, cardBytes = 2_400_000, 1_200_000
 	// htmlCards is how many groups and findings get a card, htmlRows how many rows a
 	// table has.
 	htmlCards, htmlRows = 50, 200
@@ -70,7 +70,7 @@ type htmlPage struct {
 	Summed                []string // what is not on the page in full
 
 	templates *template.Template
-	room      int
+	bytesLeft int
 	cards     map[int]int // the number of a finding's card, by its index
 }
 
@@ -78,22 +78,16 @@ type htmlPage struct {
 type htmlFact struct{ Name, Value string }
 
 func newHTMLPage(doc *Document) (*htmlPage, error) {
-	css, err := pageFiles.ReadFile("page/page.css")
+	style, policy, err := htmlStyle()
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(css)
 	_, said := answer(doc)
-	p := &htmlPage{Doc: doc, room: htmlRoom, cards: map[int]int{},
+	p := &htmlPage{Doc: doc, bytesLeft: htmlBytes, cards: map[int]int{},
 		Title: doc.Check.Name, Answer: doc.sinceBaseline() + said,
-		Style:  template.CSS(css), //nolint:gosec // our own file
-		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
+		Style: style, Policy: policy,
 	}
-	p.templates, err = template.New("").Funcs(template.FuncMap{
-		"count": words.Count, "name": func(s string) string { return short(s, htmlName) }, "cluster": clusterName,
-		"add": func(a, b int) int { return a + b }, "upper": words.UpperFirst,
-	}).ParseFS(pageFiles, "page/*.tmpl")
-	if err != nil {
+	if p.templates, err = htmlTemplates(); err != nil {
 		return nil, err
 	}
 	outcome := checks.Outcome(doc.Outcome)
@@ -110,6 +104,25 @@ func newHTMLPage(doc *Document) (*htmlPage, error) {
 	p.coverage()
 	p.parameters()
 	return p, nil
+}
+
+// htmlStyle returns the style sheet of every page and the policy that allows it and
+// nothing else.
+func htmlStyle() (style template.CSS, policy string, err error) {
+	css, err := pageFiles.ReadFile("page/page.css")
+	if err != nil {
+		return "", "", err
+	}
+	sum := sha256.Sum256(css)
+	return template.CSS(css), //nolint:gosec // our own file
+		"default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'", nil
+}
+
+func htmlTemplates() (*template.Template, error) {
+	return template.New("").Funcs(template.FuncMap{
+		"count": words.Count, "name": func(s string) string { return short(s, htmlName) }, "cluster": clusterName,
+		"add": func(a, b int) int { return a + b }, "upper": words.UpperFirst,
+	}).ParseFS(pageFiles, "page/*.tmpl")
 }
 
 // outcomeClass is how an outcome is dressed; the mark is not a colour.
@@ -180,13 +193,13 @@ func (p *htmlPage) findings() error {
 	doc, used := p.Doc, 0
 	var rest []RowOf
 	for _, g := range doc.inOrder() {
-		if len(p.Cards) < htmlCards && used < cardRoom {
+		if len(p.Cards) < htmlCards && used < cardBytes {
 			var b bytes.Buffer
 			n := len(p.Cards) + 1
 			if err := p.templates.ExecuteTemplate(&b, "card", p.card(n, g)); err != nil {
 				return fmt.Errorf("writing the page: %w", err)
 			}
-			if used+b.Len() <= cardRoom {
+			if used+b.Len() <= cardBytes {
 				used += b.Len()
 				p.Cards = append(p.Cards, template.HTML(b.String())) //nolint:gosec // the template escaped it
 				for _, i := range g.findings {
@@ -206,7 +219,7 @@ func (p *htmlPage) findings() error {
 			rest = append(rest, RowOf{Row: row, Verdict: last})
 		}
 	}
-	p.room -= used
+	p.bytesLeft -= used
 	if len(rest) > 0 {
 		title := fmt.Sprintf("%s, a line each", words.Plural(len(rest), "finding"))
 		if len(p.Cards) > 0 {
@@ -227,11 +240,11 @@ func (p *htmlPage) summed(format string, args ...any) {
 func (p *htmlPage) remarks(what string, all []string) []string {
 	var out []string
 	for i, s := range all {
-		if i == htmlRows || len(s) > p.room {
+		if i == htmlRows || len(s) > p.bytesLeft {
 			p.summed("%s of %s", words.Count(i), words.Plural(len(all), what))
 			break
 		}
-		p.room -= len(s)
+		p.bytesLeft -= len(s)
 		out = append(out, s)
 	}
 	return out
@@ -253,7 +266,7 @@ func (p *htmlPage) coverage() {
 	case checks.Outcome(p.Doc.Outcome) == checks.OutcomeIncomplete:
 		p.Certain = c.bringIn(p.Doc.Source.Kind) + "; --allow-partial checks without them."
 	default:
-		p.Certain = "Whatever connections they have, no verdict would change."
+		p.Certain = "No verdict depends on them."
 	}
 	t := newHTMLTable("missing", "Servers that did not report", "Server", "Cluster", "Reason")
 	for _, m := range c.Missing {
@@ -296,7 +309,7 @@ func (p *htmlPage) tables() {
 	if b := doc.Baseline; b != nil {
 		rows := b.changes()
 		for _, r := range slices.Concat(b.Gone, b.Unknown) {
-			rows = append(rows, RowOf{r.Row, goneReason(r.Reason)})
+			rows = append(rows, RowOf{r.Row, goneChange(r.Reason)})
 		}
 		p.Since = b.counts()
 		p.Changes = p.rows("changed-rows", "Findings that differ from the baseline", "Change", rows)

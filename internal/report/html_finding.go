@@ -67,7 +67,7 @@ func (p *htmlPage) card(n int, g Group) htmlCard {
 	} else {
 		p.several(&c, g, f)
 	}
-	c.Distribution = distributionTable(f)
+	c.Distribution = distributionTable(f.Distribution, checks.ClientConnections().Noun)
 	c.Services = servicesTable(f)
 	c.Funnel = funnelOf(f)
 	c.causes(f)
@@ -130,10 +130,12 @@ func (p *htmlPage) several(c *htmlCard, g Group, first Finding) {
 	}
 }
 
-// distributionTable has a bar for every server.
-func distributionTable(f Finding) *htmlTable {
-	t := newHTMLTable("", "Connections by server", "Server", "Connections", "Share")
-	shown := f.Distribution
+// distributionTable has a bar for every server, of what a noun such as connection
+// counts.
+func distributionTable(all []Share, noun string) *htmlTable {
+	counted := words.UpperFirst(noun) + "s"
+	t := newHTMLTable("", counted+" by server", "Server", counted, "Share")
+	shown := all
 	if len(shown) > cardServers+1 {
 		shown = shown[:cardServers]
 	}
@@ -145,14 +147,14 @@ func distributionTable(f Finding) *htmlTable {
 		t.Rows = append(t.Rows, []htmlCell{{Text: s.label}, {Text: words.Count(*s.Connections)},
 			{Text: s.SharePercent.String() + "%", Bar: &htmlBar{*s.SharePercent, i == 0}}})
 	}
-	rest, n := f.Distribution[len(shown):], 0
+	rest, n := all[len(shown):], 0
 	for _, s := range rest {
 		if s.Connections != nil {
 			n += *s.Connections
 		}
 	}
 	if len(rest) > 0 {
-		t.More = fmt.Sprintf("%s with %s together.", words.Plural(len(rest), "more server"), words.Plural(n, "connection"))
+		t.More = fmt.Sprintf("%s with %s together.", words.Plural(len(rest), "more server"), words.Plural(n, noun))
 	}
 	return t
 }
@@ -189,7 +191,7 @@ func servicesTable(f Finding) *htmlTable {
 		for _, s := range rest {
 			n += s.here
 		}
-		t.More = fmt.Sprintf("%s with %s on %s.", words.Plural(len(rest), "more service"), words.Plural(n, "connection"), f.label)
+		t.More = fmt.Sprintf("%s, with %s on %s together.", words.Plural(len(rest), "more service"), words.Plural(n, "connection"), f.label)
 	}
 	return t
 }
@@ -345,14 +347,14 @@ func survivorsTable(f Finding) *htmlTable {
 	t := newHTMLTable("", "What the other servers get then, of all accounts", "Server", "Now", "After", "Limit", "Note")
 	t.Numbers = []bool{false, true, true, true, false}
 	for _, s := range known[:min(len(known), cardSurvivors)] {
-		limit, room := "unknown", ""
+		limit, note := "unknown", ""
 		if s.Limit != nil {
 			limit = words.Count(*s.Limit)
 			if *s.After > *s.Limit {
-				room = "over its limit"
+				note = "over its limit"
 			}
 		}
-		t.Rows = append(t.Rows, []htmlCell{{Text: s.label}, {Text: words.Count(*s.Now)}, {Text: words.Count(*s.After)}, {Text: limit}, {Text: room}})
+		t.Rows = append(t.Rows, []htmlCell{{Text: s.label}, {Text: words.Count(*s.Now)}, {Text: words.Count(*s.After)}, {Text: limit}, {Text: note}})
 	}
 	if n := len(known) - cardSurvivors; n > 0 {
 		t.More = fmt.Sprintf("%s, less full.", words.Plural(n, "more server"))

@@ -48,10 +48,10 @@ func (p *htmlPage) add(t *htmlTable, cells ...htmlCell) bool {
 			size += 3 * markup
 		}
 	}
-	if len(t.Rows) >= htmlRows || size > p.room {
+	if len(t.Rows) >= htmlRows || size > p.bytesLeft {
 		return false
 	}
-	p.room -= size
+	p.bytesLeft -= size
 	t.Rows = append(t.Rows, cells)
 	return true
 }

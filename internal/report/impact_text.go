@@ -18,7 +18,7 @@ func sortGained(all []Gained) {
 }
 
 // ImpactText writes the document for a person: the answer for each server first.
-// No line is longer than 80 columns.
+// No line is longer than the columns of the style.
 func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 	p := newPrinter(style)
 	if doc.Gone != nil {
@@ -31,7 +31,7 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 		p.impact(s)
 	}
 	if len(doc.Servers) == 0 && doc.Gone == nil {
-		p.line("No cluster of two or more servers has a client connection.")
+		p.wrap("", "No cluster of two or more servers has a client connection.")
 	}
 	p.blank()
 	p.source(doc.Source)
@@ -51,7 +51,6 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 // impact tells of one server.
 func (p *printer) impact(s ServerImpact) {
 	color := text.FgGreen
-	said := "all can fail over"
 	switch checks.Outcome(s.Outcome) {
 	case checks.OutcomeFinding:
 		color = text.FgRed
@@ -59,6 +58,34 @@ func (p *printer) impact(s ServerImpact) {
 		color = text.FgYellow
 	default:
 	}
+	p.paragraph(color, "", "  ", s.answer())
+	if s.Connections == 0 {
+		return
+	}
+	switch s.Fits {
+	case string(checks.No):
+		p.paragraph(text.FgRed, "  ", "    ", s.room())
+	case string(checks.Unknown):
+		p.wrap("  ", s.room())
+	}
+	p.survivors(s.Survivors)
+	for _, can := range []struct{ answer, says string }{{string(checks.No), "can't fail over"}, {string(checks.Unknown), "unknown whether they can fail over"}, {string(checks.Yes), "can fail over"}} {
+		p.impactServices(s, can.answer, can.says)
+	}
+	if s.unconfigured() {
+		p.wrap("  ", toFindOut)
+	}
+}
+
+const toFindOut = "To find out, pass what the clients are configured with: --client-url or --client-config."
+
+// answer is what stopping the server would do.
+func (s ServerImpact) answer() string {
+	name := short(cmp.Or(s.Server.Name, s.Server.ID), prose)
+	if s.Connections == 0 {
+		return fmt.Sprintf("If %s in %s stops, no client connection drops.", name, clusterName(s.Cluster))
+	}
+	said := "all can fail over"
 	if s.CanFailOver < s.Connections {
 		var parts []string
 		for _, part := range []struct {
@@ -71,25 +98,30 @@ func (p *printer) impact(s ServerImpact) {
 		}
 		said = strings.Join(parts, ", ")
 	}
-	name := short(cmp.Or(s.Server.Name, s.Server.ID), prose)
-	if s.Connections == 0 {
-		p.paragraph(text.FgGreen, "", "  ", fmt.Sprintf("If %s in %s stops, no client connection drops.", name, clusterName(s.Cluster)))
-		return
-	}
-	p.paragraph(color, "", "  ", fmt.Sprintf("If %s in %s stops, %s of %s drop: %s.", name, clusterName(s.Cluster), words.Plural(s.Connections, "connection"), words.Plural(len(s.Accounts), "account"), said))
+	return fmt.Sprintf("If %s in %s stops, %s of %s drop: %s.", name, clusterName(s.Cluster), words.Plural(s.Connections, "connection"), words.Plural(len(s.Accounts), "account"), said)
+}
+
+// room says that the other servers have none, or that it is unknown; empty where
+// they have.
+func (s ServerImpact) room() string {
 	switch s.Fits {
 	case string(checks.No):
-		p.paragraph(text.FgRed, "  ", "    ", "The other servers don't have room for them.")
+		return "The other servers don't have room for them."
 	case string(checks.Unknown):
-		p.wrap("  ", "Whether the other servers have room is unknown: not all said their limits.")
+		return "Whether the other servers have room is unknown: not all reported their limits."
 	}
-	p.survivors(s.Survivors)
-	for _, can := range []struct{ answer, says string }{{string(checks.No), "can't fail over"}, {string(checks.Unknown), "unknown whether they can fail over"}, {string(checks.Yes), "can fail over"}} {
-		p.impactServices(s, can.answer, can.says)
+	return ""
+}
+
+// unconfigured reports whether it is unknown where clients of the server can go
+// because nobody said what they are configured with.
+func (s ServerImpact) unconfigured() bool {
+	for _, a := range s.Accounts {
+		if slices.ContainsFunc(a.Services, func(x ServiceImpact) bool { return x.CanFailOver == string(checks.Unknown) && x.Why == nil }) {
+			return true
+		}
 	}
-	if s.Unknown > 0 {
-		p.wrap("  ", "To find out, pass what the clients are configured with: --client-url or --client-config.")
-	}
+	return false
 }
 
 // impactServices lists the services with one answer, a few of them.
@@ -104,7 +136,11 @@ func (p *printer) impactServices(s ServerImpact, answer, says string) {
 				continue
 			}
 			why := ""
-			if x.Why != nil {
+			switch {
+			case x.Why == nil:
+			case answer == string(checks.Unknown):
+				why = " " + *x.Why
+			default:
 				why = ": " + *x.Why
 			}
 			p.wrap("  ", fmt.Sprintf("%s, %s: %s of %s, %s%s", accountName(a.Account), short(cmp.Or(x.Name, "all of its clients"), prose), words.Count(x.OnServer), words.Plural(a.Connections, "connection"), says, why))
@@ -117,47 +153,54 @@ func (p *printer) impactServices(s ServerImpact, answer, says string) {
 
 // survivors is the table of what the others would carry.
 func (p *printer) survivors(all []Survivor) {
-	const first, other = 30, 11
-	row := func(name string, cells ...string) {
-		var b strings.Builder
-		b.WriteString("  " + fit(name, first))
-		for _, c := range cells {
-			b.WriteString(text.AlignRight.Apply(short(c, other-1), other))
-		}
-		p.line(b.String())
-	}
 	number := func(n *int) string {
 		if n == nil {
 			return "-"
 		}
 		return words.Count(*n)
 	}
-	row("SERVER", "NOW", "AFTER", "LIMIT")
+	cells := [][]string{{"SERVER", "NOW", "AFTER", "LIMIT"}}
 	for _, s := range all[:min(len(all), barRows)] {
-		row(cmp.Or(s.label, s.Server.Name, "no name"), number(s.Now), number(s.After), number(s.Limit))
+		cells = append(cells, []string{short(cmp.Or(s.label, s.Server.Name, "no name"), 30), number(s.Now), number(s.After), number(s.Limit)})
 	}
+	p.numbers(cells)
 	if len(all) > barRows {
 		p.more("  ", len(all)-barRows, "more server")
 	}
 }
 
+// answer is who of those on the server is back.
+func (g *ServerGone) answer() string {
+	said := "the accounts that were on it have as many as then, so all may be back"
+	if g.Missing > 0 {
+		said = fmt.Sprintf("at most %s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
+	}
+	return fmt.Sprintf("%s in %s had %s at %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), g.Baseline.UTC().Format(timeLayout), said)
+}
+
+// gained lists what other servers have more of the account than before.
+func (a AccountGone) gained() []string {
+	var on []string
+	for _, x := range a.On {
+		on = append(on, fmt.Sprintf("%s more on %s", words.Count(x.More), short(x.Server, prose)))
+	}
+	return on
+}
+
 // gone tells who was on a server and who is back.
 func (p *printer) gone(g *ServerGone) {
-	color, said := text.FgGreen, "the accounts that were on it have as many as then, so all may be back"
+	color := text.FgGreen
 	if g.Missing > 0 {
-		color, said = text.FgRed, fmt.Sprintf("at most %s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
+		color = text.FgRed
 	}
-	p.paragraph(color, "", "  ", fmt.Sprintf("%s in %s had %s at %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), g.Baseline.UTC().Format(timeLayout), said))
+	p.paragraph(color, "", "  ", g.answer())
 	known := 0
 	for i, a := range g.Accounts {
 		known += a.OnServer
 		if i >= listed {
 			continue
 		}
-		var on []string
-		for _, x := range a.On {
-			on = append(on, fmt.Sprintf("%s more on %s", words.Count(x.More), short(x.Server, prose)))
-		}
+		on := a.gained()
 		where := ""
 		if len(on) > 0 {
 			where = " (" + words.ListUpTo(4, on) + ")"

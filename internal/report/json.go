@@ -1,8 +1,12 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
+	"regexp"
+
+	"github.com/nats-balance/nats-balance/checks"
 )
 
 // JSON writes a document as one indented object with a final newline.
@@ -11,4 +15,21 @@ func JSON(w io.Writer, doc any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false) // it is no HTML, and people read it too
 	return e.Encode(doc)
+}
+
+// HotspotsJSON is [JSON] for hotspots. What is counted has its own name in the
+// names of fields: subscriptions, min_subscriptions, too_few_subscriptions. In
+// indented JSON a line begins with a name wherever there is one, and text has no
+// line breaks.
+func HotspotsJSON(w io.Writer, doc *Hotspots) error {
+	if doc.measure.Noun == checks.ClientConnections().Noun {
+		return JSON(w, doc)
+	}
+	var b bytes.Buffer
+	if err := JSON(&b, doc); err != nil {
+		return err
+	}
+	named := regexp.MustCompile(`(?m)^( +"(?:min_|too_few_)?)connections": `)
+	_, err := w.Write(named.ReplaceAll(b.Bytes(), []byte(`${1}`+doc.measure.Noun+`s": `)))
+	return err
 }

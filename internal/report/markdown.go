@@ -10,9 +10,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// mdRoom is how long the part with the findings in full may become: tickets
+// mdBytes is how long the part with the findings in full may become: tickets
 // and pull requests take 65,536 characters.
-const mdRoom = 40_000
+const mdBytes = 40_000
 
 // Markdown writes the document for a ticket or a pull request: the answer,
 // what it rests on, then each finding with its causes and remedies. Nothing
@@ -28,7 +28,7 @@ func Markdown(w io.Writer, doc *Document) error {
 	var rest []RowOf
 	n := 0
 	for _, g := range doc.inOrder() {
-		full := n < inFull && m.b.Len() <= mdRoom
+		full := n < inFull && m.b.Len() <= mdBytes
 		if len(g.findings) > 1 && full {
 			m.group(doc, g)
 		}
@@ -204,7 +204,7 @@ func (m *markdown) finding(n int, f Finding) {
 	for _, note := range f.findingNotes() {
 		m.line("%s", mdSentence(note))
 	}
-	m.distribution(f.Distribution)
+	m.distribution("Connections", f.Distribution)
 	if s := f.servicesSentence(); s != "" {
 		m.line("%s", mdSentence(s))
 	}
@@ -216,7 +216,7 @@ func (m *markdown) finding(n int, f Finding) {
 	m.remedies(f.Remedies)
 }
 
-func (m *markdown) distribution(all []Share) {
+func (m *markdown) distribution(counted string, all []Share) {
 	var cells [][]string
 	for _, s := range all[:min(len(all), barRows)] {
 		if s.Connections == nil {
@@ -225,13 +225,13 @@ func (m *markdown) distribution(all []Share) {
 		}
 		cells = append(cells, []string{mdCode(s.label), words.Count(*s.Connections), s.SharePercent.String() + "%"})
 	}
-	m.table([]string{"Server", "Connections", "Share"}, cells)
+	m.table([]string{"Server", counted, "Share"}, cells)
 	if n := len(all) - barRows; n > 0 {
 		m.line("… and %s, which JSON and CSV have.", words.Plural(n, "more server"))
 	}
 }
 
-// causes tells what speaks for something, what is not known, what it is not.
+// causes writes the evidence for something, what is unknown, and what was ruled out.
 func (m *markdown) causes(all []Cause) {
 	if len(all) == 0 {
 		return

@@ -93,7 +93,7 @@ func HotspotsNagios(w io.Writer, doc *Hotspots) error {
 	data.add("findings", doc.Summary.Findings, "Findings")
 	data.add("open", doc.Summary.Open, "Clusters that a missing server decides")
 	data.add("evaluated", doc.Summary.Evaluated, "Clusters checked")
-	data.add("connections", doc.Summary.Connections, "Client connections")
+	data.add(doc.measure.Noun+"s", doc.Summary.Connections, words.UpperFirst(doc.measure.Unit)+"s")
 	data.servers(doc.Coverage)
 	return statusLine(w, doc.Outcome, said, data)
 }

@@ -159,15 +159,16 @@ func HotspotsPrometheus(w io.Writer, doc *Hotspots) error {
 	e.add("findings", "Findings of the last audit.", float64(len(doc.Findings)))
 	e.add("open", "What a missing server decides: account-cluster pairs, or clusters.", float64(doc.Summary.Open))
 	e.add("evaluated", "What was checked: account-cluster pairs, or clusters.", float64(doc.Summary.Evaluated))
-	e.add("connections", "Client connections of all accounts but the system account.", float64(doc.Summary.Connections))
+	units := words.UpperFirst(doc.measure.Unit) + "s"
+	e.add(doc.measure.Noun+"s", units+" of all accounts but the system account.", float64(doc.Summary.Connections))
 	bound := bounded{}
 	for _, s := range doc.loaded() {
 		of := labelPairs{"cluster", s.cluster, "server", cmp.Or(deref(s.Name), deref(s.ID)), "server_id", deref(s.ID)}
 		if !bound.take(of) {
 			continue
 		}
-		e.add("server_load_ratio", "Client connections of the server by the average of its cluster, 1 where even.", s.times, of...)
-		e.add("server_connections", "Client connections of the server.", float64(*s.Connections), of...)
+		e.add("server_load_ratio", "Load of the server, as the check counts it, by the average of its cluster, 1 where even.", s.times, of...)
+		e.add("server_"+doc.measure.Noun+"s", units+" of the server.", float64(*s.Connections), of...)
 		e.add("server_info", "The verdict on the server, always 1.", 1, append(of, "verdict", s.Verdict)...)
 	}
 	e.add("series_left_out", "Accounts, or servers, checked that have no series of their own, to keep their number small.", float64(bound.left))

@@ -66,7 +66,7 @@ func (p *printer) read(r Read) {
 		p.wrap("", "Not tied to any service: pass --client-config ACCOUNT=PATH, or put a user, credentials or a client name beside the list.")
 		for i, origin := range r.Untied {
 			if i == listed {
-				p.line(fmt.Sprintf("  … and %s", words.Plural(r.Lists-r.Tied-listed, "more list")))
+				p.wrap("  ", fmt.Sprintf("… and %s", words.Plural(r.Lists-r.Tied-listed, "more list")))
 				break
 			}
 			p.paragraph(text.Reset, "  - ", "    ", origin)

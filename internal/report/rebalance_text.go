@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -15,8 +14,8 @@ import (
 )
 
 // RebalanceText writes the document for a person: the answer in the first line,
-// then the servers, accounts and services, then why. No line is longer than 80
-// columns.
+// then the servers, accounts and services, then why. No line is longer than
+// the columns of the style.
 func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	p := newPrinter(style)
 	color, answer := rebalanceAnswer(doc)
@@ -197,16 +196,7 @@ func (p *printer) rebalanceServers(doc *Rebalance) {
 	if len(doc.Servers) == 0 {
 		return
 	}
-	const first, other = 30, 11
-	row := func(name string, cells ...string) {
-		var b strings.Builder
-		b.WriteString("  " + fit(name, first))
-		for _, c := range cells {
-			b.WriteString(text.AlignRight.Apply(short(c, other-1), other))
-		}
-		p.line(b.String())
-	}
-	row("SERVER", "BEFORE", "MOVE", "PREDICTED", "AFTER")
+	cells := [][]string{{"SERVER", "BEFORE", "MOVE", "PREDICTED", "AFTER"}}
 	rows := slices.Clone(doc.Servers)
 	slices.SortStableFunc(rows, func(a, b RebalanceServer) int { return cmp.Compare(b.Before, a.Before) })
 	for _, s := range rows[:min(len(rows), barRows)] {
@@ -214,8 +204,9 @@ func (p *printer) rebalanceServers(doc *Rebalance) {
 		if s.After != nil {
 			after = words.Count(*s.After)
 		}
-		row(s.Server, words.Count(s.Before), words.Count(s.Moves), words.Count(s.Predicted), after)
+		cells = append(cells, []string{short(s.Server, 30), words.Count(s.Before), words.Count(s.Moves), words.Count(s.Predicted), after})
 	}
+	p.numbers(cells)
 	if len(rows) > barRows {
 		p.more("  ", len(rows)-barRows, "more server")
 	}

@@ -143,7 +143,7 @@ func TestScreenOfAMissingServer(t *testing.T) {
 	for _, want := range []string{
 		"  C1-n4 in C1: it answered the roster, but sent no account report",
 		"  On C1-n4 in the baseline: CART (25 of 32 connections).\n",
-		"  Certain: whatever the missing servers have, 1 account stays below 70%.\n",
+		"  Certain even without the missing servers: 1 account stays below 70%.\n",
 		"  Undetermined (1): BILLING 72.0% on C1-n1\n",
 	} {
 		if !strings.Contains(got, want) {

@@ -134,7 +134,7 @@ func servicesText(all []Service, n int, detailed bool, server string) string {
 		}
 	}
 	if rest > 0 {
-		parts = append(parts, fmt.Sprintf("%s more with %s", words.Count(len(all)-n), words.Count(rest)))
+		parts = append(parts, fmt.Sprintf("%s, with %s together", words.Plural(len(all)-n, "more service"), words.Plural(rest, "connection")))
 	}
 	return "Services: " + strings.Join(parts, "; ") + "."
 }

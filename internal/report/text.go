@@ -72,7 +72,7 @@ func (p *printer) details(doc *Document) {
 func (p *printer) headline(doc *Document) {
 	c, answer := answer(doc)
 	p.paragraph(c, "", "", doc.sinceBaseline()+answer)
-	p.line(fmt.Sprintf("%s %s, more than %d%% on one server", doc.Check.Code, doc.Check.Name, doc.Parameters.ThresholdPercent))
+	p.wrap("", fmt.Sprintf("%s %s, more than %d%% on one server", doc.Check.Code, doc.Check.Name, doc.Parameters.ThresholdPercent))
 	p.source(doc.Source)
 }
 
@@ -175,9 +175,9 @@ func (p *printer) coverage(doc *Document) {
 	reported := fmt.Sprintf("%s of %s reported at %s.", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"),
 		doc.Time.Format(timeLayout))
 	if c.Complete {
-		p.line("Coverage: complete, " + reported)
+		p.wrap("", "Coverage: complete, "+reported)
 	} else {
-		p.line(p.paint(text.FgYellow, "Coverage: "+reported+" Missing:"))
+		p.paragraph(text.FgYellow, "", "  ", "Coverage: "+reported+" Missing:")
 		p.missing(c.Missing, listed)
 		switch {
 		case doc.allowPartial:
@@ -185,7 +185,7 @@ func (p *printer) coverage(doc *Document) {
 		case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
 			p.wrap("  ", c.bringIn(doc.Source.Kind)+"; --allow-partial checks without them.")
 		default:
-			p.wrap("  ", "Whatever connections they have, no verdict would change.")
+			p.wrap("  ", "No verdict depends on them.")
 		}
 	}
 	notes := c.Notes[:len(c.Notes)-doc.lastNotes]
@@ -245,7 +245,7 @@ func (p *printer) missing(all []Missing, most int) {
 	}
 	for i, at := range places {
 		if i == most {
-			p.line(fmt.Sprintf("  … and more, for %s (--json lists them)", words.Plural(len(places)-most, "more reason")))
+			p.wrap("  ", fmt.Sprintf("… and more, for %s (--json lists them)", words.Plural(len(places)-most, "more reason")))
 			break
 		}
 		all := names[at]
@@ -287,7 +287,7 @@ func (p *printer) accounts(doc *Document) {
 		return
 	}
 	p.blank()
-	p.line(fmt.Sprintf("Every account with a client connection, in each cluster (%s):", words.Count(len(doc.Accounts))))
+	p.wrap("", fmt.Sprintf("Every account with a client connection, in each cluster (%s):", words.Count(len(doc.Accounts))))
 	verdicts := map[string]string{
 		"incomplete":          "unknown",
 		"too-few-connections": doc.minimum(doc.Parameters.MinConnections, "conns"),

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// causes tells what speaks for something in full, what is not known with what
+// causes writes the evidence for something in full, what is not known with what
 // would settle it, and what it is not in a line.
 func (p *printer) causes(f Finding) {
 	if len(f.Causes) == 0 {
@@ -53,7 +53,7 @@ func (p *printer) funnel(f Finding) {
 	if !slices.ContainsFunc(f.Funnel, func(s Step) bool { return s.leaves }) {
 		return
 	}
-	p.line("   Where the clients lose the other servers:")
+	p.wrap("   ", "Where the clients lose the other servers:")
 	for _, s := range f.Funnel {
 		p.paragraph(text.Reset, "   - ", "     ", s.Step+": "+s.Text)
 		if s.leaves {
@@ -79,7 +79,7 @@ func (p *printer) unknownCauses(all []Cause) {
 	if len(unknown) == 0 || p.repeats("Unknown causes", fmt.Sprint(unknown)) {
 		return
 	}
-	p.line("   Unknown, and what would settle it:")
+	p.wrap("   ", "Unknown, and what would settle it:")
 	for _, u := range unknown {
 		p.paragraph(text.Reset, "   - ", "     ", strings.Join(u.codes, ", ")+": "+u.settle)
 	}
@@ -140,7 +140,7 @@ func (p *printer) clientURLs(doc *Document) {
 		return
 	}
 	p.blank()
-	p.line("Client URLs, and the servers that answer there:")
+	p.wrap("", "Client URLs, and the servers that answer there:")
 	for i, c := range doc.ClientURLs {
 		if i == listed {
 			p.more("  ", len(doc.ClientURLs)-listed, "more list")

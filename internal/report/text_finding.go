@@ -30,7 +30,7 @@ func (p *printer) finding(n int, f Finding) {
 	case f.criticalOpen:
 		severity = "info, or critical: a missing server decides"
 	}
-	p.line(fmt.Sprintf("   Priority %s, severity %s", f.Priority, severity))
+	p.wrap("   ", fmt.Sprintf("Priority %s, severity %s", f.Priority, severity))
 	for _, note := range f.findingNotes() {
 		p.wrap("   ", note)
 	}
@@ -62,7 +62,7 @@ func (p *printer) moreFindings(findings []Finding) {
 		return
 	}
 	p.blank()
-	p.line(fmt.Sprintf("%s, a line each (--json has them in full):", words.Plural(len(findings), "more finding")))
+	p.wrap("", fmt.Sprintf("%s, a line each (--json has them in full):", words.Plural(len(findings), "more finding")))
 	rows := make([]RowOf, 0, len(findings))
 	for _, f := range findings {
 		priority := f.Priority
@@ -82,11 +82,11 @@ func (p *printer) distribution(f Finding) {
 	for _, s := range shown {
 		name = max(name, columns(s.label))
 	}
-	name = min(name, 26)
-	bar := min(32, p.width-3-name-2-1-number-2-6)
+	name = min(name, 26, p.width/3)
+	bar := max(1, min(32, p.width-3-name-2-1-number-2-6))
 	for i, s := range shown {
 		if s.Connections == nil {
-			p.line(fmt.Sprintf("   %s  unknown: it did not report", fit(s.label, name)))
+			p.wrap("   ", fit(s.label, name)+"  unknown: it did not report")
 			continue
 		}
 		full := bar * *s.Connections / max(1, f.Connections)
@@ -122,10 +122,10 @@ func (p *printer) moreServers(rest []Share) {
 		if least != most {
 			each = words.Count(least) + " to " + each
 		}
-		p.line(fmt.Sprintf("   … %s with %s connections each (--json lists them)", words.Plural(known, "more server"), each))
+		p.wrap("   ", fmt.Sprintf("… %s with %s connections each (--json lists them)", words.Plural(known, "more server"), each))
 	}
 	if silent > 0 {
-		p.line(fmt.Sprintf("   … %s that did not report", words.Plural(silent, "more server")))
+		p.wrap("   ", fmt.Sprintf("… %s that did not report", words.Plural(silent, "more server")))
 	}
 }
 
@@ -156,7 +156,7 @@ func (f Finding) impactSentence() string {
 		return s + " drop at once; they can fail over."
 	}
 	if f.why != "" {
-		return s + " drop at once; whether they can fail over is unknown, as is " + f.why + "."
+		return s + " drop at once; whether they can fail over is unknown " + f.why + "."
 	}
 	return s + " drop at once; whether they can fail over is unknown."
 }

@@ -13,6 +13,9 @@ import (
 // shortestName is how many columns of a name are left at least.
 const shortestName = 8
 
+// shortestCell is how many columns of a name a table shows at least.
+const shortestCell = 6
+
 // fitted returns a sentence with names, the longest of them cut in the middle
 // until it has no more than room columns. Nothing else is ever cut.
 func fitted(room int, names []string, sentence func(names []string) string) string {
@@ -81,7 +84,7 @@ func laidOut(cells [][]string, room, names, number int) []string {
 		clear(widths[kept:min(number, len(widths))])
 		cut(readable)
 	}
-	cut(shortestName)
+	cut(shortestCell)
 	var out []string
 	for _, row := range cells {
 		var parts []string
@@ -99,6 +102,13 @@ func laidOut(cells [][]string, room, names, number int) []string {
 	return out
 }
 
+// numbers writes a table of names, each with numbers or words that stand on the right.
+func (p *printer) numbers(cells [][]string) {
+	for _, l := range laidOut(cells, p.width-2, 1, 1) {
+		p.line("  " + l)
+	}
+}
+
 // flow writes as many items as fit into a number of lines, and how many more
 // there are.
 func (p *printer) flow(first, rest string, most int, items []string) {
@@ -110,7 +120,7 @@ func (p *printer) flow(first, rest string, most int, items []string) {
 		wrapped := lines(strings.Join(shown, ", "), p.width-columns(first), p.width-columns(rest))
 		if len(wrapped) > most && n > 1 {
 			if extra := len(wrapped) - most; extra > 1 { // far too many: go faster
-				n = max(2, n*most/len(wrapped)+2)
+				n = min(n, max(2, n*most/len(wrapped)+2))
 			}
 			continue
 		}

@@ -24,7 +24,7 @@ type printer struct {
 
 const (
 	width             = 80 // columns of a line of text where there is no terminal
-	narrowest, widest = 60, 160
+	narrowest, widest = 40, 160
 )
 
 func newPrinter(style Style) *printer {
@@ -83,7 +83,7 @@ func (p *printer) warnings(all []string) {
 
 // more says of how many rows only JSON has the rest.
 func (p *printer) more(indent string, n int, what string) {
-	p.line(fmt.Sprintf("%s… and %s (--json lists them)", indent, words.Plural(n, what)))
+	p.wrap(indent, fmt.Sprintf("… and %s (--json lists them)", words.Plural(n, what)))
 }
 
 // blank writes an empty line, but never a second one.
@@ -188,7 +188,7 @@ func (p *printer) rows(title string, rows []RowOf) {
 	if len(rows) == 0 {
 		return
 	}
-	p.line(fmt.Sprintf("%s (%s):", title, words.Count(len(rows))))
+	p.wrap("", fmt.Sprintf("%s (%s):", title, words.Count(len(rows))))
 	p.someRows(rows, "", nil)
 }
 
@@ -196,7 +196,7 @@ func (p *printer) rows(title string, rows []RowOf) {
 func (p *printer) someRows(rows []RowOf, title string, last func(RowOf) string) {
 	p.table(rows[:min(len(rows), listed)], title, last)
 	if len(rows) > listed {
-		p.line(fmt.Sprintf("  … and %s more (--json lists them)", words.Count(len(rows)-listed)))
+		p.wrap("  ", fmt.Sprintf("… and %s more (--json lists them)", words.Count(len(rows)-listed)))
 	}
 }
 

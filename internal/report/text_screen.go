@@ -46,7 +46,7 @@ func (p *printer) screen(doc *Document) {
 	case 1:
 		p.line("More: --details")
 	default:
-		p.line("More about one: --account NAME --details")
+		p.wrap("", "More about one: --account NAME --details")
 	}
 }
 
@@ -122,12 +122,12 @@ func (p *printer) unanswered(doc *Document) {
 			if n == 1 {
 				stay = "stays"
 			}
-			p.wrap("  ", fmt.Sprintf("Certain: whatever the missing servers have, %s %s below %s.", accounts(doc, n), stay, doc.limit()))
+			p.wrap("  ", fmt.Sprintf("Certain even without the missing servers: %s %s below %s.", accounts(doc, n), stay, doc.limit()))
 		}
 		p.flow(fmt.Sprintf("  Undetermined (%s): ", words.Count(len(doc.open)+doc.moreOpen)), "    ", 2, shares(doc.open))
 		p.wrap("  ", doc.Coverage.bringIn(doc.Source.Kind)+"; --allow-partial checks without them.")
 	default:
-		p.wrap("  ", "Whatever connections they have, no verdict would change.")
+		p.wrap("  ", "No verdict depends on them.")
 	}
 }
 
@@ -205,7 +205,7 @@ func (p *printer) aLineEach(doc *Document, all []Finding) {
 		return
 	}
 	p.blank()
-	p.line(fmt.Sprintf("%s, by server:", words.Plural(len(all), "more finding")))
+	p.wrap("", fmt.Sprintf("%s, by server:", words.Plural(len(all), "more finding")))
 	slices.SortStableFunc(all, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.label, b.label), b.OnServer-a.OnServer)
 	})
@@ -264,7 +264,7 @@ func (p *printer) sinceLine(b *Baseline) {
 	p.wrap("", b.counts())
 	var gone []string
 	for _, r := range b.Gone {
-		gone = append(gone, short(accountName(r.Account), 24)+" ("+strings.TrimPrefix(goneReason(r.Reason), "gone, ")+")")
+		gone = append(gone, short(accountName(r.Account), 24)+" ("+goneReason(r.Reason)+")")
 	}
 	p.flow("  Gone: ", "  ", 1, gone)
 }
@@ -273,7 +273,7 @@ func (p *printer) sinceLine(b *Baseline) {
 func (p *printer) remarks(label string, all []string) {
 	for i, s := range all {
 		if i == remarks && len(all) > remarks+1 {
-			p.line(fmt.Sprintf("… %s more (--details)", words.Count(len(all)-remarks)))
+			p.wrap("", fmt.Sprintf("… %s more (--details)", words.Count(len(all)-remarks)))
 			return
 		}
 		p.clip(text.Reset, label, "  ", 2, s)

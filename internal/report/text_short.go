@@ -1,9 +1,7 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -57,7 +55,7 @@ func (p *printer) bar(f Finding) {
 	room := min(24, p.width/4)
 	line, used, written := "  ", 2, 1
 	for i, s := range f.Distribution {
-		name := short(s.label, 24)
+		name := short(s.label, min(24, p.width/3))
 		cell, plain := name+" unknown", name+" unknown"
 		if s.Connections != nil {
 			drawn := strings.Repeat("█", room**s.Connections/max(1, f.Connections))
@@ -149,7 +147,7 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 		for _, s := range others {
 			n += s.here
 		}
-		p.line(fmt.Sprintf("%s… %s, %s on %s", rest, words.Plural(len(others), "more service"), words.Count(n), short(f.label, 24)))
+		p.wrap(rest, fmt.Sprintf("… %s, %s on %s", words.Plural(len(others), "more service"), words.Count(n), short(f.label, 24)))
 	}
 }
 
@@ -233,9 +231,10 @@ func (f Finding) costSentence() string {
 			s += ": " + f.why
 		}
 	default:
-		s += "; failover unknown"
-		if f.why != "" {
-			s += " (" + f.why + ")"
+		if f.why == "" {
+			s += "; failover unknown"
+		} else {
+			s += "; failover unknown " + f.why
 		}
 	}
 	if f.hotspot == checks.Yes {
@@ -248,173 +247,4 @@ func (f Finding) costSentence() string {
 		}
 	}
 	return s
-}
-
-// hasCommand stands where a command is that has no room.
-const hasCommand = "; --details has the command"
-
-// do lists what to do first in so many lines: at most three things, each with its
-// URLs, its command, or a step and the command that checks it. A command is whole,
-// or else the title says where it is.
-func (p *printer) do(f Finding, room int) {
-	all := f.firstRemedies()
-	first, rest, end := section("DO"), indent+"   ", p.lines()+room
-	for i, r := range all {
-		if left := end - p.lines(); left < 1 {
-			return
-		}
-		lead := fmt.Sprintf("%s%d. ", first, i+1)
-		first = indent
-		waiting := len(all) - 1 - i
-		below, hidden := p.below(r, rest, end-p.lines()-1-waiting)
-		title := r.Title
-		switch {
-		case !hidden:
-		case columns(lead+title+hasCommand) > p.width && end-p.lines()-1-len(below) > waiting:
-			below = append(below, rest+strings.TrimPrefix(hasCommand, "; "))
-		default:
-			title = fitted(p.width-columns(lead), []string{title}, func(n []string) string { return n[0] + hasCommand })
-		}
-		p.clip(text.Reset, lead, rest, 1, title)
-		for _, l := range below {
-			p.line(l)
-		}
-	}
-}
-
-// below is what stands below the title of a remedy in at most so many lines.
-// Hidden is that there is a command, and not here.
-func (p *printer) below(r Remedy, first string, room int) (all []string, hidden bool) {
-	const most = 4
-	room = min(most, room)
-	step := r.step()
-	if r.byHand != "" {
-		all = p.block(func(q *printer) { q.paragraph(text.Reset, first, first, r.byHand) })
-		if len(all) > room {
-			return nil, step.command != ""
-		}
-		room -= len(all)
-	}
-	write := func(*printer) {}
-	switch {
-	case strings.Contains(r.line, "<"): // not all is known
-	case r.line != "":
-		write = func(q *printer) { q.urls(first, strings.Split(r.line, ",")) }
-	case step.command == "":
-	case step.check:
-		write = func(q *printer) { q.commandAt(first+"check: ", step.command) }
-	default:
-		write = func(q *printer) { q.commandAt(first, step.command) }
-	}
-	more := p.block(write)
-	if len(more) > room {
-		return all, r.line == ""
-	}
-	return append(all, more...), false
-}
-
-// urls writes a list that can be copied, broken behind commas.
-func (p *printer) urls(first string, all []string) {
-	line := first
-	for i, u := range all {
-		if i < len(all)-1 {
-			u += ","
-		}
-		if i > 0 && columns(line)+columns(u) > p.width {
-			p.line(line)
-			line = first
-		}
-		line += u
-	}
-	p.line(line)
-}
-
-// firstRemedies are those to begin with.
-func (f Finding) firstRemedies() []Remedy {
-	const most = 3
-	soon := slices.DeleteFunc(slices.Clone(f.Remedies), func(r Remedy) bool { return r.When == string(cause.LongTerm) })
-	if len(soon) == 0 {
-		soon = f.Remedies
-	}
-	return soon[:min(len(soon), most)]
-}
-
-// shortGroup writes findings with one common cause in at most [groupLines] lines.
-func (p *printer) shortGroup(doc *Document, g Group) {
-	first := doc.Findings[g.findings[0]]
-	where := "one server each"
-	if g.Server != nil {
-		where = first.label
-	}
-	p.paragraph(text.Bold, "", "  ", fitted(p.width, []string{where}, func(n []string) string {
-		return fmt.Sprintf("%s: %s of %s%s are on %s (%s%%)%s", words.Plural(len(g.findings), "account"), words.Count(g.onServer),
-			words.Plural(g.Connections, "connection"), doc.in(g.Cluster), n[0], g.SharePercent, first.urgency())
-	}))
-	var who []string
-	for _, i := range g.findings {
-		f := doc.Findings[i]
-		who = append(who, short(cmp.Or(f.Account.Name, f.Account.ID), 24)+" "+words.Count(f.OnServer))
-	}
-	p.flow(section("WHO"), indent, 2, who)
-	p.clip(text.Bold, section("WHY"), indent, 1, fmt.Sprintf("%s (%s, %s)", *g.Title, *g.Cause, g.Verdict))
-	if at := slices.IndexFunc(first.Causes, func(c Cause) bool { return c.Code == *g.Cause }); at >= 0 && len(first.Causes[at].Evidence) > 0 {
-		const costAndDo = 3
-		p.clip(text.Reset, indent, indent, min(2, groupLines-p.lines()-costAndDo), first.Causes[at].Evidence[0].Text)
-	}
-	if g.Server != nil {
-		p.clip(text.Reset, section("COST"), indent, 1, fmt.Sprintf("if %s fails, %s drop at once", short(where, 24), words.Plural(g.onServer, "connection")))
-	}
-	label := section("DO")
-	n := 0
-	for _, r := range first.firstRemedies() {
-		said := r.Title
-		if r.Code == string(cause.RemedyRebalance) && len(r.Commands) > 0 {
-			p.groupCommand(fmt.Sprintf("%s%d. ", label, n+1), forAll.ReplaceAllString(r.Commands[0], ""))
-			label = indent
-			if n++; n == 2 {
-				return
-			}
-			continue
-		} else if brief := briefly(r.Code); brief != "" {
-			said = brief
-		}
-		if n++; n > 2 {
-			return
-		}
-		p.clip(text.Reset, fmt.Sprintf("%s%d. ", label, n), indent, 1, said)
-		label = indent
-	}
-}
-
-// groupCommand writes the command that moves the connections of all accounts of a
-// group, whole or not at all.
-func (p *printer) groupCommand(first, c string) {
-	all := p.block(func(q *printer) { q.commandAt(first, c) })
-	if len(all) > max(1, groupLines-p.lines()) {
-		p.line(first + "Move their connections" + hasCommand)
-		return
-	}
-	for _, l := range all {
-		p.line(l)
-	}
-}
-
-// forAll are the flags of a command that make it one account's.
-var forAll = regexp.MustCompile(` --(account|client-url|client-config) ('[^']*'|\S+)`)
-
-// briefly is what to do for all accounts of a group where the title of the remedy
-// names one; empty where it does not.
-func briefly(code string) string {
-	switch cause.Remedy(code) {
-	case cause.RemedyClientConfig:
-		return "Give their clients the URLs of all servers, in random order"
-	case cause.RemedyOrdered:
-		return "Let their clients choose at random"
-	case cause.RemedyAccount:
-		return "Put the accounts on all servers"
-	case cause.RemedyLimits:
-		return "Raise the limits of the accounts"
-	default:
-		return ""
-	}
 }

@@ -123,7 +123,7 @@ func (p *printer) names(all []Name) {
 			if a.TTL != nil {
 				ttl = fmt.Sprintf(", TTL %d s", *a.TTL)
 			}
-			p.line(fmt.Sprintf("  %s%s: %s", a.IP, ttl, strings.TrimSpace(who)))
+			p.wrap("  ", fmt.Sprintf("%s%s: %s", a.IP, ttl, strings.TrimSpace(who)))
 		}
 	}
 }

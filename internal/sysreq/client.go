@@ -113,10 +113,23 @@ func (c *Client) wrap(what string, err error) error {
 	return fmt.Errorf("%s: %s: %w", At(c.nc), what, err)
 }
 
+// URL is the URL of the server that a connection is to, with all that was passed
+// in it.
+func URL(nc *nats.Conn) string { return Passed(nc, nc.ConnectedUrl()) }
+
+// Passed is a URL of a connection's servers as it was passed: nats.go has another
+// one where the dialer begins TLS.
+func Passed(nc *nats.Conn, text string) string {
+	if d, ok := nc.Opts.CustomDialer.(interface{ Passed(string) string }); ok {
+		return d.Passed(text)
+	}
+	return text
+}
+
 // At is the URL of the server that a connection is to, without what may be
 // credentials: the user, which may be a token, the path and the query.
 func At(nc *nats.Conn) string {
-	u, err := url.Parse(nc.ConnectedUrl())
+	u, err := url.Parse(URL(nc))
 	if err == nil && u.Host != "" {
 		return u.Scheme + "://" + u.Host
 	}

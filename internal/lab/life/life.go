@@ -11,10 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -247,49 +244,6 @@ func (w *World) all() []string {
 	return out
 }
 
-// pass has the operator pass an account's list.
-func (w *World) pass(account string, urls ...string) {
-	w.Args = append(w.Args, "--client-url", account+"="+strings.Join(urls, ","))
-}
-
-// passFile has the operator pass a file of the account's.
-func (w *World) passFile(account, name, text string) error {
-	path := filepath.Join(w.folder, account, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	w.Args = append(w.Args, "--client-config", account+"="+path)
-	return os.WriteFile(path, []byte(text), 0o600)
-}
-
-// deployment is a manifest of a workload with a server list.
-func deployment(name string, urls ...string) string {
-	return fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: %s}\nspec: {template: {spec: {containers: [{name: app, env: [{name: NATS_URL, value: %q}]}]}}}\n---\n", name, strings.Join(urls, ","))
-}
-
-// balancer starts a balancer before servers.
-func (w *World) balancer(ctx context.Context, mode lab.BalancerMode, servers ...string) (url string, err error) {
-	var backends []string
-	for _, name := range servers {
-		backends = append(backends, w.Server(name).Addr())
-	}
-	b, err := lab.StartBalancer(ctx, lab.BalancerConfig{Host: "127.0.9.1", Mode: mode, Backends: backends})
-	if err != nil {
-		return "", err
-	}
-	w.ends = append(w.ends, b.Stop)
-	return "nats://" + b.Addr(), nil
-}
-
-// named is the URL of a name on the servers' port, which DNS has these servers for.
-func (w *World) named(name string, servers ...string) (url string, err error) {
-	var addresses []string
-	for _, s := range servers {
-		addresses = append(addresses, w.Server(s).Host())
-	}
-	return fmt.Sprintf("nats://%s:%d", name, w.Servers()[0].Port()), w.DNS.Set(name, lab.DNSRecord{Addresses: addresses, Rotate: true})
-}
-
 // pause is the time between two events of which an audit is to see that one was
 // before the other, by clocks that it compares over the network.
 const pause = 250 * time.Millisecond
@@ -378,77 +332,6 @@ func (w *World) fresh(ctx context.Context, a App, n int) (map[string]int, error)
 	return out, err
 }
 
-// enough new clients would be on several servers if they could: all on the same
-// one of three is 1 in 59,049.
-const enough = 11
-
-// Stays proves that new clients like those of the account's first app land on
-// the server too: it is how they are set up, and not when they came.
-func stays(account, server string) func(context.Context, *World) error {
-	return func(ctx context.Context, w *World) error {
-		placed, err := w.fresh(ctx, w.apps[account][0], enough)
-		if err == nil && placed[server] != enough {
-			err = fmt.Errorf("new clients are on %v, not all on %s", placed, server)
-		}
-		return err
-	}
-}
-
-// leaves proves that new clients, with something changed, land on several servers.
-func leaves(account string, change func(w *World, a *App)) func(context.Context, *World) error {
-	return func(ctx context.Context, w *World) error {
-		a := w.apps[account][0]
-		if change != nil {
-			change(w, &a)
-		}
-		placed, err := w.fresh(ctx, a, enough)
-		if err == nil && len(placed) < 2 {
-			err = fmt.Errorf("new clients are all on one server: %v", placed)
-		}
-		return err
-	}
-}
-
-// both does two checks.
-func both(checks ...func(context.Context, *World) error) func(context.Context, *World) error {
-	return func(ctx context.Context, w *World) error {
-		for _, check := range checks {
-			if err := check(ctx, w); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-// fullList gives clients all servers, and each a free choice.
-func fullList(w *World, a *App) { a.URLs, a.InOrder = w.all(), false }
-
-// pinned: they stay as they are set up, and leave with all servers in their list.
-func pinned(account, server string) func(context.Context, *World) error {
-	return both(stays(account, server), leaves(account, fullList))
-}
-
-// drifted: new ones leave as they are set up, so that it is when they came.
-func drifted(account string) func(context.Context, *World) error { return leaves(account, nil) }
-
-// refused proves that servers do not take the clients, with what they say. Empty
-// is any word: a server that is full may close before its word was read.
-func refused(account, says string, servers ...string) func(context.Context, *World) error {
-	return func(ctx context.Context, w *World) error {
-		for _, server := range servers {
-			a := w.apps[account][0]
-			a.URLs = []string{w.url(server)}
-			a.Options = append(slices.Clone(a.Options), nats.IgnoreDiscoveredServers())
-			_, err := w.fresh(ctx, a, 1)
-			if err == nil || !strings.Contains(strings.ToLower(err.Error()), says) {
-				return fmt.Errorf("%s: %w, want %q", server, err, says)
-			}
-		}
-		return nil
-	}
-}
-
 // Accounts are those of an operation's topology and cases.
 func (o Operation) accounts() []string {
 	set := map[string]bool{}
@@ -460,7 +343,8 @@ func (o Operation) accounts() []string {
 
 // Operations are all of them.
 func Operations() []Operation {
-	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed()}
+	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
+		services(), burst(), rotation(), sites(), nodes()}
 	for i := range all {
 		o := &all[i]
 		o.Topology.DistinctAddresses = true

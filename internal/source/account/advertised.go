@@ -206,10 +206,11 @@ func (g *gathering) missing() []checks.Missing {
 		if a.id != "" {
 			m.Cluster = a.cluster
 		}
-		m.Reason = "servers tell clients of " + a.at + ", and "
+		m.Known = "servers tell clients of " + a.at
 		if a.passed {
-			m.Reason = a.at + " was passed, and "
+			m.Known = a.at + " was passed"
 		}
+		m.Reason = m.Known + ", and "
 		switch {
 		case a.id != "":
 			m.Reason += "it greets there, but it sent no account report " + within

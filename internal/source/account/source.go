@@ -50,7 +50,7 @@ func (s *Source) Detail() string {
 	if s.view != nil {
 		name = s.view.account.Name
 	}
-	return fmt.Sprintf("%s, %s, server %s", name, system.Shown(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
+	return fmt.Sprintf("%s, %s, server %s", name, system.Shown(sysreq.URL(s.nc)), s.nc.ConnectedServerName())
 }
 
 // Limits are those of an account, to which servers say nothing but their names.
@@ -61,7 +61,7 @@ func (*Source) Limits() source.Limits {
 // Deployment gathers the model.
 func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	p := prober{scheme: "nats", Prober: probe.Prober{Timeout: min(longestLook, source.OneServer.Of(s.o.Timeout))}}
-	if u, err := url.Parse(s.nc.ConnectedUrl()); err == nil && u.Scheme != "" {
+	if u, err := url.Parse(sysreq.URL(s.nc)); err == nil && u.Scheme != "" {
 		p.scheme = u.Scheme
 	}
 	p.own = "nats"
@@ -108,7 +108,7 @@ func (s *Source) explain(err error) error {
 // Knows is an error: of other accounts nobody tells.
 func (s *Source) Knows(_ context.Context, _ *checks.Deployment, account string) error {
 	return fmt.Errorf("%s: these credentials are of account %q, which can't see account %q: pass --context or --creds of a user of the system account",
-		system.Shown(s.nc.ConnectedUrl()), s.view.account.Name, account)
+		system.Shown(sysreq.URL(s.nc)), s.view.account.Name, account)
 }
 
 // Details notes that there are none.

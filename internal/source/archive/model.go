@@ -204,8 +204,9 @@ func (a *Source) missing(l *contents, d *checks.Deployment) {
 			// Streams without replicas are filed under no cluster, wherever
 			// their server is.
 			if cluster != "" || !named[name] {
+				const known = "the archive has data of it"
 				add(checks.Missing{Name: name, Cluster: cluster, ClusterKnown: true, Kind: checks.Unreadable,
-					Reason: "the archive has data of it, but nothing that says who is connected"})
+					Known: known, Reason: known + ", but nothing that says who is connected"})
 			}
 		}
 	}

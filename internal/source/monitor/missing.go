@@ -33,7 +33,7 @@ func notGiven(servers map[string]*monitored, failed []*monitored) []checks.Missi
 	others := notReadOf(servers)
 	var out []checks.Missing
 	add := func(s other, kind checks.MissingKind, reason string) {
-		out = append(out, checks.Missing{ID: s.id, Name: s.name, Cluster: s.cluster, ClusterKnown: true, Peers: s.from, Kind: kind, Reason: reason})
+		out = append(out, checks.Missing{ID: s.id, Name: s.name, Cluster: s.cluster, ClusterKnown: true, Peers: s.from, Kind: kind, Known: s.how, Reason: reason})
 	}
 	known, tried := map[netip.Addr]int{}, map[netip.Addr]int{}
 	for _, s := range others {

@@ -210,7 +210,7 @@ func (p *profiler) profile() *checks.Profile {
 	return out
 }
 
-// protocolOf is what a connection speaks.
+// protocolOf returns the protocol of a connection.
 func protocolOf(c *wire.Connection) []byte {
 	if len(c.Protocol) == 0 {
 		return []byte("nats") // a server of before 2.4 does not say

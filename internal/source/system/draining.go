@@ -112,10 +112,9 @@ func tellDraining(ctx context.Context, nc *nats.Conn, d *checks.Deployment) erro
 			names = append(names, m.Name)
 		}
 		for _, m := range of {
-			known, _, _ := strings.Cut(m.Reason, ", but")
 			switch advertised(m.Name, names, peers) {
 			case checks.No:
-				m.Kind, m.Reason = checks.Draining, "it is draining: "+known+" and does not advertise it to clients any more"
+				m.Kind, m.Reason = checks.Draining, "it is draining: "+m.Known+" and does not advertise it to clients any more"
 			case checks.Yes:
 				m.Reason += ": it hangs, or is cut off"
 			case checks.Unknown:

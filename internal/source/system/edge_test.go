@@ -166,7 +166,7 @@ func TestServerBeginsToDrain(t *testing.T) {
 	if !g.confirmed() {
 		t.Error("it is waited for")
 	}
-	g.dropSilenced()
+	g.dropUnconfirmed()
 	all := missing(servers, time.Second, 1)
 	if len(all) != 1 || all[0].Name != "c" || all[0].Kind != checks.Draining || all[0].Reason != "it began to drain at 03:04:05, and answers nothing more" || *all[0].Bound != 5 {
 		t.Errorf("%+v", all)

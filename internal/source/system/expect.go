@@ -31,7 +31,7 @@ type seen struct {
 	contradicted bool           // two answers to one question differ
 	reported     time.Time      // when its report came
 	confirmed    bool           // it answered the roster after that
-	silenced     bool           // it did not, although it was asked
+	fellSilent   bool           // it did not, although it was asked
 	restarted    bool           // another process reported in its name before
 	replaced     bool           // it was that process, which others may still count
 
@@ -174,7 +174,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 			m.Kind, m.Reason = checks.Restarted, "it restarted during this audit: audit again when its clients are back"
 		case !s.draining.IsZero():
 			m.Kind, m.Reason = checks.Draining, "it began to drain at "+s.draining.Format("15:04:05")+", and answers nothing more"
-		case s.silenced:
+		case s.fellSilent:
 			m.Reason = "it sent its account report, but did not answer any more at the end of the audit"
 		case s.problem != "":
 			m.Kind, m.Reason = checks.Unreadable, "its account report can't be used: "+s.problem
@@ -196,7 +196,8 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 		m := checks.Missing{Name: p.name, Cluster: p.cluster, ClusterKnown: true, Kind: checks.Silent}
 		if p.name != "" {
 			m.Peers = p.from
-			m.Reason = fmt.Sprintf("%s has a route to it, but it did not answer %s", p.by, within)
+			m.Known = p.by + " has a route to it"
+			m.Reason = m.Known + ", but it did not answer " + within
 		} else {
 			m.Reason = fmt.Sprintf("%s has a gateway to its cluster, but no server of it answered %s", p.by, within)
 		}

@@ -41,15 +41,15 @@ func (g *gathering) noteIdentity() {
 	}
 }
 
-// silence is how long a server that reported has had to answer once more before
+// answerTime is how long a server that reported has had to answer once more before
 // that it did not says something: longer than the way to another continent, and
 // than a busy server takes.
-const silence = time.Second
+const answerTime = time.Second
 
-// dropSilenced takes back the reports of servers that were asked for the roster
+// dropUnconfirmed takes back the reports of servers that were asked for the roster
 // afterwards and did not answer it. Where another process answers by the same
 // name, that is the server, and it restarted meanwhile.
-func (g *gathering) dropSilenced() {
+func (g *gathering) dropUnconfirmed() {
 	asked := func(since time.Time, before time.Duration) bool {
 		return slices.ContainsFunc(g.questions, func(q question) bool {
 			return q.kind == ofRoster && q.at.After(since) && time.Since(q.at) > before
@@ -57,12 +57,12 @@ func (g *gathering) dropSilenced() {
 	}
 	var gone []*seen
 	for _, s := range g.servers {
-		before := silence
+		before := answerTime
 		if g.successor(s) != nil {
 			before = sysreq.Lull
 		}
 		if s.whole && !s.confirmed && s.roster != nil && (s.heard.Before(s.reported) && asked(s.reported, before) || !s.draining.IsZero()) {
-			s.silenced = true
+			s.fellSilent = true
 			gone = append(gone, s)
 		}
 	}

@@ -218,7 +218,7 @@ func (g *gathering) forbidden(e *sysreq.PermissionError) {
 
 // deployment is the model of what was gathered.
 func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
-	g.dropSilenced()
+	g.dropUnconfirmed()
 	dropUnrouted(g.servers)
 	links := peers(g.servers)
 	d := &checks.Deployment{Accounts: g.accounts.All(), Missing: missing(g.servers, waited, g.asked+1)}

@@ -149,7 +149,7 @@ func TestPeersThatNobodyHears(t *testing.T) {
 	}
 	for i, want := range []checks.Missing{
 		{Kind: checks.Counted, Reason: "p counts 5 servers, but nobody has a route or gateway to it"},
-		{Kind: checks.Silent, Peers: []string{"P"}, Cluster: "C", ClusterKnown: true, Name: "q", Reason: "p has a route to it"},
+		{Kind: checks.Silent, Peers: []string{"P"}, Cluster: "C", ClusterKnown: true, Name: "q", Known: "p has a route to it", Reason: "p has a route to it"},
 		{Kind: checks.Silent, Cluster: "D", ClusterKnown: true, Reason: "p has a gateway to its cluster"},
 	} {
 		got := d.Missing[i]

@@ -35,7 +35,7 @@ func (*Source) Kind() string { return "system-account" }
 // Detail names the server that is asked through, and the account where that is
 // not the system account itself.
 func (s *Source) Detail() string {
-	text := fmt.Sprintf("%s, server %s", Shown(s.nc.ConnectedUrl()), s.nc.ConnectedServerName())
+	text := fmt.Sprintf("%s, server %s", Shown(sysreq.URL(s.nc)), s.nc.ConnectedServerName())
 	if s.as != "" {
 		text += ", through account " + s.as
 	}

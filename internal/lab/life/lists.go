@@ -1,0 +1,54 @@
+package life
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+)
+
+// pass has the operator pass an account's list.
+func (w *World) pass(account string, urls ...string) {
+	w.Args = append(w.Args, "--client-url", account+"="+strings.Join(urls, ","))
+}
+
+// passFile has the operator pass a file of the account's.
+func (w *World) passFile(account, name, text string) error {
+	path := filepath.Join(w.folder, account, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	w.Args = append(w.Args, "--client-config", account+"="+path)
+	return os.WriteFile(path, []byte(text), 0o600)
+}
+
+// deployment is a manifest of a workload with a server list.
+func deployment(name string, urls ...string) string {
+	return fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: %s}\nspec: {template: {spec: {containers: [{name: app, env: [{name: NATS_URL, value: %q}]}]}}}\n---\n", name, strings.Join(urls, ","))
+}
+
+// balancer starts a balancer before servers.
+func (w *World) balancer(ctx context.Context, mode lab.BalancerMode, servers ...string) (url string, err error) {
+	var backends []string
+	for _, name := range servers {
+		backends = append(backends, w.Server(name).Addr())
+	}
+	b, err := lab.StartBalancer(ctx, lab.BalancerConfig{Host: "127.0.9.1", Mode: mode, Backends: backends})
+	if err != nil {
+		return "", err
+	}
+	w.ends = append(w.ends, b.Stop)
+	return "nats://" + b.Addr(), nil
+}
+
+// named is the URL of a name on the servers' port, which DNS has these servers for.
+func (w *World) named(name string, servers ...string) (url string, err error) {
+	var addresses []string
+	for _, s := range servers {
+		addresses = append(addresses, w.Server(s).Host())
+	}
+	return fmt.Sprintf("nats://%s:%d", name, w.Servers()[0].Port()), w.DNS.Set(name, lab.DNSRecord{Addresses: addresses, Rotate: true})
+}
