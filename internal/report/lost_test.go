@@ -54,7 +54,9 @@ func TestWhatADeadServerHad(t *testing.T) {
 		c.now.Baseline = past
 		notes := New(c.now).Coverage.Notes
 		has := func(text string) bool {
-			return slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n+".", text) && (!strings.HasSuffix(text, "baseline.") || strings.HasSuffix(n+".", text)) })
+			return slices.ContainsFunc(notes, func(n string) bool {
+				return strings.Contains(n+".", text) && (!strings.HasSuffix(text, "baseline.") || strings.HasSuffix(n+".", text))
+			})
 		}
 		if c.want == "" && has("in the baseline") || !has(c.want) && c.want != "" {
 			t.Errorf("%q, want %q", notes, c.want)
