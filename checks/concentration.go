@@ -254,7 +254,8 @@ func (j judge) isFinding(t tally) bool {
 func (j judge) pair(r *Result, a Account, t tally) (found bool) {
 	row := Row{Account: a, Cluster: j.c.name, Server: j.d.Servers[t.server].Ref(), Connections: t.connections, OnServer: t.top}
 	finding := j.isFinding(t)
-	open := !j.p.AllowPartial && (finding && !j.staysFinding(t) || !finding && j.couldBeFinding(t))
+	open := !j.p.AllowPartial && (finding && !j.staysFinding(t) || !finding && j.couldBeFinding(t)) ||
+		!finding && slices.Contains(j.d.Mixed, j.c.name) && j.couldBeFindingApart(a)
 	switch {
 	case !open && t.connections < j.p.MinConnections:
 		row.Verdict = TooFewConnections

@@ -21,6 +21,8 @@ type Deployment struct {
 	// Uncounted are accounts that a cluster has, with connections that nobody
 	// counted, though its servers reported.
 	Uncounted []Uncounted
+	// Mixed are clusters whose servers may be several clusters of that name.
+	Mixed []string
 	// Expected is the number of servers to expect: at least those that
 	// answered.
 	Expected int
@@ -42,9 +44,9 @@ type Uncounted struct {
 }
 
 // lacksCounts reports whether there are accounts of which no count is known in a
-// cluster.
+// cluster, or of which it is unknown which servers it is.
 func (d *Deployment) lacksCounts(cluster string) bool {
-	return slices.ContainsFunc(d.Uncounted, func(u Uncounted) bool { return u.Cluster == cluster })
+	return slices.Contains(d.Mixed, cluster) || slices.ContainsFunc(d.Uncounted, func(u Uncounted) bool { return u.Cluster == cluster })
 }
 
 // Server is one nats-server. Ids are unique, names are not.

@@ -183,6 +183,13 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 			return nil, err
 		}
 		verdict = a.judge()
+		pending, err := a.leaveOutPending(ctx, verdict.Findings)
+		if err != nil {
+			return nil, err
+		}
+		if pending {
+			verdict = a.judge()
+		}
 	}
 	lists, warnings, err := a.read(ctx)
 	if err != nil {

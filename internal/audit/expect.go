@@ -20,6 +20,8 @@ type Expected struct {
 	// Earlier are the servers of an earlier audit, of EarlierAt.
 	Earlier   []EarlierServer
 	EarlierAt time.Time
+	// EarlierAll says that the earlier audit was complete: these were all.
+	EarlierAll bool
 	// URLs are those that the connection was configured with.
 	URLs []string
 	// ConnectedURL is the one of them that is connected to, and ConnectedAddress
@@ -51,26 +53,13 @@ func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 	}
 	e.settleCount(d)
 	e.look(ctx, d)
-	for n := len(d.Servers) + len(d.Missing); n < e.Count; n++ {
+	known := len(d.Servers) + len(d.Missing)
+	for n := known; n < e.Count; n++ {
 		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Forgotten,
-			Reason: fmt.Sprintf("%s expected, but those that answered know of %s only", words.Plural(e.Count, "server")+" "+is(e.Count), words.Count(n))})
+			Reason: fmt.Sprintf("%s expected, but those that answered know of %s only", words.Plural(e.Count, "server")+" "+is(e.Count), words.Count(known))})
 	}
 	settleClusters(d)
 	d.Expected = max(d.Expected, len(d.Servers)+len(d.Missing))
-}
-
-// settleCount takes the operator's word where as many servers answered as there
-// are said to be, and of any other one nothing is known but that it is counted.
-func (e Expected) settleCount(d *checks.Deployment) {
-	n := len(d.Missing)
-	if n == 0 || len(d.Servers) != e.Count || slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
-		return m.Kind != checks.Counted || m.Name != "" || m.ID != ""
-	}) {
-		return
-	}
-	d.Missing, d.Expected = nil, len(d.Servers)
-	d.Notes = append(d.Notes, fmt.Sprintf("some servers count %s that nothing else is known of; --expect-servers %d says that there is none, and servers that die are counted for up to 4 minutes",
-		words.Plural(n, "more server"), e.Count))
 }
 
 func is(n int) string {

@@ -12,6 +12,7 @@ import (
 func TestExpectedNumberSettlesACount(t *testing.T) {
 	t.Parallel()
 	ghost := checks.Missing{Kind: checks.Counted, Reason: "n1 counts 4"}
+	three := []EarlierServer{{Name: "n1", Cluster: "C1"}, {Name: "n2", Cluster: "C1"}, {Name: "n3", Cluster: "C1"}}
 	for _, c := range []struct {
 		name     string
 		expected Expected
@@ -27,6 +28,12 @@ func TestExpectedNumberSettlesACount(t *testing.T) {
 		{"one that has a name", Expected{Count: 3}, []checks.Missing{{Name: "n4", Kind: checks.Silent}}, false, 4},
 		{"another that has a name", Expected{Count: 3}, []checks.Missing{{Name: "n4", Kind: checks.Silent}, ghost}, false, 5},
 		{"one that an earlier audit names", Expected{Count: 3, Earlier: []EarlierServer{{Name: "n4", Cluster: "C1"}}}, []checks.Missing{ghost}, false, 4},
+		{"the names of all", Expected{Names: []string{"n1", "n2", "n3"}}, []checks.Missing{ghost, ghost}, true, 3},
+		{"names of some", Expected{Names: []string{"n1", "n2"}}, []checks.Missing{ghost}, false, 4},
+		{"names of others", Expected{Names: []string{"n1", "n2", "n4"}}, []checks.Missing{ghost}, false, 4},
+		{"an earlier audit with all", Expected{Earlier: three, EarlierAll: true}, []checks.Missing{ghost}, true, 3},
+		{"an earlier audit that was not complete", Expected{Earlier: three}, []checks.Missing{ghost}, false, 4},
+		{"an earlier audit with all, and a larger number", Expected{Count: 4, Earlier: three, EarlierAll: true}, []checks.Missing{ghost}, false, 4},
 		{"a cluster without an answer", Expected{Count: 3}, []checks.Missing{{Cluster: "C2", ClusterKnown: true, Kind: checks.Silent}}, false, 4},
 	} {
 		d := &checks.Deployment{Missing: c.missing}
@@ -35,9 +42,35 @@ func TestExpectedNumberSettlesACount(t *testing.T) {
 		}
 		d.Expected = len(d.Servers) + len(d.Missing)
 		c.expected.Add(t.Context(), d)
-		noted := strings.Contains(strings.Join(d.Notes, " "), "--expect-servers 3 says")
+		noted := strings.Contains(strings.Join(d.Notes, " "), " that there is none")
 		if (len(d.Missing) == 0) != c.complete || d.Expected != c.want || noted != c.complete {
 			t.Errorf("%s: %d expected, missing %+v, notes %q", c.name, d.Expected, d.Missing, d.Notes)
+		}
+	}
+}
+
+// A number of servers says nothing of their cluster where there may be another,
+// and is told once.
+func TestExpectedNumberAndClusters(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		gateways bool
+		clusters []string
+		known    bool
+	}{
+		{"one cluster", false, []string{"GA", "GA", "GA"}, true},
+		{"one that has gateways", true, []string{"GA", "GA", "GA"}, false},
+		{"two", false, []string{"GA", "GA", "GB"}, false},
+	} {
+		d := &checks.Deployment{Gateways: c.gateways}
+		for i, cluster := range c.clusters {
+			name := string(rune('a' + i))
+			d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Cluster: cluster})
+		}
+		Expected{Count: 5}.Add(t.Context(), d)
+		if len(d.Missing) != 2 || d.Missing[0].Reason != d.Missing[1].Reason || d.Missing[0].ClusterKnown != c.known || d.Missing[1].ClusterKnown != c.known {
+			t.Errorf("%s: %+v", c.name, d.Missing)
 		}
 	}
 }

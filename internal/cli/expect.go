@@ -66,7 +66,7 @@ func (e *expectFlags) expected(from *origin, past *report.Past, probe bool) audi
 	out := from.expected(probe)
 	out.Count, out.Names = e.count, e.names
 	if past != nil {
-		out.EarlierAt = past.Time
+		out.EarlierAt, out.EarlierAll = past.Time, past.Complete
 		for _, s := range past.Servers {
 			out.Earlier = append(out.Earlier, audit.EarlierServer{Name: s.Name, Host: s.Host, Cluster: s.Cluster})
 		}

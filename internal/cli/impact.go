@@ -163,9 +163,27 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 		}
 	}
 	if past != nil {
+		in.Warnings = append(in.Warnings, stillThere(d, past)...)
 		in.Gone = past.Since(func(account string) map[string]int { return heldBy(d, past.Cluster, account) })
 	}
 	return report.NewImpacts(in), nil
+}
+
+// stillThere says of a server that is asked about as gone why it may still have its
+// connections; it is empty where it has none.
+func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
+	for i := range d.Missing {
+		m := &d.Missing[i]
+		if m.Name != past.Server {
+			continue
+		}
+		switch m.Kind {
+		case checks.Down, checks.Forgotten, checks.Counted:
+		default:
+			return []string{fmt.Sprintf("%s may still have connections that count as missing here: %s", words.Harmless(m.Name), words.HarmlessText(m.Reason))}
+		}
+	}
+	return nil
 }
 
 // servers are those that are asked about. With a baseline it is about the past: a

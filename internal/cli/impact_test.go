@@ -89,7 +89,7 @@ func TestImpact(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 	var said bytes.Buffer
-	if err := report.ImpactText(&said, &doc, report.Style{}); err != nil || !strings.Contains(strings.ReplaceAll(said.String(), "\n  ", " "), "12 are back, 4 missing") || !strings.Contains(said.String(), "it had billing") {
+	if err := report.ImpactText(&said, &doc, report.Style{}); err != nil || !strings.Contains(strings.ReplaceAll(said.String(), "\n  ", " "), "at most 12 are back, 4 missing") || !strings.Contains(said.String(), "it had billing") {
 		t.Errorf("%v\n%s", err, said.String())
 	}
 	if err := os.WriteFile(before, []byte(`{"type":"other"}`), 0o600); err != nil {

@@ -35,6 +35,7 @@ type situation struct {
 	expected audit.Expected
 	partial  bool
 	ordinary bool // the credentials are of ORDERS
+	all      bool // somebody says that those that reported are all
 }
 
 func situations() []situation {
@@ -48,6 +49,7 @@ func situations() []situation {
 	hanging := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Hanging, Reason: "it accepts connections but says nothing (an address of --server); which server that is, is unknown"})
 	unseen := known(checks.Missing{Kind: checks.Unseen, Reason: "not checked because of --no-probe: 10.0.0.3:4222 (of --server), where no server that answered says it is: pass --expect-servers 2 if these are all"})
 	toClients := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Refusing, Reason: "nobody listens there (an address of a client's URL list); which server that is, is unknown"})
+	counted := []checks.Missing{{Kind: checks.Counted, Reason: strings.Replace(ghost[0].Reason, "counts 3", "counts 4", 1)}}
 	draining := known(checks.Missing{Name: "n3", Kind: checks.Draining, Peers: []string{"n1"}, Reason: "it is draining: n1 has a route to it and does not advertise it to clients any more"})
 	restarted := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Restarted, Reason: "it restarted during this audit: audit again when its clients are back"})
 	twice := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Contradiction, Reason: "two answers in its name differ, and which of them is its own is unknown"})
@@ -72,6 +74,9 @@ func situations() []situation {
 		{what: "the same, with `--allow-partial`", missing: refusing, conns: lopsided, partial: true},
 		{what: "the same, and it hangs: its address in `--server` accepts connections without a word", missing: hanging, conns: []uint32{6, 6}},
 		{what: "the same, and its address is in `--server`, with `--no-probe`", missing: unseen, conns: []uint32{6, 6}},
+		{what: "a server was killed and is back: its peers count the former process for up to 4 minutes, the audit does not", conns: []uint32{6, 6, 6}},
+		{what: "a server is counted that nothing else is known of", missing: counted, conns: []uint32{6, 6, 6}},
+		{what: "the same, with `--expect-servers n1,n2,n3`, or a complete `--baseline` of these three", missing: counted, conns: []uint32{6, 6, 6}, expected: audit.Expected{Names: []string{"n1", "n2", "n3"}}, all: true},
 		{what: "a server hangs", missing: silent, conns: lopsided},
 		{what: "a server drains (lame duck)", missing: draining, conns: lopsided},
 		{what: "a server restarts during the audit", missing: restarted, conns: lopsided},
@@ -107,7 +112,7 @@ func TestIncidentTable(t *testing.T) {
 		if outcome != checks.OutcomePass {
 			status = ExitStatus(&OutcomeError{Outcome: outcome})
 		}
-		if (len(s.missing) > 0 || s.expected.Count > 0 || s.expected.Earlier != nil) && outcome == checks.OutcomePass {
+		if (len(s.missing) > 0 || s.expected.Count > 0 || s.expected.Earlier != nil) && !s.all && outcome == checks.OutcomePass {
 			t.Errorf("%s passes", s.what)
 		}
 		table += fmt.Sprintf("| %s | `%s` | %d | %s |\n", s.what, outcome, status, firstParagraph(t, doc, "text"))

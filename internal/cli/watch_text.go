@@ -84,6 +84,13 @@ func serverText(c record.Change) string {
 	case record.Draining:
 		return s + " drains (lame duck)"
 	case record.Silent:
+		if c.Server.Name == "" && c.Server.ID == "" {
+			in := " of unknown name "
+			if c.Cluster != "" {
+				in = " of unknown name in " + words.Harmless(c.Cluster) + " "
+			}
+			return words.Plurals(max(1, c.Count), "server"+in+"does not report", "servers"+in+"do not report") + ": " + words.Sentence(c.Reason)
+		}
 		return s + " does not report: " + words.Sentence(c.Reason)
 	}
 	if c.Reason != "" {

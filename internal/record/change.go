@@ -65,7 +65,8 @@ type Change struct {
 	// Reason is why a server is Silent or Stopped without saying so, why events were Lost, why connections were
 	// Refused, in a clause.
 	Reason string
-	// Count is how many counts were Corrected, events Lost, connections Refused.
+	// Count is how many counts were Corrected, events Lost, connections Refused, and
+	// servers of unknown name Silent.
 	Count int
 	// Connections is by how many the Corrected counts were off.
 	Connections int

@@ -37,7 +37,7 @@ func (w *Watch) Due(now time.Time) (string, bool) {
 	switch {
 	case w.asking:
 		return "", false
-	case w.wanted != "" && !now.Before(w.wantedAt) && (!w.ready || now.Sub(w.reconciled) >= max(leastPause, shareOfTime*w.took)):
+	case w.wanted != "" && !now.Before(w.wantedAt) && (!w.ready || now.Sub(w.reconciled) >= w.pause()):
 		return w.wanted, true
 	case w.ready && now.Sub(w.reconciled) >= w.s.Reconcile:
 		return "the interval is over", true
@@ -45,12 +45,22 @@ func (w *Watch) Due(now time.Time) (string, bool) {
 	return "", false
 }
 
+// pause is the least time between the last full report and one that is wanted. A
+// report that waited for servers that say nothing was no work for the others: the
+// next server that falls silent does not wait for it.
+func (w *Watch) pause() time.Duration {
+	if w.quiet {
+		return max(leastPause, w.took)
+	}
+	return max(leastPause, shareOfTime*w.took)
+}
+
 // Ask is that a full report is being asked for, by a connection on which all
 // events that come from now on are seen.
 func (w *Watch) Ask(now time.Time) {
 	w.m.round++
 	w.asked = now
-	w.asking, w.lost, w.wanted = true, false, ""
+	w.asking, w.lost, w.wanted, w.quiet = true, false, "", false
 }
 
 // Failed is that a full report did not come. The next one is due after a pause.
@@ -134,16 +144,32 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		}
 		w.m.removeServer(s.ID)
 	}
-	for _, m := range missing {
-		w.m.moved[m.Cluster] = struct{}{}
-		if first || !was[m.ID+"\x00"+m.Name+"\x00"+m.Cluster] {
-			w.tell(Change{Kind: Silent, Time: now, Cluster: m.Cluster, Server: m.Ref(), Reason: m.Reason})
-		}
-	}
+	w.tellSilent(missing, was, first, now)
 	for _, m := range w.missing {
 		w.m.moved[m.Cluster] = struct{}{}
 	}
 	w.missing = missing
+}
+
+// tellSilent tells of servers that do not report and did the last time. Those of
+// which nothing is known are told together.
+func (w *Watch) tellSilent(missing []checks.Missing, was map[string]bool, first bool, now time.Time) {
+	unknown := map[string]int{} // by cluster and reason, in w.out
+	for _, m := range missing {
+		w.m.moved[m.Cluster] = struct{}{}
+		if first || !was[m.ID+"\x00"+m.Name+"\x00"+m.Cluster] {
+			key := m.Cluster + "\x00" + m.Reason
+			if at, told := unknown[key]; told && m.Name == "" && m.ID == "" {
+				w.out[at].Count++
+				continue
+			}
+			c := Change{Kind: Silent, Time: now, Cluster: m.Cluster, Server: m.Ref(), Reason: m.Reason}
+			if m.Name == "" && m.ID == "" {
+				c.Count, unknown[key] = 1, len(w.out)
+			}
+			w.tell(c)
+		}
+	}
 }
 
 // expects reports whether a full report knows of a server that did not report.
@@ -165,6 +191,7 @@ func (w *Watch) askSilent(now time.Time) {
 	}
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.ID != "" && now.Sub(s.heard) >= silentAfter {
+			w.quiet = true
 			w.want("no event of "+cmp.Or(s.Name, s.ID)+" for "+silentAfter.String(), now)
 			return
 		}

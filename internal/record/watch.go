@@ -55,6 +55,7 @@ type Watch struct {
 	took       time.Duration
 	wanted     string    // why a full report is due
 	wantedAt   time.Time // from when on
+	quiet      bool      // it is because a server says nothing
 	lost       bool      // events were, since a full report was begun
 }
 

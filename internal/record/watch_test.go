@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -256,6 +257,29 @@ func TestSilentServer(t *testing.T) {
 	d.kinds()
 	if why, due := d.w.Due(d.now); !due || why != "no event of n3 for 25s" {
 		t.Error(why, due)
+	}
+}
+
+// Servers of which nothing is known are told together.
+func TestServersOfUnknownName(t *testing.T) {
+	t.Parallel()
+	w := New(Settings{Parameters: checks.Defaults()})
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	d := &checks.Deployment{Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}}, Missing: []checks.Missing{
+		{Kind: checks.Counted, Reason: "n1 counts 4 servers"}, {Kind: checks.Counted, Reason: "n1 counts 4 servers"},
+		{Name: "n2", Cluster: "C1", ClusterKnown: true, Kind: checks.Silent, Reason: "it did not answer"}}}
+	var told []string
+	for range 2 {
+		w.Ask(now)
+		w.Reconcile(d, time.Second, now)
+		for _, c := range w.Tick(now) {
+			if c.Kind == Silent {
+				told = append(told, fmt.Sprintf("%s %d", c.Server.Name, c.Count))
+			}
+		}
+	}
+	if strings.Join(told, ",") != " 2,n2 0" {
+		t.Errorf("told %q", told)
 	}
 }
 

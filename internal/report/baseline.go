@@ -48,6 +48,7 @@ type Past struct {
 	Parameters            Parameters
 	Findings              []Row
 	Servers               []PastServer
+	Complete              bool // every server had reported
 }
 
 // PastServer is a server of an earlier document; Host is empty where not known.

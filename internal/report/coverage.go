@@ -18,6 +18,7 @@ type Coverage struct {
 	Notes           []string  `json:"notes"`
 
 	kinds []checks.MissingKind // of those that are missing, each once
+	mixed []string             // clusters that may be several of one name
 }
 
 // Missing is a server that did not report; what is not known of it is null.
@@ -31,6 +32,9 @@ type Missing struct {
 func coverage(d *checks.Deployment) Coverage {
 	c := Coverage{Complete: len(d.Missing)+len(d.Uncounted) == 0 && len(d.Servers) >= d.Expected, ServersExpected: d.Expected,
 		ServersAnswered: len(d.Servers), Missing: []Missing{}, Notes: []string{}}
+	for _, name := range d.Mixed {
+		c.mixed = append(c.mixed, words.Harmless(name))
+	}
 	total := len(d.Missing) + len(d.Uncounted)
 	listed := d.Missing[:min(len(d.Missing), mostMissing)]
 	uncounted := d.Uncounted[:min(len(d.Uncounted), mostMissing-len(listed))]
@@ -73,7 +77,16 @@ func (doc *Document) note(in Input) {
 	for _, n := range slices.Concat(in.Deployment.Notes, unmatched, lost) {
 		doc.screenNotes = append(doc.screenNotes, words.Sentence(n))
 	}
-	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatched, lost, leafnodeNotes(in))
+	leafs := leafnodeNotes(in)
+	if len(in.Result.Findings) == 0 { // beside findings it is for --details
+		for _, n := range leafs[:min(len(leafs), leafnodesOnScreen)] {
+			doc.screenNotes = append(doc.screenNotes, words.Sentence(n))
+		}
+		if more := len(leafs) - leafnodesOnScreen; more > 0 {
+			doc.screenNotes = append(doc.screenNotes, "Others have most leafnode connections in a cluster on one server, too: --details lists them")
+		}
+	}
+	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatched, lost, leafs)
 	before := len(notes)
 	notes = append(notes, lapsedNotes(doc.Findings)...)
 	if n := len(doc.open) + doc.moreOpen; n > 0 {

@@ -171,9 +171,9 @@ func (p *printer) survivors(all []Survivor) {
 
 // answer is who of those on the server is back.
 func (g *ServerGone) answer() string {
-	said := "all of those accounted for are back"
+	said := "the accounts that were on it have as many as then, so all may be back"
 	if g.Missing > 0 {
-		said = fmt.Sprintf("%s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
+		said = fmt.Sprintf("at most %s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
 	}
 	return fmt.Sprintf("%s in %s had %s at %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), g.Baseline.UTC().Format(timeLayout), said)
 }
@@ -205,7 +205,7 @@ func (p *printer) gone(g *ServerGone) {
 		if len(on) > 0 {
 			where = " (" + words.ListUpTo(4, on) + ")"
 		}
-		line := fmt.Sprintf("%s: %s of %s back%s", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"), where)
+		line := fmt.Sprintf("%s: at most %s of %s back%s", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"), where)
 		if a.Missing > 0 {
 			line += fmt.Sprintf(", %s missing; it had %s", words.Count(a.Missing), list(a.Services, 4))
 		}

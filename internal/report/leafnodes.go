@@ -12,6 +12,9 @@ import (
 // get a note.
 const leafnodeRows = 10
 
+// leafnodesOnScreen is how many of them fit on one.
+const leafnodesOnScreen = 2
+
 // leafnodeNotes tell of accounts whose leafnodes are mostly on one server: no
 // finding, as leafnodes never count, and nothing to keep silent about.
 func leafnodeNotes(in Input) []string {

@@ -5,12 +5,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// lostNotes say what servers that are missing now had in the baseline, and how
-// many of these connections other servers have now. An account that moved there
-// for another reason counts as back: who is who is unknown.
+// lostNotes say what servers that are missing now had in the baseline, and where
+// such a server is gone how many connections more others have since. That these are
+// the same ones is unknown: they may be of clients that were never on the server.
 func lostNotes(in Input) []string {
 	past := in.Baseline
 	if past == nil {
@@ -34,30 +35,35 @@ func lostNotes(in Input) []string {
 		if s.Accounts != nil {
 			text += " of " + words.Plural(*s.Accounts, "account")
 		}
-		text += " in the baseline: "
-		if back, known := past.back(in, s); known {
-			text += fmt.Sprintf("%s of them are back on other servers", words.Count(back))
-		} else {
-			text += "how many are back on other servers is unknown"
-		}
-		if of := past.backOf(in, s); len(of) > 0 {
-			text += ", of " + words.ListUpTo(named, of)
+		text += " in the baseline"
+		if gone(m.Kind) {
+			text += ": " + past.gained(in, s)
+			if of := past.gainedOf(in, s); len(of) > 0 {
+				text += ", " + words.ListUpTo(named, of)
+			}
 		}
 		out = append(out, text)
 	}
 	return out
 }
 
-// back is how many more connections the servers that the cluster had besides have
-// now, up to what the server had; not known where another one is missing too.
-func (p *Past) back(in Input, lost PastServer) (n int, known bool) {
+// gone reports whether a server that is missing for that reason has no connection
+// any more. One that drains or hangs still may.
+func gone(k checks.MissingKind) bool {
+	return k == checks.Down || k == checks.Forgotten || k == checks.Counted
+}
+
+// gained is how many more connections the servers that the cluster had besides have
+// now, in a clause.
+func (p *Past) gained(in Input, lost PastServer) string {
+	const unknown = "how many more others have since is unknown"
 	before, now := 0, 0
 	for _, s := range p.Servers {
 		if s.Cluster != lost.Cluster || s.Name == lost.Name {
 			continue
 		}
 		if s.Connections == nil {
-			return 0, false
+			return unknown
 		}
 		before += *s.Connections
 	}
@@ -70,15 +76,29 @@ func (p *Past) back(in Input, lost PastServer) (n int, known bool) {
 		now += c.Connections
 		for _, s := range c.Servers {
 			if s.Connections == nil && words.Harmless(s.Server.Name) != lost.Name {
-				return 0, false
+				return unknown
 			}
 		}
 	}
-	return min(max(0, now-before), *lost.Connections), found
+	if !found {
+		return unknown
+	}
+	return fmt.Sprintf("others have %s than then", difference(now-before))
 }
 
-// backOf tells the same of the accounts that the baseline found on the server.
-func (p *Past) backOf(in Input, lost PastServer) []string {
+// difference is how many more or fewer.
+func difference(n int) string {
+	switch {
+	case n > 0:
+		return words.Count(n) + " more"
+	case n < 0:
+		return words.Count(-n) + " fewer"
+	}
+	return "no more"
+}
+
+// gainedOf tells the same of the accounts that the baseline found on the server.
+func (p *Past) gainedOf(in Input, lost PastServer) []string {
 	var out []string
 	for _, was := range p.Findings {
 		if was.Server.Name != lost.Name || was.Cluster != lost.Cluster {
@@ -90,8 +110,8 @@ func (p *Past) backOf(in Input, lost PastServer) []string {
 				now = row.Connections
 			}
 		}
-		back := min(max(0, now-(was.Connections-was.OnServer)), was.OnServer)
-		out = append(out, fmt.Sprintf("%s %s of %s", strings.TrimSpace(accountName(was.Account)), words.Count(back), words.Count(was.OnServer)))
+		out = append(out, fmt.Sprintf("of %s, which had %s there, %s", strings.TrimSpace(accountName(was.Account)), words.Count(was.OnServer),
+			difference(now-(was.Connections-was.OnServer))))
 	}
 	return out
 }

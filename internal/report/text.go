@@ -156,6 +156,9 @@ func (c Coverage) silent() string {
 	if missing := c.ServersExpected - c.ServersAnswered; missing > 0 {
 		return fmt.Sprintf("%s of %s did not report", words.Count(missing), words.Plural(c.ServersExpected, "server"))
 	}
+	if len(c.mixed) > 0 {
+		return fmt.Sprintf("%s may be several clusters of that name", list(c.mixed, named))
+	}
 	return "not all connections are known"
 }
 

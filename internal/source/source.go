@@ -99,6 +99,9 @@ type Report struct {
 	// Subscriptions are those of the client connections of the concentrated
 	// server; nil where they were not read to the end.
 	Subscriptions *int
+	// LoggedIn counts the connections with a sign of a login, by the id of the
+	// server. Servers that were not read to the end are not in it.
+	LoggedIn map[string]int
 	// Closed is what the servers of the cluster remember of closed connections of
 	// the same services; nil where they were not asked.
 	Closed []checks.Closed

@@ -52,6 +52,12 @@ type Connection struct {
 	text   []byte    // holds the texts
 }
 
+// LoggedIn reports whether the connection shows a sign of a login. A server counts
+// one of which it has not yet heard who it is as of $G, and knows nothing of it.
+func (c *Connection) LoggedIn() bool {
+	return len(c.User)+len(c.Name)+len(c.MQTTClient)+len(c.Language)+len(c.Version) > 0 || c.Subscriptions > 0
+}
+
 func (c *Connection) reset() {
 	*c = Connection{text: c.text[:0], Tags: c.Tags[:0], Client: true}
 }

@@ -10,6 +10,9 @@ type Statsz struct {
 	From Server
 	// Start is zero where it is not reported, or no time.
 	Start time.Time
+	// Uptime is how long the process had been running, by its own clock; zero where
+	// that is not known.
+	Uptime time.Duration
 	// Version is that of nats-server; empty where not reported.
 	Version     string
 	Connections int
@@ -30,7 +33,8 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 	var m struct {
 		Server struct {
 			Server
-			Version lenient[string] `json:"ver"`
+			Version lenient[string]    `json:"ver"`
+			Time    lenient[time.Time] `json:"time"`
 		} `json:"server"`
 		Stats *struct {
 			Start         lenient[time.Time] `json:"start"`
@@ -59,6 +63,9 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 	}
 	out := Statsz{From: none.From, Start: plausible(s.Start.value), Version: m.Server.Version.value, Connections: *s.Connections,
 		Servers: max(s.ActiveServers.value, 0), Accounts: min(max(s.Accounts.value, 0), mostCount)}
+	if now := plausible(m.Server.Time.value); !now.IsZero() && !out.Start.IsZero() {
+		out.Uptime = max(0, now.Sub(out.Start))
+	}
 	for _, l := range s.Routes.value {
 		out.Peers = append(out.Peers, l.Name)
 	}

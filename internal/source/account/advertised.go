@@ -49,12 +49,13 @@ func (g *gathering) checkAddresses(ctx context.Context) bool {
 }
 
 // toCheck are the addresses where it matters who is there: where servers
-// advertise more addresses than servers answered. Of more than are connected to,
+// advertise more addresses than servers answered, or servers of two clusters of one
+// name may be mixed. Of more than are connected to,
 // it takes those of the smallest networks first: an address among many of its
 // network is one of a server like the others, a single one may be of a bridge.
 func (g *gathering) toCheck() []*address {
 	absent, unclear := g.compare()
-	if len(absent)+len(unclear) == 0 {
+	if len(absent)+len(unclear) == 0 && !slices.Contains(g.mixed(), g.cluster) {
 		return nil
 	}
 	var out []*address

@@ -66,6 +66,7 @@ func gather(ctx context.Context, nc *nats.Conn, named string, addresses []addres
 		nc: nc, client: sysreq.New(nc, o.Trace), o: o, named: named, addresses: slices.Clone(addresses), check: check,
 		started: time.Now(), url: sysreq.At(nc), cluster: nc.ConnectedClusterName(),
 		self: auditorOf(nc), servers: map[string]*seen{}, notes: map[string]bool{ownNote: true},
+		byName: map[int]bool{}, general: map[int]map[string]bool{},
 		dec: wire.NewDecoder(), replies: make(chan reply, 64), refused: make(chan *sysreq.PermissionError, 1),
 	}
 	defer g.client.Close()
@@ -107,6 +108,8 @@ type gathering struct {
 	servers   map[string]*seen
 	notes     map[string]bool
 	rounds    int
+	byName    map[int]bool            // rounds in which servers were asked by name
+	general   map[int]map[string]bool // who answered the others, by id
 	bytes     int64
 	dec       *wire.Decoder
 	replies   chan reply
@@ -127,6 +130,8 @@ type seen struct {
 	problem string // why its last answer can't be used
 	round   int    // the last one that it answered
 	doubles bool   // it answered a round more than once
+	times   int    // the most that it answered a round
+	now     int    // the same of the last one
 
 	last         []wire.Row // of its last answer
 	broken       bool       // that can't be used
@@ -175,6 +180,9 @@ func (g *gathering) run(ctx context.Context) error {
 // round asks everyone once. It says whether a server answered that had not yet.
 func (g *gathering) round(ctx context.Context, status <-chan nats.Status) (fresh bool, err error) {
 	if err := g.inbox.Ask(g.rounds, sysreq.AccountStatz, sysreq.Filter{Unused: true}, false); err != nil {
+		return false, err
+	}
+	if err := g.askByName(); err != nil {
 		return false, err
 	}
 	began := time.Now()
@@ -236,8 +244,13 @@ func (g *gathering) reply(ctx context.Context, r reply) bool {
 		s = &seen{Server: from, round: -1}
 		g.servers[from.ID] = s
 	}
+	g.heard(r.round, from.ID)
 	double := s.round == r.round
 	s.doubles = s.doubles || double
+	if s.now++; !double {
+		s.now = 1
+	}
+	s.times = max(s.times, s.now)
 	s.round = r.round
 	last, broken := s.last, s.broken
 	s.last, s.broken = rows, err != nil
@@ -346,6 +359,9 @@ func (g *gathering) view() (*view, error) {
 		g.notes["this audit's own connection is not in any count, so that none was taken off"] = true
 	}
 	d.Missing = append(d.Missing, g.missing()...)
+	d.Mixed = g.mixed()
+	g.noteMixed(d.Mixed)
+	g.noteOneByOne()
 	d.Expected = len(d.Servers) + len(d.Missing)
 	d.Notes = slices.Sorted(maps.Keys(g.notes))
 	return out, nil

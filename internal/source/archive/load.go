@@ -16,6 +16,7 @@ import (
 
 // contents is what an archive tells of a deployment.
 type contents struct {
+	gateway  bool               // a server has gateways
 	servers  map[string]*server // by id
 	accounts []checks.Account
 	index    map[string]uint32 // of accounts, by id
@@ -147,6 +148,7 @@ func (l *contents) varz(body []byte) error {
 	}
 	s.varz, s.start, s.bound = true, v.Start, v.Connections
 	l.system(v.System)
+	l.gateway = l.gateway || v.Gateway
 	return nil
 }
 

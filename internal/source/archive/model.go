@@ -24,7 +24,7 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &checks.Deployment{Accounts: slices.Clone(l.accounts)}
+	d := &checks.Deployment{Accounts: slices.Clone(l.accounts), Gateways: l.gateway}
 	uncounted := l.uncounted()
 	counted, withoutVarz := false, 0
 	for _, id := range slices.Sorted(maps.Keys(l.servers)) {
@@ -37,6 +37,7 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 		if !s.varz {
 			withoutVarz++
 		}
+		d.Gateways = d.Gateways || len(s.gateways) > 0
 		model := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: s.links(), Start: s.start}
 		for _, n := range slices.Sorted(maps.Keys(s.counted)) {
 			if u := s.counted[n]; u.Connections > 0 || u.Leafnodes > 0 {

@@ -250,6 +250,7 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 	var closed []string // that did not tell of others
 	for _, r := range m.servers {
 		m.system[cmp.Or(r.varz.System, source.DefaultSystemAccount)] = true
+		d.Gateways = d.Gateways || r.varz.Gateway
 		if r.noRoutes != nil {
 			closed = append(closed, fmt.Sprintf("%s (%s: %v)", r.called(), r.at, r.noRoutes))
 		}

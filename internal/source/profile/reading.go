@@ -91,8 +91,10 @@ type Reading struct {
 	mu            sync.Mutex // guards what follows
 	profile       *profiler
 	subscriptions int
-	whole         bool // the concentrated server was read to the end
-	failed        int  // servers that were not
+	whole         bool   // the concentrated server was read to the end
+	failed        int    // servers that were not
+	loggedIn      []int  // connections with a sign of a login, by server
+	ended         []bool // that was read to the end
 	problem       string
 }
 
@@ -131,7 +133,7 @@ func New(d *checks.Deployment, s source.Suspect) (*Reading, error) {
 			r.missing++
 		}
 	}
-	r.profile = newProfiler(servers)
+	r.profile, r.loggedIn, r.ended = newProfiler(servers), make([]int, len(servers)), make([]bool, len(servers))
 	account := slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.ID == s.Account })
 	for i, server := range servers {
 		for _, u := range server.Usage {
@@ -153,6 +155,9 @@ func (t Task) Add(c *wire.Connection) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.profile.add(t.server, c)
+	if c.LoggedIn() {
+		r.loggedIn[t.server]++
+	}
 	if t.server == 0 {
 		r.subscriptions += int(c.Subscriptions)
 	}
@@ -163,6 +168,7 @@ func (t Task) End(err error) {
 	r := t.of
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.ended[t.server] = err == nil
 	switch {
 	case err != nil:
 		r.failed++
@@ -197,7 +203,12 @@ func (r *Reading) Report() source.Report {
 	case r.missing > 0:
 		p.Note = fmt.Sprintf("%s connections were read, those of %s more servers of the cluster are not known", words.Count(read), words.Count(r.missing))
 	}
-	out := source.Report{Profile: p}
+	out := source.Report{Profile: p, LoggedIn: map[string]int{}}
+	for i, id := range p.Servers {
+		if r.ended[i] {
+			out.LoggedIn[id] = r.loggedIn[i]
+		}
+	}
 	if r.whole {
 		out.Subscriptions = &r.subscriptions
 	}

@@ -21,6 +21,7 @@ type seen struct {
 	limit    *int   // max_connections where it was asked for
 	polled   bool   // an idle server was asked for its VARZ
 	inFlight int    // what is still to come of its report, about
+	byName   bool   // it was asked for its report by name, see askByName
 	asked    int    // the last round of questions in which it was meant
 
 	nth          int            // which of all reports that came is its
@@ -33,6 +34,8 @@ type seen struct {
 	fellSilent   bool           // it did not, although it was asked
 	restarted    bool           // another process reported in its name before
 	replaced     bool           // it was that process, which others may still count
+
+	unrouted bool // it tells of routes to others, who have none to it
 
 	draining time.Time // when it said that it drains; zero where it did not
 
@@ -56,14 +59,22 @@ func (s *seen) called() string { return cmp.Or(s.Name, s.ID) }
 // expected is how many servers there are at least, by what the servers say of
 // each other, and who says so. No single count is the truth: a server that
 // has just joined knows few others, one that lost a peer without a goodbye
-// counts it for up to four minutes (nats-server's orphan sweep).
+// counts it for up to four minutes (nats-server's orphan sweep), also where it
+// is back as another process, see [former].
 func expected(servers map[string]*seen) (n int, by string) {
 	n = len(servers)
-	most := believed(n)
+	most, answered, young := believed(n), n, restarted(servers)
 	for _, id := range slices.Sorted(maps.Keys(servers)) {
 		s := servers[id]
-		if s.roster != nil && min(s.roster.Servers, most) > n {
-			n, by = min(s.roster.Servers, most), fmt.Sprintf("%s counts %d servers", s.called(), s.roster.Servers)
+		if s.roster == nil {
+			continue
+		}
+		counted := min(s.roster.Servers, most)
+		if counted > n {
+			counted -= former(s, counted-answered, answered, young)
+		}
+		if counted > n {
+			n, by = counted, fmt.Sprintf("%s counts %d servers", s.called(), s.roster.Servers)
 		}
 	}
 	if linked := min(len(servers)+len(unanswered(servers)), most); linked > n {
@@ -157,6 +168,8 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 			m.Kind, m.Reason = checks.Unreadable, "the id that it gives is not the id of a server, so that it can't be asked"
 		case s.contradicted:
 			m.Kind, m.Reason = checks.Contradiction, "two answers in its name differ, and which of them is its own is unknown"
+		case s.unrouted:
+			m.Kind, m.Reason = checks.Contradiction, "it reports routes to others, but no other server has a route to it: it is cut off, or a client answers in its name"
 		case s.restarted:
 			m.Kind, m.Reason = checks.Restarted, "it restarted during this audit: audit again when its clients are back"
 		case !s.draining.IsZero():
@@ -171,7 +184,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 		default:
 			m.Reason = "it answered the roster, but sent no account report " + within
 		}
-		if s.roster != nil && !s.contradicted && !s.restarted {
+		if s.roster != nil && !s.contradicted && !s.restarted && !s.unrouted {
 			bound := s.roster.Connections
 			m.Bound = &bound
 		}

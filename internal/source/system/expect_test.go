@@ -27,6 +27,12 @@ func gateways(clusters ...string) func(*seen) {
 	return func(s *seen) { s.roster.Gateways = clusters }
 }
 
+// up is a server whose process has been running for so long.
+func up(s *seen, d time.Duration) *seen {
+	s.roster.Uptime = d
+	return s
+}
+
 func unreported(s *seen) { s.whole = false }
 func noRoster(s *seen)   { s.roster = nil }
 
@@ -52,6 +58,17 @@ func TestWhoIsExpectedAndMissing(t *testing.T) {
 		// b was killed and started again: it has a new id, and the old one counts.
 		{"the ghost of a restart", []*seen{answered("C", "a", 4, "b", "c"), answered("C", "b", 3, "a", "c"), answered("C", "c", 4, "a", "b")}, 4,
 			[]string{": a counts 4 servers, but nobody has a route or gateway to it"}},
+		{"which is known to be one", []*seen{up(answered("C", "a", 4, "b", "c"), time.Hour), up(answered("C", "b", 3, "a", "c"), time.Second), up(answered("C", "c", 4, "a", "b"), time.Hour)}, 3, nil},
+		{"and another server besides", []*seen{up(answered("C", "a", 5, "b", "c"), time.Hour), up(answered("C", "b", 4, "a", "c"), time.Second), up(answered("C", "c", 5, "a", "b"), time.Hour)}, 4,
+			[]string{": "}},
+		{"two restarted", []*seen{up(answered("C", "a", 5, "b", "c"), time.Hour), up(answered("C", "b", 4, "a", "c"), 2*time.Minute), up(answered("C", "c", 3, "a", "b"), time.Minute)}, 3, nil},
+		{"a crash loop that is over", []*seen{up(answered("C", "a", 17, "b", "c"), time.Hour), up(answered("C", "b", 3, "a", "c"), time.Minute), up(answered("C", "c", 17, "a", "b"), time.Hour)}, 3, nil},
+		{"a restart that is too long ago", []*seen{up(answered("C", "a", 4, "b", "c"), time.Hour), up(answered("C", "b", 3, "a", "c"), 5*time.Minute), up(answered("C", "c", 4, "a", "b"), time.Hour)}, 4,
+			[]string{": a counts 4 servers"}},
+		{"a restart before the one that counts came", []*seen{up(answered("C", "a", 4, "b", "c"), time.Second), up(answered("C", "b", 3, "a", "c"), time.Minute), up(answered("C", "c", 3, "a", "b"), time.Hour)}, 4,
+			[]string{": a counts 4 servers"}},
+		{"a restart beyond a leafnode", []*seen{up(answered("HUB", "a", 4), time.Hour), up(answered("C", "b", 2, "c"), time.Minute), up(answered("C", "c", 2, "b"), time.Hour)}, 4,
+			[]string{": a counts 4 servers"}},
 		// c was killed: nobody has a route to it any more.
 		{"the ghost of a server that is gone", []*seen{answered("C", "a", 3, "b"), answered("C", "b", 3, "a")}, 3,
 			[]string{": a counts 3 servers, but nobody has a route or gateway to it"}},
@@ -159,5 +176,38 @@ func TestExpectedIsBounded(t *testing.T) {
 	n, by := expected(servers)
 	if want := 1004; n != want || by == "" || len(missing(servers, time.Second, 1)) != want-1 {
 		t.Errorf("%d servers by %q, %d missing", n, by, len(missing(servers, time.Second, 1)))
+	}
+}
+
+// A server to which nobody has a route, though it says that it has some to others, is
+// cut off or invented.
+func TestServerWithoutARouteToIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		servers []*seen
+		want    string
+	}{
+		{"all have", []*seen{answered("C", "a", 3, "b", "c"), answered("C", "b", 3, "a", "c"), answered("C", "c", 3, "a", "b")}, ""},
+		{"nobody has", []*seen{answered("C", "a", 3, "b"), answered("C", "b", 3, "a"), answered("C", "ghost", 3, "a", "b")}, "ghost"},
+		{"one of them has", []*seen{answered("C", "a", 3, "b"), answered("C", "b", 3, "a", "c"), answered("C", "c", 3, "a", "b")}, ""},
+		{"it does not say so", []*seen{answered("C", "a", 3, "b"), answered("C", "b", 3, "a"), answered("C", "c", 3)}, ""},
+		{"one other only", []*seen{answered("C", "a", 2, "x"), answered("C", "b", 2, "a")}, ""},
+		{"another cluster", []*seen{answered("C", "a", 3, "b"), answered("C", "b", 3, "a"), answered("D", "c", 3, "a", "b")}, ""},
+	} {
+		servers := map[string]*seen{}
+		for _, s := range c.servers {
+			servers[s.ID] = s
+		}
+		dropUnrouted(servers)
+		got := ""
+		for _, m := range missing(servers, time.Second, 1) {
+			if m.Kind == checks.Contradiction {
+				got += m.Name
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,8 +29,14 @@ func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deplo
 	return d, err
 }
 
-// gatherAs is [gather], and returns the id of the system account too.
-func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (_ *checks.Deployment, system string, _ error) {
+// identity is whose account reports came.
+type identity struct {
+	system  string // id of the system account
+	through string // of the account of the credentials, where that is another one
+}
+
+// gatherAs is [gather], and returns as whom it asked.
+func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deployment, identity, error) {
 	started := time.Now()
 	deadline, cancel := context.WithTimeout(ctx, source.GiveUp.Of(o.Timeout))
 	defer cancel()
@@ -41,19 +48,24 @@ func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (_ *checks.D
 		events:   make(chan event, 64),
 		notes:    map[string]int{},
 		drained:  map[string]bool{},
+		named:    map[place]bool{},
 	}
 	stop, err := g.listen(deadline)
 	if err != nil {
-		return nil, "", err
+		return nil, identity{}, err
 	}
 	defer stop()
 	if err := g.run(deadline); err != nil {
-		return nil, "", err
+		return nil, identity{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, "", err
+		return nil, identity{}, err
 	}
-	return g.deployment(time.Since(started)), g.systemAccount(), nil
+	d, as := g.deployment(time.Since(started)), identity{system: g.systemAccount()}
+	if g.self != nil && g.self.Account != "" && g.self.Account != as.system {
+		as.through = cmp.Or(g.self.Name, g.self.Account)
+	}
+	return d, as, nil
 }
 
 // gathering is one that is under way. Its state belongs to the goroutine of run;
@@ -81,6 +93,8 @@ type gathering struct {
 	drained    map[string]bool // names of servers that began to drain before they answered
 	noLinks    bool            // nor for their routes or leafnodes
 	unused     bool            // all reports are asked for with unused accounts
+	oneByOne   bool            // questions to all get one answer only
+	named      map[place]bool  // who was asked by name for that
 	refused    bool            // nobody listens to the roster request
 	asked      int             // rounds of questions so far
 	closing    bool            // the roster was asked for once more, for who is still there
@@ -183,6 +197,7 @@ func (g *gathering) run(ctx context.Context) error {
 			if !g.planned {
 				g.askReports()
 			}
+			g.oneByOne = g.answered == 1 && len(unanswered(g.servers)) > 0
 		case <-again.C:
 			// While replies still come in, asking again would only add to them.
 			if quiet := sysreq.Lull - time.Since(g.last); quiet > 0 {
@@ -202,6 +217,7 @@ func (g *gathering) run(ctx context.Context) error {
 		if !g.planned && g.identified && g.self != nil && g.rosterDone() {
 			g.askReports()
 		}
+		g.askByName()
 		switch {
 		case g.fatal != nil:
 			return g.fatal
@@ -213,6 +229,7 @@ func (g *gathering) run(ctx context.Context) error {
 			if !g.closing {
 				g.closing = true
 				g.ask(sysreq.Statsz, ofRoster, nil)
+				g.confirmByName()
 			}
 			left := settling - time.Since(g.last)
 			g.askLinks()

@@ -3,6 +3,7 @@ package system
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -16,13 +17,16 @@ import (
 
 // exported is a configuration in which the system account exports its services
 // to a monitoring account.
-func exported(int) string {
+func exported(int) string { return exports("response_type: stream, ") }
+
+// exports is that with options of the service's export.
+func exports(options string) string {
 	user := func(account string) string {
 		return fmt.Sprintf(`users: [{user: %q, password: %q}]`, lab.UserOf(account), lab.Password)
 	}
 	return `accounts {
   ` + lab.SystemAccount + ` { ` + user(lab.SystemAccount) + `
-    exports: [ {service: "$SYS.REQ.>", response_type: stream, accounts: [MON]}, {stream: "$SYS.>", accounts: [MON]} ] }
+    exports: [ {service: "$SYS.REQ.>", ` + options + `accounts: [MON]}, {stream: "$SYS.>", accounts: [MON]} ] }
   MON { ` + user("MON") + `, imports: [ {service: {account: ` + lab.SystemAccount + `, subject: "$SYS.REQ.>"}} ] }
   ORDERS { ` + user("ORDERS") + ` }
 }`
@@ -77,4 +81,30 @@ func TestAccountThatImportsTheSystemServices(t *testing.T) {
 		}
 		nc.Close()
 	}
+}
+
+// Without response_type: stream a question to all gets one answer, and each server
+// is asked by its name.
+func TestAccountThatGetsOneAnswer(t *testing.T) {
+	t.Parallel()
+	c, err := tool.StartProcessCluster(sourcetest.Within(t), 3, nil, func(int) string { return exports("") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	for range 3 {
+		sourcetest.Connect(t, c.Processes()[2].URL("ORDERS"))
+	}
+	nc := sourcetest.Connect(t, c.Processes()[0].URL("MON"))
+	s := New(nc, source.Options{Timeout: sourcetest.Long})
+	d, err := s.Deployment(sourcetest.Within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(s.Detail(), ", through account MON") {
+		t.Errorf("the source is %s", s.Detail())
+	}
+	sourcetest.Complete(t, d, 3)
+	wantCounts(t, "ORDERS", sourcetest.Connections(d, "ORDERS"), map[string]int{"P/P-n1": 0, "P/P-n2": 0, "P/P-n3": 3})
+	sourcetest.Noted(t, d, "one server only answered a question to all")
 }

@@ -219,6 +219,7 @@ func (g *gathering) forbidden(e *sysreq.PermissionError) {
 // deployment is the model of what was gathered.
 func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	g.dropUnconfirmed()
+	dropUnrouted(g.servers)
 	links := peers(g.servers)
 	d := &checks.Deployment{Accounts: g.accounts.All(), Missing: missing(g.servers, waited, g.asked+1)}
 	for i := range d.Missing {
@@ -233,6 +234,9 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		}
 	}
 	g.noteIdentity()
+	g.noteRestarted()
+	g.noteYoung()
+	g.noteOneByOne()
 	d.Gateways = g.connected == nil || g.connected.Gateway
 	system := g.systemAccount()
 	for i := range d.Accounts {
@@ -243,7 +247,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		if s.rosterReplies > 1 {
 			g.notes[fmt.Sprintf("%s answered the roster %d times", s.Server, s.rosterReplies)] = 1
 		}
-		if s.reportReplies > 1 {
+		if s.reportReplies > 1 && !s.contradicted { // which one is missing then, with that reason
 			g.notes[fmt.Sprintf("%s sent its account report %d times, the first counts", s.Server, s.reportReplies)] = 1
 		}
 		if !s.whole {

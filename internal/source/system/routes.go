@@ -177,3 +177,32 @@ func behind(servers map[string]*seen) []string {
 	slices.Sort(out)
 	return out
 }
+
+// dropUnrouted takes back the reports of servers that tell of routes to others of
+// their cluster of which none has a route to them: a route has two ends. Two others
+// at least have to say so.
+func dropUnrouted(servers map[string]*seen) {
+	named, known, routed := map[place]int{}, map[string]int{}, map[place]bool{}
+	for _, s := range servers {
+		if s.roster == nil || s.Cluster == "" || s.strange {
+			continue
+		}
+		named[place{s.Cluster, s.Name}]++
+		if len(s.roster.Peers) > 0 {
+			known[s.Cluster]++
+		}
+		for _, peer := range s.roster.Peers {
+			if peer != s.Name {
+				routed[place{s.Cluster, peer}] = true
+			}
+		}
+	}
+	for _, s := range servers {
+		at := place{s.Cluster, s.Name}
+		if s.roster == nil || !s.whole || named[at] != 1 || routed[at] || known[s.Cluster] < 3 ||
+			!slices.ContainsFunc(s.roster.Peers, func(peer string) bool { return named[place{s.Cluster, peer}] > 0 }) {
+			continue
+		}
+		s.unrouted, s.whole, s.usage = true, false, nil
+	}
+}

@@ -23,6 +23,7 @@ type Source struct {
 	nc     *nats.Conn
 	o      source.Options
 	system string // the id of the system account, by the last deployment
+	as     string // the account of the credentials, where it is another one that imports the services
 }
 
 // New is the source of a connection.
@@ -31,9 +32,14 @@ func New(nc *nats.Conn, o source.Options) *Source { return &Source{nc: nc, o: o}
 // Kind is what the document calls the source.
 func (*Source) Kind() string { return "system-account" }
 
-// Detail names the server that is asked through.
+// Detail names the server that is asked through, and the account where that is
+// not the system account itself.
 func (s *Source) Detail() string {
-	return fmt.Sprintf("%s, server %s", Shown(sysreq.URL(s.nc)), s.nc.ConnectedServerName())
+	text := fmt.Sprintf("%s, server %s", Shown(sysreq.URL(s.nc)), s.nc.ConnectedServerName())
+	if s.as != "" {
+		text += ", through account " + s.as
+	}
+	return text
 }
 
 // Limits are none.
@@ -41,11 +47,11 @@ func (*Source) Limits() source.Limits { return source.Limits{} }
 
 // Deployment gathers the model.
 func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
-	d, system, err := gatherAs(ctx, s.nc, s.o)
+	d, as, err := gatherAs(ctx, s.nc, s.o)
 	if err != nil {
 		return nil, Explain(err, s.nc)
 	}
-	s.system = system
+	s.system, s.as = as.system, as.through
 	if err := tellDraining(ctx, s.nc, d); err != nil {
 		return nil, Explain(err, s.nc)
 	}
