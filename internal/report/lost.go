@@ -36,7 +36,7 @@ func lostNotes(in Input) []string {
 			text += " of " + words.Plural(*s.Accounts, "account")
 		}
 		text += " in the baseline"
-		if gone(m.Kind) {
+		if mayBeGone(m.Kind) {
 			text += ": " + past.gained(in, s)
 			if of := past.gainedOf(in, s); len(of) > 0 {
 				text += ", " + words.ListUpTo(named, of)
@@ -47,10 +47,10 @@ func lostNotes(in Input) []string {
 	return out
 }
 
-// gone reports whether a server that is missing for that reason has no connection
-// any more. One that drains or hangs still may.
-func gone(k checks.MissingKind) bool {
-	return k == checks.Down || k == checks.Forgotten || k == checks.Counted
+// mayBeGone reports whether a server that is missing for that reason may have no
+// connection any more. One that drains or hangs has.
+func mayBeGone(k checks.MissingKind) bool {
+	return k == checks.Down || k == checks.Forgotten || k == checks.Counted || k == checks.Refusing
 }
 
 // gained is how many more connections the servers that the cluster had besides have
