@@ -30,7 +30,12 @@ func operate(t *testing.T, o life.Operation, table *confusions) {
 	}
 	for _, c := range o.Cases {
 		name := o.Name + "/" + c.Account
-		at := slices.IndexFunc(doc.Findings, func(f report.Finding) bool { return f.Account.Name == c.Account })
+		is := func(f report.Finding) bool { return f.Account.Name == c.Account }
+		// An account may have a finding in each of several clusters.
+		at := slices.IndexFunc(doc.Findings, func(f report.Finding) bool { return is(f) && f.Server.Name == c.Server })
+		if at < 0 {
+			at = slices.IndexFunc(doc.Findings, is)
+		}
 		switch {
 		case at < 0 && (c.Server == "" || c.Perhaps):
 			continue
