@@ -86,7 +86,9 @@ func lived(t *testing.T, w *life.World, with ...string) report.Document {
 func notMore(t *testing.T, name string, doc, less report.Document) {
 	t.Helper()
 	for _, f := range less.Findings {
-		at := slices.IndexFunc(doc.Findings, func(g report.Finding) bool { return g.Account.Name == f.Account.Name })
+		at := slices.IndexFunc(doc.Findings, func(g report.Finding) bool {
+			return g.Account.Name == f.Account.Name && g.Cluster == f.Cluster
+		})
 		if at < 0 {
 			continue
 		}
