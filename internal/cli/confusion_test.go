@@ -57,6 +57,7 @@ func TestConfusion(t *testing.T) {
 // the document that the scenario promises.
 func auditStage(t *testing.T, s lab.Scenario, table *confusions) {
 	t.Helper()
+	s.Settle = settle
 	st, err := lab.StartStage(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)

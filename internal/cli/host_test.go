@@ -595,10 +595,15 @@ func (w *watched) String() string {
 
 // startScenario starts a lab that ends with the test. It may be called from any
 // goroutine: an error fails the test and returns nil.
+// settle is how long servers are up before clients come: longer than their clocks
+// may be apart for an audit on a busy machine.
+const settle = time.Second
+
 func startScenario(t *testing.T, s lab.Scenario) *lab.Lab {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	s.Settle = settle
 	l, err := lab.StartScenario(ctx, s)
 	if err != nil {
 		t.Error(err)

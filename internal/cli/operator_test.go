@@ -47,6 +47,7 @@ func startOperated(ctx context.Context, t *testing.T, resolver tool.Resolver) op
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Stop)
+	<-time.After(settle)
 	o := operated{Operated: cluster, nsc: n}
 	if o.id, err = n.AccountID("ORDERS"); err != nil {
 		t.Fatal(err)

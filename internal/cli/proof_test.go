@@ -87,6 +87,7 @@ func prove(t *testing.T, p proof) {
 	if p.configure != nil {
 		s.Topology.Clusters[0].Configure = func(_ int, o *server.Options) { p.configure(o) }
 	}
+	s.Settle = settle
 	st, err := lab.StartStage(ctx, s)
 	if err != nil {
 		t.Fatal(err)

@@ -77,6 +77,7 @@ func stageOf(t testing.TB, name string) *lab.Stage {
 	if !ok {
 		t.Fatalf("there is no scenario %s", name)
 	}
+	s.Settle = settle
 	st, err := lab.StartStage(ctx, s)
 	if err != nil {
 		t.Fatal(err)

@@ -37,6 +37,10 @@ func TestEverySource(t *testing.T) {
 		{"archive", []string{"--archive", file}, []string{"restart-drift", "network-affinity"}, system},
 		{"monitoring", []string{"--monitor", monitors}, nil, system},
 	} {
+		// The connection of the audit before may be one of APP.
+		if err := l.WaitCounts(t.Context(), "APP", map[string]int{"C1-n1": 18, "C1-n2": 1}); err != nil {
+			t.Fatal(err)
+		}
 		doc := documentOf(t, ExitFinding, append(tt.args, "--client-url=APP="+l.Server("C1-n1").ClientURL())...)
 		if len(doc.Findings) != 1 || doc.Source.Kind != tt.kind {
 			t.Fatalf("%s: source %+v, findings %+v", tt.kind, doc.Source, doc.Findings)

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // Scenario is a deployment with clients that shows one thing.
@@ -12,6 +13,9 @@ type Scenario struct {
 	// Title says in a sentence what is there to be seen.
 	Title    string
 	Topology Topology
+	// Settle is how long the servers are up before anybody comes: what came after
+	// they had started is to be seen by clocks that are compared over the network.
+	Settle time.Duration
 	// Clients are connected in this order after the servers are up.
 	Clients []Placement
 	// Setup, if not nil, does the rest, after Clients are connected.

@@ -45,6 +45,9 @@ func StartStage(ctx context.Context, s Scenario) (*Stage, error) {
 }
 
 func (st *Stage) start(ctx context.Context) error {
+	if err := after(ctx, st.Scenario.Settle); err != nil {
+		return err
+	}
 	want := map[string]map[string]int{}
 	for _, p := range st.Scenario.Clients {
 		if err := st.services(ctx, Clients{Account: p.Account, Server: st.Server(p.Server), Count: p.Count}); err != nil {
@@ -278,11 +281,13 @@ func (st *Stage) passFiles(account string, files ...string) error {
 
 // apart is the time between two events of which an audit is to see that one was
 // before the other, by clocks that it compares over the network.
-const apart = 200 * time.Millisecond
+const apart = 500 * time.Millisecond
 
 // later returns after a while.
-func later(ctx context.Context) error {
-	t := time.NewTimer(apart)
+func later(ctx context.Context) error { return after(ctx, apart) }
+
+func after(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -154,6 +156,20 @@ func (s *Server) Shutdown() {
 
 // launch starts the server and returns when all its listeners are open.
 func (s *Server) launch(ctx context.Context) error {
+	var err error
+	if late := s.lab.poll(ctx, func() error {
+		// A port that was its own may be the source of somebody's connection now.
+		if err = s.tryLaunch(ctx); err != nil && strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
+			return err
+		}
+		return nil
+	}); late != nil {
+		return late
+	}
+	return err
+}
+
+func (s *Server) tryLaunch(ctx context.Context) error {
 	o, err := s.configured()
 	if err != nil {
 		return err

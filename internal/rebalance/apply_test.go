@@ -46,7 +46,8 @@ func TestApplyEvensOut(t *testing.T) {
 	if after := connections(t, l, "BILLING"); !reflect.DeepEqual(after, billing) {
 		t.Errorf("BILLING had %v and has %v", billing, after)
 	}
-	for _, m := range r.Moves[:60] {
+	// By the third batch another server may have got more than its share.
+	for _, m := range r.Moves[:50] {
 		if m.Batch < 1 || m.Server != 0 || m.Name != "roamer" {
 			t.Errorf("%+v", m)
 		}
