@@ -156,6 +156,12 @@ func (s *Server) Shutdown() {
 
 // launch starts the server and returns when all its listeners are open.
 func (s *Server) launch(ctx context.Context) error {
+	s.mu.Lock()
+	again := s.id != ""
+	s.mu.Unlock()
+	if !again {
+		return s.tryLaunch(ctx)
+	}
 	var err error
 	if late := s.lab.poll(ctx, func() error {
 		// A port that was its own may be the source of somebody's connection now.
