@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -25,9 +26,12 @@ var errStopped = errors.New("the lab is stopped")
 // goroutines.
 type Lab struct {
 	topology Topology
-	groups   []*group
-	servers  []*Server
-	dir      string // for JetStream, "" without it
+	// secret keeps servers of other labs out, which go on looking for a peer that was
+	// at a port of this one before.
+	secret  string
+	groups  []*group
+	servers []*Server
+	dir     string // for JetStream, "" without it
 
 	// life ends with Stop: it is what starts and reconnects in progress watch.
 	life context.Context
@@ -45,7 +49,7 @@ type Lab struct {
 // start only: when it ends, everything is stopped again and its error returned.
 // A lab runs until [Lab.Stop].
 func Start(ctx context.Context, t Topology) (*Lab, error) {
-	l := &Lab{topology: t}
+	l := &Lab{topology: t, secret: rand.Text()}
 	l.life, l.end = context.WithCancel(context.Background())
 	if err := l.start(ctx); err != nil {
 		l.Stop()

@@ -15,6 +15,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
+// routeUser is whom servers log in as at each other.
+const routeUser = "route"
+
 // Server is one server of a lab, running or not.
 type Server struct {
 	lab    *Lab
@@ -302,8 +305,12 @@ func (s *Server) options() *server.Options {
 		o.HTTPHost, o.HTTPPort = s.host, orRandom(p.monitor)
 	}
 	if g.Name != "" {
-		o.Cluster = server.ClusterOpts{Name: g.Name, Host: s.host, Port: orRandom(p.route), NoAdvertise: g.NoAdvertise}
+		o.Cluster = server.ClusterOpts{Name: g.Name, Host: s.host, Port: orRandom(p.route), NoAdvertise: g.NoAdvertise,
+			Username: routeUser, Password: s.lab.secret, AuthTimeout: AuthTimeout}
 		o.Routes = s.urlsOf(g.servers, "", func(p ports) int { return p.route })
+		for _, u := range o.Routes {
+			u.User = url.UserPassword(routeUser, s.lab.secret)
+		}
 	}
 	if g.gateway {
 		o.Gateway = server.GatewayOpts{Name: g.Name, Host: s.host, Port: orRandom(p.gateway)}
