@@ -26,7 +26,7 @@ type Finding struct {
 	// Lapsed is how it was accepted but is no longer, in a clause; empty where it
 	// was not, see [Accept].
 	Lapsed string
-	// Hotspot is whether the server is one as well, by the defaults of the
+	// Hotspot says whether the server is one as well, by the defaults of the
 	// hotspot check, see [CheckHotspots]; Load is what it carries of the
 	// clients of all accounts.
 	Hotspot Answer

@@ -34,7 +34,7 @@ func (c cluster) averaged(allowPartial bool) int {
 // averaged is the same for the cluster of this load.
 func (h clusterLoad) averaged() int { return h.c.averaged(h.p.AllowPartial) }
 
-// answer is whether a server that reported so many connections is a hotspot:
+// answer says whether a server that reported so many connections is a hotspot:
 // unknown if that depends on what the missing servers hold, and on whether
 // those of unknown cluster belong here.
 func (h clusterLoad) answer(n int) Answer {

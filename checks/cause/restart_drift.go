@@ -240,7 +240,7 @@ func (s *Situation) notDrift() judgement {
 	return notTested("start times", "The clocks of the servers are not exact enough to compare when the clients connected.").settledBy(s.Gap.details())
 }
 
-// walked is whether the servers restarted one after the other, the concentrated
+// walked reports whether the servers restarted one after the other, the concentrated
 // one first, and these clients are where such a restart of all leaves those that
 // walk through a shuffled list, within two standard deviations. It is unknown where
 // the clocks do not tell in which order they started.

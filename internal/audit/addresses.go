@@ -335,7 +335,7 @@ func unresolved(err error) string {
 	case err == nil:
 		return "it has no address"
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "there is no such name"
+		return "DNS has no such name"
 	case errors.As(err, &dns) && dns.IsTimeout, errors.Is(err, context.DeadlineExceeded):
 		return "DNS did not answer in time"
 	}

@@ -167,7 +167,8 @@ func (s *Server) launch(ctx context.Context) error {
 	}
 	var err error
 	if late := s.lab.poll(ctx, func() error {
-		// A port that was its own may be the source of somebody's connection now.
+		// A port that was its own may be the source of somebody's connection now. The
+		// server says so in its log alone.
 		if err = s.tryLaunch(ctx); err != nil && strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
 			return err
 		}
