@@ -19,7 +19,8 @@ import (
 // that switches off randomising, and that no other cause is likely. A fixed
 // order of DNS with clients that keep it makes it likely, and so does a list
 // without the option where the other servers would take the clients, as chance
-// does not bring so many to the first. A first server that is
+// does not bring so many to the first; without the option it takes that the other
+// servers were up as well, as far as that can be told. A first server that is
 // another one, an option that says that randomising is on, or a rotating record
 // rules it out where the list is the account's.
 func orderedConnect() rule {
@@ -55,6 +56,9 @@ func judgeOrdered(s *Situation) judgement {
 	agree := len(lists) == len(s.Own) && len(s.beside) == 0
 	for _, f := range lists {
 		j := s.inOrder(f)
+		if j.verdict == Likely && f.Ordered != checks.Yes && judgeRestartDrift(s).verdict == NotTested {
+			j.lower("It is unknown which servers were up when these clients connected.")
+		}
 		agree = agree && j.verdict == Confirmed
 		if best.verdict == "" || order(j.verdict) < order(best.verdict) || j.verdict == best.verdict && j.confidence > best.confidence {
 			best = j

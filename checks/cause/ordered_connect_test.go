@@ -2,6 +2,7 @@ package cause
 
 import (
 	"testing"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -36,6 +37,7 @@ func TestOrderedConnect(t *testing.T) {
 			dns("n1.example", checks.NameSeveral, "10.0.0.1", "2001:db8::1"), leads("[2001:db8::1]:4222", 1, 1)), Likely, OrderedConnect},
 
 		{"DNS in a fixed order by the hosts file, for clients that keep it", with(list(url), fixed, hosts("nats.example"), python), Possible, "none"},
+		{"a list that may have the option, and no server says when it started", with(list(urlsOf(1, 2, 3)...), on(func(o *checks.Server) { o.Start = time.Time{} }, 1, 2, 3)), Possible, "none"},
 		{"DNS in a fixed order, for clients that shuffle", with(list(url), fixed), RuledOut, "none"},
 		{"DNS in a fixed order, for clients of both kinds", with(list(url), fixed, speak(map[string]int{"go": 10, "java": 10})), Possible, "none"},
 		{"DNS in a fixed order, for clients that do not say", with(list(url), fixed, speak(map[string]int{"": 20})), Possible, "none"},
