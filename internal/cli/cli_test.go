@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
 // TestMain makes this test program the nats-balance that the scripts run.
@@ -41,15 +41,9 @@ func TestMain(m *testing.M) {
 // that a flag takes its default from.
 type alone struct{ *testing.M }
 
-// Run implements testscript.TestingM. Tests mostly wait, so that more of them
-// than there are processors run at a time.
+// Run implements testscript.TestingM.
 func (a alone) Run() int {
-	flag.Parse()
-	chosen := false
-	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
-	if !chosen {
-		_ = flag.Set("test.parallel", "10") // a number it is
-	}
+	sourcetest.SideBySide(12)
 	debug.SetGCPercent(200) // processors are scarcer than memory
 	dir, err := os.MkdirTemp("", "nats-balance-test-")
 	if err != nil {

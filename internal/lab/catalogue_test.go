@@ -60,7 +60,7 @@ type stage struct {
 	conns map[string][]*server.ConnInfo // of the finding's account, by server of its cluster
 }
 
-// TestScenarios runs every scenario, five at a time. It is not parallel to other
+// TestScenarios runs every scenario. It is not parallel to other
 // tests, so that what it sees left is its own.
 func TestScenarios(t *testing.T) {
 	if runtime.GOOS != "linux" {
@@ -68,13 +68,10 @@ func TestScenarios(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	before := goleak.IgnoreCurrent()
-	turn := make(chan struct{}, 5)
 	t.Run("all", func(t *testing.T) {
 		for _, s := range lab.Catalogue() {
 			t.Run(s.Name, func(t *testing.T) {
 				t.Parallel()
-				turn <- struct{}{}
-				defer func() { <-turn }()
 				runScenario(t, s)
 			})
 		}

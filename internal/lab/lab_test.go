@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,7 +18,14 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
+
+// TestMain has as many clusters run at a time as one machine takes.
+func TestMain(m *testing.M) {
+	sourcetest.SideBySide(8)
+	os.Exit(m.Run())
+}
 
 // within bounds a test: generous, because machines that run tests are busy.
 func within(t *testing.T) context.Context {

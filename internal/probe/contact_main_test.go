@@ -8,22 +8,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"flag"
 	"fmt"
 	"io"
 	"math/big"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"go.uber.org/goleak"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
 // patient is for what answers; brief is for what never does, which is waited
@@ -32,15 +30,7 @@ func patient() Prober { return Prober{Timeout: 20 * time.Second} }
 func steady() Prober  { return Prober{Timeout: 9 * time.Second} }
 func brief() Prober   { return Prober{Timeout: 2 * time.Second} }
 
-// TestMain makes sure that nothing is left running. A fuzzing engine has
-// goroutines of its own.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" {
-		os.Exit(m.Run())
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { sourcetest.Main(m) }
 
 func within(t testing.TB) context.Context {
 	t.Helper()

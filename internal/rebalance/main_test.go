@@ -18,7 +18,10 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
+
+func TestMain(m *testing.M) { sourcetest.Main(m) }
 
 // long is a wait that no test needs; machines that run tests are busy.
 const long = 60 * time.Second

@@ -13,6 +13,7 @@ import (
 )
 
 func TestSilenceAndTwice(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, smallFleet)
 	n := smallFleet.Servers + 1
 	f.Silence(2, Ping)
@@ -50,6 +51,7 @@ func TestSilenceAndTwice(t *testing.T) {
 }
 
 func TestDelay(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, smallFleet)
 	const d = time.Second // after which all others have answered, on a busy machine too
 	f.Delay(4, Statz|Ping, d)
@@ -80,6 +82,7 @@ func TestDelay(t *testing.T) {
 }
 
 func TestAppearLate(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, smallFleet)
 	n := smallFleet.Servers + 1
 	roster := func(want int) {
@@ -108,6 +111,7 @@ func TestAppearLate(t *testing.T) {
 }
 
 func TestForeign(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, smallFleet)
 	n := smallFleet.Servers + 1
 	f.Foreign(Statz)
@@ -137,6 +141,7 @@ func TestForeign(t *testing.T) {
 }
 
 func TestGarble(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, smallFleet)
 	const i = 6
 	s := f.Truth().Servers[i]

@@ -125,6 +125,7 @@ type statzReply struct {
 func statzID(r *statzReply) string { return r.Server.ID }
 
 func TestModel(t *testing.T) {
+	t.Parallel()
 	for _, z := range []Size{smallFleet,
 		{Servers: 1, Clusters: 1, Accounts: 1, Connections: 1},
 		{Servers: 2, Clusters: 1, Accounts: 3, Connections: 40, Skewed: 1},
@@ -204,6 +205,7 @@ func checkSkew(t *testing.T, m *model) {
 }
 
 func TestSizeErrors(t *testing.T) {
+	t.Parallel()
 	for _, z := range []Size{{}, {Servers: 1, Clusters: 2, Accounts: 1}, {Servers: 1, Clusters: 1, Accounts: 1, Skewed: 2},
 		{Servers: 3, Clusters: 1, Accounts: 5, Connections: 20, Skewed: 5}, {Servers: 1, Clusters: 1, Accounts: 1, Connections: -1},
 		{Servers: 1, Clusters: 1, Accounts: 1, MaxPending: 5}} {
@@ -217,6 +219,7 @@ func TestSizeErrors(t *testing.T) {
 // TestEncoders holds the hand-written encoders to json.Marshal of the
 // server's structs.
 func TestEncoders(t *testing.T) {
+	t.Parallel()
 	m, err := newModel(smallFleet, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -260,6 +263,7 @@ func TestEncoders(t *testing.T) {
 }
 
 func TestStride(t *testing.T) {
+	t.Parallel()
 	for n := uint64(1); n < 60; n++ {
 		step, back := stride(n, n*7919)
 		seen := map[uint64]bool{}
@@ -277,6 +281,7 @@ func TestStride(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, smallFleet)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

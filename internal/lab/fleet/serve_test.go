@@ -14,6 +14,7 @@ import (
 )
 
 func TestPing(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, smallFleet)
 	truth, n := f.Truth(), smallFleet.Servers
 	for _, subject := range []string{"$SYS.REQ.SERVER.PING", "$SYS.REQ.SERVER.PING.STATSZ"} {
@@ -62,6 +63,7 @@ func TestPing(t *testing.T) {
 
 // TestStatz checks every row of every encoding against the truth.
 func TestStatz(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, smallFleet)
 	truth, n := f.Truth(), smallFleet.Servers
 	for _, accept := range []string{"", "snappy", "S2, gzip", "gzip", "br"} {
@@ -123,6 +125,7 @@ func TestStatz(t *testing.T) {
 
 // TestQuietServers: a server with nothing to report does not answer.
 func TestQuietServers(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, Size{Servers: 6, Clusters: 2, Accounts: 1, Connections: 2, Seed: 5})
 	busy := 0
 	for _, s := range f.Truth().Servers {
@@ -139,6 +142,7 @@ func TestQuietServers(t *testing.T) {
 }
 
 func TestFilters(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, Size{Servers: 14, Clusters: 7, Accounts: 20, Connections: 2000, Seed: 2})
 	truth := f.Truth()
 	s := truth.Servers[3] // eu-west-01-n02
@@ -184,6 +188,7 @@ func TestFilters(t *testing.T) {
 // TestConnz pages through all connections and compares their accounts
 // with the truth.
 func TestConnz(t *testing.T) {
+	t.Parallel()
 	f, nc := startTest(t, smallFleet)
 	truth := f.Truth()
 	ask := func(id, body string) *server.Connz {

@@ -107,6 +107,7 @@ func realSuper(t *testing.T) *nats.Conn {
 // TestShapes asks a real server and a simulated one the same and compares
 // keys, JSON types and headers.
 func TestShapes(t *testing.T) {
+	t.Parallel()
 	real := realSuper(t)
 	f, sim := startTest(t, Size{Servers: 6, Clusters: 2, Accounts: 30, Connections: 900, Seed: 3, Skewed: 1})
 	truth := f.Truth()

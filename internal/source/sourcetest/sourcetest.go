@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,19 +29,24 @@ const (
 	Patient = 2 * Brief
 )
 
-// Main makes sure that nothing is left running. A fuzzing engine has
-// goroutines of its own. Tests mostly wait, so that more of them than there are
-// processors run at a time.
-func Main(m *testing.M) {
+// SideBySide has more tests run at a time than there are processors, because they
+// mostly wait. What is passed as -parallel is kept.
+func SideBySide(tests int) {
 	flag.Parse()
-	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" {
-		m.Run()
-		return
-	}
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
 	if !chosen {
-		_ = flag.Set("test.parallel", "12") // a number it is
+		_ = flag.Set("test.parallel", strconv.Itoa(tests)) // a number it is
+	}
+}
+
+// Main runs the tests of a package side by side and makes sure that nothing is
+// left running. A fuzzing engine has goroutines of its own.
+func Main(m *testing.M) {
+	SideBySide(24)
+	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" {
+		m.Run()
+		return
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -543,11 +545,24 @@ func TestAuditorIsCutOff(t *testing.T) {
 }
 
 // TestHostileRepliesTakeNoMemory: 24 MiB of JSON without meaning, and 12 MiB
-// that decompress to 256 MiB of spaces; each comes twice. Not parallel, so that
-// what it measures is its own. Held as a whole, the bomb takes 2,200 MiB.
+// that decompress to 256 MiB of spaces; each comes twice. In a process of its
+// own, so that what it measures is its own. Held as a whole, the bomb takes 2,200
+// MiB.
 func TestHostileRepliesTakeNoMemory(t *testing.T) {
+	t.Parallel()
 	if sourcetest.RaceDetector {
 		t.Skip("the race detector has memory of its own, and takes too long for the bomb")
+	}
+	const alone = "NATS_BALANCE_TEST_ALONE"
+	if os.Getenv(alone) == "" {
+		cmd := exec.CommandContext(sourcetest.Within(t), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd.Env = append(os.Environ(), alone+"=1")
+		out, err := cmd.CombinedOutput()
+		t.Logf("%s", out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
 	}
 	const most = 700 // MiB
 	f := startFleet(t, smallFleet)

@@ -96,7 +96,7 @@ func TestAccountThatGetsOneAnswer(t *testing.T) {
 		sourcetest.Connect(t, c.Processes()[2].URL("ORDERS"))
 	}
 	nc := sourcetest.Connect(t, c.Processes()[0].URL("MON"))
-	s := New(nc, source.Options{Timeout: sourcetest.Long})
+	s := New(nc, source.Options{Timeout: sourcetest.Long / 2})
 	d, err := s.Deployment(sourcetest.Within(t))
 	if err != nil {
 		t.Fatal(err)
