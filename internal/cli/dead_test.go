@@ -94,16 +94,20 @@ func TestServerThatDied(t *testing.T) {
 		reason     string
 	}
 	check := func(stage string, cases []want) {
-		t.Helper()
-		for _, c := range cases {
-			status, doc, text := auditProcesses(t, c.urls, c.args...)
-			if status != c.status || !strings.Contains(doc.reasons(), c.reason) || doc.Coverage.Complete {
-				t.Errorf("%s, %s: status %d, want %d; missing %q, want %q; %s", stage, c.what, status, c.status, doc.reasons(), c.reason, text[:min(len(text), 300)])
+		t.Run(stage, func(t *testing.T) {
+			for _, c := range cases {
+				t.Run(c.what, func(t *testing.T) {
+					t.Parallel()
+					status, doc, text := auditProcesses(t, c.urls, c.args...)
+					if status != c.status || !strings.Contains(doc.reasons(), c.reason) || doc.Coverage.Complete {
+						t.Errorf("status %d, want %d; missing %q, want %q; %s", status, c.status, doc.reasons(), c.reason, text[:min(len(text), 300)])
+					}
+					if c.status == ExitFinding && (len(doc.Findings) != 1 || doc.Findings[0].OnServer != 17 || doc.Findings[0].Connections != 17) {
+						t.Errorf("findings %+v", doc.Findings)
+					}
+				})
 			}
-			if c.status == ExitFinding && (len(doc.Findings) != 1 || doc.Findings[0].OnServer != 17 || doc.Findings[0].Connections != 17) {
-				t.Errorf("%s, %s: findings %+v", stage, c.what, doc.Findings)
-			}
-		}
+		})
 	}
 	// Before it died it had clients, of which nothing is left.
 	n[2].Kill()

@@ -31,8 +31,13 @@ import (
 // machine time.
 func ownRun(t *testing.T, status int, args ...string) *report.Document {
 	t.Helper()
+	return ownRunIn(t, 10*time.Second, status, args...)
+}
+
+func ownRunIn(t *testing.T, timeout time.Duration, status int, args ...string) *report.Document {
+	t.Helper()
 	var out, errs bytes.Buffer
-	args = append([]string{"--no-context", "--timeout", "10s", "audit", "concentration", "--json"}, args...)
+	args = append([]string{"--no-context", "--timeout", timeout.String(), "audit", "concentration", "--json"}, args...)
 	if got := Run(args, &out, &errs); got != status {
 		t.Fatalf("exit status %d, want %d: %s%s", got, status, errs.String(), out.String())
 	}
@@ -262,39 +267,50 @@ func TestAddressesThatNoServerGreetsAt(t *testing.T) {
 	own, system, silent, refusing := l.Server("C1-n1").URL("APP"), l.SystemURL(), listener.Addr().String(), "127.0.0.1:"+closedPort(t)
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
-	for _, args := range [][]string{
-		{own, "--client-url", "nats://" + web.Listener.Addr().String()}, // what clients connect to is anything
-		{system, "--client-url", "nats://" + refusing},                  // servers know of each other
-		{system + ",nats://" + silent, "--no-probe", "--expect-servers", "3"},
-	} {
-		if doc := ownRun(t, ExitPass, append([]string{"--server"}, args...)...); !doc.Coverage.Complete {
-			t.Errorf("%q: coverage %+v", args, doc.Coverage)
+	t.Run("each", func(t *testing.T) {
+		for _, args := range [][]string{
+			{own, "--client-url", "nats://" + web.Listener.Addr().String()}, // what clients connect to is anything
+			{system, "--client-url", "nats://" + refusing},                  // servers know of each other
+			{system + ",nats://" + silent, "--no-probe", "--expect-servers", "3"},
+		} {
+			t.Run("explained", func(t *testing.T) {
+				t.Parallel()
+				if doc := ownRunIn(t, generous, ExitPass, append([]string{"--server"}, args...)...); !doc.Coverage.Complete {
+					t.Errorf("%q: coverage %+v", args, doc.Coverage)
+				}
+			})
 		}
-	}
-	for _, c := range []struct {
-		name, reason string
-		args         []string
-	}{
-		{silent, "it accepts connections but says nothing (an address of a client's URL list)", []string{own, "--client-url", "nats://" + silent}},
-		{refusing, "nobody listens there (an address of a client's URL list)", []string{own, "--client-url", "nats://" + refusing}},
-		{silent, "it accepts connections but says nothing (an address of --server)", []string{own + ",nats://" + silent}},
-		{silent, "it accepts connections but says nothing (an address of --server)", []string{system + ",nats://" + silent}},
-		{refusing, "nobody listens there (an address of --server)", []string{system + ",nats://" + refusing}},
-		{"gone.invalid:4222", "the name can't be resolved: ", []string{system + ",nats://gone.invalid:4222"}},
-		{"", "not checked because of --no-probe: " + silent, []string{system + ",nats://" + silent, "--no-probe"}},
-	} {
-		doc := ownRun(t, ExitNotAudited, append([]string{"--server"}, c.args...)...)
-		if m := doc.Coverage.Missing; len(m) != 1 || m[0].Server.Name != c.name || !strings.HasPrefix(m[0].Reason, c.reason) || doc.Outcome != string(checks.OutcomeIncomplete) {
-			t.Errorf("%q: %s, missing %+v", c.args, doc.Outcome, m)
+		for _, c := range []struct {
+			name, reason string
+			args         []string
+		}{
+			{silent, "it accepts connections but says nothing (an address of a client's URL list)", []string{own, "--client-url", "nats://" + silent}},
+			{refusing, "nobody listens there (an address of a client's URL list)", []string{own, "--client-url", "nats://" + refusing}},
+			{silent, "it accepts connections but says nothing (an address of --server)", []string{own + ",nats://" + silent}},
+			{silent, "it accepts connections but says nothing (an address of --server)", []string{system + ",nats://" + silent}},
+			{refusing, "nobody listens there (an address of --server)", []string{system + ",nats://" + refusing}},
+			{"gone.invalid:4222", "the name can't be resolved: ", []string{system + ",nats://gone.invalid:4222"}},
+			{"", "not checked because of --no-probe: " + silent, []string{system + ",nats://" + silent, "--no-probe"}},
+		} {
+			t.Run("missing", func(t *testing.T) {
+				t.Parallel()
+				doc := ownRunIn(t, generous, ExitNotAudited, append([]string{"--server"}, c.args...)...)
+				if m := doc.Coverage.Missing; len(m) != 1 || m[0].Server.Name != c.name || !strings.HasPrefix(m[0].Reason, c.reason) || doc.Outcome != string(checks.OutcomeIncomplete) {
+					t.Errorf("%q: %s, missing %+v", c.args, doc.Outcome, m)
+				}
+			})
 		}
-	}
-	for _, command := range [][]string{{"audit", "hotspot"}, {"impact", "C1-n1"}, {"rebalance", "--account", "APP"}} {
-		var out, errs bytes.Buffer
-		status := Run(append([]string{"--no-context", "--timeout", "10s", "--server", system + ",nats://" + silent}, command...), &out, &errs)
-		if status == ExitPass && command[0] != "rebalance" || !strings.Contains(out.String(), silent) {
-			t.Errorf("%q: status %d, %s%s", command, status, out.String(), errs.String())
+		for _, command := range [][]string{{"audit", "hotspot"}, {"impact", "C1-n1"}, {"rebalance", "--account", "APP"}} {
+			t.Run(command[0], func(t *testing.T) {
+				t.Parallel()
+				var out, errs bytes.Buffer
+				status := Run(append([]string{"--no-context", "--timeout", generous.String(), "--server", system + ",nats://" + silent}, command...), &out, &errs)
+				if status == ExitPass && command[0] != "rebalance" || !strings.Contains(out.String(), silent) {
+					t.Errorf("%q: status %d, %s%s", command, status, out.String(), errs.String())
+				}
+			})
 		}
-	}
+	})
 
 	// A server that drains refuses connections, and has all of its clients.
 	n3 := l.Server("C1-n3").Embedded()
