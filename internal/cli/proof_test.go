@@ -30,6 +30,8 @@ type proof struct {
 
 func proofs() []proof {
 	return []proof{
+		// What waits longest begins first.
+		{name: "listener-gap-mqtt", scenario: "listener-gap-mqtt", cause: "listener-gap", remedies: []string{"listener", "dns"}, apart: true, do: newListenerAndZone},
 		{name: "single-url", scenario: "single-url", cause: "single-url", remedies: []string{"client-config"}, do: newList},
 		{name: "single-url-forced", scenario: "single-url", cause: "single-url", remedies: []string{"rebalance"}, do: (*proving).rebalance},
 		{name: "single-address-dns", scenario: "single-address-dns", cause: "single-address-dns", remedies: []string{"dns", "rebalance"}, do: newZone},
@@ -48,7 +50,6 @@ func proofs() []proof {
 		{name: "listener-gap-ws", scenario: "listener-gap-ws", cause: "listener-gap", remedies: []string{"listener", "rebalance"}, apart: true, do: newListener},
 		{name: "listener-gap-ws-list", scenario: "listener-gap-ws", cause: "listener-gap", remedies: []string{"listener", "client-config"}, apart: true, with: webSocketList, do: newListenerAndList},
 		{name: "listener-gap-ws-no-list", scenario: "listener-gap-ws", cause: "listener-gap", remedies: []string{"listener", "client-config"}, apart: true, do: newListenerAndList},
-		{name: "listener-gap-mqtt", scenario: "listener-gap-mqtt", cause: "listener-gap", remedies: []string{"listener", "dns"}, apart: true, do: newListenerAndZone},
 		{name: "discovery-off", scenario: "single-url-no-advertise", cause: "single-url", remedies: []string{"client-config"}, do: newList},
 		{name: "discovery-off-advertise", scenario: "single-url-no-advertise", cause: "discovery-off", remedies: []string{"advertise"}, do: advertised},
 		{name: "network-affinity", scenario: "network-affinity", cause: "network-affinity", remedies: []string{"placement"}, do: anywhere},
