@@ -57,21 +57,20 @@ func extract(name string, text []byte, place func(line int) string, account func
 	for _, g := range s.oneOfTwo(groups) {
 		list := checks.URLList{Origin: place(g.first + 1), Account: g.account, User: g.user, Client: g.client, Ordered: g.ordered}
 		for _, c := range g.urls {
-			var why string
 			switch {
 			case errors.Is(c.err, errPlaceholder):
-				why = "has a placeholder: pass --client-url with what it becomes"
+				warn(g.first, "the server list has a placeholder: pass --client-url with what it becomes")
+				list.Incomplete = addNew(list.Incomplete, faultOf(c.err))
 			case c.err != nil:
-				why = "has a URL that " + cutAdvice(c.err)
+				why := "has a URL that " + faultOf(c.err)
+				warn(g.first, "the server list "+why)
+				list.Incomplete = addNew(list.Incomplete, why)
 			default:
 				list.Endpoints = append(list.Endpoints, c.endpoint)
 				if c.user != "" {
 					list.User = c.user
 				}
-				continue
 			}
-			warn(g.first, "the server list "+why)
-			list.Incomplete = addNew(list.Incomplete, cutAdvice(errors.New(why)))
 		}
 		if g.added {
 			warn(g.first, "the server list is put together in several places: pass --client-url with the whole list")
@@ -100,12 +99,6 @@ func extract(name string, text []byte, place func(line int) string, account func
 type note struct {
 	line int
 	text string
-}
-
-// cutAdvice leaves out what a flag's user should pass.
-func cutAdvice(err error) string {
-	fault, _, _ := strings.Cut(err.Error(), ":")
-	return fault
 }
 
 // groups joins URLs to lists, and leaves out what is no client's.

@@ -63,7 +63,7 @@ func (s *scope) lists() []checks.URLList {
 		users := map[string]bool{}
 		for _, e := range d.entries {
 			if e.err != nil {
-				text := "has a URL that " + cutAdvice(e.err)
+				text := "has a URL that " + faultOf(e.err)
 				if errors.Is(e.err, errPlaceholder) {
 					text = "has a placeholder"
 				}

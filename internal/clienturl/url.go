@@ -17,16 +17,30 @@ import (
 
 // The errors quote nothing of a URL: what looks like a port may be a password.
 var (
-	errEmpty       = errors.New("is empty: pass a URL such as nats://host:4222")
-	errControl     = errors.New("has a space or a control character: pass URLs such as nats://host:4222, separated by commas")
-	errScheme      = errors.New("has a scheme that is none of NATS clients: pass nats, tls, ws, wss, mqtt or mqtts, as in nats://host:4222")
-	errHost        = errors.New("has no host: pass a URL such as nats://host:4222")
-	errName        = errors.New("has a host that is neither a name nor an address: pass a URL such as nats://host:4222")
-	errPort        = errors.New("has an invalid port: pass a number from 1 to 65535, as in nats://host:4222")
-	errIPv6        = errors.New("has an IPv6 address without brackets: pass a URL such as nats://[2001:db8::1]:4222")
-	errCredentials = errors.New("has a reserved character in its credentials: leave them out, they are not needed")
-	errPlaceholder = errors.New("has a placeholder: pass the URL that it becomes")
+	errEmpty       = &urlError{"is empty", "pass a URL such as nats://host:4222"}
+	errControl     = &urlError{"has a space or a control character", "pass URLs such as nats://host:4222, separated by commas"}
+	errScheme      = &urlError{"has a scheme that is none of NATS clients", "pass nats, tls, ws, wss, mqtt or mqtts, as in nats://host:4222"}
+	errHost        = &urlError{"has no host", "pass a URL such as nats://host:4222"}
+	errName        = &urlError{"has a host that is neither a name nor an address", "pass a URL such as nats://host:4222"}
+	errPort        = &urlError{"has an invalid port", "pass a number from 1 to 65535, as in nats://host:4222"}
+	errIPv6        = &urlError{"has an IPv6 address without brackets", "pass a URL such as nats://[2001:db8::1]:4222"}
+	errCredentials = &urlError{"has a reserved character in its credentials", "leave them out, they are not needed"}
+	errPlaceholder = &urlError{"has a placeholder", "pass the URL that it becomes"}
 )
+
+// urlError is what is wrong with a URL, as what follows its name, and what to pass
+// instead.
+type urlError struct{ fault, advice string }
+
+func (e *urlError) Error() string { return e.fault + ": " + e.advice }
+
+// faultOf is what is wrong with a URL, without what a flag's user should pass.
+func faultOf(err error) string {
+	if e, ok := errors.AsType[*urlError](err); ok {
+		return e.fault
+	}
+	return err.Error()
+}
 
 // ParseFlag reads a value of --client-url, "[ACCOUNT=]URL[,URL…]": the server
 // list of one client, in its order. As with clients, a URL without a scheme is

@@ -51,7 +51,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.Conn.Read(p)
 	if wrong := b.follow.read(p[:n]); wrong != nil {
-		return 0, b.fail(&sysreq.ProtocolError{Reason: b.server + " " + wrong.Error()})
+		return 0, b.fail(&sysreq.ProtocolError{Server: b.server, Fault: wrong.Error()})
 	}
 	if b.byLine && n > 0 {
 		if end := bytes.IndexByte(p[:n], '\n') + 1; end > 0 {

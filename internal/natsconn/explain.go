@@ -179,8 +179,7 @@ func (l *login) explain(i int, d *dialer, err error) *failure {
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		f.reason, f.pass = "takes no nkeys", []string{passUser}
 	case errors.As(err, &protocol):
-		_, what, _ := strings.Cut(protocol.Reason, " ") // the server is named already
-		f.reason, f.pass = unspoken+" ("+what+")", []string{passPort}
+		f.reason, f.pass = unspoken+" ("+protocol.Fault+")", []string{passPort}
 	case !d.reached.Load():
 		l.explainDial(f, err)
 	case l.explainTLS(f, i, err, heard):

@@ -34,9 +34,12 @@ type Client struct {
 
 // ProtocolError says why a connection was ended: a server sent what no server
 // sends, or more than can be kept.
-type ProtocolError struct{ Reason string } // a sentence that names the server
+type ProtocolError struct {
+	Server string
+	Fault  string // what it did, as what follows its name
+}
 
-func (e *ProtocolError) Error() string { return e.Reason }
+func (e *ProtocolError) Error() string { return e.Server + " " + e.Fault }
 
 // New starts to ask through a connection. Trace, if not nil, is told of every
 // request, and of what [Client.Trace] is; it is called by one goroutine at a
@@ -70,7 +73,7 @@ func (c *Client) noteEnd(nc *nats.Conn, err error) {
 	switch {
 	case errors.As(err, &protocol):
 	case errors.Is(err, nats.ErrSlowConsumer):
-		protocol = &ProtocolError{fmt.Sprintf("%s sends more than can be read: more than %d MiB of replies wait, or more than %d replies", At(nc), mostWaiting>>20, mostReplies)}
+		protocol = &ProtocolError{At(nc), fmt.Sprintf("sends more than can be read: more than %d MiB of replies wait, or more than %d replies", mostWaiting>>20, mostReplies)}
 		defer nc.Close()
 	default:
 		return

@@ -302,7 +302,7 @@ func (g *gathering) closed() error {
 	why := ""
 	var protocol *sysreq.ProtocolError
 	if errors.As(g.client.Ended(), &protocol) {
-		why = ": " + protocol.Reason
+		why = ": " + protocol.Error()
 	}
 	g.notes["the connection closed before every server had answered"+why]++
 	return nil
