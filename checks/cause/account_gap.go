@@ -8,6 +8,9 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
+// AccountGap is the code of the cause.
+const AccountGap Code = "account-gap"
+
 // accountGap: the account, or its users, can't be used on the other servers.
 //
 // Confirmed takes the word of every other server of the cluster. A server that

@@ -2,24 +2,8 @@ package cause
 
 import "slices"
 
-// Code names a cause.
+// Code names a cause. Each is declared beside its rule.
 type Code string
-
-// The codes of all causes.
-const (
-	AccountGap         Code = "account-gap"
-	ListenerGap        Code = "listener-gap"
-	SingleURL          Code = "single-url"
-	SingleAddressDNS   Code = "single-address-dns"
-	StickyLoadBalancer Code = "sticky-load-balancer"
-	ServerFull         Code = "server-full"
-	RestartDrift       Code = "restart-drift"
-	NetworkAffinity    Code = "network-affinity"
-	OrderedConnect     Code = "ordered-connect"
-	SingleProcess      Code = "single-process"
-	DiscoveryOff       Code = "discovery-off"
-	SmallAccount       Code = "small-account"
-)
 
 // Definition is what is so of a cause in every case.
 type Definition struct {

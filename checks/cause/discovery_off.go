@@ -8,6 +8,9 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
+// DiscoveryOff is the code of the cause.
+const DiscoveryOff Code = "discovery-off"
+
 // discoveryOff: contributing: clients are not told of the other servers, so
 // they cannot fail over.
 //

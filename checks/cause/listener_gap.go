@@ -6,6 +6,9 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
+// ListenerGap is the code of the cause.
+const ListenerGap Code = "listener-gap"
+
 // listenerGap: the connections' protocol, MQTT or WebSocket, is served by one
 // server only.
 //

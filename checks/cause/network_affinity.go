@@ -10,6 +10,9 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
+// NetworkAffinity is the code of the cause.
+const NetworkAffinity Code = "network-affinity"
+
 // networkAffinity: where the clients are on the network, or the servers'
 // placement tags, explains which server they are on.
 //

@@ -8,6 +8,9 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
+// OrderedConnect is the code of the cause.
+const OrderedConnect Code = "ordered-connect"
+
 // orderedConnect: the list or DNS reaches several servers but clients always
 // take the first: no randomising, or a client library that does not shuffle DNS
 // answers.

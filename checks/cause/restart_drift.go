@@ -9,6 +9,9 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
+// RestartDrift is the code of the cause.
+const RestartDrift Code = "restart-drift"
+
 // restartDrift: when these clients connected, the other servers were down or
 // did not exist yet, and nobody has moved them since.
 //

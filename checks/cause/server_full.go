@@ -6,6 +6,9 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
+// ServerFull is the code of the cause.
+const ServerFull Code = "server-full"
+
 // serverFull: the other servers are at their connection limit.
 //
 // What a server has now against its max_connections, from VARZ: all client

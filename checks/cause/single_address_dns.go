@@ -1,5 +1,8 @@
 package cause
 
+// SingleAddressDNS is the code of the cause.
+const SingleAddressDNS Code = "single-address-dns"
+
 // singleAddressDNS: the list's host names reach one server only: DNS returns
 // one address, or several of which one is a live server of the cluster.
 //

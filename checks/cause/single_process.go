@@ -9,6 +9,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
+// SingleProcess is the code of the cause.
+const SingleProcess Code = "single-process"
+
 // singleProcess: one client process or host holds most of the connections.
 //
 // Connections with the same source address, name, user, language and version

@@ -53,6 +53,9 @@ func (f List) plain() bool {
 	return true
 }
 
+// SingleURL is the code of the cause.
+const SingleURL Code = "single-url"
+
 // singleURL: the client's list holds servers' own addresses, and of them only
 // the concentrated server is reached. However many strings the list has, what
 // counts is which servers of the cluster answer there.

@@ -7,6 +7,9 @@ const smallTo = 15
 // fewServices is a handful.
 const fewServices = 6
 
+// SmallAccount is the code of the cause.
+const SmallAccount Code = "small-account"
+
 // smallAccount: contributing: 10 to 15 connections of a handful of services:
 // real, may be acceptable.
 //

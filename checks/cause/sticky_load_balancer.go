@@ -15,6 +15,9 @@ import (
 // is 1 in 512, of three it is 1 in 20,000.
 const enoughTries = 10
 
+// StickyLoadBalancer is the code of the cause.
+const StickyLoadBalancer Code = "sticky-load-balancer"
+
 // stickyLoadBalancer: an address that is no server's own leads every time to
 // the same server, or source addresses shared by unrelated clients are each
 // pinned to one server.
