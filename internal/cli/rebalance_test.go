@@ -317,7 +317,8 @@ func TestRebalanceGlobalAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Stop)
-	if doc := rebalanced(t, l, generous, 0, "--account", "$G", "--apply", "--yes"); doc.Outcome != "balanced" || len(doc.Moves) != 8 || doc.Moves[7].Outcome != "kicked" {
+	// Eight at least: a second round follows if chance takes most of them to one server.
+	if doc := rebalanced(t, l, generous, 0, "--account", "$G", "--apply", "--yes"); doc.Outcome != "balanced" || len(doc.Moves) < 8 || doc.Moves[7].Outcome != "kicked" {
 		t.Errorf("$G: %s, %+v, %+v", doc.Outcome, doc.Stop, doc.Moves)
 	}
 }
