@@ -177,13 +177,16 @@ func TestForbiddenProfilesEndAtOnce(t *testing.T) {
 	if err := nc.Publish("$SYS.REQ.ACCOUNT.X.INFO", nil); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-told:
-		if !strings.Contains(err.Error(), "ACCOUNT.X.INFO") {
-			t.Error(err)
+	for ctx := sourcetest.Within(t); ; {
+		select {
+		case err := <-told:
+			if strings.Contains(err.Error(), "ACCOUNT.X.INFO") {
+				return
+			}
+			// One of the audit's own that the library delivers late.
+		case <-ctx.Done():
+			t.Fatal("the handler of errors is not back")
 		}
-	case <-sourcetest.Within(t).Done():
-		t.Error("the handler of errors is not back")
 	}
 }
 
