@@ -236,8 +236,14 @@ func (e Expected) greeted(d *checks.Deployment, g checks.Greeting, s *sight) {
 		s.of == ofClients && !slices.Contains(clustersIn(d), g.Cluster) {
 		return
 	}
-	e.addNamed(d, g.Name, checks.Missing{ID: g.ID, Name: g.Name, Cluster: g.Cluster, ClusterKnown: g.Cluster != "" && !d.Shared(g.Cluster), Kind: checks.Silent,
-		Reason: "it greets at " + s.shown + ", " + s.of + ", but it did not answer"})
+	m := checks.Missing{ID: g.ID, Name: g.Name, Cluster: g.Cluster, ClusterKnown: g.Cluster != "" && !d.Shared(g.Cluster), Kind: checks.Silent,
+		Reason: "it greets at " + s.shown + ", " + s.of + ", but it did not answer"}
+	if slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.Name == g.Name && d.SameCluster(x.Cluster, g.Cluster) }) {
+		m.Reason += ": another server has its name, or it restarted during this audit"
+		d.Missing = append(d.Missing, m)
+		return
+	}
+	e.addNamed(d, g.Name, m)
 }
 
 func appendOnce(to []string, s string) []string {

@@ -266,7 +266,7 @@ func fixtures() []fixture {
 		}
 	}
 	for range 3 {
-		unknown.missing("?", "", -1, "r0-n0 counts 27 servers, but nobody has a route or gateway to it and it did not answer within 4s: a server that stopped without a goodbye is counted for up to 4 minutes")
+		unknown.missing("?", "", -1, "r0-n0 counts 27 servers, and this one did not answer within 4s: one that stopped without a goodbye is counted for up to 4 minutes")
 	}
 	add("unknown-name", unknown)
 	wantedGone := skewed().missing("C1", "C1-n4", 20, silent)

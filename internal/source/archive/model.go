@@ -177,7 +177,8 @@ func (a *Source) missing(l *contents, d *checks.Deployment) {
 			d.Missing[at].Peers = append(d.Missing[at].Peers, m.Peers...)
 			return
 		}
-		if !present[p] && len(d.Missing) < wire.MostServers {
+		// Another server that has its name may be there.
+		if (!present[p] || m.ID != "") && len(d.Missing) < wire.MostServers {
 			present[p], added[m.ID] = true, len(d.Missing)
 			d.Missing = append(d.Missing, m)
 		}

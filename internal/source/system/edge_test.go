@@ -219,7 +219,13 @@ func TestPeersOfServersThatShareAName(t *testing.T) {
 	t.Parallel()
 	servers := map[string]*seen{}
 	add := func(id, name string, linksAsked bool, links []string, names ...string) {
-		servers[id] = &seen{Server: wire.Server{ID: id, Name: name, Cluster: "C"}, roster: &wire.Statsz{Peers: names}, linksAsked: linksAsked, links: links}
+		servers[id] = &seen{Server: wire.Server{ID: id, Name: name, Cluster: "C"}, roster: &wire.Statsz{Peers: names}, linksAsked: linksAsked}
+		if links != nil {
+			servers[id].links = []wire.Peer{}
+		}
+		for _, to := range links {
+			servers[id].links = append(servers[id].links, wire.Peer{ID: to})
+		}
 	}
 	add("1", "a", true, []string{"2"}, "b")
 	add("2", "b", true, []string{"1"}, "a")

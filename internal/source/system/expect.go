@@ -41,7 +41,7 @@ type seen struct {
 
 	rosterReplies, reportReplies int // to the first, general question
 
-	links      []string       // ids of its peers, by its ROUTEZ; nil where that is not known
+	links      []wire.Peer    // its peers, by its ROUTEZ; nil where that is not known
 	linksAsked bool           // it was asked for them
 	hub        bool           // it was asked for its leafnodes
 	leafs      map[string]int // its leafnode connections in the system account, by the server's name
@@ -57,28 +57,24 @@ type answer struct {
 func (s *seen) called() string { return cmp.Or(s.Name, s.ID) }
 
 // expected is how many servers there are at least, by what the servers say of
-// each other, and who says so. No single count is the truth: a server that
+// each other, and who counts so many; nil where these are the ends of links. No single count is the truth: a server that
 // has just joined knows few others, one that lost a peer without a goodbye
 // counts it for up to four minutes (nats-server's orphan sweep), also where it
-// is back as another process, see [former].
-func expected(servers map[string]*seen) (n int, by string) {
+// is back as another process, see [perhapsFormer].
+func expected(servers map[string]*seen) (n int, by *seen) {
 	n = len(servers)
-	most, answered, young := believed(n), n, restarted(servers)
+	most := believed(n)
 	for _, id := range slices.Sorted(maps.Keys(servers)) {
 		s := servers[id]
 		if s.roster == nil {
 			continue
 		}
-		counted := min(s.roster.Servers, most)
-		if counted > n {
-			counted -= former(s, counted-answered, answered, young)
-		}
-		if counted > n {
-			n, by = counted, fmt.Sprintf("%s counts %d servers", s.called(), s.roster.Servers)
+		if counted := min(s.roster.Servers, most); counted > n {
+			n, by = counted, s
 		}
 	}
 	if linked := min(len(servers)+len(unanswered(servers)), most); linked > n {
-		n, by = linked, ""
+		n, by = linked, nil
 	}
 	return n, by
 }
@@ -89,8 +85,9 @@ func expected(servers map[string]*seen) (n int, by string) {
 func believed(answered int) int { return 4*answered + 1000 }
 
 // place is a server that others are linked to: a name in a cluster, or with an
-// empty name any server of the cluster.
-type place struct{ cluster, name string }
+// empty name any server of the cluster. The id is that of a server whose name
+// another one has as well.
+type place struct{ cluster, name, id string }
 
 // end is a place where nobody answered.
 type end struct {
@@ -129,6 +126,12 @@ func unanswered(servers map[string]*seen) []end {
 				look(place{cluster: s.Cluster, name: peer}, s)
 			}
 		}
+		for _, peer := range s.links {
+			if p := (place{cluster: s.Cluster, name: peer.Name}); present[p] && servers[peer.ID] == nil {
+				p.id = peer.ID
+				look(p, s)
+			}
+		}
 		for _, cluster := range s.roster.Gateways {
 			if cluster != "" {
 				look(place{cluster: cluster}, s)
@@ -141,7 +144,7 @@ func unanswered(servers map[string]*seen) []end {
 		out = append(out, *m)
 	}
 	slices.SortFunc(out, func(a, b end) int {
-		return cmp.Or(cmp.Compare(a.cluster, b.cluster), cmp.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(a.cluster, b.cluster), cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id))
 	})
 	return out
 }
@@ -193,10 +196,13 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	places := unanswered(servers)
 	places = places[:min(len(places), believed(len(servers))-len(servers))]
 	for _, p := range places {
-		m := checks.Missing{Name: p.name, Cluster: p.cluster, ClusterKnown: true, Kind: checks.Silent}
+		m := checks.Missing{ID: p.id, Name: p.name, Cluster: p.cluster, ClusterKnown: true, Kind: checks.Silent}
 		if p.name != "" {
 			m.Peers = p.from
 			m.Known = p.by + " has a route to it"
+			if p.id != "" {
+				m.Known += ", and another server has its name"
+			}
 			m.Reason = m.Known + ", but it did not answer " + within
 		} else {
 			m.Reason = fmt.Sprintf("%s has a gateway to its cluster, but no server of it answered %s", p.by, within)
@@ -211,8 +217,8 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 			"which does not pass its answers on to here: audit from %s, or from there", hubs(servers)[0].called(), hubs(servers)[0].called())})
 	}
 	for range n - len(servers) - len(places) - len(hidden) {
-		out = append(out, checks.Missing{Kind: checks.Counted, Reason: fmt.Sprintf("%s, but nobody has a route or gateway to it and it did "+
-			"not answer %s: a server that stopped without a goodbye is counted for up to 4 minutes", by, within)})
+		out = append(out, checks.Missing{Kind: checks.Counted, Reason: fmt.Sprintf("%s counts %d servers, and this one did not answer %s: "+
+			"one that stopped without a goodbye is counted for up to 4 minutes%s", by.called(), by.roster.Servers, within, perhapsFormer(servers, by))})
 	}
 	slices.SortFunc(out, func(a, b checks.Missing) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))

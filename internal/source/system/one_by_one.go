@@ -28,7 +28,7 @@ func (g *gathering) askByName() {
 		if s.strange || s.contradicted || s.whole && s.roster != nil {
 			continue
 		}
-		ask(place{s.Cluster, s.Name})
+		ask(place{cluster: s.Cluster, name: s.Name})
 		if !s.byName && !s.whole {
 			s.byName = true
 			g.askReport(s.Name, s.Cluster)

@@ -234,7 +234,6 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		}
 	}
 	g.noteIdentity()
-	g.noteRestarted()
 	g.noteYoung()
 	g.noteOneByOne()
 	d.Gateways = g.connected == nil || g.connected.Gateway

@@ -5,20 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/nats-balance/nats-balance/internal/words"
+	"github.com/nats-balance/nats-balance/internal/source"
 )
 
-const (
-	// remembered is how long a server that stopped without a goodbye is counted by
-	// its peers, at most: orphMax and chkOrph of nats-server.
-	remembered = 4 * time.Minute
-	// heardOut is how long a server has been up that has heard of everyone who is
-	// there: servers tell each other of themselves every 10 s.
-	heardOut = 15 * time.Second
-)
+// remembered is how long a server that stopped without a goodbye is counted by its
+// peers, at most: orphMax and chkOrph of nats-server.
+const remembered = 4 * time.Minute
 
 // restarted are the servers that peers may count twice: their process is younger
 // than the time for which one before it is counted. The first are the youngest.
@@ -31,35 +25,6 @@ func restarted(servers map[string]*seen) []*seen {
 	}
 	slices.SortStableFunc(out, func(a, b *seen) int { return cmp.Compare(a.roster.Uptime, b.roster.Uptime) })
 	return out
-}
-
-// former is how many of so many servers that one counts, and of which nothing
-// else is known, are former processes of servers that restarted since. A
-// restarted server had one at least. How many it had in a crash loop is unknown,
-// but it counts only those that were there when it came: where it has heard of
-// everyone, and counts no more than answered, none of the others is there.
-//
-// Only servers of the same cluster, and of clusters with gateways to each other,
-// surely hear of each other.
-func former(counts *seen, extra, answered int, young []*seen) int {
-	n := 0
-	for _, s := range young {
-		if s == counts || s.roster.Uptime >= counts.roster.Uptime || !near(s, counts) {
-			continue
-		}
-		n++
-		if s.roster.Uptime > heardOut && s.roster.Servers > 0 && s.roster.Servers <= answered {
-			return extra
-		}
-	}
-	return min(n, extra)
-}
-
-// near reports whether two servers are of one cluster, or of two with gateways to
-// each other.
-func near(a, b *seen) bool {
-	return a.Cluster == b.Cluster && a.Cluster != "" ||
-		slices.Contains(a.roster.Gateways, b.Cluster) || slices.Contains(b.roster.Gateways, a.Cluster)
 }
 
 const (
@@ -84,27 +49,19 @@ func (g *gathering) noteYoung() {
 	}
 }
 
-// noteRestarted says of whom former processes are counted.
-func (g *gathering) noteRestarted() {
-	young := restarted(g.servers)
-	known, _ := expected(g.servers)
-	for _, id := range slices.Sorted(maps.Keys(g.servers)) {
-		s := g.servers[id]
-		if s.roster == nil {
-			continue
+// perhapsFormer says for which servers one may count more than answered: it counts
+// the former process of one that was killed and is back. That of one which said
+// goodbye it does not count, and which it was nobody tells. So what is counted may
+// as well be another server, which hangs.
+func perhapsFormer(servers map[string]*seen, counts *seen) string {
+	var names []string
+	for _, s := range restarted(servers) {
+		if s.roster.Uptime < counts.roster.Uptime {
+			names = append(names, fmt.Sprintf("%s (up for %s)", s.called(), s.roster.Uptime.Round(time.Second)))
 		}
-		extra := min(s.roster.Servers, believed(len(g.servers))) - known
-		if extra <= 0 {
-			continue
-		}
-		var names []string
-		for _, y := range young {
-			if y != s && y.roster.Uptime < s.roster.Uptime && near(y, s) {
-				names = append(names, fmt.Sprintf("%s, up for %s", y.called(), y.roster.Uptime.Round(time.Second)))
-			}
-		}
-		g.notes[fmt.Sprintf("%s counts %s more than there are, as the former processes of servers that restarted are counted for up to 4 minutes: %s",
-			s.called(), words.Plural(extra, "server"), strings.Join(names[:min(len(names), 3)], "; "))] = 1
-		return // the others count the same
 	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", and so is the former process of one that was killed and is back, as may be " + source.Few(names)
 }

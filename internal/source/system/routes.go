@@ -17,7 +17,7 @@ func twins(servers map[string]*seen) []*seen {
 	named := map[place][]*seen{}
 	for _, id := range slices.Sorted(maps.Keys(servers)) {
 		if s := servers[id]; s.roster != nil && s.Cluster != "" && !s.strange {
-			p := place{s.Cluster, s.Name}
+			p := place{cluster: s.Cluster, name: s.Name}
 			named[p] = append(named[p], s)
 		}
 	}
@@ -30,12 +30,18 @@ func twins(servers map[string]*seen) []*seen {
 	return out
 }
 
-// askLinks asks for the peers' ids where names do not tell which server it is:
-// all servers of clusters with twins.
+// askLinks asks for the peers' ids where names do not tell which server it is: all
+// servers of clusters with twins, and those that count more servers than are known,
+// of which one may have the name of another.
 func (g *gathering) askLinks() {
 	doubtful := map[string]bool{}
 	for _, s := range twins(g.servers) {
 		doubtful[s.Cluster] = true
+	}
+	for _, s := range g.servers {
+		if s.roster != nil && s.Cluster != "" && s.roster.Servers > len(g.servers) {
+			doubtful[s.Cluster] = true
+		}
 	}
 	if len(doubtful) == 0 || g.noLinks {
 		return
@@ -65,13 +71,9 @@ func (g *gathering) routezReply(ctx context.Context, m *nats.Msg) {
 	if err != nil {
 		return
 	}
-	ids := make([]string, 0, len(r.Peers))
-	for _, p := range r.Peers {
-		ids = append(ids, p.ID)
-	}
 	g.send(ctx, func(g *gathering) {
 		if s := g.servers[r.From.ID]; s != nil && s.linksAsked {
-			s.links = ids
+			s.links = append([]wire.Peer{}, r.Peers...)
 		}
 	})
 }
@@ -83,7 +85,7 @@ func peers(servers map[string]*seen) map[string][]string {
 	ids := map[place]string{}
 	twice := map[place]bool{}
 	for id, s := range servers {
-		p := place{s.Cluster, s.Name}
+		p := place{cluster: s.Cluster, name: s.Name}
 		_, taken := ids[p]
 		twice[p] = twice[p] || taken
 		ids[p] = id
@@ -92,11 +94,14 @@ func peers(servers map[string]*seen) map[string][]string {
 	for id, s := range servers {
 		switch {
 		case s.links != nil:
-			out[id] = s.links
+			out[id] = []string{}
+			for _, p := range s.links {
+				out[id] = append(out[id], p.ID)
+			}
 		case s.roster != nil && s.roster.Peers != nil && !s.linksAsked:
 			out[id] = []string{}
 			for _, name := range s.roster.Peers {
-				if p := (place{s.Cluster, name}); ids[p] != "" && !twice[p] {
+				if p := (place{cluster: s.Cluster, name: name}); ids[p] != "" && !twice[p] {
 					out[id] = append(out[id], ids[p])
 				}
 			}
@@ -187,20 +192,20 @@ func dropUnrouted(servers map[string]*seen) {
 		if s.roster == nil || s.Cluster == "" || s.strange {
 			continue
 		}
-		named[place{s.Cluster, s.Name}]++
+		named[place{cluster: s.Cluster, name: s.Name}]++
 		if len(s.roster.Peers) > 0 {
 			known[s.Cluster]++
 		}
 		for _, peer := range s.roster.Peers {
 			if peer != s.Name {
-				routed[place{s.Cluster, peer}] = true
+				routed[place{cluster: s.Cluster, name: peer}] = true
 			}
 		}
 	}
 	for _, s := range servers {
-		at := place{s.Cluster, s.Name}
+		at := place{cluster: s.Cluster, name: s.Name}
 		if s.roster == nil || !s.whole || named[at] != 1 || routed[at] || known[s.Cluster] < 3 ||
-			!slices.ContainsFunc(s.roster.Peers, func(peer string) bool { return named[place{s.Cluster, peer}] > 0 }) {
+			!slices.ContainsFunc(s.roster.Peers, func(peer string) bool { return named[place{cluster: s.Cluster, name: peer}] > 0 }) {
 			continue
 		}
 		s.unrouted, s.whole, s.usage = true, false, nil
