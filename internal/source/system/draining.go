@@ -90,6 +90,14 @@ func advertised(name string, missing []string, peers []peer) checks.Answer {
 	return checks.Unknown
 }
 
+// routed reports whether some server has a route to one of a name. A server that
+// drains keeps its routes, one that hangs loses them when it answers no ping.
+func routed(name string, peers []peer) bool {
+	return slices.ContainsFunc(peers, func(p peer) bool {
+		return slices.ContainsFunc(p.routes, func(r wire.Peer) bool { return r.Name == name })
+	})
+}
+
 // mostPeers bounds who is asked of those that are missing.
 const mostPeers = 32
 
@@ -112,6 +120,10 @@ func tellDraining(ctx context.Context, nc *nats.Conn, d *checks.Deployment) erro
 			names = append(names, m.Name)
 		}
 		for _, m := range of {
+			if len(peers) > 0 && !routed(m.Name, peers) {
+				m.Reason += ", and the route is gone by now: it hangs, is cut off, or has stopped"
+				continue
+			}
 			switch advertised(m.Name, names, peers) {
 			case checks.No:
 				m.Kind, m.Reason = checks.Draining, "it is draining: "+m.Known+" and does not advertise it to clients any more"

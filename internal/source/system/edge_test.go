@@ -241,3 +241,29 @@ func TestPeersOfServersThatShareAName(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// A server that hangs loses its routes when it answers no ping, and is no longer
+// advertised then, as one that drains is not.
+func TestRouted(t *testing.T) {
+	t.Parallel()
+	with := func(names ...string) (p peer) {
+		for _, name := range names {
+			p.routes = append(p.routes, wire.Peer{Name: name})
+		}
+		return p
+	}
+	for _, c := range []struct {
+		peers []peer
+		want  bool
+	}{
+		{[]peer{with("b", "c"), with("a", "c")}, true},
+		{[]peer{with("b"), with("a", "c")}, true}, // it is on its way
+		{[]peer{with("b"), with("a")}, false},
+		{[]peer{with()}, false},
+		{nil, false},
+	} {
+		if got := routed("c", c.peers); got != c.want {
+			t.Errorf("%+v: %v", c.peers, got)
+		}
+	}
+}
