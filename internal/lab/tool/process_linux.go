@@ -23,7 +23,7 @@ func childAttributes() *syscall.SysProcAttr {
 func awaitStopped(pid int) {
 	tick := time.NewTicker(lab.PollEvery)
 	defer tick.Stop()
-	for end := time.Now().Add(stopGrace); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(6 * stopGrace); time.Now().Before(end); <-tick.C {
 		running := false
 		names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is a good one
 		for _, name := range names {
