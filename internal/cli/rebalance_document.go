@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -9,10 +8,9 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/natsconn"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
-	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 // document is what was planned.
@@ -20,7 +18,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	p, f := s.plan, s.forecast
 	doc := &report.Rebalance{
 		Tool: report.Tool{Name: "nats-balance", Version: Version()}, Time: time.Now(),
-		Source:  report.Source{Kind: "system-account", Detail: fmt.Sprintf("%s, server %s", natsconn.ShownURL(sysreq.URL(nc)), nc.ConnectedServerName())},
+		Source:  report.Source{Kind: "system-account", Detail: system.Through(nc)},
 		Cluster: s.cluster,
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,

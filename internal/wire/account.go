@@ -101,7 +101,7 @@ func DecodeUserInfo(body []byte) (User, error) {
 		} `json:"data"`
 		Error *Error `json:"error"`
 	}
-	if err := json.Unmarshal(body, &m); err != nil {
+	if err := unmarshal(body, &m); err != nil {
 		return User{}, Malformed(err)
 	}
 	switch {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -22,7 +23,22 @@ type Accounts struct {
 	mu       sync.RWMutex
 	slots    []slot // by hash; a power of two, half of them free at least
 	accounts []checks.Account
+	text     int // bytes of their ids and names
+	rows     int // of all reports
 }
+
+const (
+	// longestAccount is how long the id or the name of an account may be: a subject
+	// with an id in it has to fit into a line of the protocol.
+	longestAccount = 4 << 10
+	// What servers may have accounts with connections or leafnodes on: one report,
+	// and all of them together. Their names are mostText long together in each.
+	mostRows, mostAllRows = 1 << 20, 10 << 20
+	mostText              = 64 << 20
+)
+
+// errTooMany is of a report that says more than all servers together have.
+var errTooMany = errors.New("it lists more accounts than there can be, with those of the others")
 
 // slot is part of the hash of an account's id, and its number plus one; zero is
 // free.
@@ -42,8 +58,12 @@ type row struct {
 	conns, leafs   uint32
 }
 
-// add numbers the rows of one whole reply. The hashes are for it to use.
-func (in *Accounts) add(text []byte, rows []row, hashes []uint64) ([]checks.Usage, []uint64) {
+// add numbers the rows of one whole reply. The hashes are for it to use. An error
+// is one of more than can be kept.
+func (in *Accounts) add(text []byte, rows []row, hashes []uint64) ([]checks.Usage, []uint64, error) {
+	if !in.room(len(rows)) {
+		return nil, hashes, errTooMany
+	}
 	hashes = hashes[:0]
 	at := 0
 	for _, r := range rows {
@@ -52,18 +72,32 @@ func (in *Accounts) add(text []byte, rows []row, hashes []uint64) ([]checks.Usag
 	}
 	usage := make([]checks.Usage, len(rows))
 	if in.find(text, rows, hashes, usage) {
-		return usage, hashes
+		return usage, hashes, nil
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	at = 0
 	for i, r := range rows {
 		if usage[i].Account == unknown {
+			if len(in.accounts) >= mostRows || in.text > mostText {
+				return nil, hashes, errTooMany
+			}
 			usage[i].Account = in.number(text[at:r.idEnd], text[r.idEnd:r.nameEnd], hashes[i])
 		}
 		at = r.nameEnd
 	}
-	return usage, hashes
+	return usage, hashes, nil
+}
+
+// room takes in that there are as many more rows, if they can be kept.
+func (in *Accounts) room(rows int) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.rows+rows > mostAllRows {
+		return false
+	}
+	in.rows += rows
+	return true
 }
 
 // unknown is an account without a number.
@@ -125,6 +159,7 @@ func (in *Accounts) number(id, name []byte, hash uint64) uint32 {
 		a.Name = a.ID
 	}
 	in.accounts = append(in.accounts, a)
+	in.text += len(id) + len(name)
 	in.put(slot{uint32(hash >> 32), n + 1}, hash)
 	return n
 }

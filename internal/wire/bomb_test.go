@@ -56,3 +56,38 @@ func TestBombsOfTwoServers(t *testing.T) {
 		t.Errorf("%d MiB were allocated", n)
 	}
 }
+
+// What is kept of many reports is bounded, and so is what is kept of one.
+func TestReportsAreBounded(t *testing.T) {
+	long := strings.Repeat("A", longestAccount+1)
+	for _, row := range []string{
+		`{"acc":"` + long + `","name":"","conns":1,"leafnodes":0,"sent":{"msgs":1}}`,
+		`{"acc":"A","name":"` + long + `","conns":1,"leafnodes":0,"sent":{"msgs":1}}`,
+		`{"name":"` + long + `","conns":1,"acc":"A"}`,
+	} {
+		_, err := NewDecoder().Report(t.Context(), &nats.Msg{Data: []byte(head + `"data":{"account_statz":[` + row + `]}}`)}, NewAccounts())
+		if err == nil || !strings.Contains(err.Error(), "longer than 4 KiB") {
+			t.Errorf("%.20s: %v", row, err)
+		}
+	}
+	in := NewAccounts()
+	if !in.room(mostAllRows-1) || !in.room(1) || in.room(1) {
+		t.Error("there is room for more rows than are kept")
+	}
+	in = NewAccounts()
+	in.text = mostText + 1
+	if _, _, err := in.add([]byte("A"), []row{{1, 1, 1, 0}}, nil); err == nil {
+		t.Error("there is room for more names than are kept")
+	}
+	for name, decode := range map[string]func([]byte) error{
+		"STATSZ":    func(b []byte) error { _, err := DecodeStatsz(b); return err },
+		"VARZ":      func(b []byte) error { _, err := DecodeVarz(b); return err },
+		"ROUTEZ":    func(b []byte) error { _, err := DecodeRoutez(b); return err },
+		"LEAFZ":     func(b []byte) error { _, err := DecodeLeafz(b, "A"); return err },
+		"USER.INFO": func(b []byte) error { _, err := DecodeUserInfo(b); return err },
+	} {
+		if err := decode(bytes.Repeat([]byte(" "), LongestAnswer+1)); err == nil || err.Error() != "it is larger than 16 MiB" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -18,6 +18,9 @@ const (
 	longestText = 128
 	// mostTags is how many tags are kept of a user or a server.
 	mostTags = 64
+	// mostTexts is how many bytes are kept of one connection, about: three times
+	// what its tags and all its other texts have.
+	mostTexts = 32 << 10
 )
 
 // Connection is what is used of a ConnInfo of nats-server. Its texts are of
@@ -308,7 +311,8 @@ func (d *Decoder) moment(c *Connection, at *time.Time) error {
 	return err
 }
 
-// short reads a text into c and cuts it; it is nil for what is no text.
+// short reads a text into c and cuts it; it is nil for what is no text, or
+// more of it than a connection has.
 func (d *Decoder) short(c *Connection) ([]byte, error) {
 	if d.json.PeekKind() != '"' {
 		return nil, d.Skip()
@@ -318,6 +322,10 @@ func (d *Decoder) short(c *Connection) ([]byte, error) {
 	c.text, err = d.appendString(c.text)
 	if err != nil {
 		return nil, err
+	}
+	if from > mostTexts {
+		c.text = c.text[:from]
+		return nil, nil
 	}
 	c.text = c.text[:min(len(c.text), from+longestText)]
 	return c.text[from:len(c.text):len(c.text)], nil

@@ -99,7 +99,7 @@ func (d *Decoder) Page(body io.Reader) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case n > LongestAnswer:
-		return nil, errors.New("it is larger than 16 MiB")
+		return nil, errTooLong
 	}
 	return d.plain.Bytes(), nil
 }

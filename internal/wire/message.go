@@ -123,9 +123,15 @@ func DecodeDone(body []byte, server string) error {
 	return nil
 }
 
+// errTooLong is of an answer that says more of a server than any does.
+var errTooLong = errors.New("it is larger than 16 MiB")
+
 // unmarshal is json.Unmarshal, several times faster: a fleet says some 50 MB of
 // its routes.
 func unmarshal(data []byte, to any) error {
+	if len(data) > LongestAnswer {
+		return errTooLong
+	}
 	return fastjson.Unmarshal(data, to, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
@@ -134,6 +140,9 @@ func isPage(body, data []byte) bool { return len(body) == len(data) }
 
 // Malformed is an error of reading a message, in words.
 func Malformed(err error) error {
+	if errors.Is(err, errTooLong) {
+		return err
+	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
 		return fmt.Errorf("it is malformed: it has %s where something else belongs", wrong.Value)

@@ -133,7 +133,10 @@ func (d *Decoder) usage(ctx context.Context, body io.Reader, in *Accounts) (Repo
 		return Report{From: from}, err
 	}
 	r := Report{From: from, Listed: d.report.listing}
-	r.Usage, d.report.hashes = in.add(d.report.text, d.report.rows, d.report.hashes)
+	r.Usage, d.report.hashes, err = in.add(d.report.text, d.report.rows, d.report.hashes)
+	if err != nil {
+		return r, err
+	}
 	return r, d.report.onlyOnce(r.Usage)
 }
 
@@ -300,6 +303,12 @@ func (d *Decoder) account() error {
 	if len(early) > 0 {
 		b.text = append(b.text, early...)
 		r.nameEnd = len(b.text)
+	}
+	switch {
+	case r.idEnd-start > longestAccount || r.nameEnd-r.idEnd > longestAccount:
+		return errors.New("it has the name of an account that is longer than 4 KiB")
+	case len(b.rows) == mostRows || len(b.text) > mostText:
+		return errors.New("it lists more accounts than there can be")
 	}
 	b.keep(r, start)
 	return nil

@@ -64,7 +64,7 @@ func (d *Decoder) cutRows(reply []byte) (from, to int) {
 func (d *Decoder) plainRow(b []byte) (r row, n int) {
 	rest, ok := after(b, rowStart)
 	id := plainString(rest)
-	if !ok || id <= 0 {
+	if !ok || id <= 0 || id > longestAccount {
 		return r, 0
 	}
 	d.report.text = append(d.report.text, rest[:id]...)
@@ -73,7 +73,7 @@ func (d *Decoder) plainRow(b []byte) (r row, n int) {
 		return r, 0
 	}
 	name := plainString(rest)
-	if name < 0 {
+	if name < 0 || name > longestAccount {
 		return r, 0
 	}
 	d.report.text = append(d.report.text, rest[:name]...)

@@ -114,7 +114,7 @@ func TestAccountsAreNumberedOnce(t *testing.T) {
 					text = fmt.Appendf(text, "name %d", a)
 					rows = append(rows, row{idEnd: id, nameEnd: len(text), conns: uint32(a)})
 				}
-				usage, _ := in.add(text, rows, nil)
+				usage, _, _ := in.add(text, rows, nil)
 				for i, a := range part {
 					if usage[i].Connections != uint32(a) {
 						t.Errorf("account %d has %+v", a, usage[i])

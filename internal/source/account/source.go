@@ -48,7 +48,7 @@ func (s *Source) Detail() string {
 	if s.view != nil {
 		name = s.view.account.Name
 	}
-	return fmt.Sprintf("%s, %s, server %s", name, system.Shown(sysreq.URL(s.nc)), s.nc.ConnectedServerName())
+	return fmt.Sprintf("%s, %s", name, system.Through(s.nc))
 }
 
 // Limits are those of an account, to which servers say nothing but their names.

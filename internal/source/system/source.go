@@ -35,9 +35,27 @@ func (*Source) Kind() string { return "system-account" }
 // Detail names the server that is asked through, and the account where that is
 // not the system account itself.
 func (s *Source) Detail() string {
-	text := fmt.Sprintf("%s, server %s", Shown(sysreq.URL(s.nc)), s.nc.ConnectedServerName())
+	text := Through(s.nc)
 	if s.as != "" {
 		text += ", through account " + s.as
+	}
+	return text
+}
+
+// Through names the server of a connection, also of one that was closed.
+func Through(nc *nats.Conn) string {
+	if nc.ConnectedServerName() == "" {
+		return at(nc)
+	}
+	return fmt.Sprintf("%s, server %s", Shown(sysreq.URL(nc)), nc.ConnectedServerName())
+}
+
+// at is the address of a connection's server, or of the first that it may have
+// been to.
+func at(nc *nats.Conn) string {
+	text := sysreq.At(nc)
+	if servers := nc.Servers(); text == "" && len(servers) > 0 { // it was closed
+		text = Shown(servers[0])
 	}
 	return text
 }
@@ -108,10 +126,7 @@ func Explain(err error, nc *nats.Conn) error {
 	var other *NotSystemAccountError
 	var forbidden *sysreq.PermissionError
 	var none *source.NoAnswerError
-	at := sysreq.At(nc)
-	if servers := nc.Servers(); at == "" && len(servers) > 0 { // it was closed
-		at = Shown(servers[0])
-	}
+	at := at(nc)
 	switch {
 	case errors.As(err, &other):
 		return fmt.Errorf("%s: %w, which this audit needs: pass --context or --creds of a user of the system account", at, err)
