@@ -86,8 +86,15 @@ func (s *Situation) knows(o *checks.Server) checks.Answer {
 	return checks.Unknown
 }
 
-// uses reports whether a server has client connections of the account.
+// uses reports whether a server has client connections of the account. The
+// finding says so of every server that reported, without a search through all
+// accounts.
 func (s *Situation) uses(o *checks.Server) bool {
+	for _, share := range s.Finding.Distribution {
+		if share.Server.ID == o.ID && share.Connections != nil {
+			return *share.Connections > 0
+		}
+	}
 	return slices.ContainsFunc(o.Usage, func(u checks.Usage) bool {
 		return u.Connections > 0 && int(u.Account) < len(s.Deployment.Accounts) && s.Deployment.Accounts[u.Account].ID == s.Finding.Account.ID
 	})

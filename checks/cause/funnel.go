@@ -77,6 +77,16 @@ func (s *Situation) all(a checks.Answer) []checks.Answer {
 // on returns how many of the service's connections a server has, as far as that is
 // known.
 func (s *Situation) on(id string) int {
+	if s.counts == nil {
+		s.counts = map[string]int{}
+		for _, server := range s.cluster() {
+			s.counts[server.ID] = s.count(server.ID)
+		}
+	}
+	return s.counts[id]
+}
+
+func (s *Situation) count(id string) int {
 	if s.Profile != nil && len(s.Profile.Servers) == len(s.Profile.Read) {
 		if at := slices.Index(s.Profile.Servers, id); at >= 0 {
 			return s.Profile.Read[at]

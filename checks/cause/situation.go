@@ -38,7 +38,8 @@ type Situation struct {
 	// whole is the case of the account, everyone are all of its services.
 	whole    *Case
 	everyone []checks.Service
-	steps    []Step // of the funnel, once it was walked through
+	steps    []Step         // of the funnel, once it was walked through
+	counts   map[string]int // of connections by server, once they were asked for
 }
 
 // List is a client URL list with where it leads in the finding's cluster.

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -201,11 +202,16 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 	}
 	tie(lists, a.Deployment, a.Request.Parameters.Accounts)
 	var explained []Explained
+	causes := a.Request.Causes
+	if n := answers(verdict.Findings); n > mostAnswers && !a.Request.AnyShare {
+		causes = false
+		warnings = append(warnings, fmt.Sprintf("causes were not looked for: there are %d findings, with the counts of %d servers, which is more than memory is there for: pass --account or --cluster", len(verdict.Findings), n))
+	}
 	switch {
 	case len(verdict.Findings) == 0:
 		warnings = append(warnings, a.Request.Lists.Follow(ctx, a.Deployment, lists)...)
 		warnings = append(warnings, unread(lists)...)
-	case !a.Request.Causes:
+	case !causes:
 		lists = nil
 		explained, err = countSubscriptions(ctx, a.from, verdict.Findings)
 	default:
@@ -218,6 +224,18 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	return &Result{Deployment: a.Deployment, Verdict: verdict, Explained: explained, Lists: lists, Warnings: warnings}, nil
+}
+
+// mostAnswers is for how many servers of all findings together causes are looked
+// for: each step of the funnel has an answer for each, and 3 KB in all.
+const mostAnswers = 200_000
+
+func answers(findings []checks.Finding) int {
+	n := 0
+	for _, f := range findings {
+		n += len(f.Distribution)
+	}
+	return n
 }
 
 // inDepth is how many findings, the worst first, are worth more questions to

@@ -47,7 +47,11 @@ func (o *output) validate() error {
 }
 
 func (o *output) write(h Host, doc *report.Document) error {
-	if o.format == "csv" { // every account on every server: more than is kept in memory
+	switch o.format {
+	case "json": // what was begun is ended, see put
+		h.Context = context.WithoutCancel(h.Context)
+		fallthrough
+	case "csv": // every account on every server: more than is kept in memory
 		return o.stream(h, func(w io.Writer) error { return report.Write(w, doc, o.format, o.style(h)) })
 	}
 	var b bytes.Buffer

@@ -2,19 +2,27 @@ package report
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"regexp"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// JSON writes a document as one indented object with a final newline.
+// JSON writes a document as one indented object with a final newline, as
+// encoding/json would, and holds nothing of it: a document of many findings is
+// larger than what it is made from.
 func JSON(w io.Writer, doc any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false) // it is no HTML, and people read it too
-	return e.Encode(doc)
+	err := json.MarshalWrite(w, doc, jsonv1.DefaultOptionsV1(), jsontext.WithIndent("  "),
+		jsontext.EscapeForHTML(false)) // it is no HTML, and people read it too
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, "\n")
+	return err
 }
 
 // HotspotsJSON is [JSON] for hotspots. What is counted has its own name in the

@@ -174,21 +174,40 @@ func ordinary(n int, question, server string) []message {
 	return nil
 }
 
-// suffer runs an audit of hostile servers, and returns what it took and said.
-func suffer(tb testing.TB, exe, url, timeout string, args ...string) (u usage, status int, out, errs string) {
+// suffered is what an audit of hostile servers took and said.
+type suffered struct {
+	usage
+	status    int
+	out, errs string // the beginning of each
+	size      int64  // of its output
+}
+
+// suffer runs an audit of hostile servers.
+func suffer(tb testing.TB, exe, url, timeout string, args ...string) suffered {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(interrupted, patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, exe, append([]string{"audit", "concentration", "--no-context", "--server", url, "--timeout", timeout}, args...)...)
 	cmd.SysProcAttr = childAttributes()
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	start := time.Now()
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	stdout, err := os.CreateTemp(tb.TempDir(), "out") // this process stays small
+	if err != nil {
 		tb.Fatal(err)
 	}
-	u = usage{wall: time.Since(start), peak: peakMemory(cmd.ProcessState), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	return u, cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()
+	defer stdout.Close()
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = stdout, &stderr
+	start := time.Now()
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		tb.Fatal(err)
+	}
+	x := suffered{status: cmd.ProcessState.ExitCode(), errs: stderr.String()}
+	x.usage = usage{wall: time.Since(start), peak: peakMemory(cmd.ProcessState), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+	begin := make([]byte, 64<<10)
+	k, _ := stdout.ReadAt(begin, 0) // of less than that there is less
+	x.out = string(begin[:k])
+	if info, err := stdout.Stat(); err == nil {
+		x.size = info.Size()
+	}
+	return x
 }
