@@ -86,18 +86,20 @@ func (s *Situation) knows(o *checks.Server) checks.Answer {
 	return checks.Unknown
 }
 
-// uses reports whether a server has client connections of the account. The
-// finding says so of every server that reported, without a search through all
-// accounts.
+// uses reports whether a server has client connections of the account. It is
+// asked of every server at several steps, and looked up among all its accounts
+// once.
 func (s *Situation) uses(o *checks.Server) bool {
-	for _, share := range s.Finding.Distribution {
-		if share.Server.ID == o.ID && share.Connections != nil {
-			return *share.Connections > 0
-		}
+	if s.using == nil {
+		s.using = map[string]bool{}
+		s.account = slices.IndexFunc(s.Deployment.Accounts, func(a checks.Account) bool { return a.ID == s.Finding.Account.ID })
 	}
-	return slices.ContainsFunc(o.Usage, func(u checks.Usage) bool {
-		return u.Connections > 0 && int(u.Account) < len(s.Deployment.Accounts) && s.Deployment.Accounts[u.Account].ID == s.Finding.Account.ID
-	})
+	answer, known := s.using[o.ID]
+	if !known {
+		answer = slices.ContainsFunc(o.Usage, func(u checks.Usage) bool { return u.Connections > 0 && int(u.Account) == s.account })
+		s.using[o.ID] = answer
+	}
+	return answer
 }
 
 // refused is how often a server refused the users of these clients.

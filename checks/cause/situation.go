@@ -38,8 +38,10 @@ type Situation struct {
 	// whole is the case of the account, everyone are all of its services.
 	whole    *Case
 	everyone []checks.Service
-	steps    []Step         // of the funnel, once it was walked through
-	counts   map[string]int // of connections by server, once they were asked for
+	steps    []Step          // of the funnel, once it was walked through
+	using    map[string]bool // of servers, once it was looked up whether they have the account
+	account  int             // its index in Deployment.Accounts
+	counts   map[string]int  // of connections by server, once they were asked for
 }
 
 // List is a client URL list with where it leads in the finding's cluster.
