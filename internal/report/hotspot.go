@@ -235,6 +235,14 @@ func (doc *Hotspots) addEmpty(e checks.EmptyServer) {
 
 const elsewhere = "the missing servers may be a cluster of their own, with a hotspot"
 
+// verdict is what people read: a server that did not report passes nothing.
+func (s HotspotServer) verdict() string {
+	if s.Connections == nil && s.Verdict == string(checks.Pass) {
+		return "unknown"
+	}
+	return s.Verdict
+}
+
 // verdictBy is a verdict in the words of the measure.
 func verdictBy(m checks.Measure, v checks.Verdict) string {
 	if v == checks.TooFewConnections {

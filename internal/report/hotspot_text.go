@@ -226,7 +226,7 @@ func (p *printer) loads(doc *Hotspots) {
 			p.line("  " + short(clusterName(c.Name), p.width-2))
 		}
 		for _, s := range c.Servers {
-			verdict := s.Verdict
+			verdict := s.verdict()
 			if v, ok := verdicts[verdict]; ok {
 				verdict = v
 			}

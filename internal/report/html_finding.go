@@ -208,14 +208,15 @@ func serviceRow(f Finding, s Service, each bool) []htmlCell {
 	if s.hostsReckoned {
 		hosts = "about " + hosts
 	}
-	since := ""
+	var since htmlCell
 	if s.First != nil && s.Last != nil {
 		const minutes = "2006-01-02 15:04"
-		if since = s.First.Format(minutes); since != s.Last.Format(minutes) {
-			since += " to " + s.Last.Format(minutes)
+		since.Whole = []string{s.First.Format(minutes)}
+		if last := s.Last.Format(minutes); last != since.Whole[0] {
+			since.Whole = append(since.Whole, "to "+last)
 		}
 	}
-	row := []htmlCell{{Text: name}, {Text: short(deref(s.User), htmlName)}, {Text: s.software()}, {Text: hosts}, {Text: since}}
+	row := []htmlCell{{Text: name}, {Text: short(deref(s.User), htmlName)}, {Text: s.software()}, {Text: hosts}, since}
 	if each {
 		for _, server := range f.Distribution {
 			row = append(row, htmlCell{Text: words.Count(s.on(server))})
@@ -344,17 +345,23 @@ func survivorsTable(f Finding) *htmlTable {
 		return nil
 	}
 	slices.SortStableFunc(known, func(a, b Survivor) int { return cmp.Compare(load(b), load(a)) })
-	t := newHTMLTable("", "What the other servers get then, of all accounts", "Server", "Now", "After", "Limit", "Note")
-	t.Numbers = []bool{false, true, true, true, false}
-	for _, s := range known[:min(len(known), cardSurvivors)] {
+	t := newHTMLTable("", "What the other servers get then, of all accounts", "Server", "Now", "After", "Limit").numbered(1, 2, 3)
+	shown := known[:min(len(known), cardSurvivors)]
+	over := func(s Survivor) bool { return s.Limit != nil && *s.After > *s.Limit }
+	noted := slices.ContainsFunc(shown, over)
+	if noted {
+		t.Head, t.Numbers = append(t.Head, "Note"), append(t.Numbers, false)
+	}
+	for _, s := range shown {
 		limit, note := "unknown", ""
 		if s.Limit != nil {
 			limit = words.Count(*s.Limit)
-			if *s.After > *s.Limit {
-				note = "over its limit"
-			}
 		}
-		t.Rows = append(t.Rows, []htmlCell{{Text: s.label}, {Text: words.Count(*s.Now)}, {Text: words.Count(*s.After)}, {Text: limit}, {Text: note}})
+		if over(s) {
+			note = "over its limit"
+		}
+		row := []htmlCell{{Text: s.label}, {Text: words.Count(*s.Now)}, {Text: words.Count(*s.After)}, {Text: limit}, {Text: note}}
+		t.Rows = append(t.Rows, row[:len(t.Head)])
 	}
 	if n := len(known) - cardSurvivors; n > 0 {
 		t.More = fmt.Sprintf("%s, less full.", words.Plural(n, "more server"))

@@ -45,7 +45,7 @@ func (r *htmlReport) write(w io.Writer, outcome string, c Coverage, warnings []s
 	r.Style, r.Policy = style, policy
 	r.Class, r.Mark = outcomeClass(checks.Outcome(outcome))
 	r.CoverageText = fmt.Sprintf("%s of %s reported.", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"))
-	coverage := htmlSection{ID: "coverage", Title: "Coverage", Paragraphs: []string{r.CoverageText}}
+	coverage := htmlSection{ID: "coverage", Title: "Coverage"}
 	missing := newHTMLTable("", "Servers that did not report", "Server", "Cluster", "Reason")
 	for _, m := range c.Missing {
 		cluster := "unknown"
@@ -59,7 +59,9 @@ func (r *htmlReport) write(w io.Writer, outcome string, c Coverage, warnings []s
 	for _, s := range some(warnings) {
 		coverage.Paragraphs = append(coverage.Paragraphs, "Warning: "+s)
 	}
-	r.Sections = append(r.Sections, coverage)
+	if len(coverage.Tables)+len(coverage.Paragraphs) > 0 {
+		r.Sections = append(r.Sections, coverage)
+	}
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, "report.tmpl", r); err != nil {
 		return fmt.Errorf("writing the page: %w", err)
@@ -108,7 +110,11 @@ func HotspotsHTML(w io.Writer, doc *Hotspots) error {
 	_, said := doc.answer()
 	r := &htmlReport{Code: doc.Check.Code, Title: doc.Check.Name, Answer: said, Source: doc.Source, Time: doc.Time, Tool: doc.Tool}
 	for i, f := range doc.Findings[:min(len(doc.Findings), htmlCards)] {
-		s := htmlSection{ID: fmt.Sprintf("finding-%d", i+1), Title: f.oneLine(), Tables: []*htmlTable{distributionTable(f.Distribution, doc.measure.Noun)}}
+		title := f.oneLine()
+		if len(doc.Findings)+len(doc.Empty) == 1 { // the answer has that
+			title = "Who is on " + short(f.label, htmlName)
+		}
+		s := htmlSection{ID: fmt.Sprintf("finding-%d", i+1), Title: title, Tables: []*htmlTable{distributionTable(f.Distribution, doc.measure.Noun)}}
 		t := newHTMLTable("", "Accounts that make it hot", "Account", "On this server", "Share", "Above an even share", "Concentrated").numbered(1, 3)
 		for _, a := range f.Accounts {
 			t.row(accountName(a.Account), fmt.Sprintf("%s of %s", words.Count(a.OnServer), words.Count(a.Connections)), a.SharePercent.String()+"%", a.AboveEven.String(), a.Concentrated)
@@ -135,7 +141,7 @@ func HotspotsHTML(w io.Writer, doc *Hotspots) error {
 			if x.Connections != nil {
 				connections, share, times = words.Count(*x.Connections), x.SharePercent.String()+"%", x.Factor.String()
 			}
-			t.row(short(x.label, htmlName), clusterName(c.Name), connections, share, times, x.Verdict)
+			t.row(short(x.label, htmlName), clusterName(c.Name), connections, share, times, x.verdict())
 		}
 	}
 	all.table(t, n)
@@ -148,7 +154,7 @@ func ImpactHTML(w io.Writer, doc *Impacts) error {
 	r := &htmlReport{Title: "Impact of stopping a server", Answer: doc.answer(), Source: doc.Source, Time: doc.Time, Tool: doc.Tool}
 	if g := doc.Gone; g != nil {
 		r.Title = "Impact of the loss of a server"
-		s := htmlSection{ID: "gone", Title: "Who was on " + short(g.Server, htmlName), Paragraphs: []string{g.answer()}}
+		s := htmlSection{ID: "gone", Title: "Who was on " + short(g.Server, htmlName)}
 		t := newHTMLTable("", "Accounts that were on it", "Account", "Connections", "Back", "Missing", "Now on", "Services").numbered(2, 3)
 		for _, a := range g.Accounts {
 			t.row(accountName(a.Account), words.Count(a.OnServer), words.Count(a.Back), words.Count(a.Missing), words.ListUpTo(named, a.gained()), list(a.Services, named))
@@ -157,7 +163,7 @@ func ImpactHTML(w io.Writer, doc *Impacts) error {
 		r.Sections = append(r.Sections, s)
 	}
 	for i, x := range doc.Servers[:min(len(doc.Servers), htmlCards)] {
-		r.Sections = append(r.Sections, impactSection(i+1, x))
+		r.Sections = append(r.Sections, r.impactSection(i+1, x))
 	}
 	if n := len(doc.Servers) - htmlCards; n > 0 {
 		r.Sections = append(r.Sections, htmlSection{ID: "more", Title: words.Plural(n, "more server"), Paragraphs: []string{"--format json has them."}})
@@ -190,8 +196,11 @@ func (doc *Impacts) answer() string {
 }
 
 // impactSection is one server's: those who can't fail over first.
-func impactSection(n int, x ServerImpact) htmlSection {
-	s := htmlSection{ID: fmt.Sprintf("server-%d", n), Title: short(cmp.Or(x.Server.Name, x.Server.ID), htmlName) + " in " + clusterName(x.Cluster), Paragraphs: []string{x.answer()}}
+func (r *htmlReport) impactSection(n int, x ServerImpact) htmlSection {
+	s := htmlSection{ID: fmt.Sprintf("server-%d", n), Title: short(cmp.Or(x.Server.Name, x.Server.ID), htmlName) + " in " + clusterName(x.Cluster)}
+	if said := x.answer(); said != r.Answer {
+		s.Paragraphs = append(s.Paragraphs, said)
+	}
 	if room := x.room(); room != "" && x.Connections > 0 {
 		s.Paragraphs = append(s.Paragraphs, room)
 	}

@@ -17,11 +17,13 @@ type htmlTable struct {
 	More      string // what it does not list
 }
 
-// htmlCell is text, or code, with a bar of so many percent if it is a share.
+// htmlCell is text, or code, with a bar of so many percent if it is a share; Whole
+// are parts of it that stay on one line each.
 type htmlCell struct {
-	Text string
-	Code bool
-	Bar  *htmlBar
+	Text  string
+	Whole []string
+	Code  bool
+	Bar   *htmlBar
 }
 
 // htmlBar is drawn so many percent wide; Most is that it is the largest.

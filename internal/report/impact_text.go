@@ -86,12 +86,15 @@ func (s ServerImpact) answer() string {
 		return fmt.Sprintf("If %s in %s stops, no client connection drops.", name, clusterName(s.Cluster))
 	}
 	said := "all can fail over"
-	if s.CanFailOver < s.Connections {
+	switch {
+	case s.Unknown == s.Connections:
+		said = "whether they can fail over is unknown"
+	case s.CanFailOver < s.Connections:
 		var parts []string
 		for _, part := range []struct {
 			n    int
 			what string
-		}{{s.CanFailOver, "can fail over"}, {s.Stranded, "can't"}, {s.Unknown, "may or may not"}} {
+		}{{s.CanFailOver, "can fail over"}, {s.Stranded, "can't"}, {s.Unknown, "unknown"}} {
 			if part.n > 0 {
 				parts = append(parts, words.Count(part.n)+" "+part.what)
 			}

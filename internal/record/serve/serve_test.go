@@ -3,10 +3,12 @@ package serve
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,6 +19,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
+
+// pages is where scripts/prove-page wants the page, to load it in a browser.
+var pages = flag.String("pages", "", "write the page to this folder, with its style in it")
 
 // seen is a state with one account that leans, and one whose names are an attack.
 func seen(most int) State {
@@ -94,6 +99,12 @@ func TestServed(t *testing.T) {
 	for _, want := range []string{"ORDERS in C1", "20 of 21 connections (95.2%) on n1", `<td class="h9"`, "n3 in C1: it shut down", "n3: shut down", "1 leaning"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in %s", want, body)
+		}
+	}
+	if *pages != "" {
+		page := strings.Replace(body, `<link rel="stylesheet" href="/style.css">`, "<style>"+styleText+"</style>", 1)
+		if err := os.WriteFile(filepath.Join(*pages, "watch.html"), []byte(page), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 	csp := header.Get("Content-Security-Policy")
