@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/choria-io/fisk"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/report"
@@ -43,10 +42,9 @@ func addChecks(parent Commander, h Host) {
 		}
 		var b strings.Builder
 		for _, c := range checks.All() {
-			fmt.Fprintf(&b, "%s  %s\n  severity %s, category %s, applies to %s\n", c.Code, c.Name, c.Severity, c.Category, c.AppliesTo)
-			for _, l := range strings.Split(text.WrapSoft(c.Rule, 76), "\n") {
-				fmt.Fprintf(&b, "  %s\n", strings.TrimSpace(l))
-			}
+			h.wrap(&b, "", c.Code+"  "+c.Name)
+			h.wrap(&b, "  ", fmt.Sprintf("severity %s, category %s, applies to %s", c.Severity, c.Category, c.AppliesTo))
+			h.wrap(&b, "  ", c.Rule)
 		}
 		_, err := io.WriteString(h.Out, b.String())
 		return err

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/choria-io/fisk"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
@@ -71,9 +70,7 @@ func (d *demo) run(ctx context.Context) error {
 		var b strings.Builder
 		for _, s := range all {
 			fmt.Fprintf(&b, "%s (%s)\n", s.Name, cmp.Or(s.Cause, "no finding"))
-			for _, l := range strings.Split(text.WrapSoft(s.Title, 76), "\n") {
-				fmt.Fprintf(&b, "    %s\n", strings.TrimSpace(l))
-			}
+			d.host.wrap(&b, "    ", s.Title)
 		}
 		_, err := io.WriteString(d.host.Out, b.String())
 		return err
@@ -129,8 +126,9 @@ func (d *demo) audit(ctx context.Context, st *lab.Stage) error {
 		if len(st.Args) > 0 {
 			passed = strings.Join(st.Args, " ")
 		}
-		fmt.Fprintf(d.host.Out, "Demo %s: %s.\n%d real servers on loopback, real clients. Passed to the audit:\n  %s\n\n",
-			st.Scenario.Name, st.Scenario.Title, len(st.Servers()), passed)
+		d.host.wrap(d.host.Out, "", fmt.Sprintf("Demo %s: %s.", st.Scenario.Name, st.Scenario.Title))
+		d.host.wrap(d.host.Out, "", fmt.Sprintf("%d real servers on loopback, real clients. Passed to the audit:", len(st.Servers())))
+		fmt.Fprintf(d.host.Out, "  %s\n\n", passed)
 	}
 	h := d.host
 	h.Context = ctx

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 
 	"github.com/nats-balance/nats-balance/internal/within"
@@ -33,6 +36,16 @@ func terminalWidth(w io.Writer) int {
 		return 0
 	}
 	return columns
+}
+
+// wrap writes a sentence in lines as wide as the terminal of the output; 80 columns
+// where it has none.
+func (h Host) wrap(w io.Writer, indent, sentence string) {
+	const usual, least, most = 80, 40, 160
+	columns := min(max(least, cmp.Or(terminalWidth(h.Out), usual)), most)
+	for _, l := range strings.Split(text.WrapSoft(sentence, columns-len(indent)), "\n") {
+		fmt.Fprintf(w, "%s%s\n", indent, strings.TrimSpace(l))
+	}
 }
 
 // readRegular reads a file whole. It refuses a file that is not regular,

@@ -63,7 +63,7 @@ func TestImpact(t *testing.T) {
 	}
 	// Without a list nobody knows, and without a server it is the fullest.
 	_, text := run(3)
-	for _, want := range []string{"If C1-n1 in C1 stops, 16 connections of 2 accounts drop: whether they can fail over is unknown.", "ORDERS, orders: 12 of 13 connections", "pass what the clients are configured with"} {
+	for _, want := range []string{"If C1-n1 in C1 stops, 16 connections of 2 accounts drop: whether they can fail over is unknown.", "ORDERS (13 connections): orders 12", "pass what the clients are configured with"} {
 		if !strings.Contains(strings.ReplaceAll(text, "\n  ", " "), want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}

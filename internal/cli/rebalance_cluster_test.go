@@ -68,7 +68,7 @@ func TestRebalanceCluster(t *testing.T) {
 		}
 	}
 	var text strings.Builder
-	if err := report.RebalanceText(&text, &dry, report.Style{}); err != nil || !strings.Contains(text.String(), "3 accounts in C1") || !strings.Contains(text.String(), "Left out: STAYS, 12 connections") {
+	if err := report.RebalanceText(&text, &dry, report.Style{}); err != nil || !strings.Contains(text.String(), "3 accounts in C1") || !strings.Contains(text.String(), "Left out: STAYS (12 connections)") {
 		t.Errorf("%v\n%s", err, text.String())
 	}
 	done := rebalanced(t, l, generous, 0, "--cluster", "C1", "--config", settings, "--canary", "5", "--batch", "6", "--rate", "100", "--apply", "--yes")

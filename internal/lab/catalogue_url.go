@@ -9,7 +9,7 @@ import (
 // and only one server is behind them.
 func urlScenarios() []Scenario {
 	return []Scenario{
-		evenly(labelled("single-url", singleURL, "every client of ORDERS has the URL of the first server and no other",
+		evenly(labelled("single-url", singleURL, "every client of ORDERS has the URL of the first server only",
 			threeServers(), oneURL(24)), 4),
 		labelled("single-url-aliases", singleURL, "three URLs, an address and two names, that are all the same server",
 			threeServers(), singleURLAliases),

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
@@ -56,6 +57,12 @@ func impactOf(name string) *Impacts {
 	return NewImpacts(ImpactInput{Version: "1.0.0", Time: in.Time, SourceKind: in.SourceKind, SourceDetail: in.SourceDetail, Deployment: d, Losses: []cause.Loss{loss}, Warnings: []string{name}})
 }
 
+// goneOf is a server that is gone, with one account that was on it.
+func goneOf(name string, then time.Time) *ServerGone {
+	return &ServerGone{Server: name, Cluster: "C1", Baseline: then, Connections: 9, Back: 5, Missing: 4,
+		Accounts: []AccountGone{{Account: Account{ID: "A", Name: "ORDERS"}, OnServer: 9, Back: 5, Missing: 4, On: []Gained{{Server: "n2", More: 5}}, Services: []string{"billing"}}}}
+}
+
 // A page of an impact has who can't fail over and why; names are text in it.
 func TestHTMLOfImpacts(t *testing.T) {
 	t.Parallel()
@@ -67,8 +74,7 @@ func TestHTMLOfImpacts(t *testing.T) {
 		}
 	}
 	lost := impactOf("C1")
-	lost.Servers, lost.Gone = []ServerImpact{}, &ServerGone{Server: "n1", Cluster: "C1", Baseline: lost.Time, Connections: 9, Back: 5, Missing: 4,
-		Accounts: []AccountGone{{Account: Account{ID: "A", Name: "ORDERS"}, OnServer: 9, Back: 5, Missing: 4, On: []Gained{{Server: "n2", More: 5}}, Services: []string{"billing"}}}}
+	lost.Servers, lost.Gone = []ServerImpact{}, goneOf("n1", lost.Time)
 	if text := checkPage(t, keepPage(t, "impact-gone", formatted(t, ImpactHTML, lost))); !strings.Contains(text, "5 more on n2") || !strings.Contains(text, "billing") {
 		t.Errorf("the page does not say who is back:\n%s", text)
 	}
@@ -83,7 +89,7 @@ func TestImpactTextOfAnUnknownFailover(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := strings.Join(strings.Fields(b.String()), " ")
-	if !strings.Contains(said, "unknown whether they can fail over until one logs in to another server") || strings.Contains(said, "--client-url") {
+	if !strings.Contains(said, "Unknown whether they can fail over until one logs in to another server") || strings.Contains(said, "--client-url") {
 		t.Error(b.String())
 	}
 }

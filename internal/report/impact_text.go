@@ -69,7 +69,7 @@ func (p *printer) impact(s ServerImpact) {
 		p.wrap("  ", s.room())
 	}
 	p.survivors(s.Survivors)
-	for _, can := range []struct{ answer, says string }{{string(checks.No), "can't fail over"}, {string(checks.Unknown), "unknown whether they can fail over"}, {string(checks.Yes), "can fail over"}} {
+	for _, can := range []struct{ answer, says string }{{string(checks.No), "Can't fail over"}, {string(checks.Unknown), "Unknown whether they can fail over"}, {string(checks.Yes), "Can fail over"}} {
 		p.impactServices(s, can.answer, can.says)
 	}
 	if s.unconfigured() {
@@ -127,10 +127,13 @@ func (s ServerImpact) unconfigured() bool {
 	return false
 }
 
-// impactServices lists the services with one answer, a few of them.
+// impactServices lists the services with one answer, a few of them: a line for each
+// account, under what they have in common.
 func (p *printer) impactServices(s ServerImpact, answer, says string) {
-	shown := 0
+	var reasons []string
+	all, shown := map[string][]string{}, 0
 	for _, a := range s.Accounts {
+		here := map[string][]string{}
 		for _, x := range a.Services {
 			if x.CanFailOver != answer {
 				continue
@@ -138,15 +141,28 @@ func (p *printer) impactServices(s ServerImpact, answer, says string) {
 			if shown++; shown > listed {
 				continue
 			}
-			why := ""
-			switch {
-			case x.Why == nil:
-			case answer == string(checks.Unknown):
-				why = " " + *x.Why
-			default:
-				why = ": " + *x.Why
+			why := deref(x.Why)
+			if all[why] == nil && here[why] == nil {
+				reasons = append(reasons, why)
 			}
-			p.wrap("  ", fmt.Sprintf("%s, %s: %s of %s, %s%s", accountName(a.Account), short(cmp.Or(x.Name, "all of its clients"), prose), words.Count(x.OnServer), words.Plural(a.Connections, "connection"), says, why))
+			here[why] = append(here[why], short(cmp.Or(x.Name, "all of its clients"), prose)+" "+words.Count(x.OnServer))
+		}
+		for why, services := range here {
+			all[why] = append(all[why], fmt.Sprintf("%s (%s): %s", accountName(a.Account), words.Plural(a.Connections, "connection"), strings.Join(services, ", ")))
+		}
+	}
+	for _, why := range reasons {
+		head := says
+		switch {
+		case why == "":
+		case answer == string(checks.Unknown):
+			head += " " + why
+		default:
+			head += " (" + why + ")"
+		}
+		p.wrap("  ", head+":")
+		for _, l := range all[why] {
+			p.wrap("    ", l)
 		}
 	}
 	if shown > listed {

@@ -103,7 +103,7 @@ func (p *printer) rebalanceCauses(doc *Rebalance, a RebalanceAccount) {
 // rebalanceAccounts lists accounts and services: those that are moved, and those
 // that are left out with why.
 func (p *printer) rebalanceAccounts(doc *Rebalance) {
-	shown, more, left, moreLeft := 0, 0, 0, 0
+	shown, more := 0, 0
 	for _, a := range doc.Accounts {
 		for _, s := range a.Services {
 			if s.Moves == 0 {
@@ -119,28 +119,38 @@ func (p *printer) rebalanceAccounts(doc *Rebalance) {
 	if more > 0 {
 		p.more("  ", more, "more service")
 	}
+	p.rebalanceLeftOut(doc)
+}
+
+// rebalanceLeftOut lists who is left out, by the reason.
+func (p *printer) rebalanceLeftOut(doc *Rebalance) {
+	var reasons []string
+	who, left := map[string][]string{}, 0
+	add := func(name string, connections int, why string) {
+		if left++; left > listed {
+			return
+		}
+		if who[why] == nil {
+			reasons = append(reasons, why)
+		}
+		who[why] = append(who[why], fmt.Sprintf("%s (%s)", name, words.Plural(connections, "connection")))
+	}
 	for _, a := range doc.Accounts {
 		if a.LeftOut != nil {
-			if left++; left > listed {
-				moreLeft++
-				continue
-			}
-			p.wrap("  ", fmt.Sprintf("Left out: %s, %s: %s.", accountName(a.Account), words.Plural(a.Connections, "connection"), *a.LeftOut))
+			add(accountName(a.Account), a.Connections, *a.LeftOut)
 			continue
 		}
 		for _, s := range a.Services {
-			if s.LeftOut == nil {
-				continue
+			if s.LeftOut != nil {
+				add(short(cmp.Or(s.Name, "clients without a name"), prose)+" of "+accountName(a.Account), s.Connections, *s.LeftOut)
 			}
-			if left++; left > listed {
-				moreLeft++
-				continue
-			}
-			p.wrap("  ", fmt.Sprintf("Left out: %s of %s, %s: %s.", short(cmp.Or(s.Name, "clients without a name"), prose), accountName(a.Account), words.Plural(s.Connections, "connection"), *s.LeftOut))
 		}
 	}
-	if moreLeft > 0 {
-		p.more("  ", moreLeft, "more left out")
+	for _, why := range reasons {
+		p.wrap("  ", fmt.Sprintf("Left out: %s: %s.", words.List(who[why]), why))
+	}
+	if left > listed {
+		p.more("  ", left-listed, "more left out")
 	}
 }
 

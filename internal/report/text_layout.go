@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -200,8 +201,9 @@ func (p *printer) someRows(rows []RowOf, title string, last func(RowOf) string) 
 	}
 }
 
-// table writes rows in columns as wide as they need to be, the names shortened
-// where a line would be too long. The last column has a title, or is left out.
+// table writes rows in columns as wide as they need to be. Where a line would be too
+// long, names are shortened, and then the cluster and the server left out. The last
+// column has a title, or is left out.
 func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 	cells := [][]string{{"ACCOUNT", "CLUSTER", "MOST ON", "CONNECTIONS", "SHARE"}}
 	if last != nil {
@@ -221,26 +223,39 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 			widths[i] = max(widths[i], columns(cell))
 		}
 	}
-	const gap, names, shortest = 2, 3, 4
-	total := 0
-	for _, w := range widths {
-		total += gap + w
-	}
-	for ; total > p.width; total-- {
-		widest := 0
-		for i := range names {
-			if widths[i] > widths[widest] {
-				widest = i
+	const gap, names, shortest = 2, 3, 8
+	natural := slices.Clone(widths)
+	for left := names; ; left-- {
+		total := 0
+		for _, w := range widths {
+			if w > 0 {
+				total += gap + w
 			}
 		}
-		if widths[widest] == shortest {
+		for ; total > p.width; total-- {
+			widest := 0
+			for i := range names {
+				if widths[i] > widths[widest] {
+					widest = i
+				}
+			}
+			if widths[widest] <= shortest {
+				break
+			}
+			widths[widest]--
+		}
+		if total <= p.width || left == 1 {
 			break
 		}
-		widths[widest]--
+		copy(widths, natural)
+		clear(widths[1 : names-left+2])
 	}
 	for _, row := range cells {
 		var b strings.Builder
 		for i, cell := range row {
+			if widths[i] == 0 {
+				continue
+			}
 			b.WriteString(strings.Repeat(" ", gap))
 			if i == names || i == names+1 {
 				b.WriteString(strings.Repeat(" ", widths[i]-columns(cell)))

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -46,6 +47,12 @@ func TestNarrowTerminal(t *testing.T) {
 		f.in.All = true
 		doc := NewHotspots(f.in)
 		check(t, "hotspot "+f.name, func(w io.Writer, s Style) error { return HotspotsText(w, doc, s) })
+	}
+	for i, name := range append(hostile(), "C1", strings.Repeat("cluster-of-a-long-name-", 4)) {
+		doc := impactOf(name)
+		check(t, fmt.Sprintf("impact %d", i), func(w io.Writer, s Style) error { return ImpactText(w, doc, s) })
+		doc.Servers, doc.Gone = []ServerImpact{}, goneOf(name, doc.Time)
+		check(t, fmt.Sprintf("impact of the loss %d", i), func(w io.Writer, s Style) error { return ImpactText(w, doc, s) })
 	}
 	for outcome := range outcomesOfRebalance() {
 		doc := rebalanceOf(outcome, "ORDERS")
