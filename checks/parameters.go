@@ -167,7 +167,7 @@ type UnknownAccountError struct {
 
 func (e *UnknownAccountError) Error() string {
 	if e.System {
-		return fmt.Sprintf("account %q is the system account, which is never judged", e.Name)
+		return fmt.Sprintf("account %q is the system account, which is never checked", e.Name)
 	}
 	return fmt.Sprintf("no server that answered knows an account %q", e.Name)
 }

@@ -65,8 +65,8 @@ func TestSelect(t *testing.T) {
 		{"no such cluster of many", many, Parameters{Clusters: []string{"C"}}, `no server reports a cluster named "C"`},
 		{"no cluster at all", build(t, "n1", "?/? missing"), Parameters{Clusters: []string{"C"}}, `no server reports a cluster named "C"`},
 		{"no such account", d, Parameters{Accounts: []string{"A", "AA"}}, `no server that answered knows an account "AA"`},
-		{"the system account by id", d, Parameters{Accounts: []string{"SYS"}}, `account "SYS" is the system account, which is never judged`},
-		{"the system account by name", d, Parameters{Accounts: []string{"sys"}}, `account "sys" is the system account, which is never judged`},
+		{"the system account by id", d, Parameters{Accounts: []string{"SYS"}}, `account "SYS" is the system account, which is never checked`},
+		{"the system account by name", d, Parameters{Accounts: []string{"sys"}}, `account "sys" is the system account, which is never checked`},
 	} {
 		got := message(c.p.Select(c.d))
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {

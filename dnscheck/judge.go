@@ -106,7 +106,7 @@ func ownFailure(err error, answered int) (Verdict, string) {
 	case !errors.As(err, &dnsErr):
 		return Failed, sentence("the system's resolver failed: %s", err)
 	case dnsErr.IsNotFound && answered == 0:
-		return NXDomain, "the system's resolver knows no address; it does not tell whether there is such a name"
+		return NXDomain, "the system's resolver knows no address; it does not say whether there is such a name"
 	case dnsErr.IsTimeout:
 		return Failed, "the system's resolver did not answer in time (time-out)"
 	}

@@ -97,13 +97,13 @@ func Resolver(arg string) (string, error) {
 	ip, err := netip.ParseAddr(host)
 	switch {
 	case err == nil && ip.Is4() && strings.HasPrefix(arg, "["):
-		return "", fmt.Errorf("resolver %q has brackets around what is no IPv6 address", arg)
+		return "", fmt.Errorf("resolver %q has brackets around what is not an IPv6 address", arg)
 	case err == nil && checkZone(ip.Zone()) != nil:
 		return "", fmt.Errorf("resolver %q: %w", arg, checkZone(ip.Zone()))
 	case err == nil:
 		host = ip.String()
 	case strings.HasPrefix(arg, "["):
-		return "", fmt.Errorf("resolver %q has brackets around what is no IPv6 address", arg)
+		return "", fmt.Errorf("resolver %q has brackets around what is not an IPv6 address", arg)
 	default:
 		if err := checkName(host); err != nil {
 			return "", fmt.Errorf("resolver %q: %w", arg, err)
@@ -120,7 +120,7 @@ func Resolver(arg string) (string, error) {
 func checkZone(zone string) error {
 	for _, r := range zone {
 		if r <= ' ' || r > '~' || strings.ContainsRune(`[]%"\`, r) {
-			return fmt.Errorf("the zone %q is no network interface", zone)
+			return fmt.Errorf("the zone %q is not a network interface", zone)
 		}
 	}
 	return nil

@@ -117,7 +117,7 @@ func namesAnother(s *checks.Server, scheme string, at netip.AddrPort, g checks.G
 	return ok && !wildcard && ip != at.Addr() && port(s, scheme, g) == int(at.Port())
 }
 
-// advertisedByAll is whether several servers tell clients of this address and
+// advertisedByAll is whether several servers advertise this address and
 // no other: that of a balancer before them.
 func advertisedByAll(d *checks.Deployment, cluster string, at netip.AddrPort) bool {
 	n := 0

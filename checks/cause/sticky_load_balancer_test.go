@@ -30,7 +30,7 @@ func offices(n1, n2, n3 int) change {
 	}
 }
 
-// advertised has all servers tell clients of one address.
+// advertised has all servers advertise one address.
 func advertised(url string) change {
 	return func(s *scene) {
 		on(func(s *checks.Server) { s.Details.ConnectURLs = []string{url} }, 1, 2, 3)(s)

@@ -96,7 +96,7 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 	}
 	wg.Wait()
 	if n := len(findings) - len(suspects); n > 0 {
-		out.warnings = append(out.warnings, fmt.Sprintf("the connections of the %d worst findings were read; the causes of the other %d are judged without them: pass --account or --cluster for those", len(suspects), n))
+		out.warnings = append(out.warnings, fmt.Sprintf("the connections of the %d worst findings were read; the causes of the other %d were sought without them: pass --account or --cluster for those", len(suspects), n))
 	}
 	diagnoses := make([]cause.Diagnosis, len(all))
 	for i, p := range all {

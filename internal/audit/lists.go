@@ -103,7 +103,7 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, read cli
 		add(f)
 	}
 	if len(lists) > mostLists {
-		warnings = append(warnings, fmt.Sprintf("only the first %d of %d client URL lists were looked at", mostLists, len(lists)))
+		warnings = append(warnings, fmt.Sprintf("the audit checked only the first %d of %d client URL lists", mostLists, len(lists)))
 		lists = lists[:mostLists]
 	}
 	return lists, read, warnings, nil
@@ -168,7 +168,7 @@ func unread(lists []checks.URLList) []string {
 					continue
 				}
 				at := netip.AddrPortFrom(a.IP, uint16(a.Port)) //nolint:gosec // a port it is
-				said := fmt.Sprintf("%s: who is at %s is not known: %s", e.URL, at, a.Contact.Detail)
+				said := fmt.Sprintf("%s: who is at %s is unknown: %s", e.URL, at, a.Contact.Detail)
 				if !slices.Contains(out, said) && len(out) < 10 {
 					out = append(out, said)
 				}

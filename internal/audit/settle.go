@@ -19,7 +19,7 @@ func (e Expected) settleCount(d *checks.Deployment) {
 		return
 	}
 	d.Missing, d.Expected = nil, len(d.Servers)
-	d.Notes = append(d.Notes, fmt.Sprintf("some servers count %s that nothing else is known of; %s that there is none, and servers that die are counted for up to 4 minutes",
+	d.Notes = append(d.Notes, fmt.Sprintf("some servers count %s that no other report has; %s that there is none, and servers count a dead one for up to 4 minutes",
 		words.Plural(n, "more server"), by))
 }
 

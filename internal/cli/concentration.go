@@ -220,7 +220,7 @@ func explainSelection(err error) error {
 	case errors.As(err, &account) && account.System:
 		return fmt.Errorf("%w: pass --account an ordinary account", err)
 	case errors.As(err, &account):
-		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is not known", err)
+		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is unknown", err)
 	}
 	return err
 }

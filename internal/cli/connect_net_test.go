@@ -200,9 +200,9 @@ func TestConnectProxyFailures(t *testing.T) {
 		"without password":  {"socks5://" + locked, "nats://SERVER: can't be reached through the SOCKS5 proxy PROXY (no acceptable authentication methods): " + running},
 		"wrong password":    {"socks5://me:" + connToken + "@" + locked, "nats://SERVER: can't be reached through the SOCKS5 proxy PROXY (username/password authentication failed): " + running},
 		"garbage":           {"socks5://" + garbage, "nats://SERVER: can't be reached through the SOCKS5 proxy PROXY (unexpected protocol version 103): " + running},
-		"another scheme":    {"http://" + dead, "the SOCKS proxy is no socks5:// URL: pass --socks-proxy socks5://HOST:PORT, or none"},
-		"no scheme":         {dead, "the SOCKS proxy is no socks5:// URL: pass --socks-proxy socks5://HOST:PORT, or none"},
-		"password unquoted": {"socks5://me:" + connPassword + "/@" + dead, "the SOCKS proxy is no socks5:// URL: pass --socks-proxy socks5://HOST:PORT, or none"},
+		"another scheme":    {"http://" + dead, "the SOCKS proxy is not a socks5:// URL: pass --socks-proxy socks5://HOST:PORT, or none"},
+		"no scheme":         {dead, "the SOCKS proxy is not a socks5:// URL: pass --socks-proxy socks5://HOST:PORT, or none"},
+		"password unquoted": {"socks5://me:" + connPassword + "/@" + dead, "the SOCKS proxy is not a socks5:// URL: pass --socks-proxy socks5://HOST:PORT, or none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

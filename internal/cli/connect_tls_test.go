@@ -162,7 +162,7 @@ func TestConnectTLSFailures(t *testing.T) {
 		"TLS first, hurried":   {impatient, []string{"--tlsca", ca.file}, "nats://SERVER: closes the connection before it has said anything: pass --server URL with the port for clients, or --tlsfirst if it begins with TLS"},
 		"full":                 {full, []string{"--tlsca", ca.file}, "nats://SERVER: is at its limit of connections: pass --server URL of another server"},
 		"full, TLS first":      {fullFirst, []string{"--tlsca", ca.file, "--tlsfirst"}, "nats://SERVER: is at its limit of connections: pass --server URL of another server"},
-		"wss:// without TLS":   {"wss://" + ws, []string{"--tlsca", ca.file}, "wss://SERVER: is no WebSocket listener with TLS: pass --server ws://HOST:PORT, or nats://HOST:PORT"},
+		"wss:// without TLS":   {"wss://" + ws, []string{"--tlsca", ca.file}, "wss://SERVER: is not a WebSocket listener with TLS: pass --server ws://HOST:PORT, or nats://HOST:PORT"},
 		"CA missing":           {plain, []string{"--tlsca", "/none/ca.pem"}, "CA /none/ca.pem: can't be read (no such file or directory): pass the path of an existing file with --tlsca"},
 		"CA garbage":           {plain, []string{"--tlsca", garbage}, "CA DIR/garbage.pem: can't be used (failed to parse root certificate from \"DIR/garbage.pem\"): pass --tlsca FILE with certificates in PEM"},
 		"CA of a scheme":       {plain, []string{"--tlsca", "env://CA"}, `CA env://CA: can't be used (ca: scheme "env" not supported (file/bare only)): pass --tlsca FILE with certificates in PEM`},

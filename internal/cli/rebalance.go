@@ -61,7 +61,7 @@ func (r *rebalance) add(parent Commander) {
 share, so that the clients connect to others: of one account, of several, or
 with --cluster alone of all. The servers become even and every account comes
 below its threshold; with --even every account is spread evenly by itself. Only
-the excess is moved, what costs least first, and never more than the others have
+the excess is moved, cheapest connections first, and never more than the others have
 room for. Needs a user of the system account.
 
 Clients choose where they go. So it moves a batch, looks where they went and how

@@ -283,7 +283,7 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		s.refuse(balance.NoMoves, "The clients of every account would come straight back.")
 	}
 	if notes > 0 {
-		s.notes = append(s.notes, "Why clients are where they are is not known of every account, so some may come back: pass --client-url or --client-config with what they are configured with, or --canary.")
+		s.notes = append(s.notes, "Why clients are where they are is unknown for some accounts, so some may come back: pass --client-url or --client-config with what they are configured with, or --canary.")
 	}
 	return nil
 }

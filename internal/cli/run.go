@@ -110,7 +110,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 
 // newApp builds the application; close closes the connection it opened.
 func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Application, close func()) {
-	app = fisk.New("nats-balance", "Finds accounts whose client connections sit mostly on one server of a NATS cluster")
+	app = fisk.New("nats-balance", "Finds accounts whose client connections are mostly on one server of a NATS cluster")
 	app.Author("The nats-balance authors")
 	app.Version(versionLine())
 	app.HelpFlag.Short('h')

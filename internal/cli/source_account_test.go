@@ -92,7 +92,7 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 		}
 		address := strings.TrimPrefix(third.ClientURL(), "nats://")
 		if m := missing[0]; m.Server.Name != address || *m.Cluster != "P" ||
-			!strings.HasPrefix(m.Reason, "servers tell clients of "+address+", and ") {
+			!strings.HasPrefix(m.Reason, "servers advertise "+address+", and ") {
 			t.Errorf("missing %s in %s: %s", m.Server.Name, *m.Cluster, m.Reason)
 		}
 	}

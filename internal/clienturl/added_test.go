@@ -34,7 +34,7 @@ func TestListsThatArePutTogether(t *testing.T) {
 		{"C joins strings", "a.c", "const char *s = \"nats://a,\" \"nats://b\";\n", []string{"1 a,b"}},
 		{"PHP concatenates", "a.php", "$s = 'nats://a,' . 'nats://b';\n", []string{"1 a,b"}},
 		{"two variables stay two", "a.sh", "A=nats://a\nB=nats://b\n", []string{"1 a", "2 b"}},
-		{"a command's next word is no list", "a.sh", "nats -s nats://a $SUBJECT\n", []string{"1 a"}},
+		{"a command's next word is not a list", "a.sh", "nats -s nats://a $SUBJECT\n", []string{"1 a"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

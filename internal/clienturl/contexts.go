@@ -56,7 +56,7 @@ func contextList(path string) (checks.URLList, error) {
 	// Raw: anything else runs nsc where the context names it.
 	c, err := natscontext.NewFromBytesRaw(data)
 	if err != nil {
-		return none, errors.New("is no valid JSON") // the error may quote secrets
+		return none, errors.New("is not valid JSON") // the error may quote secrets
 	}
 	var plain struct{ URL, NSC string }
 	if err := json.Unmarshal(data, &plain); err == nil && plain.URL == "" && plain.NSC != "" {

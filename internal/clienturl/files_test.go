@@ -231,7 +231,7 @@ func TestContexts(t *testing.T) {
 		"context prod c,d account=" + account, "context user a,tls://b",
 	})
 	expect(t, "warnings", found.Warnings, []string{
-		"context broken is no valid JSON",
+		"context broken is not valid JSON",
 		"context nsc has its servers looked up by nsc, which is not run: pass --client-url",
 		"context placeholder has a URL that has a placeholder: pass the URL that it becomes",
 	})

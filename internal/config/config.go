@@ -241,7 +241,7 @@ func (c *File) acceptance(y yamlFile, n *yaml.Node) error {
 				return err
 			}
 			if a.Expires, err = time.Parse(time.DateOnly, day); err != nil {
-				return y.fail(n, "expires is %q, which is no day: pass the last day on which it holds, such as 2027-01-31", brief(day))
+				return y.fail(n, "expires is %q, which is not a day: pass the last day on which it holds, such as 2027-01-31", brief(day))
 			}
 			return nil
 		},

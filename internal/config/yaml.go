@@ -53,9 +53,9 @@ func (y yamlFile) document(text []byte) (*yaml.Node, error) {
 func (y yamlFile) syntaxError(err error) error {
 	var load *yaml.LoadError
 	if errors.As(err, &load) {
-		return y.failAt(load.Mark.Line, "it is no YAML: %s", load.Message)
+		return y.failAt(load.Mark.Line, "it is not YAML: %s", load.Message)
 	}
-	return y.failAt(1, "it is no YAML: %w", err)
+	return y.failAt(1, "it is not YAML: %w", err)
 }
 
 // mapping reads a mapping: known keys only, each once, the required ones all.
@@ -72,7 +72,7 @@ func (y yamlFile) mapping(n *yaml.Node, what string, of fields, required ...stri
 		return err
 	}
 	if n.Kind != yaml.MappingNode || n.Tag != "!!map" {
-		return y.fail(n, "%s is no mapping: pass KEY: VALUE of %s", what, known())
+		return y.fail(n, "%s is not a mapping: pass KEY: VALUE of %s", what, known())
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -110,7 +110,7 @@ func (y yamlFile) list(n *yaml.Node, what string, each func(*yaml.Node) error) e
 	}
 	switch {
 	case n.Kind != yaml.SequenceNode || n.Tag != "!!seq":
-		return y.fail(n, "%s is no list: pass lines that begin with a dash, or [A, B]", what)
+		return y.fail(n, "%s is not a list: pass lines that begin with a dash, or [A, B]", what)
 	case len(n.Content) > mostEntries:
 		return y.fail(n, "%s has %d entries: pass at most %d", what, len(n.Content), mostEntries)
 	}
@@ -130,9 +130,9 @@ func (y yamlFile) text(n *yaml.Node, what string, to *string, allowed ...string)
 	}
 	switch {
 	case n.Kind != yaml.ScalarNode || n.Tag == "!!null":
-		return y.fail(n, "%s is no text: pass one", what)
+		return y.fail(n, "%s is not text: pass one", what)
 	case n.Tag != "!!str" && !slices.Contains(allowed, n.Tag):
-		return y.fail(n, "%s is no text, but %s: put it in quotes", what, brief(n.Value))
+		return y.fail(n, "%s is not text, but %s: put it in quotes", what, brief(n.Value))
 	case strings.TrimSpace(n.Value) == "":
 		return y.fail(n, "%s is empty: pass one", what)
 	}
@@ -148,7 +148,7 @@ func (y yamlFile) number(n *yaml.Node, what string, to *int) error {
 	digits := n.Kind == yaml.ScalarNode && n.Tag == "!!int" && n.Value != "" && strings.Trim(n.Value, "0123456789") == "" &&
 		len(n.Value) < 10 && (n.Value[0] != '0' || n.Value == "0")
 	if !digits || n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
-		return y.fail(n, "%s is no whole number: pass one such as 70, without quotes", what)
+		return y.fail(n, "%s is not a whole number: pass one such as 70, without quotes", what)
 	}
 	_, err := fmt.Sscan(n.Value, to)
 	return err

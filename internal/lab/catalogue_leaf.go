@@ -30,7 +30,7 @@ func leafScenarios() []Scenario {
 				return st.clients(ctx, 24, st.url(spoke+"-n1"))
 			},
 		},
-		besideIt(listenerGap, labelled("mixed-protocols", singleURL, "plain and WebSocket clients have a single URL; the MQTT devices besides can only be there",
+		besideIt(listenerGap, labelled("mixed-protocols", singleURL, "plain and WebSocket clients have a single URL; the MQTT devices can only be there",
 			threeServers(func(c *Cluster) {
 				c.WebSocket, c.MQTT = true, true
 				c.Configure = onlyFirst(func(o *server.Options) { o.MQTT.Port = 0 })

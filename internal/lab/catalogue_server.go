@@ -97,14 +97,14 @@ func unknownScenarios() []Scenario {
 	return []Scenario{
 		labelled("unknown-nothing-passed", CauseUnknown, "the clients have a single URL, and the operator does not know that",
 			threeServers(), func(ctx context.Context, st *Stage) error { return st.clients(ctx, 24, st.url(n1)) }),
-		labelled("unknown-dns-fails", CauseUnknown, "the clients have a name for which DNS fails by now",
+		labelled("unknown-dns-fails", CauseUnknown, "the clients have a name for which DNS fails now",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				if err := st.throughName(ctx, 24, DNSRecord{Addresses: st.hosts(n1)}); err != nil {
 					return err
 				}
 				return st.names(ctx, natsName, DNSRecord{Fails: true})
 			}),
-		labelled("unknown-black-hole", CauseUnknown, "the clients have a name for which DNS gives no answer by now",
+		labelled("unknown-black-hole", CauseUnknown, "the clients have a name for which DNS gives no answer now",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				if err := st.throughName(ctx, 24, DNSRecord{Addresses: st.hosts(n1)}); err != nil {
 					return err

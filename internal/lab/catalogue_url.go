@@ -23,7 +23,7 @@ func urlScenarios() []Scenario {
 			threeAddresses(), singleURLThenRestart),
 		small(labelled("single-url-small", singleURL, "a single URL, and an account of no more than 12 connections",
 			threeServers(), oneURL(12))),
-		noDiscovery(labelled("single-url-no-advertise", singleURL, "a single URL, and servers that tell clients of no other server",
+		noDiscovery(labelled("single-url-no-advertise", singleURL, "a single URL, and servers that advertise no other server",
 			threeServers(func(c *Cluster) { c.NoAdvertise = true }), oneURL(24))),
 		labelled("single-url-nat", singleURL, "a single URL, and all services come from one address, behind a NAT",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {

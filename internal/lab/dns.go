@@ -120,12 +120,12 @@ func (d *DNS) Stop() {
 func (d *DNS) Set(name string, r DNSRecord) error {
 	for _, a := range r.Addresses {
 		if ip, err := netip.ParseAddr(a); err != nil || !ip.Is4() {
-			return fmt.Errorf("lab: DNS: %s: %q is no IPv4 address", name, a)
+			return fmt.Errorf("lab: DNS: %s: %q is not an IPv4 address", name, a)
 		}
 	}
 	for _, n := range []string{name, r.CNAME} {
 		if _, ok := dns.IsDomainName(n); n != "" && !ok || name == "" {
-			return fmt.Errorf("lab: DNS: %q is no name", n)
+			return fmt.Errorf("lab: DNS: %q is not a name", n)
 		}
 	}
 	r.Addresses = slices.Clone(r.Addresses)

@@ -78,7 +78,7 @@ func Scenarios() []Scenario {
 		{
 			Name: "threshold", Finding: Finding{"EIGHT", "C1", "C1-n1"}, Cause: CauseUnknown,
 			Contributing: []string{smallAccount},
-			Title:        "SEVEN has 7 of 10 connections on one server, which is no finding; EIGHT has 8 of 10, which is",
+			Title:        "SEVEN has 7 of 10 connections on one server, not a finding; EIGHT has 8 of 10, which is one",
 			Topology:     three("SEVEN", "EIGHT"),
 			Clients: []Placement{
 				{"SEVEN", "C1-n1", 7}, {"SEVEN", "C1-n2", 2}, {"SEVEN", "C1-n3", 1},
@@ -86,7 +86,7 @@ func Scenarios() []Scenario {
 			},
 		},
 		{
-			Name: "small", Title: "nine connections on one server, and a cluster of two servers: neither is judged",
+			Name: "small", Title: "nine connections on one server, and a cluster of two servers: neither is checked",
 			Topology: Topology{Clusters: []Cluster{{Name: "C1", Servers: 3}, {Name: "C2", Servers: 2}}, Accounts: []string{"NINE", "PAIR"}},
 			Clients:  []Placement{{"NINE", "C1-n1", 9}, {"PAIR", "C2-n1", 20}},
 		},

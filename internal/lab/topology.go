@@ -142,7 +142,7 @@ func plan(l *Lab, t Topology) ([]*group, error) {
 		}
 		hub := p.resolve(leaf.Hub)
 		if len(hub) == 0 {
-			return nil, fmt.Errorf("leaf %q: hub %q is no cluster or server listed before it, or several", leaf.Name, leaf.Hub)
+			return nil, fmt.Errorf("leaf %q: hub %q is not a cluster or server listed before it, or several", leaf.Name, leaf.Hub)
 		}
 		for _, h := range hub {
 			h.group.isHub = true

@@ -186,11 +186,11 @@ func (l *login) explain(i int, d *dialer, err error) *failure {
 	case errors.Is(err, errGreetingTooLong):
 		f.reason, f.pass = unspoken+" (it sends more than 1 MiB as its greeting)", []string{passPort}
 	case strings.HasPrefix(heard, "HTTP/") && ws:
-		f.reason, f.pass = "is no WebSocket listener of NATS", []string{"--server ws://HOST:PORT of one, or nats://"}
+		f.reason, f.pass = "is not a WebSocket listener of NATS", []string{"--server ws://HOST:PORT of one, or nats://"}
 	case strings.HasPrefix(heard, "HTTP/"):
 		f.reason, f.pass = unspoken+" but HTTP", []string{passPort}
 	case ws && greeted:
-		f.reason, f.pass = "is no WebSocket listener", []string{"--server nats://HOST:PORT"}
+		f.reason, f.pass = "is not a WebSocket listener", []string{"--server nats://HOST:PORT"}
 	case isClosed(err) && heard == "":
 		f.reason, f.pass = "closes the connection before it has said anything", []string{passPort, passTLSFirst}
 	case isClosed(err):
@@ -277,7 +277,7 @@ func (l *login) explainTLS(f *failure, i int, err error, heard string) bool {
 			invalid.Cert.NotBefore.UTC().Format(time.RFC3339), invalid.Cert.NotAfter.UTC().Format(time.RFC3339))
 		f.pass = []string{"--server URL of another server"}
 	case errors.As(err, &record) && l.servers[i].Scheme == "wss":
-		f.reason, f.pass = "is no WebSocket listener with TLS", []string{"--server ws://HOST:PORT", "nats://HOST:PORT"}
+		f.reason, f.pass = "is not a WebSocket listener with TLS", []string{"--server ws://HOST:PORT", "nats://HOST:PORT"}
 	case errors.As(err, &record) && l.options.TLSHandshakeFirst:
 		f.reason, f.pass = "does not begin with TLS", []string{"no --tlsfirst and no context with tls_first"}
 	case errors.Is(err, nats.ErrSecureConnWanted) && l.servers[i].Scheme == "tls":
@@ -348,7 +348,7 @@ func explainContext(err error, name, passed string, others []string) error {
 	var path *fs.PathError
 	switch {
 	case errors.Is(err, natscontext.ErrInvalidName):
-		return fmt.Errorf(`"%s" is no name of a context, nor a file that ends in .json: %s`, name, pass)
+		return fmt.Errorf(`"%s" is neither the name of a context nor a file that ends in .json: %s`, name, pass)
 	case errors.Is(err, natscontext.ErrNotFound) && passed == "":
 		return fmt.Errorf("%s does not exist: %s", what, pass)
 	case errors.Is(err, natscontext.ErrNotFound):

@@ -118,7 +118,7 @@ func (l *login) throughProxy(address string) error {
 	if address == "" {
 		return nil
 	}
-	wrong := errors.New("the SOCKS proxy is no socks5:// URL: pass --socks-proxy socks5://HOST:PORT, or none")
+	wrong := errors.New("the SOCKS proxy is not a socks5:// URL: pass --socks-proxy socks5://HOST:PORT, or none")
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
 		return wrong

@@ -48,9 +48,9 @@ func parseServers(list string) ([]target, error) {
 			// It must not be shown: who knows where the password ends.
 			return nil, fmt.Errorf("server URL %d of the list can't be read: write special characters of its user and password as %%40 for @, %%2F for /, %%2C for a comma, or pass them with --user and --password", len(servers)+1)
 		case err != nil, u.Hostname() == "", strings.Contains(u.Hostname(), ":") && u.Host[0] != '[':
-			return nil, fmt.Errorf(`"%s" is no server URL: %s`, ShownURL(entry), pass)
+			return nil, fmt.Errorf(`"%s" is not a server URL: %s`, ShownURL(entry), pass)
 		case !slices.Contains([]string{"nats", "tls", "ws", "wss", "tcp"}, u.Scheme):
-			return nil, fmt.Errorf(`"%s" is no URL of a NATS server: %s`, ShownURL(entry), pass)
+			return nil, fmt.Errorf(`"%s" is not the URL of a NATS server: %s`, ShownURL(entry), pass)
 		case len(servers) > 0 && strings.HasPrefix(u.Scheme, "ws") != strings.HasPrefix(servers[0].Scheme, "ws"):
 			return nil, errors.New("the list of server URLs mixes WebSocket and others: pass --server with one kind only")
 		}

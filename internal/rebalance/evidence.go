@@ -33,7 +33,7 @@ func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
 		if !known || out[i].Role != cause.Root || out[i].Verdict == cause.RuledOut {
 			continue
 		}
-		// What servers tell clients of may have led them elsewhere for now.
+		// What servers advertise may have led them elsewhere for now.
 		against := !back && definition.Moved == cause.ComeBack || back && definition.Moved == cause.GoOn
 		if !against {
 			continue

@@ -49,7 +49,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 			out.AllReturn = true
 			refuse(c, "so they would come straight back.")
 		case moved == cause.ComeBackUntold:
-			refuse(c, "so it would not last: they move to those that they were told of, and come back when their processes restart.")
+			refuse(c, "so it would not last: they move to the servers that are advertised to them, and come back when their processes restart.")
 		case moved == cause.GoToNext:
 			note("The clients try their servers in order (%s, %s): those that are moved all go to the next one of their list, not evenly to all.", c.Code, c.Verdict)
 		case moved == cause.Undecided:
@@ -57,7 +57,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 		}
 	}
 	if !known {
-		note("It is not known why the clients are where they are, so they may come back: pass --client-url or --client-config with what they are configured with.")
+		note("Why the clients are where they are is unknown, so they may come back: pass --client-url or --client-config with what they are configured with.")
 	}
 	return out
 }

@@ -22,7 +22,7 @@ func TestOutlook(t *testing.T) {
 		note      string
 		allReturn bool
 	}{
-		{"nothing known", []cause.Cause{root(cause.SingleURL, cause.Possible)}, "", "It is not known why", false},
+		{"nothing known", []cause.Cause{root(cause.SingleURL, cause.Possible)}, "", "Why the clients are where they are is unknown", false},
 		{"one URL", []cause.Cause{root(cause.SingleURL, cause.Likely)}, "they would come straight back", "", true},
 		{"one URL, and told of others", []cause.Cause{root(cause.SingleURL, cause.Confirmed), told}, "it would not last", "", false},
 		{"one address", []cause.Cause{root(cause.SingleAddressDNS, cause.Confirmed), told}, "they would come straight back", "", true},

@@ -96,7 +96,7 @@ func Uncovered(d *checks.Deployment, cluster string, members []Server) []Refusal
 	}
 	const shown = 5
 	if n := len(missing); n > 0 {
-		out = append(out, Refusal{Coverage, fmt.Sprintf("%s did not report (%s), so it is not known how the connections are spread.",
+		out = append(out, Refusal{Coverage, fmt.Sprintf("%s did not report (%s), so how the connections are spread is unknown.",
 			words.Plural(n, "server"), words.ListUpTo(shown, missing))})
 	}
 	unknown := 0
@@ -106,7 +106,7 @@ func Uncovered(d *checks.Deployment, cluster string, members []Server) []Refusal
 		}
 	}
 	if unknown > 0 {
-		out = append(out, Refusal{Coverage, fmt.Sprintf("It is not known how many connections %s of %s servers have and take, so whether there is room.",
+		out = append(out, Refusal{Coverage, fmt.Sprintf("Whether there is room is unknown: %s of %s servers did not say how many connections they have and take.",
 			words.Count(unknown), words.Count(len(members)))})
 	}
 	return out

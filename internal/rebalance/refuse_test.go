@@ -15,8 +15,8 @@ func TestUncovered(t *testing.T) {
 	d := &checks.Deployment{Missing: []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}, {Name: "e1", Cluster: "C2", ClusterKnown: true}, {ID: "N5"}, {}, {Name: "n6", Cluster: "C1", ClusterKnown: true, Kind: checks.Refusing}}}
 	got := Uncovered(d, "C1", []Server{{Connections: &n}, {}, {}})
 	want := []Refusal{
-		{Coverage, "4 servers did not report (n4, N5, a server without a name and n6), so it is not known how the connections are spread."},
-		{Coverage, "It is not known how many connections 2 of 3 servers have and take, so whether there is room."},
+		{Coverage, "4 servers did not report (n4, N5, a server without a name and n6), so how the connections are spread is unknown."},
+		{Coverage, "Whether there is room is unknown: 2 of 3 servers did not say how many connections they have and take."},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%q, want %q", got, want)

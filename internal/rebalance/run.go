@@ -74,7 +74,7 @@ type Done struct {
 type Batch struct {
 	Kicked, Gone, Failed int
 	// Returned is how many clients came back to the server that they were moved
-	// from. Expected is the same by what is known of their libraries.
+	// from. Expected is the same by their libraries.
 	Returned int
 	Expected float64
 	// Late is how many of the clients that were disconnected since the start were

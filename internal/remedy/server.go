@@ -205,7 +205,7 @@ func (x *facts) protocols() (mqtt, websocket bool) {
 	return mqtt, websocket
 }
 
-// advertise has servers tell clients of each other.
+// advertise has servers advertise each other.
 func (x *facts) advertise() Remedy {
 	var b strings.Builder
 	for _, p := range x.places[:min(len(x.places), mostURLs)] {

@@ -132,7 +132,7 @@ func Note(d *checks.Deployment, sentence string) {
 // NoteUnknown notes what some servers did not say, and why, if there are any.
 func NoteUnknown(d *checks.Deployment, what string, missing, of int, why string) {
 	if missing > 0 {
-		Note(d, fmt.Sprintf("the %s of %s of %s servers are not known: %s", what, words.Count(missing), words.Count(of), why))
+		Note(d, fmt.Sprintf("the %s of %s of %s servers are unknown: %s", what, words.Count(missing), words.Count(of), why))
 	}
 }
 

@@ -235,7 +235,7 @@ func (d *Decoder) connection(c *Connection) error {
 				return err
 			}
 			if c.ID, err = strconv.ParseUint(string(v), 10, 64); err != nil {
-				return errors.New("a connection has an id that is no whole number")
+				return errors.New("a connection has an id that is not a whole number")
 			}
 		case "subscriptions":
 			return d.number(&c.Subscriptions)
@@ -311,8 +311,8 @@ func (d *Decoder) moment(c *Connection, at *time.Time) error {
 	return err
 }
 
-// short reads a text into c and cuts it; it is nil for what is no text, or
-// more of it than a connection has.
+// short reads a text into c and cuts it; it is nil for what is not text, or more
+// of it than a connection has.
 func (d *Decoder) short(c *Connection) ([]byte, error) {
 	if d.json.PeekKind() != '"' {
 		return nil, d.Skip()

@@ -224,7 +224,7 @@ func (d *Decoder) number(to *uint32) error {
 		n = n*10 + uint64(c-'0')
 	}
 	if n > mostCount {
-		return errors.New("it has a count that is no whole number from 0 to 100,000,000")
+		return errors.New("it has a count that is not a whole number from 0 to 100,000,000")
 	}
 	*to = uint32(n)
 	return nil

@@ -291,7 +291,7 @@ func half() Operation {
 func freed() Operation {
 	const limit = 14
 	return Operation{
-		Name: "freed", Title: "two servers were full when services were deployed, and have room by now",
+		Name: "freed", Title: "two servers were full when services were deployed, and have room now",
 		Topology: three(func(c *lab.Cluster) {
 			c.Configure = func(i int, o *server.Options) {
 				if i > 0 {

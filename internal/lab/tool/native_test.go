@@ -17,7 +17,7 @@ func TestServersOfAnUnknownVersion(t *testing.T) {
 			c.Stop()
 			t.Fatalf("%q was started", version)
 		}
-		if !strings.Contains(err.Error(), "is no version such as v2.10.29") {
+		if !strings.Contains(err.Error(), "is not a version such as v2.10.29") {
 			t.Errorf("%q: %v", version, err)
 		}
 	}

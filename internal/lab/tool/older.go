@@ -26,7 +26,7 @@ func StartServersOfVersion(ctx context.Context, version string, n int, accounts 
 // keeps it as [Build] does.
 func buildServer(ctx context.Context, version string) (string, error) {
 	if !regexp.MustCompile(`^v2\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$`).MatchString(version) {
-		return "", fmt.Errorf("%q is no version such as v2.10.29", version)
+		return "", fmt.Errorf("%q is not a version such as v2.10.29", version)
 	}
 	root, err := moduleRoot(ctx)
 	if err != nil {

@@ -15,7 +15,7 @@ type Document struct {
 	Gaps     []GapDocument     `json:"gaps"`
 }
 
-// EpisodeDocument is an episode as JSON. What is not known is null.
+// EpisodeDocument is an episode as JSON. What is unknown is null.
 type EpisodeDocument struct {
 	Account   record.DocumentAccount `json:"account"`
 	Cluster   string                 `json:"cluster"`

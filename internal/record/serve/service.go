@@ -49,7 +49,7 @@ type Service struct {
 // AddTo adds the service to a connection. Of several watches each answers some of
 // the requests, which end with the context.
 func AddTo(ctx context.Context, nc *nats.Conn, o Options, version string) (*Service, error) {
-	svc, err := micro.AddService(nc, micro.Config{Name: ServiceName, Version: version, Description: "Accounts whose client connections sit mostly on one server"})
+	svc, err := micro.AddService(nc, micro.Config{Name: ServiceName, Version: version, Description: "Accounts whose client connections are mostly on one server"})
 	if err != nil {
 		return nil, err
 	}

@@ -186,7 +186,7 @@ func (g *gathering) missing() []checks.Missing {
 		if a.id != "" {
 			m.Cluster = a.cluster
 		}
-		m.Known = "servers tell clients of " + a.at
+		m.Known = "servers advertise " + a.at
 		m.Reason = m.Known + ", and "
 		switch {
 		case a.id != "":
@@ -208,7 +208,7 @@ func (g *gathering) missing() []checks.Missing {
 		for _, a := range unclear {
 			at = append(at, a.at)
 		}
-		g.notes[fmt.Sprintf("servers tell clients of %s, where none greets: it may be another address of a server that answered, or of one that is down", source.Few(at))] = true
+		g.notes[fmt.Sprintf("servers advertise %s, where none greets: it may be another address of a server that answered, or of one that is down", source.Few(at))] = true
 	}
 	return out
 }

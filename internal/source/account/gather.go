@@ -21,7 +21,7 @@ import (
 const globalAccount = "$G"
 
 // ownNote is the first thing to know of what an ordinary account sees.
-const ownNote = "an ordinary account can't know how many servers there are: expected are those that answered and those that servers tell clients of"
+const ownNote = "an ordinary account can't know how many servers there are: expected are those that answered and those that servers advertise"
 
 // view is what an ordinary account sees of itself.
 type view struct {

@@ -73,7 +73,7 @@ func (v *view) subscriptions(ctx context.Context, nc *nats.Conn, of []source.Hel
 	for n, h := range of {
 		i := slices.IndexFunc(v.deployment.Servers, func(s checks.Server) bool { return s.ID == h.Server })
 		if i < 0 || h.Account != v.account.ID {
-			return nil, fmt.Errorf("server %q or account %q is not known", h.Server, h.Account)
+			return nil, fmt.Errorf("server %q or account %q is unknown", h.Server, h.Account)
 		}
 		s := v.deployment.Servers[i]
 		s.Cluster = fmt.Sprint(n)

@@ -111,7 +111,7 @@ func (s *Source) Knows(_ context.Context, _ *checks.Deployment, account string) 
 
 // Details notes that there are none.
 func (*Source) Details(_ context.Context, d *checks.Deployment, _ []string) error {
-	d.Notes = append(d.Notes, "servers do not tell an ordinary account their start, limits, listeners and clocks: causes that show in these are unknown")
+	d.Notes = append(d.Notes, "servers do not report to an ordinary account their start, limits, listeners and clocks: causes that show in these are unknown")
 	return nil
 }
 

@@ -241,11 +241,11 @@ func TestArchiveOfPartOfADeployment(t *testing.T) {
 		if len(d.Servers) != 5 || d.Expected != 5 || len(d.Missing) != 2 || !strings.Contains(d.Missing[0].Reason, "gather without --no-server-endpoints") {
 			t.Errorf("%d servers of %d, missing %s", len(d.Servers), d.Expected, sourcetest.ShowMissing(d))
 		}
-		sourcetest.Noted(t, d, "the starts of 5 of 5 servers are not known")
+		sourcetest.Noted(t, d, "the starts of 5 of 5 servers are unknown")
 		if err := a.Details(sourcetest.Within(t), d, []string{"C1"}); err != nil || sourcetest.ServerOf(d, "C1-n1").Details != nil {
 			t.Errorf("%v, details %+v", err, sourcetest.ServerOf(d, "C1-n1").Details)
 		}
-		sourcetest.Noted(t, d, "clocks of 3 of 3 servers are not known")
+		sourcetest.Noted(t, d, "clocks of 3 of 3 servers are unknown")
 		suspect := source.Suspect{Account: "ORDERS", Server: sourcetest.ServerOf(d, "C1-n1").ID, Cluster: "C1"}
 		_, on, err := a.Examine(sourcetest.Within(t), d, []source.Suspect{suspect})
 		if err != nil || on[suspect][suspect.Server].Usable != checks.Yes {

@@ -34,7 +34,7 @@ const (
 const manifestName = "capture/misc/manifest.json"
 
 var (
-	errNoZip  = errors.New("it is no zip file, or cut short: pass a file that nats audit gather wrote")
+	errNoZip  = errors.New("it is not a zip file, or cut short: pass a file that nats audit gather wrote")
 	errTooBig = errors.New("its list of members is larger than 128 MiB")
 )
 
@@ -63,7 +63,7 @@ func checkArchive(file string) (began time.Time, err error) {
 	case err != nil:
 		return began, err
 	case !info.Mode().IsRegular():
-		return began, errors.New("it is no file: pass one that nats audit gather wrote")
+		return began, errors.New("it is not a file: pass one that nats audit gather wrote")
 	}
 	f, err := os.Open(file) //nolint:gosec // the operator names it
 	if err != nil {

@@ -183,7 +183,7 @@ func (a *Source) accountOn(ctx context.Context, l *contents, d *checks.Deploymen
 		}
 		switch known := l.servers[model.ID]; {
 		case known == nil || !known.listed:
-			out[model.ID] = source.Unknown("the archive does not tell")
+			out[model.ID] = source.Unknown("the archive does not say")
 		case known.accounts[l.account(s.Account)]:
 			out[model.ID] = checks.AccountOn{Usable: checks.Yes, Detail: "it lists the account"}
 		default:

@@ -107,10 +107,10 @@ func TestArchiveThatIsNone(t *testing.T) {
 	manifest := func(entries string) [2]string { return [2]string{manifestName, entries} }
 	for name, c := range map[string]struct{ file, says string }{
 		"no such file":            {filepath.Join(t.TempDir(), "audit.zip"), "archive audit.zip: "},
-		"a folder":                {t.TempDir(), "it is no file"},
-		"empty":                   {stored(t, nil), "it is no zip file, or cut short"},
-		"text":                    {stored(t, []byte("hello")), "it is no zip file, or cut short"},
-		"cut short":               {stored(t, good[:len(good)/2]), "it is no zip file, or cut short"},
+		"a folder":                {t.TempDir(), "it is not a file"},
+		"empty":                   {stored(t, nil), "it is not a zip file, or cut short"},
+		"text":                    {stored(t, []byte("hello")), "it is not a zip file, or cut short"},
+		"cut short":               {stored(t, good[:len(good)/2]), "it is not a zip file, or cut short"},
 		"damaged":                 {stored(t, flipped), "archive audit.zip: "},
 		"another zip":             {zipped(t, [2]string{"readme.txt", "hello"}), "it is a zip file without capture/misc/manifest.json"},
 		"no JSON":                 {zipped(t, manifest("hello")), "its manifest can't be used"},

@@ -112,7 +112,7 @@ func (l *contents) from(id wire.Server) (*server, error) {
 	s := l.servers[id.ID]
 	if s == nil {
 		if len(l.servers) == wire.MostServers {
-			return nil, errors.New("there are more servers than are believed")
+			return nil, errors.New("there are more servers than the audit reads")
 		}
 		s = &server{Server: id, accounts: map[uint32]bool{}, counted: map[uint32]checks.Usage{}, peers: map[string]string{}, gateways: map[string]bool{}}
 		l.servers[id.ID] = s

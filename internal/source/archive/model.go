@@ -56,7 +56,7 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	onlyUsed(d)
 	l.addUncounted(d, uncounted)
 	if withoutVarz > 0 {
-		source.Note(d, fmt.Sprintf("the starts of %s of %s servers are not known: the archive has no VARZ of them", words.Count(withoutVarz), words.Count(len(d.Servers))))
+		source.Note(d, fmt.Sprintf("the starts of %s of %s servers are unknown: the archive has no VARZ of them", words.Count(withoutVarz), words.Count(len(d.Servers))))
 	}
 	if l.byLists > 0 {
 		source.Note(d, fmt.Sprintf("%s counts of an account on a server are by its list of connections, without leafnodes: the archive has no information of it", words.Count(l.byLists)))

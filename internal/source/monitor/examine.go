@@ -85,7 +85,7 @@ func (m *Source) Knows(ctx context.Context, d *checks.Deployment, id string) err
 		return nil
 	}
 	if i := slices.IndexFunc(failed, func(err error) bool { return err != nil }); i >= 0 {
-		return fmt.Errorf("whether there is an account %q is not known: %s: %w", id, m.servers[d.Servers[i].ID].at, failed[i])
+		return fmt.Errorf("whether there is an account %q is unknown: %s: %w", id, m.servers[d.Servers[i].ID].at, failed[i])
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func newClient(config *tls.Config) *http.Client {
 			Proxy: func(r *http.Request) (*url.URL, error) {
 				u, err := http.ProxyFromEnvironment(r)
 				if err != nil { // it quotes the proxy's URL, which may have a password
-					return nil, errors.New("the environment names a proxy that is no URL")
+					return nil, errors.New("the environment names a proxy that is not a URL")
 				}
 				return u, nil
 			},

@@ -126,7 +126,7 @@ func notReadOf(servers map[string]*monitored) []other {
 		if r.noRoutes != nil && !routes[r.Cluster] {
 			for _, at := range r.advertised(listening[r.Cluster]) {
 				look("at "+at.String(), other{cluster: r.Cluster, addr: at.Addr(),
-					how: fmt.Sprintf("%s tells clients of %s", r.called(), at), not: "no server in --monitor listens there"})
+					how: fmt.Sprintf("%s advertises %s", r.called(), at), not: "no server in --monitor listens there"})
 			}
 		}
 		for _, name := range r.gateways {

@@ -192,7 +192,7 @@ func TestMonitoringFaults(t *testing.T) {
 		"no report":             {"/accstatz", http.NotFound, "its account report can't be used"},
 		"silent about accounts": {"/accstatz", hang, "it did not answer within"},
 		"a report of another":   {"/accstatz", says(`{"server_id":"OTHER","account_statz":[]}`), "different servers answer at this URL"},
-		"a report with garbage": {"/accstatz", says(`{"server_id":"OTHER","account_statz":[{"acc":"A","conns":-3}]}`), "no whole number"},
+		"a report with garbage": {"/accstatz", says(`{"server_id":"OTHER","account_statz":[{"acc":"A","conns":-3}]}`), "not a whole number"},
 		"two reports":           {"/accstatz", says(`{"account_statz":[],"account_statz":[]}`), "two lists of accounts"},
 		"no accounts":           {"/accstatz", says(`{"server_id":"OTHER"}`), "it has neither accounts nor an error"},
 		"an endless report":     {"/accstatz", endlessReport, "it is larger than 64 MiB"},
@@ -232,13 +232,13 @@ func TestMonitoringWithoutRoutes(t *testing.T) {
 	bad := faultyPath(t, n1, "/routez", http.NotFound)
 	m, _ := monitoringOf(t, bad)
 	d := monitor(t, m, sourcetest.Long)
-	sourcetest.Noted(t, d, "the routes and gateways of 1 of 1 servers can't be told, the first of them being C1-n1 ("+bad+": it answered 404")
-	if len(d.Missing) != 2 || !strings.Contains(d.Missing[0].Reason, "C1-n1 tells clients of "+l.Server("C1-n2").Addr()) && !strings.Contains(d.Missing[0].Reason, "C1-n1 tells clients of "+l.Server("C1-n3").Addr()) {
-		t.Errorf("missing %s, want the two that clients are told of", sourcetest.ShowMissing(d))
+	sourcetest.Noted(t, d, "the routes and gateways of 1 of 1 servers are unknown, the first of them being C1-n1 ("+bad+": it answered 404")
+	if len(d.Missing) != 2 || !strings.Contains(d.Missing[0].Reason, "C1-n1 advertises "+l.Server("C1-n2").Addr()) && !strings.Contains(d.Missing[0].Reason, "C1-n1 advertises "+l.Server("C1-n3").Addr()) {
+		t.Errorf("missing %s, want the two that are advertised", sourcetest.ShowMissing(d))
 	}
 	_ = m.Details(sourcetest.Within(t), d, []string{"C1"})
-	sourcetest.Noted(t, d, "the peers' addresses of 1 of 1 servers are not known")
-	// What one server can't tell, the others do.
+	sourcetest.Noted(t, d, "the peers' addresses of 1 of 1 servers are unknown")
+	// What one server does not report, the others do.
 	m, _ = monitoringOf(t, bad, l.Server("C1-n2").MonitorURL())
 	d = monitor(t, m, sourcetest.Long)
 	sourcetest.OnlyMissing(t, d, "C1", "C1-n3", "C1-n2 has a route to it")

@@ -263,7 +263,7 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Start: r.varz.Start, Usage: r.usage})
 	}
 	if slices.Sort(closed); len(closed) > 0 {
-		source.Note(d, fmt.Sprintf("the routes and gateways of %d of %d servers can't be told, the first of them being %s: a server that only they know is not counted", len(closed), len(m.servers), closed[0]))
+		source.Note(d, fmt.Sprintf("the routes and gateways of %d of %d servers are unknown, the first of them being %s: a server that only they know is not counted", len(closed), len(m.servers), closed[0]))
 	}
 	for i := range d.Accounts {
 		d.Accounts[i].System = m.system[d.Accounts[i].ID]

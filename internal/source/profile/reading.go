@@ -201,7 +201,7 @@ func (r *Reading) Report() source.Report {
 			p.Note += fmt.Sprintf(", and so it is with %d more", r.failed-1)
 		}
 	case r.missing > 0:
-		p.Note = fmt.Sprintf("%s connections were read, those of %s more servers of the cluster are not known", words.Count(read), words.Count(r.missing))
+		p.Note = fmt.Sprintf("%s connections were read, those of %s more servers of the cluster are unknown", words.Count(read), words.Count(r.missing))
 	}
 	out := source.Report{Profile: p, LoggedIn: map[string]int{}}
 	for i, id := range p.Servers {

@@ -160,8 +160,8 @@ func TestDetailsThatDoNotCome(t *testing.T) {
 			t.Errorf("%s: details %+v, limit %v", s.Name, s.Details, s.MaxConnections)
 		}
 	}
-	sourcetest.Noted(t, d, "the limits, listeners and clocks of 10 of 30 servers are not known: they did not answer VARZ in time, or not readably")
-	sourcetest.Noted(t, d, "the peers' addresses of 2 of 30 servers are not known: they did not answer ROUTEZ in time, or not readably")
+	sourcetest.Noted(t, d, "the limits, listeners and clocks of 10 of 30 servers are unknown: they did not answer VARZ in time, or not readably")
+	sourcetest.Noted(t, d, "the peers' addresses of 2 of 30 servers are unknown: they did not answer ROUTEZ in time, or not readably")
 	// Giants and bombs are not read, and end the wait.
 	f.ClearFaults()
 	f.Garble(first, fleet.Varz, fleet.GarbleGiant)
@@ -223,12 +223,12 @@ func TestForbiddenDetailsEndAtOnce(t *testing.T) {
 		varz  bool
 	}{
 		"VARZ": {deny([]string{"$SYS.REQ.SERVER.*.VARZ"}, nil), []string{
-			`the limits, listeners and clocks of 3 of 3 servers are not known: not allowed to ask for VARZ: Permissions Violation for Publish to "$SYS.REQ.SERVER.`}, false},
+			`the limits, listeners and clocks of 3 of 3 servers are unknown: not allowed to ask for VARZ: Permissions Violation for Publish to "$SYS.REQ.SERVER.`}, false},
 		"ROUTEZ": {deny([]string{"$SYS.REQ.SERVER.*.ROUTEZ"}, nil), []string{
-			`the peers' addresses of 3 of 3 servers are not known: not allowed to ask for ROUTEZ: Permissions Violation for Publish to "$SYS.REQ.SERVER.`}, true},
+			`the peers' addresses of 3 of 3 servers are unknown: not allowed to ask for ROUTEZ: Permissions Violation for Publish to "$SYS.REQ.SERVER.`}, true},
 		"all": {deny([]string{"$SYS.REQ.>"}, nil), []string{"limits", "peers' addresses"}, false},
 		"replies": {deny(nil, []string{"_INBOX.>"}), []string{
-			"the limits, listeners and clocks of 3 of 3 servers are not known: not allowed to ask for VARZ: Permissions Violation for Subscription", "peers' addresses"}, false},
+			"the limits, listeners and clocks of 3 of 3 servers are unknown: not allowed to ask for VARZ: Permissions Violation for Subscription", "peers' addresses"}, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

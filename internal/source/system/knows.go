@@ -64,7 +64,7 @@ func knows(ctx context.Context, nc *nats.Conn, d *checks.Deployment, id string) 
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return ctx.Err()
 			}
-			return fmt.Errorf("whether there is an account %q is not known: %d of %d servers did not answer in time", id, len(wanted), len(d.Servers))
+			return fmt.Errorf("whether there is an account %q is unknown: %d of %d servers did not answer in time", id, len(wanted), len(d.Servers))
 		}
 	}
 	return nil

@@ -263,7 +263,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	}
 	g.leaveOutAuditor(d)
 	if g.noVarz && slices.ContainsFunc(slices.Collect(maps.Values(g.servers)), func(s *seen) bool { return s.polled }) {
-		g.notes["not allowed to ask servers for their VARZ: limits of connections are not known"]++
+		g.notes["not allowed to ask servers for their VARZ: limits of connections are unknown"]++
 	}
 	if of := hubs(g.servers); len(of) > 0 && len(behind(g.servers)) > 0 {
 		g.notes[fmt.Sprintf("%s does not pass on the answers of servers behind its leafnodes, as between leafnode clusters of one name: connect to %s to see them all, or to one of them", of[0].called(), of[0].called())] = 1
