@@ -23,9 +23,9 @@ type Details struct {
 	WebSocket, MQTT int
 	// Leafnode is the port for leafnodes, 0 where it has none.
 	Leafnode int
-	// WebSocketPlain is whether the WebSocket listener goes without TLS.
+	// WebSocketPlain reports whether the WebSocket listener goes without TLS.
 	WebSocketPlain bool
-	// TLS is whether clients must use TLS.
+	// TLS reports whether clients must use TLS.
 	TLS bool
 	// ConnectURLs are the addresses, host:port, that it tells clients, its own
 	// and those of its peers. Empty where it advertises nothing.
@@ -42,7 +42,7 @@ type AccountOn struct {
 	// Usable is No where the server says that it does not know the account, or
 	// can't use it; Unknown where it was not asked or did not answer.
 	Usable Answer
-	// Expired is whether it can't be used because its JWT has expired.
+	// Expired reports whether it can't be used because its JWT has expired.
 	Expired bool
 	// Detail is what the server said, in a clause.
 	Detail string

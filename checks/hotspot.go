@@ -301,7 +301,7 @@ func (h clusterLoad) accounts(s *Server, perAccount []int) (top []HotAccount, mo
 // of servers.
 func (l Load) above() int { return times(l.OnServer, l.Servers) - l.Connections }
 
-// concentrated is whether an account is a finding on the server that has
+// concentrated reports whether an account is a finding on the server that has
 // these of its connections.
 func (j judge) concentrated(l Load) Answer {
 	t := tally{connections: l.Connections, top: l.OnServer}

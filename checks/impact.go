@@ -12,7 +12,7 @@ type Impact struct {
 	FailOver
 }
 
-// FailOver is whether the account's clients find a place elsewhere when the
+// FailOver reports whether the account's clients find a place elsewhere when the
 // concentrated server fails.
 type FailOver struct {
 	CanFailOver Answer

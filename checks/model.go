@@ -26,7 +26,7 @@ type Deployment struct {
 	// Expected is the number of servers to expect: at least those that
 	// answered.
 	Expected int
-	// Gateways is whether a server has gateways, so that there may be a cluster
+	// Gateways reports whether a server has gateways, so that there may be a cluster
 	// of which nobody reported.
 	Gateways bool
 	// Notes are what a reader of the coverage should know, one sentence each.

@@ -14,7 +14,7 @@ type Profile struct {
 	Servers []string
 	// Read are how many connections were read, by server.
 	Read []int
-	// Whole is whether every server's connections were read to the end.
+	// Whole reports whether every server's connections were read to the end.
 	Whole bool
 	// Note says what is missing, in a sentence; empty where nothing is.
 	Note string

@@ -1,6 +1,6 @@
 package checks
 
-// Takes is whether the server has the listener that a protocol, a key of
+// Takes reports whether the server has the listener that a protocol, a key of
 // [Profile.Protocols], needs: every server takes plain clients. Unknown where
 // the server said nothing of itself.
 func (s *Server) Takes(protocol string) Answer {

@@ -21,7 +21,7 @@ type URLList struct {
 	// the name of what runs them: a Deployment, a service of a compose file. Both
 	// are empty where not known.
 	Client, Workload string
-	// Ordered is whether these clients always try the first URL first: the
+	// Ordered reports whether these clients always try the first URL first: the
 	// configuration switches randomizing off, or has one URL before the others.
 	Ordered   Answer
 	Endpoints []Endpoint
@@ -53,7 +53,7 @@ type Endpoint struct {
 	// Path is the path of a WebSocket's URL, which clients ask for in the
 	// upgrade; empty for the root.
 	Path string
-	// Literal is whether Host is an address.
+	// Literal reports whether Host is an address.
 	Literal bool
 	// Name is what DNS says of the host; nil for a literal, and where DNS was
 	// not asked.
@@ -92,7 +92,7 @@ type Name struct {
 	Verdict  NameVerdict
 	Detail   string // in a sentence, for people
 	Complete bool   // every resolver answered for IPv4 and IPv6
-	// HostsFile is whether the addresses come from the hosts file.
+	// HostsFile reports whether the addresses come from the hosts file.
 	HostsFile bool
 	Answers   []NameAnswer
 }

@@ -89,7 +89,7 @@ type Result struct {
 	Verdict Verdict
 	// Detail is one sentence for people, without control characters.
 	Detail string
-	// Complete is whether nothing is missing that the verdict rests on: the
+	// Complete reports whether nothing is missing that the verdict rests on: the
 	// hosts file, or else every resolver, could be read to the end.
 	Complete bool
 }
@@ -110,7 +110,7 @@ type Answer struct {
 	Verdict   Verdict
 	// Detail is one sentence for people, without control characters.
 	Detail string
-	// Complete is whether A and AAAA were answered every time.
+	// Complete reports whether A and AAAA were answered every time.
 	Complete bool
 	// Queries is how many messages were sent.
 	Queries int

@@ -57,7 +57,7 @@ func isLocalhost(name string) bool {
 }
 
 // candidates are the names to ask for, in order, with final dots, as the C
-// library's res_search forms them; direct is whether the first is the name as
+// library's res_search forms them; direct reports whether the first is the name as
 // it is. Those that a domain makes too long are left out.
 func candidates(cfg Config, name string) (out []string, direct bool) {
 	asIs := dns.Fqdn(name)

@@ -216,7 +216,7 @@ func parsed(t testing.TB, p []byte) *dns.Msg {
 	return m
 }
 
-// isTCP is whether a question came over TCP.
+// isTCP reports whether a question came over TCP.
 func isTCP(w dns.ResponseWriter) bool {
 	_, ok := w.RemoteAddr().(*net.TCPAddr)
 	return ok

@@ -112,7 +112,7 @@ func isAre(addresses int) string {
 	return "addresses these are"
 }
 
-// told is whether another server tells its clients of the same addresses, or,
+// told reports whether another server tells its clients of the same addresses, or,
 // where none says what it tells, there are enough for all.
 func (s *Situation) told(urls []string) bool {
 	same := func(of []string) bool {

@@ -36,9 +36,9 @@ type Step struct {
 	// Passes says which of them the step lets through, Left which of them are
 	// left after it and all before it.
 	Passes, Left []checks.Answer
-	// Leaves is whether it is here that only the concentrated server is left.
+	// Leaves reports whether it is here that only the concentrated server is left.
 	Leaves bool
-	// Dropped is whether the service's connections contradict the step: they are
+	// Dropped reports whether the service's connections contradict the step: they are
 	// on servers that it holds back, so it is not this service's.
 	Dropped bool
 	// Text is what it says, in a sentence.

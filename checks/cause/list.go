@@ -107,7 +107,7 @@ func (r *ListReport) name(e checks.Endpoint) {
 	}
 }
 
-// address says what is wrong at an address; dead is whether no server is there.
+// address says what is wrong at an address; dead reports whether no server is there.
 func (r *ListReport) address(at string, c checks.Contact) (dead bool) {
 	switch c.Outcome {
 	case checks.ContactServer:

@@ -89,7 +89,7 @@ func protocols() []protocol {
 	}
 }
 
-// servedBy is whether a server has the listener that one of the keys needs.
+// servedBy reports whether a server has the listener that one of the keys needs.
 func (p protocol) servedBy(o *checks.Server) checks.Answer {
 	answer := checks.No
 	for _, key := range p.keys {

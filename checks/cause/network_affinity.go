@@ -75,7 +75,7 @@ func judgeNetwork(s *Situation) judgement {
 		return notTested("CONNZ", "Too few clients are on other servers to see whether it is their network that brings them there.")
 	}
 	j := judgement{explains: s.explained(here), evidence: []Evidence{
-		say("CONNZ", "The %d connections come from %d networks, and nearly all of each network are on one server.", all, len(groups))}}
+		say("CONNZ", "The %d connections come from %d networks, and nearly all connections of each network are on one server.", all, len(groups))}}
 	slices.SortStableFunc(groups, func(a, b network) int { return cmp.Compare(sum(b.counts), sum(a.counts)) })
 	for _, g := range groups[:min(3, len(groups))] {
 		at, most, total := top(g.counts)
@@ -200,7 +200,7 @@ func (s *Situation) oneNetwork() judgement {
 	return ruledOut("CONNZ", "Where the clients are does not decide which server they are on: clients of the same network are on different servers.")
 }
 
-// homeOf is whether the server is in this network, and no other server of the
+// homeOf reports whether the server is in this network, and no other server of the
 // cluster is; No where another one is and this is not.
 func (s *Situation) homeOf(prefix netip.Prefix, at int) checks.Answer {
 	id := s.Profile.Servers[at]
@@ -222,7 +222,7 @@ func (s *Situation) homeOf(prefix netip.Prefix, at int) checks.Answer {
 	return yesNo(in)
 }
 
-// tagAffinity is whether users' tags are those of the servers they are on.
+// tagAffinity reports whether users' tags are those of the servers they are on.
 func (s *Situation) tagAffinity() (judgement, bool) {
 	matched, elsewhere, all := 0, 0, 0
 	tag := ""

@@ -108,7 +108,7 @@ func (s *Situation) notPinned(w way) judgement {
 	return ruledOut(list.Origin, "The list holds servers' own addresses.")
 }
 
-// leadNowhere is whether no server at all answers at any list.
+// leadNowhere reports whether no server at all answers at any list.
 func (s *Situation) leadNowhere() bool {
 	return !slices.ContainsFunc(s.Own, func(f List) bool { return len(f.Reach.Arrivals)+len(f.Reach.Foreign) > 0 })
 }
@@ -130,12 +130,12 @@ func (s *Situation) halfWide(w way, lists []List) (judgement, bool) {
 	return judgement{}, false
 }
 
-// leadsElsewhere is whether another server than the concentrated one answered.
+// leadsElsewhere reports whether another server than the concentrated one answered.
 func (s *Situation) leadsElsewhere(f List) bool {
 	return slices.ContainsFunc(f.Reach.Arrivals, func(a Arrival) bool { return a.Sure && a.Server != s.here })
 }
 
-// lonely is whether of the servers of a list only the concentrated one answered.
+// lonely reports whether of the servers of a list only the concentrated one answered.
 func (s *Situation) lonely(f List) bool {
 	here, further := false, false
 	for _, a := range f.Reach.Arrivals {

@@ -9,7 +9,7 @@ import (
 // Open is a URL, or one of its addresses, that may lead to another server.
 type Open struct {
 	URL string
-	// Address is not valid where it is the whole URL; Literal is whether it is
+	// Address is not valid where it is the whole URL; Literal reports whether it is
 	// in the URL.
 	Address netip.AddrPort
 	Literal bool

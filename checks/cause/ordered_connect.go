@@ -73,7 +73,7 @@ func judgeOrdered(s *Situation) judgement {
 	}
 	if best.verdict == Confirmed && !agree {
 		best.verdict, best.confidence = Likely, 0.75
-		best.evidence = append(best.evidence, say(listWord(s.Own), "The account has other lists, of which that is unknown."))
+		best.evidence = append(best.evidence, say(listWord(s.Own), "The account has other lists, and what they reach is unknown."))
 	}
 	return best
 }
@@ -144,7 +144,7 @@ func (s *Situation) thenUp(all []Arrival) []Arrival {
 	return all[slices.IndexFunc(all, func(a Arrival) bool { return !late(a) }):]
 }
 
-// othersTakeThem is whether the other servers are known to have room, the
+// othersTakeThem reports whether the other servers are known to have room, the
 // account and the listener: only then does chance speak for an order.
 func (s *Situation) othersTakeThem() bool {
 	_, full, silent := s.roomOnOthers()
@@ -185,7 +185,7 @@ func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement
 	return j
 }
 
-// firstInOrder is whether clients that take some list of the account in order
+// firstInOrder reports whether clients that take some list of the account in order
 // may all be on the concentrated server.
 func (s *Situation) firstInOrder() bool {
 	return slices.ContainsFunc(listsOf(s.Own, wide), func(f List) bool { return s.inOrder(f).verdict != RuledOut })

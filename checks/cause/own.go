@@ -8,7 +8,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// OwnAddress is whether the server that greeted at an address listens there
+// OwnAddress reports whether the server that greeted at an address listens there
 // itself; No where something forwards there, as where several servers answer.
 func OwnAddress(d *checks.Deployment, scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
 	switch len(c.Greetings) {
@@ -71,7 +71,7 @@ func addresses(s *checks.Server) []netip.Addr {
 	return out
 }
 
-// ownAddress is whether the server that answered at an address listens there
+// ownAddress reports whether the server that answered at an address listens there
 // itself. What a server says that it listens on may be its client_advertise
 // instead, unless that is every address, loopback, or an address that its peers
 // see it at.
@@ -110,14 +110,14 @@ func ownAddress(s *checks.Server, scheme string, at netip.AddrPort, g checks.Gre
 	return checks.Unknown
 }
 
-// namesAnother is whether a server says that it is at another address with the
+// namesAnother reports whether a server says that it is at another address with the
 // same port.
 func namesAnother(s *checks.Server, scheme string, at netip.AddrPort, g checks.Greeting) bool {
 	ip, wildcard, ok := listensOn(s, g)
 	return ok && !wildcard && ip != at.Addr() && port(s, scheme, g) == int(at.Port())
 }
 
-// advertisedByAll is whether several servers advertise this address and
+// advertisedByAll reports whether several servers advertise this address and
 // no other: that of a balancer before them.
 func advertisedByAll(d *checks.Deployment, cluster string, at netip.AddrPort) bool {
 	n := 0
@@ -135,7 +135,7 @@ func advertisedByAll(d *checks.Deployment, cluster string, at netip.AddrPort) bo
 	return n > 1
 }
 
-// isService is whether a host name is that of a Kubernetes service, whose
+// isService reports whether a host name is that of a Kubernetes service, whose
 // private address is none of a pod.
 func isService(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
@@ -174,7 +174,7 @@ func claimed(d *checks.Deployment, cluster, scheme string, at netip.AddrPort) in
 	return found
 }
 
-// ownName is whether a URL has the server's own address or name: the name that
+// ownName reports whether a URL has the server's own address or name: the name that
 // it goes by or alone advertises, or one that has what tells its name from the
 // others' names, as n1.example has of C1-n1.
 func ownName(d *checks.Deployment, cluster string, server int, e checks.Endpoint) bool {
@@ -216,7 +216,7 @@ func ownName(d *checks.Deployment, cluster string, server int, e checks.Endpoint
 	return slices.ContainsFunc(parts(s.Name), func(part string) bool { return part == label && !others[part] })
 }
 
-// advertises is whether a host name is the server's client_advertise.
+// advertises reports whether a host name is the server's client_advertise.
 func advertises(s *checks.Server, host string, port int) bool {
 	return s.Details != nil && strings.EqualFold(s.Details.Host, host) && s.Details.Port == port
 }

@@ -39,18 +39,18 @@ type Unlistened struct {
 type Arrival struct {
 	// Server is an index into Deployment.Servers.
 	Server int
-	// Sure is whether the server answered there as itself; otherwise the
+	// Sure reports whether the server answered there as itself; otherwise the
 	// address is tied to it by what servers say of themselves.
 	Sure bool
-	// Own is whether it is the server's own address; No where something stands
+	// Own reports whether it is the server's own address; No where something stands
 	// between that forwards there, such as a load balancer.
 	Own checks.Answer
-	// doubt is whether Own is No only because the server names another address,
+	// doubt reports whether Own is No only because the server names another address,
 	// which may be its client_advertise.
 	doubt bool
-	// forward is whether it is a forward to this server alone, one of several.
+	// forward reports whether it is a forward to this server alone, one of several.
 	forward bool
-	// OwnName is whether the URL has the server's own address or name, and not a
+	// OwnName reports whether the URL has the server's own address or name, and not a
 	// name that may stand for others too.
 	OwnName bool
 	// Tries is how many connections to the address ended at this server, and

@@ -287,7 +287,7 @@ func (s *Situation) walked() checks.Answer {
 	return answer
 }
 
-// startsFit is whether when the clients connected explains where they are: how
+// startsFit reports whether when the clients connected explains where they are: how
 // many began while no other server was up, and how many that explains.
 func (s *Situation) startsFit() (alone, explained int, fits bool) {
 	if s.Profile == nil || len(s.Profile.StartOrder) == 0 || len(s.Profile.Starts) == 0 || len(s.Others) == 0 {
@@ -304,7 +304,7 @@ func (s *Situation) startsFit() (alone, explained int, fits bool) {
 	return alone, int(expected - even), servers > 1 && on-expected <= 3*math.Sqrt(variance)+0.5 && expected-even >= (on-even)/2
 }
 
-// ownAddresses is whether all lists of the account that lead to several servers
+// ownAddresses reports whether all lists of the account that lead to several servers
 // have their own addresses.
 func (s *Situation) ownAddresses() bool {
 	return !slices.ContainsFunc(listsOf(s.Own, wide), func(f List) bool {

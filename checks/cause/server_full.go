@@ -40,7 +40,7 @@ func (s *Situation) room() []checks.Answer {
 	return out
 }
 
-// toldToOrder is whether an option beside a list of the account makes clients
+// toldToOrder reports whether an option beside a list of the account makes clients
 // take the concentrated server first.
 func (s *Situation) toldToOrder() bool {
 	return slices.ContainsFunc(listsOf(s.Own, wide), func(f List) bool {

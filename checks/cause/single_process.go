@@ -89,13 +89,13 @@ func judgeSingleProcess(s *Situation) judgement {
 	return j
 }
 
-// apart is whether there are other connections, and most of them elsewhere.
+// apart reports whether there are other connections, and most of them elsewhere.
 func (s *Situation) apart(here, elsewhere int) bool {
 	others := s.Finding.Connections - here - elsewhere
 	return others >= 2 && 2*(s.Finding.OnServer-here) <= others
 }
 
-// isLocal is whether an address says nothing of the host: that of every machine
+// isLocal reports whether an address says nothing of the host: that of every machine
 // for itself.
 func isLocal(a netip.Addr) bool {
 	return a == netip.IPv6Loopback() || a == netip.AddrFrom4([4]byte{127, 0, 0, 1})

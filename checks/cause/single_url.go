@@ -37,7 +37,7 @@ func wayOf(f List) way {
 	return byAddress
 }
 
-// plain is whether nothing about the whole list had to be taken on trust, nor
+// plain reports whether nothing about the whole list had to be taken on trust, nor
 // whether its addresses are servers' own.
 func (f List) plain() bool {
 	for _, a := range f.Reach.Arrivals {

@@ -24,7 +24,7 @@ type Situation struct {
 	Tied       bool
 
 	here int // index of Server in Deployment.Servers
-	// theirs is whether Own are known to be the lists of just these clients: tied
+	// theirs reports whether Own are known to be the lists of just these clients: tied
 	// to their service, or to an account that has no other.
 	theirs bool
 	tie    tie // how closely Own are tied to these clients
@@ -132,7 +132,7 @@ func listsOf(lists []List, kinds ...listKind) []List {
 	return out
 }
 
-// reachable is whether clients can get to other servers of the cluster: Yes
+// reachable reports whether clients can get to other servers of the cluster: Yes
 // where a list of the account's surely leads there, No where all surely lead to
 // the concentrated server alone. A load balancer may lead the clients elsewhere
 // than the auditor.
@@ -164,7 +164,7 @@ func (s *Situation) reachable() checks.Answer {
 	return checks.Unknown
 }
 
-// sure is whether nothing about where the list leads had to be taken on trust: a
+// sure reports whether nothing about where the list leads had to be taken on trust: a
 // parser read it whole, the server answered there itself, and DNS, not this
 // machine's hosts file, gave the address.
 func (f List) sure(a Arrival) bool {
@@ -218,7 +218,7 @@ func (s *Situation) onServer() int {
 	return s.Finding.OnServer
 }
 
-// concentratedWithout is whether the account would still be concentrated if
+// concentratedWithout reports whether the account would still be concentrated if
 // these connections on the server, and elsewhere, were not there.
 func (s *Situation) concentratedWithout(onServer, elsewhere int) bool {
 	on, all := s.Finding.OnServer-onServer, s.Finding.Connections-onServer-elsewhere

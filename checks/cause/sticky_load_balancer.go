@@ -222,7 +222,7 @@ func tries(a Arrival) string {
 	return fmt.Sprintf("%d of %d tries", a.Tries, a.AllTries)
 }
 
-// fromBalancer is whether the clients come from the address that the balancer
+// fromBalancer reports whether the clients come from the address that the balancer
 // had towards the server when it led the auditor there.
 func (s *Situation) fromBalancer(a Arrival) (Evidence, bool) {
 	if s.Profile == nil || s.Profile.SourcesSampled {
@@ -248,7 +248,7 @@ func (s *Situation) fromBalancer(a Arrival) (Evidence, bool) {
 	return Evidence{}, false
 }
 
-// sharedSources is whether source addresses that unrelated clients share are
+// sharedSources reports whether source addresses that unrelated clients share are
 // each pinned to one server, and not all to the same one.
 func (s *Situation) sharedSources() (Evidence, bool) {
 	if s.Profile == nil || !s.Profile.Whole {

@@ -45,7 +45,7 @@ func addMeasure(parent Commander, h Host, m checks.Measure) {
 	number("factor", "A server with more than this many times the average is a finding", report.Factor(d.FactorPercent).String(), "TIMES", &a.factor)
 	number("min-servers", "Clusters with fewer servers are not checked", fmt.Sprint(d.MinServers), "N", &a.minServers)
 	number(flag, fmt.Sprintf("Clusters with fewer %s are not checked", units), fmt.Sprint(d.MinConnections), "N", &a.minConnections)
-	cmd.Flag("allow-partial", fmt.Sprintf("Check by the average of the servers that reported; of the missing ones those count that are down, with no %ss", m.Noun)).UnNegatableBoolVar(&a.parameters.AllowPartial)
+	cmd.Flag("allow-partial", fmt.Sprintf("Check by the average of the servers that reported; a missing server counts only if it is down, with no %ss", m.Noun)).UnNegatableBoolVar(&a.parameters.AllowPartial)
 	a.expect.serversFlag(cmd)
 	cmd.Flag("no-probe", "Do not connect to the other URLs of --server or the context to see which servers are down").UnNegatableBoolVar(&a.noProbe)
 	cmd.Flag("all", "List every server, not only findings").UnNegatableBoolVar(&a.all)
@@ -61,8 +61,8 @@ func measureHelp(m checks.Measure) string {
 
 Lists the accounts that have more than an even share there.
 
-Needs a user of the system account, --archive or --monitor, as one account sees
-nothing of the others; only reads.
+Needs a user of the system account, --archive or --monitor: an ordinary account
+does not see the others. Only reads.
 
 Exit status: 0 no finding, 1 finding, 3 not audited or not completely. The nats
 CLI turns all but 0 into 1.
@@ -75,12 +75,13 @@ Examples:
 	return `Checks every server: a finding is one with more than twice the average of client
 connections of the servers of its cluster, where the cluster has at least 2
 servers and 10 client connections, or one with less than a quarter of it, such
-as one that joined or restarted and that no client came back to. Lists the accounts that make it hot. This is
-not concentration: an account can be on one server of an even cluster, and a
-server can be hot by accounts that each lean to it a little.
+as one that joined or restarted and that no client came back to. Lists the
+accounts that make it hot. This is not concentration: an account can be on one
+server of an even cluster, and a server can be hot by accounts that each have a
+little more than an even share there.
 
-Needs a user of the system account, --archive or --monitor, as one account sees
-nothing of the others; only reads.
+Needs a user of the system account, --archive or --monitor: an ordinary account
+does not see the others. Only reads.
 
 Exit status: 0 no finding, 1 finding, 3 not audited or not completely. The nats
 CLI turns all but 0 into 1.

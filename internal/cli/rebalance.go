@@ -64,10 +64,11 @@ below its threshold; with --even every account is spread evenly by itself. Only
 the excess is moved, cheapest connections first, and never more than the others have
 room for. Needs a user of the system account.
 
-Clients choose where they go. So it moves a batch, looks where they went and how
-the servers do, and plans again until all is even within a tenth. It stops when
-clients come back, flock or stay away, when a server suffers, or when somebody
-else closes connections. Services whose clients would come back are left out.
+Clients choose where they go. So it moves a batch, checks where the clients went
+and how loaded the servers are, and plans again until every server is within a
+tenth of its even share. It stops when clients come back, all choose one server
+or do not reconnect, when a server is overloaded, or when somebody else closes
+connections. It leaves out services whose clients would come back.
 
 A dry run unless --apply is given. Pass what the clients are configured with, as
 to audit concentration, so that it can check who would come back.

@@ -12,10 +12,10 @@ func TestSelectionErrors(t *testing.T) {
 	t.Parallel()
 	many := []string{"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9"}
 	for want, err := range map[string]error{
-		`no server reports a cluster named "c": pass --cluster one of C, D`:                                                                                                               &checks.UnknownClusterError{Name: "c", Known: []string{"C", "D"}},
-		`no server reports a cluster named "c": pass --cluster one of C1, C2, C3, C4, C5, C6, C7, C8, …`:                                                                                  &checks.UnknownClusterError{Name: "c", Known: many},
-		`no server reports a cluster named "c", or any other: leave out --cluster`:                                                                                                        &checks.UnknownClusterError{Name: "c"},
-		`account "SYS" is the system account, which is never checked: pass --account an ordinary account`:                                                                                  &checks.UnknownAccountError{Name: "SYS", System: true},
+		`no server reports a cluster named "c": pass --cluster one of C, D`:                                                                                                             &checks.UnknownClusterError{Name: "c", Known: []string{"C", "D"}},
+		`no server reports a cluster named "c": pass --cluster one of C1, C2, C3, C4, C5, C6, C7, C8, …`:                                                                                &checks.UnknownClusterError{Name: "c", Known: many},
+		`no server reports a cluster named "c", or any other: leave out --cluster`:                                                                                                      &checks.UnknownClusterError{Name: "c"},
+		`account "SYS" is the system account, which is never checked: pass --account an ordinary account`:                                                                               &checks.UnknownAccountError{Name: "SYS", System: true},
 		`no server that answered knows an account "A": pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is unknown`: &checks.UnknownAccountError{Name: "A"},
 		"another": errors.New("another"),
 	} {

@@ -28,7 +28,7 @@ func addURLs(parent Commander, h Host) {
 	cmd.HelpLong(`Looks up the host names of client URLs and connects to every address that they
 lead to, without any credentials, to see which server answers. Needs no user.
 Without --client-url, --client-config or --contexts, here or in the file of
---config, it looks at the URLs of --server or the context.
+--config, it checks the URLs of --server or the context.
 
 Exit status: 0 nothing is wrong, 1 something is, 3 not all could be checked.
 

@@ -43,14 +43,14 @@ func addWatch(parent Commander, h Host) {
 leaves, and checks them against a full report of all servers every 5 minutes and
 whenever events were lost. Prints a line when an account crosses the threshold of
 "audit concentration", when that has lasted for as long as --for says, and when
-the account is back; and when a server starts, drains, stops or falls silent.
+the account is back; and when a server starts, drains, stops, or does not report any more.
 
 Records what it sees, for "nats-balance history": by default in a directory of
 this user, with --store in JetStream of the account of another context. Of several
 watches with one such store one records, and another takes over within 10 seconds.
 
-Needs a user of the system account; only reads. Ctrl-C stops it, with exit status
-0; 3 is that it could not begin.
+Needs a user of the system account. Only reads. Ctrl-C stops it with exit status
+0. Exit status 3: it could not start.
 
 Examples:
 

@@ -16,7 +16,7 @@ const grace = 2 * time.Second
 type stuckError struct{ why string }
 
 func (e *stuckError) Error() string {
-	return e.why + ", and something that does not end kept it: nothing was audited, or not completely"
+	return e.why + ", and a step of the audit did not end: nothing was audited, or not completely"
 }
 
 // crashError is a bug of this program.

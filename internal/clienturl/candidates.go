@@ -231,7 +231,7 @@ func urlEnd(text []byte, from int) (end int, hidden bool) {
 	return at, sign >= 0 && !bytes.Contains(rest[:sign], []byte("://"))
 }
 
-// isProse is whether a URL is part of a sentence: it ends one, or in a string of
+// isProse reports whether a URL is part of a sentence: it ends one, or in a string of
 // source code there is a word before it that is no flag.
 func (s *sourceText) isProse(c candidate) bool {
 	if s.text[c.end-1] == '.' && c.end < len(s.text) && s.text[c.end] == ' ' {
@@ -244,7 +244,7 @@ func (s *sourceText) isProse(c candidate) bool {
 	return inString(before[max(0, len(before)-512):])
 }
 
-// inString is whether text ends inside of quotes that it opened itself.
+// inString reports whether text ends inside of quotes that it opened itself.
 func inString(text []byte) bool {
 	var open byte
 	for i := 0; i < len(text); i++ {

@@ -185,7 +185,7 @@ func isMoreServers(option string) bool {
 	return option == "Servers" || strings.HasSuffix(strings.ToLower(option), "setservers")
 }
 
-// isClient is whether a list is one of a NATS client: not the links of servers,
+// isClient reports whether a list is one of a NATS client: not the links of servers,
 // not another service's WebSocket.
 func (s *sourceText) isClient(g group) bool {
 	start := g.urls[0].start
@@ -248,13 +248,13 @@ func nearestKeys(chains ...[]string) []string {
 	return out
 }
 
-// mentions is whether NATS is spoken of from a line to an offset.
+// mentions reports whether NATS is spoken of from a line to an offset.
 func (s *sourceText) mentions(line, offset int) bool {
 	from := max(s.lines[max(line, 0)], offset-1024)
 	return bytes.Contains(bytes.ToLower(s.text[from:offset]), []byte("nats"))
 }
 
-// hasVariable is whether a list in square or curly brackets goes on after its
+// hasVariable reports whether a list in square or curly brackets goes on after its
 // last URL with something that isn't text: the rest is not known.
 func (s *sourceText) hasVariable(g group) bool {
 	first, last := g.urls[0], g.urls[len(g.urls)-1]

@@ -35,7 +35,7 @@ var (
 	dials = regexp.MustCompile(`(?i)connect|client|dial|open|conn$`)
 )
 
-// joined is whether two URLs that follow each other are of the same list.
+// joined reports whether two URLs that follow each other are of the same list.
 func (s *sourceText) joined(a, b candidate) bool {
 	if b.start-a.end > maxGap || b.start <= a.end {
 		return false
@@ -84,7 +84,7 @@ func callName(before []byte) string {
 	return lastWord(inner)[strings.LastIndexByte(lastWord(inner), '.')+1:]
 }
 
-// inPlainBrackets is whether the text before a list's URL ends in a bracket,
+// inPlainBrackets reports whether the text before a list's URL ends in a bracket,
 // with nothing but URLs between.
 func (s *sourceText) inPlainBrackets(a candidate) bool {
 	before := s.text[max(0, a.start-maxGap):a.start]
@@ -104,7 +104,7 @@ func (s *sourceText) inPlainBrackets(a candidate) bool {
 	}
 }
 
-// nextLine is whether two URLs stand in lines that follow each other, are the
+// nextLine reports whether two URLs stand in lines that follow each other, are the
 // only ones in them, and are items of one sequence.
 func (s *sourceText) nextLine(a, b candidate) bool {
 	first, second := s.lineOf(a.start), s.lineOf(b.start)

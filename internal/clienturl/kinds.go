@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// wantsFile is whether a file, by its path in the folder, can have a client's
+// wantsFile reports whether a file, by its path in the folder, can have a client's
 // configuration. Code of tests is left out: its URLs are of no deployment.
 func wantsFile(path string) bool {
 	name := filepath.Base(path)
@@ -22,7 +22,7 @@ func wantsFile(path string) bool {
 	return isCode(ext) && !isTest(path)
 }
 
-// isCode is whether an extension, in lower case, is one of source code.
+// isCode reports whether an extension, in lower case, is one of source code.
 func isCode(ext string) bool {
 	switch ext {
 	case ".go", ".py", ".java", ".kt", ".kts", ".scala", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".cs",
@@ -32,7 +32,7 @@ func isCode(ext string) bool {
 	return false
 }
 
-// isTest is whether source code is a test by the custom of its language. A
+// isTest reports whether source code is a test by the custom of its language. A
 // configuration in a folder of that name may be of an environment for tests.
 func isTest(path string) bool {
 	for folder := range strings.SplitSeq(filepath.ToSlash(filepath.Dir(path)), "/") {

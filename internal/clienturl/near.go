@@ -214,7 +214,7 @@ func (s *sourceText) place(line int, brackets []int) place {
 	return p
 }
 
-// sameBlock is whether two places are in the same block, or one in a block
+// sameBlock reports whether two places are in the same block, or one in a block
 // around the other's.
 func (s *sourceText) sameBlock(a, b place) bool {
 	if common := shared(a.blocks, b.blocks); common < len(a.blocks) && common < len(b.blocks) {

@@ -78,7 +78,7 @@ func commentKinds(name string, text []byte) []commentKind {
 	return kinds
 }
 
-// isComment is whether a line, without its indentation, is nothing else. A flag
+// isComment reports whether a line, without its indentation, is nothing else. A flag
 // such as --server and a #define are none.
 func (s *sourceText) isComment(line []byte) bool {
 	has := func(prefix string) bool { return bytes.HasPrefix(line, []byte(prefix)) }
@@ -188,7 +188,7 @@ func (s *sourceText) indent(n int) int {
 	return 2 * (len(line) - len(trimmed))
 }
 
-// outdented is whether a line strictly between two is indented less than both,
+// outdented reports whether a line strictly between two is indented less than both,
 // or they are far apart.
 func (s *sourceText) outdented(a, b int) bool {
 	if a > b {

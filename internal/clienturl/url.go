@@ -225,7 +225,7 @@ func splitPort(authority string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// isName is whether the text can be the name of a host.
+// isName reports whether the text can be the name of a host.
 func isName(host string) bool {
 	if len(host) > 253 || strings.HasPrefix(host, ".") || strings.Contains(host, "..") {
 		return false
@@ -237,7 +237,7 @@ func isZone(zone string) bool {
 	return !strings.ContainsFunc(zone, func(r rune) bool { return !isAlnum(r) && !strings.ContainsRune("-_.", r) })
 }
 
-// hasPlaceholder is whether a template, a format or a shell fills in text.
+// hasPlaceholder reports whether a template, a format or a shell fills in text.
 func hasPlaceholder(text string) bool {
 	return strings.ContainsAny(text, "{}$<>*") || strings.Contains(text, "%s") ||
 		strings.Contains(text, "%d") || strings.Contains(text, "%v") || strings.Contains(text, "#{")

@@ -124,7 +124,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"version: 1\nclient-urls:\n- nats://a":                            "c.yaml:3: an entry of client-urls is not a mapping",
 		"version: 1\nclient-urls:\n- account: A":                          "c.yaml:3: an entry of client-urls has no urls: add it",
 		"version: 1\nclient-urls:\n- urls: []":                            "c.yaml:3: urls is empty",
-		"version: 1\nclient-urls:\n- urls:\n  - a\n  - http://u:sEcret@b": "c.yaml:5: a URL has a scheme that is none of NATS clients: pass nats, tls, ws, wss, mqtt or mqtts",
+		"version: 1\nclient-urls:\n- urls:\n  - a\n  - http://u:sEcret@b": "c.yaml:5: a URL has a scheme that NATS clients do not have: pass nats, tls, ws, wss, mqtt or mqtts",
 		"version: 1\nclient-urls:\n- urls: ['nats://u:sEcret@b:4222,c']":  "c.yaml:3: a URL has a comma: pass each URL as an entry of urls",
 		"version: 1\nclient-urls:\n- urls: ['nats://a:port']":             "c.yaml:3: a URL has an invalid port",
 		"version: 1\nclient-urls:\n- urls: [a, 'u:sEcret@b']":             "c.yaml:3: urls URL 2 of 2 has a reserved character in its credentials",

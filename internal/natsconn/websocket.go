@@ -17,7 +17,7 @@ type webSocket struct {
 	inside *protocol
 }
 
-var errCompressed = errors.New("compresses what it sends, which it was not asked for")
+var errCompressed = errors.New("compresses what it sends, although nobody asked for that")
 
 func (w *webSocket) read(data []byte) error {
 	for ; !w.opened && len(data) > 0; data = data[1:] { // the response to the upgrade

@@ -209,7 +209,7 @@ func newTarget(scheme, host string, addr netip.AddrPort) target {
 // web reports whether the URL is one for WebSocket clients.
 func (t target) web() bool { return t.scheme == "ws" || t.scheme == "wss" }
 
-// mqtt is whether the URL is one for MQTT clients, which servers do not greet.
+// mqtt reports whether the URL is one for MQTT clients, which servers do not greet.
 func (t target) mqtt() bool { return t.scheme == "mqtt" || t.scheme == "mqtts" }
 
 // requestPath is the path for HTTP.
@@ -320,7 +320,7 @@ func (t target) judge(w way, s sight) verdict {
 			return secure("it uses TLS, but sends no greeting")
 		}
 		if t.mqtt() {
-			return stranger(settled, "it accepts connections, and an MQTT listener says no more to a stranger")
+			return stranger(settled, "it accepts connections, and an MQTT listener says no more without a login")
 		}
 		v := stranger(waits, "accepts connections but says nothing")
 		v.contact.Hangs = true

@@ -78,7 +78,7 @@ type frames struct {
 	r *bufio.Reader
 	// left is how much of the present frame is unread.
 	left uint64
-	// open is whether the present message goes on in a further frame.
+	// open reports whether the present message goes on in a further frame.
 	open bool
 }
 

@@ -94,9 +94,9 @@ type sight struct {
 	said []byte
 	// status is that of the HTTP answer.
 	status int
-	// secure is whether it was seen inside TLS; web whether inside a WebSocket.
+	// secure reports whether it was seen inside TLS; web whether inside a WebSocket.
 	secure, web bool
-	// certificate is whether a client certificate was asked for.
+	// certificate reports whether a client certificate was asked for.
 	certificate bool
 	local       netip.Addr
 }

@@ -30,7 +30,7 @@ type Options struct {
 	DNS *dnscheck.Config
 	// Prober connects; nil: nothing is connected to.
 	Prober *Prober
-	// Own is whether the server that answered at an address listens there
+	// Own reports whether the server that answered at an address listens there
 	// itself. Where it is not Yes, the address is connected to several times.
 	Own func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer
 	// Budget divides the time that is left; it is asked where the context has an

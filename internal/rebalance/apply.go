@@ -133,7 +133,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal):
 			return nil
 		case a.since >= max(mostVain*a.pace.Batch, a.planned.Excess):
-			a.run.Enough = "It does not become more even: chance leads the clients where they are."
+			a.run.Enough = "It does not become more even: the clients choose these servers by chance."
 			return nil
 		}
 		a.left = rest(plan.Moves, batch)

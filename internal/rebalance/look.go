@@ -30,7 +30,7 @@ type Scope struct {
 }
 
 // unexamined is why a service is left out that nobody looked at the causes of.
-const unexamined = "nobody looked why they are there: they came after the plan, or there are too many services"
+const unexamined = "why they are there was not checked: they came after the plan, or there are too many services"
 
 // Look reads who is connected. What it has read is right also where it returns an
 // error, which names the servers whose connections were not all read.

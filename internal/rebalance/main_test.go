@@ -119,7 +119,7 @@ func (r *roamers) client(ctx context.Context, account, language string, servers 
 	}
 }
 
-// serve is one connection, until it ends; refused is whether there was none.
+// serve is one connection, until it ends; refused reports whether there was none.
 func (r *roamers) serve(ctx context.Context, s *lab.Server, account, language string, connected func()) (refused bool) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Addr())
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // Move is a connection to close, so that its client connects elsewhere.
 type Move struct {
 	Connection
-	// MayReturn is whether the client may choose the same server again: its
+	// MayReturn reports whether the client may choose the same server again: its
 	// library may, or it came by another name than the one that it is told of.
 	// Others try all the other servers first.
 	MayReturn bool
@@ -305,7 +305,7 @@ func (p *planning) why(groups []group) []string {
 	case stays > 0:
 		return []string{words.Plural(stays, "connection") + " on servers with too many are left out"}
 	case left > 0:
-		return []string{"closing more would not level the servers at once: clients go to servers that have enough"}
+		return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
 	}
 	return []string{"not all connections could be read"}
 }

@@ -38,7 +38,7 @@ type Service struct {
 	Stem, User, Language, Protocol string
 	// Name is what people call it.
 	Name string
-	// Concentrated is whether it is one of those that make its account a finding.
+	// Concentrated reports whether it is one of those that make its account a finding.
 	Concentrated bool
 	// Stays is why its connections are left where they are, in a clause; empty
 	// where they may move.
@@ -46,7 +46,7 @@ type Service struct {
 	// Unreached are the servers, by index, that its clients can't get to: neither
 	// their lists nor what servers advertise leads there.
 	Unreached []bool
-	// ByName is whether its clients come by names, or addresses, that are not the
+	// ByName reports whether its clients come by names, or addresses, that are not the
 	// servers' own: the server that closes them is then among those that they
 	// are told of, and not known to be the same.
 	ByName bool

@@ -69,7 +69,7 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 		a.flocks[i].add(this)
 		for _, f := range []flock{this, a.flocks[i]} {
 			if f.bad() {
-				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as they should.", a.now.Servers[i].Name, words.Plural(f.got, "client"), f.expected.mean)}
+				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as predicted.", a.now.Servers[i].Name, words.Plural(f.got, "client"), f.expected.mean)}
 			}
 		}
 	}

@@ -57,7 +57,7 @@ type Change struct {
 	// Since is when it crossed the threshold, of Crossed, Held and Back, and zero
 	// where it was not above it.
 	Since time.Time
-	// Finding is whether it is a finding, of Shifted, or was one, of Back.
+	// Finding reports whether it is a finding, of Shifted, or was one, of Back.
 	Finding bool
 	// Moves are what came and left in the minute before, the most first, of
 	// Crossed, Back and Shifted.

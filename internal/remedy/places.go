@@ -29,7 +29,7 @@ type place struct {
 	port int
 	// ip is its address, not valid where it is not known.
 	ip netip.Addr
-	// routed is whether the address is that of its routes, which clients need
+	// routed reports whether the address is that of its routes, which clients need
 	// not reach.
 	routed bool
 }

@@ -17,7 +17,7 @@ type Input struct {
 	Flags string
 	// Again are those of an audit like this one: Flags, or "--monitor URL".
 	Again string
-	// NoSystem is whether Flags are not known to lead to the system account,
+	// NoSystem reports whether Flags are not known to lead to the system account,
 	// which moving connections takes.
 	NoSystem bool
 	// Sources are the flags that say what clients are configured with, for this
@@ -25,7 +25,7 @@ type Input struct {
 	Sources string
 	// Resolvers are the DNS servers that were asked rather than the system's.
 	Resolvers []string // HOST:PORT
-	// Operator is whether accounts are JWTs, rather than in the servers'
+	// Operator reports whether accounts are JWTs, rather than in the servers'
 	// configuration.
 	Operator bool
 }

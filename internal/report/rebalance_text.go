@@ -42,7 +42,7 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 		p.wrap("", "Coverage: "+n)
 	}
 	if doc.Outcome == "planned" {
-		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, a look after every %d.", duration(doc), words.Count(doc.Given.Rate), doc.Given.Batch))
+		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, with a check after every %d.", duration(doc), words.Count(doc.Given.Rate), doc.Given.Batch))
 	}
 	p.warnings(doc.Warnings)
 	return p.to(w)

@@ -211,9 +211,9 @@ func (f Finding) survivorSentences() []string {
 	}
 	switch {
 	case silent == 1:
-		out = append(out, "What the server that did not report could take is unknown.")
+		out = append(out, "How many the server that did not report could take is unknown.")
 	case silent > 1:
-		out = append(out, fmt.Sprintf("What the %s servers that did not report could take is unknown.", words.Count(silent)))
+		out = append(out, fmt.Sprintf("How many the %s servers that did not report could take is unknown.", words.Count(silent)))
 	}
 	return out
 }

@@ -73,9 +73,14 @@ func TestWording(t *testing.T) {
 func wordingOfProgram(t *testing.T, path string) {
 	t.Helper()
 	set := token.NewFileSet()
-	parsed, err := parser.ParseFile(set, path, nil, 0)
+	parsed, err := parser.ParseFile(set, path, nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, c := range parsed.Comments {
+		if strings.Contains(c.Text(), " is whether ") {
+			t.Errorf("%s: it reports whether, as Go says: %s", set.Position(c.Pos()), c.Text())
+		}
 	}
 	ast.Inspect(parsed, func(n ast.Node) bool {
 		switch n := n.(type) {

@@ -277,7 +277,7 @@ func CutShort(err error) error {
 	return err
 }
 
-// form is whether a message is a reply or a page. It is what its first member
+// form reports whether a message is a reply or a page. It is what its first member
 // that tells says; members of the other form are not what they seem after that.
 type form int
 

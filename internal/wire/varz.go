@@ -22,7 +22,7 @@ type Varz struct {
 	Connections, Leafnodes *int
 	// MaxConnections is nil where the server has no limit.
 	MaxConnections *int
-	// Gateway is whether the server has gateways.
+	// Gateway reports whether the server has gateways.
 	Gateway bool
 	// Config is nil where not all of it can be read: what is not known must not
 	// look like what is not there. So is Load.

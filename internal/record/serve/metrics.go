@@ -33,7 +33,7 @@ func newCollector(state func() State) *collector {
 		"servers_missing":                       "Servers that do not report, or are down.",
 		"accounts":                              "Accounts with a client or leafnode connection, without the system account.",
 		"connections":                           "Client connections of all accounts but the system account.",
-		"findings":                              "Accounts in clusters that were above the threshold for as long as was asked for.",
+		"findings":                              "Accounts in clusters that were above the threshold for as long as --for says.",
 		"leaning":                               "Accounts in clusters that are above the threshold, findings included.",
 		"series_left_out":                       "Accounts in clusters that have no series of their own, to keep their number small.",
 		"store_queued":                          "Changes that wait to be written.",

@@ -19,7 +19,7 @@ import (
 type address struct {
 	at string // host:port
 
-	// checked is whether it was connected to. What follows is what was seen.
+	// checked reports whether it was connected to. What follows is what was seen.
 	checked bool
 	// id, name and cluster are of the server that greets there, empty where
 	// none did.

@@ -2,5 +2,5 @@
 
 package sourcetest
 
-// RaceDetector is whether tests run with it.
+// RaceDetector reports whether tests run with it.
 const RaceDetector = false
