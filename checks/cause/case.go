@@ -20,6 +20,9 @@ type Case struct {
 	// History is what servers remember of closed connections of the account in
 	// this cluster; nil where they were not asked, or forgot.
 	History []checks.Closed
+	// Recorded is what a recorder saw of the account in this cluster until now; nil
+	// where none runs, or what it has can't be relied on.
+	Recorded *checks.Recorded
 	// Neighbours is what the other accounts of the cluster show beyond the reports
 	// in Deployment; nil where their connections were not read.
 	Neighbours *Neighbours

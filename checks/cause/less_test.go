@@ -40,6 +40,13 @@ func drops(c Case) []taken {
 		{"history", func(c *Case) { c.History = nil }},
 		{"neighbours", func(c *Case) { c.Neighbours = nil }},
 	}
+	if c.Recorded != nil {
+		out = append(out, taken{"the record", func(c *Case) { c.Recorded = nil }},
+			taken{"recorded moves", func(c *Case) { c.Recorded.Moves = nil }},
+			taken{"recorded events", func(c *Case) { c.Recorded.Events = nil }},
+			taken{"the oldest spread", func(c *Case) { c.Recorded.Spreads = c.Recorded.Spreads[1:] }},
+			taken{"the last spread", func(c *Case) { c.Recorded.Spreads = c.Recorded.Spreads[:len(c.Recorded.Spreads)-1] }})
+	}
 	if c.Profile != nil && len(c.Profile.Services) > 0 {
 		out = append(out, taken{"services", func(c *Case) { c.Profile.Services = nil }})
 		for i := range c.Profile.Services {

@@ -28,11 +28,11 @@ const RestartDrift Code = "restart-drift"
 // when most of them connected, and no rolling restart explains it, it is possible.
 //
 // An earlier process of a server leaves no trace, so start times alone make it
-// likely. Confirmed takes lists of the account with other servers' own addresses,
-// since DNS and load balancers may have led elsewhere then, and that clients which
-// take their servers in order would be elsewhere. It is ruled out where every other
-// server was up when the clients came, or one that they reach: not by clocks that
-// differ by more than the times do.
+// likely. Confirmed takes what a recorder saw, see [Situation.withRecord], or lists of
+// the account with other servers' own addresses, since DNS and load balancers may
+// have led elsewhere then, and that clients which take their servers in order would
+// be elsewhere. It is ruled out where every other server was up when the clients
+// came, or one that they reach: not by clocks that differ by more than the times do.
 func restartDrift() rule {
 	return rule{
 		Definition: Definition{Code: RestartDrift, Title: "The clients connected when the other servers were down", Role: Root, Step: Up, Moved: GoOn,
@@ -120,7 +120,10 @@ func (s *Situation) reachableThen() []checks.Answer {
 	return out
 }
 
-func judgeRestartDrift(s *Situation) judgement {
+func judgeRestartDrift(s *Situation) judgement { return s.withRecord(judgeStarts(s)) }
+
+// judgeStarts judges by the start times of servers and connections.
+func judgeStarts(s *Situation) judgement {
 	p := s.Profile
 	rolled, pool := s.rolled()
 	if p == nil {
@@ -241,50 +244,6 @@ func (s *Situation) notDrift() judgement {
 			say("start times", "%s started after most of these clients had connected. If their URLs lead to no other server, that is why.", otherNames(down)).settledBy(NeedClientConfig)}}
 	}
 	return notTested("start times", "The clocks of the servers are not exact enough to compare when the clients connected.").settledBy(s.Gap.details())
-}
-
-// walked reports whether the servers restarted one after the other, the concentrated
-// one first, and these clients are where such a restart of all leaves those that
-// walk through a shuffled list, within two standard deviations. It is unknown where
-// the clocks do not tell in which order they started.
-func (s *Situation) walked() checks.Answer {
-	table := RollingRestart(1 + len(s.Others))
-	if table == nil || cameAfter(s.Profile) {
-		return checks.No
-	}
-	if untimed(s.Server) {
-		return checks.Unknown
-	}
-	start := func(o *checks.Server) time.Time { return o.Start.Add(-o.Details.Offset) }
-	answer := checks.Yes
-	var last *checks.Server
-	for _, o := range s.Others {
-		if untimed(o) {
-			answer = checks.Unknown
-			continue
-		}
-		margin := o.Details.Margin + s.Server.Details.Margin
-		switch after := start(o).Sub(start(s.Server)); {
-		case after < -margin:
-			return checks.No
-		case after <= margin:
-			answer = checks.Unknown
-		}
-		if last == nil || start(o).After(start(last)) {
-			last = o
-		}
-	}
-	share, all := 0.0, float64(s.Finding.Connections)
-	for _, x := range table[0] {
-		share += x
-	}
-	if float64(s.Finding.OnServer) > all*share+2*math.Sqrt(all*share*(1-share)) {
-		return checks.No
-	}
-	if answer == checks.Yes && s.on(last.ID) > 0 {
-		return checks.No
-	}
-	return answer
 }
 
 // startsFit reports whether when the clients connected explains where they are: how

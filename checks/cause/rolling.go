@@ -3,6 +3,7 @@ package cause
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -113,4 +114,48 @@ func (s *Situation) rolled() (bool, Evidence) {
 	}
 	return true, say("account reports", "%d of the %d accounts in this cluster have nearly no clients on %s, which started last: after a rolling restart clients stay on the servers that started before.",
 		r.without, r.accounts, label(last))
+}
+
+// walked reports whether the servers restarted one after the other, the concentrated
+// one first, and these clients are where such a restart of all leaves those that
+// walk through a shuffled list, within two standard deviations. It is unknown where
+// the clocks do not tell in which order they started.
+func (s *Situation) walked() checks.Answer {
+	table := RollingRestart(1 + len(s.Others))
+	if table == nil || cameAfter(s.Profile) {
+		return checks.No
+	}
+	if untimed(s.Server) {
+		return checks.Unknown
+	}
+	start := func(o *checks.Server) time.Time { return o.Start.Add(-o.Details.Offset) }
+	answer := checks.Yes
+	var last *checks.Server
+	for _, o := range s.Others {
+		if untimed(o) {
+			answer = checks.Unknown
+			continue
+		}
+		margin := o.Details.Margin + s.Server.Details.Margin
+		switch after := start(o).Sub(start(s.Server)); {
+		case after < -margin:
+			return checks.No
+		case after <= margin:
+			answer = checks.Unknown
+		}
+		if last == nil || start(o).After(start(last)) {
+			last = o
+		}
+	}
+	share, all := 0.0, float64(s.Finding.Connections)
+	for _, x := range table[0] {
+		share += x
+	}
+	if float64(s.Finding.OnServer) > all*share+2*math.Sqrt(all*share*(1-share)) {
+		return checks.No
+	}
+	if answer == checks.Yes && s.on(last.ID) > 0 {
+		return checks.No
+	}
+	return answer
 }

@@ -1,0 +1,238 @@
+package cause
+
+import (
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// restarts is what a recorder saw of the restarts after which the clients are where
+// they are: those that ended in the processes of the other servers that run now.
+type restarts struct {
+	// moved is Yes where the recorder saw all of it: the account was not
+	// concentrated here, every other server that the clients can reach stopped with
+	// clients of the same services on it, and the account was concentrated then. It
+	// is No where the account was concentrated on this server before.
+	moved  checks.Answer
+	before checks.RecordedSpread // the last one before the first of them stopped
+	from   time.Time             // when the first of them stopped,
+	to     time.Time             // and when the last one was back
+	left   int                   // connections that left the others as these stopped
+}
+
+const (
+	// shutDown is why a server that stops or drains closes connections, in its word.
+	shutDown = "Server Shutdown"
+	// recordedShare is by how many percent a share can differ from the last that was
+	// written down: by less than 5 in what is written, and 5 while it is read.
+	recordedShare = 10
+)
+
+// recorded returns what a recorder saw of the restarts. Without one, and where what
+// it wrote down last is not what there is now, nothing is known.
+func (s *Situation) recorded() restarts {
+	r := s.Recorded
+	unknown := restarts{moved: checks.Unknown}
+	if r == nil || s.Missing > 0 || len(s.Others) == 0 || !s.stillRecorded() {
+		return unknown
+	}
+	out := unknown
+	reached := s.reachableThen()
+	for i, o := range s.Others {
+		if reached[i+1] == checks.No {
+			continue
+		}
+		stop, start, ok := restartOf(r, o)
+		if !ok {
+			return unknown
+		}
+		if out.from.IsZero() || stop.Before(out.from) {
+			out.from = stop
+		}
+		if start.After(out.to) {
+			out.to = start
+		}
+	}
+	at := -1
+	for i, x := range r.Spreads {
+		if x.Time.Before(out.from) {
+			at = i
+		}
+	}
+	if at < 0 || r.Spreads[at].Connections == 0 {
+		return unknown
+	}
+	out.before = r.Spreads[at]
+	if s.Exceeds(out.before.On(s.Server.Name), out.before.Connections) {
+		out.moved = checks.No
+		return out
+	}
+	out.moved = s.movedBy(&out, reached)
+	return out
+}
+
+// restartOf is when the process of a server before the one that runs now stopped,
+// and when this one was first seen; ok is false where one of them was not recorded.
+func restartOf(r *checks.Recorded, o *checks.Server) (stop, start time.Time, ok bool) {
+	at := slices.IndexFunc(r.Events, func(e checks.RecordedEvent) bool { return e.Started && e.Server.ID == o.ID })
+	if at < 0 {
+		return stop, start, false
+	}
+	before := ""
+	for _, e := range slices.Backward(r.Events[:at]) {
+		if e.Server.Name != o.Name {
+			continue
+		}
+		if e.Started || e.Server.ID == o.ID || before != "" && e.Server.ID != before {
+			break
+		}
+		before, stop = e.Server.ID, e.Time // it drains, and then it stops
+	}
+	return stop, r.Events[at].Time, before != ""
+}
+
+// stillRecorded reports whether the last that was written down of the account is
+// what there is now.
+func (s *Situation) stillRecorded() bool {
+	f, spreads := s.whole.Finding, s.Recorded.Spreads
+	if len(spreads) == 0 {
+		return false
+	}
+	last := spreads[len(spreads)-1]
+	if last.Connections == 0 || f.Connections == 0 || last.Connections > 2*f.Connections || f.Connections > 2*last.Connections {
+		return false
+	}
+	at := slices.IndexFunc(last.Servers, func(x checks.RecordedShare) bool { return x.Server.ID == f.Server.ID })
+	if at < 0 {
+		return false
+	}
+	was, is := 100*last.Servers[at].Connections/last.Connections, 100*f.OnServer/f.Connections
+	return max(was, is)-min(was, is) <= recordedShare
+}
+
+// movedBy is whether the services that are here left every other server that they
+// can reach as it stopped, and came here, as many as that takes. It says how many
+// left.
+func (s *Situation) movedBy(r *restarts, reached []checks.Answer) checks.Answer {
+	stems := s.recordedStems()
+	names := map[string]bool{s.Server.Name: true}
+	for i, o := range s.Others {
+		if names[o.Name] {
+			return checks.Unknown // whose events these are is unknown
+		}
+		names[o.Name] = true
+		left := s.recordedMoves(r.before.Time, stems, o, true)
+		if left == 0 && reached[i+1] != checks.No {
+			return checks.Unknown
+		}
+		r.left += left
+	}
+	here := s.Finding.OnServer
+	if !slices.ContainsFunc(s.Recorded.Events, func(e checks.RecordedEvent) bool {
+		return !e.Started && e.Server.Name == s.Server.Name && e.Time.After(r.before.Time)
+	}) {
+		here -= r.before.On(s.Server.Name) // which stayed
+	}
+	if came := s.recordedMoves(r.before.Time, stems, s.Server, false); here <= 0 || 2*min(came, r.left) < here {
+		return checks.Unknown
+	}
+	return checks.Yes
+}
+
+// recordedStems are the names by which a recorder knows these services. Those
+// without a name are known where the account has no other.
+func (s *Situation) recordedStems() []string {
+	var out []string
+	if s.Profile == nil {
+		return nil
+	}
+	for _, x := range s.Profile.Services {
+		if !x.Remainder && (x.Stem != "" || len(s.everyone) == 1) {
+			out = append(out, x.Stem)
+		}
+	}
+	return out
+}
+
+// movesOf is how long before a change what came and left is recorded with it.
+const movesOf = 2 * time.Minute
+
+// recordedMoves is how many connections of services came to a server since a time,
+// or left it because it stopped; at the least: the same ones may be recorded with
+// several changes.
+func (s *Situation) recordedMoves(since time.Time, stems []string, o *checks.Server, left bool) int {
+	type counted struct {
+		most, sum int
+		at        time.Time // of the most
+	}
+	by := map[string]*counted{}
+	for _, m := range s.Recorded.Moves {
+		if !m.Time.After(since) || m.Left != left || m.Server.Name != o.Name || left && m.Reason != shutDown || !slices.Contains(stems, m.Service) {
+			continue
+		}
+		c := by[m.Service]
+		if c == nil {
+			c = &counted{}
+			by[m.Service] = c
+		}
+		switch {
+		case m.Time.Sub(c.at) > movesOf: // others than those before
+			c.sum += c.most
+			c.most, c.at = m.Connections, m.Time
+		case m.Connections > c.most:
+			c.most, c.at = m.Connections, m.Time
+		}
+	}
+	n := 0
+	for _, c := range by {
+		n += c.sum + c.most
+	}
+	return n
+}
+
+// withRecord is the verdict on the restarts with what a recorder saw of them. Where it
+// saw the clients leave the other servers as these stopped, and come here, they are
+// who can reach those, whatever lists say, and nothing else brought them.
+func (s *Situation) withRecord(j judgement) judgement {
+	r := s.recorded()
+	if r.moved == checks.Unknown || s.Profile == nil {
+		return j
+	}
+	const layout = "15:04:05"
+	before := func(but string) Evidence {
+		return say("history", "%s before the first of them stopped, at %s UTC, %d of the account's %s were on %s.", but,
+			r.from.UTC().Format(layout), r.before.On(s.Server.Name), connectionsOf(r.before.Connections), label(s.Server))
+	}
+	if r.moved == checks.No {
+		// What lists confirm stands: then an earlier restart did the same.
+		if j.verdict == Likely {
+			j.verdict, j.confidence = Possible, min(j.confidence, 0.3)
+			j.evidence = append(j.evidence, before("But"))
+		}
+		return j
+	}
+	_, _, fits := s.startsFit()
+	rolled, _ := s.rolled()
+	walked := s.walked()
+	switch {
+	case cameAfter(s.Profile):
+		return j
+	case fits || rolled || walked == checks.Yes:
+		j.verdict, j.confidence = Likely, 0.9
+		if s.Profile.Whole {
+			// Who is told to take the list in its order comes back to its first
+			// server, whatever brought them to the others.
+			j.verdict, j.confidence, j.direct = Confirmed, 0.95, !s.toldToOrder()
+		}
+	case walked == checks.Unknown && j.verdict != RuledOut:
+		j.verdict, j.confidence = Likely, 0.8
+	default:
+		return j
+	}
+	j.explains = s.explained(max(j.explains, r.left))
+	j.evidence = append(j.evidence, before("Just"),
+		say("history", "From then until %s UTC, %s stopped and started again: %s of these clients left as they stopped.",
+			r.to.UTC().Format(layout), otherNames(s.Others), connectionsOf(r.left)))
+	return j
+}

@@ -1,0 +1,143 @@
+package cause
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// A recorder's tale of a rolling restart of n1, n2 and n3, whose processes before
+// were O1, O2 and O3: 5 clients of orders-api were on each, and are 12, 3 and 0 now.
+
+func minutes(n float64) time.Time { return started().Add(time.Duration(n * float64(time.Minute))) }
+
+func was(id, name string) checks.ServerRef { return checks.ServerRef{ID: id, Name: name} }
+
+func spreadAt(at time.Time, generation string, on ...int) checks.RecordedSpread {
+	s := checks.RecordedSpread{Time: at}
+	for i, n := range on {
+		s.Connections += n
+		if n > 0 {
+			s.Servers = append(s.Servers, checks.RecordedShare{Server: was(fmt.Sprintf("%s%d", generation, i+1), fmt.Sprintf("n%d", i+1)), Connections: n})
+		}
+	}
+	return s
+}
+
+// recorded has a recorder run through it all.
+func recorded(changes ...func(*checks.Recorded)) change {
+	return func(s *scene) {
+		r := &checks.Recorded{From: minutes(-60), Spreads: []checks.RecordedSpread{spreadAt(minutes(-60), "O", 5, 5, 5)}}
+		for i := range 3 {
+			name, at := fmt.Sprintf("n%d", i+1), minutes(float64(i)+0.8)
+			r.Events = append(r.Events,
+				checks.RecordedEvent{Time: at, Server: was(fmt.Sprintf("O%d", i+1), name)},
+				checks.RecordedEvent{Time: at.Add(time.Second), Server: was(fmt.Sprintf("O%d", i+1), name)},
+				checks.RecordedEvent{Time: at.Add(10 * time.Second), Server: was(fmt.Sprintf("N%d", i+1), name), Started: true})
+		}
+		move := func(at time.Time, left bool, server checks.ServerRef, n int) {
+			m := checks.RecordedMove{Time: at, Left: left, Service: "orders-api", Server: server, Connections: n}
+			if left {
+				m.Reason = "Server Shutdown"
+			}
+			r.Moves = append(r.Moves, m)
+		}
+		move(minutes(0.9), true, was("O1", "n1"), 5)
+		r.Spreads = append(r.Spreads, spreadAt(minutes(0.9), "O", 0, 8, 7))
+		move(minutes(1.9), true, was("O2", "n2"), 8)
+		move(minutes(1.9), false, was("N1", "n1"), 5)
+		r.Spreads = append(r.Spreads, spreadAt(minutes(1.9), "N", 5, 0, 10))
+		move(minutes(2.9), true, was("O3", "n3"), 10)
+		move(minutes(2.9), false, was("N1", "n1"), 12)
+		r.Spreads = append(r.Spreads, spreadAt(minutes(2.9), "N", 12, 3, 0))
+		for _, c := range changes {
+			c(r)
+		}
+		s.Recorded = r
+	}
+}
+
+// inTurn is what is there after it, of clients who walked.
+func inTurn(s *scene) {
+	x := serviceOf("orders-api", 12, 3, 0)
+	x.Starts, x.SurelyUp = [][]int{{0, 0, 12, 0}, {0, 0, 3, 0}, {0, 0, 0, 0}}, []int{12, 12, 0}
+	withServices(x)(s)
+	restartedInTurn(s)
+	s.Profile.Starts = x.Starts
+	exactly(s.Profile)
+}
+
+func TestRecordedRestarts(t *testing.T) {
+	noMoves := func(r *checks.Recorded) { r.Moves = nil }
+	leaned := func(r *checks.Recorded) {
+		for i := range 2 {
+			r.Spreads[i] = spreadAt(r.Spreads[i].Time, "O", 14, 1, 0)
+		}
+	}
+	judgeRows(t, RestartDrift, []row{
+		{"seen from before the first stop until now", with(inTurn, recorded()), Confirmed, RestartDrift},
+		{"and the list that was passed leads to all", with(inTurn, recorded(), list(urlsOf(2, 1, 3)...)), Confirmed, RestartDrift},
+		{"the pooled accounts show it too", with(inTurn, recorded(), tenants(8, func(int) [3]int { return [3]int{9, 3, 0} })), Confirmed, RestartDrift},
+
+		{"nothing was recorded", with(inTurn), Possible, "none"},
+		{"the recorder began after it", with(inTurn, recorded(func(r *checks.Recorded) {
+			r.Spreads, r.Events, r.Moves = r.Spreads[3:], nil, nil
+		})), Possible, "none"},
+		{"the recorder began amid it", with(inTurn, recorded(func(r *checks.Recorded) {
+			r.Spreads, r.Events = r.Spreads[2:], r.Events[6:]
+		})), Possible, "none"},
+		{"it leaned to n1 before", with(inTurn, recorded(leaned)), Possible, "none"},
+		{"it leaned to n1 before, and all accounts did after", with(inTurn, recorded(leaned), tenants(8, func(int) [3]int { return [3]int{9, 3, 0} })), Possible, "none"},
+		{"the clients came when all were up again", with(inTurn, recorded(), profile(func(p *checks.Profile) {
+			p.Starts = [][]int{{0, 0, 0, 12}, {0, 0, 0, 3}, {0, 0, 0, 0}}
+			exactly(p)
+		})), RuledOut, "none"},
+		{"others left than those who are here", with(inTurn, recorded(func(r *checks.Recorded) {
+			for i := range r.Moves {
+				r.Moves[i].Service = "orders-worker"
+			}
+		})), Possible, "none"},
+		{"they left of themselves", with(inTurn, recorded(func(r *checks.Recorded) {
+			for i := range r.Moves {
+				r.Moves[i].Reason = "Client Closed"
+			}
+		})), Possible, "none"},
+		{"who left was not recorded", with(inTurn, recorded(noMoves)), Possible, "none"},
+		{"the last that was recorded is not what there is", with(inTurn, recorded(func(r *checks.Recorded) {
+			r.Spreads[3] = spreadAt(minutes(3), "N", 7, 8, 0)
+		})), Possible, "none"},
+		{"one server did not stop", with(inTurn, recorded(func(r *checks.Recorded) { r.Events = r.Events[:6] })), Possible, "none"},
+		{"one fell silent and came back the same", with(inTurn, recorded(func(r *checks.Recorded) {
+			for i := range r.Events[6:] {
+				r.Events[6+i].Server.ID = "N3"
+			}
+		})), Possible, "none"},
+		{"a server did not report", with(inTurn, recorded(), missing("n4")), NotTested, "none"},
+		{"nothing was read", with(inTurn, recorded(), noProfile), NotTested, "none"},
+		{"two servers of one name", with(inTurn, recorded(), on(func(s *checks.Server) { s.Name = "n2" }, 3)), Possible, "none"},
+	})
+}
+
+// TestLessOfAnyRecord takes something out of cases with a record that were drawn.
+func TestLessOfAnyRecord(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(8, 15))
+	for range 60 {
+		a, b := rng.Uint64(), rng.Uint64()
+		lessIsNotMore(t, func() Case {
+			rng := rand.New(rand.NewPCG(a, b))
+			all := []change{recorded(func(r *checks.Recorded) {
+				if n := rng.IntN(8); n < len(r.Moves) {
+					r.Moves = append(r.Moves[:n:n], r.Moves[n+1:]...)
+				}
+			}), tenants(rng.IntN(6), func(int) [3]int { return [3]int{rng.IntN(12), rng.IntN(4), rng.IntN(2)} })}
+			if rng.IntN(2) == 0 {
+				all = append(all, []change{list(urlsOf(1)...), list(urlsOf(1, 2, 3)...), inOrder(urlsOf(1, 2, 3)...), inOrder(urlsOf(2, 1, 3)...), anyones(urlsOf(1)...)}[rng.IntN(5)])
+			}
+			return caseOf(append([]change{inTurn}, all...)...)
+		})
+	}
+}

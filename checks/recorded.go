@@ -1,0 +1,64 @@
+package checks
+
+import "time"
+
+// Recorded is what a recorder saw of one account in one cluster, from From until
+// now, with nothing missing between. Times are those of the recorder's clock: they
+// are compared with each other alone. Source: a history of watch.
+type Recorded struct {
+	From time.Time
+	// Spreads are how the account was spread when that changed enough to be written
+	// down, the oldest first.
+	Spreads []RecordedSpread
+	// Events are what happened to servers of the cluster, in order.
+	Events []RecordedEvent
+	// Moves are what came and left in the minute or two before changes of the
+	// spread; the same ones may be in several.
+	Moves []RecordedMove
+}
+
+// RecordedSpread is how an account was spread.
+type RecordedSpread struct {
+	Time        time.Time
+	Connections int
+	// Servers are those that had connections, the most first; a few of very many
+	// may be left out.
+	Servers []RecordedShare
+}
+
+// RecordedShare is what a server had.
+type RecordedShare struct {
+	Server      ServerRef
+	Connections int
+}
+
+// RecordedEvent is something that happened to a server.
+type RecordedEvent struct {
+	Time   time.Time
+	Server ServerRef
+	// Started is that it was seen to run for the first time; else it stopped,
+	// drained, or was no longer heard of.
+	Started bool
+}
+
+// RecordedMove is connections of one service that came to a server or left it.
+type RecordedMove struct {
+	Time    time.Time
+	Left    bool
+	Service string // the stem of their names; empty where they have none
+	Server  ServerRef
+	Reason  string // why they left, in the server's word
+	// Connections is how many there were.
+	Connections int
+}
+
+// On is how many connections a server of a name had.
+func (s RecordedSpread) On(name string) int {
+	n := 0
+	for _, x := range s.Servers {
+		if x.Server.Name == name {
+			n += x.Connections
+		}
+	}
+	return n
+}
