@@ -12,22 +12,18 @@ import (
 type restarts struct {
 	// moved is Yes where the recorder saw all of it: the account was not
 	// concentrated here, every other server that the clients can reach stopped with
-	// clients of the same services on it, and the account was concentrated then. It
-	// is No where the account was concentrated on this server before.
+	// clients on it, and then these services came here. It is No where the account was
+	// concentrated on this server before.
 	moved  checks.Answer
 	before checks.RecordedSpread // the last one before the first of them stopped
 	from   time.Time             // when the first of them stopped,
 	to     time.Time             // and when the last one was back
-	left   int                   // connections that left the others as these stopped
+	left   int                   // connections that went from the others to this one
 }
 
-const (
-	// shutDown is why a server that stops or drains closes connections, in its word.
-	shutDown = "Server Shutdown"
-	// recordedShare is by how many percent a share can differ from the last that was
-	// written down: by less than 5 in what is written, and 5 while it is read.
-	recordedShare = 10
-)
+// recordedShare is by how many percent a share can differ from the last that was
+// written down: by less than 5 in what is written, and 5 while it is read.
+const recordedShare = 10
 
 // recorded returns what a recorder saw of the restarts. Without one, and where what
 // it wrote down last is not what there is now, nothing is known.
@@ -111,70 +107,75 @@ func (s *Situation) stillRecorded() bool {
 	return max(was, is)-min(was, is) <= recordedShare
 }
 
-// movedBy is whether the services that are here left every other server that they
-// can reach as it stopped, and came here, as many as that takes. It says how many
-// left.
+// movedBy is whether the services that are here came here as every other server that
+// they can reach stopped, enough of them to explain half of what the server has above
+// an even share. Servers that stop do not say who leaves them, so that is known by
+// counts: the account has as many connections as it had, those that are missing on
+// the others are here, and who came was seen.
 func (s *Situation) movedBy(r *restarts, reached []checks.Answer) checks.Answer {
-	stems := s.recordedStems()
+	if !s.conserved(r.before) {
+		return checks.Unknown
+	}
 	names := map[string]bool{s.Server.Name: true}
 	for i, o := range s.Others {
 		if names[o.Name] {
 			return checks.Unknown // whose events these are is unknown
 		}
 		names[o.Name] = true
-		left := s.recordedMoves(r.before.Time, stems, o, true)
-		if left == 0 && reached[i+1] != checks.No {
+		had := r.before.On(o.Name)
+		if had == 0 && reached[i+1] != checks.No {
 			return checks.Unknown
 		}
-		r.left += left
+		r.left += max(0, had-s.on(o.ID))
 	}
-	here := s.Finding.OnServer
-	if !slices.ContainsFunc(s.Recorded.Events, func(e checks.RecordedEvent) bool {
+	stayed := r.before.On(s.Server.Name)
+	if slices.ContainsFunc(s.Recorded.Events, func(e checks.RecordedEvent) bool {
 		return !e.Started && e.Server.Name == s.Server.Name && e.Time.After(r.before.Time)
 	}) {
-		here -= r.before.On(s.Server.Name) // which stayed
+		if len(s.everyone) != 1 {
+			return checks.Unknown // another service may have come back
+		}
+		stayed = 0
 	}
-	if came := s.recordedMoves(r.before.Time, stems, s.Server, false); here <= 0 || 2*min(came, r.left) < here {
+	came := s.Finding.OnServer - stayed
+	above := s.Finding.OnServer - s.Finding.Connections/(1+len(s.Others))
+	if came <= 0 || 2*min(came, r.left, s.recordedToCome(r.before.Time)) < above {
 		return checks.Unknown
 	}
+	r.left = min(r.left, came)
 	return checks.Yes
 }
 
-// recordedStems are the names by which a recorder knows these services. Those
-// without a name are known where the account has no other.
-func (s *Situation) recordedStems() []string {
-	var out []string
-	if s.Profile == nil {
-		return nil
-	}
-	for _, x := range s.Profile.Services {
-		if !x.Remainder && (x.Stem != "" || len(s.everyone) == 1) {
-			out = append(out, x.Stem)
-		}
-	}
-	return out
+// conserved reports whether the account has about as many connections as it had.
+func (s *Situation) conserved(before checks.RecordedSpread) bool {
+	now := s.whole.Finding.Connections
+	return 4*max(now, before.Connections) <= 5*min(now, before.Connections)
 }
 
-// movesOf is how long before a change what came and left is recorded with it.
+// movesOf is how long before a change what came is recorded with it.
 const movesOf = 2 * time.Minute
 
-// recordedMoves is how many connections of services came to a server since a time,
-// or left it because it stopped; at the least: the same ones may be recorded with
-// several changes.
-func (s *Situation) recordedMoves(since time.Time, stems []string, o *checks.Server, left bool) int {
+// recordedToCome is how many connections of these services were recorded to come to
+// the concentrated server since a time; at the least: the same ones may be recorded
+// with several changes. Those without a name are known where the account has no
+// other service.
+func (s *Situation) recordedToCome(since time.Time) int {
 	type counted struct {
 		most, sum int
 		at        time.Time // of the most
 	}
 	by := map[string]*counted{}
-	for _, m := range s.Recorded.Moves {
-		if !m.Time.After(since) || m.Left != left || m.Server.Name != o.Name || left && m.Reason != shutDown || !slices.Contains(stems, m.Service) {
-			continue
+	if s.Profile != nil {
+		for _, x := range s.Profile.Services {
+			if !x.Remainder && (x.Stem != "" || len(s.everyone) == 1) {
+				by[x.Stem] = &counted{}
+			}
 		}
+	}
+	for _, m := range s.Recorded.Moves {
 		c := by[m.Service]
-		if c == nil {
-			c = &counted{}
-			by[m.Service] = c
+		if c == nil || m.Left || !m.Time.After(since) || m.Server.Name != s.Server.Name {
+			continue
 		}
 		switch {
 		case m.Time.Sub(c.at) > movesOf: // others than those before
@@ -192,8 +193,8 @@ func (s *Situation) recordedMoves(since time.Time, stems []string, o *checks.Ser
 }
 
 // withRecord is the verdict on the restarts with what a recorder saw of them. Where it
-// saw the clients leave the other servers as these stopped, and come here, they are
-// who can reach those, whatever lists say, and nothing else brought them.
+// saw the clients on the other servers until these stopped, and then come here, they
+// can reach those, whatever lists say, and nothing else brought them.
 func (s *Situation) withRecord(j judgement) judgement {
 	r := s.recorded()
 	if r.moved == checks.Unknown || s.Profile == nil {
@@ -232,7 +233,7 @@ func (s *Situation) withRecord(j judgement) judgement {
 	}
 	j.explains = s.explained(max(j.explains, r.left))
 	j.evidence = append(j.evidence, before("Just"),
-		say("history", "From then until %s UTC, %s stopped and started again: %s of these clients left as they stopped.",
-			r.to.UTC().Format(layout), otherNames(s.Others), connectionsOf(r.left)))
+		say("history", "From then until %s UTC, %s stopped and started again, and %s went from there to %s.",
+			r.to.UTC().Format(layout), otherNames(s.Others), connectionsOf(r.left), label(s.Server)))
 	return j
 }

@@ -38,21 +38,13 @@ func recorded(changes ...func(*checks.Recorded)) change {
 				checks.RecordedEvent{Time: at.Add(time.Second), Server: was(fmt.Sprintf("O%d", i+1), name)},
 				checks.RecordedEvent{Time: at.Add(10 * time.Second), Server: was(fmt.Sprintf("N%d", i+1), name), Started: true})
 		}
-		move := func(at time.Time, left bool, server checks.ServerRef, n int) {
-			m := checks.RecordedMove{Time: at, Left: left, Service: "orders-api", Server: server, Connections: n}
-			if left {
-				m.Reason = "Server Shutdown"
-			}
-			r.Moves = append(r.Moves, m)
+		came := func(at time.Time, n int, spread checks.RecordedSpread) {
+			r.Moves = append(r.Moves, checks.RecordedMove{Time: at, Service: "orders-api", Server: was("N1", "n1"), Connections: n})
+			r.Spreads = append(r.Spreads, spread)
 		}
-		move(minutes(0.9), true, was("O1", "n1"), 5)
 		r.Spreads = append(r.Spreads, spreadAt(minutes(0.9), "O", 0, 8, 7))
-		move(minutes(1.9), true, was("O2", "n2"), 8)
-		move(minutes(1.9), false, was("N1", "n1"), 5)
-		r.Spreads = append(r.Spreads, spreadAt(minutes(1.9), "N", 5, 0, 10))
-		move(minutes(2.9), true, was("O3", "n3"), 10)
-		move(minutes(2.9), false, was("N1", "n1"), 12)
-		r.Spreads = append(r.Spreads, spreadAt(minutes(2.9), "N", 12, 3, 0))
+		came(minutes(1.9), 5, spreadAt(minutes(1.9), "N", 5, 0, 10))
+		came(minutes(2.9), 12, spreadAt(minutes(2.9), "N", 12, 3, 0))
 		for _, c := range changes {
 			c(r)
 		}
@@ -70,6 +62,14 @@ func inTurn(s *scene) {
 	exactly(s.Profile)
 }
 
+// withAnother has one client of another service, on n2.
+func withAnother(s *scene) {
+	x, y := s.Profile.Services[0], serviceOf("orders-worker", 0, 1, 0)
+	y.Starts, y.SurelyUp = [][]int{{0, 0, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 0}}, []int{0, 0, 0}
+	withServices(x, y)(s)
+	exactly(s.Profile)
+}
+
 func TestRecordedRestarts(t *testing.T) {
 	noMoves := func(r *checks.Recorded) { r.Moves = nil }
 	leaned := func(r *checks.Recorded) {
@@ -81,6 +81,7 @@ func TestRecordedRestarts(t *testing.T) {
 		{"seen from before the first stop until now", with(inTurn, recorded()), Confirmed, RestartDrift},
 		{"and the list that was passed leads to all", with(inTurn, recorded(), list(urlsOf(2, 1, 3)...)), Confirmed, RestartDrift},
 		{"the pooled accounts show it too", with(inTurn, recorded(), tenants(8, func(int) [3]int { return [3]int{9, 3, 0} })), Confirmed, RestartDrift},
+		{"there is another service, and n1 did not stop again", with(inTurn, withAnother, recorded()), Confirmed, RestartDrift},
 
 		{"nothing was recorded", with(inTurn), Possible, "none"},
 		{"the recorder began after it", with(inTurn, recorded(func(r *checks.Recorded) {
@@ -95,17 +96,27 @@ func TestRecordedRestarts(t *testing.T) {
 			p.Starts = [][]int{{0, 0, 0, 12}, {0, 0, 0, 3}, {0, 0, 0, 0}}
 			exactly(p)
 		})), RuledOut, "none"},
-		{"others left than those who are here", with(inTurn, recorded(func(r *checks.Recorded) {
+		{"others came than those who are here", with(inTurn, recorded(func(r *checks.Recorded) {
 			for i := range r.Moves {
 				r.Moves[i].Service = "orders-worker"
 			}
 		})), Possible, "none"},
-		{"they left of themselves", with(inTurn, recorded(func(r *checks.Recorded) {
+		{"they left n1, and did not come", with(inTurn, recorded(func(r *checks.Recorded) {
 			for i := range r.Moves {
-				r.Moves[i].Reason = "Client Closed"
+				r.Moves[i].Left = true
 			}
 		})), Possible, "none"},
-		{"who left was not recorded", with(inTurn, recorded(noMoves)), Possible, "none"},
+		{"who came was not recorded", with(inTurn, recorded(noMoves)), Possible, "none"},
+		{"there are more than there were", with(inTurn, recorded(func(r *checks.Recorded) { r.Spreads[1] = spreadAt(minutes(0.9), "O", 0, 5, 4) })), Possible, "none"},
+		{"there is another service, and n1 stopped last", with(inTurn, withAnother, recorded(func(r *checks.Recorded) {
+			r.Events = append(r.Events, checks.RecordedEvent{Time: minutes(3), Server: was("O1", "n1")})
+		})), Possible, "none"},
+		{"another service was on n1 all the time, and these were few", with(inTurn, withAnother, recorded(func(r *checks.Recorded) {
+			r.Spreads[1] = spreadAt(minutes(0.9), "O", 9, 4, 3)
+		})), Possible, "none"},
+		{"one server had nobody", with(inTurn, recorded(func(r *checks.Recorded) {
+			r.Spreads[1] = spreadAt(minutes(0.9), "O", 5, 10, 0)
+		})), Possible, "none"},
 		{"the last that was recorded is not what there is", with(inTurn, recorded(func(r *checks.Recorded) {
 			r.Spreads[3] = spreadAt(minutes(3), "N", 7, 8, 0)
 		})), Possible, "none"},

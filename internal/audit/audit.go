@@ -28,6 +28,8 @@ type Request struct {
 	Expected Expected
 	// Causes says whether to look for them.
 	Causes bool
+	// History reads what a recorder saw; nil where there is none.
+	History History
 	// Timeout bounds the whole audit.
 	Timeout time.Duration
 	// Flags lead commands that are printed to the same servers, and Again those
@@ -37,6 +39,10 @@ type Request struct {
 	// hint of what clients use; empty where there is none.
 	Connected string
 }
+
+// History returns what a recorder saw of suspects until now, nil for those of which
+// it can't be relied on, and warnings. It may return nil for all.
+type History func(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]*checks.Recorded, []string)
 
 // Result is what an audit found.
 type Result struct {

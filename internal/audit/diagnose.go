@@ -56,10 +56,16 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		reports  []source.Report
 		failed   error
 		accounts map[source.Suspect]map[string]checks.AccountOn
+		recorded []*checks.Recorded
+		unusable []string
 	)
 	wg.Go(func() { out.warnings = a.Request.Lists.Follow(ctx, d, lists) })
 	wg.Go(func() { reports, accounts, failed = from.Examine(ctx, d, suspects) })
+	if a.Request.History != nil {
+		wg.Go(func() { recorded, unusable = a.Request.History(ctx, d, suspects) })
+	}
 	wg.Wait()
+	out.warnings = append(out.warnings, unusable...)
 	if failed != nil {
 		return diagnosed{}, failed
 	}
@@ -81,6 +87,9 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 				c.History = reports[i].Closed
 			}
 			c.Neighbours = neighbours[f.Cluster]
+			if i < len(recorded) {
+				c.Recorded = recorded[i]
+			}
 		}
 		diagnosis := cause.Diagnose(c)
 		all[i] = pair{f, Explained{Subscriptions: subscriptions, Diagnosis: &diagnosis, Advice: a.advise(diagnosis)}}

@@ -55,8 +55,10 @@ func (a alone) Run() int {
 			os.Unsetenv(name)
 		}
 	}
-	if err := os.Setenv("XDG_CONFIG_HOME", dir); err != nil {
-		panic(err)
+	for _, home := range []string{"XDG_CONFIG_HOME", "XDG_STATE_HOME"} {
+		if err := os.Setenv(home, dir); err != nil {
+			panic(err)
+		}
 	}
 	return a.M.Run()
 }

@@ -26,6 +26,7 @@ type concentration struct {
 	lists      clientListFlags
 	source     sourceFlags
 	expect     expectFlags
+	evidence   evidenceFlags
 	noCauses   bool
 	settings   settings
 	accepted   []checks.Acceptance
@@ -52,6 +53,9 @@ they are configured with by --client-url or --client-config. Names are looked
 up, and every address that the URLs lead to is connected to, without any
 credentials, to see which server answers.
 
+Where watch records in this user's directory, or in what --history names, what it
+saw is evidence: it confirms that restarts moved the clients.
+
 Exit status: 0 no finding, 1 finding, 2 finding at or above --critical, 3 not
 audited or not completely. The nats CLI turns all but 0 into 1.
 
@@ -65,6 +69,7 @@ Examples:
   nats-balance audit concentration --config nats-balance.yaml
   nats-balance audit concentration --format html --outfile review.html
   nats-balance audit concentration --baseline last-week.json --new-only
+  nats-balance audit concentration --history monitoring
   nats-balance audit concentration --allow-partial --timeout 20s`)
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:ro")
@@ -84,6 +89,7 @@ Examples:
 	cmd.Flag("all", "List every account, not only findings").UnNegatableBoolVar(&a.parameters.All)
 	a.lists.flags(cmd)
 	a.source.flags(cmd)
+	a.evidence.flags(cmd)
 	cmd.Flag("no-causes", "Check only, do not look for causes").UnNegatableBoolVar(&a.noCauses)
 	a.settings.flags(cmd, config.ThresholdFlags()...)
 	a.baseline.flags(cmd)
@@ -153,6 +159,7 @@ func (a *concentration) request(ctx context.Context) (r audit.Request, err error
 	}
 	r.Parameters, r.Accepted, r.Compared = a.parameters, a.accepted, a.baseline.past != nil
 	r.Causes, r.Timeout, r.Flags = !a.noCauses, a.host.Timeout(), a.host.Flags()
+	r.History = a.evidence.reader(a.host, a.source)
 	return r, nil
 }
 
@@ -194,6 +201,9 @@ func (a *concentration) validate(ctx context.Context) error {
 	}
 	if a.expect.system && (a.source.archive != "" || a.source.monitor != "") {
 		return errors.New("--require-system is for a connection: leave out --archive and --monitor")
+	}
+	if err := a.evidence.validate(a.source); err != nil {
+		return err
 	}
 	return a.source.validate()
 }

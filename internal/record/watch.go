@@ -121,6 +121,14 @@ func (w *Watch) started(s *server, now time.Time) {
 		}
 	}
 	w.missing = slices.DeleteFunc(w.missing, func(m checks.Missing) bool { return m.ID == s.ID || same(m.Name, m.Cluster) })
+	for i := range w.m.servers {
+		// A server that drains sends no event any more, not even that it shuts down.
+		if old := &w.m.servers[i]; old.ID != "" && old.draining && old.ID != s.ID && same(old.Name, old.cluster) {
+			w.down[old.ID] = stopped{ref: old.ServerRef, cluster: old.cluster, at: now, back: true}
+			w.tell(Change{Kind: Stopped, Time: now, Cluster: old.cluster, Server: old.ServerRef})
+			w.m.removeServer(old.ID)
+		}
+	}
 	w.tell(Change{Kind: Started, Time: now, Cluster: s.cluster, Server: s.ServerRef, Start: s.start})
 }
 

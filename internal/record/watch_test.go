@@ -172,7 +172,30 @@ func TestServerShutsDownAndStarts(t *testing.T) {
 	}
 }
 
-// What drains answers no report, and is counted by its events still.
+// A server that drained does not say that it shut down: the next process of it does.
+func TestServerDrainsAndStarts(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.kinds()
+	d.pass(10 * time.Second)
+	d.w.Drain(wire.ServerEvent{From: at("n2")}, d.now)
+	d.want(Draining)
+	d.count("n3", 14) // where its clients went
+	d.want(Shifted)
+	again := at("n2")
+	again.ID = "Nn2again"
+	d.w.Stats(wire.Statsz{From: again, Start: d.now}, d.now)
+	d.kinds()
+	if n := d.w.Totals().Connections; n != 22 {
+		t.Errorf("%d connections, want 22", n)
+	}
+	d.count("n2", 9) // late
+	if d.w.Counters.Stale != 1 || d.w.Totals().Servers != 3 {
+		t.Errorf("%+v, %+v", d.w.Counters, d.w.Totals())
+	}
+}
+
+// What drains answers no report, and its row stays for its clients that have not left.
 func TestDrainingServerKeepsItsRow(t *testing.T) {
 	t.Parallel()
 	d := watching(t, 0, 8, 7, 7)

@@ -102,10 +102,19 @@ func ReadLocal(ctx context.Context, dir string) (*Store, error) {
 	return s, nil
 }
 
+// notRunningError is that the process that says how to read from it is not there.
+type notRunningError struct{ err error }
+
+func (e *notRunningError) Error() string { return e.err.Error() }
+func (e *notRunningError) Unwrap() error { return e.err }
+
 // readRunning reads through the recorder that runs.
 func readRunning(ctx context.Context, dir string) (*Store, error) {
 	var c contact
 	data, err := os.ReadFile(filepath.Join(dir, contactFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &notRunningError{err}
+	}
 	if err == nil {
 		err = json.Unmarshal(data, &c)
 	}
@@ -113,6 +122,9 @@ func readRunning(ctx context.Context, dir string) (*Store, error) {
 		return nil, fmt.Errorf("a process records into %s, and does not say how to read from it: %w", dir, err)
 	}
 	nc, err := nats.Connect(c.URL, nats.Token(c.Token), nats.Name("nats-balance history"), nats.Timeout(patience))
+	if errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrAuthorization) { // nobody listens there, or somebody else does
+		err = &notRunningError{err}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("a process records into %s, and can't be read from: %w", dir, err)
 	}

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/audit"
+	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// evidenceFlags say what an audit takes of what watch recorded.
+type evidenceFlags struct {
+	place string
+	off   bool
+}
+
+func (f *evidenceFlags) flags(cmd *fisk.CmdClause) {
+	placeFlag(cmd, "history", "Where watch records, as evidence: a directory, or a context (default this user's directory while watch records there)", &f.place)
+	cmd.Flag("no-history", "Take nothing of what watch recorded as evidence").UnNegatableBoolVar(&f.off)
+}
+
+func (f *evidenceFlags) validate(s sourceFlags) error {
+	switch {
+	case f.off && f.place != "":
+		return errors.New("--history and --no-history are both given: pass one of them")
+	case s.archive != "" && f.place != "":
+		return errors.New("--history is of now, and --archive of the past: leave out one of them")
+	}
+	return nil
+}
+
+// readsIn bounds opening and reading a history: an audit does without.
+const readsIn = 5 * time.Second
+
+// reader reads what was recorded of suspects; nil where nothing is to be read.
+func (f *evidenceFlags) reader(h Host, s sourceFlags) audit.History {
+	if f.off || s.archive != "" {
+		return nil
+	}
+	return func(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]*checks.Recorded, []string) {
+		ctx, cancel := context.WithTimeout(ctx, readsIn)
+		defer cancel()
+		store, where, err := f.open(ctx, h)
+		if err != nil {
+			return nil, []string{fmt.Sprintf("the history in %s can't be read, and is not evidence: %s", where, line(err.Error()))}
+		}
+		if store == nil {
+			return nil, nil
+		}
+		defer store.Close()
+		all := make([]history.Suspect, len(of))
+		for i, x := range of {
+			all[i] = history.Suspect{Account: x.Account, Cluster: x.Cluster}
+		}
+		recorded, err := store.Recorded(ctx, d, all, time.Now())
+		if err != nil {
+			return nil, []string{fmt.Sprintf("the history in %s is not evidence: %s", where, line(err.Error()))}
+		}
+		return recorded, nil
+	}
+}
+
+// open opens the history, and says for people where it is. Where none was named, it
+// is that of a recorder of this user that runs, or nil.
+func (f *evidenceFlags) open(ctx context.Context, h Host) (store *history.Store, where string, err error) {
+	if f.place != "" {
+		store, err := openHistory(ctx, f.place, h)
+		return store, words.Harmless(f.place), err
+	}
+	dir, err := history.DefaultDir()
+	if err != nil {
+		return nil, "", nil //nolint:nilerr // nobody named one, and there is none
+	}
+	store, err = history.ReadRunning(ctx, dir)
+	return store, words.Harmless(dir), err
+}
