@@ -36,7 +36,7 @@ func services() Operation {
 		}),
 		Do: func(ctx context.Context, w *World) error {
 			all := w.all()
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			for _, do := range []func(context.Context, *World, []string) error{servicesPassed, servicesFiles, servicesOthers} {
@@ -138,7 +138,7 @@ func servicesOthers(ctx context.Context, w *World, all []string) error {
 			return err
 		}
 	}
-	if err := later(ctx); err != nil {
+	if err := w.later(ctx); err != nil {
 		return err
 	}
 	return w.settled(ctx)
@@ -158,7 +158,7 @@ func burst() Operation {
 		}),
 		Do: func(ctx context.Context, w *World) error {
 			w.pass("BURST", w.all()...)
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			return w.start(ctx,
@@ -191,7 +191,7 @@ func rotation() Operation {
 		}),
 		Do: func(ctx context.Context, w *World) error {
 			w.pass("STUCK", as("web", w.all()...)...)
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			if err := w.start(ctx,
@@ -234,7 +234,7 @@ func sites() Operation {
 			if err := w.passFile("GLOBAL", "deploy.yaml", deployment("east-api", w.url(east1))+deployment("west-api", west...)); err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			return w.start(ctx,
@@ -282,7 +282,7 @@ func nodes() Operation {
 				return err
 			}
 			w.ends = append(w.ends, b.Stop)
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			next := 1

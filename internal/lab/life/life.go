@@ -60,6 +60,8 @@ type World struct {
 	DNS *lab.DNS
 	// Args are the flags that its operators pass.
 	Args []string
+	// Pause is how long they wait between two steps, at the least.
+	Pause time.Duration
 
 	folder string
 	ends   []func()
@@ -248,8 +250,8 @@ func (w *World) all() []string {
 // before the other, by clocks that it compares over the network.
 const pause = 250 * time.Millisecond
 
-func later(ctx context.Context) error {
-	t := time.NewTimer(pause)
+func (w *World) later(ctx context.Context) error {
+	t := time.NewTimer(max(pause, w.Pause))
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -261,6 +263,9 @@ func later(ctx context.Context) error {
 
 // away has servers go, does something, and has them come back.
 func (w *World) away(ctx context.Context, names []string, do func() error) error {
+	if err := w.later(ctx); err != nil {
+		return err
+	}
 	var wg sync.WaitGroup
 	for _, name := range names {
 		wg.Go(func() {
@@ -277,7 +282,7 @@ func (w *World) away(ctx context.Context, names []string, do func() error) error
 	if err := do(); err != nil {
 		return err
 	}
-	if err := later(ctx); err != nil {
+	if err := w.later(ctx); err != nil {
 		return err
 	}
 	for _, name := range names {
@@ -285,13 +290,13 @@ func (w *World) away(ctx context.Context, names []string, do func() error) error
 			return err
 		}
 	}
-	return later(ctx)
+	return w.later(ctx)
 }
 
 // roll restarts all servers, one after the other.
 func (w *World) roll(ctx context.Context) error {
 	for _, s := range w.Servers() {
-		if err := later(ctx); err != nil {
+		if err := w.later(ctx); err != nil {
 			return err
 		}
 		s.Shutdown()
@@ -305,7 +310,7 @@ func (w *World) roll(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
-		if err := later(ctx); err != nil {
+		if err := w.later(ctx); err != nil {
 			return err
 		}
 		if err := s.Start(ctx); err != nil {
@@ -315,7 +320,7 @@ func (w *World) roll(ctx context.Context) error {
 			return err
 		}
 	}
-	return later(ctx)
+	return w.later(ctx)
 }
 
 // fresh connects new clients as an app has them, and says where they are.

@@ -23,7 +23,7 @@ func tenants() Operation {
 			if err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			for i := range behind {
@@ -77,7 +77,7 @@ func devices() Operation {
 		}),
 		Do: func(ctx context.Context, w *World) error {
 			w.pass("MQTT", "mqtt://"+w.Server(n1).MQTTAddr())
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			for _, account := range []string{"MQTT", "MQTTQUIET"} {

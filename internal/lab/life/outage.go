@@ -166,13 +166,13 @@ func five() Operation {
 			); err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			if err := w.Server(n2).Start(ctx); err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			if err := w.start(ctx, App{Account: "LAST", Name: "batch", Count: 12, URLs: []string{w.url(n5)}}); err != nil {
@@ -222,7 +222,7 @@ func scaleOut() Operation {
 			); err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			for _, s := range []string{n2, n3} {
@@ -233,7 +233,7 @@ func scaleOut() Operation {
 			if _, err := w.named("grown.example", n1, n2, n3); err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			return w.evenly(ctx, App{Account: "AFTER", Name: "mailer"}, 4)

@@ -50,7 +50,7 @@ func credentials() Operation {
 				w.pass(account, w.all()...)
 			}
 			w.pass("SINGLE", w.url(n1))
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			if err := w.start(ctx,
@@ -93,7 +93,7 @@ func full() Operation {
 			if err := w.evenly(ctx, App{Account: "EVEN", Name: "audit"}, limit); err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			return w.start(ctx,
@@ -136,7 +136,7 @@ func certificate() Operation {
 			verify := []nats.Option{nats.Secure(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})}
 			w.pass("VERIFIES", secure...)
 			w.pass("PLAIN", w.url(n1))
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			if err := w.start(ctx,

@@ -23,7 +23,7 @@ func steady() Operation {
 		Topology: three(func(c *lab.Cluster) { c.WebSocket = true }),
 		Do: func(ctx context.Context, w *World) error {
 			all := w.all()
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			for _, do := range []func(context.Context, *World, []string) error{steadyLists, steadyNames, steadyFiles} {
@@ -190,7 +190,7 @@ func replaced() Operation {
 			if err := w.raw(ctx, lab.RawClients{Account: "RUST", Server: w.Server(n1), Count: 16, Name: "edge", Lang: "rust", Version: "0.42.0"}); err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			for _, name := range []string{n4, n5} {
@@ -201,7 +201,7 @@ func replaced() Operation {
 			if _, err := w.named("bus.example", n1, n4, n5); err != nil {
 				return err
 			}
-			return later(ctx)
+			return w.later(ctx)
 		},
 		Cases: []Case{
 			{Account: "LIST", Server: n1, Truth: "single-url", Said: "single-url", Also: []string{"restart-drift"}, Check: stays("LIST", n1)},
@@ -226,7 +226,7 @@ func halfway() Operation {
 		}),
 		Do: func(ctx context.Context, w *World) error {
 			w.pass("PLAIN", w.all()...)
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			// A client that knows no TLS gives up on a server that asks for it.
@@ -266,13 +266,13 @@ func half() Operation {
 			if err := w.start(ctx, App{Account: "NAME", Name: "orders", Count: 16, URLs: []string{url}}); err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			if err := w.Server(n2).Start(ctx); err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			if err := w.start(ctx, App{Account: "USERS", Name: "api", Pods: true, User: "api-next", Count: 18, URLs: w.all()}); err != nil {
@@ -304,7 +304,7 @@ func freed() Operation {
 			if err := w.evenly(ctx, App{Account: "CAMPAIGN", Name: "push"}, limit); err != nil {
 				return err
 			}
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			if err := w.start(ctx, App{Account: "ORDERS", Name: "orders", Pods: true, Count: 18, URLs: w.all()}); err != nil {
