@@ -121,7 +121,7 @@ func tellDraining(ctx context.Context, nc *nats.Conn, d *checks.Deployment) erro
 		}
 		for _, m := range of {
 			if len(peers) > 0 && !routed(m.Name, peers) {
-				m.Reason += ", and the route is gone by now: it hangs, is cut off, or has stopped"
+				m.Reason += ", and nobody has that route any more: it hangs, is cut off, or has stopped"
 				continue
 			}
 			switch advertised(m.Name, names, peers) {
