@@ -196,6 +196,25 @@ func (p Placement) Pinned(groups [][]int) Likelihood {
 	return Likelihood(out) + free.Free()
 }
 
+// Leaning is the likelihood where one server has a share of its own, which is free
+// to choose as that server is, and the others have the same: some of the clients are
+// bound to it, others are not.
+func (p Placement) Leaning() Likelihood {
+	all := sum(p.Counts)
+	if all == 0 || len(p.Counts) < 2 {
+		return 0
+	}
+	most := slices.Max(p.Counts)
+	out := 0.0
+	if most > 0 {
+		out += float64(most) * math.Log(float64(most)/float64(all))
+	}
+	if rest := all - most; rest > 0 {
+		out += float64(rest) * math.Log(float64(rest)/float64(all)/float64(len(p.Counts)-1))
+	}
+	return Likelihood(out - math.Log(float64(len(p.Counts))) - math.Log(float64(all))/2)
+}
+
 // pinned is the chance of a server where one of m has all but the strays.
 func pinned(here bool, m int) float64 {
 	switch {

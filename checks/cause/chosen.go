@@ -24,7 +24,12 @@ func (s *Situation) byNetwork() (Likelihood, bool) {
 	for _, g := range dividing(s.Profile.Networks) {
 		groups = append(groups, s.byCluster(g.counts))
 	}
-	return p.Pinned(groups), len(groups) > 0
+	var alone [][]int
+	held, _ := s.held()
+	for _, g := range held {
+		alone = append(alone, s.byCluster(g.Counts))
+	}
+	return max(p.Pinned(groups), p.Pinned(alone)), len(groups)+len(alone) > 0
 }
 
 // bySource is the likelihood where the clients of each shared source address are

@@ -50,11 +50,17 @@ func rules() []rule {
 func (s *Situation) judge(all []rule) []judgement {
 	s.steps = s.funnel()
 	judged := make([]judgement, len(all))
+	unlike := s.unlikeList()
 	for i, r := range all {
 		judged[i] = r.judge(s)
-		if judged[i].verdict == RuledOut && r.byLists && (!s.theirs || len(s.beside) > 0) {
+		switch {
+		case judged[i].verdict != RuledOut || !r.byLists:
+		case !s.theirs, len(s.beside) > 0:
 			judged[i].verdict = NotTested
 			judged[i].evidence = append(judged[i].evidence, s.notJustTheirs())
+		case unlike:
+			judged[i].verdict = NotTested
+			judged[i].evidence = append(judged[i].evidence, Evidence{Text: "But these clients are not where it would bring them, so they may have come by another.", Source: "CONNZ", Settle: NeedOwnURLs})
 		}
 	}
 	s.compare(all, judged)
@@ -83,12 +89,12 @@ func (s *Situation) compare(all []rule, judged []judgement) {
 	alive := make([]bool, len(all))
 	free := s.freely()
 	for i, r := range all {
-		if r.likelihood != nil && judged[i].strong() {
+		if r.likelihood != nil && order(judged[i].verdict) <= order(Possible) {
 			fits[i], alive[i] = r.likelihood(s)
 		}
 	}
 	for i := range all {
-		if !alive[i] || judged[i].direct {
+		if !alive[i] || judged[i].direct || !judged[i].strong() {
 			continue
 		}
 		if fits[i] < free+likelyOverFree {
@@ -96,7 +102,7 @@ func (s *Situation) compare(all []rule, judged []judgement) {
 			continue
 		}
 		for k := range all {
-			if k != i && alive[k] && fits[i] < fits[k]+likelyOverOthers {
+			if k != i && alive[k] && fits[i] < fits[k]+judged[k].over() {
 				judged[i].lower(string(all[k].Code) + " explains the placements as well or better.")
 				break
 			}
@@ -178,6 +184,15 @@ func (s *Situation) tested(but StepName) bool {
 func (j *judgement) lower(why string) {
 	j.verdict, j.confidence = Possible, min(j.confidence, 0.3)
 	j.evidence = append(j.evidence, Evidence{Text: why, Source: "the other causes"})
+}
+
+// over is by how much another model has to explain the placements better than this
+// one, less than nothing for one that is merely possible.
+func (j judgement) over() Likelihood {
+	if j.strong() {
+		return likelyOverOthers
+	}
+	return -likelyOverOthers
 }
 
 // sorted puts causes in the order in which they are told: the surest first, of

@@ -33,17 +33,17 @@ func TestListsOfServices(t *testing.T) {
 		changes []change
 		want    string // single-url for orders-worker, connections without a name, ledger-sts
 	}{
-		{"each its own, and one URL of a workload that has no connections", with(account, full, of("legacy-batch", "orders", 1)), "ruled-out possible ruled-out"},
+		{"each its own, and one URL of a workload that has no connections", with(account, full, of("legacy-batch", "orders", 1)), "unknown possible unknown"},
 		{"only that one", with(account, of("legacy-batch", "orders", 1)), "likely likely likely"},
 		{"one URL of one of them", with(account, of("ledger-sts", "orders", 1)), "unknown unknown confirmed"},
 		{"one URL of a user of several", with(account, of("", "orders", 1)), "confirmed confirmed confirmed"},
-		{"a user's full list beside one URL of its own", with(account, of("", "orders", 1, 2, 3), of("orders-worker", "orders", 1)), "confirmed ruled-out ruled-out"},
-		{"a user's one URL beside a full list of its own", with(account, of("", "orders", 1), of("orders-worker", "orders", 1, 2, 3)), "ruled-out confirmed confirmed"},
+		{"a user's full list beside one URL of its own", with(account, of("", "orders", 1, 2, 3), of("orders-worker", "orders", 1)), "confirmed unknown unknown"},
+		{"a user's one URL beside a full list of its own", with(account, of("", "orders", 1), of("orders-worker", "orders", 1, 2, 3)), "unknown confirmed confirmed"},
 		{"a workload of two lists", with(account, of("orders-worker", "orders", 1), of("orders-worker", "orders", 2, 3)), "possible unknown unknown"},
 		{"a user of two lists, one for each server", with(alone, of("", "orders", 2), of("", "orders", 1)), "possible"},
 		{"a user of two lists, one of them to nowhere", with(alone, of("", "orders", 1), written(wrote{user: "orders", ordered: checks.Unknown, urls: []string{"nats://10.0.0.8:4222"}})), "confirmed"},
 		{"the name of another service, by another user", with(account, of("orders-worker", "cron", 1)), "unknown unknown unknown"},
-		{"the same without a user", with(account, of("legacy-batch", "", 1), of("orders-worker", "", 1, 2, 3)), "ruled-out likely likely"},
+		{"the same without a user", with(account, of("legacy-batch", "", 1), of("orders-worker", "", 1, 2, 3)), "unknown likely likely"},
 	} {
 		d := Diagnose(caseOf(r.changes...))
 		var got []string

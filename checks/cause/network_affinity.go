@@ -74,6 +74,9 @@ func judgeNetwork(s *Situation) judgement {
 	case Likelihood(ways) < likelyOverFree && !own:
 		return notTested("CONNZ", "Too few clients are on other servers to see whether it is their network that brings them there.")
 	}
+	if j, ok := s.networkHeld(); ok && !own && !slices.ContainsFunc(groups, func(g network) bool { return sum(g.counts) > 1 && g.counts[0] == 0 }) {
+		return j // that one connection is on one server says nothing of its network
+	}
 	j := judgement{explains: s.explained(here), evidence: []Evidence{
 		say("CONNZ", "The %d connections come from %d networks, and nearly all connections of each network are on one server.", all, len(groups))}}
 	slices.SortStableFunc(groups, func(a, b network) int { return cmp.Compare(sum(b.counts), sum(a.counts)) })
@@ -168,9 +171,55 @@ func dividing(groups []checks.Group) []network {
 	return nil
 }
 
+// fewestOfNetwork is how many connections of a network have to be on one server
+// to say that it is the network's.
+const fewestOfNetwork = 5
+
+// held are the networks that have all of their connections on the concentrated
+// server, together most of what it has, while those of other networks are spread:
+// something between these networks and the other servers may hold them back.
+func (s *Situation) held() (held []checks.Group, others []int) {
+	others = make([]int, len(s.Profile.Servers))
+	on := 0
+	for _, g := range s.Profile.Networks {
+		if _, err := netip.ParsePrefix(g.Key); g.Other || err != nil || len(g.Counts) > len(others) {
+			return nil, nil
+		}
+		if n := sum(g.Counts); n >= fewestOfNetwork && n == g.Counts[0] {
+			held, on = append(held, g), on+n
+			continue
+		}
+		for at, n := range g.Counts {
+			others[at] += n
+		}
+	}
+	if elsewhere := sum(others) - others[0]; on*2 <= s.Finding.OnServer || elsewhere < 2 || others[0] > elsewhere {
+		return nil, nil
+	}
+	return held, others
+}
+
+// networkHeld is the verdict where there are such networks.
+func (s *Situation) networkHeld() (judgement, bool) {
+	held, others := s.held()
+	if len(held) == 0 {
+		return judgement{}, false
+	}
+	n := 0
+	for _, g := range held {
+		n += sum(g.Counts)
+	}
+	return judgement{verdict: Possible, confidence: 0.3, explains: s.explained(n), evidence: []Evidence{
+		say("CONNZ", "%s has all of its %s on %s, while the %d of other networks are on several servers: a firewall may keep that network from the others, or its clients have another list.",
+			held[0].Key, connectionsOf(sum(held[0].Counts)), label(s.Server), sum(others))}}, true
+}
+
 // oneNetwork is the verdict where clients of one network, or of networks that
 // tell nothing, are all there is.
 func (s *Situation) oneNetwork() judgement {
+	if j, ok := s.networkHeld(); ok {
+		return j
+	}
 	home, foreign, elsewhere, untold := 0, 0, 0, false
 	for _, g := range s.Profile.Networks {
 		elsewhere += sum(g.Counts) - g.Counts[0]

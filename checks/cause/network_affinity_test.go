@@ -73,6 +73,21 @@ func TestNetworkAffinity(t *testing.T) {
 		{"in the network of all servers", with(counts(24, 0, 0), on(func(s *checks.Server) { s.Details.Seen = []netip.Addr{netip.MustParseAddr("10.9.0.1")} }, 1, 2, 3)), NotTested, "none"},
 		{"too few elsewhere", with(networks(20, 1, 0)), NotTested, "none"},
 		{"some elsewhere", with(networks(20, 2, 2)), Likely, NetworkAffinity},
+		{"one network is on one server, others are spread", with(counts(26, 2, 2), profile(func(p *checks.Profile) {
+			p.Networks = []checks.Group{{Key: "10.1.0.0/24", Counts: []int{24, 0, 0}}, {Key: "10.2.0.0/24", Counts: []int{2, 2, 2}}}
+		}), list(urlsOf(1, 2, 3)...)), Possible, "none"},
+		{"the same, and each of the others is alone in its network", with(counts(26, 2, 2), profile(func(p *checks.Profile) {
+			p.Networks, p.Sources = []checks.Group{{Key: "10.1.0.0/24", Counts: []int{24, 0, 0}}}, nil
+			for i := range 24 {
+				p.Sources = append(p.Sources, checks.Source{Addr: netip.AddrFrom4([4]byte{10, 1, 0, byte(i)}), Counts: []int{1, 0, 0}, Kinds: 1})
+			}
+			for i := range 6 {
+				on := []int{0, 0, 0}
+				on[i%3] = 1
+				p.Sources = append(p.Sources, checks.Source{Addr: netip.AddrFrom4([4]byte{10, byte(20 + i), 0, 1}), Counts: on, Kinds: 1})
+				p.Networks = append(p.Networks, checks.Group{Key: fmt.Sprintf("10.%d.0.0/24", 20+i), Counts: on})
+			}
+		})), Possible, "none"},
 		{"the networks are mixed", with(networks(20, 2, 2), profile(func(p *checks.Profile) { p.Networks[0].Counts = []int{16, 2, 2} })), RuledOut, "none"},
 		{"clients are in the networks of other servers", with(networks(20, 2, 2), nearby, on(func(s *checks.Server) {
 			s.Details.Seen = []netip.Addr{netip.MustParseAddr("10.7.0.1")}

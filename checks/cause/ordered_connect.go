@@ -116,6 +116,9 @@ func (s *Situation) inOrder(f List) judgement {
 		return ruledOut(f.Origin, "An option beside the list says that clients take it in random order.")
 	case !s.Tied, s.Finding.Chance > 1e-4, s.lonely(f), s.Tied && len(listsOf(s.Own, pins, perhaps, unclear)) > 0, !s.othersTakeThem():
 		j.verdict, j.confidence = Possible, 0.3
+	case len(s.leftOthers()) > 0:
+		j.verdict, j.confidence = Possible, 0.3
+		j.evidence = append(j.evidence, say("closed connections", "But clients of the same user were on %s before, while %s was up: they have moved or ended since.", otherNames(s.leftOthers()), label(s.Server)))
 	default:
 		j.verdict, j.confidence = Likely, 0.6
 		odds := fmt.Sprintf("1 of %.0f cases", math.Floor(1/max(s.Finding.Chance, 1e-9)))
@@ -142,6 +145,39 @@ func (s *Situation) thenUp(all []Arrival) []Arrival {
 		return all
 	}
 	return all[slices.IndexFunc(all, func(a Arrival) bool { return !late(a) }):]
+}
+
+// leftOthers are the other servers that remember connections of these clients'
+// users, more than a few together, which began when the concentrated server was
+// up: in the order of a list with that one first nobody comes to them.
+func (s *Situation) leftOthers() []*checks.Server {
+	if untimed(s.Server) {
+		return nil
+	}
+	up := s.Server.Start.Add(s.Server.Details.Margin - s.Server.Details.Offset)
+	var out []*checks.Server
+	all := 0
+	for _, o := range s.Others {
+		n := 0
+		for _, c := range s.History {
+			if c.Server == o.ID && s.isUser(c.User) && s.hasStem(c.Stem) && !refusal(c.Reason) && c.First.After(up) {
+				n += c.Connections
+			}
+		}
+		if n > 0 {
+			all += n
+			out = append(out, o)
+		}
+	}
+	if all*10 < s.Finding.OnServer {
+		return nil
+	}
+	return out
+}
+
+// hasStem reports whether it is the name of some of these clients.
+func (s *Situation) hasStem(stem string) bool {
+	return slices.ContainsFunc(s.Profile.Names, func(g checks.Group) bool { return !g.Other && Stem(g.Key) == stem })
 }
 
 // othersTakeThem reports whether the other servers are known to have room, the

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,9 @@ func judgeSingleProcess(s *Situation) judgement {
 	case all >= s.Finding.Connections && isLocal(best.Addr):
 		j.verdict, j.confidence = Possible, 0.2
 		j.evidence = append(j.evidence, say("CONNZ", "All clients come from %s, and nothing sets them apart.", best.Addr))
+	case best.Addr.IsValid() && slices.Contains(addresses(s.Server), best.Addr):
+		j.verdict, j.confidence = Possible, 0.4
+		j.evidence = append(j.evidence, say("CONNZ", "They run on the machine of %s: clients that have localhost in their list are there, however many processes they are.", label(s.Server)))
 	case best.SharedByOthers:
 		j.verdict, j.confidence = Possible, 0.4
 		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, so it may be a proxy's."))

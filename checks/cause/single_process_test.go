@@ -45,6 +45,9 @@ func TestSingleProcess(t *testing.T) {
 		{"all clients are on this machine and look the same", with(counts(24, 0, 0), process(24, 0, 0), largest(func(p *checks.Process) {
 			p.Name, p.Addr = "", netip.MustParseAddr("127.0.0.1")
 		})), Possible, "none"},
+		{"it runs on the machine of the server", with(counts(24, 0, 0), process(24, 0, 0), largest(func(p *checks.Process) {
+			p.Addr = netip.MustParseAddr("10.0.0.1")
+		}), on(func(s *checks.Server) { s.Details.Seen = []netip.Addr{netip.MustParseAddr("10.0.0.1")} }, 1)), Possible, "none"},
 		{"not all were read", with(oneProcess, partProfile), NotTested, "none"},
 		{"nothing was read", with(noProfile), NotTested, "none"},
 		{"but it has one URL", with(oneProcess, list(urlsOf(1)...)), Possible, SingleURL},
