@@ -56,15 +56,22 @@ func (s *Situation) tells(o *checks.Server) checks.Answer {
 	case o.Details == nil:
 		return checks.Unknown
 	}
-	for _, ip := range addresses(o) {
-		if slices.Contains(urls, netip.AddrPortFrom(ip, uint16(o.Details.Port)).String()) { //nolint:gosec // what is no port is in no URL
-			return checks.Yes
-		}
+	if s.isAmong(urls, o) {
+		return checks.Yes
 	}
 	if own := s.ownURLs(); !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
 		return checks.No
 	}
 	return checks.Unknown
+}
+
+// isAmong reports whether an address of a server is among what is advertised. One that
+// several servers say is theirs is that of a balancer, and none of them.
+func (s *Situation) isAmong(urls []string, o *checks.Server) bool {
+	return slices.ContainsFunc(addresses(o), func(ip netip.Addr) bool {
+		at := netip.AddrPortFrom(ip, uint16(o.Details.Port)) //nolint:gosec // what is no port is in no URL
+		return slices.Contains(urls, at.String()) && !advertisedByAll(s.Deployment, s.Finding.Cluster, at)
+	})
 }
 
 func judgeDiscoveryOff(s *Situation) judgement {
@@ -89,11 +96,12 @@ func judgeDiscoveryOff(s *Situation) judgement {
 			continue
 		}
 		known++
-		for _, ip := range addresses(o) {
-			if slices.Contains(urls, netip.AddrPortFrom(ip, uint16(o.Details.Port)).String()) { //nolint:gosec // what is no port is in no URL
-				return ruledOut(source, "%s advertises other servers to its clients, such as %s.", label(s.Server), label(o))
-			}
+		if s.isAmong(urls, o) {
+			return ruledOut(source, "%s advertises other servers to its clients, such as %s.", label(s.Server), label(o))
 		}
+	}
+	if shared := s.ofAll(urls); shared != "" {
+		return notTested(source, "%s advertises %s to its clients, as the other servers do: that is a balancer's address, and where it leads is its choice.", label(s.Server), shared)
 	}
 	if own := s.ownURLs(); len(s.Others) > 0 && s.Missing == 0 && known == len(s.Others) && !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
 		return judgement{verdict: Confirmed, confidence: 0.95, evidence: []Evidence{
@@ -103,6 +111,20 @@ func judgeDiscoveryOff(s *Situation) judgement {
 		return ruledOut(source, "%s advertises %d addresses to its clients: %s.", label(s.Server), len(urls), enumerate(urls))
 	}
 	return notTested(source, "%s advertises %s to its clients; whose %s, is unknown.", label(s.Server), enumerate(urls), isAre(len(urls)))
+}
+
+// ofAll is the one address that is advertised, if several servers say that it is
+// theirs; else empty.
+func (s *Situation) ofAll(urls []string) string {
+	urls = slices.Compact(slices.Sorted(slices.Values(urls)))
+	if len(urls) != 1 {
+		return ""
+	}
+	at, err := netip.ParseAddrPort(urls[0])
+	if err != nil || !advertisedByAll(s.Deployment, s.Finding.Cluster, at) {
+		return ""
+	}
+	return urls[0]
 }
 
 func isAre(addresses int) string {

@@ -28,12 +28,14 @@ func (t tie) ofService() bool { return t == exclusives || t == byUser || t == by
 // account that fits less well is that of its other clients.
 func (s *Situation) chooseLists() {
 	by := map[tie][]List{}
+	var known []List // of any account: where an address leads does not depend on who uses it
 	for _, l := range s.Lists {
 		if l.Unused != "" {
 			continue // nobody came by it
 		}
 		f := List{URLList: l, Reach: s.forClients(l, ReachOf(s.Deployment, s.Finding.Cluster, l))}
 		f.kind = s.kindOf(f.Reach)
+		known = append(known, f)
 		if l.Hint {
 			s.Hints = append(s.Hints, f)
 			continue
@@ -41,7 +43,7 @@ func (s *Situation) chooseLists() {
 		t := s.tieOf(l)
 		by[t] = append(by[t], f)
 	}
-	defer s.markForwards()
+	defer func() { s.markForwards(known) }()
 	for _, t := range []tie{byOwnName, byUser, exclusives, accounts, nobodys} {
 		if len(by[t]) == 0 {
 			continue
@@ -97,14 +99,15 @@ func (s *Situation) userIsShared() bool {
 }
 
 // markForwards marks the addresses that are forwards to one server each, as
-// published container ports are: no server's own, but as good as that.
-func (s *Situation) markForwards() {
+// published container ports are: no server's own, but as good as that. Known are
+// all lists that show where addresses lead.
+func (s *Situation) markForwards(known []List) {
 	every := [][]List{s.Own, s.beside, s.Hints}
 	var forwards []Arrival
 	for _, lists := range every {
 		for _, l := range lists {
 			for _, a := range l.Reach.Arrivals {
-				if a.Own == checks.No && a.Sure && s.isForward(a) {
+				if a.Own == checks.No && a.Sure && isForward(a, known) {
 					forwards = append(forwards, a)
 				}
 			}

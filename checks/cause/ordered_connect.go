@@ -116,6 +116,9 @@ func (s *Situation) inOrder(f List) judgement {
 		return ruledOut(f.Origin, "An option beside the list says that clients take it in random order.")
 	case !s.Tied, s.Finding.Chance > 1e-4, s.lonely(f), s.Tied && len(listsOf(s.Own, pins, perhaps, unclear)) > 0, !s.othersTakeThem():
 		j.verdict, j.confidence = Possible, 0.3
+	case s.anotherFits():
+		j.verdict, j.confidence = Possible, 0.3
+		j.evidence = append(j.evidence, say("CONNZ", "But the account's other clients are spread: these may have another list.").settledBy(NeedServiceURLs))
 	case len(s.leftOthers()) > 0:
 		j.verdict, j.confidence = Possible, 0.3
 		j.evidence = append(j.evidence, say("closed connections", "But clients of the same user were on %s before, while %s was up: they have moved or ended since.", otherNames(s.leftOthers()), label(s.Server)))
@@ -145,6 +148,18 @@ func (s *Situation) thenUp(all []Arrival) []Arrival {
 		return all
 	}
 	return all[slices.IndexFunc(all, func(a Arrival) bool { return !late(a) }):]
+}
+
+// anotherFits reports whether a list of their own explains better by far where these
+// clients are than an order of the account's list, which its other services do not
+// take.
+func (s *Situation) anotherFits() bool {
+	if s.theirs {
+		return false
+	}
+	p := s.placement()
+	order, ok := s.byOrder()
+	return ok && order+likelyOverOthers < p.Pinned([][]int{p.Counts})
 }
 
 // leftOthers are the other servers that remember connections of these clients'

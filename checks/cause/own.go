@@ -21,7 +21,11 @@ func OwnAddress(d *checks.Deployment, scheme string, at netip.AddrPort, c checks
 	g := c.Greetings[0]
 	for i := range d.Servers {
 		if d.Servers[i].ID == g.ID {
-			return ownAddress(&d.Servers[i], scheme, at, g)
+			own := ownAddress(&d.Servers[i], scheme, at, g)
+			if own != checks.No && advertisedByAll(d, d.Servers[i].Cluster, at) {
+				return checks.No
+			}
+			return own
 		}
 	}
 	return ownAddress(&checks.Server{ID: g.ID, Name: g.Name}, scheme, at, g)

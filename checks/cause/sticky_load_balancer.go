@@ -179,8 +179,7 @@ func (s *Situation) behind(a Arrival) bool {
 // isForward reports whether an address that is no server's own is a forward to one
 // server, as a published container port: another known address, on the same
 // machine or not, leads to another server alone in the same way.
-func (s *Situation) isForward(a Arrival) bool {
-	lists := slices.Concat(s.Own, s.beside, s.Hints)
+func isForward(a Arrival, lists []List) bool {
 	return slices.ContainsFunc(lists, func(l List) bool {
 		return slices.ContainsFunc(l.Reach.Arrivals, func(o Arrival) bool {
 			return o.Own == checks.No && o.Sure && o.Tries == o.AllTries && o.Server != a.Server && o.Address != a.Address &&

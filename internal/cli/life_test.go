@@ -60,7 +60,7 @@ func operate(t *testing.T, o life.Operation, table *confusions) {
 				t.Errorf("%s: the clients do not prove that it is %s: %v", name, c.Truth, err)
 			}
 		}
-		table.judge(t, answered{name: name, truth: c.Truth, tellable: c.Said, also: c.Also}, f)
+		table.judge(t, answered{name: name, truth: c.Truth, tellable: c.Said, also: c.Also, exact: c.Exact, not: c.Not, open: c.Open}, f)
 	}
 	for _, f := range doc.Findings {
 		if !slices.ContainsFunc(o.Cases, func(c life.Case) bool { return c.Account == f.Account.Name }) {
@@ -108,6 +108,10 @@ type answered struct {
 	// others that are true too.
 	truth, tellable string
 	also            []string
+	// exact is whether it has to be told, not are codes of causes for which nothing
+	// speaks, open of those that nothing excludes.
+	exact     bool
+	not, open []string
 
 	said, verdict string
 }
@@ -124,6 +128,12 @@ func (c *confusions) judge(t *testing.T, j answered, f report.Finding) {
 	j.said = life.Unknown
 	isTrue := func(code string) bool { return code == j.truth || slices.Contains(j.also, code) }
 	for _, x := range f.Causes {
+		if strong := x.Verdict == string(cause.Confirmed) || x.Verdict == string(cause.Likely); strong && slices.Contains(j.not, x.Code) {
+			t.Errorf("%s: %s is %s, and nothing speaks for it: %v", j.name, x.Code, x.Verdict, x.Evidence)
+		}
+		if x.Verdict == string(cause.RuledOut) && slices.Contains(j.open, x.Code) {
+			t.Errorf("%s: %s is ruled out, and nothing excludes it: %v", j.name, x.Code, x.Evidence)
+		}
 		if x.Role != string(cause.Root) {
 			continue
 		}
@@ -138,6 +148,9 @@ func (c *confusions) judge(t *testing.T, j answered, f report.Finding) {
 		}
 	}
 	if j.said != j.tellable {
+		if j.exact {
+			t.Errorf("%s: said was %s (%s), and %s can be told", j.name, j.said, j.verdict, j.tellable)
+		}
 		t.Logf("%s: to be told is %s, said was %s (%s)\n%s", j.name, j.tellable, j.said, j.verdict, told(report.Document{Findings: []report.Finding{f}}))
 	}
 	c.mu.Lock()

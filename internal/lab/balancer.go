@@ -28,6 +28,9 @@ const (
 	// LeastConnections takes the one with the fewest connections through the
 	// balancer, the first of several.
 	LeastConnections
+	// NearlyFirst takes the first that is up, and for one connection of twelve the
+	// second.
+	NearlyFirst
 )
 
 // BalancerConfig describes a balancer.
@@ -35,6 +38,8 @@ type BalancerConfig struct {
 	// Host is the loopback address to listen on, "" for 127.0.0.1. Connections
 	// to backends come from it, unless Transparent is set.
 	Host string
+	// Port is the port to listen on, 0 for a free one.
+	Port int
 	// Mode is how a backend is chosen until [Balancer.SetMode].
 	Mode BalancerMode
 	// Backends are host:port on loopback.
@@ -57,7 +62,7 @@ type Balancer struct {
 	open []int // connections by backend
 }
 
-// StartBalancer starts a balancer on a free port. The context bounds the start
+// StartBalancer starts a balancer. The context bounds the start
 // only; it runs until [Balancer.Stop].
 func StartBalancer(ctx context.Context, c BalancerConfig) (*Balancer, error) {
 	if c.Host == "" {
@@ -70,7 +75,7 @@ func StartBalancer(ctx context.Context, c BalancerConfig) (*Balancer, error) {
 	err := ctx.Err() // listening does not look at it
 	var l net.Listener
 	if err == nil {
-		l, err = new(net.ListenConfig).Listen(ctx, "tcp", hostPort(c.Host, 0))
+		l, err = new(net.ListenConfig).Listen(ctx, "tcp", hostPort(c.Host, c.Port))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lab: balancer: %w", err)
@@ -180,6 +185,11 @@ func (b *Balancer) choose(source string) int {
 		at = hashOf(source, n)
 	case LeastConnections:
 		at = slices.Index(b.open, slices.Min(b.open))
+	case NearlyFirst:
+		b.turn++
+		if b.turn%12 == 0 && n > 1 {
+			at = 1
+		}
 	default: // OnlyFirst
 	}
 	b.open[at]++

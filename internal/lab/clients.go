@@ -44,6 +44,9 @@ type Clients struct {
 	// Resolver looks up host names in URLs, nil for the system's. Each
 	// connection takes the addresses of a name in random order.
 	Resolver *net.Resolver
+	// Blocked, if not nil, says which addresses, host:port, a firewall between
+	// them and the servers refuses.
+	Blocked func(address string) bool
 	// Subscriptions is the number of subscriptions of each client.
 	Subscriptions int
 	// NoRandomize makes them try URLs, and the addresses of a name, in order.
@@ -145,7 +148,7 @@ func (l *Lab) options(c Clients) ([]nats.Option, error) {
 		nats.ReconnectJitter(reconnectWait, reconnectWait),
 		nats.Timeout(patience),
 		nats.SkipHostLookup(), // the dialer does it
-		nats.SetCustomDialer(dialer{life: l.life, source: c.Source, resolver: c.Resolver, ordered: c.NoRandomize}),
+		nats.SetCustomDialer(dialer{life: l.life, source: c.Source, resolver: c.Resolver, blocked: c.Blocked, ordered: c.NoRandomize}),
 		// Without a handler nats.go prints asynchronous errors, such as a kick.
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}

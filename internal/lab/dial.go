@@ -22,6 +22,8 @@ type dialer struct {
 	source   string          // local address, "" for the system's choice
 	resolver *net.Resolver   // for names, nil for the system's
 	ordered  bool            // takes the addresses of a name in the resolver's order
+	// blocked, if not nil, says which addresses, host:port, are refused.
+	blocked func(address string) bool
 }
 
 // Dialer returns what nats.go connects with to loopback addresses, and to
@@ -52,7 +54,10 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	}
 	var conn net.Conn
 	for _, h := range hosts {
-		if conn, err = nd.DialContext(ctx, network, net.JoinHostPort(h, port)); err == nil {
+		to := net.JoinHostPort(h, port)
+		if d.blocked != nil && d.blocked(to) {
+			err = fmt.Errorf("%s: %w", to, syscall.ECONNREFUSED)
+		} else if conn, err = nd.DialContext(ctx, network, to); err == nil {
 			return conn, nil
 		}
 	}

@@ -21,8 +21,8 @@ const (
 )
 
 // DNS is a DNS server on loopback, UDP and TCP on one port, that knows the names
-// that it was given and no others: those do not exist (NXDOMAIN). It answers
-// for IPv4 addresses; a name that it knows has no others (NOERROR, no data).
+// that it was given and no others: those do not exist (NXDOMAIN). A name without
+// addresses of the family that is asked for has no data (NOERROR).
 type DNS struct {
 	addr    string
 	servers [2]*dns.Server
@@ -36,7 +36,7 @@ type DNS struct {
 // DNSRecord is what is known of a name. The zero value is a name without an
 // address.
 type DNSRecord struct {
-	// Addresses are IPv4 addresses, answered in this order.
+	// Addresses are IPv4 and IPv6 addresses, those of a family answered in this order.
 	Addresses []string
 	// Rotate moves the first address to the end with each question.
 	Rotate bool
@@ -119,8 +119,8 @@ func (d *DNS) Stop() {
 // lower case.
 func (d *DNS) Set(name string, r DNSRecord) error {
 	for _, a := range r.Addresses {
-		if ip, err := netip.ParseAddr(a); err != nil || !ip.Is4() {
-			return fmt.Errorf("lab: DNS: %s: %q is not an IPv4 address", name, a)
+		if _, err := netip.ParseAddr(a); err != nil {
+			return fmt.Errorf("lab: DNS: %s: %q is not an IP address", name, a)
 		}
 	}
 	for _, n := range []string{name, r.CNAME} {
@@ -195,10 +195,15 @@ func (d *DNS) answer(m *dns.Msg, q dns.Question) bool {
 			owner = dns.Fqdn(r.CNAME)
 			continue
 		}
-		if q.Qtype == dns.TypeA {
-			header.Rrtype = dns.TypeA
-			for _, a := range d.addresses(name, r) {
-				m.Answer = append(m.Answer, &dns.A{Hdr: header, A: net.ParseIP(a)})
+		if q.Qtype == dns.TypeA || q.Qtype == dns.TypeAAAA {
+			header.Rrtype = q.Qtype
+			for _, a := range d.addresses(name, r, q.Qtype) {
+				switch ip := net.ParseIP(a); {
+				case ip.To4() != nil && q.Qtype == dns.TypeA:
+					m.Answer = append(m.Answer, &dns.A{Hdr: header, A: ip})
+				case ip.To4() == nil && q.Qtype == dns.TypeAAAA:
+					m.Answer = append(m.Answer, &dns.AAAA{Hdr: header, AAAA: ip})
+				}
 			}
 		}
 		return true
@@ -208,9 +213,11 @@ func (d *DNS) answer(m *dns.Msg, q dns.Question) bool {
 }
 
 // addresses returns the addresses of a name in the order of this answer.
-func (d *DNS) addresses(name string, r DNSRecord) []string {
+func (d *DNS) addresses(name string, r DNSRecord, family uint16) []string {
 	n := d.asked[name]
-	d.asked[name]++
+	if family == dns.TypeA { // who asks for both has them in the same order
+		d.asked[name]++
+	}
 	if !r.Rotate || len(r.Addresses) == 0 {
 		return r.Addresses
 	}

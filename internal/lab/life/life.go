@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -49,6 +50,11 @@ type Case struct {
 	Truth, Said string
 	// Also are the codes of other causes that are true too.
 	Also []string
+	// Exact says that just this is to be told, and not in 95 of 100 cases only.
+	Exact bool
+	// Not are the codes of causes for which nothing speaks, Open of those that
+	// nothing excludes.
+	Not, Open []string
 	// Check has the clients prove the cause. It may connect more of them: it is
 	// called when the audit is over.
 	Check func(ctx context.Context, w *World) error
@@ -76,13 +82,19 @@ type App struct {
 	Account, Name string
 	// Pods gives each client a name as Kubernetes makes them; others have Name.
 	Pods bool
+	// Names, if not nil, is the name of each.
+	Names func(i int) string
 	// User and Password are the account's unless set.
 	User, Password string
 	Count          int
 	URLs           []string
 	InOrder        bool
 	// From is the source address of all; without it they have four hosts.
-	From    string
+	From string
+	// Resolver is theirs, without it the operator's.
+	Resolver *net.Resolver
+	// Blocked, if not nil, says which addresses a firewall keeps from them.
+	Blocked func(address string) bool
 	Options []nats.Option
 }
 
@@ -157,6 +169,9 @@ func (w *World) settled(ctx context.Context) error {
 const podLetters = "bcdfghjklmnpqrstvwxz2456789"
 
 func (a App) name(i int) string {
+	if a.Names != nil {
+		return a.Names(i)
+	}
 	if !a.Pods {
 		return a.Name
 	}
@@ -185,8 +200,12 @@ func (w *World) run(ctx context.Context, a App, network int) ([]*lab.Group, erro
 			if from == "" {
 				from = fmt.Sprintf("127.60.%d.%d", network, 10+i%4)
 			}
+			resolver := a.Resolver
+			if resolver == nil {
+				resolver = w.DNS.Resolver()
+			}
 			groups[i], errs[i] = w.Connect(ctx, lab.Clients{Account: a.Account, URLs: a.URLs, Count: 1, Name: a.name(i), Source: from,
-				NoRandomize: a.InOrder, Resolver: w.DNS.Resolver(), Options: options})
+				NoRandomize: a.InOrder, Resolver: resolver, Blocked: a.Blocked, Options: options})
 		})
 	}
 	wg.Wait()
@@ -349,7 +368,8 @@ func (o Operation) accounts() []string {
 // Operations are all of them.
 func Operations() []Operation {
 	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
-		services(), burst(), rotation(), sites(), nodes()}
+		services(), burst(), rotation(), sites(), nodes(), habits(), paho(),
+		measured(), families(), advertised(), draining()}
 	for i := range all {
 		o := &all[i]
 		o.Topology.DistinctAddresses = true
