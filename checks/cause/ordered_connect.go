@@ -116,6 +116,9 @@ func (s *Situation) inOrder(f List) judgement {
 		return ruledOut(f.Origin, "An option beside the list says that clients take it in random order.")
 	case !s.Tied, s.Finding.Chance > 1e-4, s.lonely(f), s.Tied && len(listsOf(s.Own, pins, perhaps, unclear)) > 0, !s.othersTakeThem():
 		j.verdict, j.confidence = Possible, 0.3
+	case !slices.Contains(s.wereUp()[1:], checks.Yes):
+		j.verdict, j.confidence = Possible, 0.3
+		j.evidence = append(j.evidence, say("start times", "Whether the others were up when they connected is unknown, so they may have had no choice."))
 	case s.anotherFits():
 		j.verdict, j.confidence = Possible, 0.3
 		j.evidence = append(j.evidence, say("CONNZ", "But the account's other clients are spread: these may have another list.").settledBy(NeedServiceURLs))

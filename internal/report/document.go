@@ -154,7 +154,7 @@ func New(in Input) *Document {
 		}
 		out := finding(f, e)
 		if in.SourceKind == "account" { // which sees nothing of the others
-			out.hotspot, out.load = checks.Unknown, checks.Load{}
+			out.hotspot, out.load, out.ownOnly = checks.Unknown, checks.Load{}, true
 		}
 		if o := p.Override(f.Account); o != nil {
 			out.override = words.Sentence(overrideText(*o))

@@ -32,6 +32,7 @@ type Finding struct {
 
 	// For text only.
 	critical, criticalOpen bool
+	ownOnly                bool // an ordinary account audited, which sees no other
 	stranded               *int
 	leafnodesHere          int
 	why                    string // it can't fail over

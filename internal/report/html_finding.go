@@ -345,7 +345,11 @@ func survivorsTable(f Finding) *htmlTable {
 		return nil
 	}
 	slices.SortStableFunc(known, func(a, b Survivor) int { return cmp.Compare(load(b), load(a)) })
-	t := newHTMLTable("", "What the other servers get then, of all accounts", "Server", "Now", "After", "Limit").numbered(1, 2, 3)
+	what := "What the other servers get then, of all accounts"
+	if f.ownOnly {
+		what = "What the other servers get then, of this account alone"
+	}
+	t := newHTMLTable("", what, "Server", "Now", "After", "Limit").numbered(1, 2, 3)
 	shown := known[:min(len(known), cardSurvivors)]
 	over := func(s Survivor) bool { return s.Limit != nil && *s.After > *s.Limit }
 	noted := slices.ContainsFunc(shown, over)

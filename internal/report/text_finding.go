@@ -192,6 +192,9 @@ func (f Finding) survivorSentences() []string {
 	silent := len(f.Impact.Survivors) - len(known)
 	var out []string
 	move := fmt.Sprintf("All clients of %s, of every account, then move to", f.label)
+	if f.ownOnly {
+		move = fmt.Sprintf("Clients of %s, the only account that the audit sees, then move to", accountName(f.Account))
+	}
 	switch n := len(known); {
 	case n > 4:
 		worst := slices.MaxFunc(known, func(a, b Survivor) int { return cmp.Compare(load(a), load(b)) })
