@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -136,6 +138,31 @@ func TestLessSaidByServers(t *testing.T) {
 			if strong := c.Verdict == string(cause.Confirmed) || c.Verdict == string(cause.Likely); f.Account.Name == "STALE" && strong {
 				t.Errorf("%s is %s: %v", f.Account.Name, c.Verdict, c.Evidence)
 			}
+		}
+	}
+}
+
+// TestContextOfTheAudit: the list in the context that the audit itself uses is the
+// auditor's. It is nobody's clients', of whom it says nothing.
+func TestContextOfTheAudit(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	l := startScenario(t, lab.Scenario{Topology: lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"ORDERS"}},
+		Clients: []lab.Placement{{Account: "ORDERS", Server: "C1-n1", Count: 16}}})
+	if l == nil {
+		t.FailNow()
+	}
+	connFile(t, filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "nats", "context", "sys.json"),
+		fmt.Sprintf(`{"url": %q, "user": "sys", "password": %q}`, strings.Join(l.URLs("C1", lab.SystemAccount), ","), lab.Password))
+	var stdout, stderr bytes.Buffer
+	Run([]string{"audit", "concentration", "--json", "--context", "sys", "--contexts", "--timeout", generous.String()}, &stdout, &stderr)
+	var doc report.Document
+	if err := json.Unmarshal(stdout.Bytes(), &doc); err != nil || len(doc.Findings) != 1 {
+		t.Fatalf("%v, %d findings, stderr %s", err, len(doc.Findings), &stderr)
+	}
+	for _, c := range doc.Findings[0].Causes {
+		byLists := slices.Contains([]string{string(cause.SingleURL), string(cause.OrderedConnect), string(cause.SingleAddressDNS)}, c.Code)
+		if byLists && c.Verdict != string(cause.NotTested) {
+			t.Errorf("%s is %s: %v", c.Code, c.Verdict, c.Evidence)
 		}
 	}
 }

@@ -12,7 +12,15 @@ import (
 func serverScenarios() []Scenario {
 	return []Scenario{
 		labelled("single-process", singleProcess, "one process has most of the connections, all to the server that it found first",
-			threeServers(), oneProcess),
+			threeServers(), func(ctx context.Context, st *Stage) error {
+				st.pass(orders, st.urls()...)
+				return oneProcess(ctx, st)
+			}),
+		evenly(labelled("single-process-any-list", singleProcess, "as single-process, and the list that is passed is one URL of nobody in particular",
+			threeServers(), func(ctx context.Context, st *Stage) error {
+				st.Args = append(st.Args, "--client-url", st.url(n1))
+				return oneProcess(ctx, st)
+			}), 4),
 		noDiscovery(labelled("listener-gap-mqtt", listenerGap, "devices speak MQTT, which only the first server serves",
 			threeServers(func(c *Cluster) {
 				c.MQTT = true
@@ -83,7 +91,6 @@ func fullList(clients int) setup {
 // oneProcess connects a process that opens all of its connections to the server
 // of its first one, and some clients elsewhere.
 func oneProcess(ctx context.Context, st *Stage) error {
-	st.pass(orders, st.urls()...)
 	c := Clients{Account: orders, Server: st.Server(n1), Count: 16, Name: "importer", Source: st.from("", servicesOf)}
 	if err := st.connect(ctx, c); err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
@@ -44,20 +43,23 @@ func habits() Operation {
 		Cases: []Case{
 			{Account: "HOSTSFILE", Server: n1, Truth: "single-address-dns", Said: Unknown, Check: pinned("HOSTSFILE", n1)},
 			{Account: "DNSGREW", Server: n1, Truth: "single-address-dns", Said: Unknown, Check: drifted("DNSGREW")},
+			// This is said to be an order of the list, likely: with the list of today, and
+			// all on its first server, it looks like that.
 			{Account: "CONFIGMAP", Server: n1, Truth: "single-url", Said: Unknown, Check: pinned("CONFIGMAP", n1)},
 			{Account: "ROLLOUT", Server: n1, Truth: "single-url", Said: Unknown, Check: pinned("ROLLOUT", n1)},
-			{Account: "FIREWALL", Server: n1, Truth: "network-affinity", Said: "network-affinity",
+			// A list of their own for the clients of one network would look the same.
+			{Account: "FIREWALL", Server: n1, Truth: "network-affinity", Said: Unknown, Open: []string{"network-affinity"},
 				Check: both(stays("FIREWALL", n1), leaves("FIREWALL", func(_ *World, a *App) { a.Blocked = nil }))},
-			{Account: "EMPTIED", Server: n1, Said: Unknown, Check: drifted("EMPTIED")},
+			{Account: "EMPTIED", Server: n1, Said: Unknown, Not: []string{"ordered-connect"}, Check: drifted("EMPTIED")},
 			{Account: "HEALTHCHECK", Server: n1, Truth: "sticky-load-balancer", Said: Unknown, Check: drifted("HEALTHCHECK")},
 			{Account: "LEASTCONN", Server: n1, Said: Unknown},
 			{Account: "BUSY"},
 			{Account: "RUST", Server: n1, Truth: "ordered-connect", Said: "ordered-connect"},
-			{Account: "PARTITION", Server: n1, Said: Unknown, Check: drifted("PARTITION")},
+			{Account: "PARTITION", Server: n1, Said: Unknown, Not: []string{"ordered-connect"}, Check: drifted("PARTITION")},
 			{Account: "TYPES", Server: n1, Truth: "account-gap", Said: "account-gap", Check: both(stays("TYPES", n1), refused("TYPES", "authorization", n2, n3))},
 			{Account: "GRANTED", Server: n1, Truth: "account-gap", Said: "account-gap", Check: drifted("GRANTED")},
 			{Account: "SCALEDIN", Server: n1, Said: Unknown, Check: drifted("SCALEDIN")},
-			{Account: "LOCALHOST", Server: n1, Truth: "single-url", Said: Unknown, Check: pinned("LOCALHOST", n1)},
+			{Account: "LOCALHOST", Server: n1, Truth: "single-url", Said: Unknown, Not: []string{"single-process"}, Check: pinned("LOCALHOST", n1)},
 		},
 	}
 }
@@ -323,8 +325,7 @@ func paho() Operation {
 			}
 			return w.raw(ctx, lab.RawClients{Account: "PAHO", Server: w.Server(n1), Count: 16, Name: "meter-", MQTT: true})
 		},
-		Cases: []Case{{Account: "PAHO", Server: n1, Truth: "ordered-connect", Said: "ordered-connect"}},
+		// What libraries of MQTT do with the addresses of a name is not known.
+		Cases: []Case{{Account: "PAHO", Server: n1, Truth: "ordered-connect", Said: Unknown, Open: []string{"discovery-off"}}},
 	}
 }
-
-var _ = nats.Version

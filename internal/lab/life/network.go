@@ -90,7 +90,7 @@ func devices() Operation {
 		},
 		Cases: []Case{
 			{Account: "MQTT", Server: n1, Truth: "single-url", Said: "single-url"},
-			{Account: "MQTTQUIET", Server: n1, Truth: "single-url", Said: Unknown},
+			{Account: "MQTTQUIET", Server: n1, Truth: "single-url", Said: Unknown, Open: []string{"discovery-off"}},
 			{Account: "BROWSERS", Server: n1, Truth: "listener-gap", Said: "listener-gap", Check: stays("BROWSERS", n1)},
 		},
 	}

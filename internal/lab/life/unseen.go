@@ -46,6 +46,7 @@ func steady() Operation {
 			{Account: "NEIGHBOUR", Server: n1, Truth: "single-url", Said: Unknown, Check: pinned("NEIGHBOUR", n1)},
 			{Account: "JAVA", Server: n1, Truth: "ordered-connect", Said: "ordered-connect"},
 			{Account: "REVERSE", Server: n1, Truth: "sticky-load-balancer", Said: "sticky-load-balancer", Check: stays("REVERSE", n1)},
+			{Account: "SHIPPING", Server: n1, Truth: "single-url", Said: Unknown, Exact: true, Not: []string{"ordered-connect"}, Open: []string{"single-url"}, Check: pinned("SHIPPING", n1)},
 			{Account: "FOLDER", Server: n1, Truth: "single-url", Said: "single-url", Check: pinned("FOLDER", n1)},
 		},
 	}
@@ -149,6 +150,7 @@ func steadyFiles(ctx context.Context, w *World, all []string) error {
 		App{Account: "MIXED", Name: "jobs", Count: 8, URLs: all, InOrder: true},
 		App{Account: "NEIGHBOUR", Name: "ledger", Pods: true, Count: 18, URLs: all[:1]},
 		App{Account: "FOLDER", Name: "quotes", Pods: true, Count: 16, URLs: all[:1]},
+		App{Account: "SHIPPING", Name: "parcels", Pods: true, Count: 16, URLs: all[:1]}, // of which the folder has nothing
 	); err != nil {
 		return err
 	}
