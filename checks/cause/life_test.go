@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -48,6 +49,25 @@ func restartedInTurn(s *scene) {
 	p.Starts = [][]int{{0, on[0] / 3, on[0] - on[0]/3, 0}, {0, 0, on[1], 0}, {0, 0, on[2], 0}}
 	exactly(p)
 	p.Oldest, p.Newest = started().Add(110*time.Second), started().Add(170*time.Second)
+}
+
+// eachElsewhere has each of the other accounts on a server of its own, eachSpread has
+// each of them on two.
+func eachElsewhere(s *scene) {
+	othersOn(s, func(i, n int) []int { on := []int{0, 0, 0}; on[i%3] = n; return on })
+}
+func eachSpread(s *scene) {
+	othersOn(s, func(i, n int) []int { on := []int{n / 2, n / 2, n / 2}; on[i%3] = 0; return on })
+}
+
+func othersOn(s *scene, counts func(i, n int) []int) {
+	i := 0
+	for _, id := range slices.Sorted(maps.Keys(s.Neighbours.Profiles)) {
+		if p := s.Neighbours.Profiles[id]; p != s.Profile {
+			i++
+			p.Sources[0].Counts = counts(i, sum(p.Sources[0].Counts))
+		}
+	}
 }
 
 // sharedWith has the finding's source address carry clients of other accounts.
@@ -189,6 +209,10 @@ func TestLife(t *testing.T) {
 			map[Code]Verdict{RestartDrift: RuledOut}, "none", ""},
 		{"2 one address carries 30 accounts", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, 13)),
 			map[Code]Verdict{SingleProcess: RuledOut, StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 one address carries 30 accounts, each on one of the servers", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, 13), eachElsewhere),
+			map[Code]Verdict{SingleProcess: RuledOut, StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 one address carries 30 accounts, each on several of the servers", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, 13), eachSpread),
+			map[Code]Verdict{SingleProcess: RuledOut, StickyLoadBalancer: NotTested}, "none", ""},
 		{"2 one address carries this account only", with(counts(13, 0, 0), process(13, 0, 0)), map[Code]Verdict{SingleProcess: Likely}, SingleProcess, ""},
 		{"3 instances of one service on four hosts are no unrelated clients", with(gateways), map[Code]Verdict{StickyLoadBalancer: NotTested}, "none", ""},
 		{"4 the true lists of two services", with(several, list(urlsOf(1)...), list(urlsOf(1, 2, 3)...)), map[Code]Verdict{SingleURL: Confirmed}, SingleURL, ""},

@@ -76,6 +76,11 @@ func judgeSticky(s *Situation) judgement {
 	b := s.balancers()
 	view, shared := s.sharedSources()
 	tenants, many := s.sharedWithOthers()
+	if !many {
+		if each, ok := s.tenantsPinned(); ok && !shared {
+			view, shared = each, true
+		}
+	}
 	if many && !shared {
 		view, shared = tenants, true
 	}
@@ -204,6 +209,42 @@ func (s *Situation) sharedWithOthers() (Evidence, bool) {
 	}
 	return say("CONNZ", "%s carries clients of %s accounts, and %s of their %s are on %s: it is a NAT, a proxy or a balancer.",
 		addr, words.Count(accounts), words.Count(counts[0]), words.Plural(all, "connection"), label(s.Server)), true
+}
+
+// fewestTenants is how many accounts behind one address have to be on one server
+// each to say that it is the address's doing.
+const fewestTenants = 5
+
+// tenantsPinned reports whether most of these clients come from an address that
+// carries clients of many accounts, of which nearly each has all of its clients there
+// on one server, and not all on the same: a balancer that keeps whom it knows by
+// their own addresses, which the servers do not see.
+func (s *Situation) tenantsPinned() (Evidence, bool) {
+	addr, _, _ := s.sharedByAccounts()
+	if !addr.IsValid() {
+		return Evidence{}, false
+	}
+	pinned, all := 0, 0
+	servers := map[string]bool{}
+	for _, id := range s.tenants(addr) {
+		p := s.Neighbours.Profiles[id]
+		for _, source := range p.Sources {
+			at, most, total := top(source.Counts)
+			if source.Addr != addr || total < 3 || at >= len(p.Servers) {
+				continue
+			}
+			all++
+			if float64(most) >= nearlyAll*float64(total) {
+				pinned++
+				servers[p.Servers[at]] = true
+			}
+		}
+	}
+	if pinned < fewestTenants || pinned*10 < 9*all || len(servers) < 2 {
+		return Evidence{}, false
+	}
+	return say("CONNZ", "%s carries clients of %s accounts, and %s of these have theirs on one server each: it is a NAT, a proxy or a balancer that keeps clients where they are.",
+		addr, words.Count(all), words.Count(pinned)), true
 }
 
 // place names an address with the URL that led there.

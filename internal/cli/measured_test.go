@@ -166,3 +166,40 @@ func TestContextOfTheAudit(t *testing.T) {
 		}
 	}
 }
+
+// TestThirtyTenants: thirty accounts come from one address, and the balancer there
+// keeps each on a server. They are one group, with the address in it, in a few lines.
+func TestThirtyTenants(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has all of 127/8")
+	}
+	const address = "127.0.9.1"
+	var accounts []string
+	for i := range 30 {
+		accounts = append(accounts, fmt.Sprintf("TEAM-%02d", i+1))
+	}
+	l := startScenario(t, lab.Scenario{Topology: lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: accounts}})
+	if l == nil {
+		t.FailNow()
+	}
+	for i, a := range accounts {
+		s := l.Servers()[i%3]
+		if _, err := l.ConnectRaw(sourcetest.Within(t), lab.RawClients{Account: a, Server: s, Count: 13, Name: "app", Lang: "go", Version: "1.55.0", Source: address}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.WaitCounts(sourcetest.Within(t), a, map[string]int{s.Name(): 13}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	doc := documentOf(t, ExitFinding, "--server", l.SystemURL())
+	if len(doc.Findings) != 30 || len(doc.Groups) != 1 || doc.Groups[0].Key == nil || *doc.Groups[0].Key != address || *doc.Groups[0].Cause != string(cause.StickyLoadBalancer) {
+		t.Fatalf("%d findings, groups %+v", len(doc.Findings), doc.Groups)
+	}
+	text, _ := audited(t, ExitFinding, "--server", l.SystemURL())
+	_, group, _ := strings.Cut(text, "\n\n")
+	group, _, _ = strings.Cut(group, "\n\n")
+	if lines := strings.Count(group, "\n") + 1; lines > 8 || !strings.Contains(group, "30 accounts") {
+		t.Errorf("%d lines:\n%s", lines, group)
+	}
+}
