@@ -55,6 +55,9 @@ func operate(t *testing.T, o life.Operation, table *confusions) {
 				t.Errorf("%s: %d clients say that they are on %s, and not as many are reported", name, n, server)
 			}
 		}
+		if c.Stuck && f.Impact.CanFailOver == "yes" {
+			t.Errorf("%s: no other server takes its clients, and it is said that they can fail over", name)
+		}
 		if c.Check != nil {
 			if err := c.Check(t.Context(), w); err != nil {
 				t.Errorf("%s: the clients do not prove that it is %s: %v", name, c.Truth, err)

@@ -55,6 +55,8 @@ type Case struct {
 	// Not are the codes of causes for which nothing speaks, Open of those that
 	// nothing excludes.
 	Not, Open []string
+	// Stuck says that no other server takes its clients: "can fail over" is not so.
+	Stuck bool
 	// Check has the clients prove the cause. It may connect more of them: it is
 	// called when the audit is over.
 	Check func(ctx context.Context, w *World) error

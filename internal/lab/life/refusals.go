@@ -65,10 +65,10 @@ func credentials() Operation {
 			return w.evenly(ctx, App{Account: "EVEN", Name: "audit"}, 5)
 		},
 		Cases: []Case{
-			{Account: "USER", Server: n1, Truth: "account-gap", Said: "account-gap", Check: both(stays("USER", n1), refused("USER", "authorization", n2, n3))},
-			{Account: "USERQUIET", Server: n1, Truth: "account-gap", Said: "account-gap", Check: both(stays("USERQUIET", n1), refused("USERQUIET", "authorization", n2, n3))},
-			{Account: "PASSWORD", Server: n1, Truth: "account-gap", Said: "account-gap", Check: both(stays("PASSWORD", n1), refused("PASSWORD", "authorization", n2, n3))},
-			{Account: "MISSING", Server: n1, Truth: "account-gap", Said: "account-gap", Check: both(stays("MISSING", n1), refused("MISSING", "authorization", n2, n3))},
+			{Account: "USER", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Check: both(stays("USER", n1), refused("USER", "authorization", n2, n3))},
+			{Account: "USERQUIET", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Check: both(stays("USERQUIET", n1), refused("USERQUIET", "authorization", n2, n3))},
+			{Account: "PASSWORD", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Check: both(stays("PASSWORD", n1), refused("PASSWORD", "authorization", n2, n3))},
+			{Account: "MISSING", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Check: both(stays("MISSING", n1), refused("MISSING", "authorization", n2, n3))},
 			{Account: "SINGLE", Server: n1, Truth: "single-url", Said: "single-url", Check: pinned("SINGLE", n1)},
 			{Account: "EVEN"},
 		},
@@ -149,8 +149,8 @@ func certificate() Operation {
 			return w.evenly(ctx, App{Account: "EVEN", Name: "audit"}, 5)
 		},
 		Cases: []Case{
-			{Account: "VERIFIES", Server: n1, Truth: "listener-gap", Said: "listener-gap", Check: both(stays("VERIFIES", n1), leaves("VERIFIES", unverified))},
-			{Account: "VERIFIESQUIET", Server: n1, Truth: "listener-gap", Said: "listener-gap", Check: both(stays("VERIFIESQUIET", n1), leaves("VERIFIESQUIET", unverified))},
+			{Account: "VERIFIES", Server: n1, Truth: "listener-gap", Said: "listener-gap", Stuck: true, Check: both(stays("VERIFIES", n1), leaves("VERIFIES", unverified))},
+			{Account: "VERIFIESQUIET", Server: n1, Truth: "listener-gap", Said: "listener-gap", Stuck: true, Check: both(stays("VERIFIESQUIET", n1), leaves("VERIFIESQUIET", unverified))},
 			{Account: "PLAIN", Server: n1, Truth: "single-url", Said: "single-url", Check: pinned("PLAIN", n1)},
 			{Account: "EVEN"},
 		},
