@@ -158,6 +158,9 @@ func checkArgs(t *testing.T, st *lab.Stage) {
 	t.Helper()
 	for pair := range slices.Chunk(st.Args, 2) {
 		account, value, tied := strings.Cut(pair[len(pair)-1], "=")
+		if !tied { // a list of nobody in particular
+			account, value, tied = st.Scenario.Topology.Accounts[0], pair[len(pair)-1], true
+		}
 		switch {
 		case pair[0] == "--resolver" && st.DNS != nil && pair[1] == st.DNS.Addr():
 		case pair[0] == "--client-url" && tied && slices.Contains(st.Scenario.Topology.Accounts, account) && strings.Contains(value, "://") && !strings.Contains(value, "@"):

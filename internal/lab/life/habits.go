@@ -30,7 +30,7 @@ func habits() Operation {
 			}
 		}),
 		Do: func(ctx context.Context, w *World) error {
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			for _, do := range []func(context.Context, *World) error{habitsNames, habitsLists, habitsBalancers, habitsMoved(&cut), habitsUsers(options)} {
@@ -38,7 +38,7 @@ func habits() Operation {
 					return err
 				}
 			}
-			return later(ctx)
+			return w.later(ctx)
 		},
 		Cases: []Case{
 			{Account: "HOSTSFILE", Server: n1, Truth: "single-address-dns", Said: Unknown, Check: pinned("HOSTSFILE", n1)},
@@ -293,7 +293,7 @@ func habitsUsers(options []*server.Options) func(ctx context.Context, w *World) 
 		); err != nil {
 			return err
 		}
-		if err := later(ctx); err != nil {
+		if err := w.later(ctx); err != nil {
 			return err
 		}
 		for i, s := range w.Servers()[1:] {
@@ -320,7 +320,7 @@ func paho() Operation {
 				return err
 			}
 			w.pass("PAHO", fmt.Sprintf("mqtt://mqtt.example:%d", w.Servers()[0].Port()+1))
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			return w.raw(ctx, lab.RawClients{Account: "PAHO", Server: w.Server(n1), Count: 16, Name: "meter-", MQTT: true})

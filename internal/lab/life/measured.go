@@ -15,10 +15,10 @@ import (
 // account as a whole were measured wrong on. What is to be said of each is exact.
 func measured() Operation {
 	return Operation{
-		Name: "measured", Title: "nothing has happened; each account is one that was judged wrong once",
+		Name: "measured", Title: "nothing has happened; each account is one whose cause was wrong once",
 		Topology: three(),
 		Do: func(ctx context.Context, w *World) error {
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			for _, do := range []func(context.Context, *World) error{measuredServices, measuredNetworks, measuredForwards, measuredLanguages} {
@@ -165,7 +165,7 @@ func families() Operation {
 				return err
 			}
 			w.pass("JAVA", fmt.Sprintf("nats://dual.example:%d", w.Servers()[0].Port()))
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			return w.raw(ctx, lab.RawClients{Account: "JAVA", Server: w.Server(n1), Count: 16, Name: "fraud", Lang: "java", Version: "2.20.0"})
@@ -201,7 +201,7 @@ func advertised() Operation {
 			}
 			w.ends = append(w.ends, b.Stop)
 			url := "nats://" + b.Addr()
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			w.pass("ADVERTISED", url)
@@ -223,7 +223,7 @@ func draining() Operation {
 		Do: func(ctx context.Context, w *World) error {
 			w.Args = append(w.Args, "--allow-partial", "--expect-servers", "3")
 			w.pass("LISTED", w.all()[0])
-			if err := later(ctx); err != nil {
+			if err := w.later(ctx); err != nil {
 				return err
 			}
 			if err := w.start(ctx,
@@ -236,7 +236,7 @@ func draining() Operation {
 				s := w.Server(name).Embedded()
 				go s.LameDuckShutdown() // ends when the server is stopped
 			}
-			return later(ctx)
+			return w.later(ctx)
 		},
 		Cases: []Case{
 			{Account: "QUIET", Server: n1, Truth: "single-url", Said: Unknown, Exact: true, Not: []string{"discovery-off", "restart-drift"}, Open: []string{"discovery-off", "restart-drift"}, Check: stays("QUIET", n1)},
