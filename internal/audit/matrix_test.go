@@ -296,8 +296,6 @@ func TestNeverPassWhereAFindingCouldHide(t *testing.T) {
 				t.Parallel()
 				c.s.ids[1] = carrier.ID()
 				const timeout = 2 * time.Second
-				ctx, cancel := context.WithTimeout(t.Context(), timeout)
-				defer cancel()
 				connect := func() *nats.Conn {
 					nc, err := nats.Connect(carrier.ClientURL(), nats.UserInfo(c.user, "pw"), nats.Timeout(time.Minute))
 					if err != nil {
@@ -319,6 +317,8 @@ func TestNeverPassWhereAFindingCouldHide(t *testing.T) {
 				case "archive":
 					from = c.s.archived(t)
 				}
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
+				defer cancel()
 				d, err := from.Deployment(ctx)
 				if err != nil {
 					t.Fatal(err)
