@@ -625,6 +625,15 @@ func closedPort(t *testing.T) string {
 	return port
 }
 
+// closedAddress is one where nobody listens, also later: other tests take ports that
+// are free, of addresses that all systems have.
+func closedAddress(t *testing.T) string {
+	if runtime.GOOS == "linux" {
+		return "127.201.0.1:9"
+	}
+	return "127.0.0.1:" + closedPort(t)
+}
+
 // operatorMode is a cluster in operator mode, in which an account has an id
 // besides its name and users have credentials. ORDERS has 12 connections on the
 // first of its three servers.

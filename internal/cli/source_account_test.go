@@ -264,7 +264,7 @@ func TestAddressesThatNoServerGreetsAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	own, system, silent, refusing := l.Server("C1-n1").URL("APP"), l.SystemURL(), listener.Addr().String(), "127.0.0.1:"+closedPort(t)
+	own, system, silent, refusing := l.Server("C1-n1").URL("APP"), l.SystemURL(), listener.Addr().String(), closedAddress(t)
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
 	t.Run("each", func(t *testing.T) {
