@@ -15,7 +15,12 @@ import (
 const globalAccount = "$G"
 
 // limits bounds the account that fills the servers, or else that of the finding.
+// What servers have that did not report is unknown: a limit that leaves it out
+// would refuse clients.
 func (x *facts) limits() (Remedy, bool) {
+	if x.Missing > 0 || len(x.d.Missing) > 0 {
+		return Remedy{}, false
+	}
 	if limit, by, ok := x.limit(); ok && x.refused() > 0 {
 		return x.raiseLimit(limit, by), true
 	}
@@ -42,9 +47,6 @@ func (x *facts) limits() (Remedy, bool) {
 		words.Count(limit), words.Count(use), words.Count(share)))
 	if !others && most > share {
 		why = append(why, fmt.Sprintf("Set it when the account is spread; until then it takes %s.", words.Count(roundUp(use+most))))
-	}
-	if x.Missing > 0 || len(x.d.Missing) > 0 {
-		why = append(why, "Servers that did not report may have more of its connections: add those.")
 	}
 	if x.Operator {
 		nsc, known, ok := x.nscName(a)

@@ -59,9 +59,6 @@ func (x *facts) raiseLimit(limit int, by string) Remedy {
 			x.here, words.Plural(x.f.OnServer, "connection"), words.Count(x.refused())),
 		fmt.Sprintf("%s is the use now and the %s of one server again.", words.Count(need), words.Count(most)),
 	}
-	if x.Missing > 0 || len(x.d.Missing) > 0 {
-		why = append(why, "Servers that did not report may have more of its connections: add those.")
-	}
 	name, known, ok := x.nscName(x.f.Account)
 	if ok {
 		r.Commands = []string{fmt.Sprintf("nsc edit account %s --conns %d", option("--name", name), need), "nsc push " + option("--account", name)}

@@ -167,6 +167,9 @@ func TestNoRemedy(t *testing.T) {
 		changes []change
 	}{
 		{cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely), account(globalAccount)}},
+		{cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely), func(in *Input) { // with more of its connections
+			in.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
+		}}},
 		{cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) { in.Finding.OnServer = 8 }}},
 	} {
 		advice := For(inputOf(tt.changes...))
