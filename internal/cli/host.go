@@ -11,6 +11,8 @@ import (
 
 	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Host is what the commands need of the application that they are part of. Its
@@ -30,6 +32,15 @@ type Host struct {
 // Commander is a fisk application or a command of one.
 type Commander interface {
 	Command(name, help string) *fisk.CmdClause
+}
+
+// commandFlags are the connection flags to repeat in printed commands; none where
+// these can't be pasted.
+func commandFlags(h Host) string {
+	if flags := h.Flags(); words.IsPrintable(flags) {
+		return flags
+	}
+	return ""
 }
 
 func (h Host) withDefaults() Host {

@@ -172,7 +172,7 @@ func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, e
 	}
 	return report.NewHotspots(report.HotspotInput{
 		Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
-		Parameters: a.parameters, Deployment: d, Result: checks.CheckHotspots(d, a.parameters), Empty: empty, All: a.all,
+		Parameters: a.parameters, Deployment: d, Result: checks.CheckHotspots(d, a.parameters), Empty: empty, All: a.all, Flags: commandFlags(a.host),
 	}), nil
 }
 

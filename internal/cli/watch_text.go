@@ -43,7 +43,8 @@ func (a *watch) text(c record.Change) string {
 		more = append(more, movesText(c.Moves)...)
 	case record.Held:
 		head = fmt.Sprintf("FINDING %s: %s", pairName(c.Spread), shareOf(c.Spread))
-		more = append(more, "since "+c.Since.Local().Format(lineTime)+"; why: nats-balance audit concentration --account "+words.Shell(words.Harmless(c.Spread.Account.ID)))
+		more = append(more, "since "+c.Since.Local().Format(lineTime)+"; why: "+
+			strings.TrimSpace("nats-balance audit concentration --account "+words.Shell(words.Harmless(c.Spread.Account.ID))+" "+commandFlags(a.host)))
 	case record.Back:
 		was := ", after " + shortDuration(c.Time.Sub(c.Since))
 		if c.Finding {

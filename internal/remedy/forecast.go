@@ -55,7 +55,7 @@ func (x *facts) forecast() string {
 	case x.Told():
 		return its + fmt.Sprintf("can move to %s, which the server advertises, and stay there. Whether they reach them is unknown%s.", others, x.pass())
 	}
-	return its + "may or may not find another server" + x.pass() + "."
+	return its + "may find no other server" + x.pass() + "."
 }
 
 // pass says what would settle it.

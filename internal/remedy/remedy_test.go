@@ -238,7 +238,7 @@ func TestForecast(t *testing.T) {
 		{"balancer", []change{withCause(cause.StickyLoadBalancer, cause.Confirmed)}, "go where the load balancer sends them, perhaps all to one of n2 and n3, and stay there."},
 		{"balancer, but told", []change{withCause(cause.StickyLoadBalancer, cause.Confirmed), told}, "move to n2 and n3, where the load balancer sends them or by the addresses that the server advertises, and stay there."},
 		{"part of the protocol", []change{withCause(cause.ListenerGap, cause.Confirmed), func(in *Input) { in.Causes[0].Explains = 18 }}, "drop, and 18 of them have nowhere to go until it is back, as n2 and n3 can't take their protocol."},
-		{"nothing known", []change{quiet}, "may or may not find another server: pass --client-url ORDERS=URL[,URL…]."},
+		{"nothing known", []change{quiet}, "may find no other server: pass --client-url ORDERS=URL[,URL…]."},
 		{"told, no list", []change{told}, "can move to n2 and n3, which the server advertises, and stay there. Whether they reach them is unknown: pass --client-url ORDERS=URL[,URL…]."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

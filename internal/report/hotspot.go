@@ -165,6 +165,9 @@ type HotspotInput struct {
 	Result                   checks.HotspotResult
 	Empty                    []checks.EmptyServer
 	All                      bool
+	// Flags are the connection flags to repeat in commands, quoted for a shell and
+	// without secrets.
+	Flags string
 }
 
 // NewHotspots builds the document. Names from outside are made harmless here.
@@ -188,7 +191,7 @@ func NewHotspots(in HotspotInput) *Hotspots {
 		doc.Findings = append(doc.Findings, hotspot(p.Measure, f))
 	}
 	for _, e := range in.Empty {
-		doc.addEmpty(e)
+		doc.addEmpty(e, in.Flags)
 	}
 	notes := slices.Clone(in.Deployment.Notes)
 	if len(p.Clusters) > 0 {
@@ -209,16 +212,17 @@ func NewHotspots(in HotspotInput) *Hotspots {
 }
 
 // addEmpty adds an empty server, which makes a finding of what was a pass.
-func (doc *Hotspots) addEmpty(e checks.EmptyServer) {
+func (doc *Hotspots) addEmpty(e checks.EmptyServer, flags string) {
 	out := EmptyServer{Cluster: words.Harmless(e.Cluster), Server: ServerRef{ID: words.Harmless(e.Server.ID), Name: words.Harmless(e.Server.Name), Host: words.Harmless(e.Server.Host)},
 		Connections: e.Connections, OnServer: e.OnServer, Average: ratio(e.Connections, e.Servers)}
 	if !e.Start.IsZero() {
 		start := e.Start.UTC().Truncate(time.Second)
 		out.Start = &start
 	}
+	rebalance := "nats-balance rebalance --cluster " + words.Shell(out.Cluster)
 	out.Commands = []string{
-		"nats-balance rebalance --cluster " + words.Shell(out.Cluster),
-		"nats-balance rebalance --cluster " + words.Shell(out.Cluster) + " --to-server " + words.Shell(cmp.Or(out.Server.Name, out.Server.ID)),
+		strings.TrimSpace(rebalance + " " + flags),
+		strings.TrimSpace(rebalance + " --to-server " + words.Shell(cmp.Or(out.Server.Name, out.Server.ID)) + " " + flags),
 	}
 	doc.Empty = append(doc.Empty, out)
 	for i := range doc.Clusters {
