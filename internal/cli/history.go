@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,20 +28,21 @@ func addHistory(parent Commander, h Host) {
 	cmd.HelpLong(`Lists every time in which an account was above the threshold in a cluster, the
 last one first: when it began, what happened to the servers of the cluster within
 a minute of that, which connections came and left, and when it ended. Reads what
-"nats-balance watch" recorded, while it runs or after.
+"nats-balance watch" recorded, while it runs or after. With --format html, charts.
 
 Examples:
 
   nats-balance history
   nats-balance history --account ORDERS --since 30d
   nats-balance history --store /var/lib/nats-balance --json
-  nats-balance history --store monitoring`)
+  nats-balance history --store monitoring
+  nats-balance history --account ORDERS --format html --outfile orders.html`)
 	cmd.Tag("scope:user")
 	cmd.Tag("impact:ro")
 	cmd.Flag("account", "Only this account, by id or name").PlaceHolder("NAME").Validator(notEmpty("account", "the id or the name of an account")).StringVar(&a.account)
 	duration(cmd, "since", "How far to look back (default 7d)", "7d", &a.since)
 	placeFlag(cmd, "store", "Where watch records: a directory, or a context (default the directory of this user)", &a.from)
-	a.output.flags(cmd)
+	a.output.flags(cmd, "text", "json", "html")
 	cmd.Action(a.host.action(end{}, a.read))
 }
 
@@ -64,6 +66,13 @@ func (a *past) read(ctx context.Context) error {
 	docs, err := store.Documents(ctx, history.Query{Account: a.account, Since: now.Add(-back)})
 	if err != nil {
 		return err
+	}
+	if a.output.format == "html" {
+		var page bytes.Buffer
+		if err := (history.Chart{Account: a.account, From: now.Add(-back), To: now, Version: Version()}).Write(&page, docs); err != nil {
+			return err
+		}
+		return a.output.put(a.host, page.Bytes())
 	}
 	h := history.Tell(docs)
 	text := historyText(h, a.account, now.Add(-back), now)

@@ -91,6 +91,9 @@ func TestWatch(t *testing.T) {
 			stop()
 		}
 	}
+	if page := read("--format", "html"); !strings.Contains(page, "<polyline") || !strings.Contains(page, "C1-n2 shut down") {
+		t.Error(page)
+	}
 	// A watch that starts again goes on where the other stopped.
 	out, errs, stop = watch("--json")
 	shows(t, out, errs, `"change":"watching"`)
@@ -132,7 +135,7 @@ func TestWatchUsage(t *testing.T) {
 		"watch --threshold 100":                        "threshold is 100",
 		"watch --store x --no-store":                   "pass one of them",
 		"history --since 0s":                           "--since",
-		"history --format html":                        "--format",
+		"history --format csv":                         "--format",
 		"history --store " + dir:                       "has no history: run nats-balance watch",
 		"history --store ./no-such-directory/anywhere": "has no history",
 	} {

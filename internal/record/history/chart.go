@@ -1,0 +1,242 @@
+package history
+
+import (
+	"cmp"
+	"crypto/sha256"
+	_ "embed" // for the page
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+//go:embed chart.html
+var chartText string
+
+//go:embed chart.css
+var chartStyle string
+
+const (
+	// mostCharts, mostMarks and mostTold bound a page.
+	mostCharts, mostMarks, mostTold = 50, 300, 20
+	chartTime                       = "2006-01-02 15:04:05"
+	chartLeft, chartWidth           = 50.0, 800.0
+	chartTop, chartHeight           = 10.0, 120.0
+)
+
+// Chart is what to chart.
+type Chart struct {
+	// Account is an id or a name; empty is every account that was above the
+	// threshold.
+	Account  string
+	From, To time.Time
+	Version  string
+}
+
+type chartPage struct {
+	Policy, Period, Version string
+	Style                   template.CSS
+	Notes                   []string
+	Charts                  []chart
+	Ticks                   []mark
+}
+
+// chart is the spread of one account in one cluster over time.
+type chart struct {
+	Name, Last          string
+	Gaps, Leans, Events []mark
+	Levels              []mark
+	Lines               []string // of polylines
+	Told                []string
+}
+
+// mark is something at a place of a chart.
+type mark struct{ X, Y, Width, Class, Text string }
+
+// Write writes documents, in the order of their times, as a page that needs nothing
+// else: no network and no script, which its policy forbids. Names are text in it.
+func (c Chart) Write(w io.Writer, docs []record.Document) error {
+	t, err := template.New("chart").Parse(chartText)
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, c.page(docs))
+}
+
+func (c Chart) page(docs []record.Document) chartPage {
+	sum := sha256.Sum256([]byte(chartStyle))
+	p := chartPage{Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
+		Style: template.CSS(chartStyle), Version: c.Version, //nolint:gosec // it is the file beside this one
+		Period: fmt.Sprintf("From %s to %s UTC.", c.From.UTC().Format(chartTime), c.To.UTC().Format(chartTime))}
+	for i := range 5 {
+		at := c.From.Add(c.To.Sub(c.From) * time.Duration(i) / 4)
+		p.Ticks = append(p.Ticks, mark{X: c.x(at), Text: at.UTC().Format("01-02 15:04")})
+	}
+	h := Tell(docs)
+	if h.First.IsZero() {
+		p.Notes = append(p.Notes, "Nothing was recorded.")
+	}
+	pairs := c.pairs(h, docs)
+	if len(pairs) == 0 && !h.First.IsZero() {
+		p.Notes = append(p.Notes, "No account was above the threshold.")
+	}
+	if over := len(pairs) - mostCharts; over > 0 {
+		p.Notes = append(p.Notes, words.Plurals(over, "more account is not shown: pass --account", "more accounts are not shown: pass --account"))
+		pairs = pairs[:mostCharts]
+	}
+	for _, k := range pairs {
+		p.Charts = append(p.Charts, c.chart(k, h, docs))
+	}
+	return p
+}
+
+// pairs are the accounts and clusters to chart, those that leaned last first.
+func (c Chart) pairs(h History, docs []record.Document) []pair {
+	var out []pair
+	add := func(a record.DocumentAccount, cluster string) {
+		k := pair{a.ID, cluster}
+		if (c.Account == "" || a.ID == c.Account || a.Name == c.Account) && !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	for _, e := range h.Episodes {
+		add(e.Account, e.Cluster)
+	}
+	for _, d := range docs {
+		if c.Account != "" && d.Account != nil && d.Cluster != nil && d.Spread != nil {
+			add(*d.Account, *d.Cluster)
+		}
+	}
+	return out
+}
+
+func (c Chart) x(t time.Time) string { return place(c.at(t)) }
+
+func (c Chart) at(t time.Time) float64 {
+	return chartLeft + chartWidth*min(1, max(0, t.Sub(c.From).Seconds()/max(1, c.To.Sub(c.From).Seconds())))
+}
+
+func place(x float64) string { return fmt.Sprintf("%.1f", x) }
+
+func level(percent float64) string { return place(chartTop + chartHeight*(1-percent/100)) }
+
+func (c Chart) chart(k pair, h History, docs []record.Document) chart {
+	out := chart{}
+	for _, percent := range []float64{0, 50, 100} {
+		out.Levels = append(out.Levels, mark{Y: level(percent), Text: fmt.Sprintf("%.0f%%", percent)})
+	}
+	wide := func(from, to time.Time) string { return place(max(1, c.at(to)-c.at(from))) }
+	for _, g := range h.Gaps {
+		out.Gaps = append(out.Gaps, mark{X: c.x(g.From), Width: wide(g.From, g.To), Text: "nothing was recorded from " + g.From.UTC().Format(chartTime) + " to " + g.To.UTC().Format(chartTime)})
+	}
+	for _, e := range h.Episodes {
+		if (pair{e.Account.ID, e.Cluster}) != k {
+			continue
+		}
+		m := mark{X: c.x(e.Began), Width: wide(e.Began, c.To), Class: "leaned", Text: "since " + e.Began.UTC().Format(chartTime)}
+		if e.Ended != nil {
+			m.Width, m.Text = wide(e.Began, *e.Ended), "from "+e.Began.UTC().Format(chartTime)+" to "+e.Ended.UTC().Format(chartTime)
+		}
+		if e.Finding {
+			m.Class = "finding"
+		}
+		told := strings.ToUpper(m.Text[:1]) + m.Text[1:] + ": above the threshold"
+		if e.Then != nil && len(e.Then.Servers) > 0 {
+			told += fmt.Sprintf(", %s of %s on %s", words.Count(e.Then.OnServer), words.Plural(e.Then.Connections, "connection"), words.Harmless(e.Then.Servers[0].Server.Name))
+		}
+		for _, d := range e.Around {
+			told += fmt.Sprintf("; %s %s at %s", words.Harmless(d.Server.Name), happened(d), d.Time.UTC().Format("15:04:05"))
+		}
+		if len(out.Told) < mostTold {
+			out.Told = append(out.Told, told+".")
+		}
+		out.Leans = append(out.Leans, m)
+	}
+	c.draw(&out, k, h, docs)
+	return out
+}
+
+// draw draws the line of an account, broken where nothing was recorded, and what
+// happened to servers.
+func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
+	var line []string
+	var last *record.Document
+	end := func(at time.Time) {
+		if last != nil {
+			line = append(line, c.x(at)+","+level(last.Spread.SharePercent))
+		}
+		if len(line) > 0 {
+			out.Lines = append(out.Lines, strings.Join(line, " "))
+		}
+		line, last = nil, nil
+	}
+	gaps := h.Gaps
+	for i := range docs {
+		d := &docs[i]
+		for len(gaps) > 0 && !d.Time.Before(gaps[0].To) {
+			end(gaps[0].From)
+			gaps = gaps[1:]
+		}
+		switch {
+		case d.Cluster == nil || *d.Cluster != k.cluster:
+		case d.Server != nil && len(out.Events) < mostMarks && d.Change != record.Refused:
+			class := "stopped"
+			if d.Change == record.Started {
+				class = "started"
+			}
+			out.Events = append(out.Events, mark{X: c.x(d.Time), Class: class,
+				Text: fmt.Sprintf("%s %s at %s", words.Harmless(d.Server.Name), happened(*d), d.Time.UTC().Format(chartTime))})
+		case d.Account != nil && d.Account.ID == k.account && d.Spread != nil && !math.IsNaN(d.Spread.SharePercent):
+			at := c.x(d.Time)
+			if last != nil {
+				line = append(line, at+","+level(last.Spread.SharePercent))
+			}
+			line = append(line, at+","+level(d.Spread.SharePercent))
+			line = thin(line, at)
+			last = d
+			out.Name = words.Harmless(cmp.Or(d.Account.Name, d.Account.ID))
+			if k.cluster != "" {
+				out.Name += " (" + words.Harmless(k.cluster) + ")"
+			}
+			out.Last = fmt.Sprintf("Recorded last, at %s: %s on %s.", d.Time.UTC().Format(chartTime), words.Plural(d.Spread.Connections, "connection"), words.Plural(d.Spread.ServersUp, "server"))
+			if len(d.Spread.Servers) > 0 {
+				out.Last = fmt.Sprintf("Recorded last, at %s: %s of %s (%.1f%%) on %s.", d.Time.UTC().Format(chartTime), words.Count(d.Spread.OnServer),
+					words.Plural(d.Spread.Connections, "connection"), d.Spread.SharePercent, words.Harmless(d.Spread.Servers[0].Server.Name))
+			}
+		}
+	}
+	end(c.To)
+}
+
+// thin keeps four points of a place at most, the first two and the last two: more
+// can't be told apart.
+func thin(line []string, at string) []string {
+	n := 0
+	for n < len(line) && strings.HasPrefix(line[len(line)-1-n], at+",") {
+		n++
+	}
+	if n <= 4 {
+		return line
+	}
+	return append(line[:len(line)-n+2], line[len(line)-2:]...)
+}
+
+// happened is what happened to a server.
+func happened(d record.Document) string {
+	switch d.Change { //nolint:exhaustive // of servers
+	case record.Started:
+		return "started"
+	case record.Draining:
+		return "drained"
+	case record.Stopped:
+		return "shut down"
+	}
+	return "did not report"
+}

@@ -1,0 +1,92 @@
+package history
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/record"
+)
+
+func charted(t *testing.T, c Chart, docs []record.Document) string {
+	t.Helper()
+	c.From, c.To = began().Add(-2*time.Hour), began().Add(2*time.Hour)
+	var b bytes.Buffer
+	if err := c.Write(&b, docs); err != nil {
+		t.Fatal(err)
+	}
+	// What is drawn is well-formed.
+	_, body, _ := strings.Cut(b.String(), "<body>")
+	body, _, _ = strings.Cut(body, "</body>")
+	for d := xml.NewDecoder(strings.NewReader("<body>" + body + "</body>")); ; {
+		if _, err := d.Token(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("%v\n%s", err, &b)
+		}
+	}
+	return b.String()
+}
+
+// TestChart: a page has a line of each account that leaned, what happened to servers,
+// and needs nothing else.
+func TestChart(t *testing.T) {
+	t.Parallel()
+	page := charted(t, Chart{}, documents(leaning()))
+	for _, want := range []string{"<h2>orders (C1)</h2>", `class="finding"`, `<polyline points="250.0,`, "n2 shut down at 03:03:55", `class="started"`, "default-src &#39;none&#39;",
+		"Recorded last, at 2026-01-02 04:04:05: 8 of 22 connections (36.4%) on n1."} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s in\n%s", want, page)
+		}
+	}
+	if m := regexp.MustCompile(`<script|https?://| style=|<[^>]* on\w+=`).FindString(page); m != "" {
+		t.Errorf("%s in\n%s", m, page)
+	}
+	if page := charted(t, Chart{Account: "BILLING"}, documents(leaning())); strings.Contains(page, "<svg") {
+		t.Error(page)
+	}
+	if page := charted(t, Chart{}, nil); !strings.Contains(page, "Nothing was recorded.") {
+		t.Error(page)
+	}
+}
+
+// TestChartOfHostileNames: names are text, whatever they are.
+func TestChartOfHostileNames(t *testing.T) {
+	t.Parallel()
+	changes := leaning()
+	for i := range changes {
+		if s := changes[i].Spread; s != nil {
+			s.Account.Name, s.Servers[0].Server.Name = `</svg><script>alert(1)</script>`, "\x1b[31m\"><img src=x>"
+		}
+		changes[i].Server.Name = `"/><script>`
+	}
+	page := charted(t, Chart{}, documents(changes))
+	if strings.Contains(page, "<script") || strings.Contains(page, "<img") || strings.Contains(page, "\x1b") {
+		t.Error(page)
+	}
+}
+
+// TestChartIsBounded: however much was recorded, a line has no more points than can
+// be told apart, and it breaks where nothing was recorded.
+func TestChartIsBounded(t *testing.T) {
+	t.Parallel()
+	var changes []record.Change
+	for i := range 100_000 {
+		at := began().Add(time.Duration(i) * 100 * time.Millisecond)
+		changes = append(changes, record.Change{Kind: record.Shifted, Time: at, Cluster: "C1", Spread: spread(at, 8+i%7, 7, 7)})
+	}
+	last := changes[len(changes)-1].Time
+	changes = append(changes, record.Change{Kind: record.Watching, Time: last.Add(time.Hour), Since: last, Of: &record.Totals{}},
+		record.Change{Kind: record.Shifted, Time: last.Add(time.Hour), Cluster: "C1", Spread: spread(last.Add(time.Hour), 7, 7, 7)})
+	page := charted(t, Chart{Account: "orders"}, documents(changes))
+	if n := strings.Count(page, "<polyline"); n != 2 || len(page) > 1<<20 {
+		t.Errorf("%d lines, %d bytes", n, len(page))
+	}
+	if !strings.Contains(page, `class="gap"`) {
+		t.Error("the gap is not shown")
+	}
+}
