@@ -46,6 +46,13 @@ func TestRestartHidesNoOtherServer(t *testing.T) {
 	if status, doc, text := auditProcesses(t, url); status != ExitNotAudited || doc.Coverage.Complete || !strings.Contains(doc.reasons(), "as may be P-n3 (up for ") {
 		t.Errorf("one is dead, and another is back: status %d, missing %q, %s", status, doc.reasons(), text[:min(len(text), 300)])
 	}
+	for _, command := range [][]string{{"rebalance", "--account", "ORDERS"}, {"impact", "P-n1"}} {
+		var out, errs watched
+		args := append(command, "--no-context", "--server", url, "--expect-servers", "3", "--timeout", "5s")
+		if runHere(t.Context(), &out, &errs, args...); strings.Contains(out.String()+errs.String(), "did not report") {
+			t.Errorf("%q: %s%s", command, out.String(), errs.String())
+		}
+	}
 	if status, doc, text := auditProcesses(t, url, "--expect-servers", "3"); status != ExitPass || !doc.Coverage.Complete {
 		t.Errorf("and there are three by the operator's word: status %d, missing %q, %s", status, doc.reasons(), text)
 	}

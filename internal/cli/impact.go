@@ -19,6 +19,7 @@ type impact struct {
 	host     Host
 	server   string
 	baseline string
+	expect   expectFlags
 	lists    clientListFlags
 	source   sourceFlags
 	settings settings
@@ -55,6 +56,7 @@ Examples:
 	cmd.Arg("server", "The server, by name or id").StringVar(&i.server)
 	cmd.Flag("baseline", "Report which clients of the server in this earlier JSON document are back").
 		PlaceHolder("FILE").Validator(notEmpty("baseline", "the path of an earlier --json document")).StringVar(&i.baseline)
+	i.expect.serversFlag(cmd)
 	i.lists.flags(cmd)
 	i.source.flags(cmd)
 	i.settings.flags(cmd)
@@ -106,7 +108,7 @@ func (i *impact) prepare(ctx context.Context) (lists audit.ClientLists, past *re
 	if i.baseline != "" && i.server == "" {
 		return lists, nil, errors.New("--baseline is for one server, and none is given: pass its name, as in impact C1-n1 --baseline FILE")
 	}
-	if err := errors.Join(i.source.validate(), i.output.validate()); err != nil {
+	if err := errors.Join(i.expect.validate(), i.source.validate(), i.output.validate()); err != nil {
 		return lists, nil, err
 	}
 	c, err := i.settings.read(ctx, i.host)
@@ -140,7 +142,7 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	p := checks.Defaults()
 	p.AllowPartial = true
 	run := audit.New(from, audit.Request{Parameters: p, AnyShare: true, Lists: lists, Causes: true, Timeout: i.host.Timeout(),
-		Flags: i.host.Flags(), Again: from.again, Connected: from.urls, Expected: from.expected(lists.Probe)})
+		Flags: i.host.Flags(), Again: from.again, Connected: from.urls, Expected: i.expect.expected(from, nil, lists.Probe)})
 	if err := run.Gather(ctx); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ type rebalance struct {
 	apply, yes, force, even    bool
 	texts                      struct{ rate, batch, maxMoves, canary string }
 	rate, batch, limit, canary int
+	expect                     expectFlags
 	lists                      clientListFlags
 	settings                   settings
 	parameters                 checks.Parameters
@@ -101,6 +102,7 @@ Examples:
 	for _, name := range []string{"account", "cluster", "to-server", "rate", "batch", "max-moves", "canary"} {
 		cmd.GetFlag(name).Validator(notEmpty(name, "a value"))
 	}
+	r.expect.serversFlag(cmd)
 	r.lists.flags(cmd)
 	r.settings.flags(cmd)
 	r.output.flags(cmd)
@@ -110,6 +112,9 @@ Examples:
 
 func (r *rebalance) validate() error {
 	if err := r.host.checkTimeout(); err != nil {
+		return err
+	}
+	if err := r.expect.validate(); err != nil {
 		return err
 	}
 	switch {

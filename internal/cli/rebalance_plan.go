@@ -42,7 +42,7 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreRoom: r.force}}
 	from := connectedOrigin(r.host, nc, systemAccount)
 	request := r.request(lists)
-	request.Again, request.Connected, request.Expected = from.again, from.urls, from.expected(lists.Probe)
+	request.Again, request.Connected, request.Expected = from.again, from.urls, r.expect.expected(from, nil, lists.Probe)
 	a := audit.New(from, request)
 	if err := r.gather(ctx, a, s); err != nil {
 		return nil, err
