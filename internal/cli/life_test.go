@@ -25,8 +25,20 @@ func operate(t *testing.T, o life.Operation, table *confusions) {
 	doc := lived(t, w, w.Args...)
 	// Less data never makes more certainty, and at once for all cases.
 	blind := slices.Clone(w.Args)
-	for _, less := range [][]string{nil, append(blind, "--no-dns", "--no-probe")} {
-		notMore(t, o.Name, doc, lived(t, w, less...))
+	for _, args := range [][]string{nil, append(blind, "--no-dns", "--no-probe")} {
+		// Clocks are compared anew each time, and a busy machine does it worse: what
+		// had better ones has not less data. That is over when it is tried again.
+		var more []string
+		for try, all := 0, doc; try < 3; try++ {
+			less := lived(t, w, args...)
+			if more = surer(all, less); len(more) == 0 {
+				break
+			}
+			all = lived(t, w, w.Args...)
+		}
+		for _, what := range more {
+			t.Errorf("%s/%s", o.Name, what)
+		}
 	}
 	for _, c := range o.Cases {
 		name := o.Name + "/" + c.Account
@@ -85,9 +97,9 @@ func lived(t *testing.T, w *life.World, with ...string) report.Document {
 	return doc
 }
 
-// notMore fails on a cause that is confirmed, or ruled out, with less data only.
-func notMore(t *testing.T, name string, doc, less report.Document) {
-	t.Helper()
+// surer are the causes that are confirmed, or ruled out, with less data only.
+func surer(doc, less report.Document) []string {
+	var out []string
 	for _, f := range less.Findings {
 		at := slices.IndexFunc(doc.Findings, func(g report.Finding) bool {
 			return g.Account.Name == f.Account.Name && g.Cluster == f.Cluster
@@ -98,10 +110,11 @@ func notMore(t *testing.T, name string, doc, less report.Document) {
 		for _, c := range f.Causes {
 			was := slices.IndexFunc(doc.Findings[at].Causes, func(x report.Cause) bool { return x.Code == c.Code })
 			if before := doc.Findings[at].Causes[was].Verdict; before != c.Verdict && (c.Verdict == string(cause.Confirmed) || c.Verdict == string(cause.RuledOut)) {
-				t.Errorf("%s/%s: with less data %s became %s, from %s: %v", name, f.Account.Name, c.Code, c.Verdict, before, c.Evidence)
+				out = append(out, fmt.Sprintf("%s: with less data %s became %s, from %s: %v", f.Account.Name, c.Code, c.Verdict, before, c.Evidence))
 			}
 		}
 	}
+	return out
 }
 
 // answered is what was said of one finding.
