@@ -16,7 +16,7 @@ import (
 func TestCommandsOfPagesAreAccepted(t *testing.T) {
 	t.Parallel()
 	app, closeApp := newApp(t.Context(), io.Discard, io.Discard)
-	defer closeApp()
+	defer closeApp(0)
 	flags := map[string]bool{}
 	for _, f := range app.Model().Flags {
 		flags["--"+f.Name] = true

@@ -77,7 +77,13 @@ type terminated struct{ status int }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	app, close := newApp(ctx, stdout, stderr)
-	defer close()
+	defer func() {
+		patience := grace
+		if stuck := (*stuckError)(nil); errors.As(err, &stuck) { // it has been waited for
+			patience = 0
+		}
+		close(patience)
+	}()
 	var said bytes.Buffer // by the parser before it ends the program
 	app.ErrorWriter(&said)
 	defer func() {
@@ -108,8 +114,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	return err
 }
 
-// newApp builds the application; close closes the connection it opened.
-func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Application, close func()) {
+// newApp builds the application; close closes the connection it opened, and waits
+// for that as long as it is told.
+func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Application, close func(patience time.Duration)) {
 	app = fisk.New("nats-balance", "Finds accounts whose client connections are mostly on one server of a NATS cluster")
 	app.Author("The nats-balance authors")
 	app.Version(versionLine())
@@ -144,13 +151,13 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	Add(app, h)
 	addDemo(app, h)
 	app.Cheat("balance", cheat)
-	return app, func() { //nolint:contextcheck // it closes after an interrupt, too
+	return app, func(patience time.Duration) { //nolint:contextcheck // it closes after an interrupt, too
 		mu.Lock()
 		defer mu.Unlock()
 		if len(opened) == 0 {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		// It waits for what is being written, or just is left.
 		_, _ = within.Context(ctx, 0, func() (struct{}, error) {
