@@ -91,3 +91,13 @@ func TestReportsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A limit of connections that no server has is none, also where an int has 32 bits.
+func TestLimitsThatDoNotFit(t *testing.T) {
+	for limit, want := range map[string]int{"65536": 65536, "214748365": 0, "2147483648": 0, "9223372036854775807": 0, "18446744073709551616": 0} {
+		v, err := DecodeVarz([]byte(`{"server":{"id":"S"},"data":{"connections":1,"max_connections":` + limit + `}}`))
+		if err != nil || (v.MaxConnections == nil) != (want == 0) || want > 0 && *v.MaxConnections != want {
+			t.Errorf("%s: %v, %v", limit, v.MaxConnections, err)
+		}
+	}
+}
