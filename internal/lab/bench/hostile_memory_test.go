@@ -116,8 +116,8 @@ func manyRows(tb testing.TB, server string, first, n int) string {
 	_, _ = w.WriteString(snappyStart)
 	_, _ = w.Write(chunk(`{"server":{"name":"` + server + `","id":"` + server + `","cluster":"c"},"data":{"account_statz":[{"acc":"SYS","conns":1}`))
 	const digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
-	for rows := 0; n > 0; first, n = first+rows, n-rows {
-		rows = min(n, 2600)
+	for n > 0 {
+		rows := min(n, 2600)
 		var plain []byte
 		encoded := binary.AppendUvarint(nil, uint64(25*rows)) //nolint:gosec // small
 		for k := first; k < first+rows; k++ {
@@ -133,6 +133,7 @@ func manyRows(tb testing.TB, server string, first, n int) string {
 			encoded = append(encoded, 11<<2|2, 25, 0) // and of 12
 		}
 		_, _ = w.Write(encodedChunk(encoded, plain))
+		first, n = first+rows, n-rows
 	}
 	_, _ = w.Write(chunk("]}}"))
 	if err := w.Flush(); err != nil {
