@@ -32,7 +32,7 @@ func (p *printer) screen(doc *Document) {
 	p.origin(doc)
 	p.unanswered(doc)
 	p.groups(doc)
-	if len(doc.Findings) > 0 {
+	if n := len(doc.Findings); n > 1 || n == 1 && len(doc.screenNotes)+len(doc.Warnings)+len(doc.Review)+len(doc.Accepted) > 0 {
 		p.blank()
 	}
 	p.toReview(doc)
@@ -163,7 +163,13 @@ func (p *printer) groups(doc *Document) {
 		if titled {
 			p.blank()
 		}
-		for _, l := range p.block(write) {
+		above := p.lines()
+		for _, l := range p.block(func(q *printer) {
+			if !titled {
+				q.room = findingLines - above - 1 // what follows says where there is more
+			}
+			write(q)
+		}) {
 			p.line(l)
 		}
 	}

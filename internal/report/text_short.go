@@ -17,6 +17,15 @@ const indent = "        "
 
 func section(name string) string { return fit("  "+name, len(indent)) }
 
+// most is how many lines a finding has: of the only one the screen's others are
+// taken off.
+func (p *printer) most() int {
+	if p.room > 0 {
+		return p.room
+	}
+	return findingLines
+}
+
 // shortFinding writes a finding in at most [findingLines] lines. It has no title
 // where the answer says the same.
 func (p *printer) shortFinding(doc *Document, f Finding, titled bool) {
@@ -33,7 +42,7 @@ func (p *printer) shortFinding(doc *Document, f Finding, titled bool) {
 	p.who(f)
 	p.why(f)
 	p.clip(text.Reset, section("COST"), indent, 2, f.costSentence())
-	p.do(f, findingLines-p.lines())
+	p.do(f, p.most()-p.lines())
 }
 
 // urgency says what makes a finding urgent.
@@ -94,7 +103,13 @@ func (p *printer) bar(f Finding) {
 }
 
 // who is on the server, a line for each of a few services.
-func (p *printer) who(f Finding) { p.whoTable(f, 3, section("WHO"), indent) }
+func (p *printer) who(f Finding) {
+	most := 3
+	if p.room > 0 { // leave some for what to do
+		most = 2
+	}
+	p.whoTable(f, most, section("WHO"), indent)
+}
 
 // services lists all services.
 func (p *printer) services(f Finding) {
@@ -171,8 +186,12 @@ func (p *printer) why(f Finding) {
 		p.clip(text.Bold, section("WHY"), indent, 2, fmt.Sprintf("%s (%s, %s)", c.Title, c.Code, c.Verdict))
 		also := slices.Delete(strong, root, root+1)
 		if len(c.Evidence) > 0 {
-			const least, most, cost, do = 2, 3, 2, 4
-			p.clip(text.Reset, indent, indent, min(most, max(least, findingLines-p.lines()-min(1, len(also))-cost-do)), c.Evidence[0].Text)
+			const most, cost = 3, 2
+			least, do := 2, 4
+			if p.room > 0 {
+				least, do = 1, 5
+			}
+			p.clip(text.Reset, indent, indent, min(most, max(least, p.most()-p.lines()-min(1, len(also))-cost-do)), c.Evidence[0].Text)
 		}
 		if len(also) > 0 {
 			p.clip(text.Reset, indent, indent, 1, "also: "+codes(also))
