@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,17 +99,49 @@ func (p *printer) remedies(f Finding) {
 			continue
 		}
 		p.paragraph(text.Reset, "   - ", "     ", fmt.Sprintf("%s: %s (%s)", r.When, r.Title, r.Code))
-		p.paragraph(text.Reset, "     ", "     ", r.Why)
+		p.paragraph(text.Reset, "     ", "     ", p.news(r))
 		for _, c := range r.Commands {
 			p.command(c)
 		}
 		for _, s := range r.Snippets {
+			if at := p.first("snippet "+s.Text, cmp.Or(p.about, "this finding")+" above, "+r.Code); at != "" && strings.Count(s.Text, "\n") > 2 {
+				p.wrap("     ", fmt.Sprintf("%s: as for %s", s.Lang, at))
+				continue
+			}
 			p.line(fmt.Sprintf("     %s:", s.Lang))
 			for l := range strings.SplitSeq(strings.TrimRight(s.Text, "\n"), "\n") {
 				p.line("       " + strings.ReplaceAll(l, "\t", "    "))
 			}
 		}
 	}
+}
+
+// first returns where a text was written first; empty where that is here.
+func (p *printer) first(content, here string) string {
+	if at, written := p.said[content]; written {
+		return at
+	}
+	p.said[content] = here
+	return ""
+}
+
+// news is why to do it, without the sentences that an earlier finding has with the
+// same remedy.
+func (p *printer) news(r Remedy) string {
+	var fresh []string
+	at := ""
+	all := strings.SplitAfter(r.Why, ". ")
+	for _, s := range all {
+		if earlier := p.first(r.Code+" "+strings.TrimSpace(s), p.about); earlier != "" && earlier != p.about {
+			at = earlier
+			continue
+		}
+		fresh = append(fresh, s)
+	}
+	if len(all)-len(fresh) < 2 {
+		return r.Why
+	}
+	return strings.TrimSpace(strings.Join(fresh, "")) + " More for " + at + " above."
 }
 
 // command writes a command line that can be pasted: where it is too long for

@@ -81,7 +81,12 @@ func (p *printer) unknownCauses(all []Cause) {
 	}
 	p.wrap("   ", "Unknown, and what would settle it:")
 	for _, u := range unknown {
-		p.paragraph(text.Reset, "   - ", "     ", strings.Join(u.codes, ", ")+": "+u.settle)
+		codes := strings.Join(u.codes, ", ")
+		if at := p.first("unknown "+codes+u.settle, p.about); at != "" && at != p.about {
+			p.paragraph(text.Reset, "   - ", "     ", codes+": as for "+at+" above.")
+			continue
+		}
+		p.paragraph(text.Reset, "   - ", "     ", codes+": "+u.settle)
 	}
 }
 
