@@ -141,6 +141,9 @@ func (p *printer) news(r Remedy) string {
 	if len(all)-len(fresh) < 2 {
 		return r.Why
 	}
+	if len(fresh) == 0 {
+		return "Why: as for " + at + " above."
+	}
 	return strings.TrimSpace(strings.Join(fresh, "")) + " More for " + at + " above."
 }
 
