@@ -3,6 +3,7 @@ package history
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"regexp"
 	"strings"
@@ -23,7 +24,7 @@ func charted(t *testing.T, c Chart, docs []record.Document) string {
 	_, body, _ := strings.Cut(b.String(), "<body>")
 	body, _, _ = strings.Cut(body, "</body>")
 	for d := xml.NewDecoder(strings.NewReader("<body>" + body + "</body>")); ; {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatalf("%v\n%s", err, &b)
