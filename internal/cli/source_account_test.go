@@ -97,6 +97,14 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 		}
 	}
 	ownRun(t, ExitFinding, "--server", all, "--allow-partial")
+	// Without a look at the addresses which of them is the third's is unknown, and
+	// no less that there is one more than servers answered.
+	for _, urls := range []string{first.URL("ORDERS"), all} {
+		doc := ownRun(t, ExitNotAudited, "--server", urls, "--no-probe")
+		if missing := doc.Coverage.Missing; doc.Outcome != "incomplete" || len(missing) != 1 || !strings.Contains(missing[0].Reason, "--no-probe") {
+			t.Errorf("without a look: outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
+		}
+	}
 	if err := third.Resume(); err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +118,52 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 	}
 	if doc := ownRun(t, ExitNotAudited, "--server", first.URL("ORDERS")); !doc.Coverage.Complete || doc.Coverage.ServersExpected != 2 || doc.Summary.Skipped.TooFewServers != 1 {
 		t.Errorf("one stopped: %+v, %+v", doc.Coverage, doc.Summary)
+	}
+}
+
+// A client of the account that answers as a server which does not exist, with
+// connections that would lower the share of the first.
+func TestOwnAccountWithAnInventedServer(t *testing.T) {
+	t.Parallel()
+	l := startScenario(t, lab.Scenario{
+		Topology: lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"APP"}},
+		Clients:  []lab.Placement{{Account: "APP", Server: "C1-n1", Count: 18}, {Account: "APP", Server: "C1-n2", Count: 1}},
+	})
+	if l == nil {
+		t.FailNow()
+	}
+	url := l.Server("C1-n1").URL("APP")
+	if doc := ownRun(t, ExitFinding, "--server", url); !doc.Coverage.Complete {
+		t.Fatalf("before: %+v", doc.Coverage)
+	}
+	liar, err := nats.Connect(l.Server("C1-n3").URL("APP"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer liar.Close()
+	key, err := nkeys.CreateServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := key.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := liar.Subscribe("$SYS.REQ.ACCOUNT.PING.STATZ", func(m *nats.Msg) {
+		_ = m.Respond([]byte(`{"server":{"id":"` + id + `","name":"C1-n4","host":"127.0.0.1","cluster":"C1"},"data":{"server_id":"` + id + `","account_statz":[{"acc":"APP","name":"APP","conns":60,"leafnodes":0}]}}`))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := liar.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	doc := ownRun(t, ExitNotAudited, "--server", url)
+	if missing := doc.Coverage.Missing; doc.Outcome != "incomplete" || len(missing) != 1 || missing[0].Server.Name != "C1-n4" || !strings.Contains(missing[0].Reason, "any user of the account can answer") {
+		t.Errorf("outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
+	}
+	// Without a look at the addresses each of the others may be the invented one.
+	if doc := ownRun(t, ExitNotAudited, "--server", url, "--no-probe"); doc.Outcome != "incomplete" || len(doc.Coverage.Missing) != 3 {
+		t.Errorf("without a look: outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
 	}
 }
 

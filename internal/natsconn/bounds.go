@@ -32,10 +32,10 @@ type bounded struct {
 	over    *atomic.Bool          // the login is done
 }
 
-func newBounded(conn net.Conn, server string, web bool, over *atomic.Bool, lost func(error)) *bounded {
-	b := &bounded{Conn: conn, server: server, follow: &protocol{}, byLine: !web, over: over, lost: lost}
+func newBounded(conn net.Conn, server string, web bool, over *atomic.Bool, told func([]string), lost func(error)) *bounded {
+	b := &bounded{Conn: conn, server: server, follow: &protocol{told: told}, byLine: !web, over: over, lost: lost}
 	if web {
-		b.follow = &webSocket{inside: &protocol{}}
+		b.follow = &webSocket{inside: &protocol{told: told}}
 	}
 	return b
 }

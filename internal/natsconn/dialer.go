@@ -37,6 +37,16 @@ type dialer struct {
 	nc    atomic.Pointer[nats.Conn] // once it is connected
 	wrong atomic.Pointer[sysreq.ProtocolError]
 	shown atomic.Pointer[string] // the server that was dialed last, fit to print
+	told  atomic.Pointer[[]string]
+}
+
+// Told are the addresses, host and port, that the server told of last in a
+// greeting: those of its cluster.
+func (d *dialer) Told() []string {
+	if told := d.told.Load(); told != nil {
+		return *told
+	}
+	return nil
 }
 
 // Server is the server that was dialed last, without credentials. A connection
@@ -113,7 +123,7 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 func (d *dialer) bound(g *greeting, server string) {
 	server = words.Harmless(server)
 	d.shown.Store(&server)
-	d.current = newBounded(g, server, strings.HasPrefix(d.target.Scheme, "ws"), &d.free, func(err error) {
+	d.current = newBounded(g, server, strings.HasPrefix(d.target.Scheme, "ws"), &d.free, func(of []string) { d.told.Store(&of) }, func(err error) {
 		var wrong *sysreq.ProtocolError
 		switch {
 		case !d.free.Load():

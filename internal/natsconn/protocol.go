@@ -2,6 +2,7 @@ package natsconn
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -37,6 +38,8 @@ type protocol struct {
 	tail    int    // of the line end after it, still to come
 	remarks int    // bytes of lines that are no messages
 	began   time.Time
+	// told, if set, gets the addresses that a greeting tells clients of.
+	told func([]string)
 }
 
 // read takes what a server sent next. An error says what is wrong with it, as
@@ -96,6 +99,14 @@ func (p *protocol) command(line []byte) error {
 		p.remarks += max(len(line), least)
 		if p.remarks > mostRemarks+int(time.Since(p.began)/time.Second)*remarksEachSecond {
 			return errors.New("sends greetings and errors without an end")
+		}
+		if name == "INFO" && p.told != nil {
+			var info struct {
+				ConnectURLs []string `json:"connect_urls"`
+			}
+			if json.Unmarshal(text[len(name):], &info) == nil { // else nats.go ends the connection
+				p.told(info.ConnectURLs)
+			}
 		}
 		return nil
 	}

@@ -129,6 +129,22 @@ func Passed(nc *nats.Conn, text string) string {
 	return text
 }
 
+// Told are the addresses, host and port, that servers tell clients of, as far as the
+// connection has heard: those of the greetings, where the dialer keeps them, as
+// nats.go does not name those that were passed to it as well.
+func Told(nc *nats.Conn) []string {
+	var out []string
+	if d, ok := nc.Opts.CustomDialer.(interface{ Told() []string }); ok {
+		out = append(out, d.Told()...)
+	}
+	for _, text := range nc.DiscoveredServers() {
+		if u, err := url.Parse(text); err == nil && !slices.Contains(out, u.Host) {
+			out = append(out, u.Host)
+		}
+	}
+	return out
+}
+
 // At is the URL of the server that a connection is to, without what may be
 // credentials: the user, which may be a token, the path and the query.
 func At(nc *nats.Conn) string {

@@ -48,14 +48,15 @@ func (g *gathering) checkAddresses(ctx context.Context) bool {
 	return true
 }
 
-// toCheck are the addresses where it matters who is there: where servers
-// advertise more addresses than servers answered, or servers of two clusters of one
-// name may be mixed. Of more than are connected to,
+// toCheck are the addresses where it is looked who is there. Where they are many,
+// that is where it matters for certain: where servers
+// advertise more addresses than servers answered, or fewer, or servers of two clusters
+// of one name may be mixed. Of more than are connected to,
 // it takes those of the smallest networks first: an address among many of its
 // network is one of a server like the others, a single one may be of a bridge.
 func (g *gathering) toCheck() []*address {
 	absent, unclear := g.compare()
-	if len(absent)+len(unclear) == 0 && !slices.Contains(g.mixed(), g.cluster) {
+	if len(g.addresses) > mostChecked && len(absent)+len(unclear)+len(g.claimed()) == 0 && !slices.Contains(g.mixed(), g.cluster) {
 		return nil
 	}
 	var out []*address
@@ -147,6 +148,16 @@ func (g *gathering) anywhere() bool {
 	return false
 }
 
+// answered reports whether a server of the cluster that answered has that host.
+func (g *gathering) answered(host string) bool {
+	for _, s := range g.servers {
+		if s.Cluster == g.cluster && strings.EqualFold(s.Host, host) {
+			return true
+		}
+	}
+	return false
+}
+
 func onAll(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "" || err == nil && ip.IsUnspecified()
@@ -193,9 +204,13 @@ func (g *gathering) missing() []checks.Missing {
 			m.Reason += "it greets there, but it sent no account report " + within
 		case a.hangs:
 			m.Reason += "it accepts connections there without a word, and sent no account report " + within
-		case !a.checked && g.anywhere():
+		case !a.checked && (g.anywhere() || g.answered(host)):
 			m.Kind = checks.NotAsked
-			m.Reason += fmt.Sprintf("more addresses are advertised than servers answered %s; which of them is a server's that did not is unknown: no more than %d are connected to", within, mostChecked)
+			why := fmt.Sprintf("no more than %d are connected to", mostChecked)
+			if g.o.NoProbe {
+				why = "none is connected to, because of --no-probe"
+			}
+			m.Reason += fmt.Sprintf("more addresses are advertised than servers answered %s; which of them is a server's that did not is unknown: %s", within, why)
 		default:
 			m.Kind = checks.Unreachable
 			m.Reason += "no server that answered is there " + within

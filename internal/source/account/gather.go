@@ -155,6 +155,7 @@ func (g *gathering) run(ctx context.Context) error {
 	defer g.nc.RemoveStatusListener(status)
 	for ; ; g.rounds++ {
 		fresh, err := g.round(ctx, status)
+		g.refresh()
 		switch {
 		case err != nil:
 			return err
@@ -297,7 +298,9 @@ func (g *gathering) allAnswered() bool {
 }
 
 // settled reports whether nobody is known to be missing.
-func (g *gathering) settled() bool { return g.whole() == len(g.servers) && len(g.absent()) == 0 }
+func (g *gathering) settled() bool {
+	return g.whole() == len(g.servers) && len(g.absent())+len(g.claimed()) == 0
+}
 
 // view makes the model.
 func (g *gathering) view() (*view, error) {
@@ -320,8 +323,13 @@ func (g *gathering) view() (*view, error) {
 	out := &view{account: a, deployment: d, on: map[string]checks.AccountOn{}, self: g.self}
 	counted := false
 	var doubles, others []string
+	claimed := g.claimed()
+	d.Missing = disbelieve(claimed)
 	for _, id := range slices.Sorted(maps.Keys(g.servers)) {
 		s := g.servers[id]
+		if slices.Contains(claimed, s) {
+			continue
+		}
 		if s.doubles {
 			doubles = append(doubles, s.String())
 		}

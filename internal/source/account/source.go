@@ -148,14 +148,18 @@ const (
 // addresses are those that servers advertise: the only sign that an account gets of
 // a server that does not answer it.
 func (s *Source) addresses(ctx context.Context, p prober) []address {
-	var out []address
-	for _, at := range s.advertised(ctx, p) {
+	return addAddresses(nil, s.advertised(ctx, p))
+}
+
+// addAddresses adds those that are not there yet.
+func addAddresses(all []address, more []string) []address {
+	for _, at := range more {
 		_, _, err := net.SplitHostPort(at)
-		if err == nil && len(out) < mostAddresses && !slices.ContainsFunc(out, func(a address) bool { return a.at == at }) {
-			out = append(out, address{at: at})
+		if err == nil && len(all) < mostAddresses && !slices.ContainsFunc(all, func(a address) bool { return a.at == at }) {
+			all = append(all, address{at: at})
 		}
 	}
-	return out
+	return all
 }
 
 // advertised are the addresses of the connected server's greeting, which lists
@@ -169,12 +173,7 @@ func (s *Source) advertised(ctx context.Context, p prober) []string {
 			}
 		}
 	}
-	for _, text := range s.nc.DiscoveredServers() {
-		if u, err := url.Parse(text); err == nil {
-			out = append(out, u.Host)
-		}
-	}
-	return out
+	return append(out, sysreq.Told(s.nc)...)
 }
 
 // prober connects to addresses as the connection itself did.

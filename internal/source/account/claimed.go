@@ -1,0 +1,95 @@
+package account
+
+import (
+	"cmp"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+)
+
+// claimed are the servers of the connected server's cluster that are known by
+// nothing but an answer in their name, which every user of the account can give,
+// though servers advertise their addresses: there are fewer of these than servers
+// answered. Which of the servers that greet at none of them has one is not known,
+// unless their hosts tell. Without any address, where
+// they advertise a name that is no server's host, and of other clusters, there is
+// nothing to compare with.
+func (g *gathering) claimed() []*seen {
+	if len(g.addresses) == 0 || slices.Contains(g.mixed(), g.cluster) {
+		return nil
+	}
+	greets := map[string]bool{} // ids
+	free := map[string]int{}    // addresses where none greets, by host
+	left := 0                   // the same together
+	var families [2]int         // addresses of IPv6, of IPv4; names are of both
+	for _, a := range g.addresses {
+		host, _, _ := net.SplitHostPort(a.at)
+		host = strings.ToLower(host)
+		if a.id == "" && !a.hangs {
+			free[host]++
+			left++
+		}
+		greets[a.id] = true
+		addr, err := netip.ParseAddr(host)
+		switch {
+		case err == nil && addr.Unmap().Is4():
+			families[1]++
+		case err == nil:
+			families[0]++
+		case !g.answered(host):
+			return nil // all servers may advertise that name
+		default:
+			families[0], families[1] = families[0]+1, families[1]+1
+		}
+	}
+	all, byHost := 0, map[string][]*seen{}
+	for _, s := range g.servers {
+		if s.Cluster != g.cluster {
+			continue
+		}
+		all++
+		host := strings.ToLower(s.Host)
+		switch {
+		case greets[s.ID]:
+		case s.ID == g.self.server: // it carries the audit, and has one of them
+			free[host]--
+			left--
+		default:
+			byHost[host] = append(byHost[host], s)
+		}
+	}
+	var out []*seen
+	for host, of := range byHost {
+		if !onAll(host) && len(of) <= free[host] {
+			left -= len(of)
+			continue
+		}
+		out = append(out, of...)
+	}
+	if len(out) <= left && all <= max(families[0], families[1]) {
+		return nil
+	}
+	slices.SortFunc(out, func(a, b *seen) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// refresh takes in addresses that the connection has heard of meanwhile, as of a
+// server that has just joined, where servers are known by their answers alone.
+func (g *gathering) refresh() {
+	if len(g.claimed()) > 0 {
+		g.addresses = addAddresses(g.addresses, sysreq.Told(g.nc))
+	}
+}
+
+// disbelieve takes the answers of servers that are only claimed for what they are.
+func disbelieve(claimed []*seen) (out []checks.Missing) {
+	why := "it answered, but servers tell clients of fewer addresses than servers answered, and none of these is known to be its own: any user of the account can answer in the name of a server"
+	for _, s := range claimed {
+		out = append(out, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Kind: checks.Contradiction, Reason: why})
+	}
+	return out
+}
