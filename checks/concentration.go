@@ -255,6 +255,7 @@ func (j judge) pair(r *Result, a Account, t tally) (found bool) {
 	row := Row{Account: a, Cluster: j.c.name, Server: j.d.Servers[t.server].Ref(), Connections: t.connections, OnServer: t.top}
 	finding := j.isFinding(t)
 	open := !j.p.AllowPartial && (finding && !j.staysFinding(t) || !finding && j.couldBeFinding(t)) ||
+		!j.p.AllowPartial && len(j.d.Doubtful) > 0 && j.doubtOverturns(a, finding) ||
 		!finding && slices.Contains(j.d.Mixed, j.c.name) && j.couldBeFindingApart(a)
 	switch {
 	case !open && t.connections < j.p.MinConnections:

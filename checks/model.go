@@ -21,6 +21,8 @@ type Deployment struct {
 	// Uncounted are accounts that a cluster has, with connections that nobody
 	// counted, though its servers reported.
 	Uncounted []Uncounted
+	// Doubtful are connections that may be of no account.
+	Doubtful []Doubtful
 	// Mixed are clusters whose servers may be several clusters of that name.
 	Mixed []string
 	// Expected is the number of servers to expect: at least those that
@@ -41,6 +43,15 @@ type Uncounted struct {
 	Accounts []uint32
 	Cluster  string
 	Reason   string
+}
+
+// Doubtful are connections that a server counts as of an account, an index, and of
+// which it is not known whether they have logged in: so many of its Usage.
+type Doubtful struct {
+	Account     uint32
+	Server      int // index into Deployment.Servers
+	Connections int
+	Reason      string
 }
 
 // lacksCounts reports whether there are accounts of which no count is known in a

@@ -173,16 +173,24 @@ func (a *Run) Details(ctx context.Context, clusters []string) error {
 
 // judge judges by the rule, and by what was accepted.
 func (a *Run) judge() checks.Result {
+	return checks.Accept(checks.CheckConcentration(a.Deployment, a.parameters()), a.Request.Accepted, time.Now())
+}
+
+// parameters are those of the rule that is judged by.
+func (a *Run) parameters() checks.Parameters {
 	p := a.Request.Parameters
 	if a.Request.AnyShare {
 		p.ThresholdPercent, p.MinServers, p.MinConnections, p.AllowPartial = 1, 2, 1, true
 	}
 	p.All = p.All || a.Request.Compared
-	return checks.Accept(checks.CheckConcentration(a.Deployment, p), a.Request.Accepted, time.Now())
+	return p
 }
 
 // Explain judges what was gathered, and finds out why and what to do.
 func (a *Run) Explain(ctx context.Context) (*Result, error) {
+	if err := a.leaveOutPending(ctx); err != nil {
+		return nil, err
+	}
 	verdict := a.judge()
 	if len(verdict.Findings) > 0 {
 		// Only now it is known whose limits matter.
@@ -190,13 +198,6 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 			return nil, err
 		}
 		verdict = a.judge()
-		pending, err := a.leaveOutPending(ctx, verdict.Findings)
-		if err != nil {
-			return nil, err
-		}
-		if pending {
-			verdict = a.judge()
-		}
 	}
 	lists, warnings, err := a.read(ctx)
 	if err != nil {

@@ -14,61 +14,55 @@ import (
 // clients have logged in.
 const globalAccount = "$G"
 
-// leaveOutPending takes connections out of findings of $G that have not logged in
-// yet, as of clients that come back to a server which has just started. It
-// reports whether there were any. Where no other account has connections, these
-// are of $G in any case.
-func (a *Run) leaveOutPending(ctx context.Context, findings []checks.Finding) (bool, error) {
-	if !severalAccounts(a.Deployment) {
-		return false, nil
+// leaveOutPending takes connections out of $G that have not logged in, as of clients
+// that come back to a server which has just started, or of whoever only looks
+// whether a port is open: wherever $G has the minimums of the rule, as they can
+// make a finding of it, or hide one. Where it can't be read who has, the model says
+// so.
+func (a *Run) leaveOutPending(ctx context.Context) error {
+	p := a.parameters()
+	p.All = true
+	at := slices.IndexFunc(a.Deployment.Accounts, func(x checks.Account) bool { return x.ID == globalAccount })
+	if at < 0 || a.Deployment.Accounts[at].System {
+		return nil
 	}
 	var of []source.Suspect
-	for _, f := range findings {
-		if f.Account.ID == globalAccount {
-			of = append(of, source.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})
+	for _, r := range checks.CheckConcentration(a.Deployment, p).Rows {
+		if r.Account.ID == globalAccount && r.Connections > 0 && r.Verdict != checks.TooFewConnections && r.Verdict != checks.TooFewServers {
+			of = append(of, source.Suspect{Account: r.Account.ID, Server: r.Server.ID, Cluster: r.Cluster})
 		}
 	}
 	if len(of) == 0 {
-		return false, nil
+		return nil
 	}
+	ctx, cancel := source.ForLogins.Context(ctx)
+	defer cancel()
 	reports, _, err := a.from.Examine(ctx, a.Deployment, of)
 	if err != nil {
-		return false, err
+		return err
 	}
-	taken := false
 	for _, r := range reports {
-		taken = leaveOutPending(a.Deployment, r.LoggedIn) || taken
+		leaveOutPending(a.Deployment, uint32(at), r) //nolint:gosec // an index
 	}
-	return taken, nil
-}
-
-// severalAccounts reports whether others than $G and system accounts have clients.
-func severalAccounts(d *checks.Deployment) bool {
-	for i := range d.Servers {
-		if slices.ContainsFunc(d.Servers[i].Usage, func(u checks.Usage) bool {
-			return u.Connections > 0 && !d.Accounts[u.Account].System && d.Accounts[u.Account].ID != globalAccount
-		}) {
-			return true
-		}
-	}
-	return false
+	return nil
 }
 
 // leaveOutPending lowers what servers have of $G to those that are known to have
 // logged in.
-func leaveOutPending(d *checks.Deployment, loggedIn map[string]int) bool {
-	taken := false
+func leaveOutPending(d *checks.Deployment, account uint32, r source.Report) {
 	for i := range d.Servers {
 		s := &d.Servers[i]
-		n, known := loggedIn[s.ID]
-		at := slices.IndexFunc(s.Usage, func(u checks.Usage) bool { return d.Accounts[u.Account].ID == globalAccount })
+		if x := r.Doubtful[s.ID]; x > 0 {
+			d.Doubtful = append(d.Doubtful, checks.Doubtful{Account: account, Server: i, Connections: x,
+				Reason: fmt.Sprintf("of %s of %s it could not be read whether they have logged in", words.Plural(x, "connection"), globalAccount)})
+		}
+		n, known := r.LoggedIn[s.ID]
+		at := slices.IndexFunc(s.Usage, func(u checks.Usage) bool { return u.Account == account })
 		if !known || at < 0 || int(s.Usage[at].Connections) <= n {
 			continue
 		}
-		taken = true
-		source.Note(d, fmt.Sprintf("%s on %s had not logged in yet, or left meanwhile; servers count those as of %s, this audit does not",
+		source.Note(d, fmt.Sprintf("%s on %s had not logged in, or left meanwhile; servers count those as of %s, this audit does not",
 			words.Plural(int(s.Usage[at].Connections)-n, "connection"), s.Name, globalAccount))
 		s.Usage[at].Connections = uint32(n) //nolint:gosec // less than there was
 	}
-	return taken
 }

@@ -30,12 +30,12 @@ type Missing struct {
 
 // coverage is who answered and who did not, without notes.
 func coverage(d *checks.Deployment) Coverage {
-	c := Coverage{Complete: len(d.Missing)+len(d.Uncounted) == 0 && len(d.Servers) >= d.Expected, ServersExpected: d.Expected,
+	c := Coverage{Complete: len(d.Missing)+len(d.Uncounted)+len(d.Doubtful) == 0 && len(d.Servers) >= d.Expected, ServersExpected: d.Expected,
 		ServersAnswered: len(d.Servers), Missing: []Missing{}, Notes: []string{}}
 	for _, name := range d.Mixed {
 		c.mixed = append(c.mixed, words.Harmless(name))
 	}
-	total := len(d.Missing) + len(d.Uncounted)
+	total := len(d.Missing) + len(d.Uncounted) + len(d.Doubtful)
 	listed := d.Missing[:min(len(d.Missing), mostMissing)]
 	uncounted := d.Uncounted[:min(len(d.Uncounted), mostMissing-len(listed))]
 	for _, m := range listed {
@@ -54,6 +54,11 @@ func coverage(d *checks.Deployment) Coverage {
 	for _, u := range uncounted {
 		cluster := words.Harmless(u.Cluster)
 		c.Missing = append(c.Missing, Missing{Cluster: &cluster, Reason: words.Sentence(u.Reason)})
+	}
+	for _, x := range d.Doubtful[:min(len(d.Doubtful), mostMissing-len(c.Missing))] {
+		s := &d.Servers[x.Server]
+		cluster := words.Harmless(s.Cluster)
+		c.Missing = append(c.Missing, Missing{Server: serverRef(s.Ref()), Cluster: &cluster, Reason: words.Sentence(x.Reason)})
 	}
 	if n := len(c.Missing); n < total {
 		c.Notes = append(c.Notes, fmt.Sprintf("what is missing is listed up to %s entries, %s more are not", words.Count(n), words.Count(total-n)))

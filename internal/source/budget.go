@@ -35,6 +35,9 @@ const (
 	// ForDetails is for what servers say of themselves: the causes that need it
 	// are unknown without, those that need connections and addresses are not.
 	ForDetails = whole / 3
+	// ForLogins is for who has logged in of $G, before anything is judged: a verdict
+	// is incomplete without.
+	ForLogins = whole / 2
 	// ForClosed is for closed connections, once the open ones were read: they fill
 	// in what is not known otherwise, and nothing waits for them.
 	ForClosed = whole / 3

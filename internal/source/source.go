@@ -102,6 +102,9 @@ type Report struct {
 	// LoggedIn counts the connections with a sign of a login, by the id of the
 	// server. Servers that were not read to the end are not in it.
 	LoggedIn map[string]int
+	// Doubtful counts, of a server that was not read to the end, the connections
+	// that it counts and of which no sign of a login was read, by its id.
+	Doubtful map[string]int
 	// Closed is what the servers of the cluster remember of closed connections of
 	// the same services; nil where they were not asked.
 	Closed []checks.Closed

@@ -102,6 +102,8 @@ type Reading struct {
 type Task struct {
 	of     *Reading
 	server int // index into the profile's servers
+	// counted are the connections that its account report has.
+	counted int
 	// Name and ID are the server's.
 	Name, ID string
 }
@@ -139,7 +141,7 @@ func New(d *checks.Deployment, s source.Suspect) (*Reading, error) {
 		for _, u := range server.Usage {
 			if int(u.Account) == account && u.Connections > 0 {
 				r.wanted += int(u.Connections)
-				r.tasks = append(r.tasks, Task{of: r, server: i, Name: server.Name, ID: server.ID})
+				r.tasks = append(r.tasks, Task{of: r, server: i, counted: int(u.Connections), Name: server.Name, ID: server.ID})
 			}
 		}
 	}
@@ -154,10 +156,12 @@ func (t Task) Add(c *wire.Connection) {
 	r := t.of
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.profile.add(t.server, c)
 	if c.LoggedIn() {
 		r.loggedIn[t.server]++
+	} else if r.suspect.Account == globalAccount {
+		return // nobody's yet
 	}
+	r.profile.add(t.server, c)
 	if t.server == 0 {
 		r.subscriptions += int(c.Subscriptions)
 	}
@@ -203,10 +207,12 @@ func (r *Reading) Report() source.Report {
 	case r.missing > 0:
 		p.Note = fmt.Sprintf("%s connections were read, those of %s more servers of the cluster are unknown", words.Count(read), words.Count(r.missing))
 	}
-	out := source.Report{Profile: p, LoggedIn: map[string]int{}}
-	for i, id := range p.Servers {
-		if r.ended[i] {
-			out.LoggedIn[id] = r.loggedIn[i]
+	out := source.Report{Profile: p, LoggedIn: map[string]int{}, Doubtful: map[string]int{}}
+	for _, t := range r.tasks {
+		if r.ended[t.server] {
+			out.LoggedIn[t.ID] = r.loggedIn[t.server]
+		} else {
+			out.Doubtful[t.ID] = max(0, t.counted-r.loggedIn[t.server])
 		}
 	}
 	if r.whole {
