@@ -14,6 +14,8 @@ type Profile struct {
 	Servers []string
 	// Read are how many connections were read, by server.
 	Read []int
+	// Unread are the servers that were not read to the end; nil where all were.
+	Unread []bool
 	// Whole reports whether every server's connections were read to the end.
 	Whole bool
 	// Note says what is missing, in a sentence; empty where nothing is.

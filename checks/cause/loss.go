@@ -2,17 +2,19 @@ package cause
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Loss is what stopping one server would do.
 type Loss struct {
 	Server  checks.ServerRef
 	Cluster string
-	// Connections drop at once. Of them Can find another server, Stranded find
-	// none, and of the rest it is not known.
+	// Connections drop at once. Of them Can find another server that has room,
+	// Stranded find none, and of the rest it is not known.
 	Connections, Can, Stranded int
 	Accounts                   []AccountLoss // most on the server first
 	// Survivors are the other servers of the cluster with what they would carry.
@@ -87,7 +89,40 @@ func LossOf(d *checks.Deployment, server checks.ServerRef, of []Diagnosis) Loss 
 		out.Accounts = append(out.Accounts, a)
 	}
 	out.Fits = fits(d, out)
+	if out.Fits == checks.No {
+		out.squeeze()
+	}
 	return out
+}
+
+// squeeze has no more clients fail over than the survivors have room for, as the
+// finding of an account has it. Which ones find none is not known.
+func (l *Loss) squeeze() {
+	free := l.free()
+	l.Stranded = max(l.Stranded, l.Connections-free)
+	l.Can = min(l.Can, l.Connections-l.Stranded)
+	for i := range l.Accounts {
+		for k := range l.Accounts[i].Services {
+			s := &l.Accounts[i].Services[k]
+			switch {
+			case s.Can == checks.No:
+			case free == 0:
+				s.Can, s.Why = checks.No, nowhere(Room)
+			case s.Can == checks.Yes:
+				s.Can, s.Why = checks.Unknown, fmt.Sprintf("as the other servers have room for %s of the %s", words.Count(free), words.Count(l.Connections))
+			}
+		}
+	}
+}
+
+// free is how much room the survivors have, where each has a limit.
+func (l Loss) free() (free int) {
+	for _, s := range l.Survivors {
+		if s.Limit != nil && s.Now != nil {
+			free += max(0, *s.Limit-*s.Now)
+		}
+	}
+	return free
 }
 
 // fits says whether the survivors have room for what drops: where it is even spread
@@ -96,7 +131,6 @@ func fits(d *checks.Deployment, l Loss) checks.Answer {
 	if l.Connections == 0 {
 		return checks.Yes
 	}
-	free := 0
 	for _, s := range l.Survivors {
 		at := slices.IndexFunc(d.Servers, func(x checks.Server) bool { return x.ID == s.Server.ID })
 		switch {
@@ -107,10 +141,8 @@ func fits(d *checks.Deployment, l Loss) checks.Answer {
 		case s.Limit == nil: // it says that it has none
 			return checks.Yes
 		}
-		free += max(0, *s.Limit-*s.Now)
 	}
-	switch {
-	case len(l.Survivors) == 0, free < l.Connections:
+	if l.free() < l.Connections { // also where there are none
 		return checks.No
 	}
 	return checks.Yes

@@ -45,7 +45,7 @@ func TestTwoServicesOfAnAccount(t *testing.T) {
 		for _, s := range doc.Findings[0].Services {
 			counts := map[string]int{}
 			for _, c := range s.Counts {
-				counts[c.Server.Name] = c.Connections
+				counts[c.Server.Name] = *c.Connections
 			}
 			got = append(got, fmt.Sprint(*s.Name, " ", *s.User, " ", *s.Language, " ", s.Versions, " ", *s.Protocol, " ", s.Hosts, " ", s.HostExamples, " ", counts, " ", s.Concentrated))
 			if s.First == nil || s.Last == nil || s.Last.Before(*s.First) {

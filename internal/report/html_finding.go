@@ -219,7 +219,7 @@ func serviceRow(f Finding, s Service, each bool) []htmlCell {
 	row := []htmlCell{{Text: name}, {Text: short(deref(s.User), htmlName)}, {Text: s.software()}, {Text: hosts}, since}
 	if each {
 		for _, server := range f.Distribution {
-			row = append(row, htmlCell{Text: words.Count(s.on(server))})
+			row = append(row, htmlCell{Text: s.on(server)})
 		}
 	} else {
 		row = append(row, htmlCell{Text: words.Count(s.here)}, htmlCell{Text: words.Count(s.Connections - s.here)})

@@ -70,7 +70,7 @@ func filled(t *testing.T) string {
 		Commands: []string{"nats context edit"}, Snippets: []Snippet{{Lang: "go", Text: "nats.Connect(urls)"}}}}
 	text := "orders"
 	doc.Findings[0].Services = []Service{{Name: &text, User: &text, Language: &text, Versions: []string{"1.55.0"}, Protocol: &text, Hosts: 1,
-		HostExamples: []string{"10.0.1.1"}, Connections: 3, Counts: []ServiceCount{{Server: doc.Findings[0].Server, Connections: 3}},
+		HostExamples: []string{"10.0.1.1"}, Connections: 3, Counts: []ServiceCount{{Server: doc.Findings[0].Server, Connections: ptr(3)}},
 		First: &doc.Time, Last: &doc.Time, Concentrated: true, Cause: &text}}
 	doc.ClientURLs = []ClientURL{{Origin: "--client-url", Account: &account, Service: &account, URLs: []string{"nats://n1"}, Reach: []string{"n1"},
 		Unreachable: []string{"nats://n9"}, Hosts: []string{"n1"}}}

@@ -95,9 +95,15 @@ func (e *exposition) causes(doc *Document) {
 // serverSeries is about how many series by account and server there are.
 const serverSeries = 2000
 
+// serverCount is what a server has.
+type serverCount struct {
+	Server      ServerRef
+	Connections int
+}
+
 // byServer returns the connections of findings and of what is to be reviewed by
 // server, bounded.
-func (doc *Document) byServer() map[place][]ServiceCount {
+func (doc *Document) byServer() map[place][]serverCount {
 	wanted := map[string]int{} // ids of accounts
 	for _, f := range doc.Findings[:min(len(doc.Findings), rowsExposed)] {
 		wanted[f.Account.ID] = -1
@@ -116,7 +122,7 @@ func (doc *Document) byServer() map[place][]ServiceCount {
 	for i := range d.Servers {
 		servers[d.Servers[i].ID] = &d.Servers[i]
 	}
-	out, series := map[place][]ServiceCount{}, 0
+	out, series := map[place][]serverCount{}, 0
 	for _, c := range doc.matrix.clusters {
 		counts := map[string]map[string]int{} // by account and server
 		for _, s := range c.Servers {
@@ -139,7 +145,7 @@ func (doc *Document) byServer() map[place][]ServiceCount {
 			at := place{id, words.Harmless(c.Name)}
 			for _, s := range c.Servers {
 				if s.Connections != nil {
-					out[at] = append(out[at], ServiceCount{serverRef(s.Server), counts[id][s.Server.ID]})
+					out[at] = append(out[at], serverCount{serverRef(s.Server), counts[id][s.Server.ID]})
 				}
 			}
 		}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,10 +34,11 @@ type Service struct {
 	hostsReckoned bool
 }
 
-// ServiceCount is what a service has on a server, at least one connection.
+// ServiceCount is what a service has on a server, at least one connection, or null
+// on one of which no connection was read.
 type ServiceCount struct {
 	Server      ServerRef `json:"server"`
-	Connections int       `json:"connections"`
+	Connections *int      `json:"connections"`
 }
 
 // services are those of a finding, the largest on its server first.
@@ -73,10 +75,18 @@ func services(f checks.Finding, d *cause.Diagnosis) []Service {
 				if !known {
 					ref.ID = words.Harmless(id)
 				}
-				s.Counts = append(s.Counts, ServiceCount{ref, n})
+				s.Counts = append(s.Counts, ServiceCount{ref, &n})
 			}
 		}
-		slices.SortStableFunc(s.Counts, func(a, b ServiceCount) int { return b.Connections - a.Connections })
+		slices.SortStableFunc(s.Counts, func(a, b ServiceCount) int { return *b.Connections - *a.Connections })
+		for _, at := range f.Distribution {
+			i := slices.Index(d.Profile.Servers, at.Server.ID)
+			switch {
+			case at.Server.ID == "" && at.Server.Name == "":
+			case i < 0 && at.Connections == nil, i >= 0 && i < len(d.Profile.Unread) && d.Profile.Unread[i] && (i >= len(x.Counts) || x.Counts[i] == 0):
+				s.Counts = append(s.Counts, ServiceCount{serverRef(at.Server), nil})
+			}
+		}
 		out = append(out, s)
 	}
 	return out
@@ -179,14 +189,33 @@ func (s Service) hostCount() string {
 	return words.Plural(s.Hosts, "host")
 }
 
-// on returns how many connections it has on a server.
-func (s Service) on(server Share) int {
-	for _, c := range s.Counts {
-		if c.Server.ID == server.Server.ID {
-			return c.Connections
+// unread are the servers, by name, of which it is not known for some service how
+// many connections it has.
+func (f Finding) unread() []string {
+	var out []string
+	for _, at := range f.Distribution {
+		if slices.ContainsFunc(f.Services, func(s Service) bool { return s.on(at) == unread }) {
+			out = append(out, short(cmp.Or(at.label, at.Server.Name), serviceName))
 		}
 	}
-	return 0
+	return out
+}
+
+// unread is what stands for a number of connections that were not read.
+const unread = "?"
+
+// on returns how many connections it has on a server, to print.
+func (s Service) on(server Share) string {
+	for _, c := range s.Counts {
+		switch {
+		case c.Server.ID != server.Server.ID || c.Server.Name != server.Server.Name:
+		case c.Connections == nil:
+			return unread
+		default:
+			return words.Count(*c.Connections)
+		}
+	}
+	return "0"
 }
 
 // whose says the same in a clause.
@@ -240,8 +269,8 @@ func servicesCell(all []Service, server string) string {
 	var here []count
 	for _, s := range all {
 		for _, c := range s.Counts {
-			if c.Server.ID == server && s.Name != nil {
-				here = append(here, count{s.label(), c.Connections})
+			if c.Server.ID == server && s.Name != nil && c.Connections != nil {
+				here = append(here, count{s.label(), *c.Connections})
 			}
 		}
 	}

@@ -14,7 +14,7 @@ func TestServicesCellSaysWhatItLeavesOut(t *testing.T) {
 		var all []Service
 		for i := range n {
 			name := fmt.Sprint("s", i)
-			all = append(all, Service{Name: &name, Counts: []ServiceCount{{ServerRef{ID: "N1"}, 9 - i}}})
+			all = append(all, Service{Name: &name, Counts: []ServiceCount{{ServerRef{ID: "N1"}, ptr(9 - i)}}})
 		}
 		if got := servicesCell(all, "N1"); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)

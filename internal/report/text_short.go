@@ -143,10 +143,10 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 				if server.Server.ID == "" && server.Server.Name == "" {
 					continue // others count it, and nobody knows who it is
 				}
-				row = append(row, words.Count(s.on(server)))
+				row = append(row, s.on(server))
 			}
 		} else {
-			row = append(row, fmt.Sprintf("%s of %s", words.Count(s.here), words.Count(s.Connections)))
+			row = append(row, fmt.Sprintf("%s of %s", s.on(f.Distribution[0]), words.Count(s.Connections)))
 		}
 		if mixed && s.Concentrated {
 			row = append(row, "uneven")
@@ -156,6 +156,9 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 	for _, row := range laidOut(cells, p.width-max(columns(first), columns(rest)), 3, 4) {
 		p.line(first + row)
 		first = rest
+	}
+	if names := f.unread(); len(names) > 0 {
+		p.clip(text.Reset, rest, rest, 1, "?: who is on "+words.ListUpTo(3, names)+" is unknown, the connections there were not read")
 	}
 	if others := here[len(shown):]; len(others) > 0 {
 		n := 0

@@ -198,6 +198,14 @@ func (r *Reading) Report() source.Report {
 		read += n
 	}
 	p.Whole = r.failed == 0 && r.missing == 0
+	for _, t := range r.tasks {
+		if !r.ended[t.server] {
+			if p.Unread == nil {
+				p.Unread = make([]bool, len(p.Servers))
+			}
+			p.Unread[t.server] = true
+		}
+	}
 	switch {
 	case r.failed > 0:
 		p.Note = fmt.Sprintf("%s of %s connections were read: %s", words.Count(read), words.Count(max(read, r.wanted)), r.problem)

@@ -56,8 +56,9 @@ func closed(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of []so
 
 // profiles reads the connections of each suspect, see [profile.Read]. [details]
 // is to come first: without the servers' clocks it is unknown which servers were
-// up when a connection began. No suspect is of the system account, so that the
-// auditor's own connection is never counted. Asking makes a server measure the
+// up when a connection began. The auditor's own
+// connection is left out: an account that imports the system's services may be a
+// suspect. Asking makes a server measure the
 // round trip to clients that it has not measured yet.
 func profiles(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of []source.Suspect) ([]source.Report, error) {
 	if c.Conn().IsClosed() {
@@ -66,8 +67,17 @@ func profiles(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of []
 	asking, stop := c.WhileAllowed(ctx, "CONNZ")
 	defer stop()
 	longest := source.Patience(ctx)
+	at := c.Conn().ConnectedServerId()
+	own, err := c.Conn().GetClientID()
+	if err != nil {
+		at = "" // not reported
+	}
 	return profile.Read(asking, d, of, &sync.Map{}, func(t profile.Task, dec *wire.Decoder) error {
-		return readConnections(asking, c, source.Held{Server: t.ID, Account: t.Account()}, longest, dec, t.Add)
+		return readConnections(asking, c, source.Held{Server: t.ID, Account: t.Account()}, longest, dec, func(x *wire.Connection) {
+			if x.ID != own || t.ID != at {
+				t.Add(x)
+			}
+		})
 	})
 }
 
