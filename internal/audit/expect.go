@@ -20,6 +20,9 @@ type Expected struct {
 	// Earlier are the servers of an earlier audit, of EarlierAt.
 	Earlier   []EarlierServer
 	EarlierAt time.Time
+	// EarlierUnnamed is how many more it had that had no name of their own: of these
+	// only the number can be compared.
+	EarlierUnnamed int
 	// EarlierAll says that the earlier audit was complete: these were all.
 	EarlierAll bool
 	// URLs are those that the connection was configured with.
@@ -45,9 +48,10 @@ func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 	settleClusters(d)
 	for _, s := range e.Earlier {
 		known := "in the baseline of " + when(e.EarlierAt)
-		e.addNamed(d, s.Name, checks.Missing{Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true,
+		e.addNamed(d, s.Name, checks.Missing{Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: !generated(s.Cluster) || slices.Contains(clustersIn(d), s.Cluster),
 			Kind: checks.Forgotten, Known: known, Reason: known})
 	}
+	e.addUnnamed(d)
 	for _, name := range e.Names {
 		e.addNamed(d, name, checks.Missing{Name: name, Kind: checks.Forgotten, Known: "expected by name", Reason: "expected by name"})
 	}
@@ -60,6 +64,46 @@ func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 	}
 	settleClusters(d)
 	d.Expected = max(d.Expected, len(d.Servers)+len(d.Missing))
+}
+
+// addUnnamed adds as many servers as the earlier audit had more without a name of
+// their own: each has its id for one, which is another one after a restart.
+func (e Expected) addUnnamed(d *checks.Deployment) {
+	n := 0
+	for i := range d.Servers {
+		if d.Servers[i].Name == d.Servers[i].ID {
+			n++
+		}
+	}
+	for _, m := range d.Missing {
+		if m.Name == "" || m.Name == m.ID {
+			n++
+		}
+	}
+	for ; n < e.EarlierUnnamed && len(d.Missing) < mostMissing; n++ {
+		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Forgotten, Reason: fmt.Sprintf(
+			"the baseline of %s has %s without server_name, and fewer are known now; which one is missing can't be said, as their ids change when they restart", when(e.EarlierAt), words.Plural(e.EarlierUnnamed, "server"))})
+	}
+}
+
+// generated reports whether a cluster's name looks like one that servers made up, as
+// none is configured. It is another one after all of them have restarted.
+func generated(cluster string) bool {
+	const long = 22
+	digit, upper, lower := false, false, false
+	for _, r := range cluster {
+		switch {
+		case r >= '0' && r <= '9':
+			digit = true
+		case r >= 'A' && r <= 'Z':
+			upper = true
+		case r >= 'a' && r <= 'z':
+			lower = true
+		default:
+			return false
+		}
+	}
+	return len(cluster) == long && digit && upper && lower
 }
 
 func is(n int) string {

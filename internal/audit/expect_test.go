@@ -49,6 +49,40 @@ func TestExpectedNumberSettlesACount(t *testing.T) {
 	}
 }
 
+// What servers made up themselves is another after a restart: the name of a cluster,
+// and that of a server, which is its id then.
+func TestAnEarlierAuditBeforeARestart(t *testing.T) {
+	t.Parallel()
+	const before, now = "yzQMpL0vXb3DqkE7sWnTfa", "yzQMpL0vXb3DqkE7sWnU3c"
+	named := []EarlierServer{{Name: "n1", Cluster: before}, {Name: "n2", Cluster: before}, {Name: "n3", Cluster: before}}
+	for _, c := range []struct {
+		name     string
+		cluster  string
+		expected Expected
+		servers  []string // names; "" is none of its own
+		missing  int
+	}{
+		{"the cluster's name was made up", now, Expected{Earlier: named}, []string{"n1", "n2", "n3"}, 0},
+		{"and one is missing", now, Expected{Earlier: named}, []string{"n1", "n2"}, 1},
+		{"names of another cluster that was given one", "C1", Expected{Earlier: []EarlierServer{{Name: "n1", Cluster: "C2"}}}, []string{"n1"}, 1},
+		{"no server had a name", "C1", Expected{EarlierUnnamed: 3, EarlierAll: true}, []string{"", "", ""}, 0},
+		{"no server had a name, and one is missing", "C1", Expected{EarlierUnnamed: 3, EarlierAll: true}, []string{"", ""}, 1},
+	} {
+		d := &checks.Deployment{}
+		for i, name := range c.servers {
+			id := "N" + string(rune('A'+i))
+			if name == "" {
+				name = id
+			}
+			d.Servers = append(d.Servers, checks.Server{ID: id, Name: name, Cluster: c.cluster})
+		}
+		c.expected.Add(t.Context(), d)
+		if len(d.Missing) != c.missing || d.Expected != len(c.servers)+c.missing {
+			t.Errorf("%s: %d expected, missing %+v", c.name, d.Expected, d.Missing)
+		}
+	}
+}
+
 // A number of servers says nothing of their cluster where there may be another,
 // and is told once.
 func TestExpectedNumberAndClusters(t *testing.T) {

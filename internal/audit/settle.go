@@ -49,7 +49,7 @@ func (e Expected) all(d *checks.Deployment) string {
 		return fmt.Sprintf("--expect-servers %d says", e.Count)
 	case lists(len(e.Names), func(i int) string { return e.Names[i] }):
 		return "--expect-servers, which names those that answered, says"
-	case e.EarlierAll && e.Count == 0 && len(e.Names) == 0 && lists(len(e.Earlier), func(i int) string { return e.Earlier[i].Name }):
+	case e.EarlierAll && e.EarlierUnnamed == 0 && e.Count == 0 && len(e.Names) == 0 && lists(len(e.Earlier), func(i int) string { return e.Earlier[i].Name }):
 		return "the baseline, a complete one with the servers that answered, says"
 	}
 	return ""

@@ -68,6 +68,10 @@ func (e *expectFlags) expected(from *origin, past *report.Past, probe bool) audi
 	if past != nil {
 		out.EarlierAt, out.EarlierAll = past.Time, past.Complete
 		for _, s := range past.Servers {
+			if s.Unnamed {
+				out.EarlierUnnamed++
+				continue
+			}
 			out.Earlier = append(out.Earlier, audit.EarlierServer{Name: s.Name, Host: s.Host, Cluster: s.Cluster})
 		}
 	}

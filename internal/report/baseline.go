@@ -56,6 +56,8 @@ type Past struct {
 type PastServer struct {
 	Name, Host, Cluster   string
 	Connections, Accounts *int
+	// Unnamed is that its name is its id, which changes when it restarts.
+	Unnamed bool
 }
 
 // mostPastServers bounds how many are kept.

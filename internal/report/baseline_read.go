@@ -169,7 +169,7 @@ func readPastServers(d *jsontext.Decoder) ([]PastServer, error) {
 	for _, c := range clusters {
 		for _, s := range c.Servers {
 			if s.Server.Name != "" && len(out) < mostPastServers {
-				p := PastServer{Name: s.Server.Name, Host: s.Server.Host, Cluster: c.Name}
+				p := PastServer{Name: s.Server.Name, Host: s.Server.Host, Cluster: c.Name, Unnamed: s.Server.Name == s.Server.ID}
 				// What a document says is believed within what there can be.
 				if n := s.Connections; n != nil && *n >= 0 && int64(*n) <= mostConnections {
 					p.Connections, p.Accounts = n, s.Accounts
