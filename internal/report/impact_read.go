@@ -44,9 +44,8 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 		Clusters []struct {
 			Name    string `json:"name"`
 			Servers []struct {
-				ID          *string `json:"id"`
-				Name        *string `json:"name"`
-				Connections *int    `json:"connections"`
+				Server      ServerRef `json:"server"`
+				Connections *int      `json:"connections"`
 			} `json:"servers"`
 		} `json:"clusters"`
 		Findings []struct {
@@ -79,10 +78,10 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 	case Type:
 		for _, c := range doc.Clusters {
 			for _, s := range c.Servers {
-				if deref(s.Name) != server && deref(s.ID) != server {
+				if s.Server.Name != server && s.Server.ID != server {
 					continue
 				}
-				out := &PastImpact{Time: doc.Time, Server: deref(s.Name), Cluster: c.Name}
+				out := &PastImpact{Time: doc.Time, Server: s.Server.Name, Cluster: c.Name}
 				if s.Connections != nil {
 					out.Connections = *s.Connections
 				}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/nats-io/jsm.go/monitor"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -74,7 +75,7 @@ func (doc *Document) whoIsWhere() string {
 	for _, g := range doc.inOrder() {
 		f := doc.Findings[g.findings[0]]
 		if len(g.findings) == 1 {
-			all = append(all, fmt.Sprintf("%s%s %s %s", short(cmp.Or(f.Account.Name, f.Account.ID), 32), doc.in(f.Cluster), share(f.SharePercent), short(f.label, 32)))
+			all = append(all, fmt.Sprintf("%s%s %s %s", doc.uniqueName(f.Account), doc.in(f.Cluster), share(f.SharePercent), short(f.label, 32)))
 			continue
 		}
 		where := "one server each"
@@ -135,4 +136,15 @@ func statusLine(w io.Writer, outcome, said string, data perfData) error {
 func plainForPlugins(s string) string {
 	return strings.NewReplacer("|", `\x7c`, "`", `\x60`, "<", `\x3c`, ">", `\x3e`, "&", `\x26`,
 		"$(", `\x24(`, "${", `\x24{`, "'", "’", `"`, "”").Replace(s)
+}
+
+// uniqueName is the name of an account, with its id where another one has it too.
+func (doc *Document) uniqueName(a Account) string {
+	const most = 32
+	if d := doc.matrix.deployment; d != nil && a.Name != "" && slices.ContainsFunc(d.Accounts, func(x checks.Account) bool {
+		return words.Harmless(x.Name) == a.Name && words.Harmless(x.ID) != a.ID
+	}) {
+		return fmt.Sprintf("%s (%s…)", short(a.Name, most), short(text.Trim(a.ID, 8), most))
+	}
+	return short(cmp.Or(a.Name, a.ID), most)
 }
