@@ -1,3 +1,10 @@
+package report
+
+import (
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
 
 // Two accounts of one name are told apart by their ids.
 func TestNagiosOfAccountsOfOneName(t *testing.T) {

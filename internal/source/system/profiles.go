@@ -56,10 +56,9 @@ func closed(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of []so
 
 // profiles reads the connections of each suspect, see [profile.Read]. [details]
 // is to come first: without the servers' clocks it is unknown which servers were
-// up when a connection began. The auditor's own
-// connection is left out: an account that imports the system's services may be a
-// suspect. Asking makes a server measure the
-// round trip to clients that it has not measured yet.
+// up when a connection began. The auditor's own connection is left out: an account
+// that imports the system's services may be a suspect. Asking makes a server
+// measure the round trip to clients that it has not measured yet.
 func profiles(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of []source.Suspect) ([]source.Report, error) {
 	if c.Conn().IsClosed() {
 		return nil, fmt.Errorf("asking for connections: %w", nats.ErrConnectionClosed)
