@@ -87,7 +87,7 @@ func (g *gathering) refresh() {
 
 // disbelieve takes the answers of servers that are only claimed for what they are.
 func disbelieve(claimed []*seen) (out []checks.Missing) {
-	why := "it answered, but servers tell clients of fewer addresses than servers answered, and none of these is known to be its own: any user of the account can answer in the name of a server"
+	why := "it answered, but fewer addresses are advertised than servers answered, and none of these is known to be its own: any user of the account can answer in the name of a server"
 	for _, s := range claimed {
 		out = append(out, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Kind: checks.Contradiction, Reason: why})
 	}
