@@ -137,7 +137,7 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 		}
 	}
 	// Servers of an unknown cluster may be a cluster of their own.
-	if !p.AllowPartial && len(p.Clusters) == 0 && thresholds.unseen(judge{missing: ofUnknownCluster(d, true)}, make([]int, len(thresholds.all))) {
+	if !p.AllowPartial && thresholds.unseen(judge{missing: elsewhere(d, p.Clusters)}, make([]int, len(thresholds.all))) {
 		r.OpenClusters = append(r.OpenClusters, "")
 	}
 	for _, seen := range everywhere {

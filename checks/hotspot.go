@@ -146,8 +146,8 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 		r.judge(h, perAccount)
 	}
 	// Servers of an unknown cluster may be a cluster of their own.
-	own := clusterLoad{p: p, d: d, missing: ofUnknownCluster(d, true)}
-	r.OpenElsewhere = !p.AllowPartial && len(p.Clusters) == 0 && own.missingCouldBeHot(own.missing.largest)
+	own := clusterLoad{p: p, d: d, missing: elsewhere(d, p.Clusters)}
+	r.OpenElsewhere = !p.AllowPartial && own.missingCouldBeHot(own.missing.largest)
 	slices.SortFunc(r.Findings, func(a, b Hotspot) int {
 		return cmp.Or(
 			compareProducts(times(b.OnServer, b.Servers), a.Connections, times(a.OnServer, a.Servers), b.Connections),

@@ -60,7 +60,18 @@ func ofUnknownCluster(d *Deployment, apart bool) capacity {
 	return r
 }
 
-// missingIn is that of all who may be in the cluster.
+// elsewhere is that of the missing servers that may be a cluster of their own, of
+// those asked for. What those apart from all clusters that reported are called is
+// unknown: they may have the name of one that is asked for.
+func elsewhere(d *Deployment, clusters []string) capacity {
+	if len(clusters) > 0 && !slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.Apart && !m.ClusterKnown }) {
+		return capacity{}
+	}
+	return ofUnknownCluster(d, true)
+}
+
+// missingIn is that of all who may be in the cluster. Of one of which no server
+// reported not even the size is known: those that are may be any number.
 func missingIn(c cluster, unplaced capacity) capacity {
 	var r capacity
 	if c.name != "" { // without a name it is alone, and no server can join it
@@ -69,10 +80,11 @@ func missingIn(c cluster, unplaced capacity) capacity {
 	}
 	for _, m := range c.missing {
 		r.members++
-		if c.name != "" && len(c.servers) == 0 && m.ID == "" && m.Name == "" {
-			r.unplaced, m.Bound = unbounded, nil // all of them
-		}
 		r.add(m)
+	}
+	if c.name != "" && len(c.servers) == 0 {
+		r.unplaced = unbounded
+		r.add(Missing{})
 	}
 	return r
 }

@@ -100,15 +100,18 @@ const foundOrCritical Verdict = "finding or critical"
 // nobody reported.
 func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, openClusters []string, outcome Outcome) {
 	verdicts = map[[2]string]Verdict{}
-	var unplaced []Missing
+	var unplaced, apart []Missing
 	names := map[string]bool{}
 	for _, s := range d.Servers {
 		names[s.Cluster] = true
 	}
 	for _, m := range d.Missing {
-		if m.ClusterKnown {
+		switch {
+		case m.ClusterKnown:
 			names[m.Cluster] = true
-		} else {
+		case m.Apart:
+			apart = append(apart, m)
+		default:
 			unplaced = append(unplaced, m)
 		}
 	}
@@ -126,7 +129,7 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 			}
 		}
 		reporters := slices.ContainsFunc(d.Servers, func(s Server) bool { return s.Cluster == name })
-		silent := !reporters && slices.ContainsFunc(members, func(m Missing) bool { return m.ID == "" && m.Name == "" })
+		silent := !reporters && !p.AllowPartial // however few of it are known
 		unseen := false
 		for a := range len(d.Accounts) + 1 { // the last one is an account that nobody reported
 			account := Account{ID: "nobody"}
@@ -172,7 +175,8 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 	anyone := len(p.Accounts) == 0 || slices.ContainsFunc(d.Accounts, func(a Account) bool {
 		return !a.System && slices.Contains(p.Accounts, a.ID)
 	})
-	if anyone && len(p.Clusters) == 0 && truthOf(nil, nil, unplaced, p).sometimes {
+	// Those apart may be another cluster of the name that was asked for.
+	if anyone && (len(p.Clusters) == 0 || len(apart) > 0) && truthOf(nil, nil, append(apart, unplaced...), p).sometimes {
 		openClusters = append(openClusters, "")
 	}
 	slices.Sort(openClusters)
@@ -267,6 +271,8 @@ func smallDeployment(r *rand.Rand) *Deployment {
 			if r.IntN(5) == 0 {
 				m.Name = ""
 			}
+		} else {
+			m.Apart = r.IntN(3) == 0
 		}
 		if r.IntN(3) > 0 {
 			bound := r.IntN(8)

@@ -102,9 +102,8 @@ type Usage struct {
 	Leafnodes uint32
 }
 
-// Missing is a server that did not report. One of a known cluster, of which
-// nothing else is known and no server reported, stands for all its servers,
-// however many they are.
+// Missing is a server that did not report. Those of a known cluster of which no
+// server reported stand for all its servers, however many they are.
 type Missing struct {
 	// ID, Name and Host are empty where not known.
 	ID, Name, Host string

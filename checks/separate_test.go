@@ -109,9 +109,18 @@ func TestMissingApart(t *testing.T) {
 	} {
 		p := checks.Defaults()
 		p.AllowPartial = c.partial
-		r := checks.CheckConcentration(&checks.Deployment{Accounts: []checks.Account{{ID: "APP", Name: "APP"}}, Servers: c.servers, Missing: c.missing}, p)
-		if r.Outcome != c.want || len(r.Findings) != c.found {
-			t.Errorf("%s: %s with %d findings, want %s with %d", name, r.Outcome, len(r.Findings), c.want, c.found)
+		d := &checks.Deployment{Accounts: []checks.Account{{ID: "APP", Name: "APP"}}, Servers: c.servers, Missing: c.missing}
+		// Those apart may be another cluster of the name that is asked for.
+		for _, p.Clusters = range [][]string{nil, {"C"}} {
+			r := checks.CheckConcentration(d, p)
+			if r.Outcome != c.want || len(r.Findings) != c.found {
+				t.Errorf("%s, of clusters %q: %s with %d findings, want %s with %d", name, p.Clusters, r.Outcome, len(r.Findings), c.want, c.found)
+			}
+			h := checks.HotspotDefaults()
+			h.Clusters, h.AllowPartial = p.Clusters, c.partial
+			if r := checks.CheckHotspots(d, h); r.OpenElsewhere != (len(c.missing) > 2 && !c.partial) {
+				t.Errorf("%s, of clusters %q: a hotspot elsewhere %v", name, p.Clusters, r.OpenElsewhere)
+			}
 		}
 	}
 }
