@@ -17,14 +17,13 @@ type Expected struct {
 	Count int
 	// Names are those of servers.
 	Names []string
-	// Earlier are the servers of an earlier audit, of EarlierAt.
+	// Earlier are the servers of an earlier audit, of EarlierAt. It says who was
+	// there then, and nothing of who has come since.
 	Earlier   []EarlierServer
 	EarlierAt time.Time
 	// EarlierUnnamed is how many more it had that had no name of their own: of these
 	// only the number can be compared.
 	EarlierUnnamed int
-	// EarlierAll says that the earlier audit was complete: these were all.
-	EarlierAll bool
 	// URLs are those that the connection was configured with.
 	URLs []string
 	// ConnectedURL is the one of them that is connected to, and ConnectedAddress

@@ -337,20 +337,18 @@ func (s *simulated) holds(t *testing.T, from string, gathered *checks.Deployment
 	for i := range s.ids {
 		before = append(before, EarlierServer{Name: fmt.Sprintf("n%d", i+1), Cluster: "C"})
 	}
+	joined := slices.Delete(slices.Clone(before), s.at, s.at+1) // it has joined since
 	for _, partial := range []bool{false, true} {
-		for _, baseline := range []bool{false, true} {
+		for _, earlier := range [][]EarlierServer{nil, before, joined} {
+			baseline := len(earlier) == len(before)
 			d := *gathered
 			d.Servers, d.Missing = slices.Clone(d.Servers), slices.Clone(d.Missing)
-			if baseline {
-				Expected{Earlier: before}.Add(t.Context(), &d)
-			} else {
-				Expected{}.Add(t.Context(), &d)
-			}
+			Expected{Earlier: earlier}.Add(t.Context(), &d)
 			p := checks.Defaults()
 			p.AllowPartial = partial
 			r := checks.CheckConcentration(&d, p)
 			reported := slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.ID == s.ids[s.at] })
-			what := fmt.Sprintf("partial %v, baseline %v: %s, missing %+v", partial, baseline, r.Outcome, d.Missing)
+			what := fmt.Sprintf("partial %v, baseline %v: %s, missing %+v", partial, earlier, r.Outcome, d.Missing)
 			// An ordinary account is told of no other server: docs/sources.md.
 			blind := from == "account" && !baseline && s.is(s.at, dead, forgotten, hung, draining)
 			// That it said how many connections it has at most may settle it.

@@ -66,7 +66,7 @@ func (e *expectFlags) expected(from *origin, past *report.Past, probe bool) audi
 	out := from.expected(probe)
 	out.Count, out.Names = e.count, e.names
 	if past != nil {
-		out.EarlierAt, out.EarlierAll = past.Time, past.Complete
+		out.EarlierAt = past.Time
 		for _, s := range past.Servers {
 			if s.Unnamed {
 				out.EarlierUnnamed++

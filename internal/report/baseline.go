@@ -48,7 +48,6 @@ type Past struct {
 	Parameters            Parameters
 	Findings              []Row
 	Servers               []PastServer
-	Complete              bool // every server had reported
 }
 
 // PastServer is a server of an earlier document; Host is empty where not known.

@@ -83,12 +83,6 @@ func readPast(d *jsontext.Decoder) (*Past, error) {
 			err = json.UnmarshalDecode(d, &past.Parameters)
 		case "outcome":
 			err = json.UnmarshalDecode(d, &past.Outcome)
-		case "coverage":
-			var c struct {
-				Complete bool `json:"complete"`
-			}
-			err = json.UnmarshalDecode(d, &c)
-			past.Complete = c.Complete
 		case "clusters":
 			past.Servers, err = readPastServers(d)
 		case "findings":
