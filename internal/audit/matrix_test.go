@@ -129,7 +129,10 @@ func (s *simulated) routez(i int) string {
 }
 
 // serve answers in an account of a real server as all four would.
-func (s *simulated) serve(t *testing.T, nc *nats.Conn, own bool) {
+//
+// An own account hears of itself alone; one that imports some services answers the
+// roster besides.
+func (s *simulated) serve(t *testing.T, nc *nats.Conn, own, roster bool) {
 	t.Helper()
 	on := func(subject string, answer func(m *nats.Msg)) {
 		if _, err := nc.Subscribe(subject, answer); err != nil {
@@ -145,8 +148,12 @@ func (s *simulated) serve(t *testing.T, nc *nats.Conn, own bool) {
 			}
 		}
 	}
-	on(sysreq.UserInfo, func(m *nats.Msg) { _ = m.Respond([]byte(`{"data":{"user":"u","account":"SYS"}}`)) })
-	if !own {
+	of := "SYS"
+	if own {
+		of = "ORDERS"
+	}
+	on(sysreq.UserInfo, func(m *nats.Msg) { _ = m.Respond(fmt.Appendf(nil, `{"data":{"user":"u","account":%q}}`, of)) })
+	if roster {
 		on(sysreq.Statsz, func(m *nats.Msg) { each(m, func(i int) { _ = m.Respond([]byte(s.statsz(i))) }) })
 	}
 	asked := 0
@@ -161,7 +168,7 @@ func (s *simulated) serve(t *testing.T, nc *nats.Conn, own bool) {
 		})
 	})
 	for i, id := range s.ids {
-		if s.is(i, dead, forgotten, hung, draining, partly) {
+		if s.is(i, dead, forgotten, hung, draining, partly) || own && roster {
 			continue
 		}
 		on(sysreq.Varz(id), func(m *nats.Msg) { _ = m.Respond([]byte("{" + s.block(i) + `,"data":{` + s.varz(i) + "}}")) })
@@ -276,7 +283,7 @@ func TestNeverPassWhereAFindingCouldHide(t *testing.T) {
 			at    int
 			conns [4]int
 		}{{0, [4]int{20, 1, 1, 0}}, {2, [4]int{20, 1, 1, 0}}, {2, [4]int{6, 6, 6, 6}}, {2, [4]int{4, 4, 40, 4}}} {
-			for _, from := range []string{"system", "account", "monitor", "archive"} {
+			for _, from := range []string{"system", "account", "importer", "monitor", "archive"} {
 				cases = append(cases, matrixCase{from, user(), &simulated{fault: f, at: shape.at, conns: shape.conns, ids: [4]string{"NA", "", "NC", "ND"}}})
 			}
 		}
@@ -307,11 +314,14 @@ func TestNeverPassWhereAFindingCouldHide(t *testing.T) {
 				var from source.Source
 				switch c.source {
 				case "system":
-					c.s.serve(t, connect(), false)
+					c.s.serve(t, connect(), false, true)
 					from = system.New(connect(), source.Options{Timeout: timeout})
 				case "account":
-					c.s.serve(t, connect(), true)
+					c.s.serve(t, connect(), true, false)
 					from = account.New(connect(), "ORDERS", source.Options{Timeout: timeout})
+				case "importer":
+					c.s.serve(t, connect(), true, true)
+					from = account.OrSystem(connect(), source.Options{Timeout: timeout})
 				case "monitor":
 					from = monitor.New(c.s.pages(t), nil, source.Options{})
 				case "archive":
@@ -350,7 +360,7 @@ func (s *simulated) holds(t *testing.T, from string, gathered *checks.Deployment
 			reported := slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.ID == s.ids[s.at] })
 			what := fmt.Sprintf("partial %v, baseline %v: %s, missing %+v", partial, earlier, r.Outcome, d.Missing)
 			// An ordinary account is told of no other server: docs/sources.md.
-			blind := from == "account" && !baseline && s.is(s.at, dead, forgotten, hung, draining)
+			blind := (from == "account" || from == "importer") && !baseline && s.is(s.at, dead, forgotten, hung, draining)
 			// That it said how many connections it has at most may settle it.
 			bounded := slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.Bound != nil })
 			if r.Outcome == checks.OutcomePass && !partial && len(truth.Findings) > 0 && !blind {

@@ -108,6 +108,7 @@ type gathering struct {
 	servers   map[string]*seen
 	notes     map[string]bool
 	rounds    int
+	ofAll     bool                    // a report was of all accounts
 	byName    map[int]bool            // rounds in which servers were asked by name
 	general   map[int]map[string]bool // who answered the others, by id
 	bytes     int64
@@ -161,6 +162,8 @@ func (g *gathering) run(ctx context.Context) error {
 			return err
 		case errors.Is(ctx.Err(), context.Canceled):
 			return ctx.Err()
+		case len(g.servers) == 0 && g.ofAll:
+			return &SystemUserError{}
 		case ctx.Err() != nil:
 			if !g.nc.IsConnected() {
 				g.notes["the connection was lost and did not come back"] = true
@@ -240,6 +243,12 @@ func (g *gathering) reply(ctx context.Context, r reply) bool {
 		g.notes[fmt.Sprintf("an account report of %s can't be used", from)] = true
 		return false
 	}
+	if err == nil && len(rows) > 1 {
+		// It is of all accounts: to the system account, or to one that imports this
+		// service of it and gets a report of itself besides.
+		g.ofAll = true
+		return false
+	}
 	s, known := g.servers[from.ID]
 	if !known {
 		s = &seen{Server: from, round: -1}
@@ -306,9 +315,6 @@ func (g *gathering) settled() bool {
 func (g *gathering) view() (*view, error) {
 	a := checks.Account{ID: g.named, Name: g.named}
 	for _, s := range g.servers {
-		if len(s.rows) > 1 {
-			return nil, &SystemUserError{}
-		}
 		if s.ID == g.self.server && len(s.rows) == 1 {
 			a = checks.Account{ID: s.rows[0].ID, Name: cmp.Or(s.rows[0].Name, s.rows[0].ID)}
 		}

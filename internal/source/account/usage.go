@@ -13,12 +13,12 @@ func (e *NoServiceError) Error() string {
 	return "no server answers an ordinary account on " + e.Subject
 }
 
-// SystemUserError says that the servers report other accounts as well, as they
-// do to the system account only.
+// SystemUserError says that the servers report other accounts as well, and none
+// alone, as they do to the system account only.
 type SystemUserError struct{}
 
 func (*SystemUserError) Error() string {
-	return "the servers report other accounts than that of these credentials, which are of the system account"
+	return "the servers report all accounts to these credentials, so that they are of the system account, or of one that imports its reports"
 }
 
 // usageOf is what a server with these rows, one at most, has of the account, and

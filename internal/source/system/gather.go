@@ -90,9 +90,12 @@ type gathering struct {
 	connected  *wire.Varz      // of the connected server; nil until it came
 	identified bool            // it came, or can't
 	noVarz     bool            // servers may not be asked for their VARZ
+	unheard    bool            // nobody listens to that question, not even the connected server
 	drained    map[string]bool // names of servers that began to drain before they answered
 	noLinks    bool            // nor for their routes or leafnodes
 	unused     bool            // all reports are asked for with unused accounts
+	ofOne      int             // reports of the credentials' account alone, where there may be others
+	ofAll      int             // and those of all accounts
 	oneByOne   bool            // questions to all get one answer only
 	named      map[place]bool  // who was asked by name for that
 	refused    bool            // nobody listens to the roster request
@@ -204,6 +207,9 @@ func (g *gathering) run(ctx context.Context) error {
 				again.Reset(quiet)
 				continue
 			}
+			if g.partly() != "" {
+				return g.notSystem()
+			}
 			if len(g.waves) > 0 {
 				g.inFlight = 0 // what is late is asked for again later
 				g.nextWaves()
@@ -234,6 +240,9 @@ func (g *gathering) run(ctx context.Context) error {
 			left := settling - time.Since(g.last)
 			g.askLinks()
 			if left <= 0 && g.reading.Load() == 0 && g.confirmed() && g.linked() {
+				if g.partly() != "" {
+					return g.notSystem()
+				}
 				return nil
 			}
 			if left > 0 {
@@ -253,7 +262,7 @@ func (g *gathering) rosterDone() bool {
 }
 
 func (g *gathering) notSystem() error {
-	e := &NotSystemAccountError{}
+	e := &NotSystemAccountError{Lacks: g.partly()}
 	if g.self != nil {
 		e.Account, e.Name = g.self.Account, g.self.Name
 	}
@@ -284,7 +293,7 @@ func (g *gathering) timeOver(ctx context.Context) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
-	case g.refused || !g.heard() && g.onlyOwn():
+	case g.refused || !g.heard() && g.onlyOwn() || g.partly() != "":
 		return g.notSystem()
 	case !g.heard():
 		return &source.NoAnswerError{Server: g.url, Waited: time.Since(g.started)}

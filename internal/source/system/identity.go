@@ -12,13 +12,31 @@ import (
 // those for the user and the connected server.
 const firstRoster = 2
 
-// scoped reports whether the credentials may be of an account that imports the
-// system account's services. Every server then answers a request for reports
-// twice: as to an ordinary account, for that account alone, and for all. With
-// unused accounts included, the latter lists the system account in any case, and
-// so more than one.
+// ownVarz is that of the question for the connected server.
+const ownVarz = 1
+
+// scoped reports whether the credentials may be of another account, which gets
+// reports of itself alone: every account imports that service. One that imports
+// the system account's services gets two answers of each server, one for itself
+// and one for all. With unused accounts included the latter lists the system
+// account in any case, and so more than one.
 func (g *gathering) scoped() bool {
-	return g.self == nil || g.self.Account == "" || g.self.Account != g.systemAccount()
+	return g.self == nil || g.self.Account == "" || g.connected == nil || g.self.Account != g.systemAccount()
+}
+
+// partly is what an account lacks of the services of the system account where it
+// imports some of them, by what it was answered; empty where it lacks nothing that
+// the audit relies on, or that is not known yet. Without reports of all accounts it
+// sees itself only, and without VARZ it does not know which one the system account
+// is.
+func (g *gathering) partly() string {
+	switch {
+	case g.ofOne > 0 && g.ofAll == 0: // the system account gets none of itself alone
+		return sysreq.AccountStatz
+	case g.connected == nil && (g.ofOne > 0 || g.unheard):
+		return sysreq.Varz("*")
+	}
+	return ""
 }
 
 // systemAccount is the id of the system account: what the connected server says,

@@ -29,7 +29,7 @@ func (g *gathering) listen(ctx context.Context) (stop func(), err error) {
 	handlers := map[kind]func(tag int, m *nats.Msg){
 		ofUser:   func(_ int, m *nats.Msg) { g.userReply(ctx, m) },
 		ofRoster: func(tag int, m *nats.Msg) { g.rosterReply(ctx, tag, m) },
-		ofVarz:   func(_ int, m *nats.Msg) { g.varzReply(ctx, m) },
+		ofVarz:   func(tag int, m *nats.Msg) { g.varzReply(ctx, tag, m) },
 		ofRoutez: func(_ int, m *nats.Msg) { g.routezReply(ctx, m) },
 		ofLeafz:  func(_ int, m *nats.Msg) { g.leafzReply(ctx, m) },
 		ofReport: func(tag int, m *nats.Msg) { // one after the other

@@ -114,8 +114,11 @@ func (s *seen) contradict() {
 	s.contradicted, s.whole, s.usage = true, false, nil
 }
 
-func (g *gathering) varzReply(ctx context.Context, m *nats.Msg) {
+func (g *gathering) varzReply(ctx context.Context, tag int, m *nats.Msg) {
 	v, err := wire.DecodeVarz(m.Data)
+	if tag == ownVarz && sysreq.NoResponders(m) {
+		g.send(ctx, func(g *gathering) { g.unheard = !g.lostOnce })
+	}
 	if err == nil && v.From.ID == g.nc.ConnectedServerId() || sysreq.NoResponders(m) {
 		g.send(ctx, func(g *gathering) {
 			g.identified = true
@@ -157,8 +160,12 @@ func (g *gathering) reported(r wire.Report, err error, reply reportReply, size i
 		g.notes[fmt.Sprintf("an account report of %s can't be used", r.From)]++
 		return
 	}
-	if err == nil && g.scoped() && r.Listed < 2 {
-		return // of our own account only: the other answer lists the system account too
+	if err == nil && g.scoped() {
+		if r.Listed < 2 {
+			g.ofOne++
+			return // the other answer lists the system account too
+		}
+		g.ofAll++
 	}
 	s := g.server(r.From)
 	if reply.tag == g.firstReports {

@@ -109,16 +109,23 @@ type NotSystemAccountError struct {
 	// Account is the id of the account of the credentials, empty where the
 	// server did not say. Name is its other name, if it has one.
 	Account, Name string
+	// Lacks is the service that it would need as well, where it imports some of the
+	// system account's; else empty.
+	Lacks string
 }
 
 func (e *NotSystemAccountError) Error() string {
+	text := fmt.Sprintf("these credentials are of account %q, not of the system account", e.Account)
 	switch {
 	case e.Account == "":
-		return "these credentials are not of the system account"
+		text = "these credentials are not of the system account"
 	case e.Name != "" && e.Name != e.Account:
-		return fmt.Sprintf("these credentials are of account %q (%s), not of the system account", e.Name, e.Account)
+		text = fmt.Sprintf("these credentials are of account %q (%s), not of the system account", e.Name, e.Account)
 	}
-	return fmt.Sprintf("these credentials are of account %q, not of the system account", e.Account)
+	if e.Lacks != "" {
+		text += fmt.Sprintf(", of whose services it can use some, but not %s", e.Lacks)
+	}
+	return text
 }
 
 // Explain adds to an error of gathering through a connection what to pass.
