@@ -36,13 +36,19 @@ func auditProcesses(t *testing.T, urls string, args ...string) (int, judged, str
 	var out, errs watched
 	args = append([]string{"audit", "concentration", "--no-context", "--server", urls, "--timeout", "5s", "--no-causes", "--json"}, args...)
 	status := runHere(t.Context(), &out, &errs, args...)
-	var doc judged
-	if out.String() != "" {
-		if err := json.Unmarshal([]byte(out.String()), &doc); err != nil {
-			t.Fatal(err)
-		}
+	return status, readJudged(t, out.String()), out.String() + errs.String()
+}
+
+// readJudged reads a document, if there is one.
+func readJudged(t *testing.T, text string) (doc judged) {
+	t.Helper()
+	if text == "" {
+		return doc
 	}
-	return status, doc, out.String() + errs.String()
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc
 }
 
 func (a judged) reasons() string {

@@ -60,6 +60,8 @@ type Leafz struct {
 	// Leafs are how many connections there are to servers of a name, which connect
 	// to this one.
 	Leafs map[string]int
+	// Hubs are the same to servers that this one connects to.
+	Hubs map[string]int
 }
 
 // DecodeLeafz reads a LEAFZ of one account.
@@ -78,13 +80,17 @@ func DecodeLeafz(body []byte, account string) (Leafz, error) {
 	if err := unmarshal(data, &v); err != nil {
 		return Leafz{From: from}, Malformed(err)
 	}
-	out := Leafz{From: from, Leafs: map[string]int{}}
+	out := Leafz{From: from, Leafs: map[string]int{}, Hubs: map[string]int{}}
 	for _, l := range v.Leafs {
-		if l.Account == account && !l.Spoke && l.Name != "" {
+		switch {
+		case l.Account != account || l.Name == "":
+		case l.Spoke:
+			out.Hubs[l.Name]++
+		default:
 			out.Leafs[l.Name]++
 		}
 	}
-	if len(out.Leafs) > MostServers {
+	if len(out.Leafs) > MostServers || len(out.Hubs) > MostServers {
 		return Leafz{From: from}, errors.New("it has more leafnodes than there can be")
 	}
 	return out, nil

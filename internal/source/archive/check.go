@@ -24,8 +24,8 @@ const (
 	// largestDirectory is how much of the file is read to list its members.
 	largestDirectory = 128 << 20
 	largestManifest  = 256 << 20
-	// largestList is the size of a server's list of connections, routes or
-	// gateways; 1,024 connections with subscriptions make some 1 MiB.
+	// largestList is the size of a server's list of connections, routes, gateways
+	// or leafnodes; 1,024 connections with subscriptions make some 1 MiB.
 	largestList = 64 << 20
 	// mostArchiveTags is how many tags a member has at most; the reader knows seven.
 	mostArchiveTags = 8
@@ -46,6 +46,7 @@ func largest() map[string]int64 {
 		jsm.TagAccountInfo().Value:        wire.LongestAnswer,
 		jsm.TagServerRoutes().Value:       largestList,
 		jsm.TagServerGateways().Value:     largestList,
+		jsm.TagServerLeafs().Value:        largestList,
 		jsm.TagAccountConnections().Value: largestList,
 		"audit_gather_metadata":           wire.LongestValue,
 	}

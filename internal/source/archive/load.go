@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,8 @@ type server struct {
 	routes   bool              // its ROUTEZ is there
 	peers    map[string]string // the names of other ends of routes, by id
 	gateways map[string]bool   // names of clusters at the other end
+	system   string            // id of its system account; empty where not known
+	leafs    *wire.Leafz       // its leafnode connections of that one; nil where not known
 }
 
 // load reads the archive once; what it found stays.
@@ -52,6 +55,7 @@ func (a *Source) load(ctx context.Context) (*contents, error) {
 		{jsm.TagAccountInfo(), l.info},
 		{jsm.TagServerRoutes(), l.routez},
 		{jsm.TagServerGateways(), l.gatewayz},
+		{jsm.TagServerLeafs(), l.leafz}, // once it is known which the system account is
 	} {
 		err := a.each(ctx, func(body []byte) error {
 			if err := part.take(body); err != nil {
@@ -146,7 +150,7 @@ func (l *contents) varz(body []byte) error {
 	if err != nil {
 		return err
 	}
-	s.varz, s.start, s.bound = true, v.Start, v.Connections
+	s.varz, s.start, s.bound, s.system = true, v.Start, v.Connections, v.System
 	l.system(v.System)
 	l.gateway = l.gateway || v.Gateway
 	return nil
@@ -161,7 +165,7 @@ func (l *contents) accountz(body []byte) error {
 	if err != nil {
 		return err
 	}
-	s.listed = true
+	s.listed, s.system = true, cmp.Or(s.system, z.System)
 	for _, id := range z.Accounts {
 		s.accounts[l.account(id)] = true
 	}

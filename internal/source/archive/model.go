@@ -51,6 +51,7 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	}
 	a.leaveOutGatherer(d)
 	a.missing(l, d)
+	behind(l, d)
 	d.Expected = len(d.Servers) + len(d.Missing)
 	unrouted(l, d)
 	onlyUsed(d)

@@ -3,7 +3,6 @@ package system
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -18,33 +17,6 @@ import (
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
-// startSite starts a server of a lab that lab.Topology refuses: two clusters of
-// one name.
-func startSite(t *testing.T, name string, more func(*server.Options)) *server.Server {
-	t.Helper()
-	o := &server.Options{ServerName: name, Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, SystemAccount: "SYS"}
-	for _, account := range []string{"SYS", "ORDERS"} {
-		acc := server.NewAccount(account)
-		o.Accounts = append(o.Accounts, acc)
-		o.Users = append(o.Users, &server.User{Username: lab.UserOf(account), Password: lab.Password, Account: acc})
-	}
-	more(o)
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(sourcetest.Long) {
-		t.Fatal("not ready")
-	}
-	return s
-}
-
-func userURL(s *server.Server, account string) string {
-	return fmt.Sprintf("nats://%s:%s@%s", lab.UserOf(account), lab.Password, s.Addr())
-}
-
 // Two leaf clusters of one name behind a hub: one holds an account on one server,
 // the other would make it look even.
 func TestTwoClustersOfOneName(t *testing.T) {
@@ -52,46 +24,11 @@ func TestTwoClustersOfOneName(t *testing.T) {
 		t.Skip("nats-server 2.15.2 has a race of its own, between a leafnode that connects and routing that starts")
 	}
 	t.Parallel()
-	hub := startSite(t, "hub", func(o *server.Options) { o.LeafNode.Host, o.LeafNode.Port = "127.0.0.1", -1 })
-	z, err := hub.Varz(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf := fmt.Sprintf("127.0.0.1:%d", z.LeafNode.Port)
-	site := func(name string) (all []*server.Server) {
-		for i := range 3 {
-			all = append(all, startSite(t, fmt.Sprintf("%s%d", name, i+1), func(o *server.Options) {
-				o.Cluster = server.ClusterOpts{Name: "EDGE", Host: "127.0.0.1", Port: -1}
-				for _, peer := range all {
-					o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: peer.ClusterAddr().String()})
-				}
-				for _, account := range []string{"SYS", "ORDERS"} {
-					o.LeafNode.Remotes = append(o.LeafNode.Remotes, &server.RemoteLeafOpts{LocalAccount: account,
-						URLs: []*url.URL{{Scheme: "nats-leaf", Host: leaf, User: url.UserPassword(lab.UserOf(account), lab.Password)}}})
-				}
-			}))
-		}
-		return all
-	}
-	berlin, lyon := site("berlin"), site("lyon")
-	for n, s := range map[*server.Server]int{berlin[0]: 16, lyon[0]: 4, lyon[1]: 4, lyon[2]: 4} {
-		for range s {
-			sourcetest.Connect(t, userURL(n, "ORDERS"))
-		}
-	}
-	if err := lab.Poll(sourcetest.Within(t), func() error {
-		for s, n := range map[*server.Server]int{hub: 6, berlin[0]: 3, berlin[1]: 3, berlin[2]: 3, lyon[0]: 3, lyon[1]: 3, lyon[2]: 3} {
-			if got := s.TrackedRemoteServers(); got != n || s != hub && s.NumRoutes() < 2 {
-				return fmt.Errorf("%s counts %d", s.Name(), got)
-			}
-		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	sites := sourcetest.StartSites(t)
+	hub, berlin := sites.Hub, sites.Berlin
 	audit := func(at *server.Server) *checks.Deployment {
 		t.Helper()
-		d, err := New(sourcetest.Connect(t, userURL(at, "SYS")), source.Options{Timeout: 10 * time.Second}).Deployment(sourcetest.Within(t))
+		d, err := New(sourcetest.Connect(t, sourcetest.UserURL(at, "SYS")), source.Options{Timeout: 10 * time.Second}).Deployment(sourcetest.Within(t))
 		if err != nil {
 			t.Fatal(err)
 		}
