@@ -19,7 +19,7 @@ import (
 var (
 	errEmpty       = &urlError{"is empty", "pass a URL such as nats://host:4222"}
 	errControl     = &urlError{"has a space or a control character", "pass URLs such as nats://host:4222, separated by commas"}
-	errScheme      = &urlError{"has a scheme that is none of NATS clients", "pass nats, tls, ws, wss, mqtt or mqtts, as in nats://host:4222"}
+	errScheme      = &urlError{"has a scheme that NATS clients do not have", "pass nats, tls, ws, wss, mqtt or mqtts, as in nats://host:4222"}
 	errHost        = &urlError{"has no host", "pass a URL such as nats://host:4222"}
 	errName        = &urlError{"has a host that is neither a name nor an address", "pass a URL such as nats://host:4222"}
 	errPort        = &urlError{"has an invalid port", "pass a number from 1 to 65535, as in nats://host:4222"}
