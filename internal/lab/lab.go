@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -47,15 +48,22 @@ type Lab struct {
 // Start starts the servers of a topology, all but the late ones, and returns
 // when they know each other, as [Lab.WaitReady] says. The context bounds the
 // start only: when it ends, everything is stopped again and its error returned.
-// A lab runs until [Lab.Stop].
+// A lab runs until [Lab.Stop]. Where another process takes a port after it was found
+// to be free, it starts again with others.
 func Start(ctx context.Context, t Topology) (*Lab, error) {
-	l := &Lab{topology: t, secret: rand.Text()}
-	l.life, l.end = context.WithCancel(context.Background())
-	if err := l.start(ctx); err != nil {
+	const attempts = 3
+	for left := attempts - 1; ; left-- {
+		l := &Lab{topology: t, secret: rand.Text()}
+		l.life, l.end = context.WithCancel(context.Background())
+		err := l.start(ctx)
+		if err == nil {
+			return l, nil
+		}
 		l.Stop()
-		return nil, fmt.Errorf("lab: %w", err)
+		if left == 0 || !strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) { // nats-server has it as text
+			return nil, fmt.Errorf("lab: %w", err)
+		}
 	}
-	return l, nil
 }
 
 func (l *Lab) start(ctx context.Context) error {
