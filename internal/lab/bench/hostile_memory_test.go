@@ -73,6 +73,7 @@ func TestHostileMemory(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			url := hostileServers(t, n, func(question, server string) []message {
 				if question == c.question {
 					return c.lie(server)

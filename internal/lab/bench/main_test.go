@@ -25,6 +25,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab/fleet"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
 // helperEnv makes the test binary one of the helpers instead of a test.
@@ -43,6 +44,7 @@ func TestMain(m *testing.M) {
 	}
 	var stop func()
 	interrupted, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	sourcetest.SideBySide(16)
 	status := m.Run()
 	stop()
 	if program.dir != "" {

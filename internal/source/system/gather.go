@@ -262,7 +262,10 @@ func (g *gathering) rosterDone() bool {
 }
 
 func (g *gathering) notSystem() error {
-	e := &NotSystemAccountError{Lacks: g.partly()}
+	e := &NotSystemAccountError{}
+	if g.heard() { // which an account hears that imports some services only
+		e.Lacks = g.partly()
+	}
 	if g.self != nil {
 		e.Account, e.Name = g.self.Account, g.self.Name
 	}
