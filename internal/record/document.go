@@ -154,3 +154,18 @@ func (d Document) SpreadOf() *Spread {
 	}
 	return s
 }
+
+// Happened is what happened to the server, as what follows its name.
+func (d *Document) Happened() string {
+	switch d.Change { //nolint:exhaustive // of servers
+	case Started:
+		return "started"
+	case Draining:
+		return "drained"
+	case Stopped:
+		return "shut down"
+	case Refused:
+		return "refused connections"
+	}
+	return "did not report"
+}

@@ -152,7 +152,7 @@ func (c Chart) chart(k pair, h History, docs []record.Document) chart {
 			told += fmt.Sprintf(", %s of %s on %s", words.Count(e.Then.OnServer), words.Plural(e.Then.Connections, "connection"), words.Harmless(e.Then.Servers[0].Server.Name))
 		}
 		for _, d := range e.Around {
-			told += fmt.Sprintf("; %s %s at %s", words.Harmless(d.Server.Name), happened(d), d.Time.UTC().Format("15:04:05"))
+			told += fmt.Sprintf("; %s %s at %s", words.Harmless(d.Server.Name), d.Happened(), d.Time.UTC().Format("15:04:05"))
 		}
 		if len(out.Told) < mostTold {
 			out.Told = append(out.Told, told+".")
@@ -192,7 +192,7 @@ func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
 				class = "started"
 			}
 			out.Events = append(out.Events, mark{X: c.x(d.Time), Class: class,
-				Text: fmt.Sprintf("%s %s at %s", words.Harmless(d.Server.Name), happened(*d), d.Time.UTC().Format(chartTime))})
+				Text: fmt.Sprintf("%s %s at %s", words.Harmless(d.Server.Name), d.Happened(), d.Time.UTC().Format(chartTime))})
 		case d.Account != nil && d.Account.ID == k.account && d.Spread != nil && !math.IsNaN(d.Spread.SharePercent):
 			at := c.x(d.Time)
 			if last != nil {
@@ -226,17 +226,4 @@ func thin(line []string, at string) []string {
 		return line
 	}
 	return append(line[:len(line)-n+2], line[len(line)-2:]...)
-}
-
-// happened is what happened to a server.
-func happened(d record.Document) string {
-	switch d.Change { //nolint:exhaustive // of servers
-	case record.Started:
-		return "started"
-	case record.Draining:
-		return "drained"
-	case record.Stopped:
-		return "shut down"
-	}
-	return "did not report"
 }

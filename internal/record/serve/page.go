@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -126,7 +125,7 @@ func episode(e history.Episode) card {
 		c.Share = share(e.Then.OnServer, e.Then.Connections, words.Harmless(e.Then.Servers[0].Server.Name))
 	}
 	for _, d := range e.Around {
-		c.Lines = append(c.Lines, fmt.Sprintf("%s %s: %s", d.Time.UTC().Format("15:04:05"), words.Harmless(d.Server.Name), happened(d)))
+		c.Lines = append(c.Lines, fmt.Sprintf("%s %s: %s", d.Time.UTC().Format("15:04:05"), words.Harmless(d.Server.Name), d.Happened()))
 	}
 	for _, m := range e.Moves {
 		verb := "came to"
@@ -136,21 +135,6 @@ func episode(e history.Episode) card {
 		c.Lines = append(c.Lines, fmt.Sprintf("%s of %s %s %s", words.Count(m.Connections), words.Harmless(cmp.Or(m.Service, "clients without a name")), verb, words.Harmless(m.Server.Name)))
 	}
 	return c
-}
-
-// happened is what happened to a server.
-func happened(d record.Document) string {
-	switch d.Change { //nolint:exhaustive // of servers
-	case record.Started:
-		return "started"
-	case record.Draining:
-		return "drained"
-	case record.Stopped:
-		return "shut down"
-	case record.Refused:
-		return "refused connections"
-	}
-	return "did not report"
 }
 
 // maps are heat maps, one for each cluster.
