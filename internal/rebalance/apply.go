@@ -226,6 +226,7 @@ func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
 		b.Took = time.Since(started)
 		a.run.Batches = append(a.run.Batches, b)
 	}()
+	a.run.Missing += b.Kicked // until they are seen to be back
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
