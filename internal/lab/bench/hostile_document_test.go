@@ -26,8 +26,9 @@ func TestHostileDocument(t *testing.T) {
 		{accounts, "text", 1024, 1000},
 	} {
 		t.Run(fmt.Sprintf("%d findings as %s", c.findings, c.format), func(t *testing.T) {
-			t.Parallel()
-			if c.findings == accounts && (testing.Short() || os.Getenv(tool.BuildTools) == "") {
+			if c.findings < accounts {
+				t.Parallel() // it mostly waits
+			} else if testing.Short() || os.Getenv(tool.BuildTools) == "" {
 				t.Skipf("three of these take half a minute: set %s to run them", tool.BuildTools)
 			}
 			url := hostileServers(t, n, func(question, server string) []message {
