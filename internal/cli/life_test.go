@@ -124,8 +124,8 @@ type answered struct {
 	// others that are true too.
 	truth, tellable string
 	also            []string
-	// exact is whether it has to be told, not are codes of causes for which nothing
-	// speaks, open of those that nothing excludes.
+	// exact asks for just that answer. Of the codes in not, none may be likely; of
+	// those in open, none may be ruled out.
 	exact     bool
 	not, open []string
 

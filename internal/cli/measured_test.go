@@ -83,7 +83,7 @@ func TestArchiveKeepsRestartsOpen(t *testing.T) {
 		at := slices.IndexFunc(doc.Findings, func(f report.Finding) bool { return f.Account.Name == c.Account })
 		if at < 0 {
 			if c.Server != "" {
-				t.Errorf("%s is no finding", c.Account)
+				t.Errorf("%s is not a finding", c.Account)
 			}
 			continue
 		}

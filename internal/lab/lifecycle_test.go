@@ -148,7 +148,7 @@ func deadlineOf(ctx context.Context) time.Time {
 }
 
 // checkRefused makes sure that this process does not listen at an address. Another
-// process may by now, as tests of other packages run at the same time.
+// process may, as tests of other packages run at the same time.
 func checkRefused(t *testing.T, addr string) {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", addr, time.Second)

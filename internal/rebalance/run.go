@@ -89,7 +89,7 @@ type Run struct {
 	Moves   []Done
 	Batches []Batch
 	// Missing is how many of the clients that were disconnected were not back
-	// anywhere at the last look.
+	// anywhere at the last look, or were disconnected after it.
 	Missing int
 	// Services are what became of each service, by index into those of Last.
 	Services map[int]Arrived

@@ -64,16 +64,11 @@ func laidOut(cells [][]string, room, names, number int) []string {
 	}
 	cut := func(least int) {
 		for total() > room {
-			widest := 0
-			for i := range names {
-				if widths[i] > widths[widest] {
-					widest = i
-				}
-			}
-			if widths[widest] <= least {
+			at := widestOf(widths[:names])
+			if widths[at] <= least {
 				return
 			}
-			widths[widest]--
+			widths[at]--
 		}
 	}
 	natural := slices.Clone(widths)
@@ -198,3 +193,14 @@ func (p *printer) block(write func(*printer)) []string {
 
 // lines is how many have been written.
 func (p *printer) lines() int { return strings.Count(p.b.String(), "\n") }
+
+// widestOf is the index of the first of the widest columns.
+func widestOf(widths []int) int {
+	at := 0
+	for i, w := range widths {
+		if w > widths[at] {
+			at = i
+		}
+	}
+	return at
+}

@@ -235,16 +235,11 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 			}
 		}
 		for ; total > p.width; total-- {
-			widest := 0
-			for i := range names {
-				if widths[i] > widths[widest] {
-					widest = i
-				}
-			}
-			if widths[widest] <= shortest {
+			at := widestOf(widths[:names])
+			if widths[at] <= shortest {
 				break
 			}
-			widths[widest]--
+			widths[at]--
 		}
 		if total <= p.width || left == 1 {
 			break

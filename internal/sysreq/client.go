@@ -129,8 +129,8 @@ func Passed(nc *nats.Conn, text string) string {
 	return text
 }
 
-// Told are the addresses, host and port, that servers tell clients of, as far as the
-// connection has heard: those of the greetings, where the dialer keeps them, as
+// Told are the addresses, host and port, that servers advertise to clients, as far as
+// the connection has received them: those of the greetings, where the dialer keeps them, as
 // nats.go does not name those that were passed to it as well.
 func Told(nc *nats.Conn) []string {
 	var out []string

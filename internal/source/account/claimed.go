@@ -14,10 +14,10 @@ import (
 // claimed are the servers of the connected server's cluster that are known by
 // nothing but an answer in their name, which every user of the account can give,
 // though servers advertise their addresses: there are fewer of these than servers
-// answered. Which of the servers that greet at none of them has one is not known,
-// unless their hosts tell. Without any address, where
-// they advertise a name that is no server's host, and of other clusters, there is
-// nothing to compare with.
+// answered. Which of the servers that greet at none of them has one is unknown,
+// unless their hosts show it. There is nothing to
+// compare with without any address, where they advertise a name that is not the host
+// of a server, and for other clusters.
 func (g *gathering) claimed() []*seen {
 	if len(g.addresses) == 0 || slices.Contains(g.mixed(), g.cluster) {
 		return nil
