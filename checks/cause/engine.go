@@ -14,7 +14,7 @@ type rule struct {
 	// thing is what findings with this cause have in common if it is the same for
 	// them, as a list or a server; nil where it is each account's own.
 	thing func(*Situation) string
-	// byLists reports whether only the clients' own lists can rule it out: those that
+	// byLists says whether only the clients' own lists can rule it out: those that
 	// may be other clients' can't.
 	byLists bool
 	// likelihood says how well a choice model explains the placements; ok is false
@@ -28,10 +28,13 @@ type judgement struct {
 	confidence float64
 	explains   int
 	evidence   []Evidence
-	// direct reports whether the cause itself was observed of these clients, as an
+	// direct says whether the cause itself was observed of these clients, as an
 	// option in their configuration or a refusal; other causes are concluded from
 	// circumstances.
 	direct bool
+	// fixed says that DNS gives the addresses in a fixed order, and that the clients'
+	// libraries keep it.
+	fixed bool
 }
 
 func (j judgement) strong() bool { return order(j.verdict) <= order(Likely) }

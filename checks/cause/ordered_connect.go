@@ -228,7 +228,7 @@ func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement
 	case keep*10 >= on*9:
 		j.verdict, j.confidence, j.explains = Likely, 0.8, s.explained(keep)
 		j.evidence = append(j.evidence, say("CONNZ", "%d of the %d clients on it use libraries that take addresses in the order of the resolver: %s.", keep, on, enumerate(libraries)))
-		if !fixed {
+		if j.fixed = fixed; !fixed {
 			j.verdict, j.confidence = Possible, 0.4
 		}
 	case shuffle*2 > on:

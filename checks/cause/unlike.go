@@ -8,10 +8,10 @@ import (
 
 // unlikeList reports whether these clients are not where their list brings clients:
 // more are on one server than it, the servers that take them and the times when
-// they came explain, by far. A list that was read today
-// says what new clients do. Those that run may have been started with another one,
-// with another answer of DNS, or when a balancer had other servers behind it. Where
-// it was seen that they take the list in its order, that is why.
+// they came explain, by far. A list that was read today says what new clients do.
+// Those that run may have been started with another one, with another answer of
+// DNS, or when a balancer had other servers behind it. Where it was seen that they
+// take the list in its order, that is why.
 func (s *Situation) unlikeList() bool {
 	if len(listsOf(s.Own, wide, perhaps, unclear)) == 0 || len(listsOf(s.Own, pins)) > 0 || s.seenInOrder() {
 		return false
@@ -37,6 +37,6 @@ func (s *Situation) unlikeList() bool {
 func (s *Situation) seenInOrder() bool {
 	return slices.ContainsFunc(listsOf(s.Own, wide), func(f List) bool {
 		j := s.inOrder(f)
-		return j.verdict != RuledOut && (f.Ordered == checks.Yes || j.confidence >= 0.75)
+		return j.verdict != RuledOut && (f.Ordered == checks.Yes || j.fixed)
 	})
 }

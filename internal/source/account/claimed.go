@@ -15,9 +15,9 @@ import (
 // nothing but an answer in their name, which every user of the account can give,
 // though servers advertise their addresses: there are fewer of these than servers
 // answered. Which of the servers that greet at none of them has one is unknown,
-// unless their hosts show it. There is nothing to
-// compare with without any address, where they advertise a name that is not the host
-// of a server, and for other clusters.
+// unless their hosts show it. There is nothing to compare with without any address,
+// where they advertise a name that is not the host of a server, and for other
+// clusters.
 func (g *gathering) claimed() []*seen {
 	if len(g.addresses) == 0 || slices.Contains(g.mixed(), g.cluster) {
 		return nil
