@@ -93,7 +93,7 @@ func TestRecordedRestarts(t *testing.T) {
 		{"it leaned to n1 before", with(inTurn, recorded(leaned)), Possible, "none"},
 		{"it leaned to n1 before, and all accounts did after", with(inTurn, recorded(leaned), tenants(8, func(int) [3]int { return [3]int{9, 3, 0} })), Possible, "none"},
 		{"the clients came when all were up again", with(inTurn, recorded(), profile(func(p *checks.Profile) {
-			p.Starts = [][]int{{0, 0, 0, 12}, {0, 0, 0, 3}, {0, 0, 0, 0}}
+			p.Starts, p.Oldest = [][]int{{0, 0, 0, 12}, {0, 0, 0, 3}, {0, 0, 0, 0}}, minutes(10)
 			exactly(p)
 		})), RuledOut, "none"},
 		{"others came than those who are here", with(inTurn, recorded(func(r *checks.Recorded) {

@@ -96,6 +96,16 @@ func cameAfter(p *checks.Profile) bool {
 	return slices.Min(p.SurelyUp[1:])*2 > sum(p.Starts[0])
 }
 
+// asMany is the probability that m or more of n clients are on a server which each
+// of them chooses with probability p, 0 < p < 1.
+func asMany(n, m int, p float64) float64 {
+	total := 0.0
+	for x := m; x <= n; x++ {
+		total += math.Exp(logFactorial(n) - logFactorial(x) - logFactorial(n-x) + float64(x)*math.Log(p) + float64(n-x)*math.Log(1-p))
+	}
+	return total
+}
+
 // rolled reports whether a rolling restart explains where the clients of nearly
 // all accounts of the cluster are, and those of this account too. One account
 // alone would be its own affair.
@@ -118,11 +128,14 @@ func (s *Situation) rolled() (bool, Evidence) {
 
 // walked reports whether the servers restarted one after the other, the concentrated
 // one first, and these clients are where such a restart of all leaves those that
-// walk through a shuffled list, within two standard deviations. It is unknown where
+// walk through a shuffled list, unless fewer than 1 of 100 accounts have as many on it. It is unknown where
 // the clocks do not tell in which order they started.
 func (s *Situation) walked() checks.Answer {
 	table := RollingRestart(1 + len(s.Others))
-	if table == nil || cameAfter(s.Profile) {
+	if table == nil {
+		return checks.No
+	}
+	if since, _ := s.sinceTheLastStart(); cameAfter(s.Profile) && since >= onTheWay {
 		return checks.No
 	}
 	if untimed(s.Server) {
@@ -147,11 +160,11 @@ func (s *Situation) walked() checks.Answer {
 			last = o
 		}
 	}
-	share, all := 0.0, float64(s.Finding.Connections)
+	share := 0.0
 	for _, x := range table[0] {
 		share += x
 	}
-	if float64(s.Finding.OnServer) > all*share+2*math.Sqrt(all*share*(1-share)) {
+	if asMany(s.Finding.Connections, s.Finding.OnServer, share) < 0.01 {
 		return checks.No
 	}
 	if answer == checks.Yes && s.on(last.ID) > 0 {

@@ -44,7 +44,7 @@ type alone struct{ *testing.M }
 // Run implements testscript.TestingM.
 func (a alone) Run() int {
 	sourcetest.SideBySide(12)
-	debug.SetGCPercent(200) // processors are scarcer than memory
+	debug.SetGCPercent(600) // processors are scarcer than memory
 	dir, err := os.MkdirTemp("", "nats-balance-test-")
 	if err != nil {
 		panic(err)
@@ -202,7 +202,7 @@ func scriptEnv(t *testing.T) ([]string, turns) {
 	}{
 		// One command at a time asks a cluster, so that most scripts have one of
 		// three; see [shareOut].
-		{"MAIN", busy}, {"MAIN_1", busy}, {"MAIN_2", busy},
+		{"MAIN", busy}, {"MAIN_1", busy}, {"MAIN_2", busy}, {"MAIN_3", busy}, {"MAIN_4", busy},
 		// Probes are connections too, for a moment: these are for scripts that make
 		// some.
 		{"WHY", busy},
@@ -284,9 +284,9 @@ func scriptEnv(t *testing.T) ([]string, turns) {
 	return env, all
 }
 
-// shareOut is the environment of a script: its MAIN is one of three.
+// shareOut is the environment of a script: its MAIN is one of five.
 func shareOut(env []string, script int) []string {
-	which := fmt.Sprintf("MAIN_%d", script%3)
+	which := fmt.Sprintf("MAIN_%d", script%5)
 	out := slices.Clone(env)
 	for _, e := range env {
 		if rest, is := strings.CutPrefix(e, which); is {

@@ -50,7 +50,7 @@ func TestRebalanceThatHarms(t *testing.T) {
 	// Every second client never comes back.
 	clients("GONE", 20)
 	clients("GONE", 20, nats.NoReconnect())
-	doc = rebalancedWithin(ctx, t, l, 5*time.Second, 3, apply("GONE", "--batch", "10")...)
+	doc = rebalancedWithin(ctx, t, l, 8*time.Second, 3, apply("GONE", "--batch", "10")...)
 	if doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "clients-stay-away" || doc.Missing == 0 {
 		t.Errorf("clients that do not come back: %s, %+v, %d missing, %+v", doc.Outcome, doc.Stop, doc.Missing, doc.Batches)
 	}
@@ -72,7 +72,7 @@ func TestRebalanceThatHarms(t *testing.T) {
 		}
 		l.Server("C1-n3").Shutdown()
 	}()
-	doc = rebalancedWithin(ctx, t, l, 3*time.Second, 3, apply("CHAOS", "--batch", "5")...)
+	doc = rebalancedWithin(ctx, t, l, 8*time.Second, 3, apply("CHAOS", "--batch", "5")...)
 	<-dying
 	if doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "server-lost" {
 		t.Errorf("a server died: %s, %+v", doc.Outcome, doc.Stop)

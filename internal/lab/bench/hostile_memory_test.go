@@ -24,6 +24,7 @@ func TestHostileMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a minute")
 	}
+	t.Parallel()
 	const n = 3
 	from := func(server string) string {
 		return fmt.Sprintf(`"server":{"name":%q,"id":%[1]q,"cluster":"c"}`, server)

@@ -251,6 +251,7 @@ func TestOwnServersThatClientsAreToldOf(t *testing.T) {
 		"no server that answered is there within ": {checked: true, at: "n4.example:4222"},
 	} {
 		t.Run(more.at+reason, func(t *testing.T) {
+			t.Parallel()
 			d := ownAudit(t, nc, source.Options{Timeout: sourcetest.Brief}, append(slices.Clone(all), more, more)[:4]...).deployment
 			name := more.name
 			if name == "" {
