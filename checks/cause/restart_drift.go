@@ -237,9 +237,6 @@ func (s *Situation) notDrift() judgement {
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "The servers started one after the other, %s first: a rolling restart leaves clients like this. More accounts would show whether it did.", label(s.Server))}}
 	case s.Missing == 0 && (every || one && walked != checks.Unknown):
-		if since, last := s.sinceTheLastStart(); since < onTheWay && walked == checks.Yes {
-			return notTested("start times", "These clients are where a rolling restart leaves them. The first came %s after %s had started, and may have been on their way since it stopped.", since.Round(time.Second), label(last))
-		}
 		return ruledOut("start times", "When the clients connected, other servers were up: of the %s on %s, %s began before all other servers started.",
 			connectionsOf(s.onServer()), label(s.Server), noneOr(alone))
 	case len(down) > 0:
@@ -247,26 +244,6 @@ func (s *Situation) notDrift() judgement {
 			say("start times", "%s started after most of these clients had connected. If their URLs lead to no other server, that is why.", otherNames(down)).settledBy(NeedClientConfig)}}
 	}
 	return notTested("start times", "The clocks of the servers are not exact enough to compare when the clients connected.").settledBy(s.Gap.details())
-}
-
-// onTheWay is how long clients may take from a server that stopped to another: they
-// wait between tries, and in a storm each try takes its time. A server that
-// restarts faster than that is up when they come, and still is why.
-const onTheWay = 30 * time.Second
-
-// sinceTheLastStart is how long after the last start of another server the first of
-// the concentrated server's clients came.
-func (s *Situation) sinceTheLastStart() (since time.Duration, last *checks.Server) {
-	since = math.MaxInt64
-	for _, o := range s.Others {
-		if untimed(o) {
-			continue
-		}
-		if d := s.Profile.Oldest.Sub(o.Start.Add(-o.Details.Offset)); d < since {
-			since, last = d, o
-		}
-	}
-	return since, last
 }
 
 // startsFit reports whether when the clients connected explains where they are: how

@@ -43,20 +43,6 @@ func order3(servers ...int) change {
 	})
 }
 
-// rolledTo has the servers start one after the other, and all clients come so long
-// after the last one, to where the walk through a shuffled list leaves them.
-func rolledTo(after time.Duration) change {
-	return func(s *scene) {
-		starts([]int{0, 0, 0, 12}, []int{0, 0, 0, 4}, []int{0, 0, 0, 0})(s)
-		order3(0, 1, 2)(s)
-		for i := range 3 {
-			at := started().Add(time.Duration(i) * time.Minute)
-			on(func(s *checks.Server) { s.Start = at }, i+1)(s)
-		}
-		s.Profile.Oldest = started().Add(2*time.Minute + after)
-	}
-}
-
 func TestRestartDrift(t *testing.T) {
 	all, otherFirst := list(urlsOf(1, 2, 3)...), list(urlsOf(2, 1, 3)...)
 	later := starts([]int{0, 24, 0, 3}, []int{0, 0, 0, 3}, []int{0, 0, 0, 3})
@@ -79,9 +65,6 @@ func TestRestartDrift(t *testing.T) {
 		})), Likely, RestartDrift},
 
 		{"all were up", nil, RuledOut, "none"},
-		{"all were up, where a rolling restart leaves clients, minutes after", with(rolledTo(time.Minute)), RuledOut, "none"},
-		{"all were up, elsewhere than a rolling restart leaves clients, seconds after", with(rolledTo(5*time.Second), counts(24, 0, 0)), RuledOut, "none"},
-		{"all were up, where a rolling restart leaves clients, seconds after", with(rolledTo(5 * time.Second)), NotTested, "none"},
 		{"all were up, and the list has all", with(otherFirst), RuledOut, "none"},
 		{"restarted long before", with(on(func(s *checks.Server) { s.Start = started().Add(-time.Hour) }, 2, 3)), RuledOut, "none"},
 		{"only one server was up, but the list has one URL", with(aloneAtFirst, list(urlsOf(1)...)), Possible, SingleURL},

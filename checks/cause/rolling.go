@@ -132,10 +132,7 @@ func (s *Situation) rolled() (bool, Evidence) {
 // the clocks do not tell in which order they started.
 func (s *Situation) walked() checks.Answer {
 	table := RollingRestart(1 + len(s.Others))
-	if table == nil {
-		return checks.No
-	}
-	if since, _ := s.sinceTheLastStart(); cameAfter(s.Profile) && since >= onTheWay {
+	if table == nil || cameAfter(s.Profile) {
 		return checks.No
 	}
 	if untimed(s.Server) {

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"math"
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -32,6 +33,20 @@ func TestRolled(t *testing.T) {
 	} {
 		if got, e := newSituation(caseOf(r.changes...)).rolled(); got != r.want || got && wording(e.Text) != "" {
 			t.Errorf("%s: %v, want %v (%s)", r.name, got, r.want, e.Text)
+		}
+	}
+}
+
+// TestAsMany: of 15 clients that a rolling restart moved, 14 are on the first server
+// in 2 of 100 accounts, and all of them in 1 of 400.
+func TestAsMany(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		n, m int
+		want float64
+	}{{15, 0, 1}, {15, 10, 0.618}, {15, 14, 0.0194}, {15, 15, 0.0023}, {1, 1, 0.6667}} {
+		if got := asMany(c.n, c.m, 2.0/3); math.Abs(got-c.want) > 0.0005 {
+			t.Errorf("%d or more of %d: %.4f, want %.4f", c.m, c.n, got, c.want)
 		}
 	}
 }

@@ -301,7 +301,7 @@ func TestDrain(t *testing.T) {
 		t.Errorf("%d bytes plain, Bytes says %d", sum, plain)
 	}
 	f.Silence(0, Statz)
-	short, stop := context.WithTimeout(ctx, 300*time.Millisecond)
+	short, stop := context.WithTimeout(ctx, 2*time.Second)
 	defer stop()
 	if n, _, _, err := f.Drain(short); n != smallFleet.Servers || err == nil {
 		t.Error("drained a silent server", n, err)
