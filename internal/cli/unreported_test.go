@@ -33,6 +33,9 @@ func TestClusterOfWhichNobodyReported(t *testing.T) {
 			urls += "," + there.Server(fmt.Sprint("C2-n", known)).ClientURL()
 			what := fmt.Sprintf("as %s, %d known", account, known)
 			status, doc, text := auditProcesses(t, urls)
+			if len(doc.Coverage.Missing) != known { // a busy machine kept a server from its greeting
+				status, doc, text = auditProcesses(t, urls)
+			}
 			if status != ExitNotAudited || doc.Outcome != "incomplete" || len(doc.Coverage.Missing) != known {
 				t.Errorf("%s: status %d: %s", what, status, text)
 			}

@@ -124,7 +124,7 @@ func (l *Lab) Connect(ctx context.Context, c Clients) (*Group, error) {
 	}
 	g := &Group{account: c.Account}
 	err = each(ctx, c.Count, func(ctx context.Context, i int) error {
-		nc, err := nats.Connect(strings.Join(urls, ","), options...)
+		nc, err := connect(ctx, strings.Join(urls, ","), options)
 		if err != nil {
 			return err
 		}
@@ -134,6 +134,22 @@ func (l *Lab) Connect(ctx context.Context, c Clients) (*Group, error) {
 		return subscribe(ctx, nc, c, i)
 	})
 	return l.keep(g, err)
+}
+
+// connect connects a client as its supervisor does: one that finds no server ends, and
+// is started again, a few times here. On a busy machine one try of many fails.
+func connect(ctx context.Context, urls string, options []nats.Option) (nc *nats.Conn, err error) {
+	for range 3 {
+		if nc, err = nats.Connect(urls, options...); err == nil {
+			break
+		}
+		select {
+		case <-time.After(PollEvery):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+	return nc, err
 }
 
 func (l *Lab) options(c Clients) ([]nats.Option, error) {

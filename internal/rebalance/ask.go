@@ -32,7 +32,7 @@ var (
 
 // ask asks one server, for as long as patience says.
 func ask(ctx context.Context, c *sysreq.Client, patience time.Duration, subject string, body any) (*nats.Msg, error) {
-	m, err := c.Request(ctx, subject, body, patience)
+	m, err := c.Request(ctx, subject, body, patience, false)
 	switch {
 	case errors.Is(err, sysreq.ErrNobody):
 		return nil, errNobody

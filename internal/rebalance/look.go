@@ -118,7 +118,7 @@ const mostPages = 1000
 func (l *looking) read(ctx context.Context, c *sysreq.Client, patience time.Duration, at int, account string) error {
 	server, d := l.state.Servers[at].ID, wire.NewDecoder()
 	for offset, pages := 0, 0; pages < mostPages; pages++ {
-		m, err := c.Request(ctx, sysreq.Connz(server), natsd.ConnzOptions{Sort: natsd.ByCid, Username: true, Account: account, Offset: offset, Limit: wire.PageSize}, patience)
+		m, err := c.Request(ctx, sysreq.Connz(server), natsd.ConnzOptions{Sort: natsd.ByCid, Username: true, Account: account, Offset: offset, Limit: wire.PageSize}, patience, true)
 		if err != nil {
 			return fmt.Errorf("can't be asked: %w", err)
 		}

@@ -220,13 +220,13 @@ var (
 	ErrLate = errors.New("no answer in time")
 )
 
-// Request asks for one compressed reply, for as long as patience says. An error
+// Request asks for one reply, for as long as patience says. An error
 // is [ErrNobody], [ErrLate], the cause of the context's end, or one of the
 // connection.
-func (c *Client) Request(ctx context.Context, subject string, body any, patience time.Duration) (*nats.Msg, error) {
+func (c *Client) Request(ctx context.Context, subject string, body any, patience time.Duration, compressed bool) (*nats.Msg, error) {
 	asking, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	m, err := c.nc.RequestMsgWithContext(asking, message(subject, "", body, true))
+	m, err := c.nc.RequestMsgWithContext(asking, message(subject, "", body, compressed))
 	if err != nil {
 		return nil, explain(ctx, err)
 	}
@@ -245,6 +245,10 @@ func explain(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// FewRows are so few connections, routes or the like that a reply with them is not
+// worth compressing: for each that it compresses a server allocates megabytes.
+const FewRows = 64
 
 // message is a request. The body is a plain struct or nil.
 func message(subject, reply string, body any, compressed bool) *nats.Msg {

@@ -24,6 +24,8 @@ type Question struct {
 	Subject string
 	Body    any
 	Replies int // how many are to come
+	// Compressed asks for compressed replies, see [FewRows].
+	Compressed bool
 }
 
 // service is the last token of its subject.
@@ -144,7 +146,7 @@ func (a *asking) more() error {
 			continue
 		}
 		a.asked[a.next] = time.Now()
-		if err := a.in.Ask(a.next, q.Subject, q.Body, true); err != nil {
+		if err := a.in.Ask(a.next, q.Subject, q.Body, q.Compressed); err != nil {
 			return err
 		}
 		a.waiting[a.next] = q.Replies

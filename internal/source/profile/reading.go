@@ -108,6 +108,9 @@ type Task struct {
 	Name, ID string
 }
 
+// Counted is how many connections the account's report has of the server.
+func (t *Task) Counted() int { return t.counted }
+
 // New is the reading of a suspect. An error is that its server is not in its
 // cluster.
 func New(d *checks.Deployment, s source.Suspect) (*Reading, error) {

@@ -48,7 +48,7 @@ func eachConnection(ctx context.Context, nc *nats.Conn, of source.Held, take fun
 	defer c.Close()
 	asking, stop := c.WhileAllowed(ctx, "CONNZ")
 	defer stop()
-	return readConnections(asking, c, of, source.Patience(ctx), wire.NewDecoder(), func(c *wire.Connection) {
+	return readConnections(asking, c, of, source.Patience(ctx), true, wire.NewDecoder(), func(c *wire.Connection) {
 		take(Connection{
 			ID: c.ID, Name: string(c.Name), Language: string(c.Language), Version: string(c.Version), Protocol: string(c.Protocol),
 			Start: c.Start, Idle: c.Idle, Subscriptions: int(c.Subscriptions), Pending: c.Pending})
@@ -57,10 +57,10 @@ func eachConnection(ctx context.Context, nc *nats.Conn, of source.Held, take fun
 
 // readConnections hands over the client connections that an account has on a
 // server, see [profile.Pages]. It waits for each page as long as patience says.
-func readConnections(ctx context.Context, c *sysreq.Client, of source.Held, patience time.Duration, d *wire.Decoder, take func(*wire.Connection)) error {
+func readConnections(ctx context.Context, c *sysreq.Client, of source.Held, patience time.Duration, compressed bool, d *wire.Decoder, take func(*wire.Connection)) error {
 	return profile.Pages(take, func(offset int, take func(*wire.Connection)) (int, error) {
 		m, err := c.Request(ctx, sysreq.Connz(of.Server), server.ConnzOptions{
-			Sort: server.ByCid, Username: true, Account: of.Account, Offset: offset, Limit: wire.PageSize}, patience)
+			Sort: server.ByCid, Username: true, Account: of.Account, Offset: offset, Limit: wire.PageSize}, patience, compressed)
 		switch {
 		case errors.Is(err, sysreq.ErrLate), errors.Is(err, sysreq.ErrNobody):
 			return 0, profile.ErrNoAnswer

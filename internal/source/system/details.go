@@ -34,7 +34,7 @@ func details(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters 
 		servers = append(servers, s)
 		questions = append(questions,
 			sysreq.Question{Subject: sysreq.Varz(s.ID), Replies: 1},
-			sysreq.Question{Subject: sysreq.Routez(s.ID), Replies: 1})
+			sysreq.Question{Subject: sysreq.Routez(s.ID), Replies: 1, Compressed: len(d.Servers) > sysreq.FewRows})
 	}
 	type answered struct {
 		limit   *int

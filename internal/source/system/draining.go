@@ -147,7 +147,7 @@ func askPeers(ctx context.Context, nc *nats.Conn, d *checks.Deployment, cluster 
 			peers = append(peers, peer{id: s.ID})
 			questions = append(questions,
 				sysreq.Question{Subject: sysreq.Varz(s.ID), Replies: 1},
-				sysreq.Question{Subject: sysreq.Routez(s.ID), Replies: 1})
+				sysreq.Question{Subject: sysreq.Routez(s.ID), Replies: 1, Compressed: len(d.Servers) > sysreq.FewRows})
 		}
 	}
 	if len(peers) > mostPeers {

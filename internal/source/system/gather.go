@@ -106,6 +106,7 @@ type gathering struct {
 	planned    bool            // the reports have been asked for
 	// firstReports is the tag of the first question for reports.
 	firstReports int
+	compressed   bool // reports are
 	waves        []wave
 	inFlight     int // what is still to come of the reports asked for, about
 	bytes        int64
@@ -151,8 +152,7 @@ func (g *gathering) send(ctx context.Context, e event) {
 // ask publishes a request whose replies arrive at the handler of that kind.
 func (g *gathering) ask(subject string, k kind, body any) {
 	g.questions = append(g.questions, question{g.asked, time.Now(), k})
-	// Only reports are large.
-	if err := g.inboxes[k].Ask(len(g.questions)-1, subject, body, k == ofReport); err != nil && !g.nc.IsClosed() {
+	if err := g.inboxes[k].Ask(len(g.questions)-1, subject, body, k == ofReport && g.compressed); err != nil && !g.nc.IsClosed() {
 		g.notes[err.Error()]++
 	}
 }

@@ -42,7 +42,7 @@ func closed(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of []so
 	longest := source.Patience(ctx)
 	profile.ReadClosed(asking, d, of, reports, true, &sync.Map{}, func(ctx context.Context, p profile.ClosedPage, dec *wire.Decoder, take func(*wire.Connection)) error {
 		m, err := c.Request(ctx, sysreq.Connz(p.ID), server.ConnzOptions{
-			Sort: server.ByStop, State: server.ConnClosed, Username: true, Account: p.Account, Limit: wire.PageSize}, longest)
+			Sort: server.ByStop, State: server.ConnClosed, Username: true, Account: p.Account, Limit: wire.PageSize}, longest, true)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func profiles(ctx context.Context, c *sysreq.Client, d *checks.Deployment, of []
 		at = "" // not reported
 	}
 	return profile.Read(asking, d, of, &sync.Map{}, func(t profile.Task, dec *wire.Decoder) error {
-		return readConnections(asking, c, source.Held{Server: t.ID, Account: t.Account()}, longest, dec, func(x *wire.Connection) {
+		return readConnections(asking, c, source.Held{Server: t.ID, Account: t.Account()}, longest, t.Counted() > sysreq.FewRows, dec, func(x *wire.Connection) {
 			if x.ID != own || t.ID != at {
 				t.Add(x)
 			}

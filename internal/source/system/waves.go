@@ -43,6 +43,7 @@ func (g *gathering) askReports() {
 	}
 	g.unused = g.unused || g.scoped()
 	g.firstReports = len(g.questions)
+	g.compressed = g.unused || g.large()
 	if total <= window {
 		var all any
 		if g.unused {
@@ -52,6 +53,20 @@ func (g *gathering) askReports() {
 		return
 	}
 	g.planWaves()
+}
+
+// large reports whether reports are worth compressing, by the rosters: unless no
+// server has many accounts with connections, and few servers report.
+func (g *gathering) large() bool {
+	if len(g.servers) > sysreq.FewRows {
+		return true
+	}
+	for _, s := range g.servers {
+		if s.roster == nil || s.roster.Accounts > sysreq.FewRows {
+			return true
+		}
+	}
+	return false
 }
 
 // planWaves queues the clusters in which a report is missing.
