@@ -381,6 +381,19 @@ func TestConnectReconnects(t *testing.T) {
 			t.Errorf("reconnected to %s", name)
 		}
 	case <-ctx.Done():
-		t.Error("did not reconnect")
+		t.Fatal("did not reconnect")
+	}
+	// What is read after it is no greeting, whose length is bounded.
+	sub, err := nc.SubscribeSync("long")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if err := nc.Publish("long", make([]byte, 900<<10)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sub.NextMsg(10 * time.Second); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

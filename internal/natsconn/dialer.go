@@ -103,7 +103,9 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 		return nil, err
 	}
 	if d.free.Load() {
-		d.bound(&greeting{Conn: conn}, d.target.Scheme+"://"+address)
+		g := &greeting{Conn: conn}
+		g.over.Store(true) // of reconnects nobody asks why they fail, and nothing ends a greeting
+		d.bound(g, d.target.Scheme+"://"+address)
 	} else {
 		d.reached.Store(true)
 		d.stop = context.AfterFunc(d.ctx, func() { _ = conn.Close() })

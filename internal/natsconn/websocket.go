@@ -10,6 +10,7 @@ import (
 // them.
 type webSocket struct {
 	opened bool
+	head   int    // bytes of the response to the upgrade
 	blank  bool   // the line of the response that is being read is empty so far
 	header []byte // of a frame, begun
 	frame  uint64 // of a frame's payload, still to come
@@ -21,6 +22,9 @@ var errCompressed = errors.New("compresses what it sends, although nobody asked 
 
 func (w *webSocket) read(data []byte) error {
 	for ; !w.opened && len(data) > 0; data = data[1:] { // the response to the upgrade
+		if w.head++; w.head > longestLine {
+			return errors.New("sends an answer to the upgrade of more than 1 MiB")
+		}
 		switch data[0] {
 		case '\n':
 			w.opened, w.blank = w.blank, true

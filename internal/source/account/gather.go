@@ -132,11 +132,16 @@ type seen struct {
 	round   int    // the last one that it answered
 	doubles bool   // it answered a round more than once
 	times   int    // the most that it answered a round
-	now     int    // the same of the last one
 
-	last         []wire.Row // of its last answer
-	broken       bool       // that can't be used
-	contradicted bool       // two answers to one question differ
+	answers      map[int]*answer // by round
+	contradicted bool            // two answers to one question differ
+}
+
+// answer is the first in the name of a server to a question.
+type answer struct {
+	rows   []wire.Row
+	broken bool // it can't be used
+	times  int  // how many there are
 }
 
 // forbidden reports whether the server refuses the report or the replies to it.
@@ -232,6 +237,9 @@ func (g *gathering) round(ctx context.Context, status <-chan nats.Status) (fresh
 // server.
 func (g *gathering) reply(ctx context.Context, r reply) bool {
 	g.bytes += int64(len(r.m.Data))
+	if r.round < 0 || r.round > g.rounds {
+		return false // nobody asked
+	}
 	var rows []wire.Row
 	var from wire.Server
 	body, err := g.dec.Open(r.m)
@@ -251,20 +259,18 @@ func (g *gathering) reply(ctx context.Context, r reply) bool {
 	}
 	s, known := g.servers[from.ID]
 	if !known {
-		s = &seen{Server: from, round: -1}
+		s = &seen{Server: from, round: -1, answers: map[int]*answer{}}
 		g.servers[from.ID] = s
 	}
 	g.heard(r.round, from.ID)
-	double := s.round == r.round
-	s.doubles = s.doubles || double
-	if s.now++; !double {
-		s.now = 1
+	first, double := s.answers[r.round]
+	if !double {
+		first = &answer{rows: rows, broken: err != nil}
+		s.answers[r.round] = first
 	}
-	s.times = max(s.times, s.now)
-	s.round = r.round
-	last, broken := s.last, s.broken
-	s.last, s.broken = rows, err != nil
-	if known && (s.Server != from || double && (broken != s.broken || !sameRows(last, rows))) {
+	first.times++
+	s.doubles, s.times, s.round = s.doubles || double, max(s.times, first.times), max(s.round, r.round)
+	if known && (s.Server != from || double && (first.broken != (err != nil) || !sameRows(first.rows, rows))) {
 		s.contradicted, s.whole, s.problem = true, false, ""
 	}
 	switch {

@@ -198,20 +198,33 @@ func TestOwnOfServersWithoutAccounts(t *testing.T) {
 // server's own answer is believed as little as that.
 func TestOwnOfAClientThatAnswersForAServer(t *testing.T) {
 	t.Parallel()
-	l := sourcetest.StartLab(t, sourcetest.Three("APP"))
-	sourcetest.Clients(t, l, "APP", map[string]int{"C1-n1": 3})
-	liar := sourcetest.Connect(t, l.Server("C1-n1").URL("APP"))
-	if _, err := liar.Subscribe(sysreq.AccountStatz, func(m *nats.Msg) {
-		_ = m.Respond([]byte(`{"server":{"id":"` + l.Server("C1-n2").ID() + `","name":"C1-n2","host":"127.0.0.1","cluster":"C1"},` + sourcetest.Statz(sourcetest.Account("APP", 9, 0)) + "}"))
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if err := liar.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	own := ownAudit(t, sourcetest.Connect(t, l.Server("C1-n1").URL("APP")), source.Options{Timeout: sourcetest.Patient})
-	if m := sourcetest.OnlyMissing(t, own.deployment, "C1", "C1-n2", "two answers in its name differ"); m.Kind != checks.Contradiction {
-		t.Errorf("missing %+v", m)
+	for name, tags := range map[string][]string{
+		"once": {""}, "twice": {"", ""}, "and to what nobody asked": {"", "999"}, "before and after": {"7", "", "-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := sourcetest.StartLab(t, sourcetest.Three("APP"))
+			sourcetest.Clients(t, l, "APP", map[string]int{"C1-n1": 3})
+			liar := sourcetest.Connect(t, l.Server("C1-n1").URL("APP"))
+			if _, err := liar.Subscribe(sysreq.AccountStatz, func(m *nats.Msg) {
+				for _, tag := range tags {
+					to := m.Reply
+					if tag != "" {
+						to = to[:strings.LastIndexByte(to, '.')+1] + tag
+					}
+					_ = liar.Publish(to, []byte(`{"server":{"id":"`+l.Server("C1-n2").ID()+`","name":"C1-n2","host":"127.0.0.1","cluster":"C1"},`+sourcetest.Statz(sourcetest.Account("APP", 9, 0))+"}"))
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if err := liar.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			own := ownAudit(t, sourcetest.Connect(t, l.Server("C1-n1").URL("APP")), source.Options{Timeout: sourcetest.Patient})
+			if m := sourcetest.OnlyMissing(t, own.deployment, "C1", "C1-n2", "two answers in its name differ"); m.Kind != checks.Contradiction {
+				t.Errorf("missing %+v", m)
+			}
+		})
 	}
 }
 
