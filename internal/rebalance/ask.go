@@ -30,6 +30,26 @@ var (
 	errLate = errors.New("no answer in time")
 )
 
+// lingering is how long an answer is waited for once the run was interrupted: what
+// is closed by then is to be counted.
+const lingering = time.Second
+
+// lingers ends so long after the context.
+func lingers(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() != nil {
+		return context.WithCancel(ctx)
+	}
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(lingering):
+			cancel()
+		case <-out.Done():
+		}
+	})
+	return out, func() { stop(); cancel() }
+}
+
 // ask asks one server, for as long as patience says.
 func ask(ctx context.Context, c *sysreq.Client, patience time.Duration, subject string, body any) (*nats.Msg, error) {
 	m, err := c.Request(ctx, subject, body, patience, false)
@@ -84,7 +104,9 @@ func kick(ctx context.Context, c *sysreq.Client, patience time.Duration, account
 	if own, err := c.Conn().GetClientID(); err == nil && own == id && c.Conn().ConnectedServerId() == on {
 		return Refused, "it is the connection of this program"
 	}
-	reply, err := ask(ctx, c, patience, sysreq.Kick(on), natsd.KickClientReq{CID: id})
+	asking, stop := lingers(ctx)
+	defer stop()
+	reply, err := ask(asking, c, patience, sysreq.Kick(on), natsd.KickClientReq{CID: id})
 	if err == nil {
 		var body []byte
 		if body, err = wire.NewDecoder().Reply(reply); err == nil {
