@@ -78,7 +78,7 @@ type terminated struct{ status int }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	app, close := newApp(ctx, stdout, stderr)
 	defer func() {
-		patience := grace
+		patience := closing
 		if stuck := (*stuckError)(nil); errors.As(err, &stuck) { // it has been waited for
 			patience = 0
 		}

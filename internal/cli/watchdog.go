@@ -12,6 +12,9 @@ import (
 // grace is how long a command may take to end once it should.
 const grace = 2 * time.Second
 
+// closing is how long is waited for what is being written to a server, once it has.
+const closing = 500 * time.Millisecond
+
 // stuckError says that a command was left behind: it should have ended.
 type stuckError struct{ why string }
 

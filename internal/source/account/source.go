@@ -167,6 +167,7 @@ func addAddresses(all []address, more []string) []address {
 func (s *Source) advertised(ctx context.Context, p prober) []string {
 	var out []string
 	if at, err := netip.ParseAddrPort(s.nc.ConnectedAddr()); err == nil && !s.o.NoProbe {
+		p.Only = p.own // it is known what answers there
 		for _, g := range p.Contact(ctx, p.scheme, at.Addr().String(), at).Greetings {
 			if g.Cluster == s.nc.ConnectedClusterName() { // or it is behind an address of several clusters
 				out = append(out, g.ConnectURLs...)
