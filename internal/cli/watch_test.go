@@ -116,8 +116,9 @@ func TestWatch(t *testing.T) {
 			Seen    bool `json:"began_seen"`
 		}
 	}
-	if err := json.Unmarshal([]byte(read("--json")), &doc); err != nil || len(doc.Episodes) != 1 || !doc.Episodes[0].Finding || doc.Episodes[0].Ended == nil || !doc.Episodes[0].Seen {
-		t.Errorf("%+v, %v", doc, err)
+	kept := read("--json")
+	if err := json.Unmarshal([]byte(kept), &doc); err != nil || len(doc.Episodes) != 1 || !doc.Episodes[0].Finding || doc.Episodes[0].Ended == nil || !doc.Episodes[0].Seen {
+		t.Errorf("%+v, %v: %s", doc, err, kept)
 	}
 }
 

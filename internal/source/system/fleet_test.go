@@ -586,7 +586,7 @@ func TestHostileRepliesTakeNoMemory(t *testing.T) {
 			}
 		}
 	})
-	d := audit(t, nc, source.Options{Timeout: sourcetest.Patient})
+	d := audit(t, nc, source.Options{Timeout: 2 * sourcetest.Patient}) // in a process beside all others
 	close(done)
 	watching.Wait()
 	sameAsTruth(t, d, f, 3, faulty)
