@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/nats-balance/nats-balance/internal/within"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // colorful reports whether the writer is a terminal that wants colours.
@@ -52,21 +53,41 @@ func (h Host) wrap(w io.Writer, indent, sentence string) {
 // such as a pipe: reading that may never end.
 func (h Host) readRegular(ctx context.Context, flag, path string, most int64) ([]byte, error) {
 	return reading(ctx, h, flag, path, func() ([]byte, error) {
-		f, err := openRegular(flag, path)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = f.Close() }() // it was only read
-		text, err := io.ReadAll(io.LimitReader(f, most+1))
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%s %s can't be read: %w", flag, path, withoutPath(err))
-		case int64(len(text)) > most:
+		text, err := readUpTo(path, most)
+		var long *longError
+		if errors.As(err, &long) {
 			return nil, fmt.Errorf("%s %s has more than %d MiB: pass a smaller file", flag, path, most>>20)
 		}
-		return text, nil
+		return text, explainOpen(flag, path, err)
 	})
 }
+
+// readUpTo reads a regular file of so many bytes at most. See [reading] for what
+// keeps who reads it.
+func readUpTo(path string, most int64) ([]byte, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	switch {
+	case err != nil:
+		return nil, withoutPath(err)
+	case int64(len(text)) > most:
+		return nil, &longError{most}
+	}
+	return text, nil
+}
+
+// longError is that a file has more bytes than are read of it.
+type longError struct{ most int64 }
+
+func (e *longError) Error() string {
+	return fmt.Sprintf("it has more than %s bytes", words.Count(int(e.most)))
+}
+
+var errNotRegular = errors.New("it is not a regular file")
 
 // reading reads a file within the time-out: one on another machine may keep who
 // reads it for ever.
@@ -81,13 +102,29 @@ func reading[T any](ctx context.Context, h Host, flag, path string, f func() (T,
 }
 
 func openRegular(flag, path string) (*os.File, error) {
+	f, err := openFile(path)
+	return f, explainOpen(flag, path, err)
+}
+
+// explainOpen says what is wrong with the file of a flag; nil where nothing is.
+func explainOpen(flag, path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNotRegular):
+		return fmt.Errorf("%s %s is not a regular file: pass the path of one", flag, path)
+	}
+	return fmt.Errorf("%s %s can't be read: %w: pass the path of a file", flag, path, err)
+}
+
+func openFile(path string) (*os.File, error) {
 	info, err := os.Stat(path) // opening a pipe would wait for its writer
 	if err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s %s is not a regular file: pass the path of one", flag, path)
+		return nil, errNotRegular
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s can't be read: %w: pass the path of a file", flag, path, withoutPath(err))
+		return nil, withoutPath(err)
 	}
 	return f, nil
 }

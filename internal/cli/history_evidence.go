@@ -78,6 +78,6 @@ func (f *evidenceFlags) open(ctx context.Context, h Host) (store *history.Store,
 	if err != nil {
 		return nil, "", nil //nolint:nilerr // nobody named one, and there is none
 	}
-	store, err = history.ReadRunning(ctx, dir)
+	store, err = history.ReadRunning(ctx, dir, via(h))
 	return store, words.Harmless(dir), err
 }

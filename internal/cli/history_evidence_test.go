@@ -176,7 +176,7 @@ func TestHistoryIsFound(t *testing.T) {
 	var f evidenceFlags
 	found := func() bool {
 		t.Helper()
-		s, where, err := f.open(t.Context(), Host{})
+		s, where, err := f.open(t.Context(), Host{}.withDefaults())
 		if err != nil {
 			t.Fatalf("%s: %v", where, err)
 		}

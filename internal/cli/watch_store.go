@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/choria-io/fisk"
+	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/natsconn"
 	"github.com/nats-balance/nats-balance/internal/record/history"
@@ -126,7 +127,7 @@ func openHistory(ctx context.Context, place string, h Host) (*history.Store, err
 		return nil, err
 	}
 	if dir != "" {
-		return history.ReadLocal(ctx, dir)
+		return history.ReadLocal(ctx, dir, via(h))
 	}
 	nc, err := contextSettings(place, h).Connect(ctx, h.tracef)
 	if err != nil {
@@ -138,6 +139,20 @@ func openHistory(ctx context.Context, place string, h Host) (*history.Store, err
 		return nil, err
 	}
 	return store, nil
+}
+
+// via is how a recorder that runs is reached, with the bounds of all files and
+// connections.
+func via(h Host) history.Via {
+	return history.Via{
+		Read: func(ctx context.Context, path string, most int64) ([]byte, error) {
+			return reading(ctx, h, "the file", path, func() ([]byte, error) { return readUpTo(path, most) })
+		},
+		Connect: func(ctx context.Context, url, token string) (*nats.Conn, error) {
+			s := natsconn.Settings{NoContext: true, NoReconnect: true, Servers: url, Token: token, Name: connectionName(), Timeout: h.Timeout()}
+			return s.Connect(ctx, h.tracef)
+		},
+	}
 }
 
 // contextSettings lead to the servers of a context, with nothing of the flags and

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 )
 
 // Names are resolved within the time-out: a resolver that never answers is
@@ -78,6 +79,34 @@ func TestConnectSilentResolver(t *testing.T) {
 			t.Errorf("dialed %s, %v", to, err)
 		}
 	})
+}
+
+// A connection that must not reconnect ends with its server, and goes to no other one
+// that the server tells of.
+func TestNoReconnect(t *testing.T) {
+	t.Parallel()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	defer s.Shutdown()
+	if !s.ReadyForConnections(30 * time.Second) {
+		t.Fatal("the server does not start")
+	}
+	c := Settings{NoContext: true, NoReconnect: true, Servers: s.ClientURL(), Timeout: 30 * time.Second}
+	nc, err := c.Connect(t.Context(), func(string, ...any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	closed := nc.StatusChanged(nats.CLOSED)
+	s.Shutdown()
+	select {
+	case <-closed:
+	case <-time.After(30 * time.Second):
+		t.Error("it is", nc.Status())
+	}
 }
 
 // serverAddress starts a server that takes any user and returns where it is.

@@ -88,6 +88,7 @@ func (c *Settings) login(ctx context.Context) (*login, error) {
 	}
 	o := &l.options
 	o.Name, o.Timeout = strings.TrimSpace(c.Name), c.Timeout
+	o.AllowReconnect = !c.NoReconnect
 	o.MaxReconnect, o.ReconnectWait = -1, 100*time.Millisecond
 	o.ReconnectJitter, o.ReconnectJitterTLS = 50*time.Millisecond, 50*time.Millisecond
 	o.NoCallbacksAfterClientClose = true

@@ -22,6 +22,9 @@ type Settings struct {
 	SocksProxy, InboxPrefix, Context, Name                 string
 	Timeout                                                time.Duration
 
+	// NoReconnect is for a connection to one server alone: it ends where that ends,
+	// and goes to no other that the server tells of.
+	NoReconnect bool
 	// Passed says which credentials are flags, not environment variables.
 	Passed struct{ User, Password, Token, Creds, NKey, JWT bool }
 }

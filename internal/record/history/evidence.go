@@ -142,8 +142,8 @@ func knows(r *checks.Recorded, d *checks.Deployment) bool {
 
 // ReadRunning is the store in a folder, to read from the process that records into
 // it; nil where none does.
-func ReadRunning(ctx context.Context, dir string) (*Store, error) {
-	s, err := readRunning(ctx, dir)
+func ReadRunning(ctx context.Context, dir string, via Via) (*Store, error) {
+	s, err := readRunning(ctx, dir, via)
 	var down *notRunningError
 	if errors.As(err, &down) {
 		return nil, nil

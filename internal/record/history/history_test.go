@@ -122,7 +122,7 @@ func TestLocalHistory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	ctx := sourcetest.Within(t)
 	var none *NoHistoryError
-	if _, err := ReadLocal(ctx, dir); !errors.As(err, &none) {
+	if _, err := ReadLocal(ctx, dir, plainly()); !errors.As(err, &none) {
 		t.Errorf("nothing was recorded: %v", err)
 	}
 	s, err := OpenLocal(ctx, dir, Defaults())
@@ -140,7 +140,7 @@ func TestLocalHistory(t *testing.T) {
 	}
 	check := func(what string) {
 		t.Helper()
-		r, err := ReadLocal(ctx, dir)
+		r, err := ReadLocal(ctx, dir, plainly())
 		if err != nil {
 			t.Fatal(what, err)
 		}
@@ -209,7 +209,7 @@ func TestKilledRecorder(t *testing.T) {
 		}
 		_ = cmd.Wait() // it was killed
 	}
-	r, err := ReadLocal(sourcetest.Within(t), dir)
+	r, err := ReadLocal(sourcetest.Within(t), dir, plainly())
 	if err != nil {
 		t.Fatal(err)
 	}

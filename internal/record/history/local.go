@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,6 +23,9 @@ const (
 	// keeps in the folder.
 	contactFile = "recorder.json"
 	lockFile    = "lock"
+	// longestContact is how many bytes of the contact file are read at most. It has
+	// some 100.
+	longestContact = 64 << 10
 	// startsIn is how long the folder's server may take to start: it reads what is
 	// there.
 	startsIn = 30 * time.Second
@@ -75,16 +81,25 @@ func OpenLocal(ctx context.Context, dir string, limits Limits) (*Store, error) {
 	return s, nil
 }
 
+// Via is how the caller reaches a recorder that runs. The folder may be another
+// user's: neither its file nor the server that it names is trusted.
+type Via struct {
+	// Read reads a regular file. One with more bytes is an error.
+	Read func(ctx context.Context, path string, most int64) ([]byte, error)
+	// Connect logs in to a server with a token.
+	Connect func(ctx context.Context, url, token string) (*nats.Conn, error)
+}
+
 // ReadLocal is the store in a folder, to read what is there: from the recorder that
 // runs, or from the files where none does.
-func ReadLocal(ctx context.Context, dir string) (*Store, error) {
+func ReadLocal(ctx context.Context, dir string, via Via) (*Store, error) {
 	if _, err := os.Stat(filepath.Join(dir, lockFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, &NoHistoryError{dir}
 	}
 	l, err := serveLocal(dir, Limits{})
 	var taken *TakenError
 	if errors.As(err, &taken) {
-		return readRunning(ctx, dir)
+		return readRunning(ctx, dir, via)
 	}
 	if err != nil {
 		return nil, err
@@ -109,21 +124,29 @@ func (e *notRunningError) Error() string { return e.err.Error() }
 func (e *notRunningError) Unwrap() error { return e.err }
 
 // readRunning reads through the recorder that runs.
-func readRunning(ctx context.Context, dir string) (*Store, error) {
+func readRunning(ctx context.Context, dir string, via Via) (*Store, error) {
 	var c contact
-	data, err := os.ReadFile(filepath.Join(dir, contactFile))
+	data, err := via.Read(ctx, filepath.Join(dir, contactFile), longestContact)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &notRunningError{err}
 	}
 	if err == nil {
 		err = json.Unmarshal(data, &c)
 	}
+	var at string
+	if err == nil {
+		at, err = onLoopback(c.URL)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("a process records into %s, and does not say how to read from it: %w", dir, err)
 	}
-	nc, err := nats.Connect(c.URL, nats.Token(c.Token), nats.Name("nats-balance history"), nats.Timeout(patience))
-	if errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrAuthorization) { // nobody listens there, or somebody else does
-		err = &notRunningError{err}
+	nc, err := via.Connect(ctx, "nats://"+at, c.Token)
+	var dialed *net.OpError
+	switch {
+	case errors.As(err, &dialed) && dialed.Op == "dial" && !dialed.Timeout():
+		err = &notRunningError{fmt.Errorf("nothing listens at %s", at)}
+	case errors.Is(err, nats.ErrAuthorization):
+		err = &notRunningError{fmt.Errorf("another program listens at %s", at)}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("a process records into %s, and can't be read from: %w", dir, err)
@@ -134,6 +157,19 @@ func readRunning(ctx context.Context, dir string) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// onLoopback returns the address and port in the URL of a recorder. A recorder
+// listens on loopback only: whoever wrote another host into the file would have this
+// user connect to it. A name is refused too, as it may lead anywhere.
+func onLoopback(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err == nil && u.Scheme == "nats" {
+		if at, err := netip.ParseAddrPort(u.Host); err == nil && at.Addr().IsLoopback() {
+			return at.String(), nil
+		}
+	}
+	return "", fmt.Errorf("the server in its %s is not on this machine", contactFile)
 }
 
 // local is a folder's server.
