@@ -63,18 +63,19 @@ func (a *past) read(ctx context.Context) error {
 	}
 	defer store.Close()
 	now := time.Now()
-	docs, err := store.Documents(ctx, history.Query{Account: a.account, Since: now.Add(-back)})
+	docs, cut, err := store.Documents(ctx, history.Query{Account: a.account, Since: now.Add(-back)})
 	if err != nil {
 		return err
 	}
 	if a.output.format == "html" {
 		var page bytes.Buffer
-		if err := (history.Chart{Account: a.account, From: now.Add(-back), To: now, Version: Version()}).Write(&page, docs); err != nil {
+		if err := (history.Chart{Account: a.account, From: now.Add(-back), To: now, Version: Version(), Cut: cut}).Write(&page, docs); err != nil {
 			return err
 		}
 		return a.output.put(a.host, page.Bytes())
 	}
 	h := history.Tell(docs)
+	h.Cut = cut
 	text := historyText(h, a.account, now.Add(-back), now)
 	if a.output.format == "json" {
 		data, err := json.MarshalIndent(history.DocumentOf(h, a.account, now), "", "  ")
@@ -106,6 +107,13 @@ func historyText(h history.History, account string, since, now time.Time) string
 		line("", "Nothing was recorded since %s.", since.Local().Format(lineTime))
 	default:
 		line("", "Since %s: %s.", from.Local().Format(lineTime), what)
+	}
+	if h.Cut {
+		text := "Older changes were left out: they are too many to read at once."
+		if account == "" {
+			text += " To read further back, pass --account NAME."
+		}
+		line("", "%s", text)
 	}
 	for _, e := range h.Episodes {
 		b.WriteByte('\n')

@@ -95,8 +95,10 @@ func recorded(store *history.Store) func(context.Context) (history.History, erro
 		return nil
 	}
 	return func(ctx context.Context) (history.History, error) {
-		docs, err := store.Documents(ctx, history.Query{Since: time.Now().Add(-shownPast)})
-		return history.Tell(docs), err
+		docs, cut, err := store.Documents(ctx, history.Query{Since: time.Now().Add(-shownPast)})
+		h := history.Tell(docs)
+		h.Cut = cut
+		return h, err
 	}
 }
 

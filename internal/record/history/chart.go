@@ -38,6 +38,7 @@ type Chart struct {
 	Account  string
 	From, To time.Time
 	Version  string
+	Cut      bool // as in [History]
 }
 
 type chartPage struct {
@@ -82,6 +83,9 @@ func (c Chart) page(docs []record.Document) chartPage {
 	h := Tell(docs)
 	if h.First.IsZero() {
 		p.Notes = append(p.Notes, "Nothing was recorded.")
+	}
+	if c.Cut {
+		p.Notes = append(p.Notes, "Older changes were left out: they are too many to read at once.")
 	}
 	pairs := c.pairs(h, docs)
 	if len(pairs) == 0 && !h.First.IsZero() {

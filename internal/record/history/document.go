@@ -12,6 +12,7 @@ type Document struct {
 	Time     time.Time         `json:"time"`
 	First    *time.Time        `json:"first_recorded"`
 	Episodes []EpisodeDocument `json:"episodes"`
+	Cut      bool              `json:"truncated"` // older changes were too many to be read
 	Gaps     []GapDocument     `json:"gaps"`
 }
 
@@ -40,7 +41,7 @@ type GapDocument struct {
 // DocumentOf is a history as JSON, type nats-balance.v1.history; with an account, by
 // id or name, that of it alone.
 func DocumentOf(h History, account string, now time.Time) Document {
-	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Episodes: []EpisodeDocument{}, Gaps: []GapDocument{}}
+	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Cut: h.Cut, Episodes: []EpisodeDocument{}, Gaps: []GapDocument{}}
 	if !h.First.IsZero() {
 		first := h.First.UTC()
 		out.First = &first

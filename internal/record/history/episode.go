@@ -39,6 +39,7 @@ type History struct {
 	Episodes []Episode // the last to begin first
 	Gaps     []Gap
 	First    time.Time // of the documents; zero where there is none
+	Cut      bool      // there were more than can be held: older ones were left out
 }
 
 type pair struct{ account, cluster string }

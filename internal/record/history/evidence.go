@@ -70,11 +70,11 @@ func (s *Store) Recorded(ctx context.Context, d *checks.Deployment, of []Suspect
 			}
 		}
 	}
-	docs, err := s.read(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: filters, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since},
-		func(record.Document) bool { return true })
-	if err != nil {
+	last := newRecent()
+	if err := s.read(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: filters, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}, last.add); err != nil {
 		return out, err
 	}
+	docs := last.docs
 	slices.SortStableFunc(docs, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
 	docs = sinceGap(docs)
 	known := false

@@ -145,16 +145,16 @@ func TestLocalHistory(t *testing.T) {
 			t.Fatal(what, err)
 		}
 		defer r.Close()
-		docs, err := r.Documents(ctx, Query{})
+		docs, _, err := r.Documents(ctx, Query{})
 		if err != nil || len(docs) != 8 || docs[7].Change != record.Held {
 			t.Errorf("%s: %d documents, %v", what, len(docs), err)
 		}
 		for account, n := range map[string]int{"ORDERS": 8, "orders": 8, "other": 5} {
-			if docs, err := r.Documents(ctx, Query{Account: account}); err != nil || len(docs) != n {
+			if docs, _, err := r.Documents(ctx, Query{Account: account}); err != nil || len(docs) != n {
 				t.Errorf("%s: %d documents of %s, want %d, %v", what, len(docs), account, n, err)
 			}
 		}
-		if docs, err := r.Documents(ctx, Query{Since: time.Now().Add(time.Hour)}); err != nil || len(docs) != 0 {
+		if docs, _, err := r.Documents(ctx, Query{Since: time.Now().Add(time.Hour)}); err != nil || len(docs) != 0 {
 			t.Errorf("%s: %d documents of the future, %v", what, len(docs), err)
 		}
 		if at := r.LastAlive(ctx); time.Since(at) > time.Minute {
@@ -214,7 +214,7 @@ func TestKilledRecorder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	docs, err := r.Documents(sourcetest.Within(t), Query{})
+	docs, _, err := r.Documents(sourcetest.Within(t), Query{})
 	if err != nil || len(docs) < acknowledged {
 		t.Errorf("%d documents of %d that were acknowledged, %v", len(docs), acknowledged, err)
 	}
@@ -228,7 +228,7 @@ func record1by1(dir string) {
 	if err != nil {
 		panic(err)
 	}
-	docs, err := s.Documents(ctx, Query{})
+	docs, _, err := s.Documents(ctx, Query{})
 	if err != nil {
 		panic(err)
 	}
@@ -314,7 +314,7 @@ func TestLeader(t *testing.T) {
 	}
 	sees(4, c)
 	waitWritten(t, c.Store)
-	docs, err := c.Documents(sourcetest.Within(t), Query{})
+	docs, _, err := c.Documents(sourcetest.Within(t), Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +376,7 @@ func TestStoreAway(t *testing.T) {
 	srv = start(port)
 	defer srv.Shutdown()
 	waitWritten(t, s)
-	docs, err := s.Documents(sourcetest.Within(t), Query{})
+	docs, _, err := s.Documents(sourcetest.Within(t), Query{})
 	if err != nil || len(docs) != len(all) {
 		t.Errorf("%d documents, want %d, %v", len(docs), len(all), err)
 	}

@@ -12,8 +12,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record"
 )
 
-// mostRead is how many documents are read at most, the last ones.
-const mostRead = 2_000_000
+// mostWaiting is how many bytes of messages wait to be read, several of the longest
+// that the stream takes.
+const mostWaiting = 16 << 20
 
 // Query is what to read.
 type Query struct {
@@ -23,44 +24,42 @@ type Query struct {
 	Since   time.Time
 }
 
-// Documents reads what was kept, the oldest first.
-func (s *Store) Documents(ctx context.Context, q Query) ([]record.Document, error) {
+// Documents reads what was kept, the oldest first. Cut says that it was too much,
+// and that the oldest documents were left out, see [mostHeld].
+func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document, cut bool, err error) {
 	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
 	if !q.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
 	}
-	docs, err := s.read(ctx, config, func(d record.Document) bool {
-		return d.Account == nil || q.Account == "" || d.Account.ID == q.Account || d.Account.Name == q.Account
+	last := newRecent()
+	err = s.read(ctx, config, func(d record.Document) {
+		if d.Account == nil || q.Account == "" || d.Account.ID == q.Account || d.Account.Name == q.Account {
+			last.add(d)
+		}
 	})
 	// The stream is in the order of writing, which after an absence is not that of
 	// what happened.
-	slices.SortStableFunc(docs, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
-	return docs, err
+	slices.SortStableFunc(last.docs, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
+	return last.docs, last.cut, err
 }
 
-// Last reads the last document of every account in every cluster.
-func (s *Store) Last(ctx context.Context) ([]record.Document, error) {
-	return s.read(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofAccounts + ">"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy},
-		func(record.Document) bool { return true })
-}
-
-func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig, keep func(record.Document) bool) ([]record.Document, error) {
+// read hands over documents, one at a time, in the order of writing.
+func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig, take func(record.Document)) error {
 	c, err := s.js.OrderedConsumer(ctx, StreamName, config)
 	if err != nil {
-		return nil, explain("reading its stream", err)
+		return explain("reading its stream", err)
 	}
 	info, err := c.Info(ctx)
 	if err != nil {
-		return nil, explain("reading its stream", err)
+		return explain("reading its stream", err)
 	}
 	left := info.NumPending
-	var out []record.Document
 	if left == 0 {
-		return nil, nil
+		return nil
 	}
-	iter, err := c.Messages(jetstream.PullMaxMessages(1000))
+	iter, err := c.Messages(jetstream.PullMaxBytes(mostWaiting))
 	if err != nil {
-		return nil, explain("reading its stream", err)
+		return explain("reading its stream", err)
 	}
 	defer iter.Stop()
 	for range left {
@@ -69,30 +68,28 @@ func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig
 			break
 		}
 		if err != nil {
-			return out, explain("reading its stream", err)
+			return explain("reading its stream", err)
 		}
 		var d record.Document
 		// What another version wrote, or somebody else, is none of ours.
-		if json.Unmarshal(m.Data(), &d) == nil && d.Type == record.DocumentType && keep(d) {
-			out = append(out, d)
+		if json.Unmarshal(m.Data(), &d) == nil && d.Type == record.DocumentType {
+			take(d)
 		}
 		if meta, err := m.Metadata(); err == nil && meta.NumPending == 0 {
 			break
 		}
 	}
-	return out[max(0, len(out)-mostRead):], nil
+	return nil
 }
 
-// Restore tells a watch what was known when the last recorder stopped.
+// Restore tells a watch what was known when the last recorder stopped: the last
+// document of every account in every cluster.
 func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
-	last, err := s.Last(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range last {
+	last := jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofAccounts + ">"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
+	return s.read(ctx, last, func(d record.Document) {
 		spread := d.SpreadOf()
 		if spread == nil {
-			continue
+			return
 		}
 		var since time.Time
 		if d.Since != nil && d.Change != record.Back {
@@ -100,6 +97,5 @@ func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
 		}
 		finding := d.Finding != nil && *d.Finding && d.Change != record.Back
 		w.Known(*spread, since, finding)
-	}
-	return nil
+	})
 }

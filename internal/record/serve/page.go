@@ -106,6 +106,8 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	case o.History == nil:
 		p.PastNote = "Nothing is recorded."
 	case pastErr != nil:
+	case past.Cut:
+		p.PastNote = "Shown from " + past.First.UTC().Format(pageTime) + " on: what was recorded before is too much to read at once."
 		p.PastNote = "What was recorded can't be read now."
 	case len(past.Episodes) == 0:
 		p.PastNote = "No account was above the threshold in the last 7 days, as far as was recorded."
