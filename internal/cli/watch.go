@@ -121,11 +121,12 @@ func (a *watch) run(ctx context.Context) error {
 	}})
 	var stop func()
 	var err error
-	service, stop, err = a.service(ctx, follow, store)
+	shown := a.shown(ctx, follow, store)
+	service, stop, err = a.service(ctx, shown)
 	defer stop()
 	var server *serve.Server
 	if err == nil {
-		server, err = a.listener(follow, store)
+		server, err = a.listener(shown)
 	}
 	if err == nil {
 		if server != nil {

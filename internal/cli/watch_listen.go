@@ -102,18 +102,19 @@ func recorded(store *history.Store) func(context.Context) (history.History, erro
 	}
 }
 
-// shown is what is shown, over HTTP and over NATS.
-func (a *watch) shown(follow *live.Live, store *history.Store, config *tls.Config) serve.Options {
+// shown is what is shown, over HTTP and over NATS. Both share what was read of the
+// history.
+func (a *watch) shown(ctx context.Context, follow *live.Live, store *history.Store) serve.Options {
 	of := func(account string) (all []*record.Spread) {
 		follow.Look(func(w *record.Watch, _ bool) { all = w.Of(account, time.Now()) })
 		return all
 	}
-	return serve.Options{State: a.state(follow, store), Account: of, History: recorded(store), Stale: 3 * a.settings.Reconcile,
-		User: a.listen.user, Password: a.listen.password, TLS: config, Version: Version()}
+	return serve.Options{State: a.state(follow, store), Account: of, History: serve.Shared(ctx, recorded(store)), Stale: 3 * a.settings.Reconcile,
+		User: a.listen.user, Password: a.listen.password, Version: Version()}
 }
 
 // service is the micro service where that is asked for; nil where it is not.
-func (a *watch) service(ctx context.Context, follow *live.Live, store *history.Store) (*serve.Service, func(), error) {
+func (a *watch) service(ctx context.Context, shown serve.Options) (*serve.Service, func(), error) {
 	if a.listen.service == "" {
 		return nil, func() {}, nil
 	}
@@ -121,7 +122,7 @@ func (a *watch) service(ctx context.Context, follow *live.Live, store *history.S
 	if err != nil {
 		return nil, func() {}, fmt.Errorf("--service %s: %w", words.Harmless(a.listen.service), err)
 	}
-	s, err := serve.AddTo(ctx, nc, a.shown(follow, store, nil), serviceVersion())
+	s, err := serve.AddTo(ctx, nc, shown, serviceVersion())
 	if err != nil {
 		nc.Close()
 		return nil, func() {}, fmt.Errorf("--service %s: %w", words.Harmless(a.listen.service), err)
@@ -139,7 +140,7 @@ func serviceVersion() string {
 }
 
 // listener listens where that is asked for; nil where it is not.
-func (a *watch) listener(follow *live.Live, store *history.Store) (*serve.Server, error) {
+func (a *watch) listener(shown serve.Options) (*serve.Server, error) {
 	if a.listen.address == "" {
 		return nil, nil
 	}
@@ -147,7 +148,8 @@ func (a *watch) listener(follow *live.Live, store *history.Store) (*serve.Server
 	if err != nil {
 		return nil, err
 	}
-	s, err := serve.Listen(a.listen.address, a.shown(follow, store, config))
+	shown.TLS = config
+	s, err := serve.Listen(a.listen.address, shown)
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}

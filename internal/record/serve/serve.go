@@ -36,8 +36,8 @@ type Options struct {
 	State func(most int) State
 	// Account is how an account, by id or name, is spread over every cluster.
 	Account func(account string) []*record.Spread
-	// History, if set, is what was recorded of late. It is called twice a minute at
-	// most.
+	// History, if set, is what was recorded of late. It is called for everybody who
+	// asks: see [Shared].
 	History func(context.Context) (history.History, error)
 	// Stale is how old the last full report may be for the watch to be well.
 	Stale time.Duration
@@ -54,10 +54,8 @@ type Options struct {
 const (
 	// mostShown is how many accounts have series and a row of their own.
 	mostShown = 100
-	// shownFor and readFor are how long a state and a history are shown before they
-	// are asked for again.
+	// shownFor is how long a state is shown before it is asked for again.
 	shownFor = time.Second
-	readFor  = 30 * time.Second
 )
 
 // Server shows what a watch sees.
@@ -69,9 +67,6 @@ type Server struct {
 	mu      sync.Mutex
 	state   State
 	stateAt time.Time
-	past    history.History
-	pastErr error
-	pastAt  time.Time
 }
 
 // Listen listens at an address. One without a host, such as :9222, is on loopback.
@@ -186,15 +181,10 @@ func (s *Server) now() State {
 
 // recorded is what was recorded of late.
 func (s *Server) recorded(ctx context.Context) (history.History, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.o.History != nil && time.Since(s.pastAt) >= readFor {
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		s.past, s.pastErr = s.o.History(ctx)
-		s.pastAt = time.Now()
+	if s.o.History == nil {
+		return history.History{}, nil
 	}
-	return s.past, s.pastErr
+	return s.o.History(ctx)
 }
 
 // health says whether the watch is well: its events come in, and the last full

@@ -71,8 +71,6 @@ func AddTo(ctx context.Context, nc *nats.Conn, o Options, version string) (*Serv
 				_ = r.Error("404", "nothing is recorded", nil) // as above
 				return
 			}
-			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-			defer cancel()
 			past, err := o.History(ctx)
 			if err != nil {
 				_ = r.Error("503", "the store is away", nil) // as above
