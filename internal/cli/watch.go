@@ -202,7 +202,7 @@ func (a *watch) print(changes []record.Change) error {
 	for _, c := range changes {
 		text := a.text(c)
 		if a.json {
-			line, err := json.Marshal(record.DocumentOf(c))
+			line, err := json.Marshal(record.DocumentOf(c).Harmless())
 			if err != nil {
 				return err
 			}

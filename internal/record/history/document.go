@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Document is a history as JSON.
@@ -11,8 +12,8 @@ type Document struct {
 	Type     string            `json:"type"`
 	Time     time.Time         `json:"time"`
 	First    *time.Time        `json:"first_recorded"`
-	Episodes []EpisodeDocument `json:"episodes"`
 	Cut      bool              `json:"truncated"` // older changes were too many to be read
+	Episodes []EpisodeDocument `json:"episodes"`
 	Gaps     []GapDocument     `json:"gaps"`
 }
 
@@ -39,7 +40,7 @@ type GapDocument struct {
 }
 
 // DocumentOf is a history as JSON, type nats-balance.v1.history; with an account, by
-// id or name, that of it alone.
+// id or name, that of it alone. Names are harmless, as in all output.
 func DocumentOf(h History, account string, now time.Time) Document {
 	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Cut: h.Cut, Episodes: []EpisodeDocument{}, Gaps: []GapDocument{}}
 	if !h.First.IsZero() {
@@ -50,16 +51,13 @@ func DocumentOf(h History, account string, now time.Time) Document {
 		if account != "" && e.Account.ID != account && e.Account.Name != account {
 			continue
 		}
-		j := EpisodeDocument{Account: e.Account, Cluster: e.Cluster, Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil, Ended: e.Ended,
-			Before: e.Before, Then: e.Then, Last: e.Last, Moves: e.Moves, Around: e.Around}
+		j := EpisodeDocument{Account: e.Account.Harmless(), Cluster: words.Harmless(e.Cluster), Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil, Ended: e.Ended,
+			Before: e.Before.Harmless(), Then: e.Then.Harmless(), Last: e.Last.Harmless(), Moves: record.HarmlessMoves(e.Moves), Around: []record.Document{}}
 		if e.NotBefore != nil && !e.NotBefore.IsZero() {
 			j.NotBefore = e.NotBefore
 		}
-		if j.Moves == nil {
-			j.Moves = []record.DocumentMove{}
-		}
-		if j.Around == nil {
-			j.Around = []record.Document{}
+		for _, d := range e.Around {
+			j.Around = append(j.Around, d.Harmless())
 		}
 		out.Episodes = append(out.Episodes, j)
 	}

@@ -2,6 +2,8 @@ package serve
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // metric is one of a watch: its description, and whether it only grows.
@@ -91,6 +93,17 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 			findings++
 		}
 	}
+	// Two names may look alike once they are harmless. Prometheus takes no series twice.
+	labels, leftOut := make([][]string, len(s.Spreads)), s.LeftOut
+	series := map[[3]string]bool{}
+	for i, x := range s.Spreads {
+		k := [3]string{words.Harmless(x.Account.Name), words.Harmless(x.Account.ID), words.Harmless(x.Cluster)}
+		if series[k] {
+			leftOut++
+			continue
+		}
+		series[k], labels[i] = true, k[:]
+	}
 	reconciled := 0.0
 	if !s.Reconciled.IsZero() {
 		reconciled = float64(s.Reconciled.Unix())
@@ -99,16 +112,18 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		"connected": number(s.Connected), "leader": number(s.Leader), "last_reconciliation_timestamp_seconds": reconciled,
 		"servers": float64(s.Totals.Servers), "servers_missing": float64(len(s.Missing)), "accounts": float64(s.Totals.Accounts),
 		"connections": float64(s.Totals.Connections), "findings": float64(findings), "leaning": float64(len(s.Over)),
-		"series_left_out": float64(s.LeftOut), "store_queued": float64(s.Store.Queued),
+		"series_left_out": float64(leftOut), "store_queued": float64(s.Store.Queued),
 		"events_total": float64(s.Counters.Events), "events_bad_total": float64(s.Counters.Bad), "events_stale_total": float64(s.Counters.Stale),
 		"events_lost_total": float64(s.Counters.Lost), "refused_total": float64(s.Counters.Refused), "reconciliations_total": float64(s.Counters.Reconciliations),
 		"corrected_total": float64(s.Counters.Corrected), "store_lost_total": float64(s.Store.Lost),
 	} {
 		send(c.single[name], v)
 	}
-	for _, x := range s.Spreads {
-		k := [2]string{x.Account.ID, x.Cluster}
-		labels := []string{valid(x.Account.Name), valid(x.Account.ID), valid(x.Cluster)}
+	for i, x := range s.Spreads {
+		if labels[i] == nil {
+			continue
+		}
+		k, labels := [2]string{x.Account.ID, x.Cluster}, labels[i]
 		send(c.account["account_connections"], float64(x.Connections), labels...)
 		send(c.account["account_share_ratio"], float64(x.Top().Connections)/float64(max(1, x.Connections)), labels...)
 		send(c.account["account_finding"], number(finding[k]), labels...)

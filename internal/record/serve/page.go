@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -106,9 +105,9 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	case o.History == nil:
 		p.PastNote = "Nothing is recorded."
 	case pastErr != nil:
+		p.PastNote = "What was recorded can't be read now."
 	case past.Cut:
 		p.PastNote = "Shown from " + past.First.UTC().Format(pageTime) + " on: what was recorded before is too much to read at once."
-		p.PastNote = "What was recorded can't be read now."
 	case len(past.Episodes) == 0:
 		p.PastNote = "No account was above the threshold in the last 7 days, as far as was recorded."
 	}
@@ -192,6 +191,3 @@ func pairName(what, cluster string) string {
 func share(on, all int, server string) string {
 	return fmt.Sprintf("%s of %s (%.1f%%) on %s", words.Count(on), words.Plural(all, "connection"), 100*float64(on)/float64(max(1, all)), server)
 }
-
-// valid is a text as a label of Prometheus can have it.
-func valid(s string) string { return strings.ToValidUTF8(s, "�") }

@@ -96,7 +96,7 @@ func (s *Service) Publish(changes []record.Change) {
 		if c.Kind != record.Crossed && c.Kind != record.Held && c.Kind != record.Back {
 			continue
 		}
-		if data, err := json.Marshal(record.DocumentOf(c)); err == nil {
+		if data, err := json.Marshal(record.DocumentOf(c).Harmless()); err == nil {
 			_ = s.nc.Publish(EventSubjects+string(c.Kind), data) // who is not there does not hear it
 		}
 	}
@@ -115,11 +115,11 @@ func answerOf(s State, spreads []*record.Spread) answer {
 		a.Reconciled = &t
 	}
 	for _, c := range s.Over[:min(len(s.Over), mostAnswered)] {
-		a.Findings = append(a.Findings, record.DocumentOf(c))
+		a.Findings = append(a.Findings, record.DocumentOf(c).Harmless())
 	}
 	for _, x := range spreads[:min(len(spreads), mostAnswered)] {
-		d := record.DocumentOf(record.Change{Spread: x})
-		a.Spreads = append(a.Spreads, spreadAnswer{x.Cluster, record.DocumentAccount{ID: x.Account.ID, Name: x.Account.Name}, d.Spread})
+		d := record.DocumentOf(record.Change{Spread: x, Cluster: x.Cluster}).Harmless()
+		a.Spreads = append(a.Spreads, spreadAnswer{*d.Cluster, *d.Account, d.Spread})
 	}
 	return a
 }

@@ -1,0 +1,62 @@
+package record
+
+import (
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// Harmless is a document for output: all names are [words.Harmless], as in the JSON
+// of the audit. What is kept in a history is as it came, so that it can be compared.
+func (d Document) Harmless() Document {
+	d.Type, d.Change = words.Harmless(d.Type), Kind(words.Harmless(string(d.Change)))
+	if d.Cluster != nil {
+		cluster := words.Harmless(*d.Cluster)
+		d.Cluster = &cluster
+	}
+	if d.Account != nil {
+		account := d.Account.Harmless()
+		d.Account = &account
+	}
+	if d.Server != nil {
+		server := d.Server.harmless()
+		d.Server = &server
+	}
+	if d.Reason != nil {
+		reason := words.Sentence(*d.Reason)
+		d.Reason = &reason
+	}
+	d.Spread, d.Before, d.Moves = d.Spread.Harmless(), d.Before.Harmless(), HarmlessMoves(d.Moves)
+	return d
+}
+
+// Harmless is an account for output.
+func (a DocumentAccount) Harmless() DocumentAccount {
+	return DocumentAccount{words.Harmless(a.ID), words.Harmless(a.Name)}
+}
+
+func (s DocumentServer) harmless() DocumentServer {
+	return DocumentServer{words.Harmless(s.ID), words.Harmless(s.Name), words.Harmless(s.Host)}
+}
+
+// Harmless is a spread for output; nil where there is none.
+func (s *DocumentSpread) Harmless() *DocumentSpread {
+	if s == nil {
+		return nil
+	}
+	out := *s
+	out.Verdict, out.Servers = checks.Verdict(words.Harmless(string(s.Verdict))), make([]DocumentShare, 0, len(s.Servers))
+	for _, x := range s.Servers {
+		out.Servers = append(out.Servers, DocumentShare{x.Server.harmless(), x.Connections})
+	}
+	return &out
+}
+
+// HarmlessMoves are moves for output; none is an empty list.
+func HarmlessMoves(moves []DocumentMove) []DocumentMove {
+	out := make([]DocumentMove, 0, len(moves))
+	for _, m := range moves {
+		m.Service, m.Server, m.Reason = words.Harmless(m.Service), m.Server.harmless(), words.Harmless(m.Reason)
+		out = append(out, m)
+	}
+	return out
+}
