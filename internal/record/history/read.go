@@ -16,6 +16,10 @@ import (
 // that the stream takes.
 const mostWaiting = 16 << 20
 
+// consumerStays is how long the server keeps the consumer of a reading after it
+// ended.
+const consumerStays = 30 * time.Second
+
 // Query is what to read.
 type Query struct {
 	// Account is an id or a name; empty is all. What happened to servers is read in
@@ -45,6 +49,7 @@ func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document,
 
 // read hands over documents, one at a time, in the order of writing.
 func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig, take func(record.Document)) error {
+	config.InactiveThreshold = consumerStays
 	c, err := s.js.OrderedConsumer(ctx, StreamName, config)
 	if err != nil {
 		return explain("reading its stream", err)
