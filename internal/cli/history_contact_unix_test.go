@@ -60,3 +60,29 @@ func TestFolderOfSomebodyElse(t *testing.T) {
 		t.Errorf("after an interrupt: %v", err)
 	}
 }
+
+// An audit waits for a history for 5 seconds at most, whatever --timeout is, and says
+// that it went on without.
+func TestEvidenceThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	store, err := history.OpenLocal(t.Context(), dir, history.Limits{Keep: time.Hour, Bytes: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	if err := os.WriteFile(filepath.Join(dir, "recorder.json"), []byte(`{"url":"nats://`+silent.Addr().String()+`"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := evidenceFlags{place: dir}
+	from := time.Now()
+	recorded, warnings := f.reader(Host{Timeout: func() time.Duration { return time.Hour }}.withDefaults(), sourceFlags{})(t.Context(), nil, nil)
+	if took := time.Since(from); recorded != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "can't be read, and is not evidence") || !strings.Contains(warnings[0], "within 5s") || took > 9*time.Second {
+		t.Errorf("after %s: %v, %q", took, recorded, warnings)
+	}
+}

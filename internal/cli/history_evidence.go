@@ -44,6 +44,8 @@ func (f *evidenceFlags) reader(h Host, s sourceFlags) audit.History {
 	if f.off || s.archive != "" {
 		return nil
 	}
+	timeout := h.Timeout()
+	h.Timeout = func() time.Duration { return min(timeout, readsIn) } // which is what errors name
 	return func(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]*checks.Recorded, []string) {
 		ctx, cancel := context.WithTimeout(ctx, readsIn)
 		defer cancel()
