@@ -228,3 +228,31 @@ func TestMatrixEqualsTruth(t *testing.T) {
 		}
 	}
 }
+
+// Events may claim any number of accounts and servers. What is beyond the most is not
+// taken, and what is known stays.
+func TestMatrixIsBounded(t *testing.T) {
+	t.Parallel()
+	m := newMatrix()
+	for i := range mostServers {
+		if m.addServer(checks.ServerRef{ID: fmt.Sprint("N", i)}, "C1") == nil {
+			t.Fatalf("no server %d", i)
+		}
+	}
+	if m.addServer(checks.ServerRef{ID: "one more"}, "C1") != nil || len(m.byID) != mostServers {
+		t.Error("one server more than the most is taken")
+	}
+	if _, ok := m.account("known", ""); !ok {
+		t.Error("the first account is not taken")
+	}
+	m.accounts = append(m.accounts, make([]account, mostAccounts-2)...)
+	if _, ok := m.account("last", ""); !ok {
+		t.Error("the last account is not taken")
+	}
+	if _, ok := m.account("one more", ""); ok || len(m.accounts) != mostAccounts {
+		t.Error("one account more than the most is taken")
+	}
+	if a, ok := m.account("known", "name"); !ok || a != 0 {
+		t.Errorf("a known account is %d, %t", a, ok)
+	}
+}

@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -59,6 +60,38 @@ func TestRecorded(t *testing.T) {
 	waitWritten(t, s)
 	if got, err := s.Recorded(ctx, here, of, now); err != nil || got[0] == nil || len(got[0].Spreads) != 1 || len(got[0].Events) != 0 {
 		t.Errorf("%+v, %v", got[0], err)
+	}
+	stop()
+	<-ran
+}
+
+// Of 50 suspects at most what was recorded is read.
+func TestEvidenceIsBounded(t *testing.T) {
+	t.Parallel()
+	ctx := sourcetest.Within(t)
+	s, err := OpenLocal(ctx, t.TempDir(), Limits{Keep: time.Hour, Bytes: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ran := make(chan struct{})
+	run, stop := context.WithCancel(ctx)
+	go func() { defer close(ran); s.Run(run, func(bool) {}) }()
+	now := time.Now()
+	var of []Suspect
+	for i := range 51 {
+		x := spread(now, 20, 1, 1)
+		x.Account.ID = fmt.Sprint("A", i)
+		of = append(of, Suspect{x.Account.ID, "C1"})
+		s.Add([]record.Change{{Kind: record.Shifted, Time: now, Cluster: "C1", Spread: x}})
+	}
+	waitWritten(t, s)
+	got, err := s.Recorded(ctx, &checks.Deployment{Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}}}, of, now)
+	if err != nil || len(got) != 51 || got[49] == nil || got[50] != nil {
+		t.Errorf("%d, %v", len(got), err)
+	}
+	if newRecent().most != 256<<20 || evidenceFor != 7*24*time.Hour {
+		t.Error("the bounds are others than docs/security.md has")
 	}
 	stop()
 	<-ran

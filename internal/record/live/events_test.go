@@ -1,0 +1,28 @@
+package live
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
+)
+
+// Events wait in a bounded number and size, for each of the six subscriptions. That
+// lost ones have a full report asked for is for the tests of record.
+func TestWaitingEventsAreBounded(t *testing.T) {
+	t.Parallel()
+	l := sourcetest.StartLab(t, sourcetest.Three("ORDERS"))
+	s := &session{l: New(record.New(record.Settings{}), Options{Timeout: 10 * time.Second}), events: sourcetest.Connect(t, l.SystemURL())}
+	if err := s.subscribe(); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.subs) != 6 {
+		t.Errorf("%d subscriptions", len(s.subs))
+	}
+	for _, sub := range s.subs {
+		if n, size, err := sub.PendingLimits(); n != 1_000_000 || size != 256<<20 || err != nil {
+			t.Errorf("%s: %d events of %d bytes, %v", sub.Subject, n, size, err)
+		}
+	}
+}
