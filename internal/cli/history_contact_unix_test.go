@@ -32,6 +32,10 @@ func TestFolderOfSomebodyElse(t *testing.T) {
 	}
 	defer silent.Close()
 	path := filepath.Join(dir, "recorder.json")
+	real, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	write := func(text string) func() error { return func() error { return os.WriteFile(path, []byte(text), 0o600) } }
 	h := Host{Timeout: func() time.Duration { return 300 * time.Millisecond }}.withDefaults()
 	for _, c := range []struct {
@@ -43,6 +47,7 @@ func TestFolderOfSomebodyElse(t *testing.T) {
 		{func() error { return os.Symlink("/dev/zero", path) }, "it is not a regular file"},
 		{write(strings.Repeat(" ", 64<<10) + "{}"), "it has more than 65,536 bytes"},
 		{write(`{"url":"nats://192.0.2.1:4222"}`), "is not on this machine"},
+		{write(strings.Replace(string(real), `"token":"`, `"token":"x`, 1)), "another program listens at 127.0.0.1:"},
 		{write(`{"url":"nats://` + silent.Addr().String() + `"}`), "does not answer within 300ms"},
 	} {
 		if err := errors.Join(os.RemoveAll(path), c.make()); err != nil {

@@ -29,13 +29,13 @@ func TestReadingIsBounded(t *testing.T) {
 		"of a watch":      string(ofWatch),
 		"short":           head + "}",
 		"with long names": head + `,"cluster":"` + strings.Repeat("x", 200<<10) + `"}`,
-		"with servers":    head + `,"spread":{"servers":[{}` + strings.Repeat(",{}", 30_000) + `]}}`,
-		"with moves":      head + `,"moves":[{}` + strings.Repeat(`,{"service":"x"}`, 30_000) + `]}`,
+		"with servers":    head + `,"spread":{"servers":[{}` + strings.Repeat(",{}", 10_000) + `]}}`,
+		"with moves":      head + `,"moves":[{}` + strings.Repeat(`,{"service":"x"}`, 10_000) + `]}`,
 	} {
 		before := inUse()
 		r := &recent{most: most}
 		n := 0
-		for ; n < 100 || !r.cut; n++ {
+		for ; n < 50 || !r.cut; n++ {
 			var d record.Document
 			if err := json.Unmarshal([]byte(text), &d); err != nil {
 				t.Fatal(what, err)

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
@@ -58,7 +60,8 @@ func TestRequestsAreBounded(t *testing.T) {
 	}
 }
 
-// The service answers one request of a kind at a time, with 100 findings at most.
+// The service answers one request of a kind at a time, with 100 findings or
+// episodes at most, and says where they are too long for a message.
 func TestServiceIsBounded(t *testing.T) {
 	t.Parallel()
 	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
@@ -76,12 +79,13 @@ func TestServiceIsBounded(t *testing.T) {
 	for range 149 {
 		many.Over = append(many.Over, many.Over[0])
 	}
+	past := history.History{Episodes: make([]history.Episode, 150)}
 	s, err := AddTo(t.Context(), nc, Options{State: func(int) State {
 		most.Store(max(most.Load(), now.Add(1)))
 		time.Sleep(20 * time.Millisecond)
 		now.Add(-1)
 		return many
-	}, Account: func(string) []*record.Spread { return nil }}, "1.2.3")
+	}, History: func(context.Context) (history.History, error) { return past, nil }}, "1.2.3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,5 +107,21 @@ func TestServiceIsBounded(t *testing.T) {
 	}
 	if most.Load() != 1 {
 		t.Errorf("%d at a time", most.Load())
+	}
+	for _, long := range []bool{false, true} {
+		if long { // than a message
+			for i := range past.Episodes {
+				past.Episodes[i].Around = make([]record.Document, 100)
+			}
+		}
+		m, err := nc.Request("nats-balance.history", nil, 10*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc history.Document
+		err = json.Unmarshal(m.Data, &doc)
+		if code := m.Header.Get("Nats-Service-Error-Code"); long != (code == "413") || !long && (err != nil || len(doc.Episodes) != 100 || !doc.Cut) {
+			t.Errorf("%d episodes, %q, %v", len(doc.Episodes), code, err)
+		}
 	}
 }

@@ -77,7 +77,11 @@ func AddTo(ctx context.Context, nc *nats.Conn, o Options, version string) (*Serv
 				return
 			}
 			account := strings.TrimSpace(string(r.Data()))
-			reply(r, history.DocumentOf(past, account, time.Now()))
+			doc := history.DocumentOf(past, account, time.Now())
+			if len(doc.Episodes) > mostAnswered {
+				doc.Episodes, doc.Cut = doc.Episodes[:mostAnswered], true
+			}
+			reply(r, doc)
 		},
 	} {
 		if err := requests.AddEndpoint(name, handle); err != nil {
@@ -88,7 +92,12 @@ func AddTo(ctx context.Context, nc *nats.Conn, o Options, version string) (*Serv
 	return &Service{nc, svc}, nil
 }
 
-func reply(r micro.Request, v any) { _ = r.RespondJSON(v) } // whoever asked is gone
+// reply answers. Without an answer whoever asked would wait for one in vain.
+func reply(r micro.Request, v any) {
+	if r.RespondJSON(v) != nil {
+		_ = r.Error("413", "the answer is too long for a message", nil) // or whoever asked is gone
+	}
+}
 
 // Publish publishes the crossings, findings and returns among changes.
 func (s *Service) Publish(changes []record.Change) {
@@ -105,7 +114,8 @@ func (s *Service) Publish(changes []record.Change) {
 // Stop ends the service.
 func (s *Service) Stop() { _ = s.svc.Stop() }
 
-// mostAnswered is how many findings and clusters an answer has: it is one message.
+// mostAnswered is how many findings, clusters and episodes of a history an answer has:
+// it is one message.
 const mostAnswered = 100
 
 func answerOf(s State, spreads []*record.Spread) answer {
