@@ -8,3 +8,17 @@ func EvenShare(connections, servers int) int {
 	}
 	return (connections + servers - 1) / servers
 }
+
+// OverEven returns what each server has above that: how many connections have to
+// leave it so that they are spread evenly.
+func OverEven(counts []int) []int {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	even, out := EvenShare(total, len(counts)), make([]int, len(counts))
+	for i, n := range counts {
+		out[i] = max(0, n-even)
+	}
+	return out
+}

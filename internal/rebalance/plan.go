@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -118,9 +119,9 @@ func newPlanning(s *State, goal Goal) *planning {
 		if room := server.Room(); room != nil && !goal.IgnoreRoom {
 			p.room[i] = float64(*room)
 		}
-		if !goal.Even {
-			p.give[i] = max(0, loads[i]-p.even)
-		}
+	}
+	if !goal.Even {
+		p.give = checks.OverEven(loads)
 	}
 	var ceilings []int
 	ceilings, p.ceiling = s.ceilings(goal)

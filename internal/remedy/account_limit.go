@@ -85,8 +85,9 @@ func (x *facts) roomToMove() []string {
 	}
 	use, _ := x.use(x.f.Account.ID)
 	room := limit - use
+	excess, _ := x.excess()
 	switch {
-	case room >= x.excess():
+	case room >= excess:
 		return nil
 	case room < 1:
 		return []string{fmt.Sprintf("%s is at its limit of %s: raise that first (limits), or others may take the place of those that are closed.", x.account, words.Plural(limit, "connection"))}

@@ -56,6 +56,18 @@ func inputOf(changes ...change) Input {
 	return concluded(in)
 }
 
+// spread is the account with so many connections on each server.
+func spread(counts ...int) change {
+	return func(in *Input) {
+		in.Finding.Connections, in.Finding.OnServer = 0, counts[0]
+		for i, n := range counts {
+			in.Finding.Connections += n
+			in.Finding.Distribution[i].Connections = &counts[i]
+			in.Case.Deployment.Servers[i].Usage[1].Connections = uint32(n)
+		}
+	}
+}
+
 // concluded works out again what follows from the case and the causes.
 func concluded(in Input) Input {
 	in.Diagnosis = cause.Conclude(in.Case, in.Causes)

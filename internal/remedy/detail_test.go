@@ -129,12 +129,12 @@ func TestDetails(t *testing.T) {
 		{"monitoring ports", cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), monitoring},
 			[]string{"take a user of the system account: add --context or --creds", "$ nats-balance rebalance --account ORDERS --cluster C1\n"}, []string{"--monitor", "--context system"}},
 		{"monitoring ports", cause.RemedyRestartOrder, []change{withCause(cause.RestartDrift, cause.Likely), monitoring}, []string{"take a user of the system account", "$ nats server list 3\n"}, []string{"--monitor"}},
-		{"more than a page", cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) { in.Finding.OnServer, in.Finding.Connections = 3000, 3300 }},
+		{"more than a page", cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), spread(3000, 150, 150)},
 			[]string{"Move 1,900 connections", "counts pages of 1,024", "--cluster C1 31m"}, nil},
 		{"a threshold", cause.RemedyKeepItSo, []change{func(in *Input) { in.ThresholdPercent, in.Again = 60, "--context 'a%b'" }},
 			[]string{"$ nats-balance audit concentration --review 50 --threshold 60 --context 'a%b'", `--context 'a\%b'`}, []string{"As a plugin"}},
 		{"a plugin", cause.RemedyKeepItSo, []change{func(in *Input) { in.Tool = "nats balance" }}, []string{"$ nats balance audit", "17 6 * * 1  nats-balance audit", "As a plugin"}, nil},
-		{"a small account", cause.RemedyKeepItSo, []change{withCause(cause.SmallAccount, cause.Confirmed), func(in *Input) { in.Finding.Connections, in.Finding.OnServer = 12, 11 }},
+		{"a small account", cause.RemedyKeepItSo, []change{withCause(cause.SmallAccount, cause.Confirmed), spread(11, 1, 0)},
 			[]string{"--min-connections 16 --critical 90"}, nil},
 		{"flags that can't be pasted", cause.RemedyKeepItSo, []change{func(in *Input) { in.Again = "--context x\nid" }}, []string{"--review 50\n"}, []string{"id\n"}},
 	} {
@@ -170,7 +170,7 @@ func TestNoRemedy(t *testing.T) {
 		{cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely), func(in *Input) { // with more of its connections
 			in.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
 		}}},
-		{cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) { in.Finding.OnServer = 8 }}},
+		{cause.RemedyRebalance, []change{withCause(cause.RestartDrift, cause.Likely), spread(8, 8, 8)}},
 	} {
 		advice := For(inputOf(tt.changes...))
 		remedies, byCause := advice.Remedies, advice.ByCause

@@ -63,8 +63,26 @@ func (x *facts) evenShare() int {
 	return checks.EvenShare(x.f.Connections, len(x.members))
 }
 
-// excess is what the concentrated server has above that.
-func (x *facts) excess() int { return max(0, x.f.OnServer-x.evenShare()) }
+// excess is how many connections of the account the rebalancer moves for that, and
+// the servers that they leave: the concentrated one, and others that have more than
+// an even share, as where one joined after the clients had connected.
+func (x *facts) excess() (moves int, off []string) {
+	var counts []int
+	var servers []*checks.Server
+	for _, s := range x.f.Distribution {
+		at := slices.IndexFunc(x.members, func(m *checks.Server) bool { return m.ID == s.Server.ID })
+		if s.Connections != nil && at >= 0 {
+			counts, servers = append(counts, *s.Connections), append(servers, x.members[at])
+		}
+	}
+	for i, n := range checks.OverEven(counts) {
+		if n > 0 {
+			moves += n
+			off = append(off, shown(cmp.Or(servers[i].Name, servers[i].ID)))
+		}
+	}
+	return moves, off
+}
 
 // on names servers for a sentence.
 func on(servers []*checks.Server) string {

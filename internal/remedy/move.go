@@ -18,11 +18,11 @@ const pages = 1024
 // they would come straight back, it says so and has no command, or comes after
 // what keeps them there.
 func (x *facts) move(a *cause.Help) (Remedy, bool) {
-	excess := x.excess()
+	excess, off := x.excess()
 	if excess == 0 {
 		return Remedy{}, false
 	}
-	r := Remedy{Title: "Move " + words.Plural(excess, "connection") + " of " + x.account + " off " + x.here}
+	r := Remedy{Title: "Move " + words.Plural(excess, "connection") + " of " + x.account + " off " + listed(off)}
 	if back := x.comesBack(); back != "" {
 		r.Title, r.Why = "Do not close connections yet: they would come straight back", back
 		a.When = later(a.When)

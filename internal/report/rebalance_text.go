@@ -57,7 +57,7 @@ func duration(doc *Rebalance) time.Duration {
 func RebalanceQuestion(w io.Writer, doc *Rebalance, style Style) error {
 	p := newPrinter(style)
 	p.paragraph(text.FgYellow, "", "", fmt.Sprintf("The plan: move %s of %s in about %s, so that the most on one server goes from %s to about %s.",
-		words.Plural(max(doc.Plan.Moves, doc.Plan.Expected), "connection"), doc.who(), duration(doc), doc.Before.text(), doc.Predicted.text()))
+		words.Plural(doc.toMove(), "connection"), doc.who(), duration(doc), doc.Before.text(), doc.Predicted.text()))
 	p.rebalanceServers(doc)
 	p.rebalanceAccounts(doc)
 	for _, r := range doc.Refusals {
@@ -67,6 +67,12 @@ func RebalanceQuestion(w io.Writer, doc *Rebalance, style Style) error {
 		p.wrap("", n)
 	}
 	return p.to(w)
+}
+
+// toMove is how many connections are moved, as an audit says it too. Where clients
+// choose where they go some take a second move, which a note says.
+func (doc *Rebalance) toMove() int {
+	return max(len(doc.Moves), min(doc.Plan.Excess, doc.Plan.Expected))
 }
 
 // who is whose connections it is about.
@@ -178,7 +184,7 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 	switch doc.Outcome {
 	case "planned":
 		return text.FgYellow, fmt.Sprintf("Dry run: would move %s of %s, so that the most on one server goes from %s to about %s. Nothing was changed.",
-			words.Plural(max(len(doc.Moves), doc.Plan.Expected), "connection"), who, of(doc.Before), of(doc.Predicted))
+			words.Plural(doc.toMove(), "connection"), who, of(doc.Before), of(doc.Predicted))
 	case "nothing-to-do":
 		return text.FgGreen, fmt.Sprintf("Nothing to do: no server has more than its even share of %s, %s.", who, of(doc.Before))
 	case "refused":

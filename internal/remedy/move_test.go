@@ -1,0 +1,43 @@
+package remedy
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	balance "github.com/nats-balance/nats-balance/internal/rebalance"
+)
+
+// What an audit says is to be moved is what a rebalance then plans, also where a
+// server joined after the clients had connected to two others.
+func TestMovesAreThoseOfTheRebalancer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		counts []int
+		want   string
+	}{
+		{[]int{20, 2, 2}, "Move 12 connections of ORDERS off n1"},
+		{[]int{20, 16, 0}, "Move 12 connections of ORDERS off n1 and n2"},
+		{[]int{10, 8, 7}, "Move 1 connection of ORDERS off n1"},
+	} {
+		in := inputOf(spread(c.counts...))
+		var title string
+		for _, r := range For(in).Remedies {
+			if r.Code == cause.RemedyRebalance {
+				title = r.Title
+			}
+		}
+		if title != c.want {
+			t.Errorf("%v: got %q, want %q", c.counts, title, c.want)
+		}
+		d := in.Case.Deployment
+		state := balance.Counted(d, balance.Scope{Cluster: "C1", Servers: balance.Members(d, "C1", []string{"ORDERS"}),
+			Accounts: []balance.Account{{ID: "ORDERS", Name: "ORDERS", Rule: checks.Defaults()}}})
+		plan := balance.PlanMoves(state, balance.Goal{To: -1})
+		moves, _ := newFacts(in).excess()
+		if plan.Excess != moves || !strings.HasPrefix(title, "Move ") {
+			t.Errorf("%v: the rebalancer plans %d moves, the audit says %d", c.counts, plan.Excess, moves)
+		}
+	}
+}
