@@ -1,7 +1,9 @@
 package checks
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 )
 
 // Result is what the concentration check found.
@@ -22,6 +24,9 @@ type Result struct {
 	// Highest has the largest share of those judged that are neither a finding nor
 	// open; it has no connections where there is none.
 	Highest Row
+	// LargestFew has the most connections of those with too few; none, where there
+	// is no such account.
+	LargestFew Row
 	// Open are pairs whose verdict a missing server could overturn. Of those of
 	// which no count is known some are listed, and MoreOpen is how many are not.
 	Open     []Row
@@ -261,6 +266,9 @@ func (j judge) pair(r *Result, a Account, t tally) (found bool) {
 	case !open && t.connections < j.p.MinConnections:
 		row.Verdict = TooFewConnections
 		r.Summary.TooFewConnections++
+		if cmp.Or(t.connections-r.LargestFew.Connections, strings.Compare(r.LargestFew.Account.ID, a.ID)) > 0 {
+			r.LargestFew = row
+		}
 	case !open && j.members() < j.p.MinServers:
 		row.Verdict = TooFewServers
 		r.Summary.TooFewServers++

@@ -47,6 +47,7 @@ type Document struct {
 	newOnly      bool   // the exit status is that of what is new or worse
 	matrix       matrix // for CSV only
 	highest      *Row   // the largest share of what is no finding
+	largestFew   *Row   // the most connections of what has too few
 	screenNotes  []string
 	lostOn       []string // who was on missing servers
 }
@@ -183,6 +184,10 @@ func New(in Input) *Document {
 	if r.Highest.Connections > 0 {
 		row := rowOf(r.Highest).Row
 		doc.highest = &row
+	}
+	if r.LargestFew.Connections > 0 {
+		row := rowOf(r.LargestFew).Row
+		doc.largestFew = &row
 	}
 	doc.compare(in)
 	doc.note(in)

@@ -26,6 +26,17 @@ func largestCluster[C any](clusters []C, of func(C) (name string, servers int)) 
 	return out
 }
 
+// largestText names the account that comes nearest to the minimum of connections.
+func (doc *Document) largestText() string {
+	switch largest := doc.largestFew; {
+	case largest != nil:
+		return fmt.Sprintf("; the largest, %s, has %s%s", accountName(largest.Account), words.Count(largest.Connections), doc.in(largest.Cluster))
+	case doc.Summary.Connections == 0:
+		return "; there is no client connection"
+	}
+	return ""
+}
+
 // notJudged is the first line of an audit in which no cluster has the minimum of
 // servers: that is not "all fine".
 func notJudged(minimum int, largest sized) string {

@@ -93,7 +93,7 @@ func answer(doc *Document) (text.Color, string) {
 	case checks.OutcomePass:
 		switch {
 		case doc.Summary.Evaluated == 0:
-			return text.FgYellow, fmt.Sprintf("No finding: no account has the minimum of %s%s.", words.Plural(doc.Parameters.MinConnections, "connection"), partly)
+			return text.FgYellow, fmt.Sprintf("No finding: no account has the minimum of %s%s%s.", words.Plural(doc.Parameters.MinConnections, "connection"), partly, doc.largestText())
 		case !doc.Coverage.Complete:
 			return text.FgYellow, doc.noFinding(partly)
 		}
