@@ -100,7 +100,7 @@ func laidOut(cells [][]string, room, names, number int) []string {
 // numbers writes a table of names, each with numbers or words that stand on the right.
 func (p *printer) numbers(cells [][]string) {
 	for _, l := range laidOut(cells, p.width-2, 1, 1) {
-		p.line("  " + l)
+		p.row("  ", "    ", l)
 	}
 }
 

@@ -261,6 +261,16 @@ func (p *printer) table(rows []RowOf, title string, last func(RowOf) string) {
 				b.WriteString(fit(cell, widths[i]))
 			}
 		}
-		p.line(text.Snip(b.String(), p.width, "…"))
+		p.row("", "    ", b.String())
 	}
+}
+
+// row writes a line of a table. Where it is too long it goes on below: it has
+// numbers, and these are never cut.
+func (p *printer) row(first, rest, laid string) {
+	if columns(first)+columns(laid) <= p.width {
+		p.line(first + laid)
+		return
+	}
+	p.paragraph(text.Reset, first, rest, laid)
 }

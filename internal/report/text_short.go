@@ -41,7 +41,7 @@ func (p *printer) shortFinding(doc *Document, f Finding, titled bool) {
 	p.bar(f)
 	p.who(f)
 	p.why(f)
-	p.clip(text.Reset, section("COST"), indent, 2, f.costSentence())
+	p.clip(text.Reset, section("COST"), indent, 2, f.costSentence(min(32, p.width*2/5)))
 	p.do(f, p.most()-p.lines())
 }
 
@@ -153,8 +153,8 @@ func (p *printer) whoTable(f Finding, most int, first, rest string) {
 		}
 		cells = append(cells, row)
 	}
-	for _, row := range laidOut(cells, p.width-max(columns(first), columns(rest)), 3, 4) {
-		p.line(first + row)
+	for _, row := range laidOut(cells, p.width-max(columns(first), columns(rest)), 2, 4) {
+		p.row(first, rest+"  ", row)
 		first = rest
 	}
 	if names := f.unread(); len(names) > 0 {
@@ -235,8 +235,9 @@ func (f Finding) settles() string {
 }
 
 // costSentence is what is lost if the server fails, and what that does to others.
-func (f Finding) costSentence() string {
-	s := fmt.Sprintf("if %s fails, %s drop", short(f.label, 32), words.Plural(f.Impact.ConnectionsLost, "connection"))
+// Names have so many columns, so that the numbers have room.
+func (f Finding) costSentence(name int) string {
+	s := fmt.Sprintf("if %s fails, %s drop", short(f.label, name), words.Plural(f.Impact.ConnectionsLost, "connection"))
 	switch f.Impact.CanFailOver {
 	case "yes":
 		s += "; they can fail over"
@@ -264,7 +265,7 @@ func (f Finding) costSentence() string {
 	}
 	for _, x := range f.Impact.Survivors {
 		if x.After != nil && x.Limit != nil && *x.After > *x.Limit {
-			s += fmt.Sprintf("; %s would pass its limit of %s", short(x.label, 32), words.Count(*x.Limit))
+			s += fmt.Sprintf("; %s would pass its limit of %s", short(x.label, name), words.Count(*x.Limit))
 			break
 		}
 	}
