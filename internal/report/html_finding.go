@@ -116,18 +116,7 @@ func (p *htmlPage) several(c *htmlCard, g Group, first Finding) {
 		c.MoreMembers = fmt.Sprintf("%s with %s of %s on one server each.", words.Plural(n, "more account"), words.Count(on), words.Plural(all, "connection"))
 		p.summed("group %d: %s of %s", c.N, words.Count(len(c.Members)), words.Plural(len(g.findings), "account"))
 	}
-	for _, r := range first.Remedies {
-		if brief := briefly(r.Code); brief != "" {
-			r.Title = brief
-		}
-		if r.Code == string(cause.RemedyRebalance) {
-			r.Commands = slices.Clone(r.Commands)
-			for i, command := range r.Commands {
-				r.Commands[i] = forAll.ReplaceAllString(command, "")
-			}
-		}
-		c.Remedies = append(c.Remedies, r)
-	}
+	c.Remedies = append(c.Remedies, forGroup(first.Remedies)...)
 }
 
 // distributionTable has a bar for every server, of what a noun such as connection

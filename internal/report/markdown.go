@@ -179,18 +179,18 @@ func (m *markdown) rows(title string, rows []RowOf, last string) {
 func (m *markdown) group(doc *Document, g Group) {
 	m.line("### %s", mdSentence(g.Text))
 	var who []string
-	for _, i := range g.findings[:min(len(g.findings), listed)] {
+	for _, i := range g.findings[:min(len(g.findings), named)] {
 		f := doc.Findings[i]
 		who = append(who, mdAccount(f.Account)+" "+words.Count(f.OnServer))
 	}
 	if n := len(g.findings) - len(who); n > 0 {
 		who = append(who, words.Count(n)+" more")
 	}
-	m.line("%s", strings.Join(who, ", "))
+	m.line("%s: %s", words.Plural(len(g.findings), "account"), strings.Join(who, ", "))
 	first := doc.Findings[g.findings[0]]
-	m.line("As for %s, so for the others:", mdAccount(first.Account))
+	m.line("Found for %s, and the same for the others:", mdAccount(first.Account))
 	m.causes(slices.DeleteFunc(slices.Clone(first.Causes), func(c Cause) bool { return !c.strong() }))
-	m.remedies(first.Remedies)
+	m.remedies(forGroup(first.Remedies))
 }
 
 func (m *markdown) finding(n int, f Finding) {

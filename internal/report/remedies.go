@@ -173,7 +173,7 @@ func flags(c string) []string {
 	quoted, from := false, 0
 	for i := range len(c) {
 		switch {
-		case c[i] == '\'':
+		case c[i] == '\'' && (quoted || i == 0 || c[i-1] != '\\'): // \' is a quote of a name
 			quoted = !quoted
 		case c[i] == ' ' && !quoted && strings.HasPrefix(c[i:], " --"):
 			out = append(out, c[from:i])

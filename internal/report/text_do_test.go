@@ -29,6 +29,8 @@ func TestWhatToDoOnAScreen(t *testing.T) {
 		{"a check alone", []Remedy{{Title: "Let x have all addresses", Commands: []string{"dig x"}, checks: []string{"dig x"}}}, 4, "addresses\n           check: dig x\n", false},
 		{"a command before its check", []Remedy{{Title: "Patch", Commands: []string{"kubectl patch", "audit urls"}, checks: []string{"audit urls"}}}, 4, "Patch\n           kubectl patch\n", false},
 		{"a long title", []Remedy{{Title: strings.Repeat("word ", 13) + "end", Commands: []string{long}}}, 2, "end\n           --details has the command\n", false},
+		{"a long title, and not a line more", []Remedy{{Title: "Move 12,345 connections of" + strings.Repeat(" word", 8), Commands: []string{long}}}, 1,
+			"Move 12,345 connections of word word …; --details has the command\n", false},
 	} {
 		p := newPrinter(Style{})
 		p.do(Finding{Remedies: c.all}, c.room)

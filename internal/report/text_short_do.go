@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -19,9 +18,9 @@ const hasCommand = "; --details has the command"
 // do lists what to do first in so many lines: at most three things, each with its
 // URLs, its command, or a step and the command that checks it. A command is whole,
 // or else the title says where it is.
-func (p *printer) do(f Finding, lines int) {
+func (p *printer) do(f Finding, most int) {
 	all := f.firstRemedies()
-	first, rest, end := section("DO"), indent+"   ", p.lines()+lines
+	first, rest, end := section("DO"), indent+"   ", p.lines()+most
 	for i, r := range all {
 		if left := end - p.lines(); left < 1 {
 			return
@@ -33,10 +32,13 @@ func (p *printer) do(f Finding, lines int) {
 		title := r.Title
 		switch {
 		case !hidden:
-		case columns(lead+title+hasCommand) > p.width && end-p.lines()-1-len(below) > waiting:
+		case columns(lead+title+hasCommand) <= p.width:
+			title += hasCommand
+		case p.width < width, end-p.lines()-1-len(below) > waiting: // a narrow terminal takes more lines
 			below = append(below, rest+strings.TrimPrefix(hasCommand, "; "))
-		default:
-			title = fitted(p.width-columns(lead), []string{title}, func(n []string) string { return n[0] + hasCommand })
+		default: // it ends behind a word: it has numbers
+			room := p.width - columns(lead+hasCommand+" …")
+			title = lines(title, room, room)[0] + " …" + hasCommand
 		}
 		p.clip(text.Reset, lead, rest, 1, title)
 		for _, l := range below {
@@ -118,48 +120,52 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 		f := doc.Findings[i]
 		who = append(who, short(cmp.Or(f.Account.Name, f.Account.ID), 24)+" "+words.Count(f.OnServer))
 	}
-	p.flow(section("WHO"), indent, 2, who)
-	// How sure it is must not be cut; its code is with --details too.
+	const costAndDo = 3
+	room := func(who int) int { return groupLines - p.lines() - who - costAndDo }
+	needs := func(s string) int {
+		return len(lines(s, p.width-columns(indent), p.width-columns(indent)))
+	}
 	why := fmt.Sprintf("%s (%s, %s)", *g.Title, *g.Cause, g.Verdict)
-	if columns(section("WHY")+why) > p.width {
-		why = fmt.Sprintf("%s (%s)", *g.Title, g.Verdict)
+	if needs(why) > max(2, room(1)) { // of these only the title may be cut
+		why = fmt.Sprintf("%s, %s: %s", *g.Cause, g.Verdict, *g.Title)
 	}
-	p.clip(text.Bold, section("WHY"), indent, 2, why)
 	if at := slices.IndexFunc(first.Causes, func(c Cause) bool { return c.Code == *g.Cause }); at >= 0 && len(first.Causes[at].Evidence) > 0 {
-		const costAndDo = 3
-		p.clip(text.Reset, indent, indent, min(2, groupLines-p.lines()-costAndDo), first.Causes[at].Evidence[0].Text)
+		why += ": " + first.Causes[at].Evidence[0].Text
 	}
+	whoLines := 2
+	if needs(why) > room(whoLines) {
+		whoLines = 1
+	}
+	p.flow(section("WHO"), indent, whoLines, who)
+	p.clip(text.Reset, section("WHY"), indent, max(2, room(0)), why)
 	if g.Server != nil {
-		p.clip(text.Reset, section("COST"), indent, 1, fmt.Sprintf("if %s fails, %s drop at once", short(where, 24), words.Plural(g.onServer, "connection")))
+		p.paragraph(text.Reset, section("COST"), indent, fitted(p.width-columns(indent), []string{short(where, 24)}, func(n []string) string {
+			return fmt.Sprintf("if %s fails, %s drop at once", n[0], words.Plural(g.onServer, "connection"))
+		}))
 	}
 	label := section("DO")
-	n := 0
-	for _, r := range first.firstRemedies() {
-		said := r.Title
-		if r.Code == string(cause.RemedyRebalance) && len(r.Commands) > 0 {
-			p.groupCommand(fmt.Sprintf("%s%d. ", label, n+1), forAll.ReplaceAllString(r.Commands[0], ""))
-			label = indent
-			if n++; n == 2 {
-				return
-			}
-			continue
-		} else if brief := briefly(r.Code); brief != "" {
-			said = brief
-		}
-		if n++; n > 2 {
+	for n, r := range forGroup(first.firstRemedies()) {
+		if n == 2 {
 			return
 		}
-		p.clip(text.Reset, fmt.Sprintf("%s%d. ", label, n), indent, 1, said)
+		lead := fmt.Sprintf("%s%d. ", label, n+1)
+		if r.Code == string(cause.RemedyRebalance) && len(r.Commands) > 0 {
+			p.groupCommand(lead, r.Commands[0])
+		} else {
+			p.clip(text.Reset, lead, indent, 1, r.Title)
+		}
 		label = indent
 	}
 }
 
 // groupCommand writes the command that moves the connections of all accounts of a
-// group, whole or not at all.
+// group, whole or not at all. What it takes more than a line for comes on top of
+// [groupLines]: it has all that the user passed.
 func (p *printer) groupCommand(first, c string) {
+	const most = 6
 	all := p.block(func(q *printer) { q.commandAt(first, c) })
-	if len(all) > max(1, groupLines-p.lines()) {
-		p.line(first + "Move their connections" + hasCommand)
+	if len(all) > most {
+		p.paragraph(text.Reset, first, indent+"   ", "Move their connections"+hasCommand)
 		return
 	}
 	for _, l := range all {
@@ -167,8 +173,32 @@ func (p *printer) groupCommand(first, c string) {
 	}
 }
 
-// forAll are the flags of a command that make it one account's.
-var forAll = regexp.MustCompile(` --(account|client-url|client-config) ('[^']*'|\S+)`)
+// forGroup are remedies of one finding, put for all accounts of its group.
+func forGroup(all []Remedy) []Remedy {
+	out := slices.Clone(all)
+	for i := range out {
+		r := &out[i]
+		if brief := briefly(r.Code); brief != "" {
+			r.Title = brief
+		}
+		if r.Code != string(cause.RemedyRebalance) || len(r.Commands) == 0 {
+			continue
+		}
+		r.Title, r.Snippets, r.Commands = "Move their connections", nil, slices.Clone(r.Commands)
+		for k, c := range r.Commands {
+			r.Commands[k] = forAll(c)
+		}
+	}
+	return out
+}
+
+// forAll is a command without the flag that makes it one account's. The others that
+// the user passed stay: without them it would decide by less than the audit knew.
+func forAll(command string) string {
+	return strings.Join(slices.DeleteFunc(flags(command), func(part string) bool {
+		return strings.HasPrefix(part, "--account ") || strings.HasPrefix(part, "--account=")
+	}), " ")
+}
 
 // briefly is what to do for all accounts of a group where the title of the remedy
 // names one; empty where it does not.
