@@ -70,7 +70,7 @@ func (p *printer) impact(s ServerImpact) {
 	}
 	p.survivors(s.Survivors)
 	for _, can := range []struct{ answer, says string }{{string(checks.No), "Can't fail over"}, {string(checks.Unknown), "Unknown whether they can fail over"}, {string(checks.Yes), "Can fail over"}} {
-		p.impactServices(s, can.answer, can.says)
+		p.failOver(s, can.answer, can.says)
 	}
 	if s.unconfigured() {
 		p.wrap("  ", toFindOut)
@@ -127,28 +127,54 @@ func (s ServerImpact) unconfigured() bool {
 	return false
 }
 
-// impactServices lists the services with one answer, a few of them: a line for each
-// account, under what they have in common.
-func (p *printer) impactServices(s ServerImpact, answer, says string) {
-	var reasons []string
-	all, shown := map[string][]string{}, 0
+const (
+	// impactAccounts is how many accounts are listed before the rest is summed up,
+	// and impactServices how many services of each.
+	impactAccounts, impactServices = 10, 5
+)
+
+// affected are the connections of an account that have one answer.
+type affected struct {
+	AccountImpact
+	connections int
+}
+
+// affected returns the accounts with connections of that answer, those with most
+// of them first, each with these services only.
+func (s ServerImpact) affected(answer string) []affected {
+	var out []affected
 	for _, a := range s.Accounts {
+		x := affected{AccountImpact: a}
+		x.Services = slices.DeleteFunc(slices.Clone(a.Services), func(one ServiceImpact) bool { return one.CanFailOver != answer })
+		for _, one := range x.Services {
+			x.connections += one.OnServer
+		}
+		if len(x.Services) > 0 {
+			out = append(out, x)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b affected) int { return b.connections - a.connections })
+	return out
+}
+
+// failOver lists those with one answer, a line for each account, under what they
+// have in common, and sums up all but the largest accounts.
+func (p *printer) failOver(s ServerImpact, answer, says string) {
+	all := s.affected(answer)
+	shown := all[:min(len(all), impactAccounts)]
+	var reasons []string
+	said := map[string][]string{}
+	for _, a := range shown {
 		here := map[string][]string{}
 		for _, x := range a.Services {
-			if x.CanFailOver != answer {
-				continue
-			}
-			if shown++; shown > listed {
-				continue
-			}
 			why := deref(x.Why)
-			if all[why] == nil && here[why] == nil {
+			if said[why] == nil && here[why] == nil {
 				reasons = append(reasons, why)
 			}
 			here[why] = append(here[why], short(cmp.Or(x.Name, "all of its clients"), prose)+" "+words.Count(x.OnServer))
 		}
 		for why, services := range here {
-			all[why] = append(all[why], fmt.Sprintf("%s (%s): %s", accountName(a.Account), words.Plural(a.Connections, "connection"), strings.Join(services, ", ")))
+			said[why] = append(said[why], fmt.Sprintf("%s (%s): %s", accountName(a.Account), words.Plural(a.Connections, "connection"), someServices(services)))
 		}
 	}
 	for _, why := range reasons {
@@ -161,12 +187,30 @@ func (p *printer) impactServices(s ServerImpact, answer, says string) {
 			head += " (" + why + ")"
 		}
 		p.wrap("  ", head+":")
-		for _, l := range all[why] {
+		for _, l := range said[why] {
 			p.wrap("    ", l)
 		}
 	}
-	if shown > listed {
-		p.more("  ", shown-listed, "more service")
+	rest := 0
+	for _, a := range all[len(shown):] {
+		rest += a.connections
+	}
+	p.moreAccounts("    ", len(all)-len(shown), rest)
+}
+
+// someServices are the first of the services of an account, with how many more
+// there are.
+func someServices(all []string) string {
+	if n := len(all) - impactServices; n > 1 {
+		all = append(slices.Clone(all[:impactServices]), "… "+words.Plural(n, "more service"))
+	}
+	return strings.Join(all, ", ")
+}
+
+// moreAccounts sums up those that are not listed.
+func (p *printer) moreAccounts(indent string, n, connections int) {
+	if n > 0 {
+		p.wrap(indent, fmt.Sprintf("… and %s, %s (--json lists them)", words.Plural(n, "more account"), words.Plural(connections, "connection")))
 	}
 }
 
@@ -213,10 +257,13 @@ func (p *printer) gone(g *ServerGone) {
 		color = text.FgRed
 	}
 	p.paragraph(color, "", "  ", g.answer())
-	known := 0
-	for i, a := range g.Accounts {
+	known, rest := 0, 0
+	accounts := slices.Clone(g.Accounts)
+	slices.SortStableFunc(accounts, func(a, b AccountGone) int { return cmp.Or(b.Missing-a.Missing, b.OnServer-a.OnServer) })
+	for i, a := range accounts {
 		known += a.OnServer
-		if i >= listed {
+		if i >= impactAccounts {
+			rest += a.OnServer
 			continue
 		}
 		on := a.gained()
@@ -226,13 +273,14 @@ func (p *printer) gone(g *ServerGone) {
 		}
 		line := fmt.Sprintf("%s: at most %s of %s back%s", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"), where)
 		if a.Missing > 0 {
-			line += fmt.Sprintf(", %s missing; it had %s", words.Count(a.Missing), list(a.Services, 4))
+			line += fmt.Sprintf(", %s missing", words.Count(a.Missing))
+			if len(a.Services) > 0 {
+				line += "; it had " + list(a.Services, 4)
+			}
 		}
 		p.wrap("  ", line)
 	}
-	if len(g.Accounts) > listed {
-		p.more("  ", len(g.Accounts)-listed, "more account")
-	}
+	p.moreAccounts("  ", len(accounts)-impactAccounts, rest)
 	if known < g.Connections {
 		p.wrap("  ", fmt.Sprintf("Of the other %s the baseline does not say whose they are.", words.Plural(g.Connections-known, "connection")))
 	}

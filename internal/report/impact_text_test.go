@@ -1,0 +1,75 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// Of many accounts those with most connections are listed, and the others summed up.
+func TestImpactOfManyAccounts(t *testing.T) {
+	t.Parallel()
+	why := "they know of no other server"
+	for _, c := range []struct {
+		accounts int
+		answer   checks.Answer
+		lines    int
+		rest     string
+	}{
+		{10, checks.No, 10, ""},
+		{11, checks.Yes, 10, "… and 1 more account, 1 connection (--json lists them)"},
+		{30, checks.No, 10, "… and 20 more accounts, 210 connections (--json lists them)"},
+		{30, checks.Unknown, 10, "… and 20 more accounts, 210 connections (--json lists them)"},
+	} {
+		doc := impactOf("C1")
+		s := &doc.Servers[0]
+		s.Accounts = nil
+		for n := 1; n <= c.accounts; n++ { // the largest last
+			s.Accounts = append(s.Accounts, AccountImpact{Account: Account{ID: fmt.Sprintf("TENANT-%02d", n)}, Connections: n,
+				Services: []ServiceImpact{{Name: "api", OnServer: n, CanFailOver: string(c.answer), Why: &why}}})
+		}
+		var b bytes.Buffer
+		if err := ImpactText(&b, doc, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		got := b.String()
+		first := fmt.Sprintf("    TENANT-%02d (%d connections): api %[1]d\n", c.accounts, c.accounts)
+		if n := strings.Count(got, "TENANT-"); n != c.lines || !strings.Contains(got, first) || strings.Contains(got, "more account") != (c.rest != "") || !strings.Contains(got, c.rest) {
+			t.Errorf("%d accounts: %d are listed, the first is not %q, or the rest is not %q:\n%s", c.accounts, n, first, c.rest, got)
+		}
+	}
+}
+
+// So are the accounts of a server that is gone, those first of which most are missing.
+func TestLossOfManyAccounts(t *testing.T) {
+	t.Parallel()
+	doc := impactOf("C1")
+	doc.Servers, doc.Gone = []ServerImpact{}, goneOf("n1", doc.Time)
+	doc.Gone.Accounts = nil
+	for n := 1; n <= 30; n++ {
+		doc.Gone.Accounts = append(doc.Gone.Accounts, AccountGone{Account: Account{ID: fmt.Sprintf("TENANT-%02d", n)}, OnServer: 8, Back: 8 - n/10, Missing: n / 10})
+	}
+	var b bytes.Buffer
+	if err := ImpactText(&b, doc, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); strings.Count(got, "TENANT-") != 10 || !strings.Contains(got, "  TENANT-30: at most 5 of 8 connections back, 3 missing") ||
+		!strings.Contains(got, "… and 20 more accounts, 160 connections (--json lists them)") {
+		t.Error(got)
+	}
+}
+
+func TestSomeServices(t *testing.T) {
+	t.Parallel()
+	for all, want := range map[string]string{
+		"a 1": "a 1", "a 1,b 1,c 1,d 1,e 1,f 1": "a 1, b 1, c 1, d 1, e 1, f 1",
+		"a 1,b 1,c 1,d 1,e 1,f 1,g 1": "a 1, b 1, c 1, d 1, e 1, … 2 more services",
+	} {
+		if got := someServices(strings.Split(all, ",")); got != want {
+			t.Errorf("%s: got %q, want %q", all, got, want)
+		}
+	}
+}
