@@ -17,12 +17,15 @@ import (
 func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	p := newPrinter(style)
 	color, answer := doc.answer()
-	p.paragraph(color, "", "", answer)
-	p.wrap("", fmt.Sprintf("%s %s, more than %s times the average of its cluster", doc.Check.Code, doc.Check.Name, doc.Parameters.Factor))
-	p.source(doc.Source)
-	p.coverage(&Document{Source: doc.Source, Coverage: doc.Coverage, Time: doc.Time, Outcome: doc.Outcome, allowPartial: doc.allowPartial, lastNotes: doc.lastNotes})
+	p.paragraph(color, "", "  ", answer)
+	p.hotspotOrigin(doc)
+	titled := len(doc.Findings)+len(doc.Empty) > 1 || !doc.Coverage.Complete // else the answer is the title
 	for i, f := range doc.Findings[:min(len(doc.Findings), inFull)] {
-		p.hotspot(i+1, doc.measure, f)
+		p.blank()
+		if titled {
+			p.paragraph(text.Bold, "", "   ", fmt.Sprintf("%d. %s", i+1, f.oneLine()))
+		}
+		p.hotspot(doc.measure, f)
 	}
 	if rest := doc.Findings[min(len(doc.Findings), inFull):]; len(rest) > 0 {
 		p.blank()
@@ -31,24 +34,64 @@ func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 			p.wrap("  ", f.oneLine())
 		}
 	}
-	p.emptyServers(doc.Empty)
+	p.emptyServers(doc.Empty, titled)
 	p.openHotspots(doc)
 	if doc.all {
 		p.loads(doc)
+		p.unchecked(doc)
 	}
-	p.hotspotSummary(doc)
 	return p.to(w)
 }
 
+// hotspotOrigin says in a line who reported, and which server has the most where
+// nothing is a finding; then who did not.
+func (p *printer) hotspotOrigin(doc *Hotspots) {
+	reported := doc.Source.reportedBy(doc.Coverage)
+	cluster, server := doc.highest()
+	if pass := checks.Outcome(doc.Outcome) == checks.OutcomePass; !pass || !doc.Coverage.Complete || server == nil {
+		p.from(reported, doc.Source)
+	} else {
+		names := []string{server.label}
+		if len(doc.Clusters) > 1 {
+			names = append(names, clusterName(cluster.Name))
+		}
+		p.wrap("", fitted(p.width, names, func(n []string) string {
+			return fmt.Sprintf("Highest: %s with %s, average %s. %s", strings.Join(n, " in "), words.Plural(*server.Connections, doc.measure.Noun),
+				cluster.Average, strings.TrimSuffix(reported, " to the system account"))
+		}))
+	}
+	if !doc.Coverage.Complete {
+		p.missing(doc.Coverage.Missing, listed)
+		p.without(doc.Coverage, doc.Source.Kind, doc.Outcome, doc.allowPartial)
+	}
+	p.notes(doc.Coverage.Notes[:len(doc.Coverage.Notes)-doc.lastNotes])
+}
+
+// highest is the server that was checked with the largest multiple of its
+// cluster's average; nil where none was.
+func (doc *Hotspots) highest() (of HotspotCluster, highest *HotspotServer) {
+	for _, c := range doc.Clusters {
+		for i := range c.Servers {
+			s := &c.Servers[i]
+			if s.Factor != nil && c.Verdict == string(checks.Pass) && (highest == nil || *s.Factor > *highest.Factor) {
+				of, highest = c, s
+			}
+		}
+	}
+	return of, highest
+}
+
 // emptyServers lists them, and what fills those of one cluster once.
-func (p *printer) emptyServers(all []EmptyServer) {
+func (p *printer) emptyServers(all []EmptyServer, titled bool) {
 	for i, e := range all {
 		if i == listed {
 			p.more("", len(all)-listed, "more empty server")
 			return
 		}
 		p.blank()
-		p.paragraph(text.Bold, "", "   ", e.oneLine()+".")
+		if titled {
+			p.paragraph(text.Bold, "", "   ", e.oneLine()+".")
+		}
 		if e.Start != nil {
 			p.wrap("   ", "It started at "+e.Start.Format(timeLayout)+"; clients do not come back to a server by themselves.")
 		}
@@ -105,7 +148,7 @@ func (doc *Hotspots) answer() (text.Color, string) {
 	case n == 1:
 		return text.FgRed, "Finding" + partly + ": " + found
 	case doc.Summary.Evaluated == 0:
-		return text.FgYellow, fmt.Sprintf("No finding: no cluster has the minimum of %s%s.", words.Plural(doc.Parameters.MinConnections, doc.measure.Noun), partly)
+		return text.FgYellow, fmt.Sprintf("No finding: no cluster has the minimum of %s%s%s.", words.Plural(doc.Parameters.MinConnections, doc.measure.Noun), partly, doc.largestText())
 	}
 	color := text.FgGreen
 	if partly != "" {
@@ -115,9 +158,7 @@ func (doc *Hotspots) answer() (text.Color, string) {
 		partly, words.Plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)
 }
 
-func (p *printer) hotspot(n int, m checks.Measure, f Hotspot) {
-	p.blank()
-	p.paragraph(text.Bold, "", "   ", fmt.Sprintf("%d. %s", n, f.oneLine()))
+func (p *printer) hotspot(m checks.Measure, f Hotspot) {
 	silent := 0
 	for _, s := range f.Distribution {
 		if s.Connections == nil {
@@ -128,7 +169,7 @@ func (p *printer) hotspot(n int, m checks.Measure, f Hotspot) {
 	if silent > 0 {
 		average += fmt.Sprintf(", with 0 for the %s that did not report", words.Count(silent))
 	}
-	p.wrap("   ", average+"; severity info")
+	p.wrap("   ", average)
 	p.distribution(Finding{Distribution: f.Distribution, Connections: f.Connections, OnServer: f.OnServer})
 	if len(f.Accounts) == 0 {
 		return
@@ -203,11 +244,11 @@ func (p *printer) loads(doc *Hotspots) {
 	narrow := p.width < clusterColumns+serverColumns+numberColumns+verdictColumns
 	row := func(cells ...string) {
 		if narrow { // the cluster and the share have no room
-			p.line(fmt.Sprintf("  %s  %11s  %5s  %s", fit(cells[1], p.width-33), cells[2], cells[4], cells[5]))
+			p.row("", "    ", fmt.Sprintf("  %s  %11s  %5s  %s", fit(cells[1], p.width-33), cells[2], cells[4], cells[5]))
 			return
 		}
-		p.line(text.Snip(fmt.Sprintf("  %s  %s  %11s  %6s  %5s  %s", fit(cells[0], clusterColumns), fit(cells[1], serverColumns),
-			cells[2], cells[3], cells[4], cells[5]), p.width, "…"))
+		p.row("", "    ", fmt.Sprintf("  %s  %s  %11s  %6s  %5s  %s", fit(cells[0], clusterColumns), fit(cells[1], serverColumns),
+			cells[2], cells[3], cells[4], cells[5]))
 	}
 	p.blank()
 	p.wrap("", fmt.Sprintf("Every server (%s):", words.Count(doc.Summary.Servers)))
@@ -239,24 +280,28 @@ func (p *printer) loads(doc *Hotspots) {
 	}
 }
 
-func (p *printer) hotspotSummary(doc *Hotspots) {
-	s := doc.Summary
-	p.blank()
-	p.wrap("", fmt.Sprintf("Scope: %s, %s, %s.", words.Plural(s.Clusters, "cluster"), words.Plural(s.Servers, "server"), words.Plural(s.Connections, doc.measure.Unit)))
-	judged := "Checked none of them"
-	if s.Evaluated > 0 {
-		judged = fmt.Sprintf("Checked %s: %s", words.Plural(s.Evaluated, "cluster"), words.Plural(s.Findings, "finding"))
+// largestText names the cluster that comes nearest to the minimum of connections.
+func (doc *Hotspots) largestText() string {
+	var largest HotspotCluster
+	for _, c := range doc.Clusters {
+		if c.Verdict == verdictBy(doc.measure, checks.TooFewConnections) && c.Connections > largest.Connections {
+			largest = c
+		}
 	}
-	if s.Open > 0 {
-		judged += fmt.Sprintf(", %s open", words.Count(s.Open))
+	if largest.Connections == 0 {
+		return ""
 	}
-	p.wrap("", judged+".")
+	return fmt.Sprintf("; the largest, %s, has %s", clusterName(largest.Name), words.Count(largest.Connections))
+}
+
+// unchecked counts the clusters that were not.
+func (p *printer) unchecked(doc *Hotspots) {
 	var skipped []string
-	if n := s.Skipped.TooFewConnections; n > 0 {
-		skipped = append(skipped, fmt.Sprintf("%s with fewer than %s", words.Count(n), words.Plural(doc.Parameters.MinConnections, doc.measure.Unit)))
+	if n := doc.Summary.Skipped.TooFewConnections; n > 0 {
+		skipped = append(skipped, fmt.Sprintf("%s with fewer than %s", words.Plural(n, "cluster"), words.Plural(doc.Parameters.MinConnections, doc.measure.Unit)))
 	}
-	if n := s.Skipped.TooFewServers; n > 0 {
-		skipped = append(skipped, fmt.Sprintf("%s of fewer than %s", words.Count(n), words.Plural(doc.Parameters.MinServers, "server")))
+	if n := doc.Summary.Skipped.TooFewServers; n > 0 {
+		skipped = append(skipped, fmt.Sprintf("%s of fewer than %s", words.Plural(n, "cluster"), words.Plural(doc.Parameters.MinServers, "server")))
 	}
 	if len(skipped) > 0 {
 		p.wrap("", "Not checked: "+words.List(skipped)+".")

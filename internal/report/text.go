@@ -198,19 +198,28 @@ func (p *printer) coverage(doc *Document) {
 	} else {
 		p.paragraph(text.FgYellow, "", "  ", "Coverage: "+reported+" Missing:")
 		p.missing(c.Missing, listed)
-		switch {
-		case doc.allowPartial:
-			p.wrap("  ", "Checked as if the missing servers had no connections (--allow-partial): verdicts can be wrong.")
-		case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
-			p.wrap("  ", c.bringIn(doc.Source.Kind)+"; --allow-partial checks without them.")
-		default:
-			p.wrap("  ", "No verdict depends on them.")
-		}
+		p.without(c, doc.Source.Kind, doc.Outcome, doc.allowPartial)
 	}
-	notes := c.Notes[:len(c.Notes)-doc.lastNotes]
-	for i, n := range notes {
+	p.notes(c.Notes[:len(c.Notes)-doc.lastNotes])
+}
+
+// without says what the missing servers mean for the verdicts.
+func (p *printer) without(c Coverage, source, outcome string, allowPartial bool) {
+	switch {
+	case allowPartial:
+		p.wrap("  ", "Checked as if the missing servers had no connections (--allow-partial): verdicts can be wrong.")
+	case checks.Outcome(outcome) == checks.OutcomeIncomplete:
+		p.wrap("  ", c.bringIn(source)+"; --allow-partial checks without them.")
+	default:
+		p.wrap("  ", "No verdict depends on them.")
+	}
+}
+
+// notes lists them, cut after a few.
+func (p *printer) notes(all []string) {
+	for i, n := range all {
 		if i == listed {
-			p.more("  ", len(notes)-listed, "more note")
+			p.more("  ", len(all)-listed, "more note")
 			break
 		}
 		p.wrap("  ", "Note: "+n)

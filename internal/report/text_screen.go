@@ -53,26 +53,10 @@ func (p *printer) screen(doc *Document) {
 // origin says in a line who reported, and what is highest where nothing is a
 // finding.
 func (p *printer) origin(doc *Document) {
-	c := doc.Coverage
-	reported := fmt.Sprintf("%s of %s %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), doc.Source.reported())
-	if doc.Source.Kind == "account" && c.Complete { // how many there are is unknown
-		reported = fmt.Sprintf("%s answered an ordinary account, which sees only itself and knows of no other", words.Plural(c.ServersAnswered, "server"))
-	}
+	reported := doc.Source.reportedBy(doc.Coverage)
 	h := doc.highest
-	switch {
-	case h != nil && len(doc.Findings) == 0 && c.Complete:
-	case doc.Source.Kind == "system-account":
-		detail := doc.Source.Detail
-		for at := len(detail); at > 0; at = strings.LastIndex(detail[:at], ", ") {
-			if s := fmt.Sprintf("%s (%s)", reported, detail[:at]); columns(s) <= p.width {
-				p.line(s)
-				return
-			}
-		}
-		p.wrap("", fmt.Sprintf("%s (%s)", reported, short(detail, prose)))
-		return
-	default: // which one matters
-		p.wrap("", fmt.Sprintf("%s (%s)", reported, short(doc.Source.Detail, prose)))
+	if h == nil || len(doc.Findings) > 0 || !doc.Coverage.Complete {
+		p.from(reported, doc.Source)
 		return
 	}
 	more := ""
@@ -82,6 +66,27 @@ func (p *printer) origin(doc *Document) {
 	p.wrap("", fitted(p.width, []string{accountName(h.Account), h.Server.called()}, func(n []string) string {
 		return fmt.Sprintf("Highest: %s%s, %s%% on %s%s. %s", n[0], doc.in(h.Cluster), h.SharePercent, n[1], more, reported)
 	}))
+}
+
+// from says who reported, and through what: as much of that as fits into a line.
+func (p *printer) from(reported string, s Source) {
+	if s.Kind == "system-account" { // in which way matters less
+		for at := len(s.Detail); at > 0; at = strings.LastIndex(s.Detail[:at], ", ") {
+			if said := fmt.Sprintf("%s (%s)", reported, s.Detail[:at]); columns(said) <= p.width {
+				p.line(said)
+				return
+			}
+		}
+	}
+	p.wrap("", fmt.Sprintf("%s (%s)", reported, short(s.Detail, prose)))
+}
+
+// reportedBy says how many servers reported.
+func (s Source) reportedBy(c Coverage) string {
+	if s.Kind == "account" && c.Complete { // how many there are is unknown
+		return fmt.Sprintf("%s answered an ordinary account, which sees only itself and knows of no other", words.Plural(c.ServersAnswered, "server"))
+	}
+	return fmt.Sprintf("%s of %s %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), s.reported())
 }
 
 // reported says how servers reported.
