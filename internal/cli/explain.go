@@ -30,13 +30,14 @@ Examples:
 	cmd.Tag("impact:ro")
 	cmd.Arg("code", "Code of a check or a cause, in upper or lower case").HintAction(docs.Codes).IsSetByUser(&given).StringVar(&code)
 	cmd.Action(func(*fisk.ParseContext) error {
-		text := contents()
+		columns := room(h.Out)
+		text := contents(columns)
 		if given {
 			page, ok := docs.Page(code)
 			if !ok {
 				return &usageError{err: fmt.Errorf("there is no page %q: pass %s", code, words.OneOf(near(code, docs.Codes())))}
 			}
-			text = plainPage(page, colorful(h.Out))
+			text = reflowed(plainPage(page, colorful(h.Out)), columns)
 		}
 		if _, err := io.WriteString(h.Out, text); err != nil {
 			return fmt.Errorf("writing the output: %w", err)
@@ -46,11 +47,12 @@ Examples:
 }
 
 // contents lists the codes with their titles.
-func contents() string {
+func contents(columns int) string {
+	const title = 22
 	var b strings.Builder
 	for _, code := range docs.Codes() {
 		page, _ := docs.Page(code) // it has all of its codes
-		fmt.Fprintf(&b, "%-20s  %s\n", code, titleOf(page))
+		fmt.Fprintln(&b, folded(fmt.Sprintf("%-20s  %s", code, titleOf(page)), strings.Repeat(" ", title), columns))
 	}
 	return b.String()
 }
@@ -87,6 +89,49 @@ func plainPage(page string, bold bool) string {
 		}
 		b.WriteString(l)
 	}
+	return b.String()
+}
+
+// listItem is how an item of a list begins.
+var listItem = regexp.MustCompile(`^ *([-*]|[0-9]+\.) +`)
+
+// reflowed fits the paragraphs of a page to so many columns; 0 leaves them. Code, such
+// as a command, stays as it is.
+func reflowed(page string, columns int) string {
+	if columns == 0 {
+		return page
+	}
+	var b strings.Builder
+	paragraph, indent := "", ""
+	end := func() {
+		if paragraph != "" {
+			fmt.Fprintln(&b, folded(paragraph, indent, columns))
+		}
+		paragraph = ""
+	}
+	fenced := false
+	for l := range strings.Lines(page) {
+		l = strings.TrimRight(l, "\n")
+		item := listItem.FindString(l)
+		fence := strings.HasPrefix(l, "```")
+		switch {
+		case fence, fenced, l == "", paragraph == "" && strings.HasPrefix(l, "    "):
+			end()
+			fenced = fenced != fence
+			fmt.Fprintln(&b, l)
+		case strings.HasPrefix(strings.TrimPrefix(l, "\x1b[1m"), "#"), strings.HasPrefix(l, "|"):
+			end()
+			fmt.Fprintln(&b, folded(l, "  ", columns))
+		case item != "":
+			end()
+			paragraph, indent = l, strings.Repeat(" ", len(item))
+		case paragraph == "":
+			paragraph, indent = l, l[:len(l)-len(strings.TrimLeft(l, " "))]
+		default:
+			paragraph += " " + strings.TrimLeft(l, " ")
+		}
+	}
+	end()
 	return b.String()
 }
 

@@ -42,11 +42,45 @@ func terminalWidth(w io.Writer) int {
 // wrap writes a sentence in lines as wide as the terminal of the output; 80 columns
 // where it has none.
 func (h Host) wrap(w io.Writer, indent, sentence string) {
-	const usual, least, most = 80, 40, 160
-	columns := min(max(least, cmp.Or(terminalWidth(h.Out), usual)), most)
-	for _, l := range strings.Split(text.WrapSoft(sentence, columns-len(indent)), "\n") {
-		fmt.Fprintf(w, "%s%s\n", indent, strings.TrimSpace(l))
+	const usual = 80
+	fmt.Fprintln(w, folded(indent+sentence, indent, cmp.Or(room(h.Out), usual)))
+}
+
+// room returns how many columns lines may have on a terminal; 0 for anything else.
+func room(w io.Writer) int {
+	const least, most = 40, 160
+	if columns := terminalWidth(w); columns > 0 {
+		return min(max(least, columns), most)
 	}
+	return 0
+}
+
+// folded breaks a line between words where it has more than so many columns, and
+// indents what follows. Words stay whole: they may be URLs. With 0 columns, which
+// is no terminal, the line does.
+func folded(line, indent string, columns int) string {
+	if text.StringWidthWithoutEscSequences(line) <= columns || columns == 0 {
+		return line
+	}
+	body := strings.TrimLeft(line, " ")
+	current := line[:len(line)-len(body)]
+	used := len(current)
+	var out []string
+	for i, word := range strings.Split(body, " ") {
+		n := text.StringWidthWithoutEscSequences(word)
+		switch {
+		case i == 0:
+		case used+1+n > columns && n > 0:
+			out = append(out, strings.TrimRight(current, " "))
+			current, used = indent, len(indent)
+		default:
+			current += " "
+			used++
+		}
+		current += word
+		used += n
+	}
+	return strings.Join(append(out, current), "\n")
 }
 
 // readRegular reads a file whole. It refuses a file that is not regular,

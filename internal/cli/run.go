@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -58,9 +59,19 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	context.AfterFunc(ctx, stop)
 	err := run(ctx, args, stdout, stderr)
 	if s := sentence(err); s != "" {
-		fmt.Fprintf(stderr, "nats-balance: %s\n", line(s))
+		fmt.Fprintln(stderr, errorText(s, room(stderr)))
 	}
 	return ExitStatus(err)
+}
+
+// ownCommand is a command that an error names.
+var ownCommand = regexp.MustCompile(`nats-balance [a-z ]*--help`)
+
+// errorText is an error in lines of so many columns. What is to be typed stays in one.
+func errorText(s string, columns int) string {
+	const blank = "\u00a0" // which line leaves in nothing from outside
+	s = ownCommand.ReplaceAllStringFunc("nats-balance: "+line(s), func(c string) string { return strings.ReplaceAll(c, " ", blank) })
+	return strings.ReplaceAll(folded(s, "  ", columns), blank, " ")
 }
 
 // line makes a sentence with strings from outside safe to print as one line.
@@ -150,7 +161,7 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 	h.URLs = c.ServerURLs
 	Add(app, h)
 	addDemo(app, h)
-	app.Cheat("balance", cheat)
+	app.Cheat("balance", cheatSheet(room(stdout)))
 	return app, func(patience time.Duration) { //nolint:contextcheck // it closes after an interrupt, too
 		mu.Lock()
 		defer mu.Unlock()
@@ -167,6 +178,18 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 			return struct{}{}, nil
 		})
 	}
+}
+
+// cheatSheet has its remarks fitted to so many columns, and its commands as they are.
+func cheatSheet(columns int) string {
+	var b strings.Builder
+	for l := range strings.Lines(cheat) {
+		if strings.HasPrefix(l, "# ") {
+			l = folded(strings.TrimRight(l, "\n"), "# ", columns) + "\n"
+		}
+		b.WriteString(l)
+	}
+	return b.String()
 }
 
 // Add adds every command but `demo`: `audit concentration`, `audit hotspot`,

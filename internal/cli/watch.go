@@ -30,6 +30,7 @@ type watch struct {
 	store           storeFlags
 	listen          listenFlags
 	json            bool
+	columns         int // of the terminal; 0 elsewhere
 
 	failed error // writing the output
 }
@@ -82,6 +83,7 @@ func (a *watch) run(ctx context.Context) error {
 	if err := a.validate(); err != nil {
 		return &usageError{err: err}
 	}
+	a.columns = room(a.host.Out)
 	w := record.New(a.settings)
 	var store *history.Store
 	var alive time.Time

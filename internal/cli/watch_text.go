@@ -19,7 +19,7 @@ const (
 
 // text is a change for people, in lines; empty where it is not worth one.
 func (a *watch) text(c record.Change) string {
-	var head string
+	var head, command string
 	var more []string
 	switch c.Kind {
 	case record.Watching:
@@ -43,8 +43,8 @@ func (a *watch) text(c record.Change) string {
 		more = append(more, movesText(c.Moves)...)
 	case record.Held:
 		head = fmt.Sprintf("FINDING %s: %s", pairName(c.Spread), shareOf(c.Spread))
-		more = append(more, "since "+c.Since.Local().Format(lineTime)+"; why: "+
-			strings.TrimSpace("nats-balance audit concentration --account "+words.Shell(words.Harmless(c.Spread.Account.ID))+" "+commandFlags(a.host)))
+		more = append(more, "since "+c.Since.Local().Format(lineTime)+"; why:")
+		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + a.thresholds() + " " + commandFlags(a.host))
 	case record.Back:
 		was := ", after " + shortDuration(c.Time.Sub(c.Since))
 		if c.Finding {
@@ -69,11 +69,28 @@ func (a *watch) text(c record.Change) string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n", c.Time.Local().Format(lineTime), head)
+	fmt.Fprintln(&b, folded(c.Time.Local().Format(lineTime)+"  "+head, lineIndent, a.columns))
 	for _, l := range more {
-		fmt.Fprintf(&b, "%s%s\n", lineIndent, l)
+		fmt.Fprintln(&b, folded(lineIndent+l, lineIndent+"  ", a.columns))
+	}
+	if command != "" { // whole, so that it can be copied
+		fmt.Fprintln(&b, lineIndent+command)
 	}
 	return b.String()
+}
+
+// thresholds are the flags of an audit that judges as this watch does.
+func (a *watch) thresholds() string {
+	p, d, out := a.parameters, checks.Defaults(), ""
+	for _, flag := range []struct {
+		name         string
+		value, usual int
+	}{{"threshold", p.ThresholdPercent, d.ThresholdPercent}, {"min-servers", p.MinServers, d.MinServers}, {"min-connections", p.MinConnections, d.MinConnections}} {
+		if flag.value != flag.usual {
+			out += fmt.Sprintf(" --%s %d", flag.name, flag.value)
+		}
+	}
+	return out
 }
 
 // serverText is what happened to a server.
