@@ -119,7 +119,7 @@ func (p *printer) flow(first, rest string, most int, items []string) {
 			}
 			continue
 		}
-		p.lead(first, rest, wrapped[:min(most, len(wrapped))])
+		p.lead(first, rest, wrapped) // of one too long item it is all
 		return
 	}
 }
@@ -134,6 +134,10 @@ func (p *printer) lead(first, rest string, all []string) {
 		}
 	}
 }
+
+// scaled is how many lines hold what so many hold elsewhere: on a narrow terminal
+// sentences take more lines rather than lose their numbers.
+func (p *printer) scaled(lines int) int { return max(lines, (lines*width+p.width-1)/p.width) }
 
 // clip writes sentences in at most so many lines. Where they are longer it ends
 // behind the last one that fits, or behind a clause or a word with ….

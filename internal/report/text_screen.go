@@ -171,7 +171,7 @@ func (p *printer) groups(doc *Document) {
 		above := p.lines()
 		for _, l := range p.block(func(q *printer) {
 			if !titled {
-				q.room = findingLines - above - 1 // what follows says where there is more
+				q.room = p.scaled(findingLines) - above - 1 // what follows says where there is more
 			}
 			write(q)
 		}) {
@@ -305,6 +305,6 @@ func (p *printer) remarks(label string, all []string) {
 			p.wrap("", fmt.Sprintf("… %s more (--details)", words.Count(len(all)-remarks)))
 			return
 		}
-		p.clip(text.Reset, label, "  ", 2, s)
+		p.clip(text.Reset, label, "  ", p.scaled(2), s)
 	}
 }

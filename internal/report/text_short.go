@@ -23,7 +23,7 @@ func (p *printer) most() int {
 	if p.room > 0 {
 		return p.room
 	}
-	return findingLines
+	return p.scaled(findingLines)
 }
 
 // shortFinding writes a finding in at most [findingLines] lines. It has no title
@@ -36,12 +36,12 @@ func (p *printer) shortFinding(doc *Document, f Finding, titled bool) {
 		}))
 	}
 	if notes := f.findingNotes(); len(notes) > 0 {
-		p.clip(text.Reset, "  ", "  ", 1, strings.Join(notes, " "))
+		p.clip(text.Reset, "  ", "  ", p.scaled(1), strings.Join(notes, " "))
 	}
 	p.bar(f)
 	p.who(f)
 	p.why(f)
-	p.clip(text.Reset, section("COST"), indent, 2, f.costSentence(min(32, p.width*2/5)))
+	p.clip(text.Reset, section("COST"), indent, p.scaled(2), f.costSentence(min(32, p.width*2/5)))
 	p.do(f, p.most()-p.lines())
 }
 
@@ -186,7 +186,7 @@ func (p *printer) why(f Finding) {
 	case len(f.Causes) == 0:
 	case root >= 0:
 		c := strong[root]
-		p.clip(text.Bold, section("WHY"), indent, 2, fmt.Sprintf("%s (%s, %s)", c.Title, c.Code, c.Verdict))
+		p.clip(text.Bold, section("WHY"), indent, p.scaled(2), fmt.Sprintf("%s (%s, %s)", c.Title, c.Code, c.Verdict))
 		also := slices.Delete(strong, root, root+1)
 		if len(c.Evidence) > 0 {
 			const most, cost = 3, 2
@@ -194,10 +194,10 @@ func (p *printer) why(f Finding) {
 			if p.room > 0 {
 				least, do = 1, 5
 			}
-			p.clip(text.Reset, indent, indent, min(most, max(least, p.most()-p.lines()-min(1, len(also))-cost-do)), c.Evidence[0].Text)
+			p.clip(text.Reset, indent, indent, min(p.scaled(most), max(p.scaled(least), p.most()-p.lines()-min(1, len(also))-cost-do)), c.Evidence[0].Text)
 		}
 		if len(also) > 0 {
-			p.clip(text.Reset, indent, indent, 1, "also: "+codes(also))
+			p.clip(text.Reset, indent, indent, p.scaled(1), "also: "+codes(also))
 		}
 	default:
 		unknown := "The cause is unknown"
@@ -207,9 +207,9 @@ func (p *printer) why(f Finding) {
 		if len(strong) > 0 {
 			unknown += "; also: " + codes(strong)
 		}
-		p.clip(text.FgYellow, section("WHY"), indent, 1, unknown)
+		p.clip(text.FgYellow, section("WHY"), indent, p.scaled(1), unknown)
 		if s := f.settles(); s != "" {
-			p.clip(text.Reset, indent, indent, 3, s)
+			p.clip(text.Reset, indent, indent, p.scaled(3), s)
 		}
 	}
 }

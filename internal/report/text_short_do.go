@@ -40,7 +40,7 @@ func (p *printer) do(f Finding, most int) {
 			room := p.width - columns(lead+hasCommand+" …")
 			title = lines(title, room, room)[0] + " …" + hasCommand
 		}
-		p.clip(text.Reset, lead, rest, 1, title)
+		p.clip(text.Reset, lead, rest, p.scaled(1), title)
 		for _, l := range below {
 			p.line(l)
 		}
@@ -121,14 +121,15 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 		who = append(who, short(cmp.Or(f.Account.Name, f.Account.ID), 24)+" "+words.Count(f.OnServer))
 	}
 	const costAndDo = 3
-	room := func(who int) int { return groupLines - p.lines() - who - costAndDo }
+	room := func(who int) int { return p.scaled(groupLines) - p.lines() - who - costAndDo }
 	needs := func(s string) int {
 		return len(lines(s, p.width-columns(indent), p.width-columns(indent)))
 	}
 	why := fmt.Sprintf("%s (%s, %s)", *g.Title, *g.Cause, g.Verdict)
-	if needs(why) > max(2, room(1)) { // of these only the title may be cut
+	if needs(why) > max(p.scaled(2), room(1)) { // of these only the title may be cut
 		why = fmt.Sprintf("%s, %s: %s", *g.Cause, g.Verdict, *g.Title)
 	}
+	head := why
 	if at := slices.IndexFunc(first.Causes, func(c Cause) bool { return c.Code == *g.Cause }); at >= 0 && len(first.Causes[at].Evidence) > 0 {
 		why += ": " + first.Causes[at].Evidence[0].Text
 	}
@@ -137,7 +138,11 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 		whoLines = 1
 	}
 	p.flow(section("WHO"), indent, whoLines, who)
-	p.clip(text.Reset, section("WHY"), indent, max(2, room(0)), why)
+	most := max(p.scaled(2), room(0))
+	if needs(why) > most && needs(head) >= most { // no line is left for the evidence
+		why = head
+	}
+	p.clip(text.Reset, section("WHY"), indent, most, why)
 	if g.Server != nil {
 		p.paragraph(text.Reset, section("COST"), indent, fitted(p.width-columns(indent), []string{short(where, 24)}, func(n []string) string {
 			return fmt.Sprintf("if %s fails, %s drop at once", n[0], words.Plural(g.onServer, "connection"))
@@ -152,7 +157,7 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 		if r.Code == string(cause.RemedyRebalance) && len(r.Commands) > 0 {
 			p.groupCommand(lead, r.Commands[0])
 		} else {
-			p.clip(text.Reset, lead, indent, 1, r.Title)
+			p.clip(text.Reset, lead, indent+"   ", p.scaled(1), r.Title)
 		}
 		label = indent
 	}
