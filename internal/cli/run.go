@@ -69,7 +69,7 @@ var ownCommand = regexp.MustCompile(`nats-balance [a-z ]*--help`)
 
 // errorText is an error in lines of so many columns. What is to be typed stays in one.
 func errorText(s string, columns int) string {
-	const blank = "\u00a0" // which line leaves in nothing from outside
+	const blank = "\u00a0" // no error has one: line escapes it
 	s = ownCommand.ReplaceAllStringFunc("nats-balance: "+line(s), func(c string) string { return strings.ReplaceAll(c, " ", blank) })
 	return strings.ReplaceAll(folded(s, "  ", columns), blank, " ")
 }
