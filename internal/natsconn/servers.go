@@ -3,10 +3,13 @@ package natsconn
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -44,9 +47,10 @@ func parseServers(list string) ([]target, error) {
 			}
 		}
 		switch {
-		case at && (err != nil || u.User == nil), cut && err != nil:
-			// It must not be shown: who knows where the password ends.
-			return nil, fmt.Errorf("server URL %d of the list can't be read: write special characters of its user and password as %%40 for @, %%2F for /, %%2C for a comma, or pass them with --user and --password", len(servers)+1)
+		case at && (err != nil || u.User == nil), cut && err != nil, !plain.MatchString(entry) && (err != nil || !isHost(u)):
+			// It must not be shown, nor looked up: who knows where the password ends, or
+			// whether an escaped @ makes a host of it.
+			return nil, fmt.Errorf("server URL %d of the list can't be read: write special characters of its user and password as %%40 for @, %%2F for /, %%2C for a comma, or pass them with --user and --password, and --server nats://HOST:PORT", len(servers)+1)
 		case err != nil, u.Hostname() == "", strings.Contains(u.Hostname(), ":") && u.Host[0] != '[':
 			return nil, fmt.Errorf(`"%s" is not a server URL: %s`, ShownURL(entry), pass)
 		case !slices.Contains([]string{"nats", "tls", "ws", "wss", "tcp"}, u.Scheme):
@@ -67,6 +71,21 @@ func parseServers(list string) ([]target, error) {
 		return nil, fmt.Errorf("the list of server URLs is empty: %s", pass)
 	}
 	return servers, nil
+}
+
+// plain is a URL, or what should be one, that has no room for a password or token.
+var plain = regexp.MustCompile(`^(?:[a-z]+://)?(?:\[[0-9A-Fa-f:.]*\]|[A-Za-z0-9._-]*)(?::[0-9]*)?/?$`)
+
+// isHost reports whether the host of a URL, which is not empty, has the characters of
+// one only: those of a name or an address.
+func isHost(u *url.URL) bool {
+	host := u.Hostname()
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-_", r)
+	})
 }
 
 // ShownURL returns a server's URL without its credentials.
