@@ -31,7 +31,7 @@ func TestMovesAreThoseOfTheRebalancer(t *testing.T) {
 		if title != c.want {
 			t.Errorf("%v: got %q, want %q", c.counts, title, c.want)
 		}
-		d := in.Case.Deployment
+		d := in.Deployment
 		state := balance.Counted(d, balance.Scope{Cluster: "C1", Servers: balance.Members(d, "C1", []string{"ORDERS"}),
 			Accounts: []balance.Account{{ID: "ORDERS", Name: "ORDERS", Rule: checks.Defaults()}}})
 		plan := balance.PlanMoves(state, balance.Goal{To: -1})
