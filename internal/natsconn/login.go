@@ -90,6 +90,9 @@ func (c *Settings) login(ctx context.Context) (*login, error) {
 	o.Name, o.Timeout = strings.TrimSpace(c.Name), c.Timeout
 	o.AllowReconnect = !c.NoReconnect
 	o.MaxReconnect, o.ReconnectWait = -1, 100*time.Millisecond
+	// A server that hangs keeps its connections: watch goes on with another one after
+	// half a minute. By default that took four minutes and more.
+	o.PingInterval, o.MaxPingsOut = 10*time.Second, 2
 	o.ReconnectJitter, o.ReconnectJitterTLS = 50*time.Millisecond, 50*time.Millisecond
 	o.NoCallbacksAfterClientClose = true
 	o.FlusherTimeout = c.Timeout / 5 // it is waited for with nats.go's lock held
