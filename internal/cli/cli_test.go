@@ -43,7 +43,11 @@ type alone struct{ *testing.M }
 
 // Run implements testscript.TestingM.
 func (a alone) Run() int {
-	sourcetest.SideBySide(12)
+	tests := 12
+	if sourcetest.RaceDetector { // it takes the processors several times as long
+		tests = 8
+	}
+	sourcetest.SideBySide(tests)
 	debug.SetGCPercent(600) // processors are scarcer than memory
 	dir, err := os.MkdirTemp("", "nats-balance-test-")
 	if err != nil {

@@ -63,7 +63,7 @@ func (a judged) reasons() string {
 // is left of its cluster is a finding where that is certain, and never a pass.
 func TestServerThatDied(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	c, err := tool.StartProcessCluster(ctx, 3, []string{"ORDERS", "EVEN"}, nil)
 	if err != nil {
