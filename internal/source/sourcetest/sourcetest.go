@@ -43,7 +43,11 @@ func SideBySide(tests int) {
 // Main runs the tests of a package side by side and makes sure that nothing is
 // left running. A fuzzing engine has goroutines of its own.
 func Main(m *testing.M) {
-	SideBySide(24)
+	tests := 24
+	if RaceDetector { // it takes the processors several times as long
+		tests = 8
+	}
+	SideBySide(tests)
 	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" {
 		m.Run()
 		return
