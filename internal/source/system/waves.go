@@ -58,7 +58,8 @@ func (g *gathering) askReports() {
 // large reports whether reports are worth compressing, by the rosters: unless no
 // server has many accounts with connections, and few servers report.
 func (g *gathering) large() bool {
-	if len(g.servers) > sysreq.FewRows {
+	const few = 16 // what replies at once, and waits to be read
+	if len(g.servers) > few {
 		return true
 	}
 	for _, s := range g.servers {
