@@ -128,8 +128,9 @@ func (s *Situation) rolled() (bool, Evidence) {
 
 // walked reports whether the servers restarted one after the other, the concentrated
 // one first, and these clients are where such a restart of all leaves those that
-// walk through a shuffled list, unless fewer than 1 of 100 accounts have as many on it. It is unknown where
-// the clocks do not tell in which order they started.
+// walk through a shuffled list: at least 1 of 100 such accounts has as many on the
+// concentrated server. It is unknown where the clocks do not show in which order they
+// started.
 func (s *Situation) walked() checks.Answer {
 	table := RollingRestart(1 + len(s.Others))
 	if table == nil || cameAfter(s.Profile) {

@@ -133,7 +133,7 @@ func (l *login) try(i int, d *dialer) (*nats.Conn, error) {
 		if web {
 			plainly(&all)
 		}
-		_ = nc.SetServerPool(all.Servers) // without it, those that the server tells of do
+		_ = nc.SetServerPool(all.Servers) // without it, those that the server advertises do
 	}
 	return nc, nil
 }

@@ -82,7 +82,7 @@ func TestConnectSilentResolver(t *testing.T) {
 }
 
 // A connection that must not reconnect ends with its server, and goes to no other one
-// that the server tells of.
+// that the server advertises.
 func TestNoReconnect(t *testing.T) {
 	t.Parallel()
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})

@@ -23,7 +23,7 @@ type Settings struct {
 	Timeout                                                time.Duration
 
 	// NoReconnect is for a connection to one server alone: it ends where that ends,
-	// and goes to no other that the server tells of.
+	// and goes to no other that the server advertises.
 	NoReconnect bool
 	// Passed says which credentials are flags, not environment variables.
 	Passed struct{ User, Password, Token, Creds, NKey, JWT bool }

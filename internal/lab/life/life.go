@@ -321,6 +321,9 @@ func (w *World) roll(ctx context.Context) error {
 			return err
 		}
 		s.Shutdown()
+		if err := w.later(ctx); err != nil { // until they have noticed
+			return err
+		}
 		if err := lab.Poll(ctx, w.elsewhere); err != nil {
 			return err
 		}
@@ -337,9 +340,9 @@ func (w *World) roll(ctx context.Context) error {
 	return w.later(ctx)
 }
 
-// elsewhere reports whether the clients of a server that stopped are on another,
-// where they have the URL of one; others wait for it. A restart takes longer than
-// that; only on a busy machine it does not.
+// elsewhere returns an error until the clients of a server that stopped are on
+// another, where they have the URL of one; others wait for it. A restart takes longer
+// than that; only on a busy machine it does not.
 func (w *World) elsewhere() error {
 	for account, apps := range w.apps {
 		want, connected := 0, 0
