@@ -86,6 +86,8 @@ type applying struct {
 	tally        tally             // of the whole run
 	tallies      map[int]*tally    // by service
 	flocks       []flock           // by server
+	load         foreseen          // of the servers
+	held         []foreseen        // of the accounts
 	least        float64           // the least unevenness so far
 	since        int               // moves since then
 }
@@ -93,6 +95,16 @@ type applying struct {
 // mostVain is how many batches in a row may bring nothing, where they are large; of
 // small ones as many as have moved what is too much once more.
 const mostVain = 4
+
+// start notes what is so before the first move.
+func (a *applying) start() {
+	a.loads, a.shares, a.flocks, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), map[int]*tally{}
+	a.load = foresee(a.loads)
+	for _, held := range a.shares {
+		a.held = append(a.held, foresee(held))
+	}
+	a.ours, a.least = map[killed]bool{}, a.now.unevenness(a.goal)
+}
 
 func (a *applying) all(ctx context.Context) *Stop {
 	a.left = a.planned.Moves
@@ -104,8 +116,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
-	a.loads, a.shares, a.flocks, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), map[int]*tally{}
-	a.ours, a.least = map[killed]bool{}, a.now.unevenness(a.goal)
+	a.start()
 	if stop := a.vanished(held, a.before); stop != nil {
 		return stop
 	}
@@ -249,7 +260,7 @@ func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
 			after.Servers[i].Connections = &n.connections
 		}
 	}
-	expected, back := a.now.expected(moved)
+	expected, back := a.expect(moved)
 	arrived := after.Learn(a.now, moved)
 	a.now, a.run.Last = after, after
 	b.Returned, b.Expected = arrived.Back, back.mean

@@ -14,6 +14,11 @@ func (g *gain) add(p float64) { g.mean, g.variance = g.mean+p, g.variance+p*(1-p
 
 func (g *gain) plus(o gain) { g.mean, g.variance = g.mean+o.mean, g.variance+o.variance }
 
+// exceeded reports whether so many are more than chance makes of it.
+func (g gain) exceeded(n int, deviations float64) bool {
+	return float64(n)-g.mean > deviations*math.Sqrt(g.variance)
+}
+
 // tally is what came of kicks, next to what was expected.
 type tally struct {
 	kicked, returned int
@@ -31,6 +36,8 @@ const (
 	// deviations is how far off a number must be to be no chance: in a run of
 	// 1,000 batches it is less than one time in ten.
 	deviations = 4
+	// harmful is the same where the number does harm: that takes less.
+	harmful = 3
 )
 
 // bad reports whether fewer than half left of those that should have, and that is no
@@ -54,21 +61,12 @@ func (f *flock) add(o flock) {
 // bad reports whether a server got more than it should, and that is no chance.
 // One connection of somebody else's is always possible.
 func (f flock) bad() bool {
-	return float64(f.got)-f.expected.mean > deviations*math.Sqrt(f.expected.variance+1)
+	return gain{f.expected.mean, f.expected.variance + 1}.exceeded(f.got, deviations)
 }
 
 // tooManyMissing reports whether of the clients that a run disconnected more are not
 // back than some may have ended of themselves: 3 or more, and over 5%.
 func tooManyMissing(missing, kicked int) bool { return missing >= 3 && missing*20 > kicked }
-
-// worse reports whether the largest share is above that of before, by more than so
-// many connections.
-func worse(before, now []int, chance int) bool {
-	was, all := largest(before)
-	is, total := largest(now)
-	is -= chance
-	return int64(is)*int64(all) > int64(was)*int64(total)
-}
 
 // largest is the most connections on one server, and all of them.
 func largest(counts []int) (most, total int) {

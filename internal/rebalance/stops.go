@@ -2,7 +2,7 @@ package rebalance
 
 import (
 	"fmt"
-	"math"
+	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -61,8 +61,44 @@ func (a *applying) cameBack(now Arrivals, moved []Move, all tally) *Stop {
 	return nil
 }
 
-// harmed is a stop where the clients all go to one server, or are spread worse
-// than before.
+// foreseen is how many clients each server should have by now: what it had before
+// the first move, less what was moved from it, and what was expected to come.
+type foreseen []gain
+
+func foresee(held []int) foreseen {
+	out := make(foreseen, len(held))
+	for i, n := range held {
+		out[i].mean = float64(n)
+	}
+	return out
+}
+
+func (f foreseen) move(moved []Move, expected []gain) {
+	for _, m := range moved {
+		f[m.Server].mean--
+	}
+	for i, x := range expected {
+		f[i].plus(x)
+	}
+}
+
+// expect notes where the clients that were moved should go, and returns how many of
+// them each server should get, and how many the one that they were on.
+func (a *applying) expect(moved []Move) (on []gain, back gain) {
+	on, back = a.now.expected(moved)
+	a.load.move(moved, on)
+	for i := range a.held {
+		of := slices.DeleteFunc(slices.Clone(moved), func(m Move) bool { return a.now.Services[m.Service].Account != i })
+		expected, _ := a.now.expected(of)
+		a.held[i].move(of, expected)
+	}
+	return on, back
+}
+
+// harmed is a stop where the clients all go to one server, or are spread worse than
+// before and than was foreseen. A batch takes the clients of a service from one
+// server, and some of them go to a server that has as many: on the way one may have a
+// few more than before the first move.
 func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 	for i, got := range now.On {
 		this := flock{got, expected[i]}
@@ -73,33 +109,33 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 			}
 		}
 	}
-	variance := 0.0
-	for _, f := range a.flocks {
-		variance = max(variance, f.expected.variance)
-	}
-	// Where all was nearly even chance leads a few too many to one server for a
-	// while; what is left of it at the end is never balanced.
-	chance := int(2 * math.Sqrt(variance))
-	worst := func(of string, before, now []int, chance int) *Stop {
-		if !worse(before, now, chance) {
-			return nil
-		}
-		most, total := largest(now)
-		was, all := largest(before)
-		return &Stop{StopWorse, fmt.Sprintf("The most%s on one server is now %s of %s, and was %s of %s.", of, words.Count(most), words.Count(total), words.Count(was), words.Count(all))}
-	}
 	// The loads of several accounts, each to be spread evenly, may become worse.
-	if stop := worst("", a.loads, a.now.Loads(), chance); stop != nil && (!a.goal.Even || len(a.shares) == 1) {
-		return stop
+	if !a.goal.Even || len(a.shares) == 1 {
+		if stop := worst("", a.loads, a.now.Loads(), a.load, 0); stop != nil {
+			return stop
+		}
 	}
 	for i, held := range a.now.Held() {
 		account := a.now.Accounts[i]
 		_, total := largest(held)
-		if account.Stays != "" || total == 0 {
+		if account.Stays != "" || total == 0 || len(a.shares) == 1 {
 			continue
 		}
-		if stop := worst(" of "+account.Name, a.shares[i], held, chance+slack(checks.EvenShare(total, len(held)))); stop != nil && len(a.shares) > 1 {
+		if stop := worst(" of "+account.Name, a.shares[i], held, a.held[i], slack(checks.EvenShare(total, len(held)))); stop != nil {
 			return stop
+		}
+	}
+	return nil
+}
+
+// worst is a stop where the largest share is above that before and above what was
+// foreseen for that server, by more than so many and than chance leads there.
+func worst(of string, before, now []int, f foreseen, slack int) *Stop {
+	most, total := largest(now)
+	was, all := largest(before)
+	for i, n := range now {
+		if int64(n)*int64(all) > int64(was)*int64(total) && f[i].exceeded(n-slack, harmful) {
+			return &Stop{StopWorse, fmt.Sprintf("The most%s on one server is now %s of %s, and was %s of %s.", of, words.Count(most), words.Count(total), words.Count(was), words.Count(all))}
 		}
 	}
 	return nil

@@ -2,20 +2,23 @@ package rebalance
 
 import "testing"
 
-// A run stops where the largest share is above that before by more than chance,
-// with one account that is to be spread evenly too.
+// A run stops where the largest share is above that before and above what was
+// foreseen by more than chance, with one account that is to be spread evenly too.
 func TestStopsWhenTheSpreadIsWorse(t *testing.T) {
 	t.Parallel()
-	before := []int{7, 6, 2}
+	before := []int{12, 9, 2}
 	for _, c := range []struct {
-		now  []int
-		even bool
-		want StopCode
+		moved int // of the first server, evenly to both others as is foreseen
+		now   []int
+		even  bool
+		want  StopCode
 	}{
-		{[]int{4, 9, 2}, false, StopWorse},
-		{[]int{4, 9, 2}, true, StopWorse},
-		{[]int{5, 8, 2}, true, ""}, // one of three may go there by chance
-		{[]int{5, 5, 5}, true, ""},
+		{5, []int{7, 14, 2}, true, ""}, // one time in 32 all do
+		{10, []int{2, 19, 2}, true, StopWorse},
+		{10, []int{2, 19, 2}, false, StopWorse},
+		{10, []int{2, 14, 7}, true, ""},
+		{10, []int{2, 9, 12}, true, ""}, // no more than before
+		{4, []int{8, 7, 8}, true, ""},
 	} {
 		s := &State{Servers: make([]Server, 3), Accounts: make([]Account, 1), Services: make([]Service, 1)}
 		for i, n := range c.now {
@@ -23,10 +26,62 @@ func TestStopsWhenTheSpreadIsWorse(t *testing.T) {
 				s.Connections = append(s.Connections, Connection{Server: i})
 			}
 		}
-		a := &applying{loads: before, shares: [][]int{before}, flocks: make([]flock, 3), goal: Goal{Even: c.even}, now: s}
-		stop := a.harmed(Arrivals{On: []int{0, 3, 0}}, []gain{{}, {1.5, .75}, {1.5, .75}})
+		a := started(s, Goal{Even: c.even})
+		a.loads, a.shares, a.load, a.held = before, [][]int{before}, foresee(before), []foreseen{foresee(before)}
+		half := gain{float64(c.moved) / 2, float64(c.moved) / 4}
+		a.load.move(make([]Move, c.moved), []gain{{}, half, half})
+		stop := a.harmed(Arrivals{On: []int{0, c.now[1] - 9, c.now[2] - 2}}, []gain{{}, half, half})
 		if (stop == nil) != (c.want == "") || stop != nil && stop.Code != c.want {
 			t.Errorf("%v, even %v: %+v, want %q", c.now, c.even, stop, c.want)
+		}
+	}
+}
+
+// started is a run that has moved nothing.
+func started(s *State, goal Goal) *applying {
+	a := &applying{goal: goal, now: s}
+	a.start()
+	return a
+}
+
+// Runs of clients that choose by chance are not stopped, but for one in hundreds.
+func TestStopsNoHealthyRun(t *testing.T) {
+	t.Parallel()
+	stopped := 0
+	for seed := range uint64(400) {
+		s := simulate(seed, 2)
+		s.connect(0, 36)
+		s.connect(1, 24)
+		s.connect(2, 12)
+		s.join()
+		if stop := s.watched(3, 6, everywhere()); stop != nil {
+			stopped++
+			t.Logf("%+v", stop)
+		}
+	}
+	if stopped > 2 {
+		t.Errorf("%d were stopped", stopped)
+	}
+}
+
+// watched is a run that looks after each batch whether it does harm.
+func (s *simulated) watched(accounts, batch int, goal Goal) *Stop {
+	now := s.state(accounts)
+	now.restarts()
+	a := started(now, goal)
+	planned := PlanMoves(now, goal)
+	for {
+		moves := NextBatch(PlanMoves(a.now, goal), batch)
+		if len(moves) == 0 || s.kicks >= len(planned.Moves) && a.now.Level(goal) {
+			return nil
+		}
+		expected, _ := a.expect(moves)
+		s.kick(moves)
+		after := s.state(accounts)
+		arrived := after.Learn(a.now, moves)
+		a.now = after
+		if stop := a.harmed(arrived, expected); stop != nil {
+			return stop
 		}
 	}
 }
