@@ -349,7 +349,11 @@ func TestAddressesThatNoServerGreetsAt(t *testing.T) {
 			t.Run("missing", func(t *testing.T) {
 				t.Parallel()
 				doc := ownRunIn(t, generous, ExitNotAudited, append([]string{"--server"}, c.args...)...)
-				if m := doc.Coverage.Missing; len(m) != 1 || m[0].Server.Name != c.name || !strings.HasPrefix(m[0].Reason, c.reason) || doc.Outcome != string(checks.OutcomeIncomplete) {
+				// On a busy machine a second can pass before this process sees that it is connected.
+				late := func(reason string) bool {
+					return c.name == silent && strings.HasPrefix(reason, "no answer within 1s (an address of ")
+				}
+				if m := doc.Coverage.Missing; len(m) != 1 || m[0].Server.Name != c.name || !strings.HasPrefix(m[0].Reason, c.reason) && !late(m[0].Reason) || doc.Outcome != string(checks.OutcomeIncomplete) {
 					t.Errorf("%q: %s, missing %+v", c.args, doc.Outcome, m)
 				}
 			})
