@@ -120,36 +120,54 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 		f := doc.Findings[i]
 		who = append(who, short(cmp.Or(f.Account.Name, f.Account.ID), 24)+" "+words.Count(f.OnServer))
 	}
-	const costAndDo = 3
-	room := func(who int) int { return p.scaled(groupLines) - p.lines() - who - costAndDo }
+	cost := p.block(func(q *printer) {
+		if g.Server != nil {
+			q.paragraph(text.Reset, section("COST"), indent, fitted(p.width-columns(indent), []string{short(where, 24)}, func(n []string) string {
+				return fmt.Sprintf("if %s fails, %s drop at once", n[0], words.Plural(g.onServer, "connection"))
+			}))
+		}
+	})
+	do := p.block(func(q *printer) { q.groupDo(first) })
+	const whoLines = 1
+	room := p.scaled(groupLines) - p.lines() - whoLines - len(do)
 	needs := func(s string) int {
 		return len(lines(s, p.width-columns(indent), p.width-columns(indent)))
 	}
-	why := fmt.Sprintf("%s (%s, %s)", *g.Title, *g.Cause, g.Verdict)
-	if needs(why) > max(p.scaled(2), room(1)) { // of these only the title may be cut
-		why = fmt.Sprintf("%s, %s: %s", *g.Cause, g.Verdict, *g.Title)
+	// The cause has its evidence before the cost, which the first line has too.
+	all := g.reasons(first)
+	why := all[0]
+	for _, why = range all {
+		if needs(why) <= room {
+			break
+		}
 	}
-	head := why
+	if room-needs(why) < len(cost) {
+		cost = nil
+	}
+	room -= len(cost)
+	spare := min(1, max(0, room-needs(why)))
+	p.flow(section("WHO"), indent, whoLines+spare, who)
+	p.clip(text.Reset, section("WHY"), indent, max(p.scaled(1), room-spare), why)
+	for _, l := range slices.Concat(cost, do) {
+		p.line(l)
+	}
+}
+
+// reasons are ways to say the cause of a group, the longest first.
+func (g Group) reasons(first Finding) []string {
+	sure := fmt.Sprintf("%s, %s", *g.Cause, g.Verdict)
+	out := []string{fmt.Sprintf("%s (%s)", *g.Title, sure), fmt.Sprintf("%s: %s", sure, *g.Title)}
 	if at := slices.IndexFunc(first.Causes, func(c Cause) bool { return c.Code == *g.Cause }); at >= 0 && len(first.Causes[at].Evidence) > 0 {
-		why += ": " + first.Causes[at].Evidence[0].Text
+		evidence := first.Causes[at].Evidence[0].Text
+		out = append([]string{out[0] + ": " + evidence, sure + ": " + evidence}, out...)
 	}
-	whoLines := 2
-	if needs(why) > room(whoLines) {
-		whoLines = 1
-	}
-	p.flow(section("WHO"), indent, whoLines, who)
-	most := max(p.scaled(2), room(0))
-	if needs(why) > most && needs(head) >= most { // no line is left for the evidence
-		why = head
-	}
-	p.clip(text.Reset, section("WHY"), indent, most, why)
-	if g.Server != nil {
-		p.paragraph(text.Reset, section("COST"), indent, fitted(p.width-columns(indent), []string{short(where, 24)}, func(n []string) string {
-			return fmt.Sprintf("if %s fails, %s drop at once", n[0], words.Plural(g.onServer, "connection"))
-		}))
-	}
+	return out
+}
+
+// groupDo lists the first two things to do for all accounts of the finding's group.
+func (p *printer) groupDo(f Finding) {
 	label := section("DO")
-	for n, r := range forGroup(first.firstRemedies()) {
+	for n, r := range forGroup(f.firstRemedies()) {
 		if n == 2 {
 			return
 		}
@@ -164,8 +182,7 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 }
 
 // groupCommand writes the command that moves the connections of all accounts of a
-// group, whole or not at all. What it takes more than a line for comes on top of
-// [groupLines]: it has all that the user passed.
+// group, whole or not at all.
 func (p *printer) groupCommand(first, c string) {
 	const most = 6
 	all := p.block(func(q *printer) { q.commandAt(first, c) })
