@@ -178,7 +178,7 @@ func (x *proving) rebalanceWith(flags ...string) {
 		x.Fatalf("%s: status %d: %s", commands[0], status, out)
 	}
 	for round := range mostRounds {
-		out, status := x.command(commands[1], append(flags, "--yes", "--json", "--timeout", "10s")...)
+		out, status := x.command(commands[1], append(flags, "--yes", "--json", "--timeout", "30s")...)
 		var doc report.Rebalance
 		if err := json.Unmarshal([]byte(out), &doc); err != nil {
 			x.Fatalf("%s: status %d: %v: %s", commands[1], status, err, out)
