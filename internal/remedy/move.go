@@ -146,12 +146,13 @@ func (x *facts) keepItSo() Remedy {
 	if t := x.ThresholdPercent; t > 0 && t != checks.Defaults().ThresholdPercent {
 		threshold = fmt.Sprintf("--threshold %d", t)
 	}
-	review := x.audit(x.Tool, "audit concentration --review 50", threshold)
+	review := x.audit(x.Tool, "audit concentration --review 50", threshold, x.Sources)
 	r := Remedy{Title: "Look again after changes and every quarter, and let monitoring look",
 		Why: "Connections drift back with every rolling restart and new server. The review lists accounts above 50% before they are findings. " +
 			"The exit status is 0 without a finding, 1 with one, 2 at or above --critical, 3 if not all could be audited.",
 		Commands: []string{review}, Checks: []string{review}}
-	// The plugin host of nats turns every status into 1, and cron takes % for the
+	// Without what clients are configured with: its paths may be relative, and an audit
+	// that only watches needs no cause. The plugin host of nats turns every status into 1, and cron takes % for the
 	// end of the command.
 	cron := strings.ReplaceAll(x.audit("nats-balance audit concentration --review 50", threshold, "--json --outfile ~/nats-balance/audit.json"), "%", `\%`)
 	if strings.Contains(x.Tool, " ") {
