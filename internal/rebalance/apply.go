@@ -27,6 +27,7 @@ func Apply(ctx context.Context, nc *nats.Conn, scope Scope, first *State, goal G
 	c := sysreq.New(nc, nil)
 	defer c.Close()
 	defer guard(c, cancel)()
+	scope.Services = slices.Clone(first.Services) // so that each has one number throughout
 	a := &applying{client: c, scope: scope, now: first, goal: goal, pace: pace, accounts: scope.ids(), run: Run{Services: map[int]Arrived{}}}
 	if a.pace.MostCPU == 0 {
 		a.pace.MostCPU = 90
@@ -83,7 +84,6 @@ type applying struct {
 	ours         map[killed]bool   // connections that this run closed
 	known        map[killed]bool   // connections that others closed before
 	kicked, gone int               // of the whole run
-	tally        tally             // of the whole run
 	tallies      map[int]*tally    // by service
 	flocks       []flock           // by server
 	load         foreseen          // of the servers
@@ -260,10 +260,14 @@ func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
 			after.Servers[i].Connections = &n.connections
 		}
 	}
-	expected, back := a.expect(moved)
+	expected, services := a.expect(moved)
 	arrived := after.Learn(a.now, moved)
 	a.now, a.run.Last = after, after
-	b.Returned, b.Expected = arrived.Back, back.mean
+	a.scope.Services = append(a.scope.Services, after.Services[len(a.scope.Services):]...)
+	b.Returned = arrived.Back
+	for _, t := range services {
+		b.Expected += t.expected.mean
+	}
 	b.Late = a.missing(arrived)
 	a.run.Missing = b.Late
 	switch stop := a.suffering(now); {
@@ -274,7 +278,7 @@ func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
 	case b.Kicked > 0 && (arrived.Missing*2 > b.Kicked || tooManyMissing(b.Late, a.kicked)):
 		return &Stop{StopNotReconnected, fmt.Sprintf("%s of %s that were disconnected were not back on any server within %s.", words.Count(b.Late), words.Plural(a.kicked, "client"), a.pace.Patience)}
 	}
-	if stop := a.cameBack(arrived, moved, tally{b.Kicked, b.Returned, back}); stop != nil {
+	if stop := a.cameBack(&arrived, services); stop != nil {
 		return stop
 	}
 	if stop := a.others(ctx); stop != nil {

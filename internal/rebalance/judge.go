@@ -23,6 +23,7 @@ func (g gain) exceeded(n int, deviations float64) bool {
 type tally struct {
 	kicked, returned int
 	expected         gain // of returned
+	from             int  // the server, where they are of one service in one batch
 }
 
 func (t *tally) add(o tally) {

@@ -26,39 +26,63 @@ func (a *applying) missing(now Arrivals) int {
 }
 
 // cameBack is a stop where clients come back to the servers that they were moved
-// from. A service of which that is so is left out; where none is left it stops.
-func (a *applying) cameBack(now Arrivals, moved []Move, all tally) *Stop {
-	of := map[int][]Move{}
-	for _, m := range moved {
-		of[m.Service] = append(of[m.Service], m)
-	}
-	left := 0
-	for service, moves := range of {
+// from. A service of which that is so is left out, and does not speak for the others;
+// where none is left it stops. What was kicked is by service, with what was expected
+// before anything was learned of it.
+func (a *applying) cameBack(now *Arrivals, kicked map[int]tally) *Stop {
+	var all, staying tally // of this batch, and of the services that are not left out
+	for service, this := range kicked {
 		if a.tallies[service] == nil {
 			a.tallies[service] = &tally{}
 		}
-		_, back := a.now.expected(moves)
-		a.tallies[service].add(tally{len(moves), now.Services[service].Back, back})
-		if t := *a.tallies[service]; t.bad() {
-			for _, services := range []*[]Service{&a.scope.Services, &a.now.Services} {
-				if service < len(*services) {
-					(*services)[service].Stays = fmt.Sprintf("%s of %s came back", words.Count(t.returned), words.Plural(t.kicked, "client"))
-				}
-			}
+		this.returned = now.Services[service].Back
+		now.On[this.from] -= this.returned // it did not choose that server
+		a.tallies[service].add(this)
+		all.add(this)
+		if t := *a.tallies[service]; !t.bad() {
+			staying.add(this)
+			continue
+		}
+		a.leaveOut(service)
+	}
+	left, run, ever := 0, tally{}, tally{}
+	for i, x := range a.now.Services {
+		t := a.tallies[i]
+		if t != nil {
+			ever.add(*t)
+		}
+		if x.Stays != "" || a.now.Accounts[x.Account].Stays != "" {
+			continue
+		}
+		left++
+		if t != nil {
+			run.add(*t)
 		}
 	}
-	for _, x := range a.now.Services {
-		if x.Stays == "" && a.now.Accounts[x.Account].Stays == "" {
-			left++
-		}
+	said := func(t tally) *Stop {
+		return &Stop{StopCameBack, fmt.Sprintf("%s of %s came back to the servers that they were moved from.", words.Count(t.returned), words.Plural(t.kicked, "client"))}
 	}
-	a.tally.add(all)
-	for _, t := range []tally{all, a.tally} {
-		if t.bad() || left == 0 && t.returned > 0 {
-			return &Stop{StopCameBack, fmt.Sprintf("%s of %s came back to the servers that they were moved from.", words.Count(t.returned), words.Plural(t.kicked, "client"))}
-		}
+	switch {
+	case staying.bad():
+		return said(staying)
+	case run.bad():
+		return said(run)
+	case left == 0 && all.returned > 0:
+		return said(all)
+	case left == 0 && ever.returned > 0:
+		return said(ever)
 	}
 	return nil
+}
+
+// leaveOut moves no more clients of a service, as they come back.
+func (a *applying) leaveOut(service int) {
+	t := *a.tallies[service]
+	for _, services := range []*[]Service{&a.scope.Services, &a.now.Services} {
+		if service < len(*services) {
+			(*services)[service].Stays = fmt.Sprintf("%s of %s came back", words.Count(t.returned), words.Plural(t.kicked, "client"))
+		}
+	}
 }
 
 // foreseen is how many clients each server should have by now: what it had before
@@ -83,16 +107,25 @@ func (f foreseen) move(moved []Move, expected []gain) {
 }
 
 // expect notes where the clients that were moved should go, and returns how many of
-// them each server should get, and how many the one that they were on.
-func (a *applying) expect(moved []Move) (on []gain, back gain) {
-	on, back = a.now.expected(moved)
+// them each server should get, and what to expect of each service.
+func (a *applying) expect(moved []Move) (on []gain, services map[int]tally) {
+	on, _ = a.now.expected(moved)
 	a.load.move(moved, on)
 	for i := range a.held {
 		of := slices.DeleteFunc(slices.Clone(moved), func(m Move) bool { return a.now.Services[m.Service].Account != i })
 		expected, _ := a.now.expected(of)
 		a.held[i].move(of, expected)
 	}
-	return on, back
+	of := map[int][]Move{}
+	for _, m := range moved {
+		of[m.Service] = append(of[m.Service], m)
+	}
+	services = map[int]tally{}
+	for service, moves := range of {
+		_, back := a.now.expected(moves)
+		services[service] = tally{kicked: len(moves), expected: back, from: moves[0].Server}
+	}
+	return on, services
 }
 
 // harmed is a stop where the clients all go to one server, or are spread worse than

@@ -85,3 +85,28 @@ func (s *simulated) watched(accounts, batch int, goal Goal) *Stop {
 		}
 	}
 }
+
+// Canaries of two services come back: these are left out, and the third is moved.
+func TestApplyLeavesOutServicesThatComeBack(t *testing.T) {
+	t.Parallel()
+	accounts := []string{"PINNED", "STUCK", "ROAMS"}
+	l := startLab(t, three(accounts...))
+	for _, a := range accounts[:2] {
+		roam(t, a, 24, "go", l.Server("C1-n1")) // they know no other
+	}
+	roam(t, accounts[2], 24, "go", l.Cluster("C1")...)
+	before := connections(t, l, "ROAMS")["C1-n1"]
+	scope, state := stageOf(t, l, "C1", accounts...)
+	pace := calm(long, 12)
+	pace.Canary = 5
+	r := Apply(within(t), connect(t, l.SystemURL()), scope, state, everywhere(), pace)
+	kicked := map[string]int{}
+	for _, m := range r.Moves {
+		if m.Outcome == Kicked {
+			kicked[accounts[state.Services[m.Service].Account]]++
+		}
+	}
+	if r.Stop != nil || kicked["PINNED"] != 5 || kicked["STUCK"] != 5 || kicked["ROAMS"] < 12 || len(connections(t, l, "ROAMS")["C1-n1"]) > len(before)-12 {
+		t.Errorf("stop %+v, kicked %v, batches %+v", r.Stop, kicked, r.Batches)
+	}
+}
