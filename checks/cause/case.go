@@ -20,6 +20,9 @@ type Case struct {
 	// History is what servers remember of closed connections of the account in
 	// this cluster; nil where they were not asked, or forgot.
 	History []checks.Closed
+	// Remember has the servers, by id, that said what they remember of the account's
+	// closed connections, which may be nothing.
+	Remember map[string]bool
 	// Recorded is what a recorder saw of the account in this cluster until now; nil
 	// where none runs, or what it has can't be relied on.
 	Recorded *checks.Recorded

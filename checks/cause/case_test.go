@@ -45,7 +45,7 @@ func started() time.Time { return time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC) }
 func caseOf(changes ...change) Case {
 	s := &scene{names: map[string]*checks.Name{}, contacts: map[netip.AddrPort]checks.Contact{}}
 	d := &checks.Deployment{Accounts: []checks.Account{{ID: "SYS", Name: "SYS", System: true}, {ID: "ORDERS", Name: "ORDERS"}}}
-	s.Deployment, s.Accounts = d, map[string]checks.AccountOn{}
+	s.Deployment, s.Accounts, s.Remember = d, map[string]checks.AccountOn{}, map[string]bool{}
 	s.Profile = &checks.Profile{}
 	var urls []string
 	for i := range 3 {
@@ -57,7 +57,7 @@ func caseOf(changes ...change) Case {
 			Details: &checks.Details{Margin: time.Millisecond, Connections: &connections, Host: "0.0.0.0", Port: 4222,
 				ConnectURLs: urls, Seen: []netip.Addr{netip.MustParseAddrPort(urls[i]).Addr()}}}
 		d.Servers = append(d.Servers, server)
-		s.Accounts[server.ID] = checks.AccountOn{Usable: checks.Yes}
+		s.Accounts[server.ID], s.Remember[server.ID] = checks.AccountOn{Usable: checks.Yes}, true
 		at := netip.MustParseAddrPort(urls[i])
 		s.contacts[at] = greets(server, 1, 1)
 	}

@@ -37,7 +37,7 @@ func drops(c Case) []taken {
 	out := []taken{
 		{"connections", func(c *Case) { c.Profile = nil }},
 		{"account info", func(c *Case) { c.Accounts = nil }},
-		{"history", func(c *Case) { c.History = nil }},
+		{"history", func(c *Case) { c.History, c.Remember = nil, nil }},
 		{"neighbours", func(c *Case) { c.Neighbours = nil }},
 	}
 	if c.Recorded != nil {

@@ -125,6 +125,9 @@ func (s *Situation) inOrder(f List) judgement {
 	case len(s.leftOthers()) > 0:
 		j.verdict, j.confidence = Possible, 0.3
 		j.evidence = append(j.evidence, say("closed connections", "But clients of the same user were on %s before, while %s was up: they have moved or ended since.", otherNames(s.leftOthers()), label(s.Server)))
+	case len(s.untold()) > 0:
+		j.verdict, j.confidence = Possible, 0.3
+		j.evidence = append(j.evidence, say("closed connections", "Whether clients were on %s before is unknown: the connections that were closed there were not read.", otherNames(s.untold())))
 	default:
 		j.verdict, j.confidence = Likely, 0.6
 		odds := fmt.Sprintf("1 of %.0f cases", math.Floor(1/max(s.Finding.Chance, 1e-9)))
@@ -163,6 +166,12 @@ func (s *Situation) anotherFits() bool {
 	p := s.placement()
 	order, ok := s.byOrder()
 	return ok && order+likelyOverOthers < p.Pinned([][]int{p.Counts})
+}
+
+// untold are the other servers of which it is unknown what they remember: clients
+// may have been there and left, as [Situation.leftOthers] would say.
+func (s *Situation) untold() []*checks.Server {
+	return slices.DeleteFunc(slices.Clone(s.Others), func(o *checks.Server) bool { return s.Remember[o.ID] })
 }
 
 // leftOthers are the other servers that remember connections of these clients'

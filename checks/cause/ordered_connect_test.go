@@ -77,6 +77,8 @@ func TestOrderedConnect(t *testing.T) {
 		{"perhaps the option, and each network has its server", with(networks(20, 2, 2), nearby, list(urlsOf(1, 2, 3)...)), Possible, NetworkAffinity},
 		{"perhaps the option, but they were on the others before", with(list(urlsOf(1, 2, 3)...), wereOn("N2", 6), wereOn("N3", 4)), Possible, "none"},
 		{"perhaps the option, and one was elsewhere before", with(list(urlsOf(1, 2, 3)...), wereOn("N2", 1)), Likely, OrderedConnect},
+		{"perhaps the option, and one server did not say who was there before", with(list(urlsOf(1, 2, 3)...), func(s *scene) { s.Remember["N2"] = false }), Possible, "none"},
+		{"the option, and nobody said who was there before", with(inOrder(urlsOf(1, 2, 3)...), func(s *scene) { s.Remember = nil }), Confirmed, OrderedConnect},
 		{"perhaps the option, and one process", with(list(urlsOf(1, 2, 3)...), oneProcess), Possible, SingleProcess},
 		{"perhaps the option, and a second list with one URL", with(list(urlsOf(1, 2, 3)...), list(urlsOf(1)...)), Possible, "none"},
 	})

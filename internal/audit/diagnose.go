@@ -86,6 +86,7 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 			if !a.Request.AnyShare {
 				c.History = reports[i].Closed
 			}
+			c.Remember = reports[i].Remember
 			c.Neighbours = neighbours[f.Cluster]
 			if i < len(recorded) {
 				c.Recorded = recorded[i]

@@ -26,8 +26,8 @@ func (a *applying) missing(now Arrivals) int {
 }
 
 // cameBack is a stop where clients come back to the servers that they were moved
-// from. A service of which that is so is left out, and does not speak for the others;
-// where none is left it stops. What was kicked is by service, with what was expected
+// from. A service of which that is so is left out, and does not speak for others of
+// which clients stayed away; where it is so of all that were moved it stops. What was kicked is by service, with what was expected
 // before anything was learned of it.
 func (a *applying) cameBack(now *Arrivals, kicked map[int]tally) *Stop {
 	var all, staying tally // of this batch, and of the services that are not left out
@@ -63,12 +63,12 @@ func (a *applying) cameBack(now *Arrivals, kicked map[int]tally) *Stop {
 		return &Stop{StopCameBack, fmt.Sprintf("%s of %s came back to the servers that they were moved from.", words.Count(t.returned), words.Plural(t.kicked, "client"))}
 	}
 	switch {
+	case staying.kicked == 0 && all.returned > 0, left == 0 && all.returned > 0:
+		return said(all)
 	case staying.bad():
 		return said(staying)
 	case run.bad():
 		return said(run)
-	case left == 0 && all.returned > 0:
-		return said(all)
 	case left == 0 && ever.returned > 0:
 		return said(ever)
 	}

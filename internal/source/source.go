@@ -108,6 +108,8 @@ type Report struct {
 	// Closed is what the servers of the cluster remember of closed connections of
 	// the same services; nil where they were not asked.
 	Closed []checks.Closed
+	// Remember has the servers, by id, that said what they remember of the account.
+	Remember map[string]bool
 }
 
 // NoAnswerError says that not a single server answered.

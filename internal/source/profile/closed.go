@@ -41,16 +41,24 @@ func ReadClosed(ctx context.Context, d *checks.Deployment, of []source.Suspect, 
 	read func(context.Context, ClosedPage, *wire.Decoder, func(*wire.Connection)) error) {
 	all := newHistories(d, of, reports)
 	pages := closedPages(d, of, everyone)
+	told := make([]bool, len(pages))
 	wire.Each(len(pages), Together, func(i int, dec *wire.Decoder) {
 		page := pages[i]
 		if _, known := unresponsive.Load(page.ID); known || ctx.Err() != nil {
 			return
 		}
 		// What came before an error is right, see [Pages].
-		_ = read(ctx, page, dec, func(c *wire.Connection) { all.add(page, c) })
+		err := read(ctx, page, dec, func(c *wire.Connection) { all.add(page, c) })
+		told[i] = err == nil
 	})
 	for i := range reports {
 		reports[i].Closed = all.of[i].list()
+		reports[i].Remember = map[string]bool{}
+		for k, page := range pages {
+			if told[k] && (page.Account == of[i].Account || page.Account == "" && of[i].Account == globalAccount) {
+				reports[i].Remember[page.ID] = true
+			}
+		}
 	}
 }
 
