@@ -260,7 +260,7 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 				Bound: &bound, Kind: checks.Unreadable, Reason: fmt.Sprintf("its account report can't be used: %s: %v", r.at, r.problem)})
 			continue
 		}
-		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Start: r.varz.Start, Usage: r.usage})
+		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Start: r.varz.Start, Usage: r.usage, Links: source.Links(r.varz)})
 	}
 	if slices.Sort(closed); len(closed) > 0 {
 		source.Note(d, fmt.Sprintf("the routes and gateways of %d of %d servers are unknown, the first of them being %s: a server that only they know is not counted", len(closed), len(m.servers), closed[0]))

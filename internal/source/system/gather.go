@@ -132,6 +132,7 @@ type question struct {
 	round int
 	at    time.Time
 	kind  kind
+	of    string // the id of the server, where it is one
 }
 
 // settling is how long is waited after the last reply, for another one in the
@@ -151,7 +152,14 @@ func (g *gathering) send(ctx context.Context, e event) {
 
 // ask publishes a request whose replies arrive at the handler of that kind.
 func (g *gathering) ask(subject string, k kind, body any) {
-	g.questions = append(g.questions, question{g.asked, time.Now(), k})
+	g.askOf("", subject, k, body)
+}
+
+// askVarz asks one server for its VARZ.
+func (g *gathering) askVarz(id string) { g.askOf(id, sysreq.Varz(id), ofVarz, nil) }
+
+func (g *gathering) askOf(id, subject string, k kind, body any) {
+	g.questions = append(g.questions, question{g.asked, time.Now(), k, id})
 	if err := g.inboxes[k].Ask(len(g.questions)-1, subject, body, k == ofReport && g.compressed); err != nil && !g.nc.IsClosed() {
 		g.notes[err.Error()]++
 	}
@@ -163,7 +171,7 @@ func (g *gathering) run(ctx context.Context) error {
 	status := g.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.CLOSED)
 	defer g.nc.RemoveStatusListener(status)
 	g.ask(sysreq.UserInfo, ofUser, nil)
-	g.ask(sysreq.Varz(g.nc.ConnectedServerId()), ofVarz, nil)
+	g.askVarz(g.nc.ConnectedServerId())
 	g.ask(sysreq.Statsz, ofRoster, nil)
 	moment := time.NewTimer(time.Hour)
 	defer moment.Stop()
@@ -236,17 +244,23 @@ func (g *gathering) run(ctx context.Context) error {
 				g.closing = true
 				g.ask(sysreq.Statsz, ofRoster, nil)
 				g.confirmByName()
+				g.askConfigured()
 			}
 			left := settling - time.Since(g.last)
+			late := left + sysreq.Lull
+			told := late <= 0 || g.configured()
 			g.askLinks()
-			if left <= 0 && g.reading.Load() == 0 && g.confirmed() && g.linked() {
+			if left <= 0 && g.reading.Load() == 0 && g.confirmed() && g.linked() && told {
 				if g.partly() != "" {
 					return g.notSystem()
 				}
 				return nil
 			}
-			if left > 0 {
+			switch {
+			case left > 0:
 				moment.Reset(left)
+			case !told:
+				moment.Reset(late)
 			}
 		}
 	}
@@ -352,48 +366,4 @@ func (g *gathering) complete() bool {
 	}
 	n, _ := expected(g.servers)
 	return len(g.servers)+len(behind(g.servers)) >= n
-}
-
-// askAgain asks those that are missing directly, and where one is missing that
-// did not answer at all, everyone for the roster: for those whose names are not
-// known, and whether the others still know it.
-func (g *gathering) askAgain() {
-	g.asked++
-	if g.self == nil {
-		g.ask(sysreq.UserInfo, ofUser, nil)
-	}
-	g.planned = true
-	g.askLinks()
-	g.askHubs()
-	late := 0
-	for _, s := range g.servers {
-		if !s.whole {
-			late += s.size()
-		}
-	}
-	if late > window {
-		g.planWaves()
-	}
-	for _, s := range g.servers {
-		switch {
-		case s.whole && s.roster != nil && g.closing && !s.confirmed:
-			g.ask(sysreq.Statsz, ofRoster, sysreq.Filter{Name: s.Name, Cluster: s.Cluster, Exact: true})
-		case s.strange, s.contradicted && s.roster != nil: // asking again does not help
-		case !s.whole || s.roster == nil:
-			s.asked = g.asked
-			g.ask(sysreq.Statsz, ofRoster, sysreq.Filter{Name: s.Name, Cluster: s.Cluster, Exact: true})
-			if late <= window {
-				g.askReport(s.Name, s.Cluster)
-			}
-		}
-	}
-	if !g.closing {
-		g.ask(sysreq.Statsz, ofRoster, nil)
-	}
-}
-
-// askReport asks one server for its report. One with nothing to report
-// sends nothing unless unused accounts are asked for, too.
-func (g *gathering) askReport(name, cluster string) {
-	g.ask(sysreq.AccountStatz, ofReport, sysreq.Filter{Name: name, Cluster: cluster, Exact: true, Unused: true})
 }
