@@ -99,7 +99,7 @@ func (s *simulated) statz(i int, own bool) []string {
 	report := func(n int) string {
 		rows := fmt.Sprintf(`{"acc":"ORDERS","name":"ORDERS","conns":%d,"leafnodes":0}`, n)
 		if !own {
-			rows += `,{"acc":"SYS","name":"SYS","conns":1,"leafnodes":0}`
+			rows += `,{"acc":"SYS","name":"SYS","conns":0,"leafnodes":0}`
 		}
 		return fmt.Sprintf(`{%s,"data":{"account_statz":[%s]}}`, s.block(i), rows)
 	}

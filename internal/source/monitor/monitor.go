@@ -144,18 +144,7 @@ func (m *Source) read(ctx context.Context, t *target, patience time.Duration, d 
 	if r.failed != nil {
 		return r
 	}
-	var unused url.Values
-	if source.LeavesOutLeafnodes(r.varz.Version) {
-		unused = url.Values{"unused": {"1"}}
-	}
-	r.problem = m.get(ctx, t, "/accstatz", unused, func(p page) error {
-		report, err := d.ReportPage(ctx, p.body, in)
-		if err == nil {
-			err = r.same(report.From)
-		}
-		r.usage = report.Usage
-		return err
-	})
+	m.readReport(ctx, t, r, d, in)
 	r.noRoutes = m.get(ctx, t, "/routez", nil, func(p page) error {
 		return decode(p, d, func(body []byte) error {
 			z, err := wire.DecodeRoutez(body)
