@@ -171,6 +171,9 @@ const (
 	// Configured: the configuration of servers that answered names it, and nobody
 	// knows it: it never came, or its peers have forgotten it.
 	Configured MissingKind = "configured"
+	// CutOff: it reported, and has no routes to the others of its cluster that its
+	// configuration names, or they have none to it.
+	CutOff MissingKind = "cut-off"
 	// Contradiction: two answers in its name to one question differ.
 	Contradiction MissingKind = "contradiction"
 	// Restarted: it restarted during the audit.

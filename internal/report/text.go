@@ -247,6 +247,8 @@ func (c Coverage) bringIn(source string) string {
 		return "Find out who is there"
 	case only(checks.Unseen):
 		return "An audit that connects to these addresses finds out who is there"
+	case only(checks.CutOff):
+		return "Find out why they have no routes to the others"
 	case only(checks.Contradiction):
 		return "Find out who else answers in their names"
 	}

@@ -36,10 +36,7 @@ func (m *Source) readReport(ctx context.Context, t *target, r *monitored, d *wir
 		if r.problem = m.readAccounts(ctx, t, r, d, in); r.problem != nil {
 			return
 		}
-		n := 0
-		for _, u := range r.usage {
-			n += int(u.Connections)
-		}
+		n := r.clients()
 		if n <= before {
 			return
 		}
@@ -62,6 +59,14 @@ func (m *Source) readReport(ctx context.Context, t *target, r *monitored, d *wir
 			return
 		}
 	}
+}
+
+// clients are the client connections of all its accounts.
+func (r *monitored) clients() (n int) {
+	for _, u := range r.usage {
+		n += int(u.Connections)
+	}
+	return n
 }
 
 // readAccounts reads the account report.
