@@ -177,7 +177,9 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
 	const but = "%s may still have connections that count as missing here: %s"
 	name := func(s string) bool { return words.Harmless(s) == past.Server }
-	if slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return name(s.Name) && d.SameCluster(words.Harmless(s.Cluster), past.Cluster) }) {
+	if slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
+		return name(s.Name) && d.SameCluster(words.Harmless(s.Cluster), past.Cluster)
+	}) {
 		return nil
 	}
 	at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) })

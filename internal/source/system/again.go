@@ -7,6 +7,7 @@ import "github.com/nats-balance/nats-balance/internal/sysreq"
 // known, and whether the others still know it.
 func (g *gathering) askAgain() {
 	g.asked++
+	g.oneByOne = g.oneByOne || g.oneAnswer()
 	if g.self == nil {
 		g.ask(sysreq.UserInfo, ofUser, nil)
 	}
@@ -36,7 +37,7 @@ func (g *gathering) askAgain() {
 		}
 	}
 	if !g.closing {
-		g.ask(sysreq.Statsz, ofRoster, nil)
+		g.askRoster()
 	}
 }
 

@@ -133,6 +133,8 @@ type question struct {
 	at    time.Time
 	kind  kind
 	of    string // the id of the server, where it is one
+	all   bool   // it is for every server
+	heard int    // how many answers to it came
 }
 
 // settling is how long is waited after the last reply, for another one in the
@@ -155,11 +157,17 @@ func (g *gathering) ask(subject string, k kind, body any) {
 	g.askOf("", subject, k, body)
 }
 
+// askRoster asks everyone for the roster.
+func (g *gathering) askRoster() {
+	g.ask(sysreq.Statsz, ofRoster, nil)
+	g.questions[len(g.questions)-1].all = true
+}
+
 // askVarz asks one server for its VARZ.
 func (g *gathering) askVarz(id string) { g.askOf(id, sysreq.Varz(id), ofVarz, nil) }
 
 func (g *gathering) askOf(id, subject string, k kind, body any) {
-	g.questions = append(g.questions, question{g.asked, time.Now(), k, id})
+	g.questions = append(g.questions, question{round: g.asked, at: time.Now(), kind: k, of: id})
 	if err := g.inboxes[k].Ask(len(g.questions)-1, subject, body, k == ofReport && g.compressed); err != nil && !g.nc.IsClosed() {
 		g.notes[err.Error()]++
 	}
@@ -172,13 +180,15 @@ func (g *gathering) run(ctx context.Context) error {
 	defer g.nc.RemoveStatusListener(status)
 	g.ask(sysreq.UserInfo, ofUser, nil)
 	g.askVarz(g.nc.ConnectedServerId())
-	g.ask(sysreq.Statsz, ofRoster, nil)
+	g.askRoster()
 	moment := time.NewTimer(time.Hour)
 	defer moment.Stop()
 	patience := time.NewTimer(source.WaitForRoster.Of(g.o.Timeout))
 	defer patience.Stop()
 	again := time.NewTimer(source.AskAgain.Of(g.o.Timeout))
 	defer again.Stop()
+	unconfirmed := time.NewTimer(time.Hour)
+	defer unconfirmed.Stop()
 	if g.nc.IsClosed() { // before anyone listened
 		return g.closed()
 	}
@@ -204,11 +214,14 @@ func (g *gathering) run(ctx context.Context) error {
 			default: // not listened to
 			}
 		case <-moment.C:
+		case <-unconfirmed.C: // those that are there answer the question to all at once
+			g.oneByOne = g.oneByOne || g.oneAnswer()
+			g.confirmEach()
 		case <-patience.C:
 			if !g.planned {
 				g.askReports()
 			}
-			g.oneByOne = g.answered == 1 && len(unanswered(g.servers)) > 0
+			g.oneByOne = g.oneAnswer()
 		case <-again.C:
 			// While replies still come in, asking again would only add to them.
 			if quiet := sysreq.Lull - time.Since(g.last); quiet > 0 {
@@ -225,6 +238,7 @@ func (g *gathering) run(ctx context.Context) error {
 				continue
 			}
 			g.askAgain()
+			unconfirmed.Reset(sysreq.Lull)
 		case <-ctx.Done():
 			return g.timeOver(ctx)
 		}
@@ -242,9 +256,10 @@ func (g *gathering) run(ctx context.Context) error {
 			// restarted meanwhile has nothing of what it reported.
 			if !g.closing {
 				g.closing = true
-				g.ask(sysreq.Statsz, ofRoster, nil)
+				g.askRoster()
 				g.confirmByName()
 				g.askConfigured()
+				unconfirmed.Reset(sysreq.Lull)
 			}
 			left := settling - time.Since(g.last)
 			late := left + sysreq.Lull

@@ -55,6 +55,7 @@ func (g *gathering) rosterReply(ctx context.Context, tag int, m *nats.Msg) {
 			return
 		}
 		s := g.server(r.From)
+		g.questions[tag].heard++
 		if err != nil {
 			return
 		}
