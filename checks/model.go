@@ -79,6 +79,20 @@ type Server struct {
 	Usage []Usage
 	// Details is nil where they were not asked for, or did not come.
 	Details *Details
+	// Links is what its configuration names of other servers; nil where not known.
+	Links *Links
+}
+
+// Links are the routes and gateways that a server is configured with, whether or
+// not somebody is at the other end. Source: VARZ.
+type Links struct {
+	// Host and Port are where it listens for routes; empty and 0 where not known.
+	Host string
+	Port int
+	// Routes are the addresses, host:port, of its cluster, its own among them or not.
+	Routes []string
+	// Clusters are the names of those that it has gateways to.
+	Clusters []string
 }
 
 // Account is an account of the deployment.
@@ -154,6 +168,12 @@ const (
 	Hanging MissingKind = "hanging"
 	// Forgotten: it is expected, and no server that answered knows of it.
 	Forgotten MissingKind = "forgotten"
+	// Configured: the configuration of servers that answered names it, and nobody
+	// knows it: it never came, or its peers have forgotten it.
+	Configured MissingKind = "configured"
+	// CutOff: it reported, and has no routes to the others of its cluster that its
+	// configuration names, or they have none to it.
+	CutOff MissingKind = "cut-off"
 	// Contradiction: two answers in its name to one question differ.
 	Contradiction MissingKind = "contradiction"
 	// Restarted: it restarted during the audit.

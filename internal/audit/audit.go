@@ -118,9 +118,10 @@ func (a *Run) expect(ctx context.Context) error {
 			return err
 		}
 		e.Clients = a.Request.Lists.signs(a.Deployment, lists)
-	case !limits.NoSystem:
+	default:
 		e.Details = a.Details
 	}
+	e.DNS = a.Request.Lists.DNS
 	e.Add(ctx, a.Deployment)
 	return nil
 }

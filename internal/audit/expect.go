@@ -34,6 +34,8 @@ type Expected struct {
 	Clients []string
 	// NoProbe is that no address is connected to.
 	NoProbe bool
+	// DNS is that names in the configuration of servers may be looked up.
+	DNS bool
 	// Details, if set, asks servers of clusters for what they say of themselves.
 	Details func(ctx context.Context, clusters []string) error
 }
@@ -55,6 +57,7 @@ func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 		e.addNamed(d, name, checks.Missing{Name: name, Kind: checks.Forgotten, Known: "expected by name", Reason: "expected by name"})
 	}
 	e.settleCount(d)
+	e.addConfigured(ctx, d)
 	e.look(ctx, d)
 	known := len(d.Servers) + len(d.Missing)
 	for n := known; n < e.Count; n++ {
@@ -135,7 +138,7 @@ func (e Expected) addNamed(d *checks.Deployment, name string, m checks.Missing) 
 		if at := slices.IndexFunc(d.Missing, func(x checks.Missing) bool { return nameless(d, x) && same(x.Cluster, x.ClusterKnown) }); at >= 0 {
 			x := &d.Missing[at]
 			x.Name, x.Host, x.Reason = m.Name, m.Host, m.Reason+": "+x.Reason
-			if x.Kind == checks.Counted {
+			if x.Kind == checks.Counted || x.Kind == checks.Configured {
 				x.Kind = m.Kind
 			}
 			if m.ClusterKnown {
@@ -178,9 +181,10 @@ func (e Expected) place(d *checks.Deployment, m *checks.Missing) {
 const mostMissing = 100_000
 
 // nameless reports whether nothing is known of a missing server but that it is
-// one. One of a cluster of which nobody reported stands for all of them.
+// one, or its address in a configuration. One of a cluster of which nobody reported
+// stands for all of them.
 func nameless(d *checks.Deployment, m checks.Missing) bool {
-	return m.ID == "" && m.Name == "" && !m.Apart && (!m.ClusterKnown || slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Cluster == m.Cluster }))
+	return m.ID == "" && (m.Name == "" || m.Kind == checks.Configured) && !m.Apart && (!m.ClusterKnown || slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Cluster == m.Cluster }))
 }
 
 // settleClusters gives missing servers of unknown clusters to the only cluster

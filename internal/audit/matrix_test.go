@@ -33,6 +33,7 @@ type fault string
 const (
 	dead      fault = "dead"      // killed: nobody has a route to it, all count it
 	forgotten fault = "forgotten" // killed, and nobody counts it any more
+	unheard   fault = "unheard"   // has clients and hangs for so long that nobody counts it any more
 	hung      fault = "hung"      // has routes and answers nothing
 	draining  fault = "draining"  // the same, says so and is not advertised
 	garbling  fault = "garbling"  // its report is no JSON
@@ -42,7 +43,7 @@ const (
 	renamed   fault = "renamed"   // it has another name than before
 )
 
-var faults = []fault{dead, forgotten, hung, draining, garbling, duplicate, late, partly, renamed} //nolint:gochecknoglobals // a list of constants
+var faults = []fault{dead, forgotten, unheard, hung, draining, garbling, duplicate, late, partly, renamed} //nolint:gochecknoglobals // a list of constants
 
 // simulated are four servers of a cluster, with one of them at fault.
 type simulated struct {
@@ -69,7 +70,7 @@ func (s *simulated) block(i int) string {
 // peers are the servers that it has routes to.
 func (s *simulated) peers(i int) (out []int) {
 	for k := range s.ids {
-		if k != i && !s.is(k, dead, forgotten) {
+		if k != i && !s.is(k, dead, forgotten, unheard) {
 			out = append(out, k)
 		}
 	}
@@ -86,7 +87,7 @@ func (s *simulated) routes(i int, format func(k int) string) string {
 
 func (s *simulated) statsz(i int) string {
 	known := 4
-	if s.fault == forgotten {
+	if s.fault == forgotten || s.fault == unheard {
 		known = 3
 	}
 	routes := s.routes(i, func(k int) string { return fmt.Sprintf(`{"name":%q}`, s.name(k)) })
@@ -98,7 +99,7 @@ func (s *simulated) statz(i int, own bool) []string {
 	report := func(n int) string {
 		rows := fmt.Sprintf(`{"acc":"ORDERS","name":"ORDERS","conns":%d,"leafnodes":0}`, n)
 		if !own {
-			rows += `,{"acc":"SYS","name":"SYS","conns":1,"leafnodes":0}`
+			rows += `,{"acc":"SYS","name":"SYS","conns":0,"leafnodes":0}`
 		}
 		return fmt.Sprintf(`{%s,"data":{"account_statz":[%s]}}`, s.block(i), rows)
 	}
@@ -112,14 +113,17 @@ func (s *simulated) statz(i int, own bool) []string {
 }
 
 func (s *simulated) varz(i int) string {
-	var urls []string
+	var urls, routes []string
 	for k := range s.ids {
-		if !s.is(k, dead, forgotten, draining) {
+		if !s.is(k, dead, forgotten, unheard, draining) {
 			urls = append(urls, fmt.Sprintf(`"127.0.0.1:%d"`, 1000+k))
 		}
+		if !s.is(k, forgotten) { // it was taken out of the configuration
+			routes = append(routes, fmt.Sprintf(`"127.0.0.1:%d"`, 2000+k))
+		}
 	}
-	return fmt.Sprintf(`"server_id":%q,"server_name":%q,"cluster":{"name":"C"},"host":"127.0.0.1","port":%d,"now":"2026-01-01T00:00:00Z","start":"2026-01-01T00:00:00Z","version":"2.15.2","connections":%d,"leafnodes":0,"system_account":"SYS","connect_urls":[%s]`,
-		s.ids[i], s.name(i), 1000+i, s.conns[i], strings.Join(urls, ","))
+	return fmt.Sprintf(`"server_id":%q,"server_name":%q,"cluster":{"name":"C","addr":"127.0.0.1","cluster_port":%d,"urls":[%s]},"host":"127.0.0.1","port":%d,"now":"2026-01-01T00:00:00Z","start":"2026-01-01T00:00:00Z","version":"2.15.2","connections":%d,"leafnodes":0,"system_account":"SYS","connect_urls":[%s]`,
+		s.ids[i], s.name(i), 2000+i, strings.Join(routes, ","), 1000+i, s.conns[i], strings.Join(urls, ","))
 }
 
 func (s *simulated) routez(i int) string {
@@ -143,7 +147,7 @@ func (s *simulated) serve(t *testing.T, nc *nats.Conn, own, roster bool) {
 		var f sysreq.Filter
 		_ = json.Unmarshal(m.Data, &f) // none
 		for i := range s.ids {
-			if !s.is(i, dead, forgotten, hung, draining) && (f.Name == "" || f.Name == s.name(i)) {
+			if !s.is(i, dead, forgotten, unheard, hung, draining) && (f.Name == "" || f.Name == s.name(i)) {
 				do(i)
 			}
 		}
@@ -168,7 +172,7 @@ func (s *simulated) serve(t *testing.T, nc *nats.Conn, own, roster bool) {
 		})
 	})
 	for i, id := range s.ids {
-		if s.is(i, dead, forgotten, hung, draining, partly) || own && roster {
+		if s.is(i, dead, forgotten, unheard, hung, draining, partly) || own && roster {
 			continue
 		}
 		on(sysreq.Varz(id), func(m *nats.Msg) { _ = m.Respond([]byte("{" + s.block(i) + `,"data":{` + s.varz(i) + "}}")) })
@@ -182,6 +186,9 @@ func (s *simulated) serve(t *testing.T, nc *nats.Conn, own, roster bool) {
 // pages are the monitoring ports of all four.
 func (s *simulated) pages(t *testing.T) (urls []*url.URL) {
 	for i := range s.ids {
+		if s.is(i, unheard) {
+			continue // nor is its URL given
+		}
 		port := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if s.is(i, hung) {
 				<-r.Context().Done()
@@ -224,7 +231,7 @@ func (s *simulated) archived(t *testing.T) *archive.Source {
 		t.Fatal(err)
 	}
 	for i := range s.ids {
-		if s.is(i, dead, forgotten, hung, draining, late) {
+		if s.is(i, dead, forgotten, unheard, hung, draining, late) {
 			continue
 		}
 		put := func(data string, tags ...*jsm.Tag) {
@@ -360,7 +367,7 @@ func (s *simulated) holds(t *testing.T, from string, gathered *checks.Deployment
 			reported := slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.ID == s.ids[s.at] })
 			what := fmt.Sprintf("partial %v, baseline %v: %s, missing %+v", partial, earlier, r.Outcome, d.Missing)
 			// An ordinary account is told of no other server: docs/sources.md.
-			blind := (from == "account" || from == "importer") && !baseline && s.is(s.at, dead, forgotten, hung, draining)
+			blind := (from == "account" || from == "importer") && !baseline && s.is(s.at, dead, forgotten, unheard, hung, draining)
 			// That it said how many connections it has at most may settle it.
 			bounded := slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.Bound != nil })
 			if r.Outcome == checks.OutcomePass && !partial && len(truth.Findings) > 0 && !blind {
@@ -369,7 +376,7 @@ func (s *simulated) holds(t *testing.T, from string, gathered *checks.Deployment
 			if r.Outcome == checks.OutcomePass && !partial && baseline && (!reported && !bounded || s.fault == renamed) {
 				t.Errorf("%s: it passes without a server that is expected", what)
 			}
-			if !reported && baseline && len(d.Missing) == 0 {
+			if !reported && (baseline || s.is(s.at, unheard) && !blind) && len(d.Missing) == 0 {
 				t.Errorf("%s: the server is not missing", what)
 			}
 			if len(d.Missing) > 1 && s.fault != renamed {

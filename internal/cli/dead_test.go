@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
 )
@@ -145,16 +146,26 @@ func TestServerThatDied(t *testing.T) {
 	connect("ORDERS", 17)
 	connect("EVEN", 6, 6)
 	check("forgotten", []want{
+		{"what the others have configured", one, nil, ExitNotAudited, "have routes configured to 3 addresses, but only 2 servers are known"},
+		{"the same, partly", one, []string{"--allow-partial"}, ExitFinding, "pass --expect-servers 2 if no more are meant to be"},
 		{"a baseline", one, []string{"--baseline", baseline}, ExitNotAudited, "P-n3: in the baseline of "},
 		{"a baseline, partly", one, []string{"--baseline", baseline, "--allow-partial"}, ExitFinding, "P-n3: in the baseline of "},
 		{"a number", one, []string{"--expect-servers", "3"}, ExitNotAudited, "3 servers are expected"},
 		{"a number, partly", one, []string{"--expect-servers", "3", "--allow-partial"}, ExitFinding, "3 servers are expected"},
+		{"a larger number", one, []string{"--expect-servers", "4"}, ExitNotAudited, "4 servers are expected, but those that answered know of 3 only"},
 		{"names", one, []string{"--expect-servers", "P-n1,P-n2,P-n3"}, ExitNotAudited, "P-n3: expected by name"},
-		{"all URLs", all, nil, ExitNotAudited, "nobody listens there (an address of --server)"},
-		{"all URLs, partly", all, []string{"--allow-partial"}, ExitFinding, "nobody listens there (an address of --server)"},
+		{"all URLs", all, nil, ExitNotAudited, "3 addresses"},
+		{"all URLs, partly", all, []string{"--allow-partial"}, ExitFinding, "3 addresses"},
 		{"all URLs and a baseline", all, []string{"--baseline", baseline}, ExitNotAudited, "P-n3: in the baseline of "},
-		{"nothing is found", all, []string{"--account", "EVEN"}, ExitNotAudited, "nobody listens there"},
+		{"nothing is found", all, []string{"--account", "EVEN"}, ExitNotAudited, "3 addresses"},
 	})
+	// An explicit number is the operator's word, and so is a list of all names.
+	for _, say := range []string{"2", "P-n1,P-n2"} {
+		status, doc, text := auditProcesses(t, one, "--expect-servers", say)
+		if status != ExitNotAudited || !doc.Coverage.Complete || doc.Outcome != string(checks.OutcomeNotJudged) {
+			t.Errorf("--expect-servers %s: status %d, missing %q; %s", say, status, doc.reasons(), text[:min(len(text), 300)])
+		}
+	}
 	for _, nc := range clients {
 		nc.Close()
 	}

@@ -172,20 +172,24 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 }
 
 // stillThere says of a server that is asked about as gone why it may still have its
-// connections; it is empty where it has none.
+// connections; it is empty where it is back, or said that it shuts down. Others forget
+// one that hangs just as one that died.
 func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
-	for i := range d.Missing {
-		m := &d.Missing[i]
-		if m.Name != past.Server {
-			continue
-		}
-		switch m.Kind {
-		case checks.Down, checks.Forgotten, checks.Counted:
-		default:
-			return []string{fmt.Sprintf("%s may still have connections that count as missing here: %s", words.Harmless(m.Name), words.HarmlessText(m.Reason))}
-		}
+	const but = "%s may still have connections that count as missing here: %s"
+	name := func(s string) bool { return words.Harmless(s) == past.Server }
+	if slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
+		return name(s.Name) && d.SameCluster(words.Harmless(s.Cluster), past.Cluster)
+	}) {
+		return nil
 	}
-	return nil
+	at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) })
+	switch {
+	case at < 0:
+		return []string{fmt.Sprintf(but, past.Server, "no server that answered knows of it, so it is stopped, or it hangs")}
+	case d.Missing[at].Kind == checks.Down:
+		return nil
+	}
+	return []string{fmt.Sprintf(but, past.Server, words.HarmlessText(d.Missing[at].Reason))}
 }
 
 // servers are those that are asked about. With a baseline it is about the past: a

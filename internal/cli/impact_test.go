@@ -88,9 +88,19 @@ func TestImpact(t *testing.T) {
 	if g == nil || g.Connections != 16 || g.Back != 12 || g.Missing != 4 || g.Accounts[0].Back != 12 || g.Accounts[1].Missing != 4 || g.Accounts[1].Services[0] != "billing" || len(doc.Servers) != 0 {
 		t.Errorf("%+v", g)
 	}
+	// Others forget a server that hangs, too.
+	if text := strings.Join(doc.Warnings, "\n"); !strings.Contains(text, "C1-n1 may still have connections that count as missing here: no server that answered knows of it") {
+		t.Errorf("warnings %q", text)
+	}
 	var said bytes.Buffer
 	if err := report.ImpactText(&said, &doc, report.Style{}); err != nil || !strings.Contains(strings.ReplaceAll(said.String(), "\n  ", " "), "at most 12 are back, 4 missing") || !strings.Contains(said.String(), "it had billing") {
 		t.Errorf("%v\n%s", err, said.String())
+	}
+	if err := l.Server("C1-n1").Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if doc, _ = run(1, "C1-n1", "--baseline", before, "--json"); strings.Contains(strings.Join(doc.Warnings, "\n"), "may still have") {
+		t.Errorf("it is back: warnings %q", doc.Warnings)
 	}
 	if err := os.WriteFile(before, []byte(`{"type":"other"}`), 0o600); err != nil {
 		t.Fatal(err)

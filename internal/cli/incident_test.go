@@ -36,6 +36,7 @@ type situation struct {
 	partial  bool
 	ordinary bool // the credentials are of ORDERS
 	all      bool // somebody says that those that reported are all
+	routes   bool // to three servers are configured
 }
 
 func situations() []situation {
@@ -67,7 +68,7 @@ func situations() []situation {
 	return []situation{
 		{what: "a server was killed, its peers still count it", missing: ghost, conns: lopsided},
 		{what: "the same, with `--allow-partial`", missing: ghost, conns: lopsided, partial: true},
-		{what: "a server was killed, and its peers have forgotten it: a cluster of 2 is left", conns: lopsided},
+		{what: "a server was killed, and its peers have forgotten it, and no configuration has a route to it: a cluster of 2 is left", conns: lopsided},
 		{what: "the same, with `--baseline` of before", conns: lopsided, expected: baseline},
 		{what: "the same, with `--expect-servers 3`", conns: lopsided, expected: audit.Expected{Count: 3}},
 		{what: "the same, with `--expect-servers 3 --allow-partial`", conns: lopsided, expected: audit.Expected{Count: 3}, partial: true},
@@ -82,6 +83,8 @@ func situations() []situation {
 		{what: "the same, with `--baseline` of before, when there were these three: it says nothing of who has come since", missing: counted, conns: []uint32{6, 6, 6}, expected: baseline},
 		{what: "the same, with `--expect-servers n1,n2,n3`", missing: counted, conns: []uint32{6, 6, 6}, expected: audit.Expected{Names: []string{"n1", "n2", "n3"}}, all: true},
 		{what: "a server hangs", missing: silent, conns: lopsided},
+		{what: "a server hangs or is dead for so long that its peers have forgotten it, and their configuration has routes to 3 servers", conns: []uint32{6, 6}, routes: true},
+		{what: "the same, with `--expect-servers 2`", conns: []uint32{6, 6}, routes: true, expected: audit.Expected{Count: 2}},
 		{what: "a server drains (lame duck)", missing: draining, conns: lopsided},
 		{what: "a server restarts during the audit", missing: restarted, conns: lopsided},
 		{what: "a server's report can't be read", missing: garbled, conns: even},
@@ -102,6 +105,9 @@ func TestIncidentTable(t *testing.T) {
 	for i, s := range situations() {
 		d := incidentCluster(s.conns...)
 		d.Missing = s.missing
+		if s.routes {
+			d.Servers[0].Links = &checks.Links{Routes: []string{"n1.example:6222", "n2.example:6222", "n3.example:6222"}}
+		}
 		s.expected.Add(t.Context(), d)
 		p := checks.Defaults()
 		p.AllowPartial, p.All = s.partial, true

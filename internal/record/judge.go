@@ -15,6 +15,10 @@ type pair struct {
 	over    bool // above the threshold
 	since   time.Time
 	held    bool // for long enough
+	open    bool // by what is known now: a server that is missing decides
+	// unknown is until when, of a pair that an earlier watch knew, the server that had
+	// most is not known to have less: nobody knows the server. Zero otherwise.
+	unknown time.Time
 	// written is what was last written down, with the server that has most alone;
 	// nil where nothing was.
 	written *Spread
@@ -52,7 +56,7 @@ func (w *Watch) judge(now time.Time) {
 		w.rejudge(now)
 	}
 	for k, p := range w.over {
-		if !p.held && now.Sub(p.since) >= w.s.For {
+		if !p.held && !p.open && now.Sub(p.since) >= w.s.For {
 			p.held = true
 			spread := w.spread(k, now, mostEmpty)
 			spread.Verdict = checks.Found
@@ -112,6 +116,13 @@ func (w *Watch) rejudge(now time.Time) {
 		if !known {
 			continue
 		}
+		if slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.MayBeIn(k.cluster) && (m.Bound == nil || *m.Bound > 0) }) {
+			p.open = true // it may have all of them
+			continue
+		}
+		if p.over && w.unheardOf(k, p, now) {
+			continue
+		}
 		take(k, checks.Row{Account: w.m.accounts[k.account].Account, Cluster: k.cluster, Verdict: checks.TooFewConnections})
 		w.pairs[k.account] = slices.DeleteFunc(w.pairs[k.account], func(other *pair) bool { return other == p })
 		if len(w.pairs[k.account]) == 0 {
@@ -156,7 +167,8 @@ func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[
 }
 
 // absentIn are the servers of clusters that have no row: those that the last full
-// report missed, and those that shut down, which have no connection.
+// report missed, those that shut down, which have no connection, and those that said
+// nothing of it and that others have forgotten, which may hang with all they had.
 func (w *Watch) absentIn(clusters map[string]bool) []checks.Missing {
 	var out []checks.Missing
 	for _, m := range w.missing {
@@ -167,10 +179,15 @@ func (w *Watch) absentIn(clusters map[string]bool) []checks.Missing {
 	none := 0
 	for _, d := range w.down {
 		known := slices.ContainsFunc(w.missing, func(m checks.Missing) bool { return m.Name == d.ref.Name && m.Cluster == d.cluster })
-		if !d.back && !known && clusters[d.cluster] {
-			out = append(out, checks.Missing{ID: d.ref.ID, Name: d.ref.Name, Host: d.ref.Host, Cluster: d.cluster, ClusterKnown: true,
-				Bound: &none, Kind: checks.Down, Reason: "it shut down"})
+		if d.back || known || !clusters[d.cluster] {
+			continue
 		}
+		m := checks.Missing{ID: d.ref.ID, Name: d.ref.Name, Host: d.ref.Host, Cluster: d.cluster, ClusterKnown: true,
+			Bound: &none, Kind: checks.Down, Reason: "it shut down"}
+		if d.silent {
+			m.Bound, m.Kind, m.Reason = nil, checks.Forgotten, "it sends no events, and no other server knows of it"
+		}
+		out = append(out, m)
 	}
 	return out
 }
@@ -187,8 +204,9 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
 	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
+	p.open = r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now)
 	switch {
-	case r.Verdict == checks.Incomplete: // as it was: who is missing decides
+	case p.open: // as it was: who is missing decides
 		return nil
 	case over && !p.over:
 		p.over, p.since, p.held = true, now, false
@@ -215,6 +233,21 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	p.written = &Spread{Time: now, Account: r.Account, Cluster: r.Cluster, Connections: r.Connections, Of: c.Spread.Of, Verdict: r.Verdict,
 		Servers: []Share{{r.Server, r.OnServer}}}
 	return &c
+}
+
+// unheardOf reports whether the server that had most of a pair is one that an
+// earlier watch saw and that nobody knows now. It may hang with all it had.
+func (w *Watch) unheardOf(k pairKey, p *pair, now time.Time) bool {
+	if p.unknown.IsZero() || p.written == nil {
+		return false
+	}
+	top := p.written.Top().Server
+	if !now.Before(p.unknown) || top == (checks.ServerRef{}) || w.accounted(top, k.cluster) {
+		p.unknown = time.Time{}
+		return false
+	}
+	p.open, w.later[k] = true, p.unknown
+	return true
 }
 
 // shifted reports whether a spread is worth writing down after another one.
@@ -291,7 +324,11 @@ func (w *Watch) Over(now time.Time) []Change {
 		if p.held {
 			kind = Held
 		}
-		out = append(out, Change{Kind: kind, Time: now, Cluster: k.cluster, Spread: w.spread(k, now, mostEmpty), Since: p.since, Finding: p.held})
+		spread := w.spread(k, now, mostEmpty)
+		if p.open && spread.Connections == 0 && p.written != nil {
+			spread = p.written // the last that is known
+		}
+		out = append(out, Change{Kind: kind, Time: now, Cluster: k.cluster, Spread: spread, Since: p.since, Finding: p.held})
 	}
 	slices.SortFunc(out, func(a, b Change) int {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Spread.Account.ID, b.Spread.Account.ID), strings.Compare(a.Cluster, b.Cluster))

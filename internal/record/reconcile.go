@@ -134,21 +134,61 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		return w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter
 	})
 	for _, s := range slices.Clone(w.m.servers) {
-		known := slices.ContainsFunc(missing, func(m checks.Missing) bool { return m.ID == s.ID })
+		known := slices.ContainsFunc(missing, func(m checks.Missing) bool {
+			return m.ID == s.ID || m.ID == "" && m.Name == s.Name && m.Cluster == s.cluster
+		})
 		if s.ID == "" || reported[s.ID] || !known && s.heard.After(w.asked) || now.Sub(s.heard) < silentAfter && expects(d, s.ID) {
 			continue
 		}
 		if !known {
-			w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now, silent: true}
+			again := slices.ContainsFunc(w.m.servers, func(o server) bool { return o.ID != "" && o.ID != s.ID && o.Name == s.Name && o.cluster == s.cluster })
+			w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now, back: again, silent: !s.draining}
 			w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Reason: "it sends no events, and no other server knows of it"})
 		}
 		w.m.removeServer(s.ID)
 	}
 	w.tellSilent(missing, was, first, now)
-	for _, m := range w.missing {
-		w.m.moved[m.Cluster] = struct{}{}
-	}
+	forgotten := w.missing
 	w.missing = missing
+	for _, m := range forgotten {
+		w.m.moved[m.Cluster] = struct{}{}
+		w.fellSilent(m.Ref(), m.Cluster, now)
+	}
+	if first {
+		for _, p := range w.over { // by an earlier watch
+			p.unknown = now.Add(unheard)
+		}
+	}
+}
+
+// fellSilent takes in a server that was there, or was missing, and of which a full
+// report says nothing: unless it said that it shuts down, it may hang.
+func (w *Watch) fellSilent(x checks.ServerRef, cluster string, now time.Time) {
+	if w.accounted(x, cluster) {
+		return
+	}
+	if (x.ID != "" || x.Name != "") && len(w.down) < mostServers {
+		w.down[cmp.Or(x.ID, x.Name+" "+cluster)] = stopped{ref: x, cluster: cluster, at: now, silent: true}
+		w.m.moved[cluster] = struct{}{}
+	}
+}
+
+// accounted reports whether a server has a row, is missing, or is known to be down.
+func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
+	same := func(o checks.ServerRef, of string) bool {
+		return o.ID == x.ID && x.ID != "" || o.Name == x.Name && x.Name != "" && of == cluster
+	}
+	for i := range w.m.servers {
+		if s := &w.m.servers[i]; s.ID != "" && same(s.ServerRef, s.cluster) {
+			return true
+		}
+	}
+	for _, d := range w.down {
+		if same(d.ref, d.cluster) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(w.missing, func(m checks.Missing) bool { return same(m.Ref(), m.Cluster) })
 }
 
 // tellSilent tells of servers that do not report and did the last time. Those of
@@ -181,7 +221,11 @@ func expects(d *checks.Deployment, id string) bool {
 // servers that shut down long ago.
 func (w *Watch) askSilent(now time.Time) {
 	for id, d := range w.down {
-		if now.Sub(d.at) >= remembered {
+		long := remembered
+		if d.silent && !d.back {
+			long = unheard
+		}
+		if now.Sub(d.at) >= long {
 			delete(w.down, id)
 			w.m.moved[d.cluster] = struct{}{}
 		}

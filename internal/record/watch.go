@@ -42,7 +42,7 @@ type Watch struct {
 	over    map[pairKey]*pair     // those above the threshold
 	later   map[pairKey]time.Time // what to judge again then
 	missing []checks.Missing      // by the last full report
-	down    map[string]stopped    // servers that shut down, by id
+	down    map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
 	refused map[refusal]int
 	flushed time.Time // refusals
 	out     []Change  // to be told with the next tick
@@ -82,6 +82,11 @@ func (w *Watch) gone(id string) bool {
 // remembered is how long a server that shut down counts as one that is down. After
 // it, the cluster is a smaller one.
 const remembered = 15 * time.Minute
+
+// unheard is how long a server that fell silent without saying that it shuts down
+// counts as one that may hang: others forget it after minutes, and whether its
+// clients are on it still nobody knows.
+const unheard = 24 * time.Hour
 
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {

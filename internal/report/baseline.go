@@ -187,7 +187,11 @@ func (doc *Document) absence(in Input) func(Row) string {
 		return len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(of, words.Harmless(name)) })
 	}
 	return func(row Row) string {
-		switch verdict := verdicts[row.place()]; verdict {
+		verdict := verdicts[row.place()]
+		if verdict != string(checks.AcceptedFinding) && in.Parameters.AllowPartial && mayHide(in.Deployment, row.Cluster) {
+			return string(checks.Incomplete) // it was checked as if missing servers had nothing
+		}
+		switch verdict {
 		case string(checks.Pass), string(checks.Review):
 			return belowIt
 		case "":
@@ -203,6 +207,15 @@ func (doc *Document) absence(in Input) func(Row) string {
 		}
 		return noConnections
 	}
+}
+
+// mayHide reports whether a server of the cluster may be missing that has
+// connections.
+func mayHide(d *checks.Deployment, cluster string) bool {
+	return slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
+		in := !m.ClusterKnown && !m.Apart || m.ClusterKnown && d.SameCluster(words.Harmless(m.Cluster), cluster)
+		return in && (m.Bound == nil || *m.Bound > 0)
+	})
 }
 
 // differences warn of what makes a comparison lame.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -162,6 +163,10 @@ func readPastServers(d *jsontext.Decoder) ([]PastServer, error) {
 	var out []PastServer
 	for _, c := range clusters {
 		for _, s := range c.Servers {
+			host, _, err := net.SplitHostPort(s.Server.Name)
+			if address := err == nil && host == s.Server.Host && s.Connections == nil; address {
+				continue // it stands for a server of which nothing else was known
+			}
 			if s.Server.Name != "" && len(out) < mostPastServers {
 				p := PastServer{Name: s.Server.Name, Host: s.Server.Host, Cluster: c.Name, Unnamed: s.Server.Name == s.Server.ID}
 				// What a document says is believed within what there can be.

@@ -210,6 +210,18 @@ func TestBaselineOfWhatIsNotSeen(t *testing.T) {
 		{"and accepted", func(in *Input) {
 			in.Deployment, in.Parameters.AllowPartial = &skewed().missing("C1", "C1-n4", -1, silent).Deployment, true
 		}, "incomplete", true, false},
+		{"the same, and few connections are left elsewhere", func(in *Input) {
+			in.Deployment, in.Parameters.AllowPartial = &skewed().server("C1", "C1-n5", 0, "AWAY", 3).missing("C1", "C1-n4", -1, silent).Deployment, true
+		}, "incomplete", true, false},
+		{"the same, and they are even elsewhere", func(in *Input) {
+			in.Deployment, in.Parameters.AllowPartial = &skewed().server("C1", "C1-n4", 0, "AWAY", 20).server("C1", "C1-n5", 0, "AWAY", 20).missing("?", "", -1, silent).Deployment, true
+		}, "incomplete", true, false},
+		{"the missing one has no connections", func(in *Input) {
+			in.Deployment, in.Parameters.AllowPartial = &skewed().server("C1", "C1-n5", 0, "AWAY", 3).missing("C1", "C1-n4", 0, silent).Deployment, true
+		}, "too-few-connections", false, false},
+		{"it is in another cluster", func(in *Input) {
+			in.Deployment, in.Parameters.AllowPartial = &skewed().server("C1", "C1-n5", 0, "AWAY", 3).missing("C2", "C2-n4", -1, silent).Deployment, true
+		}, "too-few-connections", false, false},
 		{"few connections are left", func(in *Input) { in.Deployment = &skewed().server("C1", "C1-n4", 0, "AWAY", 3).Deployment }, "too-few-connections", false, true},
 		{"they are even", func(in *Input) {
 			in.Deployment = &skewed().server("C1", "C1-n4", 0, "AWAY", 20).server("C1", "C1-n5", 0, "AWAY", 20).Deployment

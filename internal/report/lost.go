@@ -50,7 +50,7 @@ func lostNotes(in Input) []string {
 // mayBeGone reports whether a server that is missing for that reason may have no
 // connection any more. One that drains or hangs has.
 func mayBeGone(k checks.MissingKind) bool {
-	return k == checks.Down || k == checks.Forgotten || k == checks.Counted || k == checks.Refusing
+	return k == checks.Down || k == checks.Forgotten || k == checks.Configured || k == checks.Counted || k == checks.Refusing
 }
 
 // gained is how many more connections the servers that the cluster had besides have

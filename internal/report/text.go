@@ -239,14 +239,16 @@ func (c Coverage) bringIn(source string) string {
 		return fmt.Sprintf("Others count a server that died for up to 4 minutes: audit again then, or pass --expect-servers %d if these are all", c.ServersAnswered)
 	case only(checks.Behind):
 		return "An audit from there brings them in"
-	case only(checks.Forgotten):
+	case only(checks.Forgotten), only(checks.Configured):
 		return "Find out whether they are stopped, and expect them no longer if they are gone for good"
-	case only(checks.Refusing, checks.Forgotten):
+	case only(checks.Refusing, checks.Forgotten, checks.Configured):
 		return "Find out whether they are stopped, or drain and still have clients, and expect them no longer if they are gone for good"
 	case only(checks.Hanging, checks.Unreachable):
 		return "Find out who is there"
 	case only(checks.Unseen):
 		return "An audit that connects to these addresses finds out who is there"
+	case only(checks.CutOff):
+		return "Find out why they have no routes to the others"
 	case only(checks.Contradiction):
 		return "Find out who else answers in their names"
 	}

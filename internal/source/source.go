@@ -167,6 +167,16 @@ func Details(v wire.Varz, asked, came time.Time) (*checks.Details, error) {
 	}, nil
 }
 
+// Links is what a VARZ tells of the servers that the configuration names; nil where
+// it does not.
+func Links(v wire.Varz) *checks.Links {
+	if v.Links == nil {
+		return nil
+	}
+	l := checks.Links(*v.Links)
+	return &l
+}
+
 // mostSeen is how many addresses of a server are kept.
 const mostSeen = 64
 

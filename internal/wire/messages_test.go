@@ -116,6 +116,40 @@ func TestVarzOfAnotherVersion(t *testing.T) {
 	}
 }
 
+// What a server is configured with is read within bounds, and not known where it is
+// of another kind.
+func TestConfiguredLinks(t *testing.T) {
+	t.Parallel()
+	links := func(more string) *ConfiguredLinks {
+		v, err := DecodeVarz([]byte(`{"server":{"id":"A"},"data":{"connections":1` + more + `}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Links
+	}
+	if l := links(""); l == nil || l.Host != "" || l.Port != 0 || len(l.Routes)+len(l.Clusters) != 0 {
+		t.Errorf("of none: %+v", l)
+	}
+	l := links(`,"cluster":{"name":"C","addr":"10.0.0.1","cluster_port":6222,"urls":["a:1","b:2"]},"gateway":{"name":"C","gateways":[{"name":"D","urls":["x:1"]},{"name":"C"},{"name":"D"}]}`)
+	if l == nil || l.Host != "10.0.0.1" || l.Port != 6222 || !slices.Equal(l.Routes, []string{"a:1", "b:2"}) || !slices.Equal(l.Clusters, []string{"C", "D"}) {
+		t.Errorf("%+v", l)
+	}
+	for _, more := range []string{`,"cluster":{"urls":"a:1"}`, `,"gateway":{"gateways":7}`, `,"cluster":[]`} {
+		if l := links(more); l != nil {
+			t.Errorf("%s: %+v", more, l)
+		}
+	}
+	long := strings.Repeat("x", longestConnectURL+1)
+	var urls, gateways []string
+	for i := range 2 * mostRoutes {
+		urls, gateways = append(urls, fmt.Sprintf(`"%d:1"`, i)), append(gateways, fmt.Sprintf(`{"name":"%d"}`, i))
+	}
+	l = links(fmt.Sprintf(`,"cluster":{"addr":%q,"cluster_port":-1,"urls":[%q,%s]},"gateway":{"gateways":[{"name":%q},%s]}`, long, long, strings.Join(urls, ","), long, strings.Join(gateways, ",")))
+	if l == nil || l.Host != "" || l.Port != 0 || len(l.Routes) != mostRoutes || len(l.Clusters) != mostGateways || slices.Contains(l.Routes, long) || slices.Contains(l.Clusters, long) {
+		t.Errorf("%d routes, %d gateways", len(l.Routes), len(l.Clusters))
+	}
+}
+
 // What is not a message of a server is an error, and says who sent it where it
 // can.
 func TestMessagesThatCanNotBeRead(t *testing.T) {

@@ -6,6 +6,8 @@ const (
 	// What is kept of what a server says of itself.
 	mostConnectURLs   = 1000
 	longestConnectURL = 300 // a host name has 253 bytes at most, RFC 1035
+	// What is kept of what its configuration names.
+	mostRoutes, mostGateways = 1000, 1000
 )
 
 // Varz is what a server says of itself. What another version of it has in
@@ -28,6 +30,18 @@ type Varz struct {
 	// look like what is not there. So is Load.
 	Config *Config
 	Load   *Load
+	// Links is what its configuration names of other servers; nil where that can't
+	// be read.
+	Links *ConfiguredLinks
+}
+
+// ConfiguredLinks are the routes and gateways that a server is configured with,
+// whether or not somebody is at the other end.
+type ConfiguredLinks struct {
+	Host     string   // where it listens for routes; empty where that is not reported
+	Port     int      // 0 where it does not
+	Routes   []string // host:port of each, its own among them or not
+	Clusters []string // names of the clusters of its gateways
 }
 
 // Config is how clients get to a server. A port is 0 where there is none.
@@ -62,7 +76,7 @@ func DecodeVarz(body []byte) (Varz, error) {
 	v := Varz{
 		From: from, Version: value[string](m, "version"), System: value[string](m, "system_account"), Start: plausible(value[time.Time](m, "start")), Now: plausible(value[time.Time](m, "now")),
 		Connections: m.count("connections"), Leafnodes: m.count("leafnodes"),
-		Config: configOf(m), Load: loadOf(m),
+		Config: configOf(m), Load: loadOf(m), Links: linksOf(m),
 	}
 	if limit := m.count("max_connections"); limit != nil && *limit > 0 {
 		v.MaxConnections = limit
@@ -115,6 +129,31 @@ func configOf(m members) *Config {
 		c.Host = host
 	}
 	return c
+}
+
+func linksOf(m members) *ConfiguredLinks {
+	var cluster struct {
+		Host string   `json:"addr"`
+		Port int      `json:"cluster_port"`
+		URLs []string `json:"urls"`
+	}
+	var gateway struct {
+		Gateways []struct {
+			Name string `json:"name"`
+		} `json:"gateways"`
+	}
+	if !m.read("cluster", &cluster) || !m.read("gateway", &gateway) {
+		return nil
+	}
+	l := &ConfiguredLinks{Port: port(cluster.Port), Routes: fitting(cluster.URLs, mostRoutes, longestConnectURL)}
+	if len(cluster.Host) <= longestConnectURL {
+		l.Host = cluster.Host
+	}
+	for _, g := range gateway.Gateways {
+		l.Clusters = append(l.Clusters, g.Name)
+	}
+	l.Clusters = once(fitting(l.Clusters, mostGateways, longestConnectURL))
+	return l
 }
 
 // port is 0 where it is none.

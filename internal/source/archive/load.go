@@ -12,6 +12,7 @@ import (
 	jsm "github.com/nats-io/jsm.go/audit/archive"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
@@ -37,6 +38,7 @@ type server struct {
 	peers    map[string]string // the names of other ends of routes, by id
 	gateways map[string]bool   // names of clusters at the other end
 	system   string            // id of its system account; empty where not known
+	links    *checks.Links     // what its configuration names; nil where not known
 	leafs    *wire.Leafz       // its leafnode connections of that one; nil where not known
 }
 
@@ -150,7 +152,7 @@ func (l *contents) varz(body []byte) error {
 	if err != nil {
 		return err
 	}
-	s.varz, s.start, s.bound, s.system = true, v.Start, v.Connections, v.System
+	s.varz, s.start, s.bound, s.system, s.links = true, v.Start, v.Connections, v.System, source.Links(v)
 	l.system(v.System)
 	l.gateway = l.gateway || v.Gateway
 	return nil

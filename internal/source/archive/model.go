@@ -31,14 +31,14 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 		s := l.servers[id]
 		counted = counted || len(s.counted) > 0
 		if why := l.incomplete(s, uncounted); why != "" {
-			d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Peers: s.links(), Bound: s.bound, Kind: checks.Unreadable, Reason: why})
+			d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Peers: s.peerIDs(), Bound: s.bound, Kind: checks.Unreadable, Reason: why})
 			continue
 		}
 		if !s.varz {
 			withoutVarz++
 		}
 		d.Gateways = d.Gateways || len(s.gateways) > 0
-		model := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: s.links(), Start: s.start}
+		model := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: s.peerIDs(), Start: s.start, Links: s.links}
 		for _, n := range slices.Sorted(maps.Keys(s.counted)) {
 			if u := s.counted[n]; u.Connections > 0 || u.Leafnodes > 0 {
 				model.Usage = append(model.Usage, u)
@@ -217,8 +217,8 @@ func (a *Source) missing(l *contents, d *checks.Deployment) {
 	})
 }
 
-// links are the ids of the servers that it has routes to; nil where not known.
-func (s *server) links() []string {
+// peerIDs are those of the servers that it has routes to; nil where not known.
+func (s *server) peerIDs() []string {
 	if !s.routes {
 		return nil
 	}

@@ -144,18 +144,7 @@ func (m *Source) read(ctx context.Context, t *target, patience time.Duration, d 
 	if r.failed != nil {
 		return r
 	}
-	var unused url.Values
-	if source.LeavesOutLeafnodes(r.varz.Version) {
-		unused = url.Values{"unused": {"1"}}
-	}
-	r.problem = m.get(ctx, t, "/accstatz", unused, func(p page) error {
-		report, err := d.ReportPage(ctx, p.body, in)
-		if err == nil {
-			err = r.same(report.From)
-		}
-		r.usage = report.Usage
-		return err
-	})
+	m.readReport(ctx, t, r, d, in)
 	r.noRoutes = m.get(ctx, t, "/routez", nil, func(p page) error {
 		return decode(p, d, func(body []byte) error {
 			z, err := wire.DecodeRoutez(body)
@@ -246,6 +235,7 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 			m.servers[r.ID] = r
 		}
 	}
+	cut := cutOff(m.servers)
 	m.system = map[string]bool{}
 	var closed []string // that did not tell of others
 	for _, r := range m.servers {
@@ -260,7 +250,13 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 				Bound: &bound, Kind: checks.Unreadable, Reason: fmt.Sprintf("its account report can't be used: %s: %v", r.at, r.problem)})
 			continue
 		}
-		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Start: r.varz.Start, Usage: r.usage})
+		if why := cut[r.ID]; why != "" {
+			bound := r.clients()
+			d.Missing = append(d.Missing, checks.Missing{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, ClusterKnown: true,
+				Bound: &bound, Kind: checks.CutOff, Reason: why})
+			continue
+		}
+		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Start: r.varz.Start, Usage: r.usage, Links: source.Links(r.varz)})
 	}
 	if slices.Sort(closed); len(closed) > 0 {
 		source.Note(d, fmt.Sprintf("the routes and gateways of %d of %d servers are unknown, the first of them being %s: a server that only they know is not counted", len(closed), len(m.servers), closed[0]))

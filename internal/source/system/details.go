@@ -39,6 +39,7 @@ func details(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters 
 	type answered struct {
 		limit   *int
 		details *checks.Details
+		links   *checks.Links
 		routez  bool
 		seen    []netip.Addr
 	}
@@ -57,6 +58,7 @@ func details(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters 
 			if err != nil || v.From.ID != servers[i].ID || got[i].details != nil {
 				return true
 			}
+			got[i].links = source.Links(v)
 			if details, err := source.Details(v, a.Asked, a.Came); err == nil {
 				got[i].limit, got[i].details = v.MaxConnections, details
 			}
@@ -81,6 +83,9 @@ func details(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters 
 	for i, s := range servers {
 		if !got[i].routez {
 			noRoutez++
+		}
+		if got[i].links != nil {
+			s.Links = got[i].links
 		}
 		if got[i].details == nil {
 			noVarz++

@@ -20,9 +20,12 @@ type seen struct {
 	problem  string // why its last report can't be used
 	limit    *int   // max_connections where it was asked for
 	polled   bool   // an idle server was asked for its VARZ
-	inFlight int    // what is still to come of its report, about
-	byName   bool   // it was asked for its report by name, see askByName
-	asked    int    // the last round of questions in which it was meant
+	sampled  bool   // it was asked for it because of its routes, see askConfigured
+	said     bool   // its VARZ came, or can't
+	config   *checks.Links
+	inFlight int  // what is still to come of its report, about
+	byName   bool // it was asked for its report by name, see askByName
+	asked    int  // the last round of questions in which it was meant
 
 	nth          int            // which of all reports that came is its
 	answers      map[int]answer // its reports, by the question

@@ -132,6 +132,9 @@ type question struct {
 	round int
 	at    time.Time
 	kind  kind
+	of    string // the id of the server, where it is one
+	all   bool   // it is for every server
+	heard int    // how many answers to it came
 }
 
 // settling is how long is waited after the last reply, for another one in the
@@ -151,7 +154,20 @@ func (g *gathering) send(ctx context.Context, e event) {
 
 // ask publishes a request whose replies arrive at the handler of that kind.
 func (g *gathering) ask(subject string, k kind, body any) {
-	g.questions = append(g.questions, question{g.asked, time.Now(), k})
+	g.askOf("", subject, k, body)
+}
+
+// askRoster asks everyone for the roster.
+func (g *gathering) askRoster() {
+	g.ask(sysreq.Statsz, ofRoster, nil)
+	g.questions[len(g.questions)-1].all = true
+}
+
+// askVarz asks one server for its VARZ.
+func (g *gathering) askVarz(id string) { g.askOf(id, sysreq.Varz(id), ofVarz, nil) }
+
+func (g *gathering) askOf(id, subject string, k kind, body any) {
+	g.questions = append(g.questions, question{round: g.asked, at: time.Now(), kind: k, of: id})
 	if err := g.inboxes[k].Ask(len(g.questions)-1, subject, body, k == ofReport && g.compressed); err != nil && !g.nc.IsClosed() {
 		g.notes[err.Error()]++
 	}
@@ -163,14 +179,16 @@ func (g *gathering) run(ctx context.Context) error {
 	status := g.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.CLOSED)
 	defer g.nc.RemoveStatusListener(status)
 	g.ask(sysreq.UserInfo, ofUser, nil)
-	g.ask(sysreq.Varz(g.nc.ConnectedServerId()), ofVarz, nil)
-	g.ask(sysreq.Statsz, ofRoster, nil)
+	g.askVarz(g.nc.ConnectedServerId())
+	g.askRoster()
 	moment := time.NewTimer(time.Hour)
 	defer moment.Stop()
 	patience := time.NewTimer(source.WaitForRoster.Of(g.o.Timeout))
 	defer patience.Stop()
 	again := time.NewTimer(source.AskAgain.Of(g.o.Timeout))
 	defer again.Stop()
+	unconfirmed := time.NewTimer(time.Hour)
+	defer unconfirmed.Stop()
 	if g.nc.IsClosed() { // before anyone listened
 		return g.closed()
 	}
@@ -196,11 +214,14 @@ func (g *gathering) run(ctx context.Context) error {
 			default: // not listened to
 			}
 		case <-moment.C:
+		case <-unconfirmed.C: // those that are there answer the question to all at once
+			g.oneByOne = g.oneByOne || g.oneAnswer()
+			g.confirmEach()
 		case <-patience.C:
 			if !g.planned {
 				g.askReports()
 			}
-			g.oneByOne = g.answered == 1 && len(unanswered(g.servers)) > 0
+			g.oneByOne = g.oneAnswer()
 		case <-again.C:
 			// While replies still come in, asking again would only add to them.
 			if quiet := sysreq.Lull - time.Since(g.last); quiet > 0 {
@@ -217,6 +238,7 @@ func (g *gathering) run(ctx context.Context) error {
 				continue
 			}
 			g.askAgain()
+			unconfirmed.Reset(sysreq.Lull)
 		case <-ctx.Done():
 			return g.timeOver(ctx)
 		}
@@ -234,19 +256,26 @@ func (g *gathering) run(ctx context.Context) error {
 			// restarted meanwhile has nothing of what it reported.
 			if !g.closing {
 				g.closing = true
-				g.ask(sysreq.Statsz, ofRoster, nil)
+				g.askRoster()
 				g.confirmByName()
+				g.askConfigured()
+				unconfirmed.Reset(sysreq.Lull)
 			}
 			left := settling - time.Since(g.last)
+			late := left + sysreq.Lull
+			told := late <= 0 || g.configured()
 			g.askLinks()
-			if left <= 0 && g.reading.Load() == 0 && g.confirmed() && g.linked() {
+			if left <= 0 && g.reading.Load() == 0 && g.confirmed() && g.linked() && told {
 				if g.partly() != "" {
 					return g.notSystem()
 				}
 				return nil
 			}
-			if left > 0 {
+			switch {
+			case left > 0:
 				moment.Reset(left)
+			case !told:
+				moment.Reset(late)
 			}
 		}
 	}
@@ -352,48 +381,4 @@ func (g *gathering) complete() bool {
 	}
 	n, _ := expected(g.servers)
 	return len(g.servers)+len(behind(g.servers)) >= n
-}
-
-// askAgain asks those that are missing directly, and where one is missing that
-// did not answer at all, everyone for the roster: for those whose names are not
-// known, and whether the others still know it.
-func (g *gathering) askAgain() {
-	g.asked++
-	if g.self == nil {
-		g.ask(sysreq.UserInfo, ofUser, nil)
-	}
-	g.planned = true
-	g.askLinks()
-	g.askHubs()
-	late := 0
-	for _, s := range g.servers {
-		if !s.whole {
-			late += s.size()
-		}
-	}
-	if late > window {
-		g.planWaves()
-	}
-	for _, s := range g.servers {
-		switch {
-		case s.whole && s.roster != nil && g.closing && !s.confirmed:
-			g.ask(sysreq.Statsz, ofRoster, sysreq.Filter{Name: s.Name, Cluster: s.Cluster, Exact: true})
-		case s.strange, s.contradicted && s.roster != nil: // asking again does not help
-		case !s.whole || s.roster == nil:
-			s.asked = g.asked
-			g.ask(sysreq.Statsz, ofRoster, sysreq.Filter{Name: s.Name, Cluster: s.Cluster, Exact: true})
-			if late <= window {
-				g.askReport(s.Name, s.Cluster)
-			}
-		}
-	}
-	if !g.closing {
-		g.ask(sysreq.Statsz, ofRoster, nil)
-	}
-}
-
-// askReport asks one server for its report. One with nothing to report
-// sends nothing unless unused accounts are asked for, too.
-func (g *gathering) askReport(name, cluster string) {
-	g.ask(sysreq.AccountStatz, ofReport, sysreq.Filter{Name: name, Cluster: cluster, Exact: true, Unused: true})
 }

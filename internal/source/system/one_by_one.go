@@ -36,6 +36,27 @@ func (g *gathering) askByName() {
 	}
 }
 
+// oneAnswer reports whether every question to all got one answer at most, though
+// there are more servers than one.
+func (g *gathering) oneAnswer() bool {
+	heard := 0
+	for _, q := range g.questions {
+		if q.all {
+			heard = max(heard, q.heard)
+		}
+	}
+	return heard == 1 && len(g.servers)+len(unanswered(g.servers)) > 1
+}
+
+// confirmEach asks those by name who did not answer the last question to all.
+func (g *gathering) confirmEach() {
+	for _, s := range g.servers {
+		if s.whole && !s.confirmed && !s.strange {
+			g.ask(sysreq.Statsz, ofRoster, sysreq.Filter{Name: s.Name, Cluster: s.Cluster, Exact: true})
+		}
+	}
+}
+
 // confirmByName asks everyone whether they are still there, one by one.
 func (g *gathering) confirmByName() {
 	if !g.oneByOne {
@@ -53,8 +74,8 @@ const streamHint = "if these credentials reach the system account through an imp
 
 // noteOneByOne says how the servers were asked, and what would be better.
 func (g *gathering) noteOneByOne() {
-	if !g.oneByOne {
-		return
+	if !g.oneByOne || !g.oneAnswer() {
+		return // or more came later
 	}
 	if n := len(unanswered(g.servers)); n > 0 {
 		g.notes[fmt.Sprintf("of %s that should have, one answered a question to all: %s", words.Plural(len(g.servers)+n, "server"), streamHint)] = 1

@@ -55,6 +55,7 @@ func (g *gathering) rosterReply(ctx context.Context, tag int, m *nats.Msg) {
 			return
 		}
 		s := g.server(r.From)
+		g.questions[tag].heard++
 		if err != nil {
 			return
 		}
@@ -74,7 +75,7 @@ func (g *gathering) rosterReply(ctx context.Context, tag int, m *nats.Msg) {
 		// whether it has leafnodes says its VARZ.
 		if r.Connections == 0 && !s.whole && !s.polled {
 			s.polled = true
-			g.ask(sysreq.Varz(s.ID), ofVarz, nil)
+			g.askVarz(s.ID)
 		}
 		// One that was not known when the others were asked again.
 		if s.asked < g.asked && !s.whole {
@@ -127,12 +128,12 @@ func (g *gathering) varzReply(ctx context.Context, tag int, m *nats.Msg) {
 			}
 		})
 	}
+	g.send(ctx, func(g *gathering) { g.configuredBy(tag, v, err) })
 	if err != nil || v.Connections == nil || v.Leafnodes == nil {
 		return // the report is asked for again in any case
 	}
 	g.client.Trace("<<< %s varz, %d bytes", v.From.Name, len(m.Data))
 	g.send(ctx, func(g *gathering) {
-		g.last = time.Now()
 		s, ok := g.servers[v.From.ID]
 		if !ok {
 			return
@@ -140,6 +141,7 @@ func (g *gathering) varzReply(ctx context.Context, tag int, m *nats.Msg) {
 		if !s.polled {
 			return // it was asked for something else
 		}
+		g.last = time.Now()
 		s.limit = v.MaxConnections
 		if *v.Connections == 0 && *v.Leafnodes == 0 && !s.whole && !s.contradicted {
 			s.whole, s.problem, s.reported = true, "", time.Now()
@@ -262,15 +264,15 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		if s.roster == nil {
 			g.notes[fmt.Sprintf("%s sent an account report but did not answer the roster", s.Server)] = 1
 		}
-		out := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: links[id], Usage: s.usage, MaxConnections: s.limit}
+		out := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: links[id], Usage: s.usage, MaxConnections: s.limit, Links: g.linksOf(s)}
 		if s.roster != nil {
 			out.Start = s.roster.Start
 		}
 		d.Servers = append(d.Servers, out)
 	}
 	g.leaveOutAuditor(d)
-	if g.noVarz && slices.ContainsFunc(slices.Collect(maps.Values(g.servers)), func(s *seen) bool { return s.polled }) {
-		g.notes["not allowed to ask servers for their VARZ: limits of connections are unknown"]++
+	if g.noVarz {
+		g.notes["not allowed to ask servers for their VARZ: limits of connections, and servers that only the configuration of others names, are unknown"]++
 	}
 	if of := hubs(g.servers); len(of) > 0 && len(behind(g.servers)) > 0 {
 		g.notes[fmt.Sprintf("%s does not pass on the answers of servers behind its leafnodes, as between leafnode clusters of one name: connect to %s to see them all, or to one of them", of[0].called(), of[0].called())] = 1

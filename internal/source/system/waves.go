@@ -37,6 +37,7 @@ func (s *seen) size() int {
 func (g *gathering) askReports() {
 	g.planned = true
 	g.askHubs()
+	g.askConfigured()
 	total := 0
 	for _, s := range g.servers {
 		total += s.size()

@@ -1,0 +1,116 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// addConfigured adds the servers that the configuration of those that answered
+// names and that nobody knows: peers forget one that hangs or died after some
+// minutes, and one that never came they never knew. Who says how many there are, or
+// names them all, has the last word.
+func (e Expected) addConfigured(ctx context.Context, d *checks.Deployment) {
+	if e.namesAll(d) {
+		return
+	}
+	all := routedClusters(d)
+	short := slices.DeleteFunc(all, func(c *routedCluster) bool { return c.lacking() == 0 })
+	if len(short) > 0 {
+		short = e.certain(ctx, d, short)
+	}
+	known := len(d.Servers) + len(d.Missing)
+	var found []checks.Missing
+	what := fmt.Sprintf("pass --expect-servers %d if no more are meant to be", known)
+	if e.Count > 0 {
+		what = words.Plural(e.Count, "server") + " " + is(e.Count) + " expected"
+	}
+	for _, c := range short {
+		found = append(found, c.missing(what)...)
+	}
+	found = append(found, unknownClusters(d, what)...)
+	most := mostMissing - len(d.Missing)
+	if e.Count > 0 {
+		most = e.Count - known
+	}
+	d.Missing = append(d.Missing, found[:max(0, min(most, len(found)))]...)
+}
+
+// certain asks the servers of clusters that seem to lack some for all that tells
+// whose an address is, and then DNS, and leaves those that still lack some.
+func (e Expected) certain(ctx context.Context, d *checks.Deployment, short []*routedCluster) []*routedCluster {
+	if e.Details != nil {
+		var names []string
+		for _, c := range short {
+			names = append(names, c.name)
+		}
+		_ = e.Details(ctx, names) // what is not known explains nothing
+		short = slices.DeleteFunc(routedClusters(d), func(c *routedCluster) bool {
+			return c.lacking() == 0 || !slices.Contains(names, c.name)
+		})
+	}
+	if !e.DNS {
+		return short
+	}
+	ctx, cancel := lookForServers.Context(ctx)
+	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, longestLook)
+	defer stop()
+	return slices.DeleteFunc(short, func(c *routedCluster) bool {
+		c.resolve(ctx)
+		return c.lacking() == 0
+	})
+}
+
+// namesAll reports whether names were given and every server that answered has one
+// of them: those are all then, as the operator sees it.
+func (e Expected) namesAll(d *checks.Deployment) bool {
+	return len(e.Names) > 0 && !slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return !slices.Contains(e.Names, s.Name) })
+}
+
+// missing are the servers that a cluster lacks, by the addresses that are no known
+// server's where that is certain. What is a clause that the reason ends with.
+func (c *routedCluster) missing(what string) []checks.Missing {
+	n, open := c.lacking(), c.open()
+	reason := fmt.Sprintf("servers of its cluster have routes configured to %s addresses, but only %s %s known: others forget one that hangs or died after some minutes; %s",
+		words.Count(c.addresses()), words.Plural(len(c.members), "server"), is(len(c.members)), what)
+	var out []checks.Missing
+	for i := range n {
+		m := checks.Missing{Cluster: c.name, ClusterKnown: true, Kind: checks.Configured, Reason: reason}
+		if len(open) == n { // every known server has another address
+			m.Name, m.Host = open[i].text, open[i].host
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// unknownClusters are those that servers have gateways configured to, and to which
+// no server that is known belongs.
+func unknownClusters(d *checks.Deployment, what string) []checks.Missing {
+	there := map[string]bool{}
+	for i := range d.Servers {
+		there[d.Reported(d.Servers[i].Cluster)] = true
+	}
+	for i := range d.Missing {
+		there[d.Reported(d.Missing[i].Cluster)] = true
+	}
+	var out []checks.Missing
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if s.Links == nil {
+			continue
+		}
+		for _, name := range s.Links.Clusters {
+			if !there[name] {
+				there[name] = true
+				out = append(out, checks.Missing{Cluster: name, ClusterKnown: true, Kind: checks.Configured, Reason: fmt.Sprintf(
+					"%s has a gateway configured to its cluster, but no server of it is known: %s", s.Name, what)})
+			}
+		}
+	}
+	return out
+}

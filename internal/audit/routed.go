@@ -1,0 +1,261 @@
+package audit
+
+import (
+	"context"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// routedCluster is the servers that are known of a cluster and the addresses that
+// their configuration has routes to, and whose these are.
+type routedCluster struct {
+	name    string
+	members []member
+	routes  []route // in order, each once
+}
+
+// member is a server that is known.
+type member struct {
+	name string
+	port int             // where it listens for routes; 0 where not known
+	at   map[string]bool // its hosts, in lower case: names and addresses
+	is   map[netip.Addr]bool
+}
+
+// route is an address that a route is configured to.
+type route struct {
+	text, host string // host in lower case
+	port       int
+	ip         netip.Addr   // not valid: the host is a name
+	ips        []netip.Addr // of the name, where they were looked up
+}
+
+// routedClusters are the clusters of which a server said what it has configured.
+func routedClusters(d *checks.Deployment) []*routedCluster {
+	texts := map[string]map[string]bool{}
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if s.Cluster == "" || s.Links == nil || len(s.Links.Routes) == 0 {
+			continue
+		}
+		if texts[s.Cluster] == nil {
+			texts[s.Cluster] = map[string]bool{}
+		}
+		for _, text := range s.Links.Routes {
+			texts[s.Cluster][strings.ToLower(text)] = true
+		}
+	}
+	var out []*routedCluster
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		c := &routedCluster{name: name}
+		for i := range d.Servers {
+			if d.Servers[i].Cluster == name {
+				c.members = append(c.members, memberOf(&d.Servers[i]))
+			}
+		}
+		for i := range d.Missing {
+			if m := &d.Missing[i]; m.MayBeIn(name) || m.ClusterKnown && d.SameCluster(m.Cluster, name) {
+				c.members = append(c.members, newMember(m.Name, 0, m.Host))
+			}
+		}
+		for _, text := range slices.Sorted(maps.Keys(texts[name])) {
+			if r, ok := routeOf(text); ok {
+				c.routes = append(c.routes, r)
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func memberOf(s *checks.Server) member {
+	hosts, port := []string{s.Host}, 0
+	if s.Links != nil {
+		hosts, port = append(hosts, s.Links.Host), s.Links.Port
+	}
+	if s.Details != nil {
+		hosts = append(hosts, s.Details.Host)
+	}
+	m := newMember(s.Name, port, hosts...)
+	if s.Details != nil {
+		for _, ip := range s.Details.Seen {
+			m.is[ip] = true
+		}
+	}
+	return m
+}
+
+func newMember(name string, port int, hosts ...string) member {
+	m := member{name: strings.ToLower(name), port: port, at: map[string]bool{}, is: map[netip.Addr]bool{}}
+	for _, host := range hosts {
+		ip, err := netip.ParseAddr(host)
+		switch {
+		case host == "":
+		case err != nil:
+			m.at[strings.ToLower(host)] = true
+		case !ip.IsUnspecified():
+			m.is[ip.Unmap()] = true
+		}
+	}
+	return m
+}
+
+func routeOf(text string) (route, bool) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		host, port = text, "" // without a port it is no other one
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if host == "" || port != "" && err != nil {
+		return route{}, false
+	}
+	r := route{text: text, host: host, port: int(n)}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		r.ip = ip.Unmap()
+	}
+	return r, true
+}
+
+// addresses is how many servers the routes are to, as far as is known.
+func (c *routedCluster) addresses() int {
+	taken, open := c.assign()
+	return taken + len(open)
+}
+
+// open are the addresses that no known server has.
+func (c *routedCluster) open() []route {
+	_, open := c.assign()
+	return open
+}
+
+// lacking is how many servers there must be beside those that are known: every
+// address is a server's, and a known server whose address is not known may have any.
+// Fewer addresses than servers, as of seeds or of a name for all, say nothing.
+func (c *routedCluster) lacking() int {
+	taken, open := c.assign()
+	return max(0, len(open)-(len(c.members)-taken))
+}
+
+// assign finds out whose the addresses are: how many known servers have one, and
+// which are of none of these.
+func (c *routedCluster) assign() (taken int, open []route) {
+	has := map[int]bool{}
+	for i := range c.routes {
+		r := &c.routes[i]
+		if c.forSeveral(r) {
+			continue
+		}
+		if at := c.whose(r); at >= 0 {
+			has[at] = true
+			continue
+		}
+		if !slices.ContainsFunc(open, func(o route) bool { return o.same(r) }) {
+			open = append(open, *r)
+		}
+	}
+	return len(has), open
+}
+
+// forSeveral reports whether a host stands for several servers: a name that leads to
+// several of them, or a domain in which others have their names, as a headless
+// service of Kubernetes.
+func (c *routedCluster) forSeveral(r *route) bool {
+	return !r.ip.IsValid() && (len(c.listening(r)) > 1 ||
+		slices.ContainsFunc(c.routes, func(o route) bool { return !o.ip.IsValid() && strings.HasSuffix(o.host, "."+r.host) }))
+}
+
+// listening are the known servers that listen at an address, as far as they say.
+func (c *routedCluster) listening(r *route) []int {
+	var out []int
+	for i := range c.members {
+		if c.members[i].listensAt(r) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// whose is the one known server whose address it is; -1 where that is not known. A
+// server's address has its host and its port, or it is named like the server.
+func (c *routedCluster) whose(r *route) int {
+	at := c.listening(r)
+	if len(at) == 0 && !r.ip.IsValid() && !c.ambiguous(r) {
+		label, _, _ := strings.Cut(r.host, ".")
+		for i := range c.members {
+			if name := c.members[i].name; name != "" && (name == r.host || name == label) {
+				at = append(at, i)
+			}
+		}
+	}
+	if len(at) != 1 {
+		return -1
+	}
+	return at[0]
+}
+
+// ambiguous reports whether another address begins with the same label and is of
+// another host or port.
+func (c *routedCluster) ambiguous(r *route) bool {
+	label, _, _ := strings.Cut(r.host, ".")
+	return slices.ContainsFunc(c.routes, func(o route) bool {
+		other, _, _ := strings.Cut(o.host, ".")
+		return !o.ip.IsValid() && other == label && !o.same(r)
+	})
+}
+
+func (m *member) listensAt(r *route) bool {
+	if m.port == 0 || m.port != r.port {
+		return false
+	}
+	return m.at[r.host] || m.is[r.ip] || slices.ContainsFunc(r.ips, func(ip netip.Addr) bool { return m.is[ip] })
+}
+
+// same reports whether two addresses are of one server: they are the same, a name
+// with its domain and without, or a name and what it leads to. Two names that lead to
+// one address are two: it may be that of whoever answers for all names.
+func (r *route) same(o *route) bool {
+	switch {
+	case r.port != o.port:
+		return false
+	case r.ip.IsValid() || o.ip.IsValid():
+		return r.host == o.host || slices.Contains(r.ips, o.ip) || slices.Contains(o.ips, r.ip)
+	}
+	return r.host == o.host || strings.HasPrefix(r.host, o.host+".") || strings.HasPrefix(o.host, r.host+".")
+}
+
+// resolve looks up the names among the addresses, and takes what they lead to for
+// addresses of the servers that they are named like.
+func (c *routedCluster) resolve(ctx context.Context) {
+	var done sync.WaitGroup
+	for i := range c.routes[:min(len(c.routes), mostLooked)] {
+		r := &c.routes[i]
+		if r.ip.IsValid() {
+			continue
+		}
+		done.Go(func() {
+			ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", r.host)
+			for _, ip := range ips {
+				if err == nil && !slices.Contains(r.ips, ip.Unmap()) {
+					r.ips = append(r.ips, ip.Unmap())
+				}
+			}
+		})
+	}
+	done.Wait()
+	for i := range c.routes {
+		r := &c.routes[i]
+		if at := c.whose(r); at >= 0 && !c.forSeveral(r) && (c.members[at].port == 0 || c.members[at].port == r.port) {
+			for _, ip := range r.ips {
+				c.members[at].is[ip] = true
+			}
+			c.members[at].port = r.port
+		}
+	}
+}

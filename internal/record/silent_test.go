@@ -1,0 +1,93 @@
+package record
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// without is a full report without n1, which is missing as that or forgotten.
+func (d *desk) without(missing []checks.Missing, counts ...uint32) {
+	d.t.Helper()
+	d.w.Ask(d.now)
+	r := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}}, Missing: missing}
+	for i, n := range counts {
+		s := at([]string{"n2", "n3"}[i])
+		r.Servers = append(r.Servers, checks.Server{ID: s.ID, Name: s.Name, Cluster: s.Cluster, Usage: []checks.Usage{{Connections: n}}})
+	}
+	r.Expected = len(r.Servers) + len(missing)
+	d.w.Reconcile(r, time.Second, d.now)
+}
+
+// hung is n1 as its peers know it while their routes to it stand.
+func hung() []checks.Missing {
+	return []checks.Missing{{Name: "n1", Cluster: "C1", ClusterKnown: true, Kind: checks.Silent, Reason: "n2 has a route to it, but it did not answer"}}
+}
+
+// A finding on a server that hangs is unknown, and not over: not while others know
+// the server, not when they have forgotten it, and not after the watch was started
+// again. It is over when the server says that it shuts down, or reports less.
+func TestFindingOnAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	for _, left := range []uint32{0, 1, 5} { // of ORDERS on each of the others
+		d := watching(t, time.Minute, 40, left, left)
+		d.pass(30 * time.Second)
+		d.without(hung(), left, left)
+		d.stays("it hangs", false)
+		if over := d.w.Over(d.now); left == 0 && (len(over) != 1 || over[0].Spread.Connections != 40) {
+			t.Fatalf("%+v", over)
+		}
+		d.pass(5 * time.Minute)
+		d.without(nil, left, left)
+		d.stays("others have forgotten it", false)
+		d.pass(time.Hour)
+		d.stays("for an hour", false)
+		d.without(nil, left, left)
+		d.stays("they do not know it", false)
+		d.w.Ask(d.now)
+		d.report(40, left, left)
+		d.stays("it answers again", true)
+		d.w.Ask(d.now)
+		d.report(10, 9, 9)
+		if kinds := d.kinds(); !slices.Contains(kinds, Back) {
+			t.Errorf("%d: it answers, and clients have left: %v", left, kinds)
+		}
+		d = &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), Reconcile: time.Hour}), now: d.now}
+		d.w.Known(Spread{Account: checks.Account{ID: "ORDERS", Name: "ORDERS"}, Cluster: "C1", Connections: 40 + 2*int(left),
+			Servers: []Share{{checks.ServerRef{ID: "Nn1", Name: "n1"}, 40}}}, epoch(), true)
+		d.without(nil, left, left)
+		d.stays("another watch never saw it", true)
+		d.pass(unheard)
+		d.kinds()
+		if left := len(d.w.Over(d.now)); left > 0 {
+			t.Error("nothing was heard of it for a day")
+		}
+	}
+}
+
+// stays checks that ORDERS is still above the threshold, and whether as a finding.
+func (d *desk) stays(when string, finding bool) {
+	d.t.Helper()
+	for _, c := range d.w.Tick(d.now) {
+		if c.Kind == Back || c.Kind == Held && !finding {
+			d.t.Errorf("%s: %s, %+v", when, c.Kind, c.Spread)
+		}
+	}
+	if over := d.w.Over(d.now); len(over) != 1 || over[0].Finding != finding {
+		d.t.Errorf("%s: %+v", when, over)
+	}
+}
+
+// A server that says that it shuts down has no connection any more.
+func TestFindingOnAServerThatShutsDown(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 40, 1, 1)
+	d.pass(time.Minute)
+	d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
+	if kinds := d.kinds(); !slices.Contains(kinds, Back) {
+		t.Error(kinds)
+	}
+}
