@@ -56,7 +56,7 @@ func TestConnectSilentPort(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var began time.Time
 	defer time.AfterFunc(50*time.Millisecond, func() { began = time.Now(); cancel() }).Stop()
-	if err := run(ctx, []string{"--server", silent, "--timeout", "1m", "audit", "concentration"}, &out, &out); !errors.Is(err, context.Canceled) || time.Since(began) > atOnce {
+	if err := run(Host{Context: ctx, Out: &out, Err: &out}, []string{"--server", silent, "--timeout", "1m", "audit", "concentration"}); !errors.Is(err, context.Canceled) || time.Since(began) > atOnce {
 		t.Errorf("got %v after %v", err, time.Since(began))
 	}
 	connOK(t, "--server", strings.Repeat(silent+",", 4)+connAddr(s), "--user", "sys", "--password", connPassword)

@@ -313,6 +313,9 @@ func (a *applying) kickAll(ctx context.Context, batch []Done) {
 			if m.Outcome, m.Why = a.kick(ctx, m.Move); m.Outcome == NoAnswer {
 				cancel()
 			}
+			if a.pace.Tried != nil {
+				a.pace.Tried(a.now.Servers[m.Server].Name, m.Outcome)
+			}
 		})
 	}
 }
