@@ -86,6 +86,7 @@ type applying struct {
 	tally        tally             // of the whole run
 	tallies      map[int]*tally    // by service
 	flocks       []flock           // by server
+	unlearnt     []flock           // the same next to what was expected before anything was learnt
 	load         foreseen          // of the servers
 	held         []foreseen        // of the accounts
 	least        float64           // the least unevenness so far
@@ -98,7 +99,7 @@ const mostVain = 4
 
 // start notes what is so before the first move.
 func (a *applying) start() {
-	a.loads, a.shares, a.flocks, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), map[int]*tally{}
+	a.loads, a.shares, a.flocks, a.unlearnt, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), make([]flock, len(a.now.Servers)), map[int]*tally{}
 	a.load = foresee(a.loads)
 	for _, held := range a.shares {
 		a.held = append(a.held, foresee(held))
