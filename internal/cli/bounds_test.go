@@ -242,7 +242,7 @@ func TestMemoryLimit(t *testing.T) {
 	}
 	var out, errs connOutput
 	Run([]string{"--version"}, &out, &errs)
-	if n := debug.SetMemoryLimit(-1); n != 1<<30 {
+	if n := debug.SetMemoryLimit(-1); n != memoryLimit {
 		t.Errorf("the limit is %d", n)
 	}
 }

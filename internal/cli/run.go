@@ -38,7 +38,7 @@ A cause has a verdict: confirmed, likely, possible, unknown or ruled-out. Unknow
 Commands have tags: scope:system takes a user of the system account ("audit concentration" also audits an ordinary account with its own user), scope:user takes none; impact:ro only reads, impact:rw changes something.`
 
 // memoryLimit is from where on memory is freed eagerly, unless the user says.
-const memoryLimit = 1 << 30
+const memoryLimit = 480 << 20
 
 // crashLoudly has a crash that nobody can recover from, of a goroutine or of the
 // runtime, end by a signal: Go's own status for it, 2, means a critical finding.
