@@ -34,6 +34,9 @@ type Host struct {
 	Timeout func() time.Duration
 	// Context ends what a command does. Default [context.Background].
 	Context context.Context
+	// Hurry ends when whoever interrupted a command does so again: it waits for
+	// nothing more, but `rebalance` still writes what it did. Default never.
+	Hurry context.Context
 	// Out gets the output, Err progress and traces. Default os.Stdout and
 	// os.Stderr.
 	Out, Err io.Writer
@@ -50,7 +53,8 @@ type Commander interface {
 }
 
 // Run runs the command line as the nats-balance binary and returns its exit
-// status. An interrupt ends it at once; a second one kills it.
+// status. An interrupt ends it at once, a second one without waiting for anything,
+// but that what a rebalance did is written; a third one kills it.
 func Run(args []string, stdout, stderr io.Writer) int { return cli.Run(args, stdout, stderr) }
 
 // Add adds every command but `demo`: `audit concentration`, `audit hotspot`,

@@ -10,7 +10,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,6 +204,37 @@ func TestFilesAreBounded(t *testing.T) {
 	}
 }
 
+// Nor are those of credentials, keys, certificates and contexts, and no device is.
+func TestFilesOfTheLoginAreBounded(t *testing.T) {
+	t.Parallel()
+	large := connFile(t, filepath.Join(t.TempDir(), "a.json"), strings.Repeat("#", 1<<20+1))
+	cases := map[string]string{large: "it has more than 1 MiB"}
+	if endless := filepath.Join(t.TempDir(), "z.json"); os.Symlink("/dev/zero", endless) == nil && runtime.GOOS != "windows" {
+		cases[endless] = "it is not a regular file"
+	}
+	for file, want := range cases {
+		for _, args := range [][]string{
+			{"--creds", file}, {"--nkey", "file://" + file}, {"--jwt", "file://" + file, "--seed", "x"}, {"--jwt", "x", "--seed", "FILE://" + file}, {"--token", "file://" + file},
+			{"--tlsca", file}, {"--tlscert", file, "--tlskey", file}, {"--context", file},
+		} {
+			for _, source := range [][]string{{"--server", "nats://127.0.0.1:1"}, {"--monitor", "https://127.0.0.1:1"}} {
+				if source[0] == "--monitor" && !strings.HasPrefix(args[0], "--tls") && args[0] != "--context" {
+					continue // it takes none
+				}
+				var out, errs connOutput
+				status := Run(slices.Concat([]string{"audit", "concentration", "--timeout", generous.String()}, source, args), &out, &errs)
+				if said := errs.String(); status != ExitNotAudited || strings.Count(said, "\n") != 1 || !strings.Contains(said, want) || args[0] == "--creds" && !strings.Contains(said, file) {
+					t.Errorf("%q: status %d: %s", args, status, said)
+				}
+			}
+		}
+	}
+	l := listenFlags{cert: large, key: large}
+	if _, err := l.tls(); err == nil || !strings.Contains(err.Error(), "more than 1,048,576 bytes") {
+		t.Error(err)
+	}
+}
+
 func TestMemoryLimit(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("GOMEMLIMIT") != "" {
@@ -208,7 +242,7 @@ func TestMemoryLimit(t *testing.T) {
 	}
 	var out, errs connOutput
 	Run([]string{"--version"}, &out, &errs)
-	if n := debug.SetMemoryLimit(-1); n != 1<<30 {
+	if n := debug.SetMemoryLimit(-1); n != memoryLimit {
 		t.Errorf("the limit is %d", n)
 	}
 }

@@ -1,10 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/choria-io/fisk"
 
@@ -22,33 +21,41 @@ func addChecks(parent Commander, h Host) {
 	cmd.Tag("impact:ro")
 	cmd.Flag("json", "Produce JSON output").Short('j').UnNegatableBoolVar(&asJSON)
 	cmd.Action(func(*fisk.ParseContext) error {
-		if asJSON {
-			type check struct {
-				Code       string                   `json:"code"`
-				Name       string                   `json:"name"`
-				Severity   string                   `json:"severity"`
-				Category   string                   `json:"category"`
-				AppliesTo  string                   `json:"applies_to"`
-				Rule       string                   `json:"rule"`
-				Thresholds map[string]report.Factor `json:"thresholds"`
+		return h.page(func() ([]byte, error) {
+			if asJSON {
+				return checksJSON()
 			}
-			out := []check{}
+			var b bytes.Buffer
 			for _, c := range checks.All() {
-				out = append(out, check{c.Code, c.Name, c.Severity, c.Category, c.AppliesTo, c.Rule, thresholds(c)})
+				h.wrap(&b, "", c.Code+"  "+c.Name)
+				h.wrap(&b, "  ", fmt.Sprintf("severity %s, category %s, applies to %s", c.Severity, c.Category, c.AppliesTo))
+				h.wrap(&b, "  ", c.Rule)
 			}
-			e := json.NewEncoder(h.Out)
-			e.SetIndent("", "  ")
-			return e.Encode(out)
-		}
-		var b strings.Builder
-		for _, c := range checks.All() {
-			h.wrap(&b, "", c.Code+"  "+c.Name)
-			h.wrap(&b, "  ", fmt.Sprintf("severity %s, category %s, applies to %s", c.Severity, c.Category, c.AppliesTo))
-			h.wrap(&b, "  ", c.Rule)
-		}
-		_, err := io.WriteString(h.Out, b.String())
-		return err
+			return b.Bytes(), nil
+		})
 	})
+}
+
+// checksJSON is the list of checks for programs.
+func checksJSON() ([]byte, error) {
+	type check struct {
+		Code       string                   `json:"code"`
+		Name       string                   `json:"name"`
+		Severity   string                   `json:"severity"`
+		Category   string                   `json:"category"`
+		AppliesTo  string                   `json:"applies_to"`
+		Rule       string                   `json:"rule"`
+		Thresholds map[string]report.Factor `json:"thresholds"`
+	}
+	out := []check{}
+	for _, c := range checks.All() {
+		out = append(out, check{c.Code, c.Name, c.Severity, c.Category, c.AppliesTo, c.Rule, thresholds(c)})
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	err := e.Encode(out)
+	return b.Bytes(), err
 }
 
 // thresholds are the defaults of a check, by the names of its document's

@@ -286,7 +286,7 @@ func TestConnectCancel(t *testing.T) {
 			defer cancel()
 			done := make(chan error, 1)
 			go func() {
-				done <- run(ctx, append(args, "--timeout", "1m", "audit", "concentration"), io.Discard, io.Discard)
+				done <- run(Host{Context: ctx, Out: io.Discard, Err: io.Discard}, append(args, "--timeout", "1m", "audit", "concentration"))
 			}()
 			<-accepted
 			cancel()

@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +19,9 @@ import (
 
 // demoStart is the longest that the servers of a demo may take to start.
 const demoStart = 30 * time.Second
+
+// demoStop is how long they may take to stop after an interrupt.
+const demoStop = 8 * time.Second
 
 // firstScenario shows a finding and its cause, on any machine.
 const firstScenario = "single-url"
@@ -52,7 +55,8 @@ Examples:
 	c.Flag("keep", "Keep the servers up until interrupted and print commands to try").UnNegatableBoolVar(&d.keep)
 	d.output.flags(c, report.Formats()...)
 	d.output.detailsFlag(c)
-	c.Action(func(*fisk.ParseContext) error { return d.run(d.host.Context) })
+	left := func() string { return "the demo did not end" }
+	c.Action(d.host.action(end{interrupted: demoStop, left: left}, d.run))
 }
 
 // scenarios are the names of all, for shells to complete.
@@ -67,13 +71,12 @@ func scenarios() []string {
 func (d *demo) run(ctx context.Context) error {
 	all := lab.Catalogue()
 	if d.list {
-		var b strings.Builder
+		var b bytes.Buffer
 		for _, s := range all {
 			fmt.Fprintf(&b, "%s (%s)\n", s.Name, cmp.Or(s.Cause, "no finding"))
 			d.host.wrap(&b, "    ", s.Title)
 		}
-		_, err := io.WriteString(d.host.Out, b.String())
-		return err
+		return unwritable(b.WriteTo(d.host.Out))
 	}
 	at := slices.IndexFunc(all, func(s lab.Scenario) bool { return s.Name == d.name })
 	if at < 0 {

@@ -20,7 +20,7 @@ import (
 
 // runHere runs a command line in this process and returns its exit status.
 func runHere(ctx context.Context, stdout, stderr *watched, args ...string) int {
-	err := run(ctx, args, stdout, stderr)
+	err := run(Host{Context: ctx, Out: stdout, Err: stderr}, args)
 	if s := sentence(err); s != "" {
 		_, _ = stderr.Write([]byte(s)) // never fails
 	}

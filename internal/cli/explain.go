@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 
@@ -30,19 +29,17 @@ Examples:
 	cmd.Tag("impact:ro")
 	cmd.Arg("code", "Code of a check or a cause, in upper or lower case").HintAction(docs.Codes).IsSetByUser(&given).StringVar(&code)
 	cmd.Action(func(*fisk.ParseContext) error {
-		columns := room(h.Out)
-		text := contents(columns)
-		if given {
+		return h.page(func() ([]byte, error) {
+			columns := room(h.Out)
+			if !given {
+				return []byte(contents(columns)), nil
+			}
 			page, ok := docs.Page(code)
 			if !ok {
-				return &usageError{err: fmt.Errorf("there is no page %q: pass %s", code, words.OneOf(near(code, docs.Codes())))}
+				return nil, &usageError{err: fmt.Errorf("there is no page %q: pass %s", code, words.OneOf(near(code, docs.Codes())))}
 			}
-			text = reflowed(plainPage(page, colorful(h.Out)), columns)
-		}
-		if _, err := io.WriteString(h.Out, text); err != nil {
-			return fmt.Errorf("writing the output: %w", err)
-		}
-		return nil
+			return []byte(reflowed(plainPage(page, colorful(h.Out)), columns)), nil
+		})
 	})
 }
 

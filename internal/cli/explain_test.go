@@ -15,7 +15,7 @@ import (
 // readers to run, without running it.
 func TestCommandsOfPagesAreAccepted(t *testing.T) {
 	t.Parallel()
-	app, closeApp := newApp(t.Context(), io.Discard, io.Discard)
+	app, closeApp := newApp(Host{Out: io.Discard, Err: io.Discard}.withDefaults(), io.Discard)
 	defer closeApp(0)
 	flags := map[string]bool{}
 	for _, f := range app.Model().Flags {

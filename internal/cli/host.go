@@ -24,6 +24,7 @@ type Host struct {
 	TLS      func() (*tls.Config, error)
 	Timeout  func() time.Duration
 	Context  context.Context
+	Hurry    context.Context
 	Out, Err io.Writer
 	Trace    func() bool
 	Colors   func() string
@@ -55,6 +56,9 @@ func (h Host) withDefaults() Host {
 	}
 	if h.Context == nil {
 		h.Context = context.Background()
+	}
+	if h.Hurry == nil {
+		h.Hurry = context.Background()
 	}
 	if h.Out == nil {
 		h.Out = os.Stdout

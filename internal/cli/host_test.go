@@ -138,7 +138,7 @@ func TestPrograms(t *testing.T) {
 	t.Parallel()
 	p := newPrograms(t)
 	for name, test := range map[string]func(*testing.T, *programs){
-		"host": hostRuns, "introspection": introspection, "globals of nats": globalsOfNats, "interrupt": interrupts,
+		"host": hostRuns, "introspection": introspection, "globals of nats": globalsOfNats, "interrupt": interrupts, "two interrupts": interruptedTwice,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -777,7 +777,7 @@ func newOperatorMode(t *testing.T) (*operatorMode, error) {
 
 func TestPlainBooleans(t *testing.T) {
 	t.Parallel()
-	app, _ := newApp(t.Context(), io.Discard, io.Discard)
+	app, _ := newApp(Host{Out: io.Discard, Err: io.Discard}.withDefaults(), io.Discard)
 	for in, want := range map[string]string{
 		"":                        "",
 		"audit concentration":     "audit concentration",

@@ -96,10 +96,15 @@ func (o *output) stream(h Host, write func(io.Writer) error) error {
 		}
 		return writeOutfile(o.file, mode, whole)
 	}
-	if err := buffered(h.Out, whole); err != nil {
-		return fmt.Errorf("writing the output: %w", err)
+	return unwritable(0, buffered(h.Out, whole))
+}
+
+// unwritable says why stdout does not take the output; nil where it did.
+func unwritable(_ int64, err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("the output can't be written: %w", withoutPath(err))
 }
 
 // untilInterrupted is a writer that fails once the context has ended.

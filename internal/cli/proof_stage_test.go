@@ -56,7 +56,7 @@ func (x *proving) look(status int) {
 // output.
 func (x *proving) run(args ...string) (string, int) {
 	var stdout, stderr bytes.Buffer
-	err := run(x.ctx, args, &stdout, &stderr)
+	err := run(Host{Context: x.ctx, Out: &stdout, Err: &stderr}, args)
 	if stdout.Len() == 0 && err != nil {
 		return err.Error(), ExitStatus(err)
 	}

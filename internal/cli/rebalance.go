@@ -11,14 +11,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/config"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
-	"github.com/nats-balance/nats-balance/internal/source"
-	"github.com/nats-balance/nats-balance/internal/source/system"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -36,6 +35,7 @@ type rebalance struct {
 	parameters                 checks.Parameters
 	accepted                   []checks.Acceptance
 	output                     output
+	closed                     closures
 
 	in       io.Reader // where the answer to the question comes from
 	terminal bool      // whether in is one
@@ -106,8 +106,7 @@ Examples:
 	r.lists.flags(cmd)
 	r.settings.flags(cmd)
 	r.output.flags(cmd)
-	// What was done until an interrupt is still written.
-	cmd.Action(r.host.action(end{interrupted: r.host.Timeout}, r.run))
+	cmd.Action(func(c *fisk.ParseContext) error { return r.host.action(r.end(), r.run)(c) })
 }
 
 func (r *rebalance) validate() error {
@@ -243,27 +242,11 @@ func (r *rebalance) render(doc *report.Rebalance) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// write writes the document, to stdout where --outfile can't be written: what was
-// done must not be lost.
-func (r *rebalance) write(doc *report.Rebalance) error {
-	data, err := r.render(doc)
-	if err != nil {
-		return err
-	}
-	err = r.output.put(r.host, data)
-	if err != nil && r.output.file != "" {
-		elsewhere := r.output
-		elsewhere.file = ""
-		err = errors.Join(err, elsewhere.put(r.host, data))
-	}
-	return err
-}
-
 // move makes the moves, looks again and says so in the document.
 func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc *report.Rebalance) {
 	p := newProgress(r.host.Err)
 	result := balance.Apply(ctx, nc, s.scope, s.state, s.goal, balance.Pace{
-		Rate: r.rate, Batch: r.batch, Canary: r.canary, Patience: r.host.Timeout(), MostCPU: r.mostCPU, Progress: p.moves,
+		Rate: r.rate, Batch: r.batch, Canary: r.canary, Patience: r.host.Timeout(), MostCPU: r.mostCPU, Progress: p.moves, Tried: r.closed.note,
 	})
 	p.clear()
 	s.recordRun(doc, result)
@@ -276,14 +259,6 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 	default:
 		doc.Outcome = r.judgeAfter(doc, s, after)
 	}
-}
-
-// again gathers anew, after an interrupt too: where the clients are now is what
-// whoever interrupts has to know.
-func (r *rebalance) again(ctx context.Context, nc *nats.Conn) (*checks.Deployment, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.host.Timeout())
-	defer cancel()
-	return system.New(nc, source.Options{Timeout: r.host.Timeout()}).Deployment(ctx)
 }
 
 // confirm asks, unless the answer is given.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestRebalanceThatHarms(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"FLOCK", "GONE", "WRITTEN", "CHAOS"}})
+	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"FLOCK", "GONE", "WRITTEN", "LOST", "CHAOS"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,19 +92,43 @@ func writesOrStops(ctx context.Context, t *testing.T, l *lab.Lab, clients func(s
 	if ExitStatus(err) != 3 || len(out) > 0 || !strings.Contains(sentence(err), "nothing was moved") || !reflect.DeepEqual(cids(t, l, "WRITTEN"), before) {
 		t.Errorf("an --outfile that can't be written: %v, %s", err, out)
 	}
+	gone := goneWhenMoved(ctx, t, l, "WRITTEN")
+	out, err = rebalancedTo(ctx, t, l.SystemURL(), nil, generous, apply("WRITTEN", "--outfile", gone)...)
+	var doc report.Rebalance
+	if jsonErr := json.Unmarshal(out, &doc); ExitStatus(err) != 3 || jsonErr != nil || doc.Outcome != "balanced" || !strings.Contains(sentence(err), "can't be written") || strings.Contains(sentence(err), "closed") {
+		t.Errorf("an --outfile whose folder is gone: %v, %v, %s", err, jsonErr, out)
+	}
+	// Nor does stdout take it: what was done is in the sentence.
+	clients("LOST", 24)
+	gone = goneWhenMoved(ctx, t, l, "LOST")
+	err = rebalancedInto(ctx, t, fullDevice{}, l.SystemURL(), nil, generous, apply("LOST", "--max-moves", "5", "--outfile", gone)...)
+	if want := "5 connections were closed (5 on C1-n1), and where the clients are now can't be written: --outfile "; ExitStatus(err) != 3 || !strings.HasPrefix(sentence(err), want) || !strings.HasSuffix(sentence(err), "; the output can't be written: no space left on device") {
+		t.Errorf("no place for the document: %v", err)
+	}
+}
+
+// goneWhenMoved is a file in a folder that is removed once a connection of the
+// account was closed.
+func goneWhenMoved(ctx context.Context, t *testing.T, l *lab.Lab, account string) string {
+	t.Helper()
+	before := cids(t, l, account)
 	folder := filepath.Join(t.TempDir(), "gone")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		for ctx.Err() == nil && reflect.DeepEqual(cids(t, l, "WRITTEN"), before) {
+		for ctx.Err() == nil && reflect.DeepEqual(cids(t, l, account), before) {
 			<-time.After(10 * time.Millisecond)
 		}
 		_ = os.RemoveAll(folder)
 	}()
-	out, err = rebalancedTo(ctx, t, l.SystemURL(), nil, generous, apply("WRITTEN", "--outfile", filepath.Join(folder, "out.json"))...)
-	var doc report.Rebalance
-	if jsonErr := json.Unmarshal(out, &doc); ExitStatus(err) != 3 || jsonErr != nil || doc.Outcome != "balanced" || !strings.Contains(sentence(err), "can't be written") {
-		t.Errorf("an --outfile whose folder is gone: %v, %v, %s", err, jsonErr, out)
-	}
+	return filepath.Join(folder, "out.json")
+}
+
+// fullDevice is a writer that takes nothing.
+type fullDevice struct{}
+
+// Write implements io.Writer.
+func (fullDevice) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
 }

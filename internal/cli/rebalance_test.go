@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"maps"
 	"reflect"
 	"slices"
@@ -49,9 +50,17 @@ func rebalancedBy(ctx context.Context, t testing.TB, url string, options []nats.
 // rebalancedTo runs a command line and returns what it wrote to stdout.
 func rebalancedTo(ctx context.Context, t testing.TB, url string, options []nats.Option, timeout time.Duration, args ...string) ([]byte, error) {
 	t.Helper()
-	var out, errs bytes.Buffer
+	var out bytes.Buffer
+	err := rebalancedInto(ctx, t, &out, url, options, timeout, args...)
+	return out.Bytes(), err
+}
+
+// rebalancedInto is the same with the output written elsewhere.
+func rebalancedInto(ctx context.Context, t testing.TB, out io.Writer, url string, options []nats.Option, timeout time.Duration, args ...string) error {
+	t.Helper()
+	var errs bytes.Buffer
 	host := Host{
-		Context: ctx, Out: &out, Err: &errs, Timeout: func() time.Duration { return timeout },
+		Context: ctx, Out: out, Err: &errs, Timeout: func() time.Duration { return timeout },
 		Connect: func(context.Context) (*nats.Conn, error) {
 			nc, err := nats.Connect(url, append(options, nats.Timeout(generous), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
 			if err == nil {
@@ -65,7 +74,7 @@ func rebalancedTo(ctx context.Context, t testing.TB, url string, options []nats.
 	app := fisk.New("test", "").Terminate(nil)
 	r.add(app)
 	_, err := app.Parse(append([]string{"rebalance", "--json"}, args...))
-	return out.Bytes(), err
+	return err
 }
 
 // stageOf starts a scenario of the catalogue.

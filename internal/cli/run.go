@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	_ "embed" // for the cheat
@@ -37,7 +38,7 @@ A cause has a verdict: confirmed, likely, possible, unknown or ruled-out. Unknow
 Commands have tags: scope:system takes a user of the system account ("audit concentration" also audits an ordinary account with its own user), scope:user takes none; impact:ro only reads, impact:rw changes something.`
 
 // memoryLimit is from where on memory is freed eagerly, unless the user says.
-const memoryLimit = 1 << 30
+const memoryLimit = 480 << 20
 
 // crashLoudly has a crash that nobody can recover from, of a goroutine or of the
 // runtime, end by a signal: Go's own status for it, 2, means a critical finding.
@@ -48,7 +49,8 @@ func crashLoudly() {
 }
 
 // Run runs the command line as the nats-balance binary and returns its exit
-// status. An interrupt ends it at once; a second one kills it.
+// status. An interrupt ends it at once, a second one without waiting for anything,
+// but that what a rebalance did is written; a third one kills it.
 func Run(args []string, stdout, stderr io.Writer) int {
 	crashLoudly()
 	if os.Getenv("GOMEMLIMIT") == "" {
@@ -58,12 +60,11 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	if !signal.Ignored(syscall.SIGHUP) { // as with nohup
 		ends = append(ends, syscall.SIGHUP) // a session that is lost
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), ends...)
+	ctx, hurry, stop := signalled(ends...)
 	defer stop()
-	context.AfterFunc(ctx, stop)
-	err := run(ctx, args, stdout, stderr)
+	err := run(Host{Context: ctx, Hurry: hurry, Out: stdout, Err: stderr}, args)
 	if s := sentence(err); s != "" {
-		fmt.Fprintln(stderr, errorText(s, room(stderr)))
+		tell(stderr, errorText(s, room(stderr)), remaining(err, grace))
 	}
 	return ExitStatus(err)
 }
@@ -90,17 +91,25 @@ func line(s string) string {
 // terminated is how fisk's own endings (--help, --version, …) leave the parser.
 type terminated struct{ status int }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	app, close := newApp(ctx, stdout, stderr)
+// run runs a command line with the context and the writers of a host; the rest of it
+// is what the flags say.
+func run(h Host, args []string) (err error) {
+	h = h.withDefaults()
+	// The parser does not look whether what it shows can be written, and takes that
+	// for a bug. A terminal shows it at its own width, and takes it.
+	var shown, said bytes.Buffer
+	pages := io.Writer(&shown)
+	if isTerminal(h.Out) {
+		pages = h.Out
+	}
+	app, close := newApp(h, pages)
 	defer func() {
-		patience := closing
-		if stuck := (*stuckError)(nil); errors.As(err, &stuck) { // it has been waited for
-			patience = 0
+		if shown.Len() > 0 {
+			err = cmp.Or(err, h.page(func() ([]byte, error) { return shown.Bytes(), nil }))
 		}
-		close(patience)
+		close(remaining(err, closing))
 	}()
-	var said bytes.Buffer // by the parser before it ends the program
-	app.ErrorWriter(&said)
+	app.ErrorWriter(&said) // before it ends the program
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -129,28 +138,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	return err
 }
 
-// newApp builds the application; close closes the connection it opened, and waits
-// for that as long as it is told.
-func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Application, close func(patience time.Duration)) {
+// newApp builds the application; what it shows itself, such as help, goes to pages.
+// Close closes the connection it opened, and waits for that as long as it is told.
+func newApp(h Host, pages io.Writer) (app *fisk.Application, close func(patience time.Duration)) {
 	app = fisk.New("nats-balance", "Finds accounts whose client connections are mostly on one server of a NATS cluster")
 	app.Author("The nats-balance authors")
 	app.Version(versionLine())
 	app.HelpFlag.Short('h')
 	app.LLMExtraInformation(llmHelp)
-	app.UsageWriter(stdout)
+	app.UsageWriter(pages)
 	app.Terminate(func(status int) { panic(terminated{status}) })
-	app.PreAction(manPage(app, stdout))
+	app.PreAction(manPage(app, pages))
 
 	c := &connection{}
 	c.flags(app)
 	var mu sync.Mutex // a command that was left behind may still connect
 	var opened []*nats.Conn
-	h := Host{
-		Context: ctx, Out: stdout, Err: stderr,
-		Timeout: func() time.Duration { return c.Timeout },
-		Trace:   func() bool { return c.trace },
-		Colors:  func() string { return c.colors },
-	}.withDefaults()
+	h.Timeout = func() time.Duration { return c.Timeout }
+	h.Trace = func() bool { return c.trace }
+	h.Colors = func() string { return c.colors }
 	h.Connect = func(ctx context.Context) (*nats.Conn, error) {
 		connected, err := c.connect(ctx, h.tracef)
 		mu.Lock()
@@ -161,11 +167,11 @@ func newApp(ctx context.Context, stdout, stderr io.Writer) (app *fisk.Applicatio
 		return connected, err
 	}
 	h.Flags = c.repeated
-	h.TLS = func() (*tls.Config, error) { return c.MonitoringTLS(ctx) }
+	h.TLS = func() (*tls.Config, error) { return c.MonitoringTLS(h.Context) }
 	h.URLs = c.ServerURLs
 	Add(app, h)
 	addDemo(app, h)
-	app.Cheat("balance", cheatSheet(room(stdout)))
+	app.Cheat("balance", cheatSheet(room(h.Out)))
 	return app, func(patience time.Duration) { //nolint:contextcheck // it closes after an interrupt, too
 		mu.Lock()
 		defer mu.Unlock()

@@ -72,6 +72,8 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 	for _, args := range [][]string{
 		append(server, "--creds", "data:;base64,"+encoded), append(server, "--nkey", "data:;base64,"+encoded),
 		append(server, "--creds", "data:;base64,%zz"+secret), append(server, "--nkey", "data:"+secret), append(server, "--creds", missing),
+		append(server, "--creds", encoded), append(server, "--nkey", encoded), append(server, "--creds", "file://"+encoded), append(server, "--nkey", "SUAB"+secret+"XYZ"),
+		append(server, "--creds", strings.Repeat(encoded, 100)), append(server, "--tlsca", encoded), append(server, "--tlscert", encoded, "--tlskey", encoded),
 		append(server, "--creds", "env://NONE_SUCH"), append(server, "--creds", "nsc://O/A/U"), append(server, "--token", secret), append(server, "--jwt", secret, "--seed", secret),
 		append([]string{"--password", "a", secret}, server...), append([]string{"--password=a", secret}, server...), append(server, "--password", "a", secret),
 		append(server, "--token", "--"+secret), append(server, "--password", "-"+secret), append(server, "--password", "a", "--"+secret), append(server, "--password=a", "--"+secret), append(server, "--creds", "a", secret),
@@ -81,6 +83,9 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		var out, errs connOutput
 		status := Run(args, &out, &errs)
 		said := out.String() + errs.String()
+		if strings.Contains(strings.Join(args, " "), missing) && !strings.Contains(said, missing) {
+			t.Errorf("the path of a file is not shown: %s", said)
+		}
 		if status != ExitNotAudited && args[1] != "urls" || strings.Contains(said, secret) || strings.Contains(said, encoded) || strings.Contains(said, secret[1:]) {
 			t.Errorf("%q: status %d, %s", args, status, said)
 		}

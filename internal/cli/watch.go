@@ -144,7 +144,7 @@ func (a *watch) run(ctx context.Context) error {
 	writing.Wait()
 	switch {
 	case a.failed != nil:
-		return fmt.Errorf("writing the output: %w", a.failed)
+		return unwritable(0, a.failed)
 	case err != nil:
 		return explainWatch(err)
 	}

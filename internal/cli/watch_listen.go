@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -54,15 +53,24 @@ func (l *listenFlags) tls() (*tls.Config, error) {
 	if l.cert == "" {
 		return nil, nil
 	}
-	pair, err := tls.LoadX509KeyPair(l.cert, l.key)
+	const most = 1 << 20 // of each file
+	public, err := readUpTo(l.cert, most)
 	if err != nil {
-		return nil, fmt.Errorf("--listen-tlscert %s: %w", l.cert, withoutPath(err))
+		return nil, fmt.Errorf("--listen-tlscert %s: %w", l.cert, err)
+	}
+	private, err := readUpTo(l.key, most)
+	if err != nil {
+		return nil, fmt.Errorf("--listen-tlskey %s: %w", l.key, err)
+	}
+	pair, err := tls.X509KeyPair(public, private)
+	if err != nil {
+		return nil, fmt.Errorf("--listen-tlscert %s: %w", l.cert, err)
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if l.ca != "" {
-		data, err := os.ReadFile(l.ca)
+		data, err := readUpTo(l.ca, most)
 		if err != nil {
-			return nil, fmt.Errorf("--listen-tlsca %s: %w", l.ca, withoutPath(err))
+			return nil, fmt.Errorf("--listen-tlsca %s: %w", l.ca, err)
 		}
 		config.ClientCAs = x509.NewCertPool()
 		if !config.ClientCAs.AppendCertsFromPEM(data) {

@@ -64,6 +64,9 @@ func (c *Settings) login(ctx context.Context) (*login, error) {
 	if (c.TLSCert != "") != (c.TLSKey != "") && (l.nctx.Certificate() == "" || l.nctx.Key() == "") {
 		return nil, errors.New("a client certificate takes two files: pass --tlscert and --tlskey")
 	}
+	if err := l.checkFiles(); err != nil {
+		return nil, l.explainFile(err)
+	}
 	options, err := l.nctx.NATSOptions()
 	l.options = nats.GetDefaultOptions()
 	for _, set := range options {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -116,7 +115,7 @@ func userOfNSC(ctx context.Context, user string) ([]byte, error) {
 	if profile.Creds == "" {
 		return nil, errors.New("nsc names no creds file of the user")
 	}
-	return os.ReadFile(profile.Creds)
+	return readFile(profile.Creds)
 }
 
 // run runs a program, which ends with the context, as does what it started.

@@ -2,6 +2,7 @@ package natsconn
 
 import (
 	"encoding/json"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,6 +50,33 @@ func (l *login) path(path string) string {
 // shown. It may be the credentials themselves instead.
 func IsLocation(value string) bool {
 	value = strings.TrimSpace(value)
-	return !strings.ContainsAny(value, "\r\n") && !secret.MatchString(value) &&
-		(len(value) < len("data:") || !strings.EqualFold(value[:len("data:")], "data:"))
+	switch {
+	case strings.ContainsAny(value, "\r\n"), secret.MatchString(value), len(value) >= len("data:") && strings.EqualFold(value[:len("data:")], "data:"):
+		return false
+	case extension.MatchString(value), !looksEncoded(value):
+		return true
+	}
+	path, file := cutScheme(value, "file")
+	if !file && strings.Contains(value, "://") {
+		return true
+	}
+	_, err := os.Stat(expanded(path))
+	return err == nil
+}
+
+// extension is the end of the name of a file, which credentials have none of.
+var extension = regexp.MustCompile(`\.[A-Za-z]{2,6}$`)
+
+// looksEncoded reports whether a value may be credentials in base64, as they stand in a
+// secret of Kubernetes, or a seed that is damaged: a long word, of mixed letters and
+// digits where it has the hyphens of a name.
+func looksEncoded(value string) bool {
+	const long = 20
+	const upper, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+	foreign := func(r rune) bool {
+		return !strings.ContainsRune(upper+digits+"abcdefghijklmnopqrstuvwxyz+=-_", r)
+	}
+	return slices.ContainsFunc(strings.FieldsFunc(value, foreign), func(word string) bool {
+		return len(word) >= long && (!strings.ContainsAny(word, "-_") || strings.ContainsAny(word, upper) && strings.ContainsAny(word, digits))
+	})
 }

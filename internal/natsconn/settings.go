@@ -167,10 +167,10 @@ func (c *Settings) stored(ctx context.Context) (*storedContext, error) {
 		return nil, nil
 	}
 	// Without expansion, as that would run nsc, and leave it behind.
-	registry, name := natscontext.NewRegistry(natscontext.NewDefaultFileBackend(), natscontext.WithoutExpansion()), c.Context
+	registry, name := natscontext.NewRegistry(contextFiles{natscontext.NewDefaultFileBackend()}, natscontext.WithoutExpansion()), c.Context
 	if info, err := os.Stat(name); err == nil && !info.IsDir() && strings.HasSuffix(name, ".json") {
 		file := natscontext.NewSingleFileBackend(name)
-		registry, name = natscontext.NewRegistry(file, natscontext.WithoutExpansion()), file.Name()
+		registry, name = natscontext.NewRegistry(contextFile{file}, natscontext.WithoutExpansion()), file.Name()
 	}
 	if name == "" {
 		var err error

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"os"
 	"strings"
 )
 
@@ -24,7 +23,7 @@ func (c *Settings) MonitoringTLS(ctx context.Context) (*tls.Config, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if ca != "" {
-		data, err := os.ReadFile(ca)
+		data, err := readFile(ca)
 		if err != nil {
 			return nil, l.explainFile(&fileError{ofCA, err})
 		}
@@ -39,12 +38,25 @@ func (c *Settings) MonitoringTLS(ctx context.Context) (*tls.Config, error) {
 	case cert == "" || key == "":
 		return nil, errors.New("a client certificate takes two files: pass --tlscert and --tlskey")
 	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
+	pair, err := keyPair(cert, key)
 	if err != nil {
 		return nil, l.explainFile(&fileError{ofCertificate, err})
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil
+}
+
+// keyPair reads a certificate and its key.
+func keyPair(cert, key string) (tls.Certificate, error) {
+	public, err := readFile(cert)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	private, err := readFile(key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(public, private)
 }
 
 // filePath is the path that a context names a file by.

@@ -14,8 +14,6 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-var errLost = errors.New("the connection was lost")
-
 // Apply makes the moves of a plan in rounds: it moves a batch, waits until the
 // clients are back, looks where they are and how the servers do, and plans again,
 // until all is level or does not get better. It stops at the first sign that it
@@ -26,7 +24,7 @@ func Apply(ctx context.Context, nc *nats.Conn, scope Scope, first *State, goal G
 	defer cancel(nil)
 	c := sysreq.New(nc, nil)
 	defer c.Close()
-	defer guard(c, cancel)()
+	defer guard(c, first.Servers, cancel)()
 	scope.Services = slices.Clone(first.Services) // so that each has one number throughout
 	a := &applying{client: c, scope: scope, now: first, goal: goal, pace: pace, accounts: scope.ids(), run: Run{Services: map[int]Arrived{}}}
 	if a.pace.MostCPU == 0 {
@@ -38,32 +36,6 @@ func Apply(ctx context.Context, nc *nats.Conn, scope Scope, first *State, goal G
 		a.run.Moves = append(a.run.Moves, Done{Move: m, Outcome: NotTried})
 	}
 	return a.run
-}
-
-// guard ends the run when the connection is lost or a request is forbidden.
-func guard(c *sysreq.Client, cancel context.CancelCauseFunc) (stop func()) {
-	stopListening := c.OnRefusal(func(e *sysreq.PermissionError) bool {
-		cancel(e)
-		return true
-	})
-	nc := c.Conn()
-	lost := nc.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
-	over := make(chan struct{})
-	go func() {
-		select {
-		case <-lost:
-			cancel(errLost)
-		case <-over:
-		}
-	}()
-	if !nc.IsConnected() {
-		cancel(errLost)
-	}
-	return func() {
-		close(over)
-		nc.RemoveStatusListener(lost)
-		stopListening()
-	}
 }
 
 // applying is a run under way.
@@ -86,6 +58,7 @@ type applying struct {
 	kicked, gone int               // of the whole run
 	tallies      map[int]*tally    // by service
 	flocks       []flock           // by server
+	unlearnt     []flock           // the same next to what was expected before anything was learnt
 	load         foreseen          // of the servers
 	held         []foreseen        // of the accounts
 	least        float64           // the least unevenness so far
@@ -98,7 +71,7 @@ const mostVain = 4
 
 // start notes what is so before the first move.
 func (a *applying) start() {
-	a.loads, a.shares, a.flocks, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), map[int]*tally{}
+	a.loads, a.shares, a.flocks, a.unlearnt, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), make([]flock, len(a.now.Servers)), map[int]*tally{}
 	a.load = foresee(a.loads)
 	for _, held := range a.shares {
 		a.held = append(a.held, foresee(held))
@@ -192,7 +165,10 @@ func (a *applying) ended(ctx context.Context, err error) *Stop {
 		cause = err
 	}
 	var f *sysreq.PermissionError
+	var drains *drainingError
 	switch {
+	case errors.As(cause, &drains):
+		return &Stop{StopServerLost, drains.server + " began to drain: it closes the connections of its clients by itself."}
 	case errors.As(cause, &f):
 		return &Stop{StopForbidden, "The user of these credentials lacks a permission: " + f.Violation + "."}
 	case errors.Is(cause, errLost), errors.Is(cause, nats.ErrConnectionClosed):
@@ -316,6 +292,9 @@ func (a *applying) kickAll(ctx context.Context, batch []Done) {
 			// Without cancel: those that were asked together are waited for.
 			if m.Outcome, m.Why = a.kick(ctx, m.Move); m.Outcome == NoAnswer {
 				cancel()
+			}
+			if a.pace.Tried != nil {
+				a.pace.Tried(a.now.Servers[m.Server].Name, m.Outcome)
 			}
 		})
 	}

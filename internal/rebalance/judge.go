@@ -108,6 +108,15 @@ func (s *State) expected(moves []Move) (on []gain, back gain) {
 	return walked, back
 }
 
+// unlearnt is how many of the clients of moves were expected at each server before the
+// run had shown where they go.
+func (s *State) unlearnt(moves []Move) []gain {
+	fresh := *s
+	fresh.seen = nil
+	on, _ := fresh.expected(moves)
+	return on
+}
+
 // reached says which servers any of the clients of moves can get to from where
 // they are.
 func (s *State) reached(moves []Move) []bool {

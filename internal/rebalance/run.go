@@ -60,6 +60,9 @@ type Pace struct {
 	// Progress, if set, is told after each batch how many moves are over, of about
 	// how many. It is called from one goroutine.
 	Progress func(over, of int)
+	// Tried, if set, is told at once what became of each move, by the name of its
+	// server. It is called from several goroutines.
+	Tried func(server string, outcome Outcome)
 }
 
 // Done is a move and what became of it.

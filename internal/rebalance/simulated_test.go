@@ -27,6 +27,7 @@ type simulated struct {
 	next    uint64
 	now     time.Time
 	kicks   int
+	flock   int // where all go, whatever their lists say; 0 is nowhere
 }
 
 func simulate(seed uint64, servers int) *simulated {
@@ -67,6 +68,9 @@ func (s *simulated) arrive(c *pooled) {
 
 func (s *simulated) leave(c *pooled) {
 	c.list = append(c.list[1:], c.list[0])
+	if at := slices.Index(c.list, s.flock); s.flock > 0 {
+		c.list[0], c.list[at] = c.list[at], c.list[0]
+	}
 	s.arrive(c)
 }
 

@@ -111,6 +111,9 @@ func (f foreseen) move(moved []Move, expected []gain) {
 func (a *applying) expect(moved []Move) (on []gain, services map[int]tally) {
 	on, _ = a.now.expected(moved)
 	a.load.move(moved, on)
+	for i, x := range a.now.unlearnt(moved) {
+		a.unlearnt[i].expected.plus(x)
+	}
 	for i := range a.held {
 		of := slices.DeleteFunc(slices.Clone(moved), func(m Move) bool { return a.now.Services[m.Service].Account != i })
 		expected, _ := a.now.expected(of)
@@ -133,10 +136,19 @@ func (a *applying) expect(moved []Move) (on []gain, services map[int]tally) {
 // server, and some of them go to a server that has as many: on the way one may have a
 // few more than before the first move.
 func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
+	// In small batches the run learns where clients go before that is beyond chance.
+	// It does no harm until a server has too many.
+	loads, even := a.now.Loads(), a.now.Even()
+	overfull := func(i int) bool { return loads[i] > max(a.loads[i], even+slack(even)) }
 	for i, got := range now.On {
 		this := flock{got, expected[i]}
 		a.flocks[i].add(this)
-		for _, f := range []flock{this, a.flocks[i]} {
+		a.unlearnt[i].got += got
+		tallies := []flock{this, a.flocks[i]}
+		if overfull(i) {
+			tallies = append(tallies, a.unlearnt[i])
+		}
+		for _, f := range tallies {
 			if f.bad() {
 				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as predicted.", a.now.Servers[i].Name, words.Plural(f.got, "client"), f.expected.mean)}
 			}

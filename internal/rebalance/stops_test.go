@@ -30,6 +30,7 @@ func TestStopsWhenTheSpreadIsWorse(t *testing.T) {
 		a.loads, a.shares, a.load, a.held = before, [][]int{before}, foresee(before), []foreseen{foresee(before)}
 		half := gain{float64(c.moved) / 2, float64(c.moved) / 4}
 		a.load.move(make([]Move, c.moved), []gain{{}, half, half})
+		a.unlearnt[1].expected, a.unlearnt[2].expected = half, half
 		stop := a.harmed(Arrivals{On: []int{0, c.now[1] - 9, c.now[2] - 2}}, []gain{{}, half, half})
 		if (stop == nil) != (c.want == "") || stop != nil && stop.Code != c.want {
 			t.Errorf("%v, even %v: %+v, want %q", c.now, c.even, stop, c.want)
@@ -61,6 +62,35 @@ func TestStopsNoHealthyRun(t *testing.T) {
 	}
 	if stopped > 2 {
 		t.Errorf("%d were stopped", stopped)
+	}
+}
+
+// Clients that all go to one server are noticed before that has many more than its
+// even share, in batches as small as may be. A run learns where they go: with small
+// ones it expected that soon, and did not find it strange.
+func TestStopsClientsThatFlock(t *testing.T) {
+	t.Parallel()
+	for _, batch := range []int{1, 2, 5, 20} {
+		for _, n := range []int{60, 240} {
+			for _, all := range []bool{true, false} {
+				s := simulate(1, 3)
+				s.connect(0, n)
+				for _, c := range s.clients {
+					c.list = []int{0, 1, 2} // nobody shuffled it
+				}
+				if all {
+					s.flock = 1
+				}
+				stop := s.watched(1, batch, everywhere())
+				on, most := s.state(1).Loads()[1], n/3+slack(n/3)+batch
+				switch {
+				case all && (stop == nil || stop.Code != StopFlock || on > most):
+					t.Errorf("%d clients, %d a batch: %+v, %d on one server", n, batch, stop, on)
+				case !all && batch <= 2 && stop != nil: // they go on from there, and become even
+					t.Errorf("%d clients in one order, %d a batch: %+v", n, batch, stop)
+				}
+			}
+		}
 	}
 }
 

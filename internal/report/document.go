@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -163,6 +164,7 @@ func New(in Input) *Document {
 		doc.Findings = append(doc.Findings, out)
 	}
 	doc.group(in)
+	doc.Review = slices.Grow(doc.Review, len(r.Review)) // there may be a million
 	for _, row := range r.Review {
 		doc.Review = append(doc.Review, rowOf(row).Row)
 	}
@@ -174,6 +176,7 @@ func New(in Input) *Document {
 			doc.Accounts = append(doc.Accounts, rowOf(row))
 		}
 	}
+	doc.open = slices.Grow(doc.open, len(r.Open))
 	for _, row := range r.Open {
 		doc.open = append(doc.open, rowOf(row))
 	}

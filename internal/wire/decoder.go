@@ -74,6 +74,12 @@ func (d *Decoder) Open(m *nats.Msg) (io.Reader, error) {
 	}
 }
 
+// isPlain reports whether a reply has no content encoding.
+func isPlain(m *nats.Msg) bool {
+	encoding := m.Header.Get("Content-Encoding")
+	return encoding == "" || encoding == "identity"
+}
+
 // isSnappy reports whether a reply says that it is compressed as the decoder asks
 // for.
 func isSnappy(m *nats.Msg) bool { return m.Header.Get("Content-Encoding") == "snappy" }

@@ -46,14 +46,21 @@ func (d *Decoder) Report(ctx context.Context, m *nats.Msg, in *Accounts) (Report
 		return Report{}, errors.New("it is empty")
 	}
 	d.report.unused = false
+	defer d.report.shrink()
+	if isPlain(m) {
+		buffer := d.plain
+		defer func() { d.plain = buffer }()
+		d.plain = *bytes.NewBuffer(m.Data[:len(m.Data):len(m.Data)]) // which is in memory as it is
+	}
 	var body io.Reader
 	err := io.EOF // all of it is there
-	if !isSnappy(m) || !d.unsnappy(m.Data, inMemory) {
+	if !isPlain(m) && (!isSnappy(m) || !d.unsnappy(m.Data, inMemory)) {
 		if body, err = d.Open(m); err != nil {
 			return Report{}, err
 		}
-		d.plain.Reset()
-		_, err = io.CopyN(&d.plain, body, inMemory)
+		if d.plain.Reset(); !isSnappy(m) { // which has more, or is not as servers write it
+			_, err = io.CopyN(&d.plain, body, inMemory)
+		}
 	}
 	switch {
 	case errors.Is(err, io.EOF):
@@ -321,6 +328,16 @@ func (b *reportBuffers) keep(r row, start int) {
 		b.rows = append(b.rows, r)
 	} else {
 		b.text = b.text[:start]
+	}
+}
+
+// mostKept is how much text is held from one report to the next.
+const mostKept = 8 << 20
+
+// shrink gives back what a large report took: there is a decoder for each processor.
+func (b *reportBuffers) shrink() {
+	if cap(b.text) > mostKept {
+		b.text, b.rows, b.hashes = nil, nil, nil
 	}
 }
 

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"runtime"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -64,18 +65,29 @@ type reportReply struct {
 	m        *nats.Msg
 }
 
+// largeReport is the size of a report, compressed or not, from which on one is decoded
+// at a time: that takes several times as much memory.
+const largeReport = 4 << 20
+
 // startDecoders starts a decoder for each processor.
 func (g *gathering) startDecoders(ctx context.Context) (chan<- reportReply, func()) {
 	work := make(chan reportReply)
 	quit := make(chan struct{})
+	var large sync.Mutex
 	for range runtime.GOMAXPROCS(0) {
 		go func() {
 			d := wire.NewDecoder()
 			for {
 				select {
 				case reply := <-work:
-					r, err := d.Report(ctx, reply.m, g.accounts)
 					size := int64(len(reply.m.Data))
+					if size > largeReport {
+						large.Lock()
+					}
+					r, err := d.Report(ctx, reply.m, g.accounts)
+					if size > largeReport {
+						large.Unlock()
+					}
 					g.client.Trace("<<< %s account report, %d bytes, %d accounts, %v", r.From.Name, size, len(r.Usage), err)
 					g.send(ctx, func(g *gathering) {
 						g.reading.Add(-1)
