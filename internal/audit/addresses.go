@@ -344,6 +344,8 @@ func unresolved(err error) string {
 		return "DNS has no such name"
 	case errors.As(err, &dns) && dns.IsTimeout, errors.Is(err, context.DeadlineExceeded):
 		return "DNS did not answer in time"
+	case dns != nil: // without the addresses of whom was asked
+		return words.Sentence(dns.Err)
 	}
 	return words.Sentence(err.Error())
 }

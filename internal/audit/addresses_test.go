@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"context"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -83,6 +85,25 @@ func TestAddressesOfServersThatDidNotReport(t *testing.T) {
 		p := checks.Defaults()
 		if r := checks.CheckConcentration(d, p); r.Outcome != checks.OutcomeIncomplete {
 			t.Errorf("%s: %s", c.what, r.Outcome)
+		}
+	}
+}
+
+// Why a name has no address is said without the addresses of whom was asked.
+func TestNameThatIsNotResolved(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{nil, "it has no address"},
+		{&net.DNSError{Err: "no such host", Name: "n1", Server: "10.0.0.53:53", IsNotFound: true}, "DNS has no such name"},
+		{&net.DNSError{Err: "i/o timeout", Name: "n1", Server: "10.0.0.53:53", IsTimeout: true}, "DNS did not answer in time"},
+		{context.DeadlineExceeded, "DNS did not answer in time"},
+		{&net.DNSError{Err: "server misbehaving", Name: "n1", Server: "10.0.0.53:53", IsTemporary: true}, "server misbehaving"},
+	} {
+		if got := unresolved(c.err); got != c.want {
+			t.Errorf("%v: %q, want %q", c.err, got, c.want)
 		}
 	}
 }

@@ -108,7 +108,7 @@ func unknownClusters(d *checks.Deployment, what string) []checks.Missing {
 			if !there[name] {
 				there[name] = true
 				out = append(out, checks.Missing{Cluster: name, ClusterKnown: true, Kind: checks.Configured, Reason: fmt.Sprintf(
-					"%s has a gateway configured to its cluster, but no server of it is known: %s", s.Name, what)})
+					"%s has a gateway configured to its cluster, but no server of it is known, nor how many there are: %s", s.Name, what)})
 			}
 		}
 	}

@@ -126,3 +126,20 @@ func TestClustersThatTheConfigurationNames(t *testing.T) {
 		}
 	}
 }
+
+// Servers may claim any number of routes.
+func TestRoutesAreBounded(t *testing.T) {
+	t.Parallel()
+	d := &checks.Deployment{}
+	for i := range 4 {
+		var routes []string
+		for k := range mostAddresses {
+			routes = append(routes, fmt.Sprintf("n%d.example:%d", i*mostAddresses+k, 6222))
+		}
+		d.Servers = append(d.Servers, routedServer(i+1, routes...))
+	}
+	Expected{}.Add(t.Context(), d)
+	if n := len(d.Missing); n > mostAddresses || n < mostAddresses-len(d.Servers) {
+		t.Errorf("%d are missing", n)
+	}
+}

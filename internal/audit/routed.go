@@ -49,7 +49,9 @@ func routedClusters(d *checks.Deployment) []*routedCluster {
 			texts[s.Cluster] = map[string]bool{}
 		}
 		for _, text := range s.Links.Routes {
-			texts[s.Cluster][strings.ToLower(text)] = true
+			if len(texts[s.Cluster]) < mostAddresses {
+				texts[s.Cluster][strings.ToLower(text)] = true
+			}
 		}
 	}
 	var out []*routedCluster

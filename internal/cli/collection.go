@@ -99,10 +99,11 @@ func checkHotspots(m checks.Measure, check *audit.Check, r *jsm.Reader, examples
 	if err != nil {
 		return audit.Skipped, err
 	}
-	d, err := archive.New(r).Deployment(ctx)
-	if err != nil {
+	run := usecase.New(archive.New(r), usecase.Request{})
+	if err := run.Gather(ctx); err != nil {
 		return audit.Skipped, err
 	}
+	d := run.Deployment
 	result := checks.CheckHotspots(d, p)
 	for _, f := range result.Findings {
 		examples.Add("%s", words.HarmlessText(fmt.Sprintf("server %s has %d of the %d %ss in cluster %s, which has %d servers",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
@@ -208,7 +209,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 			}
 			m.Reason = m.Known + ", but it did not answer " + within
 		} else {
-			m.Reason = fmt.Sprintf("%s has a gateway to its cluster, but no server of it answered %s", p.by, within)
+			m.Reason = fmt.Sprintf("%s has a gateway to its cluster, but no server of it answered %s, and how many it has is unknown", p.by, within)
 		}
 		out = append(out, m)
 	}
@@ -221,10 +222,25 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	}
 	for range n - len(servers) - len(places) - len(hidden) {
 		out = append(out, checks.Missing{Kind: checks.Counted, Reason: fmt.Sprintf("%s counts %d servers, and this one did not answer %s: "+
-			"one that stopped without a goodbye is counted for up to 4 minutes%s", by.called(), by.roster.Servers, within, perhapsFormer(servers, by))})
+			"one that stopped without a goodbye is counted for up to 4 minutes%s%s", by.called(), by.roster.Servers, within, perhapsFormer(servers, by), perhapsOf(places))})
 	}
 	slices.SortFunc(out, func(a, b checks.Missing) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	return out
+}
+
+// perhapsOf says of which clusters one may be that is counted: those of which no
+// server answered.
+func perhapsOf(places []end) string {
+	var names []string
+	for _, p := range places {
+		if p.name == "" {
+			names = append(names, p.cluster)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; it may be one of cluster " + source.Few(names) + ", of which no server answered"
 }

@@ -39,6 +39,7 @@ func noRoster(s *seen)   { s.roster = nil }
 func TestWhoIsExpectedAndMissing(t *testing.T) {
 	t.Parallel()
 	// Each of those missing is cluster/name and a part of the reason, in order.
+	const ofD = ": a counts 5 servers, and this one did not answer within 4s, asked twice: one that stopped without a goodbye is counted for up to 4 minutes; it may be one of cluster D, of which no server answered"
 	for _, c := range []struct {
 		name    string
 		servers []*seen
@@ -80,7 +81,7 @@ func TestWhoIsExpectedAndMissing(t *testing.T) {
 		{"a cluster of which nobody answers", []*seen{but(answered("C", "a", 2), gateways("D", "E")), but(answered("D", "b", 2), gateways("C"))}, 3,
 			[]string{"E/: a has a gateway to its cluster, but no server of it answered"}},
 		{"and which the others count", []*seen{but(answered("C", "a", 5), gateways("D"))}, 5,
-			[]string{": a counts 5 servers", ": a counts 5 servers", ": a counts 5 servers", "D/: a has a gateway"}},
+			[]string{ofD, ofD, ofD, "D/: a has a gateway to its cluster, but no server of it answered within 4s, asked twice, and how many it has is unknown"}},
 		{"a gateway without a name", []*seen{but(answered("C", "a", 1), gateways(""))}, 1, nil},
 		{"one that sent no report", []*seen{answered("C", "a", 2, "b"), but(answered("C", "b", 2, "a"), unreported)}, 2,
 			[]string{"C/b: it answered the roster, but sent no account report within 4s, asked twice (5)"}},

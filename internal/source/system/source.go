@@ -145,6 +145,8 @@ func Explain(err error, nc *nats.Conn) error {
 		return fmt.Errorf("%w: pass a longer --timeout, or --server of another server", err)
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: the time was over before all that servers sent was read: pass a longer --timeout", at)
 	case slices.ContainsFunc([]error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired},
 		func(refused error) bool { return errors.Is(err, refused) }):
 		return fmt.Errorf("%s: %w: its user was revoked, expired or changed meanwhile: pass credentials that are valid", at, err)
