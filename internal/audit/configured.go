@@ -28,7 +28,7 @@ func (e Expected) addConfigured(ctx context.Context, d *checks.Deployment) {
 	if e.Count > 0 {
 		what = words.Plural(e.Count, "server") + " " + is(e.Count) + " expected"
 	}
-	for _, c := range short {
+	for _, c := range fullest(short) {
 		found = append(found, c.missing(what)...)
 	}
 	found = append(found, unknownClusters(d, what)...)

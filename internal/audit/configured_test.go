@@ -49,6 +49,8 @@ func TestServersThatTheConfigurationNames(t *testing.T) {
 		{"a pod of these", two(pods), Expected{}, nil, []string{"n3.nats:6222"}},
 		{"in two spellings", []checks.Server{routedServer(1, "n1:6222", "N2:6222", "n3:6222"), routedServer(2, "n1.example:6222", "n2.example:6222", "n3.example:6222"), routedServer(3)}, Expected{}, nil, nil},
 		{"the same, of servers with other names", []checks.Server{routedServer(5, "n1:6222", "N2:6222"), routedServer(6, "n1.example:6222", "n2.example:6222")}, Expected{}, nil, nil},
+		{"two were replaced, and the first one has the old ones", []checks.Server{routedServer(1, ips...), routedServer(4, ips[0], "10.0.0.4:6222", "10.0.0.5:6222"), routedServer(5)}, Expected{}, nil, nil},
+		{"of these one is not there", []checks.Server{routedServer(1, ips...), routedServer(4, ips[0], "10.0.0.4:6222", "10.0.0.5:6222")}, Expected{}, nil, []string{""}},
 		{"the same label in two domains", []checks.Server{routedServer(1, "n1.a:6222", "n1.b:6222", "n1.c:6222"), routedServer(2)}, Expected{}, nil, []string{""}},
 		{"no routes are configured", two([]string{}), Expected{}, nil, nil},
 		{"nothing is known", two(nil), Expected{}, nil, nil},

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net"
@@ -37,42 +38,88 @@ type route struct {
 	ips        []netip.Addr // of the name, where they were looked up
 }
 
-// routedClusters are the clusters of which a server said what it has configured.
+// routedClusters are the clusters of which a server said what it has configured, each
+// as often as the configurations of its servers contradict each other.
 func routedClusters(d *checks.Deployment) []*routedCluster {
-	texts := map[string]map[string]bool{}
+	lists := map[string][][]string{}
 	for i := range d.Servers {
 		s := &d.Servers[i]
 		if s.Cluster == "" || s.Links == nil || len(s.Links.Routes) == 0 {
 			continue
 		}
-		if texts[s.Cluster] == nil {
-			texts[s.Cluster] = map[string]bool{}
+		var list []string
+		for _, text := range s.Links.Routes[:min(len(s.Links.Routes), mostAddresses)] {
+			list = append(list, strings.ToLower(text))
 		}
-		for _, text := range s.Links.Routes {
-			if len(texts[s.Cluster]) < mostAddresses {
-				texts[s.Cluster][strings.ToLower(text)] = true
+		slices.Sort(list)
+		lists[s.Cluster] = append(lists[s.Cluster], slices.Compact(list))
+	}
+	var out []*routedCluster
+	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		for _, texts := range configurations(lists[name]) {
+			c := &routedCluster{name: name, members: membersOf(d, name)}
+			for _, text := range texts {
+				if r, ok := routeOf(text); ok {
+					c.routes = append(c.routes, r)
+				}
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// mostConfigurations bounds how many that contradict each other are looked at.
+const mostConfigurations = 8
+
+// configurations are the addresses that the lists of a cluster's servers have, each
+// list in order: all together where a list lacks its own server's at most. Otherwise
+// some are of another time, with servers that were replaced since, and each speaks
+// for itself.
+func configurations(lists [][]string) [][]string {
+	all := map[string]bool{}
+	for _, list := range lists {
+		for _, text := range list {
+			if all[text] = true; len(all) >= mostAddresses {
+				break
 			}
 		}
 	}
+	if !slices.ContainsFunc(lists, func(list []string) bool { return len(list) < len(all)-1 }) {
+		return [][]string{slices.Sorted(maps.Keys(all))}
+	}
+	slices.SortFunc(lists, func(a, b []string) int { return cmp.Or(len(b)-len(a), slices.Compare(a, b)) })
+	lists = slices.CompactFunc(lists, slices.Equal)
+	return lists[:min(len(lists), mostConfigurations)]
+}
+
+// fullest leaves of each cluster the configuration by which most is lacking.
+func fullest(all []*routedCluster) []*routedCluster {
 	var out []*routedCluster
-	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		c := &routedCluster{name: name}
-		for i := range d.Servers {
-			if d.Servers[i].Cluster == name {
-				c.members = append(c.members, memberOf(&d.Servers[i]))
-			}
+	for _, c := range all {
+		at := slices.IndexFunc(out, func(o *routedCluster) bool { return o.name == c.name })
+		switch {
+		case at < 0:
+			out = append(out, c)
+		case c.lacking() > out[at].lacking():
+			out[at] = c
 		}
-		for i := range d.Missing {
-			if m := &d.Missing[i]; m.MayBeIn(name) || m.ClusterKnown && d.SameCluster(m.Cluster, name) {
-				c.members = append(c.members, newMember(m.Name, 0, m.Host))
-			}
+	}
+	return out
+}
+
+// membersOf are the servers that are known of a cluster.
+func membersOf(d *checks.Deployment, cluster string) []member {
+	var out []member
+	for i := range d.Servers {
+		if d.Servers[i].Cluster == cluster {
+			out = append(out, memberOf(&d.Servers[i]))
 		}
-		for _, text := range slices.Sorted(maps.Keys(texts[name])) {
-			if r, ok := routeOf(text); ok {
-				c.routes = append(c.routes, r)
-			}
+	}
+	for i := range d.Missing {
+		if m := &d.Missing[i]; m.MayBeIn(cluster) || m.ClusterKnown && d.SameCluster(m.Cluster, cluster) {
+			out = append(out, newMember(m.Name, 0, m.Host))
 		}
-		out = append(out, c)
 	}
 	return out
 }

@@ -30,7 +30,7 @@ func (s *Server) urlsOf(servers []*Server, account string, port func(ports) int)
 	var urls []*url.URL
 	for _, other := range servers {
 		p := port(other.knownPorts())
-		if other == s || p == 0 {
+		if other == s || p == 0 || !other.expected() {
 			continue
 		}
 		u := other.urlOf("nats", account, p)

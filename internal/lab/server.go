@@ -32,6 +32,8 @@ type Server struct {
 	srv   *server.Server // nil when not running
 	id    string
 	conf  []string // configuration added since, in nats-server's language
+	// retired is that the configuration of others does not name it any more.
+	retired bool
 }
 
 // ports are a server's listeners, 0 for what is not known yet or not open. Once
@@ -138,6 +140,22 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("lab: %w", err)
 	}
 	return nil
+}
+
+// Retire is Shutdown for good: the configuration of servers that start later does not
+// name it.
+func (s *Server) Retire() {
+	s.Shutdown()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retired = true
+}
+
+// expected reports whether servers that start now have it in their configuration.
+func (s *Server) expected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.retired && (s.id != "" || !slices.Contains(s.group.Late, s.index))
 }
 
 // Shutdown stops the server cleanly: it closes its connections and has told

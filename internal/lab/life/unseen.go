@@ -184,7 +184,7 @@ func replaced() Operation {
 				return err
 			}
 			for _, name := range []string{n2, n3} {
-				w.Server(name).Shutdown()
+				w.Server(name).Retire()
 			}
 			if err := w.settled(ctx); err != nil {
 				return err
