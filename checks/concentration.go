@@ -102,7 +102,7 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 		if !p.wantsCluster(c.name) {
 			continue
 		}
-		j := judge{d: d, p: p, c: c, missing: missingIn(c, unplaced), totals: make([]int, len(c.servers))}
+		j := judge{d: d, p: p, c: c, missing: missingIn(c, unplaced), totals: make([]int, len(c.servers)), failures: map[int]failure{}}
 		r.judged = r.judged || j.members() >= thresholds.fewestServers()
 		touched := j.count(tallies)
 		r.addCluster(j)
@@ -219,6 +219,8 @@ type judge struct {
 	c       cluster
 	missing capacity
 	totals  []int // client connections of all accounts, by position in c.servers
+
+	failures map[int]failure // by server, as far as they were worked out; nil keeps none
 }
 
 // count adds up the accounts of the cluster and returns those it touched.

@@ -84,6 +84,7 @@ func (j judge) distribute(found []uint32, findings []Finding) {
 	}
 	for i := range findings {
 		f := &findings[i]
+		f.Distribution = make([]Share, 0, j.members())
 		for n, s := range j.c.servers {
 			f.Distribution = append(f.Distribution, Share{Server: j.d.Servers[s].Ref(), Connections: &counts[i*len(j.c.servers)+n]})
 		}

@@ -1,11 +1,14 @@
 package checks
 
+import "slices"
+
 // Impact is what failing of the concentrated server means. All its client
 // connections move, of every account, so the survivors are reckoned with all.
 type Impact struct {
 	// ConnectionsLost of the account, that drop at once.
 	ConnectionsLost int
-	// Survivors are the other servers of the cluster, in order of name.
+	// Survivors are the other servers of the cluster, in order of name. Findings on the
+	// same server share them: nothing changes them.
 	Survivors []Survivor
 	// FailOver is what the limits of the survivors say of it. Alone they can say
 	// no; yes takes knowing what the clients can reach.
@@ -34,21 +37,31 @@ type Survivor struct {
 
 func (s Survivor) overLimit() bool { return s.After != nil && s.Limit != nil && *s.After > *s.Limit }
 
-// impact shares the failed server's connections evenly among the survivors
+// failure is the cluster without one server. It is the same for all accounts that are
+// mostly on that, and kept once: there may be ten thousand on a hundred servers.
+type failure struct {
+	survivors []Survivor
+	free      int
+	known     bool // whether there is no more room than that
+}
+
+// failure shares the failed server's connections evenly among the survivors
 // that reported, the remainder going to the first.
-func (j judge) impact(t tally) Impact {
-	i := Impact{ConnectionsLost: t.top, FailOver: FailOver{CanFailOver: Unknown}}
+func (j judge) failure(server int) failure {
+	if out, done := j.failures[server]; done {
+		return out
+	}
 	moving, others := 0, len(j.c.servers)-1
 	for at, s := range j.c.servers {
-		if s == t.server {
+		if s == server {
 			moving = j.totals[at]
 		}
 	}
 	// A server that may be there may have room.
 	uncounted := j.d.lacksCounts(j.c.name)
-	free, known, nth := 0, j.missing.members+j.missing.unplaced == 0 && !uncounted, 0
+	out, nth := failure{survivors: make([]Survivor, 0, max(0, j.members()-1)), known: j.missing.members+j.missing.unplaced == 0 && !uncounted}, 0
 	for at, s := range j.c.servers {
-		if s == t.server {
+		if s == server {
 			continue
 		}
 		now, limit := j.totals[at], j.d.Servers[s].MaxConnections
@@ -61,18 +74,29 @@ func (j judge) impact(t tally) Impact {
 		if uncounted {
 			survivor.Now, survivor.After = nil, nil
 		}
-		i.Survivors = append(i.Survivors, survivor)
+		out.survivors = append(out.survivors, survivor)
 		if limit == nil {
-			known = false
+			out.known = false
 		} else {
-			free = plus(free, max(0, *limit-now))
+			out.free = plus(out.free, max(0, *limit-now))
 		}
 	}
 	for _, m := range j.c.missing {
-		i.Survivors = append(i.Survivors, Survivor{Server: m.Ref()})
+		out.survivors = append(out.survivors, Survivor{Server: m.Ref()})
 	}
-	if known {
-		stranded := max(0, t.top-free)
+	out.survivors = slices.Clip(out.survivors) // nobody appends to what is shared
+	if j.failures != nil {
+		j.failures[server] = out
+	}
+	return out
+}
+
+// impact is what the failure of its server means for an account.
+func (j judge) impact(t tally) Impact {
+	of := j.failure(t.server)
+	i := Impact{ConnectionsLost: t.top, Survivors: of.survivors, FailOver: FailOver{CanFailOver: Unknown}}
+	if of.known {
+		stranded := max(0, t.top-of.free)
 		i.Stranded = &stranded
 		if stranded > 0 {
 			i.CanFailOver, i.Why = No, "the other servers are full then"

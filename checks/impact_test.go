@@ -98,3 +98,19 @@ func TestStrandedMeansOverLimit(t *testing.T) {
 		}
 	}
 }
+
+// Findings on one server share its survivors, as there may be many, and nobody can add
+// to what is shared. Those on another server have their own.
+func TestFindingsShareSurvivors(t *testing.T) {
+	t.Parallel()
+	d := build(t, "C/n1 A=100 B=90", "C/n2 D=80 limit=500", "C/n3", "C/n4 missing")
+	p := Defaults()
+	p.AllowPartial = true
+	of := map[string][]Survivor{}
+	for _, f := range CheckConcentration(d, p).Findings {
+		of[f.Account.ID] = f.Impact.Survivors
+	}
+	if a, b, other := of["A"], of["B"], of["D"]; len(a) != 3 || len(b) != 3 || &a[0] != &b[0] || cap(a) != 3 || len(other) != 3 || other[0].Server.Name != "n1" || *other[0].Now != 190 {
+		t.Errorf("%+v", of)
+	}
+}

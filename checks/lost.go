@@ -19,7 +19,7 @@ func OnServer(d *Deployment, server string) []Finding {
 			continue
 		}
 		here := c.servers[at]
-		j := judge{d: d, p: p, c: c, missing: missingIn(c, unplaced), totals: make([]int, len(c.servers))}
+		j := judge{d: d, p: p, c: c, missing: missingIn(c, unplaced), totals: make([]int, len(c.servers)), failures: map[int]failure{}}
 		tallies := make([]tally, len(d.Accounts))
 		j.count(tallies)
 		var out []Finding

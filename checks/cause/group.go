@@ -80,6 +80,7 @@ func (g *Group) add(i int, d Diagnosis) {
 // small findings with one cause are a large one.
 func (g *Group) priority(all []Diagnosis) checks.Priority {
 	out, stranded := checks.Low, 0
+	taken := map[*checks.Survivor]bool{}
 	sum := checks.Finding{Row: checks.Row{Connections: g.Connections}}
 	for _, i := range g.Findings {
 		d := all[i]
@@ -89,7 +90,10 @@ func (g *Group) priority(all []Diagnosis) checks.Priority {
 		if n := d.FailOver.Stranded; n != nil {
 			stranded += *n
 		}
-		sum.Impact.Survivors = append(sum.Impact.Survivors, d.Finding.Impact.Survivors...)
+		if others := d.Finding.Impact.Survivors; len(others) > 0 && !taken[&others[0]] { // findings on one server share them
+			taken[&others[0]] = true
+			sum.Impact.Survivors = append(sum.Impact.Survivors, others...)
+		}
 	}
 	if g.Server.ID != "" { // they drop at once
 		sum.OnServer = g.OnServer

@@ -77,7 +77,7 @@ func TestServersThatTheConfigurationNames(t *testing.T) {
 			got = append(got, m.Name)
 			what := fmt.Sprintf("pass --expect-servers %d if no more", len(c.servers)+len(c.missing))
 			if n := c.expected.Count; n > 0 {
-				what = fmt.Sprintf("; %d servers are expected", n)
+				what = fmt.Sprintf(": %d servers are expected", n)
 			}
 			if m.Kind == checks.Configured && (!m.ClusterKnown || m.Cluster != "C1" || !strings.Contains(m.Reason, what)) {
 				t.Errorf("%s: %+v", c.name, m)

@@ -62,7 +62,13 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, hurry, stop := signalled(ends...)
 	defer stop()
-	err := run(Host{Context: ctx, Hurry: hurry, Out: stdout, Err: stderr}, args)
+	// The parser writes some pages itself, such as completions: an action ends earlier.
+	err, left := within.Context(hurry, grace+2*closing, func() (error, error) {
+		return run(Host{Context: ctx, Hurry: hurry, Out: stdout, Err: stderr}, args), nil
+	})
+	if left != nil {
+		err = &stuckError{"it was interrupted again", "the output was not all written"}
+	}
 	if s := sentence(err); s != "" {
 		tell(stderr, errorText(s, room(stderr)), remaining(err, grace))
 	}

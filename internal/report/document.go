@@ -149,12 +149,14 @@ func New(in Input) *Document {
 	for _, c := range r.Clusters {
 		doc.Clusters = append(doc.Clusters, cluster(c))
 	}
+	shared := map[*checks.Survivor][]Survivor{}
 	for i, f := range r.Findings {
 		var e Explained
 		if len(in.Explained) > 0 {
 			e = in.Explained[i]
 		}
 		out := finding(f, e)
+		out.Impact.Survivors = survivors(f, shared)
 		if in.SourceKind == "account" { // which sees nothing of the others
 			out.hotspot, out.load, out.ownOnly = checks.Unknown, checks.Load{}, true
 		}

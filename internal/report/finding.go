@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -105,17 +106,33 @@ func finding(f checks.Finding, e Explained) Finding {
 		Leafnodes: f.Leafnodes, Chance: Chance(f.Chance), Priority: string(priority),
 		Distribution: []Share{}, Services: services(f, e.Diagnosis), Funnel: funnel(e.Diagnosis), Causes: causes(all, f.Account, e.Advice.ByCause), Remedies: remedies(e.Advice.Remedies), forecast: words.Sentence(e.Advice.Forecast),
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: e.Subscriptions,
-			Survivors: []Survivor{}, CanFailOver: string(over.CanFailOver)},
+			CanFailOver: string(over.CanFailOver)},
 		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: over.Stranded, why: words.Sentence(over.Why),
 		hotspot: f.Hotspot, load: f.Load, leafnodesHere: f.LeafnodesHere, lapsed: words.Sentence(f.Lapsed),
 	}
+	out.Distribution = slices.Grow(out.Distribution, len(f.Distribution))
 	for _, s := range f.Distribution {
 		out.Distribution = append(out.Distribution, shareOf(s, f.Connections, label))
 	}
-	for _, s := range f.Impact.Survivors {
-		out.Impact.Survivors = append(out.Impact.Survivors,
-			Survivor{Server: serverRef(s.Server), Now: s.Now, After: s.After, Limit: s.Limit, label: label(s.Server)})
+	return out
+}
+
+// survivors are those of a finding. It takes those of an earlier one that shares them,
+// as findings on the same server do.
+func survivors(f checks.Finding, shared map[*checks.Survivor][]Survivor) []Survivor {
+	all := f.Impact.Survivors
+	if len(all) == 0 {
+		return []Survivor{}
 	}
+	if out, done := shared[&all[0]]; done {
+		return out
+	}
+	label := labels(f.Distribution)
+	out := make([]Survivor, 0, len(all))
+	for _, s := range all {
+		out = append(out, Survivor{Server: serverRef(s.Server), Now: s.Now, After: s.After, Limit: s.Limit, label: label(s.Server)})
+	}
+	shared[&all[0]] = out
 	return out
 }
 

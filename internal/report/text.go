@@ -239,7 +239,9 @@ func (c Coverage) bringIn(source string) string {
 		return fmt.Sprintf("Others count a server that died for up to 4 minutes: audit again then, or pass --expect-servers %d if these are all", c.ServersAnswered)
 	case only(checks.Behind):
 		return "An audit from there brings them in"
-	case only(checks.Forgotten), only(checks.Configured):
+	case only(checks.Configured):
+		return "Others forget a server that hangs or died after some minutes: find out whether they are stopped"
+	case only(checks.Forgotten, checks.Configured):
 		return "Find out whether they are stopped, and expect them no longer if they are gone for good"
 	case only(checks.Refusing, checks.Forgotten, checks.Configured):
 		return "Find out whether they are stopped, or drain and still have clients, and expect them no longer if they are gone for good"

@@ -22,9 +22,9 @@ func TestHostileDocument(t *testing.T) {
 		least    int64 // bytes of output
 	}{
 		{20, "csv", 384, n * accounts * 30},
-		{accounts, "csv", 1024, n * accounts * 30},
-		{accounts, "json", 1024, n * accounts * 100},
-		{accounts, "text", 1024, 1000},
+		{accounts, "csv", 512, n * accounts * 30},
+		{accounts, "json", 512, n * accounts * 100},
+		{accounts, "text", 512, 1000},
 	} {
 		t.Run(fmt.Sprintf("%d findings as %s", c.findings, c.format), func(t *testing.T) {
 			if c.findings == accounts && (testing.Short() || os.Getenv(tool.BuildTools) == "") {
