@@ -137,7 +137,7 @@ func (d *demo) audit(ctx context.Context, st *lab.Stage) error {
 	h.Context = ctx
 	h.Connect = func(context.Context) (*nats.Conn, error) { return nc, nil }
 	app := fisk.New("demo", "")
-	AddConcentration(app, h)
+	AddConcentration(app, h) //nolint:contextcheck // h has it
 	var outcome *OutcomeError
 	if _, err := app.Parse(args); err != nil && !errors.As(err, &outcome) {
 		return err

@@ -114,7 +114,7 @@ func (r *rebalance) unwritten(doc *report.Rebalance, err error) error {
 func (r *rebalance) again(ctx context.Context, nc *nats.Conn) (*checks.Deployment, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.host.Timeout())
 	defer cancel()
-	defer context.AfterFunc(r.host.Hurry, cancel)()
+	defer context.AfterFunc(r.host.Hurry, cancel)() //nolint:contextcheck // a second interrupt, whatever the first ended
 	d, err := within.Context(ctx, 0, func() (*checks.Deployment, error) {
 		return system.New(nc, source.Options{Timeout: r.host.Timeout()}).Deployment(ctx)
 	})
