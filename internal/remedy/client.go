@@ -18,6 +18,9 @@ func (x *facts) clientConfig() (Remedy, bool) {
 	}
 	urls, whole := x.urls()
 	r := Remedy{Title: "Give the clients of " + x.account + " all servers, in random order", Line: strings.Join(urls, ",")}
+	if x.Missing > 0 {
+		r.Title = "Give the clients of " + x.account + " all servers, also those missing here, in random order"
+	}
 	var why []string
 	switch {
 	case x.strong(cause.SingleURL):
