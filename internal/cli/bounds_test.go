@@ -235,14 +235,17 @@ func TestFilesOfTheLoginAreBounded(t *testing.T) {
 	}
 }
 
+// Not parallel: it sets the environment, and the limit of this process.
 func TestMemoryLimit(t *testing.T) {
-	t.Parallel()
-	if os.Getenv("GOMEMLIMIT") != "" {
-		t.Skip("the environment has one")
-	}
-	var out, errs connOutput
-	Run([]string{"--version"}, &out, &errs)
-	if n := debug.SetMemoryLimit(-1); n != memoryLimit {
-		t.Errorf("the limit is %d", n)
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	for given, want := range map[string]int64{"": memoryLimit, "off": before} {
+		t.Setenv("GOMEMLIMIT", given)
+		debug.SetMemoryLimit(before)
+		var out, errs connOutput
+		Run([]string{"--version"}, &out, &errs)
+		if n := debug.SetMemoryLimit(-1); n != want {
+			t.Errorf("with %q the limit is %d, want %d", given, n, want)
+		}
 	}
 }
