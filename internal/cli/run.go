@@ -64,7 +64,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	// The parser writes some pages itself, such as completions: an action ends earlier.
 	err, left := within.Context(hurry, grace+2*closing, func() (error, error) {
-		return run(Host{Context: ctx, Hurry: hurry, Out: stdout, Err: stderr}, args), nil
+		return run(Host{Context: ctx, Hurry: hurry, Out: stdout, Err: stderr}, args), nil //nolint:contextcheck // the host has both
 	})
 	if left != nil {
 		err = &stuckError{"it was interrupted again", "the output was not all written"}
