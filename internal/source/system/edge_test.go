@@ -69,9 +69,17 @@ func TestDrainingServer(t *testing.T) {
 	sourcetest.Clients(t, l, "APP", map[string]int{"C1-n1": 4, "C1-n3": 4})
 	n3, n1 := l.Server("C1-n3").Embedded(), l.Server("C1-n1").Embedded()
 	nc := sourcetest.Connect(t, l.Server("C1-n1").URL(lab.SystemAccount))
+	// An audit that hears it say so has another reason: this one comes later.
+	said, err := nc.SubscribeSync("$SYS.SERVER.*.LAMEDUCK")
+	if err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan struct{})
 	go func() { defer close(done); n3.LameDuckShutdown() }()
 	t.Cleanup(func() { n3.Shutdown(); <-done })
+	if _, err := said.NextMsgWithContext(sourcetest.Within(t)); err != nil {
+		t.Fatal(err)
+	}
 	if err := lab.Poll(sourcetest.Within(t), func() error {
 		v, err := n1.Varz(nil)
 		if err == nil && len(v.ClientConnectURLs) > 2 {
