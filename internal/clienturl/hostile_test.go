@@ -9,7 +9,10 @@ import (
 // Each text is large, and made to keep a careless reader busy for minutes.
 func TestHostileFiles(t *testing.T) {
 	t.Parallel()
-	const size = 512 << 10
+	size := 512 << 10
+	if testing.Short() {
+		size = 64 << 10
+	}
 	for name, unit := range map[string]string{
 		"URLs":              "nats://a ",
 		"schemes":           "nats://",
