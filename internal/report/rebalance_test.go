@@ -137,3 +137,25 @@ func TestRebalanceJSONHasEveryField(t *testing.T) {
 		t.Errorf("%+v, %+v", full.Coverage, full.Predicted)
 	}
 }
+
+// A plan of many accounts fits on a screen: each connection of it is in JSON.
+func TestRebalancePlanIsShort(t *testing.T) {
+	t.Parallel()
+	doc := rebalanceOf("planned", "ORDERS")
+	one, move := doc.Accounts[0], doc.Moves[0]
+	doc.Accounts, doc.Moves = nil, nil
+	for i := range 40 {
+		one.Account.Name = fmt.Sprint("TEAM-", i)
+		doc.Accounts = append(doc.Accounts, one)
+		for range 5 {
+			doc.Moves = append(doc.Moves, move)
+		}
+	}
+	var b bytes.Buffer
+	if err := RebalanceText(&b, doc, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "\n"); n > 50 || strings.Contains(b.String(), "planned:") {
+		t.Errorf("%d lines:\n%s", n, b.String())
+	}
+}

@@ -31,9 +31,7 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 			p.paragraph(text.FgRed, "", "  ", "Also: "+r.Text)
 		}
 	}
-	for _, a := range doc.Accounts {
-		p.rebalanceCauses(doc, a)
-	}
+	p.rebalanceCauses(doc)
 	p.rebalanceMoves(doc)
 	for _, n := range doc.Notes {
 		p.wrap("", n)
@@ -42,7 +40,7 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 		p.wrap("", "Coverage: "+n)
 	}
 	if doc.Outcome == "planned" {
-		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, with a check after every %d.", duration(doc), words.Count(doc.Given.Rate), doc.Given.Batch))
+		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, with a check after every %d. --json has each connection.", duration(doc), words.Count(doc.Given.Rate), doc.Given.Batch))
 	}
 	p.warnings(doc.Warnings)
 	return p.to(w)
@@ -87,24 +85,44 @@ func (s Spread) text() string {
 	return fmt.Sprintf("%s of %s (%s%%)", words.Count(s.OnServer), words.Count(s.Connections), s.SharePercent)
 }
 
-// rebalanceCauses tells the causes of an account, where some of it is moved.
-func (p *printer) rebalanceCauses(doc *Rebalance, a RebalanceAccount) {
-	of := ""
-	if len(doc.Accounts) > 1 {
-		if a.Moves == 0 {
-			return
-		}
-		of = " of " + accountName(a.Account)
-	}
-	for _, c := range a.Causes {
-		if c.Role == string(cause.Root) && c.strong() {
-			p.paragraph(text.Bold, "", "  ", fmt.Sprintf("Cause%s: %s (%s, %s)", of, c.Title, c.Code, c.Verdict))
+// rebalanceCauses tells the causes: of one account with the evidence, of several that
+// something is moved of each cause once.
+func (p *printer) rebalanceCauses(doc *Rebalance) {
+	if len(doc.Accounts) == 1 {
+		for _, c := range strongRoots(doc.Accounts[0]) {
+			p.paragraph(text.Bold, "", "  ", "Cause: "+c.sure())
 			for _, e := range c.Evidence {
 				p.paragraph(text.Reset, "  - ", "    ", fmt.Sprintf("%s [%s]", e.Text, e.Source))
 			}
 		}
+		return
+	}
+	var causes []string
+	of := map[string][]string{}
+	for _, a := range doc.Accounts {
+		if a.Moves == 0 {
+			continue
+		}
+		for _, c := range strongRoots(a) {
+			said := c.sure()
+			if of[said] == nil {
+				causes = append(causes, said)
+			}
+			of[said] = append(of[said], accountName(a.Account))
+		}
+	}
+	for _, said := range causes {
+		p.paragraph(text.Bold, "", "  ", fmt.Sprintf("Cause of %s: %s", words.ListUpTo(named, of[said]), said))
 	}
 }
+
+// strongRoots are the root causes of an account that are confirmed or likely.
+func strongRoots(a RebalanceAccount) []Cause {
+	return slices.DeleteFunc(slices.Clone(a.Causes), func(c Cause) bool { return c.Role != string(cause.Root) || !c.strong() })
+}
+
+// sure is a cause with how sure it is.
+func (c Cause) sure() string { return fmt.Sprintf("%s (%s, %s)", c.Title, c.Code, c.Verdict) }
 
 // rebalanceAccounts lists accounts and services: those that are moved, and those
 // that are left out with why.
@@ -156,7 +174,7 @@ func (p *printer) rebalanceLeftOut(doc *Rebalance) {
 		p.wrap("  ", fmt.Sprintf("Left out: %s: %s.", words.List(who[why]), why))
 	}
 	if left > listed {
-		p.more("  ", left-listed, "more left out")
+		p.wrap("  ", fmt.Sprintf("… and %s more are left out (--json lists them)", words.Count(left-listed)))
 	}
 }
 
@@ -228,18 +246,14 @@ func (p *printer) rebalanceServers(doc *Rebalance) {
 	}
 }
 
-// rebalanceMoves lists what would be moved, and of what was moved only what did
-// not go well.
+// rebalanceMoves lists of what was moved what did not go well. What would be moved is
+// told by service.
 func (p *printer) rebalanceMoves(doc *Rebalance) {
-	if doc.Outcome == "refused" || doc.Outcome == "declined" {
-		return // nothing is to be moved
-	}
 	outcomes := map[string]int{}
 	shown := 0
 	for _, m := range doc.Moves {
 		outcomes[m.Outcome]++
-		well := m.Outcome == "kicked" || m.Outcome == "not-tried"
-		if well {
+		if slices.Contains([]string{"planned", "kicked", "not-tried"}, m.Outcome) {
 			continue
 		}
 		if shown++; shown > listed {
