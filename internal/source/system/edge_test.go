@@ -14,6 +14,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
@@ -72,6 +73,10 @@ func TestDrainingServer(t *testing.T) {
 	// An audit that hears it say so has another reason: this one comes later.
 	said, err := nc.SubscribeSync("$SYS.SERVER.*.LAMEDUCK")
 	if err != nil {
+		t.Fatal(err)
+	}
+	// What it answers came after the subscription, by the same route.
+	if _, err := nc.RequestWithContext(sourcetest.Within(t), sysreq.Varz(n3.ID()), nil); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
