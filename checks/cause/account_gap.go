@@ -102,15 +102,27 @@ func (s *Situation) uses(o *checks.Server) bool {
 	return answer
 }
 
-// refused is how often a server refused the users of these clients.
+// refused is how often a server refused the users of these clients, but for those who
+// are logged in there now: what kept them out is mended.
 func (s *Situation) refused(o *checks.Server) int {
 	n := 0
 	for _, c := range s.History {
-		if c.Server == o.ID && s.isUser(c.User) && (c.Reason == "Authentication Failure" || c.Reason == "Missing Account") {
+		if c.Server == o.ID && s.isUser(c.User) && !s.loggedIn(o, c.User) && (c.Reason == "Authentication Failure" || c.Reason == "Missing Account") {
 			n += c.Connections
 		}
 	}
 	return n
+}
+
+// loggedIn reports whether a server has connections of a user of the account.
+func (s *Situation) loggedIn(o *checks.Server, user string) bool {
+	if s.Profile == nil {
+		return false
+	}
+	at := slices.Index(s.Profile.Servers, o.ID)
+	has := func(counts []int) bool { return at >= 0 && at < len(counts) && counts[at] > 0 }
+	return slices.ContainsFunc(s.Profile.Users, func(g checks.Group) bool { return !g.Other && g.Key == user && has(g.Counts) }) ||
+		slices.ContainsFunc(s.everyone, func(x checks.Service) bool { return x.User == user && has(x.Counts) })
 }
 
 // isUser reports whether the clients log in as this user.
@@ -128,13 +140,8 @@ func (s *Situation) usersKnown(o *checks.Server) bool {
 	if s.Profile == nil || len(s.Profile.Users) == 0 { // the source does not say who logs in
 		return false
 	}
-	at := slices.Index(s.Profile.Servers, o.ID)
 	there := func(user string) bool {
-		return slices.ContainsFunc(s.Profile.Users, func(g checks.Group) bool {
-			return !g.Other && g.Key == user && at >= 0 && at < len(g.Counts) && g.Counts[at] > 0
-		}) || slices.ContainsFunc(s.everyone, func(x checks.Service) bool {
-			return x.User == user && at >= 0 && at < len(x.Counts) && x.Counts[at] > 0
-		}) ||
+		return s.loggedIn(o, user) ||
 			slices.ContainsFunc(s.History, func(c checks.Closed) bool {
 				return c.Server == o.ID && c.User == user && c.Reason != "Authentication Failure" && c.Reason != "Missing Account"
 			})

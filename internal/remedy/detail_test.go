@@ -98,6 +98,10 @@ func TestDetails(t *testing.T) {
 
 		{"the others are full", cause.RemedyCapacity, []change{full, withCause(cause.ServerFull, cause.Likely)},
 			[]string{"on n2 and n3", "max_connections: 52", "$ nats server report accounts --sort conns --top 20 --context system"}, nil},
+		{"TLS", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("nats"), serverOf(func(s *checks.Server) { s.Details.TLS = true }, 2, 3)},
+			[]string{"Let the clients use TLS, for n2 and n3", "allow_non_tls: true", "do not restart or drain n1"}, []string{"mqtt", "websocket"}},
+		{"a certificate", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("nats")},
+			[]string{"trust the certificates of the other servers"}, []string{"mqtt", "websocket"}},
 		{"one listener", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("mqtt"), serverOf(func(s *checks.Server) { s.Details.MQTT = 1884 }, 1)},
 			[]string{"Give n2 and n3 the MQTT listener", "mqtt { port: 1884 }", "do not restart or drain n1"}, []string{"websocket"}},
 		{"two listeners", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("mqtt over websocket")},

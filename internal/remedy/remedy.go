@@ -96,7 +96,7 @@ func (x *facts) build(a cause.Help) (r Remedy, ok bool) {
 	case cause.RemedyAdvertise:
 		r, ok = x.advertise(), !x.HearsOfNobody()
 	case cause.RemedyCapacity:
-		r, ok = x.capacity(), true
+		r, ok = x.capacity()
 	case cause.RemedyOrdered:
 		r, ok = x.orderOff(), true
 	case cause.RemedyProcess:

@@ -136,6 +136,9 @@ func (x *facts) lastStarted() *checks.Server {
 
 // listener gives the other servers the listener that the clients use.
 func (x *facts) listener() Remedy {
+	if x.plain() {
+		return x.handshake()
+	}
 	mqtt, websocket := x.lacking()
 	var without []*checks.Server
 	for _, s := range x.Others {
@@ -172,6 +175,44 @@ func (x *facts) listener() Remedy {
 			"A listener takes a restart, as a reload refuses it: one server at a time, and check the file before.",
 		ByHand: "add the block to its configuration (--details has it), and restart", Commands: []string{checkConf}, Checks: []string{checkConf},
 		Snippets: []Snippet{{Lang: "nats-server", Text: strings.Join(conf, "\n") + "\n"}}}
+}
+
+// plain reports whether none of the connections on the concentrated server takes a
+// listener of its own: what keeps them from others is TLS.
+func (x *facts) plain() bool {
+	if x.Profile == nil {
+		return false
+	}
+	nats := false
+	for _, g := range x.Profile.Protocols {
+		if first(g.Counts) > 0 {
+			if g.Other || g.Key != "nats" {
+				return false
+			}
+			nats = true
+		}
+	}
+	return nats
+}
+
+// handshake lets clients and the other servers agree on TLS.
+func (x *facts) handshake() Remedy {
+	var asks []*checks.Server
+	for _, s := range x.Others {
+		if s.Details != nil && s.Details.TLS && x.Server.Details != nil && !x.Server.Details.TLS {
+			asks = append(asks, s)
+		}
+	}
+	if len(asks) == 0 {
+		return Remedy{Title: "Let the clients trust the certificates of the other servers",
+			Why: "No other server can take these clients: do not restart or drain " + x.here + " before one does. " +
+				"Compare the certificates of the servers, and the CA that the clients have: nats-server has the errors of handshakes in its log."}
+	}
+	return Remedy{Title: "Let the clients use TLS, for " + on(asks),
+		Why: "No other server can take these clients: do not restart or drain " + x.here + " before they use TLS. " +
+			"They need the CA of the servers, and their processes a restart. Until then allow_non_tls lets clients without TLS in, at the top level of the configuration: it takes a restart, as a reload refuses it.",
+		ByHand: "give them the CA; until then allow_non_tls: true there, and restart", Commands: []string{checkConf}, Checks: []string{checkConf},
+		Snippets: []Snippet{{Lang: "nats-server", Text: "allow_non_tls: true\n"}}}
 }
 
 // lacking are the protocols of the clients that some other server does not take,
@@ -228,24 +269,38 @@ func (x *facts) advertise() Remedy {
 	return r
 }
 
-// capacity makes room on full servers.
-func (x *facts) capacity() Remedy {
-	var full []*checks.Server
+// capacity makes room on full servers. Where none is full any more, it raises no limit
+// that has the room, and never lowers one.
+func (x *facts) capacity() (Remedy, bool) {
 	need := 0
 	for _, s := range x.Others {
-		if !s.Full() {
-			continue
+		if s.Details != nil && s.Details.Connections != nil {
+			need = max(need, *s.Details.Connections)
 		}
-		full = append(full, s)
-		need = max(need, *s.Details.Connections, *s.MaxConnections)
+		if s.Full() {
+			need = max(need, *s.MaxConnections)
+		}
 	}
 	// Room for the share of the concentrated server, should it fail.
 	clients, _, _ := x.load()
 	need += clients / max(1, len(x.Others))
 	need = roundUp(need + need/5)
+	var low []*checks.Server
+	unknown := false
+	for _, s := range x.Others {
+		switch {
+		case s.MaxConnections == nil:
+			unknown = true
+		case *s.MaxConnections > 0 && *s.MaxConnections < need:
+			low = append(low, s)
+		}
+	}
 	which := "the other servers"
-	if len(full) > 0 {
-		which = on(full)
+	switch {
+	case len(low) > 0:
+		which = on(low)
+	case !unknown:
+		return Remedy{}, false
 	}
 	system := ""
 	if x.NoSystem {
@@ -257,7 +312,7 @@ func (x *facts) capacity() Remedy {
 			"Each connection takes a file descriptor: see that the system's limit (ulimit -n) is above it. The last command shows which accounts fill the servers." + system,
 		ByHand:   fmt.Sprintf("set max_connections: %d, and reload", need),
 		Commands: []string{checkConf, signal("reload"), accounts}, Checks: []string{checkConf, accounts},
-		Snippets: []Snippet{{Lang: "nats-server", Text: fmt.Sprintf("max_connections: %d\n", need)}}}
+		Snippets: []Snippet{{Lang: "nats-server", Text: fmt.Sprintf("max_connections: %d\n", need)}}}, true
 }
 
 // filler is the account with most connections on full servers, other than this
