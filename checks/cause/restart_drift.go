@@ -159,11 +159,11 @@ func judgeStarts(s *Situation) judgement {
 		if len(down) == 0 {
 			j.evidence = append(j.evidence, say("start times", "But %s %s up when most of them connected.", otherNames(up), wasOrWere(up)))
 		} else {
-			j.evidence = append(j.evidence, say("start times", "%s %s down when most of them connected, but %s %s up.", otherNames(down), wasOrWere(down), otherNames(up), wasOrWere(up)))
+			j.evidence = append(j.evidence, say("start times", "Most of them connected before %s last started, but %s %s up.", otherNames(down), otherNames(up), wasOrWere(up)))
 		}
 		return j
 	} else if fits && len(down) > 0 {
-		j.evidence = append(j.evidence, say("start times", "When most of them connected, %s %s down.", otherNames(down), wasOrWere(down)))
+		j.evidence = append(j.evidence, say("start times", "Most of them connected before %s last started.", otherNames(down)))
 	}
 	if s.reachable() == checks.No {
 		j.verdict, j.confidence = Possible, 0.25

@@ -105,8 +105,8 @@ func TestRestartDrift(t *testing.T) {
 func TestWhoWasDown(t *testing.T) {
 	t.Parallel()
 	for want, changes := range map[string][]change{
-		"When most of them connected, n2 and n3 were down.":       with(aloneAtFirst),
-		"n3 was down when most of them connected, but n2 was up.": with(starts([]int{0, 2, 8, 0}, []int{0, 0, 2, 0}, []int{0, 0, 0, 0}), order3(0, 1, 2)),
+		"Most of them connected before n2 and n3 last started.":         with(aloneAtFirst),
+		"Most of them connected before n3 last started, but n2 was up.": with(starts([]int{0, 2, 8, 0}, []int{0, 0, 2, 0}, []int{0, 0, 0, 0}), order3(0, 1, 2)),
 	} {
 		c := Diagnose(caseOf(changes...)).Cause(RestartDrift)
 		if !slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return e.Text == want }) {

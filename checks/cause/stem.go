@@ -15,6 +15,7 @@ func Stem(name string) string {
 	if !mayHoldInstance(name) {
 		return name
 	}
+	name = withoutLogin(name)
 	if at := strings.LastIndexByte(name, '@'); at > 0 {
 		name = name[:at]
 	}
@@ -25,6 +26,17 @@ func Stem(name string) string {
 	s.identifiers()
 	s.counters()
 	return s.join()
+}
+
+// withoutLogin is a name without the login of a URL in it. It goes before anything
+// else: without its @ nobody could see later that it is one.
+func withoutLogin(name string) string {
+	const scheme = "://"
+	begin := strings.Index(name, scheme)
+	if at := strings.LastIndexByte(name, '@'); begin >= 0 && at > begin {
+		return name[:begin+len(scheme)] + name[at+1:]
+	}
+	return name
 }
 
 // mayHoldInstance reports whether a name can have something that Stem drops: a

@@ -13,6 +13,9 @@ func TestStem(t *testing.T) {
 		"": "", "orders-api": "orders-api", "orders-worker": "orders-worker", "Payment Service": "Payment Service",
 		"com.acme.orders.Api": "com.acme.orders.Api", "api-https": "api-https", "über-dienst": "über-dienst", "proxy": "proxy",
 		"nginx": "nginx", "worker-nginx": "worker-nginx", "benthos": "benthos", "internationalization-service": "internationalization-service",
+		// Logins of URLs go first: who prints a name knows them by their @.
+		"nats://u:SeCrEt@h": "nats://h", "svc nats://u:SeCrEt@h.example": "svc nats://h.example", "app|nats://TOKEN@nats-hub": "app|nats://nats-hub",
+		"orders@nats://u:SeCrEt@h": "orders", "nats://a:b@c@d": "nats://d",
 		// Pods of deployments, stateful sets, jobs, daemon sets and cron jobs.
 		"orders-api-7f9c6d5b8-x2x9q": "orders-api", "orders-api-5d4f8c7b9d-abcde": "orders-api-abcde",
 		"orders-worker-6b8f9c7d5-zk4tp": "orders-worker", "shop/orders-api-7f9c6d5b8-x2x9q": "shop/orders-api",

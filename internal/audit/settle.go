@@ -8,6 +8,13 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
+// Settle takes the word of the operator on how many servers there are, as
+// [Expected.Add] does, and adds none: for another look at the same servers.
+func (e Expected) Settle(d *checks.Deployment) {
+	settleClusters(d)
+	e.settleCount(d)
+}
+
 // settleCount takes the word of the operator where just the servers answered that
 // he says there are, and of any other one nothing is known but that it is counted.
 // An earlier audit has no word in this: a server may have joined since.

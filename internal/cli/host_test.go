@@ -138,7 +138,7 @@ func TestPrograms(t *testing.T) {
 	t.Parallel()
 	p := newPrograms(t)
 	for name, test := range map[string]func(*testing.T, *programs){
-		"host": hostRuns, "introspection": introspection, "globals of nats": globalsOfNats, "interrupt": interrupts, "two interrupts": interruptedTwice,
+		"host": hostRuns, "introspection": introspection, "globals of nats": globalsOfNats, "interrupt": interrupts, "two interrupts": interruptedTwice, "the reader is gone": readerGone,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

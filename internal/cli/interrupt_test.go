@@ -152,7 +152,7 @@ func interruptedTwice(t *testing.T, p *programs) {
 		t.Error(err)
 	}
 	began := time.Now()
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} { // two of a kind may count as one
+	for _, signal := range []os.Signal{syscall.SIGQUIT, os.Interrupt} { // two of a kind may count as one
 		if err := cmd.Process.Signal(signal); err != nil {
 			t.Error(err)
 		}
@@ -175,5 +175,27 @@ func interruptedTwice(t *testing.T, p *programs) {
 	}
 	if err != nil || doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "interrupted" || moved == 0 || doc.After != nil || !strings.Contains(strings.Join(doc.Warnings, " "), "it was interrupted again") {
 		t.Errorf("%v: %s, %+v, %d moved, %+v, %q", err, doc.Outcome, doc.Stop, moved, doc.After, doc.Warnings)
+	}
+}
+
+// readerGone is a pipe that nobody will read any more: that is said, and no signal ends
+// the program, which would be without a word of what it did.
+func readerGone(t *testing.T, p *programs) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no such signal on Windows")
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	cmd := p.command(t.Context(), nil, p.own, "explain", "single-url")
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &said
+	if err := cmd.Run(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != ExitNotAudited || !strings.Contains(said.String(), "the output can't be written: ") {
+		t.Errorf("%v: %s", err, said.String())
 	}
 }

@@ -257,6 +257,7 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 	case err != nil:
 		doc.Warnings = append(doc.Warnings, "the servers could not be audited afterwards: "+err.Error())
 	default:
+		s.expected.Settle(after)
 		doc.Outcome = r.judgeAfter(doc, s, after)
 	}
 }

@@ -20,6 +20,7 @@ import (
 // assessment is what a rebalance is decided by.
 type assessment struct {
 	deployment *checks.Deployment
+	expected   audit.Expected
 	cluster    string
 	scope      balance.Scope
 	goal       balance.Goal
@@ -43,6 +44,7 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	from := connectedOrigin(r.host, nc, systemAccount)
 	request := r.request(lists)
 	request.Again, request.Connected, request.Expected = from.again, from.urls, r.expect.expected(from, nil, lists.Probe)
+	s.expected = request.Expected
 	a := audit.New(from, request)
 	if err := r.gather(ctx, a, s); err != nil {
 		return nil, err

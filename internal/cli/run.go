@@ -56,7 +56,10 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	// Where who reads the output has ended, writing it fails, and that is said: the signal
+	// would end a rebalance without a word of what it did.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT}
 	if !signal.Ignored(syscall.SIGHUP) { // as with nohup
 		ends = append(ends, syscall.SIGHUP) // a session that is lost
 	}

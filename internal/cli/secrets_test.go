@@ -72,7 +72,7 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 	for _, args := range [][]string{
 		append(server, "--creds", "data:;base64,"+encoded), append(server, "--nkey", "data:;base64,"+encoded),
 		append(server, "--creds", "data:;base64,%zz"+secret), append(server, "--nkey", "data:"+secret), append(server, "--creds", missing),
-		append(server, "--creds", encoded), append(server, "--nkey", encoded), append(server, "--creds", "file://"+encoded), append(server, "--nkey", "SUAB"+secret+"XYZ"),
+		append(server, "--creds", encoded), append(server, "--nkey", encoded), append(server, "--creds", "file://"+encoded), append(server, "--creds", "env://"+encoded), append(server, "--nkey", "op://"+encoded), append(server, "--creds", "nsc://"+encoded), append(server, "--nkey", "SUAB"+secret+"XYZ"),
 		append(server, "--creds", strings.Repeat(encoded, 100)), append(server, "--tlsca", encoded), append(server, "--tlscert", encoded, "--tlskey", encoded),
 		append(server, "--creds", "env://NONE_SUCH"), append(server, "--creds", "nsc://O/A/U"), append(server, "--token", secret), append(server, "--jwt", secret, "--seed", secret),
 		append([]string{"--password", "a", secret}, server...), append([]string{"--password=a", secret}, server...), append(server, "--password", "a", secret),

@@ -40,7 +40,8 @@ func (c *Settings) login(ctx context.Context) (*login, error) {
 	l.hide(l.nctx.Password(), l.nctx.Token(), l.nctx.UserJWT(), l.nctx.UserSeed())
 	for _, value := range []string{l.nctx.Creds(), l.nctx.NKey()} {
 		if _, data, _ := strings.Cut(value, ","); !IsLocation(value) {
-			l.hide(value, data)
+			_, name, _ := strings.Cut(value, "://") // errors quote it alone
+			l.hide(value, data, name)
 		}
 	}
 	if err := l.lookUp(ctx); err != nil {

@@ -53,16 +53,16 @@ func IsLocation(value string) bool {
 	switch {
 	case strings.ContainsAny(value, "\r\n"), secret.MatchString(value), len(value) >= len("data:") && strings.EqualFold(value[:len("data:")], "data:"):
 		return false
-	case extension.MatchString(value), !looksEncoded(value):
+	case extension.MatchString(value), variable.MatchString(value), !looksEncoded(value):
 		return true
 	}
-	path, file := cutScheme(value, "file")
-	if !file && strings.Contains(value, "://") {
-		return true
-	}
+	path, _ := cutScheme(value, "file")
 	_, err := os.Stat(expanded(path))
 	return err == nil
 }
+
+// variable is a reference to an environment variable that is named as they mostly are.
+var variable = regexp.MustCompile(`^(?i:env)://[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
 
 // extension is the end of the name of a file, which credentials have none of.
 var extension = regexp.MustCompile(`\.[A-Za-z]{2,6}$`)
