@@ -45,7 +45,7 @@ func OnServer(d *Deployment, server string) []Finding {
 func Fullest(d *Deployment) []ServerRef {
 	var out []ServerRef
 	for _, c := range d.clusters() {
-		if c.name == "" || len(c.servers) < 2 {
+		if c.name == "" || len(c.servers)+len(c.missing) < 2 {
 			continue
 		}
 		most, at := 0, -1

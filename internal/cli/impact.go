@@ -151,7 +151,7 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	if err != nil {
 		return nil, err
 	}
-	in := report.ImpactInput{Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()), Deployment: d}
+	in := report.ImpactInput{Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()), Deployment: d, Everywhere: i.server == ""}
 	for _, server := range servers {
 		loss, warnings, err := run.Lose(ctx, server)
 		if err != nil {

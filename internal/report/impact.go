@@ -101,8 +101,10 @@ type ImpactInput struct {
 	SourceKind, SourceDetail string
 	Deployment               *checks.Deployment
 	Losses                   []cause.Loss
-	Gone                     *ServerGone
-	Warnings                 []string
+	// Everywhere is that they are of all clusters, and of no certain server.
+	Everywhere bool
+	Gone       *ServerGone
+	Warnings   []string
 }
 
 // NewImpacts builds the document. Names from outside are made harmless here.
@@ -123,6 +125,9 @@ func NewImpacts(in ImpactInput) *Impacts {
 	for _, l := range in.Losses {
 		doc.Servers = append(doc.Servers, serverImpact(l))
 		add(l.Outcome())
+	}
+	if in.Everywhere && !doc.Coverage.Complete {
+		add(checks.OutcomeIncomplete) // a server that is missing may have most
 	}
 	if g := in.Gone; g != nil {
 		g.finish()

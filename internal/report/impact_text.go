@@ -31,7 +31,7 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 		p.impact(s)
 	}
 	if len(doc.Servers) == 0 && doc.Gone == nil {
-		p.wrap("", "No cluster of two or more servers has a client connection.")
+		p.wrap("", "No cluster of two or more servers has a client connection, by what was reported.")
 	}
 	p.blank()
 	p.source(doc.Source)
@@ -109,6 +109,9 @@ func (s ServerImpact) answer() string {
 func (s ServerImpact) room() string {
 	switch s.Fits {
 	case string(checks.No):
+		if len(s.Survivors) == 0 {
+			return "There is no other server."
+		}
 		return "The other servers don't have room for them."
 	case string(checks.Unknown):
 		return "Whether the other servers have room is unknown: not all reported their limits."
