@@ -189,9 +189,10 @@ func (e Expected) isConnected(s *sight) bool {
 }
 
 // unexplained leaves out the addresses that servers that reported say are theirs,
-// or tell clients of: these servers are known, and reported or are missing.
+// or tell clients of: these servers are known, and reported or are missing. That others
+// go on to tell of one that hangs explains nothing.
 func unexplained(d *checks.Deployment, all, left []sight) []sight {
-	told := map[string]bool{}
+	told, advertised := map[string]bool{}, map[string]bool{}
 	own := func(host string, port int, seen []netip.Addr) {
 		ip, err := netip.ParseAddr(host)
 		if host != "" && (err != nil || !ip.IsUnspecified()) {
@@ -207,7 +208,7 @@ func unexplained(d *checks.Deployment, all, left []sight) []sight {
 			if reportedIn(d, []checks.Greeting{g}) {
 				own(g.Host, g.Port, nil)
 				for _, u := range g.ConnectURLs {
-					told[strings.ToLower(u)] = true
+					advertised[strings.ToLower(u)] = true
 				}
 			}
 		}
@@ -219,13 +220,16 @@ func unexplained(d *checks.Deployment, all, left []sight) []sight {
 				own(x.Host, x.WebSocket, x.Seen)
 			}
 			for _, u := range x.ConnectURLs {
-				told[strings.ToLower(u)] = true
+				advertised[strings.ToLower(u)] = true
 			}
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(left), func(s sight) bool {
 		named := net.JoinHostPort(strings.ToLower(s.host), strconv.Itoa(int(s.at.Port())))
-		return told[s.shown] || told[named] || s.at.IsValid() && told[s.at.String()]
+		is := func(of map[string]bool) bool {
+			return of[s.shown] || of[named] || s.at.IsValid() && of[s.at.String()]
+		}
+		return is(told) || !s.contact.Hangs && is(advertised)
 	})
 }
 
