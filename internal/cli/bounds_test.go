@@ -98,7 +98,7 @@ func TestHostileServer(t *testing.T) {
 			status := Run([]string{"audit", "concentration", "--no-context", "--server", "nats://" + at, "--timeout", timeout}, &out, &errs)
 			said := errs.String()
 			sure := strings.Contains(said, c.want)
-			if raceDetector && name == "endless short replies" { // so slow that its time may be over first
+			if name == "endless short replies" { // where they are read as fast as they come, none wait
 				sure = sure || strings.Contains(said, "no server answered the roster request within ")
 			}
 			if status != ExitNotAudited || !strings.Contains(said, at) || !sure {
