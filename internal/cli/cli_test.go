@@ -49,8 +49,10 @@ func (a alone) Run() int {
 	}
 	sourcetest.SideBySide(tests)
 	debug.SetGCPercent(600) // processors are scarcer than memory
-	// Run would limit what all the servers in this process have together.
-	if err := os.Setenv("GOMEMLIMIT", "off"); err != nil {
+	// Run would limit what all the servers in this process have together to less.
+	const memory = 2 << 30
+	debug.SetMemoryLimit(memory)
+	if err := os.Setenv("GOMEMLIMIT", strconv.Itoa(memory)); err != nil {
 		panic(err)
 	}
 	dir, err := os.MkdirTemp("", "nats-balance-test-")
