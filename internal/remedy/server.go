@@ -272,13 +272,13 @@ func (x *facts) advertise() Remedy {
 // capacity makes room on full servers. Where none is full any more, it raises no limit
 // that has the room, and never lowers one.
 func (x *facts) capacity() (Remedy, bool) {
-	need := 0
+	need, full := 0, false
 	for _, s := range x.Others {
 		if s.Details != nil && s.Details.Connections != nil {
 			need = max(need, *s.Details.Connections)
 		}
 		if s.Full() {
-			need = max(need, *s.MaxConnections)
+			need, full = max(need, *s.MaxConnections), true
 		}
 	}
 	// Room for the share of the concentrated server, should it fail.
@@ -302,13 +302,20 @@ func (x *facts) capacity() (Remedy, bool) {
 	case !unknown:
 		return Remedy{}, false
 	}
+	why := ""
+	if full {
+		why = "They take no more clients. "
+	}
+	if unknown {
+		why += "Where a limit is higher than this, leave it as it is. "
+	}
 	system := ""
 	if x.NoSystem {
 		system = " " + takesSystem
 	}
 	accounts := x.command("nats server report accounts --sort conns --top 20")
 	return Remedy{Title: "Raise the limit of connections on " + which + ", or add servers",
-		Why: fmt.Sprintf("They take no more clients. %s is what they have, a share of those of %s if it fails, and a fifth to spare. ", words.Count(need), x.here) +
+		Why: why + fmt.Sprintf("%s is what they have, a share of those of %s if it fails, and a fifth to spare. ", words.Count(need), x.here) +
 			"Each connection takes a file descriptor: see that the system's limit (ulimit -n) is above it. The last command shows which accounts fill the servers." + system,
 		ByHand:   fmt.Sprintf("set max_connections: %d, and reload", need),
 		Commands: []string{checkConf, signal("reload"), accounts}, Checks: []string{checkConf, accounts},

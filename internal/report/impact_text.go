@@ -110,7 +110,7 @@ func (s ServerImpact) room() string {
 	switch s.Fits {
 	case string(checks.No):
 		if len(s.Survivors) == 0 {
-			return "There is no other server."
+			return "The cluster has one server only."
 		}
 		return "The other servers don't have room for them."
 	case string(checks.Unknown):
