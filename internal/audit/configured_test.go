@@ -20,8 +20,8 @@ func routedServer(i int, routes ...string) checks.Server {
 	return s
 }
 
-// What the configuration of those that answered names is expected, and what it says
-// in two ways, or of all together, is no other server.
+// What the configuration of those that answered names is expected. A server that it
+// names in two ways counts once, and a name of all servers does not count.
 func TestServersThatTheConfigurationNames(t *testing.T) {
 	t.Parallel()
 	ips := []string{"10.0.0.1:6222", "10.0.0.2:6222", "10.0.0.3:6222"}

@@ -16,7 +16,8 @@ import (
 )
 
 // A server and a cluster that only the configuration of others names are missing, by
-// the system account and by monitoring ports, and the verdict is open for them. The number of servers, or their names, say that there are no more.
+// the system account and by monitoring ports, and the verdict is open for them. The
+// number of servers, or their names, say that there are no more.
 func TestOnlyTheConfigurationNamesIt(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

@@ -27,8 +27,8 @@ func (a *applying) missing(now Arrivals) int {
 
 // cameBack is a stop where clients come back to the servers that they were moved
 // from. A service of which that is so is left out, and does not speak for others of
-// which clients stayed away; where it is so of all that were moved it stops. What was kicked is by service, with what was expected
-// before anything was learned of it.
+// which clients stayed away; where it is so of all that were moved it stops. What was
+// kicked is by service, with what was expected before anything was learned of it.
 func (a *applying) cameBack(now *Arrivals, kicked map[int]tally) *Stop {
 	var all, staying tally // of this batch, and of the services that are not left out
 	for service, this := range kicked {
@@ -63,7 +63,7 @@ func (a *applying) cameBack(now *Arrivals, kicked map[int]tally) *Stop {
 		return &Stop{StopCameBack, fmt.Sprintf("%s of %s came back to the servers that they were moved from.", words.Count(t.returned), words.Plural(t.kicked, "client"))}
 	}
 	switch {
-	case staying.kicked == 0 && all.returned > 0, left == 0 && all.returned > 0:
+	case all.returned > 0 && (staying.kicked == 0 || left == 0):
 		return said(all)
 	case staying.bad():
 		return said(staying)
@@ -85,8 +85,8 @@ func (a *applying) leaveOut(service int) {
 	}
 }
 
-// foreseen is how many clients each server should have by now: what it had before
-// the first move, less what was moved from it, and what was expected to come.
+// foreseen is how many clients each server should have after the moves so far: what it
+// had before the first one, less what was moved from it, and what was expected to come.
 type foreseen []gain
 
 func foresee(held []int) foreseen {
