@@ -164,6 +164,7 @@ func (l *Lab) options(c Clients) ([]nats.Option, error) {
 		nats.ReconnectJitter(reconnectWait, reconnectWait),
 		nats.Timeout(patience),
 		nats.SkipHostLookup(), // the dialer does it
+		nats.SyncQueueLen(clientQueue),
 		nats.SetCustomDialer(dialer{life: l.life, source: c.Source, resolver: c.Resolver, blocked: c.Blocked, ordered: c.NoRandomize}),
 		// Without a handler nats.go prints asynchronous errors, such as a kick.
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
@@ -174,8 +175,12 @@ func (l *Lab) options(c Clients) ([]nats.Option, error) {
 	return append(options, c.Options...), nil
 }
 
+// clientQueue is how many messages a client's synchronous subscription holds. With
+// nats.go's default each subscription takes half a megabyte.
+const clientQueue = 64
+
 // subscribe makes the subscriptions of client i. They are synchronous, because
-// those cost no goroutine; what arrives is dropped once nats.go's limit is hit.
+// those cost no goroutine; what arrives is dropped once the queue is full.
 func subscribe(ctx context.Context, nc *nats.Conn, c Clients, i int) error {
 	if c.Subscriptions == 0 {
 		return nil

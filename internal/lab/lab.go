@@ -295,7 +295,7 @@ func (l *Lab) repeatGoodbyes(srv *server.Server) {
 // systemConn connects to the system account of a server.
 func systemConn(srv *server.Server) (*nats.Conn, error) {
 	return nats.Connect("", nats.InProcessServer(srv), nats.UserInfo(UserOf(SystemAccount), Password),
-		nats.NoReconnect(), nats.Timeout(patience), nats.Name("lab"))
+		nats.NoReconnect(), nats.Timeout(patience), nats.Name("lab"), nats.SyncQueueLen(1024))
 }
 
 // pingOnce sends one PING and compares the answers with the island.

@@ -50,12 +50,14 @@ func (s *Server) addRemotes(o *server.Options) {
 		accounts = append([]string{SystemAccount}, accounts...)
 	}
 	o.LeafNode.ReconnectInterval = leafReconnect
+	// A compressor takes megabytes a connection, and nothing here is worth one.
+	o.LeafNode.Compression.Mode = server.CompressionOff
 	for _, account := range accounts {
 		urls := s.urlsOf(s.group.hub, account, func(p ports) int { return p.leaf })
 		if len(urls) == 0 {
 			continue
 		}
-		o.LeafNode.Remotes = append(o.LeafNode.Remotes, &server.RemoteLeafOpts{LocalAccount: account, URLs: urls,
+		o.LeafNode.Remotes = append(o.LeafNode.Remotes, &server.RemoteLeafOpts{Compression: o.LeafNode.Compression, LocalAccount: account, URLs: urls,
 			FirstInfoTimeout: AuthTimeout * time.Second})
 	}
 }
