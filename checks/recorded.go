@@ -39,6 +39,8 @@ type RecordedEvent struct {
 	// Started is that it was seen to run for the first time; else it stopped,
 	// drained, or was no longer heard of.
 	Started bool
+	// Answers is that the same process, which was no longer heard of, is again.
+	Answers bool
 }
 
 // RecordedMove is connections of one service that came to a server or left it.

@@ -80,7 +80,7 @@ func restartOf(r *checks.Recorded, o *checks.Server) (stop, start time.Time, ok 
 		if e.Server.Name != o.Name {
 			continue
 		}
-		if e.Started || e.Server.ID == o.ID || before != "" && e.Server.ID != before {
+		if e.Started || e.Answers || e.Server.ID == o.ID || before != "" && e.Server.ID != before {
 			break
 		}
 		before, stop = e.Server.ID, e.Time // it drains, and then it stops
@@ -130,7 +130,7 @@ func (s *Situation) movedBy(r *restarts, reached []checks.Answer) checks.Answer 
 	}
 	stayed := r.before.On(s.Server.Name)
 	if slices.ContainsFunc(s.Recorded.Events, func(e checks.RecordedEvent) bool {
-		return !e.Started && e.Server.Name == s.Server.Name && e.Time.After(r.before.Time)
+		return !e.Started && !e.Answers && e.Server.Name == s.Server.Name && e.Time.After(r.before.Time)
 	}) {
 		if len(s.everyone) != 1 {
 			return checks.Unknown // another service may have come back

@@ -52,7 +52,7 @@ func (a *watch) text(c record.Change) string {
 		}
 		head = fmt.Sprintf("%s is back: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
 		more = append(more, movesText(c.Moves)...)
-	case record.Started, record.Draining, record.Stopped, record.Silent:
+	case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering:
 		head = serverText(c)
 	case record.Refused:
 		head = fmt.Sprintf("%s refused %s: %s", serverName(c), words.Plural(c.Count, "connection"), words.Harmless(cmp.Or(c.Reason, "no reason given")))
@@ -99,6 +99,8 @@ func serverText(c record.Change) string {
 	switch c.Kind { //nolint:exhaustive // of servers
 	case record.Started:
 		return s + " started"
+	case record.Answering:
+		return s + " answers again"
 	case record.Draining:
 		return s + " drains (lame duck)"
 	case record.Silent:

@@ -19,12 +19,14 @@ const (
 	Held Kind = "finding"
 	// Back: it is above the threshold no longer.
 	Back Kind = "back"
-	// Started, Draining, Stopped and Silent are of servers. A silent one did not
-	// report; it is Started again when it does.
-	Started  Kind = "server-started"
-	Draining Kind = "server-draining"
-	Stopped  Kind = "server-stopped"
-	Silent   Kind = "server-silent"
+	// Started, Draining, Stopped, Silent and Answering are of servers. A silent one
+	// did not report; it is Answering when the same process does again, and Started
+	// where another one of its name does.
+	Started   Kind = "server-started"
+	Draining  Kind = "server-draining"
+	Stopped   Kind = "server-stopped"
+	Silent    Kind = "server-silent"
+	Answering Kind = "server-answers"
 	// Corrected: a full report differed from the matrix.
 	Corrected Kind = "corrected"
 	// Lost: events were lost.
@@ -43,8 +45,8 @@ type Change struct {
 	Cluster string
 	// Server is of what happens to servers, and of Refused.
 	Server checks.ServerRef
-	// Start is when the process of a server that Started began; zero where not
-	// known.
+	// Start is when the process of a server that Started, or is Answering, began;
+	// zero where not known.
 	Start time.Time
 	// Spread is how the account is spread, of Crossed, Held, Back and Shifted.
 	Spread *Spread

@@ -104,7 +104,7 @@ func DocumentOf(c Change) Document {
 	case !c.Since.IsZero():
 		t := c.Since.UTC()
 		d.Since = &t
-	case c.Kind == Started && !c.Start.IsZero():
+	case (c.Kind == Started || c.Kind == Answering) && !c.Start.IsZero():
 		t := c.Start.UTC()
 		d.Since = &t
 	}
@@ -160,6 +160,8 @@ func (d *Document) Happened() string {
 	switch d.Change { //nolint:exhaustive // of servers
 	case Started:
 		return "started"
+	case Answering:
+		return "answers again"
 	case Draining:
 		return "drained"
 	case Stopped:

@@ -60,6 +60,9 @@ func (w *Watch) pause() time.Duration {
 func (w *Watch) Ask(now time.Time) {
 	w.m.round++
 	w.asked = now
+	if w.began.IsZero() {
+		w.began = now
+	}
 	w.asking, w.lost, w.wanted, w.quiet = true, false, "", false
 }
 
@@ -145,6 +148,9 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now, back: again, silent: !s.draining}
 			w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Reason: "it sends no events, and no other server knows of it"})
 		}
+		if !s.draining && len(w.hung) < mostServers {
+			w.hung[s.ID] = now
+		}
 		w.m.removeServer(s.ID)
 	}
 	w.tellSilent(missing, was, first, now)
@@ -228,6 +234,11 @@ func (w *Watch) askSilent(now time.Time) {
 		if now.Sub(d.at) >= long {
 			delete(w.down, id)
 			w.m.moved[d.cluster] = struct{}{}
+		}
+	}
+	for id, since := range w.hung {
+		if now.Sub(since) >= unheard {
+			delete(w.hung, id)
 		}
 	}
 	if !w.ready || w.asking || w.wanted != "" {

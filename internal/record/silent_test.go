@@ -2,6 +2,7 @@ package record
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,50 @@ func (d *desk) stays(when string, finding bool) {
 	}
 	if over := d.w.Over(d.now); len(over) != 1 || over[0].Finding != finding {
 		d.t.Errorf("%s: %+v", when, over)
+	}
+}
+
+// A server that hung and goes on is the same process: it answers again, whether others
+// still knew it or not, and nothing is a start but another process.
+func TestServerThatHungAnswersAgain(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{true, false} {
+		d := watching(t, 0, 5, 5, 5)
+		d.pass(30 * time.Second)
+		d.without(hung(), 5, 5)
+		d.saw(Silent)
+		if !known {
+			d.pass(5 * time.Minute)
+			d.without(nil, 5, 5)
+		}
+		d.count("n1", 5)
+		d.saw(Answering)
+		d.w.Ask(d.now)
+		d.report(5, 5, 5)
+		d.saw()
+		d.pass(30 * time.Second)
+		d.without(hung(), 5, 5)
+		d.saw(Silent)
+		other := at("n1")
+		other.ID += "2"
+		d.w.Stats(wire.Statsz{From: other, Start: d.now.Add(-time.Second)}, d.now)
+		d.saw(Started)
+	}
+	// One that hung when the watch began is known by the start of its process.
+	d := &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), Reconcile: time.Hour}), now: epoch()}
+	d.without(hung(), 5, 5)
+	d.saw(Silent)
+	d.pass(time.Minute)
+	d.w.Stats(wire.Statsz{From: at("n1"), Start: epoch().Add(-time.Hour)}, d.now)
+	d.saw(Answering)
+}
+
+// saw checks what was said of servers.
+func (d *desk) saw(want ...Kind) {
+	d.t.Helper()
+	got := slices.DeleteFunc(d.kinds(), func(k Kind) bool { return !strings.HasPrefix(string(k), "server-") })
+	if !slices.Equal(got, want) {
+		d.t.Errorf("%v, want %v", got, want)
 	}
 }
 

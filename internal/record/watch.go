@@ -43,6 +43,8 @@ type Watch struct {
 	later   map[pairKey]time.Time // what to judge again then
 	missing []checks.Missing      // by the last full report
 	down    map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
+	hung    map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, since when
+	began   time.Time             // when the first full report was asked for
 	refused map[refusal]int
 	flushed time.Time // refusals
 	out     []Change  // to be told with the next tick
@@ -91,12 +93,17 @@ const unheard = 24 * time.Hour
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {
 	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, down: map[string]stopped{},
-		refused: map[refusal]int{}, wanted: "the start"}
+		hung: map[string]time.Time{}, refused: map[refusal]int{}, wanted: "the start"}
 }
 
 // row returns the row of the server that an event is from, which gets one if it has
 // none; nil where it has none and gets none.
 func (w *Watch) row(from wire.Server, now time.Time) *server {
+	return w.rowSince(from, time.Time{}, now)
+}
+
+// rowSince is [Watch.row] of a server that says when its process started.
+func (w *Watch) rowSince(from wire.Server, start, now time.Time) *server {
 	if w.gone(from.ID) {
 		w.Counters.Stale++
 		return nil
@@ -107,6 +114,7 @@ func (w *Watch) row(from wire.Server, now time.Time) *server {
 			w.Counters.Bad++
 			return nil
 		}
+		s.start = start
 		if w.ready {
 			w.started(s, now)
 			w.want("a server that the last full report did not have", now.Add(settle))
@@ -116,8 +124,21 @@ func (w *Watch) row(from wire.Server, now time.Time) *server {
 	return s
 }
 
+// ranBefore reports whether a server's process is one that was there before: it said
+// nothing for a while, or it is older than this watch. A process has an id of its own.
+func (w *Watch) ranBefore(s *server) bool {
+	_, hung := w.hung[s.ID]
+	return hung || !s.start.IsZero() && s.start.Before(w.began) ||
+		slices.ContainsFunc(w.missing, func(m checks.Missing) bool { return m.ID == s.ID })
+}
+
 // started is that a server runs that did not, or was not heard of.
 func (w *Watch) started(s *server, now time.Time) {
+	kind := Started
+	if w.ranBefore(s) {
+		kind = Answering
+	}
+	delete(w.hung, s.ID)
 	same := func(name, cluster string) bool { return name == s.Name && cluster == s.cluster }
 	for id, d := range w.down {
 		if same(d.ref.Name, d.cluster) {
@@ -134,7 +155,7 @@ func (w *Watch) started(s *server, now time.Time) {
 			w.m.removeServer(old.ID)
 		}
 	}
-	w.tell(Change{Kind: Started, Time: now, Cluster: s.cluster, Server: s.ServerRef, Start: s.start})
+	w.tell(Change{Kind: kind, Time: now, Cluster: s.cluster, Server: s.ServerRef, Start: s.start})
 }
 
 func (w *Watch) tell(c Change) { w.out = append(w.out, c) }
@@ -216,7 +237,7 @@ func (w *Watch) client(e wire.ClientEvent, left bool, now time.Time) {
 // Stats is a server's heartbeat, or its answer to the roster.
 func (w *Watch) Stats(e wire.Statsz, now time.Time) {
 	w.Counters.Events++
-	s := w.row(e.From, now)
+	s := w.rowSince(e.From, e.Start, now)
 	if s == nil {
 		return
 	}

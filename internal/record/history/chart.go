@@ -192,7 +192,7 @@ func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
 		case d.Cluster == nil || *d.Cluster != k.cluster:
 		case d.Server != nil && len(out.Events) < mostMarks && d.Change != record.Refused:
 			class := "stopped"
-			if d.Change == record.Started {
+			if d.Change == record.Started || d.Change == record.Answering {
 				class = "started"
 			}
 			out.Events = append(out.Events, mark{X: c.x(d.Time), Class: class,

@@ -107,8 +107,8 @@ func recordedOf(docs []record.Document, of Suspect) *checks.Recorded {
 		case d.Cluster == nil || *d.Cluster != of.Cluster:
 		case d.Server != nil:
 			switch d.Change { //nolint:exhaustive // the others are not of whether it runs
-			case record.Started, record.Draining, record.Stopped, record.Silent:
-				r.Events = append(r.Events, checks.RecordedEvent{Time: d.Time, Server: checks.ServerRef(*d.Server), Started: d.Change == record.Started})
+			case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering:
+				r.Events = append(r.Events, checks.RecordedEvent{Time: d.Time, Server: checks.ServerRef(*d.Server), Started: d.Change == record.Started, Answers: d.Change == record.Answering})
 			}
 		case d.Account != nil && d.Account.ID == of.Account && d.Spread != nil:
 			spread := checks.RecordedSpread{Time: d.Time, Connections: d.Spread.Connections}
