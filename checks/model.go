@@ -121,6 +121,9 @@ type Usage struct {
 type Missing struct {
 	// ID, Name and Host are empty where not known.
 	ID, Name, Host string
+	// At is the address, host:port, that the server is known by. It is the Name as well
+	// where no other is known.
+	At string
 	// Cluster is meaningful only where ClusterKnown.
 	Cluster      string
 	ClusterKnown bool
@@ -140,6 +143,9 @@ type Missing struct {
 	// Reason says what was asked and what came, in a clause.
 	Reason string
 }
+
+// Nameless reports whether nothing says which server it is, beside its address.
+func (m *Missing) Nameless() bool { return m.ID == "" && (m.Name == "" || m.Name == m.At) }
 
 // MayBeIn reports whether it may be a server of the cluster.
 func (m *Missing) MayBeIn(cluster string) bool {

@@ -77,11 +77,14 @@ func (c *routedCluster) missing(what string) []checks.Missing {
 	n, open := c.lacking(), c.open()
 	reason := fmt.Sprintf("others have routes configured to %s addresses, but only %s %s known: %s",
 		words.Count(c.addresses()), words.Plural(len(c.members), "server"), is(len(c.members)), what)
+	if c.alone {
+		reason = "the only server that is known has routes configured to others, and has none: it is cut off, or they are down: " + what
+	}
 	var out []checks.Missing
 	for i := range n {
 		m := checks.Missing{Cluster: c.name, ClusterKnown: true, Kind: checks.Configured, Reason: reason}
 		if len(open) == n { // every known server has another address
-			m.Name, m.Host = open[i].text, open[i].host
+			m.Name, m.At, m.Host = open[i].text, open[i].text, open[i].host
 		}
 		out = append(out, m)
 	}

@@ -20,6 +20,7 @@ type routedCluster struct {
 	name    string
 	members []member
 	routes  []route // in order, each once
+	alone   bool    // it is one server, which has no routes
 }
 
 // member is a server that is known.
@@ -57,7 +58,7 @@ func routedClusters(d *checks.Deployment) []*routedCluster {
 	var out []*routedCluster
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
 		for _, texts := range configurations(lists[name]) {
-			c := &routedCluster{name: name, members: membersOf(d, name)}
+			c := &routedCluster{name: name, members: membersOf(d, name), alone: aloneIn(d, name)}
 			for _, text := range texts {
 				if r, ok := routeOf(text); ok {
 					c.routes = append(c.routes, r)
@@ -189,7 +190,30 @@ func (c *routedCluster) open() []route {
 // Fewer addresses than servers, as of seeds or of a name for all, say nothing.
 func (c *routedCluster) lacking() int {
 	taken, open := c.assign()
-	return max(0, len(open)-(len(c.members)-taken))
+	n := len(open) - (len(c.members) - taken)
+	if c.alone && len(c.members) == 1 && n <= 0 && slices.ContainsFunc(open, func(r route) bool { return !c.members[0].mayBeAt(&r) }) {
+		return 1 // it was to have a route to another one
+	}
+	return max(0, n)
+}
+
+// aloneIn reports whether one server of a cluster is known, and has no routes.
+func aloneIn(d *checks.Deployment, cluster string) bool {
+	n := 0
+	for i := range d.Servers {
+		if s := &d.Servers[i]; s.Cluster == cluster {
+			if n++; s.Peers == nil || len(s.Peers) > 0 {
+				return false
+			}
+		}
+	}
+	return n == 1
+}
+
+// mayBeAt reports whether an address may be its own: it has the port on which it
+// listens, and a host that it may have.
+func (m *member) mayBeAt(r *route) bool {
+	return m.port == 0 || r.port == 0 || m.port == r.port && (!r.ip.IsValid() || len(m.is) == 0 || m.is[r.ip])
 }
 
 // assign finds out whose the addresses are: how many known servers have one, and

@@ -25,10 +25,8 @@ func TestOnlyTheConfigurationNamesIt(t *testing.T) {
 	dead := &url.URL{Scheme: "nats", Host: net.JoinHostPort("127.0.0.1", closedPort(t))}
 	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{
 		{Name: "C1", Servers: 3, Configure: func(i int, o *server.Options) {
-			if i > 0 { // the first knows of the others by them
+			if i == 2 { // the configuration of the last one is another one
 				o.Routes = append(o.Routes, dead)
-			}
-			if i == 1 {
 				o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: net.JoinHostPort("127.0.0.1", closedPort(t))})
 			}
 		}},

@@ -235,7 +235,6 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 			m.servers[r.ID] = r
 		}
 	}
-	cut := cutOff(m.servers)
 	m.system = map[string]bool{}
 	var closed []string // that did not tell of others
 	for _, r := range m.servers {
@@ -250,12 +249,6 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 				Bound: &bound, Kind: checks.Unreadable, Reason: fmt.Sprintf("its account report can't be used: %s: %v", r.at, r.problem)})
 			continue
 		}
-		if why := cut[r.ID]; why != "" {
-			bound := r.clients()
-			d.Missing = append(d.Missing, checks.Missing{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, ClusterKnown: true,
-				Bound: &bound, Kind: checks.CutOff, Reason: why})
-			continue
-		}
 		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Start: r.varz.Start, Usage: r.usage, Links: source.Links(r.varz)})
 	}
 	if slices.Sort(closed); len(closed) > 0 {
@@ -264,6 +257,7 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 	for i := range d.Accounts {
 		d.Accounts[i].System = m.system[d.Accounts[i].ID]
 	}
+	source.DropCutOff(d)
 	d.Missing = append(d.Missing, notGiven(m.servers, failed)...)
 	d.Expected = len(d.Servers) + len(d.Missing)
 	slices.SortFunc(d.Servers, func(a, b checks.Server) int { return cmp.Compare(a.ID, b.ID) })

@@ -10,12 +10,13 @@ import (
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
-// samples is how many servers of a cluster are asked which others their
-// configuration names: those of a cluster mostly have one configuration. Where
-// that names more servers than are known, all of them are asked.
-const samples = 2
+// mostConfigured is how many servers of a cluster are asked which others their
+// configuration names, the first by name. So the verdict is not that of whoever
+// happened to be asked where configurations differ. Where they name more servers than
+// are known, all of the cluster are asked.
+const mostConfigured = 16
 
-// askConfigured asks the first servers of each cluster for their VARZ, which has the
+// askConfigured asks servers of each cluster for their VARZ, which has the
 // routes and gateways of the configuration: peers forget a server that died or hangs
 // after some minutes, and the configuration does not. It goes along with the
 // questions for reports, so that nobody waits for it.
@@ -23,18 +24,25 @@ func (g *gathering) askConfigured() {
 	if g.noVarz {
 		return
 	}
-	asked := map[string]int{}
-	for _, s := range g.inOrder() {
-		if s.roster == nil || s.Cluster == "" || s.strange || asked[s.Cluster] >= samples {
-			continue
-		}
-		asked[s.Cluster]++
+	for _, s := range g.firstOfClusters() {
 		if s.polled || s.sampled || s.ID == g.nc.ConnectedServerId() {
 			continue // that has its VARZ, too
 		}
 		s.sampled = true
 		g.askVarz(s.ID)
 	}
+}
+
+// firstOfClusters are the servers of each cluster whose configuration counts.
+func (g *gathering) firstOfClusters() []*seen {
+	in := map[string]int{}
+	return slices.DeleteFunc(g.inOrder(), func(s *seen) bool {
+		if s.roster == nil || s.Cluster == "" || s.strange {
+			return true
+		}
+		in[s.Cluster]++
+		return in[s.Cluster] > mostConfigured
+	})
 }
 
 // inOrder are the servers in order of their names.
@@ -66,11 +74,15 @@ func (g *gathering) configured() bool {
 	return true
 }
 
-// linksOf are those of a server's configuration. The connected one may have said
+// links are those of the configurations that count. The connected server may have said
 // them before it was known.
-func (g *gathering) linksOf(s *seen) *checks.Links {
-	if s.config == nil && g.connected != nil && g.connected.From.ID == s.ID {
-		return source.Links(*g.connected)
+func (g *gathering) links() map[string]*checks.Links {
+	out := map[string]*checks.Links{}
+	for _, s := range g.firstOfClusters() {
+		out[s.ID] = s.config
+		if s.config == nil && g.connected != nil && g.connected.From.ID == s.ID {
+			out[s.ID] = source.Links(*g.connected)
+		}
 	}
-	return s.config
+	return out
 }

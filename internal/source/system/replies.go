@@ -229,7 +229,7 @@ func (g *gathering) forbidden(e *sysreq.PermissionError) {
 func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	g.dropUnconfirmed()
 	dropUnrouted(g.servers)
-	links := peers(g.servers)
+	links, configured := peers(g.servers), g.links()
 	d := &checks.Deployment{Accounts: g.accounts.All(), Missing: missing(g.servers, waited, g.asked+1)}
 	for i := range d.Missing {
 		if m := &d.Missing[i]; m.ID == "" && m.Name != "" && g.drained[m.Name] {
@@ -264,7 +264,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		if s.roster == nil {
 			g.notes[fmt.Sprintf("%s sent an account report but did not answer the roster", s.Server)] = 1
 		}
-		out := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: links[id], Usage: s.usage, MaxConnections: s.limit, Links: g.linksOf(s)}
+		out := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: links[id], Usage: s.usage, MaxConnections: s.limit, Links: configured[id]}
 		if s.roster != nil {
 			out.Start = s.roster.Start
 		}
@@ -285,6 +285,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	}
 	slices.Sort(d.Notes)
 	slices.SortFunc(d.Servers, func(a, b checks.Server) int { return cmp.Compare(a.ID, b.ID) })
+	source.DropCutOff(d)
 	d.Separate()
 	return d
 }
