@@ -247,7 +247,7 @@ func (e Expected) greeted(d *checks.Deployment, g checks.Greeting, s *sight) {
 		d.Missing = append(d.Missing, m)
 		return
 	}
-	e.addNamed(d, g.Name, m)
+	e.addNamed(d, m)
 }
 
 func appendOnce(to []string, s string) []string {

@@ -121,6 +121,9 @@ func (a *Run) expect(ctx context.Context) error {
 	default:
 		e.Details = a.Details
 	}
+	if err := e.sameDeployment(a.Deployment); err != nil {
+		return err
+	}
 	e.DNS = a.Request.Lists.DNS
 	e.Add(ctx, a.Deployment)
 	return nil

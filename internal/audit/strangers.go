@@ -53,7 +53,7 @@ func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string
 			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
 			continue
 		}
-		d.Missing = append(d.Missing, checks.Missing{Name: s.shown, Kind: s.kind(), Reason: said})
+		d.Missing = append(d.Missing, checks.Missing{Name: s.shown, At: s.shown, Kind: s.kind(), Reason: said})
 	}
 	e.unseen(d, unseen, room)
 }
@@ -107,7 +107,7 @@ func whose(d *checks.Deployment, s *sight, left []sight) (at int, listed bool) {
 	of := map[bool][]int{} // whether by name
 	for i := range d.Missing {
 		m := &d.Missing[i]
-		if m.Name == s.shown {
+		if m.Name == s.shown || m.At == s.shown {
 			return i, true
 		}
 		if byName, byHost := has(m.Name, m.Host); byName || byHost {

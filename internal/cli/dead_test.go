@@ -161,7 +161,10 @@ func TestServerThatDied(t *testing.T) {
 	})
 	// An explicit number is the operator's word, and so is a list of all names.
 	for _, say := range []string{"2", "P-n1,P-n2"} {
-		status, doc, text := auditProcesses(t, one, "--expect-servers", say)
+		status, doc, text := auditProcesses(t, one, "--expect-servers", say, "--baseline", baseline)
+		if !strings.Contains(text, "not here: P-n3; --expect-servers") {
+			t.Errorf("--expect-servers %s: no note of what the baseline has: %s", say, text)
+		}
 		if status != ExitNotAudited || !doc.Coverage.Complete || doc.Outcome != string(checks.OutcomeNotJudged) {
 			t.Errorf("--expect-servers %s: status %d, missing %q; %s", say, status, doc.reasons(), text[:min(len(text), 300)])
 		}
