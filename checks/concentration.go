@@ -43,6 +43,7 @@ type Result struct {
 
 	noneReported bool // no server reported
 	judged       bool // a cluster met the minimum of servers
+	unseen       bool // servers are missing, which was accepted, that could overturn a verdict
 }
 
 // Summary counts. Accounts, with at least one client or leafnode, Connections,
@@ -137,13 +138,16 @@ func CheckConcentration(d *Deployment, p Parameters) Result {
 			}
 		}
 		// An account that nobody reported may sit wholly on a missing server.
-		if !p.AllowPartial && thresholds.unseen(j, pairs) {
+		if thresholds.unseen(j, pairs) {
 			r.OpenClusters = append(r.OpenClusters, c.name)
 		}
 	}
 	// Servers of an unknown cluster may be a cluster of their own.
-	if !p.AllowPartial && thresholds.unseen(judge{missing: elsewhere(d, p.Clusters)}, make([]int, len(thresholds.all))) {
+	if thresholds.unseen(judge{missing: elsewhere(d, p.Clusters)}, make([]int, len(thresholds.all))) {
 		r.OpenClusters = append(r.OpenClusters, "")
+	}
+	if p.AllowPartial {
+		r.unseen, r.OpenClusters = r.unseen || len(r.OpenClusters) > 0, nil
 	}
 	for _, seen := range everywhere {
 		if seen {
@@ -184,6 +188,8 @@ func (r *Result) outcome() Outcome {
 		return OutcomeIncomplete
 	case len(r.Findings) > 0:
 		return OutcomeFinding
+	case r.unseen && r.Summary.Evaluated == 0: // nothing was judged, and nothing is certain
+		return OutcomeNotJudged
 	case !r.judged && len(r.Clusters) > 0, r.Summary.Evaluated == 0 && r.Summary.TooFewServers > 0:
 		return OutcomeNotJudged
 	}
@@ -261,9 +267,11 @@ func (j judge) isFinding(t tally) bool {
 func (j judge) pair(r *Result, a Account, t tally) (found bool) {
 	row := Row{Account: a, Cluster: j.c.name, Server: j.d.Servers[t.server].Ref(), Connections: t.connections, OnServer: t.top}
 	finding := j.isFinding(t)
-	open := !j.p.AllowPartial && (finding && !j.staysFinding(t) || !finding && j.couldBeFinding(t)) ||
-		!j.p.AllowPartial && len(j.d.Doubtful) > 0 && j.doubtOverturns(a, finding) ||
-		!finding && slices.Contains(j.d.Mixed, j.c.name) && j.couldBeFindingApart(a)
+	open := finding && !j.staysFinding(t) || !finding && j.couldBeFinding(t) || len(j.d.Doubtful) > 0 && j.doubtOverturns(a, finding)
+	if j.p.AllowPartial {
+		r.unseen, open = r.unseen || open, false
+	}
+	open = open || !finding && slices.Contains(j.d.Mixed, j.c.name) && j.couldBeFindingApart(a)
 	switch {
 	case !open && t.connections < j.p.MinConnections:
 		row.Verdict = TooFewConnections

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,7 @@ func situations() []situation {
 	return []situation{
 		{what: "a server was killed, its peers still count it", missing: ghost, conns: lopsided},
 		{what: "the same, with `--allow-partial`", missing: ghost, conns: lopsided, partial: true},
+		{what: "two of three servers were killed, with `--allow-partial`: the third one has few connections", missing: append(slices.Clone(ghost), ghost...), conns: []uint32{6}, partial: true},
 		{what: "a server was killed, and its peers have forgotten it, and no configuration has a route to it: a cluster of 2 is left", conns: lopsided},
 		{what: "the same, with `--baseline` of before", conns: lopsided, expected: baseline},
 		{what: "the same, with `--expect-servers 3`", conns: lopsided, expected: audit.Expected{Count: 3}},
@@ -126,7 +128,7 @@ func TestIncidentTable(t *testing.T) {
 			t.Errorf("%s passes", s.what)
 		}
 		table += fmt.Sprintf("| %s | `%s` | %d | %s |\n", s.what, outcome, status, firstParagraph(t, doc, "text"))
-		if i == 0 || i == 2 || i == 3 || s.ordinary && len(s.missing) == 0 {
+		if i == 0 || i == 2 || i == 3 || i == 4 || s.ordinary && len(s.missing) == 0 {
 			formats += fmt.Sprintf("\n%s:\n\n```\n%s\n%s\n%s\n%s\n```\n", strings.ToUpper(s.what[:1])+s.what[1:], firstParagraph(t, doc, "text"), firstParagraph(t, doc, "nagios"),
 				lineWith(t, doc, "prometheus", "nats_balance_outcome{", "} 1"), strings.TrimSpace(lineWith(t, doc, "json", `"outcome"`, "")))
 		}

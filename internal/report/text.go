@@ -99,6 +99,9 @@ func answer(doc *Document) (text.Color, string) {
 		}
 		return text.FgGreen, doc.noFinding(partly)
 	case checks.OutcomeNotJudged:
+		if doc.allowPartial && !doc.Coverage.Complete && doc.Summary.Skipped.TooFewServers == 0 {
+			return text.FgYellow, fmt.Sprintf("Not checked: no account has the minimum of %s%s%s.", words.Plural(doc.Parameters.MinConnections, "connection"), partly, doc.largestText())
+		}
 		return text.FgYellow, notJudged(doc.Parameters.MinServers, largestCluster(doc.Clusters, func(c Cluster) (string, int) { return c.Name, len(c.Servers) }))
 	case checks.OutcomeIncomplete:
 		silent := doc.Coverage.silent()
