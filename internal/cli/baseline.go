@@ -8,6 +8,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -44,6 +45,23 @@ func (b *baseline) read(ctx context.Context, h Host) (err error) {
 		}
 		return past, nil
 	})
+	return err
+}
+
+// comparable returns an error where the document says nothing of what was audited.
+func (b *baseline) comparable(kind string, d *checks.Deployment, accounts []string) error {
+	if err := b.past.Comparable(kind, d, accounts); err != nil {
+		return fmt.Errorf("--baseline %s: %w", b.path, err)
+	}
+	return nil
+}
+
+// explain adds the document to an error that is about it.
+func (b *baseline) explain(err error) error {
+	var other *audit.OtherDeploymentError
+	if errors.As(err, &other) {
+		return fmt.Errorf("--baseline %s: %w", b.path, err)
+	}
 	return err
 }
 

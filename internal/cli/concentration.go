@@ -120,8 +120,11 @@ func (a *concentration) run(ctx context.Context) error {
 	request.Lists.Progress = p.read
 	result, err := audit.Audit(ctx, from, request)
 	p.clear()
+	if err == nil && a.baseline.past != nil {
+		err = a.baseline.comparable(from.Kind(), result.Deployment, request.Parameters.Accounts)
+	}
 	if err != nil {
-		return explainSelection(err)
+		return explainSelection(a.baseline.explain(err))
 	}
 	explained := make([]report.Explained, len(result.Explained))
 	for i, e := range result.Explained {

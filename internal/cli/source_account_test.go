@@ -48,6 +48,15 @@ func ownRunIn(t *testing.T, timeout time.Duration, status int, args ...string) *
 	return &doc
 }
 
+// ownRefused audits what is refused, with a sentence that has this in it.
+func ownRefused(t *testing.T, want string, args ...string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if got := Run(append([]string{"--no-context", "audit", "concentration"}, args...), &out, &errs); got != ExitNotAudited || out.Len() > 0 || !strings.Contains(errs.String(), want) {
+		t.Errorf("exit status %d, want a refusal with %q: %s%s", got, want, errs.String(), out.String())
+	}
+}
+
 // Servers that hang and stop, as an ordinary account sees them.
 func TestOwnAccountOfServersThatHang(t *testing.T) {
 	if runtime.GOOS == "windows" {
@@ -81,8 +90,28 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 		}
 	}
 
+	baselineOf := func(account string) string {
+		path := filepath.Join(t.TempDir(), "earlier.json")
+		var out, errs bytes.Buffer
+		if got := Run([]string{"--no-context", "audit", "concentration", "--json", "--outfile", path, "--server", first.URL(account)}, &out, &errs); got != ExitFinding {
+			t.Fatalf("exit status %d: %s", got, errs.String())
+		}
+		return path
+	}
+	ofSystem, ofOrders := baselineOf(lab.SystemAccount), baselineOf("ORDERS")
+	ownRefused(t, "it is of account ORDERS alone: pass --account ORDERS too", "--server", first.URL(lab.SystemAccount), "--baseline", ofOrders)
+	ownRun(t, ExitFinding, "--server", first.URL(lab.SystemAccount), "--baseline", ofOrders, "--account", "ORDERS")
+
 	if err := third.Pause(); err != nil {
 		t.Fatal(err)
+	}
+	// It is the one that an earlier document names, and not one more.
+	for _, path := range []string{ofSystem, ofOrders} {
+		doc := ownRun(t, ExitNotAudited, "--server", first.URL("ORDERS"), "--baseline", path)
+		if missing := doc.Coverage.Missing; doc.Coverage.ServersExpected != 3 || len(missing) != 1 || missing[0].Server.Name != "P-n3" ||
+			!strings.Contains(missing[0].Reason, "in the baseline of ") || doc.Baseline.Unchanged != 0 {
+			t.Errorf("%s: %+v", path, doc.Coverage)
+		}
 	}
 	for _, urls := range []string{first.URL("ORDERS"), all} {
 		doc := ownRun(t, ExitNotAudited, "--server", urls)

@@ -45,9 +45,11 @@ type Gone struct {
 type Past struct {
 	Time                  time.Time
 	Source, Code, Outcome string
-	Parameters            Parameters
-	Findings              []Row
-	Servers               []PastServer
+	// Account is the only one that its source saw; nil where it saw all.
+	Account    *Account
+	Parameters Parameters
+	Findings   []Row
+	Servers    []PastServer
 }
 
 // PastServer is a server of an earlier document; Host is empty where not known.

@@ -110,6 +110,9 @@ func readPast(d *jsontext.Decoder) (*Past, error) {
 		}
 	}
 	past.Source, past.Code = words.Harmless(source.Kind), words.Harmless(check.Code)
+	if a := source.Account; a != nil && past.Source == ownAccount {
+		past.Account = &Account{ID: words.Harmless(a.ID), Name: words.Harmless(a.Name)}
+	}
 	past.Time = past.Time.UTC().Truncate(time.Second)
 	switch code := checks.Concentration().Code; {
 	case past.Code != code:

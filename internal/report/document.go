@@ -72,7 +72,21 @@ type Tool struct {
 type Source struct {
 	Kind   string `json:"kind"`
 	Detail string `json:"detail"`
+	// Account is the only one that the source sees; nil where it sees all.
+	Account *Account `json:"account"`
 }
+
+// sourceOf is where a deployment came from.
+func sourceOf(kind, detail string, d *checks.Deployment) Source {
+	s := Source{Kind: kind, Detail: words.Sentence(detail)}
+	if kind == ownAccount && len(d.Accounts) == 1 {
+		s.Account = &Account{ID: words.Harmless(d.Accounts[0].ID), Name: words.Harmless(d.Accounts[0].Name)}
+	}
+	return s
+}
+
+// ownAccount is the kind of a source that sees one account only.
+const ownAccount = "account"
 
 // Parameters are the thresholds that were used.
 type Parameters struct {
@@ -123,7 +137,7 @@ func New(in Input) *Document {
 		Check:  check(in.Check),
 		Tool:   Tool{Name: "nats-balance", Version: in.Version},
 		Time:   in.Time.UTC().Truncate(time.Second),
-		Source: Source{Kind: in.SourceKind, Detail: words.Sentence(in.SourceDetail)},
+		Source: sourceOf(in.SourceKind, in.SourceDetail, d),
 		Parameters: Parameters{ThresholdPercent: p.ThresholdPercent, MinServers: p.MinServers,
 			MinConnections: p.MinConnections, ReviewPercent: p.ReviewPercent},
 		Outcome:  string(r.Outcome),

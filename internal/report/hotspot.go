@@ -175,7 +175,7 @@ func NewHotspots(in HotspotInput) *Hotspots {
 	r, p := in.Result, in.Parameters
 	doc := &Hotspots{
 		Type: HotspotsType(p.Measure), Check: check(p.Measure.Check), Tool: Tool{Name: "nats-balance", Version: in.Version},
-		Time: in.Time.UTC().Truncate(time.Second), Source: Source{Kind: in.SourceKind, Detail: words.Sentence(in.SourceDetail)},
+		Time: in.Time.UTC().Truncate(time.Second), Source: sourceOf(in.SourceKind, in.SourceDetail, in.Deployment),
 		Parameters: HotspotParameters{Factor: Factor(p.FactorPercent), MinServers: p.MinServers, MinConnections: p.MinConnections},
 		Outcome:    string(r.Outcome), Coverage: coverage(in.Deployment),
 		Summary: HotspotSummary{Clusters: r.Summary.Clusters, Servers: r.Summary.Servers, Connections: r.Summary.Connections,

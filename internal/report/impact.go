@@ -110,7 +110,7 @@ type ImpactInput struct {
 // NewImpacts builds the document. Names from outside are made harmless here.
 func NewImpacts(in ImpactInput) *Impacts {
 	doc := &Impacts{Type: ImpactType, Tool: Tool{Name: "nats-balance", Version: in.Version}, Time: in.Time.UTC().Truncate(time.Second),
-		Source:  Source{Kind: in.SourceKind, Detail: words.Sentence(in.SourceDetail)},
+		Source:  sourceOf(in.SourceKind, in.SourceDetail, in.Deployment),
 		Outcome: string(checks.OutcomePass), Coverage: coverage(in.Deployment), Servers: []ServerImpact{}, Gone: in.Gone, Warnings: sentences(in.Warnings)}
 	for _, n := range in.Deployment.Notes {
 		doc.Coverage.Notes = append(doc.Coverage.Notes, words.Sentence(n))

@@ -76,6 +76,7 @@ func filled(t *testing.T) string {
 		Unreachable: []string{"nats://n9"}, Hosts: []string{"n1"}}}
 	doc.DNS = []Name{{Host: "n1", Resolver: "10.0.0.53:53", CNAME: []string{"n1.example.com"},
 		Addresses: []Address{{IP: "10.0.0.1", TTL: &ttl, Servers: []string{"n1"}}}, Verdict: "single", Detail: "one address"}}
+	doc.Source.Account = &Account{ID: "ORDERS", Name: "ORDERS"}
 	row := doc.Review[0]
 	doc.Accepted = []Accepted{{Row: row, Reason: "it moves", Expires: "2026-12-31"}}
 	changed := []Changed{{Row: row, WasServer: doc.Findings[0].Server, WasOnServer: 7, WasPercent: 50}}
@@ -145,7 +146,7 @@ func TestSchemaRefuses(t *testing.T) {
 				delete(v, key)
 				refuse(at + " dropped")
 				for _, other := range others(value) {
-					if (at == ".baseline" || at == ".groups[0].server") && other == nil {
+					if (at == ".baseline" || at == ".source.account" || at == ".groups[0].server") && other == nil {
 						continue // there may be none
 					}
 					v[key] = other
@@ -312,7 +313,8 @@ func TestFieldOrder(t *testing.T) {
 		"":                                  "type check tool time source parameters outcome coverage summary clusters groups findings review accepted baseline accounts client_urls dns warnings",
 		".check":                            "code name severity category applies_to",
 		".tool":                             "name version",
-		".source":                           "kind detail",
+		".source":                           "kind detail account",
+		".source.account":                   "id name",
 		".parameters":                       "threshold_percent min_servers min_connections review_percent critical_percent",
 		".coverage":                         "complete servers_expected servers_answered missing notes",
 		".coverage.missing":                 "server cluster reason",

@@ -36,7 +36,8 @@ func lostNotes(in Input) []string {
 			text += " of " + words.Plural(*s.Accounts, "account")
 		}
 		text += " in the baseline"
-		if mayBeGone(m.Kind) {
+		sameScope := (past.Source == ownAccount) == (in.SourceKind == ownAccount) // or totals are of other accounts
+		if mayBeGone(m.Kind) && sameScope {
 			text += ": " + past.gained(in, s)
 			if of := past.gainedOf(in, s); len(of) > 0 {
 				text += ", " + words.ListUpTo(named, of)
@@ -101,7 +102,7 @@ func difference(n int) string {
 func (p *Past) gainedOf(in Input, lost PastServer) []string {
 	var out []string
 	for _, was := range p.Findings {
-		if was.Server.Name != lost.Name || was.Cluster != lost.Cluster {
+		if was.Server.Name != lost.Name || was.Cluster != lost.Cluster || !sees(in, was.Account.ID) {
 			continue
 		}
 		now := 0
