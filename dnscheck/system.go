@@ -84,6 +84,9 @@ func hostsPath(goos string, getenv func(string) string) string {
 // resolved by the system when the resolver is asked.
 func Resolver(arg string) (string, error) {
 	host, port := arg, "53"
+	if strings.Contains(arg, "@") { // what is before it may be a secret, and is not shown
+		return "", errors.New("resolver has an @, as of a user: pass HOST or HOST:PORT alone")
+	}
 	if _, err := netip.ParseAddr(arg); err != nil {
 		switch {
 		case strings.HasPrefix(arg, "[") && strings.HasSuffix(arg, "]"):

@@ -166,8 +166,13 @@ func TestResolver(t *testing.T) {
 		"a b":               "character",
 		"a\x1b[0m":          "character",
 		"fe80::1%e\x1bth:0": "zone",
+		"u:SECRET@host":     "an @",
+		"u:SECRET@host:53":  "an @",
 	} {
 		got, err := Resolver(arg)
+		if err != nil && strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%v", err)
+		}
 		if err == nil || !strings.Contains(err.Error(), expected) || strings.Contains(err.Error(), "\x1b") {
 			t.Errorf("%q: %q, %v; want an error with %q", arg, got, err, expected)
 		}
