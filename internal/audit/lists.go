@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -88,7 +89,7 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, read cli
 			return nil, read, nil, err
 		}
 		if err != nil {
-			warnings = append(warnings, fmt.Sprintf("--client-config %s was not read to the end: %s", p.Path, unfinished(err)))
+			warnings = append(warnings, fmt.Sprintf("--client-config %s was not read to the end: %s", p.Path, unfinished(p.Path, err)))
 		}
 		add(f)
 	}
@@ -109,12 +110,15 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, read cli
 	return lists, read, warnings, nil
 }
 
-// unfinished says why something was not read to the end.
-func unfinished(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "--timeout was over before: pass a longer one, or less to read"
+// unfinished says why a path was not read to the end.
+func unfinished(path string, err error) string {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err.Error()
 	}
-	return err.Error()
+	if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
+		return "it is a pipe, and who writes into it had not ended when --timeout was over: pass a longer one, or a file"
+	}
+	return "--timeout was over before: pass a longer one, or less to read"
 }
 
 // Follow finds out what the lists lead to.

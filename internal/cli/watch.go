@@ -76,10 +76,21 @@ Examples:
 	a.store.flags(cmd)
 	a.listen.flags(cmd)
 	cmd.Flag("json", "Print every change as a line of JSON").Short('j').UnNegatableBoolVar(&a.json)
-	cmd.Action(a.host.action(end{}, a.run))
+	left := func() string { return "what was recorded may not all be written" }
+	cmd.Action(a.host.action(end{left: left}, a.run))
 }
 
+// run watches until an interrupt, which is how a watch ends; one before it began is an
+// error.
 func (a *watch) run(ctx context.Context) error {
+	err := a.watch(ctx)
+	if errors.Is(err, context.Canceled) {
+		return errors.New("interrupted before anything was watched")
+	}
+	return err
+}
+
+func (a *watch) watch(ctx context.Context) error {
 	if err := a.validate(); err != nil {
 		return &usageError{err: err}
 	}

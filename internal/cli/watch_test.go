@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
@@ -144,5 +146,24 @@ func TestWatchUsage(t *testing.T) {
 		if status := runHere(t.Context(), &out, &errs, strings.Fields(args)...); status != ExitNotAudited || out.String() != "" || !strings.Contains(errs.String(), want) {
 			t.Errorf("%s: exit status %d, %q, %q", args, status, out.String(), errs.String())
 		}
+	}
+}
+
+// A watch audits nothing, and says so where it was interrupted before it began; an
+// account that nobody uses any more is not back.
+func TestSentencesOfWatch(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	var out, errs watched
+	runHere(ctx, &out, &errs, "watch", "--no-context", "--store", t.TempDir())
+	if said := errs.String(); !strings.Contains(said, "interrupted before anything was watched") || strings.Contains(said, "audited") {
+		t.Error(said)
+	}
+	a := &watch{}
+	since := time.Now()
+	got := a.text(record.Change{Kind: record.Back, Time: since.Add(time.Minute), Since: since, Spread: &record.Spread{Account: checks.Account{ID: "ORDERS", Name: "ORDERS"}, Cluster: "C1"}})
+	if !strings.Contains(got, "ORDERS (C1) leans no longer: it has no connections any more, after 1m") {
+		t.Error(got)
 	}
 }

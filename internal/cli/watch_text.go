@@ -51,6 +51,9 @@ func (a *watch) text(c record.Change) string {
 			was += " (it was a finding)"
 		}
 		head = fmt.Sprintf("%s is back: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
+		if c.Spread.Connections == 0 {
+			head = fmt.Sprintf("%s leans no longer: it has no connections any more%s", pairName(c.Spread), was)
+		}
 		more = append(more, movesText(c.Moves)...)
 	case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering:
 		head = serverText(c)

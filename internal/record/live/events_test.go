@@ -8,6 +8,16 @@ import (
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
+// A connection that was away for a moment was not lost for 0 s.
+func TestShortly(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{3 * time.Millisecond: "less than 100ms", 100 * time.Millisecond: "100ms", 2345 * time.Millisecond: "2.3s"} {
+		if got := shortly(d); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 // Events wait in a bounded number and size, for each of the six subscriptions. That
 // lost ones have a full report asked for is for the tests of record.
 func TestWaitingEventsAreBounded(t *testing.T) {

@@ -199,7 +199,7 @@ func (s *session) changed(st nats.Status) error {
 	case nats.CONNECTED:
 		if !s.lostAt.IsZero() {
 			s.l.connected = true
-			s.l.w.Lose(0, "the connection was lost for "+time.Since(s.lostAt).Round(100*time.Millisecond).String(), time.Now())
+			s.l.w.Lose(0, "the connection was lost for "+shortly(time.Since(s.lostAt)), time.Now())
 			s.lostAt = time.Time{}
 		}
 	case nats.CLOSED:
@@ -210,10 +210,22 @@ func (s *session) changed(st nats.Status) error {
 }
 
 func (*session) ended(nc *nats.Conn) error {
-	if err := nc.LastError(); err != nil {
+	switch err := nc.LastError(); {
+	case errors.Is(err, nats.ErrNoServers):
+		return errors.New("none of its servers could be reached again")
+	case err != nil:
 		return err
 	}
 	return nats.ErrConnectionClosed
+}
+
+// shortly is a duration to a tenth of a second.
+func shortly(d time.Duration) string {
+	const tenth = 100 * time.Millisecond
+	if d < tenth {
+		return "less than " + tenth.String()
+	}
+	return d.Round(tenth).String()
 }
 
 // tick tells what changed, and asks for a full report where one is due.
