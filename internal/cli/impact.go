@@ -165,7 +165,8 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 		}
 	}
 	if past != nil {
-		in.Warnings = append(in.Warnings, stillThere(d, past)...)
+		still := stillThere(d, past)
+		in.Warnings, in.MayHave = append(in.Warnings, still...), len(still) > 0
 		in.Gone = past.Since(func(account string) map[string]int { return heldBy(d, past.Cluster, account) })
 	}
 	return report.NewImpacts(in), nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -154,8 +155,23 @@ func (doc *Hotspots) answer() (text.Color, string) {
 	if partly != "" {
 		color = text.FgYellow
 	}
+	if n := doc.mostServers(); float64(n*100) <= float64(doc.Parameters.Factor) {
+		return text.FgYellow, fmt.Sprintf("No finding%s, as none is possible: one of %s can't have more than %s times their average. Pass a --factor below %d.",
+			partly, words.Plural(n, "server"), doc.Parameters.Factor, n)
+	}
 	return color, fmt.Sprintf("No finding%s: %s checked, no server has more than %s times the average.",
 		partly, words.Plural(doc.Summary.Evaluated, "cluster"), doc.Parameters.Factor)
+}
+
+// mostServers is how many servers the largest cluster has that was checked.
+func (doc *Hotspots) mostServers() int {
+	most := 0
+	for _, c := range doc.Clusters {
+		if slices.ContainsFunc(c.Servers, func(s HotspotServer) bool { return s.Factor != nil }) {
+			most = max(most, len(c.Servers))
+		}
+	}
+	return most
 }
 
 func (p *printer) hotspot(m checks.Measure, f Hotspot) {

@@ -74,6 +74,8 @@ type ServerGone struct {
 	Back        int           `json:"back"`
 	Missing     int           `json:"missing"`
 	Accounts    []AccountGone `json:"accounts"`
+
+	mayHave bool // it may still have some of those that are missing
 }
 
 // AccountGone is an account that was on the server. On is what the others have more
@@ -104,7 +106,9 @@ type ImpactInput struct {
 	// Everywhere is that they are of all clusters, and of no certain server.
 	Everywhere bool
 	Gone       *ServerGone
-	Warnings   []string
+	// MayHave is that the server may still have some of those that are missing.
+	MayHave  bool
+	Warnings []string
 }
 
 // NewImpacts builds the document. Names from outside are made harmless here.
@@ -131,6 +135,7 @@ func NewImpacts(in ImpactInput) *Impacts {
 	}
 	if g := in.Gone; g != nil {
 		g.finish()
+		g.mayHave = in.MayHave
 		switch {
 		case g.Missing > 0:
 			add(checks.OutcomeFinding)

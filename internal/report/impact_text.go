@@ -240,6 +240,9 @@ func (g *ServerGone) answer() string {
 	said := "the accounts that were on it have as many as then, so all may be back"
 	if g.Missing > 0 {
 		said = fmt.Sprintf("at most %s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
+		if g.mayHave {
+			said = fmt.Sprintf("at most %s are on other servers, and %s are not, which may still be on it", words.Count(g.Back), words.Count(g.Missing))
+		}
 	}
 	return fmt.Sprintf("%s in %s had %s at %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), g.Baseline.UTC().Format(timeLayout), said)
 }

@@ -62,6 +62,17 @@ func TestLossOfManyAccounts(t *testing.T) {
 	}
 }
 
+// What is missing of a server that drains, or hangs, may still be on it.
+func TestLossOfAServerThatMayHaveThem(t *testing.T) {
+	t.Parallel()
+	for may, want := range map[bool]string{false: "at most 3 are back, 5 missing.", true: "at most 3 are on other servers, and 5 are not, which may still be on it."} {
+		g := ServerGone{Server: "n1", Cluster: "C1", Connections: 8, Back: 3, Missing: 5, mayHave: may}
+		if got := g.answer(); !strings.HasSuffix(got, want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func TestSomeServices(t *testing.T) {
 	t.Parallel()
 	for all, want := range map[string]string{
