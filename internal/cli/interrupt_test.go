@@ -20,6 +20,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
+	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -74,6 +75,17 @@ func TestNobodyReads(t *testing.T) {
 		began := time.Now()
 		if status := Run([]string{"explain", "nothing"}, io.Discard, newUnread(t)); status != ExitNotAudited || time.Since(began) > 10*grace {
 			t.Errorf("status %d after %s", status, time.Since(began))
+		}
+	})
+	t.Run("what a rebalance did", func(t *testing.T) {
+		t.Parallel()
+		out := newUnread(t)
+		r := newRebalance(Host{Out: out, Err: io.Discard})
+		r.apply, r.readWithin = true, 50*time.Millisecond
+		r.closed.note("n1", balance.Kicked)
+		err := r.write(&report.Rebalance{Batches: []report.RebalanceBatch{{}}})
+		if err == nil || !strings.Contains(err.Error(), "nobody read the output within") || !strings.Contains(err.Error(), "1 connection") {
+			t.Errorf("%v", err)
 		}
 	})
 	t.Run("the plan of a rebalance", func(t *testing.T) {

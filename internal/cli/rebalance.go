@@ -40,6 +40,8 @@ type rebalance struct {
 	in       io.Reader // where the answer to the question comes from
 	terminal bool      // whether in is one
 	mostCPU  float64   // see [balance.Pace]
+
+	readWithin time.Duration // see [rebalance.read]
 }
 
 // Bounds of flags. A thousand clients a second that connect anew are more than
@@ -50,7 +52,7 @@ const (
 )
 
 func newRebalance(h Host) *rebalance {
-	return &rebalance{host: h.withDefaults(), rate: 10, batch: 20, parameters: checks.Defaults(), in: os.Stdin, terminal: isTerminal(os.Stdin)}
+	return &rebalance{host: h.withDefaults(), rate: 10, batch: 20, parameters: checks.Defaults(), in: os.Stdin, terminal: isTerminal(os.Stdin), readWithin: readWithin}
 }
 
 // addRebalance adds `rebalance`.

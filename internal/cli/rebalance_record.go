@@ -89,16 +89,35 @@ func (r *rebalance) write(doc *report.Rebalance) error {
 	if err != nil {
 		return err
 	}
-	first := r.output.put(r.host, data)
+	first := r.read(func() error { return r.output.put(r.host, data) })
 	if first == nil || r.output.file == "" {
 		return r.unwritten(doc, first)
 	}
 	elsewhere := r.output
 	elsewhere.file = ""
-	if err := elsewhere.put(r.host, data); err != nil {
+	if err := r.read(func() error { return elsewhere.put(r.host, data) }); err != nil {
 		return r.unwritten(doc, fmt.Errorf("%w; %w", first, err))
 	}
 	return first
+}
+
+// readWithin is how long whoever reads the output may take for what a pipe does not
+// hold: a rebalance has no other end.
+const readWithin = time.Minute
+
+// read writes the output, and waits for who reads it for so long; at a terminal as long
+// as it takes.
+func (r *rebalance) read(put func() error) error {
+	if !r.apply || isTerminal(r.host.Out) {
+		return put()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), r.readWithin)
+	defer cancel()
+	_, err := within.Context(ctx, 0, func() (struct{}, error) { return struct{}{}, put() })
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("nobody read the output within %s", shortDuration(r.readWithin))
+	}
+	return err
 }
 
 // unwritten is an error of writing, with what was done where something was.
