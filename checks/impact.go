@@ -100,6 +100,9 @@ func (j judge) impact(t tally) Impact {
 		i.Stranded = &stranded
 		if stranded > 0 {
 			i.CanFailOver, i.Why = No, "the other servers are full then"
+			if len(of.survivors) == 0 {
+				i.Why = "the cluster has no other server"
+			}
 		}
 	}
 	return i

@@ -98,7 +98,10 @@ func LossOf(d *checks.Deployment, server checks.ServerRef, of []Diagnosis) Loss 
 // squeeze has no more clients fail over than the survivors have room for, as the
 // finding of an account has it. Which ones find none is not known.
 func (l *Loss) squeeze() {
-	free := l.free()
+	free, full := l.free(), nowhere(Room)
+	if len(l.Survivors) == 0 {
+		full = "the cluster has no other server"
+	}
 	l.Stranded = max(l.Stranded, l.Connections-free)
 	l.Can = min(l.Can, l.Connections-l.Stranded)
 	for i := range l.Accounts {
@@ -107,7 +110,7 @@ func (l *Loss) squeeze() {
 			switch {
 			case s.Can == checks.No:
 			case free == 0:
-				s.Can, s.Why = checks.No, nowhere(Room)
+				s.Can, s.Why = checks.No, full
 			case s.Can == checks.Yes:
 				s.Can, s.Why = checks.Unknown, fmt.Sprintf("as the other servers have room for %s of the %s", words.Count(free), words.Count(l.Connections))
 			}

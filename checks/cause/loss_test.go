@@ -47,6 +47,11 @@ func TestLossOf(t *testing.T) {
 	if l := LossOf(d, d.Servers[1].Ref(), diagnosed("2")); l.Fits != checks.No || l.Stranded != 8 || l.Can > 6 || l.Accounts[0].Services[0].Can != checks.Unknown {
 		t.Errorf("room for 6: %+v", l)
 	}
+	solo := &checks.Deployment{Accounts: d.Accounts, Servers: []checks.Server{{ID: "1", Name: "solo", Usage: []checks.Usage{{Account: 0, Connections: 20}}}}}
+	f := checks.OnServer(solo, "1")
+	if l := LossOf(solo, solo.Servers[0].Ref(), []Diagnosis{Diagnose(Case{Finding: f[0], Deployment: solo})}); l.Stranded != 20 || l.Accounts[0].Services[0].Why != "the cluster has no other server" {
+		t.Errorf("a server alone: %+v", l)
+	}
 	if l := LossOf(d, checks.ServerRef{ID: "9"}, nil); l.Outcome() != checks.OutcomePass || l.Connections != 0 {
 		t.Errorf("a server with nobody: %+v", l)
 	}

@@ -59,7 +59,7 @@ func TestAddressesOfServersThatDidNotReport(t *testing.T) {
 		{"its name", []checks.Missing{in(earlier, "C1")}, []sight{at("n3.example:4222", refused)},
 			[]string{"n3: in the baseline of 06:49, and nobody listens at n3.example:4222: it is stopped, or draining"}, ""},
 		{"it has routes, and refuses", []checks.Missing{in(linked, "C1")}, []sight{at("10.0.0.3:4222", refused)},
-			[]string{"n3: it is draining: nobody listens at 10.0.0.3:4222 any more, and other servers have routes to it"}, ""},
+			[]string{"n3: in the baseline of 06:49, nobody listens at 10.0.0.3:4222, and other servers have routes to it: it is draining, or listens elsewhere"}, ""},
 		{"it has routes, another address refuses", []checks.Missing{in(linked, "C1")}, []sight{at("127.0.0.1:24229", refused)},
 			[]string{"n3: in the baseline"}, "127.0.0.1:24229: nobody listens there"},
 		{"it has routes, and is silent", []checks.Missing{in(linked, "C1")}, []sight{at("10.0.0.3:4222", checks.Contact{Outcome: checks.ContactUnreadable, Hangs: true})},

@@ -138,7 +138,7 @@ func (s *sight) describe(m *checks.Missing) {
 	before := cmp.Or(m.Known, m.Reason)
 	switch kind := s.kind(); {
 	case kind == checks.Refusing && len(m.Peers) > 0:
-		m.Kind, m.Reason = checks.Draining, "it is draining: nobody listens at "+s.shown+" any more, and other servers have routes to it"
+		m.Kind, m.Reason = checks.Draining, before+", nobody listens at "+s.shown+", and other servers have routes to it: it is draining, or listens elsewhere"
 	case kind == checks.Refusing:
 		m.Kind, m.Reason = kind, before+", and nobody listens at "+s.shown+": it is stopped, or draining"
 	case kind == checks.Hanging:

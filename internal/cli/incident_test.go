@@ -45,7 +45,7 @@ func situations() []situation {
 		m.Cluster, m.ClusterKnown = "C1", true
 		return []checks.Missing{m}
 	}
-	silent := known(checks.Missing{Name: "n3", Kind: checks.Silent, Peers: []string{"n1"}, Reason: "n1 has a route to it, but it did not answer within 4s, asked twice: it hangs, or is cut off"})
+	silent := known(checks.Missing{Name: "n3", Kind: checks.Silent, Peers: []string{"n1"}, Reason: "n1 has a route to it, but it did not answer within 4s, asked twice, though servers advertise it to clients: it hangs, or its answers do not come through"})
 	ghost := []checks.Missing{{Kind: checks.Silent, Reason: "n1 counts 3 servers, and this one did not answer within 4s, asked twice: one that stopped without a goodbye is counted for up to 4 minutes"}}
 	refusing := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Refusing, Reason: "nobody listens there (an address of --server); which server that is, is unknown"})
 	hanging := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Hanging, Reason: "it accepts connections but says nothing (an address of --server); which server that is, is unknown"})
@@ -53,7 +53,7 @@ func situations() []situation {
 	toClients := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Refusing, Reason: "nobody listens there (an address of a client's URL list); which server that is, is unknown"})
 	back := []checks.Missing{{Kind: checks.Counted, Reason: strings.Replace(ghost[0].Reason, "counts 3", "counts 4", 1) + ", and so is the former process of one that was killed and is back, as may be n3 (up for 15s)"}}
 	counted := []checks.Missing{{Kind: checks.Counted, Reason: strings.Replace(ghost[0].Reason, "counts 3", "counts 4", 1)}}
-	draining := known(checks.Missing{Name: "n3", Kind: checks.Draining, Peers: []string{"n1"}, Reason: "it is draining: n1 has a route to it and does not advertise it to clients any more"})
+	draining := known(checks.Missing{Name: "n3", Kind: checks.Draining, Peers: []string{"n1"}, Reason: "n1 has a route to it, but it did not answer within 4s, asked twice, and no server advertises it to clients: it is draining, or never was advertised"})
 	restarted := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Restarted, Reason: "it restarted during this audit: audit again when its clients are back"})
 	twice := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Contradiction, Reason: "two answers in its name differ, and which of them is its own is unknown"})
 	garbled := known(checks.Missing{ID: "n3", Name: "n3", Kind: checks.Unreadable, Reason: "its account report can't be used: it is malformed"})

@@ -126,11 +126,11 @@ func tellDraining(ctx context.Context, nc *nats.Conn, d *checks.Deployment) erro
 			}
 			switch advertised(m.Name, names, peers) {
 			case checks.No:
-				m.Kind, m.Reason = checks.Draining, "it is draining: "+m.Known+" and does not advertise it to clients any more"
+				m.Kind, m.Reason = checks.Draining, m.Reason+", and no server advertises it to clients: it is draining, or never was advertised"
 			case checks.Yes:
-				m.Reason += ": it hangs, or is cut off"
+				m.Reason += ", though servers advertise it to clients: it hangs, or its answers do not come through"
 			case checks.Unknown:
-				m.Reason += ": it is draining, or hangs"
+				m.Reason += ": it is draining, it hangs, or its answers do not come through"
 			}
 		}
 	}

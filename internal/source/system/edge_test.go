@@ -98,7 +98,7 @@ func TestDrainingServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := sourcetest.OnlyMissing(t, d, "C1", "C1-n3", "it is draining: C1-n1 has a route to it and does not advertise it"); m.Kind != checks.Draining {
+	if m := sourcetest.OnlyMissing(t, d, "C1", "C1-n3", "no server advertises it to clients: it is draining, or never was advertised"); m.Kind != checks.Draining {
 		t.Errorf("kind %q", m.Kind)
 	}
 }

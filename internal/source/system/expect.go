@@ -217,8 +217,8 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	hidden := behind(servers)
 	hidden = hidden[:min(len(hidden), max(0, n-len(servers)-len(places)))]
 	for _, name := range hidden {
-		out = append(out, checks.Missing{Name: name, Kind: checks.Behind, Apart: true, Reason: fmt.Sprintf("it is behind a leafnode of %s, "+
-			"which does not pass its answers on to here: audit from %s, or from there", hubs(servers)[0].called(), hubs(servers)[0].called())})
+		out = append(out, checks.Missing{Name: name, Kind: checks.Behind, Apart: true, Reason: fmt.Sprintf("it is behind a leafnode of %s and did not answer; "+
+			"between leafnode clusters of one name no answers are passed on: audit from %s, or from there", hubs(servers)[0].called(), hubs(servers)[0].called())})
 	}
 	for range n - len(servers) - len(places) - len(hidden) {
 		out = append(out, checks.Missing{Kind: checks.Counted, Reason: fmt.Sprintf("%s counts %d servers, and this one did not answer %s: "+

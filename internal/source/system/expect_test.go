@@ -93,6 +93,9 @@ func TestWhoIsExpectedAndMissing(t *testing.T) {
 			[]string{"C/a: its answer to the roster can't be used, and it sent no account report within 4s, asked twice"}},
 		{"a report, but no roster", []*seen{answered("C", "a", 2, "b"), but(answered("C", "b", 0), noRoster)}, 2, nil},
 		{"a report that was broken before", []*seen{but(answered("C", "a", 1), func(s *seen) { s.problem = "it is cut short" })}, 1, nil},
+		{"behind a leafnode, beside one of this side that hangs", []*seen{answered("EDGE", "a", 3, "b", "c"), answered("EDGE", "b", 3, "a", "c"), but(answered("HUB", "h", 7), func(s *seen) {
+			s.hub, s.leafs = true, map[string]int{"a": 1, "b": 1, "c": 1, "x": 1, "y": 1, "z": 1}
+		})}, 7, []string{"x: it is behind a leafnode of h and did not answer; between leafnode clusters", "y: it is behind", "z: it is behind", "EDGE/c: a has a route to it"}},
 		{"servers without names", []*seen{answered("C", "", 3), but(answered("D", "", 3), unreported)}, 3,
 			[]string{": ID-C counts 3 servers", "D/: it answered the roster"}},
 	} {
@@ -107,6 +110,9 @@ func TestWhoIsExpectedAndMissing(t *testing.T) {
 		ok := slices.EqualFunc(got, c.missing, func(m checks.Missing, want string) bool {
 			place, reason, _ := strings.Cut(want, ": ")
 			cluster, name, known := strings.Cut(place, "/")
+			if !known {
+				cluster, name = "", place
+			}
 			reason, bound := strings.CutSuffix(reason, " (5)")
 			return m.Cluster == cluster && m.Name == name && m.ClusterKnown == known && strings.HasPrefix(m.Reason, reason) &&
 				(m.Bound != nil && *m.Bound == 5) == (bound || strings.HasPrefix(reason, "it answered the roster"))

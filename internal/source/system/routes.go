@@ -173,6 +173,9 @@ func behind(servers map[string]*seen) []string {
 			all[s.Name]--
 		}
 	}
+	for _, p := range unanswered(servers) { // to which others have routes: it is on this side
+		all[p.name]--
+	}
 	var out []string
 	for name, n := range all {
 		for range n {
