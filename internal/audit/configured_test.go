@@ -66,6 +66,11 @@ func TestServersThatTheConfigurationNames(t *testing.T) {
 		{"the baseline has it", two(names), Expected{Earlier: []EarlierServer{{Name: "n3", Cluster: "C1"}}}, nil, []string{"n3"}},
 		{"ports of one address", []checks.Server{listening(1, "127.0.0.1", 6001, ports), listening(2, "127.0.0.1", 6002, ports)}, Expected{}, nil, []string{"127.0.0.1:6003"}},
 		{"a name of one and its address", []checks.Server{seenAt(1, append(names, ips...)), seenAt(2, nil), seenAt(3, nil)}, Expected{}, nil, nil},
+		{"alone, with a seed on another port", []checks.Server{without(listening(2, "127.0.0.1", 6002, ports[:1]))}, Expected{}, nil, []string{"127.0.0.1:6001"}},
+		{"alone, with a seed at another address", []checks.Server{without(listening(2, "10.0.0.2", 6222, ips[:1]))}, Expected{}, nil, []string{"10.0.0.1:6222"}},
+		{"alone, with itself", []checks.Server{without(listening(2, "127.0.0.1", 6002, ports[1:2]))}, Expected{}, nil, nil},
+		{"alone, with a seed that may be itself", []checks.Server{without(routedServer(2, ips[:1]...))}, Expected{}, nil, nil},
+		{"a seed, and routes to others", []checks.Server{listening(2, "127.0.0.1", 6002, ports[:1])}, Expected{}, nil, nil},
 		{"published ports", []checks.Server{seenAt(1, ports), seenAt(2, ports), seenAt(3, ports)}, Expected{}, nil, nil},
 		{"an address that is none", two([]string{"", ":", "n1:x", "n1:70000"}), Expected{}, nil, nil},
 		{"without a port", two([]string{"n1", "n2", "n3"}), Expected{}, nil, []string{"n3"}},
@@ -87,6 +92,12 @@ func TestServersThatTheConfigurationNames(t *testing.T) {
 			t.Errorf("%s: %q are missing, want %q; %d expected; %+v", c.name, got, c.want, d.Expected, d.Missing)
 		}
 	}
+}
+
+// without is a server that has no routes.
+func without(s checks.Server) checks.Server {
+	s.Peers = []string{}
+	return s
 }
 
 // listening is a server of which it is known where it listens.

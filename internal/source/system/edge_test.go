@@ -58,6 +58,25 @@ func TestTwoClustersOfOneName(t *testing.T) {
 		t.Errorf("missing %s", sourcetest.ShowMissing(inside))
 	}
 	sourcetest.Noted(t, inside, "connect to hub to see them all")
+
+	// One that has lost all the routes that it is configured with is cut off, and not a
+	// small cluster that nobody checks.
+	for _, s := range sites.Lyon[:2] {
+		s.Shutdown()
+	}
+	alone := sites.Lyon[2]
+	if err := lab.Poll(sourcetest.Within(t), func() error {
+		if n, known := alone.NumRoutes(), hub.TrackedRemoteServers(); n > 0 || known > 4 {
+			return fmt.Errorf("%d routes, %d servers", n, known)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d := audit(hub)
+	if m := sourcetest.OnlyMissing(t, d, "EDGE", "lyon3", "it has no routes to the others of its cluster"); m.Kind != checks.CutOff || m.Bound == nil || *m.Bound < 4 { // clients of the others came
+		t.Errorf("%d servers, missing %+v", len(d.Servers), m)
+	}
 }
 
 func TestDrainingServer(t *testing.T) {
