@@ -142,6 +142,8 @@ type Missing struct {
 	Known string
 	// Reason says what was asked and what came, in a clause.
 	Reason string
+	// Gone is what a recorder saw of it; nil where there is none, or it saw nothing.
+	Gone *RecordedGone
 }
 
 // Nameless reports whether nothing says which server it is, beside its address.

@@ -64,3 +64,39 @@ func (s RecordedSpread) On(name string) int {
 	}
 	return n
 }
+
+// RecordedGone is a server that a recorder saw go, and has not seen since.
+type RecordedGone struct {
+	Server  ServerRef
+	Cluster string
+	// At is when it began to go, by the recorder's clock, and Kind how: Draining, Down
+	// or Silent.
+	At   time.Time
+	Kind MissingKind
+	// Connections are those of clients that it had then, of so many Accounts; both are
+	// 0 where that is not known. Of are the accounts with most, in order.
+	Connections, Accounts int
+	Of                    []RecordedOn
+}
+
+// RecordedOn is what an account had on such a server, and on the others of the cluster
+// before its clients came to these.
+type RecordedOn struct {
+	Account             Account
+	Connections, Others int
+}
+
+// Connections are those that the servers of a cluster that reported have of an account.
+func (d *Deployment) Connections(account, cluster string) (n int) {
+	for k := range d.Servers {
+		if !d.SameCluster(cluster, d.Servers[k].Cluster) {
+			continue
+		}
+		for _, u := range d.Servers[k].Usage {
+			if d.Accounts[u.Account].ID == account {
+				n += int(u.Connections)
+			}
+		}
+	}
+	return n
+}

@@ -30,6 +30,8 @@ type Request struct {
 	Causes bool
 	// History reads what a recorder saw; nil where there is none.
 	History History
+	// Gone reads which servers a recorder saw go; nil where there is none.
+	Gone Gone
 	// Timeout bounds the whole audit.
 	Timeout time.Duration
 	// Flags lead commands that are printed to the same servers, and Again those
@@ -126,6 +128,7 @@ func (a *Run) expect(ctx context.Context) error {
 	}
 	e.DNS = a.Request.Lists.DNS
 	e.Add(ctx, a.Deployment)
+	a.recall(ctx)
 	return nil
 }
 

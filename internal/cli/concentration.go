@@ -162,7 +162,7 @@ func (a *concentration) request(ctx context.Context) (r audit.Request, err error
 	}
 	r.Parameters, r.Accepted, r.Compared = a.parameters, a.accepted, a.baseline.past != nil
 	r.Causes, r.Timeout, r.Flags = !a.noCauses, a.host.Timeout(), a.host.Flags()
-	r.History = a.evidence.reader(a.host, a.source)
+	r.History, r.Gone = a.evidence.reader(a.host, a.source), a.evidence.gone(a.host, a.source)
 	return r, nil
 }
 

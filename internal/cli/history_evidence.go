@@ -69,6 +69,31 @@ func (f *evidenceFlags) reader(h Host, s sourceFlags) audit.History {
 	}
 }
 
+// gone reads which servers were recorded to go; nil where nothing is to be read.
+func (f *evidenceFlags) gone(h Host, s sourceFlags) audit.Gone {
+	if f.off || s.archive != "" {
+		return nil
+	}
+	timeout := h.Timeout()
+	h.Timeout = func() time.Duration { return min(timeout, readsIn) }
+	return func(ctx context.Context) ([]checks.RecordedGone, []string) {
+		ctx, cancel := context.WithTimeout(ctx, readsIn)
+		defer cancel()
+		store, where, err := f.open(ctx, h)
+		if store != nil {
+			defer store.Close()
+		}
+		var all []checks.RecordedGone
+		if err == nil && store != nil {
+			all, err = store.Gone(ctx, time.Now())
+		}
+		if err != nil {
+			return nil, []string{fmt.Sprintf("the history in %s does not help to say who was on missing servers: %s", where, line(err.Error()))}
+		}
+		return all, nil
+	}
+}
+
 // open opens the history, and says for people where it is. Where none was named, it
 // is that of a recorder of this user that runs, or nil.
 func (f *evidenceFlags) open(ctx context.Context, h Host) (store *history.Store, where string, err error) {

@@ -20,6 +20,7 @@ type impact struct {
 	server   string
 	baseline string
 	expect   expectFlags
+	evidence evidenceFlags
 	lists    clientListFlags
 	source   sourceFlags
 	settings settings
@@ -40,7 +41,8 @@ Whether clients can fail over depends on what they are configured with: pass
 
 For a server that is gone, pass as --baseline what impact or audit concentration
 wrote with --json while it was there: who was on it, who is back and where, and
-who is missing.
+who is missing. Where watch records in this user's directory, or in what --history
+names, who was on it when it went is read there.
 
 Exit status: 0 all can fail over and fit, or all are back; 1 not all; 3 unknown,
 or not audited.
@@ -50,7 +52,8 @@ Examples:
   nats-balance impact
   nats-balance impact C1-n1 --client-config ORDERS=./deploy
   nats-balance impact C1-n1 --json --outfile impact.json
-  nats-balance impact C1-n1 --baseline impact.json`)
+  nats-balance impact C1-n1 --baseline impact.json
+  nats-balance impact C1-n1 --history monitoring`)
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:ro")
 	cmd.Arg("server", "The server, by name or id").StringVar(&i.server)
@@ -59,6 +62,7 @@ Examples:
 	i.expect.serversFlag(cmd)
 	i.lists.flags(cmd)
 	i.source.flags(cmd)
+	i.evidence.flags(cmd)
 	i.settings.flags(cmd)
 	i.output.flags(cmd, "text", "json", "html")
 	cmd.Action(i.host.action(end{after: i.host.twice}, i.run))
@@ -108,7 +112,10 @@ func (i *impact) prepare(ctx context.Context) (lists audit.ClientLists, past *re
 	if i.baseline != "" && i.server == "" {
 		return lists, nil, errors.New("--baseline is for one server, and none is given: pass its name, as in impact C1-n1 --baseline FILE")
 	}
-	if err := errors.Join(i.expect.validate(), i.source.validate(), i.output.validate()); err != nil {
+	if i.baseline != "" && i.evidence.place != "" {
+		return lists, nil, errors.New("--baseline and --history both say who was on the server: pass one of them")
+	}
+	if err := errors.Join(i.expect.validate(), i.evidence.validate(i.source), i.source.validate(), i.output.validate()); err != nil {
 		return lists, nil, err
 	}
 	c, err := i.settings.read(ctx, i.host)
@@ -147,11 +154,16 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 		return nil, err
 	}
 	d := run.Deployment
+	var notes []string
+	if past == nil && i.server != "" && !reported(d, i.server) {
+		past, notes = i.recorded(ctx)
+	}
 	servers, err := i.servers(d, past)
 	if err != nil {
 		return nil, err
 	}
 	in := report.ImpactInput{Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()), Deployment: d, Everywhere: i.server == ""}
+	in.Warnings = notes
 	for _, server := range servers {
 		loss, warnings, err := run.Lose(ctx, server)
 		if err != nil {
@@ -170,6 +182,32 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 		in.Gone = past.Since(func(account string) map[string]int { return heldBy(d, past.Cluster, account) })
 	}
 	return report.NewImpacts(in), nil
+}
+
+// reported reports whether a server reported, by name or id.
+func reported(d *checks.Deployment, server string) bool {
+	return slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Name == server || s.ID == server })
+}
+
+// recorded is what watch recorded of the server when it went; nil where it has nothing
+// of it.
+func (i *impact) recorded(ctx context.Context) (*report.PastImpact, []string) {
+	read := i.evidence.gone(i.host, i.source)
+	if read == nil {
+		return nil, nil
+	}
+	gone, notes := read(ctx)
+	at := slices.IndexFunc(gone, func(g checks.RecordedGone) bool { return g.Server.Name == i.server || g.Server.ID == i.server })
+	if at < 0 {
+		return nil, notes
+	}
+	g := gone[at]
+	past := &report.PastImpact{Time: g.At, Recorded: true, Server: words.Harmless(g.Server.Name), Cluster: words.Harmless(g.Cluster), Connections: g.Connections}
+	for _, x := range g.Of {
+		past.Accounts = append(past.Accounts, report.PastAccount{ID: words.Harmless(x.Account.ID), Name: words.Harmless(x.Account.Name),
+			OnServer: x.Connections, InCluster: x.Connections + x.Others})
+	}
+	return past, notes
 }
 
 // stillThere says of a server that is asked about as gone why it may still have its

@@ -29,6 +29,23 @@ type Document struct {
 	Count       *int             `json:"count"`
 	Connections *int             `json:"connections"`
 	Watched     *DocumentWatched `json:"watched"`
+	Had         *DocumentHad     `json:"had"`
+}
+
+// DocumentHad is who was on a server when it began to drain, stopped or fell silent.
+// Of are the accounts with most, in order.
+type DocumentHad struct {
+	Connections int                `json:"connections"`
+	Accounts    int                `json:"accounts"`
+	Of          []DocumentHadShare `json:"of"`
+}
+
+// DocumentHadShare is what an account had there, and on the other servers of the
+// cluster before its clients came to these.
+type DocumentHadShare struct {
+	Account     DocumentAccount `json:"account"`
+	Connections int             `json:"connections"`
+	Others      int             `json:"others"`
 }
 
 // DocumentAccount is an account, as everywhere in this project's JSON.
@@ -119,6 +136,12 @@ func DocumentOf(c Change) Document {
 	}
 	if c.Kind == Corrected {
 		d.Connections = &c.Connections
+	}
+	if c.Had != nil {
+		d.Had = &DocumentHad{c.Had.Connections, c.Had.Accounts, []DocumentHadShare{}}
+		for _, x := range c.Had.Of {
+			d.Had.Of = append(d.Had.Of, DocumentHadShare{DocumentAccount{x.Account.ID, x.Account.Name}, x.Connections, x.Others})
+		}
 	}
 	if c.Of != nil {
 		d.Watched = &DocumentWatched{c.Of.Clusters, c.Of.Servers, c.Of.Missing, c.Of.Accounts, c.Of.Connections}

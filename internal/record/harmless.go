@@ -25,6 +25,14 @@ func (d Document) Harmless() Document {
 		reason := words.Sentence(*d.Reason)
 		d.Reason = &reason
 	}
+	if d.Had != nil {
+		had := *d.Had
+		had.Of = make([]DocumentHadShare, 0, len(d.Had.Of))
+		for _, x := range d.Had.Of {
+			had.Of = append(had.Of, DocumentHadShare{x.Account.Harmless(), x.Connections, x.Others})
+		}
+		d.Had = &had
+	}
 	d.Spread, d.Before, d.Moves = d.Spread.Harmless(), d.Before.Harmless(), HarmlessMoves(d.Moves)
 	return d
 }

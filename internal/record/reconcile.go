@@ -136,6 +136,7 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		s := w.m.server(m.ID)
 		return w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter
 	})
+	had := map[string]*Had{} // by id, and by name and cluster
 	for _, s := range slices.Clone(w.m.servers) {
 		known := slices.ContainsFunc(missing, func(m checks.Missing) bool {
 			return m.ID == s.ID || m.ID == "" && m.Name == s.Name && m.Cluster == s.cluster
@@ -143,17 +144,19 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		if s.ID == "" || reported[s.ID] || !known && s.heard.After(w.asked) || now.Sub(s.heard) < silentAfter && expects(d, s.ID) {
 			continue
 		}
+		had[s.ID] = w.had(s.ID, true)
+		had[s.Name+" "+s.cluster] = had[s.ID]
 		if !known {
 			again := slices.ContainsFunc(w.m.servers, func(o server) bool { return o.ID != "" && o.ID != s.ID && o.Name == s.Name && o.cluster == s.cluster })
 			w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now, back: again, silent: !s.draining}
-			w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Reason: "it sends no events, and no other server knows of it"})
+			w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID], Reason: "it sends no events, and no other server knows of it"})
 		}
 		if !s.draining && len(w.hung) < mostServers {
 			w.hung[s.ID] = now
 		}
 		w.m.removeServer(s.ID)
 	}
-	w.tellSilent(missing, was, first, now)
+	w.tellSilent(missing, was, had, first, now)
 	forgotten := w.missing
 	w.missing = missing
 	for _, m := range forgotten {
@@ -199,7 +202,7 @@ func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
 
 // tellSilent tells of servers that do not report and did the last time. Those of
 // which nothing is known are told together.
-func (w *Watch) tellSilent(missing []checks.Missing, was map[string]bool, first bool, now time.Time) {
+func (w *Watch) tellSilent(missing []checks.Missing, was map[string]bool, had map[string]*Had, first bool, now time.Time) {
 	unknown := map[string]int{} // by cluster and reason, in w.out
 	for _, m := range missing {
 		w.m.moved[m.Cluster] = struct{}{}
@@ -209,7 +212,7 @@ func (w *Watch) tellSilent(missing []checks.Missing, was map[string]bool, first 
 				w.out[at].Count++
 				continue
 			}
-			c := Change{Kind: Silent, Time: now, Cluster: m.Cluster, Server: m.Ref(), Reason: m.Reason}
+			c := Change{Kind: Silent, Time: now, Cluster: m.Cluster, Server: m.Ref(), Reason: m.Reason, Had: had[cmp.Or(m.ID, m.Name+" "+m.Cluster)]}
 			if m.Name == "" && m.ID == "" {
 				c.Count, unknown[key] = 1, len(w.out)
 			}

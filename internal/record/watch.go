@@ -279,7 +279,7 @@ func (w *Watch) Drain(e wire.ServerEvent, now time.Time) {
 	w.Counters.Events++
 	if s := w.row(e.From, now); s != nil && !s.draining {
 		s.draining = true
-		w.tell(Change{Kind: Draining, Time: now, Cluster: s.cluster, Server: s.ServerRef})
+		w.tell(Change{Kind: Draining, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, false)})
 	}
 }
 
@@ -291,7 +291,7 @@ func (w *Watch) Shut(e wire.ServerEvent, now time.Time) {
 		return
 	}
 	w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now}
-	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef})
+	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, false)})
 	w.m.removeServer(s.ID)
 }
 

@@ -135,7 +135,7 @@ func (doc *Document) compare(in Input) {
 		b.critical = b.critical || counts && f.critical
 		b.criticalOpen = b.criticalOpen || counts && f.criticalOpen
 	}
-	doc.lostOn = lostOn(past, doc.Coverage.Missing)
+	doc.lostOn = append(doc.lostOn, lostOn(past, doc.Coverage.Missing)...)
 	why := doc.absence(in)
 	for _, row := range past.Findings {
 		if now[row.place()] {

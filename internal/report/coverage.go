@@ -82,6 +82,10 @@ func (doc *Document) note(in Input) {
 	for _, n := range slices.Concat(in.Deployment.Notes, unmatched, lost) {
 		doc.screenNotes = append(doc.screenNotes, words.Sentence(n))
 	}
+	recorded := recordedNotes(in.Deployment)
+	for _, n := range recorded {
+		doc.lostOn = append(doc.lostOn, words.Sentence(n)+".")
+	}
 	leafs := leafnodeNotes(in)
 	if len(in.Result.Findings) == 0 { // beside findings it is for --details
 		for _, n := range leafs[:min(len(leafs), leafnodesOnScreen)] {
@@ -91,7 +95,7 @@ func (doc *Document) note(in Input) {
 			doc.screenNotes = append(doc.screenNotes, "Others have most leafnode connections in a cluster on one server, too: --details lists them")
 		}
 	}
-	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatched, lost, leafs)
+	notes = slices.Concat(notes, overrideNotes(in.Parameters), unmatched, recorded, lost, leafs)
 	before := len(notes)
 	notes = append(notes, lapsedNotes(doc.Findings)...)
 	if n := len(doc.open) + doc.moreOpen; n > 0 {

@@ -59,7 +59,7 @@ func impactOf(name string) *Impacts {
 
 // goneOf is a server that is gone, with one account that was on it.
 func goneOf(name string, then time.Time) *ServerGone {
-	return &ServerGone{Server: name, Cluster: "C1", Baseline: then, Connections: 9, Back: 5, Missing: 4,
+	return &ServerGone{Server: name, Cluster: "C1", Time: then, Connections: 9, Back: 5, Missing: 4,
 		Accounts: []AccountGone{{Account: Account{ID: "A", Name: "ORDERS"}, OnServer: 9, Back: 5, Missing: 4, On: []Gained{{Server: "n2", More: 5}}, Services: []string{"billing"}}}}
 }
 

@@ -23,7 +23,7 @@ type Impacts struct {
 	Outcome  string         `json:"outcome"`
 	Coverage Coverage       `json:"coverage"`
 	Servers  []ServerImpact `json:"servers"`
-	Gone     *ServerGone    `json:"gone"` // with a baseline, else null
+	Gone     *ServerGone    `json:"gone"` // with a baseline or a recorder, else null
 	Warnings []string       `json:"warnings"`
 }
 
@@ -69,7 +69,8 @@ type ServiceImpact struct {
 type ServerGone struct {
 	Server      string        `json:"server"`
 	Cluster     string        `json:"cluster"`
-	Baseline    time.Time     `json:"baseline"`
+	Time        time.Time     `json:"time"`        // of the baseline, or when it went
+	Recorded    bool          `json:"recorded"`    // by watch; else it is of a baseline
 	Connections int           `json:"connections"` // that it had
 	Back        int           `json:"back"`
 	Missing     int           `json:"missing"`

@@ -10,21 +10,23 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// PastImpact is what an earlier document says was on a server.
+// PastImpact is what an earlier document, or a recorder, says was on a server.
 type PastImpact struct {
 	Time            time.Time
+	Recorded        bool // by watch, when it went; else in a baseline
 	Server, Cluster string
 	Connections     int
 	Accounts        []PastAccount
 }
 
-// PastAccount is an account that was on the server; Held is what each server had of
-// it, by name.
+// PastAccount is an account that was on the server. InCluster is what all servers of
+// the cluster had of it, and Held each of them, by name; nil where that is not known.
 type PastAccount struct {
-	ID, Name string
-	OnServer int
-	Held     map[string]int
-	Services []string
+	ID, Name  string
+	OnServer  int
+	InCluster int
+	Held      map[string]int
+	Services  []string
 }
 
 // ReadImpact reads what an earlier document of impact, or of an audit, says of a
@@ -114,7 +116,8 @@ func (a pastAccount) past(on int) PastAccount {
 	out := PastAccount{ID: a.Account.ID, Name: a.Account.Name, OnServer: max(0, on), Held: map[string]int{}}
 	for _, s := range a.Distribution {
 		if s.Connections != nil {
-			out.Held[s.Server.Name] = max(0, *s.Connections)
+			n := max(0, *s.Connections)
+			out.Held[s.Server.Name], out.InCluster = n, out.InCluster+n
 		}
 	}
 	for _, s := range a.Services {
@@ -128,20 +131,17 @@ func (a pastAccount) past(on int) PastAccount {
 // Since compares what was on the server with what the others have now, by the name
 // of the server and the id of the account.
 func (p *PastImpact) Since(now func(account string) map[string]int) *ServerGone {
-	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Baseline: p.Time, Connections: p.Connections}
+	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Time: p.Time, Recorded: p.Recorded, Connections: p.Connections}
 	for _, a := range p.Accounts {
 		row := AccountGone{Account: Account{ID: a.ID, Name: a.Name}, OnServer: a.OnServer, Services: a.Services}
-		had, has, held := 0, 0, now(a.ID)
-		for _, n := range a.Held {
-			had += n
-		}
-		for server, n := range held {
+		has := 0
+		for server, n := range now(a.ID) {
 			has += n
-			if more := n - a.Held[server]; more > 0 && server != p.Server {
+			if more := n - a.Held[server]; a.Held != nil && more > 0 && server != p.Server {
 				row.On = append(row.On, Gained{Server: server, More: more})
 			}
 		}
-		row.Missing = min(a.OnServer, max(0, had-has))
+		row.Missing = min(a.OnServer, max(0, a.InCluster-has))
 		row.Back = a.OnServer - row.Missing
 		sortGained(row.On)
 		out.Accounts = append(out.Accounts, row)

@@ -244,7 +244,11 @@ func (g *ServerGone) answer() string {
 			said = fmt.Sprintf("at most %s are on other servers, and %s are not, which may still be on it", words.Count(g.Back), words.Count(g.Missing))
 		}
 	}
-	return fmt.Sprintf("%s in %s had %s at %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), g.Baseline.UTC().Format(timeLayout), said)
+	at := "at " + g.Time.UTC().Format(timeLayout)
+	if g.Recorded {
+		at = "when it went, " + at
+	}
+	return fmt.Sprintf("%s in %s had %s %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), at, said)
 }
 
 // gained lists what other servers have more of the account than before.
@@ -288,6 +292,6 @@ func (p *printer) gone(g *ServerGone) {
 	}
 	p.moreAccounts("  ", len(accounts)-impactAccounts, rest)
 	if known < g.Connections {
-		p.wrap("  ", fmt.Sprintf("Of the other %s the baseline does not say whose they are.", words.Plural(g.Connections-known, "connection")))
+		p.wrap("  ", fmt.Sprintf("Whose the other %s are is unknown.", words.Plural(g.Connections-known, "connection")))
 	}
 }

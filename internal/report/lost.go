@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,8 @@ import (
 
 // lostNotes say what servers that are missing now had in the baseline, and where
 // such a server is gone how many connections more others have since. That these are
-// the same ones is unknown: they may be of clients that were never on the server.
+// the same ones is unknown: they may be of clients that were never on the server. Of
+// one that a recorder saw go it says more, see [recordedNotes].
 func lostNotes(in Input) []string {
 	past := in.Baseline
 	if past == nil {
@@ -19,6 +21,9 @@ func lostNotes(in Input) []string {
 	}
 	var out []string
 	for _, m := range in.Deployment.Missing {
+		if m.Gone != nil {
+			continue
+		}
 		at := slices.IndexFunc(past.Servers, func(s PastServer) bool {
 			return s.Name == words.Harmless(m.Name) && s.Name != "" && s.Connections != nil && *s.Connections > 0 &&
 				(!m.ClusterKnown || in.Deployment.SameCluster(s.Cluster, words.Harmless(m.Cluster)))
@@ -113,6 +118,42 @@ func (p *Past) gainedOf(in Input, lost PastServer) []string {
 		}
 		out = append(out, fmt.Sprintf("of %s, which had %s there, %s", strings.TrimSpace(accountName(was.Account)), words.Count(was.OnServer),
 			difference(now-(was.Connections-was.OnServer))))
+	}
+	return out
+}
+
+// recordedNotes say since when servers are missing that a recorder saw go, who was on
+// them, and how many of these are elsewhere at most.
+func recordedNotes(d *checks.Deployment) []string {
+	var out []string
+	for _, m := range d.Missing {
+		g := m.Gone
+		if g == nil {
+			continue
+		}
+		if len(out) == named {
+			return append(out, "watch recorded of more missing servers when they went")
+		}
+		how := map[checks.MissingKind]string{checks.Draining: "began to drain", checks.Down: "shut down"}[g.Kind]
+		text := fmt.Sprintf("%s %s at %s, as watch recorded", g.Server.Name, cmp.Or(how, "fell silent"), g.At.UTC().Format(timeLayout))
+		if g.Connections > 0 {
+			text += fmt.Sprintf(", with %s of %s", words.Plural(g.Connections, "client connection"), words.Plural(g.Accounts, "account"))
+			if of := backElsewhere(d, g); mayBeGone(m.Kind) && len(of) > 0 {
+				text += "; other servers have at most " + words.ListUpTo(named, of)
+			}
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// backElsewhere is how many connections of each account, of those that a server had,
+// the others of its cluster may have by now.
+func backElsewhere(d *checks.Deployment, g *checks.RecordedGone) []string {
+	var out []string
+	for _, x := range g.Of {
+		back := min(x.Connections, max(0, d.Connections(x.Account.ID, g.Cluster)-x.Others))
+		out = append(out, fmt.Sprintf("%s of %s of %s", words.Count(back), words.Count(x.Connections), x.Account.Name))
 	}
 	return out
 }

@@ -57,6 +57,12 @@ func sizeOf(d *record.Document) int {
 			n += text(x.Server.ID, x.Server.Name, x.Server.Host)
 		}
 	}
+	if d.Had != nil {
+		n += spread + share*cap(d.Had.Of)
+		for _, x := range d.Had.Of {
+			n += text(x.Account.ID, x.Account.Name)
+		}
+	}
 	n += move * cap(d.Moves)
 	for _, m := range d.Moves {
 		n += text(m.Service, m.Reason, m.Server.ID, m.Server.Name, m.Server.Host)

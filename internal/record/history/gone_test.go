@@ -1,0 +1,48 @@
+package history
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/record"
+)
+
+// A server is gone from when it began to go until it is seen to run again.
+func TestServersThatWent(t *testing.T) {
+	t.Parallel()
+	had := &record.DocumentHad{Connections: 20, Accounts: 1, Of: []record.DocumentHadShare{{Account: record.DocumentAccount{ID: "A", Name: "ORDERS"}, Connections: 20, Others: 6}}}
+	for _, c := range []struct {
+		name string
+		docs []record.Kind // a second apart; the first of those that go says who was there
+		kind checks.MissingKind
+		at   int
+	}{
+		{"runs", []record.Kind{record.Started}, "", 0},
+		{"drained and stopped", []record.Kind{record.Started, record.Draining, record.Stopped}, checks.Draining, 1},
+		{"stopped", []record.Kind{record.Stopped}, checks.Down, 0},
+		{"restarted", []record.Kind{record.Stopped, record.Started}, "", 0},
+		{"restarted, and killed", []record.Kind{record.Stopped, record.Started, record.Silent}, checks.Silent, 2},
+		{"hung for a while", []record.Kind{record.Silent, record.Answering}, "", 0},
+		{"refused somebody", []record.Kind{record.Refused}, "", 0},
+	} {
+		cluster := "C1"
+		var docs []record.Document
+		for i, k := range c.docs {
+			d := record.Document{Change: k, Time: began().Add(time.Duration(i) * time.Second), Cluster: &cluster, Server: &record.DocumentServer{ID: "N1", Name: "n1"}}
+			if k == record.Draining || k == record.Stopped && i == 0 || k == record.Silent {
+				d.Had = had
+			}
+			docs = append(docs, d)
+		}
+		got := goneBy(docs)
+		switch {
+		case c.kind == "":
+			if len(got) > 0 {
+				t.Errorf("%s: %+v", c.name, got)
+			}
+		case len(got) != 1 || got[0].Kind != c.kind || !got[0].At.Equal(docs[c.at].Time) || got[0].Connections != 20 || len(got[0].Of) != 1 || got[0].Of[0].Others != 6:
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
