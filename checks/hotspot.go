@@ -138,7 +138,7 @@ func CheckHotspots(d *Deployment, p HotspotParameters) HotspotResult {
 			continue
 		}
 		h := clusterLoad{p: p, d: d, c: c, missing: missingIn(c, unplaced), members: len(c.servers) + len(c.missing)}
-		judged = judged || h.members >= p.MinServers
+		judged = judged || h.members >= p.MinServers && h.possible()
 		h.totals = p.Measure.totals(d, c)
 		for _, n := range h.totals {
 			h.total += n
@@ -197,7 +197,7 @@ func (r *HotspotResult) judge(h clusterLoad, perAccount []int) {
 	case h.total < h.p.MinConnections:
 		out.Verdict = TooFewConnections
 		r.Summary.TooFewConnections++
-	case h.members < h.p.MinServers:
+	case h.members < h.p.MinServers, !h.possible():
 		out.Verdict = TooFewServers
 		r.Summary.TooFewServers++
 	default:

@@ -34,6 +34,13 @@ func (c cluster) averaged(allowPartial bool) int {
 // averaged is the same for the cluster of this load.
 func (h clusterLoad) averaged() int { return h.c.averaged(h.p.AllowPartial) }
 
+// possible reports whether a server can have more than the factor times the average.
+// Of as few as the factor none can: where others are missing, and that was accepted,
+// nothing is judged then.
+func (h clusterLoad) possible() bool {
+	return !h.p.AllowPartial || h.averaged() == h.members || times(h.averaged(), maxPercent) > h.p.FactorPercent
+}
+
 // answer says whether a server that reported so many connections is a hotspot:
 // unknown if that depends on what the missing servers hold, and on whether
 // those of unknown cluster belong here.

@@ -136,6 +136,8 @@ func (doc *Hotspots) answer() (text.Color, string) {
 		found = "The first: " + found
 	}
 	switch {
+	case checks.Outcome(doc.Outcome) == checks.OutcomeNotJudged && doc.allowPartial && largestCluster(doc.Clusters, func(c HotspotCluster) (string, int) { return c.Name, len(c.Servers) }).servers >= doc.Parameters.MinServers:
+		return text.FgYellow, fmt.Sprintf("Not checked%s: of as few as that none can have more than %s times the average. Audit again when more report, or pass a lower --factor.", partly, doc.Parameters.Factor)
 	case checks.Outcome(doc.Outcome) == checks.OutcomeNotJudged:
 		return text.FgYellow, notJudged(doc.Parameters.MinServers, largestCluster(doc.Clusters, func(c HotspotCluster) (string, int) { return c.Name, len(c.Servers) }))
 	case checks.Outcome(doc.Outcome) == checks.OutcomeIncomplete:
@@ -155,7 +157,7 @@ func (doc *Hotspots) answer() (text.Color, string) {
 	if partly != "" {
 		color = text.FgYellow
 	}
-	if n := doc.mostServers(); float64(n*100) <= float64(doc.Parameters.Factor) {
+	if n := doc.mostServers(); 100*n <= int(doc.Parameters.Factor) {
 		return text.FgYellow, fmt.Sprintf("No finding%s, as none is possible: one of %s can't have more than %s times their average. Pass a --factor below %d.",
 			partly, words.Plural(n, "server"), doc.Parameters.Factor, n)
 	}
