@@ -84,7 +84,9 @@ func hotspotFixtures() []hotspotFixture {
 	}
 	add("elsewhere", unknown, all)
 	add("partial", hot().missing("C1", "C1-n4", -1, silent).note("a note"), partial, all)
-	two := func() *fleet { return newFleet().server("C1", "C1-n1", 0, "ORDERS", 10).server("C1", "C1-n2", 0, "ORDERS", 10) }
+	two := func() *fleet {
+		return newFleet().server("C1", "C1-n1", 0, "ORDERS", 10).server("C1", "C1-n2", 0, "ORDERS", 10)
+	}
 	add("partial-pass", two().server("C1", "C1-n3", 0, "ORDERS", 10).missing("C1", "C1-n4", -1, silent), partial)
 	add("partial-few", two().missing("C1", "C1-n3", -1, silent), partial)
 	add("two-servers", newFleet().server("C1", "C1-n1", 0, "ORDERS", 20).server("C1", "C1-n2", 0, "ORDERS", 12))
