@@ -101,6 +101,9 @@ func (foundSource) Deployment(context.Context) (*checks.Deployment, error) {
 	return incidentCluster(17, 1, 0), nil
 }
 func (foundSource) Details(context.Context, *checks.Deployment, []string) error { return nil }
+func (foundSource) Connections(context.Context, *checks.Deployment, []source.Suspect) ([]source.Report, error) {
+	return nil, nil
+}
 func (foundSource) Examine(_ context.Context, _ *checks.Deployment, of []source.Suspect) ([]source.Report, map[source.Suspect]map[string]checks.AccountOn, error) {
 	out := make([]source.Report, len(of))
 	for i := range out {

@@ -42,6 +42,8 @@ type Source interface {
 	// Examine reads who is connected of suspects, and which servers know their
 	// accounts, by the server's id.
 	Examine(ctx context.Context, d *checks.Deployment, of []Suspect) ([]Report, map[Suspect]map[string]checks.AccountOn, error)
+	// Connections reads only who is connected, of other accounts than suspects.
+	Connections(ctx context.Context, d *checks.Deployment, of []Suspect) ([]Report, error)
 	// Subscriptions counts those of accounts on servers; nil is not known.
 	Subscriptions(ctx context.Context, of []Held) ([]*int, error)
 }

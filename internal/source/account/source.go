@@ -130,6 +130,11 @@ func (s *Source) Examine(ctx context.Context, d *checks.Deployment, of []source.
 	return reports, on, err
 }
 
+// Connections reads only the account's open connections, without the auditor's own.
+func (s *Source) Connections(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]source.Report, error) {
+	return s.view.profiles(ctx, s.nc, d, of)
+}
+
 // Subscriptions counts those of the account on servers.
 func (s *Source) Subscriptions(ctx context.Context, of []source.Held) ([]*int, error) {
 	return s.view.subscriptions(ctx, s.nc, of)

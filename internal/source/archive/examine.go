@@ -89,24 +89,35 @@ func (a *Source) Examine(ctx context.Context, d *checks.Deployment, of []source.
 	if err != nil {
 		return nil, nil, err
 	}
-	reports := make([]source.Report, len(of))
+	reports, err := a.Connections(ctx, d, of)
+	if err != nil {
+		return nil, nil, err
+	}
 	accounts := map[source.Suspect]map[string]checks.AccountOn{}
-	for i, s := range of {
-		r, err := profile.New(d, s)
-		if err != nil {
-			return nil, nil, a.wrong(err)
-		}
-		if err := a.readProfile(ctx, d, s.Account, r); err != nil {
-			return nil, nil, a.wrong(err)
-		}
-		reports[i] = r.Report()
-		// What an archive has of connections does not name their users.
-		reports[i].Profile.Users = nil
+	for _, s := range of {
 		if accounts[s], err = a.accountOn(ctx, l, d, s); err != nil {
 			return nil, nil, a.wrong(err)
 		}
 	}
 	return reports, accounts, nil
+}
+
+// Connections reads only who is connected, as far as the archive has it.
+func (a *Source) Connections(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]source.Report, error) {
+	reports := make([]source.Report, len(of))
+	for i, s := range of {
+		r, err := profile.New(d, s)
+		if err != nil {
+			return nil, a.wrong(err)
+		}
+		if err := a.readProfile(ctx, d, s.Account, r); err != nil {
+			return nil, a.wrong(err)
+		}
+		reports[i] = r.Report()
+		// What an archive has of connections does not name their users.
+		reports[i].Profile.Users = nil
+	}
+	return reports, nil
 }
 
 // readProfile reads the connections of a suspect. Where there are more on a

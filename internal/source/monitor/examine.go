@@ -124,14 +124,25 @@ func (m *Source) Examine(ctx context.Context, d *checks.Deployment, of []source.
 	var accounts map[source.Suspect]map[string]checks.AccountOn
 	var wg sync.WaitGroup
 	wg.Go(func() { accounts = m.accountsOn(ctx, d, of, longest, &unresponsive) })
-	reports, err := profile.Read(ctx, d, of, &unresponsive, func(t profile.Task, dec *wire.Decoder) error {
-		return m.connections(ctx, source.Held{Server: t.ID, Account: t.Account()}, longest, dec, t.Add)
-	})
+	reports, err := m.profiles(ctx, d, of, longest, &unresponsive)
 	if err == nil {
 		m.closed(ctx, d, of, reports, &unresponsive)
 	}
 	wg.Wait()
 	return reports, accounts, err
+}
+
+// Connections reads only who is connected.
+func (m *Source) Connections(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]source.Report, error) {
+	defer m.client.CloseIdleConnections()
+	return m.profiles(ctx, d, of, source.Patience(ctx), &sync.Map{})
+}
+
+// profiles reads the connections of accounts, a server that does not answer once.
+func (m *Source) profiles(ctx context.Context, d *checks.Deployment, of []source.Suspect, longest time.Duration, unresponsive *sync.Map) ([]source.Report, error) {
+	return profile.Read(ctx, d, of, unresponsive, func(t profile.Task, dec *wire.Decoder) error {
+		return m.connections(ctx, source.Held{Server: t.ID, Account: t.Account()}, longest, dec, t.Add)
+	})
 }
 
 // closed adds to reports what servers remember of closed connections, in a third

@@ -99,6 +99,13 @@ func (s *Source) Examine(ctx context.Context, d *checks.Deployment, of []source.
 	return examine(ctx, s.nc, d, of)
 }
 
+// Connections reads only who is connected.
+func (s *Source) Connections(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]source.Report, error) {
+	c := sysreq.New(s.nc, nil)
+	defer c.Close()
+	return profiles(ctx, c, d, of)
+}
+
 // Subscriptions counts those of accounts on servers.
 func (s *Source) Subscriptions(ctx context.Context, of []source.Held) ([]*int, error) {
 	return subscriptions(ctx, s.nc, of)
