@@ -1,7 +1,6 @@
 package cause
 
 import (
-	"net/netip"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -159,19 +158,4 @@ func (s *Situation) kinds(source checks.Source) int {
 		}
 	}
 	return n
-}
-
-// sharedByAccounts is the address that carries clients of the most accounts and most of
-// these clients, with how many accounts and what all of them have there.
-func (s *Situation) sharedByAccounts() (addr netip.Addr, accounts int, counts []int) {
-	if s.Profile == nil {
-		return addr, 0, nil
-	}
-	for _, source := range s.Profile.Sources {
-		if n := len(s.tenants(source.Addr)); n >= 2 && n > accounts && source.Counts[0]*2 > s.Finding.OnServer {
-			addr, accounts = source.Addr, n
-			counts, _ = s.pooled(addr)
-		}
-	}
-	return addr, accounts, counts
 }

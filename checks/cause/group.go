@@ -126,14 +126,17 @@ func (d Diagnosis) thing(c Cause) string {
 	if !ok || r.thing == nil {
 		return ""
 	}
-	s := &d.Situation
+	return r.thing(d.of(c.Code))
+}
+
+// of is the situation of the services for which a cause is at least likely.
+func (d Diagnosis) of(code Code) *Situation {
 	for _, v := range d.views {
-		if _, strong := v.strongest(c.Code); strong {
-			s = v.Situation
-			break
+		if _, strong := v.strongest(code); strong {
+			return v.Situation
 		}
 	}
-	return r.thing(s)
+	return &d.Situation
 }
 
 // strongest reports whether a cause is at least likely for the services of a view.
@@ -176,14 +179,18 @@ func (s *Situation) itsNames() string {
 	return s.itsURLs()
 }
 
-// itsBalancer is the address of the balancer: the one that the clients use, or
-// else the one that they come from.
+// itsBalancer is the address of the balancer: the one that these clients and those of
+// other accounts come from, or else the one that their list has. Of the accounts
+// behind a balancer the lists of some are known only.
 func (s *Situation) itsBalancer() string {
-	if b := s.balancers(); b.sticky != nil {
+	b, by := s.balancers(), s.byAddress()
+	switch {
+	case by.verdict == Likely && (b.sticky == nil || s.comesThrough(b.arrival, by.addr)):
+		return by.addr.String()
+	case b.sticky != nil:
 		return b.arrival.Address.String()
-	}
-	if addr, accounts, _ := s.sharedByAccounts(); accounts > 1 {
-		return addr.String()
+	case by.verdict != "":
+		return by.addr.String()
 	}
 	return ""
 }

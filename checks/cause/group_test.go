@@ -8,11 +8,13 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// as is a case of another account, with its id in its lists.
+// as is a case of another account, with its id in its own lists.
 func as(id string, c Case) Case {
 	c.Finding.Account = checks.Account{ID: id, Name: id}
 	for i := range c.Lists {
-		c.Lists[i].Account = id
+		if c.Lists[i].Account != "" {
+			c.Lists[i].Account = id
+		}
 	}
 	for i := range c.Deployment.Accounts {
 		if c.Deployment.Accounts[i].ID == "ORDERS" {
@@ -25,6 +27,7 @@ func as(id string, c Case) Case {
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	one := list(urlsOf(1)...)
+	behindOne := slices.Clip(with(counts(13, 0, 0), from("10.0.0.8"), sharedWith("10.0.0.8", 5, everyN1)))
 	for _, r := range []struct {
 		name  string
 		cases [][]change
@@ -36,6 +39,11 @@ func TestGroups(t *testing.T) {
 			with(list("nats://nats.example:4222"), dns("nats.example", checks.NameSingle, "10.0.0.1"))}, []string{"single-address-dns confirmed [0 1] low"}},
 		{"a list and a name", [][]change{with(one), with(list("nats://nats.example:4222"), dns("nats.example", checks.NameSingle, "10.0.0.1"))},
 			[]string{"single-url confirmed [0] low", "single-address-dns confirmed [1] low"}},
+		{"one address, with the list of one of the accounts", [][]change{with(behindOne...), with(append(behindOne, list("nats://10.0.0.8:4222"), twoProxies)...)},
+			[]string{"sticky-load-balancer confirmed [0 1] low"}},
+		{"two addresses, and a list of nobody's for one of them", [][]change{with(append(behindOne, anyones("nats://10.0.0.8:4222"), twoProxies)...),
+			with(counts(13, 0, 0), from("10.0.0.7"), sharedWith("10.0.0.7", 5, everyN1), anyones("nats://10.0.0.8:4222"), twoProxies)},
+			[]string{"sticky-load-balancer likely [0] low", "sticky-load-balancer likely [1] low"}},
 		{"no cause", [][]change{nil, nil}, []string{"  [0] low", "  [1] low"}},
 		{"one process each", [][]change{with(oneProcess), with(oneProcess)}, []string{"single-process likely [0] low", "single-process likely [1] low"}},
 		{"the same restart", [][]change{with(aloneAtFirst), with(aloneAtFirst)}, []string{"restart-drift likely [0 1] low"}},

@@ -2,7 +2,6 @@ package cause
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -51,37 +50,48 @@ func restartedInTurn(s *scene) {
 	p.Oldest, p.Newest = started().Add(110*time.Second), started().Add(170*time.Second)
 }
 
-// eachElsewhere has each of the other accounts on a server of its own, eachSpread has
-// each of them on two.
-func eachElsewhere(s *scene) {
-	othersOn(s, func(i, n int) []int { on := []int{0, 0, 0}; on[i%3] = n; return on })
-}
-func eachSpread(s *scene) {
-	othersOn(s, func(i, n int) []int { on := []int{n / 2, n / 2, n / 2}; on[i%3] = 0; return on })
+// sharedWith has the finding's source address carry clients of other accounts, each
+// with counts on n1, n2 and n3, that came when all servers were up.
+func sharedWith(addr string, n int, counts func(i int) []int) change {
+	return sharedWhen(addr, n, counts, nil, nil)
 }
 
-func othersOn(s *scene, counts func(i, n int) []int) {
-	i := 0
-	for _, id := range slices.Sorted(maps.Keys(s.Neighbours.Profiles)) {
-		if p := s.Neighbours.Profiles[id]; p != s.Profile {
-			i++
-			p.Sources[0].Counts = counts(i, sum(p.Sources[0].Counts))
-		}
-	}
-}
-
-// sharedWith has the finding's source address carry clients of other accounts.
-func sharedWith(addr string, n, each int) change {
+// sharedWhen is the same for clients that came when only n1 was up, where early says
+// so of an account, and of accounts whose lists explain them.
+func sharedWhen(addr string, n int, counts func(i int) []int, early func(i int) bool, explained map[string]bool) change {
 	return func(s *scene) {
 		ip := netip.MustParseAddr(addr)
 		profiles := map[string]*checks.Profile{"ORDERS": s.Profile}
 		for i := range n {
-			profiles[fmt.Sprintf("TEAM-%02d", i+1)] = &checks.Profile{Servers: []string{"N1", "N2", "N3"}, Read: []int{each, 0, 0}, Whole: true,
-				Sources: []checks.Source{{Addr: ip, Counts: []int{each, 0, 0}, Kinds: 1}}}
+			on := counts(i)
+			p := &checks.Profile{Servers: []string{"N1", "N2", "N3"}, Read: on, Whole: true, StartOrder: []int{0, 1, 2},
+				Sources: []checks.Source{{Addr: ip, Counts: on, Kinds: 1}}}
+			for _, n := range on {
+				if early != nil && early(i) {
+					p.Starts = append(p.Starts, []int{0, n, 0, 0})
+				} else {
+					p.Starts = append(p.Starts, []int{0, 0, 0, n})
+				}
+			}
+			profiles[fmt.Sprintf("TEAM-%02d", i+1)] = p
 		}
-		s.Neighbours = NewNeighbours(profiles)
+		s.Neighbours = NewNeighbours(s.Deployment, "C1", profiles, explained)
 	}
 }
+
+// twoProxies are proxies at 10.0.0.8 and 10.0.0.9, one to n1 and one to n2.
+func twoProxies(s *scene) {
+	for i, ip := range []string{"10.0.0.8", "10.0.0.9"} {
+		leads(ip+":4222", 12, i+1)(s)
+		through(ip+":4222", ip)(s)
+	}
+}
+
+// everyN1, eachOnOne and evenly are where other accounts of 13 clients are.
+func everyN1(int) []int     { return []int{13, 0, 0} }
+func eachOnOne(i int) []int { on := []int{0, 0, 0}; on[i%3] = 13; return on }
+func onTwo(i int) []int     { on := []int{6, 6, 6}; on[i%3] = 0; return on }
+func evenly(int) []int      { return []int{4, 4, 4} }
 
 // five has servers n4 and n5 too, without clients of ORDERS; n2 started after
 // all clients had come.
@@ -207,12 +217,34 @@ func TestLife(t *testing.T) {
 		{"1 a rolling restart, and the true list is passed", with(counts(12, 0, 0), restartedInTurn, teams, list(urlsOf(1, 2, 3)...)), map[Code]Verdict{RestartDrift: Likely, OrderedConnect: Possible}, RestartDrift, ""},
 		{"1 one account alone does not make a rolling restart", with(counts(12, 0, 0), restartedInTurn, profile(func(p *checks.Profile) { p.Starts = [][]int{{0, 0, 0, 12}, {0, 0, 0, 0}, {0, 0, 0, 0}}; exactly(p) })),
 			map[Code]Verdict{RestartDrift: RuledOut}, "none", ""},
-		{"2 one address carries 30 accounts", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, 13)),
+		{"2 one address carries 30 accounts", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, everyN1)),
 			map[Code]Verdict{SingleProcess: RuledOut, StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
-		{"2 one address carries 30 accounts, each on one of the servers", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, 13), eachElsewhere),
+		{"2 one address carries 30 accounts, each on one of the servers", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, eachOnOne)),
 			map[Code]Verdict{SingleProcess: RuledOut, StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
-		{"2 one address carries 30 accounts, each on several of the servers", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, 13), eachSpread),
+		{"2 one address carries 30 accounts, each on several of the servers", with(counts(13, 0, 0), from("10.7.7.7"), process(13, 0, 0), profile(func(p *checks.Profile) { p.Processes[0].Addr = netip.MustParseAddr("10.7.7.7") }), sharedWith("10.7.7.7", 29, onTwo)),
 			map[Code]Verdict{SingleProcess: RuledOut, StickyLoadBalancer: NotTested}, "none", ""},
+		{"2 one of 30 accounts there is on another server", with(counts(13, 0, 0), from("10.7.7.7"), sharedWith("10.7.7.7", 29, func(i int) []int { return []int{13 * min(i, 1), 13 - 13*min(i, 1), 0} })),
+			map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 the other accounts there are on all servers", with(counts(13, 0, 0), from("10.7.7.7"), sharedWith("10.7.7.7", 5, evenly)), map[Code]Verdict{StickyLoadBalancer: NotTested}, "none", ""},
+		{"2 one other account there is, on all servers", with(counts(13, 0, 0), from("10.7.7.7"), sharedWith("10.7.7.7", 1, evenly)), map[Code]Verdict{StickyLoadBalancer: NotTested}, "none", ""},
+		{"2 one other account there is, on the same server", with(counts(13, 0, 0), from("10.7.7.7"), sharedWith("10.7.7.7", 1, everyN1)), map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 the same, and its own list explains it", with(counts(13, 0, 0), from("10.7.7.7"), sharedWhen("10.7.7.7", 1, everyN1, nil, map[string]bool{"TEAM-01": true})), map[Code]Verdict{StickyLoadBalancer: NotTested}, "none", ""},
+		{"2 all came from there when only n1 was up", with(counts(13, 0, 0), aloneAtFirst, from("10.7.7.7"), sharedWhen("10.7.7.7", 9, everyN1, func(int) bool { return true }, nil)),
+			map[Code]Verdict{StickyLoadBalancer: Possible, RestartDrift: Likely}, RestartDrift, ""},
+		{"2 some came later, and are on all servers", with(counts(13, 0, 0), aloneAtFirst, from("10.7.7.7"), sharedWhen("10.7.7.7", 9, func(i int) []int { return [][]int{{13, 0, 0}, {4, 4, 4}}[i/7] }, func(i int) bool { return i < 7 }, nil)),
+			map[Code]Verdict{StickyLoadBalancer: Possible, RestartDrift: Likely}, RestartDrift, ""},
+		{"2 some came later, and are on n1 too", with(counts(13, 0, 0), aloneAtFirst, from("10.7.7.7"), sharedWhen("10.7.7.7", 9, everyN1, func(i int) bool { return i < 5 }, nil)),
+			map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 when they came is unknown", with(counts(13, 0, 0), from("10.7.7.7"), on(func(s *checks.Server) { s.Details.Margin = 24 * time.Hour }, 1, 2, 3), unsure, sharedWith("10.7.7.7", 29, everyN1)),
+			map[Code]Verdict{StickyLoadBalancer: Possible}, "none", ""},
+		{"2 another balancer's address is passed", with(counts(13, 0, 0), from("10.7.7.7"), anyones("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 2), through("10.0.0.9:4222", "10.0.0.9"), sharedWith("10.7.7.7", 5, everyN1)),
+			map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 the addresses of this balancer and of another are passed", with(counts(13, 0, 0), from("10.0.0.8"), anyones("nats://10.0.0.8:4222", "nats://10.0.0.9:4222"), twoProxies, sharedWith("10.0.0.8", 5, everyN1)),
+			map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 two proxies with one port, each to a server", with(counts(13, 0, 0), list("nats://10.0.0.8:4222"), another("nats://10.0.0.9:4222"), twoProxies), map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 two addresses with one port that leave clients theirs, each to a server", with(counts(13, 0, 0), list("nats://10.0.0.8:4222"), another("nats://10.0.0.9:4222"), leads("10.0.0.8:4222", 12, 1), leads("10.0.0.9:4222", 12, 2)),
+			map[Code]Verdict{StickyLoadBalancer: RuledOut, SingleURL: Likely}, SingleURL, ""},
+		{"2 a process, and a small one of another account on its host", with(counts(20, 1, 1), from("10.9.0.50"), process(18, 0, 0), sharedWith("10.9.0.50", 1, func(int) []int { return []int{0, 1, 0} })), map[Code]Verdict{SingleProcess: Possible}, "none", ""},
 		{"2 one address carries this account only", with(counts(13, 0, 0), process(13, 0, 0)), map[Code]Verdict{SingleProcess: Likely}, SingleProcess, ""},
 		{"3 instances of one service on four hosts are no unrelated clients", with(gateways), map[Code]Verdict{StickyLoadBalancer: NotTested}, "none", ""},
 		{"4 the true lists of two services", with(several, list(urlsOf(1)...), list(urlsOf(1, 2, 3)...)), map[Code]Verdict{SingleURL: Confirmed}, SingleURL, ""},

@@ -7,7 +7,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// Neighbours is what the other accounts of a cluster show beyond their counts,
+// Neighbours is what the accounts of a cluster show together, beyond their counts,
 // which are in the deployment.
 type Neighbours struct {
 	// Profiles are those that were read in this cluster, by the account's id; the
@@ -16,26 +16,70 @@ type Neighbours struct {
 	// Shared are the source addresses that carry clients of several accounts, with
 	// the accounts' ids.
 	Shared map[netip.Addr][]string
+
+	crowds map[netip.Addr]*crowd
 }
 
 // NewNeighbours returns what the profiles of a cluster's accounts show together.
-func NewNeighbours(profiles map[string]*checks.Profile) *Neighbours {
-	n := &Neighbours{Profiles: profiles, Shared: map[netip.Addr][]string{}}
+// Explained are the accounts of which it was observed why their clients are where
+// they are, see [Explained]: an address that they share with others is not it.
+func NewNeighbours(d *checks.Deployment, cluster string, profiles map[string]*checks.Profile, explained map[string]bool) *Neighbours {
+	n := &Neighbours{Profiles: profiles, Shared: SharedAddresses(profiles), crowds: map[netip.Addr]*crowd{}}
+	servers := serversOf(d, cluster)
+	ids := make([]string, 0, len(profiles))
+	for id := range profiles {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		for _, p := range partsOf(id, profiles[id], servers) {
+			if _, shared := n.Shared[p.addr]; !shared {
+				continue
+			}
+			c := n.crowds[p.addr]
+			if c == nil {
+				c = newCrowd(servers)
+				n.crowds[p.addr] = c
+			}
+			c.add(p, explained[id])
+		}
+	}
+	for _, c := range n.crowds {
+		c.weigh()
+	}
+	return n
+}
+
+// SharedAddresses are the source addresses that carry clients of several accounts,
+// with the accounts' ids.
+func SharedAddresses(profiles map[string]*checks.Profile) map[netip.Addr][]string {
+	shared := map[netip.Addr][]string{}
 	for id, p := range profiles {
 		for _, source := range p.Sources {
 			if source.Addr.IsValid() && !isLocal(source.Addr) {
-				n.Shared[source.Addr] = append(n.Shared[source.Addr], id)
+				shared[source.Addr] = append(shared[source.Addr], id)
 			}
 		}
 	}
-	for addr, ids := range n.Shared {
+	for addr, ids := range shared {
 		if len(ids) < 2 {
-			delete(n.Shared, addr)
+			delete(shared, addr)
 			continue
 		}
 		slices.Sort(ids)
 	}
-	return n
+	return shared
+}
+
+// serversOf are the servers of a cluster that reported.
+func serversOf(d *checks.Deployment, cluster string) []*checks.Server {
+	var out []*checks.Server
+	for i := range d.Servers {
+		if d.Servers[i].Cluster == cluster {
+			out = append(out, &d.Servers[i])
+		}
+	}
+	return out
 }
 
 // tenants returns the accounts with clients at an address, where several have.
@@ -46,26 +90,17 @@ func (s *Situation) tenants(addr netip.Addr) []string {
 	return s.Neighbours.Shared[addr]
 }
 
-// pooled adds up what the accounts that share an address have there, in the order
-// of this profile's servers, and returns how many profiles it added up.
-func (s *Situation) pooled(addr netip.Addr) (counts []int, accounts int) {
-	counts = make([]int, len(s.Profile.Servers))
-	for _, id := range s.tenants(addr) {
-		p := s.Neighbours.Profiles[id]
-		for _, source := range p.Sources {
-			if source.Addr != addr {
-				continue
-			}
-			accounts++
-			for at, n := range source.Counts {
-				if at >= len(p.Servers) {
-					break
-				}
-				if to := slices.Index(s.Profile.Servers, p.Servers[at]); to >= 0 {
-					counts[to] += n
-				}
-			}
-		}
+// CrowdedAddress reports whether most of the clients that some service of a profile
+// has on the concentrated server come from one address: then who else comes from
+// there shows whether it is the address that brings them.
+func CrowdedAddress(p *checks.Profile) bool {
+	crowded := func(here int, sources []checks.Source) bool {
+		return here >= fewestThere && slices.ContainsFunc(sources, func(x checks.Source) bool {
+			return x.Addr.IsValid() && !isLocal(x.Addr) && len(x.Counts) > 0 && x.Counts[0]*2 > here
+		})
 	}
-	return counts, accounts
+	if p == nil || len(p.Read) == 0 {
+		return false
+	}
+	return crowded(p.Read[0], p.Sources) || slices.ContainsFunc(p.Services, func(x checks.Service) bool { return crowded(x.Here(), x.Sources) })
 }

@@ -16,20 +16,20 @@ func TestNeighbours(t *testing.T) {
 	profile := func(servers []string, sources ...checks.Source) *checks.Profile {
 		return &checks.Profile{Servers: servers, Sources: sources}
 	}
-	n := NewNeighbours(map[string]*checks.Profile{
+	d := caseOf().Deployment
+	n := NewNeighbours(d, "C1", map[string]*checks.Profile{
 		"A": profile([]string{"N1", "N2", "N3"}, checks.Source{Addr: shared, Counts: []int{5, 0, 1}}, checks.Source{Addr: own, Counts: []int{2, 2, 2}}),
 		"B": profile([]string{"N3", "N1", "N2"}, checks.Source{Addr: shared, Counts: []int{7, 0, 0}}),
 		"C": profile([]string{"N1", "N2"}, checks.Source{Addr: netip.MustParseAddr("127.0.0.1"), Counts: []int{1, 0}}, checks.Source{Counts: []int{1, 0}}),
 		"D": profile([]string{"N1", "N2"}, checks.Source{Addr: netip.MustParseAddr("127.0.0.1"), Counts: []int{1, 0}}, checks.Source{Counts: []int{1, 0}}),
-	})
+	}, nil)
 	if len(n.Shared) != 1 || !slices.Equal(n.Shared[shared], []string{"A", "B"}) {
 		t.Errorf("shared are %v", n.Shared)
 	}
-	s := newSituation(Case{Profile: n.Profiles["A"], Neighbours: n})
-	if counts, accounts := s.pooled(shared); accounts != 2 || !slices.Equal(counts, []int{5, 0, 8}) {
-		t.Errorf("%d accounts have %v there", accounts, counts)
+	if c := n.crowds[shared]; c == nil || len(c.accounts) != 2 || !slices.Equal(c.counts, []int{5, 0, 8}) {
+		t.Errorf("they have %+v there", c)
 	}
-	if _, accounts := s.pooled(own); accounts != 0 {
-		t.Errorf("%d accounts share an address of one", accounts)
+	if n.crowds[own] != nil {
+		t.Error("an address of one account is shared")
 	}
 }

@@ -58,6 +58,9 @@ type Arrival struct {
 	Tries, AllTries int
 	URL             string
 	Address         netip.AddrPort
+	// as is the address that the server saw the auditor come from, where something
+	// between them had put its own in place of the auditor's.
+	as netip.Addr
 }
 
 // Servers are the indexes of the servers that are reached.
@@ -163,7 +166,7 @@ func (r *Reach) arrive(d *checks.Deployment, cluster string, e checks.Endpoint, 
 					}
 				}
 				r.Arrivals = append(r.Arrivals, Arrival{Server: server, Sure: true, Own: own, doubt: doubt, OwnName: ownName(d, cluster, server, e),
-					Tries: g.Count, AllTries: c.Tries, URL: e.URL, Address: at})
+					Tries: g.Count, AllTries: c.Tries, URL: e.URL, Address: at, as: translated(g)})
 			}
 		}
 		return
@@ -192,6 +195,15 @@ func (r *Reach) arrive(d *checks.Deployment, cluster string, e checks.Endpoint, 
 	case checks.ContactNone, checks.ContactServer:
 		open(OpenNotProbed, "")
 	}
+}
+
+// translated is the address that a server saw the auditor come from, where that is
+// not the auditor's own.
+func translated(g checks.Greeting) netip.Addr {
+	if g.ClientIP.Unmap() == g.LocalIP.Unmap() {
+		return netip.Addr{}
+	}
+	return g.ClientIP.Unmap()
 }
 
 // unlistened is the server of the cluster whose address this is and that has no

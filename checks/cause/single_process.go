@@ -41,7 +41,8 @@ func judgeSingleProcess(s *Situation) judgement {
 	if len(s.Profile.Processes) == 0 {
 		return ruledOut("CONNZ", "No two connections look like those of one process.")
 	}
-	if addr, accounts, _ := s.sharedByAccounts(); accounts > 1 {
+	addr, accounts := s.sharedByAccounts()
+	if accounts > 1 && s.mostlyOthers(addr, accounts) {
 		return ruledOut("CONNZ", "Most of the connections come from %s, which carries clients of %s accounts: one process does not log in to several.", addr, words.Count(accounts))
 	}
 	best := s.Profile.Processes[0]
@@ -84,13 +85,32 @@ func judgeSingleProcess(s *Situation) judgement {
 	case best.Addr.IsValid() && slices.Contains(addresses(s.Server), best.Addr):
 		j.verdict, j.confidence = Possible, 0.4
 		j.evidence = append(j.evidence, say("CONNZ", "They run on the machine of %s: clients that have localhost in their list are there, however many processes they are.", label(s.Server)))
-	case best.SharedByOthers:
+	case best.SharedByOthers || accounts > 1:
 		j.verdict, j.confidence = Possible, 0.4
 		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, so it may be a proxy's."))
 	default:
 		j.verdict, j.confidence = Likely, 0.7
 	}
 	return j
+}
+
+// mostlyOthers reports whether an address is none of one host's: many accounts have
+// clients there, or the others have as many as this one. On a host that runs a process
+// of this account there may be a small one of another.
+func (s *Situation) mostlyOthers(addr netip.Addr, accounts int) bool {
+	mine, all := 0, 0
+	for _, id := range s.tenants(addr) {
+		for _, source := range s.Neighbours.Profiles[id].Sources {
+			if source.Addr != addr {
+				continue
+			}
+			all += sum(source.Counts)
+			if id == s.Finding.Account.ID {
+				mine += sum(source.Counts)
+			}
+		}
+	}
+	return accounts >= fewestTenants || all >= 2*mine
 }
 
 // apart reports whether there are other connections, and most of them elsewhere.

@@ -41,6 +41,7 @@ type Situation struct {
 	steps    []Step          // of the funnel, once it was walked through
 	using    map[string]bool // of servers, once it was looked up whether they have the account
 	account  int             // its index in Deployment.Accounts
+	address  *addressed      // what is known of where they come from, once it was judged
 	counts   map[string]int  // of connections by server, once they were asked for
 }
 

@@ -2,12 +2,11 @@ package cause
 
 import (
 	"fmt"
-	"math"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // enoughTries tells an address that always leads to the same server from one
@@ -25,7 +24,9 @@ const StickyLoadBalancer Code = "sticky-load-balancer"
 // There are two views. The auditor's: it connects to the address of the
 // account's list again and again, and arrives at the same server. The clients':
 // they come from the address that the balancer has towards the servers, or each
-// shared source address has all of its unrelated clients on one server.
+// shared source address has all of its unrelated clients on one server. Of one address
+// that several accounts share all clients have a say, see [Situation.byAddress]: where
+// they are on several servers, or when they came explains it as well, it is not likely.
 // Confirmed takes both, because a balancer that hashes sources may lead others
 // elsewhere than the auditor; one makes it likely. An address of the list that
 // leads to several servers rules it out.
@@ -51,6 +52,7 @@ type balancers struct {
 
 func (s *Situation) balancers() balancers {
 	var b balancers
+	by := s.byAddress()
 	for i := range s.Own {
 		f := &s.Own[i]
 		for _, a := range f.Reach.Arrivals {
@@ -60,6 +62,8 @@ func (s *Situation) balancers() balancers {
 			case a.Own == checks.Unknown && a.Sure && a.Server == s.here && f.kind == pins:
 				b.unsure = a
 			case a.Own != checks.No || !a.Sure:
+			case !s.Tied && by.verdict == Likely && (a.Server != s.here || !s.comesThrough(a, by.addr)):
+				// Another's list: these clients come from elsewhere.
 			case a.Tries < a.AllTries && !a.nearlyAlways():
 				b.spread = a
 			case a.Server == s.here:
@@ -73,16 +77,10 @@ func (s *Situation) balancers() balancers {
 }
 
 func judgeSticky(s *Situation) judgement {
-	b := s.balancers()
+	b, by := s.balancers(), s.byAddress()
 	view, shared := s.sharedSources()
-	tenants, many := s.sharedWithOthers()
-	if !many {
-		if each, ok := s.tenantsPinned(); ok && !shared {
-			view, shared = each, true
-		}
-	}
-	if many && !shared {
-		view, shared = tenants, true
+	if by.verdict == Likely && !shared {
+		view, shared = by.evidence[0], true
 	}
 	j := judgement{explains: s.Finding.OnServer}
 	switch {
@@ -93,13 +91,18 @@ func judgeSticky(s *Situation) judgement {
 	case b.sticky == nil && shared && (!s.Tied || len(listsOf(s.Own, pins, wide)) == 0):
 		j.verdict, j.confidence, j.evidence = Likely, 0.5, []Evidence{view,
 			{Source: "client URLs", Settle: NeedThisBalancer}}
-		if many {
-			j.confidence, j.direct = 0.7, true
+		if by.verdict == Likely {
+			j.confidence, j.direct = 0.7, by.together
 		}
 		return j
 	case b.sticky == nil && shared:
 		j.verdict, j.confidence, j.evidence = Possible, 0.3, []Evidence{view}
 		return j
+	case b.sticky == nil && by.verdict == Possible && (!s.Tied || len(listsOf(s.Own, pins, wide)) == 0):
+		j.verdict, j.confidence, j.evidence = Possible, 0.3, by.evidence
+		return j
+	case b.sticky == nil && len(s.Own) == 0 && len(by.evidence) > 0:
+		return judgement{verdict: NotTested, evidence: by.evidence}.settledBy(NeedBalancer)
 	case b.sticky == nil && len(s.Own) == 0:
 		return notTested("client URLs", "Whether the clients come through a load balancer is unknown.").settledBy(NeedBalancer)
 	case b.sticky == nil && len(listsOf(s.Own, unclear, perhaps)) > 0:
@@ -137,6 +140,8 @@ func judgeSticky(s *Situation) judgement {
 	case b.here == nil && !shared:
 		return notTested(b.sticky.Origin, "%s leads the auditor to %s only, not to %s: what it does for the clients is unknown; run the audit from where they are.",
 			a.URL, label(&s.Deployment.Servers[a.Server]), label(s.Server))
+	case !s.Tied && by.verdict == Likely:
+		j.verdict, j.confidence = Likely, 0.6
 	case wider || !enough || b.here != nil && wayOf(*b.here) != byBalancer:
 		j.verdict, j.confidence = Possible, 0.4
 	case !s.Tied:
@@ -147,7 +152,7 @@ func judgeSticky(s *Situation) judgement {
 	case a.doubt:
 		j.verdict, j.confidence = Likely, 0.7
 		j.evidence = append(j.evidence, say("VARZ", "That it is not a server's address follows from what the servers name as their own, which may be what they advertise only."))
-	case fromBalancer && b.here != nil && s.behind(a) || shared:
+	case fromBalancer && b.here != nil && s.behind(a) || shared && (by.verdict != Likely || s.comesThrough(a, by.addr)):
 		j.verdict, j.confidence = Confirmed, 0.9
 	default:
 		j.verdict, j.confidence = Likely, 0.75
@@ -183,68 +188,22 @@ func (s *Situation) behind(a Arrival) bool {
 
 // isForward reports whether an address that is no server's own is a forward to one
 // server, as a published container port: another known address, on the same
-// machine or not, leads to another server alone in the same way.
+// machine or not, leads to another server alone in the same way. Two that connect to
+// the servers from addresses of their own are proxies, each of which may have other
+// servers too.
 func isForward(a Arrival, lists []List) bool {
 	return slices.ContainsFunc(lists, func(l List) bool {
 		return slices.ContainsFunc(l.Reach.Arrivals, func(o Arrival) bool {
 			return o.Own == checks.No && o.Sure && o.Tries == o.AllTries && o.Server != a.Server && o.Address != a.Address &&
-				(o.Address.Addr() == a.Address.Addr() || o.Address.Port() == a.Address.Port()) && a.Tries == a.AllTries
+				(o.Address.Addr() == a.Address.Addr() || o.Address.Port() == a.Address.Port() && (!a.as.IsValid() || a.as == o.as)) && a.Tries == a.AllTries
 		})
 	})
 }
 
-// sharedWithOthers reports whether most of these clients come from an address that
-// carries clients of other accounts too, nearly all of them on this server: a
-// proxy or a balancer, as no process logs in to several accounts.
-func (s *Situation) sharedWithOthers() (Evidence, bool) {
-	addr, accounts, counts := s.sharedByAccounts()
-	all := sum(counts)
-	if accounts < 2 || all == 0 || float64(counts[0]) < nearlyAll*float64(all) {
-		return Evidence{}, false
-	}
-	p := s.placement()
-	p.Counts = s.byCluster(counts)
-	if p.Pinned([][]int{p.Counts}) < p.Free()+likelyOverFree {
-		return Evidence{}, false
-	}
-	return say("CONNZ", "%s carries clients of %s accounts, and %s of their %s are on %s: it is a NAT, a proxy or a balancer.",
-		addr, words.Count(accounts), words.Count(counts[0]), words.Plural(all, "connection"), label(s.Server)), true
-}
-
-// fewestTenants is how many accounts behind one address have to be on one server
-// each to say that it is the address's doing.
-const fewestTenants = 5
-
-// tenantsPinned reports whether most of these clients come from an address that
-// carries clients of many accounts, of which nearly each has all of its clients there
-// on one server, and not all on the same: a balancer that keeps whom it knows by
-// their own addresses, which the servers do not see.
-func (s *Situation) tenantsPinned() (Evidence, bool) {
-	addr, _, _ := s.sharedByAccounts()
-	if !addr.IsValid() {
-		return Evidence{}, false
-	}
-	pinned, all := 0, 0
-	servers := map[string]bool{}
-	for _, id := range s.tenants(addr) {
-		p := s.Neighbours.Profiles[id]
-		for _, source := range p.Sources {
-			at, most, total := top(source.Counts)
-			if source.Addr != addr || total < 3 || at >= len(p.Servers) {
-				continue
-			}
-			all++
-			if float64(most) >= nearlyAll*float64(total) {
-				pinned++
-				servers[p.Servers[at]] = true
-			}
-		}
-	}
-	if pinned < fewestTenants || pinned*10 < 9*all || len(servers) < 2 {
-		return Evidence{}, false
-	}
-	return say("CONNZ", "%s carries clients of %s accounts, and %s of these have theirs on one server each: it is a NAT, a proxy or a balancer that keeps clients where they are.",
-		addr, words.Count(all), words.Count(pinned)), true
+// comesThrough reports whether clients from a source address may have come through the
+// address of a list: servers see those who do as it, or as themselves.
+func (s *Situation) comesThrough(a Arrival, from netip.Addr) bool {
+	return !a.as.IsValid() || a.as == from
 }
 
 // place names an address with the URL that led there.
@@ -286,39 +245,4 @@ func (s *Situation) fromBalancer(a Arrival) (Evidence, bool) {
 		}
 	}
 	return Evidence{}, false
-}
-
-// sharedSources reports whether source addresses that unrelated clients share are
-// each pinned to one server, and not all to the same one.
-func (s *Situation) sharedSources() (Evidence, bool) {
-	if s.Profile == nil || !s.Profile.Whole {
-		return Evidence{}, false
-	}
-	sources, connections, chance := 0, 0, 0.0
-	servers := map[int]bool{}
-	for _, source := range s.Profile.Sources {
-		total, at, most := 0, 0, 0
-		for i, n := range source.Counts {
-			total += n
-			if n > most {
-				most, at = n, i
-			}
-		}
-		if s.kinds(source) < 2 || total < 3 {
-			continue
-		}
-		if most < total {
-			return Evidence{}, false
-		}
-		sources, connections = sources+1, connections+total
-		servers[at] = true
-		// That all of one source are where the first is.
-		chance += float64(total-1) * math.Log10(float64(len(s.Others)+1))
-	}
-	const enough = 5 // 1 in 100,000
-	if sources < 3 || len(servers) < 2 || chance < enough || connections*2 < s.Finding.Connections {
-		return Evidence{}, false
-	}
-	return say("CONNZ", "%d source addresses that unrelated clients share have all of their %d connections on one server each, on %d servers.",
-		sources, connections, len(servers)), true
 }

@@ -73,38 +73,37 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		finding checks.Finding
 		found   Explained
 	}
-	neighbours := neighboursIn(suspects, reports)
-	all := make([]pair, len(findings))
-	diagnoseOne := func(i int, f checks.Finding) {
+	cases := make([]cause.Case, len(findings))
+	for i, f := range findings {
 		c := cause.Case{Finding: f, Deployment: d, Lists: lists, Gap: from.Limits().Gap, ThresholdPercent: a.Request.Parameters.For(f.Account).ThresholdPercent}
-		var subscriptions *int
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
-			subscriptions = reports[i].Subscriptions
 			// Who asks where moved connections would go asks of now: refusals of
 			// before may have been mended since.
 			if !a.Request.AnyShare {
 				c.History = reports[i].Closed
 			}
 			c.Remember = reports[i].Remember
-			c.Neighbours = neighbours[f.Cluster]
 			if i < len(recorded) {
 				c.Recorded = recorded[i]
 			}
 		}
+		cases[i] = c
+	}
+	neighbours, err := a.neighbours(ctx, cases[:len(suspects)])
+	if err != nil {
+		return diagnosed{}, err
+	}
+	all := make([]pair, len(findings))
+	each(len(findings), func(i int) {
+		c, of := cases[i], Explained{}
+		if i < len(suspects) {
+			c.Neighbours, of.Subscriptions = neighbours[c.Finding.Cluster], reports[i].Subscriptions
+		}
 		diagnosis := cause.Diagnose(c)
-		all[i] = pair{f, Explained{Subscriptions: subscriptions, Diagnosis: &diagnosis, Advice: a.advise(diagnosis)}}
-	}
-	// Ten thousand findings of a hundred servers are seconds of work.
-	var next atomic.Int64
-	for range min(runtime.GOMAXPROCS(0), len(findings)) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(findings)); i = next.Add(1) - 1 {
-				diagnoseOne(int(i), findings[i])
-			}
-		})
-	}
-	wg.Wait()
+		of.Diagnosis, of.Advice = &diagnosis, a.advise(diagnosis)
+		all[i] = pair{c.Finding, of}
+	})
 	if n := len(findings) - len(suspects); n > 0 {
 		out.warnings = append(out.warnings, fmt.Sprintf("the connections of the %d worst findings were read; the causes of the other %d were sought without them: pass --account or --cluster for those", len(suspects), n))
 	}
@@ -142,21 +141,19 @@ func depthOf(d *checks.Deployment, findings []checks.Finding) int {
 	return deepest
 }
 
-// neighboursIn returns what the accounts whose connections were read show
-// together, by cluster.
-func neighboursIn(suspects []source.Suspect, reports []source.Report) map[string]*cause.Neighbours {
-	profiles := map[string]map[string]*checks.Profile{}
-	for i, s := range suspects {
-		if profiles[s.Cluster] == nil {
-			profiles[s.Cluster] = map[string]*checks.Profile{}
-		}
-		profiles[s.Cluster][s.Account] = reports[i].Profile
+// each calls do for so many, on all processors: ten thousand findings of a hundred
+// servers are seconds of work.
+func each(n int, do func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
+			}
+		})
 	}
-	out := map[string]*cause.Neighbours{}
-	for cluster, of := range profiles {
-		out[cluster] = cause.NewNeighbours(of)
-	}
-	return out
+	wg.Wait()
 }
 
 // advise returns what to do about a finding.

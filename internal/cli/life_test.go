@@ -23,6 +23,7 @@ func operate(t *testing.T, o life.Operation, table *confusions) {
 	}
 	defer w.Stop()
 	doc := lived(t, w, w.Args...)
+	movable(t, o, w)
 	// Less data never makes more certainty, and at once for all cases.
 	blind := slices.Clone(w.Args)
 	for _, args := range [][]string{nil, append(blind, "--no-dns", "--no-probe")} {
@@ -77,9 +78,70 @@ func operate(t *testing.T, o life.Operation, table *confusions) {
 		}
 		table.judge(t, answered{name: name, truth: c.Truth, tellable: c.Said, also: c.Also, exact: c.Exact, not: c.Not, open: c.Open}, f)
 	}
+	alike(t, o, doc)
+	for i, args := range w.Others {
+		other := lived(t, w, args...)
+		alike(t, o, other)
+		for _, c := range o.Cases {
+			if at := slices.IndexFunc(other.Findings, func(f report.Finding) bool { return f.Account.Name == c.Account }); at >= 0 {
+				table.judge(t, answered{name: fmt.Sprintf("%s/%s with other flags, %d", o.Name, c.Account, i+1), truth: c.Truth, tellable: c.Said, also: c.Also, exact: c.Exact, not: c.Not, open: c.Open}, other.Findings[at])
+			}
+		}
+	}
 	for _, f := range doc.Findings {
 		if !slices.ContainsFunc(o.Cases, func(c life.Case) bool { return c.Account == f.Account.Name }) {
 			t.Errorf("%s: %s is a finding, and no case", o.Name, f.Account.Name)
+		}
+	}
+}
+
+// alike tests that cases of one group are told as one group, and those of others
+// are not.
+func alike(t *testing.T, o life.Operation, doc report.Document) {
+	t.Helper()
+	of, named := map[string]int{}, map[int]string{}
+	for _, f := range doc.Findings {
+		at := slices.IndexFunc(o.Cases, func(c life.Case) bool { return c.Account == f.Account.Name })
+		if at < 0 {
+			continue
+		}
+		name := o.Cases[at].Group
+		if group, known := of[name]; known && name != "" && group != f.Group {
+			t.Errorf("%s/%s: it is in group %d, and others of %s are in group %d", o.Name, f.Account.Name, f.Group, name, group)
+		}
+		if other, known := named[f.Group]; known && other != name {
+			t.Errorf("%s/%s: one group has it and those of %q", o.Name, f.Account.Name, other)
+		}
+		of[name], named[f.Group] = f.Group, name
+	}
+}
+
+// movable tests which accounts a rebalance refuses, or leaves out, and why.
+func movable(t *testing.T, o life.Operation, w *life.World) {
+	t.Helper()
+	plan := func(args ...string) (doc report.Rebalance) {
+		out, err := rebalancedTo(t.Context(), t, w.SystemURL(), nil, generous, append(args, w.Args...)...)
+		if e := json.Unmarshal(out, &doc); e != nil {
+			t.Fatalf("%s: a rebalance says %v: %v", args, err, e)
+		}
+		return doc
+	}
+	var cluster report.Rebalance
+	for _, c := range o.Cases {
+		if c.Refused == "" {
+			continue
+		}
+		if cluster.Cluster == "" {
+			cluster = plan("--cluster", w.Server(c.Server).Cluster())
+		}
+		doc := plan("--account", c.Account)
+		is := slices.ContainsFunc(doc.Refusals, func(r report.Refusal) bool { return r.Code == c.Refused })
+		if c.Refused == "none" && len(doc.Refusals) > 0 || c.Refused != "none" && !is {
+			t.Errorf("%s: a rebalance is refused by %+v, want %s", c.Account, doc.Refusals, c.Refused)
+		}
+		at := slices.IndexFunc(cluster.Accounts, func(a report.RebalanceAccount) bool { return a.Account.Name == c.Account })
+		if at < 0 || (cluster.Accounts[at].LeftOut != nil) != (c.Refused != "none") {
+			t.Errorf("%s: a rebalance of the cluster has it as %d of %+v, want %s", c.Account, at, cluster.Accounts, c.Refused)
 		}
 	}
 }

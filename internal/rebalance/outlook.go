@@ -30,7 +30,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 	refused := map[cause.Code]bool{}
 	refuse := func(c cause.Cause, rest string) {
 		refused[c.Code] = true
-		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s), %s Put that right first.", leadsBack(c), c.Code, c.Verdict, rest)})
+		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s), %s Put that right first.", leadsBack(d, c), c.Code, c.Verdict, rest)})
 	}
 	byName := false
 	defer func() { out.Services = servicesOf(d, account, members, byName, refused) }()
@@ -63,7 +63,10 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 }
 
 // leadsBack is why a cause leads clients to where they were.
-func leadsBack(c cause.Cause) string {
+func leadsBack(d cause.Diagnosis, c cause.Cause) string {
+	if addr, ok := d.BehindAddress(); ok && c.Code == cause.StickyLoadBalancer {
+		return fmt.Sprintf("All clients that come from %s are on the same server, where a load balancer or a list that they share leads them", addr)
+	}
 	switch c.Code {
 	case cause.SingleURL:
 		return "The clients know the address of one server only"
@@ -89,7 +92,7 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool, r
 		}
 		s := Service{Account: account, Stem: x.Stem, User: x.User, Language: x.Language, Protocol: x.Protocol, Name: cause.ServiceName(x.Service), ByName: byName, Concentrated: x.Concentrated}
 		if strong := x.Verdict == cause.Confirmed || x.Verdict == cause.Likely; strong && refused[x.Cause] {
-			s.Stays = fmt.Sprintf("they would come back: %s (%s, %s)", lowerFirst(leadsBack(d.Cause(x.Cause))), x.Cause, x.Verdict)
+			s.Stays = fmt.Sprintf("they would come back: %s (%s, %s)", lowerFirst(leadsBack(d, d.Cause(x.Cause))), x.Cause, x.Verdict)
 		}
 		where := d.Reconnect(i)
 		s.Unreached = make([]bool, len(members))

@@ -13,6 +13,9 @@ import (
 // loadBalancer switches session persistence off.
 func (x *facts) loadBalancer() Remedy {
 	r := Remedy{Title: "Switch off that the load balancer keeps clients on one server"}
+	if addr, ok := x.BehindAddress(); ok {
+		r.Title = fmt.Sprintf("Find out what %s is: if a load balancer, have it choose evenly", addr)
+	}
 	why := []string{"Choose by the number of connections instead. A balancer moves no connection that is open: close the excess after that. " +
 		"Which balancer it is can't be seen from here: take what fits."}
 	k := x.kubernetes()
@@ -23,7 +26,9 @@ func (x *facts) loadBalancer() Remedy {
 	} else {
 		r.ByHand = "its setting for persistence, stickiness or session affinity: off"
 	}
-	if url, ok := x.balancerURL(); ok {
+	if addr, ok := x.BehindAddress(); ok {
+		why = append([]string{fmt.Sprintf("Servers can't tell a load balancer at %s from a NAT. Behind a NAT the clients share a list that leads to %s: give them all servers.", addr, x.here)}, why...)
+	} else if url, ok := x.balancerURL(); ok {
 		why = append([]string{url + " leads to " + x.here + " every time."}, why...)
 		if name := cmp.Or(x.f.Account.Name, x.f.Account.ID); pasteable(name) {
 			r.Checks = []string{x.Tool + " audit urls " + option("--client-url", name+"="+url)}

@@ -57,6 +57,11 @@ type Case struct {
 	Not, Open []string
 	// Stuck says that no other server takes its clients: "can fail over" is not so.
 	Stuck bool
+	// Refused is the code for which a rebalance of the account is refused, or "none"
+	// where it is not; empty is not tried. One of the cluster leaves it out, or not.
+	Refused string
+	// Group has the same name for cases that are told as one group, and for no others.
+	Group string
 	// Check has the clients prove the cause. It may connect more of them: it is
 	// called when the audit is over.
 	Check func(ctx context.Context, w *World) error
@@ -68,6 +73,8 @@ type World struct {
 	DNS *lab.DNS
 	// Args are the flags that its operators pass.
 	Args []string
+	// Others are what they may pass instead, of which the same is to be told.
+	Others [][]string
 	// Pause is how long they wait between two steps, at the least.
 	Pause time.Duration
 
@@ -267,102 +274,6 @@ func (w *World) all() []string {
 	return out
 }
 
-// pause is the time between two events of which an audit is to see that one was
-// before the other, by clocks that it compares over the network.
-const pause = 250 * time.Millisecond
-
-func (w *World) later(ctx context.Context) error {
-	t := time.NewTimer(max(pause, w.Pause))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// away has servers go, does something, and has them come back.
-func (w *World) away(ctx context.Context, names []string, do func() error) error {
-	if err := w.later(ctx); err != nil {
-		return err
-	}
-	var wg sync.WaitGroup
-	for _, name := range names {
-		wg.Go(func() {
-			if s := w.Server(name).Embedded(); s != nil && name == names[0] {
-				s.LameDuckShutdown() // the first is drained, the others just stop
-			}
-			w.Server(name).Shutdown()
-		})
-	}
-	wg.Wait()
-	if err := w.settled(ctx); err != nil {
-		return err
-	}
-	if err := do(); err != nil {
-		return err
-	}
-	if err := w.later(ctx); err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := w.Server(name).Start(ctx); err != nil {
-			return err
-		}
-	}
-	return w.later(ctx)
-}
-
-// roll restarts all servers, one after the other.
-func (w *World) roll(ctx context.Context) error {
-	for _, s := range w.Servers() {
-		if err := w.later(ctx); err != nil {
-			return err
-		}
-		s.Shutdown()
-		if err := w.later(ctx); err != nil { // until they have noticed
-			return err
-		}
-		if err := lab.Poll(ctx, w.elsewhere); err != nil {
-			return err
-		}
-		if err := w.later(ctx); err != nil {
-			return err
-		}
-		if err := s.Start(ctx); err != nil {
-			return err
-		}
-		if err := w.settled(ctx); err != nil {
-			return err
-		}
-	}
-	return w.later(ctx)
-}
-
-// elsewhere returns an error until the clients of a server that stopped are on
-// another, where they have the URL of one; others wait for it. A restart takes longer
-// than that; only on a busy machine it does not.
-func (w *World) elsewhere() error {
-	for account, apps := range w.apps {
-		want, connected := 0, 0
-		for _, a := range apps {
-			if len(a.URLs) == 1 {
-				want = -1
-				break
-			}
-			want += a.Count
-		}
-		for _, g := range w.groups[account] {
-			connected += g.Connected()
-		}
-		if connected < want {
-			return fmt.Errorf("account %s: %d of %d clients are connected", account, connected, want)
-		}
-	}
-	return nil
-}
-
 // fresh connects new clients as an app has them, and says where they are.
 func (w *World) fresh(ctx context.Context, a App, n int) (map[string]int, error) {
 	a.Count = n
@@ -388,7 +299,7 @@ func (o Operation) accounts() []string {
 
 // Operations are all of them.
 func Operations() []Operation {
-	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
+	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), balancers(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
 		services(), burst(), rotation(), sites(), nodes(), habits(), paho(),
 		measured(), families(), advertised(), draining()}
 	for i := range all {

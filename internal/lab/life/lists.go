@@ -32,16 +32,25 @@ func deployment(name string, urls ...string) string {
 
 // balancer starts a balancer before servers.
 func (w *World) balancer(ctx context.Context, mode lab.BalancerMode, servers ...string) (url string, err error) {
+	b, err := w.balancerAt(ctx, "127.0.9.1", 0, mode, servers...)
+	if err != nil {
+		return "", err
+	}
+	return "nats://" + b.Addr(), nil
+}
+
+// balancerAt starts one at an address of its own, from which servers see its clients
+// come. Port 0 is a free one.
+func (w *World) balancerAt(ctx context.Context, host string, port int, mode lab.BalancerMode, servers ...string) (*lab.Balancer, error) {
 	var backends []string
 	for _, name := range servers {
 		backends = append(backends, w.Server(name).Addr())
 	}
-	b, err := lab.StartBalancer(ctx, lab.BalancerConfig{Host: "127.0.9.1", Mode: mode, Backends: backends})
-	if err != nil {
-		return "", err
+	b, err := lab.StartBalancer(ctx, lab.BalancerConfig{Host: host, Port: port, Mode: mode, Backends: backends})
+	if err == nil {
+		w.ends = append(w.ends, b.Stop)
 	}
-	w.ends = append(w.ends, b.Stop)
-	return "nats://" + b.Addr(), nil
+	return b, err
 }
 
 // named is the URL of a name on the servers' port, which DNS has these servers for.

@@ -3,6 +3,9 @@ package life
 import (
 	"context"
 	"fmt"
+	"net"
+	"slices"
+	"strconv"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -13,7 +16,8 @@ import (
 const behind = 10
 
 // tenants: a balancer before the cluster, that takes the first server, with many
-// tenants; others come directly, or through a NAT.
+// tenants; others come directly, or through a NAT, or through a balancer that was
+// mended.
 func tenants() Operation {
 	o := Operation{
 		Name: "tenants", Title: "ten tenants come through one balancer, which takes the first server; others come directly or through a NAT", Short: true,
@@ -44,20 +48,117 @@ func tenants() Operation {
 			); err != nil {
 				return err
 			}
+			if err := w.mended(ctx); err != nil {
+				return err
+			}
+			if err := w.throughNAT(ctx); err != nil {
+				return err
+			}
 			return w.evenly(ctx, App{Account: "EVEN", Name: "audit"}, 5)
 		},
 		Cases: []Case{
 			{Account: "DIRECT", Server: n2, Truth: "single-url", Said: "single-url", Check: pinned("DIRECT", n2)},
 			{Account: "NAT", Server: n2, Truth: "single-url", Said: "single-url", Check: pinned("NAT", n2)},
-			// This is said to be a balancer: from the servers, a NAT with clients of
-			// several accounts looks the same.
-			{Account: "NATQUIET", Server: n2, Truth: "single-url", Said: Unknown, Check: pinned("NATQUIET", n2)},
+			{Account: "NATQUIET", Server: n2, Truth: "single-url", Said: Unknown, Exact: true, Check: pinned("NATQUIET", n2)},
+			{Account: "NATONE", Server: n3, Truth: "single-url", Said: Unknown, Exact: true, Check: pinned("NATONE", n3)},
+			{Account: "NATLISTED", Server: n3, Truth: "single-url", Said: "single-url", Exact: true, Not: []string{"sticky-load-balancer"}, Check: pinned("NATLISTED", n3)},
+			{Account: "NATORDER", Server: n1, Truth: "ordered-connect", Said: Unknown, Exact: true, Check: pinned("NATORDER", n1)},
+			{Account: "NATFREE"},
+			// It led them there, and does not any more: they can be moved.
+			{Account: "MENDED", Server: n1, Truth: "sticky-load-balancer", Said: Unknown, Exact: true, Refused: "none", Check: leaves("MENDED", nil)},
+			{Account: "MENDEDTOO", Server: n1, Truth: "sticky-load-balancer", Said: Unknown, Exact: true, Check: leaves("MENDEDTOO", nil)},
+			{Account: "MENDEDNEW"},
 			{Account: "EVEN"},
 		},
 	}
 	for i := range behind {
 		account := fmt.Sprintf("TENANT-%02d", i+1)
-		o.Cases = append(o.Cases, Case{Account: account, Server: n1, Truth: "sticky-load-balancer", Said: "sticky-load-balancer", Check: pinned(account, n1)})
+		c := Case{Account: account, Server: n1, Truth: "sticky-load-balancer", Said: "sticky-load-balancer", Group: "balancer", Check: pinned(account, n1)}
+		if i == behind-1 {
+			c.Refused = "sticky-load-balancer"
+		}
+		o.Cases = append(o.Cases, c)
+	}
+	return o
+}
+
+// mended starts clients through a balancer that takes the first server, and others
+// when it takes one after the other.
+func (w *World) mended(ctx context.Context) error {
+	b, err := w.balancerAt(ctx, "127.0.9.3", 0, lab.OnlyFirst, n1, n2, n3)
+	if err != nil {
+		return err
+	}
+	for _, account := range []string{"MENDED", "MENDEDTOO", "MENDEDNEW"} {
+		if account == "MENDEDNEW" {
+			b.SetMode(lab.RoundRobin)
+		}
+		if err := w.start(ctx, App{Account: account, Name: "app", Pods: true, Count: 12, URLs: []string{"nats://" + b.Addr()}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// throughNAT starts clients behind one NAT that have different lists: of one server,
+// of all in their order, of all.
+func (w *World) throughNAT(ctx context.Context) error {
+	w.pass("NATLISTED", w.url(n3))
+	if err := w.start(ctx,
+		App{Account: "NATONE", Name: "till", Count: 12, URLs: []string{w.url(n3)}, From: nat},
+		App{Account: "NATLISTED", Name: "till", Count: 12, URLs: []string{w.url(n3)}, From: nat},
+		App{Account: "NATORDER", Name: "desk", Count: 12, URLs: w.all(), InOrder: true, From: nat},
+	); err != nil {
+		return err
+	}
+	return w.evenly(ctx, App{Account: "NATFREE", Name: "phone", From: nat}, 4)
+}
+
+// balancers: two balancers before one cluster, each of which takes a server of its
+// own first. Who audits knows one of their addresses, or both, and not whose.
+func balancers() Operation {
+	o := Operation{
+		Name: "balancers", Title: "two balancers before one cluster, each of which takes a server of its own first",
+		Topology: three(),
+		Do: func(ctx context.Context, w *World) error {
+			one, err := w.balancerAt(ctx, "127.0.9.4", 0, lab.OnlyFirst, n1, n2, n3)
+			if err != nil {
+				return err
+			}
+			first := "nats://" + one.Addr()
+			_, port, err := net.SplitHostPort(one.Addr())
+			if err != nil {
+				return err
+			}
+			second := "nats://" + net.JoinHostPort("127.0.9.5", port) // the usual port, at both
+			same, err := strconv.Atoi(port)
+			if err != nil {
+				return err
+			}
+			if _, err := w.balancerAt(ctx, "127.0.9.5", same, lab.OnlyFirst, n2, n3, n1); err != nil {
+				return err
+			}
+			if err := w.later(ctx); err != nil {
+				return err
+			}
+			for i, account := range []string{"FIRST", "SECOND", "FIRSTTOO", "SECONDTOO"} {
+				if err := w.start(ctx, App{Account: account, Name: "app", Pods: true, Count: 12, URLs: []string{[]string{first, second}[i%2]}}); err != nil {
+					return err
+				}
+			}
+			before := slices.Clone(w.Args)
+			w.Others = [][]string{
+				append(slices.Clone(before), "--client-url", first),
+				append(slices.Clone(before), "--client-url", first, "--client-url", second),
+				append(slices.Clone(before), "--client-url", first+","+second),
+				append(slices.Clone(before), "--client-url", "FIRST="+first, "--client-url", "SECOND="+second),
+			}
+			return nil
+		},
+	}
+	for account, server := range map[string]string{"FIRST": n1, "SECOND": n2, "FIRSTTOO": n1, "SECONDTOO": n2} {
+		o.Cases = append(o.Cases, Case{Account: account, Server: server, Truth: "sticky-load-balancer", Said: "sticky-load-balancer", Exact: true,
+			Group: server, Refused: "sticky-load-balancer", Check: pinned(account, server)})
 	}
 	return o
 }

@@ -190,6 +190,21 @@ func five() Operation {
 	}
 }
 
+// fromOne starts clients of accounts that come from one address each: those of a NAT,
+// and those of a balancer that takes one server after the other.
+func (w *World) fromOne(ctx context.Context, balancer, suffix string) error {
+	for _, account := range []string{"NATTED", "BALANCED"} {
+		a := App{Account: account + suffix, Name: "app", Pods: true, Count: 12, URLs: []string{balancer}}
+		if account == "NATTED" {
+			a.URLs, a.From = w.all(), nat
+		}
+		if err := w.start(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // scaleOut: a single server becomes a cluster of three.
 func scaleOut() Operation {
 	return Operation{
@@ -208,6 +223,10 @@ func scaleOut() Operation {
 			if err != nil {
 				return err
 			}
+			even, err := w.balancerAt(ctx, "127.0.9.2", 0, lab.RoundRobin, n1, n2, n3)
+			if err != nil {
+				return err
+			}
 			w.pass("LIST", w.url(n1))
 			w.pass("OLDNAME", old)
 			w.pass("GROWNNAME", grown)
@@ -221,6 +240,11 @@ func scaleOut() Operation {
 				App{Account: "TEMPLATE", Name: "stock", Count: 16, URLs: w.all()},
 			); err != nil {
 				return err
+			}
+			for _, suffix := range []string{"", "TOO"} {
+				if err := w.fromOne(ctx, "nats://"+even.Addr(), suffix); err != nil {
+					return err
+				}
 			}
 			if err := w.later(ctx); err != nil {
 				return err
@@ -236,7 +260,10 @@ func scaleOut() Operation {
 			if err := w.later(ctx); err != nil {
 				return err
 			}
-			return w.evenly(ctx, App{Account: "AFTER", Name: "mailer"}, 4)
+			if err := w.start(ctx, App{Account: "BALANCEDLATE", Name: "app", Pods: true, Count: 12, URLs: []string{"nats://" + even.Addr()}}); err != nil {
+				return err
+			}
+			return w.evenly(ctx, App{Account: "AFTER", Name: "mailer", From: nat}, 4)
 		},
 		Cases: []Case{
 			{Account: "LIST", Server: n1, Truth: "single-url", Said: "single-url", Also: []string{"restart-drift"}, Check: pinned("LIST", n1)},
@@ -244,6 +271,12 @@ func scaleOut() Operation {
 			{Account: "GROWNNAME", Server: n1, Truth: "restart-drift", Said: "restart-drift", Check: drifted("GROWNNAME")},
 			{Account: "POOL", Server: n1, Truth: "sticky-load-balancer", Said: "sticky-load-balancer", Also: []string{"restart-drift"}, Check: pinned("POOL", n1)},
 			{Account: "TEMPLATE", Server: n1, Truth: "restart-drift", Said: "restart-drift", Check: drifted("TEMPLATE")},
+			// Whoever comes from the same address later is on all servers.
+			{Account: "NATTED", Server: n1, Truth: "restart-drift", Said: "restart-drift", Exact: true, Not: []string{"sticky-load-balancer"}, Refused: "none", Check: drifted("NATTED")},
+			{Account: "NATTEDTOO", Server: n1, Truth: "restart-drift", Said: "restart-drift", Exact: true, Check: drifted("NATTEDTOO")},
+			{Account: "BALANCED", Server: n1, Truth: "restart-drift", Said: "restart-drift", Exact: true, Not: []string{"sticky-load-balancer"}, Refused: "none", Check: drifted("BALANCED")},
+			{Account: "BALANCEDTOO", Server: n1, Truth: "restart-drift", Said: "restart-drift", Exact: true, Check: drifted("BALANCEDTOO")},
+			{Account: "BALANCEDLATE"},
 			{Account: "AFTER"},
 		},
 	}

@@ -7,11 +7,14 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
 
+// nat is the address of a NAT, which leaves it to clients where they connect.
+const nat = "127.70.0.1"
+
 // teams of the rolling restart; that of each is a finding or not, as chance has it.
 const teams = 8
 
 // rolling: the servers restart one after the other, and tell clients of each
-// other.
+// other. Half of the teams come from one NAT, as do clients that came later.
 func rolling() Operation {
 	o := Operation{
 		Name: "rolling", Title: "a rolling restart of all servers, which clients with full lists walk through", Short: true,
@@ -19,11 +22,12 @@ func rolling() Operation {
 		Do: func(ctx context.Context, w *World) error {
 			all := w.all()
 			for i := range teams {
-				account := fmt.Sprintf("TEAM-%02d", i+1)
+				account, from := fmt.Sprintf("TEAM-%02d", i+1), nat
 				if i < teams/2 {
 					w.pass(account, all...)
+					from = ""
 				}
-				if err := w.start(ctx, App{Account: account, Name: "app", Pods: i%2 == 0, Count: 15, URLs: all}); err != nil {
+				if err := w.start(ctx, App{Account: account, Name: "app", Pods: i%2 == 0, Count: 15, URLs: all, From: from}); err != nil {
 					return err
 				}
 			}
@@ -40,7 +44,7 @@ func rolling() Operation {
 			if err := w.start(ctx, App{Account: "AFTER", Name: "reports", Count: 14, URLs: all[1:2]}, App{Account: "AFTERQUIET", Name: "mailer", Count: 14, URLs: all[:1]}); err != nil {
 				return err
 			}
-			return w.evenly(ctx, App{Account: "EVEN", Name: "audit"}, 5)
+			return w.evenly(ctx, App{Account: "EVEN", Name: "audit", From: nat}, 5)
 		},
 		Cases: []Case{
 			{Account: "ORDERED", Server: n1, Truth: "ordered-connect", Said: "ordered-connect", Also: []string{"restart-drift"}, Check: pinned("ORDERED", n1)},

@@ -1,0 +1,135 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/source"
+)
+
+// neighbours returns what the accounts of each cluster show together: those of the
+// cases, and where clients of one of these come mostly from one address, others of
+// its cluster. An address is judged by all clients that come from it, not only by
+// those of accounts that are concentrated.
+func (a *Run) neighbours(ctx context.Context, cases []cause.Case) (map[string]*cause.Neighbours, error) {
+	profiles := map[string]map[string]*checks.Profile{}
+	crowded := map[string]bool{}
+	for _, c := range cases {
+		cluster := c.Finding.Cluster
+		if profiles[cluster] == nil {
+			profiles[cluster] = map[string]*checks.Profile{}
+		}
+		profiles[cluster][c.Finding.Account.ID] = c.Profile
+		crowded[cluster] = crowded[cluster] || cause.CrowdedAddress(c.Profile)
+	}
+	of := beside(a.Deployment, profiles, crowded)
+	if len(of) > 0 {
+		reports, err := a.from.Connections(ctx, a.Deployment, of)
+		if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+			return nil, ctx.Err()
+		}
+		for i, r := range reports {
+			profiles[of[i].Cluster][of[i].Account] = r.Profile
+		}
+	}
+	out := map[string]*cause.Neighbours{}
+	for cluster, read := range profiles {
+		out[cluster] = cause.NewNeighbours(a.Deployment, cluster, read, explainedBy(cases, cluster, cause.SharedAddresses(read)))
+	}
+	return out, nil
+}
+
+// explainedBy are the accounts with clients at shared addresses of which it was
+// observed why they are where they are.
+func explainedBy(cases []cause.Case, cluster string, shared map[netip.Addr][]string) map[string]bool {
+	sharing := map[string]bool{}
+	for _, ids := range shared {
+		for _, id := range ids {
+			sharing[id] = true
+		}
+	}
+	explained := make([]bool, len(cases))
+	each(len(cases), func(i int) {
+		f := cases[i].Finding
+		explained[i] = f.Cluster == cluster && sharing[f.Account.ID] && cases[i].Exceeds(f.OnServer, f.Connections) && cause.Explained(cases[i])
+	})
+	out := map[string]bool{}
+	for i, c := range cases {
+		if explained[i] {
+			out[c.Finding.Account.ID] = true
+		}
+	}
+	return out
+}
+
+// beside are further accounts of clusters, those with the most clients first, as
+// many as the questions and connections allow that are cheap for all.
+func beside(d *checks.Deployment, read map[string]map[string]*checks.Profile, crowded map[string]bool) []source.Suspect {
+	questions, connections, accounts := 0, 0, 0
+	var others []other
+	for cluster := range crowded {
+		counts := countsOf(d, cluster)
+		for id := range read[cluster] {
+			accounts++
+			if o := counts[id]; o != nil {
+				questions, connections = questions+o.servers, connections+o.connections
+				delete(counts, id)
+			}
+		}
+		for _, o := range counts {
+			if crowded[cluster] {
+				others = append(others, *o)
+			}
+		}
+	}
+	slices.SortFunc(others, func(a, b other) int {
+		return cmp.Or(cmp.Compare(b.connections, a.connections), cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Account, b.Account))
+	})
+	var out []source.Suspect
+	for _, o := range others {
+		if accounts >= deepest || questions+o.servers > cheapQuestions || connections+o.connections > cheapReading {
+			continue
+		}
+		accounts, questions, connections = accounts+1, questions+o.servers, connections+o.connections
+		out = append(out, o.Suspect)
+	}
+	return out
+}
+
+// other is an account of a cluster, with its largest server.
+type other struct {
+	source.Suspect
+	servers, connections, most int // servers are those that have any
+}
+
+// countsOf are the accounts with clients in a cluster, without the system account.
+func countsOf(d *checks.Deployment, cluster string) map[string]*other {
+	out := map[string]*other{}
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if s.Cluster != cluster {
+			continue
+		}
+		for _, u := range s.Usage {
+			account, n := d.Accounts[u.Account], int(u.Connections)
+			if n == 0 || account.System {
+				continue
+			}
+			o := out[account.ID]
+			if o == nil {
+				o = &other{Suspect: source.Suspect{Account: account.ID, Cluster: cluster}}
+				out[account.ID] = o
+			}
+			o.servers, o.connections = o.servers+1, o.connections+n
+			if n > o.most {
+				o.Server, o.most = s.ID, n
+			}
+		}
+	}
+	return out
+}
