@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // rolling is what all accounts of a cluster show of a rolling restart: how likely
@@ -14,6 +15,7 @@ import (
 // that choose evenly.
 type rolling struct {
 	accounts, without int // that were compared, and have nobody on the last server
+	later             int // that were not, as most of their clients came later
 	gain              Likelihood
 	order             []*checks.Server
 }
@@ -51,13 +53,14 @@ func (s *Situation) rollingOf() rolling {
 		}
 		return 0
 	})
-	counts := map[uint32][]int{}
+	counts, later := map[uint32][]int{}, map[uint32]bool{}
 	for at, o := range r.order {
 		for _, u := range o.Usage {
 			if u.Connections == 0 || int(u.Account) >= len(s.Deployment.Accounts) || s.Deployment.Accounts[u.Account].System {
 				continue
 			}
 			if id := s.Deployment.Accounts[u.Account].ID; s.Neighbours != nil && cameAfter(s.Neighbours.Profiles[id]) {
+				later[u.Account] = true
 				continue // no restart moved these
 			}
 			if counts[u.Account] == nil {
@@ -66,6 +69,7 @@ func (s *Situation) rollingOf() rolling {
 			counts[u.Account][at] += int(u.Connections)
 		}
 	}
+	r.later = len(later)
 	n := float64(len(r.order))
 	for _, c := range counts {
 		if sum(c) < len(r.order) {
@@ -122,8 +126,12 @@ func (s *Situation) rolled() (bool, Evidence) {
 	if n := s.on(last.ID); n*10 > s.Finding.Connections {
 		return false, Evidence{}
 	}
-	return true, say("account reports", "%d of the %d accounts in this cluster have nearly no clients on %s, which started last: after a rolling restart clients stay on the servers that started before.",
-		r.without, r.accounts, label(last))
+	but := ""
+	if r.later > 0 {
+		but = ", without the " + words.Count(r.later) + " whose clients came later,"
+	}
+	return true, say("account reports", "%d of the %d accounts in this cluster%s have nearly no clients on %s, which started last: after a rolling restart clients stay on the servers that started before.",
+		r.without, r.accounts, but, label(last))
 }
 
 // walked reports whether the servers restarted one after the other, the concentrated

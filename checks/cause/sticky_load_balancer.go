@@ -88,6 +88,9 @@ func judgeSticky(s *Situation) judgement {
 		return ruledOut("INFO", "%s is a forward to %s alone: other addresses lead to other servers in the same way.", place(b.forward), label(&s.Deployment.Servers[b.forward.Server]))
 	case b.sticky == nil && b.spread.URL != "" && s.Tied:
 		return ruledOut("INFO", "%s led to %s in %s, and to others too.", place(b.spread), label(&s.Deployment.Servers[b.spread.Server]), tries(b.spread))
+	case b.sticky == nil && !s.Tied && b.spread.as.IsValid() && b.spread.as == by.addr:
+		return judgement{verdict: NotTested, evidence: append(by.evidence[:1:1], say("INFO", "%s leads there, and now led to %s in %s, and to others too.",
+			place(b.spread), label(&s.Deployment.Servers[b.spread.Server]), tries(b.spread)))}
 	case b.sticky == nil && shared && (!s.Tied || len(listsOf(s.Own, pins, wide)) == 0):
 		j.verdict, j.confidence, j.evidence = Likely, 0.5, []Evidence{view,
 			{Source: "client URLs", Settle: NeedThisBalancer}}

@@ -1,8 +1,10 @@
 package rebalance
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
@@ -51,5 +53,24 @@ func TestOutlook(t *testing.T) {
 		Case: cause.Case{Profile: profile, Deployment: &checks.Deployment{}}, Server: &checks.Server{}, Own: []cause.List{name}}}, 3, nil)
 	if len(got.Services) != 1 || !got.Services[0].ByName || got.Services[0].Account != 3 || !strings.Contains(got.Services[0].Stays, "would come back") {
 		t.Errorf("clients that come by another name than the server's own, to one address: %+v", got.Services)
+	}
+}
+
+// TestOutlookBehindAnAddress: what is said of an address is not said of a load
+// balancer that nobody has seen.
+func TestOutlookBehindAnAddress(t *testing.T) {
+	t.Parallel()
+	on := []int{20, 0}
+	profile := &checks.Profile{Servers: []string{"N1", "N2"}, Read: on, Whole: true, StartOrder: []int{0, 1}, Starts: [][]int{{0, 0, 20}, {0, 0, 0}},
+		Sources: []checks.Source{{Addr: netip.MustParseAddr("10.7.7.7"), Counts: on, Kinds: 2}}}
+	d := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS"}, {ID: "BILLING"}}}
+	for _, id := range profile.Servers {
+		d.Servers = append(d.Servers, checks.Server{ID: id, Name: id, Cluster: "C1", Start: time.Unix(1, 0), Details: &checks.Details{Margin: time.Millisecond}})
+	}
+	c := cause.Case{Deployment: d, Profile: profile, Finding: checks.Finding{Row: checks.Row{Account: d.Accounts[0], Cluster: "C1", Server: d.Servers[0].Ref(), Connections: 20, OnServer: 20}}}
+	c.Neighbours = cause.NewNeighbours(d, "C1", map[string]*checks.Profile{"ORDERS": profile, "BILLING": profile}, nil)
+	got := OutlookOf(cause.Conclude(c, []cause.Cause{{Code: cause.StickyLoadBalancer, Verdict: cause.Likely, Role: cause.Root}}), 0, nil)
+	if len(got.Refusals) != 1 || !strings.Contains(got.Refusals[0].Text, "All clients that come from 10.7.7.7 are on the same server") {
+		t.Errorf("%+v", got.Refusals)
 	}
 }

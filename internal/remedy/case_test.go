@@ -74,6 +74,16 @@ func concluded(in Input) Input {
 	return in
 }
 
+// behindOne has all clients come from one address, as those of another account, when
+// all servers were up.
+func behindOne(in *Input) {
+	on := []int{20, 0, 0}
+	p := checks.Profile{Servers: in.Profile.Servers, Read: on, Whole: true, StartOrder: []int{0, 1, 2}, Starts: [][]int{{0, 0, 0, 20}, {0, 0, 0, 0}, {0, 0, 0, 0}},
+		Sources: []checks.Source{{Addr: netip.MustParseAddr("10.7.7.7"), Counts: on, Kinds: 2}}}
+	in.Profile.Sources = p.Sources
+	in.Neighbours = cause.NewNeighbours(in.Deployment, "C1", map[string]*checks.Profile{"ORDERS": &p, "BILLING": &p}, nil)
+}
+
 // withCause sets the verdict on a cause; those that nobody set are ruled out.
 func withCause(code cause.Code, v cause.Verdict) change {
 	return func(in *Input) {

@@ -84,6 +84,8 @@ func TestDetails(t *testing.T) {
 				Greetings: []checks.Greeting{{ID: "N1", Name: "n1", Cluster: "C1", Host: "0.0.0.0", Port: 4222, Count: 12}}}
 		}}, []string{"nats://10.0.0.50:4222 leads to n1 every time", "$ nats-balance audit urls --client-url ORDERS=nats://10.0.0.50:4222",
 			"balance leastconn", "least_conn;", "stickiness.enabled,Value=false", "sessionAffinity"}, []string{"$ kubectl"}},
+		{"a source address alone", cause.RemedyLoadBalancer, []change{withCause(cause.StickyLoadBalancer, cause.Likely), behindOne},
+			[]string{"Find out what 10.7.7.7 is: if a load balancer", "a load balancer at 10.7.7.7 and a NAT look the same", "give them all servers", "least_conn;"}, []string{"every time"}},
 		{"a sticky service", cause.RemedyLoadBalancer, []change{pods, withCause(cause.StickyLoadBalancer, cause.Confirmed)},
 			[]string{`$ kubectl -n prod patch service nats -p '{"spec":{"sessionAffinity":"None"}}'`}, nil},
 

@@ -27,7 +27,7 @@ func (x *facts) loadBalancer() Remedy {
 		r.ByHand = "its setting for persistence, stickiness or session affinity: off"
 	}
 	if addr, ok := x.BehindAddress(); ok {
-		why = append([]string{fmt.Sprintf("Servers can't tell a load balancer at %s from a NAT. Behind a NAT the clients share a list that leads to %s: give them all servers.", addr, x.here)}, why...)
+		why = append([]string{fmt.Sprintf("To servers a load balancer at %s and a NAT look the same. Behind a NAT the clients share a list that leads to %s: give them all servers.", addr, x.here)}, why...)
 	} else if url, ok := x.balancerURL(); ok {
 		why = append([]string{url + " leads to " + x.here + " every time."}, why...)
 		if name := cmp.Or(x.f.Account.Name, x.f.Account.ID); pasteable(name) {
