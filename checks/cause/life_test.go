@@ -239,6 +239,8 @@ func TestLife(t *testing.T) {
 			map[Code]Verdict{StickyLoadBalancer: Possible}, "none", ""},
 		{"2 another balancer's address is passed", with(counts(13, 0, 0), from("10.7.7.7"), anyones("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 2), through("10.0.0.9:4222", "10.0.0.9"), sharedWith("10.7.7.7", 5, everyN1)),
 			map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 the account's balancer leads elsewhere now, for all", with(counts(13, 0, 0), from("10.0.0.9"), list("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 2), through("10.0.0.9:4222", "10.0.0.9"), sharedWith("10.0.0.9", 5, everyN1)),
+			map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
 		{"2 the balancer was mended, and its address is passed", with(counts(13, 0, 0), from("10.0.0.9"), anyones("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 1, 2, 3), through("10.0.0.9:4222", "10.0.0.9"), sharedWith("10.0.0.9", 5, everyN1)),
 			map[Code]Verdict{StickyLoadBalancer: NotTested}, "none", ""},
 		{"2 the addresses of this balancer and of another are passed", with(counts(13, 0, 0), from("10.0.0.8"), anyones("nats://10.0.0.8:4222", "nats://10.0.0.9:4222"), twoProxies, sharedWith("10.0.0.8", 5, everyN1)),

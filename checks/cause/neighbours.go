@@ -90,17 +90,20 @@ func (s *Situation) tenants(addr netip.Addr) []string {
 	return s.Neighbours.Shared[addr]
 }
 
-// CrowdedAddress reports whether most of the clients that some service of a profile
-// has on the concentrated server come from one address: then who else comes from
-// there shows whether it is the address that brings them.
-func CrowdedAddress(p *checks.Profile) bool {
+// CrowdedAddress reports whether most of the clients of some service that makes the
+// finding come to its server from one address: then who else comes from there shows
+// whether it is the address that brings them.
+func CrowdedAddress(c Case) bool {
+	p := c.Profile
+	if p == nil || len(p.Read) == 0 {
+		return false
+	}
 	crowded := func(here int, sources []checks.Source) bool {
 		return here >= fewestThere && slices.ContainsFunc(sources, func(x checks.Source) bool {
 			return x.Addr.IsValid() && !isLocal(x.Addr) && len(x.Counts) > 0 && x.Counts[0]*2 > here
 		})
 	}
-	if p == nil || len(p.Read) == 0 {
-		return false
-	}
-	return crowded(p.Read[0], p.Sources) || slices.ContainsFunc(p.Services, func(x checks.Service) bool { return crowded(x.Here(), x.Sources) })
+	return crowded(p.Read[0], p.Sources) || slices.ContainsFunc(checks.Concentrated(p.Services, c.Exceeds), func(i int) bool {
+		return crowded(p.Services[i].Here(), p.Services[i].Sources)
+	})
 }

@@ -155,7 +155,7 @@ func judgeSticky(s *Situation) judgement {
 	case a.doubt:
 		j.verdict, j.confidence = Likely, 0.7
 		j.evidence = append(j.evidence, say("VARZ", "That it is not a server's address follows from what the servers name as their own, which may be what they advertise only."))
-	case fromBalancer && b.here != nil && s.behind(a) || shared && (by.verdict != Likely || s.comesThrough(a, by.addr)):
+	case fromBalancer && b.here != nil && s.behind(a) || shared && (by.verdict != Likely || s.comesThrough(a, by.addr) && (b.here != nil || !by.together)):
 		j.verdict, j.confidence = Confirmed, 0.9
 	default:
 		j.verdict, j.confidence = Likely, 0.75

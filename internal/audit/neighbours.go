@@ -25,11 +25,13 @@ func (a *Run) neighbours(ctx context.Context, cases []cause.Case) (map[string]*c
 			profiles[cluster] = map[string]*checks.Profile{}
 		}
 		profiles[cluster][c.Finding.Account.ID] = c.Profile
-		crowded[cluster] = crowded[cluster] || cause.CrowdedAddress(c.Profile)
+		crowded[cluster] = crowded[cluster] || cause.CrowdedAddress(c)
 	}
 	of := beside(a.Deployment, profiles, crowded)
 	if len(of) > 0 {
-		reports, err := a.from.Connections(ctx, a.Deployment, of)
+		asking, cancel := source.ForNeighbours.Context(ctx)
+		reports, err := a.from.Connections(asking, a.Deployment, of)
+		cancel()
 		if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 			return nil, ctx.Err()
 		}
@@ -67,22 +69,24 @@ func explainedBy(cases []cause.Case, cluster string, shared map[netip.Addr][]str
 	return out
 }
 
+// How many further accounts are read, with how many questions and connections: a
+// few hundred clients elsewhere are evidence enough.
+const (
+	mostBeside        = 100
+	besideQuestions   = 300
+	besideConnections = 20_000
+)
+
 // beside are further accounts of clusters, those with the most clients first, as
-// many as the questions and connections allow that are cheap for all.
+// many as are cheap to read.
 func beside(d *checks.Deployment, read map[string]map[string]*checks.Profile, crowded map[string]bool) []source.Suspect {
-	questions, connections, accounts := 0, 0, 0
 	var others []other
 	for cluster := range crowded {
-		counts := countsOf(d, cluster)
-		for id := range read[cluster] {
-			accounts++
-			if o := counts[id]; o != nil {
-				questions, connections = questions+o.servers, connections+o.connections
-				delete(counts, id)
-			}
+		if !crowded[cluster] {
+			continue
 		}
-		for _, o := range counts {
-			if crowded[cluster] {
+		for id, o := range countsOf(d, cluster) {
+			if _, known := read[cluster][id]; !known {
 				others = append(others, *o)
 			}
 		}
@@ -91,11 +95,12 @@ func beside(d *checks.Deployment, read map[string]map[string]*checks.Profile, cr
 		return cmp.Or(cmp.Compare(b.connections, a.connections), cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Account, b.Account))
 	})
 	var out []source.Suspect
+	questions, connections := 0, 0
 	for _, o := range others {
-		if accounts >= deepest || questions+o.servers > cheapQuestions || connections+o.connections > cheapReading {
+		if len(out) >= mostBeside || questions+o.servers > besideQuestions || connections+o.connections > besideConnections {
 			continue
 		}
-		accounts, questions, connections = accounts+1, questions+o.servers, connections+o.connections
+		questions, connections = questions+o.servers, connections+o.connections
 		out = append(out, o.Suspect)
 	}
 	return out

@@ -45,9 +45,9 @@ func TestBeside(t *testing.T) {
 		counts   func(i int) uint32
 		want     int
 	}{
-		"many small ones":                    {1000, func(int) uint32 { return 5 }, deepest - 1},
-		"a large one does not keep the rest": {10, func(i int) uint32 { return []uint32{5, cheapReading}[i/9] }, 8},
-		"large ones":                         {10, func(int) uint32 { return cheapReading / 15 }, 4},
+		"many small ones":                    {1000, func(int) uint32 { return 5 }, mostBeside},
+		"a large one does not keep the rest": {10, func(i int) uint32 { return []uint32{5, besideConnections}[i/9] }, 8},
+		"large ones":                         {10, func(int) uint32 { return besideConnections / 15 }, 5},
 	} {
 		d, read := besideOf(c.accounts, c.counts)
 		if of := beside(d, read, crowded); len(of) != c.want {
