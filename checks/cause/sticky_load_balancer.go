@@ -105,7 +105,7 @@ func judgeSticky(s *Situation) judgement {
 		j.verdict, j.confidence, j.evidence = Possible, 0.3, by.evidence
 		return j
 	case b.sticky == nil && len(s.Own) == 0 && len(by.evidence) > 0:
-		return judgement{verdict: NotTested, evidence: by.evidence}.settledBy(NeedBalancer)
+		return judgement{verdict: NotTested, evidence: by.evidence}.settledBy(NeedClientURLs)
 	case b.sticky == nil && len(s.Own) == 0:
 		return notTested("client URLs", "Whether the clients come through a load balancer is unknown.").settledBy(NeedBalancer)
 	case b.sticky == nil && len(listsOf(s.Own, unclear, perhaps)) > 0:

@@ -88,6 +88,11 @@ func operate(t *testing.T, o life.Operation, table *confusions) {
 			}
 		}
 	}
+	if w.Mended != nil {
+		if plan := planned(t, w, append([]string{"--cluster", "C1"}, w.Mended()...)...); plan.Outcome != "planned" || slices.ContainsFunc(plan.Accounts, func(a report.RebalanceAccount) bool { return a.LeftOut != nil }) {
+			t.Errorf("%s: it was mended, and a rebalance is %s: %+v, %+v", o.Name, plan.Outcome, plan.Refusals, plan.Accounts)
+		}
+	}
 	for _, f := range doc.Findings {
 		if !slices.ContainsFunc(o.Cases, func(c life.Case) bool { return c.Account == f.Account.Name }) {
 			t.Errorf("%s: %s is a finding, and no case", o.Name, f.Account.Name)
@@ -116,25 +121,28 @@ func alike(t *testing.T, o life.Operation, doc report.Document) {
 	}
 }
 
+// planned is the plan of a rebalance.
+func planned(t *testing.T, w *life.World, args ...string) (doc report.Rebalance) {
+	t.Helper()
+	out, err := rebalancedTo(t.Context(), t, w.SystemURL(), nil, generous, args...)
+	if e := json.Unmarshal(out, &doc); e != nil {
+		t.Fatalf("%s: a rebalance says %v: %v", args, err, e)
+	}
+	return doc
+}
+
 // movable tests which accounts a rebalance refuses, or leaves out, and why.
 func movable(t *testing.T, o life.Operation, w *life.World) {
 	t.Helper()
-	plan := func(args ...string) (doc report.Rebalance) {
-		out, err := rebalancedTo(t.Context(), t, w.SystemURL(), nil, generous, append(args, w.Args...)...)
-		if e := json.Unmarshal(out, &doc); e != nil {
-			t.Fatalf("%s: a rebalance says %v: %v", args, err, e)
-		}
-		return doc
-	}
 	var cluster report.Rebalance
 	for _, c := range o.Cases {
 		if c.Refused == "" {
 			continue
 		}
 		if cluster.Cluster == "" {
-			cluster = plan("--cluster", w.Server(c.Server).Cluster())
+			cluster = planned(t, w, append([]string{"--cluster", w.Server(c.Server).Cluster()}, w.Args...)...)
 		}
-		doc := plan("--account", c.Account)
+		doc := planned(t, w, append([]string{"--account", c.Account}, w.Args...)...)
 		is := slices.ContainsFunc(doc.Refusals, func(r report.Refusal) bool { return r.Code == c.Refused })
 		if c.Refused == "none" && len(doc.Refusals) > 0 || c.Refused != "none" && !is {
 			t.Errorf("%s: a rebalance is refused by %+v, want %s", c.Account, doc.Refusals, c.Refused)

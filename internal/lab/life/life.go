@@ -75,6 +75,9 @@ type World struct {
 	Args []string
 	// Others are what they may pass instead, of which the same is to be told.
 	Others [][]string
+	// Mended, if not nil, has them mend the cause, and returns what they pass then to
+	// move the clients.
+	Mended func() []string
 	// Pause is how long they wait between two steps, at the least.
 	Pause time.Duration
 

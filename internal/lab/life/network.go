@@ -135,7 +135,8 @@ func balancers() Operation {
 			if err != nil {
 				return err
 			}
-			if _, err := w.balancerAt(ctx, "127.0.9.5", same, lab.OnlyFirst, n2, n3, n1); err != nil {
+			two, err := w.balancerAt(ctx, "127.0.9.5", same, lab.OnlyFirst, n2, n3, n1)
+			if err != nil {
 				return err
 			}
 			if err := w.later(ctx); err != nil {
@@ -147,6 +148,11 @@ func balancers() Operation {
 				}
 			}
 			before := slices.Clone(w.Args)
+			w.Mended = func() []string {
+				one.SetMode(lab.RoundRobin)
+				two.SetMode(lab.RoundRobin)
+				return append(slices.Clone(before), "--client-url", first, "--client-url", second)
+			}
 			w.Others = [][]string{
 				append(slices.Clone(before), "--client-url", first),
 				append(slices.Clone(before), "--client-url", first, "--client-url", second),
