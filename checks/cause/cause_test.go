@@ -306,6 +306,11 @@ func draw(rng *rand.Rand) Case {
 		},
 		networks(20, 2, 2), nearby, oneProcess,
 		func(s *scene) {
+			addr := ip()
+			from(addr)(s)
+			sharedWhen(addr, 1+rng.IntN(8), func(int) []int { return some() }, func(int) bool { return rng.IntN(2) == 0 }, map[string]bool{"TEAM-01": rng.IntN(2) == 0})(s)
+		},
+		func(s *scene) {
 			urls := s.Deployment.Servers[0].Details.ConnectURLs[:rng.IntN(2)]
 			on(func(s *checks.Server) { s.Details.ConnectURLs = urls }, 1)(s)
 			for at, c := range s.contacts {

@@ -245,6 +245,8 @@ func TestLife(t *testing.T) {
 			map[Code]Verdict{StickyLoadBalancer: NotTested}, "none", ""},
 		{"2 the addresses of this balancer and of another are passed", with(counts(13, 0, 0), from("10.0.0.8"), anyones("nats://10.0.0.8:4222", "nats://10.0.0.9:4222"), twoProxies, sharedWith("10.0.0.8", 5, everyN1)),
 			map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
+		{"2 forwards of nobody's are passed", with(counts(13, 0, 0), from("10.7.7.7"), anyones("nats://10.0.0.8:4222"), anyones("nats://10.0.0.9:4222"), leads("10.0.0.8:4222", 12, 1), leads("10.0.0.9:4222", 12, 2), sharedWith("10.7.7.7", 5, everyN1)),
+			map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
 		{"2 two proxies with one port, each to a server", with(counts(13, 0, 0), list("nats://10.0.0.8:4222"), another("nats://10.0.0.9:4222"), twoProxies), map[Code]Verdict{StickyLoadBalancer: Likely}, StickyLoadBalancer, ""},
 		{"2 two addresses with one port that leave clients theirs, each to a server", with(counts(13, 0, 0), list("nats://10.0.0.8:4222"), another("nats://10.0.0.9:4222"), leads("10.0.0.8:4222", 12, 1), leads("10.0.0.9:4222", 12, 2)),
 			map[Code]Verdict{StickyLoadBalancer: RuledOut, SingleURL: Likely}, SingleURL, ""},

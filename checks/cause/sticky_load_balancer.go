@@ -82,47 +82,10 @@ func judgeSticky(s *Situation) judgement {
 	if by.verdict == Likely && !shared {
 		view, shared = by.evidence[0], true
 	}
-	j := judgement{explains: s.Finding.OnServer}
-	switch {
-	case b.sticky == nil && b.forward.URL != "":
-		return ruledOut("INFO", "%s is a forward to %s alone: other addresses lead to other servers in the same way.", place(b.forward), label(&s.Deployment.Servers[b.forward.Server]))
-	case b.sticky == nil && b.spread.URL != "" && s.Tied:
-		return ruledOut("INFO", "%s led to %s in %s, and to others too.", place(b.spread), label(&s.Deployment.Servers[b.spread.Server]), tries(b.spread))
-	case b.sticky == nil && !s.Tied && b.spread.as.IsValid() && b.spread.as == by.addr:
-		return judgement{verdict: NotTested, evidence: append(by.evidence[:1:1], say("INFO", "%s leads there, and now led to %s in %s, and to others too.",
-			place(b.spread), label(&s.Deployment.Servers[b.spread.Server]), tries(b.spread)))}
-	case b.sticky == nil && shared && (!s.Tied || len(listsOf(s.Own, pins, wide)) == 0):
-		j.verdict, j.confidence, j.evidence = Likely, 0.5, []Evidence{view,
-			{Source: "client URLs", Settle: NeedThisBalancer}}
-		if by.verdict == Likely {
-			j.confidence, j.direct = 0.7, by.together
-		}
-		return j
-	case b.sticky == nil && shared:
-		j.verdict, j.confidence, j.evidence = Possible, 0.3, []Evidence{view}
-		return j
-	case b.sticky == nil && by.verdict == Possible && (!s.Tied || len(listsOf(s.Own, pins, wide)) == 0):
-		j.verdict, j.confidence, j.evidence = Possible, 0.3, by.evidence
-		return j
-	case b.sticky == nil && len(s.Own) == 0 && len(by.evidence) > 0:
-		return judgement{verdict: NotTested, evidence: by.evidence}.settledBy(NeedClientURLs)
-	case b.sticky == nil && len(s.Own) == 0:
-		return notTested("client URLs", "Whether the clients come through a load balancer is unknown.").settledBy(NeedBalancer)
-	case b.sticky == nil && len(listsOf(s.Own, unclear, perhaps)) > 0:
-		open := listsOf(s.Own, unclear, perhaps)
-		return notTested(listWord(open), "Where the list leads is unknown: %s.", openOf(open[0].Reach))
-	case b.sticky == nil && !s.Tied:
-		return notTested(listWord(s.Own), "The lists that are known hold no load balancer that is sticky, but none is known to be this account's.").settledBy(NeedClientURLs)
-	case b.sticky == nil && len(listsOf(s.Own, pins, wide)) == 0:
-		return notTested(listWord(s.Own), "The account's list does not lead to %s.", label(s.Server)).settledBy(NeedOwnURLs)
-	case b.sticky == nil && b.unsure.URL != "":
-		a := b.unsure
-		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: []Evidence{
-			say("INFO", "%s led to %s in %s; whether it is the server's own address is unknown.",
-				place(a), label(&s.Deployment.Servers[a.Server]), tries(a))}}
-	case b.sticky == nil:
-		return ruledOut(listWord(s.Own), "All addresses of the account's list are servers' own.")
+	if b.sticky == nil {
+		return s.noBalancer(b, by, view, shared)
 	}
+	j := judgement{explains: s.Finding.OnServer}
 	a := b.arrival
 	j.evidence = append(j.evidence, say(b.sticky.Origin, "%s is not an address of any server and led to %s in %s.",
 		place(a), label(&s.Deployment.Servers[a.Server]), tries(a)))
@@ -163,6 +126,45 @@ func judgeSticky(s *Situation) judgement {
 	}
 	j.direct = s.Tied && j.strong() && b.here != nil
 	return j
+}
+
+// noBalancer is the verdict where no list shows an address that is sticky: source
+// addresses may show one, which a list that is these clients' contradicts.
+func (s *Situation) noBalancer(b balancers, by addressed, view Evidence, shared bool) judgement {
+	mayBe := !s.Tied || len(listsOf(s.Own, pins, wide)) == 0
+	switch open := listsOf(s.Own, unclear, perhaps); {
+	case b.forward.URL != "" && (s.Tied || by.verdict != Likely || b.forward.as == by.addr):
+		return ruledOut("INFO", "%s is a forward to %s alone: other addresses lead to other servers in the same way.", place(b.forward), label(&s.Deployment.Servers[b.forward.Server]))
+	case b.spread.URL != "" && s.Tied:
+		return ruledOut("INFO", "%s led to %s in %s, and to others too.", place(b.spread), label(&s.Deployment.Servers[b.spread.Server]), tries(b.spread))
+	case b.spread.as.IsValid() && b.spread.as == by.addr:
+		return judgement{verdict: NotTested, evidence: append(slices.Clip(by.evidence[:min(1, len(by.evidence))]), say("INFO", "%s leads there, and now led to %s in %s, and to others too.",
+			place(b.spread), label(&s.Deployment.Servers[b.spread.Server]), tries(b.spread)))}
+	case shared && mayBe && by.verdict == Likely:
+		return judgement{verdict: Likely, confidence: 0.7, direct: by.together, explains: s.Finding.OnServer, evidence: []Evidence{view, {Source: "client URLs", Settle: NeedThisBalancer}}}
+	case shared && mayBe:
+		return judgement{verdict: Likely, confidence: 0.5, explains: s.Finding.OnServer, evidence: []Evidence{view, {Source: "client URLs", Settle: NeedThisBalancer}}}
+	case shared:
+		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{view}}
+	case by.verdict == Possible && mayBe:
+		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: by.evidence}
+	case len(s.Own) == 0 && len(by.evidence) > 0:
+		return judgement{verdict: NotTested, evidence: slices.Clone(by.evidence)}.settledBy(NeedClientURLs)
+	case len(s.Own) == 0:
+		return notTested("client URLs", "Whether the clients come through a load balancer is unknown.").settledBy(NeedBalancer)
+	case len(open) > 0:
+		return notTested(listWord(open), "Where the list leads is unknown: %s.", openOf(open[0].Reach))
+	case !s.Tied:
+		return notTested(listWord(s.Own), "The lists that are known hold no load balancer that is sticky, but none is known to be this account's.").settledBy(NeedClientURLs)
+	case mayBe:
+		return notTested(listWord(s.Own), "The account's list does not lead to %s.", label(s.Server)).settledBy(NeedOwnURLs)
+	case b.unsure.URL != "":
+		a := b.unsure
+		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: []Evidence{
+			say("INFO", "%s led to %s in %s; whether it is the server's own address is unknown.",
+				place(a), label(&s.Deployment.Servers[a.Server]), tries(a))}}
+	}
+	return ruledOut(listWord(s.Own), "All addresses of the account's list are servers' own.")
 }
 
 // behind reports whether something shows that there are more servers behind a
