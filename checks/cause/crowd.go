@@ -41,10 +41,11 @@ type tenant struct {
 }
 
 // part is the clients that one service of an account has at an address. Up is nil
-// where it is not known which servers were up when they came.
+// where all servers were up when they came, or where timed is false, which is unknown.
 type part struct {
 	account string
 	addr    netip.Addr
+	timed   bool
 	Placement
 }
 
@@ -56,8 +57,12 @@ const fewestThere = 3
 // one server, beside the choice of the server: of ten accounts fewer than one has.
 const ownReason = Likelihood(2.303)
 
-// partsOf are the parts of an account, at each of its source addresses.
-func partsOf(account string, p *checks.Profile, servers []*checks.Server) []part {
+// mostTimed is up to how many servers it is worked out which were up: for each
+// connection that takes a number for every server.
+const mostTimed = 100
+
+// partsOf are the parts of an account, at each of its source addresses that is shared.
+func partsOf(account string, p *checks.Profile, servers []*checks.Server, shared map[netip.Addr][]string) []part {
 	at := make([]int, len(p.Servers)) // by position in the profile, the one in servers
 	for i, id := range p.Servers {
 		at[i] = slices.IndexFunc(servers, func(o *checks.Server) bool { return o.ID == id })
@@ -65,16 +70,19 @@ func partsOf(account string, p *checks.Profile, servers []*checks.Server) []part
 			return nil
 		}
 	}
-	when := startsOf(p, servers)
+	reachable := slices.Repeat([]bool{true}, len(servers))
 	var out []part
 	take := func(sources []checks.Source, starts [][]int) {
 		for _, source := range sources {
-			x := part{account: account, addr: source.Addr, Placement: Placement{Counts: make([]int, len(servers)), Moved: true,
-				Reachable: slices.Repeat([]bool{true}, len(servers))}}
-			for i, n := range source.Counts[:min(len(source.Counts), len(at))] {
+			if _, is := shared[source.Addr]; !is {
+				continue
+			}
+			x := part{account: account, addr: source.Addr, Placement: Placement{Counts: make([]int, len(servers)), Moved: true, Reachable: reachable}}
+			counts := source.Counts[:min(len(source.Counts), len(at))]
+			for i, n := range counts {
 				x.Counts[at[i]] += n
 			}
-			when(&x, source.Counts, starts, at)
+			x.when(p, servers, counts, starts, at)
 			out = append(out, x)
 		}
 	}
@@ -87,33 +95,37 @@ func partsOf(account string, p *checks.Profile, servers []*checks.Server) []part
 	return out
 }
 
-// startsOf returns what fills in which servers were up when the connections of a part
-// began: of those of its service, the ones that began when the fewest were up. Where
-// the clocks are not fine enough for that, it is known only of accounts of which most
-// surely came when all were up.
-func startsOf(p *checks.Profile, servers []*checks.Server) func(x *part, counts []int, starts [][]int, at []int) {
-	fine := len(p.StartOrder) == len(servers) && len(p.Servers) == len(servers)
+// when sets which servers were up when the connections of a part began: of those of
+// its service, the ones that began when the fewest were. Where the clocks are not fine
+// enough for that, it is known only of accounts of which most surely came when all
+// were up.
+func (x *part) when(p *checks.Profile, servers []*checks.Server, counts []int, starts [][]int, at []int) {
+	n := len(servers)
+	fine := len(p.StartOrder) == n && len(p.Servers) == n && len(starts) == n
 	coarse := slices.ContainsFunc(servers, func(o *checks.Server) bool { return untimed(o) || o.Details.Margin > fineClock })
-	return func(x *part, counts []int, starts [][]int, at []int) {
-		if !fine || coarse && !cameAfter(p) {
-			return
+	early := false // some began when not all were up
+	for i, on := range counts {
+		early = early || on > 0 && i < len(starts) && sum(starts[i][:min(n, len(starts[i]))]) > 0
+	}
+	x.timed = fine && (!coarse && (!early || n <= mostTimed) || coarse && cameAfter(p))
+	if !x.timed || coarse || !early {
+		return
+	}
+	x.Up = make([][]int, n)
+	for i, on := range counts {
+		if on == 0 {
+			continue
 		}
-		up := make([][]int, len(servers))
-		for i, n := range counts[:min(len(counts), len(at))] {
-			row := make([]int, len(servers)+1)
-			if i < len(starts) && !coarse {
-				for k := 0; k < len(starts[i]) && k < len(row) && n > 0; k++ {
-					row[k] = min(n, starts[i][k])
-					n -= row[k]
-				}
-			}
-			row[len(servers)] += n
-			up[at[i]] = row
+		row := make([]int, n+1)
+		for k := 0; i < len(starts) && k < min(len(starts[i]), n); k++ {
+			row[k] = min(on, starts[i][k])
+			on -= row[k]
 		}
-		x.Up = up
-		for _, i := range p.StartOrder {
-			x.Order = append(x.Order, at[i])
-		}
+		row[n] = on
+		x.Up[at[i]] = row
+	}
+	for _, i := range p.StartOrder {
+		x.Order = append(x.Order, at[i])
 	}
 }
 
@@ -149,12 +161,8 @@ func (c *crowd) weigh() {
 		all, each := placementOf(c.servers), Likelihood(0)
 		for _, p := range t.parts {
 			free := p.Free()
-			up := free
-			if p.Up == nil {
-				c.timed = false
-			} else {
-				up = max(up, p.WhileUp())
-			}
+			up := max(free, p.WhileUp())
+			c.timed = c.timed && p.timed
 			c.free, c.up = c.free+free, c.up+up
 			each += max(up, p.Pinned([][]int{p.Counts})-ownReason)
 			all.Counts = added(all.Counts, p.Counts)

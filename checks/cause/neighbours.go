@@ -32,10 +32,7 @@ func NewNeighbours(d *checks.Deployment, cluster string, profiles map[string]*ch
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		for _, p := range partsOf(id, profiles[id], servers) {
-			if _, shared := n.Shared[p.addr]; !shared {
-				continue
-			}
+		for _, p := range partsOf(id, profiles[id], servers, n.Shared) {
 			c := n.crowds[p.addr]
 			if c == nil {
 				c = newCrowd(servers)
