@@ -12,7 +12,7 @@ import (
 // without a cause that is at least likely is a group of its own.
 type Group struct {
 	// Code is the first root cause of its findings that is at least likely, with
-	// the surest verdict that one of them has; empty where there is none.
+	// the least sure verdict that one of them has; empty where there is none.
 	Code    Code
 	Title   string
 	Verdict Verdict
@@ -64,7 +64,7 @@ func Groups(all []Diagnosis) []Group {
 
 // add takes a finding into the group.
 func (g *Group) add(i int, d Diagnosis) {
-	if c, ok := d.first(); ok && order(c.Verdict) < order(g.Verdict) {
+	if c, ok := d.first(); ok && order(c.Verdict) > order(g.Verdict) {
 		g.Verdict = c.Verdict
 	}
 	if g.Server.ID != d.Finding.Server.ID {

@@ -40,7 +40,7 @@ func TestGroups(t *testing.T) {
 		{"a list and a name", [][]change{with(one), with(list("nats://nats.example:4222"), dns("nats.example", checks.NameSingle, "10.0.0.1"))},
 			[]string{"single-url confirmed [0] low", "single-address-dns confirmed [1] low"}},
 		{"one address, with the list of one of the accounts", [][]change{with(behindOne...), with(append(behindOne, list("nats://10.0.0.8:4222"), twoProxies)...)},
-			[]string{"sticky-load-balancer confirmed [0 1] low"}},
+			[]string{"sticky-load-balancer likely [0 1] low"}},
 		{"two addresses, and a list of nobody's for one of them", [][]change{with(append(behindOne, anyones("nats://10.0.0.8:4222"), twoProxies)...),
 			with(counts(13, 0, 0), from("10.0.0.7"), sharedWith("10.0.0.7", 5, everyN1), anyones("nats://10.0.0.8:4222"), twoProxies)},
 			[]string{"sticky-load-balancer likely [0] low", "sticky-load-balancer likely [1] low"}},
