@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -137,6 +138,10 @@ func (s *Situation) tieOf(l checks.URLList) tie {
 	switch {
 	case user == notTheirs, client == notTheirs:
 		return notTheirs
+	case !mine && user != byUser && client == accounts && workload == accounts && len(s.namesakes(l)) > 0:
+		return notTheirs // these have no such name, and another account's clients have
+	case !mine && user != byUser && !s.ownName(l):
+		return nobodys // the name alone does not say of which account it is
 	case client == byOwnName:
 		return byOwnName
 	case workload == notTheirs, workload == byOwnName:
@@ -176,8 +181,7 @@ func (s *Situation) tieOfName(name string) tie {
 	if name == "" || s.Profile == nil {
 		return accounts
 	}
-	stem := Stem(name)
-	is := func(x string) bool { return x != "" && (strings.EqualFold(x, name) || strings.EqualFold(x, stem)) }
+	is := func(x string) bool { return isName(x, name) }
 	var all, these []string
 	rest := !s.Profile.Whole
 	for _, g := range s.Profile.Names {
@@ -197,6 +201,52 @@ func (s *Situation) tieOfName(name string) tie {
 		return nobodys
 	}
 	return accounts
+}
+
+// ownName reports whether the name beside a list tells the account. Where the other
+// accounts' connections were not read, it does only if there is no other account.
+func (s *Situation) ownName(l checks.URLList) bool {
+	if s.Neighbours != nil || l.Client == "" && l.Workload == "" {
+		return len(s.namesakes(l)) == 0
+	}
+	return !slices.ContainsFunc(s.Deployment.Accounts, func(a checks.Account) bool { return !a.System && a.ID != s.Finding.Account.ID })
+}
+
+// namesakes are the other accounts of the cluster that have a service of the name
+// beside a list too, as far as their connections were read: it may be theirs.
+func (s *Situation) namesakes(l checks.URLList) []string {
+	if s.Neighbours == nil || l.Client == "" && l.Workload == "" {
+		return nil
+	}
+	is := func(stem string) bool { return isName(stem, l.Client) || isName(stem, l.Workload) }
+	var out []string
+	for id, p := range s.Neighbours.Profiles {
+		if id == s.Finding.Account.ID || l.User != "" && !slices.ContainsFunc(p.Users, func(g checks.Group) bool { return g.Other || g.Key == l.User }) {
+			continue
+		}
+		if slices.ContainsFunc(p.Services, func(x checks.Service) bool { return !x.Remainder && is(x.Stem) }) ||
+			slices.ContainsFunc(p.Names, func(g checks.Group) bool { return !g.Other && is(Stem(g.Key)) }) {
+			out = append(out, s.accountName(id))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// isName reports whether the stem of a connection's name is that of a name beside a
+// list.
+func isName(stem, name string) bool {
+	return stem != "" && name != "" && (strings.EqualFold(stem, name) || strings.EqualFold(stem, Stem(name)))
+}
+
+// accountName is the name of an account of the deployment, or else its id.
+func (s *Situation) accountName(id string) string {
+	for _, a := range s.Deployment.Accounts {
+		if a.ID == id {
+			return cmp.Or(a.Name, id)
+		}
+	}
+	return id
 }
 
 // mayUse reports whether clients of this protocol can have such a list: MQTT

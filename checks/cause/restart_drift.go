@@ -43,8 +43,22 @@ func restartDrift() rule {
 }
 
 // wereUp says which servers were up when the clients of the concentrated server
-// connected.
+// connected. Of one that started later that is not known where the rest of the cluster
+// says that it was there before.
 func (s *Situation) wereUp() []checks.Answer {
+	out := s.wereRunning()
+	if _, unlike := s.unlikeOthers(); unlike {
+		for i := range out {
+			if out[i] == checks.No {
+				out[i] = checks.Unknown
+			}
+		}
+	}
+	return out
+}
+
+// wereRunning says of which servers the process that runs now ran then.
+func (s *Situation) wereRunning() []checks.Answer {
 	out := s.all(checks.Unknown)
 	out[0] = checks.Yes
 	p := s.Profile
@@ -154,6 +168,15 @@ func judgeStarts(s *Situation) judgement {
 		j.lower("But these clients walk through their list in its order, as an option beside it says, and not as after a restart.")
 		return j
 	}
+	against, unlike := s.unlikeOthers()
+	if unlike {
+		j.evidence = append(j.evidence, against)
+		j.confidence = 0.5
+		if s.reachable() != checks.Yes {
+			j.verdict, j.confidence = Possible, 0.25
+			return j
+		}
+	}
 	if down, up := s.downThen(); fits && !rolled && len(up) > 0 {
 		j.verdict, j.confidence = Possible, 0.3
 		if len(down) == 0 {
@@ -171,13 +194,12 @@ func judgeStarts(s *Situation) judgement {
 		return j
 	}
 	later, laterHere := s.afterAll()
-	spreads := later >= 5 && laterHere*100 <= 60*later
 	if later > 0 && fits {
 		j.evidence = append(j.evidence, say("start times", "Of %s that began when all servers were up, %s on %s.", connectionsOf(later), noneOr(laterHere)+isOrAre(laterHere), label(s.Server)))
 	}
-	if fits && s.Missing == 0 && p.Whole && s.reachable() == checks.Yes && s.ownAddresses() && !s.firstInOrder() {
+	if fits && !unlike && s.Missing == 0 && p.Whole && s.reachable() == checks.Yes && s.ownAddresses() && !s.firstInOrder() {
 		j.verdict, j.confidence = Confirmed, 0.95
-	} else if spreads {
+	} else if s.spreadLater() {
 		j.confidence = 0.85
 	}
 	return j
@@ -232,7 +254,11 @@ func (s *Situation) notDrift() judgement {
 		}
 	}
 	walked := s.walked()
+	against, unlike := s.unlikeOthers()
 	switch {
+	case unlike && slices.Contains(s.wereRunning(), checks.No):
+		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: []Evidence{
+			say("start times", "Other servers last started after most of these clients had connected."), against}}
 	case s.Missing == 0 && one && len(down) > 0 && walked == checks.Yes:
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "The servers started one after the other, %s first: a rolling restart leaves clients like this. More accounts would show whether it did.", label(s.Server))}}
@@ -358,6 +384,6 @@ func (s *Situation) startEvidence(alone int) Evidence {
 		return say("start times", "Part of the servers started after the clients of %s had connected (%s to %s UTC).",
 			label(s.Server), s.Profile.Oldest.UTC().Format(layout), s.Profile.Newest.UTC().Format(layout))
 	}
-	return say("start times", "%d of the %s on %s began before any other server started: the first of them, %s, at %s UTC, the oldest connection at %s.",
+	return say("start times", "%d of the %s on %s began before any other server last started: the first of them, %s, at %s UTC, the oldest connection at %s.",
 		alone, connectionsOf(s.onServer()), label(s.Server), name, first.UTC().Format(layout), s.Profile.Oldest.UTC().Format(layout))
 }

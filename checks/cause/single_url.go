@@ -122,6 +122,8 @@ func (s *Situation) pinned(w way) judgement {
 	others := s.pinnedElsewhere()
 	_, _, fits := s.startsFit()
 	drift := judgeRestartDrift(s).verdict
+	// What the rest of the cluster contradicts explains nothing.
+	_, unlike := s.unlikeOthers()
 	named := s.namedUnserved(found)
 	switch {
 	case len(named) > 0:
@@ -138,7 +140,7 @@ func (s *Situation) pinned(w way) judgement {
 		j.evidence = append(j.evidence, say(listWord(others), "It is unknown whose list this is, and others lead to other servers.").settledBy(NeedOwner))
 	case !s.Tied:
 		j.verdict, j.confidence = Likely, 0.7
-		j.evidence = append(j.evidence, say(listWord(found), "It is unknown whose list this is.").settledBy(NeedOwner))
+		j.evidence = append(j.evidence, s.sayWhose(found).settledBy(NeedOwner))
 		if order(judgeSingleProcess(s).verdict) <= order(Likely) || order(drift) <= order(Likely) {
 			j.verdict, j.confidence = Possible, 0.3
 		}
@@ -151,7 +153,7 @@ func (s *Situation) pinned(w way) judgement {
 		j.evidence = append(j.evidence, say(listWord(found), "There may be more to the list: it was not read as a whole.").settledBy(NeedOwnURLs))
 	case !certain || gone:
 		j.verdict, j.confidence = Likely, 0.75
-	case fits:
+	case fits && !unlike:
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say("start times", "It is not certain that these are all lists of the account: when the clients connected would explain it too."))
 	case order(judgeNetwork(s).verdict) <= order(Likely):
@@ -160,7 +162,7 @@ func (s *Situation) pinned(w way) judgement {
 	case s.Profile == nil || !s.Profile.Whole:
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say("CONNZ", "Not all connections were read, so other clients may have other lists.").settledBy(NeedConnections))
-	case drift != RuledOut:
+	case drift != RuledOut && !unlike:
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say("start times", "Which servers were up when the clients connected is only partly known.").settledBy(s.Gap.details()))
 	case len(s.unnamed) > 0:
@@ -177,6 +179,17 @@ func (s *Situation) pinned(w way) judgement {
 			s.names(s.beside[0].Reach.Servers()), label(s.Server)))
 	}
 	return j
+}
+
+// sayWhose says that it is unknown whose lists these are, and why where a name beside
+// one is that of services of several accounts.
+func (s *Situation) sayWhose(lists []List) Evidence {
+	for _, l := range lists {
+		if others := s.namesakes(l.URLList); len(others) > 0 {
+			return say(l.Origin, "Clients of %s have the name %s too, so it is unknown whose list this is.", enumerate(others), cmp.Or(l.Client, l.Workload))
+		}
+	}
+	return say(listWord(lists), "It is unknown whose list this is.")
 }
 
 // sayRivals says that there are lists which would not explain the placements.

@@ -43,6 +43,7 @@ type Situation struct {
 	account  int             // its index in Deployment.Accounts
 	address  *addressed      // what is known of where they come from, once it was judged
 	counts   map[string]int  // of connections by server, once they were asked for
+	others   *bystanders     // once they were looked at
 }
 
 // List is a client URL list with where it leads in the finding's cluster.

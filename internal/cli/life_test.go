@@ -76,7 +76,7 @@ func operate(t *testing.T, o life.Operation, table *confusions) {
 				t.Errorf("%s: the clients do not prove that it is %s: %v", name, c.Truth, err)
 			}
 		}
-		table.judge(t, answered{name: name, truth: c.Truth, tellable: c.Said, also: c.Also, exact: c.Exact, not: c.Not, open: c.Open}, f)
+		table.judge(t, answered{name: name, truth: c.Truth, tellable: c.Said, also: c.Also, exact: c.Exact, sure: c.Sure, not: c.Not, open: c.Open}, f)
 	}
 	alike(t, o, doc)
 	for i, args := range w.Others {
@@ -194,10 +194,10 @@ type answered struct {
 	// others that are true too.
 	truth, tellable string
 	also            []string
-	// exact asks for just that answer. Of the codes in not, none may be likely; of
+	// exact asks for just that answer, sure for one that is confirmed. Of the codes in not, none may be likely; of
 	// those in open, none may be ruled out.
-	exact     bool
-	not, open []string
+	exact, sure bool
+	not, open   []string
 
 	said, verdict string
 }
@@ -232,6 +232,9 @@ func (c *confusions) judge(t *testing.T, j answered, f report.Finding) {
 		if x.Verdict == string(cause.RuledOut) && x.Code == j.truth {
 			t.Errorf("%s: %s is ruled out, and it is the cause", j.name, x.Code)
 		}
+	}
+	if j.sure && j.verdict != string(cause.Confirmed) {
+		t.Errorf("%s: %s is %s, and is to be confirmed\n%s", j.name, j.said, j.verdict, told(report.Document{Findings: []report.Finding{f}}))
 	}
 	if j.said != j.tellable {
 		if j.exact {

@@ -50,8 +50,9 @@ type Case struct {
 	Truth, Said string
 	// Also are the codes of other causes that are true too.
 	Also []string
-	// Exact says that just this is to be told, and not in 95 of 100 cases only.
-	Exact bool
+	// Exact says that just this is to be told, and not in 95 of 100 cases only; Sure
+	// that it is to be confirmed.
+	Exact, Sure bool
 	// Not are the codes of causes for which nothing speaks, Open of those that
 	// nothing excludes.
 	Not, Open []string
@@ -304,7 +305,7 @@ func (o Operation) accounts() []string {
 func Operations() []Operation {
 	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), balancers(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
 		services(), burst(), rotation(), sites(), nodes(), habits(), paho(),
-		measured(), families(), advertised(), draining()}
+		measured(), families(), advertised(), draining(), returned(), partly(), between()}
 	for i := range all {
 		o := &all[i]
 		o.Topology.DistinctAddresses = true

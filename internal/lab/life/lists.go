@@ -15,14 +15,19 @@ func (w *World) pass(account string, urls ...string) {
 	w.Args = append(w.Args, "--client-url", account+"="+strings.Join(urls, ","))
 }
 
-// passFile has the operator pass a file of the account's.
+// passFile has the operator pass a file of the account's; without one it may be
+// anyone's.
 func (w *World) passFile(account, name, text string) error {
-	path := filepath.Join(w.folder, account, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	file := filepath.Join(w.folder, account, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	w.Args = append(w.Args, "--client-config", account+"="+path)
-	return os.WriteFile(path, []byte(text), 0o600)
+	path := file
+	if account != "" {
+		path = account + "=" + path
+	}
+	w.Args = append(w.Args, "--client-config", path)
+	return os.WriteFile(file, []byte(text), 0o600)
 }
 
 // deployment is a manifest of a workload with a server list.

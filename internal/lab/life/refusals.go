@@ -39,9 +39,7 @@ func credentials() Operation {
 				user("PASSWORD", "pos", password)
 				user("SINGLE", "kiosk", lab.Password)
 				if i > 0 {
-					drop := func(name string) bool { return name == "MISSING" }
-					o.Accounts = slices.DeleteFunc(o.Accounts, func(a *server.Account) bool { return drop(a.Name) })
-					o.Users = slices.DeleteFunc(o.Users, func(u *server.User) bool { return drop(u.Username) })
+					without(o, "MISSING")
 				}
 			}
 		}),
@@ -73,6 +71,12 @@ func credentials() Operation {
 			{Account: "EVEN"},
 		},
 	}
+}
+
+// without takes an account, and its user of that name, out of a configuration.
+func without(o *server.Options, account string) {
+	o.Accounts = slices.DeleteFunc(o.Accounts, func(a *server.Account) bool { return a.Name == account })
+	o.Users = slices.DeleteFunc(o.Users, func(u *server.User) bool { return u.Username == account })
 }
 
 // full: the other servers are at their limit when services are deployed.

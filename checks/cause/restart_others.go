@@ -1,0 +1,236 @@
+package cause
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// bystanders are the other accounts of the cluster, and the other services of the
+// account, as far as they show what the servers were before they last started: that a
+// server started later than a connection began does not say that it was down then. It
+// may have been restarted since.
+type bystanders struct {
+	// even are those that have clients on every server, as they have where all were
+	// there; lean are those that are on the concentrated one as these clients are.
+	even, lean []string
+	// movers are those of the latter that restarts brought there one after the other:
+	// of their connections there some began before the first of the others started, and
+	// some later. moved is the share of the later ones, their mean.
+	movers []string
+	moved  float64
+}
+
+// fewestMovers is how many accounts it takes to know what restarts did.
+const fewestMovers = 2
+
+// askBystanders looks at all of them, once.
+func (s *Situation) askBystanders() *bystanders {
+	if s.others == nil {
+		s.others = &bystanders{}
+		s.askServices()
+		s.askAccounts()
+	}
+	return s.others
+}
+
+// askServices looks at the account's services that are not judged here.
+func (s *Situation) askServices() {
+	if s.whole == nil || s.whole.Profile == nil || s.Profile == nil {
+		return
+	}
+	p := s.whole.Profile
+	for _, x := range s.everyone {
+		if !x.Remainder && !slices.ContainsFunc(s.Profile.Services, func(o checks.Service) bool { return alikeServices(x, o) }) {
+			s.others.add(ServiceName(x), s.inCluster(p.Servers, x.Counts), s.startsOn(p, x.Starts))
+		}
+	}
+}
+
+func alikeServices(a, b checks.Service) bool {
+	return a.Stem == b.Stem && a.User == b.User && a.Protocol == b.Protocol && a.Language == b.Language && a.Remainder == b.Remainder
+}
+
+// askAccounts looks at the other accounts. Those whose own list leads to the
+// concentrated server alone are there because of that.
+func (s *Situation) askAccounts() {
+	counts := map[uint32][]int{}
+	for at, o := range s.cluster() {
+		for _, u := range o.Usage {
+			if u.Connections == 0 || int(u.Account) >= len(s.Deployment.Accounts) {
+				continue
+			}
+			if a := s.Deployment.Accounts[u.Account]; a.System || a.ID == s.Finding.Account.ID {
+				continue
+			}
+			if counts[u.Account] == nil {
+				counts[u.Account] = make([]int, 1+len(s.Others))
+			}
+			counts[u.Account][at] += int(u.Connections)
+		}
+	}
+	for at, c := range counts {
+		a := s.Deployment.Accounts[at]
+		if s.listPins(a) {
+			continue
+		}
+		var starts *startsHere
+		if s.Neighbours != nil {
+			if p := s.Neighbours.Profiles[a.ID]; p != nil {
+				starts = s.startsOn(p, p.Starts)
+			}
+		}
+		s.others.add(cmp.Or(a.Name, a.ID), c, starts)
+	}
+	slices.Sort(s.others.even)
+	slices.Sort(s.others.lean)
+	slices.Sort(s.others.movers)
+}
+
+// listPins reports whether a list that is said to be an account's leads to the
+// concentrated server alone.
+func (s *Situation) listPins(a checks.Account) bool {
+	return slices.ContainsFunc(s.Lists, func(l checks.URLList) bool {
+		return l.Account != "" && a.Is(l.Account) && !l.Hint && l.Unused == "" && s.kindOf(ReachOf(s.Deployment, s.Finding.Cluster, l)) == pins
+	})
+}
+
+// startsHere is when connections of the concentrated server began: before all servers
+// that started after it, between their starts, and after the last.
+type startsHere struct{ before, between, after int }
+
+func (h startsHere) all() int { return h.before + h.between + h.after }
+
+// later is the share of connections that did not begin before all others started; 0
+// where it is unknown.
+func (h *startsHere) later() float64 {
+	if h == nil || h.all() == 0 {
+		return 0
+	}
+	return float64(h.between+h.after) / float64(h.all())
+}
+
+// startsOn divides the connections of the concentrated server by the order of starts
+// of a profile; nil where that is not known.
+func (s *Situation) startsOn(p *checks.Profile, starts [][]int) *startsHere {
+	here := slices.Index(p.Servers, s.Server.ID)
+	position := slices.Index(p.StartOrder, here)
+	if here < 0 || position < 0 || here >= len(starts) {
+		return nil
+	}
+	out := &startsHere{}
+	for k, n := range starts[here] {
+		switch {
+		case k >= len(p.StartOrder):
+			out.after += n
+		case k > position+1:
+			out.between += n
+		default:
+			out.before += n
+		}
+	}
+	return out
+}
+
+// inCluster puts counts by the servers of a profile into the order of the cluster.
+func (s *Situation) inCluster(servers []string, counts []int) []int {
+	out := make([]int, 1+len(s.Others))
+	for i, o := range s.cluster() {
+		if at := slices.Index(servers, o.ID); at >= 0 && at < len(counts) {
+			out[i] = counts[at]
+		}
+	}
+	return out
+}
+
+// add takes in an account or a service. One that came when all servers had started
+// says nothing of the time before, and neither does one of which it is as likely that
+// it leans as that it does not.
+func (b *bystanders) add(name string, counts []int, starts *startsHere) {
+	if starts != nil && starts.after*2 > starts.all() {
+		return
+	}
+	switch gain := leansTo(counts); {
+	case gain > likelyOverOthers:
+		b.lean = append(b.lean, name)
+		// An account that was deployed at one time has all of them before, or all later.
+		if share := starts.later(); share > 0.1 && share < 0.9 {
+			n := float64(len(b.movers))
+			b.moved = (b.moved*n + share) / (n + 1)
+			b.movers = append(b.movers, name)
+		}
+	case gain < -likelyOverOthers && onEvery(counts):
+		b.even = append(b.even, name)
+	}
+}
+
+// leansTo is by how much counts are likelier where three of four clients are on the
+// first server than where they are spread evenly.
+func leansTo(counts []int) Likelihood {
+	const lean = 0.75
+	n := float64(len(counts))
+	if n < 2 {
+		return 0
+	}
+	out := 0.0
+	for i, c := range counts {
+		share := (1 - lean) / (n - 1)
+		if i == 0 {
+			share = lean
+		}
+		out += float64(c) * math.Log(share*n)
+	}
+	return Likelihood(out)
+}
+
+// onEvery reports whether every server has half of its even share at the least.
+func onEvery(counts []int) bool {
+	return slices.Min(counts)*2*len(counts) >= sum(counts)
+}
+
+// unlikeOthers reports whether the rest of the cluster says that the other servers
+// were there before they last started, with what says so: most of it is spread evenly,
+// while these clients are not, or restarts brought the others here one after the
+// other, while these came before the first. Clients of the same service that came
+// later and are spread show that those here had no choice.
+func (s *Situation) unlikeOthers() (Evidence, bool) {
+	if s.Profile == nil || s.spreadLater() {
+		return Evidence{}, false
+	}
+	b := s.askBystanders()
+	if n := len(b.even); n > len(b.lean) {
+		return say("account reports", "But the clients of %s are spread over all servers. Had the others been down when clients came, those would be on %s too.",
+			enumerate(b.even), label(s.Server)), true
+	}
+	h := s.startsOn(s.Profile, s.Profile.Starts)
+	if h == nil || len(b.movers) < fewestMovers {
+		return Evidence{}, false
+	}
+	const rarely = 0.01
+	if late := h.between + h.after; h.all() > 0 && asFew(h.all(), late, b.moved) < rarely {
+		return say("start times", "But %s of the %s on %s began after another server had last started. Restarts moved the clients of %s, of which %.0f%% did.",
+			noneOr(late), connectionsOf(h.all()), label(s.Server), enumerate(b.movers), 100*b.moved), true
+	}
+	return Evidence{}, false
+}
+
+// asFew is the probability that m or fewer of n clients did what each of them does
+// with probability p.
+func asFew(n, m int, p float64) float64 {
+	if p <= 0 || p >= 1 || m >= n {
+		return 1
+	}
+	return 1 - asMany(n, m+1, p)
+}
+
+// spreadLater reports whether connections of these clients that began when all servers
+// were up are spread.
+func (s *Situation) spreadLater() bool {
+	if len(s.Profile.StartOrder) == 0 {
+		return false
+	}
+	later, here := s.afterAll()
+	return later >= 5 && here*100 <= 60*later
+}
