@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // failOver says whether the account's clients can fail over: the funnel up to room
@@ -30,7 +31,7 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 		switch a, step := v.canMove(); a {
 		case checks.No:
 			stranded += v.Finding.OnServer
-			why = nowhere(step)
+			why = v.nowhereElse(step)
 		case checks.Unknown:
 			can = checks.Unknown
 			if step == Accepts {
@@ -69,6 +70,43 @@ func nowhere(step StepName) string {
 	case Listed, Resolved, Forwarded, Up, Chosen:
 	}
 	return "they know of no other server"
+}
+
+// nowhereElse is why clients have nowhere to go, in a clause: each of the other servers
+// is held back by a step of its own, and the last one by this.
+func (s *Situation) nowhereElse(last StepName) string {
+	by := map[StepName][]*checks.Server{}
+	var order []StepName
+	for _, f := range funnelSteps() {
+		if f.name != Serves && f.name != Accepts && f.name != Room {
+			continue
+		}
+		for i, a := range f.passes(s) {
+			if i == 0 || a != checks.No || slices.ContainsFunc(order, func(n StepName) bool { return slices.Contains(by[n], s.Others[i-1]) }) {
+				continue
+			}
+			if by[f.name] == nil {
+				order = append(order, f.name)
+			}
+			by[f.name] = append(by[f.name], s.Others[i-1])
+		}
+	}
+	if last != Serves && last != Accepts && last != Room || len(order) < 2 {
+		return nowhere(last)
+	}
+	var clauses []string
+	for _, name := range order {
+		servers := by[name]
+		switch name {
+		case Serves:
+			clauses = append(clauses, otherNames(servers)+" "+verb(servers, "does", "do")+" not take their protocol")
+		case Accepts:
+			clauses = append(clauses, "the account can't be used on "+otherNames(servers))
+		default:
+			clauses = append(clauses, otherNames(servers)+" "+verb(servers, "is", "are")+" full")
+		}
+	}
+	return words.List(clauses)
 }
 
 // canMove says whether clients that lose the server find another one, and which

@@ -48,12 +48,13 @@ func (s *Situation) toldToOrder() bool {
 	})
 }
 
-// roomOnOthers are the other servers that the account can use, by whether they
-// have room.
+// roomOnOthers are the other servers that take these clients otherwise, by whether
+// they have room.
 func (s *Situation) roomOnOthers() (room, full, silent []*checks.Server) {
-	for _, o := range s.Others {
+	takes := both(s.serves(), s.accepts())
+	for i, o := range s.Others {
 		switch {
-		case s.Accounts[o.ID].Usable == checks.No && !s.uses(o): // see accountGap
+		case takes[i+1] == checks.No: // see listenerGap and accountGap
 		case o.MaxConnections == nil && o.Details != nil: // it has no limit
 			room = append(room, o)
 		case o.MaxConnections == nil || o.Details == nil || o.Details.Connections == nil:
@@ -72,7 +73,7 @@ func judgeServerFull(s *Situation) judgement {
 	turned, refusals := s.turnedAway()
 	switch {
 	case len(room)+len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
-		return ruledOut("ACCOUNT INFO", "The account can't use the other servers, full or not.")
+		return ruledOut("ACCOUNT INFO", "The other servers do not take these clients, full or not.")
 	case len(full) == 0 && len(turned) > 0 && len(turned) == len(s.Others):
 		return judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("closed connections", "%s turned clients from these addresses away %s, as full. Now %s room.", otherNames(turned), times(refusals), verb(turned, "it has", "they have"))}}
@@ -104,6 +105,10 @@ func judgeServerFull(s *Situation) judgement {
 		j.evidence = append(j.evidence, say("VARZ", "%s %s room.", otherNames(room), verb(room, "has", "have")))
 	case len(silent)+s.Missing > 0:
 		j.verdict, j.confidence = Likely, 0.6
+	case len(full) < len(s.Others):
+		j.verdict, j.confidence = Likely, 0.7
+		held := slices.DeleteFunc(slices.Clone(s.Others), func(o *checks.Server) bool { return slices.Contains(full, o) })
+		j.evidence = append(j.evidence, say("VARZ", "%s %s these clients for another reason.", otherNames(held), verb(held, "does not take", "do not take")))
 	case s.reachable() == checks.Yes && !s.firstInOrder():
 		j.verdict, j.confidence = Confirmed, 0.9
 	default:

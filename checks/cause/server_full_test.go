@@ -32,6 +32,8 @@ func TestServerFull(t *testing.T) {
 		{"one is missing", with(missing("n4")), NotTested, "none"},
 		{"full, but the clients have one URL", with(on(fill, 2, 3), list(urlsOf(1)...)), Possible, SingleURL},
 		{"full, but the name has one address", with(on(fill, 2, 3), list("nats://nats.example:4222"), dns("nats.example", checks.NameSingle, "10.0.0.1")), Possible, SingleAddressDNS},
+		{"one is full, and the account is missing on the other, which has room", with(on(fill, 2), on(noUse, 3), denied("N3"), list(urlsOf(2, 1, 3)...)), Possible, AccountGap},
+		{"one is full, and the other refuses the user", with(on(fill, 2), counts(24, 0, 0), loginAs("api"), closed("N2", "api", "Client Closed", 9), closed("N3", "api", "Authentication Failure", 4)), Possible, AccountGap},
 		{"full, but the account is missing there", with(on(fill, 2, 3), on(noUse, 2, 3), denied("N2", "N3")), RuledOut, AccountGap},
 	})
 }

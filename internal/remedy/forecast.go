@@ -36,8 +36,8 @@ func (x *facts) forecast() string {
 		return cannot(x.Unserved.Connections)
 	case x.f.Impact.CanFailOver == checks.No && stranded != nil && *stranded > 0 && *stranded < n:
 		return its + fmt.Sprintf("find too little room on %s: %s or more of them wait until it is back.", others, words.Count(*stranded))
-	case x.f.Impact.CanFailOver == checks.No && x.full():
-		return noPlace(", as " + others + " take no more")
+	case x.f.Impact.CanFailOver == checks.No && x.f.Impact.Why != "":
+		return noPlace(", as " + x.f.Impact.Why)
 	case x.f.Impact.CanFailOver == checks.No:
 		return noPlace("")
 	case x.pinned() && x.Cause(cause.DiscoveryOff).Verdict == cause.Confirmed:
@@ -69,12 +69,6 @@ func (x *facts) pass() string {
 // pinned reports whether the clients' own list leads to the concentrated server
 // alone.
 func (x *facts) pinned() bool { return x.strong(cause.SingleURL) || x.strong(cause.SingleAddressDNS) }
-
-// full reports whether no survivor has room.
-func (x *facts) full() bool {
-	s := x.f.Impact.Stranded
-	return s != nil && *s >= x.f.OnServer && *s > 0 && x.Cause(cause.ServerFull).Verdict != cause.RuledOut
-}
 
 // those is "these two" servers, by number.
 func (x *facts) those() string {
