@@ -114,6 +114,24 @@ func (s *Situation) refused(o *checks.Server) int {
 	return n
 }
 
+// RefusedUsers returns the users of the clients that other servers refused which know
+// the account, and these servers.
+func (d Diagnosis) RefusedUsers() (users []string, by []*checks.Server) {
+	for _, o := range d.Others {
+		if d.takesUser(o) != checks.No || d.knows(o) != checks.Yes {
+			continue
+		}
+		by = append(by, o)
+		for _, c := range d.History {
+			if c.Server == o.ID && d.isUser(c.User) && (c.Reason == "Authentication Failure" || c.Reason == "Missing Account") && !slices.Contains(users, c.User) {
+				users = append(users, c.User)
+			}
+		}
+	}
+	slices.Sort(users)
+	return users, by
+}
+
 // loggedIn reports whether a server has connections of a user of the account.
 func (s *Situation) loggedIn(o *checks.Server, user string) bool {
 	if s.Profile == nil {

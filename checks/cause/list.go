@@ -61,9 +61,11 @@ func CheckList(l checks.URLList) ListReport {
 				}
 			}
 			where := netip.AddrPortFrom(a.IP, uint16(a.Port)) //nolint:gosec // ports are checked where URLs are read
-			if c := a.Contact; len(c.Greetings) == 1 && c.Tries >= enoughTries && OwnAddress(&checks.Deployment{}, e.Scheme, where, c) == checks.No {
-				r.Problems = append(r.Problems, fmt.Sprintf("%s is not an address of %s itself, but leads there in %d of %d tries: what stands there is sticky, or has no other server.",
-					at, c.Greetings[0].Name, c.Greetings[0].Count, c.Tries))
+			for _, g := range a.Contact.Greetings {
+				if c := a.Contact; leadsSteadily(g.Count, c.Tries) && OwnAddress(&checks.Deployment{}, e.Scheme, where, c) == checks.No {
+					r.Problems = append(r.Problems, fmt.Sprintf("%s is not an address of %s itself, but leads there in %d of %d tries: what stands there is sticky, or has no other server.",
+						at, g.Name, g.Count, c.Tries))
+				}
 			}
 		}
 		if dead && len(e.Addresses) > 1 {

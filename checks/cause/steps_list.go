@@ -85,9 +85,16 @@ func (s *Situation) forClients(l checks.URLList, r Reach) Reach {
 
 // nearlyAlways reports whether an address leads to this server so often that it
 // does not choose evenly between two.
-func (a Arrival) nearlyAlways() bool {
+func (a Arrival) nearlyAlways() bool { return leadsSteadily(a.Tries, a.AllTries) }
+
+// Steady reports whether an address leads to this server in all tries, or nearly.
+func (a Arrival) Steady() bool { return a.Tries == a.AllTries || a.nearlyAlways() }
+
+// leadsSteadily reports whether so many tries of all that ended at one server are too
+// many for an address that chooses evenly between two.
+func leadsSteadily(tries, all int) bool {
 	const rare = 0.01
-	return a.AllTries >= enoughTries && checks.Chance(a.AllTries, 2, a.Tries) <= rare
+	return all >= enoughTries && checks.Chance(all, 2, tries) <= rare
 }
 
 // usesIPv6 reports whether the clients come by IPv6: No for libraries that do not

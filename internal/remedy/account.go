@@ -112,6 +112,9 @@ func (x *facts) accountEverywhere() Remedy {
 			expired = expired || known.Expired
 		}
 	}
+	if users, by := x.RefusedUsers(); len(without) == 0 && len(users) > 0 && !x.Operator {
+		return x.usersEverywhere(users, by)
+	}
 	where := "every server"
 	if len(without) > 0 {
 		where = on(without)
@@ -147,5 +150,23 @@ func (x *facts) accountEverywhere() Remedy {
 	r.ByHand = "copy its block in accounts { } from " + x.here + " there, and reload"
 	r.Commands, r.Checks = []string{checkConf, signal("reload")}, []string{checkConf}
 	r.Why = strings.Join(why, " ")
+	return r
+}
+
+// usersEverywhere puts users on servers that know the account, and not them.
+func (x *facts) usersEverywhere(users []string, without []*checks.Server) Remedy {
+	var names []string
+	for _, u := range users {
+		names = append(names, shown(u))
+	}
+	who, they := "user "+listed(names), "This user"
+	if len(users) > 1 {
+		who, they = "users "+listed(names), "These users"
+	}
+	r := Remedy{Title: "Put the " + who + " of " + x.account + " on " + on(without)}
+	r.Why = they + " can't log in there, so the clients are on " + x.here + ", and fail with it. The account itself is there. " +
+		"Check the file and reload, on each of them. One file for all servers of the cluster keeps them alike."
+	r.ByHand = "copy the entry in users [ ] from " + x.here + " there, with the same password or key, and reload"
+	r.Commands, r.Checks = []string{checkConf, signal("reload")}, []string{checkConf}
 	return r
 }

@@ -212,7 +212,7 @@ func account(name string) change {
 func full(in *Input) {
 	serverOf(func(s *checks.Server) { s.MaxConnections = s.Details.Connections }, 2, 3)(in)
 	stranded := 20
-	in.Finding.Impact.Stranded, in.Finding.Impact.CanFailOver = &stranded, checks.No
+	in.Finding.Impact.FailOver = checks.FailOver{CanFailOver: checks.No, Why: "the other servers are full", Stranded: &stranded}
 }
 
 // written is one remedy of a case; it must be there.
@@ -256,4 +256,9 @@ func tell(remedies []Remedy, forecast string) string {
 		}
 	}
 	return b.String()
+}
+
+// judgedUnserved has connections of a protocol that no other server takes.
+func judgedUnserved(n int, protocol string) change {
+	return func(in *Input) { in.Unserved = cause.Unserved{Connections: n, Protocols: []string{protocol}} }
 }

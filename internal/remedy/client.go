@@ -22,6 +22,10 @@ func (x *facts) clientConfig() (Remedy, bool) {
 		r.Title = "Give the clients of " + x.account + " all servers, also those missing here, in random order"
 	}
 	var why []string
+	if x.listenerFirst() {
+		r.Title += ", once these have the listener"
+		why = append(why, "Only after "+string(cause.RemedyListener)+": servers without it take none of them.")
+	}
 	switch {
 	case x.strong(cause.SingleURL):
 		why = append(why, "They know the address of "+x.here+" only.")

@@ -53,6 +53,10 @@ func TestDetails(t *testing.T) {
 			[]string{`"nats://10.0.0.1:4222"`}, []string{"n1.example"}},
 		{"WebSocket clients", cause.RemedyClientConfig, []change{protocols("websocket"), languages("nats.js"), serverOf(func(s *checks.Server) { s.Details.WebSocket = 8443 }, 1)},
 			[]string{`"wss://10.0.0.2:8443"`, "wsconnect"}, []string{"nats://"}},
+		{"WebSocket clients, which two servers take", cause.RemedyClientConfig, []change{protocols("websocket"), serverOf(func(s *checks.Server) { s.Details.WebSocket = 8443 }, 1, 2)},
+			[]string{`"wss://10.0.0.1:8443"`, `"wss://10.0.0.2:8443"`}, []string{"10.0.0.3", "listener"}},
+		{"WebSocket clients, which this server alone takes", cause.RemedyClientConfig, []change{protocols("websocket"), serverOf(func(s *checks.Server) { s.Details.WebSocket = 8443 }, 1)},
+			[]string{`"wss://10.0.0.3:8443"`, "once these have the listener", "Only after listener"}, nil},
 
 		{"what is there now", cause.RemedyDNS, []change{named("nats.example", "10.0.0.1", "10.0.0.9"), withCause(cause.SingleAddressDNS, cause.Confirmed)},
 			[]string{"; now, by 10.0.0.53:53: 10.0.0.1 (TTL 3600) and 10.0.0.9 (TTL 3600)", "nats.example.  300  IN  A  10.0.0.2  ; n2", "; take out 10.0.0.9", "$ dig +noall +answer nats.example"}, []string{"yaml"}},
@@ -117,6 +121,11 @@ func TestDetails(t *testing.T) {
 		{"an account in a file", cause.RemedyAccount, []change{withCause(cause.AccountGap, cause.Confirmed), func(in *Input) {
 			in.Accounts["N3"] = checks.AccountOn{Usable: checks.No, Detail: "it does not exist"}
 		}}, []string{"Put ORDERS on n3", "  \"ORDERS\" {", "as on n1", "reload"}, []string{"nsc"}},
+		{"a user in a file", cause.RemedyAccount, []change{withCause(cause.AccountGap, cause.Confirmed), func(in *Input) {
+			in.Accounts["N2"], in.Accounts["N3"] = checks.AccountOn{Usable: checks.Yes}, checks.AccountOn{Usable: checks.Yes}
+			in.Profile.Read, in.Profile.Users = []int{20, 0, 0}, []checks.Group{{Key: "api", Counts: []int{20, 0, 0}}}
+			in.History = []checks.Closed{{Server: "N3", User: "api", Reason: "Authentication Failure", Connections: 3}}
+		}}, []string{"Put the user api of ORDERS on n3", "This user can't log in there", "The account itself is there", "reload"}, []string{"Put ORDERS", "accounts {"}},
 		{"advertising", cause.RemedyAdvertise, []change{withCause(cause.DiscoveryOff, cause.Confirmed)},
 			[]string{"no_advertise: false", `# client_advertise: "10.0.0.2:4222"`, "restart them one at a time"}, []string{"Helm"}},
 		{"advertising in Kubernetes", cause.RemedyAdvertise, []change{pods, withCause(cause.DiscoveryOff, cause.Confirmed)}, []string{"Helm", "--- yaml"}, nil},

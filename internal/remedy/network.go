@@ -28,8 +28,8 @@ func (x *facts) loadBalancer() Remedy {
 	}
 	if addr, ok := x.BehindAddress(); ok {
 		why = append([]string{fmt.Sprintf("To servers a load balancer at %s and a NAT look the same. Behind a NAT the clients share a list that leads to %s: give them all servers.", addr, x.here)}, why...)
-	} else if url, ok := x.balancerURL(); ok {
-		why = append([]string{url + " leads to " + x.here + " every time."}, why...)
+	} else if url, often, ok := x.balancerURL(); ok {
+		why = append([]string{url + " leads to " + x.here + " " + often + "."}, why...)
 		if name := cmp.Or(x.f.Account.Name, x.f.Account.ID); pasteable(name) {
 			r.Checks = []string{x.Tool + " audit urls " + option("--client-url", name+"="+url)}
 			r.Commands = append(r.Commands, r.Checks...)
@@ -57,22 +57,25 @@ func (x *facts) loadBalancer() Remedy {
 }
 
 // balancerURL is a URL of the lists whose address is no server's own and leads
-// to the concentrated server.
-func (x *facts) balancerURL() (string, bool) {
+// to the concentrated server, and hardly ever elsewhere.
+func (x *facts) balancerURL() (url, often string, ok bool) {
 	for _, l := range x.lists {
 		for _, a := range l.Reach.Arrivals {
-			if x.d.Servers[a.Server].ID != x.Server.ID || a.Own != checks.No {
+			if x.d.Servers[a.Server].ID != x.Server.ID || a.Own != checks.No || !a.Steady() {
 				continue
 			}
 			for _, e := range l.Endpoints {
 				if e.URL == a.URL && validHost(e.Host) && validPort(e.Port) && slices.Contains([]string{"nats", "tls", "ws", "wss"}, e.Scheme) {
 					p := place{server: x.Server, host: e.Host, port: e.Port}
-					return e.Scheme + "://" + p.at(), true
+					if a.Tries < a.AllTries {
+						return e.Scheme + "://" + p.at(), fmt.Sprintf("in %d of %d tries", a.Tries, a.AllTries), true
+					}
+					return e.Scheme + "://" + p.at(), "every time", true
 				}
 			}
 		}
 	}
-	return "", false
+	return "", "", false
 }
 
 // placement is for clients that connect to the server near them.

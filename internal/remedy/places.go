@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 const (
@@ -173,12 +174,16 @@ func (p place) url() string {
 }
 
 // urls are those of the cluster's servers for a client; whole is false where
-// there are more.
+// there are more. For WebSocket clients they are those of servers that have the
+// listener, or of all where these have to get it first.
 func (x *facts) urls() (urls []string, whole bool) {
-	websocket := x.mostly("websocket")
+	websocket, first := x.mostly("websocket"), x.listenerFirst()
 	for _, p := range x.places {
 		u := p.url()
 		if websocket {
+			if p.server.Takes("websocket") == checks.No && !first {
+				continue
+			}
 			p.port = cmp.Or(webSocketPort(p.server), webSocketPort(x.Server), 443)
 			u = x.webSocketScheme() + "://" + p.at()
 		}
@@ -190,6 +195,14 @@ func (x *facts) urls() (urls []string, whole bool) {
 		}
 	}
 	return urls, true
+}
+
+// listenerFirst reports whether these are WebSocket clients, and other servers have to
+// get that listener before their URLs are of use.
+func (x *facts) listenerFirst() bool {
+	lacks := func(s *checks.Server) bool { return s.Takes("websocket") == checks.No }
+	return x.mostly("websocket") && len(x.Others) > 0 &&
+		(x.strong(cause.ListenerGap) && slices.ContainsFunc(x.Others, lacks) || !slices.ContainsFunc(x.Others, func(s *checks.Server) bool { return !lacks(s) }))
 }
 
 // webSocketScheme is wss, unless the server or a list says that there is no TLS.

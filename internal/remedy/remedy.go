@@ -169,7 +169,9 @@ func For(in Input) Advice {
 			out.Remedies = append(out.Remedies, r)
 		}
 	}
-	slices.SortStableFunc(out.Remedies, func(a, b Remedy) int { return cmp.Compare(rank(a.When), rank(b.When)) })
+	slices.SortStableFunc(out.Remedies, func(a, b Remedy) int {
+		return cmp.Or(cmp.Compare(rank(a.When), rank(b.When)), cmp.Compare(x.first(b.Code), x.first(a.Code)))
+	})
 	for code, helps := range out.ByCause {
 		out.ByCause[code] = slices.DeleteFunc(helps, func(help cause.Remedy) bool {
 			return !slices.ContainsFunc(out.Remedies, func(r Remedy) bool {
@@ -179,6 +181,14 @@ func For(in Input) Advice {
 	}
 	out.Forecast = x.forecast() + x.crash()
 	return out
+}
+
+// first is 1 for what the URLs of the others are of no use without.
+func (x *facts) first(code cause.Remedy) int {
+	if code == cause.RemedyListener && x.listenerFirst() {
+		return 1
+	}
+	return 0
 }
 
 // calls reports whether a cause calls for remedies.

@@ -111,6 +111,8 @@ func TestOrder(t *testing.T) {
 			[]step{{cause.RemedyRebalance, s}, {cause.RemedyListener, s}, {cause.RemedyKeepItSo, l}}},
 		{"a few MQTT clients besides", []change{withCause(cause.SingleURL, cause.Confirmed), someMQTT},
 			[]step{{cause.RemedyClientConfig, s}, {cause.RemedyRebalance, s}, {cause.RemedyListener, s}, {cause.RemedyDrain, l}, {cause.RemedyDNS, l}, {cause.RemedyKeepItSo, l}}},
+		{"WebSocket clients, which one server takes", []change{withCause(cause.SingleURL, cause.Confirmed), protocols("websocket"), serverOf(func(s *checks.Server) { s.Details.WebSocket = 8080 }, 1), judgedUnserved(20, "WebSocket")},
+			[]step{{cause.RemedyListener, s}, {cause.RemedyClientConfig, s}, {cause.RemedyRebalance, s}, {cause.RemedyDrain, l}, {cause.RemedyDNS, l}, {cause.RemedyKeepItSo, l}}},
 		{"as many leafnodes on the server", []change{withCause(cause.RestartDrift, cause.Confirmed), leafnodes(12, 9)},
 			[]step{{cause.RemedyRebalance, i}, {cause.RemedyDrain, s}, {cause.RemedyRestartOrder, s}, {cause.RemedyRemotes, s}, {cause.RemedyKeepItSo, l}}},
 		{"leafnodes that are spread", []change{withCause(cause.RestartDrift, cause.Confirmed), leafnodes(12, 8)},
@@ -224,11 +226,11 @@ func TestForecast(t *testing.T) {
 		changes []change
 		want    string
 	}{
-		{"nowhere to go", []change{quiet, list("nats://10.0.0.1:4222"), judged}, "have nowhere to go until it is back, and all come back to it."},
+		{"nowhere to go", []change{quiet, list("nats://10.0.0.1:4222"), judged}, "have nowhere to go until it is back, as they know of no other server, and all come back to it."},
 		{"one URL, but told", []change{list("nats://10.0.0.1:4222"), judged}, "move to n2 and n3, if they reach them at the addresses that the server advertises, and stay there. Processes that start meanwhile find no server, and later ones come to n1 again."},
 		{"in order", []change{list("nats://10.0.0.1:4222", "nats://10.0.0.2:4222"), withCause(cause.OrderedConnect, cause.Confirmed)}, "move to the next server of their list, all to the same, and stay there until they connect anew."},
 		{"all servers", []change{all, judged}, "move to n2 and n3, and stay there: the account is then spread over these two, and n1 has none of it."},
-		{"no room", []change{all, full, judged}, "have nowhere to go until it is back, as n2 and n3 take no more, and all come back to it."},
+		{"no room", []change{all, full, judged}, "have nowhere to go until it is back, as the other servers are full, and all come back to it."},
 		{"little room", []change{all, func(in *Input) {
 			stranded := 7
 			in.Finding.Impact.Stranded, in.Finding.Impact.CanFailOver = &stranded, checks.No

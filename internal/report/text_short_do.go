@@ -231,7 +231,7 @@ func briefly(code string) string {
 	case cause.RemedyOrdered:
 		return "Let their clients choose at random"
 	case cause.RemedyAccount:
-		return "Put the accounts on all servers"
+		return "Put the accounts and their users on all servers"
 	case cause.RemedyLimits:
 		return "Raise the limits of the accounts"
 	default:
