@@ -63,13 +63,18 @@ func (s *Situation) judge(all []rule) []judgement {
 			judged[i].evidence = append(judged[i].evidence, s.notJustTheirs())
 		case unlike:
 			judged[i].verdict = NotTested
-			judged[i].evidence = append(judged[i].evidence, Evidence{Text: "But these clients are not where it would bring them, so they may have come by another.", Source: "CONNZ", Settle: NeedOwnURLs})
+			judged[i].evidence = append(judged[i].evidence, s.sayUnlike())
 		}
 	}
 	s.compare(all, judged)
 	s.lowerUncertain(all, judged)
 	s.fall(all, judged)
 	return judged
+}
+
+// sayUnlike says that the list that is known does not bring clients to where these are.
+func (s *Situation) sayUnlike() Evidence {
+	return say("CONNZ", "The clients on %s are not where the list that is known would bring them, so they may have come by another list.", label(s.Server)).settledBy(NeedOwnURLs)
 }
 
 // notJustTheirs says that a list may be another service's, with what settles it:

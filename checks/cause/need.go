@@ -43,6 +43,8 @@ const (
 	NeedOneList Need = "one-list"
 	// NeedOwner: whose list it is, for certainty.
 	NeedOwner Need = "owner"
+	// NeedResolver: the DNS server that the clients ask.
+	NeedResolver Need = "resolver"
 	// NeedUse: that clients use a name that is only known to exist, for certainty.
 	NeedUse Need = "use"
 	// NeedBalancer: the address of a load balancer, if there is one.

@@ -123,8 +123,8 @@ func (s *Situation) halfWide(w way, lists []List) (judgement, bool) {
 				say(f.Origin, "The account's list has addresses of %s, but only %s answered.", s.names(f.Reach.Servers()), label(s.Server))}}, true
 		case w == byName && resolver != "":
 			return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
-				say(f.Origin, "The account's list leads to %s, but with the answers of %s to %s only: which resolver do the clients use?",
-					s.names(f.Reach.Servers()), resolver, label(s.Server))}}, true
+				say(f.Origin, "The account's list leads to %s, but by the answers of %s to %s only. Which resolver the clients ask is unknown.",
+					s.names(f.Reach.Servers()), resolver, label(s.Server)).settledBy(NeedResolver)}}, true
 		}
 	}
 	return judgement{}, false

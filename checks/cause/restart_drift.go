@@ -384,6 +384,6 @@ func (s *Situation) startEvidence(alone int) Evidence {
 		return say("start times", "Part of the servers started after the clients of %s had connected (%s to %s UTC).",
 			label(s.Server), s.Profile.Oldest.UTC().Format(layout), s.Profile.Newest.UTC().Format(layout))
 	}
-	return say("start times", "%d of the %s on %s began before any other server last started: the first of them, %s, at %s UTC, the oldest connection at %s.",
+	return say("start times", "%d of the %s on %s began before any other server last started. The first of these, %s, started at %s UTC, the oldest connection at %s.",
 		alone, connectionsOf(s.onServer()), label(s.Server), name, first.UTC().Format(layout), s.Profile.Oldest.UTC().Format(layout))
 }

@@ -121,7 +121,7 @@ func TestClocks(t *testing.T) {
 	c := caseOf(aloneAtFirst, on(func(s *checks.Server) { s.Details.Offset = 2 * time.Hour }, 2), on(func(s *checks.Server) { s.Details.Offset = -time.Hour }, 3))
 	causes := Diagnose(c).Causes
 	sound(t, c, causes)
-	want := "20 of the 20 connections on n1 began before any other server last started: the first of them, n2, at 2026-05-04 13:00:00 UTC, the oldest connection at 2026-05-04 13:00:00."
+	want := "20 of the 20 connections on n1 began before any other server last started. The first of these, n2, started at 2026-05-04 13:00:00 UTC, the oldest connection at 2026-05-04 13:00:00."
 	if got := causes[0].Evidence[0].Text; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -130,7 +130,7 @@ func (s *Situation) rolled() (bool, Evidence) {
 	if r.later > 0 {
 		but = ", without the " + words.Count(r.later) + " whose clients came later,"
 	}
-	return true, say("account reports", "%d of the %d accounts in this cluster%s have nearly no clients on %s, which started last: after a rolling restart clients stay on the servers that started before.",
+	return true, say("account reports", "%d of the %d accounts in this cluster%s have nearly no clients on %s, which started last. After a rolling restart clients stay on the servers that started before.",
 		r.without, r.accounts, but, label(last))
 }
 

@@ -127,7 +127,7 @@ func (s *stemmer) versions() {
 }
 
 // addresses drops UUIDs, IPv4 addresses (with dots, or with hyphens as cloud
-// providers name hosts) and hardware addresses.
+// providers name hosts, with their domain) and hardware addresses.
 func (s *stemmer) addresses() {
 	for i := range s.tokens {
 		if !s.tokens[i].word || s.tokens[i].kept || s.tokens[i].dropped {
@@ -139,10 +139,37 @@ func (s *stemmer) addresses() {
 		case s.run(i, ".", isOctet) == 4, s.run(i, "-", isOctet) == 4:
 			if i >= 2 && s.tokens[i-2].text == "ip" {
 				s.mark(i-2, 1, drop)
+				s.cloudDomain(i + 7)
 			}
 			s.mark(i, 4, drop)
+		case s.isInstance(i):
+			s.mark(i, 2, drop)
 		case s.run(i, ":", isHexPair) == 6, s.run(i, "-", isHexPair) == 6:
 			s.mark(i, 6, drop)
+		}
+	}
+}
+
+// isInstance reports whether an id of a machine of EC2 begins at i, such as
+// i-0123456789abcdef0.
+func (s *stemmer) isInstance(i int) bool {
+	const short, long = 8, 17
+	if s.tokens[i].text != "i" || i+2 >= len(s.tokens) || s.tokens[i+1].text != "-" {
+		return false
+	}
+	id := s.tokens[i+2].text
+	return (len(id) == short || len(id) == long) && isHex(id)
+}
+
+// cloudDomain drops the domain behind a host name of EC2: .ec2.internal, or
+// .REGION.compute.internal.
+func (s *stemmer) cloudDomain(i int) {
+	if i >= len(s.tokens) || s.tokens[i].text != "." || len(s.tokens) < i+4 || s.tokens[len(s.tokens)-1].text != "internal" {
+		return
+	}
+	if before := s.tokens[len(s.tokens)-3].text; before == "ec2" || before == "compute" {
+		for at := i; at < len(s.tokens); at++ {
+			s.tokens[at].dropped = true
 		}
 	}
 }

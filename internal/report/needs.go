@@ -49,6 +49,8 @@ func needed(n cause.Need, list, account string) string {
 		return "pass --client-config " + account + "=PATH with a file that has their user, client name or workload beside the list"
 	case cause.NeedOneList:
 		return "find out which list these clients use, and pass that one alone"
+	case cause.NeedResolver:
+		return "pass that one alone as --resolver HOST[:PORT]"
 	case cause.NeedOwner:
 		return "pass " + list + "[,URL…] to be certain"
 	case cause.NeedBalancer:

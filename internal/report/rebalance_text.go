@@ -137,13 +137,23 @@ func (p *printer) rebalanceAccounts(doc *Rebalance) {
 				more++
 				continue
 			}
-			p.wrap("  ", fmt.Sprintf("%s, %s: %s of %s", accountName(a.Account), short(cmp.Or(s.Name, "clients without a name"), prose), words.Count(s.Moves), words.Plural(s.Connections, "connection")))
+			p.wrap("  ", fmt.Sprintf("%s, %s: %s", accountName(a.Account), short(cmp.Or(s.Name, "clients without a name"), prose), s.moved()))
 		}
 	}
 	if more > 0 {
 		p.more("  ", more, "more service")
 	}
 	p.rebalanceLeftOut(doc)
+}
+
+// moved is how many connections of a service are moved, or how many moves they took
+// where some took several.
+func (s RebalanceService) moved() string {
+	all := words.Plural(s.Connections, "connection")
+	if s.Moves > s.Connections {
+		return fmt.Sprintf("%s of %s, as some took several", words.Plural(s.Moves, "move"), all)
+	}
+	return words.Count(s.Moves) + " of " + all
 }
 
 // rebalanceLeftOut lists who is left out, by the reason.

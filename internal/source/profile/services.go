@@ -98,10 +98,13 @@ func (s *services) of(c *wire.Connection, network []byte) *service {
 		return x
 	}
 	stem := cause.Stem(string(name))
-	if stem == "" {
-		s.key = append(append(s.key, 0), network...)
-	} else {
+	switch {
+	case stem != "":
 		s.key = append(append(s.key, 1), stem...)
+	case len(name) > 0: // nothing but an identifier: what names its clients so is one program
+		s.key = append(s.key, 2)
+	default:
+		s.key = append(append(s.key, 0), network...)
 	}
 	x := s.byKey[string(s.key)]
 	if x == nil {
