@@ -37,8 +37,8 @@ func TestStem(t *testing.T) {
 		"orders-10.1.2.3": "orders", "ip-10-1-2-3": "", "orders-ip-10-1-2-3": "orders",
 		"ip-10-0-1-23.ec2.internal": "", "ip-10-0-1-23.eu-central-1.compute.internal": "", "orders-ip-10-0-1-23.ec2.internal": "orders",
 		"i-0abc1234def567890": "", "i-12345678": "", "orders-i-0abc1234def567890": "orders", "i-orders": "i-orders", "ip-10-0-1-23.example.com": "example.com",
-		 "sensor-00:1A:2B:3C:4D:5E": "sensor",
-		"orders-pid-4711": "orders", "orders-pid4711": "orders",
+		"sensor-00:1A:2B:3C:4D:5E": "sensor",
+		"orders-pid-4711":          "orders", "orders-pid4711": "orders",
 		// MQTT client ids.
 		"ESP32-A4CF12B9": "ESP32", "sensor_0042": "sensor", "paho1234567890": "paho",
 	} {

@@ -159,3 +159,16 @@ func TestRebalancePlanIsShort(t *testing.T) {
 		t.Errorf("%d lines:\n%s", n, b.String())
 	}
 }
+
+// TestMovesOfAService: clients that choose where they go may be moved twice.
+func TestMovesOfAService(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[string]RebalanceService{
+		"2 of 20 connections":                              {Moves: 2, Connections: 20},
+		"26 moves of 20 connections, as some took several": {Moves: 26, Connections: 20},
+	} {
+		if got := s.moved(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
