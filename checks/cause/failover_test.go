@@ -99,3 +99,24 @@ func apiOf(user string, on ...int) checks.Service {
 func canarys(urls ...string) change {
 	return written(wrote{account: "ORDERS", workload: "orders-canary", ordered: checks.Unknown, urls: urls})
 }
+
+// TestWhyNowhere: each of the other servers is named with what holds back the clients
+// there, where that is not the same for all.
+func TestWhyNowhere(t *testing.T) {
+	t.Parallel()
+	fill := func(s *checks.Server) { *s.Details.Connections = *s.MaxConnections }
+	all := list(urlsOf(1, 2, 3)...)
+	for want, changes := range map[string][]change{
+		"the other servers are full":                     with(counts(20, 0, 0), all, on(fill, 2, 3)),
+		"the account can't be used on n3 and n2 is full": with(counts(20, 0, 0), all, on(fill, 2), on(noUse, 3), denied("N3")),
+		"the account can't be used on the other servers": with(counts(20, 0, 0), all, on(noUse, 2, 3), denied("N2", "N3")),
+		"n2 does not take their protocol and n3 is full": with(counts(20, 0, 0), all, on(fill, 3), profile(func(p *checks.Profile) { p.Protocols[0].Key = "websocket" }), on(func(s *checks.Server) { s.Details.WebSocket = 8080 }, 1, 3)),
+	} {
+		room := func(s *scene) {
+			s.Finding.Impact = checks.Impact{ConnectionsLost: s.Finding.OnServer, FailOver: checks.FailOver{CanFailOver: checks.Unknown, Stranded: new(int)}}
+		}
+		if got := Diagnose(caseOf(append(changes, room)...)).FailOver; got.CanFailOver != checks.No || got.Why != want {
+			t.Errorf("got %s, %q; want %q", got.CanFailOver, got.Why, want)
+		}
+	}
+}
