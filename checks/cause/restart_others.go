@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // bystanders are the other accounts of the cluster, and the other services of the
@@ -71,6 +72,7 @@ func (s *Situation) askAccounts() {
 			counts[u.Account][at] += int(u.Connections)
 		}
 	}
+	small, rest := 0, make([]int, 1+len(s.Others)) // of those with few connections
 	for at, c := range counts {
 		a := s.Deployment.Accounts[at]
 		if s.listPins(a) {
@@ -82,8 +84,11 @@ func (s *Situation) askAccounts() {
 				starts = s.startsOn(p, p.Starts)
 			}
 		}
-		s.others.add(cmp.Or(a.Name, a.ID), c, starts)
+		if !s.others.add(cmp.Or(a.Name, a.ID), c, starts) {
+			small, rest = small+1, added(rest, c)
+		}
 	}
+	s.others.add(words.Plural(small, "smaller account"), rest, nil)
 	slices.Sort(s.others.even)
 	slices.Sort(s.others.lean)
 	slices.Sort(s.others.movers)
@@ -145,12 +150,16 @@ func (s *Situation) inCluster(servers []string, counts []int) []int {
 	return out
 }
 
-// add takes in an account or a service. One that came when all servers had started
-// says nothing of the time before, and neither does one of which it is as likely that
-// it leans as that it does not.
-func (b *bystanders) add(name string, counts []int, starts *startsHere) {
+// add takes in an account or a service, and reports whether that is done with. One that
+// came when all servers had started says nothing of the time before. One with few
+// connections may say something together with others.
+func (b *bystanders) add(name string, counts []int, starts *startsHere) bool {
 	if starts != nil && starts.after*2 > starts.all() {
-		return
+		return true
+	}
+	const few = 3 // for each server
+	if sum(counts) < few*len(counts) {
+		return false
 	}
 	switch gain := leansTo(counts); {
 	case gain > likelyOverOthers:
@@ -164,6 +173,7 @@ func (b *bystanders) add(name string, counts []int, starts *startsHere) {
 	case gain < -likelyOverOthers && onEvery(counts):
 		b.even = append(b.even, name)
 	}
+	return true
 }
 
 // leansTo is by how much counts are likelier where three of four clients are on the

@@ -62,9 +62,9 @@ func (r *rebalance) add(parent Commander) {
 	cmd := parent.Command("rebalance", "Moves excess connections of accounts, or of a whole cluster, to other servers")
 	cmd.HelpLong(`Closes connections on the servers of a cluster that have more than their even
 share, so that the clients connect to others: of one account, of several, or
-with --cluster alone of all. The servers become even and every account comes
-below its threshold; with --even every account is spread evenly by itself. Only
-the excess is moved, cheapest connections first, and never more than the others have
+with --cluster alone of all. The servers become even and no account stays above
+its threshold; with --even every account is spread evenly by itself. Only the
+excess is moved, cheapest connections first, and never more than the others have
 room for. Needs a user of the system account.
 
 Clients choose where they go. So it moves a batch, checks where the clients went

@@ -83,7 +83,7 @@ type State struct {
 // Goal is what to aim at.
 type Goal struct {
 	// Even is to spread every account evenly. Otherwise the servers' loads are made
-	// even, and every account brought below its threshold.
+	// even, and no account left above its threshold.
 	Even bool
 	// To is the index of the one server to fill up to its even share, below 0 for
 	// all.
