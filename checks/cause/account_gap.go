@@ -2,6 +2,7 @@ package cause
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -213,11 +214,21 @@ func judgeAccountGap(s *Situation) judgement {
 	case len(without) == 0:
 		return ruledOut(source, "All other servers take the account and its users.")
 	}
+	// Whether a full one takes the users does not matter as long as it is full.
+	for _, o := range unsure {
+		if o.Full() {
+			full = append(full, o)
+		}
+	}
+	unsure = slices.DeleteFunc(unsure, (*checks.Server).Full)
 	j := judgement{explains: s.Finding.OnServer, direct: true}
 	if refused > 0 {
 		j.evidence = append(j.evidence, say("closed connections", "%s refused the login of these clients' users %s.", otherNames(without), times(refused)))
 	} else {
 		j.evidence = append(j.evidence, say(source, "On %s the account can't be used: %s.", otherNames(without), cmp.Or(strings.TrimSuffix(detail, "."), "no reason was given")))
+	}
+	if len(with) == 0 && len(full) > 0 { // both are why: who reads the first only has to know
+		j.evidence[0].Text += fmt.Sprintf(" %s %s it, but %s full.", otherNames(full), verb(full, "knows", "know"), verb(full, "is", "are"))
 	}
 	switch {
 	case len(with) > 0:
@@ -225,7 +236,6 @@ func judgeAccountGap(s *Situation) judgement {
 		j.evidence = append(j.evidence, say(source, "%s can take its clients.", otherNames(with)))
 	case len(full) > 0:
 		j.verdict, j.confidence = Likely, 0.8
-		j.evidence = append(j.evidence, say("VARZ", "%s %s it, but %s full.", otherNames(full), verb(full, "knows", "know"), verb(full, "is", "are")))
 	case len(silent)+len(unsure)+s.Missing > 0:
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say(source, "%s did not say.", s.silentNames(append(silent, unsure...))))

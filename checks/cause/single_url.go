@@ -73,10 +73,20 @@ func singleURL() rule {
 	return rule{
 		Definition: Definition{Code: SingleURL, Title: "Clients know the address of one server only", Role: Root, Step: Listed, Moved: ComeBackUntold,
 			Helps: []Help{{RemedyClientConfig, ShortTerm}, {RemedyRebalance, ShortTerm}, {RemedyDrain, LongTerm}, {RemedyDNS, LongTerm}}},
-		thing:   (*Situation).itsURLs,
+		thing:   (*Situation).itsOwnURLs,
 		byLists: true,
 		judge:   func(s *Situation) judgement { return s.pinned(byAddress) },
 	}
+}
+
+// itsOwnURLs are the URLs of the list that leads to the server alone. Accounts that have
+// it for certain are not one group with those that may have it.
+func (s *Situation) itsOwnURLs() string {
+	urls := s.itsURLs()
+	if urls != "" && !s.Tied {
+		return urls + ", perhaps"
+	}
+	return urls
 }
 
 // namedUnserved are the other servers that lists name, and that have no listener

@@ -127,14 +127,19 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 			}))
 		}
 	})
-	do := p.block(func(q *printer) { q.groupDo(first) })
-	const whoLines = 1
-	room := p.scaled(groupLines) - p.lines() - whoLines - len(do)
 	needs := func(s string) int {
 		return len(lines(s, p.width-columns(indent), p.width-columns(indent)))
 	}
-	// The cause has its evidence before the cost, which the first line has too.
+	// The cause has its evidence before the cost, which the first line has too, and its
+	// title before the second thing to do.
 	all := g.reasons(first)
+	const whoLines = 1
+	var do []string
+	room := 0
+	for n := 2; n > 0 && room < needs(all[len(all)-1]); n-- {
+		do = p.block(func(q *printer) { q.groupDo(first, n) })
+		room = p.scaled(groupLines) - p.lines() - whoLines - len(do)
+	}
 	why := all[0]
 	for _, why = range all {
 		if needs(why) <= room {
@@ -164,11 +169,12 @@ func (g Group) reasons(first Finding) []string {
 	return out
 }
 
-// groupDo lists the first two things to do for all accounts of the finding's group.
-func (p *printer) groupDo(f Finding) {
+// groupDo lists the first things to do for all accounts of the finding's group, at most
+// so many.
+func (p *printer) groupDo(f Finding, most int) {
 	label := section("DO")
 	for n, r := range forGroup(f.firstRemedies()) {
-		if n == 2 {
+		if n == most {
 			return
 		}
 		lead := fmt.Sprintf("%s%d. ", label, n+1)
