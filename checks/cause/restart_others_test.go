@@ -21,11 +21,11 @@ func read(n int, starts func(i int) [][]int) change {
 				Read: []int{sum(rows[0]), sum(rows[1]), sum(rows[2])}}
 			return [3]int{sum(rows[0]), sum(rows[1]), sum(rows[2])}
 		})(s)
-		s.Neighbours = NewNeighbours(profiles)
+		s.Neighbours = &Neighbours{Profiles: profiles}
 	}
 }
 
-func evenly(int) [3]int { return [3]int{4, 4, 4} }
+func fourEach(int) [3]int { return [3]int{4, 4, 4} }
 
 // movedByRestarts is an account whose clients n2 and then n3 left as they restarted.
 func movedByRestarts(i int) [][]int {
@@ -47,9 +47,9 @@ func TestRestartAmongOthers(t *testing.T) {
 	for _, r := range []row{
 		{"nobody else is there", alone, Likely, RestartDrift},
 		{"the others lean as well", and(tenants(4, func(int) [3]int { return [3]int{10, 1, 1} })), Likely, RestartDrift},
-		{"the others are even", and(tenants(3, evenly)), Possible, "none"},
-		{"the others are even, and the list has one URL", and(tenants(3, evenly), one), Possible, SingleURL},
-		{"the others are even, and the list has all", and(tenants(3, evenly), all), Likely, RestartDrift},
+		{"the others are even", and(tenants(3, fourEach)), Possible, "none"},
+		{"the others are even, and the list has one URL", and(tenants(3, fourEach), one), Possible, SingleURL},
+		{"the others are even, and the list has all", and(tenants(3, fourEach), all), Likely, RestartDrift},
 		{"as many are even as lean", and(tenants(2, func(i int) [3]int { return [][3]int{{4, 4, 4}, {12, 0, 0}}[i] })), Likely, RestartDrift},
 		{"another one is too small to say anything", and(tenants(1, func(int) [3]int { return [3]int{1, 1, 1} })), Likely, RestartDrift},
 		{"many small ones are even together", and(tenants(9, func(i int) [3]int { return [][3]int{{2, 1, 0}, {0, 2, 1}, {1, 0, 2}}[i%3] })), Possible, "none"},
@@ -66,7 +66,7 @@ func TestRestartAmongOthers(t *testing.T) {
 		{"another service is spread, and was here before", with(withServices(startedBefore(serviceOf("orders-api", 18, 0, 0)), startedBefore(serviceOf("orders-web", 4, 4, 4))), laterStarts), Possible, "none"},
 		{"another service is spread, and came later", with(withServices(startedBefore(serviceOf("orders-api", 18, 0, 0)), serviceOf("orders-web", 2, 2, 2)), laterStarts), Likely, RestartDrift},
 
-		{"all were up", with(counts(18, 0, 0), tenants(3, evenly)), RuledOut, "none"},
+		{"all were up", with(counts(18, 0, 0), tenants(3, fourEach)), RuledOut, "none"},
 		{"all were up, and the others lean", with(counts(18, 0, 0), tenants(3, func(int) [3]int { return [3]int{12, 0, 0} })), RuledOut, "none"},
 	} {
 		t.Run(r.name, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestRestartConfirmsNothing(t *testing.T) {
 		changes []change
 		want    Verdict
 	}{
-		{"the others are even", with(counts(18, 0, 0), aloneAtFirst, tenants(3, evenly), list(urlsOf(1)...)), Confirmed},
+		{"the others are even", with(counts(18, 0, 0), aloneAtFirst, tenants(3, fourEach), list(urlsOf(1)...)), Confirmed},
 		{"the others lean too", with(counts(18, 0, 0), aloneAtFirst, tenants(3, func(int) [3]int { return [3]int{11, 1, 0} }), list(urlsOf(1)...)), Likely},
 	} {
 		if got := Diagnose(caseOf(c.changes...)).Cause(SingleURL).Verdict; got != c.want {
