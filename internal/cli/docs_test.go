@@ -52,7 +52,7 @@ func stands(l *lab.Lab, resolver string) *strings.Replacer {
 		"nats://n1,nats://n2", url,
 		"--resolver 10.0.0.2", "--resolver "+resolver,
 		"nats.example:4222", "nats.example:"+strings.Split(addr, ":")[1],
-		"n1.example:4222", addr, "lb.example:4222", addr,
+		"n1.example:4222", addr, "nats://lb.example:4222", strings.Join(l.URLs("C1", ""), ","), // one that was mended
 		"--output audit.zip", "--output another.zip", // others read the first one meanwhile
 		"--account NAME", "--account ORDERS", "--cluster NAME", "--cluster C1", "--config FILE", "--config nats-balance.yaml", "--baseline FILE", "--baseline last.json",
 		"explain CODE", "explain single-url",

@@ -26,7 +26,7 @@ func TestInsideOneOfTwoClustersOfAName(t *testing.T) {
 			return
 		}
 		for i, name := range []string{"berlin1", "berlin2", "berlin3"} {
-			if m := doc.Coverage.Missing[i]; m.Server.Name != name || !strings.HasPrefix(m.Reason, "it is behind a leafnode of hub, ") {
+			if m := doc.Coverage.Missing[i]; m.Server.Name != name || !strings.HasPrefix(m.Reason, "it is behind a leafnode of hub") {
 				t.Errorf("%s: missing %s: %s", what, m.Server.Name, m.Reason)
 			}
 		}
