@@ -207,7 +207,7 @@ func (s *Situation) withRecord(j judgement) judgement {
 	}
 	if r.moved == checks.No {
 		// What lists confirm stands: then an earlier restart did the same.
-		if j.verdict == Likely {
+		if j.verdict == Likely || j.verdict == Possible {
 			j.verdict, j.confidence = Possible, min(j.confidence, 0.3)
 			j.evidence = append(j.evidence, before("But"))
 		}

@@ -108,6 +108,7 @@ type gathering struct {
 	servers   map[string]*seen
 	notes     map[string]bool
 	rounds    int
+	asked     bool                    // the last question but the first brought no further server
 	ofAll     bool                    // a report was of all accounts
 	byName    map[int]bool            // rounds in which servers were asked by name
 	general   map[int]map[string]bool // who answered the others, by id
@@ -161,6 +162,7 @@ func (g *gathering) run(ctx context.Context) error {
 	defer g.nc.RemoveStatusListener(status)
 	for ; ; g.rounds++ {
 		fresh, err := g.round(ctx, status)
+		g.asked = g.rounds > 0 && !fresh && (g.asked || ctx.Err() == nil)
 		g.refresh()
 		switch {
 		case err != nil:
@@ -379,6 +381,10 @@ func (g *gathering) view() (*view, error) {
 		g.notes["this audit's own connection is not in any count, so that none was taken off"] = true
 	}
 	d.Missing = append(d.Missing, g.missing()...)
+	if !g.asked && len(d.Missing) == 0 {
+		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Silent,
+			Reason: "the time was over before a question brought no further server, so there may be others: pass a longer --timeout"})
+	}
 	d.Mixed = g.mixed()
 	g.noteMixed(d.Mixed)
 	g.noteOneByOne()
