@@ -187,7 +187,7 @@ func (r *rebalance) run(ctx context.Context) error {
 		}
 	}
 	report.FinishRebalance(doc, s.deployment)
-	if err := r.write(doc); err != nil {
+	if err := r.write(doc); err != nil { //nolint:contextcheck // the record is written whatever ended the run
 		return err
 	}
 	switch doc.Outcome {
