@@ -69,6 +69,9 @@ type Server struct {
 	Cluster string
 	// Peers are the ids of the servers that it has routes to; nil where not known.
 	Peers []string
+	// Configured are those of them that an address of its configuration leads to,
+	// whoever of the two connected; nil where not known.
+	Configured []string
 	// Start is when the server process started; zero where not known.
 	Start time.Time
 	// MaxConnections is the server's limit of client connections; nil where

@@ -77,8 +77,11 @@ func (c *routedCluster) missing(what string) []checks.Missing {
 	n, open := c.lacking(), c.open()
 	reason := fmt.Sprintf("others have routes configured to %s addresses, but only %s %s known: %s",
 		words.Count(c.addresses()), words.Plural(len(c.members), "server"), is(len(c.members)), what)
-	if c.alone {
+	switch {
+	case c.alone:
 		reason = "the only server that is known has routes configured to others, and has none: it is cut off, or they are down: " + what
+	case c.unnamed() == 0:
+		reason = fmt.Sprintf("nobody has a route to %s of the %s that others have routes configured to: %s", words.Count(n), words.Plurals(c.addresses(), "address", "addresses"), what)
 	}
 	var out []checks.Missing
 	for i := range n {

@@ -44,6 +44,12 @@ func TestServersThatTheConfigurationNames(t *testing.T) {
 		{"each names the others", []checks.Server{routedServer(1, ips[1:]...), routedServer(2, ips[0], ips[2])}, Expected{}, nil, []string{""}},
 		{"one alone", []checks.Server{routedServer(1, ips...)}, Expected{}, nil, []string{"", ""}},
 		{"seeds", []checks.Server{routedServer(1, ips[:2]...), routedServer(2), routedServer(3), routedServer(4)}, Expected{}, nil, nil},
+		{"seeds, of which one is gone", []checks.Server{joined(routedServer(2, ips[:2]...)), joined(routedServer(3, ips[:2]...), "n2"), joined(routedServer(4, ips[:2]...), "n2")}, Expected{}, nil, []string{""}},
+		{"the same, which is missing already", []checks.Server{joined(routedServer(3, ips[:2]...), "n2"), joined(routedServer(4, ips[:2]...), "n2")}, Expected{}, []checks.Missing{{Name: "n1", Cluster: "C1", ClusterKnown: true, Kind: checks.Silent}}, nil},
+		{"seeds, of all of which one has told", []checks.Server{routedServer(2, ips[:2]...), joined(routedServer(3, ips[:2]...), "n2"), routedServer(4, ips[:2]...)}, Expected{}, nil, nil},
+		{"seeds that are there", []checks.Server{joined(routedServer(1, ips[:2]...), "n2"), joined(routedServer(2, ips[:2]...), "n1"), routedServer(3, ips[:2]...)}, Expected{}, nil, nil},
+		{"one that has its own address besides", []checks.Server{joined(routedServer(1, ips[0]), "n3"), joined(routedServer(2, ips[:2]...), "n1"), joined(routedServer(3, ips[0]), "n1")}, Expected{}, nil, nil},
+		{"one name for all, with a route to one each", []checks.Server{joined(routedServer(1, "nats:6222"), "n2"), joined(routedServer(2, "nats:6222"), "n1")}, Expected{}, nil, nil},
 		{"one name for all", two([]string{"nats:6222"}), Expected{}, nil, nil},
 		{"pods and their service", []checks.Server{routedServer(1, pods...), routedServer(2), routedServer(3)}, Expected{}, nil, nil},
 		{"a pod of these", two(pods), Expected{}, nil, []string{"n3.nats:6222"}},
@@ -92,6 +98,15 @@ func TestServersThatTheConfigurationNames(t *testing.T) {
 			t.Errorf("%s: %q are missing, want %q; %d expected; %+v", c.name, got, c.want, d.Expected, d.Missing)
 		}
 	}
+}
+
+// joined is a server that told which routes of its configuration stand.
+func joined(s checks.Server, names ...string) checks.Server {
+	s.Configured = []string{}
+	for _, name := range names {
+		s.Configured = append(s.Configured, "N"+name)
+	}
+	return s
 }
 
 // without is a server that has no routes.

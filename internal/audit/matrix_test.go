@@ -128,7 +128,7 @@ func (s *simulated) varz(i int) string {
 
 func (s *simulated) routez(i int) string {
 	return fmt.Sprintf(`"server_id":%q,"routes":[%s]`, s.ids[i], s.routes(i, func(k int) string {
-		return fmt.Sprintf(`{"remote_id":%q,"remote_name":%q,"ip":"127.0.0.1"}`, s.ids[k], s.name(k))
+		return fmt.Sprintf(`{"remote_id":%q,"remote_name":%q,"ip":"127.0.0.1","is_configured":true}`, s.ids[k], s.name(k))
 	}))
 }
 

@@ -21,6 +21,9 @@ type routedCluster struct {
 	members []member
 	routes  []route // in order, each once
 	alone   bool    // it is one server, which has no routes
+	// unjoined is to how many addresses those that have them have no route: so many
+	// servers are gone that are not known to be missing.
+	unjoined int
 }
 
 // member is a server that is known.
@@ -58,7 +61,7 @@ func routedClusters(d *checks.Deployment) []*routedCluster {
 	var out []*routedCluster
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
 		for _, texts := range configurations(lists[name]) {
-			c := &routedCluster{name: name, members: membersOf(d, name), alone: aloneIn(d, name)}
+			c := &routedCluster{name: name, members: membersOf(d, name), alone: aloneIn(d, name), unjoined: unjoined(d, name)}
 			for _, text := range texts {
 				if r, ok := routeOf(text); ok {
 					c.routes = append(c.routes, r)
@@ -185,16 +188,67 @@ func (c *routedCluster) open() []route {
 	return open
 }
 
-// lacking is how many servers there must be beside those that are known: every
-// address is a server's, and a known server whose address is not known may have any.
-// Fewer addresses than servers, as of seeds or of a name for all, say nothing.
-func (c *routedCluster) lacking() int {
+// lacking is how many servers there must be beside those that are known.
+func (c *routedCluster) lacking() int { return max(c.unnamed(), c.unjoined) }
+
+// unnamed is how many there must be by the number of addresses: every address is a
+// server's, and a known server whose address is not known may have any. Fewer
+// addresses than servers, as of seeds or of a name for all, say nothing.
+func (c *routedCluster) unnamed() int {
 	taken, open := c.assign()
 	n := len(open) - (len(c.members) - taken)
 	if c.alone && len(c.members) == 1 && n <= 0 && slices.ContainsFunc(open, func(r route) bool { return !c.members[0].mayBeAt(&r) }) {
 		return 1 // it was to have a route to another one
 	}
 	return max(0, n)
+}
+
+// unjoined is how many servers there must be beside those that are known as servers
+// that are configured alike have no route to their addresses, be they seeds. Its own
+// address is among them or not: to be certain takes two such servers, or leaves one
+// address out.
+func unjoined(d *checks.Deployment, cluster string) int {
+	type alike struct {
+		addresses, servers int
+		joined             map[string]bool
+	}
+	all := map[string]*alike{}
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if s.Cluster != cluster || s.Configured == nil || s.Links == nil || len(s.Links.Routes) == 0 || len(s.Links.Routes) > mostAddresses {
+			continue
+		}
+		c := routedCluster{name: cluster, members: membersOf(d, cluster)}
+		for _, text := range slices.Compact(slices.Sorted(slices.Values(s.Links.Routes))) {
+			if r, ok := routeOf(strings.ToLower(text)); ok {
+				c.routes = append(c.routes, r)
+			}
+		}
+		key := strings.ToLower(strings.Join(slices.Sorted(slices.Values(s.Links.Routes)), " "))
+		of := all[key]
+		if of == nil {
+			of = &alike{addresses: c.addresses(), joined: map[string]bool{}}
+			all[key] = of
+		}
+		of.servers++
+		for _, id := range s.Configured {
+			of.joined[id] = true
+		}
+	}
+	most := 0
+	for _, of := range all {
+		n := of.addresses - len(of.joined)
+		if of.servers < 2 {
+			n--
+		}
+		most = max(most, n)
+	}
+	for i := range d.Missing {
+		if m := &d.Missing[i]; m.MayBeIn(cluster) || m.ClusterKnown && d.SameCluster(m.Cluster, cluster) {
+			most--
+		}
+	}
+	return max(0, most)
 }
 
 // aloneIn reports whether one server of a cluster is known, and has no routes.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
 // A server and a cluster that only the configuration of others names are missing, by
@@ -79,5 +80,38 @@ func TestOnlyTheConfigurationNamesIt(t *testing.T) {
 				t.Errorf("one more: %+v", doc.Coverage)
 			}
 		})
+	}
+}
+
+// TestSeedThatIsGone: all servers have a route to the first one, and to each other by
+// what that one told them. When it has gone and is forgotten, as many are there as
+// before but one, and no configuration names more than these.
+func TestSeedThatIsGone(t *testing.T) {
+	t.Parallel()
+	topology := sourcetest.Three("ORDERS")
+	topology.Clusters[0].Servers = 4
+	topology.Monitoring = true
+	topology.Clusters[0].Configure = func(_ int, o *server.Options) { o.Routes = o.Routes[:min(1, len(o.Routes))] }
+	l := sourcetest.StartLab(t, topology)
+	sourcetest.Clients(t, l, "ORDERS", map[string]int{"C1-n1": 30, "C1-n2": 4, "C1-n3": 4, "C1-n4": 4})
+	audit := func(from ...string) (int, string) {
+		var out, errs watched
+		status := runHere(t.Context(), &out, &errs, append([]string{"audit", "concentration", "--no-context", "--timeout", generous.String()}, from...)...)
+		return status, out.String() + errs.String()
+	}
+	pages := func(from int) string { return monitorList(l.Servers()[from:]...) }
+	for _, from := range [][]string{{"--server", l.Server("C1-n2").URL(lab.SystemAccount)}, {"--monitor", pages(0)}} {
+		if status, text := audit(from...); status != ExitFinding {
+			t.Errorf("%q, all are there: %d, %s", from, status, text)
+		}
+	}
+	l.Server("C1-n1").Shutdown()
+	for _, from := range [][]string{{"--server", l.Server("C1-n2").URL(lab.SystemAccount)}, {"--server", l.Server("C1-n4").URL(lab.SystemAccount)}, {"--monitor", pages(1)}} {
+		if status, text := audit(from...); status != ExitNotAudited || !strings.Contains(text, "3 of 4 servers") || !strings.Contains(strings.Join(strings.Fields(text), " "), "that others have routes configured to") {
+			t.Errorf("%q, the seed is gone: %d, %s", from, status, text)
+		}
+		if status, text := audit(append(from, "--expect-servers", "3", "--min-connections", "100")...); status != ExitPass {
+			t.Errorf("%q, and is not expected: %d, %s", from, status, text)
+		}
 	}
 }

@@ -19,6 +19,8 @@ type Routez struct {
 type Peer struct {
 	ID, Name string
 	Addr     netip.Addr // not valid where not reported
+	// Configured is that an address of the server's configuration leads to it.
+	Configured bool
 }
 
 // DecodeRoutez reads a ROUTEZ.
@@ -32,26 +34,46 @@ func DecodeRoutez(body []byte) (Routez, error) {
 			ID   string `json:"remote_id"`
 			Name string `json:"remote_name"`
 			IP   string `json:"ip"`
+			// Where the peer connected first, nats-server marks that connection so
+			// when its own attempt finds it.
+			Configured bool `json:"is_configured"`
 		} `json:"routes"`
 	}
 	if err := unmarshal(data, &v); err != nil {
 		return Routez{From: from}, Malformed(err)
 	}
 	out := Routez{From: from}
-	seen := map[Peer]bool{}
+	seen := map[Peer]int{}
 	for _, r := range v.Routes {
 		addr, _ := netip.ParseAddr(r.IP) // not valid: not reported
-		p := Peer{r.ID, r.Name, addr.Unmap().WithZone("")}
+		p := Peer{ID: r.ID, Name: r.Name, Addr: addr.Unmap().WithZone("")}
 		// A peer that has not yet said who it is is no evidence.
-		if p.ID != "" && p.ID != from.ID && !seen[p] {
-			seen[p] = true
+		if p.ID == "" || p.ID == from.ID {
+			continue
+		}
+		at, known := seen[p]
+		if !known {
+			at = len(out.Peers)
+			seen[p] = at
 			out.Peers = append(out.Peers, p)
 		}
+		out.Peers[at].Configured = out.Peers[at].Configured || r.Configured
 	}
 	if len(out.Peers) > MostServers {
 		return Routez{From: from}, errors.New("it has more peers than there can be")
 	}
 	return out, nil
+}
+
+// Configured are the ids of the peers that addresses of the configuration lead to.
+func (r *Routez) Configured() []string {
+	out := []string{}
+	for _, p := range r.Peers {
+		if p.Configured && !slices.Contains(out, p.ID) {
+			out = append(out, p.ID)
+		}
+	}
+	return out
 }
 
 // Leafz is which servers have leafnode connections with a server.

@@ -35,6 +35,7 @@ type server struct {
 	accounts map[uint32]bool // which are these
 	counted  map[uint32]checks.Usage
 	routes   bool              // its ROUTEZ is there
+	joined   []string          // the ids of those that addresses of its configuration lead to
 	peers    map[string]string // the names of other ends of routes, by id
 	gateways map[string]bool   // names of clusters at the other end
 	system   string            // id of its system account; empty where not known
@@ -210,7 +211,7 @@ func (l *contents) routez(body []byte) error {
 	if err != nil {
 		return err
 	}
-	s.routes = true
+	s.routes, s.joined = true, r.Configured()
 	for _, p := range r.Peers {
 		s.peers[p.ID] = p.Name
 	}

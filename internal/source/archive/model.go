@@ -38,7 +38,7 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 			withoutVarz++
 		}
 		d.Gateways = d.Gateways || len(s.gateways) > 0
-		model := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: s.peerIDs(), Start: s.start, Links: s.links}
+		model := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: s.peerIDs(), Configured: s.joined, Start: s.start, Links: s.links}
 		for _, n := range slices.Sorted(maps.Keys(s.counted)) {
 			if u := s.counted[n]; u.Connections > 0 || u.Leafnodes > 0 {
 				model.Usage = append(model.Usage, u)

@@ -43,6 +43,7 @@ type monitored struct {
 	details  *checks.Details // nil where there is not all that it takes
 	usage    []checks.Usage
 	peers    []wire.Peer
+	joined   []string // the ids of those that addresses of its configuration lead to
 	gateways []string
 
 	failed   error // why it is not known which server is there
@@ -148,7 +149,7 @@ func (m *Source) read(ctx context.Context, t *target, patience time.Duration, d 
 	r.noRoutes = m.get(ctx, t, "/routez", nil, func(p page) error {
 		return decode(p, d, func(body []byte) error {
 			z, err := wire.DecodeRoutez(body)
-			r.peers = z.Peers
+			r.peers, r.joined = z.Peers, z.Configured()
 			return cmp.Or(err, r.same(z.From))
 		})
 	})
@@ -162,7 +163,7 @@ func (m *Source) read(ctx context.Context, t *target, patience time.Duration, d 
 		}))
 	}
 	if r.noRoutes != nil && errors.Is(r.noRoutes, errOtherServer) {
-		r.peers, r.gateways = nil, nil
+		r.peers, r.joined, r.gateways = nil, nil, nil
 	}
 	return r
 }
@@ -249,7 +250,7 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 				Bound: &bound, Kind: checks.Unreadable, Reason: fmt.Sprintf("its account report can't be used: %s: %v", r.at, r.problem)})
 			continue
 		}
-		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Start: r.varz.Start, Usage: r.usage, Links: source.Links(r.varz)})
+		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Configured: r.joined, Start: r.varz.Start, Usage: r.usage, Links: source.Links(r.varz)})
 	}
 	if slices.Sort(closed); len(closed) > 0 {
 		source.Note(d, fmt.Sprintf("the routes and gateways of %d of %d servers are unknown, the first of them being %s: a server that only they know is not counted", len(closed), len(m.servers), closed[0]))

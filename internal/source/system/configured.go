@@ -59,6 +59,7 @@ func (g *gathering) configuredBy(tag int, v wire.Varz, err error) {
 		s.said = true
 		if err == nil && v.From.ID == s.ID {
 			s.config = source.Links(v)
+			g.askSeeds()
 		}
 	}
 }
@@ -79,10 +80,15 @@ func (g *gathering) configured() bool {
 func (g *gathering) links() map[string]*checks.Links {
 	out := map[string]*checks.Links{}
 	for _, s := range g.firstOfClusters() {
-		out[s.ID] = s.config
-		if s.config == nil && g.connected != nil && g.connected.From.ID == s.ID {
-			out[s.ID] = source.Links(*g.connected)
-		}
+		out[s.ID] = g.configOf(s)
 	}
 	return out
+}
+
+// configOf is what a server said of its configuration; nil where it did not.
+func (g *gathering) configOf(s *seen) *checks.Links {
+	if s.config == nil && g.connected != nil && g.connected.From.ID == s.ID {
+		return source.Links(*g.connected)
+	}
+	return s.config
 }

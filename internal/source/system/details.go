@@ -41,6 +41,7 @@ func details(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters 
 		details *checks.Details
 		links   *checks.Links
 		routez  bool
+		joined  []string
 		seen    []netip.Addr
 	}
 	got := make([]answered, len(servers))
@@ -68,7 +69,7 @@ func details(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters 
 		if err != nil || r.From.ID != servers[i].ID || got[i].routez {
 			return true
 		}
-		got[i].routez = true
+		got[i].routez, got[i].joined = true, r.Configured()
 		for _, p := range r.Peers {
 			if k, ok := index[p.ID]; ok {
 				got[k].seen = source.AddSeen(got[k].seen, p.Addr)
@@ -86,6 +87,9 @@ func details(ctx context.Context, nc *nats.Conn, d *checks.Deployment, clusters 
 		}
 		if got[i].links != nil {
 			s.Links = got[i].links
+		}
+		if got[i].routez {
+			s.Configured = got[i].joined
 		}
 		if got[i].details == nil {
 			noVarz++

@@ -46,6 +46,7 @@ type seen struct {
 	rosterReplies, reportReplies int // to the first, general question
 
 	links      []wire.Peer    // its peers, by its ROUTEZ; nil where that is not known
+	joined     []string       // the ids of those that addresses of its configuration lead to
 	linksAsked bool           // it was asked for them
 	hub        bool           // it was asked for its leafnodes
 	leafs      map[string]int // its leafnode connections in the system account, by the server's name

@@ -264,7 +264,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		if s.roster == nil {
 			g.notes[fmt.Sprintf("%s sent an account report but did not answer the roster", s.Server)] = 1
 		}
-		out := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: links[id], Usage: s.usage, MaxConnections: s.limit, Links: configured[id]}
+		out := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, Peers: links[id], Configured: s.joined, Usage: s.usage, MaxConnections: s.limit, Links: configured[id]}
 		if s.roster != nil {
 			out.Start = s.roster.Start
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 
@@ -54,6 +55,38 @@ func (g *gathering) askLinks() {
 	}
 }
 
+// askSeeds asks servers of a cluster whose configuration names no more addresses than
+// there are servers, as of seeds, which of these its routes lead to: two that are
+// configured alike, as of its own address neither tells.
+func (g *gathering) askSeeds() {
+	if g.noLinks {
+		return
+	}
+	alike, asked, size := map[string][]*seen{}, map[string]int{}, map[string]int{}
+	for _, s := range g.inOrder() {
+		size[s.Cluster]++
+		config := g.configOf(s)
+		if config == nil || len(config.Routes) == 0 || s.roster == nil || s.strange {
+			continue
+		}
+		routes := slices.Sorted(slices.Values(config.Routes))
+		key := s.Cluster + "\x00" + strings.Join(routes, "\x00")
+		if s.linksAsked {
+			asked[key]++
+		}
+		alike[key] = append(alike[key], s)
+	}
+	for key, of := range alike {
+		for _, s := range of {
+			if asked[key] < 2 && !s.linksAsked && len(g.configOf(s).Routes) <= size[s.Cluster] {
+				s.linksAsked = true
+				asked[key]++
+				g.ask(sysreq.Routez(s.ID), ofRoutez, nil)
+			}
+		}
+	}
+}
+
 // linked reports whether everyone who is there told what it was asked of its
 // routes.
 func (g *gathering) linked() bool {
@@ -73,7 +106,7 @@ func (g *gathering) routezReply(ctx context.Context, m *nats.Msg) {
 	}
 	g.send(ctx, func(g *gathering) {
 		if s := g.servers[r.From.ID]; s != nil && s.linksAsked {
-			s.links = append([]wire.Peer{}, r.Peers...)
+			s.links, s.joined = append([]wire.Peer{}, r.Peers...), r.Configured()
 		}
 	})
 }
