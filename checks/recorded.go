@@ -1,6 +1,9 @@
 package checks
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Recorded is what a recorder saw of one account in one cluster, from From until
 // now, with nothing missing between. Times are those of the recorder's clock: they
@@ -69,14 +72,23 @@ func (s RecordedSpread) On(name string) int {
 type RecordedGone struct {
 	Server  ServerRef
 	Cluster string
-	// At is when it began to go, by the recorder's clock, and Kind how: Draining, Down
-	// or Silent.
+	// At is when it began to go, by the recorder's clock, and Kind how: Draining, Down,
+	// or Silent, where At is when that was noticed.
 	At   time.Time
 	Kind MissingKind
-	// Connections are those of clients that it had then, of so many Accounts; both are
-	// 0 where that is not known. Of are the accounts with most, in order.
+	// Beside are ids of other servers of its cluster that ran then.
+	Beside []string
+	// Known reports whether it is known who was on it. Connections are those of clients
+	// that it had, of so many Accounts; Of are the accounts with most, in order.
+	Known                 bool
 	Connections, Accounts int
 	Of                    []RecordedOn
+}
+
+// IsOf reports whether a server that reported ran beside it. Another deployment may have
+// servers of the same names.
+func (g *RecordedGone) IsOf(d *Deployment) bool {
+	return slices.ContainsFunc(d.Servers, func(s Server) bool { return slices.Contains(g.Beside, s.ID) })
 }
 
 // RecordedOn is what an account had on such a server, and on the others of the cluster

@@ -30,6 +30,9 @@ func recalled(d *checks.Deployment, gone []checks.RecordedGone) {
 	var rest []*checks.RecordedGone
 	for i := range gone {
 		g := &gone[i]
+		if !g.IsOf(d) {
+			continue
+		}
 		at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool {
 			return m.Name == g.Server.Name && (!m.ClusterKnown || d.SameCluster(g.Cluster, m.Cluster))
 		})

@@ -11,7 +11,7 @@ import (
 func TestServersThatARecorderSawGo(t *testing.T) {
 	t.Parallel()
 	gone := func(name, cluster string) checks.RecordedGone {
-		return checks.RecordedGone{Server: checks.ServerRef{Name: name}, Cluster: cluster}
+		return checks.RecordedGone{Server: checks.ServerRef{Name: name}, Cluster: cluster, Beside: []string{"N1"}}
 	}
 	named := checks.Missing{Name: "n3", Cluster: "C1", ClusterKnown: true}
 	counted := checks.Missing{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted}
@@ -29,6 +29,7 @@ func TestServersThatARecorderSawGo(t *testing.T) {
 		{"without a name, it reported", []checks.Missing{counted}, []checks.RecordedGone{gone("n1", "C1")}, []string{""}},
 		{"without a name, of an unknown cluster", []checks.Missing{{Kind: checks.Counted}}, []checks.RecordedGone{gone("n3", "C1")}, []string{""}},
 		{"the other one has the name", []checks.Missing{named, counted}, []checks.RecordedGone{gone("n3", "C1"), gone("n4", "C1")}, []string{"n3", "n4"}},
+		{"of another deployment", []checks.Missing{named}, []checks.RecordedGone{{Server: checks.ServerRef{Name: "n3"}, Cluster: "C1", Beside: []string{"X1"}}}, []string{""}},
 		{"nothing was recorded", []checks.Missing{named, counted}, nil, []string{"", ""}},
 	} {
 		d := &checks.Deployment{Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}}, Missing: c.missing}

@@ -156,9 +156,12 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	d := run.Deployment
 	var notes []string
 	if past == nil && i.server != "" && !reported(d, i.server) {
-		past, notes = i.recorded(ctx)
+		past, notes = i.recorded(ctx, d)
 	}
 	servers, err := i.servers(d, past)
+	if err != nil && len(notes) > 0 {
+		err = fmt.Errorf("%w; %s", err, notes[0])
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -191,18 +194,23 @@ func reported(d *checks.Deployment, server string) bool {
 
 // recorded is what watch recorded of the server when it went; nil where it has nothing
 // of it.
-func (i *impact) recorded(ctx context.Context) (*report.PastImpact, []string) {
+func (i *impact) recorded(ctx context.Context, d *checks.Deployment) (*report.PastImpact, []string) {
 	read := i.evidence.gone(i.host, i.source)
 	if read == nil {
 		return nil, nil
 	}
 	gone, notes := read(ctx)
-	at := slices.IndexFunc(gone, func(g checks.RecordedGone) bool { return g.Server.Name == i.server || g.Server.ID == i.server })
+	at := slices.IndexFunc(gone, func(g checks.RecordedGone) bool {
+		return (g.Server.Name == i.server || g.Server.ID == i.server) && g.IsOf(d)
+	})
 	if at < 0 {
 		return nil, notes
 	}
 	g := gone[at]
-	past := &report.PastImpact{Time: g.At, Recorded: true, Server: words.Harmless(g.Server.Name), Cluster: words.Harmless(g.Cluster), Connections: g.Connections}
+	if !g.Known {
+		return nil, append(notes, fmt.Sprintf("watch recorded that %s went, and not who was on it", words.Harmless(g.Server.Name)))
+	}
+	past := &report.PastImpact{Time: g.At, Recorded: g.Kind, Server: words.Harmless(g.Server.Name), Cluster: words.Harmless(g.Cluster), Connections: g.Connections}
 	for _, x := range g.Of {
 		past.Accounts = append(past.Accounts, report.PastAccount{ID: words.Harmless(x.Account.ID), Name: words.Harmless(x.Account.Name),
 			OnServer: x.Connections, InCluster: x.Connections + x.Others})

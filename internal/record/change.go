@@ -48,9 +48,10 @@ type Change struct {
 	// Start is when the process of a server that Started, or is Answering, began;
 	// zero where not known.
 	Start time.Time
-	// Had is who was on the server, of Draining, Stopped and Silent; nil where nobody
-	// was, or it is not known.
-	Had *Had
+	// Had is who was on the server, of Draining, Stopped and Silent; nil where that is
+	// not known. Beside are the ids of the others of its cluster.
+	Had    *Had
+	Beside []string
 	// Spread is how the account is spread, of Crossed, Held, Back and Shifted.
 	Spread *Spread
 	// AtStart is that an account was above the threshold when the watch began, of

@@ -30,6 +30,7 @@ type Document struct {
 	Connections *int             `json:"connections"`
 	Watched     *DocumentWatched `json:"watched"`
 	Had         *DocumentHad     `json:"had"`
+	Beside      []string         `json:"beside"`
 }
 
 // DocumentHad is who was on a server when it began to drain, stopped or fell silent.
@@ -102,7 +103,7 @@ const mostServersTold = 64
 
 // DocumentOf is a change as JSON.
 func DocumentOf(c Change) Document {
-	d := Document{Type: DocumentType, Change: c.Kind, Time: c.Time.UTC(), Moves: []DocumentMove{}, Spread: documentSpread(c.Spread), Before: documentSpread(c.Before)}
+	d := Document{Type: DocumentType, Change: c.Kind, Time: c.Time.UTC(), Moves: []DocumentMove{}, Beside: append([]string{}, c.Beside...), Spread: documentSpread(c.Spread), Before: documentSpread(c.Before)}
 	if c.Kind != Corrected && c.Kind != Lost && c.Kind != Watching {
 		d.Cluster = &c.Cluster
 	}

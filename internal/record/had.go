@@ -17,6 +17,17 @@ type Had struct {
 	Of []HadShare
 }
 
+// beside are the ids of other servers of a cluster that are there, at most so many.
+func (w *Watch) beside(cluster, id string) []string {
+	out := []string{}
+	for i := range w.m.servers {
+		if s := &w.m.servers[i]; s.ID != "" && s.ID != id && s.cluster == cluster && len(out) < mostServersTold {
+			out = append(out, s.ID)
+		}
+	}
+	return out
+}
+
 // HadShare is what an account had on the server, and on the others of its cluster
 // before any of these came to them: of a server that fell silent, one to two minutes
 // before.
@@ -25,12 +36,12 @@ type HadShare struct {
 	Connections, Others int
 }
 
-// had is who is on a server; nil where nobody is. Where the server is silent already,
+// had is who is on a server; nil where that is not known. Where the server is silent already,
 // its clients may be elsewhere by now: what came to other servers meanwhile does not
 // count.
 func (w *Watch) had(id string, silent bool) *Had {
 	at, ok := w.m.byID[id]
-	if !ok {
+	if !ok || w.m.servers[at].unknown || !w.ready {
 		return nil
 	}
 	h := &Had{}
@@ -41,9 +52,6 @@ func (w *Watch) had(id string, silent bool) *Had {
 			h.Connections, h.Accounts = h.Connections+n, h.Accounts+1
 			h.Of = append(h.Of, HadShare{a.Account, n, w.others(a, at)})
 		}
-	}
-	if h.Accounts == 0 {
-		return nil
 	}
 	slices.SortFunc(h.Of, func(a, b HadShare) int {
 		return cmp.Or(cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Account.ID, b.Account.ID))

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -53,7 +54,7 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 		c.goes(d)
 		var had []*Had
 		for _, x := range d.w.Tick(d.now) {
-			if x.Had != nil {
+			if x.Had != nil && x.Had.Accounts > 0 {
 				had = append(had, x.Had)
 			}
 		}
@@ -64,8 +65,27 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 	d := watching(t, time.Minute, 0, 3, 3)
 	d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
 	for _, x := range d.w.Tick(d.now) {
-		if x.Had != nil {
-			t.Errorf("nobody was on it: %+v", x.Had)
+		if x.Kind == Stopped && (x.Had == nil || x.Had.Accounts != 0 || len(x.Beside) != 2) {
+			t.Errorf("nobody was on it: %+v, beside %q", x.Had, x.Beside)
+		}
+	}
+
+	// One that hung and answers again has nobody knows what, until it has reported.
+	d = watching(t, 0, 1, 1, 20)
+	d.kinds()
+	d.pass(30 * time.Second)
+	d.w.Stats(wire.Statsz{From: at("n1")}, d.now)
+	d.w.Stats(wire.Statsz{From: at("n2")}, d.now)
+	d.report(1, 1)
+	d.kinds()
+	d.w.Stats(wire.Statsz{From: at("n3"), Start: epoch().Add(-time.Hour)}, d.now)
+	if kinds := d.kinds(); slices.Contains(kinds, Back) {
+		t.Errorf("it answers again: %v", kinds)
+	}
+	d.w.Shut(wire.ServerEvent{From: at("n3")}, d.now)
+	for _, x := range d.w.Tick(d.now) {
+		if x.Kind == Stopped && x.Had != nil {
+			t.Errorf("it stopped before it reported: %+v", x.Had)
 		}
 	}
 }

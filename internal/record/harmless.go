@@ -25,6 +25,11 @@ func (d Document) Harmless() Document {
 		reason := words.Sentence(*d.Reason)
 		d.Reason = &reason
 	}
+	beside := make([]string, 0, len(d.Beside))
+	for _, id := range d.Beside {
+		beside = append(beside, words.Harmless(id))
+	}
+	d.Beside = beside
 	if d.Had != nil {
 		had := *d.Had
 		had.Of = make([]DocumentHadShare, 0, len(d.Had.Of))

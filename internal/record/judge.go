@@ -144,6 +144,12 @@ func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[
 	at := make([]int, len(w.m.servers))
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.ID != "" && clusters[s.cluster] {
+			if s.unknown {
+				at[i] = -1
+				d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, ClusterKnown: true,
+					Kind: checks.Silent, Reason: "it answers again, and what it has is being asked for"})
+				continue
+			}
 			at[i] = len(d.Servers)
 			d.Servers = append(d.Servers, checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, Start: s.start})
 		}
@@ -156,7 +162,7 @@ func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[
 	}
 	for k := range pairs {
 		for _, c := range w.m.accounts[k.account].cells {
-			if w.m.servers[c.server].cluster == k.cluster {
+			if w.m.servers[c.server].cluster == k.cluster && at[c.server] >= 0 {
 				s := &d.Servers[at[c.server]]
 				s.Usage = append(s.Usage, checks.Usage{Account: accounts[k.account], Connections: c.clients, Leafnodes: c.leaves})
 			}

@@ -41,9 +41,12 @@ type matrix struct {
 // server is a row. One without an id is free.
 type server struct {
 	checks.ServerRef
-	cluster     string
-	start       time.Time // of the process; zero where not known
-	draining    bool
+	cluster  string
+	start    time.Time // of the process; zero where not known
+	draining bool
+	// unknown is that what it has is not known: it answers again, and was not in a full
+	// report since.
+	unknown     bool
 	heard       time.Time // when its last event or report came
 	seq         uint64    // of its last count
 	connections int       // of clients, of all accounts

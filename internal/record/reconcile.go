@@ -117,6 +117,10 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			s.cluster = x.Cluster
 		}
 		s.ServerRef, s.heard = x.Ref(), now
+		if s.unknown {
+			s.unknown = false
+			w.m.moved[s.cluster] = struct{}{}
+		}
 		if !x.Start.IsZero() {
 			s.start = x.Start
 		}

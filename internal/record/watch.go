@@ -136,7 +136,8 @@ func (w *Watch) ranBefore(s *server) bool {
 func (w *Watch) started(s *server, now time.Time) {
 	kind := Started
 	if w.ranBefore(s) {
-		kind = Answering
+		kind, s.unknown = Answering, true
+		w.m.moved[s.cluster] = struct{}{}
 	}
 	delete(w.hung, s.ID)
 	same := func(name, cluster string) bool { return name == s.Name && cluster == s.cluster }
@@ -158,7 +159,13 @@ func (w *Watch) started(s *server, now time.Time) {
 	w.tell(Change{Kind: kind, Time: now, Cluster: s.cluster, Server: s.ServerRef, Start: s.start})
 }
 
-func (w *Watch) tell(c Change) { w.out = append(w.out, c) }
+func (w *Watch) tell(c Change) {
+	switch c.Kind { //nolint:exhaustive // of servers that go
+	case Draining, Stopped, Silent:
+		c.Beside = w.beside(c.Cluster, c.Server.ID)
+	}
+	w.out = append(w.out, c)
+}
 
 // Since is when the last full report came; ok is false where there was none yet.
 func (w *Watch) Since() (at time.Time, ok bool) { return w.reconciled, w.ready }

@@ -70,7 +70,7 @@ type ServerGone struct {
 	Server      string        `json:"server"`
 	Cluster     string        `json:"cluster"`
 	Time        time.Time     `json:"time"`        // of the baseline, or when it went
-	Recorded    bool          `json:"recorded"`    // by watch; else it is of a baseline
+	Recorded    *string       `json:"recorded"`    // how watch saw it go: draining, down or silent; null with a baseline
 	Connections int           `json:"connections"` // that it had
 	Back        int           `json:"back"`
 	Missing     int           `json:"missing"`

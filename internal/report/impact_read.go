@@ -7,13 +7,14 @@ import (
 	"io"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // PastImpact is what an earlier document, or a recorder, says was on a server.
 type PastImpact struct {
 	Time            time.Time
-	Recorded        bool // by watch, when it went; else in a baseline
+	Recorded        checks.MissingKind // how watch saw it go; empty: it is of a baseline
 	Server, Cluster string
 	Connections     int
 	Accounts        []PastAccount
@@ -131,7 +132,11 @@ func (a pastAccount) past(on int) PastAccount {
 // Since compares what was on the server with what the others have now, by the name
 // of the server and the id of the account.
 func (p *PastImpact) Since(now func(account string) map[string]int) *ServerGone {
-	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Time: p.Time, Recorded: p.Recorded, Connections: p.Connections}
+	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Time: p.Time, Connections: p.Connections}
+	if p.Recorded != "" {
+		how := string(p.Recorded)
+		out.Recorded = &how
+	}
 	for _, a := range p.Accounts {
 		row := AccountGone{Account: Account{ID: a.ID, Name: a.Name}, OnServer: a.OnServer, Services: a.Services}
 		has := 0

@@ -245,8 +245,14 @@ func (g *ServerGone) answer() string {
 		}
 	}
 	at := "at " + g.Time.UTC().Format(timeLayout)
-	if g.Recorded {
-		at = "when it went, " + at
+	switch checks.MissingKind(deref(g.Recorded)) {
+	case "":
+	case checks.Draining:
+		at = "when it began to drain, " + at
+	case checks.Down:
+		at = "when it shut down, " + at
+	default:
+		at = "when it was found silent, " + at
 	}
 	return fmt.Sprintf("%s in %s had %s %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), at, said)
 }

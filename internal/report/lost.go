@@ -135,8 +135,8 @@ func recordedNotes(d *checks.Deployment) []string {
 			return append(out, "watch recorded of more missing servers when they went")
 		}
 		how := map[checks.MissingKind]string{checks.Draining: "began to drain", checks.Down: "shut down"}[g.Kind]
-		text := fmt.Sprintf("%s %s at %s, as watch recorded", g.Server.Name, cmp.Or(how, "fell silent"), g.At.UTC().Format(timeLayout))
-		if g.Connections > 0 {
+		text := fmt.Sprintf("%s %s at %s, as watch recorded", g.Server.Name, cmp.Or(how, "was found silent"), g.At.UTC().Format(timeLayout))
+		if g.Known {
 			text += fmt.Sprintf(", with %s of %s", words.Plural(g.Connections, "client connection"), words.Plural(g.Accounts, "account"))
 			if of := backElsewhere(d, g); mayBeGone(m.Kind) && len(of) > 0 {
 				text += "; other servers have at most " + words.ListUpTo(named, of)

@@ -43,11 +43,11 @@ func goneBy(docs []record.Document) []checks.RecordedGone {
 		case record.Draining, record.Stopped, record.Silent:
 			g := gone[k]
 			if g == nil {
-				g = &checks.RecordedGone{Server: checks.ServerRef(*d.Server), Cluster: *d.Cluster, At: d.Time, Kind: goneKind(d.Change)}
+				g = &checks.RecordedGone{Server: checks.ServerRef(*d.Server), Cluster: *d.Cluster, At: d.Time, Kind: goneKind(&d), Beside: d.Beside}
 				gone[k] = g
 			}
-			if d.Had != nil && g.Of == nil {
-				g.Connections, g.Accounts = max(0, d.Had.Connections), max(0, d.Had.Accounts)
+			if d.Had != nil && !g.Known {
+				g.Known, g.Connections, g.Accounts = true, max(0, d.Had.Connections), max(0, d.Had.Accounts)
 				for _, x := range d.Had.Of {
 					g.Of = append(g.Of, checks.RecordedOn{Account: checks.Account{ID: x.Account.ID, Name: x.Account.Name}, Connections: max(0, x.Connections), Others: max(0, x.Others)})
 				}
@@ -64,11 +64,13 @@ func goneBy(docs []record.Document) []checks.RecordedGone {
 	return out
 }
 
-func goneKind(k record.Kind) checks.MissingKind {
-	switch k { //nolint:exhaustive // of servers that go
-	case record.Draining:
+// goneKind is how a server went. One that stopped for a reason was not heard to say so:
+// it was found silent, and nobody knew it any more.
+func goneKind(d *record.Document) checks.MissingKind {
+	switch {
+	case d.Change == record.Draining:
 		return checks.Draining
-	case record.Stopped:
+	case d.Change == record.Stopped && d.Reason == nil:
 		return checks.Down
 	}
 	return checks.Silent

@@ -63,7 +63,7 @@ func sizeOf(d *record.Document) int {
 			n += text(x.Account.ID, x.Account.Name)
 		}
 	}
-	n += move * cap(d.Moves)
+	n += text(d.Beside...) + 16*cap(d.Beside) + move*cap(d.Moves)
 	for _, m := range d.Moves {
 		n += text(m.Service, m.Reason, m.Server.ID, m.Server.Name, m.Server.Host)
 	}
