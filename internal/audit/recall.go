@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/source"
@@ -11,22 +12,39 @@ import (
 // Gone returns the servers that a recorder saw go and has not seen since, and notes.
 type Gone func(ctx context.Context) ([]checks.RecordedGone, []string)
 
-// recall adds to the servers that are missing what a recorder saw of them.
+// recall adds to the servers that are missing what a recorder saw of them, and those
+// that it found silent and that nobody knows any more: others forget one that hangs,
+// too. Who says how many there are, or names them all, has the last word.
 func (a *Run) recall(ctx context.Context) {
 	d := a.Deployment
-	if a.Request.Gone == nil || len(d.Missing) == 0 {
+	if a.Request.Gone == nil {
 		return
 	}
 	gone, notes := a.Request.Gone(ctx)
 	for _, n := range notes {
 		source.Note(d, n)
 	}
-	recalled(d, gone)
+	rest := recalled(d, gone)
+	e := a.Request.Expected
+	for _, g := range rest {
+		known := len(d.Servers) + len(d.Missing)
+		if g.Kind != checks.Silent || time.Since(g.At) > mayHang || e.namesAll(d) || e.Count > 0 && e.Count <= known || len(d.Missing) >= mostMissing {
+			continue
+		}
+		d.Missing = append(d.Missing, checks.Missing{ID: g.Server.ID, Name: g.Server.Name, Host: g.Server.Host, Cluster: g.Cluster, ClusterKnown: true,
+			Kind: checks.Forgotten, Gone: g, Reason: "it did not say that it shuts down, and no server that answered knows of it: it may hang with its clients"})
+		d.Expected = max(d.Expected, len(d.Servers)+len(d.Missing))
+	}
 }
+
+// mayHang is how long a server that a recorder found silent may hang: as long as watch
+// takes it to.
+const mayHang = 24 * time.Hour
 
 // recalled ties servers that a recorder saw go to those that are missing: by name, and
 // where as many are missing without a name in a cluster as went there, each to one.
-func recalled(d *checks.Deployment, gone []checks.RecordedGone) {
+// It returns those that are none of them, and are not there either.
+func recalled(d *checks.Deployment, gone []checks.RecordedGone) []*checks.RecordedGone {
 	var rest []*checks.RecordedGone
 	for i := range gone {
 		g := &gone[i]
@@ -63,4 +81,7 @@ func recalled(d *checks.Deployment, gone []checks.RecordedGone) {
 			m.Name, m.Gone = went[0].Server.Name, went[0]
 		}
 	}
+	return slices.DeleteFunc(rest, func(g *checks.RecordedGone) bool {
+		return slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.Gone == g })
+	})
 }

@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -42,6 +44,40 @@ func TestServersThatARecorderSawGo(t *testing.T) {
 			if got != want {
 				t.Errorf("%s: missing server %d is %q, want %q", c.name, i, got, want)
 			}
+		}
+	}
+}
+
+// One that a recorder found silent is missing though nobody knows it any more, for a
+// day, or until somebody says how many servers there are.
+func TestServersThatARecorderFoundSilent(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	gone := func(kind checks.MissingKind, ago time.Duration, beside string) checks.RecordedGone {
+		return checks.RecordedGone{Server: checks.ServerRef{ID: "N3", Name: "n3"}, Cluster: "C1", At: now.Add(-ago), Kind: kind, Beside: []string{beside}}
+	}
+	for _, c := range []struct {
+		name     string
+		gone     checks.RecordedGone
+		expected Expected
+		missing  int
+	}{
+		{"silent", gone(checks.Silent, time.Hour, "N1"), Expected{}, 1},
+		{"it shut down", gone(checks.Down, time.Hour, "N1"), Expected{}, 0},
+		{"it drained", gone(checks.Draining, time.Hour, "N1"), Expected{}, 0},
+		{"for two days", gone(checks.Silent, 48*time.Hour, "N1"), Expected{}, 0},
+		{"of another deployment", gone(checks.Silent, time.Hour, "X1"), Expected{}, 0},
+		{"there are no more", gone(checks.Silent, time.Hour, "N1"), Expected{Count: 1}, 0},
+		{"there is one more", gone(checks.Silent, time.Hour, "N1"), Expected{Count: 2}, 1},
+		{"the names of all", gone(checks.Silent, time.Hour, "N1"), Expected{Names: []string{"n1"}}, 0},
+	} {
+		d := &checks.Deployment{Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}}, Expected: 1}
+		run := Run{Deployment: d, Request: Request{Expected: c.expected, Gone: func(context.Context) ([]checks.RecordedGone, []string) {
+			return []checks.RecordedGone{c.gone}, nil
+		}}}
+		run.recall(t.Context())
+		if len(d.Missing) != c.missing || d.Expected != 1+c.missing {
+			t.Errorf("%s: %+v", c.name, d.Missing)
 		}
 	}
 }
