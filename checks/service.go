@@ -76,8 +76,8 @@ type Closed struct {
 	// Connections is how many there were, at the least.
 	Connections int
 	// First and Last are when the first of them began and the last one stopped,
-	// by the clock of the auditor.
-	First, Last time.Time
+	// Newest is when the last one began, by the clock of the auditor.
+	First, Last, Newest time.Time
 }
 
 // Concentrated returns the services that make the account a finding: the fewest

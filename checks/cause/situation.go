@@ -71,6 +71,7 @@ const (
 
 func newSituation(c Case) *Situation {
 	var everyone []checks.Service
+	c.History = standing(c.History)
 	if c.Profile != nil {
 		everyone = c.Profile.Services
 	}

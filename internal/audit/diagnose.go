@@ -78,11 +78,7 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		c := cause.Case{Finding: f, Deployment: d, Lists: lists, Gap: from.Limits().Gap, ThresholdPercent: a.Request.Parameters.For(f.Account).ThresholdPercent}
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
-			// Who asks where moved connections would go asks of now: refusals of
-			// before may have been mended since.
-			if !a.Request.AnyShare {
-				c.History = reports[i].Closed
-			}
+			c.History = reports[i].Closed
 			c.Remember = reports[i].Remember
 			if i < len(recorded) {
 				c.Recorded = recorded[i]

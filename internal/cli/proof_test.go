@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
@@ -237,6 +238,15 @@ func newAccount(x *proving) {
 		if err := x.Server(name).Reload(conf); err != nil {
 			x.Fatal(err)
 		}
+	}
+	// That it was mended shows in a login only, by whatever program.
+	x.tooEarly()
+	for _, name := range []string{"C1-n2", "C1-n3"} {
+		nc, err := nats.Connect(x.Server(name).URL("ORDERS"), nats.Timeout(generous))
+		if err != nil {
+			x.Fatal(err)
+		}
+		nc.Close()
 	}
 	x.rebalance()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Outlook is what the reasons for where an account's clients are say about moving
@@ -30,7 +31,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 	refused := map[cause.Code]bool{}
 	refuse := func(c cause.Cause, rest string) {
 		refused[c.Code] = true
-		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s), %s Put that right first.", leadsBack(d, c), c.Code, c.Verdict, rest)})
+		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s), %s Put that right first.%s", leadsBack(d, c), c.Code, c.Verdict, rest, onceMended(d, c))})
 	}
 	byName := false
 	defer func() { out.Services = servicesOf(d, account, members, byName, refused) }()
@@ -47,7 +48,11 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 		switch moved := definition.Moved; {
 		case d.ComesBack(c.Code):
 			out.AllReturn = true
-			refuse(c, "so they would come straight back.")
+			rest := "so they would come straight back."
+			if c.Code == cause.AccountGap { // as Go's does after two refusals
+				rest = "so they would come straight back, or be lost where their library gives up."
+			}
+			refuse(c, rest)
 		case moved == cause.ComeBackUntold:
 			refuse(c, "so it would not last: they move to the servers that are advertised to them, and come back when their processes restart.")
 		case moved == cause.GoToNext:
@@ -60,6 +65,24 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 		note("Why the clients are where they are is unknown, so they may come back: pass --client-url or --client-config with what they are configured with.")
 	}
 	return out
+}
+
+// onceMended says how to show that a cause is mended which is known by what servers
+// refused before, with a space before it; empty where the servers say so themselves.
+func onceMended(d cause.Diagnosis, c cause.Cause) string {
+	users, by := d.RefusedUsers()
+	if c.Code != cause.AccountGap || len(users) == 0 {
+		return ""
+	}
+	names := make([]string, len(by))
+	for i, s := range by {
+		names[i] = cmp.Or(s.Name, s.ID)
+	}
+	for i, user := range users {
+		users[i] = words.Harmless(user)
+	}
+	const shown = 5
+	return fmt.Sprintf(" If it was mended since, log in to %s as %s once: that shows it.", words.ListUpTo(shown, names), words.ListUpTo(shown, users))
 }
 
 // leadsBack is why a cause leads clients to where they were.

@@ -146,12 +146,15 @@ func (x *facts) accountEverywhere() Remedy {
 	} else {
 		why = append(why, "The name of the account can't be written in a configuration as it is: copy its block.")
 	}
-	why = append(why, "Check the file and reload, on each of them. One file for all servers of the cluster keeps them alike.")
+	why = append(why, "Check the file and reload, on each of them. One file for all servers of the cluster keeps them alike.", loginShows)
 	r.ByHand = "copy its block in accounts { } from " + x.here + " there, and reload"
 	r.Commands, r.Checks = []string{checkConf, signal("reload")}, []string{checkConf}
 	r.Why = strings.Join(why, " ")
 	return r
 }
+
+// loginShows is what it takes after that, as nothing else shows that a user is taken.
+const loginShows = "Then log in to each once as such a user: a rebalance is refused for logins that failed until one succeeds."
 
 // usersEverywhere puts users on servers that know the account, and not them.
 func (x *facts) usersEverywhere(users []string, without []*checks.Server) Remedy {
@@ -165,7 +168,7 @@ func (x *facts) usersEverywhere(users []string, without []*checks.Server) Remedy
 	}
 	r := Remedy{Title: "Put the " + who + " of " + x.account + " on " + on(without)}
 	r.Why = they + " can't log in there, so the clients are on " + x.here + ", and fail with it. The account itself is there. " +
-		"Check the file and reload, on each of them. One file for all servers of the cluster keeps them alike."
+		"Check the file and reload, on each of them. One file for all servers of the cluster keeps them alike. " + loginShows
 	r.ByHand = "copy the entry in users [ ] from " + x.here + " there, with the same password or key, and reload"
 	r.Commands, r.Checks = []string{checkConf, signal("reload")}, []string{checkConf}
 	return r

@@ -63,10 +63,10 @@ func credentials() Operation {
 			return w.evenly(ctx, App{Account: "EVEN", Name: "audit"}, 5)
 		},
 		Cases: []Case{
-			{Account: "USER", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Check: both(stays("USER", n1), refused("USER", "authorization", n2, n3))},
-			{Account: "USERQUIET", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Check: both(stays("USERQUIET", n1), refused("USERQUIET", "authorization", n2, n3))},
-			{Account: "PASSWORD", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Check: both(stays("PASSWORD", n1), refused("PASSWORD", "authorization", n2, n3))},
-			{Account: "MISSING", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Check: both(stays("MISSING", n1), refused("MISSING", "authorization", n2, n3))},
+			{Account: "USER", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Refused: "account-gap", Check: both(stays("USER", n1), refused("USER", "authorization", n2, n3))},
+			{Account: "USERQUIET", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Refused: "account-gap", Check: both(stays("USERQUIET", n1), refused("USERQUIET", "authorization", n2, n3))},
+			{Account: "PASSWORD", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Refused: "account-gap", Check: both(stays("PASSWORD", n1), refused("PASSWORD", "authorization", n2, n3))},
+			{Account: "MISSING", Server: n1, Truth: "account-gap", Said: "account-gap", Stuck: true, Refused: "account-gap", Check: both(stays("MISSING", n1), refused("MISSING", "authorization", n2, n3))},
 			{Account: "SINGLE", Server: n1, Truth: "single-url", Said: "single-url", Check: pinned("SINGLE", n1)},
 			{Account: "EVEN"},
 		},

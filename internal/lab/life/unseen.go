@@ -234,7 +234,7 @@ func halfway() Operation {
 			// A client that knows no TLS gives up on a server that asks for it.
 			return w.start(ctx, App{Account: "PLAIN", Name: "orders", Pods: true, Count: 16, URLs: w.all(), Options: []nats.Option{plainOnly}})
 		},
-		Cases: []Case{{Account: "PLAIN", Server: n1, Truth: "listener-gap", Said: "listener-gap", Stuck: true, Check: stays("PLAIN", n1)}},
+		Cases: []Case{{Account: "PLAIN", Server: n1, Truth: "listener-gap", Said: "listener-gap", Stuck: true, Refused: "listener-gap", Check: stays("PLAIN", n1)}},
 	}
 }
 

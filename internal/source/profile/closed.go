@@ -159,6 +159,8 @@ func (all *histories) add(page ClosedPage, c *wire.Connection) {
 			continue // it was of no account but the global one
 		case !ok && page.Account == "" && len(c.User) == 0 && refused(c) && h.sources[c.Addr] && !all.shared[c.Addr]:
 			id = serviceID{}
+		case !ok && page.Account != "" && h.users[string(c.User)] && len(c.User) > 0 && !refused(c):
+			id = serviceID{user: string(c.User)} // a login of theirs by something else shows that the server takes it
 		case !ok:
 			continue
 		}
@@ -197,6 +199,9 @@ func (h *history) count(id closedID, c *wire.Connection, at clock) {
 	x.Connections++
 	if began := at.here(c.Start); !began.IsZero() && (x.First.IsZero() || began.Before(x.First)) {
 		x.First = began
+	}
+	if began := at.here(c.Start); began.After(x.Newest) {
+		x.Newest = began
 	}
 	if ended := at.here(c.Stop); ended.After(x.Last) {
 		x.Last = ended
