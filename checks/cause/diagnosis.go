@@ -36,6 +36,8 @@ type ServiceDiagnosis struct {
 	// is; empty without one.
 	Cause   Code
 	Verdict Verdict
+	// Strong are all its root causes that are confirmed or likely, the surest first.
+	Strong []Code
 
 	at int // in Profile.Services
 }
@@ -60,6 +62,9 @@ func Diagnose(c Case) Diagnosis {
 				for _, c := range sorted(merged(all, []view{v})) {
 					if one.Cause == "" && c.Role == Root && order(c.Verdict) <= order(Possible) {
 						one.Cause, one.Verdict = c.Code, c.Verdict
+					}
+					if c.Role == Root && c.Strong() {
+						one.Strong = append(one.Strong, c.Code)
 					}
 				}
 			}

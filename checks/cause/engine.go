@@ -210,11 +210,22 @@ func sorted(all []Cause) []Cause {
 		return cmp.Or(
 			cmp.Compare(order(a.Verdict), order(b.Verdict)),
 			cmp.Compare(b.Role, a.Role), // root before contributing
+			leadsBack(b)-leadsBack(a),
 			cmp.Compare(b.Explains, a.Explains),
 			cmp.Compare(b.Confidence, a.Confidence),
 		)
 	})
 	return all
+}
+
+// leadsBack is 1 for a cause that is sure enough and brings clients back that are moved:
+// of two that are as sure it is the one to begin with, as moving them is of no use
+// until it is mended.
+func leadsBack(c Cause) int {
+	if d, _ := Define(c.Code); c.Strong() && (d.Moved == ComeBack || d.Moved == ComeBackUntold) {
+		return 1
+	}
+	return 0
 }
 
 func order(v Verdict) int {

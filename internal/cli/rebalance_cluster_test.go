@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -90,6 +92,68 @@ func TestRebalanceCluster(t *testing.T) {
 	even := rebalanced(t, l, generous, 0, "--cluster", "C1", "--config", settings)
 	if even.Outcome != "nothing-to-do" {
 		t.Errorf("again: %s, %+v", even.Outcome, even.Plan)
+	}
+}
+
+// TestRebalanceBehindABalancer: that the other servers were restarted does not make a
+// balancer harmless that still leads to one, though nobody says whose list it is. The
+// audit begins with the same cause.
+func TestRebalanceBehindABalancer(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	accounts := []string{"T1", "T2", "T3", "T4"}
+	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3, NoAdvertise: true}}, Accounts: accounts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Stop)
+	var backends []string
+	for _, s := range l.Cluster("C1") {
+		backends = append(backends, s.Addr())
+	}
+	b, err := lab.StartBalancer(ctx, lab.BalancerConfig{Host: "127.0.0.99", Mode: lab.OnlyFirst, Backends: backends})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Stop)
+	list := "nats://" + b.Addr()
+	for _, account := range accounts {
+		own := strings.Replace(list, "//", "//"+account+":"+lab.Password+"@", 1)
+		if _, err := l.Connect(ctx, lab.Clients{Account: account, URLs: []string{own}, Count: 12, Name: strings.ToLower(account)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"C1-n2", "C1-n3"} {
+		l.Server(name).Shutdown()
+		if err := l.Server(name).Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.WaitReady(ctx); err != nil {
+		t.Fatal(err)
+	}
+	before := loads(l, "C1", accounts...)
+	doc := rebalanced(t, l, generous, 3, "--cluster", "C1", "--client-url", list, "--apply", "--yes")
+	if doc.Outcome != "refused" || len(doc.Accounts) != len(accounts) || !slices.Equal(loads(l, "C1", accounts...), before) {
+		t.Errorf("%s: %+v, %+v", doc.Outcome, doc.Refusals, doc.Accounts)
+	}
+	var stdout, stderr bytes.Buffer
+	Run([]string{"audit", "concentration", "--no-context", "--server", l.SystemURL(), "--json", "--client-url", list}, &stdout, &stderr)
+	var audit report.Document
+	if err := json.Unmarshal(stdout.Bytes(), &audit); err != nil || len(audit.Findings) != len(accounts) {
+		t.Fatalf("%v: %s%s", err, &stdout, &stderr)
+	}
+	for _, f := range audit.Findings {
+		var strong []string
+		for _, c := range f.Causes {
+			if c.Role == "root" && (c.Verdict == "confirmed" || c.Verdict == "likely") {
+				strong = append(strong, c.Code)
+			}
+		}
+		if !slices.Equal(strong, []string{"sticky-load-balancer", "restart-drift"}) {
+			t.Errorf("%s: the audit names %v", f.Account.Name, strong)
+		}
 	}
 }
 

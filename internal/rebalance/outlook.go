@@ -114,8 +114,10 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool, r
 			continue
 		}
 		s := Service{Account: account, Stem: x.Stem, User: x.User, Language: x.Language, Protocol: x.Protocol, Name: cause.ServiceName(x.Service), ByName: byName, Concentrated: x.Concentrated}
-		if strong := x.Verdict == cause.Confirmed || x.Verdict == cause.Likely; strong && refused[x.Cause] {
-			s.Stays = fmt.Sprintf("they would come back: %s (%s, %s)", lowerFirst(leadsBack(d, d.Cause(x.Cause))), x.Cause, x.Verdict)
+		// Whatever else is as likely: moved for that, they would come back for this.
+		if at := slices.IndexFunc(x.Strong, func(c cause.Code) bool { return refused[c] }); at >= 0 {
+			back := d.Cause(x.Strong[at])
+			s.Stays = fmt.Sprintf("they would come back: %s (%s, %s)", lowerFirst(leadsBack(d, back)), back.Code, back.Verdict)
 		}
 		where := d.Reconnect(i)
 		s.Unreached = make([]bool, len(members))

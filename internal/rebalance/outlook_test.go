@@ -47,7 +47,7 @@ func TestOutlook(t *testing.T) {
 		}
 	}
 	name := cause.List{Reach: cause.Reach{Arrivals: []cause.Arrival{{OwnName: true, Own: checks.Yes}, {OwnName: false, Own: checks.Yes}}}}
-	service := cause.ServiceDiagnosis{Service: checks.Service{Stem: "orders"}, Cause: cause.SingleAddressDNS, Verdict: cause.Likely}
+	service := cause.ServiceDiagnosis{Service: checks.Service{Stem: "orders"}, Strong: []cause.Code{cause.RestartDrift, cause.SingleAddressDNS}}
 	profile := &checks.Profile{Servers: []string{"A"}, Services: []checks.Service{service.Service}}
 	got := OutlookOf(cause.Diagnosis{Causes: []cause.Cause{root(cause.SingleAddressDNS, cause.Likely)}, Services: []cause.ServiceDiagnosis{service}, Situation: cause.Situation{
 		Case: cause.Case{Profile: profile, Deployment: &checks.Deployment{}}, Server: &checks.Server{}, Own: []cause.List{name}}}, 3, nil)
