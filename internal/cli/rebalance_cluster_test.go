@@ -95,6 +95,25 @@ func TestRebalanceCluster(t *testing.T) {
 	}
 }
 
+// TestRebalanceLeavesAFinding: an account that is left out, as its clients would come
+// back, is still a finding.
+func TestRebalanceLeavesAFinding(t *testing.T) {
+	t.Parallel()
+	st := stageOf(t, "restart-drift")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	one := st.Server("C1-n1")
+	if _, err := st.Connect(ctx, lab.Clients{Account: "BILLING", Server: one, Count: 12, Name: "billing"}); err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"--cluster", "C1", "--apply", "--yes", "--rate", "100", "--client-url", "BILLING=" + one.ClientURL()}, st.Args...)
+	doc := rebalanced(t, st.Lab, generous, 1, args...)
+	at := slices.IndexFunc(doc.Accounts, func(a report.RebalanceAccount) bool { return a.Account.ID == "BILLING" })
+	if doc.Outcome != "finding" || len(doc.Moves) == 0 || doc.Accounts[at].LeftOut == nil || one.Connections("BILLING") != 12 {
+		t.Errorf("%s, %+v: %+v", doc.Outcome, doc.Stop, doc.Accounts)
+	}
+}
+
 // TestRebalanceBehindABalancer: that the other servers were restarted does not make a
 // balancer harmless that still leads to one, though nobody says whose list it is. The
 // audit begins with the same cause.

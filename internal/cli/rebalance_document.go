@@ -197,7 +197,7 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 	p := r.parameters
 	p.Clusters, p.Accounts = []string{s.cluster}, nil
 	for _, account := range s.scope.Accounts {
-		if account.Stays == "" {
+		if !account.Accepted {
 			p.Accounts = append(p.Accounts, account.ID)
 		}
 	}

@@ -128,7 +128,7 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 	for _, account := range named {
 		x := balance.Account{ID: account.ID, Name: account.Name, Rule: r.parameters.For(account)}
 		if at := slices.IndexFunc(r.accepted, func(a checks.Acceptance) bool { return a.Holds(account, cluster, time.Now()) }); at >= 0 && len(r.accounts) == 0 {
-			x.Stays = "accepted, " + r.accepted[at].Reason
+			x.Stays, x.Accepted = "accepted, "+r.accepted[at].Reason, true
 		}
 		s.scope.Accounts = append(s.scope.Accounts, x)
 	}

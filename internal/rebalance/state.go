@@ -27,6 +27,9 @@ type Account struct {
 	Rule checks.Parameters
 	// Stays is why it is left alone, in a clause; empty where it is balanced.
 	Stays string
+	// Accepted reports whether the operator wants it left as it is: then it is not
+	// counted as a finding that is left.
+	Accepted bool
 }
 
 // Service is one application of an account. Causes are found for services, so
