@@ -23,7 +23,7 @@ func TestRebalanceThatHarms(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"FLOCK", "GONE", "WRITTEN", "LOST", "CHAOS"}})
+	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"FLOCK", "GONE", "WRITTEN", "LOST", "CHAOS", "ORDER"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +46,17 @@ func TestRebalanceThatHarms(t *testing.T) {
 	doc := rebalancedWithin(ctx, t, l, generous, 3, apply("FLOCK")...)
 	if doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "clients-flock" || !strings.Contains(doc.Stop.Text, "C1-n2 got 20 clients where about 10") || len(doc.Batches) != 1 {
 		t.Errorf("clients that flock: %s, %+v, %+v", doc.Outcome, doc.Stop, doc.Batches)
+	}
+
+	// With the list the run knows: it has them go there, and some of them on from there.
+	list := l.URLs("C1", "ORDER")
+	if _, err := l.Connect(ctx, lab.Clients{Account: "ORDER", URLs: list, Count: 30, NoRandomize: true}); err != nil {
+		t.Fatal(err)
+	}
+	doc = rebalancedWithin(ctx, t, l, generous, 0, apply("ORDER", "--client-url", "ORDER="+strings.Join(list, ","))...)
+	if first, _, _ := strings.Cut(doc.Notes[0], " ("); doc.Outcome != "balanced" || first != "The clients try their servers in order" || doc.Plan.Expected != len(doc.Moves) ||
+		doc.Predicted.OnServer != doc.After.OnServer || doc.Plan.Expected <= doc.Plan.Excess {
+		t.Errorf("clients that take their list in order: %s, %q, %+v, predicted %+v, %d moves to %+v", doc.Outcome, doc.Notes, doc.Plan, doc.Predicted, len(doc.Moves), doc.After)
 	}
 
 	// Every second client never comes back.

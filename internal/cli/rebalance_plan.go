@@ -247,7 +247,7 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 	}
 	s.warnings = append(s.warnings, result.Warnings...)
 	s.causes = make([][]cause.Cause, len(s.scope.Accounts))
-	stay, notes := 0, 0
+	stay, unknown := 0, 0
 	for i := range s.scope.Accounts {
 		account := &s.scope.Accounts[i]
 		at := slices.IndexFunc(result.Verdict.Findings, func(f checks.Finding) bool { return f.Account.ID == account.ID })
@@ -273,7 +273,11 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 			}
 			continue
 		}
-		notes += len(outlook.Notes)
+		if outlook.Unknown {
+			unknown++
+		} else {
+			s.notes = append(s.notes, slices.DeleteFunc(outlook.Notes, func(n string) bool { return slices.Contains(s.notes, n) })...)
+		}
 		if len(outlook.Refusals) > 0 && (!moves || r.force) {
 			stay++
 			if !r.force {
@@ -284,7 +288,7 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 	if stay > 0 && stay == len(s.scope.Accounts) && !r.force {
 		s.refuse(balance.NoMoves, "The clients of every account would come straight back.")
 	}
-	if notes > 0 {
+	if unknown > 0 {
 		s.notes = append(s.notes, "Why clients are where they are is unknown for some accounts, so some may come back: pass --client-url or --client-config with what they are configured with, or --canary.")
 	}
 	return nil

@@ -96,7 +96,7 @@ func (s *State) expected(moves []Move) (on []gain, back gain) {
 			}
 		}
 		c.trail = ""
-		for i, p := range s.walk(c, full) {
+		for i, p := range s.shuffled(c, full) {
 			evenly[i].add(p)
 		}
 	}

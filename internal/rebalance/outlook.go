@@ -17,6 +17,8 @@ type Outlook struct {
 	// Refusals are for causes that lead clients back.
 	Refusals []Refusal
 	Notes    []string // a sentence each
+	// Unknown reports whether no cause is known.
+	Unknown bool
 	// AllReturn is that all clients that are moved are expected to come back.
 	AllReturn bool
 	// Services are those of the account that were told apart.
@@ -61,7 +63,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 			note("%s (%s, %s): clients may come back whenever they connect anew.", c.Title, c.Code, c.Verdict)
 		}
 	}
-	if !known {
+	if out.Unknown = !known; !known {
 		note("Why the clients are where they are is unknown, so they may come back: pass --client-url or --client-config with what they are configured with.")
 	}
 	return out
@@ -125,15 +127,32 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool, r
 			at := slices.IndexFunc(where.Servers, func(r checks.ServerRef) bool { return r.ID == m.ID })
 			s.Unreached[k] = at >= 0 && where.Reached[at] == checks.No
 		}
+		s.Order = orderOf(d.InOrder(i), members)
 		// Of one network more than of another: who can't be told apart moves together.
 		if at := slices.IndexFunc(out, func(o Service) bool {
 			return o.Stem == s.Stem && o.User == s.User && o.Language == s.Language && o.Protocol == s.Protocol
 		}); at >= 0 {
 			out[at].Concentrated = out[at].Concentrated || s.Concentrated
 			out[at].Stays = cmp.Or(out[at].Stays, s.Stays)
+			if !slices.Equal(out[at].Order, s.Order) {
+				out[at].Order = nil
+			}
 			continue
 		}
 		out = append(out, s)
+	}
+	return out
+}
+
+// orderOf are servers by index; nil where one of them is not known.
+func orderOf(ids []string, members []Server) []int {
+	var out []int
+	for _, id := range ids {
+		at := slices.IndexFunc(members, func(m Server) bool { return m.ID == id })
+		if at < 0 {
+			return nil
+		}
+		out = append(out, at)
 	}
 	return out
 }

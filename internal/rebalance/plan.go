@@ -166,7 +166,7 @@ func (p *planning) groups() []group {
 			i = len(out)
 			at[c.cohort()] = i
 			out = append(out, group{cohort: c.cohort(), account: service.Account,
-				returns: service.ByName || mayReturn(service.Language, service.Protocol)})
+				returns: service.mayReturn()})
 		}
 		out[i].left = append(out[i].left, c)
 	}

@@ -53,6 +53,15 @@ type Service struct {
 	// servers' own: the server that closes them is then among those that they
 	// are told of, and not known to be the same.
 	ByName bool
+	// Order are the servers, by index, in the order in which its clients take them, the
+	// first one again after the last; nil where they do not, or it is not known.
+	Order []int
+}
+
+// mayReturn reports whether its clients may choose the server again that closed them.
+func (x *Service) mayReturn() bool {
+	own := mayReturn(x.Language, x.Protocol)
+	return own || x.ByName && x.Order == nil
 }
 
 // Connection is a client connection with what it costs its client to lose it. Its

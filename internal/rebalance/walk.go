@@ -57,14 +57,33 @@ func (s *State) chances(c cohort, full []bool) []float64 {
 // walk is what is known of libraries. Go, C, Java, JavaScript and .NET clients put
 // the server that closed them at the end of a list that was shuffled once: they go
 // to one of those that they have not been at, else to the one where they were
-// longest ago. Python and Rust clients shuffle again. Others are not known.
+// longest ago. Python and Rust clients shuffle again. Others are not known. Clients that
+// take their list in order go to the next one of it.
 func (s *State) walk(c cohort, full []bool) []float64 {
 	service := &s.Services[c.service]
-	out := make([]float64, len(s.Servers))
-	open := func(i int) bool {
-		return (i >= len(full) || !full[i]) && (i >= len(service.Unreached) || !service.Unreached[i])
+	if at := slices.Index(service.Order, c.server); at >= 0 && !service.mayReturn() {
+		for _, i := range slices.Concat(service.Order[at+1:], service.Order[:at]) {
+			if service.open(i, full) {
+				out := make([]float64, len(s.Servers))
+				out[i] = 1
+				return out
+			}
+		}
 	}
-	returns := service.ByName || mayReturn(service.Language, service.Protocol)
+	return s.shuffled(c, full)
+}
+
+// open reports whether the clients of a service get in to a server.
+func (x *Service) open(i int, full []bool) bool {
+	return (i >= len(full) || !full[i]) && (i >= len(x.Unreached) || !x.Unreached[i])
+}
+
+// shuffled is walk for clients that do not take their list in order.
+func (s *State) shuffled(c cohort, full []bool) []float64 {
+	service := &s.Services[c.service]
+	out := make([]float64, len(s.Servers))
+	open := func(i int) bool { return service.open(i, full) }
+	returns := service.mayReturn()
 	been := []rune(string(c.trail))
 	var to []int
 	for i := range s.Servers {
