@@ -102,7 +102,7 @@ func leadsBack(d cause.Diagnosis, c cause.Cause) string {
 	case cause.AccountGap:
 		return "The account can't be used on the other servers"
 	case cause.ListenerGap:
-		return "The other servers have no listener for the clients' protocol"
+		return "No other server takes the clients' protocol"
 	default:
 		return c.Title
 	}
