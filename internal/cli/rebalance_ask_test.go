@@ -104,3 +104,14 @@ func (w waiting) Read([]byte) (int, error) {
 	<-w.answers
 	return 0, errors.New("closed")
 }
+
+// What several servers did not do is one sentence.
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	one, other := errors.New("n1 was not read"), errors.New("n2 was not read")
+	for want, err := range map[string]error{"n1 was not read": one, "n1 was not read; n2 was not read": errors.Join(one, other)} {
+		if got := oneLine(err); got != want {
+			t.Errorf("%q", got)
+		}
+	}
+}

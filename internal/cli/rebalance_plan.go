@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -216,7 +217,37 @@ func (r *rebalance) choose(d *checks.Deployment, accounts []checks.Account) (str
 	case len(all) > 0:
 		return all[0], nil
 	}
+	if slices.ContainsFunc(d.Missing, mayHaveClients) {
+		return unreported(d, who)
+	}
 	return "", fmt.Errorf("%s no client connection: there is nothing to rebalance", who)
+}
+
+// mayHaveClients reports whether a server that did not report may have clients.
+func mayHaveClients(m checks.Missing) bool { return m.Bound == nil || *m.Bound > 0 }
+
+// unreported is the cluster in which servers that did not report may have the
+// clients that nobody else has: what is known of it is said as of one that was asked
+// for. An error names the servers where they may be in several.
+func unreported(d *checks.Deployment, who string) (string, error) {
+	var clusters, missing []string
+	for i := range d.Servers {
+		cluster := d.Servers[i].Cluster
+		if !slices.Contains(clusters, cluster) && slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return mayHaveClients(m) && m.MayBeIn(cluster) }) {
+			clusters = append(clusters, cluster)
+		}
+	}
+	if len(clusters) == 1 {
+		return clusters[0], nil
+	}
+	for _, m := range d.Missing {
+		if mayHaveClients(m) {
+			missing = append(missing, cmp.Or(m.Name, m.ID, "a server without a name"))
+		}
+	}
+	const shown = 5
+	return "", fmt.Errorf("%s no client connection on the servers that reported, and %s did not report (%s): whether there is something to rebalance is unknown",
+		who, words.Plural(len(missing), "server"), words.ListUpTo(shown, missing))
 }
 
 // look reads the connections.
@@ -229,10 +260,25 @@ func (r *rebalance) look(ctx context.Context, nc *nats.Conn, s *assessment) erro
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
 	case err != nil:
-		s.warnings = append(s.warnings, err.Error())
-		s.refuse(balance.Coverage, "%s.", words.UpperFirst(err.Error()))
+		text := oneLine(err)
+		s.warnings = append(s.warnings, text)
+		s.refuse(balance.Coverage, "%s.", words.UpperFirst(text))
 	}
 	return nil
+}
+
+// oneLine is the text of an error of which several others may be joined, as of
+// several servers: a line break is not shown as one in a sentence.
+func oneLine(err error) string {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return err.Error()
+	}
+	var texts []string
+	for _, one := range joined.Unwrap() {
+		texts = append(texts, one.Error())
+	}
+	return strings.Join(texts, "; ")
 }
 
 // diagnose finds out why the clients are where they are, and refuses what would
