@@ -116,7 +116,7 @@ func (a *watch) watch(ctx context.Context) error {
 		writing.Go(func() { store.Run(ctx, a.led) })
 	}
 	var service *serve.Service
-	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Tell: func(changes []record.Change) {
+	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Tell: func(changes []record.Change) {
 		for i := range changes {
 			if changes[i].Kind == record.Watching {
 				changes[i].Since = alive
@@ -208,6 +208,15 @@ func (a *watch) led(leading bool) {
 		return
 	}
 	fmt.Fprintln(a.host.Err, "nats-balance: another watch records, this one stands by")
+}
+
+// connected says that the connection is lost, and that it is back.
+func (a *watch) connected(is bool, after time.Duration) {
+	if is {
+		fmt.Fprintf(a.host.Err, "nats-balance: connected again after %s\n", shortDuration(after))
+		return
+	}
+	fmt.Fprintln(a.host.Err, "nats-balance: the connection is lost: what changes is not seen, and nothing becomes a finding, until it is back")
 }
 
 // print prints what changed, as far as the format has it.

@@ -56,7 +56,7 @@ func (w *Watch) judge(now time.Time) {
 		w.rejudge(now)
 	}
 	for k, p := range w.over {
-		if !p.held && !p.open && now.Sub(p.since) >= w.s.For {
+		if !p.held && !p.open && !w.blind && now.Sub(p.since) >= w.s.For {
 			p.held = true
 			spread := w.spread(k, now, mostEmpty)
 			spread.Verdict = checks.Found

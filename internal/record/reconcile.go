@@ -77,6 +77,7 @@ func (w *Watch) Failed(now time.Time) {
 func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Time) {
 	first := !w.ready
 	w.asking, w.ready, w.reconciled, w.took = false, true, now, took
+	w.blind = w.blind && (w.deaf || w.lost)
 	w.Counters.Reconciliations++
 	reported := w.rows(d, first, now)
 	c := w.m.correct(d)

@@ -59,6 +59,8 @@ type Watch struct {
 	wantedAt   time.Time // from when on
 	quiet      bool      // it is because a server says nothing
 	lost       bool      // events were, since a full report was begun
+	deaf       bool      // no events come
+	blind      bool      // what changed while none came is not known yet
 }
 
 // stopped is a server process that shut down. What is still heard of it is of the
@@ -175,6 +177,13 @@ func (w *Watch) Since() (at time.Time, ok bool) { return w.reconciled, w.ready }
 func (w *Watch) Again(now time.Time) {
 	w.asking = false
 	w.want("a new connection", now)
+}
+
+// Hear says whether events come. Where none do, nobody knows what is above the
+// threshold: nothing becomes a finding until a full report says how it is now.
+func (w *Watch) Hear(events bool) {
+	w.deaf = !events
+	w.blind = w.blind || w.deaf
 }
 
 // Bad counts an event that can't be read, or is not what its subject says.

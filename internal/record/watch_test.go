@@ -344,3 +344,24 @@ func TestKnownFromBefore(t *testing.T) {
 		t.Fatalf("%+v", over)
 	}
 }
+
+// What leaned when the connection was lost becomes a finding when a report that was
+// asked for after it was back says that it leans still, and not before.
+func TestNoFindingsWithoutEvents(t *testing.T) {
+	t.Parallel()
+	d := watching(t, time.Minute, 7, 7, 7)
+	d.count("n1", 40)
+	d.want(Crossed)
+	d.w.Hear(false)
+	d.pass(2 * time.Minute)
+	d.want()
+	d.w.Ask(d.now) // by the connection that was not lost
+	d.report(40, 7, 7)
+	d.want()
+	d.w.Hear(true)
+	d.w.Lose(0, "the connection was lost", d.now)
+	d.want(Lost)
+	d.w.Ask(d.now)
+	d.report(40, 7, 7)
+	d.want(Held)
+}

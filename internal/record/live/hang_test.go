@@ -36,3 +36,37 @@ func TestServerThatHangs(t *testing.T) {
 		t.Errorf("%+v", back)
 	}
 }
+
+// Where all servers are gone, that is said once, nothing becomes a finding, and it is
+// said once when they are back.
+func TestConnectionIsLost(t *testing.T) {
+	t.Parallel()
+	l := sourcetest.StartLab(t, sourcetest.Three("ORDERS"))
+	sourcetest.Clients(t, l, "ORDERS", map[string]int{"C1-n1": 12, "C1-n2": 1})
+	said := make(chan bool, 10)
+	f := followed(t, l.SystemURL, record.Settings{Reconcile: time.Hour, For: 10 * time.Second}, func(is bool, _ time.Duration) { said <- is })
+	f.kind(record.Crossed)
+	for _, s := range l.Servers() {
+		s.Shutdown()
+	}
+	ctx := sourcetest.Within(t)
+	for _, want := range []bool{false, true} {
+		select {
+		case is := <-said:
+			if is != want {
+				t.Errorf("connected: %v, want %v", is, want)
+			}
+		case <-ctx.Done():
+			t.Fatalf("not said: connected: %v", want)
+		}
+		for _, s := range l.Servers() {
+			if err := s.Start(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f.wait("the connection was lost", func(c record.Change) bool { return c.Kind == record.Lost })
+	if len(said) > 0 {
+		t.Errorf("said again: %v", <-said)
+	}
+}

@@ -27,6 +27,9 @@ const (
 	// eventsIn is how soon the first heartbeat of a server must have come: each
 	// sends one every 10 seconds.
 	eventsIn = 25 * time.Second
+	// lostFor is how long a connection is lost before that is said: the next server
+	// usually takes over in less.
+	lostFor = 2 * time.Second
 )
 
 // Options are what to follow, and whom to tell.
@@ -39,6 +42,9 @@ type Options struct {
 	Trace func(format string, args ...any)
 	// Tell gets what changed, from one goroutine.
 	Tell func([]record.Change)
+	// Connected, if set, is told when no events have come by the connection for a
+	// moment, and when they come again, after how long.
+	Connected func(is bool, after time.Duration)
 }
 
 // Live follows the servers of a deployment.
@@ -49,6 +55,8 @@ type Live struct {
 
 	connected bool
 	heartbeat bool // one came
+	lostAt    time.Time
+	saidLost  bool
 }
 
 // New returns what follows the servers of a deployment, and feeds a watch.
@@ -92,7 +100,7 @@ func (l *Live) Run(ctx context.Context) error {
 		}
 		l.mu.Lock()
 		_, watching := l.w.Since()
-		l.connected = false
+		l.lose(time.Now())
 		l.w.Lose(0, "the connection ended: "+err.Error(), time.Now())
 		changes := l.w.Tick(time.Now())
 		l.mu.Unlock()
@@ -100,6 +108,7 @@ func (l *Live) Run(ctx context.Context) error {
 			return err
 		}
 		l.o.Tell(changes)
+		l.say(time.Now(), 0)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -118,7 +127,6 @@ type session struct {
 	dropped      []int
 	global       *global
 	gathered     chan gathered
-	lostAt       time.Time
 }
 
 // gathered is a full report, or why there is none.
@@ -147,7 +155,7 @@ func (l *Live) session(ctx context.Context) (ready bool, err error) {
 		return false, err
 	}
 	l.mu.Lock()
-	l.connected = true
+	l.hear()
 	l.w.Again(time.Now())
 	l.mu.Unlock()
 	gathering, stop := context.WithCancel(ctx)
@@ -189,18 +197,47 @@ func (l *Live) silent() bool {
 	return !l.heartbeat
 }
 
+// lose takes note that no events come from now on, with the lock held.
+func (l *Live) lose(now time.Time) {
+	if l.connected || l.lostAt.IsZero() {
+		l.lostAt = now
+	}
+	l.connected = false
+	l.w.Hear(false)
+}
+
+// hear takes note that events come, with the lock held.
+func (l *Live) hear() {
+	l.connected = true
+	l.w.Hear(true)
+}
+
+// say says that the connection has been lost for so long, and that it is back, once
+// each.
+func (l *Live) say(now time.Time, long time.Duration) {
+	l.mu.Lock()
+	is, after := l.connected, now.Sub(l.lostAt)
+	due := is == l.saidLost && (is || after >= long)
+	if due {
+		l.saidLost = !is
+	}
+	l.mu.Unlock()
+	if due && l.o.Connected != nil {
+		l.o.Connected(is, after)
+	}
+}
+
 // changed takes a change of the connection that events come by.
 func (s *session) changed(st nats.Status) error {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
 	switch st {
 	case nats.RECONNECTING:
-		s.lostAt, s.l.connected = time.Now(), false
+		s.l.lose(time.Now())
 	case nats.CONNECTED:
-		if !s.lostAt.IsZero() {
-			s.l.connected = true
-			s.l.w.Lose(0, "the connection was lost for "+shortly(time.Since(s.lostAt)), time.Now())
-			s.lostAt = time.Time{}
+		if !s.l.connected {
+			s.l.hear()
+			s.l.w.Lose(0, "the connection was lost for "+shortly(time.Since(s.l.lostAt)), time.Now())
 		}
 	case nats.CLOSED:
 		return s.ended(s.events)
@@ -252,6 +289,7 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 	if len(changes) > 0 {
 		s.l.o.Tell(changes)
 	}
+	s.l.say(now, lostFor)
 }
 
 func (s *session) gather(ctx context.Context, why string) {

@@ -34,9 +34,13 @@ func connectTo(url func() string) func(context.Context) (*nats.Conn, error) {
 }
 
 func follow(t *testing.T, url func() string, s record.Settings) *follower {
+	return followed(t, url, s, nil)
+}
+
+func followed(t *testing.T, url func() string, s record.Settings, connected func(is bool, after time.Duration)) *follower {
 	f := &follower{t: t, err: make(chan error, 1)}
 	s.Parameters = checks.Defaults()
-	f.Live = New(record.New(s), Options{Connect: connectTo(url), Timeout: 10 * time.Second, Tell: func(c []record.Change) {
+	f.Live = New(record.New(s), Options{Connect: connectTo(url), Timeout: 10 * time.Second, Connected: connected, Tell: func(c []record.Change) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.told = append(f.told, c...)
