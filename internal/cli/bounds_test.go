@@ -249,3 +249,17 @@ func TestMemoryLimit(t *testing.T) {
 		}
 	}
 }
+
+// What Go's own runtime refuses ends before the program begins, as the documentation
+// says: the unit of Kubernetes is not one of Go's.
+func TestMemoryLimitOfOtherSpelling(t *testing.T) {
+	t.Parallel()
+	for _, given := range []string{"512Mi", "500M", "OFF"} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$") //nolint:gosec // this test itself
+		cmd.Env = append(os.Environ(), "GOMEMLIMIT="+given)
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "malformed GOMEMLIMIT") {
+			t.Errorf("%s: %v, %s", given, err, out)
+		}
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record/live"
 	"github.com/nats-balance/nats-balance/internal/record/serve"
 	"github.com/nats-balance/nats-balance/internal/source/system"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // watch is `watch`.
@@ -51,7 +52,7 @@ this user, with --store in JetStream of the account of another context. Of sever
 watches with one such store one records, and another takes over within 10 seconds.
 
 Needs a user of the system account. Only reads. Ctrl-C stops it with exit status
-0. Exit status 3: it could not start.
+0. Exit status 3: it could not start, or not all of it could be recorded.
 
 Examples:
 
@@ -113,6 +114,7 @@ func (a *watch) watch(ctx context.Context) error {
 	defer cancel()
 	var writing sync.WaitGroup
 	if store != nil {
+		store.Writing = a.recording
 		writing.Go(func() { store.Run(ctx, a.led) })
 	}
 	var service *serve.Service
@@ -158,6 +160,27 @@ func (a *watch) watch(ctx context.Context) error {
 		return unwritable(0, a.failed)
 	case err != nil:
 		return explainWatch(err)
+	}
+	return unrecorded(store)
+}
+
+// recording says that nothing can be recorded, and that it can again.
+func (a *watch) recording(err error) {
+	if err == nil {
+		fmt.Fprintln(a.host.Err, "nats-balance: recording works again: what waited is written")
+		return
+	}
+	fmt.Fprintf(a.host.Err, "nats-balance: recording fails: %s: what changes waits, and is lost if this watch ends before it can be written\n", line(err.Error()))
+}
+
+// unrecorded is the error of a watch that ends with changes that could not be written.
+func unrecorded(store *history.Store) error {
+	if store == nil {
+		return nil
+	}
+	s := store.State()
+	if lost := s.Queued + s.Lost; s.Leads && s.Err != nil && lost > 0 {
+		return fmt.Errorf("%s not recorded: %w", words.Plurals(lost, "change was", "changes were"), s.Err)
 	}
 	return nil
 }

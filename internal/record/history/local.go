@@ -77,7 +77,7 @@ func OpenLocal(ctx context.Context, dir string, limits Limits) (*Store, error) {
 		l.close()
 		return nil, err
 	}
-	s.close, s.alone = l.close, true
+	s.close, s.alone, s.local = l.close, true, l
 	return s, nil
 }
 
@@ -176,6 +176,7 @@ func onLoopback(text string) (string, error) {
 type local struct {
 	dir, token string
 	held       *os.File
+	options    *server.Options
 	server     *server.Server
 	nc         *nats.Conn
 }
@@ -195,6 +196,7 @@ func serveLocal(dir string, limits Limits) (*local, error) {
 	if limits.Bytes == 0 { // what is there is only read
 		o.JetStreamMaxStore = 1 << 50
 	}
+	l.options = o
 	if l.server, err = server.NewServer(o); err != nil {
 		l.close()
 		return nil, fmt.Errorf("the history in %s: %w", dir, err)
@@ -210,6 +212,24 @@ func serveLocal(dir string, limits Limits) (*local, error) {
 		return nil, fmt.Errorf("the history in %s: %w", dir, err)
 	}
 	return l, nil
+}
+
+// needs is how much room there must be before the folder is written to again.
+const needs = 256 << 10
+
+// mend has the server open its files again where there is room for more: once it
+// could not write, as on a full disk, it never does again. What could not be
+// written is not answered, and stays queued.
+func (l *local) mend() error {
+	probe := filepath.Join(l.dir, "room")
+	err := os.WriteFile(probe, make([]byte, needs), 0o600)
+	if err := errors.Join(err, os.Remove(probe)); err != nil {
+		return err
+	}
+	if err := l.server.ShutdownJetStream(); err != nil {
+		return err
+	}
+	return l.server.EnableJetStream(&server.JetStreamConfig{StoreDir: l.options.StoreDir, MaxMemory: l.options.JetStreamMaxMemory, MaxStore: l.options.JetStreamMaxStore})
 }
 
 // announce writes how to read from this process. The file replaces the one of an

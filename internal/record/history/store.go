@@ -46,7 +46,12 @@ type Store struct {
 	stream jetstream.Stream
 	bucket jetstream.KeyValue
 	close  func()
-	alone  bool // nobody else can write
+	alone  bool   // nobody else can write
+	local  *local // of a store in a folder
+
+	// Writing, if set before [Store.Run], is told why writing begins to fail, and nil
+	// when it works again.
+	Writing func(err error)
 
 	mu      sync.Mutex
 	leading bool
@@ -174,10 +179,15 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 	e := newElection(s.bucket)
 	s.elect(ctx, e, led)
 	s.alive(ctx)
+	failing := false
 	for {
 		var again <-chan time.Time
-		if s.flush(ctx) != nil {
+		err := s.flush(ctx)
+		if err != nil {
 			again = time.After(tryAgain)
+		}
+		if ctx.Err() == nil {
+			failing = s.trouble(failing, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -197,6 +207,21 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 			s.alive(ctx)
 		}
 	}
+}
+
+// trouble says where writing begins to fail or works again, and mends a store in a
+// folder. It reports whether writing fails.
+func (s *Store) trouble(was bool, err error) bool {
+	why := err
+	if err != nil && s.local != nil {
+		if left := s.local.mend(); left != nil { // such as a full disk
+			why = left
+		}
+	}
+	if is := err != nil; s.Writing != nil && is != was {
+		s.Writing(why)
+	}
+	return err != nil
 }
 
 // elect takes a turn in who leads.
@@ -288,7 +313,7 @@ func (s *Store) write(ctx context.Context, batch []record.Document) (int, error)
 		case err := <-ack.Err():
 			return i, err
 		case <-ctx.Done():
-			return i, ctx.Err()
+			return i, fmt.Errorf("the store took no change within %s: %w", writesIn, ctx.Err())
 		}
 	}
 	if len(acks) < len(batch) {
