@@ -59,10 +59,10 @@ func Run(args []string, stdout, stderr io.Writer) int { return cli.Run(args, std
 
 // Add adds every command but `demo`: `audit concentration`, `audit hotspot`,
 // `audit urls`, `audit checks`, `rebalance`, `watch`, `history`, `explain`.
-func Add(parent Commander, h Host) { cli.Add(parent, cli.Host(h)) }
+func Add(parent Commander, h Host) { cli.Add(parent, h.host()) }
 
 // AddConcentration adds the command `concentration` to a command of a host.
-func AddConcentration(parent Commander, h Host) { cli.AddConcentration(parent, cli.Host(h)) }
+func AddConcentration(parent Commander, h Host) { cli.AddConcentration(parent, h.host()) }
 
 // RegisterChecks adds the checks to a collection of jsm.go. Their thresholds are
 // configuration items, named as the flags with an underscore for the hyphen.
@@ -86,3 +86,8 @@ func ExitStatus(err error) int { return cli.ExitStatus(err) }
 // Version returns the version of this build: the release, or what the Go
 // toolchain recorded, or "development".
 func Version() string { return cli.Version() }
+
+func (h Host) host() cli.Host {
+	return cli.Host{Connect: h.Connect, URLs: h.URLs, Flags: h.Flags, TLS: h.TLS, Timeout: h.Timeout, Context: h.Context, Hurry: h.Hurry,
+		Out: h.Out, Err: h.Err, Trace: h.Trace, Colors: h.Colors}
+}

@@ -36,7 +36,7 @@ Examples:
 			}
 			page, ok := docs.Page(code)
 			if !ok {
-				return nil, &usageError{err: fmt.Errorf("there is no page %q: pass %s", code, words.OneOf(near(code, docs.Codes())))}
+				return nil, &usageError{err: fmt.Errorf("there is no %s: pass %s", h.named("page", code), words.OneOf(near(code, docs.Codes())))}
 			}
 			return []byte(reflowed(plainPage(page, colorful(h.Out)), columns)), nil
 		})

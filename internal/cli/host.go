@@ -28,6 +28,8 @@ type Host struct {
 	Out, Err io.Writer
 	Trace    func() bool
 	Colors   func() string
+
+	args []string // the command line
 }
 
 // Commander is a fisk application or a command of one.
@@ -69,6 +71,9 @@ func (h Host) withDefaults() Host {
 	h.Err = oneAtATime(h.Err)
 	if h.Trace == nil {
 		h.Trace = func() bool { return false }
+	}
+	if h.args == nil && len(os.Args) > 0 { // of the program that has the commands
+		h.args = os.Args[1:]
 	}
 	if h.Colors == nil {
 		h.Colors = func() string { return "" }

@@ -133,6 +133,10 @@ func (i *impact) prepare(ctx context.Context) (lists audit.ClientLists, past *re
 		}
 		defer func() { _ = f.Close() }() // it was only read
 		past, err := report.ReadImpact(f, i.server)
+		var absent *report.AbsentServerError
+		if errors.As(err, &absent) && !mayShow(i.host.args, i.server) {
+			err = fmt.Errorf("it has no %s: pass what impact --json wrote while the server was there", i.host.named("server", i.server))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("--baseline %s: %w", i.baseline, err)
 		}
@@ -271,7 +275,7 @@ func (i *impact) servers(d *checks.Deployment, past *report.PastImpact) ([]check
 	case missing:
 		return nil, fmt.Errorf("server %q did not report: pass --baseline with what impact %s --json wrote while it did", i.server, i.server)
 	}
-	return nil, fmt.Errorf("no server %q reported: pass one of %s, or --baseline with what impact --json wrote while it was there", i.server, words.FirstOf(8, names))
+	return nil, fmt.Errorf("no %s reported: pass one of %s, or --baseline with what impact --json wrote while it was there", i.host.named("server", i.server), words.FirstOf(8, names))
 }
 
 // heldBy is what each server of a cluster has of an account, by its name.

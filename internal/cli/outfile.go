@@ -14,8 +14,11 @@ import (
 // checkOutfile finds out before an audit what would keep its result from
 // being written.
 func checkOutfile(path string) error {
-	if path == "" {
+	switch path {
+	case "":
 		return nil
+	case "-":
+		return errors.New("--outfile is -: leave it out to write to stdout, or pass ./- for a file of that name")
 	}
 	if info, err := os.Stat(path); err == nil {
 		stdout, err := os.Stdout.Stat()

@@ -155,6 +155,7 @@ func TestCheckOutfile(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		"":                                   "",
+		"-":                                  "leave it out to write to stdout",
 		file:                                 "",
 		filepath.Join(dir, "new"):            "",
 		"new":                                "",

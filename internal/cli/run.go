@@ -104,6 +104,7 @@ type terminated struct{ status int }
 // is what the flags say.
 func run(h Host, args []string) (err error) {
 	h = h.withDefaults()
+	h.args = args
 	// The parser does not look whether what it shows can be written, and takes that
 	// for a bug. A terminal shows it at its own width, and takes it.
 	var shown, said bytes.Buffer
@@ -141,8 +142,8 @@ func run(h Host, args []string) (err error) {
 	}
 	_, err = app.Parse(args)
 	if err = nameRefused(app, args, err); isUsage(err) {
-		suggested := suggest(app, args, err)
-		err = &usageError{err: withoutStray(args, suggested, suggested.Error() != err.Error())}
+		flags, _ := namesFor(app, args)
+		err = &usageError{err: withoutStray(args, flags, suggest(app, args, err))}
 	}
 	return err
 }
@@ -274,15 +275,15 @@ func plainBooleans(model *fisk.ApplicationModel, args []string) []string {
 	return out
 }
 
-// standardInput makes "--client-config -" one word: fisk takes a dash alone for
-// an empty text.
+// standardInput makes "--client-config -" one word, and "--outfile -", which is
+// refused: fisk takes a dash alone for an empty text.
 func standardInput(args []string) []string {
 	var out []string
 	for i, a := range args {
 		switch {
 		case a == "--":
 			return append(out, args[i:]...)
-		case a == "-" && i > 0 && args[i-1] == "--client-config":
+		case a == "-" && i > 0 && (args[i-1] == "--client-config" || args[i-1] == "--outfile"):
 			out[len(out)-1] += "=-"
 		default:
 			out = append(out, a)
@@ -326,34 +327,6 @@ func isUsage(err error) bool {
 		fisk.ErrSubCommandRequired, fisk.ErrRequiredArgument, fisk.ErrRequiredFlag, fisk.ErrExpectedKnownCommand,
 		fisk.ErrFlagCannotRepeat, fisk.ErrUnexpectedArgument,
 	}, func(target error) bool { return errors.Is(err, target) })
-}
-
-// withoutStray leaves out of an error of the parser what may be the rest of a
-// credential that was not quoted. What begins with -- behind a value is a flag
-// where it is meant to be one, as its being like one of ours shows.
-func withoutStray(args []string, err error, meant bool) error {
-	kinds := []error{fisk.ErrUnexpectedArgument, fisk.ErrExpectedKnownCommand, fisk.ErrUnknownLongFlag, fisk.ErrUnknownShortFlag}
-	kind := slices.IndexFunc(kinds, func(k error) bool { return errors.Is(err, k) })
-	if kind < 0 {
-		return err
-	}
-	for i, arg := range args {
-		name, _, assigned := strings.Cut(arg, "=")
-		if !slices.Contains([]string{"--password", "--token", "--user", "--jwt", "--seed", "--creds", "--nkey"}, name) {
-			continue
-		}
-		rest := args[i+1:]
-		if !assigned && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
-			rest, assigned = rest[1:], true
-		}
-		if assigned && meant && len(rest) > 0 && strings.HasPrefix(rest[0], "--") {
-			continue
-		}
-		if len(rest) > 0 && (strings.Contains(err.Error(), rest[0]) || strings.HasPrefix(rest[0], "-") && errors.Is(err, fisk.ErrUnknownShortFlag)) {
-			return fmt.Errorf("%w after %s, not shown as it may be part of it: put the value in quotes, as in %s='VALUE'", kinds[kind], name, name)
-		}
-	}
-	return err
 }
 
 // helpFor names the command that the arguments are for.

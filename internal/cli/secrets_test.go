@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/base64"
 	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +69,10 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 	t.Parallel()
 	const secret = "S3cretPart0fIt"
 	encoded := base64.StdEncoding.EncodeToString([]byte(secret))
-	missing := filepath.Join(t.TempDir(), "none.creds")
+	missing, baseline := filepath.Join(t.TempDir(), "none.creds"), filepath.Join(t.TempDir(), "baseline.json")
+	if err := os.WriteFile(baseline, []byte(`{"type":"`+report.ImpactType+`"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	server := []string{"audit", "concentration", "--no-context", "--timeout", "2s", "--server", "nats://127.0.0.1:1/?q=" + secret}
 	for _, args := range [][]string{
 		append(server, "--creds", "data:;base64,"+encoded), append(server, "--nkey", "data:;base64,"+encoded),
@@ -77,6 +82,13 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		append(server, "--creds", "env://NONE_SUCH"), append(server, "--creds", "nsc://O/A/U"), append(server, "--token", secret), append(server, "--jwt", secret, "--seed", secret),
 		append([]string{"--password", "a", secret}, server...), append([]string{"--password=a", secret}, server...), append(server, "--password", "a", secret),
 		append(server, "--token", "--"+secret), append(server, "--password", "-"+secret), append(server, "--password", "a", "--"+secret), append(server, "--password=a", "--"+secret), append(server, "--creds", "a", secret),
+		{"watch", "--listen-user", "u", "--listen-password", "correct", secret}, {"watch", "--listen-tlskey", "a", secret}, {"watch", "--tlskey", "a", secret},
+		{"watch", "--socks-proxy", "a", secret}, {"watch", "--server", "a", secret}, {"watch", "-s", "a", "--no-context", secret}, {"audit", "concentration", "--monitor", "http://a", secret},
+		{"watch", "NATS_PASSWORD=" + secret}, {"watch", "password=" + secret}, {"watch", "u:" + secret}, {"watch", secret + "@h"}, {"u:" + secret, "watch"},
+		{"watch", "--password", "a", "b", secret}, {"watch", "--password", "a", `"` + secret}, {"--password", "a", `"` + secret}, {"watch", "--password", "a", "--tiemout=" + secret},
+		{"watch", "--password", "a", "--" + secret, "--tiemout", "5s"},
+		{"explain", "--password", "q", secret}, {"explain", "u:" + secret},
+		{"impact", "--baseline", baseline, "--password", "q", secret}, {"impact", "--baseline", baseline, "u:" + secret + "@h"},
 		{"audit", "urls", "--no-context", "--timeout", "2s", "--server", "nats://127.0.0.1:1?" + secret},
 		{"audit", "concentration", "--no-context", "--timeout", "2s", "--server", "http://127.0.0.1:1?" + secret},
 	} {
@@ -86,7 +98,7 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		if strings.Contains(strings.Join(args, " "), missing) && !strings.Contains(said, missing) {
 			t.Errorf("the path of a file is not shown: %s", said)
 		}
-		if status != ExitNotAudited && args[1] != "urls" || strings.Contains(said, secret) || strings.Contains(said, encoded) || strings.Contains(said, secret[1:]) {
+		if status != ExitNotAudited && !slices.Contains(args, "urls") || strings.Contains(said, secret) || strings.Contains(said, encoded) || strings.Contains(said, secret[1:]) {
 			t.Errorf("%q: status %d, %s", args, status, said)
 		}
 	}
@@ -166,6 +178,24 @@ func TestFormatsShowNoCredentials(t *testing.T) {
 		}
 		if !shown {
 			t.Errorf("%s: no command has %s", kind, c.shows)
+		}
+	}
+}
+
+// A name is shown where it can't be part of a credential.
+func TestNamesThatMayBeSecret(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]bool{
+		"impact n1": true, "impact n1 --password x": true, "impact --json n1": true, "--password x impact --json n1": false, "impact -sx n1": false, "impact --creds=x n1": false,
+	} {
+		h := Host{args: strings.Fields(line)}
+		if got := h.named("server", "n1"); strings.Contains(got, "n1") != want {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+	for _, word := range []string{"u:p", "a@b", "A=b"} {
+		if got := (Host{}).named("server", word); strings.Contains(got, word) {
+			t.Error(got)
 		}
 	}
 }

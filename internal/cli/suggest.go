@@ -15,15 +15,7 @@ import (
 // suggest adds to an error of the parser the flags or commands that may have been
 // meant. It shows names of ours only: what was typed may be part of a credential.
 func suggest(app *fisk.Application, args []string, err error) error {
-	parsed, _ := app.ParseContext(args) // as far as it can be parsed
-	model := app.Model()
-	flags, commands := knownNames(model.FlagGroupModel, model.CmdGroupModel)
-	if c := parsed.SelectedCommand; c != nil {
-		m := c.Model()
-		var more []string
-		more, commands = knownNames(m.FlagGroupModel, m.CmdGroupModel)
-		flags = append(flags, more...)
-	}
+	flags, commands := namesFor(app, args)
 	if errors.Is(err, fisk.ErrSubCommandRequired) {
 		return fmt.Errorf("%w: %s", err, words.Or(commands))
 	}
@@ -38,12 +30,33 @@ func suggest(app *fisk.Application, args []string, err error) error {
 		if slices.Contains(known, name) || strings.HasPrefix(name, "-") != errors.Is(err, fisk.ErrUnknownLongFlag) || slices.Contains(flags, name) {
 			continue
 		}
-		const most = 3
-		if meant := near(name, known); len(meant) < len(known) && len(meant) <= most {
-			return fmt.Errorf("%w (did you mean %s?)", err, words.Or(meant))
+		if isNear(name, known) {
+			return fmt.Errorf("%w (did you mean %s?)", err, words.Or(near(name, known)))
 		}
 	}
 	return err
+}
+
+// isNear reports whether few of the known names are near a name.
+func isNear(name string, known []string) bool {
+	const most = 3
+	meant := near(name, known)
+	return len(meant) < len(known) && len(meant) <= most
+}
+
+// namesFor returns the flags and the commands that the arguments may have, as far as
+// these can be parsed.
+func namesFor(app *fisk.Application, args []string) (flags, commands []string) {
+	parsed, _ := app.ParseContext(args)
+	model := app.Model()
+	flags, commands = knownNames(model.FlagGroupModel, model.CmdGroupModel)
+	if c := parsed.SelectedCommand; c != nil {
+		m := c.Model()
+		var more []string
+		more, commands = knownNames(m.FlagGroupModel, m.CmdGroupModel)
+		flags = append(flags, more...)
+	}
+	return flags, commands
 }
 
 // knownNames returns the flags, with their dashes, and the commands of a model.

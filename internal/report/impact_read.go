@@ -100,7 +100,14 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 	default:
 		return nil, fmt.Errorf("it is of type %q: pass a document of type %s, which impact --json writes, or of %s", words.Harmless(doc.Type), ImpactType, Type)
 	}
-	return nil, fmt.Errorf("it has no server %q: pass what impact %s --json wrote while the server was there", words.Harmless(server), words.Harmless(server))
+	return nil, &AbsentServerError{words.Harmless(server)}
+}
+
+// AbsentServerError is that a document has no server of a name.
+type AbsentServerError struct{ server string }
+
+func (e *AbsentServerError) Error() string {
+	return fmt.Sprintf("it has no server %q: pass what impact %s --json wrote while the server was there", e.server, e.server)
 }
 
 // pastAccount is an account of either document.
