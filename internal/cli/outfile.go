@@ -44,6 +44,11 @@ func checkOutfile(path string) error {
 // mostLinks is how many links are followed to a file.
 const mostLinks = 16
 
+var (
+	errOthersLink = errors.New("is or leads through another user's link, which is not followed: pass the path of a file, in a folder of your own")
+	errLoop       = errors.New("is a loop of links: pass the path of a file")
+)
+
 // outfileTarget follows links to the file that is to be replaced; old is nil where
 // there is none yet. Who may put a link or a file into a folder of all, such as
 // /tmp, must not choose what is replaced, nor get what is written: links are
@@ -51,6 +56,11 @@ const mostLinks = 16
 // user's file is replaced.
 func outfileTarget(path string) (target string, old os.FileInfo, err error) {
 	for range mostLinks {
+		dir, err := ownFolder(filepath.Dir(path))
+		if err != nil {
+			return "", nil, err
+		}
+		path = filepath.Join(dir, filepath.Base(path))
 		info, err := os.Lstat(path)
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +79,7 @@ func outfileTarget(path string) (target string, old os.FileInfo, err error) {
 			return "", nil, fmt.Errorf("can't be written: %w", withoutPath(err))
 		}
 		if !ownOrRoot(info) || !ownOrRoot(folder) {
-			return "", nil, errors.New("is another user's link, which is not followed: pass the path of a file, in a folder of your own")
+			return "", nil, errOthersLink
 		}
 		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 			return path, info, nil // such as stdout, whose link is to no path
@@ -83,7 +93,7 @@ func outfileTarget(path string) (target string, old os.FileInfo, err error) {
 		}
 		path = next
 	}
-	return "", nil, errors.New("is a loop of links: pass the path of a file")
+	return "", nil, errLoop
 }
 
 // The permissions of a new file, but for what the umask takes away.

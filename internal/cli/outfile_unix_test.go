@@ -41,13 +41,25 @@ func TestOutfileOfAnotherUser(t *testing.T) {
 	if err := os.Symlink(target, inTheirs); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{file, link, gone, theirs} {
+	// A folder on the way may be a link as well.
+	way, ownWay := filepath.Join(shared, "way"), filepath.Join(shared, "own-way")
+	for _, path := range []string{way, ownWay} {
+		if err := os.Symlink(filepath.Dir(target), path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	through := filepath.Join(shared, "through")
+	if err := os.Symlink(filepath.Join(way, "mine"), through); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, link, gone, theirs, way} {
 		if err := os.Lchown(path, other, other); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for path, want := range map[string]string{
-		file: "is another user's file", link: "is another user's link", gone: "is another user's link", inTheirs: "is another user's link",
+		file: "is another user's file", link: "another user's link", gone: "another user's link", inTheirs: "another user's link",
+		filepath.Join(way, "mine"): "another user's link", filepath.Join(way, "new"): "another user's link", filepath.Join(ownWay, "..", "way", "mine"): "another user's link", through: "another user's link",
 	} {
 		for _, err := range []error{checkOutfile(path), writeOutfile(path, private, writes([]byte("new")))} {
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "a folder of your own") {
@@ -58,10 +70,12 @@ func TestOutfileOfAnotherUser(t *testing.T) {
 	if got, err := os.ReadFile(target); err != nil || string(got) != "old" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if err := writeOutfile(own, private, writes([]byte("new"))); err != nil {
-		t.Error(err)
-	}
-	if got, err := os.ReadFile(target); err != nil || string(got) != "new" {
-		t.Errorf("through the user's own link: %q, %v", got, err)
+	for content, path := range map[string]string{"new": own, "newer": filepath.Join(ownWay, "mine")} {
+		if err := writeOutfile(path, private, writes([]byte(content))); err != nil {
+			t.Error(err)
+		}
+		if got, err := os.ReadFile(target); err != nil || string(got) != content {
+			t.Errorf("through the user's own link: %q, %v", got, err)
+		}
 	}
 }
