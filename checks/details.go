@@ -11,6 +11,9 @@ type Details struct {
 	// Offset is what the server's clock is ahead of the auditor's, give or
 	// take Margin; times of different servers are compared with it.
 	Offset, Margin time.Duration
+	// Loaded is when it loaded its configuration last, at its start or later, by its own
+	// clock; zero where not known.
+	Loaded time.Time
 	// Connections are all client connections, also those of the system
 	// account: what counts against the limit. Nil where not known.
 	Connections *int
@@ -50,4 +53,7 @@ type AccountOn struct {
 	// all servers together, by its JWT as this server has it. Nil where there is
 	// no limit, or none is known.
 	MaxConnections, MaxLeafnodes *int
+	// Updated is when the server took over what it has of the account, by its own
+	// clock; zero where not known.
+	Updated time.Time
 }

@@ -20,10 +20,13 @@ const AccountGap Code = "account-gap"
 // user, which only a refusal or another client of that user shows; in operator
 // mode who has the account takes its users. Sources: ACCOUNT INFO, which a server
 // answers with an error for an account that it does not know, and the closed
-// connections of servers that refused the user.
+// connections of servers that refused the user. Refusals from before a server loaded
+// its configuration last are of the past: they are likely why the clients are where
+// they are, and nothing keeps them there.
 func accountGap() rule {
 	return rule{
-		Definition: Definition{Code: AccountGap, Title: "The account or its users can't be used on the other servers", Role: Root, Step: Accepts, Moved: ComeBack, First: RemedyAccount,
+		Definition: Definition{Code: AccountGap, Title: "The account or its users can't be used on the other servers",
+			Over: "The account or its users could not be used on the other servers before", Role: Root, Step: Accepts, Moved: ComeBack, First: RemedyAccount,
 			Helps: []Help{{RemedyAccount, Immediate}, {RemedyRebalance, ShortTerm}}},
 		judge: judgeAccountGap,
 	}
@@ -47,6 +50,8 @@ func (s *Situation) takesUser(o *checks.Server) checks.Answer {
 	switch {
 	case s.on(o.ID) > 0 && s.oneUser():
 		return checks.Yes
+	case s.refused(o) > 0 && s.mended(o) == checks.Yes:
+		return checks.Unknown // it loaded its configuration after that
 	case s.refused(o) > 0:
 		return checks.No
 	case s.usersKnown(o):
@@ -108,7 +113,7 @@ func (s *Situation) uses(o *checks.Server) bool {
 func (s *Situation) refused(o *checks.Server) int {
 	n := 0
 	for _, c := range s.History {
-		if c.Server == o.ID && s.isUser(c.User) && !s.loggedIn(o, c.User) && (c.Reason == "Authentication Failure" || c.Reason == "Missing Account") {
+		if c.Server == o.ID && s.isUser(c.User) && !s.loggedIn(o, c.User) && isRefusal(c) {
 			n += c.Connections
 		}
 	}
@@ -124,7 +129,7 @@ func (d Diagnosis) RefusedUsers() (users []string, by []*checks.Server) {
 		}
 		by = append(by, o)
 		for _, c := range d.History {
-			if c.Server == o.ID && d.isUser(c.User) && (c.Reason == "Authentication Failure" || c.Reason == "Missing Account") && !slices.Contains(users, c.User) {
+			if c.Server == o.ID && d.isUser(c.User) && isRefusal(c) && !slices.Contains(users, c.User) {
 				users = append(users, c.User)
 			}
 		}
@@ -162,7 +167,7 @@ func (s *Situation) usersKnown(o *checks.Server) bool {
 	there := func(user string) bool {
 		return s.loggedIn(o, user) ||
 			slices.ContainsFunc(s.History, func(c checks.Closed) bool {
-				return c.Server == o.ID && c.User == user && c.Reason != "Authentication Failure" && c.Reason != "Missing Account"
+				return c.Server == o.ID && c.User == user && !isRefusal(c)
 			})
 	}
 	for _, g := range s.Profile.Users {
@@ -203,6 +208,11 @@ func judgeAccountGap(s *Situation) judgement {
 		}
 	}
 	const source = "ACCOUNT INFO"
+	if len(without) == 0 {
+		if j, ok := s.judgeMended(); ok {
+			return j
+		}
+	}
 	switch {
 	case len(without) == 0 && len(with)+len(full)+len(unsure) == 0:
 		return s.unanswered(source, silent)
@@ -211,6 +221,8 @@ func judgeAccountGap(s *Situation) judgement {
 	case len(without) == 0 && len(unsure) > 0:
 		return notTested(source, "%s %s the account; whether %s these clients' users is unknown.",
 			otherNames(unsure), verb(unsure, "knows", "know"), verb(unsure, "it takes", "they take")).settledBy(NeedUsers)
+	case len(without) == 0 && s.mayHaveRefused():
+		return notTested(source, "All other servers take the account and its users now. Whether they did when these clients came is unknown.")
 	case len(without) == 0:
 		return ruledOut(source, "All other servers take the account and its users.")
 	}
@@ -239,6 +251,9 @@ func judgeAccountGap(s *Situation) judgement {
 	case len(silent)+len(unsure)+s.Missing > 0:
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say(source, "%s did not say.", s.silentNames(append(silent, unsure...))))
+	case slices.ContainsFunc(without, func(o *checks.Server) bool { return s.knows(o) == checks.Yes && s.mended(o) != checks.No }):
+		j.verdict, j.confidence = Likely, 0.8
+		j.evidence = append(j.evidence, say("VARZ", "Whether they loaded their configuration after that is unknown.").settledBy(s.Gap.details()))
 	default:
 		j.verdict, j.confidence = Confirmed, 1
 	}

@@ -1,7 +1,9 @@
 package cause
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -14,7 +16,36 @@ func TestAccountGap(t *testing.T) {
 			}
 		}
 	}
+	refusedBy := func(servers ...string) change {
+		return func(s *scene) {
+			for _, id := range servers {
+				closed(id, "api", "Authentication Failure", 5)(s)
+			}
+		}
+	}
+	loaded := func(after time.Duration, servers ...int) change {
+		return on(func(s *checks.Server) { s.Details.Loaded = started().Add(after + s.Details.Offset) }, servers...)
+	}
+	// All on n1, as n2 and n3 refused them.
+	kept := with(counts(24, 0, 0), loginAs("api"), refusedBy("N2", "N3"))
+	also := func(more ...change) []change { return append(slices.Clone(kept), more...) }
+	probe := users(checks.Group{Key: "api", Counts: []int{24, 1, 1}})
 	judgeRows(t, AccountGap, []row{
+		{"they refused the user", kept, Confirmed, AccountGap},
+		{"they refused the user, and loaded their configuration after that", also(loaded(4*time.Hour, 2, 3)), Likely, AccountGap},
+		{"the same, by clocks that are ahead", also(on(func(s *checks.Server) { s.Details.Offset = 30 * time.Hour }, 2, 3), loaded(2*time.Hour, 2, 3)), Confirmed, AccountGap},
+		{"one of them loaded its configuration after that", also(loaded(4*time.Hour, 2)), Likely, AccountGap},
+		{"when they loaded their configuration is unknown", also(on(func(s *checks.Server) { s.Details.Loaded = time.Time{} }, 2, 3)), Likely, AccountGap},
+		{"the same, and the clients came after that", also(loaded(4*time.Hour, 2, 3), profile(func(p *checks.Profile) { p.Newest = started().Add(5 * time.Hour) })), Possible, "none"},
+		{"the same, and all came after that", also(loaded(4*time.Hour, 2, 3), profile(func(p *checks.Profile) { p.Oldest, p.Newest = started().Add(5*time.Hour), started().Add(6*time.Hour) })), NotTested, "none"},
+		{"they take the user now", also(probe), Likely, AccountGap},
+		{"they refused another user", with(counts(24, 0, 0), loginAs("web"), refusedBy("N2", "N3")), NotTested, "none"},
+		{"they closed them for another reason", with(counts(24, 0, 0), loginAs("api"), closed("N2", "api", "Stale Connection", 2), closed("N3", "api", "Stale Connection", 2)), RuledOut, "none"},
+		{"one refused the user, and the other one takes it", with(counts(24, 0, 0), users(checks.Group{Key: "api", Counts: []int{24, 0, 1}}), refusedBy("N2")), Possible, "none"},
+		{"one refused the user and loaded its configuration after that, and the other one takes it",
+			with(counts(24, 0, 0), users(checks.Group{Key: "api", Counts: []int{24, 0, 1}}), refusedBy("N2"), loaded(4*time.Hour, 2)), NotTested, "none"},
+		{"they loaded their configuration after that, and one is missing", also(loaded(4*time.Hour, 2, 3), missing("n4")), NotTested, "none"},
+		{"they take the user now, and did not say what they remember", with(counts(24, 0, 0), probe, func(s *scene) { s.Remember = nil }), NotTested, "none"},
 		{"no other server knows it", with(on(noUse, 2, 3), denied("N2", "N3")), Confirmed, AccountGap},
 		{"no other server knows it, and the clients have one URL", with(on(noUse, 2, 3), denied("N2", "N3"), list(urlsOf(1)...)), Confirmed, SingleURL},
 		{"one does not know it, the other does not say", with(on(noUse, 2, 3), denied("N2"), unknown("N3")), Likely, AccountGap},

@@ -30,6 +30,9 @@ type Cause struct {
 	Verdict Verdict
 	// Confidence is from 0, where there is no evidence for it, to 1.
 	Confidence float64
+	// Past reports whether it is over: it explains where the clients are, and keeps
+	// none of them there.
+	Past bool
 	// Evidence is what was seen, one sentence each.
 	Evidence []Evidence
 	// Explains is how many of the connections on the concentrated server it

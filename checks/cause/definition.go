@@ -9,7 +9,10 @@ type Code string
 type Definition struct {
 	Code  Code
 	Title string
-	Role  Role
+	// Over is the title where the cause is over, and explains where clients are; empty
+	// where it can't be.
+	Over string
+	Role Role
 	// Step is the step of the funnel at which it leaves one server; empty for
 	// contributing causes, which leave none.
 	Step StepName

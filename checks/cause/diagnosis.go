@@ -88,18 +88,23 @@ func merged(all []rule, views []view) []Cause {
 			}
 			c.Confidence = max(c.Confidence, j.confidence)
 		}
+		over := r.Over != ""
 		for _, v := range views {
 			j := v.judged[i]
 			if j.verdict != c.Verdict {
 				continue
 			}
 			c.Explains += j.explains
+			over = over && j.past
 			for _, e := range j.evidence {
 				if v.name != "" && e.Text != "" {
 					e.Text = v.name + ": " + e.Text
 				}
 				c.Evidence = append(c.Evidence, e)
 			}
+		}
+		if over && order(c.Verdict) <= order(Possible) {
+			c.Past, c.Title = true, r.Over
 		}
 		out[i] = c
 	}
@@ -136,5 +141,5 @@ func (d Diagnosis) Told() bool { return d.Cause(DiscoveryOff).Verdict == RuledOu
 // is the cause.
 func (d Diagnosis) ComesBack(code Code) bool {
 	def, _ := Define(code)
-	return def.Moved == ComeBack || def.Moved == ComeBackUntold && !d.Told()
+	return !d.Cause(code).Past && (def.Moved == ComeBack || def.Moved == ComeBackUntold && !d.Told())
 }

@@ -32,6 +32,9 @@ type judgement struct {
 	// option in their configuration or a refusal; other causes are concluded from
 	// circumstances.
 	direct bool
+	// past says that what caused it is over: it explains where the clients are, and
+	// keeps none of them there.
+	past bool
 	// fixed says that DNS gives the addresses in a fixed order, and that the clients'
 	// libraries keep it.
 	fixed bool

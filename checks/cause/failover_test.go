@@ -2,6 +2,7 @@ package cause
 
 import (
 	"testing"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -43,6 +44,11 @@ func TestFailOver(t *testing.T) {
 			without("10.0.0.8:4222", checks.ContactTimeout), mute), checks.Unknown, 0, checks.Low},
 		{"no room", with(noRoom, list(urlsOf(1, 2, 3)...)), checks.No, 7, checks.Low},
 		{"the account is missing on the others", with(room, list(urlsOf(1, 2, 3)...), on(noUse, 2, 3), denied("N2", "N3")), checks.No, 20, checks.Low},
+		{"the others refused the user", with(room, counts(24, 0, 0), loginAs("api"), list(urlsOf(1, 2, 3)...),
+			closed("N2", "api", "Authentication Failure", 5), closed("N3", "api", "Authentication Failure", 5)), checks.No, 24, checks.Low},
+		{"the others refused the user, and loaded their configuration after that", with(room, counts(24, 0, 0), loginAs("api"), list(urlsOf(1, 2, 3)...),
+			closed("N2", "api", "Authentication Failure", 5), closed("N3", "api", "Authentication Failure", 5),
+			on(func(s *checks.Server) { s.Details.Loaded = started().Add(4 * time.Hour) }, 2, 3)), checks.Unknown, 0, checks.Low},
 		{"one other does not know the account", with(room, on(noUse, 2, 3), denied("N2")), checks.Unknown, 0, checks.Low},
 		{"8 of MQTT, which only this server takes, and all know all servers", with(room, list(urlsOf(1, 2, 3)...), profile(func(p *checks.Profile) {
 			p.Protocols = []checks.Group{{Key: "mqtt", Counts: []int{8, 0, 0}}, {Key: "nats", Counts: []int{12, 2, 2}}}

@@ -144,7 +144,8 @@ func loginAs(user string) change {
 
 func closed(server, user, reason string, n int) change {
 	return func(s *scene) {
-		s.History = append(s.History, checks.Closed{Server: server, User: user, Reason: reason, Connections: n})
+		s.History = append(s.History, checks.Closed{Server: server, User: user, Reason: reason, Connections: n,
+			First: started().Add(time.Hour), Last: started().Add(3 * time.Hour)})
 	}
 }
 

@@ -215,9 +215,11 @@ func (s *Situation) othersTakeThem() bool {
 }
 
 // accountsTaken reports whether all other servers know the account, and none is
-// known to refuse its users.
+// known to refuse its users, or to have refused them.
 func (s *Situation) accountsTaken() bool {
-	return !slices.ContainsFunc(s.Others, func(o *checks.Server) bool { return s.knows(o) != checks.Yes || s.takesUser(o) == checks.No })
+	return !slices.ContainsFunc(s.Others, func(o *checks.Server) bool {
+		return s.knows(o) != checks.Yes || s.takesUser(o) == checks.No || s.refusedOnce(o)
+	})
 }
 
 // orderOfDNS judges a name with several addresses in a fixed order.

@@ -119,7 +119,7 @@ func (x *facts) moved(m cause.Moved) bool {
 func (x *facts) before() []string {
 	var out []string
 	for _, d := range cause.All() {
-		if d.First != "" && x.strong(d.Code) {
+		if d.First != "" && x.strong(d.Code) && !x.Cause(d.Code).Past {
 			out = append(out, string(d.First))
 		}
 	}

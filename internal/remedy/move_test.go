@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +39,25 @@ func TestMovesAreThoseOfTheRebalancer(t *testing.T) {
 		moves, _ := newFacts(in).excess()
 		if plan.Excess != moves || !strings.HasPrefix(title, "Move ") {
 			t.Errorf("%v: the rebalancer plans %d moves, the audit says %d", c.counts, plan.Excess, moves)
+		}
+	}
+}
+
+// What is mended is not to be mended again, and nothing is to wait for it.
+func TestAccountThatWasAdded(t *testing.T) {
+	t.Parallel()
+	for _, past := range []bool{false, true} {
+		in := inputOf(spread(20, 0, 0))
+		in.Diagnosis = cause.Conclude(in.Case, []cause.Cause{{Code: cause.AccountGap, Role: cause.Root, Verdict: cause.Likely, Past: past}})
+		var codes []string
+		for _, r := range For(in).Remedies {
+			codes = append(codes, string(r.Code))
+			if waits := strings.Contains(r.Why, "Only after account"); r.Code == cause.RemedyRebalance && waits == past {
+				t.Errorf("past %v: %s", past, r.Why)
+			}
+		}
+		if slices.Contains(codes, string(cause.RemedyAccount)) == past {
+			t.Errorf("past %v: %v", past, codes)
 		}
 	}
 }

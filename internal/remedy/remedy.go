@@ -141,6 +141,9 @@ func For(in Input) Advice {
 		}
 		d, _ := cause.Define(c.Code)
 		for _, a := range d.Helps {
+			if c.Past && a.Remedy == d.First {
+				continue // that is done
+			}
 			if c.Verdict == cause.Possible && a.When == cause.Immediate {
 				a.When = cause.ShortTerm
 			}

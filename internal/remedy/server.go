@@ -23,7 +23,7 @@ func signal(name string) string { return "nats-server --signal " + name + "=" + 
 // stuck reports whether clients of the concentrated server have, or may have, nowhere
 // else to go.
 func (x *facts) stuck() bool {
-	return x.f.Impact.CanFailOver == checks.No && !x.partly() || x.strong(cause.AccountGap) || x.strong(cause.ListenerGap) || x.strong(cause.SingleURL) && !x.Told()
+	return x.f.Impact.CanFailOver == checks.No && !x.partly() || x.strong(cause.AccountGap) && !x.Cause(cause.AccountGap).Past || x.strong(cause.ListenerGap) || x.strong(cause.SingleURL) && !x.Told()
 }
 
 // partly reports whether all that keeps clients from failing over is that some of them

@@ -162,7 +162,7 @@ func Details(v wire.Varz, asked, came time.Time) (*checks.Details, error) {
 	}
 	round := max(0, came.Sub(asked))
 	return &checks.Details{
-		Offset: v.Now.Sub(asked.Add(round / 2)), Margin: round/2 + clockGrain,
+		Offset: v.Now.Sub(asked.Add(round / 2)), Margin: round/2 + clockGrain, Loaded: v.Loaded,
 		Connections: v.Connections, Host: v.Config.Host, Port: v.Config.Port, TLS: v.Config.TLS,
 		WebSocket: v.Config.WebSocket, WebSocketPlain: v.Config.WebSocketPlain, MQTT: v.Config.MQTT, Leafnode: v.Config.Leafnode,
 		ConnectURLs: v.Config.ConnectURLs, Tags: v.Config.Tags,
@@ -224,7 +224,7 @@ func AccountOn(info wire.AccountInfo, err error, account string) (checks.Account
 		return checks.AccountOn{Usable: checks.No, Expired: true, Detail: "the account has expired there"}, nil
 	}
 	return checks.AccountOn{Usable: checks.Yes, Detail: "it knows the account",
-		MaxConnections: info.MaxConnections, MaxLeafnodes: info.MaxLeafnodes}, nil
+		MaxConnections: info.MaxConnections, MaxLeafnodes: info.MaxLeafnodes, Updated: info.Updated}, nil
 }
 
 // Few names the first of many.

@@ -1,6 +1,9 @@
 package wire
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Accountz is which accounts a server knows.
 type Accountz struct {
@@ -38,6 +41,9 @@ type AccountInfo struct {
 	// MaxConnections and MaxLeafnodes are the limits in the account's JWT, each
 	// over all servers together; nil is none, or none that is known.
 	MaxConnections, MaxLeafnodes *int
+	// Updated is when the server took over what it has of the account, by its clock;
+	// zero where not reported.
+	Updated time.Time
 }
 
 // AccountCounts is what an account has on a server.
@@ -73,7 +79,8 @@ func DecodeAccountInfo(body []byte) (AccountInfo, error) {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return AccountInfo{From: from}, Malformed(err)
 	}
-	out := AccountInfo{From: from, ID: v.ID, Name: value[string](m, "name_tag"), System: value[bool](m, "is_system"), Expired: v.Expired, Complete: v.Complete}
+	out := AccountInfo{From: from, ID: v.ID, Name: value[string](m, "name_tag"), System: value[bool](m, "is_system"), Expired: v.Expired, Complete: v.Complete,
+		Updated: plausible(value[time.Time](m, "update_time"))}
 	// In operator mode only.
 	out.MaxConnections, out.MaxLeafnodes = limitsOf(m["decoded_jwt"], v.ID)
 	leafs := new(int)

@@ -18,8 +18,9 @@ type Varz struct {
 	Version string
 	// System is the id of the system account.
 	System string
-	// Start and Now are by the server's clock; zero where not reported.
-	Start, Now time.Time
+	// Start, Now and Loaded, when it loaded its configuration last, are by the server's
+	// clock; zero where not reported.
+	Start, Now, Loaded time.Time
 	// Connections are of clients of all accounts; nil where not reported.
 	Connections, Leafnodes *int
 	// MaxConnections is nil where the server has no limit.
@@ -67,7 +68,7 @@ func DecodeVarz(body []byte) (Varz, error) {
 	if err != nil {
 		return Varz{From: from}, err
 	}
-	m, err := membersOf(data, "version", "system_account", "start", "now", "connections", "leafnodes", "max_connections",
+	m, err := membersOf(data, "version", "system_account", "start", "now", "config_load_time", "connections", "leafnodes", "max_connections",
 		"gateway", "server_name", "cluster", "host", "port", "tls_required", "connect_urls", "tags", "mqtt", "websocket", "leaf",
 		"slow_consumers", "cpu", "cores", "gomaxprocs")
 	if err != nil {
@@ -75,6 +76,7 @@ func DecodeVarz(body []byte) (Varz, error) {
 	}
 	v := Varz{
 		From: from, Version: value[string](m, "version"), System: value[string](m, "system_account"), Start: plausible(value[time.Time](m, "start")), Now: plausible(value[time.Time](m, "now")),
+		Loaded:      plausible(value[time.Time](m, "config_load_time")),
 		Connections: m.count("connections"), Leafnodes: m.count("leafnodes"),
 		Config: configOf(m), Load: loadOf(m), Links: linksOf(m),
 	}
