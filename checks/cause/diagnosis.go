@@ -49,7 +49,9 @@ func Diagnose(c Case) Diagnosis {
 	for i := range views {
 		views[i].judged = views[i].judge(all)
 	}
-	d := s.conclude(sorted(merged(all, views)), views)
+	causes := merged(all, views)
+	s.lowerMinor(all, views, causes)
+	d := s.conclude(sorted(causes), views)
 	d.Funnel, d.views = views[0].steps, views
 	if s.Profile == nil {
 		return d

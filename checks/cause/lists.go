@@ -14,6 +14,7 @@ type tie int
 const (
 	notTheirs  tie = iota // another account's, or another service's
 	nobodys               // it may be anyone's
+	byNameOnly            // theirs by the name beside it, which another account's clients may have too
 	accounts              // the account's
 	exclusives            // the account's, which has no other service
 	byUser                // the service's, as its clients log in as the list's user
@@ -45,11 +46,11 @@ func (s *Situation) chooseLists() {
 		by[t] = append(by[t], f)
 	}
 	defer func() { s.markForwards(known) }()
-	for _, t := range []tie{byOwnName, byUser, exclusives, accounts, nobodys} {
+	for _, t := range []tie{byOwnName, byUser, exclusives, accounts, byNameOnly, nobodys} {
 		if len(by[t]) == 0 {
 			continue
 		}
-		s.Own, s.Tied, s.tie = by[t], t != nobodys, t
+		s.Own, s.Tied, s.tie = by[t], t != nobodys && t != byNameOnly, t
 		// The services may be several that log in alike.
 		s.theirs = t.ofService() && (t != byUser || len(s.everyone) > 0 || s.Profile == nil || s.oneService())
 		if s.Tied {
@@ -129,23 +130,26 @@ func (s *Situation) markForwards(known []List) {
 func (s *Situation) tieOf(l checks.URLList) tie {
 	mine := l.Account != "" && s.Finding.Account.Is(l.Account)
 	switch {
-	case l.Account != "" && !mine, !s.mayUse(l):
+	case l.Account != "" && !mine, s.mayUse(l) == checks.No:
 		return notTheirs
+	case s.mayUse(l) == checks.Unknown: // only some of them can have it
+		return nobodys
 	case !mine && l.User == "" && l.Client == "" && l.Workload == "":
 		return nobodys
 	}
 	user, client, workload := s.tieOfUser(l.User), s.tieOfName(l.Client), s.tieOfName(l.Workload)
 	switch {
-	case user == notTheirs, client == notTheirs:
+	case user == notTheirs, client == notTheirs, workload == notTheirs:
 		return notTheirs
 	case !mine && user != byUser && client == accounts && workload == accounts && len(s.namesakes(l)) > 0:
 		return notTheirs // these have no such name, and another account's clients have
-	case !mine && user != byUser && !s.ownName(l):
-		return nobodys // the name alone does not say of which account it is
-	case client == byOwnName:
+	case !mine && user != byUser && !s.ownName(l): // the name alone does not say of which account it is
+		if named := client == byOwnName || workload == byOwnName; named && len(s.namesakes(l)) == 0 {
+			return byNameOnly
+		}
+		return nobodys
+	case client == byOwnName, workload == byOwnName:
 		return byOwnName
-	case workload == notTheirs, workload == byOwnName:
-		return workload
 	case client == nobodys, workload == nobodys, user == nobodys:
 		return nobodys // some of these clients have the name or the user, or may have
 	case user == byUser:
@@ -203,13 +207,55 @@ func (s *Situation) tieOfName(name string) tie {
 	return accounts
 }
 
-// ownName reports whether the name beside a list tells the account. Where the other
-// accounts' connections were not read, it does only if there is no other account.
+// ownName reports whether the name beside a list tells the account: no other one has
+// clients of that name, as all clients of the cluster were read.
 func (s *Situation) ownName(l checks.URLList) bool {
-	if s.Neighbours != nil || l.Client == "" && l.Workload == "" {
-		return len(s.namesakes(l)) == 0
+	return l.Client == "" && l.Workload == "" || len(s.namesakes(l)) == 0 && s.othersRead()
+}
+
+// othersRead reports whether the names of all clients of the other accounts of the
+// cluster are known. Without neighbours they are only if there is no other account.
+func (s *Situation) othersRead() bool {
+	for i, a := range s.Deployment.Accounts {
+		if a.System || a.ID == s.Finding.Account.ID {
+			continue
+		}
+		if s.Neighbours == nil {
+			return false
+		}
+		has := func(u checks.Usage) bool { return int(u.Account) == i && u.Connections > 0 }
+		if s.Missing == 0 && !slices.ContainsFunc(s.cluster(), func(o *checks.Server) bool { return slices.ContainsFunc(o.Usage, has) }) {
+			continue
+		}
+		p := s.Neighbours.Profiles[a.ID]
+		if p == nil || !p.Whole || slices.ContainsFunc(p.Services, func(x checks.Service) bool { return x.Remainder }) {
+			return false
+		}
 	}
-	return !slices.ContainsFunc(s.Deployment.Accounts, func(a checks.Account) bool { return !a.System && a.ID != s.Finding.Account.ID })
+	return true
+}
+
+// claimants are other accounts of which lists that may be anyone's may be as well: they
+// have clients of the name beside one, or for one without a name, all of their clients
+// are on the same server.
+func (s *Situation) claimants(lists []List) []string {
+	if s.Neighbours == nil {
+		return nil
+	}
+	var out []string
+	for _, l := range lists {
+		if out = append(out, s.namesakes(l.URLList)...); l.Client != "" || l.Workload != "" || l.User != "" {
+			continue
+		}
+		for id, p := range s.Neighbours.Profiles {
+			at := slices.Index(p.Servers, s.Server.ID)
+			if id != s.Finding.Account.ID && at >= 0 && at < len(p.Read) && sum(p.Read) >= 3 && s.Exceeds(p.Read[at], sum(p.Read)) {
+				out = append(out, s.accountName(id))
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // namesakes are the other accounts of the cluster that have a service of the name
@@ -249,18 +295,41 @@ func (s *Situation) accountName(id string) string {
 	return id
 }
 
-// mayUse reports whether clients of this protocol can have such a list: MQTT
-// clients have no URLs of NATS.
-func (s *Situation) mayUse(l checks.URLList) bool {
+// mayUse says whether clients of these protocols can have such a list: each scheme is
+// that of one protocol. It is unknown where only some of them can.
+func (s *Situation) mayUse(l checks.URLList) checks.Answer {
 	if s.Profile == nil || len(s.Profile.Protocols) == 0 || len(l.Endpoints) == 0 {
-		return true
+		return checks.Yes
 	}
+	can, cannot := false, false
 	for _, g := range s.Profile.Protocols {
-		if g.Other || g.Key != "mqtt" {
-			return true
+		if g.Other || slices.ContainsFunc(l.Endpoints, func(e checks.Endpoint) bool { return speaks(e.Scheme, g.Key) }) {
+			can = true
+		} else {
+			cannot = cannot || len(g.Counts) > 0 && g.Counts[0] > 0
 		}
 	}
-	return slices.ContainsFunc(l.Endpoints, func(e checks.Endpoint) bool { return e.Scheme != "nats" && e.Scheme != "tls" })
+	switch {
+	case !can:
+		return checks.No
+	case cannot:
+		return checks.Unknown
+	}
+	return checks.Yes
+}
+
+// speaks reports whether clients of a protocol can have a URL of this scheme, as far as
+// both are known.
+func speaks(scheme, protocol string) bool {
+	switch scheme {
+	case "nats", "tls":
+		return protocol == "nats" || protocol == ""
+	case "ws", "wss":
+		return protocol == "websocket" || protocol == "mqtt over websocket" || protocol == ""
+	case "mqtt", "mqtts":
+		return protocol == "mqtt" || protocol == ""
+	}
+	return true
 }
 
 // oneService reports whether the account is known to have one service only.

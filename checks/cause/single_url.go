@@ -154,6 +154,9 @@ func (s *Situation) pinned(w way) judgement {
 		if order(judgeSingleProcess(s).verdict) <= order(Likely) || order(drift) <= order(Likely) {
 			j.verdict, j.confidence = Possible, 0.3
 		}
+		if len(s.claimants(found)) > 0 {
+			j.verdict, j.confidence = Possible, 0.35
+		}
 		return j
 	case len(s.rivals()) > 0:
 		j.verdict, j.confidence = Possible, 0.35
@@ -198,6 +201,13 @@ func (s *Situation) sayWhose(lists []List) Evidence {
 		if others := s.namesakes(l.URLList); len(others) > 0 {
 			return say(l.Origin, "Clients of %s have the name %s too, so it is unknown whose list this is.", enumerate(others), cmp.Or(l.Client, l.Workload))
 		}
+	}
+	if s.tie == byNameOnly {
+		return say(lists[0].Origin, "Only the name %s says that this is their list: other accounts, whose clients were not read, may have clients of this name.",
+			cmp.Or(lists[0].Client, lists[0].Workload))
+	}
+	if others := s.claimants(lists); len(others) > 0 {
+		return say(listWord(lists), "The clients of %s are on %s too, so it is unknown whose list this is.", enumerate(others), label(s.Server))
 	}
 	return say(listWord(lists), "It is unknown whose list this is.")
 }

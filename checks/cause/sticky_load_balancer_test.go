@@ -74,7 +74,7 @@ func TestStickyLoadBalancer(t *testing.T) {
 		{"the server's own address on another port of its machine", with(list("nats://10.0.0.1:4222"), from("10.0.0.1")), RuledOut, SingleURL},
 		{"the server's own address and a balancer", with(list("nats://10.0.0.1:4222", "nats://10.0.0.9:4222"), sticky), Possible, SingleURL},
 		{"a public address, perhaps its own", with(list("nats://203.0.113.7:4222"), leads("203.0.113.7:4222", 12, 1)), Possible, SingleURL},
-		{"a WebSocket URL of a server that says nothing of itself", with(list("ws://10.0.0.1:8080"), leads("10.0.0.1:8080", 12, 1), on(silentServer, 1)), RuledOut, SingleURL},
+		{"a WebSocket URL of a server that says nothing of itself", with(profile(func(p *checks.Profile) { p.Protocols[0].Key = "websocket" }), list("ws://10.0.0.1:8080"), leads("10.0.0.1:8080", 12, 1), on(silentServer, 1), on(func(s *checks.Server) { s.Details.WebSocket = 8080 }, 2, 3)), RuledOut, SingleURL},
 		{"a balancer that all servers advertise", with(clients, sticky, advertised("10.0.0.9:4222")), Likely, StickyLoadBalancer},
 		{"a balancer that all servers advertise, which is not sticky", with(clients, advertised("10.0.0.9:4222"), spread), NotTested, "none"},
 		{"a server of which only what it advertises is known", with(list("nats://10.0.0.1:4222"), on(func(s *checks.Server) { s.Details.Seen = nil }, 1)), RuledOut, SingleURL},

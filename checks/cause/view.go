@@ -170,3 +170,49 @@ func ServiceName(x checks.Service) string {
 	}
 	return "clients without a name"
 }
+
+// lowerMinor makes a root cause less sure that is surer for part of the services only,
+// where for others, with more connections, no cause is as sure: theirs is the
+// finding's.
+func (s *Situation) lowerMinor(all []rule, views []view, causes []Cause) {
+	every := 0
+	for _, v := range views {
+		every += v.Finding.OnServer
+	}
+	for i := range causes {
+		c := &causes[i]
+		for _, lower := range []Verdict{Likely, Possible} { // what is surer than that
+			if c.Role != Root || order(c.Verdict) >= order(lower) {
+				continue
+			}
+			known, open, of := 0, 0, []string(nil)
+			for _, v := range views {
+				switch {
+				case order(v.of(all, c.Code).verdict) < order(lower):
+					known += v.Finding.OnServer
+				case !v.rootSurerThan(all, lower):
+					open, of = open+v.Finding.OnServer, append(of, v.name)
+				}
+			}
+			if known >= open {
+				continue
+			}
+			c.Verdict, c.Confidence = lower, min(c.Confidence, 0.8)
+			if lower == Possible {
+				c.Confidence = min(c.Confidence, 0.4)
+				c.Evidence = append(c.Evidence, say("CONNZ", "That is %d of the %d connections on %s: why those of %s are there is unknown.",
+					known, every, label(s.Server), enumerate(of)).settledBy(NeedServiceURLs))
+			}
+		}
+	}
+}
+
+// rootSurerThan reports whether some root cause is surer than that.
+func (v view) rootSurerThan(all []rule, verdict Verdict) bool {
+	return slices.ContainsFunc(all, func(r rule) bool { return r.Role == Root && order(v.of(all, r.Code).verdict) < order(verdict) })
+}
+
+// of is what was judged of a cause.
+func (v view) of(all []rule, code Code) judgement {
+	return v.judged[slices.IndexFunc(all, func(r rule) bool { return r.Code == code })]
+}

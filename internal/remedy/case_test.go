@@ -129,7 +129,11 @@ func endpoint(in *Input, u string, ips ...string) checks.Endpoint {
 // named is a list with one host name that has these addresses.
 func named(host string, ips ...string) change {
 	return func(in *Input) {
-		e := endpoint(in, "nats://"+host+":4222", ips...)
+		scheme := "nats"
+		if in.Profile.Protocols[0].Key == "websocket" {
+			scheme = "wss"
+		}
+		e := endpoint(in, scheme+"://"+host+":4222", ips...)
 		ttl := 3600
 		answer := checks.NameAnswer{Resolver: "10.0.0.53:53", Verdict: checks.NameSeveral}
 		for _, a := range e.Addresses {

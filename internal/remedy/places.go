@@ -75,7 +75,14 @@ func (x *facts) listedPlaces() map[string][]place {
 			}
 			p := place{server: s, host: a.Address.Addr().Unmap().String(), port: int(a.Address.Port()), ip: a.Address.Addr().Unmap()}
 			for _, e := range l.Endpoints {
-				if e.URL == a.URL && a.OwnName && !e.Literal && !strings.HasPrefix(e.Scheme, "ws") {
+				other := e.Scheme != "nats" && e.Scheme != "tls" // a listener with a port of its own
+				switch {
+				case e.URL != a.URL:
+				case other && s.Details != nil && validPort(s.Details.Port):
+					p.port = s.Details.Port
+				case other:
+					p.port = defaultPort
+				case a.OwnName && !e.Literal:
 					p.host = e.Host
 				}
 			}

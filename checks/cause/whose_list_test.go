@@ -1,0 +1,75 @@
+package cause
+
+import (
+	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// shop has an account SHOP in the cluster, with clients on n1, n2 and n3. Its
+// connections were read if it has a name for them.
+func shop(stem string, on ...int) change {
+	return func(s *scene) {
+		s.Deployment.Accounts = append(s.Deployment.Accounts, checks.Account{ID: "SHOP", Name: "SHOP"})
+		for i, n := range on {
+			s.Deployment.Servers[i].Usage = append(s.Deployment.Servers[i].Usage, checks.Usage{Account: uint32(len(s.Deployment.Accounts) - 1), Connections: uint32(n)}) //nolint:gosec // small
+		}
+		profiles := map[string]*checks.Profile{"ORDERS": s.Profile}
+		if stem != "" {
+			profiles["SHOP"] = &checks.Profile{Servers: []string{"N1", "N2", "N3"}, Read: on, Whole: true,
+				Services: []checks.Service{{Stem: stem, Protocol: "nats", Counts: on}}, Names: []checks.Group{{Key: stem, Counts: on}}}
+		}
+		s.Neighbours = NewNeighbours(s.Deployment, "C1", profiles, nil)
+	}
+}
+
+// A list speaks for clients of its protocol, and a name beside it for those of an
+// account only where no other account can have clients of that name.
+func TestWhoseListItIs(t *testing.T) {
+	t.Parallel()
+	api := withServices(serviceOf("api", 24, 0, 0))
+	workload := written(wrote{workload: "api", ordered: checks.Unknown, urls: urlsOf(1)})
+	web := func(n int) checks.Service {
+		x := serviceOf("web-portal", n, 0, 0)
+		x.Protocol = "websocket"
+		return x
+	}
+	listens := with(on(func(s *checks.Server) { s.Details.WebSocket, s.Details.WebSocketPlain = 8080, true }, 1, 2, 3), leads("10.0.0.1:8080", 1, 1))
+	socket := func(changes ...change) []change { return append(with(listens...), changes...) }
+	for _, r := range []struct {
+		name    string
+		changes []change
+		want    Verdict // of single-url
+		ordered Verdict // of ordered-connect; empty where it does not matter
+	}{
+		{"no other account", with(api, workload), Confirmed, RuledOut},
+		{"another account, whose clients were not read", with(api, shop("", 5, 7, 3), workload), Likely, NotTested},
+		{"the same, and a workload of another name", with(api, shop("", 5, 7, 3), workload, written(wrote{workload: "batch", ordered: checks.Unknown, urls: urlsOf(2)})), Likely, NotTested},
+		{"another account, whose clients have other names", with(api, shop("web", 5, 7, 3), workload), Confirmed, RuledOut},
+		{"another account, whose clients have the name", with(api, shop("api", 5, 7, 3), workload), Possible, NotTested},
+		{"another account without clients", with(api, shop("", 0, 0, 0), workload), Confirmed, RuledOut},
+		{"anyone's, and another account is spread", with(api, shop("web", 5, 7, 3), anyones(urlsOf(1)...)), Likely, NotTested},
+		{"anyone's, and another account is there too", with(api, shop("web", 15, 0, 0), anyones(urlsOf(1)...)), Possible, NotTested},
+		{"the account's, and another account is there too", with(api, shop("web", 15, 0, 0), list(urlsOf(1)...)), Confirmed, RuledOut},
+
+		{"a WebSocket list, of NATS clients", socket(withServices(serviceOf("orders-api", 15, 0, 0)), list("ws://10.0.0.1:8080")), NotTested, NotTested},
+		{"a WebSocket list, of 15 NATS clients and 3 WebSocket clients", socket(withServices(serviceOf("orders-api", 15, 0, 0), web(3)), list("ws://10.0.0.1:8080")), Possible, ""},
+		{"a WebSocket list, of 3 NATS clients and 15 WebSocket clients", socket(withServices(serviceOf("orders-api", 3, 0, 0), web(15)), list("ws://10.0.0.1:8080")), Confirmed, ""},
+		{"a NATS list, of WebSocket clients", socket(withServices(web(15)), list(urlsOf(1)...)), NotTested, NotTested},
+		{"a list of both, of NATS clients", socket(withServices(serviceOf("orders-api", 15, 0, 0)), list("nats://10.0.0.1:4222", "ws://10.0.0.1:8080")), Confirmed, RuledOut},
+	} {
+		d := Diagnose(caseOf(r.changes...))
+		if got := d.Cause(SingleURL).Verdict; got != r.want {
+			t.Errorf("%s: single-url is %s, want %s\n%s", r.name, got, r.want, tell(d.Causes))
+		}
+		if got := d.Cause(OrderedConnect).Verdict; r.ordered != "" && got != r.ordered {
+			t.Errorf("%s: ordered-connect is %s, want %s\n%s", r.name, got, r.ordered, tell(d.Causes))
+		}
+		for _, x := range d.Services {
+			if x.Stem == "web-portal" && x.Here() < 10 && x.Verdict != Confirmed {
+				t.Errorf("%s: %s is %s by %s", r.name, x.Stem, x.Verdict, x.Cause)
+			}
+		}
+		lessIsNotMore(t, func() Case { return caseOf(r.changes...) })
+	}
+}
