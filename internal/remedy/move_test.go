@@ -55,6 +55,9 @@ func TestAccountThatWasAdded(t *testing.T) {
 			if waits := strings.Contains(r.Why, "Only after account"); r.Code == cause.RemedyRebalance && waits == past {
 				t.Errorf("past %v: %s", past, r.Why)
 			}
+			if r.Code == cause.RemedyRebalance && (r.When == cause.Immediate) != past {
+				t.Errorf("past %v: a rebalance is %s", past, r.When)
+			}
 		}
 		if slices.Contains(codes, string(cause.RemedyAccount)) == past {
 			t.Errorf("past %v: %v", past, codes)

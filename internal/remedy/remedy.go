@@ -142,7 +142,10 @@ func For(in Input) Advice {
 		d, _ := cause.Define(c.Code)
 		for _, a := range d.Helps {
 			if c.Past && a.Remedy == d.First {
-				continue // that is done
+				continue // that is done, and nothing is to wait for it
+			}
+			if c.Past && c.Strong() && a.Remedy == cause.RemedyRebalance {
+				a.When = cause.Immediate
 			}
 			if c.Verdict == cause.Possible && a.When == cause.Immediate {
 				a.When = cause.ShortTerm

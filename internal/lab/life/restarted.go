@@ -43,7 +43,7 @@ func returned() Operation {
 			one := w.all()[:1]
 			w.pass("ONEURL", one...)
 			// One folder for all: whose the workload is does not stand there.
-			if err := w.passFile("", "deploy.yaml", deployment("catalog", one...)); err != nil {
+			if err := w.passFile("", "deploy.yaml", deployment("catalog", one...)+deployment("basket", one...)); err != nil {
 				return err
 			}
 			if err := w.start(ctx,
@@ -51,7 +51,12 @@ func returned() Operation {
 				App{Account: "ONEURLQUIET", Name: "billing", Count: 14, URLs: one},
 				App{Account: "CATALOG", Name: "catalog", Pods: true, Count: 12, URLs: one},
 				App{Account: "CATALOGTOO", Name: "catalog", Count: 12, URLs: w.all(), InOrder: true},
+				App{Account: "BASKET", Name: "basket", Count: 14, URLs: w.all(), InOrder: true},
 			); err != nil {
+				return err
+			}
+			// Its clients are spread, so nobody reads them: the workload may be theirs.
+			if err := w.evenly(ctx, App{Account: "BASKETTOO", Name: "basket", Pods: true}, 4); err != nil {
 				return err
 			}
 			for _, account := range []string{"SHOP", "STOCK", "PAY", "MAIL"} {
@@ -64,11 +69,13 @@ func returned() Operation {
 		Cases: []Case{
 			{Account: "ONEURL", Server: n1, Truth: "single-url", Said: "single-url", Exact: true, Sure: true, Not: []string{"restart-drift"}, Check: pinned("ONEURL", n1)},
 			{Account: "ONEURLQUIET", Server: n1, Truth: "single-url", Said: Unknown, Exact: true, Not: []string{"restart-drift"}, Check: pinned("ONEURLQUIET", n1)},
-			{Account: "CATALOG", Server: n1, Truth: "single-url", Said: "single-url", Exact: true, Not: []string{"restart-drift"}, Check: pinned("CATALOG", n1)},
+			// Of which of the two accounts the list is can't be seen.
+			{Account: "CATALOG", Server: n1, Truth: "single-url", Said: Unknown, Exact: true, Not: []string{"restart-drift"}, Check: pinned("CATALOG", n1)},
+			{Account: "CATALOGTOO", Server: n1, Truth: "ordered-connect", Said: Unknown, Exact: true, Not: []string{"restart-drift"}, Check: pinned("CATALOGTOO", n1)},
 			// That it is the list of the other account's workload can't be seen: it is
 			// said to be likely, and not to be certain.
-			{Account: "CATALOGTOO", Server: n1, Truth: "ordered-connect", Said: Unknown, Not: []string{"restart-drift"}, Check: pinned("CATALOGTOO", n1)},
-			{Account: "SHOP"}, {Account: "STOCK"}, {Account: "PAY"}, {Account: "MAIL"},
+			{Account: "BASKET", Server: n1, Truth: "ordered-connect", Said: "single-url", Exact: true, Open: []string{"ordered-connect"}, Not: []string{"restart-drift"}, Check: pinned("BASKET", n1)},
+			{Account: "BASKETTOO"}, {Account: "SHOP"}, {Account: "STOCK"}, {Account: "PAY"}, {Account: "MAIL"},
 		},
 	}
 }

@@ -46,6 +46,7 @@ func steady() Operation {
 			{Account: "NEIGHBOUR", Server: n1, Truth: "single-url", Said: Unknown, Check: pinned("NEIGHBOUR", n1)},
 			{Account: "JAVA", Server: n1, Truth: "ordered-connect", Said: "ordered-connect"},
 			{Account: "REVERSE", Server: n1, Truth: "sticky-load-balancer", Said: "sticky-load-balancer", Check: stays("REVERSE", n1)},
+			{Account: "SOCKETS", Server: n1, Truth: "ordered-connect", Said: Unknown, Exact: true, Not: []string{"single-url"}, Check: pinned("SOCKETS", n1)},
 			{Account: "SHIPPING", Server: n1, Truth: "single-url", Said: Unknown, Exact: true, Not: []string{"ordered-connect"}, Open: []string{"single-url"}, Check: pinned("SHIPPING", n1)},
 			{Account: "FOLDER", Server: n1, Truth: "single-url", Said: "single-url", Check: pinned("FOLDER", n1)},
 		},
@@ -69,7 +70,11 @@ func steadyLists(ctx context.Context, w *World, all []string) error {
 	}
 	w.ends = append(w.ends, proxy.Stop)
 	w.pass("REVERSE", "ws://"+proxy.Addr())
+	socket := strings.Replace(w.Server(n1).WebSocketURL("SOCKETS"), "SOCKETS:"+lab.Password+"@", "", 1)
+	w.pass("SOCKETS", socket) // of the portal alone
 	if err := w.start(ctx,
+		App{Account: "SOCKETS", Name: "api", Pods: true, Count: 15, URLs: all, InOrder: true},
+		App{Account: "SOCKETS", Name: "portal", Count: 3, URLs: []string{socket}},
 		App{Account: "TYPO", Name: "stock", Pods: true, Count: 16, URLs: typo},
 		App{Account: "STALE", Name: "reports", Count: 16, URLs: all[:1]},
 		App{Account: "AFFINITY", Name: "shop", Count: 16, URLs: []string{affinity}},
