@@ -208,3 +208,24 @@ func (s *Situation) othersElsewhere(addr netip.Addr, server string) bool {
 		return o.ID != server && c.counts[slices.Index(c.servers, o)] > 0
 	})
 }
+
+// spreadFrom reports whether most clients of other accounts that come from where an
+// address leads through are on other servers than it leads to.
+func (s *Situation) spreadFrom(a Arrival) bool {
+	if s.Neighbours == nil || !a.as.IsValid() {
+		return false
+	}
+	there, all := 0, 0
+	for id, p := range s.Neighbours.Profiles {
+		at := slices.Index(p.Servers, s.Deployment.Servers[a.Server].ID)
+		if id == s.Finding.Account.ID || at < 0 {
+			continue
+		}
+		for _, x := range p.Sources {
+			if x.Addr == a.as && at < len(x.Counts) {
+				there, all = there+x.Counts[at], all+sum(x.Counts)
+			}
+		}
+	}
+	return 2*there < all
+}

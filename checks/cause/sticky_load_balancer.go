@@ -106,6 +106,10 @@ func judgeSticky(s *Situation) judgement {
 	case b.here == nil && !shared:
 		return notTested(b.sticky.Origin, "%s leads the auditor to %s only, not to %s: what it does for the clients is unknown; run the audit from where they are.",
 			a.URL, label(&s.Deployment.Servers[a.Server]), label(s.Server))
+	case by.verdict != Likely && s.spreadFrom(a):
+		j.verdict, j.confidence = Possible, 0.35
+		j.evidence = append(j.evidence, say("CONNZ", "But clients of other accounts that come from %s are on other servers too: it may be a forward to %s alone, beside others.",
+			a.as, label(&s.Deployment.Servers[a.Server])))
 	case !s.Tied && by.verdict == Likely:
 		j.verdict, j.confidence = Likely, 0.6
 	case wider || !enough || b.here != nil && wayOf(*b.here) != byBalancer:

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -71,5 +72,32 @@ func TestWhoseListItIs(t *testing.T) {
 			}
 		}
 		lessIsNotMore(t, func() Case { return caseOf(r.changes...) })
+	}
+}
+
+// An address that leads to one server alone may be one forward of several, where
+// clients of other accounts come from the same source to other servers.
+func TestForwardBesideOthers(t *testing.T) {
+	t.Parallel()
+	const gateway = "10.9.0.77"
+	for _, r := range []struct {
+		name string
+		on   []int // where clients of SHOP from there are
+		want Verdict
+	}{
+		{"others are there too", []int{9, 1, 1}, Likely},
+		{"others are on all servers", []int{3, 4, 4}, Possible},
+	} {
+		build := func() Case {
+			return caseOf(withServices(serviceOf("api", 24, 0, 0)), list("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 1), through("10.0.0.9:4222", gateway), shop("web", r.on...),
+				func(s *scene) {
+					s.Neighbours.Profiles["SHOP"].Sources = []checks.Source{{Addr: netip.MustParseAddr(gateway), Counts: r.on, Kinds: 1}}
+				})
+		}
+		d := Diagnose(build())
+		if got := d.Cause(StickyLoadBalancer).Verdict; got != r.want {
+			t.Errorf("%s: %s, want %s\n%s", r.name, got, r.want, tell(d.Causes))
+		}
+		lessIsNotMore(t, build)
 	}
 }
