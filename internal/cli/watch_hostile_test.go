@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -79,6 +80,23 @@ func TestHostileNamesOfWatch(t *testing.T) {
 			if err := json.Unmarshal([]byte(out.String()), &doc); err != nil || len(doc.Episodes) != 1 || len(doc.Episodes[0].Around) != 1 || len(doc.Episodes[0].Moves) != 1 || doc.Cut {
 				t.Errorf("%+v, %v", doc, err)
 			}
+		}
+	}
+}
+
+// That nothing can be recorded, or seen, is one line on stderr, and so is the end of
+// that.
+func TestTroubleOfWatchIsSaid(t *testing.T) {
+	t.Parallel()
+	var errs watched
+	w := watch{host: Host{Err: &errs}.withDefaults()}
+	w.recording(errors.New("no space left on device\n"))
+	w.recording(nil)
+	w.connected(false, 0)
+	w.connected(true, 36*time.Second)
+	for i, want := range []string{"recording fails: no space left on device: ", "recording works again", "the connection is lost", "connected again after 36s"} {
+		if lines := strings.Split(errs.String(), "\n"); len(lines) != 5 || !strings.HasPrefix(lines[i], "nats-balance: "+want) {
+			t.Errorf("%q: no %q", lines, want)
 		}
 	}
 }
