@@ -123,8 +123,21 @@ func (s *Situation) refused(o *checks.Server) int {
 // RefusedUsers returns the users of the clients that other servers refused which know
 // the account, and these servers.
 func (d Diagnosis) RefusedUsers() (users []string, by []*checks.Server) {
+	return d.refusedWhere(checks.No)
+}
+
+// UnprovenUsers returns the users of the clients that other servers refused which may
+// take them now, as they loaded their configuration since, and these servers. That
+// nobody has logged in since leaves it open.
+func (d Diagnosis) UnprovenUsers() (users []string, by []*checks.Server) {
+	return d.refusedWhere(checks.Unknown)
+}
+
+// refusedWhere are the users that servers refused which know the account, and of
+// which it is so answered whether they take them now.
+func (d Diagnosis) refusedWhere(takes checks.Answer) (users []string, by []*checks.Server) {
 	for _, o := range d.Others {
-		if d.takesUser(o) != checks.No || d.knows(o) != checks.Yes {
+		if d.takesUser(o) != takes || d.knows(o) != checks.Yes || d.refused(o) == 0 {
 			continue
 		}
 		by = append(by, o)

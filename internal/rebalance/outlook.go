@@ -47,6 +47,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 		}
 		known = true
 		definition, _ := cause.Define(c.Code)
+		unproven, _ := d.UnprovenUsers()
 		switch moved := definition.Moved; {
 		case d.ComesBack(c.Code):
 			out.AllReturn = true
@@ -55,6 +56,8 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 				rest = "so they would come straight back, or be lost where their library gives up."
 			}
 			refuse(c, rest)
+		case c.Code == cause.AccountGap && len(unproven) > 0:
+			refuse(c, "and nobody has logged in there since: clients that are refused again are lost where their library gives up.")
 		case moved == cause.ComeBackUntold:
 			refuse(c, "so it would not last: they move to the servers that are advertised to them, and come back when their processes restart.")
 		case moved == cause.GoToNext:
@@ -73,6 +76,9 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 // refused before, with a space before it; empty where the servers say so themselves.
 func onceMended(d cause.Diagnosis, c cause.Cause) string {
 	users, by := d.RefusedUsers()
+	if len(users) == 0 {
+		users, by = d.UnprovenUsers()
+	}
 	if c.Code != cause.AccountGap || len(users) == 0 {
 		return ""
 	}
@@ -100,6 +106,9 @@ func leadsBack(d cause.Diagnosis, c cause.Cause) string {
 	case cause.StickyLoadBalancer:
 		return "A load balancer leads each client to the same server every time"
 	case cause.AccountGap:
+		if c.Past {
+			return c.Title
+		}
 		return "The account can't be used on the other servers"
 	case cause.ListenerGap:
 		return "No other server takes the clients' protocol"
