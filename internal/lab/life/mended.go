@@ -45,7 +45,7 @@ func added() Operation {
 			return w.later(ctx)
 		},
 		Cases: []Case{
-			{Account: "ADDED", Server: n1, Truth: "account-gap", Said: "account-gap", Exact: true, Not: []string{"ordered-connect"}, Refused: "none", Check: drifted("ADDED")},
+			{Account: "ADDED", Server: n1, Truth: "account-gap", Said: "account-gap", Exact: true, Not: []string{"ordered-connect"}, Refused: "account-gap", Check: drifted("ADDED")},
 			{Account: "JOINED", Server: n1, Truth: "account-gap", Said: "account-gap", Exact: true, Refused: "none", Check: drifted("JOINED")},
 		},
 	}
