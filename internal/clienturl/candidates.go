@@ -224,7 +224,8 @@ func urlEnd(text []byte, from int) (end int, hidden bool) {
 	if stop := bytes.IndexAny(rest, " \t\r\n\"'`<>"); stop >= 0 {
 		rest = rest[:stop]
 	}
-	if cutOff(text, at) {
+	bare := bytes.IndexAny(text[from:at], ":/") < 0
+	if cutOff(text, at) || otherQuote(text, from, at) || bare && goesOnWithName.Match(text[at:min(len(text), at+256)]) {
 		return at, true
 	}
 	sign := bytes.IndexByte(rest, '@')

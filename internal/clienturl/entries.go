@@ -145,6 +145,8 @@ func entryOf(part string, index int) entry {
 		e.err = errPlaceholder
 	case index > 0 && !e.schemed && strings.Contains(part, "@"):
 		e.err = errCredentials // it could be the rest of a password with a comma
+	case e.schemed && strings.ContainsRune(authority(part), '\\'):
+		e.err = errCredentials // of which the @ may be escaped
 	}
 	e.foreign = e.schemed && !slices.Contains(schemes(), e.scheme) && e.scheme != "tcp" && e.scheme != "ssl"
 	if !e.schemed && e.err == nil {
@@ -156,6 +158,15 @@ func entryOf(part string, index int) entry {
 		}
 	}
 	return e
+}
+
+// authority is what stands between the scheme of a URL and its path.
+func authority(part string) string {
+	_, rest, _ := strings.Cut(part, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest
 }
 
 // isHostName tells a host from other words of a configuration.

@@ -82,11 +82,14 @@ func TestEscapedSign(t *testing.T) {
 			`nats_url: "nats://TOKEN\u0040host:4222"`, `nats_url = "nats://TOKEN\x40host"`, `nats_url = "nats://tok\u002den\u0040host"`,
 			"nats_url: nats://TOKEN\n  @host:4222\n", "NATS_URL=nats://TOKEN\\\n@host:4222\n", `nats_url = "nats://TOKEN" + "@host"`,
 			"nats_url = (\"nats://TOKEN\"\n   \"@host\")", `nats_url = "nats://user:1234\u0040host"`, `nats_url = "nats://TOKEN" + "\u0040host"`,
+			"NATS_URL=nats://TOKEN\n@host:4222\n", `nats.Connect("nats://TOKEN'9@host:4222")`, "nats.Connect(\"nats://TOKEN`9@host:4222\")", `nats.Connect("nats://TOKEN<9@host:4222")`,
+			`nats.Connect("nats://TOKEN\"9@host:4222")`, `String u = "nats://TOKEN" + AT + "host";`,
 		},
 		"whole": {
 			`nats_url: "nats://a.example:4222"`, `nats_url: \"nats://a.example:4222\"`, `"nats_url": "nats://a.example:4222\n"`,
 			"nats_url = \"nats://a.example:4222\"\n@decorator\n", `\u0022nats_url\u0022: \u0022nats://a.example:4222\u0022`,
 			"nats-server -s nats://a.example:4222 \\\n  --name x\n", "NATS_URL=nats://a.example:4222\\\n", "nats_url: nats://a.example:4222\nother: x@y\n",
+			`urls = ["nats://a.example:4222", "nats://u@b.example"]`, `"nats://a.example:4222" + port`, `connect('nats://a.example:4222', "x@y")`,
 		},
 	} {
 		for _, text := range texts {
@@ -98,6 +101,29 @@ func TestEscapedSign(t *testing.T) {
 			}
 			if (len(hosts) == 0) != (name == "hidden") {
 				t.Errorf("%q: %q", text, hosts)
+			}
+		}
+	}
+}
+
+// The same in files whose format is read.
+func TestEscapedSignInFiles(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"a.service": "[Service]\nExecStart=/usr/bin/orders -s nats://TOKEN\\x40n1.example:4222\n",
+		"b.service": "[Service]\nEnvironment=NATS_URL=nats://TOKEN\\x40n1.example\n",
+		"c.service": "[Service]\nExecStart=/usr/bin/orders --server nats://TOKEN\\100n1.example:4222 --name x\n",
+		"d.ini":     "url = nats://TOKEN\n   @n1.example:4222\n",
+		"e.env":     "NATS_URL=nats://TOKEN\n@n1.example:4222\n",
+		"f.yaml":    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\ndata:\n  a.service: |\n    [Service]\n    ExecStart=/usr/bin/orders -s nats://TOKEN\\u0040n1.example:4222\n",
+		"g.yaml":    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\ndata:\n  a.service: |\n    ExecStart=/usr/bin/orders -s nats://TOKEN\\u0040n1.example:4222\n",
+	} {
+		r := textReader{path: name}
+		for _, l := range r.lists(name, []byte(text)) {
+			for _, e := range l.Endpoints {
+				if strings.Contains(strings.ToLower(e.Host), "token") {
+					t.Errorf("%s: %s", name, e.Host)
+				}
 			}
 		}
 	}

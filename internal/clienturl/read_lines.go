@@ -57,6 +57,12 @@ func parseLines(text []byte, style lineStyle) (sections []section, ok bool) {
 			raw = append(append([]byte{}, raw[:len(raw)-1]...), bytes.TrimLeft(more, " \t")...)
 			line++
 		}
+		for bytes.Contains(raw, []byte("://")) && signFirst.Match(text) && len(raw) < maxLine {
+			var more []byte
+			more, text = cutLine(text)
+			raw = append(append([]byte{}, raw...), bytes.TrimLeft(more, " \t")...)
+			line++
+		}
 		s := strings.TrimSpace(string(raw))
 		switch {
 		case s == "" || strings.ContainsRune(style.comments, rune(s[0])):

@@ -1,6 +1,7 @@
 package clienturl
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -254,8 +255,33 @@ var (
 	// the end of the line.
 	endEscape = regexp.MustCompile(`^\\+(?:["'` + "`" + `nrt]|u0022|u0027|x22|x27|[ \t]*(?:\r?\n|$))`)
 	// goesOnWithSign is the @ that ends credentials in another literal or line.
-	goesOnWithSign = regexp.MustCompile("^(?:[\"'`]\\s*(?:\\+|\\.|<>|\\\\)?\\s*[\"'`]|\\\\+\\r?\\n[ \\t]*|\\r?\\n[ \\t]+)(?:@|\\\\+(?:u0040|x40|100))")
+	goesOnWithSign = regexp.MustCompile("^(?:[\"'`]\\s*(?:\\+|\\.|<>|\\\\)?\\s*[\"'`]|\\\\+\\r?\\n[ \\t]*|\\r?\\n[ \\t]*)(?:@|\\\\+(?:u0040|x40|100))")
 )
+
+// signFirst is a line that begins with the @ after credentials in the line before.
+var signFirst = regexp.MustCompile(`^[ \t]*(?:@|\\+(?:u0040|x40|100))`)
+
+// goesOnWithName is a literal that a variable follows: what it has is unknown.
+var goesOnWithName = regexp.MustCompile("^[\"'`]\\s*\\+\\s*[A-Za-z_$]")
+
+// otherQuote reports whether a URL that ends at an offset is in quotes that do not end
+// there, and has an @ before they do: its credentials have a character that ends one.
+func otherQuote(text []byte, from, end int) bool {
+	start := bytes.LastIndexFunc(text[:max(0, from-len("://"))], func(r rune) bool { return !isAlnum(r) && r != '+' })
+	if start < 0 || end >= len(text) || bytes.IndexByte([]byte("\"'`"), text[start]) < 0 || text[end] == text[start] || bytes.IndexByte([]byte(" \t,;"), text[end]) >= 0 {
+		return false
+	}
+	rest := text[end:min(len(text), end+256)]
+	for i, b := range rest {
+		switch {
+		case b == '@':
+			return !bytes.Contains(rest[:i], []byte("://"))
+		case b == '\n' || b == ',' || b == ';' || b == text[start] && (i == 0 || rest[i-1] != '\\'):
+			return false
+		}
+	}
+	return false
+}
 
 // cutOff reports whether a URL that ends at an offset may only look like one: it
 // may be the beginning of credentials whose @ is escaped or in the next line, and

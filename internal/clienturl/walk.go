@@ -303,18 +303,19 @@ func commandSettings(parts []string, line int) []setting {
 	return out
 }
 
-// shellWords splits a command line at spaces outside of quotes.
+// shellWords splits a command line at spaces outside of quotes, and where it goes on in
+// the next line. Another backslash stays: what it escapes may be the @ after a token.
 func shellWords(text string) []string {
 	var out []string
 	var word strings.Builder
 	var open rune
-	for _, r := range text {
+	for at, r := range text {
 		switch {
 		case open != 0 && r == open:
 			open = 0
 		case open == 0 && (r == '"' || r == '\''):
 			open = r
-		case open == 0 && (r == ' ' || r == '\t' || r == '\n' || r == '\\'):
+		case open == 0 && (r == ' ' || r == '\t' || r == '\n' || r == '\\' && strings.TrimLeft(text[at+1:min(len(text), at+2)], " \t\r\n") == ""):
 			if word.Len() > 0 {
 				out = append(out, word.String())
 				word.Reset()
