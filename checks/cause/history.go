@@ -11,14 +11,8 @@ import (
 // server that was reloaded since may refuse them still.
 func standing(history []checks.Closed) []checks.Closed {
 	return slices.DeleteFunc(slices.Clone(history), func(c checks.Closed) bool {
-		return refusesUser(c) && slices.ContainsFunc(history, func(x checks.Closed) bool {
+		return c.User != "" && isRefusal(c) && slices.ContainsFunc(history, func(x checks.Closed) bool {
 			return x.Server == c.Server && x.User == c.User && !refusal(x.Reason) && x.Newest.After(c.Last) && !c.Last.IsZero()
 		})
 	})
-}
-
-// refusesUser reports whether a server closed the connection as it does not take the
-// user.
-func refusesUser(c checks.Closed) bool {
-	return c.User != "" && (c.Reason == "Authentication Failure" || c.Reason == "Missing Account")
 }
