@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"strconv"
@@ -99,6 +100,8 @@ func (d *Decoder) page(ctx context.Context, body io.Reader, p connectionPage) (i
 		return p.n, errors.New("it has no data")
 	case p.known && p.id != "" && p.from.ID == "":
 		return p.n, errors.New("it does not say which server it is from")
+	case p.says != nil && int(*p.says) != p.n:
+		return p.n, fmt.Errorf("it lists %d connections, and says that it has %d", p.n, *p.says)
 	}
 	return p.n, nil
 }
@@ -114,9 +117,10 @@ type connectionPage struct {
 	from     Server
 	now      time.Time
 	n        int
-	answered bool // there is data
-	listed   bool // there is a list,
-	known    bool // of an account that the server knows
+	answered bool    // there is data
+	says     *uint32 // how many it has; nil where it does not say
+	listed   bool    // there is a list,
+	known    bool    // of an account that the server knows
 	refused  *Error
 }
 
@@ -160,7 +164,7 @@ func (p *connectionPage) member(name []byte) error {
 			return ErrOtherServer
 		}
 		return nil
-	case "now", "connections":
+	case "now", "connections", "num_connections":
 		if !p.form.page() {
 			return p.d.Skip()
 		}
@@ -182,6 +186,12 @@ func (p *connectionPage) content(name []byte) error {
 		p.now, _ = time.Parse(time.RFC3339, text) // zero: not reported
 		p.now = plausible(p.now)
 		return err
+	case "num_connections":
+		if p.d.json.PeekKind() != '0' {
+			return p.d.Skip()
+		}
+		p.says = new(uint32)
+		return p.d.number(p.says)
 	case "connections":
 		if p.listed {
 			return errors.New("it has two lists of connections")

@@ -65,8 +65,8 @@ func readPage(d *Decoder, m *nats.Msg) ([]seenConnection, error) {
 
 // connzOf is a reply to CONNZ.
 func connzOf(connections ...string) string {
-	return head + `"data":{"server_id":"A","now":"2026-01-01T00:00:00Z","num_connections":1,"total":1,"offset":0,"limit":1024,"connections":[` +
-		strings.Join(connections, ",") + `]}}`
+	return head + fmt.Sprintf(`"data":{"server_id":"A","now":"2026-01-01T00:00:00Z","num_connections":%d,"total":1,"offset":0,"limit":1024,"connections":[%s]}}`,
+		len(connections), strings.Join(connections, ","))
 }
 
 func TestConnectionIsRead(t *testing.T) {
@@ -158,6 +158,17 @@ func TestClosedConnections(t *testing.T) {
 	}
 	if _, err := NewDecoder().Closed(t.Context(), strings.NewReader(page), "B", nil); !errors.Is(err, ErrOtherServer) {
 		t.Errorf("of another server: %v", err)
+	}
+}
+
+// A list that has fewer connections than the server says is not all of it.
+func TestListThatWasCut(t *testing.T) {
+	t.Parallel()
+	for says, wrong := range map[string]bool{"2": false, "3": true, "24": true, "0": true, `"x"`: false, "null": false} {
+		page := head + `"data":{"server_id":"A","num_connections":` + says + `,"total":24,"connections":[{"cid":4},{"cid":5}]}}`
+		if _, err := NewDecoder().Connections(t.Context(), strings.NewReader(page), "A", func(*Connection) {}); (err != nil) != wrong {
+			t.Errorf("%s: %v", says, err)
+		}
 	}
 }
 
