@@ -239,9 +239,9 @@ func (p *printer) survivors(all []Survivor) {
 func (g *ServerGone) answer() string {
 	said := "the accounts that were on it have as many as then, so all may be back"
 	if g.Missing > 0 {
-		said = fmt.Sprintf("at most %s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
+		said = fmt.Sprintf("by what others have now, %s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
 		if g.mayHave {
-			said = fmt.Sprintf("at most %s are on other servers, and %s are not, which may still be on it", words.Count(g.Back), words.Count(g.Missing))
+			said = fmt.Sprintf("by what others have now, %s are there, and %s are not, which may still be on it", words.Count(g.Back), words.Count(g.Missing))
 		}
 	}
 	at := "at " + g.Time.UTC().Format(timeLayout)
@@ -287,7 +287,7 @@ func (p *printer) gone(g *ServerGone) {
 		if len(on) > 0 {
 			where = " (" + words.ListUpTo(4, on) + ")"
 		}
-		line := fmt.Sprintf("%s: at most %s of %s back%s", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"), where)
+		line := fmt.Sprintf("%s: %s of %s back%s", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"), where)
 		if a.Missing > 0 {
 			line += fmt.Sprintf(", %s missing", words.Count(a.Missing))
 			if len(a.Services) > 0 {

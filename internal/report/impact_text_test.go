@@ -56,7 +56,7 @@ func TestLossOfManyAccounts(t *testing.T) {
 	if err := ImpactText(&b, doc, Style{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.String(); strings.Count(got, "TENANT-") != 10 || !strings.Contains(got, "  TENANT-30: at most 5 of 8 connections back, 3 missing") ||
+	if got := b.String(); strings.Count(got, "TENANT-") != 10 || !strings.Contains(got, "  TENANT-30: 5 of 8 connections back, 3 missing") ||
 		!strings.Contains(got, "… and 20 more accounts, 160 connections (--json lists them)") {
 		t.Error(got)
 	}
@@ -65,7 +65,7 @@ func TestLossOfManyAccounts(t *testing.T) {
 // What is missing of a server that drains, or hangs, may still be on it.
 func TestLossOfAServerThatMayHaveThem(t *testing.T) {
 	t.Parallel()
-	for may, want := range map[bool]string{false: "at most 3 are back, 5 missing.", true: "at most 3 are on other servers, and 5 are not, which may still be on it."} {
+	for may, want := range map[bool]string{false: "by what others have now, 3 are back, 5 missing.", true: "by what others have now, 3 are there, and 5 are not, which may still be on it."} {
 		g := ServerGone{Server: "n1", Cluster: "C1", Connections: 8, Back: 3, Missing: 5, mayHave: may}
 		if got := g.answer(); !strings.HasSuffix(got, want) {
 			t.Errorf("%s, want %s", got, want)

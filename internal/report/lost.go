@@ -123,7 +123,7 @@ func (p *Past) gainedOf(in Input, lost PastServer) []string {
 }
 
 // recordedNotes say since when servers are missing that a recorder saw go, who was on
-// them, and how many of these are elsewhere at most.
+// them, and how many of these are elsewhere by what others have now.
 func recordedNotes(d *checks.Deployment) []string {
 	var out []string
 	for _, m := range d.Missing {
@@ -139,7 +139,7 @@ func recordedNotes(d *checks.Deployment) []string {
 		if g.Known {
 			text += fmt.Sprintf(", with %s of %s", words.Plural(g.Connections, "client connection"), words.Plural(g.Accounts, "account"))
 			if of := backElsewhere(d, g); mayBeGone(m.Kind) && len(of) > 0 {
-				text += "; other servers have at most " + words.ListUpTo(named, of)
+				text += "; by what others have now, these are elsewhere: " + words.ListUpTo(named, of)
 			}
 		}
 		out = append(out, text)
