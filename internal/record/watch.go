@@ -307,7 +307,7 @@ func (w *Watch) Shut(e wire.ServerEvent, now time.Time) {
 		return
 	}
 	w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now}
-	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, false)})
+	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, true)})
 	w.m.removeServer(s.ID)
 }
 

@@ -61,11 +61,14 @@ func TestTwoClustersOfOneName(t *testing.T) {
 
 	// One that has lost all the routes that it is configured with is cut off, and not a
 	// small cluster that nobody checks.
+	var gone []server.ServerInfo
 	for _, s := range sites.Lyon[:2] {
+		gone = append(gone, server.ServerInfo{ID: s.ID(), Name: s.Name(), Cluster: "EDGE"})
 		s.Shutdown()
 	}
-	alone := sites.Lyon[2]
+	alone, nc := sites.Lyon[2], sourcetest.Connect(t, sourcetest.UserURL(hub, "SYS"))
 	if err := lab.Poll(sourcetest.Within(t), func() error {
+		lab.SayGoodbye(nc, gone) // the hub may have missed it
 		if n, known := alone.NumRoutes(), hub.TrackedRemoteServers(); n > 0 || known > 4 {
 			return fmt.Errorf("%d routes, %d servers", n, known)
 		}
