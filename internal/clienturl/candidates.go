@@ -224,7 +224,7 @@ func urlEnd(text []byte, from int) (end int, hidden bool) {
 	if stop := bytes.IndexAny(rest, " \t\r\n\"'`<>"); stop >= 0 {
 		rest = rest[:stop]
 	}
-	bare := bytes.IndexAny(text[from:at], ":/") < 0
+	bare := !bytes.ContainsAny(text[from:at], ":/")
 	if cutOff(text, at) || otherQuote(text, from, at) || bare && goesOnWithName.Match(text[at:min(len(text), at+256)]) {
 		return at, true
 	}
