@@ -149,7 +149,9 @@ func (m *Source) read(ctx context.Context, t *target, patience time.Duration, d 
 	r.noRoutes = m.get(ctx, t, "/routez", nil, func(p page) error {
 		return decode(p, d, func(body []byte) error {
 			z, err := wire.DecodeRoutez(body)
-			r.peers, r.joined = z.Peers, z.Configured()
+			if r.peers = z.Peers; err == nil { // else it is not known
+				r.joined = z.Configured()
+			}
 			return cmp.Or(err, r.same(z.From))
 		})
 	})
