@@ -68,6 +68,11 @@ func (s RecordedSpread) On(name string) int {
 	return n
 }
 
+// MayHang is how long a server that fell silent without saying that it shuts down
+// counts as one that may hang: others forget it after minutes, and whether its clients
+// are on it still nobody knows.
+const MayHang = 24 * time.Hour
+
 // RecordedGone is a server that a recorder saw go, and has not seen since.
 type RecordedGone struct {
 	Server  ServerRef

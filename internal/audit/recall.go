@@ -20,7 +20,9 @@ func (a *Run) recall(ctx context.Context) {
 	if a.Request.Gone == nil {
 		return
 	}
-	gone, notes := a.Request.Gone(ctx)
+	asking, cancel := source.ForHistory.Context(ctx)
+	gone, notes := a.Request.Gone(asking)
+	cancel()
 	for _, n := range notes {
 		source.Note(d, n)
 	}
@@ -28,7 +30,7 @@ func (a *Run) recall(ctx context.Context) {
 	e := a.Request.Expected
 	for _, g := range rest {
 		known := len(d.Servers) + len(d.Missing)
-		if g.Kind != checks.Silent || time.Since(g.At) > mayHang || e.namesAll(d) || e.Count > 0 && e.Count <= known || len(d.Missing) >= mostMissing {
+		if g.Kind != checks.Silent || time.Since(g.At) > checks.MayHang || e.namesAll(d) || e.Count > 0 && e.Count <= known || len(d.Missing) >= mostMissing {
 			continue
 		}
 		d.Missing = append(d.Missing, checks.Missing{ID: g.Server.ID, Name: g.Server.Name, Host: g.Server.Host, Cluster: g.Cluster, ClusterKnown: true,
@@ -36,10 +38,6 @@ func (a *Run) recall(ctx context.Context) {
 		d.Expected = max(d.Expected, len(d.Servers)+len(d.Missing))
 	}
 }
-
-// mayHang is how long a server that a recorder found silent may hang: as long as watch
-// takes it to.
-const mayHang = 24 * time.Hour
 
 // recalled ties servers that a recorder saw go to those that are missing: by name, and
 // where as many are missing without a name in a cluster as went there, each to one.

@@ -60,8 +60,9 @@ func routedClusters(d *checks.Deployment) []*routedCluster {
 	}
 	var out []*routedCluster
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		n := unjoined(d, name)
 		for _, texts := range configurations(lists[name]) {
-			c := &routedCluster{name: name, members: membersOf(d, name), alone: aloneIn(d, name), unjoined: unjoined(d, name)}
+			c := &routedCluster{name: name, members: membersOf(d, name), alone: aloneIn(d, name), unjoined: n}
 			for _, text := range texts {
 				if r, ok := routeOf(text); ok {
 					c.routes = append(c.routes, r)
@@ -218,15 +219,15 @@ func unjoined(d *checks.Deployment, cluster string) int {
 		if s.Cluster != cluster || s.Configured == nil || s.Links == nil || len(s.Links.Routes) == 0 || len(s.Links.Routes) > mostAddresses {
 			continue
 		}
-		c := routedCluster{name: cluster, members: membersOf(d, cluster)}
-		for _, text := range slices.Compact(slices.Sorted(slices.Values(s.Links.Routes))) {
-			if r, ok := routeOf(strings.ToLower(text)); ok {
-				c.routes = append(c.routes, r)
-			}
-		}
-		key := strings.ToLower(strings.Join(slices.Sorted(slices.Values(s.Links.Routes)), " "))
+		key := strings.ToLower(strings.Join(slices.Compact(slices.Sorted(slices.Values(s.Links.Routes))), " "))
 		of := all[key]
 		if of == nil {
+			c := routedCluster{name: cluster, members: membersOf(d, cluster)}
+			for text := range strings.SplitSeq(key, " ") {
+				if r, ok := routeOf(text); ok {
+					c.routes = append(c.routes, r)
+				}
+			}
 			of = &alike{addresses: c.addresses(), joined: map[string]bool{}}
 			all[key] = of
 		}

@@ -87,10 +87,8 @@ func (w *Watch) gone(id string) bool {
 // it, the cluster is a smaller one.
 const remembered = 15 * time.Minute
 
-// unheard is how long a server that fell silent without saying that it shuts down
-// counts as one that may hang: others forget it after minutes, and whether its
-// clients are on it still nobody knows.
-const unheard = 24 * time.Hour
+// unheard is how long a server that fell silent counts as one that may hang.
+const unheard = checks.MayHang
 
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {

@@ -41,6 +41,9 @@ const (
 	// ForClosed is for closed connections, once the open ones were read: they fill
 	// in what is not known otherwise, and nothing waits for them.
 	ForClosed = whole / 3
+	// ForHistory is for which servers a recorder saw go, before anything is judged: a
+	// store that does not answer leaves the rest of the time to those who do.
+	ForHistory = whole / 3
 	// ForNeighbours is for the connections of accounts that are no suspects, after
 	// all that: they tell whether an address is the reason.
 	ForNeighbours = whole / 3
