@@ -99,7 +99,13 @@ func ReadLocal(ctx context.Context, dir string, via Via) (*Store, error) {
 	l, err := serveLocal(dir, Limits{})
 	var taken *TakenError
 	if errors.As(err, &taken) {
-		return readRunning(ctx, dir, via)
+		s, failed := readRunning(ctx, dir, via)
+		if failed == nil {
+			return s, nil
+		}
+		if l, err = serveLocal(dir, Limits{}); errors.As(err, &taken) { // else it has ended meanwhile
+			return nil, failed
+		}
 	}
 	if err != nil {
 		return nil, err
