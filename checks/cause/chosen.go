@@ -132,15 +132,7 @@ func (s *Situation) upWhen() (up [][]int, starts []int) {
 }
 
 // byCluster puts counts in the order of the profile into that of the cluster.
-func (s *Situation) byCluster(counts []int) []int {
-	out := make([]int, 1+len(s.Others))
-	for i, o := range s.cluster() {
-		if at := slices.Index(s.Profile.Servers, o.ID); at >= 0 && at < len(counts) {
-			out[i] = counts[at]
-		}
-	}
-	return out
-}
+func (s *Situation) byCluster(counts []int) []int { return s.inCluster(s.Profile.Servers, counts) }
 
 // kinds is how many different clients there are behind a source address: services
 // where they are told apart, as the instances of one are no different clients.

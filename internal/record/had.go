@@ -36,9 +36,9 @@ type HadShare struct {
 	Connections, Others int
 }
 
-// had is who is on a server; nil where that is not known. Where the server is silent already,
-// its clients may be elsewhere by now: what came to other servers meanwhile does not
-// count.
+// had is who is on a server; nil where that is not known. The clients of one that fell
+// silent or stopped may be elsewhere already: what came to other servers in the last
+// minute or two does not count.
 func (w *Watch) had(id string, silent bool) *Had {
 	at, ok := w.m.byID[id]
 	if !ok || w.m.servers[at].unknown || !w.ready {

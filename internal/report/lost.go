@@ -148,7 +148,7 @@ func recordedNotes(d *checks.Deployment) []string {
 }
 
 // backElsewhere is how many connections of each account, of those that a server had,
-// the others of its cluster may have by now.
+// the others of its cluster have, if no other client came or left since.
 func backElsewhere(d *checks.Deployment, g *checks.RecordedGone) []string {
 	var out []string
 	for _, x := range g.Of {
