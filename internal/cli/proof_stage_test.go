@@ -192,7 +192,7 @@ func (x *proving) rebalanceWith(flags ...string) {
 		}
 		x.Log(said)
 		again := doc.Outcome == "finding" || doc.Stop != nil && slices.Contains([]string{"server-suffers", "clients-came-back"}, doc.Stop.Code)
-		if len(doc.Refusals) == 1 && doc.Refusals[0].Code == "coverage" { // this machine is busy
+		if round == 0 && len(doc.Refusals) == 1 && doc.Refusals[0].Code == "coverage" { // this machine is busy
 			x.Logf("%+v", doc.Coverage)
 			again = true
 		}
