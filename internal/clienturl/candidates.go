@@ -55,6 +55,8 @@ func (s *sourceText) candidates() []candidate {
 			continue
 		}
 		end, hidden := urlEnd(s.text, from)
+		// A host that a variable follows may be a token.
+		bare := !bytes.ContainsAny(s.text[from:end], ":/") && goesOnWithName.Match(s.text[end:min(len(s.text), end+32)])
 		c := candidate{start: start, end: end}
 		c.endpoint, c.user, c.err = parseUser(squeeze(s.text[start:end]))
 		goesOn := goesOn.Match(s.text[end:min(len(s.text), end+32)])
@@ -64,7 +66,7 @@ func (s *sourceText) candidates() []candidate {
 			c.err = errCredentials
 		case errors.Is(c.err, errHost) && !goesOn, s.isProse(c):
 			continue // text about URLs
-		case errors.Is(c.err, errHost), c.err == nil && s.text[end-1] == ':' && goesOn:
+		case errors.Is(c.err, errHost), c.err == nil && (s.text[end-1] == ':' && goesOn || bare):
 			c.err = errPlaceholder
 		}
 		if out = append(out, c); len(out) > maxCandidates {
@@ -224,8 +226,7 @@ func urlEnd(text []byte, from int) (end int, hidden bool) {
 	if stop := bytes.IndexAny(rest, " \t\r\n\"'`<>"); stop >= 0 {
 		rest = rest[:stop]
 	}
-	bare := !bytes.ContainsAny(text[from:at], ":/")
-	if cutOff(text, at) || otherQuote(text, from, at) || bare && goesOnWithName.Match(text[at:min(len(text), at+256)]) {
+	if cutOff(text, at) || otherQuote(text, from, at) {
 		return at, true
 	}
 	sign := bytes.IndexByte(rest, '@')

@@ -83,7 +83,7 @@ func TestEscapedSign(t *testing.T) {
 			"nats_url: nats://TOKEN\n  @host:4222\n", "NATS_URL=nats://TOKEN\\\n@host:4222\n", `nats_url = "nats://TOKEN" + "@host"`,
 			"nats_url = (\"nats://TOKEN\"\n   \"@host\")", `nats_url = "nats://user:1234\u0040host"`, `nats_url = "nats://TOKEN" + "\u0040host"`,
 			"NATS_URL=nats://TOKEN\n@host:4222\n", `nats.Connect("nats://TOKEN'9@host:4222")`, "nats.Connect(\"nats://TOKEN`9@host:4222\")", `nats.Connect("nats://TOKEN<9@host:4222")`,
-			`nats.Connect("nats://TOKEN\"9@host:4222")`, `String u = "nats://TOKEN" + AT + "host";`,
+			`nats.Connect("nats://TOKEN\"9@host:4222")`,
 		},
 		"whole": {
 			`nats_url: "nats://a.example:4222"`, `nats_url: \"nats://a.example:4222\"`, `"nats_url": "nats://a.example:4222\n"`,
@@ -113,6 +113,7 @@ func TestEscapedSignInFiles(t *testing.T) {
 		"a.service": "[Service]\nExecStart=/usr/bin/orders -s nats://TOKEN\\x40n1.example:4222\n",
 		"b.service": "[Service]\nEnvironment=NATS_URL=nats://TOKEN\\x40n1.example\n",
 		"c.service": "[Service]\nExecStart=/usr/bin/orders --server nats://TOKEN\\100n1.example:4222 --name x\n",
+		"h.java":    "class A { String u = \"nats://TOKEN\" + AT + \"host\"; }\n",
 		"d.ini":     "url = nats://TOKEN\n   @n1.example:4222\n",
 		"e.env":     "NATS_URL=nats://TOKEN\n@n1.example:4222\n",
 		"f.yaml":    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\ndata:\n  a.service: |\n    [Service]\n    ExecStart=/usr/bin/orders -s nats://TOKEN\\u0040n1.example:4222\n",

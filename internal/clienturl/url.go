@@ -261,7 +261,7 @@ var (
 // signFirst is a line that begins with the @ after credentials in the line before.
 var signFirst = regexp.MustCompile(`^[ \t]*(?:@|\\+(?:u0040|x40|100))`)
 
-// goesOnWithName is a literal that a variable follows: what it has is unknown.
+// goesOnWithName is the end of a literal that a variable follows: what it has is unknown.
 var goesOnWithName = regexp.MustCompile("^[\"'`]\\s*\\+\\s*[A-Za-z_$]")
 
 // otherQuote reports whether a URL that ends at an offset is in quotes that do not end
