@@ -115,8 +115,10 @@ func (i *impact) prepare(ctx context.Context) (lists audit.ClientLists, past *re
 	if i.baseline != "" && i.evidence.place != "" {
 		return lists, nil, errors.New("--baseline and --history both say who was on the server: pass one of them")
 	}
-	if err := errors.Join(i.expect.validate(), i.evidence.validate(i.source), i.source.validate(), i.output.validate()); err != nil {
-		return lists, nil, err
+	for _, err := range []error{i.expect.validate(), i.evidence.validate(i.source), i.source.validate(), i.output.validate()} {
+		if err != nil {
+			return lists, nil, err
+		}
 	}
 	c, err := i.settings.read(ctx, i.host)
 	if err != nil {

@@ -105,25 +105,31 @@ func TestContextOfNSC(t *testing.T) {
 }
 
 // A program ends with the time-out, and so does all that it started, whoever names
-// it.
+// it. What it leaves behind ends with it too.
 func TestProgramEndsWithItsGroup(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "c.json")
 	if err := os.WriteFile(file, []byte(`{"nsc": "O/A/U"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for program, s := range map[string]Settings{
-		"op":  {NoContext: true, Servers: "nats://h", Token: "op://v/i"},
-		"nsc": {Context: file},
+	for name, c := range map[string]struct {
+		program string
+		s       Settings
+		ends    string
+	}{
+		"op":                  {"op", Settings{NoContext: true, Servers: "nats://h", Token: "op://v/i"}, "wait"},
+		"nsc":                 {"nsc", Settings{Context: file}, "wait"},
+		"op that leaves some": {"op", Settings{NoContext: true, Servers: "nats://127.0.0.1:1", Token: "op://v/i"}, "echo s3cret"},
 	} {
-		t.Run(program, func(t *testing.T) {
-			pid := filepath.Join(folder, program)
-			programs(t, map[string]string{program: "sleep 600 & echo $! > " + pid + "; wait"})
-			s.Timeout = time.Minute
+		t.Run(name, func(t *testing.T) {
+			pid := filepath.Join(folder, name)
+			programs(t, map[string]string{c.program: "sleep 600 >/dev/null 2>&1 & echo $! > '" + pid + "'; " + c.ends})
+			c.s.Timeout = time.Minute
 			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan error)
+			defer cancel()
+			done := make(chan error, 1)
 			go func() {
-				_, err := s.Connect(ctx, func(string, ...any) {})
+				_, err := c.s.Connect(ctx, func(string, ...any) {})
 				done <- err
 			}()
 			var child int
@@ -131,9 +137,11 @@ func TestProgramEndsWithItsGroup(t *testing.T) {
 				text, _ := os.ReadFile(pid) // not there yet
 				child, _ = strconv.Atoi(strings.TrimSpace(string(text)))
 			}
-			cancel()
-			if err := <-done; !errors.Is(err, context.Canceled) {
-				t.Error(err)
+			if c.ends == "wait" {
+				cancel()
+				if err := <-done; !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
 			}
 			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 				state, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))

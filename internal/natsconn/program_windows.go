@@ -8,7 +8,8 @@ import (
 )
 
 // asGroup has a program run in a job of its own, which ends as a whole with its
-// context. What it returns starts the program, and is for when it has ended.
+// context, or with the program. What it returns starts the program, and is for when
+// it has ended.
 //
 // The program is in the job from right after its start: what it has started by
 // then is not.
@@ -33,5 +34,8 @@ func asGroup(cmd *exec.Cmd) (start func() error, done func()) {
 		_ = windows.CloseHandle(process)
 		return nil
 	}
-	return start, func() { _ = windows.CloseHandle(job) }
+	return start, func() {
+		_ = windows.TerminateJobObject(job, 1) // what it left behind
+		_ = windows.CloseHandle(job)
+	}
 }

@@ -48,7 +48,7 @@ func look(ctx context.Context, c *sysreq.Client, patience time.Duration, scope S
 	}
 	var wg sync.WaitGroup
 	free := make(chan struct{}, together)
-	var failed []error
+	failed := make([]error, len(s.Servers)) // the first of each server
 	// A few accounts are asked for one by one, many are read together.
 	const mostAlone = 8
 	of := []string{""}
@@ -66,7 +66,7 @@ func look(ctx context.Context, c *sysreq.Client, patience time.Duration, scope S
 				if err := l.read(ctx, c, patience, i, account); err != nil {
 					l.mu.Lock()
 					defer l.mu.Unlock()
-					failed = append(failed, fmt.Errorf("the connections on %s were not all read: it %w", server.Name, err))
+					failed[i] = cmp.Or(failed[i], fmt.Errorf("the connections on %s were not all read: it %w", server.Name, err))
 				}
 			})
 		}
@@ -83,7 +83,20 @@ func look(ctx context.Context, c *sysreq.Client, patience time.Duration, scope S
 	})
 	s.Connections = slices.CompactFunc(s.Connections, func(a, b Connection) bool { return a.Server == b.Server && a.ID == b.ID })
 	s.restarts()
-	return s, errors.Join(failed...)
+	return s, unread(failed)
+}
+
+// unread is one sentence of the servers that were not all read: the first of them
+// and how many more.
+func unread(failed []error) error {
+	failed = slices.DeleteFunc(failed, func(err error) bool { return err == nil })
+	switch n := len(failed) - 1; {
+	case n < 0:
+		return nil
+	case n > 0:
+		return fmt.Errorf("%w; nor were those of %s", failed[0], words.Plural(n, "more server"))
+	}
+	return failed[0]
 }
 
 func (scope Scope) ids() map[string]int {
