@@ -23,6 +23,9 @@ func operate(t *testing.T, o life.Operation, table *confusions) {
 	}
 	defer w.Stop()
 	doc := lived(t, w, w.Args...)
+	if !doc.Coverage.Complete {
+		t.Logf("%s: not complete: %+v", o.Name, doc.Coverage)
+	}
 	movable(t, o, w)
 	// Less data never makes more certainty, and at once for all cases.
 	blind := slices.Clone(w.Args)
