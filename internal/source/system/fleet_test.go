@@ -515,9 +515,9 @@ func (d *slowDialer) Dial(network, address string) (net.Conn, error) {
 }
 
 // TestAuditorIsCutOff: the carrier cuts off a client that has more than 64 MiB
-// to read. It comes back and asks for what is missing. Not parallel, because it
-// takes all of the machine for a while.
+// to read. It comes back and asks for what is missing.
 func TestAuditorIsCutOff(t *testing.T) {
+	t.Parallel()
 	size := smallFleet
 	size.Lines = 4
 	f := startFleet(t, size)
