@@ -40,7 +40,7 @@ func (e Expected) addEarlier(d *checks.Deployment) (candidates string) {
 	known := "in the baseline of " + when(e.EarlierAt)
 	var absent []checks.Missing
 	for _, s := range e.Earlier {
-		m := checks.Missing{Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: !generated(s.Cluster) || slices.Contains(clustersIn(d), s.Cluster),
+		m := checks.Missing{Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: !Generated(s.Cluster) || slices.Contains(clustersIn(d), s.Cluster),
 			Kind: checks.Forgotten, Known: known, Reason: known}
 		if !has(d, &m) {
 			absent = append(absent, m)
@@ -113,9 +113,9 @@ func (e Expected) addUnnamed(d *checks.Deployment) {
 	}
 }
 
-// generated reports whether a cluster's name looks like one that servers made up, as
+// Generated reports whether a cluster's name looks like one that servers made up, as
 // none is configured. It is another one after all of them have restarted.
-func generated(cluster string) bool {
+func Generated(cluster string) bool {
 	const long = 22
 	digit, upper, lower := false, false, false
 	for _, r := range cluster {

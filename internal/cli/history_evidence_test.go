@@ -134,7 +134,8 @@ func recordRestarts(t *testing.T, drain bool) {
 		doc = audit("--history", dir)
 		got := verdictsOf(doc, "restart-drift")
 		if got["ORDERS"].Verdict != "confirmed" || got["PAY"].Verdict != "confirmed" || got["ALONE"].Verdict != "possible" {
-			return fmt.Errorf("with the history: ORDERS %s, ALONE %s, PAY %s", got["ORDERS"].Verdict, got["ALONE"].Verdict, got["PAY"].Verdict)
+			return fmt.Errorf("with the history: ORDERS %s, ALONE %s, PAY %s; warnings %q; %+v",
+				got["ORDERS"].Verdict, got["ALONE"].Verdict, got["PAY"].Verdict, doc.Warnings, got["ORDERS"].Evidence)
 		}
 		return nil
 	}); err != nil {

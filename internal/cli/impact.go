@@ -156,12 +156,18 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	p.AllowPartial = true
 	run := audit.New(from, audit.Request{Parameters: p, AnyShare: true, Lists: lists, Causes: true, Timeout: i.host.Timeout(),
 		Flags: i.host.Flags(), Again: from.again, Connected: from.urls, Expected: i.expect.expected(from, nil, lists.Probe)})
-	if err := run.Gather(ctx); err != nil {
+	err := run.Gather(ctx)
+	if err != nil {
 		return nil, err
 	}
 	d := run.Deployment
 	var notes []string
-	if past == nil && i.server != "" && !reported(d, i.server) {
+	switch {
+	case past != nil:
+		if notes, err = ofAnother(d, past); err != nil {
+			return nil, fmt.Errorf("--baseline %s: %w", i.baseline, err)
+		}
+	case i.server != "" && !reported(d, i.server):
 		past, notes = i.recorded(ctx, d)
 	}
 	servers, err := i.servers(d, past)
@@ -198,53 +204,6 @@ func reported(d *checks.Deployment, server string) bool {
 	return slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Name == server || s.ID == server })
 }
 
-// recorded is what watch recorded of the server when it went; nil where it has nothing
-// of it.
-func (i *impact) recorded(ctx context.Context, d *checks.Deployment) (*report.PastImpact, []string) {
-	read := i.evidence.gone(i.host, i.source)
-	if read == nil {
-		return nil, nil
-	}
-	gone, notes := read(ctx)
-	at := slices.IndexFunc(gone, func(g checks.RecordedGone) bool {
-		return (g.Server.Name == i.server || g.Server.ID == i.server) && g.IsOf(d)
-	})
-	if at < 0 {
-		return nil, notes
-	}
-	g := gone[at]
-	if !g.Known {
-		return nil, append(notes, fmt.Sprintf("watch recorded that %s went, and not who was on it", words.Harmless(g.Server.Name)))
-	}
-	past := &report.PastImpact{Time: g.At, Recorded: g.Kind, Server: words.Harmless(g.Server.Name), Cluster: words.Harmless(g.Cluster), Connections: g.Connections}
-	for _, x := range g.Of {
-		past.Accounts = append(past.Accounts, report.PastAccount{ID: words.Harmless(x.Account.ID), Name: words.Harmless(x.Account.Name),
-			OnServer: x.Connections, InCluster: x.Connections + x.Others})
-	}
-	return past, notes
-}
-
-// stillThere says of a server that is asked about as gone why it may still have its
-// connections; it is empty where it is back, or said that it shuts down. Others forget
-// one that hangs just as one that died.
-func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
-	const but = "%s may still have connections that count as missing here: %s"
-	name := func(s string) bool { return words.Harmless(s) == past.Server }
-	if slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
-		return name(s.Name) && d.SameCluster(words.Harmless(s.Cluster), past.Cluster)
-	}) {
-		return nil
-	}
-	at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) })
-	switch {
-	case at < 0:
-		return []string{fmt.Sprintf(but, past.Server, "no server that answered knows of it, so it is stopped, or it hangs")}
-	case d.Missing[at].Kind == checks.Down:
-		return nil
-	}
-	return []string{fmt.Sprintf(but, past.Server, words.HarmlessText(d.Missing[at].Reason))}
-}
-
 // servers are those that are asked about. With a baseline it is about the past: a
 // server of that name may be back, and is another one.
 func (i *impact) servers(d *checks.Deployment, past *report.PastImpact) ([]checks.ServerRef, error) {
@@ -278,21 +237,4 @@ func (i *impact) servers(d *checks.Deployment, past *report.PastImpact) ([]check
 		return nil, fmt.Errorf("server %q did not report: pass --baseline with what impact %s --json wrote while it did", i.server, i.server)
 	}
 	return nil, fmt.Errorf("no %s reported: pass one of %s, or --baseline with what impact --json wrote while it was there", i.host.named("server", i.server), words.FirstOf(8, names))
-}
-
-// heldBy is what each server of a cluster has of an account, by its name.
-func heldBy(d *checks.Deployment, cluster, account string) map[string]int {
-	out := map[string]int{}
-	for k := range d.Servers {
-		s := &d.Servers[k]
-		if words.Harmless(s.Cluster) != cluster {
-			continue
-		}
-		for _, u := range s.Usage {
-			if words.Harmless(d.Accounts[u.Account].ID) == account {
-				out[words.Harmless(s.Name)] += int(u.Connections)
-			}
-		}
-	}
-	return out
 }

@@ -102,6 +102,25 @@ func TestImpact(t *testing.T) {
 	if doc, _ = run(1, "C1-n1", "--baseline", before, "--json"); strings.Contains(strings.Join(doc.Warnings, "\n"), "may still have") {
 		t.Errorf("it is back: warnings %q", doc.Warnings)
 	}
+	other, err := os.ReadFile(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		status int
+		was    []string
+		says   string
+	}{
+		{3, []string{`"C1"`, `"EU"`}, "C1-n1 was in cluster EU then, and no server of that cluster is known now: it is of another deployment"},
+		{1, []string{`"ORDERS"`, `"X"`, `"BILLING"`, `"Y"`}, "no account that --baseline has on C1-n1 is known now"},
+	} {
+		if err := os.WriteFile(before, []byte(strings.NewReplacer(c.was...).Replace(string(other))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, text := run(c.status, "C1-n1", "--baseline", before); !strings.Contains(strings.Join(strings.Fields(text), " "), c.says) {
+			t.Errorf("%q is not in\n%s", c.says, text)
+		}
+	}
 	if err := os.WriteFile(before, []byte(`{"type":"other"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
