@@ -142,8 +142,7 @@ func run(h Host, args []string) (err error) {
 	}
 	_, err = app.Parse(args)
 	if err = nameRefused(app, args, err); isUsage(err) {
-		flags, _ := namesFor(app, args)
-		err = &usageError{err: withoutStray(args, flags, suggest(app, args, err))}
+		err = &usageError{err: withoutStray(args, allFlags(app), suggest(app, args, err))}
 	}
 	return err
 }

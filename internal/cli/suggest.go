@@ -59,6 +59,25 @@ func namesFor(app *fisk.Application, args []string) (flags, commands []string) {
 	return flags, commands
 }
 
+// allFlags returns the flags of all commands: one that this command does not have is
+// no part of a credential either.
+func allFlags(app *fisk.Application) (flags []string) {
+	model := app.Model()
+	var add func(*fisk.FlagGroupModel, *fisk.CmdGroupModel)
+	add = func(g *fisk.FlagGroupModel, c *fisk.CmdGroupModel) {
+		more, _ := knownNames(g, c)
+		flags = append(flags, more...)
+		if c != nil {
+			for _, one := range c.Commands {
+				add(one.FlagGroupModel, one.CmdGroupModel)
+			}
+		}
+	}
+	add(model.FlagGroupModel, model.CmdGroupModel)
+	slices.Sort(flags)
+	return slices.Compact(flags)
+}
+
 // knownNames returns the flags, with their dashes, and the commands of a model.
 func knownNames(g *fisk.FlagGroupModel, c *fisk.CmdGroupModel) (flags, commands []string) {
 	if g != nil {

@@ -13,6 +13,7 @@ func TestUsageNamesWhatIsMeant(t *testing.T) {
 		"audit concentration --password x --tiemout 5s":    "did you mean --timeout?",
 		"audit concentration --password=x --tiemout 5s":    "did you mean --timeout?",
 		"audit concentration --password x --y8x7w --z 5s":  "not shown as it may be part of it",
+		"audit concentration --password x --store y":       "unknown long flag '--store'",
 		"audit concentration --password x tiemout --all":   "not shown as it may be part of it",
 		"audit concentration --no-context --tiemout 5s -x": "did you mean --timeout?",
 	} {
