@@ -326,6 +326,11 @@ func (s *Server) options() *server.Options {
 	if g.Name != "" {
 		o.Cluster = server.ClusterOpts{Name: g.Name, Host: s.host, Port: orRandom(p.route), NoAdvertise: g.NoAdvertise,
 			Username: routeUser, Password: s.lab.secret, AuthTimeout: AuthTimeout}
+		if s.host != loopback {
+			// Servers take a peer to be where its connections come from. That is
+			// 127.0.0.1 for each, where a server of another lab may have the port.
+			o.Cluster.Advertise = s.host
+		}
 		o.Routes = s.urlsOf(g.servers, "", func(p ports) int { return p.route })
 		for _, u := range o.Routes {
 			u.User = url.UserPassword(routeUser, s.lab.secret)
