@@ -177,6 +177,7 @@ func (x *proving) rebalanceWith(flags ...string) {
 	if out, status := x.command(commands[0], flags...); status != ExitPass {
 		x.Fatalf("%s: status %d: %s", commands[0], status, out)
 	}
+	again := false
 	for round := range mostRounds {
 		out, status := x.command(commands[1], append(flags, "--yes", "--json", "--timeout", "30s")...)
 		var doc report.Rebalance
@@ -191,13 +192,14 @@ func (x *proving) rebalanceWith(flags ...string) {
 			said += ", stopped: " + doc.Stop.Text
 		}
 		x.Log(said)
-		again := doc.Outcome == "finding" || doc.Stop != nil && slices.Contains([]string{"server-suffers", "clients-came-back"}, doc.Stop.Code)
+		wasStopped := again
+		again = doc.Outcome == "finding" || doc.Stop != nil && slices.Contains([]string{"server-suffers", "clients-came-back"}, doc.Stop.Code)
 		if round == 0 && len(doc.Refusals) == 1 && doc.Refusals[0].Code == "coverage" { // this machine is busy
 			x.Logf("%+v", doc.Coverage)
 			again = true
 		}
 		switch {
-		case doc.Outcome == "balanced" && status == ExitPass:
+		case status == ExitPass && (doc.Outcome == "balanced" || wasStopped && doc.Outcome == "nothing-to-do"):
 			return
 		case !again:
 			x.Fatalf("%s: status %d, %s: %+v", commands[1], status, doc.Outcome, doc.Refusals)

@@ -29,6 +29,9 @@ func added() Operation {
 					return err
 				}
 			}
+			if err := w.later(ctx); err != nil {
+				return err
+			}
 			for i, name := range []string{n2, n3} {
 				conf := ""
 				for _, account := range accounts {
