@@ -136,3 +136,28 @@ func TestFindingOnAServerThatShutsDown(t *testing.T) {
 		t.Error(kinds)
 	}
 }
+
+// A server that was killed is one that is missing, though others still count it and
+// know no name of it.
+func TestKilledServerIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	counted := checks.Missing{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted, Reason: "n2 counts 3 servers, and this one did not answer"}
+	for _, c := range []struct {
+		others []checks.Missing
+		want   int
+	}{
+		{nil, 1},
+		{[]checks.Missing{counted}, 1},
+		{[]checks.Missing{counted, counted}, 2}, // its former process is counted as well
+		{[]checks.Missing{{Cluster: "C2", ClusterKnown: true, Kind: checks.Counted}}, 1}, // nothing of C2 is watched
+		{hung(), 1},
+	} {
+		d := watching(t, 0, 5, 5, 5)
+		d.pass(5 * time.Minute)
+		d.without(c.others, 5, 5)
+		missing := d.w.Snapshot(d.now, 10).Missing
+		if len(missing) != c.want || !slices.ContainsFunc(missing, func(m checks.Missing) bool { return m.Name == "n1" }) {
+			t.Errorf("%+v: %+v", c.others, missing)
+		}
+	}
+}
