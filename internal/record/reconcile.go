@@ -82,6 +82,7 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	reported := w.rows(d, first, now)
 	c := w.m.correct(d)
 	w.absent(d, reported, first, now)
+	w.recall(d, now)
 	switch {
 	case first:
 		w.tell(Change{Kind: Watching, Time: now, Of: w.totals()})
@@ -175,6 +176,29 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 	}
 }
 
+// KnownGone takes over the servers that an earlier watch saw go, before the first full
+// report.
+func (w *Watch) KnownGone(gone []checks.RecordedGone) {
+	if !w.ready {
+		w.before = gone
+	}
+}
+
+// recall takes over those of them that did not say that they shut down and that nobody
+// knows of: others forget one that hangs with its clients, too.
+func (w *Watch) recall(d *checks.Deployment, now time.Time) {
+	for _, g := range w.before {
+		if g.Kind != checks.Silent || now.Sub(g.At) >= unheard || !g.IsOf(d) || w.accounted(g.Server, g.Cluster) || len(w.down) >= mostServers {
+			continue
+		}
+		w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{ref: g.Server, cluster: g.Cluster, at: g.At, silent: true}
+		w.m.moved[g.Cluster] = struct{}{}
+		w.tell(Change{Kind: Silent, Time: now, Cluster: g.Cluster, Server: g.Server,
+			Reason: "it was found silent at " + g.At.UTC().Format("2006-01-02 15:04:05 UTC") + ", and no other server knows of it"})
+	}
+	w.before = nil
+}
+
 // fellSilent takes in a server that was there, or was missing, and of which a full
 // report says nothing: unless it said that it shuts down, it may hang.
 func (w *Watch) fellSilent(x checks.ServerRef, cluster string, now time.Time) {
@@ -265,14 +289,14 @@ func (w *Watch) askSilent(now time.Time) {
 func (w *Watch) Totals() Totals { return *w.totals() }
 
 func (w *Watch) totals() *Totals {
-	t := Totals{Servers: len(w.m.byID), Missing: len(w.missing), Cells: w.m.cells}
+	t := Totals{Servers: len(w.m.byID), Cells: w.m.cells}
 	clusters := map[string]bool{}
 	for i := range w.m.servers {
 		if w.m.servers[i].ID != "" {
 			clusters[w.m.servers[i].cluster] = true
 		}
 	}
-	t.Clusters = len(clusters)
+	t.Clusters, t.Missing = len(clusters), len(w.absentIn(clusters))
 	for i := range w.m.accounts {
 		n, any := 0, false
 		for _, c := range w.m.accounts[i].cells {

@@ -161,3 +161,46 @@ func TestKilledServerIsCountedOnce(t *testing.T) {
 		}
 	}
 }
+
+// A watch that is started after the others have forgotten a server that hangs has it
+// from its history: for a day, and unless it is back, or said that it shut down.
+func TestWatchStartsBesideAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	gone := func(set func(*checks.RecordedGone)) checks.RecordedGone {
+		g := checks.RecordedGone{Server: checks.ServerRef{ID: at("n1").ID, Name: "n1"}, Cluster: "C1", At: epoch().Add(-time.Hour), Kind: checks.Silent, Beside: []string{at("n2").ID}}
+		set(&g)
+		return g
+	}
+	for name, c := range map[string]struct {
+		gone    checks.RecordedGone
+		missing []checks.Missing
+		back    bool
+		want    int
+	}{
+		"forgotten":             {gone(func(*checks.RecordedGone) {}), nil, false, 1},
+		"still counted":         {gone(func(*checks.RecordedGone) {}), []checks.Missing{{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted}}, false, 1},
+		"others know it":        {gone(func(*checks.RecordedGone) {}), hung(), false, 1},
+		"it is back":            {gone(func(*checks.RecordedGone) {}), nil, true, 0},
+		"another process is":    {gone(func(g *checks.RecordedGone) { g.Server.ID += "before" }), nil, true, 0},
+		"it shut down":          {gone(func(g *checks.RecordedGone) { g.Kind = checks.Down }), nil, false, 0},
+		"a day ago":             {gone(func(g *checks.RecordedGone) { g.At = epoch().Add(-checks.MayHang) }), nil, false, 0},
+		"of another deployment": {gone(func(g *checks.RecordedGone) { g.Beside = []string{"Nother"} }), nil, false, 0},
+	} {
+		d := &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), Reconcile: time.Hour}), now: epoch()}
+		d.w.KnownGone([]checks.RecordedGone{c.gone})
+		d.w.Ask(d.now)
+		if c.back {
+			d.report(5, 5, 5)
+		} else {
+			d.without(c.missing, 5, 5)
+		}
+		told := d.w.Tick(d.now)
+		at := slices.IndexFunc(told, func(c Change) bool { return c.Kind == Watching })
+		if missing := d.w.Snapshot(d.now, 10).Missing; len(missing) != c.want || at < 0 || told[at].Of.Missing != c.want {
+			t.Errorf("%s: %+v, told %+v", name, missing, told)
+		}
+		if c.want == 0 && slices.ContainsFunc(told, func(c Change) bool { return c.Kind == Silent }) {
+			t.Errorf("%s: told %+v", name, told)
+		}
+	}
+}

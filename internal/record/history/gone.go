@@ -19,13 +19,18 @@ func (s *Store) Gone(ctx context.Context, now time.Time) ([]checks.RecordedGone,
 	if last := s.LastAlive(ctx); last.IsZero() || now.Sub(last).Abs() > lastSeen {
 		return nil, &StaleError{last, now}
 	}
-	since := now.Add(-evidenceFor)
+	docs, err := s.ofServers(ctx, now.Add(-evidenceFor))
+	return goneBy(docs), err
+}
+
+// ofServers are the last documents of servers since then, in the order of their times.
+func (s *Store) ofServers(ctx context.Context, since time.Time) ([]record.Document, error) {
 	last := newRecent()
 	if err := s.read(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofServers + ">"}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}, last.add); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(last.docs, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
-	return goneBy(last.docs), nil
+	return last.docs, nil
 }
 
 // goneBy is what documents, in the order of their times, say of servers that went.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 )
 
@@ -88,8 +89,13 @@ func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig
 }
 
 // Restore tells a watch what was known when the last recorder stopped: the last
-// document of every account in every cluster.
+// document of every account in every cluster, and which servers went in the last day.
 func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
+	servers, err := s.ofServers(ctx, time.Now().Add(-checks.MayHang))
+	if err != nil {
+		return err
+	}
+	w.KnownGone(goneBy(servers))
 	last := jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofAccounts + ">"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
 	return s.read(ctx, last, func(d record.Document) {
 		spread := d.SpreadOf()
