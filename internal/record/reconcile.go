@@ -81,8 +81,8 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	w.Counters.Reconciliations++
 	reported := w.rows(d, first, now)
 	c := w.m.correct(d)
-	w.absent(d, reported, first, now)
 	w.recall(d, now)
+	w.absent(d, reported, first, now)
 	switch {
 	case first:
 		w.tell(Change{Kind: Watching, Time: now, Of: w.totals()})
@@ -188,7 +188,10 @@ func (w *Watch) KnownGone(gone []checks.RecordedGone) {
 // knows of: others forget one that hangs with its clients, too.
 func (w *Watch) recall(d *checks.Deployment, now time.Time) {
 	for _, g := range w.before {
-		if g.Kind != checks.Silent || now.Sub(g.At) >= unheard || !g.IsOf(d) || w.accounted(g.Server, g.Cluster) || len(w.down) >= mostServers {
+		known := w.accounted(g.Server, g.Cluster) || slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
+			return m.ID == g.Server.ID && m.ID != "" || m.Name == g.Server.Name && m.MayBeIn(g.Cluster)
+		})
+		if g.Kind != checks.Silent || now.Sub(g.At) >= unheard || !g.IsOf(d) || known || len(w.down) >= mostServers {
 			continue
 		}
 		w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{ref: g.Server, cluster: g.Cluster, at: g.At, silent: true}
@@ -230,14 +233,25 @@ func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
 }
 
 // tellSilent tells of servers that do not report and did the last time. Those of
-// which nothing is known are told together.
+// which nothing is known are told together. One that fell silent is told by its name,
+// and not once more as the one that others still count.
 func (w *Watch) tellSilent(missing []checks.Missing, was map[string]bool, had map[string]*Had, first bool, now time.Time) {
 	unknown := map[string]int{} // by cluster and reason, in w.out
+	told := map[string]int{}    // by cluster
+	for _, x := range w.down {
+		if x.silent && !x.back {
+			told[x.cluster]++
+		}
+	}
 	for _, m := range missing {
 		w.m.moved[m.Cluster] = struct{}{}
+		if m.Nameless() && m.ClusterKnown && told[m.Cluster] > 0 {
+			told[m.Cluster]--
+			continue
+		}
 		if first || !was[m.ID+"\x00"+m.Name+"\x00"+m.Cluster] {
 			key := m.Cluster + "\x00" + m.Reason
-			if at, told := unknown[key]; told && m.Name == "" && m.ID == "" {
+			if at, again := unknown[key]; again && m.Name == "" && m.ID == "" {
 				w.out[at].Count++
 				continue
 			}
