@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -268,8 +269,21 @@ func (x *proving) listen() {
 	}
 }
 
+// newListener gives the other servers the listener, which the clients hear of.
 func newListener(x *proving) {
 	x.listen()
+	if err := lab.Poll(x.ctx, func() error {
+		for _, g := range x.Groups() {
+			for _, nc := range g.Conns() {
+				if known := nc.Servers(); len(known) < len(x.Lab.Servers()) {
+					return fmt.Errorf("a client knows of %q", known)
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		x.Fatal(err)
+	}
 	x.rebalance()
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,6 +71,13 @@ func (g *Group) Conns() []*nats.Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]*nats.Conn(nil), g.conns...)
+}
+
+// Groups returns the clients that were connected, in that order.
+func (l *Lab) Groups() []*Group {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.clients)
 }
 
 // Connected returns how many clients of the group are connected now.

@@ -32,6 +32,7 @@ type Server struct {
 	srv   *server.Server // nil when not running
 	id    string
 	conf  []string // configuration added since, in nats-server's language
+	held  []int    // ports
 	// retired is that the configuration of others does not name it any more.
 	retired bool
 }
@@ -170,9 +171,21 @@ func (s *Server) Shutdown() {
 	s.srv.Shutdown()
 	s.srv.WaitForShutdown()
 	s.srv = nil
+	s.hold()
 	s.lab.mu.Lock()
 	s.lab.gone = append(s.lab.gone, server.ServerInfo{ID: s.id, Name: s.name, Cluster: s.group.Name})
 	s.lab.mu.Unlock()
+}
+
+// hold keeps the server's ports while it is down, and until the lab ends.
+func (s *Server) hold() {
+	p := s.ports
+	for _, port := range []int{p.client, p.route, p.gateway, p.leaf, p.webSocket, p.mqtt, p.monitor} {
+		if port != 0 && !slices.Contains(s.held, port) {
+			s.held = append(s.held, port)
+			s.lab.atStop(hold(s.host, port))
+		}
+	}
 }
 
 // launch starts the server and returns when all its listeners are open.

@@ -314,8 +314,7 @@ func choosePorts(servers []*Server, same bool) error {
 }
 
 // freePort finds a port that is free on all hosts, and adds it to those taken,
-// which it avoids. The port is not held: a listener that holds it would accept
-// clients of a server that is to be down.
+// which it avoids. [Server.hold] keeps it.
 func freePort(hosts []string, taken map[int]bool) (int, error) {
 	// A port that is free on one address is nearly always free on the others.
 	const attempts = 20
