@@ -414,7 +414,7 @@ func TestOurServerStopsMidWay(t *testing.T) {
 		sourcetest.Pretend(t, l, sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C", Roster: sourcetest.Always(sourcetest.Statsz(`"connections":7`))})
 		nc := sourcetest.Connect(t, l.SystemURL(), nats.MaxReconnects(-1))
 		stopped := false
-		o := source.Options{Timeout: sourcetest.Brief, Progress: func(p source.Progress) {
+		o := source.Options{Timeout: sourcetest.Patient, Progress: func(p source.Progress) {
 			if p.Reported == 1 && !stopped {
 				stopped = true
 				l.Server("n1").Shutdown()
