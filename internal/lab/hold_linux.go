@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hold keeps a port of a server that is down from being given to anybody who asks for
+// Hold keeps a port of a server that is down from being given to anybody who asks for
 // a free one, as servers of other labs do: those that look for the server would find
 // them. It is bound and nobody listens, so that connections are refused, and the server
 // itself can listen at it again. It returns what gives the port back.
-func hold(host string, port int) (release func()) {
+func Hold(host string, port int) (release func()) {
 	addr, err := netip.ParseAddr(host)
 	if err != nil || !addr.Is4() || port == 0 {
 		return func() {}

@@ -2,5 +2,5 @@
 
 package lab
 
-// hold does nothing here: others may get the port of a server that is down.
-func hold(string, int) (release func()) { return func() {} }
+// Hold does nothing here: others may get the port of a server that is down.
+func Hold(string, int) (release func()) { return func() {} }

@@ -183,7 +183,7 @@ func (s *Server) hold() {
 	for _, port := range []int{p.client, p.route, p.gateway, p.leaf, p.webSocket, p.mqtt, p.monitor} {
 		if port != 0 && !slices.Contains(s.held, port) {
 			s.held = append(s.held, port)
-			s.lab.atStop(hold(s.host, port))
+			s.lab.atStop(Hold(s.host, port))
 		}
 	}
 }

@@ -190,8 +190,9 @@ func (p *Process) launch(ctx context.Context) error {
 	}
 	done := make(chan struct{})
 	go func() {
-		defer close(done)
 		_ = cmd.Wait() // that it ended is all that counts
+		close(done)
+		p.hold() // once the start is over, too
 	}()
 	p.cmd, p.done = cmd, done
 	err = lab.Poll(ctx, func() error {
@@ -214,6 +215,22 @@ func (p *Process) launch(ctx context.Context) error {
 		return fmt.Errorf("%s: %w: it said: %s", p.name, err, lastLine(said))
 	}
 	return nil
+}
+
+// hold keeps the ports of the process, which has ended, until the cluster is stopped.
+func (p *Process) hold() {
+	p.mu.Lock()
+	ports := []int{p.client, p.route}
+	p.mu.Unlock()
+	p.cluster.mu.Lock()
+	defer p.cluster.mu.Unlock()
+	for _, port := range ports {
+		if release := lab.Hold("127.0.0.1", port); p.cluster.stopped {
+			release()
+		} else {
+			p.cluster.held = append(p.cluster.held, release)
+		}
+	}
 }
 
 func lastLine(log []byte) string {

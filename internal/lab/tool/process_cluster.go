@@ -28,8 +28,10 @@ type ProcessCluster struct {
 	life      context.Context // kills the processes when it ends
 	processes []*Process
 
-	mu   sync.Mutex
-	gone []server.ServerInfo // those that were stopped cleanly
+	mu      sync.Mutex
+	gone    []server.ServerInfo // those that were stopped cleanly
+	held    []func()            // give back the ports of processes that ended
+	stopped bool
 }
 
 // StartProcessCluster starts n nats-server processes from configuration files
@@ -96,6 +98,13 @@ func (c *ProcessCluster) SystemURL() string {
 func (c *ProcessCluster) Stop() {
 	for _, p := range c.processes {
 		p.Kill()
+	}
+	c.mu.Lock()
+	held := c.held
+	c.held, c.stopped = nil, true
+	c.mu.Unlock()
+	for _, release := range held {
+		release()
 	}
 	_ = os.RemoveAll(c.dir)
 }
