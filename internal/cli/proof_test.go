@@ -275,7 +275,7 @@ func newListener(x *proving) {
 	if err := lab.Poll(x.ctx, func() error {
 		for _, g := range x.Groups() {
 			for _, nc := range g.Conns() {
-				if known := nc.Servers(); len(known) < len(x.Lab.Servers()) {
+				if known := nc.Servers(); len(known) < len(x.Servers()) {
 					return fmt.Errorf("a client knows of %q", known)
 				}
 			}
