@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/life"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
@@ -17,6 +18,9 @@ import (
 // operate does one operation to a real cluster, audits it as its operators would, and
 // has the clients prove the cause of each account.
 func operate(t *testing.T, o life.Operation, table *confusions) {
+	if o.IPv6 && !lab.HasIPv6(t.Context()) {
+		t.Skip("this machine has no IPv6")
+	}
 	w, err := life.Start(t.Context(), o, t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -88,8 +88,13 @@ func (st *Stage) settled(ctx context.Context) error {
 }
 
 // manySources says whether clients can have source addresses of their own.
-func manySources(ctx context.Context) bool {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", hostPort(source(0), 0))
+func manySources(ctx context.Context) bool { return has(ctx, source(0)) }
+
+// HasIPv6 reports whether this machine has the loopback address of IPv6.
+func HasIPv6(ctx context.Context) bool { return has(ctx, "::1") }
+
+func has(ctx context.Context, address string) bool {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", hostPort(address, 0))
 	if err != nil {
 		return false
 	}

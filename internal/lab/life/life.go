@@ -32,6 +32,8 @@ type Operation struct {
 	Topology    lab.Topology
 	// Short marks those that run every day.
 	Short bool
+	// IPv6 marks those that a machine without IPv6 can't run.
+	IPv6 bool
 	// Do starts the clients and does the operation.
 	Do    func(ctx context.Context, w *World) error
 	Cases []Case

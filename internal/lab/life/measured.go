@@ -152,7 +152,7 @@ func measuredLanguages(ctx context.Context, w *World) error {
 // another, for Java, which asks for IPv4 unless told.
 func families() Operation {
 	return Operation{
-		Name: "families", Title: "a name has the IPv4 address of one server and the IPv6 address of another; the clients are Java's, and the servers advertise no others",
+		Name: "families", Title: "a name has the IPv4 address of one server and the IPv6 address of another; the clients are Java's, and the servers advertise no others", IPv6: true,
 		Topology: three(func(c *lab.Cluster) {
 			c.NoAdvertise = true
 			c.Configure = func(i int, o *server.Options) {
