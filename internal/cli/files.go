@@ -18,8 +18,11 @@ import (
 
 // colorful reports whether the writer is a terminal that wants colours.
 func colorful(w io.Writer) bool {
-	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(w)
+	return os.Getenv("NO_COLOR") == "" && rewritable(w)
 }
+
+// rewritable reports whether the writer is a terminal that knows control sequences.
+func rewritable(w io.Writer) bool { return os.Getenv("TERM") != "dumb" && isTerminal(w) }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)

@@ -10,8 +10,8 @@ import (
 	"github.com/nats-balance/nats-balance/internal/source"
 )
 
-// progress is a line on stderr for gatherings that take long, on a terminal
-// only.
+// progress is a line on stderr for gatherings that take long, on a terminal only
+// that can delete it again.
 type progress struct {
 	mu          sync.Mutex
 	w           io.Writer
@@ -21,7 +21,7 @@ type progress struct {
 
 func newProgress(w io.Writer) *progress {
 	p := &progress{start: time.Now()}
-	if isTerminal(w) {
+	if rewritable(w) {
 		p.w = w
 	}
 	return p
