@@ -7,8 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/jsm.go/natscontext"
@@ -125,25 +128,67 @@ func run(ctx context.Context, name string, args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot find '%s' in user path", name)
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.WaitDelay = time.Second // for what holds its output open
-	start, done := asGroup(cmd)
-	defer done()
 	out, said := limited{most: mostOfProgram}, limited{most: 1 << 10}
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err = start(); err == nil {
-		err = cmd.Wait()
+	if err := runGroup(cmd, &out, &said); err != nil {
+		return nil, explainProgram(ctx, name, err, &said)
 	}
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case err != nil && strings.TrimSpace(said.kept.String()) != "":
-		return nil, fmt.Errorf("%s failed: %s", name, strings.TrimSpace(said.kept.String()))
-	case err != nil:
-		return nil, fmt.Errorf("%s failed: %w", name, err)
-	case out.more:
+	if out.more {
 		return nil, fmt.Errorf("%s prints more than %d bytes", name, mostOfProgram)
 	}
 	return out.kept.Bytes(), nil
+}
+
+// runGroup runs a program. When it ends, so does at once what it started, which may
+// hold its output open; what had been printed by then is read.
+func runGroup(cmd *exec.Cmd, out, said io.Writer) error {
+	start, done := asGroup(cmd)
+	var reading sync.WaitGroup
+	var pipes []*os.File
+	for _, of := range []struct {
+		to   *io.Writer
+		keep io.Writer
+	}{{&cmd.Stdout, out}, {&cmd.Stderr, said}} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			done()
+			return err
+		}
+		defer w.Close()
+		*of.to, pipes = w, append(pipes, r)
+		reading.Go(func() {
+			_, _ = io.Copy(of.keep, r) // what can't be read was not printed
+			_ = r.Close()
+		})
+	}
+	err := start()
+	if err == nil {
+		err = cmd.Wait()
+	}
+	done()
+	for _, w := range []io.Writer{cmd.Stdout, cmd.Stderr} {
+		_ = w.(*os.File).Close() //nolint:forcetypeassert // set above
+	}
+	// What left its group holds them open still.
+	const rest = time.Second
+	late := time.AfterFunc(rest, func() {
+		for _, r := range pipes {
+			_ = r.Close()
+		}
+	})
+	reading.Wait()
+	late.Stop()
+	return err
+}
+
+func explainProgram(ctx context.Context, name string, err error, said *limited) error {
+	text := strings.TrimSpace(said.kept.String())
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case text != "":
+		return fmt.Errorf("%s failed: %s", name, text)
+	}
+	return fmt.Errorf("%s failed: %w", name, err)
 }
 
 // limited keeps the first of what is written, and takes all of it.

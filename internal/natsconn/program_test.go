@@ -117,9 +117,10 @@ func TestProgramEndsWithItsGroup(t *testing.T) {
 		s       Settings
 		ends    string
 	}{
-		"op":                  {"op", Settings{NoContext: true, Servers: "nats://h", Token: "op://v/i"}, "wait"},
-		"nsc":                 {"nsc", Settings{Context: file}, "wait"},
-		"op that leaves some": {"op", Settings{NoContext: true, Servers: "nats://127.0.0.1:1", Token: "op://v/i"}, "echo s3cret"},
+		"op":                    {"op", Settings{NoContext: true, Servers: "nats://h", Token: "op://v/i"}, "wait"},
+		"nsc":                   {"nsc", Settings{Context: file}, "wait"},
+		"op that leaves some":   {"op", Settings{NoContext: true, Servers: "nats://127.0.0.1:1", Token: "op://v/i"}, "echo s3cret"},
+		"op whose child prints": {"op", Settings{NoContext: true, Servers: "nats://127.0.0.1:1", Token: "op://v/i"}, "sleep 600 & echo s3cret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pid := filepath.Join(folder, name)
