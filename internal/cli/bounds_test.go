@@ -263,3 +263,13 @@ func TestMemoryLimitOfOtherSpelling(t *testing.T) {
 		}
 	}
 }
+
+// An error may repeat all that a server said.
+func TestErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []int{0, 80} {
+		if n := len(errorText("the connection closed: "+strings.Repeat("z", 900_000), columns)); n > 2*longestError {
+			t.Errorf("%d columns: %d bytes", columns, n)
+		}
+	}
+}

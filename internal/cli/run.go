@@ -81,10 +81,13 @@ func Run(args []string, stdout, stderr io.Writer) int {
 // ownCommand is a command that an error names.
 var ownCommand = regexp.MustCompile(`nats-balance [a-z ]*--help`)
 
+// longestError is how many bytes of an error are shown: it may repeat what a server said.
+const longestError = 4 << 10
+
 // errorText is an error in lines of so many columns. What is to be typed stays in one.
 func errorText(s string, columns int) string {
 	const blank = "\u00a0" // no error has one: line escapes it
-	s = ownCommand.ReplaceAllStringFunc("nats-balance: "+line(s), func(c string) string { return strings.ReplaceAll(c, " ", blank) })
+	s = ownCommand.ReplaceAllStringFunc("nats-balance: "+words.Shorten(line(s), longestError), func(c string) string { return strings.ReplaceAll(c, " ", blank) })
 	return strings.ReplaceAll(folded(s, "  ", columns), blank, " ")
 }
 

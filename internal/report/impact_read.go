@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -56,7 +57,13 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 			Cluster string `json:"cluster"`
 		} `json:"findings"`
 	}
-	err := json.NewDecoder(limited).Decode(&doc)
+	d := json.NewDecoder(limited)
+	err := d.Decode(&doc)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("something follows the document")
+		}
+	}
 	switch {
 	case limited.N <= 0:
 		return nil, errLargeDocument
@@ -74,7 +81,13 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 			}
 			out := &PastImpact{Time: doc.Time, Server: s.Server.Name, Cluster: s.Cluster, Connections: s.Connections}
 			for _, a := range s.Accounts {
+				if !possible(a.OnServer) {
+					return nil, errImpossible
+				}
 				out.Accounts = append(out.Accounts, a.past(a.OnServer))
+			}
+			if !possible(s.Connections) {
+				return nil, errImpossible
 			}
 			return out, nil
 		}
@@ -87,6 +100,9 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 				out := &PastImpact{Time: doc.Time, Server: s.Server.Name, Cluster: c.Name}
 				if s.Connections != nil {
 					out.Connections = *s.Connections
+				}
+				if !possible(out.Connections) {
+					return nil, errImpossible
 				}
 				for _, f := range doc.Findings {
 					past := f.past(0)
@@ -102,6 +118,11 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 	}
 	return nil, &AbsentServerError{words.Harmless(server)}
 }
+
+var errImpossible = errors.New("it has a count of connections that no server can have: pass what impact --json wrote")
+
+// possible reports whether a server can have so many connections.
+func possible(n int) bool { return n >= 0 && n <= math.MaxInt32 }
 
 // AbsentServerError is that a document has no server of a name.
 type AbsentServerError struct{ server string }

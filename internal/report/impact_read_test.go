@@ -21,3 +21,25 @@ func TestReadImpactOfAnAudit(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What no server can have is not believed, nor is half a file.
+func TestReadImpactRefuses(t *testing.T) {
+	t.Parallel()
+	document := func(connections, on string) string {
+		return `{"type":"` + ImpactType + `","servers":[{"server":{"name":"n1"},"cluster":"C1","connections":` + connections +
+			`,"accounts":[{"account":{"id":"A","name":"A"},"on_server":` + on + `}]}]}`
+	}
+	for text, want := range map[string]string{
+		document("5", "5"):                      "",
+		document("5", "5") + "\n":               "",
+		document("-5", "5"):                     "no server can have",
+		document("5", "-5"):                     "no server can have",
+		document("9223372036854775807", "5"):    "no server can have",
+		document("5", "5") + document("5", "5"): "not a document of impact",
+		`{"type":"` + Type + `","clusters":[{"name":"C1","servers":[{"server":{"name":"n1"},"connections":-1}]}]}`: "no server can have",
+	} {
+		if _, err := ReadImpact(strings.NewReader(text), "n1"); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
