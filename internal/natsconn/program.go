@@ -153,7 +153,7 @@ func runGroup(cmd *exec.Cmd, out, said io.Writer) error {
 			done()
 			return err
 		}
-		defer w.Close()
+		defer func() { _ = w.Close() }() // again where it started
 		*of.to, pipes = w, append(pipes, r)
 		reading.Go(func() {
 			_, _ = io.Copy(of.keep, r) // what can't be read was not printed
