@@ -192,10 +192,6 @@ func (w *Watch) absentIn(clusters map[string]bool) []checks.Missing {
 			Bound: &none, Kind: checks.Down, Reason: "it shut down"}
 		if d.silent {
 			m.Bound, m.Kind, m.Reason = nil, checks.Forgotten, "it sends no events, and no other server knows of it"
-			// Others count it for some minutes more, and know no name any more.
-			if at := slices.IndexFunc(out, func(o checks.Missing) bool { return o.Nameless() && o.MayBeIn(d.cluster) }); at >= 0 {
-				out = slices.Delete(out, at, at+1)
-			}
 		}
 		out = append(out, m)
 	}

@@ -162,13 +162,14 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		}
 		w.m.removeServer(s.ID)
 	}
-	w.tellSilent(missing, was, had, first, now)
 	forgotten := w.missing
 	w.missing = missing
 	for _, m := range forgotten {
 		w.m.moved[m.Cluster] = struct{}{}
 		w.fellSilent(m.Ref(), m.Cluster, now)
 	}
+	w.missing = w.withoutCounted(missing, now)
+	w.tellSilent(w.missing, was, had, first, now)
 	if first {
 		for _, p := range w.over { // by an earlier watch
 			p.unknown = now.Add(unheard)
@@ -202,6 +203,25 @@ func (w *Watch) recall(d *checks.Deployment, now time.Time) {
 	w.before = nil
 }
 
+// stillCounted is how long others count a server that is gone and did not say so,
+// without a name: up to 4 minutes, see docs/sources.md.
+const stillCounted = 4 * time.Minute
+
+// withoutCounted leaves out a server without a name for each that fell silent of late
+// and is known by its name: it is the one that others still count.
+func (w *Watch) withoutCounted(missing []checks.Missing, now time.Time) []checks.Missing {
+	for _, d := range w.down {
+		if !d.silent || d.back || now.Sub(d.at) >= stillCounted ||
+			slices.ContainsFunc(missing, func(m checks.Missing) bool { return m.Name == d.ref.Name && m.MayBeIn(d.cluster) }) {
+			continue
+		}
+		if at := slices.IndexFunc(missing, func(m checks.Missing) bool { return m.Nameless() && m.MayBeIn(d.cluster) }); at >= 0 {
+			missing = slices.Delete(slices.Clone(missing), at, at+1)
+		}
+	}
+	return missing
+}
+
 // fellSilent takes in a server that was there, or was missing, and of which a full
 // report says nothing: unless it said that it shuts down, it may hang.
 func (w *Watch) fellSilent(x checks.ServerRef, cluster string, now time.Time) {
@@ -233,25 +253,14 @@ func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
 }
 
 // tellSilent tells of servers that do not report and did the last time. Those of
-// which nothing is known are told together. One that fell silent is told by its name,
-// and not once more as the one that others still count.
+// which nothing is known are told together.
 func (w *Watch) tellSilent(missing []checks.Missing, was map[string]bool, had map[string]*Had, first bool, now time.Time) {
 	unknown := map[string]int{} // by cluster and reason, in w.out
-	told := map[string]int{}    // by cluster
-	for _, x := range w.down {
-		if x.silent && !x.back {
-			told[x.cluster]++
-		}
-	}
 	for _, m := range missing {
 		w.m.moved[m.Cluster] = struct{}{}
-		if m.Nameless() && m.ClusterKnown && told[m.Cluster] > 0 {
-			told[m.Cluster]--
-			continue
-		}
 		if first || !was[m.ID+"\x00"+m.Name+"\x00"+m.Cluster] {
 			key := m.Cluster + "\x00" + m.Reason
-			if at, again := unknown[key]; again && m.Name == "" && m.ID == "" {
+			if at, told := unknown[key]; told && m.Name == "" && m.ID == "" {
 				w.out[at].Count++
 				continue
 			}
