@@ -79,7 +79,7 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 			if s.Server.Name != server && s.Server.ID != server {
 				continue
 			}
-			out := &PastImpact{Time: doc.Time, Server: s.Server.Name, Cluster: s.Cluster, Connections: s.Connections}
+			out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(s.Cluster), Connections: s.Connections}
 			for _, a := range s.Accounts {
 				if !possible(a.OnServer) {
 					return nil, errImpossible
@@ -97,7 +97,7 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 				if s.Server.Name != server && s.Server.ID != server {
 					continue
 				}
-				out := &PastImpact{Time: doc.Time, Server: s.Server.Name, Cluster: c.Name}
+				out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(c.Name)}
 				if s.Connections != nil {
 					out.Connections = *s.Connections
 				}
@@ -142,16 +142,16 @@ type pastAccount struct {
 }
 
 func (a pastAccount) past(on int) PastAccount {
-	out := PastAccount{ID: a.Account.ID, Name: a.Account.Name, OnServer: max(0, on), Held: map[string]int{}}
+	out := PastAccount{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name), OnServer: max(0, on), Held: map[string]int{}}
 	for _, s := range a.Distribution {
 		if s.Connections != nil {
 			n := max(0, *s.Connections)
-			out.Held[s.Server.Name], out.InCluster = n, out.InCluster+n
+			out.Held[words.Harmless(s.Server.Name)], out.InCluster = n, out.InCluster+n
 		}
 	}
 	for _, s := range a.Services {
 		if s.Name != "" {
-			out.Services = append(out.Services, s.Name)
+			out.Services = append(out.Services, words.Harmless(s.Name))
 		}
 	}
 	return out

@@ -3,6 +3,8 @@ package report
 import (
 	"strings"
 	"testing"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // A document of an audit has the servers of each cluster, and the accounts of its
@@ -40,6 +42,22 @@ func TestReadImpactRefuses(t *testing.T) {
 	} {
 		if _, err := ReadImpact(strings.NewReader(text), "n1"); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// A document is from outside: what it calls a server, a cluster or an account.
+func TestReadImpactIsHarmless(t *testing.T) {
+	t.Parallel()
+	past, err := ReadImpact(strings.NewReader(`{"type":"`+ImpactType+`","servers":[{"server":{"id":"N1","name":"n\u001b[1m"},"cluster":"C\u0007","connections":5,`+
+		`"accounts":[{"account":{"id":"A\n","name":"A\u202e"},"on_server":5,"services":[{"name":"s\u001b"}]}]}]}`), "N1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := past.Accounts[0]
+	for _, s := range []string{past.Server, past.Cluster, a.ID, a.Name, a.Services[0]} {
+		if !words.IsPrintable(s) {
+			t.Errorf("%q", s)
 		}
 	}
 }
