@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,6 +31,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
 // programs are nats-balance, which is this test program by another name, and, where
@@ -616,22 +618,7 @@ func startScenario(t *testing.T, s lab.Scenario) *lab.Lab {
 // closedPort returns a port that nobody listens at.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String()) // it has one
-	return port
-}
-
-// closedAddress is one where nobody listens, also later: other tests take ports that
-// are free, of addresses that all systems have.
-func closedAddress(t *testing.T) string {
-	if runtime.GOOS == "linux" {
-		return "127.201.0.1:9"
-	}
-	return "127.0.0.1:" + closedPort(t)
+	return strconv.Itoa(int(sourcetest.ClosedPort(t).Port()))
 }
 
 // operatorMode is a cluster in operator mode, in which an account has an id

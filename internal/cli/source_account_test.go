@@ -26,6 +26,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
 // ownRun audits as JSON and checks the exit status. Its own time-out leaves a busy
@@ -354,7 +355,7 @@ func TestAddressesThatNoServerGreetsAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	own, system, silent, refusing := l.Server("C1-n1").URL("APP"), l.SystemURL(), listener.Addr().String(), closedAddress(t)
+	own, system, silent, refusing := l.Server("C1-n1").URL("APP"), l.SystemURL(), listener.Addr().String(), sourcetest.ClosedPort(t).String()
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
 	t.Run("each", func(t *testing.T) {

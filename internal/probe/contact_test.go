@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
 func TestServersGreet(t *testing.T) {
@@ -275,7 +276,7 @@ func TestAgain(t *testing.T) {
 func TestAgainWithFailures(t *testing.T) {
 	t.Parallel()
 	s := run(t, nil)
-	addr := balance(t, clientPort(s), closedPort(t))
+	addr := balance(t, clientPort(s), sourcetest.ClosedPort(t))
 	c := patient().Contact(within(t), "nats", "lb", addr)
 	if c = patient().Again(within(t), "nats", "lb", addr, c, 4); c.Tries != 3 || c.Greetings[0].Count != 3 {
 		t.Errorf("got %+v, want three of five tries", c)
@@ -286,21 +287,9 @@ func TestAgainWithFailures(t *testing.T) {
 	}
 }
 
-// closedPort is one on which nobody listens: it is kept from others by being
-// the local end of a connection.
-func closedPort(t testing.TB) netip.AddrPort {
-	t.Helper()
-	conn, err := net.Dial("tcp", says(t, "").String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return at(conn.LocalAddr().(*net.TCPAddr).Port)
-}
-
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
-	refused := patient().Contact(within(t), "nats", "n1", closedPort(t))
+	refused := patient().Contact(within(t), "nats", "n1", sourcetest.ClosedPort(t))
 	if refused.Outcome != checks.ContactRefused {
 		t.Errorf("a closed port: %+v", refused)
 	}

@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -24,12 +23,7 @@ import (
 // closedMonitor is a URL where nobody listens.
 func closedMonitor(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	return "http://" + l.Addr().String()
+	return "http://" + sourcetest.ClosedPort(t).String()
 }
 
 // serve is a monitoring port, or what passes for one.
