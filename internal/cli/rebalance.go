@@ -214,7 +214,8 @@ func (r *rebalance) configure(ctx context.Context) error {
 }
 
 // tryOutfile writes the plan to --outfile before the first move, so that what is
-// done has a place to be written to.
+// done has a place to be written to. It says that it is not the end: it is what is
+// left there by a run that is killed, or whose last words find no room.
 func (r *rebalance) tryOutfile(s *assessment, draft report.Rebalance) error {
 	if r.output.file == "" {
 		return nil
@@ -222,6 +223,7 @@ func (r *rebalance) tryOutfile(s *assessment, draft report.Rebalance) error {
 	if _, old, err := outfileTarget(r.output.file); err == nil && old != nil && !old.Mode().IsRegular() {
 		return nil // what reads it would get two documents
 	}
+	draft.Outcome = "started"
 	report.FinishRebalance(&draft, s.deployment)
 	data, err := r.render(&draft)
 	if err == nil {

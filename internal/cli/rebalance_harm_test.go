@@ -103,15 +103,19 @@ func writesOrStops(ctx context.Context, t *testing.T, l *lab.Lab, clients func(s
 	if ExitStatus(err) != 3 || len(out) > 0 || !strings.Contains(sentence(err), "nothing was moved") || !reflect.DeepEqual(cids(t, l, "WRITTEN"), before) {
 		t.Errorf("an --outfile that can't be written: %v, %s", err, out)
 	}
-	gone := goneWhenMoved(ctx, t, l, "WRITTEN")
+	gone, draft := goneWhenMoved(ctx, t, l, "WRITTEN")
 	out, err = rebalancedTo(ctx, t, l.SystemURL(), nil, generous, apply("WRITTEN", "--outfile", gone)...)
 	var doc report.Rebalance
 	if jsonErr := json.Unmarshal(out, &doc); ExitStatus(err) != 3 || jsonErr != nil || doc.Outcome != "balanced" || !strings.Contains(sentence(err), "can't be written") || strings.Contains(sentence(err), "closed") {
 		t.Errorf("an --outfile whose folder is gone: %v, %v, %s", err, jsonErr, out)
 	}
+	// What a run that was killed would have left says that it is not the end.
+	if jsonErr := json.Unmarshal(<-draft, &doc); jsonErr != nil || doc.Outcome != "started" || !doc.Given.Apply || doc.After != nil {
+		t.Errorf("while it moved, %v: %+v", jsonErr, doc)
+	}
 	// Nor does stdout take it: what was done is in the sentence.
 	clients("LOST", 24)
-	gone = goneWhenMoved(ctx, t, l, "LOST")
+	gone, _ = goneWhenMoved(ctx, t, l, "LOST")
 	err = rebalancedInto(ctx, t, fullDevice{}, l.SystemURL(), nil, generous, apply("LOST", "--max-moves", "5", "--outfile", gone)...)
 	if want := "5 connections were closed (5 on C1-n1), and where the clients are now can't be written: --outfile "; ExitStatus(err) != 3 || !strings.HasPrefix(sentence(err), want) || !strings.HasSuffix(sentence(err), "; the output can't be written: no space left on device") {
 		t.Errorf("no place for the document: %v", err)
@@ -119,21 +123,25 @@ func writesOrStops(ctx context.Context, t *testing.T, l *lab.Lab, clients func(s
 }
 
 // goneWhenMoved is a file in a folder that is removed once a connection of the
-// account was closed.
-func goneWhenMoved(ctx context.Context, t *testing.T, l *lab.Lab, account string) string {
+// account was closed, and what stood in it then.
+func goneWhenMoved(ctx context.Context, t *testing.T, l *lab.Lab, account string) (file string, had <-chan []byte) {
 	t.Helper()
 	before := cids(t, l, account)
 	folder := filepath.Join(t.TempDir(), "gone")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	file = filepath.Join(folder, "out.json")
+	then := make(chan []byte, 1)
 	go func() {
 		for ctx.Err() == nil && reflect.DeepEqual(cids(t, l, account), before) {
 			<-time.After(10 * time.Millisecond)
 		}
+		data, _ := os.ReadFile(file)
+		then <- data
 		_ = os.RemoveAll(folder)
 	}()
-	return filepath.Join(folder, "out.json")
+	return file, then
 }
 
 // fullDevice is a writer that takes nothing.

@@ -20,8 +20,8 @@ type Rebalance struct {
 	Source  Source              `json:"source"`
 	Cluster string              `json:"cluster"`
 	Given   RebalanceParameters `json:"parameters"`
-	// Outcome is planned, nothing-to-do, refused, declined, balanced, uneven, finding
-	// or stopped.
+	// Outcome is planned, nothing-to-do, refused, declined, started, balanced, uneven,
+	// finding or stopped. What says started was written before the first move.
 	Outcome  string             `json:"outcome"`
 	Coverage RebalanceCoverage  `json:"coverage"`
 	Refusals []Refusal          `json:"refusals"`

@@ -51,6 +51,7 @@ func outcomesOfRebalance() map[string]string {
 		"nothing-to-do": "Nothing to do: no server has more than its even share of ORDERS in ORDERS",
 		"refused":       "Refused: The clients of ORDERS know one server.",
 		"declined":      "Not confirmed: no connection of ORDERS in ORDERS was moved.",
+		"started":       "Started to move 7 connections of ORDERS in ORDERS; this was written before the",
 		"balanced":      "Moved 2 of 7 connections of ORDERS in ORDERS: the most on one server went from",
 		"finding":       "Moved 2 of 7 connections of ORDERS in ORDERS: the most on one server went from",
 		"stopped":       "Stopped after 2 of 7 moves of ORDERS in ORDERS: the most on one server went",

@@ -222,6 +222,9 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 		return text.FgRed, "Refused."
 	case "declined":
 		return text.FgYellow, fmt.Sprintf("Not confirmed: no connection of %s was moved.", who)
+	case "started":
+		return text.FgRed, fmt.Sprintf("Started to move %s of %s; this was written before the first move, so what came of it is unknown. If the run is over, it was killed or could not write its end.",
+			words.Plural(doc.toMove(), "connection"), who)
 	case "stopped":
 		why := ""
 		if doc.Stop != nil {
