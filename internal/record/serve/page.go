@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -37,7 +38,9 @@ const (
 type page struct {
 	Version, Time, Health, Summary, Store string
 	Well                                  bool
+	Over                                  int // how many are above the threshold
 	Findings                              []card
+	More                                  string
 	Maps                                  []heatMap
 	LeftOut                               string
 	Missing                               []string
@@ -89,7 +92,21 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	if s.Store.Queued > 0 || s.Store.Lost > 0 {
 		p.Store = fmt.Sprintf("The store is away: %s, %s lost.", words.Plurals(s.Store.Queued, "change waits", "changes wait"), words.Count(s.Store.Lost))
 	}
-	for _, c := range s.Over {
+	p.Over = len(s.Over)
+	over := slices.Clone(s.Over)
+	slices.SortStableFunc(over, func(a, b record.Change) int {
+		if a.Finding == b.Finding {
+			return 0
+		}
+		if a.Finding {
+			return -1
+		}
+		return 1
+	})
+	if more := len(over) - mostShown; more > 0 {
+		p.More = words.Plural(more, "more account") + " above the threshold: nats-balance audit concentration lists them."
+	}
+	for _, c := range over[:min(len(over), mostShown)] {
 		x := card{Title: pairName(c.Spread.Account.Name, c.Cluster), Share: share(c.Spread.Top().Connections, c.Spread.Connections, name(c.Spread.Top().Server)), Finding: c.Finding,
 			Since: c.Since.UTC().Format(pageTime)}
 		p.Findings = append(p.Findings, x)
@@ -98,8 +115,11 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	if s.LeftOut > 0 {
 		p.LeftOut = words.Plurals(s.LeftOut, "account with fewer connections is not shown", "accounts with fewer connections are not shown")
 	}
-	for _, m := range s.Missing {
+	for _, m := range s.Missing[:min(len(s.Missing), mostShown)] {
 		p.Missing = append(p.Missing, fmt.Sprintf("%s: %s", pairName(name(m.Ref()), m.Cluster), words.Sentence(m.Reason)))
+	}
+	if more := len(s.Missing) - mostShown; more > 0 {
+		p.Missing = append(p.Missing, words.Plural(more, "more server"))
 	}
 	switch {
 	case o.History == nil:

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -208,6 +209,32 @@ func TestUnwell(t *testing.T) {
 		if status, body, _ := get(t, s, "/", nil); status != http.StatusOK || !strings.Contains(body, "ORDERS") || !strings.Contains(body, "can&#39;t be read") {
 			t.Errorf("%s: %d, %s", want, status, body)
 		}
+	}
+}
+
+// The page is bounded too, with findings first, and says how many there are besides.
+func TestPageIsBounded(t *testing.T) {
+	t.Parallel()
+	s := listening(t, Options{State: func(most int) State {
+		state := seen(most)
+		one, m := state.Over[0], checks.Missing{Name: "lost", Reason: "it did not answer"}
+		one.Finding = false
+		state.Over, state.Missing = slices.Repeat([]record.Change{one}, 5000), slices.Repeat([]checks.Missing{m}, 5000)
+		state.Over[4999].Finding = true
+		return state
+	}})
+	_, body, _ := get(t, s, "/", nil)
+	above, missing := strings.Count(body, "<article"), strings.Count(body, "<li>")
+	if above != mostShown || missing != mostShown+1 || len(body) > 200<<10 {
+		t.Errorf("%d accounts, %d servers, %d bytes", above, missing, len(body))
+	}
+	for _, want := range []string{"<title>5000 leaning", "4,900 more accounts above the threshold", "4,900 more servers"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %q in %s", want, body)
+		}
+	}
+	if first, finding := strings.Index(body, "<article"), strings.Index(body, `<article class="finding"`); finding != first {
+		t.Errorf("the finding is not the first")
 	}
 }
 
