@@ -15,19 +15,14 @@ import (
 )
 
 const (
-	// largestBaseline bounds what is read of an earlier document, in bytes.
-	largestBaseline = 256 << 20
 	// mostFindings bounds how many findings of it are kept.
 	mostFindings = 100_000
 	// mostConnections bounds what is believed of a number of connections.
 	mostConnections = 1 << 40
 )
 
-// Errors of [ReadBaseline], in clauses that say what to pass.
-var (
-	errNoDocument    = errors.New("it is not an audit document, or it is cut short: pass what audit concentration --json wrote")
-	errLargeDocument = fmt.Errorf("it has more than %d MiB: pass what audit concentration --json wrote, without --all", largestBaseline>>20)
-)
+// errNoDocument is one of [ReadBaseline], in a clause that says what to pass.
+var errNoDocument = errors.New("it is not an audit document, or it is cut short: pass what audit concentration --json wrote")
 
 // pastFinding is what is read of a finding.
 type pastFinding struct {
@@ -45,15 +40,15 @@ type pastFinding struct {
 func ReadBaseline(r io.Reader) (*Past, error) { return readBaseline(r, largestBaseline) }
 
 func readBaseline(r io.Reader, most int64) (*Past, error) {
-	limited := &io.LimitedReader{R: r, N: most + 1}
-	past, err := readPast(jsontext.NewDecoder(limited))
-	if limited.N <= 0 {
-		return nil, errLargeDocument
+	e := newEarlier(r, most)
+	past, err := readPast(e)
+	if err = e.why(err); err != nil {
+		return nil, err
 	}
-	return past, err
+	return past, nil
 }
 
-func readPast(d *jsontext.Decoder) (*Past, error) {
+func readPast(d *earlier) (*Past, error) {
 	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
 		return nil, errNoDocument
 	}
@@ -70,24 +65,24 @@ func readPast(d *jsontext.Decoder) (*Past, error) {
 		seen[name] = true
 		switch name {
 		case "type":
-			err = json.UnmarshalDecode(d, &kind)
+			err = json.UnmarshalDecode(d.Decoder, &kind)
 			if err == nil && kind != Type {
 				return nil, fmt.Errorf("it is of type %q: pass a document of type %s, which audit concentration --json writes", words.Harmless(kind), Type)
 			}
 		case "check":
-			err = json.UnmarshalDecode(d, &check)
+			err = json.UnmarshalDecode(d.Decoder, &check)
 		case "time":
-			err = json.UnmarshalDecode(d, &past.Time)
+			err = json.UnmarshalDecode(d.Decoder, &past.Time)
 		case "source":
-			err = json.UnmarshalDecode(d, &source)
+			err = json.UnmarshalDecode(d.Decoder, &source)
 		case "parameters":
-			err = json.UnmarshalDecode(d, &past.Parameters)
+			err = json.UnmarshalDecode(d.Decoder, &past.Parameters)
 		case "outcome":
-			err = json.UnmarshalDecode(d, &past.Outcome)
+			err = json.UnmarshalDecode(d.Decoder, &past.Outcome)
 		case "clusters":
 			past.Servers, err = readPastServers(d)
 		case "findings":
-			past.Findings, err = readPastFindings(d)
+			past.Findings, err = readPastFindings(d.Decoder)
 		default:
 			err = d.SkipValue()
 		}
@@ -151,16 +146,18 @@ func readPastFindings(d *jsontext.Decoder) ([]Row, error) {
 
 // readPastServers reads the servers of the document's clusters, those included
 // that did not report.
-func readPastServers(d *jsontext.Decoder) ([]PastServer, error) {
-	var clusters []struct {
-		Name    string `json:"name"`
-		Servers []struct {
-			Server      ServerRef `json:"server"`
-			Connections *int      `json:"connections"`
-			Accounts    *int      `json:"accounts"`
-		} `json:"servers"`
+func readPastServers(d *earlier) ([]PastServer, error) {
+	type server struct {
+		Server      ServerRef `json:"server"`
+		Connections *int      `json:"connections"`
+		Accounts    *int      `json:"accounts"`
 	}
-	if err := json.UnmarshalDecode(d, &clusters); err != nil {
+	type cluster struct {
+		Name    string   `json:"name"`
+		Servers []server `json:"servers"`
+	}
+	var clusters []cluster
+	if err := json.UnmarshalDecode(d.Decoder, &clusters, json.WithUnmarshalers(json.JoinUnmarshalers(counted[server](d), counted[cluster](d)))); err != nil {
 		return nil, err
 	}
 	var out []PastServer

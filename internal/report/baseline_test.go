@@ -148,6 +148,21 @@ func TestBaselineIsRefused(t *testing.T) {
 	if _, err := readBaseline(endless, 1<<20); err == nil || !strings.Contains(err.Error(), "it has more than 256 MiB") {
 		t.Errorf("endless: %v", err)
 	}
+	for what, c := range map[string]struct{ text, want string }{
+		"white space":   {`{"type"` + strings.Repeat(" ", 2*longestText) + `:"x"}`, `it is of type "x"`},
+		"a long text":   {`{"x":"` + strings.Repeat("a", longestText+1) + `"}`, "it has a text of more than 1 MiB"},
+		"a long number": {`{"x":` + strings.Repeat("1", longestText+1) + `}`, "it has a text of more than 1 MiB"},
+		"long enough":   {`{"x":"` + strings.Repeat(`\"`, longestText/3) + `"}`, "it has no field type"},
+		"two numbers":   {`{"x":1  2}`, garbage},
+		"many servers":  {`{"clusters":[{"servers":[` + strings.Repeat("{},", mostRead) + `{}]}]}`, "it has more than 1000000 servers"},
+	} {
+		if _, err := ReadBaseline(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", what, err, c.want)
+		}
+		if _, err := ReadImpact(strings.NewReader(c.text), "n1"); err == nil || what != "long enough" && what != "white space" && what != "two numbers" && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s, of impact: %v, want %s", what, err, c.want)
+		}
+	}
 }
 
 type zeros struct{}

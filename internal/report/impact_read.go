@@ -1,12 +1,13 @@
 package report
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -35,40 +36,20 @@ type PastAccount struct {
 // server, by name or id; of an audit that is its findings only. An error says what
 // to pass.
 func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
-	limited := &io.LimitedReader{R: r, N: largestBaseline + 1}
-	var doc struct {
-		Type    string    `json:"type"`
-		Time    time.Time `json:"time"`
-		Servers []struct {
-			Server      ServerRef     `json:"server"`
-			Cluster     string        `json:"cluster"`
-			Connections int           `json:"connections"`
-			Accounts    []pastAccount `json:"accounts"`
-		} `json:"servers"`
-		Clusters []struct {
-			Name    string `json:"name"`
-			Servers []struct {
-				Server      ServerRef `json:"server"`
-				Connections *int      `json:"connections"`
-			} `json:"servers"`
-		} `json:"clusters"`
-		Findings []struct {
-			pastAccount
-			Cluster string `json:"cluster"`
-		} `json:"findings"`
-	}
-	d := json.NewDecoder(limited)
-	err := d.Decode(&doc)
+	var doc pastDocument
+	e := newEarlier(r, largestBaseline)
+	err := json.UnmarshalDecode(e.Decoder, &doc, json.WithUnmarshalers(json.JoinUnmarshalers(counted[pastServer](e), counted[pastCluster](e), counted[pastMember](e),
+		counted[pastAccount](e), counted[pastService](e), counted[pastShare](e))))
 	if err == nil {
-		if _, more := d.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("something follows the document")
+		if _, more := e.ReadToken(); !errors.Is(more, io.EOF) {
+			err = errNoImpact
 		}
 	}
-	switch {
-	case limited.N <= 0:
-		return nil, errLargeDocument
-	case err != nil:
-		return nil, errors.New("it is not a document of impact, or cut short: pass what impact --json wrote")
+	if err != nil {
+		if err = e.why(err); !errors.Is(err, errLargeDocument) && !errors.Is(err, errLongText) && !errors.Is(err, errManyRead) {
+			err = errNoImpact
+		}
+		return nil, err
 	}
 	if y := doc.Time.UTC().Year(); y < 1 || y > 9999 {
 		doc.Time = time.Time{}
@@ -119,6 +100,8 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 	return nil, &AbsentServerError{words.Harmless(server)}
 }
 
+var errNoImpact = errors.New("it is not a document of impact, or cut short: pass what impact --json wrote")
+
 var errImpossible = errors.New("it has a count of connections that no server can have: pass what impact --json wrote")
 
 // possible reports whether a server can have so many connections.
@@ -131,14 +114,54 @@ func (e *AbsentServerError) Error() string {
 	return fmt.Sprintf("it has no server %q: pass what impact %s --json wrote while the server was there", e.server, e.server)
 }
 
-// pastAccount is an account of either document.
+// pastDocument is what is read of either document: of impact its servers, of an audit
+// its clusters and findings.
+type pastDocument struct {
+	Type     string        `json:"type"`
+	Time     time.Time     `json:"time"`
+	Servers  []pastServer  `json:"servers"`
+	Clusters []pastCluster `json:"clusters"`
+	Findings []pastAccount `json:"findings"`
+}
+
+type pastCluster struct {
+	Name    string       `json:"name"`
+	Servers []pastMember `json:"servers"`
+}
+
+type pastMember struct {
+	Server      pastRef `json:"server"`
+	Connections *int    `json:"connections"`
+}
+
+type pastServer struct {
+	Server      pastRef       `json:"server"`
+	Cluster     string        `json:"cluster"`
+	Connections int           `json:"connections"`
+	Accounts    []pastAccount `json:"accounts"`
+}
+
+type pastRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// pastAccount is an account on a server, or a finding.
 type pastAccount struct {
-	Account      Account `json:"account"`
-	OnServer     int     `json:"on_server"`
-	Distribution []Share `json:"distribution"`
-	Services     []struct {
-		Name string `json:"name"`
-	} `json:"services"`
+	Account      Account       `json:"account"`
+	Cluster      string        `json:"cluster"`
+	OnServer     int           `json:"on_server"`
+	Distribution []pastShare   `json:"distribution"`
+	Services     []pastService `json:"services"`
+}
+
+type pastShare struct {
+	Server      pastRef `json:"server"`
+	Connections *int    `json:"connections"`
+}
+
+type pastService struct {
+	Name string `json:"name"`
 }
 
 func (a pastAccount) past(on int) PastAccount {
