@@ -39,7 +39,9 @@ func (l *listenFlags) validate() error {
 	case l.address == "" && (l.user != "" || l.cert != "" || l.key != "" || l.ca != ""):
 		return errors.New("flags of --listen are given without it: pass --listen too")
 	case (l.user == "") != (l.password == "") && l.address != "":
-		return errors.New("--listen-user and --listen-password belong together: pass both")
+		return errors.New("--listen-user and its password, --listen-password or NATS_BALANCE_LISTEN_PASSWORD, belong together: pass both")
+	case strings.Contains(l.user, ":"):
+		return errors.New("--listen-user has a colon, which no browser can send in a user's name: pass the name alone, and the password in NATS_BALANCE_LISTEN_PASSWORD")
 	case (l.cert == "") != (l.key == ""):
 		return errors.New("--listen-tlscert and --listen-tlskey belong together: pass both")
 	case l.ca != "" && l.cert == "":

@@ -167,3 +167,29 @@ func TestSentencesOfWatch(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Flags of what watch serves that can't work together are refused before it connects.
+func TestListenFlags(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		flags listenFlags
+		want  string
+	}{
+		"none":                 {listenFlags{}, ""},
+		"an address":           {listenFlags{address: ":9222"}, ""},
+		"with a user":          {listenFlags{address: ":9222", user: "u", password: "p:w"}, ""},
+		"with TLS":             {listenFlags{address: ":9222", cert: "c", key: "k", ca: "a"}, ""},
+		"a password for later": {listenFlags{password: "p"}, ""},
+		"a user alone":         {listenFlags{user: "u", password: "p"}, "pass --listen too"},
+		"no password":          {listenFlags{address: ":9222", user: "u"}, "NATS_BALANCE_LISTEN_PASSWORD, belong together"},
+		"no user":              {listenFlags{address: ":9222", password: "p"}, "NATS_BALANCE_LISTEN_PASSWORD, belong together"},
+		"the password with it": {listenFlags{address: ":9222", user: "u:hunter2", password: "p"}, "--listen-user has a colon"},
+		"no key":               {listenFlags{address: ":9222", cert: "c"}, "--listen-tlskey belong together"},
+		"authorities alone":    {listenFlags{address: ":9222", ca: "a"}, "--listen-tlsca needs TLS"},
+	} {
+		err := c.flags.validate()
+		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2")) {
+			t.Errorf("%s: %v, want %q", what, err, c.want)
+		}
+	}
+}
