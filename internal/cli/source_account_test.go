@@ -414,11 +414,21 @@ func TestAddressesThatNoServerGreetsAt(t *testing.T) {
 	t.Cleanup(func() { n3.Shutdown(); <-done })
 	at := l.Server("C1-n3").Addr()
 	if err := lab.Poll(t.Context(), func() error {
-		conn, err := net.Dial("tcp", at)
-		if err != nil {
-			return nil //nolint:nilerr // that is waited for
+		if conn, err := net.Dial("tcp", at); err == nil {
+			return errors.Join(conn.Close(), errors.New("it still listens"))
 		}
-		return errors.Join(conn.Close(), errors.New("it still listens"))
+		for _, s := range l.Servers()[:2] { // they are told of it, and forget it
+			nc, err := nats.Connect(s.URL("APP"))
+			if err != nil {
+				return err
+			}
+			others := nc.DiscoveredServers()
+			nc.Close()
+			if slices.ContainsFunc(others, func(u string) bool { return strings.HasSuffix(u, at) }) {
+				return fmt.Errorf("%s still advertises it", s.Name())
+			}
+		}
+		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
