@@ -149,7 +149,7 @@ func TestRebalanceRestartDrift(t *testing.T) {
 		t.Errorf("C1-n1 has %d", len(after["C1-n1"]))
 	}
 	for _, m := range done.Moves {
-		if m.Outcome != "kicked" || m.Batch == nil || slices.Contains(after["C1-n1"], m.CID) {
+		if m.Outcome != "kicked" || m.Batch == nil || slices.Contains(after[m.Server], m.CID) {
 			t.Errorf("%+v", m)
 		}
 	}
