@@ -37,10 +37,10 @@ type pastFinding struct {
 // ReadBaseline reads an earlier document of the concentration check. It reads
 // it as a stream, keeps what is compared, and makes it harmless again: the file
 // may have come from anywhere. An error says what to pass.
-func ReadBaseline(r io.Reader) (*Past, error) { return readBaseline(r, largestBaseline) }
+func ReadBaseline(r io.Reader) (*Past, error) { return readBaseline(r, largestBaseline, mostRead) }
 
-func readBaseline(r io.Reader, most int64) (*Past, error) {
-	e := newEarlier(r, most)
+func readBaseline(r io.Reader, most int64, values int) (*Past, error) {
+	e := newEarlier(r, most, values)
 	past, err := readPast(e)
 	if err = e.why(err); err != nil {
 		return nil, err

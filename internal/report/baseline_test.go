@@ -141,11 +141,11 @@ func TestBaselineIsRefused(t *testing.T) {
 			t.Errorf("%.60q…: %v, want %s", text, err, want)
 		}
 	}
-	if _, err := readBaseline(strings.NewReader(good), int64(len(good))); err != nil {
+	if _, err := readBaseline(strings.NewReader(good), int64(len(good)), mostRead); err != nil {
 		t.Errorf("of the largest size: %v", err)
 	}
 	endless := io.MultiReader(strings.NewReader(`{"x":"`), zeros{})
-	if _, err := readBaseline(endless, 1<<20); err == nil || !strings.Contains(err.Error(), "it has more than 256 MiB") {
+	if _, err := readBaseline(endless, 1<<20, mostRead); err == nil || !strings.Contains(err.Error(), "it has more than 256 MiB") {
 		t.Errorf("endless: %v", err)
 	}
 	for what, c := range map[string]struct{ text, want string }{
@@ -154,12 +154,12 @@ func TestBaselineIsRefused(t *testing.T) {
 		"a long number": {`{"x":` + strings.Repeat("1", longestText+1) + `}`, "it has a text of more than 1 MiB"},
 		"long enough":   {`{"x":"` + strings.Repeat(`\"`, longestText/3) + `"}`, "it has no field type"},
 		"two numbers":   {`{"x":1  2}`, garbage},
-		"many servers":  {`{"clusters":[{"servers":[` + strings.Repeat("{},", mostRead) + `{}]}]}`, "it has more than 1000000 servers"},
+		"many servers":  {`{"clusters":[{"servers":[` + strings.Repeat("{},", 1000) + `{}]}]}`, "it has more than 1000000 servers"},
 	} {
-		if _, err := ReadBaseline(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := readBaseline(strings.NewReader(c.text), largestBaseline, 1000); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", what, err, c.want)
 		}
-		if _, err := ReadImpact(strings.NewReader(c.text), "n1"); err == nil || what != "long enough" && what != "white space" && what != "two numbers" && !strings.Contains(err.Error(), c.want) {
+		if _, err := readImpact(strings.NewReader(c.text), "n1", 1000); err == nil || what != "long enough" && what != "white space" && what != "two numbers" && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s, of impact: %v, want %s", what, err, c.want)
 		}
 	}

@@ -30,12 +30,12 @@ var (
 type earlier struct {
 	*jsontext.Decoder
 	text *briefText
-	read int
+	left int // of what is counted
 }
 
-func newEarlier(r io.Reader, most int64) *earlier {
+func newEarlier(r io.Reader, most int64, values int) *earlier {
 	text := &briefText{r: r, left: most}
-	return &earlier{Decoder: jsontext.NewDecoder(text), text: text}
+	return &earlier{Decoder: jsontext.NewDecoder(text), text: text, left: values}
 }
 
 // why is the error of a bound where one was met, and otherwise the given one.
@@ -45,7 +45,7 @@ func (e *earlier) why(err error) error {
 		return nil
 	case e.text.err != nil:
 		return e.text.err
-	case e.read > mostRead:
+	case e.left < 0:
 		return errManyRead
 	}
 	return err
@@ -54,7 +54,7 @@ func (e *earlier) why(err error) error {
 // counted has each T counted that is read with these options.
 func counted[T any](e *earlier) *json.Unmarshalers {
 	return json.UnmarshalFromFunc(func(*jsontext.Decoder, *T) error {
-		if e.read++; e.read > mostRead {
+		if e.left--; e.left < 0 {
 			return errManyRead
 		}
 		return errors.ErrUnsupported // as it is read without

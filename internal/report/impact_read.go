@@ -35,9 +35,11 @@ type PastAccount struct {
 // ReadImpact reads what an earlier document of impact, or of an audit, says of a
 // server, by name or id; of an audit that is its findings only. An error says what
 // to pass.
-func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
+func ReadImpact(r io.Reader, server string) (*PastImpact, error) { return readImpact(r, server, mostRead) }
+
+func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 	var doc pastDocument
-	e := newEarlier(r, largestBaseline)
+	e := newEarlier(r, largestBaseline, values)
 	err := json.UnmarshalDecode(e.Decoder, &doc, json.WithUnmarshalers(json.JoinUnmarshalers(counted[pastServer](e), counted[pastCluster](e), counted[pastMember](e),
 		counted[pastAccount](e), counted[pastService](e), counted[pastShare](e))))
 	if err == nil {
