@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -245,6 +246,10 @@ func (s *Server) tryLaunch(ctx context.Context) error {
 		err = s.enableJetStream(srv)
 	}
 	if err != nil {
+		if log.fatal() == nil {
+			// A listener that it is about to open when it is shut down it opens and keeps.
+			srv.ReadyForConnections(2 * time.Second)
+		}
 		srv.Shutdown()
 		srv.WaitForShutdown()
 		return fmt.Errorf("server %s: %w", s.name, err)

@@ -35,7 +35,9 @@ type PastAccount struct {
 // ReadImpact reads what an earlier document of impact, or of an audit, says of a
 // server, by name or id; of an audit that is its findings only. An error says what
 // to pass.
-func ReadImpact(r io.Reader, server string) (*PastImpact, error) { return readImpact(r, server, mostRead) }
+func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
+	return readImpact(r, server, mostRead)
+}
 
 func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 	var doc pastDocument

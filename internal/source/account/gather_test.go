@@ -35,7 +35,7 @@ func ownAudit(t testing.TB, nc *nats.Conn, o source.Options, told ...address) *v
 // ownAll is ownAudit where all answer and nothing is to be remarked.
 func ownAll(t testing.TB, nc *nats.Conn, servers int) *view {
 	t.Helper()
-	own := ownAudit(t, nc, source.Options{Timeout: sourcetest.Patient})
+	own := ownAudit(t, nc, source.Options{Timeout: sourcetest.Patient()})
 	sourcetest.Complete(t, own.deployment, servers)
 	if len(own.deployment.Notes) != 1 {
 		t.Errorf("notes %q, want one", own.deployment.Notes)
@@ -136,7 +136,7 @@ func TestOwnBehindLeafnodes(t *testing.T) {
 	sourcetest.Clients(t, l, "APP", map[string]int{"C1-n1": 5, "L-n1": 2, "F-n1": 3})
 	for _, at := range []string{"C1-n2", "L-n1"} {
 		nc := sourcetest.Connect(t, l.Server(at).URL("APP"))
-		own := ownAudit(t, nc, source.Options{Timeout: sourcetest.Patient})
+		own := ownAudit(t, nc, source.Options{Timeout: sourcetest.Patient()})
 		gone(t, l, nc, "APP", map[string]int{"C1-n1": 5, "C1-n2": 0, "L-n1": 2, "F-n1": 3})
 		sourcetest.Complete(t, own.deployment, 6)
 		want := map[string]int{"C1/C1-n1": 5, "C1/C1-n2": 0, "C1/C1-n3": 0, "L/L-n1": 2, "L/L-n2": 0, "F/F-n1": 3}
@@ -171,7 +171,7 @@ func TestOwnBehindALeafnodeOfAnotherAccount(t *testing.T) {
 	})
 	sourcetest.Clients(t, l, "EDGE", map[string]int{"E-n1": 12})
 	sourcetest.Clients(t, l, "APP", map[string]int{"C1-n1": 2})
-	own := ownAudit(t, sourcetest.Connect(t, l.Server("C1-n2").URL("APP")), source.Options{Timeout: sourcetest.Patient})
+	own := ownAudit(t, sourcetest.Connect(t, l.Server("C1-n2").URL("APP")), source.Options{Timeout: sourcetest.Patient()})
 	sourcetest.Complete(t, own.deployment, 4)
 	want := map[string]int{"C1/C1-n1": 2, "C1/C1-n2": 0, "C1/C1-n3": 0, "E/E-n1": 0}
 	if got := sourcetest.Connections(own.deployment, "APP"); own.account.ID != "APP" || !maps.Equal(got, want) {
@@ -186,7 +186,7 @@ func TestOwnBehindALeafnodeOfAnotherAccount(t *testing.T) {
 func TestOwnOfServersWithoutAccounts(t *testing.T) {
 	t.Parallel()
 	l := sourcetest.StartLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}, Accounts: []string{"$G"}})
-	own := ownAudit(t, sourcetest.Connect(t, l.Servers()[0].URL("$G")), source.Options{Timeout: sourcetest.Patient})
+	own := ownAudit(t, sourcetest.Connect(t, l.Servers()[0].URL("$G")), source.Options{Timeout: sourcetest.Patient()})
 	sourcetest.Complete(t, own.deployment, 1)
 	sourcetest.Noted(t, own.deployment, "the credentials are of $G")
 	if own.account.ID != "$G" || len(own.deployment.Servers[0].Usage) != 0 {
@@ -220,7 +220,7 @@ func TestOwnOfAClientThatAnswersForAServer(t *testing.T) {
 			if err := liar.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			own := ownAudit(t, sourcetest.Connect(t, l.Server("C1-n1").URL("APP")), source.Options{Timeout: sourcetest.Patient})
+			own := ownAudit(t, sourcetest.Connect(t, l.Server("C1-n1").URL("APP")), source.Options{Timeout: sourcetest.Patient()})
 			if m := sourcetest.OnlyMissing(t, own.deployment, "C1", "C1-n2", "two answers in its name differ"); m.Kind != checks.Contradiction {
 				t.Errorf("missing %+v", m)
 			}
@@ -255,7 +255,7 @@ func TestOwnServersThatClientsAreToldOf(t *testing.T) {
 	for _, s := range l.Servers() {
 		all = append(all, address{checked: true, at: s.Addr(), id: s.ID(), name: s.Name(), cluster: "C1"})
 	}
-	sourcetest.Complete(t, ownAudit(t, nc, source.Options{Timeout: sourcetest.Patient}, all...).deployment, 3)
+	sourcetest.Complete(t, ownAudit(t, nc, source.Options{Timeout: sourcetest.Patient()}, all...).deployment, 3)
 
 	for reason, more := range map[string]address{
 		"it greets there":                          {checked: true, at: "127.0.0.1:1", id: "NX", name: "n4", cluster: "C1"},
@@ -265,7 +265,7 @@ func TestOwnServersThatClientsAreToldOf(t *testing.T) {
 	} {
 		t.Run(more.at+reason, func(t *testing.T) {
 			t.Parallel()
-			d := ownAudit(t, nc, source.Options{Timeout: sourcetest.Brief}, append(slices.Clone(all), more, more)[:4]...).deployment
+			d := ownAudit(t, nc, source.Options{Timeout: sourcetest.Brief()}, append(slices.Clone(all), more, more)[:4]...).deployment
 			name := more.name
 			if name == "" {
 				name = more.at
@@ -335,14 +335,14 @@ func TestOwnErrors(t *testing.T) {
 		t.Parallel()
 		l := sourcetest.StartLab(t, sourcetest.Three("APP"))
 		var e *SystemUserError
-		if _, err := gather(sourcetest.Within(t), sourcetest.Connect(t, l.SystemURL()), "", nil, nil, source.Options{Timeout: sourcetest.Patient}); !errors.As(err, &e) {
+		if _, err := gather(sourcetest.Within(t), sourcetest.Connect(t, l.SystemURL()), "", nil, nil, source.Options{Timeout: sourcetest.Patient()}); !errors.As(err, &e) {
 			t.Errorf("%v", err)
 		}
 	})
 	t.Run("silence", func(t *testing.T) {
 		t.Parallel()
 		var e *source.NoAnswerError
-		if _, err := gather(sourcetest.Within(t), sourcetest.Connect(t, sourcetest.StartUnanswering(t)), "", nil, nil, source.Options{Timeout: sourcetest.Brief}); !errors.As(err, &e) {
+		if _, err := gather(sourcetest.Within(t), sourcetest.Connect(t, sourcetest.StartUnanswering(t)), "", nil, nil, source.Options{Timeout: sourcetest.Brief()}); !errors.As(err, &e) {
 			t.Errorf("%v", err)
 		}
 	})

@@ -94,7 +94,7 @@ func TestOwnProfileOfSeveralPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	nc := sourcetest.Connect(t, n1.URL("APP"))
-	own := ownAudit(t, nc, source.Options{Timeout: sourcetest.Patient})
+	own := ownAudit(t, nc, source.Options{Timeout: sourcetest.Patient()})
 	got, err := own.profiles(sourcetest.Within(t), nc, own.deployment, []source.Suspect{{Account: "APP", Server: n1.ID(), Cluster: "C1"}})
 	if err != nil || fmt.Sprint(got[0].Profile.Read) != fmt.Sprintf("[%d 0 0]", many) || !got[0].Profile.Whole {
 		t.Errorf("%+v, %v", got[0].Profile, err)
@@ -133,7 +133,7 @@ func TestOwnConnectionThatMoves(t *testing.T) {
 	sourcetest.Clients(t, l, "APP", map[string]int{"C1-n1": 2, "C1-n2": 3, "C1-n3": 0})
 	nc := sourcetest.Connect(t, l.Server("C1-n3").URL("APP")+","+l.Server("C1-n2").URL("APP"), nats.DontRandomize())
 	moved := false
-	own, err := gather(sourcetest.Within(t), nc, "", nil, nil, source.Options{Timeout: sourcetest.Patient, Progress: func(p source.Progress) {
+	own, err := gather(sourcetest.Within(t), nc, "", nil, nil, source.Options{Timeout: sourcetest.Patient(), Progress: func(p source.Progress) {
 		if !moved && p.Reported == 3 {
 			moved = true
 			l.Server("C1-n3").Shutdown()

@@ -195,7 +195,7 @@ func TestMonitoringFaults(t *testing.T) {
 			t.Parallel()
 			longest := 10 * sourcetest.Long // for those that send a lot
 			if strings.Contains(what, "silent") {
-				longest = sourcetest.Patient // three fifths of it are waited for
+				longest = sourcetest.Patient() // three fifths of it are waited for
 			}
 			bad := faultyPath(t, n3, c.path, c.fault)
 			m, _ := monitoringOf(t, append(slices.Clone(good), bad)...)
@@ -288,7 +288,7 @@ func TestMonitoringConnectionsThatCannotBeRead(t *testing.T) {
 			sourcetest.Complete(t, d, 3)
 			ctx := sourcetest.Within(t)
 			if what == "silent" {
-				short, cancel := contextWithin(t, sourcetest.Patient)
+				short, cancel := contextWithin(t, sourcetest.Patient())
 				defer cancel()
 				ctx = short
 			}
@@ -350,13 +350,13 @@ func TestMonitoringTakesTheTimeThatThereIs(t *testing.T) {
 	t.Parallel()
 	started := time.Now()
 	m, _ := monitoringOf(t, serve(t, hang))
-	ctx, cancel := contextWithin(t, sourcetest.Brief)
+	ctx, cancel := contextWithin(t, sourcetest.Brief())
 	defer cancel()
 	if _, err := m.Deployment(ctx); err == nil || !strings.Contains(err.Error(), "it did not answer within") {
 		t.Error(err)
 	}
-	if took := time.Since(started); took < sourcetest.Brief/2 || ctx.Err() != nil {
-		t.Errorf("it took %s of %s, want three fifths", took, sourcetest.Brief)
+	if took := time.Since(started); took < sourcetest.Brief()/2 || ctx.Err() != nil {
+		t.Errorf("it took %s of %s, want three fifths", took, sourcetest.Brief())
 	}
 }
 
@@ -372,7 +372,7 @@ func TestMonitoringAmongManyThatHang(t *testing.T) {
 		urls = append(urls, silent)
 	}
 	m, _ := monitoringOf(t, append(urls, monitorURLs(l.Servers()...)...)...)
-	d := monitor(t, m, 2*sourcetest.Patient)
+	d := monitor(t, m, 2*sourcetest.Patient())
 	if len(d.Servers) != 3 || len(d.Missing) != monitoredTogether {
 		t.Errorf("%d servers and %d missing, want 3 and %d", len(d.Servers), len(d.Missing), monitoredTogether)
 	}

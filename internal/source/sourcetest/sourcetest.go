@@ -4,12 +4,16 @@
 package sourcetest
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
+	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,14 +24,30 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
 
-// Long is a time-out that no test waits for; Brief is one that it does: asked
-// again after 2 s, given up after 4 s; Patient is one for what is all there
-// once it was asked for again, after 4 s of 8. Both leave a busy machine time.
-const (
-	Long    = 30 * time.Second
-	Brief   = 5 * time.Second
-	Patient = 2 * Brief
-)
+// Long is a time-out that no test waits for.
+const Long = 30 * time.Second
+
+// Brief is a time-out that a test waits for: asked again after 2 s, given up after
+// 4 s, and later where others keep the machine busy.
+func Brief() time.Duration { return time.Duration(slowness() * float64(5*time.Second)) }
+
+// Patient is one for what is all there once it was asked for again, after 4 s of 8.
+func Patient() time.Duration { return 2 * Brief() }
+
+// slowness is how much longer things take than where these tests run alone, from 1 to
+// 4, by the processes that waited for each processor when the first test asked.
+var slowness = sync.OnceValue(func() float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 1 // not Linux
+	}
+	waiting, err := strconv.ParseFloat(string(bytes.Fields(text)[0]), 64)
+	if err != nil {
+		return 1
+	}
+	const alone = 2.5 // the tests of two packages at a time, on two processors
+	return min(max(1, waiting/float64(runtime.NumCPU())/alone), 4)
+})
 
 // SideBySide has more tests run at a time than there are processors, because they
 // mostly wait. What is passed as -parallel is kept.

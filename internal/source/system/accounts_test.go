@@ -91,7 +91,7 @@ func TestAccountsOnServersThatGoWrong(t *testing.T) {
 	f.Garble(faulty+2, fleet.Info, fleet.GarbleNoServer)
 	f.Garble(faulty+3, fleet.Info, fleet.GarbleBomb)
 	f.AnswerTwice(faulty+4, fleet.Info)
-	ctx, cancel := context.WithTimeout(sourcetest.Within(t), 2*sourcetest.Patient)
+	ctx, cancel := context.WithTimeout(sourcetest.Within(t), 2*sourcetest.Patient())
 	defer cancel()
 	got := askAccounts(ctx, nc, d, of[:3])
 	for _, s := range of[:3] {

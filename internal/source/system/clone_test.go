@@ -78,7 +78,7 @@ func TestServersOfOneNameInACluster(t *testing.T) {
 		t.Skip("this nats-server has routes between servers of one name")
 	}
 	nc := sourcetest.Connect(t, urlOf(servers[3], "sys"), nats.Timeout(patience))
-	d := audit(t, nc, source.Options{Timeout: sourcetest.Brief})
+	d := audit(t, nc, source.Options{Timeout: sourcetest.Brief()})
 	if len(d.Missing) != 1 || d.Missing[0].ID != servers[1].ID() || d.Missing[0].Name != "n2" || !strings.Contains(d.Missing[0].Reason, "another server has its name") {
 		t.Errorf("missing %s, want the first n2", sourcetest.ShowMissing(d))
 	}

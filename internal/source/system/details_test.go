@@ -150,7 +150,7 @@ func TestDetailsThatDoNotCome(t *testing.T) {
 	if unknown != 10 {
 		t.Fatalf("there are %d faults for 10 servers", unknown)
 	}
-	ctx, cancel := context.WithTimeout(sourcetest.Within(t), 2*sourcetest.Patient)
+	ctx, cancel := context.WithTimeout(sourcetest.Within(t), 2*sourcetest.Patient())
 	defer cancel()
 	if err := details(ctx, nc, d, truth.Clusters); err != nil || ctx.Err() != nil {
 		t.Fatalf("%v; %v: who is silent leaves no time for other questions", err, ctx.Err())
@@ -181,7 +181,7 @@ func TestManySilentServersKeepNobodyWaiting(t *testing.T) {
 	for i := range 100 {
 		f.Silence(i, fleet.Varz|fleet.Routez)
 	}
-	ctx, cancel := context.WithTimeout(sourcetest.Within(t), 2*sourcetest.Patient)
+	ctx, cancel := context.WithTimeout(sourcetest.Within(t), 2*sourcetest.Patient())
 	defer cancel()
 	if err := details(ctx, sourcetest.Connect(t, f.URL()), d, f.Truth().Clusters); err != nil {
 		t.Fatal(err)

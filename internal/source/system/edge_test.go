@@ -116,7 +116,7 @@ func TestDrainingServer(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(nc, source.Options{Timeout: sourcetest.Patient}).Deployment(sourcetest.Within(t))
+	d, err := New(nc, source.Options{Timeout: sourcetest.Patient()}).Deployment(sourcetest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -303,7 +303,7 @@ func TestGarbledReportIsRightWhenAskedAgain(t *testing.T) {
 	for i, g := range garbles {
 		f.Garble(2*i, fleet.Statz, g.how)
 	}
-	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Patient, Progress: func(p source.Progress) {
+	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Patient(), Progress: func(p source.Progress) {
 		if p.Reported == everyone(smallFleet)-len(garbles) {
 			f.ClearFaults()
 		}
@@ -364,7 +364,7 @@ func TestTwoServersAtFault(t *testing.T) {
 	f := startFleet(t, smallFleet)
 	f.Silence(3, fleet.All)
 	f.Garble(22, fleet.Statz, fleet.GarbleTruncatedJSON)
-	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Brief})
+	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Brief()})
 	sameAsTruth(t, d, f, 3, 22)
 	if len(d.Missing) != 2 {
 		t.Fatalf("missing %s, want two", sourcetest.ShowMissing(d))
@@ -388,7 +388,7 @@ func TestWholeClusterIsSilent(t *testing.T) {
 			gone = append(gone, i)
 		}
 	}
-	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Brief})
+	d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Brief()})
 	sameAsTruth(t, d, f, gone...)
 	if d.Expected != everyone(smallFleet) || len(d.Missing) != len(gone) {
 		t.Fatalf("%d expected, missing %s", d.Expected, sourcetest.ShowMissing(d))
@@ -424,7 +424,7 @@ func TestForeignServerAnswers(t *testing.T) {
 			f := startFleet(t, smallFleet)
 			f.Foreign(c.on)
 			f.Silence(faulty, fleet.Statz) // or all would be there before the stranger
-			d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Brief})
+			d := audit(t, sourcetest.Connect(t, f.URL()), source.Options{Timeout: sourcetest.Brief()})
 			if d.Expected != everyone(smallFleet)+1 {
 				t.Errorf("%d expected; a server that nobody counts and that answers is one", d.Expected)
 			}
@@ -470,13 +470,13 @@ func TestIdleServersAtFault(t *testing.T) {
 	f.Silence(idle[len(garbles)], fleet.Varz)
 	nc := sourcetest.Connect(t, f.URL())
 	// Without VARZ they say so when they are asked again.
-	d := audit(t, nc, source.Options{Timeout: sourcetest.Patient})
+	d := audit(t, nc, source.Options{Timeout: sourcetest.Patient()})
 	sourcetest.Complete(t, d, everyone(sparseFleet))
 	sameAsTruth(t, d, f)
 	// With neither it stays open.
 	last := idle[len(garbles)+1]
 	f.Silence(last, fleet.Varz|fleet.Statz)
-	d = audit(t, nc, source.Options{Timeout: sourcetest.Brief})
+	d = audit(t, nc, source.Options{Timeout: sourcetest.Brief()})
 	sameAsTruth(t, d, f, last)
 	s := f.Truth().Servers[last]
 	if m := sourcetest.OnlyMissing(t, d, s.Cluster, s.Name, "sent no account report"); m.Bound == nil || *m.Bound != 0 {
@@ -586,7 +586,7 @@ func TestHostileRepliesTakeNoMemory(t *testing.T) {
 			}
 		}
 	})
-	d := audit(t, nc, source.Options{Timeout: 2 * sourcetest.Patient}) // in a process beside all others
+	d := audit(t, nc, source.Options{Timeout: 2 * sourcetest.Patient()}) // in a process beside all others
 	close(done)
 	watching.Wait()
 	sameAsTruth(t, d, f, 3, faulty)

@@ -104,7 +104,7 @@ func TestWhetherAnAccountIsKnownCanBeUnknown(t *testing.T) {
 	if err := knows(sourcetest.Within(t), nc, d, only); err != nil || len(d.Accounts) != 2 {
 		t.Errorf("%v, accounts %+v: the others of its cluster know it", err, d.Accounts)
 	}
-	ctx, cancel := context.WithTimeout(sourcetest.Within(t), sourcetest.Brief)
+	ctx, cancel := context.WithTimeout(sourcetest.Within(t), sourcetest.Brief())
 	defer cancel()
 	err := knows(ctx, nc, d, "NOBODY")
 	if err == nil || !strings.Contains(err.Error(), "1 of 31 servers did not answer in time") {

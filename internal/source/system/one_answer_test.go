@@ -77,6 +77,6 @@ func TestOneAnswerThatIsNoticedLate(t *testing.T) {
 	if err := servers.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	d := audit(t, sourcetest.Connect(t, carrier.ClientURL()), source.Options{Timeout: sourcetest.Brief})
+	d := audit(t, sourcetest.Connect(t, carrier.ClientURL()), source.Options{Timeout: sourcetest.Brief()})
 	sourcetest.Complete(t, d, 3)
 }

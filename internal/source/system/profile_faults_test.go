@@ -88,7 +88,7 @@ func TestProfilesWhenTheTimeIsOver(t *testing.T) {
 			f.Silence(i, fleet.Connz)
 		}
 	}
-	ctx, cancel := context.WithTimeout(sourcetest.Within(t), sourcetest.Patient)
+	ctx, cancel := context.WithTimeout(sourcetest.Within(t), sourcetest.Patient())
 	defer cancel()
 	got, err := readProfiles(ctx, nc, d, of)
 	if err != nil || len(got) != len(of) {

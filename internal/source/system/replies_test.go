@@ -34,7 +34,7 @@ func TestFirstQuestionsAreLost(t *testing.T) {
 	// Nobody has a route to it; that it exists is known by the count alone. It
 	// answers the roster when everyone is asked again, and must then be asked
 	// for its report.
-	d := auditPuppets(t, sourcetest.Patient, sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C",
+	d := auditPuppets(t, sourcetest.Patient(), sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C",
 		Roster: sourcetest.From(2, sourcetest.Statsz(`"connections":3`)),
 		Report: sourcetest.From(2, sourcetest.Statz(sourcetest.Account("APP", 3, 0)))})
 	sourcetest.Complete(t, d, 2)
@@ -45,7 +45,7 @@ func TestFirstQuestionsAreLost(t *testing.T) {
 
 func TestOnlyTheRosterIsLostAtFirst(t *testing.T) {
 	t.Parallel()
-	d := auditPuppets(t, sourcetest.Patient, sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C",
+	d := auditPuppets(t, sourcetest.Patient(), sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C",
 		Roster: sourcetest.From(2, sourcetest.Statsz(`"connections":3`)),
 		Report: sourcetest.Always(sourcetest.Statz(sourcetest.Account("APP", 3, 0)))})
 	sourcetest.Complete(t, d, 2)
@@ -57,7 +57,7 @@ func TestOnlyTheRosterIsLostAtFirst(t *testing.T) {
 func TestNoClientsButLeafnodes(t *testing.T) {
 	t.Parallel()
 	// VARZ says that there is something to report: wait for it.
-	d := auditPuppets(t, sourcetest.Patient, sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C",
+	d := auditPuppets(t, sourcetest.Patient(), sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C",
 		Roster: sourcetest.Always(sourcetest.Statsz(`"connections":0`)),
 		Varz:   sourcetest.Always(sourcetest.Varz(`"connections":0,"leafnodes":2,"max_connections":77`)),
 		Report: sourcetest.From(2, sourcetest.Statz(sourcetest.Account("APP", 0, 2)))})
@@ -94,7 +94,7 @@ func TestVarzWithoutCountsProvesNothing(t *testing.T) {
 	} {
 		puppets = append(puppets, sourcetest.Puppet{ID: strings.ReplaceAll(name, " ", "_"), Name: name, Cluster: "C", Roster: sourcetest.Always(sourcetest.Statsz(`"connections":0`)), Varz: sourcetest.Always(body)})
 	}
-	d := auditPuppets(t, sourcetest.Brief, puppets...)
+	d := auditPuppets(t, sourcetest.Brief(), puppets...)
 	for _, p := range puppets {
 		if m := missingOf(t, d, p.Name); !strings.Contains(m.Reason, "answered the roster, but sent no account report") || m.Bound == nil || *m.Bound != 0 {
 			t.Errorf("%s: missing %+v", p.Name, m)
@@ -120,7 +120,7 @@ func TestRosterThatCanNotBeUsed(t *testing.T) {
 			sourcetest.Puppet{ID: id, Name: name + " and no report", Cluster: "C", Roster: sourcetest.Always(c.body)})
 		notes[name+" but a report"], notes[name+" and no report"] = c.note, c.note
 	}
-	d := auditPuppets(t, sourcetest.Brief, puppets...)
+	d := auditPuppets(t, sourcetest.Brief(), puppets...)
 	if len(d.Servers) != 1+len(puppets)/2 || len(d.Missing) != len(puppets)/2 {
 		t.Errorf("%d servers, missing %s; want half of each", len(d.Servers), sourcetest.ShowMissing(d))
 	}
@@ -142,7 +142,7 @@ func TestRosterThatCanNotBeUsed(t *testing.T) {
 
 func TestPeersThatNobodyHears(t *testing.T) {
 	t.Parallel()
-	d := auditPuppets(t, sourcetest.Brief, sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C", Report: sourcetest.Always(sourcetest.Statz(sourcetest.Account("APP", 3, 0))),
+	d := auditPuppets(t, sourcetest.Brief(), sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C", Report: sourcetest.Always(sourcetest.Statz(sourcetest.Account("APP", 3, 0))),
 		Roster: sourcetest.Always(sourcetest.Statsz(`"connections":3,"active_servers":5,"routes":[{"name":"q"},{"name":"q"},{"name":""},{"name":"p"}],"gateways":[{"name":"D"},{"name":"C"}]`))})
 	if got := sourcetest.Connections(d, "APP"); got["C/p"] != 3 || d.Expected != 5 || len(d.Missing) != 3 {
 		t.Fatalf("%v of %d expected, missing %s; want 5 and 3", got, d.Expected, sourcetest.ShowMissing(d))
@@ -299,7 +299,7 @@ func TestServerRestartsDuringTheAudit(t *testing.T) {
 		}
 		return sourcetest.Statsz(`"connections":20,"start":"2026-01-01T00:00:00Z"`)
 	}
-	d := auditPuppets(t, sourcetest.Brief,
+	d := auditPuppets(t, sourcetest.Brief(),
 		sourcetest.Puppet{ID: "OLD", Name: "p", Cluster: "C", Roster: gone, Report: sourcetest.Always(sourcetest.Statz(sourcetest.Account("APP", 20, 0)))},
 		sourcetest.Puppet{ID: "NEW", Name: "p", Cluster: "C", Roster: sourcetest.From(2, sourcetest.Statsz(`"connections":0,"start":"2026-01-02T00:00:00Z"`)),
 			Report: sourcetest.From(1, sourcetest.Statz(sourcetest.Account("APP", 0, 0)))})

@@ -171,7 +171,7 @@ func TestIdleServerStopsMidWay(t *testing.T) {
 	sourcetest.Clients(t, l, "APP", map[string]int{"C1-n1": 1, "C1-n2": 2})
 	// Its roster has just come. It has nothing to report and is asked for its
 	// VARZ now, which it can't answer any more: that it is empty is not known.
-	o := source.Options{Timeout: sourcetest.Brief, Trace: on("<<< C1-n3 roster", l.Server("C1-n3").Shutdown)}
+	o := source.Options{Timeout: sourcetest.Brief(), Trace: on("<<< C1-n3 roster", l.Server("C1-n3").Shutdown)}
 	d := audit(t, sourcetest.Connect(t, l.Server("C1-n1").URL(lab.SystemAccount)), o)
 	wantCounts(t, "APP", sourcetest.Connections(d, "APP"), map[string]int{"C1/C1-n1": 1, "C1/C1-n2": 2})
 	m := sourcetest.OnlyMissing(t, d, "C1", "C1-n3", "answered the roster, but sent no account report")
@@ -187,7 +187,7 @@ func TestServerStopsMidWay(t *testing.T) {
 	if _, err := l.ConnectRaw(sourcetest.Within(t), lab.RawClients{Account: "APP", Server: l.Server("C1-n3"), Count: 9}); err != nil {
 		t.Fatal(err)
 	}
-	o := source.Options{Timeout: sourcetest.Brief, Trace: on("<<< C1-n3 roster", l.Server("C1-n3").Shutdown)}
+	o := source.Options{Timeout: sourcetest.Brief(), Trace: on("<<< C1-n3 roster", l.Server("C1-n3").Shutdown)}
 	d := audit(t, sourcetest.Connect(t, l.Server("C1-n1").URL(lab.SystemAccount)), o)
 	got := sourcetest.Connections(d, "APP")
 	// Its report came before the end, with what it had by then, or not at all.
@@ -215,7 +215,7 @@ func TestOrdinaryAccountIsToldSo(t *testing.T) {
 		{"alone", "orders.*", sourcetest.Long, true},
 		// Someone listens to everything, so that the server does not say that
 		// nobody does. Each server still reports this one account.
-		{"with a listener to everything", ">", sourcetest.Brief, false},
+		{"with a listener to everything", ">", sourcetest.Brief(), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			other := sourcetest.Connect(t, l.Server("C1-n1").URL("APP"))
@@ -289,7 +289,7 @@ func TestWithoutUserInfoAndVarz(t *testing.T) {
 	l := sourcetest.StartLab(t, limited(deny([]string{sysreq.UserInfo, "$SYS.REQ.SERVER.*.VARZ"}, nil)))
 	sourcetest.Clients(t, l, "APP", map[string]int{"C1-n1": 3})
 	// The idle servers are asked for a report again, with what is unused.
-	d := audit(t, sourcetest.Connect(t, limitedURL(l.Server("C1-n1"))), source.Options{Timeout: sourcetest.Patient})
+	d := audit(t, sourcetest.Connect(t, limitedURL(l.Server("C1-n1"))), source.Options{Timeout: sourcetest.Patient()})
 	sourcetest.Complete(t, d, 3)
 	wantCounts(t, "APP", sourcetest.Connections(d, "APP"), map[string]int{"C1/C1-n1": 3, "C1/C1-n2": 0, "C1/C1-n3": 0})
 	sourcetest.Noted(t, d, "neither the server nor the user says which one the system account is")
@@ -388,7 +388,7 @@ func TestOurServerStopsMidWay(t *testing.T) {
 		sourcetest.Clients(t, l, "APP", map[string]int{"C1-n2": 2, "C1-n3": 3})
 		urls := l.Server("C1-n1").URL(lab.SystemAccount) + "," + l.Server("C1-n2").URL(lab.SystemAccount)
 		nc := sourcetest.Connect(t, urls, nats.DontRandomize(), nats.MaxReconnects(-1))
-		o := source.Options{Timeout: sourcetest.Brief, Trace: on(">>> "+sysreq.AccountStatz, l.Server("C1-n1").Shutdown)}
+		o := source.Options{Timeout: sourcetest.Brief(), Trace: on(">>> "+sysreq.AccountStatz, l.Server("C1-n1").Shutdown)}
 		d := audit(t, nc, o)
 		wantCounts(t, "APP", sourcetest.Connections(d, "APP"), map[string]int{"C1/C1-n2": 2, "C1/C1-n3": 3})
 		sourcetest.Noted(t, d, "the connection was lost and came back")
@@ -414,7 +414,7 @@ func TestOurServerStopsMidWay(t *testing.T) {
 		sourcetest.Pretend(t, l, sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C", Roster: sourcetest.Always(sourcetest.Statsz(`"connections":7`))})
 		nc := sourcetest.Connect(t, l.SystemURL(), nats.MaxReconnects(-1))
 		stopped := false
-		o := source.Options{Timeout: sourcetest.Patient, Progress: func(p source.Progress) {
+		o := source.Options{Timeout: sourcetest.Patient(), Progress: func(p source.Progress) {
 			if p.Reported == 1 && !stopped {
 				stopped = true
 				l.Server("n1").Shutdown()
@@ -435,7 +435,7 @@ func TestErrorHandlerIsGivenBack(t *testing.T) {
 	l := sourcetest.StartLab(t, limited(deny([]string{"$SYS.REQ.SERVER.*.VARZ", "forbidden"}, nil)))
 	told := make(chan error, 100)
 	nc := sourcetest.Connect(t, limitedURL(l.Server("C1-n1")), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { told <- err }))
-	audit(t, nc, source.Options{Timeout: sourcetest.Brief})
+	audit(t, nc, source.Options{Timeout: sourcetest.Brief()})
 	if len(told) > 0 {
 		t.Errorf("the handler of the connection was told %v, which is a note of the audit", <-told)
 	}
@@ -612,8 +612,8 @@ func TestServerProcessThatHangs(t *testing.T) {
 	}
 	waitHung(t, n3)
 	started := time.Now()
-	d := audit(t, nc, source.Options{Timeout: sourcetest.Brief}) // checks that it is not late
-	if took := time.Since(started); took < sourcetest.Brief*4/5 {
+	d := audit(t, nc, source.Options{Timeout: sourcetest.Brief()}) // checks that it is not late
+	if took := time.Since(started); took < sourcetest.Brief()*4/5 {
 		t.Errorf("it gave up after %s, before its time", took)
 	}
 	m := sourcetest.OnlyMissing(t, d, "P", "P-n3", "has a route to it, but it did not answer within ", "s, asked twice")
@@ -628,7 +628,7 @@ func TestServerProcessThatHangs(t *testing.T) {
 	wantCounts(t, "APP, after it woke up", sourcetest.Connections(auditAll(t, nc, 3), "APP"), all)
 
 	// The one that we are connected to is killed: the others go on counting it.
-	d = audit(t, nc, source.Options{Timeout: sourcetest.Brief, Trace: on(">>> "+sysreq.AccountStatz, n1.Kill)})
+	d = audit(t, nc, source.Options{Timeout: sourcetest.Brief(), Trace: on(">>> "+sysreq.AccountStatz, n1.Kill)})
 	wantCounts(t, "APP, after the kill", sourcetest.Connections(d, "APP"), map[string]int{"P/P-n2": 0, "P/P-n3": 2})
 	sourcetest.Noted(t, d, "the connection was lost and came back")
 	if len(d.Missing) != 1 || d.Expected != 3 {

@@ -14,7 +14,7 @@ import (
 func TestTimeIsOverWhileReading(t *testing.T) {
 	t.Parallel()
 	l := sourcetest.StartLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
-	over, end := context.WithTimeout(sourcetest.Within(t), sourcetest.Brief/5)
+	over, end := context.WithTimeout(sourcetest.Within(t), sourcetest.Brief()/5)
 	defer end()
 	s := New(sourcetest.Connect(t, l.SystemURL()), source.Options{Timeout: sourcetest.Long, Progress: func(p source.Progress) {
 		if p.Reported == 1 {

@@ -88,7 +88,7 @@ func TestSmallClustersAreAskedTogether(t *testing.T) {
 func TestClusterThatHoldsUpTheOthers(t *testing.T) {
 	t.Parallel()
 	// A says nothing, B that it can't: neither keeps the others from being asked.
-	d := auditPuppets(t, sourcetest.Patient, large(5, "A", nil), large(5, "B", sourcetest.Always(`"error":{"code":500,"description":"busy"}`)),
+	d := auditPuppets(t, sourcetest.Patient(), large(5, "A", nil), large(5, "B", sourcetest.Always(`"error":{"code":500,"description":"busy"}`)),
 		large(5, "C", sourcetest.Always(sourcetest.Statz(sourcetest.Account("APP", 3, 0)))), large(5, "D", sourcetest.Always(sourcetest.Statz(sourcetest.Account("APP", 4, 0)))))
 	wantCounts(t, "APP", sourcetest.Connections(d, "APP"), map[string]int{"n1": 0, "C/n-C": 3, "D/n-D": 4})
 	if len(d.Missing) != 2 || d.Expected != 5 {
@@ -103,7 +103,7 @@ func TestClusterThatHoldsUpTheOthers(t *testing.T) {
 
 func TestLargeClusterIsLostAtFirst(t *testing.T) {
 	t.Parallel()
-	d := auditPuppets(t, sourcetest.Patient, large(3, "A", sourcetest.From(2, sourcetest.Statz(sourcetest.Account("APP", 3, 0)))), large(3, "B", sourcetest.From(2, sourcetest.Statz(sourcetest.Account("APP", 4, 0)))))
+	d := auditPuppets(t, sourcetest.Patient(), large(3, "A", sourcetest.From(2, sourcetest.Statz(sourcetest.Account("APP", 3, 0)))), large(3, "B", sourcetest.From(2, sourcetest.Statz(sourcetest.Account("APP", 4, 0)))))
 	sourcetest.Complete(t, d, 3)
 	wantCounts(t, "APP", sourcetest.Connections(d, "APP"), map[string]int{"n1": 0, "A/n-A": 3, "B/n-B": 4})
 }
