@@ -103,7 +103,7 @@ func (p Parameters) Select(d *Deployment) error {
 			system = system || a.Is(want) && a.System
 		}
 		if !ordinary {
-			return &UnknownAccountError{Name: want, System: system}
+			return &UnknownAccountError{Name: want, System: system, Missing: len(d.Missing)}
 		}
 	}
 	return nil
@@ -161,8 +161,9 @@ func (e *AmbiguousClusterError) Error() string {
 // UnknownAccountError is an account that was asked for and can't be judged: no
 // server that answered knows it, or it is the system account.
 type UnknownAccountError struct {
-	Name   string
-	System bool
+	Name    string
+	System  bool
+	Missing int // servers that did not report, which may know it
 }
 
 func (e *UnknownAccountError) Error() string {

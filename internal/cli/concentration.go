@@ -232,6 +232,8 @@ func explainSelection(err error) error {
 		return fmt.Errorf("%w: pass the id of one of them: %s", err, words.FirstOf(8, ambiguous.IDs))
 	case errors.As(err, &account) && account.System:
 		return fmt.Errorf("%w: pass --account an ordinary account", err)
+	case errors.As(err, &account) && account.Missing > 0:
+		return fmt.Errorf("%w, and %s did not report and may know it: leave out --account to see which and why", err, words.Plural(account.Missing, "server"))
 	case errors.As(err, &account):
 		return fmt.Errorf("%w: pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is unknown", err)
 	}

@@ -130,11 +130,16 @@ func (r *rebalance) unwritten(doc *report.Rebalance, err error) error {
 
 // again gathers anew, after an interrupt too: where the clients are now is what
 // whoever interrupts has to know. A second one ends that.
-func (r *rebalance) again(ctx context.Context, nc *nats.Conn) (*checks.Deployment, error) {
+func (r *rebalance) again(ctx context.Context, nc *nats.Conn) (d *checks.Deployment, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.host.Timeout())
 	defer cancel()
 	defer context.AfterFunc(r.host.Hurry, cancel)() //nolint:contextcheck // a second interrupt, whatever the first ended
-	d, err := within.Context(ctx, 0, func() (*checks.Deployment, error) {
+	defer func() { // what was moved is written all the same
+		if what := recover(); what != nil {
+			err = crash(what, "")
+		}
+	}()
+	d, err = within.Context(ctx, 0, func() (*checks.Deployment, error) {
 		return system.New(nc, source.Options{Timeout: r.host.Timeout()}).Deployment(ctx)
 	})
 	if r.host.Hurry.Err() != nil {

@@ -131,7 +131,7 @@ func run(h Host, args []string) (err error) {
 				err = &usageError{err: errors.New(strings.TrimSpace(strings.TrimPrefix(said.String(), "nats-balance: error: ")))}
 			}
 		default:
-			err = &crashError{what: r}
+			err = crash(r, "")
 		}
 		var usage *usageError
 		if errors.As(err, &usage) {

@@ -17,6 +17,7 @@ func TestSelectionErrors(t *testing.T) {
 		`no server reports a cluster named "c", or any other: leave out --cluster`:                                                                                                      &checks.UnknownClusterError{Name: "c"},
 		`account "SYS" is the system account, which is never checked: pass --account an ordinary account`:                                                                               &checks.UnknownAccountError{Name: "SYS", System: true},
 		`no server that answered knows an account "A": pass --account the id or the name of an account, they are case-sensitive, and with JWTs one that nobody has used yet is unknown`: &checks.UnknownAccountError{Name: "A"},
+		`no server that answered knows an account "A", and 3 servers did not report and may know it: leave out --account to see which and why`:                                          &checks.UnknownAccountError{Name: "A", Missing: 3},
 		"another": errors.New("another"),
 	} {
 		if got := explainSelection(err); got.Error() != want {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,10 +33,20 @@ func (e *stuckError) Error() string { return e.why + ", and " + e.left }
 type crashError struct {
 	what  any
 	stack []byte
+	left  string // what became of the command, as a clause
+}
+
+// crash is the error of what a panic was recovered with.
+func crash(what any, left string) *crashError {
+	stack := debug.Stack()
+	if c, elsewhere := what.(*within.Crash); elsewhere {
+		stack = c.Stack
+	}
+	return &crashError{what, stack, left}
 }
 
 func (e *crashError) Error() string {
-	return fmt.Sprintf("a bug of nats-balance ended it, nothing was audited (%v): please report that with what was run; --trace shows where", e.what)
+	return fmt.Sprintf("a bug of nats-balance ended it, %s (%v): please report that with what was run; --trace shows where", cmp.Or(e.left, "nothing was audited"), e.what)
 }
 
 // end says when a command should have ended, and what is said of one that has not.
@@ -57,7 +68,11 @@ func (h Host) action(e end, run func(context.Context) error) fisk.Action {
 		go func() {
 			defer func() {
 				if what := recover(); what != nil {
-					done <- &crashError{what, debug.Stack()}
+					left := ""
+					if e.left != nil {
+						left = e.left()
+					}
+					done <- crash(what, left)
 				}
 			}()
 			done <- run(h.Context)
@@ -95,8 +110,8 @@ func (e end) became() string {
 
 // crashed shows where a crash was.
 func (h Host) crashed(err error) error {
-	if crash, ok := err.(*crashError); ok && h.Trace() { //nolint:errorlint // it is as it was made
-		tell(h.Err, string(crash.stack), grace)
+	if bug, ok := err.(*crashError); ok && h.Trace() { //nolint:errorlint // it is as it was made
+		tell(h.Err, string(bug.stack), grace)
 	}
 	return err
 }

@@ -57,6 +57,9 @@ type planning struct {
 // and the others keep [reservePercent] of their limits free. It takes first what
 // levels most by what is known of where the clients go. Pure.
 func PlanMoves(s *State, goal Goal) Plan {
+	if len(s.Servers) == 0 {
+		return Plan{} // none reported
+	}
 	p := newPlanning(s, goal)
 	plan := Plan{Even: p.even, From: make([]int, len(s.Servers))}
 	for i, give := range p.give {

@@ -304,3 +304,11 @@ func TestTooManyMissing(t *testing.T) {
 		t.Error("the reserve of a large limit")
 	}
 }
+
+// Where no server reported there is nothing to plan.
+func TestPlanOfNobody(t *testing.T) {
+	t.Parallel()
+	if p := PlanMoves(&State{Accounts: []Account{{ID: "A"}}}, Goal{To: -1}); p.Excess != 0 || len(p.Moves) > 0 {
+		t.Errorf("%+v", p)
+	}
+}

@@ -25,3 +25,30 @@ func TestContext(t *testing.T) {
 		t.Errorf("what ends with the context: %d, %v", n, err)
 	}
 }
+
+// A panic is seen to by who waits, and by nobody where it was left behind.
+func TestContextOfWhatPanics(t *testing.T) {
+	t.Parallel()
+	func() {
+		defer func() {
+			if c, ok := recover().(*Crash); !ok || c.String() != "a bug" || len(c.Stack) == 0 {
+				t.Errorf("%v", c)
+			}
+		}()
+		_, _ = Context(t.Context(), 0, func() (int, error) { panic("a bug") })
+		t.Error("it returned")
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	goOn, over := make(chan struct{}), make(chan struct{})
+	_, err := Context(ctx, 0, func() (int, error) {
+		defer close(over)
+		<-goOn
+		panic("later")
+	})
+	close(goOn)
+	<-over
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}

@@ -293,6 +293,10 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 // leaveOutAuditor takes our own connection out of its account: the system
 // account where the server does not say.
 func (g *gathering) leaveOutAuditor(d *checks.Deployment) {
+	account := ""
+	if g.self != nil { // it may never come
+		account = g.self.Account
+	}
 	for i := range d.Servers {
 		s := &d.Servers[i]
 		if s.ID != g.nc.ConnectedServerId() {
@@ -300,7 +304,7 @@ func (g *gathering) leaveOutAuditor(d *checks.Deployment) {
 		}
 		own := slices.IndexFunc(s.Usage, func(u checks.Usage) bool {
 			a := d.Accounts[u.Account]
-			return u.Connections > 0 && (g.self.Account != "" && a.ID == g.self.Account || g.self.Account == "" && a.System)
+			return u.Connections > 0 && (account != "" && a.ID == account || account == "" && a.System)
 		})
 		if own < 0 {
 			continue
