@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
@@ -23,35 +21,13 @@ const globalAccount = "$G"
 // ownNote is the first thing to know of what an ordinary account sees.
 const ownNote = "an ordinary account can't know how many servers there are: expected are those that answered and those that servers advertise"
 
-// view is what an ordinary account sees of itself.
-type view struct {
-	account checks.Account
-	// deployment has this one account, without the auditor's own connection.
-	// Start, MaxConnections and Details of servers stay unknown.
-	deployment *checks.Deployment
-	// on is what each server knows of the account, by the server's id.
-	on map[string]checks.AccountOn
-
-	self auditor
-}
-
-// auditor is the auditor's own connection.
-type auditor struct {
-	server string // id
-	cid    uint64 // 0 where the server does not tell it
-}
-
-func auditorOf(nc *nats.Conn) auditor {
-	cid, _ := nc.GetClientID() // 0: not reported
-	return auditor{nc.ConnectedServerId(), cid}
-}
-
 // gather gathers what the account of an ordinary user has on each server. Each
 // server answers the account's own report, also with nothing in it; how many
 // there are nobody tells an account. So it waits for
 // [source.WaitForRoster] at least, until nothing has come for 300 ms, and asks again until no new server
-// answers. Servers at the addresses that did not answer are missing, and waited
-// for until [source.AskAgain]; check, if not nil, looks once who is
+// answers and all do that did before. What each said last counts, as clients come and
+// go. Servers at the addresses that did not answer, and those that do not any more, are
+// missing, and waited for until [source.AskAgain]; check, if not nil, looks once who is
 // where, if that matters. What a leafnode hands on is answered twice; each
 // server counts once.
 //
@@ -65,7 +41,7 @@ func gather(ctx context.Context, nc *nats.Conn, named string, addresses []addres
 	g := &gathering{
 		nc: nc, client: sysreq.New(nc, o.Trace), o: o, named: named, addresses: slices.Clone(addresses), check: check,
 		started: time.Now(), url: sysreq.At(nc), cluster: nc.ConnectedClusterName(),
-		self: auditorOf(nc), servers: map[string]*seen{}, notes: map[string]bool{ownNote: true},
+		self: auditorOf(nc), servers: map[string]*seen{}, lost: -1, notes: map[string]bool{ownNote: true},
 		byName: map[int]bool{}, general: map[int]map[string]bool{},
 		dec: wire.NewDecoder(), replies: make(chan reply, 64), refused: make(chan *sysreq.PermissionError, 1),
 	}
@@ -108,7 +84,9 @@ type gathering struct {
 	servers   map[string]*seen
 	notes     map[string]bool
 	rounds    int
+	toAll     int                     // the last round in which all were asked
 	asked     bool                    // the last question but the first brought no further server
+	lost      int                     // the last round in which the connection was lost, -1
 	ofAll     bool                    // a report was of all accounts
 	byName    map[int]bool            // rounds in which servers were asked by name
 	general   map[int]map[string]bool // who answered the others, by id
@@ -129,8 +107,10 @@ type seen struct {
 	wire.Server
 	rows    []wire.Row
 	whole   bool
+	counted int    // the round that rows are of
 	problem string // why its last answer can't be used
 	round   int    // the last one that it answered
+	heard   int    // the last round in which it answered any
 	doubles bool   // it answered a round more than once
 	times   int    // the most that it answered a round
 
@@ -162,6 +142,8 @@ func (g *gathering) run(ctx context.Context) error {
 	defer g.nc.RemoveStatusListener(status)
 	for ; ; g.rounds++ {
 		fresh, err := g.round(ctx, status)
+		// Clients come back when this audit's connection does.
+		fresh = fresh || g.lost >= 0 && g.rounds == g.lost+1
 		g.asked = g.rounds > 0 && !fresh && (g.asked || ctx.Err() == nil)
 		g.refresh()
 		switch {
@@ -190,10 +172,7 @@ func (g *gathering) run(ctx context.Context) error {
 
 // round asks everyone once. It says whether a server answered that had not yet.
 func (g *gathering) round(ctx context.Context, status <-chan nats.Status) (fresh bool, err error) {
-	if err := g.inbox.Ask(g.rounds, sysreq.AccountStatz, sysreq.Filter{Unused: true}, false); err != nil {
-		return false, err
-	}
-	if err := g.askByName(); err != nil {
+	if err := g.ask(); err != nil {
 		return false, err
 	}
 	began := time.Now()
@@ -223,9 +202,9 @@ func (g *gathering) round(ctx context.Context, status <-chan nats.Status) (fresh
 				return false, fmt.Errorf("the connection closed before every server had answered: %w", g.client.Ended())
 			}
 			// The own connection is another one now, perhaps on another server,
-			// and counts from before have it elsewhere.
+			// and counts from before have it elsewhere: who says nothing more is gone.
 			g.notes["the connection was lost and came back; everything was asked for again"] = true
-			g.self, g.servers = auditorOf(g.nc), map[string]*seen{}
+			g.self, g.lost = auditorOf(g.nc), g.rounds
 			return true, nil
 		case <-quiet.C:
 			return fresh, nil
@@ -271,19 +250,20 @@ func (g *gathering) reply(ctx context.Context, r reply) bool {
 		s.answers[r.round] = first
 	}
 	first.times++
-	s.doubles, s.times, s.round = s.doubles || double, max(s.times, first.times), max(s.round, r.round)
+	s.doubles, s.times, s.round, s.heard = s.doubles || double, max(s.times, first.times), max(s.round, r.round), g.rounds
 	if known && (s.Server != from || double && (first.broken != (err != nil) || !sameRows(first.rows, rows))) {
 		s.contradicted, s.whole, s.problem = true, false, ""
 	}
 	switch {
-	case s.whole || s.contradicted: // the first one counts
+	case s.contradicted, s.whole && r.round <= s.counted: // the first one to a question counts
 		return false
 	case err != nil:
 		s.problem = err.Error()
 		return false
 	}
-	s.rows, s.whole, s.problem = rows, true, ""
-	return true
+	fresh := !s.whole
+	s.rows, s.whole, s.counted, s.problem = rows, true, r.round, ""
+	return fresh
 }
 
 // sameRows reports whether two reports say the same, in whatever order.
@@ -304,91 +284,22 @@ func (g *gathering) whole() int {
 	return n
 }
 
-// allAnswered reports whether every server that is known answered this round.
+// allAnswered reports whether every server that is known answered since all were asked
+// for the last time.
 func (g *gathering) allAnswered() bool {
 	for _, s := range g.servers {
-		if s.round != g.rounds {
+		if s.round < g.toAll {
 			return false
 		}
 	}
 	return len(g.servers) > 0
 }
 
+// silent reports whether a server answered, and does not any more: it has gone, and
+// where its clients are now others say.
+func (g *gathering) silent(s *seen) bool { return s.heard < g.rounds-2 }
+
 // settled reports whether nobody is known to be missing.
 func (g *gathering) settled() bool {
-	return g.whole() == len(g.servers) && len(g.absent())+len(g.claimed()) == 0
-}
-
-// view makes the model.
-func (g *gathering) view() (*view, error) {
-	a := checks.Account{ID: g.named, Name: g.named}
-	for _, s := range g.servers {
-		if s.ID == g.self.server && len(s.rows) == 1 {
-			a = checks.Account{ID: s.rows[0].ID, Name: cmp.Or(s.rows[0].Name, s.rows[0].ID)}
-		}
-	}
-	if a.ID == "" {
-		return nil, fmt.Errorf("%s: the server does not say which account the credentials are of", g.url)
-	}
-	if a.ID == globalAccount {
-		g.notes["the credentials are of "+globalAccount+", which is every client's account where the configuration has no accounts: an audit of all servers takes a system account with a user, see system_account"] = true
-	}
-	d := &checks.Deployment{Accounts: []checks.Account{a}}
-	out := &view{account: a, deployment: d, on: map[string]checks.AccountOn{}, self: g.self}
-	counted := false
-	var doubles, others []string
-	claimed := g.claimed()
-	d.Missing = disbelieve(claimed)
-	for _, id := range slices.Sorted(maps.Keys(g.servers)) {
-		s := g.servers[id]
-		if slices.Contains(claimed, s) {
-			continue
-		}
-		if s.doubles {
-			doubles = append(doubles, s.String())
-		}
-		if !s.whole {
-			m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: s.Cluster != "", // or it is cut off
-				Kind: checks.Unreadable, Reason: "its account report can't be used: " + s.problem}
-			if s.contradicted {
-				m.Kind, m.Reason = checks.Contradiction, "two answers in its name differ, and which of them is its own is unknown"
-			}
-			d.Missing = append(d.Missing, m)
-			continue
-		}
-		server := checks.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster}
-		usage, on, other := usageOf(s.rows, a.ID)
-		if other != "" {
-			others = append(others, fmt.Sprintf("%s for %q", s.Server, wire.Cut(other)))
-		}
-		out.on[s.ID] = on
-		if s.ID == g.self.server && usage.Connections > 0 {
-			usage.Connections--
-			counted = true
-		}
-		if usage.Connections > 0 || usage.Leafnodes > 0 {
-			server.Usage = []checks.Usage{usage}
-		}
-		d.Servers = append(d.Servers, server)
-	}
-	if len(doubles) > 0 {
-		g.notes["sent their account report more than once, as servers behind leafnodes do, and count once: "+source.Few(doubles)] = true
-	}
-	if len(others) > 0 {
-		g.notes["answered for an account of their own, which does not count: "+source.Few(others)] = true
-	}
-	if !counted {
-		g.notes["this audit's own connection is not in any count, so that none was taken off"] = true
-	}
-	d.Missing = append(d.Missing, g.missing()...)
-	if !g.asked && len(d.Missing) == 0 {
-		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Silent,
-			Reason: "the time was over before a question brought no further server, so there may be others: pass a longer --timeout"})
-	}
-	d.Mixed = g.mixed()
-	g.noteMixed(d.Mixed)
-	g.noteOneByOne()
-	d.Expected = len(d.Servers) + len(d.Missing)
-	d.Notes = slices.Sorted(maps.Keys(g.notes))
-	return out, nil
+	return g.whole() == len(g.servers) && g.allAnswered() && len(g.absent())+len(g.claimed()) == 0
 }

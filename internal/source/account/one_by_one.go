@@ -1,17 +1,40 @@
 package account
 
-import "github.com/nats-balance/nats-balance/internal/sysreq"
+import (
+	"maps"
+	"slices"
 
-// askByName asks servers that greeted and did not answer by their names: where the
-// system account's services are exported without response_type: stream, a question
-// to all gets one answer only.
-func (g *gathering) askByName() error {
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+)
+
+// ask asks all servers, or after a question to all those that answered before and not
+// that one: where the system account's services are exported without response_type:
+// stream, a question to all gets one answer only. Servers that greeted and never
+// answered are asked by their names each time.
+func (g *gathering) ask() error {
+	byName := func(name, cluster string) error {
+		g.byName[g.rounds] = true
+		return g.inbox.Ask(g.rounds, sysreq.AccountStatz, sysreq.Filter{Name: name, Cluster: cluster, Exact: true, Unused: true}, false)
+	}
+	if g.rounds == 0 || g.toAll < g.rounds-1 || g.allAnswered() {
+		g.toAll = g.rounds
+		if err := g.inbox.Ask(g.rounds, sysreq.AccountStatz, sysreq.Filter{Unused: true}, false); err != nil {
+			return err
+		}
+	} else {
+		for _, id := range slices.Sorted(maps.Keys(g.servers)) {
+			if s := g.servers[id]; s.round < g.toAll {
+				if err := byName(s.Name, s.Cluster); err != nil {
+					return err
+				}
+			}
+		}
+	}
 	for _, a := range g.addresses {
 		if a.id == "" || a.name == "" || g.servers[a.id] != nil {
 			continue
 		}
-		g.byName[g.rounds] = true
-		if err := g.inbox.Ask(g.rounds, sysreq.AccountStatz, sysreq.Filter{Name: a.name, Cluster: a.cluster, Exact: true, Unused: true}, false); err != nil {
+		if err := byName(a.name, a.cluster); err != nil {
 			return err
 		}
 	}
