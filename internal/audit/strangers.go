@@ -35,9 +35,17 @@ func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string
 			placed[i] = true
 		}
 	}
-	room := 0 // missing servers that may be at any address, and leave as much open
+	room := 0     // missing servers that may be at any address, and leave as much open
+	unseenAt := 0 // those that may be at one that nobody looked at
 	for i := range d.Missing {
-		if m := &d.Missing[i]; !placed[i] && m.Bound == nil && !m.Apart && (!m.ClusterKnown || oneCluster(d)) {
+		m := &d.Missing[i]
+		if placed[i] || m.Bound != nil || m.Apart {
+			continue
+		}
+		if !m.ClusterKnown || oneKnown(d) {
+			unseenAt++
+		}
+		if !m.ClusterKnown || oneKnown(d) && !d.Gateways {
 			room++
 		}
 	}
@@ -49,13 +57,13 @@ func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string
 		}
 		said := s.said() + " (" + s.of + "); which server that is, is unknown"
 		if room > 0 {
-			room--
+			room, unseenAt = room-1, unseenAt-1
 			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
 			continue
 		}
 		d.Missing = append(d.Missing, checks.Missing{Name: s.shown, At: s.shown, Kind: s.kind(), Reason: said})
 	}
-	e.unseen(d, unseen, room)
+	e.unseen(d, unseen, unseenAt)
 }
 
 // unseen takes in addresses that were not connected to, and of which no server that
@@ -89,10 +97,11 @@ func theseAre(n int) string {
 	return "these are"
 }
 
-// oneCluster reports whether there is one cluster only, as far as is known.
-func oneCluster(d *checks.Deployment) bool {
+// oneKnown reports whether all that is known of is in one cluster. There may be others
+// all the same where there are gateways.
+func oneKnown(d *checks.Deployment) bool {
 	only := clustersIn(d)
-	return len(only) == 1 && !d.Gateways && !slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ClusterKnown && m.Cluster != only[0] })
+	return len(only) == 1 && !slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ClusterKnown && m.Cluster != only[0] })
 }
 
 // whose is the missing server that an address is of, by its host, which no other

@@ -134,7 +134,7 @@ func (r *rebalance) again(ctx context.Context, nc *nats.Conn) (d *checks.Deploym
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.host.Timeout())
 	defer cancel()
 	defer context.AfterFunc(r.host.Hurry, cancel)() //nolint:contextcheck // a second interrupt, whatever the first ended
-	defer func() { // what was moved is written all the same
+	defer func() {                                  // what was moved is written all the same
 		if what := recover(); what != nil {
 			err = crash(what, "")
 		}
