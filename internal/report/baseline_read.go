@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -53,6 +54,7 @@ func readPast(d *earlier) (*Past, error) {
 		return nil, errNoDocument
 	}
 	past := &Past{}
+	needed := []string{"type", "check", "time", "source", "parameters", "outcome", "findings"}
 	kind, seen := "", map[string]bool{}
 	var source Source
 	var check Check
@@ -62,7 +64,12 @@ func readPast(d *earlier) (*Past, error) {
 			return nil, errNoDocument
 		}
 		name := token.String()
-		seen[name] = true
+		if seen[name] {
+			return nil, errNoDocument
+		}
+		if name == "clusters" || slices.Contains(needed, name) { // of others there may be any number
+			seen[name] = true
+		}
 		switch name {
 		case "type":
 			err = json.UnmarshalDecode(d.Decoder, &kind)
@@ -99,7 +106,7 @@ func readPast(d *earlier) (*Past, error) {
 	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("it has more than one document: pass what one audit concentration --json wrote")
 	}
-	for _, name := range []string{"type", "check", "time", "source", "parameters", "outcome", "findings"} {
+	for _, name := range needed {
 		if !seen[name] {
 			return nil, fmt.Errorf("it has no field %s: pass what audit concentration --json wrote", name)
 		}

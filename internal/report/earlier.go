@@ -35,7 +35,8 @@ type earlier struct {
 
 func newEarlier(r io.Reader, most int64, values int) *earlier {
 	text := &briefText{r: r, left: most}
-	return &earlier{Decoder: jsontext.NewDecoder(text), text: text, left: values}
+	// To find names that an object has twice the decoder would keep them all.
+	return &earlier{Decoder: jsontext.NewDecoder(text, jsontext.AllowDuplicateNames(true)), text: text, left: values}
 }
 
 // why is the error of a bound where one was met, and otherwise the given one.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -90,6 +91,7 @@ func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 					return nil, errImpossible
 				}
 				for _, f := range doc.Findings {
+					f.only(s.Server.Name)
 					past := f.past(0)
 					if past.OnServer = past.Held[out.Server]; f.Cluster == c.Name && past.OnServer > 0 {
 						out.Accounts = append(out.Accounts, past)
@@ -164,8 +166,17 @@ type pastShare struct {
 	Connections *int    `json:"connections"`
 }
 
+// pastService is one of the server, or of a finding, which says where it is.
 type pastService struct {
-	Name string `json:"name"`
+	Name   string      `json:"name"`
+	Counts []pastShare `json:"counts"`
+}
+
+// only keeps the services that the server has connections of.
+func (a *pastAccount) only(server string) {
+	a.Services = slices.DeleteFunc(a.Services, func(s pastService) bool {
+		return !slices.ContainsFunc(s.Counts, func(c pastShare) bool { return c.Server.Name == server && c.Connections != nil && *c.Connections > 0 })
+	})
 }
 
 func (a pastAccount) past(on int) PastAccount {

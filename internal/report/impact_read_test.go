@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,19 @@ func TestReadImpactOfAnAudit(t *testing.T) {
 	}
 	if _, err := ReadImpact(strings.NewReader(audit), "n2"); err == nil || !strings.Contains(err.Error(), `no server "n2"`) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Of a finding those services were on the server that it counts there.
+func TestReadImpactOfAFinding(t *testing.T) {
+	t.Parallel()
+	const audit = `{"type":"nats-balance.v1.audit","time":"2026-11-28T10:00:00Z","clusters":[{"name":"C1","servers":[{"server":{"id":"N3","name":"n3"},"connections":20}]}],
+		"findings":[{"account":{"id":"A","name":"A"},"cluster":"C1","distribution":[{"server":{"name":"n3"},"connections":20},{"server":{"name":"n1"},"connections":3}],"services":[
+		{"name":"api","counts":[{"server":{"name":"n3"},"connections":20}]},{"name":"billing","counts":[{"server":{"name":"n1"},"connections":3}]},
+		{"name":"unread","counts":[{"server":{"name":"n3"},"connections":null}]}]}]}`
+	past, err := ReadImpact(strings.NewReader(audit), "n3")
+	if err != nil || len(past.Accounts) != 1 || past.Accounts[0].OnServer != 20 || !slices.Equal(past.Accounts[0].Services, []string{"api"}) {
+		t.Errorf("%+v, %v", past, err)
 	}
 }
 
