@@ -21,8 +21,11 @@ func checkOutfile(path string) error {
 		return errors.New("--outfile is -: leave it out to write to stdout, or pass ./- for a file of that name")
 	}
 	if info, err := os.Stat(path); err == nil {
-		stdout, err := os.Stdout.Stat()
-		own := err == nil && os.SameFile(info, stdout)
+		is := func(f *os.File) bool {
+			other, err := f.Stat()
+			return err == nil && os.SameFile(info, other)
+		}
+		own := is(os.Stdout)
 		switch {
 		case info.IsDir():
 			return fmt.Errorf("--outfile %s is a folder: pass the path of a file", path)
@@ -30,6 +33,8 @@ func checkOutfile(path string) error {
 			return fmt.Errorf("--outfile %s is a pipe: pass the path of a file, or leave it out and redirect stdout", path)
 		case info.Mode().IsRegular() && own:
 			return fmt.Errorf("--outfile %s is what stdout is written to: leave it out", path)
+		case info.Mode().IsRegular() && is(os.Stderr):
+			return fmt.Errorf("--outfile %s is what stderr is written to, and would be replaced: pass the path of another file", path)
 		}
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {

@@ -291,7 +291,7 @@ func (r *rebalance) confirm(ctx context.Context, s *assessment, doc *report.Reba
 	case a := <-answer:
 		return slices.Contains([]string{"y", "yes"}, lowerTrimmed(a)), nil
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return false, errors.New("interrupted before it was confirmed: nothing was moved")
 	}
 }
 

@@ -34,7 +34,13 @@ func (s *storeFlags) flags(cmd *fisk.CmdClause) {
 }
 
 func placeFlag(cmd *fisk.CmdClause, name, help string, to *string) {
-	cmd.Flag(name, help).PlaceHolder("DIRECTORY|CONTEXT").Validator(notEmpty(name, "a directory or a context")).StringVar(to)
+	empty := notEmpty(name, "a directory or a context")
+	cmd.Flag(name, help).PlaceHolder("DIRECTORY|CONTEXT").Validator(func(place string) error {
+		if strings.Contains(place, "://") { // it may have a password
+			return &usageError{err: fmt.Errorf("--%s is a URL: pass a directory, or the name of a context whose account has JetStream", name)}
+		}
+		return empty(place)
+	}).StringVar(to)
 }
 
 func (s *storeFlags) validate() (err error) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -190,6 +191,18 @@ func TestListenFlags(t *testing.T) {
 		err := c.flags.validate()
 		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2")) {
 			t.Errorf("%s: %v, want %q", what, err, c.want)
+		}
+	}
+}
+
+// A store is not given by a URL, which would be taken for a directory.
+func TestStoreIsNoURL(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"watch", "history"} {
+		var out, errs bytes.Buffer
+		status := Run([]string{command, "--no-context", "--store", "nats://u:hunter2@h"}, &out, &errs)
+		if status != ExitNotAudited || !strings.HasPrefix(errs.String(), "nats-balance: --store is a URL: pass a directory") || strings.Contains(errs.String(), "hunter2") {
+			t.Errorf("%s: %d, %s", command, status, errs.String())
 		}
 	}
 }

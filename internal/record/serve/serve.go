@@ -73,7 +73,7 @@ type Server struct {
 func Listen(address string, o Options) (*Server, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not an address to listen at: pass HOST:PORT, or :PORT for this machine alone", address)
+		return nil, fmt.Errorf("%s is not an address to listen at: pass HOST:PORT, or :PORT for this machine alone", address)
 	}
 	if host == "" {
 		host = "127.0.0.1"
