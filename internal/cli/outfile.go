@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -37,13 +38,47 @@ func checkOutfile(path string) error {
 			return fmt.Errorf("--outfile %s is what stderr is written to, and would be replaced: pass the path of another file", path)
 		}
 	}
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+	if info, err := os.Stat(folderOf(path)); err != nil || !info.IsDir() {
 		return fmt.Errorf("--outfile %s can't be written, there is no folder %s: pass a path in an existing folder", path, filepath.Dir(path))
 	}
 	if _, _, err := outfileTarget(path); err != nil {
 		return fmt.Errorf("--outfile %s %w", path, err)
 	}
 	return nil
+}
+
+// folderOf is the folder of a path as the system finds it: link/.. is where the link
+// leads, and not where it is.
+func folderOf(path string) string {
+	dir, _ := filepath.Split(path)
+	return cmp.Or(dir, ".")
+}
+
+// ownStore is the folder to record into without the links on the way to it. It is the
+// user's own or root's, or not there yet: who may change it would choose where this
+// user writes.
+func ownStore(dir string) (string, error) {
+	rest := ""
+	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		if err != nil && at != filepath.Dir(at) {
+			if _, err := os.Lstat(at); err == nil {
+				return "", errors.New("is or leads through a link to nowhere: pass a folder of your own")
+			}
+			rest = filepath.Join(filepath.Base(at), rest)
+			continue
+		}
+		to, err2 := ownFolder(at)
+		switch {
+		case err != nil:
+			return "", withoutPath(err)
+		case err2 != nil:
+			return "", err2
+		case rest == "" && !ownOrRoot(info):
+			return "", errors.New("is another user's folder: pass one of your own")
+		}
+		return filepath.Join(to, rest), nil
+	}
 }
 
 // mostLinks is how many links are followed to a file.
@@ -61,7 +96,7 @@ var (
 // user's file is replaced.
 func outfileTarget(path string) (target string, old os.FileInfo, err error) {
 	for range mostLinks {
-		dir, err := ownFolder(filepath.Dir(path))
+		dir, err := ownFolder(folderOf(path))
 		if err != nil {
 			return "", nil, err
 		}

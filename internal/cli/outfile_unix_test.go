@@ -58,6 +58,21 @@ func TestOutfileOfAnotherUser(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
+		"": "", way: "another user's link", filepath.Join(way, "a", "b"): "another user's link", theirs: "another user's folder", filepath.Join(ownWay, "a"): "", gone: "a link to nowhere",
+	} {
+		store, err := ownStore(path)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("a store at %s: %q, %v, want %q", path, store, err, want)
+		}
+		if err == nil && strings.HasPrefix(path, ownWay) && store != filepath.Join(filepath.Dir(target), "a") {
+			t.Errorf("a store at %s: %s", path, store)
+		}
+	}
+	// The system finds link/.. where the link leads.
+	if to, _, err := outfileTarget(ownWay + "/../new"); err != nil || to != filepath.Join(filepath.Dir(filepath.Dir(target)), "new") {
+		t.Errorf("beside where a link leads: %s, %v", to, err)
+	}
+	for path, want := range map[string]string{
 		file: "is another user's file", link: "another user's link", gone: "another user's link", inTheirs: "another user's link",
 		filepath.Join(way, "mine"): "another user's link", filepath.Join(way, "new"): "another user's link", filepath.Join(ownWay, "..", "way", "mine"): "another user's link", through: "another user's link",
 	} {

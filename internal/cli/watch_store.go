@@ -112,7 +112,11 @@ func (s *storeFlags) open(ctx context.Context, h Host) (*history.Store, error) {
 		return nil, err
 	}
 	if dir != "" {
-		return history.OpenLocal(ctx, dir, s.limits)
+		own, err := ownStore(dir)
+		if err != nil {
+			return nil, fmt.Errorf("--store %s %w", words.Harmless(dir), err)
+		}
+		return history.OpenLocal(ctx, own, s.limits)
 	}
 	nc, err := contextSettings(s.place, h).Connect(ctx, h.tracef)
 	if err != nil {
