@@ -246,6 +246,8 @@ func (c Coverage) bringIn(source string) string {
 		return "Others forget a server that hangs or died after some minutes: find out whether they are stopped"
 	case only(checks.Forgotten, checks.Configured):
 		return "Find out whether they are stopped, and expect them no longer if they are gone for good"
+	case only(checks.Refusing):
+		return "Find out whether they are stopped, or drain and still have clients, and leave their addresses out if they are gone for good"
 	case only(checks.Refusing, checks.Forgotten, checks.Configured):
 		return "Find out whether they are stopped, or drain and still have clients, and expect them no longer if they are gone for good"
 	case only(checks.Hanging, checks.Unreachable):

@@ -86,15 +86,18 @@ func (s Source) reportedBy(c Coverage) string {
 	if s.Kind == "account" && c.Complete { // how many there are is unknown
 		return fmt.Sprintf("%s answered an ordinary account, which sees only itself and knows of no other", words.Plural(c.ServersAnswered, "server"))
 	}
-	return fmt.Sprintf("%s of %s %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), s.reported())
+	return fmt.Sprintf("%s of %s %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), s.reported(c.ServersAnswered))
 }
 
-// reported says how servers reported.
-func (s Source) reported() string {
+// reported says how so many servers reported.
+func (s Source) reported(n int) string {
 	switch s.Kind {
 	case "account":
 		return "reported to an ordinary account, which sees only itself"
 	case "archive":
+		if n == 1 {
+			return "is in the archive"
+		}
 		return "are in the archive"
 	case "monitoring":
 		return "reported on their monitoring ports"
