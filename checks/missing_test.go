@@ -100,6 +100,7 @@ const foundOrCritical Verdict = "finding or critical"
 // nobody reported.
 func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, openClusters []string, outcome Outcome) {
 	verdicts = map[[2]string]Verdict{}
+	d = withSilent(d)
 	var unplaced, apart []Missing
 	names := map[string]bool{}
 	for _, s := range d.Servers {
@@ -197,10 +198,21 @@ func bruteForce(d *Deployment, p Parameters) (verdicts map[[2]string]Verdict, op
 	return verdicts, openClusters, outcome
 }
 
+// withSilent has a server more in each cluster that is Silent: one of them all.
+func withSilent(d *Deployment) *Deployment {
+	out := *d
+	out.Silent, out.Missing = nil, slices.Clone(d.Missing)
+	for _, name := range d.Silent {
+		out.Missing = append(out.Missing, Missing{Cluster: name, ClusterKnown: true})
+	}
+	return &out
+}
+
 // anyJudged reports whether something was judged, or there was nothing to judge:
 // a cluster that was asked for has the minimum of servers, or there is none, and
 // not all accounts with enough connections are in those that have not.
 func anyJudged(d *Deployment, p Parameters) bool {
+	d = withSilent(d)
 	asked := func(cluster string) bool { return len(p.Clusters) == 0 || slices.Contains(p.Clusters, cluster) }
 	members, connections := map[string]int{}, map[string]map[uint32]int{}
 	for i, s := range d.Servers {
@@ -279,6 +291,13 @@ func smallDeployment(r *rand.Rand) *Deployment {
 			m.Bound = &bound
 		}
 		d.Missing = append(d.Missing, m)
+	}
+	nobodyOf := func(name string) bool {
+		return !slices.ContainsFunc(d.Servers, func(s Server) bool { return s.Cluster == name }) &&
+			!slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.ClusterKnown && m.Cluster == name })
+	}
+	if slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.MayBeIn("B") && !m.ClusterKnown }) && nobodyOf("B") && r.IntN(2) == 0 {
+		d.Silent = []string{"B"}
 	}
 	d.Expected = len(d.Servers) + len(d.Missing)
 	return d

@@ -18,6 +18,10 @@ type Deployment struct {
 	Accounts []Account
 	// Missing are the servers that exist, or may, and did not report.
 	Missing []Missing
+	// Silent are clusters of which no server reported, nor is one missing that is
+	// known to be theirs: missing servers that may be in any cluster stand for them,
+	// and how many servers they have is unknown. See [Deployment.AddSilent].
+	Silent []string
 	// Uncounted are accounts that a cluster has, with connections that nobody
 	// counted, though its servers reported.
 	Uncounted []Uncounted
@@ -120,7 +124,8 @@ type Usage struct {
 }
 
 // Missing is a server that did not report. Those of a known cluster of which no
-// server reported stand for all its servers, however many they are.
+// server reported stand for all its servers, however many they are, and where none is
+// known to be of it, [Deployment.Silent] has the cluster.
 type Missing struct {
 	// ID, Name and Host are empty where not known.
 	ID, Name, Host string
@@ -230,6 +235,10 @@ func (d *Deployment) clusters() []cluster {
 			at := group(m.Cluster)
 			out[at].missing = append(out[at].missing, m)
 		}
+	}
+	for _, name := range d.unknown() { // it has one at least
+		at := group(name)
+		out[at].missing = append(out[at].missing, Missing{Cluster: name, ClusterKnown: true, Kind: Silent})
 	}
 	for _, c := range out {
 		slices.SortFunc(c.servers, func(a, b int) int { return CompareServers(d.Servers[a].Ref(), d.Servers[b].Ref()) })

@@ -15,7 +15,11 @@ import (
 // names them all, has the last word.
 func (e Expected) addConfigured(ctx context.Context, d *checks.Deployment) {
 	known := len(d.Servers) + len(d.Missing)
-	if e.namesAll(d) || e.Count > 0 && e.Count <= known {
+	if e.namesAll(d) {
+		return
+	}
+	if e.Count > 0 && e.Count <= known {
+		d.AddSilent(unknownClusters(d, ""), 0)
 		return
 	}
 	all := routedClusters(d)
@@ -31,12 +35,13 @@ func (e Expected) addConfigured(ctx context.Context, d *checks.Deployment) {
 	for _, c := range fullest(short) {
 		found = append(found, c.missing(what)...)
 	}
-	found = append(found, unknownClusters(d, what)...)
-	most := mostMissing - len(d.Missing)
+	room := mostMissing - len(d.Missing)
 	if e.Count > 0 {
-		most = e.Count - known
+		room = e.Count - known
 	}
-	d.Missing = append(d.Missing, found[:max(0, min(most, len(found)))]...)
+	found = found[:max(0, min(room, len(found)))]
+	d.Missing = append(d.Missing, found...)
+	d.AddSilent(unknownClusters(d, what), room-len(found))
 }
 
 // certain asks the servers of clusters that seem to lack some for all that tells
@@ -104,6 +109,9 @@ func unknownClusters(d *checks.Deployment, what string) []checks.Missing {
 	for i := range d.Missing {
 		there[d.Reported(d.Missing[i].Cluster)] = true
 	}
+	for _, name := range d.Silent {
+		there[name] = true
+	}
 	var out []checks.Missing
 	for i := range d.Servers {
 		s := &d.Servers[i]
@@ -113,8 +121,9 @@ func unknownClusters(d *checks.Deployment, what string) []checks.Missing {
 		for _, name := range s.Links.Clusters {
 			if !there[name] {
 				there[name] = true
-				out = append(out, checks.Missing{Cluster: name, ClusterKnown: true, Kind: checks.Configured, Reason: fmt.Sprintf(
-					"%s has a gateway configured to its cluster, but no server of it is known, nor how many there are: %s", s.Name, what)})
+				known := s.Name + " has a gateway configured to its cluster"
+				out = append(out, checks.Missing{Cluster: name, ClusterKnown: true, Kind: checks.Configured, Known: known,
+					Reason: known + ", but no server of it is known, nor how many there are: " + what})
 			}
 		}
 	}

@@ -171,7 +171,7 @@ func (e Expected) addNamed(d *checks.Deployment, m checks.Missing) {
 		m.Reason += ", but no server that answered knows of it"
 	}
 	e.place(d, &m)
-	d.Missing = append(d.Missing, m)
+	d.AddAnywhere(m)
 }
 
 // unnamedOf is the missing server without a name that a server of a name may be, the

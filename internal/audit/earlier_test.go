@@ -36,7 +36,7 @@ func TestNamesOfAnEarlierAuditCountOnce(t *testing.T) {
 		{"an address of one more", earlier("GA-n1", "GA-n2"), []checks.Missing{at("10.0.0.3")}, "10.0.0.3:4222 GA"},
 		{"all of a cluster", earlier("GA-n1", "GA-n2", "GB-n1", "GB-n2", "GB-n3"), []checks.Missing{counted, counted, nobody}, "GB-n1 GB, GB-n2 GB, GB-n3 GB"},
 		{"all of a cluster that nobody counts any more", earlier("GA-n1", "GA-n2", "GB-n1", "GB-n2", "GB-n3"), []checks.Missing{nobody}, "GB-n1 GB, GB-n2 GB, GB-n3 GB"},
-		{"a name without a cluster is not of that one", Expected{Names: []string{"GA-n1", "GA-n2", "GA-n3"}}, []checks.Missing{nobody}, " GB, GA-n3 "},
+		{"a name without a cluster may be of that one, and is counted once", Expected{Names: []string{"GA-n1", "GA-n2", "GA-n3"}}, []checks.Missing{nobody}, "GA-n3 , silent GB"},
 	} {
 		d := &checks.Deployment{Gateways: true, Missing: c.missing}
 		for _, name := range []string{"GA-n1", "GA-n2"} {
@@ -46,6 +46,9 @@ func TestNamesOfAnEarlierAuditCountOnce(t *testing.T) {
 		var got []string
 		for _, m := range d.Missing {
 			got = append(got, m.Name+" "+m.Cluster)
+		}
+		for _, name := range d.Silent {
+			got = append(got, "silent "+name)
 		}
 		if text := strings.Join(got, ", "); text != c.want {
 			t.Errorf("%s: %s, want %s", c.name, text, c.want)

@@ -86,7 +86,7 @@ const mostMissing = 100_000
 // settleClusters gives missing servers of unknown clusters to the only cluster
 // that there is.
 func settleClusters(d *checks.Deployment) {
-	if len(d.Servers) == 0 || d.Gateways {
+	if len(d.Servers) == 0 || d.Gateways || len(d.Silent) > 0 {
 		return
 	}
 	only := d.Servers[0].Cluster

@@ -61,7 +61,7 @@ func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string
 			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
 			continue
 		}
-		d.Missing = append(d.Missing, checks.Missing{Name: s.shown, At: s.shown, Kind: s.kind(), Reason: said})
+		d.AddAnywhere(checks.Missing{Name: s.shown, At: s.shown, Kind: s.kind(), Reason: said})
 	}
 	e.unseen(d, unseen, unseenAt)
 }
@@ -86,7 +86,7 @@ func (e Expected) unseen(d *checks.Deployment, all []string, room int) {
 	case room > 0:
 		d.Notes = slices.Insert(d.Notes, 0, said)
 	default:
-		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Unseen, Reason: fmt.Sprintf("%s: pass --expect-servers %d if %s all", said, n, theseAre(n))})
+		d.AddAnywhere(checks.Missing{Kind: checks.Unseen, Reason: fmt.Sprintf("%s: pass --expect-servers %d if %s all", said, n, theseAre(n))})
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 func ofAnother(d *checks.Deployment, past *report.PastImpact) (warnings []string, err error) {
 	same := func(cluster string) bool { return d.SameCluster(words.Harmless(cluster), past.Cluster) }
 	known := slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return same(s.Cluster) }) ||
-		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ClusterKnown && same(m.Cluster) })
+		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ClusterKnown && same(m.Cluster) }) ||
+		slices.ContainsFunc(d.Silent, same)
 	if !known && !audit.Generated(past.Cluster) {
 		return nil, fmt.Errorf("%s was in cluster %s then, and no server of that cluster is known now: it is of another deployment: pass a document of this one", past.Server, past.Cluster)
 	}

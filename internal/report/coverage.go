@@ -38,8 +38,9 @@ func coverage(d *checks.Deployment) Coverage {
 	total := len(d.Missing) + len(d.Uncounted) + len(d.Doubtful)
 	listed := d.Missing[:min(len(d.Missing), mostMissing)]
 	uncounted := d.Uncounted[:min(len(d.Uncounted), mostMissing-len(listed))]
+	reason := d.Reasons()
 	for _, m := range listed {
-		out := Missing{Server: serverRef(m.Ref()), Reason: words.Sentence(m.Reason)}
+		out := Missing{Server: serverRef(m.Ref()), Reason: words.Sentence(reason(&m))}
 		if m.ClusterKnown {
 			name := words.Harmless(m.Cluster)
 			out.Cluster = &name

@@ -180,11 +180,12 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 	doc.Source.Detail = words.Sentence(doc.Source.Detail)
 	doc.finishAccounts()
 	doc.Coverage.Missing = []Missing{}
+	reason := d.Reasons()
 	for _, m := range d.Missing {
 		if !m.MayBeIn(doc.Cluster) {
 			continue
 		}
-		missing := Missing{Server: serverRef(m.Ref()), Reason: words.Sentence(m.Reason)}
+		missing := Missing{Server: serverRef(m.Ref()), Reason: words.Sentence(reason(&m))}
 		if m.ClusterKnown {
 			missing.Cluster = orNull(m.Cluster)
 		}

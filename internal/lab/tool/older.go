@@ -19,7 +19,7 @@ func StartServersOfVersion(ctx context.Context, version string, n int, accounts 
 	if err != nil {
 		return nil, fmt.Errorf("build nats-server %s: %w", version, err)
 	}
-	return startProcesses(ctx, exe, n, accounts, extra)
+	return startProcesses(ctx, processCluster, exe, n, accounts, extra)
 }
 
 // buildServer builds a version of nats-server as its own module has it, and

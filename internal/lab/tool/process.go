@@ -126,7 +126,7 @@ func (p *Process) Stop() {
 		select {
 		case <-done:
 			p.cluster.mu.Lock()
-			p.cluster.gone = append(p.cluster.gone, server.ServerInfo{ID: id, Name: p.name, Cluster: processCluster})
+			p.cluster.gone = append(p.cluster.gone, server.ServerInfo{ID: id, Name: p.name, Cluster: p.cluster.name})
 			p.cluster.mu.Unlock()
 			return
 		case <-time.After(stopGrace):
@@ -298,7 +298,7 @@ func (p *Process) config(dir string) string {
 		p.name, listen(client), filepath.ToSlash(dir), lab.SystemAccount)
 	fmt.Fprintf(&b, "authorization { timeout: %d }\n", lab.AuthTimeout)
 	fmt.Fprintf(&b, "cluster { name: %s, listen: %q, routes: [%s] }\naccounts {\n",
-		processCluster, listen(route), strings.Join(routes, ", "))
+		p.cluster.name, listen(route), strings.Join(routes, ", "))
 	for _, a := range append([]string{lab.SystemAccount}, p.cluster.accounts...) {
 		fmt.Fprintf(&b, "  %q: { users: [ { user: %q, password: %q } ] }\n", a, lab.UserOf(a), lab.Password)
 	}

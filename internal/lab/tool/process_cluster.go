@@ -15,13 +15,14 @@ import (
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
 
-// processCluster is the name of the cluster of processes; its servers are
-// called P-n1, P-n2, …
+// processCluster is the name of a cluster of processes that is given no other; its
+// servers are called P-n1, P-n2, …
 const processCluster = "P"
 
 // ProcessCluster is a cluster of real nats-server processes, for tests of what
 // an embedded server can't show: a server that hangs, or is killed.
 type ProcessCluster struct {
+	name      string
 	dir       string
 	exe       string
 	accounts  []string
@@ -41,6 +42,12 @@ type ProcessCluster struct {
 // processes are killed when the context ends, and by Stop, which is to be
 // called in any case.
 func StartProcessCluster(ctx context.Context, n int, accounts []string, extra func(i int) string) (*ProcessCluster, error) {
+	return StartProcessClusterCalled(ctx, processCluster, n, accounts, extra)
+}
+
+// StartProcessClusterCalled is [StartProcessCluster] with a name for the cluster, for
+// those that the extra configuration joins by gateways.
+func StartProcessClusterCalled(ctx context.Context, name string, n int, accounts []string, extra func(i int) string) (*ProcessCluster, error) {
 	if n < 1 {
 		return nil, errors.New("a process cluster needs a process")
 	}
@@ -48,17 +55,17 @@ func StartProcessCluster(ctx context.Context, n int, accounts []string, extra fu
 	if err != nil {
 		return nil, err
 	}
-	return startProcesses(ctx, exe, n, accounts, extra)
+	return startProcesses(ctx, name, exe, n, accounts, extra)
 }
 
-func startProcesses(ctx context.Context, exe string, n int, accounts []string, extra func(i int) string) (*ProcessCluster, error) {
+func startProcesses(ctx context.Context, name, exe string, n int, accounts []string, extra func(i int) string) (*ProcessCluster, error) {
 	dir, err := os.MkdirTemp("", "nats-balance-processes-")
 	if err != nil {
 		return nil, err
 	}
-	c := &ProcessCluster{dir: dir, exe: exe, accounts: accounts, life: ctx}
+	c := &ProcessCluster{name: name, dir: dir, exe: exe, accounts: accounts, life: ctx}
 	for i := range n {
-		p := &Process{cluster: c, index: i, name: fmt.Sprintf("%s-n%d", processCluster, i+1)}
+		p := &Process{cluster: c, index: i, name: fmt.Sprintf("%s-n%d", name, i+1)}
 		if extra != nil {
 			p.extra = extra(i)
 		}

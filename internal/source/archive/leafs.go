@@ -79,7 +79,7 @@ func behind(l *contents, d *checks.Deployment) {
 		for _, hub := range slices.Sorted(maps.Keys(s.leafs.Hubs)) {
 			if !named[hub] && len(d.Missing) < wire.MostServers {
 				named[hub] = true
-				d.Missing = append(d.Missing, checks.Missing{Name: hub, Kind: checks.Silent,
+				d.AddAnywhere(checks.Missing{Name: hub, Kind: checks.Silent,
 					Reason: s.called() + " is a leafnode of it, but the archive has nothing from it"})
 			}
 		}

@@ -193,8 +193,9 @@ func (a *Source) missing(l *contents, d *checks.Deployment) {
 			}
 		}
 		for _, cluster := range slices.Sorted(maps.Keys(s.gateways)) {
-			add(checks.Missing{Cluster: cluster, ClusterKnown: true, Kind: checks.NotAsked,
-				Reason: s.called() + " has a gateway to its cluster, but the archive has no server of it: pass --cluster if that was not to be gathered"})
+			known := s.called() + " has a gateway to its cluster"
+			add(checks.Missing{Cluster: cluster, ClusterKnown: true, Kind: checks.NotAsked, Known: known,
+				Reason: known + ", but the archive has no server of it: pass --cluster if that was not to be gathered"})
 		}
 	}
 	for _, tag := range a.reader.ClusterNames() {

@@ -22,18 +22,23 @@ type other struct {
 }
 
 // notGiven are the servers that were not read: those behind URLs that failed,
-// and those that others tell of.
+// and those that others tell of. Silent are those of them that stand for a cluster.
 //
 // One may be both: its monitoring port can't be reached, but its routes stand.
 // It is counted once where that is clear: where the URL has the address that
-// one server, and no other of these, has routes from; and where there is but
-// one cluster to be in. A server too many makes a verdict incomplete, one too
+// one server, and no other of these, has routes from; where there is but one
+// cluster to be in; and where it may be of a cluster of which nobody is known, see
+// [checks.Deployment.AddSilent]. A server too many makes a verdict incomplete, one too
 // few makes it wrong.
-func notGiven(servers map[string]*monitored, failed []*monitored) []checks.Missing {
+func notGiven(servers map[string]*monitored, failed []*monitored) (out, silent []checks.Missing) {
 	others := notReadOf(servers)
-	var out []checks.Missing
 	add := func(s other, kind checks.MissingKind, reason string) {
-		out = append(out, checks.Missing{ID: s.id, Name: s.name, Cluster: s.cluster, ClusterKnown: true, Peers: s.from, Kind: kind, Known: s.how, Reason: reason})
+		m := checks.Missing{ID: s.id, Name: s.name, Cluster: s.cluster, ClusterKnown: true, Peers: s.from, Kind: kind, Known: s.how, Reason: reason}
+		if s.id == "" && !s.addr.IsValid() {
+			silent = append(silent, m)
+			return
+		}
+		out = append(out, m)
 	}
 	known, tried := map[netip.Addr]int{}, map[netip.Addr]int{}
 	for _, s := range others {
@@ -75,7 +80,7 @@ func notGiven(servers map[string]*monitored, failed []*monitored) []checks.Missi
 	for _, r := range failed[min(spare, len(failed)):] {
 		out = append(out, checks.Missing{Host: r.at.base.Hostname(), Kind: checks.Unreachable, Reason: fmt.Sprintf("%s: %v", r.at, r.failed)})
 	}
-	return out
+	return out, silent
 }
 
 // oneCluster reports whether all that is known of is in one cluster.

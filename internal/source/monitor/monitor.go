@@ -261,7 +261,9 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 		d.Accounts[i].System = m.system[d.Accounts[i].ID]
 	}
 	source.DropCutOff(d)
-	d.Missing = append(d.Missing, notGiven(m.servers, failed)...)
+	others, silent := notGiven(m.servers, failed)
+	d.Missing = append(d.Missing, others...)
+	d.AddSilent(silent, wire.MostServers)
 	d.Expected = len(d.Servers) + len(d.Missing)
 	slices.SortFunc(d.Servers, func(a, b checks.Server) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(d.Missing, func(a, b checks.Missing) int {

@@ -210,7 +210,8 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 			}
 			m.Reason = m.Known + ", but it did not answer " + within
 		} else {
-			m.Reason = fmt.Sprintf("%s has a gateway to its cluster, but no server of it answered %s, and how many it has is unknown", p.by, within)
+			m.Known = p.by + " has a gateway to its cluster"
+			m.Reason = fmt.Sprintf("%s, but no server of it answered %s, and how many it has is unknown", m.Known, within)
 		}
 		out = append(out, m)
 	}

@@ -150,7 +150,7 @@ func TestPeersThatNobodyHears(t *testing.T) {
 	for i, want := range []checks.Missing{
 		{Kind: checks.Counted, Reason: "p counts 5 servers, and this one did not answer"},
 		{Kind: checks.Silent, Peers: []string{"P"}, Cluster: "C", ClusterKnown: true, Name: "q", Known: "p has a route to it", Reason: "p has a route to it"},
-		{Kind: checks.Silent, Cluster: "D", ClusterKnown: true, Reason: "p has a gateway to its cluster"},
+		{Kind: checks.Silent, Cluster: "D", ClusterKnown: true, Known: "p has a gateway to its cluster", Reason: "p has a gateway to its cluster"},
 	} {
 		got := d.Missing[i]
 		if !strings.HasPrefix(got.Reason, want.Reason) {
