@@ -30,13 +30,31 @@ func (a *Run) recall(ctx context.Context) {
 	e := a.Request.Expected
 	for _, g := range rest {
 		known := len(d.Servers) + len(d.Missing)
-		if g.Kind != checks.Silent || time.Since(g.At) > checks.MayHang || e.namesAll(d) || e.Count > 0 && e.Count <= known || len(d.Missing) >= mostMissing {
+		if g.Kind != checks.Silent || time.Since(g.At) > checks.MayHang || e.namesAll(d) {
+			continue
+		}
+		if at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return standsIn(d, &m, g) }); at >= 0 {
+			m := &d.Missing[at]
+			m.Name, m.Host, m.Cluster, m.ClusterKnown, m.Gone = g.Server.Name, g.Server.Host, g.Cluster, true, g
+			continue
+		}
+		if e.Count > 0 && e.Count <= known || len(d.Missing) >= mostMissing {
 			continue
 		}
 		d.Missing = append(d.Missing, checks.Missing{ID: g.Server.ID, Name: g.Server.Name, Host: g.Server.Host, Cluster: g.Cluster, ClusterKnown: true,
 			Kind: checks.Forgotten, Gone: g, Reason: "it did not say that it shuts down, and no server that answered knows of it: it may hang with its clients"})
 		d.Expected = max(d.Expected, len(d.Servers)+len(d.Missing))
 	}
+}
+
+// stillCounted is how long others count a server that is gone and did not say so.
+const stillCounted = 4 * time.Minute
+
+// standsIn reports whether a missing server of which nothing else is known is the one
+// that a recorder found silent: others still count it, or nobody of its cluster answered.
+func standsIn(d *checks.Deployment, m *checks.Missing, g *checks.RecordedGone) bool {
+	counted := m.Kind == checks.Counted && m.Nameless() && m.Gone == nil && m.MayBeIn(g.Cluster) && time.Since(g.At) < stillCounted
+	return counted || d.StandsFor(m, g.Cluster)
 }
 
 // recalled ties servers that a recorder saw go to those that are missing: by name, and

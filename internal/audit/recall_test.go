@@ -48,6 +48,40 @@ func TestServersThatARecorderSawGo(t *testing.T) {
 	}
 }
 
+// Those that a recorder found silent are the ones that others still count without a
+// name, or of whose cluster only that is known that nobody answered: each counts once.
+func TestServersFoundSilentThatAreCountedAreMissingOnce(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	gone := func(ago time.Duration, names ...string) (out []checks.RecordedGone) {
+		for _, name := range names {
+			out = append(out, checks.RecordedGone{Server: checks.ServerRef{Name: name}, Cluster: "C2", At: now.Add(-ago), Kind: checks.Silent, Beside: []string{"N1"}})
+		}
+		return out
+	}
+	counted := checks.Missing{Kind: checks.Counted}
+	nobody := checks.Missing{Cluster: "C2", ClusterKnown: true, Kind: checks.Configured}
+	for _, c := range []struct {
+		name    string
+		missing []checks.Missing
+		silent  []string
+		gone    []checks.RecordedGone
+		want    int
+	}{
+		{"all of a cluster", []checks.Missing{counted, counted, counted}, []string{"C2"}, gone(time.Minute, "m1", "m2", "m3"), 3},
+		{"one more is counted", []checks.Missing{counted, counted, counted}, []string{"C2"}, gone(time.Minute, "m1", "m2"), 3},
+		{"nobody counts them any more", []checks.Missing{nobody}, nil, gone(time.Hour, "m1", "m2", "m3"), 3},
+		{"another one is counted", []checks.Missing{counted}, nil, gone(time.Hour, "m1"), 2},
+	} {
+		d := &checks.Deployment{Gateways: true, Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}}, Missing: c.missing, Silent: c.silent, Expected: 1 + len(c.missing)}
+		run := Run{Deployment: d, Request: Request{Gone: func(context.Context) ([]checks.RecordedGone, []string) { return c.gone, nil }}}
+		run.recall(t.Context())
+		if len(d.Missing) != c.want || d.Expected != 1+c.want {
+			t.Errorf("%s: %d are missing of %d, want %d: %+v", c.name, len(d.Missing), d.Expected, c.want, d.Missing)
+		}
+	}
+}
+
 // One that a recorder found silent is missing though nobody knows it any more, for a
 // day, or until somebody says how many servers there are.
 func TestServersThatARecorderFoundSilent(t *testing.T) {
