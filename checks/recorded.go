@@ -81,8 +81,6 @@ type RecordedGone struct {
 	// or Silent, where At is when that was noticed.
 	At   time.Time
 	Kind MissingKind
-	// Beside are ids of other servers of its cluster that ran then.
-	Beside []string
 	// Known reports whether it is known who was on it. Connections are those of clients
 	// that it had, of so many Accounts; Of are the accounts with most, in order.
 	Known                 bool
@@ -90,10 +88,56 @@ type RecordedGone struct {
 	Of                    []RecordedOn
 }
 
-// IsOf reports whether a server that reported ran beside it. Another deployment may have
-// servers of the same names.
-func (g *RecordedGone) IsOf(d *Deployment) bool {
-	return slices.ContainsFunc(d.Servers, func(s Server) bool { return slices.Contains(g.Beside, s.ID) })
+// RecordedPast is what a recorder kept of the servers of the deployment that it recorded
+// last.
+type RecordedPast struct {
+	Identity
+	// Gone are the servers that went, and Doubted those of a time before, of which it
+	// is not known whether they were of this deployment or of one that is like it.
+	Gone, Doubted []RecordedGone
+}
+
+// Of are those of its servers that went and are of a deployment, and how it is known
+// that this is the one that was recorded. Of a cluster of which nobody reported nothing
+// is said.
+func (p *RecordedPast) Of(d *Deployment) ([]RecordedGone, Kinship) {
+	kin := p.Became(d.Identity())
+	if kin < Alike {
+		return nil, kin
+	}
+	return amid(d, p.Gone), kin
+}
+
+// InDoubt are the servers that would be missing if they are of a deployment, and nobody
+// knows whether they are: those that fell silent, of late, and are not there now.
+func (p *RecordedPast) InDoubt(d *Deployment, now time.Time) []RecordedGone {
+	doubted := p.Doubted
+	switch p.Became(d.Identity()) { //nolint:exhaustive // where it is known, the others count
+	case Apart:
+		return nil
+	case Doubted:
+		doubted = slices.Concat(p.Gone, p.Doubted)
+	}
+	return slices.DeleteFunc(amid(d, doubted), func(g RecordedGone) bool {
+		same := func(name, cluster string) bool { return name == g.Server.Name && d.SameCluster(g.Cluster, cluster) }
+		return g.Kind != Silent || now.Sub(g.At) >= MayHang || g.IsBack(d) ||
+			slices.ContainsFunc(d.Missing, func(m Missing) bool { return same(m.Name, m.Cluster) })
+	})
+}
+
+// amid are those in whose cluster a server reported, or of whose cluster nobody says
+// which one it is now.
+func amid(d *Deployment, gone []RecordedGone) []RecordedGone {
+	return slices.DeleteFunc(slices.Clone(gone), func(g RecordedGone) bool {
+		return !slices.ContainsFunc(d.Servers, func(s Server) bool { return lasting(g.Cluster) == lasting(s.Cluster) })
+	})
+}
+
+// IsBack reports whether a server of its name is there, in its cluster.
+func (g *RecordedGone) IsBack(d *Deployment) bool {
+	return slices.ContainsFunc(d.Servers, func(s Server) bool {
+		return s.Name == g.Server.Name && (d.SameCluster(g.Cluster, s.Cluster) || Generated(g.Cluster) && Generated(s.Cluster))
+	})
 }
 
 // RecordedOn is what an account had on such a server, and on the others of the cluster

@@ -63,6 +63,7 @@ type Run struct {
 	from       source.Source
 	detailed   []string // clusters whose servers were asked for details
 	lists      *read    // those of the clients; nil before
+	warnings   []string // of what was gathered
 }
 
 // read is what was read of the clients' lists.
@@ -210,7 +211,7 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	warnings = append(warnings, a.Request.Lists.strangers(a.Deployment)...)
+	warnings = append(append(warnings, a.warnings...), a.Request.Lists.strangers(a.Deployment)...)
 	if len(verdict.Findings) > 0 && a.Request.Causes && a.Request.Lists.piped() {
 		a.Deployment.Notes = append(a.Deployment.Notes, "commands are printed without --client-config -, as standard input can't be read again: save it to a file, and add --client-config FILE")
 	}

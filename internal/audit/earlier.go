@@ -40,7 +40,7 @@ func (e Expected) addEarlier(d *checks.Deployment) (candidates string) {
 	known := "in the baseline of " + when(e.EarlierAt)
 	var absent []checks.Missing
 	for _, s := range e.Earlier {
-		m := checks.Missing{Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: !Generated(s.Cluster) || slices.Contains(clustersIn(d), s.Cluster),
+		m := checks.Missing{Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: !checks.Generated(s.Cluster) || slices.Contains(clustersIn(d), s.Cluster),
 			Kind: checks.Forgotten, Known: known, Reason: known}
 		if !has(d, &m) {
 			absent = append(absent, m)
@@ -111,26 +111,6 @@ func (e Expected) addUnnamed(d *checks.Deployment) {
 		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Forgotten, Reason: fmt.Sprintf(
 			"the baseline of %s has %s without server_name, and fewer are known now; which one is missing can't be said, as their ids change when they restart", when(e.EarlierAt), words.Plural(e.EarlierUnnamed, "server"))})
 	}
-}
-
-// Generated reports whether a cluster's name looks like one that servers made up, as
-// none is configured. It is another one after all of them have restarted.
-func Generated(cluster string) bool {
-	const long = 22
-	digit, upper, lower := false, false, false
-	for _, r := range cluster {
-		switch {
-		case r >= '0' && r <= '9':
-			digit = true
-		case r >= 'A' && r <= 'Z':
-			upper = true
-		case r >= 'a' && r <= 'z':
-			lower = true
-		default:
-			return false
-		}
-	}
-	return len(cluster) == long && digit && upper && lower
 }
 
 // has reports whether the model has a server of that name and cluster.

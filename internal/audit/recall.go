@@ -9,8 +9,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/source"
 )
 
-// Gone returns the servers that a recorder saw go and has not seen since, and notes.
-type Gone func(ctx context.Context) ([]checks.RecordedGone, []string)
+// Gone returns the servers of a deployment that a recorder saw go and has not seen since,
+// and warnings.
+type Gone func(ctx context.Context, d *checks.Deployment) ([]checks.RecordedGone, []string)
 
 // recall adds to the servers that are missing what a recorder saw of them, and those
 // that it found silent and that nobody knows any more: others forget one that hangs,
@@ -21,11 +22,9 @@ func (a *Run) recall(ctx context.Context) {
 		return
 	}
 	asking, cancel := source.ForHistory.Context(ctx)
-	gone, notes := a.Request.Gone(asking)
+	gone, warnings := a.Request.Gone(asking, d)
 	cancel()
-	for _, n := range notes {
-		source.Note(d, n)
-	}
+	a.warnings = append(a.warnings, warnings...)
 	rest := recalled(d, gone)
 	e := a.Request.Expected
 	for _, g := range rest {
@@ -41,7 +40,7 @@ func (a *Run) recall(ctx context.Context) {
 		if e.Count > 0 && e.Count <= known || len(d.Missing) >= mostMissing {
 			continue
 		}
-		d.Missing = append(d.Missing, checks.Missing{ID: g.Server.ID, Name: g.Server.Name, Host: g.Server.Host, Cluster: g.Cluster, ClusterKnown: true,
+		d.Missing = append(d.Missing, checks.Missing{ID: g.Server.ID, Name: g.Server.Name, Host: g.Server.Host, Cluster: g.Cluster, ClusterKnown: !checks.Generated(g.Cluster) || slices.Contains(clustersIn(d), g.Cluster),
 			Kind: checks.Forgotten, Gone: g, Reason: "it did not say that it shuts down, and no server that answered knows of it: it may hang with its clients"})
 		d.Expected = max(d.Expected, len(d.Servers)+len(d.Missing))
 	}
@@ -64,16 +63,13 @@ func recalled(d *checks.Deployment, gone []checks.RecordedGone) []*checks.Record
 	var rest []*checks.RecordedGone
 	for i := range gone {
 		g := &gone[i]
-		if !g.IsOf(d) {
-			continue
-		}
 		at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool {
 			return m.Name == g.Server.Name && (!m.ClusterKnown || d.SameCluster(g.Cluster, m.Cluster))
 		})
 		switch {
 		case at >= 0 && d.Missing[at].Gone == nil:
 			d.Missing[at].Gone = g
-		case at < 0 && !slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Name == g.Server.Name && d.SameCluster(g.Cluster, s.Cluster) }):
+		case at < 0 && !g.IsBack(d):
 			rest = append(rest, g)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func TestServersThatARecorderSawGo(t *testing.T) {
 	t.Parallel()
 	gone := func(name, cluster string) checks.RecordedGone {
-		return checks.RecordedGone{Server: checks.ServerRef{Name: name}, Cluster: cluster, Beside: []string{"N1"}}
+		return checks.RecordedGone{Server: checks.ServerRef{Name: name}, Cluster: cluster}
 	}
 	named := checks.Missing{Name: "n3", Cluster: "C1", ClusterKnown: true}
 	counted := checks.Missing{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted}
@@ -31,7 +31,6 @@ func TestServersThatARecorderSawGo(t *testing.T) {
 		{"without a name, it reported", []checks.Missing{counted}, []checks.RecordedGone{gone("n1", "C1")}, []string{""}},
 		{"without a name, of an unknown cluster", []checks.Missing{{Kind: checks.Counted}}, []checks.RecordedGone{gone("n3", "C1")}, []string{""}},
 		{"the other one has the name", []checks.Missing{named, counted}, []checks.RecordedGone{gone("n3", "C1"), gone("n4", "C1")}, []string{"n3", "n4"}},
-		{"of another deployment", []checks.Missing{named}, []checks.RecordedGone{{Server: checks.ServerRef{Name: "n3"}, Cluster: "C1", Beside: []string{"X1"}}}, []string{""}},
 		{"nothing was recorded", []checks.Missing{named, counted}, nil, []string{"", ""}},
 	} {
 		d := &checks.Deployment{Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}}, Missing: c.missing}
@@ -55,7 +54,7 @@ func TestServersFoundSilentThatAreCountedAreMissingOnce(t *testing.T) {
 	now := time.Now()
 	gone := func(ago time.Duration, names ...string) (out []checks.RecordedGone) {
 		for _, name := range names {
-			out = append(out, checks.RecordedGone{Server: checks.ServerRef{Name: name}, Cluster: "C2", At: now.Add(-ago), Kind: checks.Silent, Beside: []string{"N1"}})
+			out = append(out, checks.RecordedGone{Server: checks.ServerRef{Name: name}, Cluster: "C2", At: now.Add(-ago), Kind: checks.Silent})
 		}
 		return out
 	}
@@ -74,7 +73,7 @@ func TestServersFoundSilentThatAreCountedAreMissingOnce(t *testing.T) {
 		{"another one is counted", []checks.Missing{counted}, nil, gone(time.Hour, "m1"), 2},
 	} {
 		d := &checks.Deployment{Gateways: true, Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}}, Missing: c.missing, Silent: c.silent, Expected: 1 + len(c.missing)}
-		run := Run{Deployment: d, Request: Request{Gone: func(context.Context) ([]checks.RecordedGone, []string) { return c.gone, nil }}}
+		run := Run{Deployment: d, Request: Request{Gone: func(context.Context, *checks.Deployment) ([]checks.RecordedGone, []string) { return c.gone, nil }}}
 		run.recall(t.Context())
 		if len(d.Missing) != c.want || d.Expected != 1+c.want {
 			t.Errorf("%s: %d are missing of %d, want %d: %+v", c.name, len(d.Missing), d.Expected, c.want, d.Missing)
@@ -87,8 +86,8 @@ func TestServersFoundSilentThatAreCountedAreMissingOnce(t *testing.T) {
 func TestServersThatARecorderFoundSilent(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	gone := func(kind checks.MissingKind, ago time.Duration, beside string) checks.RecordedGone {
-		return checks.RecordedGone{Server: checks.ServerRef{ID: "N3", Name: "n3"}, Cluster: "C1", At: now.Add(-ago), Kind: kind, Beside: []string{beside}}
+	gone := func(kind checks.MissingKind, ago time.Duration) checks.RecordedGone {
+		return checks.RecordedGone{Server: checks.ServerRef{ID: "N3", Name: "n3"}, Cluster: "C1", At: now.Add(-ago), Kind: kind}
 	}
 	for _, c := range []struct {
 		name     string
@@ -96,17 +95,16 @@ func TestServersThatARecorderFoundSilent(t *testing.T) {
 		expected Expected
 		missing  int
 	}{
-		{"silent", gone(checks.Silent, time.Hour, "N1"), Expected{}, 1},
-		{"it shut down", gone(checks.Down, time.Hour, "N1"), Expected{}, 0},
-		{"it drained", gone(checks.Draining, time.Hour, "N1"), Expected{}, 0},
-		{"for two days", gone(checks.Silent, 48*time.Hour, "N1"), Expected{}, 0},
-		{"of another deployment", gone(checks.Silent, time.Hour, "X1"), Expected{}, 0},
-		{"there are no more", gone(checks.Silent, time.Hour, "N1"), Expected{Count: 1}, 0},
-		{"there is one more", gone(checks.Silent, time.Hour, "N1"), Expected{Count: 2}, 1},
-		{"the names of all", gone(checks.Silent, time.Hour, "N1"), Expected{Names: []string{"n1"}}, 0},
+		{"silent", gone(checks.Silent, time.Hour), Expected{}, 1},
+		{"it shut down", gone(checks.Down, time.Hour), Expected{}, 0},
+		{"it drained", gone(checks.Draining, time.Hour), Expected{}, 0},
+		{"for two days", gone(checks.Silent, 48*time.Hour), Expected{}, 0},
+		{"there are no more", gone(checks.Silent, time.Hour), Expected{Count: 1}, 0},
+		{"there is one more", gone(checks.Silent, time.Hour), Expected{Count: 2}, 1},
+		{"the names of all", gone(checks.Silent, time.Hour), Expected{Names: []string{"n1"}}, 0},
 	} {
 		d := &checks.Deployment{Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}}, Expected: 1}
-		run := Run{Deployment: d, Request: Request{Expected: c.expected, Gone: func(context.Context) ([]checks.RecordedGone, []string) {
+		run := Run{Deployment: d, Request: Request{Expected: c.expected, Gone: func(context.Context, *checks.Deployment) ([]checks.RecordedGone, []string) {
 			return []checks.RecordedGone{c.gone}, nil
 		}}}
 		run.recall(t.Context())

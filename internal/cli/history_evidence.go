@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/audit"
+	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -76,21 +77,32 @@ func (f *evidenceFlags) gone(h Host, s sourceFlags) audit.Gone {
 	}
 	timeout := h.Timeout()
 	h.Timeout = func() time.Duration { return min(timeout, readsIn) }
-	return func(ctx context.Context) ([]checks.RecordedGone, []string) {
+	return func(ctx context.Context, d *checks.Deployment) ([]checks.RecordedGone, []string) {
 		ctx, cancel := context.WithTimeout(ctx, readsIn)
 		defer cancel()
 		store, where, err := f.open(ctx, h)
 		if store != nil {
 			defer store.Close()
 		}
-		var all []checks.RecordedGone
+		var past checks.RecordedPast
+		now := time.Now()
 		if err == nil && store != nil {
-			all, err = store.Gone(ctx, time.Now())
+			past, err = store.Past(ctx, now)
 		}
 		if err != nil {
-			return nil, []string{fmt.Sprintf("the history in %s does not help to say who was on missing servers: %s", where, line(err.Error()))}
+			return nil, []string{fmt.Sprintf("the history in %s does not help to say which servers are missing, and who was on them: %s", where, line(err.Error()))}
 		}
-		return all, nil
+		if len(past.Servers) == 0 { // nobody went
+			return nil, nil
+		}
+		gone, kin := past.Of(d)
+		if f.place == "" && kin == checks.Apart { // nobody said that it is of this one
+			return nil, nil
+		}
+		if doubt := record.Doubt("the history in "+where, &past, d, kin, now); doubt != "" {
+			return gone, []string{doubt}
+		}
+		return gone, nil
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -19,7 +18,7 @@ func ofAnother(d *checks.Deployment, past *report.PastImpact) (warnings []string
 	known := slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return same(s.Cluster) }) ||
 		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ClusterKnown && same(m.Cluster) }) ||
 		slices.ContainsFunc(d.Silent, same)
-	if !known && !audit.Generated(past.Cluster) {
+	if !known && !checks.Generated(past.Cluster) {
 		return nil, fmt.Errorf("%s was in cluster %s then, and no server of that cluster is known now: it is of another deployment: pass a document of this one", past.Server, past.Cluster)
 	}
 	if len(past.Accounts) > 0 && !slices.ContainsFunc(past.Accounts, func(a report.PastAccount) bool {
@@ -37,9 +36,9 @@ func (i *impact) recorded(ctx context.Context, d *checks.Deployment) (*report.Pa
 	if read == nil {
 		return nil, nil
 	}
-	gone, notes := read(ctx)
+	gone, notes := read(ctx, d)
 	at := slices.IndexFunc(gone, func(g checks.RecordedGone) bool {
-		return (g.Server.Name == i.server || g.Server.ID == i.server) && g.IsOf(d)
+		return g.Server.Name == i.server || g.Server.ID == i.server
 	})
 	if at < 0 {
 		return nil, notes

@@ -32,6 +32,9 @@ func (a *watch) text(c record.Change) string {
 		if !a.store.off {
 			more = append(more, "recording into "+a.store.shown())
 		}
+		if c.Reason != "" {
+			more = append(more, c.Reason)
+		}
 	case record.Crossed:
 		head = fmt.Sprintf("%s leans: %s", pairName(c.Spread), shareOf(c.Spread))
 		if before := beforeText(c.Before); before != "" {

@@ -49,9 +49,12 @@ type Change struct {
 	// zero where not known.
 	Start time.Time
 	// Had is who was on the server, of Draining, Stopped and Silent; nil where that is
-	// not known. Beside are the ids of the others of its cluster.
+	// not known. Beside are the others of its cluster.
 	Had    *Had
-	Beside []string
+	Beside []checks.ServerRef
+	// Who is what tells the deployment from others, of Watching, and of Silent where an
+	// earlier watch found that.
+	Who *checks.Identity
 	// Spread is how the account is spread, of Crossed, Held, Back and Shifted.
 	Spread *Spread
 	// AtStart is that an account was above the threshold when the watch began, of
@@ -69,7 +72,8 @@ type Change struct {
 	// Crossed, Back and Shifted.
 	Moves []Move
 	// Reason is why a server is Silent or Stopped without saying so, why events were Lost, why connections were
-	// Refused, in a clause.
+	// Refused, in a clause, and why what an earlier watch recorded is not taken over,
+	// of Watching, in a sentence.
 	Reason string
 	// Count is how many counts were Corrected, events Lost, connections Refused, and
 	// servers of unknown name Silent.

@@ -30,7 +30,24 @@ type Document struct {
 	Connections *int             `json:"connections"`
 	Watched     *DocumentWatched `json:"watched"`
 	Had         *DocumentHad     `json:"had"`
-	Beside      []string         `json:"beside"`
+	Beside      []DocumentServer `json:"beside"`
+	Who         *DocumentWho     `json:"deployment"`
+}
+
+// DocumentWho is what tells a deployment from others: its server processes, and its
+// accounts without the global one; system is the id of the system account. Of very many
+// some are left out.
+type DocumentWho struct {
+	Servers  []DocumentProcess `json:"servers"`
+	Accounts []string          `json:"account_ids"`
+	System   string            `json:"system_account_id"`
+}
+
+// DocumentProcess is a process of a server.
+type DocumentProcess struct {
+	Server  DocumentServer `json:"server"`
+	Cluster string         `json:"cluster"`
+	Started *time.Time     `json:"started"`
 }
 
 // DocumentHad is who was on a server when it began to drain, stopped or fell silent.
@@ -103,7 +120,7 @@ const mostServersTold = 64
 
 // DocumentOf is a change as JSON.
 func DocumentOf(c Change) Document {
-	d := Document{Type: DocumentType, Change: c.Kind, Time: c.Time.UTC(), Moves: []DocumentMove{}, Beside: append([]string{}, c.Beside...), Spread: documentSpread(c.Spread), Before: documentSpread(c.Before)}
+	d := Document{Type: DocumentType, Change: c.Kind, Time: c.Time.UTC(), Moves: []DocumentMove{}, Beside: []DocumentServer{}, Spread: documentSpread(c.Spread), Before: documentSpread(c.Before)}
 	if c.Kind != Corrected && c.Kind != Lost && c.Kind != Watching {
 		d.Cluster = &c.Cluster
 	}
@@ -129,6 +146,10 @@ func DocumentOf(c Change) Document {
 	for _, m := range c.Moves {
 		d.Moves = append(d.Moves, DocumentMove{m.Left, m.Service, documentServer(m.Server), m.Reason, m.Count})
 	}
+	for _, s := range c.Beside {
+		d.Beside = append(d.Beside, documentServer(s))
+	}
+	d.Who = documentWho(c.Who)
 	if c.Reason != "" {
 		d.Reason = &c.Reason
 	}

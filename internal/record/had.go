@@ -17,12 +17,12 @@ type Had struct {
 	Of []HadShare
 }
 
-// beside are the ids of other servers of a cluster that are there, at most so many.
-func (w *Watch) beside(cluster, id string) []string {
-	out := []string{}
+// beside are the other servers of a cluster that are there, at most so many.
+func (w *Watch) beside(cluster, id string) []checks.ServerRef {
+	out := []checks.ServerRef{}
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.ID != "" && s.ID != id && s.cluster == cluster && len(out) < mostServersTold {
-			out = append(out, s.ID)
+			out = append(out, s.ServerRef)
 		}
 	}
 	return out

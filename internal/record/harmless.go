@@ -25,11 +25,11 @@ func (d Document) Harmless() Document {
 		reason := words.Sentence(*d.Reason)
 		d.Reason = &reason
 	}
-	beside := make([]string, 0, len(d.Beside))
-	for _, id := range d.Beside {
-		beside = append(beside, words.Harmless(id))
+	beside := make([]DocumentServer, 0, len(d.Beside))
+	for _, s := range d.Beside {
+		beside = append(beside, s.harmless())
 	}
-	d.Beside = beside
+	d.Beside, d.Who = beside, d.Who.harmless()
 	if d.Had != nil {
 		had := *d.Had
 		had.Of = make([]DocumentHadShare, 0, len(d.Had.Of))

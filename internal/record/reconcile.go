@@ -81,11 +81,11 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	w.Counters.Reconciliations++
 	reported := w.rows(d, first, now)
 	c := w.m.correct(d)
-	w.recall(d, now)
+	doubt := w.recall(d, now)
 	w.absent(d, reported, first, now)
 	switch {
 	case first:
-		w.tell(Change{Kind: Watching, Time: now, Of: w.totals()})
+		w.tell(Change{Kind: Watching, Time: now, Of: w.totals(), Who: w.who(d), Reason: doubt})
 	case c.counts > 0:
 		w.Counters.Corrected += uint64(c.counts) //nolint:gosec // in range
 		w.tell(Change{Kind: Corrected, Time: now, Count: c.counts, Connections: c.connections})
@@ -175,32 +175,6 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			p.unknown = now.Add(unheard)
 		}
 	}
-}
-
-// KnownGone takes over the servers that an earlier watch saw go, before the first full
-// report.
-func (w *Watch) KnownGone(gone []checks.RecordedGone) {
-	if !w.ready {
-		w.before = gone
-	}
-}
-
-// recall takes over those of them that did not say that they shut down and that nobody
-// knows of: others forget one that hangs with its clients, too.
-func (w *Watch) recall(d *checks.Deployment, now time.Time) {
-	for _, g := range w.before {
-		known := w.accounted(g.Server, g.Cluster) || slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
-			return m.ID == g.Server.ID && m.ID != "" || m.Name == g.Server.Name && m.MayBeIn(g.Cluster)
-		})
-		if g.Kind != checks.Silent || now.Sub(g.At) >= unheard || !g.IsOf(d) || known || len(w.down) >= mostServers {
-			continue
-		}
-		w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{ref: g.Server, cluster: g.Cluster, at: g.At, silent: true}
-		w.m.moved[g.Cluster] = struct{}{}
-		w.tell(Change{Kind: Silent, Time: now, Cluster: g.Cluster, Server: g.Server,
-			Reason: "it was found silent at " + g.At.UTC().Format("2006-01-02 15:04:05 UTC") + ", and no other server knows of it"})
-	}
-	w.before = nil
 }
 
 // stillCounted is how long others count a server that is gone and did not say so,

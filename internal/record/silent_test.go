@@ -167,7 +167,7 @@ func TestKilledServerIsCountedOnce(t *testing.T) {
 func TestWatchStartsBesideAServerThatHangs(t *testing.T) {
 	t.Parallel()
 	gone := func(set func(*checks.RecordedGone)) checks.RecordedGone {
-		g := checks.RecordedGone{Server: checks.ServerRef{ID: at("n1").ID, Name: "n1"}, Cluster: "C1", At: epoch().Add(-time.Hour), Kind: checks.Silent, Beside: []string{at("n2").ID}}
+		g := checks.RecordedGone{Server: checks.ServerRef{ID: at("n1").ID, Name: "n1"}, Cluster: "C1", At: epoch().Add(-time.Hour), Kind: checks.Silent}
 		set(&g)
 		return g
 	}
@@ -177,18 +177,17 @@ func TestWatchStartsBesideAServerThatHangs(t *testing.T) {
 		back    bool
 		want    int
 	}{
-		"forgotten":             {gone(func(*checks.RecordedGone) {}), nil, false, 1},
-		"still counted":         {gone(func(g *checks.RecordedGone) { g.At = epoch().Add(-time.Minute) }), []checks.Missing{{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted}}, false, 1},
-		"another is counted":    {gone(func(*checks.RecordedGone) {}), []checks.Missing{{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted}}, false, 2},
-		"others know it":        {gone(func(*checks.RecordedGone) {}), hung(), false, 1},
-		"it is back":            {gone(func(*checks.RecordedGone) {}), nil, true, 0},
-		"another process is":    {gone(func(g *checks.RecordedGone) { g.Server.ID += "before" }), nil, true, 0},
-		"it shut down":          {gone(func(g *checks.RecordedGone) { g.Kind = checks.Down }), nil, false, 0},
-		"a day ago":             {gone(func(g *checks.RecordedGone) { g.At = epoch().Add(-checks.MayHang) }), nil, false, 0},
-		"of another deployment": {gone(func(g *checks.RecordedGone) { g.Beside = []string{"Nother"} }), nil, false, 0},
+		"forgotten":          {gone(func(*checks.RecordedGone) {}), nil, false, 1},
+		"still counted":      {gone(func(g *checks.RecordedGone) { g.At = epoch().Add(-time.Minute) }), []checks.Missing{{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted}}, false, 1},
+		"another is counted": {gone(func(*checks.RecordedGone) {}), []checks.Missing{{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted}}, false, 2},
+		"others know it":     {gone(func(*checks.RecordedGone) {}), hung(), false, 1},
+		"it is back":         {gone(func(*checks.RecordedGone) {}), nil, true, 0},
+		"another process is": {gone(func(g *checks.RecordedGone) { g.Server.ID += "before" }), nil, true, 0},
+		"it shut down":       {gone(func(g *checks.RecordedGone) { g.Kind = checks.Down }), nil, false, 0},
+		"a day ago":          {gone(func(g *checks.RecordedGone) { g.At = epoch().Add(-checks.MayHang) }), nil, false, 0},
 	} {
 		d := &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), Reconcile: time.Hour}), now: epoch()}
-		d.w.KnownGone([]checks.RecordedGone{c.gone})
+		d.w.KnownPast([]checks.RecordedPast{{Identity: checks.Identity{Servers: []checks.ServerProcess{{ServerRef: checks.ServerRef{ID: at("n2").ID, Name: "n2"}, Cluster: "C1"}}}, Gone: []checks.RecordedGone{c.gone}}})
 		d.w.Ask(d.now)
 		if c.back {
 			d.report(5, 5, 5)

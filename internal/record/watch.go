@@ -43,7 +43,7 @@ type Watch struct {
 	later   map[pairKey]time.Time // what to judge again then
 	missing []checks.Missing      // by the last full report
 	down    map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
-	before  []checks.RecordedGone // servers that an earlier watch saw go, until the first full report
+	before  []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
 	hung    map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, since when
 	began   time.Time             // when the first full report was asked for
 	refused map[refusal]int

@@ -13,24 +13,113 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record"
 )
 
-// Gone returns the servers that were there and are not, those that went last first.
-// It returns a [StaleError] where no recorder was there of late: they may be back.
-func (s *Store) Gone(ctx context.Context, now time.Time) ([]checks.RecordedGone, error) {
-	if last := s.LastAlive(ctx); last.IsZero() || now.Sub(last).Abs() > lastSeen {
-		return nil, &StaleError{last, now}
+// Past returns what was recorded of the servers of the deployment that is recorded now,
+// those that went last first. It returns a [StaleError] where no recorder was there of
+// late: those that went may be back.
+func (s *Store) Past(ctx context.Context, now time.Time) (checks.RecordedPast, error) {
+	last := s.LastAlive(ctx)
+	if last.IsZero() || now.Sub(last).Abs() > lastSeen {
+		return checks.RecordedPast{}, &StaleError{last, now}
 	}
-	docs, err := s.ofServers(ctx, now.Add(-evidenceFor))
-	return goneBy(docs), err
+	all, err := s.pasts(ctx, now, last)
+	if len(all) == 0 {
+		return checks.RecordedPast{}, err
+	}
+	return all[len(all)-1], err
 }
 
-// ofServers are the last documents of servers since then, in the order of their times.
-func (s *Store) ofServers(ctx context.Context, since time.Time) ([]record.Document, error) {
-	last := newRecent()
-	if err := s.read(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofServers + ">"}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}, last.add); err != nil {
+// pasts is what was recorded of servers until the last recorder was there.
+func (s *Store) pasts(ctx context.Context, now, last time.Time) ([]checks.RecordedPast, error) {
+	since, docs := now.Add(-evidenceFor), newRecent()
+	err := s.read(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofServers + ">", ofWatch}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}, func(d record.Document) {
+		if d.Server != nil || d.Change == record.Watching {
+			docs.add(d)
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(last.docs, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
-	return last.docs, nil
+	slices.SortStableFunc(docs.docs, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
+	return pastsBy(docs.docs, last), nil
+}
+
+// pastsBy is what documents, in the order of their times, say of each deployment that
+// was recorded, that of the last watch last: a store may have been that of another one
+// before. What a watch wrote is of the deployment of an earlier one where processes, or
+// names and accounts, say so.
+func pastsBy(docs []record.Document, last time.Time) []checks.RecordedPast {
+	type deployment struct {
+		who  checks.Identity
+		docs []record.Document
+	}
+	var all []*deployment
+	watches := watchesOf(docs)
+	for i, docs := range watches {
+		who := record.Identity(docs)
+		if until := untilNext(watches[i+1:], last); until.After(who.Until) {
+			who.Until = until
+		}
+		at, best := -1, checks.Doubted
+		for k, x := range all {
+			if kin := x.who.Became(who); kin > checks.Doubted && kin >= best {
+				at, best = k, kin
+			}
+		}
+		x := &deployment{}
+		if at >= 0 {
+			x = all[at]
+			all = slices.Delete(all, at, at+1)
+		}
+		x.who, x.docs = x.who.And(who), append(x.docs, docs...)
+		all = append(all, x)
+	}
+	out := make([]checks.RecordedPast, len(all))
+	for i, x := range all {
+		out[i] = checks.RecordedPast{Identity: x.who, Gone: goneBy(x.docs)}
+		for _, before := range all[:i] {
+			if before.who.Became(x.who) == checks.Doubted {
+				out[i].Doubted = append(out[i].Doubted, goneBy(before.docs)...)
+			}
+		}
+	}
+	return out
+}
+
+// watchesOf are documents by the watch that wrote them. What it knows of servers when
+// it begins has the time of its word that it watches, and comes before that.
+func watchesOf(docs []record.Document) (out [][]record.Document) {
+	begin := 0
+	for i, d := range docs {
+		if d.Change != record.Watching {
+			continue
+		}
+		at := i
+		for at > begin && docs[at-1].Time.Equal(d.Time) {
+			at--
+		}
+		if at > begin {
+			out = append(out, docs[begin:at])
+		}
+		begin = at
+	}
+	if begin < len(docs) {
+		out = append(out, docs[begin:])
+	}
+	return out
+}
+
+// untilNext is until when a watch was there: by the one after it, or that of the last one.
+// It is zero where that is not known.
+func untilNext(later [][]record.Document, last time.Time) time.Time {
+	if len(later) == 0 {
+		return last
+	}
+	for _, d := range later[0] {
+		if d.Change == record.Watching && d.Since != nil {
+			return *d.Since
+		}
+	}
+	return time.Time{}
 }
 
 // goneBy is what documents, in the order of their times, say of servers that went.
@@ -48,7 +137,7 @@ func goneBy(docs []record.Document) []checks.RecordedGone {
 		case record.Draining, record.Stopped, record.Silent:
 			g := gone[k]
 			if g == nil {
-				g = &checks.RecordedGone{Server: checks.ServerRef(*d.Server), Cluster: *d.Cluster, At: d.Time, Kind: goneKind(&d), Beside: d.Beside}
+				g = &checks.RecordedGone{Server: checks.ServerRef(*d.Server), Cluster: *d.Cluster, At: d.Time, Kind: goneKind(&d)}
 				gone[k] = g
 			}
 			if d.Had != nil && !g.Known {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 )
 
@@ -89,13 +88,13 @@ func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig
 }
 
 // Restore tells a watch what was known when the last recorder stopped: the last
-// document of every account in every cluster, and which servers went in the last day.
+// document of every account in every cluster, and which servers went of late.
 func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
-	servers, err := s.ofServers(ctx, time.Now().Add(-checks.MayHang))
+	pasts, err := s.pasts(ctx, time.Now(), s.LastAlive(ctx))
 	if err != nil {
 		return err
 	}
-	w.KnownGone(goneBy(servers))
+	w.KnownPast(pasts)
 	last := jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofAccounts + ">"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
 	return s.read(ctx, last, func(d record.Document) {
 		spread := d.SpreadOf()

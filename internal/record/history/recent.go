@@ -63,7 +63,16 @@ func sizeOf(d *record.Document) int {
 			n += text(x.Account.ID, x.Account.Name)
 		}
 	}
-	n += text(d.Beside...) + 16*cap(d.Beside) + move*cap(d.Moves)
+	for _, s := range d.Beside {
+		n += text(s.ID, s.Name, s.Host)
+	}
+	if d.Who != nil {
+		n += spread + move*cap(d.Who.Servers) + text(d.Who.System) + text(d.Who.Accounts...) + 16*cap(d.Who.Accounts)
+		for _, x := range d.Who.Servers {
+			n += text(x.Server.ID, x.Server.Name, x.Server.Host, x.Cluster) + 32
+		}
+	}
+	n += share*cap(d.Beside) + move*cap(d.Moves)
 	for _, m := range d.Moves {
 		n += text(m.Service, m.Reason, m.Server.ID, m.Server.Name, m.Server.Host)
 	}

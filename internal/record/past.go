@@ -1,0 +1,168 @@
+package record
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// KnownPast takes over what earlier watches recorded of servers, of each deployment, the
+// last one last, before the first full report.
+func (w *Watch) KnownPast(pasts []checks.RecordedPast) {
+	if !w.ready {
+		w.before = pasts
+	}
+}
+
+// recall takes over the servers that an earlier watch saw go, that did not say that they
+// shut down, and that nobody knows of: others forget one that hangs with its clients, too.
+// It returns why it does not, in a sentence, where what was recorded is not known to be of
+// this deployment; empty otherwise. Where that is in doubt, the next full report may tell:
+// an account is known when one of its clients is there.
+func (w *Watch) recall(d *checks.Deployment, now time.Time) (doubt string) {
+	var past checks.RecordedPast
+	var gone []checks.RecordedGone
+	kin := checks.Apart
+	for _, p := range w.before {
+		if g, is := p.Of(d); is >= kin {
+			past, gone, kin = p, g, is
+		}
+	}
+	if kin != checks.Doubted {
+		w.before = nil
+	}
+	if len(past.Servers) == 0 {
+		return ""
+	}
+	for _, g := range gone {
+		known := g.IsBack(d) || w.accounted(g.Server, g.Cluster) || slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
+			return m.ID == g.Server.ID && m.ID != "" || m.Name == g.Server.Name && m.MayBeIn(g.Cluster)
+		})
+		if g.Kind != checks.Silent || now.Sub(g.At) >= unheard || known || len(w.down) >= mostServers {
+			continue
+		}
+		w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{ref: g.Server, cluster: g.Cluster, at: g.At, silent: true}
+		w.m.moved[g.Cluster] = struct{}{}
+		w.tell(Change{Kind: Silent, Time: now, Cluster: g.Cluster, Server: g.Server, Who: w.who(d),
+			Reason: "it was found silent at " + g.At.UTC().Format("2006-01-02 15:04:05 UTC") + ", and no other server knows of it"})
+	}
+	return Doubt("what was recorded there before", &past, d, kin, now)
+}
+
+// mostNamed is how many servers are named in a sentence.
+const mostNamed = 5
+
+// Doubt is why what was recorded of servers that went, or some of it, is not used for a
+// deployment, in a sentence that begins with where it is; empty where all is.
+func Doubt(where string, past *checks.RecordedPast, d *checks.Deployment, kin checks.Kinship, now time.Time) string {
+	var names []string
+	for _, g := range past.InDoubt(d, now) {
+		if name := fmt.Sprintf("%s (%s)", words.Harmless(cmp.Or(g.Server.Name, g.Server.ID)), words.Harmless(g.Cluster)); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	const why = "servers that reported have the names of some in it, but they are other processes, and no account shows that they are the same"
+	switch {
+	case kin == checks.Apart:
+		return where + " does not say which servers are missing: it is of another deployment, as no server that reported is in it"
+	case len(names) > 0:
+		return fmt.Sprintf("%s has %s as silent: not counted as missing, as it may be of another deployment: %s", where, words.ListUpTo(mostNamed, names), why)
+	case kin == checks.Doubted:
+		return where + " does not say which servers are missing: it may be of another deployment: " + why
+	}
+	return ""
+}
+
+// mostWho is of how many servers, and accounts, it is written down that they are of the
+// deployment.
+const mostWho = 1000
+
+// who is what tells the deployment from others.
+func (w *Watch) who(d *checks.Deployment) *checks.Identity {
+	i := d.Identity()
+	i.Servers, i.Accounts = i.Servers[:min(len(i.Servers), mostWho)], i.Accounts[:min(len(i.Accounts), mostWho)]
+	return &i
+}
+
+func documentWho(i *checks.Identity) *DocumentWho {
+	if i == nil {
+		return nil
+	}
+	d := &DocumentWho{Servers: []DocumentProcess{}, Accounts: append([]string{}, i.Accounts...), System: i.System}
+	for _, s := range i.Servers {
+		x := DocumentProcess{Server: documentServer(s.ServerRef), Cluster: s.Cluster}
+		if !s.Start.IsZero() {
+			t := s.Start.UTC()
+			x.Started = &t
+		}
+		d.Servers = append(d.Servers, x)
+	}
+	return d
+}
+
+// harmless is what tells a deployment from others, for output; nil where there is none.
+func (d *DocumentWho) harmless() *DocumentWho {
+	if d == nil {
+		return nil
+	}
+	out := &DocumentWho{Servers: []DocumentProcess{}, Accounts: []string{}, System: words.Harmless(d.System)}
+	for _, s := range d.Servers {
+		out.Servers = append(out.Servers, DocumentProcess{s.Server.harmless(), words.Harmless(s.Cluster), s.Started})
+	}
+	for _, a := range d.Accounts {
+		out.Accounts = append(out.Accounts, words.Harmless(a))
+	}
+	return out
+}
+
+// Identity is what tells the deployment of documents of one watch from others. Until is
+// when the last of them was written.
+func Identity(docs []Document) checks.Identity {
+	var out checks.Identity
+	processes, accounts := map[DocumentServer]int{}, map[string]bool{}
+	process := func(s DocumentServer, cluster string, start *time.Time) {
+		at, known := processes[s]
+		if !known {
+			at = len(out.Servers)
+			processes[s], out.Servers = at, append(out.Servers, checks.ServerProcess{ServerRef: checks.ServerRef(s), Cluster: cluster})
+		}
+		if start != nil {
+			out.Servers[at].Start = *start
+		}
+	}
+	account := func(id string) {
+		if !accounts[id] {
+			accounts[id], out.Accounts = true, append(out.Accounts, id)
+		}
+	}
+	for i := range docs {
+		d := &docs[i]
+		out.Until = d.Time
+		if d.Server != nil && d.Cluster != nil {
+			process(*d.Server, *d.Cluster, d.Since)
+			for _, x := range d.Beside {
+				process(x, *d.Cluster, nil)
+			}
+		}
+		if d.Had != nil {
+			for _, x := range d.Had.Of {
+				account(x.Account.ID)
+			}
+		}
+		if d.Who == nil {
+			continue
+		}
+		out.System = cmp.Or(d.Who.System, out.System)
+		for _, x := range d.Who.Servers {
+			process(x.Server, x.Cluster, x.Started)
+		}
+		for _, id := range d.Who.Accounts {
+			account(id)
+		}
+	}
+	return out
+}

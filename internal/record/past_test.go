@@ -1,0 +1,59 @@
+package record
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// A watch starts after every process was replaced but n4, which an earlier watch found
+// silent. Whether that was this deployment it says, as soon as an account tells.
+func TestWatchStartsBesideOtherProcesses(t *testing.T) {
+	t.Parallel()
+	began := epoch()
+	process := func(id, name string, started time.Duration) checks.ServerProcess {
+		return checks.ServerProcess{ServerRef: checks.ServerRef{ID: id, Name: name}, Cluster: "C1", Start: began.Add(started)}
+	}
+	past := checks.RecordedPast{
+		Identity: checks.Identity{Servers: []checks.ServerProcess{process("A1", "n1", -24*time.Hour), process("A4", "n4", -24*time.Hour)},
+			Accounts: []string{"ORDERS"}, System: "SYS", Until: began.Add(-30 * time.Minute)},
+		Gone: []checks.RecordedGone{{Server: checks.ServerRef{ID: "A4", Name: "n4"}, Cluster: "C1", At: began.Add(-time.Hour), Kind: checks.Silent}},
+	}
+	sees := func(started time.Duration, accounts ...string) *checks.Deployment {
+		d := &checks.Deployment{Servers: []checks.Server{{ID: "B1", Name: "n1", Cluster: "C1", Start: began.Add(started)}}, Accounts: []checks.Account{{ID: "SYS", System: true}}}
+		for _, a := range accounts {
+			d.Accounts = append(d.Accounts, checks.Account{ID: a, Name: a})
+		}
+		return d
+	}
+	for _, c := range []struct {
+		name         string
+		first, later *checks.Deployment
+		says         string // when it begins
+		silent       []int  // told of n4 with the first full report, and the next one
+	}{
+		{"the same account", sees(-10*time.Minute, "ORDERS"), sees(-10*time.Minute, "ORDERS"), "", []int{1, 0}},
+		{"its clients come later", sees(-10 * time.Minute), sees(-10*time.Minute, "ORDERS"), "n4 (C1) as silent: not counted as missing", []int{0, 1}},
+		{"another account", sees(-10*time.Minute, "BILLING"), sees(-10*time.Minute, "BILLING"), "n4 (C1) as silent: not counted as missing", []int{0, 0}},
+		{"it ran at that time", sees(-2*time.Hour, "ORDERS"), sees(-2*time.Hour, "ORDERS"), "is of another deployment", []int{0, 0}},
+	} {
+		w := New(Settings{Parameters: checks.Defaults(), Reconcile: time.Minute})
+		w.KnownPast([]checks.RecordedPast{past})
+		for i, d := range []*checks.Deployment{c.first, c.later} {
+			now := began.Add(time.Duration(i) * time.Minute)
+			w.Ask(now)
+			w.Reconcile(d, time.Second, now)
+			told := w.Tick(now)
+			if at := slices.IndexFunc(told, func(c Change) bool { return c.Kind == Watching }); i == 0 && (at < 0 || !strings.Contains(told[at].Reason, c.says) || c.says == "" && told[at].Reason != "") {
+				t.Errorf("%s: told %+v", c.name, told)
+			}
+			told = slices.DeleteFunc(told, func(c Change) bool { return c.Kind != Silent })
+			if len(told) != c.silent[i] || len(told) > 0 && (told[0].Server.Name != "n4" || told[0].Who == nil) {
+				t.Errorf("%s, full report %d: told %+v", c.name, i+1, told)
+			}
+		}
+	}
+}
