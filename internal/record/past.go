@@ -78,14 +78,30 @@ func Doubt(where string, past *checks.RecordedPast, d *checks.Deployment, kin ch
 }
 
 // mostWho is of how many servers, and accounts, it is written down that they are of the
-// deployment.
-const mostWho = 1000
+// deployment, and mostServerText and mostAccountText how long their names are together:
+// a document has to fit into a message of 1 MB, with up to 6 bytes for one of a name.
+const (
+	mostWho         = 1000
+	mostServerText  = 96 << 10
+	mostAccountText = 32 << 10
+)
 
 // who is what tells the deployment from others.
 func (w *Watch) who(d *checks.Deployment) *checks.Identity {
 	i := d.Identity()
-	i.Servers, i.Accounts = i.Servers[:min(len(i.Servers), mostWho)], i.Accounts[:min(len(i.Accounts), mostWho)]
+	i.Servers = upTo(mostServerText, i.Servers, func(s checks.ServerProcess) int { return len(s.ID) + len(s.Name) + len(s.Host) + len(s.Cluster) })
+	i.Accounts = upTo(mostAccountText, i.Accounts, func(a string) int { return len(a) })
 	return &i
+}
+
+// upTo are the first of all that are so long together, and not more than mostWho.
+func upTo[T any](bytes int, all []T, long func(T) int) []T {
+	n := 0
+	for n < min(len(all), mostWho) && bytes >= long(all[n]) {
+		bytes -= long(all[n])
+		n++
+	}
+	return all[:n]
 }
 
 func documentWho(i *checks.Identity) *DocumentWho {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,24 @@ func TestWatchStartsBesideOtherProcesses(t *testing.T) {
 			if len(told) != c.silent[i] || len(told) > 0 && (told[0].Server.Name != "n4" || told[0].Who == nil) {
 				t.Errorf("%s, full report %d: told %+v", c.name, i+1, told)
 			}
+		}
+	}
+}
+
+// What tells a deployment from others fits into a message, however many servers and
+// accounts there are, and whatever they are called.
+func TestWhoIsBounded(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"n1", strings.Repeat("\x01", 300)} {
+		d := &checks.Deployment{}
+		for range 3000 {
+			d.Servers = append(d.Servers, checks.Server{ID: strings.Repeat("N", 56), Name: name, Host: name, Cluster: name})
+			d.Accounts = append(d.Accounts, checks.Account{ID: name})
+		}
+		who := New(Settings{}).who(d)
+		data, err := json.Marshal(DocumentOf(Change{Kind: Watching, Who: who, Of: &Totals{}}))
+		if err != nil || len(data) > 1_000_000 || len(who.Servers) < 90 || len(who.Servers) > mostWho || len(who.Accounts) < 90 || len(who.Accounts) > mostWho {
+			t.Errorf("%d servers and %d accounts in %d bytes, %v", len(who.Servers), len(who.Accounts), len(data), err)
 		}
 	}
 }
