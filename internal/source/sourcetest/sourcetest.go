@@ -36,7 +36,7 @@ func Patient() time.Duration { return 2 * Brief() }
 
 // slowness is how much longer things take than where these tests run alone, from 1 to
 // 4, by the processes that waited for each processor when the first test asked.
-var slowness = sync.OnceValue(func() float64 {
+var slowness = sync.OnceValue(func() float64 { //nolint:gochecknoglobals // one value for all tests of a process
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return 1 // not Linux
