@@ -45,7 +45,7 @@ var slowness = sync.OnceValue(func() float64 { //nolint:gochecknoglobals // one 
 	if err != nil {
 		return 1
 	}
-	const alone = 2.5 // the tests of two packages at a time, on two processors
+	const alone = 1.5 // the tests of one package on two processors
 	return min(max(1, waiting/float64(runtime.NumCPU())/alone), 4)
 })
 
@@ -63,7 +63,7 @@ func SideBySide(tests int) {
 // Main runs the tests of a package side by side and makes sure that nothing is
 // left running. A fuzzing engine has goroutines of its own.
 func Main(m *testing.M) {
-	tests := 24
+	tests := 16
 	if RaceDetector { // it takes the processors several times as long
 		tests = 8
 	}

@@ -27,7 +27,7 @@ func TestNobodySaysAsWhomItIsConnected(t *testing.T) {
 		t.Fatal(err)
 	}
 	nc := sourcetest.Connect(t, l.SystemURL(), nats.SetCustomDialer(misdirecting{from: []byte(sysreq.UserInfo), to: elsewhere}))
-	d := audit(t, nc, source.Options{Timeout: sourcetest.Brief()})
+	d := audit(t, nc, source.Options{Timeout: sourcetest.Patient()})
 	sourcetest.Complete(t, d, 3)
 	if got := sourcetest.Connections(d, "APP"); got["C1/C1-n1"] != 4 || got["C1/C1-n2"] != 1 {
 		t.Errorf("%v", got)
