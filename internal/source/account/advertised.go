@@ -32,19 +32,27 @@ type address struct {
 // mostChecked bounds how many addresses are connected to.
 const mostChecked = 16
 
-// checkAddresses connects to addresses, once, where that tells whether a server
-// is missing. It reports whether it did.
+// checkAddresses connects to addresses, where that tells whether a server is missing:
+// once, and until [source.AskAgain] again to those where something accepts connections
+// and did not greet, as a server that is busy does. It reports whether it did.
 func (g *gathering) checkAddresses(ctx context.Context) bool {
 	if g.check == nil {
 		return false
 	}
-	check := g.check
-	g.check = nil
-	of := g.toCheck()
+	var of []*address
+	if !g.checked {
+		g.checked, of = true, g.toCheck()
+	} else if time.Since(g.started) < source.AskAgain.Of(g.o.Timeout) {
+		for i := range g.addresses {
+			if g.addresses[i].hangs {
+				of = append(of, &g.addresses[i])
+			}
+		}
+	}
 	if len(of) == 0 {
 		return false
 	}
-	check(ctx, of)
+	g.check(ctx, of)
 	return true
 }
 

@@ -27,7 +27,7 @@ const ownNote = "an ordinary account can't know how many servers there are: expe
 // [source.WaitForRoster] at least, until nothing has come for 300 ms, and asks again until no new server
 // answers and all do that did before. What each said last counts, as clients come and
 // go. Servers at the addresses that did not answer, and those that do not any more, are
-// missing, and waited for until [source.AskAgain]; check, if not nil, looks once who is
+// missing, and waited for until [source.AskAgain]; check, if not nil, looks who is
 // where, if that matters. What a leafnode hands on is answered twice; each
 // server counts once.
 //
@@ -76,7 +76,8 @@ type gathering struct {
 	o         source.Options
 	named     string
 	addresses []address
-	check     func(context.Context, []*address) // nil when it was done
+	check     func(context.Context, []*address) // nil: no address is connected to
+	checked   bool
 	started   time.Time
 	url       string // of the server that was connected to at the start
 	cluster   string // of the same
