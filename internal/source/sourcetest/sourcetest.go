@@ -37,16 +37,20 @@ func Patient() time.Duration { return 2 * Brief() }
 // slowness is how much longer things take than where these tests run alone, from 1 to
 // 4, by the processes that waited for each processor when the first test asked.
 var slowness = sync.OnceValue(func() float64 { //nolint:gochecknoglobals // one value for all tests of a process
+	least := 1.0
+	if RaceDetector {
+		least = 2
+	}
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
-		return 1 // not Linux
+		return least // not Linux
 	}
 	waiting, err := strconv.ParseFloat(string(bytes.Fields(text)[0]), 64)
 	if err != nil {
-		return 1
+		return least
 	}
 	const alone = 1.5 // the tests of one package on two processors
-	return min(max(1, waiting/float64(runtime.NumCPU())/alone), 4)
+	return min(max(least, waiting/float64(runtime.NumCPU())/alone), 4)
 })
 
 // SideBySide has more tests run at a time than there are processors, because they
