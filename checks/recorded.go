@@ -73,6 +73,10 @@ func (s RecordedSpread) On(name string) int {
 // are on it still nobody knows.
 const MayHang = 24 * time.Hour
 
+// StillCounted is how long peers count a server that stopped without a goodbye, at most:
+// orphMax and chkOrph of nats-server.
+const StillCounted = 4 * time.Minute
+
 // RecordedGone is a server that a recorder saw go, and has not seen since.
 type RecordedGone struct {
 	Server  ServerRef

@@ -46,13 +46,10 @@ func (a *Run) recall(ctx context.Context) {
 	}
 }
 
-// stillCounted is how long others count a server that is gone and did not say so.
-const stillCounted = 4 * time.Minute
-
 // standsIn reports whether a missing server of which nothing else is known is the one
 // that a recorder found silent: others still count it, or nobody of its cluster answered.
 func standsIn(d *checks.Deployment, m *checks.Missing, g *checks.RecordedGone) bool {
-	counted := m.Kind == checks.Counted && m.Nameless() && m.Gone == nil && m.MayBeIn(g.Cluster) && time.Since(g.At) < stillCounted
+	counted := m.Kind == checks.Counted && m.Nameless() && m.Gone == nil && m.MayBeIn(g.Cluster) && time.Since(g.At) < checks.StillCounted
 	return counted || d.StandsFor(m, g.Cluster)
 }
 

@@ -177,15 +177,11 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 	}
 }
 
-// stillCounted is how long others count a server that is gone and did not say so,
-// without a name: up to 4 minutes, see docs/sources.md.
-const stillCounted = 4 * time.Minute
-
 // withoutCounted leaves out a server without a name for each that fell silent of late
 // and is known by its name: it is the one that others still count.
 func (w *Watch) withoutCounted(missing []checks.Missing, now time.Time) []checks.Missing {
 	for _, d := range w.down {
-		if !d.silent || d.back || now.Sub(d.at) >= stillCounted ||
+		if !d.silent || d.back || now.Sub(d.at) >= checks.StillCounted ||
 			slices.ContainsFunc(missing, func(m checks.Missing) bool { return m.Name == d.ref.Name && m.MayBeIn(d.cluster) }) {
 			continue
 		}

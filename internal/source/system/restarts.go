@@ -7,19 +7,16 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/source"
 )
-
-// remembered is how long a server that stopped without a goodbye is counted by its
-// peers, at most: orphMax and chkOrph of nats-server.
-const remembered = 4 * time.Minute
 
 // restarted are the servers that peers may count twice: their process is younger
 // than the time for which one before it is counted. The first are the youngest.
 func restarted(servers map[string]*seen) []*seen {
 	var out []*seen
 	for _, id := range slices.Sorted(maps.Keys(servers)) {
-		if s := servers[id]; s.roster != nil && !s.strange && !s.contradicted && s.roster.Uptime > 0 && s.roster.Uptime < remembered {
+		if s := servers[id]; s.roster != nil && !s.strange && !s.contradicted && s.roster.Uptime > 0 && s.roster.Uptime < checks.StillCounted {
 			out = append(out, s)
 		}
 	}
