@@ -68,16 +68,14 @@ func ownStore(dir string) (string, error) {
 			rest = filepath.Join(filepath.Base(at), rest)
 			continue
 		}
-		to, err2 := ownFolder(at)
-		switch {
-		case err != nil:
-			return "", withoutPath(err)
-		case err2 != nil:
-			return "", err2
-		case rest == "" && !ownOrRoot(info):
-			return "", errors.New("is another user's folder: pass one of your own")
+		if err != nil {
+			return "", fmt.Errorf("can't be written: %w", withoutPath(err))
 		}
-		return filepath.Join(to, rest), nil
+		to, err := ownFolder(at)
+		if err == nil && rest == "" && !ownOrRoot(info) {
+			err = errors.New("is another user's folder: pass one of your own")
+		}
+		return filepath.Join(to, rest), err
 	}
 }
 

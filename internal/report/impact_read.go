@@ -51,10 +51,7 @@ func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 		}
 	}
 	if err != nil {
-		if err = e.why(err); !errors.Is(err, errLargeDocument) && !errors.Is(err, errLongText) && !errors.Is(err, errManyRead) {
-			err = errNoImpact
-		}
-		return nil, err
+		return nil, e.why(errNoImpact)
 	}
 	if y := doc.Time.UTC().Year(); y < 1 || y > 9999 {
 		doc.Time = time.Time{}
