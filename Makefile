@@ -2,7 +2,7 @@
 test: # with the programs that take minutes to build, the first time
 	NATS_BALANCE_TOOLS=1 go test ./...
 race:
-	NATS_BALANCE_TOOLS=1 go test -race -short -p 1 ./...
+	NATS_BALANCE_TOOLS=1 .ci/race
 lint: # installs golangci-lint the first time
 	.ci/lint
 golden: # then read the diff
