@@ -2,8 +2,8 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"io"
-	"regexp"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,18 +26,36 @@ func JSON(w io.Writer, doc any) error {
 }
 
 // HotspotsJSON is [JSON] for hotspots. What is counted has its own name in the
-// names of fields: subscriptions, min_subscriptions, too_few_subscriptions. In
-// indented JSON a line begins with a name wherever there is one, and text has no
-// line breaks.
+// names of fields: subscriptions, min_subscriptions, too_few_subscriptions.
 func HotspotsJSON(w io.Writer, doc *Hotspots) error {
-	if doc.measure.Noun == checks.ClientConnections().Noun {
+	plain := checks.ClientConnections().Noun + "s"
+	own := doc.measure.Noun + "s"
+	if own == plain {
 		return JSON(w, doc)
 	}
 	var b bytes.Buffer
 	if err := JSON(&b, doc); err != nil {
 		return err
 	}
-	named := regexp.MustCompile(`(?m)^( +"(?:min_|too_few_)?)connections": `)
-	_, err := w.Write(named.ReplaceAll(b.Bytes(), []byte(`${1}`+doc.measure.Noun+`s": `)))
-	return err
+	names := map[string]string{plain: own, "min_" + plain: "min_" + own, "too_few_" + plain: "too_few_" + own}
+	from := jsontext.NewDecoder(&b)
+	to := jsontext.NewEncoder(w, jsontext.WithIndent("  "), jsontext.EscapeForHTML(false))
+	for {
+		within, length := from.StackIndex(from.StackDepth())
+		token, err := from.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if within == jsontext.KindBeginObject && length%2 == 0 && token.Kind() == jsontext.KindString {
+			if name, ok := names[token.String()]; ok {
+				token = jsontext.String(name)
+			}
+		}
+		if err := to.WriteToken(token); err != nil {
+			return err
+		}
+	}
 }
