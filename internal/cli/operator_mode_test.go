@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+)
+
+// operatorMode is a cluster in operator mode, in which an account has an id
+// besides its name and users have credentials. ORDERS has 12 connections on the
+// first of its three servers.
+type operatorMode struct {
+	url                        string
+	systemCreds, ordinaryCreds string // files
+	systemJWT, systemSeed      string // what is in the first of them
+	ordersID                   string
+	servers                    []*server.Server
+}
+
+// startOperatorMode starts the cluster. It may be called from any goroutine: an
+// error fails the test and returns nil.
+func startOperatorMode(t *testing.T) *operatorMode {
+	t.Helper()
+	o, err := newOperatorMode(t)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	return o
+}
+
+func newOperatorMode(t *testing.T) (*operatorMode, error) {
+	operator, err := nkeys.CreateOperator()
+	if err != nil {
+		return nil, err
+	}
+	operatorID, err := operator.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	dir := t.TempDir()
+	resolver := &server.MemAccResolver{}
+	tokens, seeds := map[string]string{}, map[string]string{}
+	// newAccount stores an account with a user and returns its id and the
+	// user's creds file.
+	newAccount := func(name string) (id, creds string, err error) {
+		account, err := nkeys.CreateAccount()
+		if err != nil {
+			return "", "", err
+		}
+		if id, err = account.PublicKey(); err != nil {
+			return "", "", err
+		}
+		claims := jwt.NewAccountClaims(id)
+		claims.Name = name
+		token, err := claims.Encode(operator)
+		if err != nil {
+			return "", "", err
+		}
+		if err := resolver.Store(id, token); err != nil {
+			return "", "", err
+		}
+		user, err := nkeys.CreateUser()
+		if err != nil {
+			return "", "", err
+		}
+		userID, err := user.PublicKey()
+		if err != nil {
+			return "", "", err
+		}
+		seed, err := user.Seed()
+		if err != nil {
+			return "", "", err
+		}
+		if token, err = jwt.NewUserClaims(userID).Encode(account); err != nil {
+			return "", "", err
+		}
+		both, err := jwt.FormatUserConfig(token, seed)
+		if err != nil {
+			return "", "", err
+		}
+		creds = filepath.Join(dir, name+".creds")
+		tokens[name], seeds[name] = token, string(seed)
+		return id, creds, os.WriteFile(creds, both, 0o600)
+	}
+	systemID, systemCreds, err := newAccount("SYS")
+	if err != nil {
+		return nil, err
+	}
+	ordersID, ordersCreds, err := newAccount("ORDERS")
+	if err != nil {
+		return nil, err
+	}
+	claims := jwt.NewOperatorClaims(operatorID)
+	claims.SystemAccount = systemID
+	token, err := claims.Encode(operator)
+	if err != nil {
+		return nil, err
+	}
+	if claims, err = jwt.DecodeOperatorClaims(token); err != nil {
+		return nil, err
+	}
+	var servers []*server.Server
+	for i := range 3 {
+		options := &server.Options{
+			ServerName: fmt.Sprintf("O-n%d", i+1), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
+			Cluster:          server.ClusterOpts{Name: "O", Host: "127.0.0.1", Port: server.RANDOM_PORT},
+			TrustedOperators: []*jwt.OperatorClaims{claims}, SystemAccount: systemID, AccountResolver: resolver,
+			AuthTimeout: lab.AuthTimeout, // a busy machine takes more than the default of 2 s
+		}
+		if i > 0 {
+			options.Routes = server.RoutesFromStr("nats://" + servers[0].ClusterAddr().String())
+		}
+		s, err := server.NewServer(options)
+		if err != nil {
+			return nil, err
+		}
+		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+		s.Start()
+		if !s.ReadyForConnections(20 * time.Second) {
+			return nil, errors.New("a server in operator mode does not start")
+		}
+		servers = append(servers, s)
+	}
+	for range 12 {
+		nc, err := nats.Connect(servers[0].ClientURL(), nats.UserCredentials(ordersCreds), nats.NoReconnect(), nats.Timeout(generous))
+		if err != nil {
+			return nil, err
+		}
+		t.Cleanup(nc.Close)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), generous)
+	defer cancel()
+	if err := lab.Poll(ctx, func() error {
+		for _, s := range servers {
+			if n := s.TrackedRemoteServers(); n < len(servers)-1 {
+				return fmt.Errorf("%s knows %d other servers in operator mode", s.Name(), n)
+			}
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	return &operatorMode{
+		url: servers[0].ClientURL(), systemCreds: systemCreds, ordinaryCreds: ordersCreds,
+		systemJWT: tokens["SYS"], systemSeed: seeds["SYS"], ordersID: ordersID, servers: servers,
+	}, nil
+}
