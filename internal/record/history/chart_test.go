@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"flag"
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,12 +16,20 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record"
 )
 
-func charted(t *testing.T, c Chart, docs []record.Document) string {
+// pages is where scripts/prove-page wants the pages, to load them in a browser.
+var pages = flag.String("pages", "", "write the pages of the tests to this folder")
+
+func charted(t *testing.T, name string, c Chart, docs []record.Document) string {
 	t.Helper()
 	c.From, c.To = began().Add(-2*time.Hour), began().Add(2*time.Hour)
 	var b bytes.Buffer
 	if err := c.Write(&b, docs); err != nil {
 		t.Fatal(err)
+	}
+	if *pages != "" {
+		if err := os.WriteFile(filepath.Join(*pages, name+".html"), b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	// What is drawn is well-formed.
 	_, body, _ := strings.Cut(b.String(), "<body>")
@@ -37,7 +48,7 @@ func charted(t *testing.T, c Chart, docs []record.Document) string {
 // and needs nothing else.
 func TestChart(t *testing.T) {
 	t.Parallel()
-	page := charted(t, Chart{}, documents(leaning()))
+	page := charted(t, "history", Chart{}, documents(leaning()))
 	for _, want := range []string{"<h2>orders (C1)</h2>", `class="finding"`, `<polyline points="250.0,`, "n2 shut down at 03:03:55", `class="started"`, "default-src &#39;none&#39;",
 		"Recorded last, at 2026-01-02 04:04:05: 8 of 22 connections (36.4%) on n1."} {
 		if !strings.Contains(page, want) {
@@ -47,10 +58,10 @@ func TestChart(t *testing.T) {
 	if m := regexp.MustCompile(`<script|https?://| style=|<[^>]* on\w+=`).FindString(page); m != "" {
 		t.Errorf("%s in\n%s", m, page)
 	}
-	if page := charted(t, Chart{Account: "BILLING"}, documents(leaning())); strings.Contains(page, "<svg") {
+	if page := charted(t, "history-other", Chart{Account: "BILLING"}, documents(leaning())); strings.Contains(page, "<svg") {
 		t.Error(page)
 	}
-	if page := charted(t, Chart{}, nil); !strings.Contains(page, "Nothing was recorded.") {
+	if page := charted(t, "history-none", Chart{}, nil); !strings.Contains(page, "Nothing was recorded.") {
 		t.Error(page)
 	}
 }
@@ -65,7 +76,7 @@ func TestChartOfHostileNames(t *testing.T) {
 		}
 		changes[i].Server.Name = `"/><script>`
 	}
-	page := charted(t, Chart{}, documents(changes))
+	page := charted(t, "history-hostile", Chart{}, documents(changes))
 	if strings.Contains(page, "<script") || strings.Contains(page, "<img") || strings.Contains(page, "\x1b") {
 		t.Error(page)
 	}
@@ -83,7 +94,7 @@ func TestChartIsBounded(t *testing.T) {
 	last := changes[len(changes)-1].Time
 	changes = append(changes, record.Change{Kind: record.Watching, Time: last.Add(time.Hour), Since: last, Of: &record.Totals{}},
 		record.Change{Kind: record.Shifted, Time: last.Add(time.Hour), Cluster: "C1", Spread: spread(last.Add(time.Hour), 7, 7, 7)})
-	page := charted(t, Chart{Account: "orders"}, documents(changes))
+	page := charted(t, "history-gap", Chart{Account: "orders"}, documents(changes))
 	if n := strings.Count(page, "<polyline"); n != 2 || len(page) > 1<<20 {
 		t.Errorf("%d lines, %d bytes", n, len(page))
 	}
