@@ -40,6 +40,16 @@ func auditProcesses(t *testing.T, urls string, args ...string) (int, judged, str
 	return status, readJudged(t, out.String()), out.String() + errs.String()
 }
 
+// waitCounted waits until the servers that answer count so many.
+func waitCounted(t *testing.T, c *tool.ProcessCluster, n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := c.WaitCounted(ctx, n); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // readJudged reads a document, if there is one.
 func readJudged(t *testing.T, text string) (doc judged) {
 	t.Helper()
@@ -64,8 +74,7 @@ func (a judged) reasons() string {
 // is left of its cluster is a finding where that is certain, and never a pass.
 func TestServerThatDied(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
+	ctx := t.Context() // not one that ends while its parallel steps wait for their turn
 	c, err := tool.StartProcessCluster(ctx, 3, []string{"ORDERS", "EVEN"}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -140,9 +149,7 @@ func TestServerThatDied(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := c.WaitCounted(ctx, 2); err != nil {
-		t.Fatal(err)
-	}
+	waitCounted(t, c, 2)
 	connect("ORDERS", 17)
 	connect("EVEN", 6, 6)
 	check("forgotten", []want{
