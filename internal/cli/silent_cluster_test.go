@@ -116,6 +116,7 @@ func TestClusterThatWasKilledIsCountedOnce(t *testing.T) {
 		{"by number", with(one, "--expect-servers", strconv.Itoa(2*each)), 2 * each, 0},
 		{"by name", with(one, "--expect-servers", "B-n1,B-n2"), 2 * each, 0},
 		{"monitoring", monitoring, 2 * each, 0},
+		{"all URLs and a baseline", with(all, "--baseline", baseline), 2 * each, each},
 	})
 	for _, p := range a.Processes() { // who forget it
 		p.Kill()
@@ -141,4 +142,12 @@ func TestClusterThatWasKilledIsCountedOnce(t *testing.T) {
 		{"an ordinary account", with(own), 2 * each, 0},
 		{"an ordinary account and a baseline", with(own, "--baseline", ownBaseline), 2 * each, each},
 	})
+	var out, errs watched
+	runHere(t.Context(), &out, &errs, "audit", "concentration", "--no-context", "--timeout", "5s", "--no-causes", "--server", all, "--baseline", baseline)
+	said := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{"2 of 4 servers did not report", "B-n1 and B-n2 in B, each: in the baseline of ", "each: perhaps one of B-n1, B-n2: nobody listens there"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in %s", want, out.String())
+		}
+	}
 }
