@@ -23,8 +23,8 @@ import (
 // the cluster is named.
 func TestClusterThatWasKilledIsCountedOnce(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context() // not one that ends while its parallel steps wait for their turn
-	const each = 2     // servers of a cluster
+	ctx := t.Context()
+	const each = 2 // servers of a cluster
 	var gateways, monitors []string
 	for range 2 * each {
 		gateways = append(gateways, sourcetest.ClosedPort(t).String())
@@ -75,14 +75,14 @@ func TestClusterThatWasKilledIsCountedOnce(t *testing.T) {
 	}
 	check := func(stage string, cases []want) {
 		t.Run(stage, func(t *testing.T) {
-			for _, c := range cases {
+			audits := sideBySide(t.Context(), len(cases), func(i int) []string {
+				return append([]string{"audit", "concentration", "--no-context", "--timeout", "5s", "--no-causes", "--json"}, cases[i].args...)
+			})
+			for i, c := range cases {
 				t.Run(c.what, func(t *testing.T) {
-					t.Parallel()
-					var out, errs watched
-					status := runHere(t.Context(), &out, &errs, append([]string{"audit", "concentration", "--no-context", "--timeout", "5s", "--no-causes", "--json"}, c.args...)...)
 					var doc report.Document
-					if err := json.Unmarshal([]byte(out.String()), &doc); err != nil || status != ExitNotAudited {
-						t.Fatalf("status %d, %v: %s", status, err, errs.String())
+					if err := json.Unmarshal([]byte(audits[i].out), &doc); err != nil || audits[i].status != ExitNotAudited {
+						t.Fatalf("status %d, %v: %s", audits[i].status, err, audits[i].errs)
 					}
 					if got := doc.Coverage; got.ServersExpected != c.expected || got.ServersAnswered != each || len(got.Missing) != c.expected-each+c.perhaps || doc.Coverage.Complete {
 						t.Errorf("%d of %d servers, missing %+v; want %d", got.ServersAnswered, got.ServersExpected, got.Missing, c.expected)
