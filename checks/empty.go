@@ -39,7 +39,7 @@ func EmptyServers(d *Deployment, p HotspotParameters) []EmptyServer {
 		known := c.averaged(p.AllowPartial)
 		most := known
 		if !p.AllowPartial {
-			most = plus(known, unplaced.unplaced)
+			most = plus(known+len(c.perhaps), unplaced.unplaced)
 		}
 		totals := ClientConnections().totals(d, c)
 		total := 0

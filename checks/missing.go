@@ -82,6 +82,10 @@ func missingIn(c cluster, unplaced capacity) capacity {
 		r.members++
 		r.add(m)
 	}
+	for _, m := range c.perhaps {
+		r.unplaced++
+		r.add(m)
+	}
 	if c.name != "" && len(c.servers) == 0 {
 		r.unplaced = unbounded
 		r.add(Missing{})

@@ -285,6 +285,7 @@ func smallDeployment(r *rand.Rand) *Deployment {
 			}
 		} else {
 			m.Apart = r.IntN(3) == 0
+			m.Perhaps = !m.Apart && r.IntN(3) == 0 // it leaves open what it would otherwise
 		}
 		if r.IntN(3) > 0 {
 			bound := r.IntN(8)

@@ -145,6 +145,12 @@ type Missing struct {
 	Peers []string
 	// Apart is that it is in none of the clusters of the servers that reported.
 	Apart bool
+	// Placed is that an address was taken to be its own, so that no other is.
+	Placed bool
+	// Perhaps is that only its address is known, and that it may be another one of
+	// those that are missing: it is not counted, and leaves open what it would
+	// otherwise. See [Deployment.CountOnce].
+	Perhaps bool
 	// Known says how it is known of, in a clause that Reason begins with; empty where
 	// that is in Reason only.
 	Known string
@@ -211,6 +217,7 @@ type cluster struct {
 	name    string
 	servers []int
 	missing []Missing
+	perhaps []Missing // that are not counted, see [Missing.Perhaps]
 }
 
 // clusters groups the servers by cluster, in order of name. Servers without a
@@ -233,6 +240,10 @@ func (d *Deployment) clusters() []cluster {
 	for _, m := range d.Missing {
 		if m.ClusterKnown {
 			at := group(m.Cluster)
+			if m.Perhaps {
+				out[at].perhaps = append(out[at].perhaps, m)
+				continue
+			}
 			out[at].missing = append(out[at].missing, m)
 		}
 	}

@@ -103,7 +103,7 @@ func (p Parameters) Select(d *Deployment) error {
 			system = system || a.Is(want) && a.System
 		}
 		if !ordinary {
-			return &UnknownAccountError{Name: want, System: system, Missing: len(d.Missing)}
+			return &UnknownAccountError{Name: want, System: system, Missing: d.Absent()}
 		}
 	}
 	return nil

@@ -53,11 +53,14 @@ func (d *Deployment) StandsFor(m *Missing, cluster string) bool {
 }
 
 // Reasons returns the reason of a missing server, with the clusters that it may be of
-// and of which nobody is known.
+// and of which nobody is known, or the servers that it may be where it is not counted.
 func (d *Deployment) Reasons() func(*Missing) string {
 	const shown = 3
-	silent := d.unknown()
+	silent, perhaps := d.unknown(), d.perhapsOne()
 	return func(m *Missing) string {
+		if m.Perhaps {
+			return perhaps(m) + ": " + m.Reason
+		}
 		if len(silent) == 0 || !m.mayBeAnywhere() {
 			return m.Reason
 		}
@@ -82,7 +85,9 @@ func (d *Deployment) unknown() []string {
 
 // mayBeAnywhere reports whether it may be a server of any cluster. One with an id has
 // said something, and would have said that it is of another cluster.
-func (m *Missing) mayBeAnywhere() bool { return !m.ClusterKnown && !m.Apart && m.ID == "" }
+func (m *Missing) mayBeAnywhere() bool {
+	return !m.ClusterKnown && !m.Apart && m.ID == "" && !m.Perhaps
+}
 
 // silence has the servers that may be anywhere stand for a cluster.
 func (d *Deployment) silence(of *Missing) {

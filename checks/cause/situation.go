@@ -93,11 +93,7 @@ func situationOf(c Case, whole *Case, everyone []checks.Service) *Situation {
 			s.Others = append(s.Others, server)
 		}
 	}
-	for _, m := range c.Deployment.Missing {
-		if m.MayBeIn(c.Finding.Cluster) {
-			s.Missing++
-		}
-	}
+	s.Missing = c.Deployment.AbsentIn(c.Finding.Cluster)
 	if s.Server == nil { // it did not report; what is known of it is its name
 		f := c.Finding
 		s.Server = &checks.Server{ID: f.Server.ID, Name: f.Server.Name, Host: f.Server.Host, Cluster: f.Cluster}

@@ -100,7 +100,7 @@ func (e Expected) look(ctx context.Context, d *checks.Deployment) {
 	// proxy, nothing was seen.
 	works := slices.ContainsFunc(all, func(s sight) bool { return reportedIn(d, s.contact.Greetings) })
 	greets := map[string]bool{} // hosts and families
-	known := map[string]bool{}  // ids of missing servers whose address is known
+	var known []checks.Greeting // of servers whose address is known
 	for i := range all {
 		s := &all[i]
 		if !works {
@@ -111,7 +111,7 @@ func (e Expected) look(ctx context.Context, d *checks.Deployment) {
 		}
 		greets[s.host], greets[s.family()] = true, true
 		for _, g := range s.contact.Greetings {
-			known[g.ID] = true
+			known = append(known, g)
 			e.greeted(d, g, s)
 		}
 	}

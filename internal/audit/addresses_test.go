@@ -40,7 +40,7 @@ func TestAddressesOfServersThatDidNotReport(t *testing.T) {
 		what    string
 		missing []checks.Missing
 		left    []sight
-		want    []string // names and reasons of who is missing then
+		want    []string // names and reasons of who is missing then, those that are not counted with a question mark
 		note    string
 	}{
 		{"nobody else is missing", nil, []sight{at("10.0.0.3:4222", refused)}, []string{"10.0.0.3:4222: nobody listens there (an address of --server); " + unplaced}, ""},
@@ -51,7 +51,11 @@ func TestAddressesOfServersThatDidNotReport(t *testing.T) {
 		{"one that counts itself is missing", []checks.Missing{in(bounded, "C1")}, []sight{at("10.0.0.9:4222", refused)},
 			[]string{"n3: in the baseline", "10.0.0.9:4222: nobody listens there"}, ""},
 		{"one of another cluster is missing", []checks.Missing{in(earlier, "C2")}, []sight{at("10.0.0.9:4222", refused)},
-			[]string{"n3: in the baseline", "10.0.0.9:4222: nobody listens there"}, ""},
+			[]string{"n3: in the baseline", "?10.0.0.9:4222: perhaps n3: nobody listens there"}, ""},
+		{"two addresses, one of another cluster is missing", []checks.Missing{in(earlier, "C2")}, []sight{at("10.0.0.8:4222", refused), at("10.0.0.9:4222", refused)},
+			[]string{"n3: in the baseline", "?10.0.0.8:4222: perhaps n3: nobody listens there", "10.0.0.9:4222: nobody listens there"}, ""},
+		{"its host, and another address, of another cluster", []checks.Missing{in(hosted, "C2")}, []sight{at("10.0.0.3:4222", refused), at("10.0.0.9:4222", refused)},
+			[]string{"n3: in the baseline of 06:49, and nobody listens at 10.0.0.3:4222", "10.0.0.9:4222: nobody listens there"}, ""},
 		{"its host, of the baseline", []checks.Missing{in(hosted, "C1")}, []sight{at("10.0.0.3:4222", refused)},
 			[]string{"n3: in the baseline of 06:49, and nobody listens at 10.0.0.3:4222: it is stopped, or draining"}, ""},
 		{"two addresses of its host", []checks.Missing{in(hosted, "C1")}, []sight{at("10.0.0.3:4222", refused), at("10.0.0.3:4223", refused)},
@@ -72,9 +76,10 @@ func TestAddressesOfServersThatDidNotReport(t *testing.T) {
 			d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Host: "10.0.0." + name[1:], Cluster: "C1", Usage: []checks.Usage{{Connections: 9}}})
 		}
 		Expected{}.missingAt(d, c.left, nil)
+		d.CountOnce()
 		settleClusters(d)
 		for i, want := range c.want {
-			if len(d.Missing) != len(c.want) || !strings.HasPrefix(d.Missing[i].Name+": "+d.Missing[i].Reason, want) {
+			if len(d.Missing) != len(c.want) || !strings.HasPrefix(shown(d, &d.Missing[i]), want) {
 				t.Errorf("%s: missing %+v, want %q", c.what, d.Missing, c.want)
 				break
 			}
@@ -85,6 +90,31 @@ func TestAddressesOfServersThatDidNotReport(t *testing.T) {
 		p := checks.Defaults()
 		if r := checks.CheckConcentration(d, p); r.Outcome != checks.OutcomeIncomplete {
 			t.Errorf("%s: %s", c.what, r.Outcome)
+		}
+	}
+}
+
+// shown is a missing server, with a question mark where it is not counted.
+func shown(d *checks.Deployment, m *checks.Missing) string {
+	text := m.Name + ": " + d.Reasons()(m)
+	if m.Perhaps {
+		return "?" + text
+	}
+	return text
+}
+
+// A server of the baseline that greets, and does not report, is at no other address.
+func TestServerThatGreetsIsAtNoOtherAddress(t *testing.T) {
+	t.Parallel()
+	greeting := checks.Greeting{ID: "N3", Name: "n3", Cluster: "C2"}
+	for _, known := range [][]checks.Greeting{nil, {greeting}} {
+		d := &checks.Deployment{Gateways: true, Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}},
+			Missing: []checks.Missing{{Name: "n3", Cluster: "C2", ClusterKnown: true, Kind: checks.Forgotten, Reason: "in the baseline"}}}
+		left := sight{host: "10.0.0.9", shown: "10.0.0.9:4222", at: netip.MustParseAddrPort("10.0.0.9:4222"), of: ofServer, looked: true, contact: checks.Contact{Outcome: checks.ContactRefused}}
+		Expected{}.missingAt(d, []sight{left}, known)
+		d.CountOnce()
+		if d.Absent() != 1+len(known) {
+			t.Errorf("%d greet: %d are missing: %+v", len(known), d.Absent(), d.Missing)
 		}
 	}
 }

@@ -138,6 +138,7 @@ func (e Expected) addNamed(d *checks.Deployment, m checks.Missing) {
 		if !certain {
 			said = m.Reason + ", and perhaps this one: "
 		}
+		x.Placed = x.Placed || x.IsAddress()
 		x.Name, x.Host, x.Reason = m.Name, m.Host, said+x.Reason
 		if x.Kind == checks.Counted || x.Kind == checks.Configured {
 			x.Kind = m.Kind

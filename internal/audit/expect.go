@@ -55,13 +55,14 @@ func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 	e.settleCount(d)
 	e.addConfigured(ctx, d)
 	e.look(ctx, d)
-	known := len(d.Servers) + len(d.Missing)
+	d.CountOnce()
+	known := len(d.Servers) + d.Absent()
 	for n := known; n < e.Count; n++ {
 		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Forgotten,
 			Reason: fmt.Sprintf("%s expected, but those that answered know of %s only%s", words.Plural(e.Count, "server")+" "+is(e.Count), words.Count(known), candidates)})
 	}
 	settleClusters(d)
-	d.Expected = max(d.Expected, len(d.Servers)+len(d.Missing))
+	d.Expected = max(d.Expected, len(d.Servers)+d.Absent())
 }
 
 func is(n int) string {

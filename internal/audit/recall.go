@@ -28,7 +28,7 @@ func (a *Run) recall(ctx context.Context) {
 	rest := recalled(d, gone)
 	e := a.Request.Expected
 	for _, g := range rest {
-		known := len(d.Servers) + len(d.Missing)
+		known := len(d.Servers) + d.Absent()
 		if g.Kind != checks.Silent || time.Since(g.At) > checks.MayHang || e.namesAll(d) {
 			continue
 		}
@@ -42,7 +42,8 @@ func (a *Run) recall(ctx context.Context) {
 		}
 		d.Missing = append(d.Missing, checks.Missing{ID: g.Server.ID, Name: g.Server.Name, Host: g.Server.Host, Cluster: g.Cluster, ClusterKnown: !checks.Generated(g.Cluster) || slices.Contains(clustersIn(d), g.Cluster),
 			Kind: checks.Forgotten, Gone: g, Reason: "it did not say that it shuts down, and no server that answered knows of it: it may hang with its clients"})
-		d.Expected = max(d.Expected, len(d.Servers)+len(d.Missing))
+		d.CountOnce()
+		d.Expected = max(d.Expected, len(d.Servers)+d.Absent())
 	}
 }
 
@@ -87,6 +88,7 @@ func recalled(d *checks.Deployment, gone []checks.RecordedGone) []*checks.Record
 			}
 		}
 		if nameless == 1 && len(went) == 1 {
+			m.Placed = m.Placed || m.IsAddress()
 			m.Name, m.Gone = went[0].Server.Name, went[0]
 		}
 	}

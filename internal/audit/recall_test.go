@@ -59,6 +59,7 @@ func TestServersFoundSilentThatAreCountedAreMissingOnce(t *testing.T) {
 		return out
 	}
 	counted := checks.Missing{Kind: checks.Counted}
+	url := checks.Missing{Host: "10.0.0.9", Kind: checks.Unreachable, Reason: "http://10.0.0.9:8222: connection refused"}
 	nobody := checks.Missing{Cluster: "C2", ClusterKnown: true, Kind: checks.Configured}
 	for _, c := range []struct {
 		name    string
@@ -71,12 +72,15 @@ func TestServersFoundSilentThatAreCountedAreMissingOnce(t *testing.T) {
 		{"one more is counted", []checks.Missing{counted, counted, counted}, []string{"C2"}, gone(time.Minute, "m1", "m2"), 3},
 		{"nobody counts them any more", []checks.Missing{nobody}, nil, gone(time.Hour, "m1", "m2", "m3"), 3},
 		{"another one is counted", []checks.Missing{counted}, nil, gone(time.Hour, "m1"), 2},
+		{"their URLs refuse", []checks.Missing{url, url, url}, []string{"C2"}, gone(time.Hour, "m1", "m2", "m3"), 3},
+		{"one URL more", []checks.Missing{url, url, url}, nil, gone(time.Hour, "m1", "m2"), 3},
+		{"one name more", []checks.Missing{url, url}, nil, gone(time.Hour, "m1", "m2", "m3"), 3},
 	} {
 		d := &checks.Deployment{Gateways: true, Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}}, Missing: c.missing, Silent: c.silent, Expected: 1 + len(c.missing)}
 		run := Run{Deployment: d, Request: Request{Gone: func(context.Context, *checks.Deployment) ([]checks.RecordedGone, []string) { return c.gone, nil }}}
 		run.recall(t.Context())
-		if len(d.Missing) != c.want || d.Expected != 1+c.want {
-			t.Errorf("%s: %d are missing of %d, want %d: %+v", c.name, len(d.Missing), d.Expected, c.want, d.Missing)
+		if d.Absent() != c.want || d.Expected != 1+c.want {
+			t.Errorf("%s: %d are missing of %d, want %d: %+v", c.name, d.Absent(), d.Expected, c.want, d.Missing)
 		}
 	}
 }

@@ -13,10 +13,11 @@ import (
 
 // missingAt takes in addresses of servers that did not report. That of a missing
 // server is told by its host or its name, never by who is left. Where it may be
-// one of the missing servers a note says so; else it is one more. Nothing of this
+// one of the missing servers a note says so; else it is one more, which
+// [checks.Deployment.CountOnce] may count as one of the others. Nothing of this
 // says how many connections it has: a server that drains closes its listener
 // first, and its clients later.
-func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string]bool) {
+func (e Expected) missingAt(d *checks.Deployment, left []sight, known []checks.Greeting) {
 	var unknown []sight
 	placed := map[int]bool{}
 	for _, s := range left {
@@ -25,18 +26,20 @@ func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string
 		case listed:
 		case at >= 0:
 			placed[at] = true
+			d.Missing[at].Place()
 			s.describe(&d.Missing[at])
 		default:
 			unknown = append(unknown, s)
 		}
 	}
-	for i, m := range d.Missing {
-		if m.ID != "" && known[m.ID] {
+	for i := range d.Missing {
+		if m := &d.Missing[i]; slices.ContainsFunc(known, func(g checks.Greeting) bool { return greetsAs(d, g, m) }) {
 			placed[i] = true
+			m.Place()
 		}
 	}
-	room := 0     // missing servers that may be at any address, and leave as much open
-	unseenAt := 0 // those that may be at one that nobody looked at
+	var room []int // missing servers that may be at any address, and leave as much open
+	unseenAt := 0  // those that may be at one that nobody looked at
 	for i := range d.Missing {
 		m := &d.Missing[i]
 		if placed[i] || m.Bound != nil || m.Apart {
@@ -46,7 +49,7 @@ func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string
 			unseenAt++
 		}
 		if !m.ClusterKnown || oneKnown(d) && !d.Gateways {
-			room++
+			room = append(room, i)
 		}
 	}
 	var unseen []string
@@ -56,8 +59,9 @@ func (e Expected) missingAt(d *checks.Deployment, left []sight, known map[string
 			continue
 		}
 		said := s.said() + " (" + s.of + "); which server that is, is unknown"
-		if room > 0 {
-			room, unseenAt = room-1, unseenAt-1
+		if len(room) > 0 {
+			d.Missing[room[0]].Place()
+			room, unseenAt = room[1:], unseenAt-1
 			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
 			continue
 		}
@@ -88,6 +92,15 @@ func (e Expected) unseen(d *checks.Deployment, all []string, room int) {
 	default:
 		d.AddAnywhere(checks.Missing{Kind: checks.Unseen, Reason: fmt.Sprintf("%s: pass --expect-servers %d if %s all", said, n, theseAre(n))})
 	}
+}
+
+// greetsAs reports whether a missing server is the one that greets, by its id, or by
+// its name where no id is known.
+func greetsAs(d *checks.Deployment, g checks.Greeting, m *checks.Missing) bool {
+	if m.ID != "" {
+		return m.ID == g.ID
+	}
+	return m.Name != "" && m.Name == g.Name && mayBeOne(d, m, g.Cluster, g.Cluster != "")
 }
 
 func theseAre(n int) string {

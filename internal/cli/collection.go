@@ -180,6 +180,6 @@ func incomplete(d *checks.Deployment) error {
 	if m.Name == "" && m.ID == "" { // which server it is, or whether there is one, is not known
 		return errors.New(words.HarmlessText(fmt.Sprintf("cluster %s: %s", m.Cluster, m.Reason)))
 	}
-	text := fmt.Sprintf("%d of %d servers are missing, which could overturn the verdict, among them %s of cluster %s: %s", len(d.Missing), d.Expected, m.Name, m.Cluster, m.Reason)
+	text := fmt.Sprintf("%d of %d servers are missing, which could overturn the verdict, among them %s of cluster %s: %s", d.Absent(), d.Expected, m.Name, m.Cluster, m.Reason)
 	return errors.New(words.HarmlessText(text))
 }

@@ -241,7 +241,7 @@ func unreported(d *checks.Deployment, who string) (string, error) {
 		return clusters[0], nil
 	}
 	for _, m := range d.Missing {
-		if mayHaveClients(m) {
+		if mayHaveClients(m) && !m.Perhaps { // each once
 			missing = append(missing, cmp.Or(m.Name, m.ID, "a server without a name"))
 		}
 	}

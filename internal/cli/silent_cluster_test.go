@@ -1,15 +1,16 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/report"
@@ -22,8 +23,7 @@ import (
 // the cluster is named.
 func TestClusterThatWasKilledIsCountedOnce(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
+	ctx := t.Context()
 	const each = 2 // servers of a cluster
 	var gateways, monitors []string
 	for range 2 * each {
@@ -42,37 +42,61 @@ func TestClusterThatWasKilledIsCountedOnce(t *testing.T) {
 	}
 	b := start("B", each, "")
 	a := start("A", 0, fmt.Sprintf(`{ name: B, urls: ["nats://%s"] }`, strings.Join(gateways[each:], `", "nats://`)))
-	if err := a.WaitCounted(ctx, 2*each); err != nil {
-		t.Fatal(err)
+	waitCounted(t, a, 2*each)
+	one := a.SystemURL()
+	urls := func(account string) string {
+		var all []string
+		for _, p := range append(a.Processes(), b.Processes()...) {
+			all = append(all, p.URL(account))
+		}
+		return strings.Join(all, ",")
 	}
-	one, all := a.SystemURL(), ""
-	for _, p := range append(a.Processes(), b.Processes()...) {
-		all += "," + p.URL(lab.SystemAccount)
+	all, own := urls(lab.SystemAccount), urls("ORDERS")
+	earlier := func(name, urls string) string {
+		path := filepath.Join(t.TempDir(), name)
+		_, doc, text := auditProcesses(t, urls)
+		if !doc.Coverage.Complete {
+			t.Fatalf("before: %s", text)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
-	all = all[1:]
+	baseline, ownBaseline := earlier("system.json", one), earlier("account.json", own)
 	for _, p := range b.Processes() {
 		p.Kill()
 	}
 	type want struct {
 		what     string
 		args     []string
-		expected int // servers, or as many at most
+		expected int // servers
+		perhaps  int // addresses that may be those of servers that are named
 	}
 	check := func(stage string, cases []want) {
 		t.Run(stage, func(t *testing.T) {
-			for _, c := range cases {
+			audits := sideBySide(t.Context(), len(cases), func(i int) []string {
+				return append([]string{"audit", "concentration", "--no-context", "--timeout", "5s", "--no-causes", "--json"}, cases[i].args...)
+			})
+			for i, c := range cases {
 				t.Run(c.what, func(t *testing.T) {
-					t.Parallel()
-					var out, errs watched
-					status := runHere(t.Context(), &out, &errs, append([]string{"audit", "concentration", "--no-context", "--timeout", "5s", "--no-causes", "--json"}, c.args...)...)
 					var doc report.Document
-					if err := json.Unmarshal([]byte(out.String()), &doc); err != nil || status != ExitNotAudited {
-						t.Fatalf("status %d, %v: %s", status, err, errs.String())
+					if err := json.Unmarshal([]byte(audits[i].out), &doc); err != nil || audits[i].status != ExitNotAudited {
+						t.Fatalf("status %d, %v: %s", audits[i].status, err, audits[i].errs)
 					}
-					if got := doc.Coverage; got.ServersExpected != c.expected || got.ServersAnswered != each || len(got.Missing) != c.expected-each {
+					if got := doc.Coverage; got.ServersExpected != c.expected || got.ServersAnswered != each || len(got.Missing) != c.expected-each+c.perhaps || doc.Coverage.Complete {
 						t.Errorf("%d of %d servers, missing %+v; want %d", got.ServersAnswered, got.ServersExpected, got.Missing, c.expected)
 					}
-					if !slices.ContainsFunc(doc.Coverage.Missing, func(m report.Missing) bool {
+					if partly := slices.Contains(c.args, "--allow-partial"); (doc.Outcome == string(checks.OutcomeIncomplete)) == partly {
+						t.Errorf("outcome %s", doc.Outcome)
+					}
+					said := slices.DeleteFunc(slices.Clone(doc.Coverage.Missing), func(m report.Missing) bool {
+						return !strings.HasPrefix(m.Reason, "perhaps one of B-n1, B-n2")
+					})
+					if len(said) != c.perhaps {
+						t.Errorf("%d addresses are perhaps one of B-n1, B-n2, want %d: %+v", len(said), c.perhaps, doc.Coverage.Missing)
+					}
+					if doc.Source.Kind != "account" && !slices.ContainsFunc(doc.Coverage.Missing, func(m report.Missing) bool {
 						return m.Cluster != nil && *m.Cluster == "B" || strings.HasPrefix(m.Reason, "perhaps of B, of which no server answered: ")
 					}) {
 						t.Errorf("none says that it may be of B: %+v", doc.Coverage.Missing)
@@ -84,14 +108,15 @@ func TestClusterThatWasKilledIsCountedOnce(t *testing.T) {
 	monitoring := []string{"--monitor", "http://" + strings.Join(monitors, ",http://")}
 	with := func(urls string, more ...string) []string { return append([]string{"--server", urls}, more...) }
 	check("at once", []want{
-		{"one URL", with(one), 2 * each},
-		{"all URLs", with(all), 2 * each},
-		{"of A", with(one, "--cluster", "A"), 2 * each},
-		{"of B", with(one, "--cluster", "B"), 2 * each},
-		{"partly", with(one, "--allow-partial"), 2 * each},
-		{"by number", with(one, "--expect-servers", strconv.Itoa(2*each)), 2 * each},
-		{"by name", with(one, "--expect-servers", "B-n1,B-n2"), 2 * each},
-		{"monitoring", monitoring, 2 * each},
+		{"one URL", with(one), 2 * each, 0},
+		{"all URLs", with(all), 2 * each, 0},
+		{"of A", with(one, "--cluster", "A"), 2 * each, 0},
+		{"of B", with(one, "--cluster", "B"), 2 * each, 0},
+		{"partly", with(one, "--allow-partial"), 2 * each, 0},
+		{"by number", with(one, "--expect-servers", strconv.Itoa(2*each)), 2 * each, 0},
+		{"by name", with(one, "--expect-servers", "B-n1,B-n2"), 2 * each, 0},
+		{"monitoring", monitoring, 2 * each, 0},
+		{"all URLs and a baseline", with(all, "--baseline", baseline), 2 * each, each},
 	})
 	for _, p := range a.Processes() { // who forget it
 		p.Kill()
@@ -101,14 +126,28 @@ func TestClusterThatWasKilledIsCountedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := a.WaitCounted(ctx, each); err != nil {
-		t.Fatal(err)
-	}
+	waitCounted(t, a, each)
 	check("forgotten", []want{
-		{"one URL", with(one), each + 1}, // how many it had nobody knows
-		{"all URLs", with(all), 2 * each},
-		{"by number", with(one, "--expect-servers", strconv.Itoa(2*each)), 2 * each},
-		{"by name", with(one, "--expect-servers", "B-n1,B-n2"), 2 * each},
-		{"monitoring", monitoring, 2 * each},
+		{"one URL", with(one), each + 1, 0}, // how many it had nobody knows
+		{"all URLs", with(all), 2 * each, 0},
+		{"by number", with(one, "--expect-servers", strconv.Itoa(2*each)), 2 * each, 0},
+		{"by name", with(one, "--expect-servers", "B-n1,B-n2"), 2 * each, 0},
+		{"monitoring", monitoring, 2 * each, 0},
+		{"a baseline", with(one, "--baseline", baseline), 2 * each, 0},
+		{"all URLs and a baseline", with(all, "--baseline", baseline), 2 * each, each},
+		{"of A", with(all, "--baseline", baseline, "--cluster", "A"), 2 * each, each},
+		{"not connected to", with(all, "--baseline", baseline, "--no-probe"), 2 * each, 1},
+		{"a baseline and a larger number", with(all, "--baseline", baseline, "--expect-servers", strconv.Itoa(2*each+1)), 2*each + 1, each},
+		{"monitoring and a baseline", append([]string{"--baseline", baseline}, monitoring...), 2 * each, 0},
+		{"an ordinary account", with(own), 2 * each, 0},
+		{"an ordinary account and a baseline", with(own, "--baseline", ownBaseline), 2 * each, each},
 	})
+	var out, errs watched
+	runHere(t.Context(), &out, &errs, "audit", "concentration", "--no-context", "--timeout", "5s", "--no-causes", "--server", all, "--baseline", baseline)
+	said := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{"2 of 4 servers did not report", "B-n1 and B-n2 in B, each: in the baseline of ", "each: perhaps one of B-n1, B-n2: nobody listens there"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in %s", want, out.String())
+		}
+	}
 }

@@ -168,7 +168,7 @@ func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[
 			}
 		}
 	}
-	d.Expected = len(d.Servers) + len(d.Missing)
+	d.Expected = len(d.Servers) + d.Absent()
 	return d, numbers
 }
 

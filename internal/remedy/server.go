@@ -87,7 +87,7 @@ func (x *facts) restartOrder() Remedy {
 	if last := x.lastStarted(); last != nil {
 		why = append(why, fmt.Sprintf("%s started last, at %s UTC.", shown(last.Name), last.Start.UTC().Format("2006-01-02 15:04")))
 	}
-	expect := max(x.d.Expected, len(x.d.Servers)+len(x.d.Missing))
+	expect := max(x.d.Expected, len(x.d.Servers)+x.d.Absent())
 	why = append(why, "Clients leave a server that stops and nothing brings them back, so the one restarted last stays nearly empty.",
 		fmt.Sprintf("Before the next, wait until all %d servers are listed.", expect))
 	k := x.kubernetes()

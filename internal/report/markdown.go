@@ -127,8 +127,8 @@ func (m *markdown) source(s Source, c Coverage, at time.Time) {
 		}
 		m.items([]string{"Missing: " + name + ": " + mdSentence(x.Reason)})
 	}
-	if n := len(c.Missing) - listed; n > 0 {
-		m.items([]string{"Missing: " + words.Plural(n, "more server")})
+	if n := len(c.Missing) - listed; n > 0 { // not all of them are servers of their own
+		m.items([]string{"Missing: " + words.Count(n) + " more"})
 	}
 	for _, note := range c.Notes[:min(len(c.Notes), listed)] {
 		m.items([]string{"Note: " + mdSentence(note)})

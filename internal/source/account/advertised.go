@@ -201,7 +201,7 @@ func (g *gathering) missing() []checks.Missing {
 	var out []checks.Missing
 	for _, a := range absent {
 		host, _, _ := net.SplitHostPort(a.at)
-		m := checks.Missing{ID: a.id, Name: cmp.Or(a.name, a.at), At: a.at, Host: host, Cluster: g.cluster, ClusterKnown: true, Kind: checks.Silent}
+		m := checks.Missing{ID: a.id, Name: cmp.Or(a.name, a.at), At: a.at, Host: host, Cluster: g.cluster, ClusterKnown: true, Kind: checks.Silent, Placed: a.id != ""}
 		if a.id != "" {
 			m.Cluster = a.cluster
 		}

@@ -32,8 +32,11 @@ type other struct {
 // few makes it wrong.
 func notGiven(servers map[string]*monitored, failed []*monitored) (out, silent []checks.Missing) {
 	others := notReadOf(servers)
+	single := oneCluster(servers, others)
+	pairs := map[netip.Addr]*monitored{}
 	add := func(s other, kind checks.MissingKind, reason string) {
-		m := checks.Missing{ID: s.id, Name: s.name, Cluster: s.cluster, ClusterKnown: true, Peers: s.from, Kind: kind, Known: s.how, Reason: reason}
+		m := checks.Missing{ID: s.id, Name: s.name, Cluster: s.cluster, ClusterKnown: true, Peers: s.from, Kind: kind, Known: s.how, Reason: reason,
+			Placed: single || pairs[s.addr] != nil} // a URL that failed is its own
 		if s.id == "" && !s.addr.IsValid() {
 			silent = append(silent, m)
 			return
@@ -47,7 +50,6 @@ func notGiven(servers map[string]*monitored, failed []*monitored) (out, silent [
 	for _, r := range failed {
 		tried[r.at.addr()]++
 	}
-	pairs := map[netip.Addr]*monitored{}
 	failed = slices.DeleteFunc(slices.Clone(failed), func(r *monitored) bool {
 		addr := r.at.addr()
 		clear := addr.IsValid() && known[addr] == 1 && tried[addr] == 1
@@ -57,7 +59,6 @@ func notGiven(servers map[string]*monitored, failed []*monitored) (out, silent [
 		return clear
 	})
 	spare := 0 // of the failed URLs, those that are taken to be one of the others
-	single := oneCluster(servers, others)
 	unless := ""
 	switch {
 	case !single || len(failed) == 0:
