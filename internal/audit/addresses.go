@@ -37,6 +37,7 @@ const (
 const (
 	ofServer  = "an address of --server"
 	ofClients = "an address of a client's URL list"
+	ofPeers   = "an address of which servers tell clients"
 )
 
 // sight is an address of a URL, and what was seen there.
@@ -91,11 +92,11 @@ func (s *sight) kind() checks.MissingKind {
 // of which nobody knows who it is: it may be a server that its peers have
 // forgotten.
 func (e Expected) look(ctx context.Context, d *checks.Deployment) {
-	all := e.sights(ctx)
+	all := e.sights(ctx, d)
 	if len(e.Clients) == 0 && len(all) < 2 {
 		return // that of the connection itself
 	}
-	e.contact(ctx, all)
+	e.contact(ctx, d, all)
 	// Where not even a server that reported can be connected to, as behind a
 	// proxy, nothing was seen.
 	works := slices.ContainsFunc(all, func(s sight) bool { return reportedIn(d, s.contact.Greetings) })
@@ -115,6 +116,7 @@ func (e Expected) look(ctx context.Context, d *checks.Deployment) {
 			e.greeted(d, g, s)
 		}
 	}
+	hanging(d, all)
 	left := e.strangers(d, all, greets)
 	left = unexplained(d, all, left)
 	if len(left) > 0 && e.Details != nil {
@@ -152,7 +154,7 @@ func (e Expected) strangers(d *checks.Deployment, all []sight, greets map[string
 	var open []string
 	for _, s := range all {
 		switch {
-		case s.contact.Outcome == checks.ContactServer:
+		case s.contact.Outcome == checks.ContactServer, s.of == ofPeers:
 			continue
 		case s.at.IsValid() && s.at.String() == e.ConnectedAddress, own == 1 && e.isConnected(&s):
 			continue // it carries the audit
@@ -233,23 +235,6 @@ func unexplained(d *checks.Deployment, all, left []sight) []sight {
 	})
 }
 
-// greeted takes in a server that greets: one that did not report is missing. Of
-// a cluster of which nobody reported a list of clients is no evidence.
-func (e Expected) greeted(d *checks.Deployment, g checks.Greeting, s *sight) {
-	if reportedIn(d, []checks.Greeting{g}) || slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == g.ID }) ||
-		s.of == ofClients && !slices.Contains(clustersIn(d), g.Cluster) {
-		return
-	}
-	m := checks.Missing{ID: g.ID, Name: g.Name, Cluster: g.Cluster, ClusterKnown: g.Cluster != "" && !d.Shared(g.Cluster), Kind: checks.Silent,
-		Reason: "it greets at " + s.shown + ", " + s.of + ", but it did not answer"}
-	if slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.Name == g.Name && d.SameCluster(x.Cluster, g.Cluster) }) {
-		m.Reason += ": another server has its name, or it restarted during this audit"
-		d.Missing = append(d.Missing, m)
-		return
-	}
-	e.addNamed(d, m)
-}
-
 func appendOnce(to []string, s string) []string {
 	if slices.Contains(to, s) {
 		return to
@@ -257,8 +242,9 @@ func appendOnce(to []string, s string) []string {
 	return append(to, s)
 }
 
-// contact connects to the addresses, unless that is not wanted.
-func (e Expected) contact(ctx context.Context, all []sight) {
+// contact connects to the addresses, unless that is not wanted. Little time is left
+// where servers are silent, so that where these may be all is tried at once.
+func (e Expected) contact(ctx context.Context, d *checks.Deployment, all []sight) {
 	if e.NoProbe {
 		return
 	}
@@ -276,7 +262,12 @@ func (e Expected) contact(ctx context.Context, all []sight) {
 			continue
 		}
 		done.Go(func() {
-			s.contact, s.looked, s.within = prober.Contact(ctx, s.scheme, s.host, s.at), true, within
+			s.looked, s.within = true, within
+			if s.forClients() && advertisedIn(d, s) {
+				s.contact = prober.Beside(ctx, s.host, s.at, within)
+				return
+			}
+			s.contact = prober.Contact(ctx, s.scheme, s.host, s.at)
 		})
 	}
 	done.Wait()
@@ -296,8 +287,9 @@ func portOf(u *url.URL) uint16 {
 	return 4222
 }
 
-// sights are the addresses of all URLs.
-func (e Expected) sights(ctx context.Context) []sight {
+// sights are the addresses of all URLs, and those at which servers may be that are
+// silent.
+func (e Expected) sights(ctx context.Context, d *checks.Deployment) []sight {
 	ctx, cancel := context.WithTimeout(ctx, longestLook)
 	defer cancel()
 	var out []sight
@@ -334,6 +326,11 @@ func (e Expected) sights(ctx context.Context) []sight {
 	}
 	for _, text := range e.Clients {
 		add(text, ofClients)
+	}
+	for i := range d.Missing {
+		for _, at := range d.Missing[i].Advertised {
+			add("nats://"+at, ofPeers)
+		}
 	}
 	return out
 }
