@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +36,7 @@ const (
 const (
 	ofServer  = "an address of --server"
 	ofClients = "an address of a client's URL list"
-	ofPeers   = "an address of which servers tell clients"
+	ofPeers   = "an address that servers advertise"
 )
 
 // sight is an address of a URL, and what was seen there.
@@ -123,7 +122,7 @@ func (e Expected) look(ctx context.Context, d *checks.Deployment) {
 		_ = e.Details(ctx, clustersIn(d)) // what is not known explains nothing
 		left = unexplained(d, all, left)
 	}
-	e.missingAt(d, left, known)
+	e.missingAt(d, left, all, known)
 }
 
 // reportedIn reports whether one that greeted is a server that reported.
@@ -188,51 +187,6 @@ func (e Expected) elsewhere(s *sight) bool {
 func (e Expected) isConnected(s *sight) bool {
 	u, err := url.Parse(e.ConnectedURL)
 	return err == nil && s.of == ofServer && u.Hostname() == s.host && portOf(u) == s.at.Port()
-}
-
-// unexplained leaves out the addresses that servers that reported say are theirs,
-// or tell clients of: these servers are known, and reported or are missing. That others
-// go on to tell of one that hangs explains nothing.
-func unexplained(d *checks.Deployment, all, left []sight) []sight {
-	told, advertised := map[string]bool{}, map[string]bool{}
-	own := func(host string, port int, seen []netip.Addr) {
-		ip, err := netip.ParseAddr(host)
-		if host != "" && (err != nil || !ip.IsUnspecified()) {
-			told[net.JoinHostPort(strings.ToLower(host), strconv.Itoa(port))] = true
-			return
-		}
-		for _, ip := range seen {
-			told[net.JoinHostPort(ip.String(), strconv.Itoa(port))] = true
-		}
-	}
-	for _, s := range all {
-		for _, g := range s.contact.Greetings {
-			if reportedIn(d, []checks.Greeting{g}) {
-				own(g.Host, g.Port, nil)
-				for _, u := range g.ConnectURLs {
-					advertised[strings.ToLower(u)] = true
-				}
-			}
-		}
-	}
-	for i := range d.Servers {
-		if x := d.Servers[i].Details; x != nil {
-			own(x.Host, x.Port, x.Seen)
-			if x.WebSocket > 0 {
-				own(x.Host, x.WebSocket, x.Seen)
-			}
-			for _, u := range x.ConnectURLs {
-				advertised[strings.ToLower(u)] = true
-			}
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(left), func(s sight) bool {
-		named := net.JoinHostPort(strings.ToLower(s.host), strconv.Itoa(int(s.at.Port())))
-		is := func(of map[string]bool) bool {
-			return of[s.shown] || of[named] || s.at.IsValid() && of[s.at.String()]
-		}
-		return is(told) || !s.contact.Hangs && is(advertised)
-	})
 }
 
 func appendOnce(to []string, s string) []string {

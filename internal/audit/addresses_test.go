@@ -71,7 +71,7 @@ func TestAddressesOfServersThatDidNotReport(t *testing.T) {
 		for _, name := range []string{"n1", "n2"} {
 			d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Host: "10.0.0." + name[1:], Cluster: "C1", Usage: []checks.Usage{{Connections: 9}}})
 		}
-		Expected{}.missingAt(d, c.left, nil)
+		Expected{}.missingAt(d, c.left, c.left, nil)
 		settleClusters(d)
 		for i, want := range c.want {
 			if len(d.Missing) != len(c.want) || !strings.HasPrefix(d.Missing[i].Name+": "+d.Missing[i].Reason, want) {

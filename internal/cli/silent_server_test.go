@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +88,61 @@ func TestProcessThatHangsWithRoutes(t *testing.T) {
 		if m := doc.Coverage.Missing; status != ExitNotAudited || len(m) != 1 || m[0].Server.Name != "P-n3" ||
 			!strings.HasSuffix(m[0].Reason, "has a route to it, and it accepts connections at "+at+" but says nothing: it hangs") {
 			t.Errorf("status %d: %s", status, text)
+		}
+	}
+}
+
+// Servers that advertise another address than the one that they are reached at, or
+// listen on all of their machine, are at the addresses of --server as far as anybody
+// can say who does not connect to them: none is missing. One address more than there
+// are servers is one of a server that is not here, and an address at which no listed
+// server is stays open where the others are at theirs.
+func TestAddressesThatServersDoNotKnow(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what  string
+		more  func(i int, o *server.Options)
+		exact bool // servers know where they are
+	}{
+		{what: "client_advertise", more: func(i int, o *server.Options) { o.ClientAdvertise = fmt.Sprintf("192.0.2.9:%d", 4001+i) }},
+		{what: "all addresses, and client_advertise", more: func(i int, o *server.Options) {
+			o.Host, o.ClientAdvertise = "0.0.0.0", fmt.Sprintf("192.0.2.9:%d", 4001+i)
+		}},
+		{what: "all addresses", more: func(_ int, o *server.Options) { o.Host = "0.0.0.0" }, exact: true},
+		{what: "an address each", more: func(int, *server.Options) {}, exact: true},
+	} {
+		all := sourcetest.StartServers(t, "C1", 3, c.more)
+		var urls []string
+		for _, s := range all {
+			_, port, _ := net.SplitHostPort(s.Addr().String())
+			urls = append(urls, "nats://"+lab.UserOf("SYS")+":"+lab.Password+"@127.0.0.1:"+port)
+			for range 4 {
+				sourcetest.Connect(t, "nats://"+lab.UserOf("ORDERS")+":"+lab.Password+"@127.0.0.1:"+port)
+			}
+		}
+		if err := lab.Poll(sourcetest.Within(t), func() error {
+			for _, s := range all {
+				if s.TrackedRemoteServers() < 2 || s.NumRemotes() < 2 {
+					return fmt.Errorf("%s knows %d", s.Name(), s.TrackedRemoteServers())
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		closed := "nats://127.0.0.1:" + closedPort(t)
+		for _, probe := range [][]string{nil, {"--no-probe"}} {
+			if status, doc, text := auditProcesses(t, strings.Join(urls, ","), probe...); status != ExitPass || !doc.Coverage.Complete {
+				t.Errorf("%s %v: status %d: %s", c.what, probe, status, text)
+			}
+			if status, doc, text := auditProcesses(t, strings.Join(append(slices.Clone(urls), closed), ","), probe...); status != ExitNotAudited || len(doc.Coverage.Missing) != 1 {
+				t.Errorf("%s %v, one more: status %d: %s", c.what, probe, status, text)
+			}
+			// The third server is not in the list, and who is there instead is open.
+			few := strings.Join([]string{urls[0], urls[1], closed}, ",")
+			if status, doc, text := auditProcesses(t, few, probe...); (probe == nil || c.exact) && (status != ExitNotAudited || len(doc.Coverage.Missing) != 1) {
+				t.Errorf("%s %v, another: status %d: %s", c.what, probe, status, text)
+			}
 		}
 	}
 }
