@@ -99,7 +99,7 @@ func TestServerHangsInOneOfThreeClustersOfAName(t *testing.T) {
 		t.Fatal(err)
 	}
 	const hangs = "but says nothing: it hangs"
-	status, doc, text := auditProcesses(t, p[1].URL(lab.SystemAccount))
+	status, doc, text := auditPatiently(t, p[1].URL(lab.SystemAccount))
 	reasons := map[string]string{"EDGE-n3": hangs}
 	for _, name := range []string{"berlin1", "berlin2", "berlin3", "lyon1", "lyon2", "lyon3"} {
 		reasons[name] = "it is behind a leafnode of hub"
@@ -112,7 +112,7 @@ func TestServerHangsInOneOfThreeClustersOfAName(t *testing.T) {
 	if status != ExitNotAudited || len(doc.Coverage.Missing) != len(reasons) {
 		t.Errorf("inside: status %d: %s", status, text)
 	}
-	status, doc, text = auditProcesses(t, sourcetest.UserURL(sites.Hub, "SYS"))
+	status, doc, text = auditPatiently(t, sourcetest.UserURL(sites.Hub, "SYS"))
 	if m := doc.Coverage.Missing; status != ExitNotAudited || doc.Outcome != "incomplete" || len(m) != 1 || m[0].Server.Name != "EDGE-n3" || !strings.Contains(m[0].Reason, hangs) ||
 		len(doc.Findings) != 1 || doc.Findings[0].OnServer != 16 {
 		t.Errorf("from the hub: status %d: %s", status, text)
