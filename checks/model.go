@@ -143,6 +143,9 @@ type Missing struct {
 	// Peers are the ids of servers that it has routes to, or that have routes to
 	// it: it runs, and may have clients. Nil where not known.
 	Peers []string
+	// Advertised are addresses, host:port, of which others tell clients and where no
+	// server that reported says it is: one may be its own.
+	Advertised []string
 	// Apart is that it is in none of the clusters of the servers that reported.
 	Apart bool
 	// Placed is that an address was taken to be its own, so that no other is.
@@ -186,6 +189,9 @@ const (
 	// Refusing: nobody listens at its address. It is stopped, or drains: then it
 	// has clients.
 	Refusing MissingKind = "refusing"
+	// OtherSystem: it runs, and no answer of its system account comes here: it has
+	// another one than those that answered, as far as can be told.
+	OtherSystem MissingKind = "other-system-account"
 	// Hanging: it accepts connections and says nothing.
 	Hanging MissingKind = "hanging"
 	// Forgotten: it is expected, and no server that answered knows of it.

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +36,7 @@ const (
 const (
 	ofServer  = "an address of --server"
 	ofClients = "an address of a client's URL list"
+	ofPeers   = "an address that servers advertise"
 )
 
 // sight is an address of a URL, and what was seen there.
@@ -91,11 +91,11 @@ func (s *sight) kind() checks.MissingKind {
 // of which nobody knows who it is: it may be a server that its peers have
 // forgotten.
 func (e Expected) look(ctx context.Context, d *checks.Deployment) {
-	all := e.sights(ctx)
+	all := e.sights(ctx, d)
 	if len(e.Clients) == 0 && len(all) < 2 {
 		return // that of the connection itself
 	}
-	e.contact(ctx, all)
+	e.contact(ctx, d, all)
 	// Where not even a server that reported can be connected to, as behind a
 	// proxy, nothing was seen.
 	works := slices.ContainsFunc(all, func(s sight) bool { return reportedIn(d, s.contact.Greetings) })
@@ -115,13 +115,14 @@ func (e Expected) look(ctx context.Context, d *checks.Deployment) {
 			e.greeted(d, g, s)
 		}
 	}
+	hanging(d, all)
 	left := e.strangers(d, all, greets)
 	left = unexplained(d, all, left)
 	if len(left) > 0 && e.Details != nil {
 		_ = e.Details(ctx, clustersIn(d)) // what is not known explains nothing
 		left = unexplained(d, all, left)
 	}
-	e.missingAt(d, left, known)
+	e.missingAt(d, left, all, known)
 }
 
 // reportedIn reports whether one that greeted is a server that reported.
@@ -152,7 +153,7 @@ func (e Expected) strangers(d *checks.Deployment, all []sight, greets map[string
 	var open []string
 	for _, s := range all {
 		switch {
-		case s.contact.Outcome == checks.ContactServer:
+		case s.contact.Outcome == checks.ContactServer, s.of == ofPeers:
 			continue
 		case s.at.IsValid() && s.at.String() == e.ConnectedAddress, own == 1 && e.isConnected(&s):
 			continue // it carries the audit
@@ -188,68 +189,6 @@ func (e Expected) isConnected(s *sight) bool {
 	return err == nil && s.of == ofServer && u.Hostname() == s.host && portOf(u) == s.at.Port()
 }
 
-// unexplained leaves out the addresses that servers that reported say are theirs,
-// or tell clients of: these servers are known, and reported or are missing. That others
-// go on to tell of one that hangs explains nothing.
-func unexplained(d *checks.Deployment, all, left []sight) []sight {
-	told, advertised := map[string]bool{}, map[string]bool{}
-	own := func(host string, port int, seen []netip.Addr) {
-		ip, err := netip.ParseAddr(host)
-		if host != "" && (err != nil || !ip.IsUnspecified()) {
-			told[net.JoinHostPort(strings.ToLower(host), strconv.Itoa(port))] = true
-			return
-		}
-		for _, ip := range seen {
-			told[net.JoinHostPort(ip.String(), strconv.Itoa(port))] = true
-		}
-	}
-	for _, s := range all {
-		for _, g := range s.contact.Greetings {
-			if reportedIn(d, []checks.Greeting{g}) {
-				own(g.Host, g.Port, nil)
-				for _, u := range g.ConnectURLs {
-					advertised[strings.ToLower(u)] = true
-				}
-			}
-		}
-	}
-	for i := range d.Servers {
-		if x := d.Servers[i].Details; x != nil {
-			own(x.Host, x.Port, x.Seen)
-			if x.WebSocket > 0 {
-				own(x.Host, x.WebSocket, x.Seen)
-			}
-			for _, u := range x.ConnectURLs {
-				advertised[strings.ToLower(u)] = true
-			}
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(left), func(s sight) bool {
-		named := net.JoinHostPort(strings.ToLower(s.host), strconv.Itoa(int(s.at.Port())))
-		is := func(of map[string]bool) bool {
-			return of[s.shown] || of[named] || s.at.IsValid() && of[s.at.String()]
-		}
-		return is(told) || !s.contact.Hangs && is(advertised)
-	})
-}
-
-// greeted takes in a server that greets: one that did not report is missing. Of
-// a cluster of which nobody reported a list of clients is no evidence.
-func (e Expected) greeted(d *checks.Deployment, g checks.Greeting, s *sight) {
-	if reportedIn(d, []checks.Greeting{g}) || slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == g.ID }) ||
-		s.of == ofClients && !slices.Contains(clustersIn(d), g.Cluster) {
-		return
-	}
-	m := checks.Missing{ID: g.ID, Name: g.Name, Cluster: g.Cluster, ClusterKnown: g.Cluster != "" && !d.Shared(g.Cluster), Kind: checks.Silent,
-		Reason: "it greets at " + s.shown + ", " + s.of + ", but it did not answer"}
-	if slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.Name == g.Name && d.SameCluster(x.Cluster, g.Cluster) }) {
-		m.Reason += ": another server has its name, or it restarted during this audit"
-		d.Missing = append(d.Missing, m)
-		return
-	}
-	e.addNamed(d, m)
-}
-
 func appendOnce(to []string, s string) []string {
 	if slices.Contains(to, s) {
 		return to
@@ -257,8 +196,9 @@ func appendOnce(to []string, s string) []string {
 	return append(to, s)
 }
 
-// contact connects to the addresses, unless that is not wanted.
-func (e Expected) contact(ctx context.Context, all []sight) {
+// contact connects to the addresses, unless that is not wanted. Little time is left
+// where servers are silent, so that where these may be all is tried at once.
+func (e Expected) contact(ctx context.Context, d *checks.Deployment, all []sight) {
 	if e.NoProbe {
 		return
 	}
@@ -276,7 +216,12 @@ func (e Expected) contact(ctx context.Context, all []sight) {
 			continue
 		}
 		done.Go(func() {
-			s.contact, s.looked, s.within = prober.Contact(ctx, s.scheme, s.host, s.at), true, within
+			s.looked, s.within = true, within
+			if s.forClients() && advertisedIn(d, s) {
+				s.contact = prober.Beside(ctx, s.host, s.at, within)
+				return
+			}
+			s.contact = prober.Contact(ctx, s.scheme, s.host, s.at)
 		})
 	}
 	done.Wait()
@@ -296,8 +241,9 @@ func portOf(u *url.URL) uint16 {
 	return 4222
 }
 
-// sights are the addresses of all URLs.
-func (e Expected) sights(ctx context.Context) []sight {
+// sights are the addresses of all URLs, and those at which servers may be that are
+// silent.
+func (e Expected) sights(ctx context.Context, d *checks.Deployment) []sight {
 	ctx, cancel := context.WithTimeout(ctx, longestLook)
 	defer cancel()
 	var out []sight
@@ -334,6 +280,11 @@ func (e Expected) sights(ctx context.Context) []sight {
 	}
 	for _, text := range e.Clients {
 		add(text, ofClients)
+	}
+	for i := range d.Missing {
+		for _, at := range d.Missing[i].Advertised {
+			add("nats://"+at, ofPeers)
+		}
 	}
 	return out
 }

@@ -75,7 +75,7 @@ func TestAddressesOfServersThatDidNotReport(t *testing.T) {
 		for _, name := range []string{"n1", "n2"} {
 			d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Host: "10.0.0." + name[1:], Cluster: "C1", Usage: []checks.Usage{{Connections: 9}}})
 		}
-		Expected{}.missingAt(d, c.left, nil)
+		Expected{}.missingAt(d, c.left, c.left, nil)
 		d.CountOnce()
 		settleClusters(d)
 		for i, want := range c.want {
@@ -111,7 +111,7 @@ func TestServerThatGreetsIsAtNoOtherAddress(t *testing.T) {
 		d := &checks.Deployment{Gateways: true, Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}},
 			Missing: []checks.Missing{{Name: "n3", Cluster: "C2", ClusterKnown: true, Kind: checks.Forgotten, Reason: "in the baseline"}}}
 		left := sight{host: "10.0.0.9", shown: "10.0.0.9:4222", at: netip.MustParseAddrPort("10.0.0.9:4222"), of: ofServer, looked: true, contact: checks.Contact{Outcome: checks.ContactRefused}}
-		Expected{}.missingAt(d, []sight{left}, known)
+		Expected{}.missingAt(d, []sight{left}, []sight{left}, known)
 		d.CountOnce()
 		if d.Absent() != 1+len(known) {
 			t.Errorf("%d greet: %d are missing: %+v", len(known), d.Absent(), d.Missing)

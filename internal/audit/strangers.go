@@ -17,7 +17,7 @@ import (
 // [checks.Deployment.CountOnce] may count as one of the others. Nothing of this
 // says how many connections it has: a server that drains closes its listener
 // first, and its clients later.
-func (e Expected) missingAt(d *checks.Deployment, left []sight, known []checks.Greeting) {
+func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []checks.Greeting) {
 	var unknown []sight
 	placed := map[int]bool{}
 	for _, s := range left {
@@ -52,10 +52,10 @@ func (e Expected) missingAt(d *checks.Deployment, left []sight, known []checks.G
 			room = append(room, i)
 		}
 	}
-	var unseen []string
+	var unseen []sight
 	for _, s := range unknown {
 		if !s.looked && s.unresolved == "" {
-			unseen = append(unseen, s.shown)
+			unseen = append(unseen, s)
 			continue
 		}
 		said := s.said() + " (" + s.of + "); which server that is, is unknown"
@@ -67,7 +67,11 @@ func (e Expected) missingAt(d *checks.Deployment, left []sight, known []checks.G
 		}
 		d.AddAnywhere(checks.Missing{Name: s.shown, At: s.shown, Kind: s.kind(), Reason: said})
 	}
-	e.unseen(d, unseen, unseenAt)
+	if e.mayBeTheirs(d, all, unseen) {
+		source.Note(d, fmt.Sprintf("not checked %s: %s (of --server); the servers that answered may be there, as there are no more addresses than servers", e.unchecked(), source.Few(shownOf(unseen))))
+		return
+	}
+	e.unseen(d, shownOf(unseen), unseenAt)
 }
 
 // unseen takes in addresses that were not connected to, and of which no server that
@@ -78,11 +82,7 @@ func (e Expected) unseen(d *checks.Deployment, all []string, room int) {
 	if len(all) == 0 {
 		return
 	}
-	why := "as not even the server that answered can be connected to from here"
-	if e.NoProbe {
-		why = "because of --no-probe"
-	}
-	said := "not checked " + why + ": " + source.Few(all) + " (of --server), where no server that answered says it is"
+	said := "not checked " + e.unchecked() + ": " + source.Few(all) + " (of --server), where no server that answered says it is"
 	n := len(d.Servers)
 	switch {
 	case e.Count == n:
@@ -101,6 +101,21 @@ func greetsAs(d *checks.Deployment, g checks.Greeting, m *checks.Missing) bool {
 		return m.ID == g.ID
 	}
 	return m.Name != "" && m.Name == g.Name && mayBeOne(d, m, g.Cluster, g.Cluster != "")
+}
+
+// unchecked is why addresses were not connected to.
+func (e Expected) unchecked() string {
+	if e.NoProbe {
+		return "because of --no-probe"
+	}
+	return "as not even the server that answered can be connected to from here"
+}
+
+func shownOf(all []sight) (out []string) {
+	for _, s := range all {
+		out = append(out, s.shown)
+	}
+	return out
 }
 
 func theseAre(n int) string {

@@ -45,7 +45,7 @@ func situations() []situation {
 		m.Cluster, m.ClusterKnown = "C1", true
 		return []checks.Missing{m}
 	}
-	silent := known(checks.Missing{Name: "n3", Kind: checks.Silent, Peers: []string{"n1"}, Reason: "n1 has a route to it, but it did not answer within 4s, asked twice, though servers advertise it to clients: it hangs, or its answers do not come through"})
+	silent := known(checks.Missing{Name: "n3", Kind: checks.Silent, Peers: []string{"n1"}, Reason: "n1 has a route to it, but it did not answer within 4s, asked twice, though servers advertise it to clients: it hangs, has another system account, or its answers do not come through"})
 	ghost := []checks.Missing{{Kind: checks.Silent, Reason: "n1 counts 3 servers, and this one did not answer within 4s, asked twice: one that stopped without a goodbye is counted for up to 4 minutes"}}
 	refusing := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Refusing, Reason: "nobody listens there (an address of --server); which server that is, is unknown"})
 	hanging := known(checks.Missing{Name: "10.0.0.3:4222", Kind: checks.Hanging, Reason: "it accepts connections but says nothing (an address of --server); which server that is, is unknown"})

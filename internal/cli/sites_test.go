@@ -2,10 +2,12 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
@@ -54,6 +56,66 @@ func TestInsideOneOfTwoClustersOfAName(t *testing.T) {
 		} else if status != ExitFinding || !doc.Coverage.Complete || len(doc.Findings) != 1 || doc.Findings[0].OnServer != 16 {
 			t.Errorf("archive of the hub: status %d: %s", status, text)
 		}
+	}
+}
+
+// A third site of that name, of processes, of which one hangs. From there it is the
+// one that hangs, and the servers of the other sites are behind the hub: none of them
+// stopped without a goodbye. From the hub it is missing in its own group, and the
+// finding of the other site is shown.
+func TestServerHangsInOneOfThreeClustersOfAName(t *testing.T) {
+	if sourcetest.RaceDetector {
+		t.Skip("nats-server 2.15.2 has a race of its own, between a leafnode that connects and routing that starts")
+	}
+	t.Parallel()
+	sites := sourcetest.StartSites(t)
+	z, err := sites.Hub.Varz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tool.StartProcessClusterCalled(sourcetest.Within(t), "EDGE", 3, []string{"ORDERS"}, func(int) string {
+		var remotes []string
+		for _, account := range []string{lab.SystemAccount, "ORDERS"} {
+			remotes = append(remotes, fmt.Sprintf(`{url: "nats-leaf://%s:%s@127.0.0.1:%d", account: %s}`, lab.UserOf(account), lab.Password, z.LeafNode.Port, account))
+		}
+		return "leafnodes { remotes: [" + strings.Join(remotes, ", ") + "] }\n"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	if err := lab.Poll(sourcetest.Within(t), func() error {
+		if n, leafs := sites.Hub.TrackedRemoteServers(), sites.Hub.NumLeafNodes(); n != 9 || leafs != 18 {
+			return fmt.Errorf("the hub knows %d servers by %d leafnodes", n, leafs)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p := c.Processes()
+	if err := p[2].Pause(); errors.Is(err, tool.ErrPauseUnsupported) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	const hangs = "but says nothing: it hangs"
+	status, doc, text := auditPatiently(t, p[1].URL(lab.SystemAccount))
+	reasons := map[string]string{"EDGE-n3": hangs}
+	for _, name := range []string{"berlin1", "berlin2", "berlin3", "lyon1", "lyon2", "lyon3"} {
+		reasons[name] = "it is behind a leafnode of hub"
+	}
+	for _, m := range doc.Coverage.Missing {
+		if reason := reasons[m.Server.Name]; reason == "" || !strings.Contains(m.Reason, reason) {
+			t.Errorf("inside: missing %s: %s", m.Server.Name, m.Reason)
+		}
+	}
+	if status != ExitNotAudited || len(doc.Coverage.Missing) != len(reasons) {
+		t.Errorf("inside: status %d: %s", status, text)
+	}
+	status, doc, text = auditPatiently(t, sourcetest.UserURL(sites.Hub, "SYS"))
+	if m := doc.Coverage.Missing; status != ExitNotAudited || doc.Outcome != "incomplete" || len(m) != 1 || m[0].Server.Name != "EDGE-n3" || !strings.Contains(m[0].Reason, hangs) ||
+		len(doc.Findings) != 1 || doc.Findings[0].OnServer != 16 {
+		t.Errorf("from the hub: status %d: %s", status, text)
 	}
 }
 

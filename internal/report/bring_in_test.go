@@ -24,6 +24,7 @@ func TestWhatBringsMissingServersIn(t *testing.T) {
 		{[]checks.MissingKind{checks.Refusing, checks.Forgotten}, "Find out whether they are stopped, or drain"},
 		{[]checks.MissingKind{checks.Refusing}, "Find out whether they are stopped, or drain and still have clients, and leave their addresses out"},
 		{[]checks.MissingKind{checks.Hanging}, "Find out who is there"},
+		{[]checks.MissingKind{checks.OtherSystem}, "Give them the system account of the others"},
 		{[]checks.MissingKind{checks.Unseen}, "An audit that connects"},
 		{[]checks.MissingKind{checks.Contradiction}, "Find out who else"},
 		{nil, "A longer --timeout"},

@@ -21,6 +21,10 @@ type Peer struct {
 	Addr     netip.Addr // not valid where not reported
 	// Configured is that an address of the server's configuration leads to it.
 	Configured bool
+	// Shared is how many routes there are for whatever account, and Accounts are
+	// those that have one of their own.
+	Shared   int
+	Accounts []string
 }
 
 // DecodeRoutez reads a ROUTEZ.
@@ -36,14 +40,19 @@ func DecodeRoutez(body []byte) (Routez, error) {
 			IP   string `json:"ip"`
 			// Where the peer connected first, nats-server marks that connection so
 			// when its own attempt finds it.
-			Configured bool `json:"is_configured"`
+			Configured bool   `json:"is_configured"`
+			Account    string `json:"account"`
 		} `json:"routes"`
 	}
 	if err := unmarshal(data, &v); err != nil {
 		return Routez{From: from}, Malformed(err)
 	}
 	out := Routez{From: from}
-	seen := map[Peer]int{}
+	type key struct {
+		id, name string
+		addr     netip.Addr
+	}
+	seen := map[key]int{}
 	for _, r := range v.Routes {
 		addr, _ := netip.ParseAddr(r.IP) // not valid: not reported
 		p := Peer{ID: r.ID, Name: r.Name, Addr: addr.Unmap().WithZone("")}
@@ -51,13 +60,20 @@ func DecodeRoutez(body []byte) (Routez, error) {
 		if p.ID == "" || p.ID == from.ID {
 			continue
 		}
-		at, known := seen[p]
+		as := key{p.ID, p.Name, p.Addr}
+		at, known := seen[as]
 		if !known {
 			at = len(out.Peers)
-			seen[p] = at
+			seen[as] = at
 			out.Peers = append(out.Peers, p)
 		}
-		out.Peers[at].Configured = out.Peers[at].Configured || r.Configured
+		to := &out.Peers[at]
+		to.Configured = to.Configured || r.Configured
+		if r.Account == "" {
+			to.Shared++
+		} else {
+			to.Accounts = append(to.Accounts, r.Account)
+		}
 	}
 	if len(out.Peers) > MostServers {
 		return Routez{From: from}, errors.New("it has more peers than there can be")

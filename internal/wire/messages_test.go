@@ -46,7 +46,7 @@ func TestReplyAndPageSayTheSame(t *testing.T) {
 			wrong("varz", v, err)
 		}
 		r, err := DecodeRoutez([]byte(as(routez)))
-		if err != nil || r.From.ID != "A" || !slices.Equal(r.Peers, []Peer{{ID: "B", Name: "n2", Addr: netip.MustParseAddr("10.0.0.2")}, {ID: "C"}}) {
+		if err != nil || r.From.ID != "A" || !reflect.DeepEqual(r.Peers, []Peer{{ID: "B", Name: "n2", Addr: netip.MustParseAddr("10.0.0.2"), Shared: 2}, {ID: "C", Shared: 1}}) {
 			wrong("routez", r, err)
 		}
 		g, err := DecodeGatewayz([]byte(as(gateway)))

@@ -134,11 +134,6 @@ func TestArchiveThatIsNone(t *testing.T) {
 		"a count beyond belief": {zipped(t, [2]string{infoPage, `{"server":{"id":"N"},"data":{"account_name":"A","client_connections":4000000000}}`},
 			manifest(`{"`+infoPage+`":`+tags("account_info")+`}`)), "out of range"},
 		"an archive of nothing": {zipped(t, manifest(`{}`)), "it has no account information of any server"},
-		"counted twice": {written(t, func(w *jsm.Writer) error {
-			body := `{"server":{"id":"N1","name":"s1"},"data":{"account_name":"ORDERS","client_connections":1}}`
-			tags := []*jsm.Tag{jsm.TagServer("s1"), jsm.TagCluster("C1"), jsm.TagAccount("ORDERS"), jsm.TagAccountInfo()}
-			return errors.Join(threeServers(w), w.AddRaw(strings.NewReader(body), "json", tags...))
-		}), "is there twice for account"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,6 +41,7 @@ type server struct {
 	system   string            // id of its system account; empty where not known
 	links    *checks.Links     // what its configuration names; nil where not known
 	leafs    *wire.Leafz       // its leafnode connections of that one; nil where not known
+	differs  string            // an account of which two counts differ; empty where none
 }
 
 // load reads the archive once; what it found stays.
@@ -189,10 +190,11 @@ func (l *contents) info(body []byte) error {
 		return fmt.Errorf("%s has no account, or a count that is out of range", wire.Cut(s.Name))
 	}
 	n := l.account(v.ID)
-	if _, again := s.counted[n]; again {
-		return fmt.Errorf("%s is there twice for account %q", wire.Cut(s.Name), wire.Cut(v.ID))
+	counts := checks.Usage{Account: n, Connections: v.Counts.Clients, Leafnodes: v.Counts.Leafnodes}
+	if before, again := s.counted[n]; again && before != counts {
+		s.differs = v.ID // which of them is its own is unknown
 	}
-	s.counted[n] = checks.Usage{Account: n, Connections: v.Counts.Clients, Leafnodes: v.Counts.Leafnodes}
+	s.counted[n] = counts
 	if v.Name != "" {
 		l.accounts[n].Name = v.Name
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // Deployment makes the model of what is in the archive. A server of which counts
-// are not there, which has a route in the archive and nothing else, or which the
+// are not there or there twice and differ, which has a route in the archive and nothing else, or which the
 // manifest alone names, is Missing.
 func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	l, err := a.load(ctx)
@@ -31,7 +31,11 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 		s := l.servers[id]
 		counted = counted || len(s.counted) > 0
 		if why := l.incomplete(s, uncounted); why != "" {
-			d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Peers: s.peerIDs(), Bound: s.bound, Kind: checks.Unreadable, Reason: why})
+			m := checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster, ClusterKnown: true, Peers: s.peerIDs(), Bound: s.bound, Kind: checks.Unreadable, Reason: why}
+			if s.differs != "" {
+				m.Kind, m.Bound = checks.Contradiction, nil
+			}
+			d.Missing = append(d.Missing, m)
 			continue
 		}
 		if !s.varz {
@@ -101,6 +105,8 @@ func (a *Source) leaveOutGatherer(d *checks.Deployment) {
 func (l *contents) incomplete(s *server, uncounted map[uint32]bool) string {
 	lacks := slices.DeleteFunc(l.lacks(s), func(id string) bool { return uncounted[l.index[id]] })
 	switch {
+	case s.differs != "":
+		return fmt.Sprintf("the archive has two counts of account %s in its name, which differ, and which of them is its own is unknown", wire.Cut(s.differs))
 	case len(s.counted) == 0:
 		return "the archive has no account information of it"
 	case len(lacks) == 1:

@@ -62,6 +62,23 @@ func StartSites(t *testing.T) Sites {
 	return Sites{hub, berlin, lyon}
 }
 
+// StartServers starts servers of one cluster, until the test ends, that may differ in
+// what [lab.Topology] refuses. They have the accounts SYS, the system account, and
+// ORDERS, and more may change that.
+func StartServers(t *testing.T, cluster string, n int, more func(i int, o *server.Options)) (all []*server.Server) {
+	t.Helper()
+	for i := range n {
+		all = append(all, startSite(t, fmt.Sprintf("n%d", i+1), func(o *server.Options) {
+			o.Cluster = server.ClusterOpts{Name: cluster, Host: "127.0.0.1", Port: -1}
+			for _, peer := range all {
+				o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: peer.ClusterAddr().String()})
+			}
+			more(i, o)
+		}))
+	}
+	return all
+}
+
 func startSite(t *testing.T, name string, more func(*server.Options)) *server.Server {
 	t.Helper()
 	o := &server.Options{ServerName: name, Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, SystemAccount: "SYS"}

@@ -239,3 +239,28 @@ func TestRouted(t *testing.T) {
 		}
 	}
 }
+
+// Servers that keep several routes to each other keep one for the system account that
+// both have. A single route says nothing, and one that has it, elsewhere, settles it.
+func TestOtherSystemAccountByRoutes(t *testing.T) {
+	t.Parallel()
+	with := func(shared int, accounts ...string) peer {
+		return peer{routes: []wire.Peer{{Name: "b", Shared: 3, Accounts: []string{"SYS"}}, {Name: "c", Shared: shared, Accounts: accounts}}}
+	}
+	for _, c := range []struct {
+		peers  []peer
+		system string
+		want   bool
+	}{
+		{[]peer{with(3), with(3, "APP")}, "SYS", true},
+		{[]peer{with(3), with(3, "SYS")}, "SYS", false},
+		{[]peer{with(1), with(1)}, "SYS", false}, // without a pool
+		{[]peer{with(0), with(0)}, "SYS", false}, // on its way
+		{[]peer{with(3)}, "", false},
+		{nil, "SYS", false},
+	} {
+		if got := otherSystem("c", c.system, c.peers); got != c.want {
+			t.Errorf("%+v: %v", c.peers, got)
+		}
+	}
+}

@@ -143,15 +143,17 @@ func peers(servers map[string]*seen) map[string][]string {
 	return out
 }
 
-// askHubs asks servers for their leafnodes that count more servers than answered,
-// where none of the connected server's cluster does: between leafnode clusters of
-// one name nats-server passes no messages on, and so no answers.
+// askHubs asks servers for their leafnodes that count more servers than answered or
+// are silent at the ends of routes, where none of the connected server's cluster does:
+// between leafnode clusters of one name nats-server passes no messages on, and so no
+// answers.
 func (g *gathering) askHubs() {
 	here := g.servers[g.nc.ConnectedServerId()]
 	if here == nil || here.roster == nil || g.noLinks || g.connected == nil {
 		return
 	}
-	counts := func(s *seen) bool { return s.roster != nil && s.roster.Servers > len(g.servers) }
+	known := len(g.servers) + len(unanswered(g.servers))
+	counts := func(s *seen) bool { return s.roster != nil && s.roster.Servers > known }
 	if counts(here) {
 		return
 	}

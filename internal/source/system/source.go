@@ -70,7 +70,7 @@ func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 		return nil, Explain(err, s.nc)
 	}
 	s.system, s.as = as.system, as.through
-	if err := tellDraining(ctx, s.nc, d); err != nil {
+	if err := tellSilent(ctx, s.nc, d, s.system); err != nil {
 		return nil, Explain(err, s.nc)
 	}
 	return d, nil
