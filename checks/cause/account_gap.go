@@ -133,6 +133,16 @@ func (d Diagnosis) UnprovenUsers() (users []string, by []*checks.Server) {
 	return d.refusedWhere(checks.Unknown)
 }
 
+// LoginFirst returns which users have to log in where before clients are moved, as long
+// as this is the cause: they may be refused there again, and lost where their library
+// gives up. A cause that is over may leave that open.
+func (d Diagnosis) LoginFirst(code Code) (users []string, by []*checks.Server) {
+	if code != AccountGap {
+		return nil, nil
+	}
+	return d.UnprovenUsers()
+}
+
 // refusedWhere are the users that servers refused which know the account, and of
 // which it is so answered whether they take them now.
 func (d Diagnosis) refusedWhere(takes checks.Answer) (users []string, by []*checks.Server) {

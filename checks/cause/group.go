@@ -40,6 +40,10 @@ func Groups(all []Diagnosis) []Group {
 	var out []Group
 	for i, d := range all {
 		c, ok := d.first()
+		if _, behind := d.BehindAddress(); !ok && behind {
+			// What it is, is unknown; that it is one thing for all is not.
+			c, ok = d.Cause(StickyLoadBalancer), true
+		}
 		g := Group{Cluster: d.Finding.Cluster, Server: d.Finding.Server, Priority: d.Priority}
 		key := [4]string{d.Finding.Cluster, d.Finding.Account.ID, d.Finding.Server.ID}
 		if ok {

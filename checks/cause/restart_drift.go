@@ -27,8 +27,10 @@ const RestartDrift Code = "restart-drift"
 // That holds for every other server which they could have reached: where one was up
 // when most of them connected, and no rolling restart explains it, it is possible.
 //
-// An earlier process of a server leaves no trace, so start times alone make it
-// likely. Confirmed takes what a recorder saw, see [Situation.withRecord], or lists of
+// An earlier process of a server leaves no trace, and clients that know one server alone
+// are there whenever they came: start times alone make it possible. Likely takes
+// what shows that these clients take others too, or what restarts did to clients
+// that do, see [Situation.shownFree]. Confirmed takes what a recorder saw, see [Situation.withRecord], or lists of
 // the account with other servers' own addresses, since DNS and load balancers may
 // have led elsewhere then, and that clients which take their servers in order would
 // be elsewhere. It is ruled out where every other server was up when the clients
@@ -192,6 +194,15 @@ func judgeStarts(s *Situation) judgement {
 		j.verdict, j.confidence = Possible, 0.25
 		j.evidence = append(j.evidence, say("client URLs", "But the account's list leads to %s alone, whenever clients connect.", label(s.Server)))
 		return j
+	}
+	free, shown := s.shownFree()
+	switch {
+	case !shown && !rolled:
+		j.verdict, j.confidence = Possible, 0.4
+		j.evidence = append(j.evidence, say("start times", "But clients that know %s alone, or take it first, would be there too, whenever they came.", label(s.Server)).settledBy(NeedClientConfig))
+		return j
+	case free.Text != "" && !rolled:
+		j.evidence = append(j.evidence, free)
 	}
 	later, laterHere := s.afterAll()
 	if later > 0 && fits {

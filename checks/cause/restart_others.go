@@ -22,6 +22,9 @@ type bystanders struct {
 	// some later. moved is the share of the later ones, their mean.
 	movers []string
 	moved  float64
+	// shown are those of the lean ones of which it is known that they take other
+	// servers too.
+	shown []witness
 }
 
 // fewestMovers is how many accounts it takes to know what restarts did.
@@ -45,7 +48,9 @@ func (s *Situation) askServices() {
 	p := s.whole.Profile
 	for _, x := range s.everyone {
 		if !x.Remainder && !slices.ContainsFunc(s.Profile.Services, func(o checks.Service) bool { return alikeServices(x, o) }) {
-			s.others.add(ServiceName(x), s.inCluster(p.Servers, x.Counts), s.startsOn(p, x.Starts))
+			one := *p
+			one.Services = []checks.Service{x}
+			s.others.add(ServiceName(x), s.inCluster(p.Servers, x.Counts), s.startsOn(p, x.Starts), s.tookOthers(&one))
 		}
 	}
 }
@@ -79,16 +84,18 @@ func (s *Situation) askAccounts() {
 			continue
 		}
 		var starts *startsHere
+		free := false
 		if s.Neighbours != nil {
 			if p := s.Neighbours.Profiles[a.ID]; p != nil {
 				starts = s.startsOn(p, p.Starts)
+				free = starts != nil && (s.tookOthers(p) || s.listFrees(a))
 			}
 		}
-		if !s.others.add(cmp.Or(a.Name, a.ID), c, starts) {
+		if !s.others.add(cmp.Or(a.Name, a.ID), c, starts, free) {
 			small, rest = small+1, added(rest, c)
 		}
 	}
-	s.others.add(words.Plural(small, "smaller account"), rest, nil)
+	s.others.add(words.Plural(small, "smaller account"), rest, nil, false)
 	slices.Sort(s.others.even)
 	slices.Sort(s.others.lean)
 	slices.Sort(s.others.movers)
@@ -152,8 +159,9 @@ func (s *Situation) inCluster(servers []string, counts []int) []int {
 
 // add takes in an account or a service, and reports whether that is done with. One that
 // came when all servers had started says nothing of the time before. One with few
-// connections may say something together with others.
-func (b *bystanders) add(name string, counts []int, starts *startsHere) bool {
+// connections may say something together with others. Free says of it that it takes
+// other servers too.
+func (b *bystanders) add(name string, counts []int, starts *startsHere, free bool) bool {
 	if starts != nil && starts.after*2 > starts.all() {
 		return true
 	}
@@ -164,6 +172,9 @@ func (b *bystanders) add(name string, counts []int, starts *startsHere) bool {
 	switch gain := leansTo(counts); {
 	case gain > likelyOverOthers:
 		b.lean = append(b.lean, name)
+		if free {
+			b.shown = append(b.shown, witness{name, starts.later()})
+		}
 		// An account that was deployed at one time has all of them before, or all later.
 		if share := starts.later(); share > 0.1 && share < 0.9 {
 			n := float64(len(b.movers))

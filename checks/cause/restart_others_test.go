@@ -45,16 +45,23 @@ func TestRestartAmongOthers(t *testing.T) {
 	alone := with(counts(18, 0, 0), before)
 	and := func(more ...change) []change { return slices.Concat(alone, more) }
 	for _, r := range []row{
-		{"nobody else is there", alone, Likely, RestartDrift},
-		{"the others lean as well", and(tenants(4, func(int) [3]int { return [3]int{10, 1, 1} })), Likely, RestartDrift},
+		{"nobody else is there", alone, Possible, "none"},
+		{"the others lean as well", and(tenants(4, func(int) [3]int { return [3]int{10, 1, 1} })), Possible, "none"},
+		{"another account is there as well, and its list has all", and(read(1, leftHere), listed("TEAM-01", urlsOf(2, 1, 3)...)), Likely, RestartDrift},
+		{"another account is there as well, and its list has one URL", and(read(1, leftHere), listed("TEAM-01", urlsOf(1)...)), Possible, "none"},
+		{"another account is there as well, and takes its list in order", and(read(1, leftHere), written(wrote{account: "TEAM-01", ordered: checks.Yes, urls: urlsOf(1, 2, 3)})), Possible, "none"},
+		{"another account was left here, and who came later is spread", and(read(1, func(int) [][]int { return [][]int{{0, 16, 0, 1}, {0, 0, 0, 2}, {0, 0, 0, 2}} })), Likely, RestartDrift},
+		{"another account was left here, and who came later is here too", and(read(1, func(int) [][]int { return [][]int{{0, 16, 0, 4}, {0, 0, 0, 0}, {0, 0, 0, 1}} })), Possible, "none"},
+		{"of these who came later is spread", with(counts(18, 2, 2), startsAre([]int{0, 17, 0, 1}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2})), Likely, RestartDrift},
+		{"of these one came later, and is elsewhere", with(counts(18, 1, 0), startsAre([]int{0, 18, 0, 0}, []int{0, 0, 0, 1}, []int{0, 0, 0, 0})), Possible, "none"},
 		{"the others are even", and(tenants(3, fourEach)), Possible, "none"},
 		{"the others are even, and the list has one URL", and(tenants(3, fourEach), one), Possible, SingleURL},
 		{"the others are even, and the list has all", and(tenants(3, fourEach), all), Likely, RestartDrift},
-		{"as many are even as lean", and(tenants(2, func(i int) [3]int { return [][3]int{{4, 4, 4}, {12, 0, 0}}[i] })), Likely, RestartDrift},
-		{"another one is too small to say anything", and(tenants(1, func(int) [3]int { return [3]int{1, 1, 1} })), Likely, RestartDrift},
+		{"as many are even as lean", and(tenants(2, func(i int) [3]int { return [][3]int{{4, 4, 4}, {12, 0, 0}}[i] })), Possible, "none"},
+		{"another one is too small to say anything", and(tenants(1, func(int) [3]int { return [3]int{1, 1, 1} })), Possible, "none"},
 		{"many small ones are even together", and(tenants(9, func(i int) [3]int { return [][3]int{{2, 1, 0}, {0, 2, 1}, {1, 0, 2}}[i%3] })), Possible, "none"},
-		{"the others are on another server", and(tenants(3, func(int) [3]int { return [3]int{0, 12, 0} })), Likely, RestartDrift},
-		{"the others are even, and came later", and(read(3, func(int) [][]int { return [][]int{{0, 0, 0, 4}, {0, 0, 0, 4}, {0, 0, 0, 4}} })), Likely, RestartDrift},
+		{"the others are on another server", and(tenants(3, func(int) [3]int { return [3]int{0, 12, 0} })), Possible, "none"},
+		{"the others are even, and came later", and(read(3, func(int) [][]int { return [][]int{{0, 0, 0, 4}, {0, 0, 0, 4}, {0, 0, 0, 4}} })), Possible, "none"},
 		{"the others are even, and were here before", and(read(3, func(int) [][]int { return [][]int{{0, 4, 0, 0}, {0, 0, 0, 4}, {0, 0, 0, 4}} })), Possible, "none"},
 		{"the restarts moved the others, and not these", and(read(3, movedByRestarts)), Possible, "none"},
 		{"the restarts moved the others, and not these, who have one URL", and(read(3, movedByRestarts), one), Possible, SingleURL},
@@ -62,9 +69,9 @@ func TestRestartAmongOthers(t *testing.T) {
 			p.Starts = movedByRestarts(0)
 			exactly(p)
 		})), Likely, RestartDrift},
-		{"the others came before too", and(read(3, func(int) [][]int { return [][]int{{0, 12, 0, 0}, {0, 0, 0, 1}, {0, 0, 0, 1}} })), Likely, RestartDrift},
+		{"the others came before too", and(read(3, func(int) [][]int { return [][]int{{0, 12, 0, 0}, {0, 0, 0, 1}, {0, 0, 0, 1}} })), Possible, "none"},
 		{"another service is spread, and was here before", with(withServices(startedBefore(serviceOf("orders-api", 18, 0, 0)), startedBefore(serviceOf("orders-web", 4, 4, 4))), laterStarts), Possible, "none"},
-		{"another service is spread, and came later", with(withServices(startedBefore(serviceOf("orders-api", 18, 0, 0)), serviceOf("orders-web", 2, 2, 2)), laterStarts), Likely, RestartDrift},
+		{"another service is spread, and came later", with(withServices(startedBefore(serviceOf("orders-api", 18, 0, 0)), serviceOf("orders-web", 2, 2, 2)), laterStarts), Possible, "none"},
 
 		{"all were up", with(counts(18, 0, 0), tenants(3, fourEach)), RuledOut, "none"},
 		{"all were up, and the others lean", with(counts(18, 0, 0), tenants(3, func(int) [3]int { return [3]int{12, 0, 0} })), RuledOut, "none"},
@@ -78,6 +85,23 @@ func TestRestartAmongOthers(t *testing.T) {
 			}
 			lessIsNotMore(t, func() Case { return caseOf(r.changes...) })
 		})
+	}
+}
+
+// leftHere is an account whose clients came before n2 and n3 started.
+func leftHere(int) [][]int { return [][]int{{0, 16, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}} }
+
+// listed is the list of another account.
+func listed(account string, urls ...string) change {
+	return written(wrote{account: account, ordered: checks.Unknown, urls: urls})
+}
+
+// startsAre has n2 and n3 started after n1, and clients that came meanwhile.
+func startsAre(rows ...[]int) change {
+	return func(s *scene) {
+		aloneAtFirst(s)
+		s.Profile.Starts = rows
+		exactly(s.Profile)
 	}
 }
 

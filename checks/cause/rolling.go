@@ -17,6 +17,7 @@ type rolling struct {
 	accounts, without int // that were compared, and have nobody on the last server
 	later             int // that were not, as most of their clients came later
 	gain              Likelihood
+	own               Likelihood // the same, if each account has a reason of its own to be on one server, or none
 	order             []*checks.Server
 }
 
@@ -79,6 +80,9 @@ func (s *Situation) rollingOf() rolling {
 		if c[len(c)-1]*10 <= sum(c) {
 			r.without++
 		}
+		p := placementOf(r.order)
+		p.Counts = c
+		r.own += max(0, p.Pinned([][]int{c})-ownReason-p.Free())
 		for at, on := range c {
 			walk := 0.0
 			for _, share := range table[at] {
@@ -126,12 +130,29 @@ func (s *Situation) rolled() (bool, Evidence) {
 	if n := s.on(last.ID); n*10 > s.Finding.Connections {
 		return false, Evidence{}
 	}
+	// Accounts that are on one server each may have its URL alone, as long as nothing
+	// shows that these know others, or that restarts brought them there.
+	if (r.gain < r.own+likelyOverOthers || s.tooMany(r)) && !s.knowOthers() && !s.cameWithMovers() {
+		return false, Evidence{}
+	}
 	but := ""
 	if r.later > 0 {
 		but = ", without the " + words.Count(r.later) + " whose clients came later,"
 	}
 	return true, say("account reports", "%d of the %d accounts in this cluster%s have nearly no clients on %s, which started last. After a rolling restart clients stay on the servers that started before.",
 		r.without, r.accounts, but, label(last))
+}
+
+// tooMany reports whether these clients have more on the concentrated server than
+// the walk brings there, whichever of the accounts they are: less than once in 100 such
+// clusters.
+func (s *Situation) tooMany(r rolling) bool {
+	const rarely = 0.01
+	share := 0.0
+	for _, x := range RollingRestart(len(r.order))[slices.Index(r.order, s.Server)] {
+		share += x
+	}
+	return share > 0 && share < 1 && asMany(s.Finding.Connections, s.Finding.OnServer, share)*float64(r.accounts) < rarely
 }
 
 // walked reports whether the servers restarted one after the other, the concentrated

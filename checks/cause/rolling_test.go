@@ -12,6 +12,7 @@ import (
 func TestRolled(t *testing.T) {
 	t.Parallel()
 	walked := func(i int) [3]int { return [3]int{8 + i%4, 4 - i%4, 0} }
+	onlyFirst := func(int) [3]int { return [3]int{12, 0, 0} }
 	for _, r := range []struct {
 		name    string
 		changes []change
@@ -20,6 +21,10 @@ func TestRolled(t *testing.T) {
 		{"20 accounts, none of them on the last", with(counts(11, 1, 0), restartedInTurn, tenants(19, walked)), true},
 		{"one of them is on the last with few", with(counts(11, 1, 0), restartedInTurn, tenants(19, walked), tenants(1, func(int) [3]int { return [3]int{4, 4, 4} })), true},
 
+		{"20 accounts, all on the first, whose list has all", with(counts(12, 0, 0), restartedInTurn, list(urlsOf(1, 2, 3)...), tenants(19, onlyFirst)), true},
+
+		{"20 accounts, all on the first, which may know no other", with(counts(12, 0, 0), restartedInTurn, tenants(19, onlyFirst)), false},
+		{"too many of this account for a walk", with(counts(40, 0, 0), restartedInTurn, tenants(19, walked)), false},
 		{"this account alone", with(counts(11, 1, 0), restartedInTurn), false},
 		{"the others are spread", with(counts(11, 1, 0), restartedInTurn, tenants(19, func(int) [3]int { return [3]int{4, 4, 4} })), false},
 		{"this account is on the last", with(counts(11, 1, 6), restartedInTurn, tenants(19, walked)), false},

@@ -65,7 +65,6 @@ func (s *Situation) judgeAddress() addressed {
 		add(say("start times", "But which servers were up when they connected explains that as well."))
 	case ok && best >= c.own+likelyOverOthers:
 		out.verdict = Likely
-		out.evidence[0].Text += " A NAT lets clients choose: behind one they share a list that leads there."
 	case elsewhere:
 		add(say("CONNZ", "Clients from that address are on other servers too, so it does not decide which one they take."))
 	default:
@@ -146,7 +145,31 @@ func (s *Situation) sharedByAccounts() (addr netip.Addr, accounts int) {
 func (d Diagnosis) BehindAddress() (addr netip.Addr, ok bool) {
 	s := d.of(StickyLoadBalancer)
 	by := s.byAddress()
-	return by.addr, by.verdict == Likely && s.balancers().sticky == nil
+	return by.addr, by.verdict == Likely && s.balancers().sticky == nil && !s.isBalancer(by.addr)
+}
+
+// isBalancer reports whether a source address is known to be a load balancer's:
+// through an address of any list that is no server's own, and always led to one
+// server, the auditor was seen to come from there. A forward to one server shows none,
+// and neither does the address of a NAT that the auditor is behind itself.
+func (s *Situation) isBalancer(addr netip.Addr) bool {
+	var lists []List
+	for _, l := range s.Lists {
+		lists = append(lists, List{URLList: l, Reach: ReachOf(s.Deployment, s.Finding.Cluster, l)})
+	}
+	found := false
+	for _, l := range lists {
+		for _, a := range l.Reach.Arrivals {
+			switch {
+			case a.as != addr:
+			case a.Own != checks.No:
+				return false
+			case a.AllTries >= enoughTries && a.Steady() && !isForward(a, lists):
+				found = true
+			}
+		}
+	}
+	return found
 }
 
 // Explained reports whether it was observed of an account by itself why its clients

@@ -134,6 +134,7 @@ func (s *Situation) pinned(w way) judgement {
 	drift := judgeRestartDrift(s).verdict
 	// What the rest of the cluster contradicts explains nothing.
 	_, unlike := s.unlikeOthers()
+	_, up := s.downThen()
 	named := s.namedUnserved(found)
 	switch {
 	case len(named) > 0:
@@ -151,7 +152,7 @@ func (s *Situation) pinned(w way) judgement {
 	case !s.Tied:
 		j.verdict, j.confidence = Likely, 0.7
 		j.evidence = append(j.evidence, s.sayWhose(found).settledBy(NeedOwner))
-		if order(judgeSingleProcess(s).verdict) <= order(Likely) || order(drift) <= order(Likely) {
+		if order(judgeSingleProcess(s).verdict) <= order(Likely) || order(drift) <= order(Likely) || fits && !unlike && len(up) == 0 {
 			j.verdict, j.confidence = Possible, 0.3
 		}
 		if len(s.claimants(found)) > 0 {

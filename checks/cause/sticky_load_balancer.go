@@ -26,7 +26,9 @@ const StickyLoadBalancer Code = "sticky-load-balancer"
 // they come from the address that the balancer has towards the servers, or each
 // shared source address has all of its unrelated clients on one server. Of one address
 // that several accounts share all clients have a say, see [Situation.byAddress]: where
-// they are on several servers, or when they came explains it as well, it is not likely.
+// they are on several servers, or when they came explains it as well, it is not likely;
+// nor is it while the address may be that of a NAT, whose clients share a list. To servers
+// both look the same, unless the auditor was seen to come from there through a balancer.
 // Confirmed takes both, because a balancer that hashes sources may lead others
 // elsewhere than the auditor; one makes it likely. An address of the list that
 // leads to several servers rules it out.
@@ -144,10 +146,13 @@ func (s *Situation) noBalancer(b balancers, by addressed, view Evidence, shared 
 	case b.spread.as.IsValid() && b.spread.as == by.addr:
 		return judgement{verdict: NotTested, evidence: append(slices.Clip(by.evidence[:min(1, len(by.evidence))]), say("INFO", "%s leads there, and now led to %s in %s, and to others too.",
 			place(b.spread), label(&s.Deployment.Servers[b.spread.Server]), tries(b.spread)))}
-	case shared && mayBe && by.verdict == Likely:
-		return judgement{verdict: Likely, confidence: 0.7, direct: by.together, explains: s.Finding.OnServer, evidence: []Evidence{view, {Source: "client URLs", Settle: NeedThisBalancer}}}
+	case shared && mayBe && by.verdict == Likely && s.isBalancer(by.addr):
+		return judgement{verdict: Likely, confidence: 0.7, direct: by.together, explains: s.Finding.OnServer, evidence: []Evidence{view,
+			say("INFO", "%s is a load balancer's: the auditor came from there when it connected through an address that is not an address of any server.", by.addr),
+			{Source: "client URLs", Settle: NeedThisBalancer}}}
 	case shared && mayBe:
-		return judgement{verdict: Likely, confidence: 0.5, explains: s.Finding.OnServer, evidence: []Evidence{view, {Source: "client URLs", Settle: NeedThisBalancer}}}
+		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{view,
+			say("CONNZ", "But a NAT looks the same to servers: behind one, clients that share one URL, or take one list in its order, are on one server too.").settledBy(NeedThisBalancer)}}
 	case shared:
 		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{view}}
 	case by.verdict == Possible && mayBe:

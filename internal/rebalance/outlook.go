@@ -47,7 +47,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 		}
 		known = true
 		definition, _ := cause.Define(c.Code)
-		unproven, _ := d.UnprovenUsers()
+		unproven, _ := d.LoginFirst(c.Code)
 		switch moved := definition.Moved; {
 		case d.ComesBack(c.Code):
 			out.AllReturn = true
@@ -56,7 +56,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 				rest = "so they would come straight back, or be lost where their library gives up."
 			}
 			refuse(c, rest)
-		case c.Code == cause.AccountGap && len(unproven) > 0:
+		case len(unproven) > 0:
 			refuse(c, "and nobody has logged in there since: clients that are refused again are lost where their library gives up.")
 		case moved == cause.ComeBackUntold:
 			refuse(c, "so it would not last: they move to the servers that are advertised to them, and come back when their processes restart.")

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,8 +30,12 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		return r, true
 	}
 	var why []string
-	force, after := "", x.before()
+	force, after, login := "", x.before(), x.loginFirst()
 	switch {
+	case login != "":
+		a.When = later(a.When)
+		r.ByHand = "first " + login + ": until then the command refuses"
+		why = append(why, "Only after that login: clients that are refused again are lost where their library gives up.")
 	case len(after) > 0:
 		a.When = later(a.When)
 		until := "find no room"
@@ -124,6 +129,27 @@ func (x *facts) before() []string {
 		}
 	}
 	return out
+}
+
+// loginFirst says which login has to show that a cause is mended before connections are
+// closed; empty where none has to.
+func (x *facts) loginFirst() string {
+	for _, c := range x.Causes {
+		users, by := x.LoginFirst(c.Code)
+		if !c.Strong() || len(users) == 0 {
+			continue
+		}
+		const shown = 5
+		for i, user := range users {
+			users[i] = words.Harmless(user)
+		}
+		names := make([]string, len(by))
+		for i, s := range by {
+			names[i] = words.Harmless(cmp.Or(s.Name, s.ID))
+		}
+		return fmt.Sprintf("log in to %s as %s once", words.ListUpTo(shown, names), words.ListUpTo(shown, users))
+	}
+	return ""
 }
 
 // mayReturn reports whether clients on the server use libraries that shuffle the

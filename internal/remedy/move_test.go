@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
@@ -61,6 +62,36 @@ func TestAccountThatWasAdded(t *testing.T) {
 		}
 		if slices.Contains(codes, string(cause.RemedyAccount)) == past {
 			t.Errorf("past %v: %v", past, codes)
+		}
+	}
+}
+
+// TestLoginBeforeMoves: as long as nobody has logged in where clients were refused, the
+// rebalancer refuses, and the audit says what comes first.
+func TestLoginBeforeMoves(t *testing.T) {
+	t.Parallel()
+	for _, unproven := range []bool{true, false} {
+		in := inputOf(spread(20, 0, 0))
+		in.Accounts = map[string]checks.AccountOn{}
+		for i := range in.Deployment.Servers {
+			s := &in.Deployment.Servers[i]
+			in.Accounts[s.ID] = checks.AccountOn{Usable: checks.Yes}
+			if unproven && s.ID != in.Finding.Server.ID {
+				s.Details.Loaded = time.Date(2026, 5, 4, 14, 0, 0, 0, time.UTC)
+				in.History = append(in.History, checks.Closed{Server: s.ID, User: "api", Reason: "Authentication Failure", Connections: 20,
+					First: s.Details.Loaded.Add(-time.Hour), Last: s.Details.Loaded.Add(-time.Hour), Newest: s.Details.Loaded.Add(-time.Hour)})
+			}
+		}
+		in.Profile = &checks.Profile{Servers: in.Profile.Servers, Read: []int{20, 0, 0}, Whole: true, Users: []checks.Group{{Key: "api", Counts: []int{20, 0, 0}}}}
+		in.Diagnosis = cause.Conclude(in.Case, []cause.Cause{{Code: cause.AccountGap, Role: cause.Root, Verdict: cause.Likely, Past: true}})
+		refused := len(balance.OutlookOf(in.Diagnosis, 0, nil).Refusals) > 0
+		for _, r := range For(in).Remedies {
+			if r.Code != cause.RemedyRebalance {
+				continue
+			}
+			if now := r.When == cause.Immediate; now == refused || refused != unproven || strings.Contains(r.ByHand, " as api once") != unproven {
+				t.Errorf("unproven %v: refused %v, and the audit says %s: %q", unproven, refused, r.When, r.ByHand)
+			}
 		}
 	}
 }

@@ -144,7 +144,7 @@ func For(in Input) Advice {
 			if c.Past && a.Remedy == d.First {
 				continue // that is done, and nothing is to wait for it
 			}
-			if c.Past && c.Strong() && a.Remedy == cause.RemedyRebalance {
+			if c.Past && c.Strong() && a.Remedy == cause.RemedyRebalance && x.loginFirst() == "" {
 				a.When = cause.Immediate
 			}
 			if c.Verdict == cause.Possible && a.When == cause.Immediate {

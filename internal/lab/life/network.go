@@ -153,9 +153,9 @@ func balancers() Operation {
 				two.SetMode(lab.RoundRobin)
 				return append(slices.Clone(before), "--client-url", first, "--client-url", second)
 			}
+			// Without them, what the clients come from may be NATs.
+			w.Args = append(w.Args, "--client-url", first, "--client-url", second)
 			w.Others = [][]string{
-				append(slices.Clone(before), "--client-url", first),
-				append(slices.Clone(before), "--client-url", first, "--client-url", second),
 				append(slices.Clone(before), "--client-url", first+","+second),
 				append(slices.Clone(before), "--client-url", "FIRST="+first, "--client-url", "SECOND="+second),
 			}

@@ -151,3 +151,33 @@ func between() Operation {
 		},
 	}
 }
+
+// grown: a single server becomes a cluster of three, and no client hears of it.
+func grown() Operation {
+	o := Operation{
+		Name: "grown", Title: "a single server becomes a cluster of three, and all clients keep its URL; nobody says what they are configured with",
+		Topology: three(func(c *lab.Cluster) { c.Late, c.NoAdvertise = []int{1, 2}, true }),
+		Do: func(ctx context.Context, w *World) error {
+			one := w.all()[:1]
+			for i, account := range []string{"KEPT", "KEPTTOO", "KEPTALSO"} {
+				if err := w.start(ctx, App{Account: account, Name: "orders", Pods: i == 0, Count: 16, URLs: one}); err != nil {
+					return err
+				}
+			}
+			if err := w.later(ctx); err != nil {
+				return err
+			}
+			for _, name := range []string{n2, n3} {
+				if err := w.Server(name).Start(ctx); err != nil {
+					return err
+				}
+			}
+			return w.later(ctx)
+		},
+	}
+	for _, account := range []string{"KEPT", "KEPTTOO", "KEPTALSO"} {
+		o.Cases = append(o.Cases, Case{Account: account, Server: n1, Truth: "single-url", Said: Unknown, Exact: true,
+			Not: []string{"restart-drift"}, Open: []string{"restart-drift", "single-url"}, Check: pinned(account, n1)})
+	}
+	return o
+}
