@@ -62,6 +62,8 @@ func (a *watch) text(c record.Change) string {
 		head = serverText(c)
 	case record.Refused:
 		head = fmt.Sprintf("%s refused %s: %s", serverName(c), words.Plural(c.Count, "connection"), words.Harmless(cmp.Or(c.Reason, "no reason given")))
+	case record.Kicked:
+		head = fmt.Sprintf("%s of %s kicked from %s%s", words.Plural(c.Count, "connection"), words.Harmless(c.Account.Name), serverName(c), kickedServices(record.DocumentOf(c).Moves))
 	case record.Corrected:
 		head = fmt.Sprintf("corrected %s by a full report, which differed by %s", words.Plural(c.Count, "count"), words.Plural(c.Connections, "connection"))
 	case record.Lost:

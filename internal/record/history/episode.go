@@ -29,6 +29,8 @@ type Episode struct {
 	// Around is what happened to servers of the cluster within a minute of its
 	// beginning, in order.
 	Around []record.Document
+	// Kicked are connections of the account that were kicked then, see [Kicked.During].
+	Kicked []Kicked
 }
 
 // Gap is a time of which nothing is known.
@@ -38,6 +40,7 @@ type Gap struct{ From, To time.Time }
 type History struct {
 	Episodes []Episode // the last to begin first
 	Gaps     []Gap
+	Kicked   []Kicked  // also those of no episode, the first to begin first
 	First    time.Time // of the documents; zero where there is none
 	Cut      bool      // there were more than can be held: older ones were left out
 }
@@ -61,7 +64,7 @@ func Tell(docs []record.Document) History {
 			}
 			continue
 		}
-		if d.Account == nil || d.Cluster == nil {
+		if d.Account == nil || d.Cluster == nil || d.Change == record.Kicked {
 			continue
 		}
 		k := pair{d.Account.ID, *d.Cluster}
@@ -92,9 +95,16 @@ func Tell(docs []record.Document) History {
 			e.Finding = e.Finding || d.Finding != nil && *d.Finding
 		}
 	}
+	h.Kicked = kickedIn(docs)
 	for _, e := range all {
+		for i := range h.Kicked {
+			if h.Kicked[i].During(e) {
+				h.Kicked[i].Apart = false
+				e.Kicked = append(e.Kicked, h.Kicked[i])
+			}
+		}
 		for _, d := range docs {
-			if d.Server != nil && d.Cluster != nil && *d.Cluster == e.Cluster && d.Time.Sub(e.Began).Abs() <= around {
+			if d.Server != nil && d.Change != record.Kicked && d.Cluster != nil && *d.Cluster == e.Cluster && d.Time.Sub(e.Began).Abs() <= around {
 				e.Around = append(e.Around, d)
 			}
 		}
