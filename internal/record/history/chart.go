@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"io"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -104,10 +103,11 @@ func (c Chart) page(docs []record.Document) chartPage {
 // pairs are the accounts and clusters to chart, those that leaned last first.
 func (c Chart) pairs(h History, docs []record.Document) []pair {
 	var out []pair
+	known := map[pair]bool{}
 	add := func(a record.DocumentAccount, cluster string) {
 		k := pair{a.ID, cluster}
-		if (c.Account == "" || a.ID == c.Account || a.Name == c.Account) && !slices.Contains(out, k) {
-			out = append(out, k)
+		if (c.Account == "" || a.ID == c.Account || a.Name == c.Account) && !known[k] {
+			known[k], out = true, append(out, k)
 		}
 	}
 	for _, e := range h.Episodes {

@@ -12,6 +12,9 @@ import (
 // server count as the same ones: a run pauses between its batches.
 const sameKicks = 2 * time.Minute
 
+// mostKickedServices is how many services of a run are kept.
+const mostKickedServices = 64
+
 // Kicked are connections of an account that a server closed since somebody asked it to,
 // as a rebalance does. Who asked is not known.
 type Kicked struct {
@@ -40,7 +43,7 @@ func kickedOf(d *record.Document) *Kicked {
 	if d.Account == nil || d.Cluster == nil || d.Server == nil || d.Count == nil || *d.Count <= 0 {
 		return nil
 	}
-	k := &Kicked{Account: *d.Account, Cluster: *d.Cluster, Server: *d.Server, From: d.Time, To: d.Time, Apart: true, Connections: *d.Count, Services: d.Moves}
+	k := &Kicked{Account: *d.Account, Cluster: *d.Cluster, Server: *d.Server, From: d.Time, To: d.Time, Apart: true, Connections: *d.Count, Services: slices.Clone(d.Moves)}
 	if d.Since != nil && d.Since.Before(d.Time) {
 		k.From = *d.Since
 	}
@@ -52,14 +55,15 @@ func (k *Kicked) and(next *Kicked) bool {
 	if next.From.Sub(k.To) > sameKicks {
 		return false
 	}
-	k.To, k.Connections, k.Services = next.To, k.Connections+next.Connections, slices.Clone(k.Services)
+	k.To, k.Connections = next.To, k.Connections+next.Connections
 	for _, m := range next.Services {
 		at := slices.IndexFunc(k.Services, func(x record.DocumentMove) bool { return x.Service == m.Service })
-		if at < 0 {
+		switch {
+		case at >= 0:
+			k.Services[at].Connections += m.Connections
+		case len(k.Services) < mostKickedServices:
 			k.Services = append(k.Services, m)
-			continue
 		}
-		k.Services[at].Connections += m.Connections
 	}
 	slices.SortStableFunc(k.Services, func(a, b record.DocumentMove) int { return b.Connections - a.Connections })
 	return true
@@ -92,9 +96,52 @@ func kickedIn(docs []record.Document) []Kicked {
 	return out
 }
 
-// During reports whether the kicks belong to an episode: they are of its account, from a
+// kicksOf are kicks of one account in a cluster, as places in all of them, in the order
+// in which they began, with until when the longest of those before each lasted.
+type kicksOf struct {
+	places []int
+	until  []time.Time
+}
+
+func kickedBy(all []Kicked) map[pair]*kicksOf {
+	out := map[pair]*kicksOf{}
+	for i := range all {
+		k := pair{all[i].Account.ID, all[i].Cluster}
+		x := out[k]
+		if x == nil {
+			x = &kicksOf{}
+			out[k] = x
+		}
+		until := all[i].To
+		if n := len(x.until); n > 0 && x.until[n-1].After(until) {
+			until = x.until[n-1]
+		}
+		x.places, x.until = append(x.places, i), append(x.until, until)
+	}
+	return out
+}
+
+// during are the places of those that belong to an episode.
+func (x *kicksOf) during(all []Kicked, e *Episode) []int {
+	if x == nil {
+		return nil
+	}
+	begin, _ := slices.BinarySearchFunc(x.until, e.Began.Add(-around), time.Time.Compare)
+	var out []int
+	for _, at := range x.places[begin:] {
+		if e.Ended != nil && all[at].From.After(e.Ended.Add(around)) {
+			break
+		}
+		if all[at].during(e) {
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
+// during reports whether the kicks belong to an episode: they are of its account, from a
 // minute before it began until a minute after it ended.
-func (k *Kicked) During(e *Episode) bool {
+func (k *Kicked) during(e *Episode) bool {
 	return k.Account.ID == e.Account.ID && k.Cluster == e.Cluster && !k.To.Before(e.Began.Add(-around)) && (e.Ended == nil || !k.From.After(e.Ended.Add(around)))
 }
 
