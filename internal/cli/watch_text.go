@@ -54,6 +54,9 @@ func (a *watch) text(c record.Change) string {
 			was += " (it was a finding)"
 		}
 		head = fmt.Sprintf("%s is back: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
+		if c.Spread.Verdict == checks.AcceptedFinding {
+			head = fmt.Sprintf("%s is accepted now: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
+		}
 		if c.Spread.Connections == 0 {
 			head = fmt.Sprintf("%s leans no longer: it has no connections any more%s", pairName(c.Spread), was)
 		}
@@ -97,6 +100,9 @@ func (a *watch) thresholds() string {
 		if flag.value != flag.usual {
 			out += fmt.Sprintf(" --%s %d", flag.name, flag.value)
 		}
+	}
+	if a.file.path != "" {
+		out += " --config " + words.Shell(words.Harmless(a.file.path))
 	}
 	return out
 }

@@ -13,6 +13,8 @@ import (
 type Settings struct {
 	// Parameters are the rule, and the accounts and clusters to judge by it.
 	Parameters checks.Parameters
+	// Accepted are findings that are known and accepted.
+	Accepted []checks.Acceptance
 	// For is how long an account must be above the threshold to be a finding.
 	For time.Duration
 	// Reconcile is how often a full report is due if nothing else asks for one.
