@@ -18,6 +18,9 @@ type Recorded struct {
 	// Moves are what came and left in the minute or two before changes of the
 	// spread; the same ones may be in several.
 	Moves []RecordedMove
+	// Kicked are connections of the account that servers closed since somebody asked them
+	// to, of all services together.
+	Kicked []RecordedMove
 }
 
 // RecordedSpread is how an account was spread.

@@ -28,6 +28,7 @@ type AccountLoss struct {
 	Account               checks.Account
 	Connections, OnServer int
 	Distribution          []checks.Share
+	Profile               *checks.Profile // whose servers the counts of services go by; nil where there is none
 	Services              []ServiceLoss
 }
 
@@ -54,7 +55,7 @@ func LossOf(d *checks.Deployment, server checks.ServerRef, of []Diagnosis) Loss 
 	for _, x := range of {
 		f := x.Finding
 		out.Survivors = f.Impact.Survivors // the same for all
-		a := AccountLoss{Account: f.Account, Connections: f.Connections, OnServer: f.OnServer, Distribution: f.Distribution}
+		a := AccountLoss{Account: f.Account, Connections: f.Connections, OnServer: f.OnServer, Distribution: f.Distribution, Profile: x.Profile}
 		left := f.OnServer
 		for k, s := range x.Services {
 			n := min(s.Here(), left)

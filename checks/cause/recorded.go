@@ -128,6 +128,7 @@ func (s *Situation) movedBy(r *restarts, reached []checks.Answer) checks.Answer 
 		}
 		r.left += max(0, had-s.on(o.ID))
 	}
+	r.left = max(0, r.left-s.kickedFrom(names, r.before.Time))
 	stayed := r.before.On(s.Server.Name)
 	if slices.ContainsFunc(s.Recorded.Events, func(e checks.RecordedEvent) bool {
 		return !e.Started && !e.Answers && e.Server.Name == s.Server.Name && e.Time.After(r.before.Time)
@@ -144,6 +145,17 @@ func (s *Situation) movedBy(r *restarts, reached []checks.Answer) checks.Answer 
 	}
 	r.left = min(r.left, came)
 	return checks.Yes
+}
+
+// kickedFrom is how many connections other servers closed since a time as somebody asked
+// them to: these did not leave with a restart.
+func (s *Situation) kickedFrom(servers map[string]bool, since time.Time) (n int) {
+	for _, k := range s.Recorded.Kicked {
+		if servers[k.Server.Name] && k.Server.Name != s.Server.Name && k.Time.After(since) {
+			n += k.Connections
+		}
+	}
+	return n
 }
 
 // conserved reports whether the account has about as many connections as it had.

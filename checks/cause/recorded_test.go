@@ -70,6 +70,13 @@ func withAnother(s *scene) {
 	exactly(s.Profile)
 }
 
+// kickedFrom has so many connections kicked from a server.
+func kickedFrom(server string, at time.Time, n int) func(*checks.Recorded) {
+	return func(r *checks.Recorded) {
+		r.Kicked = append(r.Kicked, checks.RecordedMove{Time: at, Left: true, Server: checks.ServerRef{Name: server}, Reason: "Kicked", Connections: n})
+	}
+}
+
 func TestRecordedRestarts(t *testing.T) {
 	noMoves := func(r *checks.Recorded) { r.Moves = nil }
 	leaned := func(r *checks.Recorded) {
@@ -120,6 +127,10 @@ func TestRecordedRestarts(t *testing.T) {
 		{"the last that was recorded is not what there is", with(inTurn, recorded(func(r *checks.Recorded) {
 			r.Spreads[3] = spreadAt(minutes(3), "N", 7, 8, 0)
 		})), Possible, "none"},
+		{"somebody had two of them kicked from n2", with(inTurn, recorded(kickedFrom("n2", minutes(2), 2))), Confirmed, RestartDrift},
+		{"somebody had most of them kicked from n2", with(inTurn, recorded(kickedFrom("n2", minutes(2), 9))), Possible, "none"},
+		{"that was before it", with(inTurn, recorded(kickedFrom("n2", minutes(-90), 9))), Confirmed, RestartDrift},
+		{"they were kicked from n1, and came back", with(inTurn, recorded(kickedFrom("n1", minutes(2.5), 9))), Confirmed, RestartDrift},
 		{"one server did not stop", with(inTurn, recorded(func(r *checks.Recorded) { r.Events = r.Events[:6] })), Possible, "none"},
 		{"one fell silent and came back the same", with(inTurn, recorded(func(r *checks.Recorded) {
 			for i := range r.Events[6:] {

@@ -18,13 +18,21 @@ type settings struct {
 
 // flags adds --config to a command that has all its other flags already.
 func (s *settings) flags(cmd *fisk.CmdClause, numbers ...string) {
+	s.add(cmd, "Read thresholds, client URLs, resolvers and accepted findings from this YAML file; flags win over it", numbers)
+}
+
+// thresholds adds --config to a command that judges, and looks for no causes.
+func (s *settings) thresholds(cmd *fisk.CmdClause, numbers ...string) {
+	s.add(cmd, "Read thresholds and accepted findings from this YAML file; flags win over it", numbers)
+}
+
+func (s *settings) add(cmd *fisk.CmdClause, help string, numbers []string) {
 	s.given = map[string]*bool{}
 	for _, name := range numbers {
 		s.given[name] = new(bool)
 		cmd.GetFlag(name).IsSetByUser(s.given[name])
 	}
-	cmd.Flag("config", "Read thresholds, client URLs, resolvers and accepted findings from this YAML file; flags win over it").
-		PlaceHolder("FILE").Validator(notEmpty("config", "the path of a YAML file")).StringVar(&s.path)
+	cmd.Flag("config", help).PlaceHolder("FILE").Validator(notEmpty("config", "the path of a YAML file")).StringVar(&s.path)
 }
 
 // read reads the file; without one it has nothing.

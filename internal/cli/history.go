@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -119,6 +120,7 @@ func historyText(h history.History, account string, since, now time.Time) string
 		b.WriteByte('\n')
 		episodeText(line, e, now)
 	}
+	kickedText(line, h, account)
 	if len(h.Gaps) > 0 {
 		b.WriteByte('\n')
 		for _, g := range h.Gaps {
@@ -161,6 +163,9 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	if e.Ended == nil && e.Last != nil && e.Then != nil && !e.Last.Time.Equal(e.Then.Time) {
 		share("last", e.Last)
 	}
+	for i := range e.Kicked {
+		line("  ", "kicked: %s", kickedLine(&e.Kicked[i]))
+	}
 	if len(e.Around) == 0 && len(e.Moves) == 0 {
 		return
 	}
@@ -173,6 +178,44 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 			line("    ", "%s", text)
 		}
 	}
+}
+
+// kickedText lists connections that were kicked while the account did not lean.
+func kickedText(line func(indent, format string, args ...any), h history.History, account string) {
+	said := false
+	for i := range h.Kicked {
+		k := &h.Kicked[i]
+		if !k.Apart || account != "" && k.Account.ID != account && k.Account.Name != account {
+			continue
+		}
+		if !said {
+			line("", "")
+			line("", "Connections were kicked while their account was not above the threshold:")
+			said = true
+		}
+		line("  ", "%s (%s): %s", words.Harmless(k.Account.Name), words.Harmless(k.Cluster), kickedLine(k))
+	}
+}
+
+// kickedLine is how many were kicked, from where, when, and whose they were.
+func kickedLine(k *history.Kicked) string {
+	text := fmt.Sprintf("%s from %s at %s", words.Plural(k.Connections, "connection"), nameOf(serverRef(k.Server)), k.From.Local().Format(lineTime))
+	if took := k.To.Sub(k.From); took > 10*time.Second { // which one alone takes to be told
+		text += " and within " + shortDuration(took)
+	}
+	return text + kickedServices(k.Services)
+}
+
+// kickedServices are the largest services of those that were kicked, in brackets.
+func kickedServices(moves []record.DocumentMove) string {
+	var parts []string
+	for _, m := range moves {
+		parts = append(parts, words.Harmless(cmp.Or(m.Service, "without a name"))+" "+words.Count(m.Connections))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + words.FirstOf(3, parts) + ")"
 }
 
 func serverRef(s record.DocumentServer) checks.ServerRef { return checks.ServerRef(s) }

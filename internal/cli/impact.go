@@ -194,7 +194,11 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	if past != nil {
 		still := stillThere(d, past)
 		in.Warnings, in.MayHave = append(in.Warnings, still...), len(still) > 0
-		in.Gone = past.Since(func(account string) map[string]int { return heldBy(d, past.Cluster, account) })
+		now, err := present(ctx, run, past)
+		if err != nil {
+			return nil, err
+		}
+		in.Gone = past.Since(now)
 	}
 	return report.NewImpacts(in), nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -76,19 +78,111 @@ func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
 	return []string{fmt.Sprintf(but, past.Server, words.HarmlessText(d.Missing[at].Reason))}
 }
 
-// heldBy is what each server of a cluster has of an account, by its name.
-func heldBy(d *checks.Deployment, cluster, account string) map[string]int {
-	out := map[string]int{}
+// present returns what the servers of the cluster have now of each account that was on
+// the server, with its services where the document says which were there.
+func present(ctx context.Context, run *audit.Run, past *report.PastImpact) (func(account string) report.Present, error) {
+	d, all := run.Deployment, map[string]report.Present{}
+	var ask []string
+	for _, a := range past.Accounts {
+		is := report.Present{Held: map[string]int{}, Unread: "its connections of now were not read"}
+		all[a.ID] = is
+		if len(a.Services) > 0 {
+			ask = append(ask, a.ID)
+		}
+	}
+	names, clusters, known := map[string]string{}, []string{}, map[string][]string{}
 	for k := range d.Servers {
 		s := &d.Servers[k]
-		if words.Harmless(s.Cluster) != cluster {
+		if words.Harmless(s.Cluster) != past.Cluster {
 			continue
 		}
+		names[s.ID] = words.Harmless(s.Name)
+		if !slices.Contains(clusters, s.Cluster) {
+			clusters = append(clusters, s.Cluster)
+		}
 		for _, u := range s.Usage {
-			if words.Harmless(d.Accounts[u.Account].ID) == account {
-				out[words.Harmless(s.Name)] += int(u.Connections)
+			id := d.Accounts[u.Account].ID
+			is, was := all[words.Harmless(id)]
+			if !was || u.Connections == 0 {
+				continue
+			}
+			is.Held[names[s.ID]] += int(u.Connections)
+			if ids := known[words.Harmless(id)]; !slices.Contains(ids, id) {
+				known[words.Harmless(id)] = append(ids, id)
 			}
 		}
 	}
-	return out
+	others := othersMissing(d, past)
+	for _, id := range ask {
+		if is := all[id]; len(is.Held) == 0 {
+			is.Services, is.Unread = map[string]map[string]int{}, others
+			all[id] = is
+		}
+	}
+	for _, cluster := range clusters {
+		var of []string
+		for _, id := range ask {
+			of = append(of, known[id]...)
+		}
+		profiles, err := run.Present(ctx, cluster, of)
+		if err != nil {
+			return nil, err
+		}
+		for id, p := range profiles {
+			is := all[words.Harmless(id)]
+			is.Services, is.Unread = servicesOf(p, names, is.Services), others
+			switch {
+			case len(p.Services) == 0:
+				is.Unread = "no connection of it could be read"
+			case slices.Contains(p.Unread, true):
+				is.Unread = p.Note
+			case slices.ContainsFunc(p.Services, func(s checks.Service) bool { return s.Remainder }):
+				is.Unread = "the account has too many services to keep all of them apart"
+			}
+			all[words.Harmless(id)] = is
+		}
+	}
+	return func(account string) report.Present { return all[account] }, nil
+}
+
+// servicesOf adds what each server has of the services of a profile, all by their names.
+func servicesOf(p *checks.Profile, names map[string]string, to map[string]map[string]int) map[string]map[string]int {
+	if to == nil {
+		to = map[string]map[string]int{}
+	}
+	for _, s := range p.Services {
+		if s.Remainder {
+			continue
+		}
+		name := words.Harmless(cause.ServiceName(s))
+		if to[name] == nil {
+			to[name] = map[string]int{}
+		}
+		for i, n := range s.Counts {
+			if n > 0 && i < len(p.Servers) {
+				to[name][names[p.Servers[i]]] += n
+			}
+		}
+	}
+	return to
+}
+
+// othersMissing says that another server than the one that is asked about may have some
+// of its clients, as it did not report; empty where all did.
+func othersMissing(d *checks.Deployment, past *report.PastImpact) string {
+	itself := false
+	for i := range d.Missing {
+		m := &d.Missing[i]
+		switch {
+		case m.Kind == checks.Down || m.ClusterKnown && words.Harmless(m.Cluster) != past.Cluster:
+		case words.Harmless(m.Name) == past.Server:
+		case m.Nameless() && !itself:
+			itself = true // it is the one
+		case m.Nameless():
+			return "another server of its cluster did not report"
+		default:
+			return words.Harmless(m.Name) + " did not report"
+		}
+	}
+	return ""
 }

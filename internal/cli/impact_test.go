@@ -58,7 +58,8 @@ func TestImpact(t *testing.T) {
 	doc, _ := run(0, append([]string{"C1-n1", "--json"}, lists...)...)
 	s := doc.Servers[0]
 	if doc.Outcome != "pass" || len(doc.Servers) != 1 || s.Connections != 16 || s.CanFailOver != 16 || s.Fits != "yes" || len(s.Accounts) != 2 ||
-		s.Accounts[0].Account.ID != "ORDERS" || s.Accounts[1].OnServer != 4 || s.Accounts[1].Connections != 6 || len(s.Survivors) != 2 {
+		s.Accounts[0].Account.ID != "ORDERS" || s.Accounts[1].OnServer != 4 || s.Accounts[1].Connections != 6 || len(s.Survivors) != 2 ||
+		len(s.Accounts[0].Services[0].Counts) != 2 || *s.Accounts[0].Services[0].Counts[1].Connections != 1 {
 		t.Errorf("%+v", doc)
 	}
 	// Without a list nobody knows, and without a server it is the fullest.
@@ -85,7 +86,7 @@ func TestImpact(t *testing.T) {
 	}
 	doc, _ = run(1, "C1-n1", "--baseline", before, "--json")
 	g := doc.Gone
-	if g == nil || g.Connections != 16 || g.Back != 12 || g.Missing != 4 || g.Accounts[0].Back != 12 || g.Accounts[1].Missing != 4 || g.Accounts[1].Services[0] != "billing" || len(doc.Servers) != 0 {
+	if g == nil || g.Connections != 16 || g.Back != 12 || g.Missing != 4 || g.Accounts[0].Back != 12 || g.Accounts[1].Missing != 4 || g.Accounts[1].Services[0].Name != "billing" || *g.Accounts[1].Services[0].Missing != 4 || *g.Accounts[0].Services[0].Back != 12 || len(doc.Servers) != 0 {
 		t.Errorf("%+v", g)
 	}
 	// Others forget a server that hangs, too.
@@ -93,7 +94,7 @@ func TestImpact(t *testing.T) {
 		t.Errorf("warnings %q", text)
 	}
 	var said bytes.Buffer
-	if err := report.ImpactText(&said, &doc, report.Style{}); err != nil || !strings.Contains(strings.ReplaceAll(said.String(), "\n  ", " "), "by what others have now, 12 are back, 4 missing") || !strings.Contains(said.String(), "it had billing") {
+	if err := report.ImpactText(&said, &doc, report.Style{}); err != nil || !strings.Contains(strings.ReplaceAll(said.String(), "\n  ", " "), "by what others have now, 12 are back, 4 missing") || !strings.Contains(said.String(), "Back: billing 0 of 4.") {
 		t.Errorf("%v\n%s", err, said.String())
 	}
 	if err := l.Server("C1-n1").Start(ctx); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/config"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/record/live"
@@ -28,6 +29,7 @@ type watch struct {
 	// Durations are read as text, so that what is wrong can be said in one sentence.
 	hold, reconcile string
 	settings        record.Settings
+	file            settings
 	store           storeFlags
 	listen          listenFlags
 	json            bool
@@ -61,7 +63,8 @@ Examples:
   nats-balance watch --context system --store /var/lib/nats-balance --keep 90d
   nats-balance watch --context system --store monitoring --store-replicas 3
   nats-balance watch --context system --listen :9222
-  nats-balance watch --context system --account ORDERS --threshold 60 --no-store`)
+  nats-balance watch --context system --account ORDERS --threshold 60 --no-store
+  nats-balance watch --context system --config balance.yaml`)
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:ro")
 	cmd.Flag("account", "Only check this account, by id or name; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Accounts)
@@ -76,6 +79,7 @@ Examples:
 	duration(cmd, "reconcile", "How often to check against a full report of all servers (default 5m)", "5m", &a.reconcile)
 	a.store.flags(cmd)
 	a.listen.flags(cmd)
+	a.file.thresholds(cmd, "threshold", "min-servers", "min-connections")
 	cmd.Flag("json", "Print every change as a line of JSON").Short('j').UnNegatableBoolVar(&a.json)
 	left := func() string { return "what was recorded may not all be written" }
 	cmd.Action(a.host.action(end{left: left}, a.run))
@@ -92,7 +96,7 @@ func (a *watch) run(ctx context.Context) error {
 }
 
 func (a *watch) watch(ctx context.Context) error {
-	if err := a.validate(); err != nil {
+	if err := a.validate(ctx); err != nil {
 		return &usageError{err: err}
 	}
 	a.columns = room(a.host.Out)
@@ -185,7 +189,7 @@ func unrecorded(store *history.Store) error {
 	return nil
 }
 
-func (a *watch) validate() error {
+func (a *watch) validate(ctx context.Context) error {
 	if err := a.host.checkTimeout(); err != nil {
 		return err
 	}
@@ -201,6 +205,16 @@ func (a *watch) validate() error {
 			return err
 		}
 	}
+	c, err := a.file.read(ctx, a.host)
+	if err != nil {
+		return err
+	}
+	a.parameters.Overrides, a.settings.Accepted = c.Overrides, c.Accepted
+	for flag := range a.file.given {
+		if n, ok := a.file.number(c, flag); ok {
+			*config.ThresholdOf(&a.parameters, flag) = n
+		}
+	}
 	if err := a.parameters.Validate(); err != nil {
 		return fmt.Errorf("--%w", err)
 	}
@@ -208,7 +222,6 @@ func (a *watch) validate() error {
 		return errors.New("--account or --cluster is empty: pass a name")
 	}
 	a.settings.Parameters = a.parameters
-	var err error
 	if a.settings.For, err = readDuration("for", a.hold, 0, 7*24*time.Hour); err != nil {
 		return err
 	}

@@ -54,6 +54,9 @@ func (a *watch) text(c record.Change) string {
 			was += " (it was a finding)"
 		}
 		head = fmt.Sprintf("%s is back: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
+		if c.Spread.Verdict == checks.AcceptedFinding {
+			head = fmt.Sprintf("%s is accepted now: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
+		}
 		if c.Spread.Connections == 0 {
 			head = fmt.Sprintf("%s leans no longer: it has no connections any more%s", pairName(c.Spread), was)
 		}
@@ -62,6 +65,8 @@ func (a *watch) text(c record.Change) string {
 		head = serverText(c)
 	case record.Refused:
 		head = fmt.Sprintf("%s refused %s: %s", serverName(c), words.Plural(c.Count, "connection"), words.Harmless(cmp.Or(c.Reason, "no reason given")))
+	case record.Kicked:
+		head = fmt.Sprintf("%s of %s kicked from %s%s", words.Plural(c.Count, "connection"), words.Harmless(c.Account.Name), serverName(c), kickedServices(record.DocumentOf(c).Moves))
 	case record.Corrected:
 		head = fmt.Sprintf("corrected %s by a full report, which differed by %s", words.Plural(c.Count, "count"), words.Plural(c.Connections, "connection"))
 	case record.Lost:
@@ -95,6 +100,9 @@ func (a *watch) thresholds() string {
 		if flag.value != flag.usual {
 			out += fmt.Sprintf(" --%s %d", flag.name, flag.value)
 		}
+	}
+	if a.file.path != "" {
+		out += " --config " + words.Shell(words.Harmless(a.file.path))
 	}
 	return out
 }

@@ -38,7 +38,7 @@ func kicks(ctx context.Context, c *sysreq.Client, patience time.Duration, server
 		defer mu.Unlock()
 		// What came before an error is right.
 		_, _ = d.Closed(ctx, body, s.ID, func(x *wire.Connection) {
-			if string(x.Reason) == "Kicked" {
+			if string(x.Reason) == wire.Kicked {
 				out[killed{s.ID, x.ID}] = true
 			}
 		})

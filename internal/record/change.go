@@ -33,6 +33,8 @@ const (
 	Lost Kind = "events-lost"
 	// Refused: servers refused connections.
 	Refused Kind = "refused"
+	// Kicked: connections of an account were closed by a server that somebody asked to.
+	Kicked Kind = "kicked"
 	// Shifted: the spread of an account changed enough to be written down.
 	Shifted Kind = "spread"
 )
@@ -43,8 +45,10 @@ type Change struct {
 	Time time.Time
 	// Cluster is of all but Corrected and Lost.
 	Cluster string
-	// Server is of what happens to servers, and of Refused.
+	// Server is of what happens to servers, of Refused, and of Kicked.
 	Server checks.ServerRef
+	// Account is of Kicked.
+	Account checks.Account
 	// Start is when the process of a server that Started, or is Answering, began;
 	// zero where not known.
 	Start time.Time
@@ -64,18 +68,18 @@ type Change struct {
 	// that had most alone; nil where not known.
 	Before *Spread
 	// Since is when it crossed the threshold, of Crossed, Held and Back, and zero
-	// where it was not above it.
+	// where it was not above it; and when the first of them was, of Kicked.
 	Since time.Time
 	// Finding reports whether it is a finding, of Shifted, or was one, of Back.
 	Finding bool
 	// Moves are what came and left in the minute before, the most first, of
-	// Crossed, Back and Shifted.
+	// Crossed, Back and Shifted; and those that were Kicked, by service.
 	Moves []Move
 	// Reason is why a server is Silent or Stopped without saying so, why events were Lost, why connections were
 	// Refused, in a clause, and why what an earlier watch recorded is not taken over,
 	// of Watching, in a sentence.
 	Reason string
-	// Count is how many counts were Corrected, events Lost, connections Refused, and
+	// Count is how many counts were Corrected, events Lost, connections Refused or Kicked, and
 	// servers of unknown name Silent.
 	Count int
 	// Connections is by how many the Corrected counts were off.

@@ -128,6 +128,9 @@ func DocumentOf(c Change) Document {
 		d.Account = &DocumentAccount{c.Spread.Account.ID, c.Spread.Account.Name}
 		d.Finding = &c.Finding
 	}
+	if c.Account.ID != "" {
+		d.Account = &DocumentAccount{c.Account.ID, c.Account.Name}
+	}
 	if c.Kind == Crossed {
 		d.AtStart = &c.AtStart
 	}
@@ -153,7 +156,7 @@ func DocumentOf(c Change) Document {
 	if c.Reason != "" {
 		d.Reason = &c.Reason
 	}
-	if c.Kind == Corrected || c.Kind == Lost || c.Kind == Refused {
+	if c.Kind == Corrected || c.Kind == Lost || c.Kind == Refused || c.Kind == Kicked {
 		d.Count = &c.Count
 	}
 	if c.Kind == Corrected {

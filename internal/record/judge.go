@@ -31,6 +31,8 @@ const (
 	// restBetween is the shortest time between two spreads that are written down of
 	// one account in one cluster, unless the verdict changes.
 	restBetween = 5 * time.Second
+	// acceptedAgain is how often what is accepted is judged if nothing changes.
+	acceptedAgain = time.Hour
 )
 
 // pair returns what is known of a pair, which is nothing yet where it is new.
@@ -106,7 +108,7 @@ func (w *Watch) rejudge(now time.Time) {
 			due = append(due, *c)
 		}
 	}
-	for _, r := range checks.CheckConcentration(d, p).Rows {
+	for _, r := range checks.Accept(checks.CheckConcentration(d, p), w.s.Accepted, now).Rows {
 		k := pairKey{numbers[r.Account.ID], r.Cluster}
 		delete(pairs, k)
 		take(k, r)
@@ -207,6 +209,9 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 			return nil
 		}
 		w.pairs[k.account] = append(w.pairs[k.account], p)
+	}
+	if r.Verdict == checks.AcceptedFinding {
+		w.later[k] = now.Add(acceptedAgain) // it may have expired then
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
 	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}

@@ -13,6 +13,8 @@ import (
 type Settings struct {
 	// Parameters are the rule, and the accounts and clusters to judge by it.
 	Parameters checks.Parameters
+	// Accepted are findings that are known and accepted.
+	Accepted []checks.Acceptance
 	// For is how long an account must be above the threshold to be a finding.
 	For time.Duration
 	// Reconcile is how often a full report is due if nothing else asks for one.
@@ -47,6 +49,7 @@ type Watch struct {
 	hung    map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, since when
 	began   time.Time             // when the first full report was asked for
 	refused map[refusal]int
+	kicked  map[kickKey]*kicks
 	flushed time.Time // refusals
 	out     []Change  // to be told with the next tick
 
@@ -94,7 +97,7 @@ const unheard = checks.MayHang
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {
 	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, down: map[string]stopped{},
-		hung: map[string]time.Time{}, refused: map[refusal]int{}, wanted: "the start"}
+		hung: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
 }
 
 // row returns the row of the server that an event is from, which gets one if it has
@@ -246,6 +249,9 @@ func (w *Watch) client(e wire.ClientEvent, left bool, now time.Time) {
 	w.Counters.Events++
 	if s := w.row(e.From, now); s != nil && e.Client {
 		w.moves.add(e, left)
+		if left && e.Reason == wire.Kicked {
+			w.kick(e, s.cluster, now)
+		}
 	}
 }
 
@@ -354,6 +360,7 @@ func (w *Watch) Tick(now time.Time) []Change {
 	w.moves.tick(now)
 	w.askSilent(now)
 	w.tellRefused(now)
+	w.tellKicked(now)
 	if w.ready {
 		w.judge(now)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -155,11 +156,12 @@ func ImpactHTML(w io.Writer, doc *Impacts) error {
 	if g := doc.Gone; g != nil {
 		r.Title = "Impact of the loss of a server"
 		s := htmlSection{ID: "gone", Title: "Who was on " + short(g.Server, htmlName)}
-		t := newHTMLTable("", "Accounts that were on it", "Account", "Connections", "Back", "Missing", "Now on", "Services").numbered(2, 3)
+		t := newHTMLTable("", "Accounts that were on it", "Account", "Connections", "Back", "Missing", "Now on").numbered(2, 3)
 		for _, a := range g.Accounts {
-			t.row(accountName(a.Account), words.Count(a.OnServer), words.Count(a.Back), words.Count(a.Missing), words.ListUpTo(named, a.gained()), list(a.Services, named))
+			t.row(accountName(a.Account), words.Count(a.OnServer), words.Count(a.Back), words.Count(a.Missing), words.ListUpTo(named, g.gained(a.On)))
 		}
 		s.table(t, len(g.Accounts))
+		g.serviceTable(&s)
 		r.Sections = append(r.Sections, s)
 	}
 	for i, x := range doc.Servers[:min(len(doc.Servers), htmlCards)] {
@@ -169,6 +171,36 @@ func ImpactHTML(w io.Writer, doc *Impacts) error {
 		r.Sections = append(r.Sections, htmlSection{ID: "more", Title: words.Plural(n, "more server"), Paragraphs: []string{"--format json has them."}})
 	}
 	return r.write(w, doc.Outcome, doc.Coverage, doc.Warnings)
+}
+
+// serviceTable adds the services that were on the server, those first of which most are
+// missing.
+func (g *ServerGone) serviceTable(s *htmlSection) {
+	type row struct {
+		account string
+		ServiceGone
+	}
+	var all []row
+	for _, a := range g.Accounts {
+		for _, x := range a.Services {
+			all = append(all, row{accountName(a.Account), x})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b row) int { return b.lacks() - a.lacks() })
+	t := newHTMLTable("", "Services that were on it", "Service", "Account", "Connections", "Back", "Missing", "Now on").numbered(3, 4)
+	for _, x := range all {
+		back, missing, on := "unknown", "unknown", words.ListUpTo(named, g.gained(x.On))
+		if x.Back != nil {
+			back, missing = words.Count(*x.Back), words.Count(*x.Missing)
+		} else {
+			on = deref(x.Why)
+		}
+		t.row(short(cmp.Or(x.Name, "unnamed"), htmlName), x.account, words.Count(x.OnServer), back, missing, on)
+	}
+	s.table(t, len(all))
+	if said := g.unnamed(); said != "" {
+		s.Paragraphs = append(s.Paragraphs, said)
+	}
 }
 
 // answer is what the page says first.

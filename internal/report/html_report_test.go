@@ -60,7 +60,8 @@ func impactOf(name string) *Impacts {
 // goneOf is a server that is gone, with one account that was on it.
 func goneOf(name string, then time.Time) *ServerGone {
 	return &ServerGone{Server: name, Cluster: "C1", Time: then, Connections: 9, Back: 5, Missing: 4,
-		Accounts: []AccountGone{{Account: Account{ID: "A", Name: "ORDERS"}, OnServer: 9, Back: 5, Missing: 4, On: []Gained{{Server: "n2", More: 5}}, Services: []string{"billing"}}}}
+		Accounts: []AccountGone{{Account: Account{ID: "A", Name: "ORDERS"}, OnServer: 9, Back: 5, Missing: 4, On: []Gained{{Server: "n2", More: 5}},
+			Services: []ServiceGone{{Name: "billing", OnServer: 6, Back: new(5), Missing: new(1), On: []Gained{{Server: "n2", More: 5}}}, {Name: "the other services", OnServer: 3, Why: new("what others had of it then is unknown")}}}}}
 }
 
 // A page of an impact has who can't fail over and why; names are text in it.
@@ -75,7 +76,7 @@ func TestHTMLOfImpacts(t *testing.T) {
 	}
 	lost := impactOf("C1")
 	lost.Servers, lost.Gone = []ServerImpact{}, goneOf("n1", lost.Time)
-	if text := checkPage(t, keepPage(t, "impact-gone", formatted(t, ImpactHTML, lost))); !strings.Contains(text, "5 more on n2") || !strings.Contains(text, "billing") {
+	if text := checkPage(t, keepPage(t, "impact-gone", formatted(t, ImpactHTML, lost))); !strings.Contains(text, "5 more on n2") || !strings.Contains(text, "billing") || !strings.Contains(text, "what others had of it then is unknown") {
 		t.Errorf("the page does not say who is back:\n%s", text)
 	}
 }

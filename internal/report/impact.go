@@ -63,37 +63,9 @@ type ServiceImpact struct {
 	OnServer    int     `json:"on_server"`
 	CanFailOver string  `json:"can_fail_over"` // yes, no or unknown
 	Why         *string `json:"why"`
-}
-
-// ServerGone is who was on a server that is gone, and who is back.
-type ServerGone struct {
-	Server      string        `json:"server"`
-	Cluster     string        `json:"cluster"`
-	Time        time.Time     `json:"time"`        // of the baseline, or when it went
-	Recorded    *string       `json:"recorded"`    // how watch saw it go: draining, down or silent; null with a baseline
-	Connections int           `json:"connections"` // that it had
-	Back        int           `json:"back"`
-	Missing     int           `json:"missing"`
-	Accounts    []AccountGone `json:"accounts"`
-
-	mayHave bool // it may still have some of those that are missing
-}
-
-// AccountGone is an account that was on the server. On is what the others have more
-// than before.
-type AccountGone struct {
-	Account  Account  `json:"account"`
-	OnServer int      `json:"on_server"`
-	Back     int      `json:"back"`
-	Missing  int      `json:"missing"`
-	On       []Gained `json:"on"`
-	Services []string `json:"services"`
-}
-
-// Gained is what a server has more of an account than before.
-type Gained struct {
-	Server string `json:"server"`
-	More   int    `json:"more"`
+	// Counts are what it has on each server of the cluster, the most first; nil where
+	// its connections could not be told apart from others.
+	Counts []ServiceCount `json:"counts"`
 }
 
 // ImpactInput is what the document is made of; SourceDetail must have no
@@ -138,7 +110,7 @@ func NewImpacts(in ImpactInput) *Impacts {
 		g.finish()
 		g.mayHave = in.MayHave
 		switch {
-		case g.Missing > 0:
+		case g.Missing > 0 || g.lacksService():
 			add(checks.OutcomeFinding)
 		case !doc.Coverage.Complete && g.Back < g.Connections:
 			add(checks.OutcomeIncomplete)
@@ -166,11 +138,18 @@ func serverImpact(l cause.Loss) ServerImpact {
 		for _, s := range a.Distribution {
 			row.Distribution = append(row.Distribution, shareOf(s, a.Connections, on))
 		}
+		var counts func(checks.Service) []ServiceCount
 		for _, s := range a.Services {
 			service := ServiceImpact{User: words.Harmless(s.Service.User), Language: words.Harmless(s.Service.Language), Protocol: words.Harmless(s.Service.Protocol),
 				OnServer: s.OnServer, CanFailOver: string(s.Can)}
 			if s.Service.Stem != "" || s.Service.User != "" || s.Service.Language != "" || s.Service.Remainder {
 				service.Name = words.Harmless(cause.ServiceName(s.Service))
+			}
+			if a.Profile != nil && service.Name != "" && !s.Service.Remainder {
+				if counts == nil {
+					counts = serviceCounts(a.Distribution, a.Profile)
+				}
+				service.Counts = counts(s.Service)
 			}
 			if s.Why != "" {
 				why := words.Sentence(s.Why)
@@ -181,22 +160,4 @@ func serverImpact(l cause.Loss) ServerImpact {
 		out.Accounts = append(out.Accounts, row)
 	}
 	return out
-}
-
-func (g *ServerGone) finish() {
-	g.Server, g.Cluster = words.Harmless(g.Server), words.Harmless(g.Cluster)
-	g.Accounts = append([]AccountGone{}, g.Accounts...)
-	for i := range g.Accounts {
-		a := &g.Accounts[i]
-		a.Account = Account{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name)}
-		a.On = append([]Gained{}, a.On...)
-		for k := range a.On {
-			a.On[k].Server = words.Harmless(a.On[k].Server)
-		}
-		services := []string{}
-		for _, s := range a.Services {
-			services = append(services, words.Harmless(s))
-		}
-		a.Services = services
-	}
 }

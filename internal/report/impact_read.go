@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -30,7 +31,17 @@ type PastAccount struct {
 	OnServer  int
 	InCluster int
 	Held      map[string]int
-	Services  []string
+	// Services are those that it had there, by name, the largest there first; nil where
+	// nobody knows which they were.
+	Services []PastService
+}
+
+// PastService is a service that was on the server, and Held what each server of the
+// cluster had of it, by name; nil where that is not known.
+type PastService struct {
+	Name     string
+	OnServer int
+	Held     map[string]int
 }
 
 // ReadImpact reads what an earlier document of impact, or of an audit, says of a
@@ -64,7 +75,7 @@ func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 			}
 			out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(s.Cluster), Connections: s.Connections}
 			for _, a := range s.Accounts {
-				if !possible(a.OnServer) {
+				if !possible(a.OnServer) || slices.ContainsFunc(a.Services, func(s pastService) bool { return !possible(s.OnServer) }) {
 					return nil, errImpossible
 				}
 				out.Accounts = append(out.Accounts, a.past(a.OnServer))
@@ -88,7 +99,7 @@ func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 					return nil, errImpossible
 				}
 				for _, f := range doc.Findings {
-					f.only(s.Server.Name)
+					f.countOn(s.Server.Name)
 					past := f.past(0)
 					if past.OnServer = past.Held[out.Server]; f.Cluster == c.Name && past.OnServer > 0 {
 						out.Accounts = append(out.Accounts, past)
@@ -163,57 +174,88 @@ type pastShare struct {
 	Connections *int    `json:"connections"`
 }
 
-// pastService is one of the server, or of a finding, which says where it is.
-type pastService struct {
-	Name   string      `json:"name"`
-	Counts []pastShare `json:"counts"`
+// countOn counts what a server has of the services of a finding.
+func (a *pastAccount) countOn(server string) {
+	for i := range a.Services {
+		for _, c := range a.Services[i].Counts {
+			if c.Server.Name == server && c.Connections != nil && possible(*c.Connections) {
+				a.Services[i].OnServer += *c.Connections
+			}
+		}
+	}
 }
 
-// only keeps the services that the server has connections of.
-func (a *pastAccount) only(server string) {
-	a.Services = slices.DeleteFunc(a.Services, func(s pastService) bool {
-		return !slices.ContainsFunc(s.Counts, func(c pastShare) bool { return c.Server.Name == server && c.Connections != nil && *c.Connections > 0 })
-	})
+// pastService is one of the server, or of a finding. Name is null in a document of an
+// audit where it is the sum of others, Counts in one of impact where these are not known.
+type pastService struct {
+	Name     *string     `json:"name"`
+	User     string      `json:"user"`
+	Language string      `json:"language"`
+	OnServer int         `json:"on_server"`
+	Counts   []pastShare `json:"counts"`
+}
+
+// called is its name, as a document of impact has it.
+func (s *pastService) called() string {
+	x := checks.Service{User: s.User, Language: s.Language, Remainder: s.Name == nil}
+	if s.Name != nil {
+		x.Stem = *s.Name
+	}
+	return words.Harmless(cause.ServiceName(x))
+}
+
+// held is what servers had of it, by name; nil where that is not known of all.
+func (s *pastService) held() map[string]int {
+	if s.Counts == nil || s.Name == nil {
+		return nil
+	}
+	out := map[string]int{}
+	for _, c := range s.Counts {
+		if c.Connections == nil || !possible(*c.Connections) {
+			return nil
+		}
+		out[words.Harmless(c.Server.Name)] += *c.Connections
+	}
+	return out
+}
+
+// pastServices are those that were on the server, each name once.
+func pastServices(all []pastService) []PastService {
+	var out []PastService
+	at := map[string]int{}
+	for i := range all {
+		s := &all[i]
+		if s.OnServer <= 0 || s.Name != nil && *s.Name == "" && s.User == "" && s.Language == "" && s.Counts == nil {
+			continue // nobody knows which they are
+		}
+		name, held := s.called(), s.held()
+		k, known := at[name]
+		if !known {
+			at[name] = len(out)
+			out = append(out, PastService{Name: name, OnServer: s.OnServer, Held: held})
+			continue
+		}
+		x := &out[k]
+		x.OnServer += s.OnServer
+		if held == nil || x.Held == nil {
+			x.Held = nil
+			continue
+		}
+		for server, n := range held {
+			x.Held[server] += n
+		}
+	}
+	slices.SortStableFunc(out, func(a, b PastService) int { return b.OnServer - a.OnServer })
+	return out
 }
 
 func (a pastAccount) past(on int) PastAccount {
-	out := PastAccount{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name), OnServer: max(0, on), Held: map[string]int{}}
+	out := PastAccount{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name), OnServer: max(0, on), Held: map[string]int{}, Services: pastServices(a.Services)}
 	for _, s := range a.Distribution {
 		if s.Connections != nil {
 			n := max(0, *s.Connections)
 			out.Held[words.Harmless(s.Server.Name)], out.InCluster = n, out.InCluster+n
 		}
-	}
-	for _, s := range a.Services {
-		if s.Name != "" {
-			out.Services = append(out.Services, words.Harmless(s.Name))
-		}
-	}
-	return out
-}
-
-// Since compares what was on the server with what the others have now, by the name
-// of the server and the id of the account.
-func (p *PastImpact) Since(now func(account string) map[string]int) *ServerGone {
-	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Time: p.Time, Connections: p.Connections}
-	if p.Recorded != "" {
-		how := string(p.Recorded)
-		out.Recorded = &how
-	}
-	for _, a := range p.Accounts {
-		row := AccountGone{Account: Account{ID: a.ID, Name: a.Name}, OnServer: a.OnServer, Services: a.Services}
-		has := 0
-		for server, n := range now(a.ID) {
-			has += n
-			if more := n - a.Held[server]; a.Held != nil && more > 0 && server != p.Server {
-				row.On = append(row.On, Gained{Server: server, More: more})
-			}
-		}
-		row.Missing = min(a.OnServer, max(0, a.InCluster-has))
-		row.Back = a.OnServer - row.Missing
-		sortGained(row.On)
-		out.Accounts = append(out.Accounts, row)
-		out.Back, out.Missing = out.Back+row.Back, out.Missing+row.Missing
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -30,10 +31,12 @@ func TestReadImpactOfAFinding(t *testing.T) {
 	t.Parallel()
 	const audit = `{"type":"nats-balance.v1.audit","time":"2026-11-28T10:00:00Z","clusters":[{"name":"C1","servers":[{"server":{"id":"N3","name":"n3"},"connections":20}]}],
 		"findings":[{"account":{"id":"A","name":"A"},"cluster":"C1","distribution":[{"server":{"name":"n3"},"connections":20},{"server":{"name":"n1"},"connections":3}],"services":[
-		{"name":"api","counts":[{"server":{"name":"n3"},"connections":20}]},{"name":"billing","counts":[{"server":{"name":"n1"},"connections":3}]},
+		{"name":"api","user":"a","counts":[{"server":{"name":"n3"},"connections":9}]},{"name":"","user":"u","counts":[{"server":{"name":"n3"},"connections":8}]},
+		{"name":"api","user":"b","counts":[{"server":{"name":"n3"},"connections":3},{"server":{"name":"n1"},"connections":3}]},{"name":"billing","counts":[{"server":{"name":"n1"},"connections":3}]},
 		{"name":"unread","counts":[{"server":{"name":"n3"},"connections":null}]}]}]}`
 	past, err := ReadImpact(strings.NewReader(audit), "n3")
-	if err != nil || len(past.Accounts) != 1 || past.Accounts[0].OnServer != 20 || !slices.Equal(past.Accounts[0].Services, []string{"api"}) {
+	if err != nil || len(past.Accounts) != 1 || past.Accounts[0].OnServer != 20 || !slices.EqualFunc(past.Accounts[0].Services, []string{"api", "user u"}, func(s PastService, name string) bool { return s.Name == name }) ||
+		past.Accounts[0].Services[0].OnServer != 12 || past.Accounts[0].Services[0].Held["n1"] != 3 {
 		t.Errorf("%+v, %v", past, err)
 	}
 }
@@ -64,12 +67,12 @@ func TestReadImpactRefuses(t *testing.T) {
 func TestReadImpactIsHarmless(t *testing.T) {
 	t.Parallel()
 	past, err := ReadImpact(strings.NewReader(`{"type":"`+ImpactType+`","servers":[{"server":{"id":"N1","name":"n\u001b[1m"},"cluster":"C\u0007","connections":5,`+
-		`"accounts":[{"account":{"id":"A\n","name":"A\u202e"},"on_server":5,"services":[{"name":"s\u001b"}]}]}]}`), "N1")
+		`"accounts":[{"account":{"id":"A\n","name":"A\u202e"},"on_server":5,"services":[{"name":"s\u001b","on_server":5,"counts":[{"server":{"name":"n\u0007"},"connections":5}]}]}]}]}`), "N1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := past.Accounts[0]
-	for _, s := range []string{past.Server, past.Cluster, a.ID, a.Name, a.Services[0]} {
+	for _, s := range []string{past.Server, past.Cluster, a.ID, a.Name, a.Services[0].Name, slices.Collect(maps.Keys(a.Services[0].Held))[0]} {
 		if !words.IsPrintable(s) {
 			t.Errorf("%q", s)
 		}

@@ -13,10 +13,6 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-func sortGained(all []Gained) {
-	slices.SortFunc(all, func(a, b Gained) int { return cmp.Or(cmp.Compare(b.More, a.More), cmp.Compare(a.Server, b.Server)) })
-}
-
 // ImpactText writes the document for a person: the answer for each server first.
 // No line is longer than the columns of the style.
 func ImpactText(w io.Writer, doc *Impacts, style Style) error {
@@ -232,72 +228,5 @@ func (p *printer) survivors(all []Survivor) {
 	p.numbers(cells)
 	if len(all) > barRows {
 		p.more("  ", len(all)-barRows, "more server")
-	}
-}
-
-// answer is who of those on the server is back.
-func (g *ServerGone) answer() string {
-	said := "the accounts that were on it have as many as then, so all may be back"
-	if g.Missing > 0 {
-		said = fmt.Sprintf("by what others have now, %s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
-		if g.mayHave {
-			said = fmt.Sprintf("by what others have now, %s are there, and %s are not, which may still be on it", words.Count(g.Back), words.Count(g.Missing))
-		}
-	}
-	at := "at " + g.Time.UTC().Format(timeLayout)
-	switch checks.MissingKind(deref(g.Recorded)) {
-	case "":
-	case checks.Draining:
-		at = "when it began to drain, " + at
-	case checks.Down:
-		at = "when it shut down, " + at
-	default:
-		at = "when it was found silent, " + at
-	}
-	return fmt.Sprintf("%s in %s had %s %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), at, said)
-}
-
-// gained lists what other servers have more of the account than before.
-func (a AccountGone) gained() []string {
-	var on []string
-	for _, x := range a.On {
-		on = append(on, fmt.Sprintf("%s more on %s", words.Count(x.More), short(x.Server, prose)))
-	}
-	return on
-}
-
-// gone tells who was on a server and who is back.
-func (p *printer) gone(g *ServerGone) {
-	color := text.FgGreen
-	if g.Missing > 0 {
-		color = text.FgRed
-	}
-	p.paragraph(color, "", "  ", g.answer())
-	known, rest := 0, 0
-	accounts := slices.Clone(g.Accounts)
-	slices.SortStableFunc(accounts, func(a, b AccountGone) int { return cmp.Or(b.Missing-a.Missing, b.OnServer-a.OnServer) })
-	for i, a := range accounts {
-		known += a.OnServer
-		if i >= impactAccounts {
-			rest += a.OnServer
-			continue
-		}
-		on := a.gained()
-		where := ""
-		if len(on) > 0 {
-			where = " (" + words.ListUpTo(4, on) + ")"
-		}
-		line := fmt.Sprintf("%s: %s of %s back%s", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"), where)
-		if a.Missing > 0 {
-			line += fmt.Sprintf(", %s missing", words.Count(a.Missing))
-			if len(a.Services) > 0 {
-				line += "; it had " + list(a.Services, 4)
-			}
-		}
-		p.wrap("  ", line)
-	}
-	p.moreAccounts("  ", len(accounts)-impactAccounts, rest)
-	if known < g.Connections {
-		p.wrap("  ", fmt.Sprintf("Whose the other %s are is unknown.", words.Plural(g.Connections-known, "connection")))
 	}
 }

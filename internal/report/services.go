@@ -47,12 +47,9 @@ func services(f checks.Finding, d *cause.Diagnosis) []Service {
 	if d == nil || d.Profile == nil {
 		return out
 	}
-	refs := map[string]ServerRef{}
-	for _, s := range f.Distribution {
-		refs[s.Server.ID] = serverRef(s.Server)
-	}
+	counts := serviceCounts(f.Distribution, d.Profile)
 	for _, x := range d.Services {
-		s := Service{Versions: []string{}, Hosts: x.Hosts, HostExamples: []string{}, Connections: x.Connections(), Counts: []ServiceCount{},
+		s := Service{Versions: []string{}, Hosts: x.Hosts, HostExamples: []string{}, Connections: x.Connections(), Counts: counts(x.Service),
 			First: moment(x.First), Last: moment(x.Last), Concentrated: x.Concentrated, Cause: orNull(string(x.Cause)),
 			here: x.Here(), hostsReckoned: x.SourcesSampled}
 		if !x.Remainder {
@@ -68,28 +65,43 @@ func services(f checks.Finding, d *cause.Diagnosis) []Service {
 		for _, at := range x.HostExamples {
 			s.HostExamples = append(s.HostExamples, at.String())
 		}
-		for i, n := range x.Counts {
-			if n > 0 && i < len(d.Profile.Servers) {
-				id := d.Profile.Servers[i]
-				ref, known := refs[id]
-				if !known {
-					ref.ID = words.Harmless(id)
-				}
-				s.Counts = append(s.Counts, ServiceCount{ref, &n})
-			}
-		}
-		slices.SortStableFunc(s.Counts, func(a, b ServiceCount) int { return *b.Connections - *a.Connections })
-		for _, at := range f.Distribution {
-			i := slices.Index(d.Profile.Servers, at.Server.ID)
-			switch {
-			case at.Server.ID == "" && at.Server.Name == "":
-			case i < 0 && at.Connections == nil, i >= 0 && i < len(d.Profile.Unread) && d.Profile.Unread[i] && (i >= len(x.Counts) || x.Counts[i] == 0):
-				s.Counts = append(s.Counts, ServiceCount{serverRef(at.Server), nil})
-			}
-		}
 		out = append(out, s)
 	}
 	return out
+}
+
+// serviceCounts returns what a service of an account has on each server, the most
+// first, with those of which that was not read.
+func serviceCounts(distribution []checks.Share, p *checks.Profile) func(checks.Service) []ServiceCount {
+	refs, places := map[string]ServerRef{}, map[string]int{}
+	for _, s := range distribution {
+		refs[s.Server.ID] = serverRef(s.Server)
+	}
+	for i, id := range p.Servers {
+		places[id] = i
+	}
+	return func(x checks.Service) []ServiceCount {
+		out := []ServiceCount{}
+		for i, n := range x.Counts {
+			if n > 0 && i < len(p.Servers) {
+				ref, known := refs[p.Servers[i]]
+				if !known {
+					ref.ID = words.Harmless(p.Servers[i])
+				}
+				out = append(out, ServiceCount{ref, &n})
+			}
+		}
+		slices.SortStableFunc(out, func(a, b ServiceCount) int { return *b.Connections - *a.Connections })
+		for _, at := range distribution {
+			i, read := places[at.Server.ID]
+			switch {
+			case at.Server.ID == "" && at.Server.Name == "":
+			case !read && at.Connections == nil, read && i < len(p.Unread) && p.Unread[i] && (i >= len(x.Counts) || x.Counts[i] == 0):
+				out = append(out, ServiceCount{serverRef(at.Server), nil})
+			}
+		}
+		return out
+	}
 }
 
 // moment is null for a time that is not known.

@@ -101,6 +101,9 @@ func DecodeAccountConns(body []byte) (AccountConns, error) {
 // have. One that has more is nobody's.
 const LongestName = 4 << 10
 
+// Kicked is the server's word for a connection that it closed as somebody asked it to.
+const Kicked = "Kicked"
+
 // ClientEvent is the event of a connection that began, ended or was refused. Its
 // texts are of whoever connected, cut to 128 bytes.
 type ClientEvent struct {

@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"io"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -104,10 +103,11 @@ func (c Chart) page(docs []record.Document) chartPage {
 // pairs are the accounts and clusters to chart, those that leaned last first.
 func (c Chart) pairs(h History, docs []record.Document) []pair {
 	var out []pair
+	known := map[pair]bool{}
 	add := func(a record.DocumentAccount, cluster string) {
 		k := pair{a.ID, cluster}
-		if (c.Account == "" || a.ID == c.Account || a.Name == c.Account) && !slices.Contains(out, k) {
-			out = append(out, k)
+		if (c.Account == "" || a.ID == c.Account || a.Name == c.Account) && !known[k] {
+			known[k], out = true, append(out, k)
 		}
 	}
 	for _, e := range h.Episodes {
@@ -158,6 +158,10 @@ func (c Chart) chart(k pair, h History, docs []record.Document) chart {
 		for _, d := range e.Around {
 			told += fmt.Sprintf("; %s %s at %s", words.Harmless(d.Server.Name), d.Happened(), d.Time.UTC().Format("15:04:05"))
 		}
+		for i := range e.Kicked {
+			x := &e.Kicked[i]
+			told += fmt.Sprintf("; %s kicked from %s at %s", words.Plural(x.Connections, "connection"), words.Harmless(cmp.Or(x.Server.Name, x.Server.ID)), x.From.UTC().Format("15:04:05"))
+		}
 		if len(out.Told) < mostTold {
 			out.Told = append(out.Told, told+".")
 		}
@@ -190,6 +194,7 @@ func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
 		}
 		switch {
 		case d.Cluster == nil || *d.Cluster != k.cluster:
+		case d.Change == record.Kicked: // drawn below
 		case d.Server != nil && len(out.Events) < mostMarks && d.Change != record.Refused:
 			class := "stopped"
 			if d.Change == record.Started || d.Change == record.Answering {
@@ -217,6 +222,12 @@ func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
 		}
 	}
 	end(c.To)
+	for i := range h.Kicked {
+		if x := &h.Kicked[i]; (pair{x.Account.ID, x.Cluster}) == k && len(out.Events) < mostMarks {
+			out.Events = append(out.Events, mark{X: c.x(x.From), Class: "kicked",
+				Text: fmt.Sprintf("%s kicked from %s at %s", words.Plural(x.Connections, "connection"), words.Harmless(cmp.Or(x.Server.Name, x.Server.ID)), x.From.UTC().Format(chartTime))})
+		}
+	}
 }
 
 // thin keeps four points of a place at most, the first two and the last two: more

@@ -14,6 +14,7 @@ type Document struct {
 	First    *time.Time        `json:"first_recorded"`
 	Cut      bool              `json:"truncated"` // older changes were too many to be read
 	Episodes []EpisodeDocument `json:"episodes"`
+	Kicked   []KickedDocument  `json:"kicked"`
 	Gaps     []GapDocument     `json:"gaps"`
 }
 
@@ -31,6 +32,7 @@ type EpisodeDocument struct {
 	Last      *record.DocumentSpread `json:"last"`
 	Moves     []record.DocumentMove  `json:"moves"`
 	Around    []record.Document      `json:"around"`
+	Kicked    []KickedDocument       `json:"kicked"`
 }
 
 // GapDocument is a time of which nothing is known, as JSON.
@@ -42,7 +44,7 @@ type GapDocument struct {
 // DocumentOf is a history as JSON, type nats-balance.v1.history; with an account, by
 // id or name, that of it alone. Names are harmless, as in all output.
 func DocumentOf(h History, account string, now time.Time) Document {
-	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Cut: h.Cut, Episodes: []EpisodeDocument{}, Gaps: []GapDocument{}}
+	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Cut: h.Cut, Episodes: []EpisodeDocument{}, Kicked: kickedDocuments(h.Kicked, account), Gaps: []GapDocument{}}
 	if !h.First.IsZero() {
 		first := h.First.UTC()
 		out.First = &first
@@ -52,7 +54,7 @@ func DocumentOf(h History, account string, now time.Time) Document {
 			continue
 		}
 		j := EpisodeDocument{Account: e.Account.Harmless(), Cluster: words.Harmless(e.Cluster), Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil, Ended: e.Ended,
-			Before: e.Before.Harmless(), Then: e.Then.Harmless(), Last: e.Last.Harmless(), Moves: record.HarmlessMoves(e.Moves), Around: []record.Document{}}
+			Before: e.Before.Harmless(), Then: e.Then.Harmless(), Last: e.Last.Harmless(), Moves: record.HarmlessMoves(e.Moves), Around: []record.Document{}, Kicked: kickedDocuments(e.Kicked, "")}
 		if e.NotBefore != nil && !e.NotBefore.IsZero() {
 			j.NotBefore = e.NotBefore
 		}

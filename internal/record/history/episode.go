@@ -11,6 +11,10 @@ import (
 // told with it.
 const around = time.Minute
 
+// mostAround is how many of these are told, those closest to it: of thousands of accounts
+// that lean at once, each has all of them.
+const mostAround = 50
+
 // Episode is a time in which an account leaned to one server of a cluster.
 type Episode struct {
 	Account record.DocumentAccount
@@ -27,8 +31,11 @@ type Episode struct {
 	Last      *record.DocumentSpread // the last that is known
 	Moves     []record.DocumentMove
 	// Around is what happened to servers of the cluster within a minute of its
-	// beginning, in order.
+	// beginning, in order, at most [mostAround]. Episodes share it: it is to be read only.
 	Around []record.Document
+	// Kicked are connections of the account that were kicked from a minute before it
+	// began until a minute after it ended.
+	Kicked []Kicked
 }
 
 // Gap is a time of which nothing is known.
@@ -38,6 +45,7 @@ type Gap struct{ From, To time.Time }
 type History struct {
 	Episodes []Episode // the last to begin first
 	Gaps     []Gap
+	Kicked   []Kicked  // also those of no episode, the first to begin first
 	First    time.Time // of the documents; zero where there is none
 	Cut      bool      // there were more than can be held: older ones were left out
 }
@@ -61,7 +69,7 @@ func Tell(docs []record.Document) History {
 			}
 			continue
 		}
-		if d.Account == nil || d.Cluster == nil {
+		if d.Account == nil || d.Cluster == nil || d.Change == record.Kicked {
 			continue
 		}
 		k := pair{d.Account.ID, *d.Cluster}
@@ -92,14 +100,54 @@ func Tell(docs []record.Document) History {
 			e.Finding = e.Finding || d.Finding != nil && *d.Finding
 		}
 	}
+	h.Kicked = kickedIn(docs)
+	kicks, servers := kickedBy(h.Kicked), ofServersIn(docs)
 	for _, e := range all {
-		for _, d := range docs {
-			if d.Server != nil && d.Cluster != nil && *d.Cluster == e.Cluster && d.Time.Sub(e.Began).Abs() <= around {
-				e.Around = append(e.Around, d)
-			}
+		for _, at := range kicks[pair{e.Account.ID, e.Cluster}].during(h.Kicked, e) {
+			h.Kicked[at].Apart = false
+			e.Kicked = append(e.Kicked, h.Kicked[at])
 		}
+		e.Around = closest(within(servers[e.Cluster], e.Began.Add(-around), e.Began.Add(around)), e.Began)
 		h.Episodes = append(h.Episodes, *e)
 	}
 	slices.SortStableFunc(h.Episodes, func(a, b Episode) int { return b.Began.Compare(a.Began) })
 	return h
+}
+
+// ofServersIn are the documents of what happened to servers, by their cluster, in order.
+func ofServersIn(docs []record.Document) map[string][]record.Document {
+	out := map[string][]record.Document{}
+	for _, d := range docs {
+		if d.Server != nil && d.Cluster != nil && d.Change != record.Kicked {
+			out[*d.Cluster] = append(out[*d.Cluster], d)
+		}
+	}
+	return out
+}
+
+// within are the documents from one time to another, both included. They are a part of
+// all: a thousand accounts may begin to lean with one server, among thousands of events.
+func within(all []record.Document, from, to time.Time) []record.Document {
+	begin, _ := slices.BinarySearchFunc(all, from, func(d record.Document, t time.Time) int { return d.Time.Compare(t) })
+	end, _ := slices.BinarySearchFunc(all, to, func(d record.Document, t time.Time) int {
+		if d.Time.After(t) {
+			return 1
+		}
+		return -1
+	})
+	return all[begin:max(begin, end):max(begin, end)]
+}
+
+// closest are those of documents that are closest to a time, at most [mostAround].
+func closest(all []record.Document, to time.Time) []record.Document {
+	at, _ := slices.BinarySearchFunc(all, to, func(d record.Document, t time.Time) int { return d.Time.Compare(t) })
+	all = all[max(0, at-mostAround):min(len(all), at+mostAround)]
+	for len(all) > mostAround {
+		if last := len(all) - 1; to.Sub(all[0].Time) > all[last].Time.Sub(to) {
+			all = all[1:]
+		} else {
+			all = all[:last]
+		}
+	}
+	return all
 }

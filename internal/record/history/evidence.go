@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
 // Suspect is an account in a cluster, both as a deployment has them.
@@ -64,7 +65,7 @@ func (s *Store) Recorded(ctx context.Context, d *checks.Deployment, of []Suspect
 	filters := []string{ofWatch}
 	ask := of[:min(len(of), mostSuspects)]
 	for _, x := range ask {
-		for _, f := range []string{ofAccounts + token(x.Cluster) + "." + token(x.Account), ofServers + token(x.Cluster) + ".>"} {
+		for _, f := range []string{ofAccounts + token(x.Cluster) + "." + token(x.Account), ofKicks + token(x.Cluster) + "." + token(x.Account), ofServers + token(x.Cluster) + ".>"} {
 			if !slices.Contains(filters, f) {
 				filters = append(filters, f)
 			}
@@ -105,6 +106,10 @@ func recordedOf(docs []record.Document, of Suspect) *checks.Recorded {
 	for _, d := range docs {
 		switch {
 		case d.Cluster == nil || *d.Cluster != of.Cluster:
+		case d.Change == record.Kicked:
+			if k := kickedOf(&d); k != nil && k.Account.ID == of.Account {
+				r.Kicked = append(r.Kicked, checks.RecordedMove{Time: k.To, Left: true, Server: checks.ServerRef(k.Server), Reason: wire.Kicked, Connections: k.Connections})
+			}
 		case d.Server != nil:
 			switch d.Change { //nolint:exhaustive // the others are not of whether it runs
 			case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering:

@@ -18,6 +18,7 @@ const (
 
 	ofAccounts = "nats-balance.history.account."
 	ofServers  = "nats-balance.history.server."
+	ofKicks    = "nats-balance.history.kicked."
 	ofWatch    = "nats-balance.history.watch"
 )
 
@@ -28,6 +29,8 @@ func subject(d record.Document) string {
 		cluster = *d.Cluster
 	}
 	switch {
+	case d.Change == record.Kicked && d.Account != nil: // the last of an account has its spread
+		return ofKicks + token(cluster) + "." + token(d.Account.ID)
 	case d.Account != nil:
 		return ofAccounts + token(cluster) + "." + token(d.Account.ID)
 	case d.Server != nil:

@@ -1,0 +1,180 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// ServerGone is who was on a server that is gone, and who is back.
+type ServerGone struct {
+	Server      string        `json:"server"`
+	Cluster     string        `json:"cluster"`
+	Time        time.Time     `json:"time"`        // of the baseline, or when it went
+	Recorded    *string       `json:"recorded"`    // how watch saw it go: draining, down or silent; null with a baseline
+	Connections int           `json:"connections"` // that it had
+	Back        int           `json:"back"`
+	Missing     int           `json:"missing"`
+	Accounts    []AccountGone `json:"accounts"`
+
+	mayHave bool // it may still have some of those that are missing
+}
+
+// AccountGone is an account that was on the server.
+type AccountGone struct {
+	Account  Account  `json:"account"`
+	OnServer int      `json:"on_server"`
+	Back     int      `json:"back"`
+	Missing  int      `json:"missing"`
+	On       []Gained `json:"on"`
+	// Services are those that were on it, the largest there first; nil where nobody
+	// knows which they were.
+	Services []ServiceGone `json:"services"`
+}
+
+// ServiceGone is a service that was on the server: all of its account's of that name.
+// Back and Missing are nil where they are not known, and Why says why, in a clause.
+type ServiceGone struct {
+	Name     string   `json:"name"`
+	OnServer int      `json:"on_server"`
+	Back     *int     `json:"back"`
+	Missing  *int     `json:"missing"`
+	On       []Gained `json:"on"`
+	Why      *string  `json:"why"`
+}
+
+// Gained is what a server has more than before: one that was gone and is there again
+// has all that it has.
+type Gained struct {
+	Server string `json:"server"`
+	More   int    `json:"more"`
+}
+
+// Present is what the servers of a cluster have of an account now, by their names.
+type Present struct {
+	Held map[string]int
+	// Services are those of which connections were read, by their names; nil where
+	// nobody read any.
+	Services map[string]map[string]int
+	// Unread is why some may have more than Services say, or why there are none, in a
+	// clause; empty where they are all.
+	Unread string
+}
+
+// Since compares what was on the server with what the cluster has now, by the names
+// of servers and services and the id of the account.
+func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
+	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Time: p.Time, Connections: p.Connections}
+	if p.Recorded != "" {
+		how := string(p.Recorded)
+		out.Recorded = &how
+	}
+	for _, a := range p.Accounts {
+		is := now(a.ID)
+		row := AccountGone{Account: Account{ID: a.ID, Name: a.Name}, OnServer: a.OnServer}
+		row.Missing = missingOf(a.OnServer, a.InCluster, sum(is.Held))
+		row.Back = a.OnServer - row.Missing
+		if a.Held != nil {
+			row.On = p.gained(a.Held, is.Held)
+		}
+		for _, s := range a.Services {
+			row.Services = append(row.Services, p.serviceSince(s, is))
+		}
+		out.Accounts = append(out.Accounts, row)
+		out.Back, out.Missing = out.Back+row.Back, out.Missing+row.Missing
+	}
+	return out
+}
+
+// missingOf is how many of those that were on the server are not back, at most: what a
+// cluster has less than it had.
+func missingOf(onServer, had, has int) int { return min(onServer, max(0, had-has)) }
+
+func (p *PastImpact) serviceSince(s PastService, is Present) ServiceGone {
+	out := ServiceGone{Name: s.Name, OnServer: s.OnServer}
+	has := sum(is.Services[s.Name])
+	missing := missingOf(s.OnServer, sum(s.Held), has)
+	why := is.Unread
+	switch {
+	case s.Held == nil:
+		why = "what others had of it then is unknown"
+	case is.Services != nil && missing == 0, why == "": // who was not read can only add to it
+		back := s.OnServer - missing
+		out.Back, out.Missing, out.On = &back, &missing, p.gained(s.Held, is.Services[s.Name])
+		return out
+	}
+	out.Why = &why
+	return out
+}
+
+// gained is what servers have more than they had, the most first. The server that is
+// asked about had nothing any more when it went.
+func (p *PastImpact) gained(had, has map[string]int) []Gained {
+	var out []Gained
+	for server, n := range has {
+		if server != p.Server {
+			n -= had[server]
+		}
+		if n > 0 {
+			out = append(out, Gained{Server: server, More: n})
+		}
+	}
+	slices.SortFunc(out, func(a, b Gained) int { return cmp.Or(cmp.Compare(b.More, a.More), cmp.Compare(a.Server, b.Server)) })
+	return out
+}
+
+func sum(counts map[string]int) (n int) {
+	for _, x := range counts {
+		n += x
+	}
+	return n
+}
+
+// lacksService reports whether connections of a service are known to be missing.
+func (g *ServerGone) lacksService() bool {
+	return slices.ContainsFunc(g.Accounts, func(a AccountGone) bool { return a.lacks() > 0 })
+}
+
+// lacks is how many connections of its services are known to be missing.
+func (a AccountGone) lacks() (n int) {
+	for _, s := range a.Services {
+		n += s.lacks()
+	}
+	return n
+}
+
+func (s ServiceGone) lacks() int {
+	if s.Missing == nil {
+		return 0
+	}
+	return *s.Missing
+}
+
+func (g *ServerGone) finish() {
+	g.Server, g.Cluster = words.Harmless(g.Server), words.Harmless(g.Cluster)
+	g.Accounts = append([]AccountGone{}, g.Accounts...)
+	for i := range g.Accounts {
+		a := &g.Accounts[i]
+		a.Account = Account{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name)}
+		a.On = harmlessGained(a.On)
+		a.Services = slices.Clone(a.Services)
+		for k := range a.Services {
+			s := &a.Services[k]
+			s.Name, s.On = words.Harmless(s.Name), harmlessGained(s.On)
+			if s.Why != nil {
+				why := words.Sentence(*s.Why)
+				s.Why = &why
+			}
+		}
+	}
+}
+
+func harmlessGained(all []Gained) []Gained {
+	out := []Gained{}
+	for _, x := range all {
+		out = append(out, Gained{words.Harmless(x.Server), x.More})
+	}
+	return out
+}

@@ -1,0 +1,85 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestServicesOfAServerThatIsGone: what is said of a service follows from what the
+// cluster had of it then and has now; where either is unknown, so is who is back.
+func TestServicesOfAServerThatIsGone(t *testing.T) {
+	t.Parallel()
+	type counts = map[string]int
+	past := &PastImpact{Server: "n1", Cluster: "C1"}
+	for _, c := range []struct {
+		what     string
+		held     counts // then
+		services map[string]counts
+		unread   string
+		want     string
+	}{
+		{"all came to another", counts{"n1": 8}, map[string]counts{"api": {"n2": 8}}, "", "8 back, 0 missing, [{n2 8}]"},
+		{"it also had some elsewhere", counts{"n1": 8, "n2": 4}, map[string]counts{"api": {"n2": 9}}, "", "5 back, 3 missing, [{n2 5}]"},
+		{"it grew meanwhile", counts{"n1": 8, "n2": 4}, map[string]counts{"api": {"n2": 9, "n3": 20}}, "", "8 back, 0 missing, [{n3 20} {n2 5}]"},
+		{"others left too", counts{"n1": 8, "n2": 40}, map[string]counts{"api": {"n2": 3}}, "", "0 back, 8 missing, []"},
+		{"nobody is there", counts{"n1": 8}, map[string]counts{}, "", "0 back, 8 missing, []"},
+		{"the server is there again", counts{"n1": 8, "n2": 2}, map[string]counts{"api": {"n1": 6, "n2": 2}}, "", "6 back, 2 missing, [{n1 6}]"},
+		{"n3 was not read, and they are all there without", counts{"n1": 8}, map[string]counts{"api": {"n2": 8}}, "n3 did not answer", "8 back, 0 missing, [{n2 8}]"},
+		{"n3 was not read", counts{"n1": 8}, map[string]counts{"api": {"n2": 7}}, "n3 did not answer", "n3 did not answer"},
+		{"nothing was read", counts{"n1": 8}, nil, "nobody read it", "nobody read it"},
+		{"where else it was is unknown", nil, map[string]counts{"api": {"n2": 8}}, "", "what others had of it then is unknown"},
+	} {
+		is := Present{Services: c.services, Unread: c.unread}
+		got := past.serviceSince(PastService{Name: "api", OnServer: 8, Held: c.held}, is)
+		said := ""
+		switch {
+		case got.Why != nil:
+			said = *got.Why
+		default:
+			said = fmt.Sprintf("%d back, %d missing, %v", *got.Back, *got.Missing, got.On)
+		}
+		if said != c.want || (got.Back == nil) != (got.Missing == nil) {
+			t.Errorf("%s: %s, want %s", c.what, said, c.want)
+		}
+	}
+}
+
+// TestServiceThatDidNotComeBack: the account has as many connections as then, as another
+// service of it grew. That one of its services is missing is a finding all the same.
+func TestServiceThatDidNotComeBack(t *testing.T) {
+	t.Parallel()
+	past := &PastImpact{Server: "n1", Cluster: "C1", Connections: 8, Time: time.Now(), Accounts: []PastAccount{{ID: "A", Name: "ORDERS", OnServer: 8, InCluster: 8, Held: map[string]int{"n1": 8},
+		Services: []PastService{{"api", 5, map[string]int{"n1": 5}}, {"batch", 3, map[string]int{"n1": 3}}}}}}
+	in := fixtureInput(newFleet().server("C1", "n2", 100, "A", 8))
+	doc := NewImpacts(ImpactInput{Time: in.Time, SourceKind: in.SourceKind, Deployment: in.Deployment, Gone: past.Since(func(string) Present {
+		return Present{Held: map[string]int{"n2": 8}, Services: map[string]map[string]int{"api": {"n2": 8}}}
+	})})
+	var b strings.Builder
+	if err := ImpactText(&b, doc, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(b.String()), " ")
+	for _, want := range []string{"as many as then, but not all of their services do", "ORDERS: 8 of 8 connections back (8 more on n2) Back: batch 0 of 3, api 5 of 5 (8 more on n2)."} {
+		if doc.Outcome != "finding" || !strings.Contains(text, want) {
+			t.Errorf("outcome %s; %q is not in\n%s", doc.Outcome, want, b.String())
+		}
+	}
+}
+
+// TestServicesThatNobodyKnows: watch records accounts and no services.
+func TestServicesThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	g := goneOf("n1", time.Now())
+	g.Accounts[0].Services = nil
+	for recorded, want := range map[bool]string{false: "Which services of 1 account were on it is unknown: the baseline does not say.", true: "as watch does not record that"} {
+		how := "down"
+		if g.Recorded = nil; recorded {
+			g.Recorded = &how
+		}
+		if got := g.unnamed(); !strings.Contains(got, want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

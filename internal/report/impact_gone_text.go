@@ -1,0 +1,141 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// answer is who of those on the server is back.
+func (g *ServerGone) answer() string {
+	said := "the accounts that were on it have as many as then, so all may be back"
+	switch {
+	case g.Missing == 0 && g.lacksService():
+		said = "the accounts that were on it have as many as then, but not all of their services do"
+	case g.Missing > 0:
+		said = fmt.Sprintf("by what others have now, %s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
+		if g.mayHave {
+			said = fmt.Sprintf("by what others have now, %s are there, and %s are not, which may still be on it", words.Count(g.Back), words.Count(g.Missing))
+		}
+	}
+	at := "at " + g.Time.UTC().Format(timeLayout)
+	switch checks.MissingKind(deref(g.Recorded)) {
+	case "":
+	case checks.Draining:
+		at = "when it began to drain, " + at
+	case checks.Down:
+		at = "when it shut down, " + at
+	default:
+		at = "when it was found silent, " + at
+	}
+	return fmt.Sprintf("%s in %s had %s %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), at, said)
+}
+
+// gained lists what servers have more than before.
+func (g *ServerGone) gained(all []Gained) []string {
+	var on []string
+	for _, x := range all {
+		more := " more on "
+		if x.Server == g.Server {
+			more = " again on "
+		}
+		on = append(on, words.Count(x.More)+more+short(x.Server, prose))
+	}
+	return on
+}
+
+// services says of the services of an account which are back, those first of which most
+// are missing.
+func (g *ServerGone) services(a AccountGone) string {
+	all := slices.Clone(a.Services)
+	slices.SortStableFunc(all, func(a, b ServiceGone) int { return b.lacks() - a.lacks() })
+	var parts, reasons []string
+	unknown := map[string][]string{}
+	for _, s := range all {
+		name := short(cmp.Or(s.Name, "unnamed"), prose)
+		if s.Back == nil {
+			why := deref(s.Why)
+			if unknown[why] == nil {
+				reasons = append(reasons, why)
+			}
+			unknown[why] = append(unknown[why], name+" "+words.Count(s.OnServer))
+			continue
+		}
+		said := fmt.Sprintf("%s %s of %s", name, words.Count(*s.Back), words.Count(s.OnServer))
+		if on := g.gained(s.On); len(on) > 0 && len(all) > 1 { // of one, they are the account's
+			said += " (" + words.ListUpTo(named, on) + ")"
+		}
+		parts = append(parts, said)
+	}
+	var out []string
+	if len(parts) > 0 {
+		out = append(out, "Back: "+someServices(parts)+".")
+	}
+	for _, why := range reasons {
+		out = append(out, fmt.Sprintf("Unknown of %s: %s.", someServices(unknown[why]), why))
+	}
+	return strings.Join(out, " ")
+}
+
+// gone tells who was on a server and who is back.
+func (p *printer) gone(g *ServerGone) {
+	color := text.FgGreen
+	if g.Missing > 0 || g.lacksService() {
+		color = text.FgRed
+	}
+	p.paragraph(color, "", "  ", g.answer())
+	known, rest := 0, 0
+	accounts := slices.Clone(g.Accounts)
+	slices.SortStableFunc(accounts, func(a, b AccountGone) int {
+		return cmp.Or(b.Missing-a.Missing, b.lacks()-a.lacks(), b.OnServer-a.OnServer)
+	})
+	for i, a := range accounts {
+		known += a.OnServer
+		if i >= impactAccounts {
+			rest += a.OnServer
+			continue
+		}
+		line := fmt.Sprintf("%s: %s of %s back", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"))
+		if on := g.gained(a.On); len(on) > 0 {
+			line += " (" + words.ListUpTo(named, on) + ")"
+		}
+		if a.Missing > 0 {
+			line += fmt.Sprintf(", %s missing", words.Count(a.Missing))
+		}
+		p.wrap("  ", line)
+		if said := g.services(a); said != "" {
+			p.wrap("    ", said)
+		}
+	}
+	p.moreAccounts("  ", len(accounts)-impactAccounts, rest)
+	if known < g.Connections {
+		p.wrap("  ", fmt.Sprintf("Whose the other %s are is unknown.", words.Plural(g.Connections-known, "connection")))
+	}
+	if said := g.unnamed(); said != "" {
+		p.wrap("  ", said)
+	}
+}
+
+// unnamed is of whom it is unknown which services they had on the server, and what
+// would tell; empty where it is known of all.
+func (g *ServerGone) unnamed() string {
+	n := 0
+	for _, a := range g.Accounts {
+		if a.Services == nil {
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		return ""
+	case g.Recorded != nil:
+		return "Which services were on it is unknown, as watch does not record that: --baseline with what impact --json wrote before has them."
+	}
+	return fmt.Sprintf("Which services of %s were on it is unknown: the baseline does not say.", words.Plural(n, "account"))
+}
