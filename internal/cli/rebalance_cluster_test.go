@@ -170,7 +170,7 @@ func TestRebalanceBehindABalancer(t *testing.T) {
 				strong = append(strong, c.Code)
 			}
 		}
-		if !slices.Equal(strong, []string{"sticky-load-balancer", "restart-drift"}) {
+		if !slices.Equal(strong, []string{"sticky-load-balancer"}) {
 			t.Errorf("%s: the audit names %v", f.Account.Name, strong)
 		}
 	}

@@ -252,6 +252,8 @@ func (c Coverage) bringIn(source string) string {
 		return "Find out whether they are stopped, or drain and still have clients, and expect them no longer if they are gone for good"
 	case only(checks.OtherSystem):
 		return "Give them the system account of the others; with another one each is audited by itself"
+	case only(checks.Hanging) && !slices.ContainsFunc(c.Missing, func(m Missing) bool { return m.Server.called() == "" }):
+		return "Find out why they hang, or restart them"
 	case only(checks.Hanging, checks.Unreachable):
 		return "Find out who is there"
 	case only(checks.Unseen):

@@ -11,7 +11,6 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
-	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
 // Suspect is an account in a cluster, both as a deployment has them.
@@ -108,7 +107,7 @@ func recordedOf(docs []record.Document, of Suspect) *checks.Recorded {
 		case d.Cluster == nil || *d.Cluster != of.Cluster:
 		case d.Change == record.Kicked:
 			if k := kickedOf(&d); k != nil && k.Account.ID == of.Account {
-				r.Kicked = append(r.Kicked, checks.RecordedMove{Time: k.To, Left: true, Server: checks.ServerRef(k.Server), Reason: wire.Kicked, Connections: k.Connections})
+				r.Kicked = append(r.Kicked, checks.RecordedMove{Time: k.To, Left: true, Server: checks.ServerRef(k.Server), Connections: k.Connections})
 			}
 		case d.Server != nil:
 			switch d.Change { //nolint:exhaustive // the others are not of whether it runs
