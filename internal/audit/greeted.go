@@ -85,10 +85,7 @@ func hanging(d *checks.Deployment, all []sight) {
 				certain = false // a name, or one too many
 				break
 			}
-			s := &all[i]
-			switch {
-			case s.contact.Outcome == checks.ContactServer:
-			default:
+			if s := &all[i]; s.contact.Outcome != checks.ContactServer {
 				certain = certain && s.contact.Hangs
 				left = append(left, s)
 			}

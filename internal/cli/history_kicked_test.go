@@ -18,7 +18,7 @@ func TestRebalanceIsInTheHistory(t *testing.T) {
 	t.Parallel()
 	st := stageOf(t, "restart-drift")
 	dir := filepath.Join(t.TempDir(), "kept")
-	out, stop := watching(t, st.Lab.SystemURL(), dir)
+	out, stop := watching(t, st.SystemURL(), dir)
 	defer stop()
 	shows(t, out, &watched{}, "FINDING ORDERS (C1)")
 	args := append([]string{"--account", "ORDERS", "--apply", "--yes", "--rate", "100"}, st.Args...)

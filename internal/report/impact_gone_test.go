@@ -33,11 +33,10 @@ func TestServicesOfAServerThatIsGone(t *testing.T) {
 	} {
 		is := Present{Services: c.services, Unread: c.unread}
 		got := past.serviceSince(PastService{Name: "api", OnServer: 8, Held: c.held}, is)
-		said := ""
-		switch {
-		case got.Why != nil:
+		var said string
+		if got.Why != nil {
 			said = *got.Why
-		default:
+		} else {
 			said = fmt.Sprintf("%d back, %d missing, %v", *got.Back, *got.Missing, got.On)
 		}
 		if said != c.want || (got.Back == nil) != (got.Missing == nil) {
