@@ -12,6 +12,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/config"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
@@ -30,6 +31,7 @@ type watch struct {
 	hold, reconcile string
 	settings        record.Settings
 	file            settings
+	expect          expectFlags
 	store           storeFlags
 	listen          listenFlags
 	json            bool
@@ -64,7 +66,8 @@ Examples:
   nats-balance watch --context system --store monitoring --store-replicas 3
   nats-balance watch --context system --listen :9222
   nats-balance watch --context system --account ORDERS --threshold 60 --no-store
-  nats-balance watch --context system --config balance.yaml`)
+  nats-balance watch --context system --config balance.yaml
+  nats-balance watch --context system --expect-servers 9`)
 	cmd.Tag("scope:system")
 	cmd.Tag("impact:ro")
 	cmd.Flag("account", "Only check this account, by id or name; can be repeated").PlaceHolder("NAME").StringsVar(&a.parameters.Accounts)
@@ -75,6 +78,7 @@ Examples:
 	number("threshold", "A server with more than this percentage is a finding", d.ThresholdPercent, "PERCENT", &a.numbers.threshold)
 	number("min-servers", "Clusters with fewer servers are not checked", d.MinServers, "N", &a.numbers.minServers)
 	number("min-connections", "Accounts with fewer connections in the cluster are not checked", d.MinConnections, "N", &a.numbers.minConnections)
+	a.expect.serversFlag(cmd)
 	duration(cmd, "for", "How long an account must be above the threshold to be a finding (default 2m)", "2m", &a.hold)
 	duration(cmd, "reconcile", "How often to check against a full report of all servers (default 5m)", "5m", &a.reconcile)
 	a.store.flags(cmd)
@@ -122,7 +126,7 @@ func (a *watch) watch(ctx context.Context) error {
 		writing.Go(func() { store.Run(ctx, a.led) })
 	}
 	var service *serve.Service
-	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Tell: func(changes []record.Change) {
+	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Expect: a.expected(), Tell: func(changes []record.Change) {
 		for i := range changes {
 			if changes[i].Kind == record.Watching {
 				changes[i].Since = alive
@@ -168,6 +172,14 @@ func (a *watch) watch(ctx context.Context) error {
 	return unrecorded(store)
 }
 
+// expected adds the servers that there should be; nil where nothing says which.
+func (a *watch) expected() func(context.Context, *checks.Deployment) {
+	if a.expect.servers == "" {
+		return nil
+	}
+	return audit.Expected{Count: a.expect.count, Names: a.expect.names, NoProbe: true}.Add
+}
+
 // recording says that nothing can be recorded, and that it can again.
 func (a *watch) recording(err error) {
 	if err == nil {
@@ -210,6 +222,12 @@ func (a *watch) validate(ctx context.Context) error {
 		return err
 	}
 	a.parameters.Overrides, a.settings.Accepted = c.Overrides, c.Accepted
+	if a.expect.servers == "" {
+		a.expect.servers = c.ExpectServers
+	}
+	if err := a.expect.validate(); err != nil {
+		return err
+	}
 	for flag := range a.file.given {
 		if n, ok := a.file.number(c, flag); ok {
 			*config.ThresholdOf(&a.parameters, flag) = n

@@ -44,3 +44,32 @@ accepted:
 		t.Errorf("%d: %s", status, stderr.String())
 	}
 }
+
+// TestWatchExpectsAServer: nobody has heard of a server that never came, and watch says
+// that it is missing until it is there.
+func TestWatchExpectsAServer(t *testing.T) {
+	t.Parallel()
+	topology := sourcetest.Three("ORDERS")
+	topology.Clusters[0].Servers, topology.Clusters[0].Late = 4, []int{3}
+	l := sourcetest.StartLab(t, topology)
+	file := filepath.Join(t.TempDir(), "balance.yaml")
+	if err := os.WriteFile(file, []byte("version: 1\nexpect-servers: C1-n1,C1-n2,C1-n3,C1-n4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, with := range [][]string{{"--expect-servers", "4"}, {"--config", file}} {
+		out, stop := watching(t, l.Server("C1-n1").URL(lab.SystemAccount), filepath.Join(t.TempDir(), "kept"), with...)
+		defer stop()
+		shows(t, out, &watched{}, "1 server does not report")
+		if with[0] == "--config" {
+			shows(t, out, &watched{}, "C1-n4")
+			if err := l.Server("C1-n4").Start(sourcetest.Within(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	audit := []string{"watch", "--no-context", "--no-store", "--expect-servers", "0"}
+	var stdout, stderr watched
+	if status := runHere(sourcetest.Within(t), &stdout, &stderr, audit...); status != 3 || !strings.Contains(stderr.String(), "--expect-servers is 0") {
+		t.Errorf("%d: %s", status, stderr.String())
+	}
+}

@@ -204,10 +204,12 @@ func (w *Watch) fellSilent(x checks.ServerRef, cluster string, now time.Time) {
 	}
 }
 
-// accounted reports whether a server has a row, is missing, or is known to be down.
+// accounted reports whether a server has a row, is missing, or is known to be down. One
+// that is expected by its name has no id, and perhaps no cluster that is known.
 func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
+	anywhere := x.ID == "" && cluster == ""
 	same := func(o checks.ServerRef, of string) bool {
-		return o.ID == x.ID && x.ID != "" || o.Name == x.Name && x.Name != "" && of == cluster
+		return o.ID == x.ID && x.ID != "" || o.Name == x.Name && x.Name != "" && (of == cluster || anywhere)
 	}
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.ID != "" && same(s.ServerRef, s.cluster) {

@@ -205,3 +205,43 @@ func TestWatchStartsBesideAServerThatHangs(t *testing.T) {
 		}
 	}
 }
+
+// TestExpectedByName: of a server that is expected by its name nobody knows the cluster.
+// It is missing until one of that name is there, in which cluster ever, and told of once.
+func TestExpectedByName(t *testing.T) {
+	t.Parallel()
+	now := epoch()
+	w := New(Settings{Parameters: checks.Defaults(), Reconcile: time.Minute})
+	report := func(missing []checks.Missing, names ...string) (silent int) {
+		d := &checks.Deployment{Missing: missing, Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}}}
+		for _, name := range names {
+			d.Servers = append(d.Servers, checks.Server{ID: "ID-" + name, Name: name, Cluster: "C1", Start: now.Add(-time.Hour)})
+		}
+		now = now.Add(time.Minute)
+		w.Ask(now)
+		w.Reconcile(d, time.Second, now)
+		for _, c := range w.Tick(now) {
+			if c.Kind == Silent {
+				silent++
+			}
+		}
+		return silent
+	}
+	expected := []checks.Missing{{Name: "n2", Kind: checks.Forgotten, Reason: "expected by name"}}
+	for i, c := range []struct {
+		missing []checks.Missing
+		there   []string
+		told    int
+		left    int
+	}{
+		{expected, []string{"n1"}, 1, 1},
+		{expected, []string{"n1"}, 0, 1},
+		{nil, []string{"n1", "n2"}, 0, 0},
+		{nil, []string{"n1", "n2"}, 0, 0},
+	} {
+		told := report(c.missing, c.there...)
+		if left := len(w.absentIn(map[string]bool{})); told != c.told || left != c.left {
+			t.Errorf("report %d: told of %d, %d missing; want %d and %d", i+1, told, left, c.told, c.left)
+		}
+	}
+}

@@ -77,6 +77,9 @@ type stopped struct {
 	silent  bool // it did not say so, and may come back
 }
 
+// anywhere reports whether only its name is known, not its cluster.
+func (s stopped) anywhere() bool { return s.ref.ID == "" && s.cluster == "" }
+
 // gone reports whether a server process shut down for good.
 func (w *Watch) gone(id string) bool {
 	d, ok := w.down[id]
@@ -146,12 +149,14 @@ func (w *Watch) started(s *server, now time.Time) {
 	delete(w.hung, s.ID)
 	same := func(name, cluster string) bool { return name == s.Name && cluster == s.cluster }
 	for id, d := range w.down {
-		if same(d.ref.Name, d.cluster) {
+		if same(d.ref.Name, d.cluster) || d.anywhere() && d.ref.Name == s.Name {
 			d.back = true
 			w.down[id] = d
 		}
 	}
-	w.missing = slices.DeleteFunc(w.missing, func(m checks.Missing) bool { return m.ID == s.ID || same(m.Name, m.Cluster) })
+	w.missing = slices.DeleteFunc(w.missing, func(m checks.Missing) bool {
+		return m.ID == s.ID || same(m.Name, m.Cluster) || !m.ClusterKnown && m.Name == s.Name
+	})
 	for i := range w.m.servers {
 		// A server that drains sends no event any more, not even that it shuts down.
 		if old := &w.m.servers[i]; old.ID != "" && old.draining && old.ID != s.ID && same(old.Name, old.cluster) {

@@ -40,6 +40,8 @@ type Options struct {
 	Timeout time.Duration
 	// Trace, if set, is told of every request and message of a full report.
 	Trace func(format string, args ...any)
+	// Expect, if set, adds to a full report the servers that should be there.
+	Expect func(ctx context.Context, d *checks.Deployment)
 	// Tell gets what changed, from one goroutine.
 	Tell func([]record.Change)
 	// Connected, if set, is told when no events have come by the connection for a
@@ -300,6 +302,9 @@ func (s *session) gather(ctx context.Context, why string) {
 	defer cancel()
 	began := time.Now()
 	d, err := system.New(s.asks, source.Options{Timeout: s.l.o.Timeout, Trace: s.l.o.Trace}).Deployment(ctx)
+	if err == nil && s.l.o.Expect != nil {
+		s.l.o.Expect(ctx, d)
+	}
 	s.gathered <- gathered{d, err, time.Since(began)}
 }
 
