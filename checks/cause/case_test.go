@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -221,19 +220,25 @@ func share(n, i int) int {
 func list(urls ...string) change {
 	return written(wrote{account: "ORDERS", ordered: checks.Unknown, urls: urls})
 }
+
 func anyones(urls ...string) change { return written(wrote{ordered: checks.Unknown, urls: urls}) }
+
 func another(urls ...string) change {
 	return written(wrote{account: "BILLING", ordered: checks.Unknown, urls: urls})
 }
+
 func hint(urls ...string) change {
 	return written(wrote{hint: true, ordered: checks.Unknown, urls: urls})
 }
+
 func inOrder(urls ...string) change {
 	return written(wrote{account: "ORDERS", ordered: checks.Yes, urls: urls})
 }
+
 func unordered(urls ...string) change {
 	return written(wrote{account: "ORDERS", ordered: checks.No, urls: urls})
 }
+
 func written(w wrote) change { return func(s *scene) { s.lists = append(s.lists, w) } }
 
 // urlsOf are of servers by number.
@@ -370,66 +375,4 @@ func aloneAtFirst(s *scene) {
 	for i := range 2 {
 		s.Deployment.Servers[i+1].Start = started().Add(3 * time.Hour)
 	}
-}
-
-// row is one line of a table: what a case is to come to. first is the first root
-// cause that is at least likely; "none" where there is none, "" where it does
-// not matter.
-type row struct {
-	name    string
-	changes []change
-	want    Verdict
-	first   Code
-}
-
-func with(changes ...change) []change { return changes }
-
-// judgeRows judges a cause in every row.
-func judgeRows(t *testing.T, code Code, rows []row) {
-	t.Helper()
-	t.Parallel()
-	fires := 0
-	for _, r := range rows {
-		if order(r.want) <= order(Likely) {
-			fires++
-		}
-		t.Run(r.name, func(t *testing.T) {
-			causes := Diagnose(caseOf(r.changes...)).Causes
-			sound(t, caseOf(r.changes...), causes)
-			at := slices.IndexFunc(causes, func(c Cause) bool { return c.Code == code })
-			if causes[at].Verdict != r.want {
-				t.Errorf("%s is %s, want %s", code, causes[at].Verdict, r.want)
-			}
-			if first := firstRoot(causes); r.first != "" && first != r.first {
-				t.Errorf("the first root cause is %s, want %s", first, r.first)
-			}
-			lessIsNotMore(t, func() Case { return caseOf(r.changes...) })
-			if t.Failed() {
-				t.Log(tell(causes))
-			}
-		})
-	}
-	if fires == 0 || len(rows) < 3*fires {
-		t.Errorf("%d of %d rows fire: at least two of three are to be silent", fires, len(rows))
-	}
-}
-
-func firstRoot(causes []Cause) Code {
-	for _, c := range causes {
-		if c.Role == Root && order(c.Verdict) <= order(Likely) {
-			return c.Code
-		}
-	}
-	return "none"
-}
-
-func tell(causes []Cause) string {
-	var out strings.Builder
-	for _, c := range causes {
-		fmt.Fprintf(&out, "%s %s %.2f explains %d\n", c.Verdict, c.Code, c.Confidence, c.Explains)
-		for _, e := range c.Evidence {
-			fmt.Fprintf(&out, "    %s [%s]\n", e.Text, e.Source)
-		}
-	}
-	return out.String()
 }
