@@ -82,7 +82,7 @@ func Main(m *testing.M) {
 // Within bounds a test: generous, because machines that run tests are busy.
 func Within(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(slowness()*float64(2*time.Minute)))
 	t.Cleanup(cancel)
 	return ctx
 }
