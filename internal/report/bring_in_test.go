@@ -23,14 +23,19 @@ func TestWhatBringsMissingServersIn(t *testing.T) {
 		{[]checks.MissingKind{checks.Forgotten}, "Find out whether they are stopped, and expect them no longer"},
 		{[]checks.MissingKind{checks.Refusing, checks.Forgotten}, "Find out whether they are stopped, or drain"},
 		{[]checks.MissingKind{checks.Refusing}, "Find out whether they are stopped, or drain and still have clients, and leave their addresses out"},
-		{[]checks.MissingKind{checks.Hanging}, "Find out who is there"},
+		{[]checks.MissingKind{checks.Hanging}, "Find out who is there"}, // at an address
 		{[]checks.MissingKind{checks.OtherSystem}, "Give them the system account of the others"},
 		{[]checks.MissingKind{checks.Unseen}, "An audit that connects"},
 		{[]checks.MissingKind{checks.Contradiction}, "Find out who else"},
 		{nil, "A longer --timeout"},
 	} {
-		if got := (Coverage{kinds: c.kinds, ServersAnswered: 3}).bringIn("system-account"); !strings.HasPrefix(got, c.want) {
+		missing := make([]Missing, len(c.kinds))
+		if got := (Coverage{kinds: c.kinds, Missing: missing, ServersAnswered: 3}).bringIn("system-account"); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%v: %q, want %q", c.kinds, got, c.want)
 		}
+	}
+	named := Coverage{kinds: []checks.MissingKind{checks.Hanging}, Missing: []Missing{{Server: ServerRef{Name: "n3"}}}}
+	if got := named.bringIn("system-account"); got != "Find out why they hang, or restart them" {
+		t.Error(got)
 	}
 }
