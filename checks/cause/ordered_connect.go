@@ -207,11 +207,12 @@ func (s *Situation) hasStem(stem string) bool {
 	return slices.ContainsFunc(s.Profile.Names, func(g checks.Group) bool { return !g.Other && Stem(g.Key) == stem })
 }
 
-// othersTakeThem reports whether the other servers are known to have room, the
-// account and the listener: only then does chance speak for an order.
+// othersTakeThem reports whether the other servers are known to have room, as far as is
+// known also when these clients came, the account and the listener: only then does
+// chance speak for an order.
 func (s *Situation) othersTakeThem() bool {
 	_, full, silent := s.roomOnOthers()
-	return len(full)+len(silent)+s.Missing == 0 && s.accountsTaken() && judgeListenerGap(s).verdict == RuledOut
+	return len(full)+len(silent)+s.Missing == 0 && !s.mayHaveBeenFull() && s.accountsTaken() && judgeListenerGap(s).verdict == RuledOut
 }
 
 // accountsTaken reports whether all other servers know the account, and none is
