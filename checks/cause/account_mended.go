@@ -16,10 +16,7 @@ func isRefusal(c checks.Closed) bool {
 // refusedUntil is how often a server refused the users of these clients, and when
 // last, by the clock of the auditor.
 func (s *Situation) refusedUntil(o *checks.Server) (n int, last time.Time) {
-	for _, c := range s.History {
-		if c.Server != o.ID || !s.isUser(c.User) || !isRefusal(c) {
-			continue
-		}
+	for _, c := range s.pastRefusals(o) {
 		n += c.Connections
 		if c.Last.After(last) {
 			last = c.Last
@@ -55,7 +52,7 @@ func (s *Situation) changed(o *checks.Server) (at time.Time, ok bool) {
 func (s *Situation) mended(o *checks.Server) checks.Answer {
 	_, last := s.refusedUntil(o)
 	if s.knows(o) == checks.Yes && s.refused(o) == 0 {
-		return checks.Yes // they are logged in there
+		return checks.Yes // they are logged in there, or were after that
 	}
 	at, ok := s.changed(o)
 	switch {
@@ -85,6 +82,11 @@ func (s *Situation) refusedBefore() (by []*checks.Server, times int, last, taken
 		if at, ok := s.changed(o); ok && at.After(until) && (taken.IsZero() || at.Before(taken)) {
 			taken = at
 		}
+		for _, c := range s.pastRefusals(o) {
+			if at := loginAfter(s.History, c); !at.IsZero() && (taken.IsZero() || at.Before(taken)) {
+				taken = at
+			}
+		}
 	}
 	return by, times, last, taken
 }
@@ -95,13 +97,23 @@ func (s *Situation) refusedOnce(o *checks.Server) bool {
 	return n > 0
 }
 
-// mayHaveRefused reports whether some other server, which has none of these clients,
-// refused them before, or did not say what it remembers.
+// mayHaveRefused reports whether some other server refused these clients before, or has
+// none of them and did not say what it remembers.
 func (s *Situation) mayHaveRefused() bool {
 	return slices.ContainsFunc(s.Others, func(o *checks.Server) bool {
-		return s.on(o.ID) == 0 && (s.refusedOnce(o) || !s.Remember[o.ID])
+		return s.refusedOnce(o) || s.on(o.ID) == 0 && !s.Remember[o.ID]
 	})
 }
+
+// overBy are the refusals by a server that a login there ended.
+func (s *Situation) overBy(o *checks.Server) []checks.Closed {
+	return slices.DeleteFunc(slices.Clone(s.over), func(c checks.Closed) bool { return c.Server != o.ID || !s.isUser(c.User) })
+}
+
+// fewRefusals is how many clients one refusal explains at the most: who takes a list of
+// several servers at random is refused about once before it ends on the only one that
+// takes it. Fewer may be somebody who mistyped a password.
+const fewRefusals = 4
 
 // judgeMended judges refusals that are of the past: they explain where the clients are,
 // and keep nobody away now. ok is false where not every other server refused them, or
@@ -114,11 +126,19 @@ func (s *Situation) judgeMended() (j judgement, ok bool) {
 	j = judgement{verdict: Likely, confidence: 0.75, explains: s.Finding.OnServer, direct: true, past: true}
 	j.evidence = append(j.evidence, say("closed connections", "%s refused the login of these clients' users %s, the last time at %s.",
 		otherNames(by), times(n), last.UTC().Format("15:04:05 UTC")))
-	if in := slices.DeleteFunc(slices.Clone(by), func(o *checks.Server) bool { return s.refused(o) > 0 }); len(in) == len(by) {
-		j.evidence = append(j.evidence, say("CONNZ", "Now clients with these users are logged in there."))
-	} else {
+	unproven := slices.DeleteFunc(slices.Clone(by), func(o *checks.Server) bool { return s.refused(o) == 0 })
+	switch {
+	case len(unproven) > 0:
 		j.evidence = append(j.evidence, say("VARZ", "%s loaded %s configuration after that, so this may be mended: whether %s these users now is unknown until one logs in.",
-			otherNames(by), verb(by, "its", "their"), verb(by, "it takes", "they take")).settledBy(NeedUsers))
+			otherNames(unproven), verb(unproven, "its", "their"), verb(unproven, "it takes", "they take")).settledBy(NeedUsers))
+	case slices.ContainsFunc(by, func(o *checks.Server) bool { return len(s.overBy(o)) > 0 }):
+		j.evidence = append(j.evidence, say("closed connections", "After that, clients with these users logged in there: it is mended, and they can be moved."))
+	default:
+		j.evidence = append(j.evidence, say("CONNZ", "Now clients with these users are logged in there."))
+	}
+	if n*fewRefusals < s.Finding.OnServer {
+		j.verdict, j.confidence = Possible, 0.4
+		j.evidence = append(j.evidence, say("closed connections", "That is few refusals for %s.", connectionsOf(s.Finding.OnServer)))
 	}
 	if !taken.IsZero() && s.Profile.Newest.After(taken) {
 		j.verdict, j.confidence = Possible, 0.4

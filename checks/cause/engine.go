@@ -3,6 +3,7 @@ package cause
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -77,7 +78,11 @@ func (s *Situation) judge(all []rule) []judgement {
 
 // sayUnlike says that the list that is known does not bring clients to where these are.
 func (s *Situation) sayUnlike() Evidence {
-	return say("CONNZ", "The clients on %s are not where the list that is known would bring them, so they may have come by another list.", label(s.Server)).settledBy(NeedOwnURLs)
+	e := say("CONNZ", "The clients on %s are not where the list that is known would bring them, so they may have come by another list.", label(s.Server)).settledBy(NeedOwnURLs)
+	if slices.ContainsFunc(s.Own, func(l List) bool { return l.Workload != "" }) {
+		e.Text = strings.TrimSuffix(e.Text, ".") + ", from before its file was changed: then a restart may already spread them."
+	}
+	return e
 }
 
 // notJustTheirs says that a list may be another service's, with what settles it:

@@ -28,13 +28,13 @@ func TestStandingRefusals(t *testing.T) {
 		{"another user", in("billing", "N2", "Client Closed", 30, 30), false},
 		{"turned away again", in("orders", "N2", "Maximum Connections Exceeded", 30, 30), false},
 	} {
-		if left := len(standing([]checks.Closed{refused, c.other})); (left == 1) != c.over {
-			t.Errorf("%s: %d are left", c.name, left)
+		if left, over := standing([]checks.Closed{refused, c.other}); (len(over) == 1) != c.over || len(left)+len(over) != 2 {
+			t.Errorf("%s: %d are left, %d are over", c.name, len(left), len(over))
 		}
 	}
 	untimed := refused
 	untimed.Last = time.Time{}
-	if len(standing([]checks.Closed{untimed, in("orders", "N2", "Client Closed", 30, 30)})) != 2 {
+	if left, _ := standing([]checks.Closed{untimed, in("orders", "N2", "Client Closed", 30, 30)}); len(left) != 2 {
 		t.Error("nobody knows when it was refused")
 	}
 }

@@ -199,6 +199,12 @@ func TestLife(t *testing.T) {
 		one := []checks.Source{{Addr: netip.MustParseAddr("10.9.0.1"), Counts: []int{18, 0, 0}, Kinds: 1}}
 		s.Profile.Services[0].Sources, s.Profile.Sources = one, slices.Concat(one, s.Profile.Services[1].Sources)
 	}
+	turned := func(n int) change { // away by each of the others, whoever they were
+		return func(s *scene) {
+			closed("N2", "", "Maximum Connections Exceeded", n)(s)
+			closed("N3", "", "Maximum Connections Exceeded", n)(s)
+		}
+	}
 	for _, l := range []life{
 		{"1 a rolling restart, and these came after it", with(counts(14, 0, 0), restartedInTurn, teams, startsOf([]int{0, 0, 0, 14}, []int{0, 0, 0, 0}, []int{0, 0, 0, 0})), map[Code]Verdict{RestartDrift: RuledOut}, "none", ""},
 		{"1 a rolling restart, and these take their list in order", with(counts(12, 0, 0), restartedInTurn, teams, inOrder(urlsOf(1, 2, 3)...), startsOf([]int{0, 0, 12, 0}, []int{0, 0, 0, 0}, []int{0, 0, 0, 0})), map[Code]Verdict{RestartDrift: Possible}, OrderedConnect, ""},
@@ -209,6 +215,13 @@ func TestLife(t *testing.T) {
 		{"certificates that other clients take", with(withServices(secure(serviceOf("orders", 24, 0, 0)), secure(serviceOf("web", 1, 2, 2))), allTLS), map[Code]Verdict{ListenerGap: RuledOut}, "none", ""},
 		{"TLS is asked for, and handshakes failed", with(withServices(plain(serviceOf("orders", 24, 0, 0))), requireTLS, closed("N2", "", "TLS Handshake Failure", 9), closed("N3", "", "TLS Handshake Failure", 7)), map[Code]Verdict{ListenerGap: Likely}, ListenerGap, ""},
 		{"the others were full", with(counts(24, 0, 0), small, closed("N2", "", "Maximum Connections Exceeded", 9), closed("N3", "", "Maximum Connections Exceeded", 7)), map[Code]Verdict{ServerFull: Likely}, ServerFull, ""},
+		{"the others turned a few away", with(counts(24, 0, 0), small, turned(2), list(urlsOf(1, 2, 3)...)), map[Code]Verdict{ServerFull: Possible, OrderedConnect: Likely}, OrderedConnect, ""},
+		{"the others turned many away, from hosts that another account has too", with(counts(24, 0, 0), small, turned(9), sharedWith("10.9.0.10", 1, everyN1)), map[Code]Verdict{ServerFull: Possible}, "none", ""},
+		{"the same, and the list has all servers", with(counts(24, 0, 0), small, turned(9), sharedWith("10.9.0.10", 1, everyN1), list(urlsOf(1, 2, 3)...)),
+			map[Code]Verdict{ServerFull: Possible, OrderedConnect: Possible}, "none", ""},
+		{"the others turned many away, from hosts that another service has too", with(several, small, turned(9)), map[Code]Verdict{ServerFull: Possible}, "none", ""},
+		{"the others turned many away, of another user", with(counts(24, 0, 0), small, loginAs("api"), closed("N2", "web", "Maximum Connections Exceeded", 9), closed("N3", "web", "Maximum Connections Exceeded", 9)),
+			map[Code]Verdict{ServerFull: NotTested}, "none", ""},
 		{"one of the others was full", with(counts(24, 0, 0), small, closed("N2", "", "Maximum Connections Exceeded", 9)), map[Code]Verdict{ServerFull: NotTested}, "none", ""},
 		{"the account is at its own limit", with(counts(24, 0, 0), loginAs("api"), closed("N2", "api", "Maximum Account Connections Exceeded", 9)), map[Code]Verdict{ServerFull: RuledOut}, "none", ""},
 		{"a list that names servers without the listener", with(counts(24, 0, 0), profile(func(p *checks.Profile) { p.Protocols[0].Key = "websocket" }), on(func(s *checks.Server) { s.Details.WebSocket = 8080 }, 1),

@@ -23,7 +23,9 @@ const OrderedConnect Code = "ordered-connect"
 // order of DNS with clients that keep it makes it likely, and so does a list
 // without the option where the other servers would take the clients, as chance
 // does not bring so many to the first; without the option it takes that the other
-// servers were up as well, as far as that can be told. A first server that is
+// servers were up as well, as far as that can be told. The file of a workload says what
+// its clients start with now: those that run may have started with another list, so
+// without the option it makes no more than possible. A first server that is
 // another one, an option that says that randomising is on, or a rotating record
 // rules it out where the list is the account's.
 func orderedConnect() rule {
@@ -128,6 +130,9 @@ func (s *Situation) inOrder(f List) judgement {
 	case len(s.untold()) > 0:
 		j.verdict, j.confidence = Possible, 0.3
 		j.evidence = append(j.evidence, say("closed connections", "Whether clients were on %s before is unknown: the connections that were closed there were not read.", otherNames(s.untold())))
+	case f.Workload != "":
+		j.verdict, j.confidence = Possible, 0.3
+		j.evidence = append(j.evidence, say(f.Origin, "The file says what clients start with now. If it was changed since these came, a restart of their pods may already spread them; if that does not, look for an option that switches shuffling off."))
 	default:
 		j.verdict, j.confidence = Likely, 0.6
 		odds := fmt.Sprintf("1 of %.0f cases", math.Floor(1/max(s.Finding.Chance, 1e-9)))
@@ -207,11 +212,12 @@ func (s *Situation) hasStem(stem string) bool {
 	return slices.ContainsFunc(s.Profile.Names, func(g checks.Group) bool { return !g.Other && Stem(g.Key) == stem })
 }
 
-// othersTakeThem reports whether the other servers are known to have room, the
-// account and the listener: only then does chance speak for an order.
+// othersTakeThem reports whether the other servers are known to have room, as far as is
+// known also when these clients came, the account and the listener: only then does
+// chance speak for an order.
 func (s *Situation) othersTakeThem() bool {
 	_, full, silent := s.roomOnOthers()
-	return len(full)+len(silent)+s.Missing == 0 && s.accountsTaken() && judgeListenerGap(s).verdict == RuledOut
+	return len(full)+len(silent)+s.Missing == 0 && !s.mayHaveBeenFull() && s.accountsTaken() && judgeListenerGap(s).verdict == RuledOut
 }
 
 // accountsTaken reports whether all other servers know the account, and none is

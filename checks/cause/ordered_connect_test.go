@@ -35,6 +35,7 @@ func TestOrderedConnect(t *testing.T) {
 	judgeRows(t, OrderedConnect, []row{
 		{"a list with the option, and the server comes first", with(inOrder(urlsOf(1, 2, 3)...)), Confirmed, OrderedConnect},
 		{"a name with several, with the option", with(inOrder(url), fixed), Confirmed, OrderedConnect},
+		{"the file of a workload with the option", with(written(wrote{account: "ORDERS", workload: "orders", ordered: checks.Yes, urls: urlsOf(1, 2, 3)})), Confirmed, OrderedConnect},
 		{"a dead URL comes first", with(inOrder(append([]string{"nats://10.0.0.8:4222"}, urlsOf(1, 2)...)...)), Confirmed, OrderedConnect},
 		{"a list that may have the option", with(list(urlsOf(1, 2, 3)...)), Likely, OrderedConnect},
 		{"the list of some other's, with the option", with(written(wrote{ordered: checks.Yes, urls: urlsOf(1, 2)})), Likely, OrderedConnect},
@@ -46,6 +47,7 @@ func TestOrderedConnect(t *testing.T) {
 		{"names of both families, in order", with(list("nats://n1.example:4222", "nats://10.0.0.2:4222"),
 			dns("n1.example", checks.NameSeveral, "10.0.0.1", "2001:db8::1"), leads("[2001:db8::1]:4222", 1, 1)), Likely, OrderedConnect},
 
+		{"the file of a workload, which may have been changed since these clients came", with(written(wrote{account: "ORDERS", workload: "orders", ordered: checks.Unknown, urls: urlsOf(1, 2, 3)})), Possible, "none"},
 		{"DNS in a fixed order by the hosts file, for clients that keep it", with(list(url), fixed, hosts("nats.example"), python), Possible, "none"},
 		{"a list that may have the option, and no server says when it started", with(list(urlsOf(1, 2, 3)...), on(func(o *checks.Server) { o.Start = time.Time{} }, 1, 2, 3)), Possible, "none"},
 		{"DNS in a fixed order, for clients that shuffle", with(list(url), fixed), NotTested, "none"},

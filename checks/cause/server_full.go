@@ -71,12 +71,18 @@ func (s *Situation) roomOnOthers() (room, full, silent []*checks.Server) {
 func judgeServerFull(s *Situation) judgement {
 	room, full, silent := s.roomOnOthers()
 	turned, refusals := s.turnedAway()
+	doubt := s.doubtRefusals(refusals)
 	switch {
 	case len(room)+len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
 		return ruledOut("ACCOUNT INFO", "The other servers do not take these clients, full or not.")
 	case len(full) == 0 && len(turned) > 0 && len(turned) == len(s.Others):
-		return judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, evidence: []Evidence{
+		j := judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("closed connections", "%s turned clients from these addresses away %s, as full. Now %s room.", otherNames(turned), times(refusals), verb(turned, "it has", "they have"))}}
+		if doubt.Text != "" {
+			j.verdict, j.confidence = Possible, 0.3
+			j.evidence = append(j.evidence, doubt)
+		}
+		return j
 	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0 && s.tight(room):
 		return notTested("VARZ", "All other servers have room for more connections now. It is unknown whether they had when these clients came.").settledBy(NeedServerAnswers)
 	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
@@ -114,7 +120,7 @@ func judgeServerFull(s *Situation) judgement {
 	default:
 		j.verdict, j.confidence = Likely, 0.85
 	}
-	if len(turned) == len(s.Others) && len(full) == len(s.Others) {
+	if len(turned) == len(s.Others) && len(full) == len(s.Others) && doubt.Text == "" {
 		j.evidence = append(j.evidence, say("closed connections", "%s turned clients from these addresses away %s.", otherNames(turned), times(refusals)))
 		j.verdict, j.confidence, j.direct = Confirmed, 0.95, true
 	}
@@ -132,23 +138,6 @@ func (s *Situation) tight(room []*checks.Server) bool {
 	}
 	all = max(all, s.Finding.Connections)
 	return !slices.ContainsFunc(room, func(o *checks.Server) bool { return o.MaxConnections == nil || *o.MaxConnections > all })
-}
-
-// turnedAway are the other servers that turned these clients away as full, and how
-// often. A server does not know whose they were: they are told by their address.
-func (s *Situation) turnedAway() (by []*checks.Server, n int) {
-	for _, o := range s.Others {
-		from := n
-		for _, c := range s.History {
-			if c.Server == o.ID && c.Reason == "Maximum Connections Exceeded" {
-				n += c.Connections
-			}
-		}
-		if n > from {
-			by = append(by, o)
-		}
-	}
-	return by, n
 }
 
 // overOwnLimit is how often servers refused these clients for a limit of their

@@ -38,12 +38,14 @@ type Situation struct {
 	// whole is the case of the account, everyone are all of its services.
 	whole    *Case
 	everyone []checks.Service
-	steps    []Step          // of the funnel, once it was walked through
-	using    map[string]bool // of servers, once it was looked up whether they have the account
-	account  int             // its index in Deployment.Accounts
-	address  *addressed      // what is known of where they come from, once it was judged
-	counts   map[string]int  // of connections by server, once they were asked for
-	others   *bystanders     // once they were looked at
+	// over are refusals of users who logged in to the same server since.
+	over    []checks.Closed
+	steps   []Step          // of the funnel, once it was walked through
+	using   map[string]bool // of servers, once it was looked up whether they have the account
+	account int             // its index in Deployment.Accounts
+	address *addressed      // what is known of where they come from, once it was judged
+	counts  map[string]int  // of connections by server, once they were asked for
+	others  *bystanders     // once they were looked at
 }
 
 // List is a client URL list with where it leads in the finding's cluster.
@@ -71,11 +73,14 @@ const (
 
 func newSituation(c Case) *Situation {
 	var everyone []checks.Service
-	c.History = standing(c.History)
+	var over []checks.Closed
+	c.History, over = standing(c.History)
 	if c.Profile != nil {
 		everyone = c.Profile.Services
 	}
-	return situationOf(c, &c, everyone)
+	s := situationOf(c, &c, everyone)
+	s.over = over
+	return s
 }
 
 // situationOf is the situation of all or some of the services of an account.

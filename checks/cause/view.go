@@ -117,7 +117,9 @@ func (s *Situation) project(which []int) *Situation {
 	c.Profile = &p
 	c.Finding.OnServer, c.Finding.Connections = min(p.Read[0], s.Finding.OnServer), sum(p.Read)
 	c.Finding.Chance = checks.Chance(c.Finding.Connections, n, c.Finding.OnServer)
-	return situationOf(c, s.whole, s.everyone)
+	out := situationOf(c, s.whole, s.everyone)
+	out.over = s.over
+	return out
 }
 
 // isProcessOf reports whether a process is one of a service.

@@ -13,9 +13,10 @@ import (
 )
 
 // neighbours returns what the accounts of each cluster show together: those of the
-// cases, and where clients of one of these come mostly from one address, others of
-// its cluster. An address is judged by all clients that come from it, not only by
-// those of accounts that are concentrated.
+// cases, and where clients of one of these come mostly from one address, or some from
+// its addresses were turned away by full servers, others of its cluster. An address is
+// judged by all clients that come from it, not only by those of accounts that are
+// concentrated.
 func (a *Run) neighbours(ctx context.Context, cases []cause.Case) (map[string]*cause.Neighbours, error) {
 	profiles := map[string]map[string]*checks.Profile{}
 	crowded := map[string]bool{}
@@ -25,7 +26,7 @@ func (a *Run) neighbours(ctx context.Context, cases []cause.Case) (map[string]*c
 			profiles[cluster] = map[string]*checks.Profile{}
 		}
 		profiles[cluster][c.Finding.Account.ID] = c.Profile
-		crowded[cluster] = crowded[cluster] || cause.CrowdedAddress(c)
+		crowded[cluster] = crowded[cluster] || cause.CrowdedAddress(c) || cause.TurnedAway(c)
 	}
 	of := beside(a.Deployment, profiles, crowded)
 	if len(of) > 0 {

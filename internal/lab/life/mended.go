@@ -11,7 +11,7 @@ import (
 
 // added: two servers lacked the accounts when the clients came, and got them since.
 func added() Operation {
-	accounts := []string{"ADDED", "JOINED"}
+	accounts := []string{"ADDED", "JOINED", "PROVEN"}
 	return Operation{
 		Name: "added", Title: "two servers refused the clients of accounts that they did not know, and got these accounts since", Short: true,
 		Topology: three(func(c *lab.Cluster) {
@@ -40,16 +40,23 @@ func added() Operation {
 				if err := w.Server(name).Reload("accounts {\n" + conf + "}"); err != nil {
 					return err
 				}
-				if err := w.start(ctx, App{Account: "JOINED", Name: fmt.Sprintf("probe-%d", i), Count: 1, URLs: []string{w.url(name)}}); err != nil {
+				for _, account := range accounts[1:] {
+					if err := w.start(ctx, App{Account: account, Name: fmt.Sprintf("probe-%d", i), Count: 1, URLs: []string{w.url(name)}}); err != nil {
+						return err
+					}
+				}
+				if err := w.leave(ctx, "PROVEN", name, 0); err != nil { // somebody logged in, as the audit asks for
 					return err
 				}
 			}
+			w.pass("PROVEN", w.all()...)
 			w.pass("ADDED", w.all()...)
 			return w.later(ctx)
 		},
 		Cases: []Case{
 			{Account: "ADDED", Server: n1, Truth: "account-gap", Said: "account-gap", Exact: true, Not: []string{"ordered-connect"}, Refused: "account-gap", Check: drifted("ADDED")},
 			{Account: "JOINED", Server: n1, Truth: "account-gap", Said: "account-gap", Exact: true, Refused: "none", Check: drifted("JOINED")},
+			{Account: "PROVEN", Server: n1, Truth: "account-gap", Said: "account-gap", Exact: true, Not: []string{"ordered-connect"}, Refused: "none", Check: drifted("PROVEN")},
 		},
 	}
 }
