@@ -377,24 +377,3 @@ func isOrAre(n int) string {
 	}
 	return " are"
 }
-
-func (s *Situation) startEvidence(alone int) Evidence {
-	var first time.Time
-	name := ""
-	for _, o := range s.Others {
-		if o.Start.IsZero() || o.Details == nil {
-			continue
-		}
-		// By the auditor's clock, as the times of the connections are.
-		if start := o.Start.Add(-o.Details.Offset); first.IsZero() || start.Before(first) {
-			first, name = start, label(o)
-		}
-	}
-	const layout = "2006-01-02 15:04:05"
-	if alone == 0 || first.IsZero() {
-		return say("start times", "Part of the servers started after the clients of %s had connected (%s to %s UTC).",
-			label(s.Server), s.Profile.Oldest.UTC().Format(layout), s.Profile.Newest.UTC().Format(layout))
-	}
-	return say("start times", "%d of the %s on %s began before any other server last started. The first of these, %s, started at %s UTC, the oldest connection at %s.",
-		alone, connectionsOf(s.onServer()), label(s.Server), name, first.UTC().Format(layout), s.Profile.Oldest.UTC().Format(layout))
-}
