@@ -77,8 +77,8 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		few = fmt.Sprintf("--max-moves %d", min(5, excess))
 	}
 	r.Commands = []string{
-		x.command(x.Tool, "rebalance", ours, force, x.Sources),
-		x.command(x.Tool, "rebalance", ours, force, few, "--apply", x.Sources),
+		x.command(x.Tool, "rebalance", ours, force, x.Expect, x.Sources),
+		x.command(x.Tool, "rebalance", ours, force, few, "--apply", x.Expect, x.Sources),
 	}
 	if x.NoSystem {
 		why = append(why, takesSystem)
@@ -172,7 +172,7 @@ func (x *facts) keepItSo() Remedy {
 	if t := x.ThresholdPercent; t > 0 && t != checks.Defaults().ThresholdPercent {
 		threshold = fmt.Sprintf("--threshold %d", t)
 	}
-	review := x.audit(x.Tool, "audit concentration --review 50", threshold, x.Sources)
+	review := x.audit(x.Tool, "audit concentration --review 50", threshold, x.Expect, x.Sources)
 	r := Remedy{Title: "Look again after changes and every quarter, and let monitoring look",
 		Why: "Connections drift back with every rolling restart and new server. The review lists accounts above 50% before they are findings. " +
 			"The exit status is 0 without a finding, 1 with one, 2 at or above --critical, 3 if not all could be audited.",
@@ -180,7 +180,7 @@ func (x *facts) keepItSo() Remedy {
 	// Without what clients are configured with: its paths may be relative, and an audit
 	// that only watches needs no cause. The plugin host of nats turns every status into 1, and cron takes % for the
 	// end of the command.
-	cron := strings.ReplaceAll(x.audit("nats-balance audit concentration --review 50", threshold, "--json --outfile ~/nats-balance/audit.json"), "%", `\%`)
+	cron := strings.ReplaceAll(x.audit("nats-balance audit concentration --review 50", threshold, x.Expect, "--json --outfile ~/nats-balance/audit.json"), "%", `\%`)
 	if strings.Contains(x.Tool, " ") {
 		r.Why += " As a plugin every status but 0 becomes 1: let monitoring call nats-balance itself."
 	}
@@ -192,7 +192,7 @@ func (x *facts) keepItSo() Remedy {
 		accepted := fmt.Sprintf("--min-connections %d", max(16, x.f.Connections+1))
 		r.Why += " If the concentration of so small an account is accepted, write that down with the limits that are used."
 		r.Snippets = append(r.Snippets, Snippet{Lang: "sh", Text: "# Small accounts accepted, findings of 90% critical\n" +
-			x.audit(x.Tool, "audit concentration", accepted, "--critical 90") + "\n"})
+			x.audit(x.Tool, "audit concentration", accepted, "--critical 90", x.Expect) + "\n"})
 	}
 	return r
 }
