@@ -251,7 +251,7 @@ func (s *Situation) notDrift() judgement {
 		}
 	}
 	if len(unknown) > 0 {
-		return notTested("VARZ", "When %s started, and by which clock, is unknown.", otherNames(unknown))
+		return notTested("VARZ", "When %s started, and by which clock, is unknown.", otherNames(unknown)).settledBy(s.Gap.details())
 	}
 	up, reached := s.wereUp(), s.reachableThen()
 	alone, _, _, _ := s.startsExplain(func(int) bool { return false })
@@ -280,7 +280,7 @@ func (s *Situation) notDrift() judgement {
 		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "%s started after most of these clients had connected. If their URLs lead to no other server, that is why.", otherNames(down)).settledBy(NeedClientConfig)}}
 	}
-	return notTested("start times", "The clocks of the servers are not exact enough to compare when the clients connected.").settledBy(s.Gap.details())
+	return notTested("start times", "The clocks of the servers are not exact enough to compare when the clients connected.")
 }
 
 // startsFit reports whether when the clients connected explains where they are: how

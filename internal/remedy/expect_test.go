@@ -36,3 +36,24 @@ func TestExpectedServersAreRepeated(t *testing.T) {
 		t.Errorf("the commands are %v", seen)
 	}
 }
+
+// TestForceIsRepeated: the rebalance after restarts needs the flag that one now needs.
+func TestForceIsRepeated(t *testing.T) {
+	t.Parallel()
+	in := inputOf(spread(20, 0, 0))
+	in.Diagnosis = cause.Conclude(in.Case, []cause.Cause{{Code: cause.DiscoveryOff, Role: cause.Contributing, Verdict: cause.RuledOut}, {Code: cause.SingleURL, Role: cause.Root, Verdict: cause.Likely}, {Code: cause.RestartDrift, Role: cause.Root, Verdict: cause.Likely}})
+	seen := 0
+	for _, r := range For(in).Remedies {
+		for _, command := range r.Commands {
+			if strings.Contains(command, "nats-balance rebalance") {
+				seen++
+				if !strings.Contains(command, "--force") {
+					t.Errorf("%s: %s", r.Code, command)
+				}
+			}
+		}
+	}
+	if seen != 3 {
+		t.Errorf("%d commands move connections", seen)
+	}
+}

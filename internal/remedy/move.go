@@ -30,7 +30,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		return r, true
 	}
 	var why []string
-	force, after, login := "", x.before(), x.loginFirst()
+	force, after, login := x.force(), x.before(), x.loginFirst()
 	switch {
 	case login != "":
 		a.When = later(a.When)
@@ -43,8 +43,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 			until = "come straight back"
 		}
 		why = append(why, "Only after "+listed(after)+": until then they "+until+".")
-	case x.strong(cause.SingleURL):
-		force = "--force"
+	case force != "":
 		why = append(why, "This does not last: clients move to the servers that are advertised to them, but come back when their processes restart. The command takes --force for that.")
 	case x.moved(cause.GoToNext):
 		a.When = later(a.When)
@@ -118,6 +117,16 @@ func (x *facts) comesBack() string {
 // is confirmed or likely.
 func (x *facts) moved(m cause.Moved) bool {
 	return slices.ContainsFunc(cause.All(), func(d cause.Definition) bool { return d.Moved == m && x.strong(d.Code) })
+}
+
+// force is the flag without which a rebalance refuses to move clients that come back when
+// their processes restart; empty where it takes none, or where something has to come
+// first.
+func (x *facts) force() string {
+	if x.strong(cause.SingleURL) && x.comesBack() == "" && x.loginFirst() == "" && len(x.before()) == 0 {
+		return "--force"
+	}
+	return ""
 }
 
 // before are the remedies that have to come before connections are closed.
