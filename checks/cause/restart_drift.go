@@ -274,8 +274,8 @@ func (s *Situation) notDrift() judgement {
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "The servers started one after the other, %s first: a rolling restart leaves clients like this. More accounts would show whether it did.", label(s.Server))}}
 	case s.Missing == 0 && (every || one && walked != checks.Unknown):
-		return ruledOut("start times", "When the clients connected, other servers were up: of the %s on %s, %s began before all other servers started.",
-			connectionsOf(s.onServer()), label(s.Server), noneOr(alone))
+		return ruledOut("start times", "When the clients connected, other servers were up: of the %s, %s began before all other servers started.",
+			s.ofThese(), noneOr(alone))
 	case len(down) > 0:
 		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "%s started after most of these clients had connected. If their URLs lead to no other server, that is why.", otherNames(down)).settledBy(NeedClientConfig)}}

@@ -23,7 +23,7 @@ func (s *Situation) startEvidence(alone int) Evidence {
 	case len(reached) < len(s.Others):
 		than = "any other server that they could reach"
 	}
-	e := say("start times", "%d of the %s on %s began before %s last started.", alone, connectionsOf(s.onServer()), label(s.Server), than)
+	e := say("start times", "%d of the %s began before %s last started.", alone, s.ofThese(), than)
 	// Clocks have margins: times that look the other way round would speak against it.
 	if !at.Before(s.Profile.Oldest) {
 		e.Text += " " + which + " started at " + at.UTC().Format(layout) + " UTC, the oldest connection at " + s.Profile.Oldest.UTC().Format(layout) + "."
