@@ -166,7 +166,7 @@ func (s *Situation) noBalancer(b balancers, by addressed, view Evidence, shared 
 	case !s.Tied:
 		return notTested(listWord(s.Own), "The lists that are known hold no load balancer that is sticky, but none is known to be this account's.").settledBy(NeedClientURLs)
 	case mayBe:
-		return notTested(listWord(s.Own), "The account's list does not lead to %s.", label(s.Server)).settledBy(NeedOwnURLs)
+		return s.notThere(NeedOwnURLs)
 	case b.unsure.URL != "":
 		a := b.unsure
 		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: []Evidence{
