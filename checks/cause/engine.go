@@ -75,8 +75,12 @@ func (s *Situation) judge(all []rule) []judgement {
 	return judged
 }
 
-// sayUnlike says that the list that is known does not bring clients to where these are.
+// sayUnlike says that the list that is known does not bring clients to where these are,
+// or that it takes clients that keep to its order.
 func (s *Situation) sayUnlike() Evidence {
+	if s.firstInOrder() {
+		return say("CONNZ", "The list leads to other servers than %s too: these clients take it in its order, as an option of theirs may say, or came by another one.", label(s.Server)).settledBy(NeedOwnURLs)
+	}
 	return say("CONNZ", "The clients on %s are not where the list that is known would bring them, so they may have come by another list.", label(s.Server)).settledBy(NeedOwnURLs)
 }
 
