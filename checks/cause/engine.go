@@ -2,6 +2,7 @@ package cause
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -76,13 +77,17 @@ func (s *Situation) judge(all []rule) []judgement {
 	return judged
 }
 
-// sayUnlike says that the list that is known does not bring clients to where these are.
+// sayUnlike says that the list that is known does not bring clients to where these are,
+// or that it takes clients that keep to its order.
 func (s *Situation) sayUnlike() Evidence {
-	e := say("CONNZ", "The clients on %s are not where the list that is known would bring them, so they may have come by another list.", label(s.Server)).settledBy(NeedOwnURLs)
-	if slices.ContainsFunc(s.Own, func(l List) bool { return l.Workload != "" }) {
-		e.Text = strings.TrimSuffix(e.Text, ".") + ", from before its file was changed: then a restart may already spread them."
+	text := fmt.Sprintf("The clients on %s are not where the list that is known would bring them, so they may have come by another list.", label(s.Server))
+	if s.firstInOrder() {
+		text = fmt.Sprintf("The list leads to other servers than %s too: these clients take it in its order, as an option of theirs may say, or came by another one.", label(s.Server))
 	}
-	return e
+	if slices.ContainsFunc(s.Own, func(l List) bool { return l.Workload != "" }) {
+		text = strings.TrimSuffix(text, ".") + ", from before its file was changed: then a restart may already spread them."
+	}
+	return say("CONNZ", "%s", text).settledBy(NeedOwnURLs)
 }
 
 // notJustTheirs says that a list may be another service's, with what settles it:

@@ -111,7 +111,7 @@ func judgeListenerGap(s *Situation) judgement {
 			continue
 		}
 		j := judgement{explains: s.explained(here), direct: true, evidence: []Evidence{
-			say("CONNZ", "%d of the %s on %s are %s connections.", here, connectionsOf(s.onServer()), label(s.Server), p.name)}}
+			say("CONNZ", "%d of the %s are %s connections.", here, s.ofThese(), p.name)}}
 		var with, without, silent []*checks.Server
 		for _, o := range s.Others {
 			switch p.servedBy(o) {
@@ -150,8 +150,8 @@ func judgeListenerGap(s *Situation) judgement {
 	case served.verdict != "":
 		return served
 	case unserved.Connections > 0:
-		return ruledOut("VARZ", "%d of the %s on %s are %s connections, which no other server takes. Without them the account would be concentrated all the same.",
-			unserved.Connections, connectionsOf(s.onServer()), label(s.Server), enumerate(unserved.Protocols))
+		return ruledOut("VARZ", "%d of the %s are %s connections, which no other server takes. Without them the account would be concentrated all the same.",
+			unserved.Connections, s.ofThese(), enumerate(unserved.Protocols))
 	case len(s.mute()) > 0:
 		return notTested("VARZ", "Whether %s %s TLS of the clients is unknown.", otherNames(s.mute()), verb(s.mute(), "requires", "require")).settledBy(s.Gap.details())
 	}

@@ -239,7 +239,7 @@ func (s *Situation) oneNetwork() judgement {
 		return notTested("CONNZ", "The clients come from more networks than are kept apart, or from unknown addresses.")
 	case home > 0 && home >= 9*foreign:
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.explained(home), evidence: []Evidence{
-			say("CONNZ", "%d of the %s on %s come from its own network, in which no other server is.", home, connectionsOf(s.onServer()), label(s.Server))}}
+			say("CONNZ", "%d of the %s come from its own network, in which no other server is.", home, s.ofThese())}}
 	case elsewhere == 0:
 		return notTested("CONNZ", "All of these clients are on %s: none is elsewhere to compare its network with.", label(s.Server))
 	}

@@ -67,11 +67,14 @@ func (s *Situation) notPinned(w way) judgement {
 	case len(open) > 0:
 		return notTested(listWord(open), "Where the list leads is unknown: %s.", openOf(open[0].Reach))
 	case len(listsOf(s.Own, wide, pins, perhaps)) == 0 && s.leadNowhere():
+		if host := s.unresolved(); host != "" {
+			return notTested(listWord(s.Own), "The list leads nowhere from here, as %s does not resolve. Which resolver the clients ask is unknown.", host).settledBy(NeedResolver)
+		}
 		return notTested(listWord(s.Own), "The list leads nowhere now, so what it led to is unknown.").settledBy(NeedClientConfig)
 	case len(listsOf(s.Own, wide, pins, perhaps)) == 0 && s.balancers().sticky != nil:
 		return notTested(listWord(s.Own), "The list leads through an address that is not an address of any server; from here, not to %s.", label(s.Server))
 	case len(listsOf(s.Own, wide, pins, perhaps)) == 0:
-		return notTested(listWord(s.Own), "The list does not lead to %s, so it is not the one that these clients came by.", label(s.Server)).settledBy(NeedClientConfig)
+		return s.notThere(NeedClientConfig)
 	case !s.Tied:
 		return notTested(listWord(s.Own), "The lists that are known do not show it, but none is known to be this account's.").settledBy(NeedClientConfig)
 	}
@@ -111,6 +114,19 @@ func (s *Situation) notPinned(w way) judgement {
 // leadNowhere reports whether no server at all answers at any list.
 func (s *Situation) leadNowhere() bool {
 	return !slices.ContainsFunc(s.Own, func(f List) bool { return len(f.Reach.Arrivals)+len(f.Reach.Foreign) > 0 })
+}
+
+// unresolved is a host of the lists that has no address here, as DNS says; empty where
+// there is none. Clients may ask a resolver that has some.
+func (s *Situation) unresolved() string {
+	for _, f := range s.Own {
+		for _, e := range f.Endpoints {
+			if n := e.Name; n != nil && len(e.Addresses) == 0 && (n.Verdict == checks.NameMissing || n.Verdict == checks.NameNoData) {
+				return e.Host
+			}
+		}
+	}
+	return ""
 }
 
 // halfWide judges lists that lead to several servers, but perhaps not so for the

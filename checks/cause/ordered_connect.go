@@ -244,12 +244,12 @@ func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement
 	switch {
 	case keep*10 >= on*9:
 		j.verdict, j.confidence, j.explains = Likely, 0.8, s.explained(keep)
-		j.evidence = append(j.evidence, say("CONNZ", "%d of the %d clients on it use libraries that take addresses in the order of the resolver: %s.", keep, on, enumerate(libraries)))
+		j.evidence = append(j.evidence, say("CONNZ", "%d of these %d clients use libraries that take addresses in the order of the resolver: %s.", keep, on, enumerate(libraries)))
 		if j.fixed = fixed; !fixed {
 			j.verdict, j.confidence = Possible, 0.4
 		}
 	case shuffle*2 > on:
-		return ruledOut("CONNZ", "%d of the %d clients on %s use libraries that shuffle the addresses of a name.", shuffle, on, label(s.Server))
+		return ruledOut("CONNZ", "%d of these %d clients use libraries that shuffle the addresses of a name.", shuffle, on)
 	default:
 		j.verdict, j.confidence, j.explains = Possible, 0.3, s.explained(keep)
 	}

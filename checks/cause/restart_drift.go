@@ -251,7 +251,7 @@ func (s *Situation) notDrift() judgement {
 		}
 	}
 	if len(unknown) > 0 {
-		return notTested("VARZ", "When %s started, and by which clock, is unknown.", otherNames(unknown))
+		return notTested("VARZ", "When %s started, and by which clock, is unknown.", otherNames(unknown)).settledBy(s.Gap.details())
 	}
 	up, reached := s.wereUp(), s.reachableThen()
 	alone, _, _, _ := s.startsExplain(func(int) bool { return false })
@@ -274,13 +274,13 @@ func (s *Situation) notDrift() judgement {
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "The servers started one after the other, %s first: a rolling restart leaves clients like this. More accounts would show whether it did.", label(s.Server))}}
 	case s.Missing == 0 && (every || one && walked != checks.Unknown):
-		return ruledOut("start times", "When the clients connected, other servers were up: of the %s on %s, %s began before all other servers started.",
-			connectionsOf(s.onServer()), label(s.Server), noneOr(alone))
+		return ruledOut("start times", "When the clients connected, other servers were up: of the %s, %s began before all other servers started.",
+			s.ofThese(), noneOr(alone))
 	case len(down) > 0:
 		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "%s started after most of these clients had connected. If their URLs lead to no other server, that is why.", otherNames(down)).settledBy(NeedClientConfig)}}
 	}
-	return notTested("start times", "The clocks of the servers are not exact enough to compare when the clients connected.").settledBy(s.Gap.details())
+	return notTested("start times", "The clocks of the servers are not exact enough to compare when the clients connected.")
 }
 
 // startsFit reports whether when the clients connected explains where they are: how
@@ -376,25 +376,4 @@ func isOrAre(n int) string {
 		return " is"
 	}
 	return " are"
-}
-
-func (s *Situation) startEvidence(alone int) Evidence {
-	var first time.Time
-	name := ""
-	for _, o := range s.Others {
-		if o.Start.IsZero() || o.Details == nil {
-			continue
-		}
-		// By the auditor's clock, as the times of the connections are.
-		if start := o.Start.Add(-o.Details.Offset); first.IsZero() || start.Before(first) {
-			first, name = start, label(o)
-		}
-	}
-	const layout = "2006-01-02 15:04:05"
-	if alone == 0 || first.IsZero() {
-		return say("start times", "Part of the servers started after the clients of %s had connected (%s to %s UTC).",
-			label(s.Server), s.Profile.Oldest.UTC().Format(layout), s.Profile.Newest.UTC().Format(layout))
-	}
-	return say("start times", "%d of the %s on %s began before any other server last started. The first of these, %s, started at %s UTC, the oldest connection at %s.",
-		alone, connectionsOf(s.onServer()), label(s.Server), name, first.UTC().Format(layout), s.Profile.Oldest.UTC().Format(layout))
 }

@@ -126,3 +126,26 @@ func TestClocks(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// TestStartsOfReached: n2 and n3 are there all the time, but the list does not lead to
+// n3: that n2 was down is all that the start times say, and n3 has no part in it. Nor is
+// a time told that would speak against the sentence, as where n3 started first.
+func TestStartsOfReached(t *testing.T) {
+	t.Parallel()
+	n2Late := with(starts([]int{0, 0, 18, 0}, []int{0, 0, 0, 0}, []int{0, 0, 0, 0}), order3(0, 2, 1), on(func(s *checks.Server) { s.Start = started().Add(3 * time.Hour) }, 2))
+	for _, r := range []struct {
+		name, want string
+		changes    []change
+	}{
+		{"the list leads to n1 and n2", "18 of the 18 connections on n1 began before n2 last started. It started at 2026-05-04 15:00:00 UTC, the oldest connection at 2026-05-04 13:00:00.",
+			append(n2Late, unordered(urlsOf(1, 2)...))},
+		{"the clock of n2 is not exact", "18 of the 18 connections on n1 began before n2 last started.",
+			append(n2Late, unordered(urlsOf(1, 2)...), on(func(s *checks.Server) { s.Details.Offset = 3 * time.Hour }, 2))},
+	} {
+		d := Diagnose(caseOf(r.changes...))
+		c := d.Cause(RestartDrift)
+		if !c.Strong() || c.Evidence[0].Text != r.want {
+			t.Errorf("%s: %s", r.name, tell(d.Causes))
+		}
+	}
+}

@@ -60,13 +60,13 @@ func judgeSingleProcess(s *Situation) judgement {
 			return j
 		}
 		if here*2 >= s.Finding.OnServer {
-			return ruledOut("CONNZ", "The largest process has %d of the %d connections on %s, and without it the account would be concentrated all the same.", here, s.onServer(), label(s.Server))
+			return ruledOut("CONNZ", "The largest process has %d of the %s, and without it the account would be concentrated all the same.", here, s.ofThese())
 		}
-		return ruledOut("CONNZ", "No process holds most of the connections: the largest has %d of the %d on %s.", here, s.onServer(), label(s.Server))
+		return ruledOut("CONNZ", "No process holds most of the connections: the largest has %d of the %s.", here, s.ofThese())
 	}
 	j := judgement{explains: s.explained(here), evidence: []Evidence{
-		say("CONNZ", "%d of the %d connections on %s come from %s: one process, or several of one program on a host.",
-			here, s.onServer(), label(s.Server), describe(best))}}
+		say("CONNZ", "%d of the %s come from %s: one process, or several of one program on a host.",
+			here, s.ofThese(), describe(best))}}
 	if !best.First.IsZero() {
 		j.evidence = append(j.evidence, say("CONNZ", "They were opened within %s.", max(best.Last.Sub(best.First).Round(time.Second), time.Second)))
 	}
@@ -138,8 +138,8 @@ func (s *Situation) singleHost() (judgement, bool) {
 		if isLocal(source.Addr) {
 			j.verdict, j.confidence = Possible, 0.45
 		}
-		j.evidence = []Evidence{say("CONNZ", "%d of the %d connections on %s come from one address, %s, with unlike clients: one host, or a proxy. The others are elsewhere.",
-			here, s.onServer(), label(s.Server), source.Addr)}
+		j.evidence = []Evidence{say("CONNZ", "%d of the %s come from one address, %s, with unlike clients: one host, or a proxy. The others are elsewhere.",
+			here, s.ofThese(), source.Addr)}
 		return j, true
 	}
 	return judgement{}, false

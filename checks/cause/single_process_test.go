@@ -58,3 +58,18 @@ func TestSingleProcess(t *testing.T) {
 		{"but it speaks MQTT, which only this server takes", with(oneProcess, profile(func(p *checks.Profile) { p.Protocols[0].Key = "mqtt" })), Possible, ListenerGap},
 	})
 }
+
+// TestOfTheseConnections: the importer has 30 connections on n1, and other services have 3
+// more there. What was counted is told of the importer's 30, as n1 has 33.
+func TestOfTheseConnections(t *testing.T) {
+	t.Parallel()
+	importer := serviceOf("importer", 30, 0, 0)
+	importer.Hosts, importer.Sources = 1, []checks.Source{{Addr: netip.MustParseAddr("10.9.7.7"), Counts: []int{30, 0, 0}, Kinds: 1}}
+	d := Diagnose(caseOf(withServices(importer, serviceOf("orders-api", 3, 2, 1)), profile(func(p *checks.Profile) {
+		p.Processes = []checks.Process{{Addr: netip.MustParseAddr("10.9.7.7"), Name: "importer", Language: "go", Version: "1.55.0", Counts: []int{30, 0, 0}}}
+	})))
+	want := "30 of the 30 connections of importer on n1 come from 10.9.7.7, named importer, go 1.55.0: one process, or several of one program on a host."
+	if c := d.Cause(SingleProcess); c.Verdict != Likely || c.Evidence[0].Text != want {
+		t.Errorf("want %s\n%s", want, tell(d.Causes))
+	}
+}

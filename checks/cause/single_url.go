@@ -178,7 +178,7 @@ func (s *Situation) pinned(w way) judgement {
 		j.evidence = append(j.evidence, say("CONNZ", "Not all connections were read, so other clients may have other lists.").settledBy(NeedConnections))
 	case drift != RuledOut && !unlike:
 		j.verdict, j.confidence = Likely, 0.8
-		j.evidence = append(j.evidence, say("start times", "Which servers were up when the clients connected is only partly known.").settledBy(s.Gap.details()))
+		j.evidence = append(j.evidence, s.sayPartlyUp())
 	case len(s.unnamed) > 0:
 		l := s.unnamed[0]
 		j.verdict, j.confidence = Likely, 0.7
@@ -193,6 +193,24 @@ func (s *Situation) pinned(w way) judgement {
 			s.names(s.beside[0].Reach.Servers()), label(s.Server)))
 	}
 	return j
+}
+
+// sayPartlyUp says why it is not certain that when the clients connected has no part in
+// it. Servers are asked to say more only where some did not say when they started.
+func (s *Situation) sayPartlyUp() Evidence {
+	var later []*checks.Server
+	for i, a := range s.wereUp()[1:] {
+		if a == checks.No {
+			later = append(later, s.Others[i])
+		}
+	}
+	switch {
+	case slices.ContainsFunc(s.cluster(), untimed):
+		return say("start times", "Which servers were up when the clients connected is only partly known.").settledBy(s.Gap.details())
+	case len(later) > 0:
+		return say("start times", "%s started after most of these clients had connected: that explains it too, if they came by another list.", otherNames(later))
+	}
+	return say("start times", "Which servers were up when the clients connected is only partly known: servers started and clients connected at about the same time.")
 }
 
 // sayWhose says that it is unknown whose lists these are, and why where a name beside

@@ -2,6 +2,8 @@ package cause
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -104,5 +106,28 @@ func gone(id string) change {
 			}
 		}
 		s.Deployment.Servers = left
+	}
+}
+
+// TestStartsThatAreKnown: n2 and n3 started after the clients had connected, which every
+// server said. There is nothing to ask servers for; where one did not say it, there is.
+func TestStartsThatAreKnown(t *testing.T) {
+	t.Parallel()
+	late := with(counts(20, 0, 0), aloneAtFirst, list(urlsOf(1)...))
+	for _, r := range []struct {
+		name    string
+		changes []change
+		want    Need
+		says    string
+	}{
+		{"all said when they started", late, "", "n2 and n3 started after most of these clients had connected"},
+		{"n2 did not say it", append(late, on(func(s *checks.Server) { s.Details.Margin = 0 }, 2)), NeedServerAnswers, "Which servers were up"},
+	} {
+		c := Diagnose(caseOf(r.changes...)).Cause(SingleURL)
+		if c.Verdict != Likely || !slices.ContainsFunc(c.Evidence, func(e Evidence) bool {
+			return e.Source == "start times" && e.Settle == r.want && strings.HasPrefix(e.Text, r.says)
+		}) {
+			t.Errorf("%s: %s", r.name, tell([]Cause{c}))
+		}
 	}
 }

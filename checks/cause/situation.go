@@ -222,6 +222,23 @@ func (s *Situation) onServer() int {
 	return s.Finding.OnServer
 }
 
+// ofThese is how many connections of these clients are on the concentrated server, for
+// a sentence: where they are part of the account's services, whose these are, as the
+// server has more.
+func (s *Situation) ofThese() string {
+	out := connectionsOf(s.onServer())
+	if s.Profile != nil && len(s.Profile.Services) > 0 && len(s.Profile.Services) < len(s.everyone) {
+		var names []string
+		for _, x := range s.Profile.Services {
+			if name := ServiceName(x); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		out += " of " + enumerate(names)
+	}
+	return out + " on " + label(s.Server)
+}
+
 // concentratedWithout reports whether the account would still be concentrated if
 // these connections on the server, and elsewhere, were not there.
 func (s *Situation) concentratedWithout(onServer, elsewhere int) bool {

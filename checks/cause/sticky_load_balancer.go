@@ -166,7 +166,7 @@ func (s *Situation) noBalancer(b balancers, by addressed, view Evidence, shared 
 	case !s.Tied:
 		return notTested(listWord(s.Own), "The lists that are known hold no load balancer that is sticky, but none is known to be this account's.").settledBy(NeedClientURLs)
 	case mayBe:
-		return notTested(listWord(s.Own), "The account's list does not lead to %s.", label(s.Server)).settledBy(NeedOwnURLs)
+		return s.notThere(NeedOwnURLs)
 	case b.unsure.URL != "":
 		a := b.unsure
 		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: []Evidence{
@@ -250,8 +250,8 @@ func (s *Situation) fromBalancer(a Arrival) (Evidence, bool) {
 				for _, g := range address.Contact.Greetings {
 					for _, source := range s.Profile.Sources {
 						if g.ID == s.Server.ID && source.Addr.IsValid() && source.Addr == g.ClientIP && source.Counts[0]*10 >= s.Finding.OnServer*9 {
-							return say("CONNZ", "%d of the %s on %s come from %s, as the auditor's did through that address.",
-								source.Counts[0], connectionsOf(s.onServer()), label(s.Server), source.Addr), true
+							return say("CONNZ", "%d of the %s come from %s, as the auditor's did through that address.",
+								source.Counts[0], s.ofThese(), source.Addr), true
 						}
 					}
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -38,6 +39,19 @@ type Expected struct {
 	DNS bool
 	// Details, if set, asks servers of clusters for what they say of themselves.
 	Details func(ctx context.Context, clusters []string) error
+}
+
+// flag is what another command needs to expect the same servers, quoted for a shell;
+// empty where none were said to be expected. Without it a command refuses where
+// servers came back under new ids and others still count the old ones.
+func (e Expected) flag() string {
+	switch {
+	case e.Count > 0:
+		return fmt.Sprintf("--expect-servers %d", e.Count)
+	case len(e.Names) > 0:
+		return "--expect-servers " + words.Shell(strings.Join(e.Names, ","))
+	}
+	return ""
 }
 
 // EarlierServer is a server of an earlier audit; Host is empty where not known.

@@ -37,6 +37,9 @@ func newFacts(in Input) *facts {
 	if !words.IsPrintable(x.Sources) {
 		x.Sources = ""
 	}
+	if !words.IsPrintable(x.Expect) {
+		x.Expect = ""
+	}
 	x.Tool = cmp.Or(x.Tool, "nats-balance")
 	x.f.Impact.FailOver, x.f.Priority = in.FailOver, in.Priority
 	x.gaps = strings.Join(in.Unserved.Protocols, " or ")

@@ -30,7 +30,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		return r, true
 	}
 	var why []string
-	force, after, login := "", x.before(), x.loginFirst()
+	force, after, login := x.force(), x.before(), x.loginFirst()
 	switch {
 	case login != "":
 		a.When = later(a.When)
@@ -43,8 +43,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 			until = "come straight back"
 		}
 		why = append(why, "Only after "+listed(after)+": until then they "+until+".")
-	case x.strong(cause.SingleURL):
-		force = "--force"
+	case force != "":
 		why = append(why, "This does not last: clients move to the servers that are advertised to them, but come back when their processes restart. The command takes --force for that.")
 	case x.moved(cause.GoToNext):
 		a.When = later(a.When)
@@ -77,8 +76,8 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		few = fmt.Sprintf("--max-moves %d", min(5, excess))
 	}
 	r.Commands = []string{
-		x.command(x.Tool, "rebalance", ours, force, x.Sources),
-		x.command(x.Tool, "rebalance", ours, force, few, "--apply", x.Sources),
+		x.command(x.Tool, "rebalance", ours, force, x.Expect, x.Sources),
+		x.command(x.Tool, "rebalance", ours, force, few, "--apply", x.Expect, x.Sources),
 	}
 	if x.NoSystem {
 		why = append(why, takesSystem)
@@ -118,6 +117,16 @@ func (x *facts) comesBack() string {
 // is confirmed or likely.
 func (x *facts) moved(m cause.Moved) bool {
 	return slices.ContainsFunc(cause.All(), func(d cause.Definition) bool { return d.Moved == m && x.strong(d.Code) })
+}
+
+// force is the flag without which a rebalance refuses to move clients that come back when
+// their processes restart; empty where it takes none, or where something has to come
+// first.
+func (x *facts) force() string {
+	if x.strong(cause.SingleURL) && x.comesBack() == "" && x.loginFirst() == "" && len(x.before()) == 0 {
+		return "--force"
+	}
+	return ""
 }
 
 // before are the remedies that have to come before connections are closed.
@@ -172,7 +181,7 @@ func (x *facts) keepItSo() Remedy {
 	if t := x.ThresholdPercent; t > 0 && t != checks.Defaults().ThresholdPercent {
 		threshold = fmt.Sprintf("--threshold %d", t)
 	}
-	review := x.audit(x.Tool, "audit concentration --review 50", threshold, x.Sources)
+	review := x.audit(x.Tool, "audit concentration --review 50", threshold, x.Expect, x.Sources)
 	r := Remedy{Title: "Look again after changes and every quarter, and let monitoring look",
 		Why: "Connections drift back with every rolling restart and new server. The review lists accounts above 50% before they are findings. " +
 			"The exit status is 0 without a finding, 1 with one, 2 at or above --critical, 3 if not all could be audited.",
@@ -180,7 +189,7 @@ func (x *facts) keepItSo() Remedy {
 	// Without what clients are configured with: its paths may be relative, and an audit
 	// that only watches needs no cause. The plugin host of nats turns every status into 1, and cron takes % for the
 	// end of the command.
-	cron := strings.ReplaceAll(x.audit("nats-balance audit concentration --review 50", threshold, "--json --outfile ~/nats-balance/audit.json"), "%", `\%`)
+	cron := strings.ReplaceAll(x.audit("nats-balance audit concentration --review 50", threshold, x.Expect, "--json --outfile ~/nats-balance/audit.json"), "%", `\%`)
 	if strings.Contains(x.Tool, " ") {
 		r.Why += " As a plugin every status but 0 becomes 1: let monitoring call nats-balance itself."
 	}
@@ -192,7 +201,7 @@ func (x *facts) keepItSo() Remedy {
 		accepted := fmt.Sprintf("--min-connections %d", max(16, x.f.Connections+1))
 		r.Why += " If the concentration of so small an account is accepted, write that down with the limits that are used."
 		r.Snippets = append(r.Snippets, Snippet{Lang: "sh", Text: "# Small accounts accepted, findings of 90% critical\n" +
-			x.audit(x.Tool, "audit concentration", accepted, "--critical 90") + "\n"})
+			x.audit(x.Tool, "audit concentration", accepted, "--critical 90", x.Expect) + "\n"})
 	}
 	return r
 }

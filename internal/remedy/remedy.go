@@ -23,6 +23,9 @@ type Input struct {
 	// Sources are the flags that say what clients are configured with, for this
 	// program's commands, quoted like Flags.
 	Sources string
+	// Expect is the flag that says how many servers there are, or which, where this
+	// audit was given it: others refuse where it is what says that all are here.
+	Expect string
 	// Resolvers are the DNS servers that were asked rather than the system's.
 	Resolvers []string // HOST:PORT
 	// Operator reports whether accounts are JWTs, rather than in the servers'
