@@ -59,6 +59,7 @@ func (s *Situation) chooseLists() {
 		if t == byUser && s.userIsShared() || t == accounts {
 			s.unnamed = slices.DeleteFunc(slices.Clone(s.Own), func(l List) bool { return l.Client == "" && l.Workload == "" })
 		}
+		s.ownerOpen = s.mayBeAnothers()
 		return
 	}
 }

@@ -17,11 +17,12 @@ const SingleProcess Code = "single-process"
 //
 // Connections with the same source address, name, user, language and version
 // count as one process. It is likely where without them the account would not
-// be concentrated, and something tells them from others: an address that no
-// other clients share, or a name of their own while the others, at the same
-// address, are elsewhere. One address with unlike clients may be a host, or a
-// proxy that hides many. Several processes on one host look the same, so it is
-// never confirmed.
+// be concentrated, they began within a moment, and others are known apart from
+// them, most of them elsewhere: at other addresses, or at the same one with other
+// names. Pods behind a NAT or a balancer have one address too, and often one name
+// or none, but begin over seconds: then it is possible, as it is for one address
+// with unlike clients, which may be a host, or a proxy that hides many. Several
+// processes on one host look the same, so it is never confirmed.
 func singleProcess() rule {
 	return rule{
 		Definition: Definition{Code: SingleProcess, Title: "One process or host holds most of the connections", Role: Root, Step: Chosen, Moved: Undecided,
@@ -76,7 +77,7 @@ func judgeSingleProcess(s *Situation) judgement {
 	// A process that is spread itself does not explain where it is.
 	case elsewhere*5 > all:
 		return ruledOut("CONNZ", "The connections of the largest process are on several servers.")
-	case best.SharedByOthers && best.Name != "" && apart:
+	case best.SharedByOthers && best.Name != "" && apart && atOnce(best):
 		j.verdict, j.confidence = Likely, 0.65
 		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, but most other connections are elsewhere."))
 	case all >= s.Finding.Connections && isLocal(best.Addr):
@@ -88,10 +89,27 @@ func judgeSingleProcess(s *Situation) judgement {
 	case best.SharedByOthers || accounts > 1:
 		j.verdict, j.confidence = Possible, 0.4
 		j.evidence = append(j.evidence, say("CONNZ", "Other clients come from the same address, so it may be a proxy's."))
+	case !apart || !atOnce(best):
+		j.verdict, j.confidence = Possible, 0.4
+		j.evidence = append(j.evidence, say("CONNZ", "But many processes behind a NAT or a load balancer look the same: what %s is, and the clients' list, would show it.", ofAddress(best.Addr)).settledBy(NeedClientURLs))
 	default:
 		j.verdict, j.confidence = Likely, 0.7
 	}
 	return j
+}
+
+func ofAddress(a netip.Addr) string {
+	if !a.IsValid() {
+		return "their address"
+	}
+	return a.String()
+}
+
+// atOnce reports whether the connections of what looks like a process began within a
+// moment, as a pool opens them: pods of a deployment start over seconds.
+func atOnce(p checks.Process) bool {
+	const each = 10 * time.Millisecond
+	return !p.First.IsZero() && p.Last.Sub(p.First) <= time.Second+time.Duration(sum(p.Counts))*each
 }
 
 // mostlyOthers reports whether an address is none of one host's: many accounts have
@@ -113,10 +131,15 @@ func (s *Situation) mostlyOthers(addr netip.Addr, accounts int) bool {
 	return accounts >= fewestTenants || all >= 2*mine
 }
 
-// apart reports whether there are other connections, and most of them elsewhere.
+// apart reports whether the account has other connections, of any service, and most of
+// them elsewhere.
 func (s *Situation) apart(here, elsewhere int) bool {
-	others := s.Finding.Connections - here - elsewhere
-	return others >= 2 && 2*(s.Finding.OnServer-here) <= others
+	f := s.Finding
+	if s.whole != nil {
+		f = s.whole.Finding
+	}
+	others := f.Connections - here - elsewhere
+	return others >= 2 && 2*(f.OnServer-here) <= others
 }
 
 // isLocal reports whether an address says nothing of the host: that of every machine
@@ -134,10 +157,7 @@ func (s *Situation) singleHost() (judgement, bool) {
 			s.concentratedWithout(here, all-here) || !s.apart(here, all-here) {
 			continue
 		}
-		j := judgement{verdict: Likely, confidence: 0.6, explains: s.explained(here)}
-		if isLocal(source.Addr) {
-			j.verdict, j.confidence = Possible, 0.45
-		}
+		j := judgement{verdict: Possible, confidence: 0.45, explains: s.explained(here)}
 		j.evidence = []Evidence{say("CONNZ", "%d of the %s come from one address, %s, with unlike clients: one host, or a proxy. The others are elsewhere.",
 			here, s.ofThese(), source.Addr)}
 		return j, true

@@ -22,15 +22,19 @@ func process(on ...int) change {
 
 func TestSingleProcess(t *testing.T) {
 	largest := func(f func(*checks.Process)) change { return profile(func(p *checks.Profile) { f(&p.Processes[0]) }) }
+	slowly := largest(func(p *checks.Process) { p.Last = p.First.Add(4 * time.Second) })
 	judgeRows(t, SingleProcess, []row{
 		{"one process has nearly all", with(oneProcess), Likely, SingleProcess},
 		{"one process has all", with(process(20, 0, 0)), Likely, SingleProcess},
 		{"one process has nearly all, and some elsewhere", with(process(18, 1, 1)), Likely, SingleProcess},
 		{"one process has nearly all, without a name", with(oneProcess, largest(func(p *checks.Process) { p.Name, p.Language, p.Version = "", "", "" })), Likely, SingleProcess},
-		{"one process on another host of this network", with(counts(24, 0, 0), process(24, 0, 0)), Likely, SingleProcess},
+		{"one process on another host of this network", with(counts(24, 0, 0), process(24, 0, 0)), Possible, "none"},
+		{"pods of one name behind a NAT, which began over some seconds", with(oneProcess, slowly), Possible, "none"},
+		{"pods without a name behind a balancer, which began over some seconds", with(counts(24, 0, 0), process(24, 0, 0), slowly, largest(func(p *checks.Process) { p.Name = "" })), Possible, "none"},
+		{"pods of one name behind a NAT that others are behind too, elsewhere", with(oneProcess, slowly, largest(func(p *checks.Process) { p.SharedByOthers = true })), Possible, "none"},
 		{"one process, and nobody knows its address or when", with(oneProcess, largest(func(p *checks.Process) {
 			p.Addr, p.First, p.Last = netip.Addr{}, time.Time{}, time.Time{}
-		})), Likely, SingleProcess},
+		})), Possible, "none"},
 
 		{"ten services", nil, RuledOut, "none"},
 		{"a process has less than half", with(process(9, 0, 0)), RuledOut, "none"},
@@ -66,7 +70,7 @@ func TestOfTheseConnections(t *testing.T) {
 	importer := serviceOf("importer", 30, 0, 0)
 	importer.Hosts, importer.Sources = 1, []checks.Source{{Addr: netip.MustParseAddr("10.9.7.7"), Counts: []int{30, 0, 0}, Kinds: 1}}
 	d := Diagnose(caseOf(withServices(importer, serviceOf("orders-api", 3, 2, 1)), profile(func(p *checks.Profile) {
-		p.Processes = []checks.Process{{Addr: netip.MustParseAddr("10.9.7.7"), Name: "importer", Language: "go", Version: "1.55.0", Counts: []int{30, 0, 0}}}
+		p.Processes = []checks.Process{{Addr: netip.MustParseAddr("10.9.7.7"), Name: "importer", Language: "go", Version: "1.55.0", Counts: []int{30, 0, 0}, First: started(), Last: started()}}
 	})))
 	want := "30 of the 30 connections of importer on n1 come from 10.9.7.7, named importer, go 1.55.0: one process, or several of one program on a host."
 	if c := d.Cause(SingleProcess); c.Verdict != Likely || c.Evidence[0].Text != want {

@@ -50,6 +50,7 @@ type balancers struct {
 	unsure       Arrival // leads there, and is perhaps no server's own address
 	spread       Arrival // leads to several servers
 	forward      Arrival // is one of several, each to one server
+	aside        Arrival // is sticky, and others come through it, not these
 }
 
 func (s *Situation) balancers() balancers {
@@ -68,6 +69,8 @@ func (s *Situation) balancers() balancers {
 				// Another's list: these clients come from elsewhere.
 			case a.Tries < a.AllTries && !a.nearlyAlways():
 				b.spread = a
+			case (!s.Tied || s.ownerOpen) && s.isAside(a):
+				b.aside = a
 			case a.Server == s.here:
 				b.here, b.sticky, b.arrival = f, f, a
 			case b.here == nil:
@@ -112,6 +115,9 @@ func judgeSticky(s *Situation) judgement {
 		j.verdict, j.confidence = Possible, 0.35
 		j.evidence = append(j.evidence, say("CONNZ", "But clients of other accounts that come from %s are on other servers too: it may be a forward to %s alone, beside others.",
 			a.as, label(&s.Deployment.Servers[a.Server])))
+	case s.isAside(a):
+		j.verdict, j.confidence = Possible, 0.35
+		j.evidence = append(j.evidence, s.sayAside(a).settledBy(NeedOwnURLs))
 	case !s.Tied && by.verdict == Likely:
 		j.verdict, j.confidence = Likely, 0.6
 	case wider || !enough || b.here != nil && wayOf(*b.here) != byBalancer:
@@ -130,7 +136,7 @@ func judgeSticky(s *Situation) judgement {
 		j.verdict, j.confidence = Likely, 0.75
 		j.evidence = append(j.evidence, say("CONNZ", "Whether the clients are led in the same way can't be seen from their source addresses."))
 	}
-	j.direct = s.Tied && j.strong() && b.here != nil
+	j.direct = s.Tied && j.strong() && b.here != nil && (!s.ownerOpen || fromBalancer || shared)
 	return j
 }
 
@@ -161,6 +167,10 @@ func (s *Situation) noBalancer(b balancers, by addressed, view Evidence, shared 
 		return judgement{verdict: NotTested, evidence: slices.Clone(by.evidence)}.settledBy(NeedClientURLs)
 	case len(s.Own) == 0:
 		return notTested("client URLs", "Whether the clients come through a load balancer is unknown.").settledBy(NeedBalancer)
+	case b.aside.URL != "":
+		a := b.aside
+		return judgement{verdict: NotTested, evidence: []Evidence{say("INFO", "%s led to %s in %s.", place(a), label(&s.Deployment.Servers[a.Server]), tries(a)),
+			s.sayAside(a).settledBy(NeedClientURLs)}}
 	case len(open) > 0:
 		return notTested(listWord(open), "Where the list leads is unknown: %s.", openOf(open[0].Reach))
 	case !s.Tied:

@@ -75,6 +75,48 @@ func TestWhoseListItIs(t *testing.T) {
 	}
 }
 
+// A balancer through which other clients come says nothing of those that come from
+// addresses of their own.
+func TestBesideABalancer(t *testing.T) {
+	t.Parallel()
+	const balancer = "10.0.0.9"
+	lists := map[string]change{"anyone's": anyones("nats://10.0.0.9:4222"), "the account's": list("nats://10.0.0.9:4222")}
+	others := func(addr string, n int) change {
+		return func(s *scene) {
+			shop("web", n, 0, 0)(s)
+			s.Neighbours.Profiles["SHOP"].Sources = []checks.Source{{Addr: netip.MustParseAddr(addr), Counts: []int{n, 0, 0}, Kinds: 1}}
+		}
+	}
+	web := serviceOf("web", 2, 2, 2)
+	web.Sources = []checks.Source{{Addr: netip.MustParseAddr(balancer), Counts: web.Counts, Kinds: 1}}
+	leadsThere := func(s *scene) {
+		leads("10.0.0.9:4222", 12, 1)(s)
+		through("10.0.0.9:4222", balancer)(s)
+	}
+	api := withServices(serviceOf("api", 24, 0, 0))
+	for _, r := range []struct {
+		name    string
+		list    string
+		changes []change
+		want    Verdict
+	}{
+		{"others come through it", "anyone's", with(api, others(balancer, 11)), NotTested},
+		{"the same, and it is said to be theirs", "the account's", with(api, others(balancer, 11)), Possible},
+		{"nobody is seen to come through it", "anyone's", with(api, others("10.8.0.1", 11)), Likely},
+		{"one client comes through it, perhaps a test", "anyone's", with(api, others(balancer, 1)), Likely},
+		{"these come through it as well", "anyone's", with(api, from(balancer), others(balancer, 11)), Likely},
+		{"its address is that of a NAT before the auditor", "anyone's", with(api, others(balancer, 11), another(urlsOf(2)...), through("10.0.0.2:4222", balancer)), Likely},
+		{"another service of the account comes through it", "the account's", with(withServices(serviceOf("api", 24, 0, 0), web)), NotTested},
+	} {
+		build := func() Case { return caseOf(append(with(r.changes...), lists[r.list], leadsThere)...) }
+		d := Diagnose(build())
+		if got := d.Cause(StickyLoadBalancer).Verdict; got != r.want {
+			t.Errorf("%s: %s, want %s\n%s", r.name, got, r.want, tell(d.Causes))
+		}
+		lessIsNotMore(t, build)
+	}
+}
+
 // An address that leads to one server alone may be one forward of several, where
 // clients of other accounts come from the same source to other servers.
 func TestForwardBesideOthers(t *testing.T) {
@@ -85,7 +127,7 @@ func TestForwardBesideOthers(t *testing.T) {
 		on   []int // where clients of SHOP from there are
 		want Verdict
 	}{
-		{"others are there too", []int{9, 1, 1}, Likely},
+		{"others are there too, and these come from addresses of their own", []int{9, 1, 1}, Possible},
 		{"others are on all servers", []int{3, 4, 4}, Possible},
 	} {
 		build := func() Case {
