@@ -159,6 +159,9 @@ type Missing struct {
 	Known string
 	// Reason says what was asked and what came, in a clause.
 	Reason string
+	// Announced is that it said itself that it drains: nothing that is seen at an address
+	// says more.
+	Announced bool
 	// Gone is what a recorder saw of it; nil where there is none, or it saw nothing.
 	Gone *RecordedGone
 }

@@ -115,7 +115,7 @@ func (e Expected) look(ctx context.Context, d *checks.Deployment) {
 			e.greeted(d, g, s)
 		}
 	}
-	hanging(d, all)
+	silentAt(d, all)
 	left := e.strangers(d, all, greets)
 	left = unexplained(d, all, left)
 	if len(left) > 0 && e.Details != nil {
@@ -217,7 +217,7 @@ func (e Expected) contact(ctx context.Context, d *checks.Deployment, all []sight
 		}
 		done.Go(func() {
 			s.looked, s.within = true, within
-			if s.forClients() && advertisedIn(d, s) {
+			if s.forClients() && (advertisedIn(d, s) || silentRuns(d)) {
 				s.contact = prober.Beside(ctx, s.host, s.at, within)
 				return
 			}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 // greeted takes in a server that greets: one that did not report is missing. Of
@@ -66,51 +65,14 @@ func (s *sight) runs(m *checks.Missing) {
 	m.Kind = checks.Silent
 }
 
-// hanging describes the servers that are silent and of which others tell clients an
-// address where something accepts connections without a word: where there are no more
-// of these servers than such addresses, and no other addresses, it is they.
-func hanging(d *checks.Deployment, all []sight) {
-	silent := map[string][]*checks.Missing{} // by cluster
-	for i := range d.Missing {
-		if m := &d.Missing[i]; m.ID == "" && len(m.Advertised) > 0 {
-			silent[m.Cluster] = append(silent[m.Cluster], m)
-		}
-	}
-	for _, of := range silent {
-		var left []*sight
-		certain := true
-		for _, text := range of[0].Advertised { // the same for all
-			i := slices.IndexFunc(all, func(s sight) bool { return s.at.IsValid() && s.at.String() == text })
-			if i < 0 {
-				certain = false // a name, or one too many
-				break
-			}
-			if s := &all[i]; s.contact.Outcome != checks.ContactServer {
-				certain = certain && s.contact.Hangs
-				left = append(left, s)
-			}
-		}
-		if !certain || len(left) != len(of) {
-			continue
-		}
-		if len(of) == 1 {
-			of[0].At = left[0].shown
-			left[0].describe(of[0])
-			continue
-		}
-		var shown []string
-		for _, s := range left {
-			shown = append(shown, s.shown)
-		}
-		for i, m := range of {
-			m.At, m.Kind = shown[i], checks.Hanging
-			m.Reason = cmp.Or(m.Known, m.Reason) + ", and whoever is at " + source.Few(shown) + " accepts connections but says nothing: they hang"
-		}
-	}
-}
-
 // forClients reports whether the URL is one of a listener for plain clients.
 func (s *sight) forClients() bool { return s.scheme == "nats" || s.scheme == "tls" }
+
+// silentRuns reports whether a server is silent that others have routes to, so that any
+// address may be its own.
+func silentRuns(d *checks.Deployment) bool {
+	return slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == "" && len(m.Peers) > 0 })
+}
 
 // advertisedIn reports whether an address may be that of a server that is silent.
 func advertisedIn(d *checks.Deployment, s *sight) bool {

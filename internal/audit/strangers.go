@@ -52,12 +52,18 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []che
 			room = append(room, i)
 		}
 	}
-	var unseen []sight
+	var unseen, seen []sight
 	for _, s := range unknown {
 		if !s.looked && s.unresolved == "" {
 			unseen = append(unseen, s)
-			continue
+		} else {
+			seen = append(seen, s)
 		}
+	}
+	if tell(d, room, seen) {
+		seen, room, unseenAt = nil, nil, max(0, unseenAt-len(room))
+	}
+	for _, s := range seen {
 		said := s.said() + " (" + s.of + "); which server that is, is unknown"
 		if len(room) > 0 {
 			d.Missing[room[0]].Place()

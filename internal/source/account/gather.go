@@ -46,6 +46,9 @@ func gather(ctx context.Context, nc *nats.Conn, named string, addresses []addres
 		dec: wire.NewDecoder(), replies: make(chan reply, 64), refused: make(chan *sysreq.PermissionError, 1),
 	}
 	defer g.client.Close()
+	if check != nil {
+		g.passed = passedTo(limited, nc)
+	}
 	var err error
 	g.inbox, err = g.client.Listen(func(round int, m *nats.Msg) {
 		select {
@@ -78,6 +81,7 @@ type gathering struct {
 	addresses []address
 	check     func(context.Context, []*address) // nil: no address is connected to
 	checked   bool
+	passed    []address // that the connection was configured with
 	started   time.Time
 	url       string // of the server that was connected to at the start
 	cluster   string // of the same
@@ -163,7 +167,7 @@ func (g *gathering) run(ctx context.Context) error {
 			}
 			g.rounds++
 			return nil
-		case len(g.servers) > 0 && !fresh && g.rounds > 0 && g.checkAddresses(ctx):
+		case len(g.servers) > 0 && !fresh && g.rounds > 0 && (g.checkAddresses(ctx) || g.checkPassed(ctx)):
 		case len(g.servers) > 0 && !fresh && g.rounds > 0 && (g.settled() || time.Since(g.started) > source.AskAgain.Of(g.o.Timeout)):
 			g.rounds++
 			return nil

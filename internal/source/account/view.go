@@ -55,7 +55,7 @@ func (g *gathering) view() (*view, error) {
 	counted := false
 	var doubles, others []string
 	claimed := g.claimed()
-	d.Missing = disbelieve(claimed)
+	d.Missing = g.disbelieve(claimed)
 	for _, id := range slices.Sorted(maps.Keys(g.servers)) {
 		s := g.servers[id]
 		if slices.Contains(claimed, s) {

@@ -181,7 +181,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 		case s.restarted:
 			m.Kind, m.Reason = checks.Restarted, "it restarted during this audit: audit again when its clients are back"
 		case !s.draining.IsZero():
-			m.Kind, m.Reason = checks.Draining, "it began to drain at "+s.draining.Format("15:04:05")+", and answers nothing more"
+			m.Kind, m.Announced, m.Reason = checks.Draining, true, "it began to drain at "+s.draining.Format("15:04:05")+", and answers nothing more"
 		case s.fellSilent:
 			m.Reason = "it sent its account report, but did not answer any more at the end of the audit"
 		case s.problem != "":

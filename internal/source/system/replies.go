@@ -233,7 +233,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	d := &checks.Deployment{Accounts: g.accounts.All(), Missing: missing(g.servers, waited, g.asked+1)}
 	for i := range d.Missing {
 		if m := &d.Missing[i]; m.ID == "" && m.Name != "" && g.drained[m.Name] {
-			m.Kind, m.Reason = checks.Draining, "it began to drain during this audit, and answers nothing more"
+			m.Kind, m.Announced, m.Reason = checks.Draining, true, "it began to drain during this audit, and answers nothing more"
 		}
 	}
 	d.Expected, _ = expected(g.servers)
