@@ -25,6 +25,8 @@ type Expected struct {
 	// EarlierUnnamed is how many more it had that had no name of their own: of these
 	// only the number can be compared.
 	EarlierUnnamed int
+	// Kin is that who asks finds out whether the earlier audit is of this deployment.
+	Kin bool
 	// URLs are those that the connection was configured with.
 	URLs []string
 	// ConnectedURL is the one of them that is connected to, and ConnectedAddress

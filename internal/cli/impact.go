@@ -154,21 +154,26 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	defer cancel()
 	p := checks.Defaults()
 	p.AllowPartial = true
+	expected := i.expect.expected(from, past.Earlier(), lists.Probe)
+	expected.Kin = true // which is found out by the cluster: others than its servers need not be in it
+	var was gone
 	run := audit.New(from, audit.Request{Parameters: p, AnyShare: true, Lists: lists, Causes: true, Timeout: i.host.Timeout(),
-		Flags: i.host.Flags(), Again: from.again, Connected: from.urls, Expected: i.expect.expected(from, nil, lists.Probe)})
+		Flags: i.host.Flags(), Again: from.again, Connected: from.urls, Expected: expected, Gone: was.reader(i.evidence.gone(i.host, i.source))})
 	err := run.Gather(ctx)
 	if err != nil {
 		return nil, err
 	}
 	d := run.Deployment
-	var notes []string
+	notes := was.notes
 	switch {
 	case past != nil:
-		if notes, err = ofAnother(d, past); err != nil {
+		doubts, err := ofAnother(d, past)
+		if err != nil {
 			return nil, fmt.Errorf("--baseline %s: %w", i.baseline, err)
 		}
+		notes = append(doubts, notes...)
 	case i.server != "" && !reported(d, i.server):
-		past, notes = i.recorded(ctx, d)
+		past, notes = i.recorded(was)
 	}
 	servers, err := i.servers(d, past)
 	if err != nil && len(notes) > 0 {
@@ -192,13 +197,14 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 		}
 	}
 	if past != nil {
-		still := stillThere(d, past)
-		in.Warnings, in.MayHave = append(in.Warnings, still...), len(still) > 0
 		now, err := present(ctx, run, past)
 		if err != nil {
 			return nil, err
 		}
 		in.Gone = past.Since(now)
+		if still := stillThere(d, past); !in.Gone.AllBack() {
+			in.Warnings, in.MayHave = append(in.Warnings, still...), len(still) > 0
+		}
 	}
 	return report.NewImpacts(in), nil
 }

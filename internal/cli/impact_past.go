@@ -18,7 +18,9 @@ import (
 func ofAnother(d *checks.Deployment, past *report.PastImpact) (warnings []string, err error) {
 	same := func(cluster string) bool { return d.SameCluster(words.Harmless(cluster), past.Cluster) }
 	known := slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return same(s.Cluster) }) ||
-		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ClusterKnown && same(m.Cluster) }) ||
+		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
+			return m.Kind != checks.Forgotten && m.ClusterKnown && same(m.Cluster) // that one the document itself may have named
+		}) ||
 		slices.ContainsFunc(d.Silent, same)
 	if !known && !checks.Generated(past.Cluster) {
 		return nil, fmt.Errorf("%s was in cluster %s then, and no server of that cluster is known now: it is of another deployment: pass a document of this one", past.Server, past.Cluster)
@@ -31,14 +33,28 @@ func ofAnother(d *checks.Deployment, past *report.PastImpact) (warnings []string
 	return nil, nil
 }
 
+// gone is what watch recorded of the servers that went, which is read once.
+type gone struct {
+	all   []checks.RecordedGone
+	notes []string
+}
+
+// reader keeps what another one reads; nil where nothing is to be read. The warnings are
+// for the document, and not for the audit's.
+func (g *gone) reader(read audit.Gone) audit.Gone {
+	if read == nil {
+		return nil
+	}
+	return func(ctx context.Context, d *checks.Deployment) ([]checks.RecordedGone, []string) {
+		g.all, g.notes = read(ctx, d)
+		return g.all, nil
+	}
+}
+
 // recorded is what watch recorded of the server when it went; nil where it has nothing
 // of it.
-func (i *impact) recorded(ctx context.Context, d *checks.Deployment) (*report.PastImpact, []string) {
-	read := i.evidence.gone(i.host, i.source)
-	if read == nil {
-		return nil, nil
-	}
-	gone, notes := read(ctx, d)
+func (i *impact) recorded(was gone) (*report.PastImpact, []string) {
+	gone, notes := was.all, was.notes
 	at := slices.IndexFunc(gone, func(g checks.RecordedGone) bool {
 		return g.Server.Name == i.server || g.Server.ID == i.server
 	})
@@ -61,7 +77,7 @@ func (i *impact) recorded(ctx context.Context, d *checks.Deployment) (*report.Pa
 // connections; it is empty where it is back, or said that it shuts down. Others forget
 // one that hangs just as one that died.
 func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
-	const but = "%s may still have connections that count as missing here: %s"
+	const but = "%s may still have connections that are not back: %s"
 	name := func(s string) bool { return words.Harmless(s) == past.Server }
 	if slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
 		return name(s.Name) && d.SameCluster(words.Harmless(s.Cluster), past.Cluster)
@@ -70,8 +86,8 @@ func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
 	}
 	at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) })
 	switch {
-	case at < 0:
-		return []string{fmt.Sprintf(but, past.Server, "no server that answered knows of it, so it is stopped, or it hangs")}
+	case at < 0 || (d.Missing[at].Kind == checks.Forgotten || d.Missing[at].Kind == checks.Counted) && !d.Missing[at].Placed:
+		return []string{fmt.Sprintf(but, past.Server, "no server that answered knows whether it is stopped, or hangs")}
 	case d.Missing[at].Kind == checks.Down:
 		return nil
 	}
@@ -82,9 +98,10 @@ func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
 // the server, with its services where the document says which were there.
 func present(ctx context.Context, run *audit.Run, past *report.PastImpact) (func(account string) report.Present, error) {
 	d, all := run.Deployment, map[string]report.Present{}
+	others := othersMissing(d, past)
 	var ask []string
 	for _, a := range past.Accounts {
-		is := report.Present{Held: map[string]int{}, Unread: "its connections of now were not read"}
+		is := report.Present{Held: map[string]int{}, Uncounted: others, Unread: "its connections of now were not read"}
 		all[a.ID] = is
 		if len(a.Services) > 0 {
 			ask = append(ask, a.ID)
@@ -112,7 +129,14 @@ func present(ctx context.Context, run *audit.Run, past *report.PastImpact) (func
 			}
 		}
 	}
-	others := othersMissing(d, past)
+	for _, u := range d.Uncounted {
+		for _, at := range u.Accounts {
+			if is, was := all[words.Harmless(d.Accounts[at].ID)]; was && d.SameCluster(words.Harmless(u.Cluster), past.Cluster) {
+				is.Uncounted = "a server of its cluster has some, and how many is unknown"
+				all[words.Harmless(d.Accounts[at].ID)] = is
+			}
+		}
+	}
 	for _, id := range ask {
 		if is := all[id]; len(is.Held) == 0 {
 			is.Services, is.Unread = map[string]map[string]int{}, others
@@ -168,21 +192,33 @@ func servicesOf(p *checks.Profile, names map[string]string, to map[string]map[st
 }
 
 // othersMissing says that another server than the one that is asked about may have some
-// of its clients, as it did not report; empty where all did.
+// of its clients, as it did not report; empty where all did. One without a name is the
+// one, unless that is known by its name.
 func othersMissing(d *checks.Deployment, past *report.PastImpact) string {
-	itself := false
+	same := func(cluster string) bool { return d.SameCluster(words.Harmless(cluster), past.Cluster) }
+	itself := slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return words.Harmless(s.Name) == past.Server && same(s.Cluster) }) ||
+		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return words.Harmless(m.Name) == past.Server })
+	unnamed := ""
 	for i := range d.Missing {
 		m := &d.Missing[i]
 		switch {
-		case m.Kind == checks.Down || m.ClusterKnown && words.Harmless(m.Cluster) != past.Cluster:
+		case m.Kind == checks.Down || m.Perhaps || m.ClusterKnown && !same(m.Cluster) || !m.ClusterKnown && m.Apart:
 		case words.Harmless(m.Name) == past.Server:
-		case m.Nameless() && !itself:
-			itself = true // it is the one
-		case m.Nameless():
-			return "another server of its cluster did not report"
-		default:
+		case !m.Nameless():
 			return words.Harmless(m.Name) + " did not report"
+		case d.StandsFor(m, m.Cluster):
+			unnamed = silent
+		case !itself:
+			itself = true
+		default:
+			unnamed = "another server of its cluster did not report"
 		}
 	}
-	return ""
+	if slices.ContainsFunc(d.Silent, same) {
+		unnamed = silent
+	}
+	return unnamed
 }
+
+// silent is that a cluster may have any number of servers.
+const silent = "no server of its cluster reported"

@@ -155,7 +155,11 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		if !known {
 			again := slices.ContainsFunc(w.m.servers, func(o server) bool { return o.ID != "" && o.ID != s.ID && o.Name == s.Name && o.cluster == s.cluster })
 			w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now, back: again, silent: !s.draining}
-			w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID], Reason: "it sends no events, and no other server knows of it"})
+			why := "it sends no events, and no other server knows of it"
+			if again { // the name alone would be that of the one that runs
+				why = "its former process, without a goodbye; another one runs"
+			}
+			w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID], Reason: why})
 		}
 		if !s.draining && len(w.hung) < mostServers {
 			w.hung[s.ID] = now

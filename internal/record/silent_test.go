@@ -245,3 +245,34 @@ func TestExpectedByName(t *testing.T) {
 		}
 	}
 }
+
+// A server was killed and started while the connection was lost: it is the former
+// process that is gone, not the one that runs.
+func TestServerThatRunsAgainIsNotGone(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 5, 5)
+	d.pass(time.Minute)
+	d.w.Ask(d.now)
+	d.pass(time.Second)
+	r := &checks.Deployment{Expected: 2}
+	for _, id := range []string{"Nn1", "Nanother"} {
+		name := map[string]string{"Nn1": "n1", "Nanother": "n2"}[id]
+		r.Servers = append(r.Servers, checks.Server{ID: id, Name: name, Cluster: "C1", Start: d.now})
+	}
+	d.w.Reconcile(r, time.Second, d.now)
+	stops := 0
+	for _, c := range d.w.Tick(d.now) {
+		if c.Kind == Stopped {
+			stops++
+		}
+		if c.Kind == Stopped && (c.Server.ID != "Nn2" || c.Reason != "its former process, without a goodbye; another one runs") {
+			t.Errorf("%+v", c)
+		}
+	}
+	if stops != 1 {
+		t.Errorf("%d are gone", stops)
+	}
+	if m := d.w.Snapshot(d.now, 10).Missing; len(m) != 0 {
+		t.Errorf("missing: %+v", m)
+	}
+}

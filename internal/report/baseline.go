@@ -275,8 +275,21 @@ func (doc *Document) NewOutcome() checks.Outcome {
 		return checks.OutcomeIncomplete
 	case len(b.New)+len(b.Worse) > 0:
 		return checks.OutcomeFinding
+	case b.hidden() > 0: // it may be worse
+		return checks.OutcomeIncomplete
 	}
 	return checks.OutcomePass
+}
+
+// hidden is of how many findings of the earlier document nobody knows what became of
+// them, as servers did not report.
+func (b *Baseline) hidden() (n int) {
+	for _, g := range b.Unknown {
+		if g.Reason == string(checks.Incomplete) {
+			n++
+		}
+	}
+	return n
 }
 
 // sinceBaseline begins the first line where only the new and worse matter.
@@ -284,7 +297,11 @@ func (doc *Document) sinceBaseline() string {
 	if doc.Baseline == nil || !doc.newOnly {
 		return ""
 	}
-	return fmt.Sprintf("%s new or worse of %s. ", words.Count(len(doc.Baseline.New)+len(doc.Baseline.Worse)), words.Plural(len(doc.Findings), "finding"))
+	hidden := ""
+	if n := doc.Baseline.hidden(); n > 0 && checks.Outcome(doc.Outcome) != checks.OutcomeIncomplete { // which says so itself
+		hidden = fmt.Sprintf(", unknown of %s of the baseline", words.Count(n))
+	}
+	return fmt.Sprintf("%s new or worse of %s%s. ", words.Count(len(doc.Baseline.New)+len(doc.Baseline.Worse)), words.Plural(len(doc.Findings), "finding"), hidden)
 }
 
 // changes are the findings that are not as they were, with how they differ.

@@ -158,7 +158,13 @@ func ImpactHTML(w io.Writer, doc *Impacts) error {
 		s := htmlSection{ID: "gone", Title: "Who was on " + short(g.Server, htmlName)}
 		t := newHTMLTable("", "Accounts that were on it", "Account", "Connections", "Back", "Missing", "Now on").numbered(2, 3)
 		for _, a := range g.Accounts {
-			t.row(accountName(a.Account), words.Count(a.OnServer), words.Count(a.Back), words.Count(a.Missing), words.ListUpTo(named, g.gained(a.On)))
+			back, missing, on := words.Count(a.Back), "unknown: "+deref(a.Why), words.ListUpTo(named, g.gained(a.On))
+			if a.Missing != nil {
+				missing = words.Count(*a.Missing)
+			} else {
+				back = "at least " + back
+			}
+			t.row(accountName(a.Account), words.Count(a.OnServer), back, missing, on)
 		}
 		s.table(t, len(g.Accounts))
 		g.serviceTable(&s)

@@ -59,8 +59,8 @@ func impactOf(name string) *Impacts {
 
 // goneOf is a server that is gone, with one account that was on it.
 func goneOf(name string, then time.Time) *ServerGone {
-	return &ServerGone{Server: name, Cluster: "C1", Time: then, Connections: 9, Back: 5, Missing: 4,
-		Accounts: []AccountGone{{Account: Account{ID: "A", Name: "ORDERS"}, OnServer: 9, Back: 5, Missing: 4, On: []Gained{{Server: "n2", More: 5}},
+	return &ServerGone{Server: name, Cluster: "C1", Time: then, Connections: 9, Back: 5, Missing: new(4),
+		Accounts: []AccountGone{{Account: Account{ID: "A", Name: "ORDERS"}, OnServer: 9, Back: 5, Missing: new(4), On: []Gained{{Server: "n2", More: 5}},
 			Services: []ServiceGone{{Name: "billing", OnServer: 6, Back: new(5), Missing: new(1), On: []Gained{{Server: "n2", More: 5}}}, {Name: "the other services", OnServer: 3, Why: new("what others had of it then is unknown")}}}}}
 }
 

@@ -109,12 +109,7 @@ func NewImpacts(in ImpactInput) *Impacts {
 	if g := in.Gone; g != nil {
 		g.finish()
 		g.mayHave = in.MayHave
-		switch {
-		case g.Missing > 0 || g.lacksService():
-			add(checks.OutcomeFinding)
-		case !doc.Coverage.Complete && g.Back < g.Connections:
-			add(checks.OutcomeIncomplete)
-		}
+		add(g.outcome())
 	}
 	return doc
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -15,20 +16,23 @@ type ServerGone struct {
 	Time        time.Time     `json:"time"`        // of the baseline, or when it went
 	Recorded    *string       `json:"recorded"`    // how watch saw it go: draining, down or silent; null with a baseline
 	Connections int           `json:"connections"` // that it had
-	Back        int           `json:"back"`
-	Missing     int           `json:"missing"`
+	Back        int           `json:"back"`        // at least
+	Missing     *int          `json:"missing"`     // null where it is of one of the accounts
 	Accounts    []AccountGone `json:"accounts"`
 
 	mayHave bool // it may still have some of those that are missing
 }
 
-// AccountGone is an account that was on the server.
+// AccountGone is an account that was on the server. Missing is nil where those that are
+// not back may be on a server of which that is not known; Back are then so many at
+// least, and Why says why, in a clause.
 type AccountGone struct {
 	Account  Account  `json:"account"`
 	OnServer int      `json:"on_server"`
 	Back     int      `json:"back"`
-	Missing  int      `json:"missing"`
+	Missing  *int     `json:"missing"`
 	On       []Gained `json:"on"`
+	Why      *string  `json:"why"`
 	// Services are those that were on it, the largest there first; nil where nobody
 	// knows which they were.
 	Services []ServiceGone `json:"services"`
@@ -55,6 +59,9 @@ type Gained struct {
 // Present is what the servers of a cluster have of an account now, by their names.
 type Present struct {
 	Held map[string]int
+	// Uncounted is why it may have more than Held says, in a clause; empty where it has
+	// not.
+	Uncounted string
 	// Services are those of which connections were read, by their names; nil where
 	// nobody read any.
 	Services map[string]map[string]int
@@ -66,7 +73,7 @@ type Present struct {
 // Since compares what was on the server with what the cluster has now, by the names
 // of servers and services and the id of the account.
 func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
-	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Time: p.Time, Connections: p.Connections}
+	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Time: p.Time, Connections: p.Connections, Missing: new(int)}
 	if p.Recorded != "" {
 		how := string(p.Recorded)
 		out.Recorded = &how
@@ -74,8 +81,13 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 	for _, a := range p.Accounts {
 		is := now(a.ID)
 		row := AccountGone{Account: Account{ID: a.ID, Name: a.Name}, OnServer: a.OnServer}
-		row.Missing = missingOf(a.OnServer, a.InCluster, sum(is.Held))
-		row.Back = a.OnServer - row.Missing
+		missing := missingOf(a.OnServer, a.InCluster, sum(is.Held))
+		row.Back = a.OnServer - missing
+		if missing > 0 && is.Uncounted != "" { // who was not counted can only add to it
+			row.Why = &is.Uncounted
+		} else {
+			row.Missing = &missing
+		}
 		if a.Held != nil {
 			row.On = p.gained(a.Held, is.Held)
 		}
@@ -83,7 +95,12 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 			row.Services = append(row.Services, p.serviceSince(s, is))
 		}
 		out.Accounts = append(out.Accounts, row)
-		out.Back, out.Missing = out.Back+row.Back, out.Missing+row.Missing
+		out.Back += row.Back
+		if row.Missing == nil || out.Missing == nil {
+			out.Missing = nil
+		} else {
+			*out.Missing += *row.Missing
+		}
 	}
 	return out
 }
@@ -132,6 +149,49 @@ func sum(counts map[string]int) (n int) {
 	return n
 }
 
+// lacks is how many connections of its accounts are known to be missing.
+func (g *ServerGone) lacks() (n int) {
+	for _, a := range g.Accounts {
+		n += count(a.Missing)
+	}
+	return n
+}
+
+// outcome is pass where all are back, as far as counts can say that.
+func (g *ServerGone) outcome() checks.Outcome {
+	switch {
+	case g.lacks() > 0 || g.lacksService():
+		return checks.OutcomeFinding
+	case !g.AllBack():
+		return checks.OutcomeIncomplete
+	}
+	return checks.OutcomePass
+}
+
+// AllBack reports whether all that were on the server are known to be back: none of
+// them is missing, and it is known whose they all were.
+func (g *ServerGone) AllBack() bool { return g.Back >= g.Connections && !g.lacksService() }
+
+// unknown is of how many connections of its accounts nobody knows whether they are back,
+// and why.
+func (g *ServerGone) unknown() (n int, why string) {
+	for _, a := range g.Accounts {
+		if a.Missing == nil {
+			n += a.OnServer - a.Back
+			why = cmp.Or(why, deref(a.Why))
+		}
+	}
+	return n, why
+}
+
+// count is a number where it is known.
+func count(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
+
 // lacksService reports whether connections of a service are known to be missing.
 func (g *ServerGone) lacksService() bool {
 	return slices.ContainsFunc(g.Accounts, func(a AccountGone) bool { return a.lacks() > 0 })
@@ -145,12 +205,7 @@ func (a AccountGone) lacks() (n int) {
 	return n
 }
 
-func (s ServiceGone) lacks() int {
-	if s.Missing == nil {
-		return 0
-	}
-	return *s.Missing
-}
+func (s ServiceGone) lacks() int { return count(s.Missing) }
 
 func (g *ServerGone) finish() {
 	g.Server, g.Cluster = words.Harmless(g.Server), words.Harmless(g.Cluster)
@@ -159,6 +214,10 @@ func (g *ServerGone) finish() {
 		a := &g.Accounts[i]
 		a.Account = Account{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name)}
 		a.On = harmlessGained(a.On)
+		if a.Why != nil {
+			why := words.Sentence(*a.Why)
+			a.Why = &why
+		}
 		a.Services = slices.Clone(a.Services)
 		for k := range a.Services {
 			s := &a.Services[k]

@@ -15,14 +15,22 @@ import (
 // answer is who of those on the server is back.
 func (g *ServerGone) answer() string {
 	said := "the accounts that were on it have as many as then, so all may be back"
-	switch {
-	case g.Missing == 0 && g.lacksService():
+	switch n, why := g.unknown(); {
+	case n > 0 && g.Back == 0:
+		said = fmt.Sprintf("whether they are back is unknown: %s", why)
+	case n > 0:
+		said = fmt.Sprintf("by what others have now, at least %s are back, and of %s more that is unknown: %s", words.Count(g.Back), words.Count(n), why)
+	case g.lacks() == 0 && g.lacksService():
 		said = "the accounts that were on it have as many as then, but not all of their services do"
-	case g.Missing > 0:
-		said = fmt.Sprintf("by what others have now, %s are back, %s missing", words.Count(g.Back), words.Count(g.Missing))
+	case g.lacks() > 0:
+		said = fmt.Sprintf("by what others have now, %s are back, %s missing", words.Count(g.Back), words.Count(g.lacks()))
 		if g.mayHave {
-			said = fmt.Sprintf("by what others have now, %s are there, and %s are not, which may still be on it", words.Count(g.Back), words.Count(g.Missing))
+			said = fmt.Sprintf("by what others have now, %s are there, and %s are not, which may still be on it", words.Count(g.Back), words.Count(g.lacks()))
 		}
+	case len(g.Accounts) == 0 && g.Connections > 0:
+		said = "whose they were, and who of them is back, is unknown"
+	case !g.AllBack():
+		said = "those accounts of which it is known that they were on it have as many as then"
 	}
 	at := "at " + g.Time.UTC().Format(timeLayout)
 	switch checks.MissingKind(deref(g.Recorded)) {
@@ -86,14 +94,18 @@ func (g *ServerGone) services(a AccountGone) string {
 // gone tells who was on a server and who is back.
 func (p *printer) gone(g *ServerGone) {
 	color := text.FgGreen
-	if g.Missing > 0 || g.lacksService() {
+	switch g.outcome() {
+	case checks.OutcomeFinding:
 		color = text.FgRed
+	case checks.OutcomeIncomplete:
+		color = text.FgYellow
+	default:
 	}
 	p.paragraph(color, "", "  ", g.answer())
 	known, rest := 0, 0
 	accounts := slices.Clone(g.Accounts)
 	slices.SortStableFunc(accounts, func(a, b AccountGone) int {
-		return cmp.Or(b.Missing-a.Missing, b.lacks()-a.lacks(), b.OnServer-a.OnServer)
+		return cmp.Or(count(b.Missing)-count(a.Missing), a.Back-a.OnServer-(b.Back-b.OnServer), b.lacks()-a.lacks(), b.OnServer-a.OnServer)
 	})
 	for i, a := range accounts {
 		known += a.OnServer
@@ -101,12 +113,19 @@ func (p *printer) gone(g *ServerGone) {
 			rest += a.OnServer
 			continue
 		}
-		line := fmt.Sprintf("%s: %s of %s back", accountName(a.Account), words.Count(a.Back), words.Plural(a.OnServer, "connection"))
+		back := words.Count(a.Back)
+		if a.Missing == nil {
+			back = "at least " + back
+		}
+		line := fmt.Sprintf("%s: %s of %s back", accountName(a.Account), back, words.Plural(a.OnServer, "connection"))
 		if on := g.gained(a.On); len(on) > 0 {
 			line += " (" + words.ListUpTo(named, on) + ")"
 		}
-		if a.Missing > 0 {
-			line += fmt.Sprintf(", %s missing", words.Count(a.Missing))
+		switch {
+		case a.Missing == nil:
+			line += fmt.Sprintf(", unknown of %s", words.Count(a.OnServer-a.Back))
+		case *a.Missing > 0:
+			line += fmt.Sprintf(", %s missing", words.Count(*a.Missing))
 		}
 		p.wrap("  ", line)
 		if said := g.services(a); said != "" {

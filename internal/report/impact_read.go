@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"slices"
 	"time"
 
@@ -22,6 +23,16 @@ type PastImpact struct {
 	Server, Cluster string
 	Connections     int
 	Accounts        []PastAccount
+	// Servers are those that the document has, those included that did not report.
+	Servers []PastServer
+}
+
+// Earlier is what the document says of who was there; nil where it is none.
+func (p *PastImpact) Earlier() *Past {
+	if p == nil || len(p.Servers) == 0 {
+		return nil
+	}
+	return &Past{Time: p.Time, Servers: p.Servers}
 }
 
 // PastAccount is an account that was on the server. InCluster is what all servers of
@@ -54,7 +65,7 @@ func ReadImpact(r io.Reader, server string) (*PastImpact, error) {
 func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 	var doc pastDocument
 	e := newEarlier(r, largestBaseline, values)
-	err := json.UnmarshalDecode(e.Decoder, &doc, json.WithUnmarshalers(json.JoinUnmarshalers(counted[pastServer](e), counted[pastCluster](e), counted[pastMember](e),
+	err := json.UnmarshalDecode(e.Decoder, &doc, json.WithUnmarshalers(json.JoinUnmarshalers(counted[pastServer](e), counted[pastCluster](e), counted[pastMember](e), counted[pastMissing](e),
 		counted[pastAccount](e), counted[pastService](e), counted[pastShare](e))))
 	if err == nil {
 		if _, more := e.ReadToken(); !errors.Is(more, io.EOF) {
@@ -73,7 +84,7 @@ func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 			if s.Server.Name != server && s.Server.ID != server {
 				continue
 			}
-			out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(s.Cluster), Connections: s.Connections}
+			out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(s.Cluster), Connections: s.Connections, Servers: doc.members()}
 			for _, a := range s.Accounts {
 				if !possible(a.OnServer) || slices.ContainsFunc(a.Services, func(s pastService) bool { return !possible(s.OnServer) }) {
 					return nil, errImpossible
@@ -91,7 +102,7 @@ func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 				if s.Server.Name != server && s.Server.ID != server {
 					continue
 				}
-				out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(c.Name)}
+				out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(c.Name), Servers: doc.members()}
 				if s.Connections != nil {
 					out.Connections = *s.Connections
 				}
@@ -136,6 +147,52 @@ type pastDocument struct {
 	Servers  []pastServer  `json:"servers"`
 	Clusters []pastCluster `json:"clusters"`
 	Findings []pastAccount `json:"findings"`
+	Coverage struct {
+		Missing []pastMissing `json:"missing"`
+	} `json:"coverage"`
+}
+
+// members are the servers that the document has, each once, but those of which it has
+// only the address, or not the cluster.
+func (doc *pastDocument) members() (out []PastServer) {
+	seen := map[PastServer]bool{}
+	add := func(s pastRef, cluster string, reported bool) {
+		host, _, err := net.SplitHostPort(s.Name)
+		address := err == nil && host == s.Host && !reported
+		p := PastServer{Name: s.Name, Cluster: cluster, Unnamed: s.Name == s.ID}
+		if s.Name == "" || address || seen[p] || len(out) >= mostPastServers {
+			return
+		}
+		seen[p] = true
+		p.Host = s.Host
+		out = append(out, p)
+	}
+	for _, c := range doc.Clusters {
+		for _, s := range c.Servers {
+			add(s.Server, c.Name, s.Connections != nil)
+		}
+	}
+	if doc.Type != ImpactType {
+		return out
+	}
+	for _, s := range doc.Servers {
+		add(s.Server, s.Cluster, true)
+		for _, x := range s.Survivors {
+			add(x.Server, s.Cluster, true)
+		}
+	}
+	for _, m := range doc.Coverage.Missing {
+		if m.Cluster != nil {
+			add(m.Server, *m.Cluster, false)
+		}
+	}
+	return out
+}
+
+// pastMissing is a server that did not report then.
+type pastMissing struct {
+	Server  pastRef `json:"server"`
+	Cluster *string `json:"cluster"`
 }
 
 type pastCluster struct {
@@ -152,12 +209,14 @@ type pastServer struct {
 	Server      pastRef       `json:"server"`
 	Cluster     string        `json:"cluster"`
 	Connections int           `json:"connections"`
+	Survivors   []pastMember  `json:"survivors"`
 	Accounts    []pastAccount `json:"accounts"`
 }
 
 type pastRef struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
+	Host string `json:"host"`
 }
 
 // pastAccount is an account on a server, or a finding.

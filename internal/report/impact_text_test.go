@@ -50,7 +50,7 @@ func TestLossOfManyAccounts(t *testing.T) {
 	doc.Servers, doc.Gone = []ServerImpact{}, goneOf("n1", doc.Time)
 	doc.Gone.Accounts = nil
 	for n := 1; n <= 30; n++ {
-		doc.Gone.Accounts = append(doc.Gone.Accounts, AccountGone{Account: Account{ID: fmt.Sprintf("TENANT-%02d", n)}, OnServer: 8, Back: 8 - n/10, Missing: n / 10})
+		doc.Gone.Accounts = append(doc.Gone.Accounts, AccountGone{Account: Account{ID: fmt.Sprintf("TENANT-%02d", n)}, OnServer: 8, Back: 8 - n/10, Missing: new(n / 10)})
 	}
 	var b bytes.Buffer
 	if err := ImpactText(&b, doc, Style{}); err != nil {
@@ -66,7 +66,7 @@ func TestLossOfManyAccounts(t *testing.T) {
 func TestLossOfAServerThatMayHaveThem(t *testing.T) {
 	t.Parallel()
 	for may, want := range map[bool]string{false: "by what others have now, 3 are back, 5 missing.", true: "by what others have now, 3 are there, and 5 are not, which may still be on it."} {
-		g := ServerGone{Server: "n1", Cluster: "C1", Connections: 8, Back: 3, Missing: 5, mayHave: may}
+		g := ServerGone{Server: "n1", Cluster: "C1", Connections: 8, Back: 3, Missing: new(5), Accounts: []AccountGone{{OnServer: 8, Back: 3, Missing: new(5)}}, mayHave: may}
 		if got := g.answer(); !strings.HasSuffix(got, want) {
 			t.Errorf("%s, want %s", got, want)
 		}
