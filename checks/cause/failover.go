@@ -169,7 +169,7 @@ func (s *Situation) knowsOf(o *checks.Server) checks.Answer {
 	if !s.Tied || len(s.Own) == 0 {
 		return checks.Unknown
 	}
-	disputed, told := s.disputed() || s.ownerOpen, s.tells(o)
+	disputed, told := s.disputed(), s.tells(o)
 	if !slices.ContainsFunc(s.Own, func(l List) bool {
 		return !s.tellsOf(l, told) && (disputed || !s.surelyHas(l, o))
 	}) {

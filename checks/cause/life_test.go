@@ -271,7 +271,7 @@ func TestLife(t *testing.T) {
 		{"2 a process, and a small one of another account on its host", with(counts(20, 1, 1), from("10.9.0.50"), process(18, 0, 0), sharedWith("10.9.0.50", 1, func(int) []int { return []int{0, 1, 0} })), map[Code]Verdict{SingleProcess: Possible}, "none", ""},
 		{"2 one address carries this account only", with(counts(13, 0, 0), process(13, 0, 0)), map[Code]Verdict{SingleProcess: Possible}, "none", ""},
 		{"3 instances of one service on four hosts are no unrelated clients", with(gateways), map[Code]Verdict{StickyLoadBalancer: NotTested}, "none", ""},
-		{"4 the true lists of two services", with(several, list(urlsOf(1)...), list(urlsOf(1, 2, 3)...)), map[Code]Verdict{SingleURL: Likely}, SingleURL, ""},
+		{"4 the true lists of two services", with(several, list(urlsOf(1)...), list(urlsOf(1, 2, 3)...)), map[Code]Verdict{SingleURL: Confirmed}, SingleURL, ""},
 		{"4 the same, tied to the services", with(several, byService("orders-api", urlsOf(1)...), byService("orders-worker", urlsOf(1, 2, 3)...)), map[Code]Verdict{SingleURL: Confirmed}, SingleURL, ""},
 		{"5 another account's list in the same folder", with(another(urlsOf(1, 2, 3)...)), map[Code]Verdict{OrderedConnect: NotTested}, "none", ""},
 		{"5 the context of the audit", with(hint(urlsOf(1, 2, 3)...)), map[Code]Verdict{OrderedConnect: NotTested, SingleURL: NotTested}, "none", ""},

@@ -59,7 +59,6 @@ func (s *Situation) chooseLists() {
 		if t == byUser && s.userIsShared() || t == accounts {
 			s.unnamed = slices.DeleteFunc(slices.Clone(s.Own), func(l List) bool { return l.Client == "" && l.Workload == "" })
 		}
-		s.ownerOpen = s.mayBeAnothers()
 		return
 	}
 }

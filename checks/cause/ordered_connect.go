@@ -108,9 +108,6 @@ func (s *Situation) inOrder(f List) judgement {
 		j.evidence = append(j.evidence, say(f.Origin, "The list leads to %s, and %s comes first.", s.names(f.Reach.Servers()), label(s.Server)))
 	}
 	switch {
-	case f.Ordered == checks.Yes && s.ownerOpen:
-		j.verdict, j.confidence = Likely, 0.7
-		j.evidence = append(j.evidence, say(f.Origin, "An option beside it switches randomising off."), s.sayOwnerOpen([]List{f}))
 	case f.Ordered == checks.Yes && s.Tied && f.sure(first) && first.Own == checks.Yes && len(f.Reach.Open) == 0:
 		j.verdict, j.confidence, j.direct = Confirmed, 0.95, true
 		j.evidence = append(j.evidence, say(f.Origin, "Clients take it in its order: an option beside it switches randomising off."))

@@ -32,7 +32,7 @@ func (s *Situation) shownFree() (e Evidence, ok bool) {
 // knowOthers reports whether all lists that may be these clients' lead to other servers
 // as well.
 func (s *Situation) knowOthers() bool {
-	return !s.ownerOpen && len(listsOf(s.Own, wide)) > 0 && len(listsOf(s.Own, pins, perhaps)) == 0
+	return len(listsOf(s.Own, wide)) > 0 && len(listsOf(s.Own, pins, perhaps)) == 0
 }
 
 // fewestElsewhere is how many connections on other servers show that a service's

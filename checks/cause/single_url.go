@@ -63,8 +63,7 @@ const SingleURL Code = "single-url"
 // Confirmed takes a list that is known to be this account's, a server that
 // answered there as itself, and no other list that may be these clients' and
 // leads elsewhere: then it is possible at most. Several lists of an account are
-// those of its services, and placements tell whose. A list that may be anyone's, or
-// that of another of the services that share its account or its user,
+// those of its services, and placements tell whose. A list that may be anyone's
 // makes it likely, and so do a name beside it that no connection has, a dead address
 // where servers of the cluster are missing, and start times or networks that
 // would explain it too. A list that leads
@@ -141,7 +140,7 @@ func (s *Situation) pinned(w way) judgement {
 	case len(named) > 0:
 		return judgement{verdict: Possible, confidence: 0.2, explains: s.Finding.OnServer, evidence: append(j.evidence,
 			say(found[0].Origin, "But the list names %s too, where nobody listens for these clients.", otherNames(named)))}
-	case s.Tied && s.contradicted(s.listsPass(Listed)):
+	case s.Tied && s.contradicted(s.listPasses(Listed)):
 		return judgement{verdict: NotTested, evidence: append(j.evidence,
 			say("CONNZ", "Many of the clients are on other servers, so this is not the list that they came by.").settledBy(NeedOwnURLs))}
 	case !s.Tied && len(further) > 0:
@@ -185,17 +184,10 @@ func (s *Situation) pinned(w way) judgement {
 		j.verdict, j.confidence = Likely, 0.7
 		j.evidence = append(j.evidence, say(l.Origin, "No connection has the name %s, so it may be the list of another service.",
 			cmp.Or(l.Client, l.Workload)).settledBy(NeedServiceURLs))
-	case s.ownerOpen:
-		j.verdict, j.confidence = Likely, 0.75
-		j.evidence = append(j.evidence, s.sayOwnerOpen(found))
 	default:
 		j.verdict, j.confidence = Confirmed, 0.95
 	}
-	if j.strong() && s.fitsAnother(found[0]) {
-		j.verdict, j.confidence = Possible, 0.35
-		j.evidence = append(j.evidence, say(listWord(found), "But another service of the account is where it leads, and these are there in part only: it may be that one's.").settledBy(NeedServiceURLs))
-	}
-	j.direct = s.Tied && !s.ownerOpen && j.strong()
+	j.direct = s.Tied && j.strong()
 	if len(s.beside) > 0 && len(s.rivals()) == 0 && j.strong() {
 		j.evidence = append(j.evidence, say(listWord(s.beside), "Another list of the account leads to %s: its clients are not those on %s.",
 			s.names(s.beside[0].Reach.Servers()), label(s.Server)))

@@ -57,7 +57,7 @@ func TestSingleURL(t *testing.T) {
 		{"all three, but only one answers", with(list(urlsOf(1, 2)...), without("10.0.0.2:4222", checks.ContactTimeout)), Possible, "none"},
 		{"one service, and of its two lists one leads further", with(single, list(urlsOf(1, 2, 3)...)), Possible, "none"},
 		{"one service, and its two lists lead to a server each", with(single, list(urlsOf(2)...)), Possible, "none"},
-		{"two services, of which one has one URL and the other has three", with(several, single, list(urlsOf(1, 2, 3)...)), Likely, SingleURL},
+		{"two services, of which one has one URL and the other has three", with(several, single, list(urlsOf(1, 2, 3)...)), Confirmed, SingleURL},
 		{"anyone's lists, one for each server", with(anyones(urlsOf(1)...), anyones(urlsOf(2)...), anyones(urlsOf(3)...)), Possible, "none"},
 		{"anyone's list, but all of it leads further", with(anyones(urlsOf(1, 2, 3)...)), NotTested, ""},
 		{"anyone's single URL, and the account's own list", with(anyones(urlsOf(1)...), list(urlsOf(1, 2, 3)...)), NotTested, ""},

@@ -35,8 +35,6 @@ type Situation struct {
 	// them which no connection has, and are tied by the account or by a user that
 	// several services have: they may be another service's.
 	unnamed []List
-	// ownerOpen says that Own may be another service's of the account, or of its user.
-	ownerOpen bool
 	// whole is the case of the account, everyone are all of its services.
 	whole    *Case
 	everyone []checks.Service
@@ -143,7 +141,7 @@ func listsOf(lists []List, kinds ...listKind) []List {
 // the concentrated server alone. A load balancer may lead the clients elsewhere
 // than the auditor.
 func (s *Situation) reachable() checks.Answer {
-	if !s.Tied || s.ownerOpen || len(listsOf(s.Own, perhaps, unclear)) > 0 {
+	if !s.Tied || len(listsOf(s.Own, perhaps, unclear)) > 0 {
 		return checks.Unknown
 	}
 	if further := listsOf(s.Own, wide); len(further) > 0 {

@@ -12,17 +12,7 @@ import (
 // resolved, by a name that may stand for several; forwarded, by an address that
 // is no server's own. What is not named by its own address passes through each of
 // them, as far as it is known.
-//
-// A list that may be another service's says nothing of this one's steps.
 func (s *Situation) listPasses(name StepName) []checks.Answer {
-	if s.ownerOpen {
-		return s.all(checks.Unknown)
-	}
-	return s.listsPass(name)
-}
-
-// listsPass says so of the lists themselves, whosever of the account they are.
-func (s *Situation) listsPass(name StepName) []checks.Answer {
 	out := s.all(checks.Unknown)
 	if len(s.Own) == 0 || !s.Tied {
 		return out

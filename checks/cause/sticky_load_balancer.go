@@ -69,7 +69,7 @@ func (s *Situation) balancers() balancers {
 				// Another's list: these clients come from elsewhere.
 			case a.Tries < a.AllTries && !a.nearlyAlways():
 				b.spread = a
-			case (!s.Tied || s.ownerOpen) && s.isAside(a):
+			case !s.Tied && s.isAside(a):
 				b.aside = a
 			case a.Server == s.here:
 				b.here, b.sticky, b.arrival = f, f, a
@@ -136,7 +136,7 @@ func judgeSticky(s *Situation) judgement {
 		j.verdict, j.confidence = Likely, 0.75
 		j.evidence = append(j.evidence, say("CONNZ", "Whether the clients are led in the same way can't be seen from their source addresses."))
 	}
-	j.direct = s.Tied && j.strong() && b.here != nil && (!s.ownerOpen || fromBalancer || shared)
+	j.direct = s.Tied && j.strong() && b.here != nil
 	return j
 }
 

@@ -106,7 +106,7 @@ func TestBesideABalancer(t *testing.T) {
 		{"one client comes through it, perhaps a test", "anyone's", with(api, others(balancer, 1)), Likely},
 		{"these come through it as well", "anyone's", with(api, from(balancer), others(balancer, 11)), Likely},
 		{"its address is that of a NAT before the auditor", "anyone's", with(api, others(balancer, 11), another(urlsOf(2)...), through("10.0.0.2:4222", balancer)), Likely},
-		{"another service of the account comes through it", "the account's", with(withServices(serviceOf("api", 24, 0, 0), web)), NotTested},
+		{"another service of the account comes through it", "the account's", with(withServices(serviceOf("api", 24, 0, 0), web)), Possible},
 	} {
 		build := func() Case { return caseOf(append(with(r.changes...), lists[r.list], leadsThere)...) }
 		d := Diagnose(build())

@@ -226,7 +226,7 @@ func TestForecast(t *testing.T) {
 		changes []change
 		want    string
 	}{
-		{"nowhere to go", []change{quiet, list("nats://10.0.0.1:4222"), judged}, "probably have nowhere to go until it is back, and then come back to it."},
+		{"nowhere to go", []change{quiet, list("nats://10.0.0.1:4222"), judged}, "have nowhere to go until it is back, as they know of no other server, and all come back to it."},
 		{"one URL, but told", []change{list("nats://10.0.0.1:4222"), judged}, "move to n2 and n3, if they reach them at the addresses that the server advertises, and stay there. Processes that start meanwhile find no server, and later ones come to n1 again."},
 		{"in order", []change{list("nats://10.0.0.1:4222", "nats://10.0.0.2:4222"), withCause(cause.OrderedConnect, cause.Confirmed)}, "move to the next server of their list, all to the same, and stay there until they connect anew."},
 		{"all servers", []change{all, judged}, "move to n2 and n3, and stay there: the account is then spread over these two, and n1 has none of it."},
