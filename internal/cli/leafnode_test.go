@@ -182,7 +182,7 @@ func TestMixedProtocols(t *testing.T) {
 		t.Errorf("%+v, the first cause is %+v", f.Impact, f.Causes[0])
 	}
 	for _, c := range f.Causes {
-		if c.Code == "listener-gap" && (c.Verdict != "confirmed" || !strings.Contains(c.Evidence[0].Text, "8 of the 8 connections on C1-n1 are MQTT connections")) {
+		if c.Code == "listener-gap" && (c.Verdict != "confirmed" || !strings.Contains(c.Evidence[0].Text, "8 of the 8 connections of ") || !strings.Contains(c.Evidence[0].Text, " on C1-n1 are MQTT connections")) {
 			t.Errorf("%+v", c)
 		}
 	}
