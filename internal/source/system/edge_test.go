@@ -145,6 +145,31 @@ func TestServerBeginsToDrain(t *testing.T) {
 	}
 }
 
+// A server that reported and answers nothing that it is asked afterwards is missing, also
+// if an answer to what it was asked before came after its report.
+func TestServerThatAnswersNoMore(t *testing.T) {
+	t.Parallel()
+	ago := func(d time.Duration) time.Time { return time.Now().Add(-d) }
+	for _, c := range []struct {
+		what                   string
+		reported, heard, asked time.Duration // ago
+		gone                   bool
+	}{
+		{"it answered before it reported", 3 * time.Second, 4 * time.Second, 2 * time.Second, true},
+		{"a late answer came after its report", 4 * time.Second, 3 * time.Second, 2 * time.Second, true},
+		{"nothing was asked since that answer", 4 * time.Second, 2 * time.Second, 3 * time.Second, false},
+		{"it was asked a moment ago", 4 * time.Second, 3 * time.Second, 100 * time.Millisecond, false},
+	} {
+		s := answered("C", "a", 1)
+		s.reported, s.heard = ago(c.reported), ago(c.heard)
+		g := &gathering{servers: map[string]*seen{s.ID: s}, questions: []question{{kind: ofRoster, at: ago(c.asked)}}}
+		g.dropUnconfirmed()
+		if s.fellSilent != c.gone || s.whole == c.gone {
+			t.Errorf("%s: gone %t, counted %t", c.what, s.fellSilent, s.whole)
+		}
+	}
+}
+
 func TestWhomPeersAdvertise(t *testing.T) {
 	t.Parallel()
 	at := netip.MustParseAddrPort

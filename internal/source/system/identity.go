@@ -79,7 +79,11 @@ func (g *gathering) dropUnconfirmed() {
 		if g.successor(s) != nil {
 			before = sysreq.Lull
 		}
-		if s.whole && !s.confirmed && s.roster != nil && (s.heard.Before(s.reported) && asked(s.reported, before) || !s.draining.IsZero()) {
+		since := s.reported
+		if s.heard.After(since) { // a late answer to what was asked before
+			since = s.heard
+		}
+		if s.whole && !s.confirmed && s.roster != nil && (asked(since, before) || !s.draining.IsZero()) {
 			s.fellSilent = true
 			gone = append(gone, s)
 		}
