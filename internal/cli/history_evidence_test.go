@@ -139,9 +139,6 @@ func recordRestarts(t *testing.T, drain bool) {
 		}
 		return nil
 	}); err != nil {
-		if got := verdictsOf(doc, "restart-drift"); got["PAY"].Verdict == "confirmed" && got["ORDERS"].Verdict == "possible" {
-			t.Skipf("chance: the clients of ORDERS chose so that start times do not explain where they are: %v", err)
-		}
 		t.Fatalf("%v\n%s", err, out)
 	}
 	got := verdictsOf(doc, "restart-drift")
