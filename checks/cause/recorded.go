@@ -226,12 +226,13 @@ func (s *Situation) withRecord(j judgement) judgement {
 		return j
 	}
 	_, _, fits := s.startsFit()
-	rolled, _ := s.rolled()
+	// That these clients know other servers was seen: they were on them.
+	_, emptied, _ := s.emptied()
 	walked := s.walked()
 	switch {
 	case cameAfter(s.Profile):
 		return j
-	case fits || rolled || walked == checks.Yes:
+	case fits || emptied || walked == checks.Yes:
 		j.verdict, j.confidence = Likely, 0.9
 		if s.Profile.Whole {
 			// Who is told to take the list in its order comes back to its first

@@ -156,6 +156,9 @@ func judgeStarts(s *Situation) judgement {
 	}
 	alone, explained, fits := s.startsFit()
 	if !fits && !rolled {
+		if _, emptied, seen := s.emptied(); emptied {
+			return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{seen, s.thereAnyway()}}
+		}
 		return s.notDrift()
 	}
 	j := judgement{verdict: Likely, confidence: 0.75, explains: s.explained(max(alone, explained))}
@@ -199,7 +202,7 @@ func judgeStarts(s *Situation) judgement {
 	switch {
 	case !shown && !rolled:
 		j.verdict, j.confidence = Possible, 0.4
-		j.evidence = append(j.evidence, say("start times", "But clients that know %s alone, or take it first, would be there too, whenever they came.", label(s.Server)).settledBy(NeedClientConfig))
+		j.evidence = append(j.evidence, s.thereAnyway())
 		return j
 	case free.Text != "" && !rolled:
 		j.evidence = append(j.evidence, free)
@@ -214,6 +217,11 @@ func judgeStarts(s *Situation) judgement {
 		j.confidence = 0.85
 	}
 	return j
+}
+
+// thereAnyway is the doubt where nothing shows that these clients take other servers.
+func (s *Situation) thereAnyway() Evidence {
+	return say("start times", "But clients that know %s alone, or take it first, would be there too, whenever they came.", label(s.Server)).settledBy(NeedClientConfig)
 }
 
 // downThen divides the other servers that these clients could have reached: those

@@ -114,32 +114,38 @@ func asMany(n, m int, p float64) float64 {
 	return total
 }
 
-// rolled reports whether a rolling restart explains where the clients of nearly
+// rolled is [Situation.emptied] where it can't be that each account knows the server
+// that it is on alone: something shows that these clients know others, or that
+// restarts brought them there, or the accounts together say so.
+func (s *Situation) rolled() (bool, Evidence) {
+	r, ok, e := s.emptied()
+	if ok && (r.gain < r.own+likelyOverOthers || s.tooMany(r)) && !s.knowOthers() && !s.cameWithMovers() {
+		return false, Evidence{}
+	}
+	return ok, e
+}
+
+// emptied reports whether a rolling restart explains where the clients of nearly
 // all accounts of the cluster are, and those of this account too. One account
 // alone would be its own affair.
-func (s *Situation) rolled() (bool, Evidence) {
+func (s *Situation) emptied() (rolling, bool, Evidence) {
 	if cameAfter(s.Profile) {
-		return false, Evidence{}
+		return rolling{}, false, Evidence{}
 	}
 	r := s.rollingOf()
 	if r.accounts < fewestAccounts || r.without*10 < 9*r.accounts || r.gain < likelyOverFree || r.order[len(r.order)-1] == s.Server {
-		return false, Evidence{}
+		return r, false, Evidence{}
 	}
 	// This account's clients fit as long as they are nearly all gone from the last.
 	last := r.order[len(r.order)-1]
 	if n := s.on(last.ID); n*10 > s.Finding.Connections {
-		return false, Evidence{}
-	}
-	// Accounts that are on one server each may have its URL alone, as long as nothing
-	// shows that these know others, or that restarts brought them there.
-	if (r.gain < r.own+likelyOverOthers || s.tooMany(r)) && !s.knowOthers() && !s.cameWithMovers() {
-		return false, Evidence{}
+		return r, false, Evidence{}
 	}
 	but := ""
 	if r.later > 0 {
 		but = ", without the " + words.Count(r.later) + " whose clients came later,"
 	}
-	return true, say("account reports", "%d of the %d accounts in this cluster%s have nearly no clients on %s, which started last. After a rolling restart clients stay on the servers that started before.",
+	return r, true, say("account reports", "%d of the %d accounts in this cluster%s have nearly no clients on %s, which started last. After a rolling restart clients stay on the servers that started before.",
 		r.without, r.accounts, but, label(last))
 }
 

@@ -42,6 +42,22 @@ func TestRolled(t *testing.T) {
 	}
 }
 
+// TestDoubtedRollingRestart: where nearly all accounts have left the server that started
+// last, a restart is not ruled out because they may each know one server alone.
+func TestDoubtedRollingRestart(t *testing.T) {
+	t.Parallel()
+	for name, changes := range map[string][]change{
+		"all on the first, which may know no other": with(counts(12, 0, 0), restartedInTurn, tenants(19, func(int) [3]int { return [3]int{12, 0, 0} })),
+		"too many of this account for a walk":       with(counts(40, 0, 0), restartedInTurn, tenants(19, func(i int) [3]int { return [3]int{8 + i%4, 4 - i%4, 0} })),
+	} {
+		d := Diagnose(caseOf(changes...))
+		c := d.Cause(RestartDrift)
+		if rolled, _ := newSituation(caseOf(changes...)).rolled(); rolled || c.Verdict != Possible || len(c.Evidence) < 2 {
+			t.Errorf("%s: rolled %t\n%s", name, rolled, tell(d.Causes))
+		}
+	}
+}
+
 // TestAsMany: of 15 clients that a rolling restart moved, 14 are on the first server
 // in 2 of 100 accounts, and all of them in 1 of 400.
 func TestAsMany(t *testing.T) {
