@@ -1,7 +1,7 @@
 # Reads go test -v. Passes on what each package says and what failed, and at the
 # end lists what was skipped, and why.
 /^=== (RUN|CONT|NAME|PAUSE) / { test = $3; next }
-/^ok |^FAIL|^---? FAIL|^\?  / { print; loud = 0; test = ""; fflush(); next }
+/^ok |^FAIL|^\?  / { print; loud = 0; test = ""; fflush(); next }
 /^(PASS|coverage: .*)$/ { next }
 /^(panic:|fatal error:|SIGQUIT|WARNING: DATA RACE|\*\*\* Test killed)/ { loud = 1 }
 /^ *--- (PASS|SKIP|FAIL): / {
