@@ -149,7 +149,7 @@ func (d Diagnosis) BehindAddress() (addr netip.Addr, ok bool) {
 }
 
 // isBalancer reports whether a source address is known to be a load balancer's:
-// through an address of any list that is no server's own, and always led to one
+// through an address of any list that is not a server's own, and always led to one
 // server, the auditor was seen to come from there. A forward to one server shows none,
 // and neither does the address of a NAT that the auditor is behind itself.
 func (s *Situation) isBalancer(addr netip.Addr) bool {

@@ -80,7 +80,16 @@ func TestServerWithAnotherSystemAccount(t *testing.T) {
 // says nothing: nobody has to pass that address.
 func TestProcessThatHangsWithRoutes(t *testing.T) {
 	t.Parallel()
-	c, err := tool.StartProcessCluster(sourcetest.Within(t), 3, []string{"ORDERS"}, nil)
+	p := thirdHangs(t, nil)
+	for _, urls := range []string{p[0].URL(lab.SystemAccount), p[0].URL(lab.SystemAccount) + "," + p[2].URL(lab.SystemAccount)} {
+		saidToHang(t, urls, p[2])
+	}
+}
+
+// thirdHangs starts three servers, of which the third is paused.
+func thirdHangs(t *testing.T, configure func(i int) string) []*tool.Process {
+	t.Helper()
+	c, err := tool.StartProcessCluster(sourcetest.Within(t), 3, []string{"ORDERS"}, configure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,21 +100,24 @@ func TestProcessThatHangsWithRoutes(t *testing.T) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	at := strings.TrimPrefix(p[2].ClientURL(), "nats://")
-	for _, urls := range []string{p[0].URL(lab.SystemAccount), p[0].URL(lab.SystemAccount) + "," + p[2].URL(lab.SystemAccount)} {
-		status, doc, text := auditPatiently(t, urls)
-		if m := doc.Coverage.Missing; status != ExitNotAudited || len(m) != 1 || m[0].Server.Name != "P-n3" ||
-			!strings.HasSuffix(m[0].Reason, "has a route to it, and it accepts connections at "+at+" but says nothing: it hangs") {
-			t.Errorf("status %d: %s", status, text)
-		}
+	return p
+}
+
+// saidToHang audits, and wants a server named as one that hangs, with its address.
+func saidToHang(t *testing.T, urls string, p *tool.Process) {
+	t.Helper()
+	status, doc, text := auditPatiently(t, urls)
+	if m := doc.Coverage.Missing; status != ExitNotAudited || len(m) != 1 || m[0].Server.Name != "P-n3" ||
+		!strings.HasSuffix(m[0].Reason, "has a route to it, and it accepts connections at "+strings.TrimPrefix(p.ClientURL(), "nats://")+" but says nothing: it hangs") {
+		t.Errorf("status %d: %s", status, text)
 	}
 }
 
 // Servers that advertise another address than the one that they are reached at, or
 // listen on all of their machine, are at the addresses of --server as far as anybody
 // can say who does not connect to them: none is missing. One address more than there
-// are servers is one of a server that is not here, and an address at which no listed
-// server is stays open where the others are at theirs.
+// are servers is one of a server that is not here. Where the others say that they are at
+// theirs, an address at which none of them is stays open.
 func TestAddressesThatServersDoNotKnow(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
-	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
@@ -25,25 +23,8 @@ func onLoopback(s *server.Server, account string) string {
 // silent is still told by what is at the only address that is nobody's.
 func TestProcessThatHangsAtAnAddressThatNobodyAdvertises(t *testing.T) {
 	t.Parallel()
-	c, err := tool.StartProcessCluster(sourcetest.Within(t), 3, []string{"ORDERS"}, func(i int) string {
-		return fmt.Sprintf("client_advertise: \"n%d.example.invalid:4222\"\n", i+1)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Stop)
-	p := c.Processes()
-	if err := p[2].Pause(); errors.Is(err, tool.ErrPauseUnsupported) {
-		t.Skip(err)
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	at := strings.TrimPrefix(p[2].ClientURL(), "nats://")
-	status, doc, text := auditPatiently(t, strings.Join([]string{p[0].URL(lab.SystemAccount), p[1].URL(lab.SystemAccount), p[2].URL(lab.SystemAccount)}, ","))
-	if m := doc.Coverage.Missing; status != ExitNotAudited || len(m) != 1 || m[0].Server.Name != "P-n3" ||
-		!strings.HasSuffix(m[0].Reason, "has a route to it, and it accepts connections at "+at+" but says nothing: it hangs") {
-		t.Errorf("status %d: %s", status, text)
-	}
+	p := thirdHangs(t, func(i int) string { return fmt.Sprintf("client_advertise: \"n%d.example.invalid:4222\"\n", i+1) })
+	saidToHang(t, strings.Join([]string{p[0].URL(lab.SystemAccount), p[1].URL(lab.SystemAccount), p[2].URL(lab.SystemAccount)}, ","), p[2])
 }
 
 // One that drains and listens on all of its machine is told by its address, and without
