@@ -37,7 +37,7 @@ func TestKinshipOfDeployments(t *testing.T) {
 		{"one process is the same", recorded, Identity{Servers: append(servers("A", "C1", before, "n2"), servers("B", "C1", after, "n1", "n3")...)}, Same},
 		{"every process was replaced", recorded, Identity{Servers: servers("B", "C1", after, "n1", "n2", "n3"), Accounts: []string{"ORDERS"}, System: "SYS"}, Alike},
 		{"they were replaced while it was looked", recorded, Identity{Servers: servers("B", "C1", -10*time.Second, "n1", "n2"), Accounts: []string{"ORDERS"}}, Alike},
-		{"the cluster has another process of that name", recorded, Identity{Servers: servers("B", "C1 (n1)", after, "n1"), Accounts: []string{"ORDERS"}}, Alike},
+		{"there is another cluster of that name now", recorded, Identity{Servers: servers("B", "C1 (n1)", after, "n1"), Accounts: []string{"ORDERS"}}, Alike},
 		{"the same names, which ran then too", recorded, Identity{Servers: servers("B", "C1", before, "n1", "n2", "n3"), Accounts: []string{"ORDERS"}, System: "SYS"}, Apart},
 		{"one of them ran then too", recorded, Identity{Servers: append(servers("B", "C1", after, "n1"), servers("B", "C1", before, "n2")...), Accounts: []string{"ORDERS"}}, Apart},
 		{"when they started is unknown", recorded, Identity{Servers: servers("B", "C1", 0, "n1", "n2"), Accounts: []string{"ORDERS"}}, Doubted},
