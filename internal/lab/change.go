@@ -67,7 +67,10 @@ func (s *Server) Restart(ctx context.Context, conf string) error {
 // is as if the server had a machine of its own: a listener for which the
 // configuration names no address is on the server's.
 func (s *Server) configured() (*server.Options, error) {
-	o := s.options()
+	o, err := s.options()
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	added := slices.Clone(s.conf)
 	s.mu.Unlock()

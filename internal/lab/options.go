@@ -74,6 +74,17 @@ func (s *Server) addMQTT(o *server.Options, port int) {
 	o.JetStreamMaxMemory, o.JetStreamMaxStore = 64*megabyte, 256*megabyte
 }
 
+// jetStreamAccount makes an account that has JetStream, which MQTT needs, as only
+// a configuration can. With EnableJetStream, on a server that runs, one that was
+// sent a stream first refuses that stream for good.
+func jetStreamAccount(name string) (*server.Account, error) {
+	var o server.Options
+	if err := o.ProcessConfigString(fmt.Sprintf("accounts: {%q: {jetstream: enabled}}", name)); err != nil {
+		return nil, err
+	}
+	return o.Accounts[0], nil
+}
+
 // CheckLoopback refuses options that would listen on anything but loopback.
 func CheckLoopback(o *server.Options) error {
 	listeners := []struct {

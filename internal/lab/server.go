@@ -242,9 +242,6 @@ func (s *Server) tryLaunch(ctx context.Context) error {
 	if fatal := log.fatal(); fatal != nil {
 		err = fatal
 	}
-	if err == nil {
-		err = s.enableJetStream(srv)
-	}
 	if err != nil {
 		if log.fatal() == nil {
 			// A listener that it is about to open when it is shut down it opens and keeps.
@@ -255,26 +252,6 @@ func (s *Server) tryLaunch(ctx context.Context) error {
 		return fmt.Errorf("server %s: %w", s.name, err)
 	}
 	s.srv, s.id, s.ports = srv, srv.ID(), portsOf(srv, o)
-	return nil
-}
-
-// enableJetStream allows it to the ordinary accounts, which MQTT needs.
-func (s *Server) enableJetStream(srv *server.Server) error {
-	if !srv.JetStreamEnabled() {
-		return nil
-	}
-	for _, name := range s.lab.topology.Accounts {
-		acc, err := srv.LookupAccount(name)
-		if errors.Is(err, server.ErrMissingAccount) {
-			continue // taken away by Configure
-		}
-		if err == nil {
-			err = acc.EnableJetStream(nil, nil)
-		}
-		if err != nil {
-			return fmt.Errorf("account %s: JetStream: %w", name, err)
-		}
-	}
 	return nil
 }
 
@@ -320,7 +297,7 @@ func UserOf(account string) string {
 func hostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
 // options are what the server starts with.
-func (s *Server) options() *server.Options {
+func (s *Server) options() (*server.Options, error) {
 	t, g, p := s.lab.topology, s.group, s.knownPorts()
 	o := &server.Options{
 		ServerName:    s.name,
@@ -335,6 +312,12 @@ func (s *Server) options() *server.Options {
 	}
 	for _, name := range append([]string{SystemAccount}, t.Accounts...) {
 		acc := server.NewAccount(name)
+		if g.MQTT && name != SystemAccount {
+			var err error
+			if acc, err = jetStreamAccount(name); err != nil {
+				return nil, fmt.Errorf("server %s: account %s: %w", s.name, name, err)
+			}
+		}
 		o.Accounts = append(o.Accounts, acc)
 		o.Users = append(o.Users, &server.User{Username: UserOf(name), Password: Password, Account: acc})
 	}
@@ -380,5 +363,5 @@ func (s *Server) options() *server.Options {
 	if g.Configure != nil {
 		g.Configure(s.index, o)
 	}
-	return o
+	return o, nil
 }
