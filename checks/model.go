@@ -154,6 +154,8 @@ type Missing struct {
 	// those that are missing: it is not counted, and leaves open what it would
 	// otherwise. See [Deployment.CountOnce].
 	Perhaps bool
+	// Alias is that it may be one of those by another address. It is Perhaps then.
+	Alias bool
 	// Known says how it is known of, in a clause that Reason begins with; empty where
 	// that is in Reason only.
 	Known string

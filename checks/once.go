@@ -7,40 +7,49 @@ import (
 )
 
 // CountOnce finds the addresses of missing servers that may be those of others that
-// are missing, of which only other things are known, as a name that an earlier audit
+// are missing: another address of one, as IPv4 and IPv6 of a machine, or the address of
+// one of which only other things are known, as a name that an earlier audit
 // had. These are [Missing.Perhaps]: how many servers are missing is the larger of the
-// two numbers, which is the least that is certain.
+// numbers, which is the least that is certain.
 //
 // What may be missing stays the same: such an address leaves every cluster open that a
 // server there would.
 func (d *Deployment) CountOnce() {
 	for i := range d.Missing {
-		d.Missing[i].Perhaps = false
+		d.Missing[i].Perhaps, d.Missing[i].Alias = false, false
 	}
+	d.findAliases()
 	all, in := d.noAddress()
 	total, left := len(all), map[string]int{}
 	for cluster, of := range in {
 		left[cluster] = len(of)
 	}
 	for i := range d.Missing {
-		if m := &d.Missing[i]; m.IsAddress() && m.ClusterKnown && left[d.Reported(m.Cluster)] > 0 {
+		if m := &d.Missing[i]; m.IsAddress() && !m.Perhaps && m.ClusterKnown && left[d.Reported(m.Cluster)] > 0 {
 			m.Perhaps = true
 			left[d.Reported(m.Cluster)]--
 			total--
 		}
 	}
-	free := -len(d.unknown()) // for each of them one stands that may be anywhere
-	for i := range d.Missing {
-		if d.Missing[i].mayBeAnywhere() {
-			free++
-		}
-	}
+	free := d.free()
 	for i := range d.Missing {
 		if m := &d.Missing[i]; m.IsAddress() && m.mayBeAnywhere() && min(free, total) > 0 {
 			m.Perhaps = true
 			free, total = free-1, total-1
 		}
 	}
+}
+
+// free is how many servers may be anywhere, and stand for no cluster of which nobody
+// is known: one does for each.
+func (d *Deployment) free() int {
+	n := -len(d.unknown())
+	for i := range d.Missing {
+		if d.Missing[i].mayBeAnywhere() {
+			n++
+		}
+	}
+	return n
 }
 
 // Absent is how many servers are missing, each counted once. See [Deployment.CountOnce].
@@ -56,17 +65,19 @@ func (d *Deployment) Absent() int {
 
 // AbsentIn is how many of them may be servers of a cluster, at least one where any is.
 func (d *Deployment) AbsentIn(cluster string) int {
-	counted, perhaps := 0, 0
+	counted, least := 0, 0
+	perhaps := map[string]int{} // by what their addresses are
 	for i := range d.Missing {
 		switch m := &d.Missing[i]; {
 		case !m.MayBeIn(cluster):
 		case m.Perhaps:
-			perhaps++
+			perhaps[m.addressed()]++
+			least = max(least, perhaps[m.addressed()])
 		default:
 			counted++
 		}
 	}
-	return max(counted, perhaps)
+	return max(counted, least)
 }
 
 // IsAddress reports whether only the address is known of a missing server: clients, or
@@ -105,11 +116,22 @@ func (d *Deployment) noAddress() (all []string, in map[string][]string) {
 func (d *Deployment) perhapsOne() func(*Missing) string {
 	all, in := d.noAddress()
 	anyone := oneOf(all)
-	return func(m *Missing) string {
-		if m.ClusterKnown {
-			return oneOf(in[d.Reported(m.Cluster)])
+	var counted []string // addresses
+	for i := range d.Missing {
+		if m := &d.Missing[i]; m.hasAlias() && !m.Perhaps {
+			counted = append(counted, m.At)
 		}
-		return anyone
+	}
+	return func(m *Missing) string {
+		switch {
+		case m.Alias && len(counted) == 0: // those are not counted either
+			return "perhaps another address of one of them"
+		case m.Alias:
+			return "perhaps another address of " + oneOf(counted)
+		case m.ClusterKnown:
+			return "perhaps " + oneOf(in[d.Reported(m.Cluster)])
+		}
+		return "perhaps " + anyone
 	}
 }
 
@@ -119,11 +141,11 @@ func oneOf(names []string) string {
 	named := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" })
 	switch {
 	case len(named) == 0:
-		return "perhaps one of unknown name"
+		return "one of unknown name"
 	case len(named) < len(names):
-		return "perhaps one of " + words.FirstOf(shown, named) + ", or one of unknown name"
+		return "one of " + words.FirstOf(shown, named) + ", or one of unknown name"
 	case len(named) == 1:
-		return "perhaps " + named[0]
+		return named[0]
 	}
-	return "perhaps one of " + words.FirstOf(shown, named)
+	return "one of " + words.FirstOf(shown, named)
 }

@@ -15,13 +15,7 @@ import (
 // that those beyond their number are one server more each, for which there is so much
 // room.
 func (d *Deployment) AddSilent(found []Missing, room int) {
-	free := -len(d.unknown())
-	for i := range d.Missing {
-		if d.Missing[i].mayBeAnywhere() {
-			free++
-		}
-	}
-	n := max(0, min(free, len(found)))
+	n := max(0, min(d.free(), len(found)))
 	for i := range found[:n] {
 		d.silence(&found[i])
 	}

@@ -110,7 +110,8 @@ func (g *gathering) view() (*view, error) {
 	d.Mixed = g.mixed()
 	g.noteMixed(d.Mixed)
 	g.noteOneByOne()
-	d.Expected = len(d.Servers) + len(d.Missing)
+	d.CountOnce()
+	d.Expected = len(d.Servers) + d.Absent()
 	d.Notes = slices.Sorted(maps.Keys(g.notes))
 	return out, nil
 }

@@ -151,9 +151,9 @@ func MakesSense(t testing.TB, d *checks.Deployment) {
 			expected++
 		}
 	}
-	if len(d.Servers)+len(d.Missing) != expected {
+	if len(d.Servers)+d.Absent() != expected {
 		t.Errorf("%d servers and %d missing are not the %d expected: one is lost, or counted twice",
-			len(d.Servers), len(d.Missing), d.Expected)
+			len(d.Servers), d.Absent(), d.Expected)
 	}
 	ids := map[string]bool{}
 	for _, a := range d.Accounts {

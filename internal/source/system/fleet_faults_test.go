@@ -43,7 +43,7 @@ func TestFaultsOfManyServers(t *testing.T) {
 	const (
 		patience = sourcetest.Long / 2
 		early    = patience / 10       // before anyone is asked again
-		later    = patience * 55 / 100 // after that, in time
+		later    = patience * 45 / 100 // after that, in time
 		never    = patience * 2
 	)
 	type verdict struct {
