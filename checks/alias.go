@@ -12,6 +12,19 @@ func (d *Deployment) findAliases() {
 	type place struct{ cluster, kind string }
 	used := map[place]int{}
 	counted := map[string]int{} // by cluster
+	anywhere := map[string]int{} // by kind, of those in clusters as well
+	servers, free := 0, d.free()
+	for i := range d.Missing {
+		switch m := &d.Missing[i]; {
+		case !m.Placed || m.At == "":
+		case m.ClusterKnown:
+			counted[d.Reported(m.Cluster)]++
+			used[place{d.Reported(m.Cluster), m.addressed()}]++
+		default:
+			servers++
+			anywhere[m.addressed()]++
+		}
+	}
 	for i := range d.Missing {
 		m := &d.Missing[i]
 		if !m.hasAlias() || !m.ClusterKnown {
@@ -25,8 +38,6 @@ func (d *Deployment) findAliases() {
 		}
 		used[at]++
 	}
-	anywhere := map[string]int{} // by kind, of those in clusters as well
-	servers, free := 0, d.free()
 	for _, n := range counted {
 		servers += n
 	}

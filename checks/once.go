@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -86,8 +87,13 @@ func (m *Missing) IsAddress() bool {
 	return m.Nameless() && !m.Placed && m.Kind != Configured && (m.At != "" || m.Host != "" || m.Kind == Unseen)
 }
 
-// Place takes an address for its own, where it is not known by another one only.
-func (m *Missing) Place() { m.Placed = m.Placed || !m.IsAddress() }
+// Place takes an address for its own, where it is not known by another one only. Empty
+// is one that is known to others.
+func (m *Missing) Place(at string) {
+	if !m.IsAddress() {
+		m.Placed, m.At = true, cmp.Or(m.At, at)
+	}
+}
 
 // hasNoAddress reports whether an address may be the server's of which nothing says
 // whose it is. One that reported something, and goes on, listens at another.
@@ -116,10 +122,10 @@ func (d *Deployment) noAddress() (all []string, in map[string][]string) {
 func (d *Deployment) perhapsOne() func(*Missing) string {
 	all, in := d.noAddress()
 	anyone := oneOf(all)
-	var counted []string // addresses
+	var counted []string // of those with an address
 	for i := range d.Missing {
-		if m := &d.Missing[i]; m.hasAlias() && !m.Perhaps {
-			counted = append(counted, m.At)
+		if m := &d.Missing[i]; (m.hasAlias() || m.Placed && m.At != "") && !m.Perhaps {
+			counted = append(counted, cmp.Or(m.Name, m.At))
 		}
 	}
 	return func(m *Missing) string {

@@ -59,6 +59,20 @@ func TestNamesAndAddressesCountOnce(t *testing.T) {
 		{name: "one address of each", missing: [][]Missing{b, with(in("C"), at("c:1")), three[:1]}, want: 4, perhaps: "perhaps one of b1, b2, b3: nobody listens there"},
 		{name: "one of them stands for a silent cluster", missing: [][]Missing{b, three}, silent: []string{"C"}, want: 4, perhaps: "perhaps one of b1, b2, b3: nobody listens there"},
 		{name: "routes that are configured", missing: [][]Missing{with(func(m *Missing) { m.At, m.Kind = m.Name, Configured }, of("B", "r:1", "r:2")), three}, want: 3, perhaps: "perhaps one of r:1, r:2: nobody listens there"},
+		{name: "IPv4 and IPv6 of one machine", missing: [][]Missing{at("10.0.0.2:4222", "[fd00::2]:4222")}, want: 1, perhaps: "perhaps another address of 10.0.0.2:4222: nobody listens there"},
+		{name: "two machines with both", missing: [][]Missing{at("10.0.0.2:4222", "10.0.0.3:4222", "[fd00::2]:4222", "[fd00::3]:4222")}, want: 2, perhaps: "perhaps another address of one of 10.0.0.2:4222, 10.0.0.3:4222: nobody listens there"},
+		{name: "a name, of this machine, private and public", missing: [][]Missing{at("n2.example:4222", "127.0.0.1:4222", "10.0.0.2:4222", "192.0.2.2:4222", "[2001:db8::2]:4222")}, want: 1, perhaps: "perhaps another address of n2.example:4222: nobody listens there"},
+		{name: "of one kind", missing: [][]Missing{at("10.0.0.2:4222", "10.0.0.3:4222", "192.168.0.4:4222")}, want: 3},
+		{name: "of one host", missing: [][]Missing{at("127.0.0.1:4222", "127.0.0.1:4223")}, want: 2},
+		{name: "names", missing: [][]Missing{at("n2.example:4222", "n3.example:4222")}, want: 2},
+		{name: "both families in two clusters", missing: [][]Missing{with(in("B"), at("10.0.0.2:4222")), with(in("C"), at("[fd00::2]:4222"))}, want: 2},
+		{name: "advertised, and of a URL", missing: [][]Missing{with(in("B"), at("10.0.0.2:4222")), at("[fd00::2]:4222")}, want: 1, perhaps: "perhaps another address of 10.0.0.2:4222: nobody listens there"},
+		{name: "one of two is advertised", missing: [][]Missing{with(in("B"), at("10.0.0.2:4222")), at("10.0.0.3:4222")}, want: 2},
+		{name: "another one of a server whose address is known", missing: [][]Missing{with(func(m *Missing) { m.Placed, m.At = true, "127.0.0.1:4222" }, of("B", "b1")), at("10.0.0.2:4222")}, want: 1, perhaps: "perhaps another address of b1: nobody listens there"},
+		{name: "of the kind that is known", missing: [][]Missing{with(func(m *Missing) { m.Placed, m.At = true, "10.0.0.1:4222" }, of("B", "b1")), at("10.0.0.2:4222")}, want: 2},
+		{name: "one stands for each of two silent clusters", missing: [][]Missing{at("10.0.0.2:4222", "[fd00::2]:4222")}, silent: []string{"C", "D"}, want: 2},
+		{name: "a name, and both addresses", missing: [][]Missing{b[:1], at("10.0.0.2:4222", "[fd00::2]:4222")[:1]}, want: 1, perhaps: "perhaps b1: nobody listens there"},
+		{name: "monitoring URLs of both families", missing: [][]Missing{{{Host: "10.0.0.2", Kind: Unreachable, Reason: "refused"}, {Host: "fd00::2", Kind: Unreachable, Reason: "refused"}}}, want: 2},
 	} {
 		d := &Deployment{Gateways: true, Accounts: []Account{{ID: "APP", Name: "APP"}}, Missing: slices.Concat(c.missing...), Silent: c.silent}
 		for _, name := range []string{"a1", "a2", "a3"} {

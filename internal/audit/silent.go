@@ -143,8 +143,8 @@ func tell(d *checks.Deployment, room []int, at []sight) bool {
 		seen = append(seen, &at[i])
 	}
 	if len(of) > 0 && len(of) == len(seen) && tied(of, seen) {
-		for _, m := range of {
-			m.Place()
+		for i, m := range of {
+			m.Place(seen[i].shown)
 		}
 		return true
 	}

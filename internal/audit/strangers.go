@@ -26,7 +26,7 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []che
 		case listed:
 		case at >= 0:
 			placed[at] = true
-			d.Missing[at].Place()
+			d.Missing[at].Place(s.shown)
 			s.describe(&d.Missing[at])
 		default:
 			unknown = append(unknown, s)
@@ -35,7 +35,7 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []che
 	for i := range d.Missing {
 		if m := &d.Missing[i]; slices.ContainsFunc(known, func(g checks.Greeting) bool { return greetsAs(d, g, m) }) {
 			placed[i] = true
-			m.Place()
+			m.Place("")
 		}
 	}
 	var room []int // missing servers that may be at any address, and leave as much open
@@ -66,7 +66,7 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []che
 	for _, s := range seen {
 		said := s.said() + " (" + s.of + "); which server that is, is unknown"
 		if len(room) > 0 {
-			d.Missing[room[0]].Place()
+			d.Missing[room[0]].Place(s.shown)
 			room, unseenAt = room[1:], unseenAt-1
 			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
 			continue
