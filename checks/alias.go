@@ -1,9 +1,6 @@
 package checks
 
-import (
-	"net"
-	"net/netip"
-)
+import "net/netip"
 
 // findAliases finds the addresses of missing servers that may be other addresses of one
 // that is counted. A server that listens on all addresses of its machine has one of
@@ -11,7 +8,7 @@ import (
 func (d *Deployment) findAliases() {
 	type place struct{ cluster, kind string }
 	used := map[place]int{}
-	counted := map[string]int{} // by cluster
+	counted := map[string]int{}  // by cluster
 	anywhere := map[string]int{} // by kind, of those in clusters as well
 	servers, free := 0, d.free()
 	for i := range d.Missing {
@@ -67,12 +64,11 @@ func (m *Missing) hasAlias() bool { return m.IsAddress() && m.At != "" }
 // rule: a name, one of this machine only, and of IPv4 and of IPv6 a private and a
 // public one.
 func (m *Missing) addressed() string {
-	host, _, _ := net.SplitHostPort(m.At)
-	ip, err := netip.ParseAddr(host)
+	at, err := netip.ParseAddrPort(m.At)
 	if err != nil {
 		return "name"
 	}
-	ip = ip.Unmap()
+	ip := at.Addr().Unmap()
 	family := "IPv6"
 	if ip.Is4() {
 		family = "IPv4"
