@@ -239,6 +239,21 @@ func TestRebalanceForced(t *testing.T) {
 	if tried != 8 || len(doc.Moves) != 16 {
 		t.Errorf("%d of %d moves", tried, len(doc.Moves))
 	}
+
+	// The servers remember it, so that an audit that knows no list does not advise the same.
+	var stdout, stderr bytes.Buffer
+	Run([]string{"audit", "concentration", "--no-context", "--server", st.SystemURL(), "--account", "ORDERS", "--json"}, &stdout, &stderr)
+	var audit report.Document
+	if err := json.Unmarshal(stdout.Bytes(), &audit); err != nil || len(audit.Findings) != 1 {
+		t.Fatalf("%v: %s%s", err, &stdout, &stderr)
+	}
+	at := slices.IndexFunc(audit.Findings[0].Remedies, func(r report.Remedy) bool { return r.Code == "rebalance" })
+	if at < 0 {
+		t.Fatalf("%+v", audit.Findings[0].Remedies)
+	}
+	if r := audit.Findings[0].Remedies[at]; len(r.Commands) > 0 || !strings.Contains(r.Why, "8 connections of ORDERS were closed on C1-n1 at somebody's request until ") {
+		t.Errorf("%s: %s %q", r.Title, r.Why, r.Commands)
+	}
 }
 
 // TestRebalanceStaysAFinding: less than it takes is moved, and said so.

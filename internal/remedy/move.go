@@ -24,6 +24,12 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		return Remedy{}, false
 	}
 	r := Remedy{Title: "Move " + words.Plural(excess, "connection") + " of " + x.account + " off " + listed(off)}
+	if n, at, ok := x.CameBack(); ok && x.unknown {
+		a.When = later(a.When)
+		return Remedy{Title: "Do not close connections yet: those that were closed came back", Why: fmt.Sprintf(
+			"%s of %s were closed on %s at somebody's request until %s, and their clients came back there within seconds. Find out what leads them there, and mend that first.",
+			words.Plural(n, "connection"), x.account, x.here, at.UTC().Format("15:04:05 UTC"))}, true
+	}
 	if back := x.comesBack(); back != "" {
 		r.Title, r.Why = "Do not close connections yet: they would come straight back", back
 		a.When = later(a.When)
