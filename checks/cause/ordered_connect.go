@@ -84,6 +84,11 @@ func judgeOrdered(s *Situation) judgement {
 func (s *Situation) inOrder(f List) judgement {
 	arrivals := s.thenUp(f.Reach.Arrivals)
 	first := arrivals[0]
+	if full := s.fullFirst(arrivals); len(full) > 0 && f.Ordered != checks.No {
+		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
+			say(f.Origin, "%s %s before %s in the list, and %s full now: clients that take it in its order go on to %s.",
+				otherNames(full), verb(full, "comes", "come"), label(s.Server), verb(full, "is", "are"), label(s.Server))}}
+	}
 	if first.Server != s.here {
 		return ruledOut(f.Origin, "The first server of the list is %s, not %s.", label(&s.Deployment.Servers[first.Server]), label(s.Server))
 	}
@@ -142,6 +147,29 @@ func (s *Situation) inOrder(f List) judgement {
 		j.evidence = append(j.evidence, say("chance", "Clients that shuffle their list come out like this in %s: look for an option that switches it off.", odds))
 	}
 	return j
+}
+
+// fullFirst are the servers that come before the concentrated one in a list, where all
+// of them are full, and another one has room: else the order makes no difference.
+func (s *Situation) fullFirst(arrivals []Arrival) (full []*checks.Server) {
+	if !slices.ContainsFunc(arrivals, func(a Arrival) bool {
+		o := &s.Deployment.Servers[a.Server]
+		return a.Server != s.here && o.Details != nil && (o.MaxConnections == nil || o.Details.Connections != nil) && !o.Full()
+	}) {
+		return nil
+	}
+	for _, a := range arrivals {
+		o := &s.Deployment.Servers[a.Server]
+		switch {
+		case a.Server == s.here:
+			return full
+		case !a.Sure || o.Details == nil || !o.Full():
+			return nil
+		case !slices.Contains(full, o):
+			full = append(full, o)
+		}
+	}
+	return nil
 }
 
 // thenUp are the arrivals without the first ones at servers that started only

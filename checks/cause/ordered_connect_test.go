@@ -31,7 +31,10 @@ func TestOrderedConnect(t *testing.T) {
 	const url = "nats://nats.example:4222"
 	fixed := dns("nats.example", checks.NameSeveral, "10.0.0.1", "10.0.0.2", "10.0.0.3")
 	python := speak(map[string]int{"python3": 20})
-	full := on(func(s *checks.Server) { *s.Details.Connections = *s.MaxConnections }, 2, 3)
+	fullAt := func(servers ...int) change {
+		return on(func(s *checks.Server) { *s.Details.Connections = *s.MaxConnections }, servers...)
+	}
+	full := fullAt(2, 3)
 	judgeRows(t, OrderedConnect, []row{
 		{"a list with the option, and the server comes first", with(inOrder(urlsOf(1, 2, 3)...)), Confirmed, OrderedConnect},
 		{"a name with several, with the option", with(inOrder(url), fixed), Confirmed, OrderedConnect},
@@ -57,6 +60,10 @@ func TestOrderedConnect(t *testing.T) {
 		{"DNS in a fixed order that begins with another", with(list(url), dns("nats.example", checks.NameSeveral, "10.0.0.2", "10.0.0.1"), python), NotTested, "none"},
 		{"DNS that rotates", with(list(url), dns("nats.example", checks.NameRotating, "10.0.0.1", "10.0.0.2"), python), NotTested, "none"},
 		{"a list that begins with another", with(inOrder(urlsOf(2, 1, 3)...)), NotTested, "none"},
+		{"a list that begins with another, which is full", with(list(urlsOf(2, 1, 3)...), fullAt(2)), Possible, "none"},
+		{"a list with the option that begins with another, which is full", with(inOrder(urlsOf(2, 1, 3)...), fullAt(2)), Possible, "none"},
+		{"a list that is shuffled and begins with another, which is full", with(unordered(urlsOf(2, 1, 3)...), fullAt(2)), NotTested, "none"},
+		{"a list that begins with two others, of which one is full", with(list(urlsOf(2, 3, 1)...), fullAt(2)), NotTested, "none"},
 		{"a list that is shuffled, as chance has it", with(counts(8, 1, 1), unordered(urlsOf(1, 2, 3)...)), RuledOut, "none"},
 		{"a list that is shuffled", with(unordered(urlsOf(1, 2, 3)...)), NotTested, "none"},
 		{"a list that begins with a load balancer", with(inOrder("nats://10.0.0.9:4222", urlsOf(2)[0]), leads("10.0.0.9:4222", 12, 1, 2)), NotTested, "none"},
