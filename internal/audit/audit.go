@@ -215,7 +215,7 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 	if len(verdict.Findings) > 0 && a.Request.Causes && a.Request.Lists.piped() {
 		a.Deployment.Notes = append(a.Deployment.Notes, "commands are printed without --client-config -, as standard input can't be read again: save it to a file, and add --client-config FILE")
 	}
-	tie(lists, len(a.Request.Lists.Given), a.Deployment, a.Request.Parameters.Accounts)
+	tie(lists, a.Deployment)
 	var explained []Explained
 	causes := a.Request.Causes
 	if n := answers(verdict.Findings); n > mostAnswers && !a.Request.AnyShare {

@@ -155,11 +155,7 @@ func each(n int, do func(i int)) {
 // advise returns what to do about a finding.
 func (a *Run) advise(d cause.Diagnosis) remedy.Advice {
 	limits := a.from.Limits()
-	named := a.Request.Lists.Named
-	if len(a.Request.Parameters.Accounts) == 1 || onlyAccount(d.Deployment) != "" {
-		named = a.Request.Lists.Flags // all are for it
-	}
-	in := remedy.Input{Diagnosis: d, Tool: "nats-balance", Flags: a.Request.Flags, Again: a.Request.Again, Sources: a.Request.Lists.Flags, Named: named, Expect: a.Request.Expected.flag(), Resolvers: a.Request.Lists.Resolvers,
+	in := remedy.Input{Diagnosis: d, Tool: "nats-balance", Flags: a.Request.Flags, Again: a.Request.Again, Sources: a.Request.Lists.Flags, Expect: a.Request.Expected.flag(), Resolvers: a.Request.Lists.Resolvers,
 		NoSystem: limits.NoSystem, Operator: nkeys.IsValidPublicAccountKey(d.Finding.Account.ID)}
 	if limits.OwnAccount { // its flags lead elsewhere
 		in.Flags = ""

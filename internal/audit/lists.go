@@ -40,8 +40,6 @@ type ClientLists struct {
 	// Flags are the flags that say all this, for commands that are printed; without
 	// credentials and quoted for a shell.
 	Flags string
-	// Named are those without URLs that are for no account that is named.
-	Named string
 	// Stdin is standard input, for the path [clienturl.Stdin].
 	Stdin io.Reader
 	// Progress is told how much was read, by several goroutines; nil is fine.
@@ -216,18 +214,13 @@ func hints(own string, d *checks.Deployment, clusters []string) []checks.URLList
 	return out
 }
 
-// tie gives lists without an account to the only one that they can be for. The first
-// of them were passed as URLs: with a single account that was asked for they are
-// for it. What is read from a folder may be any account's all the same.
-func tie(lists []checks.URLList, passed int, d *checks.Deployment, asked []string) {
+// tie gives lists without an account to the only one that has clients. To ask for one
+// account alone says nothing of whose lists they are.
+func tie(lists []checks.URLList, d *checks.Deployment) {
 	only := onlyAccount(d)
 	for i := range lists {
-		switch l := &lists[i]; {
-		case l.Account != "" || l.Hint:
-		case i < passed && len(asked) == 1:
-			l.Account = asked[0]
-		default:
-			l.Account = only
+		if lists[i].Account == "" && !lists[i].Hint {
+			lists[i].Account = only
 		}
 	}
 }

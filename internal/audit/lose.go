@@ -18,7 +18,7 @@ func (a *Run) Lose(ctx context.Context, server checks.ServerRef) (cause.Loss, []
 	if err != nil {
 		return cause.Loss{}, nil, err
 	}
-	tie(lists, 0, a.Deployment, nil)
+	tie(lists, a.Deployment)
 	findings := checks.OnServer(a.Deployment, server.ID)
 	if len(findings) == 0 {
 		return cause.LossOf(a.Deployment, server, nil), warnings, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/choria-io/fisk"
@@ -78,18 +77,15 @@ func (s *clientListFlags) lists(ctx context.Context, h Host) (audit.ClientLists,
 		}
 		l.Resolvers = append(l.Resolvers, r)
 	}
-	l.Flags, l.Named = s.repeated(l.Resolvers, s.urls), s.repeated(l.Resolvers, slices.DeleteFunc(slices.Clone(s.urls), func(value string) bool {
-		account, _ := clienturl.SplitAccount(value)
-		return account == ""
-	}))
+	l.Flags = s.repeated(l.Resolvers)
 	return l, nil
 }
 
-// repeated are the flags for another command, with some of the URLs, without
-// credentials and without standard input.
-func (s *clientListFlags) repeated(resolvers, lists []string) string {
+// repeated are the flags for another command, without credentials and without
+// standard input.
+func (s *clientListFlags) repeated(resolvers []string) string {
 	var out []string
-	for _, value := range lists {
+	for _, value := range s.urls {
 		account, urls := clienturl.SplitAccount(value)
 		if urls = clienturl.Redact(urls); account != "" {
 			urls = account + "=" + urls

@@ -28,7 +28,7 @@ func TestUsageNamesWhatIsMeant(t *testing.T) {
 func TestFlagsOfListsLeaveOutStandardInput(t *testing.T) {
 	t.Parallel()
 	s := clientListFlags{configs: []string{"-", "ORDERS=-", "apps/"}, noDNS: true}
-	if got := s.repeated(nil, nil); got != "--client-config apps/ --no-dns" {
+	if got := s.repeated(nil); got != "--client-config apps/ --no-dns" {
 		t.Error(got)
 	}
 }

@@ -37,9 +37,6 @@ func newFacts(in Input) *facts {
 	if !words.IsPrintable(x.Sources) {
 		x.Sources = ""
 	}
-	if !words.IsPrintable(x.Named) {
-		x.Named = ""
-	}
 	if !words.IsPrintable(x.Expect) {
 		x.Expect = ""
 	}
@@ -55,16 +52,6 @@ func newFacts(in Input) *facts {
 	}
 	x.places = x.findPlaces()
 	return x
-}
-
-// sources are the flags of the clients' lists for a command about the account. Where no
-// cause is at least likely, lists of nobody in particular are left out: they must not
-// make one surer there.
-func (x *facts) sources() string {
-	if slices.ContainsFunc(x.Causes, func(c cause.Cause) bool { return c.Role == cause.Root && c.Strong() }) {
-		return x.Sources
-	}
-	return x.Named
 }
 
 // strong reports whether a cause is confirmed or likely.

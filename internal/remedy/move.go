@@ -82,8 +82,8 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		few = fmt.Sprintf("--max-moves %d", min(5, excess))
 	}
 	r.Commands = []string{
-		x.command(x.Tool, "rebalance", ours, force, x.Expect, x.sources()),
-		x.command(x.Tool, "rebalance", ours, force, few, "--apply", x.Expect, x.sources()),
+		x.command(x.Tool, "rebalance", ours, force, x.Expect, x.Sources),
+		x.command(x.Tool, "rebalance", ours, force, few, "--apply", x.Expect, x.Sources),
 	}
 	if x.NoSystem {
 		why = append(why, takesSystem)

@@ -44,40 +44,6 @@ func TestMovesAreThoseOfTheRebalancer(t *testing.T) {
 	}
 }
 
-// A command about one account takes lists of nobody in particular for that account's:
-// where they explained nothing, it must not be surer by them.
-func TestListsInCommandsOfAnAccount(t *testing.T) {
-	t.Parallel()
-	const all, named = "--client-url nats://lb --no-dns", "--no-dns"
-	for _, c := range []struct {
-		verdict cause.Verdict
-		want    string
-	}{
-		{cause.Likely, all},
-		{cause.Possible, named},
-		{cause.NotTested, named},
-	} {
-		in := inputOf(spread(20, 0, 0))
-		in.Sources, in.Named = all, named
-		in.Diagnosis = cause.Conclude(in.Case, []cause.Cause{{Code: cause.RestartDrift, Role: cause.Root, Verdict: c.verdict}})
-		found := 0
-		for _, r := range For(in).Remedies {
-			for _, command := range r.Commands {
-				if !strings.Contains(command, "rebalance --account") {
-					continue
-				}
-				found++
-				if !strings.Contains(command, c.want) || strings.Contains(command, "--client-url") != (c.want == all) {
-					t.Errorf("%s: %s", c.verdict, command)
-				}
-			}
-		}
-		if found < 2 {
-			t.Errorf("%s: %d commands", c.verdict, found)
-		}
-	}
-}
-
 // What is mended is not to be mended again, and nothing is to wait for it.
 func TestAccountThatWasAdded(t *testing.T) {
 	t.Parallel()

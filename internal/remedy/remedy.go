@@ -23,9 +23,6 @@ type Input struct {
 	// Sources are the flags that say what clients are configured with, for this
 	// program's commands, quoted like Flags.
 	Sources string
-	// Named are those of Sources without the lists of nobody in particular, which
-	// a command about one account takes for that account's.
-	Named string
 	// Expect is the flag that says how many servers there are, or which, where this
 	// audit was given it: others refuse where it is what says that all are here.
 	Expect string
