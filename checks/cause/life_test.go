@@ -142,6 +142,11 @@ func loginAs(user string) change {
 	return profile(func(p *checks.Profile) { p.Users = []checks.Group{{Key: user, Counts: p.Read}} })
 }
 
+// refusedOver has a server refuse clients of the user for the limit of their account.
+func refusedOver(server string) change {
+	return closed(server, "api", "Maximum Account Connections Exceeded", 9)
+}
+
 func closed(server, user, reason string, n int) change {
 	return func(s *scene) {
 		s.History = append(s.History, checks.Closed{Server: server, User: user, Reason: reason, Connections: n,
@@ -223,7 +228,11 @@ func TestLife(t *testing.T) {
 		{"the others turned many away, of another user", with(counts(24, 0, 0), small, loginAs("api"), closed("N2", "web", "Maximum Connections Exceeded", 9), closed("N3", "web", "Maximum Connections Exceeded", 9)),
 			map[Code]Verdict{ServerFull: NotTested}, "none", ""},
 		{"one of the others was full", with(counts(24, 0, 0), small, closed("N2", "", "Maximum Connections Exceeded", 9)), map[Code]Verdict{ServerFull: NotTested}, "none", ""},
-		{"the account is at its own limit", with(counts(24, 0, 0), loginAs("api"), closed("N2", "api", "Maximum Account Connections Exceeded", 9)), map[Code]Verdict{ServerFull: RuledOut}, "none", ""},
+		{"the account is at its own limit", with(counts(24, 0, 0), loginAs("api"), closed("N2", "api", "Maximum Account Connections Exceeded", 9)), map[Code]Verdict{ServerFull: NotTested}, "none", ""},
+		{"the account is at its own limit on all servers", with(counts(24, 0, 0), loginAs("api"), refusedOver("N1"), refusedOver("N2"), refusedOver("N3")), map[Code]Verdict{ServerFull: NotTested}, "none", ""},
+		{"the account has a lower limit on the others", with(counts(24, 0, 0), loginAs("api"), refusedOver("N2"), refusedOver("N3")), map[Code]Verdict{ServerFull: Likely}, ServerFull, ""},
+		{"the same, and the list has all servers", with(counts(24, 0, 0), loginAs("api"), refusedOver("N2"), refusedOver("N3"), list(urlsOf(1, 2, 3)...)), map[Code]Verdict{ServerFull: Likely, OrderedConnect: Possible}, ServerFull, ""},
+		{"others of the account are over its limit there", with(counts(24, 0, 0), loginAs("api"), closed("N2", "web", "Maximum Account Connections Exceeded", 9), closed("N3", "web", "Maximum Account Connections Exceeded", 9)), map[Code]Verdict{ServerFull: RuledOut}, "none", ""},
 		{"a list that names servers without the listener", with(counts(24, 0, 0), profile(func(p *checks.Profile) { p.Protocols[0].Key = "websocket" }), on(func(s *checks.Server) { s.Details.WebSocket = 8080 }, 1),
 			answers("10.0.0.1:8080", checks.Contact{Outcome: checks.ContactServer, Tries: 1, Greetings: []checks.Greeting{{ID: "N1", Name: "n1", Cluster: "C1", Host: "0.0.0.0", Port: 4222, Count: 1, ConnectURLs: []string{"10.0.0.1:4222", "10.0.0.2:4222"}}}}),
 			list("ws://10.0.0.1:8080", "ws://10.0.0.2:8080", "ws://10.0.0.3:8080")), map[Code]Verdict{ListenerGap: Confirmed, SingleURL: Possible}, ListenerGap, ""},

@@ -29,8 +29,11 @@ func serverFull() rule {
 // room says which servers have room for more clients.
 func (s *Situation) room() []checks.Answer {
 	out := s.all(checks.Yes)
+	limited, _ := s.limitedOn()
 	for i, o := range s.Others {
 		switch {
+		case len(limited) > 0:
+			out[i+1] = checks.No
 		case o.Details == nil || o.MaxConnections != nil && o.Details.Connections == nil:
 			out[i+1] = checks.Unknown
 		case o.Full():
@@ -72,9 +75,14 @@ func judgeServerFull(s *Situation) judgement {
 	room, full, silent := s.roomOnOthers()
 	turned, refusals := s.turnedAway()
 	doubt := s.doubtRefusals(refusals)
+	limited, often := s.limitedOn()
+	over, overs := s.overLimit()
 	switch {
 	case len(room)+len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
 		return ruledOut("ACCOUNT INFO", "The other servers do not take these clients, full or not.")
+	case len(limited) > 0:
+		return judgement{verdict: Likely, confidence: 0.75, direct: true, explains: s.Finding.OnServer, evidence: []Evidence{
+			say("closed connections", "%s refused these clients %s for their account's limit of connections, and %s did not: the limit is lower there.", otherNames(limited), times(often), label(s.Server))}}
 	case len(full) == 0 && len(turned) > 0 && len(turned) == len(s.Others):
 		j := judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("closed connections", "%s turned clients from these addresses away %s, as full. Now %s room.", otherNames(turned), times(refusals), verb(turned, "it has", "they have"))}}
@@ -85,12 +93,14 @@ func judgeServerFull(s *Situation) judgement {
 		return j
 	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0 && s.tight(room):
 		return notTested("VARZ", "All other servers have room for more connections now. It is unknown whether they had when these clients came.").settledBy(NeedServerAnswers)
+	case len(full)+len(silent)+s.Missing == 0 && len(over) > 0:
+		return notTested("closed connections", "%s refused these clients for their account's limit of connections (%s in all): whether the account has the same limit on all servers is unknown.", otherNames(over), times(overs))
+	case len(full)+len(silent)+s.Missing == 0 && s.Profile == nil && slices.ContainsFunc(s.History, isOverLimit):
+		return notTested("closed connections", "Servers refused clients for a limit of their account: whether they were these is unknown, as the connections were not read.").settledBy(NeedConnections)
+	case len(full)+len(silent)+s.Missing == 0 && len(s.untold()) > 0:
+		return notTested("VARZ", "All other servers have room for more connections. Whether %s refused these clients for a limit of their account is unknown: the connections that were closed there were not read.", otherNames(s.untold()))
 	case len(full)+len(silent)+s.Missing == 0 && len(s.Others) > 0:
-		j := ruledOut("VARZ", "All other servers have room for more connections.")
-		if n := s.overOwnLimit(); n > 0 { // which holds back all servers alike
-			j.evidence = append(j.evidence, say("closed connections", "But the account was at its own limit: servers refused its clients %s.", times(n)))
-		}
-		return j
+		return ruledOut("VARZ", "All other servers have room for more connections.")
 	case len(full) == 0 && len(room) == 0:
 		return notTested("VARZ", "The other servers did not say how full they are.").settledBy(s.Gap.details())
 	case len(full) == 0:
@@ -138,16 +148,4 @@ func (s *Situation) tight(room []*checks.Server) bool {
 	}
 	all = max(all, s.Finding.Connections)
 	return !slices.ContainsFunc(room, func(o *checks.Server) bool { return o.MaxConnections == nil || *o.MaxConnections > all })
-}
-
-// overOwnLimit is how often servers refused these clients for a limit of their
-// account.
-func (s *Situation) overOwnLimit() int {
-	n := 0
-	for _, c := range s.History {
-		if c.Reason == "Maximum Account Connections Exceeded" && s.isUser(c.User) {
-			n += c.Connections
-		}
-	}
-	return n
 }

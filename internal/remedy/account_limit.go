@@ -112,3 +112,18 @@ func (x *facts) leafLimit() (why string, commands []string) {
 	}
 	return "", nil
 }
+
+// sameLimit has the account's limit of connections on all servers alike.
+func (x *facts) sameLimit(lower []*checks.Server) Remedy {
+	r := Remedy{Title: "Give " + x.account + " the limit of connections on " + on(lower) + " that it has on " + x.here,
+		Why: "A limit counts the account's connections on all servers, so that the one with the highest limit is left alone. "}
+	if x.Operator {
+		r.Why += "Servers that have an old JWT of the account go by the limit in it."
+		r.ByHand = "push its JWT to all servers"
+		return r
+	}
+	r.Why += "It is in the account's block of each server's configuration."
+	r.ByHand = "compare limits { max_connections } in its block on every server, and reload"
+	r.Commands, r.Checks = []string{checkConf, signal("reload")}, []string{checkConf}
+	return r
+}

@@ -272,6 +272,9 @@ func (x *facts) advertise() Remedy {
 // capacity makes room on full servers. Where none is full any more, it raises no limit
 // that has the room, and never lowers one.
 func (x *facts) capacity() (Remedy, bool) {
+	if limited := x.LimitedOn(); len(limited) > 0 {
+		return x.sameLimit(limited), true
+	}
 	need, full := 0, false
 	for _, s := range x.Others {
 		if s.Details != nil && s.Details.Connections != nil {
