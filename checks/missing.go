@@ -32,6 +32,14 @@ func (r *capacity) add(m Missing) {
 	r.largest = max(r.largest, bound)
 }
 
+// more adds servers of which it is not even certain that there are any.
+func (r *capacity) more(n int) {
+	for range n {
+		r.unplaced++
+		r.add(Missing{})
+	}
+}
+
 // within is what they could hold together if none had more than each.
 func (r capacity) within(each int) int {
 	sum := unbounded
@@ -55,6 +63,7 @@ func ofUnknownCluster(d *Deployment, apart bool) capacity {
 		if !m.ClusterKnown && (apart || !m.Apart) {
 			r.unplaced++
 			r.add(m)
+			r.more(m.More)
 		}
 	}
 	return r
@@ -81,10 +90,12 @@ func missingIn(c cluster, unplaced capacity) capacity {
 	for _, m := range c.missing {
 		r.members++
 		r.add(m)
+		r.more(m.More)
 	}
 	for _, m := range c.perhaps {
 		r.unplaced++
 		r.add(m)
+		r.more(m.More)
 	}
 	if c.name != "" && len(c.servers) == 0 {
 		r.unplaced = unbounded

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -132,6 +133,9 @@ type Missing struct {
 	// At is the address, host:port, that the server is known by. It is the Name as well
 	// where no other is known.
 	At string
+	// Addr is what the name in At resolves to; not valid where At is an address, or is
+	// not known to resolve.
+	Addr netip.AddrPort
 	// Cluster is meaningful only where ClusterKnown.
 	Cluster      string
 	ClusterKnown bool
@@ -154,6 +158,8 @@ type Missing struct {
 	// those that are missing: it is not counted, and leaves open what it would
 	// otherwise. See [Deployment.CountOnce].
 	Perhaps bool
+	// More is how many more servers there may be at the addresses that it is one of.
+	More int
 	// Alias is that it may be one of those by another address. It is Perhaps then.
 	Alias bool
 	// Known says how it is known of, in a clause that Reason begins with; empty where

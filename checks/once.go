@@ -66,19 +66,17 @@ func (d *Deployment) Absent() int {
 
 // AbsentIn is how many of them may be servers of a cluster, at least one where any is.
 func (d *Deployment) AbsentIn(cluster string) int {
-	counted, least := 0, 0
-	perhaps := map[string]int{} // by what their addresses are
+	counted, perhaps := 0, newAliases()
 	for i := range d.Missing {
 		switch m := &d.Missing[i]; {
 		case !m.MayBeIn(cluster):
 		case m.Perhaps:
-			perhaps[m.addressed()]++
-			least = max(least, perhaps[m.addressed()])
+			perhaps.take(m)
 		default:
 			counted++
 		}
 	}
-	return max(counted, least)
+	return max(counted, perhaps.count())
 }
 
 // IsAddress reports whether only the address is known of a missing server: clients, or

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 )
@@ -32,6 +33,9 @@ func TestNamesAndAddressesCountOnce(t *testing.T) {
 	in := func(cluster string) func(*Missing) {
 		return func(m *Missing) { m.Cluster, m.ClusterKnown = cluster, true }
 	}
+	resolved := func(at string) func(*Missing) {
+		return func(m *Missing) { m.Addr = netip.MustParseAddrPort(at) }
+	}
 	b, three := of("B", "b1", "b2", "b3"), at("h:1", "h:2", "h:3")
 	for _, c := range []struct {
 		name    string
@@ -61,7 +65,15 @@ func TestNamesAndAddressesCountOnce(t *testing.T) {
 		{name: "routes that are configured", missing: [][]Missing{with(func(m *Missing) { m.At, m.Kind = m.Name, Configured }, of("B", "r:1", "r:2")), three}, want: 3, perhaps: "perhaps one of r:1, r:2: nobody listens there"},
 		{name: "IPv4 and IPv6 of one machine", missing: [][]Missing{at("10.0.0.2:4222", "[fd00::2]:4222")}, want: 1, perhaps: "perhaps another address of 10.0.0.2:4222: nobody listens there"},
 		{name: "two machines with both", missing: [][]Missing{at("10.0.0.2:4222", "10.0.0.3:4222", "[fd00::2]:4222", "[fd00::3]:4222")}, want: 2, perhaps: "perhaps another address of one of 10.0.0.2:4222, 10.0.0.3:4222: nobody listens there"},
-		{name: "a name, of this machine, private and public", missing: [][]Missing{at("n2.example:4222", "127.0.0.1:4222", "10.0.0.2:4222", "192.0.2.2:4222", "[2001:db8::2]:4222")}, want: 1, perhaps: "perhaps another address of n2.example:4222: nobody listens there"},
+		{name: "a name, of this machine, private and public", missing: [][]Missing{at("n2.example:4222", "127.0.0.1:4222", "10.0.0.2:4222", "192.0.2.2:4222", "[2001:db8::2]:4222")}, want: 1, perhaps: "perhaps another address of 127.0.0.1:4222: nobody listens there"},
+		{name: "both families of this machine", missing: [][]Missing{at("127.0.0.1:4222", "[::1]:4222")}, want: 1, perhaps: "perhaps another address of 127.0.0.1:4222: nobody listens there"},
+		{name: "of two ports", missing: [][]Missing{at("10.0.0.2:4222", "[fd00::2]:4223")}, want: 2},
+		{name: "a name that resolves, and an address with another port", missing: [][]Missing{with(resolved("127.0.0.1:4222"), at("localhost:4222")), at("127.0.0.1:4223")}, want: 2},
+		{name: "a name that resolves, and its address", missing: [][]Missing{with(resolved("10.0.0.2:4222"), at("n2.example:4222")), at("10.0.0.2:4222")}, want: 1, perhaps: "perhaps another address of n2.example:4222: nobody listens there"},
+		{name: "a name that resolves, and another address", missing: [][]Missing{with(resolved("10.0.0.2:4222"), at("n2.example:4222")), at("10.0.0.3:4222")}, want: 2},
+		{name: "two names that resolve, and their addresses", missing: [][]Missing{with(resolved("10.0.0.2:4222"), at("n2.example:4222")), at("10.0.0.2:4222"), at("10.0.0.3:4222"), with(resolved("10.0.0.3:4222"), at("n3.example:4222"))},
+			want: 2, perhaps: "perhaps another address of one of n2.example:4222, 10.0.0.3:4222: nobody listens there"},
+		{name: "a name that does not resolve may have any port", missing: [][]Missing{at("n2.example:4222", "10.0.0.2:14222")}, want: 1, perhaps: "perhaps another address of 10.0.0.2:14222: nobody listens there"},
 		{name: "of one kind", missing: [][]Missing{at("10.0.0.2:4222", "10.0.0.3:4222", "192.168.0.4:4222")}, want: 3},
 		{name: "of one host", missing: [][]Missing{at("127.0.0.1:4222", "127.0.0.1:4223")}, want: 2},
 		{name: "names", missing: [][]Missing{at("n2.example:4222", "n3.example:4222")}, want: 2},

@@ -43,7 +43,7 @@ func silentAt(d *checks.Deployment, all []sight) {
 		})
 		if len(left) > 0 && fewest(left) == len(of) && describeAll(of, left) {
 			for i, m := range of {
-				m.At = left[i].shown
+				m.Place(left[i].shown)
 			}
 		}
 	}

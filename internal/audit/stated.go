@@ -77,10 +77,11 @@ func unexplained(d *checks.Deployment, all, left []sight) []sight {
 // nobody connected to. What a server says of itself need not be what it is
 // reached at from here: it has another address for clients (client_advertise), listens
 // on all of its machine, or is behind NAT. Where no server says that it is at an
-// address of a family, they may be at any of these, each at one.
-func (e Expected) mayBeTheirs(d *checks.Deployment, all, unseen []sight) bool {
+// address of a family, they may be at any of these, each at one. Free is how many
+// servers there are that may be at one.
+func (e Expected) mayBeTheirs(d *checks.Deployment, all, unseen []sight) (free int, may bool) {
 	speaks := map[bool]bool{} // families, by whether it is IPv4
-	free, connected := 0, false
+	connected := false
 	for i := range d.Servers {
 		at := stated(&d.Servers[i])
 		placed := false
@@ -98,7 +99,7 @@ func (e Expected) mayBeTheirs(d *checks.Deployment, all, unseen []sight) bool {
 	if !connected {
 		free-- // the one that the audit goes through is at its own address
 	}
-	return len(unseen) > 0 && len(unseen) <= free && !slices.ContainsFunc(unseen, func(s sight) bool {
+	return free, len(unseen) > 0 && len(unseen) <= free && !slices.ContainsFunc(unseen, func(s sight) bool {
 		return s.unresolved != "" || speaks[s.at.Addr().Is4()]
 	})
 }

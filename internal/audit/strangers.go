@@ -42,7 +42,7 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []che
 	unseenAt := 0  // those that may be at one that nobody looked at
 	for i := range d.Missing {
 		m := &d.Missing[i]
-		if placed[i] || m.Bound != nil || m.Apart {
+		if placed[i] || m.Placed || m.IsAddress() || m.Bound != nil || m.Apart {
 			continue
 		}
 		if !m.ClusterKnown || oneKnown(d) {
@@ -61,7 +61,7 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []che
 		}
 	}
 	if tell(d, room, seen) {
-		seen, room, unseenAt = nil, nil, max(0, unseenAt-len(room))
+		seen, unseenAt = nil, max(0, unseenAt-len(room))
 	}
 	for _, s := range seen {
 		said := s.said() + " (" + s.of + "); which server that is, is unknown"
@@ -71,32 +71,44 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []che
 			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
 			continue
 		}
-		d.AddAnywhere(checks.Missing{Name: s.shown, At: s.shown, Kind: s.kind(), Reason: said})
+		d.AddAnywhere(checks.Missing{Name: s.shown, At: s.shown, Addr: s.at, Kind: s.kind(), Reason: said})
 	}
-	if e.mayBeTheirs(d, all, unseen) {
+	free, may := e.mayBeTheirs(d, all, unseen)
+	if may {
 		source.Note(d, fmt.Sprintf("not checked %s: %s (of --server); the servers that answered may be there, as there are no more addresses than servers", e.unchecked(), source.Few(shownOf(unseen))))
 		return
 	}
-	e.unseen(d, shownOf(unseen), unseenAt)
+	e.unseen(d, unseen, unseenAt, free)
 }
 
 // unseen takes in addresses that were not connected to, and of which no server that
-// reported says that it is there. Some may be theirs all the same, so that they
-// count as one server. That as many servers reported as the operator says there are
-// settles it.
-func (e Expected) unseen(d *checks.Deployment, all []string, room int) {
-	if len(all) == 0 {
+// reported says that it is there. Some may be theirs all the same, of as many as free,
+// and of missing servers that may be at any address, of which there are so many as room.
+// That as many servers reported as the operator says there are settles it.
+func (e Expected) unseen(d *checks.Deployment, unseen []sight, room, free int) {
+	if len(unseen) == 0 {
 		return
 	}
-	said := "not checked " + e.unchecked() + ": " + source.Few(all) + " (of --server), where no server that answered says it is"
+	said := "not checked " + e.unchecked() + ": " + source.Few(shownOf(unseen)) + " (of --server), where no server that answered says it is"
+	var at []netip.AddrPort
+	for _, s := range unseen {
+		at = append(at, s.at)
+	}
 	n := len(d.Servers)
+	least := checks.LeastAt(at) - max(0, free) - room
 	switch {
 	case e.Count == n:
 		source.Note(d, fmt.Sprintf("%s; --expect-servers %d says that all are here", said, n))
-	case room > 0:
+		return
+	case room > 0 && least <= 0:
 		d.Notes = slices.Insert(d.Notes, 0, said)
-	default:
-		d.AddAnywhere(checks.Missing{Kind: checks.Unseen, Reason: fmt.Sprintf("%s: pass --expect-servers %d if %s all", said, n, theseAre(n))})
+		return
+	}
+	least = max(1, least)
+	more := max(0, len(unseen)-least)
+	for range least {
+		d.AddAnywhere(checks.Missing{Kind: checks.Unseen, More: more, Reason: fmt.Sprintf("%s: pass --expect-servers %d if %s all", said, n, theseAre(n))})
+		more = 0
 	}
 }
 

@@ -264,7 +264,8 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 	others, silent := notGiven(m.servers, failed)
 	d.Missing = append(d.Missing, others...)
 	d.AddSilent(silent, wire.MostServers)
-	d.Expected = len(d.Servers) + len(d.Missing)
+	d.CountOnce()
+	d.Expected = len(d.Servers) + d.Absent()
 	slices.SortFunc(d.Servers, func(a, b checks.Server) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(d.Missing, func(a, b checks.Missing) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Reason, b.Reason))
