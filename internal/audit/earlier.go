@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -139,7 +140,7 @@ func (e Expected) addNamed(d *checks.Deployment, m checks.Missing) {
 			said = m.Reason + ", and perhaps this one: "
 		}
 		x.Placed = x.Placed || x.IsAddress()
-		x.Name, x.Host, x.Reason = m.Name, m.Host, said+x.Reason
+		x.ID, x.Name, x.Host, x.Reason = cmp.Or(x.ID, m.ID), m.Name, m.Host, said+x.Reason
 		if x.Kind == checks.Counted || x.Kind == checks.Configured {
 			x.Kind = m.Kind
 		}
@@ -164,7 +165,7 @@ func unnamedOf(d *checks.Deployment, m *checks.Missing) (at int, certain bool) {
 	at = -1
 	for i := range d.Missing {
 		x := &d.Missing[i]
-		if !nameless(x) || m.ID != "" && x.At != "" || !mayBeOne(d, m, x.Cluster, x.ClusterKnown) {
+		if !nameless(x) || m.ID != "" && x.At != "" && x.Kind != checks.Configured || !mayBeOne(d, m, x.Cluster, x.ClusterKnown) {
 			continue
 		}
 		fit := 2

@@ -29,6 +29,9 @@ func (e Expected) greeted(d *checks.Deployment, g checks.Greeting, s *sight) {
 		d.Missing = append(d.Missing, m)
 		return
 	}
+	if s.at.IsValid() {
+		m.Host = s.at.Addr().String()
+	}
 	e.addNamed(d, m)
 }
 
