@@ -85,14 +85,15 @@ func kindOfAddress(ip netip.Addr) string {
 
 // take takes a missing server in by its address.
 func (a *aliases) take(m *Missing) (again bool) {
-	if at, ok := m.addr(); ok {
+	if at, ok := m.Address(); ok {
 		return a.address(at)
 	}
 	return a.name()
 }
 
-// addr is its address, or what its name resolves to.
-func (m *Missing) addr() (netip.AddrPort, bool) {
+// Address is its address, or what its name resolves to; ok is false where it is known by
+// neither.
+func (m *Missing) Address() (at netip.AddrPort, ok bool) {
 	if at, err := netip.ParseAddrPort(m.At); err == nil {
 		return at, true
 	}
@@ -131,8 +132,8 @@ func (d *Deployment) findAliases() {
 	// Addresses go before names, and what is known to be a server's before both.
 	order := []func(*Missing) bool{
 		func(m *Missing) bool { return m.Placed && m.At != "" },
-		func(m *Missing) bool { _, ok := m.addr(); return m.hasAlias() && ok },
-		func(m *Missing) bool { _, ok := m.addr(); return m.hasAlias() && !ok },
+		func(m *Missing) bool { _, ok := m.Address(); return m.hasAlias() && ok },
+		func(m *Missing) bool { _, ok := m.Address(); return m.hasAlias() && !ok },
 	}
 	for _, which := range order {
 		for i := range d.Missing {

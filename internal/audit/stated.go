@@ -108,3 +108,20 @@ func (e Expected) mayBeTheirs(d *checks.Deployment, all, unseen []sight) (free i
 func (e Expected) carries(s *sight) bool {
 	return s.at.IsValid() && s.at.String() == e.ConnectedAddress || e.isConnected(s)
 }
+
+// located are the addresses of --server at which servers that reported say they are, and
+// that which carries the audit.
+func (e Expected) located(d *checks.Deployment, all []sight) (out []netip.AddrPort) {
+	theirs := map[string]bool{}
+	for i := range d.Servers {
+		for _, text := range stated(&d.Servers[i]) {
+			theirs[text] = true
+		}
+	}
+	for k := range all {
+		if s := &all[k]; s.of == ofServer && s.at.IsValid() && (s.is(func(text string) bool { return theirs[text] }) || e.carries(s)) {
+			out = append(out, s.at)
+		}
+	}
+	return out
+}

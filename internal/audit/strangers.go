@@ -17,7 +17,7 @@ import (
 // [checks.Deployment.CountOnce] may count as one of the others. Nothing of this
 // says how many connections it has: a server that drains closes its listener
 // first, and its clients later.
-func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []checks.Greeting) {
+func (e Expected) missingAt(d *checks.Deployment, left, all []sight, greetings []checks.Greeting) {
 	var unknown []sight
 	placed := map[int]bool{}
 	for _, s := range left {
@@ -33,7 +33,7 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []che
 		}
 	}
 	for i := range d.Missing {
-		if m := &d.Missing[i]; slices.ContainsFunc(known, func(g checks.Greeting) bool { return greetsAs(d, g, m) }) {
+		if m := &d.Missing[i]; slices.ContainsFunc(greetings, func(g checks.Greeting) bool { return greetsAs(d, g, m) }) {
 			placed[i] = true
 			m.Place("")
 		}
@@ -63,9 +63,18 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []che
 	if tell(d, room, seen) {
 		seen, unseenAt = nil, max(0, unseenAt-len(room))
 	}
+	var known []netip.AddrPort // of missing servers
+	for i := range d.Missing {
+		if m := &d.Missing[i]; m.Placed && m.At != "" {
+			at, _ := m.Address()
+			known = append(known, at)
+		}
+	}
 	for _, s := range seen {
 		said := s.said() + " (" + s.of + "); which server that is, is unknown"
-		if len(room) > 0 {
+		before := checks.LeastAt(known)
+		known = append(known, s.at)
+		if len(room) > 0 && checks.LeastAt(known) > before {
 			d.Missing[room[0]].Place(s.shown)
 			room, unseenAt = room[1:], unseenAt-1
 			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
@@ -78,24 +87,24 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, known []che
 		source.Note(d, fmt.Sprintf("not checked %s: %s (of --server); the servers that answered may be there, as there are no more addresses than servers", e.unchecked(), source.Few(shownOf(unseen))))
 		return
 	}
-	e.unseen(d, unseen, unseenAt, free)
+	e.unseen(d, unseen, e.located(d, all), unseenAt, free)
 }
 
 // unseen takes in addresses that were not connected to, and of which no server that
-// reported says that it is there. Some may be theirs all the same, of as many as free,
-// and of missing servers that may be at any address, of which there are so many as room.
+// reported says that it is there. Some may be theirs all the same: other addresses of those
+// that are located, or of as many others as free, and of missing servers that may be at any address, of which there are so many as room.
 // That as many servers reported as the operator says there are settles it.
-func (e Expected) unseen(d *checks.Deployment, unseen []sight, room, free int) {
+func (e Expected) unseen(d *checks.Deployment, unseen []sight, located []netip.AddrPort, room, free int) {
 	if len(unseen) == 0 {
 		return
 	}
 	said := "not checked " + e.unchecked() + ": " + source.Few(shownOf(unseen)) + " (of --server), where no server that answered says it is"
-	var at []netip.AddrPort
+	at := slices.Clone(located)
 	for _, s := range unseen {
 		at = append(at, s.at)
 	}
 	n := len(d.Servers)
-	least := checks.LeastAt(at) - max(0, free) - room
+	least := checks.LeastAt(at) - checks.LeastAt(located) - max(0, free) - room
 	switch {
 	case e.Count == n:
 		source.Note(d, fmt.Sprintf("%s; --expect-servers %d says that all are here", said, n))
