@@ -143,7 +143,7 @@ func (s *State) aimOf(goal Goal) *aim {
 	if blocks == nil {
 		for i := range out.share {
 			out.share[i] = float64(len(s.Connections)) / float64(len(s.Servers))
-			out.even[i] = checks.EvenShare(len(s.Connections), len(s.Servers))
+			out.even[i] = s.Even()
 		}
 		for _, held := range s.Held() {
 			_, total := largest(held)
