@@ -126,3 +126,29 @@ func TestWhyNowhere(t *testing.T) {
 		}
 	}
 }
+
+// TestForeseen: a forecast leaves out what a balancer was not seen to lead to and no
+// server tells of, which proves nothing for clients in need.
+func TestForeseen(t *testing.T) {
+	t.Parallel()
+	mute := on(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1)
+	balancer := list("nats://10.0.0.9:4222")
+	for _, r := range []struct {
+		name             string
+		changes          []change
+		proven, foreseen checks.Answer // of n3
+	}{
+		{"a balancer leads to n1 and n2", with(balancer, leads("10.0.0.9:4222", 12, 1, 2), mute), checks.Unknown, checks.No},
+		{"the same, and n1 tells of n3", with(balancer, leads("10.0.0.9:4222", 12, 1, 2)), checks.Unknown, checks.Unknown},
+		{"the same, seen in few tries", with(balancer, leads("10.0.0.9:4222", 4, 1, 2), mute), checks.Unknown, checks.Unknown},
+		{"anyone's list is the balancer", with(anyones("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 1, 2), mute), checks.Unknown, checks.Unknown},
+		{"a balancer leads to all", with(balancer, leads("10.0.0.9:4222", 12, 1, 2, 3), mute), checks.Yes, checks.Yes},
+		{"the URLs of n1 and n2", with(list(urlsOf(1, 2)...), mute), checks.No, checks.No},
+		{"half of the clients are on n3", with(counts(10, 0, 10), balancer, leads("10.0.0.9:4222", 12, 1, 2), mute), checks.Unknown, checks.Unknown},
+	} {
+		where := Diagnose(caseOf(r.changes...)).Reconnect(-1)
+		if got, proven := where.Foreseen[1], where.Reached[1]; where.Servers[1].Name != "n3" || got != r.foreseen || proven != r.proven {
+			t.Errorf("%s: %s of %s, proven is %s; want %s and %s", r.name, got, where.Servers[1].Name, proven, r.foreseen, r.proven)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"math"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -18,6 +19,9 @@ type Reconnect struct {
 	// which of them the clients can get.
 	Servers []checks.ServerRef
 	Reached []checks.Answer
+	// Foreseen is the same for a forecast: No also where all that is known speaks
+	// against a server, though it is no proof that clients in need would not get there.
+	Foreseen []checks.Answer
 }
 
 // Reconnect returns where the clients of one of the Services go; where there is
@@ -29,7 +33,7 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	}
 	out := Reconnect{}
 	left, _ := s.reconnects()
-	out.Reached = slices.Clone(left[1:])
+	out.Reached, out.Foreseen = slices.Clone(left[1:]), s.foreseen(left)[1:]
 	for _, o := range s.Others {
 		out.Servers = append(out.Servers, o.Ref())
 	}
@@ -41,4 +45,47 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 		out.Why = untilOneLogsIn
 	}
 	return out
+}
+
+// foreseen takes from where clients may get to what neither their lists lead to, by
+// the steps that these take, nor servers tell them of. A balancer may have more
+// servers behind it than it was seen to lead to: for when the others are down, which
+// proves nothing for a failover, and is none of where clients go meanwhile.
+func (s *Situation) foreseen(left []checks.Answer) []checks.Answer {
+	out := slices.Clone(left)
+	if s.missedByChance() {
+		return out
+	}
+	for _, name := range []StepName{Listed, Resolved, Forwarded} {
+		step := s.step(name)
+		for i, o := range s.Others {
+			if !step.Dropped && step.Passes[i+1] == checks.No && out[i+1] == checks.Unknown && s.tells(o) == checks.No {
+				out[i+1] = checks.No
+			}
+		}
+	}
+	return out
+}
+
+// missedByChance reports whether a balancer that the clients come by may lead to one
+// server more, evenly, and chance have kept it from the tries.
+func (s *Situation) missedByChance() bool {
+	const byChance = 0.05
+	for _, l := range s.Own {
+		for _, a := range l.Reach.Arrivals {
+			if a.Own != checks.No {
+				continue
+			}
+			seen := 0
+			for _, b := range l.Reach.Arrivals {
+				if b.Address == a.Address {
+					seen++
+				}
+			}
+			if math.Pow(float64(seen)/float64(seen+1), float64(a.AllTries)) > byChance {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -59,7 +59,7 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	}
 	s.refusals = append(s.refusals, balance.Uncovered(s.deployment, s.cluster, s.scope.Servers)...)
 	if s.settle(counted); s.plan.Excess == 0 || s.several() && counted.Level(s.goal) {
-		s.plan.Excess, s.plan.Moves = 0, nil
+		s.nothing()
 		return s, nil
 	}
 	if err := r.diagnose(ctx, a, s); err != nil {
@@ -69,6 +69,13 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 		return nil, err
 	}
 	s.settle(s.state)
+	if s.several() && s.state.Level(s.goal) { // by where the clients get to
+		s.nothing()
+		return s, nil
+	}
+	if to := s.goal.To; to >= 0 && !s.state.Reached(to) {
+		s.refuse(balance.NoMoves, "No client that may be moved is known to get to %s.", s.scope.Servers[to].Name)
+	}
 	s.forecast = balance.Foresee(s.state, s.goal, r.batch)
 	if refusal, full := balance.Full(s.state, s.goal); full {
 		s.refusals = append(s.refusals, refusal)
@@ -81,6 +88,11 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 func (s *assessment) settle(state *balance.State) {
 	s.state, s.plan = state, balance.PlanMoves(state, s.goal)
 	s.forecast = balance.Forecast{Loads: state.Loads(), Held: state.Held()}
+}
+
+// nothing plans no move.
+func (s *assessment) nothing() {
+	s.plan.Excess, s.plan.Moves, s.plan.From = 0, nil, make([]int, len(s.scope.Servers))
 }
 
 func (s *assessment) refuse(code balance.RefusalCode, format string, args ...any) {
@@ -305,7 +317,9 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		outlook := balance.OutlookOf(*diagnosis, i, s.scope.Servers)
 		if r.force {
 			for k := range outlook.Services {
-				outlook.Services[k].Stays, outlook.Services[k].Unreached = "", nil
+				if outlook.Services[k].Stays != "" {
+					outlook.Services[k].Stays, outlook.Services[k].Unreached = "", nil
+				}
 			}
 		}
 		s.scope.Services = append(s.scope.Services, outlook.Services...)

@@ -65,8 +65,8 @@ type applying struct {
 	since        int               // moves since then
 }
 
-// mostVain is how many batches in a row may bring nothing, where they are large; of
-// small ones as many as have moved what is too much once more.
+// mostVain is how many batches in a row may bring nothing, and no more than have moved
+// what is too much twice; of small ones as many as have moved it once more.
 const mostVain = 4
 
 // start notes what is so before the first move.
@@ -116,7 +116,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 			return nil
 		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal):
 			return nil
-		case a.since >= max(mostVain*a.pace.Batch, a.planned.Excess):
+		case a.since >= max(min(mostVain*a.pace.Batch, 2*a.planned.Excess), a.planned.Excess):
 			a.run.Enough = "It does not become more even: the clients choose these servers by chance."
 			return nil
 		}

@@ -21,6 +21,7 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 	now := *s
 	now.Connections = slices.Clone(s.Connections)
 	now.peak, now.peaks = s.start()
+	now.aim = now.aimOf(goal)
 	first := PlanMoves(s, goal)
 	batch = max(batch, first.Excess/50)
 	now.Servers = slices.Clone(s.Servers)
@@ -100,7 +101,10 @@ func (s *State) land(moves []Move, owed []float64, full []bool) {
 		if n := s.Servers[to].Connections; n != nil {
 			*n++
 		}
-		c.trail, c.epoch = c.trail.then(c.Server), len(s.Servers)
+		c.trail, c.epoch, c.tries = c.trail.then(c.Server), len(s.Servers), c.tries+1
+		if slices.Contains([]rune(string(c.trail)), rune(to)) {
+			c.returns++
+		}
 		c.Server, c.ID = to, 1<<63|uint64(i) //nolint:gosec // an id of its own
 	}
 }

@@ -122,9 +122,8 @@ func (s *State) unlearnt(moves []Move) []gain {
 func (s *State) reached(moves []Move) []bool {
 	out := make([]bool, len(s.Servers))
 	for _, m := range moves {
-		unreached := s.Services[m.Service].Unreached
 		for i := range out {
-			out[i] = out[i] || i != m.Server && (i >= len(unreached) || !unreached[i])
+			out[i] = out[i] || i != m.Server && s.reaches(m.Service, i)
 		}
 	}
 	return out

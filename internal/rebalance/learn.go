@@ -1,5 +1,7 @@
 package rebalance
 
+import "strings"
+
 // Arrivals is where the clients of a batch went, as far as a look shows it.
 type Arrivals struct {
 	// On is how many came to each server, of all services together; Back is how
@@ -43,7 +45,7 @@ func (s *State) Learn(before *State, moves []Move) Arrivals {
 	for i := range s.Connections {
 		c := &s.Connections[i]
 		if was, known := old[place{c.Server, c.ID}]; known {
-			c.trail, c.epoch = was.trail, was.epoch
+			c.trail, c.epoch, c.tries, c.returns = was.trail, was.epoch, was.tries, was.returns
 			continue
 		}
 		a, of := came[c.Service], from[c.Service]
@@ -56,7 +58,10 @@ func (s *State) Learn(before *State, moves []Move) Arrivals {
 			out.Back++
 		}
 		came[c.Service] = a
-		c.trail = of.trail.then(of.server)
+		c.trail, c.tries, c.returns = of.trail.then(of.server), of.tries+1, of.returns
+		if strings.ContainsRune(string(c.trail), rune(c.Server)) { //nolint:gosec // an index
+			c.returns++
+		}
 		out.On[c.Server]++
 		if s.seen[of] == nil {
 			s.seen[of] = make([]int, len(s.Servers))

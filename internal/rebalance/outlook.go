@@ -134,7 +134,7 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool, r
 		s.Unreached = make([]bool, len(members))
 		for k, m := range members {
 			at := slices.IndexFunc(where.Servers, func(r checks.ServerRef) bool { return r.ID == m.ID })
-			s.Unreached[k] = at >= 0 && where.Reached[at] == checks.No
+			s.Unreached[k] = at >= 0 && where.Foreseen[at] == checks.No
 		}
 		s.Order = orderOf(d.InOrder(i), members)
 		// Of one network more than of another: who can't be told apart moves together.
@@ -143,6 +143,9 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool, r
 		}); at >= 0 {
 			out[at].Concentrated = out[at].Concentrated || s.Concentrated
 			out[at].Stays = cmp.Or(out[at].Stays, s.Stays)
+			for k := range members { // some of them get there
+				out[at].Unreached[k] = out[at].Unreached[k] && s.Unreached[k]
+			}
 			if !slices.Equal(out[at].Order, s.Order) {
 				out[at].Order = nil
 			}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -39,13 +38,16 @@ const above = 1000
 type planning struct {
 	*State
 	goal     Goal
-	even     int
+	aimed    *aim
 	held     [][]int     // what is there, less what is moved: by account and server
 	expected [][]float64 // that, and what is expected to come
+	variance [][]float64 // of what is expected to come
 	load     []float64
 	room     []float64
 	full     []bool
-	ceiling  []int   // that moves may not lead to
+	hard     []int   // ceilings of the accounts
+	soft     []int   // the same on the way
+	passes   []bool  // servers that give, and so are on the way
 	peak     int     // the most that a server had before the first move
 	give     []int   // how many more each server gives to come down to its share
 	over     [][]int // how many more an account gives of a server
@@ -61,7 +63,7 @@ func PlanMoves(s *State, goal Goal) Plan {
 		return Plan{} // none reported
 	}
 	p := newPlanning(s, goal)
-	plan := Plan{Even: p.even, From: make([]int, len(s.Servers))}
+	plan := Plan{Even: slices.Max(p.aimed.even), From: make([]int, len(s.Servers))}
 	for i, give := range p.give {
 		of := 0
 		for a := range p.over {
@@ -113,10 +115,10 @@ func PlanMoves(s *State, goal Goal) Plan {
 }
 
 func newPlanning(s *State, goal Goal) *planning {
-	p := &planning{State: s, goal: goal, even: s.Even(), held: s.Held(), load: make([]float64, len(s.Servers)),
-		room: make([]float64, len(s.Servers)), full: s.full(goal), give: make([]int, len(s.Servers))}
+	p := &planning{State: s, goal: goal, aimed: s.aimOf(goal), held: s.Held(), load: make([]float64, len(s.Servers)),
+		room: make([]float64, len(s.Servers)), full: s.full(goal), give: make([]int, len(s.Servers)), passes: make([]bool, len(s.Servers))}
 	loads := s.Loads()
-	p.peak, _ = s.start()
+	p.peak, p.peaks = s.start()
 	for i, server := range s.Servers {
 		p.load[i], p.room[i] = float64(loads[i]), math.Inf(1)
 		if room := server.Room(); room != nil && !goal.IgnoreRoom {
@@ -124,10 +126,12 @@ func newPlanning(s *State, goal Goal) *planning {
 		}
 	}
 	if !goal.Even {
-		p.give = checks.OverEven(loads)
+		for i, n := range loads {
+			p.give[i] = max(0, n-p.aimed.even[i])
+			p.passes[i] = p.give[i] > 0
+		}
 	}
-	var ceilings []int
-	ceilings, p.ceiling = s.ceilings(goal)
+	p.hard, p.soft = s.ceilings(goal)
 	for a, held := range p.held {
 		expected := make([]float64, len(held))
 		for i, n := range held {
@@ -136,15 +140,25 @@ func newPlanning(s *State, goal Goal) *planning {
 		over := make([]int, len(held))
 		for i, n := range held {
 			if s.Accounts[a].Stays == "" && goal.To < 0 {
-				over[i] = max(0, n-ceilings[a])
+				over[i] = max(0, n-p.hard[a])
 			}
 		}
-		p.expected, p.over = append(p.expected, expected), append(p.over, over)
+		p.expected, p.variance, p.over = append(p.expected, expected), append(p.variance, make([]float64, len(held))), append(p.over, over)
 	}
 	if goal.To >= 0 {
-		p.want = max(0, float64(len(s.Connections)/max(1, len(s.Servers)))-p.load[goal.To])
+		p.want = max(0, math.Floor(p.aimed.share[goal.To]+near)-p.load[goal.To])
 	}
 	return p
+}
+
+// mostTries is how often a client is moved that does not go where the others lead.
+const mostTries = 2
+
+// triedOut reports whether a client was moved often enough: it came to a server that it
+// had been moved from, or has seen all of them. What chance or a balancer did with it
+// twice they do again.
+func (p *planning) triedOut(c Connection) bool {
+	return c.tries >= mostTries && (c.returns > 0 || c.tries >= len(p.Servers)-1)
 }
 
 // group is the connections of a cohort that may move, the cheapest first.
@@ -161,7 +175,7 @@ func (p *planning) groups() []group {
 	var out []group
 	for _, c := range p.Connections {
 		service := &p.Services[c.Service]
-		if service.Stays != "" || p.Accounts[service.Account].Stays != "" || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
+		if p.triedOut(c) || !p.moves(c.Service) || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
 			continue
 		}
 		i, ok := at[c.cohort()]
@@ -183,14 +197,14 @@ func (p *planning) groups() []group {
 // their ceilings, if a client of the group moves: the expected fall of the sum of
 // squares. Nothing is gained where it must not be taken.
 func (p *planning) gain(g *group) float64 {
-	if !p.mayTake(g.server, g.account) || p.goal.To >= 0 && p.want <= 0 {
+	if !p.mayTake(g.server, g.account) || p.goal.To >= 0 && (p.want <= 0 || !p.reaches(g.service, p.goal.To)) {
 		return 0
 	}
 	if g.chances == nil {
 		g.chances = p.chances(g.cohort, p.full)
 	}
 	out, from := 0.0, p.load[g.server]
-	x, ceiling := p.expected[g.account], float64(p.ceiling[g.account])
+	x, own := p.expected[g.account], p.ceiling(g.account, g.server)
 	for i, chance := range g.chances {
 		if i == g.server || chance == 0 {
 			continue
@@ -205,7 +219,8 @@ func (p *planning) gain(g *group) float64 {
 		if p.goal.To >= 0 && i == p.goal.To {
 			level = p.want
 		}
-		out += chance * (2*level + above*(beyond(x[g.server], ceiling)-beyond(x[g.server]-1, ceiling)+beyond(x[i], ceiling)-beyond(x[i]+1, ceiling)))
+		to, ceiling := x[i]+p.doubt(g.account, i), p.ceiling(g.account, i)
+		out += chance * (2*level + above*(beyond(x[g.server], own)-beyond(x[g.server]-1, own)+beyond(to, ceiling)-beyond(to+1, ceiling)))
 	}
 	if out <= 0 && p.goal.To < 0 {
 		return lastResort * p.detour(g)
@@ -231,7 +246,7 @@ func (p *planning) detour(g *group) float64 {
 		if p.load[i]+1 > float64(p.peak) {
 			return 0
 		}
-		next := cohort{g.service, i, len(p.Servers), g.trail.then(g.server)}
+		next := cohort{service: g.service, server: i, epoch: len(p.Servers), trail: g.trail.then(g.server)}
 		for k, onward := range p.chances(next, p.full) {
 			if k != i && k != g.server {
 				out += chance * onward * (p.load[g.server] - p.load[k] - 1)
@@ -239,6 +254,24 @@ func (p *planning) detour(g *group) float64 {
 		}
 	}
 	return out
+}
+
+// ceiling is what moves may not lead to: a few more on the way.
+func (p *planning) ceiling(account, server int) float64 {
+	if p.goal.To >= 0 || p.goal.Even || p.passes[server] {
+		return float64(p.soft[account])
+	}
+	return float64(p.hard[account])
+}
+
+// doubt is what chance may add to the clients of an account that are expected at a
+// server: it counts for one of several that is no finding, and is to stay as even as it
+// was though others are moved for it.
+func (p *planning) doubt(account, server int) float64 {
+	if p.goal.Even || len(p.Accounts) == 1 || p.peaks[account] > p.soft[account] {
+		return 0
+	}
+	return math.Sqrt(p.variance[account][server])
 }
 
 // beyond is the square of what is over a ceiling.
@@ -275,6 +308,7 @@ func (p *planning) take(g *group, c Connection) {
 	p.load[c.Server]--
 	for i, chance := range g.chances {
 		p.expected[g.account][i] += chance
+		p.variance[g.account][i] += chance * (1 - chance)
 		p.load[i] += chance
 		if i != c.Server {
 			p.room[i] -= chance
@@ -296,11 +330,14 @@ func (p *planning) why(groups []group) []string {
 			full++
 		}
 	}
-	stays := 0
+	stays, tried := 0, 0
 	for _, c := range p.Connections {
-		service := p.Services[c.Service]
-		if (service.Stays != "" || p.Accounts[service.Account].Stays != "") && p.give[c.Server] > 0 {
+		switch {
+		case p.give[c.Server] <= 0:
+		case !p.moves(c.Service):
 			stays++
+		case p.triedOut(c):
+			tried++
 		}
 	}
 	switch {
@@ -308,64 +345,12 @@ func (p *planning) why(groups []group) []string {
 		return []string{"the other servers have no room for more"}
 	case stays > 0:
 		return []string{words.Plural(stays, "connection") + " on servers with too many are left out"}
+	case tried > 0:
+		return []string{words.Plural(tried, "client") + " on servers with too many were moved often enough"}
 	case left > 0:
 		return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
 	}
 	return []string{"not all connections could be read"}
-}
-
-// Level reports whether every server is near its even share and no account that is
-// balanced is above its ceiling.
-func (s *State) Level(goal Goal) bool {
-	loads, even := s.Loads(), s.Even()
-	if goal.To >= 0 {
-		return loads[goal.To] >= len(s.Connections)/max(1, len(s.Servers))-slack(even)
-	}
-	near := func(held []int, even int) bool {
-		total := 0
-		for _, n := range held {
-			total += n
-		}
-		for _, n := range held {
-			if n > even+slack(even) || n < total/len(held)-slack(even) {
-				return false
-			}
-		}
-		return true
-	}
-	if !goal.Even && !near(loads, even) {
-		return false
-	}
-	ceilings, _ := s.ceilings(goal)
-	for a, held := range s.Held() {
-		ceiling := ceilings[a]
-		if goal.Even {
-			ceiling += slack(ceiling)
-		}
-		if s.Accounts[a].Stays == "" && slices.Max(held) > ceiling {
-			return false
-		}
-	}
-	return true
-}
-
-// unevenness is the sum of squares of what each server has over or below its share,
-// and accounts over their ceilings: less is better.
-func (s *State) unevenness(goal Goal) float64 {
-	sum, mean := 0.0, float64(len(s.Connections))/float64(max(1, len(s.Servers)))
-	for _, n := range s.Loads() {
-		if !goal.Even {
-			sum += (float64(n) - mean) * (float64(n) - mean)
-		}
-	}
-	ceilings, _ := s.ceilings(goal)
-	for a, held := range s.Held() {
-		ceiling := float64(ceilings[a])
-		for _, n := range held {
-			sum += above * beyond(float64(n), ceiling)
-		}
-	}
-	return sum
 }
 
 // Takes is about how long moves take: the rate is in moves per second, and

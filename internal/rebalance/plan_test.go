@@ -66,6 +66,7 @@ func TestPlanMoves(t *testing.T) {
 		{name: "an account above its threshold in an even cluster", state: held([][]int{{60, 0, 0}, {0, 60, 60}}), goal: everywhere(), from: []int{18, 0, 0}, need: 18},
 		{name: "every account even", state: held([][]int{{60, 0, 0}, {0, 60, 60}}), goal: Goal{To: -1, Even: true}, from: []int{40, 20, 20}, need: 80},
 		{name: "the loads alone", state: held([][]int{{20, 10, 0}, {10, 10, 10}}), goal: everywhere(), from: []int{10, 0, 0}, need: 10},
+		{name: "several accounts on two of three", state: held([][]int{{50, 50, 0}, {50, 50, 0}}), goal: everywhere(), from: []int{33, 33, 0}, need: 66},
 		{name: "only one server", state: held([][]int{{20, 20, 20, 0}}), goal: Goal{To: 3}, from: []int{5, 5, 5, 0}, need: 15},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -184,7 +185,7 @@ func TestPlansHold(t *testing.T) {
 				total += n
 			}
 			for i, n := range of {
-				over[i] += max(0, n-s.Accounts[a].ceiling(total, servers, goal.Even))
+				over[i] += max(0, n-s.Accounts[a].ceiling(total, servers, checks.EvenShare(total, servers), goal.Even))
 			}
 		}
 		for _, m := range p.Moves {

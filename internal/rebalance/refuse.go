@@ -141,6 +141,7 @@ func (p Plan) Remarks(s *State, f Forecast) []string {
 		out = append(out, fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
 			words.Count(may), words.Plural(len(p.Moves), "client")))
 	}
+	out = append(out, s.remarkConfined()...)
 	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {
 		out = append(out, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
 	}

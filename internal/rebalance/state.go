@@ -46,8 +46,8 @@ type Service struct {
 	// Stays is why its connections are left where they are, in a clause; empty
 	// where they may move.
 	Stays string
-	// Unreached are the servers, by index, that its clients can't get to: neither
-	// their lists nor what servers advertise leads there.
+	// Unreached are the servers, by index, that its clients are not known to get to:
+	// neither their lists nor what servers advertise leads there.
 	Unreached []bool
 	// ByName reports whether its clients come by names, or addresses, that are not the
 	// servers' own: the server that closes them is then among those that they
@@ -77,8 +77,10 @@ type Connection struct {
 	Subscriptions            int
 	Pending                  int64 // bytes that wait to be sent to it
 
-	trail trail
-	epoch int // how many of the servers had started when it began
+	trail   trail
+	epoch   int // how many of the servers had started when it began
+	tries   int // how often this run moved its client
+	returns int // how often that came to a server that it had been moved from
 }
 
 // State is who is where at one moment, and what was seen of where clients go.
@@ -88,6 +90,7 @@ type State struct {
 	Services    []Service
 	Connections []Connection
 	seen        experience
+	aim         *aim  // worked out before; nil where it was not
 	peak        int   // the most on a server before the first move; 0 before it
 	peaks       []int // the same of each account
 }
@@ -165,8 +168,7 @@ func most(limit, reserve int) int {
 
 // ceiling is the most of an account's connections that one server may have: the
 // even share, or what is no finding.
-func (a Account) ceiling(connections, servers int, even bool) int {
-	share := checks.EvenShare(connections, servers)
+func (a Account) ceiling(connections, servers, share int, even bool) int {
 	switch {
 	case even:
 		return share
@@ -177,21 +179,21 @@ func (a Account) ceiling(connections, servers int, even bool) int {
 }
 
 // ceilings are those of the accounts: what is too much on one server, and what moves
-// may not lead to. Of several accounts none comes to more than it had before the
-// first move, but on the way for what chance does.
+// may not lead to. Of several accounts none comes to more than it had before the first
+// move, or a few above its even share, but on the way for what chance does.
 func (s *State) ceilings(goal Goal) (hard, soft []int) {
+	own := s.aimOf(goal).own
+	_, peaks := s.start()
 	for a, held := range s.Held() {
-		most, total := largest(held)
-		if a < len(s.peaks) {
-			most = s.peaks[a]
-		}
-		even := checks.EvenShare(total, len(held))
-		ceiling := s.Accounts[a].ceiling(total, len(held), goal.Even)
-		most = max(most, even+slack(even)+1)
+		_, total := largest(held)
+		ceiling := s.Accounts[a].ceiling(total, len(held), own[a], goal.Even)
 		if len(s.Accounts) == 1 {
-			most = total
+			hard, soft = append(hard, ceiling), append(soft, ceiling)
+			continue
 		}
-		hard, soft = append(hard, min(ceiling, most)), append(soft, min(ceiling, most+slack(even)+1))
+		few := slack(own[a])
+		most := max(peaks[a], own[a]+few)
+		hard, soft = append(hard, min(ceiling, most)), append(soft, min(ceiling, most+few))
 	}
 	return hard, soft
 }

@@ -138,8 +138,8 @@ func (a *applying) expect(moved []Move) (on []gain, services map[int]tally) {
 func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 	// In small batches the run learns where clients go before that is beyond chance.
 	// It does no harm until a server has too many.
-	loads, even := a.now.Loads(), a.now.Even()
-	overfull := func(i int) bool { return loads[i] > max(a.loads[i], even+slack(even)) }
+	loads, even := a.now.Loads(), a.now.aimOf(a.goal).even
+	overfull := func(i int) bool { return loads[i] > max(a.loads[i], even[i]+slack(even[i])) }
 	for i, got := range now.On {
 		this := flock{got, expected[i]}
 		a.flocks[i].add(this)

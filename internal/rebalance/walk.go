@@ -25,9 +25,12 @@ func (t trail) then(server int) trail {
 type cohort struct {
 	service, server, epoch int
 	trail                  trail
+	tries, returns         int
 }
 
-func (c Connection) cohort() cohort { return cohort{c.Service, c.Server, c.epoch, c.trail} }
+func (c Connection) cohort() cohort {
+	return cohort{c.Service, c.Server, c.epoch, c.trail, c.tries, c.returns}
+}
 
 // experience counts where the clients of each cohort went, by server.
 type experience map[cohort][]int
@@ -63,7 +66,7 @@ func (s *State) walk(c cohort, full []bool) []float64 {
 	service := &s.Services[c.service]
 	if at := slices.Index(service.Order, c.server); at >= 0 && !service.mayReturn() {
 		for _, i := range slices.Concat(service.Order[at+1:], service.Order[:at]) {
-			if service.open(i, full) {
+			if s.open(c.service, i, full) {
 				out := make([]float64, len(s.Servers))
 				out[i] = 1
 				return out
@@ -74,15 +77,15 @@ func (s *State) walk(c cohort, full []bool) []float64 {
 }
 
 // open reports whether the clients of a service get in to a server.
-func (x *Service) open(i int, full []bool) bool {
-	return (i >= len(full) || !full[i]) && (i >= len(x.Unreached) || !x.Unreached[i])
+func (s *State) open(service, i int, full []bool) bool {
+	return (i >= len(full) || !full[i]) && s.reaches(service, i)
 }
 
 // shuffled is walk for clients that do not take their list in order.
 func (s *State) shuffled(c cohort, full []bool) []float64 {
 	service := &s.Services[c.service]
 	out := make([]float64, len(s.Servers))
-	open := func(i int) bool { return service.open(i, full) }
+	open := func(i int) bool { return s.open(c.service, i, full) }
 	returns := service.mayReturn()
 	been := []rune(string(c.trail))
 	var to []int

@@ -214,6 +214,9 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 		return text.FgYellow, fmt.Sprintf("Dry run: would move %s of %s, so that the most on one server goes from %s to about %s. Nothing was changed.",
 			words.Plural(doc.toMove(), "connection"), who, of(doc.Before), of(doc.Predicted))
 	case "nothing-to-do":
+		if to := doc.Given.ToServer; to != nil {
+			return text.FgGreen, fmt.Sprintf("Nothing to do: %s has its even share of %s.", *to, who)
+		}
 		return text.FgGreen, fmt.Sprintf("Nothing to do: no server has more than its even share of %s, %s.", who, of(doc.Before))
 	case "refused":
 		if len(doc.Refusals) > 0 {

@@ -1,0 +1,291 @@
+package rebalance
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// reaches reports whether the clients of a service may get to a server.
+func (s *State) reaches(service, server int) bool {
+	unreached := s.Services[service].Unreached
+	return server >= len(unreached) || !unreached[server]
+}
+
+// moves reports whether the clients of a service may be moved.
+func (s *State) moves(service int) bool {
+	x := &s.Services[service]
+	return x.Stays == "" && s.Accounts[x.Account].Stays == ""
+}
+
+// Reached reports whether clients that may be moved get to a server.
+func (s *State) Reached(server int) bool {
+	return slices.ContainsFunc(s.Connections, func(c Connection) bool { return s.moves(c.Service) && s.reaches(c.Service, server) })
+}
+
+// confined are the servers that clients of a service get to, where these are several
+// and not all: nil for others, whose share is of all. So it is for those that stay:
+// what they have too much of is said, and not made the share of a server.
+func (s *State) confined(service int) []int {
+	if !s.moves(service) {
+		return nil
+	}
+	var to []int
+	for i := range s.Servers {
+		if s.reaches(service, i) {
+			to = append(to, i)
+		}
+	}
+	if len(to) < 2 || len(to) == len(s.Servers) {
+		return nil
+	}
+	return to
+}
+
+// remarkConfined says for which servers some clients are not planned, as they are known
+// not to get there: a sentence for the accounts of which it is the same servers.
+func (s *State) remarkConfined() []string {
+	by, order, n := map[string][]string{}, []string(nil), make([]int, len(s.Services))
+	for _, c := range s.Connections {
+		n[c.Service]++
+	}
+	for service, x := range s.Services {
+		to := s.confined(service)
+		if to == nil || n[service] == 0 {
+			continue
+		}
+		var without []string
+		for i, server := range s.Servers {
+			if !slices.Contains(to, i) {
+				without = append(without, server.Name)
+			}
+		}
+		key := words.ListUpTo(5, without)
+		if by[key] == nil {
+			order = append(order, key)
+		}
+		if name := s.Accounts[x.Account].Name; !slices.Contains(by[key], name) {
+			by[key] = append(by[key], name)
+		}
+	}
+	for i, key := range order {
+		order[i] = fmt.Sprintf("Clients of %s do not get to %s by what is known: they are spread over the other servers.", words.ListUpTo(5, by[key]), key)
+	}
+	return order[:min(len(order), 5)]
+}
+
+// block is the clients of an account that get to the same servers.
+type block struct {
+	account int
+	to      []int
+	n       float64
+	on      []float64 // of them, by server
+}
+
+// blocks are all clients; nil where none are confined.
+func (s *State) blocks() []*block {
+	to, some := make([][]int, len(s.Services)), false
+	for service := range s.Services {
+		to[service] = s.confined(service)
+		some = some || to[service] != nil
+	}
+	if !some {
+		return nil
+	}
+	everywhere := make([]int, len(s.Servers))
+	for i := range everywhere {
+		everywhere[i] = i
+	}
+	of := make([]*block, len(s.Services))
+	byAccount := make([][]*block, len(s.Accounts))
+	var out []*block
+	for _, c := range s.Connections {
+		if of[c.Service] == nil {
+			account, reach := s.Services[c.Service].Account, to[c.Service]
+			if reach == nil {
+				reach = everywhere
+			}
+			at := slices.IndexFunc(byAccount[account], func(b *block) bool { return slices.Equal(b.to, reach) })
+			if at < 0 {
+				at = len(byAccount[account])
+				b := &block{account: account, to: reach, on: make([]float64, len(s.Servers))}
+				byAccount[account], out = append(byAccount[account], b), append(out, b)
+			}
+			of[c.Service] = byAccount[account][at]
+		}
+		of[c.Service].n++
+	}
+	return out
+}
+
+// aim is what each server has when the clients are spread as evenly as where they can
+// get to allows.
+type aim struct {
+	share []float64
+	even  []int // the same rounded up
+	own   []int // of each account by itself, the most on a server
+}
+
+// AimAs judges by the aim of another state, which knows where clients get to.
+func (s *State) AimAs(o *State, goal Goal) { s.aim = o.aimOf(goal) }
+
+// aimOf works out the aim. Where all get everywhere it is the same of every server.
+// An account is not led above its ceiling for it.
+func (s *State) aimOf(goal Goal) *aim {
+	if s.aim != nil {
+		return s.aim
+	}
+	out := &aim{share: make([]float64, len(s.Servers)), even: make([]int, len(s.Servers))}
+	blocks := s.blocks()
+	if blocks == nil {
+		for i := range out.share {
+			out.share[i] = float64(len(s.Connections)) / float64(len(s.Servers))
+			out.even[i] = s.Even()
+		}
+		for _, held := range s.Held() {
+			_, total := largest(held)
+			out.own = append(out.own, checks.EvenShare(total, len(held)))
+		}
+		return out
+	}
+	free := slices.Repeat([]float64{math.Inf(1)}, len(s.Accounts))
+	own := make([][]*block, len(s.Accounts))
+	for _, b := range blocks {
+		own[b.account] = append(own[b.account], b)
+	}
+	for _, of := range own {
+		out.own = append(out.own, roundUp(slices.Max(level(of, len(s.Servers), free))))
+	}
+	s = &State{Servers: s.Servers, Accounts: s.Accounts, Services: s.Services, Connections: s.Connections, peak: s.peak, peaks: s.peaks, aim: out}
+	ceilings, _ := s.ceilings(goal)
+	for a, n := range ceilings {
+		if s.Accounts[a].Stays == "" {
+			free[a] = float64(n)
+		}
+	}
+	out.share = level(blocks, len(s.Servers), free)
+	for i, n := range out.share {
+		out.even[i] = roundUp(n)
+	}
+	return out
+}
+
+// Level reports whether every server is near its even share and no account that is
+// balanced is above its ceiling.
+func (s *State) Level(goal Goal) bool {
+	aim := s.aimOf(goal)
+	least := func(i int) int { return int(math.Floor(aim.share[i]+near)) - slack(aim.even[i]) }
+	loads := s.Loads()
+	if goal.To >= 0 {
+		return loads[goal.To] >= least(goal.To)
+	}
+	for i, n := range loads {
+		if !goal.Even && (n > aim.even[i]+slack(aim.even[i]) || n < least(i)) {
+			return false
+		}
+	}
+	ceilings, _ := s.ceilings(goal)
+	for a, held := range s.Held() {
+		ceiling := ceilings[a]
+		if goal.Even {
+			ceiling += slack(ceiling)
+		}
+		if s.Accounts[a].Stays == "" && slices.Max(held) > ceiling {
+			return false
+		}
+	}
+	return true
+}
+
+// unevenness is the sum of squares of what each server has over or below its share,
+// and accounts over their ceilings: less is better.
+func (s *State) unevenness(goal Goal) float64 {
+	sum, share := 0.0, s.aimOf(goal).share
+	for i, n := range s.Loads() {
+		if !goal.Even {
+			sum += (float64(n) - share[i]) * (float64(n) - share[i])
+		}
+	}
+	ceilings, _ := s.ceilings(goal)
+	for a, held := range s.Held() {
+		ceiling := float64(ceilings[a])
+		for _, n := range held {
+			sum += above * beyond(float64(n), ceiling)
+		}
+	}
+	return sum
+}
+
+// near is how exact shares are.
+const near = 0.001
+
+func roundUp(n float64) int { return int(math.Ceil(n - 10*near)) }
+
+// level spreads blocks over the servers that each gets to so that the loads are as
+// even as can be, and no account has more than its ceiling on one. It fills one block
+// after the other into what the others leave, until nothing changes.
+func level(blocks []*block, servers int, ceilings []float64) []float64 {
+	load, of := make([]float64, servers), make([][]float64, len(ceilings))
+	for _, b := range blocks {
+		if of[b.account] == nil {
+			of[b.account] = make([]float64, servers)
+		}
+		clear(b.on)
+		for _, i := range b.to {
+			b.on[i] = b.n / float64(len(b.to))
+			load[i] += b.on[i]
+			of[b.account][i] += b.on[i]
+		}
+	}
+	const most, effort = 30, 400_000 // fewer where there are very many: a second at most
+	for range min(most, max(2, effort/(1+len(blocks)*servers))) {
+		changed := 0.0
+		for _, b := range blocks {
+			was := slices.Clone(b.on)
+			for _, i := range b.to {
+				load[i] -= b.on[i]
+				of[b.account][i] -= b.on[i]
+			}
+			b.fill(load, of[b.account], ceilings[b.account])
+			for _, i := range b.to {
+				load[i] += b.on[i]
+				of[b.account][i] += b.on[i]
+				changed = max(changed, math.Abs(b.on[i]-was[i]))
+			}
+		}
+		if changed < near {
+			break
+		}
+	}
+	return load
+}
+
+// fill puts the clients of a block on the servers with the least, up to one water line
+// and no more than is left of the ceiling; evenly what finds no place.
+func (b *block) fill(load, own []float64, ceiling float64) {
+	put := func(line float64) (sum float64) {
+		for _, i := range b.to {
+			b.on[i] = min(max(0, line-load[i]), max(0, ceiling-own[i]))
+			sum += b.on[i]
+		}
+		return sum
+	}
+	low, high := 0.0, b.n
+	for _, i := range b.to {
+		high = max(high, load[i]+b.n)
+	}
+	for range 50 {
+		if line := (low + high) / 2; put(line) < b.n {
+			low = line
+		} else {
+			high = line
+		}
+	}
+	rest := (b.n - put(high)) / float64(len(b.to))
+	for _, i := range b.to {
+		b.on[i] += rest
+	}
+}
