@@ -119,15 +119,7 @@ const fineClock = 5 * time.Second
 // when they came: No where a step before holds a server back, Yes where none
 // does, or clients of the service are there.
 func (s *Situation) reachableThen() []checks.Answer {
-	out := s.all(checks.Yes)
-	for _, f := range funnelSteps() {
-		if f.name == Up {
-			break
-		}
-		if step := f.passes(s); !s.contradicted(step) {
-			out = both(out, step)
-		}
-	}
+	out := s.leftBefore(Up)
 	for i, o := range s.Others {
 		if n := s.on(o.ID); n >= 2 {
 			out[i+1] = checks.Yes
