@@ -34,7 +34,8 @@ const RestartDrift Code = "restart-drift"
 // the account with other servers' own addresses, since DNS and load balancers may
 // have led elsewhere then, and that clients which take their servers in order would
 // be elsewhere. It is ruled out where every other server was up when the clients
-// came, or one that they reach: not by clocks that differ by more than the times do.
+// came, or one that they reach: not by clocks that differ by more than the times do, nor
+// for all services together where it is not for each of them, see [Situation.byRestart].
 func restartDrift() rule {
 	return rule{
 		Definition: Definition{Code: RestartDrift, Title: "The clients connected when the other servers were down", Role: Root, Step: Up, Moved: GoOn,
@@ -273,6 +274,8 @@ func (s *Situation) notDrift() judgement {
 	case s.Missing == 0 && one && len(down) > 0 && walked == checks.Yes:
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "The servers started one after the other, %s first: a rolling restart leaves clients like this. More accounts would show whether it did.", label(s.Server))}}
+	case s.Missing == 0 && (every || one && walked != checks.Unknown) && s.mayBeSomeServices():
+		return notTested("CONNZ", "Some of the connections on %s began before all other servers started, and which services those are is unknown.", label(s.Server)).settledBy(NeedConnections)
 	case s.Missing == 0 && (every || one && walked != checks.Unknown):
 		return ruledOut("start times", "When the clients connected, other servers were up: of the %s, %s began before all other servers started.",
 			s.ofThese(), noneOr(alone))
