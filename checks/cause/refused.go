@@ -50,7 +50,7 @@ func (d Diagnosis) refusedWhere(takes checks.Answer) (users []string, by []*chec
 // LostAt returns the other servers that refuse a service's clients, where there is no
 // such service those of the account: whatever the cause of the finding is, clients that
 // are moved may be refused there, and lost where their library gives up, as Go's does
-// after two refusals. One that refused few of them may have refused somebody's typing
+// after two refusals. One or two refusals of many clients may be of somebody's typing
 // error.
 func (d Diagnosis) LostAt(service int) []*checks.Server {
 	s := &d.Situation
@@ -59,7 +59,7 @@ func (d Diagnosis) LostAt(service int) []*checks.Server {
 	}
 	var out []*checks.Server
 	for _, o := range s.Others {
-		if s.takesUser(o) == checks.No && (s.knows(o) == checks.No || s.refused(o)*fewRefusals >= s.Finding.OnServer) {
+		if s.takesUser(o) == checks.No && (s.knows(o) == checks.No || s.refused(o) >= fewestThere || s.refused(o)*fewRefusals >= s.Finding.OnServer) {
 			out = append(out, o)
 		}
 	}
