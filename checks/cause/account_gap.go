@@ -23,6 +23,10 @@ const AccountGap Code = "account-gap"
 // connections of servers that refused the user. Refusals from before a server loaded
 // its configuration last are of the past: they are likely why the clients are where
 // they are, and nothing keeps them there.
+//
+// It is at most possible where not every other server is known to hold these clients
+// back, by this step or one before it, or by being full: what is unknown is no proof.
+// The set of servers then falls to the concentrated one at a later step, if it does.
 func accountGap() rule {
 	return rule{
 		Definition: Definition{Code: AccountGap, Title: "The account or its users can't be used on the other servers",
@@ -120,47 +124,6 @@ func (s *Situation) refused(o *checks.Server) int {
 	return n
 }
 
-// RefusedUsers returns the users of the clients that other servers refused which know
-// the account, and these servers.
-func (d Diagnosis) RefusedUsers() (users []string, by []*checks.Server) {
-	return d.refusedWhere(checks.No)
-}
-
-// UnprovenUsers returns the users of the clients that other servers refused which may
-// take them now, as they loaded their configuration since, and these servers. That
-// nobody has logged in since leaves it open.
-func (d Diagnosis) UnprovenUsers() (users []string, by []*checks.Server) {
-	return d.refusedWhere(checks.Unknown)
-}
-
-// LoginFirst returns which users have to log in where before clients are moved, as long
-// as this is the cause: they may be refused there again, and lost where their library
-// gives up. A cause that is over may leave that open.
-func (d Diagnosis) LoginFirst(code Code) (users []string, by []*checks.Server) {
-	if code != AccountGap {
-		return nil, nil
-	}
-	return d.UnprovenUsers()
-}
-
-// refusedWhere are the users that servers refused which know the account, and of
-// which it is so answered whether they take them now.
-func (d Diagnosis) refusedWhere(takes checks.Answer) (users []string, by []*checks.Server) {
-	for _, o := range d.Others {
-		if d.takesUser(o) != takes || d.knows(o) != checks.Yes || d.refused(o) == 0 {
-			continue
-		}
-		by = append(by, o)
-		for _, c := range d.History {
-			if c.Server == o.ID && d.isUser(c.User) && isRefusal(c) && !slices.Contains(users, c.User) {
-				users = append(users, c.User)
-			}
-		}
-	}
-	slices.Sort(users)
-	return users, by
-}
-
 // loggedIn reports whether a server has connections of a user of the account.
 func (s *Situation) loggedIn(o *checks.Server, user string) bool {
 	if s.Profile == nil {
@@ -249,31 +212,49 @@ func judgeAccountGap(s *Situation) judgement {
 	case len(without) == 0:
 		return ruledOut(source, "All other servers take the account and its users.")
 	}
-	// Whether a full one takes the users does not matter as long as it is full.
+	// Whether a full one takes the users does not matter as long as it is full, nor what
+	// one does that a step before holds back.
 	for _, o := range unsure {
 		if o.Full() {
 			full = append(full, o)
 		}
 	}
 	unsure = slices.DeleteFunc(unsure, (*checks.Server).Full)
+	beyond := s.beyond(without)
+	not := func(in []*checks.Server, held func(*checks.Server) bool) []*checks.Server {
+		return slices.DeleteFunc(slices.Clone(in), held)
+	}
+	held := slices.DeleteFunc(slices.Clone(s.Others), func(o *checks.Server) bool { return !beyond(o) || slices.Contains(without, o) })
+	with, full = not(with, beyond), not(full, beyond)
+	unsaid := not(slices.Concat(silent, unsure), beyond)
+	open := not(unsaid, s.refusedWhenTheyCame)
 	j := judgement{explains: s.Finding.OnServer, direct: true}
 	if refused > 0 {
 		j.evidence = append(j.evidence, say("closed connections", "%s refused the login of these clients' users %s.", otherNames(without), times(refused)))
 	} else {
 		j.evidence = append(j.evidence, say(source, "On %s the account can't be used: %s.", otherNames(without), cmp.Or(strings.TrimSuffix(detail, "."), "no reason was given")))
 	}
-	if len(with) == 0 && len(full) > 0 { // both are why: who reads the first only has to know
+	if len(with)+len(open) == 0 && len(full) > 0 { // both are why: who reads the first only has to know
 		j.evidence[0].Text += fmt.Sprintf(" %s %s it, but %s full.", otherNames(full), verb(full, "knows", "know"), verb(full, "is", "are"))
+	}
+	if len(with)+len(open)+s.Missing > 0 { // the others are not all of them
+		j.title = "The account or its users can't be used on " + otherNames(without)
 	}
 	switch {
 	case len(with) > 0:
 		j.verdict, j.confidence, j.explains = Possible, 0.3, s.Finding.OnServer/2
 		j.evidence = append(j.evidence, say(source, "%s can take its clients.", otherNames(with)))
+	case len(open)+s.Missing > 0: // what is unknown is no proof
+		j.verdict, j.confidence, j.explains = Possible, 0.4, s.Finding.OnServer/2
+		j.evidence = append(j.evidence, s.sayOpen(open))
 	case len(full) > 0:
 		j.verdict, j.confidence = Likely, 0.8
-	case len(silent)+len(unsure)+s.Missing > 0:
+	case len(held) > 0:
 		j.verdict, j.confidence = Likely, 0.8
-		j.evidence = append(j.evidence, say(source, "%s did not say.", s.silentNames(append(silent, unsure...))))
+		j.evidence = append(j.evidence, say("client URLs", "They do not come to %s in the first place.", otherNames(held)))
+	case len(unsaid) > 0:
+		j.verdict, j.confidence = Likely, 0.8
+		j.evidence = append(j.evidence, say("closed connections", "%s refused them too, and may take them now.", otherNames(unsaid)))
 	case slices.ContainsFunc(without, func(o *checks.Server) bool { return s.knows(o) == checks.Yes && s.mended(o) != checks.No }):
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say("VARZ", "Whether they loaded their configuration after that is unknown.").settledBy(s.Gap.details()))

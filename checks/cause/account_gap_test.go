@@ -30,6 +30,15 @@ func TestAccountGap(t *testing.T) {
 	kept := with(counts(24, 0, 0), loginAs("api"), refusedBy("N2", "N3"))
 	also := func(more ...change) []change { return append(slices.Clone(kept), more...) }
 	probe := users(checks.Group{Key: "api", Counts: []int{24, 1, 1}})
+	// All on n1: n3 refused them, n2 knows the account, and who its users are is unknown.
+	part := with(counts(24, 0, 0), loginAs("api"), refusedBy("N3"))
+	partly := func(more ...change) []change { return slices.Concat(part, more) }
+	restarted := func(s *scene) {
+		aloneAtFirst(s)
+		s.Deployment.Servers[2].Start = started() // n3 was there
+		s.Profile.StartOrder, s.Profile.Starts = []int{0, 2, 1}, [][]int{{0, 0, 24, 0}, nil, nil}
+		s.Profile.SurelyUp = []int{24, 0, 24}
+	}
 	judgeRows(t, AccountGap, []row{
 		{"they refused the user", kept, Confirmed, AccountGap},
 		{"they refused the user, and loaded their configuration after that", also(loaded(4*time.Hour, 2, 3)), Likely, AccountGap},
@@ -48,11 +57,21 @@ func TestAccountGap(t *testing.T) {
 		{"they take the user now, and did not say what they remember", with(counts(24, 0, 0), probe, func(s *scene) { s.Remember = nil }), NotTested, "none"},
 		{"no other server knows it", with(on(noUse, 2, 3), denied("N2", "N3")), Confirmed, AccountGap},
 		{"no other server knows it, and the clients have one URL", with(on(noUse, 2, 3), denied("N2", "N3"), list(urlsOf(1)...)), Confirmed, SingleURL},
-		{"one does not know it, the other does not say", with(on(noUse, 2, 3), denied("N2"), unknown("N3")), Likely, AccountGap},
-		{"none knows it, and one is missing", with(on(noUse, 2, 3), denied("N2", "N3"), missing("n4")), Likely, AccountGap},
+		{"one does not know it, the other does not say", with(on(noUse, 2, 3), denied("N2"), unknown("N3")), Possible, "none"},
+		{"none knows it, and one is missing", with(on(noUse, 2, 3), denied("N2", "N3"), missing("n4")), Possible, "none"},
 		{"no reason is given", with(on(noUse, 2, 3), denied("N2", "N3"), func(s *scene) {
 			s.Accounts["N2"], s.Accounts["N3"] = checks.AccountOn{Usable: checks.No}, checks.AccountOn{Usable: checks.No}
 		}), Confirmed, AccountGap},
+
+		{"one refused the user, and the other one may take it", part, Possible, "none"},
+		{"the same, and all have one list", partly(list(urlsOf(1, 2, 3)...)), Possible, "none"},
+		{"the same, and the other one is full", partly(on(func(s *checks.Server) { s.Details.Connections = s.MaxConnections }, 2)), Likely, AccountGap},
+		{"the same, and the list does not name it", partly(list(urlsOf(3, 1)...)), Likely, AccountGap},
+		{"the same, and the list may be another service's", partly(anyones(urlsOf(3, 1)...)), Possible, "none"},
+		{"the same, and the list names this server alone", partly(list(urlsOf(1)...)), Possible, SingleURL},
+		{"the same, and the other one started after they had connected", partly(restarted), Possible, "none"},
+		{"the same, and the list has all", partly(restarted, list(urlsOf(1, 2, 3)...)), Possible, RestartDrift},
+		{"the same, and the others hold them back both", with(counts(24, 0, 0), loginAs("api"), restarted, refusedBy("N2", "N3"), list(urlsOf(1, 2, 3)...)), Confirmed, AccountGap},
 
 		{"all know it", nil, RuledOut, "none"},
 		{"all have connections of it", with(func(s *scene) { s.Accounts = nil }), RuledOut, "none"},

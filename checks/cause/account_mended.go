@@ -97,6 +97,34 @@ func (s *Situation) refusedOnce(o *checks.Server) bool {
 	return n > 0
 }
 
+// refusedWhenTheyCame reports whether a server refused the users of these clients, and
+// loaded no configuration after that before the first of them connected: whatever it
+// does now, it held them back then.
+func (s *Situation) refusedWhenTheyCame(o *checks.Server) bool {
+	at, ok := s.changed(o)
+	return s.refusedOnce(o) && (!ok || s.Profile == nil || !at.Before(s.Profile.Oldest))
+}
+
+// beyond reports of a server whether a step before holds these clients back from it, as
+// a list that does not name it: then what it would accept does not matter. Where that
+// is so of all that do not accept them as well, the others are where they could go.
+func (s *Situation) beyond(without []*checks.Server) func(*checks.Server) bool {
+	left := s.leftBefore(Accepts)
+	held := func(o *checks.Server) bool { return left[1+slices.Index(s.Others, o)] == checks.No }
+	if !slices.ContainsFunc(without, func(o *checks.Server) bool { return !held(o) }) {
+		return func(*checks.Server) bool { return false }
+	}
+	return held
+}
+
+// sayOpen says of which servers it is unknown whether they take these clients.
+func (s *Situation) sayOpen(open []*checks.Server) Evidence {
+	if slices.ContainsFunc(open, func(o *checks.Server) bool { return s.knows(o) == checks.Yes }) {
+		return say("ACCOUNT INFO", "Whether %s can take these clients is unknown.", otherNames(open)).settledBy(NeedUsers)
+	}
+	return say("ACCOUNT INFO", "%s did not say.", s.silentNames(open)).settledBy(NeedAccountInfo)
+}
+
 // mayHaveRefused reports whether some other server refused these clients before, or has
 // none of them and did not say what it remembers.
 func (s *Situation) mayHaveRefused() bool {

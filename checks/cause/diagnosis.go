@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -90,7 +91,7 @@ func merged(all []rule, views []view) []Cause {
 			}
 			c.Confidence = max(c.Confidence, j.confidence)
 		}
-		over := r.Over != ""
+		over, titles := r.Over != "", []string(nil)
 		for _, v := range views {
 			j := v.judged[i]
 			if j.verdict != c.Verdict {
@@ -98,12 +99,16 @@ func merged(all []rule, views []view) []Cause {
 			}
 			c.Explains += j.explains
 			over = over && j.past
+			titles = append(titles, cmp.Or(j.title, r.Title))
 			for _, e := range j.evidence {
 				if v.name != "" && e.Text != "" {
 					e.Text = v.name + ": " + e.Text
 				}
 				c.Evidence = append(c.Evidence, e)
 			}
+		}
+		if titles = slices.Compact(titles); len(titles) == 1 {
+			c.Title = titles[0]
 		}
 		if over && order(c.Verdict) <= order(Possible) {
 			c.Past, c.Title = true, r.Over

@@ -30,6 +30,8 @@ type judgement struct {
 	confidence float64
 	explains   int
 	evidence   []Evidence
+	// title is the cause's where its own says more than was seen; empty where it fits.
+	title string
 	// direct says whether the cause itself was observed of these clients, as an
 	// option in their configuration or a refusal; other causes are concluded from
 	// circumstances.

@@ -146,6 +146,21 @@ func (s *Situation) funnel() []Step {
 	return out
 }
 
+// leftBefore says which servers the steps before one let through, without those that
+// the service's connections contradict.
+func (s *Situation) leftBefore(name StepName) []checks.Answer {
+	out := s.all(checks.Yes)
+	for _, f := range funnelSteps() {
+		if f.name == name {
+			break
+		}
+		if step := f.passes(s); !s.contradicted(step) {
+			out = both(out, step)
+		}
+	}
+	return out
+}
+
 // both is what two steps let through.
 func both(a, b []checks.Answer) []checks.Answer {
 	out := make([]checks.Answer, len(a))

@@ -34,7 +34,8 @@ const RestartDrift Code = "restart-drift"
 // the account with other servers' own addresses, since DNS and load balancers may
 // have led elsewhere then, and that clients which take their servers in order would
 // be elsewhere. It is ruled out where every other server was up when the clients
-// came, or one that they reach: not by clocks that differ by more than the times do.
+// came, or one that they reach: not by clocks that differ by more than the times do, nor
+// for all services together where it is not for each of them, see [Situation.byRestart].
 func restartDrift() rule {
 	return rule{
 		Definition: Definition{Code: RestartDrift, Title: "The clients connected when the other servers were down", Role: Root, Step: Up, Moved: GoOn,
@@ -119,15 +120,7 @@ const fineClock = 5 * time.Second
 // when they came: No where a step before holds a server back, Yes where none
 // does, or clients of the service are there.
 func (s *Situation) reachableThen() []checks.Answer {
-	out := s.all(checks.Yes)
-	for _, f := range funnelSteps() {
-		if f.name == Up {
-			break
-		}
-		if step := f.passes(s); !s.contradicted(step) {
-			out = both(out, step)
-		}
-	}
+	out := s.leftBefore(Up)
 	for i, o := range s.Others {
 		if n := s.on(o.ID); n >= 2 {
 			out[i+1] = checks.Yes
@@ -281,6 +274,8 @@ func (s *Situation) notDrift() judgement {
 	case s.Missing == 0 && one && len(down) > 0 && walked == checks.Yes:
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("start times", "The servers started one after the other, %s first: a rolling restart leaves clients like this. More accounts would show whether it did.", label(s.Server))}}
+	case s.Missing == 0 && (every || one && walked != checks.Unknown) && s.mayBeSomeServices():
+		return notTested("CONNZ", "Some of the connections on %s began before all other servers started, and which services those are is unknown.", label(s.Server)).settledBy(NeedConnections)
 	case s.Missing == 0 && (every || one && walked != checks.Unknown):
 		return ruledOut("start times", "When the clients connected, other servers were up: of the %s, %s began before all other servers started.",
 			s.ofThese(), noneOr(alone))

@@ -32,6 +32,14 @@ func exactly(p *checks.Profile) {
 	}
 }
 
+// oneService has all clients be one service.
+func oneService(s *scene) {
+	p := s.Profile
+	x := serviceOf("orders", p.Read[0], p.Read[1], p.Read[2])
+	x.Starts, x.SurelyUp, x.Sources = p.Starts, p.SurelyUp, p.Sources
+	p.Services = []checks.Service{x}
+}
+
 // unsure has clocks so wide that nobody was surely up.
 func unsure(s *scene) { s.Profile.SurelyUp = make([]int, 3) }
 
@@ -57,7 +65,7 @@ func TestRestartDrift(t *testing.T) {
 		{"only one server was up, and nobody was probed", with(aloneAtFirst, otherFirst, without("10.0.0.1:4222", checks.ContactNone),
 			without("10.0.0.2:4222", checks.ContactNone), without("10.0.0.3:4222", checks.ContactNone)), Likely, RestartDrift},
 		{"who came later is spread", with(later), Likely, RestartDrift},
-		{"two servers were up at first, and clients came to both", with(starts([]int{0, 0, 30, 2}, []int{0, 0, 4, 2}, []int{0, 0, 0, 1}), order3(0, 1, 2)), RuledOut, "none"},
+		{"two servers were up at first, and clients came to both", with(starts([]int{0, 0, 30, 2}, []int{0, 0, 4, 2}, []int{0, 0, 0, 1}), order3(0, 1, 2), oneService), RuledOut, "none"},
 		{"most came when only one was up, some when two", with(starts([]int{0, 30, 5, 0}, []int{0, 0, 5, 0}, []int{0, 0, 0, 0})), Likely, RestartDrift},
 		{"a load balancer, when only one server was up", with(aloneAtFirst, list("nats://10.0.0.9:4222"), leads("10.0.0.9:4222", 12, 1, 2, 3)), Likely, RestartDrift},
 		{"the profile is a little newer than the finding", with(aloneAtFirst, profile(func(p *checks.Profile) {
@@ -71,8 +79,9 @@ func TestRestartDrift(t *testing.T) {
 		{"only one server was up, but the name has one address", with(aloneAtFirst, list("nats://nats.example:4222"), dns("nats.example", checks.NameSingle, "10.0.0.1")), Possible, SingleAddressDNS},
 		{"the name has one address in the hosts file", with(aloneAtFirst, list("nats://nats.example:4222"), dns("nats.example", checks.NameSingle, "10.0.0.1"), hosts("nats.example")), Possible, SingleAddressDNS},
 		{"anyone's list has one URL", with(aloneAtFirst, anyones(urlsOf(1)...)), Likely, RestartDrift},
-		{"who came later went there as well", with(starts([]int{0, 10, 0, 20}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2})), RuledOut, "none"},
-		{"few came when only one was up", with(starts([]int{0, 3, 0, 21}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2})), RuledOut, "none"},
+		{"who came later went there as well", with(starts([]int{0, 10, 0, 20}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2}), oneService), RuledOut, "none"},
+		{"the same, and which services these are is unknown", with(starts([]int{0, 10, 0, 20}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2})), NotTested, "none"},
+		{"few came when only one was up", with(starts([]int{0, 3, 0, 21}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2}), oneService), RuledOut, "none"},
 		{"the server itself started last", with(starts([]int{0, 0, 0, 20}, []int{0, 1, 1, 0}, []int{0, 0, 2, 0}), order3(1, 2, 0)), RuledOut, "none"},
 		{"started before, by clocks that agree", with(starts([]int{0, 0, 0, 20}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2})), RuledOut, "none"},
 		{"started within the margin of the clocks", with(starts([]int{0, 0, 0, 20}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2}), on(func(s *checks.Server) {
@@ -92,9 +101,9 @@ func TestRestartDrift(t *testing.T) {
 		{"MQTT clients, which only this server takes", with(aloneAtFirst, profile(func(p *checks.Profile) { p.Protocols[0].Key = "mqtt" })), Possible, ListenerGap},
 		{"a new deployment: servers in quick order, clients after", with(starts([]int{0, 0, 1, 19}, []int{0, 0, 0, 2}, []int{0, 0, 0, 2})), RuledOut, "none"},
 		{"one server was missing", with(missing("n4")), NotTested, "none"},
-		{"who came later came to one and no other", with(starts([]int{0, 12, 0, 12}, []int{0, 0, 0, 1}, []int{0, 0, 0, 1})), RuledOut, "none"},
+		{"who came later came to one and no other", with(starts([]int{0, 12, 0, 12}, []int{0, 0, 0, 1}, []int{0, 0, 0, 1}), oneService), RuledOut, "none"},
 		{"one server was down, and another one up all the time", with(starts([]int{0, 2, 8, 0}, []int{0, 0, 2, 0}, []int{0, 0, 0, 0}), order3(0, 1, 2)), Possible, "none"},
-		{"one server came up late, the others take the clients", with(starts([]int{0, 0, 20, 0}, []int{0, 0, 2, 0}, []int{0, 0, 0, 2})), RuledOut, "none"},
+		{"one server came up late, the others take the clients", with(starts([]int{0, 0, 20, 0}, []int{0, 0, 2, 0}, []int{0, 0, 0, 2}), oneService), RuledOut, "none"},
 		{"no connection is left", with(counts(20, 2, 2), profile(func(p *checks.Profile) { p.Starts = [][]int{{0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}} })), NotTested, "none"},
 		{"none were counted by start", with(profile(func(p *checks.Profile) { p.Starts = nil })), NotTested, "none"},
 		{"the finding's server is not the profile's first", with(order3(2, 1, 0), starts([]int{0, 0, 0, 20}, []int{0, 0, 2, 0}, []int{0, 2, 0, 0})), RuledOut, "none"},

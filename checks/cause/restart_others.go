@@ -87,7 +87,7 @@ func (s *Situation) askAccounts() {
 		free := false
 		if s.Neighbours != nil {
 			if p := s.Neighbours.Profiles[a.ID]; p != nil {
-				starts = s.startsOn(p, p.Starts)
+				starts, c = s.earlier(p, c)
 				free = starts != nil && (s.tookOthers(p) || s.listFrees(a))
 			}
 		}
@@ -99,6 +99,32 @@ func (s *Situation) askAccounts() {
 	slices.Sort(s.others.even)
 	slices.Sort(s.others.lean)
 	slices.Sort(s.others.movers)
+}
+
+// earlier are the connections of another account by server, and when those of the
+// concentrated server began, without its services that mostly came when all servers had
+// started: they say nothing of the time before, and the others still do.
+func (s *Situation) earlier(p *checks.Profile, counts []int) (*startsHere, []int) {
+	starts := s.startsOn(p, p.Starts)
+	if starts == nil || len(p.Services) < 2 {
+		return starts, counts
+	}
+	rest, left := startsHere{}, slices.Clone(counts)
+	for _, x := range p.Services {
+		switch one := s.startsOn(p, x.Starts); {
+		case one == nil:
+		case one.after*2 > one.all():
+			for at, n := range s.inCluster(p.Servers, x.Counts) {
+				left[at] = max(0, left[at]-n)
+			}
+		default:
+			rest = startsHere{rest.before + one.before, rest.between + one.between, rest.after + one.after}
+		}
+	}
+	if rest.all() == 0 {
+		return starts, counts
+	}
+	return &rest, left
 }
 
 // listPins reports whether a list that is said to be an account's leads to the

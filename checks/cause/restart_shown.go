@@ -155,3 +155,14 @@ func (s *Situation) listFrees(a checks.Account) bool {
 	}
 	return some
 }
+
+// mayBeSomeServices reports whether part of these clients came before all servers had
+// started, and it is not known which services they are: restarts may explain some of
+// them, as they do not explain all together.
+func (s *Situation) mayBeSomeServices() bool {
+	p := s.Profile
+	if len(p.Services) > 0 || len(p.Starts) == 0 {
+		return false
+	}
+	return sum(p.Starts[0][:min(len(p.StartOrder), len(p.Starts[0]))]) >= fewestThere
+}

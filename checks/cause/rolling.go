@@ -55,19 +55,21 @@ func (s *Situation) rollingOf() rolling {
 		return 0
 	})
 	counts, later := map[uint32][]int{}, map[uint32]bool{}
+	came := s.cameLater()
 	for at, o := range r.order {
 		for _, u := range o.Usage {
 			if u.Connections == 0 || int(u.Account) >= len(s.Deployment.Accounts) || s.Deployment.Accounts[u.Account].System {
 				continue
 			}
-			if id := s.Deployment.Accounts[u.Account].ID; s.Neighbours != nil && cameAfter(s.Neighbours.Profiles[id]) {
+			after := came[s.Deployment.Accounts[u.Account].ID]
+			if after.all {
 				later[u.Account] = true
 				continue // no restart moved these
 			}
 			if counts[u.Account] == nil {
 				counts[u.Account] = make([]int, len(r.order))
 			}
-			counts[u.Account][at] += int(u.Connections)
+			counts[u.Account][at] += max(0, int(u.Connections)-after.on[o.ID])
 		}
 	}
 	r.later = len(later)
@@ -98,10 +100,61 @@ func (s *Situation) rollingOf() rolling {
 // surely began when all others were up. Where a restart moved clients, they were
 // there before the last server had started.
 func cameAfter(p *checks.Profile) bool {
-	if p == nil || len(p.Servers) < 2 || len(p.Starts) == 0 || len(p.SurelyUp) != len(p.Servers) {
+	return p != nil && beganAfter(len(p.Servers), p.Starts, p.SurelyUp)
+}
+
+// beganAfter is that of the starts of a profile, or of one of its services.
+func beganAfter(servers int, starts [][]int, surelyUp []int) bool {
+	if servers < 2 || len(starts) == 0 || len(surelyUp) != servers {
 		return false
 	}
-	return slices.Min(p.SurelyUp[1:])*2 > sum(p.Starts[0])
+	return slices.Min(surelyUp[1:])*2 > sum(starts[0])
+}
+
+// cameLater is what came when no restart moved clients any more: all of an account, or
+// services of it with how many they have by server id.
+type cameLater struct {
+	all bool
+	on  map[string]int
+}
+
+// cameLater is what came later of the accounts that were read, by their ids. What is
+// known is of services: an account that also has a later one was moved as others were.
+func (s *Situation) cameLater() map[string]cameLater {
+	if s.Neighbours == nil {
+		return nil
+	}
+	out := map[string]cameLater{}
+	for id, p := range s.Neighbours.Profiles {
+		if one := laterOf(p); one.all || len(one.on) > 0 {
+			out[id] = one
+		}
+	}
+	return out
+}
+
+// laterOf is what came later of one profile.
+func laterOf(p *checks.Profile) cameLater {
+	if p == nil || len(p.Services) < 2 {
+		return cameLater{all: cameAfter(p)}
+	}
+	out, n := cameLater{}, 0
+	for _, x := range p.Services {
+		if !beganAfter(len(p.Servers), x.Starts, x.SurelyUp) {
+			n++
+			continue
+		}
+		for at, on := range x.Counts {
+			if at < len(p.Servers) && on > 0 {
+				if out.on == nil {
+					out.on = map[string]int{}
+				}
+				out.on[p.Servers[at]] += on
+			}
+		}
+	}
+	out.all = n == 0
+	return out
 }
 
 // asMany is the probability that m or more of n clients are on a server which each

@@ -38,23 +38,56 @@ func (s *Situation) views() []view {
 		}
 		out[at].which = append(out[at].which, i)
 	}
-	for i := range out {
-		out[i].Situation = s.project(out[i].which)
-		if len(out) > 1 {
-			out[i].name = s.serviceNames(out[i].which)
+	var parts []view
+	for _, v := range out {
+		for _, which := range s.byRestart(v.which) {
+			parts = append(parts, view{Situation: s.project(which), which: which})
 		}
 	}
-	return out
+	for i := range parts {
+		if len(parts) > 1 {
+			parts[i].name = s.serviceNames(parts[i].which)
+		}
+	}
+	return parts
+}
+
+// byRestart divides services of which restarts explain some, and not all of them together:
+// what is true of a service is not made untrue by others that came at another time.
+func (s *Situation) byRestart(which []int) [][]int {
+	if len(which) < 2 || judgeRestartDrift(s.project(which)).verdict != RuledOut {
+		return [][]int{which}
+	}
+	var out, open []int
+	for _, i := range which {
+		if judgeRestartDrift(s.project([]int{i})).verdict == RuledOut {
+			out = append(out, i)
+		} else {
+			open = append(open, i)
+		}
+	}
+	switch {
+	case len(open) == 0:
+		return [][]int{out}
+	case len(out) > 0:
+		return append(s.byRestart(open), out)
+	}
+	var each [][]int
+	for _, i := range open {
+		each = append(each, []int{i})
+	}
+	return each
 }
 
 // alike is the same for services of which the same is known: how the lists are
-// tied to them, and which servers take their protocol and their user.
+// tied to them, which servers take their protocol and their user, and whether they came
+// when no restart moved clients any more.
 func (s *Situation) alike() string {
 	var b strings.Builder
 	for _, l := range s.Lists {
 		fmt.Fprintf(&b, "%d ", s.tieOf(l))
 	}
-	fmt.Fprint(&b, s.serves(), s.accepts())
+	fmt.Fprint(&b, s.serves(), s.accepts(), cameAfter(s.Profile))
 	return b.String()
 }
 

@@ -341,7 +341,11 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		if len(outlook.Refusals) > 0 && (!moves || r.force) {
 			stay++
 			if !r.force {
-				account.Stays = cmp.Or(account.Stays, "its clients would come back: "+string(outlook.Refusals[0].Code))
+				why := "its clients would come back: "
+				if !outlook.AllReturn && len(diagnosis.Lost()) > 0 {
+					why = "its clients may be lost: "
+				}
+				account.Stays = cmp.Or(account.Stays, why+string(outlook.Refusals[0].Code))
 			}
 		}
 	}

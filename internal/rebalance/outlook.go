@@ -66,6 +66,10 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 			note("%s (%s, %s): clients may come back whenever they connect anew.", c.Title, c.Code, c.Verdict)
 		}
 	}
+	if by := d.Lost(); len(by) > 0 && !refused[cause.AccountGap] {
+		c := d.Cause(cause.AccountGap)
+		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s): clients that are moved may be lost there where their library gives up. Put that right first.%s", strings.TrimSuffix(refuses(by), "them")+"the clients", c.Code, c.Verdict, onceMended(d, c))})
+	}
 	if out.Unknown = !known; !known {
 		note("Why the clients are where they are is unknown, so they may come back: pass --client-url or --client-config with what they are configured with.")
 	}
@@ -82,15 +86,29 @@ func onceMended(d cause.Diagnosis, c cause.Cause) string {
 	if c.Code != cause.AccountGap || len(users) == 0 {
 		return ""
 	}
-	names := make([]string, len(by))
-	for i, s := range by {
-		names[i] = cmp.Or(s.Name, s.ID)
-	}
 	for i, user := range users {
 		users[i] = words.Harmless(user)
 	}
-	const shown = 5
-	return fmt.Sprintf(" If it was mended since, log in to %s as %s once: that shows it.", words.ListUpTo(shown, names), words.ListUpTo(shown, users))
+	return fmt.Sprintf(" If it was mended since, log in to %s as %s once: that shows it.", named(by), words.ListUpTo(shown, users))
+}
+
+// shown is how many names a sentence has.
+const shown = 5
+
+func named(servers []*checks.Server) string {
+	names := make([]string, len(servers))
+	for i, s := range servers {
+		names[i] = cmp.Or(s.Name, s.ID)
+	}
+	return words.ListUpTo(shown, names)
+}
+
+// refuses says that servers refuse clients, in a clause.
+func refuses(by []*checks.Server) string {
+	if len(by) == 1 {
+		return named(by) + " refuses them"
+	}
+	return named(by) + " refuse them"
 }
 
 // leadsBack is why a cause leads clients to where they were.
@@ -129,6 +147,9 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool, r
 		if at := slices.IndexFunc(x.Strong, func(c cause.Code) bool { return refused[c] }); at >= 0 {
 			back := d.Cause(x.Strong[at])
 			s.Stays = fmt.Sprintf("they would come back: %s (%s, %s)", lowerFirst(leadsBack(d, back)), back.Code, back.Verdict)
+		}
+		if by := d.LostAt(i); s.Stays == "" && len(by) > 0 {
+			s.Stays = "they may be lost: " + refuses(by)
 		}
 		where := d.Reconnect(i)
 		s.Unreached = make([]bool, len(members))

@@ -56,6 +56,44 @@ func TestOutlook(t *testing.T) {
 	}
 }
 
+// TestOutlookWhereOneRefuses: whatever the cause is, clients are not moved as long as one
+// of the other servers refuses them: their library may give up there.
+func TestOutlookWhereOneRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		user    string
+		times   int
+		account checks.Answer
+		refuses bool
+	}{
+		{"as many as are here", "api", 20, checks.Yes, true},
+		{"it lacks the account", "", 0, checks.No, true},
+
+		{"one typing error", "api", 1, checks.Yes, false},
+		{"another user", "web", 20, checks.Yes, false},
+		{"none", "", 0, checks.Yes, false},
+		{"it does not say", "", 0, checks.Unknown, false},
+	} {
+		d := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS"}}, Servers: []checks.Server{{ID: "A", Name: "n1", Cluster: "C1"}, {ID: "B", Name: "n2", Cluster: "C1"}, {ID: "C", Name: "n3", Cluster: "C1"}}}
+		on := []int{20, 0, 0}
+		x := checks.Service{Stem: "orders", User: "api", Counts: on}
+		one := cause.Case{Deployment: d, Finding: checks.Finding{Row: checks.Row{Account: d.Accounts[0], Cluster: "C1", Server: d.Servers[0].Ref(), OnServer: 20, Connections: 20}},
+			Profile:  &checks.Profile{Servers: []string{"A", "B", "C"}, Read: on, Whole: true, Users: []checks.Group{{Key: "api", Counts: on}}, Services: []checks.Service{x}},
+			Accounts: map[string]checks.AccountOn{"A": {Usable: checks.Yes}, "B": {Usable: checks.Yes}, "C": {Usable: c.account}}}
+		if c.times > 0 {
+			one.History = []checks.Closed{{Server: "C", User: c.user, Reason: "Authentication Failure", Connections: c.times}}
+		}
+		got := OutlookOf(cause.Diagnose(one), 0, nil)
+		if refused := len(got.Refusals) == 1 && got.Refusals[0].Code == "account-gap" && strings.Contains(got.Refusals[0].Text, "n3 refuses the clients"); refused != c.refuses {
+			t.Errorf("%s: %+v", c.name, got.Refusals)
+		}
+		if len(got.Services) != 1 || strings.Contains(got.Services[0].Stays, "n3 refuses them") != c.refuses {
+			t.Errorf("%s: %+v", c.name, got.Services)
+		}
+	}
+}
+
 // TestOutlookBehindAnAddress: what is said of an address is not said of a load
 // balancer that nobody has seen.
 func TestOutlookBehindAnAddress(t *testing.T) {

@@ -121,6 +121,9 @@ func (x *facts) accountEverywhere() Remedy {
 	}
 	r := Remedy{Title: "Put " + x.account + " on " + where}
 	why := []string{"Its clients can't connect there, so they are on " + x.here + ", and fail with it."}
+	if !x.strong(cause.AccountGap) {
+		why = []string{"Its clients can't connect there: those that try may be lost where their library gives up."}
+	}
 	if x.Operator {
 		nsc, known, ok := x.nscName(x.f.Account)
 		if ok {
@@ -167,8 +170,11 @@ func (x *facts) usersEverywhere(users []string, without []*checks.Server) Remedy
 		who, they = "users "+listed(names), "These users"
 	}
 	r := Remedy{Title: "Put the " + who + " of " + x.account + " on " + on(without)}
-	r.Why = they + " can't log in there, so the clients are on " + x.here + ", and fail with it. The account itself is there. " +
-		"Check the file and reload, on each of them. One file for all servers of the cluster keeps them alike. " + loginShows
+	r.Why = they + " can't log in there, so the clients are on " + x.here + ", and fail with it."
+	if !x.strong(cause.AccountGap) {
+		r.Why = they + " can't log in there: clients that try may be lost where their library gives up."
+	}
+	r.Why += " The account itself is there. Check the file and reload, on each of them. One file for all servers of the cluster keeps them alike. " + loginShows
 	r.ByHand = "copy the entry in users [ ] from " + x.here + " there, with the same password or key, and reload"
 	r.Commands, r.Checks = []string{checkConf, signal("reload")}, []string{checkConf}
 	return r

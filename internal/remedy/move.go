@@ -47,6 +47,8 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		until := "find no room"
 		if slices.ContainsFunc(x.Causes, func(c cause.Cause) bool { return c.Strong() && x.ComesBack(c.Code) }) {
 			until = "come straight back"
+		} else if x.losing() {
+			until = "may be lost on a server that refuses them, and the command refuses"
 		}
 		why = append(why, "Only after "+listed(after)+": until then they "+until+".")
 	case force != "":
@@ -139,11 +141,17 @@ func (x *facts) force() string {
 func (x *facts) before() []string {
 	var out []string
 	for _, d := range cause.All() {
-		if d.First != "" && x.strong(d.Code) && !x.Cause(d.Code).Past {
+		if d.First != "" && (x.strong(d.Code) && !x.Cause(d.Code).Past || d.Code == cause.AccountGap && x.losing()) {
 			out = append(out, string(d.First))
 		}
 	}
 	return out
+}
+
+// losing reports whether a server refuses clients that are to be moved, while others
+// take them, or may: it is not why they are where they are, and they may be lost there.
+func (x *facts) losing() bool {
+	return x.calls(x.Cause(cause.AccountGap)) && len(x.Lost()) > 0
 }
 
 // loginFirst says which login has to show that a cause is mended before connections are

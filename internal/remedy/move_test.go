@@ -66,6 +66,36 @@ func TestAccountThatWasAdded(t *testing.T) {
 	}
 }
 
+// TestAccountBeforeMoves: where one server refuses the clients, that is not why they are
+// where they are, and is mended before any of them is moved.
+func TestAccountBeforeMoves(t *testing.T) {
+	t.Parallel()
+	for _, times := range []int{20, 1} {
+		in := inputOf(spread(20, 0, 0))
+		in.Accounts = map[string]checks.AccountOn{}
+		for _, s := range in.Deployment.Servers {
+			in.Accounts[s.ID] = checks.AccountOn{Usable: checks.Yes}
+		}
+		last := in.Deployment.Servers[len(in.Deployment.Servers)-1]
+		in.History = []checks.Closed{{Server: last.ID, User: "api", Reason: "Authentication Failure", Connections: times}}
+		in.Profile = &checks.Profile{Servers: in.Profile.Servers, Read: []int{20, 0, 0}, Whole: true, Users: []checks.Group{{Key: "api", Counts: []int{20, 0, 0}}}}
+		in.Diagnosis = cause.Conclude(in.Case, []cause.Cause{{Code: cause.RestartDrift, Role: cause.Root, Verdict: cause.Likely}, {Code: cause.AccountGap, Role: cause.Root, Verdict: cause.Possible}})
+		var order []cause.Remedy
+		for _, r := range For(in).Remedies {
+			order = append(order, r.Code)
+			if waits := strings.Contains(r.Why, "Only after account: until then they may be lost"); r.Code == cause.RemedyRebalance && waits != (times > 1) {
+				t.Errorf("refused %d times: %s", times, r.Why)
+			}
+			if r.Code == cause.RemedyAccount && strings.Contains(r.Why, "so the clients are on") {
+				t.Errorf("refused %d times: %s", times, r.Why)
+			}
+		}
+		if first := slices.Index(order, cause.RemedyAccount) < slices.Index(order, cause.RemedyRebalance); first != (times > 1) {
+			t.Errorf("refused %d times: %v", times, order)
+		}
+	}
+}
+
 // TestLoginBeforeMoves: as long as nobody has logged in where clients were refused, the
 // rebalancer refuses, and the audit says what comes first.
 func TestLoginBeforeMoves(t *testing.T) {

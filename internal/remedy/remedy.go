@@ -192,9 +192,10 @@ func For(in Input) Advice {
 	return out
 }
 
-// first is 1 for what the URLs of the others are of no use without.
+// first is 1 for what the URLs of the others are of no use without, and for what keeps
+// clients from being lost that are moved.
 func (x *facts) first(code cause.Remedy) int {
-	if code == cause.RemedyListener && x.listenerFirst() {
+	if code == cause.RemedyListener && x.listenerFirst() || code == cause.RemedyAccount && x.losing() {
 		return 1
 	}
 	return 0

@@ -3,6 +3,7 @@ package life
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -148,6 +149,39 @@ func between() Operation {
 			{Account: "ORDERS", Server: n1, Truth: "account-gap", Said: "account-gap", Also: []string{"server-full"}, Exact: true,
 				Check: both(stays("ORDERS", n1), refused("ORDERS", "authorization", n3), refused("ORDERS", "", n2))},
 			{Account: "PUSH"},
+		},
+	}
+}
+
+// patched: one of the other servers lacks the users, and the other one, which takes them,
+// was restarted after the clients came.
+func patched() Operation {
+	return Operation{
+		Name: "patched", Title: "of the two other servers one refuses the users, and the other one is restarted", Short: true,
+		Topology: three(func(c *lab.Cluster) {
+			c.Configure = func(i int, o *server.Options) {
+				if i == 2 {
+					o.Users = slices.DeleteFunc(o.Users, func(u *server.User) bool { return u.Username == "LIST" || u.Username == "LISTQUIET" })
+				}
+			}
+		}),
+		Do: func(ctx context.Context, w *World) error {
+			w.pass("LIST", w.all()...)
+			keep := []nats.Option{nats.IgnoreAuthErrorAbort()} // others are lost there
+			if err := w.start(ctx,
+				App{Account: "LIST", Name: "orders", Pods: true, Count: 18, URLs: w.all(), Options: keep},
+				App{Account: "LISTQUIET", Name: "billing", Count: 18, URLs: w.all(), Options: keep},
+			); err != nil {
+				return err
+			}
+			return w.restart(ctx, n2)
+		},
+		Cases: []Case{
+			{Account: "LIST", Server: n1, Truth: "restart-drift", Said: "restart-drift", Exact: true, Open: []string{"account-gap"}, Refused: "account-gap",
+				Check: both(drifted("LIST"), refused("LIST", "authorization", n3))},
+			// The other account was left there in the same way.
+			{Account: "LISTQUIET", Server: n1, Truth: "restart-drift", Said: "restart-drift", Exact: true, Open: []string{"account-gap"}, Refused: "account-gap",
+				Check: drifted("LISTQUIET")},
 		},
 	}
 }
