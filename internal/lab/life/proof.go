@@ -10,8 +10,8 @@ import (
 )
 
 // enough new clients would be on several servers if they could: all on the same
-// one of three is 1 in 59,049.
-const enough = 11
+// one of two is 1 in 65,536.
+const enough = 17
 
 // Stays proves that new clients like those of the account's first app land on
 // the server too: it is how they are set up, and not when they came.
