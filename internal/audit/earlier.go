@@ -66,8 +66,15 @@ func (e Expected) addEarlier(d *checks.Deployment) (candidates string) {
 			return fmt.Sprintf("; it may be one of those %s: %s", known, source.Few(gone))
 		}
 	}
+	// Which of several somebody still knows of, without a name, is open.
+	unnamed := 0
+	for i := range d.Missing {
+		if x := &d.Missing[i]; nameless(x) && x.At == "" {
+			unnamed++
+		}
+	}
 	for _, m := range absent {
-		e.addNamed(d, m)
+		e.addOne(d, m, len(absent) <= unnamed)
 	}
 	if len(gone) > 0 {
 		says := fmt.Sprintf("--expect-servers %d says", e.Count)
@@ -129,14 +136,18 @@ func mayBeOne(d *checks.Deployment, m *checks.Missing, cluster string, known boo
 
 // addNamed adds a server of a name that the model does not have. One that it has
 // without a name, and that may be it, gets the name.
-func (e Expected) addNamed(d *checks.Deployment, m checks.Missing) {
+func (e Expected) addNamed(d *checks.Deployment, m checks.Missing) { e.addOne(d, m, true) }
+
+// addOne is addNamed where other servers may be the one without a name as well, unless
+// only is true: then it is said that it may be.
+func (e Expected) addOne(d *checks.Deployment, m checks.Missing, only bool) {
 	if has(d, &m) || len(d.Missing) >= mostMissing {
 		return
 	}
 	if at, certain := unnamedOf(d, &m); at >= 0 { // somebody knows of it
 		x := &d.Missing[at]
 		said := m.Reason + ": "
-		if !certain {
+		if !certain || !only {
 			said = m.Reason + ", and perhaps this one: "
 		}
 		x.Placed = x.Placed || x.IsAddress()
