@@ -130,14 +130,21 @@ func recordRestarts(t *testing.T, drain bool) {
 	}
 	// A spread that changed is written down within 5 seconds.
 	var doc report.Document
+	var last error // that the end of the time would hide
+	defer func() {
+		if t.Failed() {
+			t.Log(last)
+		}
+	}()
 	if err := lab.Poll(ctx, func() error {
 		doc = audit("--history", dir)
 		got := verdictsOf(doc, "restart-drift")
+		last = nil
 		if got["ORDERS"].Verdict != "confirmed" || got["PAY"].Verdict != "confirmed" || got["ALONE"].Verdict != "possible" {
-			return fmt.Errorf("with the history: ORDERS %s, ALONE %s, PAY %s; warnings %q; %+v",
+			last = fmt.Errorf("with the history: ORDERS %s, ALONE %s, PAY %s; warnings %q; %+v",
 				got["ORDERS"].Verdict, got["ALONE"].Verdict, got["PAY"].Verdict, doc.Warnings, got["ORDERS"].Evidence)
 		}
-		return nil
+		return last
 	}); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
