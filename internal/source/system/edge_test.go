@@ -153,15 +153,17 @@ func TestServerThatAnswersNoMore(t *testing.T) {
 	for _, c := range []struct {
 		what                   string
 		reported, heard, asked time.Duration // ago
+		takes                  time.Duration // its answers
 		gone                   bool
 	}{
-		{"it answered before it reported", 3 * time.Second, 4 * time.Second, 2 * time.Second, true},
-		{"a late answer came after its report", 4 * time.Second, 3 * time.Second, 2 * time.Second, true},
-		{"nothing was asked since that answer", 4 * time.Second, 2 * time.Second, 3 * time.Second, false},
-		{"it was asked a moment ago", 4 * time.Second, 3 * time.Second, 100 * time.Millisecond, false},
+		{"it answered before it reported", 3 * time.Second, 4 * time.Second, 2 * time.Second, 0, true},
+		{"a late answer came after its report", 4 * time.Second, 3 * time.Second, 2 * time.Second, time.Second, true},
+		{"it takes as long as that each time", 4 * time.Second, 3 * time.Second, 2 * time.Second, 3 * time.Second, false},
+		{"nothing was asked since that answer", 4 * time.Second, 2 * time.Second, 3 * time.Second, 0, false},
+		{"it was asked a moment ago", 4 * time.Second, 3 * time.Second, 100 * time.Millisecond, 0, false},
 	} {
 		s := answered("C", "a", 1)
-		s.reported, s.heard = ago(c.reported), ago(c.heard)
+		s.reported, s.heard, s.takes = ago(c.reported), ago(c.heard), c.takes
 		g := &gathering{servers: map[string]*seen{s.ID: s}, questions: []question{{kind: ofRoster, at: ago(c.asked)}}}
 		g.dropUnconfirmed()
 		if s.fellSilent != c.gone || s.whole == c.gone {

@@ -31,6 +31,7 @@ type seen struct {
 	nth          int            // which of all reports that came is its
 	answers      map[int]answer // its reports, by the question
 	heard        time.Time      // when it last answered the roster
+	takes        time.Duration  // the longest that an answer of it to the roster took
 	strange      bool           // it gives an id that no server has
 	contradicted bool           // two answers to one question differ
 	reported     time.Time      // when its report came

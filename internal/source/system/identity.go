@@ -83,6 +83,7 @@ func (g *gathering) dropUnconfirmed() {
 		if s.heard.After(since) { // a late answer to what was asked before
 			since = s.heard
 		}
+		before = max(before, s.takes) // one that is slow has as long again
 		if s.whole && !s.confirmed && s.roster != nil && (asked(since, before) || !s.draining.IsZero()) {
 			s.fellSilent = true
 			gone = append(gone, s)

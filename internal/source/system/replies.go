@@ -62,6 +62,7 @@ func (g *gathering) rosterReply(ctx context.Context, tag int, m *nats.Msg) {
 		asked := g.questions[tag]
 		s.confirmed = s.confirmed || s.whole && asked.at.After(s.reported)
 		s.heard = time.Now()
+		s.takes = max(s.takes, s.heard.Sub(asked.at))
 		if s.roster == nil {
 			g.answered++
 		}
