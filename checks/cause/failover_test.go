@@ -127,8 +127,8 @@ func TestWhyNowhere(t *testing.T) {
 	}
 }
 
-// TestForeseen: a forecast leaves out what a balancer was not seen to lead to and no
-// server tells of, which proves nothing for clients in need.
+// TestForeseen: a forecast leaves out a server that a balancer was not seen to lead to and
+// that no server advertises. It does not say that clients can't fail over to it.
 func TestForeseen(t *testing.T) {
 	t.Parallel()
 	mute := on(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1)

@@ -49,8 +49,8 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 
 // foreseen takes from where clients may get to what neither their lists lead to, by
 // the steps that these take, nor servers tell them of. A balancer may have more
-// servers behind it than it was seen to lead to: for when the others are down, which
-// proves nothing for a failover, and is none of where clients go meanwhile.
+// servers behind it than it was seen to lead to, and lead there when the others are
+// down: a failover may get there, and clients that are moved do not.
 func (s *Situation) foreseen(left []checks.Answer) []checks.Answer {
 	out := slices.Clone(left)
 	if s.missedByChance() {

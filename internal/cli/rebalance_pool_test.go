@@ -16,7 +16,7 @@ import (
 // TestRebalanceThroughAPool: two tenants come by a balancer that leads to C1-n1 and
 // C1-n2, of which the second was down when they were deployed. They are spread over
 // these two, none of their clients is moved more than twice for C1-n3, which is out of
-// their reach, and the tenant that is no finding is left as it is.
+// their reach. A third tenant, without a finding, stays as it is.
 func TestRebalanceThroughAPool(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

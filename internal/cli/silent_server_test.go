@@ -116,8 +116,8 @@ func saidToHang(t *testing.T, urls string, p *tool.Process) {
 // Servers that advertise another address than the one that they are reached at, or
 // listen on all of their machine, are at the addresses of --server as far as anybody
 // can say who does not connect to them: none is missing. One address more than there
-// are servers is one of a server that is not here. Where the others say that they are at
-// theirs, an address at which none of them is stays open.
+// are servers is one of a server that is not here. Where the servers say which addresses
+// are theirs, any other address is that of a missing server.
 func TestAddressesThatServersDoNotKnow(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -102,7 +102,7 @@ func (s *State) land(moves []Move, owed []float64, full []bool) {
 			*n++
 		}
 		c.trail, c.epoch, c.tries = c.trail.then(c.Server), len(s.Servers), c.tries+1
-		if slices.Contains([]rune(string(c.trail)), rune(to)) {
+		if c.trail.has(to) {
 			c.returns++
 		}
 		c.Server, c.ID = to, 1<<63|uint64(i) //nolint:gosec // an id of its own

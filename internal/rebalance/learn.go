@@ -1,7 +1,5 @@
 package rebalance
 
-import "strings"
-
 // Arrivals is where the clients of a batch went, as far as a look shows it.
 type Arrivals struct {
 	// On is how many came to each server, of all services together; Back is how
@@ -59,7 +57,7 @@ func (s *State) Learn(before *State, moves []Move) Arrivals {
 		}
 		came[c.Service] = a
 		c.trail, c.tries, c.returns = of.trail.then(of.server), of.tries+1, of.returns
-		if strings.ContainsRune(string(c.trail), rune(c.Server)) { //nolint:gosec // an index
+		if c.trail.has(c.Server) {
 			c.returns++
 		}
 		out.On[c.Server]++

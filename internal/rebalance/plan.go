@@ -265,8 +265,8 @@ func (p *planning) ceiling(account, server int) float64 {
 }
 
 // doubt is what chance may add to the clients of an account that are expected at a
-// server: it counts for one of several that is no finding, and is to stay as even as it
-// was though others are moved for it.
+// server. It counts for an account without a finding where several are balanced: that
+// one must not become less even while others are moved.
 func (p *planning) doubt(account, server int) float64 {
 	if p.goal.Even || len(p.Accounts) == 1 || p.peaks[account] > p.soft[account] {
 		return 0

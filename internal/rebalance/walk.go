@@ -12,6 +12,11 @@ type trail string
 // longestTrail bounds how far back a trail goes.
 const longestTrail = 8
 
+// has reports whether a client was moved from a server.
+func (t trail) has(server int) bool {
+	return slices.Contains([]rune(string(t)), rune(server)) //nolint:gosec // clusters are bounded
+}
+
 func (t trail) then(server int) trail {
 	all := []rune(string(t))
 	if at := slices.Index(all, rune(server)); at >= 0 { // it went to the end again
