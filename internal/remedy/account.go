@@ -18,7 +18,7 @@ const globalAccount = "$G"
 // What servers have that did not report is unknown: a limit that leaves it out
 // would refuse clients.
 func (x *facts) limits() (Remedy, bool) {
-	if x.Missing > 0 || len(x.d.Missing) > 0 {
+	if x.Missing > 0 || len(x.d.Missing) > 0 || len(x.LimitedOn()) > 0 { // see sameLimit
 		return Remedy{}, false
 	}
 	if limit, by, ok := x.limit(); ok && x.refused() > 0 {

@@ -115,7 +115,7 @@ func (x *facts) leafLimit() (why string, commands []string) {
 
 // sameLimit has the account's limit of connections on all servers alike.
 func (x *facts) sameLimit(lower []*checks.Server) Remedy {
-	r := Remedy{Title: "Give " + x.account + " the limit of connections on " + on(lower) + " that it has on " + x.here,
+	r := Remedy{Title: "Raise the limit of " + x.account + " on " + on(lower) + " to that on " + x.here,
 		Why: "A limit counts the account's connections on all servers, so that the one with the highest limit is left alone. "}
 	if x.Operator {
 		r.Why += "Servers that have an old JWT of the account go by the limit in it."

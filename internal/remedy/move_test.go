@@ -125,3 +125,37 @@ func TestLoginBeforeMoves(t *testing.T) {
 		}
 	}
 }
+
+// An account that has a lower limit on the other servers gets the same one there, and no
+// other limit.
+func TestLowerLimitOnOthers(t *testing.T) {
+	t.Parallel()
+	over := func(servers ...string) change {
+		return func(in *Input) {
+			for _, id := range servers {
+				in.History = append(in.History, checks.Closed{Server: id, User: "api", Reason: "Maximum Account Connections Exceeded", Connections: 9})
+			}
+			in.Profile.Users = []checks.Group{{Key: "api", Counts: []int{20, 0, 0}}}
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		refused []string
+		want    bool
+	}{
+		{"all others refused them", []string{"N2", "N3"}, true},
+		{"one of the others did", []string{"N2"}, false},
+		{"all servers did", []string{"N1", "N2", "N3"}, false},
+		{"none did", nil, false},
+	} {
+		var titles []string
+		for _, r := range For(inputOf(spread(20, 0, 0), over(c.refused...), withCause(cause.ServerFull, cause.Likely))).Remedies {
+			titles = append(titles, r.Title)
+		}
+		same := slices.Contains(titles, "Raise the limit of ORDERS on n2 and n3 to that on n1")
+		other := slices.ContainsFunc(titles, func(s string) bool { return strings.HasPrefix(s, "Limit ORDERS to") })
+		if same != c.want || other == c.want {
+			t.Errorf("%s: %q", c.name, titles)
+		}
+	}
+}
