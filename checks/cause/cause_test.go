@@ -140,7 +140,7 @@ func TestCircumstances(t *testing.T) {
 		want    map[Code]Verdict
 	}{
 		{"full servers alone", with(everywhere, full), map[Code]Verdict{ServerFull: Confirmed, RestartDrift: RuledOut}},
-		{"drift alone", with(everywhere, aloneAtFirst), map[Code]Verdict{ServerFull: RuledOut, RestartDrift: Confirmed}},
+		{"drift alone", with(unordered(urlsOf(2, 1, 3)...), aloneAtFirst), map[Code]Verdict{ServerFull: RuledOut, RestartDrift: Confirmed}},
 		{"both", with(everywhere, full, aloneAtFirst), map[Code]Verdict{ServerFull: Likely, RestartDrift: Likely}},
 		{"both, and a single URL", with(list(urlsOf(1)...), full, aloneAtFirst),
 			map[Code]Verdict{SingleURL: Likely, ServerFull: Possible, RestartDrift: Possible}},
@@ -333,6 +333,7 @@ func draw(rng *rand.Rand) Case {
 		},
 		func(s *scene) { clear(s.Accounts) },
 		aloneAtFirst,
+		func(s *scene) { aloneAtFirst(s); unordered(urlsOf(1, 2, 3)...)(s) },
 		func(s *scene) {
 			for i := range s.Profile.Starts {
 				for k := range s.Profile.Starts[i] {

@@ -121,7 +121,8 @@ func (p Placement) walk() func(server, k int) (float64, bool) {
 }
 
 // InOrder is the likelihood where each client takes the first server of a list
-// that was up when its connection began. Nil is a list that is not known: the
+// that was up when its connection began, or went on from the one before in the list when
+// that stopped, see [Situation.turn]. Nil is a list that is not known: the
 // best order is taken, and costs what it was chosen from.
 func (p Placement) InOrder(list []int) Likelihood {
 	if list != nil {
@@ -146,19 +147,20 @@ func (p Placement) InOrder(list []int) Likelihood {
 }
 
 func (p Placement) inOrder(list []int) Likelihood {
-	first := func(k int) int {
-		for _, server := range list {
-			if p.Reachable[server] && (k < 0 || slices.Contains(p.Order[:k], server)) {
-				return server
-			}
+	up := func(server, k int) bool { return k < 0 || slices.Contains(p.Order[:k], server) }
+	taken := func(server, k int) bool {
+		at := slices.Index(list, server)
+		if at > 0 && p.Reachable[server] && !up(list[at-1], k) {
+			return true
 		}
-		return -1
+		first := slices.IndexFunc(list, func(o int) bool { return p.Reachable[o] && up(o, k) })
+		return first >= 0 && first == at
 	}
 	m := p.reachable()
 	out := 0.0
 	add := func(server, k, n int) {
 		if n > 0 {
-			out += float64(n) * math.Log(pinned(server == first(k), m))
+			out += float64(n) * math.Log(pinned(taken(server, k), m))
 		}
 	}
 	for server, n := range p.Counts {

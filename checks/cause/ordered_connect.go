@@ -82,12 +82,16 @@ func judgeOrdered(s *Situation) judgement {
 
 // inOrder judges one list that leads to several servers.
 func (s *Situation) inOrder(f List) judgement {
-	arrivals := s.thenUp(f.Reach.Arrivals)
+	arrivals, passed, known := s.turn(f.Reach.Arrivals)
 	first := arrivals[0]
 	if full := s.fullFirst(arrivals); len(full) > 0 && f.Ordered != checks.No {
 		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
 			say(f.Origin, "%s %s before %s in the list, and %s full now: clients that take it in its order go on to %s.",
 				otherNames(full), verb(full, "comes", "come"), label(s.Server), verb(full, "is", "are"), label(s.Server))}}
+	}
+	if first.Server != s.here && !known {
+		return notTested("start times", "%s comes before %s in the list, and whether it was up when these clients connected is unknown.",
+			label(&s.Deployment.Servers[first.Server]), label(s.Server)).settledBy(s.Gap.details())
 	}
 	if first.Server != s.here {
 		return ruledOut(f.Origin, "The first server of the list is %s, not %s.", label(&s.Deployment.Servers[first.Server]), label(s.Server))
@@ -106,9 +110,9 @@ func (s *Situation) inOrder(f List) judgement {
 	case byDNS && f.Ordered != checks.Yes:
 		return s.orderOfDNS(f, name, j)
 	}
-	if len(arrivals) < len(f.Reach.Arrivals) {
+	if passed != nil {
 		j.evidence = append(j.evidence, say("start times", "%s comes before %s in the list, but started after the clients had connected.",
-			label(&s.Deployment.Servers[f.Reach.Arrivals[0].Server]), label(s.Server)))
+			label(passed), label(s.Server)))
 	} else {
 		j.evidence = append(j.evidence, say(f.Origin, "The list leads to %s, and %s comes first.", s.names(f.Reach.Servers()), label(s.Server)))
 	}
@@ -117,10 +121,14 @@ func (s *Situation) inOrder(f List) judgement {
 		j.verdict, j.confidence, j.direct = Confirmed, 0.95, true
 		j.evidence = append(j.evidence, say(f.Origin, "Clients take it in its order: an option beside it switches randomising off."))
 	case f.Ordered == checks.Yes:
-		j.verdict, j.confidence = Likely, 0.75
+		j.verdict, j.confidence, j.direct = Likely, 0.75, s.Tied
 		j.evidence = append(j.evidence, say(f.Origin, "An option beside it switches randomising off."))
 	case f.Ordered == checks.No:
 		return ruledOut(f.Origin, "An option beside the list says that clients take it in random order.")
+	case s.spreadLater():
+		later, here := s.afterAll()
+		return ruledOut("start times", "Clients that take their list in order go to one server: of %s that began when all servers were up, %s on %s.",
+			connectionsOf(later), noneOr(here)+isOrAre(here), label(s.Server))
 	case !s.Tied, s.Finding.Chance > 1e-4, s.lonely(f), s.Tied && len(listsOf(s.Own, pins, perhaps, unclear)) > 0, !s.othersTakeThem():
 		j.verdict, j.confidence = Possible, 0.3
 	case !slices.Contains(s.wereUp()[1:], checks.Yes):
@@ -170,23 +178,6 @@ func (s *Situation) fullFirst(arrivals []Arrival) (full []*checks.Server) {
 		}
 	}
 	return nil
-}
-
-// thenUp are the arrivals without the first ones at servers that started only
-// when all clients of the concentrated server had connected.
-func (s *Situation) thenUp(all []Arrival) []Arrival {
-	if s.Profile == nil || s.Profile.Newest.IsZero() {
-		return all
-	}
-	late := func(a Arrival) bool {
-		o := &s.Deployment.Servers[a.Server]
-		return !o.Start.IsZero() && o.Details != nil && o.Start.Add(-o.Details.Offset-o.Details.Margin).After(s.Profile.Newest)
-	}
-	// If no other was up, there was nothing to choose: see restartDrift.
-	if !slices.ContainsFunc(all, func(a Arrival) bool { return a.Server != s.here && !late(a) }) {
-		return all
-	}
-	return all[slices.IndexFunc(all, func(a Arrival) bool { return !late(a) }):]
 }
 
 // anotherFits reports whether a list of their own explains better by far where these

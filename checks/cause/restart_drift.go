@@ -170,7 +170,7 @@ func judgeStarts(s *Situation) judgement {
 	if unlike {
 		j.evidence = append(j.evidence, against)
 		j.confidence = 0.5
-		if s.reachable() != checks.Yes {
+		if _, unmoved := s.unmoved(); s.reachable() != checks.Yes || unmoved && s.firstInOrder() {
 			j.verdict, j.confidence = Possible, 0.25
 			return j
 		}
@@ -204,7 +204,7 @@ func judgeStarts(s *Situation) judgement {
 	if later > 0 && fits {
 		j.evidence = append(j.evidence, say("start times", "Of %s that began when all servers were up, %s on %s.", connectionsOf(later), noneOr(laterHere)+isOrAre(laterHere), label(s.Server)))
 	}
-	if fits && !unlike && s.Missing == 0 && p.Whole && s.reachable() == checks.Yes && s.ownAddresses() && !s.firstInOrder() {
+	if fits && !unlike && s.Missing == 0 && p.Whole && s.reachable() == checks.Yes && s.ownAddresses() && !s.firstInOrder() && s.askBystanders().asked() {
 		j.verdict, j.confidence = Confirmed, 0.95
 	} else if s.spreadLater() {
 		j.confidence = 0.85

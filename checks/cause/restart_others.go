@@ -17,11 +17,15 @@ type bystanders struct {
 	// even are those that have clients on every server, as they have where all were
 	// there; lean are those that are on the concentrated one as these clients are.
 	even, lean []string
-	// movers are those of the latter that restarts brought there one after the other:
-	// of their connections there some began before the first of the others started, and
-	// some later. moved is the share of the later ones, their mean.
+	// movers are those that restarts brought to the concentrated one, one after the
+	// other: of their connections there some began before the first of the others started,
+	// and some later, and they are as these clients, or gone from the server that started
+	// last. moved is the share of the later ones, their mean.
 	movers []string
 	moved  float64
+	// read are how many of the other accounts were asked when their connections began, of
+	// all that have enough of them.
+	read, all int
 	// shown are those of the lean ones of which it is known that they take other
 	// servers too.
 	shown []witness
@@ -29,6 +33,17 @@ type bystanders struct {
 
 // fewestMovers is how many accounts it takes to know what restarts did.
 const fewestMovers = 2
+
+// BeforeRestarts reports whether most of the connections of the concentrated server
+// began before some other server last started: then when those of other accounts began
+// shows whether that server was down, or was there before.
+func BeforeRestarts(c Case) bool {
+	p := c.Profile
+	return p != nil && len(p.Starts) > 0 && len(p.StartOrder) < len(p.Starts[0]) && sum(p.Starts[0][:len(p.StartOrder)])*2 > sum(p.Starts[0])
+}
+
+// fewEach is how many connections for each server make one account say something.
+const fewEach = 3
 
 // askBystanders looks at all of them, once.
 func (s *Situation) askBystanders() *bystanders {
@@ -50,7 +65,7 @@ func (s *Situation) askServices() {
 		if !x.Remainder && !slices.ContainsFunc(s.Profile.Services, func(o checks.Service) bool { return alikeServices(x, o) }) {
 			one := *p
 			one.Services = []checks.Service{x}
-			s.others.add(ServiceName(x), s.inCluster(p.Servers, x.Counts), s.startsOn(p, x.Starts), s.tookOthers(&one))
+			s.askOne(ServiceName(x), s.inCluster(p.Servers, x.Counts), s.startsOn(p, x.Starts), s.tookOthers(&one))
 		}
 	}
 }
@@ -91,11 +106,17 @@ func (s *Situation) askAccounts() {
 				free = starts != nil && (s.tookOthers(p) || s.listFrees(a))
 			}
 		}
-		if !s.others.add(cmp.Or(a.Name, a.ID), c, starts, free) {
+		if sum(c) >= fewEach*len(c) {
+			s.others.all++
+			if starts != nil {
+				s.others.read++
+			}
+		}
+		if !s.askOne(cmp.Or(a.Name, a.ID), c, starts, free) {
 			small, rest = small+1, added(rest, c)
 		}
 	}
-	s.others.add(words.Plural(small, "smaller account"), rest, nil, false)
+	s.askOne(words.Plural(small, "smaller account"), rest, nil, false)
 	slices.Sort(s.others.even)
 	slices.Sort(s.others.lean)
 	slices.Sort(s.others.movers)
@@ -183,34 +204,52 @@ func (s *Situation) inCluster(servers []string, counts []int) []int {
 	return out
 }
 
-// add takes in an account or a service, and reports whether that is done with. One that
-// came when all servers had started says nothing of the time before. One with few
+// askOne takes in an account or a service, and reports whether that is done with. One
+// that came when all servers had started says nothing of the time before. One with few
 // connections may say something together with others. Free says of it that it takes
 // other servers too.
-func (b *bystanders) add(name string, counts []int, starts *startsHere, free bool) bool {
+func (s *Situation) askOne(name string, counts []int, starts *startsHere, free bool) bool {
+	b := s.others
 	if starts != nil && starts.after*2 > starts.all() {
 		return true
 	}
-	const few = 3 // for each server
-	if sum(counts) < few*len(counts) {
+	if sum(counts) < fewEach*len(counts) {
 		return false
 	}
-	switch gain := leansTo(counts); {
+	gain := leansTo(counts)
+	switch {
 	case gain > likelyOverOthers:
 		b.lean = append(b.lean, name)
 		if free {
 			b.shown = append(b.shown, witness{name, starts.later()})
 		}
-		// An account that was deployed at one time has all of them before, or all later.
-		if share := starts.later(); share > 0.1 && share < 0.9 {
-			n := float64(len(b.movers))
-			b.moved = (b.moved*n + share) / (n + 1)
-			b.movers = append(b.movers, name)
-		}
 	case gain < -likelyOverOthers && onEvery(counts):
 		b.even = append(b.even, name)
 	}
+	// An account that was deployed at one time has all of them before, or all later.
+	if share := starts.later(); share > 0.1 && share < 0.9 && (gain > likelyOverOthers || s.goneFromLast(counts)) {
+		n := float64(len(b.movers))
+		b.moved = (b.moved*n + share) / (n + 1)
+		b.movers = append(b.movers, name)
+	}
 	return true
+}
+
+// goneFromLast reports whether counts have nearly nobody on the server that started
+// last, as after a restart that its clients left it by, and that is not the
+// concentrated one.
+func (s *Situation) goneFromLast(counts []int) bool {
+	last := 0
+	cluster := s.cluster()
+	for at, o := range cluster {
+		if untimed(o) {
+			return false
+		}
+		if o.Start.Add(-o.Details.Offset).After(cluster[last].Start.Add(-cluster[last].Details.Offset)) {
+			last = at
+		}
+	}
+	return last > 0 && counts[last]*10 <= sum(counts)
 }
 
 // leansTo is by how much counts are likelier where three of four clients are on the
@@ -251,6 +290,18 @@ func (s *Situation) unlikeOthers() (Evidence, bool) {
 		return say("account reports", "But the clients of %s are spread. Had the other servers been down when clients came, these would be on %s too.",
 			enumerate(b.even), label(s.Server)), true
 	}
+	return s.unmoved()
+}
+
+// asked reports whether most other accounts of the cluster were asked when their
+// connections began: they may say that the other servers were there before.
+func (b *bystanders) asked() bool { return b.read*2 >= b.all }
+
+// unmoved reports whether restarts brought clients of others here one after the other,
+// while these came before the first of them, with what says so: they did not walk as
+// the others did.
+func (s *Situation) unmoved() (Evidence, bool) {
+	b := s.askBystanders()
 	h := s.startsOn(s.Profile, s.Profile.Starts)
 	if h == nil || len(b.movers) < fewestMovers {
 		return Evidence{}, false
@@ -275,7 +326,7 @@ func asFew(n, m int, p float64) float64 {
 // spreadLater reports whether connections of these clients that began when all servers
 // were up are spread.
 func (s *Situation) spreadLater() bool {
-	if len(s.Profile.StartOrder) == 0 {
+	if s.Profile == nil || len(s.Profile.StartOrder) == 0 {
 		return false
 	}
 	later, here := s.afterAll()

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -32,12 +33,18 @@ func movedByRestarts(i int) [][]int {
 	return [][]int{{0, 6 + i%2, 4 - i%2, 0}, {0, 0, 2, 0}, {0, 0, 0, 0}}
 }
 
+// leftTheLast is an account whose clients left n3 for the other two.
+func leftTheLast(i int) [][]int {
+	return [][]int{{0, 4, 3 + i%2, 0}, {0, 0, 6, 0}, {0, 0, 0, 0}}
+}
+
 // TestRestartAmongOthers: that the other servers started after the clients had
 // connected says little by itself, as they may have been restarted since. The rest of
 // the cluster says whether they were there before.
 func TestRestartAmongOthers(t *testing.T) {
 	t.Parallel()
 	all, one := list(urlsOf(2, 1, 3)...), list(urlsOf(1)...)
+	lastIsN3 := func(s *scene) { s.Deployment.Servers[2].Start = started().Add(4 * time.Hour) }
 	before := func(s *scene) {
 		aloneAtFirst(s)
 		s.Profile.Starts[1], s.Profile.Starts[2] = []int{0, 0, 0, 0}, []int{0, 0, 0, 0}
@@ -64,6 +71,10 @@ func TestRestartAmongOthers(t *testing.T) {
 		{"the others are even, and came later", and(read(3, func(int) [][]int { return [][]int{{0, 0, 0, 4}, {0, 0, 0, 4}, {0, 0, 0, 4}} })), Possible, "none"},
 		{"the others are even, and were here before", and(read(3, func(int) [][]int { return [][]int{{0, 4, 0, 0}, {0, 0, 0, 4}, {0, 0, 0, 4}} })), Possible, "none"},
 		{"the restarts moved the others, and not these", and(read(3, movedByRestarts)), Possible, "none"},
+		{"the restarts moved the others, and not these, whose list has another first", and(read(3, movedByRestarts), all), Possible, "none"},
+		{"the restarts moved the others, and not these, who shuffle their list", and(read(3, movedByRestarts), unordered(urlsOf(2, 1, 3)...)), Likely, RestartDrift},
+		{"the restarts moved others that are on two servers, and not these", and(read(3, leftTheLast), lastIsN3), Possible, "none"},
+		{"the restarts moved others that are on two servers, and not these, whose list has another first", and(read(3, leftTheLast), lastIsN3, all), Possible, "none"},
 		{"the restarts moved the others, and not these, who have one URL", and(read(3, movedByRestarts), one), Possible, SingleURL},
 		{"the restarts moved the others, and these", with(counts(10, 2, 0), read(3, movedByRestarts), before, profile(func(p *checks.Profile) {
 			p.Starts = movedByRestarts(0)

@@ -47,7 +47,8 @@ func (s *Situation) room() []checks.Answer {
 // take the concentrated server first.
 func (s *Situation) toldToOrder() bool {
 	return slices.ContainsFunc(listsOf(s.Own, wide), func(f List) bool {
-		return f.Ordered == checks.Yes && s.thenUp(f.Reach.Arrivals)[0].Server == s.here
+		up, _, _ := s.turn(f.Reach.Arrivals)
+		return f.Ordered == checks.Yes && up[0].Server == s.here
 	})
 }
 

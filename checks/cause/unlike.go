@@ -37,6 +37,6 @@ func (s *Situation) unlikeList() bool {
 func (s *Situation) seenInOrder() bool {
 	return slices.ContainsFunc(listsOf(s.Own, wide), func(f List) bool {
 		j := s.inOrder(f)
-		return j.verdict != RuledOut && (f.Ordered == checks.Yes || j.fixed)
+		return order(j.verdict) <= order(Possible) && (f.Ordered == checks.Yes || j.fixed)
 	})
 }

@@ -14,21 +14,22 @@ import (
 
 // neighbours returns what the accounts of each cluster show together: those of the
 // cases, and where clients of one of these come mostly from one address, or some from
-// its addresses were turned away by full servers, others of its cluster. An address is
-// judged by all clients that come from it, not only by those of accounts that are
+// its addresses were turned away by full servers, or other servers started when they were
+// connected, others of its cluster. An address is judged by all clients that come from
+// it, and a restart by all that it moved, not only by those of accounts that are
 // concentrated.
 func (a *Run) neighbours(ctx context.Context, cases []cause.Case) (map[string]*cause.Neighbours, error) {
 	profiles := map[string]map[string]*checks.Profile{}
-	crowded := map[string]bool{}
+	ask := map[string]bool{}
 	for _, c := range cases {
 		cluster := c.Finding.Cluster
 		if profiles[cluster] == nil {
 			profiles[cluster] = map[string]*checks.Profile{}
 		}
 		profiles[cluster][c.Finding.Account.ID] = c.Profile
-		crowded[cluster] = crowded[cluster] || cause.CrowdedAddress(c) || cause.TurnedAway(c)
+		ask[cluster] = ask[cluster] || cause.CrowdedAddress(c) || cause.TurnedAway(c) || cause.BeforeRestarts(c)
 	}
-	of := beside(a.Deployment, profiles, crowded)
+	of := beside(a.Deployment, profiles, ask)
 	if len(of) > 0 {
 		asking, cancel := source.ForNeighbours.Context(ctx)
 		reports, err := a.from.Connections(asking, a.Deployment, of)
@@ -80,10 +81,10 @@ const (
 
 // beside are further accounts of clusters, those with the most clients first, as
 // many as are cheap to read.
-func beside(d *checks.Deployment, read map[string]map[string]*checks.Profile, crowded map[string]bool) []source.Suspect {
+func beside(d *checks.Deployment, read map[string]map[string]*checks.Profile, ask map[string]bool) []source.Suspect {
 	var others []other
-	for cluster := range crowded {
-		if !crowded[cluster] {
+	for cluster := range ask {
+		if !ask[cluster] {
 			continue
 		}
 		for id, o := range countsOf(d, cluster) {

@@ -307,7 +307,7 @@ func (o Operation) accounts() []string {
 func Operations() []Operation {
 	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), balancers(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
 		services(), burst(), rotation(), sites(), nodes(), habits(), paho(),
-		measured(), families(), advertised(), draining(), returned(), partly(), between(), patched(), added(), grown()}
+		measured(), families(), advertised(), draining(), returned(), partly(), ordered(), between(), patched(), added(), grown()}
 	for i := range all {
 		o := &all[i]
 		o.Topology.DistinctAddresses = true
