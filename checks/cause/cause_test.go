@@ -163,7 +163,7 @@ func TestAnyCase(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 14))
 	confirmed := map[Code]int{}
-	for n := range 2000 {
+	for n := range 1000 {
 		c, again := drawTwice(rng)
 		diagnosis := Diagnose(c)
 		causes := diagnosis.Causes
