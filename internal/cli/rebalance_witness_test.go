@@ -38,7 +38,7 @@ func witnesses(ctx context.Context, t *testing.T, l *lab.Lab, account string, co
 }
 
 // join connects more of them to a server, and waits until all have noted where they are.
-func (w *witness) join(ctx context.Context, t *testing.T, server string, n int, options ...nats.Option) {
+func (w *witness) join(ctx context.Context, t *testing.T, server string, n int, options ...nats.Option) []*nats.Conn {
 	t.Helper()
 	arrives := func(nc *nats.Conn) {
 		w.mu.Lock()
@@ -54,11 +54,13 @@ func (w *witness) join(ctx context.Context, t *testing.T, server string, n int, 
 		w.on[nc] = ""
 	}
 	options = append([]nats.Option{nats.ConnectHandler(arrives), nats.ReconnectHandler(arrives), nats.DisconnectErrHandler(leaves)}, options...)
-	if _, err := w.lab.Connect(ctx, lab.Clients{Account: w.account, Server: w.lab.Server(server), Count: n, Options: options}); err != nil {
+	g, err := w.lab.Connect(ctx, lab.Clients{Account: w.account, Server: w.lab.Server(server), Count: n, Options: options})
+	if err != nil {
 		t.Fatal(err)
 	}
 	w.clients += n
 	w.back(ctx, t)
+	return g.Conns()
 }
 
 // back waits until all are connected and have noted where.
