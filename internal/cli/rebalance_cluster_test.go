@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -174,77 +173,4 @@ func TestRebalanceBehindABalancer(t *testing.T) {
 			t.Errorf("%s: the audit names %v", f.Account.Name, strong)
 		}
 	}
-}
-
-// BenchmarkRebalanceConverges measures, with real shuffled clients, how many moves
-// it takes until a cluster is even after a rolling restart and after a server joined.
-func BenchmarkRebalanceConverges(b *testing.B) {
-	for range b.N {
-		for _, batch := range []int{5, 20} {
-			for _, joins := range []bool{false, true} {
-				converge(b, batch, joins)
-			}
-		}
-	}
-}
-
-func converge(b *testing.B, batch int, joins bool) {
-	b.Helper()
-	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
-	defer cancel()
-	cluster := lab.Cluster{Name: "C1", Servers: 3}
-	if joins {
-		cluster = lab.Cluster{Name: "C1", Servers: 4, Late: []int{3}}
-	}
-	var accounts []string
-	for i := range 3 {
-		accounts = append(accounts, fmt.Sprint("A", i+1))
-	}
-	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{cluster}, Accounts: accounts})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Stop()
-	var groups []*lab.Group
-	for _, account := range accounts {
-		var urls []string
-		for _, s := range l.Cluster("C1")[:3] {
-			urls = append(urls, s.URL(account))
-		}
-		g, err := l.Connect(ctx, lab.Clients{Account: account, URLs: urls, Count: 82, Name: strings.ToLower(account)})
-		if err != nil {
-			b.Fatal(err)
-		}
-		groups = append(groups, g)
-	}
-	connected := func() error {
-		n := 0
-		for _, g := range groups {
-			n += g.Connected()
-		}
-		if n != 246 {
-			return fmt.Errorf("%d of 246 are connected", n)
-		}
-		return nil
-	}
-	if joins {
-		if err := l.Server("C1-n4").Start(ctx); err != nil {
-			b.Fatal(err)
-		}
-	} else {
-		for _, s := range l.Cluster("C1") {
-			s.Shutdown()
-			if err := lab.Poll(ctx, connected); err != nil {
-				b.Fatal(err)
-			}
-			if err := s.Start(ctx); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	before := loads(l, "C1", accounts...)
-	started := time.Now()
-	doc := rebalanced(b, l, generous, 0, "--cluster", "C1", "--apply", "--yes", "--rate", "100", "--batch", fmt.Sprint(batch))
-	b.Logf("joins %v, batches of %d: %v, excess %d, foreseen %d moves and %v: %s after %d moves in %d rounds, %s: %v %+v", joins, batch, before, doc.Plan.Excess, doc.Plan.Expected,
-		doc.Predicted.OnServer, doc.Outcome, len(doc.Moves), len(doc.Batches), time.Since(started).Round(time.Second), loads(l, "C1", accounts...), doc.Stop)
 }

@@ -23,7 +23,7 @@ func TestRebalanceThatHarms(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"FLOCK", "GONE", "WRITTEN", "LOST", "CHAOS", "ORDER"}})
+	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3}}, Accounts: []string{"FLOCK", "GONE", "WRITTEN", "LOST", "CHAOS", "OTHERS", "ORDER"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +60,13 @@ func TestRebalanceThatHarms(t *testing.T) {
 	}
 
 	// Every second client never comes back.
-	clients("GONE", 20)
-	clients("GONE", 20, nats.NoReconnect())
+	refusing := witnesses(ctx, t, l, "GONE", map[string]int{"C1-n1": 20})
+	refusing.join(ctx, t, "C1-n1", 20, nats.NoReconnect())
 	doc = rebalancedWithin(ctx, t, l, 8*time.Second, 3, apply("GONE", "--batch", "10")...)
 	if doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "clients-stay-away" || doc.Missing == 0 {
 		t.Errorf("clients that do not come back: %s, %+v, %d missing, %+v", doc.Outcome, doc.Stop, doc.Missing, doc.Batches)
 	}
+	refusing.closedAsTold(t, "", doc)
 	var text strings.Builder
 	if err := report.RebalanceText(&text, &doc, report.Style{}); err != nil || !strings.Contains(strings.ReplaceAll(text.String(), "\n", " "), "missing") {
 		t.Errorf("%v: %s", err, text.String())
@@ -74,21 +75,18 @@ func TestRebalanceThatHarms(t *testing.T) {
 	writesOrStops(ctx, t, l, clients, apply)
 
 	// A server dies: that is the reason, though the audit afterwards fails too.
-	clients("CHAOS", 30)
-	before := cids(t, l, "CHAOS")
+	others, w := witnesses(ctx, t, l, "OTHERS", map[string]int{"C1-n1": 2, "C1-n2": 2}), witnesses(ctx, t, l, "CHAOS", map[string]int{"C1-n1": 26, "C1-n2": 2, "C1-n3": 2})
 	dying := make(chan struct{})
 	go func() {
 		defer close(dying)
-		for ctx.Err() == nil && reflect.DeepEqual(cids(t, l, "CHAOS"), before) {
-			<-time.After(10 * time.Millisecond)
-		}
+		w.moved(ctx)
 		l.Server("C1-n3").Shutdown()
 	}()
 	doc = rebalancedWithin(ctx, t, l, 8*time.Second, 3, apply("CHAOS", "--batch", "5")...)
 	<-dying
-	if doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "server-lost" {
-		t.Errorf("a server died: %s, %+v", doc.Outcome, doc.Stop)
-	}
+	stops(t, "a server died", &doc, "server-lost")
+	w.unharmed(ctx, t, "C1-n3", doc)
+	others.unharmed(ctx, t, "C1-n3")
 }
 
 // writesOrStops: a document that can't be written to --outfile is found out before

@@ -21,18 +21,29 @@ import (
 
 // BenchmarkRebalanceLarge measures time and memory of a dry run and of a whole
 // run on servers that are processes of their own, with as many connections on
-// one of three as this machine lets a process have.
+// one of three as this machine lets a process have: of one account, and of 200.
 //
 //	go test ./internal/cli -run '^$' -bench RebalanceLarge -benchtime 1x -v
 func BenchmarkRebalanceLarge(b *testing.B) {
-	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
-	defer cancel()
 	exe := filepath.Join(b.TempDir(), "nats-balance")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", exe, "../../cmd/nats-balance").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", exe, "../../cmd/nats-balance").CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
+	for _, accounts := range []int{1, 200} {
+		b.Run(fmt.Sprint("accounts-", accounts), func(b *testing.B) { rebalanceLarge(b, exe, accounts) })
+	}
+}
+
+func rebalanceLarge(b *testing.B, exe string, n int) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
+	defer cancel()
 	const count = 18_000
-	cluster, err := tool.StartProcessCluster(ctx, 3, []string{"ORDERS"}, nil)
+	var accounts []string
+	for i := range n {
+		accounts = append(accounts, fmt.Sprintf("ORDERS-%03d", i))
+	}
+	cluster, err := tool.StartProcessCluster(ctx, 3, accounts, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -51,7 +62,7 @@ func BenchmarkRebalanceLarge(b *testing.B) {
 		free <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-free }()
-			nc, err := nats.Connect(cluster.Processes()[0].URL("ORDERS"), nats.MaxReconnects(-1), nats.Timeout(time.Minute), nats.PingInterval(time.Hour),
+			nc, err := nats.Connect(cluster.Processes()[0].URL(accounts[i%n]), nats.MaxReconnects(-1), nats.Timeout(time.Minute), nats.PingInterval(time.Hour),
 				nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 			if err != nil {
 				b.Error(err)
@@ -64,9 +75,9 @@ func BenchmarkRebalanceLarge(b *testing.B) {
 	if b.Failed() {
 		return
 	}
-	run := func(args ...string) {
+	run := func(more ...string) {
 		started := time.Now()
-		args = append([]string{"rebalance", "--no-context", "--server", cluster.SystemURL(), "--timeout", "30s", "--account", "ORDERS", "--json"}, args...)
+		args := append([]string{"rebalance", "--no-context", "--server", cluster.SystemURL(), "--timeout", "30s", "--cluster", "P", "--json"}, more...)
 		cmd := exec.CommandContext(ctx, exe, args...)
 		var written bytes.Buffer
 		cmd.Stdout = &written
@@ -78,13 +89,25 @@ func BenchmarkRebalanceLarge(b *testing.B) {
 		go func() { peak <- watchPeak(cmd.Process.Pid, over) }()
 		err := cmd.Wait()
 		close(over)
-		out, most := written.Bytes(), <-peak
+		out, most, took := written.Bytes(), <-peak, time.Since(started).Round(time.Millisecond)
 		var doc report.Rebalance
 		if jsonErr := json.Unmarshal(out, &doc); jsonErr != nil {
 			b.Fatalf("%v, %v", err, jsonErr)
 		}
-		b.Logf("%v: %s in %s, peak %s; %d moves, about %.0f s planned; after %+v; stop %+v", args[6:], doc.Outcome, time.Since(started).Round(time.Millisecond), most,
-			len(doc.Moves), doc.Plan.DurationS, doc.After, doc.Stop)
+		var spread []string
+		for _, x := range doc.Servers {
+			if x.After != nil {
+				spread = append(spread, fmt.Sprint(*x.After))
+			}
+		}
+		worst := 0.0 // share of an account on one server, of those that were moved
+		for _, x := range doc.Accounts {
+			if x.After != nil {
+				worst = max(worst, float64(x.After.SharePercent))
+			}
+		}
+		b.Logf("%v: %s in %s, of the processor %s, peak %s; %d moves in %d rounds, about %.0f s planned; after %v, at most %.1f%% of an account; stop %+v", more, doc.Outcome,
+			took, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Round(time.Millisecond), most, len(doc.Moves), len(doc.Batches), doc.Plan.DurationS, spread, worst, doc.Stop)
 	}
 	for range b.N {
 		run()

@@ -61,7 +61,7 @@ type applying struct {
 	unlearnt     []flock           // the same next to what was expected before anything was learnt
 	load         foreseen          // of the servers
 	held         []foreseen        // of the accounts
-	least        float64           // the least unevenness so far
+	least        unevenness        // the least so far of either
 	since        int               // moves since then
 }
 
@@ -116,7 +116,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 			return nil
 		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal):
 			return nil
-		case a.since >= max(min(mostVain*a.pace.Batch, 2*a.planned.Excess), a.planned.Excess):
+		case a.inVain():
 			a.run.Enough = "It does not become more even: the clients choose these servers by chance."
 			return nil
 		}
@@ -129,12 +129,26 @@ func (a *applying) all(ctx context.Context) *Stop {
 			over := len(a.run.Moves)
 			a.pace.Progress(over, max(over, len(a.planned.Moves)))
 		}
-		if now := a.now.unevenness(a.goal); now < a.least {
-			a.least, a.since = now, 0
-		} else {
-			a.since += len(batch)
-		}
+		a.noteGain(len(batch))
 	}
+}
+
+// noteGain notes whether a batch of so many moves made anything more even: the servers'
+// loads or an account. On the way to the one the other may be a little less even, as
+// where clients go by other servers to one that joined.
+func (a *applying) noteGain(moves int) {
+	now := a.now.unevenness(a.goal)
+	if now.loads >= a.least.loads && now.accounts >= a.least.accounts {
+		a.since += moves
+		return
+	}
+	a.since = 0
+	a.least = unevenness{min(a.least.loads, now.loads), min(a.least.accounts, now.accounts)}
+}
+
+// inVain reports whether so many moves brought nothing that more will not either.
+func (a *applying) inVain() bool {
+	return a.since >= max(min(mostVain*a.pace.Batch, 2*a.planned.Excess), a.planned.Excess)
 }
 
 // canaries are a few of each service, of one cohort each.

@@ -30,13 +30,13 @@ type Outlook struct {
 // it. The account is the index for the services, members are the servers.
 func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 	note := func(format string, args ...any) { out.Notes = append(out.Notes, fmt.Sprintf(format, args...)) }
-	refused := map[cause.Code]bool{}
+	refused := false // for an account that servers refuse
 	refuse := func(c cause.Cause, rest string) {
-		refused[c.Code] = true
+		refused = refused || c.Code == cause.AccountGap
 		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s), %s Put that right first.%s", leadsBack(d, c), c.Code, c.Verdict, rest, onceMended(d, c))})
 	}
 	byName := false
-	defer func() { out.Services = servicesOf(d, account, members, byName, refused) }()
+	defer func() { out.Services = servicesOf(d, account, members, byName) }()
 	for _, l := range slices.Concat(d.Own, d.Hints) {
 		byName = byName || slices.ContainsFunc(l.Reach.Arrivals, func(a cause.Arrival) bool { return !a.OwnName || a.Own != checks.Yes })
 	}
@@ -66,7 +66,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 			note("%s (%s, %s): clients may come back whenever they connect anew.", c.Title, c.Code, c.Verdict)
 		}
 	}
-	if by := d.Lost(); len(by) > 0 && !refused[cause.AccountGap] {
+	if by := d.Lost(); len(by) > 0 && !refused {
 		c := d.Cause(cause.AccountGap)
 		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s): clients that are moved may be lost there where their library gives up. Put that right first.%s", strings.TrimSuffix(refuses(by), "them")+"the clients", c.Code, c.Verdict, onceMended(d, c))})
 	}
@@ -135,8 +135,27 @@ func leadsBack(d cause.Diagnosis, c cause.Cause) string {
 	}
 }
 
+// keeps reports whether clients that are moved do not stay away, if this is the cause.
+func keeps(d cause.Diagnosis, code cause.Code) bool {
+	definition, _ := cause.Define(code)
+	unproven, _ := d.LoginFirst(code)
+	return d.ComesBack(code) || definition.Moved == cause.ComeBackUntold || len(unproven) > 0
+}
+
+// ownCause is a cause as it is of a service: of the account's finding it is less sure
+// where others have more connections, of which it is not known.
+func ownCause(d cause.Diagnosis, x cause.ServiceDiagnosis, code cause.Code) cause.Cause {
+	c := d.Cause(code)
+	if !c.Strong() {
+		if c.Verdict = cause.Likely; x.Cause == code {
+			c.Verdict = x.Verdict
+		}
+	}
+	return c
+}
+
 // servicesOf are the services of a diagnosis, with why some of them stay.
-func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool, refused map[cause.Code]bool) []Service {
+func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) []Service {
 	var out []Service
 	for i, x := range d.Services {
 		if x.Remainder {
@@ -144,8 +163,8 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool, r
 		}
 		s := Service{Account: account, Stem: x.Stem, User: x.User, Language: x.Language, Protocol: x.Protocol, Name: cause.ServiceName(x.Service), ByName: byName, Concentrated: x.Concentrated}
 		// Whatever else is as likely: moved for that, they would come back for this.
-		if at := slices.IndexFunc(x.Strong, func(c cause.Code) bool { return refused[c] }); at >= 0 {
-			back := d.Cause(x.Strong[at])
+		if at := slices.IndexFunc(x.Strong, func(c cause.Code) bool { return keeps(d, c) }); at >= 0 {
+			back := ownCause(d, x, x.Strong[at])
 			s.Stays = fmt.Sprintf("they would come back: %s (%s, %s)", lowerFirst(leadsBack(d, back)), back.Code, back.Verdict)
 		}
 		if by := d.LostAt(i); s.Stays == "" && len(by) > 0 {

@@ -56,6 +56,25 @@ func TestOutlook(t *testing.T) {
 	}
 }
 
+// TestOutlookOfAFew: a service whose own cause brings it back is left out, where most
+// clients of the account are of another one and why those are there is not known.
+func TestOutlookOfAFew(t *testing.T) {
+	t.Parallel()
+	services := []cause.ServiceDiagnosis{
+		{Service: checks.Service{Stem: "orders"}, Concentrated: true},
+		{Service: checks.Service{Stem: "meter"}, Concentrated: true, Cause: cause.SingleURL, Verdict: cause.Confirmed, Strong: []cause.Code{cause.SingleURL}},
+		{Service: checks.Service{Stem: "report"}, Concentrated: true, Cause: cause.RestartDrift, Verdict: cause.Likely, Strong: []cause.Code{cause.RestartDrift}},
+	}
+	d := cause.Diagnosis{Causes: []cause.Cause{{Code: cause.SingleURL, Verdict: cause.Possible, Role: cause.Root}}, Services: services}
+	d.Situation.Case = cause.Case{Profile: &checks.Profile{Servers: []string{"A"}, Services: []checks.Service{services[0].Service, services[1].Service, services[2].Service}}, Deployment: &checks.Deployment{}}
+	d.Situation.Server = &checks.Server{}
+	got := OutlookOf(d, 0, nil)
+	if len(got.Refusals) > 0 || got.AllReturn || len(got.Services) != 3 || got.Services[0].Stays != "" || got.Services[2].Stays != "" ||
+		got.Services[1].Stays != "they would come back: the clients know the address of one server only (single-url, confirmed)" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestOutlookWhereOneRefuses: whatever the cause is, clients are not moved as long as one
 // of the other servers refuses them: their library may give up there.
 func TestOutlookWhereOneRefuses(t *testing.T) {

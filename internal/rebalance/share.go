@@ -200,23 +200,27 @@ func (s *State) Level(goal Goal) bool {
 	return true
 }
 
-// unevenness is the sum of squares of what each server has over or below its share,
-// and accounts over their ceilings: less is better.
-func (s *State) unevenness(goal Goal) float64 {
-	sum, share := 0.0, s.aimOf(goal).share
+// unevenness is how far it is from the goal: less of either is better.
+type unevenness struct {
+	// loads is the sum of squares of what each server has over or below its share,
+	// accounts that of what they have over their ceilings.
+	loads, accounts float64
+}
+
+func (s *State) unevenness(goal Goal) (out unevenness) {
+	share := s.aimOf(goal).share
 	for i, n := range s.Loads() {
 		if !goal.Even {
-			sum += (float64(n) - share[i]) * (float64(n) - share[i])
+			out.loads += (float64(n) - share[i]) * (float64(n) - share[i])
 		}
 	}
 	ceilings, _ := s.ceilings(goal)
 	for a, held := range s.Held() {
-		ceiling := float64(ceilings[a])
 		for _, n := range held {
-			sum += above * beyond(float64(n), ceiling)
+			out.accounts += beyond(float64(n), float64(ceilings[a]))
 		}
 	}
-	return sum
+	return out
 }
 
 // near is how exact shares are.
