@@ -46,28 +46,37 @@ func (s *State) confined(service int) []int {
 }
 
 // remarkConfined says for which servers some clients are not planned, as they are known
-// not to get there: a sentence for the accounts of which it is the same servers.
+// not to get there: a sentence for the accounts of which it is the same servers, or
+// for the services, where those of an account do not get to the same ones.
 func (s *State) remarkConfined() []string {
 	by, order, n := map[string][]string{}, []string(nil), make([]int, len(s.Services))
 	for _, c := range s.Connections {
 		n[c.Service]++
 	}
+	without, first, mixed := make([]string, len(s.Services)), map[int]string{}, map[int]bool{}
 	for service, x := range s.Services {
-		to := s.confined(service)
-		if to == nil || n[service] == 0 {
+		if n[service] == 0 {
 			continue
 		}
-		var without []string
-		for i, server := range s.Servers {
-			if !slices.Contains(to, i) {
-				without = append(without, server.Name)
-			}
+		without[service] = s.without(service)
+		if key, ok := first[x.Account]; ok && key != without[service] {
+			mixed[x.Account] = true
 		}
-		key := words.ListUpTo(5, without)
+		first[x.Account] = without[service]
+	}
+	for service, x := range s.Services {
+		key := without[service]
+		if key == "" {
+			continue
+		}
 		if by[key] == nil {
 			order = append(order, key)
 		}
-		if name := s.Accounts[x.Account].Name; !slices.Contains(by[key], name) {
+		name := s.Accounts[x.Account].Name
+		if mixed[x.Account] && x.Name != "" {
+			name = x.Name + " of " + name
+		}
+		if !slices.Contains(by[key], name) {
 			by[key] = append(by[key], name)
 		}
 	}
@@ -75,6 +84,22 @@ func (s *State) remarkConfined() []string {
 		order[i] = fmt.Sprintf("Clients of %s do not get to %s by what is known: they are spread over the other servers.", words.ListUpTo(5, by[key]), key)
 	}
 	return order[:min(len(order), 5)]
+}
+
+// without names the servers that clients of a service do not get to; empty where they
+// are not confined to some.
+func (s *State) without(service int) string {
+	to := s.confined(service)
+	if to == nil {
+		return ""
+	}
+	var out []string
+	for i, server := range s.Servers {
+		if !slices.Contains(to, i) {
+			out = append(out, server.Name)
+		}
+	}
+	return words.ListUpTo(5, out)
 }
 
 // block is the clients of an account that get to the same servers.
