@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -157,5 +158,36 @@ func TestLowerLimitOnOthers(t *testing.T) {
 		if same != c.want || other == c.want {
 			t.Errorf("%s: %q", c.name, titles)
 		}
+	}
+}
+
+// Where the clients get to some of the servers only, as many are to be moved as the
+// rebalancer moves to these.
+func TestMovesWhereClientsGet(t *testing.T) {
+	t.Parallel()
+	in := inputOf(spread(20, 0, 0))
+	on := []int{20, 0, 0}
+	in.Profile.Read = on
+	in.Profile.Services = []checks.Service{{Stem: "api", Protocol: "nats", Language: "go", Counts: on}}
+	l := checks.URLList{Origin: "a list", Account: "ORDERS", Ordered: checks.Unknown}
+	d := in.Deployment
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		s.Details.ConnectURLs = nil
+		if i < 2 {
+			at := netip.AddrPortFrom(s.Details.Seen[0], 4222)
+			l.Endpoints = append(l.Endpoints, checks.Endpoint{URL: "nats://" + at.String(), Scheme: "nats", Host: at.Addr().String(), Port: 4222, Literal: true,
+				Addresses: []checks.Address{{IP: at.Addr(), Port: 4222, Contact: checks.Contact{Outcome: checks.ContactServer, Tries: 1,
+					Greetings: []checks.Greeting{{ID: s.ID, Name: s.Name, Cluster: "C1", Host: "0.0.0.0", Port: 4222, Count: 1}}}}}})
+		}
+	}
+	in.Case.Lists = []checks.URLList{l}
+	in.Diagnosis = cause.Diagnose(in.Case)
+	members := balance.Members(d, "C1", []string{"ORDERS"})
+	state := balance.Counted(d, balance.Scope{Cluster: "C1", Servers: members, Accounts: []balance.Account{{ID: "ORDERS", Name: "ORDERS", Rule: checks.Defaults()}}})
+	state.Services[0].Unreached = balance.OutlookOf(in.Diagnosis, 0, members).Services[0].Unreached
+	plan := balance.PlanMoves(state, balance.Goal{To: -1})
+	if moves, off := newFacts(in).excess(); moves != 10 || plan.Excess != 10 || !slices.Equal(off, []string{"n1"}) {
+		t.Errorf("the rebalancer plans %d moves, the audit says %d off %v; %v", plan.Excess, moves, off, state.Services[0].Unreached)
 	}
 }
