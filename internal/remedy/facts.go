@@ -70,7 +70,8 @@ func (x *facts) evenShare() int {
 // excess is how many connections of the account the rebalancer moves for that, and
 // the servers that they leave: the concentrated one, and others that have more than
 // an even share, as where one joined after the clients had connected. Where services get
-// to some of the servers only, what is even is so on these.
+// to some of the servers only, what is even is so on these; where some come back, it moves
+// others alone.
 func (x *facts) excess() (moves int, off []string) {
 	var counts, at []int // at are indexes of members
 	for _, s := range x.f.Distribution {
@@ -84,6 +85,13 @@ func (x *facts) excess() (moves int, off []string) {
 		for m, share := range checks.Level(blocks, len(x.members), []float64{math.Inf(1)}) {
 			i := slices.Index(at, m)
 			over[i] = max(0, counts[i]-checks.WholeShare(share))
+		}
+	}
+	if _, apart := x.parts(); apart {
+		for i, n := range x.staying() {
+			if k := slices.Index(at, i); k >= 0 {
+				over[k] = min(over[k], max(0, counts[k]-n))
+			}
 		}
 	}
 	for i, n := range over {
@@ -107,7 +115,7 @@ func (x *facts) confined(counts, members []int) []*checks.Confined {
 	}
 	var out []*checks.Confined
 	for k, service := range x.Services {
-		if service.Remainder {
+		if service.Remainder || x.stays(k) {
 			continue
 		}
 		where, b := x.Reconnect(k), &checks.Confined{}
