@@ -28,13 +28,15 @@ func discoveryOff() rule {
 }
 
 // hearsOfNobody reports whether all of the clients speak MQTT, which has no way to
-// tell them of servers.
+// tell them of servers: those on the concentrated server, or where a service has none
+// there, all of its clients.
 func (s *Situation) hearsOfNobody() bool {
 	if s.Profile == nil || len(s.Profile.Protocols) == 0 {
 		return false
 	}
+	here := s.on(s.Server.ID) > 0
 	return !slices.ContainsFunc(s.Profile.Protocols, func(g checks.Group) bool {
-		return g.Other || g.Key != "mqtt" && g.Key != "mqtt over websocket" && g.Counts[0] > 0
+		return g.Other || g.Key != "mqtt" && g.Key != "mqtt over websocket" && (g.Counts[0] > 0 || !here && sum(g.Counts) > 0)
 	})
 }
 

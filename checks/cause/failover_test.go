@@ -152,3 +152,32 @@ func TestForeseen(t *testing.T) {
 		}
 	}
 }
+
+// TestHome: clients of a service that is elsewhere, by a list of its own, do not get to the
+// concentrated server.
+func TestHome(t *testing.T) {
+	t.Parallel()
+	mute := on(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1, 2, 3)
+	worker := func(servers ...int) change {
+		return written(wrote{account: "ORDERS", workload: "orders-worker", ordered: checks.Unknown, urls: urlsOf(servers...)})
+	}
+	of := func(n1, n2, n3 int) change {
+		return withServices(serviceOf("orders-api", 24, 0, 0), serviceOf("orders-worker", n1, n2, n3))
+	}
+	for _, r := range []struct {
+		name    string
+		changes []change
+		want    checks.Answer
+	}{
+		{"a list of n2 and n3", with(of(0, 3, 4), worker(2, 3), mute), checks.No},
+		{"the same, and n3 tells of n1", with(of(0, 3, 4), worker(2, 3), on(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1, 2)), checks.Unknown},
+		{"the same, and n3 does not say what it tells", with(of(0, 3, 4), worker(2, 3), mute, on(silentServer, 3)), checks.Unknown},
+		{"a list of all", with(of(0, 3, 4), worker(1, 2, 3), mute), checks.Unknown},
+		{"no list", with(of(0, 3, 4), mute), checks.Unknown},
+		{"one of them is there", with(of(1, 3, 4), worker(2, 3), mute), checks.Yes},
+	} {
+		if got := Diagnose(caseOf(r.changes...)).Reconnect(1).Home; got != r.want {
+			t.Errorf("%s: %s, want %s", r.name, got, r.want)
+		}
+	}
+}

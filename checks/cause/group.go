@@ -9,10 +9,12 @@ import (
 
 // Group is findings with one common cause: the same step with the same thing in
 // it, such as a list, a name, an address, a restart or a server. A finding
-// without a cause that is at least likely is a group of its own.
+// without a cause that is at least likely is a group of its own, but where several
+// come from one address that may be a balancer's.
 type Group struct {
 	// Code is the first root cause of its findings that is at least likely, with
-	// the least sure verdict that one of them has; empty where there is none.
+	// the least sure verdict that one of them has, or the balancer that several perhaps
+	// have in common; empty where there is none.
 	Code    Code
 	Title   string
 	Verdict Verdict
@@ -40,7 +42,7 @@ func Groups(all []Diagnosis) []Group {
 	var out []Group
 	for i, d := range all {
 		c, ok := d.first()
-		if _, behind := d.BehindAddress(); !ok && behind {
+		if !ok && d.mayShareBalancer() {
 			// What it is, is unknown; that it is one thing for all is not.
 			c, ok = d.Cause(StickyLoadBalancer), true
 		}
@@ -51,6 +53,9 @@ func Groups(all []Diagnosis) []Group {
 		}
 		if g.Key != "" {
 			key = [4]string{d.Finding.Cluster, string(c.Code), g.Key, "group"}
+			if !c.Strong() {
+				key[3] = "perhaps"
+			}
 		}
 		n, ok := at[key]
 		if !ok {
@@ -61,6 +66,9 @@ func Groups(all []Diagnosis) []Group {
 		out[n].add(i, d)
 	}
 	for i := range out {
+		if g := &out[i]; len(g.Findings) == 1 && g.Verdict == Possible { // nothing that it has in common
+			g.Code, g.Title, g.Verdict, g.Key = "", "", "", ""
+		}
 		out[i].Priority = out[i].priority(all)
 	}
 	return out
@@ -189,7 +197,7 @@ func (s *Situation) itsNames() string {
 func (s *Situation) itsBalancer() string {
 	b, by := s.balancers(), s.byAddress()
 	switch {
-	case by.verdict == Likely && (b.sticky == nil || s.comesThrough(b.arrival, by.addr)):
+	case (by.verdict == Likely || by.few && by.verdict == Possible) && (b.sticky == nil || s.comesThrough(b.arrival, by.addr)):
 		return by.addr.String()
 	case b.sticky != nil:
 		return b.arrival.Address.String()

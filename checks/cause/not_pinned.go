@@ -102,7 +102,11 @@ func (s *Situation) notPinned(w way) judgement {
 	case byName:
 		return ruledOut(list.Origin, "The list holds a name that is not a name of any server.")
 	case byBalancer:
-		if a := list.Reach.Arrivals[0]; w == byAddress && !s.behind(a) {
+		a := list.Reach.Arrivals[0]
+		if by := s.byAddress(); w == byAddress && by.few && by.verdict == Likely && a.as == by.addr {
+			return judgement{verdict: NotTested, evidence: []Evidence{say(list.Origin, "%s is not an address of any server.", place(a)), by.proof}}
+		}
+		if w == byAddress && !s.behind(a) {
 			return notTested(list.Origin, "%s is not an address of any server. It may be a forward to %s alone, or a balancer.", place(a), label(s.Server)).settledBy(NeedBalancer)
 		}
 		return ruledOut(list.Origin, "The list holds an address that is not an address of any server.")

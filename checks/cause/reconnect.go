@@ -22,6 +22,9 @@ type Reconnect struct {
 	// Foreseen is the same for a forecast: No also where all that is known speaks
 	// against a server, though it is no proof that clients in need would not get there.
 	Foreseen []checks.Answer
+	// Home is the same of the concentrated server: No for clients of which none is
+	// there, whose lists lead to others alone, and whose servers tell of nobody.
+	Home checks.Answer
 }
 
 // Reconnect returns where the clients of one of the Services go; where there is
@@ -31,7 +34,7 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	if service >= 0 && service < len(d.Services) {
 		s = s.project([]int{d.Services[service].at})
 	}
-	out := Reconnect{}
+	out := Reconnect{Home: s.home()}
 	left, _ := s.reconnects()
 	out.Reached, out.Foreseen = slices.Clone(left[1:]), s.foreseen(left)[1:]
 	for _, o := range s.Others {
@@ -45,6 +48,22 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 		out.Why = untilOneLogsIn
 	}
 	return out
+}
+
+// home says whether clients get to the concentrated server at all: those of a service
+// that is elsewhere may not know it.
+func (s *Situation) home() checks.Answer {
+	switch {
+	case s.on(s.Server.ID) > 0:
+		return checks.Yes
+	case !s.Tied || s.disputed() || !s.surelyElsewhere(s.Server):
+		return checks.Unknown
+	case s.hearsOfNobody() || !slices.ContainsFunc(s.Others, func(o *checks.Server) bool {
+		return s.on(o.ID) > 0 && (o.Details == nil || len(o.Details.ConnectURLs) > 0)
+	}):
+		return checks.No
+	}
+	return checks.Unknown
 }
 
 // foreseen takes from where clients may get to what neither their lists lead to, by

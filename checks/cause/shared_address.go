@@ -21,6 +21,10 @@ type addressed struct {
 	verdict Verdict
 	// together reports whether it leads all of them to the concentrated server.
 	together bool
+	// few reports whether it is few accounts, see [fewTenants], and proof says by which
+	// list it is known to be a balancer's then.
+	few      bool
+	proof    Evidence
 	evidence []Evidence
 }
 
@@ -63,6 +67,13 @@ func (s *Situation) judgeAddress() addressed {
 	case ok && best < c.up+likelyOverOthers && c.up >= c.own:
 		out.verdict = Possible
 		add(say("start times", "But which servers were up when they connected explains that as well."))
+	case ok && out.few && best >= c.own+likelyOverOthers-rounding:
+		proof, proven := s.provenBalancer(addr)
+		if out.verdict, out.proof = Possible, proof; proven {
+			out.verdict = Likely
+		} else {
+			add(say("CONNZ", "But so few accounts may each have a list of their own, behind a NAT or a proxy with a port for each server.").settledBy(NeedThisBalancer))
+		}
 	case ok && best >= c.own+likelyOverOthers:
 		out.verdict = Likely
 	case elsewhere:
@@ -82,7 +93,8 @@ func (a *addressed) explains(c *crowd, at int, s *Situation) (Likelihood, Eviden
 		read = " that were read"
 	}
 	pinned, of, servers := c.pinnedTenants()
-	if a.together = c.order[0] == at && c.together >= c.free+likelyOverFree; !a.together && pinned >= fewestTenants && servers > 1 {
+	if a.together = c.order[0] == at && c.together >= c.free+likelyOverFree; !a.together && (pinned >= fewestTenants && servers > 1 || fewTenants(pinned, of, servers)) {
+		a.few = pinned < fewestTenants
 		return c.kept, say("CONNZ", "%s carries clients of %s accounts%s%s, and of %s of these nearly all are on one server each, on %s in all: %s",
 			a.addr, words.Count(of), read, c.but(), words.Count(pinned), words.Plural(servers, "server"), is)
 	}
@@ -120,6 +132,9 @@ func (c *crowd) but() string {
 	}
 	return fmt.Sprintf(", beside those of %s whose lists explain where they are", words.Plural(c.left, "account"))
 }
+
+// rounding is what likelihoods that are sums of the same numbers may differ by.
+const rounding = Likelihood(0.001)
 
 // fewestTenants is how many accounts behind one address have to be on one server
 // each to say that it is the address's doing.

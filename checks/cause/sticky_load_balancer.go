@@ -108,6 +108,9 @@ func judgeSticky(s *Situation) judgement {
 	case b.here == nil && !shared && s.Tied && enough && !wider:
 		j.verdict, j.confidence = Likely, 0.55
 		j.evidence = append(j.evidence, say("INFO", "It may lead the clients to %s, by where they come from: run the audit from where they are to be certain.", label(s.Server)))
+	case b.here == nil && !shared && by.few && by.verdict == Possible && a.as == by.addr:
+		j.verdict, j.confidence = Possible, 0.35
+		j.evidence = append(j.evidence, by.evidence...)
 	case b.here == nil && !shared:
 		return notTested(b.sticky.Origin, "%s leads the auditor to %s only, not to %s: what it does for the clients is unknown; run the audit from where they are.",
 			a.URL, label(&s.Deployment.Servers[a.Server]), label(s.Server))
@@ -130,6 +133,9 @@ func judgeSticky(s *Situation) judgement {
 	case a.doubt:
 		j.verdict, j.confidence = Likely, 0.7
 		j.evidence = append(j.evidence, say("VARZ", "That it is not a server's address follows from what the servers name as their own, which may be what they advertise only."))
+	case by.few && by.verdict == Likely && s.comesThrough(a, by.addr):
+		j.verdict, j.confidence = Likely, 0.75
+		j.evidence = append(j.evidence, by.proof)
 	case fromBalancer && b.here != nil && s.behind(a) || shared && (by.verdict != Likely || s.comesThrough(a, by.addr) && (b.here != nil || !by.together)):
 		j.verdict, j.confidence = Confirmed, 0.9
 	default:

@@ -174,7 +174,7 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 		s.Unreached = make([]bool, len(members))
 		for k, m := range members {
 			at := slices.IndexFunc(where.Servers, func(r checks.ServerRef) bool { return r.ID == m.ID })
-			s.Unreached[k] = at >= 0 && where.Foreseen[at] == checks.No
+			s.Unreached[k] = at >= 0 && where.Foreseen[at] == checks.No || m.ID == d.Server.ID && where.Home == checks.No
 		}
 		s.Order = orderOf(d.InOrder(i), members)
 		// Of one network more than of another: who can't be told apart moves together.

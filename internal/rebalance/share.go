@@ -46,28 +46,37 @@ func (s *State) confined(service int) []int {
 }
 
 // remarkConfined says for which servers some clients are not planned, as they are known
-// not to get there: a sentence for the accounts of which it is the same servers.
+// not to get there: a sentence for the accounts of which it is the same servers, or
+// for the services, where those of an account do not get to the same ones.
 func (s *State) remarkConfined() []string {
 	by, order, n := map[string][]string{}, []string(nil), make([]int, len(s.Services))
 	for _, c := range s.Connections {
 		n[c.Service]++
 	}
+	without, first, mixed := make([]string, len(s.Services)), map[int]string{}, map[int]bool{}
 	for service, x := range s.Services {
-		to := s.confined(service)
-		if to == nil || n[service] == 0 {
+		if n[service] == 0 {
 			continue
 		}
-		var without []string
-		for i, server := range s.Servers {
-			if !slices.Contains(to, i) {
-				without = append(without, server.Name)
-			}
+		without[service] = s.without(service)
+		if key, ok := first[x.Account]; ok && key != without[service] {
+			mixed[x.Account] = true
 		}
-		key := words.ListUpTo(5, without)
+		first[x.Account] = without[service]
+	}
+	for service, x := range s.Services {
+		key := without[service]
+		if key == "" {
+			continue
+		}
 		if by[key] == nil {
 			order = append(order, key)
 		}
-		if name := s.Accounts[x.Account].Name; !slices.Contains(by[key], name) {
+		name := s.Accounts[x.Account].Name
+		if mixed[x.Account] && x.Name != "" {
+			name = x.Name + " of " + name
+		}
+		if !slices.Contains(by[key], name) {
 			by[key] = append(by[key], name)
 		}
 	}
@@ -77,16 +86,24 @@ func (s *State) remarkConfined() []string {
 	return order[:min(len(order), 5)]
 }
 
-// block is the clients of an account that get to the same servers.
-type block struct {
-	account int
-	to      []int
-	n       float64
-	on      []float64 // of them, by server
+// without names the servers that clients of a service do not get to; empty where they
+// are not confined to some.
+func (s *State) without(service int) string {
+	to := s.confined(service)
+	if to == nil {
+		return ""
+	}
+	var out []string
+	for i, server := range s.Servers {
+		if !slices.Contains(to, i) {
+			out = append(out, server.Name)
+		}
+	}
+	return words.ListUpTo(5, out)
 }
 
 // blocks are all clients; nil where none are confined.
-func (s *State) blocks() []*block {
+func (s *State) blocks() []*checks.Confined {
 	to, some := make([][]int, len(s.Services)), false
 	for service := range s.Services {
 		to[service] = s.confined(service)
@@ -99,24 +116,24 @@ func (s *State) blocks() []*block {
 	for i := range everywhere {
 		everywhere[i] = i
 	}
-	of := make([]*block, len(s.Services))
-	byAccount := make([][]*block, len(s.Accounts))
-	var out []*block
+	of := make([]*checks.Confined, len(s.Services))
+	byAccount := make([][]*checks.Confined, len(s.Accounts))
+	var out []*checks.Confined
 	for _, c := range s.Connections {
 		if of[c.Service] == nil {
 			account, reach := s.Services[c.Service].Account, to[c.Service]
 			if reach == nil {
 				reach = everywhere
 			}
-			at := slices.IndexFunc(byAccount[account], func(b *block) bool { return slices.Equal(b.to, reach) })
+			at := slices.IndexFunc(byAccount[account], func(b *checks.Confined) bool { return slices.Equal(b.To, reach) })
 			if at < 0 {
 				at = len(byAccount[account])
-				b := &block{account: account, to: reach, on: make([]float64, len(s.Servers))}
+				b := &checks.Confined{Account: account, To: reach}
 				byAccount[account], out = append(byAccount[account], b), append(out, b)
 			}
 			of[c.Service] = byAccount[account][at]
 		}
-		of[c.Service].n++
+		of[c.Service].N++
 	}
 	return out
 }
@@ -152,12 +169,12 @@ func (s *State) aimOf(goal Goal) *aim {
 		return out
 	}
 	free := slices.Repeat([]float64{math.Inf(1)}, len(s.Accounts))
-	own := make([][]*block, len(s.Accounts))
+	own := make([][]*checks.Confined, len(s.Accounts))
 	for _, b := range blocks {
-		own[b.account] = append(own[b.account], b)
+		own[b.Account] = append(own[b.Account], b)
 	}
 	for _, of := range own {
-		out.own = append(out.own, roundUp(slices.Max(level(of, len(s.Servers), free))))
+		out.own = append(out.own, roundUp(slices.Max(checks.Level(of, len(s.Servers), free))))
 	}
 	s = &State{Servers: s.Servers, Accounts: s.Accounts, Services: s.Services, Connections: s.Connections, peak: s.peak, peaks: s.peaks, aim: out}
 	ceilings, _ := s.ceilings(goal)
@@ -166,7 +183,7 @@ func (s *State) aimOf(goal Goal) *aim {
 			free[a] = float64(n)
 		}
 	}
-	out.share = level(blocks, len(s.Servers), free)
+	out.share = checks.Level(blocks, len(s.Servers), free)
 	for i, n := range out.share {
 		out.even[i] = roundUp(n)
 	}
@@ -226,70 +243,4 @@ func (s *State) unevenness(goal Goal) (out unevenness) {
 // near is how exact shares are.
 const near = 0.001
 
-func roundUp(n float64) int { return int(math.Ceil(n - 10*near)) }
-
-// level spreads blocks over the servers that each gets to so that the loads are as
-// even as can be, and no account has more than its ceiling on one. It fills one block
-// after the other into what the others leave, until nothing changes.
-func level(blocks []*block, servers int, ceilings []float64) []float64 {
-	load, of := make([]float64, servers), make([][]float64, len(ceilings))
-	for _, b := range blocks {
-		if of[b.account] == nil {
-			of[b.account] = make([]float64, servers)
-		}
-		clear(b.on)
-		for _, i := range b.to {
-			b.on[i] = b.n / float64(len(b.to))
-			load[i] += b.on[i]
-			of[b.account][i] += b.on[i]
-		}
-	}
-	const most, effort = 30, 400_000 // fewer where there are very many: a second at most
-	for range min(most, max(2, effort/(1+len(blocks)*servers))) {
-		changed := 0.0
-		for _, b := range blocks {
-			was := slices.Clone(b.on)
-			for _, i := range b.to {
-				load[i] -= b.on[i]
-				of[b.account][i] -= b.on[i]
-			}
-			b.fill(load, of[b.account], ceilings[b.account])
-			for _, i := range b.to {
-				load[i] += b.on[i]
-				of[b.account][i] += b.on[i]
-				changed = max(changed, math.Abs(b.on[i]-was[i]))
-			}
-		}
-		if changed < near {
-			break
-		}
-	}
-	return load
-}
-
-// fill puts the clients of a block on the servers with the least, up to one water line
-// and no more than is left of the ceiling; evenly what finds no place.
-func (b *block) fill(load, own []float64, ceiling float64) {
-	put := func(line float64) (sum float64) {
-		for _, i := range b.to {
-			b.on[i] = min(max(0, line-load[i]), max(0, ceiling-own[i]))
-			sum += b.on[i]
-		}
-		return sum
-	}
-	low, high := 0.0, b.n
-	for _, i := range b.to {
-		high = max(high, load[i]+b.n)
-	}
-	for range 50 {
-		if line := (low + high) / 2; put(line) < b.n {
-			low = line
-		} else {
-			high = line
-		}
-	}
-	rest := (b.n - put(high)) / float64(len(b.to))
-	for _, i := range b.to {
-		b.on[i] += rest
-	}
-}
+func roundUp(n float64) int { return checks.WholeShare(n) }

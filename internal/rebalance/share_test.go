@@ -126,3 +126,25 @@ func TestNobodyIsMovedAgainAndAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestRemarkOfServices: where services of an account get to different servers, each is
+// named with those that it does not get to.
+func TestRemarkOfServices(t *testing.T) {
+	t.Parallel()
+	s := held([][]int{{18, 0, 0, 0}, {0, 0, 3, 1}})
+	s.Services[1].Account = 0
+	s.Services[0].Name, s.Services[0].Unreached = "front", []bool{false, false, true, true}
+	s.Services[1].Name, s.Services[1].Unreached = "back", []bool{true, true, false, false}
+	said := strings.Join(s.remarkConfined(), "\n")
+	if !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") || !strings.Contains(said, "Clients of back of A0 do not get to n1 and n2") {
+		t.Error(said)
+	}
+	s.Services[1].Unreached = nil
+	if said := strings.Join(s.remarkConfined(), "\n"); !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") {
+		t.Error(said)
+	}
+	s.Services[1].Unreached = s.Services[0].Unreached
+	if said := strings.Join(s.remarkConfined(), "\n"); !strings.HasPrefix(said, "Clients of A0 do not get to n3 and n4") {
+		t.Error(said)
+	}
+}

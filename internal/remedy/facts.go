@@ -3,6 +3,7 @@ package remedy
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -68,23 +69,77 @@ func (x *facts) evenShare() int {
 
 // excess is how many connections of the account the rebalancer moves for that, and
 // the servers that they leave: the concentrated one, and others that have more than
-// an even share, as where one joined after the clients had connected.
+// an even share, as where one joined after the clients had connected. Where services get
+// to some of the servers only, what is even is so on these; where some come back, it moves
+// others alone.
 func (x *facts) excess() (moves int, off []string) {
-	var counts []int
-	var servers []*checks.Server
+	var counts, at []int // at are indexes of members
 	for _, s := range x.f.Distribution {
-		at := slices.IndexFunc(x.members, func(m *checks.Server) bool { return m.ID == s.Server.ID })
-		if s.Connections != nil && at >= 0 {
-			counts, servers = append(counts, *s.Connections), append(servers, x.members[at])
+		m := slices.IndexFunc(x.members, func(m *checks.Server) bool { return m.ID == s.Server.ID })
+		if s.Connections != nil && m >= 0 {
+			counts, at = append(counts, *s.Connections), append(at, m)
 		}
 	}
-	for i, n := range checks.OverEven(counts) {
+	over := checks.OverEven(counts)
+	if blocks := x.confined(counts, at); blocks != nil {
+		for m, share := range checks.Level(blocks, len(x.members), []float64{math.Inf(1)}) {
+			i := slices.Index(at, m)
+			over[i] = max(0, counts[i]-checks.WholeShare(share))
+		}
+	}
+	if _, apart := x.parts(); apart {
+		for i, n := range x.staying() {
+			if k := slices.Index(at, i); k >= 0 {
+				over[k] = min(over[k], max(0, counts[k]-n))
+			}
+		}
+	}
+	for i, n := range over {
 		if n > 0 {
 			moves += n
-			off = append(off, shown(cmp.Or(servers[i].Name, servers[i].ID)))
+			off = append(off, shown(cmp.Or(x.members[at[i]].Name, x.members[at[i]].ID)))
 		}
 	}
 	return moves, off
+}
+
+// confined are the clients by where they get to, as the rebalancer has it, where the
+// members have so many; nil where none are known to get to several servers and not to all.
+func (x *facts) confined(counts, members []int) []*checks.Confined {
+	if len(members) < len(x.members) || len(x.Own) == 0 && !slices.ContainsFunc(x.Lists, func(l checks.URLList) bool { return !l.Hint }) {
+		return nil
+	}
+	rest := &checks.Confined{}
+	for i, n := range counts {
+		rest.To, rest.N = append(rest.To, members[i]), rest.N+float64(n)
+	}
+	var out []*checks.Confined
+	for k, service := range x.Services {
+		if service.Remainder || x.stays(k) {
+			continue
+		}
+		where, b := x.Reconnect(k), &checks.Confined{}
+		for i, m := range x.members {
+			at := slices.IndexFunc(where.Servers, func(r checks.ServerRef) bool { return r.ID == m.ID })
+			if at >= 0 && where.Foreseen[at] == checks.No || m.ID == x.Server.ID && where.Home == checks.No {
+				continue
+			}
+			b.To = append(b.To, i)
+		}
+		for _, n := range service.Counts {
+			b.N += float64(n)
+		}
+		if len(b.To) > 1 && len(b.To) < len(x.members) && b.N > 0 {
+			out, rest.N = append(out, b), rest.N-b.N
+		}
+	}
+	switch {
+	case len(out) == 0, rest.N < 0: // or clients came meanwhile
+		return nil
+	case rest.N > 0:
+		out = append(out, rest)
+	}
+	return out
 }
 
 // on names servers for a sentence.

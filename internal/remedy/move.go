@@ -30,7 +30,8 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 			"%s of %s were closed on %s at somebody's request until %s, and their clients came back there within seconds. Find out what leads them there, and mend that first.",
 			words.Plural(n, "connection"), x.account, x.here, at.UTC().Format("15:04:05 UTC"))}, true
 	}
-	if back := x.comesBack(); back != "" {
+	parts, apart := x.parts()
+	if back := x.comesBack(); back != "" && !apart {
 		r.Title, r.Why = "Do not close connections yet: they would come straight back", back
 		a.When = later(a.When)
 		return r, true
@@ -38,6 +39,11 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 	var why []string
 	force, after, login := x.force(), x.before(), x.loginFirst()
 	switch {
+	case apart:
+		force = ""
+		a.When = later(a.When)
+		r.Title += ", not those of " + listed(parts.stay)
+		why = append(why, parts.say(x.here)...)
 	case login != "":
 		a.When = later(a.When)
 		r.ByHand = "first " + login + ": until then the command refuses"
@@ -79,7 +85,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		return r, true
 	}
 	few := ""
-	if x.unknown {
+	if x.unknown || apart && len(parts.strong) == 0 {
 		// Enough for the rebalancer to see whether they come back.
 		few = fmt.Sprintf("--max-moves %d", min(5, excess))
 	}
@@ -96,7 +102,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 	}
 	// It takes its time where there are many: about one connection a second.
 	minutes := min(60, max(1, excess/60))
-	if !x.unknown { // it can't try a few
+	if !x.unknown && !apart { // it can't try a few, and leaves nobody out
 		r.Snippets = []Snippet{{Lang: "sh", Text: "# The same with the nats CLI. It asks before it begins.\n" + note +
 			x.command("nats server cluster balance", theirs, fmt.Sprintf("%dm", minutes)) + "\n"}}
 	}

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -156,6 +157,81 @@ func TestLowerLimitOnOthers(t *testing.T) {
 		other := slices.ContainsFunc(titles, func(s string) bool { return strings.HasPrefix(s, "Limit ORDERS to") })
 		if same != c.want || other == c.want {
 			t.Errorf("%s: %q", c.name, titles)
+		}
+	}
+}
+
+// Where the clients get to some of the servers only, as many are to be moved as the
+// rebalancer moves to these.
+func TestMovesWhereClientsGet(t *testing.T) {
+	t.Parallel()
+	in := inputOf(spread(20, 0, 0))
+	on := []int{20, 0, 0}
+	in.Profile.Read = on
+	in.Profile.Services = []checks.Service{{Stem: "api", Protocol: "nats", Language: "go", Counts: on}}
+	l := checks.URLList{Origin: "a list", Account: "ORDERS", Ordered: checks.Unknown}
+	d := in.Deployment
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		s.Details.ConnectURLs = nil
+		if i < 2 {
+			at := netip.AddrPortFrom(s.Details.Seen[0], 4222)
+			l.Endpoints = append(l.Endpoints, checks.Endpoint{URL: "nats://" + at.String(), Scheme: "nats", Host: at.Addr().String(), Port: 4222, Literal: true,
+				Addresses: []checks.Address{{IP: at.Addr(), Port: 4222, Contact: checks.Contact{Outcome: checks.ContactServer, Tries: 1,
+					Greetings: []checks.Greeting{{ID: s.ID, Name: s.Name, Cluster: "C1", Host: "0.0.0.0", Port: 4222, Count: 1}}}}}})
+		}
+	}
+	in.Case.Lists = []checks.URLList{l}
+	in.Diagnosis = cause.Diagnose(in.Case)
+	members := balance.Members(d, "C1", []string{"ORDERS"})
+	state := balance.Counted(d, balance.Scope{Cluster: "C1", Servers: members, Accounts: []balance.Account{{ID: "ORDERS", Name: "ORDERS", Rule: checks.Defaults()}}})
+	state.Services[0].Unreached = balance.OutlookOf(in.Diagnosis, 0, members).Services[0].Unreached
+	plan := balance.PlanMoves(state, balance.Goal{To: -1})
+	if moves, off := newFacts(in).excess(); moves != 10 || plan.Excess != 10 || !slices.Equal(off, []string{"n1"}) {
+		t.Errorf("the rebalancer plans %d moves, the audit says %d off %v; %v", plan.Excess, moves, off, state.Services[0].Unreached)
+	}
+}
+
+// TestMovesOfSomeServices: where the clients of one service come back and those of another
+// do not, the audit says of whom the command moves how many, as the rebalancer does.
+func TestMovesOfSomeServices(t *testing.T) {
+	t.Parallel()
+	root := func(code cause.Code) cause.Cause {
+		return cause.Cause{Code: code, Role: cause.Root, Verdict: cause.Confirmed}
+	}
+	told := cause.Cause{Code: cause.DiscoveryOff, Role: cause.Contributing, Verdict: cause.RuledOut}
+	for _, c := range []struct {
+		name        string
+		causes      []cause.Cause
+		api, worker []cause.Code // that are strong for the services
+		title, why  string
+		commands    int
+	}{
+		{"one has one URL", []cause.Cause{root(cause.SingleURL)}, []cause.Code{cause.SingleURL}, nil,
+			"Move 10 connections of ORDERS off n1, not those of api", "Those of api would come straight back, so the command leaves them out. Whether those of worker stay away is unknown", 2},
+		{"the same, and servers tell of others", []cause.Cause{root(cause.SingleURL), told}, []cause.Code{cause.SingleURL}, nil,
+			"Move 10 connections of ORDERS off n1, not those of api", "Those of api would come back when their processes restart", 2},
+		{"the other takes its list in order", []cause.Cause{root(cause.SingleURL), root(cause.OrderedConnect)}, []cause.Code{cause.SingleURL}, []cause.Code{cause.OrderedConnect},
+			"Move 10 connections of ORDERS off n1, not those of api", "Those of worker take their servers in order", 2},
+		{"one comes by a balancer", []cause.Cause{root(cause.StickyLoadBalancer), root(cause.RestartDrift)}, []cause.Code{cause.StickyLoadBalancer}, []cause.Code{cause.RestartDrift},
+			"Move 10 connections of ORDERS off n1, not those of api", "Those of worker choose again", 2},
+		{"both have one URL", []cause.Cause{root(cause.SingleURL)}, []cause.Code{cause.SingleURL}, []cause.Code{cause.SingleURL},
+			"Do not close connections yet: they would come straight back", "know n1 only", 0},
+		{"nobody has", []cause.Cause{root(cause.RestartDrift)}, nil, []cause.Code{cause.RestartDrift}, "Move 16 connections of ORDERS off n1", "nothing that is known brings them back", 2},
+	} {
+		in := inputOf(spread(25, 0, 0))
+		in.Diagnosis = cause.Conclude(in.Case, c.causes)
+		of := func(stem string, n int, strong []cause.Code) cause.ServiceDiagnosis {
+			return cause.ServiceDiagnosis{Service: checks.Service{Stem: stem, Counts: []int{n, 0, 0}}, Concentrated: true, Strong: strong}
+		}
+		in.Services = []cause.ServiceDiagnosis{of("api", 15, c.api), of("worker", 10, c.worker)}
+		for _, r := range For(in).Remedies {
+			if r.Code != cause.RemedyRebalance {
+				continue
+			}
+			if r.Title != c.title || !strings.Contains(r.Why, c.why) || len(r.Commands) != c.commands || strings.Contains(strings.Join(r.Commands, " "), "--force") {
+				t.Errorf("%s: %s: %s %q", c.name, r.Title, r.Why, r.Commands)
+			}
 		}
 	}
 }

@@ -149,7 +149,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"findings.0.share_percent":             {`-0.1`, `100.1`},
 		"findings.0.chance":                    {`-0.1`, `1.1`},
 		"groups.0.cause":                       {`"other"`},
-		"groups.0.verdict":                     {`"possible"`},
+		"groups.0.verdict":                     {`"ruled-out"`},
 		"groups.0.accounts":                    {`[]`},
 		"findings.0.group":                     {`-1`},
 		"findings.0.funnel.0.step":             {`"chosen"`},

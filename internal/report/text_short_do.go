@@ -131,12 +131,17 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 		return len(lines(s, p.width-columns(indent), p.width-columns(indent)))
 	}
 	// The cause has its evidence before the cost, which the first line has too, and its
-	// title before the second thing to do.
+	// title before the second thing to do; so has the evidence where it is possible only,
+	// as that is what to look into.
 	all := g.reasons(first)
+	least := all[len(all)-1]
+	if g.Verdict == string(cause.Possible) {
+		least = all[0]
+	}
 	const whoLines = 1
 	var do []string
 	room := 0
-	for n := 2; n > 0 && room < needs(all[len(all)-1]); n-- {
+	for n := 2; n > 0 && room < needs(least); n-- {
 		do = p.block(func(q *printer) { q.groupDo(first, n) })
 		room = p.scaled(groupLines) - p.lines() - whoLines - len(do)
 	}

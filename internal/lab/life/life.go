@@ -305,7 +305,7 @@ func (o Operation) accounts() []string {
 
 // Operations are all of them.
 func Operations() []Operation {
-	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), balancers(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
+	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), balancers(), kept(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
 		services(), burst(), rotation(), sites(), nodes(), habits(), paho(),
 		measured(), families(), advertised(), draining(), returned(), partly(), ordered(), between(), patched(), added(), grown()}
 	for i := range all {
