@@ -121,9 +121,12 @@ func (a *watch) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var writing sync.WaitGroup
+	// What follows tells when it ends is recorded too.
+	recording, told := context.WithCancel(context.WithoutCancel(ctx))
+	defer told()
 	if store != nil {
 		store.Writing = a.recording
-		writing.Go(func() { store.Run(ctx, a.led) })
+		writing.Go(func() { store.Run(recording, a.led) })
 	}
 	var service *serve.Service
 	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Expect: a.expected(), Tell: func(changes []record.Change) {
@@ -162,6 +165,7 @@ func (a *watch) watch(ctx context.Context) error {
 		err = follow.Run(ctx)
 	}
 	cancel()
+	told()
 	writing.Wait()
 	switch {
 	case a.failed != nil:

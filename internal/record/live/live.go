@@ -86,8 +86,9 @@ func (e *fatalError) Unwrap() error { return e.error }
 
 // Run follows until the context ends, and returns nil then. An error is one of the
 // first connection or of the first full report; later ones are told, and tried
-// again.
+// again. What was still being counted when it ends is told before it returns.
 func (l *Live) Run(ctx context.Context) error {
+	defer l.end()
 	pause := firstPause
 	for {
 		ready, err := l.session(ctx)
@@ -117,6 +118,17 @@ func (l *Live) Run(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, longestPause)
+	}
+}
+
+// end tells what was seen and not told yet.
+func (l *Live) end() {
+	l.mu.Lock()
+	changes := l.w.End(time.Now())
+	_, watching := l.w.Since()
+	l.mu.Unlock()
+	if watching && len(changes) > 0 {
+		l.o.Tell(changes)
 	}
 }
 
