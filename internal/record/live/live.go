@@ -56,6 +56,7 @@ type Live struct {
 	w  *record.Watch
 
 	connected bool
+	followed  bool // a session began since the last one ended
 	heartbeat bool // one came
 	lostAt    time.Time
 	saidLost  bool
@@ -90,6 +91,7 @@ func (e *fatalError) Unwrap() error { return e.error }
 func (l *Live) Run(ctx context.Context) error {
 	defer l.end()
 	pause := firstPause
+	fails := 0 // attempts since the last session
 	for {
 		ready, err := l.session(ctx)
 		var fatal *fatalError
@@ -103,8 +105,13 @@ func (l *Live) Run(ctx context.Context) error {
 		}
 		l.mu.Lock()
 		_, watching := l.w.Since()
+		if fails++; l.followed {
+			l.followed, fails = false, 0
+		}
 		l.lose(time.Now())
-		l.w.Lose(0, "the connection ended: "+err.Error(), time.Now())
+		if fails < 2 { // that it ended, and why there is no other one: the next attempts find nothing new
+			l.w.Lose(0, "the connection ended: "+err.Error(), time.Now())
+		}
 		changes := l.w.Tick(time.Now())
 		l.mu.Unlock()
 		if !watching {
@@ -222,7 +229,7 @@ func (l *Live) lose(now time.Time) {
 
 // hear takes note that events come, with the lock held.
 func (l *Live) hear() {
-	l.connected = true
+	l.connected, l.followed = true, true
 	l.w.Hear(true)
 }
 
