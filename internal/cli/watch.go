@@ -199,7 +199,7 @@ func unrecorded(store *history.Store) error {
 		return nil
 	}
 	s := store.State()
-	if lost := s.Queued + s.Lost; s.Leads && s.Err != nil && lost > 0 {
+	if lost := s.Queued + s.Lost; s.Err != nil && lost > 0 {
 		return fmt.Errorf("%s not recorded: %w", words.Plurals(lost, "change was", "changes were"), s.Err)
 	}
 	return nil

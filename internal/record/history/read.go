@@ -50,7 +50,8 @@ func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document,
 // read hands over documents, one at a time, in the order of writing.
 func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig, take func(record.Document)) error {
 	config.InactiveThreshold = consumerStays
-	c, err := s.js.OrderedConsumer(ctx, StreamName, config)
+	_, js, _ := s.using()
+	c, err := js.OrderedConsumer(ctx, StreamName, config)
 	if err != nil {
 		return explain("reading its stream", err)
 	}
