@@ -128,7 +128,7 @@ func (a *watch) watch(ctx context.Context) error {
 		store.Writing = a.recording
 		writing.Go(func() { store.Run(recording, a.led) })
 	}
-	var service *serve.Service
+	var service *service
 	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Expect: a.expected(), Tell: func(changes []record.Change) {
 		for i := range changes {
 			if changes[i].Kind == record.Watching {
@@ -145,11 +145,12 @@ func (a *watch) watch(ctx context.Context) error {
 			cancel()
 		}
 	}})
-	var stop func()
 	var err error
 	shown := a.shown(ctx, follow, store)
-	service, stop, err = a.service(ctx, shown)
-	defer stop()
+	if service, err = a.service(ctx, shown); service != nil {
+		defer service.Stop()
+		writing.Go(func() { service.Run(ctx) })
+	}
 	var server *serve.Server
 	if err == nil {
 		server, err = a.listener(shown)

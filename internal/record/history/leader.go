@@ -36,7 +36,17 @@ type election struct {
 	// written by it, or waits there.
 	otherAt time.Time
 	away    error // why the store could not be asked the last time; nil where it was
+	told    role
 }
+
+// role is what was told of a recorder.
+type role int
+
+const (
+	_ role = iota
+	leads
+	standsBy
+)
 
 func newElection(bucket jetstream.KeyValue) *election {
 	host, _ := os.Hostname() // it is for people

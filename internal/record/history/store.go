@@ -241,7 +241,7 @@ func (s *Store) trouble(was bool, err error) bool {
 
 // elect takes a turn in who leads.
 func (s *Store) elect(ctx context.Context, e *election, led func(bool)) {
-	was, silent := e.leading, e.seenAt
+	was := e.leading
 	if s.alone {
 		e.leading = true
 	} else {
@@ -262,7 +262,12 @@ func (s *Store) elect(ctx context.Context, e *election, led func(bool)) {
 		s.failing = e.away
 	}
 	s.mu.Unlock()
-	if e.leading != was || silent.IsZero() {
+	// While the store is away nobody is known to record.
+	if told := e.told; e.leading && told != leads || !e.leading && e.away == nil && !e.otherAt.IsZero() && told != standsBy {
+		e.told = standsBy
+		if e.leading {
+			e.told = leads
+		}
 		led(e.leading)
 	}
 }
@@ -302,6 +307,9 @@ func (s *Store) flush(ctx context.Context) error {
 			return nil
 		}
 		n, err := s.write(ctx, batch)
+		if nc, _, _ := s.using(); err != nil && nc.IsClosed() {
+			err = cmp.Or(nc.LastError(), err) // such as a user that is refused
+		}
 		s.mu.Lock()
 		// What was lost meanwhile is no longer at the front of the queue.
 		s.queue = s.queue[min(max(0, n-(s.lost-lostBefore)), len(s.queue)):]
@@ -317,7 +325,7 @@ func (s *Store) flush(ctx context.Context) error {
 func (s *Store) write(ctx context.Context, batch []record.Document) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, writesIn)
 	defer cancel()
-	nc, js, _ := s.using()
+	_, js, _ := s.using()
 	acks := make([]jetstream.PubAckFuture, 0, len(batch))
 	for _, d := range batch {
 		data, err := json.Marshal(d)
@@ -343,7 +351,7 @@ func (s *Store) write(ctx context.Context, batch []record.Document) (int, error)
 		}
 	}
 	if len(acks) < len(batch) {
-		return len(acks), cmp.Or(nc.LastError(), nats.ErrConnectionClosed)
+		return len(acks), nats.ErrConnectionClosed
 	}
 	return len(batch), nil
 }
