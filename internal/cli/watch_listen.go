@@ -110,6 +110,16 @@ func recorded(store *history.Store) func(context.Context) (history.History, erro
 	}
 }
 
+// timeline reads what was recorded of one account; nil where nothing is recorded.
+func timeline(store *history.Store) func(context.Context, string, time.Time) ([]record.Document, bool, error) {
+	if store == nil {
+		return nil
+	}
+	return func(ctx context.Context, id string, since time.Time) ([]record.Document, bool, error) {
+		return store.Documents(ctx, history.Query{ID: id, Since: since})
+	}
+}
+
 // shown is what is shown, over HTTP and over NATS. Both share what was read of the
 // history.
 func (a *watch) shown(ctx context.Context, follow *live.Live, store *history.Store) serve.Options {
@@ -117,7 +127,7 @@ func (a *watch) shown(ctx context.Context, follow *live.Live, store *history.Sto
 		follow.Look(func(w *record.Watch, _ bool) { all = w.Of(account, time.Now()) })
 		return all
 	}
-	return serve.Options{State: a.state(follow, store), Account: of, History: serve.Shared(ctx, recorded(store)), Stale: 3 * a.settings.Reconcile,
+	return serve.Options{State: a.state(follow, store), Account: of, History: serve.Shared(ctx, recorded(store)), Timeline: timeline(store), Stale: 3 * a.settings.Reconcile,
 		User: a.listen.user, Password: a.listen.password, Version: Version()}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,7 +26,10 @@ type Query struct {
 	// Account is an id or a name; empty is all. What happened to servers is read in
 	// any case.
 	Account string
-	Since   time.Time
+	// ID is the id of an account whose changes alone the store hands over, with what
+	// happened to servers: far less than all where there are many accounts.
+	ID    string
+	Since time.Time
 }
 
 // Documents reads what was kept, the oldest first. Cut says that it was too much,
@@ -35,8 +39,15 @@ func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document,
 	if !q.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
 	}
+	if q.ID != "" {
+		of := ".*." + token(q.ID)
+		config.FilterSubjects = []string{strings.TrimSuffix(ofAccounts, ".") + of, strings.TrimSuffix(ofKicks, ".") + of, ofServers + ">", ofWatch}
+	}
 	last := newRecent()
 	err = s.read(ctx, config, func(d record.Document) {
+		if d.Account != nil && q.ID != "" && d.Account.ID != q.ID {
+			return // it shares a subject
+		}
 		if d.Account == nil || q.Account == "" || d.Account.ID == q.Account || d.Account.Name == q.Account {
 			last.add(d)
 		}

@@ -74,6 +74,12 @@ func TestStoreTakesNewCredentials(t *testing.T) {
 	if err != nil || len(docs) != len(all) {
 		t.Errorf("%d documents, want %d, %v", len(docs), len(all), err)
 	}
+	// Of one account the store hands over its own, with what happened to servers.
+	for id, want := range map[string]int{"ORDERS": len(all), "BILLING": 5, "*": 5} {
+		if docs, _, err := s.Documents(sourcetest.Within(t), Query{ID: id}); err != nil || len(docs) != want {
+			t.Errorf("%s: %d documents, want %d, %v", id, len(docs), want, err)
+		}
+	}
 	stop()
 	<-done
 }
