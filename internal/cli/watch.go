@@ -126,7 +126,6 @@ func (a *watch) watch(ctx context.Context) error {
 	defer told()
 	if store != nil {
 		store.Writing = a.recording
-		writing.Go(func() { store.Run(recording, a.led) })
 	}
 	var service *service
 	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Expect: a.expected(), Tell: func(changes []record.Change) {
@@ -145,6 +144,16 @@ func (a *watch) watch(ctx context.Context) error {
 			cancel()
 		}
 	}})
+	if store != nil {
+		writing.Go(func() {
+			store.Run(recording, func(leading bool) {
+				a.led(leading)
+				if leading {
+					writing.Go(func() { a.inherit(ctx, store, follow) })
+				}
+			})
+		})
+	}
 	var err error
 	shown := a.shown(ctx, follow, store)
 	if service, err = a.service(ctx, shown); service != nil {
@@ -267,6 +276,19 @@ func (a *watch) led(leading bool) {
 		return
 	}
 	fmt.Fprintln(a.host.Err, "nats-balance: another watch records, this one stands by")
+}
+
+// inherit takes over what another watch recorded last, where several have one store.
+func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.Live) {
+	if dir, err := directory(a.store.place); err == nil && dir != "" {
+		return
+	}
+	err := store.Leaning(ctx, func(last record.Spread, since time.Time, finding bool) {
+		follow.Look(func(w *record.Watch, _ bool) { w.Inherit(last, since, finding) })
+	})
+	if err != nil {
+		a.host.tracef("!!! what was recorded last can't be read: %v", err)
+	}
 }
 
 // connected says that the connection is lost, and that it is back.

@@ -107,6 +107,12 @@ func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
 		return err
 	}
 	w.KnownPast(pasts)
+	return s.last(ctx, w.Known)
+}
+
+// last hands over the last spread of every account in every cluster, since when it is
+// above the threshold, zero where it is not, and whether it is a finding.
+func (s *Store) last(ctx context.Context, take func(last record.Spread, since time.Time, finding bool)) error {
 	last := jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofAccounts + ">"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
 	return s.read(ctx, last, func(d record.Document) {
 		spread := d.SpreadOf()
@@ -117,7 +123,26 @@ func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
 		if d.Since != nil && d.Change != record.Back {
 			since = *d.Since
 		}
-		finding := d.Finding != nil && *d.Finding && d.Change != record.Back
-		w.Known(*spread, since, finding)
+		take(*spread, since, d.Finding != nil && *d.Finding && d.Change != record.Back)
+	})
+}
+
+// Leaning hands over what was recorded to be above the threshold, but for what this
+// recorder is about to write is back: see [record.Watch.Inherit].
+func (s *Store) Leaning(ctx context.Context, take func(last record.Spread, since time.Time, finding bool)) error {
+	ctx, cancel := context.WithTimeout(ctx, startsIn)
+	defer cancel()
+	back := map[[2]string]bool{}
+	s.mu.Lock()
+	for i := range s.queue {
+		if d := &s.queue[i]; d.Change == record.Back && d.Account != nil && d.Cluster != nil {
+			back[[2]string{d.Account.ID, *d.Cluster}] = true
+		}
+	}
+	s.mu.Unlock()
+	return s.last(ctx, func(last record.Spread, since time.Time, finding bool) {
+		if !since.IsZero() && !back[[2]string{last.Account.ID, last.Cluster}] {
+			take(last, since, finding)
+		}
 	})
 }

@@ -292,13 +292,11 @@ const atOnce = 256
 func (s *Store) flush(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		switch {
-		case !s.leading:
+		// The store is away, another recorder writes, or this one must say first that it
+		// still leads.
+		if !s.leading || !s.alone && time.Now().After(s.until) {
 			defer s.mu.Unlock()
-			return s.failing // the store is away, or another recorder writes
-		case !s.alone && time.Now().After(s.until):
-			s.mu.Unlock()
-			return nil // it must say first that it still leads
+			return s.failing
 		}
 		batch := append([]record.Document(nil), s.queue[:min(atOnce, len(s.queue))]...)
 		lostBefore := s.lost
