@@ -68,9 +68,11 @@ func TestWatchTakesNewCredentials(t *testing.T) {
 	}
 	defer nc.Close()
 	if err := lab.Poll(sourcetest.Within(t), func() error {
-		m, err := nc.RequestWithContext(sourcetest.Within(t), "nats-balance.history", []byte("ORDERS"))
-		if err == nil && strings.Count(string(m.Data), `"began":`) < 2 {
-			err = fmt.Errorf("not two times in which it leaned: %s", m.Data)
+		m, err := nc.RequestWithContext(sourcetest.Within(t), "nats-balance.findings", nil)
+		var kept, said watched
+		runHere(sourcetest.Within(t), &kept, &said, "history", "--store", store.context, "--json")
+		if err == nil && strings.Count(kept.String(), `"began":`) < 2 {
+			err = fmt.Errorf("not two times in which it leaned: %s%s, %s", kept.String(), said.String(), m.Data)
 		}
 		return err
 	}); err != nil {
