@@ -26,6 +26,70 @@ type operatorMode struct {
 	systemJWT, systemSeed      string // what is in the first of them
 	ordersID                   string
 	servers                    []*server.Server
+
+	operator, systemKey nkeys.KeyPair
+	systemID            string
+	systemUser          string // the public key of the user in systemCreds
+}
+
+// renew makes a new user of the system account and writes its credentials to the same
+// file, as an operator who rotates them does.
+func (o *operatorMode) renew(t *testing.T) {
+	t.Helper()
+	id, _, _, both, err := newUser(o.systemKey)
+	if err == nil {
+		err = os.WriteFile(o.systemCreds+".new", both, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(o.systemCreds+".new", o.systemCreds)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.systemUser = id
+}
+
+// revoke has all servers refuse a user of the system account, whose connections they
+// end.
+func (o *operatorMode) revoke(t *testing.T, user string) {
+	t.Helper()
+	claims := jwt.NewAccountClaims(o.systemID)
+	claims.Name = "SYS"
+	claims.Revoke(user)
+	token, err := claims.Encode(o.operator)
+	if err == nil {
+		claims, err = jwt.DecodeAccountClaims(token)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range o.servers {
+		account, err := s.LookupAccount(o.systemID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.UpdateAccountClaims(account, claims)
+	}
+}
+
+// newUser makes a user of an account, and its credentials.
+func newUser(account nkeys.KeyPair) (id, token, seed string, both []byte, err error) {
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		return "", "", "", nil, err
+	}
+	if id, err = user.PublicKey(); err != nil {
+		return "", "", "", nil, err
+	}
+	secret, err := user.Seed()
+	if err != nil {
+		return "", "", "", nil, err
+	}
+	if token, err = jwt.NewUserClaims(id).Encode(account); err != nil {
+		return "", "", "", nil, err
+	}
+	both, err = jwt.FormatUserConfig(token, secret)
+	return id, token, string(secret), both, err
 }
 
 // startOperatorMode starts the cluster. It may be called from any goroutine: an
@@ -51,7 +115,7 @@ func newOperatorMode(t *testing.T) (*operatorMode, error) {
 	}
 	dir := t.TempDir()
 	resolver := &server.MemAccResolver{}
-	tokens, seeds := map[string]string{}, map[string]string{}
+	tokens, seeds, keys, users := map[string]string{}, map[string]string{}, map[string]nkeys.KeyPair{}, map[string]string{}
 	// newAccount stores an account with a user and returns its id and the
 	// user's creds file.
 	newAccount := func(name string) (id, creds string, err error) {
@@ -71,27 +135,12 @@ func newOperatorMode(t *testing.T) (*operatorMode, error) {
 		if err := resolver.Store(id, token); err != nil {
 			return "", "", err
 		}
-		user, err := nkeys.CreateUser()
-		if err != nil {
-			return "", "", err
-		}
-		userID, err := user.PublicKey()
-		if err != nil {
-			return "", "", err
-		}
-		seed, err := user.Seed()
-		if err != nil {
-			return "", "", err
-		}
-		if token, err = jwt.NewUserClaims(userID).Encode(account); err != nil {
-			return "", "", err
-		}
-		both, err := jwt.FormatUserConfig(token, seed)
+		user, token, seed, both, err := newUser(account)
 		if err != nil {
 			return "", "", err
 		}
 		creds = filepath.Join(dir, name+".creds")
-		tokens[name], seeds[name] = token, string(seed)
+		tokens[name], seeds[name], keys[name], users[name] = token, seed, account, user
 		return id, creds, os.WriteFile(creds, both, 0o600)
 	}
 	systemID, systemCreds, err := newAccount("SYS")
@@ -155,5 +204,6 @@ func newOperatorMode(t *testing.T) (*operatorMode, error) {
 	return &operatorMode{
 		url: servers[0].ClientURL(), systemCreds: systemCreds, ordinaryCreds: ordersCreds,
 		systemJWT: tokens["SYS"], systemSeed: seeds["SYS"], ordersID: ordersID, servers: servers,
+		operator: operator, systemKey: keys["SYS"], systemID: systemID, systemUser: users["SYS"],
 	}, nil
 }

@@ -121,11 +121,13 @@ func (a *watch) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var writing sync.WaitGroup
+	// What follows tells when it ends is recorded too.
+	recording, told := context.WithCancel(context.WithoutCancel(ctx))
+	defer told()
 	if store != nil {
 		store.Writing = a.recording
-		writing.Go(func() { store.Run(ctx, a.led) })
 	}
-	var service *serve.Service
+	var service *service
 	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Expect: a.expected(), Tell: func(changes []record.Change) {
 		for i := range changes {
 			if changes[i].Kind == record.Watching {
@@ -142,11 +144,22 @@ func (a *watch) watch(ctx context.Context) error {
 			cancel()
 		}
 	}})
-	var stop func()
+	if store != nil {
+		writing.Go(func() {
+			store.Run(recording, func(leading bool) {
+				a.led(leading)
+				if leading {
+					writing.Go(func() { a.inherit(ctx, store, follow) })
+				}
+			})
+		})
+	}
 	var err error
 	shown := a.shown(ctx, follow, store)
-	service, stop, err = a.service(ctx, shown)
-	defer stop()
+	if service, err = a.service(ctx, shown); service != nil {
+		defer service.Stop()
+		writing.Go(func() { service.Run(ctx) })
+	}
 	var server *serve.Server
 	if err == nil {
 		server, err = a.listener(shown)
@@ -162,6 +175,7 @@ func (a *watch) watch(ctx context.Context) error {
 		err = follow.Run(ctx)
 	}
 	cancel()
+	told()
 	writing.Wait()
 	switch {
 	case a.failed != nil:
@@ -195,7 +209,7 @@ func unrecorded(store *history.Store) error {
 		return nil
 	}
 	s := store.State()
-	if lost := s.Queued + s.Lost; s.Leads && s.Err != nil && lost > 0 {
+	if lost := s.Queued + s.Lost; s.Err != nil && lost > 0 {
 		return fmt.Errorf("%s not recorded: %w", words.Plurals(lost, "change was", "changes were"), s.Err)
 	}
 	return nil
@@ -262,6 +276,19 @@ func (a *watch) led(leading bool) {
 		return
 	}
 	fmt.Fprintln(a.host.Err, "nats-balance: another watch records, this one stands by")
+}
+
+// inherit takes over what another watch recorded last, where several have one store.
+func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.Live) {
+	if dir, err := directory(a.store.place); err == nil && dir != "" {
+		return
+	}
+	err := store.Leaning(ctx, func(last record.Spread, since time.Time, finding bool) {
+		follow.Look(func(w *record.Watch, _ bool) { w.Inherit(last, since, finding) })
+	})
+	if err != nil {
+		a.host.tracef("!!! what was recorded last can't be read: %v", err)
+	}
 }
 
 // connected says that the connection is lost, and that it is back.

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/record/live"
 	"github.com/nats-balance/nats-balance/internal/record/serve"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // listenFlags are the flags of what watch serves, over HTTP and over NATS.
@@ -112,6 +110,16 @@ func recorded(store *history.Store) func(context.Context) (history.History, erro
 	}
 }
 
+// timeline reads what was recorded of one account; nil where nothing is recorded.
+func timeline(store *history.Store) func(context.Context, string, time.Time) ([]record.Document, bool, error) {
+	if store == nil {
+		return nil
+	}
+	return func(ctx context.Context, id string, since time.Time) ([]record.Document, bool, error) {
+		return store.Documents(ctx, history.Query{ID: id, Since: since})
+	}
+}
+
 // shown is what is shown, over HTTP and over NATS. Both share what was read of the
 // history.
 func (a *watch) shown(ctx context.Context, follow *live.Live, store *history.Store) serve.Options {
@@ -119,34 +127,8 @@ func (a *watch) shown(ctx context.Context, follow *live.Live, store *history.Sto
 		follow.Look(func(w *record.Watch, _ bool) { all = w.Of(account, time.Now()) })
 		return all
 	}
-	return serve.Options{State: a.state(follow, store), Account: of, History: serve.Shared(ctx, recorded(store)), Stale: 3 * a.settings.Reconcile,
+	return serve.Options{State: a.state(follow, store), Account: of, History: serve.Shared(ctx, recorded(store)), Timeline: timeline(store), Stale: 3 * a.settings.Reconcile,
 		User: a.listen.user, Password: a.listen.password, Version: Version()}
-}
-
-// service is the micro service where that is asked for; nil where it is not.
-func (a *watch) service(ctx context.Context, shown serve.Options) (*serve.Service, func(), error) {
-	if a.listen.service == "" {
-		return nil, func() {}, nil
-	}
-	nc, err := contextSettings(a.listen.service, a.host).Connect(ctx, a.host.tracef)
-	if err != nil {
-		return nil, func() {}, fmt.Errorf("--service %s: %w", words.Harmless(a.listen.service), err)
-	}
-	s, err := serve.AddTo(ctx, nc, shown, serviceVersion())
-	if err != nil {
-		nc.Close()
-		return nil, func() {}, fmt.Errorf("--service %s: %w", words.Harmless(a.listen.service), err)
-	}
-	return s, func() { s.Stop(); nc.Close() }, nil
-}
-
-// serviceVersion is the version as micro services have it: a semantic one.
-func serviceVersion() string {
-	v := strings.TrimPrefix(Version(), "v")
-	if regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`).MatchString(v) {
-		return v
-	}
-	return "0.0.0-development"
 }
 
 // listener listens where that is asked for; nil where it is not.

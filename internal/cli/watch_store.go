@@ -118,6 +118,16 @@ func (s *storeFlags) open(ctx context.Context, h Host) (*history.Store, error) {
 		}
 		return history.OpenLocal(ctx, own, s.limits)
 	}
+	store, err := s.use(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	store.Again = func(ctx context.Context) (*history.Store, error) { return s.use(ctx, h) }
+	return store, nil
+}
+
+// use is the store of a context, with its credentials as they are now.
+func (s *storeFlags) use(ctx context.Context, h Host) (*history.Store, error) {
 	nc, err := contextSettings(s.place, h).Connect(ctx, h.tracef)
 	if err != nil {
 		return nil, fmt.Errorf("--store %s: %w", words.Harmless(s.place), err)

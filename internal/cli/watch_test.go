@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/record"
@@ -77,7 +79,8 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	shows(t, out, errs, "server C1-n2 (C1) started")
-	if _, err := l.Connect(sourcetest.Within(t), lab.Clients{Account: "ORDERS", Server: l.Server("C1-n1"), Count: 30, Name: "orders-api-7"}); err != nil {
+	api, err := l.Connect(sourcetest.Within(t), lab.Clients{Account: "ORDERS", Server: l.Server("C1-n1"), Count: 30, Name: "orders-api-7"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	shows(t, out, errs, "ORDERS (C1) leans: ")
@@ -100,6 +103,7 @@ func TestWatch(t *testing.T) {
 	// A watch that starts again goes on where the other stopped.
 	out, errs, stop = watch("--json")
 	shows(t, out, errs, `"change":"watching"`)
+	kick(t, system, api.Conns()[0])
 	if err := l.CloseClients(sourcetest.Within(t), "ORDERS"); err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +116,7 @@ func TestWatch(t *testing.T) {
 		}
 	}
 	var doc struct {
+		Kicked   []struct{ Connections int }
 		Episodes []struct {
 			Finding bool
 			Began   time.Time
@@ -122,6 +127,23 @@ func TestWatch(t *testing.T) {
 	kept := read("--json")
 	if err := json.Unmarshal([]byte(kept), &doc); err != nil || len(doc.Episodes) != 1 || !doc.Episodes[0].Finding || doc.Episodes[0].Ended == nil || !doc.Episodes[0].Seen {
 		t.Errorf("%+v, %v: %s", doc, err, kept)
+	}
+	// It was stopped while it still counted who is kicked.
+	if len(doc.Kicked) != 1 || doc.Kicked[0].Connections != 1 {
+		t.Errorf("one connection was kicked: %s", kept)
+	}
+}
+
+// kick has a server close a client's connection.
+func kick(t *testing.T, system string, client *nats.Conn) {
+	t.Helper()
+	id, err := client.GetClientID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc := sourcetest.Connect(t, system)
+	if _, err := nc.RequestWithContext(sourcetest.Within(t), "$SYS.REQ.SERVER."+client.ConnectedServerId()+".KICK", fmt.Appendf(nil, `{"cid":%d}`, id)); err != nil {
+		t.Fatal(err)
 	}
 }
 

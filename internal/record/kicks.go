@@ -52,11 +52,12 @@ func (w *Watch) kick(e wire.ClientEvent, cluster string, now time.Time) {
 	k.services[service]++
 }
 
-// tellKicked tells of kicks that ended, or go on for long.
-func (w *Watch) tellKicked(now time.Time) {
-	var all []Change
+// tellKicked tells of kicks that ended, or go on for long; of all there are where
+// nothing is seen any more.
+func (w *Watch) tellKicked(now time.Time, all bool) {
+	var told []Change
 	for key, k := range w.kicked {
-		if now.Sub(k.last) < kicksEnd && now.Sub(k.first) < kicksLast {
+		if !all && now.Sub(k.last) < kicksEnd && now.Sub(k.first) < kicksLast {
 			continue
 		}
 		delete(w.kicked, key)
@@ -71,10 +72,10 @@ func (w *Watch) tellKicked(now time.Time) {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Service, b.Service))
 		})
 		c.Moves = c.Moves[:min(len(c.Moves), shownMoves)]
-		all = append(all, c)
+		told = append(told, c)
 	}
-	slices.SortFunc(all, func(a, b Change) int {
+	slices.SortFunc(told, func(a, b Change) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Account.ID, b.Account.ID), checks.CompareServers(a.Server, b.Server))
 	})
-	w.out = append(w.out, all...)
+	w.out = append(w.out, told...)
 }

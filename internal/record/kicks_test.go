@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,20 @@ func TestKicks(t *testing.T) {
 	}
 	d.pass(kicksEnd)
 	d.want(Kicked)
+	// A watch that ends does not keep to itself what it counted until then.
+	leaves(3, "n1", "api", wire.Kicked)
+	refused := func() { d.w.Refuse(wire.ClientEvent{From: at("n1"), Reason: "Authorization Violation"}, d.now) }
+	refused()
+	d.want(Refused) // the first is told at once
+	refused()
+	d.want()
+	var told []string
+	for _, c := range d.w.End(d.now) {
+		told = append(told, fmt.Sprint(c.Kind, " ", c.Count))
+	}
+	if got := strings.Join(told, ", "); got != "refused 1, kicked 3" {
+		t.Error(got)
+	}
 }
 
 // TestKicksAreBounded: so many accounts and services are counted apart and no more.

@@ -345,27 +345,33 @@ func (w *Watch) Refuse(e wire.ClientEvent, now time.Time) {
 	}
 }
 
-func (w *Watch) tellRefused(now time.Time) {
-	if len(w.refused) == 0 || now.Sub(w.flushed) < refusedEvery {
+func (w *Watch) tellRefused(now time.Time, all bool) {
+	if len(w.refused) == 0 || !all && now.Sub(w.flushed) < refusedEvery {
 		return
 	}
-	var all []Change
+	var told []Change
 	for k, n := range w.refused {
-		all = append(all, Change{Kind: Refused, Time: now, Cluster: k.cluster, Server: checks.ServerRef{ID: k.server, Name: k.name}, Reason: k.reason, Count: n})
+		told = append(told, Change{Kind: Refused, Time: now, Cluster: k.cluster, Server: checks.ServerRef{ID: k.server, Name: k.name}, Reason: k.reason, Count: n})
 	}
-	slices.SortFunc(all, func(a, b Change) int {
+	slices.SortFunc(told, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), checks.CompareServers(a.Server, b.Server), cmp.Compare(a.Reason, b.Reason))
 	})
-	w.out = append(w.out, all...)
+	w.out = append(w.out, told...)
 	w.refused, w.flushed = map[refusal]int{}, now
 }
 
 // Tick judges what changed, and returns what is to be told since the last tick.
-func (w *Watch) Tick(now time.Time) []Change {
+func (w *Watch) Tick(now time.Time) []Change { return w.tick(now, false) }
+
+// End is [Watch.Tick] for the last time: what is counted for a while before it is told,
+// such as connections that were kicked, is told now.
+func (w *Watch) End(now time.Time) []Change { return w.tick(now, true) }
+
+func (w *Watch) tick(now time.Time, end bool) []Change {
 	w.moves.tick(now)
 	w.askSilent(now)
-	w.tellRefused(now)
-	w.tellKicked(now)
+	w.tellRefused(now, end)
+	w.tellKicked(now, end)
 	if w.ready {
 		w.judge(now)
 	}

@@ -38,10 +38,16 @@ type Chart struct {
 	From, To time.Time
 	Version  string
 	Cut      bool // as in [History]
+	// Refresh, if not 0, is after how many seconds the page loads itself again, and Back
+	// the address of the page that it came from.
+	Refresh int
+	Back    string
 }
 
 type chartPage struct {
 	Policy, Period, Version string
+	Refresh                 int
+	Back                    string
 	Style                   template.CSS
 	Notes                   []string
 	Charts                  []chart
@@ -70,9 +76,14 @@ func (c Chart) Write(w io.Writer, docs []record.Document) error {
 	return t.Execute(w, c.page(docs))
 }
 
-func (c Chart) page(docs []record.Document) chartPage {
+// ChartPolicy is the content security policy of a chart: its own style and nothing else.
+func ChartPolicy() string {
 	sum := sha256.Sum256([]byte(chartStyle))
-	p := chartPage{Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
+}
+
+func (c Chart) page(docs []record.Document) chartPage {
+	p := chartPage{Policy: ChartPolicy(), Refresh: c.Refresh, Back: c.Back,
 		Style: template.CSS(chartStyle), Version: c.Version, //nolint:gosec // it is the file beside this one
 		Period: fmt.Sprintf("From %s to %s UTC.", c.From.UTC().Format(chartTime), c.To.UTC().Format(chartTime))}
 	for i := range 5 {
@@ -87,7 +98,10 @@ func (c Chart) page(docs []record.Document) chartPage {
 		p.Notes = append(p.Notes, "Older changes were left out: they are too many to read at once.")
 	}
 	pairs := c.pairs(h, docs)
-	if len(pairs) == 0 && !h.First.IsZero() {
+	switch none := len(pairs) == 0 && !h.First.IsZero(); {
+	case none && c.Account != "":
+		p.Notes = append(p.Notes, "Nothing of this account was recorded.")
+	case none:
 		p.Notes = append(p.Notes, "No account was above the threshold.")
 	}
 	if over := len(pairs) - mostCharts; over > 0 {

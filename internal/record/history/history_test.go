@@ -333,7 +333,8 @@ func TestLeader(t *testing.T) {
 	<-c.done
 }
 
-// A store that is away for a while gets everything once it is back, each once.
+// A store that is away for so long that nobody leads any more gets everything once it is
+// back, each once: what waits is nobody else's to write.
 func TestStoreAway(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -356,21 +357,27 @@ func TestStoreAway(t *testing.T) {
 	}
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
+	said := make(chan error, 100)
+	s.Writing = func(err error) { said <- err }
 	go func() { s.Run(running, func(bool) {}); close(done) }()
 	all := leaning()
 	s.Add(all[:3])
 	waitWritten(t, s)
 	srv.Shutdown()
 	srv.WaitForShutdown()
-	s.Add(all[3:])
+	s.Add(all[3:5])
 	err = lab.Poll(sourcetest.Within(t), func() error {
-		if s.State().Err == nil {
-			return errors.New("nothing failed")
+		if state := s.State(); state.Err == nil || state.Leads {
+			return errors.New("nothing failed, or it still leads")
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	s.Add(all[5:])
+	if err := <-said; err == nil || len(said) > 0 {
+		t.Errorf("that recording fails is not what is said: %v, %d more", err, len(said))
 	}
 	port, _ := strconv.Atoi(url[strings.LastIndexByte(url, ':')+1:])
 	srv = start(port)
@@ -382,4 +389,7 @@ func TestStoreAway(t *testing.T) {
 	}
 	stop()
 	<-done
+	if err := <-said; err != nil || len(said) > 0 {
+		t.Errorf("that recording works again is not what is said: %v, %d more", err, len(said))
+	}
 }

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -31,7 +32,21 @@ type election struct {
 	// at seenAt.
 	revision uint64
 	seenAt   time.Time
+	// otherAt is when another recorder was last seen to lead: what was seen before is
+	// written by it, or waits there.
+	otherAt time.Time
+	away    error // why the store could not be asked the last time; nil where it was
+	told    role
 }
+
+// role is what was told of a recorder.
+type role int
+
+const (
+	_ role = iota
+	leads
+	standsBy
+)
 
 func newElection(bucket jetstream.KeyValue) *election {
 	host, _ := os.Hostname() // it is for people
@@ -44,7 +59,7 @@ func (e *election) turn(ctx context.Context, now time.Time) {
 	defer cancel()
 	if e.leading {
 		revision, err := e.bucket.Update(ctx, leaderKey, e.self, e.revision)
-		switch {
+		switch e.away = err; {
 		case err == nil:
 			e.revision, e.seenAt = revision, now
 		case wrongRevision(err), now.Sub(e.seenAt) > leadFor:
@@ -53,19 +68,27 @@ func (e *election) turn(ctx context.Context, now time.Time) {
 		return
 	}
 	entry, err := e.bucket.Get(ctx, leaderKey)
+	e.away = nil
 	switch {
 	case errors.Is(err, jetstream.ErrKeyNotFound):
 		if revision, err := e.bucket.Create(ctx, leaderKey, e.self); err == nil {
 			e.lead(revision, now)
 		}
-	case err != nil: // the store is away
-		e.seenAt = now
+	case err != nil:
+		e.away, e.seenAt = err, now
+	case bytes.Equal(entry.Value(), e.self): // the store was away, and nobody took over
+		e.update(ctx, entry.Revision(), now)
 	case entry.Revision() != e.revision:
-		e.revision, e.seenAt = entry.Revision(), now
+		e.revision, e.seenAt, e.otherAt = entry.Revision(), now, now
 	case now.Sub(e.seenAt) >= followFor:
-		if revision, err := e.bucket.Update(ctx, leaderKey, e.self, e.revision); err == nil {
-			e.lead(revision, now)
-		}
+		e.update(ctx, e.revision, now)
+	}
+}
+
+// update takes over from who wrote a revision, where that is the last one.
+func (e *election) update(ctx context.Context, revision uint64, now time.Time) {
+	if revision, err := e.bucket.Update(ctx, leaderKey, e.self, revision); err == nil {
+		e.lead(revision, now)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,7 +26,10 @@ type Query struct {
 	// Account is an id or a name; empty is all. What happened to servers is read in
 	// any case.
 	Account string
-	Since   time.Time
+	// ID is the id of an account whose changes alone the store hands over, with what
+	// happened to servers: far less than all where there are many accounts.
+	ID    string
+	Since time.Time
 }
 
 // Documents reads what was kept, the oldest first. Cut says that it was too much,
@@ -35,8 +39,15 @@ func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document,
 	if !q.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
 	}
+	if q.ID != "" {
+		of := ".*." + token(q.ID)
+		config.FilterSubjects = []string{strings.TrimSuffix(ofAccounts, ".") + of, strings.TrimSuffix(ofKicks, ".") + of, ofServers + ">", ofWatch}
+	}
 	last := newRecent()
 	err = s.read(ctx, config, func(d record.Document) {
+		if d.Account != nil && q.ID != "" && d.Account.ID != q.ID {
+			return // it shares a subject
+		}
 		if d.Account == nil || q.Account == "" || d.Account.ID == q.Account || d.Account.Name == q.Account {
 			last.add(d)
 		}
@@ -50,7 +61,8 @@ func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document,
 // read hands over documents, one at a time, in the order of writing.
 func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig, take func(record.Document)) error {
 	config.InactiveThreshold = consumerStays
-	c, err := s.js.OrderedConsumer(ctx, StreamName, config)
+	_, js, _ := s.using()
+	c, err := js.OrderedConsumer(ctx, StreamName, config)
 	if err != nil {
 		return explain("reading its stream", err)
 	}
@@ -95,6 +107,12 @@ func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
 		return err
 	}
 	w.KnownPast(pasts)
+	return s.last(ctx, w.Known)
+}
+
+// last hands over the last spread of every account in every cluster, since when it is
+// above the threshold, zero where it is not, and whether it is a finding.
+func (s *Store) last(ctx context.Context, take func(last record.Spread, since time.Time, finding bool)) error {
 	last := jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofAccounts + ">"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
 	return s.read(ctx, last, func(d record.Document) {
 		spread := d.SpreadOf()
@@ -105,7 +123,26 @@ func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
 		if d.Since != nil && d.Change != record.Back {
 			since = *d.Since
 		}
-		finding := d.Finding != nil && *d.Finding && d.Change != record.Back
-		w.Known(*spread, since, finding)
+		take(*spread, since, d.Finding != nil && *d.Finding && d.Change != record.Back)
+	})
+}
+
+// Leaning hands over what was recorded to be above the threshold, but for what this
+// recorder is about to write is back: see [record.Watch.Inherit].
+func (s *Store) Leaning(ctx context.Context, take func(last record.Spread, since time.Time, finding bool)) error {
+	ctx, cancel := context.WithTimeout(ctx, startsIn)
+	defer cancel()
+	back := map[[2]string]bool{}
+	s.mu.Lock()
+	for i := range s.queue {
+		if d := &s.queue[i]; d.Change == record.Back && d.Account != nil && d.Cluster != nil {
+			back[[2]string{d.Account.ID, *d.Cluster}] = true
+		}
+	}
+	s.mu.Unlock()
+	return s.last(ctx, func(last record.Spread, since time.Time, finding bool) {
+		if !since.IsZero() && !back[[2]string{last.Account.ID, last.Cluster}] {
+			take(last, since, finding)
+		}
 	})
 }

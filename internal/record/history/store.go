@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,6 @@ const (
 type Store struct {
 	nc     *nats.Conn
 	js     jetstream.JetStream
-	stream jetstream.Stream
 	bucket jetstream.KeyValue
 	close  func()
 	alone  bool   // nobody else can write
@@ -52,9 +52,13 @@ type Store struct {
 	// Writing, if set before [Store.Run], is told why writing begins to fail, and nil
 	// when it works again.
 	Writing func(err error)
+	// Again, if set before [Store.Run], opens the store once more where its connection
+	// was closed for good: the servers refused its user twice.
+	Again func(ctx context.Context) (*Store, error)
 
-	mu      sync.Mutex
+	mu      sync.Mutex // over what is below it, and over the connection while it runs
 	leading bool
+	until   time.Time // when the last write may begin, where this recorder leads
 	queue   []record.Document
 	lost    int // documents that were too many to wait
 	failing error
@@ -70,7 +74,7 @@ func Use(ctx context.Context, nc *nats.Conn, limits Limits) (*Store, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
-	s.stream, err = s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	_, err = s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: StreamName, Description: "What nats-balance watch saw", Subjects: []string{Subjects},
 		Storage: jetstream.FileStorage, Compression: jetstream.S2Compression, Replicas: max(1, limits.Replicas),
 		MaxAge: limits.Keep, MaxBytes: limits.Bytes, MaxMsgSize: 1 << 20, Discard: jetstream.DiscardOld, Duplicates: min(2*time.Minute, limits.Keep),
@@ -97,7 +101,7 @@ func Read(ctx context.Context, nc *nats.Conn) (*Store, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if s.stream, err = s.js.Stream(ctx, StreamName); err != nil {
+	if _, err = s.js.Stream(ctx, StreamName); err != nil {
 		return nil, explain("finding its stream "+StreamName, err)
 	}
 	if s.bucket, err = s.js.KeyValue(ctx, BucketName); err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -133,7 +137,12 @@ func explain(what string, err error) error {
 
 // Close ends using the store, and closes its connection. What is still queued is
 // lost, see [Store.Run].
-func (s *Store) Close() { s.close() }
+func (s *Store) Close() {
+	s.mu.Lock()
+	end := s.close
+	s.mu.Unlock()
+	end()
+}
 
 // Add queues what changed, to be written by [Store.Run].
 func (s *Store) Add(changes []record.Change) {
@@ -156,7 +165,7 @@ func (s *Store) Add(changes []record.Change) {
 type State struct {
 	Queued int   // documents that wait
 	Lost   int   // that were too many to wait
-	Err    error // why the last one could not be written; nil where it could
+	Err    error // why the last one could not be written; nil where it could, or another recorder writes
 	Leads  bool  // this recorder writes; another one does where it does not
 }
 
@@ -177,10 +186,16 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 	defer alive.Stop()
 	defer turn.Stop()
 	e := newElection(s.bucket)
+	elected := time.Now()
 	s.elect(ctx, e, led)
 	s.alive(ctx)
-	failing := false
+	failing, wait := false, &renewal{}
 	for {
+		s.renew(ctx, e, wait)
+		if time.Since(elected) >= leadEvery { // also where writing took that long
+			elected = time.Now()
+			s.elect(ctx, e, led)
+		}
 		var again <-chan time.Time
 		err := s.flush(ctx)
 		if err != nil {
@@ -202,7 +217,7 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 		case <-s.wake:
 		case <-again:
 		case <-turn.C:
-			s.elect(ctx, e, led)
+			elected = time.Time{} // it is due
 		case <-alive.C:
 			s.alive(ctx)
 		}
@@ -226,28 +241,38 @@ func (s *Store) trouble(was bool, err error) bool {
 
 // elect takes a turn in who leads.
 func (s *Store) elect(ctx context.Context, e *election, led func(bool)) {
-	was, silent := e.leading, e.seenAt
+	was := e.leading
 	if s.alone {
 		e.leading = true
 	} else {
 		e.turn(ctx, time.Now())
 	}
 	s.mu.Lock()
-	s.leading = e.leading
-	switch keep := time.Now().Add(-keepBy); {
-	case e.leading && !was && !silent.IsZero():
-		// What the last leader had seen when it was last heard of is written.
-		s.forget(silent.Add(-leadFor))
-	case !e.leading:
-		s.forget(keep)
+	// What begins to be written then has ended when another recorder takes over.
+	s.leading, s.until = e.leading, e.seenAt.Add(followFor-writesIn)
+	// What another leader had seen when it was last heard of is written. Where none
+	// was, or the store is away since, nobody has written what is queued here.
+	if written := e.otherAt.Add(-leadFor); !e.otherAt.IsZero() && (!e.leading || !was) {
+		if keep := time.Now().Add(-keepBy); !e.leading && keep.Before(written) {
+			written = keep
+		}
+		s.forget(written)
+	}
+	if !e.leading && (e.away == nil || s.failing == nil) {
+		s.failing = e.away
 	}
 	s.mu.Unlock()
-	if e.leading != was || silent.IsZero() {
+	// While the store is away nobody is known to record.
+	if told := e.told; e.leading && told != leads || !e.leading && e.away == nil && !e.otherAt.IsZero() && told != standsBy {
+		e.told = standsBy
+		if e.leading {
+			e.told = leads
+		}
 		led(e.leading)
 	}
 }
 
-// keepBy is how much of what it saw a recorder that stands by keeps.
+// keepBy is how much of what it saw a recorder that stands by keeps at least.
 const keepBy = time.Minute
 
 // forget drops what is queued of before a time.
@@ -262,13 +287,16 @@ func (s *Store) forget(before time.Time) {
 // atOnce is how many documents are on their way at a time.
 const atOnce = 256
 
-// flush writes what is queued until that fails, where this recorder leads.
+// flush writes what is queued until that fails, where this recorder leads; where the
+// store is away it says why.
 func (s *Store) flush(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		if !s.leading {
-			s.mu.Unlock()
-			return nil
+		// The store is away, another recorder writes, or this one must say first that it
+		// still leads.
+		if !s.leading || !s.alone && time.Now().After(s.until) {
+			defer s.mu.Unlock()
+			return s.failing
 		}
 		batch := append([]record.Document(nil), s.queue[:min(atOnce, len(s.queue))]...)
 		lostBefore := s.lost
@@ -277,6 +305,9 @@ func (s *Store) flush(ctx context.Context) error {
 			return nil
 		}
 		n, err := s.write(ctx, batch)
+		if nc, _, _ := s.using(); err != nil && nc.IsClosed() {
+			err = cmp.Or(nc.LastError(), err) // such as a user that is refused
+		}
 		s.mu.Lock()
 		// What was lost meanwhile is no longer at the front of the queue.
 		s.queue = s.queue[min(max(0, n-(s.lost-lostBefore)), len(s.queue)):]
@@ -292,6 +323,7 @@ func (s *Store) flush(ctx context.Context) error {
 func (s *Store) write(ctx context.Context, batch []record.Document) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, writesIn)
 	defer cancel()
+	_, js, _ := s.using()
 	acks := make([]jetstream.PubAckFuture, 0, len(batch))
 	for _, d := range batch {
 		data, err := json.Marshal(d)
@@ -301,7 +333,7 @@ func (s *Store) write(ctx context.Context, batch []record.Document) (int, error)
 		m := &nats.Msg{Subject: subject(d), Data: data, Header: nats.Header{}}
 		// A second attempt at one that was written is dropped.
 		m.Header.Set(nats.MsgIdHdr, fmt.Sprintf("%s %s %d", m.Subject, d.Change, d.Time.UnixNano()))
-		ack, err := s.js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0))
+		ack, err := js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0))
 		if err != nil {
 			break
 		}
@@ -332,17 +364,19 @@ func (s *Store) alive(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	_, _ = s.bucket.Put(ctx, aliveKey, []byte(time.Now().UTC().Format(time.RFC3339Nano))) // said again soon
+	_, _, bucket := s.using()
+	_, _ = bucket.Put(ctx, aliveKey, []byte(time.Now().UTC().Format(time.RFC3339Nano))) // said again soon
 }
 
 // LastAlive is when a recorder was last there; zero where none ever was.
 func (s *Store) LastAlive(ctx context.Context) time.Time {
-	if s.bucket == nil {
+	_, _, bucket := s.using()
+	if bucket == nil {
 		return time.Time{}
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	e, err := s.bucket.Get(ctx, aliveKey)
+	e, err := bucket.Get(ctx, aliveKey)
 	if err != nil {
 		return time.Time{}
 	}

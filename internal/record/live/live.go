@@ -56,6 +56,7 @@ type Live struct {
 	w  *record.Watch
 
 	connected bool
+	followed  bool // a session began since the last one ended
 	heartbeat bool // one came
 	lostAt    time.Time
 	saidLost  bool
@@ -86,9 +87,11 @@ func (e *fatalError) Unwrap() error { return e.error }
 
 // Run follows until the context ends, and returns nil then. An error is one of the
 // first connection or of the first full report; later ones are told, and tried
-// again.
+// again. What was still being counted when it ends is told before it returns.
 func (l *Live) Run(ctx context.Context) error {
+	defer l.end()
 	pause := firstPause
+	fails := 0 // attempts since the last session
 	for {
 		ready, err := l.session(ctx)
 		var fatal *fatalError
@@ -102,8 +105,13 @@ func (l *Live) Run(ctx context.Context) error {
 		}
 		l.mu.Lock()
 		_, watching := l.w.Since()
+		if fails++; l.followed {
+			l.followed, fails = false, 0
+		}
 		l.lose(time.Now())
-		l.w.Lose(0, "the connection ended: "+err.Error(), time.Now())
+		if fails < 2 { // that it ended, and why there is no other one: the next attempts find nothing new
+			l.w.Lose(0, "the connection ended: "+err.Error(), time.Now())
+		}
 		changes := l.w.Tick(time.Now())
 		l.mu.Unlock()
 		if !watching {
@@ -117,6 +125,17 @@ func (l *Live) Run(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, longestPause)
+	}
+}
+
+// end tells what was seen and not told yet.
+func (l *Live) end() {
+	l.mu.Lock()
+	changes := l.w.End(time.Now())
+	_, watching := l.w.Since()
+	l.mu.Unlock()
+	if watching && len(changes) > 0 {
+		l.o.Tell(changes)
 	}
 }
 
@@ -210,7 +229,7 @@ func (l *Live) lose(now time.Time) {
 
 // hear takes note that events come, with the lock held.
 func (l *Live) hear() {
-	l.connected = true
+	l.connected, l.followed = true, true
 	l.w.Hear(true)
 }
 

@@ -50,6 +50,7 @@ type page struct {
 
 type card struct {
 	Title, Share, Since string
+	Link                string // to its timeline; empty where nothing is recorded
 	Finding             bool
 	Lines               []string
 }
@@ -62,6 +63,7 @@ type heatMap struct {
 
 type heatRow struct {
 	Account, Total string
+	Link           string
 	Finding        bool
 	Cells          []heatCell
 }
@@ -92,6 +94,12 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	if s.Store.Queued > 0 || s.Store.Lost > 0 {
 		p.Store = fmt.Sprintf("The store is away: %s, %s lost.", words.Plurals(s.Store.Queued, "change waits", "changes wait"), words.Count(s.Store.Lost))
 	}
+	link := func(id string) string {
+		if o.Timeline == nil {
+			return ""
+		}
+		return linkTo(id)
+	}
 	p.Over = len(s.Over)
 	over := slices.Clone(s.Over)
 	slices.SortStableFunc(over, func(a, b record.Change) int {
@@ -108,10 +116,10 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	}
 	for _, c := range over[:min(len(over), mostShown)] {
 		x := card{Title: pairName(c.Spread.Account.Name, c.Cluster), Share: share(c.Spread.Top().Connections, c.Spread.Connections, name(c.Spread.Top().Server)), Finding: c.Finding,
-			Since: c.Since.UTC().Format(pageTime)}
+			Since: c.Since.UTC().Format(pageTime), Link: link(c.Spread.Account.ID)}
 		p.Findings = append(p.Findings, x)
 	}
-	p.Maps = maps(s)
+	p.Maps = maps(s, link)
 	if s.LeftOut > 0 {
 		p.LeftOut = words.Plurals(s.LeftOut, "account with fewer connections is not shown", "accounts with fewer connections are not shown")
 	}
@@ -132,7 +140,9 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 		p.PastNote = "No account was above the threshold in the last 7 days, as far as was recorded."
 	}
 	for _, e := range past.Episodes[:min(len(past.Episodes), mostShown)] {
-		p.Past = append(p.Past, episode(e))
+		c := episode(e)
+		c.Link = link(e.Account.ID)
+		p.Past = append(p.Past, c)
 	}
 	return p
 }
@@ -159,7 +169,7 @@ func episode(e history.Episode) card {
 }
 
 // maps are heat maps, one for each cluster.
-func maps(s State) []heatMap {
+func maps(s State, link func(id string) string) []heatMap {
 	var out []heatMap
 	over := map[[2]string]bool{}
 	for _, c := range s.Over {
@@ -184,7 +194,7 @@ func maps(s State) []heatMap {
 			}
 			out = append(out, m)
 		}
-		row := heatRow{Account: words.Harmless(x.Account.Name), Total: words.Count(x.Connections), Finding: over[[2]string{x.Account.ID, x.Cluster}]}
+		row := heatRow{Account: words.Harmless(x.Account.Name), Total: words.Count(x.Connections), Link: link(x.Account.ID), Finding: over[[2]string{x.Account.ID, x.Cluster}]}
 		for _, r := range columns[x.Cluster] {
 			n := 0
 			for _, h := range x.Servers {

@@ -8,6 +8,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -39,6 +41,9 @@ type Options struct {
 	// History, if set, is what was recorded of late. It is called for everybody who
 	// asks: see [Shared].
 	History func(context.Context) (history.History, error)
+	// Timeline, if set, is what was recorded of one account, by its id, and of servers
+	// since then. Cut says that it was too much to read all of it.
+	Timeline func(ctx context.Context, id string, since time.Time) (docs []record.Document, cut bool, err error)
 	// Stale is how old the last full report may be for the watch to be well.
 	Stale time.Duration
 	// User and Password, if set, are asked for, but not for whether the watch is
@@ -60,9 +65,10 @@ const (
 
 // Server shows what a watch sees.
 type Server struct {
-	o        Options
-	listener net.Listener
-	loopback bool
+	o         Options
+	listener  net.Listener
+	loopback  bool
+	timelines *timelines
 
 	mu      sync.Mutex
 	state   State
@@ -82,7 +88,7 @@ func Listen(address string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("can't listen at %s: %w", address, err)
 	}
-	s := &Server{o: o, listener: l}
+	s := &Server{o: o, listener: l, timelines: newTimelines()}
 	if tcp, ok := l.Addr().(*net.TCPAddr); ok {
 		s.loopback = tcp.IP.IsLoopback()
 	}
@@ -107,7 +113,8 @@ func (s *Server) URL() string {
 
 // Run serves until the context ends.
 func (s *Server) Run(ctx context.Context) error {
-	srv := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
+	srv := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: log.New(io.Discard, "", 0)} // that somebody's handshake failed is nothing to say
 	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
 	if err := srv.Serve(s.listener); ctx.Err() == nil && !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -121,6 +128,7 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.guarded(promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 20 * time.Second})))
 	mux.Handle("GET /{$}", s.guarded(http.HandlerFunc(s.page)))
+	mux.Handle("GET /account", s.guarded(http.HandlerFunc(s.timeline)))
 	mux.Handle("GET /style.css", s.guarded(http.HandlerFunc(style)))
 	mux.HandleFunc("GET /healthz", s.health)
 	return mux
