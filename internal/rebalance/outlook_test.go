@@ -66,8 +66,8 @@ func TestOutlookOfAFew(t *testing.T) {
 		{Service: checks.Service{Stem: "report"}, Concentrated: true, Cause: cause.RestartDrift, Verdict: cause.Likely, Strong: []cause.Code{cause.RestartDrift}},
 	}
 	d := cause.Diagnosis{Causes: []cause.Cause{{Code: cause.SingleURL, Verdict: cause.Possible, Role: cause.Root}}, Services: services}
-	d.Situation.Case = cause.Case{Profile: &checks.Profile{Servers: []string{"A"}, Services: []checks.Service{services[0].Service, services[1].Service, services[2].Service}}, Deployment: &checks.Deployment{}}
-	d.Situation.Server = &checks.Server{}
+	d.Case = cause.Case{Profile: &checks.Profile{Servers: []string{"A"}, Services: []checks.Service{services[0].Service, services[1].Service, services[2].Service}}, Deployment: &checks.Deployment{}}
+	d.Server = &checks.Server{}
 	got := OutlookOf(d, 0, nil)
 	if len(got.Refusals) > 0 || got.AllReturn || len(got.Services) != 3 || got.Services[0].Stays != "" || got.Services[2].Stays != "" ||
 		got.Services[1].Stays != "they would come back: the clients know the address of one server only (single-url, confirmed)" {

@@ -181,7 +181,7 @@ func TestMovesWhereClientsGet(t *testing.T) {
 					Greetings: []checks.Greeting{{ID: s.ID, Name: s.Name, Cluster: "C1", Host: "0.0.0.0", Port: 4222, Count: 1}}}}}})
 		}
 	}
-	in.Case.Lists = []checks.URLList{l}
+	in.Lists = []checks.URLList{l}
 	in.Diagnosis = cause.Diagnose(in.Case)
 	members := balance.Members(d, "C1", []string{"ORDERS"})
 	state := balance.Counted(d, balance.Scope{Cluster: "C1", Servers: members, Accounts: []balance.Account{{ID: "ORDERS", Name: "ORDERS", Rule: checks.Defaults()}}})
