@@ -12,29 +12,14 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// unitOf is a block of docs/watch.md, without its indent.
-func unitOf(t *testing.T, from, to string) string {
+// example is a file of the examples.
+func example(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/watch.md")
+	text, err := os.ReadFile(filepath.Join("../../examples", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(text), "\n"+from+"\n")
-	block, _, ended := strings.Cut(rest, "\n"+to+"\n")
-	var b strings.Builder
-	for l := range strings.Lines(block) {
-		if unindented, ok := strings.CutPrefix(l, "    "); ok {
-			b.WriteString(unindented)
-		} else if strings.TrimSpace(l) == "" {
-			b.WriteString("\n")
-		} else if b.Len() > 1 {
-			break
-		}
-	}
-	if !found || !ended || b.Len() < 100 {
-		t.Fatalf("no block after %s", from)
-	}
-	return b.String()
+	return string(text)
 }
 
 // takes says whether watch takes these flags, without running it.
@@ -51,11 +36,11 @@ func takes(t *testing.T, args []string) {
 	}
 }
 
-// The systemd unit of the docs has flags that there are, and systemd takes it where that
+// The systemd unit has flags that there are, and systemd takes it where that
 // is installed.
 func TestUnitOfSystemd(t *testing.T) {
 	t.Parallel()
-	unit := unitOf(t, "## systemd", "## Kubernetes")
+	unit := example(t, "nats-balance.service")
 	m := regexp.MustCompile(`(?m)^ExecStart=/usr/bin/nats-balance (.*)$`).FindStringSubmatch(unit)
 	if m == nil {
 		t.Fatal(unit)
@@ -137,7 +122,7 @@ type workload struct {
 // mounts is what the flags name.
 func TestUnitOfKubernetes(t *testing.T) {
 	t.Parallel()
-	d := yaml.NewDecoder(strings.NewReader(unitOf(t, "## Kubernetes", "## When something is wrong")))
+	d := yaml.NewDecoder(strings.NewReader(example(t, "watch.yaml")))
 	d.KnownFields(true)
 	var w workload
 	if err := d.Decode(&w); err != nil {
