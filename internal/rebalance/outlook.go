@@ -71,7 +71,11 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s): clients that are moved may be lost there where their library gives up. Put that right first.%s", strings.TrimSuffix(refuses(by), "them")+"the clients", c.Code, c.Verdict, onceMended(d, c))})
 	}
 	if out.Unknown = !known; !known {
-		note("Why the clients are where they are is unknown, so they may come back: pass --client-url or --client-config with what they are configured with.")
+		pass := "pass --client-url or --client-config with what they are configured with."
+		if len(d.Own) > 0 && !d.Tied {
+			pass = "whose the lists are that were passed is unknown too. Tie theirs to them: --client-url ACCOUNT=URL or --client-config ACCOUNT=PATH."
+		}
+		note("Why the clients are where they are is unknown, so they may come back: %s", pass)
 	}
 	return out
 }

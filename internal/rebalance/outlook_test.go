@@ -46,6 +46,10 @@ func TestOutlook(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
+	anyones := cause.Diagnosis{Situation: cause.Situation{Own: []cause.List{{}}}}
+	if got := OutlookOf(anyones, 0, nil).Notes; len(got) != 1 || !strings.Contains(got[0], "--client-url ACCOUNT=URL") {
+		t.Errorf("a list of nobody in particular was passed: %q", got)
+	}
 	name := cause.List{Reach: cause.Reach{Arrivals: []cause.Arrival{{OwnName: true, Own: checks.Yes}, {OwnName: false, Own: checks.Yes}}}}
 	service := cause.ServiceDiagnosis{Service: checks.Service{Stem: "orders"}, Strong: []cause.Code{cause.RestartDrift, cause.SingleAddressDNS}}
 	profile := &checks.Profile{Servers: []string{"A"}, Services: []checks.Service{service.Service}}
