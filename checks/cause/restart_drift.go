@@ -30,12 +30,13 @@ const RestartDrift Code = "restart-drift"
 // An earlier process of a server leaves no trace, and clients that know one server alone
 // are there whenever they came: start times alone make it possible. Likely takes
 // what shows that these clients take others too, or what restarts did to clients
-// that do, see [Situation.shownFree]. Confirmed takes what a recorder saw, see [Situation.withRecord], or lists of
-// the account with other servers' own addresses, since DNS and load balancers may
-// have led elsewhere then, and that clients which take their servers in order would
-// be elsewhere. It is ruled out where every other server was up when the clients
-// came, or one that they reach: not by clocks that differ by more than the times do, nor
-// for all services together where it is not for each of them, see [Situation.byRestart].
+// that do, see [Situation.shownFree]. Confirmed takes what a recorder saw, see
+// [Situation.withRecord], or lists of the account with other servers' own addresses,
+// since DNS and load balancers may have led elsewhere then, that clients which take
+// their servers in order would be elsewhere, and that most other accounts were asked.
+// It is ruled out where every other server was up when the clients came, or one that
+// they reach: not by clocks that differ by more than the times do, nor for all services
+// together where it is not for each of them, see [Situation.byRestart].
 func restartDrift() rule {
 	return rule{
 		Definition: Definition{Code: RestartDrift, Title: "The clients connected when the other servers were down", Role: Root, Step: Up, Moved: GoOn,
