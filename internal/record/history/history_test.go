@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -173,6 +174,27 @@ func TestLocalHistory(t *testing.T) {
 	<-done
 	s.Close()
 	check("after it was recorded")
+
+	// Another one that reads has the folder for a while, and nothing listens.
+	first, err := ReadLocal(ctx, dir, plainly())
+	if err != nil {
+		t.Fatal(err)
+	}
+	via, asked := plainly(), 0
+	via.Connect = func(context.Context, string, string) (*nats.Conn, error) {
+		if asked++; asked == 3 {
+			first.Close()
+		}
+		return nil, &net.OpError{Op: "dial", Err: errors.New("refused")}
+	}
+	second, err := ReadLocal(ctx, dir, via)
+	if err != nil {
+		t.Fatal("beside another one that reads: ", err)
+	}
+	second.Close()
+	if asked != 3 {
+		t.Errorf("it asked %d times", asked)
+	}
 }
 
 // Killed at any moment, a recorder leaves a history that is whole: all that was

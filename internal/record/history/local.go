@@ -29,6 +29,9 @@ const (
 	// startsIn is how long the folder's server may take to start: it reads what is
 	// there.
 	startsIn = 30 * time.Second
+	// othersRead is how long to wait for a process that has the folder and does not say
+	// how to read from it: one that reads as well is done soon.
+	othersRead = 2 * time.Second
 )
 
 // contact is what the contact file has.
@@ -98,13 +101,22 @@ func ReadLocal(ctx context.Context, dir string, via Via) (*Store, error) {
 	}
 	l, err := serveLocal(dir, Limits{})
 	var taken *TakenError
-	if errors.As(err, &taken) {
+	for until := time.Now().Add(othersRead); errors.As(err, &taken); {
 		s, failed := readRunning(ctx, dir, via)
 		if failed == nil {
 			return s, nil
 		}
-		if l, err = serveLocal(dir, Limits{}); errors.As(err, &taken) { // else it has ended meanwhile
-			return nil, failed
+		var none *notRunningError
+		wait := errors.As(failed, &none) && time.Now().Before(until) // another one that only reads
+		if l, err = serveLocal(dir, Limits{}); errors.As(err, &taken) && !wait {
+			return nil, failed // else it has ended meanwhile
+		}
+		if wait && err != nil {
+			select {
+			case <-ctx.Done():
+				return nil, failed
+			case <-time.After(othersRead / 40):
+			}
 		}
 	}
 	if err != nil {
