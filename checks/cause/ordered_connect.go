@@ -82,18 +82,19 @@ func judgeOrdered(s *Situation) judgement {
 
 // inOrder judges one list that leads to several servers.
 func (s *Situation) inOrder(f List) judgement {
-	arrivals, passed, known := s.turn(f.Reach.Arrivals)
+	arrivals, before, came := s.turn(f.Reach.Arrivals)
 	first := arrivals[0]
 	if full := s.fullFirst(arrivals); len(full) > 0 && f.Ordered != checks.No {
 		return judgement{verdict: Possible, confidence: 0.3, explains: s.Finding.OnServer, evidence: []Evidence{
 			say(f.Origin, "%s %s before %s in the list, and %s full now: clients that take it in its order go on to %s.",
 				otherNames(full), verb(full, "comes", "come"), label(s.Server), verb(full, "is", "are"), label(s.Server))}}
 	}
-	if first.Server != s.here && !known {
+	switch came {
+	case checks.Yes:
+	case checks.Unknown:
 		return notTested("start times", "%s comes before %s in the list, and whether it was up when these clients connected is unknown.",
-			label(&s.Deployment.Servers[first.Server]), label(s.Server)).settledBy(s.Gap.details())
-	}
-	if first.Server != s.here {
+			label(before), label(s.Server)).settledBy(s.Gap.details())
+	default:
 		return ruledOut(f.Origin, "The first server of the list is %s, not %s.", label(&s.Deployment.Servers[first.Server]), label(s.Server))
 	}
 	if first.Own == checks.No && (first.Tries < first.AllTries || first.AllTries < enoughTries) {
@@ -110,9 +111,9 @@ func (s *Situation) inOrder(f List) judgement {
 	case byDNS && f.Ordered != checks.Yes:
 		return s.orderOfDNS(f, name, j)
 	}
-	if passed != nil {
+	if before != nil {
 		j.evidence = append(j.evidence, say("start times", "%s comes before %s in the list, but started after the clients had connected.",
-			label(passed), label(s.Server)))
+			label(before), label(s.Server)))
 	} else {
 		j.evidence = append(j.evidence, say(f.Origin, "The list leads to %s, and %s comes first.", s.names(f.Reach.Servers()), label(s.Server)))
 	}

@@ -47,8 +47,8 @@ func (s *Situation) room() []checks.Answer {
 // take the concentrated server first.
 func (s *Situation) toldToOrder() bool {
 	return slices.ContainsFunc(listsOf(s.Own, wide), func(f List) bool {
-		up, _, _ := s.turn(f.Reach.Arrivals)
-		return f.Ordered == checks.Yes && up[0].Server == s.here
+		_, _, came := s.turn(f.Reach.Arrivals)
+		return f.Ordered == checks.Yes && came == checks.Yes
 	})
 }
 

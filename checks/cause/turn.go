@@ -6,27 +6,31 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// turn are the arrivals of a list from the server on which clients that take it in
-// order came to be, for all that start times tell: the first, or the next of those that
-// were not up when most of these clients connected. A client starts with the first
-// server that it reaches, and where its server stops it goes on to the next of the list,
-// the first one again after the last (nats.go: selectNextServer; the walk of other
-// clients is in facts.md). Passed is the server before the concentrated one that was not
-// up then, nil where that one is first. Known is false where the arrivals are not those
-// of the concentrated server, but may be: it is unknown whether the one before was up.
-func (s *Situation) turn(all []Arrival) (arrivals []Arrival, passed *checks.Server, known bool) {
+// turn reports whether clients that take a list in its order came to be on the
+// concentrated server, for all that start times tell, with the arrivals from the server
+// that they took, and the server before the concentrated one, nil where that is first. A
+// client starts with the first server that it reaches. Where its server stops it goes on
+// to the next of the list, and to the first one after the last (nats.go:
+// selectNextServer; the walk of other clients is in facts.md). So the server before must
+// have stopped, or not have been up, when most of these clients connected.
+func (s *Situation) turn(all []Arrival) (arrivals []Arrival, before *checks.Server, came checks.Answer) {
 	at := slices.IndexFunc(all, func(a Arrival) bool { return a.Server == s.here })
-	if at <= 0 {
-		return all, nil, true
+	switch at {
+	case -1:
+		return all, nil, checks.No
+	case 0:
+		return all, nil, checks.Yes
 	}
-	before := all[at-1].Server
-	id := s.Deployment.Servers[before].ID
-	i := slices.IndexFunc(s.cluster(), func(o *checks.Server) bool { return o.ID == id })
-	switch {
-	case i < 0:
-		return all, nil, true
-	case s.wereRunning()[i] == checks.No:
-		return slices.Concat(all[at:], all[:at]), s.cluster()[i], true
+	before = &s.Deployment.Servers[all[at-1].Server]
+	i := slices.IndexFunc(s.cluster(), func(o *checks.Server) bool { return o.ID == before.ID })
+	if i < 0 {
+		return all, before, checks.Unknown // of another cluster
 	}
-	return all, nil, s.wereRunning()[i] == checks.Yes
+	switch s.wereRunning()[i] {
+	case checks.No:
+		return slices.Concat(all[at:], all[:at]), before, checks.Yes
+	case checks.Yes:
+		return all, before, checks.No
+	}
+	return all, before, checks.Unknown
 }
