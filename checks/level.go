@@ -16,11 +16,11 @@ type Confined struct {
 	on []float64 // of them, by server
 }
 
-// near is how exact shares are.
-const near = 0.001
+// Near is how exact the shares of [Level] are.
+const Near = 0.001
 
 // WholeShare is a share rounded up, but for what it is inexact by.
-func WholeShare(n float64) int { return int(math.Ceil(n - 10*near)) }
+func WholeShare(n float64) int { return int(math.Ceil(n - 10*Near)) }
 
 // Level returns what each server has when clients are spread over the servers that they
 // get to so that the loads are as even as can be, and no account has more than its
@@ -58,7 +58,7 @@ func Level(blocks []*Confined, servers int, ceilings []float64) []float64 {
 				changed = max(changed, math.Abs(b.on[i]-was[i]))
 			}
 		}
-		if changed < near {
+		if changed < Near {
 			break
 		}
 	}

@@ -141,6 +141,13 @@ func (d Diagnosis) Cause(code Code) Cause {
 	return Cause{Code: code, Verdict: NotTested}
 }
 
+// StaysAway reports whether clients that are moved stay away, if this is the cause: they
+// come back neither at once nor when their processes restart.
+func (d Diagnosis) StaysAway(code Code) bool {
+	def, _ := Define(code)
+	return !d.ComesBack(code) && (def.Moved != ComeBackUntold || d.Cause(code).Past)
+}
+
 // Told reports whether clients are known to be told of other servers.
 func (d Diagnosis) Told() bool { return d.Cause(DiscoveryOff).Verdict == RuledOut }
 

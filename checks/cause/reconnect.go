@@ -22,9 +22,17 @@ type Reconnect struct {
 	// Foreseen is the same for a forecast: No also where all that is known speaks
 	// against a server, though it is no proof that clients in need would not get there.
 	Foreseen []checks.Answer
-	// Home is the same of the concentrated server: No for clients of which none is
-	// there, whose lists lead to others alone, and whose servers tell of nobody.
+	// Home is the same of the concentrated server: No where none of the clients is
+	// there, their lists lead to others only, and their servers advertise none.
 	Home checks.Answer
+
+	here string // the id of the concentrated server
+}
+
+// Misses reports whether the clients are known not to go to a server, by its id.
+func (r Reconnect) Misses(id string) bool {
+	at := slices.IndexFunc(r.Servers, func(s checks.ServerRef) bool { return s.ID == id })
+	return at >= 0 && r.Foreseen[at] == checks.No || id == r.here && r.Home == checks.No
 }
 
 // Reconnect returns where the clients of one of the Services go; where there is
@@ -34,7 +42,7 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	if service >= 0 && service < len(d.Services) {
 		s = s.project([]int{d.Services[service].at})
 	}
-	out := Reconnect{Home: s.home()}
+	out := Reconnect{Home: s.home(), here: s.Server.ID}
 	left, _ := s.reconnects()
 	out.Reached, out.Foreseen = slices.Clone(left[1:]), s.foreseen(left)[1:]
 	for _, o := range s.Others {

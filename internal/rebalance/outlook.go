@@ -141,9 +141,8 @@ func leadsBack(d cause.Diagnosis, c cause.Cause) string {
 
 // keeps reports whether clients that are moved do not stay away, if this is the cause.
 func keeps(d cause.Diagnosis, code cause.Code) bool {
-	definition, _ := cause.Define(code)
 	unproven, _ := d.LoginFirst(code)
-	return d.ComesBack(code) || definition.Moved == cause.ComeBackUntold || len(unproven) > 0
+	return !d.StaysAway(code) || len(unproven) > 0
 }
 
 // ownCause is a cause as it is of a service: of the account's finding it is less sure
@@ -177,8 +176,7 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 		where := d.Reconnect(i)
 		s.Unreached = make([]bool, len(members))
 		for k, m := range members {
-			at := slices.IndexFunc(where.Servers, func(r checks.ServerRef) bool { return r.ID == m.ID })
-			s.Unreached[k] = at >= 0 && where.Foreseen[at] == checks.No || m.ID == d.Server.ID && where.Home == checks.No
+			s.Unreached[k] = where.Misses(m.ID)
 		}
 		s.Order = orderOf(d.InOrder(i), members)
 		// Of one network more than of another: who can't be told apart moves together.

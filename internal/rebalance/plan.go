@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -146,7 +147,7 @@ func newPlanning(s *State, goal Goal) *planning {
 		p.expected, p.variance, p.over = append(p.expected, expected), append(p.variance, make([]float64, len(held))), append(p.over, over)
 	}
 	if goal.To >= 0 {
-		p.want = max(0, math.Floor(p.aimed.share[goal.To]+near)-p.load[goal.To])
+		p.want = max(0, math.Floor(p.aimed.share[goal.To]+checks.Near)-p.load[goal.To])
 	}
 	return p
 }

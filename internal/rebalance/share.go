@@ -174,7 +174,7 @@ func (s *State) aimOf(goal Goal) *aim {
 		own[b.Account] = append(own[b.Account], b)
 	}
 	for _, of := range own {
-		out.own = append(out.own, roundUp(slices.Max(checks.Level(of, len(s.Servers), free))))
+		out.own = append(out.own, checks.WholeShare(slices.Max(checks.Level(of, len(s.Servers), free))))
 	}
 	s = &State{Servers: s.Servers, Accounts: s.Accounts, Services: s.Services, Connections: s.Connections, peak: s.peak, peaks: s.peaks, aim: out}
 	ceilings, _ := s.ceilings(goal)
@@ -185,7 +185,7 @@ func (s *State) aimOf(goal Goal) *aim {
 	}
 	out.share = checks.Level(blocks, len(s.Servers), free)
 	for i, n := range out.share {
-		out.even[i] = roundUp(n)
+		out.even[i] = checks.WholeShare(n)
 	}
 	return out
 }
@@ -194,7 +194,7 @@ func (s *State) aimOf(goal Goal) *aim {
 // balanced is above its ceiling.
 func (s *State) Level(goal Goal) bool {
 	aim := s.aimOf(goal)
-	least := func(i int) int { return int(math.Floor(aim.share[i]+near)) - slack(aim.even[i]) }
+	least := func(i int) int { return int(math.Floor(aim.share[i]+checks.Near)) - slack(aim.even[i]) }
 	loads := s.Loads()
 	if goal.To >= 0 {
 		return loads[goal.To] >= least(goal.To)
@@ -239,8 +239,3 @@ func (s *State) unevenness(goal Goal) (out unevenness) {
 	}
 	return out
 }
-
-// near is how exact shares are.
-const near = 0.001
-
-func roundUp(n float64) int { return checks.WholeShare(n) }

@@ -120,11 +120,9 @@ func (x *facts) confined(counts, members []int) []*checks.Confined {
 		}
 		where, b := x.Reconnect(k), &checks.Confined{}
 		for i, m := range x.members {
-			at := slices.IndexFunc(where.Servers, func(r checks.ServerRef) bool { return r.ID == m.ID })
-			if at >= 0 && where.Foreseen[at] == checks.No || m.ID == x.Server.ID && where.Home == checks.No {
-				continue
+			if !where.Misses(m.ID) {
+				b.To = append(b.To, i)
 			}
-			b.To = append(b.To, i)
 		}
 		for _, n := range service.Counts {
 			b.N += float64(n)

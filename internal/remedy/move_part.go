@@ -20,10 +20,7 @@ type part struct {
 // stays reports whether the rebalancer leaves the clients of a service out, as a cause
 // of theirs leads them back.
 func (x *facts) stays(service int) bool {
-	return slices.ContainsFunc(x.Services[service].Strong, func(code cause.Code) bool {
-		def, _ := cause.Define(code)
-		return x.ComesBack(code) || def.Moved == cause.ComeBackUntold && !x.Cause(code).Past
-	})
+	return slices.ContainsFunc(x.Services[service].Strong, func(code cause.Code) bool { return !x.StaysAway(code) })
 }
 
 // parts divides the services; ok is false where all stay, or all move, or where what is

@@ -209,7 +209,7 @@ func TestMovesOfSomeServices(t *testing.T) {
 	}{
 		{"one has one URL", []cause.Cause{root(cause.SingleURL)}, []cause.Code{cause.SingleURL}, nil,
 			"Move 10 connections of ORDERS off n1, not those of api", "Those of api would come straight back, so the command leaves them out. Whether those of worker stay away is unknown", 2},
-		{"the same, and servers tell of others", []cause.Cause{root(cause.SingleURL), told}, []cause.Code{cause.SingleURL}, nil,
+		{"the same, and servers advertise others", []cause.Cause{root(cause.SingleURL), told}, []cause.Code{cause.SingleURL}, nil,
 			"Move 10 connections of ORDERS off n1, not those of api", "Those of api would come back when their processes restart", 2},
 		{"the other takes its list in order", []cause.Cause{root(cause.SingleURL), root(cause.OrderedConnect)}, []cause.Code{cause.SingleURL}, []cause.Code{cause.OrderedConnect},
 			"Move 10 connections of ORDERS off n1, not those of api", "Those of worker take their servers in order", 2},
