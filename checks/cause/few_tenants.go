@@ -43,9 +43,9 @@ func (s *Situation) provenBalancer(addr netip.Addr) (Evidence, bool) {
 	return Evidence{}, false
 }
 
-// ownListLeads is the server, an index into Deployment.Servers, that nearly all clients
-// from an address are on of those clients of an account whose list this is known to be; -1
-// where it is not known to be theirs, or there is no such server.
+// ownListLeads looks at the clients of an account that come from an address and are known
+// to have this list. It returns the server, an index into Deployment.Servers, that nearly
+// all of them are on, -1 if there are no such clients or no such server.
 func (s *Situation) ownListLeads(id string, l checks.URLList, addr netip.Addr) int {
 	p := s.Neighbours.Profiles[id]
 	account := slices.IndexFunc(s.Deployment.Accounts, func(a checks.Account) bool { return a.ID == id })

@@ -245,7 +245,7 @@ func (s *Situation) goneFromLast(counts []int) bool {
 		if untimed(o) {
 			return false
 		}
-		if o.Start.Add(-o.Details.Offset).After(cluster[last].Start.Add(-cluster[last].Details.Offset)) {
+		if startOf(o).After(startOf(cluster[last])) {
 			last = at
 		}
 	}

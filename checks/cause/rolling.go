@@ -25,6 +25,15 @@ type rolling struct {
 // its own.
 const fewestAccounts = 3
 
+// startOf is when a server's process started, by the auditor's clock as far as it is
+// known how theirs differ.
+func startOf(o *checks.Server) time.Time {
+	if o.Details == nil {
+		return o.Start
+	}
+	return o.Start.Add(-o.Details.Offset)
+}
+
 // rollingOf compares the accounts of the cluster, as its servers' reports have
 // them. An account of fewer connections than servers says nothing.
 func (s *Situation) rollingOf() rolling {
@@ -38,22 +47,7 @@ func (s *Situation) rollingOf() rolling {
 	if table == nil || len(r.order) < 3 || s.Missing > 0 {
 		return rolling{}
 	}
-	start := func(o *checks.Server) int64 {
-		at := o.Start
-		if o.Details != nil {
-			at = at.Add(-o.Details.Offset)
-		}
-		return at.UnixNano()
-	}
-	slices.SortStableFunc(r.order, func(a, b *checks.Server) int {
-		switch x, y := start(a), start(b); {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(r.order, func(a, b *checks.Server) int { return startOf(a).Compare(startOf(b)) })
 	counts, later := map[uint32][]int{}, map[uint32]bool{}
 	came := s.cameLater()
 	for at, o := range r.order {
@@ -227,7 +221,6 @@ func (s *Situation) walked() checks.Answer {
 	if untimed(s.Server) {
 		return checks.Unknown
 	}
-	start := func(o *checks.Server) time.Time { return o.Start.Add(-o.Details.Offset) }
 	answer := checks.Yes
 	var last *checks.Server
 	for _, o := range s.Others {
@@ -236,13 +229,13 @@ func (s *Situation) walked() checks.Answer {
 			continue
 		}
 		margin := o.Details.Margin + s.Server.Details.Margin
-		switch after := start(o).Sub(start(s.Server)); {
+		switch after := startOf(o).Sub(startOf(s.Server)); {
 		case after < -margin:
 			return checks.No
 		case after <= margin:
 			answer = checks.Unknown
 		}
-		if last == nil || start(o).After(start(last)) {
+		if last == nil || startOf(o).After(startOf(last)) {
 			last = o
 		}
 	}

@@ -18,7 +18,8 @@ import (
 // service is the micro service in the account of a context. It is added again where its
 // connection was closed for good, with the credentials that the context has then.
 type service struct {
-	add func(context.Context) (*serve.Service, *nats.Conn, error)
+	add   func(context.Context) (*serve.Service, *nats.Conn, error)
+	trace func(format string, args ...any)
 
 	mu  sync.Mutex
 	svc *serve.Service
@@ -30,7 +31,7 @@ func (a *watch) service(ctx context.Context, shown serve.Options) (*service, err
 	if a.listen.service == "" {
 		return nil, nil
 	}
-	s := &service{add: func(ctx context.Context) (*serve.Service, *nats.Conn, error) {
+	s := &service{trace: a.host.tracef, add: func(ctx context.Context) (*serve.Service, *nats.Conn, error) {
 		nc, err := contextSettings(a.listen.service, a.host).Connect(ctx, a.host.tracef)
 		if err != nil {
 			return nil, nil, err
@@ -76,6 +77,7 @@ func (s *service) Run(ctx context.Context) {
 		pause = min(2*pause, addAgainAtLast)
 		svc, nc, err := s.add(ctx)
 		if err != nil {
+			s.trace("!!! the micro service can't be added again: %v", err)
 			continue
 		}
 		s.mu.Lock()

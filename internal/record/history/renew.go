@@ -21,7 +21,7 @@ type renewal struct {
 	pause time.Duration
 }
 
-// using is what the store is reached by now.
+// using returns what the store is reached by, which changes when it is opened again.
 func (s *Store) using() (*nats.Conn, jetstream.JetStream, jetstream.KeyValue) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,7 +29,7 @@ func (s *Store) using() (*nats.Conn, jetstream.JetStream, jetstream.KeyValue) {
 }
 
 // renew opens the store again where its connection was closed for good: whoever opens
-// it reads the credentials once more, which may be others by now. What is queued stays.
+// it reads the credentials once more, as they may have changed. What is queued stays.
 func (s *Store) renew(ctx context.Context, e *election, wait *renewal) {
 	nc, _, _ := s.using()
 	now := time.Now()

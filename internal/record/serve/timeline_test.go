@@ -160,7 +160,7 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 	for path, count := range map[string]*atomic.Int32{"/": &states, linkTo("ORDERS"): &made} {
 		before := count.Load()
-		cmd := browse(path, "--blink-settings=scriptEnabled=false", "--remote-debugging-port=0") // it stays open
+		cmd := browse(path, "--blink-settings=scriptEnabled=false", "--remote-debugging-port=0") // so that it goes on running
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
