@@ -31,6 +31,7 @@ func (s *Situation) turn(all []Arrival) (arrivals []Arrival, before *checks.Serv
 		return slices.Concat(all[at:], all[:at]), before, checks.Yes
 	case checks.Yes:
 		return all, before, checks.No
+	default:
+		return all, before, checks.Unknown
 	}
-	return all, before, checks.Unknown
 }
