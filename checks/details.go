@@ -30,6 +30,9 @@ type Details struct {
 	WebSocketPlain bool
 	// TLS reports whether clients must use TLS.
 	TLS bool
+	// OffersTLS reports whether clients may use TLS; MQTT and WebSocket have listeners
+	// of their own.
+	OffersTLS Answer
 	// ConnectURLs are the addresses, host:port, that it tells clients, its own
 	// and those of its peers. Empty where it advertises nothing.
 	ConnectURLs []string

@@ -53,7 +53,7 @@ func caseOf(changes ...change) Case {
 	for i := range 3 {
 		limit, connections := 1000, 100
 		server := checks.Server{ID: fmt.Sprintf("N%d", i+1), Name: fmt.Sprintf("n%d", i+1), Cluster: "C1", Start: started(), MaxConnections: &limit,
-			Details: &checks.Details{Loaded: started(), Margin: time.Millisecond, Connections: &connections, Host: "0.0.0.0", Port: 4222,
+			Details: &checks.Details{OffersTLS: checks.No, Loaded: started(), Margin: time.Millisecond, Connections: &connections, Host: "0.0.0.0", Port: 4222,
 				ConnectURLs: urls, Seen: []netip.Addr{netip.MustParseAddrPort(urls[i]).Addr()}}}
 		d.Servers = append(d.Servers, server)
 		s.Accounts[server.ID], s.Remember[server.ID] = checks.AccountOn{Usable: checks.Yes}, true

@@ -58,6 +58,18 @@ func (s *Situation) serves() []checks.Answer {
 			out[i+1] = checks.No
 		}
 	}
+	lack := s.withoutTLS()
+	if demand, _ := s.demandTLS(); len(lack) > 0 && s.enough(s.overTLS()) {
+		for i, o := range s.Others {
+			switch {
+			case out[i+1] == checks.No || !slices.Contains(lack, o):
+			case demand == checks.Yes:
+				out[i+1] = checks.No
+			default:
+				out[i+1] = checks.Unknown
+			}
+		}
+	}
 	return out
 }
 
@@ -141,7 +153,7 @@ func judgeListenerGap(s *Situation) judgement {
 		}
 		return j
 	}
-	unserved := s.unserved()
+	unserved, lack := s.unserved(), s.withoutTLS()
 	switch asks := s.askTLS(); {
 	case !s.Profile.Whole || s.Missing > 0:
 		return s.notWhole()
@@ -149,6 +161,8 @@ func judgeListenerGap(s *Situation) judgement {
 		return asksAll(s, asks)
 	case served.verdict != "":
 		return served
+	case len(lack) > 0 && s.enough(s.overTLS()):
+		return s.tlsMissing(lack)
 	case unserved.Connections > 0:
 		return ruledOut("VARZ", "%d of the %s are %s connections, which no other server takes. Without them the account would be concentrated all the same.",
 			unserved.Connections, s.ofThese(), enumerate(unserved.Protocols))
@@ -184,13 +198,13 @@ func (s *Situation) handshakes() judgement {
 	return ruledOut("CONNZ", "What is concentrated are plain client connections, which every server takes.")
 }
 
-// mayUseTLS reports whether it is unknown if the clients use TLS, and something
-// says that they may: the server asks for it, or handshakes failed elsewhere.
+// mayUseTLS reports whether it is unknown if the clients use TLS, and nothing
+// says that they can't: the server may offer it, or handshakes failed elsewhere.
 func (s *Situation) mayUseTLS() bool {
 	known := len(s.Profile.Services) > 0 && !slices.ContainsFunc(s.Profile.Services, func(x checks.Service) bool {
 		return x.Here() > 0 && x.TLS != checks.Yes && x.TLS != checks.No
 	})
-	return !known && (s.Server.Details == nil || s.Server.Details.TLS ||
+	return !known && (s.Server.Details == nil || s.Server.Details.TLS || s.Server.Details.OffersTLS != checks.No ||
 		slices.ContainsFunc(s.Others, func(o *checks.Server) bool { return s.on(o.ID) == 0 && s.handshakesFailed(o) > 0 }))
 }
 
@@ -200,9 +214,10 @@ func (s *Situation) tlsFailed() (failed, unsure []*checks.Server) {
 	if s.Profile == nil || !slices.ContainsFunc(s.Profile.Services, func(x checks.Service) bool { return x.TLS == checks.Yes && x.Here() > 0 }) {
 		return nil, nil
 	}
+	lack := s.withoutTLS()
 	for _, o := range s.Others {
 		switch {
-		case s.on(o.ID) > 0:
+		case s.on(o.ID) > 0 || slices.Contains(lack, o):
 		case s.handshakesFailed(o) > 0 && s.handshakesFailed(s.Server) == 0:
 			failed = append(failed, o)
 		case !s.tlsTaken(o):

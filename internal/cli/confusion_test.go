@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/life"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/report"
 )
 
@@ -20,7 +22,7 @@ import (
 // cluster, and prints which cause was said where which could be told. It fails on a
 // cause that is confirmed wrongly, on a true one that is ruled out, and where fewer
 // than 95 of 100 are right. With -short it is the part of everyday life that costs
-// the least.
+// the least; the last operations to be added run in CI only.
 func TestConfusion(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -35,7 +37,7 @@ func TestConfusion(t *testing.T) {
 			})
 		}
 		for _, o := range life.Operations() {
-			if o.Short || !testing.Short() {
+			if o.Short || !testing.Short() && (!o.Rare || os.Getenv(tool.BuildTools) != "") {
 				run(o.Name, func(t *testing.T) { operate(t, o, table) })
 			}
 		}

@@ -108,6 +108,8 @@ func TestDetails(t *testing.T) {
 			[]string{"Let the clients use TLS, for n2 and n3", "allow_non_tls: true", "do not restart or drain n1"}, []string{"mqtt", "websocket"}},
 		{"a certificate", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("nats")},
 			[]string{"trust the certificates of the other servers"}, []string{"mqtt", "websocket"}},
+		{"no TLS", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("nats"), serverOf(func(s *checks.Server) { s.Details.OffersTLS = checks.Yes }, 1), serverOf(func(s *checks.Server) { s.Details.OffersTLS = checks.No }, 2, 3)},
+			[]string{"Offer TLS on n2 and n3", "allow_non_tls: true", "do not restart or drain n1"}, []string{"mqtt", "websocket", "trust"}},
 		{"one listener", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("mqtt"), serverOf(func(s *checks.Server) { s.Details.MQTT = 1884 }, 1)},
 			[]string{"Give n2 and n3 the MQTT listener", "mqtt { port: 1884 }", "do not restart or drain n1"}, []string{"websocket"}},
 		{"two listeners", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("mqtt over websocket")},

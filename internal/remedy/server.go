@@ -203,6 +203,18 @@ func (x *facts) handshake() Remedy {
 			asks = append(asks, s)
 		}
 	}
+	var without []*checks.Server
+	for _, s := range x.Others {
+		if d := x.Server.Details; s.Details != nil && s.Details.OffersTLS == checks.No && d != nil && d.OffersTLS == checks.Yes {
+			without = append(without, s)
+		}
+	}
+	if len(without) > 0 {
+		return Remedy{Title: "Offer TLS on " + on(without),
+			Why: "No other server can take these clients, which insist on TLS: do not restart or drain " + x.here + " before one can. " +
+				"Give them a tls block as " + x.here + " has it, with certificates of their own, and allow_non_tls: true if they have clients that use no TLS. It takes a restart, one server at a time.",
+			ByHand: "add the tls block of " + x.here + " with their own certificates, and restart"}
+	}
 	if len(asks) == 0 {
 		return Remedy{Title: "Let the clients trust the certificates of the other servers",
 			Why: "No other server can take these clients: do not restart or drain " + x.here + " before one does. " +

@@ -161,9 +161,16 @@ func Details(v wire.Varz, asked, came time.Time) (*checks.Details, error) {
 		return nil, errors.New("it has no time or no count of connections, or a listener that can't be read")
 	}
 	round := max(0, came.Sub(asked))
+	offers := checks.Unknown
+	switch {
+	case v.Config.TLS || v.Config.Certificate:
+		offers = checks.Yes
+	case saysCertificate(v.Version):
+		offers = checks.No
+	}
 	return &checks.Details{
 		Offset: v.Now.Sub(asked.Add(round / 2)), Margin: round/2 + clockGrain, Loaded: v.Loaded,
-		Connections: v.Connections, Host: v.Config.Host, Port: v.Config.Port, TLS: v.Config.TLS,
+		Connections: v.Connections, Host: v.Config.Host, Port: v.Config.Port, TLS: v.Config.TLS, OffersTLS: offers,
 		WebSocket: v.Config.WebSocket, WebSocketPlain: v.Config.WebSocketPlain, MQTT: v.Config.MQTT, Leafnode: v.Config.Leafnode,
 		ConnectURLs: v.Config.ConnectURLs, Tags: v.Config.Tags,
 	}, nil

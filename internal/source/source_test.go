@@ -71,3 +71,28 @@ func TestAccountOn(t *testing.T) {
 		t.Error("an answer that can't be read is a state")
 	}
 }
+
+func TestTLSIsOffered(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		version               string
+		required, certificate bool
+		want                  checks.Answer
+	}{
+		"it is required":                        {"2.10.1", true, false, checks.Yes},
+		"it is not, and there is a certificate": {"2.15.2", false, true, checks.Yes},
+		"there is none":                         {"2.15.2", false, false, checks.No},
+		"there is none, of the first to say":    {"2.12.4", false, false, checks.No},
+		"there is none, of the first of 2.11":   {"2.11.12", false, false, checks.No},
+		"a beta":                                {"2.15.3-beta.1", false, false, checks.No},
+		"before the first":                      {"2.12.3", false, false, checks.Unknown},
+		"before the first of 2.11":              {"2.11.11", false, false, checks.Unknown},
+		"an old one":                            {"2.9.25", false, false, checks.Unknown},
+		"no version":                            {"", false, false, checks.Unknown},
+	} {
+		v := wire.Varz{Version: c.version, Now: time.Now(), Connections: new(int), Config: &wire.Config{TLS: c.required, Certificate: c.certificate}}
+		if d, err := Details(v, v.Now, v.Now); err != nil || d.OffersTLS != c.want {
+			t.Errorf("%s: %v, %v; want %s", what, d, err, c.want)
+		}
+	}
+}

@@ -32,6 +32,8 @@ type Operation struct {
 	Topology    lab.Topology
 	// Short marks those that run every day.
 	Short bool
+	// Rare marks those that run in CI only.
+	Rare bool
 	// IPv6 marks those that a machine without IPv6 can't run.
 	IPv6 bool
 	// Do starts the clients and does the operation.
@@ -152,7 +154,9 @@ func (w *World) Placed(account string) map[string]int {
 	out := map[string]int{}
 	for _, g := range w.groups[account] {
 		for _, nc := range g.Conns() {
-			out[nc.ConnectedServerName()]++
+			if nc.IsConnected() { // others ended, and were started again
+				out[nc.ConnectedServerName()]++
+			}
 		}
 	}
 	return out
@@ -307,7 +311,8 @@ func (o Operation) accounts() []string {
 func Operations() []Operation {
 	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), balancers(), kept(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
 		services(), burst(), rotation(), sites(), nodes(), habits(), paho(),
-		measured(), families(), advertised(), draining(), returned(), partly(), ordered(), between(), patched(), added(), grown()}
+		measured(), families(), advertised(), draining(), returned(), partly(), ordered(), between(), patched(), added(), grown(),
+		securing(), rack(), upgrade(), region(), fronted(), supervised()}
 	for i := range all {
 		o := &all[i]
 		o.Topology.DistinctAddresses = true
