@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,6 +70,7 @@ type Server struct {
 	listener  net.Listener
 	loopback  bool
 	timelines *timelines
+	followers atomic.Int32 // pages that are told of changes
 
 	mu      sync.Mutex
 	state   State
@@ -129,6 +131,8 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("GET /metrics", s.guarded(promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 20 * time.Second})))
 	mux.Handle("GET /{$}", s.guarded(http.HandlerFunc(s.page)))
 	mux.Handle("GET /account", s.guarded(http.HandlerFunc(s.timeline)))
+	mux.Handle("GET /events", s.guarded(http.HandlerFunc(s.follow)))
+	mux.Handle("GET /page.js", s.guarded(http.HandlerFunc(script)))
 	mux.Handle("GET /style.css", s.guarded(http.HandlerFunc(style)))
 	mux.HandleFunc("GET /healthz", s.health)
 	return mux
@@ -138,7 +142,7 @@ func (s *Server) handler() http.Handler {
 func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")

@@ -109,7 +109,7 @@ func TestServed(t *testing.T) {
 		}
 	}
 	csp := header.Get("Content-Security-Policy")
-	if status != http.StatusOK || strings.Contains(body, "<script") || strings.Contains(body, "\x1b") || strings.Contains(body, "style=") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+	if status != http.StatusOK || strings.Count(body, "<script") != 1 || !strings.Contains(body, `<script src="/page.js" defer></script>`) || strings.Contains(body, "\x1b") || strings.Contains(body, "style=") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
 		t.Errorf("%d, %q, %s", status, csp, body)
 	}
 	if status, body, _ := get(t, s, "/style.css", nil); status != http.StatusOK || !strings.Contains(body, ".h10") {
