@@ -71,6 +71,21 @@ func TestGroupInMarkdown(t *testing.T) {
 	}
 }
 
+// Where those of one account were closed and came back, no command moves those of all.
+func TestGroupOfWhichOneStays(t *testing.T) {
+	t.Parallel()
+	doc := behindBalancer()
+	f := &doc.Findings[doc.Groups[0].findings[7]]
+	f.Remedies[1] = Remedy{Code: string(cause.RemedyRebalance), When: string(cause.LongTerm), Title: "Do not close connections yet: those that were closed came back"}
+	p := newPrinter(Style{Width: 100})
+	p.shortGroup(doc, doc.Groups[0])
+	for format, got := range map[string]string{"text": p.b.String(), "Markdown": formatted(t, Markdown, doc), "HTML": formatted(t, HTML, doc)} {
+		if strings.Contains(got, "nats-balance rebalance") || format != "text" && !strings.Contains(got, "Do not close connections yet") {
+			t.Errorf("%s:\n%s", format, got)
+		}
+	}
+}
+
 func TestForAll(t *testing.T) {
 	t.Parallel()
 	for command, want := range map[string]string{

@@ -116,7 +116,7 @@ func (p *htmlPage) several(c *htmlCard, g Group, first Finding) {
 		c.MoreMembers = fmt.Sprintf("%s with %s of %s on one server each.", words.Plural(n, "more account"), words.Count(on), words.Plural(all, "connection"))
 		p.summed("group %d: %s of %s", c.N, words.Count(len(c.Members)), words.Plural(len(g.findings), "account"))
 	}
-	c.Remedies = append(c.Remedies, forGroup(first.Remedies)...)
+	c.Remedies = append(c.Remedies, forGroup(p.Doc.careful(g).Remedies)...)
 }
 
 // distributionTable has a bar for every server, of what a noun such as connection

@@ -190,7 +190,7 @@ func (m *markdown) group(doc *Document, g Group) {
 	first := doc.Findings[g.findings[0]]
 	m.line("Found for %s, and the same for the others:", mdAccount(first.Account))
 	m.causes(slices.DeleteFunc(slices.Clone(first.Causes), func(c Cause) bool { return !c.strong() }))
-	m.remedies(forGroup(first.Remedies))
+	m.remedies(forGroup(doc.careful(g).Remedies))
 }
 
 func (m *markdown) finding(n int, f Finding) {

@@ -142,7 +142,7 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 	var do []string
 	room := 0
 	for n := 2; n > 0 && room < needs(least); n-- {
-		do = p.block(func(q *printer) { q.groupDo(first, n) })
+		do = p.block(func(q *printer) { q.groupDo(doc.careful(g), n) })
 		room = p.scaled(groupLines) - p.lines() - whoLines - len(do)
 	}
 	why := all[0]
@@ -174,8 +174,8 @@ func (g Group) reasons(first Finding) []string {
 	return out
 }
 
-// groupDo lists the first things to do for all accounts of the finding's group, at most
-// so many.
+// groupDo lists the first things to do for all accounts of a group by the finding whose
+// remedies are theirs, at most so many.
 func (p *printer) groupDo(f Finding, most int) {
 	label := section("DO")
 	for n, r := range forGroup(f.firstRemedies()) {
@@ -204,6 +204,18 @@ func (p *printer) groupCommand(first, c string) {
 	for _, l := range all {
 		p.line(l)
 	}
+}
+
+// careful is the finding of a group whose remedies are those of all: the first one, unless
+// the connections of another must not be moved yet, as the command for all would do.
+func (doc *Document) careful(g Group) Finding {
+	stays := func(r Remedy) bool { return r.Code == string(cause.RemedyRebalance) && len(r.Commands) == 0 }
+	for _, i := range g.findings {
+		if slices.ContainsFunc(doc.Findings[i].Remedies, stays) {
+			return doc.Findings[i]
+		}
+	}
+	return doc.Findings[g.findings[0]]
 }
 
 // forGroup are remedies of one finding, put for all accounts of its group.
