@@ -96,20 +96,18 @@ func (s *Situation) knows(o *checks.Server) checks.Answer {
 	return checks.Unknown
 }
 
-// uses reports whether a server has client connections of the account. It is
-// asked of every server at several steps, and looked up among all its accounts
-// once.
+// uses reports whether a server has client connections of the account.
 func (s *Situation) uses(o *checks.Server) bool {
 	if s.using == nil {
+		all := s.usage()
 		s.using = map[string]bool{}
-		s.account = slices.IndexFunc(s.Deployment.Accounts, func(a checks.Account) bool { return a.ID == s.Finding.Account.ID })
+		if at, ok := all.byID[s.Finding.Account.ID]; ok {
+			for i, id := range all.servers {
+				s.using[id] = all.accounts[at].counts[i] > 0
+			}
+		}
 	}
-	answer, known := s.using[o.ID]
-	if !known {
-		answer = slices.ContainsFunc(o.Usage, func(u checks.Usage) bool { return u.Connections > 0 && int(u.Account) == s.account })
-		s.using[o.ID] = answer
-	}
-	return answer
+	return s.using[o.ID]
 }
 
 // refused is how often a server refused the users of these clients, but for those who

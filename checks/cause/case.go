@@ -29,6 +29,8 @@ type Case struct {
 	// Neighbours is what the other accounts of the cluster show beyond the reports
 	// in Deployment; nil where their connections were not read.
 	Neighbours *Neighbours
+	// Usage is what accounts have in the cluster, see [UsageOf]; nil has it looked up.
+	Usage *Usage
 	// ThresholdPercent is the share that makes a finding; 0 is the default.
 	ThresholdPercent int
 	// Gap is why the source may lack what servers say of themselves.

@@ -237,7 +237,10 @@ func sorted(all []Cause) []Cause {
 // of two that are as sure it is the one to begin with, as moving them is of no use
 // until it is mended.
 func leadsBack(c Cause) int {
-	if d, _ := Define(c.Code); c.Strong() && (d.Moved == ComeBack || d.Moved == ComeBackUntold) {
+	if !c.Strong() { // cheap, and nearly always so
+		return 0
+	}
+	if d, _ := Define(c.Code); d.Moved == ComeBack || d.Moved == ComeBackUntold {
 		return 1
 	}
 	return 0

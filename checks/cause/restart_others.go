@@ -77,27 +77,24 @@ func alikeServices(a, b checks.Service) bool {
 // askAccounts looks at the other accounts. Those whose own list leads to the
 // concentrated server alone are there because of that.
 func (s *Situation) askAccounts() {
-	counts := map[uint32][]int{}
-	for at, o := range s.cluster() {
-		for _, u := range o.Usage {
-			if u.Connections == 0 || int(u.Account) >= len(s.Deployment.Accounts) {
-				continue
-			}
-			if a := s.Deployment.Accounts[u.Account]; a.System || a.ID == s.Finding.Account.ID {
-				continue
-			}
-			if counts[u.Account] == nil {
-				counts[u.Account] = make([]int, 1+len(s.Others))
-			}
-			counts[u.Account][at] += int(u.Connections)
-		}
+	all := s.usage()
+	order := make([]int, 0, len(all.servers)) // of the cluster here, as indexes of theirs
+	for _, o := range s.cluster() {
+		order = append(order, slices.Index(all.servers, o.ID))
 	}
+	row := make([]int, len(order))
 	small, rest := 0, make([]int, 1+len(s.Others)) // of those with few connections
-	for at, c := range counts {
-		a := s.Deployment.Accounts[at]
-		if s.listPins(a) {
+	for _, of := range all.accounts {
+		a := s.Deployment.Accounts[of.account]
+		if a.ID == s.Finding.Account.ID || s.listPins(a) {
 			continue
 		}
+		for i, at := range order {
+			if row[i] = 0; at >= 0 {
+				row[i] = int(of.counts[at])
+			}
+		}
+		c := row
 		var starts *startsHere
 		free := false
 		if s.Neighbours != nil {
@@ -113,7 +110,10 @@ func (s *Situation) askAccounts() {
 			}
 		}
 		if !s.askOne(cmp.Or(a.Name, a.ID), c, starts, free) {
-			small, rest = small+1, added(rest, c)
+			small++
+			for i, n := range c {
+				rest[i] += n
+			}
 		}
 	}
 	s.askOne(words.Plural(small, "smaller account"), rest, nil, false)
@@ -260,15 +260,8 @@ func leansTo(counts []int) Likelihood {
 	if n < 2 {
 		return 0
 	}
-	out := 0.0
-	for i, c := range counts {
-		share := (1 - lean) / (n - 1)
-		if i == 0 {
-			share = lean
-		}
-		out += float64(c) * math.Log(share*n)
-	}
-	return Likelihood(out)
+	here := float64(counts[0])
+	return Likelihood(here*math.Log(lean*n) + (float64(sum(counts))-here)*math.Log((1-lean)/(n-1)*n))
 }
 
 // onEvery reports whether every server has half of its even share at the least.

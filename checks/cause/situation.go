@@ -41,8 +41,7 @@ type Situation struct {
 	// over are refusals of users who logged in to the same server since.
 	over    []checks.Closed
 	steps   []Step          // of the funnel, once it was walked through
-	using   map[string]bool // of servers, once it was looked up whether they have the account
-	account int             // its index in Deployment.Accounts
+	using   map[string]bool // the servers that have the account, once they were looked up
 	address *addressed      // what is known of where they come from, once it was judged
 	counts  map[string]int  // of connections by server, once they were asked for
 	others  *bystanders     // once they were looked at

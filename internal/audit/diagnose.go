@@ -74,8 +74,12 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		found   Explained
 	}
 	cases := make([]cause.Case, len(findings))
+	usage := map[string]*cause.Usage{}
 	for i, f := range findings {
-		c := cause.Case{Finding: f, Deployment: d, Lists: lists, Gap: from.Limits().Gap, ThresholdPercent: a.Request.Parameters.For(f.Account).ThresholdPercent}
+		if usage[f.Cluster] == nil {
+			usage[f.Cluster] = cause.UsageOf(d, f.Cluster)
+		}
+		c := cause.Case{Finding: f, Deployment: d, Usage: usage[f.Cluster], Lists: lists, Gap: from.Limits().Gap, ThresholdPercent: a.Request.Parameters.For(f.Account).ThresholdPercent}
 		if i < len(suspects) {
 			c.Profile, c.Accounts = reports[i].Profile, accounts[suspects[i]]
 			c.History = reports[i].Closed

@@ -59,7 +59,6 @@ func (g *gathering) configuredBy(tag int, v wire.Varz, err error) {
 		s.said = true
 		if err == nil && v.From.ID == s.ID {
 			s.config = source.Links(v)
-			g.askSeeds()
 		}
 	}
 }

@@ -193,9 +193,15 @@ func (g *gathering) run(ctx context.Context) error {
 		return g.closed()
 	}
 	for {
+		unsettled := false
 		select {
 		case e := <-g.events:
 			e(g)
+			// It ends when nothing has come for a while. To look at what all of a thousand
+			// servers say takes milliseconds, and so is not done at each word of one.
+			if unsettled = g.closing; unsettled {
+				moment.Reset(settling)
+			}
 			if g.o.Progress != nil {
 				// What expected says takes milliseconds in a large fleet.
 				g.o.Progress(source.Progress{Expected: max(len(g.servers), g.counted), Reported: g.whole(), Bytes: g.bytes})
@@ -251,6 +257,7 @@ func (g *gathering) run(ctx context.Context) error {
 			return g.fatal
 		case g.refused && g.self != nil:
 			return g.notSystem()
+		case unsettled:
 		case g.complete():
 			// Who reported must still be there, as the same process: one that was
 			// restarted meanwhile has nothing of what it reported.
@@ -265,6 +272,7 @@ func (g *gathering) run(ctx context.Context) error {
 			late := left + sysreq.Lull
 			told := late <= 0 || g.configured()
 			g.askLinks()
+			g.askSeeds()
 			if left <= 0 && g.reading.Load() == 0 && g.confirmed() && g.linked() && told {
 				if g.partly() != "" {
 					return g.notSystem()
