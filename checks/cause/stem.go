@@ -6,7 +6,9 @@ import "strings"
 // service apart: "orders-api" of "orders-api-7f9c6d5b8-x2x9q", "gw" of "gw-149".
 // It drops counters, the suffixes that Kubernetes gives pods, UUIDs, hardware
 // and IP addresses, process numbers, random identifiers, and what follows an @.
-// Versions stay, as they do not tell instances apart: "orders-v2", "etl/1.4.2".
+// Versions stay, as they do not tell instances apart: "orders-v2", "etl/1.4.2"; so do
+// numbers of places, and those within a name whose end tells its instances apart:
+// "pay-eu1", "shard1-api" of "shard1-api-0".
 // It returns "" for a name that is nothing but an identifier.
 //
 // The suffixes of Kubernetes are those of k8s.io/apimachinery/pkg/util/rand:
@@ -24,8 +26,26 @@ func Stem(name string) string {
 	s.addresses()
 	s.pods()
 	s.identifiers()
-	s.counters()
+	s.counters(s.toldApart())
 	return s.join()
+}
+
+// toldApart is the last word of the name of what the instance is of, where the end of
+// the whole name tells instances apart: the suffix of a pod, or a number behind a
+// hyphen or an underscore. It is -1 where the end does not.
+func (s *stemmer) toldApart() int {
+	last := len(s.tokens) - 1
+	if last < 2 || !s.tokens[last].word {
+		return -1
+	}
+	t, separator := s.tokens[last], s.tokens[last-1].text
+	if t.kept || separator != "-" && separator != "_" || !t.dropped && !isDigits(t.text) {
+		return -1
+	}
+	for last > 0 && (s.tokens[last].dropped || !s.tokens[last].word || last == len(s.tokens)-1) {
+		last--
+	}
+	return last
 }
 
 // withoutLogin is a name without the login of a URL in it. It goes before anything
@@ -214,8 +234,10 @@ func (s *stemmer) identifiers() {
 }
 
 // counters drops numbers that stand alone, and those at the end of a word of at
-// least two letters that is not one of those that end in a number.
-func (s *stemmer) counters() {
+// least two letters that is not one of those that end in a number. Within a name whose
+// end tells instances apart, before its last word, those of words stay; hosts have them
+// with zeros, as web01.
+func (s *stemmer) counters(last int) {
 	for i := range s.tokens {
 		t := &s.tokens[i]
 		if !t.word || t.kept || t.dropped {
@@ -230,6 +252,8 @@ func (s *stemmer) counters() {
 			}
 		case strings.EqualFold(letters, "pid") && len(letters) < len(t.text):
 			t.dropped = true
+		case i < last && t.text[min(len(letters), len(t.text)-1)] != '0':
+		case isPlace(letters):
 		case len(letters) >= 2 && len(letters) < len(t.text) && !endsInNumber(t.text):
 			t.text = letters
 		}
@@ -314,6 +338,15 @@ func endsInNumber(s string) bool {
 	switch strings.ToLower(s) {
 	case "http2", "http3", "oauth2", "ipv4", "ipv6", "base64", "sha1", "sha256", "sha512", "log4j", "ec2", "esp32", "esp8266",
 		"amd64", "arm64", "utf8", "mp3", "mp4", "web3", "route53", "neo4j", "python2", "python3", "es6", "db2", "md5", "x86":
+		return true
+	}
+	return false
+}
+
+// isPlace reports whether a word is one of those that places are numbered by.
+func isPlace(s string) bool {
+	switch strings.ToLower(s) {
+	case "eu", "us", "ap", "na", "sa", "east", "west", "north", "south", "central", "dc", "az":
 		return true
 	}
 	return false

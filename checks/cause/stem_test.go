@@ -23,6 +23,8 @@ func TestStem(t *testing.T) {
 		"import-x2x9q": "import", "agent-vvwzk": "agent", "report-28391820-x2x9q": "report", "report-28391820": "report",
 		// Counters.
 		"gw-0": "gw", "gw-149": "gw", "worker_12": "worker", "worker 7": "worker", "worker#3": "worker", "web01": "web",
+		"shard1-api-0": "shard1-api", "shard2-api-7f9c6d5b8-x2x9q": "shard2-api", "fraud7-engine_12": "fraud7-engine", "pay-eu1": "pay-eu1", "pay-eu1-3": "pay-eu1",
+		"orders-dc2-7f9c6d5b8-x2x9q": "orders-dc2", "web01-api-3": "web-api", "worker3-7": "worker", "sensor17-temp": "sensor-temp", "sensor17-temp-550e8400-e29b-41d4-a716-446655440000": "sensor17-temp",
 		"gw-3-eu": "gw-eu", "orders.12.consumer": "orders.consumer", "svc[4711]": "svc", "svc (4711)": "svc",
 		// Versions are not instances.
 		"orders-v2": "orders-v2", "etl/1.4.2": "etl/1.4.2", "etl-1.4.2-7": "etl-1.4.2", "orders-v2-3": "orders-v2",
