@@ -24,7 +24,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		return Remedy{}, false
 	}
 	r := Remedy{Title: "Move " + words.Plural(excess, "connection") + " of " + x.account + " off " + listed(off)}
-	if n, at, ok := x.CameBack(); ok && x.unknown {
+	if n, at, ok := x.CameBack(); ok && !x.moved(cause.ComeBack) && !x.moved(cause.ComeBackUntold) {
 		a.When = later(a.When)
 		return Remedy{Title: "Do not close connections yet: those that were closed came back", Why: fmt.Sprintf(
 			"%s of %s were closed on %s at somebody's request until %s, and their clients came back there within seconds. Find out what leads them there, and mend that first.",
