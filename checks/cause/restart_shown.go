@@ -16,7 +16,7 @@ import (
 // it was the restarts which left clients here, beside the start times themselves; ok
 // is false where nothing does.
 func (s *Situation) shownFree() (e Evidence, ok bool) {
-	if s.knowOthers() {
+	if s.knowOthers() && (s.surelyTaken() || s.othersCameToo()) {
 		return Evidence{}, true // which is said with the list
 	}
 	if all, here := s.whileOthersUp(); all-here >= fewestElsewhere && here*100 <= 60*all {
@@ -33,6 +33,26 @@ func (s *Situation) shownFree() (e Evidence, ok bool) {
 // as well.
 func (s *Situation) knowOthers() bool {
 	return len(listsOf(s.Own, wide)) > 0 && len(listsOf(s.Own, pins, perhaps)) == 0
+}
+
+// surelyTaken reports whether some other server that started later takes these clients for
+// all that is known. Where that is unknown, they may have been refused there: that a
+// server started later does not say that it was down when they came.
+func (s *Situation) surelyTaken() bool {
+	reached, up := s.reachableThen(), s.wereUp()
+	for i := range s.Others {
+		if reached[i+1] == checks.Yes && up[i+1] == checks.No {
+			return true
+		}
+	}
+	return false
+}
+
+// othersCameToo reports whether other accounts or services are on the concentrated server
+// as these clients are.
+func (s *Situation) othersCameToo() bool {
+	b := s.askBystanders()
+	return len(b.lean)+len(b.movers) > 0 && len(b.lean) >= len(b.even)
 }
 
 // fewestElsewhere is how many connections on other servers show that a service's

@@ -77,7 +77,7 @@ func balancerScenarios() []Scenario {
 				if err := st.throughBalancer(ctx, BalancerConfig{Host: balancerHost, Mode: Random}); err != nil {
 					return err
 				}
-				return st.startLater(ctx, n2, n3)
+				return st.startedLater(ctx)
 			}),
 	}
 }

@@ -15,7 +15,7 @@ func restartScenarios() []Scenario {
 				if err := st.clients(ctx, 24, st.urls()...); err != nil {
 					return err
 				}
-				return st.startLater(ctx, n2, n3)
+				return st.startedLater(ctx)
 			}),
 		labelled("restart-drift-no-urls", restartDrift, "as restart-drift without a known list; those who came later are spread",
 			threeAddresses(lateServers), func(ctx context.Context, st *Stage) error {
@@ -36,14 +36,17 @@ func restartScenarios() []Scenario {
 				if err := st.clients(ctx, 24, st.urls()...); err != nil {
 					return err
 				}
-				return st.moveToFirst(ctx, 24)
+				if err := st.moveToFirst(ctx, 24); err != nil {
+					return err
+				}
+				return st.newcomers(ctx)
 			}),
 		labelled("rotating-dns-restart", restartDrift, "DNS rotates over all three servers, but the clients came when only the first was up",
 			threeAddresses(lateServers), func(ctx context.Context, st *Stage) error {
 				if err := st.throughName(ctx, 24, DNSRecord{Addresses: st.hosts(n1, n2, n3), Rotate: true}); err != nil {
 					return err
 				}
-				return st.startLater(ctx, n2, n3)
+				return st.startedLater(ctx)
 			}),
 		labelled("restart-innocent", singleURL, "two servers were restarted, but before the clients came, who have a single URL",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
@@ -56,6 +59,23 @@ func restartScenarios() []Scenario {
 				return oneURL(24)(ctx, st)
 			}),
 	}
+}
+
+// startedLater starts the second and the third server, of which newcomers show that they
+// take the clients: otherwise they may have refused them for all that is known.
+func (st *Stage) startedLater(ctx context.Context) error {
+	if err := st.startLater(ctx, n2, n3); err != nil {
+		return err
+	}
+	return st.newcomers(ctx)
+}
+
+// newcomers are clients that come when all servers have started, one on each.
+func (st *Stage) newcomers(ctx context.Context) error {
+	if err := later(ctx); err != nil {
+		return err
+	}
+	return st.evenly(ctx, 1)
 }
 
 // moveToFirst stops the second and the third server, waits until all clients

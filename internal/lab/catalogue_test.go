@@ -255,11 +255,14 @@ func started(t *testing.T, st *stage, after bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		other := 0
 		for _, c := range st.conns["C1-n1"] {
 			if v.Start.After(c.Start) != after {
-				t.Errorf("%s started at %v, a connection at %v", srv.Name(), v.Start, c.Start)
-				break
+				other++
 			}
+		}
+		if most := 1; !after && other > 0 || other > most { // one came later, to show that it can
+			t.Errorf("%s started at %v, %d connections before or after that", srv.Name(), v.Start, other)
 		}
 	}
 }
