@@ -61,6 +61,12 @@ func (s *Situation) tells(o *checks.Server) checks.Answer {
 	if s.isAmong(urls, o) {
 		return checks.Yes
 	}
+	if slices.ContainsFunc(urls, func(u string) bool {
+		at, err := netip.ParseAddrPort(u)
+		return err == nil && advertisedByAll(s.Deployment, s.Finding.Cluster, at)
+	}) {
+		return checks.Unknown // a balancer's, which may lead there
+	}
 	if own := s.ownURLs(); !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
 		return checks.No
 	}

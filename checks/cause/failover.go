@@ -46,11 +46,48 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 	case d.Unserved.Connections > 0:
 		return none(d.Unserved.Connections, nowhere(Serves))
 	case can == checks.Yes && o.Stranded != nil && d.Missing == 0:
-		o.CanFailOver = checks.Yes
+		if o.Why = d.failOverDoubt(views); o.Why == "" {
+			o.CanFailOver = checks.Yes
+		}
 	case o.CanFailOver == checks.Unknown:
 		o.Why = open
 	}
 	return o
+}
+
+// failOverDoubt is why clients that know other servers may find no place there all the
+// same, in words that follow "unknown"; empty where nothing says so.
+func (d Diagnosis) failOverDoubt(views []view) string {
+	if d.mayBeOverLimit() {
+		return "as their account is at its limit of connections"
+	}
+	if !slices.ContainsFunc(d.Causes, func(c Cause) bool { return c.Role == Root && c.Strong() }) && slices.ContainsFunc(views, func(v view) bool {
+		return !slices.ContainsFunc(v.Others, func(o *checks.Server) bool { return v.on(o.ID) > 0 })
+	}) {
+		return "as what keeps them from the other servers is"
+	}
+	return ""
+}
+
+// mayBeOverLimit reports whether the account's limit of connections can refuse those that
+// a server loses: servers refused some for it, or the limit has no room for them twice,
+// as others count those of a dead server on for some minutes.
+func (d Diagnosis) mayBeOverLimit() bool {
+	if slices.ContainsFunc(d.History, isOverLimit) {
+		return true
+	}
+	use := 0
+	for i := range d.Deployment.Servers {
+		for _, u := range d.Deployment.Servers[i].Usage {
+			if int(u.Account) < len(d.Deployment.Accounts) && d.Deployment.Accounts[u.Account].ID == d.Finding.Account.ID {
+				use += int(u.Connections)
+			}
+		}
+	}
+	return slices.ContainsFunc(d.Others, func(o *checks.Server) bool {
+		limit := d.Accounts[o.ID].MaxConnections
+		return limit != nil && use+d.Finding.OnServer > *limit
+	})
 }
 
 // untilOneLogsIn is what would settle whether the other servers accept the users of
@@ -171,7 +208,7 @@ func (s *Situation) knowsOf(o *checks.Server) checks.Answer {
 	}
 	disputed, told := s.disputed(), s.tells(o)
 	if !slices.ContainsFunc(s.Own, func(l List) bool {
-		return !s.tellsOf(l, told) && (disputed || !s.surelyHas(l, o))
+		return (!s.tellsOf(l, told) || !s.comeFromWhereTheyGet(o)) && (disputed || !s.surelyHas(l, o))
 	}) {
 		return checks.Yes
 	}
@@ -182,6 +219,37 @@ func (s *Situation) knowsOf(o *checks.Server) checks.Answer {
 		return checks.No
 	}
 	return checks.Unknown
+}
+
+// comeFromWhereTheyGet reports whether some client of a network of these clients is on a
+// server, or was: what a server tells them of it is its address there, which they may not
+// get to.
+func (s *Situation) comeFromWhereTheyGet(o *checks.Server) bool {
+	if s.Profile == nil {
+		return false
+	}
+	if s.on(o.ID) > 0 || s.wasThere(o) {
+		return true
+	}
+	mine := map[string]bool{}
+	for _, g := range s.Profile.Networks {
+		mine[g.Key] = mine[g.Key] || !g.Other && len(g.Counts) > 0 && g.Counts[0] > 0
+	}
+	there := func(p *checks.Profile) bool {
+		at := slices.Index(p.Servers, o.ID)
+		return at >= 0 && slices.ContainsFunc(p.Networks, func(g checks.Group) bool { return mine[g.Key] && at < len(g.Counts) && g.Counts[at] > 0 })
+	}
+	if s.whole != nil && s.whole.Profile != nil && there(s.whole.Profile) {
+		return true
+	}
+	if s.Neighbours != nil {
+		for _, p := range s.Neighbours.Profiles {
+			if there(p) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // tellsOf reports whether clients of a list come to the concentrated server by its
