@@ -132,6 +132,10 @@ func (s *Situation) inOrder(f List) judgement {
 			connectionsOf(later), noneOr(here)+isOrAre(here), label(s.Server))
 	case !s.Tied, s.Finding.Chance > 1e-4, s.lonely(f), s.Tied && len(listsOf(s.Own, pins, perhaps, unclear)) > 0, !s.othersTakeThem():
 		j.verdict, j.confidence = Possible, 0.3
+	case len(s.unsureOfUsers()) > 0:
+		j.verdict, j.confidence = Possible, 0.3
+		j.evidence = append(j.evidence, say("ACCOUNT INFO", "But whether %s %s these clients' users is unknown: they may have had no choice.",
+			otherNames(s.unsureOfUsers()), verb(s.unsureOfUsers(), "takes", "take")).settledBy(NeedUsers))
 	case !slices.Contains(s.wereUp()[1:], checks.Yes):
 		j.verdict, j.confidence = Possible, 0.3
 		j.evidence = append(j.evidence, say("start times", "Whether the others were up when they connected is unknown, so they may have had no choice."))
@@ -248,6 +252,12 @@ func (s *Situation) accountsTaken() bool {
 	})
 }
 
+// unsureOfUsers are the other servers of which it is unknown whether they take the users
+// of these clients.
+func (s *Situation) unsureOfUsers() []*checks.Server {
+	return slices.DeleteFunc(slices.Clone(s.Others), func(o *checks.Server) bool { return s.takesUser(o) != checks.Unknown })
+}
+
 // orderOfDNS judges a name with several addresses in a fixed order.
 func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement {
 	if s.Profile == nil {
@@ -269,7 +279,7 @@ func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement
 			j.verdict, j.confidence = Possible, 0.4
 		}
 	case shuffle*2 > on:
-		return ruledOut("CONNZ", "%d of these %d clients use libraries that shuffle the addresses of a name.", shuffle, on)
+		return ruledOut("CONNZ", "%d of these %d clients use libraries that shuffle the addresses of a name, unless an option switches that off.", shuffle, on)
 	default:
 		j.verdict, j.confidence, j.explains = Possible, 0.3, s.explained(keep)
 	}

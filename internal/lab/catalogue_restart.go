@@ -101,7 +101,10 @@ func orderScenarios() []Scenario {
 		labelled("ordered-flag", orderedConnect, "the clients try their list in order, and the operator knows the list but not that",
 			threeServers(), func(ctx context.Context, st *Stage) error {
 				st.pass(orders, st.urls()...)
-				return st.inOrder(ctx)
+				if err := st.inOrder(ctx); err != nil {
+					return err
+				}
+				return st.newcomers(ctx)
 			}),
 		labelled("ordered-dns", orderedConnect, "DNS has the three servers in a fixed order, and the clients take the first",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
