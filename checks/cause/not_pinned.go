@@ -104,10 +104,10 @@ func (s *Situation) notPinned(w way) judgement {
 	case byBalancer:
 		a := list.Reach.Arrivals[0]
 		if by := s.byAddress(); w == byAddress && by.few && by.verdict == Likely && a.as == by.addr {
-			return judgement{verdict: NotTested, evidence: []Evidence{say(list.Origin, "%s is not an address of any server.", place(a)), by.proof}}
+			return judgement{verdict: NotTested, evidence: []Evidence{say(list.Origin, "%s %s.", place(a), a.notOwn()), by.proof}}
 		}
 		if w == byAddress && !s.behind(a) {
-			return notTested(list.Origin, "%s is not an address of any server. It may be a forward to %s alone, or a balancer.", place(a), label(s.Server)).settledBy(NeedBalancer)
+			return notTested(list.Origin, "%s %s. It may be a forward to %s alone, or a balancer.", place(a), a.notOwn(), label(s.Server)).settledBy(NeedBalancer)
 		}
 		return ruledOut(list.Origin, "The list holds an address that is not an address of any server.")
 	case byAddress:

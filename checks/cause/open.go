@@ -45,6 +45,9 @@ const (
 	OpenUnreadable OpenReason = "unreadable"
 	// OpenNotProbed means that nobody connected, and no server says that it is there.
 	OpenNotProbed OpenReason = "not-probed"
+	// OpenChooser means that something chooses there, and did not choose the
+	// concentrated server now.
+	OpenChooser OpenReason = "chooser"
 	// OpenIncomplete means that entries of the list may be missing.
 	OpenIncomplete OpenReason = "incomplete"
 )
@@ -75,6 +78,8 @@ func (o Open) String() string {
 		return o.URL + ": this machine can't get to " + o.Address.String()
 	case OpenUnreadable:
 		return at + ": " + cmp.Or(detail, "what is there is unknown")
+	case OpenChooser:
+		return at + " leads to several servers, not now to " + detail + ", and may have led there"
 	case OpenIncomplete:
 		return "the rest of the list, which " + detail
 	case OpenNotProbed:

@@ -63,6 +63,14 @@ type Arrival struct {
 	as netip.Addr
 }
 
+// notOwn says that the address is no server's, as far as that is known.
+func (a Arrival) notOwn() string {
+	if a.doubt {
+		return "is none of the addresses that servers name as their own"
+	}
+	return "is not an address of any server"
+}
+
 // Servers are the indexes of the servers that are reached.
 func (r Reach) Servers() []int {
 	var out []int

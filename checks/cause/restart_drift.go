@@ -213,8 +213,13 @@ func judgeStarts(s *Situation) judgement {
 	return j
 }
 
-// thereAnyway is the doubt where nothing shows that these clients take other servers.
+// thereAnyway is the doubt where nothing shows that these clients take other servers, or
+// that others take them.
 func (s *Situation) thereAnyway() Evidence {
+	if unsure := s.unsureOfUsers(); s.knowOthers() && len(unsure) > 0 {
+		return say("ACCOUNT INFO", "But whether %s %s these clients' users is unknown: if not, they would be there too, whenever others started.",
+			otherNames(unsure), verb(unsure, "takes", "take")).settledBy(NeedUsers)
+	}
 	return say("start times", "But clients that know %s alone, or take it first, would be there too, whenever they came.", label(s.Server)).settledBy(NeedClientConfig)
 }
 

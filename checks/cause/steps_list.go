@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -80,7 +81,40 @@ func (s *Situation) forClients(l checks.URLList, r Reach) Reach {
 		}
 	}
 	r.Arrivals = out
+	return s.throughChooser(r)
+}
+
+// throughChooser adds the concentrated server to where a list leads, if these clients come
+// to it from where what chooses at an address of the list comes from: that it led the
+// auditor to others only says what it chose now, as one that counts connections does. It
+// is not known where servers see another address.
+func (s *Situation) throughChooser(r Reach) Reach {
+	if slices.Contains(r.Servers(), s.here) || s.here < 0 {
+		return r
+	}
+	for _, a := range r.Arrivals {
+		switch {
+		case a.Own != checks.No || a.Steady():
+		case s.mostComeFrom(a.as):
+			a.Server, a.Tries = s.here, 0
+			r.Arrivals = append(slices.Clip(r.Arrivals), a)
+			return r
+		default:
+			r.Open = append(slices.Clip(r.Open), Open{URL: a.URL, Address: a.Address, Why: OpenChooser, Detail: s.Server.Name})
+			return r
+		}
+	}
 	return r
+}
+
+// mostComeFrom reports whether servers see most of these clients come from an address.
+func (s *Situation) mostComeFrom(addr netip.Addr) bool {
+	if s.Profile == nil || !addr.IsValid() {
+		return false
+	}
+	return slices.ContainsFunc(s.Profile.Sources, func(x checks.Source) bool {
+		return x.Addr == addr && len(x.Counts) > 0 && x.Counts[0]*2 > s.Finding.OnServer
+	})
 }
 
 // nearlyAlways reports whether an address leads to this server so often that it

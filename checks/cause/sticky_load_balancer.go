@@ -68,7 +68,9 @@ func (s *Situation) balancers() balancers {
 			case !s.Tied && by.verdict == Likely && (a.Server != s.here || !s.comesThrough(a, by.addr)):
 				// Another's list: these clients come from elsewhere.
 			case a.Tries < a.AllTries && !a.nearlyAlways():
-				b.spread = a
+				if a.Tries > 0 {
+					b.spread = a
+				}
 			case !s.Tied && s.isAside(a):
 				b.aside = a
 			case a.Server == s.here:
@@ -92,8 +94,8 @@ func judgeSticky(s *Situation) judgement {
 	}
 	j := judgement{explains: s.Finding.OnServer}
 	a := b.arrival
-	j.evidence = append(j.evidence, say(b.sticky.Origin, "%s is not an address of any server and led to %s in %s.",
-		place(a), label(&s.Deployment.Servers[a.Server]), tries(a)))
+	j.evidence = append(j.evidence, say(b.sticky.Origin, "%s %s and led to %s in %s.",
+		place(a), a.notOwn(), label(&s.Deployment.Servers[a.Server]), tries(a)))
 	through, fromBalancer := s.fromBalancer(a)
 	if fromBalancer {
 		j.evidence = append(j.evidence, through)
@@ -131,8 +133,8 @@ func judgeSticky(s *Situation) judgement {
 		j.verdict, j.confidence = Likely, 0.6
 		j.evidence = append(j.evidence, say("start times", "When the clients connected would explain it too: it had no other server to lead them to."))
 	case a.doubt:
-		j.verdict, j.confidence = Likely, 0.7
-		j.evidence = append(j.evidence, say("VARZ", "That it is not a server's address follows from what the servers name as their own, which may be what they advertise only."))
+		j.verdict, j.confidence = Possible, 0.4
+		j.evidence = append(j.evidence, say("VARZ", "Servers may name what they advertise only: it may be an address of %s, or be forwarded there alone.", label(&s.Deployment.Servers[a.Server])))
 	case by.few && by.verdict == Likely && s.comesThrough(a, by.addr):
 		j.verdict, j.confidence = Likely, 0.75
 		j.evidence = append(j.evidence, by.proof)
