@@ -48,7 +48,10 @@ func (s *Situation) accepts() []checks.Answer {
 // takesUser says whether a server takes the account and the users of the clients.
 func (s *Situation) takesUser(o *checks.Server) checks.Answer {
 	known := s.knows(o)
-	if known != checks.Yes {
+	switch {
+	case known == checks.Unknown && s.refused(o) > 0 && s.mended(o) != checks.Yes:
+		return checks.No // in operator mode a server loads an account when it needs it, and it needed it
+	case known != checks.Yes:
 		return known
 	}
 	switch {
@@ -253,7 +256,7 @@ func judgeAccountGap(s *Situation) judgement {
 	case len(unsaid) > 0:
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say("closed connections", "%s refused them too, and may take them now.", otherNames(unsaid)))
-	case slices.ContainsFunc(without, func(o *checks.Server) bool { return s.knows(o) == checks.Yes && s.mended(o) != checks.No }):
+	case slices.ContainsFunc(without, func(o *checks.Server) bool { return s.knows(o) != checks.No && s.mended(o) != checks.No }):
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say("VARZ", "Whether they loaded their configuration after that is unknown.").settledBy(s.Gap.details()))
 	default:

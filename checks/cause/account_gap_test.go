@@ -73,6 +73,9 @@ func TestAccountGap(t *testing.T) {
 		{"the same, and the list has all", partly(restarted, list(urlsOf(1, 2, 3)...)), Possible, "none"},
 		{"the same, and the others hold them back both", with(counts(24, 0, 0), loginAs("api"), restarted, refusedBy("N2", "N3"), list(urlsOf(1, 2, 3)...)), Confirmed, AccountGap},
 
+		{"they have not loaded it, and refused these users", also(on(noUse, 2, 3), unknown("N2", "N3")), Confirmed, AccountGap},
+		{"they have not loaded it, and nobody was refused", with(counts(24, 0, 0), loginAs("api"), on(noUse, 2, 3), unknown("N2", "N3")), NotTested, "none"},
+
 		{"all know it", nil, RuledOut, "none"},
 		{"all have connections of it", with(func(s *scene) { s.Accounts = nil }), RuledOut, "none"},
 		{"they say no, and have connections of it", with(denied("N2", "N3")), RuledOut, "none"},

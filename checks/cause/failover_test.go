@@ -7,6 +7,16 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
+// limitedTo has the account's limit of connections on all servers.
+func limitedTo(n int) change {
+	return func(s *scene) {
+		for id, a := range s.Accounts {
+			a.MaxConnections = &n
+			s.Accounts[id] = a
+		}
+	}
+}
+
 func TestFailOver(t *testing.T) {
 	t.Parallel()
 	room := func(s *scene) {
@@ -66,6 +76,20 @@ func TestFailOver(t *testing.T) {
 		{"two lists, one of which leads to a server without the account, and the server advertises no other", with(counts(24, 0, 0), room, list(urlsOf(1, 2)...), list(urlsOf(1, 3)...), mute,
 			on(noUse, 3), denied("N3")), checks.Unknown, 0, checks.Low},
 		{"one of two lists leads to another server, and the server advertises no other", with(withServices(apiOf("", 24)), room, canarys(urlsOf(1)...), list(urlsOf(1, 2, 3)...), mute), checks.Unknown, 0, checks.Low},
+		{"one URL, the account's other clients are on the others, and come from other networks", with(withServices(serviceOf("ext", 24, 0, 0), serviceOf("int", 0, 3, 3)), room, list(urlsOf(1)...),
+			profile(func(p *checks.Profile) {
+				p.Services[0].Networks = []checks.Group{{Key: "192.0.2.0/24", Counts: []int{24, 0, 0}}}
+				p.Networks = []checks.Group{{Key: "192.0.2.0/24", Counts: []int{24, 0, 0}}, {Key: "10.9.0.0/24", Counts: []int{0, 3, 3}}}
+			})), checks.Unknown, 0, checks.Low},
+		{"the same, and they come from the same network", with(withServices(serviceOf("ext", 24, 0, 0), serviceOf("int", 0, 3, 3)), room, list(urlsOf(1)...),
+			profile(func(p *checks.Profile) { p.Networks = []checks.Group{{Key: "10.9.0.0/24", Counts: []int{24, 3, 3}}} })), checks.Yes, 0, checks.Low},
+		{"the clients know all servers, none is elsewhere, and why is unknown", with(room, counts(24, 0, 0), list(urlsOf(2, 1, 3)...)), checks.Unknown, 0, checks.Low},
+		{"the clients know all servers, and the account is at its limit", with(room, list(urlsOf(1, 2, 3)...), limitedTo(26)), checks.Unknown, 0, checks.Low},
+		{"the clients know all servers, and the account's limit has room for them twice", with(room, list(urlsOf(1, 2, 3)...), limitedTo(60)), checks.Yes, 0, checks.Low},
+		{"the clients know all servers, and some were refused for the account's limit", with(room, loginAs("api"), list(urlsOf(1, 2, 3)...), refusedOver("N2")), checks.Unknown, 0, checks.Low},
+		{"one URL, and all servers advertise a balancer", with(room, list(urlsOf(1)...), on(func(s *checks.Server) {
+			s.Details.Host, s.Details.Port, s.Details.ConnectURLs = "10.0.0.9", 4222, []string{"10.0.0.9:4222"}
+		}, 1, 2, 3)), checks.Unknown, 0, checks.Low},
 		{"many have nowhere to go", with(counts(60, 2, 2), room, list(urlsOf(1)...), mute), checks.No, 60, checks.High},
 		{"many can move", with(counts(60, 2, 2), room, list(urlsOf(1, 2)...)), checks.Yes, 0, checks.Normal},
 	} {
