@@ -92,14 +92,14 @@ func (d Diagnosis) mayBeOverLimit() bool {
 
 // untilOneLogsIn is what would settle whether the other servers accept the users of
 // clients, in words that follow "unknown".
-const untilOneLogsIn = "until one logs in to another server"
+const untilOneLogsIn = "until one of them logs in to another server"
 
 // nowhere is why clients have nowhere to go, by the step that takes the last
 // server from them, in a clause.
 func nowhere(step StepName) string {
 	switch step {
 	case Serves:
-		return "no other server takes their protocol"
+		return "no other server takes such connections"
 	case Accepts:
 		return "the account can't be used on the other servers"
 	case Room:

@@ -45,6 +45,8 @@ func Groups(all []Diagnosis) []Group {
 		if !ok && d.mayShareBalancer() {
 			// What it is, is unknown; that it is one thing for all is not.
 			c, ok = d.Cause(StickyLoadBalancer), true
+		} else if !ok {
+			c, ok = d.perhapsRestarted()
 		}
 		g := Group{Cluster: d.Finding.Cluster, Server: d.Finding.Server, Priority: d.Priority}
 		key := [4]string{d.Finding.Cluster, d.Finding.Account.ID, d.Finding.Server.ID}
@@ -66,12 +68,26 @@ func Groups(all []Diagnosis) []Group {
 		out[n].add(i, d)
 	}
 	for i := range out {
-		if g := &out[i]; len(g.Findings) == 1 && g.Verdict == Possible { // nothing that it has in common
+		switch g := &out[i]; {
+		case len(g.Findings) == 1 && g.Verdict == Possible: // nothing that it has in common
 			g.Code, g.Title, g.Verdict, g.Key = "", "", "", ""
+		case g.Verdict == NotTested: // they have an address in common, and what it does is unknown
+			g.Code, g.Title, g.Verdict = "", "", ""
 		}
 		out[i].Priority = out[i].priority(all)
 	}
 	return out
+}
+
+// perhapsRestarted is the restart that perhaps left the clients where they are, if that is
+// the first cause of which something speaks for it: others on the server that came before
+// it too are told with them.
+func (d Diagnosis) perhapsRestarted() (Cause, bool) {
+	at := slices.IndexFunc(d.Causes, func(c Cause) bool { return c.Role == Root })
+	if at < 0 || d.Causes[at].Code != RestartDrift || d.Causes[at].Verdict != Possible {
+		return Cause{}, false
+	}
+	return d.Causes[at], true
 }
 
 // add takes a finding into the group.

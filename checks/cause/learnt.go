@@ -22,7 +22,7 @@ func (s *Situation) notThere(settle Need) judgement {
 	if len(to) == 0 || !s.mayLearn() {
 		return notTested(listWord(s.Own), "The list does not lead to %s, so it is not the one that these clients came by.", label(s.Server)).settledBy(settle)
 	}
-	return notTested(listWord(s.Own), "The list leads to %s, not to %s: they have another list, or went on to %s, which servers advertise, when their own stopped. Start one anew: with this list it does not go there.",
+	return notTested(listWord(s.Own), "The list leads to %s, not to %s: they have another list, or went on to %s, which servers advertise, when a server of theirs stopped. Start one anew: with this list it does not go there.",
 		s.names(to), label(s.Server), label(s.Server))
 }
 

@@ -182,7 +182,7 @@ func (s *Situation) handshakes() judgement {
 		for _, o := range failed {
 			n += s.handshakesFailed(o)
 		}
-		j := judgement{verdict: Likely, confidence: 0.8, explains: s.Finding.OnServer, direct: true, evidence: []Evidence{
+		j := judgement{verdict: Likely, confidence: 0.8, explains: s.Finding.OnServer, direct: true, title: "The clients do not take the certificates of other servers", evidence: []Evidence{
 			say("closed connections", "TLS handshakes from the addresses of these clients failed %s on %s, and their connections on %s use TLS: compare the certificates.",
 				times(n), otherNames(failed), label(s.Server))}}
 		if len(failed) < len(s.Others) {
@@ -291,7 +291,7 @@ func asksAll(s *Situation, asks []*checks.Server) judgement {
 			by++
 		}
 	}
-	j := judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{
+	j := judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, title: "Other servers require TLS, which the clients do not use", evidence: []Evidence{
 		say("VARZ", "%s %s TLS, %s does not, and these clients connect without.", otherNames(asks), verb(asks, "requires", "require"), label(s.Server)).settledBy(NeedTLS)}}
 	if len(asks) < len(s.Others) {
 		j.confidence, j.explains = 0.2, s.Finding.OnServer/2

@@ -55,7 +55,7 @@ func (s *Situation) demandTLS() (checks.Answer, Evidence) {
 // tlsMissing is the verdict where other servers offer no TLS to clients that use it.
 func (s *Situation) tlsMissing(lack []*checks.Server) judgement {
 	demand, why := s.demandTLS()
-	j := judgement{verdict: Possible, confidence: 0.3, explains: s.overTLS() / 2, evidence: []Evidence{
+	j := judgement{verdict: Possible, confidence: 0.3, explains: s.overTLS() / 2, title: "The clients use TLS, which other servers do not offer", evidence: []Evidence{
 		say("VARZ", "%s %s no TLS, which %d of the %s use.", otherNames(lack), verb(lack, "offers", "offer"), s.overTLS(), s.ofThese()), why}}
 	if demand == checks.Yes && len(lack) == len(s.Others) {
 		j.verdict, j.confidence, j.explains, j.direct = Confirmed, 0.95, s.overTLS(), true

@@ -135,7 +135,7 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 	// as that is what to look into.
 	all := g.reasons(first)
 	least := all[len(all)-1]
-	if g.Verdict == string(cause.Possible) {
+	if g.Cause == nil || g.Verdict == string(cause.Possible) {
 		least = all[0]
 	}
 	const whoLines = 1
@@ -165,6 +165,10 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 
 // reasons are ways to say the cause of a group, the longest first.
 func (g Group) reasons(first Finding) []string {
+	if g.Cause == nil {
+		const unknown = "The cause is unknown"
+		return []string{unknown + ": they come from one address, and whether it decides where they go is unknown", unknown}
+	}
 	sure := fmt.Sprintf("%s, %s", *g.Cause, g.Verdict)
 	out := []string{fmt.Sprintf("%s (%s)", *g.Title, sure), fmt.Sprintf("%s: %s", sure, *g.Title)}
 	if at := slices.IndexFunc(first.Causes, func(c Cause) bool { return c.Code == *g.Cause }); at >= 0 && len(first.Causes[at].Evidence) > 0 {
