@@ -19,7 +19,7 @@ const ServerFull Code = "server-full"
 // can't use is no place to go either.
 func serverFull() rule {
 	return rule{
-		Definition: Definition{Code: ServerFull, Title: "The other servers have no room for more clients", Role: Root, Step: Room, Moved: GoOn, First: RemedyCapacity,
+		Definition: Definition{Code: ServerFull, Title: "The other servers have no room for more clients", Over: "The other servers had no room when the clients came", Role: Root, Step: Room, Moved: GoOn, First: RemedyCapacity,
 			Helps: []Help{{RemedyCapacity, Immediate}, {RemedyRebalance, ShortTerm}, {RemedyLimits, ShortTerm}}},
 		thing: func(s *Situation) string { return s.heldBack(Room) },
 		judge: judgeServerFull,
@@ -85,7 +85,7 @@ func judgeServerFull(s *Situation) judgement {
 		return judgement{verdict: Likely, confidence: 0.75, direct: true, explains: s.Finding.OnServer, evidence: []Evidence{
 			say("closed connections", "%s refused these clients %s for their account's limit of connections, and %s did not: the limit is lower there.", otherNames(limited), times(often), label(s.Server))}}
 	case len(full) == 0 && len(turned) > 0 && len(turned) == len(s.Others):
-		j := judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, evidence: []Evidence{
+		j := judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, past: true, evidence: []Evidence{
 			say("closed connections", "%s turned clients from these addresses away %s, as full. Now %s room.", otherNames(turned), times(refusals), verb(turned, "it has", "they have"))}}
 		if doubt.Text != "" {
 			j.verdict, j.confidence = Possible, 0.3

@@ -25,6 +25,9 @@ func (x *facts) limits() (Remedy, bool) {
 		return x.raiseLimit(limit, by), true
 	}
 	a, others := x.filler()
+	if !others && x.strong(cause.ServerFull) {
+		return Remedy{}, false // others filled the servers, and who they were is not known
+	}
 	if !others || !x.strong(cause.ServerFull) {
 		a, others = x.f.Account, false
 	}

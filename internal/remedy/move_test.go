@@ -155,7 +155,7 @@ func TestLowerLimitOnOthers(t *testing.T) {
 		}
 		same := slices.Contains(titles, "Raise the limit of ORDERS on n2 and n3 to that on n1")
 		other := slices.ContainsFunc(titles, func(s string) bool { return strings.HasPrefix(s, "Limit ORDERS to") })
-		if same != c.want || other == c.want {
+		if same != c.want || other { // it did not fill the servers
 			t.Errorf("%s: %q", c.name, titles)
 		}
 	}
