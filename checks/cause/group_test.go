@@ -28,6 +28,7 @@ func TestGroups(t *testing.T) {
 	t.Parallel()
 	one := list(urlsOf(1)...)
 	behindOne := slices.Clip(with(counts(13, 0, 0), from("10.0.0.8"), sharedWith("10.0.0.8", 5, everyN1)))
+	perhaps := with(counts(24, 0, 0), aloneAtFirst, loginAs("api"))
 	for _, r := range []struct {
 		name  string
 		cases [][]change
@@ -49,6 +50,8 @@ func TestGroups(t *testing.T) {
 		{"no cause", [][]change{nil, nil}, []string{"  [0] low", "  [1] low"}},
 		{"one process each", [][]change{with(oneProcess), with(oneProcess)}, []string{"single-process likely [0] low", "single-process likely [1] low"}},
 		{"the same restart", [][]change{with(aloneAtFirst), with(aloneAtFirst)}, []string{"restart-drift likely [0 1] low"}},
+		{"perhaps the same restart", [][]change{perhaps, perhaps}, []string{"restart-drift possible [0 1] low"}},
+		{"perhaps a restart, of one account", [][]change{perhaps}, []string{"  [0] low"}},
 		{"the same full servers", [][]change{with(on(func(s *checks.Server) { *s.Details.Connections = *s.MaxConnections }, 2, 3)),
 			with(on(func(s *checks.Server) { *s.Details.Connections = *s.MaxConnections }, 2, 3))}, []string{"server-full likely [0 1] low"}},
 		{"many small findings are no small group", [][]change{with(counts(40, 2, 2), one), with(counts(40, 2, 2), one)}, []string{"single-url confirmed [0 1] normal"}},
