@@ -63,6 +63,7 @@ type applying struct {
 	held         []foreseen        // of the accounts
 	least        unevenness        // the least so far of either
 	since        int               // moves since then
+	canariesLost map[int]bool      // services whose canaries are not back
 }
 
 // mostVain is how many batches in a row may bring nothing, and no more than have moved
@@ -72,6 +73,7 @@ const mostVain = 4
 // start notes what is so before the first move.
 func (a *applying) start() {
 	a.loads, a.shares, a.flocks, a.unlearnt, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), make([]flock, len(a.now.Servers)), map[int]*tally{}
+	a.canariesLost = map[int]bool{}
 	a.load = foresee(a.loads)
 	for _, held := range a.shares {
 		a.held = append(a.held, foresee(held))
@@ -104,6 +106,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 		}
 		plan := PlanMoves(a.now, goal)
 		batch := NextBatch(plan, a.pace.Batch)
+		trying := canary
 		if canary {
 			batch, canary = canaries(plan, a.pace.Canary), false
 		}
@@ -121,7 +124,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 			return nil
 		}
 		a.left = rest(plan.Moves, batch)
-		if stop := a.batch(ctx, batch); stop != nil {
+		if stop := a.batch(ctx, batch, trying); stop != nil {
 			return stop
 		}
 		a.left = nil
@@ -149,18 +152,6 @@ func (a *applying) noteGain(moves int) {
 // inVain reports whether so many moves brought nothing that more will not either.
 func (a *applying) inVain() bool {
 	return a.since >= max(min(mostVain*a.pace.Batch, 2*a.planned.Excess), a.planned.Excess)
-}
-
-// canaries are a few of each service, of one cohort each.
-func canaries(p Plan, most int) []Move {
-	var out []Move
-	n := map[int]int{}
-	for _, m := range NextBatch(p, len(p.Moves)) {
-		if n[m.Service]++; n[m.Service] <= most {
-			out = append(out, m)
-		}
-	}
-	return out
 }
 
 // rest is the moves that are not in a batch.
@@ -193,8 +184,9 @@ func (a *applying) ended(ctx context.Context, err error) *Stop {
 	return &Stop{StopConnection, fmt.Sprintf("The servers can't be asked: %v.", cause)}
 }
 
-// batch makes moves and looks at what came of it.
-func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
+// batch makes moves and looks at what came of it. Where they are canaries each service
+// is judged by its own, however few.
+func (a *applying) batch(ctx context.Context, moves []Move, trying bool) *Stop {
 	started := time.Now()
 	from := len(a.run.Moves)
 	for _, m := range moves {
@@ -265,10 +257,12 @@ func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
 		return &Stop{StopServerLost, fmt.Sprintf("%s did not answer when it was asked to close connections.", silent)}
 	case stop != nil:
 		return stop
-	case b.Kicked > 0 && (arrived.Missing*2 > b.Kicked || tooManyMissing(b.Late, a.kicked)):
-		return &Stop{StopNotReconnected, fmt.Sprintf("%s of %s that were disconnected were not back on any server within %s.", words.Count(b.Late), words.Plural(a.kicked, "client"), a.pace.Patience)}
 	}
-	if stop := a.cameBack(&arrived, services); stop != nil {
+	a.hold(arrived, trying)
+	if stop := a.stayAway(arrived); stop != nil {
+		return stop
+	}
+	if stop := a.cameBack(&arrived, services, trying); stop != nil {
 		return stop
 	}
 	if stop := a.others(ctx); stop != nil {
