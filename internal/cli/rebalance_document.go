@@ -168,7 +168,10 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 		}
 		doc.Accounts[i].Found = balance.Judged(doc.Accounts[i].Found, all)
 	}
-	doc.Missing = run.Missing
+	s.missing = run.Missing
+	if !run.Unseen {
+		doc.Missing = &s.missing
+	}
 	if run.Enough != "" {
 		doc.Notes = append(doc.Notes, run.Enough)
 	}
@@ -194,7 +197,10 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		spread := s.spread(held[i])
 		doc.Accounts[i].After = &spread
 	}
-	doc.Missing = min(doc.Missing, max(0, doc.Before.Connections-after.Connections))
+	if s.allRead(d) {
+		s.missing = min(s.missing, max(0, doc.Before.Connections-after.Connections))
+		doc.Missing = &s.missing
+	}
 	p := r.parameters
 	p.Clusters, p.Accounts = []string{s.cluster}, nil
 	for _, account := range s.scope.Accounts {
@@ -212,7 +218,7 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 	case after.OnServer*doc.Before.Connections > doc.Before.OnServer*after.Connections && (!r.even || !s.several()):
 		doc.Stop = &report.RebalanceStop{Code: string(balance.StopWorse), Text: "The most on one server is more than before."}
 		return "stopped"
-	case doc.Missing > 0:
+	case s.missing > 0:
 		doc.Stop = &report.RebalanceStop{Code: string(balance.StopNotReconnected), Text: "Not all clients that were disconnected are back."}
 		return "stopped"
 	case len(result.Findings) > 0:
@@ -221,6 +227,17 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		return "uneven"
 	}
 	return "balanced"
+}
+
+// allRead reports whether an audit has every server of the cluster on which the clients
+// may be.
+func (s *assessment) allRead(d *checks.Deployment) bool {
+	for _, m := range s.scope.Servers {
+		if !slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.ID == m.ID }) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return mayHaveClients(m) && m.MayBeIn(s.cluster) })
 }
 
 func lowerTrimmed(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

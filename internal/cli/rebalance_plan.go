@@ -33,6 +33,7 @@ type assessment struct {
 	refusals   []balance.Refusal
 	final      bool // a refusal that --force does not override
 	notes      []string
+	missing    int // clients of the run that were not back when they were last counted
 	warnings   []string
 }
 

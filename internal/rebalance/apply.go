@@ -219,7 +219,7 @@ func (a *applying) batch(ctx context.Context, moves []Move, trying bool) *Stop {
 		b.Took = time.Since(started)
 		a.run.Batches = append(a.run.Batches, b)
 	}()
-	a.run.Missing += b.Kicked // until they are seen to be back
+	a.run.Missing, a.run.Unseen = a.run.Missing+b.Kicked, a.run.Unseen || b.Kicked > 0
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
@@ -251,7 +251,7 @@ func (a *applying) batch(ctx context.Context, moves []Move, trying bool) *Stop {
 		b.Expected += t.expected.mean
 	}
 	b.Late = a.missing(arrived)
-	a.run.Missing = b.Late
+	a.run.Missing, a.run.Unseen = b.Late, false
 	switch stop := a.suffering(now); {
 	case silent != "":
 		return &Stop{StopServerLost, fmt.Sprintf("%s did not answer when it was asked to close connections.", silent)}

@@ -45,7 +45,7 @@ func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, trying bool) *S
 		now.On[this.from] -= this.returned // it did not choose that server
 		a.tallies[service].add(this)
 		if t := *a.tallies[service]; t.bad() || trying && t.failed() {
-			a.stays(service, fmt.Sprintf("after %s of %s its clients came back to the server that they were moved from", words.Count(t.returned), words.Plural(t.kicked, "close")))
+			a.stays(service, fmt.Sprintf("after %s of %s the clients came back to the same server", words.Count(t.returned), words.Plural(t.kicked, "close")))
 			continue
 		}
 		staying.add(this)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -35,8 +36,9 @@ type Rebalance struct {
 	After     *Spread          `json:"after"`
 	Moves     []RebalanceMove  `json:"moves"`
 	Batches   []RebalanceBatch `json:"batches"`
-	// Missing are clients that were disconnected and were not back anywhere.
-	Missing  int            `json:"missing"`
+	// Missing are clients that were disconnected and were not back anywhere; null where
+	// not all servers were read afterwards.
+	Missing  *int           `json:"missing"`
 	Stop     *RebalanceStop `json:"stop"`
 	Notes    []string       `json:"notes"`
 	Warnings []string       `json:"warnings"`
@@ -220,6 +222,7 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 			m.Why = &why
 		}
 	}
+	doc.finishMissing()
 	doc.Batches = append([]RebalanceBatch{}, doc.Batches...)
 	if doc.Stop != nil {
 		doc.Stop.Text = words.Sentence(doc.Stop.Text)
@@ -240,6 +243,14 @@ func (doc *Rebalance) finishAccounts() {
 			s.Name, s.User = words.Harmless(s.Name), words.Harmless(s.User)
 			s.Language, s.Protocol, s.LeftOut = words.Harmless(s.Language), words.Harmless(s.Protocol), sentenceOrNull(s.LeftOut)
 		}
+	}
+}
+
+// finishMissing says that nobody is missing where nobody was disconnected.
+func (doc *Rebalance) finishMissing() {
+	closed := slices.ContainsFunc(doc.Moves, func(m RebalanceMove) bool { return m.Outcome == "kicked" || m.Outcome == "no-answer" })
+	if doc.Missing == nil && !closed && doc.Outcome != "started" {
+		doc.Missing = new(int)
 	}
 }
 

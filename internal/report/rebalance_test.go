@@ -26,7 +26,8 @@ func rebalanceOf(outcome, name string) *Rebalance {
 		Plan:     RebalancePlan{Connections: 24, EvenShare: 8, Excess: 16, Moves: 2, DurationS: 3, LimitedBy: []string{"--max-moves"}},
 		Before:   SpreadOf(name, 24, 24), Predicted: SpreadOf(name, 22, 24),
 		Notes: []string{"A note on " + name + "."}, Warnings: []string{"a warning on " + name},
-		Stop: &RebalanceStop{Code: "server-lost", Text: name + " does not answer any more."},
+		Stop:    &RebalanceStop{Code: "server-lost", Text: name + " does not answer any more."},
+		Missing: new(int),
 	}
 	after := SpreadOf(name, 9, 24)
 	doc.After = &after
@@ -70,6 +71,41 @@ func TestRebalanceTextAnswersFirst(t *testing.T) {
 		}
 		if outcome == "stopped" && !strings.Contains(strings.ReplaceAll(b.String(), "\n", " "), "ORDERS does not answer any more.") {
 			t.Errorf("why it stopped is not in\n%s", b.String())
+		}
+	}
+}
+
+// TestMissingIsUnknown where not all servers were read: that is not nobody, and not all.
+func TestMissingIsUnknown(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		missing *int
+		outcome string
+		want    string // in the text, where "" is neither
+		null    bool
+	}{
+		{nil, "stopped", "Whether all clients are back is unknown", true},
+		{new(2), "stopped", ", 2 clients missing", false},
+		{new(0), "stopped", "", false},
+		{nil, "planned", "", false},
+		{nil, "started", "", true},
+	} {
+		doc := rebalanceOf(c.outcome, "ORDERS")
+		if c.outcome == "planned" || c.outcome == "started" {
+			for i := range doc.Moves {
+				doc.Moves[i].Outcome = "planned"
+			}
+		}
+		doc.Missing = c.missing
+		FinishRebalance(doc, &checks.Deployment{})
+		var b bytes.Buffer
+		if err := RebalanceText(&b, doc, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(b.String(), "\n", " ")
+		said := strings.Contains(text, "is unknown: not all") || strings.Contains(text, " missing")
+		if !strings.Contains(text, c.want) || said != (c.want != "") || (doc.Missing == nil) != c.null {
+			t.Errorf("%s, missing %v: %s", c.outcome, doc.Missing, text)
 		}
 	}
 }

@@ -202,8 +202,11 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 	if doc.After != nil {
 		became = fmt.Sprintf(": the most on one server went from %s to %s", of(doc.Before), of(*doc.After))
 	}
-	if doc.Missing > 0 {
-		became += fmt.Sprintf(", %s missing", words.Plural(doc.Missing, "client"))
+	if doc.After != nil && slices.ContainsFunc(doc.Servers, func(s RebalanceServer) bool { return s.After == nil }) {
+		became += " on the servers that reported"
+	}
+	if n := doc.Missing; n != nil && *n > 0 {
+		became += fmt.Sprintf(", %s missing", words.Plural(*n, "client"))
 	}
 	moved := fmt.Sprintf("Moved %s of %s", words.Plural(kicked, "connection"), who)
 	if tried := len(doc.Moves); tried != kicked {
@@ -232,6 +235,9 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 		why := ""
 		if doc.Stop != nil {
 			why = " " + doc.Stop.Text
+		}
+		if doc.Missing == nil {
+			why += " Whether all clients are back is unknown: not all servers were read after the last were closed."
 		}
 		return text.FgRed, fmt.Sprintf("Stopped after %s of %s moves of %s%s.%s", words.Count(kicked), words.Count(len(doc.Moves)), who, became, why)
 	case "uneven":
