@@ -28,8 +28,9 @@ type assessment struct {
 	state      *balance.State
 	plan       balance.Plan
 	forecast   balance.Forecast
-	causes     [][]cause.Cause // by account
-	allReturn  bool            // no client that may be moved is expected to stay away
+	causes     [][]cause.Cause   // by account
+	history    [][]checks.Closed // by account
+	allReturn  bool              // no client that may be moved is expected to stay away
 	refusals   []balance.Refusal
 	final      bool // a refusal that --force does not override
 	notes      []string
@@ -69,6 +70,7 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	if err := r.look(ctx, nc, s); err != nil {
 		return nil, err
 	}
+	r.recall(s)
 	s.settle(s.state)
 	if s.several() && s.state.Level(s.goal) { // by where the clients get to
 		s.nothing()
@@ -315,6 +317,7 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		}
 		diagnosis := result.Explained[at].Diagnosis
 		s.causes[i] = diagnosis.Causes
+		s.remember(i, diagnosis.History)
 		outlook := balance.OutlookOf(*diagnosis, i, s.scope.Servers)
 		if r.force {
 			for k := range outlook.Services {

@@ -120,7 +120,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal):
 			return nil
 		case a.inVain():
-			a.run.Enough = "It does not become more even: the clients choose these servers by chance."
+			a.run.Enough = a.why()
 			return nil
 		}
 		a.left = rest(plan.Moves, batch)

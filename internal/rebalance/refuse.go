@@ -19,6 +19,7 @@ const (
 	Coverage      RefusalCode = "coverage"
 	NoRoom        RefusalCode = "no-room"
 	NoMoves       RefusalCode = "no-moves"
+	CameBack      RefusalCode = "clients-came-back"
 )
 
 // Refusal is a reason to move nothing.

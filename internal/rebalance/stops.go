@@ -33,8 +33,9 @@ func (a *applying) lost() int {
 
 // cameBack is a stop where clients come back to the servers that they were moved
 // from. A service of which that is so is left out, and does not speak for others of
-// which clients stayed away; the run stops where nothing is left to move. What was
-// kicked is by service, with what was expected before anything was learned of it.
+// which clients stayed away; the run stops where nothing is left to move, or nobody has
+// stayed away yet, but for canaries. What was kicked is by service, with what was
+// expected before anything was learned of it.
 func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, trying bool) *Stop {
 	var staying tally // of this batch, of the services that are not left out
 	for service, this := range kicked {
@@ -58,7 +59,7 @@ func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, trying bool) *S
 		}
 	}
 	switch {
-	case !a.anyLeft() && ever.returned > 0:
+	case ever.returned > 0 && (!a.anyLeft() || !trying && staying.kicked == 0 && ever.returned == ever.kicked):
 		return a.returned(ever)
 	case staying.bad():
 		return a.returned(staying)
