@@ -262,8 +262,27 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 		doc.Warnings = append(doc.Warnings, "the servers could not be audited afterwards: "+err.Error())
 	default:
 		s.expected.Settle(after)
-		doc.Outcome = r.judgeAfter(doc, s, after)
+		doc.Outcome = r.judgeAfter(doc, s, after, r.last(ctx, nc, s, result))
 	}
+}
+
+// last is who was where at the last look, or now where it takes that to say what is even.
+func (r *rebalance) last(ctx context.Context, nc *nats.Conn, s *assessment, run balance.Run) *balance.State {
+	last := s.state
+	if run.Last != nil {
+		last = run.Last
+	}
+	if !last.Confined() {
+		return last
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
+	defer cancel()
+	scope := s.scope
+	scope.Services = last.Services
+	if now, err := balance.Look(ctx, nc, r.host.Timeout(), scope); err == nil {
+		return now
+	}
+	return last
 }
 
 // confirm asks, unless the answer is given.

@@ -181,9 +181,9 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 }
 
 // judgeAfter adds how the connections are spread now, and says what that is.
-func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.Deployment) (outcome string) {
+func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.Deployment, last *balance.State) (outcome string) {
 	now := balance.Counted(d, s.scope)
-	now.AimAs(s.state, s.goal) // counts do not say who gets where
+	now.AimAs(last, s.goal) // counts do not say who gets where
 	loads, held := now.Loads(), now.Held()
 	for i := range doc.Servers {
 		if slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.ID == doc.Servers[i].ID }) {

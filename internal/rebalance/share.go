@@ -146,8 +146,18 @@ type aim struct {
 	own   []int // of each account by itself, the most on a server
 }
 
-// AimAs judges by the aim of another state, which knows where clients get to.
-func (s *State) AimAs(o *State, goal Goal) { s.aim = o.aimOf(goal) }
+// Confined reports whether clients of some services get to some of the servers only, so
+// that what is even depends on whose connections they are.
+func (s *State) Confined() bool { return s.blocks() != nil }
+
+// AimAs judges by the aim of another state where that knows that not all clients get
+// everywhere. Else the connections that there are say what is even: some may have come or
+// gone since the other.
+func (s *State) AimAs(o *State, goal Goal) {
+	if o.Confined() {
+		s.aim = o.aimOf(goal)
+	}
+}
 
 // aimOf works out the aim. Where all get everywhere it is the same of every server.
 // An account is not led above its ceiling for it.

@@ -148,3 +148,33 @@ func TestRemarkOfServices(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// Whether the servers are even at the end is judged by the connections that there are
+// then: clients come and go during a run.
+func TestEvenAtTheEnd(t *testing.T) {
+	t.Parallel()
+	of := func(unreached []bool, counts ...int) *State {
+		s := &State{Servers: make([]Server, len(counts)), Accounts: make([]Account, 1), Services: []Service{{Unreached: unreached}}}
+		for i, n := range counts {
+			for range n {
+				s.Connections = append(s.Connections, Connection{Server: i})
+			}
+		}
+		return s
+	}
+	for _, c := range []struct {
+		before, after *State
+		even          bool
+	}{
+		{of(nil, 64, 18, 18), of(nil, 27, 27, 26), true},  // 20 went
+		{of(nil, 64, 18, 18), of(nil, 44, 44, 42), true},  // 30 came
+		{of(nil, 64, 18, 18), of(nil, 36, 32, 12), false}, // 20 went, and one server has too few
+		{of([]bool{false, false, true}, 60, 40, 0), of(nil, 50, 50, 0), true},
+		{of([]bool{false, false, true}, 60, 40, 0), of(nil, 34, 33, 33), false},
+	} {
+		c.after.AimAs(c.before, everywhere())
+		if got := c.after.Level(everywhere()); got != c.even {
+			t.Errorf("%v after %v: even %v", c.after.Loads(), c.before.Loads(), got)
+		}
+	}
+}
