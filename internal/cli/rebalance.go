@@ -299,7 +299,11 @@ func (r *rebalance) confirm(ctx context.Context, s *assessment, doc *report.Reba
 	if !s.several() {
 		who = s.scope.Accounts[0].Name
 	}
-	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move about %s of %s in %s?", words.Plural(max(len(s.plan.Moves), min(s.plan.Excess, s.forecast.Moves)), "connection"), who, cmp.Or(s.cluster, "the cluster"))))
+	n, closes := max(len(s.plan.Moves), min(s.plan.Excess, s.forecast.Moves)), ""
+	if s.forecast.Moves > n {
+		closes = fmt.Sprintf(", with about %s", words.Plural(s.forecast.Moves, "close"))
+	}
+	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move about %s of %s in %s%s?", words.Plural(n, "connection"), who, cmp.Or(s.cluster, "the cluster"), closes)))
 	answer := make(chan string, 1)
 	go func() { // reading a terminal can't be interrupted; the program ends then
 		b := make([]byte, 64)

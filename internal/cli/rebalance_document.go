@@ -95,13 +95,18 @@ func (s *assessment) spread(counts []int) report.Spread {
 // record lists moves, and counts them by account and service.
 func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves []balance.Done) {
 	services := state.Services
-	counts, of := make([]int, len(services)), make([]int, len(services))
-	for _, c := range state.Connections {
+	counts, clients, of := make([]int, len(services)), make([]int, len(services)), make([]int, len(services))
+	for _, c := range s.state.Connections {
 		of[c.Service]++
+	}
+	for _, c := range state.Connections {
+		if c.Service >= len(s.state.Services) { // it came during the run
+			of[c.Service]++
+		}
 	}
 	doc.Moves = nil
 	for i := range doc.Accounts {
-		doc.Accounts[i].Moves, doc.Accounts[i].Services = 0, nil
+		doc.Accounts[i].Moves, doc.Accounts[i].Clients, doc.Accounts[i].Services = 0, 0, nil
 	}
 	for _, m := range moves {
 		account := services[m.Service].Account
@@ -111,6 +116,10 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 		if m.Outcome == "planned" || m.Outcome == balance.Kicked {
 			counts[m.Service]++
 			doc.Accounts[account].Moves++
+			if m.First() {
+				clients[m.Service]++
+				doc.Accounts[account].Clients++
+			}
 		}
 		if !m.Start.IsZero() {
 			start := m.Start.UTC().Truncate(time.Millisecond)
@@ -128,7 +137,7 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 		if of[i] == 0 && counts[i] == 0 {
 			continue
 		}
-		row := report.RebalanceService{Name: x.Name, User: x.User, Language: x.Language, Protocol: x.Protocol, Connections: of[i], Moves: counts[i]}
+		row := report.RebalanceService{Name: x.Name, User: x.User, Language: x.Language, Protocol: x.Protocol, Connections: of[i], Moves: counts[i], Clients: clients[i]}
 		if x.Stays != "" {
 			row.LeftOut = &x.Stays
 		}
@@ -209,6 +218,9 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		}
 	}
 	result := checks.CheckConcentration(d, p)
+	for i, account := range s.scope.Accounts {
+		doc.Accounts[i].Finding = slices.ContainsFunc(result.Findings, func(f checks.Finding) bool { return f.Account.ID == account.ID })
+	}
 	switch {
 	case doc.Stop != nil: // that is why, whatever else is so
 		return "stopped"

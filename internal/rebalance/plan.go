@@ -18,6 +18,10 @@ type Move struct {
 	MayReturn bool
 }
 
+// First reports whether its client was not moved before in the same run, as far as is
+// known whose a connection is.
+func (m Move) First() bool { return m.tries == 0 }
+
 // Plan is which connections to move next.
 type Plan struct {
 	Even   int // what no server holds more of when all are spread evenly

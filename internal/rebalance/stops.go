@@ -144,9 +144,13 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 		if overfull(i) {
 			tallies = append(tallies, a.unlearnt[i])
 		}
-		for _, f := range tallies {
+		for k, f := range tallies {
 			if f.bad() {
-				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as predicted.", a.now.Servers[i].Name, words.Plural(f.got, "client"), f.expected.mean)}
+				unit := "client"
+				if k > 0 { // of several batches: some came twice
+					unit = "reconnect"
+				}
+				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as predicted.", a.now.Servers[i].Name, words.Plural(f.got, unit), f.expected.mean)}
 			}
 		}
 	}

@@ -48,7 +48,11 @@ type Rebalance struct {
 type RebalanceAccount struct {
 	Account     Account `json:"account"`
 	Connections int     `json:"connections"`
-	Moves       int     `json:"moves"`
+	// Moves are connections that are closed, Clients whose they are: some take several.
+	Moves   int `json:"moves"`
+	Clients int `json:"clients"`
+	// Finding reports whether it is a finding after the run.
+	Finding bool `json:"finding"`
 	// LeftOut is why it is left alone; null where it is balanced.
 	LeftOut   *string            `json:"left_out"`
 	Before    Spread             `json:"before"`
@@ -61,7 +65,8 @@ type RebalanceAccount struct {
 	Found []cause.Cause `json:"-"`
 }
 
-// RebalanceService is an application of an account.
+// RebalanceService is an application of an account. Connections are those before the
+// run, or at its end where it came during it. Moves and Clients are as of the account.
 type RebalanceService struct {
 	Name        string  `json:"name"`
 	User        string  `json:"user"`
@@ -69,6 +74,7 @@ type RebalanceService struct {
 	Protocol    string  `json:"protocol"`
 	Connections int     `json:"connections"`
 	Moves       int     `json:"moves"`
+	Clients     int     `json:"clients"`
 	LeftOut     *string `json:"left_out"`
 }
 
