@@ -23,7 +23,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,
 			DurationS: balance.Takes(max(len(p.Moves), f.Moves), r.rate, r.batch).Seconds(), LimitedBy: p.Short},
-		Notes: s.notes, Warnings: s.warnings, Outcome: "planned",
+		Notes: slices.Concat(s.notes, s.predicted), Warnings: s.warnings, Outcome: "planned",
 	}
 	if r.toServer != "" {
 		doc.Given.ToServer = &r.toServer
@@ -181,6 +181,7 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 	if !run.Unseen {
 		doc.Missing = &s.missing
 	}
+	doc.Notes = s.notes
 	if run.Enough != "" {
 		doc.Notes = append(doc.Notes, run.Enough)
 	}

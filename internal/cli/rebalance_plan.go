@@ -34,7 +34,8 @@ type assessment struct {
 	refusals   []balance.Refusal
 	final      bool // a refusal that --force does not override
 	notes      []string
-	missing    int // clients of the run that were not back when they were last counted
+	predicted  []string // notes on the plan: after a run there is what came of it
+	missing    int      // clients of the run that were not back when they were last counted
 	warnings   []string
 }
 
@@ -345,11 +346,11 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		if len(outlook.Refusals) > 0 && (!moves || r.force) {
 			stay++
 			if !r.force {
-				why := "its clients would come back: "
+				why := "clients would come back" // not all, where whose the lists are is unknown
 				if !outlook.AllReturn && len(diagnosis.Lost()) > 0 {
-					why = "its clients may be lost: "
+					why = "clients may be lost"
 				}
-				account.Stays = cmp.Or(account.Stays, why+string(outlook.Refusals[0].Code))
+				account.Stays = cmp.Or(account.Stays, fmt.Sprintf("%s (%s)", why, outlook.Refusals[0].Code))
 			}
 		}
 	}
@@ -364,8 +365,9 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 
 // remark says what the prediction rests on.
 func (s *assessment) remark() {
-	s.notes = append(s.notes, s.plan.Remarks(s.state, s.forecast)...)
+	s.notes = append(s.notes, s.state.RemarkConfined()...)
+	s.predicted = s.plan.Remarks(s.state, s.forecast)
 	if len(s.plan.Moves) > 0 && len(s.refusals) == 0 {
-		s.notes = append(s.notes, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
+		s.predicted = append(s.predicted, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
 	}
 }

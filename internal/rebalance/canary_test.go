@@ -41,7 +41,7 @@ func TestCanariesDecideForTheirService(t *testing.T) {
 	fixed(t, l.Server("C1-n1"), "PINNED", 9)
 	roam(t, "ROAMS", 60, "go", l.Cluster("C1")...)
 	scope, state := stageOf(t, l, "C1", accounts...)
-	pace := calm(time.Second, 20)
+	pace := calm(4*time.Second, 20)
 	pace.Canary = 2
 	r := Apply(within(t), connect(t, l.SystemURL()), scope, state, everywhere(), pace)
 	kicked := closed(r, state)
@@ -62,7 +62,7 @@ func TestCanariesOfAllServicesAreLost(t *testing.T) {
 	l := startLab(t, three("GONE"))
 	fixed(t, l.Server("C1-n1"), "GONE", 12, nats.NoReconnect())
 	scope, state := stageOf(t, l, "C1", "GONE")
-	pace := calm(time.Second, 20)
+	pace := calm(4*time.Second, 20)
 	pace.Canary = 1
 	r := Apply(within(t), connect(t, l.SystemURL()), scope, state, everywhere(), pace)
 	stopped(t, r, StopNotReconnected)

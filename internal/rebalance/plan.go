@@ -338,7 +338,7 @@ func (p *planning) why(groups []group) []string {
 	stays, tried := 0, 0
 	for _, c := range p.Connections {
 		switch {
-		case p.give[c.Server] <= 0:
+		case p.give[c.Server] <= 0 && p.over[p.Services[c.Service].Account][c.Server] <= 0:
 		case !p.moves(c.Service):
 			stays++
 		case p.triedOut(c):
@@ -355,7 +355,7 @@ func (p *planning) why(groups []group) []string {
 	case left > 0:
 		return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
 	}
-	return []string{"not all connections could be read"}
+	return []string{"no connection that may move is on a server with too many"}
 }
 
 // Takes is about how long moves take: the rate is in moves per second, and

@@ -90,13 +90,21 @@ func Bound(d *checks.Deployment, cluster, server, protocol string) bool {
 func Uncovered(d *checks.Deployment, cluster string, members []Server) []Refusal {
 	var out []Refusal
 	var missing []string
+	nameless := 0
 	for _, m := range d.Missing {
-		if m.MayBeIn(cluster) {
-			missing = append(missing, cmp.Or(m.Name, m.ID, "a server without a name"))
+		switch name := cmp.Or(m.Name, m.ID); {
+		case !m.MayBeIn(cluster):
+		case name == "":
+			nameless++
+		default:
+			missing = append(missing, name)
 		}
 	}
-	const shown = 5
-	if n := len(missing); n > 0 {
+	n := nameless + len(missing)
+	if nameless > 0 { // first, as the end of a long list is cut off
+		missing = append([]string{words.Count(nameless) + " of unknown name"}, missing...)
+	}
+	if n > 0 {
 		out = append(out, Refusal{Coverage, fmt.Sprintf("%s did not report (%s), so how the connections are spread is unknown.",
 			words.Plural(n, "server"), words.ListUpTo(shown, missing))})
 	}
@@ -142,7 +150,6 @@ func (p Plan) Remarks(s *State, f Forecast) []string {
 		out = append(out, fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
 			words.Count(may), words.Plural(len(p.Moves), "client")))
 	}
-	out = append(out, s.remarkConfined()...)
 	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {
 		out = append(out, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
 	}

@@ -45,10 +45,10 @@ func (s *State) confined(service int) []int {
 	return to
 }
 
-// remarkConfined says for which servers some clients are not planned, as they are known
+// RemarkConfined says for which servers some clients are not planned, as they are known
 // not to get there: a sentence for the accounts of which it is the same servers, or
 // for the services, where those of an account do not get to the same ones.
-func (s *State) remarkConfined() []string {
+func (s *State) RemarkConfined() []string {
 	by, order, n := map[string][]string{}, []string(nil), make([]int, len(s.Services))
 	for _, c := range s.Connections {
 		n[c.Service]++

@@ -96,6 +96,8 @@ type RebalanceCoverage struct {
 	Complete bool      `json:"complete"`
 	Missing  []Missing `json:"missing"`
 	Notes    []string  `json:"notes"`
+
+	bringIn string // what may make them report, in a clause
 }
 
 // Refusal is a reason not to move anything; overridden by --force or not.
@@ -188,11 +190,12 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 	doc.Source.Detail = words.Sentence(doc.Source.Detail)
 	doc.finishAccounts()
 	doc.Coverage.Missing = []Missing{}
-	reason := d.Reasons()
+	reason, from := d.Reasons(), Coverage{ServersAnswered: len(d.Servers)}
 	for _, m := range d.Missing {
 		if !m.MayBeIn(doc.Cluster) {
 			continue
 		}
+		from.kinds = append(from.kinds, m.Kind)
 		missing := Missing{Server: serverRef(m.Ref()), Reason: words.Sentence(reason(&m))}
 		if m.ClusterKnown {
 			missing.Cluster = orNull(m.Cluster)
@@ -200,6 +203,7 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 		doc.Coverage.Missing = append(doc.Coverage.Missing, missing)
 	}
 	doc.Coverage.Complete = len(doc.Coverage.Missing) == 0
+	doc.Coverage.bringIn = from.bringIn(doc.Source.Kind)
 	doc.Coverage.Notes = sentences(d.Notes)
 	doc.Cluster = words.Harmless(doc.Cluster)
 	doc.Plan.LimitedBy, doc.Notes, doc.Warnings = sentences(doc.Plan.LimitedBy), sentences(doc.Notes), sentences(doc.Warnings)

@@ -112,6 +112,24 @@ func TestAnswerSaysWhatIsSo(t *testing.T) {
 	}
 }
 
+// A refusal for servers that did not report says why, and what to do about it.
+func TestRefusedForCoverageHasAWayOut(t *testing.T) {
+	t.Parallel()
+	doc := rebalanceOf("refused", "C1")
+	doc.Refusals = []Refusal{{Code: "coverage", Text: "1 server did not report (1 of unknown name), so how the connections are spread is unknown."}}
+	FinishRebalance(doc, &checks.Deployment{Servers: make([]checks.Server, 3), Missing: []checks.Missing{{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted, Reason: "others count it"}}})
+	var b bytes.Buffer
+	if err := RebalanceText(&b, doc, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(b.String()), " ")
+	for _, want := range []string{"1 server of unknown name", "others count it", "pass --expect-servers 3 if these are all. --force plans with the servers that reported."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in %s", want, text)
+		}
+	}
+}
+
 // TestMissingIsUnknown where not all servers were read: that is not nobody, and not all.
 func TestMissingIsUnknown(t *testing.T) {
 	t.Parallel()

@@ -31,6 +31,10 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 			p.paragraph(text.FgRed, "", "  ", "Also: "+r.Text)
 		}
 	}
+	if doc.Outcome == "refused" && len(doc.Refusals) > 0 && doc.Refusals[0].Code == "coverage" && len(doc.Coverage.Missing) > 0 {
+		p.missing(doc.Coverage.Missing, listed)
+		p.wrap("  ", doc.Coverage.bringIn+". --force plans with the servers that reported.")
+	}
 	p.rebalanceCauses(doc)
 	p.rebalanceMoves(doc)
 	for _, n := range doc.Notes {
