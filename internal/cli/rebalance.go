@@ -71,7 +71,8 @@ Clients choose where they go. So it moves a batch, checks where the clients went
 and how loaded the servers are, and plans again until every server is within a
 tenth of its even share. It stops when clients come back, all choose one server
 or do not reconnect, when a server is overloaded, or when somebody else closes
-connections. It leaves out services whose clients would come back.
+connections. It leaves out services whose clients would come back, or came straight
+back when they were closed before.
 
 A dry run unless --apply is given. Pass what the clients are configured with, as
 to audit concentration, so that it can check who would come back.
@@ -100,7 +101,7 @@ Examples:
 	cmd.Flag("rate", "Connections to move a second (default 10)").PlaceHolder("N").StringVar(&r.texts.rate)
 	cmd.Flag("batch", "Connections to move before each check of where the clients went (default 20)").PlaceHolder("N").StringVar(&r.texts.batch)
 	cmd.Flag("max-moves", "The most connections to move (default all the excess)").PlaceHolder("N").StringVar(&r.texts.maxMoves)
-	cmd.Flag("canary", "First move this many of each service, and continue with services whose clients stayed away").PlaceHolder("N").StringVar(&r.texts.canary)
+	cmd.Flag("canary", "First move this many of each service, and continue with services whose clients are all back, on other servers").PlaceHolder("N").StringVar(&r.texts.canary)
 	for _, name := range []string{"account", "cluster", "to-server", "rate", "batch", "max-moves", "canary"} {
 		cmd.GetFlag(name).Validator(notEmpty(name, "a value"))
 	}
