@@ -365,7 +365,7 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 
 // remark says what the prediction rests on.
 func (s *assessment) remark() {
-	s.notes = append(s.notes, s.state.RemarkConfined()...)
+	s.notes = append(s.notes, slices.Concat(s.plan.RemarkReturns(), s.state.RemarkConfined())...)
 	s.predicted = s.plan.Remarks(s.state, s.forecast)
 	if len(s.plan.Moves) > 0 && len(s.refusals) == 0 {
 		s.predicted = append(s.predicted, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")

@@ -136,20 +136,26 @@ func Full(s *State, goal Goal) (Refusal, bool) {
 // ordinary.
 const byChance = 0.05
 
-// Remarks returns what the prediction rests on, and why there are fewer moves
-// than it takes for an even spread, a sentence each.
-func (p Plan) Remarks(s *State, f Forecast) []string {
-	var out []string
+// RemarkReturns says that clients may choose the same server again, which stays so after
+// a run; empty where none may.
+func (p Plan) RemarkReturns() []string {
 	may := 0
 	for _, m := range p.Moves {
 		if m.MayReturn {
 			may++
 		}
 	}
-	if may > 0 {
-		out = append(out, fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
-			words.Count(may), words.Plural(len(p.Moves), "client")))
+	if may == 0 {
+		return nil
 	}
+	return []string{fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
+		words.Count(may), words.Plural(len(p.Moves), "client"))}
+}
+
+// Remarks returns what the prediction rests on, and why there are fewer moves
+// than it takes for an even spread, a sentence each.
+func (p Plan) Remarks(s *State, f Forecast) []string {
+	var out []string
 	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {
 		out = append(out, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
 	}
