@@ -101,7 +101,7 @@ func TestAnswerSaysWhatIsSo(t *testing.T) {
 		{"finding", func(d *Rebalance) { other(d).Finding, d.Accounts[0].Finding = true, true }, "Still findings: ORDERS with 9 of 24 (37.5%) on ORDERS and DEV with 16 of 16"},
 		{"balanced", func(d *Rebalance) { d.Accounts[0].Clients = 1 }, "Moved 1 client of ORDERS in C1 with 2 of 7 closes: the most"},
 		{"balanced", func(d *Rebalance) { d.Accounts[0].Clients, d.Moves = 1, []RebalanceMove{d.Moves[1], d.Moves[6]} }, "Moved 1 client of ORDERS in C1 with 2 closes: the most"},
-		{"stopped", func(d *Rebalance) { d.Moves = []RebalanceMove{d.Moves[1], d.Moves[6]} }, "Moved 2 connections of ORDERS in C1: the most"},
+		{"stopped", func(d *Rebalance) { d.Moves = []RebalanceMove{d.Moves[1], d.Moves[6]} }, "Stopped after 2 closes of ORDERS in C1: the most"},
 	} {
 		doc := rebalanceOf(c.outcome, "ORDERS")
 		doc.Cluster, doc.Servers[1].After = "C1", new(3)

@@ -240,7 +240,7 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 			why += " Whether all clients are back is unknown: not all servers were read after the last were closed."
 		}
 		if !slices.ContainsFunc(doc.Moves, func(m RebalanceMove) bool { return m.Outcome == "not-tried" }) {
-			return text.FgRed, moved + became + "." + why
+			return text.FgRed, fmt.Sprintf("Stopped after %s of %s%s.%s", words.Plural(kicked, "close"), who, became, why)
 		}
 		return text.FgRed, fmt.Sprintf("Stopped after %s of %s of %s%s.%s", words.Count(kicked), words.Plural(len(doc.Moves), "close"), who, became, why)
 	case "uneven":
