@@ -13,6 +13,7 @@ import (
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
@@ -181,7 +182,7 @@ func (l *looking) add(at int, asked string, x *wire.Connection) {
 			return
 		}
 		l.state.Services = append(l.state.Services, Service{Account: account, Stem: key.stem, User: key.user, Language: key.language, Protocol: protocol,
-			Name: words.Harmless(name), Stays: l.rest(account)})
+			Name: words.Harmless(cause.ServiceName(checks.Service{Stem: key.stem, User: key.user, Language: key.language})), Stays: l.rest(account)})
 		l.services[key] = service
 	}
 	if of := &l.state.Services[service]; of.Stays == "" && l.scope.Bound != nil && l.scope.Bound(at, protocol) {
