@@ -1,6 +1,10 @@
 package cause
 
-import "time"
+import (
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
 
 // kicked is the server's word for a connection that it closed as somebody asked it to,
 // as a rebalance does.
@@ -24,22 +28,33 @@ func (d Diagnosis) CameBack() (n int, at time.Time, ok bool) {
 	var newest time.Time
 	elsewhere := 0
 	for _, x := range d.Profile.Services {
-		closed := 0
-		for _, c := range d.History {
-			if c.Server == d.Server.ID && c.Reason == kicked && c.Stem == x.Stem && c.User == x.User {
-				closed += c.Connections
-				at = latest(at, c.Last)
-			}
-		}
+		closed, last := Kicked(d.History, d.Server.ID, x.Stem, x.User)
+		at = latest(at, last)
 		if n += closed; closed > 0 {
 			elsewhere += x.Connections() - x.Here()
 			newest = latest(newest, x.Last)
 		}
 	}
-	// A client that was closed last is back last. What began later is of processes that
-	// started since, perhaps with other lists.
-	ok = n >= fewestKicked && 2*elsewhere < n && !at.IsZero() && !newest.Before(at) && newest.Before(at.Add(backWithin))
-	return n, at, ok
+	return n, at, n >= fewestKicked && 2*elsewhere < n && BackSince(at, newest)
+}
+
+// Kicked returns how many connections of a service servers closed on one of them as
+// somebody asked them to, and when at the latest; the time is zero where they do not say.
+func Kicked(history []checks.Closed, server, stem, user string) (n int, at time.Time) {
+	for _, c := range history {
+		if c.Server == server && c.Reason == kicked && c.Stem == stem && c.User == user {
+			n += c.Connections
+			at = latest(at, c.Last)
+		}
+	}
+	return n, at
+}
+
+// BackSince reports whether the newest connection of clients that were closed until then
+// is of one that came back. A client that was closed last is back last. What began later
+// is of processes that started since, perhaps with other lists.
+func BackSince(closed, newest time.Time) bool {
+	return !closed.IsZero() && !newest.Before(closed) && newest.Before(closed.Add(backWithin))
 }
 
 func latest(a, b time.Time) time.Time {

@@ -71,7 +71,8 @@ Clients choose where they go. So it moves a batch, checks where the clients went
 and how loaded the servers are, and plans again until every server is within a
 tenth of its even share. It stops when clients come back, all choose one server
 or do not reconnect, when a server is overloaded, or when somebody else closes
-connections. It leaves out services whose clients would come back.
+connections. It leaves out services whose clients would come back, or came straight
+back when they were closed before.
 
 A dry run unless --apply is given. Pass what the clients are configured with, as
 to audit concentration, so that it can check who would come back.
@@ -100,7 +101,7 @@ Examples:
 	cmd.Flag("rate", "Connections to move a second (default 10)").PlaceHolder("N").StringVar(&r.texts.rate)
 	cmd.Flag("batch", "Connections to move before each check of where the clients went (default 20)").PlaceHolder("N").StringVar(&r.texts.batch)
 	cmd.Flag("max-moves", "The most connections to move (default all the excess)").PlaceHolder("N").StringVar(&r.texts.maxMoves)
-	cmd.Flag("canary", "First move this many of each service, and continue with services whose clients stayed away").PlaceHolder("N").StringVar(&r.texts.canary)
+	cmd.Flag("canary", "First move this many of each service, and continue with services whose clients are all back, on other servers").PlaceHolder("N").StringVar(&r.texts.canary)
 	for _, name := range []string{"account", "cluster", "to-server", "rate", "batch", "max-moves", "canary"} {
 		cmd.GetFlag(name).Validator(notEmpty(name, "a value"))
 	}
@@ -262,8 +263,27 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 		doc.Warnings = append(doc.Warnings, "the servers could not be audited afterwards: "+err.Error())
 	default:
 		s.expected.Settle(after)
-		doc.Outcome = r.judgeAfter(doc, s, after)
+		doc.Outcome = r.judgeAfter(doc, s, after, r.last(ctx, nc, s, result))
 	}
+}
+
+// last is who was where at the last look, or now where it takes that to say what is even.
+func (r *rebalance) last(ctx context.Context, nc *nats.Conn, s *assessment, run balance.Run) *balance.State {
+	last := s.state
+	if run.Last != nil {
+		last = run.Last
+	}
+	if !last.Confined() {
+		return last
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
+	defer cancel()
+	scope := s.scope
+	scope.Services = last.Services
+	if now, err := balance.Look(ctx, nc, r.host.Timeout(), scope); err == nil {
+		return now
+	}
+	return last
 }
 
 // confirm asks, unless the answer is given.
@@ -280,7 +300,11 @@ func (r *rebalance) confirm(ctx context.Context, s *assessment, doc *report.Reba
 	if !s.several() {
 		who = s.scope.Accounts[0].Name
 	}
-	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move about %s of %s in %s?", words.Plural(max(len(s.plan.Moves), min(s.plan.Excess, s.forecast.Moves)), "connection"), who, cmp.Or(s.cluster, "the cluster"))))
+	n, closes := max(len(s.plan.Moves), min(s.plan.Excess, s.forecast.Moves)), ""
+	if s.forecast.Moves > n {
+		closes = fmt.Sprintf(", with about %s", words.Plural(s.forecast.Moves, "close"))
+	}
+	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move about %s of %s in %s%s?", words.Plural(n, "connection"), who, cmp.Or(s.cluster, "the cluster"), closes)))
 	answer := make(chan string, 1)
 	go func() { // reading a terminal can't be interrupted; the program ends then
 		b := make([]byte, 64)

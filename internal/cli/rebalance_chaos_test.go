@@ -84,6 +84,9 @@ func TestRebalanceInChaos(t *testing.T) {
 	w = witnesses(ctx, t, l, "DRAINED", leaning)
 	doc = ran(w, "C1-n2", 4*time.Second, func() { go l.Server("C1-n2").Embedded().LameDuckShutdown() })
 	stops(t, "its server drains", &doc, "server-lost")
+	if doc.Missing != nil && *doc.Missing > 0 {
+		t.Errorf("its server drains: %d clients are missing, and C1-n2, where they may be, did not report", *doc.Missing)
+	}
 	l.Server("C1-n2").Shutdown()
 	w.unharmed(ctx, t, "C1-n2", doc)
 	others.closedAsTold(t, "C1-n2")

@@ -111,6 +111,11 @@ func TestRebalanceLeavesAFinding(t *testing.T) {
 	if doc.Outcome != "finding" || len(doc.Moves) == 0 || doc.Accounts[at].LeftOut == nil || one.Connections("BILLING") != 12 {
 		t.Errorf("%s, %+v: %+v", doc.Outcome, doc.Stop, doc.Accounts)
 	}
+	for i, a := range doc.Accounts {
+		if a.Finding != (i == at) {
+			t.Errorf("%s: a finding: %v", a.Account.Name, a.Finding)
+		}
+	}
 }
 
 // TestRebalanceBehindABalancer: that the other servers were restarted does not make a

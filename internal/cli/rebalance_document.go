@@ -23,7 +23,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,
 			DurationS: balance.Takes(max(len(p.Moves), f.Moves), r.rate, r.batch).Seconds(), LimitedBy: p.Short},
-		Notes: s.notes, Warnings: s.warnings, Outcome: "planned",
+		Notes: slices.Concat(s.notes, s.predicted), Warnings: s.warnings, Outcome: "planned",
 	}
 	if r.toServer != "" {
 		doc.Given.ToServer = &r.toServer
@@ -95,13 +95,18 @@ func (s *assessment) spread(counts []int) report.Spread {
 // record lists moves, and counts them by account and service.
 func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves []balance.Done) {
 	services := state.Services
-	counts, of := make([]int, len(services)), make([]int, len(services))
-	for _, c := range state.Connections {
+	counts, clients, of := make([]int, len(services)), make([]int, len(services)), make([]int, len(services))
+	for _, c := range s.state.Connections {
 		of[c.Service]++
+	}
+	for _, c := range state.Connections {
+		if c.Service >= len(s.state.Services) { // it came during the run
+			of[c.Service]++
+		}
 	}
 	doc.Moves = nil
 	for i := range doc.Accounts {
-		doc.Accounts[i].Moves, doc.Accounts[i].Services = 0, nil
+		doc.Accounts[i].Moves, doc.Accounts[i].Clients, doc.Accounts[i].Services = 0, 0, nil
 	}
 	for _, m := range moves {
 		account := services[m.Service].Account
@@ -111,6 +116,10 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 		if m.Outcome == "planned" || m.Outcome == balance.Kicked {
 			counts[m.Service]++
 			doc.Accounts[account].Moves++
+			if m.First() {
+				clients[m.Service]++
+				doc.Accounts[account].Clients++
+			}
 		}
 		if !m.Start.IsZero() {
 			start := m.Start.UTC().Truncate(time.Millisecond)
@@ -128,7 +137,7 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 		if of[i] == 0 && counts[i] == 0 {
 			continue
 		}
-		row := report.RebalanceService{Name: x.Name, User: x.User, Language: x.Language, Protocol: x.Protocol, Connections: of[i], Moves: counts[i]}
+		row := report.RebalanceService{Name: x.Name, User: x.User, Language: x.Language, Protocol: x.Protocol, Connections: of[i], Moves: counts[i], Clients: clients[i]}
 		if x.Stays != "" {
 			row.LeftOut = &x.Stays
 		}
@@ -168,7 +177,11 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 		}
 		doc.Accounts[i].Found = balance.Judged(doc.Accounts[i].Found, all)
 	}
-	doc.Missing = run.Missing
+	s.missing = run.Missing
+	if !run.Unseen {
+		doc.Missing = &s.missing
+	}
+	doc.Notes = s.notes
 	if run.Enough != "" {
 		doc.Notes = append(doc.Notes, run.Enough)
 	}
@@ -178,9 +191,9 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 }
 
 // judgeAfter adds how the connections are spread now, and says what that is.
-func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.Deployment) (outcome string) {
+func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.Deployment, last *balance.State) (outcome string) {
 	now := balance.Counted(d, s.scope)
-	now.AimAs(s.state, s.goal) // counts do not say who gets where
+	now.AimAs(last, s.goal) // counts do not say who gets where
 	loads, held := now.Loads(), now.Held()
 	for i := range doc.Servers {
 		if slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.ID == doc.Servers[i].ID }) {
@@ -194,7 +207,10 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		spread := s.spread(held[i])
 		doc.Accounts[i].After = &spread
 	}
-	doc.Missing = min(doc.Missing, max(0, doc.Before.Connections-after.Connections))
+	if s.allRead(d) || after.Connections >= doc.Before.Connections { // those that are there are enough
+		s.missing = min(s.missing, max(0, doc.Before.Connections-after.Connections))
+		doc.Missing = &s.missing
+	}
 	p := r.parameters
 	p.Clusters, p.Accounts = []string{s.cluster}, nil
 	for _, account := range s.scope.Accounts {
@@ -203,6 +219,9 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		}
 	}
 	result := checks.CheckConcentration(d, p)
+	for i, account := range s.scope.Accounts {
+		doc.Accounts[i].Finding = slices.ContainsFunc(result.Findings, func(f checks.Finding) bool { return f.Account.ID == account.ID })
+	}
 	switch {
 	case doc.Stop != nil: // that is why, whatever else is so
 		return "stopped"
@@ -212,7 +231,7 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 	case after.OnServer*doc.Before.Connections > doc.Before.OnServer*after.Connections && (!r.even || !s.several()):
 		doc.Stop = &report.RebalanceStop{Code: string(balance.StopWorse), Text: "The most on one server is more than before."}
 		return "stopped"
-	case doc.Missing > 0:
+	case s.missing > 0:
 		doc.Stop = &report.RebalanceStop{Code: string(balance.StopNotReconnected), Text: "Not all clients that were disconnected are back."}
 		return "stopped"
 	case len(result.Findings) > 0:
@@ -221,6 +240,17 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		return "uneven"
 	}
 	return "balanced"
+}
+
+// allRead reports whether an audit has every server of the cluster on which the clients
+// may be.
+func (s *assessment) allRead(d *checks.Deployment) bool {
+	for _, m := range s.scope.Servers {
+		if !slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.ID == m.ID }) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return mayHaveClients(m) && m.MayBeIn(s.cluster) })
 }
 
 func lowerTrimmed(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

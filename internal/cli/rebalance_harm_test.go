@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -49,8 +50,8 @@ func TestRebalanceThatHarms(t *testing.T) {
 	}
 
 	// With the list the run knows: it has them go there, and some of them on from there.
-	list := l.URLs("C1", "ORDER")
-	if _, err := l.Connect(ctx, lab.Clients{Account: "ORDER", URLs: list, Count: 30, NoRandomize: true}); err != nil {
+	list, closed := l.URLs("C1", "ORDER"), &disconnects{of: map[*nats.Conn]int{}}
+	if _, err := l.Connect(ctx, lab.Clients{Account: "ORDER", URLs: list, Count: 30, NoRandomize: true, Options: []nats.Option{nats.DisconnectErrHandler(closed.note)}}); err != nil {
 		t.Fatal(err)
 	}
 	doc = rebalancedWithin(ctx, t, l, generous, 0, apply("ORDER", "--client-url", "ORDER="+strings.Join(list, ","))...)
@@ -58,13 +59,17 @@ func TestRebalanceThatHarms(t *testing.T) {
 		doc.Predicted.OnServer != doc.After.OnServer || doc.Plan.Expected <= doc.Plan.Excess {
 		t.Errorf("clients that take their list in order: %s, %q, %+v, predicted %+v, %d moves to %+v", doc.Outcome, doc.Notes, doc.Plan, doc.Predicted, len(doc.Moves), doc.After)
 	}
+	// Those that took two moves are one client each.
+	if clients, closes := closed.count(); doc.Accounts[0].Clients != clients || doc.Accounts[0].Moves != closes || clients >= closes || doc.Accounts[0].Services[0].Clients != clients {
+		t.Errorf("%d clients were closed with %d closes, and reported are %+v", clients, closes, doc.Accounts[0])
+	}
 
 	// Every second client never comes back.
 	refusing := witnesses(ctx, t, l, "GONE", map[string]int{"C1-n1": 20})
 	refusing.join(ctx, t, "C1-n1", 20, nats.NoReconnect())
 	doc = rebalancedWithin(ctx, t, l, 8*time.Second, 3, apply("GONE", "--batch", "10")...)
-	if doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "clients-stay-away" || doc.Missing == 0 {
-		t.Errorf("clients that do not come back: %s, %+v, %d missing, %+v", doc.Outcome, doc.Stop, doc.Missing, doc.Batches)
+	if doc.Outcome != "stopped" || doc.Stop == nil || doc.Stop.Code != "clients-stay-away" || doc.Missing == nil || *doc.Missing == 0 {
+		t.Errorf("clients that do not come back: %s, %+v, %v missing, %+v", doc.Outcome, doc.Stop, doc.Missing, doc.Batches)
 	}
 	refusing.closedAsTold(t, "", doc)
 	var text strings.Builder
@@ -148,4 +153,26 @@ type fullDevice struct{}
 // Write implements io.Writer.
 func (fullDevice) Write([]byte) (int, error) {
 	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
+}
+
+// disconnects counts how often clients were disconnected.
+type disconnects struct {
+	mu sync.Mutex
+	of map[*nats.Conn]int
+}
+
+func (d *disconnects) note(nc *nats.Conn, _ error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.of[nc]++
+}
+
+// count returns how many clients were, and how often in all.
+func (d *disconnects) count() (clients, all int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, n := range d.of {
+		all += n
+	}
+	return len(d.of), all
 }

@@ -28,11 +28,14 @@ type assessment struct {
 	state      *balance.State
 	plan       balance.Plan
 	forecast   balance.Forecast
-	causes     [][]cause.Cause // by account
-	allReturn  bool            // no client that may be moved is expected to stay away
+	causes     [][]cause.Cause   // by account
+	history    [][]checks.Closed // by account
+	allReturn  bool              // no client that may be moved is expected to stay away
 	refusals   []balance.Refusal
 	final      bool // a refusal that --force does not override
 	notes      []string
+	predicted  []string // notes on the plan: after a run there is what came of it
+	missing    int      // clients of the run that were not back when they were last counted
 	warnings   []string
 }
 
@@ -68,6 +71,7 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	if err := r.look(ctx, nc, s); err != nil {
 		return nil, err
 	}
+	r.recall(s)
 	s.settle(s.state)
 	if s.several() && s.state.Level(s.goal) { // by where the clients get to
 		s.nothing()
@@ -314,6 +318,7 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		}
 		diagnosis := result.Explained[at].Diagnosis
 		s.causes[i] = diagnosis.Causes
+		s.remember(i, diagnosis.History)
 		outlook := balance.OutlookOf(*diagnosis, i, s.scope.Servers)
 		if r.force {
 			for k := range outlook.Services {
@@ -341,11 +346,11 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		if len(outlook.Refusals) > 0 && (!moves || r.force) {
 			stay++
 			if !r.force {
-				why := "its clients would come back: "
+				why := "clients would come back" // not all, where whose the lists are is unknown
 				if !outlook.AllReturn && len(diagnosis.Lost()) > 0 {
-					why = "its clients may be lost: "
+					why = "clients may be lost"
 				}
-				account.Stays = cmp.Or(account.Stays, why+string(outlook.Refusals[0].Code))
+				account.Stays = cmp.Or(account.Stays, fmt.Sprintf("%s (%s)", why, outlook.Refusals[0].Code))
 			}
 		}
 	}
@@ -360,8 +365,9 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 
 // remark says what the prediction rests on.
 func (s *assessment) remark() {
-	s.notes = append(s.notes, s.plan.Remarks(s.state, s.forecast)...)
+	s.notes = append(s.notes, slices.Concat(s.plan.RemarkReturns(), s.state.RemarkConfined())...)
+	s.predicted = s.plan.Remarks(s.state, s.forecast)
 	if len(s.plan.Moves) > 0 && len(s.refusals) == 0 {
-		s.notes = append(s.notes, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
+		s.predicted = append(s.predicted, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
 	}
 }

@@ -140,10 +140,33 @@ func (r *rebalance) again(ctx context.Context, nc *nats.Conn) (d *checks.Deploym
 		}
 	}()
 	d, err = within.Context(ctx, 0, func() (*checks.Deployment, error) {
-		return system.New(nc, source.Options{Timeout: r.host.Timeout()}).Deployment(ctx)
+		return stillSystem(ctx, func() (*checks.Deployment, error) {
+			return system.New(nc, source.Options{Timeout: r.host.Timeout()}).Deployment(ctx)
+		})
 	})
 	if r.host.Hurry.Err() != nil {
 		return nil, errors.New("it was interrupted again")
 	}
 	return d, err
+}
+
+// lookPause is the pause between two audits where the first could not be.
+const lookPause = 250 * time.Millisecond
+
+// stillSystem gathers by credentials that were the system account's before the run. A
+// server that has just lost another may answer for a moment as if they were not: it is
+// asked again, until the context ends.
+func stillSystem(ctx context.Context, gather func() (*checks.Deployment, error)) (*checks.Deployment, error) {
+	for {
+		d, err := gather()
+		var other *system.NotSystemAccountError
+		if !errors.As(err, &other) {
+			return d, err
+		}
+		select {
+		case <-time.After(lookPause):
+		case <-ctx.Done():
+			return nil, errors.New("the servers do not answer the questions that they answered before the run")
+		}
+	}
 }

@@ -139,6 +139,9 @@ func TestRebalanceRestartDrift(t *testing.T) {
 	if done.Outcome != "balanced" || done.After == nil || done.After.Connections != 24 || done.After.SharePercent > 50 || len(done.Batches) == 0 {
 		t.Errorf("%s, %+v, %+v", done.Outcome, done.After, done.Stop)
 	}
+	if predicts := func(n string) bool { return strings.HasPrefix(n, "The prediction is") }; !slices.ContainsFunc(dry.Notes, predicts) || slices.ContainsFunc(done.Notes, predicts) {
+		t.Errorf("a plan predicts, and what is over does not: %q, %q", dry.Notes, done.Notes)
+	}
 	after := cids(t, st.Lab, "ORDERS")
 	for _, s := range done.Servers {
 		if s.After == nil || *s.After != len(after[s.Server]) {

@@ -63,6 +63,7 @@ type applying struct {
 	held         []foreseen        // of the accounts
 	least        unevenness        // the least so far of either
 	since        int               // moves since then
+	canariesLost map[int]bool      // services whose canaries are not back
 }
 
 // mostVain is how many batches in a row may bring nothing, and no more than have moved
@@ -72,6 +73,7 @@ const mostVain = 4
 // start notes what is so before the first move.
 func (a *applying) start() {
 	a.loads, a.shares, a.flocks, a.unlearnt, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), make([]flock, len(a.now.Servers)), map[int]*tally{}
+	a.canariesLost = map[int]bool{}
 	a.load = foresee(a.loads)
 	for _, held := range a.shares {
 		a.held = append(a.held, foresee(held))
@@ -104,6 +106,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 		}
 		plan := PlanMoves(a.now, goal)
 		batch := NextBatch(plan, a.pace.Batch)
+		trying := canary
 		if canary {
 			batch, canary = canaries(plan, a.pace.Canary), false
 		}
@@ -117,11 +120,11 @@ func (a *applying) all(ctx context.Context) *Stop {
 		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal):
 			return nil
 		case a.inVain():
-			a.run.Enough = "It does not become more even: the clients choose these servers by chance."
+			a.run.Enough = a.why()
 			return nil
 		}
 		a.left = rest(plan.Moves, batch)
-		if stop := a.batch(ctx, batch); stop != nil {
+		if stop := a.batch(ctx, batch, trying); stop != nil {
 			return stop
 		}
 		a.left = nil
@@ -149,18 +152,6 @@ func (a *applying) noteGain(moves int) {
 // inVain reports whether so many moves brought nothing that more will not either.
 func (a *applying) inVain() bool {
 	return a.since >= max(min(mostVain*a.pace.Batch, 2*a.planned.Excess), a.planned.Excess)
-}
-
-// canaries are a few of each service, of one cohort each.
-func canaries(p Plan, most int) []Move {
-	var out []Move
-	n := map[int]int{}
-	for _, m := range NextBatch(p, len(p.Moves)) {
-		if n[m.Service]++; n[m.Service] <= most {
-			out = append(out, m)
-		}
-	}
-	return out
 }
 
 // rest is the moves that are not in a batch.
@@ -193,8 +184,9 @@ func (a *applying) ended(ctx context.Context, err error) *Stop {
 	return &Stop{StopConnection, fmt.Sprintf("The servers can't be asked: %v.", cause)}
 }
 
-// batch makes moves and looks at what came of it.
-func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
+// batch makes moves and looks at what came of it. Where they are canaries each service
+// is judged by its own, however few.
+func (a *applying) batch(ctx context.Context, moves []Move, trying bool) *Stop {
 	started := time.Now()
 	from := len(a.run.Moves)
 	for _, m := range moves {
@@ -227,7 +219,7 @@ func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
 		b.Took = time.Since(started)
 		a.run.Batches = append(a.run.Batches, b)
 	}()
-	a.run.Missing += b.Kicked // until they are seen to be back
+	a.run.Missing, a.run.Unseen = a.run.Missing+b.Kicked, a.run.Unseen || b.Kicked > 0
 	if ctx.Err() != nil {
 		return a.ended(ctx, nil)
 	}
@@ -259,16 +251,18 @@ func (a *applying) batch(ctx context.Context, moves []Move) *Stop {
 		b.Expected += t.expected.mean
 	}
 	b.Late = a.missing(arrived)
-	a.run.Missing = b.Late
+	a.run.Missing, a.run.Unseen = b.Late, false
 	switch stop := a.suffering(now); {
 	case silent != "":
 		return &Stop{StopServerLost, fmt.Sprintf("%s did not answer when it was asked to close connections.", silent)}
 	case stop != nil:
 		return stop
-	case b.Kicked > 0 && (arrived.Missing*2 > b.Kicked || tooManyMissing(b.Late, a.kicked)):
-		return &Stop{StopNotReconnected, fmt.Sprintf("%s of %s that were disconnected were not back on any server within %s.", words.Count(b.Late), words.Plural(a.kicked, "client"), a.pace.Patience)}
 	}
-	if stop := a.cameBack(&arrived, services); stop != nil {
+	a.hold(arrived, trying)
+	if stop := a.stayAway(arrived); stop != nil {
+		return stop
+	}
+	if stop := a.cameBack(&arrived, services, trying); stop != nil {
 		return stop
 	}
 	if stop := a.others(ctx); stop != nil {

@@ -24,9 +24,9 @@ func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
 	case stayed*2 <= a.Moved:
 		return out
 	}
-	text := fmt.Sprintf("%s of %s that were disconnected went to other servers.", words.Count(stayed), words.Plural(a.Moved, "client"))
+	text := fmt.Sprintf("After %s of %s the clients went to other servers.", words.Count(stayed), words.Plural(a.Moved, "close"))
 	if back {
-		text = fmt.Sprintf("%s of %s that were disconnected came back to the same server.", words.Count(a.Back), words.Plural(a.Moved, "client"))
+		text = fmt.Sprintf("After %s of %s the clients came back to the same server.", words.Count(a.Back), words.Plural(a.Moved, "close"))
 	}
 	for i := range out {
 		definition, known := cause.Define(out[i].Code)

@@ -36,6 +36,8 @@ func TestApplyStopsWhenAServerDrains(t *testing.T) {
 	stopped(t, r, StopServerLost)
 	if got := outcomes(r); got[Kicked] > 30 || r.Stop == nil || r.Stop.Text != "C1-n3 began to drain: it closes the connections of its clients by itself." {
 		t.Errorf("moves %v, %+v", got, r.Stop)
+	} else if r.Unseen != (got[Kicked] > r.Batches[0].Kicked) {
+		t.Errorf("moves %v, batches %+v, unseen: %v", got, r.Batches, r.Unseen)
 	}
 	r = Apply(within(t), connect(t, l.Server("C1-n2").ClientURL(), nats.UserInfo("deaf", lab.Password)), scope, state, everywhere(), calm(2*time.Second, 10))
 	stopped(t, r, StopServerLost)

@@ -43,9 +43,15 @@ const (
 
 // bad reports whether fewer than half left of those that should have, and that is no
 // chance.
-func (t tally) bad() bool {
+func (t tally) bad() bool { return t.kicked >= fewest && t.tooFewLeft() }
+
+// failed is the same of canaries, however few: it also reports those that all came back,
+// which may be chance, as they are there to show that others would stay away.
+func (t tally) failed() bool { return t.returned > 0 && (t.returned == t.kicked || t.tooFewLeft()) }
+
+func (t tally) tooFewLeft() bool {
 	left, should := float64(t.kicked-t.returned), float64(t.kicked)-t.expected.mean
-	return t.kicked >= fewest && left*2 < should && should-left > deviations*math.Sqrt(t.expected.variance)
+	return left*2 < should && should-left > deviations*math.Sqrt(t.expected.variance)
 }
 
 // flock is what one server got, next to what was expected.

@@ -58,5 +58,5 @@ func (a *applying) others(ctx context.Context) *Stop {
 	if n == 0 {
 		return nil
 	}
-	return &Stop{StopOthers, fmt.Sprintf("Somebody else kicked %s of this cluster meanwhile.", words.Plural(n, "connection"))}
+	return &Stop{StopOthers, fmt.Sprintf("Somebody else kicked %s of this cluster meanwhile, perhaps with a rebalance of their own: wait for it to end, then plan again.", words.Plural(n, "connection"))}
 }

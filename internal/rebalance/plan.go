@@ -18,6 +18,10 @@ type Move struct {
 	MayReturn bool
 }
 
+// First reports whether its client was not moved before in the same run, as far as is
+// known whose a connection is.
+func (m Move) First() bool { return m.tries == 0 }
+
 // Plan is which connections to move next.
 type Plan struct {
 	Even   int // what no server holds more of when all are spread evenly
@@ -334,7 +338,7 @@ func (p *planning) why(groups []group) []string {
 	stays, tried := 0, 0
 	for _, c := range p.Connections {
 		switch {
-		case p.give[c.Server] <= 0:
+		case p.give[c.Server] <= 0 && p.over[p.Services[c.Service].Account][c.Server] <= 0:
 		case !p.moves(c.Service):
 			stays++
 		case p.triedOut(c):
@@ -351,7 +355,7 @@ func (p *planning) why(groups []group) []string {
 	case left > 0:
 		return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
 	}
-	return []string{"not all connections could be read"}
+	return []string{"no connection that may move is on a server with too many"}
 }
 
 // Takes is about how long moves take: the rate is in moves per second, and

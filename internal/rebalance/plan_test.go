@@ -313,3 +313,21 @@ func TestPlanOfNobody(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// Why there are fewer moves than it takes names what is there: connections of an account
+// above its ceiling, on a server that has no more than its share, are left out.
+func TestWhyAnAccountStaysAbove(t *testing.T) {
+	t.Parallel()
+	s := &State{Servers: make([]Server, 3), Accounts: []Account{{Name: "LEGACY", Rule: checks.Defaults()}, {Name: "ORDERS", Rule: checks.Defaults()}},
+		Services: []Service{{Stays: "they come back"}, {Account: 1}}}
+	for server, n := range [][2]int{{24, 0}, {0, 24}, {0, 24}} {
+		for service, n := range n {
+			for range n {
+				s.Connections = append(s.Connections, Connection{Server: server, Service: service, ID: uint64(len(s.Connections))})
+			}
+		}
+	}
+	if p := PlanMoves(s, everywhere()); p.Excess == 0 || len(p.Moves) > 0 || len(p.Short) != 1 || p.Short[0] != "24 connections on servers with too many are left out" {
+		t.Errorf("%+v", p)
+	}
+}

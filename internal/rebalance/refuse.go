@@ -19,6 +19,7 @@ const (
 	Coverage      RefusalCode = "coverage"
 	NoRoom        RefusalCode = "no-room"
 	NoMoves       RefusalCode = "no-moves"
+	CameBack      RefusalCode = "clients-came-back"
 )
 
 // Refusal is a reason to move nothing.
@@ -89,13 +90,21 @@ func Bound(d *checks.Deployment, cluster, server, protocol string) bool {
 func Uncovered(d *checks.Deployment, cluster string, members []Server) []Refusal {
 	var out []Refusal
 	var missing []string
+	nameless := 0
 	for _, m := range d.Missing {
-		if m.MayBeIn(cluster) {
-			missing = append(missing, cmp.Or(m.Name, m.ID, "a server without a name"))
+		switch name := cmp.Or(m.Name, m.ID); {
+		case !m.MayBeIn(cluster):
+		case name == "":
+			nameless++
+		default:
+			missing = append(missing, name)
 		}
 	}
-	const shown = 5
-	if n := len(missing); n > 0 {
+	n := nameless + len(missing)
+	if nameless > 0 { // first, as the end of a long list is cut off
+		missing = append([]string{words.Count(nameless) + " of unknown name"}, missing...)
+	}
+	if n > 0 {
 		out = append(out, Refusal{Coverage, fmt.Sprintf("%s did not report (%s), so how the connections are spread is unknown.",
 			words.Plural(n, "server"), words.ListUpTo(shown, missing))})
 	}
@@ -127,21 +136,26 @@ func Full(s *State, goal Goal) (Refusal, bool) {
 // ordinary.
 const byChance = 0.05
 
-// Remarks returns what the prediction rests on, and why there are fewer moves
-// than it takes for an even spread, a sentence each.
-func (p Plan) Remarks(s *State, f Forecast) []string {
-	var out []string
+// RemarkReturns says that clients may choose the same server again, which stays so after
+// a run; empty where none may.
+func (p Plan) RemarkReturns() []string {
 	may := 0
 	for _, m := range p.Moves {
 		if m.MayReturn {
 			may++
 		}
 	}
-	if may > 0 {
-		out = append(out, fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
-			words.Count(may), words.Plural(len(p.Moves), "client")))
+	if may == 0 {
+		return nil
 	}
-	out = append(out, s.remarkConfined()...)
+	return []string{fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
+		words.Count(may), words.Plural(len(p.Moves), "client"))}
+}
+
+// Remarks returns what the prediction rests on, and why there are fewer moves
+// than it takes for an even spread, a sentence each.
+func (p Plan) Remarks(s *State, f Forecast) []string {
+	var out []string
 	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {
 		out = append(out, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
 	}

@@ -92,8 +92,10 @@ type Run struct {
 	Moves   []Done
 	Batches []Batch
 	// Missing is how many of the clients that were disconnected were not back
-	// anywhere at the last look, or were disconnected after it.
+	// anywhere at the last look. Where not all servers were read since the last were
+	// closed, it is Unseen, and these are counted as if they were not back.
 	Missing int
+	Unseen  bool
 	// Services are what became of each service, by index into those of Last.
 	Services map[int]Arrived
 	// Last is the last look; nil where there was none after the first move.

@@ -45,10 +45,10 @@ func (s *State) confined(service int) []int {
 	return to
 }
 
-// remarkConfined says for which servers some clients are not planned, as they are known
+// RemarkConfined says for which servers some clients are not planned, as they are known
 // not to get there: a sentence for the accounts of which it is the same servers, or
 // for the services, where those of an account do not get to the same ones.
-func (s *State) remarkConfined() []string {
+func (s *State) RemarkConfined() []string {
 	by, order, n := map[string][]string{}, []string(nil), make([]int, len(s.Services))
 	for _, c := range s.Connections {
 		n[c.Service]++
@@ -146,8 +146,18 @@ type aim struct {
 	own   []int // of each account by itself, the most on a server
 }
 
-// AimAs judges by the aim of another state, which knows where clients get to.
-func (s *State) AimAs(o *State, goal Goal) { s.aim = o.aimOf(goal) }
+// Confined reports whether clients of some services get to some of the servers only, so
+// that what is even depends on whose connections they are.
+func (s *State) Confined() bool { return s.blocks() != nil }
+
+// AimAs judges by the aim of another state where that knows that not all clients get
+// everywhere. Else the connections that there are say what is even: some may have come or
+// gone since the other.
+func (s *State) AimAs(o *State, goal Goal) {
+	if o.Confined() {
+		s.aim = o.aimOf(goal)
+	}
+}
 
 // aimOf works out the aim. Where all get everywhere it is the same of every server.
 // An account is not led above its ceiling for it.

@@ -65,7 +65,7 @@ func TestPlanLeadsNobodyWhereHeDoesNotGet(t *testing.T) {
 	if p.Even != 16 || p.Excess != 14 {
 		t.Errorf("%d is even, %d are too many", p.Even, p.Excess)
 	}
-	if said := strings.Join(p.Remarks(s, f), "\n"); !strings.Contains(said, "Clients of A0 and A1 do not get to n3") {
+	if said := strings.Join(append(s.RemarkConfined(), p.Remarks(s, f)...), "\n"); !strings.Contains(said, "Clients of A0 and A1 do not get to n3") {
 		t.Error(said)
 	}
 	if s.Reached(2) != true || len(PlanMoves(s, Goal{To: 2}).Moves) == 0 {
@@ -135,16 +135,46 @@ func TestRemarkOfServices(t *testing.T) {
 	s.Services[1].Account = 0
 	s.Services[0].Name, s.Services[0].Unreached = "front", []bool{false, false, true, true}
 	s.Services[1].Name, s.Services[1].Unreached = "back", []bool{true, true, false, false}
-	said := strings.Join(s.remarkConfined(), "\n")
+	said := strings.Join(s.RemarkConfined(), "\n")
 	if !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") || !strings.Contains(said, "Clients of back of A0 do not get to n1 and n2") {
 		t.Error(said)
 	}
 	s.Services[1].Unreached = nil
-	if said := strings.Join(s.remarkConfined(), "\n"); !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") {
+	if said := strings.Join(s.RemarkConfined(), "\n"); !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") {
 		t.Error(said)
 	}
 	s.Services[1].Unreached = s.Services[0].Unreached
-	if said := strings.Join(s.remarkConfined(), "\n"); !strings.HasPrefix(said, "Clients of A0 do not get to n3 and n4") {
+	if said := strings.Join(s.RemarkConfined(), "\n"); !strings.HasPrefix(said, "Clients of A0 do not get to n3 and n4") {
 		t.Error(said)
+	}
+}
+
+// Whether the servers are even at the end is judged by the connections that there are
+// then: clients come and go during a run.
+func TestEvenAtTheEnd(t *testing.T) {
+	t.Parallel()
+	of := func(unreached []bool, counts ...int) *State {
+		s := &State{Servers: make([]Server, len(counts)), Accounts: make([]Account, 1), Services: []Service{{Unreached: unreached}}}
+		for i, n := range counts {
+			for range n {
+				s.Connections = append(s.Connections, Connection{Server: i})
+			}
+		}
+		return s
+	}
+	for _, c := range []struct {
+		before, after *State
+		even          bool
+	}{
+		{of(nil, 64, 18, 18), of(nil, 27, 27, 26), true},  // 20 went
+		{of(nil, 64, 18, 18), of(nil, 44, 44, 42), true},  // 30 came
+		{of(nil, 64, 18, 18), of(nil, 36, 32, 12), false}, // 20 went, and one server has too few
+		{of([]bool{false, false, true}, 60, 40, 0), of(nil, 50, 50, 0), true},
+		{of([]bool{false, false, true}, 60, 40, 0), of(nil, 34, 33, 33), false},
+	} {
+		c.after.AimAs(c.before, everywhere())
+		if got := c.after.Level(everywhere()); got != c.even {
+			t.Errorf("%v after %v: even %v", c.after.Loads(), c.before.Loads(), got)
+		}
 	}
 }

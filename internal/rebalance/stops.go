@@ -1,6 +1,7 @@
 package rebalance
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -17,20 +18,26 @@ func (a *applying) missing(now Arrivals) int {
 		all.Moved, all.Back, all.Missing = all.Moved+x.Moved, all.Back+x.Back, all.Missing+x.Missing
 		a.run.Services[service] = all
 	}
-	_, had := largest(a.loads)
-	lost := max(0, had-a.gone-len(a.now.Connections))
 	for _, x := range a.run.Services {
 		out += x.Missing
 	}
-	return min(out, lost)
+	return min(out, a.lost())
+}
+
+// lost is how many connections fewer there are than before, without those that closed
+// by themselves before they were moved.
+func (a *applying) lost() int {
+	_, had := largest(a.loads)
+	return max(0, had-a.gone-len(a.now.Connections))
 }
 
 // cameBack is a stop where clients come back to the servers that they were moved
 // from. A service of which that is so is left out, and does not speak for others of
-// which clients stayed away; where it is so of all that were moved it stops. What was
-// kicked is by service, with what was expected before anything was learned of it.
-func (a *applying) cameBack(now *Arrivals, kicked map[int]tally) *Stop {
-	var all, staying tally // of this batch, and of the services that are not left out
+// which clients stayed away; the run stops where nothing is left to move, or nobody has
+// stayed away yet, but for canaries. What was kicked is by service, with what was
+// expected before anything was learned of it.
+func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, trying bool) *Stop {
+	var staying tally // of this batch, of the services that are not left out
 	for service, this := range kicked {
 		if a.tallies[service] == nil {
 			a.tallies[service] = &tally{}
@@ -38,51 +45,40 @@ func (a *applying) cameBack(now *Arrivals, kicked map[int]tally) *Stop {
 		this.returned = now.Services[service].Back
 		now.On[this.from] -= this.returned // it did not choose that server
 		a.tallies[service].add(this)
-		all.add(this)
-		if t := *a.tallies[service]; !t.bad() {
-			staying.add(this)
+		if t := *a.tallies[service]; t.bad() || trying && t.failed() {
+			a.stays(service, fmt.Sprintf("after %s of %s the clients came back to the same server", words.Count(t.returned), words.Plural(t.kicked, "close")))
 			continue
 		}
-		a.leaveOut(service)
+		staying.add(this)
 	}
-	left, run, ever := 0, tally{}, tally{}
-	for i, x := range a.now.Services {
-		t := a.tallies[i]
-		if t != nil {
-			ever.add(*t)
-		}
-		if x.Stays != "" || a.now.Accounts[x.Account].Stays != "" {
-			continue
-		}
-		left++
-		if t != nil {
+	run, ever := tally{}, tally{}
+	for service, t := range a.tallies {
+		ever.add(*t)
+		if a.now.moves(service) {
 			run.add(*t)
 		}
 	}
-	said := func(t tally) *Stop {
-		return &Stop{StopCameBack, fmt.Sprintf("%s of %s came back to the servers that they were moved from.", words.Count(t.returned), words.Plural(t.kicked, "client"))}
-	}
 	switch {
-	case all.returned > 0 && (staying.kicked == 0 || left == 0):
-		return said(all)
+	case ever.returned > 0 && (!a.anyLeft() || !trying && staying.kicked == 0 && ever.returned == ever.kicked):
+		return a.returned(ever)
 	case staying.bad():
-		return said(staying)
+		return a.returned(staying)
 	case run.bad():
-		return said(run)
-	case left == 0 && ever.returned > 0:
-		return said(ever)
+		return a.returned(run)
 	}
 	return nil
 }
 
-// leaveOut moves no more clients of a service, as they come back.
-func (a *applying) leaveOut(service int) {
-	t := *a.tallies[service]
-	for _, services := range []*[]Service{&a.scope.Services, &a.now.Services} {
-		if service < len(*services) {
-			(*services)[service].Stays = fmt.Sprintf("%s of %s came back", words.Count(t.returned), words.Plural(t.kicked, "client"))
+// returned is the stop for clients that came back, with whose they are.
+func (a *applying) returned(t tally) *Stop {
+	var of []string
+	for i, x := range a.now.Services {
+		if t := a.tallies[i]; t != nil && t.returned > 0 {
+			of = append(of, cmp.Or(x.Name, "clients without a name"))
 		}
 	}
+	slices.Sort(of)
+	return &Stop{StopCameBack, fmt.Sprintf("After %s of %s the clients came back to the servers that they were moved from (%s).", words.Count(t.returned), words.Plural(t.kicked, "close"), words.ListUpTo(shown, slices.Compact(of)))}
 }
 
 // foreseen is how many clients each server should have after the moves so far: what it
@@ -148,9 +144,13 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 		if overfull(i) {
 			tallies = append(tallies, a.unlearnt[i])
 		}
-		for _, f := range tallies {
+		for k, f := range tallies {
 			if f.bad() {
-				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as predicted.", a.now.Servers[i].Name, words.Plural(f.got, "client"), f.expected.mean)}
+				unit := "client"
+				if k > 0 { // of several batches: some came twice
+					unit = "reconnect"
+				}
+				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as predicted.", a.now.Servers[i].Name, words.Plural(f.got, unit), f.expected.mean)}
 			}
 		}
 	}

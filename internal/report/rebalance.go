@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -35,8 +36,9 @@ type Rebalance struct {
 	After     *Spread          `json:"after"`
 	Moves     []RebalanceMove  `json:"moves"`
 	Batches   []RebalanceBatch `json:"batches"`
-	// Missing are clients that were disconnected and were not back anywhere.
-	Missing  int            `json:"missing"`
+	// Missing are clients that were disconnected and were not back anywhere; null where
+	// not all servers were read afterwards.
+	Missing  *int           `json:"missing"`
 	Stop     *RebalanceStop `json:"stop"`
 	Notes    []string       `json:"notes"`
 	Warnings []string       `json:"warnings"`
@@ -46,7 +48,11 @@ type Rebalance struct {
 type RebalanceAccount struct {
 	Account     Account `json:"account"`
 	Connections int     `json:"connections"`
-	Moves       int     `json:"moves"`
+	// Moves are connections that are closed, Clients whose they are: some take several.
+	Moves   int `json:"moves"`
+	Clients int `json:"clients"`
+	// Finding reports whether it is a finding after the run.
+	Finding bool `json:"finding"`
 	// LeftOut is why it is left alone; null where it is balanced.
 	LeftOut   *string            `json:"left_out"`
 	Before    Spread             `json:"before"`
@@ -59,7 +65,8 @@ type RebalanceAccount struct {
 	Found []cause.Cause `json:"-"`
 }
 
-// RebalanceService is an application of an account.
+// RebalanceService is an application of an account. Connections are those before the
+// run, or at its end where it came during it. Moves and Clients are as of the account.
 type RebalanceService struct {
 	Name        string  `json:"name"`
 	User        string  `json:"user"`
@@ -67,6 +74,7 @@ type RebalanceService struct {
 	Protocol    string  `json:"protocol"`
 	Connections int     `json:"connections"`
 	Moves       int     `json:"moves"`
+	Clients     int     `json:"clients"`
 	LeftOut     *string `json:"left_out"`
 }
 
@@ -88,6 +96,8 @@ type RebalanceCoverage struct {
 	Complete bool      `json:"complete"`
 	Missing  []Missing `json:"missing"`
 	Notes    []string  `json:"notes"`
+
+	bringIn string // what may make them report, in a clause
 }
 
 // Refusal is a reason not to move anything; overridden by --force or not.
@@ -180,11 +190,12 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 	doc.Source.Detail = words.Sentence(doc.Source.Detail)
 	doc.finishAccounts()
 	doc.Coverage.Missing = []Missing{}
-	reason := d.Reasons()
+	reason, from := d.Reasons(), Coverage{ServersAnswered: len(d.Servers)}
 	for _, m := range d.Missing {
 		if !m.MayBeIn(doc.Cluster) {
 			continue
 		}
+		from.kinds = append(from.kinds, m.Kind)
 		missing := Missing{Server: serverRef(m.Ref()), Reason: words.Sentence(reason(&m))}
 		if m.ClusterKnown {
 			missing.Cluster = orNull(m.Cluster)
@@ -192,6 +203,7 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 		doc.Coverage.Missing = append(doc.Coverage.Missing, missing)
 	}
 	doc.Coverage.Complete = len(doc.Coverage.Missing) == 0
+	doc.Coverage.bringIn = from.bringIn(doc.Source.Kind)
 	doc.Coverage.Notes = sentences(d.Notes)
 	doc.Cluster = words.Harmless(doc.Cluster)
 	doc.Plan.LimitedBy, doc.Notes, doc.Warnings = sentences(doc.Plan.LimitedBy), sentences(doc.Notes), sentences(doc.Warnings)
@@ -220,6 +232,7 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 			m.Why = &why
 		}
 	}
+	doc.finishMissing()
 	doc.Batches = append([]RebalanceBatch{}, doc.Batches...)
 	if doc.Stop != nil {
 		doc.Stop.Text = words.Sentence(doc.Stop.Text)
@@ -240,6 +253,14 @@ func (doc *Rebalance) finishAccounts() {
 			s.Name, s.User = words.Harmless(s.Name), words.Harmless(s.User)
 			s.Language, s.Protocol, s.LeftOut = words.Harmless(s.Language), words.Harmless(s.Protocol), sentenceOrNull(s.LeftOut)
 		}
+	}
+}
+
+// finishMissing says that nobody is missing where nobody was disconnected.
+func (doc *Rebalance) finishMissing() {
+	closed := slices.ContainsFunc(doc.Moves, func(m RebalanceMove) bool { return m.Outcome == "kicked" || m.Outcome == "no-answer" })
+	if doc.Missing == nil && !closed && doc.Outcome != "started" {
+		doc.Missing = new(int)
 	}
 }
 

@@ -26,7 +26,11 @@ func rebalanceOf(outcome, name string) *Rebalance {
 		Plan:     RebalancePlan{Connections: 24, EvenShare: 8, Excess: 16, Moves: 2, DurationS: 3, LimitedBy: []string{"--max-moves"}},
 		Before:   SpreadOf(name, 24, 24), Predicted: SpreadOf(name, 22, 24),
 		Notes: []string{"A note on " + name + "."}, Warnings: []string{"a warning on " + name},
-		Stop: &RebalanceStop{Code: "server-lost", Text: name + " does not answer any more."},
+		Stop:    &RebalanceStop{Code: "server-lost", Text: name + " does not answer any more."},
+		Missing: new(int),
+	}
+	if outcome == "nothing-to-do" {
+		doc.Before = SpreadOf(name, 8, 24)
 	}
 	after := SpreadOf(name, 9, 24)
 	doc.After = &after
@@ -39,8 +43,8 @@ func rebalanceOf(outcome, name string) *Rebalance {
 	d := &checks.Deployment{Notes: []string{"noted of " + name}, Missing: []checks.Missing{
 		{Name: name, Cluster: name, ClusterKnown: true, Reason: "did not answer"}, {ID: "X", Reason: "who knows"}, {Name: "elsewhere", Cluster: "C2", ClusterKnown: true}}}
 	causes := []cause.Cause{{Code: cause.SingleURL, Title: "Title", Role: cause.Root, Verdict: cause.Likely, Evidence: []cause.Evidence{{Text: name, Source: name}}}}
-	doc.Accounts = []RebalanceAccount{{Account: Account{ID: name, Name: name}, Connections: 24, Moves: 2, Before: SpreadOf(name, 24, 24), After: &after, Found: causes, Services: []RebalanceService{
-		{Name: name, User: name, Language: name, Protocol: name, Connections: 20, Moves: 2}, {Name: name, Connections: 4, LeftOut: &why}}}}
+	doc.Accounts = []RebalanceAccount{{Account: Account{ID: name, Name: name}, Connections: 24, Moves: 2, Clients: 2, Before: SpreadOf(name, 24, 24), After: &after, Found: causes, Services: []RebalanceService{
+		{Name: name, User: name, Language: name, Protocol: name, Connections: 20, Moves: 2, Clients: 2}, {Name: name, Connections: 4, LeftOut: &why}}}}
 	FinishRebalance(doc, d)
 	return doc
 }
@@ -54,7 +58,7 @@ func outcomesOfRebalance() map[string]string {
 		"started":       "Started to move 7 connections of ORDERS in ORDERS; this was written before the",
 		"balanced":      "Moved 2 of 7 connections of ORDERS in ORDERS: the most on one server went from",
 		"finding":       "Moved 2 of 7 connections of ORDERS in ORDERS: the most on one server went from",
-		"stopped":       "Stopped after 2 of 7 moves of ORDERS in ORDERS: the most on one server went",
+		"stopped":       "Stopped after 2 of 7 closes of ORDERS in ORDERS: the most on one server went",
 	}
 }
 
@@ -70,6 +74,93 @@ func TestRebalanceTextAnswersFirst(t *testing.T) {
 		}
 		if outcome == "stopped" && !strings.Contains(strings.ReplaceAll(b.String(), "\n", " "), "ORDERS does not answer any more.") {
 			t.Errorf("why it stopped is not in\n%s", b.String())
+		}
+	}
+}
+
+// TestAnswerSaysWhatIsSo: near an even share is not at it, of several accounts it names
+// those that are still findings, and clients are not closes.
+func TestAnswerSaysWhatIsSo(t *testing.T) {
+	t.Parallel()
+	other := func(doc *Rebalance) *RebalanceAccount {
+		after := SpreadOf("n1", 16, 16)
+		doc.Accounts = append(doc.Accounts, RebalanceAccount{Account: Account{ID: "DEV", Name: "DEV"}, Before: after, After: &after})
+		return &doc.Accounts[1]
+	}
+	for _, c := range []struct {
+		outcome string
+		change  func(*Rebalance)
+		want    string
+	}{
+		{"nothing-to-do", func(*Rebalance) {}, "no server has more than its even share of ORDERS in C1, 8 of 24 (33.3%)."},
+		{"nothing-to-do", func(d *Rebalance) { d.Before = SpreadOf("n1", 10, 24) }, "its even share of ORDERS in C1: 10 of 24 (41.7%) on one server, and an even share is 8."},
+		{"nothing-to-do", func(d *Rebalance) { d.Given.Even = true }, "every account is within a tenth, or a few connections, of its even spread."},
+		{"nothing-to-do", func(d *Rebalance) { d.Given.ToServer = new("n2"); d.Servers[1].Before = 19 }, "n2 has 19 of the 24 connections of ORDERS in C1, and an even share is 8."},
+		{"finding", func(*Rebalance) {}, "to 9 of 24 (37.5%), which is still a finding."},
+		{"finding", func(d *Rebalance) { other(d).Finding = true }, "to 9 of 24 (37.5%). Still a finding: DEV with 16 of 16 (100.0%) on n1."},
+		{"finding", func(d *Rebalance) { other(d).Finding, d.Accounts[0].Finding = true, true }, "Still findings: ORDERS with 9 of 24 (37.5%) on ORDERS and DEV with 16 of 16"},
+		{"balanced", func(d *Rebalance) { d.Accounts[0].Clients = 1 }, "Moved 1 client of ORDERS in C1 with 2 of 7 closes: the most"},
+		{"balanced", func(d *Rebalance) { d.Accounts[0].Clients, d.Moves = 1, []RebalanceMove{d.Moves[1], d.Moves[6]} }, "Moved 1 client of ORDERS in C1 with 2 closes: the most"},
+		{"stopped", func(d *Rebalance) { d.Moves = []RebalanceMove{d.Moves[1], d.Moves[6]} }, "Stopped after 2 closes of ORDERS in C1: the most"},
+	} {
+		doc := rebalanceOf(c.outcome, "ORDERS")
+		doc.Cluster, doc.Servers[1].After = "C1", new(3)
+		c.change(doc)
+		if _, got := rebalanceAnswer(doc); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s\nwant %s", c.outcome, got, c.want)
+		}
+	}
+}
+
+// A refusal for servers that did not report says why, and what to do about it.
+func TestRefusedForCoverageHasAWayOut(t *testing.T) {
+	t.Parallel()
+	doc := rebalanceOf("refused", "C1")
+	doc.Refusals = []Refusal{{Code: "coverage", Text: "1 server did not report (1 of unknown name), so how the connections are spread is unknown."}}
+	FinishRebalance(doc, &checks.Deployment{Servers: make([]checks.Server, 3), Missing: []checks.Missing{{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted, Reason: "others count it"}}})
+	var b bytes.Buffer
+	if err := RebalanceText(&b, doc, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(b.String()), " ")
+	for _, want := range []string{"1 server of unknown name", "others count it", "pass --expect-servers 3 if these are all. --force plans with the servers that reported."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in %s", want, text)
+		}
+	}
+}
+
+// TestMissingIsUnknown where not all servers were read: that is not nobody, and not all.
+func TestMissingIsUnknown(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		missing *int
+		outcome string
+		want    string // in the text, where "" is neither
+		null    bool
+	}{
+		{nil, "stopped", "Whether all clients are back is unknown", true},
+		{new(2), "stopped", ", 2 clients missing", false},
+		{new(0), "stopped", "", false},
+		{nil, "planned", "", false},
+		{nil, "started", "", true},
+	} {
+		doc := rebalanceOf(c.outcome, "ORDERS")
+		if c.outcome == "planned" || c.outcome == "started" {
+			for i := range doc.Moves {
+				doc.Moves[i].Outcome = "planned"
+			}
+		}
+		doc.Missing = c.missing
+		FinishRebalance(doc, &checks.Deployment{})
+		var b bytes.Buffer
+		if err := RebalanceText(&b, doc, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(b.String(), "\n", " ")
+		said := strings.Contains(text, "is unknown: not all") || strings.Contains(text, " missing")
+		if !strings.Contains(text, c.want) || said != (c.want != "") || (doc.Missing == nil) != c.null {
+			t.Errorf("%s, missing %v: %s", c.outcome, doc.Missing, text)
 		}
 	}
 }
@@ -165,8 +256,11 @@ func TestRebalancePlanIsShort(t *testing.T) {
 func TestMovesOfAService(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]RebalanceService{
-		"2 of 20 connections":                              {Moves: 2, Connections: 20},
-		"26 moves of 20 connections, as some took several": {Moves: 26, Connections: 20},
+		"2 of 20 connections":              {Moves: 2, Clients: 2, Connections: 20},
+		"13 clients of 20, with 26 closes": {Moves: 26, Clients: 13, Connections: 20},
+		"13 clients of 20, with 15 closes": {Moves: 15, Clients: 13, Connections: 20}, // as few as they are
+		"1 client of 1, with 2 closes":     {Moves: 2, Clients: 1, Connections: 1},
+		"22 connections":                   {Moves: 22, Clients: 22, Connections: 20}, // others came
 	} {
 		if got := s.moved(); got != want {
 			t.Errorf("got %s, want %s", got, want)

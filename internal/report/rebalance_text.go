@@ -31,6 +31,10 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 			p.paragraph(text.FgRed, "", "  ", "Also: "+r.Text)
 		}
 	}
+	if doc.Outcome == "refused" && len(doc.Refusals) > 0 && doc.Refusals[0].Code == "coverage" && len(doc.Coverage.Missing) > 0 {
+		p.missing(doc.Coverage.Missing, listed)
+		p.wrap("  ", doc.Coverage.bringIn+". --force plans with the servers that reported.")
+	}
 	p.rebalanceCauses(doc)
 	p.rebalanceMoves(doc)
 	for _, n := range doc.Notes {
@@ -146,14 +150,16 @@ func (p *printer) rebalanceAccounts(doc *Rebalance) {
 	p.rebalanceLeftOut(doc)
 }
 
-// moved is how many connections of a service are moved, or how many moves they took
-// where some took several.
+// moved is how many connections of a service are moved: where some clients take several
+// closes, how many clients these are and how many closes.
 func (s RebalanceService) moved() string {
-	all := words.Plural(s.Connections, "connection")
-	if s.Moves > s.Connections {
-		return fmt.Sprintf("%s of %s, as some took several", words.Plural(s.Moves, "move"), all)
+	switch {
+	case s.Moves > s.Clients:
+		return fmt.Sprintf("%s of %s, with %s", words.Plural(s.Clients, "client"), words.Count(max(s.Connections, s.Clients)), words.Plural(s.Moves, "close"))
+	case s.Moves > s.Connections: // others came during the run
+		return words.Plural(s.Moves, "connection")
 	}
-	return words.Count(s.Moves) + " of " + all
+	return words.Count(s.Moves) + " of " + words.Plural(s.Connections, "connection")
 }
 
 // rebalanceLeftOut lists who is left out, by the reason.
@@ -202,22 +208,19 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 	if doc.After != nil {
 		became = fmt.Sprintf(": the most on one server went from %s to %s", of(doc.Before), of(*doc.After))
 	}
-	if doc.Missing > 0 {
-		became += fmt.Sprintf(", %s missing", words.Plural(doc.Missing, "client"))
+	if doc.After != nil && slices.ContainsFunc(doc.Servers, func(s RebalanceServer) bool { return s.After == nil }) {
+		became += " on the servers that reported"
 	}
-	moved := fmt.Sprintf("Moved %s of %s", words.Plural(kicked, "connection"), who)
-	if tried := len(doc.Moves); tried != kicked {
-		moved = fmt.Sprintf("Moved %s of %s of %s", words.Count(kicked), words.Plural(tried, "connection"), who)
+	if n := doc.Missing; n != nil && *n > 0 {
+		became += fmt.Sprintf(", %s missing", words.Plural(*n, "client"))
 	}
+	moved := doc.moved(kicked)
 	switch doc.Outcome {
 	case "planned":
 		return text.FgYellow, fmt.Sprintf("Dry run: would move %s of %s, so that the most on one server goes from %s to about %s. Nothing was changed.",
 			words.Plural(doc.toMove(), "connection"), who, of(doc.Before), of(doc.Predicted))
 	case "nothing-to-do":
-		if to := doc.Given.ToServer; to != nil {
-			return text.FgGreen, fmt.Sprintf("Nothing to do: %s has its even share of %s.", *to, who)
-		}
-		return text.FgGreen, fmt.Sprintf("Nothing to do: no server has more than its even share of %s, %s.", who, of(doc.Before))
+		return text.FgGreen, "Nothing to do: " + doc.enough()
 	case "refused":
 		if len(doc.Refusals) > 0 {
 			return text.FgRed, "Refused: " + doc.Refusals[0].Text
@@ -233,11 +236,17 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 		if doc.Stop != nil {
 			why = " " + doc.Stop.Text
 		}
-		return text.FgRed, fmt.Sprintf("Stopped after %s of %s moves of %s%s.%s", words.Count(kicked), words.Count(len(doc.Moves)), who, became, why)
+		if doc.Missing == nil {
+			why += " Whether all clients are back is unknown: not all servers were read after the last were closed."
+		}
+		if !slices.ContainsFunc(doc.Moves, func(m RebalanceMove) bool { return m.Outcome == "not-tried" }) {
+			return text.FgRed, fmt.Sprintf("Stopped after %s of %s%s.%s", words.Plural(kicked, "close"), who, became, why)
+		}
+		return text.FgRed, fmt.Sprintf("Stopped after %s of %s of %s%s.%s", words.Count(kicked), words.Plural(len(doc.Moves), "close"), who, became, why)
 	case "uneven":
 		return text.FgYellow, moved + became + ": the servers are still uneven."
 	case "finding":
-		return text.FgRed, moved + became + ", which is still a finding."
+		return text.FgRed, moved + became + doc.stillFound()
 	}
 	return text.FgGreen, moved + became + "."
 }

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+)
+
+// TestRebalanceRemembers: clients that came straight back are not closed again, as the
+// servers remember it. With --force they are, and the output says what became of them.
+func TestRebalanceRemembers(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3, NoAdvertise: true}}, Accounts: []string{"PINNED"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Stop)
+	if _, err := l.Connect(ctx, lab.Clients{Account: "PINNED", Server: l.Server("C1-n1"), Name: "pinned-app", Count: 12}); err != nil {
+		t.Fatal(err)
+	}
+	apply := []string{"--account", "PINNED", "--apply", "--yes", "--rate", "200"}
+	doc := rebalanced(t, l, generous, 3, apply...)
+	if doc.Stop == nil || doc.Stop.Code != "clients-came-back" || doc.Batches[0].Returned != 8 {
+		t.Fatalf("%s: %+v, %+v", doc.Outcome, doc.Stop, doc.Batches)
+	}
+	before := cids(t, l, "PINNED")
+	doc = rebalanced(t, l, generous, 3, apply...)
+	if doc.Outcome != "refused" || len(doc.Refusals) != 1 || doc.Refusals[0].Code != "clients-came-back" || !strings.Contains(doc.Refusals[0].Text, "(pinned-app, 8 closes on C1-n1 until ") || doc.Accounts[0].Services[0].LeftOut == nil {
+		t.Errorf("%s: %+v, %+v", doc.Outcome, doc.Refusals, doc.Accounts)
+	}
+	if after := cids(t, l, "PINNED"); !reflect.DeepEqual(after, before) {
+		t.Errorf("connections were closed: %v and %v", before, after)
+	}
+	doc = rebalanced(t, l, generous, 0, "--account", "PINNED", "--force")
+	if doc.Outcome != "planned" || len(doc.Moves) != 8 || len(doc.Refusals) != 1 || !doc.Refusals[0].Overridden || doc.Predicted.SharePercent != 100 {
+		t.Errorf("forced: %s: %+v, %d moves, predicted %+v", doc.Outcome, doc.Refusals, len(doc.Moves), doc.Predicted)
+	}
+}
