@@ -47,6 +47,17 @@ func (d Diagnosis) refusedWhere(takes checks.Answer) (users []string, by []*chec
 	return users, by
 }
 
+// UnprovenAt reports whether no other server is known to take the users of a service,
+// where there is no such service those of the account: without JWTs servers do not say
+// which users they have.
+func (d Diagnosis) UnprovenAt(service int) bool {
+	s := &d.Situation
+	if service >= 0 && service < len(d.Services) {
+		s = s.project([]int{d.Services[service].at})
+	}
+	return !slices.ContainsFunc(s.Others, func(o *checks.Server) bool { return s.takesUser(o) == checks.Yes })
+}
+
 // LostAt returns the other servers that refuse a service's clients, where there is no
 // such service those of the account: whatever the cause of the finding is, clients that
 // are moved may be refused there, and lost where their library gives up, as Go's does

@@ -367,6 +367,10 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 func (s *assessment) remark() {
 	s.notes = append(s.notes, slices.Concat(s.plan.RemarkReturns(), s.state.RemarkConfined())...)
 	s.predicted = s.plan.Remarks(s.state, s.forecast)
+	if unproven := s.plan.Unproven(s.state); len(unproven) > 0 {
+		s.predicted = append(s.predicted, fmt.Sprintf("No other server is known to take the users of %s: one connection is moved first and looked after, as clients that are refused everywhere may give up.",
+			words.ListUpTo(5, unproven)))
+	}
 	if len(s.plan.Moves) > 0 && len(s.refusals) == 0 {
 		s.predicted = append(s.predicted, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
 	}

@@ -106,10 +106,12 @@ func (a *applying) all(ctx context.Context) *Stop {
 		}
 		plan := PlanMoves(a.now, goal)
 		batch := NextBatch(plan, a.pace.Batch)
-		trying := canary
+		try := trial{all: canary, services: a.now.unproven(batch)}
 		if canary {
 			batch, canary = canaries(plan, a.pace.Canary), false
+			try.services = a.now.unproven(batch)
 		}
+		batch = try.few(batch)
 		a.left = nil
 		switch {
 		case len(batch) == 0:
@@ -124,7 +126,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 			return nil
 		}
 		a.left = rest(plan.Moves, batch)
-		if stop := a.batch(ctx, batch, trying); stop != nil {
+		if stop := a.batch(ctx, batch, try); stop != nil {
 			return stop
 		}
 		a.left = nil
@@ -184,9 +186,9 @@ func (a *applying) ended(ctx context.Context, err error) *Stop {
 	return &Stop{StopConnection, fmt.Sprintf("The servers can't be asked: %v.", cause)}
 }
 
-// batch makes moves and looks at what came of it. Where they are canaries each service
-// is judged by its own, however few.
-func (a *applying) batch(ctx context.Context, moves []Move, trying bool) *Stop {
+// batch makes moves and looks at what came of it. Where they are a trial each service is
+// judged by its own, however few.
+func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 	started := time.Now()
 	from := len(a.run.Moves)
 	for _, m := range moves {
@@ -258,11 +260,11 @@ func (a *applying) batch(ctx context.Context, moves []Move, trying bool) *Stop {
 	case stop != nil:
 		return stop
 	}
-	a.hold(arrived, trying)
+	a.hold(arrived, try)
 	if stop := a.stayAway(arrived); stop != nil {
 		return stop
 	}
-	if stop := a.cameBack(&arrived, services, trying); stop != nil {
+	if stop := a.cameBack(&arrived, services, try); stop != nil {
 		return stop
 	}
 	if stop := a.others(ctx); stop != nil {

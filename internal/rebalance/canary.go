@@ -10,18 +10,18 @@ import (
 // hold leaves out the services whose clients are not back on any server: of the first
 // few, which are tried, one is enough, later as many as would stop a run of that service
 // alone. What share of the whole run that is does not matter to those who lose clients.
-func (a *applying) hold(now Arrivals, trying bool) {
+func (a *applying) hold(now Arrivals, try trial) {
 	for service, this := range now.Services {
 		all := a.run.Services[service]
 		lost := tooManyMissing(min(all.Missing, a.lost()), all.Moved)
-		if trying {
+		if try.of(service) {
 			lost = this.Missing > 0
 		}
 		if !lost || a.now.Services[service].Stays != "" {
 			continue
 		}
 		a.stays(service, fmt.Sprintf("%s closed, %s not back on any server within %s", words.Plural(all.Moved, "connection"), words.Plural(all.Missing, "client"), a.pace.Patience))
-		if trying {
+		if try.of(service) {
 			a.canariesLost[service] = true
 		}
 	}

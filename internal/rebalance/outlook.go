@@ -164,7 +164,7 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 		if x.Remainder {
 			continue
 		}
-		s := Service{Account: account, Stem: x.Stem, User: x.User, Language: x.Language, Protocol: x.Protocol, Name: cause.ServiceName(x.Service), ByName: byName, Concentrated: x.Concentrated}
+		s := Service{Account: account, Stem: x.Stem, User: x.User, Language: x.Language, Protocol: x.Protocol, Name: cause.ServiceName(x.Service), ByName: byName, Concentrated: x.Concentrated, Unproven: d.UnprovenAt(i)}
 		// Whatever else is as likely: moved for that, they would come back for this.
 		if at := slices.IndexFunc(x.Strong, func(c cause.Code) bool { return keeps(d, c) }); at >= 0 {
 			back := ownCause(d, x, x.Strong[at])
@@ -185,6 +185,7 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 		}); at >= 0 {
 			out[at].Concentrated = out[at].Concentrated || s.Concentrated
 			out[at].Stays = cmp.Or(out[at].Stays, s.Stays)
+			out[at].Unproven = out[at].Unproven || s.Unproven
 			for k := range members { // some of them get there
 				out[at].Unreached[k] = out[at].Unreached[k] && s.Unreached[k]
 			}

@@ -46,6 +46,9 @@ type Service struct {
 	// Stays is why its connections are left where they are, in a clause; empty
 	// where they may move.
 	Stays string
+	// Unproven reports whether no other server was known to take its users when the
+	// causes were found: one of its connections is moved first, alone.
+	Unproven bool
 	// Unreached are the servers, by index, that its clients are not known to get to:
 	// neither their lists nor what servers advertise leads there.
 	Unreached []bool

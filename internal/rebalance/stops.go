@@ -36,7 +36,7 @@ func (a *applying) lost() int {
 // which clients stayed away; the run stops where nothing is left to move, or nobody has
 // stayed away yet, but for canaries. What was kicked is by service, with what was
 // expected before anything was learned of it.
-func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, trying bool) *Stop {
+func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, try trial) *Stop {
 	var staying tally // of this batch, of the services that are not left out
 	for service, this := range kicked {
 		if a.tallies[service] == nil {
@@ -45,7 +45,7 @@ func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, trying bool) *S
 		this.returned = now.Services[service].Back
 		now.On[this.from] -= this.returned // it did not choose that server
 		a.tallies[service].add(this)
-		if t := *a.tallies[service]; t.bad() || trying && t.failed() {
+		if t := *a.tallies[service]; t.bad() || try.of(service) && t.failed() {
 			a.stays(service, fmt.Sprintf("after %s of %s the clients came back to the same server", words.Count(t.returned), words.Plural(t.kicked, "close")))
 			continue
 		}
@@ -59,7 +59,7 @@ func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, trying bool) *S
 		}
 	}
 	switch {
-	case ever.returned > 0 && (!a.anyLeft() || !trying && staying.kicked == 0 && ever.returned == ever.kicked):
+	case ever.returned > 0 && (!a.anyLeft() || !try.all && staying.kicked == 0 && ever.returned == ever.kicked):
 		return a.returned(ever)
 	case staying.bad():
 		return a.returned(staying)
