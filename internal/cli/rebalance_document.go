@@ -23,7 +23,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,
 			DurationS: balance.Takes(max(len(p.Moves), f.Moves), r.rate, r.batch).Seconds(), LimitedBy: p.Short},
-		Notes: s.notes, Warnings: s.warnings, Outcome: "planned",
+		Notes: slices.Concat(s.notes, s.foreseen), Warnings: s.warnings, Outcome: "planned",
 	}
 	if r.toServer != "" {
 		doc.Given.ToServer = &r.toServer
@@ -63,7 +63,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	switch {
 	case len(s.refusals) > 0 && (s.final || !r.force):
 		doc.Outcome = "refused"
-	case p.Excess == 0:
+	case s.level || p.Excess == 0:
 		doc.Outcome = "nothing-to-do"
 	case len(p.Moves) == 0:
 		doc.Outcome = "refused"
@@ -141,6 +141,7 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 
 // recordRun adds what was done, and what it shows of the causes.
 func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
+	doc.Notes = slices.Clone(s.notes)
 	state := s.state
 	if run.Last != nil {
 		state = run.Last
@@ -217,7 +218,7 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		return "stopped"
 	case len(result.Findings) > 0:
 		return "finding"
-	case s.several() && !now.Level(s.goal):
+	case (s.several() || r.even) && !now.Level(s.goal):
 		return "uneven"
 	}
 	return "balanced"

@@ -32,7 +32,9 @@ type assessment struct {
 	allReturn  bool            // no client that may be moved is expected to stay away
 	refusals   []balance.Refusal
 	final      bool // a refusal that --force does not override
+	level      bool // near enough to even that nothing is moved
 	notes      []string
+	foreseen   []string // notes on what to expect, which no longer hold after a run
 	warnings   []string
 }
 
@@ -92,7 +94,7 @@ func (s *assessment) settle(state *balance.State) {
 
 // nothing plans no move.
 func (s *assessment) nothing() {
-	s.plan.Excess, s.plan.Moves, s.plan.From = 0, nil, make([]int, len(s.scope.Servers))
+	s.level, s.plan.Moves, s.plan.From = true, nil, make([]int, len(s.scope.Servers))
 }
 
 func (s *assessment) refuse(code balance.RefusalCode, format string, args ...any) {
@@ -360,8 +362,9 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 
 // remark says what the prediction rests on.
 func (s *assessment) remark() {
-	s.notes = append(s.notes, s.plan.Remarks(s.state, s.forecast)...)
+	lasting, foreseen := s.plan.Remarks(s.state, s.forecast)
+	s.notes, s.foreseen = append(s.notes, lasting...), foreseen
 	if len(s.plan.Moves) > 0 && len(s.refusals) == 0 {
-		s.notes = append(s.notes, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
+		s.foreseen = append(s.foreseen, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
 	}
 }

@@ -144,6 +144,8 @@ type aim struct {
 	share []float64
 	even  []int // the same rounded up
 	own   []int // of each account by itself, the most on a server
+	// of are the same of each account on each server; nil but where each is to be even.
+	of [][]float64
 }
 
 // AimAs judges by the aim of another state, which knows where clients get to.
@@ -157,6 +159,10 @@ func (s *State) aimOf(goal Goal) *aim {
 	}
 	out := &aim{share: make([]float64, len(s.Servers)), even: make([]int, len(s.Servers))}
 	blocks := s.blocks()
+	if goal.Even {
+		s.aimEach(out, blocks)
+		return out
+	}
 	if blocks == nil {
 		for i := range out.share {
 			out.share[i] = float64(len(s.Connections)) / float64(len(s.Servers))
@@ -190,31 +196,77 @@ func (s *State) aimOf(goal Goal) *aim {
 	return out
 }
 
+// aimEach aims at an even share of every account by itself; those that are left alone
+// count with what they have.
+func (s *State) aimEach(out *aim, blocks []*checks.Confined) {
+	for a, held := range s.Held() {
+		share, most := make([]float64, len(held)), 0.0
+		var own []*checks.Confined
+		for _, b := range blocks {
+			if b.Account == a {
+				own = append(own, b)
+			}
+		}
+		_, total := largest(held)
+		for i := range share {
+			share[i] = float64(total) / float64(len(held))
+		}
+		if own != nil {
+			share = checks.Level(own, len(held), slices.Repeat([]float64{math.Inf(1)}, len(s.Accounts)))
+		}
+		most = slices.Max(share)
+		for i, n := range held {
+			if s.Accounts[a].Stays != "" {
+				share[i] = float64(n)
+			}
+			out.share[i] += share[i]
+		}
+		out.own, out.of = append(out.own, checks.WholeShare(most)), append(out.of, share)
+	}
+	for i, n := range out.share {
+		out.even[i] = checks.WholeShare(n)
+	}
+}
+
 // Level reports whether every server is near its even share and no account that is
-// balanced is above its ceiling.
+// balanced is above its ceiling; where each is to be even, near its own.
 func (s *State) Level(goal Goal) bool {
 	aim := s.aimOf(goal)
-	least := func(i int) int { return int(math.Floor(aim.share[i]+checks.Near)) - slack(aim.even[i]) }
 	loads := s.Loads()
 	if goal.To >= 0 {
-		return loads[goal.To] >= least(goal.To)
+		return loads[goal.To] >= leastOf(aim.share[goal.To])
 	}
 	for i, n := range loads {
-		if !goal.Even && (n > aim.even[i]+slack(aim.even[i]) || n < least(i)) {
+		if !aim.near(i, n) {
 			return false
 		}
 	}
 	ceilings, _ := s.ceilings(goal)
 	for a, held := range s.Held() {
-		ceiling := ceilings[a]
-		if goal.Even {
-			ceiling += slack(ceiling)
+		if s.Accounts[a].Stays != "" {
+			continue
 		}
-		if s.Accounts[a].Stays == "" && slices.Max(held) > ceiling {
-			return false
+		for i, n := range held {
+			most := ceilings[a]
+			if goal.Even {
+				most += slack(most)
+			}
+			if n > most || goal.Even && n < leastOf(aim.of[a][i]) {
+				return false
+			}
 		}
 	}
 	return true
+}
+
+// near reports whether a server with so many is near its share.
+func (x *aim) near(server, n int) bool {
+	return n >= leastOf(x.share[server]) && n <= x.even[server]+slack(x.even[server])
+}
+
+// leastOf is how few are near a share.
+func leastOf(share float64) int {
+	return int(math.Floor(share+checks.Near)) - slack(checks.WholeShare(share))
 }
 
 // unevenness is how far it is from the goal: less of either is better.
@@ -227,9 +279,7 @@ type unevenness struct {
 func (s *State) unevenness(goal Goal) (out unevenness) {
 	share := s.aimOf(goal).share
 	for i, n := range s.Loads() {
-		if !goal.Even {
-			out.loads += (float64(n) - share[i]) * (float64(n) - share[i])
-		}
+		out.loads += (float64(n) - share[i]) * (float64(n) - share[i])
 	}
 	ceilings, _ := s.ceilings(goal)
 	for a, held := range s.Held() {

@@ -65,7 +65,8 @@ func TestPlanLeadsNobodyWhereHeDoesNotGet(t *testing.T) {
 	if p.Even != 16 || p.Excess != 14 {
 		t.Errorf("%d is even, %d are too many", p.Even, p.Excess)
 	}
-	if said := strings.Join(p.Remarks(s, f), "\n"); !strings.Contains(said, "Clients of A0 and A1 do not get to n3") {
+	lasting, _ := p.Remarks(s, f)
+	if said := strings.Join(lasting, "\n"); !strings.Contains(said, "Clients of A0 and A1 do not get to n3") {
 		t.Error(said)
 	}
 	if s.Reached(2) != true || len(PlanMoves(s, Goal{To: 2}).Moves) == 0 {

@@ -28,6 +28,9 @@ func rebalanceOf(outcome, name string) *Rebalance {
 		Notes: []string{"A note on " + name + "."}, Warnings: []string{"a warning on " + name},
 		Stop: &RebalanceStop{Code: "server-lost", Text: name + " does not answer any more."},
 	}
+	if outcome == "nothing-to-do" {
+		doc.Plan.Excess = 0
+	}
 	after := SpreadOf(name, 9, 24)
 	doc.After = &after
 	for i, outcome := range []string{"planned", "kicked", "gone", "refused", "no-answer", "not-tried", "kicked"} {

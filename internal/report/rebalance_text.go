@@ -55,7 +55,7 @@ func duration(doc *Rebalance) time.Duration {
 func RebalanceQuestion(w io.Writer, doc *Rebalance, style Style) error {
 	p := newPrinter(style)
 	p.paragraph(text.FgYellow, "", "", fmt.Sprintf("The plan: move %s of %s in about %s, so that the most on one server goes from %s to about %s.",
-		words.Plural(doc.toMove(), "connection"), doc.who(), duration(doc), doc.Before.text(), doc.Predicted.text()))
+		words.Plural(len(doc.Moves), "connection"), doc.whose(), duration(doc), doc.Before.text(), doc.Predicted.text()))
 	p.rebalanceServers(doc)
 	p.rebalanceAccounts(doc)
 	for _, r := range doc.Refusals {
@@ -67,10 +67,14 @@ func RebalanceQuestion(w io.Writer, doc *Rebalance, style Style) error {
 	return p.to(w)
 }
 
-// toMove is how many connections are moved, as an audit says it too. Where clients
-// choose where they go some take a second move, which a note says.
-func (doc *Rebalance) toMove() int {
-	return max(len(doc.Moves), min(doc.Plan.Excess, doc.Plan.Expected))
+// Ask is the question whether to go on. It has all moves that are to be expected: the
+// plan is made again after each batch, and some clients are moved more than once.
+func (doc *Rebalance) Ask() string {
+	in := ""
+	if doc.Plan.Expected > len(doc.Moves) {
+		in = fmt.Sprintf(", in about %s", words.Plural(doc.Plan.Expected, "move"))
+	}
+	return fmt.Sprintf("Move about %s of %s%s?", words.Plural(len(doc.Moves), "connection"), doc.whose(), in)
 }
 
 // who is whose connections it is about.
@@ -79,6 +83,40 @@ func (doc *Rebalance) who() string {
 		return fmt.Sprintf("%s in %s", accountName(doc.Accounts[0].Account), clusterName(doc.Cluster))
 	}
 	return fmt.Sprintf("%s in %s", words.Plural(len(doc.Accounts), "account"), clusterName(doc.Cluster))
+}
+
+// whose is whose connections are moved: of several accounts perhaps of some only.
+func (doc *Rebalance) whose() string {
+	moved := 0
+	for _, a := range doc.Accounts {
+		if a.Moves > 0 {
+			moved++
+		}
+	}
+	if moved == 0 || moved == len(doc.Accounts) {
+		return doc.who()
+	}
+	return fmt.Sprintf("%s of %s", words.Count(moved), doc.who())
+}
+
+// nothing says that there is nothing to do, and how even it is.
+func (doc *Rebalance) nothing() string {
+	const near = "within a tenth, or 3 connections, of its even share"
+	if to := doc.Given.ToServer; to != nil {
+		has := "has its even share or more"
+		if doc.Plan.Excess > 0 {
+			has = "is " + near
+		}
+		on := ""
+		if at := slices.IndexFunc(doc.Servers, func(s RebalanceServer) bool { return s.Server == *to || s.ID == *to }); at >= 0 {
+			on = fmt.Sprintf(": %s of %s", words.Count(doc.Servers[at].Before), words.Count(doc.Before.Connections))
+		}
+		return fmt.Sprintf("Nothing to do: %s %s of %s%s.", *to, has, doc.who(), on)
+	}
+	if doc.Plan.Excess > 0 {
+		return fmt.Sprintf("Nothing to do: every server is %s of %s. The most on one server is %s.", near, doc.who(), doc.Before.text())
+	}
+	return fmt.Sprintf("Nothing to do: no server has more than its even share of %s, %s.", doc.who(), doc.Before.text())
 }
 
 func (s Spread) text() string {
@@ -212,12 +250,9 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 	switch doc.Outcome {
 	case "planned":
 		return text.FgYellow, fmt.Sprintf("Dry run: would move %s of %s, so that the most on one server goes from %s to about %s. Nothing was changed.",
-			words.Plural(doc.toMove(), "connection"), who, of(doc.Before), of(doc.Predicted))
+			words.Plural(len(doc.Moves), "connection"), doc.whose(), of(doc.Before), of(doc.Predicted))
 	case "nothing-to-do":
-		if to := doc.Given.ToServer; to != nil {
-			return text.FgGreen, fmt.Sprintf("Nothing to do: %s has its even share of %s.", *to, who)
-		}
-		return text.FgGreen, fmt.Sprintf("Nothing to do: no server has more than its even share of %s, %s.", who, of(doc.Before))
+		return text.FgGreen, doc.nothing()
 	case "refused":
 		if len(doc.Refusals) > 0 {
 			return text.FgRed, "Refused: " + doc.Refusals[0].Text
@@ -227,7 +262,7 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 		return text.FgYellow, fmt.Sprintf("Not confirmed: no connection of %s was moved.", who)
 	case "started":
 		return text.FgRed, fmt.Sprintf("Started to move %s of %s; this was written before the first move, so what came of it is unknown. If the run is over, it was killed or could not write its end.",
-			words.Plural(doc.toMove(), "connection"), who)
+			words.Plural(len(doc.Moves), "connection"), doc.whose())
 	case "stopped":
 		why := ""
 		if doc.Stop != nil {
