@@ -65,7 +65,7 @@ func (p *printer) impact(s ServerImpact) {
 		p.wrap("  ", s.room())
 	}
 	p.survivors(s.Survivors)
-	for _, can := range []struct{ answer, says string }{{string(checks.No), "Can't fail over"}, {string(checks.Unknown), "Unknown whether they can fail over"}, {string(checks.Yes), "Can fail over"}} {
+	for _, can := range []struct{ answer, says string }{{string(checks.No), "Can't fail over"}, {string(checks.Unknown), "Unknown whether they can fail over"}, {string(checks.Yes), "Can fail over, if they reconnect"}} {
 		p.failOver(s, can.answer, can.says)
 	}
 	if s.unconfigured() {
