@@ -142,8 +142,8 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 	}
 	for _, account := range named {
 		x := balance.Account{ID: account.ID, Name: account.Name, Rule: r.parameters.For(account)}
-		if at := slices.IndexFunc(r.accepted, func(a checks.Acceptance) bool { return a.Holds(account, cluster, time.Now()) }); at >= 0 && len(r.accounts) == 0 {
-			x.Stays, x.Accepted = "accepted, "+r.accepted[at].Reason, true
+		if len(r.accounts) == 0 {
+			r.accept(s, &x, account)
 		}
 		s.scope.Accounts = append(s.scope.Accounts, x)
 	}
@@ -162,6 +162,29 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 		}
 	}
 	return nil
+}
+
+// accept leaves an account alone that is accepted with the share that it has.
+func (r *rebalance) accept(s *assessment, x *balance.Account, account checks.Account) {
+	row := checks.Row{Account: account, Cluster: s.cluster}
+	for i := range s.deployment.Servers {
+		if server := &s.deployment.Servers[i]; server.Cluster == s.cluster {
+			n := balance.Held(s.deployment, server, account.ID)
+			row.Connections, row.OnServer = row.Connections+n, max(row.OnServer, n)
+		}
+	}
+	why := ""
+	for _, a := range r.accepted {
+		holds, lapsed := a.Holds(row, time.Now())
+		if holds {
+			x.Stays, x.Accepted = "accepted, "+a.Reason, true
+			return
+		}
+		why = cmp.Or(why, lapsed)
+	}
+	if why != "" {
+		s.notes = append(s.notes, fmt.Sprintf("%s is not left out: it was %s.", account.Name, why))
+	}
 }
 
 // named are the accounts that were asked for.
