@@ -36,6 +36,15 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	if s.allReturn {
 		predicted, each = loads, held
 	}
+	for a, unread := range s.unread { // they are there, and stay as far as is known
+		for i, n := range unread {
+			loads[i], held[a][i] = loads[i]+n, held[a][i]+n
+			doc.Plan.Connections += n
+			if !s.allReturn {
+				predicted[i], each[a][i] = predicted[i]+n, each[a][i]+n
+			}
+		}
+	}
 	for i, m := range s.state.Servers {
 		row := report.RebalanceServer{Server: m.Name, ID: m.ID, Connections: m.Connections, Limit: m.Limit, Before: loads[i], Moves: p.From[i], Predicted: predicted[i]}
 		if !r.force {
@@ -63,10 +72,13 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	switch {
 	case len(s.refusals) > 0 && (s.final || !r.force):
 		doc.Outcome = "refused"
-	case s.level || p.Excess == 0:
+	case s.level || p.Excess == 0 && s.unread == nil:
 		doc.Outcome = "nothing-to-do"
 	case len(p.Moves) == 0:
 		doc.Outcome = "refused"
+		if s.unread != nil {
+			p.Short = append(p.Short, "not all connections could be read")
+		}
 		doc.Refusals = append(doc.Refusals, report.Refusal{Code: string(balance.NoMoves), Text: "There is no connection that can be moved: " + strings.Join(p.Short, "; ") + "."})
 	}
 	if doc.Outcome != "refused" {

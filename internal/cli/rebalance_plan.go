@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -26,6 +25,7 @@ type assessment struct {
 	scope      balance.Scope
 	goal       balance.Goal
 	state      *balance.State
+	unread     [][]int // connections that the servers count, and did not list: by account and server
 	plan       balance.Plan
 	forecast   balance.Forecast
 	causes     [][]cause.Cause // by account
@@ -67,11 +67,11 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	if err := r.diagnose(ctx, a, s); err != nil {
 		return nil, err
 	}
-	if err := r.look(ctx, nc, s); err != nil {
+	if err := r.look(ctx, nc, s, counted); err != nil {
 		return nil, err
 	}
 	s.settle(s.state)
-	if s.several() && s.state.Level(s.goal) { // by where the clients get to
+	if s.several() && s.unread == nil && s.state.Level(s.goal) { // by where the clients get to
 		s.nothing()
 		return s, nil
 	}
@@ -164,59 +164,6 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 	return nil
 }
 
-// accept leaves an account alone that is accepted with the share that it has.
-func (r *rebalance) accept(s *assessment, x *balance.Account, account checks.Account) {
-	row := checks.Row{Account: account, Cluster: s.cluster}
-	for i := range s.deployment.Servers {
-		if server := &s.deployment.Servers[i]; server.Cluster == s.cluster {
-			n := balance.Held(s.deployment, server, account.ID)
-			row.Connections, row.OnServer = row.Connections+n, max(row.OnServer, n)
-		}
-	}
-	why := ""
-	for _, a := range r.accepted {
-		holds, lapsed := a.Holds(row, time.Now())
-		if holds {
-			x.Stays, x.Accepted = "accepted, "+a.Reason, true
-			return
-		}
-		why = cmp.Or(why, lapsed)
-	}
-	if why != "" {
-		s.notes = append(s.notes, fmt.Sprintf("%s is not left out: it was %s.", account.Name, why))
-	}
-}
-
-// named are the accounts that were asked for.
-func (r *rebalance) named(d *checks.Deployment) []checks.Account {
-	var out []checks.Account
-	for _, name := range r.accounts {
-		at := slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.ID == name })
-		if at < 0 {
-			at = slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.Name == name })
-		}
-		if at >= 0 && !slices.Contains(out, d.Accounts[at]) {
-			out = append(out, d.Accounts[at])
-		}
-	}
-	return out
-}
-
-// everyone are all accounts with clients in a cluster.
-func (r *rebalance) everyone(d *checks.Deployment, cluster string) []checks.Account {
-	var out []checks.Account
-	for i, account := range d.Accounts {
-		has := slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
-			return s.Cluster == cluster && slices.ContainsFunc(s.Usage, func(u checks.Usage) bool { return int(u.Account) == i && u.Connections > 0 })
-		})
-		if has && !account.System {
-			out = append(out, account)
-		}
-	}
-	slices.SortFunc(out, func(a, b checks.Account) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	return out
-}
-
 // choose is the cluster that was asked for, or the only one in which there is
 // something to choose from.
 func (r *rebalance) choose(d *checks.Deployment, accounts []checks.Account) (string, error) {
@@ -287,8 +234,9 @@ func unreported(d *checks.Deployment, who string) (string, error) {
 		who, words.Plural(len(missing), "server"), words.ListUpTo(shown, missing))
 }
 
-// look reads the connections.
-func (r *rebalance) look(ctx context.Context, nc *nats.Conn, s *assessment) error {
+// look reads the connections. Of those that can't be read it is known how many there
+// are.
+func (r *rebalance) look(ctx context.Context, nc *nats.Conn, s *assessment, counted *balance.State) error {
 	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
 	defer cancel()
 	state, err := balance.Look(ctx, nc, r.host.Timeout(), s.scope)
@@ -300,6 +248,12 @@ func (r *rebalance) look(ctx context.Context, nc *nats.Conn, s *assessment) erro
 		text := oneLine(err)
 		s.warnings = append(s.warnings, text)
 		s.refuse(balance.Coverage, "%s.", words.UpperFirst(text))
+		s.unread = counted.Held()
+		for a, held := range state.Held() {
+			for i, n := range held {
+				s.unread[a][i] = max(0, s.unread[a][i]-n)
+			}
+		}
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func PlanMoves(s *State, goal Goal) Plan {
 		}
 	}
 	if len(plan.Moves) < min(budget, plan.Excess) {
-		plan.Short = append(plan.Short, p.why(groups)...)
+		plan.Short = append(plan.Short, p.why()...)
 	}
 	return plan
 }
@@ -335,11 +335,8 @@ func (p *planning) take(g *group, c Connection) {
 }
 
 // why says why there are fewer moves than it takes.
-func (p *planning) why(groups []group) []string {
-	left, full := 0, 0
-	for _, g := range groups {
-		left += len(g.left)
-	}
+func (p *planning) why() []string {
+	full := 0
 	for i := range p.room {
 		if p.room[i] < 1 {
 			full++
@@ -348,7 +345,7 @@ func (p *planning) why(groups []group) []string {
 	stays, tried := 0, 0
 	for _, c := range p.Connections {
 		switch {
-		case p.give[c.Server] <= 0:
+		case p.give[c.Server] <= 0 && p.over[p.Services[c.Service].Account][c.Server] <= 0:
 		case !p.moves(c.Service):
 			stays++
 		case p.triedOut(c):
@@ -362,10 +359,8 @@ func (p *planning) why(groups []group) []string {
 		return []string{words.Plural(stays, "connection") + " on servers with too many are left out"}
 	case tried > 0:
 		return []string{words.Plural(tried, "client") + " on servers with too many were moved often enough"}
-	case left > 0:
-		return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
 	}
-	return []string{"not all connections could be read"}
+	return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
 }
 
 // Takes is about how long moves take: the rate is in moves per second, and
