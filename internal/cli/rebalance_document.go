@@ -22,7 +22,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		Cluster: s.cluster,
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,
-			DurationS: balance.Takes(max(len(p.Moves), f.Moves), r.rate, r.batch).Seconds(), LimitedBy: p.Short},
+			DurationS: r.duration(s).Seconds(), LimitedBy: p.Short},
 		Notes: slices.Concat(s.notes, s.foreseen), Warnings: s.warnings, Outcome: "planned",
 	}
 	if r.toServer != "" {
@@ -87,6 +87,20 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		}
 	}
 	return doc
+}
+
+// duration is about how long the run takes, by what it took to ask the servers until
+// now: the moves, and the audit after them. A dry run is followed by a plan of its own.
+func (r *rebalance) duration(s *assessment) time.Duration {
+	moves := max(len(s.plan.Moves), s.forecast.Moves)
+	if moves == 0 {
+		return 0
+	}
+	took := s.gathered + balance.Takes(moves, max(s.forecast.Rounds, (moves+r.batch-1)/r.batch), r.rate, s.looked)
+	if !r.apply {
+		took += s.planned
+	}
+	return took.Round(100 * time.Millisecond)
 }
 
 // spread is the fullest server of these counts.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -31,11 +32,14 @@ type assessment struct {
 	causes     [][]cause.Cause // by account
 	allReturn  bool            // no client that may be moved is expected to stay away
 	refusals   []balance.Refusal
-	final      bool // a refusal that --force does not override
-	level      bool // near enough to even that nothing is moved
-	notes      []string
-	foreseen   []string // notes on what to expect, which no longer hold after a run
-	warnings   []string
+	// What it took to read the deployment and the connections, and all of the plan.
+	gathered, looked, planned time.Duration
+
+	final    bool // a refusal that --force does not override
+	level    bool // near enough to even that nothing is moved
+	notes    []string
+	foreseen []string // notes on what to expect, which no longer hold after a run
+	warnings []string
 }
 
 // several reports whether it is about more than one account.
@@ -49,6 +53,8 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	request.Again, request.Connected, request.Expected = from.again, from.urls, r.expect.expected(from, nil, lists.Probe)
 	s.expected = request.Expected
 	a := audit.New(from, request)
+	started := time.Now()
+	defer func() { s.planned = time.Since(started) }()
 	if err := r.gather(ctx, a, s); err != nil {
 		return nil, err
 	}
@@ -116,10 +122,11 @@ func (r *rebalance) request(lists audit.ClientLists) audit.Request {
 func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) error {
 	ctx, cancel := context.WithTimeout(ctx, a.Request.Timeout)
 	defer cancel()
+	started := time.Now()
 	if err := a.Gather(ctx); err != nil {
 		return explainSelection(err)
 	}
-	s.deployment = a.Deployment
+	s.deployment, s.gathered = a.Deployment, time.Since(started)
 	named := r.named(s.deployment)
 	cluster, err := r.choose(s.deployment, named)
 	if err != nil {
@@ -239,8 +246,9 @@ func unreported(d *checks.Deployment, who string) (string, error) {
 func (r *rebalance) look(ctx context.Context, nc *nats.Conn, s *assessment, counted *balance.State) error {
 	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
 	defer cancel()
+	started := time.Now()
 	state, err := balance.Look(ctx, nc, r.host.Timeout(), s.scope)
-	s.state = state
+	s.state, s.looked = state, time.Since(started)
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -31,5 +32,20 @@ func TestRebalanceCountsWhatItCantRead(t *testing.T) {
 	}
 	if doc.Outcome != "refused" || doc.Refusals[0].Text != "There is no connection that can be moved: not all connections could be read." {
 		t.Errorf("%s: %+v", doc.Outcome, doc.Refusals)
+	}
+}
+
+// TestRebalanceDuration: what a plan says of the time is what asking the servers took,
+// also where one did not answer, and the moves at the rate. A dry run is planned anew.
+func TestRebalanceDuration(t *testing.T) {
+	t.Parallel()
+	s := &assessment{gathered: 4 * time.Second, looked: 125 * time.Millisecond, planned: 5 * time.Second, forecast: balance.Forecast{Moves: 100, Rounds: 7}}
+	for apply, want := range map[bool]time.Duration{true: 10 * time.Second, false: 15 * time.Second} {
+		if got := (&rebalance{apply: apply, rate: 50, batch: 12}).duration(s); got != want+500*time.Millisecond {
+			t.Errorf("apply %v: %s, want %s and the look of 9 rounds", apply, got, want)
+		}
+	}
+	if got := (&rebalance{rate: 50, batch: 12}).duration(&assessment{gathered: time.Second}); got != 0 {
+		t.Errorf("nothing takes %s", got)
 	}
 }

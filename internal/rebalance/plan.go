@@ -363,11 +363,12 @@ func (p *planning) why() []string {
 	return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
 }
 
-// Takes is about how long moves take: the rate is in moves per second, and
-// after every batch there is a look of about a second.
-func Takes(moves, rate, batch int) time.Duration {
-	if moves == 0 || rate < 1 || batch < 1 {
+// Takes is about how long moves take: the rate is in moves per second, and in each
+// round it waits for the clients and asks the servers. A look is how long it took to
+// ask them who is connected, which is about half of it.
+func Takes(moves, rounds, rate int, look time.Duration) time.Duration {
+	if moves == 0 || rate < 1 {
 		return 0
 	}
-	return time.Duration(moves)*time.Second/time.Duration(rate) + time.Duration((moves+batch-1)/batch)*time.Second
+	return time.Duration(moves)*time.Second/time.Duration(rate) + time.Duration(rounds)*(lookEvery+2*look)
 }

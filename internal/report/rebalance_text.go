@@ -46,8 +46,9 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	return p.to(w)
 }
 
+// duration is in whole seconds, as it is about.
 func duration(doc *Rebalance) time.Duration {
-	return time.Duration(doc.Plan.DurationS * float64(time.Second)).Round(time.Second)
+	return max(time.Second, time.Duration(doc.Plan.DurationS*float64(time.Second)).Round(time.Second))
 }
 
 // RebalanceQuestion writes what a person has to know before it is moved, and asks
