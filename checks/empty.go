@@ -51,7 +51,7 @@ func EmptyServers(d *Deployment, p HotspotParameters) []EmptyServer {
 		}
 		for at, s := range c.servers {
 			server := &d.Servers[s]
-			if times(times(totals[at], emptyPart), most) < total && !d.withoutListener(c, s) && !keepsAway(server) {
+			if times(times(totals[at], emptyPart), most) < total && !d.withoutListener(c, s) && !server.KeepsAway() {
 				out = append(out, EmptyServer{Load: Load{Connections: total, OnServer: totals[at], Servers: known}, Cluster: c.name, Server: server.Ref(), Start: server.Start})
 			}
 		}
@@ -76,8 +76,8 @@ func (d *Deployment) withoutListener(c cluster, server int) bool {
 	return false
 }
 
-// keepsAway reports whether a placement tag says that the server is not for clients.
-func keepsAway(s *Server) bool {
+// KeepsAway reports whether a placement tag says that the server is not for clients.
+func (s *Server) KeepsAway() bool {
 	if s.Details == nil {
 		return false
 	}

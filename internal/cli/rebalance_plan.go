@@ -167,6 +167,10 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 			}
 			return &usageError{err: fmt.Errorf("no server %q of %s reported: pass --to-server one of %s", r.toServer, cmp.Or(cluster, "the cluster"), words.FirstOf(8, names))}
 		}
+		if to := &s.scope.Servers[s.goal.To]; to.KeptAway {
+			to.KeptAway = false
+			s.refuse(balance.KeptAway, "A tag of %s says that it is not for clients.", to.Name)
+		}
 	}
 	return nil
 }

@@ -172,7 +172,7 @@ func (p *planning) groups() []group {
 	var out []group
 	for _, c := range p.Connections {
 		service := &p.Services[c.Service]
-		if p.triedOut(c) || !p.moves(c.Service) || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
+		if p.triedOut(c) || !p.moves(c.Service) || p.keeps(c) || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
 			continue
 		}
 		i, ok := at[c.cohort()]
@@ -202,6 +202,10 @@ func (p *planning) gain(g *group) float64 {
 	}
 	out, from := 0.0, p.load[g.server]
 	x, own := p.expected[g.account], p.ceiling(g.account, g.server)
+	here := x[g.server]
+	if p.Servers[g.server].KeptAway { // any other one is better
+		from, here = float64(p.peak)+1, float64(p.peaks[g.account])+1
+	}
 	for i, chance := range g.chances {
 		if i == g.server || chance == 0 {
 			continue
@@ -209,9 +213,12 @@ func (p *planning) gain(g *group) float64 {
 		if p.room[i] < chance-1e-9 {
 			return 0 // its reserve is not for this
 		}
+		if p.Servers[i].KeptAway {
+			continue // to be moved on from
+		}
 		level := from - p.load[i] - 1
 		if p.goal.Even {
-			out += chance * 2 * p.each(level, x[g.server]-x[i]-1)
+			out += chance * 2 * p.each(level, here-x[i]-1)
 			continue
 		}
 		if p.goal.To >= 0 && i == p.goal.To {

@@ -19,6 +19,7 @@ const (
 	Coverage      RefusalCode = "coverage"
 	NoRoom        RefusalCode = "no-room"
 	NoMoves       RefusalCode = "no-moves"
+	KeptAway      RefusalCode = "kept-away"
 )
 
 // Refusal is a reason to move nothing.
@@ -50,7 +51,7 @@ func Members(d *checks.Deployment, cluster string, accounts []string) []Server {
 		if server.Cluster != cluster || cluster == "" && n == 0 {
 			continue
 		}
-		m := Server{ID: server.ID, Name: server.Name, Limit: server.MaxConnections, Start: server.Start}
+		m := Server{ID: server.ID, Name: server.Name, Limit: server.MaxConnections, Start: server.Start, KeptAway: server.KeepsAway()}
 		if server.Details != nil {
 			m.Connections = server.Details.Connections
 			if !m.Start.IsZero() {
@@ -141,7 +142,7 @@ func (p Plan) Remarks(s *State, f Forecast) (lasting, foreseen []string) {
 		lasting = append(lasting, fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
 			words.Count(may), words.Plural(len(p.Moves), "client")))
 	}
-	lasting = append(lasting, s.remarkConfined()...)
+	lasting = append(lasting, slices.Concat(s.remarkKeptAway(), s.remarkConfined())...)
 	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {
 		foreseen = append(foreseen, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
 	}

@@ -34,15 +34,41 @@ func (s *State) confined(service int) []int {
 		return nil
 	}
 	var to []int
-	for i := range s.Servers {
+	all := s.taking()
+	for _, i := range all {
 		if s.reaches(service, i) {
 			to = append(to, i)
 		}
 	}
-	if len(to) < 2 || len(to) == len(s.Servers) {
+	if len(to) < 2 || len(to) == len(all) {
 		return nil
 	}
 	return to
+}
+
+// taking are the servers that are for clients.
+func (s *State) taking() []int {
+	var out []int
+	for i, server := range s.Servers {
+		if !server.KeptAway {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// remarkKeptAway says which servers are not for clients: a sentence, or none.
+func (s *State) remarkKeptAway() []string {
+	var names []string
+	for _, server := range s.Servers {
+		if server.KeptAway {
+			names = append(names, server.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Not for clients, by a tag: %s. Clients that are there stay, and those that are moved and choose it are moved on.", words.ListUpTo(5, names))}
 }
 
 // remarkConfined says for which servers some clients are not planned, as they are known
@@ -95,7 +121,7 @@ func (s *State) without(service int) string {
 	}
 	var out []string
 	for i, server := range s.Servers {
-		if !slices.Contains(to, i) {
+		if !slices.Contains(to, i) && !server.KeptAway {
 			out = append(out, server.Name)
 		}
 	}
@@ -109,17 +135,17 @@ func (s *State) blocks() []*checks.Confined {
 		to[service] = s.confined(service)
 		some = some || to[service] != nil
 	}
-	if !some {
+	everywhere := s.taking()
+	if !some && len(everywhere) == len(s.Servers) || len(everywhere) == 0 {
 		return nil
-	}
-	everywhere := make([]int, len(s.Servers))
-	for i := range everywhere {
-		everywhere[i] = i
 	}
 	of := make([]*checks.Confined, len(s.Services))
 	byAccount := make([][]*checks.Confined, len(s.Accounts))
 	var out []*checks.Confined
 	for _, c := range s.Connections {
+		if s.keeps(c) {
+			continue
+		}
 		if of[c.Service] == nil {
 			account, reach := s.Services[c.Service].Account, to[c.Service]
 			if reach == nil {
@@ -134,6 +160,24 @@ func (s *State) blocks() []*checks.Confined {
 			of[c.Service] = byAccount[account][at]
 		}
 		of[c.Service].N++
+	}
+	return out
+}
+
+// keeps reports whether a connection stays on a server that is not for clients: what was
+// there before the run does.
+func (s *State) keeps(c Connection) bool { return s.Servers[c.Server].KeptAway && c.tries == 0 }
+
+// kept are the connections that stay so, of each account on each server.
+func (s *State) kept() [][]int {
+	out := make([][]int, len(s.Accounts))
+	for a := range out {
+		out[a] = make([]int, len(s.Servers))
+	}
+	for _, c := range s.Connections {
+		if s.keeps(c) {
+			out[s.Services[c.Service].Account][c.Server]++
+		}
 	}
 	return out
 }
@@ -190,6 +234,11 @@ func (s *State) aimOf(goal Goal) *aim {
 		}
 	}
 	out.share = checks.Level(blocks, len(s.Servers), free)
+	for _, kept := range s.kept() {
+		for i, n := range kept {
+			out.share[i] += float64(n)
+		}
+	}
 	for i, n := range out.share {
 		out.even[i] = checks.WholeShare(n)
 	}
@@ -199,6 +248,7 @@ func (s *State) aimOf(goal Goal) *aim {
 // aimEach aims at an even share of every account by itself; those that are left alone
 // count with what they have.
 func (s *State) aimEach(out *aim, blocks []*checks.Confined) {
+	kept := s.kept()
 	for a, held := range s.Held() {
 		share, most := make([]float64, len(held)), 0.0
 		var own []*checks.Confined
@@ -211,11 +261,12 @@ func (s *State) aimEach(out *aim, blocks []*checks.Confined) {
 		for i := range share {
 			share[i] = float64(total) / float64(len(held))
 		}
-		if own != nil {
+		if blocks != nil {
 			share = checks.Level(own, len(held), slices.Repeat([]float64{math.Inf(1)}, len(s.Accounts)))
 		}
 		most = slices.Max(share)
 		for i, n := range held {
+			share[i] += float64(kept[a][i])
 			if s.Accounts[a].Stays != "" {
 				share[i] = float64(n)
 			}
@@ -237,7 +288,7 @@ func (s *State) Level(goal Goal) bool {
 		return loads[goal.To] >= leastOf(aim.share[goal.To])
 	}
 	for i, n := range loads {
-		if !aim.near(i, n) {
+		if !aim.near(i, n) && !s.emptied(i, n, aim.share[i]) {
 			return false
 		}
 	}
@@ -251,12 +302,17 @@ func (s *State) Level(goal Goal) bool {
 			if goal.Even {
 				most += slack(most)
 			}
-			if n > most || goal.Even && n < leastOf(aim.of[a][i]) {
+			if n > most || goal.Even && n < leastOf(aim.of[a][i]) && !s.emptied(i, n, aim.of[a][i]) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// emptied reports whether clients left a server that is not for them.
+func (s *State) emptied(server, n int, share float64) bool {
+	return s.Servers[server].KeptAway && float64(n) <= share
 }
 
 // near reports whether a server with so many is near its share.
