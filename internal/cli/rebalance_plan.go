@@ -332,9 +332,9 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		if len(outlook.Refusals) > 0 && (!moves || r.force) {
 			stay++
 			if !r.force {
-				why := "its clients would come back: "
+				why := "the clients that are concentrated would come back: "
 				if !outlook.AllReturn && len(diagnosis.Lost()) > 0 {
-					why = "its clients may be lost: "
+					why = "the clients that are concentrated may be lost: "
 				}
 				account.Stays = cmp.Or(account.Stays, why+string(outlook.Refusals[0].Code))
 			}

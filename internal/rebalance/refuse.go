@@ -90,15 +90,28 @@ func Bound(d *checks.Deployment, cluster, server, protocol string) bool {
 func Uncovered(d *checks.Deployment, cluster string, members []Server) []Refusal {
 	var out []Refusal
 	var missing []string
+	n, nameless := 0, 0
 	for _, m := range d.Missing {
-		if m.MayBeIn(cluster) {
-			missing = append(missing, cmp.Or(m.Name, m.ID, "a server without a name"))
+		if !m.MayBeIn(cluster) {
+			continue
+		}
+		n++
+		if called := cmp.Or(m.Name, m.ID); called != "" {
+			missing = append(missing, called)
+		} else {
+			nameless++
 		}
 	}
-	const shown = 5
-	if n := len(missing); n > 0 {
-		out = append(out, Refusal{Coverage, fmt.Sprintf("%s did not report (%s), so how the connections are spread is unknown.",
-			words.Plural(n, "server"), words.ListUpTo(shown, missing))})
+	who := ""
+	if len(missing) > 0 {
+		if nameless > 0 { // first, as the end of a long list is cut off
+			missing = append([]string{fmt.Sprintf("%s of unknown name", words.Count(nameless))}, missing...)
+		}
+		who = fmt.Sprintf(" (%s)", words.ListUpTo(shown, missing))
+	}
+	if n > 0 {
+		out = append(out, Refusal{Coverage, fmt.Sprintf("%s did not report%s, so how the connections are spread is unknown.",
+			words.Plural(n, "server"), who)})
 	}
 	unknown := 0
 	for _, m := range members {

@@ -15,7 +15,7 @@ func TestUncovered(t *testing.T) {
 	d := &checks.Deployment{Missing: []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}, {Name: "e1", Cluster: "C2", ClusterKnown: true}, {ID: "N5"}, {}, {Name: "n6", Cluster: "C1", ClusterKnown: true, Kind: checks.Refusing}}}
 	got := Uncovered(d, "C1", []Server{{Connections: &n}, {}, {}})
 	want := []Refusal{
-		{Coverage, "4 servers did not report (n4, N5, a server without a name and n6), so how the connections are spread is unknown."},
+		{Coverage, "4 servers did not report (1 of unknown name, n4, N5 and n6), so how the connections are spread is unknown."},
 		{Coverage, "Whether there is room is unknown: 2 of 3 servers did not say how many connections they have and take."},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

@@ -33,9 +33,7 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 	p.source(doc.Source)
 	if !doc.Coverage.Complete {
 		p.wrap("", fmt.Sprintf("Coverage: %s of %s reported.", words.Count(doc.Coverage.ServersAnswered), words.Plural(doc.Coverage.ServersExpected, "server")))
-		for _, m := range doc.Coverage.Missing[:min(len(doc.Coverage.Missing), listed)] {
-			p.wrap("  ", fmt.Sprintf("Missing: %s: %s", cmp.Or(m.Server.Name, m.Server.ID, "a server without a name"), m.Reason))
-		}
+		p.missing(doc.Coverage.Missing, listed)
 	}
 	for _, n := range doc.Coverage.Notes {
 		p.wrap("", "Coverage: "+n)

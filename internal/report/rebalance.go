@@ -88,6 +88,8 @@ type RebalanceCoverage struct {
 	Complete bool      `json:"complete"`
 	Missing  []Missing `json:"missing"`
 	Notes    []string  `json:"notes"`
+
+	bringIn string // what may make them report
 }
 
 // Refusal is a reason not to move anything; overridden by --force or not.
@@ -181,10 +183,12 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 	doc.finishAccounts()
 	doc.Coverage.Missing = []Missing{}
 	reason := d.Reasons()
+	var kinds []checks.MissingKind
 	for _, m := range d.Missing {
 		if !m.MayBeIn(doc.Cluster) {
 			continue
 		}
+		kinds = append(kinds, m.Kind)
 		missing := Missing{Server: serverRef(m.Ref()), Reason: words.Sentence(reason(&m))}
 		if m.ClusterKnown {
 			missing.Cluster = orNull(m.Cluster)
@@ -192,6 +196,7 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 		doc.Coverage.Missing = append(doc.Coverage.Missing, missing)
 	}
 	doc.Coverage.Complete = len(doc.Coverage.Missing) == 0
+	doc.Coverage.bringIn = Coverage{Missing: doc.Coverage.Missing, ServersAnswered: len(d.Servers), kinds: kinds}.bringIn(doc.Source.Kind)
 	doc.Coverage.Notes = sentences(d.Notes)
 	doc.Cluster = words.Harmless(doc.Cluster)
 	doc.Plan.LimitedBy, doc.Notes, doc.Warnings = sentences(doc.Plan.LimitedBy), sentences(doc.Notes), sentences(doc.Warnings)

@@ -21,6 +21,12 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	color, answer := rebalanceAnswer(doc)
 	p.paragraph(color, "", "", answer)
 	p.source(doc.Source)
+	if !doc.Coverage.Complete {
+		p.missing(doc.Coverage.Missing, listed)
+	}
+	if !doc.Coverage.Complete && doc.Outcome == "refused" {
+		p.wrap("  ", doc.Coverage.bringIn+"; --force plans without them.")
+	}
 	p.rebalanceServers(doc)
 	p.rebalanceAccounts(doc)
 	for i, r := range doc.Refusals {

@@ -1,8 +1,11 @@
 package report
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/nats-balance/nats-balance/checks"
 )
 
 // planOf is a plan of ORDERS and BILLING on three servers.
@@ -53,5 +56,31 @@ func TestNothingToDo(t *testing.T) {
 		if _, got := rebalanceAnswer(doc); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
+	}
+}
+
+// TestRefusalSaysWhoIsMissing: a plan that is refused as servers did not report says of
+// each why, once for those of which it is the same, and what to do.
+func TestRefusalSaysWhoIsMissing(t *testing.T) {
+	t.Parallel()
+	doc := planOf("refused", 0, 0, 0)
+	doc.Refusals = []Refusal{{Code: "coverage", Text: "2 servers did not report."}}
+	counted := checks.Missing{Kind: checks.Counted, Reason: "n1 counts 4 servers", Cluster: "C1", ClusterKnown: true}
+	FinishRebalance(doc, &checks.Deployment{Servers: make([]checks.Server, 2), Missing: []checks.Missing{counted, counted}})
+	var b bytes.Buffer
+	if err := RebalanceText(&b, doc, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(strings.Fields(b.String()), " ")
+	for _, want := range []string{"2 servers of unknown name in C1, each: n1 counts 4 servers", "or pass --expect-servers 2 if these are all; --force plans without them."} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, b.String())
+		}
+	}
+	forced := planOf("planned", 1, 1, 1)
+	FinishRebalance(forced, &checks.Deployment{Missing: []checks.Missing{counted}})
+	b.Reset()
+	if err := RebalanceText(&b, forced, Style{}); err != nil || strings.Contains(b.String(), "--force") || !strings.Contains(b.String(), "n1 counts 4 servers") {
+		t.Errorf("%v\n%s", err, b.String())
 	}
 }
