@@ -28,11 +28,14 @@ type Accepted struct {
 	By      Acceptance
 }
 
-// Holds reports whether the acceptance is for an account in a cluster, and has not
-// expired; whatever share the account has.
-func (a Acceptance) Holds(account Account, cluster string, now time.Time) bool {
-	row := Row{Account: account, Cluster: cluster}
-	return a.covers(row) && a.lapsed(row, now) == ""
+// Holds reports whether the acceptance is for a pair of account and cluster, finding or
+// not. Where it is and no longer holds, lapsed is why, in a clause.
+func (a Acceptance) Holds(row Row, now time.Time) (holds bool, lapsed string) {
+	if !a.covers(row) {
+		return false, ""
+	}
+	lapsed = a.lapsed(row, now)
+	return lapsed == "", lapsed
 }
 
 // Accept takes the findings that an acceptance covers out of a result and lists

@@ -25,10 +25,11 @@ const (
 // EmptyServers returns the servers with less than a quarter of their cluster's
 // average of client connections, by cluster and name. A missing server has whatever
 // it has: where it could raise or lower the average so that this is open, nothing
-// is returned. Servers in lame duck mode do not report. Left out are those without
-// a listener that all others have, and those whose tags keep clients away; both are
-// in [Server.Details]. The parameters must be valid.
-func EmptyServers(d *Deployment, p HotspotParameters) []EmptyServer {
+// is returned. Servers in lame duck mode do not report. Left out are those whose tags
+// keep clients away, and those without a listener that all others have, unless it is
+// empty next to the clients alone that need none of these; both are in
+// [Server.Details]. The parameters must be valid.
+func EmptyServers(d *Deployment, p HotspotParameters, spoken Spoken) []EmptyServer {
 	var out []EmptyServer
 	unplaced := ofUnknownCluster(d, false)
 	for _, c := range d.clusters() {
@@ -46,14 +47,45 @@ func EmptyServers(d *Deployment, p HotspotParameters) []EmptyServer {
 		for _, n := range totals {
 			total += n
 		}
-		if total < p.MinConnections || total < times(emptyAverage, most) {
-			continue
+		empty := func(n, total int) bool {
+			return total >= p.MinConnections && total >= times(emptyAverage, most) && times(times(n, emptyPart), most) < total
 		}
 		for at, s := range c.servers {
 			server := &d.Servers[s]
-			if times(times(totals[at], emptyPart), most) < total && !d.withoutListener(c, s) && !keepsAway(server) {
+			if empty(totals[at], total) && !server.KeepsAway() &&
+				(!d.withoutListener(c, s) || empty(totals[at], spoken.takenBy(server))) {
 				out = append(out, EmptyServer{Load: Load{Connections: total, OnServer: totals[at], Servers: known}, Cluster: c.name, Server: server.Ref(), Start: server.Start})
 			}
+		}
+	}
+	return out
+}
+
+// Spoken is how many clients of a cluster, by its name, are known to speak a protocol: at
+// least so many.
+type Spoken map[string]map[string]int
+
+// Add counts the clients of an account.
+func (s Spoken) Add(cluster string, p *Profile) {
+	if s[cluster] == nil {
+		s[cluster] = map[string]int{}
+	}
+	for _, g := range p.Protocols {
+		if g.Other {
+			continue
+		}
+		for _, n := range g.Counts {
+			s[cluster][g.Key] += n
+		}
+	}
+}
+
+// takenBy is how many clients of its cluster a server has a listener for.
+func (s Spoken) takenBy(server *Server) int {
+	out := 0
+	for protocol, n := range s[server.Cluster] {
+		if server.Takes(protocol) == Yes {
+			out += n
 		}
 	}
 	return out
@@ -76,8 +108,8 @@ func (d *Deployment) withoutListener(c cluster, server int) bool {
 	return false
 }
 
-// keepsAway reports whether a placement tag says that the server is not for clients.
-func keepsAway(s *Server) bool {
+// KeepsAway reports whether a placement tag says that the server is not for clients.
+func (s *Server) KeepsAway() bool {
 	if s.Details == nil {
 		return false
 	}

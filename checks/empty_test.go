@@ -14,6 +14,7 @@ func TestEmptyServers(t *testing.T) {
 		counts  []uint32
 		missing []Missing
 		details map[int]*Details
+		spoken  map[string]int
 		want    int
 	}{
 		{name: "it joined", counts: []uint32{82, 82, 82, 0}, want: 1},
@@ -26,6 +27,9 @@ func TestEmptyServers(t *testing.T) {
 		{name: "a missing server of the cluster only raises the average", counts: []uint32{82, 82, 0}, missing: []Missing{{Cluster: "C1", ClusterKnown: true}}, want: 1},
 		{name: "missing servers that may lower it", counts: []uint32{20, 20, 2}, missing: []Missing{{Bound: &bound}, {Bound: &bound}, {Bound: &bound}}, want: 0},
 		{name: "no listener for MQTT, which all others have", counts: []uint32{82, 82, 0}, details: map[int]*Details{0: {MQTT: 1883}, 1: {MQTT: 1883}, 2: {}}, want: 0},
+		{name: "and half of the clients need none", counts: []uint32{82, 82, 0}, details: map[int]*Details{0: {MQTT: 1883}, 1: {MQTT: 1883}, 2: {}}, spoken: map[string]int{"mqtt": 82, "nats": 82}, want: 1},
+		{name: "and few of the clients need none", counts: []uint32{82, 82, 5}, details: map[int]*Details{0: {MQTT: 1883}, 1: {MQTT: 1883}, 2: {}}, spoken: map[string]int{"mqtt": 109, "nats": 60}, want: 0},
+		{name: "and the clients need another that it lacks", counts: []uint32{82, 82, 0}, details: map[int]*Details{0: {MQTT: 1883, WebSocket: 80}, 1: {MQTT: 1883}, 2: {}}, spoken: map[string]int{"mqtt": 82, "websocket": 82}, want: 0},
 		{name: "a tag", counts: []uint32{82, 82, 0}, details: map[int]*Details{2: {Tags: []string{"Maintenance"}}}, want: 0},
 		{name: "a zone", counts: []uint32{82, 82, 0}, details: map[int]*Details{2: {Tags: []string{"az:c"}}}, want: 1},
 	} {
@@ -33,7 +37,7 @@ func TestEmptyServers(t *testing.T) {
 		for i, n := range c.counts {
 			d.Servers = append(d.Servers, Server{ID: string(rune('1' + i)), Name: "n" + string(rune('1'+i)), Cluster: "C1", Usage: []Usage{{Connections: n}}, Details: c.details[i]})
 		}
-		got := EmptyServers(d, HotspotDefaults())
+		got := EmptyServers(d, HotspotDefaults(), Spoken{"C1": c.spoken})
 		if len(got) != c.want {
 			t.Errorf("%s: %+v, want %d", c.name, got, c.want)
 		}

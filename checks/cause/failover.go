@@ -261,7 +261,7 @@ func (s *Situation) tellsOf(l List, told checks.Answer) bool {
 
 // surelyHas reports whether a list surely leads to a server.
 func (s *Situation) surelyHas(l List, o *checks.Server) bool {
-	return slices.ContainsFunc(l.Reach.Arrivals, func(a Arrival) bool { return l.sure(a) && s.Deployment.Servers[a.Server].ID == o.ID })
+	return slices.ContainsFunc(l.Reach.Arrivals, func(a Arrival) bool { return l.surelyLeads(a) && s.Deployment.Servers[a.Server].ID == o.ID })
 }
 
 // surelyElsewhere reports whether every list of the clients is known to the end,
@@ -272,7 +272,7 @@ func (s *Situation) surelyElsewhere(o *checks.Server) bool {
 			return false
 		}
 		for _, a := range f.Reach.Arrivals {
-			if !f.sure(a) || a.Own != checks.Yes || s.Deployment.Servers[a.Server].ID == o.ID {
+			if !f.surelyLeads(a) || a.Own != checks.Yes || s.Deployment.Servers[a.Server].ID == o.ID {
 				return false
 			}
 		}

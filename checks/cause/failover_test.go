@@ -25,6 +25,10 @@ func TestFailOver(t *testing.T) {
 	norm := func(s *scene) {
 		s.Finding.Impact = checks.Impact{ConnectionsLost: s.Finding.OnServer, FailOver: checks.FailOver{CanFailOver: checks.Unknown}}
 	}
+	everyMQTT := func(s *scene) {
+		on(func(s *checks.Server) { s.Details.MQTT = 1883 }, 1, 2, 3)(s)
+		profile(func(p *checks.Profile) { p.Protocols[0].Key = "mqtt" })(s)
+	}
 	noRoom := func(s *scene) {
 		stranded := 7
 		s.Finding.Impact = checks.Impact{FailOver: checks.FailOver{CanFailOver: checks.No, Stranded: &stranded}}
@@ -67,6 +71,8 @@ func TestFailOver(t *testing.T) {
 			p.Protocols = []checks.Group{{Key: "mqtt", Counts: []int{8, 0, 0}}, {Key: "nats", Counts: []int{12, 2, 2}}}
 		}), on(silentServer, 3)), checks.Unknown, 0, checks.Low},
 		{"MQTT, which only this server takes", with(room, profile(func(p *checks.Profile) { p.Protocols[0].Key = "mqtt" })), checks.No, 20, checks.Low},
+		{"MQTT, and the list has the server's own address", with(room, everyMQTT, list("mqtt://10.0.0.1:1883"), without("10.0.0.1:1883", checks.ContactNone)), checks.No, 20, checks.Low},
+		{"MQTT, and the list has a balancer", with(room, everyMQTT, list("mqtt://10.0.0.9:1883"), without("10.0.0.9:1883", checks.ContactNone)), checks.Unknown, 0, checks.Low},
 		{"one URL, the server advertises others, and whether those take the user is unknown", with(withServices(apiOf("orders", 24)), room, list(urlsOf(1)...)), checks.Unknown, 0, checks.Low},
 		{"the same list, by its user", with(withServices(apiOf("orders", 24)), room, written(wrote{user: "orders", ordered: checks.Unknown, urls: urlsOf(1)})), checks.Unknown, 0, checks.Low},
 		{"the same list, where the user is on the others too", with(withServices(apiOf("orders", 24), apiOf("orders", 3, 3, 3)), room, written(wrote{user: "orders", ordered: checks.Unknown, urls: urlsOf(1)})), checks.Yes, 0, checks.Low},

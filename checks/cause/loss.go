@@ -2,11 +2,9 @@ package cause
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Loss is what stopping one server would do.
@@ -41,12 +39,18 @@ type ServiceLoss struct {
 	// where it is No, and what would settle it where it is Unknown and that is known.
 	Can checks.Answer
 	Why string
+
+	// Login and Listed are as those of [Reconnect].
+	Login, Listed bool
+
+	to   []int // the survivors that they may get to, by index
+	full bool  // they can't as the others are full
 }
 
 // LossOf adds up what is known of the accounts on a server: their diagnoses, each
 // for that server. Pure.
 func LossOf(d *checks.Deployment, server checks.ServerRef, of []Diagnosis) Loss {
-	out := Loss{Server: server}
+	out, complete := Loss{Server: server}, true
 	for i := range d.Servers {
 		if d.Servers[i].ID == server.ID {
 			out.Cluster = d.Servers[i].Cluster
@@ -56,6 +60,7 @@ func LossOf(d *checks.Deployment, server checks.ServerRef, of []Diagnosis) Loss 
 		f := x.Finding
 		out.Survivors = f.Impact.Survivors // the same for all
 		a := AccountLoss{Account: f.Account, Connections: f.Connections, OnServer: f.OnServer, Distribution: f.Distribution, Profile: x.Profile}
+		complete = complete && x.Missing == 0
 		left := f.OnServer
 		for k, s := range x.Services {
 			n := min(s.Here(), left)
@@ -67,14 +72,14 @@ func LossOf(d *checks.Deployment, server checks.ServerRef, of []Diagnosis) Loss 
 			if x.Missing > 0 && where.Can == checks.No {
 				where.Can, where.Why = checks.Unknown, ""
 			}
-			a.Services = append(a.Services, ServiceLoss{Service: s.Service, OnServer: n, Can: where.Can, Why: where.Why})
+			a.Services = append(a.Services, ServiceLoss{Service: s.Service, OnServer: n, Can: where.Can, Why: where.Why, to: out.open(where), full: where.Full, Login: where.Login, Listed: where.Listed})
 		}
 		if left > 0 {
 			where := Reconnect{Can: checks.Unknown}
 			if len(x.Services) == 0 {
 				where = x.Reconnect(-1)
 			}
-			a.Services = append(a.Services, ServiceLoss{Service: checks.Service{Remainder: len(x.Services) > 0}, OnServer: left, Can: where.Can, Why: where.Why})
+			a.Services = append(a.Services, ServiceLoss{Service: checks.Service{Remainder: len(x.Services) > 0}, OnServer: left, Can: where.Can, Why: where.Why, to: out.open(where), full: where.Full, Login: where.Login, Listed: where.Listed})
 		}
 		for _, s := range a.Services {
 			out.Connections += s.OnServer
@@ -90,47 +95,16 @@ func LossOf(d *checks.Deployment, server checks.ServerRef, of []Diagnosis) Loss 
 		out.Accounts = append(out.Accounts, a)
 	}
 	out.Fits = fits(d, out)
-	if out.Fits == checks.No {
-		out.squeeze()
+	arrivals := out.arrivals()
+	out.land(arrivals)
+	if complete { // else they may get to a server that did not report
+		out.squeeze(arrivals)
 	}
 	return out
 }
 
-// squeeze has no more clients fail over than the survivors have room for, as the
-// finding of an account has it. Which ones find none is not known.
-func (l *Loss) squeeze() {
-	free, full := l.free(), nowhere(Room)
-	if len(l.Survivors) == 0 {
-		full = "the cluster has no other server"
-	}
-	l.Stranded = max(l.Stranded, l.Connections-free)
-	l.Can = min(l.Can, l.Connections-l.Stranded)
-	for i := range l.Accounts {
-		for k := range l.Accounts[i].Services {
-			s := &l.Accounts[i].Services[k]
-			switch {
-			case s.Can == checks.No:
-			case free == 0:
-				s.Can, s.Why = checks.No, full
-			case s.Can == checks.Yes:
-				s.Can, s.Why = checks.Unknown, fmt.Sprintf("as the other servers have room for %s of the %s", words.Count(free), words.Count(l.Connections))
-			}
-		}
-	}
-}
-
-// free is how much room the survivors have, where each has a limit.
-func (l Loss) free() (free int) {
-	for _, s := range l.Survivors {
-		if s.Limit != nil && s.Now != nil {
-			free += max(0, *s.Limit-*s.Now)
-		}
-	}
-	return free
-}
-
-// fits says whether the survivors have room for what drops: where it is even spread
-// over them or not, those that are refused by one go on to the next.
+// fits says whether the survivors have room for those that may come: where it is even
+// spread over them or not, those that are refused by one go on to the next.
 func fits(d *checks.Deployment, l Loss) checks.Answer {
 	if l.Connections == 0 {
 		return checks.Yes
@@ -146,7 +120,16 @@ func fits(d *checks.Deployment, l Loss) checks.Answer {
 			return checks.Yes
 		}
 	}
-	if l.free() < l.Connections { // also where there are none
+	free, come := 0, 0
+	for _, s := range l.Survivors {
+		free += room(s)
+	}
+	l.each(func(s *ServiceLoss) {
+		if s.Can != checks.No || s.full {
+			come += s.OnServer
+		}
+	})
+	if free < come { // also where there are none
 		return checks.No
 	}
 	return checks.Yes

@@ -15,6 +15,11 @@ type Reconnect struct {
 	// is known.
 	Can checks.Answer
 	Why string
+	// Full is that it is No as the other servers have no room.
+	Full bool
+	// Login is that it is Unknown until one logs in to another server. Listed is that it
+	// is known what they are configured with.
+	Login, Listed bool
 	// Servers are the others of the cluster that reported, and Reached says to
 	// which of them the clients can get.
 	Servers []checks.ServerRef
@@ -51,10 +56,11 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	var step StepName
 	switch out.Can, step = s.canMove(); {
 	case out.Can == checks.No:
-		out.Why = nowhere(step)
+		out.Why, out.Full = nowhere(step), step == Room
 	case out.Can == checks.Unknown && step == Accepts:
-		out.Why = untilOneLogsIn
+		out.Why, out.Login = untilOneLogsIn, true
 	}
+	out.Listed = s.Tied && len(s.Own) > 0
 	return out
 }
 

@@ -170,8 +170,21 @@ func (s *Situation) reachable() checks.Answer {
 // sure reports whether nothing about where the list leads had to be taken on trust: a
 // parser read it whole, the server answered there itself, and DNS, not this
 // machine's hosts file, gave the address.
-func (f List) sure(a Arrival) bool {
-	return f.Certain() && a.Sure && !slices.ContainsFunc(f.Endpoints, func(e checks.Endpoint) bool {
+func (f List) sure(a Arrival) bool { return a.Sure && f.known(a) }
+
+// surelyLeads is sure, where MQTT is taken at its word too: no server greets MQTT clients, so
+// that one says that it listens there is all that can be known.
+func (f List) surelyLeads(a Arrival) bool {
+	mqtt := slices.ContainsFunc(f.Endpoints, func(e checks.Endpoint) bool {
+		return e.URL == a.URL && (e.Scheme == "mqtt" || e.Scheme == "mqtts")
+	})
+	return (a.Sure || mqtt && a.Own == checks.Yes) && f.known(a)
+}
+
+// known reports whether the list is the clients', and which address it was that led to
+// an arrival.
+func (f List) known(a Arrival) bool {
+	return f.Certain() && !slices.ContainsFunc(f.Endpoints, func(e checks.Endpoint) bool {
 		return e.URL == a.URL && !e.Literal && (e.Name == nil || !e.Name.Complete || e.Name.HostsFile || e.Name.Verdict == checks.NameDiffers)
 	})
 }

@@ -150,13 +150,14 @@ func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, e
 	ctx, cancel := context.WithTimeout(ctx, a.host.Timeout())
 	defer cancel()
 	run := audit.New(from, audit.Request{Parameters: checks.Parameters{Clusters: a.parameters.Clusters}, Expected: a.expect.expected(from, nil, !a.noProbe)})
-	if err := run.Gather(ctx); err != nil {
+	err := run.Gather(ctx)
+	if err != nil {
 		return nil, explainSelection(err)
 	}
 	d := run.Deployment
 	var empty []checks.EmptyServer
 	if a.parameters.Measure.Clients {
-		empty = checks.EmptyServers(d, a.parameters)
+		empty = looksEmpty(d, a.parameters)
 	}
 	if len(empty) > 0 { // only now it matters what they listen on
 		var clusters []string
@@ -165,15 +166,76 @@ func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, e
 				clusters = append(clusters, e.Cluster)
 			}
 		}
-		if err := run.Details(ctx, clusters); err != nil {
+		if err = run.Details(ctx, clusters); err != nil {
 			return nil, err
 		}
-		empty = checks.EmptyServers(d, a.parameters)
+		if empty, err = emptied(ctx, run, a.parameters, empty); err != nil {
+			return nil, err
+		}
 	}
 	return report.NewHotspots(report.HotspotInput{
 		Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
 		Parameters: a.parameters, Deployment: d, Result: checks.CheckHotspots(d, a.parameters), Empty: empty, All: a.all, Flags: commandFlags(a.host),
 	}), nil
+}
+
+// looksEmpty are the servers with hardly any connections, whatever they say of themselves:
+// some sources have that from the start.
+func looksEmpty(d *checks.Deployment, p checks.HotspotParameters) []checks.EmptyServer {
+	silent := *d
+	silent.Servers = slices.Clone(d.Servers)
+	for i := range silent.Servers {
+		silent.Servers[i].Details = nil
+	}
+	return checks.EmptyServers(&silent, p, nil)
+}
+
+// emptied are those of the servers that look empty which are, by what they listen on.
+// Where one has no listener that all others have, it asks who needs that.
+func emptied(ctx context.Context, run *audit.Run, p checks.HotspotParameters, looks []checks.EmptyServer) ([]checks.EmptyServer, error) {
+	d := run.Deployment
+	empty := checks.EmptyServers(d, p, nil)
+	spoken := checks.Spoken{}
+	for _, e := range looks {
+		at := slices.IndexFunc(d.Servers, func(s checks.Server) bool { return s.ID == e.Server.ID })
+		if spoken[e.Cluster] != nil || at < 0 || d.Servers[at].KeepsAway() || slices.ContainsFunc(empty, func(o checks.EmptyServer) bool { return o.Server.ID == e.Server.ID }) {
+			continue
+		}
+		profiles, err := run.Present(ctx, e.Cluster, largestFirst(d, e.Cluster))
+		if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+			return nil, err
+		}
+		// Who could not be read may need the listener: then it is not said to be empty.
+		spoken[e.Cluster] = map[string]int{}
+		for _, profile := range profiles {
+			spoken.Add(e.Cluster, profile)
+		}
+	}
+	return checks.EmptyServers(d, p, spoken), nil
+}
+
+// largestFirst are the accounts of a cluster by id, those with most clients first.
+func largestFirst(d *checks.Deployment, cluster string) []string {
+	has := make([]int, len(d.Accounts))
+	for i := range d.Servers {
+		for _, u := range d.Servers[i].Usage {
+			if d.Servers[i].Cluster == cluster && !d.Accounts[u.Account].System {
+				has[u.Account] += int(u.Connections)
+			}
+		}
+	}
+	var of []int
+	for i, n := range has {
+		if n > 0 {
+			of = append(of, i)
+		}
+	}
+	slices.SortStableFunc(of, func(a, b int) int { return has[b] - has[a] })
+	out := make([]string, len(of))
+	for i, at := range of {
+		out[i] = d.Accounts[at].ID
+	}
+	return out
 }
 
 // parseFactor reads a number with at most two decimals as hundredths; an empty

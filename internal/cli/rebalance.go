@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"github.com/nats-balance/nats-balance/internal/config"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // rebalance is `rebalance`.
@@ -69,7 +67,7 @@ room for. Needs a user of the system account.
 
 Clients choose where they go. So it moves a batch, checks where the clients went
 and how loaded the servers are, and plans again until every server is within a
-tenth of its even share. It stops when clients come back, all choose one server
+tenth, or 3 connections, of its even share. It stops when clients come back, all choose one server
 or do not reconnect, when a server is overloaded, or when somebody else closes
 connections. It leaves out services whose clients would come back, or came straight
 back when they were closed before.
@@ -296,15 +294,7 @@ func (r *rebalance) confirm(ctx context.Context, s *assessment, doc *report.Reba
 	if err := report.RebalanceQuestion(r.host.Err, &shown, report.Style{Color: colorful(r.host.Err), Scheme: r.host.Colors()}); err != nil {
 		return false, err
 	}
-	who := words.Plural(len(s.scope.Accounts), "account")
-	if !s.several() {
-		who = s.scope.Accounts[0].Name
-	}
-	n, closes := max(len(s.plan.Moves), min(s.plan.Excess, s.forecast.Moves)), ""
-	if s.forecast.Moves > n {
-		closes = fmt.Sprintf(", with about %s", words.Plural(s.forecast.Moves, "close"))
-	}
-	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(fmt.Sprintf("Move about %s of %s in %s%s?", words.Plural(n, "connection"), who, cmp.Or(s.cluster, "the cluster"), closes)))
+	fmt.Fprintf(r.host.Err, "%s [y/N] ", line(shown.Ask()))
 	answer := make(chan string, 1)
 	go func() { // reading a terminal can't be interrupted; the program ends then
 		b := make([]byte, 64)

@@ -54,7 +54,18 @@ func TestRebalanceCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := filepath.Join(t.TempDir(), "nats-balance.yaml")
-	if err := os.WriteFile(settings, []byte("version: 1\naccepted:\n  - account: STAYS\n    cluster: C1\n    reason: moved by hand\n    expires: 2999-12-31\n"), 0o600); err != nil {
+	const accepts = "version: 1\naccepted:\n  - account: STAYS\n    cluster: C1\n    reason: moved by hand\n    expires: 2999-12-31\n"
+	for limit, leaves := range map[string]bool{"    max-share: 49\n": false, "    max-share: 50\n": true} {
+		if err := os.WriteFile(settings, []byte(accepts+limit), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		doc := rebalanced(t, l, generous, 0, "--cluster", "C1", "--config", settings)
+		at := slices.IndexFunc(doc.Accounts, func(a report.RebalanceAccount) bool { return a.Account.ID == "STAYS" })
+		if left := doc.Accounts[at].LeftOut != nil; left != leaves || slices.Contains(doc.Notes, "STAYS is not left out: it was accepted up to 49%: it has more.") == leaves {
+			t.Errorf("%s: left out: %v, %q", limit, left, doc.Notes)
+		}
+	}
+	if err := os.WriteFile(settings, []byte(accepts), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	all := []string{"ORDERS", "BILLING", "STAYS"}
@@ -74,6 +85,9 @@ func TestRebalanceCluster(t *testing.T) {
 	}
 	done := rebalanced(t, l, generous, 0, "--cluster", "C1", "--config", settings, "--canary", "5", "--batch", "6", "--rate", "100", "--apply", "--yes")
 	after := loads(l, "C1", all...)
+	if slices.ContainsFunc(done.Notes, func(n string) bool { return strings.Contains(n, "about ") || strings.HasPrefix(n, "The prediction") }) {
+		t.Errorf("it still says what to expect: %q", done.Notes)
+	}
 	if done.Outcome != "balanced" || slices.Max(after) > 27 || slices.Min(after) < 21 {
 		t.Errorf("%s, %+v: %v became %v", done.Outcome, done.Stop, before, after)
 	}

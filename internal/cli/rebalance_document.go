@@ -22,8 +22,8 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		Cluster: s.cluster,
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,
-			DurationS: balance.Takes(max(len(p.Moves), f.Moves), r.rate, r.batch).Seconds(), LimitedBy: p.Short},
-		Notes: slices.Concat(s.notes, s.predicted), Warnings: s.warnings, Outcome: "planned",
+			DurationS: r.duration(s).Seconds(), LimitedBy: p.Short},
+		Notes: slices.Concat(s.notes, s.foreseen), Warnings: s.warnings, Outcome: "planned",
 	}
 	if r.toServer != "" {
 		doc.Given.ToServer = &r.toServer
@@ -35,6 +35,15 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	predicted, each := f.Loads, f.Held
 	if s.allReturn {
 		predicted, each = loads, held
+	}
+	for a, unread := range s.unread { // they are there, and stay as far as is known
+		for i, n := range unread {
+			loads[i], held[a][i] = loads[i]+n, held[a][i]+n
+			doc.Plan.Connections += n
+			if !s.allReturn {
+				predicted[i], each[a][i] = predicted[i]+n, each[a][i]+n
+			}
+		}
 	}
 	for i, m := range s.state.Servers {
 		row := report.RebalanceServer{Server: m.Name, ID: m.ID, Connections: m.Connections, Limit: m.Limit, Before: loads[i], Moves: p.From[i], Predicted: predicted[i]}
@@ -63,10 +72,13 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	switch {
 	case len(s.refusals) > 0 && (s.final || !r.force):
 		doc.Outcome = "refused"
-	case p.Excess == 0:
+	case s.level || p.Excess == 0 && s.unread == nil:
 		doc.Outcome = "nothing-to-do"
 	case len(p.Moves) == 0:
 		doc.Outcome = "refused"
+		if s.unread != nil {
+			p.Short = append(p.Short, "not all connections could be read")
+		}
 		doc.Refusals = append(doc.Refusals, report.Refusal{Code: string(balance.NoMoves), Text: "There is no connection that can be moved: " + strings.Join(p.Short, "; ") + "."})
 	}
 	if doc.Outcome != "refused" {
@@ -75,6 +87,20 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		}
 	}
 	return doc
+}
+
+// duration is about how long the run takes, by what it took to ask the servers until
+// now: the moves, and the audit after them. A dry run is followed by a plan of its own.
+func (r *rebalance) duration(s *assessment) time.Duration {
+	moves := max(len(s.plan.Moves), s.forecast.Moves)
+	if moves == 0 {
+		return 0
+	}
+	took := s.gathered + balance.Takes(moves, max(s.forecast.Rounds, (moves+r.batch-1)/r.batch), r.rate, s.looked)
+	if !r.apply {
+		took += s.planned
+	}
+	return took.Round(100 * time.Millisecond)
 }
 
 // spread is the fullest server of these counts.
@@ -150,6 +176,7 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 
 // recordRun adds what was done, and what it shows of the causes.
 func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
+	doc.Notes = slices.Clone(s.notes)
 	state := s.state
 	if run.Last != nil {
 		state = run.Last
@@ -236,7 +263,7 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		return "stopped"
 	case len(result.Findings) > 0:
 		return "finding"
-	case s.several() && !now.Level(s.goal):
+	case (s.several() || r.even) && !now.Level(s.goal):
 		return "uneven"
 	}
 	return "balanced"

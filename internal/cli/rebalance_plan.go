@@ -26,17 +26,22 @@ type assessment struct {
 	scope      balance.Scope
 	goal       balance.Goal
 	state      *balance.State
+	unread     [][]int // connections that the servers count, and did not list: by account and server
 	plan       balance.Plan
 	forecast   balance.Forecast
 	causes     [][]cause.Cause   // by account
 	history    [][]checks.Closed // by account
 	allReturn  bool              // no client that may be moved is expected to stay away
 	refusals   []balance.Refusal
-	final      bool // a refusal that --force does not override
-	notes      []string
-	predicted  []string // notes on the plan: after a run there is what came of it
-	missing    int      // clients of the run that were not back when they were last counted
-	warnings   []string
+	// What it took to read the deployment and the connections, and all of the plan.
+	gathered, looked, planned time.Duration
+
+	final    bool // a refusal that --force does not override
+	level    bool // near enough to even that nothing is moved
+	notes    []string
+	foreseen []string // notes on what to expect, which no longer hold after a run
+	missing  int      // clients of the run that were not back when they were last counted
+	warnings []string
 }
 
 // several reports whether it is about more than one account.
@@ -50,6 +55,8 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	request.Again, request.Connected, request.Expected = from.again, from.urls, r.expect.expected(from, nil, lists.Probe)
 	s.expected = request.Expected
 	a := audit.New(from, request)
+	started := time.Now()
+	defer func() { s.planned = time.Since(started) }()
 	if err := r.gather(ctx, a, s); err != nil {
 		return nil, err
 	}
@@ -68,12 +75,12 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	if err := r.diagnose(ctx, a, s); err != nil {
 		return nil, err
 	}
-	if err := r.look(ctx, nc, s); err != nil {
+	if err := r.look(ctx, nc, s, counted); err != nil {
 		return nil, err
 	}
 	r.recall(s)
 	s.settle(s.state)
-	if s.several() && s.state.Level(s.goal) { // by where the clients get to
+	if s.several() && s.unread == nil && s.state.Level(s.goal) { // by where the clients get to
 		s.nothing()
 		return s, nil
 	}
@@ -96,7 +103,7 @@ func (s *assessment) settle(state *balance.State) {
 
 // nothing plans no move.
 func (s *assessment) nothing() {
-	s.plan.Excess, s.plan.Moves, s.plan.From = 0, nil, make([]int, len(s.scope.Servers))
+	s.level, s.plan.Moves, s.plan.From = true, nil, make([]int, len(s.scope.Servers))
 }
 
 func (s *assessment) refuse(code balance.RefusalCode, format string, args ...any) {
@@ -118,10 +125,11 @@ func (r *rebalance) request(lists audit.ClientLists) audit.Request {
 func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) error {
 	ctx, cancel := context.WithTimeout(ctx, a.Request.Timeout)
 	defer cancel()
+	started := time.Now()
 	if err := a.Gather(ctx); err != nil {
 		return explainSelection(err)
 	}
-	s.deployment = a.Deployment
+	s.deployment, s.gathered = a.Deployment, time.Since(started)
 	named := r.named(s.deployment)
 	cluster, err := r.choose(s.deployment, named)
 	if err != nil {
@@ -144,8 +152,8 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 	}
 	for _, account := range named {
 		x := balance.Account{ID: account.ID, Name: account.Name, Rule: r.parameters.For(account)}
-		if at := slices.IndexFunc(r.accepted, func(a checks.Acceptance) bool { return a.Holds(account, cluster, time.Now()) }); at >= 0 && len(r.accounts) == 0 {
-			x.Stays, x.Accepted = "accepted, "+r.accepted[at].Reason, true
+		if len(r.accounts) == 0 {
+			r.accept(s, &x, account)
 		}
 		s.scope.Accounts = append(s.scope.Accounts, x)
 	}
@@ -162,38 +170,12 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 			}
 			return &usageError{err: fmt.Errorf("no server %q of %s reported: pass --to-server one of %s", r.toServer, cmp.Or(cluster, "the cluster"), words.FirstOf(8, names))}
 		}
+		if to := &s.scope.Servers[s.goal.To]; to.KeptAway {
+			to.KeptAway = false
+			s.refuse(balance.KeptAway, "A tag of %s says that it is not for clients.", to.Name)
+		}
 	}
 	return nil
-}
-
-// named are the accounts that were asked for.
-func (r *rebalance) named(d *checks.Deployment) []checks.Account {
-	var out []checks.Account
-	for _, name := range r.accounts {
-		at := slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.ID == name })
-		if at < 0 {
-			at = slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.Name == name })
-		}
-		if at >= 0 && !slices.Contains(out, d.Accounts[at]) {
-			out = append(out, d.Accounts[at])
-		}
-	}
-	return out
-}
-
-// everyone are all accounts with clients in a cluster.
-func (r *rebalance) everyone(d *checks.Deployment, cluster string) []checks.Account {
-	var out []checks.Account
-	for i, account := range d.Accounts {
-		has := slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
-			return s.Cluster == cluster && slices.ContainsFunc(s.Usage, func(u checks.Usage) bool { return int(u.Account) == i && u.Connections > 0 })
-		})
-		if has && !account.System {
-			out = append(out, account)
-		}
-	}
-	slices.SortFunc(out, func(a, b checks.Account) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	return out
 }
 
 // choose is the cluster that was asked for, or the only one in which there is
@@ -266,12 +248,14 @@ func unreported(d *checks.Deployment, who string) (string, error) {
 		who, words.Plural(len(missing), "server"), words.ListUpTo(shown, missing))
 }
 
-// look reads the connections.
-func (r *rebalance) look(ctx context.Context, nc *nats.Conn, s *assessment) error {
+// look reads the connections. Of those that can't be read it is known how many there
+// are.
+func (r *rebalance) look(ctx context.Context, nc *nats.Conn, s *assessment, counted *balance.State) error {
 	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
 	defer cancel()
+	started := time.Now()
 	state, err := balance.Look(ctx, nc, r.host.Timeout(), s.scope)
-	s.state = state
+	s.state, s.looked = state, time.Since(started)
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
@@ -279,6 +263,12 @@ func (r *rebalance) look(ctx context.Context, nc *nats.Conn, s *assessment) erro
 		text := oneLine(err)
 		s.warnings = append(s.warnings, text)
 		s.refuse(balance.Coverage, "%s.", words.UpperFirst(text))
+		s.unread = counted.Held()
+		for a, held := range state.Held() {
+			for i, n := range held {
+				s.unread[a][i] = max(0, s.unread[a][i]-n)
+			}
+		}
 	}
 	return nil
 }
@@ -346,9 +336,9 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		if len(outlook.Refusals) > 0 && (!moves || r.force) {
 			stay++
 			if !r.force {
-				why := "clients would come back" // not all, where whose the lists are is unknown
+				why := "the clients that are concentrated would come back"
 				if !outlook.AllReturn && len(diagnosis.Lost()) > 0 {
-					why = "clients may be lost"
+					why = "the clients that are concentrated may be lost"
 				}
 				account.Stays = cmp.Or(account.Stays, fmt.Sprintf("%s (%s)", why, outlook.Refusals[0].Code))
 			}
@@ -365,13 +355,13 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 
 // remark says what the prediction rests on.
 func (s *assessment) remark() {
-	s.notes = append(s.notes, slices.Concat(s.plan.RemarkReturns(), s.state.RemarkConfined())...)
-	s.predicted = s.plan.Remarks(s.state, s.forecast)
+	lasting, foreseen := s.plan.Remarks(s.state, s.forecast)
+	s.notes, s.foreseen = append(s.notes, lasting...), foreseen
 	if unproven := s.plan.Unproven(s.state); len(unproven) > 0 {
-		s.predicted = append(s.predicted, fmt.Sprintf("No other server is known to take the users of %s: one connection is moved first and looked after, as clients that are refused everywhere may give up.",
+		s.foreseen = append(s.foreseen, fmt.Sprintf("No other server is known to take the users of %s: one connection is moved first and looked after, as clients that are refused everywhere may give up.",
 			words.ListUpTo(5, unproven)))
 	}
 	if len(s.plan.Moves) > 0 && len(s.refusals) == 0 {
-		s.predicted = append(s.predicted, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
+		s.foreseen = append(s.foreseen, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
 	}
 }

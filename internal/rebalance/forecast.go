@@ -1,6 +1,9 @@
 package rebalance
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Forecast is what a run is expected to come to.
 type Forecast struct {
@@ -10,6 +13,14 @@ type Forecast struct {
 	// each, in whole connections.
 	Loads []int
 	Held  [][]int
+	// Short is the server that ends furthest from its share, where the run is not
+	// expected to make all level; nil where it is, or where --max-moves ends it.
+	Short *Shortfall
+}
+
+// Shortfall is a server that does not come near its even share.
+type Shortfall struct {
+	Server, Connections, Share int
 }
 
 // mostRounds bounds a forecast.
@@ -49,7 +60,25 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 		f.Rounds++
 	}
 	f.Loads, f.Held = now.Loads(), now.Held()
+	if goal.MaxMoves == 0 {
+		f.Short = now.shortfall(goal)
+	}
 	return f
+}
+
+// shortfall is the server that is furthest from its share; nil where all are near
+// theirs.
+func (s *State) shortfall(goal Goal) *Shortfall {
+	aim, furthest := s.aimOf(goal), 0.0
+	var out *Shortfall
+	for i, n := range s.Loads() {
+		off := math.Abs(float64(n) - aim.share[i])
+		if goal.To >= 0 && (i != goal.To || n >= leastOf(aim.share[i])) || goal.To < 0 && aim.near(i, n) || off <= furthest {
+			continue
+		}
+		furthest, out = off, &Shortfall{i, n, aim.even[i]}
+	}
+	return out
 }
 
 // NextBatch takes the first moves of a plan, of each service those of one cohort:

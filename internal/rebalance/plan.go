@@ -56,6 +56,7 @@ type planning struct {
 	peak     int     // the most that a server had before the first move
 	give     []int   // how many more each server gives to come down to its share
 	over     [][]int // how many more an account gives of a server
+	overs    []int   // the same of all accounts
 	want     float64 // how many more Goal.To takes
 }
 
@@ -70,11 +71,7 @@ func PlanMoves(s *State, goal Goal) Plan {
 	p := newPlanning(s, goal)
 	plan := Plan{Even: slices.Max(p.aimed.even), From: make([]int, len(s.Servers))}
 	for i, give := range p.give {
-		of := 0
-		for a := range p.over {
-			of += p.over[a][i]
-		}
-		plan.Excess += max(give, of)
+		plan.Excess += max(give, p.overs[i])
 	}
 	budget := plan.Excess
 	if goal.To >= 0 {
@@ -114,14 +111,14 @@ func PlanMoves(s *State, goal Goal) Plan {
 		}
 	}
 	if len(plan.Moves) < min(budget, plan.Excess) {
-		plan.Short = append(plan.Short, p.why(groups)...)
+		plan.Short = append(plan.Short, p.why()...)
 	}
 	return plan
 }
 
 func newPlanning(s *State, goal Goal) *planning {
 	p := &planning{State: s, goal: goal, aimed: s.aimOf(goal), held: s.Held(), load: make([]float64, len(s.Servers)),
-		room: make([]float64, len(s.Servers)), full: s.full(goal), give: make([]int, len(s.Servers)), passes: make([]bool, len(s.Servers))}
+		room: make([]float64, len(s.Servers)), full: s.full(goal), give: make([]int, len(s.Servers)), overs: make([]int, len(s.Servers)), passes: make([]bool, len(s.Servers))}
 	loads := s.Loads()
 	p.peak, p.peaks = s.start()
 	for i, server := range s.Servers {
@@ -130,11 +127,9 @@ func newPlanning(s *State, goal Goal) *planning {
 			p.room[i] = float64(*room)
 		}
 	}
-	if !goal.Even {
-		for i, n := range loads {
-			p.give[i] = max(0, n-p.aimed.even[i])
-			p.passes[i] = p.give[i] > 0
-		}
+	for i, n := range loads {
+		p.give[i] = max(0, n-p.aimed.even[i])
+		p.passes[i] = p.give[i] > 0
 	}
 	p.hard, p.soft = s.ceilings(goal)
 	for a, held := range p.held {
@@ -146,6 +141,7 @@ func newPlanning(s *State, goal Goal) *planning {
 		for i, n := range held {
 			if s.Accounts[a].Stays == "" && goal.To < 0 {
 				over[i] = max(0, n-p.hard[a])
+				p.overs[i] += over[i]
 			}
 		}
 		p.expected, p.variance, p.over = append(p.expected, expected), append(p.variance, make([]float64, len(held))), append(p.over, over)
@@ -180,7 +176,7 @@ func (p *planning) groups() []group {
 	var out []group
 	for _, c := range p.Connections {
 		service := &p.Services[c.Service]
-		if p.triedOut(c) || !p.moves(c.Service) || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
+		if p.triedOut(c) || !p.moves(c.Service) || p.keeps(c) || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
 			continue
 		}
 		i, ok := at[c.cohort()]
@@ -210,6 +206,10 @@ func (p *planning) gain(g *group) float64 {
 	}
 	out, from := 0.0, p.load[g.server]
 	x, own := p.expected[g.account], p.ceiling(g.account, g.server)
+	here := x[g.server]
+	if p.Servers[g.server].KeptAway { // any other one is better
+		from, here = float64(p.peak)+1, float64(p.peaks[g.account])+1
+	}
 	for i, chance := range g.chances {
 		if i == g.server || chance == 0 {
 			continue
@@ -217,9 +217,13 @@ func (p *planning) gain(g *group) float64 {
 		if p.room[i] < chance-1e-9 {
 			return 0 // its reserve is not for this
 		}
+		if p.Servers[i].KeptAway {
+			continue // to be moved on from
+		}
 		level := from - p.load[i] - 1
 		if p.goal.Even {
-			level = x[g.server] - x[i] - 1
+			out += chance * 2 * p.each(level, here-x[i]-1)
+			continue
 		}
 		if p.goal.To >= 0 && i == p.goal.To {
 			level = p.want
@@ -233,6 +237,13 @@ func (p *planning) gain(g *group) float64 {
 	return out
 }
 
+// each is what is gained where every account is to be even: by the account first, and
+// where it is all the same to that, by the servers' loads. What each account may have
+// too much would add up on the same server without.
+func (p *planning) each(loads, account float64) float64 {
+	return account + loads/float64(100*len(p.Accounts))
+}
+
 // lastResort makes detours come after all else.
 const lastResort = 1e-6
 
@@ -240,21 +251,25 @@ const lastResort = 1e-6
 // server that has enough, and from there on to one that has not. No server gets
 // more than the fullest had before the first move.
 func (p *planning) detour(g *group) float64 {
-	if p.goal.Even || p.give[g.server] <= 0 {
+	if p.give[g.server] <= 0 && !p.goal.Even {
 		return 0
 	}
-	out := 0.0
+	out, x := 0.0, p.expected[g.account]
 	for i, chance := range g.chances {
 		if chance == 0 || i == g.server {
 			continue
 		}
-		if p.load[i]+1 > float64(p.peak) {
+		if p.load[i]+1 > float64(p.peak) || p.goal.Even && x[i]+1 > float64(p.peaks[g.account]) {
 			return 0
 		}
 		next := cohort{service: g.service, server: i, epoch: len(p.Servers), trail: g.trail.then(g.server)}
 		for k, onward := range p.chances(next, p.full) {
 			if k != i && k != g.server {
-				out += chance * onward * (p.load[g.server] - p.load[k] - 1)
+				level := p.load[g.server] - p.load[k] - 1
+				if p.goal.Even {
+					level = p.each(level, x[g.server]-x[k]-1)
+				}
+				out += chance * onward * level
 			}
 		}
 	}
@@ -286,10 +301,13 @@ func beyond(n, ceiling float64) float64 {
 }
 
 // mayTake reports whether the server, or the account on it, still has too much, and
-// the connection is not the account's last one on the only other server that it is
-// on.
+// the account would not be left on one server only.
 func (p *planning) mayTake(server, account int) bool {
-	if p.give[server] <= 0 && p.over[account][server] <= 0 {
+	give := p.give[server]
+	if p.goal.Even { // what the accounts have too much goes first
+		give -= p.overs[server]
+	}
+	if p.over[account][server] <= 0 && give <= 0 {
 		return false
 	}
 	if p.held[account][server] > 1 {
@@ -307,6 +325,9 @@ func (p *planning) mayTake(server, account int) bool {
 // take moves a connection of the group, as far as is expected.
 func (p *planning) take(g *group, c Connection) {
 	p.give[c.Server]--
+	if p.over[g.account][c.Server] > 0 {
+		p.overs[c.Server]--
+	}
 	p.over[g.account][c.Server]--
 	p.held[g.account][c.Server]--
 	p.expected[g.account][c.Server]--
@@ -325,17 +346,14 @@ func (p *planning) take(g *group, c Connection) {
 }
 
 // why says why there are fewer moves than it takes.
-func (p *planning) why(groups []group) []string {
-	left, full := 0, 0
-	for _, g := range groups {
-		left += len(g.left)
-	}
+func (p *planning) why() []string {
+	full := 0
 	for i := range p.room {
 		if p.room[i] < 1 {
 			full++
 		}
 	}
-	stays, tried := 0, 0
+	stays, tried, left := 0, 0, 0
 	for _, c := range p.Connections {
 		switch {
 		case p.give[c.Server] <= 0 && p.over[p.Services[c.Service].Account][c.Server] <= 0:
@@ -343,6 +361,8 @@ func (p *planning) why(groups []group) []string {
 			stays++
 		case p.triedOut(c):
 			tried++
+		default:
+			left++
 		}
 	}
 	switch {
@@ -352,17 +372,19 @@ func (p *planning) why(groups []group) []string {
 		return []string{words.Plural(stays, "connection") + " on servers with too many are left out"}
 	case tried > 0:
 		return []string{words.Plural(tried, "client") + " on servers with too many were moved often enough"}
-	case left > 0:
+	}
+	if left > 0 {
 		return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
 	}
 	return []string{"no connection that may move is on a server with too many"}
 }
 
-// Takes is about how long moves take: the rate is in moves per second, and
-// after every batch there is a look of about a second.
-func Takes(moves, rate, batch int) time.Duration {
-	if moves == 0 || rate < 1 || batch < 1 {
+// Takes is about how long moves take: the rate is in moves per second, and in each
+// round it waits for the clients and asks the servers. A look is how long it took to
+// ask them who is connected, which is about half of it.
+func Takes(moves, rounds, rate int, look time.Duration) time.Duration {
+	if moves == 0 || rate < 1 {
 		return 0
 	}
-	return time.Duration(moves)*time.Second/time.Duration(rate) + time.Duration((moves+batch-1)/batch)*time.Second
+	return time.Duration(moves)*time.Second/time.Duration(rate) + time.Duration(rounds)*(lookEvery+2*look)
 }

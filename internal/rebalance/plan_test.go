@@ -257,10 +257,10 @@ func TestWalkOfTheLibraries(t *testing.T) {
 
 func TestTakes(t *testing.T) {
 	t.Parallel()
-	if got := Takes(100, 10, 20); got != 15*time.Second {
+	if got := Takes(100, 8, 10, 125*time.Millisecond); got != 14*time.Second {
 		t.Errorf("100 moves take %s", got)
 	}
-	if got := Takes(0, 10, 20); got != 0 {
+	if got := Takes(0, 10, 20, time.Second); got != 0 {
 		t.Errorf("no moves take %s", got)
 	}
 }

@@ -20,6 +20,7 @@ const (
 	NoRoom        RefusalCode = "no-room"
 	NoMoves       RefusalCode = "no-moves"
 	CameBack      RefusalCode = "clients-came-back"
+	KeptAway      RefusalCode = "kept-away"
 )
 
 // Refusal is a reason to move nothing.
@@ -51,7 +52,7 @@ func Members(d *checks.Deployment, cluster string, accounts []string) []Server {
 		if server.Cluster != cluster || cluster == "" && n == 0 {
 			continue
 		}
-		m := Server{ID: server.ID, Name: server.Name, Limit: server.MaxConnections, Start: server.Start}
+		m := Server{ID: server.ID, Name: server.Name, Limit: server.MaxConnections, Start: server.Start, KeptAway: server.KeepsAway()}
 		if server.Details != nil {
 			m.Connections = server.Details.Connections
 			if !m.Start.IsZero() {
@@ -136,34 +137,33 @@ func Full(s *State, goal Goal) (Refusal, bool) {
 // ordinary.
 const byChance = 0.05
 
-// RemarkReturns says that clients may choose the same server again, which stays so after
-// a run; empty where none may.
-func (p Plan) RemarkReturns() []string {
+// Remarks returns what the prediction rests on, and why there are fewer moves
+// than it takes for an even spread, a sentence each. Those that are foreseen no longer
+// hold after a run.
+func (p Plan) Remarks(s *State, f Forecast) (lasting, foreseen []string) {
 	may := 0
 	for _, m := range p.Moves {
 		if m.MayReturn {
 			may++
 		}
 	}
-	if may == 0 {
-		return nil
+	if may > 0 {
+		lasting = append(lasting, fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
+			words.Count(may), words.Plural(len(p.Moves), "client")))
 	}
-	return []string{fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
-		words.Count(may), words.Plural(len(p.Moves), "client"))}
-}
-
-// Remarks returns what the prediction rests on, and why there are fewer moves
-// than it takes for an even spread, a sentence each.
-func (p Plan) Remarks(s *State, f Forecast) []string {
-	var out []string
+	lasting = append(lasting, slices.Concat(s.remarkKeptAway(), s.remarkConfined())...)
 	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {
-		out = append(out, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
+		foreseen = append(foreseen, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
 	}
-	if more := f.Moves - len(p.Moves); more > 0 {
-		out = append(out, fmt.Sprintf("Clients choose where they go, so some take a second move: about %s in all.", words.Plural(f.Moves, "move")))
+	if f.Moves > len(p.Moves) {
+		foreseen = append(foreseen, fmt.Sprintf("Clients choose where they go, so it plans again after each batch: about %s in all.", words.Plural(f.Moves, "move")))
+	}
+	if x := f.Short; x != nil {
+		foreseen = append(foreseen, fmt.Sprintf("The servers are not expected to become even: %s would have about %s, and its even share is %s.",
+			s.Servers[x.Server].Name, words.Plural(x.Connections, "connection"), words.Count(x.Share)))
 	}
 	if top := slices.Max(s.Loads()); checks.Chance(len(s.Connections), len(s.Servers), top) >= byChance {
-		out = append(out, "Clients that choose at random are often spread like this: moving some will hardly make it more even.")
+		foreseen = append(foreseen, "Clients that choose at random are often spread like this: moving some will hardly make it more even.")
 	}
-	return out
+	return lasting, foreseen
 }

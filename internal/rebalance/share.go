@@ -34,21 +34,47 @@ func (s *State) confined(service int) []int {
 		return nil
 	}
 	var to []int
-	for i := range s.Servers {
+	all := s.taking()
+	for _, i := range all {
 		if s.reaches(service, i) {
 			to = append(to, i)
 		}
 	}
-	if len(to) < 2 || len(to) == len(s.Servers) {
+	if len(to) < 2 || len(to) == len(all) {
 		return nil
 	}
 	return to
 }
 
-// RemarkConfined says for which servers some clients are not planned, as they are known
+// taking are the servers that are for clients.
+func (s *State) taking() []int {
+	var out []int
+	for i, server := range s.Servers {
+		if !server.KeptAway {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// remarkKeptAway says which servers are not for clients: a sentence, or none.
+func (s *State) remarkKeptAway() []string {
+	var names []string
+	for _, server := range s.Servers {
+		if server.KeptAway {
+			names = append(names, server.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Not for clients, by a tag: %s. Clients that are there stay, and those that are moved and choose it are moved on.", words.ListUpTo(5, names))}
+}
+
+// remarkConfined says for which servers some clients are not planned, as they are known
 // not to get there: a sentence for the accounts of which it is the same servers, or
 // for the services, where those of an account do not get to the same ones.
-func (s *State) RemarkConfined() []string {
+func (s *State) remarkConfined() []string {
 	by, order, n := map[string][]string{}, []string(nil), make([]int, len(s.Services))
 	for _, c := range s.Connections {
 		n[c.Service]++
@@ -95,7 +121,7 @@ func (s *State) without(service int) string {
 	}
 	var out []string
 	for i, server := range s.Servers {
-		if !slices.Contains(to, i) {
+		if !slices.Contains(to, i) && !server.KeptAway {
 			out = append(out, server.Name)
 		}
 	}
@@ -109,17 +135,17 @@ func (s *State) blocks() []*checks.Confined {
 		to[service] = s.confined(service)
 		some = some || to[service] != nil
 	}
-	if !some {
+	everywhere := s.taking()
+	if !some && len(everywhere) == len(s.Servers) || len(everywhere) == 0 {
 		return nil
-	}
-	everywhere := make([]int, len(s.Servers))
-	for i := range everywhere {
-		everywhere[i] = i
 	}
 	of := make([]*checks.Confined, len(s.Services))
 	byAccount := make([][]*checks.Confined, len(s.Accounts))
 	var out []*checks.Confined
 	for _, c := range s.Connections {
+		if s.keeps(c) {
+			continue
+		}
 		if of[c.Service] == nil {
 			account, reach := s.Services[c.Service].Account, to[c.Service]
 			if reach == nil {
@@ -138,12 +164,32 @@ func (s *State) blocks() []*checks.Confined {
 	return out
 }
 
+// keeps reports whether a connection stays on a server that is not for clients: what was
+// there before the run does.
+func (s *State) keeps(c Connection) bool { return s.Servers[c.Server].KeptAway && c.tries == 0 }
+
+// kept are the connections that stay so, of each account on each server.
+func (s *State) kept() [][]int {
+	out := make([][]int, len(s.Accounts))
+	for a := range out {
+		out[a] = make([]int, len(s.Servers))
+	}
+	for _, c := range s.Connections {
+		if s.keeps(c) {
+			out[s.Services[c.Service].Account][c.Server]++
+		}
+	}
+	return out
+}
+
 // aim is what each server has when the clients are spread as evenly as where they can
 // get to allows.
 type aim struct {
 	share []float64
 	even  []int // the same rounded up
 	own   []int // of each account by itself, the most on a server
+	// of are the same of each account on each server; nil but where each is to be even.
+	of [][]float64
 }
 
 // Confined reports whether clients of some services get to some of the servers only, so
@@ -167,6 +213,10 @@ func (s *State) aimOf(goal Goal) *aim {
 	}
 	out := &aim{share: make([]float64, len(s.Servers)), even: make([]int, len(s.Servers))}
 	blocks := s.blocks()
+	if goal.Even {
+		s.aimEach(out, blocks)
+		return out
+	}
 	if blocks == nil {
 		for i := range out.share {
 			out.share[i] = float64(len(s.Connections)) / float64(len(s.Servers))
@@ -194,37 +244,95 @@ func (s *State) aimOf(goal Goal) *aim {
 		}
 	}
 	out.share = checks.Level(blocks, len(s.Servers), free)
+	for _, kept := range s.kept() {
+		for i, n := range kept {
+			out.share[i] += float64(n)
+		}
+	}
 	for i, n := range out.share {
 		out.even[i] = checks.WholeShare(n)
 	}
 	return out
 }
 
+// aimEach aims at an even share of every account by itself; those that are left alone
+// count with what they have.
+func (s *State) aimEach(out *aim, blocks []*checks.Confined) {
+	kept := s.kept()
+	for a, held := range s.Held() {
+		share, most := make([]float64, len(held)), 0.0
+		var own []*checks.Confined
+		for _, b := range blocks {
+			if b.Account == a {
+				own = append(own, b)
+			}
+		}
+		_, total := largest(held)
+		for i := range share {
+			share[i] = float64(total) / float64(len(held))
+		}
+		if blocks != nil {
+			share = checks.Level(own, len(held), slices.Repeat([]float64{math.Inf(1)}, len(s.Accounts)))
+		}
+		most = slices.Max(share)
+		for i, n := range held {
+			share[i] += float64(kept[a][i])
+			if s.Accounts[a].Stays != "" {
+				share[i] = float64(n)
+			}
+			out.share[i] += share[i]
+		}
+		out.own, out.of = append(out.own, checks.WholeShare(most)), append(out.of, share)
+	}
+	for i, n := range out.share {
+		out.even[i] = checks.WholeShare(n)
+	}
+}
+
 // Level reports whether every server is near its even share and no account that is
-// balanced is above its ceiling.
+// balanced is above its ceiling; where each is to be even, near its own.
 func (s *State) Level(goal Goal) bool {
 	aim := s.aimOf(goal)
-	least := func(i int) int { return int(math.Floor(aim.share[i]+checks.Near)) - slack(aim.even[i]) }
 	loads := s.Loads()
 	if goal.To >= 0 {
-		return loads[goal.To] >= least(goal.To)
+		return loads[goal.To] >= leastOf(aim.share[goal.To])
 	}
 	for i, n := range loads {
-		if !goal.Even && (n > aim.even[i]+slack(aim.even[i]) || n < least(i)) {
+		if !aim.near(i, n) && !s.emptied(i, n, aim.share[i]) {
 			return false
 		}
 	}
 	ceilings, _ := s.ceilings(goal)
 	for a, held := range s.Held() {
-		ceiling := ceilings[a]
-		if goal.Even {
-			ceiling += slack(ceiling)
+		if s.Accounts[a].Stays != "" {
+			continue
 		}
-		if s.Accounts[a].Stays == "" && slices.Max(held) > ceiling {
-			return false
+		for i, n := range held {
+			most := ceilings[a]
+			if goal.Even {
+				most += slack(most)
+			}
+			if n > most || goal.Even && n < leastOf(aim.of[a][i]) && !s.emptied(i, n, aim.of[a][i]) {
+				return false
+			}
 		}
 	}
 	return true
+}
+
+// emptied reports whether clients left a server that is not for them.
+func (s *State) emptied(server, n int, share float64) bool {
+	return s.Servers[server].KeptAway && float64(n) <= share
+}
+
+// near reports whether a server with so many is near its share.
+func (x *aim) near(server, n int) bool {
+	return n >= leastOf(x.share[server]) && n <= x.even[server]+slack(x.even[server])
+}
+
+// leastOf is how few are near a share.
+func leastOf(share float64) int {
+	return int(math.Floor(share+checks.Near)) - slack(checks.WholeShare(share))
 }
 
 // unevenness is how far it is from the goal: less of either is better.
@@ -237,9 +345,7 @@ type unevenness struct {
 func (s *State) unevenness(goal Goal) (out unevenness) {
 	share := s.aimOf(goal).share
 	for i, n := range s.Loads() {
-		if !goal.Even {
-			out.loads += (float64(n) - share[i]) * (float64(n) - share[i])
-		}
+		out.loads += (float64(n) - share[i]) * (float64(n) - share[i])
 	}
 	ceilings, _ := s.ceilings(goal)
 	for a, held := range s.Held() {

@@ -65,7 +65,8 @@ func TestPlanLeadsNobodyWhereHeDoesNotGet(t *testing.T) {
 	if p.Even != 16 || p.Excess != 14 {
 		t.Errorf("%d is even, %d are too many", p.Even, p.Excess)
 	}
-	if said := strings.Join(append(s.RemarkConfined(), p.Remarks(s, f)...), "\n"); !strings.Contains(said, "Clients of A0 and A1 do not get to n3") {
+	lasting, _ := p.Remarks(s, f)
+	if said := strings.Join(lasting, "\n"); !strings.Contains(said, "Clients of A0 and A1 do not get to n3") {
 		t.Error(said)
 	}
 	if s.Reached(2) != true || len(PlanMoves(s, Goal{To: 2}).Moves) == 0 {
@@ -135,16 +136,16 @@ func TestRemarkOfServices(t *testing.T) {
 	s.Services[1].Account = 0
 	s.Services[0].Name, s.Services[0].Unreached = "front", []bool{false, false, true, true}
 	s.Services[1].Name, s.Services[1].Unreached = "back", []bool{true, true, false, false}
-	said := strings.Join(s.RemarkConfined(), "\n")
+	said := strings.Join(s.remarkConfined(), "\n")
 	if !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") || !strings.Contains(said, "Clients of back of A0 do not get to n1 and n2") {
 		t.Error(said)
 	}
 	s.Services[1].Unreached = nil
-	if said := strings.Join(s.RemarkConfined(), "\n"); !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") {
+	if said := strings.Join(s.remarkConfined(), "\n"); !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") {
 		t.Error(said)
 	}
 	s.Services[1].Unreached = s.Services[0].Unreached
-	if said := strings.Join(s.RemarkConfined(), "\n"); !strings.HasPrefix(said, "Clients of A0 do not get to n3 and n4") {
+	if said := strings.Join(s.remarkConfined(), "\n"); !strings.HasPrefix(said, "Clients of A0 do not get to n3 and n4") {
 		t.Error(said)
 	}
 }

@@ -18,6 +18,9 @@ type Server struct {
 	// Connections are all client connections and Limit is the most that the
 	// server takes; nil where not known.
 	Connections, Limit *int
+	// KeptAway is that a tag says it is not for clients: those that it has may stay, and
+	// it has no share of the others.
+	KeptAway bool
 }
 
 // Account is an account that is balanced, or counted.

@@ -242,9 +242,7 @@ func (r *htmlReport) impactSection(n int, x ServerImpact) htmlSection {
 	if room := x.room(); room != "" && x.Connections > 0 {
 		s.Paragraphs = append(s.Paragraphs, room)
 	}
-	if x.unconfigured() {
-		s.Paragraphs = append(s.Paragraphs, toFindOut)
-	}
+	s.Paragraphs = append(s.Paragraphs, x.hints()...)
 	t, rows := newHTMLTable("", "Who is on it", "Account", "Service", "User", "On this server", "Can fail over", "Why").numbered(3), 0
 	for _, answer := range []checks.Answer{checks.No, checks.Unknown, checks.Yes} {
 		for _, a := range x.Accounts {

@@ -33,9 +33,7 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 	p.source(doc.Source)
 	if !doc.Coverage.Complete {
 		p.wrap("", fmt.Sprintf("Coverage: %s of %s reported.", words.Count(doc.Coverage.ServersAnswered), words.Plural(doc.Coverage.ServersExpected, "server")))
-		for _, m := range doc.Coverage.Missing[:min(len(doc.Coverage.Missing), listed)] {
-			p.wrap("  ", fmt.Sprintf("Missing: %s: %s", cmp.Or(m.Server.Name, m.Server.ID, "a server without a name"), m.Reason))
-		}
+		p.missing(doc.Coverage.Missing, listed)
 	}
 	for _, n := range doc.Coverage.Notes {
 		p.wrap("", "Coverage: "+n)
@@ -65,15 +63,13 @@ func (p *printer) impact(s ServerImpact) {
 		p.wrap("  ", s.room())
 	}
 	p.survivors(s.Survivors)
-	for _, can := range []struct{ answer, says string }{{string(checks.No), "Can't fail over"}, {string(checks.Unknown), "Unknown whether they can fail over"}, {string(checks.Yes), "Can fail over"}} {
+	for _, can := range []struct{ answer, says string }{{string(checks.No), "Can't fail over"}, {string(checks.Unknown), "Unknown whether they can fail over"}, {string(checks.Yes), "Can fail over, if they reconnect"}} {
 		p.failOver(s, can.answer, can.says)
 	}
-	if s.unconfigured() {
-		p.wrap("  ", toFindOut)
+	for _, hint := range s.hints() {
+		p.wrap("  ", hint)
 	}
 }
-
-const toFindOut = "To find out, pass what the clients are configured with: --client-url or --client-config."
 
 // answer is what stopping the server would do.
 func (s ServerImpact) answer() string {
@@ -81,7 +77,7 @@ func (s ServerImpact) answer() string {
 	if s.Connections == 0 {
 		return fmt.Sprintf("If %s in %s stops, no client connection drops.", name, clusterName(s.Cluster))
 	}
-	said := "all can fail over"
+	said := "all can fail over, if they reconnect"
 	switch {
 	case s.Unknown == s.Connections:
 		said = "whether they can fail over is unknown"
@@ -115,15 +111,24 @@ func (s ServerImpact) room() string {
 	return ""
 }
 
-// unconfigured reports whether it is unknown where clients of the server can go
-// because nobody said what they are configured with.
-func (s ServerImpact) unconfigured() bool {
+// hints say what settles what is unknown of the clients of the server.
+func (s ServerImpact) hints() []string {
+	login, list := false, false
 	for _, a := range s.Accounts {
-		if slices.ContainsFunc(a.Services, func(x ServiceImpact) bool { return x.CanFailOver == string(checks.Unknown) && x.Why == nil }) {
-			return true
+		for _, x := range a.Services {
+			unknown := x.CanFailOver == string(checks.Unknown)
+			login = login || unknown && x.login
+			list = list || unknown && x.Why == nil && !x.listed
 		}
 	}
-	return false
+	var out []string
+	if login {
+		out = append(out, "To find out, log in to another server with their credentials, as in: nats rtt --server nats://HOST:4222 --creds FILE")
+	}
+	if list {
+		out = append(out, "To find out, pass what the clients are configured with: --client-url or --client-config.")
+	}
+	return out
 }
 
 const (

@@ -84,3 +84,27 @@ func TestSomeServices(t *testing.T) {
 		}
 	}
 }
+
+// TestImpactHints: what is unknown names what settles it. A list that was passed is not
+// asked for again, and nobody knows whether clients reconnect.
+func TestImpactHints(t *testing.T) {
+	t.Parallel()
+	why := "until one logs in to another server"
+	for _, c := range []struct {
+		service ServiceImpact
+		want    string
+	}{
+		{ServiceImpact{CanFailOver: "unknown"}, "pass what the clients are configured with"},
+		{ServiceImpact{CanFailOver: "unknown", listed: true}, ""},
+		{ServiceImpact{CanFailOver: "unknown", Why: &why, login: true, listed: true}, "nats rtt --server"},
+		{ServiceImpact{CanFailOver: "yes"}, ""},
+	} {
+		s := ServerImpact{Accounts: []AccountImpact{{Services: []ServiceImpact{c.service}}}}
+		if got := strings.Join(s.hints(), "\n"); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.service, got, c.want)
+		}
+	}
+	if got := (ServerImpact{Connections: 3, CanFailOver: 3}).answer(); !strings.HasSuffix(got, "all can fail over, if they reconnect.") {
+		t.Error(got)
+	}
+}

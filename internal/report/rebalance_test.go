@@ -32,6 +32,9 @@ func rebalanceOf(outcome, name string) *Rebalance {
 	if outcome == "nothing-to-do" {
 		doc.Before = SpreadOf(name, 8, 24)
 	}
+	if outcome == "nothing-to-do" {
+		doc.Plan.Excess = 0
+	}
 	after := SpreadOf(name, 9, 24)
 	doc.After = &after
 	for i, outcome := range []string{"planned", "kicked", "gone", "refused", "no-answer", "not-tried", "kicked"} {

@@ -21,6 +21,12 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	color, answer := rebalanceAnswer(doc)
 	p.paragraph(color, "", "", answer)
 	p.source(doc.Source)
+	if !doc.Coverage.Complete {
+		p.missing(doc.Coverage.Missing, listed)
+	}
+	if !doc.Coverage.Complete && doc.Outcome == "refused" {
+		p.wrap("  ", doc.Coverage.bringIn+"; --force plans without them.")
+	}
 	p.rebalanceServers(doc)
 	p.rebalanceAccounts(doc)
 	for i, r := range doc.Refusals {
@@ -50,8 +56,9 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	return p.to(w)
 }
 
+// duration is in whole seconds, as it is about.
 func duration(doc *Rebalance) time.Duration {
-	return time.Duration(doc.Plan.DurationS * float64(time.Second)).Round(time.Second)
+	return max(time.Second, time.Duration(doc.Plan.DurationS*float64(time.Second)).Round(time.Second))
 }
 
 // RebalanceQuestion writes what a person has to know before it is moved, and asks
@@ -59,7 +66,7 @@ func duration(doc *Rebalance) time.Duration {
 func RebalanceQuestion(w io.Writer, doc *Rebalance, style Style) error {
 	p := newPrinter(style)
 	p.paragraph(text.FgYellow, "", "", fmt.Sprintf("The plan: move %s of %s in about %s, so that the most on one server goes from %s to about %s.",
-		words.Plural(doc.toMove(), "connection"), doc.who(), duration(doc), doc.Before.text(), doc.Predicted.text()))
+		words.Plural(len(doc.Moves), "connection"), doc.whose(), duration(doc), doc.Before.text(), doc.Predicted.text()))
 	p.rebalanceServers(doc)
 	p.rebalanceAccounts(doc)
 	for _, r := range doc.Refusals {
@@ -71,10 +78,14 @@ func RebalanceQuestion(w io.Writer, doc *Rebalance, style Style) error {
 	return p.to(w)
 }
 
-// toMove is how many connections are moved, as an audit says it too. Where clients
-// choose where they go some take a second move, which a note says.
-func (doc *Rebalance) toMove() int {
-	return max(len(doc.Moves), min(doc.Plan.Excess, doc.Plan.Expected))
+// Ask is the question whether to go on. It has all moves that are to be expected: the
+// plan is made again after each batch, and some clients are moved more than once.
+func (doc *Rebalance) Ask() string {
+	in := ""
+	if doc.Plan.Expected > len(doc.Moves) {
+		in = fmt.Sprintf(", in about %s", words.Plural(doc.Plan.Expected, "move"))
+	}
+	return fmt.Sprintf("Move about %s of %s%s?", words.Plural(len(doc.Moves), "connection"), doc.whose(), in)
 }
 
 // who is whose connections it is about.
@@ -83,6 +94,20 @@ func (doc *Rebalance) who() string {
 		return fmt.Sprintf("%s in %s", accountName(doc.Accounts[0].Account), clusterName(doc.Cluster))
 	}
 	return fmt.Sprintf("%s in %s", words.Plural(len(doc.Accounts), "account"), clusterName(doc.Cluster))
+}
+
+// whose is whose connections are moved: of several accounts perhaps of some only.
+func (doc *Rebalance) whose() string {
+	moved := 0
+	for _, a := range doc.Accounts {
+		if a.Moves > 0 {
+			moved++
+		}
+	}
+	if moved == 0 || moved == len(doc.Accounts) {
+		return doc.who()
+	}
+	return fmt.Sprintf("%s of %s", words.Count(moved), doc.who())
 }
 
 func (s Spread) text() string {
@@ -218,7 +243,7 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 	switch doc.Outcome {
 	case "planned":
 		return text.FgYellow, fmt.Sprintf("Dry run: would move %s of %s, so that the most on one server goes from %s to about %s. Nothing was changed.",
-			words.Plural(doc.toMove(), "connection"), who, of(doc.Before), of(doc.Predicted))
+			words.Plural(len(doc.Moves), "connection"), doc.whose(), of(doc.Before), of(doc.Predicted))
 	case "nothing-to-do":
 		return text.FgGreen, "Nothing to do: " + doc.enough()
 	case "refused":
@@ -230,7 +255,7 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 		return text.FgYellow, fmt.Sprintf("Not confirmed: no connection of %s was moved.", who)
 	case "started":
 		return text.FgRed, fmt.Sprintf("Started to move %s of %s; this was written before the first move, so what came of it is unknown. If the run is over, it was killed or could not write its end.",
-			words.Plural(doc.toMove(), "connection"), who)
+			words.Plural(len(doc.Moves), "connection"), doc.whose())
 	case "stopped":
 		why := ""
 		if doc.Stop != nil {

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	balance "github.com/nats-balance/nats-balance/internal/rebalance"
+)
+
+// accept leaves an account alone that is accepted with the share that it has.
+func (r *rebalance) accept(s *assessment, x *balance.Account, account checks.Account) {
+	row := checks.Row{Account: account, Cluster: s.cluster}
+	for i := range s.deployment.Servers {
+		if server := &s.deployment.Servers[i]; server.Cluster == s.cluster {
+			n := balance.Held(s.deployment, server, account.ID)
+			row.Connections, row.OnServer = row.Connections+n, max(row.OnServer, n)
+		}
+	}
+	why := ""
+	for _, a := range r.accepted {
+		holds, lapsed := a.Holds(row, time.Now())
+		if holds {
+			x.Stays, x.Accepted = "accepted, "+a.Reason, true
+			return
+		}
+		why = cmp.Or(why, lapsed)
+	}
+	if why != "" {
+		s.notes = append(s.notes, fmt.Sprintf("%s is not left out: it was %s.", account.Name, why))
+	}
+}
+
+// named are the accounts that were asked for.
+func (r *rebalance) named(d *checks.Deployment) []checks.Account {
+	var out []checks.Account
+	for _, name := range r.accounts {
+		at := slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.ID == name })
+		if at < 0 {
+			at = slices.IndexFunc(d.Accounts, func(a checks.Account) bool { return a.Name == name })
+		}
+		if at >= 0 && !slices.Contains(out, d.Accounts[at]) {
+			out = append(out, d.Accounts[at])
+		}
+	}
+	return out
+}
+
+// everyone are all accounts with clients in a cluster.
+func (r *rebalance) everyone(d *checks.Deployment, cluster string) []checks.Account {
+	var out []checks.Account
+	for i, account := range d.Accounts {
+		has := slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
+			return s.Cluster == cluster && slices.ContainsFunc(s.Usage, func(u checks.Usage) bool { return int(u.Account) == i && u.Connections > 0 })
+		})
+		if has && !account.System {
+			out = append(out, account)
+		}
+	}
+	slices.SortFunc(out, func(a, b checks.Account) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
