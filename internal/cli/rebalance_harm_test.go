@@ -29,6 +29,7 @@ func TestRebalanceThatHarms(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Stop)
+	logIn(t, l, "FLOCK", "GONE", "WRITTEN", "LOST", "CHAOS", "OTHERS", "ORDER")
 	clients := func(account string, n int, options ...nats.Option) {
 		t.Helper()
 		if _, err := l.Connect(ctx, lab.Clients{Account: account, Server: l.Server("C1-n1"), Count: n, Options: options}); err != nil {
@@ -175,4 +176,21 @@ func (d *disconnects) count() (clients, all int) {
 		all += n
 	}
 	return len(d.of), all
+}
+
+// logIn logs in to every server once: that shows that each takes the users.
+func logIn(t *testing.T, l *lab.Lab, accounts ...string) {
+	t.Helper()
+	for _, s := range l.Servers() {
+		for _, account := range accounts {
+			if !s.Running() {
+				continue
+			}
+			nc, err := nats.Connect(s.URL(account), nats.Timeout(generous))
+			if err != nil {
+				t.Fatal(err)
+			}
+			nc.Close()
+		}
+	}
 }

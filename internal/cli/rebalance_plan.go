@@ -312,6 +312,7 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		outlook := balance.OutlookOf(*diagnosis, i, s.scope.Servers)
 		if r.force {
 			for k := range outlook.Services {
+				outlook.Services[k].Unproven = false
 				if outlook.Services[k].Stays != "" {
 					outlook.Services[k].Stays, outlook.Services[k].Unreached = "", nil
 				}

@@ -45,6 +45,7 @@ func TestRebalanceThroughAPool(t *testing.T) {
 	if err := l.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
+	logIn(t, l, accounts...)
 	for server, n := range map[string]int{"C1-n1": 4, "C1-n2": 4, "C1-n3": 7} {
 		if _, err := l.Connect(ctx, lab.Clients{Account: "T3", Server: l.Server(server), Count: n, Name: "t3"}); err != nil {
 			t.Fatal(err)

@@ -21,6 +21,7 @@ func TestRebalanceRemembers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Stop)
+	logIn(t, l, "PINNED")
 	if _, err := l.Connect(ctx, lab.Clients{Account: "PINNED", Server: l.Server("C1-n1"), Name: "pinned-app", Count: 12}); err != nil {
 		t.Fatal(err)
 	}

@@ -37,28 +37,6 @@ func TestRebalanceSaysOneNumber(t *testing.T) {
 	}
 }
 
-// TestNothingToDo: near enough to even is not even.
-func TestNothingToDo(t *testing.T) {
-	t.Parallel()
-	to := "n1"
-	for _, c := range []struct {
-		excess int
-		to     *string
-		want   string
-	}{
-		{2, nil, "Nothing to do: every server is within a tenth, or 3 connections, of its even share of 2 accounts in C1. The most on one server is 32 of 60 (53.3%)."},
-		{0, nil, "Nothing to do: no server has more than its even share of 2 accounts in C1, 32 of 60 (53.3%)."},
-		{0, &to, "Nothing to do: n1 has its even share or more of 2 accounts in C1: 32 of 60."},
-		{1, &to, "Nothing to do: n1 is within a tenth, or 3 connections, of its even share of 2 accounts in C1: 32 of 60."},
-	} {
-		doc := planOf("nothing-to-do", 0, 0, c.excess)
-		doc.Given.ToServer = c.to
-		if _, got := rebalanceAnswer(doc); got != c.want {
-			t.Errorf("%q, want %q", got, c.want)
-		}
-	}
-}
-
 // TestRefusalSaysWhoIsMissing: a plan that is refused as servers did not report says of
 // each why, once for those of which it is the same, and what to do.
 func TestRefusalSaysWhoIsMissing(t *testing.T) {
