@@ -58,7 +58,7 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 // failOverDoubt is why clients that know other servers may find no place there all the
 // same, in words that follow "unknown"; empty where nothing says so.
 func (d Diagnosis) failOverDoubt(views []view) string {
-	if d.mayBeOverLimit() {
+	if d.AtLimit() {
 		return "as their account is at its limit of connections"
 	}
 	if !slices.ContainsFunc(d.Causes, func(c Cause) bool { return c.Role == Root && c.Strong() }) && slices.ContainsFunc(views, func(v view) bool {
@@ -69,12 +69,15 @@ func (d Diagnosis) failOverDoubt(views []view) string {
 	return ""
 }
 
-// mayBeOverLimit reports whether the account's limit of connections can refuse those that
-// a server loses: servers refused some for it, or the limit has no room for them twice,
+// AtLimit reports whether the account's limit of connections can refuse clients that
+// connect anew: servers refused some for it, or the limit has no room for them twice,
 // as others count those of a dead server on for some minutes.
-func (d Diagnosis) mayBeOverLimit() bool {
+func (d Diagnosis) AtLimit() bool {
 	if slices.ContainsFunc(d.History, isOverLimit) {
 		return true
+	}
+	if d.Deployment == nil {
+		return false
 	}
 	use := 0
 	for i := range d.Deployment.Servers {

@@ -35,7 +35,9 @@ func TestRebalanceOfUsersOfOneServer(t *testing.T) {
 		}
 	}
 	dry := rebalanced(t, l, generous, 0, "--account", "NEWU")
-	if dry.Outcome != "planned" || !slices.ContainsFunc(dry.Notes, func(n string) bool { return strings.Contains(n, "No other server is known to take the users of newu-api") }) {
+	if dry.Outcome != "planned" || !slices.ContainsFunc(dry.Notes, func(n string) bool {
+		return strings.Contains(n, "No other server is known to take the users of newu-api")
+	}) {
 		t.Errorf("%s: %q", dry.Outcome, dry.Notes)
 	}
 	doc := rebalanced(t, l, generous, 3, "--account", "NEWU", "--apply", "--yes", "--rate", "100")

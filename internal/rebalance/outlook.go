@@ -70,6 +70,9 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 		c := d.Cause(cause.AccountGap)
 		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s): clients that are moved may be lost there where their library gives up. Put that right first.%s", strings.TrimSuffix(refuses(by), "them")+"the clients", c.Code, c.Verdict, onceMended(d, c))})
 	}
+	if d.AtLimit() {
+		note("The account is at its limit of connections: others that wait for a place may take those of clients that are moved.")
+	}
 	if out.Unknown = !known; !known {
 		pass := "pass --client-url or --client-config with what they are configured with."
 		if len(d.Own) > 0 && !d.Tied {

@@ -37,6 +37,9 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		return r, true
 	}
 	var why []string
+	if x.AtLimit() {
+		why = append(why, "The account is at its limit of connections: others that wait for a place may take those of clients that are moved.")
+	}
 	force, after, login := x.force(), x.before(), x.loginFirst()
 	switch {
 	case apart:
