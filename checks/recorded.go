@@ -30,6 +30,9 @@ type RecordedSpread struct {
 	// Servers are those that had connections, the most first; a few of very many
 	// may be left out.
 	Servers []RecordedShare
+	// Ended is how many connections ended since the spread before, without those that
+	// servers closed as they stopped or were asked to; nil where not known.
+	Ended *int
 }
 
 // RecordedShare is what a server had.

@@ -80,7 +80,9 @@ type DocumentServer struct {
 }
 
 // DocumentSpread is how an account is spread over a cluster. Servers are those with
-// most, in order; ServersUp is how many there are.
+// most, in order; ServersUp is how many there are. Ended is how many connections ended
+// since the spread before, without those that servers closed as they stopped or were
+// asked to; null where that is unknown.
 type DocumentSpread struct {
 	Time         time.Time       `json:"time"`
 	Verdict      checks.Verdict  `json:"verdict"`
@@ -89,6 +91,7 @@ type DocumentSpread struct {
 	SharePercent float64         `json:"share_percent"`
 	ServersUp    int             `json:"servers_up"`
 	Servers      []DocumentShare `json:"servers"`
+	Ended        *int            `json:"ended"`
 }
 
 // DocumentShare is what a server has.
@@ -181,7 +184,7 @@ func documentSpread(s *Spread) *DocumentSpread {
 		return nil
 	}
 	top := s.Top()
-	d := &DocumentSpread{Time: s.Time.UTC(), Verdict: s.Verdict, Connections: s.Connections, OnServer: top.Connections, ServersUp: s.Of, Servers: []DocumentShare{},
+	d := &DocumentSpread{Time: s.Time.UTC(), Verdict: s.Verdict, Ended: s.Ended, Connections: s.Connections, OnServer: top.Connections, ServersUp: s.Of, Servers: []DocumentShare{},
 		SharePercent: math.Round(1000*float64(top.Connections)/float64(max(1, s.Connections))) / 10}
 	for _, x := range s.Servers[:min(len(s.Servers), mostServersTold)] {
 		d.Servers = append(d.Servers, DocumentShare{documentServer(x.Server), x.Connections})

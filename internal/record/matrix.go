@@ -58,6 +58,7 @@ type server struct {
 type account struct {
 	checks.Account
 	cells []cell
+	ended []ended
 }
 
 // cell is what an account has on a server.

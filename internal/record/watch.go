@@ -254,6 +254,9 @@ func (w *Watch) client(e wire.ClientEvent, left bool, now time.Time) {
 	w.Counters.Events++
 	if s := w.row(e.From, now); s != nil && e.Client {
 		w.moves.add(e, left)
+		if left {
+			w.end(e, s.cluster)
+		}
 		if left && e.Reason == wire.Kicked {
 			w.kick(e, s.cluster, now)
 		}
@@ -377,5 +380,6 @@ func (w *Watch) tick(now time.Time, end bool) []Change {
 	}
 	out := w.out
 	w.out = nil
+	w.tellEnded(out)
 	return out
 }

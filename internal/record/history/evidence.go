@@ -102,7 +102,11 @@ func sinceGap(docs []record.Document) []record.Document {
 // recordedOf is what documents say of a suspect; nil where they have nothing of it.
 func recordedOf(docs []record.Document, of Suspect) *checks.Recorded {
 	var r checks.Recorded
-	for _, d := range docs {
+	unseen := false // what ended since the last spread
+	for i, d := range docs {
+		if d.Change == record.Watching && i > 0 || d.Change == record.Lost {
+			unseen = true
+		}
 		switch {
 		case d.Cluster == nil || *d.Cluster != of.Cluster:
 		case d.Change == record.Kicked:
@@ -116,6 +120,10 @@ func recordedOf(docs []record.Document, of Suspect) *checks.Recorded {
 			}
 		case d.Account != nil && d.Account.ID == of.Account && d.Spread != nil:
 			spread := checks.RecordedSpread{Time: d.Time, Connections: d.Spread.Connections}
+			if !unseen {
+				spread.Ended = d.Spread.Ended
+			}
+			unseen = false
 			for _, x := range d.Spread.Servers {
 				spread.Servers = append(spread.Servers, checks.RecordedShare{Server: checks.ServerRef(x.Server), Connections: x.Connections})
 			}

@@ -96,3 +96,24 @@ func TestEvidenceIsBounded(t *testing.T) {
 	stop()
 	<-ran
 }
+
+// How many connections ended before a spread is known unless another watch began since
+// the spread before, or events were lost.
+func TestConnectionsThatEndedAreKnown(t *testing.T) {
+	t.Parallel()
+	told := func(kind record.Kind) record.Change {
+		c := record.Change{Kind: kind, Time: began(), Cluster: "C1", Of: &record.Totals{}}
+		if kind == record.Shifted {
+			c.Spread = spread(began(), 9, 9, 9)
+			c.Spread.Ended = new(int)
+		}
+		return c
+	}
+	r := recordedOf(documents([]record.Change{told(record.Watching), told(record.Shifted), told(record.Lost), told(record.Shifted),
+		told(record.Shifted), told(record.Watching), told(record.Shifted)}), Suspect{"ORDERS", "C1"})
+	for i, known := range []bool{true, false, true, false} {
+		if got := r.Spreads[i].Ended != nil; got != known {
+			t.Errorf("spread %d: known is %t", i, got)
+		}
+	}
+}
