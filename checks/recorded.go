@@ -151,10 +151,19 @@ func (g *RecordedGone) IsBack(d *Deployment) bool {
 }
 
 // RecordedOn is what an account had on such a server, and on the others of the cluster
-// before its clients came to these.
+// then. Of one that was found silent, Others is when it was last heard of, and Came what
+// came to them until then: its clients, or others.
 type RecordedOn struct {
-	Account             Account
-	Connections, Others int
+	Account                   Account
+	Connections, Others, Came int
+}
+
+// Back is how many of those that were on the server the others may have, of so many that
+// these have now: at the least and at the most. Nobody knows who is who: who came since
+// counts as one of them.
+func (o RecordedOn) Back(now int) (least, most int) {
+	most = min(o.Connections, max(0, now-o.Others))
+	return max(0, min(most, now-o.Others-o.Came)), most
 }
 
 // Connections are those that the servers of a cluster that reported have of an account.

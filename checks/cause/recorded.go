@@ -143,7 +143,7 @@ func (s *Situation) stillRecorded() bool {
 	return max(was, is)-min(was, is) <= recordedShare
 }
 
-// movedBy is whether the services that are here came here as every other server that
+// movedBy returns moved where the services that are here came here as every other server that
 // they can reach stopped, enough of them to explain half of what the server has above
 // an even share. Servers that stop do not say who leaves them, so that is known by
 // counts: the account has as many connections as it had, those that are missing on

@@ -15,7 +15,8 @@ import (
 )
 
 // TestWhoWasOnAServerThatWent: watch saw C1-n3 shut down. Its clients of ORDERS are
-// elsewhere, those of BILLING gave up. An audit says so of the missing server, and
+// elsewhere, those of BILLING gave up: others of it, which came to C1-n1 just before, are
+// not these. An audit says so of the missing server, and
 // impact of the one it is asked for, with nothing written before.
 func TestWhoWasOnAServerThatWent(t *testing.T) {
 	t.Parallel()
@@ -34,6 +35,10 @@ func TestWhoWasOnAServerThatWent(t *testing.T) {
 	system := l.Server("C1-n1").URL(lab.SystemAccount)
 	out, stop := watching(t, system, dir)
 	defer stop()
+	if _, err := l.Connect(ctx, lab.Clients{Account: "BILLING", Server: l.Server("C1-n1"), Count: 30, Name: "invoices"}); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, out, &watched{}, "BILLING (C1) leans: ")
 	l.Server("C1-n3").Shutdown()
 	shows(t, out, &watched{}, "server C1-n3 (C1) shut down")
 	if err := lab.Poll(ctx, func() error {

@@ -68,7 +68,7 @@ func (i *impact) recorded(was gone) (*report.PastImpact, []string) {
 	past := &report.PastImpact{Time: g.At, Recorded: g.Kind, Server: words.Harmless(g.Server.Name), Cluster: words.Harmless(g.Cluster), Connections: g.Connections}
 	for _, x := range g.Of {
 		past.Accounts = append(past.Accounts, report.PastAccount{ID: words.Harmless(x.Account.ID), Name: words.Harmless(x.Account.Name),
-			OnServer: x.Connections, InCluster: x.Connections + x.Others})
+			OnServer: x.Connections, InCluster: x.Connections + x.Others, Came: x.Came})
 	}
 	return past, notes
 }
@@ -79,7 +79,7 @@ func (i *impact) recorded(was gone) (*report.PastImpact, []string) {
 func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
 	const but = "%s may still have connections that are not back: %s"
 	name := func(s string) bool { return words.Harmless(s) == past.Server }
-	if slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
+	if past.Recorded == checks.Down || slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
 		return name(s.Name) && d.SameCluster(words.Harmless(s.Cluster), past.Cluster)
 	}) {
 		return nil

@@ -58,12 +58,14 @@ type DocumentHad struct {
 	Of          []DocumentHadShare `json:"of"`
 }
 
-// DocumentHadShare is what an account had there, and on the other servers of the
-// cluster before its clients came to these.
+// DocumentHadShare is what an account had there, and on the other servers of the cluster
+// then. Of a server that fell silent, others is when it was last heard of, and came is what
+// came to them until that was noticed: its clients, or others.
 type DocumentHadShare struct {
 	Account     DocumentAccount `json:"account"`
 	Connections int             `json:"connections"`
 	Others      int             `json:"others"`
+	Came        int             `json:"came"`
 }
 
 // DocumentAccount is an account, as everywhere in this project's JSON.
@@ -168,7 +170,7 @@ func DocumentOf(c Change) Document {
 	if c.Had != nil {
 		d.Had = &DocumentHad{c.Had.Connections, c.Had.Accounts, []DocumentHadShare{}}
 		for _, x := range c.Had.Of {
-			d.Had.Of = append(d.Had.Of, DocumentHadShare{DocumentAccount{x.Account.ID, x.Account.Name}, x.Connections, x.Others})
+			d.Had.Of = append(d.Had.Of, DocumentHadShare{DocumentAccount{x.Account.ID, x.Account.Name}, x.Connections, x.Others, x.Came})
 		}
 	}
 	if c.Of != nil {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -81,11 +82,15 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 	for _, a := range p.Accounts {
 		is := now(a.ID)
 		row := AccountGone{Account: Account{ID: a.ID, Name: a.Name}, OnServer: a.OnServer}
-		missing := missingOf(a.OnServer, a.InCluster, sum(is.Held))
+		missing := missingOf(a.OnServer, a.InCluster+a.Came, sum(is.Held))
 		row.Back = a.OnServer - missing
-		if missing > 0 && is.Uncounted != "" { // who was not counted can only add to it
+		switch {
+		case missing > 0 && is.Uncounted != "": // who was not counted can only add to it
 			row.Why = &is.Uncounted
-		} else {
+		case missing > missingOf(a.OnServer, a.InCluster, sum(is.Held)):
+			why := fmt.Sprintf("%s about when it fell silent, and whether those were on it is unknown", words.Plurals(a.Came, "connection came to other servers", "connections came to other servers"))
+			row.Why = &why
+		default:
 			row.Missing = &missing
 		}
 		if a.Held != nil {

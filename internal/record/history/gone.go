@@ -143,7 +143,7 @@ func goneBy(docs []record.Document) []checks.RecordedGone {
 			if d.Had != nil && !g.Known {
 				g.Known, g.Connections, g.Accounts = true, max(0, d.Had.Connections), max(0, d.Had.Accounts)
 				for _, x := range d.Had.Of {
-					g.Of = append(g.Of, checks.RecordedOn{Account: checks.Account{ID: x.Account.ID, Name: x.Account.Name}, Connections: max(0, x.Connections), Others: max(0, x.Others)})
+					g.Of = append(g.Of, checks.RecordedOn{Account: checks.Account{ID: x.Account.ID, Name: x.Account.Name}, Connections: max(0, x.Connections), Others: max(0, x.Others), Came: max(0, x.Came)})
 				}
 			}
 		}
