@@ -135,6 +135,12 @@ func (p *RecordedPast) InDoubt(d *Deployment, now time.Time) []RecordedGone {
 	})
 }
 
+// CountsNameless reports whether servers that answered count one that is missing, may be
+// of a cluster, and has no name.
+func (d *Deployment) CountsNameless(cluster string) bool {
+	return slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.Kind == Counted && m.Nameless() && m.MayBeIn(cluster) })
+}
+
 // amid are those in whose cluster a server reported, or of whose cluster nobody says
 // which one it is now.
 func amid(d *Deployment, gone []RecordedGone) []RecordedGone {

@@ -87,7 +87,7 @@ func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
 	at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) })
 	switch {
 	case at < 0 || (d.Missing[at].Kind == checks.Forgotten || d.Missing[at].Kind == checks.Counted) && !d.Missing[at].Placed:
-		return []string{fmt.Sprintf(but, past.Server, "no server that answered knows whether it is stopped, or hangs")}
+		return []string{fmt.Sprintf(but, past.Server, "no server that answered knows whether it is stopped, or hangs, or is cut off from them")}
 	case d.Missing[at].Kind == checks.Down:
 		return nil
 	}
