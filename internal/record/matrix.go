@@ -217,6 +217,9 @@ func (c *correction) settle(m *matrix, a uint32, to *cell, clients, leaves uint3
 	if was.clients == clients && was.leaves == leaves {
 		return
 	}
+	if m.accounts[a].System && was.touched > 0 {
+		return // a report leaves out the connections of who asks for it, and events do not
+	}
 	if was.touched == m.round {
 		c.unsettled++
 		return
