@@ -61,7 +61,7 @@ func TestWhoWasOnAServerThatWent(t *testing.T) {
 		t.Fatalf("%v: %s", err, stderr)
 	}
 	g := doc.Gone
-	if g == nil || g.Recorded == nil || *g.Recorded != "down" || g.Connections != 16 || g.Back != 12 || g.Missing == nil || *g.Missing != 4 || len(g.Accounts) != 2 || g.Accounts[0].Back != 12 || *g.Accounts[1].Missing != 4 || doc.Outcome != "finding" {
+	if g == nil || g.Recorded == nil || *g.Recorded != "down" || g.Connections != 16 || g.Back != 12 || g.Missing == nil || *g.Missing != 4 || len(g.Accounts) != 2 || g.Accounts[0].Back != 12 || g.Accounts[0].On != nil || *g.Accounts[1].Missing != 4 || doc.Outcome != "finding" {
 		t.Errorf("%+v", doc)
 	}
 	if text, _ := run("impact", "C1-n3"); !strings.Contains(strings.ReplaceAll(text, "\n  ", " "), "C1-n3 in C1 had 16 connections when it shut down, at ") || !strings.Contains(strings.Join(strings.Fields(text), " "), "Which services were on it is unknown, as watch does not record that") {
