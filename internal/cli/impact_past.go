@@ -75,9 +75,16 @@ func (i *impact) recorded(was gone) (*report.PastImpact, []string) {
 
 // stillThere says of a server that is asked about as gone why it may still have its
 // connections; it is empty where it is back, or said that it shuts down. Others forget
-// one that hangs just as one that died.
-func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
-	const but = "%s may still have connections that are not back: %s"
+// one that hangs just as one that died. Where all may be back, it says so of one that
+// watch found silent: then those may be others.
+func stillThere(d *checks.Deployment, past *report.PastImpact, allBack bool) []string {
+	but := "%s may still have connections that are not back: %s"
+	switch {
+	case allBack && past.Recorded != checks.Silent:
+		return nil
+	case allBack:
+		but = "%s may still have all of them, if those that others have more are others: %s"
+	}
 	name := func(s string) bool { return words.Harmless(s) == past.Server }
 	if past.Recorded == checks.Down || slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
 		return name(s.Name) && d.SameCluster(words.Harmless(s.Cluster), past.Cluster)
