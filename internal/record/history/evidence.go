@@ -126,7 +126,7 @@ func recordedOf(docs []record.Document, of Suspect) *checks.Recorded {
 			}
 		case d.Account != nil && d.Account.ID == of.Account && d.Spread != nil:
 			spread := checks.RecordedSpread{Time: d.Time, Connections: d.Spread.Connections}
-			if last := len(r.Spreads) - 1; !unseen && !(blind && last >= 0 && 2*spread.Connections < r.Spreads[last].Connections) {
+			if last := len(r.Spreads) - 1; !unseen && (!blind || last < 0 || 2*spread.Connections >= r.Spreads[last].Connections) {
 				spread.Ended = d.Spread.Ended
 			}
 			unseen, blind = false, false
