@@ -30,6 +30,9 @@ type RecordedSpread struct {
 	// Servers are those that had connections, the most first; a few of very many
 	// may be left out.
 	Servers []RecordedShare
+	// Ended is how many connections ended since the spread before, without those that
+	// servers closed as they stopped or were asked to; nil where not known.
+	Ended *int
 }
 
 // RecordedShare is what a server had.
@@ -132,6 +135,12 @@ func (p *RecordedPast) InDoubt(d *Deployment, now time.Time) []RecordedGone {
 	})
 }
 
+// CountsNameless reports whether servers that answered count one that is missing, may be
+// of a cluster, and has no name.
+func (d *Deployment) CountsNameless(cluster string) bool {
+	return slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.Kind == Counted && m.Nameless() && m.MayBeIn(cluster) })
+}
+
 // amid are those in whose cluster a server reported, or of whose cluster nobody says
 // which one it is now.
 func amid(d *Deployment, gone []RecordedGone) []RecordedGone {
@@ -148,10 +157,19 @@ func (g *RecordedGone) IsBack(d *Deployment) bool {
 }
 
 // RecordedOn is what an account had on such a server, and on the others of the cluster
-// before its clients came to these.
+// then. Of one that was found silent, Others is when it was last heard of, and Came what
+// came to them until then: its clients, or others.
 type RecordedOn struct {
-	Account             Account
-	Connections, Others int
+	Account                   Account
+	Connections, Others, Came int
+}
+
+// Back is how many of those that were on the server the others may have, of so many that
+// these have now: at the least and at the most. Nobody knows who is who: who came since
+// counts as one of them.
+func (o RecordedOn) Back(now int) (least, most int) {
+	most = min(o.Connections, max(0, now-o.Others))
+	return max(0, min(most, now-o.Others-o.Came)), most
 }
 
 // Connections are those that the servers of a cluster that reported have of an account.

@@ -10,16 +10,32 @@ import (
 // restarts is what a recorder saw of the restarts after which the clients are where
 // they are: those that ended in the processes of the other servers that run now.
 type restarts struct {
-	// moved is Yes where the recorder saw all of it: the account was not
-	// concentrated here, every other server that the clients can reach stopped with
-	// clients on it, and then these services came here. It is No where the account was
-	// concentrated on this server before.
-	moved  checks.Answer
+	seen   seen
 	before checks.RecordedSpread // the last one before the first of them stopped
+	amid   checks.RecordedSpread // of leanedAmid
 	from   time.Time             // when the first of them stopped,
 	to     time.Time             // and when the last one was back
-	left   int                   // connections that went from the others to this one
+	left   int                   // connections that went from the others to this one, at the least
+	ended  int                   // of replaced: connections that ended meanwhile
 }
+
+// seen is what a recorder saw of whether restarts moved clients.
+type seen int
+
+const (
+	// nothing: that is unknown.
+	nothing seen = iota
+	// moved: the account was not concentrated here, every other server that the clients
+	// can reach stopped with clients on it, and then these services came here.
+	moved
+	// leanedBefore: the account was concentrated on this server before.
+	leanedBefore
+	// leanedAmid: more were here than servers that had stopped by then can have sent.
+	leanedAmid
+	// replaced: so many connections ended meanwhile that those that are here may have
+	// replaced them, as a deployment does.
+	replaced
+)
 
 // recordedShare is by how many percent a share can differ from the last that was
 // written down: by less than 5 in what is written, and 5 while it is read.
@@ -27,21 +43,23 @@ const recordedShare = 10
 
 // recorded returns what a recorder saw of the restarts. Without one, and where what
 // it wrote down last is not what there is now, nothing is known.
-func (s *Situation) recorded() restarts {
+func (s *Situation) recorded() (out restarts) {
 	r := s.Recorded
-	unknown := restarts{moved: checks.Unknown}
 	if r == nil || s.Missing > 0 || len(s.Others) == 0 || !s.stillRecorded() {
-		return unknown
+		return restarts{}
 	}
-	out := unknown
+	stops := map[string]time.Time{} // by name
 	reached := s.reachableThen()
 	for i, o := range s.Others {
+		stop, start, ok := restartOf(r, o)
+		if ok {
+			stops[o.Name] = stop
+		}
 		if reached[i+1] == checks.No {
 			continue
 		}
-		stop, start, ok := restartOf(r, o)
 		if !ok {
-			return unknown
+			return restarts{}
 		}
 		if out.from.IsZero() || stop.Before(out.from) {
 			out.from = stop
@@ -57,15 +75,33 @@ func (s *Situation) recorded() restarts {
 		}
 	}
 	if at < 0 || r.Spreads[at].Connections == 0 {
-		return unknown
+		return restarts{}
 	}
 	out.before = r.Spreads[at]
+	after := r.Spreads[at+1:]
 	if s.Exceeds(out.before.On(s.Server.Name), out.before.Connections) {
-		out.moved = checks.No
+		out.seen = leanedBefore
 		return out
 	}
-	out.moved = s.movedBy(&out, reached)
+	if at := slices.IndexFunc(after, func(x checks.RecordedSpread) bool { return s.leansWithout(out.before, x, stops) }); at >= 0 {
+		out.seen, out.amid = leanedAmid, after[at]
+		return out
+	}
+	out.seen = s.movedBy(&out, after, reached)
 	return out
+}
+
+// leansWithout reports whether the account is concentrated here and more of it is here
+// than was here and on servers that have stopped by then: others brought them.
+func (s *Situation) leansWithout(before, then checks.RecordedSpread, stops map[string]time.Time) bool {
+	most := before.On(s.Server.Name) + before.Connections*recordedShare/100
+	for name, stop := range stops {
+		if !stop.After(then.Time) {
+			most += before.On(name)
+		}
+	}
+	on := then.On(s.Server.Name)
+	return s.Exceeds(on, then.Connections) && on > most
 }
 
 // restartOf is when the process of a server before the one that runs now stopped,
@@ -107,24 +143,25 @@ func (s *Situation) stillRecorded() bool {
 	return max(was, is)-min(was, is) <= recordedShare
 }
 
-// movedBy reports whether the services that are here came here as every other server that
+// movedBy returns moved where the services that are here came here as every other server that
 // they can reach stopped, enough of them to explain half of what the server has above
 // an even share. Servers that stop do not say who leaves them, so that is known by
 // counts: the account has as many connections as it had, those that are missing on
-// the others are here, and who came was seen.
-func (s *Situation) movedBy(r *restarts, reached []checks.Answer) checks.Answer {
+// the others are here, and who came was seen. What came instead of connections that
+// ended by themselves, and what there is more of, did not come from there.
+func (s *Situation) movedBy(r *restarts, after []checks.RecordedSpread, reached []checks.Answer) seen {
 	if !s.conserved(r.before) {
-		return checks.Unknown
+		return nothing
 	}
 	names := map[string]bool{s.Server.Name: true}
 	for i, o := range s.Others {
 		if names[o.Name] {
-			return checks.Unknown // whose events these are is unknown
+			return nothing // whose events these are is unknown
 		}
 		names[o.Name] = true
 		had := r.before.On(o.Name)
 		if had == 0 && reached[i+1] != checks.No {
-			return checks.Unknown
+			return nothing
 		}
 		r.left += max(0, had-s.on(o.ID))
 	}
@@ -134,18 +171,55 @@ func (s *Situation) movedBy(r *restarts, reached []checks.Answer) checks.Answer 
 		return !e.Started && !e.Answers && e.Server.Name == s.Server.Name && e.Time.After(r.before.Time)
 	}) {
 		if len(s.everyone) != 1 {
-			return checks.Unknown // another service may have come back
+			return nothing // another service may have come back
 		}
 		stayed = 0
 	}
 	came := s.Finding.OnServer - stayed
 	above := s.Finding.OnServer - s.Finding.Connections/(1+len(s.Others))
-	if came <= 0 || 2*min(came, r.left, s.recordedToCome(r.before.Time)) < above {
-		return checks.Unknown
+	r.left = min(came, r.left, s.recordedToCome(r.before.Time))
+	if r.left <= 0 || 2*r.left < above {
+		return nothing
 	}
-	r.left = min(r.left, came)
-	return checks.Yes
+	ended, known := s.endedSince(after)
+	if !known {
+		return nothing
+	}
+	r.ended = ended
+	r.left = min(r.left, came-ended-max(0, s.whole.Finding.Connections-r.before.Connections))
+	switch {
+	case 2*r.left >= above:
+		return moved
+	case 2*(r.left+ended) >= above:
+		return replaced
+	}
+	return nothing
 }
+
+// endedSince is how many connections of the account ended by themselves in the time of
+// spreads and since, at the most: those that were recorded, and after the last spread
+// those that servers remember of these services.
+func (s *Situation) endedSince(after []checks.RecordedSpread) (n int, known bool) {
+	if len(after) == 0 || slices.ContainsFunc(s.cluster(), func(o *checks.Server) bool { return !s.Remember[o.ID] }) {
+		return 0, false
+	}
+	for _, x := range after {
+		if x.Ended == nil {
+			return 0, false
+		}
+		n += *x.Ended
+	}
+	last := after[len(after)-1].Time.Add(-fineClock)
+	for _, c := range s.History {
+		if c.Last.After(last) && c.Reason != kicked && c.Reason != stops && !refusal(c.Reason) {
+			n += c.Connections
+		}
+	}
+	return n, true
+}
+
+// stops is the server's word for a connection that it closed as it stopped.
+const stops = "Server Shutdown"
 
 // kickedFrom is how many connections other servers closed since a time as somebody asked
 // them to: these did not leave with a restart.
@@ -209,7 +283,7 @@ func (s *Situation) recordedToCome(since time.Time) int {
 // can reach those, whatever lists say, and nothing else brought them.
 func (s *Situation) withRecord(j judgement) judgement {
 	r := s.recorded()
-	if r.moved == checks.Unknown || s.Profile == nil {
+	if s.Profile == nil {
 		return j
 	}
 	const layout = "15:04:05"
@@ -217,17 +291,30 @@ func (s *Situation) withRecord(j judgement) judgement {
 		return say("history", "%s before the first of them stopped, at %s UTC, %d of the account's %s were on %s.", but,
 			r.from.UTC().Format(layout), r.before.On(s.Server.Name), connectionsOf(r.before.Connections), label(s.Server))
 	}
-	if r.moved == checks.No {
-		// What lists confirm stands: then an earlier restart did the same.
+	// What lists confirm stands: then an earlier restart did the same.
+	against := func(e Evidence) judgement {
 		if j.verdict == Likely || j.verdict == Possible {
 			j.verdict, j.confidence = Possible, min(j.confidence, 0.3)
-			j.evidence = append(j.evidence, before("But"))
+			j.evidence = append(j.evidence, e)
 		}
 		return j
 	}
-	_, _, fits := s.startsFit()
+	switch r.seen {
+	case nothing:
+		return j
+	case leanedBefore:
+		return against(before("But"))
+	case leanedAmid:
+		return against(say("history", "But at %s UTC, %s had %d of the account's %s: more than were there and on servers that had stopped by then.",
+			r.amid.Time.UTC().Format(layout), label(s.Server), r.amid.On(s.Server.Name), connectionsOf(r.amid.Connections)))
+	case replaced:
+		return against(say("history", "But since the first of them stopped, at %s UTC, %s of the account ended that no server closed as it stopped: those that replaced them, as in a deployment, were not moved by a restart.",
+			r.from.UTC().Format(layout), connectionsOf(r.ended)))
+	case moved:
+	}
 	// That these clients know other servers was seen: they were on them.
 	_, emptied, _ := s.emptied()
+	_, _, fits := s.startsFit()
 	walked := s.walked()
 	switch {
 	case cameAfter(s.Profile):
@@ -246,7 +333,7 @@ func (s *Situation) withRecord(j judgement) judgement {
 	}
 	j.explains = s.explained(max(j.explains, r.left))
 	j.evidence = append(j.evidence, before("Just"),
-		say("history", "From then until %s UTC, %s stopped and started again, and %s went from there to %s.",
+		say("history", "From then until %s UTC, %s stopped and started again, and at least %s went from there to %s.",
 			r.to.UTC().Format(layout), otherNames(s.Others), connectionsOf(r.left), label(s.Server)))
 	return j
 }

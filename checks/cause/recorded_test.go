@@ -17,7 +17,7 @@ func minutes(n float64) time.Time { return started().Add(time.Duration(n * float
 func was(id, name string) checks.ServerRef { return checks.ServerRef{ID: id, Name: name} }
 
 func spreadAt(at time.Time, generation string, on ...int) checks.RecordedSpread {
-	s := checks.RecordedSpread{Time: at}
+	s := checks.RecordedSpread{Time: at, Ended: new(int)}
 	for i, n := range on {
 		s.Connections += n
 		if n > 0 {
@@ -77,6 +77,18 @@ func kickedFrom(server string, at time.Time, n int) func(*checks.Recorded) {
 	}
 }
 
+// endedBy has so many connections ended by the time of a spread.
+func endedBy(spread, n int) func(*checks.Recorded) {
+	return func(r *checks.Recorded) { r.Spreads[spread].Ended = &n }
+}
+
+// closedAt has n1 remember that 12 connections of the account were closed.
+func closedAt(reason string, last time.Time) change {
+	return func(s *scene) {
+		s.History = append(s.History, checks.Closed{Stem: "orders-api", Server: "N1", Reason: reason, Connections: 12, First: last.Add(-time.Hour), Last: last})
+	}
+}
+
 func TestRecordedRestarts(t *testing.T) {
 	noMoves := func(r *checks.Recorded) { r.Moves = nil }
 	leaned := func(r *checks.Recorded) {
@@ -131,6 +143,22 @@ func TestRecordedRestarts(t *testing.T) {
 		{"somebody had most of them kicked from n2", with(inTurn, recorded(kickedFrom("n2", minutes(2), 9))), Possible, "none"},
 		{"that was before it", with(inTurn, recorded(kickedFrom("n2", minutes(-90), 9))), Confirmed, RestartDrift},
 		{"they were kicked from n1, and came back", with(inTurn, recorded(kickedFrom("n1", minutes(2.5), 9))), Confirmed, RestartDrift},
+		// What came instead of connections that ended did not come from a server that stopped.
+		{"all of them were replaced", with(inTurn, recorded(endedBy(2, 15))), Possible, "none"},
+		{"all of them were replaced, and all accounts lean", with(inTurn, recorded(endedBy(2, 15)), tenants(8, func(int) [3]int { return [3]int{9, 3, 0} })), Possible, "none"},
+		{"two of them were replaced", with(inTurn, recorded(endedBy(2, 2))), Confirmed, RestartDrift},
+		{"they were replaced before it", with(inTurn, recorded(endedBy(1, 15), endedBy(0, 15))), Confirmed, RestartDrift},
+		{"nobody knows who was replaced", with(inTurn, recorded(func(r *checks.Recorded) { r.Spreads[2].Ended = nil })), Possible, "none"},
+		{"they were replaced after the last spread", with(inTurn, recorded(), closedAt("Client Closed", minutes(4))), Possible, "none"},
+		{"others were closed as n1 stopped", with(inTurn, recorded(), closedAt("Server Shutdown", minutes(4))), Confirmed, RestartDrift},
+		{"they were replaced an hour before", with(inTurn, recorded(), closedAt("Client Closed", minutes(-60))), Confirmed, RestartDrift},
+		// The account leaned when n3 had not stopped yet, with more than came from n2.
+		{"others came to n1 while n3 was up", with(inTurn, recorded(func(r *checks.Recorded) {
+			r.Spreads[2] = spreadAt(minutes(1.9), "N", 30, 0, 10)
+		})), Possible, "none"},
+		{"those of n2 came to n1 while n3 was up", with(inTurn, recorded(func(r *checks.Recorded) {
+			r.Spreads[2] = spreadAt(minutes(1.9), "N", 8, 0, 2)
+		})), Confirmed, RestartDrift},
 		{"one server did not stop", with(inTurn, recorded(func(r *checks.Recorded) { r.Events = r.Events[:6] })), Possible, "none"},
 		{"one fell silent and came back the same", with(inTurn, recorded(func(r *checks.Recorded) {
 			for i := range r.Events[6:] {

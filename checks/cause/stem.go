@@ -27,7 +27,11 @@ func Stem(name string) string {
 	s.pods()
 	s.identifiers()
 	s.counters(s.toldApart())
-	return s.join()
+	stem := s.join()
+	if stem == strings.TrimFunc(name, func(r rune) bool { return r < 0x80 && !isWordByte(byte(r)) }) {
+		return name // nothing of it was dropped: it begins and ends as it did
+	}
+	return stem
 }
 
 // toldApart is the last word of the name of what the instance is of, where the end of

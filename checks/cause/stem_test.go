@@ -10,7 +10,7 @@ func TestStem(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		// Plain names stay.
-		"": "", "orders-api": "orders-api", "orders-worker": "orders-worker", "Payment Service": "Payment Service",
+		"": "", "\x1b[31mRED\x07": "\x1b[31mRED\x07", "<v2>": "<v2>", "<gw-3>": "gw", "orders-api": "orders-api", "orders-worker": "orders-worker", "Payment Service": "Payment Service",
 		"com.acme.orders.Api": "com.acme.orders.Api", "api-https": "api-https", "über-dienst": "über-dienst", "proxy": "proxy",
 		"nginx": "nginx", "worker-nginx": "worker-nginx", "benthos": "benthos", "internationalization-service": "internationalization-service",
 		// Logins of URLs go first: who prints a name knows them by their @.

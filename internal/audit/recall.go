@@ -40,8 +40,12 @@ func (a *Run) recall(ctx context.Context) {
 		if e.Count > 0 && e.Count <= known || len(d.Missing) >= mostMissing {
 			continue
 		}
+		reason := "it did not say that it shuts down, and no server that answered knows of it: it may hang with its clients, or be cut off with them"
+		if d.CountsNameless(g.Cluster) {
+			reason = "it did not say that it shuts down, and whether servers that answered know of it is unknown: it may hang with its clients, or be cut off with them"
+		}
 		d.Missing = append(d.Missing, checks.Missing{ID: g.Server.ID, Name: g.Server.Name, Host: g.Server.Host, Cluster: g.Cluster, ClusterKnown: !checks.Generated(g.Cluster) || slices.Contains(clustersIn(d), g.Cluster),
-			Kind: checks.Forgotten, Gone: g, Reason: "it did not say that it shuts down, and no server that answered knows of it: it may hang with its clients"})
+			Kind: checks.Forgotten, Gone: g, Reason: reason})
 		d.CountOnce()
 		d.Expected = max(d.Expected, len(d.Servers)+d.Absent())
 	}

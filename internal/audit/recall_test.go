@@ -2,6 +2,8 @@ package audit
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +116,26 @@ func TestServersThatARecorderFoundSilent(t *testing.T) {
 		run.recall(t.Context())
 		if len(d.Missing) != c.missing || d.Expected != 1+c.missing {
 			t.Errorf("%s: %+v", c.name, d.Missing)
+		}
+	}
+}
+
+// That nobody knows of a server that a recorder found silent is said only where nobody
+// counts one of its cluster that has no name.
+func TestNobodyKnowsOfASilentServer(t *testing.T) {
+	t.Parallel()
+	for _, counted := range []bool{false, true} {
+		d := &checks.Deployment{Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}}, Expected: 2}
+		if counted {
+			d.Missing = []checks.Missing{{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted}, {Cluster: "C1", ClusterKnown: true, Kind: checks.Counted}}
+		}
+		run := Run{Deployment: d, Request: Request{Gone: func(context.Context, *checks.Deployment) ([]checks.RecordedGone, []string) {
+			return []checks.RecordedGone{{Server: checks.ServerRef{ID: "N3", Name: "n3"}, Cluster: "C1", At: time.Now().Add(-time.Hour), Kind: checks.Silent}}, nil
+		}}}
+		run.recall(t.Context())
+		at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return m.Name == "n3" })
+		if at < 0 || strings.Contains(d.Missing[at].Reason, "no server that answered knows of it") == counted {
+			t.Errorf("counted is %t: %+v", counted, d.Missing)
 		}
 	}
 }

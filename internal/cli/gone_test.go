@@ -15,7 +15,8 @@ import (
 )
 
 // TestWhoWasOnAServerThatWent: watch saw C1-n3 shut down. Its clients of ORDERS are
-// elsewhere, those of BILLING gave up. An audit says so of the missing server, and
+// elsewhere, those of BILLING gave up: others of it, which came to C1-n1 just before, are
+// not these. An audit says so of the missing server, and
 // impact of the one it is asked for, with nothing written before.
 func TestWhoWasOnAServerThatWent(t *testing.T) {
 	t.Parallel()
@@ -34,6 +35,10 @@ func TestWhoWasOnAServerThatWent(t *testing.T) {
 	system := l.Server("C1-n1").URL(lab.SystemAccount)
 	out, stop := watching(t, system, dir)
 	defer stop()
+	if _, err := l.Connect(ctx, lab.Clients{Account: "BILLING", Server: l.Server("C1-n1"), Count: 30, Name: "invoices"}); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, out, &watched{}, "BILLING (C1) leans: ")
 	l.Server("C1-n3").Shutdown()
 	shows(t, out, &watched{}, "server C1-n3 (C1) shut down")
 	if err := lab.Poll(ctx, func() error {
@@ -56,7 +61,7 @@ func TestWhoWasOnAServerThatWent(t *testing.T) {
 		t.Fatalf("%v: %s", err, stderr)
 	}
 	g := doc.Gone
-	if g == nil || g.Recorded == nil || *g.Recorded != "down" || g.Connections != 16 || g.Back != 12 || g.Missing == nil || *g.Missing != 4 || len(g.Accounts) != 2 || g.Accounts[0].Back != 12 || *g.Accounts[1].Missing != 4 || doc.Outcome != "finding" {
+	if g == nil || g.Recorded == nil || *g.Recorded != "down" || g.Connections != 16 || g.Back != 12 || g.Missing == nil || *g.Missing != 4 || len(g.Accounts) != 2 || g.Accounts[0].Back != 12 || g.Accounts[0].On != nil || *g.Accounts[1].Missing != 4 || doc.Outcome != "finding" {
 		t.Errorf("%+v", doc)
 	}
 	if text, _ := run("impact", "C1-n3"); !strings.Contains(strings.ReplaceAll(text, "\n  ", " "), "C1-n3 in C1 had 16 connections when it shut down, at ") || !strings.Contains(strings.Join(strings.Fields(text), " "), "Which services were on it is unknown, as watch does not record that") {

@@ -218,3 +218,61 @@ func TestHistoryIsFound(t *testing.T) {
 		t.Error("found after the recorder stopped")
 	}
 }
+
+// TestDeploymentBetweenRestarts: n2 is restarted, all clients of ORDERS are replaced by a
+// service that knows n1 alone, and n3 is restarted. That the new ones are on n1 is not of
+// the restarts, though as many were on n2 and n3 before.
+func TestDeploymentBetweenRestarts(t *testing.T) {
+	t.Parallel()
+	l := sourcetest.StartLab(t, sourcetest.Three("ORDERS"))
+	ctx := sourcetest.Within(t)
+	var before []*lab.Group
+	for _, s := range l.Servers() {
+		g, err := l.Connect(ctx, lab.Clients{Account: "ORDERS", Server: s, Count: 8, Name: "orders"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before = append(before, g)
+	}
+	dir := filepath.Join(t.TempDir(), "kept")
+	system := l.Server("C1-n1").URL(lab.SystemAccount)
+	out, stop := watching(t, system, dir)
+	defer stop()
+	for _, name := range []string{"C1-n2", "C1-n3"} {
+		s := l.Server(name)
+		s.Shutdown()
+		shows(t, out, &watched{}, "server "+name+" (C1) shut down")
+		if err := s.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		shows(t, out, &watched{}, "server "+name+" (C1) started")
+		if name == "C1-n3" {
+			break
+		}
+		if _, err := l.Connect(ctx, lab.Clients{Account: "ORDERS", Server: l.Server("C1-n1"), Count: 24, Name: "orders-v2"}); err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range before {
+			g.Close()
+		}
+		shows(t, out, &watched{}, "ORDERS (C1) leans")
+	}
+	var got report.Cause
+	if err := lab.Poll(ctx, func() error { // a spread that changed is written down within 5 seconds
+		var stdout, stderr watched
+		runHere(ctx, &stdout, &stderr, "audit", "concentration", "--no-context", "--server", system, "--history", dir, "--json", "--timeout", generous.String())
+		var doc report.Document
+		if err := json.Unmarshal([]byte(stdout.String()), &doc); err != nil {
+			return fmt.Errorf("%w: %s", err, stderr.String())
+		}
+		if got = verdictsOf(doc, "restart-drift")["ORDERS"]; !slices.ContainsFunc(got.Evidence, func(e report.Evidence) bool { return e.Source == "history" }) {
+			return fmt.Errorf("%s: %+v, %q", got.Verdict, got.Evidence, doc.Warnings)
+		}
+		return nil
+	}); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got.Verdict != "possible" {
+		t.Errorf("%s: %+v", got.Verdict, got.Evidence)
+	}
+}

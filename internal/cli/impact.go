@@ -202,9 +202,8 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 			return nil, err
 		}
 		in.Gone = past.Since(now)
-		if still := stillThere(d, past); !in.Gone.AllBack() {
-			in.Warnings, in.MayHave = append(in.Warnings, still...), len(still) > 0
-		}
+		still := stillThere(d, past, in.Gone.AllBack())
+		in.Warnings, in.MayHave = append(in.Warnings, still...), len(still) > 0
 	}
 	return report.NewImpacts(in), nil
 }

@@ -68,18 +68,25 @@ func (i *impact) recorded(was gone) (*report.PastImpact, []string) {
 	past := &report.PastImpact{Time: g.At, Recorded: g.Kind, Server: words.Harmless(g.Server.Name), Cluster: words.Harmless(g.Cluster), Connections: g.Connections}
 	for _, x := range g.Of {
 		past.Accounts = append(past.Accounts, report.PastAccount{ID: words.Harmless(x.Account.ID), Name: words.Harmless(x.Account.Name),
-			OnServer: x.Connections, InCluster: x.Connections + x.Others})
+			OnServer: x.Connections, InCluster: x.Connections + x.Others, Came: x.Came})
 	}
 	return past, notes
 }
 
 // stillThere says of a server that is asked about as gone why it may still have its
 // connections; it is empty where it is back, or said that it shuts down. Others forget
-// one that hangs just as one that died.
-func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
-	const but = "%s may still have connections that are not back: %s"
+// one that hangs just as one that died. Where all may be back, it says so of one that
+// watch found silent: then those may be others.
+func stillThere(d *checks.Deployment, past *report.PastImpact, allBack bool) []string {
+	but := "%s may still have connections that are not back: %s"
+	switch {
+	case allBack && past.Recorded != checks.Silent:
+		return nil
+	case allBack:
+		but = "%s may still have all of them, if those that others have more are others: %s"
+	}
 	name := func(s string) bool { return words.Harmless(s) == past.Server }
-	if slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
+	if past.Recorded == checks.Down || slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
 		return name(s.Name) && d.SameCluster(words.Harmless(s.Cluster), past.Cluster)
 	}) {
 		return nil
@@ -87,7 +94,7 @@ func stillThere(d *checks.Deployment, past *report.PastImpact) []string {
 	at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) })
 	switch {
 	case at < 0 || (d.Missing[at].Kind == checks.Forgotten || d.Missing[at].Kind == checks.Counted) && !d.Missing[at].Placed:
-		return []string{fmt.Sprintf(but, past.Server, "no server that answered knows whether it is stopped, or hangs")}
+		return []string{fmt.Sprintf(but, past.Server, "no server that answered knows whether it is stopped, or hangs, or is cut off from them")}
 	case d.Missing[at].Kind == checks.Down:
 		return nil
 	}

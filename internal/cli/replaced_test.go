@@ -73,8 +73,8 @@ func TestEveryOtherProcessIsReplaced(t *testing.T) {
 		}
 	}
 	out, stop := watching(t, system, dir, all...)
-	n[3].Kill()                                   // others say of it what they say of one that hangs
-	shows(t, out, &watched{}, "server P-n4 (P) ") // is gone, or does not report
+	n[3].Kill() // others say of it what they say of one that hangs
+	shows(t, out, &watched{}, "server P-n4 (P) does not report: ")
 	restart()
 	for _, p := range n[:3] {
 		shows(t, out, &watched{}, "server "+p.Name()+" (P) started")

@@ -103,6 +103,9 @@ type Spread struct {
 	// to 16 without.
 	Servers []Share
 	Verdict checks.Verdict
+	// Ended is how many connections ended since the spread before was told, without
+	// those that servers closed as they stopped or were asked to; nil where not known.
+	Ended *int
 }
 
 // Share is how many connections of an account a server has.

@@ -58,12 +58,14 @@ type DocumentHad struct {
 	Of          []DocumentHadShare `json:"of"`
 }
 
-// DocumentHadShare is what an account had there, and on the other servers of the
-// cluster before its clients came to these.
+// DocumentHadShare is what an account had there, and on the other servers of the cluster
+// then. Of a server that fell silent, others is when it was last heard of, and came is what
+// came to them until that was noticed: its clients, or others.
 type DocumentHadShare struct {
 	Account     DocumentAccount `json:"account"`
 	Connections int             `json:"connections"`
 	Others      int             `json:"others"`
+	Came        int             `json:"came"`
 }
 
 // DocumentAccount is an account, as everywhere in this project's JSON.
@@ -80,7 +82,9 @@ type DocumentServer struct {
 }
 
 // DocumentSpread is how an account is spread over a cluster. Servers are those with
-// most, in order; ServersUp is how many there are.
+// most, in order; ServersUp is how many there are. Ended is how many connections ended
+// since the spread before, without those that servers closed as they stopped or were
+// asked to; null where that is unknown.
 type DocumentSpread struct {
 	Time         time.Time       `json:"time"`
 	Verdict      checks.Verdict  `json:"verdict"`
@@ -89,6 +93,7 @@ type DocumentSpread struct {
 	SharePercent float64         `json:"share_percent"`
 	ServersUp    int             `json:"servers_up"`
 	Servers      []DocumentShare `json:"servers"`
+	Ended        *int            `json:"ended"`
 }
 
 // DocumentShare is what a server has.
@@ -165,7 +170,7 @@ func DocumentOf(c Change) Document {
 	if c.Had != nil {
 		d.Had = &DocumentHad{c.Had.Connections, c.Had.Accounts, []DocumentHadShare{}}
 		for _, x := range c.Had.Of {
-			d.Had.Of = append(d.Had.Of, DocumentHadShare{DocumentAccount{x.Account.ID, x.Account.Name}, x.Connections, x.Others})
+			d.Had.Of = append(d.Had.Of, DocumentHadShare{DocumentAccount{x.Account.ID, x.Account.Name}, x.Connections, x.Others, x.Came})
 		}
 	}
 	if c.Of != nil {
@@ -181,7 +186,7 @@ func documentSpread(s *Spread) *DocumentSpread {
 		return nil
 	}
 	top := s.Top()
-	d := &DocumentSpread{Time: s.Time.UTC(), Verdict: s.Verdict, Connections: s.Connections, OnServer: top.Connections, ServersUp: s.Of, Servers: []DocumentShare{},
+	d := &DocumentSpread{Time: s.Time.UTC(), Verdict: s.Verdict, Ended: s.Ended, Connections: s.Connections, OnServer: top.Connections, ServersUp: s.Of, Servers: []DocumentShare{},
 		SharePercent: math.Round(1000*float64(top.Connections)/float64(max(1, s.Connections))) / 10}
 	for _, x := range s.Servers[:min(len(s.Servers), mostServersTold)] {
 		d.Servers = append(d.Servers, DocumentShare{documentServer(x.Server), x.Connections})

@@ -28,17 +28,16 @@ func (w *Watch) beside(cluster, id string) []checks.ServerRef {
 	return out
 }
 
-// HadShare is what an account had on the server, and on the others of its cluster
-// before any of these came to them: of a server that fell silent, one to two minutes
-// before.
+// HadShare is what an account had on the server, and on the others of its cluster when it
+// went. Of one that fell silent, Others is what these had when it was last heard of, and
+// Came what came to them until that was noticed: its clients, or others.
 type HadShare struct {
-	Account             checks.Account
-	Connections, Others int
+	Account                   checks.Account
+	Connections, Others, Came int
 }
 
-// had is who is on a server; nil where that is not known. The clients of one that fell
-// silent or stopped may be elsewhere already: what came to other servers in the last
-// minute or two does not count.
+// had is who is on a server that drains, shut down or fell silent; nil where that is not
+// known. One that says that it goes does so before its clients are elsewhere.
 func (w *Watch) had(id string, silent bool) *Had {
 	at, ok := w.m.byID[id]
 	if !ok || w.m.servers[at].unknown || !w.ready {
@@ -50,7 +49,7 @@ func (w *Watch) had(id string, silent bool) *Had {
 		if k, found := find(a.cells, at); found && a.cells[k].clients > 0 && !a.System {
 			n := int(a.cells[k].clients)
 			h.Connections, h.Accounts = h.Connections+n, h.Accounts+1
-			h.Of = append(h.Of, HadShare{a.Account, n, w.others(a, at)})
+			h.Of = append(h.Of, HadShare{Account: a.Account, Connections: n, Others: w.others(a, at)})
 		}
 	}
 	slices.SortFunc(h.Of, func(a, b HadShare) int {
@@ -58,7 +57,7 @@ func (w *Watch) had(id string, silent bool) *Had {
 	})
 	h.Of = slices.Clone(h.Of[:min(len(h.Of), mostHad)])
 	if silent {
-		w.beforeMoves(h, w.m.servers[at].cluster, id)
+		w.beforeArrivals(h, &w.m.servers[at])
 	}
 	return h
 }
@@ -73,21 +72,22 @@ func (w *Watch) others(a *account, server uint32) (n int) {
 	return n
 }
 
-// beforeMoves takes back what came to other servers of a cluster and left them.
-func (w *Watch) beforeMoves(h *Had, cluster, id string) {
+// beforeArrivals divides what others have: what they had when a server that fell silent was
+// last heard of, and what came to them since. Where that is not known all of it may have.
+func (w *Watch) beforeArrivals(h *Had, silent *server) {
 	came := map[string]int{}
-	for _, minute := range []map[moveKey]int{w.moves.before, w.moves.now} {
-		for k, n := range minute {
-			if s := w.m.server(k.server); s == nil || s.cluster != cluster || k.server == id {
-				continue
-			}
-			if k.left {
-				n = -n
-			}
+	net, known := w.arrivals.since(silent.heard)
+	for k, n := range net {
+		if s := w.m.server(k.server); s != nil && s.cluster == silent.cluster && s.ID != silent.ID {
 			came[k.account] += n
 		}
 	}
 	for i := range h.Of {
-		h.Of[i].Others = max(0, h.Of[i].Others-came[h.Of[i].Account.ID])
+		x := &h.Of[i]
+		now, n := x.Others, came[x.Account.ID]
+		x.Others, x.Came = max(0, now-n), min(now, max(0, n))
+		if !known {
+			x.Others, x.Came = 0, now
+		}
 	}
 }

@@ -23,17 +23,22 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		name   string
-		goes   func(d *desk)
-		others int
+		name         string
+		goes         func(d *desk)
+		others, came int
 	}{
-		{"shuts down", func(d *desk) { d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now) }, 6},
-		{"drains", func(d *desk) { d.w.Drain(wire.ServerEvent{From: at("n1")}, d.now) }, 6},
+		{"shuts down", func(d *desk) { d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now) }, 6, 0},
+		{"shuts down, and others just came", func(d *desk) {
+			came(d, "n2", 12, false)
+			d.count("n2", 15)
+			d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
+		}, 18, 0},
+		{"drains", func(d *desk) { d.w.Drain(wire.ServerEvent{From: at("n1")}, d.now) }, 6, 0},
 		{"drains, and shuts down with nobody on it", func(d *desk) {
 			d.w.Drain(wire.ServerEvent{From: at("n1")}, d.now)
 			d.count("n1", 0)
 			d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
-		}, 6},
+		}, 6, 0},
 		{"is killed", func(d *desk) {
 			d.pass(5 * time.Second)
 			came(d, "n2", 12, false)
@@ -41,13 +46,37 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 			came(d, "n3", 1, true)
 			d.pass(25 * time.Second)
 			d.without(hung(), 15, 11)
-		}, 6},
+		}, 6, 20},
+		{"is killed after others came", func(d *desk) {
+			came(d, "n2", 12, false)
+			d.count("n2", 15)
+			d.pass(20 * time.Second)
+			d.count("n1", 20)
+			d.pass(5 * time.Second)
+			came(d, "n3", 7, false)
+			d.pass(20 * time.Second)
+			d.without(hung(), 15, 10)
+		}, 18, 7},
+		{"is killed, and events were lost", func(d *desk) {
+			d.pass(5 * time.Second)
+			came(d, "n2", 12, false)
+			d.w.Lose(1, "too many", d.now)
+			d.pass(25 * time.Second)
+			d.without(hung(), 15, 3)
+		}, 0, 18},
+		{"hung for long, and others came all the time", func(d *desk) {
+			for range 40 {
+				d.pass(5 * time.Second)
+				came(d, "n2", 1, false)
+			}
+			d.without(hung(), 43, 3)
+		}, 0, 46},
 		{"is killed and forgotten", func(d *desk) {
 			d.pass(5 * time.Second)
 			came(d, "n2", 20, false)
 			d.pass(25 * time.Second)
 			d.without(nil, 23, 3)
-		}, 6},
+		}, 6, 20},
 	} {
 		d := watching(t, time.Minute, 20, 3, 3)
 		d.kinds()
@@ -58,8 +87,8 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 				had = append(had, x.Had)
 			}
 		}
-		if len(had) != 1 || had[0].Connections != 20 || had[0].Accounts != 1 || len(had[0].Of) != 1 || had[0].Of[0].Connections != 20 || had[0].Of[0].Others != c.others {
-			t.Errorf("%s: %+v", c.name, had)
+		if len(had) != 1 || had[0].Connections != 20 || had[0].Accounts != 1 || len(had[0].Of) != 1 || had[0].Of[0].Connections != 20 || had[0].Of[0].Others != c.others || had[0].Of[0].Came != c.came {
+			t.Errorf("%s: %+v", c.name, had[0])
 		}
 	}
 	d := watching(t, time.Minute, 0, 3, 3)

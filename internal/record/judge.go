@@ -193,7 +193,7 @@ func (w *Watch) absentIn(clusters map[string]bool) []checks.Missing {
 		m := checks.Missing{ID: d.ref.ID, Name: d.ref.Name, Host: d.ref.Host, Cluster: d.cluster, ClusterKnown: true,
 			Bound: &none, Kind: checks.Down, Reason: "it shut down"}
 		if d.silent {
-			m.Bound, m.Kind, m.Reason = nil, checks.Forgotten, "it sends no events, and no other server knows of it"
+			m.Bound, m.Kind, m.Reason = nil, checks.Forgotten, "it sends no events, and does not answer"
 		}
 		out = append(out, m)
 	}

@@ -58,6 +58,7 @@ type server struct {
 type account struct {
 	checks.Account
 	cells []cell
+	ended []ended
 }
 
 // cell is what an account has on a server.
@@ -215,6 +216,9 @@ func (c *correction) settle(m *matrix, a uint32, to *cell, clients, leaves uint3
 	was := *to
 	if was.clients == clients && was.leaves == leaves {
 		return
+	}
+	if m.accounts[a].System && was.touched > 0 {
+		return // a report leaves out the connections of who asks for it, and events do not
 	}
 	if was.touched == m.round {
 		c.unsettled++

@@ -255,3 +255,23 @@ func TestMatrixIsBounded(t *testing.T) {
 		t.Errorf("a known account is %d, %t", a, ok)
 	}
 }
+
+// A full report leaves out the connections of who asks for it: that the system account has
+// more by events corrects nothing.
+func TestSystemAccountIsNotCorrected(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 5, 5, 5)
+	d.kinds()
+	d.w.Counted(wire.AccountConns{From: at("n1"), Stamp: wire.Stamp{Seq: 1}, Account: "SYS", Clients: 52}, d.now)
+	for range 3 {
+		d.pass(time.Minute)
+		d.w.Ask(d.now)
+		d.report(5, 5, 5) // with 50 of SYS
+		d.want()
+	}
+	d.w.Ask(d.now)
+	d.report(5, 5, 6)
+	if kinds := d.kinds(); !slices.Contains(kinds, Corrected) {
+		t.Error(kinds)
+	}
+}

@@ -155,11 +155,14 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		if !known {
 			again := slices.ContainsFunc(w.m.servers, func(o server) bool { return o.ID != "" && o.ID != s.ID && o.Name == s.Name && o.cluster == s.cluster })
 			w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now, back: again, silent: !s.draining}
-			why := "it sends no events, and no other server knows of it"
-			if again { // the name alone would be that of the one that runs
-				why = "its former process, without a goodbye; another one runs"
+			kind, why := Silent, unknownTo(d, s.cluster)
+			switch {
+			case again: // the name alone would be that of the one that runs
+				kind, why = Stopped, "its former process, without a goodbye; another one runs"
+			case s.draining:
+				kind, why = Stopped, "it drained, and sends no events any more"
 			}
-			w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID], Reason: why})
+			w.tell(Change{Kind: kind, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID], Reason: why})
 		}
 		if !s.draining && len(w.hung) < mostServers {
 			w.hung[s.ID] = now
@@ -179,6 +182,15 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			p.unknown = now.Add(unheard)
 		}
 	}
+}
+
+// unknownTo is why a server counts as silent that says nothing and that nobody names, by a
+// full report. Others may still count it; and it may live where only its routes are gone.
+func unknownTo(d *checks.Deployment, cluster string) string {
+	if d.CountsNameless(cluster) {
+		return "it sends no events and does not answer, and other servers count one that is missing, which may be it: it hangs, was stopped without a goodbye, or is cut off with its clients"
+	}
+	return "it sends no events, and no server that answered knows of it: it was stopped without a goodbye, or is cut off with its clients"
 }
 
 // withoutCounted leaves out a server without a name for each that fell silent of late

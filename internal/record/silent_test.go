@@ -276,3 +276,25 @@ func TestServerThatRunsAgainIsNotGone(t *testing.T) {
 		t.Errorf("missing: %+v", m)
 	}
 }
+
+// Of a server that says nothing and that nobody names it is said that others count one
+// that is missing where they do, and else that it may be cut off. It is not said to be gone.
+func TestSilentServerThatOthersMayCount(t *testing.T) {
+	t.Parallel()
+	counted := checks.Missing{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted, Reason: "n2 counts 3 servers, and this one did not answer"}
+	elsewhere := checks.Missing{Cluster: "C2", ClusterKnown: true, Kind: checks.Counted}
+	for _, c := range []struct {
+		missing []checks.Missing
+		known   bool
+	}{{nil, false}, {[]checks.Missing{elsewhere}, false}, {[]checks.Missing{counted}, true}, {[]checks.Missing{{Kind: checks.Counted}}, true}} {
+		d := watching(t, 0, 5, 5, 5)
+		d.kinds()
+		d.pass(30 * time.Second)
+		d.without(c.missing, 5, 5)
+		told := slices.DeleteFunc(d.w.Tick(d.now), func(x Change) bool { return x.Server.Name != "n1" })
+		if len(told) != 1 || told[0].Kind != Silent || told[0].Had == nil ||
+			strings.Contains(told[0].Reason, "other servers count one") != c.known || strings.Contains(told[0].Reason, "no server that answered knows") == c.known || !strings.Contains(told[0].Reason, "cut off with its clients") {
+			t.Errorf("%+v: %+v", c.missing, told)
+		}
+	}
+}

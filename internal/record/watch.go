@@ -37,21 +37,22 @@ type Counters struct {
 type Watch struct {
 	Counters Counters
 
-	s       Settings
-	m       *matrix
-	moves   *moves
-	pairs   map[uint32][]*pair    // by account
-	over    map[pairKey]*pair     // those above the threshold
-	later   map[pairKey]time.Time // what to judge again then
-	missing []checks.Missing      // by the last full report
-	down    map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
-	before  []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
-	hung    map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, since when
-	began   time.Time             // when the first full report was asked for
-	refused map[refusal]int
-	kicked  map[kickKey]*kicks
-	flushed time.Time // refusals
-	out     []Change  // to be told with the next tick
+	s        Settings
+	m        *matrix
+	moves    *moves
+	arrivals arrivals
+	pairs    map[uint32][]*pair    // by account
+	over     map[pairKey]*pair     // those above the threshold
+	later    map[pairKey]time.Time // what to judge again then
+	missing  []checks.Missing      // by the last full report
+	down     map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
+	before   []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
+	hung     map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, since when
+	began    time.Time             // when the first full report was asked for
+	refused  map[refusal]int
+	kicked   map[kickKey]*kicks
+	flushed  time.Time // refusals
+	out      []Change  // to be told with the next tick
 
 	judged     bool      // what the first full report has was judged
 	ready      bool      // there was a full report
@@ -183,6 +184,7 @@ func (w *Watch) Since() (at time.Time, ok bool) { return w.reconciled, w.ready }
 // one that was asked for before does not come.
 func (w *Watch) Again(now time.Time) {
 	w.asking = false
+	w.arrivals.missed(now)
 	w.want("a new connection", now)
 }
 
@@ -200,6 +202,7 @@ func (w *Watch) Bad() { w.Counters.Bad++ }
 func (w *Watch) Lose(n int, why string, now time.Time) {
 	w.Counters.Lost += uint64(max(n, 0)) //nolint:gosec // in range
 	w.lost = true
+	w.arrivals.missed(now)
 	w.tell(Change{Kind: Lost, Time: now, Count: n, Reason: why})
 	w.want(why, now)
 }
@@ -254,6 +257,10 @@ func (w *Watch) client(e wire.ClientEvent, left bool, now time.Time) {
 	w.Counters.Events++
 	if s := w.row(e.From, now); s != nil && e.Client {
 		w.moves.add(e, left)
+		w.arrivals.add(e, left, now)
+		if left {
+			w.end(e, s.cluster)
+		}
 		if left && e.Reason == wire.Kicked {
 			w.kick(e, s.cluster, now)
 		}
@@ -317,7 +324,7 @@ func (w *Watch) Shut(e wire.ServerEvent, now time.Time) {
 		return
 	}
 	w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now}
-	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, true)})
+	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, false)})
 	w.m.removeServer(s.ID)
 }
 
@@ -377,5 +384,6 @@ func (w *Watch) tick(now time.Time, end bool) []Change {
 	}
 	out := w.out
 	w.out = nil
+	w.tellEnded(out)
 	return out
 }

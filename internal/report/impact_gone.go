@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -23,7 +24,8 @@ type ServerGone struct {
 	mayHave bool // it may still have some of those that are missing
 }
 
-// AccountGone is an account that was on the server. Missing is nil where those that are
+// AccountGone is an account that was on the server. On is nil where a recorder saw it go,
+// which does not keep what each of the others had. Missing is nil where those that are
 // not back may be on a server of which that is not known; Back are then so many at
 // least, and Why says why, in a clause.
 type AccountGone struct {
@@ -81,11 +83,15 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 	for _, a := range p.Accounts {
 		is := now(a.ID)
 		row := AccountGone{Account: Account{ID: a.ID, Name: a.Name}, OnServer: a.OnServer}
-		missing := missingOf(a.OnServer, a.InCluster, sum(is.Held))
+		missing := missingOf(a.OnServer, a.InCluster+a.Came, sum(is.Held))
 		row.Back = a.OnServer - missing
-		if missing > 0 && is.Uncounted != "" { // who was not counted can only add to it
+		switch {
+		case missing > 0 && is.Uncounted != "": // who was not counted can only add to it
 			row.Why = &is.Uncounted
-		} else {
+		case missing > missingOf(a.OnServer, a.InCluster, sum(is.Held)):
+			why := fmt.Sprintf("%s about when it fell silent, and whether those were on it is unknown", words.Plurals(a.Came, "connection came to other servers", "connections came to other servers"))
+			row.Why = &why
+		default:
 			row.Missing = &missing
 		}
 		if a.Held != nil {
@@ -129,7 +135,7 @@ func (p *PastImpact) serviceSince(s PastService, is Present) ServiceGone {
 // gained is what servers have more than they had, the most first. The server that is
 // asked about had nothing any more when it went.
 func (p *PastImpact) gained(had, has map[string]int) []Gained {
-	var out []Gained
+	out := []Gained{}
 	for server, n := range has {
 		if server != p.Server {
 			n -= had[server]
@@ -231,6 +237,9 @@ func (g *ServerGone) finish() {
 }
 
 func harmlessGained(all []Gained) []Gained {
+	if all == nil { // unknown
+		return nil
+	}
 	out := []Gained{}
 	for _, x := range all {
 		out = append(out, Gained{words.Harmless(x.Server), x.More})

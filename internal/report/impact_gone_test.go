@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
 )
 
 // TestServicesOfAServerThatIsGone: what is said of a service follows from what the
@@ -79,6 +81,40 @@ func TestServicesThatNobodyKnows(t *testing.T) {
 		}
 		if got := g.unnamed(); !strings.Contains(got, want) {
 			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// What came to others about when a server fell silent may have been on it before, or not.
+// Where that decides who is back, it is unknown.
+func TestWhoCameAsAServerFellSilent(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		came, now int
+		back      int
+		missing   string
+		outcome   checks.Outcome
+	}{
+		{"nobody came", 0, 4, 0, "10", checks.OutcomeFinding},
+		{"nobody came until then, and all since", 0, 14, 10, "0", checks.OutcomePass},
+		{"as many came", 10, 14, 0, "unknown", checks.OutcomeIncomplete},
+		{"six came, and ten since", 6, 20, 10, "0", checks.OutcomePass},
+		{"six came, and seven since", 6, 17, 7, "unknown", checks.OutcomeIncomplete},
+		{"those that came are gone", 6, 4, 0, "10", checks.OutcomeFinding},
+	} {
+		past := &PastImpact{Server: "n3", Cluster: "C1", Recorded: checks.Silent, Connections: 10, Accounts: []PastAccount{{ID: "A", Name: "ORDERS", OnServer: 10, InCluster: 14, Came: c.came}}}
+		g := past.Since(func(string) Present { return Present{Held: map[string]int{"n1": c.now}} })
+		missing := "unknown"
+		if g.Missing != nil {
+			missing = fmt.Sprint(*g.Missing)
+		}
+		if g.Back != c.back || missing != c.missing || g.outcome() != c.outcome || (g.Accounts[0].Why == nil) != (g.Missing != nil) {
+			t.Errorf("%s: %d are back, %s missing: %s", c.name, g.Back, missing, g.outcome())
+		}
+		of := checks.RecordedOn{Connections: 10, Others: 4, Came: c.came}
+		if least, most := of.Back(c.now); least != c.back || (least == most) != (g.Missing != nil) {
+			t.Errorf("%s: %d to %d are elsewhere", c.name, least, most)
 		}
 	}
 }

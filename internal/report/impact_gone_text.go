@@ -16,6 +16,8 @@ import (
 func (g *ServerGone) answer() string {
 	said := "the accounts that were on it have as many as then, so all may be back"
 	switch n, why := g.unknown(); {
+	case n > 0 && g.lacks() > 0:
+		said = fmt.Sprintf("by what others have now, %s are not back, and of %s more that is unknown: %s", words.Count(g.lacks()), words.Count(n), why)
 	case n > 0 && g.Back == 0:
 		said = fmt.Sprintf("whether they are back is unknown: %s", why)
 	case n > 0:

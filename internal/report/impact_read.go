@@ -36,11 +36,13 @@ func (p *PastImpact) Earlier() *Past {
 }
 
 // PastAccount is an account that was on the server. InCluster is what all servers of
-// the cluster had of it, and Held each of them, by name; nil where that is not known.
+// the cluster had of it, and Held each of them, by name; nil where that is not known. Came
+// is how many connections more these had, which may have been on the server before.
 type PastAccount struct {
 	ID, Name  string
 	OnServer  int
 	InCluster int
+	Came      int
 	Held      map[string]int
 	// Services are those that it had there, by name, the largest there first; nil where
 	// nobody knows which they were.

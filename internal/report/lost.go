@@ -148,12 +148,17 @@ func recordedNotes(d *checks.Deployment) []string {
 }
 
 // backElsewhere is how many connections of each account, of those that a server had,
-// the others of its cluster have, if no other client came or left since.
+// the others of its cluster have, if no other client came or left since. It is at least
+// and at most so many where some came before that was noticed.
 func backElsewhere(d *checks.Deployment, g *checks.RecordedGone) []string {
 	var out []string
 	for _, x := range g.Of {
-		back := min(x.Connections, max(0, d.Connections(x.Account.ID, g.Cluster)-x.Others))
-		out = append(out, fmt.Sprintf("%s of %s of %s", words.Count(back), words.Count(x.Connections), x.Account.Name))
+		least, most := x.Back(d.Connections(x.Account.ID, g.Cluster))
+		back := words.Count(most)
+		if least < most {
+			back = words.Count(least) + " to " + back
+		}
+		out = append(out, fmt.Sprintf("%s of %s of %s", back, words.Count(x.Connections), x.Account.Name))
 	}
 	return out
 }

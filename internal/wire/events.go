@@ -104,6 +104,9 @@ const LongestName = 4 << 10
 // Kicked is the server's word for a connection that it closed as somebody asked it to.
 const Kicked = "Kicked"
 
+// Stops is the server's word for a connection that it closed as it stops or drains.
+const Stops = "Server Shutdown"
+
 // ClientEvent is the event of a connection that began, ended or was refused. Its
 // texts are of whoever connected, cut to 128 bytes.
 type ClientEvent struct {

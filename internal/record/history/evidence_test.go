@@ -96,3 +96,23 @@ func TestEvidenceIsBounded(t *testing.T) {
 	stop()
 	<-ran
 }
+
+// How many connections ended before a spread is known unless another watch began since
+// the spread before, or events were lost: while the connection was, where most are gone.
+func TestConnectionsThatEndedAreKnown(t *testing.T) {
+	t.Parallel()
+	shifted := func(n1, n2, n3 int) record.Change {
+		c := record.Change{Kind: record.Shifted, Time: began(), Cluster: "C1", Spread: spread(began(), n1, n2, n3)}
+		c.Spread.Ended = new(int)
+		return c
+	}
+	watching := record.Change{Kind: record.Watching, Time: began(), Of: &record.Totals{}}
+	dropped, blind := record.Change{Kind: record.Lost, Time: began(), Count: 3}, record.Change{Kind: record.Lost, Time: began()}
+	r := recordedOf(documents([]record.Change{watching, shifted(9, 9, 9), dropped, shifted(9, 9, 9), shifted(9, 9, 9), watching, shifted(9, 9, 9),
+		blind, shifted(9, 5, 0), blind, shifted(1, 1, 0), shifted(1, 0, 0)}), Suspect{"ORDERS", "C1"})
+	for i, known := range []bool{true, false, true, false, true, false, true} {
+		if got := r.Spreads[i].Ended != nil; got != known {
+			t.Errorf("spread %d: known is %t", i, got)
+		}
+	}
+}

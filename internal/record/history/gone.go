@@ -125,8 +125,13 @@ func untilNext(later [][]record.Document, last time.Time) time.Time {
 // goneBy is what documents, in the order of their times, say of servers that went.
 func goneBy(docs []record.Document) []checks.RecordedGone {
 	type place struct{ name, cluster string }
-	gone := map[place]*checks.RecordedGone{}
+	gone, back := map[place]*checks.RecordedGone{}, map[place]bool{}
 	for _, d := range docs {
+		if d.Change == record.Watching && d.Who != nil { // they came back while nobody recorded
+			for _, x := range d.Who.Servers {
+				back[place{x.Server.Name, x.Cluster}] = true
+			}
+		}
 		if d.Server == nil || d.Cluster == nil || d.Server.Name == "" {
 			continue
 		}
@@ -136,14 +141,15 @@ func goneBy(docs []record.Document) []checks.RecordedGone {
 			delete(gone, k)
 		case record.Draining, record.Stopped, record.Silent:
 			g := gone[k]
-			if g == nil {
+			if g == nil || back[k] {
 				g = &checks.RecordedGone{Server: checks.ServerRef(*d.Server), Cluster: *d.Cluster, At: d.Time, Kind: goneKind(&d)}
 				gone[k] = g
+				delete(back, k)
 			}
 			if d.Had != nil && !g.Known {
 				g.Known, g.Connections, g.Accounts = true, max(0, d.Had.Connections), max(0, d.Had.Accounts)
 				for _, x := range d.Had.Of {
-					g.Of = append(g.Of, checks.RecordedOn{Account: checks.Account{ID: x.Account.ID, Name: x.Account.Name}, Connections: max(0, x.Connections), Others: max(0, x.Others)})
+					g.Of = append(g.Of, checks.RecordedOn{Account: checks.Account{ID: x.Account.ID, Name: x.Account.Name}, Connections: max(0, x.Connections), Others: max(0, x.Others), Came: max(0, x.Came)})
 				}
 			}
 		}

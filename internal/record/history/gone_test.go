@@ -46,3 +46,23 @@ func TestServersThatWent(t *testing.T) {
 		}
 	}
 }
+
+// A server that came back while nobody recorded and went again is gone since then, with
+// who was on it then.
+func TestServerThatWentTwice(t *testing.T) {
+	t.Parallel()
+	at := func(n int) time.Time { return began().Add(time.Duration(n) * time.Minute) }
+	ref := func(id string) checks.ServerRef { return checks.ServerRef{ID: id, Name: "n1"} }
+	who := func(id string) *checks.Identity {
+		return &checks.Identity{Servers: []checks.ServerProcess{{ServerRef: ref(id), Cluster: "C1"}}}
+	}
+	changes := []record.Change{
+		{Kind: record.Watching, Time: at(0), Of: &record.Totals{}, Who: who("N1")},
+		{Kind: record.Stopped, Time: at(1), Cluster: "C1", Server: ref("N1"), Had: &record.Had{Connections: 20}},
+		{Kind: record.Watching, Time: at(2), Of: &record.Totals{}, Who: who("N2")},
+		{Kind: record.Stopped, Time: at(3), Cluster: "C1", Server: ref("N2"), Had: &record.Had{Connections: 7}},
+	}
+	if got := goneBy(documents(changes)); len(got) != 1 || !got[0].At.Equal(at(3)) || got[0].Connections != 7 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,0 +1,70 @@
+package record
+
+import (
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+const (
+	// arrivalsFor is for how long what came and left is kept apart by when it did, at the
+	// least: longer than a server is silent before that is noticed, with the full report
+	// that others wait for.
+	arrivalsFor = 90 * time.Second
+	// arrivalsEach is how exactly.
+	arrivalsEach = 5 * time.Second
+)
+
+// arrivalKey is an account on a server, by their ids.
+type arrivalKey struct{ account, server string }
+
+// arrivals counts what came to servers, less what left them, by when it did.
+type arrivals struct {
+	slots []arrivalSlot // the oldest first
+	from  time.Time     // since then all that came and left is in them; zero: since ever
+}
+
+type arrivalSlot struct {
+	begin time.Time
+	net   map[arrivalKey]int
+}
+
+func (a *arrivals) add(e wire.ClientEvent, left bool, now time.Time) {
+	last := len(a.slots) - 1
+	if last < 0 || now.Sub(a.slots[last].begin) >= arrivalsEach {
+		for len(a.slots) > 0 && now.Sub(a.slots[0].begin) > arrivalsFor+arrivalsEach {
+			a.slots, a.from = a.slots[1:], a.slots[0].begin.Add(arrivalsEach)
+		}
+		a.slots = append(a.slots, arrivalSlot{begin: now, net: map[arrivalKey]int{}})
+		last = len(a.slots) - 1
+	}
+	k, net := arrivalKey{e.Account, e.From.ID}, a.slots[last].net
+	if _, known := net[k]; !known && len(net) >= mostMoves {
+		a.missed(now)
+		return
+	}
+	if left {
+		net[k]--
+	} else {
+		net[k]++
+	}
+}
+
+// missed is that something came or left and is not in it.
+func (a *arrivals) missed(now time.Time) {
+	a.slots, a.from = nil, now.Add(1) // what came at this moment may be missing, too
+}
+
+// since is what came to each server since a time, or up to arrivalsEach before it; ok is
+// false where that is not known.
+func (a *arrivals) since(t time.Time) (net map[arrivalKey]int, ok bool) {
+	net = map[arrivalKey]int{}
+	for _, s := range a.slots {
+		if s.begin.Add(arrivalsEach).After(t) {
+			for k, n := range s.net {
+				net[k] += n
+			}
+		}
+	}
+	return net, t.After(a.from)
+}
