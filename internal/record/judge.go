@@ -54,6 +54,7 @@ func (w *Watch) judge(now time.Time) {
 			delete(w.later, k)
 		}
 	}
+	w.lacking()
 	if len(w.m.changed)+len(w.m.moved) > 0 {
 		w.rejudge(now)
 	}
@@ -172,32 +173,6 @@ func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[
 	}
 	d.Expected = len(d.Servers) + d.Absent()
 	return d, numbers
-}
-
-// absentIn are the servers of clusters that have no row: those that the last full
-// report missed, those that shut down, which have no connection, and those that said
-// nothing of it and that others have forgotten, which may hang with all they had.
-func (w *Watch) absentIn(clusters map[string]bool) []checks.Missing {
-	var out []checks.Missing
-	for _, m := range w.missing {
-		if !m.ClusterKnown || clusters[m.Cluster] {
-			out = append(out, m)
-		}
-	}
-	none := 0
-	for _, d := range w.down {
-		known := slices.ContainsFunc(w.missing, func(m checks.Missing) bool { return m.Name == d.ref.Name && m.Cluster == d.cluster })
-		if d.back || known || !clusters[d.cluster] {
-			continue
-		}
-		m := checks.Missing{ID: d.ref.ID, Name: d.ref.Name, Host: d.ref.Host, Cluster: d.cluster, ClusterKnown: true,
-			Bound: &none, Kind: checks.Down, Reason: "it shut down"}
-		if d.silent {
-			m.Bound, m.Kind, m.Reason = nil, checks.Forgotten, "it sends no events, and no other server knows of it"
-		}
-		out = append(out, m)
-	}
-	return out
 }
 
 // verdict takes the verdict on a pair, and returns what is to be told of it.

@@ -47,10 +47,14 @@ func (w *Watch) Due(now time.Time) (string, bool) {
 
 // pause is the least time between the last full report and one that is wanted. A
 // report that waited for servers that say nothing was no work for the others: the
-// next server that falls silent does not wait for it.
+// next server that falls silent does not wait for it, and neither does one that answers
+// again.
 func (w *Watch) pause() time.Duration {
-	if w.quiet {
+	switch {
+	case w.quiet:
 		return max(leastPause, w.took)
+	case w.waited:
+		return max(leastPause, w.took, shareOfTime*w.work)
 	}
 	return max(leastPause, shareOfTime*w.took)
 }
@@ -77,6 +81,9 @@ func (w *Watch) Failed(now time.Time) {
 func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Time) {
 	first := !w.ready
 	w.asking, w.ready, w.reconciled, w.took = false, true, now, took
+	if w.waited = len(d.Missing) > 0; !w.waited {
+		w.work = took
+	}
 	w.blind = w.blind && (w.deaf || w.lost)
 	w.Counters.Reconciliations++
 	reported := w.rows(d, first, now)
@@ -169,7 +176,6 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 	forgotten := w.missing
 	w.missing = missing
 	for _, m := range forgotten {
-		w.m.moved[m.Cluster] = struct{}{}
 		w.fellSilent(m.Ref(), m.Cluster, now)
 	}
 	w.missing = w.withoutCounted(missing, now)
@@ -204,7 +210,6 @@ func (w *Watch) fellSilent(x checks.ServerRef, cluster string, now time.Time) {
 	}
 	if (x.ID != "" || x.Name != "") && len(w.down) < mostServers {
 		w.down[cmp.Or(x.ID, x.Name+" "+cluster)] = stopped{ref: x, cluster: cluster, at: now, silent: true}
-		w.m.moved[cluster] = struct{}{}
 	}
 }
 
@@ -233,7 +238,6 @@ func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
 func (w *Watch) tellSilent(missing []checks.Missing, was map[string]bool, had map[string]*Had, first bool, now time.Time) {
 	unknown := map[string]int{} // by cluster and reason, in w.out
 	for _, m := range missing {
-		w.m.moved[m.Cluster] = struct{}{}
 		if first || !was[m.ID+"\x00"+m.Name+"\x00"+m.Cluster] {
 			key := m.Cluster + "\x00" + m.Reason
 			if at, told := unknown[key]; told && m.Name == "" && m.ID == "" {
@@ -264,7 +268,6 @@ func (w *Watch) askSilent(now time.Time) {
 		}
 		if now.Sub(d.at) >= long {
 			delete(w.down, id)
-			w.m.moved[d.cluster] = struct{}{}
 		}
 	}
 	for id, since := range w.hung {

@@ -44,6 +44,7 @@ type Watch struct {
 	over    map[pairKey]*pair     // those above the threshold
 	later   map[pairKey]time.Time // what to judge again then
 	missing []checks.Missing      // by the last full report
+	lacked  map[string]string     // who was missing when a cluster was last judged
 	down    map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
 	before  []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
 	hung    map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, since when
@@ -59,12 +60,14 @@ type Watch struct {
 	asked      time.Time // since then
 	reconciled time.Time
 	took       time.Duration
-	wanted     string    // why a full report is due
-	wantedAt   time.Time // from when on
-	quiet      bool      // it is because a server says nothing
-	lost       bool      // events were, since a full report was begun
-	deaf       bool      // no events come
-	blind      bool      // what changed while none came is not known yet
+	waited     bool          // it waited for servers that are missing
+	work       time.Duration // how long the last one took that did not
+	wanted     string        // why a full report is due
+	wantedAt   time.Time     // from when on
+	quiet      bool          // it is because a server says nothing
+	lost       bool          // events were, since a full report was begun
+	deaf       bool          // no events come
+	blind      bool          // what changed while none came is not known yet
 }
 
 // stopped is a server process that shut down. What is still heard of it is of the
