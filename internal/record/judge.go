@@ -145,10 +145,21 @@ func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[
 	}
 	d := &checks.Deployment{Missing: w.absentIn(clusters)}
 	at := make([]int, len(w.m.servers))
+	formerly := w.formerly()
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.ID != "" && clusters[s.cluster] {
-			if s.unknown {
+			former := formerly[[2]string{s.Name, s.cluster}]
+			if s.unknown || s.replaced || former > 0 {
 				at[i] = -1
+			}
+			switch most := former + s.connections; {
+			case s.replaced:
+				continue
+			case former > 0 && !s.unknown:
+				d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, ClusterKnown: true,
+					Bound: &most, Kind: checks.Silent, Reason: "it runs again, and whether its former process has connections is being asked"})
+				continue
+			case s.unknown:
 				d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, ClusterKnown: true,
 					Kind: checks.Silent, Reason: "it answers again, and what it has is being asked for"})
 				continue
@@ -281,14 +292,14 @@ func (w *Watch) spread(k pairKey, now time.Time, empty int) *Spread {
 	s := &Spread{Time: now, Account: x.Account, Cluster: k.cluster}
 	with := map[uint32]bool{}
 	for _, c := range x.cells {
-		if row := &w.m.servers[c.server]; row.cluster == k.cluster && c.clients > 0 {
+		if row := &w.m.servers[c.server]; row.counts() && row.cluster == k.cluster && c.clients > 0 {
 			with[c.server] = true
 			s.Connections += int(c.clients)
 			s.Servers = append(s.Servers, Share{row.ServerRef, int(c.clients)})
 		}
 	}
 	for i := range w.m.servers {
-		if row := &w.m.servers[i]; row.ID != "" && row.cluster == k.cluster {
+		if row := &w.m.servers[i]; row.counts() && row.cluster == k.cluster {
 			s.Of++
 			if !with[uint32(i)] && empty > 0 { //nolint:gosec // in range
 				empty--

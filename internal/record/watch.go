@@ -47,7 +47,7 @@ type Watch struct {
 	lacked  map[string]string     // who was missing when a cluster was last judged
 	down    map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
 	before  []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
-	hung    map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, since when
+	hung    map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
 	began   time.Time             // when the first full report was asked for
 	refused map[refusal]int
 	kicked  map[kickKey]*kicks
@@ -73,6 +73,7 @@ type Watch struct {
 // stopped is a server process that shut down. What is still heard of it is of the
 // past.
 type stopped struct {
+	life
 	ref     checks.ServerRef
 	cluster string
 	at      time.Time
@@ -124,13 +125,17 @@ func (w *Watch) rowSince(from wire.Server, start, now time.Time) *server {
 			w.Counters.Bad++
 			return nil
 		}
-		s.start = start
+		s.start, s.first = start, now
 		if w.ready {
 			w.started(s, now)
 			w.want("a server that the last full report did not have", now.Add(settle))
 		}
 	}
 	s.heard = now
+	if s.replaced { // two servers share a name
+		s.replaced = false
+		w.m.moved[s.cluster] = struct{}{}
+	}
 	return s
 }
 
@@ -146,13 +151,13 @@ func (w *Watch) ranBefore(s *server) bool {
 func (w *Watch) started(s *server, now time.Time) {
 	kind := Started
 	if w.ranBefore(s) {
-		kind, s.unknown = Answering, true
+		kind, s.unknown, s.first = Answering, true, time.Time{}
 		w.m.moved[s.cluster] = struct{}{}
 	}
 	delete(w.hung, s.ID)
 	same := func(name, cluster string) bool { return name == s.Name && cluster == s.cluster }
 	for id, d := range w.down {
-		if same(d.ref.Name, d.cluster) || d.anywhere() && d.ref.Name == s.Name {
+		if same(d.ref.Name, d.cluster) && (d.ref.ID == "" || s.succeeds(d.heard)) || d.anywhere() && d.ref.Name == s.Name {
 			d.back = true
 			w.down[id] = d
 		}
@@ -163,11 +168,12 @@ func (w *Watch) started(s *server, now time.Time) {
 	for i := range w.m.servers {
 		// A server that drains sends no event any more, not even that it shuts down.
 		if old := &w.m.servers[i]; old.ID != "" && old.draining && old.ID != s.ID && same(old.Name, old.cluster) {
-			w.down[old.ID] = stopped{ref: old.ServerRef, cluster: old.cluster, at: now, back: true}
+			w.down[old.ID] = stopped{life: old.life, ref: old.ServerRef, cluster: old.cluster, at: now, back: true}
 			w.tell(Change{Kind: Stopped, Time: now, Cluster: old.cluster, Server: old.ServerRef})
 			w.m.removeServer(old.ID)
 		}
 	}
+	w.replace(s)
 	w.tell(Change{Kind: kind, Time: now, Cluster: s.cluster, Server: s.ServerRef, Start: s.start})
 }
 
@@ -319,7 +325,7 @@ func (w *Watch) Shut(e wire.ServerEvent, now time.Time) {
 	if s == nil {
 		return
 	}
-	w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now}
+	w.down[s.ID] = stopped{life: s.life, ref: s.ServerRef, cluster: s.cluster, at: now}
 	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, true)})
 	w.m.removeServer(s.ID)
 }
