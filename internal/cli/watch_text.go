@@ -76,6 +76,16 @@ func (a *watch) text(c record.Change) string {
 		}
 		head += ": " + words.Sentence(c.Reason)
 		more = append(more, "asking every server for a full report")
+	case record.Undecided:
+		if c.Everywhere { // it is said that the connection is lost
+			return ""
+		}
+		head = fmt.Sprintf("unknown whether %s in %s: that depends on %s", words.Plurals(c.Count, "account leans", "accounts lean"), words.Harmless(c.Cluster), words.Sentence(c.Reason))
+	case record.Decided:
+		if c.Everywhere {
+			return ""
+		}
+		head = fmt.Sprintf("known again which accounts in %s lean, after %s", words.Harmless(c.Cluster), shortDuration(max(time.Second, c.Time.Sub(c.Since))))
 	case record.Shifted:
 		return ""
 	}

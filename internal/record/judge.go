@@ -120,13 +120,14 @@ func (w *Watch) rejudge(now time.Time) {
 			continue
 		}
 		if slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.MayBeIn(k.cluster) && (m.Bound == nil || *m.Bound > 0) }) {
-			p.open = true // it may have all of them
+			w.leave(p, true) // it may have all of them
 			continue
 		}
 		if p.over && w.unheardOf(k, p, now) {
 			continue
 		}
 		take(k, checks.Row{Account: w.m.accounts[k.account].Account, Cluster: k.cluster, Verdict: checks.TooFewConnections})
+		w.leave(p, false)
 		w.pairs[k.account] = slices.DeleteFunc(w.pairs[k.account], func(other *pair) bool { return other == p })
 		if len(w.pairs[k.account]) == 0 {
 			delete(w.pairs, k.account)
@@ -201,7 +202,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
 	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
-	p.open = r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now)
+	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
 	switch {
 	case p.open: // as it was: who is missing decides
 		return nil
@@ -243,7 +244,8 @@ func (w *Watch) unheardOf(k pairKey, p *pair, now time.Time) bool {
 		p.unknown = time.Time{}
 		return false
 	}
-	p.open, w.later[k] = true, p.unknown
+	w.leave(p, true)
+	w.later[k] = p.unknown
 	return true
 }
 

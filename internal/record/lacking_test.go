@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -94,5 +95,41 @@ func TestServerThatAnswersIsAskedSoon(t *testing.T) {
 	d.pass(30 * time.Second)
 	if _, due := d.w.Due(d.now); due {
 		t.Error("a full report that took 4 s is due again after 30 s")
+	}
+}
+
+// What could not be judged is told, from when to when, and whose connections decide.
+func TestVerdictsAreUnknown(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.pass(time.Minute)
+	began := d.now
+	d.lacks(counted(), time.Second, 30, 1, 1)
+	var told []Change
+	look := func() []Change {
+		told = slices.DeleteFunc(d.w.Tick(d.now), func(c Change) bool { return c.Kind != Undecided && c.Kind != Decided })
+		return told
+	}
+	if c := look(); len(c) != 1 || c[0].Kind != Undecided || c[0].Cluster != "C1" || c[0].Count != 1 || c[0].Reason != "1 server of unknown name" {
+		t.Fatalf("%+v", c)
+	}
+	if doc := DocumentOf(told[0]); *doc.Cluster != "C1" || *doc.Count != 1 || doc.Account != nil || doc.Change != "verdicts-unknown" {
+		t.Errorf("%+v", doc)
+	}
+	d.pass(4 * time.Minute)
+	d.count("n1", 31)
+	if c := look(); len(c) != 0 {
+		t.Errorf("told again: %+v", c)
+	}
+	d.lacks(nil, time.Second, 31, 1, 1)
+	if c := look(); len(c) != 1 || c[0].Kind != Decided || !c[0].Since.Equal(began) || c[0].Cluster != "C1" {
+		t.Fatalf("%+v", c)
+	}
+	if len(d.w.open) != 0 {
+		t.Errorf("left open: %v", d.w.open)
+	}
+	d.w.Hear(false)
+	if c := look(); len(c) != 1 || c[0].Kind != Undecided || DocumentOf(c[0]).Cluster != nil {
+		t.Fatalf("%+v", c)
 	}
 }

@@ -45,6 +45,8 @@ type Watch struct {
 	later   map[pairKey]time.Time // what to judge again then
 	missing []checks.Missing      // by the last full report
 	lacked  map[string]string     // who was missing when a cluster was last judged
+	open    map[string]int        // how many pairs of a cluster are open
+	doubts  map[string]doubt      // what was told of that, by cluster
 	down    map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
 	before  []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
 	hung    map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
@@ -68,6 +70,7 @@ type Watch struct {
 	lost       bool          // events were, since a full report was begun
 	deaf       bool          // no events come
 	blind      bool          // what changed while none came is not known yet
+	blindSince time.Time     // as it was told
 }
 
 // stopped is a server process that shut down. What is still heard of it is of the
@@ -103,7 +106,8 @@ const unheard = checks.MayHang
 
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {
-	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, down: map[string]stopped{},
+	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{},
+		down: map[string]stopped{},
 		hung: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
 }
 
@@ -383,6 +387,7 @@ func (w *Watch) tick(now time.Time, end bool) []Change {
 	w.tellKicked(now, end)
 	if w.ready {
 		w.judge(now)
+		w.tellUndecided(now)
 	}
 	out := w.out
 	w.out = nil

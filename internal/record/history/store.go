@@ -368,18 +368,26 @@ func (s *Store) alive(ctx context.Context) {
 	_, _ = bucket.Put(ctx, aliveKey, []byte(time.Now().UTC().Format(time.RFC3339Nano))) // said again soon
 }
 
-// LastAlive is when a recorder was last there; zero where none ever was.
+// LastAlive is when a recorder was last there: by its own word, or by what it wrote last.
+// It is zero where none ever was.
 func (s *Store) LastAlive(ctx context.Context) time.Time {
-	_, _, bucket := s.using()
-	if bucket == nil {
-		return time.Time{}
-	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	e, err := bucket.Get(ctx, aliveKey)
-	if err != nil {
-		return time.Time{}
+	_, js, bucket := s.using()
+	var at time.Time
+	if bucket != nil {
+		if e, err := bucket.Get(ctx, aliveKey); err == nil {
+			at, _ = time.Parse(time.RFC3339Nano, string(e.Value())) // zero: not known
+		}
 	}
-	at, _ := time.Parse(time.RFC3339Nano, string(e.Value())) // zero: not known
+	stream, err := js.Stream(ctx, StreamName)
+	if err != nil {
+		return at
+	}
+	var d record.Document
+	last, err := stream.GetMsg(ctx, stream.CachedInfo().State.LastSeq)
+	if err == nil && json.Unmarshal(last.Data, &d) == nil && d.Type == record.DocumentType && d.Time.After(at) {
+		at = d.Time
+	}
 	return at
 }
