@@ -90,9 +90,10 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	c := w.m.correct(d)
 	doubt := w.recall(d, now)
 	w.absent(d, reported, first, now)
+	w.identity = w.who(d)
 	switch {
 	case first:
-		w.tell(Change{Kind: Watching, Time: now, Of: w.totals(), Who: w.who(d), Reason: doubt})
+		w.tell(Change{Kind: Watching, Time: now, Of: w.totals(), Who: w.identity, Reason: doubt})
 	case c.counts > 0:
 		w.Counters.Corrected += uint64(c.counts) //nolint:gosec // in range
 		w.tell(Change{Kind: Corrected, Time: now, Count: c.counts, Connections: c.connections})

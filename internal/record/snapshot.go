@@ -60,6 +60,15 @@ func (w *Watch) Snapshot(now time.Time, most int) Snapshot {
 	return s
 }
 
+// Standing is what a history that has nothing begins with: what is watched, and who is
+// above the threshold since when.
+func (w *Watch) Standing(now time.Time) []Change {
+	if !w.ready {
+		return nil
+	}
+	return append([]Change{{Kind: Watching, Time: now, Since: now, Of: w.totals(), Who: w.identity}}, w.Over(now)...)
+}
+
 // sum is how many connections there are of an account in a cluster.
 type sum struct {
 	pairKey

@@ -56,10 +56,11 @@ type Watch struct {
 	flushed time.Time // refusals
 	out     []Change  // to be told with the next tick
 
-	judged     bool      // what the first full report has was judged
-	ready      bool      // there was a full report
-	asking     bool      // one is being asked for,
-	asked      time.Time // since then
+	identity   *checks.Identity // of the deployment, by the last full report
+	judged     bool             // what the first full report has was judged
+	ready      bool             // there was a full report
+	asking     bool             // one is being asked for,
+	asked      time.Time        // since then
 	reconciled time.Time
 	took       time.Duration
 	waited     bool          // it waited for servers that are missing
