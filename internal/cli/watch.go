@@ -128,10 +128,12 @@ func (a *watch) watch(ctx context.Context) error {
 		store.Writing = func(err error) { a.recording(err, store.State().Leads) }
 	}
 	var service *service
-	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Expect: a.expected(), Tell: func(changes []record.Change) {
+	var follow *live.Live
+	follow = live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Expect: a.expected(), Tell: func(changes []record.Change) {
 		for i := range changes {
 			if changes[i].Kind == record.Watching {
 				changes[i].Since = alive
+				a.unmatched(follow)
 			}
 		}
 		if store != nil {

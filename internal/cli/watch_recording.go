@@ -8,6 +8,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/record/live"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // recording says that nothing can be recorded, and that it can again. A watch that stands
@@ -45,6 +46,18 @@ func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.
 	})
 	if err != nil {
 		a.host.tracef("!!! what was recorded last can't be read: %v", err)
+	}
+}
+
+// unmatched says which of the accounts and clusters that were asked for are not there.
+func (a *watch) unmatched(follow *live.Live) {
+	var accounts, clusters []string
+	follow.Look(func(w *record.Watch, _ bool) { accounts, clusters = w.Unmatched() })
+	for _, name := range accounts {
+		fmt.Fprintf(a.host.Err, "nats-balance: no server reports an account %s: it is checked once one does\n", words.Harmless(name))
+	}
+	for _, name := range clusters {
+		fmt.Fprintf(a.host.Err, "nats-balance: no server is in a cluster %s: it is checked once one is\n", words.Harmless(name))
 	}
 }
 

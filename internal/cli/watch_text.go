@@ -37,6 +37,9 @@ func (a *watch) text(c record.Change) string {
 		}
 	case record.Crossed:
 		head = fmt.Sprintf("%s leans: %s", pairName(c.Spread), shareOf(c.Spread))
+		if c.Spread.Account.ID == globalAccount {
+			more = append(more, notLoggedIn(c.Moves))
+		}
 		if before := beforeText(c.Before); before != "" {
 			more = append(more, before)
 		}
@@ -46,6 +49,9 @@ func (a *watch) text(c record.Change) string {
 		more = append(more, movesText(c.Moves)...)
 	case record.Held:
 		head = fmt.Sprintf("FINDING %s: %s", pairName(c.Spread), shareOf(c.Spread))
+		if c.Spread.Account.ID == globalAccount {
+			more = append(more, notLoggedIn(nil))
+		}
 		more = append(more, "since "+c.Since.Local().Format(lineTime)+"; why:")
 		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + a.thresholds() + " " + commandFlags(a.host))
 	case record.Back:
@@ -98,6 +104,29 @@ func (a *watch) text(c record.Change) string {
 		fmt.Fprintln(&b, lineIndent+command)
 	}
 	return b.String()
+}
+
+const (
+	// globalAccount is where a server counts a connection until it has logged in.
+	globalAccount = "$G"
+	// neverLoggedIn is why a server closes one that does not, in its word.
+	neverLoggedIn = "Authentication Timeout"
+)
+
+// notLoggedIn says what may be among the connections of the global account, and how many
+// left that had not logged in.
+func notLoggedIn(moves []record.Move) string {
+	n := 0
+	for _, m := range moves {
+		if m.Left && m.Reason == neverLoggedIn {
+			n += m.Count
+		}
+	}
+	text := "servers count a connection in " + globalAccount + " until it has logged in"
+	if n > 0 {
+		text += "; " + words.Plural(n, "connection") + " ended without (" + neverLoggedIn + ")"
+	}
+	return text
 }
 
 // thresholds are the flags of an audit that judges as this watch does.

@@ -233,6 +233,19 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	return &c
 }
 
+// verdict is the last one on a pair.
+func (p *pair) verdict() checks.Verdict {
+	switch {
+	case p.open:
+		return checks.Incomplete
+	case p.written != nil:
+		return p.written.Verdict
+	case p.over:
+		return checks.Found
+	}
+	return checks.Pass
+}
+
 // unheardOf reports whether the server that had most of a pair is one that an
 // earlier watch saw and that nobody knows now. It may hang with all it had.
 func (w *Watch) unheardOf(k pairKey, p *pair, now time.Time) bool {
@@ -291,7 +304,10 @@ const mostEmpty = 16
 // that have no connection of it.
 func (w *Watch) spread(k pairKey, now time.Time, empty int) *Spread {
 	x := &w.m.accounts[k.account]
-	s := &Spread{Time: now, Account: x.Account, Cluster: k.cluster}
+	s := &Spread{Time: now, Account: x.Account, Cluster: k.cluster, Verdict: checks.TooFewConnections}
+	if p, known := w.pair(k); known {
+		s.Verdict = p.verdict()
+	}
 	with := map[uint32]bool{}
 	for _, c := range x.cells {
 		if row := &w.m.servers[c.server]; row.counts() && row.cluster == k.cluster && c.clients > 0 {
@@ -325,7 +341,8 @@ func (w *Watch) Over(now time.Time) []Change {
 		}
 		spread := w.spread(k, now, mostEmpty)
 		if p.open && spread.Connections == 0 && p.written != nil {
-			spread = p.written // the last that is known
+			last := *p.written // that is known
+			last.Verdict, spread = spread.Verdict, &last
 		}
 		out = append(out, Change{Kind: kind, Time: now, Cluster: k.cluster, Spread: spread, Since: p.since, Finding: p.held})
 	}

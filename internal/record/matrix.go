@@ -225,6 +225,9 @@ func (c *correction) settle(m *matrix, a uint32, to *cell, clients, leaves uint3
 		return
 	}
 	m.put(a, to, clients, leaves)
+	if m.accounts[a].System { // which is not judged
+		return
+	}
 	c.counts++
 	c.connections += max(int(was.clients), int(clients)) - min(int(was.clients), int(clients))
 }
