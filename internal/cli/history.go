@@ -77,7 +77,7 @@ func (a *past) read(ctx context.Context) error {
 	}
 	h := history.Tell(docs)
 	h.Cut = cut
-	known := a.account == "" || h.Has()
+	known := a.account == "" || h.Has(a.account)
 	if !known {
 		if known, err = store.Knows(ctx, a.account); err != nil {
 			return err

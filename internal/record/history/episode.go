@@ -52,14 +52,14 @@ type History struct {
 	First    time.Time // of the documents; zero where there is none
 	Cut      bool      // there were more than can be held: older ones were left out
 
-	clusters map[string]bool // those in which there is something of an account
+	clusters map[string][]string // those in which there is something of an account, by its id and by its name
 }
 
 type pair struct{ account, cluster string }
 
 // Tell makes out of documents, in the order of their times, what they tell.
 func Tell(docs []record.Document) History {
-	h := History{clusters: map[string]bool{}}
+	h := History{clusters: map[string][]string{}}
 	verdicts := unknowns{open: map[string]int{}}
 	open := map[pair]*Episode{}
 	var all []*Episode
@@ -70,7 +70,8 @@ func Tell(docs []record.Document) History {
 		}
 		verdicts.take(&d)
 		if d.Account != nil && d.Cluster != nil {
-			h.clusters[*d.Cluster] = true
+			h.has(d.Account.ID, *d.Cluster)
+			h.has(d.Account.Name, *d.Cluster)
 		}
 		if d.Change == record.Watching {
 			started = d

@@ -76,16 +76,24 @@ func (u *unknowns) take(d *record.Document) {
 // Unknowns are the times in which the verdict on an account was unknown, by its id or name,
 // or that on any where it is empty.
 func (h *History) Unknowns(account string) (out []Unknown) {
+	of := h.clusters[account]
 	for _, u := range h.Unknown {
-		if account == "" || u.Cluster == nil || len(h.clusters) == 0 || h.clusters[*u.Cluster] {
+		if account == "" || u.Cluster == nil || len(of) == 0 || slices.Contains(of, *u.Cluster) {
 			out = append(out, u)
 		}
 	}
 	return out
 }
 
-// Has reports whether an account is in what was recorded.
-func (h *History) Has() bool { return len(h.clusters) > 0 }
+// has takes in that there is something of an account in a cluster.
+func (h *History) has(account, cluster string) {
+	if !slices.Contains(h.clusters[account], cluster) {
+		h.clusters[account] = append(h.clusters[account], cluster)
+	}
+}
+
+// Has reports whether there is something of an account, by its id or name.
+func (h *History) Has(account string) bool { return len(h.clusters[account]) > 0 }
 
 // unseen is for how long of a time nobody recorded, or saw, what happened to accounts of a
 // cluster.
