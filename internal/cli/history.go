@@ -77,9 +77,17 @@ func (a *past) read(ctx context.Context) error {
 	}
 	h := history.Tell(docs)
 	h.Cut = cut
-	text := historyText(h, a.account, now.Add(-back), now)
+	known := a.account == "" || h.Has(a.account)
+	if !known {
+		if known, err = store.Knows(ctx, a.account); err != nil {
+			return err
+		}
+	}
+	text := historyText(h, a.account, known, now.Add(-back), now)
 	if a.output.format == "json" {
-		data, err := json.MarshalIndent(history.DocumentOf(h, a.account, now), "", "  ")
+		doc := history.DocumentOf(h, a.account, now)
+		doc.Recorded = known && !h.First.IsZero()
+		data, err := json.MarshalIndent(doc, "", "  ")
 		if err != nil {
 			return err
 		}
@@ -88,13 +96,18 @@ func (a *past) read(ctx context.Context) error {
 	return a.output.put(a.host, []byte(text))
 }
 
-// historyText is a history for people.
-func historyText(h history.History, account string, since, now time.Time) string {
+// historyText is a history for people. Known is that there is something of the account.
+func historyText(h history.History, account string, known bool, since, now time.Time) string {
 	var b strings.Builder
 	line := func(indent, format string, args ...any) { fmt.Fprintf(&b, indent+format+"\n", args...) }
-	what := "no account was above the threshold"
+	unknown := h.Unknowns(account)
+	seen := ""
+	if len(unknown)+len(h.Gaps) > 0 {
+		seen = "seen "
+	}
+	what := "no account was " + seen + "above the threshold"
 	if account != "" {
-		what = words.Harmless(account) + " was not above the threshold"
+		what = words.Harmless(account) + " was not " + seen + "above the threshold"
 	}
 	if n := len(h.Episodes); n > 0 {
 		what = words.Plurals(n, "time in which an account was above the threshold", "times in which an account was above the threshold")
@@ -106,6 +119,8 @@ func historyText(h history.History, account string, since, now time.Time) string
 	switch {
 	case h.First.IsZero():
 		line("", "Nothing was recorded since %s.", since.Local().Format(lineTime))
+	case !known:
+		line("", "Nothing was ever recorded of %s: no account has this name or id, it never had enough connections to be checked, or watch does not check it.", words.Harmless(account))
 	default:
 		line("", "Since %s: %s.", from.Local().Format(lineTime), what)
 	}
@@ -121,6 +136,7 @@ func historyText(h history.History, account string, since, now time.Time) string
 		episodeText(line, e, now)
 	}
 	kickedText(line, h, account)
+	unknownText(line, unknown)
 	if len(h.Gaps) > 0 {
 		b.WriteByte('\n')
 		for _, g := range h.Gaps {
@@ -141,9 +157,9 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	}
 	began := e.Began.Local().Format(lineTime)
 	if e.Ended == nil {
-		line("", "%s  %s, since %s (%s)", name, kind, began, shortDuration(now.Sub(e.Began)))
+		line("", "%s  %s, since %s (%s%s)", name, kind, began, shortDuration(now.Sub(e.Began)), unseenText(e.Unseen))
 	} else {
-		line("", "%s  %s, from %s to %s (%s)", name, kind, began, e.Ended.Local().Format(lineTime), shortDuration(e.Ended.Sub(e.Began)))
+		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.Local().Format(lineTime), shortDuration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
 	}
 	if e.NotBefore != nil {
 		if e.NotBefore.IsZero() {
@@ -179,6 +195,54 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 		}
 	}
 }
+
+// unseenText is for how long of a time nobody knows, after its length.
+func unseenText(gaps []history.Gap) string {
+	var long time.Duration
+	for _, g := range history.Joined(gaps) {
+		long += g.To.Sub(g.From)
+	}
+	if long <= 0 {
+		return ""
+	}
+	return ", of which " + shortDuration(max(long, time.Second)) + " unknown"
+}
+
+// unknownText lists the times in which verdicts were unknown.
+func unknownText(line func(indent, format string, args ...any), all []history.Unknown) {
+	for i := range all {
+		if i == 0 {
+			line("", "")
+		}
+		if i == mostUnknown {
+			line("", "%s before that: see --json.", words.Plurals(len(all)-i, "such time", "such times"))
+			return
+		}
+		u := all[len(all)-1-i] // the last one first
+		from, is, depends := "from "+u.From.Local().Format(lineTime)+" to ", "was", "depended"
+		if u.To == nil {
+			from, is, depends = "since "+u.From.Local().Format(lineTime), "is", "depends"
+		} else {
+			from += u.To.Local().Format(lineTime)
+		}
+		if u.Cluster == nil {
+			line("", "Nothing was seen %s: watch was not connected to the servers.", from)
+			continue
+		}
+		who := "accounts"
+		if u.Accounts > 0 {
+			who = words.Plural(u.Accounts, "account")
+		}
+		text := fmt.Sprintf("It %s unknown %s whether %s in %s leaned", is, from, who, words.Harmless(*u.Cluster))
+		if u.On != "" {
+			text += fmt.Sprintf(": that %s on %s", depends, words.Sentence(u.On))
+		}
+		line("", "%s.", text)
+	}
+}
+
+// mostUnknown is how many times in which verdicts were unknown are listed.
+const mostUnknown = 20
 
 // kickedText lists connections that were kicked while the account did not lean.
 func kickedText(line func(indent, format string, args ...any), h history.History, account string) {

@@ -125,13 +125,15 @@ func (a *watch) watch(ctx context.Context) error {
 	recording, told := context.WithCancel(context.WithoutCancel(ctx))
 	defer told()
 	if store != nil {
-		store.Writing = a.recording
+		store.Writing = func(err error) { a.recording(err, store.State().Leads) }
 	}
 	var service *service
-	follow := live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Expect: a.expected(), Tell: func(changes []record.Change) {
+	var follow *live.Live
+	follow = live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Expect: a.expected(), Tell: func(changes []record.Change) {
 		for i := range changes {
 			if changes[i].Kind == record.Watching {
 				changes[i].Since = alive
+				a.unmatched(follow)
 			}
 		}
 		if store != nil {
@@ -145,6 +147,7 @@ func (a *watch) watch(ctx context.Context) error {
 		}
 	}})
 	if store != nil {
+		store.Made = func() { a.made(store, follow) }
 		writing.Go(func() {
 			store.Run(recording, func(leading bool) {
 				a.led(leading)
@@ -192,15 +195,6 @@ func (a *watch) expected() func(context.Context, *checks.Deployment) {
 		return nil
 	}
 	return audit.Expected{Count: a.expect.count, Names: a.expect.names, NoProbe: true}.Add
-}
-
-// recording says that nothing can be recorded, and that it can again.
-func (a *watch) recording(err error) {
-	if err == nil {
-		fmt.Fprintln(a.host.Err, "nats-balance: recording works again: what waited is written")
-		return
-	}
-	fmt.Fprintf(a.host.Err, "nats-balance: recording fails: %s: what changes waits, and is lost if this watch ends before it can be written\n", line(err.Error()))
 }
 
 // unrecorded is the error of a watch that ends with changes that could not be written.
@@ -264,31 +258,6 @@ func (a *watch) validate(ctx context.Context) error {
 		return err
 	}
 	return a.store.validate()
-}
-
-// led says whether this watch records, where several have one store.
-func (a *watch) led(leading bool) {
-	if directory, err := directory(a.store.place); err == nil && directory != "" {
-		return // where there is one only
-	}
-	if leading {
-		fmt.Fprintln(a.host.Err, "nats-balance: this watch records")
-		return
-	}
-	fmt.Fprintln(a.host.Err, "nats-balance: another watch records, this one stands by")
-}
-
-// inherit takes over what another watch recorded last, where several have one store.
-func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.Live) {
-	if dir, err := directory(a.store.place); err == nil && dir != "" {
-		return
-	}
-	err := store.Leaning(ctx, func(last record.Spread, since time.Time, finding bool) {
-		follow.Look(func(w *record.Watch, _ bool) { w.Inherit(last, since, finding) })
-	})
-	if err != nil {
-		a.host.tracef("!!! what was recorded last can't be read: %v", err)
-	}
 }
 
 // connected says that the connection is lost, and that it is back.

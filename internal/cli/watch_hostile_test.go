@@ -90,12 +90,13 @@ func TestTroubleOfWatchIsSaid(t *testing.T) {
 	t.Parallel()
 	var errs watched
 	w := watch{host: Host{Err: &errs}.withDefaults()}
-	w.recording(errors.New("no space left on device\n"))
-	w.recording(nil)
+	w.recording(errors.New("no space left on device\n"), true)
+	w.recording(nil, true)
+	w.recording(nil, false)
 	w.connected(false, 0)
 	w.connected(true, 36*time.Second)
-	for i, want := range []string{"recording fails: no space left on device: ", "recording works again", "the connection is lost", "connected again after 36s"} {
-		if lines := strings.Split(errs.String(), "\n"); len(lines) != 5 || !strings.HasPrefix(lines[i], "nats-balance: "+want) {
+	for i, want := range []string{"recording fails: no space left on device: ", "recording works again", "the store answers again, and this watch stands by", "the connection is lost", "connected again after 36s"} {
+		if lines := strings.Split(errs.String(), "\n"); len(lines) != 6 || !strings.HasPrefix(lines[i], "nats-balance: "+want) {
 			t.Errorf("%q: no %q", lines, want)
 		}
 	}

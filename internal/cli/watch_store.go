@@ -56,6 +56,9 @@ func (s *storeFlags) validate() (err error) {
 	if s.limits.Replicas < 1 || s.limits.Replicas > 5 {
 		return fmt.Errorf("--store-replicas is %d: pass a whole number from 1 to 5", s.limits.Replicas)
 	}
+	if dir, err := directory(s.place); s.limits.Replicas != 1 && (s.off || err == nil && dir != "") {
+		return errors.New("--store-replicas is for a store in the account of a context: pass --store CONTEXT, or leave it out")
+	}
 	if s.limits.Bytes, err = readBytes("keep-bytes", s.bytes); err != nil {
 		return err
 	}

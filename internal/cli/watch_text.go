@@ -37,6 +37,9 @@ func (a *watch) text(c record.Change) string {
 		}
 	case record.Crossed:
 		head = fmt.Sprintf("%s leans: %s", pairName(c.Spread), shareOf(c.Spread))
+		if c.Spread.Account.ID == globalAccount {
+			more = append(more, notLoggedIn(c.Moves))
+		}
 		if before := beforeText(c.Before); before != "" {
 			more = append(more, before)
 		}
@@ -46,6 +49,9 @@ func (a *watch) text(c record.Change) string {
 		more = append(more, movesText(c.Moves)...)
 	case record.Held:
 		head = fmt.Sprintf("FINDING %s: %s", pairName(c.Spread), shareOf(c.Spread))
+		if c.Spread.Account.ID == globalAccount {
+			more = append(more, notLoggedIn(nil))
+		}
 		more = append(more, "since "+c.Since.Local().Format(lineTime)+"; why:")
 		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + a.thresholds() + " " + commandFlags(a.host))
 	case record.Back:
@@ -76,6 +82,16 @@ func (a *watch) text(c record.Change) string {
 		}
 		head += ": " + words.Sentence(c.Reason)
 		more = append(more, "asking every server for a full report")
+	case record.Undecided:
+		if c.Everywhere { // it is said that the connection is lost
+			return ""
+		}
+		head = fmt.Sprintf("unknown whether %s in %s: that depends on %s", words.Plurals(c.Count, "account leans", "accounts lean"), words.Harmless(c.Cluster), words.Sentence(c.Reason))
+	case record.Decided:
+		if c.Everywhere {
+			return ""
+		}
+		head = fmt.Sprintf("known again which accounts in %s lean, after %s", words.Harmless(c.Cluster), shortDuration(max(time.Second, c.Time.Sub(c.Since))))
 	case record.Shifted:
 		return ""
 	}
@@ -88,6 +104,29 @@ func (a *watch) text(c record.Change) string {
 		fmt.Fprintln(&b, lineIndent+command)
 	}
 	return b.String()
+}
+
+const (
+	// globalAccount is where a server counts a connection until it has logged in.
+	globalAccount = "$G"
+	// neverLoggedIn is why a server closes one that does not, in its word.
+	neverLoggedIn = "Authentication Timeout"
+)
+
+// notLoggedIn says what may be among the connections of the global account, and how many
+// left that had not logged in.
+func notLoggedIn(moves []record.Move) string {
+	n := 0
+	for _, m := range moves {
+		if m.Left && m.Reason == neverLoggedIn {
+			n += m.Count
+		}
+	}
+	text := "servers count a connection in " + globalAccount + " until it has logged in"
+	if n > 0 {
+		text += "; " + words.Plural(n, "connection") + " ended without (" + neverLoggedIn + ")"
+	}
+	return text
 }
 
 // thresholds are the flags of an audit that judges as this watch does.

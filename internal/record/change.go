@@ -27,6 +27,10 @@ const (
 	Stopped   Kind = "server-stopped"
 	Silent    Kind = "server-silent"
 	Answering Kind = "server-answers"
+	// Undecided: what is known leaves verdicts open, of accounts in a cluster or of all.
+	// Decided: they no longer are.
+	Undecided Kind = "verdicts-unknown"
+	Decided   Kind = "verdicts-known"
 	// Corrected: a full report differed from the matrix.
 	Corrected Kind = "corrected"
 	// Lost: events were lost.
@@ -43,8 +47,10 @@ const (
 type Change struct {
 	Kind Kind
 	Time time.Time
-	// Cluster is of all but Corrected and Lost.
-	Cluster string
+	// Cluster is of all but Corrected and Lost, and Everywhere, of Undecided and Decided,
+	// is that it is no single one.
+	Cluster    string
+	Everywhere bool
 	// Server is of what happens to servers, of Refused, and of Kicked.
 	Server checks.ServerRef
 	// Account is of Kicked.
@@ -68,7 +74,8 @@ type Change struct {
 	// that had most alone; nil where not known.
 	Before *Spread
 	// Since is when it crossed the threshold, of Crossed, Held and Back, and zero
-	// where it was not above it; and when the first of them was, of Kicked.
+	// where it was not above it; when the first of them was, of Kicked; and from when on
+	// verdicts were unknown, of Decided.
 	Since time.Time
 	// Finding reports whether it is a finding, of Shifted, or was one, of Back.
 	Finding bool
@@ -77,10 +84,10 @@ type Change struct {
 	Moves []Move
 	// Reason is why a server is Silent or Stopped without saying so, why events were Lost, why connections were
 	// Refused, in a clause, and why what an earlier watch recorded is not taken over,
-	// of Watching, in a sentence.
+	// of Watching, in a sentence. Of Undecided it is whose connections decide.
 	Reason string
-	// Count is how many counts were Corrected, events Lost, connections Refused or Kicked, and
-	// servers of unknown name Silent.
+	// Count is how many counts were Corrected, events Lost, connections Refused or Kicked,
+	// servers of unknown name Silent, and accounts Undecided at first.
 	Count int
 	// Connections is by how many the Corrected counts were off.
 	Connections int

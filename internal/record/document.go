@@ -126,7 +126,7 @@ const mostServersTold = 64
 // DocumentOf is a change as JSON.
 func DocumentOf(c Change) Document {
 	d := Document{Type: DocumentType, Change: c.Kind, Time: c.Time.UTC(), Moves: []DocumentMove{}, Beside: []DocumentServer{}, Spread: documentSpread(c.Spread), Before: documentSpread(c.Before)}
-	if c.Kind != Corrected && c.Kind != Lost && c.Kind != Watching {
+	if c.Kind != Corrected && c.Kind != Lost && c.Kind != Watching && !c.Everywhere {
 		d.Cluster = &c.Cluster
 	}
 	if c.Spread != nil {
@@ -161,7 +161,7 @@ func DocumentOf(c Change) Document {
 	if c.Reason != "" {
 		d.Reason = &c.Reason
 	}
-	if c.Kind == Corrected || c.Kind == Lost || c.Kind == Refused || c.Kind == Kicked {
+	if c.Kind == Corrected || c.Kind == Lost || c.Kind == Refused || c.Kind == Kicked || (c.Kind == Undecided || c.Kind == Decided) && !c.Everywhere {
 		d.Count = &c.Count
 	}
 	if c.Kind == Corrected {

@@ -54,6 +54,7 @@ func (w *Watch) judge(now time.Time) {
 			delete(w.later, k)
 		}
 	}
+	w.lacking()
 	if len(w.m.changed)+len(w.m.moved) > 0 {
 		w.rejudge(now)
 	}
@@ -119,13 +120,14 @@ func (w *Watch) rejudge(now time.Time) {
 			continue
 		}
 		if slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.MayBeIn(k.cluster) && (m.Bound == nil || *m.Bound > 0) }) {
-			p.open = true // it may have all of them
+			w.leave(p, true) // it may have all of them
 			continue
 		}
 		if p.over && w.unheardOf(k, p, now) {
 			continue
 		}
 		take(k, checks.Row{Account: w.m.accounts[k.account].Account, Cluster: k.cluster, Verdict: checks.TooFewConnections})
+		w.leave(p, false)
 		w.pairs[k.account] = slices.DeleteFunc(w.pairs[k.account], func(other *pair) bool { return other == p })
 		if len(w.pairs[k.account]) == 0 {
 			delete(w.pairs, k.account)
@@ -144,10 +146,21 @@ func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[
 	}
 	d := &checks.Deployment{Missing: w.absentIn(clusters)}
 	at := make([]int, len(w.m.servers))
+	formerly := w.formerly()
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.ID != "" && clusters[s.cluster] {
-			if s.unknown {
+			former := formerly[[2]string{s.Name, s.cluster}]
+			if s.unknown || s.replaced || former > 0 {
 				at[i] = -1
+			}
+			switch most := former + s.connections; {
+			case s.replaced:
+				continue
+			case former > 0 && !s.unknown:
+				d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, ClusterKnown: true,
+					Bound: &most, Kind: checks.Silent, Reason: "it runs again, and whether its former process has connections is being asked"})
+				continue
+			case s.unknown:
 				d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, ClusterKnown: true,
 					Kind: checks.Silent, Reason: "it answers again, and what it has is being asked for"})
 				continue
@@ -174,32 +187,6 @@ func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[
 	return d, numbers
 }
 
-// absentIn are the servers of clusters that have no row: those that the last full
-// report missed, those that shut down, which have no connection, and those that said
-// nothing of it and that others have forgotten, which may hang with all they had.
-func (w *Watch) absentIn(clusters map[string]bool) []checks.Missing {
-	var out []checks.Missing
-	for _, m := range w.missing {
-		if !m.ClusterKnown || clusters[m.Cluster] {
-			out = append(out, m)
-		}
-	}
-	none := 0
-	for _, d := range w.down {
-		known := slices.ContainsFunc(w.missing, func(m checks.Missing) bool { return m.Name == d.ref.Name && m.Cluster == d.cluster })
-		if d.back || known || !clusters[d.cluster] {
-			continue
-		}
-		m := checks.Missing{ID: d.ref.ID, Name: d.ref.Name, Host: d.ref.Host, Cluster: d.cluster, ClusterKnown: true,
-			Bound: &none, Kind: checks.Down, Reason: "it shut down"}
-		if d.silent {
-			m.Bound, m.Kind, m.Reason = nil, checks.Forgotten, "it sends no events, and does not answer"
-		}
-		out = append(out, m)
-	}
-	return out
-}
-
 // verdict takes the verdict on a pair, and returns what is to be told of it.
 func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	few := r.Verdict == checks.TooFewConnections || r.Verdict == checks.TooFewServers
@@ -215,7 +202,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
 	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
-	p.open = r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now)
+	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
 	switch {
 	case p.open: // as it was: who is missing decides
 		return nil
@@ -246,6 +233,19 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	return &c
 }
 
+// verdict is the last one on a pair.
+func (p *pair) verdict() checks.Verdict {
+	switch {
+	case p.open:
+		return checks.Incomplete
+	case p.written != nil:
+		return p.written.Verdict
+	case p.over:
+		return checks.Found
+	}
+	return checks.Pass
+}
+
 // unheardOf reports whether the server that had most of a pair is one that an
 // earlier watch saw and that nobody knows now. It may hang with all it had.
 func (w *Watch) unheardOf(k pairKey, p *pair, now time.Time) bool {
@@ -257,7 +257,8 @@ func (w *Watch) unheardOf(k pairKey, p *pair, now time.Time) bool {
 		p.unknown = time.Time{}
 		return false
 	}
-	p.open, w.later[k] = true, p.unknown
+	w.leave(p, true)
+	w.later[k] = p.unknown
 	return true
 }
 
@@ -303,17 +304,20 @@ const mostEmpty = 16
 // that have no connection of it.
 func (w *Watch) spread(k pairKey, now time.Time, empty int) *Spread {
 	x := &w.m.accounts[k.account]
-	s := &Spread{Time: now, Account: x.Account, Cluster: k.cluster}
+	s := &Spread{Time: now, Account: x.Account, Cluster: k.cluster, Verdict: checks.TooFewConnections}
+	if p, known := w.pair(k); known {
+		s.Verdict = p.verdict()
+	}
 	with := map[uint32]bool{}
 	for _, c := range x.cells {
-		if row := &w.m.servers[c.server]; row.cluster == k.cluster && c.clients > 0 {
+		if row := &w.m.servers[c.server]; row.counts() && row.cluster == k.cluster && c.clients > 0 {
 			with[c.server] = true
 			s.Connections += int(c.clients)
 			s.Servers = append(s.Servers, Share{row.ServerRef, int(c.clients)})
 		}
 	}
 	for i := range w.m.servers {
-		if row := &w.m.servers[i]; row.ID != "" && row.cluster == k.cluster {
+		if row := &w.m.servers[i]; row.counts() && row.cluster == k.cluster {
 			s.Of++
 			if !with[uint32(i)] && empty > 0 { //nolint:gosec // in range
 				empty--
@@ -337,7 +341,8 @@ func (w *Watch) Over(now time.Time) []Change {
 		}
 		spread := w.spread(k, now, mostEmpty)
 		if p.open && spread.Connections == 0 && p.written != nil {
-			spread = p.written // the last that is known
+			last := *p.written // that is known
+			last.Verdict, spread = spread.Verdict, &last
 		}
 		out = append(out, Change{Kind: kind, Time: now, Cluster: k.cluster, Spread: spread, Since: p.since, Finding: p.held})
 	}

@@ -3,7 +3,6 @@ package record
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -41,18 +40,23 @@ type matrix struct {
 // server is a row. One without an id is free.
 type server struct {
 	checks.ServerRef
+	life
 	cluster  string
-	start    time.Time // of the process; zero where not known
 	draining bool
+	// replaced is that another process of the server runs, which began after this one was
+	// last heard of: it does not count.
+	replaced bool
 	// unknown is that what it has is not known: it answers again, and was not in a full
 	// report since.
 	unknown     bool
-	heard       time.Time // when its last event or report came
-	seq         uint64    // of its last count
-	connections int       // of clients, of all accounts
-	events      uint64    // that changed its row
+	seq         uint64 // of its last count
+	connections int    // of clients, of all accounts
+	events      uint64 // that changed its row
 	heartbeat   heartbeat
 }
+
+// counts reports whether it is a server's process, and not a former one.
+func (s *server) counts() bool { return s.ID != "" && !s.replaced }
 
 // account is a column. Its cells are in the order of their servers' numbers.
 type account struct {
@@ -225,6 +229,9 @@ func (c *correction) settle(m *matrix, a uint32, to *cell, clients, leaves uint3
 		return
 	}
 	m.put(a, to, clients, leaves)
+	if m.accounts[a].System { // which is not judged
+		return
+	}
 	c.counts++
 	c.connections += max(int(was.clients), int(clients)) - min(int(was.clients), int(clients))
 }

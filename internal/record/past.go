@@ -45,8 +45,7 @@ func (w *Watch) recall(d *checks.Deployment, now time.Time) (doubt string) {
 		if g.Kind != checks.Silent || now.Sub(g.At) >= unheard || known || len(w.down) >= mostServers {
 			continue
 		}
-		w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{ref: g.Server, cluster: g.Cluster, at: g.At, silent: true}
-		w.m.moved[g.Cluster] = struct{}{}
+		w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{life: life{heard: g.At}, ref: g.Server, cluster: g.Cluster, at: g.At, silent: true}
 		w.tell(Change{Kind: Silent, Time: now, Cluster: g.Cluster, Server: g.Server, Who: w.who(d),
 			Reason: "it was found silent at " + g.At.UTC().Format("2006-01-02 15:04:05 UTC") + "; now " + unknownTo(d, g.Cluster)})
 	}

@@ -47,10 +47,14 @@ func (w *Watch) Due(now time.Time) (string, bool) {
 
 // pause is the least time between the last full report and one that is wanted. A
 // report that waited for servers that say nothing was no work for the others: the
-// next server that falls silent does not wait for it.
+// next server that falls silent does not wait for it, and neither does one that answers
+// again.
 func (w *Watch) pause() time.Duration {
-	if w.quiet {
+	switch {
+	case w.quiet:
 		return max(leastPause, w.took)
+	case w.waited:
+		return max(leastPause, w.took, shareOfTime*w.work)
 	}
 	return max(leastPause, shareOfTime*w.took)
 }
@@ -77,15 +81,19 @@ func (w *Watch) Failed(now time.Time) {
 func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Time) {
 	first := !w.ready
 	w.asking, w.ready, w.reconciled, w.took = false, true, now, took
+	if w.waited = len(d.Missing) > 0; !w.waited {
+		w.work = took
+	}
 	w.blind = w.blind && (w.deaf || w.lost)
 	w.Counters.Reconciliations++
 	reported := w.rows(d, first, now)
 	c := w.m.correct(d)
 	doubt := w.recall(d, now)
 	w.absent(d, reported, first, now)
+	w.identity = w.who(d)
 	switch {
 	case first:
-		w.tell(Change{Kind: Watching, Time: now, Of: w.totals(), Who: w.who(d), Reason: doubt})
+		w.tell(Change{Kind: Watching, Time: now, Of: w.totals(), Who: w.identity, Reason: doubt})
 	case c.counts > 0:
 		w.Counters.Corrected += uint64(c.counts) //nolint:gosec // in range
 		w.tell(Change{Kind: Corrected, Time: now, Count: c.counts, Connections: c.connections})
@@ -109,7 +117,7 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			if s = w.m.addServer(x.Ref(), x.Cluster); s == nil {
 				continue
 			}
-			s.start = x.Start
+			s.start, s.first = x.Start, now
 			if !first {
 				w.started(s, now)
 			}
@@ -118,7 +126,7 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			w.m.moved[s.cluster], w.m.moved[x.Cluster] = struct{}{}, struct{}{}
 			s.cluster = x.Cluster
 		}
-		s.ServerRef, s.heard = x.Ref(), now
+		s.ServerRef, s.heard, s.replaced = x.Ref(), now, false
 		if s.unknown {
 			s.unknown = false
 			w.m.moved[s.cluster] = struct{}{}
@@ -153,8 +161,8 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		had[s.ID] = w.had(s.ID, true)
 		had[s.Name+" "+s.cluster] = had[s.ID]
 		if !known {
-			again := slices.ContainsFunc(w.m.servers, func(o server) bool { return o.ID != "" && o.ID != s.ID && o.Name == s.Name && o.cluster == s.cluster })
-			w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now, back: again, silent: !s.draining}
+			again := w.succeeded(s.ServerRef, s.cluster, s.heard)
+			w.down[s.ID] = stopped{life: s.life, ref: s.ServerRef, cluster: s.cluster, at: now, back: again, silent: !s.draining}
 			kind, why := Silent, unknownTo(d, s.cluster)
 			switch {
 			case again: // the name alone would be that of the one that runs
@@ -165,14 +173,13 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			w.tell(Change{Kind: kind, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID], Reason: why})
 		}
 		if !s.draining && len(w.hung) < mostServers {
-			w.hung[s.ID] = now
+			w.hung[s.ID] = s.heard
 		}
 		w.m.removeServer(s.ID)
 	}
 	forgotten := w.missing
 	w.missing = missing
 	for _, m := range forgotten {
-		w.m.moved[m.Cluster] = struct{}{}
 		w.fellSilent(m.Ref(), m.Cluster, now)
 	}
 	w.missing = w.withoutCounted(missing, now)
@@ -194,11 +201,13 @@ func unknownTo(d *checks.Deployment, cluster string) string {
 }
 
 // withoutCounted leaves out a server without a name for each that fell silent of late
-// and is known by its name: it is the one that others still count.
+// and is known by its name: it is the one that others still count, also where it runs
+// again as another process.
 func (w *Watch) withoutCounted(missing []checks.Missing, now time.Time) []checks.Missing {
 	for _, d := range w.down {
-		if !d.silent || d.back || now.Sub(d.at) >= checks.StillCounted ||
-			slices.ContainsFunc(missing, func(m checks.Missing) bool { return m.Name == d.ref.Name && m.MayBeIn(d.cluster) }) {
+		if !d.silent || now.Sub(d.at) >= checks.StillCounted || slices.ContainsFunc(missing, func(m checks.Missing) bool {
+			return m.ID != "" && m.ID == d.ref.ID || !d.back && m.Name == d.ref.Name && m.MayBeIn(d.cluster)
+		}) {
 			continue
 		}
 		if at := slices.IndexFunc(missing, func(m checks.Missing) bool { return m.Nameless() && m.MayBeIn(d.cluster) }); at >= 0 {
@@ -215,8 +224,11 @@ func (w *Watch) fellSilent(x checks.ServerRef, cluster string, now time.Time) {
 		return
 	}
 	if (x.ID != "" || x.Name != "") && len(w.down) < mostServers {
-		w.down[cmp.Or(x.ID, x.Name+" "+cluster)] = stopped{ref: x, cluster: cluster, at: now, silent: true}
-		w.m.moved[cluster] = struct{}{}
+		heard, ok := w.hung[x.ID]
+		if !ok {
+			heard = now
+		}
+		w.down[cmp.Or(x.ID, x.Name+" "+cluster)] = stopped{life: life{heard: heard}, ref: x, cluster: cluster, at: now, silent: true}
 	}
 }
 
@@ -227,13 +239,18 @@ func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
 	same := func(o checks.ServerRef, of string) bool {
 		return o.ID == x.ID && x.ID != "" || o.Name == x.Name && x.Name != "" && (of == cluster || anywhere)
 	}
+	// Another server may have its name, and say nothing of it.
+	heard, known := w.hung[x.ID]
+	is := func(o checks.ServerRef, of string, l life) bool {
+		return same(o, of) && (o.ID == x.ID || o.ID == "" || !known || l.succeeds(heard))
+	}
 	for i := range w.m.servers {
-		if s := &w.m.servers[i]; s.ID != "" && same(s.ServerRef, s.cluster) {
+		if s := &w.m.servers[i]; s.ID != "" && is(s.ServerRef, s.cluster, s.life) {
 			return true
 		}
 	}
 	for _, d := range w.down {
-		if same(d.ref, d.cluster) {
+		if is(d.ref, d.cluster, d.life) {
 			return true
 		}
 	}
@@ -245,7 +262,6 @@ func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
 func (w *Watch) tellSilent(missing []checks.Missing, was map[string]bool, had map[string]*Had, first bool, now time.Time) {
 	unknown := map[string]int{} // by cluster and reason, in w.out
 	for _, m := range missing {
-		w.m.moved[m.Cluster] = struct{}{}
 		if first || !was[m.ID+"\x00"+m.Name+"\x00"+m.Cluster] {
 			key := m.Cluster + "\x00" + m.Reason
 			if at, told := unknown[key]; told && m.Name == "" && m.ID == "" {
@@ -276,7 +292,6 @@ func (w *Watch) askSilent(now time.Time) {
 		}
 		if now.Sub(d.at) >= long {
 			delete(w.down, id)
-			w.m.moved[d.cluster] = struct{}{}
 		}
 	}
 	for id, since := range w.hung {
@@ -300,17 +315,21 @@ func (w *Watch) askSilent(now time.Time) {
 func (w *Watch) Totals() Totals { return *w.totals() }
 
 func (w *Watch) totals() *Totals {
-	t := Totals{Servers: len(w.m.byID), Cells: w.m.cells}
+	t := Totals{Cells: w.m.cells}
 	clusters := map[string]bool{}
 	for i := range w.m.servers {
-		if w.m.servers[i].ID != "" {
-			clusters[w.m.servers[i].cluster] = true
+		if s := &w.m.servers[i]; s.counts() {
+			t.Servers++
+			clusters[s.cluster] = true
 		}
 	}
 	t.Clusters, t.Missing = len(clusters), len(w.absentIn(clusters))
 	for i := range w.m.accounts {
 		n, any := 0, false
 		for _, c := range w.m.accounts[i].cells {
+			if !w.m.servers[c.server].counts() {
+				continue
+			}
 			n += int(c.clients)
 			any = any || c.clients > 0 || c.leaves > 0
 		}
@@ -330,6 +349,9 @@ func (w *Watch) Each(f func(a checks.Account, s checks.ServerRef, cluster string
 		}
 		for _, c := range w.m.accounts[i].cells {
 			s := &w.m.servers[c.server]
+			if !s.counts() {
+				continue
+			}
 			f(w.m.accounts[i].Account, s.ServerRef, s.cluster, int(c.clients), int(c.leaves))
 		}
 	}

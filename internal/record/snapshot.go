@@ -60,6 +60,30 @@ func (w *Watch) Snapshot(now time.Time, most int) Snapshot {
 	return s
 }
 
+// Unmatched are the accounts and the clusters to judge that are not there.
+func (w *Watch) Unmatched() (accounts, clusters []string) {
+	for _, name := range w.s.Parameters.Accounts {
+		if !slices.ContainsFunc(w.m.accounts, func(a account) bool { return a.Is(name) }) {
+			accounts = append(accounts, name)
+		}
+	}
+	for _, name := range w.s.Parameters.Clusters {
+		if !slices.ContainsFunc(w.m.servers, func(s server) bool { return s.ID != "" && s.cluster == name }) {
+			clusters = append(clusters, name)
+		}
+	}
+	return accounts, clusters
+}
+
+// Standing is what a history that has nothing begins with: what is watched, and who is
+// above the threshold since when.
+func (w *Watch) Standing(now time.Time) []Change {
+	if !w.ready {
+		return nil
+	}
+	return append([]Change{{Kind: Watching, Time: now, Since: now, Of: w.totals(), Who: w.identity}}, w.Over(now)...)
+}
+
 // sum is how many connections there are of an account in a cluster.
 type sum struct {
 	pairKey

@@ -45,32 +45,40 @@ type Watch struct {
 	over     map[pairKey]*pair     // those above the threshold
 	later    map[pairKey]time.Time // what to judge again then
 	missing  []checks.Missing      // by the last full report
+	lacked   map[string]string     // who was missing when a cluster was last judged
+	open     map[string]int        // how many pairs of a cluster are open
+	doubts   map[string]doubt      // what was told of that, by cluster
 	down     map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
 	before   []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
-	hung     map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, since when
+	hung     map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
 	began    time.Time             // when the first full report was asked for
 	refused  map[refusal]int
 	kicked   map[kickKey]*kicks
 	flushed  time.Time // refusals
 	out      []Change  // to be told with the next tick
 
-	judged     bool      // what the first full report has was judged
-	ready      bool      // there was a full report
-	asking     bool      // one is being asked for,
-	asked      time.Time // since then
+	identity   *checks.Identity // of the deployment, by the last full report
+	judged     bool             // what the first full report has was judged
+	ready      bool             // there was a full report
+	asking     bool             // one is being asked for,
+	asked      time.Time        // since then
 	reconciled time.Time
 	took       time.Duration
-	wanted     string    // why a full report is due
-	wantedAt   time.Time // from when on
-	quiet      bool      // it is because a server says nothing
-	lost       bool      // events were, since a full report was begun
-	deaf       bool      // no events come
-	blind      bool      // what changed while none came is not known yet
+	waited     bool          // it waited for servers that are missing
+	work       time.Duration // how long the last one took that did not
+	wanted     string        // why a full report is due
+	wantedAt   time.Time     // from when on
+	quiet      bool          // it is because a server says nothing
+	lost       bool          // events were, since a full report was begun
+	deaf       bool          // no events come
+	blind      bool          // what changed while none came is not known yet
+	blindSince time.Time     // as it was told
 }
 
 // stopped is a server process that shut down. What is still heard of it is of the
 // past.
 type stopped struct {
+	life
 	ref     checks.ServerRef
 	cluster string
 	at      time.Time
@@ -100,7 +108,8 @@ const unheard = checks.MayHang
 
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {
-	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, down: map[string]stopped{},
+	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{},
+		down: map[string]stopped{},
 		hung: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
 }
 
@@ -122,13 +131,17 @@ func (w *Watch) rowSince(from wire.Server, start, now time.Time) *server {
 			w.Counters.Bad++
 			return nil
 		}
-		s.start = start
+		s.start, s.first = start, now
 		if w.ready {
 			w.started(s, now)
 			w.want("a server that the last full report did not have", now.Add(settle))
 		}
 	}
 	s.heard = now
+	if s.replaced { // two servers share a name
+		s.replaced = false
+		w.m.moved[s.cluster] = struct{}{}
+	}
 	return s
 }
 
@@ -144,13 +157,13 @@ func (w *Watch) ranBefore(s *server) bool {
 func (w *Watch) started(s *server, now time.Time) {
 	kind := Started
 	if w.ranBefore(s) {
-		kind, s.unknown = Answering, true
+		kind, s.unknown, s.first = Answering, true, time.Time{}
 		w.m.moved[s.cluster] = struct{}{}
 	}
 	delete(w.hung, s.ID)
 	same := func(name, cluster string) bool { return name == s.Name && cluster == s.cluster }
 	for id, d := range w.down {
-		if same(d.ref.Name, d.cluster) || d.anywhere() && d.ref.Name == s.Name {
+		if same(d.ref.Name, d.cluster) && (d.ref.ID == "" || s.succeeds(d.heard)) || d.anywhere() && d.ref.Name == s.Name {
 			d.back = true
 			w.down[id] = d
 		}
@@ -161,11 +174,12 @@ func (w *Watch) started(s *server, now time.Time) {
 	for i := range w.m.servers {
 		// A server that drains sends no event any more, not even that it shuts down.
 		if old := &w.m.servers[i]; old.ID != "" && old.draining && old.ID != s.ID && same(old.Name, old.cluster) {
-			w.down[old.ID] = stopped{ref: old.ServerRef, cluster: old.cluster, at: now, back: true}
+			w.down[old.ID] = stopped{life: old.life, ref: old.ServerRef, cluster: old.cluster, at: now, back: true}
 			w.tell(Change{Kind: Stopped, Time: now, Cluster: old.cluster, Server: old.ServerRef})
 			w.m.removeServer(old.ID)
 		}
 	}
+	w.replace(s)
 	w.tell(Change{Kind: kind, Time: now, Cluster: s.cluster, Server: s.ServerRef, Start: s.start})
 }
 
@@ -323,7 +337,7 @@ func (w *Watch) Shut(e wire.ServerEvent, now time.Time) {
 	if s == nil {
 		return
 	}
-	w.down[s.ID] = stopped{ref: s.ServerRef, cluster: s.cluster, at: now}
+	w.down[s.ID] = stopped{life: s.life, ref: s.ServerRef, cluster: s.cluster, at: now}
 	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, false)})
 	w.m.removeServer(s.ID)
 }
@@ -381,6 +395,7 @@ func (w *Watch) tick(now time.Time, end bool) []Change {
 	w.tellKicked(now, end)
 	if w.ready {
 		w.judge(now)
+		w.tellUndecided(now)
 	}
 	out := w.out
 	w.out = nil

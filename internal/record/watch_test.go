@@ -354,7 +354,7 @@ func TestNoFindingsWithoutEvents(t *testing.T) {
 	d.want(Crossed)
 	d.w.Hear(false)
 	d.pass(2 * time.Minute)
-	d.want()
+	d.want(Undecided)
 	d.w.Ask(d.now) // by the connection that was not lost
 	d.report(40, 7, 7)
 	d.want()
@@ -363,5 +363,5 @@ func TestNoFindingsWithoutEvents(t *testing.T) {
 	d.want(Lost)
 	d.w.Ask(d.now)
 	d.report(40, 7, 7)
-	d.want(Held)
+	d.want(Held, Decided)
 }

@@ -102,7 +102,7 @@ func (c Chart) page(docs []record.Document) chartPage {
 	case none && c.Account != "":
 		p.Notes = append(p.Notes, "Nothing of this account was recorded.")
 	case none:
-		p.Notes = append(p.Notes, "No account was above the threshold.")
+		p.Notes = append(p.Notes, "No account was seen above the threshold.")
 	}
 	if over := len(pairs) - mostCharts; over > 0 {
 		p.Notes = append(p.Notes, words.Plurals(over, "more account is not shown: pass --account", "more accounts are not shown: pass --account"))
@@ -153,6 +153,15 @@ func (c Chart) chart(k pair, h History, docs []record.Document) chart {
 	wide := func(from, to time.Time) string { return place(max(1, c.at(to)-c.at(from))) }
 	for _, g := range h.Gaps {
 		out.Gaps = append(out.Gaps, mark{X: c.x(g.From), Width: wide(g.From, g.To), Text: "nothing was recorded from " + g.From.UTC().Format(chartTime) + " to " + g.To.UTC().Format(chartTime)})
+	}
+	for _, u := range h.Unknown {
+		if u.Cluster == nil || *u.Cluster == k.cluster {
+			to := c.To
+			if u.To != nil {
+				to = *u.To
+			}
+			out.Gaps = append(out.Gaps, mark{X: c.x(u.From), Width: wide(u.From, to), Text: "whether it was above the threshold was unknown from " + u.From.UTC().Format(chartTime) + " to " + to.UTC().Format(chartTime)})
+		}
 	}
 	for _, e := range h.Episodes {
 		if (pair{e.Account.ID, e.Cluster}) != k {

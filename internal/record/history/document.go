@@ -9,13 +9,17 @@ import (
 
 // Document is a history as JSON.
 type Document struct {
-	Type     string            `json:"type"`
-	Time     time.Time         `json:"time"`
-	First    *time.Time        `json:"first_recorded"`
+	Type  string     `json:"type"`
+	Time  time.Time  `json:"time"`
+	First *time.Time `json:"first_recorded"`
+	// Recorded is that there is something: with an account, something of it. The command
+	// looks for that in all there is.
+	Recorded bool              `json:"recorded"`
 	Cut      bool              `json:"truncated"` // older changes were too many to be read
 	Episodes []EpisodeDocument `json:"episodes"`
 	Kicked   []KickedDocument  `json:"kicked"`
 	Gaps     []GapDocument     `json:"gaps"`
+	Unknown  []UnknownDocument `json:"unknown"`
 }
 
 // EpisodeDocument is an episode as JSON. What is unknown is null.
@@ -33,6 +37,7 @@ type EpisodeDocument struct {
 	Moves     []record.DocumentMove  `json:"moves"`
 	Around    []record.Document      `json:"around"`
 	Kicked    []KickedDocument       `json:"kicked"`
+	Unseen    []GapDocument          `json:"unseen"`
 }
 
 // GapDocument is a time of which nothing is known, as JSON.
@@ -44,7 +49,7 @@ type GapDocument struct {
 // DocumentOf is a history as JSON, type nats-balance.v1.history; with an account, by
 // id or name, that of it alone. Names are harmless, as in all output.
 func DocumentOf(h History, account string, now time.Time) Document {
-	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Cut: h.Cut, Episodes: []EpisodeDocument{}, Kicked: kickedDocuments(h.Kicked, account), Gaps: []GapDocument{}}
+	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Recorded: !h.First.IsZero() && (account == "" || h.Has(account)), Cut: h.Cut, Episodes: []EpisodeDocument{}, Kicked: kickedDocuments(h.Kicked, account), Gaps: gapDocuments(h.Gaps), Unknown: unknownDocuments(h.Unknowns(account))}
 	if !h.First.IsZero() {
 		first := h.First.UTC()
 		out.First = &first
@@ -54,7 +59,7 @@ func DocumentOf(h History, account string, now time.Time) Document {
 			continue
 		}
 		j := EpisodeDocument{Account: e.Account.Harmless(), Cluster: words.Harmless(e.Cluster), Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil, Ended: e.Ended,
-			Before: e.Before.Harmless(), Then: e.Then.Harmless(), Last: e.Last.Harmless(), Moves: record.HarmlessMoves(e.Moves), Around: []record.Document{}, Kicked: kickedDocuments(e.Kicked, "")}
+			Before: e.Before.Harmless(), Then: e.Then.Harmless(), Last: e.Last.Harmless(), Moves: record.HarmlessMoves(e.Moves), Around: []record.Document{}, Kicked: kickedDocuments(e.Kicked, ""), Unseen: gapDocuments(e.Unseen)}
 		if e.NotBefore != nil && !e.NotBefore.IsZero() {
 			j.NotBefore = e.NotBefore
 		}
@@ -63,8 +68,13 @@ func DocumentOf(h History, account string, now time.Time) Document {
 		}
 		out.Episodes = append(out.Episodes, j)
 	}
-	for _, g := range h.Gaps {
-		out.Gaps = append(out.Gaps, GapDocument{g.From.UTC(), g.To.UTC()})
+	return out
+}
+
+func gapDocuments(gaps []Gap) []GapDocument {
+	out := []GapDocument{}
+	for _, g := range gaps {
+		out = append(out, GapDocument{g.From.UTC(), g.To.UTC()})
 	}
 	return out
 }

@@ -36,6 +36,8 @@ type Episode struct {
 	// Kicked are connections of the account that were kicked from a minute before it
 	// began until a minute after it ended.
 	Kicked []Kicked
+	// Unseen are the parts of it in which nothing was recorded, or the verdict was unknown.
+	Unseen []Gap
 }
 
 // Gap is a time of which nothing is known.
@@ -45,22 +47,31 @@ type Gap struct{ From, To time.Time }
 type History struct {
 	Episodes []Episode // the last to begin first
 	Gaps     []Gap
+	Unknown  []Unknown
 	Kicked   []Kicked  // also those of no episode, the first to begin first
 	First    time.Time // of the documents; zero where there is none
 	Cut      bool      // there were more than can be held: older ones were left out
+
+	clusters map[string][]string // those in which there is something of an account, by its id and by its name
 }
 
 type pair struct{ account, cluster string }
 
 // Tell makes out of documents, in the order of their times, what they tell.
 func Tell(docs []record.Document) History {
-	var h History
+	h := History{clusters: map[string][]string{}}
+	verdicts := unknowns{open: map[string]int{}}
 	open := map[pair]*Episode{}
 	var all []*Episode
 	var started record.Document // the last start of a recorder
 	for _, d := range docs {
 		if h.First.IsZero() {
 			h.First = d.Time
+		}
+		verdicts.take(&d)
+		if d.Account != nil && d.Cluster != nil {
+			h.has(d.Account.ID, *d.Cluster)
+			h.has(d.Account.Name, *d.Cluster)
 		}
 		if d.Change == record.Watching {
 			started = d
@@ -100,7 +111,7 @@ func Tell(docs []record.Document) History {
 			e.Finding = e.Finding || d.Finding != nil && *d.Finding
 		}
 	}
-	h.Kicked = kickedIn(docs)
+	h.Kicked, h.Unknown = kickedIn(docs), verdicts.all
 	kicks, servers := kickedBy(h.Kicked), ofServersIn(docs)
 	for _, e := range all {
 		for _, at := range kicks[pair{e.Account.ID, e.Cluster}].during(h.Kicked, e) {
@@ -108,6 +119,11 @@ func Tell(docs []record.Document) History {
 			e.Kicked = append(e.Kicked, h.Kicked[at])
 		}
 		e.Around = closest(within(servers[e.Cluster], e.Began.Add(-around), e.Began.Add(around)), e.Began)
+		until := docs[len(docs)-1].Time
+		if e.Ended != nil {
+			until = *e.Ended
+		}
+		e.Unseen = h.unseen(e.Cluster, e.Began, until)
 		h.Episodes = append(h.Episodes, *e)
 	}
 	slices.SortStableFunc(h.Episodes, func(a, b Episode) int { return b.Began.Compare(a.Began) })

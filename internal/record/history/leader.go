@@ -62,7 +62,9 @@ func (e *election) turn(ctx context.Context, now time.Time) {
 		switch e.away = err; {
 		case err == nil:
 			e.revision, e.seenAt = revision, now
-		case wrongRevision(err), now.Sub(e.seenAt) > leadFor:
+		case wrongRevision(err): // another one took over: nothing failed
+			e.leading, e.away = false, nil
+		case now.Sub(e.seenAt) > leadFor:
 			e.leading = false
 		}
 		return

@@ -44,11 +44,29 @@ func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document,
 		config.FilterSubjects = []string{strings.TrimSuffix(ofAccounts, ".") + of, strings.TrimSuffix(ofKicks, ".") + of, ofServers + ">", ofWatch}
 	}
 	last := newRecent()
-	err = s.read(ctx, config, func(d record.Document) {
+	of := func(d *record.Document) bool {
 		if d.Account != nil && q.ID != "" && d.Account.ID != q.ID {
-			return // it shares a subject
+			return false // it shares a subject
 		}
-		if d.Account == nil || q.Account == "" || d.Account.ID == q.Account || d.Account.Name == q.Account {
+		return d.Account == nil || q.Account == "" || d.Account.ID == q.Account || d.Account.Name == q.Account
+	}
+	// What has leaned for longer may not have changed since.
+	if !q.Since.IsZero() && q.Since.Before(time.Now()) {
+		before := jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofAccounts + ">"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
+		if q.ID != "" {
+			before.FilterSubjects = []string{strings.TrimSuffix(ofAccounts, ".") + ".*." + token(q.ID)}
+		}
+		err = s.read(ctx, before, func(d record.Document) {
+			if d.Time.Before(q.Since) && d.Since != nil && d.Change != record.Back && of(&d) {
+				last.add(d)
+			}
+		})
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	err = s.read(ctx, config, func(d record.Document) {
+		if of(&d) {
 			last.add(d)
 		}
 	})
@@ -56,6 +74,12 @@ func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document,
 	// what happened.
 	slices.SortStableFunc(last.docs, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
 	return last.docs, last.cut, err
+}
+
+// Knows reports whether anything was ever recorded of an account, by its id or name.
+func (s *Store) Knows(ctx context.Context, account string) (known bool, err error) {
+	err = s.last(ctx, func(last record.Spread, _ time.Time, _ bool) { known = known || last.Account.Is(account) })
+	return known, err
 }
 
 // read hands over documents, one at a time, in the order of writing.

@@ -46,12 +46,16 @@ type Store struct {
 	js     jetstream.JetStream
 	bucket jetstream.KeyValue
 	close  func()
-	alone  bool   // nobody else can write
-	local  *local // of a store in a folder
+	alone  bool    // nobody else can write
+	limits *Limits // of one that is written
+	local  *local  // of a store in a folder
 
 	// Writing, if set before [Store.Run], is told why writing begins to fail, and nil
 	// when it works again.
 	Writing func(err error)
+	// Made, if set before [Store.Run], is told when somebody deleted the stream and it was
+	// made again: nothing is in it.
+	Made func()
 	// Again, if set before [Store.Run], opens the store once more where its connection
 	// was closed for good: the servers refused its user twice.
 	Again func(ctx context.Context) (*Store, error)
@@ -72,23 +76,14 @@ func Use(ctx context.Context, nc *nats.Conn, limits Limits) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.limits = &limits
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
-	_, err = s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: StreamName, Description: "What nats-balance watch saw", Subjects: []string{Subjects},
-		Storage: jetstream.FileStorage, Compression: jetstream.S2Compression, Replicas: max(1, limits.Replicas),
-		MaxAge: limits.Keep, MaxBytes: limits.Bytes, MaxMsgSize: 1 << 20, Discard: jetstream.DiscardOld, Duplicates: min(2*time.Minute, limits.Keep),
-		DenyPurge: false, AllowDirect: true,
-	})
-	if err != nil {
-		return nil, explain("creating its stream "+StreamName, err)
+	if err := s.makeStream(ctx); err != nil {
+		return nil, err
 	}
-	s.bucket, err = s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: BucketName, Description: "Who records what nats-balance watch sees", Storage: jetstream.FileStorage, Replicas: max(1, limits.Replicas),
-		MaxBytes: 1 << 20,
-	})
-	if err != nil {
-		return nil, explain("creating its bucket "+BucketName, err)
+	if err := s.makeBucket(ctx); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -200,6 +195,7 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 		err := s.flush(ctx)
 		if err != nil {
 			again = time.After(tryAgain)
+			s.remake(ctx, e, err)
 		}
 		if ctx.Err() == nil {
 			failing = s.trouble(failing, err)
@@ -220,6 +216,9 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 			elected = time.Time{} // it is due
 		case <-alive.C:
 			s.alive(ctx)
+			if e.leading { // nothing may change for long
+				s.remake(ctx, e, jetstream.ErrStreamNotFound)
+			}
 		}
 	}
 }
@@ -258,8 +257,11 @@ func (s *Store) elect(ctx context.Context, e *election, led func(bool)) {
 		}
 		s.forget(written)
 	}
-	if !e.leading && (e.away == nil || s.failing == nil) {
+	switch {
+	case !e.leading && (e.away == nil || s.failing == nil):
 		s.failing = e.away
+	case e.leading && !was: // what failed was to hear who leads
+		s.failing = nil
 	}
 	s.mu.Unlock()
 	// While the store is away nobody is known to record.
@@ -368,18 +370,26 @@ func (s *Store) alive(ctx context.Context) {
 	_, _ = bucket.Put(ctx, aliveKey, []byte(time.Now().UTC().Format(time.RFC3339Nano))) // said again soon
 }
 
-// LastAlive is when a recorder was last there; zero where none ever was.
+// LastAlive is when a recorder was last there: by its own word, or by what it wrote last.
+// It is zero where none ever was.
 func (s *Store) LastAlive(ctx context.Context) time.Time {
-	_, _, bucket := s.using()
-	if bucket == nil {
-		return time.Time{}
-	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	e, err := bucket.Get(ctx, aliveKey)
-	if err != nil {
-		return time.Time{}
+	_, js, bucket := s.using()
+	var at time.Time
+	if bucket != nil {
+		if e, err := bucket.Get(ctx, aliveKey); err == nil {
+			at, _ = time.Parse(time.RFC3339Nano, string(e.Value())) // zero: not known
+		}
 	}
-	at, _ := time.Parse(time.RFC3339Nano, string(e.Value())) // zero: not known
+	stream, err := js.Stream(ctx, StreamName)
+	if err != nil {
+		return at
+	}
+	var d record.Document
+	last, err := stream.GetMsg(ctx, stream.CachedInfo().State.LastSeq)
+	if err == nil && json.Unmarshal(last.Data, &d) == nil && d.Type == record.DocumentType && d.Time.After(at) {
+		at = d.Time
+	}
 	return at
 }

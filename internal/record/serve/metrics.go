@@ -39,6 +39,7 @@ func newCollector(state func() State) *collector {
 		"leaning":                               "Accounts in clusters that are above the threshold, findings included.",
 		"series_left_out":                       "Accounts in clusters that have no series of their own, to keep their number small.",
 		"store_queued":                          "Changes that wait to be written.",
+		"store_failing":                         "Whether what changes can't be written now.",
 	} {
 		add(c.single, s, help, false)
 	}
@@ -112,7 +113,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		"connected": number(s.Connected), "leader": number(s.Leader), "last_reconciliation_timestamp_seconds": reconciled,
 		"servers": float64(s.Totals.Servers), "servers_missing": float64(len(s.Missing)), "accounts": float64(s.Totals.Accounts),
 		"connections": float64(s.Totals.Connections), "findings": float64(findings), "leaning": float64(len(s.Over)),
-		"series_left_out": float64(leftOut), "store_queued": float64(s.Store.Queued),
+		"series_left_out": float64(leftOut), "store_queued": float64(s.Store.Queued), "store_failing": number(s.Store.Err != nil),
 		"events_total": float64(s.Counters.Events), "events_bad_total": float64(s.Counters.Bad), "events_stale_total": float64(s.Counters.Stale),
 		"events_lost_total": float64(s.Counters.Lost), "refused_total": float64(s.Counters.Refused), "reconciliations_total": float64(s.Counters.Reconciliations),
 		"corrected_total": float64(s.Counters.Corrected), "store_lost_total": float64(s.Store.Lost),

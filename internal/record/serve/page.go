@@ -53,6 +53,7 @@ type card struct {
 	Link                string // to its timeline; empty where nothing is recorded
 	Finding             bool
 	Lines               []string
+	Open                bool // a server that does not report decides
 }
 
 type heatMap struct {
@@ -90,6 +91,10 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 		p.Health = "Waiting for the first full report."
 	default:
 		p.Health = fmt.Sprintf("Following %s, last checked against a full report %s ago.", words.Plural(s.Totals.Servers, "server"), s.Time.Sub(s.Reconciled).Round(time.Second))
+		if n := silent(s.Missing); n > 0 {
+			p.Well = false
+			p.Health += " " + words.Plurals(n, "server does not report, which may decide on verdicts.", "servers do not report, which may decide on verdicts.")
+		}
 	}
 	if s.Store.Queued > 0 || s.Store.Lost > 0 {
 		p.Store = fmt.Sprintf("The store is away: %s, %s lost.", words.Plurals(s.Store.Queued, "change waits", "changes wait"), words.Count(s.Store.Lost))
@@ -116,7 +121,7 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	}
 	for _, c := range over[:min(len(over), mostShown)] {
 		x := card{Title: pairName(c.Spread.Account.Name, c.Cluster), Share: share(c.Spread.Top().Connections, c.Spread.Connections, name(c.Spread.Top().Server)), Finding: c.Finding,
-			Since: c.Since.UTC().Format(pageTime), Link: link(c.Spread.Account.ID)}
+			Since: c.Since.UTC().Format(pageTime), Link: link(c.Spread.Account.ID), Open: c.Spread.Verdict == checks.Incomplete}
 		p.Findings = append(p.Findings, x)
 	}
 	p.Maps = maps(s, link)
@@ -137,7 +142,7 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	case past.Cut:
 		p.PastNote = "Shown from " + past.First.UTC().Format(pageTime) + " on: what was recorded before is too much to read at once."
 	case len(past.Episodes) == 0:
-		p.PastNote = "No account was above the threshold in the last 7 days, as far as was recorded."
+		p.PastNote = "No account was seen above the threshold in the last 7 days, as far as was recorded."
 	}
 	for _, e := range past.Episodes[:min(len(past.Episodes), mostShown)] {
 		c := episode(e)
@@ -145,6 +150,17 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 		p.Past = append(p.Past, c)
 	}
 	return p
+}
+
+// silent is how many servers may have connections that nobody knows of: not those that said
+// that they shut down.
+func silent(missing []checks.Missing) (n int) {
+	for i := range missing {
+		if b := missing[i].Bound; b == nil || *b > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func episode(e history.Episode) card {

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/history"
+)
+
+// A history does not say that nobody leaned in a time of which that is unknown, nor of an
+// account that it has nothing of.
+func TestHistoryOfWhatIsUnknown(t *testing.T) {
+	t.Parallel()
+	at := func(minute int) time.Time { return time.Date(2026, 1, 2, 3, minute, 0, 0, time.Local) }
+	cluster, began := "C1", at(1)
+	to := at(5)
+	unknown := []history.Unknown{{Cluster: &cluster, From: began, To: &to, Accounts: 2, On: "1 server of unknown name"}}
+	lasts := []history.Unknown{{Cluster: &cluster, From: began, On: "n3"}}
+	blind := []history.Unknown{{From: began, To: &to}}
+	ended := at(10)
+	lean := history.Episode{Account: record.DocumentAccount{ID: "ORDERS", Name: "ORDERS"}, Cluster: cluster, Began: at(0), Ended: &ended, Unseen: []history.Gap{{From: at(1), To: at(3)}, {From: at(2), To: at(5)}}}
+	for name, c := range map[string]struct {
+		h       history.History
+		account string
+		known   bool
+		want    string
+		not     string
+	}{
+		"nothing":      {history.History{First: at(0)}, "", true, "no account was above the threshold.", "seen"},
+		"unknown":      {history.History{First: at(0), Unknown: unknown}, "", true, "It was unknown from 2026-01-02 03:01:00 to 2026-01-02 03:05:00 whether 2 accounts in C1 leaned: that depended on 1 server of unknown name.", "no account was above"},
+		"it lasts":     {history.History{First: at(0), Unknown: lasts}, "ORDERS", true, "It is unknown since 2026-01-02 03:01:00 whether accounts in C1 leaned: that depends on n3.", "ORDERS was not above"},
+		"no event":     {history.History{First: at(0), Unknown: blind}, "", true, "Nothing was seen from 2026-01-02 03:01:00 to 2026-01-02 03:05:00: watch was not connected to the servers.", "no account was above"},
+		"a gap":        {history.History{First: at(0), Gaps: []history.Gap{{From: at(1), To: at(2)}}}, "ORDERS", true, "ORDERS was not seen above the threshold.", "was not above"},
+		"never there":  {history.History{First: at(0)}, "NOPE", false, "Nothing was ever recorded of NOPE: ", "above the threshold"},
+		"part of time": {history.History{First: at(0), Episodes: []history.Episode{lean}}, "ORDERS", true, "(10m, of which 4m unknown)", "seen"},
+	} {
+		text := historyText(c.h, c.account, c.known, at(0), at(20))
+		if !strings.Contains(text, c.want) || strings.Contains(text, c.not) {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package live
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
+)
+
+// A server is killed and runs again at once, as after an OOM kill. The others count its
+// former process for four minutes: an account that leans to one server is found all the
+// same, and its former process is not missing.
+func TestServerIsKilledAndRunsAgain(t *testing.T) {
+	t.Parallel()
+	c, err := tool.StartProcessCluster(sourcetest.Within(t), 3, []string{"ORDERS"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	connect := func(server, n int) (all []*nats.Conn) {
+		for range n {
+			nc, err := nats.Connect(c.Processes()[server].URL("ORDERS"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(nc.Close)
+			all = append(all, nc)
+		}
+		return all
+	}
+	connect(0, 12)
+	second := connect(1, 8)
+	f := follow(t, func() string { return c.Processes()[0].URL(lab.SystemAccount) }, record.Settings{Reconcile: time.Hour})
+	f.kind(record.Watching)
+	third := c.Processes()[2]
+	third.Kill()
+	if err := third.Start(sourcetest.Within(t)); err != nil {
+		t.Fatal(err)
+	}
+	f.kind(record.Started)
+	for _, nc := range second {
+		nc.Close()
+	}
+	began := time.Now()
+	crossed := f.kind(record.Crossed)
+	if crossed.Spread.Of != 3 || crossed.Spread.Top().Connections != 12 {
+		t.Errorf("%+v", crossed.Spread)
+	}
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("it took %s", took)
+	}
+	f.Look(func(w *record.Watch, _ bool) {
+		if totals := w.Totals(); totals.Servers != 3 || totals.Missing != 0 {
+			t.Errorf("%+v", totals)
+		}
+	})
+}
