@@ -103,6 +103,7 @@ func TestDumpOfEightServices(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			logIn(t, l, s.account)
 			later(t)
 		}
 	}

@@ -208,7 +208,7 @@ func drained(x *proving) {
 	if err := x.WaitReady(x.ctx); err != nil {
 		x.Fatal(err)
 	}
-	x.connected(200)
+	x.connected(203)
 }
 
 // newPool lets each connection of the process choose from the printed list.

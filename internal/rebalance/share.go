@@ -260,7 +260,7 @@ func (s *State) aimOf(goal Goal) *aim {
 func (s *State) aimEach(out *aim, blocks []*checks.Confined) {
 	kept := s.kept()
 	for a, held := range s.Held() {
-		share, most := make([]float64, len(held)), 0.0
+		share := make([]float64, len(held))
 		var own []*checks.Confined
 		for _, b := range blocks {
 			if b.Account == a {
@@ -274,7 +274,7 @@ func (s *State) aimEach(out *aim, blocks []*checks.Confined) {
 		if blocks != nil {
 			share = checks.Level(own, len(held), slices.Repeat([]float64{math.Inf(1)}, len(s.Accounts)))
 		}
-		most = slices.Max(share)
+		most := slices.Max(share)
 		for i, n := range held {
 			share[i] += float64(kept[a][i])
 			if s.Accounts[a].Stays != "" {
