@@ -76,21 +76,20 @@ func (d Diagnosis) AtLimit() bool {
 	if slices.ContainsFunc(d.History, isOverLimit) {
 		return true
 	}
-	if d.Deployment == nil {
+	limits := slices.DeleteFunc(slices.Clone(d.Others), func(o *checks.Server) bool { return d.Accounts[o.ID].MaxConnections == nil })
+	if len(limits) == 0 || d.Deployment == nil {
 		return false
 	}
+	account := slices.IndexFunc(d.Deployment.Accounts, func(a checks.Account) bool { return a.ID == d.Finding.Account.ID })
 	use := 0
-	for i := range d.Deployment.Servers {
+	for i := range d.Deployment.Servers { // of all clusters, as the limit is
 		for _, u := range d.Deployment.Servers[i].Usage {
-			if int(u.Account) < len(d.Deployment.Accounts) && d.Deployment.Accounts[u.Account].ID == d.Finding.Account.ID {
+			if int(u.Account) == account {
 				use += int(u.Connections)
 			}
 		}
 	}
-	return slices.ContainsFunc(d.Others, func(o *checks.Server) bool {
-		limit := d.Accounts[o.ID].MaxConnections
-		return limit != nil && use+d.Finding.OnServer > *limit
-	})
+	return slices.ContainsFunc(limits, func(o *checks.Server) bool { return use+d.Finding.OnServer > *d.Accounts[o.ID].MaxConnections })
 }
 
 // untilOneLogsIn is what would settle whether the other servers accept the users of
