@@ -11,10 +11,33 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
+// haveAll reports whether each list of these clients is known to have all servers of the
+// cluster already, by their own addresses.
+func (x *facts) haveAll() bool {
+	if !x.Tied || len(x.Own) == 0 || x.Missing > 0 {
+		return false
+	}
+	for _, l := range x.Own {
+		reached := l.Reach.Servers()
+		for i := range x.d.Servers {
+			if x.d.Servers[i].Cluster == x.f.Cluster && !slices.Contains(reached, i) {
+				return false
+			}
+		}
+		if !l.Certain() || slices.ContainsFunc(l.Reach.Arrivals, func(a cause.Arrival) bool { return a.Own != checks.Yes }) {
+			return false
+		}
+	}
+	return true
+}
+
 // clientConfig is the connect call with all servers.
 func (x *facts) clientConfig() (Remedy, bool) {
 	if x.mostly("mqtt", "mqtt over websocket") {
 		return Remedy{}, false // MQTT clients have no such list
+	}
+	if x.haveAll() {
+		return Remedy{}, false
 	}
 	urls, whole := x.urls()
 	r := Remedy{Title: "Give the clients of " + x.account + " all servers, in random order", Line: strings.Join(urls, ",")}
