@@ -63,7 +63,7 @@ type Arrival struct {
 	as netip.Addr
 }
 
-// notOwn says that the address is no server's, as far as that is known.
+// notOwn is what to say of an address that belongs to no server, or seems to.
 func (a Arrival) notOwn() string {
 	if a.doubt {
 		return "is none of the addresses that servers name as their own"

@@ -216,14 +216,7 @@ func emptied(ctx context.Context, run *audit.Run, p checks.HotspotParameters, lo
 
 // largestFirst are the accounts of a cluster by id, those with most clients first.
 func largestFirst(d *checks.Deployment, cluster string) []string {
-	has := make([]int, len(d.Accounts))
-	for i := range d.Servers {
-		for _, u := range d.Servers[i].Usage {
-			if d.Servers[i].Cluster == cluster && !d.Accounts[u.Account].System {
-				has[u.Account] += int(u.Connections)
-			}
-		}
-	}
+	has := clientsIn(d, cluster)
 	var of []int
 	for i, n := range has {
 		if n > 0 {

@@ -51,14 +51,27 @@ func (r *rebalance) named(d *checks.Deployment) []checks.Account {
 // everyone are all accounts with clients in a cluster.
 func (r *rebalance) everyone(d *checks.Deployment, cluster string) []checks.Account {
 	var out []checks.Account
-	for i, account := range d.Accounts {
-		has := slices.ContainsFunc(d.Servers, func(s checks.Server) bool {
-			return s.Cluster == cluster && slices.ContainsFunc(s.Usage, func(u checks.Usage) bool { return int(u.Account) == i && u.Connections > 0 })
-		})
-		if has && !account.System {
-			out = append(out, account)
+	for i, n := range clientsIn(d, cluster) {
+		if n > 0 {
+			out = append(out, d.Accounts[i])
 		}
 	}
 	slices.SortFunc(out, func(a, b checks.Account) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
+
+// clientsIn is how many client connections each ordinary account has in a cluster.
+func clientsIn(d *checks.Deployment, cluster string) []int {
+	out := make([]int, len(d.Accounts))
+	for i := range d.Servers {
+		if d.Servers[i].Cluster != cluster {
+			continue
+		}
+		for _, u := range d.Servers[i].Usage {
+			if !d.Accounts[u.Account].System {
+				out[u.Account] += int(u.Connections)
+			}
+		}
+	}
 	return out
 }

@@ -106,12 +106,11 @@ func (a *applying) all(ctx context.Context) *Stop {
 		}
 		plan := PlanMoves(a.now, goal)
 		batch := NextBatch(plan, a.pace.Batch)
-		try := trial{all: canary, services: a.now.unproven(batch)}
 		if canary {
-			batch, canary = canaries(plan, a.pace.Canary), false
-			try.services = a.now.unproven(batch)
+			batch = canaries(plan, a.pace.Canary)
 		}
-		batch = try.few(batch)
+		try := trial{all: canary, services: a.now.unproven(batch)}
+		batch, canary = try.few(batch), false
 		a.left = nil
 		switch {
 		case len(batch) == 0:

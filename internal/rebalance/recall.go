@@ -26,9 +26,6 @@ func (r Recalled) Closes() string {
 	return fmt.Sprintf("%s on %s until %s", words.Plural(r.Closed, "close"), r.Server, r.At.UTC().Format("15:04:05 UTC"))
 }
 
-// fewestRecalled is how many closed connections show what becomes of more.
-const fewestRecalled = 3
-
 // Recall returns the services of an account whose clients came back to the server that
 // closed them at somebody's request, by the closed connections that servers remember. It
 // shows nothing where clients connected anew since, as from other processes, or where
@@ -59,7 +56,7 @@ func (s *State) Recall(account int, history []checks.Closed) []Recalled {
 		}
 		for k, server := range s.Servers {
 			closed, at := cause.Kicked(history, server.ID, x.Stem, x.User)
-			if closed < fewestRecalled || !cause.BackSince(at, on[i][k].newest) || s.startedSince(k, at) {
+			if closed < cause.FewestKicked || !cause.BackSince(at, on[i][k].newest) || s.startedSince(k, at) {
 				continue
 			}
 			t := tally{kicked: closed, returned: max(0, closed-(all-on[i][k].n))}

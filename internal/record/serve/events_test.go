@@ -108,13 +108,7 @@ func TestFollowersAreFew(t *testing.T) {
 
 // In a real browser the page has what has changed, without being loaded again.
 func TestChangesInABrowser(t *testing.T) {
-	if os.Getenv("NATS_BALANCE_BROWSER") == "" {
-		t.Skip("a browser takes seconds of the processor: run with NATS_BALANCE_BROWSER=1")
-	}
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed")
-	}
+	browser := chromium(t)
 	t.Parallel()
 	var lean atomic.Int32
 	s := listening(t, Options{State: func(most int) State {

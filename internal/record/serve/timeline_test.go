@@ -116,13 +116,7 @@ func TestTimelinesAreBounded(t *testing.T) {
 // In a real browser the pages have what they say and break no policy, which lets no
 // script run but that of the page; and they load themselves again, with scripts off.
 func TestPagesInABrowser(t *testing.T) {
-	if os.Getenv("NATS_BALANCE_BROWSER") == "" {
-		t.Skip("a browser takes seconds of the processor: run with NATS_BALANCE_BROWSER=1")
-	}
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed")
-	}
+	browser := chromium(t)
 	t.Parallel()
 	var states, made atomic.Int32
 	s := listening(t, Options{State: func(most int) State {
@@ -176,4 +170,18 @@ func TestPagesInABrowser(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// chromium is the path of a browser; it skips the test where there is none, or none is
+// asked for.
+func chromium(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("NATS_BALANCE_BROWSER") == "" {
+		t.Skip("a browser takes seconds of the processor: run with NATS_BALANCE_BROWSER=1")
+	}
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("chromium is not installed")
+	}
+	return browser
 }
