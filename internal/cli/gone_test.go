@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -22,8 +24,10 @@ func TestWhoWasOnAServerThatWent(t *testing.T) {
 	t.Parallel()
 	l := sourcetest.StartLab(t, sourcetest.Three("ORDERS", "BILLING"))
 	ctx := sourcetest.Within(t)
+	// Else under load watch may hear of the clients before it hears why they come.
+	var away atomic.Bool
 	for _, c := range []lab.Clients{
-		{Account: "ORDERS", Server: l.Server("C1-n3"), Count: 12, Name: "orders"},
+		{Account: "ORDERS", Server: l.Server("C1-n3"), Count: 12, Name: "orders", Blocked: func(string) bool { return away.Load() }},
 		{Account: "ORDERS", Server: l.Server("C1-n1"), Count: 3, Name: "orders"},
 		{Account: "BILLING", Server: l.Server("C1-n3"), Count: 4, Name: "billing", Options: []nats.Option{nats.NoReconnect()}},
 	} {
@@ -39,8 +43,11 @@ func TestWhoWasOnAServerThatWent(t *testing.T) {
 		t.Fatal(err)
 	}
 	shows(t, out, &watched{}, "BILLING (C1) leans: ")
+	time.Sleep(3 * time.Second) // later they could be its clients, as far as watch knows
+	away.Store(true)
 	l.Server("C1-n3").Shutdown()
 	shows(t, out, &watched{}, "server C1-n3 (C1) shut down")
+	away.Store(false)
 	if err := lab.Poll(ctx, func() error {
 		if n := l.Server("C1-n1").Connections("ORDERS") + l.Server("C1-n2").Connections("ORDERS"); n != 15 {
 			return context.DeadlineExceeded

@@ -12,7 +12,9 @@ const (
 	// that others wait for.
 	arrivalsFor = 90 * time.Second
 	// arrivalsEach is how exactly.
-	arrivalsEach = 5 * time.Second
+	arrivalsEach = time.Second
+	// mostArrivals is how many counts are kept in all.
+	mostArrivals = 100_000
 )
 
 // arrivalKey is an account on a server, by their ids.
@@ -21,6 +23,7 @@ type arrivalKey struct{ account, server string }
 // arrivals counts what came to servers, less what left them, by when it did.
 type arrivals struct {
 	slots []arrivalSlot // the oldest first
+	kept  int           // counts in them
 	from  time.Time     // since then all that came and left is in them; zero: since ever
 }
 
@@ -33,15 +36,19 @@ func (a *arrivals) add(e wire.ClientEvent, left bool, now time.Time) {
 	last := len(a.slots) - 1
 	if last < 0 || now.Sub(a.slots[last].begin) >= arrivalsEach {
 		for len(a.slots) > 0 && now.Sub(a.slots[0].begin) > arrivalsFor+arrivalsEach {
+			a.kept -= len(a.slots[0].net)
 			a.slots, a.from = a.slots[1:], a.slots[0].begin.Add(arrivalsEach)
 		}
 		a.slots = append(a.slots, arrivalSlot{begin: now, net: map[arrivalKey]int{}})
 		last = len(a.slots) - 1
 	}
 	k, net := arrivalKey{e.Account, e.From.ID}, a.slots[last].net
-	if _, known := net[k]; !known && len(net) >= mostMoves {
-		a.missed(now)
-		return
+	if _, known := net[k]; !known {
+		if a.kept >= mostArrivals {
+			a.missed(now)
+			return
+		}
+		a.kept++
 	}
 	if left {
 		net[k]--
@@ -52,7 +59,7 @@ func (a *arrivals) add(e wire.ClientEvent, left bool, now time.Time) {
 
 // missed is that something came or left and is not in it.
 func (a *arrivals) missed(now time.Time) {
-	a.slots, a.from = nil, now.Add(1) // what came at this moment may be missing, too
+	a.slots, a.kept, a.from = nil, 0, now.Add(1) // what came at this moment may be missing, too
 }
 
 // since is what came to each server since a time, or up to arrivalsEach before it; ok is

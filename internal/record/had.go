@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -29,16 +30,21 @@ func (w *Watch) beside(cluster, id string) []checks.ServerRef {
 }
 
 // HadShare is what an account had on the server, and on the others of its cluster when it
-// went. Of one that fell silent, Others is what these had when it was last heard of, and
-// Came what came to them until that was noticed: its clients, or others.
+// went. Of one that shut down or fell silent, Others is what these had a moment before it
+// did or when it was last heard of, and Came what came to them until that was noticed: its
+// clients, or others.
 type HadShare struct {
 	Account                   checks.Account
 	Connections, Others, Came int
 }
 
-// had is who is on a server that drains, shut down or fell silent; nil where that is not
-// known. One that says that it goes does so before its clients are elsewhere.
-func (w *Watch) had(id string, silent bool) *Had {
+// onTheWay is how long what a server says of itself may take longer than what others say of
+// its clients. It says that it shuts down before it closes their connections.
+const onTheWay = time.Second
+
+// had is who is on a server that drains, shut down or fell silent, and was there at a time;
+// nil where that is not known.
+func (w *Watch) had(id string, there time.Time) *Had {
 	at, ok := w.m.byID[id]
 	if !ok || w.m.servers[at].unknown || !w.ready {
 		return nil
@@ -56,9 +62,7 @@ func (w *Watch) had(id string, silent bool) *Had {
 		return cmp.Or(cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Account.ID, b.Account.ID))
 	})
 	h.Of = slices.Clone(h.Of[:min(len(h.Of), mostHad)])
-	if silent {
-		w.beforeArrivals(h, &w.m.servers[at])
-	}
+	w.beforeArrivals(h, &w.m.servers[at], there)
 	return h
 }
 
@@ -72,13 +76,13 @@ func (w *Watch) others(a *account, server uint32) (n int) {
 	return n
 }
 
-// beforeArrivals divides what others have: what they had when a server that fell silent was
-// last heard of, and what came to them since. Where that is not known all of it may have.
-func (w *Watch) beforeArrivals(h *Had, silent *server) {
+// beforeArrivals divides what others have: what they had when a server that went was there,
+// and what came to them since. Where that is not known all of it may have.
+func (w *Watch) beforeArrivals(h *Had, went *server, there time.Time) {
 	came := map[string]int{}
-	net, known := w.arrivals.since(silent.heard)
+	net, known := w.arrivals.since(there)
 	for k, n := range net {
-		if s := w.m.server(k.server); s != nil && s.cluster == silent.cluster && s.ID != silent.ID {
+		if s := w.m.server(k.server); s != nil && s.cluster == went.cluster && s.ID != went.ID {
 			came[k.account] += n
 		}
 	}

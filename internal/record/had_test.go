@@ -28,11 +28,17 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 		others, came int
 	}{
 		{"shuts down", func(d *desk) { d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now) }, 6, 0},
-		{"shuts down, and others just came", func(d *desk) {
+		{"shuts down after others came", func(d *desk) {
+			came(d, "n2", 12, false)
+			d.count("n2", 15)
+			d.pass(3 * time.Second)
+			d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
+		}, 18, 0},
+		{"shuts down, and its clients are heard of before", func(d *desk) {
 			came(d, "n2", 12, false)
 			d.count("n2", 15)
 			d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
-		}, 18, 0},
+		}, 6, 12},
 		{"drains", func(d *desk) { d.w.Drain(wire.ServerEvent{From: at("n1")}, d.now) }, 6, 0},
 		{"drains, and shuts down with nobody on it", func(d *desk) {
 			d.w.Drain(wire.ServerEvent{From: at("n1")}, d.now)

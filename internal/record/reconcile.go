@@ -127,6 +127,7 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			s.cluster = x.Cluster
 		}
 		s.ServerRef, s.heard, s.replaced = x.Ref(), now, false
+		s.heartbeat.report()
 		if s.unknown {
 			s.unknown = false
 			w.m.moved[s.cluster] = struct{}{}
@@ -158,7 +159,7 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		if s.ID == "" || reported[s.ID] || !known && s.heard.After(w.asked) || now.Sub(s.heard) < silentAfter && expects(d, s.ID) {
 			continue
 		}
-		had[s.ID] = w.had(s.ID, true)
+		had[s.ID] = w.had(s.ID, s.heard)
 		had[s.Name+" "+s.cluster] = had[s.ID]
 		if !known {
 			again := w.succeeded(s.ServerRef, s.cluster, s.heard)

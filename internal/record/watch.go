@@ -297,11 +297,13 @@ func (w *Watch) Stats(e wire.Statsz, now time.Time) {
 // heartbeat is what a server said of its connections as a whole, and what the
 // matrix had then.
 type heartbeat struct {
-	off     int // by how much the last one differed
-	events  uint64
-	known   bool // there was one
-	settled int  // by how much it may differ: a full report did not change it
-	asked   bool // a full report was asked for because of it
+	off      int // by how much the last one differed
+	events   uint64
+	known    bool // there was one
+	settled  int  // by how much it may differ: a full report did not change it
+	asked    bool // a full report was asked for because of it, and has not come
+	reported bool // it has
+	askedFor int  // by how much it differed then
 }
 
 // disagrees reports whether the second heartbeat in a row differs from the matrix
@@ -310,15 +312,23 @@ type heartbeat struct {
 func (h *heartbeat) disagrees(says, have int, events uint64) bool {
 	off := says - have
 	again := h.known && h.off == off && h.events == events
-	if again && h.asked { // the full report did not explain it
-		h.settled, h.asked = off, false
-	}
 	h.off, h.events, h.known = off, events, true
-	if off == 0 || off == h.settled || !again || h.asked {
+	switch {
+	case h.reported && off != h.askedFor: // the full report explained it
+		h.reported = false
+	case h.reported && again:
+		h.settled, h.reported = off, false
+	}
+	if off == 0 || off == h.settled || !again || h.asked || h.reported {
 		return false
 	}
-	h.asked = true
+	h.asked, h.askedFor = true, off
 	return true
+}
+
+// report is that a full report has the server.
+func (h *heartbeat) report() {
+	h.asked, h.reported = false, h.reported || h.asked
 }
 
 // Drain is a server that entered lame duck mode.
@@ -326,7 +336,7 @@ func (w *Watch) Drain(e wire.ServerEvent, now time.Time) {
 	w.Counters.Events++
 	if s := w.row(e.From, now); s != nil && !s.draining {
 		s.draining = true
-		w.tell(Change{Kind: Draining, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, false)})
+		w.tell(Change{Kind: Draining, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, now)})
 	}
 }
 
@@ -338,7 +348,7 @@ func (w *Watch) Shut(e wire.ServerEvent, now time.Time) {
 		return
 	}
 	w.down[s.ID] = stopped{life: s.life, ref: s.ServerRef, cluster: s.cluster, at: now}
-	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, false)})
+	w.tell(Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: w.had(s.ID, now.Add(-onTheWay))})
 	w.m.removeServer(s.ID)
 }
 

@@ -238,7 +238,7 @@ func TestLostEvents(t *testing.T) {
 }
 
 // A heartbeat that disagrees twice, with no event between, makes a full report due;
-// once where the report does not explain it.
+// once where the report does not explain it, and each time where it does.
 func TestHeartbeatDisagrees(t *testing.T) {
 	t.Parallel()
 	d := watching(t, 0, 8, 7, 7)
@@ -261,11 +261,29 @@ func TestHeartbeatDisagrees(t *testing.T) {
 		}
 	}
 	d.w.Ask(d.now)
-	d.report(8, 7, 7)
-	for range 5 {
+	for range 2 {
 		if beat(60) {
+			t.Fatal("due while it is asked for")
+		}
+	}
+	d.report(10, 7, 7)
+	for range 2 {
+		if beat(60) {
+			t.Fatal("due though the full report explained it")
+		}
+	}
+	if beat(62) || !beat(62) {
+		t.Fatal("not due at the second one of another difference")
+	}
+	d.w.Ask(d.now)
+	d.report(10, 7, 7)
+	for range 5 {
+		if beat(62) {
 			t.Fatal("due again for what a full report did not explain")
 		}
+	}
+	if beat(65) || !beat(65) {
+		t.Fatal("not due after one that was not explained")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
@@ -22,6 +23,9 @@ const (
 	// once more when that must have settled.
 	askSoon  = 200 * time.Millisecond
 	askLater = 1200 * time.Millisecond
+	// After a full report it is asked once those that were about to log in have, or were
+	// closed: by default servers leave them 2 seconds for that, and 2 more for TLS.
+	askOver = 5 * time.Second
 	// mostAsked is how many servers are asked with each tick.
 	mostAsked = 32
 )
@@ -55,6 +59,28 @@ func (g *global) hint(from wire.Server) {
 	}
 	w.later = now.Add(askLater)
 	g.due[from] = w
+}
+
+// over asks a server when its clients have logged in that had not.
+func (g *global) over(from wire.Server) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w := g.due[from]
+	w.later = time.Now().Add(askOver)
+	g.due[from] = w
+}
+
+// report is a full report. Of what it counts in the account some may only have been about to
+// log in to another one.
+func (g *global) report(d *checks.Deployment) {
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		for _, u := range s.Usage {
+			if u.Connections > 0 && d.Accounts[u.Account].ID == globalAccount {
+				g.over(wire.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster})
+			}
+		}
+	}
 }
 
 // ask asks the servers that are due.

@@ -335,6 +335,7 @@ func (s *session) reconcile(g gathered) error {
 	now := time.Now()
 	if g.err == nil {
 		s.l.w.Reconcile(g.d, g.took, now)
+		s.global.report(g.d)
 		return nil
 	}
 	s.l.w.Failed(now)

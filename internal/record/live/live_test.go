@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -212,4 +213,34 @@ func TestOrdinaryAccount(t *testing.T) {
 	if err := f.Run(sourcetest.Within(t)); !errors.As(err, &other) || other.Account != "ORDERS" {
 		t.Error(err)
 	}
+}
+
+// Connections that have not logged in when watch begins count in $G for a moment only.
+func TestNotLoggedIn(t *testing.T) {
+	t.Parallel()
+	l := sourcetest.StartLab(t, sourcetest.Three("ORDERS"))
+	var conns []net.Conn
+	for range 5 {
+		conn, err := lab.Dialer(sourcetest.Within(t)).Dial("tcp", l.Server("C1-n1").Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conns = append(conns, conn)
+	}
+	f := follow(t, l.SystemURL, record.Settings{Reconcile: time.Hour, For: time.Hour})
+	f.kind(record.Watching)
+	f.Look(func(w *record.Watch, _ bool) { t.Logf("when it begins: %+v", w.Totals()) })
+	for _, c := range conns {
+		c.Close()
+	}
+	if err := lab.Poll(sourcetest.Within(t), func() error {
+		if n := l.Server("C1-n1").Connections("$G"); n != 0 {
+			return fmt.Errorf("%d are not closed", n)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f.truth(l, "$G")
 }
