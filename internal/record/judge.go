@@ -55,7 +55,9 @@ func (w *Watch) judge(now time.Time) {
 		}
 	}
 	w.lacking()
-	if len(w.m.changed)+len(w.m.moved) > 0 {
+	// While no events come, nobody knows whose clients went where. A server may have shut
+	// down, and its row has the clients that the others have by now.
+	if !w.blind && len(w.m.changed)+len(w.m.moved) > 0 {
 		w.rejudge(now)
 	}
 	for k, p := range w.over {

@@ -14,6 +14,8 @@ const (
 	settle = time.Second
 	// leastPause is the shortest time between two full reports that events ask for.
 	leastPause = 2 * time.Second
+	// blindPause is that where events did not come for a while.
+	blindPause = 500 * time.Millisecond
 	// shareOfTime is how many times as long as a full report takes is left between
 	// two of them: they are work for every server.
 	shareOfTime = 10
@@ -48,9 +50,11 @@ func (w *Watch) Due(now time.Time) (string, bool) {
 // pause is the least time between the last full report and one that is wanted. A
 // report that waited for servers that say nothing was no work for the others: the
 // next server that falls silent does not wait for it, and neither does one that answers
-// again.
+// again. Until the one after a lost connection no verdict is known.
 func (w *Watch) pause() time.Duration {
 	switch {
+	case w.blind:
+		return max(blindPause, w.took)
 	case w.quiet:
 		return max(leastPause, w.took)
 	case w.waited:

@@ -363,6 +363,35 @@ func TestKnownFromBefore(t *testing.T) {
 	}
 }
 
+// The server that watch was connected to stopped with the clients of an account: what is
+// heard of them on the others before a full report does not change the verdict, as its row
+// is still there.
+func TestNothingIsToldWithoutEvents(t *testing.T) {
+	t.Parallel()
+	d := watching(t, time.Hour, 20, 1, 1)
+	d.w.Hear(false)
+	d.pass(time.Minute)
+	d.w.Hear(true)
+	d.w.Lose(0, "the connection was lost", d.now)
+	d.count("n2", 21)
+	d.want(Lost, Undecided)
+	if _, due := d.w.Due(d.now); !due {
+		t.Error("no full report is due")
+	}
+	d.w.Ask(d.now)
+	d.pass(time.Second)
+	d.count("n3", 1)
+	d.want()
+	d.report(0, 21, 1)
+	changes := d.w.Tick(d.now)
+	if at := slices.IndexFunc(changes, func(c Change) bool { return c.Spread != nil }); at < 0 || changes[at].Kind != Shifted || changes[at].Spread.Top().Server.Name != "n2" {
+		t.Errorf("%+v", changes)
+	}
+	if over := d.w.Over(d.now); len(over) != 1 || !over[0].Since.Equal(epoch()) {
+		t.Errorf("%+v", over)
+	}
+}
+
 // What leaned when the connection was lost becomes a finding when a report that was
 // asked for after it was back says that it leans still, and not before.
 func TestNoFindingsWithoutEvents(t *testing.T) {

@@ -25,6 +25,7 @@ type follower struct {
 
 	mu   sync.Mutex
 	told []record.Change
+	all  []record.Change // told, whether waited for or not
 	err  chan error
 }
 
@@ -44,7 +45,7 @@ func followed(t *testing.T, url func() string, s record.Settings, connected func
 	f.Live = New(record.New(s), Options{Connect: connectTo(url), Timeout: 10 * time.Second, Connected: connected, Tell: func(c []record.Change) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.told = append(f.told, c...)
+		f.told, f.all = append(f.told, c...), append(f.all, c...)
 	}})
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { f.err <- f.Run(ctx) }()

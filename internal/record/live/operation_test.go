@@ -2,8 +2,8 @@ package live
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,10 +16,11 @@ import (
 // operation is a cluster that is operated, with clients that know where they are.
 type operation struct {
 	*follower
-	l      *lab.Lab
-	rand   *rand.Rand
-	groups map[string][]*lab.Group
-	late   []time.Duration // how long after the last connect a concentration was noticed
+	l *lab.Lab
+
+	groupsMu sync.Mutex
+	groups   map[string][]*lab.Group
+	late     []time.Duration // how long after the last connect a concentration was noticed
 }
 
 func (o *operation) connect(account string, c lab.Clients) {
@@ -29,20 +30,89 @@ func (o *operation) connect(account string, c lab.Clients) {
 	if err != nil {
 		o.t.Fatal(err)
 	}
+	o.groupsMu.Lock()
+	defer o.groupsMu.Unlock()
 	o.groups[account] = append(o.groups[account], g)
 }
 
-// clients are where the clients of an account say that they are connected.
-func (o *operation) clients(account string) map[string]int {
-	out := map[string]int{}
+// close closes all clients of an account.
+func (o *operation) close(account string) {
+	o.groupsMu.Lock()
+	groups := o.groups[account]
+	o.groups[account] = nil
+	o.groupsMu.Unlock()
+	for _, g := range groups {
+		g.Close()
+	}
+}
+
+// running are the client URLs of the servers that run.
+func (o *operation) running() (urls []string) {
+	for _, s := range o.l.Servers() {
+		if s.Running() {
+			urls = append(urls, s.ClientURL())
+		}
+	}
+	return urls
+}
+
+// clients are where the clients of an account say that they are connected, and how many
+// there are.
+func (o *operation) clients(account string) (at map[string]int, all int) {
+	o.groupsMu.Lock()
+	defer o.groupsMu.Unlock()
+	at = map[string]int{}
 	for _, g := range o.groups[account] {
 		for _, nc := range g.Conns() {
+			all++
 			if nc.IsConnected() {
-				out[nc.ConnectedServerName()]++
+				at[nc.ConnectedServerName()]++
 			}
 		}
 	}
-	return out
+	return at, all
+}
+
+// known is the cluster by what its clients say; an error where one of them is between
+// two servers.
+func (o *operation) known(accounts []string) (*checks.Deployment, error) {
+	var err error
+	d := &checks.Deployment{}
+	none := 0
+	for _, s := range o.l.Servers() {
+		if s.Running() {
+			d.Servers = append(d.Servers, checks.Server{ID: s.ID(), Name: s.Name(), Cluster: s.Cluster()})
+		} else if s.ID() != "" {
+			d.Missing = append(d.Missing, checks.Missing{ID: s.ID(), Name: s.Name(), Cluster: s.Cluster(), ClusterKnown: true, Kind: checks.Down, Bound: &none})
+		}
+	}
+	for i, a := range accounts {
+		d.Accounts = append(d.Accounts, checks.Account{ID: a, Name: a})
+		sum := 0
+		clients, want := o.clients(a)
+		for name, n := range clients {
+			at := slices.IndexFunc(d.Servers, func(s checks.Server) bool { return s.Name == name })
+			if at < 0 {
+				err = fmt.Errorf("clients of %s are still on %s", a, name)
+				continue
+			}
+			d.Servers[at].Usage = append(d.Servers[at].Usage, checks.Usage{Account: uint32(i), Connections: uint32(n)}) //nolint:gosec // small
+			sum += n
+		}
+		if sum != want && err == nil {
+			err = fmt.Errorf("%d of %d clients of %s are connected", sum, want, a)
+		}
+	}
+	return d, err
+}
+
+// above are the accounts above the threshold, by the rule.
+func above(d *checks.Deployment) (ids []string) {
+	for _, f := range checks.CheckConcentration(d, checks.Defaults()).Findings {
+		ids = append(ids, f.Account.ID)
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // settled waits until the matrix is what the clients say, and what is above the
@@ -57,35 +127,9 @@ func (o *operation) settled(step string, accounts []string) {
 				last = err
 			}
 		}()
-		d := &checks.Deployment{}
-		none := 0
-		for _, s := range o.l.Servers() {
-			if s.Running() {
-				d.Servers = append(d.Servers, checks.Server{ID: s.ID(), Name: s.Name(), Cluster: s.Cluster()})
-			} else if s.ID() != "" {
-				d.Missing = append(d.Missing, checks.Missing{ID: s.ID(), Name: s.Name(), Cluster: s.Cluster(), ClusterKnown: true, Kind: checks.Down, Bound: &none})
-			}
-		}
-		all := 0
-		for i, a := range accounts {
-			d.Accounts = append(d.Accounts, checks.Account{ID: a, Name: a})
-			want := 0
-			for _, g := range o.groups[a] {
-				want += len(g.Conns())
-			}
-			sum := 0
-			for name, n := range o.clients(a) {
-				at := slices.IndexFunc(d.Servers, func(s checks.Server) bool { return s.Name == name })
-				if at < 0 {
-					return fmt.Errorf("clients of %s are still on %s", a, name)
-				}
-				d.Servers[at].Usage = append(d.Servers[at].Usage, checks.Usage{Account: uint32(i), Connections: uint32(n)}) //nolint:gosec // small
-				sum += n
-			}
-			if sum != want {
-				return fmt.Errorf("%d of %d clients of %s are connected", sum, want, a)
-			}
-			all += sum
+		d, err := o.known(accounts)
+		if err != nil {
+			return err
 		}
 		truth := map[string]int{}
 		for _, s := range d.Servers {
@@ -110,16 +154,12 @@ func (o *operation) settled(step string, accounts []string) {
 					err = fmt.Errorf("%s is %d, the clients say %d", k, have[k], truth[k])
 				}
 			}
-			var over, found []string
+			var over []string
 			for _, c := range w.Over(time.Now()) {
 				over = append(over, c.Spread.Account.ID)
 			}
-			for _, f := range checks.CheckConcentration(d, checks.Defaults()).Findings {
-				found = append(found, f.Account.ID)
-			}
 			slices.Sort(over)
-			slices.Sort(found)
-			if err == nil && !slices.Equal(over, found) {
+			if found := above(d); err == nil && !slices.Equal(over, found) {
 				err = fmt.Errorf("%q are above the threshold, by the clients %q", over, found)
 			}
 		})
@@ -129,6 +169,17 @@ func (o *operation) settled(step string, accounts []string) {
 		o.t.Fatalf("%s: %v", step, err)
 	}
 	o.t.Logf("%-30s settled after %s, last %v", step, time.Since(from).Round(10*time.Millisecond), last)
+}
+
+// restart stops a server and starts it again.
+func (o *operation) restart(s *lab.Server, accounts []string) {
+	o.t.Helper()
+	s.Shutdown()
+	o.settled("server "+s.Name()+" is down", accounts)
+	if err := s.Start(sourcetest.Within(o.t)); err != nil {
+		o.t.Fatal(err)
+	}
+	o.settled("server "+s.Name()+" is up", accounts)
 }
 
 // TestOperation operates a cluster: servers restart, applications are deployed, the
@@ -141,32 +192,15 @@ func TestOperation(t *testing.T) {
 	topology.Clusters[0].Servers, topology.Clusters[0].Late = 4, []int{3}
 	l := sourcetest.StartLab(t, topology)
 	accounts := []string{"ORDERS", "BILLING", "WEB"}
-	o := &operation{l: l, rand: rand.New(rand.NewPCG(3, 9)), groups: map[string][]*lab.Group{}} //nolint:gosec // a test
+	o := &operation{l: l, groups: map[string][]*lab.Group{}}
 	o.follower = follow(t, l.SystemURL, record.Settings{Reconcile: time.Hour, For: time.Hour})
 	o.kind(record.Watching)
-	anywhere := func() []string {
-		var urls []string
-		for _, s := range l.Servers() {
-			if s.Running() {
-				urls = append(urls, s.ClientURL())
-			}
-		}
-		return urls
-	}
 	for _, a := range accounts {
-		o.connect(a, lab.Clients{URLs: anywhere(), Count: 15})
+		o.connect(a, lab.Clients{URLs: o.running(), Count: 15})
 	}
 	o.settled("clients connect", accounts)
-	restart := func(s *lab.Server) {
-		s.Shutdown()
-		o.settled("server "+s.Name()+" is down", accounts)
-		if err := s.Start(sourcetest.Within(t)); err != nil {
-			t.Fatal(err)
-		}
-		o.settled("server "+s.Name()+" is up", accounts)
-	}
 	for _, s := range l.Servers()[:3] { // a rolling restart; the first one is the watch's own
-		restart(s)
+		o.restart(s, accounts)
 	}
 	if err := l.Server("C1-n4").Start(sourcetest.Within(t)); err != nil {
 		t.Fatal(err)
@@ -192,16 +226,13 @@ func TestOperation(t *testing.T) {
 		o.settled(a+" floods "+to.Name(), accounts)
 	}
 	for _, a := range accounts[:2] { // deployed anew
-		for _, g := range o.groups[a] {
-			g.Close()
-		}
-		o.groups[a] = nil
+		o.close(a)
 		for _, s := range l.Servers() {
 			o.connect(a, lab.Clients{Server: s, Count: 5})
 		}
 		o.settled(a+" is deployed", accounts)
 	}
-	restart(l.Servers()[3])
+	o.restart(l.Servers()[3], accounts)
 	slices.Sort(o.late)
 	t.Logf("noticed after %s", o.late)
 	if worst := o.late[len(o.late)-1]; worst > 2*time.Second {
