@@ -222,7 +222,8 @@ func (o *operation) compare(g *log, accounts []string) {
 	told := slices.Clone(o.all)
 	o.mu.Unlock()
 	var late []time.Duration
-	leans, crossed, found := 0, 0, 0
+	leans := 0
+	count := map[record.Kind]int{}
 	for _, a := range accounts {
 		var over []record.Change // what was told of the account
 		for _, c := range told {
@@ -232,13 +233,8 @@ func (o *operation) compare(g *log, accounts []string) {
 			switch c.Kind { //nolint:exhaustive // of the threshold alone
 			case record.Crossed, record.Back, record.Held:
 				over = append(over, c)
-				is := c.Kind != record.Back
-				if c.Kind == record.Crossed {
-					crossed++
-				} else if c.Kind == record.Held {
-					found++
-				}
-				if !g.was(a, is, c.Time.Add(-soon), c.Time.Add(soon)) {
+				count[c.Kind]++
+				if !g.was(a, c.Kind != record.Back, c.Time.Add(-soon), c.Time.Add(soon)) {
 					o.t.Errorf("%s of %s at %s, the clients say something else: %+v", c.Kind, a, c.Time.Format(time.StampMilli), c.Spread)
 				}
 			}
@@ -266,7 +262,7 @@ func (o *operation) compare(g *log, accounts []string) {
 		o.t.Fatal("nothing was noticed")
 	}
 	o.t.Logf("%d times above the threshold by the clients, %d told (median after %s, 95%% %s, worst %s), %d findings, corrected %s",
-		leans, crossed, late[len(late)/2], late[len(late)*95/100], late[len(late)-1], found, strings.TrimSpace(o.counters()))
+		leans, count[record.Crossed], late[len(late)/2], late[len(late)*95/100], late[len(late)-1], count[record.Held], strings.TrimSpace(o.counters()))
 }
 
 func (o *operation) counters() (s string) {
