@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"regexp"
@@ -39,6 +40,14 @@ Commands have tags: scope:system takes a user of the system account ("audit conc
 
 // memoryLimit is from where on memory is freed eagerly, unless the user says.
 const memoryLimit = 480 << 20
+
+// keepsMemory is for a command that keeps what it reads: where that is nearly as much as
+// memoryLimit, it would be searched for what can be freed all the time.
+func keepsMemory() {
+	if debug.SetMemoryLimit(-1) == memoryLimit && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(math.MaxInt64)
+	}
+}
 
 // crashLoudly has a crash that nobody can recover from, of a goroutine or of the
 // runtime, end by a signal: Go's own status for it, 2, means a critical finding.

@@ -103,6 +103,7 @@ func (a *watch) watch(ctx context.Context) error {
 	if err := a.validate(ctx); err != nil {
 		return &usageError{err: err}
 	}
+	keepsMemory()
 	a.columns = room(a.host.Out)
 	w := record.New(a.settings)
 	var store *history.Store

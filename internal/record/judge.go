@@ -216,7 +216,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		p.over, p.since, p.held = false, time.Time{}, false
 		c.Kind = Back
 		delete(w.over, k)
-	case few || !shifted(p.written, r):
+	case few || !w.shifted(p.written, r):
 		return nil
 	case p.written != nil && now.Sub(p.written.Time) < restBetween:
 		w.later[k] = p.written.Time.Add(restBetween)
@@ -264,14 +264,19 @@ func (w *Watch) unheardOf(k pairKey, p *pair, now time.Time) bool {
 	return true
 }
 
-// shifted reports whether a spread is worth writing down after another one.
-func shifted(before *Spread, r checks.Row) bool {
+// shifted reports whether a spread is worth writing down after another one. Where no share
+// is as much as a quarter of the threshold it is only if connections double or halve: of
+// thousands of accounts on many servers, one client more would be worth it each time.
+func (w *Watch) shifted(before *Spread, r checks.Row) bool {
 	if before == nil {
 		return true
 	}
 	a := before.Top()
 	was, is := 100*a.Connections/max(1, before.Connections), 100*r.OnServer/max(1, r.Connections)
 	doubled := r.Connections > 2*before.Connections || before.Connections > 2*r.Connections
+	if 4*max(was, is) < w.s.Parameters.ThresholdPercent {
+		return doubled
+	}
 	return doubled || max(was, is)-min(was, is) >= enough || a.Server.ID != r.Server.ID && was != is
 }
 

@@ -172,6 +172,31 @@ func TestServerShutsDownAndStarts(t *testing.T) {
 	}
 }
 
+// What is far from the threshold is written down when it doubles, not at each client.
+func TestWhatIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	counts := make([]uint32, 20)
+	for i := range counts {
+		counts[i] = 2
+	}
+	d := watching(t, 0, counts...)
+	for _, c := range []struct {
+		server string
+		n      uint32
+		want   []Kind
+	}{{"n1", 5, nil}, {"n2", 6, nil}, {"n1", 12, []Kind{Shifted}}, {"n1", 13, nil}, {"n1", 18, []Kind{Shifted}}, {"n1", 2, []Kind{Shifted}},
+		{"n3", 4, nil}} {
+		d.pass(10 * time.Second)
+		d.count(c.server, c.n)
+		d.want(c.want...)
+	}
+	for i := range counts {
+		d.count(fmt.Sprintf("n%d", i+1), 5)
+	}
+	d.pass(10 * time.Second)
+	d.want(Shifted)
+}
+
 // A server that drained does not say that it shut down: the next process of it does.
 func TestServerDrainsAndStarts(t *testing.T) {
 	t.Parallel()

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -92,8 +93,56 @@ func fleetHelper(in io.Reader, out io.Writer, arg string) error {
 	if err := json.NewEncoder(out).Encode(factsOf(f)); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, in)
-	return err
+	orders := json.NewDecoder(in)
+	answers := json.NewEncoder(out)
+	for {
+		var o order
+		if err := orders.Decode(&o); err != nil {
+			return nil //nolint:nilerr // the other process is done, however that came
+		}
+		if err := answers.Encode(o.follow(ctx, f)); err != nil {
+			return err
+		}
+	}
+}
+
+// order is what a fleet is to have its servers say, and for how long.
+type order struct {
+	For     time.Duration
+	Counts  bool   // of every account, as servers do every 30 seconds
+	Changes int    // clients that come, and as many that leave, a second
+	Probe   string // an account that leans for 1.5 seconds, every 3 seconds
+}
+
+// followed is what it did.
+type followed struct {
+	Counts, Changes int
+	Probes          []time.Time // when an account began to lean
+}
+
+func (o order) follow(ctx context.Context, f *fleet.Fleet) (done followed) {
+	ctx, cancel := context.WithTimeout(ctx, o.For)
+	defer cancel()
+	var at sync.WaitGroup
+	if o.Counts {
+		at.Go(func() { done.Counts = f.Counts(ctx) })
+	}
+	if o.Changes > 0 {
+		at.Go(func() { done.Changes = f.Change(ctx, o.Changes) })
+	}
+	if o.Probe != "" {
+		at.Go(func() {
+			for ctx.Err() == nil {
+				done.Probes = append(done.Probes, f.Probe(o.Probe, 20))
+				time.Sleep(1500 * time.Millisecond)
+				f.Probe(o.Probe, 0)
+				time.Sleep(1500 * time.Millisecond)
+			}
+		})
+	}
+	<-ctx.Done()
+	at.Wait()
+	return done
 }
 
 func factsOf(f *fleet.Fleet) fleetFacts {

@@ -35,7 +35,24 @@ type usage struct {
 }
 
 // fleetProcess is a fleet in a process of its own.
-type fleetProcess struct{ fleetFacts }
+type fleetProcess struct {
+	fleetFacts
+	in  io.Writer
+	out *json.Decoder
+}
+
+// order has the fleet do something, and returns once it did.
+func (f *fleetProcess) order(tb testing.TB, o order) (done followed) {
+	tb.Helper()
+	err := json.NewEncoder(f.in).Encode(o)
+	if err == nil {
+		err = f.out.Decode(&done)
+	}
+	if err != nil {
+		tb.Fatalf("the fleet: %v", err)
+	}
+	return done
+}
 
 // startFleet starts a fleet that ends with the test.
 func startFleet(tb testing.TB, size fleet.Size) *fleetProcess {
@@ -64,8 +81,8 @@ func startFleet(tb testing.TB, size fleet.Size) *fleetProcess {
 			tb.Errorf("the fleet: %v: %s", err, said.Bytes())
 		}
 	})
-	f := &fleetProcess{}
-	if err := json.NewDecoder(out).Decode(&f.fleetFacts); err != nil {
+	f := &fleetProcess{in: in, out: json.NewDecoder(out)}
+	if err := f.out.Decode(&f.fleetFacts); err != nil {
 		tb.Fatalf("the fleet does not start: %v: %s", err, said.Bytes())
 	}
 	return f

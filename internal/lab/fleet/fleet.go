@@ -23,9 +23,8 @@ const (
 	defaultLines = 2
 	// backlog is how many requests may wait on one connection.
 	backlog = 4096
-	// heartbeatEvery is how often the carrier hears of every server. It forgets
-	// one after 150 s; real servers publish every 10 s.
-	heartbeatEvery = 30 * time.Second
+	// heartbeatEvery is how often the carrier hears of every server, as of real ones.
+	heartbeatEvery = 10 * time.Second
 	// startTimeout bounds the carrier's start.
 	startTimeout = 30 * time.Second
 )
