@@ -45,29 +45,54 @@ func BeforeRestarts(c Case) bool {
 // fewEach is how many connections for each server make one account say something.
 const fewEach = 3
 
+// accountsHere are the other accounts of the cluster, once they were looked at: they say the
+// same to each service of an account.
+type accountsHere struct{ *bystanders }
+
 // askBystanders looks at all of them, once.
 func (s *Situation) askBystanders() *bystanders {
 	if s.others == nil {
-		s.others = &bystanders{}
-		s.askServices()
-		s.askAccounts()
+		if s.accounts == nil {
+			s.accounts = &accountsHere{}
+		}
+		if s.accounts.bystanders == nil {
+			s.accounts.bystanders = s.askAccounts()
+		}
+		s.others = s.askServices().with(s.accounts.bystanders)
 	}
 	return s.others
 }
 
+// with is what both are.
+func (b *bystanders) with(o *bystanders) *bystanders {
+	both := func(x, y []string) []string {
+		out := slices.Concat(x, y)
+		slices.Sort(out)
+		return out
+	}
+	out := &bystanders{even: both(b.even, o.even), lean: both(b.lean, o.lean), movers: both(b.movers, o.movers),
+		read: b.read + o.read, all: b.all + o.all, shown: slices.Concat(b.shown, o.shown)}
+	if n := float64(len(out.movers)); n > 0 {
+		out.moved = (b.moved*float64(len(b.movers)) + o.moved*float64(len(o.movers))) / n
+	}
+	return out
+}
+
 // askServices looks at the account's services that are not judged here.
-func (s *Situation) askServices() {
+func (s *Situation) askServices() *bystanders {
+	b := &bystanders{}
 	if s.whole == nil || s.whole.Profile == nil || s.Profile == nil {
-		return
+		return b
 	}
 	p := s.whole.Profile
 	for _, x := range s.everyone {
 		if !x.Remainder && !slices.ContainsFunc(s.Profile.Services, func(o checks.Service) bool { return alikeServices(x, o) }) {
 			one := *p
 			one.Services = []checks.Service{x}
-			s.askOne(ServiceName(x), s.inCluster(p.Servers, x.Counts), s.startsOn(p, x.Starts), s.tookOthers(&one))
+			s.askOne(b, ServiceName(x), s.inCluster(p.Servers, x.Counts), s.startsOn(p, x.Starts), s.tookOthers(&one))
 		}
 	}
+	return b
 }
 
 func alikeServices(a, b checks.Service) bool {
@@ -76,7 +101,8 @@ func alikeServices(a, b checks.Service) bool {
 
 // askAccounts looks at the other accounts. Those whose own list leads to the
 // concentrated server alone are there because of that.
-func (s *Situation) askAccounts() {
+func (s *Situation) askAccounts() *bystanders {
+	b := &bystanders{}
 	all := s.usage()
 	order := make([]int, 0, len(all.servers)) // of the cluster here, as indexes of theirs
 	for _, o := range s.cluster() {
@@ -104,22 +130,20 @@ func (s *Situation) askAccounts() {
 			}
 		}
 		if sum(c) >= fewEach*len(c) {
-			s.others.all++
+			b.all++
 			if starts != nil {
-				s.others.read++
+				b.read++
 			}
 		}
-		if !s.askOne(cmp.Or(a.Name, a.ID), c, starts, free) {
+		if !s.askOne(b, cmp.Or(a.Name, a.ID), c, starts, free) {
 			small++
 			for i, n := range c {
 				rest[i] += n
 			}
 		}
 	}
-	s.askOne(words.Plural(small, "smaller account"), rest, nil, false)
-	slices.Sort(s.others.even)
-	slices.Sort(s.others.lean)
-	slices.Sort(s.others.movers)
+	s.askOne(b, words.Plural(small, "smaller account"), rest, nil, false)
+	return b
 }
 
 // earlier are the connections of another account by server, and when those of the
@@ -204,12 +228,11 @@ func (s *Situation) inCluster(servers []string, counts []int) []int {
 	return out
 }
 
-// askOne takes in an account or a service, and reports whether that is done with. One
+// askOne takes an account or a service in, and reports whether that is done with. One
 // that came when all servers had started says nothing of the time before. One with few
 // connections may say something together with others. Free says of it that it takes
 // other servers too.
-func (s *Situation) askOne(name string, counts []int, starts *startsHere, free bool) bool {
-	b := s.others
+func (s *Situation) askOne(b *bystanders, name string, counts []int, starts *startsHere, free bool) bool {
 	if starts != nil && starts.after*2 > starts.all() {
 		return true
 	}

@@ -45,6 +45,8 @@ type Situation struct {
 	address *addressed      // what is known of where they come from, once it was judged
 	counts  map[string]int  // of connections by server, once they were asked for
 	others  *bystanders     // once they were looked at
+	// accounts are those of others that are the same for all services, likewise.
+	accounts *accountsHere
 }
 
 // List is a client URL list with where it leads in the finding's cluster.
@@ -78,7 +80,7 @@ func newSituation(c Case) *Situation {
 		everyone = c.Profile.Services
 	}
 	s := situationOf(c, &c, everyone)
-	s.over = over
+	s.over, s.accounts = over, &accountsHere{}
 	return s
 }
 

@@ -104,6 +104,10 @@ func (s *Situation) project(which []int) *Situation {
 	p.Sources, p.SourcesSampled, p.Processes, p.Starts, p.SurelyUp = nil, false, nil, nil, nil
 	p.Oldest, p.Newest = s.Profile.Services[which[0]].First, s.Profile.Services[which[0]].Last
 	sources := map[string]int{}
+	stems := make([]string, len(s.Profile.Processes))
+	for k, process := range s.Profile.Processes {
+		stems[k] = Stem(process.Name)
+	}
 	for _, i := range which {
 		x := s.Profile.Services[i]
 		p.Services = append(p.Services, x)
@@ -141,8 +145,9 @@ func (s *Situation) project(which []int) *Situation {
 		if x.Last.After(p.Newest) {
 			p.Newest = x.Last
 		}
-		for _, process := range s.Profile.Processes {
-			if s.isProcessOf(process, x) || x.Remainder && !slices.ContainsFunc(s.Profile.Services, func(o checks.Service) bool { return s.isProcessOf(process, o) }) {
+		for k, process := range s.Profile.Processes {
+			is := func(o checks.Service) bool { return isProcessOf(process, stems[k], o) }
+			if is(x) || x.Remainder && !slices.ContainsFunc(s.Profile.Services, is) {
 				p.Processes = append(p.Processes, process)
 			}
 		}
@@ -151,13 +156,13 @@ func (s *Situation) project(which []int) *Situation {
 	c.Finding.OnServer, c.Finding.Connections = min(p.Read[0], s.Finding.OnServer), sum(p.Read)
 	c.Finding.Chance = checks.Chance(c.Finding.Connections, n, c.Finding.OnServer)
 	out := situationOf(c, s.whole, s.everyone)
-	out.over = s.over
+	out.over, out.accounts = s.over, s.accounts
 	return out
 }
 
-// isProcessOf reports whether a process is one of a service.
-func (s *Situation) isProcessOf(p checks.Process, x checks.Service) bool {
-	return !x.Remainder && Stem(p.Name) == x.Stem && p.User == x.User && p.Language == x.Language
+// isProcessOf reports whether a process, with the stem of its name, is one of a service.
+func isProcessOf(p checks.Process, stem string, x checks.Service) bool {
+	return !x.Remainder && stem == x.Stem && p.User == x.User && p.Language == x.Language
 }
 
 // group adds counts to the group of the same key.

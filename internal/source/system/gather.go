@@ -110,7 +110,8 @@ type gathering struct {
 	waves        []wave
 	inFlight     int // what is still to come of the reports asked for, about
 	bytes        int64
-	last         time.Time // of the last reply
+	last         time.Time     // of the last reply
+	slowest      time.Duration // to answer the roster
 	fatal        error
 	lostOnce     bool
 }
@@ -137,9 +138,17 @@ type question struct {
 	heard int    // how many answers to it came
 }
 
-// settling is how long is waited after the last reply, for another one in the
-// name of a server that reported.
-const settling = 150 * time.Millisecond
+// leastSettling and mostSettling bound [gathering.settling].
+const (
+	leastSettling = 50 * time.Millisecond
+	mostSettling  = 150 * time.Millisecond
+)
+
+// settling is how long is waited after the last reply, for another one in the name of a
+// server that reported: three times as long as the slowest took to answer.
+func (g *gathering) settling() time.Duration {
+	return min(mostSettling, max(leastSettling, 3*g.slowest))
+}
 
 // event changes the state of a gathering.
 type event func(*gathering)
@@ -200,7 +209,7 @@ func (g *gathering) run(ctx context.Context) error {
 			// It ends when nothing has come for a while. To look at what all of a thousand
 			// servers say takes milliseconds, and so is not done at each word of one.
 			if unsettled = g.closing; unsettled {
-				moment.Reset(settling)
+				moment.Reset(g.settling())
 			}
 			if g.o.Progress != nil {
 				// What expected says takes milliseconds in a large fleet.
@@ -268,7 +277,7 @@ func (g *gathering) run(ctx context.Context) error {
 				g.askConfigured()
 				unconfirmed.Reset(sysreq.Lull)
 			}
-			left := settling - time.Since(g.last)
+			left := g.settling() - time.Since(g.last)
 			late := left + sysreq.Lull
 			told := late <= 0 || g.configured()
 			g.askLinks()

@@ -63,6 +63,7 @@ func (g *gathering) rosterReply(ctx context.Context, tag int, m *nats.Msg) {
 		s.confirmed = s.confirmed || s.whole && asked.at.After(s.reported)
 		s.heard = time.Now()
 		s.takes = max(s.takes, s.heard.Sub(asked.at))
+		g.slowest = max(g.slowest, s.takes)
 		if s.roster == nil {
 			g.answered++
 		}
