@@ -37,27 +37,28 @@ type Counters struct {
 type Watch struct {
 	Counters Counters
 
-	s        Settings
-	m        *matrix
-	moves    *moves
-	arrivals arrivals
-	pairs    map[uint32][]*pair    // by account
-	over     map[pairKey]*pair     // those above the threshold
-	later    map[pairKey]time.Time // what to judge again then
-	missing  []checks.Missing      // by the last full report
-	lacked   map[string]string     // who was missing when a cluster was last judged
-	open     map[string]int        // how many pairs of a cluster are open
-	doubts   map[string]doubt      // what was told of that, by cluster
-	down     map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
-	before   []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
-	hung     map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
-	alive    map[string]time.Time  // servers that were asked whether they live, by id, since when
-	toAsk    []wire.Server         // of these, who is still to be asked
-	began    time.Time             // when the first full report was asked for
-	refused  map[refusal]int
-	kicked   map[kickKey]*kicks
-	flushed  time.Time // refusals
-	out      []Change  // to be told with the next tick
+	s         Settings
+	m         *matrix
+	moves     *moves
+	arrivals  arrivals
+	pairs     map[uint32][]*pair    // by account
+	over      map[pairKey]*pair     // those above the threshold
+	later     map[pairKey]time.Time // what to judge again then
+	missing   []checks.Missing      // by the last full report
+	lackSince time.Time             // the first report since which some were missing in each
+	lacked    map[string]string     // who was missing when a cluster was last judged
+	open      map[string]int        // how many pairs of a cluster are open
+	doubts    map[string]doubt      // what was told of that, by cluster
+	down      map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
+	before    []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
+	hung      map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
+	alive     map[string]time.Time  // servers that were asked whether they live, by id, since when
+	toAsk     []wire.Server         // of these, who is still to be asked
+	began     time.Time             // when the first full report was asked for
+	refused   map[refusal]int
+	kicked    map[kickKey]*kicks
+	flushed   time.Time // refusals
+	out       []Change  // to be told with the next tick
 
 	identity   *checks.Identity // of the deployment, by the last full report
 	judged     bool             // what the first full report has was judged
