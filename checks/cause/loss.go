@@ -40,8 +40,8 @@ type ServiceLoss struct {
 	Can checks.Answer
 	Why string
 
-	// Login and Listed are as those of [Reconnect].
-	Login, Listed bool
+	// Need is as that of [Reconnect].
+	Need Need
 
 	to   []int // the survivors that they may get to, by index
 	full bool  // they can't as the others are full
@@ -72,14 +72,14 @@ func LossOf(d *checks.Deployment, server checks.ServerRef, of []Diagnosis) Loss 
 			if x.Missing > 0 && where.Can == checks.No {
 				where.Can, where.Why = checks.Unknown, ""
 			}
-			a.Services = append(a.Services, ServiceLoss{Service: s.Service, OnServer: n, Can: where.Can, Why: where.Why, to: out.open(where), full: where.Full, Login: where.Login, Listed: where.Listed})
+			a.Services = append(a.Services, ServiceLoss{Service: s.Service, OnServer: n, Can: where.Can, Why: where.Why, to: out.open(where), full: where.Full, Need: where.Need})
 		}
 		if left > 0 {
 			where := Reconnect{Can: checks.Unknown}
 			if len(x.Services) == 0 {
 				where = x.Reconnect(-1)
 			}
-			a.Services = append(a.Services, ServiceLoss{Service: checks.Service{Remainder: len(x.Services) > 0}, OnServer: left, Can: where.Can, Why: where.Why, to: out.open(where), full: where.Full, Login: where.Login, Listed: where.Listed})
+			a.Services = append(a.Services, ServiceLoss{Service: checks.Service{Remainder: len(x.Services) > 0}, OnServer: left, Can: where.Can, Why: where.Why, to: out.open(where), full: where.Full, Need: where.Need})
 		}
 		for _, s := range a.Services {
 			out.Connections += s.OnServer

@@ -67,7 +67,7 @@ type ServiceImpact struct {
 	// its connections could not be told apart from others.
 	Counts []ServiceCount `json:"counts"`
 
-	login, listed bool // see [cause.Reconnect]
+	need cause.Need // what would settle it, see [cause.Reconnect]
 }
 
 // ImpactInput is what the document is made of; SourceDetail must have no
@@ -138,7 +138,7 @@ func serverImpact(l cause.Loss) ServerImpact {
 		var counts func(checks.Service) []ServiceCount
 		for _, s := range a.Services {
 			service := ServiceImpact{User: words.Harmless(s.Service.User), Language: words.Harmless(s.Service.Language), Protocol: words.Harmless(s.Service.Protocol),
-				OnServer: s.OnServer, CanFailOver: string(s.Can), login: s.Login, listed: s.Listed}
+				OnServer: s.OnServer, CanFailOver: string(s.Can), need: s.Need}
 			if s.Service.Stem != "" || s.Service.User != "" || s.Service.Language != "" || s.Service.Remainder {
 				service.Name = words.Harmless(cause.ServiceName(s.Service))
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -111,24 +112,36 @@ func (s ServerImpact) room() string {
 	return ""
 }
 
-// hints say what settles what is unknown of the clients of the server.
+// hints say what settles what is unknown of the clients of the server, each once.
 func (s ServerImpact) hints() []string {
-	login, list := false, false
+	var out []string
 	for _, a := range s.Accounts {
 		for _, x := range a.Services {
-			unknown := x.CanFailOver == string(checks.Unknown)
-			login = login || unknown && x.login
-			list = list || unknown && x.Why == nil && !x.listed
+			if x.CanFailOver != string(checks.Unknown) {
+				continue
+			}
+			if hint := x.hint(); hint != "" && !slices.Contains(out, hint) {
+				out = append(out, hint)
+			}
 		}
 	}
-	var out []string
-	if login {
-		out = append(out, "To find out, log in to another server with their credentials, as in: nats rtt --server nats://HOST:4222 --creds FILE")
-	}
-	if list {
-		out = append(out, "To find out, pass what the clients are configured with: --client-url or --client-config.")
-	}
 	return out
+}
+
+// hint says what settles whether the clients can fail over, for all accounts alike.
+func (s ServiceImpact) hint() string {
+	switch s.need {
+	case "":
+		return ""
+	case cause.NeedUsers:
+		return "To find out, log in to another server with their credentials, as in: nats rtt --server nats://HOST:4222 --creds FILE"
+	case cause.NeedClientURLs:
+		return "To find out, pass what the clients are configured with: --client-url or --client-config."
+	case cause.NeedOwner:
+		return "Whose the lists are that were passed is unknown. Tie them to an account: --client-url ACCOUNT=URL or --client-config ACCOUNT=PATH."
+	default:
+		return "To find out, " + needed(s.need, "--client-url ACCOUNT=URL", "ACCOUNT") + "."
+	}
 }
 
 const (

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // Of many accounts those with most connections are listed, and the others summed up.
@@ -94,9 +95,12 @@ func TestImpactHints(t *testing.T) {
 		service ServiceImpact
 		want    string
 	}{
-		{ServiceImpact{CanFailOver: "unknown"}, "pass what the clients are configured with"},
-		{ServiceImpact{CanFailOver: "unknown", listed: true}, ""},
-		{ServiceImpact{CanFailOver: "unknown", Why: &why, login: true, listed: true}, "nats rtt --server"},
+		{ServiceImpact{CanFailOver: "unknown", need: cause.NeedClientURLs}, "pass what the clients are configured with"},
+		{ServiceImpact{CanFailOver: "unknown"}, ""},
+		{ServiceImpact{CanFailOver: "unknown", Why: &why, need: cause.NeedUsers}, "nats rtt --server"},
+		{ServiceImpact{CanFailOver: "unknown", need: cause.NeedOwner}, "Tie them to an account: --client-url ACCOUNT=URL"},
+		{ServiceImpact{CanFailOver: "unknown", need: cause.NeedServiceURLs}, "To find out, pass --client-config ACCOUNT=PATH with a file that has their user"},
+		{ServiceImpact{CanFailOver: "unknown", need: cause.NeedTLS}, "To find out, look in the logs of the servers for TLS handshake errors."},
 		{ServiceImpact{CanFailOver: "yes"}, ""},
 	} {
 		s := ServerImpact{Accounts: []AccountImpact{{Services: []ServiceImpact{c.service}}}}
