@@ -21,6 +21,9 @@ const (
 	certificate
 	// whoseList: the lists are the account's, and may be those of its other services.
 	whoseList
+	// otherClusters: no server of the cluster is left to them, and their lists lead to
+	// other clusters.
+	otherClusters
 	// keptAway: nothing explains that none of them is on the servers that they know.
 	keptAway
 )
@@ -36,6 +39,8 @@ func (d doubt) why() string {
 		return "as other servers require a client certificate, and whether they have one is not reported"
 	case whoseList:
 		return "as the lists of their account may be those of its other services"
+	case otherClusters:
+		return "as only servers of other clusters are left to them"
 	case keptAway:
 		return "as what keeps them from the other servers is"
 	case noDoubt:
@@ -46,7 +51,7 @@ func (d doubt) why() string {
 // need is what would settle it.
 func (d doubt) need() Need {
 	switch d {
-	case untilLogin, oldCredentials:
+	case untilLogin, oldCredentials, otherClusters:
 		return NeedUsers
 	case certificate:
 		return NeedTLS

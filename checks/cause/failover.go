@@ -14,11 +14,18 @@ import (
 // each step, and that all of them find room. No takes that none can.
 func (d Diagnosis) failOver(views []view) checks.FailOver {
 	f := d.Finding
+	abroad := slices.ContainsFunc(views, func(v view) bool { return v.leaves() == checks.Yes })
 	none := func(stranded int, why string) checks.FailOver {
+		if abroad {
+			return checks.FailOver{CanFailOver: checks.Unknown, Why: otherClusters.why()}
+		}
 		return checks.FailOver{CanFailOver: checks.No, Why: why, Stranded: &stranded}
 	}
 	o := f.Impact.FailOver
 	if o.CanFailOver == checks.No {
+		if abroad {
+			return none(0, "")
+		}
 		return o
 	}
 	for _, c := range d.Causes {
@@ -148,6 +155,8 @@ func (s *Situation) nowhereElse(last StepName) string {
 func (s *Situation) canMove() (checks.Answer, StepName, doubt) {
 	left, fallen := s.reconnects()
 	switch {
+	case s.leaves() == checks.Yes && s.Missing == 0 && (len(s.Others) == 0 || fallen != ""):
+		return checks.Unknown, "", otherClusters
 	case len(s.Others) == 0 || s.Missing > 0:
 		return checks.Unknown, "", noDoubt
 	case slices.Contains(left[1:], checks.Yes), s.eachListHelps():

@@ -31,6 +31,11 @@ type Reconnect struct {
 	// there, their lists lead to others only, and their servers advertise none.
 	Home checks.Answer
 
+	// Leaves says whether the clients may go to another cluster, to the servers Abroad, of
+	// which nothing more is known than that their lists lead there.
+	Leaves checks.Answer
+	Abroad []int // indexes into Deployment.Servers
+
 	here string // the id of the concentrated server
 }
 
@@ -49,7 +54,7 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 		s = s.project([]int{d.Services[service].at})
 		kept = d.isKeptAway(s, d.Services[service])
 	}
-	out := Reconnect{Home: s.home(), here: s.Server.ID}
+	out := Reconnect{Home: s.home(), here: s.Server.ID, Leaves: s.leaves(), Abroad: s.abroad()}
 	left, _ := s.reconnects()
 	out.Reached, out.Foreseen = slices.Clone(left[1:]), s.foreseen(left)[1:]
 	for _, o := range s.Others {

@@ -21,7 +21,8 @@ func ofAnother(d *checks.Deployment, past *report.PastImpact) (warnings []string
 		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
 			return m.Kind != checks.Forgotten && m.ClusterKnown && same(m.Cluster) // that one the document itself may have named
 		}) ||
-		slices.ContainsFunc(d.Silent, same)
+		slices.ContainsFunc(d.Silent, same) ||
+		slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Links != nil && slices.ContainsFunc(s.Links.Clusters, same) }) // its gateways
 	if !known && !checks.Generated(past.Cluster) {
 		return nil, fmt.Errorf("%s was in cluster %s then, and no server of that cluster is known now: it is of another deployment: pass a document of this one", past.Server, past.Cluster)
 	}
@@ -172,6 +173,9 @@ func present(ctx context.Context, run *audit.Run, past *report.PastImpact) (func
 			}
 			all[words.Harmless(id)] = is
 		}
+	}
+	if err := presentElsewhere(ctx, run, past, all); err != nil {
+		return nil, err
 	}
 	return func(account string) report.Present { return all[account] }, nil
 }

@@ -28,7 +28,7 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 		p.impact(s)
 	}
 	if len(doc.Servers) == 0 && doc.Gone == nil {
-		p.wrap("", "No cluster of two or more servers has a client connection, by what was reported.")
+		p.wrap("", "No server that reported has a client connection.")
 	}
 	p.blank()
 	p.source(doc.Source)
@@ -64,6 +64,9 @@ func (p *printer) impact(s ServerImpact) {
 		p.wrap("  ", s.room())
 	}
 	p.survivors(s.Survivors)
+	if abroad := s.abroad(); abroad != "" {
+		p.wrap("  ", abroad)
+	}
 	for _, can := range []struct{ answer, says string }{{string(checks.No), "Can't fail over"}, {string(checks.Unknown), "Unknown whether they can fail over"}, {string(checks.Yes), "Can fail over, if they reconnect"}} {
 		p.failOver(s, can.answer, can.says)
 	}
@@ -97,6 +100,18 @@ func (s ServerImpact) answer() string {
 	return fmt.Sprintf("If %s in %s stops, %s of %s drop: %s.", name, clusterName(s.Cluster), words.Plural(s.Connections, "connection"), words.Plural(len(s.Accounts), "account"), said)
 }
 
+// abroad says that clients may go to other clusters; empty where none is known to.
+func (s ServerImpact) abroad() string {
+	var to []string
+	for _, c := range s.OtherClusters {
+		to = append(to, fmt.Sprintf("about %s to %s", words.Count(c.Connections), clusterName(c.Cluster)))
+	}
+	if len(to) == 0 {
+		return ""
+	}
+	return "Some may go to other clusters, as their lists lead there too: " + words.ListUpTo(named, to) + "."
+}
+
 // room says that the other servers have none, or that it is unknown; empty where
 // they have.
 func (s ServerImpact) room() string {
@@ -107,6 +122,12 @@ func (s ServerImpact) room() string {
 		}
 		return "The other servers don't have room for them."
 	case string(checks.Unknown):
+		switch {
+		case len(s.Survivors) == 0:
+			return "The cluster has one server only."
+		case len(s.OtherClusters) > 0:
+			return "The other servers of the cluster may not have room for them, and whether other clusters have is unknown."
+		}
 		return "Whether the other servers have room is unknown: not all reported their limits."
 	}
 	return ""
@@ -243,7 +264,9 @@ func (p *printer) survivors(all []Survivor) {
 	for _, s := range all[:min(len(all), barRows)] {
 		cells = append(cells, []string{short(cmp.Or(s.label, s.Server.Name, "no name"), 30), number(s.Now), number(s.After), number(s.Limit)})
 	}
-	p.numbers(cells)
+	if len(all) > 0 {
+		p.numbers(cells)
+	}
 	if len(all) > barRows {
 		p.more("  ", len(all)-barRows, "more server")
 	}
