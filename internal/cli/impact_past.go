@@ -92,14 +92,18 @@ func stillThere(d *checks.Deployment, past *report.PastImpact, allBack bool) []s
 	}) {
 		return nil
 	}
-	at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) })
-	switch {
-	case at < 0 || (d.Missing[at].Kind == checks.Forgotten || d.Missing[at].Kind == checks.Counted) && !d.Missing[at].Placed:
-		return []string{fmt.Sprintf(but, past.Server, "no server that answered knows whether it is stopped, or hangs, or is cut off from them")}
-	case d.Missing[at].Kind == checks.Down:
-		return nil
+	why := "no server that answered knows whether it is stopped, or hangs, or is cut off from them"
+	if at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) }); at >= 0 { // coverage has its reason
+		switch m := &d.Missing[at]; {
+		case m.Kind == checks.Down:
+			return nil
+		case m.Kind == checks.Draining:
+			why = "it is draining, as far as is known"
+		case m.Kind == checks.Hanging:
+			why = "it hangs, as far as is known"
+		}
 	}
-	return []string{fmt.Sprintf(but, past.Server, words.HarmlessText(d.Missing[at].Reason))}
+	return []string{fmt.Sprintf(but, past.Server, why)}
 }
 
 // present returns what the servers of the cluster have now of each account that was on
