@@ -142,8 +142,7 @@ func (s *Situation) unshown() bool { return s.ofSeveral() && s.onOthers() == 0 }
 
 // mayHaveAnother reports whether what the lists do not lead to may be known to these
 // clients, one of several services: some are elsewhere, they may have none of the lists,
-// or the account has a list too that leads elsewhere, and where they are does not show
-// which one they have.
+// or restarts may have put them here, whatever list they have.
 func (s *Situation) mayHaveAnother() bool {
 	switch {
 	case !s.ofSeveral():
@@ -151,7 +150,7 @@ func (s *Situation) mayHaveAnother() bool {
 	case s.onOthers() > 0, len(listsOf(s.Own, wide, elsewhere)) > 0:
 		return true
 	}
-	return len(listsOf(s.beside, wide, elsewhere, unclear)) > 0 && judgeRestartDrift(s).verdict != RuledOut
+	return len(s.Others) > 0 && judgeRestartDrift(s).verdict != RuledOut
 }
 
 // ofSeveral reports whether the lists are known of the account only, or of a user, and

@@ -118,6 +118,8 @@ func TestLossOfServices(t *testing.T) {
 			map[string]checks.Answer{"orders-api": checks.Yes, "orders-legacy": checks.No}, ""},
 		{"both lists, and the others were down when all connected", with(withServices(serviceOf("orders-api", 20, 0, 0), serviceOf("orders-legacy", 10, 0, 0)), list(urlsOf(1, 2, 3)...), list(urlsOf(1)...), mute, late),
 			map[string]checks.Answer{"orders-api": checks.Unknown, "orders-legacy": checks.Unknown}, NeedServiceURLs},
+		{"a list that leads here alone, and the others were down when all connected", with(withServices(serviceOf("orders-api", 20, 0, 0), serviceOf("orders-legacy", 10, 0, 0)), list(urlsOf(1)...), mute, late),
+			map[string]checks.Answer{"orders-api": checks.Unknown, "orders-legacy": checks.Unknown}, NeedServiceURLs},
 		{"a list that leads here alone, and one service is elsewhere", with(withServices(serviceOf("orders-api", 20, 0, 0), serviceOf("orders-ok", 5, 9, 6)), list(urlsOf(1)...), mute),
 			map[string]checks.Answer{"orders-api": checks.No, "orders-ok": checks.Unknown}, NeedServiceURLs},
 		{"the others require a certificate, and only another service is there", with(withServices(serviceOf("orders-new", 9, 6, 5), serviceOf("orders-old", 20, 0, 0)), named("orders-old", 1, 2, 3), named("orders-new", 1, 2, 3), verify),
