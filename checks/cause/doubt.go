@@ -150,7 +150,7 @@ func (s *Situation) mayHaveAnother() bool {
 	case s.onOthers() > 0, len(listsOf(s.Own, wide, elsewhere)) > 0:
 		return true
 	}
-	return len(s.Others) > 0 && judgeRestartDrift(s).verdict != RuledOut
+	return len(s.Others) > 0 && order(judgeRestartDrift(s).verdict) <= order(Possible)
 }
 
 // ofSeveral reports whether the lists are known of the account only, or of a user, and

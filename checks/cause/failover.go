@@ -17,7 +17,7 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 	abroad := slices.ContainsFunc(views, func(v view) bool { return v.leaves() == checks.Yes })
 	none := func(stranded int, why string) checks.FailOver {
 		if abroad {
-			return checks.FailOver{CanFailOver: checks.Unknown, Why: otherClusters.why()}
+			return checks.FailOver{CanFailOver: checks.Unknown, Why: otherClusters.why(), Stranded: new(int)}
 		}
 		return checks.FailOver{CanFailOver: checks.No, Why: why, Stranded: &stranded}
 	}

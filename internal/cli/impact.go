@@ -184,16 +184,14 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	}
 	in := report.ImpactInput{Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()), Deployment: d, Everywhere: i.server == ""}
 	in.Warnings = notes
-	for _, server := range servers {
-		loss, warnings, err := run.Lose(ctx, server)
-		if err != nil {
-			return nil, err
-		}
-		in.Losses = append(in.Losses, loss)
-		for _, w := range warnings {
-			if !slices.Contains(in.Warnings, w) {
-				in.Warnings = append(in.Warnings, w)
-			}
+	losses, warnings, err := run.Lose(ctx, servers)
+	if err != nil {
+		return nil, err
+	}
+	in.Losses = losses
+	for _, w := range warnings {
+		if !slices.Contains(in.Warnings, w) {
+			in.Warnings = append(in.Warnings, w)
 		}
 	}
 	if past != nil {

@@ -21,11 +21,20 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 	if doc.Gone != nil {
 		p.gone(doc.Gone)
 	}
-	for i, s := range doc.Servers {
+	shown, more := doc.worst()
+	for i, s := range shown {
 		if i > 0 || doc.Gone != nil {
 			p.blank()
 		}
 		p.impact(s)
+	}
+	if len(more) > 0 {
+		connections := 0
+		for _, s := range more {
+			connections += s.Connections
+		}
+		p.blank()
+		p.wrap("", fmt.Sprintf("… and %s, %s (--json lists them)", words.Plural(len(more), "more cluster"), words.Plural(connections, "connection")))
 	}
 	if len(doc.Servers) == 0 && doc.Gone == nil {
 		p.wrap("", "No server that reported has a client connection.")
@@ -41,6 +50,19 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 	}
 	p.warnings(doc.Warnings)
 	return p.to(w)
+}
+
+// worst are the servers that text shows, and the others: of many those of which most
+// connections are not known to fail over.
+func (doc *Impacts) worst() (shown, more []ServerImpact) {
+	if len(doc.Servers) <= impactServers {
+		return doc.Servers, nil
+	}
+	all := slices.Clone(doc.Servers)
+	slices.SortStableFunc(all, func(a, b ServerImpact) int {
+		return cmp.Or(b.Stranded-a.Stranded, b.Unknown-a.Unknown, b.Connections-a.Connections)
+	})
+	return all[:impactServers], all[impactServers:]
 }
 
 // impact tells of one server.
@@ -167,8 +189,9 @@ func (s ServiceImpact) hint() string {
 
 const (
 	// impactAccounts is how many accounts are listed before the rest is summed up,
-	// and impactServices how many services of each.
-	impactAccounts, impactServices = 10, 5
+	// and impactServices how many services of each. impactServers is how many servers
+	// are, where all clusters are asked about.
+	impactAccounts, impactServices, impactServers = 10, 5, 10
 )
 
 // affected are the connections of an account that have one answer.
