@@ -94,13 +94,12 @@ func stillThere(d *checks.Deployment, past *report.PastImpact, allBack bool) []s
 	}
 	why := "no server that answered knows whether it is stopped, or hangs, or is cut off from them"
 	if at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) }); at >= 0 { // coverage has its reason
-		switch m := &d.Missing[at]; {
-		case m.Kind == checks.Down:
+		kind := d.Missing[at].Kind
+		if kind == checks.Down {
 			return nil
-		case m.Kind == checks.Draining:
-			why = "it is draining, as far as is known"
-		case m.Kind == checks.Hanging:
-			why = "it hangs, as far as is known"
+		}
+		if known, ok := map[checks.MissingKind]string{checks.Draining: "it is draining, as far as is known", checks.Hanging: "it hangs, as far as is known"}[kind]; ok {
+			why = known
 		}
 	}
 	return []string{fmt.Sprintf(but, past.Server, why)}

@@ -159,18 +159,16 @@ func (p *PastImpact) serviceSince(s PastService, a PastAccount, is Present) Serv
 	out := ServiceGone{Name: s.Name, OnServer: s.OnServer}
 	missing := missingOf(s.OnServer, sum(s.Held), sum(is.Services[s.Name]))
 	why := is.Unread
-	if missing > 0 && sum(is.OtherClusters) > 0 {
-		switch {
-		case is.Away == nil:
-			why = "its connections in other clusters were not read"
-		default:
-			for cluster, n := range is.Away[s.Name] {
-				if had, known := a.OtherClusters[cluster]; a.OtherClusters == nil || known && had > 0 {
-					why = "how many of it other clusters had then is unknown"
-					continue
-				}
-				missing = max(0, missing-n)
+	if missing > 0 && sum(is.OtherClusters) > 0 && is.Away == nil {
+		why = "its connections in other clusters were not read"
+	}
+	if missing > 0 {
+		for cluster, n := range is.Away[s.Name] {
+			if a.OtherClusters == nil || a.OtherClusters[cluster] > 0 {
+				why = "how many of it other clusters had then is unknown"
+				continue
 			}
+			missing = max(0, missing-n)
 		}
 	}
 	switch {

@@ -133,11 +133,11 @@ func TestWhoIsInAnotherCluster(t *testing.T) {
 		clusters  string
 		uncounted string
 	}{
-		{"no other cluster has it", counts{}, nil, 3, "5", "5 missing", "[]", ""},
-		{"all the others are there", counts{}, counts{"WEST": 5}, 8, "0", "0 missing", "[{WEST 5}]", ""},
-		{"some are, in two of them", counts{"WEST": 0}, counts{"SOUTH": 1, "WEST": 2}, 6, "2", "2 missing", "[{SOUTH 1} {WEST 2}]", ""},
-		{"it had some before", counts{"WEST": 10}, counts{"WEST": 12}, 5, "3", "how many of it other clusters had then is unknown", "[{WEST 2}]", ""},
-		{"it had as many before", counts{"WEST": 10}, counts{"WEST": 10}, 3, "5", "how many of it other clusters had then is unknown", "[]", ""},
+		{"no other cluster has it", counts{}, nil, 3, "5 missing", "5 missing", "[]", ""},
+		{"all the others are there", counts{}, counts{"WEST": 5}, 8, "0 missing", "0 missing", "[{WEST 5}]", ""},
+		{"some are, in two of them", counts{"WEST": 0}, counts{"SOUTH": 1, "WEST": 2}, 6, "2 missing", "2 missing", "[{SOUTH 1} {WEST 2}]", ""},
+		{"it had some before", counts{"WEST": 10}, counts{"WEST": 12}, 5, "3 missing", "how many of it other clusters had then is unknown", "[{WEST 2}]", ""},
+		{"it had as many before", counts{"WEST": 10}, counts{"WEST": 10}, 3, "5 missing", "how many of it other clusters had then is unknown", "[]", ""},
 		{"what it had before is unknown", nil, counts{"WEST": 12}, 3, "WEST has 12 of the account, and what other clusters had of it then is unknown", "how many of it other clusters had then is unknown", "[]", ""},
 		{"a server there did not report", counts{}, counts{"WEST": 2}, 5, "w3 did not report", "3 missing", "[{WEST 2}]", "w3 did not report"},
 	} {
@@ -147,17 +147,13 @@ func TestWhoIsInAnotherCluster(t *testing.T) {
 			return Present{Held: counts{"n2": 3}, Services: map[string]counts{"api": {"n2": 3}}, OtherClusters: c.has, Away: map[string]counts{"api": c.has}, Uncounted: c.uncounted}
 		})
 		a := g.Accounts[0]
-		missing, service := "", ""
-		if a.Missing != nil {
-			missing = fmt.Sprint(*a.Missing)
-		} else {
-			missing = *a.Why
+		said := func(n *int, why *string) string {
+			if n != nil {
+				return fmt.Sprintf("%d missing", *n)
+			}
+			return *why
 		}
-		if x := a.Services[0]; x.Missing != nil {
-			service = fmt.Sprintf("%d missing", *x.Missing)
-		} else {
-			service = *x.Why
-		}
+		missing, service := said(a.Missing, a.Why), said(a.Services[0].Missing, a.Services[0].Why)
 		if a.Back != c.back || missing != c.missing || service != c.service || fmt.Sprint(a.OtherClusters) != c.clusters {
 			t.Errorf("%s: %d back, missing %s, service %s, %v", c.name, a.Back, missing, service, a.OtherClusters)
 		}
