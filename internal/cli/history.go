@@ -157,9 +157,9 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	}
 	began := e.Began.Local().Format(lineTime)
 	if e.Ended == nil {
-		line("", "%s  %s, since %s (%s%s)", name, kind, began, shortDuration(now.Sub(e.Began)), unseenText(e.Unseen))
+		line("", "%s  %s, since %s (%s%s)", name, kind, began, words.Duration(now.Sub(e.Began)), unseenText(e.Unseen))
 	} else {
-		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.Local().Format(lineTime), shortDuration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
+		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.Local().Format(lineTime), words.Duration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
 	}
 	if e.NotBefore != nil {
 		if e.NotBefore.IsZero() {
@@ -205,7 +205,7 @@ func unseenText(gaps []history.Gap) string {
 	if long <= 0 {
 		return ""
 	}
-	return ", of which " + shortDuration(max(long, time.Second)) + " unknown"
+	return ", of which " + words.Duration(max(long, time.Second)) + " unknown"
 }
 
 // unknownText lists the times in which verdicts were unknown.
@@ -265,7 +265,7 @@ func kickedText(line func(indent, format string, args ...any), h history.History
 func kickedLine(k *history.Kicked) string {
 	text := fmt.Sprintf("%s from %s at %s", words.Plural(k.Connections, "connection"), nameOf(serverRef(k.Server)), k.From.Local().Format(lineTime))
 	if took := k.To.Sub(k.From); took > 10*time.Second { // which one alone takes to be told
-		text += " and within " + shortDuration(took)
+		text += " and within " + words.Duration(took)
 	}
 	return text + kickedServices(k.Services)
 }

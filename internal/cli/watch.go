@@ -264,7 +264,7 @@ func (a *watch) validate(ctx context.Context) error {
 // connected says that the connection is lost, and that it is back.
 func (a *watch) connected(is bool, after time.Duration) {
 	if is {
-		fmt.Fprintf(a.host.Err, "nats-balance: connected again after %s\n", shortDuration(after))
+		fmt.Fprintf(a.host.Err, "nats-balance: connected again after %s\n", words.Duration(after))
 		return
 	}
 	fmt.Fprintln(a.host.Err, "nats-balance: the connection is lost: what changes is not seen, and nothing becomes a finding, until it is back")
@@ -309,7 +309,7 @@ func duration(cmd *fisk.CmdClause, name, help, standard string, to *string) {
 func readDuration(flag, text string, least, most time.Duration) (time.Duration, error) {
 	d, err := fisk.ParseDuration(text)
 	if err != nil || d < least || d > most {
-		return 0, fmt.Errorf("--%s is %q: pass a duration from %s to %s", flag, text, shortDuration(least), shortDuration(most))
+		return 0, fmt.Errorf("--%s is %q: pass a duration from %s to %s", flag, text, words.Duration(least), words.Duration(most))
 	}
 	return d, nil
 }

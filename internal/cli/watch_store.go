@@ -106,7 +106,7 @@ func (s *storeFlags) shown() string {
 	if dir, err := directory(s.place); err == nil && dir != "" {
 		place = words.Harmless(dir)
 	}
-	return fmt.Sprintf("%s, up to %s and %s", place, shortDuration(s.limits.Keep), s.bytes)
+	return fmt.Sprintf("%s, up to %s and %s", place, words.Duration(s.limits.Keep), s.bytes)
 }
 
 func (s *storeFlags) open(ctx context.Context, h Host) (*history.Store, error) {
