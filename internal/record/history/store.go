@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -333,8 +334,9 @@ func (s *Store) write(ctx context.Context, batch []record.Document) (int, error)
 			return 0, err
 		}
 		m := &nats.Msg{Subject: subject(d), Data: data, Header: nats.Header{}}
-		// A second attempt at one that was written is dropped.
-		m.Header.Set(nats.MsgIdHdr, fmt.Sprintf("%s %s %d", m.Subject, d.Change, d.Time.UnixNano()))
+		// A second attempt at one that was written is dropped, and nothing else: much may happen
+		// at one time.
+		m.Header.Set(nats.MsgIdHdr, fmt.Sprintf("%d %x", d.Time.UnixNano(), sha256.Sum256(data)))
 		ack, err := js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0))
 		if err != nil {
 			break
