@@ -75,7 +75,7 @@ func (a *past) read(ctx context.Context) error {
 		}
 		return a.output.put(a.host, page.Bytes())
 	}
-	h := history.Tell(docs)
+	h := history.Tell(docs, now)
 	h.Cut = cut
 	known := a.account == "" || h.Has(a.account)
 	if !known {

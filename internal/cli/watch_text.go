@@ -92,6 +92,8 @@ func (a *watch) text(c record.Change) string {
 			return ""
 		}
 		head = fmt.Sprintf("known again which accounts in %s lean, after %s", words.Harmless(c.Cluster), words.Duration(max(time.Second, c.Time.Sub(c.Since))))
+	case record.Unchecked, record.Checked:
+		head = checkedText(c)
 	case record.Shifted:
 		return ""
 	}
@@ -230,4 +232,16 @@ func movesText(moves []record.Move) []string {
 		out = append(out, text)
 	}
 	return out
+}
+
+// checkedText says of a cluster that it has too few servers to be checked, or enough again.
+func checkedText(c record.Change) string {
+	has := fmt.Sprintf("it has %s", words.Plural(c.Count, "server"))
+	switch {
+	case c.Kind == record.Checked:
+		return fmt.Sprintf("%s is checked again: %s", words.Harmless(c.Cluster), has)
+	case c.Cluster == "":
+		return fmt.Sprintf("%s without a cluster: not checked, as each is alone", words.Plural(c.Count, "server"))
+	}
+	return fmt.Sprintf("%s is not checked: %s, and --min-servers is %d", words.Harmless(c.Cluster), has, c.Least)
 }

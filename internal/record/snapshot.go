@@ -75,13 +75,14 @@ func (w *Watch) Unmatched() (accounts, clusters []string) {
 	return accounts, clusters
 }
 
-// Standing is what a history that has nothing begins with: what is watched, and who is
-// above the threshold since when.
+// Standing is what a history that has nothing begins with: what is watched, who is above
+// the threshold since when, and which verdicts are unknown.
 func (w *Watch) Standing(now time.Time) []Change {
 	if !w.ready {
 		return nil
 	}
-	return append([]Change{{Kind: Watching, Time: now, Since: now, Of: w.totals(), Who: w.identity}}, w.Over(now)...)
+	out := append([]Change{{Kind: Watching, Time: now, Since: now, Of: w.totals(), Who: w.identity}}, w.Over(now)...)
+	return append(out, w.Undecided(now)...)
 }
 
 // sum is how many connections there are of an account in a cluster.

@@ -37,25 +37,26 @@ type Counters struct {
 type Watch struct {
 	Counters Counters
 
-	s        Settings
-	m        *matrix
-	moves    *moves
-	arrivals arrivals
-	pairs    map[uint32][]*pair    // by account
-	over     map[pairKey]*pair     // those above the threshold
-	later    map[pairKey]time.Time // what to judge again then
-	missing  []checks.Missing      // by the last full report
-	lacked   map[string]string     // who was missing when a cluster was last judged
-	open     map[string]int        // how many pairs of a cluster are open
-	doubts   map[string]doubt      // what was told of that, by cluster
-	down     map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
-	before   []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
-	hung     map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
-	began    time.Time             // when the first full report was asked for
-	refused  map[refusal]int
-	kicked   map[kickKey]*kicks
-	flushed  time.Time // refusals
-	out      []Change  // to be told with the next tick
+	s         Settings
+	m         *matrix
+	moves     *moves
+	arrivals  arrivals
+	pairs     map[uint32][]*pair    // by account
+	over      map[pairKey]*pair     // those above the threshold
+	later     map[pairKey]time.Time // what to judge again then
+	missing   []checks.Missing      // by the last full report
+	lacked    map[string]string     // who was missing when a cluster was last judged
+	open      map[string]int        // how many pairs of a cluster are open
+	doubts    map[string]doubt      // what was told of that, by cluster
+	unchecked map[string]bool       // clusters that were told to have too few servers
+	down      map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
+	before    []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
+	hung      map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
+	began     time.Time             // when the first full report was asked for
+	refused   map[refusal]int
+	kicked    map[kickKey]*kicks
+	flushed   time.Time // refusals
+	out       []Change  // to be told with the next tick
 
 	identity   *checks.Identity // of the deployment, by the last full report
 	judged     bool             // what the first full report has was judged
@@ -108,7 +109,7 @@ const unheard = checks.MayHang
 
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {
-	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{},
+	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{}, unchecked: map[string]bool{},
 		down: map[string]stopped{},
 		hung: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
 }
@@ -406,6 +407,7 @@ func (w *Watch) tick(now time.Time, end bool) []Change {
 	if w.ready {
 		w.judge(now)
 		w.tellUndecided(now)
+		w.tellUnchecked(now)
 	}
 	out := w.out
 	w.out = nil

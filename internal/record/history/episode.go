@@ -57,8 +57,8 @@ type History struct {
 
 type pair struct{ account, cluster string }
 
-// Tell makes out of documents, in the order of their times, what they tell.
-func Tell(docs []record.Document) History {
+// Tell makes out of documents, in the order of their times, what they tell until now.
+func Tell(docs []record.Document, now time.Time) History {
 	h := History{clusters: map[string][]string{}}
 	verdicts := unknowns{open: map[string]int{}}
 	open := map[pair]*Episode{}
@@ -119,7 +119,7 @@ func Tell(docs []record.Document) History {
 			e.Kicked = append(e.Kicked, h.Kicked[at])
 		}
 		e.Around = closest(within(servers[e.Cluster], e.Began.Add(-around), e.Began.Add(around)), e.Began)
-		until := docs[len(docs)-1].Time
+		until := now
 		if e.Ended != nil {
 			until = *e.Ended
 		}
