@@ -29,8 +29,8 @@ func TestServerThatIsConfigured(t *testing.T) {
 	d := &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), Reconcile: time.Hour}), now: epoch()}
 	d.without(configured(), 20, 4)
 	d.want(Silent, Watching, Undecided)
-	if d.w.Totals().Missing != 1 {
-		t.Errorf("%+v", d.w.Totals())
+	if s := d.w.Snapshot(d.now, 1); s.Totals.Missing != 1 || s.Unknown != 1 {
+		t.Errorf("%+v", s)
 	}
 	d.w.Stats(wire.Statsz{From: at("n1"), Start: d.now}, d.now)
 	d.pass(time.Second)

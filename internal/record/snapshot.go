@@ -20,6 +20,9 @@ type Snapshot struct {
 	// those with most connections; LeftOut is how many there are besides.
 	Spreads []*Spread
 	LeftOut int
+	// Unknown is of how many accounts in clusters it is unknown whether they are above the
+	// threshold.
+	Unknown int
 	// Missing are the servers that do not report, or are down.
 	Missing []checks.Missing
 }
@@ -32,6 +35,9 @@ func (w *Watch) Snapshot(now time.Time, most int) Snapshot {
 		clusters[w.m.servers[i].cluster] = true
 	}
 	s.Missing = w.absentIn(clusters)
+	for _, n := range w.open {
+		s.Unknown += n
+	}
 	all, largest := 0, []sum{}
 	for a := range w.m.accounts {
 		if w.m.accounts[a].System {
