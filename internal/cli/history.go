@@ -58,7 +58,7 @@ func (a *past) read(ctx context.Context) error {
 	if err != nil {
 		return &usageError{err: err}
 	}
-	store, err := openHistory(ctx, a.from, a.host)
+	store, err := openHistory(ctx, "store", a.from, a.host)
 	if err != nil {
 		return err
 	}
