@@ -189,10 +189,8 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	for _, d := range e.Around {
 		line("    ", "%s  %s", d.Time.Local().Format("15:04:05"), documentText(d))
 	}
-	for _, m := range e.Moves {
-		for _, text := range movesText([]record.Move{{Left: m.Left, Service: m.Service, Server: serverRef(m.Server), Reason: m.Reason, Count: m.Connections}}) {
-			line("    ", "%s", text)
-		}
+	for _, text := range movesText(record.MovesOf(e.Moves)) {
+		line("    ", "%s", text)
 	}
 }
 

@@ -216,7 +216,7 @@ func beforeText(s *record.Spread) string {
 
 func movesText(moves []record.Move) []string {
 	var out []string
-	for _, m := range moves {
+	for _, m := range record.ByName(moves) {
 		verb, where := "came", "to "
 		if m.Left {
 			verb, where = "left", "from "

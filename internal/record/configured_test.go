@@ -174,3 +174,41 @@ func TestTakesOverWhatIsUnknown(t *testing.T) {
 		t.Errorf("%+v", standing)
 	}
 }
+
+// A server that said that it drains does not hang, and has no other system account.
+func TestServerThatDrainsAndAnswersNothing(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 7, 7, 7)
+	d.w.Drain(wire.ServerEvent{From: at("n1")}, d.now)
+	d.kinds()
+	for range 3 {
+		d.pass(30 * time.Second)
+		d.without([]checks.Missing{{Name: "n1", Cluster: "C1", ClusterKnown: true, Kind: checks.OtherSystem, Reason: "it has another system account, or hangs"}}, 7, 7)
+		for _, c := range d.w.Tick(d.now) {
+			if c.Kind == Silent && c.Reason != "it said that it drains, and answers nothing more" {
+				t.Error(c.Reason)
+			}
+		}
+		if m := d.w.absentIn(map[string]bool{"C1": true}); len(m) != 1 || m[0].Kind != checks.Draining {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
+// What came to two processes of a server came to that server.
+func TestMovesByName(t *testing.T) {
+	t.Parallel()
+	to := func(id, name string, n int) Move {
+		return Move{Service: "svc", Server: checks.ServerRef{ID: id, Name: name}, Count: n}
+	}
+	left := to("A1", "n1", 2)
+	left.Left = true
+	got := ByName([]Move{to("C1", "n2", 8), to("A1", "n1", 7), to("B1", "n1", 5), left, to("D1", "", 1), to("E1", "", 1)})
+	var counts []int
+	for _, m := range got {
+		counts = append(counts, m.Count)
+	}
+	if want := []int{12, 8, 2, 1, 1}; !slices.Equal(counts, want) {
+		t.Errorf("%v, want %v", counts, want)
+	}
+}

@@ -157,6 +157,7 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		s := w.m.server(m.ID)
 		return w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter
 	})
+	w.seenToDrain(missing)
 	had := map[string]*Had{} // by id, and by name and cluster
 	for _, s := range slices.Clone(w.m.servers) {
 		known := slices.ContainsFunc(missing, func(m checks.Missing) bool {

@@ -174,12 +174,12 @@ func episode(e history.Episode) card {
 	for _, d := range e.Around {
 		c.Lines = append(c.Lines, fmt.Sprintf("%s %s: %s", d.Time.UTC().Format("15:04:05"), words.Harmless(d.Server.Name), d.Happened()))
 	}
-	for _, m := range e.Moves {
+	for _, m := range record.ByName(record.MovesOf(e.Moves)) {
 		verb := "came to"
 		if m.Left {
 			verb = "left"
 		}
-		c.Lines = append(c.Lines, fmt.Sprintf("%s of %s %s %s", words.Count(m.Connections), words.Harmless(cmp.Or(m.Service, "clients without a name")), verb, words.Harmless(m.Server.Name)))
+		c.Lines = append(c.Lines, fmt.Sprintf("%s of %s %s %s", words.Count(m.Count), words.Harmless(cmp.Or(m.Service, "clients without a name")), verb, words.Harmless(m.Server.Name)))
 	}
 	return c
 }
