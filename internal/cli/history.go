@@ -102,7 +102,7 @@ func historyText(h history.History, account string, known bool, since, now time.
 	line := func(indent, format string, args ...any) { fmt.Fprintf(&b, indent+format+"\n", args...) }
 	unknown := h.Unknowns(account)
 	seen := ""
-	if len(unknown)+len(h.Gaps) > 0 {
+	if len(unknown)+len(h.Gaps)+len(h.Unchecked) > 0 {
 		seen = "seen "
 	}
 	what := "no account was " + seen + "above the threshold"
@@ -137,6 +137,7 @@ func historyText(h history.History, account string, known bool, since, now time.
 	}
 	kickedText(line, h, account)
 	unknownText(line, unknown)
+	uncheckedText(line, h.Unchecked)
 	if len(h.Gaps) > 0 {
 		b.WriteByte('\n')
 		for _, g := range h.Gaps {
@@ -217,14 +218,12 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 			return
 		}
 		u := all[len(all)-1-i] // the last one first
-		from, is, depends := "from "+u.From.Local().Format(lineTime)+" to ", "was", "depended"
-		if u.To == nil {
-			from, is, depends = "since "+u.From.Local().Format(lineTime), "is", "depends"
-		} else {
-			from += u.To.Local().Format(lineTime)
+		from, is, depends, came := "since "+u.From.Local().Format(lineTime), "is", "depends", "no full report has come since"
+		if u.To != nil {
+			from, is, depends, came = periodText(u.From, *u.To), "was", "depended", "the next full report came then"
 		}
-		if u.Cluster == nil {
-			line("", "Nothing was seen %s: watch was not connected to the servers.", from)
+		if u.Cluster == nil { // how long the connection was away is not known: it may have been a moment
+			line("", "It %s unknown %s which accounts leaned: watch lost its connection to the servers, and %s.", is, from, came)
 			continue
 		}
 		who := "accounts"
@@ -237,6 +236,34 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 		}
 		line("", "%s.", text)
 	}
+}
+
+// uncheckedText lists the times in which clusters had too few servers, the last ones first.
+func uncheckedText(line func(indent, format string, args ...any), all []history.Unchecked) {
+	for i := range min(len(all), mostUnknown) {
+		if i == 0 {
+			line("", "")
+		}
+		u := all[len(all)-1-i]
+		name, is, when, has, least := words.Harmless(u.Cluster), "is", "since "+u.From.Local().Format(lineTime), "has", "is"
+		if u.To != nil {
+			is, when, has, least = "was", periodText(u.From, *u.To), "had", "was"
+		}
+		if u.Cluster == "" {
+			line("", "A server without a cluster %s not checked %s, as it %s alone.", is, when, is)
+			continue
+		}
+		line("", "%s %s not checked %s: it %s %s, and --min-servers %s %d.", name, is, when, has, words.Plural(u.Servers, "server"), least, u.Least)
+	}
+}
+
+// periodText is from when to when, to the second.
+func periodText(from, to time.Time) string {
+	begin, end := from.Local().Format(lineTime), to.Local().Format(lineTime)
+	if begin == end {
+		return "for less than a second at " + begin
+	}
+	return "from " + begin + " to " + end
 }
 
 // mostUnknown is how many times in which verdicts were unknown are listed.

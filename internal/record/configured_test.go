@@ -137,6 +137,9 @@ func TestTooFewServersAreTold(t *testing.T) {
 	if len(told) != 2 || told[1].Kind != Unchecked || told[1].Cluster != "C1" || told[1].Count != 2 || told[1].Least != 3 {
 		t.Errorf("%+v", told)
 	}
+	if standing := d.w.Standing(d.now); len(standing) != 2 || standing[1].Kind != Unchecked {
+		t.Errorf("%+v", standing)
+	}
 	d.pass(time.Minute)
 	d.want()
 	d.w.Stats(wire.Statsz{From: at("n3"), Start: d.now}, d.now)

@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -82,13 +83,20 @@ func (w *Watch) Unmatched() (accounts, clusters []string) {
 }
 
 // Standing is what a history that has nothing begins with: what is watched, who is above
-// the threshold since when, and which verdicts are unknown.
+// the threshold since when, and which verdicts are unknown, and which
+// clusters are not checked.
 func (w *Watch) Standing(now time.Time) []Change {
 	if !w.ready {
 		return nil
 	}
 	out := append([]Change{{Kind: Watching, Time: now, Since: now, Of: w.totals(), Who: w.identity}}, w.Over(now)...)
-	return append(out, w.Undecided(now)...)
+	out = append(out, w.Undecided(now)...)
+	for _, cluster := range slices.Sorted(maps.Keys(w.unchecked)) {
+		c := w.unchecked[cluster]
+		c.Time = now
+		out = append(out, c)
+	}
+	return out
 }
 
 // sum is how many connections there are of an account in a cluster.

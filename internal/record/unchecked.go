@@ -34,15 +34,17 @@ func (w *Watch) tellUnchecked(now time.Time) {
 			}
 		}
 		few := n < p.MinServers || cluster == ""
-		if few == w.unchecked[cluster] || few && have[cluster]+maybe >= p.MinServers && cluster != "" {
+		if _, told := w.unchecked[cluster]; few == told || few && have[cluster]+maybe >= p.MinServers && cluster != "" {
 			continue
 		}
-		kind := Checked
-		if few {
-			kind = Unchecked
+		c := Change{Kind: Unchecked, Time: now, Cluster: cluster, Count: n, Least: p.MinServers}
+		if !few {
+			c.Kind = Checked
+			delete(w.unchecked, cluster)
+		} else {
+			w.unchecked[cluster] = c
 		}
-		w.unchecked[cluster] = few
-		w.tell(Change{Kind: kind, Time: now, Cluster: cluster, Count: n, Least: p.MinServers})
+		w.tell(c)
 	}
-	maps.DeleteFunc(w.unchecked, func(cluster string, few bool) bool { return !few || have[cluster] == 0 })
+	maps.DeleteFunc(w.unchecked, func(cluster string, _ Change) bool { return have[cluster] == 0 })
 }

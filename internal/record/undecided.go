@@ -89,7 +89,7 @@ func (w *Watch) InheritUndecided(said []Change, now time.Time) []Change {
 }
 
 // notConnected is why no verdict is known.
-const notConnected = "watch was not connected"
+const notConnected = "watch lost its connection"
 
 // undecidedBy says whose connections leave the verdicts of a cluster open.
 func (w *Watch) undecidedBy(cluster string) string {

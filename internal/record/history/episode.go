@@ -48,9 +48,11 @@ type History struct {
 	Episodes []Episode // the last to begin first
 	Gaps     []Gap
 	Unknown  []Unknown
-	Kicked   []Kicked  // also those of no episode, the first to begin first
-	First    time.Time // of the documents; zero where there is none
-	Cut      bool      // there were more than can be held: older ones were left out
+	// Unchecked are the times in which clusters had too few servers.
+	Unchecked []Unchecked
+	Kicked    []Kicked  // also those of no episode, the first to begin first
+	First     time.Time // of the documents; zero where there is none
+	Cut       bool      // there were more than can be held: older ones were left out
 
 	clusters map[string][]string // those in which there is something of an account, by its id and by its name
 }
@@ -111,7 +113,7 @@ func Tell(docs []record.Document, now time.Time) History {
 			e.Finding = e.Finding || d.Finding != nil && *d.Finding
 		}
 	}
-	h.Kicked, h.Unknown = kickedIn(docs), verdicts.all
+	h.Kicked, h.Unknown, h.Unchecked = kickedIn(docs), verdicts.all, uncheckedIn(docs)
 	kicks, servers := kickedBy(h.Kicked), ofServersIn(docs)
 	for _, e := range all {
 		for _, at := range kicks[pair{e.Account.ID, e.Cluster}].during(h.Kicked, e) {
