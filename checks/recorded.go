@@ -105,6 +105,9 @@ type RecordedPast struct {
 	// Gone are the servers that went, and Doubted those of a time before, of which it
 	// is not known whether they were of this deployment or of one that is like it.
 	Gone, Doubted []RecordedGone
+	// Former are processes that ended without a goodbye, whose servers run again as others:
+	// peers count them for a while.
+	Former []RecordedGone
 }
 
 // Of are those of its servers that went and are of a deployment, and how it is known

@@ -177,7 +177,7 @@ func (s *Situation) movedBy(r *restarts, after []checks.RecordedSpread, reached 
 	}
 	came := s.Finding.OnServer - stayed
 	above := s.Finding.OnServer - s.Finding.Connections/(1+len(s.Others))
-	r.left = min(came, r.left, s.recordedToCome(r.before.Time))
+	r.left = min(came, r.left, s.recordedToCome(s.Server.Name, r.before.Time))
 	if r.left <= 0 || 2*r.left < above {
 		return nothing
 	}
@@ -241,11 +241,23 @@ func (s *Situation) conserved(before checks.RecordedSpread) bool {
 // movesOf is how long before a change what came is recorded with it.
 const movesOf = 2 * time.Minute
 
+// cameElsewhere reports whether enough of these services came to other servers too since a
+// time before these stopped. Where none did, clients may have ended with their servers, and
+// others have come that know the concentrated server alone: the record does not tell apart
+// who comes back from who is new.
+func (s *Situation) cameElsewhere(since time.Time) bool {
+	n := 0
+	for _, o := range s.Others {
+		n += max(s.on(o.ID), s.recordedToCome(o.Name, since))
+	}
+	return n >= fewestElsewhere
+}
+
 // recordedToCome is how many connections of these services were recorded to come to
-// the concentrated server since a time; at the least: the same ones may be recorded
+// a server since a time; at the least: the same ones may be recorded
 // with several changes. Those without a name are known where the account has no
 // other service.
-func (s *Situation) recordedToCome(since time.Time) int {
+func (s *Situation) recordedToCome(server string, since time.Time) int {
 	type counted struct {
 		most, sum int
 		at        time.Time // of the most
@@ -260,7 +272,7 @@ func (s *Situation) recordedToCome(since time.Time) int {
 	}
 	for _, m := range s.Recorded.Moves {
 		c := by[m.Service]
-		if c == nil || m.Left || !m.Time.After(since) || m.Server.Name != s.Server.Name {
+		if c == nil || m.Left || !m.Time.After(since) || m.Server.Name != server {
 			continue
 		}
 		switch {
@@ -321,7 +333,7 @@ func (s *Situation) withRecord(j judgement) judgement {
 		return j
 	case fits || emptied || walked == checks.Yes:
 		j.verdict, j.confidence = Likely, 0.9
-		if s.Profile.Whole {
+		if s.Profile.Whole && (s.cameElsewhere(r.before.Time) || s.reachable() == checks.Yes && s.knowOthers()) {
 			// Who is told to take the list in its order comes back to its first
 			// server, whatever brought them to the others.
 			j.verdict, j.confidence, j.direct = Confirmed, 0.95, !s.toldToOrder()
@@ -333,7 +345,7 @@ func (s *Situation) withRecord(j judgement) judgement {
 	}
 	j.explains = s.explained(max(j.explains, r.left))
 	j.evidence = append(j.evidence, before("Just"),
-		say("history", "From then until %s UTC, %s stopped and started again, and at least %s went from there to %s.",
+		say("history", "From then until %s UTC, %s stopped and started again and lost at least %s, and as many came to %s.",
 			r.to.UTC().Format(layout), otherNames(s.Others), connectionsOf(r.left), label(s.Server)))
 	return j
 }

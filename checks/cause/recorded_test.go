@@ -3,6 +3,7 @@ package cause
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,6 +87,45 @@ func endedBy(spread, n int) func(*checks.Recorded) {
 func closedAt(reason string, last time.Time) change {
 	return func(s *scene) {
 		s.History = append(s.History, checks.Closed{Stem: "orders-api", Server: "N1", Reason: reason, Connections: 12, First: last.Add(-time.Hour), Last: last})
+	}
+}
+
+// noneElsewhere is what is there where all that came after the stops came to n1.
+func noneElsewhere(s *scene) {
+	x := serviceOf("orders-api", 15, 0, 0)
+	x.Starts, x.SurelyUp = [][]int{{0, 10, 5, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}}, []int{15, 5, 0}
+	withServices(x)(s)
+	restartedInTurn(s)
+	s.Profile.Starts = x.Starts
+	exactly(s.Profile)
+}
+
+// allHere has a recorder see these come to n1.
+func allHere(r *checks.Recorded) {
+	r.Spreads[3], r.Moves[1].Connections = spreadAt(minutes(2.9), "N", 15, 0, 0), 15
+}
+
+// Clients that ended with their server, and others that know n1 alone, are counted as those
+// that came back are: it takes some that came to another server, or a list that leads there,
+// to confirm that they came back.
+func TestRecordedWhereAllCameToOne(t *testing.T) {
+	t.Parallel()
+	for _, r := range []row{
+		{"all came to n1", with(noneElsewhere, recorded(allHere)), Likely, RestartDrift},
+		{"all came to n1, and the list that was passed leads to all", with(noneElsewhere, recorded(allHere), list(urlsOf(2, 1, 3)...)), Confirmed, RestartDrift},
+		{"some of them came to n3 first", with(noneElsewhere, recorded(allHere, func(r *checks.Recorded) {
+			r.Moves = append(r.Moves, checks.RecordedMove{Time: minutes(1.9), Service: "orders-api", Server: was("O3", "n3"), Connections: 3})
+		})), Confirmed, RestartDrift},
+		{"two did, which may be others", with(noneElsewhere, recorded(allHere, func(r *checks.Recorded) {
+			r.Moves = append(r.Moves, checks.RecordedMove{Time: minutes(1.9), Service: "orders-api", Server: was("O3", "n3"), Connections: 2})
+		})), Likely, RestartDrift},
+	} {
+		causes := Diagnose(caseOf(r.changes...)).Causes
+		sound(t, caseOf(r.changes...), causes)
+		at := slices.IndexFunc(causes, func(c Cause) bool { return c.Code == RestartDrift })
+		if causes[at].Verdict != r.want || firstRoot(causes) != r.first {
+			t.Errorf("%s: %s, want %s: %s", r.name, causes[at].Verdict, r.want, tell(causes))
+		}
 	}
 }
 

@@ -91,7 +91,7 @@ func Audit(ctx context.Context, from source.Source, r Request) (*Result, error) 
 
 // Gather reads who is where, and finds the accounts and clusters asked for.
 func (a *Run) Gather(ctx context.Context) (err error) {
-	if err := a.gather(ctx); err != nil {
+	if a.Deployment, _, err = gather(ctx, a.from); err != nil {
 		return err
 	}
 	if err := a.expect(ctx); err != nil {
@@ -109,30 +109,6 @@ func (a *Run) Gather(ctx context.Context) (err error) {
 		return err
 	}
 	return p.Select(a.Deployment)
-}
-
-// gather reads who is where: again, where servers that have just started may seem to
-// lack others.
-func (a *Run) gather(ctx context.Context) (err error) {
-	if a.Deployment, err = a.from.Deployment(ctx); err != nil {
-		return err
-	}
-	wait := joinsIn(a.Deployment, time.Now())
-	if deadline, ok := ctx.Deadline(); wait <= 0 || ok && time.Until(deadline) < 4*wait {
-		return nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	again, err := a.from.Deployment(ctx)
-	if err == nil {
-		a.Deployment = again
-	}
-	return err
 }
 
 // expect adds the servers that there should be.

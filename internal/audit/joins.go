@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"context"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 // joins is how long it takes servers that have started to say which of their routes are
@@ -28,4 +30,38 @@ func joinsIn(d *checks.Deployment, now time.Time) time.Duration {
 		}
 	}
 	return wait
+}
+
+// gather reads who is where: again, where servers that have just started may seem to
+// lack others. It says for how long it waited until then.
+func gather(ctx context.Context, from source.Source) (d *checks.Deployment, waited time.Duration, err error) {
+	if d, err = from.Deployment(ctx); err != nil {
+		return nil, 0, err
+	}
+	wait := joinsIn(d, time.Now())
+	if deadline, ok := ctx.Deadline(); wait <= 0 || ok && time.Until(deadline) < 4*wait {
+		return d, 0, nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
+	}
+	if again, err := from.Deployment(ctx); err == nil {
+		d = again
+	}
+	return d, wait, nil
+}
+
+// Gather reads who is where, as an audit does, and adds the servers that are expected. It
+// says for how long it waited for servers that had just started.
+func (e Expected) Gather(ctx context.Context, from source.Source) (d *checks.Deployment, waited time.Duration, err error) {
+	if d, waited, err = gather(ctx, from); err != nil {
+		return nil, waited, err
+	}
+	e.Details = func(ctx context.Context, clusters []string) error { return from.Details(ctx, d, clusters) }
+	e.Add(ctx, d)
+	return d, waited, nil
 }

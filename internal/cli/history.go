@@ -58,7 +58,7 @@ func (a *past) read(ctx context.Context) error {
 	if err != nil {
 		return &usageError{err: err}
 	}
-	store, err := openHistory(ctx, a.from, a.host)
+	store, err := openHistory(ctx, "store", a.from, a.host)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (a *past) read(ctx context.Context) error {
 		}
 		return a.output.put(a.host, page.Bytes())
 	}
-	h := history.Tell(docs)
+	h := history.Tell(docs, now)
 	h.Cut = cut
 	known := a.account == "" || h.Has(a.account)
 	if !known {
@@ -102,7 +102,7 @@ func historyText(h history.History, account string, known bool, since, now time.
 	line := func(indent, format string, args ...any) { fmt.Fprintf(&b, indent+format+"\n", args...) }
 	unknown := h.Unknowns(account)
 	seen := ""
-	if len(unknown)+len(h.Gaps) > 0 {
+	if len(unknown)+len(h.Gaps)+len(h.Unchecked) > 0 {
 		seen = "seen "
 	}
 	what := "no account was " + seen + "above the threshold"
@@ -137,6 +137,7 @@ func historyText(h history.History, account string, known bool, since, now time.
 	}
 	kickedText(line, h, account)
 	unknownText(line, unknown)
+	uncheckedText(line, h.Unchecked)
 	if len(h.Gaps) > 0 {
 		b.WriteByte('\n')
 		for _, g := range h.Gaps {
@@ -157,9 +158,9 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	}
 	began := e.Began.Local().Format(lineTime)
 	if e.Ended == nil {
-		line("", "%s  %s, since %s (%s%s)", name, kind, began, shortDuration(now.Sub(e.Began)), unseenText(e.Unseen))
+		line("", "%s  %s, since %s (%s%s)", name, kind, began, words.Duration(now.Sub(e.Began)), unseenText(e.Unseen))
 	} else {
-		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.Local().Format(lineTime), shortDuration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
+		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.Local().Format(lineTime), words.Duration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
 	}
 	if e.NotBefore != nil {
 		switch {
@@ -192,10 +193,8 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	for _, d := range e.Around {
 		line("    ", "%s  %s", d.Time.Local().Format("15:04:05"), documentText(d))
 	}
-	for _, m := range e.Moves {
-		for _, text := range movesText([]record.Move{{Left: m.Left, Service: m.Service, Server: serverRef(m.Server), Reason: m.Reason, Count: m.Connections}}) {
-			line("    ", "%s", text)
-		}
+	for _, text := range movesText(record.MovesOf(e.Moves)) {
+		line("    ", "%s", text)
 	}
 }
 
@@ -208,7 +207,7 @@ func unseenText(gaps []history.Gap) string {
 	if long <= 0 {
 		return ""
 	}
-	return ", of which " + shortDuration(max(long, time.Second)) + " unknown"
+	return ", of which " + words.Duration(max(long, time.Second)) + " unknown"
 }
 
 // unknownText lists the times in which verdicts were unknown.
@@ -222,14 +221,12 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 			return
 		}
 		u := all[len(all)-1-i] // the last one first
-		from, is, depends := "from "+u.From.Local().Format(lineTime)+" to ", "was", "depended"
-		if u.To == nil {
-			from, is, depends = "since "+u.From.Local().Format(lineTime), "is", "depends"
-		} else {
-			from += u.To.Local().Format(lineTime)
+		from, is, depends, came := "since "+u.From.Local().Format(lineTime), "is", "depends", "no full report has come since"
+		if u.To != nil {
+			from, is, depends, came = periodText(u.From, *u.To), "was", "depended", "the next full report came then"
 		}
-		if u.Cluster == nil {
-			line("", "Nothing was seen %s: watch was not connected to the servers.", from)
+		if u.Cluster == nil { // how long the connection was away is not known: it may have been a moment
+			line("", "It %s unknown %s which accounts leaned: watch lost its connection to the servers, and %s.", is, from, came)
 			continue
 		}
 		who := "accounts"
@@ -242,6 +239,34 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 		}
 		line("", "%s.", text)
 	}
+}
+
+// uncheckedText lists the times in which clusters had too few servers, the last ones first.
+func uncheckedText(line func(indent, format string, args ...any), all []history.Unchecked) {
+	for i := range min(len(all), mostUnknown) {
+		if i == 0 {
+			line("", "")
+		}
+		u := all[len(all)-1-i]
+		name, is, when, has, least := words.Harmless(u.Cluster), "is", "since "+u.From.Local().Format(lineTime), "has", "is"
+		if u.To != nil {
+			is, when, has, least = "was", periodText(u.From, *u.To), "had", "was"
+		}
+		if u.Cluster == "" {
+			line("", "A server without a cluster %s not checked %s, as it %s alone.", is, when, is)
+			continue
+		}
+		line("", "%s %s not checked %s: it %s %s, and --min-servers %s %d.", name, is, when, has, words.Plural(u.Servers, "server"), least, u.Least)
+	}
+}
+
+// periodText is from when to when, to the second.
+func periodText(from, to time.Time) string {
+	begin, end := from.Local().Format(lineTime), to.Local().Format(lineTime)
+	if begin == end {
+		return "for less than a second at " + begin
+	}
+	return "from " + begin + " to " + end
 }
 
 // mostUnknown is how many times in which verdicts were unknown are listed.
@@ -268,7 +293,7 @@ func kickedText(line func(indent, format string, args ...any), h history.History
 func kickedLine(k *history.Kicked) string {
 	text := fmt.Sprintf("%s from %s at %s", words.Plural(k.Connections, "connection"), nameOf(serverRef(k.Server)), k.From.Local().Format(lineTime))
 	if took := k.To.Sub(k.From); took > 10*time.Second { // which one alone takes to be told
-		text += " and within " + shortDuration(took)
+		text += " and within " + words.Duration(took)
 	}
 	return text + kickedServices(k.Services)
 }

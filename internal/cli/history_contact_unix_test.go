@@ -58,14 +58,14 @@ func TestFolderOfSomebodyElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		from := time.Now()
-		_, err := openHistory(t.Context(), dir, h)
+		_, err := openHistory(t.Context(), "store", dir, h)
 		if err == nil || !strings.Contains(err.Error(), c.want) || time.Since(from) > generous {
 			t.Errorf("after %s: no %q in %v", time.Since(from), c.want, err)
 		}
 	}
 	ctx, interrupt := context.WithCancel(t.Context())
 	interrupt()
-	if _, err := openHistory(ctx, dir, Host{}.withDefaults()); !errors.Is(err, context.Canceled) {
+	if _, err := openHistory(ctx, "store", dir, Host{}.withDefaults()); !errors.Is(err, context.Canceled) {
 		t.Errorf("after an interrupt: %v", err)
 	}
 }

@@ -110,7 +110,7 @@ func (f *evidenceFlags) gone(h Host, s sourceFlags) audit.Gone {
 // is that of a recorder of this user that runs, or nil.
 func (f *evidenceFlags) open(ctx context.Context, h Host) (store *history.Store, where string, err error) {
 	if f.place != "" {
-		store, err := openHistory(ctx, f.place, h)
+		store, err := openHistory(ctx, "history", f.place, h)
 		return store, words.Harmless(f.place), err
 	}
 	dir, err := history.DefaultDir()

@@ -149,7 +149,7 @@ func recordRestarts(t *testing.T, drain bool) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	got := verdictsOf(doc, "restart-drift")
-	for account, want := range map[string]string{"ORDERS": "went from there to C1-n1", "ALONE": "But before the first of them stopped"} {
+	for account, want := range map[string]string{"ORDERS": "and as many came to C1-n1", "ALONE": "But before the first of them stopped"} {
 		if !slices.ContainsFunc(got[account].Evidence, func(e report.Evidence) bool { return e.Source == "history" && strings.Contains(e.Text, want) }) {
 			t.Errorf("%s: %+v", account, got[account].Evidence)
 		}

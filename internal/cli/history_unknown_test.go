@@ -19,6 +19,8 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 	unknown := []history.Unknown{{Cluster: &cluster, From: began, To: &to, Accounts: 2, On: "1 server of unknown name"}}
 	lasts := []history.Unknown{{Cluster: &cluster, From: began, On: "n3"}}
 	blind := []history.Unknown{{From: began, To: &to}}
+	soon := began.Add(80 * time.Millisecond)
+	moment := []history.Unknown{{From: began, To: &soon}}
 	ended := at(10)
 	lean := history.Episode{Account: record.DocumentAccount{ID: "ORDERS", Name: "ORDERS"}, Cluster: cluster, Began: at(0), Ended: &ended, Unseen: []history.Gap{{From: at(1), To: at(3)}, {From: at(2), To: at(5)}}}
 	for name, c := range map[string]struct {
@@ -31,7 +33,11 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 		"nothing":      {history.History{First: at(0)}, "", true, "no account was above the threshold.", "seen"},
 		"unknown":      {history.History{First: at(0), Unknown: unknown}, "", true, "It was unknown from 2026-01-02 03:01:00 to 2026-01-02 03:05:00 whether 2 accounts in C1 leaned: that depended on 1 server of unknown name.", "no account was above"},
 		"it lasts":     {history.History{First: at(0), Unknown: lasts}, "ORDERS", true, "It is unknown since 2026-01-02 03:01:00 whether accounts in C1 leaned: that depends on n3.", "ORDERS was not above"},
-		"no event":     {history.History{First: at(0), Unknown: blind}, "", true, "Nothing was seen from 2026-01-02 03:01:00 to 2026-01-02 03:05:00: watch was not connected to the servers.", "no account was above"},
+		"no event":     {history.History{First: at(0), Unknown: blind}, "", true, "It was unknown from 2026-01-02 03:01:00 to 2026-01-02 03:05:00 which accounts leaned: watch lost its connection to the servers, and the next full report came then.", "no account was above"},
+		"unchecked":    {history.History{First: at(0), Unchecked: []history.Unchecked{{Cluster: "C1", From: began, To: &to, Servers: 2, Least: 3}}}, "", true, "C1 was not checked from 2026-01-02 03:01:00 to 2026-01-02 03:05:00: it had 2 servers, and --min-servers was 3.", "no account was above"},
+		"not now":      {history.History{First: at(0), Unchecked: []history.Unchecked{{Cluster: "C1", From: began, Servers: 2, Least: 3}}}, "", true, "C1 is not checked since 2026-01-02 03:01:00: it has 2 servers, and --min-servers is 3.", "no account was above"},
+		"a moment":     {history.History{First: at(0), Unknown: moment}, "", true, "It was unknown for less than a second at 2026-01-02 03:01:00 which accounts leaned: ", "from"},
+		"no event yet": {history.History{First: at(0), Unknown: []history.Unknown{{From: began}}}, "", true, "and no full report has come since.", "to 2026"},
 		"a gap":        {history.History{First: at(0), Gaps: []history.Gap{{From: at(1), To: at(2)}}}, "ORDERS", true, "ORDERS was not seen above the threshold.", "was not above"},
 		"never there":  {history.History{First: at(0)}, "NOPE", false, "Nothing was ever recorded of NOPE: ", "above the threshold"},
 		"part of time": {history.History{First: at(0), Episodes: []history.Episode{lean}}, "ORDERS", true, "(10m, of which 4m unknown)", "seen"},

@@ -115,7 +115,7 @@ func (r *rebalance) read(put func() error) error {
 	defer cancel()
 	_, err := within.Context(ctx, 0, func() (struct{}, error) { return struct{}{}, put() })
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("nobody read the output within %s", shortDuration(r.readWithin))
+		return fmt.Errorf("nobody read the output within %s", words.Duration(r.readWithin))
 	}
 	return err
 }

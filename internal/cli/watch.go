@@ -130,7 +130,7 @@ func (a *watch) watch(ctx context.Context) error {
 	}
 	var service *service
 	var follow *live.Live
-	follow = live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Expect: a.expected(), Tell: func(changes []record.Change) {
+	follow = live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Report: a.expected().Gather, Tell: func(changes []record.Change) {
 		for i := range changes {
 			if changes[i].Kind == record.Watching {
 				changes[i].Since = alive
@@ -190,12 +190,10 @@ func (a *watch) watch(ctx context.Context) error {
 	return unrecorded(store)
 }
 
-// expected adds the servers that there should be; nil where nothing says which.
-func (a *watch) expected() func(context.Context, *checks.Deployment) {
-	if a.expect.servers == "" {
-		return nil
-	}
-	return audit.Expected{Count: a.expect.count, Names: a.expect.names, NoProbe: true}.Add
+// expected are the servers that there should be: those that were said to, and those that
+// servers have routes and gateways configured to. No address is connected to.
+func (a *watch) expected() audit.Expected {
+	return audit.Expected{Count: a.expect.count, Names: a.expect.names, NoProbe: true, DNS: true}
 }
 
 // unrecorded is the error of a watch that ends with changes that could not be written.
@@ -264,7 +262,7 @@ func (a *watch) validate(ctx context.Context) error {
 // connected says that the connection is lost, and that it is back.
 func (a *watch) connected(is bool, after time.Duration) {
 	if is {
-		fmt.Fprintf(a.host.Err, "nats-balance: connected again after %s\n", shortDuration(after))
+		fmt.Fprintf(a.host.Err, "nats-balance: connected again after %s\n", words.Duration(after))
 		return
 	}
 	fmt.Fprintln(a.host.Err, "nats-balance: the connection is lost: what changes is not seen, and nothing becomes a finding, until it is back")
@@ -309,7 +307,7 @@ func duration(cmd *fisk.CmdClause, name, help, standard string, to *string) {
 func readDuration(flag, text string, least, most time.Duration) (time.Duration, error) {
 	d, err := fisk.ParseDuration(text)
 	if err != nil || d < least || d > most {
-		return 0, fmt.Errorf("--%s is %q: pass a duration from %s to %s", flag, text, shortDuration(least), shortDuration(most))
+		return 0, fmt.Errorf("--%s is %q: pass a duration from %s to %s", flag, text, words.Duration(least), words.Duration(most))
 	}
 	return d, nil
 }

@@ -104,7 +104,7 @@ func recorded(store *history.Store) func(context.Context) (history.History, erro
 	}
 	return func(ctx context.Context) (history.History, error) {
 		docs, cut, err := store.Documents(ctx, history.Query{Since: time.Now().Add(-shownPast)})
-		h := history.Tell(docs)
+		h := history.Tell(docs, time.Now())
 		h.Cut = cut
 		return h, err
 	}

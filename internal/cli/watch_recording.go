@@ -44,6 +44,12 @@ func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.
 	err := store.Leaning(ctx, func(last record.Spread, since time.Time, finding bool) {
 		follow.Look(func(w *record.Watch, _ bool) { w.Inherit(last, since, finding) })
 	})
+	if err == nil {
+		var said []record.Change
+		if said, err = store.Undecided(ctx); err == nil {
+			follow.Look(func(w *record.Watch, _ bool) { store.Add(w.InheritUndecided(said, time.Now())) })
+		}
+	}
 	if err != nil {
 		a.host.tracef("!!! what was recorded last can't be read: %v", err)
 	}

@@ -32,7 +32,7 @@ func (a *watch) service(ctx context.Context, shown serve.Options) (*service, err
 		return nil, nil
 	}
 	s := &service{trace: a.host.tracef, add: func(ctx context.Context) (*serve.Service, *nats.Conn, error) {
-		nc, err := contextSettings(a.listen.service, a.host).Connect(ctx, a.host.tracef)
+		nc, err := contextSettings("service", a.listen.service, a.host).Connect(ctx, a.host.tracef)
 		if err != nil {
 			return nil, nil, err
 		}

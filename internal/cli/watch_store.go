@@ -106,7 +106,7 @@ func (s *storeFlags) shown() string {
 	if dir, err := directory(s.place); err == nil && dir != "" {
 		place = words.Harmless(dir)
 	}
-	return fmt.Sprintf("%s, up to %s and %s", place, shortDuration(s.limits.Keep), s.bytes)
+	return fmt.Sprintf("%s, up to %s and %s", place, words.Duration(s.limits.Keep), s.bytes)
 }
 
 func (s *storeFlags) open(ctx context.Context, h Host) (*history.Store, error) {
@@ -131,7 +131,7 @@ func (s *storeFlags) open(ctx context.Context, h Host) (*history.Store, error) {
 
 // use is the store of a context, with its credentials as they are now.
 func (s *storeFlags) use(ctx context.Context, h Host) (*history.Store, error) {
-	nc, err := contextSettings(s.place, h).Connect(ctx, h.tracef)
+	nc, err := contextSettings("store", s.place, h).Connect(ctx, h.tracef)
 	if err != nil {
 		return nil, fmt.Errorf("--store %s: %w", words.Harmless(s.place), err)
 	}
@@ -143,8 +143,8 @@ func (s *storeFlags) use(ctx context.Context, h Host) (*history.Store, error) {
 	return store, nil
 }
 
-// openHistory opens a place to read what is there.
-func openHistory(ctx context.Context, place string, h Host) (*history.Store, error) {
+// openHistory opens a place, of a flag, to read what is there.
+func openHistory(ctx context.Context, flag, place string, h Host) (*history.Store, error) {
 	dir, err := directory(place)
 	if err != nil {
 		return nil, err
@@ -152,9 +152,9 @@ func openHistory(ctx context.Context, place string, h Host) (*history.Store, err
 	if dir != "" {
 		return history.ReadLocal(ctx, dir, via(h))
 	}
-	nc, err := contextSettings(place, h).Connect(ctx, h.tracef)
+	nc, err := contextSettings(flag, place, h).Connect(ctx, h.tracef)
 	if err != nil {
-		return nil, fmt.Errorf("--store %s: %w", words.Harmless(place), err)
+		return nil, fmt.Errorf("--%s %s: %w", flag, words.Harmless(place), err)
 	}
 	store, err := history.Read(ctx, nc)
 	if err != nil {
@@ -178,8 +178,8 @@ func via(h Host) history.Via {
 	}
 }
 
-// contextSettings lead to the servers of a context, with nothing of the flags and
+// contextSettings lead to the servers of a context that a flag names, with nothing of the flags and
 // the environment of this command: those are for other servers.
-func contextSettings(name string, h Host) *natsconn.Settings {
-	return &natsconn.Settings{Context: name, Name: connectionName(), Timeout: h.Timeout()}
+func contextSettings(flag, name string, h Host) *natsconn.Settings {
+	return &natsconn.Settings{Context: name, ContextFlag: "--" + flag, Name: connectionName(), Timeout: h.Timeout()}
 }

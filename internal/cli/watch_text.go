@@ -25,7 +25,7 @@ func (a *watch) text(c record.Change) string {
 	case record.Watching:
 		head = fmt.Sprintf("watching %s in %s: %s of %s", words.Plural(c.Of.Servers, "server"), words.Plural(c.Of.Clusters, "cluster"),
 			words.Plural(c.Of.Connections, "connection"), words.Plural(c.Of.Accounts, "account"))
-		more = append(more, fmt.Sprintf("a finding is more than %d%% on one server for %s", a.parameters.ThresholdPercent, shortDuration(a.settings.For)))
+		more = append(more, fmt.Sprintf("a finding is more than %d%% on one server for %s", a.parameters.ThresholdPercent, words.Duration(a.settings.For)))
 		if c.Of.Missing > 0 {
 			more = append(more, words.Plurals(c.Of.Missing, "server does not report", "servers do not report"))
 		}
@@ -44,7 +44,7 @@ func (a *watch) text(c record.Change) string {
 			more = append(more, before)
 		}
 		if a.settings.For > 0 {
-			more = append(more, "a finding if it stays so for "+shortDuration(a.settings.For))
+			more = append(more, "a finding if it stays so for "+words.Duration(a.settings.For))
 		}
 		more = append(more, movesText(c.Moves)...)
 	case record.Held:
@@ -55,7 +55,7 @@ func (a *watch) text(c record.Change) string {
 		more = append(more, "since "+c.Since.Local().Format(lineTime)+"; why:")
 		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + a.thresholds() + " " + commandFlags(a.host))
 	case record.Back:
-		was := ", after " + shortDuration(c.Time.Sub(c.Since))
+		was := ", after " + words.Duration(c.Time.Sub(c.Since))
 		if c.Finding {
 			was += " (it was a finding)"
 		}
@@ -97,7 +97,9 @@ func (a *watch) text(c record.Change) string {
 		if c.Everywhere {
 			return ""
 		}
-		head = fmt.Sprintf("known again which accounts in %s lean, after %s", words.Harmless(c.Cluster), shortDuration(max(time.Second, c.Time.Sub(c.Since))))
+		head = fmt.Sprintf("known again which accounts in %s lean, after %s", words.Harmless(c.Cluster), words.Duration(max(time.Second, c.Time.Sub(c.Since))))
+	case record.Unchecked, record.Checked:
+		head = checkedText(c)
 	case record.Shifted:
 		return ""
 	}
@@ -220,7 +222,7 @@ func beforeText(s *record.Spread) string {
 
 func movesText(moves []record.Move) []string {
 	var out []string
-	for _, m := range moves {
+	for _, m := range record.ByName(moves) {
 		verb, where := "came", "to "
 		if m.Left {
 			verb, where = "left", "from "
@@ -238,18 +240,14 @@ func movesText(moves []record.Move) []string {
 	return out
 }
 
-// shortDuration is a duration without what is zero: 2m, 1h30m, 30d.
-func shortDuration(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d >= day && d%day == 0 {
-		return fmt.Sprintf("%dd", d/day)
+// checkedText says of a cluster that it has too few servers to be checked, or enough again.
+func checkedText(c record.Change) string {
+	has := fmt.Sprintf("it has %s", words.Plural(c.Count, "server"))
+	switch {
+	case c.Kind == record.Checked:
+		return fmt.Sprintf("%s is checked again: %s", words.Harmless(c.Cluster), has)
+	case c.Cluster == "":
+		return fmt.Sprintf("%s without a cluster: not checked, as each is alone", words.Plural(c.Count, "server"))
 	}
-	text := d.Round(time.Second).String()
-	if d >= time.Minute {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
+	return fmt.Sprintf("%s is not checked: %s, and --min-servers is %d", words.Harmless(c.Cluster), has, c.Least)
 }

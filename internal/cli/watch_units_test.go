@@ -118,6 +118,21 @@ type workload struct {
 	}
 }
 
+// headless is the service that names the pods of a StatefulSet.
+type headless struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Metadata   struct{ Name string }
+	Spec       struct {
+		ClusterIP string `yaml:"clusterIP"`
+		Selector  map[string]string
+		Ports     []struct {
+			Name string
+			Port int
+		}
+	}
+}
+
 // The Kubernetes manifest of the docs has fields and flags that there are, and what it
 // mounts is what the flags name.
 func TestUnitOfKubernetes(t *testing.T) {
@@ -128,9 +143,19 @@ func TestUnitOfKubernetes(t *testing.T) {
 	if err := d.Decode(&w); err != nil {
 		t.Fatal(err)
 	}
+	var s headless
+	if err := d.Decode(&s); err != nil {
+		t.Fatal(err)
+	}
+	if s.Kind != "Service" || s.Metadata.Name != w.Spec.ServiceName || s.Spec.ClusterIP != "None" || s.Spec.Selector["app"] != w.Spec.Template.Metadata.Labels["app"] {
+		t.Errorf("%+v", s)
+	}
 	pod := w.Spec.Template
 	c := pod.Spec.Containers[0]
 	takes(t, c.Args)
+	if !strings.Contains(example(t, "cronjob.yaml"), "image: "+c.Image+" ") {
+		t.Errorf("%s is not the image of cronjob.yaml", c.Image)
+	}
 	if w.APIVersion != "apps/v1" || w.Kind != "StatefulSet" || w.Spec.Selector.MatchLabels["app"] != pod.Metadata.Labels["app"] || c.ReadinessProbe.HTTPGet.Port != c.Ports[0].Name || c.ReadinessProbe.HTTPGet.Path != "/healthz" {
 		t.Errorf("%+v", w)
 	}

@@ -99,10 +99,10 @@ func (l *login) connect(ctx context.Context, trace func(string, ...any)) (*nats.
 					failures[i] = l.explainNoAnswer(i, i < len(dialers) && dialers[i].reached.Load())
 				}
 			}
-			return nil, &connectError{failures}
+			return nil, &connectError{failures, l.contextFlag}
 		}
 	}
-	return nil, &connectError{failures}
+	return nil, &connectError{failures, l.contextFlag}
 }
 
 // try connects to one server.

@@ -45,7 +45,10 @@ type failure struct {
 }
 
 // connectError is why no server can be used, as one sentence.
-type connectError struct{ failures []*failure }
+type connectError struct {
+	failures []*failure
+	flag     string // that names the context, where it is not --context
+}
 
 func (e *connectError) Unwrap() []error {
 	var errs []error
@@ -84,11 +87,21 @@ func (e *connectError) Error() string {
 		}
 		b.WriteString(strings.Join(names, ", ") + ": " + reason)
 	}
+	if e.flag != "" { // no other one leads there
+		pass = slices.DeleteFunc(pass, func(p string) bool { return p != passTimeout })
+		pass = append([]string{passContext(e.flag)}, pass...)
+	}
 	if n := len(pass) - 1; n > 0 {
 		pass[n] = "or " + pass[n]
 	}
 	b.WriteString(": pass " + strings.Join(pass, ", "))
 	return b.String()
+}
+
+// passContext is what to pass where a context leads elsewhere than to the servers that are
+// asked for everything else.
+func passContext(flag string) string {
+	return "another context with " + flag + ", or correct this one"
 }
 
 // explainNoAnswer is for a server that has not answered in time.
@@ -323,8 +336,13 @@ func (l *login) explainFile(err *fileError) error {
 	case kind == "jwt":
 		what, flag, pass = "the seed", "--seed", "--seed with the seed itself or file://PATH"
 	}
-	if errors.As(err, &path) {
+	switch {
+	case errors.As(err, &path) && l.contextFlag != "":
+		return fmt.Errorf("%s: can't be read (%w): pass %s", what, path.Err, passContext(l.contextFlag))
+	case errors.As(err, &path):
 		return fmt.Errorf("%s: can't be read (%w): pass the path of an existing file with %s", what, path.Err, cmp.Or(flag, "file://"))
+	case l.contextFlag != "":
+		pass = passContext(l.contextFlag)
 	}
 	if err.of != ofSecret {
 		text = strings.TrimPrefix(strings.TrimPrefix(rootCause(err), "nats: "), "nkeys: ")
@@ -333,10 +351,16 @@ func (l *login) explainFile(err *fileError) error {
 }
 
 // explainContext is for a context that can't be loaded. It is passed by name
-// or as a file, or selected, then passed is empty.
-func explainContext(err error, name, passed string, others []string) error {
+// or as a file, or selected.
+func (c *Settings) explainContext(err error, name string, others []string) error {
+	passed := c.Context
 	pass := "pass --context one of " + words.FirstOf(8, others) + ", or --server and --creds"
-	if len(others) == 0 {
+	switch {
+	case c.ContextFlag != "" && len(others) == 0:
+		pass = "there are no contexts here, create one with `nats context add`"
+	case c.ContextFlag != "":
+		pass = "pass " + c.ContextFlag + " one of " + words.FirstOf(8, others)
+	case len(others) == 0:
 		pass = "there are no contexts here, pass --server and --creds"
 	}
 	name = redact(cmp.Or(passed, name))

@@ -74,7 +74,7 @@ func TestServerError(t *testing.T) {
 	if f.reason != "its name can't be resolved (i/o timeout)" {
 		t.Errorf("got %s", f.reason)
 	}
-	all := &connectError{[]*failure{{err: context.DeadlineExceeded}, {err: nats.ErrTimeout}}}
+	all := &connectError{failures: []*failure{{err: context.DeadlineExceeded}, {err: nats.ErrTimeout}}}
 	if !errors.Is(all, nats.ErrTimeout) || errors.Is(all, context.Canceled) {
 		t.Error("the errors of the servers are not to be found in the sentence's")
 	}

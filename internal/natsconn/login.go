@@ -25,12 +25,13 @@ type login struct {
 	jwt     string
 	secrets []string // what must not be printed
 
-	emptyPassword bool // it was passed, and is empty: the user counts as a token
+	contextFlag   string // see [Settings]
+	emptyPassword bool   // it was passed, and is empty: the user counts as a token
 }
 
 // login reads the context and the files that it and the flags name.
 func (c *Settings) login(ctx context.Context) (*login, error) {
-	l := &login{dial: (&net.Dialer{}).DialContext, emptyPassword: c.User != "" && c.Passed.Password && c.Password == ""}
+	l := &login{contextFlag: c.ContextFlag, dial: (&net.Dialer{}).DialContext, emptyPassword: c.User != "" && c.Passed.Password && c.Password == ""}
 	l.hide(c.Password, c.Token, c.JWT, c.Seed)
 	var err error
 	if l.nctx, err = c.load(ctx); err != nil {

@@ -22,6 +22,9 @@ type Settings struct {
 	SocksProxy, InboxPrefix, Context, Name                 string
 	Timeout                                                time.Duration
 
+	// ContextFlag is the flag that names the context, where that is not --context: no other
+	// flag leads to its servers then.
+	ContextFlag string
 	// NoReconnect is for a connection to one server alone: it ends where that ends,
 	// and goes to no other that the server advertises.
 	NoReconnect bool
@@ -179,12 +182,12 @@ func (c *Settings) stored(ctx context.Context) (*storedContext, error) {
 			return nil, nil
 		}
 		if err != nil {
-			return nil, explainContext(err, name, c.Context, nil)
+			return nil, c.explainContext(err, name, nil)
 		}
 	}
 	explain := func(err error) error {
 		others := slices.DeleteFunc(natscontext.KnownContexts(), func(other string) bool { return other == name })
-		return explainContext(err, name, c.Context, others)
+		return c.explainContext(err, name, others)
 	}
 	raw, err := registry.Load(ctx, name)
 	if err != nil {

@@ -31,6 +31,10 @@ const (
 	// Decided: they no longer are.
 	Undecided Kind = "verdicts-unknown"
 	Decided   Kind = "verdicts-known"
+	// Unchecked: a cluster has fewer servers than it takes to check its accounts. Checked:
+	// it has enough again.
+	Unchecked Kind = "cluster-unchecked"
+	Checked   Kind = "cluster-checked"
 	// Corrected: a full report differed from the matrix.
 	Corrected Kind = "corrected"
 	// Lost: events were lost.
@@ -89,6 +93,9 @@ type Change struct {
 	// Count is how many counts were Corrected, events Lost, connections Refused or Kicked,
 	// servers of unknown name Silent, and accounts Undecided at first.
 	Count int
+	// Least is how many servers it takes, of Unchecked and Checked, whose Count is how many
+	// there are.
+	Least int
 	// Connections is by how many the Corrected counts were off.
 	Connections int
 	// Of is what is watched, of Watching.

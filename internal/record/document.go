@@ -27,6 +27,7 @@ type Document struct {
 	Moves       []DocumentMove   `json:"moves"`
 	Reason      *string          `json:"reason"`
 	Count       *int             `json:"count"`
+	Least       *int             `json:"min_servers"`
 	Connections *int             `json:"connections"`
 	Watched     *DocumentWatched `json:"watched"`
 	Had         *DocumentHad     `json:"had"`
@@ -161,8 +162,11 @@ func DocumentOf(c Change) Document {
 	if c.Reason != "" {
 		d.Reason = &c.Reason
 	}
-	if c.Kind == Corrected || c.Kind == Lost || c.Kind == Refused || c.Kind == Kicked || (c.Kind == Undecided || c.Kind == Decided) && !c.Everywhere {
+	if c.Kind == Corrected || c.Kind == Lost || c.Kind == Refused || c.Kind == Kicked || (c.Kind == Undecided || c.Kind == Decided) && !c.Everywhere || c.Kind == Unchecked || c.Kind == Checked {
 		d.Count = &c.Count
+	}
+	if c.Least > 0 {
+		d.Least = &c.Least
 	}
 	if c.Kind == Corrected {
 		d.Connections = &c.Connections

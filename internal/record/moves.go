@@ -102,3 +102,30 @@ func (m *moves) of(accounts map[string]bool) map[string][]Move {
 	}
 	return out
 }
+
+// ByName has moves to and from processes of one server together, for people: these have one
+// name.
+func ByName(moves []Move) []Move {
+	var out []Move
+	for _, m := range moves {
+		at := slices.IndexFunc(out, func(o Move) bool {
+			return o.Left == m.Left && o.Service == m.Service && o.Reason == m.Reason && o.Server.Name == m.Server.Name && m.Server.Name != ""
+		})
+		if at >= 0 {
+			out[at].Count += m.Count
+			continue
+		}
+		out = append(out, m)
+	}
+	slices.SortStableFunc(out, func(a, b Move) int { return cmp.Compare(b.Count, a.Count) })
+	return out
+}
+
+// MovesOf are the moves of documents.
+func MovesOf(docs []DocumentMove) []Move {
+	var out []Move
+	for _, m := range docs {
+		out = append(out, Move{Left: m.Left, Service: m.Service, Server: checks.ServerRef(m.Server), Reason: m.Reason, Count: m.Connections})
+	}
+	return out
+}

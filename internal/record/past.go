@@ -38,11 +38,21 @@ func (w *Watch) recall(d *checks.Deployment, now time.Time) (doubt string) {
 	if len(past.Servers) == 0 {
 		return ""
 	}
+	if kin >= checks.Alike {
+		w.recallFormer(past.Former, now)
+	}
 	for _, g := range gone {
 		known := g.IsBack(d) || w.accounted(g.Server, g.Cluster) || slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
 			return m.ID == g.Server.ID && m.ID != "" || m.Name == g.Server.Name && m.MayBeIn(g.Cluster)
 		})
-		if g.Kind != checks.Silent || now.Sub(g.At) >= unheard || known || len(w.down) >= mostServers {
+		if known || len(w.down) >= mostServers {
+			continue
+		}
+		if g.Kind == checks.Down && expectsMore(d, g.Cluster) {
+			w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{life: life{heard: g.At}, ref: g.Server, cluster: g.Cluster, at: now}
+			continue
+		}
+		if g.Kind != checks.Silent || now.Sub(g.At) >= unheard {
 			continue
 		}
 		w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{life: life{heard: g.At}, ref: g.Server, cluster: g.Cluster, at: g.At, silent: true}

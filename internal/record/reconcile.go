@@ -170,6 +170,7 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		s := w.m.server(m.ID)
 		return w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter
 	})
+	w.seenToDrain(missing)
 	had := map[string]*Had{} // by id, and by name and cluster
 	for _, s := range slices.Clone(w.m.servers) {
 		known := slices.ContainsFunc(missing, func(m checks.Missing) bool {
@@ -200,9 +201,11 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 	forgotten := w.missing
 	w.missing = missing
 	for _, m := range forgotten {
-		w.fellSilent(m.Ref(), m.Cluster, now)
+		if m.Kind != checks.Configured { // that is an address, and what was there has a name
+			w.fellSilent(m.Ref(), m.Cluster, now)
+		}
 	}
-	w.missing = w.withoutCounted(missing, now)
+	w.missing = w.withoutKnown(missing, reported, now)
 	w.tellSilent(w.missing, was, had, first, now)
 	if first {
 		for _, p := range w.over { // by an earlier watch
@@ -218,23 +221,6 @@ func unknownTo(d *checks.Deployment, cluster string) string {
 		return "it sends no events and does not answer, and other servers count one that is missing, which may be it: it hangs, was stopped without a goodbye, or is cut off with its clients"
 	}
 	return "it sends no events, and no server that answered knows of it: it was stopped without a goodbye, or is cut off with its clients"
-}
-
-// withoutCounted leaves out a server without a name for each that fell silent of late
-// and is known by its name: it is the one that others still count, also where it runs
-// again as another process.
-func (w *Watch) withoutCounted(missing []checks.Missing, now time.Time) []checks.Missing {
-	for _, d := range w.down {
-		if !d.silent || now.Sub(d.at) >= checks.StillCounted || slices.ContainsFunc(missing, func(m checks.Missing) bool {
-			return m.ID != "" && m.ID == d.ref.ID || !d.back && m.Name == d.ref.Name && m.MayBeIn(d.cluster)
-		}) {
-			continue
-		}
-		if at := slices.IndexFunc(missing, func(m checks.Missing) bool { return m.Nameless() && m.MayBeIn(d.cluster) }); at >= 0 {
-			missing = slices.Delete(slices.Clone(missing), at, at+1)
-		}
-	}
-	return missing
 }
 
 // fellSilent takes in a server that was there, or was missing, and of which a full

@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,6 +21,9 @@ type Snapshot struct {
 	// those with most connections; LeftOut is how many there are besides.
 	Spreads []*Spread
 	LeftOut int
+	// Unknown is of how many accounts in clusters it is unknown whether they are above the
+	// threshold.
+	Unknown int
 	// Missing are the servers that do not report, or are down.
 	Missing []checks.Missing
 }
@@ -32,6 +36,9 @@ func (w *Watch) Snapshot(now time.Time, most int) Snapshot {
 		clusters[w.m.servers[i].cluster] = true
 	}
 	s.Missing = w.absentIn(clusters)
+	for _, n := range w.open {
+		s.Unknown += n
+	}
 	all, largest := 0, []sum{}
 	for a := range w.m.accounts {
 		if w.m.accounts[a].System {
@@ -75,13 +82,21 @@ func (w *Watch) Unmatched() (accounts, clusters []string) {
 	return accounts, clusters
 }
 
-// Standing is what a history that has nothing begins with: what is watched, and who is
-// above the threshold since when.
+// Standing is what a history that has nothing begins with: what is watched, who is above
+// the threshold since when, and which verdicts are unknown, and which
+// clusters are not checked.
 func (w *Watch) Standing(now time.Time) []Change {
 	if !w.ready {
 		return nil
 	}
-	return append([]Change{{Kind: Watching, Time: now, Since: now, Of: w.totals(), Who: w.identity}}, w.Over(now)...)
+	out := append([]Change{{Kind: Watching, Time: now, Since: now, Of: w.totals(), Who: w.identity}}, w.Over(now)...)
+	out = append(out, w.Undecided(now)...)
+	for _, cluster := range slices.Sorted(maps.Keys(w.unchecked)) {
+		c := w.unchecked[cluster]
+		c.Time = now
+		out = append(out, c)
+	}
+	return out
 }
 
 // sum is how many connections there are of an account in a cluster.

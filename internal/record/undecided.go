@@ -39,7 +39,7 @@ func (w *Watch) tellUndecided(now time.Time) {
 		w.blindSince = time.Time{}
 		if w.blind {
 			w.blindSince = now
-			c = Change{Kind: Undecided, Time: now, Everywhere: true, Reason: "watch was not connected"}
+			c = Change{Kind: Undecided, Time: now, Everywhere: true, Reason: notConnected}
 		}
 		w.tell(c)
 	}
@@ -56,6 +56,40 @@ func (w *Watch) tellUndecided(now time.Time) {
 		}
 	}
 }
+
+// Undecided are the verdicts that are unknown as far as that was told, each with the word
+// that it is so.
+func (w *Watch) Undecided(now time.Time) []Change {
+	var out []Change
+	if !w.blindSince.IsZero() {
+		out = append(out, Change{Kind: Undecided, Time: now, Everywhere: true, Reason: notConnected})
+	}
+	for _, cluster := range slices.Sorted(maps.Keys(w.doubts)) {
+		out = append(out, Change{Kind: Undecided, Time: now, Cluster: cluster, Count: max(1, w.open[cluster]), Reason: w.undecidedBy(cluster)})
+	}
+	return out
+}
+
+// InheritUndecided takes over from another watch, which records no more, that it said verdicts
+// to be unknown, in a cluster or everywhere. It returns what is known now of these, and what
+// is unknown.
+func (w *Watch) InheritUndecided(said []Change, now time.Time) []Change {
+	if !w.ready {
+		return nil
+	}
+	out := w.Undecided(now)
+	for _, x := range said {
+		if !slices.ContainsFunc(out, func(c Change) bool {
+			return c.Kind == Undecided && c.Cluster == x.Cluster && c.Everywhere == x.Everywhere
+		}) {
+			out = append(out, Change{Kind: Decided, Time: now, Cluster: x.Cluster, Everywhere: x.Everywhere, Since: x.Time, Count: x.Count})
+		}
+	}
+	return out
+}
+
+// notConnected is why no verdict is known.
+const notConnected = "watch lost its connection"
 
 // undecidedBy says whose connections leave the verdicts of a cluster open.
 func (w *Watch) undecidedBy(cluster string) string {

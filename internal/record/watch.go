@@ -49,6 +49,7 @@ type Watch struct {
 	lacked    map[string]string     // who was missing when a cluster was last judged
 	open      map[string]int        // how many pairs of a cluster are open
 	doubts    map[string]doubt      // what was told of that, by cluster
+	unchecked map[string]Change     // that clusters have too few servers, as it was told
 	down      map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
 	before    []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
 	hung      map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
@@ -111,7 +112,7 @@ const unheard = checks.MayHang
 
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {
-	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{},
+	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{}, unchecked: map[string]Change{},
 		down: map[string]stopped{},
 		hung: map[string]time.Time{}, alive: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
 }
@@ -414,6 +415,7 @@ func (w *Watch) tick(now time.Time, end bool) []Change {
 	if w.ready {
 		w.judge(now)
 		w.tellUndecided(now)
+		w.tellUnchecked(now)
 	}
 	out := w.out
 	w.out = nil

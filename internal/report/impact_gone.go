@@ -232,11 +232,22 @@ func (g *ServerGone) AllBack() bool { return g.Back >= g.Connections && !g.lacks
 // unknown is of how many connections of its accounts nobody knows whether they are back,
 // and why.
 func (g *ServerGone) unknown() (n int, why string) {
+	of := ""
+	differ := false
 	for _, a := range g.Accounts {
-		if a.Missing == nil {
-			n += a.OnServer - a.Back
-			why = cmp.Or(why, deref(a.Why))
+		if a.Missing != nil {
+			continue
 		}
+		n += a.OnServer - a.Back
+		if this := deref(a.Why); this != "" {
+			if why == "" {
+				of, why = short(a.Account.Name, prose), this
+			}
+			differ = differ || this != why
+		}
+	}
+	if differ { // it may have a number, which is of one account
+		why = "of " + of + ", " + why
 	}
 	return n, why
 }

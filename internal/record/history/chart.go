@@ -90,7 +90,7 @@ func (c Chart) page(docs []record.Document) chartPage {
 		at := c.From.Add(c.To.Sub(c.From) * time.Duration(i) / 4)
 		p.Ticks = append(p.Ticks, mark{X: c.x(at), Text: at.UTC().Format("01-02 15:04")})
 	}
-	h := Tell(docs)
+	h := Tell(docs, c.To)
 	if h.First.IsZero() {
 		p.Notes = append(p.Notes, "Nothing was recorded.")
 	}

@@ -14,12 +14,13 @@ type Document struct {
 	First *time.Time `json:"first_recorded"`
 	// Recorded is that there is something: with an account, something of it. The command
 	// looks for that in all there is.
-	Recorded bool              `json:"recorded"`
-	Cut      bool              `json:"truncated"` // older changes were too many to be read
-	Episodes []EpisodeDocument `json:"episodes"`
-	Kicked   []KickedDocument  `json:"kicked"`
-	Gaps     []GapDocument     `json:"gaps"`
-	Unknown  []UnknownDocument `json:"unknown"`
+	Recorded  bool                `json:"recorded"`
+	Cut       bool                `json:"truncated"` // older changes were too many to be read
+	Episodes  []EpisodeDocument   `json:"episodes"`
+	Kicked    []KickedDocument    `json:"kicked"`
+	Gaps      []GapDocument       `json:"gaps"`
+	Unknown   []UnknownDocument   `json:"unknown"`
+	Unchecked []UncheckedDocument `json:"unchecked"`
 }
 
 // EpisodeDocument is an episode as JSON. What is unknown is null.
@@ -49,7 +50,7 @@ type GapDocument struct {
 // DocumentOf is a history as JSON, type nats-balance.v1.history; with an account, by
 // id or name, that of it alone. Names are harmless, as in all output.
 func DocumentOf(h History, account string, now time.Time) Document {
-	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Recorded: !h.First.IsZero() && (account == "" || h.Has(account)), Cut: h.Cut, Episodes: []EpisodeDocument{}, Kicked: kickedDocuments(h.Kicked, account), Gaps: gapDocuments(h.Gaps), Unknown: unknownDocuments(h.Unknowns(account))}
+	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Recorded: !h.First.IsZero() && (account == "" || h.Has(account)), Cut: h.Cut, Episodes: []EpisodeDocument{}, Kicked: kickedDocuments(h.Kicked, account), Gaps: gapDocuments(h.Gaps), Unknown: unknownDocuments(h.Unknowns(account)), Unchecked: uncheckedDocuments(h.Unchecked)}
 	if !h.First.IsZero() {
 		first := h.First.UTC()
 		out.First = &first

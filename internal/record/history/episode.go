@@ -50,17 +50,19 @@ type History struct {
 	Episodes []Episode // the last to begin first
 	Gaps     []Gap
 	Unknown  []Unknown
-	Kicked   []Kicked  // also those of no episode, the first to begin first
-	First    time.Time // of the documents; zero where there is none
-	Cut      bool      // there were more than can be held: older ones were left out
+	// Unchecked are the times in which clusters had too few servers.
+	Unchecked []Unchecked
+	Kicked    []Kicked  // also those of no episode, the first to begin first
+	First     time.Time // of the documents; zero where there is none
+	Cut       bool      // there were more than can be held: older ones were left out
 
 	clusters map[string][]string // those in which there is something of an account, by its id and by its name
 }
 
 type pair struct{ account, cluster string }
 
-// Tell makes out of documents, in the order of their times, what they tell.
-func Tell(docs []record.Document) History {
+// Tell makes out of documents, in the order of their times, what they tell until now.
+func Tell(docs []record.Document, now time.Time) History {
 	h := History{clusters: map[string][]string{}}
 	verdicts := unknowns{open: map[string]int{}}
 	open := map[pair]*Episode{}
@@ -113,7 +115,7 @@ func Tell(docs []record.Document) History {
 			e.Finding = e.Finding || d.Finding != nil && *d.Finding
 		}
 	}
-	h.Kicked, h.Unknown = kickedIn(docs), verdicts.all
+	h.Kicked, h.Unknown, h.Unchecked = kickedIn(docs), verdicts.all, uncheckedIn(docs)
 	kicks, servers := kickedBy(h.Kicked), ofServersIn(docs)
 	for _, e := range all {
 		e.notSeen(h.Unknown)
@@ -122,7 +124,7 @@ func Tell(docs []record.Document) History {
 			e.Kicked = append(e.Kicked, h.Kicked[at])
 		}
 		e.Around = closest(within(servers[e.Cluster], e.Began.Add(-around), e.Began.Add(around)), e.Began)
-		until := docs[len(docs)-1].Time
+		until := now
 		if e.Ended != nil {
 			until = *e.Ended
 		}

@@ -75,10 +75,12 @@ func pastsBy(docs []record.Document, last time.Time) []checks.RecordedPast {
 	}
 	out := make([]checks.RecordedPast, len(all))
 	for i, x := range all {
-		out[i] = checks.RecordedPast{Identity: x.who, Gone: goneBy(x.docs)}
+		out[i] = checks.RecordedPast{Identity: x.who}
+		out[i].Gone, out[i].Former = wentBy(x.docs)
 		for _, before := range all[:i] {
 			if before.who.Became(x.who) == checks.Doubted {
-				out[i].Doubted = append(out[i].Doubted, goneBy(before.docs)...)
+				gone, _ := wentBy(before.docs)
+				out[i].Doubted = append(out[i].Doubted, gone...)
 			}
 		}
 	}
@@ -122,11 +124,14 @@ func untilNext(later [][]record.Document, last time.Time) time.Time {
 	return time.Time{}
 }
 
-// goneBy is what documents, in the order of their times, say of servers that went.
-func goneBy(docs []record.Document) []checks.RecordedGone {
+// wentBy is what documents, in the order of their times, say of servers that went and are
+// not back, and of processes that ended without a goodbye and whose servers run again. Of a
+// server that went several times the last one counts.
+func wentBy(docs []record.Document) (all, former []checks.RecordedGone) {
 	type place struct{ name, cluster string }
-	gone, back := map[place]*checks.RecordedGone{}, map[place]bool{}
-	for _, d := range docs {
+	gone, back, runs := map[place]*checks.RecordedGone{}, map[place]bool{}, map[place]string{}
+	for i := range docs {
+		d := &docs[i]
 		if d.Change == record.Watching && d.Who != nil { // they came back while nobody recorded
 			for _, x := range d.Who.Servers {
 				back[place{x.Server.Name, x.Cluster}] = true
@@ -136,32 +141,52 @@ func goneBy(docs []record.Document) []checks.RecordedGone {
 			continue
 		}
 		k := place{d.Server.Name, *d.Cluster}
+		g := gone[k]
 		switch d.Change { //nolint:exhaustive // the others are not of whether it runs
 		case record.Started, record.Answering:
+			if g != nil && g.Kind == checks.Silent && g.Server.ID != d.Server.ID {
+				former = append(former, *g)
+			}
 			delete(gone, k)
+			runs[k] = d.Server.ID
 		case record.Draining, record.Stopped, record.Silent:
-			g := gone[k]
-			if g == nil || back[k] {
-				g = &checks.RecordedGone{Server: checks.ServerRef(*d.Server), Cluster: *d.Cluster, At: d.Time, Kind: goneKind(&d)}
+			kind := goneKind(d)
+			if d.Change == record.Stopped && kind == checks.Silent && runs[k] != "" && runs[k] != d.Server.ID { // which was noticed late
+				former = append(former, goneOf(d))
+				continue
+			}
+			if g == nil || back[k] || g.Server.ID != "" && d.Server.ID != "" && g.Server.ID != d.Server.ID {
+				went := goneOf(d)
+				g = &went
 				gone[k] = g
 				delete(back, k)
 			}
 			if d.Had != nil && !g.Known {
-				g.Known, g.Connections, g.Accounts = true, max(0, d.Had.Connections), max(0, d.Had.Accounts)
-				for _, x := range d.Had.Of {
-					g.Of = append(g.Of, checks.RecordedOn{Account: checks.Account{ID: x.Account.ID, Name: x.Account.Name}, Connections: max(0, x.Connections), Others: max(0, x.Others), Came: max(0, x.Came)})
-				}
+				*g = withHad(*g, d.Had)
 			}
 		}
 	}
-	out := make([]checks.RecordedGone, 0, len(gone))
 	for _, g := range gone {
-		out = append(out, *g)
+		all = append(all, *g)
 	}
-	slices.SortFunc(out, func(a, b checks.RecordedGone) int {
+	slices.SortFunc(all, func(a, b checks.RecordedGone) int {
 		return cmp.Or(b.At.Compare(a.At), strings.Compare(a.Cluster, b.Cluster), strings.Compare(a.Server.Name, b.Server.Name))
 	})
-	return out
+	return all, former
+}
+
+// goneOf is a server that went, by the document that says so alone.
+func goneOf(d *record.Document) checks.RecordedGone {
+	return checks.RecordedGone{Server: checks.ServerRef(*d.Server), Cluster: *d.Cluster, At: d.Time, Kind: goneKind(d)}
+}
+
+// withHad is a server that went, with who was on it.
+func withHad(g checks.RecordedGone, had *record.DocumentHad) checks.RecordedGone {
+	g.Known, g.Connections, g.Accounts = true, max(0, had.Connections), max(0, had.Accounts)
+	for _, x := range had.Of {
+		g.Of = append(g.Of, checks.RecordedOn{Account: checks.Account{ID: x.Account.ID, Name: x.Account.Name}, Connections: max(0, x.Connections), Others: max(0, x.Others), Came: max(0, x.Came)})
+	}
+	return g
 }
 
 // goneKind is how a server went. One that stopped for a reason was not heard to say so:

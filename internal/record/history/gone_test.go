@@ -35,7 +35,7 @@ func TestServersThatWent(t *testing.T) {
 			}
 			docs = append(docs, d)
 		}
-		got := goneBy(docs)
+		got, _ := wentBy(docs)
 		switch {
 		case c.kind == "":
 			if len(got) > 0 {
@@ -62,7 +62,42 @@ func TestServerThatWentTwice(t *testing.T) {
 		{Kind: record.Watching, Time: at(2), Of: &record.Totals{}, Who: who("N2")},
 		{Kind: record.Stopped, Time: at(3), Cluster: "C1", Server: ref("N2"), Had: &record.Had{Connections: 7}},
 	}
-	if got := goneBy(documents(changes)); len(got) != 1 || !got[0].At.Equal(at(3)) || got[0].Connections != 7 {
+	if got, _ := wentBy(documents(changes)); len(got) != 1 || !got[0].At.Equal(at(3)) || got[0].Connections != 7 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A server was killed and runs again, which is noticed late, and then it drains: it is gone
+// as it drained. Its former process is none of those that went, and others may count it.
+func TestServerThatWasKilledAndDrains(t *testing.T) {
+	t.Parallel()
+	at := func(n int) time.Time { return began().Add(time.Duration(n) * time.Second) }
+	change := func(second int, kind record.Kind, id, reason string, had int) record.Change {
+		c := record.Change{Kind: kind, Time: at(second), Cluster: "C1", Server: checks.ServerRef{ID: id, Name: "n1"}, Reason: reason}
+		if had > 0 {
+			c.Had = &record.Had{Connections: had}
+		}
+		return c
+	}
+	const late = "its former process, without a goodbye; another one runs"
+	for name, c := range map[string]struct {
+		of     []record.Change
+		gone   int // how many were on it when it went
+		former int // seconds when the former process was noticed to be gone; 0 where there is none
+	}{
+		"noticed before it drains":    {[]record.Change{change(1, record.Started, "B", "", 0), change(9, record.Stopped, "A", late, 146), change(35, record.Draining, "B", "", 11)}, 11, 9},
+		"noticed after it drains":     {[]record.Change{change(1, record.Started, "B", "", 0), change(5, record.Draining, "B", "", 11), change(9, record.Stopped, "A", late, 146)}, 11, 9},
+		"it runs":                     {[]record.Change{change(1, record.Started, "B", "", 0), change(9, record.Stopped, "A", late, 146)}, 0, 9},
+		"it was silent before it ran": {[]record.Change{change(1, record.Silent, "A", "", 146), change(9, record.Started, "B", "", 0)}, 0, 1},
+		"its next start was not seen": {[]record.Change{change(1, record.Stopped, "A", "", 146), change(9, record.Draining, "B", "", 11)}, 11, 0},
+		"drains and stops":            {[]record.Change{change(1, record.Draining, "A", "", 146), change(9, record.Stopped, "A", "", 11)}, 146, 0},
+	} {
+		gone, former := wentBy(documents(c.of))
+		if c.gone == 0 && len(gone) > 0 || c.gone > 0 && (len(gone) != 1 || gone[0].Connections != c.gone) {
+			t.Errorf("%s: gone %+v", name, gone)
+		}
+		if c.former == 0 && len(former) > 0 || c.former > 0 && (len(former) != 1 || former[0].Server.ID != "A" || !former[0].At.Equal(at(c.former))) {
+			t.Errorf("%s: former %+v", name, former)
+		}
 	}
 }

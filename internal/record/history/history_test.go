@@ -62,7 +62,7 @@ func documents(changes []record.Change) (out []record.Document) {
 // of that.
 func TestTell(t *testing.T) {
 	t.Parallel()
-	h := Tell(documents(leaning()))
+	h := tell(documents(leaning()))
 	if len(h.Episodes) != 1 || len(h.Gaps) != 0 {
 		t.Fatalf("%+v", h)
 	}
@@ -77,14 +77,14 @@ func TestTell(t *testing.T) {
 	// What was leaning when a recorder started did not begin then.
 	first := leaning()[5]
 	first.Before, first.AtStart = nil, true
-	h = Tell(documents([]record.Change{{Kind: record.Watching, Time: began(), Of: &record.Totals{}}, first}))
+	h = tell(documents([]record.Change{{Kind: record.Watching, Time: began(), Of: &record.Totals{}}, first}))
 	if len(h.Episodes) != 1 || h.Episodes[0].NotBefore == nil || !h.Episodes[0].NotBefore.IsZero() {
 		t.Errorf("%+v", h)
 	}
 	// Nor is a time known in which nobody recorded.
 	again := leaning()[5]
 	again.AtStart = true
-	h = Tell(documents([]record.Change{{Kind: record.Watching, Time: began(), Since: began().Add(-time.Hour), Of: &record.Totals{}}, again}))
+	h = tell(documents([]record.Change{{Kind: record.Watching, Time: began(), Since: began().Add(-time.Hour), Of: &record.Totals{}}, again}))
 	if len(h.Gaps) != 1 || h.Gaps[0].To.Sub(h.Gaps[0].From) != time.Hour || h.Episodes[0].NotBefore == nil || !h.Episodes[0].NotBefore.Equal(began().Add(-time.Hour)) {
 		t.Errorf("%+v", h)
 	}

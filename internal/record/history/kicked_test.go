@@ -35,7 +35,7 @@ func sorted(docs []record.Document) []record.Document {
 // was kicked while the account did not lean begins no episode and is told apart.
 func TestTellKicked(t *testing.T) {
 	t.Parallel()
-	h := Tell(sorted(documents(append(leaning(), moved()...))))
+	h := tell(sorted(documents(append(leaning(), moved()...))))
 	if len(h.Episodes) != 1 || len(h.Kicked) != 2 || len(h.Episodes[0].Kicked) != 1 || len(h.Episodes[0].Around) != 2 {
 		t.Fatalf("%+v", h)
 	}
@@ -70,7 +70,7 @@ func TestKickedIsKept(t *testing.T) {
 	s.Add(append(leaning()[:8], moved()...))
 	waitWritten(t, s)
 	docs, _, err := s.Documents(ctx, Query{Account: "orders"})
-	if err != nil || len(Tell(docs).Kicked) != 2 {
+	if err != nil || len(tell(docs).Kicked) != 2 {
 		t.Errorf("%+v, %v", docs, err)
 	}
 	w := record.New(record.Settings{Parameters: checks.Defaults()})

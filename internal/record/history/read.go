@@ -88,11 +88,11 @@ func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig
 	_, js, _ := s.using()
 	c, err := js.OrderedConsumer(ctx, StreamName, config)
 	if err != nil {
-		return explain("reading its stream", err)
+		return explain(ctx, "reading its stream", err)
 	}
 	info, err := c.Info(ctx)
 	if err != nil {
-		return explain("reading its stream", err)
+		return explain(ctx, "reading its stream", err)
 	}
 	left := info.NumPending
 	if left == 0 {
@@ -100,7 +100,7 @@ func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig
 	}
 	iter, err := c.Messages(jetstream.PullMaxBytes(mostWaiting))
 	if err != nil {
-		return explain("reading its stream", err)
+		return explain(ctx, "reading its stream", err)
 	}
 	defer iter.Stop()
 	for range left {
@@ -109,7 +109,7 @@ func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig
 			break
 		}
 		if err != nil {
-			return explain("reading its stream", err)
+			return explain(ctx, "reading its stream", err)
 		}
 		var d record.Document
 		// What another version wrote, or somebody else, is none of ours.

@@ -57,7 +57,7 @@ func TestReadingIsBounded(t *testing.T) {
 func TestCutIsSaid(t *testing.T) {
 	t.Parallel()
 	docs := documents(leaning())
-	h := Tell(docs)
+	h := tell(docs)
 	for _, cut := range []bool{false, true} {
 		h.Cut = cut
 		data, err := json.Marshal(DocumentOf(h, "", began()))

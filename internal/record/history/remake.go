@@ -15,7 +15,7 @@ func (s *Store) makeStream(ctx context.Context) error {
 	_, js, _ := s.using()
 	_, err := js.CreateOrUpdateStream(ctx, s.streamConfig())
 	if err != nil {
-		return explain("creating its stream "+StreamName, err)
+		return explain(ctx, "creating its stream "+StreamName, err)
 	}
 	return nil
 }
@@ -28,7 +28,7 @@ func (s *Store) makeBucket(ctx context.Context) error {
 		MaxBytes: 1 << 20,
 	})
 	if err != nil {
-		return explain("creating its bucket "+BucketName, err)
+		return explain(ctx, "creating its bucket "+BucketName, err)
 	}
 	s.mu.Lock()
 	s.bucket = bucket

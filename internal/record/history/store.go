@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,6 +80,8 @@ func Use(ctx context.Context, nc *nats.Conn, limits Limits) (*Store, error) {
 	s.limits = &limits
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
+	ctx, done := permitted(ctx, nc)
+	defer done()
 	if err := s.makeStream(ctx); err != nil {
 		return nil, err
 	}
@@ -96,11 +99,13 @@ func Read(ctx context.Context, nc *nats.Conn) (*Store, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	ctx, done := permitted(ctx, nc)
+	defer done()
 	if _, err = s.js.Stream(ctx, StreamName); err != nil {
-		return nil, explain("finding its stream "+StreamName, err)
+		return nil, explain(ctx, "finding its stream "+StreamName, err)
 	}
 	if s.bucket, err = s.js.KeyValue(ctx, BucketName); err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, explain("finding its bucket "+BucketName, err)
+		return nil, explain(ctx, "finding its bucket "+BucketName, err)
 	}
 	return s, nil
 }
@@ -111,23 +116,6 @@ func use(nc *nats.Conn) (*Store, error) {
 		return nil, err
 	}
 	return &Store{nc: nc, js: js, wake: make(chan struct{}, 1), close: nc.Close}, nil
-}
-
-// NoHistoryError is that nothing was ever recorded there.
-type NoHistoryError struct{ where string }
-
-func (e *NoHistoryError) Error() string {
-	return e.where + " has no history: run nats-balance watch, which records it"
-}
-
-func explain(what string, err error) error {
-	switch {
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
-		return fmt.Errorf("the account of the store has no JetStream: enable it, or pass --store DIRECTORY for a local one: %w", err)
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return &NoHistoryError{"the store"}
-	}
-	return fmt.Errorf("the store: %s: %w", what, err)
 }
 
 // Close ends using the store, and closes its connection. What is still queued is
@@ -333,8 +321,9 @@ func (s *Store) write(ctx context.Context, batch []record.Document) (int, error)
 			return 0, err
 		}
 		m := &nats.Msg{Subject: subject(d), Data: data, Header: nats.Header{}}
-		// A second attempt at one that was written is dropped.
-		m.Header.Set(nats.MsgIdHdr, fmt.Sprintf("%s %s %d", m.Subject, d.Change, d.Time.UnixNano()))
+		// A second attempt at one that was written is dropped, and nothing else: much may happen
+		// at one time.
+		m.Header.Set(nats.MsgIdHdr, fmt.Sprintf("%d %x", d.Time.UnixNano(), sha256.Sum256(data)))
 		ack, err := js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0))
 		if err != nil {
 			break

@@ -63,7 +63,7 @@ func (u *unknowns) take(d *record.Document) {
 		u.open[key] = len(u.all)
 		u.all = append(u.all, x)
 	case record.Decided:
-		if !is && d.Since != nil { // what it began with is not there any more
+		if !is && d.Since != nil && !u.ended(d) { // what it began with is not there any more
 			u.all, at, is = append(u.all, Unknown{Cluster: d.Cluster, From: *d.Since}), len(u.all), true
 		}
 		if is {
@@ -71,6 +71,14 @@ func (u *unknowns) take(d *record.Document) {
 			delete(u.open, key)
 		}
 	}
+}
+
+// ended reports whether the time that a document ends has ended already: two recorders said
+// so.
+func (u *unknowns) ended(d *record.Document) bool {
+	return slices.ContainsFunc(u.all, func(x Unknown) bool {
+		return (x.Cluster == nil) == (d.Cluster == nil) && (x.Cluster == nil || *x.Cluster == *d.Cluster) && x.To != nil && x.To.After(*d.Since)
+	})
 }
 
 // Unknowns are the times in which the verdict on an account was unknown, by its id or name,

@@ -27,14 +27,16 @@ func TestUnknownIsTold(t *testing.T) {
 		of       []record.Change
 		from, to int // 0 while it lasts
 	}{
-		"from when to when":   {[]record.Change{start(0), unknown(1), known(5, 1)}, 1, 5},
-		"it lasts":            {[]record.Change{start(0), unknown(1)}, 1, 0},
-		"by two recorders":    {[]record.Change{start(0), unknown(1), unknown(2), known(5, 2)}, 1, 5},
-		"another watch began": {[]record.Change{start(0), unknown(1), start(4)}, 1, 4},
-		"what began is gone":  {[]record.Change{known(5, 1)}, 1, 5},
-		"everywhere":          {[]record.Change{start(0), {Kind: record.Undecided, Everywhere: true, Time: at(1)}, {Kind: record.Decided, Everywhere: true, Time: at(5), Since: at(1)}}, 1, 5},
+		"from when to when":     {[]record.Change{start(0), unknown(1), known(5, 1)}, 1, 5},
+		"it lasts":              {[]record.Change{start(0), unknown(1)}, 1, 0},
+		"by two recorders":      {[]record.Change{start(0), unknown(1), unknown(2), known(5, 2)}, 1, 5},
+		"another watch began":   {[]record.Change{start(0), unknown(1), start(4)}, 1, 4},
+		"what began is gone":    {[]record.Change{known(5, 1)}, 1, 5},
+		"two say that it ended": {[]record.Change{start(0), unknown(1), known(5, 1), known(6, 1)}, 1, 5},
+		"the next one says so":  {[]record.Change{start(0), unknown(1), unknown(4), known(6, 4)}, 1, 6},
+		"everywhere":            {[]record.Change{start(0), {Kind: record.Undecided, Everywhere: true, Time: at(1)}, {Kind: record.Decided, Everywhere: true, Time: at(5), Since: at(1)}}, 1, 5},
 	} {
-		h := Tell(documents(c.of))
+		h := tell(documents(c.of))
 		if len(h.Unknown) != 1 || !h.Unknown[0].From.Equal(at(c.from)) || (h.Unknown[0].To == nil) != (c.to == 0) || c.to != 0 && !h.Unknown[0].To.Equal(at(c.to)) {
 			t.Errorf("%s: %+v", name, h.Unknown)
 		}
@@ -42,10 +44,22 @@ func TestUnknownIsTold(t *testing.T) {
 			t.Errorf("%s: of an account: %+v", name, all)
 		}
 	}
+	// A time that lasts is unknown until now, though nothing was recorded since it began.
+	leans := record.Change{Kind: record.Crossed, Time: at(0), Since: at(0), Cluster: "C1", Spread: spread(at(0), 20, 1, 1)}
+	for _, of := range [][]record.Change{{leans, unknown(1)}, {leans, unknown(1), known(2, 1), unknown(3)}} {
+		h, want := Tell(documents(of), at(9)), Gap{at(len(of) - 1), at(9)}
+		if unseen := h.Episodes[0].Unseen; len(unseen) == 0 || unseen[len(unseen)-1] != want {
+			t.Errorf("%+v, want %+v last", unseen, want)
+		}
+		doc := DocumentOf(h, "", at(9))
+		if unseen := doc.Episodes[0].Unseen; len(unseen) == 0 || !unseen[len(unseen)-1].To.Equal(at(9)) {
+			t.Errorf("%+v", unseen)
+		}
+	}
 	// An account that is in another cluster is not concerned, and part of a time in which
 	// one leaned was not seen.
 	other := record.Change{Kind: record.Shifted, Time: at(0), Cluster: "C2", Spread: spread(at(0), 8, 7, 7)}
-	h := Tell(documents([]record.Change{other, unknown(1), known(5, 1)}))
+	h := tell(documents([]record.Change{other, unknown(1), known(5, 1)}))
 	if all := h.Unknowns("ORDERS"); len(all) != 0 || len(h.Unknowns("")) != 1 {
 		t.Errorf("%+v", all)
 	}
@@ -53,7 +67,7 @@ func TestUnknownIsTold(t *testing.T) {
 	back := record.Change{Kind: record.Back, Time: at(10), Since: at(0), Cluster: "C1", Spread: spread(at(10), 7, 7, 7)}
 	again := start(8)
 	again.Since = at(4)
-	h = Tell(documents([]record.Change{lean, unknown(1), known(5, 1), again, back}))
+	h = tell(documents([]record.Change{lean, unknown(1), known(5, 1), again, back}))
 	if len(h.Episodes) != 1 || len(Joined(h.Episodes[0].Unseen)) != 1 || Joined(h.Episodes[0].Unseen)[0] != (Gap{at(1), at(8)}) {
 		t.Errorf("%+v", h.Episodes)
 	}
@@ -71,7 +85,7 @@ func TestLeaningSinceLongBefore(t *testing.T) {
 	written(t, s, leaning()[:8])
 	for account, want := range map[string]int{"": 1, "ORDERS": 1, "NOPE": 0} {
 		docs, _, err := s.Documents(sourcetest.Within(t), Query{Account: account, Since: time.Now()})
-		if h := Tell(docs); err != nil || len(h.Episodes) != want || want > 0 && !h.Episodes[0].Began.Equal(began()) {
+		if h := tell(docs); err != nil || len(h.Episodes) != want || want > 0 && !h.Episodes[0].Began.Equal(began()) {
 			t.Errorf("%q: %v, %+v", account, err, h)
 		}
 		if known, err := s.Knows(sourcetest.Within(t), account); account != "" && (err != nil || known != (want > 0)) {

@@ -41,8 +41,9 @@ type Options struct {
 	Timeout time.Duration
 	// Trace, if set, is told of every request and message of a full report.
 	Trace func(format string, args ...any)
-	// Expect, if set, adds to a full report the servers that should be there.
-	Expect func(ctx context.Context, d *checks.Deployment)
+	// Report, if set, makes a full report by asking a source, with the servers that should
+	// be there, and says for how long of that it waited.
+	Report func(ctx context.Context, from source.Source) (d *checks.Deployment, waited time.Duration, err error)
 	// Tell gets what changed, from one goroutine.
 	Tell func([]record.Change)
 	// Connected, if set, is told when no events have come by the connection for a
@@ -327,11 +328,16 @@ func (s *session) gather(ctx context.Context, why string) {
 	ctx, cancel := context.WithTimeout(ctx, s.l.o.Timeout)
 	defer cancel()
 	began := time.Now()
-	d, err := system.New(s.asks, source.Options{Timeout: s.l.o.Timeout, Trace: s.l.o.Trace}).Deployment(ctx)
-	if err == nil && s.l.o.Expect != nil {
-		s.l.o.Expect(ctx, d)
+	from := system.New(s.asks, source.Options{Timeout: s.l.o.Timeout, Trace: s.l.o.Trace})
+	var g gathered
+	var waited time.Duration
+	if s.l.o.Report != nil {
+		g.d, waited, g.err = s.l.o.Report(ctx, from)
+	} else {
+		g.d, g.err = from.Deployment(ctx)
 	}
-	s.gathered <- gathered{d, err, time.Since(began)}
+	g.took = time.Since(began) - waited
+	s.gathered <- g
 }
 
 // reconcile takes a full report. An error is one that ends the session: the first

@@ -28,6 +28,10 @@ func TestPageWithServersThatDoNotReport(t *testing.T) {
 		s := State{Connected: true}
 		s.Time, s.Reconciled, s.Missing = now, now, c.missing
 		s.Over = []record.Change{{Kind: record.Crossed, Cluster: "C1", Spread: lean, Since: now}}
+		_, body, _ := get(t, listening(t, Options{State: func(int) State { return s }, Stale: time.Hour}), "/healthz", nil)
+		if strings.TrimSpace(body) != map[bool]string{true: "ok", false: "ok, but 1 server does not report, which may decide on verdicts"}[c.well] {
+			t.Errorf("%s: %s", name, body)
+		}
 		p := pageOf(s, history.History{}, nil, Options{})
 		if p.Well != c.well || strings.Contains(p.Health, "1 server does not report") == c.well || !p.Findings[0].Open {
 			t.Errorf("%s: %v, %s, %+v", name, p.Well, p.Health, p.Findings)

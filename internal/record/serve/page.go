@@ -91,9 +91,9 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 		p.Health = "Waiting for the first full report."
 	default:
 		p.Health = fmt.Sprintf("Following %s, last checked against a full report %s ago.", words.Plural(s.Totals.Servers, "server"), s.Time.Sub(s.Reconciled).Round(time.Second))
-		if n := silent(s.Missing); n > 0 {
+		if text := silent(s.Missing); text != "" {
 			p.Well = false
-			p.Health += " " + words.Plurals(n, "server does not report, which may decide on verdicts.", "servers do not report, which may decide on verdicts.")
+			p.Health += " " + text + "."
 		}
 	}
 	if s.Store.Queued > 0 || s.Store.Lost > 0 {
@@ -152,15 +152,19 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	return p
 }
 
-// silent is how many servers may have connections that nobody knows of: not those that said
-// that they shut down.
-func silent(missing []checks.Missing) (n int) {
+// silent says how many servers may have connections that nobody knows of: not those that
+// said that they shut down. It is empty where there is none.
+func silent(missing []checks.Missing) string {
+	n := 0
 	for i := range missing {
 		if b := missing[i].Bound; b == nil || *b > 0 {
 			n++
 		}
 	}
-	return n
+	if n == 0 {
+		return ""
+	}
+	return words.Plurals(n, "server does not report, which may decide on verdicts", "servers do not report, which may decide on verdicts")
 }
 
 func episode(e history.Episode) card {
@@ -174,12 +178,12 @@ func episode(e history.Episode) card {
 	for _, d := range e.Around {
 		c.Lines = append(c.Lines, fmt.Sprintf("%s %s: %s", d.Time.UTC().Format("15:04:05"), words.Harmless(d.Server.Name), d.Happened()))
 	}
-	for _, m := range e.Moves {
+	for _, m := range record.ByName(record.MovesOf(e.Moves)) {
 		verb := "came to"
 		if m.Left {
 			verb = "left"
 		}
-		c.Lines = append(c.Lines, fmt.Sprintf("%s of %s %s %s", words.Count(m.Connections), words.Harmless(cmp.Or(m.Service, "clients without a name")), verb, words.Harmless(m.Server.Name)))
+		c.Lines = append(c.Lines, fmt.Sprintf("%s of %s %s %s", words.Count(m.Count), words.Harmless(cmp.Or(m.Service, "clients without a name")), verb, words.Harmless(m.Server.Name)))
 	}
 	return c
 }

@@ -219,7 +219,11 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintln(w, why) // whoever asked is gone
 		return
 	}
-	_, _ = fmt.Fprintln(w, "ok")
+	text := "ok" // whoever asks for metrics, or for the page, is to get there in an outage
+	if servers := silent(state.Missing); servers != "" {
+		text += ", but " + servers
+	}
+	_, _ = fmt.Fprintln(w, text)
 }
 
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
