@@ -165,6 +165,8 @@ func (g *RecordedGone) IsBack(d *Deployment) bool {
 type RecordedOn struct {
 	Account                   Account
 	Connections, Others, Came int
+	// Unseen is that nobody saw who came, so that all that the others have may have.
+	Unseen bool
 }
 
 // Back is how many of those that were on the server the others may have, of so many that

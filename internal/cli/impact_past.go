@@ -69,7 +69,7 @@ func (i *impact) recorded(was gone) (*report.PastImpact, []string) {
 	past := &report.PastImpact{Time: g.At, Recorded: g.Kind, Server: words.Harmless(g.Server.Name), Cluster: words.Harmless(g.Cluster), Connections: g.Connections}
 	for _, x := range g.Of {
 		past.Accounts = append(past.Accounts, report.PastAccount{ID: words.Harmless(x.Account.ID), Name: words.Harmless(x.Account.Name),
-			OnServer: x.Connections, InCluster: x.Connections + x.Others, Came: x.Came})
+			OnServer: x.Connections, InCluster: x.Connections + x.Others, Came: x.Came, Unseen: x.Unseen})
 	}
 	return past, notes
 }

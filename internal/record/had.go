@@ -36,6 +36,8 @@ func (w *Watch) beside(cluster, id string) []checks.ServerRef {
 type HadShare struct {
 	Account                   checks.Account
 	Connections, Others, Came int
+	// Unseen is that events were lost then, and all that the others have may have come.
+	Unseen bool
 }
 
 // onTheWay is how long what a server says of itself may take longer than what others say of
@@ -92,7 +94,7 @@ func (w *Watch) beforeArrivals(h *Had, went *server, there time.Time) {
 		now, n := x.Others, came[x.Account.ID]
 		x.Others, x.Came = max(0, now-n), min(now, n)
 		if !known {
-			x.Others, x.Came = 0, now
+			x.Others, x.Came, x.Unseen = 0, now, now > 0
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (d Document) Harmless() Document {
 		had := *d.Had
 		had.Of = make([]DocumentHadShare, 0, len(d.Had.Of))
 		for _, x := range d.Had.Of {
-			had.Of = append(had.Of, DocumentHadShare{x.Account.Harmless(), x.Connections, x.Others, x.Came})
+			had.Of = append(had.Of, DocumentHadShare{x.Account.Harmless(), x.Connections, x.Others, x.Came, x.Unseen})
 		}
 		d.Had = &had
 	}

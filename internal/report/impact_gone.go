@@ -107,7 +107,10 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 		case missing > 0 && is.Uncounted != "": // who was not counted can only add to it
 			row.Why = &is.Uncounted
 		case missing > missingOf(a.OnServer, a.InCluster, sum(is.Held)):
-			why := fmt.Sprintf("%s about when it fell silent, and whether those were on it is unknown", words.Plurals(a.Came, "connection came to other servers", "connections came to other servers"))
+			why := fmt.Sprintf("%s about when it went, and whether those were on it is unknown", words.Plurals(a.Came, "connection came to other servers", "connections came to other servers"))
+			if a.Unseen {
+				why = "watch did not see who came to the other servers when it went, as it was not connected"
+			}
 			row.Why = &why
 		default:
 			row.Missing = &missing

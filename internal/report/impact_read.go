@@ -43,6 +43,7 @@ type PastAccount struct {
 	OnServer  int
 	InCluster int
 	Came      int
+	Unseen    bool // that they came: all that these have may have
 	Held      map[string]int
 	// OtherClusters are what other clusters had of it; nil where that is not known.
 	OtherClusters map[string]int
