@@ -31,8 +31,13 @@ type Reconnect struct {
 	// there, their lists lead to others only, and their servers advertise none.
 	Home checks.Answer
 
-	here string // the id of the concentrated server
+	here  string   // the id of the concentrated server
+	known []string // the ids of those that the clients are shown to know
 }
+
+// Knows reports whether something shows that the clients know a server, by its id: they
+// are on it or were, their lists lead there, or the server that they are on tells them.
+func (r Reconnect) Knows(id string) bool { return slices.Contains(r.known, id) }
 
 // Misses reports whether the clients are known not to go to a server, by its id.
 func (r Reconnect) Misses(id string) bool {
@@ -50,8 +55,14 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	out := Reconnect{Home: s.home(), here: s.Server.ID}
 	left, _ := s.reconnects()
 	out.Reached, out.Foreseen = slices.Clone(left[1:]), s.foreseen(left)[1:]
-	for _, o := range s.Others {
+	for i, o := range s.Others {
 		out.Servers = append(out.Servers, o.Ref())
+		if left[i+1] == checks.Yes || s.tells(o) == checks.Yes || s.on(o.ID) > 0 || s.wasOn(o) {
+			out.known = append(out.known, o.ID)
+		}
+	}
+	if s.on(s.Server.ID) > 0 {
+		out.known = append(out.known, s.Server.ID)
 	}
 	var step StepName
 	switch out.Can, step = s.canMove(); {
@@ -62,6 +73,13 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	}
 	out.Listed = s.Tied && len(s.Own) > 0
 	return out
+}
+
+// wasOn reports whether a server remembers a connection of these clients.
+func (s *Situation) wasOn(o *checks.Server) bool {
+	return slices.ContainsFunc(s.History, func(c checks.Closed) bool {
+		return c.Server == o.ID && s.isUser(c.User) && !refusal(c.Reason)
+	})
 }
 
 // home says whether clients get to the concentrated server at all: those of a service

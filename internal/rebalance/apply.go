@@ -64,6 +64,8 @@ type applying struct {
 	least        unevenness        // the least so far of either
 	since        int               // moves since then
 	canariesLost map[int]bool      // services whose canaries are not back
+	ways         passages          // what became of the clients by way
+	missed       []Missed          // servers that clients were shown not to get to
 }
 
 // mostVain is how many batches in a row may bring nothing, and no more than have moved
@@ -73,7 +75,7 @@ const mostVain = 4
 // start notes what is so before the first move.
 func (a *applying) start() {
 	a.loads, a.shares, a.flocks, a.unlearnt, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), make([]flock, len(a.now.Servers)), map[int]*tally{}
-	a.canariesLost = map[int]bool{}
+	a.canariesLost, a.ways = map[int]bool{}, passages{}
 	a.load = foresee(a.loads)
 	for _, held := range a.shares {
 		a.held = append(a.held, foresee(held))
@@ -110,19 +112,21 @@ func (a *applying) all(ctx context.Context) *Stop {
 			batch = canaries(plan, a.pace.Canary)
 		}
 		try := trial{all: canary, services: a.now.unproven(batch)}
-		batch, canary = try.few(batch), false
+		if batch, canary = try.few(batch), false; !try.all && a.now.untried(batch) {
+			batch = batch[:min(few, len(batch))]
+		}
 		a.left = nil
 		switch {
 		case len(batch) == 0:
 			if !a.now.Level(a.goal) && len(plan.Short) > 0 {
 				a.run.Enough = words.UpperFirst(words.List(plan.Short)) + "."
 			}
-			return nil
-		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal):
-			return nil
+			return a.unreached()
+		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal), len(a.missed) > 0 && a.now.Level(a.goal):
+			return a.unreached()
 		case a.inVain():
 			a.run.Enough = a.why()
-			return nil
+			return a.unreached()
 		}
 		a.left = rest(plan.Moves, batch)
 		if stop := a.batch(ctx, batch, try); stop != nil {
@@ -245,6 +249,7 @@ func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 	}
 	expected, services := a.expect(moved)
 	arrived := after.Learn(a.now, moved)
+	a.passed(a.now, moved, arrived)
 	a.now, a.run.Last = after, after
 	a.scope.Services = append(a.scope.Services, after.Services[len(a.scope.Services):]...)
 	b.Returned = arrived.Back
@@ -269,7 +274,11 @@ func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 	if stop := a.others(ctx); stop != nil {
 		return stop
 	}
-	return a.harmed(arrived, expected)
+	if stop := a.harmed(arrived, expected); stop != nil {
+		return stop
+	}
+	a.miss()
+	return nil
 }
 
 // kickAll makes moves at the rate, a few at a time, until one is not answered

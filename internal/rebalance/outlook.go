@@ -177,9 +177,9 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 			s.Stays = "they may be lost: " + refuses(by)
 		}
 		where := d.Reconnect(i)
-		s.Unreached = make([]bool, len(members))
+		s.Unreached, s.Known = make([]bool, len(members)), make([]bool, len(members))
 		for k, m := range members {
-			s.Unreached[k] = where.Misses(m.ID)
+			s.Unreached[k], s.Known[k] = where.Misses(m.ID), where.Knows(m.ID)
 		}
 		s.Order = orderOf(d.InOrder(i), members)
 		// Of one network more than of another: who can't be told apart moves together.
@@ -191,6 +191,7 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 			out[at].Unproven = out[at].Unproven || s.Unproven
 			for k := range members { // some of them get there
 				out[at].Unreached[k] = out[at].Unreached[k] && s.Unreached[k]
+				out[at].Known[k] = out[at].Known[k] || s.Known[k]
 			}
 			if !slices.Equal(out[at].Order, s.Order) {
 				out[at].Order = nil

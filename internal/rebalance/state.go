@@ -55,6 +55,9 @@ type Service struct {
 	// Unreached are the servers, by index, that its clients are not known to get to:
 	// neither their lists nor what servers advertise leads there.
 	Unreached []bool
+	// Known are the servers that something shows its clients to know: their lists, what
+	// servers advertise, or that they were there. Nil where nobody looked.
+	Known []bool
 	// ByName reports whether its clients come by names, or addresses, that are not the
 	// servers' own: the server that closes them is then among those that they
 	// are told of, and not known to be the same.

@@ -140,11 +140,10 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 		this := flock{got, expected[i]}
 		a.flocks[i].add(this)
 		a.unlearnt[i].got += got
-		tallies := []flock{this, a.flocks[i]}
-		if overfull(i) {
-			tallies = append(tallies, a.unlearnt[i])
+		if !overfull(i) {
+			continue
 		}
-		for k, f := range tallies {
+		for k, f := range []flock{this, a.flocks[i], a.unlearnt[i]} {
 			if f.bad() {
 				unit := "client"
 				if k > 0 { // of several batches: some came twice
