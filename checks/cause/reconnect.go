@@ -33,6 +33,16 @@ type Reconnect struct {
 
 	here  string   // the id of the concentrated server
 	known []string // the ids of those that the clients are shown to know
+	whys  []string // why clients do not get to each of Servers, where a step keeps them out
+}
+
+// WhyNot is why the clients do not get to a server that they miss, by its id, in a clause.
+func (r Reconnect) WhyNot(id string) string {
+	at := slices.IndexFunc(r.Servers, func(s checks.ServerRef) bool { return s.ID == id })
+	if at >= 0 && r.whys[at] != "" {
+		return r.whys[at]
+	}
+	return "neither their lists nor what servers advertise leads there"
 }
 
 // Knows reports whether something shows that the clients know a server, by its id: they
@@ -61,6 +71,14 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 			out.known = append(out.known, o.ID)
 		}
 	}
+	out.whys = make([]string, len(s.Others))
+	for _, f := range funnelSteps() {
+		for i, a := range f.passes(s)[1:] {
+			if why := keptOutAt(f.name); a == checks.No && out.whys[i] == "" {
+				out.whys[i] = why
+			}
+		}
+	}
 	if s.on(s.Server.ID) > 0 {
 		out.known = append(out.known, s.Server.ID)
 	}
@@ -73,6 +91,21 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	}
 	out.Listed = s.Tied && len(s.Own) > 0
 	return out
+}
+
+// keptOutAt is why clients do not get to a server that takes none of them, in a clause;
+// empty where a step is about what they know.
+func keptOutAt(step StepName) string {
+	switch step {
+	case Serves:
+		return "it does not take such connections"
+	case Accepts:
+		return "it does not take their account or their users"
+	case Room:
+		return "it has no room"
+	case Listed, Resolved, Forwarded, Up, Chosen:
+	}
+	return ""
 }
 
 // wasOn reports whether a server remembers a connection of these clients.

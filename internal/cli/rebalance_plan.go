@@ -78,16 +78,17 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	if err := r.look(ctx, nc, s, counted); err != nil {
 		return nil, err
 	}
-	r.recall(s)
+	r.recall(ctx, nc, s)
 	s.settle(s.state)
-	if s.several() && s.unread == nil && s.state.Level(s.goal) { // by where the clients get to
-		s.nothing()
-		return s, nil
-	}
 	if to := s.goal.To; to >= 0 && !s.state.Reached(to) {
 		s.refuse(balance.NoMoves, "No client that may be moved is known to get to %s.", s.scope.Servers[to].Name)
+	} else if s.several() && s.unread == nil && s.state.Level(s.goal) { // by where the clients get to
+		s.nothing()
+		s.notes = append(s.notes, s.state.Confines()...)
+		return s, nil
 	}
 	s.forecast = balance.Foresee(s.state, s.goal, r.batch)
+	s.goal.Only = s.plan.Names(s.forecast)
 	if refusal, full := balance.Full(s.state, s.goal); full {
 		s.refusals = append(s.refusals, refusal)
 	}

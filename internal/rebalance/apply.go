@@ -107,19 +107,16 @@ func (a *applying) all(ctx context.Context) *Stop {
 			}
 		}
 		plan := PlanMoves(a.now, goal)
-		batch := NextBatch(plan, a.pace.Batch)
-		if canary {
-			batch = canaries(plan, a.pace.Canary)
-		}
-		try := trial{all: canary, services: a.now.unproven(batch)}
-		if batch, canary = try.few(batch), false; !try.all && a.now.untried(batch) {
-			batch = batch[:min(few, len(batch))]
-		}
+		batch, try := a.next(plan, canary)
+		canary = false
 		a.left = nil
 		switch {
 		case len(batch) == 0:
 			if !a.now.Level(a.goal) && len(plan.Short) > 0 {
 				a.run.Enough = words.UpperFirst(words.List(plan.Short)) + "."
+			}
+			if x := a.unnamed(goal); x != "" {
+				a.run.Enough = x
 			}
 			return a.unreached()
 		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal), len(a.missed) > 0 && a.now.Level(a.goal):
@@ -139,6 +136,21 @@ func (a *applying) all(ctx context.Context) *Stop {
 		}
 		a.noteGain(len(batch))
 	}
+}
+
+// next is the batch to move, as a plan has it, and what it is to show.
+func (a *applying) next(plan Plan, canary bool) ([]Move, trial) {
+	plan.Moves = a.now.bounded(plan.Moves)
+	batch := NextBatch(plan, a.pace.Batch)
+	if canary {
+		batch = canaries(plan, a.pace.Canary)
+	}
+	try := trial{all: canary, services: a.now.unproven(batch)}
+	batch, try.seeks = try.few(batch), false
+	if try.seeks = !canary && a.now.untried(batch); try.seeks {
+		batch = batch[:min(few, len(batch))]
+	}
+	return batch, try
 }
 
 // noteGain notes whether a batch of so many moves made anything more even: the servers'
@@ -274,7 +286,7 @@ func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 	if stop := a.others(ctx); stop != nil {
 		return stop
 	}
-	if stop := a.harmed(arrived, expected); stop != nil {
+	if stop := a.harmed(arrived, expected, try); stop != nil {
 		return stop
 	}
 	a.miss()

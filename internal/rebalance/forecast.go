@@ -7,7 +7,8 @@ import (
 
 // Forecast is what a run is expected to come to.
 type Forecast struct {
-	Moves  int // all of them: some clients take more than one
+	Moves  int   // all of them: some clients take more than one
+	Of     []int // the same by service
 	Rounds int
 	// Loads and Held are the connections of each server, and of each account on
 	// each, in whole connections.
@@ -43,7 +44,7 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 		}
 	}
 	owed := make([]float64, len(s.Servers))
-	var f Forecast
+	f := Forecast{Of: make([]int, len(s.Services))}
 	for f.Rounds < mostRounds && (goal.MaxMoves == 0 || f.Moves < goal.MaxMoves) {
 		left := goal
 		full := now.full(goal)
@@ -57,6 +58,9 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 		}
 		now.land(moves, owed, full)
 		f.Moves += len(moves)
+		for _, m := range moves {
+			f.Of[m.Service]++
+		}
 		f.Rounds++
 	}
 	f.Loads, f.Held = now.Loads(), now.Held()
@@ -64,6 +68,19 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 		f.Short = now.shortfall(goal)
 	}
 	return f
+}
+
+// Names are the services, by index, that a plan and what is expected to come of it move:
+// those that may be moved when it is confirmed.
+func (p Plan) Names(f Forecast) []bool {
+	out := make([]bool, len(f.Of))
+	for i, n := range f.Of {
+		out[i] = n > 0
+	}
+	for _, m := range p.Moves {
+		out[m.Service] = true
+	}
+	return out
 }
 
 // shortfall is the server that is furthest from its share; nil where all are near

@@ -200,7 +200,12 @@ func (s *State) leave(x Missed) {
 			unreached = make([]bool, len(s.Servers))
 		}
 		unreached[x.Server] = true
-		s.Services[service].Unreached = unreached
+		why := slices.Clone(s.Services[service].Why)
+		if why == nil {
+			why = make([]string, len(s.Servers))
+		}
+		why[x.Server] = "none of those that were moved came there"
+		s.Services[service].Unreached, s.Services[service].Why = unreached, why
 	}
 }
 
@@ -209,9 +214,7 @@ func (a *applying) miss() {
 	for _, x := range a.now.missed(a.ways) {
 		a.now.leave(x)
 		for _, service := range x.Services { // of which the look after the next batch is made
-			if service < len(a.scope.Services) {
-				a.scope.Services[service].Unreached = a.now.Services[service].Unreached
-			}
+			a.scope.Services[service].Unreached, a.scope.Services[service].Why = a.now.Services[service].Unreached, a.now.Services[service].Why
 		}
 		if at := slices.IndexFunc(a.missed, func(o Missed) bool { return o.Server == x.Server }); at >= 0 {
 			a.missed[at] = Missed{x.Server, append(a.missed[at].Services, x.Services...), a.missed[at].Moved + x.Moved, a.missed[at].Expected + x.Expected}

@@ -176,7 +176,7 @@ func (p *planning) groups() []group {
 	var out []group
 	for _, c := range p.Connections {
 		service := &p.Services[c.Service]
-		if p.triedOut(c) || !p.moves(c.Service) || p.keeps(c) || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
+		if p.triedOut(c) || !p.moves(c.Service) || !p.goal.names(c.Service) || p.keeps(c) || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
 			continue
 		}
 		i, ok := at[c.cohort()]
@@ -353,12 +353,14 @@ func (p *planning) why() []string {
 			full++
 		}
 	}
-	stays, tried, left := 0, 0, 0
+	stays, tried, left, unnamed := 0, 0, 0, 0
 	for _, c := range p.Connections {
 		switch {
 		case p.give[c.Server] <= 0 && p.over[p.Services[c.Service].Account][c.Server] <= 0:
 		case !p.moves(c.Service):
 			stays++
+		case !p.goal.names(c.Service):
+			unnamed++
 		case p.triedOut(c):
 			tried++
 		default:
@@ -368,6 +370,8 @@ func (p *planning) why() []string {
 	switch {
 	case full > 0:
 		return []string{"the other servers have no room for more"}
+	case unnamed > 0:
+		return []string{"the plan did not name the services of the " + words.Plural(unnamed, "other connection") + " on servers with too many"}
 	case stays > 0:
 		return []string{words.Plural(stays, "connection") + " on servers with too many are left out"}
 	case tried > 0:

@@ -20,6 +20,7 @@ const (
 	NoRoom        RefusalCode = "no-room"
 	NoMoves       RefusalCode = "no-moves"
 	CameBack      RefusalCode = "clients-came-back"
+	StayedAway    RefusalCode = "clients-stay-away"
 	KeptAway      RefusalCode = "kept-away"
 )
 
@@ -151,7 +152,7 @@ func (p Plan) Remarks(s *State, f Forecast) (lasting, foreseen []string) {
 		lasting = append(lasting, fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
 			words.Count(may), words.Plural(len(p.Moves), "client")))
 	}
-	lasting = append(lasting, slices.Concat(s.remarkKeptAway(), s.remarkConfined())...)
+	lasting = append(lasting, slices.Concat(s.remarkKeptAway(), s.Confines())...)
 	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {
 		foreseen = append(foreseen, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
 	}

@@ -55,6 +55,8 @@ type Service struct {
 	// Unreached are the servers, by index, that its clients are not known to get to:
 	// neither their lists nor what servers advertise leads there.
 	Unreached []bool
+	// Why is why, by server, in a clause; nil where that is not known.
+	Why []string
 	// Known are the servers that something shows its clients to know: their lists, what
 	// servers advertise, or that they were there. Nil where nobody looked.
 	Known []bool
@@ -114,8 +116,16 @@ type Goal struct {
 	To int
 	// MaxMoves is the most connections to move, 0 for as many as it takes.
 	MaxMoves int
+	// Only are the services, by index, that may be moved, as the plan that was shown names
+	// them; nil for all.
+	Only []bool
 	// IgnoreRoom plans as if every server had room.
 	IgnoreRoom bool
+}
+
+// names reports whether the plan that was shown names a service.
+func (g Goal) names(service int) bool {
+	return g.Only == nil || service < len(g.Only) && g.Only[service]
 }
 
 // Held are the connections of each account on each server.

@@ -131,7 +131,7 @@ func (a *applying) expect(moved []Move) (on []gain, services map[int]tally) {
 // before and than was foreseen. A batch takes the clients of a service from one
 // server, and some of them go to a server that has as many: on the way one may have a
 // few more than before the first move.
-func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
+func (a *applying) harmed(now Arrivals, expected []gain, try trial) *Stop {
 	// In small batches the run learns where clients go before that is beyond chance.
 	// It does no harm until a server has too many.
 	loads, even := a.now.Loads(), a.now.aimOf(a.goal).even
@@ -155,7 +155,11 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 	}
 	// The loads of several accounts, each to be spread evenly, may become worse.
 	if !a.goal.Even || len(a.shares) == 1 {
-		if stop := worst("", a.loads, a.now.Loads(), a.load, 0); stop != nil {
+		few := 0
+		if try.seeks { // what is to be learnt first costs a few
+			few = slack(slices.Max(even))
+		}
+		if stop := worst("", a.loads, loads, a.load, few); stop != nil {
 			return stop
 		}
 	}

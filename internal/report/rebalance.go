@@ -53,6 +53,8 @@ type RebalanceAccount struct {
 	Clients int `json:"clients"`
 	// Finding reports whether it is a finding after the run.
 	Finding bool `json:"finding"`
+	// NewFinding reports whether it is one and was none before the run.
+	NewFinding bool `json:"new_finding"`
 	// LeftOut is why it is left alone; null where it is balanced.
 	LeftOut   *string            `json:"left_out"`
 	Before    Spread             `json:"before"`
@@ -68,14 +70,17 @@ type RebalanceAccount struct {
 // RebalanceService is an application of an account. Connections are those before the
 // run, or at its end where it came during it. Moves and Clients are as of the account.
 type RebalanceService struct {
-	Name        string  `json:"name"`
-	User        string  `json:"user"`
-	Language    string  `json:"language"`
-	Protocol    string  `json:"protocol"`
-	Connections int     `json:"connections"`
-	Moves       int     `json:"moves"`
-	Clients     int     `json:"clients"`
-	LeftOut     *string `json:"left_out"`
+	Name        string `json:"name"`
+	User        string `json:"user"`
+	Language    string `json:"language"`
+	Protocol    string `json:"protocol"`
+	Connections int    `json:"connections"`
+	Moves       int    `json:"moves"`
+	Clients     int    `json:"clients"`
+	// Expected are all moves of it that a plan expects, 0 after a run. One without any, and
+	// without moves, is not moved.
+	Expected int     `json:"expected_moves"`
+	LeftOut  *string `json:"left_out"`
 }
 
 // RebalanceParameters are what was asked for.
@@ -132,6 +137,8 @@ type RebalanceServer struct {
 	Moves       int    `json:"moves"`
 	Predicted   int    `json:"predicted"`
 	After       *int   `json:"after"`
+	// Unreached reports whether no client that may be moved is known to get there.
+	Unreached bool `json:"unreached"`
 }
 
 // Spread is the server with most of the connections.

@@ -100,7 +100,7 @@ func (doc *Rebalance) who() string {
 func (doc *Rebalance) whose() string {
 	moved := 0
 	for _, a := range doc.Accounts {
-		if a.Moves > 0 {
+		if a.Moves > 0 || slices.ContainsFunc(a.Services, func(s RebalanceService) bool { return s.Expected > 0 }) {
 			moved++
 		}
 	}
@@ -159,7 +159,7 @@ func (p *printer) rebalanceAccounts(doc *Rebalance) {
 	shown, more := 0, 0
 	for _, a := range doc.Accounts {
 		for _, s := range a.Services {
-			if s.Moves == 0 {
+			if s.Moves == 0 && s.Expected == 0 {
 				continue
 			}
 			if shown++; shown > listed {
@@ -179,6 +179,8 @@ func (p *printer) rebalanceAccounts(doc *Rebalance) {
 // closes, how many clients these are and how many closes.
 func (s RebalanceService) moved() string {
 	switch {
+	case s.Moves == 0:
+		return fmt.Sprintf("none of %s at first, about %s later", words.Plural(s.Connections, "connection"), words.Count(s.Expected))
 	case s.Moves > s.Clients:
 		return fmt.Sprintf("%s of %s, with %s", words.Plural(s.Clients, "client"), words.Count(max(s.Connections, s.Clients)), words.Plural(s.Moves, "close"))
 	case s.Moves > s.Connections: // others came during the run
@@ -265,9 +267,9 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 			why += " Whether all clients are back is unknown: not all servers were read after the last were closed."
 		}
 		if !slices.ContainsFunc(doc.Moves, func(m RebalanceMove) bool { return m.Outcome == "not-tried" }) {
-			return text.FgRed, fmt.Sprintf("Stopped after %s of %s%s.%s", words.Plural(kicked, "close"), who, became, why)
+			return text.FgRed, fmt.Sprintf("Stopped after %s of %s%s.%s%s", words.Plural(kicked, "close"), who, became, doc.found("Now", true), why)
 		}
-		return text.FgRed, fmt.Sprintf("Stopped after %s of %s of %s%s.%s", words.Count(kicked), words.Plural(len(doc.Moves), "close"), who, became, why)
+		return text.FgRed, fmt.Sprintf("Stopped after %s of %s of %s%s.%s%s", words.Count(kicked), words.Plural(len(doc.Moves), "close"), who, became, doc.found("Now", true), why)
 	case "uneven":
 		return text.FgYellow, moved + became + ": the servers are still uneven."
 	case "finding":
