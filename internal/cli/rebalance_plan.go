@@ -88,10 +88,10 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 		return s, nil
 	}
 	s.forecast = balance.Foresee(s.state, s.goal, r.batch)
-	s.goal.Only = s.plan.Names(s.forecast)
 	if refusal, full := balance.Full(s.state, s.goal); full {
 		s.refusals = append(s.refusals, refusal)
 	}
+	s.goal.Only = s.plan.Names(s.forecast)
 	s.remark()
 	return s, nil
 }
@@ -313,7 +313,7 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		outlook := balance.OutlookOf(*diagnosis, i, s.scope.Servers)
 		if r.force {
 			for k := range outlook.Services {
-				outlook.Services[k].Unproven = false
+				outlook.Services[k].Unproven, outlook.Services[k].Known = false, nil
 				if outlook.Services[k].Stays != "" {
 					outlook.Services[k].Stays, outlook.Services[k].Unreached = "", nil
 				}

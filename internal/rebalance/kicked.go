@@ -23,6 +23,12 @@ type Ended struct {
 	Start, Stop     time.Time // by the clock of the auditor
 }
 
+// client is who has a connection, as far as a name says that.
+type client struct {
+	service int
+	name    string
+}
+
 // Remembered reads which connections of the services of a state the servers remember:
 // those that closed last, without those of a server that does not say.
 func (s *State) Remembered(ctx context.Context, nc *nats.Conn, patience time.Duration) []Ended {
@@ -84,16 +90,28 @@ func (s *State) missedBefore(ended []Ended) []Missed {
 		}
 	}
 	back, to := make([]int, len(s.Services)), make([][]bool, len(s.Services))
-	for _, c := range s.Connections {
-		if !first[c.Service].IsZero() && !c.Start.Before(first[c.Service]) {
-			if to[c.Service] == nil {
-				to[c.Service] = make([]bool, len(s.Servers))
+	came := func(service, server int, start time.Time) {
+		if !first[service].IsZero() && !start.Before(first[service]) {
+			if to[service] == nil {
+				to[service] = make([]bool, len(s.Servers))
 			}
-			back[c.Service]++
-			to[c.Service][c.Server] = true
+			back[service]++
+			to[service][server] = true
 		}
 	}
-	full := s.full(Goal{})
+	for _, c := range s.Connections {
+		came(c.Service, c.Server, c.Start)
+	}
+	for _, e := range ended {
+		came(e.Service, e.Server, e.Start)
+	}
+	// Who was closed twice, by a name that nobody else has, is known to have been elsewhere.
+	full, trails, named := s.full(Goal{}), map[client]trail{}, map[client]int{}
+	for _, c := range s.Connections {
+		named[client{c.Service, c.Name}]++
+	}
+	ended = slices.Clone(ended)
+	slices.SortStableFunc(ended, func(a, b Ended) int { return a.Stop.Compare(b.Stop) })
 	for _, e := range ended {
 		if !e.Kicked || !leftFrom(to[e.Service], e.Server) { // those that came back say nothing
 			continue
@@ -101,7 +119,11 @@ func (s *State) missedBefore(ended []Ended) []Missed {
 		if back[e.Service]--; back[e.Service] < 0 {
 			continue
 		}
-		chances := s.walk(cohort{service: e.Service, server: e.Server}, full)
+		of := client{e.Service, e.Name}
+		chances := s.walk(cohort{service: e.Service, server: e.Server, trail: trails[of]}, full)
+		if e.Name != "" && named[of] == 1 {
+			trails[of] = trails[of].then(e.Server)
+		}
 		for i := range chances {
 			if !e.Stop.After(s.Servers[i].Start) { // it was not there yet
 				chances[i] = 0
@@ -127,13 +149,13 @@ func leftFrom(to []bool, server int) bool {
 }
 
 // Leave plans no client for a server that it did not come to when it was closed before,
-// and says so in a sentence for each server.
+// and says so, a sentence for the servers that the same clients did not come to.
 func (s *State) Leave(ended []Ended) (out []string) {
-	for _, x := range s.missedBefore(ended) {
+	all := s.missedBefore(ended)
+	for _, x := range all {
 		s.leave(x)
-		out = append(out, x.Text(s))
 	}
-	return out
+	return s.misses(all)
 }
 
 // clocks is how far the servers' clocks are off each other at most, once what they are
@@ -144,10 +166,6 @@ const clocks = time.Second
 // connected again. Whether they have is unknown where clients of other names have come
 // since: those may be the same.
 func (s *State) Lost(ended []Ended) []Recalled {
-	type client struct {
-		service int
-		name    string
-	}
 	type fate struct {
 		closed, back int
 		first        time.Time

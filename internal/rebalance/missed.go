@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -239,26 +240,44 @@ func (s *State) untried(moves []Move) bool {
 	})
 }
 
-// Text says it in a sentence.
-func (x Missed) Text(s *State) string {
-	var of []string
-	for _, service := range x.Services {
-		of = append(of, cmp.Or(s.Services[service].Name, "clients without a name"))
+// misses says it, a sentence for the servers that the same clients did not come to.
+func (s *State) misses(all []Missed) (out []string) {
+	for len(all) > 0 {
+		first, names, expected := all[0], []string(nil), 0.0
+		all = slices.DeleteFunc(slices.Clone(all), func(x Missed) bool {
+			same := slices.Equal(x.Services, first.Services) && x.Moved == first.Moved
+			if same {
+				names, expected = append(names, s.Servers[x.Server].Name), expected+x.Expected
+			}
+			return same
+		})
+		var of []string
+		for _, service := range first.Services {
+			of = append(of, cmp.Or(s.Services[service].Name, "clients without a name"))
+		}
+		slices.Sort(of)
+		out = append(out, fmt.Sprintf("After %s of %s no client came to %s, where about %.0f would have by chance: they do not know %s, or can't get in.",
+			words.Plural(first.Moved, "close"), words.ListUpTo(shown, slices.Compact(of)), words.Or(names), expected, it(len(names))))
 	}
-	slices.Sort(of)
-	return fmt.Sprintf("After %s of %s no client came to %s, where about %.0f would have by chance: they do not know it, or can't get in.",
-		words.Plural(x.Moved, "close"), words.ListUpTo(shown, slices.Compact(of)), s.Servers[x.Server].Name, x.Expected)
+	return out
+}
+
+func it(servers int) string {
+	if servers == 1 {
+		return "it"
+	}
+	return "them"
 }
 
 // unreached is a stop where a server that was to be filled is left without these clients,
 // as they do not get there.
 func (a *applying) unreached() *Stop {
 	loads := a.now.Loads()
-	for _, x := range a.missed {
-		if loads[x.Server] == 0 {
-			return &Stop{StopUnreached, x.Text(a.now)}
-		}
-		a.run.Notes = append(a.run.Notes, x.Text(a.now))
+	empty := func(x Missed) bool { return loads[x.Server] == 0 }
+	if !slices.ContainsFunc(a.missed, empty) {
+		a.run.Notes = append(a.run.Notes, a.now.misses(a.missed)...)
+		return nil
 	}
-	return nil
+	missed := slices.DeleteFunc(slices.Clone(a.missed), func(x Missed) bool { return !empty(x) })
+	return &Stop{StopUnreached, strings.Join(a.now.misses(missed), " ")}
 }

@@ -157,7 +157,7 @@ func (p Plan) Remarks(s *State, f Forecast) (lasting, foreseen []string) {
 		foreseen = append(foreseen, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
 	}
 	if f.Moves > len(p.Moves) {
-		foreseen = append(foreseen, fmt.Sprintf("Clients choose where they go, so it plans again after each batch: about %s in all.", words.Plural(f.Moves, "move")))
+		foreseen = append(foreseen, fmt.Sprintf("Clients choose where they go, so it plans again after each batch: about %s in all, of these services only.", words.Plural(f.Moves, "move")))
 	}
 	if x := f.Short; x != nil {
 		foreseen = append(foreseen, fmt.Sprintf("The servers are not expected to become even: %s would have about %s, and its even share is %s.",

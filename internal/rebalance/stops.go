@@ -133,17 +133,21 @@ func (a *applying) expect(moved []Move) (on []gain, services map[int]tally) {
 // few more than before the first move.
 func (a *applying) harmed(now Arrivals, expected []gain, try trial) *Stop {
 	// In small batches the run learns where clients go before that is beyond chance.
-	// It does no harm until a server has too many.
+	// It does no harm until a server has too many, or would with one more such batch.
 	loads, even := a.now.Loads(), a.now.aimOf(a.goal).even
-	overfull := func(i int) bool { return loads[i] > max(a.loads[i], even[i]+slack(even[i])) }
+	overfull := func(i, more int) bool { return loads[i]+more > max(a.loads[i], even[i]+slack(even[i])) }
 	for i, got := range now.On {
 		this := flock{got, expected[i]}
 		a.flocks[i].add(this)
 		a.unlearnt[i].got += got
-		if !overfull(i) {
+		if !overfull(i, got) {
 			continue
 		}
-		for k, f := range []flock{this, a.flocks[i], a.unlearnt[i]} {
+		tallies := []flock{this, a.flocks[i]}
+		if overfull(i, 0) {
+			tallies = append(tallies, a.unlearnt[i])
+		}
+		for k, f := range tallies {
 			if f.bad() {
 				unit := "client"
 				if k > 0 { // of several batches: some came twice
