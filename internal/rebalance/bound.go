@@ -8,11 +8,15 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// bounded takes from moves as many, in their order, as can't make an account a finding even
-// if all of its clients that are moved choose the same server: where they go is seen after
-// the batch only.
-func (s *State) bounded(moves []Move) []Move {
-	held, coming := s.Held(), s.Held()
+// bounded takes from moves as many, in their order, as can't make an account a finding, or
+// fill a server, even if all of its clients that are moved choose the same one: where they
+// go is seen after the batch only.
+func (s *State) bounded(moves []Move, goal Goal) []Move {
+	held, coming, all := s.Held(), s.Held(), make([]int, len(s.Servers))
+	fills := func(i int) bool {
+		x := s.Servers[i]
+		return !goal.IgnoreRoom && x.Limit != nil && x.Connections != nil && *x.Connections < *x.Limit && *x.Connections+all[i] >= *x.Limit
+	}
 	for a := range coming {
 		clear(coming[a])
 	}
@@ -37,8 +41,12 @@ func (s *State) bounded(moves []Move) []Move {
 		}) {
 			continue
 		}
+		if slices.ContainsFunc(servers, fills) {
+			continue
+		}
 		for _, i := range servers {
 			coming[account][i]++
+			all[i]++
 		}
 		out = append(out, m)
 	}

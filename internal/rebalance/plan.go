@@ -347,12 +347,7 @@ func (p *planning) take(g *group, c Connection) {
 
 // why says why there are fewer moves than it takes.
 func (p *planning) why() []string {
-	full := 0
-	for i := range p.room {
-		if p.room[i] < 1 {
-			full++
-		}
-	}
+	full := p.crowded()
 	stays, tried, left, unnamed := 0, 0, 0, 0
 	for _, c := range p.Connections {
 		switch {
@@ -368,8 +363,8 @@ func (p *planning) why() []string {
 		}
 	}
 	switch {
-	case full > 0:
-		return []string{"the other servers have no room for more"}
+	case full != "":
+		return []string{full}
 	case unnamed > 0:
 		return []string{"the plan did not name the services of the " + words.Plural(unnamed, "other connection") + " on servers with too many"}
 	case stays > 0:
@@ -381,6 +376,31 @@ func (p *planning) why() []string {
 		return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
 	}
 	return []string{"no connection that may move is on a server with too many"}
+}
+
+// crowded says which servers have no room for those that are moved, in a clause; empty
+// where all have.
+func (p *planning) crowded() string {
+	var full []string
+	others := 0
+	for i := range p.room {
+		if !p.passes[i] {
+			others++
+		}
+		if p.room[i] < 1 {
+			full = append(full, p.Servers[i].Name)
+		}
+	}
+	switch {
+	case len(full) == 0:
+		return ""
+	case len(full) >= others:
+		return "the other servers have no room for more"
+	}
+	if len(full) == 1 {
+		return full[0] + " has no room for more, and clients that are moved may choose it"
+	}
+	return words.ListUpTo(shown, full) + " have no room for more, and clients that are moved may choose them"
 }
 
 // Takes is about how long moves take: the rate is in moves per second, and in each

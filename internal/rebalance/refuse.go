@@ -123,7 +123,8 @@ func Uncovered(d *checks.Deployment, cluster string, members []Server) []Refusal
 	return out
 }
 
-// Full returns the refusal for a cluster in which no other server has room.
+// Full returns the refusal for a cluster in which servers without room that clients may
+// choose keep all of them where they are.
 func Full(s *State, goal Goal) (Refusal, bool) {
 	without := goal
 	without.IgnoreRoom = true
@@ -131,7 +132,8 @@ func Full(s *State, goal Goal) (Refusal, bool) {
 	if len(PlanMoves(s, without).Moves) == 0 || len(PlanMoves(s, goal).Moves) > 0 {
 		return Refusal{}, false
 	}
-	return Refusal{NoRoom, fmt.Sprintf("No other server has room: they keep %d%% of their limits free. Clients would be refused there and come back.", reservePercent)}, true
+	return Refusal{NoRoom, fmt.Sprintf("%s. %d%% of a limit is kept free, as clients would be refused there and come back. Raise max_connections there.",
+		words.UpperFirst(newPlanning(s, goal).crowded()), reservePercent)}, true
 }
 
 // byChance is the probability from which on a spread is nothing out of the
