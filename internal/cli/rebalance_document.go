@@ -208,7 +208,7 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 				all.Moved, all.Back, all.Missing = all.Moved+a.Moved, all.Back+a.Back, all.Missing+a.Missing
 			}
 		}
-		doc.Accounts[i].Found = balance.Judged(doc.Accounts[i].Found, all)
+		doc.Accounts[i].Found = balance.Judged(s.unmet(doc.Accounts[i].Found, i, state, run.Missed, "this rebalance"), all)
 	}
 	s.missing = run.Missing
 	if !run.Unseen {

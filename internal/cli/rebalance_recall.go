@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -21,7 +22,11 @@ func (r *rebalance) recall(ctx context.Context, nc *nats.Conn, s *assessment) {
 	defer cancel()
 	ended := s.state.Remembered(ctx, nc, r.host.Timeout())
 	if !r.force {
-		s.notes = append(s.notes, s.state.Leave(ended)...)
+		missed := s.state.Leave(ended)
+		s.notes = append(s.notes, s.state.Misses(missed)...)
+		for i := range s.causes {
+			s.causes[i] = s.unmet(s.causes[i], i, s.state, missed, "closed connections")
+		}
 	}
 	if lost := s.state.Lost(ended); len(lost) > 0 && !s.elsewhere() {
 		r.forget(s, lost, balance.StayedAway, "Clients that were closed before have not connected again (%s). Closing more may lose them too.")
@@ -33,6 +38,18 @@ func (r *rebalance) recall(ctx context.Context, nc *nats.Conn, s *assessment) {
 	if len(back) > 0 {
 		r.forget(s, back, balance.CameBack, "The clients came straight back when they were closed before (%s). Closing them again would show the same.")
 	}
+}
+
+// unmet is the causes of an account with what is known of servers that its clients did not
+// come to.
+func (s *assessment) unmet(causes []cause.Cause, account int, state *balance.State, missed []balance.Missed, source string) []cause.Cause {
+	missed = slices.DeleteFunc(slices.Clone(missed), func(x balance.Missed) bool {
+		return !slices.ContainsFunc(x.Services, func(service int) bool { return state.Services[service].Account == account })
+	})
+	for _, text := range state.Misses(missed) {
+		causes = balance.Unmet(causes, text, source)
+	}
+	return causes
 }
 
 // elsewhere reports whether clients of the accounts are in other clusters too, where some

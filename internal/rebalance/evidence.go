@@ -44,13 +44,30 @@ func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
 		case !few:
 			out[i].Verdict, out[i].Confidence = cause.RuledOut, 0
 		case out[i].Strong():
-			out[i].Verdict, out[i].Confidence = cause.Possible, 0.2
+			out[i].Verdict, out[i].Confidence = cause.Possible, unsure
 		}
 		out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Source: "this rebalance"})
 	}
 	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })
 	return out
 }
+
+// Unmet returns the causes of an account with what is known of a server that its clients
+// did not come to: none that would have let them go there is more than possible.
+func Unmet(causes []cause.Cause, text, source string) []cause.Cause {
+	out := slices.Clone(causes)
+	for i := range out {
+		if definition, known := cause.Define(out[i].Code); known && out[i].Role == cause.Root && out[i].Strong() && definition.Moved == cause.GoOn {
+			out[i].Verdict, out[i].Confidence = cause.Possible, unsure
+			out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Source: source})
+		}
+	}
+	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })
+	return out
+}
+
+// unsure is the confidence in a cause that a run speaks against.
+const unsure = 0.2
 
 func order(c cause.Cause) int {
 	return slices.Index([]cause.Verdict{cause.Confirmed, cause.Likely, cause.Possible, cause.NotTested, cause.RuledOut}, c.Verdict)

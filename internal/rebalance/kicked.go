@@ -148,14 +148,13 @@ func leftFrom(to []bool, server int) bool {
 	return false
 }
 
-// Leave plans no client for a server that it did not come to when it was closed before,
-// and says so, a sentence for the servers that the same clients did not come to.
-func (s *State) Leave(ended []Ended) (out []string) {
+// Leave plans no client for a server that it did not come to when it was closed before.
+func (s *State) Leave(ended []Ended) []Missed {
 	all := s.missedBefore(ended)
 	for _, x := range all {
 		s.leave(x)
 	}
-	return s.misses(all)
+	return all
 }
 
 // clocks is how far the servers' clocks are off each other at most, once what they are

@@ -223,6 +223,7 @@ func (a *applying) miss() {
 		}
 		a.missed = append(a.missed, x)
 	}
+	a.run.Missed = a.missed
 }
 
 // untried reports whether the clients of a batch may go to a server that nobody is on, and
@@ -240,8 +241,8 @@ func (s *State) untried(moves []Move) bool {
 	})
 }
 
-// misses says it, a sentence for the servers that the same clients did not come to.
-func (s *State) misses(all []Missed) (out []string) {
+// Misses says it, a sentence for the servers that the same clients did not come to.
+func (s *State) Misses(all []Missed) (out []string) {
 	for len(all) > 0 {
 		first, names, expected := all[0], []string(nil), 0.0
 		all = slices.DeleteFunc(slices.Clone(all), func(x Missed) bool {
@@ -275,9 +276,9 @@ func (a *applying) unreached() *Stop {
 	loads := a.now.Loads()
 	empty := func(x Missed) bool { return loads[x.Server] == 0 }
 	if !slices.ContainsFunc(a.missed, empty) {
-		a.run.Notes = append(a.run.Notes, a.now.misses(a.missed)...)
+		a.run.Notes = append(a.run.Notes, a.now.Misses(a.missed)...)
 		return nil
 	}
 	missed := slices.DeleteFunc(slices.Clone(a.missed), func(x Missed) bool { return !empty(x) })
-	return &Stop{StopUnreached, strings.Join(a.now.misses(missed), " ")}
+	return &Stop{StopUnreached, strings.Join(a.now.Misses(missed), " ")}
 }

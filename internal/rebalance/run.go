@@ -102,6 +102,8 @@ type Run struct {
 	// Last is the last look; nil where there was none after the first move.
 	Last *State
 	Stop *Stop // nil where it came to its end
+	// Missed are servers that clients were shown not to get to.
+	Missed []Missed
 	// Notes are what it learnt of where clients get to, a sentence each.
 	Notes []string
 	// Enough is why it ended though not level, in a sentence; empty where it is
