@@ -27,7 +27,7 @@ func (s *Situation) onlyWithout() *checks.Server {
 	even := rest / float64(len(all)-1)
 	const chance = 3 // standard deviations
 	for _, o := range all {
-		if o != last && math.Abs(float64(s.on(o.ID))-even) > chance*math.Sqrt(even) {
+		if n := float64(s.on(o.ID)); o != last && (2*n < even || math.Abs(n-even) > chance*math.Sqrt(even)) {
 			return nil
 		}
 	}

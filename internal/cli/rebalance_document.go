@@ -26,6 +26,9 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 			DurationS: r.duration(s).Seconds(), LimitedBy: p.Short},
 		Notes: slices.Concat(s.notes, s.foreseen), Warnings: s.warnings, Outcome: "planned",
 	}
+	doc.Some = slices.ContainsFunc(r.everyone(s.deployment, s.cluster), func(a checks.Account) bool {
+		return !slices.ContainsFunc(s.scope.Accounts, func(x balance.Account) bool { return x.ID == a.ID })
+	})
 	if r.toServer != "" {
 		doc.Given.ToServer = &r.toServer
 	}

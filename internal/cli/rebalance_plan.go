@@ -159,6 +159,12 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 		s.scope.Accounts = append(s.scope.Accounts, x)
 	}
 	s.scope.Cluster, s.scope.Servers = cluster, balance.Members(s.deployment, cluster, ids)
+	s.scope.Elsewhere = map[string]string{}
+	for i := range s.deployment.Servers {
+		if x := &s.deployment.Servers[i]; x.Cluster != cluster {
+			s.scope.Elsewhere[x.ID] = x.Cluster
+		}
+	}
 	s.scope.Bound = func(server int, protocol string) bool {
 		return balance.Bound(s.deployment, cluster, s.scope.Servers[server].ID, protocol)
 	}

@@ -66,6 +66,9 @@ type applying struct {
 	canariesLost map[int]bool      // services whose canaries are not back
 	ways         passages          // what became of the clients by way
 	missed       []Missed          // servers that clients were shown not to get to
+	hadAbroad    map[site]int      // clients in other clusters before the first move
+	away         map[site]int      // how many more there are now
+	foundAway    map[int]int       // of those that were moved, by account
 }
 
 // mostVain is how many batches in a row may bring nothing, and no more than have moved
@@ -75,7 +78,7 @@ const mostVain = 4
 // start notes what is so before the first move.
 func (a *applying) start() {
 	a.loads, a.shares, a.flocks, a.unlearnt, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), make([]flock, len(a.now.Servers)), map[int]*tally{}
-	a.canariesLost, a.ways = map[int]bool{}, passages{}
+	a.canariesLost, a.ways, a.foundAway = map[int]bool{}, passages{}, map[int]int{}
 	a.load = foresee(a.loads)
 	for _, held := range a.shares {
 		a.held = append(a.held, foresee(held))
@@ -96,6 +99,9 @@ func (a *applying) all(ctx context.Context) *Stop {
 	a.start()
 	if stop := a.vanished(held, a.before); stop != nil {
 		return stop
+	}
+	if a.hadAbroad, err = a.abroad(ctx); err != nil {
+		return a.ended(ctx, err)
 	}
 	a.known = kicks(ctx, a.client, a.pace.Patience, a.now.Servers)
 	canary := a.pace.Canary > 0
@@ -261,6 +267,7 @@ func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 	}
 	expected, services := a.expect(moved)
 	arrived := after.Learn(a.now, moved)
+	a.found(&arrived)
 	a.passed(a.now, moved, arrived)
 	a.now, a.run.Last = after, after
 	a.scope.Services = append(a.scope.Services, after.Services[len(a.scope.Services):]...)
@@ -361,8 +368,14 @@ func (a *applying) settled(ctx context.Context, kicked, gone int) (*State, map[s
 			now += n
 		}
 		missing := slices.ContainsFunc(a.now.Servers, func(s Server) bool { _, ok := held[s.ID]; return !ok })
-		if !missing && now < len(a.now.Connections)-gone && kicked > 0 && time.Now().Before(over) {
-			continue
+		if want := len(a.now.Connections) + a.inOthers() - gone; !missing && now < want-a.inOthers() && kicked > 0 {
+			more, err := a.goneTo(ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			if now+more < want && time.Now().Before(over) {
+				continue
+			}
 		}
 		if missing {
 			return nil, held, nil

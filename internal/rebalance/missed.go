@@ -276,7 +276,7 @@ func (a *applying) unreached() *Stop {
 	loads := a.now.Loads()
 	empty := func(x Missed) bool { return loads[x.Server] == 0 }
 	if !slices.ContainsFunc(a.missed, empty) {
-		a.run.Notes = append(a.run.Notes, a.now.Misses(a.missed)...)
+		a.run.Notes = slices.Concat(a.run.Notes, a.now.Misses(a.missed))
 		return nil
 	}
 	missed := slices.DeleteFunc(slices.Clone(a.missed), func(x Missed) bool { return !empty(x) })

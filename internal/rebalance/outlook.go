@@ -70,6 +70,13 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 		c := d.Cause(cause.AccountGap)
 		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s): clients that are moved may be lost there where their library gives up. Put that right first.%s", strings.TrimSuffix(refuses(by), "them")+"the clients", c.Code, c.Verdict, onceMended(d, c))})
 	}
+	var away []string
+	for _, l := range d.Own {
+		away = append(away, l.Reach.Away...)
+	}
+	if slices.Sort(away); len(away) > 0 {
+		note("The clients' lists of %s also have servers of %s: clients that are moved may go there.", words.Harmless(d.Finding.Account.Name), words.ListUpTo(shown, slices.Compact(away)))
+	}
 	if d.AtLimit() {
 		note("The account is at its limit of connections: others that wait for a place may take those of clients that are moved.")
 	}

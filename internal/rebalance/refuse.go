@@ -155,8 +155,8 @@ func (p Plan) Remarks(s *State, f Forecast) (lasting, foreseen []string) {
 			words.Count(may), words.Plural(len(p.Moves), "client")))
 	}
 	lasting = append(lasting, slices.Concat(s.remarkKeptAway(), s.Confines())...)
-	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {
-		foreseen = append(foreseen, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
+	if len(p.Moves) < p.Excess && f.Moves < p.Excess {
+		foreseen = append(foreseen, fmt.Sprintf("It moves fewer than an even spread takes: %s.", words.List(p.Short)))
 	}
 	if f.Moves > len(p.Moves) {
 		foreseen = append(foreseen, fmt.Sprintf("Clients choose where they go, so it plans again after each batch: about %s in all, of these services only.", words.Plural(f.Moves, "move")))

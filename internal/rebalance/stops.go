@@ -28,7 +28,7 @@ func (a *applying) missing(now Arrivals) int {
 // by themselves before they were moved.
 func (a *applying) lost() int {
 	_, had := largest(a.loads)
-	return max(0, had-a.gone-len(a.now.Connections))
+	return max(0, had-a.gone-a.inOthers()-len(a.now.Connections))
 }
 
 // cameBack is a stop where clients come back to the servers that they were moved

@@ -42,6 +42,9 @@ type Rebalance struct {
 	Stop     *RebalanceStop `json:"stop"`
 	Notes    []string       `json:"notes"`
 	Warnings []string       `json:"warnings"`
+
+	// Some reports whether other accounts have clients in the cluster too.
+	Some bool `json:"-"`
 }
 
 // RebalanceAccount is an account that is balanced, or left alone.

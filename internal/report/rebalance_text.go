@@ -21,11 +21,12 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	color, answer := rebalanceAnswer(doc)
 	p.paragraph(color, "", "", answer)
 	p.source(doc.Source)
-	if !doc.Coverage.Complete {
+	forCoverage := doc.Outcome == "refused" && len(doc.Refusals) > 0 && doc.Refusals[0].Code == "coverage" && !doc.Coverage.Complete
+	if !doc.Coverage.Complete && !forCoverage { // else below, with why it is refused
 		p.missing(doc.Coverage.Missing, listed)
-	}
-	if !doc.Coverage.Complete && doc.Outcome == "refused" {
-		p.wrap("  ", doc.Coverage.bringIn+"; --force plans without them.")
+		if doc.Outcome == "refused" {
+			p.wrap("  ", doc.Coverage.bringIn+"; --force plans without them.")
+		}
 	}
 	p.rebalanceServers(doc)
 	p.rebalanceAccounts(doc)
@@ -37,7 +38,7 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 			p.paragraph(text.FgRed, "", "  ", "Also: "+r.Text)
 		}
 	}
-	if doc.Outcome == "refused" && len(doc.Refusals) > 0 && doc.Refusals[0].Code == "coverage" && len(doc.Coverage.Missing) > 0 {
+	if forCoverage {
 		p.missing(doc.Coverage.Missing, listed)
 		p.wrap("  ", doc.Coverage.bringIn+". --force plans with the servers that reported.")
 	}
@@ -283,6 +284,9 @@ func (p *printer) rebalanceServers(doc *Rebalance) {
 		return
 	}
 	cells := [][]string{{"SERVER", "BEFORE", "MOVE", "PREDICTED", "AFTER"}}
+	if doc.Some {
+		p.wrap("  ", "Counted are the connections of "+doc.who()+" only.")
+	}
 	rows := slices.Clone(doc.Servers)
 	slices.SortStableFunc(rows, func(a, b RebalanceServer) int { return cmp.Compare(b.Before, a.Before) })
 	for _, s := range rows[:min(len(rows), barRows)] {
