@@ -21,12 +21,11 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 	color, answer := rebalanceAnswer(doc)
 	p.paragraph(color, "", "", answer)
 	p.source(doc.Source)
-	forCoverage := doc.Outcome == "refused" && len(doc.Refusals) > 0 && doc.Refusals[0].Code == "coverage" && !doc.Coverage.Complete
-	if !doc.Coverage.Complete && !forCoverage { // else below, with why it is refused
+	if !doc.Coverage.Complete {
 		p.missing(doc.Coverage.Missing, listed)
-		if doc.Outcome == "refused" {
-			p.wrap("  ", doc.Coverage.bringIn+"; --force plans without them.")
-		}
+	}
+	if !doc.Coverage.Complete && doc.Outcome == "refused" {
+		p.wrap("  ", doc.Coverage.bringIn+"; --force plans without them.")
 	}
 	p.rebalanceServers(doc)
 	p.rebalanceAccounts(doc)
@@ -37,10 +36,6 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 		case i > 0: // the first is the answer
 			p.paragraph(text.FgRed, "", "  ", "Also: "+r.Text)
 		}
-	}
-	if forCoverage {
-		p.missing(doc.Coverage.Missing, listed)
-		p.wrap("  ", doc.Coverage.bringIn+". --force plans with the servers that reported.")
 	}
 	p.rebalanceCauses(doc)
 	p.rebalanceMoves(doc)
