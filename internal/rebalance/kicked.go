@@ -157,9 +157,12 @@ func (s *State) Leave(ended []Ended) []Missed {
 	return all
 }
 
-// clocks is how far the servers' clocks are off each other at most, once what they are
-// known to differ is taken off.
-const clocks = time.Second
+// clocks is how far two servers' clocks may be off each other once what they are known to
+// differ is taken off, where a server did not say how well that is known.
+func (s *State) clocks(a, b int) time.Duration {
+	const unknown = time.Second
+	return cmp.Or(s.Servers[a].Margin, unknown) + cmp.Or(s.Servers[b].Margin, unknown)
+}
 
 // Lost returns the services whose clients were closed at somebody's request and have not
 // connected again. Whether they have is unknown where clients of other names have come
@@ -168,40 +171,40 @@ func (s *State) Lost(ended []Ended) []Recalled {
 	type fate struct {
 		closed, back int
 		first        time.Time
+		server       int // that closed the first
 	}
-	fates, out := map[client]*fate{}, make([]Recalled, len(s.Services))
+	fates, out, last := map[client]*fate{}, make([]Recalled, len(s.Services)), make([]int, len(s.Services))
 	for _, e := range ended {
 		if !e.Kicked {
 			continue
 		}
 		of, r := client{e.Service, e.Name}, &out[e.Service]
 		if fates[of] == nil {
-			fates[of] = &fate{first: e.Stop}
+			fates[of] = &fate{first: e.Stop, server: e.Server}
 		}
 		f := fates[of]
 		f.closed++
 		if e.Stop.Before(f.first) {
-			f.first = e.Stop
+			f.first, f.server = e.Stop, e.Server
 		}
 		if r.Closed++; e.Stop.After(r.At) {
-			r.At, r.Server = e.Stop, s.Servers[e.Server].Name
+			r.At, r.Server, last[e.Service] = e.Stop, s.Servers[e.Server].Name, e.Server
 		}
 	}
 	anew := make([]bool, len(s.Services)) // clients of other names have come since
-	see := func(of client, start time.Time) {
-		f := fates[of]
-		switch since := out[of.service].At.Add(-clocks); {
-		case f != nil && start.After(f.first.Add(-clocks)):
+	see := func(of client, server int, start time.Time) {
+		switch f := fates[of]; {
+		case f != nil && start.After(f.first.Add(-s.clocks(server, f.server))):
 			f.back++
-		case f == nil && out[of.service].Closed > 0 && start.After(since):
+		case f == nil && out[of.service].Closed > 0 && start.After(out[of.service].At.Add(-s.clocks(server, last[of.service]))):
 			anew[of.service] = true
 		}
 	}
 	for _, c := range s.Connections {
-		see(client{c.Service, c.Name}, c.Start)
+		see(client{c.Service, c.Name}, c.Server, c.Start)
 	}
 	for _, e := range ended {
-		see(client{e.Service, e.Name}, e.Start)
+		see(client{e.Service, e.Name}, e.Server, e.Start)
 	}
 	for of, f := range fates {
 		out[of.service].Lost += max(0, f.closed-f.back)

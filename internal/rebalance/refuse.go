@@ -59,7 +59,7 @@ func Members(d *checks.Deployment, cluster string, accounts []string) []Server {
 			if !m.Start.IsZero() {
 				m.Start = m.Start.Add(-server.Details.Offset)
 			}
-			m.Offset = server.Details.Offset
+			m.Offset, m.Margin = server.Details.Offset, server.Details.Margin
 		}
 		out = append(out, m)
 	}

@@ -13,8 +13,9 @@ type Server struct {
 	ID, Name string
 	// Start is when it started, by the clock of the auditor; zero where not known.
 	Start time.Time
-	// Offset is what its clock is ahead of the auditor's.
-	Offset time.Duration
+	// Offset is what its clock is ahead of the auditor's, to within Margin; 0 where that is
+	// not known.
+	Offset, Margin time.Duration
 	// Connections are all client connections and Limit is the most that the
 	// server takes; nil where not known.
 	Connections, Limit *int
