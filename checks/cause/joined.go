@@ -25,7 +25,7 @@ func (s *Situation) onlyWithout() *checks.Server {
 	}
 	rest := float64(s.Finding.Connections - s.on(last.ID))
 	even := rest / float64(len(all)-1)
-	const chance = 3 // standard deviations
+	const chance = 2 // standard deviations
 	for _, o := range all {
 		if n := float64(s.on(o.ID)); o != last && (2*n < even || math.Abs(n-even) > chance*math.Sqrt(even)) {
 			return nil

@@ -63,8 +63,9 @@ func (doc *Rebalance) enough() string {
 		}
 		return fmt.Sprintf("%s has %s of the %s of %s, and an even share is %s.", *to, words.Count(doc.Servers[at].Before), words.Plural(doc.Before.Connections, "connection"), who, even)
 	}
+	unreached := slices.ContainsFunc(doc.Servers, func(s RebalanceServer) bool { return s.Unreached })
 	switch {
-	case doc.Before.OnServer <= doc.Plan.EvenShare && !doc.Given.Even:
+	case doc.Before.OnServer <= doc.Plan.EvenShare && !doc.Given.Even && !unreached:
 		return fmt.Sprintf("no server has more than its even share of %s, %s.", who, doc.Before.text())
 	case doc.Given.Even:
 		return fmt.Sprintf("every account is within a tenth, or a few connections, of its even spread. The most of %s on one server is %s.", who, doc.Before.text())
