@@ -172,6 +172,7 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 		row := report.RebalanceService{Name: x.Name, User: x.User, Language: x.Language, Protocol: x.Protocol, Connections: of[i], Moves: counts[i], Clients: clients[i]}
 		if i < len(expected) {
 			row.Expected = expected[i]
+			row.IfNeeded = i < len(s.goal.Only) && s.goal.Only[i] && row.Expected == 0 && row.Moves == 0
 		}
 		if x.Stays != "" {
 			row.LeftOut = &x.Stays

@@ -91,7 +91,7 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	if refusal, full := balance.Full(s.state, s.goal); full {
 		s.refusals = append(s.refusals, refusal)
 	}
-	s.goal.Only = s.plan.Names(s.forecast)
+	s.goal.Only = s.state.Names(s.plan, s.forecast, s.goal)
 	s.remark()
 	return s, nil
 }

@@ -55,7 +55,7 @@ func TestOnlyWhatThePlanNames(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	all := PlanMoves(s, everywhere())
-	if names := all.Names(Foresee(s, everywhere(), 5)); !slices.Equal(names, []bool{false, true}) {
+	if names := s.Names(all, Foresee(s, everywhere(), 5), everywhere()); !slices.Equal(names, []bool{false, true}) {
 		t.Errorf("%v", names)
 	}
 }

@@ -70,18 +70,46 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 	return f
 }
 
-// Names are the services, by index, that a plan and what is expected to come of it move:
-// those that may be moved when it is confirmed.
-func (p Plan) Names(f Forecast) []bool {
-	out := make([]bool, len(f.Of))
+// Names are the services, by index, that may be moved when a plan is confirmed: those that
+// it and what is expected to come of it move. Where these have few clients, others are
+// there for when it takes more: else the same ones would be closed again and again.
+func (s *State) Names(p Plan, f Forecast, goal Goal) []bool {
+	out, held := make([]bool, len(s.Services)), make([]int, len(s.Services))
 	for i, n := range f.Of {
 		out[i] = n > 0
 	}
 	for _, m := range p.Moves {
 		out[m.Service] = true
 	}
-	return out
+	for _, c := range s.Connections {
+		held[c.Service]++
+	}
+	for {
+		clients := 0
+		others := make([]bool, len(out))
+		for i, named := range out {
+			if others[i] = !named; named {
+				clients += held[i]
+			}
+		}
+		if clients >= eachOf*max(f.Moves, len(p.Moves)) {
+			return out
+		}
+		goal.Only = others
+		moves := make([]int, len(out))
+		for _, m := range PlanMoves(s, goal).Moves {
+			moves[m.Service]++
+		}
+		next := slices.Index(moves, slices.Max(moves))
+		if moves[next] == 0 {
+			return out
+		}
+		out[next] = true
+	}
 }
+
+// eachOf is how many clients there are to be for each move that is expected.
+const eachOf = 2
 
 // shortfall is the server that is furthest from its share; nil where all are near
 // theirs.

@@ -81,8 +81,11 @@ type RebalanceService struct {
 	Moves       int    `json:"moves"`
 	Clients     int    `json:"clients"`
 	// Expected are all moves of it that a plan expects, 0 after a run. One without any, and
-	// without moves, is not moved.
-	Expected int     `json:"expected_moves"`
+	// without moves, is not moved but if needed.
+	Expected int `json:"expected_moves"`
+	// IfNeeded reports whether a plan does not expect to move it, and names it for when it
+	// takes more.
+	IfNeeded bool    `json:"if_needed"`
 	LeftOut  *string `json:"left_out"`
 }
 

@@ -81,7 +81,23 @@ func (doc *Rebalance) Ask() string {
 	if doc.Plan.Expected > len(doc.Moves) {
 		in = fmt.Sprintf(", in about %s", words.Plural(doc.Plan.Expected, "move"))
 	}
-	return fmt.Sprintf("Move about %s of %s%s?", words.Plural(len(doc.Moves), "connection"), doc.whose(), in)
+	return fmt.Sprintf("Move about %s of %s%s%s?", words.Plural(len(doc.Moves), "connection"), doc.whose(), in, doc.ifNeeded())
+}
+
+// ifNeeded names the services that are moved only if it takes more than is expected.
+func (doc *Rebalance) ifNeeded() string {
+	var names []string
+	for _, a := range doc.Accounts {
+		for _, s := range a.Services {
+			if s.IfNeeded {
+				names = append(names, short(cmp.Or(s.Name, "clients without a name"), prose)+" of "+accountName(a.Account))
+			}
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", and if it takes more also of " + words.ListUpTo(named, names)
 }
 
 // who is whose connections it is about.
@@ -155,7 +171,7 @@ func (p *printer) rebalanceAccounts(doc *Rebalance) {
 	shown, more := 0, 0
 	for _, a := range doc.Accounts {
 		for _, s := range a.Services {
-			if s.Moves == 0 && s.Expected == 0 {
+			if s.Moves == 0 && s.Expected == 0 && !s.IfNeeded {
 				continue
 			}
 			if shown++; shown > listed {
@@ -175,6 +191,8 @@ func (p *printer) rebalanceAccounts(doc *Rebalance) {
 // closes, how many clients these are and how many closes.
 func (s RebalanceService) moved() string {
 	switch {
+	case s.IfNeeded:
+		return "of " + words.Plural(s.Connections, "connection") + " some only if it takes more"
 	case s.Moves == 0:
 		return fmt.Sprintf("none of %s at first, about %s later", words.Plural(s.Connections, "connection"), words.Count(s.Expected))
 	case s.Moves > s.Clients:
