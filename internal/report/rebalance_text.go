@@ -195,6 +195,8 @@ func (s RebalanceService) moved() string {
 		return "of " + words.Plural(s.Connections, "connection") + " some only if it takes more"
 	case s.Moves == 0:
 		return fmt.Sprintf("none of %s at first, about %s later", words.Plural(s.Connections, "connection"), words.Count(s.Expected))
+	case s.Expected > s.Moves:
+		return fmt.Sprintf("%s of %s, in about %s", words.Count(s.Moves), words.Plural(s.Connections, "connection"), words.Plural(s.Expected, "move"))
 	case s.Moves > s.Clients:
 		return fmt.Sprintf("%s of %s, with %s", words.Plural(s.Clients, "client"), words.Count(max(s.Connections, s.Clients)), words.Plural(s.Moves, "close"))
 	case s.Moves > s.Connections: // others came during the run
