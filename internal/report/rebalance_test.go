@@ -266,7 +266,7 @@ func TestMovesOfAService(t *testing.T) {
 		"22 connections":                                 {Moves: 22, Clients: 22, Connections: 20}, // others came
 		"4 of 12 connections, in about 9 moves":          {Moves: 4, Clients: 4, Connections: 12, Expected: 9},
 		"none of 12 connections at first, about 9 later": {Connections: 12, Expected: 9},
-		"of 12 connections some only if it takes more":   {Connections: 12, IfNeeded: true},
+		"none of 12 connections, unless it takes more":   {Connections: 12, IfNeeded: true},
 	} {
 		if got := s.moved(); got != want {
 			t.Errorf("got %s, want %s", got, want)

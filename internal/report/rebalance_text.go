@@ -84,14 +84,12 @@ func (doc *Rebalance) Ask() string {
 	return fmt.Sprintf("Move about %s of %s%s%s?", words.Plural(len(doc.Moves), "connection"), doc.whose(), in, doc.ifNeeded())
 }
 
-// ifNeeded names the services that are moved only if it takes more than is expected.
+// ifNeeded names the accounts that are moved only if it takes more than is expected.
 func (doc *Rebalance) ifNeeded() string {
 	var names []string
 	for _, a := range doc.Accounts {
-		for _, s := range a.Services {
-			if s.IfNeeded {
-				names = append(names, short(cmp.Or(s.Name, "clients without a name"), prose)+" of "+accountName(a.Account))
-			}
+		if !a.planned() && slices.ContainsFunc(a.Services, func(s RebalanceService) bool { return s.IfNeeded }) {
+			names = append(names, accountName(a.Account))
 		}
 	}
 	if len(names) == 0 {
@@ -108,11 +106,16 @@ func (doc *Rebalance) who() string {
 	return fmt.Sprintf("%s in %s", words.Plural(len(doc.Accounts), "account"), clusterName(doc.Cluster))
 }
 
+// planned reports whether connections of an account are moved, or expected to be.
+func (a RebalanceAccount) planned() bool {
+	return a.Moves > 0 || slices.ContainsFunc(a.Services, func(s RebalanceService) bool { return s.Expected > 0 })
+}
+
 // whose is whose connections are moved: of several accounts perhaps of some only.
 func (doc *Rebalance) whose() string {
 	moved := 0
 	for _, a := range doc.Accounts {
-		if a.Moves > 0 || slices.ContainsFunc(a.Services, func(s RebalanceService) bool { return s.Expected > 0 }) {
+		if a.planned() {
 			moved++
 		}
 	}
@@ -192,7 +195,7 @@ func (p *printer) rebalanceAccounts(doc *Rebalance) {
 func (s RebalanceService) moved() string {
 	switch {
 	case s.IfNeeded:
-		return "of " + words.Plural(s.Connections, "connection") + " some only if it takes more"
+		return "none of " + words.Plural(s.Connections, "connection") + ", unless it takes more"
 	case s.Moves == 0:
 		return fmt.Sprintf("none of %s at first, about %s later", words.Plural(s.Connections, "connection"), words.Count(s.Expected))
 	case s.Expected > s.Moves:

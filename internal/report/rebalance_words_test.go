@@ -102,6 +102,10 @@ func TestAnswerNamesWhatWasMoved(t *testing.T) {
 	if strings.Contains(b.String(), "idle") {
 		t.Errorf("a service that is not moved is named:\n%s", b.String())
 	}
+	doc.Accounts[1].Services[0] = RebalanceService{Name: "batch", Connections: 30, IfNeeded: true}
+	if got, want := doc.Ask(), "Move about 12 connections of 1 of 2 accounts in C1, in about 20 moves, and if it takes more also of BILLING?"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 	doc = planOf("nothing-to-do", 0, 0, 0)
 	doc.Servers = append(doc.Servers, RebalanceServer{Server: "n4", Unreached: true})
 	if _, got := rebalanceAnswer(doc); !strings.HasPrefix(got, "Nothing to do: no client that may be moved is known to get to n4, and every other server is within a tenth") {
