@@ -37,6 +37,7 @@ func TestRebalanceToServerNobodyKnows(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := []string{"--cluster", "C1", "--apply", "--yes", "--rate", "200"}
+	const most = 45 // closes of a run: before, it took more than one of each client
 
 	// With their lists it is known before.
 	doc := rebalancedWithin(ctx, t, l, generous, 3, slices.Concat(all, []string{"--to-server", "C1-n4"}, lists)...)
@@ -48,7 +49,7 @@ func TestRebalanceToServerNobodyKnows(t *testing.T) {
 
 	doc = rebalancedWithin(ctx, t, l, generous, 3, all...)
 	_, closes := closed.count()
-	if doc.Stop == nil || doc.Stop.Code != "server-not-reached" || !strings.Contains(doc.Stop.Text, "no client came to C1-n4") || closes > 45 || doc.Batches[0].Kicked > 5 {
+	if doc.Stop == nil || doc.Stop.Code != "server-not-reached" || !strings.Contains(doc.Stop.Text, "no client came to C1-n4") || closes > most || doc.Batches[0].Kicked > 5 {
 		t.Errorf("%s, %+v after %d closes, %+v", doc.Outcome, doc.Stop, closes, doc.Batches)
 	}
 	for _, a := range doc.Accounts {
@@ -59,12 +60,13 @@ func TestRebalanceToServerNobodyKnows(t *testing.T) {
 		}
 	}
 
-	// The servers remember it: each of the next ones closes fewer, and in the end none.
+	// The servers remember it, and without names of each client a little less than the run
+	// knew: after one more at the most nothing is closed.
 	for range 3 {
 		_, before := closed.count()
 		out, err := rebalancedTo(ctx, t, l.SystemURL(), nil, generous, all...)
 		if _, after := closed.count(); after > before {
-			if after-before > closes {
+			if after-before > most {
 				t.Errorf("%d closes, %v: %s", after-before, err, out)
 			}
 			continue
