@@ -26,6 +26,8 @@ type Reach struct {
 	Unserved []Unlistened
 	// Foreign are addresses at which another cluster's server answers.
 	Foreign []string
+	// Away are the other clusters of the deployment whose servers answer there.
+	Away []string
 }
 
 // Unlistened is a URL with the server, an index into Deployment.Servers, that it
@@ -162,6 +164,9 @@ func (r *Reach) arrive(d *checks.Deployment, cluster string, e checks.Endpoint, 
 				open(OpenUnknown, "")
 			case server < 0 || d.Servers[server].Cluster != cluster:
 				r.Foreign = append(r.Foreign, at.String())
+				if server >= 0 && !slices.Contains(r.Away, d.Servers[server].Cluster) {
+					r.Away = append(r.Away, d.Servers[server].Cluster)
+				}
 			default:
 				own, doubt := checks.No, false // more than one server: something chooses
 				if len(c.Greetings) == 1 {

@@ -36,8 +36,23 @@ type Reconnect struct {
 	Leaves checks.Answer
 	Abroad []int // indexes into Deployment.Servers
 
-	here string // the id of the concentrated server
+	here  string   // the id of the concentrated server
+	known []string // the ids of those that the clients are shown to know
+	whys  []string // why clients do not get to each of Servers, where a step keeps them out
 }
+
+// WhyNot is why the clients do not get to a server that they miss, by its id, in a clause.
+func (r Reconnect) WhyNot(id string) string {
+	at := slices.IndexFunc(r.Servers, func(s checks.ServerRef) bool { return s.ID == id })
+	if at >= 0 && r.whys[at] != "" {
+		return r.whys[at]
+	}
+	return "neither their lists nor what servers advertise leads there"
+}
+
+// Knows reports whether something shows that the clients know a server, by its id: they
+// are on it or were, their lists lead there, or the server that they are on tells them.
+func (r Reconnect) Knows(id string) bool { return slices.Contains(r.known, id) }
 
 // Misses reports whether the clients are known not to go to a server, by its id.
 func (r Reconnect) Misses(id string) bool {
@@ -57,8 +72,22 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	out := Reconnect{Home: s.home(), here: s.Server.ID, Leaves: s.leaves(), Abroad: s.abroad()}
 	left, _ := s.reconnects()
 	out.Reached, out.Foreseen = slices.Clone(left[1:]), s.foreseen(left)[1:]
-	for _, o := range s.Others {
+	for i, o := range s.Others {
 		out.Servers = append(out.Servers, o.Ref())
+		if left[i+1] == checks.Yes || s.tells(o) == checks.Yes || s.on(o.ID) > 0 || s.wasOn(o) {
+			out.known = append(out.known, o.ID)
+		}
+	}
+	out.whys = make([]string, len(s.Others))
+	for _, f := range funnelSteps() {
+		for i, a := range f.passes(s)[1:] {
+			if why := keptOutAt(f.name); a == checks.No && out.whys[i] == "" {
+				out.whys[i] = why
+			}
+		}
+	}
+	if s.on(s.Server.ID) > 0 {
+		out.known = append(out.known, s.Server.ID)
 	}
 	can, step, doubt := s.canMove()
 	if can == checks.Yes && kept {
@@ -79,6 +108,28 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	case checks.Yes:
 	}
 	return out
+}
+
+// keptOutAt is why clients do not get to a server that takes none of them, in a clause;
+// empty where a step is about what they know.
+func keptOutAt(step StepName) string {
+	switch step {
+	case Serves:
+		return "it does not take such connections"
+	case Accepts:
+		return "it does not take their account or their users"
+	case Room:
+		return "it has no room"
+	case Listed, Resolved, Forwarded, Up, Chosen:
+	}
+	return ""
+}
+
+// wasOn reports whether a server remembers a connection of these clients.
+func (s *Situation) wasOn(o *checks.Server) bool {
+	return slices.ContainsFunc(s.History, func(c checks.Closed) bool {
+		return c.Server == o.ID && s.isUser(c.User) && !refusal(c.Reason)
+	})
 }
 
 // home says whether clients get to the concentrated server at all: those of a service

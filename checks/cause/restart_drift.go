@@ -130,7 +130,13 @@ func (s *Situation) reachableThen() []checks.Answer {
 	return out
 }
 
-func judgeRestartDrift(s *Situation) judgement { return s.withRecord(judgeStarts(s)) }
+func judgeRestartDrift(s *Situation) judgement {
+	j := s.withRecord(judgeStarts(s))
+	if last := s.onlyWithout(); last != nil && j.title == "" {
+		j.title = "The clients connected before " + label(last) + " started"
+	}
+	return j
+}
 
 // judgeStarts judges by the start times of servers and connections.
 func judgeStarts(s *Situation) judgement {

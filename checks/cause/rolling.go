@@ -192,8 +192,12 @@ func (s *Situation) emptied() (rolling, bool, Evidence) {
 	if r.later > 0 {
 		but = ", without the " + words.Count(r.later) + " whose clients came later,"
 	}
-	return r, true, say("account reports", "%d of the %d accounts in this cluster%s have nearly no clients on %s, which started last. After a rolling restart clients stay on the servers that started before.",
-		r.without, r.accounts, but, label(last))
+	why := "After a rolling restart clients stay on the servers that started before."
+	if s.onlyWithout() != nil {
+		why = "Clients do not go by themselves to a server that starts after they connected."
+	}
+	return r, true, say("account reports", "%d of the %d accounts in this cluster%s have nearly no clients on %s, which started last. %s",
+		r.without, r.accounts, but, label(last), why)
 }
 
 // tooMany reports whether these clients have more on the concentrated server than

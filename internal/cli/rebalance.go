@@ -61,11 +61,12 @@ func (r *rebalance) add(parent Commander) {
 	cmd.HelpLong(`Closes connections on the servers of a cluster that have more than their even
 share, so that the clients connect to others: of one account, of several, or
 with --cluster alone of all. The servers become even and no account stays above
-its threshold; with --even every account is spread evenly by itself. Only the
-excess is moved, cheapest connections first, and never more than the others have
-room for. Needs a user of the system account.
+its threshold; with --even every account is spread evenly by itself. The cheapest
+connections go first, only of services that the plan names, and never more than
+the others have room for. Needs a user of the system account.
 
-Clients choose where they go. So it moves a batch, checks where the clients went
+Clients choose where they go, so it takes 1.3 to 2 times as many closes as there are
+connections too many. It moves a batch, checks where the clients went
 and how loaded the servers are, and plans again until every server is within a
 tenth, or 3 connections, of its even share. It stops when clients come back, all choose one server
 or do not reconnect, when a server is overloaded, or when somebody else closes
@@ -253,6 +254,7 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 	})
 	p.clear()
 	s.recordRun(doc, result)
+	nc = r.reconnected(ctx, nc)
 	after, err := r.again(ctx, nc)
 	switch {
 	case err != nil && doc.Stop == nil:
@@ -263,6 +265,20 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 		s.expected.Settle(after)
 		doc.Outcome = r.judgeAfter(doc, s, after, r.last(ctx, nc, s, result))
 	}
+}
+
+// reconnected is the connection, or where it was lost a new one, by any of the URLs.
+func (r *rebalance) reconnected(ctx context.Context, nc *nats.Conn) *nats.Conn {
+	if nc.IsConnected() {
+		return nc
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.host.Timeout())
+	defer cancel()
+	defer context.AfterFunc(r.host.Hurry, cancel)() //nolint:contextcheck // a second interrupt, whatever the first ended
+	if anew, err := r.host.Connect(ctx); err == nil {
+		return anew
+	}
+	return nc
 }
 
 // last is who was where at the last look, or now where it takes that to say what is even.

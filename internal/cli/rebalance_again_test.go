@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
@@ -35,5 +39,30 @@ func TestStillSystem(t *testing.T) {
 	lost := errors.New("lost")
 	if _, err = stillSystem(t.Context(), func() (*checks.Deployment, error) { return nil, lost }); !errors.Is(err, lost) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestReconnected: a run whose own connection was lost looks again by another server.
+func TestReconnected(t *testing.T) {
+	t.Parallel()
+	l, err := lab.Start(t.Context(), lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Stop)
+	r := newRebalance(Host{Timeout: func() time.Duration { return generous }, Connect: func(context.Context) (*nats.Conn, error) { return nats.Connect(l.SystemURL()) }})
+	lost, err := r.host.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.reconnected(t.Context(), lost); got != lost {
+		t.Error("it connected anew though it was connected")
+	}
+	lost.Close()
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	anew := r.reconnected(interrupted, lost)
+	if t.Cleanup(anew.Close); !anew.IsConnected() {
+		t.Error("it is not connected")
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 			DurationS: r.duration(s).Seconds(), LimitedBy: p.Short},
 		Notes: slices.Concat(s.notes, s.foreseen), Warnings: s.warnings, Outcome: "planned",
 	}
+	doc.Some = slices.ContainsFunc(r.everyone(s.deployment, s.cluster), func(a checks.Account) bool {
+		return !slices.ContainsFunc(s.scope.Accounts, func(x balance.Account) bool { return x.ID == a.ID })
+	})
 	if r.toServer != "" {
 		doc.Given.ToServer = &r.toServer
 	}
@@ -46,7 +50,8 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		}
 	}
 	for i, m := range s.state.Servers {
-		row := report.RebalanceServer{Server: m.Name, ID: m.ID, Connections: m.Connections, Limit: m.Limit, Before: loads[i], Moves: p.From[i], Predicted: predicted[i]}
+		row := report.RebalanceServer{Server: m.Name, ID: m.ID, Connections: m.Connections, Limit: m.Limit, Before: loads[i], Moves: p.From[i], Predicted: predicted[i],
+			Unreached: len(s.state.Connections) > 0 && !m.KeptAway && !s.state.Reached(i)}
 		if !r.force {
 			row.Room = m.Room()
 		}
@@ -68,7 +73,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	for _, m := range p.Moves {
 		moves = append(moves, balance.Done{Move: m, Outcome: "planned"})
 	}
-	s.record(doc, s.state, moves)
+	s.record(doc, s.state, moves, f.Of)
 	switch {
 	case len(s.refusals) > 0 && (s.final || !r.force):
 		doc.Outcome = "refused"
@@ -118,8 +123,9 @@ func (s *assessment) spread(counts []int) report.Spread {
 	return report.SpreadOf(s.state.Servers[most].Name, counts[most], total)
 }
 
-// record lists moves, and counts them by account and service.
-func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves []balance.Done) {
+// record lists moves, and counts them by account and service. Expected are all that are
+// expected of each service, where it is a plan.
+func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves []balance.Done, expected []int) {
 	services := state.Services
 	counts, clients, of := make([]int, len(services)), make([]int, len(services)), make([]int, len(services))
 	for _, c := range s.state.Connections {
@@ -164,6 +170,10 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 			continue
 		}
 		row := report.RebalanceService{Name: x.Name, User: x.User, Language: x.Language, Protocol: x.Protocol, Connections: of[i], Moves: counts[i], Clients: clients[i]}
+		if i < len(expected) {
+			row.Expected = expected[i]
+			row.IfNeeded = i < len(s.goal.Only) && s.goal.Only[i] && row.Expected == 0 && row.Moves == 0
+		}
 		if x.Stays != "" {
 			row.LeftOut = &x.Stays
 		}
@@ -181,7 +191,7 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 	if run.Last != nil {
 		state = run.Last
 	}
-	s.record(doc, state, run.Moves)
+	s.record(doc, state, run.Moves, nil)
 	from := make([]int, len(doc.Servers))
 	for _, m := range run.Moves {
 		if m.Outcome == balance.Kicked {
@@ -202,13 +212,14 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 				all.Moved, all.Back, all.Missing = all.Moved+a.Moved, all.Back+a.Back, all.Missing+a.Missing
 			}
 		}
-		doc.Accounts[i].Found = balance.Judged(doc.Accounts[i].Found, all)
+		doc.Accounts[i].Found = balance.Judged(s.unmet(doc.Accounts[i].Found, i, state, run.Missed, "this rebalance"), all)
 	}
 	s.missing = run.Missing
 	if !run.Unseen {
 		doc.Missing = &s.missing
 	}
 	doc.Notes = s.notes
+	doc.Notes = append(doc.Notes, run.Notes...)
 	if run.Enough != "" {
 		doc.Notes = append(doc.Notes, run.Enough)
 	}
@@ -238,16 +249,12 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		s.missing = min(s.missing, max(0, doc.Before.Connections-after.Connections))
 		doc.Missing = &s.missing
 	}
-	p := r.parameters
-	p.Clusters, p.Accounts = []string{s.cluster}, nil
-	for _, account := range s.scope.Accounts {
-		if !account.Accepted {
-			p.Accounts = append(p.Accounts, account.ID)
-		}
-	}
-	result := checks.CheckConcentration(d, p)
+	result := r.judged(s, d)
+	was := r.judged(s, cmp.Or(s.deployment, d))
 	for i, account := range s.scope.Accounts {
-		doc.Accounts[i].Finding = slices.ContainsFunc(result.Findings, func(f checks.Finding) bool { return f.Account.ID == account.ID })
+		of := func(f checks.Finding) bool { return f.Account.ID == account.ID }
+		doc.Accounts[i].Finding = slices.ContainsFunc(result.Findings, of)
+		doc.Accounts[i].NewFinding = doc.Accounts[i].Finding && !slices.ContainsFunc(was.Findings, of)
 	}
 	switch {
 	case doc.Stop != nil: // that is why, whatever else is so
@@ -267,6 +274,18 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		return "uneven"
 	}
 	return "balanced"
+}
+
+// judged is what the audit finds of the accounts that are not accepted as they are.
+func (r *rebalance) judged(s *assessment, d *checks.Deployment) checks.Result {
+	p := r.parameters
+	p.Clusters, p.Accounts = []string{s.cluster}, nil
+	for _, account := range s.scope.Accounts {
+		if !account.Accepted {
+			p.Accounts = append(p.Accounts, account.ID)
+		}
+	}
+	return checks.CheckConcentration(d, p)
 }
 
 // allRead reports whether an audit has every server of the cluster on which the clients

@@ -78,19 +78,20 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	if err := r.look(ctx, nc, s, counted); err != nil {
 		return nil, err
 	}
-	r.recall(s)
+	r.recall(ctx, nc, s)
 	s.settle(s.state)
-	if s.several() && s.unread == nil && s.state.Level(s.goal) { // by where the clients get to
-		s.nothing()
-		return s, nil
-	}
 	if to := s.goal.To; to >= 0 && !s.state.Reached(to) {
 		s.refuse(balance.NoMoves, "No client that may be moved is known to get to %s.", s.scope.Servers[to].Name)
+	} else if s.several() && s.unread == nil && s.state.Level(s.goal) { // by where the clients get to
+		s.nothing()
+		s.notes = append(s.notes, s.state.Confines()...)
+		return s, nil
 	}
 	s.forecast = balance.Foresee(s.state, s.goal, r.batch)
 	if refusal, full := balance.Full(s.state, s.goal); full {
 		s.refusals = append(s.refusals, refusal)
 	}
+	s.goal.Only = s.state.Names(s.plan, s.forecast, s.goal)
 	s.remark()
 	return s, nil
 }
@@ -158,6 +159,12 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 		s.scope.Accounts = append(s.scope.Accounts, x)
 	}
 	s.scope.Cluster, s.scope.Servers = cluster, balance.Members(s.deployment, cluster, ids)
+	s.scope.Elsewhere = map[string]string{}
+	for i := range s.deployment.Servers {
+		if x := &s.deployment.Servers[i]; x.Cluster != cluster {
+			s.scope.Elsewhere[x.ID] = x.Cluster
+		}
+	}
 	s.scope.Bound = func(server int, protocol string) bool {
 		return balance.Bound(s.deployment, cluster, s.scope.Servers[server].ID, protocol)
 	}
@@ -312,7 +319,7 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		outlook := balance.OutlookOf(*diagnosis, i, s.scope.Servers)
 		if r.force {
 			for k := range outlook.Services {
-				outlook.Services[k].Unproven = false
+				outlook.Services[k].Unproven, outlook.Services[k].Known = false, nil
 				if outlook.Services[k].Stays != "" {
 					outlook.Services[k].Stays, outlook.Services[k].Unreached = "", nil
 				}

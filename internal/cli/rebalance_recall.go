@@ -1,25 +1,72 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// recall leaves out the services whose clients are known to have come straight back: to
-// close them again would show the same. With --force they are moved all the same, and
-// the document says what became of them before.
-func (r *rebalance) recall(s *assessment) {
-	var all []balance.Recalled
+// recall leaves out the services whose clients are known to have come straight back, or
+// not to have come back at all: to close them again would show the same. So it is with
+// servers that they did not come to. With --force they are moved all the same, and the
+// document says what became of them before.
+func (r *rebalance) recall(ctx context.Context, nc *nats.Conn, s *assessment) {
+	ctx, cancel := context.WithTimeout(ctx, r.host.Timeout())
+	defer cancel()
+	ended := s.state.Remembered(ctx, nc, r.host.Timeout())
+	if !r.force {
+		missed := s.state.Leave(ended)
+		s.notes = append(s.notes, s.state.Misses(missed)...)
+		for i := range s.causes {
+			s.causes[i] = s.unmet(s.causes[i], i, s.state, missed, "closed connections")
+		}
+	}
+	if lost := s.state.Lost(ended); len(lost) > 0 && !s.elsewhere() {
+		r.forget(s, lost, balance.StayedAway, "Clients that were closed before have not connected again (%s). Closing more may lose them too.")
+	}
+	var back []balance.Recalled
 	for account, history := range s.history {
-		all = append(all, s.state.Recall(account, history)...)
+		back = append(back, s.state.Recall(account, history)...)
 	}
-	if len(all) == 0 {
-		return
+	if len(back) > 0 {
+		r.forget(s, back, balance.CameBack, "The clients came straight back when they were closed before (%s). Closing them again would show the same.")
 	}
+}
+
+// unmet is the causes of an account with what is known of servers that its clients did not
+// come to.
+func (s *assessment) unmet(causes []cause.Cause, account int, state *balance.State, missed []balance.Missed, source string) []cause.Cause {
+	missed = slices.DeleteFunc(slices.Clone(missed), func(x balance.Missed) bool {
+		return !slices.ContainsFunc(x.Services, func(service int) bool { return state.Services[service].Account == account })
+	})
+	for _, text := range state.Misses(missed) {
+		causes = balance.Unmet(causes, text, source)
+	}
+	return causes
+}
+
+// elsewhere reports whether clients of the accounts are in other clusters too, where some
+// that were closed in this one may be.
+func (s *assessment) elsewhere() bool {
+	for i := range s.deployment.Servers {
+		for _, account := range s.scope.Accounts {
+			if x := &s.deployment.Servers[i]; x.Cluster != s.cluster && balance.Held(s.deployment, x, account.ID) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// forget moves these services no more.
+func (r *rebalance) forget(s *assessment, all []balance.Recalled, code balance.RefusalCode, format string) {
 	var texts []string
 	for _, back := range all {
 		name := back.Name
@@ -29,17 +76,17 @@ func (r *rebalance) recall(s *assessment) {
 		texts = append(texts, name+", "+back.Closes())
 	}
 	const shown = 5
-	text := fmt.Sprintf("The clients came straight back when they were closed before (%s). Closing them again would show the same.", words.ListUpTo(shown, texts))
+	text := fmt.Sprintf(format, words.ListUpTo(shown, texts))
 	if r.force {
-		s.refuse(balance.CameBack, "%s", text)
-		s.allReturn = s.allReturn || len(all) == s.movable(true)
+		s.refuse(code, "%s", text)
+		s.allReturn = s.allReturn || code == balance.CameBack && len(all) == s.movable(true)
 		return
 	}
 	s.state.LeaveOut(all)
 	// To move other services than those that make the finding is of no use.
 	every := s.several() || !slices.ContainsFunc(s.state.Services, func(x balance.Service) bool { return x.Concentrated })
 	if s.movable(every) == 0 {
-		s.refuse(balance.CameBack, "%s", text)
+		s.refuse(code, "%s", text)
 	}
 }
 

@@ -64,6 +64,11 @@ type applying struct {
 	least        unevenness        // the least so far of either
 	since        int               // moves since then
 	canariesLost map[int]bool      // services whose canaries are not back
+	ways         passages          // what became of the clients by way
+	missed       []Missed          // servers that clients were shown not to get to
+	hadAbroad    map[site]int      // clients in other clusters before the first move
+	away         map[site]int      // how many more there are now
+	foundAway    map[int]int       // of those that were moved, by account
 }
 
 // mostVain is how many batches in a row may bring nothing, and no more than have moved
@@ -73,7 +78,7 @@ const mostVain = 4
 // start notes what is so before the first move.
 func (a *applying) start() {
 	a.loads, a.shares, a.flocks, a.unlearnt, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), make([]flock, len(a.now.Servers)), map[int]*tally{}
-	a.canariesLost = map[int]bool{}
+	a.canariesLost, a.ways, a.foundAway = map[int]bool{}, passages{}, map[int]int{}
 	a.load = foresee(a.loads)
 	for _, held := range a.shares {
 		a.held = append(a.held, foresee(held))
@@ -95,6 +100,9 @@ func (a *applying) all(ctx context.Context) *Stop {
 	if stop := a.vanished(held, a.before); stop != nil {
 		return stop
 	}
+	if a.hadAbroad, err = a.abroad(ctx); err != nil {
+		return a.ended(ctx, err)
+	}
 	a.known = kicks(ctx, a.client, a.pace.Patience, a.now.Servers)
 	canary := a.pace.Canary > 0
 	for {
@@ -105,24 +113,23 @@ func (a *applying) all(ctx context.Context) *Stop {
 			}
 		}
 		plan := PlanMoves(a.now, goal)
-		batch := NextBatch(plan, a.pace.Batch)
-		if canary {
-			batch = canaries(plan, a.pace.Canary)
-		}
-		try := trial{all: canary, services: a.now.unproven(batch)}
-		batch, canary = try.few(batch), false
+		batch, try := a.next(plan, canary)
+		canary = false
 		a.left = nil
 		switch {
 		case len(batch) == 0:
 			if !a.now.Level(a.goal) && len(plan.Short) > 0 {
 				a.run.Enough = words.UpperFirst(words.List(plan.Short)) + "."
 			}
-			return nil
-		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal):
-			return nil
+			if x := a.unnamed(goal); x != "" {
+				a.run.Enough = x
+			}
+			return a.unreached()
+		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal), len(a.missed) > 0 && a.now.Level(a.goal):
+			return a.unreached()
 		case a.inVain():
 			a.run.Enough = a.why()
-			return nil
+			return a.unreached()
 		}
 		a.left = rest(plan.Moves, batch)
 		if stop := a.batch(ctx, batch, try); stop != nil {
@@ -135,6 +142,21 @@ func (a *applying) all(ctx context.Context) *Stop {
 		}
 		a.noteGain(len(batch))
 	}
+}
+
+// next is the batch to move, as a plan has it, and what it is to show.
+func (a *applying) next(plan Plan, canary bool) ([]Move, trial) {
+	plan.Moves = a.now.bounded(plan.Moves, a.goal)
+	batch := NextBatch(plan, a.pace.Batch)
+	if canary {
+		batch = canaries(plan, a.pace.Canary)
+	}
+	try := trial{all: canary, services: a.now.unproven(batch)}
+	batch, try.seeks = try.few(batch), false
+	if try.seeks = !canary && a.now.untried(batch); try.seeks {
+		batch = batch[:min(few, len(batch))]
+	}
+	return batch, try
 }
 
 // noteGain notes whether a batch of so many moves made anything more even: the servers'
@@ -245,6 +267,8 @@ func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 	}
 	expected, services := a.expect(moved)
 	arrived := after.Learn(a.now, moved)
+	a.found(&arrived)
+	a.passed(a.now, moved, arrived)
 	a.now, a.run.Last = after, after
 	a.scope.Services = append(a.scope.Services, after.Services[len(a.scope.Services):]...)
 	b.Returned = arrived.Back
@@ -269,7 +293,11 @@ func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 	if stop := a.others(ctx); stop != nil {
 		return stop
 	}
-	return a.harmed(arrived, expected)
+	if stop := a.harmed(arrived, expected, try); stop != nil {
+		return stop
+	}
+	a.miss()
+	return nil
 }
 
 // kickAll makes moves at the rate, a few at a time, until one is not answered
@@ -340,8 +368,14 @@ func (a *applying) settled(ctx context.Context, kicked, gone int) (*State, map[s
 			now += n
 		}
 		missing := slices.ContainsFunc(a.now.Servers, func(s Server) bool { _, ok := held[s.ID]; return !ok })
-		if !missing && now < len(a.now.Connections)-gone && kicked > 0 && time.Now().Before(over) {
-			continue
+		if want := len(a.now.Connections) + a.inOthers() - gone; !missing && now < want-a.inOthers() && kicked > 0 {
+			more, err := a.goneTo(ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			if now+more < want && time.Now().Before(over) {
+				continue
+			}
 		}
 		if missing {
 			return nil, held, nil

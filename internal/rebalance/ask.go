@@ -136,6 +136,18 @@ const global = "$G"
 // the cluster, by server id. It returns when all servers have answered, and what
 // came when patience is over.
 func counts(ctx context.Context, c *sysreq.Client, patience time.Duration, accounts map[string]int, cluster string, servers []Server) (map[string]int, error) {
+	waiting := map[string]bool{}
+	for _, s := range servers {
+		waiting[s.ID] = true
+	}
+	out := map[string]int{}
+	err := reports(ctx, c, patience, accounts, cluster, waiting, func(id string) { out[id] = 0 }, func(id string, _, n int) { out[id] += n })
+	return out, err
+}
+
+// reports asks servers for the client connections of accounts, of one cluster or of all
+// where that is empty, until all that are waited for have answered or patience is over.
+func reports(ctx context.Context, c *sysreq.Client, patience time.Duration, accounts map[string]int, cluster string, waiting map[string]bool, from func(id string), take func(id string, account, n int)) error {
 	over, cancel := context.WithCancel(ctx)
 	defer cancel()
 	replies := make(chan *nats.Msg)
@@ -146,22 +158,18 @@ func counts(ctx context.Context, c *sysreq.Client, patience time.Duration, accou
 		}
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer in.Close()
-	filter := sysreq.Filter{Cluster: cluster, Exact: true, Unused: true}
+	filter := sysreq.Filter{Cluster: cluster, Exact: cluster != "", Unused: true}
 	const mostNamed = 100
 	if len(accounts) <= mostNamed {
 		filter.Accounts = slices.Sorted(maps.Keys(accounts))
 	}
 	if err := in.Ask(0, sysreq.AccountStatz, filter, false); err != nil {
-		return nil, err
+		return err
 	}
-	waiting := map[string]bool{}
-	for _, s := range servers {
-		waiting[s.ID] = true
-	}
-	out, d := map[string]int{}, wire.NewDecoder()
+	d, heard := wire.NewDecoder(), 0
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	for len(waiting) > 0 {
@@ -171,24 +179,25 @@ func counts(ctx context.Context, c *sysreq.Client, patience time.Duration, accou
 			if err != nil {
 				continue
 			}
-			from, rows, err := d.Rows(ctx, body)
-			if err != nil || len(out) == mostServers {
+			sender, rows, err := d.Rows(ctx, body)
+			if err != nil || heard == mostServers {
 				continue
 			}
-			out[from.ID] = 0
+			heard++
+			from(sender.ID)
 			for _, r := range rows {
-				if _, ours := accounts[r.ID]; ours {
-					out[from.ID] += int(r.Connections)
+				if account, ours := accounts[r.ID]; ours {
+					take(sender.ID, account, int(r.Connections))
 				}
 			}
-			delete(waiting, from.ID)
+			delete(waiting, sender.ID)
 		case <-late.C:
-			return out, nil
+			return nil
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // health is how a server is.

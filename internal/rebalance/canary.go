@@ -58,7 +58,7 @@ func (a *applying) stayAway(now Arrivals) *Stop {
 
 // anyLeft reports whether there are clients that may still be moved.
 func (a *applying) anyLeft() bool {
-	return slices.ContainsFunc(a.now.Connections, func(c Connection) bool { return a.now.moves(c.Service) })
+	return slices.ContainsFunc(a.now.Connections, func(c Connection) bool { return a.now.moves(c.Service) && a.goal.names(c.Service) })
 }
 
 // stays moves no more clients of a service.

@@ -10,13 +10,15 @@ import (
 
 // Judged returns the causes of an account with what a run has shown: clients that
 // were disconnected and stayed on other servers rule out what would have led them
-// back, and clients that came back rule out what would have let them go on. Too
-// few show nothing.
+// back, and clients that came back rule out what would have let them go on. Where
+// a few did that is still possible, and no more. Other few show nothing.
 func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
 	out := slices.Clone(causes)
 	stayed := a.Moved - a.Back - a.Missing
-	var back bool
+	var back, few bool
 	switch {
+	case a.Moved > 0 && a.Moved < fewest && a.Back == a.Moved: // as of one that was tried first
+		back, few = true, true
 	case a.Moved < fewest:
 		return out
 	case a.Back*2 > a.Moved:
@@ -38,12 +40,34 @@ func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
 		if !against {
 			continue
 		}
-		out[i].Verdict, out[i].Confidence = cause.RuledOut, 0
+		switch {
+		case !few:
+			out[i].Verdict, out[i].Confidence = cause.RuledOut, 0
+		case out[i].Strong():
+			out[i].Verdict, out[i].Confidence = cause.Possible, unsure
+		}
 		out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Source: "this rebalance"})
 	}
 	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })
 	return out
 }
+
+// Unmet returns the causes of an account with what is known of a server that its clients
+// did not come to: none that would have let them go there is more than possible.
+func Unmet(causes []cause.Cause, text, source string) []cause.Cause {
+	out := slices.Clone(causes)
+	for i := range out {
+		if definition, known := cause.Define(out[i].Code); known && out[i].Role == cause.Root && out[i].Strong() && definition.Moved == cause.GoOn {
+			out[i].Verdict, out[i].Confidence = cause.Possible, unsure
+			out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Source: source})
+		}
+	}
+	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })
+	return out
+}
+
+// unsure is the confidence in a cause that a run speaks against.
+const unsure = 0.2
 
 func order(c cause.Cause) int {
 	return slices.Index([]cause.Verdict{cause.Confirmed, cause.Likely, cause.Possible, cause.NotTested, cause.RuledOut}, c.Verdict)

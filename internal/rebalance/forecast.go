@@ -7,7 +7,8 @@ import (
 
 // Forecast is what a run is expected to come to.
 type Forecast struct {
-	Moves  int // all of them: some clients take more than one
+	Moves  int   // all of them: some clients take more than one
+	Of     []int // the same by service
 	Rounds int
 	// Loads and Held are the connections of each server, and of each account on
 	// each, in whole connections.
@@ -43,7 +44,7 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 		}
 	}
 	owed := make([]float64, len(s.Servers))
-	var f Forecast
+	f := Forecast{Of: make([]int, len(s.Services))}
 	for f.Rounds < mostRounds && (goal.MaxMoves == 0 || f.Moves < goal.MaxMoves) {
 		left := goal
 		full := now.full(goal)
@@ -57,6 +58,9 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 		}
 		now.land(moves, owed, full)
 		f.Moves += len(moves)
+		for _, m := range moves {
+			f.Of[m.Service]++
+		}
 		f.Rounds++
 	}
 	f.Loads, f.Held = now.Loads(), now.Held()
@@ -65,6 +69,47 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 	}
 	return f
 }
+
+// Names are the services, by index, that may be moved when a plan is confirmed: those that
+// it and what is expected to come of it move. Where these have few clients, others are
+// there for when it takes more: else the same ones would be closed again and again.
+func (s *State) Names(p Plan, f Forecast, goal Goal) []bool {
+	out, held := make([]bool, len(s.Services)), make([]int, len(s.Services))
+	for i, n := range f.Of {
+		out[i] = n > 0
+	}
+	for _, m := range p.Moves {
+		out[m.Service] = true
+	}
+	for _, c := range s.Connections {
+		held[c.Service]++
+	}
+	for {
+		clients := 0
+		others := make([]bool, len(out))
+		for i, named := range out {
+			if others[i] = !named; named {
+				clients += held[i]
+			}
+		}
+		if clients >= eachOf*max(f.Moves, len(p.Moves)) {
+			return out
+		}
+		goal.Only = others
+		moves := make([]int, len(out))
+		for _, m := range PlanMoves(s, goal).Moves {
+			moves[m.Service]++
+		}
+		next := slices.Index(moves, slices.Max(moves))
+		if moves[next] == 0 {
+			return out
+		}
+		out[next] = true
+	}
+}
+
+// eachOf is how many clients there are to be for each move that is expected.
+const eachOf = 2
 
 // shortfall is the server that is furthest from its share; nil where all are near
 // theirs.

@@ -8,8 +8,10 @@ type Arrivals struct {
 	Back int
 	// Missing is how many came nowhere.
 	Missing int
-	// Services are the same by service, of those that were moved.
+	// Services are the same by service, of those that were moved, and To how many of each
+	// came to each server.
 	Services map[int]Arrived
+	To       map[int][]int
 }
 
 // Arrived is what became of the clients of one service.
@@ -38,7 +40,7 @@ func (s *State) Learn(before *State, moves []Move) Arrivals {
 	if s.seen = before.seen; s.seen == nil {
 		s.seen = experience{}
 	}
-	out := Arrivals{On: make([]int, len(s.Servers)), Services: map[int]Arrived{}}
+	out := Arrivals{On: make([]int, len(s.Servers)), Services: map[int]Arrived{}, To: map[int][]int{}}
 	came := map[int]Arrived{}
 	for i := range s.Connections {
 		c := &s.Connections[i]
@@ -61,6 +63,10 @@ func (s *State) Learn(before *State, moves []Move) Arrivals {
 			c.returns++
 		}
 		out.On[c.Server]++
+		if out.To[c.Service] == nil {
+			out.To[c.Service] = make([]int, len(s.Servers))
+		}
+		out.To[c.Service][c.Server]++
 		if s.seen[of] == nil {
 			s.seen[of] = make([]int, len(s.Servers))
 		}

@@ -26,6 +26,9 @@ type Scope struct {
 	Servers  []Server
 	Accounts []Account
 	Services []Service
+	// Elsewhere are the clusters of the servers, by id, that are in none of this one: those
+	// of the accounts that are not back here may have gone there.
+	Elsewhere map[string]string
 	// Bound reports whether no other server takes a protocol than this one.
 	Bound func(server int, protocol string) bool
 }

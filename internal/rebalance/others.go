@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	natsd "github.com/nats-io/nats-server/v2/server"
-
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -24,24 +22,12 @@ type killed struct {
 func kicks(ctx context.Context, c *sysreq.Client, patience time.Duration, servers []Server) map[killed]bool {
 	out := map[killed]bool{}
 	var mu sync.Mutex
-	each(servers, func(s Server) {
-		reply, err := ask(ctx, c, patience, sysreq.Connz(s.ID), natsd.ConnzOptions{Sort: natsd.ByStop, State: natsd.ConnClosed, Limit: wire.PageSize})
-		if err != nil {
-			return
+	remembered(ctx, c, patience, servers, func(at int, x *wire.Connection) {
+		if string(x.Reason) == wire.Kicked {
+			mu.Lock()
+			defer mu.Unlock()
+			out[killed{servers[at].ID, x.ID}] = true
 		}
-		d := wire.NewDecoder()
-		body, err := d.Open(reply)
-		if err != nil {
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		// What came before an error is right.
-		_, _ = d.Closed(ctx, body, s.ID, func(x *wire.Connection) {
-			if string(x.Reason) == wire.Kicked {
-				out[killed{s.ID, x.ID}] = true
-			}
-		})
 	})
 	return out
 }

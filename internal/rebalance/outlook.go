@@ -70,6 +70,13 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 		c := d.Cause(cause.AccountGap)
 		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s): clients that are moved may be lost there where their library gives up. Put that right first.%s", strings.TrimSuffix(refuses(by), "them")+"the clients", c.Code, c.Verdict, onceMended(d, c))})
 	}
+	var away []string
+	for _, l := range d.Own {
+		away = append(away, l.Reach.Away...)
+	}
+	if slices.Sort(away); len(away) > 0 {
+		note("The clients' lists of %s also have servers of %s: clients that are moved may go there.", words.Harmless(d.Finding.Account.Name), words.ListUpTo(shown, slices.Compact(away)))
+	}
 	if d.AtLimit() {
 		note("The account is at its limit of connections: others that wait for a place may take those of clients that are moved.")
 	}
@@ -177,9 +184,9 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 			s.Stays = "they may be lost: " + refuses(by)
 		}
 		where := d.Reconnect(i)
-		s.Unreached = make([]bool, len(members))
+		s.Unreached, s.Known, s.Why = make([]bool, len(members)), make([]bool, len(members)), make([]string, len(members))
 		for k, m := range members {
-			s.Unreached[k] = where.Misses(m.ID)
+			s.Unreached[k], s.Known[k], s.Why[k] = where.Misses(m.ID), where.Knows(m.ID), where.WhyNot(m.ID)
 		}
 		s.Order = orderOf(d.InOrder(i), members)
 		// Of one network more than of another: who can't be told apart moves together.
@@ -191,6 +198,7 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 			out[at].Unproven = out[at].Unproven || s.Unproven
 			for k := range members { // some of them get there
 				out[at].Unreached[k] = out[at].Unreached[k] && s.Unreached[k]
+				out[at].Known[k] = out[at].Known[k] || s.Known[k]
 			}
 			if !slices.Equal(out[at].Order, s.Order) {
 				out[at].Order = nil

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Move is a connection to close, so that its client connects elsewhere.
@@ -176,7 +175,7 @@ func (p *planning) groups() []group {
 	var out []group
 	for _, c := range p.Connections {
 		service := &p.Services[c.Service]
-		if p.triedOut(c) || !p.moves(c.Service) || p.keeps(c) || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
+		if p.triedOut(c) || !p.moves(c.Service) || !p.goal.names(c.Service) || p.keeps(c) || p.give[c.Server] == 0 && p.over[service.Account][c.Server] == 0 {
 			continue
 		}
 		i, ok := at[c.cohort()]
@@ -343,40 +342,6 @@ func (p *planning) take(g *group, c Connection) {
 			p.want -= chance
 		}
 	}
-}
-
-// why says why there are fewer moves than it takes.
-func (p *planning) why() []string {
-	full := 0
-	for i := range p.room {
-		if p.room[i] < 1 {
-			full++
-		}
-	}
-	stays, tried, left := 0, 0, 0
-	for _, c := range p.Connections {
-		switch {
-		case p.give[c.Server] <= 0 && p.over[p.Services[c.Service].Account][c.Server] <= 0:
-		case !p.moves(c.Service):
-			stays++
-		case p.triedOut(c):
-			tried++
-		default:
-			left++
-		}
-	}
-	switch {
-	case full > 0:
-		return []string{"the other servers have no room for more"}
-	case stays > 0:
-		return []string{words.Plural(stays, "connection") + " on servers with too many are left out"}
-	case tried > 0:
-		return []string{words.Plural(tried, "client") + " on servers with too many were moved often enough"}
-	}
-	if left > 0 {
-		return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
-	}
-	return []string{"no connection that may move is on a server with too many"}
 }
 
 // Takes is about how long moves take: the rate is in moves per second, and in each

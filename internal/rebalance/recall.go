@@ -19,6 +19,7 @@ type Recalled struct {
 	Server  string    // its name
 	Closed  int       // by request, as far as that server remembers
 	At      time.Time // the last of them
+	Lost    int       // clients of them that have not connected again; 0 where they came back
 }
 
 // Closes says what was closed, in a clause.
@@ -56,7 +57,7 @@ func (s *State) Recall(account int, history []checks.Closed) []Recalled {
 		}
 		for k, server := range s.Servers {
 			closed, at := cause.Kicked(history, server.ID, x.Stem, x.User)
-			if closed < cause.FewestKicked || !cause.BackSince(at, on[i][k].newest) || s.startedSince(k, at) {
+			if closed == 0 || !cause.BackSince(at, on[i][k].newest) || s.startedSince(k, at) {
 				continue
 			}
 			t := tally{kicked: closed, returned: max(0, closed-(all-on[i][k].n))}
@@ -65,7 +66,7 @@ func (s *State) Recall(account int, history []checks.Closed) []Recalled {
 				t.expected = gain{chance * float64(closed), chance * (1 - chance) * float64(closed)}
 			}
 			if t.tooFewLeft() {
-				out = append(out, Recalled{i, cmp.Or(x.Name, "clients without a name"), server.Name, closed, at})
+				out = append(out, Recalled{i, cmp.Or(x.Name, "clients without a name"), server.Name, closed, at, 0})
 				break
 			}
 		}
@@ -78,10 +79,14 @@ func (s *State) startedSince(but int, at time.Time) bool {
 	return slices.ContainsFunc(s.Servers, func(x Server) bool { return x.ID != s.Servers[but].ID && x.Start.After(at) })
 }
 
-// LeaveOut has the clients of services stay that are known to come back.
+// LeaveOut has the clients of services stay that are known to come back, or not to.
 func (s *State) LeaveOut(all []Recalled) {
 	for _, r := range all {
-		s.Services[r.Service].Stays = cmp.Or(s.Services[r.Service].Stays, "after "+r.Closes()+" the clients came straight back")
+		why := "after " + r.Closes() + " the clients came straight back"
+		if r.Lost > 0 {
+			why = fmt.Sprintf("after %s %s not connected again, and closing more may lose them too", r.Closes(), words.Plurals(r.Lost, "client has", "clients have"))
+		}
+		s.Services[r.Service].Stays = cmp.Or(s.Services[r.Service].Stays, why)
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	NoRoom        RefusalCode = "no-room"
 	NoMoves       RefusalCode = "no-moves"
 	CameBack      RefusalCode = "clients-came-back"
+	StayedAway    RefusalCode = "clients-stay-away"
 	KeptAway      RefusalCode = "kept-away"
 )
 
@@ -58,7 +59,7 @@ func Members(d *checks.Deployment, cluster string, accounts []string) []Server {
 			if !m.Start.IsZero() {
 				m.Start = m.Start.Add(-server.Details.Offset)
 			}
-			m.Offset = server.Details.Offset
+			m.Offset, m.Margin = server.Details.Offset, server.Details.Margin
 		}
 		out = append(out, m)
 	}
@@ -122,7 +123,8 @@ func Uncovered(d *checks.Deployment, cluster string, members []Server) []Refusal
 	return out
 }
 
-// Full returns the refusal for a cluster in which no other server has room.
+// Full returns the refusal for a cluster in which servers without room that clients may
+// choose keep all of them where they are.
 func Full(s *State, goal Goal) (Refusal, bool) {
 	without := goal
 	without.IgnoreRoom = true
@@ -130,7 +132,8 @@ func Full(s *State, goal Goal) (Refusal, bool) {
 	if len(PlanMoves(s, without).Moves) == 0 || len(PlanMoves(s, goal).Moves) > 0 {
 		return Refusal{}, false
 	}
-	return Refusal{NoRoom, fmt.Sprintf("No other server has room: they keep %d%% of their limits free. Clients would be refused there and come back.", reservePercent)}, true
+	return Refusal{NoRoom, fmt.Sprintf("%s. %d%% of a limit is kept free, as clients would be refused there and come back. Raise max_connections there.",
+		words.UpperFirst(newPlanning(s, goal).crowded()), reservePercent)}, true
 }
 
 // byChance is the probability from which on a spread is nothing out of the
@@ -151,12 +154,12 @@ func (p Plan) Remarks(s *State, f Forecast) (lasting, foreseen []string) {
 		lasting = append(lasting, fmt.Sprintf("%s of the %s may choose the same server again, by their library or by the name that they came by: some of them are expected to come back.",
 			words.Count(may), words.Plural(len(p.Moves), "client")))
 	}
-	lasting = append(lasting, slices.Concat(s.remarkKeptAway(), s.remarkConfined())...)
-	if short := p.Excess - len(p.Moves); short > 0 && f.Moves < p.Excess {
-		foreseen = append(foreseen, fmt.Sprintf("%s over an even spread stay where they are: %s.", words.Plural(short, "connection"), words.List(p.Short)))
+	lasting = append(lasting, slices.Concat(s.remarkKeptAway(), s.Confines())...)
+	if len(p.Moves) < p.Excess && f.Moves < p.Excess {
+		foreseen = append(foreseen, fmt.Sprintf("It moves fewer than an even spread takes: %s.", words.List(p.Short)))
 	}
 	if f.Moves > len(p.Moves) {
-		foreseen = append(foreseen, fmt.Sprintf("Clients choose where they go, so it plans again after each batch: about %s in all.", words.Plural(f.Moves, "move")))
+		foreseen = append(foreseen, fmt.Sprintf("Clients choose where they go, so it plans again after each batch: about %s in all, of these services only.", words.Plural(f.Moves, "move")))
 	}
 	if x := f.Short; x != nil {
 		foreseen = append(foreseen, fmt.Sprintf("The servers are not expected to become even: %s would have about %s, and its even share is %s.",

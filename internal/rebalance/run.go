@@ -36,6 +36,7 @@ const (
 	StopWorse          StopCode = "spread-is-worse"
 	StopNotReconnected StopCode = "clients-stay-away"
 	StopOthers         StopCode = "another-operator"
+	StopUnreached      StopCode = "server-not-reached"
 )
 
 // Stop is why a run stopped early, in a sentence.
@@ -101,6 +102,10 @@ type Run struct {
 	// Last is the last look; nil where there was none after the first move.
 	Last *State
 	Stop *Stop // nil where it came to its end
+	// Missed are servers that clients were shown not to get to.
+	Missed []Missed
+	// Notes are what it learnt of where clients get to, a sentence each.
+	Notes []string
 	// Enough is why it ended though not level, in a sentence; empty where it is
 	// level, or was stopped.
 	Enough string

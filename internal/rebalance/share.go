@@ -71,10 +71,10 @@ func (s *State) remarkKeptAway() []string {
 	return []string{fmt.Sprintf("Not for clients, by a tag: %s. Clients that are there stay, and those that are moved and choose it are moved on.", words.ListUpTo(5, names))}
 }
 
-// remarkConfined says for which servers some clients are not planned, as they are known
+// Confines says for which servers some clients are not planned, as they are known
 // not to get there: a sentence for the accounts of which it is the same servers, or
 // for the services, where those of an account do not get to the same ones.
-func (s *State) remarkConfined() []string {
+func (s *State) Confines() []string {
 	by, order, n := map[string][]string{}, []string(nil), make([]int, len(s.Services))
 	for _, c := range s.Connections {
 		n[c.Service]++
@@ -107,7 +107,7 @@ func (s *State) remarkConfined() []string {
 		}
 	}
 	for i, key := range order {
-		order[i] = fmt.Sprintf("Clients of %s do not get to %s by what is known: they are spread over the other servers.", words.ListUpTo(5, by[key]), key)
+		order[i] = fmt.Sprintf("Clients of %s do not get to %s: they are spread over the other servers.", words.ListUpTo(5, by[key]), key)
 	}
 	return order[:min(len(order), 5)]
 }
@@ -125,7 +125,26 @@ func (s *State) without(service int) string {
 			out = append(out, server.Name)
 		}
 	}
-	return words.ListUpTo(5, out)
+	return words.ListUpTo(5, out) + s.whyNot(service)
+}
+
+// whyNot is why clients of a service do not get to servers, in brackets, where that is the
+// same of all.
+func (s *State) whyNot(service int) string {
+	why := ""
+	for i, reason := range s.Services[service].Why {
+		switch {
+		case s.reaches(service, i):
+		case reason == "" || why != "" && why != reason:
+			return " by what is known"
+		default:
+			why = reason
+		}
+	}
+	if why == "" {
+		return " by what is known"
+	}
+	return " (" + why + ")"
 }
 
 // blocks are all clients; nil where none are confined.

@@ -136,16 +136,16 @@ func TestRemarkOfServices(t *testing.T) {
 	s.Services[1].Account = 0
 	s.Services[0].Name, s.Services[0].Unreached = "front", []bool{false, false, true, true}
 	s.Services[1].Name, s.Services[1].Unreached = "back", []bool{true, true, false, false}
-	said := strings.Join(s.remarkConfined(), "\n")
+	said := strings.Join(s.Confines(), "\n")
 	if !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") || !strings.Contains(said, "Clients of back of A0 do not get to n1 and n2") {
 		t.Error(said)
 	}
 	s.Services[1].Unreached = nil
-	if said := strings.Join(s.remarkConfined(), "\n"); !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") {
+	if said := strings.Join(s.Confines(), "\n"); !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") {
 		t.Error(said)
 	}
 	s.Services[1].Unreached = s.Services[0].Unreached
-	if said := strings.Join(s.remarkConfined(), "\n"); !strings.HasPrefix(said, "Clients of A0 do not get to n3 and n4") {
+	if said := strings.Join(s.Confines(), "\n"); !strings.HasPrefix(said, "Clients of A0 do not get to n3 and n4") {
 		t.Error(said)
 	}
 }

@@ -13,8 +13,9 @@ type Server struct {
 	ID, Name string
 	// Start is when it started, by the clock of the auditor; zero where not known.
 	Start time.Time
-	// Offset is what its clock is ahead of the auditor's.
-	Offset time.Duration
+	// Offset is what its clock is ahead of the auditor's, to within Margin; 0 where that is
+	// not known.
+	Offset, Margin time.Duration
 	// Connections are all client connections and Limit is the most that the
 	// server takes; nil where not known.
 	Connections, Limit *int
@@ -55,6 +56,11 @@ type Service struct {
 	// Unreached are the servers, by index, that its clients are not known to get to:
 	// neither their lists nor what servers advertise leads there.
 	Unreached []bool
+	// Why is why, by server, in a clause; nil where that is not known.
+	Why []string
+	// Known are the servers that something shows its clients to know: their lists, what
+	// servers advertise, or that they were there. Nil where nobody looked.
+	Known []bool
 	// ByName reports whether its clients come by names, or addresses, that are not the
 	// servers' own: the server that closes them is then among those that they
 	// are told of, and not known to be the same.
@@ -111,8 +117,16 @@ type Goal struct {
 	To int
 	// MaxMoves is the most connections to move, 0 for as many as it takes.
 	MaxMoves int
+	// Only are the services, by index, that may be moved, as the plan that was shown names
+	// them; nil for all.
+	Only []bool
 	// IgnoreRoom plans as if every server had room.
 	IgnoreRoom bool
+}
+
+// names reports whether the plan that was shown names a service.
+func (g Goal) names(service int) bool {
+	return g.Only == nil || service < len(g.Only) && g.Only[service]
 }
 
 // Held are the connections of each account on each server.

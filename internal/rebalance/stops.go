@@ -28,7 +28,7 @@ func (a *applying) missing(now Arrivals) int {
 // by themselves before they were moved.
 func (a *applying) lost() int {
 	_, had := largest(a.loads)
-	return max(0, had-a.gone-len(a.now.Connections))
+	return max(0, had-a.gone-a.inOthers()-len(a.now.Connections))
 }
 
 // cameBack is a stop where clients come back to the servers that they were moved
@@ -131,17 +131,20 @@ func (a *applying) expect(moved []Move) (on []gain, services map[int]tally) {
 // before and than was foreseen. A batch takes the clients of a service from one
 // server, and some of them go to a server that has as many: on the way one may have a
 // few more than before the first move.
-func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
+func (a *applying) harmed(now Arrivals, expected []gain, try trial) *Stop {
 	// In small batches the run learns where clients go before that is beyond chance.
-	// It does no harm until a server has too many.
+	// It does no harm until a server has too many, or would with one more such batch.
 	loads, even := a.now.Loads(), a.now.aimOf(a.goal).even
-	overfull := func(i int) bool { return loads[i] > max(a.loads[i], even[i]+slack(even[i])) }
+	overfull := func(i, more int) bool { return loads[i]+more > max(a.loads[i], even[i]+slack(even[i])) }
 	for i, got := range now.On {
 		this := flock{got, expected[i]}
 		a.flocks[i].add(this)
 		a.unlearnt[i].got += got
+		if !overfull(i, got) {
+			continue
+		}
 		tallies := []flock{this, a.flocks[i]}
-		if overfull(i) {
+		if overfull(i, 0) {
 			tallies = append(tallies, a.unlearnt[i])
 		}
 		for k, f := range tallies {
@@ -156,7 +159,11 @@ func (a *applying) harmed(now Arrivals, expected []gain) *Stop {
 	}
 	// The loads of several accounts, each to be spread evenly, may become worse.
 	if !a.goal.Even || len(a.shares) == 1 {
-		if stop := worst("", a.loads, a.now.Loads(), a.load, 0); stop != nil {
+		few := 0
+		if try.seeks { // what is to be learnt first costs a few
+			few = slack(slices.Max(even))
+		}
+		if stop := worst("", a.loads, loads, a.load, few); stop != nil {
 			return stop
 		}
 	}

@@ -34,7 +34,7 @@ func TestStopsWhenTheSpreadIsWorse(t *testing.T) {
 		half := gain{float64(c.moved) / 2, float64(c.moved) / 4}
 		a.load.move(make([]Move, c.moved), []gain{{}, half, half})
 		a.unlearnt[1].expected, a.unlearnt[2].expected = half, half
-		stop := a.harmed(Arrivals{On: []int{0, c.now[1] - 9, c.now[2] - 2}}, []gain{{}, half, half})
+		stop := a.harmed(Arrivals{On: []int{0, c.now[1] - 9, c.now[2] - 2}}, []gain{{}, half, half}, trial{})
 		if (stop == nil) != (c.want == "") || stop != nil && stop.Code != c.want {
 			t.Errorf("%v, even %v: %+v, want %q", c.now, c.even, stop, c.want)
 		}
@@ -120,7 +120,7 @@ func (s *simulated) watched(accounts, batch int, goal Goal) *Stop {
 		after := s.state(accounts)
 		arrived := after.Learn(a.now, moves)
 		a.now = after
-		if stop := a.harmed(arrived, expected); stop != nil {
+		if stop := a.harmed(arrived, expected, trial{}); stop != nil {
 			return stop
 		}
 		a.noteGain(len(moves))

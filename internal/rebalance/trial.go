@@ -7,6 +7,7 @@ import "slices"
 type trial struct {
 	all      bool
 	services map[int]bool
+	seeks    bool // whether clients get to a server that nobody is on
 }
 
 func (t trial) of(service int) bool { return t.all || t.services[service] }

@@ -42,6 +42,9 @@ type Rebalance struct {
 	Stop     *RebalanceStop `json:"stop"`
 	Notes    []string       `json:"notes"`
 	Warnings []string       `json:"warnings"`
+
+	// Some reports whether other accounts have clients in the cluster too.
+	Some bool `json:"-"`
 }
 
 // RebalanceAccount is an account that is balanced, or left alone.
@@ -53,6 +56,8 @@ type RebalanceAccount struct {
 	Clients int `json:"clients"`
 	// Finding reports whether it is a finding after the run.
 	Finding bool `json:"finding"`
+	// NewFinding reports whether it is one and was none before the run.
+	NewFinding bool `json:"new_finding"`
 	// LeftOut is why it is left alone; null where it is balanced.
 	LeftOut   *string            `json:"left_out"`
 	Before    Spread             `json:"before"`
@@ -68,14 +73,20 @@ type RebalanceAccount struct {
 // RebalanceService is an application of an account. Connections are those before the
 // run, or at its end where it came during it. Moves and Clients are as of the account.
 type RebalanceService struct {
-	Name        string  `json:"name"`
-	User        string  `json:"user"`
-	Language    string  `json:"language"`
-	Protocol    string  `json:"protocol"`
-	Connections int     `json:"connections"`
-	Moves       int     `json:"moves"`
-	Clients     int     `json:"clients"`
-	LeftOut     *string `json:"left_out"`
+	Name        string `json:"name"`
+	User        string `json:"user"`
+	Language    string `json:"language"`
+	Protocol    string `json:"protocol"`
+	Connections int    `json:"connections"`
+	Moves       int    `json:"moves"`
+	Clients     int    `json:"clients"`
+	// Expected are all moves of it that a plan expects, 0 after a run. One without any, and
+	// without moves, is not moved but if needed.
+	Expected int `json:"expected_moves"`
+	// IfNeeded reports whether a plan does not expect to move it, and names it for when it
+	// takes more.
+	IfNeeded bool    `json:"if_needed"`
+	LeftOut  *string `json:"left_out"`
 }
 
 // RebalanceParameters are what was asked for.
@@ -132,6 +143,8 @@ type RebalanceServer struct {
 	Moves       int    `json:"moves"`
 	Predicted   int    `json:"predicted"`
 	After       *int   `json:"after"`
+	// Unreached reports whether no client that may be moved is known to get there.
+	Unreached bool `json:"unreached"`
 }
 
 // Spread is the server with most of the connections.

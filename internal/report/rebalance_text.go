@@ -37,10 +37,6 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 			p.paragraph(text.FgRed, "", "  ", "Also: "+r.Text)
 		}
 	}
-	if doc.Outcome == "refused" && len(doc.Refusals) > 0 && doc.Refusals[0].Code == "coverage" && len(doc.Coverage.Missing) > 0 {
-		p.missing(doc.Coverage.Missing, listed)
-		p.wrap("  ", doc.Coverage.bringIn+". --force plans with the servers that reported.")
-	}
 	p.rebalanceCauses(doc)
 	p.rebalanceMoves(doc)
 	for _, n := range doc.Notes {
@@ -85,7 +81,21 @@ func (doc *Rebalance) Ask() string {
 	if doc.Plan.Expected > len(doc.Moves) {
 		in = fmt.Sprintf(", in about %s", words.Plural(doc.Plan.Expected, "move"))
 	}
-	return fmt.Sprintf("Move about %s of %s%s?", words.Plural(len(doc.Moves), "connection"), doc.whose(), in)
+	return fmt.Sprintf("Move about %s of %s%s%s?", words.Plural(len(doc.Moves), "connection"), doc.whose(), in, doc.ifNeeded())
+}
+
+// ifNeeded names the accounts that are moved only if it takes more than is expected.
+func (doc *Rebalance) ifNeeded() string {
+	var names []string
+	for _, a := range doc.Accounts {
+		if !a.planned() && slices.ContainsFunc(a.Services, func(s RebalanceService) bool { return s.IfNeeded }) {
+			names = append(names, accountName(a.Account))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", and if it takes more also of " + words.ListUpTo(named, names)
 }
 
 // who is whose connections it is about.
@@ -96,11 +106,16 @@ func (doc *Rebalance) who() string {
 	return fmt.Sprintf("%s in %s", words.Plural(len(doc.Accounts), "account"), clusterName(doc.Cluster))
 }
 
+// planned reports whether connections of an account are moved, or expected to be.
+func (a RebalanceAccount) planned() bool {
+	return a.Moves > 0 || slices.ContainsFunc(a.Services, func(s RebalanceService) bool { return s.Expected > 0 })
+}
+
 // whose is whose connections are moved: of several accounts perhaps of some only.
 func (doc *Rebalance) whose() string {
 	moved := 0
 	for _, a := range doc.Accounts {
-		if a.Moves > 0 {
+		if a.planned() {
 			moved++
 		}
 	}
@@ -159,7 +174,7 @@ func (p *printer) rebalanceAccounts(doc *Rebalance) {
 	shown, more := 0, 0
 	for _, a := range doc.Accounts {
 		for _, s := range a.Services {
-			if s.Moves == 0 {
+			if s.Moves == 0 && s.Expected == 0 && !s.IfNeeded {
 				continue
 			}
 			if shown++; shown > listed {
@@ -179,6 +194,12 @@ func (p *printer) rebalanceAccounts(doc *Rebalance) {
 // closes, how many clients these are and how many closes.
 func (s RebalanceService) moved() string {
 	switch {
+	case s.IfNeeded:
+		return "none of " + words.Plural(s.Connections, "connection") + ", unless it takes more"
+	case s.Moves == 0:
+		return fmt.Sprintf("none of %s at first, about %s later", words.Plural(s.Connections, "connection"), words.Count(s.Expected))
+	case s.Expected > s.Moves:
+		return fmt.Sprintf("%s of %s, in about %s", words.Count(s.Moves), words.Plural(s.Connections, "connection"), words.Plural(s.Expected, "move"))
 	case s.Moves > s.Clients:
 		return fmt.Sprintf("%s of %s, with %s", words.Plural(s.Clients, "client"), words.Count(max(s.Connections, s.Clients)), words.Plural(s.Moves, "close"))
 	case s.Moves > s.Connections: // others came during the run
@@ -265,9 +286,9 @@ func rebalanceAnswer(doc *Rebalance) (text.Color, string) {
 			why += " Whether all clients are back is unknown: not all servers were read after the last were closed."
 		}
 		if !slices.ContainsFunc(doc.Moves, func(m RebalanceMove) bool { return m.Outcome == "not-tried" }) {
-			return text.FgRed, fmt.Sprintf("Stopped after %s of %s%s.%s", words.Plural(kicked, "close"), who, became, why)
+			return text.FgRed, fmt.Sprintf("Stopped after %s of %s%s.%s%s", words.Plural(kicked, "close"), who, became, doc.found("Now", true), why)
 		}
-		return text.FgRed, fmt.Sprintf("Stopped after %s of %s of %s%s.%s", words.Count(kicked), words.Plural(len(doc.Moves), "close"), who, became, why)
+		return text.FgRed, fmt.Sprintf("Stopped after %s of %s of %s%s.%s%s", words.Count(kicked), words.Plural(len(doc.Moves), "close"), who, became, doc.found("Now", true), why)
 	case "uneven":
 		return text.FgYellow, moved + became + ": the servers are still uneven."
 	case "finding":
@@ -281,6 +302,9 @@ func (p *printer) rebalanceServers(doc *Rebalance) {
 		return
 	}
 	cells := [][]string{{"SERVER", "BEFORE", "MOVE", "PREDICTED", "AFTER"}}
+	if doc.Some {
+		p.wrap("  ", "Counted are the connections of "+doc.who()+" only.")
+	}
 	rows := slices.Clone(doc.Servers)
 	slices.SortStableFunc(rows, func(a, b RebalanceServer) int { return cmp.Compare(b.Before, a.Before) })
 	for _, s := range rows[:min(len(rows), barRows)] {

@@ -62,3 +62,53 @@ func TestRefusalSaysWhoIsMissing(t *testing.T) {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 }
+
+// TestAnswerNamesWhatWasMoved: accounts that were left out, or not planned, were not moved,
+// and what a run has made a finding is said whatever ended it.
+func TestAnswerNamesWhatWasMoved(t *testing.T) {
+	t.Parallel()
+	after := SpreadOf("n1", 29, 30)
+	doc := planOf("balanced", 0, 0, 0)
+	doc.Moves, doc.After, doc.Accounts[0].Moves, doc.Accounts[0].Clients = []RebalanceMove{{Outcome: "kicked"}}, &doc.Predicted, 1, 1
+	if _, got := rebalanceAnswer(doc); !strings.HasPrefix(got, "Moved 1 connection of 1 of 2 accounts in C1: ") {
+		t.Error(got)
+	}
+	doc.Accounts[0].After, doc.Accounts[0].Finding, doc.Accounts[0].NewFinding = &after, true, true
+	for _, outcome := range []string{"finding", "stopped"} {
+		doc.Outcome = outcome
+		if _, got := rebalanceAnswer(doc); !strings.Contains(got, " Now a finding: ORDERS with 29 of 30 (96.7%) on n1.") {
+			t.Errorf("%s: %s", outcome, got)
+		}
+	}
+	doc.Accounts = doc.Accounts[:1]
+	if doc.Outcome = "finding"; strings.Contains(doc.stillFound(), "still") {
+		t.Error(doc.stillFound())
+	}
+
+	// A plan names what it takes later, whose connections it counts, and who is not reached.
+	doc = planOf("planned", 12, 20, 14)
+	doc.Accounts[0].Services = []RebalanceService{{Name: "api", Connections: 30, Moves: 12, Clients: 12, Expected: 12}}
+	doc.Accounts[1].Services = []RebalanceService{{Name: "batch", Connections: 30, Expected: 8}, {Name: "idle", Connections: 9}}
+	doc.Some = true
+	var b bytes.Buffer
+	if err := RebalanceText(&b, doc, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"move 12 connections of 2 accounts in C1", "BILLING, batch: none of 30 connections at first, about 8 later", "Counted are the connections of 2 accounts in C1 only."} {
+		if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), want) {
+			t.Errorf("%q is not in\n%s", want, b.String())
+		}
+	}
+	if strings.Contains(b.String(), "idle") {
+		t.Errorf("a service that is not moved is named:\n%s", b.String())
+	}
+	doc.Accounts[1].Services[0] = RebalanceService{Name: "batch", Connections: 30, IfNeeded: true}
+	if got, want := doc.Ask(), "Move about 12 connections of 1 of 2 accounts in C1, in about 20 moves, and if it takes more also of BILLING?"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	doc = planOf("nothing-to-do", 0, 0, 0)
+	doc.Servers = append(doc.Servers, RebalanceServer{Server: "n4", Unreached: true})
+	if _, got := rebalanceAnswer(doc); !strings.HasPrefix(got, "Nothing to do: no client that may be moved is known to get to n4, and every other server is within a tenth") {
+		t.Error(got)
+	}
+}

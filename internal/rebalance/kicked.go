@@ -1,0 +1,218 @@
+package rebalance
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	natsd "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// Ended is a connection of a service that a server remembers.
+type Ended struct {
+	Service, Server int // indexes
+	Name            string
+	Kicked          bool      // somebody asked the server to close it
+	Start, Stop     time.Time // by the clock of the auditor
+}
+
+// client is who has a connection, as far as a name says that.
+type client struct {
+	service int
+	name    string
+}
+
+// Remembered reads which connections of the services of a state the servers remember:
+// those that closed last, without those of a server that does not say.
+func (s *State) Remembered(ctx context.Context, nc *nats.Conn, patience time.Duration) []Ended {
+	c := sysreq.New(nc, nil)
+	defer c.Close()
+	accounts, services := map[string]int{}, map[serviceKey]int{}
+	for i, a := range s.Accounts {
+		accounts[a.ID] = i
+	}
+	for i, x := range s.Services {
+		services[serviceKey{x.Account, x.Stem, x.User, x.Language, x.Protocol}] = i
+	}
+	var out []Ended
+	var mu sync.Mutex
+	remembered(ctx, c, patience, s.Servers, func(at int, x *wire.Connection) {
+		account, ours := accounts[cmp.Or(string(x.Account), global)]
+		name, protocol := string(x.Name), cmp.Or(string(x.Protocol), "nats")
+		service, known := services[serviceKey{account, cause.Stem(name), string(x.User), string(x.Language), protocol}]
+		if !ours || !known || x.Stop.IsZero() {
+			return
+		}
+		offset := s.Servers[at].Offset
+		mu.Lock()
+		defer mu.Unlock()
+		out = append(out, Ended{service, at, name, string(x.Reason) == wire.Kicked, x.Start.Add(-offset), x.Stop.Add(-offset)})
+	})
+	return out
+}
+
+// remembered reads the connections of servers that closed last. It takes from several
+// goroutines.
+func remembered(ctx context.Context, c *sysreq.Client, patience time.Duration, servers []Server, take func(server int, x *wire.Connection)) {
+	at := map[string]int{}
+	for i, s := range servers {
+		at[s.ID] = i
+	}
+	each(servers, func(s Server) {
+		reply, err := ask(ctx, c, patience, sysreq.Connz(s.ID), natsd.ConnzOptions{Sort: natsd.ByStop, State: natsd.ConnClosed, Username: true, Limit: wire.PageSize})
+		if err != nil {
+			return
+		}
+		d := wire.NewDecoder()
+		body, err := d.Open(reply)
+		if err != nil {
+			return
+		}
+		// What came before an error is right.
+		_, _ = d.Closed(ctx, body, s.ID, func(x *wire.Connection) { take(at[s.ID], x) })
+	})
+}
+
+// missedBefore are the servers that clients did not come to when they were closed since
+// these started, as far as servers remember that.
+func (s *State) missedBefore(ended []Ended) []Missed {
+	all, first := passages{}, make([]time.Time, len(s.Services))
+	for _, e := range ended {
+		if e.Kicked && (first[e.Service].IsZero() || e.Stop.Before(first[e.Service])) {
+			first[e.Service] = e.Stop
+		}
+	}
+	back, to := make([]int, len(s.Services)), make([][]bool, len(s.Services))
+	came := func(service, server int, start time.Time) {
+		if !first[service].IsZero() && !start.Before(first[service]) {
+			if to[service] == nil {
+				to[service] = make([]bool, len(s.Servers))
+			}
+			back[service]++
+			to[service][server] = true
+		}
+	}
+	for _, c := range s.Connections {
+		came(c.Service, c.Server, c.Start)
+	}
+	for _, e := range ended {
+		came(e.Service, e.Server, e.Start)
+	}
+	// Who was closed twice, by a name that nobody else has, is known to have been elsewhere.
+	full, trails, named := s.full(Goal{}), map[client]trail{}, map[client]int{}
+	for _, c := range s.Connections {
+		named[client{c.Service, c.Name}]++
+	}
+	ended = slices.Clone(ended)
+	slices.SortStableFunc(ended, func(a, b Ended) int { return a.Stop.Compare(b.Stop) })
+	for _, e := range ended {
+		if !e.Kicked || !leftFrom(to[e.Service], e.Server) { // those that came back say nothing
+			continue
+		}
+		if back[e.Service]--; back[e.Service] < 0 {
+			continue
+		}
+		of := client{e.Service, e.Name}
+		chances := s.walk(cohort{service: e.Service, server: e.Server, trail: trails[of]}, full)
+		if e.Name != "" && named[of] == 1 {
+			trails[of] = trails[of].then(e.Server)
+		}
+		for i := range chances {
+			if !e.Stop.After(s.Servers[i].Start) { // it was not there yet
+				chances[i] = 0
+			}
+		}
+		p := all.of(way{e.Service, e.Server}, len(s.Servers))
+		p.goes(chances, e.Server)
+		for i, came := range to[e.Service] {
+			p.to[i] = came && i != e.Server
+		}
+	}
+	return s.missed(all)
+}
+
+// leftFrom reports whether clients came to another server than that one.
+func leftFrom(to []bool, server int) bool {
+	for i, came := range to {
+		if came && i != server {
+			return true
+		}
+	}
+	return false
+}
+
+// Leave plans no client for a server that it did not come to when it was closed before.
+func (s *State) Leave(ended []Ended) []Missed {
+	all := s.missedBefore(ended)
+	for _, x := range all {
+		s.leave(x)
+	}
+	return all
+}
+
+// clocks is how far two servers' clocks may be off each other once what they are known to
+// differ is taken off, where a server did not say how well that is known.
+func (s *State) clocks(a, b int) time.Duration {
+	const unknown = time.Second
+	return cmp.Or(s.Servers[a].Margin, unknown) + cmp.Or(s.Servers[b].Margin, unknown)
+}
+
+// Lost returns the services whose clients were closed at somebody's request and have not
+// connected again. Whether they have is unknown where clients of other names have come
+// since: those may be the same.
+func (s *State) Lost(ended []Ended) []Recalled {
+	type fate struct {
+		closed, back int
+		first        time.Time
+		server       int // that closed the first
+	}
+	fates, out, last := map[client]*fate{}, make([]Recalled, len(s.Services)), make([]int, len(s.Services))
+	for _, e := range ended {
+		if !e.Kicked {
+			continue
+		}
+		of, r := client{e.Service, e.Name}, &out[e.Service]
+		if fates[of] == nil {
+			fates[of] = &fate{first: e.Stop, server: e.Server}
+		}
+		f := fates[of]
+		f.closed++
+		if e.Stop.Before(f.first) {
+			f.first, f.server = e.Stop, e.Server
+		}
+		if r.Closed++; e.Stop.After(r.At) {
+			r.At, r.Server, last[e.Service] = e.Stop, s.Servers[e.Server].Name, e.Server
+		}
+	}
+	anew := make([]bool, len(s.Services)) // clients of other names have come since
+	see := func(of client, server int, start time.Time) {
+		switch f := fates[of]; {
+		case f != nil && start.After(f.first.Add(-s.clocks(server, f.server))):
+			f.back++
+		case f == nil && out[of.service].Closed > 0 && start.After(out[of.service].At.Add(-s.clocks(server, last[of.service]))):
+			anew[of.service] = true
+		}
+	}
+	for _, c := range s.Connections {
+		see(client{c.Service, c.Name}, c.Server, c.Start)
+	}
+	for _, e := range ended {
+		see(client{e.Service, e.Name}, e.Server, e.Start)
+	}
+	for of, f := range fates {
+		out[of.service].Lost += max(0, f.closed-f.back)
+	}
+	for i := range out {
+		out[i].Service, out[i].Name = i, cmp.Or(s.Services[i].Name, "clients without a name")
+	}
+	return slices.DeleteFunc(out, func(r Recalled) bool {
+		return anew[r.Service] || r.Lost == 0 || 2*r.Lost <= r.Closed && !tooManyMissing(r.Lost, r.Closed)
+	})
+}

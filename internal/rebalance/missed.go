@@ -1,0 +1,284 @@
+package rebalance
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// way is how clients were moved: those of one service away from one server.
+type way struct{ service, from int }
+
+// passage is what became of the clients of a way that connected to another server.
+type passage struct {
+	moved int
+	to    []bool // servers that one of them came to
+	// expected is how many of them should come to each server, and none the logarithm of
+	// the chance that none does.
+	expected, none []float64
+}
+
+// passages are those of a run, or those that servers remember.
+type passages map[way]*passage
+
+func (p passages) of(w way, servers int) *passage {
+	if p[w] == nil {
+		p[w] = &passage{to: make([]bool, servers), expected: make([]float64, servers), none: make([]float64, servers)}
+	}
+	return p[w]
+}
+
+// goes adds a client that chooses a server with these chances.
+func (p *passage) goes(chances []float64, from int) {
+	p.moved++
+	for i, chance := range chances {
+		if i != from {
+			p.expected[i] += chance
+			p.none[i] += math.Log1p(-min(chance, mostSure))
+		}
+	}
+}
+
+const (
+	// mostSure is how sure at most a prediction is of one client.
+	mostSure = 0.99
+	// chanceOfNone is how likely it is at most that a server which clients get to was
+	// missed by chance. That of a service by itself is at most half, where others show it.
+	chanceOfNone = 0.01
+	mostOwnNone  = 0.5
+	// few is how many are moved before it is known whether clients get to a server that
+	// none of them is on.
+	few = 5
+)
+
+// passed notes where the clients of moves went, next to where their libraries should have
+// led them. Those that came back or are missing say nothing of the others.
+func (a *applying) passed(before *State, moves []Move, now Arrivals) {
+	full := before.full(Goal{})
+	gone := map[int]int{}
+	for service, x := range now.Services {
+		gone[service] = x.Moved - x.Missing - x.Back
+	}
+	for _, m := range moves {
+		if gone[m.Service]--; gone[m.Service] < 0 {
+			continue
+		}
+		a.ways.of(way{m.Service, m.Server}, len(before.Servers)).goes(before.walk(m.cohort(), full), m.Server)
+	}
+	for _, m := range moves {
+		if p := a.ways[way{m.Service, m.Server}]; p != nil {
+			for i, n := range now.To[m.Service] {
+				p.to[i] = p.to[i] || n > 0 && i != m.Server
+			}
+		}
+	}
+}
+
+// Missed is a server that none of the clients of some services came to though chance alone
+// would have led some there: they do not know it, or can't get in.
+type Missed struct {
+	Server   int
+	Services []int
+	Moved    int     // clients, each as often as it was moved
+	Expected float64 // how many of them should have come
+}
+
+// missed returns the servers that clients do not get to by where they went. It takes them
+// together by the run, by the account and by the service: whoever has one list goes the
+// same ways.
+func (s *State) missed(all passages) []Missed {
+	on := make([][]bool, len(s.Services))
+	for i := range on {
+		on[i] = make([]bool, len(s.Servers))
+	}
+	for _, c := range s.Connections {
+		on[c.Service][c.Server] = true
+	}
+	var out []Missed
+	for i := range s.Servers {
+		x := Missed{Server: i}
+		for _, pool := range []func(service int) int{
+			func(int) int { return 0 },
+			func(service int) int { return s.Services[service].Account },
+			func(service int) int { return service },
+		} {
+			for _, services := range s.pools(all, pool, on, i) {
+				for _, service := range services {
+					if !slices.Contains(x.Services, service) {
+						x.Services = append(x.Services, service)
+					}
+				}
+			}
+		}
+		if len(x.Services) == 0 {
+			continue
+		}
+		slices.Sort(x.Services)
+		for w, p := range all {
+			if slices.Contains(x.Services, w.service) {
+				x.Moved, x.Expected = x.Moved+p.moved, x.Expected+p.expected[i]
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// pools are the services that miss a server, of each pool: none of it is there, and that
+// is not chance.
+func (s *State) pools(all passages, pool func(int) int, on [][]bool, server int) [][]int {
+	of, there := map[int]passages{}, map[int]bool{}
+	for w, p := range all {
+		k := pool(w.service)
+		there[k] = there[k] || on[w.service][server] || p.to[server]
+		if !s.reaches(w.service, server) || s.Servers[server].KeptAway {
+			continue
+		}
+		if of[k] == nil {
+			of[k] = passages{}
+		}
+		of[k][w] = p
+	}
+	var out [][]int
+	for k, ways := range of {
+		if there[k] || ways.none(server) > math.Log(chanceOfNone/float64(len(of))) {
+			continue
+		}
+		own := map[int]float64{}
+		for w, p := range ways {
+			own[w.service] += p.none[server]
+		}
+		var services []int
+		for service, none := range own {
+			if none <= math.Log(mostOwnNone) {
+				services = append(services, service)
+			}
+		}
+		out = append(out, services)
+	}
+	return out
+}
+
+// none is the logarithm of the chance that none comes to a server. Where all from one
+// server went to the same one, they may take their list in order: that says nothing of the
+// servers after it, before clients were moved on from there.
+func (p passages) none(server int) float64 {
+	to, from, out := map[int]map[int]bool{}, map[int]bool{}, map[int]float64{}
+	for w, x := range p {
+		from[w.from] = true
+		out[w.from] += x.none[server]
+		if to[w.from] == nil {
+			to[w.from] = map[int]bool{}
+		}
+		for i, came := range x.to {
+			if came {
+				to[w.from][i] = true
+			}
+		}
+	}
+	all := 0.0
+	for w, none := range out {
+		onward := true
+		for i := range to[w] {
+			onward = onward && from[i]
+		}
+		if len(to[w]) > 1 || onward {
+			all += none
+		}
+	}
+	return all
+}
+
+// leave plans no client of these services for the server any more.
+func (s *State) leave(x Missed) {
+	for _, service := range x.Services {
+		unreached := slices.Clone(s.Services[service].Unreached)
+		if unreached == nil {
+			unreached = make([]bool, len(s.Servers))
+		}
+		unreached[x.Server] = true
+		why := slices.Clone(s.Services[service].Why)
+		if why == nil {
+			why = make([]string, len(s.Servers))
+		}
+		why[x.Server] = "none of those that were moved came there"
+		s.Services[service].Unreached, s.Services[service].Why = unreached, why
+	}
+}
+
+// miss leaves out the servers that clients were shown not to get to.
+func (a *applying) miss() {
+	for _, x := range a.now.missed(a.ways) {
+		a.now.leave(x)
+		for _, service := range x.Services { // of which the look after the next batch is made
+			a.scope.Services[service].Unreached, a.scope.Services[service].Why = a.now.Services[service].Unreached, a.now.Services[service].Why
+		}
+		if at := slices.IndexFunc(a.missed, func(o Missed) bool { return o.Server == x.Server }); at >= 0 {
+			a.missed[at] = Missed{x.Server, append(a.missed[at].Services, x.Services...), a.missed[at].Moved + x.Moved, a.missed[at].Expected + x.Expected}
+			continue
+		}
+		a.missed = append(a.missed, x)
+	}
+	a.run.Missed = a.missed
+}
+
+// untried reports whether the clients of a batch may go to a server that nobody is on, and
+// nothing shows that they know it: whether they get there is to be seen with a few.
+func (s *State) untried(moves []Move) bool {
+	loads := s.Loads()
+	return slices.ContainsFunc(moves, func(m Move) bool {
+		known := s.Services[m.Service].Known
+		for i, chance := range s.walk(m.cohort(), nil) {
+			if chance > 0 && i != m.Server && loads[i] == 0 && !s.Servers[i].KeptAway && i < len(known) && !known[i] {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// Misses says it, a sentence for the servers that the same clients did not come to.
+func (s *State) Misses(all []Missed) (out []string) {
+	for len(all) > 0 {
+		first, names, expected := all[0], []string(nil), 0.0
+		all = slices.DeleteFunc(slices.Clone(all), func(x Missed) bool {
+			same := slices.Equal(x.Services, first.Services) && x.Moved == first.Moved
+			if same {
+				names, expected = append(names, s.Servers[x.Server].Name), expected+x.Expected
+			}
+			return same
+		})
+		var of []string
+		for _, service := range first.Services {
+			of = append(of, cmp.Or(s.Services[service].Name, "clients without a name"))
+		}
+		slices.Sort(of)
+		out = append(out, fmt.Sprintf("After %s of %s no client came to %s, where about %.0f would have by chance: they do not know %s, or can't get in.",
+			words.Plural(first.Moved, "close"), words.ListUpTo(shown, slices.Compact(of)), words.Or(names), expected, it(len(names))))
+	}
+	return out
+}
+
+func it(servers int) string {
+	if servers == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// unreached is a stop where a server that was to be filled is left without these clients,
+// as they do not get there.
+func (a *applying) unreached() *Stop {
+	loads := a.now.Loads()
+	empty := func(x Missed) bool { return loads[x.Server] == 0 }
+	if !slices.ContainsFunc(a.missed, empty) {
+		a.run.Notes = slices.Concat(a.run.Notes, a.now.Misses(a.missed))
+		return nil
+	}
+	missed := slices.DeleteFunc(slices.Clone(a.missed), func(x Missed) bool { return !empty(x) })
+	return &Stop{StopUnreached, strings.Join(a.now.Misses(missed), " ")}
+}
