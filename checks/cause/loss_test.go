@@ -122,6 +122,8 @@ func TestLossOfServices(t *testing.T) {
 			map[string]checks.Answer{"orders-api": checks.Unknown, "orders-legacy": checks.Unknown}, NeedServiceURLs},
 		{"a list that leads here alone, and one service is elsewhere", with(withServices(serviceOf("orders-api", 20, 0, 0), serviceOf("orders-ok", 5, 9, 6)), list(urlsOf(1)...), mute),
 			map[string]checks.Answer{"orders-api": checks.No, "orders-ok": checks.Unknown}, NeedServiceURLs},
+		{"they know all servers, none is elsewhere, and why is unknown", with(withServices(serviceOf("orders-api", 24, 0, 0)), list(urlsOf(2, 1, 3)...)), map[string]checks.Answer{"orders-api": checks.Unknown}, ""},
+		{"the same of two, which chance may have put here", with(withServices(serviceOf("orders-api", 2, 0, 0)), list(urlsOf(2, 1, 3)...)), map[string]checks.Answer{"orders-api": checks.Yes}, ""},
 		{"the others require a certificate, and only another service is there", with(withServices(serviceOf("orders-new", 9, 6, 5), serviceOf("orders-old", 20, 0, 0)), named("orders-old", 1, 2, 3), named("orders-new", 1, 2, 3), verify),
 			map[string]checks.Answer{"orders-new": checks.Yes, "orders-old": checks.Unknown}, NeedTLS},
 		{"the others refused them, and others with their user are there now", rotated, map[string]checks.Answer{"orders-api": checks.Unknown}, NeedUsers},
