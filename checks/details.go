@@ -30,6 +30,8 @@ type Details struct {
 	WebSocketPlain bool
 	// TLS reports whether clients must use TLS.
 	TLS bool
+	// VerifiesClients reports whether NATS clients must show a certificate.
+	VerifiesClients bool
 	// OffersTLS reports whether clients may use TLS; MQTT and WebSocket have listeners
 	// of their own.
 	OffersTLS Answer

@@ -40,14 +40,11 @@ func OnServer(d *Deployment, server string) []Finding {
 	return nil
 }
 
-// Fullest returns the server with the most client connections of each cluster of
-// two or more that reported, in order of cluster: what would be lost most.
+// Fullest returns the server with the most client connections of each cluster that has
+// any, in order of cluster: what would be lost most. A server without a cluster is one.
 func Fullest(d *Deployment) []ServerRef {
 	var out []ServerRef
 	for _, c := range d.clusters() {
-		if c.name == "" || len(c.servers)+len(c.missing) < 2 {
-			continue
-		}
 		most, at := 0, -1
 		for i, n := range ClientConnections().totals(d, c) {
 			if n > most {

@@ -14,11 +14,18 @@ import (
 // each step, and that all of them find room. No takes that none can.
 func (d Diagnosis) failOver(views []view) checks.FailOver {
 	f := d.Finding
+	abroad := slices.ContainsFunc(views, func(v view) bool { return v.leaves() == checks.Yes })
 	none := func(stranded int, why string) checks.FailOver {
+		if abroad {
+			return checks.FailOver{CanFailOver: checks.Unknown, Why: otherClusters.why(), Stranded: new(int)}
+		}
 		return checks.FailOver{CanFailOver: checks.No, Why: why, Stranded: &stranded}
 	}
 	o := f.Impact.FailOver
 	if o.CanFailOver == checks.No {
+		if abroad {
+			return none(0, "")
+		}
 		return o
 	}
 	for _, c := range d.Causes {
@@ -28,16 +35,15 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 	}
 	can, stranded, why, open := checks.Yes, 0, "", ""
 	for _, v := range views {
-		switch a, step := v.canMove(); a {
-		case checks.No:
-			stranded += v.Finding.OnServer
-			why = v.nowhereElse(step)
-		case checks.Unknown:
-			can = checks.Unknown
-			if step == Accepts {
-				open = untilOneLogsIn
+		for _, one := range v.each() {
+			switch a, step, doubt := one.canMove(); a {
+			case checks.No:
+				stranded += one.Finding.OnServer
+				why = one.nowhereElse(step)
+			case checks.Unknown:
+				can, open = checks.Unknown, doubt.why()
+			case checks.Yes:
 			}
-		case checks.Yes:
 		}
 	}
 	switch {
@@ -92,10 +98,6 @@ func (d Diagnosis) AtLimit() bool {
 	return slices.ContainsFunc(limits, func(o *checks.Server) bool { return use+d.Finding.OnServer > *d.Accounts[o.ID].MaxConnections })
 }
 
-// untilOneLogsIn is what would settle whether the other servers accept the users of
-// clients, in words that follow "unknown".
-const untilOneLogsIn = "until one of them logs in to another server"
-
 // nowhere is why clients have nowhere to go, by the step that takes the last
 // server from them, in a clause.
 func nowhere(step StepName) string {
@@ -148,27 +150,27 @@ func (s *Situation) nowhereElse(last StepName) string {
 	return words.List(clauses)
 }
 
-// canMove says whether clients that lose the server find another one, and which
-// step takes the last one from them where they do not, or leaves it unknown.
-func (s *Situation) canMove() (checks.Answer, StepName) {
+// canMove says whether clients that lose the server find another one, which step takes
+// the last one from them where they do not, and why it is unknown where it is.
+func (s *Situation) canMove() (checks.Answer, StepName, doubt) {
 	left, fallen := s.reconnects()
 	switch {
+	case s.leaves() == checks.Yes && s.Missing == 0 && (len(s.Others) == 0 || fallen != ""):
+		return checks.Unknown, "", otherClusters
 	case len(s.Others) == 0 || s.Missing > 0:
-		return checks.Unknown, ""
+		return checks.Unknown, "", noDoubt
 	case slices.Contains(left[1:], checks.Yes), s.eachListHelps():
-		return checks.Yes, ""
+		return checks.Yes, "", noDoubt
 	case fallen != "":
-		return checks.No, fallen
-	case slices.ContainsFunc(s.Others, func(o *checks.Server) bool { return s.knowsOf(o) == checks.Yes && s.takesUser(o) == checks.Unknown }):
-		return checks.Unknown, Accepts
+		return checks.No, fallen, noDoubt
 	}
-	return checks.Unknown, ""
+	return checks.Unknown, "", s.doubt()
 }
 
 // eachListHelps reports whether clients of each list that may be these clients' find
 // another server, though perhaps not all of them the same one.
 func (s *Situation) eachListHelps() bool {
-	if len(s.Own) < 2 || s.disputed() {
+	if len(s.Own) < 2 || s.disputed() || s.unshown() {
 		return false
 	}
 	for _, l := range s.Own {
@@ -193,7 +195,7 @@ func (s *Situation) reconnects() (left []checks.Answer, fallen StepName) {
 	}
 	for _, f := range funnelSteps() {
 		if f.name == Serves || f.name == Accepts || f.name == Room {
-			left = both(left, f.passes(s))
+			left = both(left, s.passesAgain(f))
 			if s.alone(left) && fallen == "" {
 				fallen = f.name
 			}
@@ -208,14 +210,14 @@ func (s *Situation) knowsOf(o *checks.Server) checks.Answer {
 	if !s.Tied || len(s.Own) == 0 {
 		return checks.Unknown
 	}
-	disputed, told := s.disputed(), s.tells(o)
+	disputed, told := s.disputed() || s.unshown(), s.tells(o)
 	if !slices.ContainsFunc(s.Own, func(l List) bool {
 		return (!s.tellsOf(l, told) || !s.comeFromWhereTheyGet(o)) && (disputed || !s.surelyHas(l, o))
 	}) {
 		return checks.Yes
 	}
 	switch {
-	case disputed, told != checks.No || len(listsOf(s.Own, perhaps, unclear)) > 0:
+	case s.disputed(), s.mayHaveAnother(), told != checks.No || len(listsOf(s.Own, perhaps, unclear)) > 0:
 		return checks.Unknown
 	case s.reachable() == checks.No, s.surelyElsewhere(o):
 		return checks.No

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -96,6 +97,11 @@ func TestFailOver(t *testing.T) {
 		{"one URL, and all servers advertise a balancer", with(room, list(urlsOf(1)...), on(func(s *checks.Server) {
 			s.Details.Host, s.Details.Port, s.Details.ConnectURLs = "10.0.0.9", 4222, []string{"10.0.0.9:4222"}
 		}, 1, 2, 3)), checks.Unknown, 0, checks.Low},
+		{"the account's list has all servers, and the service that makes the finding is here alone", with(withServices(serviceOf("legacy", 24, 0, 0), serviceOf("api", 3, 3, 3)), room, list(urlsOf(1, 2, 3)...), mute), checks.Unknown, 0, checks.Low},
+		{"the account's list has one URL, and the service that makes the finding is here alone", with(withServices(serviceOf("legacy", 24, 0, 0), serviceOf("api", 3, 3, 3)), room, list(urlsOf(1)...), mute), checks.No, 24, checks.Low},
+		{"one URL and one of another cluster, and the server advertises no other", with(room, west, list(urlsOf(1, 9)...), mute), checks.Unknown, 0, checks.Low},
+		{"no room, and a URL of another cluster", with(noRoom, west, list(urlsOf(1, 2, 3, 9)...)), checks.Unknown, 0, checks.Low},
+		{"the clients know all servers, and the others require a certificate", with(room, counts(20, 0, 0), list(urlsOf(1, 2, 3)...), on(func(s *checks.Server) { s.Details.VerifiesClients = true }, 2, 3)), checks.Unknown, 0, checks.Low},
 		{"many have nowhere to go", with(counts(60, 2, 2), room, list(urlsOf(1)...), mute), checks.No, 60, checks.High},
 		{"many can move", with(counts(60, 2, 2), room, list(urlsOf(1, 2)...)), checks.Yes, 0, checks.Normal},
 	} {
@@ -118,6 +124,13 @@ func TestFailOver(t *testing.T) {
 	if impact := Conclude(caseOf(room), nil).FailOver; impact.CanFailOver != checks.Unknown {
 		t.Errorf("without causes it is %s", impact.CanFailOver)
 	}
+}
+
+// west has a server of another cluster, at 10.0.0.9.
+func west(s *scene) {
+	o := checks.Server{ID: "W1", Name: "w1", Cluster: "WEST"}
+	s.Deployment.Servers = append(s.Deployment.Servers, o)
+	s.contacts[netip.MustParseAddrPort("10.0.0.9:4222")] = greets(o, 1, 1)
 }
 
 // apiOf is orders-api with a user, or another service where it is spread.

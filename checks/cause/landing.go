@@ -10,10 +10,12 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// arriving is how many clients may get to the same survivors, by index.
+// arriving is how many clients may get to the same survivors, by index, and servers of
+// other clusters.
 type arriving struct {
-	to []int
-	n  int
+	to, abroad []int
+	n          int
+	stay       int // those that are known to go to no other cluster
 	// all are those of them, and of others, that get to no other server than these.
 	all int
 }
@@ -60,17 +62,19 @@ func (l *Loss) arrivals() []arriving {
 			if s.Can == checks.No {
 				continue
 			}
-			at := slices.IndexFunc(out, func(x arriving) bool { return slices.Equal(x.to, s.to) })
+			at := slices.IndexFunc(out, func(x arriving) bool { return slices.Equal(x.to, s.to) && slices.Equal(x.abroad, s.abroad) })
 			if at < 0 {
-				at, out = len(out), append(out, arriving{to: s.to})
+				at, out = len(out), append(out, arriving{to: s.to, abroad: s.abroad})
 			}
-			out[at].n += s.OnServer
+			if out[at].n += s.OnServer; !s.leaves {
+				out[at].stay += s.OnServer
+			}
 		}
 	}
 	for i := range out {
 		for _, x := range out {
 			if within(x.to, out[i].to) {
-				out[i].all += x.n
+				out[i].all += x.stay
 			}
 		}
 	}
@@ -84,17 +88,19 @@ func within(some, others []int) bool {
 }
 
 // land lets the clients choose evenly among the servers that they may get to. Who
-// finds one full goes on to the others; none has more than its limit afterwards.
-func (l *Loss) land(arrivals []arriving) {
+// finds one full goes on to the others; none has more than its limit afterwards. Of
+// servers of other clusters no limit is known.
+func (l *Loss) land(d *checks.Deployment, arrivals []arriving) {
 	l.Survivors = slices.Clone(l.Survivors) // those of the findings are shared
 	got := make([]int, len(l.Survivors))
 	for _, x := range arrivals {
 		for left := x.n; left > 0; {
 			open := slices.DeleteFunc(slices.Clone(x.to), func(i int) bool { return room(l.Survivors[i])-got[i] <= 0 })
-			if len(open) == 0 {
+			ways := len(open) + len(x.abroad)
+			if ways == 0 {
 				break
 			}
-			each, rest := left/len(open), left%len(open)
+			each, rest := left/ways, left%ways
 			for k, i := range open {
 				n := each
 				if k < rest {
@@ -102,6 +108,16 @@ func (l *Loss) land(arrivals []arriving) {
 				}
 				n = min(n, room(l.Survivors[i])-got[i])
 				got[i] += n
+				left -= n
+			}
+			for k, i := range x.abroad {
+				n := each
+				if len(open)+k < rest {
+					n++
+				}
+				if n > 0 {
+					l.Abroad = gain(l.Abroad, d.Servers[i].Cluster, n)
+				}
 				left -= n
 			}
 		}
@@ -133,7 +149,7 @@ func (l *Loss) squeeze(arrivals []arriving) {
 		}
 		l.each(func(s *ServiceLoss) {
 			switch {
-			case s.Can == checks.No || !within(s.to, x.to):
+			case s.Can == checks.No || s.leaves || !within(s.to, x.to):
 			case free == 0:
 				s.Can, s.Why = checks.No, full
 			case s.Can == checks.Yes:

@@ -52,7 +52,7 @@ func TestLand(t *testing.T) {
 			}
 		}
 		arrivals := l.arrivals()
-		l.land(arrivals)
+		l.land(nil, arrivals)
 		l.squeeze(arrivals)
 		var after []int
 		for _, s := range l.Survivors {
@@ -60,6 +60,38 @@ func TestLand(t *testing.T) {
 		}
 		if !slices.Equal(after, c.after) || l.Can != c.can || l.Stranded != c.stranded || l.Fits != c.fits {
 			t.Errorf("%s: %v, %d can, %d can't, fits %s; want %v, %d, %d, %s", c.name, after, l.Can, l.Stranded, l.Fits, c.after, c.can, c.stranded, c.fits)
+		}
+	}
+}
+
+// TestLandAbroad: clients whose lists lead to servers of other clusters may go there too,
+// and those that find no place in the cluster may find one there.
+func TestLandAbroad(t *testing.T) {
+	t.Parallel()
+	d := &checks.Deployment{Servers: []checks.Server{{Cluster: "EAST"}, {Cluster: "WEST"}, {Cluster: "WEST"}, {Cluster: "SOUTH"}}}
+	for _, c := range []struct {
+		name          string
+		limit         int
+		to, abroad    []int
+		leaves        bool
+		after         int
+		gained        []Gain
+		can, stranded int
+	}{
+		{"nobody leaves", 100, []int{0}, nil, false, 22, nil, 12, 0},
+		{"a third stays", 100, []int{0}, []int{1, 2}, true, 14, []Gain{{"WEST", 8}}, 12, 0},
+		{"to two clusters", 100, []int{0}, []int{1, 3}, true, 14, []Gain{{"SOUTH", 4}, {"WEST", 4}}, 12, 0},
+		{"there is room for two", 12, []int{0}, []int{1}, true, 12, []Gain{{"WEST", 10}}, 12, 0},
+		{"nobody leaves, and there is room for two", 12, []int{0}, nil, false, 12, nil, 0, 10},
+	} {
+		now := 10
+		l := Loss{Fits: checks.Yes, Connections: 12, Can: 12, Survivors: []checks.Survivor{{Now: &now, After: &now, Limit: &c.limit}},
+			Accounts: []AccountLoss{{Services: []ServiceLoss{{OnServer: 12, Can: checks.Yes, to: c.to, abroad: c.abroad, leaves: c.leaves}}}}}
+		arrivals := l.arrivals()
+		l.land(d, arrivals)
+		l.squeeze(arrivals)
+		if *l.Survivors[0].After != c.after || !slices.Equal(l.Abroad, c.gained) || l.Can != c.can || l.Stranded != c.stranded {
+			t.Errorf("%s: %d, %v, %d can, %d can't", c.name, *l.Survivors[0].After, l.Abroad, l.Can, l.Stranded)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package cause
 
 import (
+	"maps"
 	"testing"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -57,5 +59,86 @@ func TestLossOf(t *testing.T) {
 	}
 	if got := checks.Fullest(d); len(got) != 1 || got[0].ID != "1" {
 		t.Errorf("the fullest: %v", got)
+	}
+}
+
+// TestLossOfServices: what is known of the account as a whole holds for a service only
+// where something ties it to that service.
+func TestLossOfServices(t *testing.T) {
+	t.Parallel()
+	spread, legacy := serviceOf("orders-api", 6, 14, 10), serviceOf("orders-legacy", 14, 0, 0)
+	as := func(user string, x checks.Service) checks.Service {
+		x.User = user
+		return x
+	}
+	mute := on(func(s *checks.Server) { s.Details.ConnectURLs = nil }, 1, 2, 3)
+	verify := on(func(s *checks.Server) { s.Details.VerifiesClients = true }, 2, 3)
+	reloaded := on(func(s *checks.Server) { s.Details.Loaded = started().Add(5 * time.Hour) }, 2, 3)
+	named := func(service string, servers ...int) change {
+		return written(wrote{account: "ORDERS", workload: service, ordered: checks.Unknown, urls: urlsOf(servers...)})
+	}
+	// refused: both others refused orders-api, and orders-new has logged in there since.
+	refused := func(s *scene) {
+		for _, id := range []string{"N2", "N3"} {
+			at := started().Add(time.Hour)
+			s.History = append(s.History, checks.Closed{Stem: "orders-api", User: "ORDERS", Server: id, Reason: "Authentication Failure", Connections: 24, First: at, Last: at, Newest: at})
+		}
+	}
+	back := func(s *scene) {
+		for _, id := range []string{"N2", "N3"} {
+			at := started().Add(2 * time.Hour)
+			s.History = append(s.History, checks.Closed{Stem: "orders-api", User: "ORDERS", Server: id, Reason: "Client Closed", Connections: 1, First: at, Last: at.Add(time.Second), Newest: at})
+		}
+	}
+	rotated := with(withServices(as("ORDERS", serviceOf("orders-api", 24, 0, 0)), as("ORDERS", serviceOf("orders-new", 0, 5, 5))), named("orders-api", 1, 2, 3), refused)
+	late := func(s *scene) { // n2 and n3 started after all of the clients connected
+		for i := range 2 {
+			s.Deployment.Servers[i+1].Start = started().Add(3 * time.Hour)
+		}
+		s.Profile.StartOrder, s.Profile.SurelyUp = []int{0, 1, 2}, []int{s.Profile.Read[0], 0, 0}
+		s.Profile.Starts = [][]int{{0, s.Profile.Read[0], 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}}
+		for i := range s.Profile.Services {
+			x := &s.Profile.Services[i]
+			x.Starts, x.SurelyUp = [][]int{{0, x.Here(), 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}}, []int{x.Here(), 0, 0}
+		}
+	}
+	for _, r := range []struct {
+		name    string
+		changes []change
+		want    map[string]checks.Answer
+		need    Need
+	}{
+		{"a list of the account, by which one service is spread", with(withServices(spread, legacy), list(urlsOf(1, 2, 3)...), mute),
+			map[string]checks.Answer{"orders-api": checks.Yes, "orders-legacy": checks.Unknown}, NeedServiceURLs},
+		{"the same list by a user of both", with(withServices(as("o", spread), as("o", legacy)), written(wrote{user: "o", ordered: checks.Unknown, urls: urlsOf(1, 2, 3)}), mute),
+			map[string]checks.Answer{"orders-api": checks.Yes, "orders-legacy": checks.Unknown}, NeedServiceURLs},
+		{"each by its name", with(withServices(spread, legacy), named("orders-api", 1, 2, 3), named("orders-legacy", 1), mute),
+			map[string]checks.Answer{"orders-api": checks.Yes, "orders-legacy": checks.No}, ""},
+		{"both lists, of nobody in particular, and all servers were up", with(withServices(spread, legacy), list(urlsOf(1, 2, 3)...), list(urlsOf(1)...), mute),
+			map[string]checks.Answer{"orders-api": checks.Yes, "orders-legacy": checks.No}, ""},
+		{"both lists, and the others were down when all connected", with(withServices(serviceOf("orders-api", 20, 0, 0), serviceOf("orders-legacy", 10, 0, 0)), list(urlsOf(1, 2, 3)...), list(urlsOf(1)...), mute, late),
+			map[string]checks.Answer{"orders-api": checks.Unknown, "orders-legacy": checks.Unknown}, NeedServiceURLs},
+		{"a list that leads here alone, and the others were down when all connected", with(withServices(serviceOf("orders-api", 20, 0, 0), serviceOf("orders-legacy", 10, 0, 0)), list(urlsOf(1)...), mute, late),
+			map[string]checks.Answer{"orders-api": checks.Unknown, "orders-legacy": checks.Unknown}, NeedServiceURLs},
+		{"a list that leads here alone, and one service is elsewhere", with(withServices(serviceOf("orders-api", 20, 0, 0), serviceOf("orders-ok", 5, 9, 6)), list(urlsOf(1)...), mute),
+			map[string]checks.Answer{"orders-api": checks.No, "orders-ok": checks.Unknown}, NeedServiceURLs},
+		{"the others require a certificate, and only another service is there", with(withServices(serviceOf("orders-new", 9, 6, 5), serviceOf("orders-old", 20, 0, 0)), named("orders-old", 1, 2, 3), named("orders-new", 1, 2, 3), verify),
+			map[string]checks.Answer{"orders-new": checks.Yes, "orders-old": checks.Unknown}, NeedTLS},
+		{"the others refused them, and others with their user are there now", rotated, map[string]checks.Answer{"orders-api": checks.Unknown}, NeedUsers},
+		{"the same, and these have logged in there since", with(append(rotated, back)...), map[string]checks.Answer{"orders-api": checks.Yes}, ""},
+		{"the same, and the others loaded their configuration after that", with(append(rotated, reloaded)...), map[string]checks.Answer{"orders-api": checks.Yes}, ""},
+	} {
+		c := caseOf(r.changes...)
+		c.Finding.Impact = checks.OnServer(c.Deployment, "N1")[0].Impact
+		l := LossOf(c.Deployment, c.Finding.Server, []Diagnosis{Diagnose(c)})
+		got, need := map[string]checks.Answer{}, Need("")
+		for _, x := range l.Accounts[0].Services {
+			if got[x.Service.Stem] = x.Can; x.Can == checks.Unknown {
+				need = x.Need
+			}
+		}
+		if !maps.Equal(got, r.want) || need != r.need {
+			t.Errorf("%s: %v, settled by %q; want %v, %q", r.name, got, need, r.want, r.need)
+		}
 	}
 }

@@ -17,9 +17,9 @@ type Reconnect struct {
 	Why string
 	// Full is that it is No as the other servers have no room.
 	Full bool
-	// Login is that it is Unknown until one logs in to another server. Listed is that it
-	// is known what they are configured with.
-	Login, Listed bool
+	// Need is what would settle it where it is Unknown; empty where nothing that can be
+	// named would.
+	Need Need
 	// Servers are the others of the cluster that reported, and Reached says to
 	// which of them the clients can get.
 	Servers []checks.ServerRef
@@ -30,6 +30,11 @@ type Reconnect struct {
 	// Home is the same of the concentrated server: No where none of the clients is
 	// there, their lists lead to others only, and their servers advertise none.
 	Home checks.Answer
+
+	// Leaves says whether the clients may go to another cluster, to the servers Abroad, of
+	// which nothing more is known than that their lists lead there.
+	Leaves checks.Answer
+	Abroad []int // indexes into Deployment.Servers
 
 	here string // the id of the concentrated server
 }
@@ -44,23 +49,35 @@ func (r Reconnect) Misses(id string) bool {
 // no such service, those of the account.
 func (d Diagnosis) Reconnect(service int) Reconnect {
 	s := &d.Situation
+	kept := false
 	if service >= 0 && service < len(d.Services) {
 		s = s.project([]int{d.Services[service].at})
+		kept = d.isKeptAway(s, d.Services[service])
 	}
-	out := Reconnect{Home: s.home(), here: s.Server.ID}
+	out := Reconnect{Home: s.home(), here: s.Server.ID, Leaves: s.leaves(), Abroad: s.abroad()}
 	left, _ := s.reconnects()
 	out.Reached, out.Foreseen = slices.Clone(left[1:]), s.foreseen(left)[1:]
 	for _, o := range s.Others {
 		out.Servers = append(out.Servers, o.Ref())
 	}
-	var step StepName
-	switch out.Can, step = s.canMove(); {
-	case out.Can == checks.No:
-		out.Why, out.Full = nowhere(step), step == Room
-	case out.Can == checks.Unknown && step == Accepts:
-		out.Why, out.Login = untilOneLogsIn, true
+	can, step, doubt := s.canMove()
+	if can == checks.Yes && kept {
+		can, doubt = checks.Unknown, keptAway
 	}
-	out.Listed = s.Tied && len(s.Own) > 0
+	switch out.Can = can; can {
+	case checks.No:
+		out.Why, out.Full = nowhere(step), step == Room
+	case checks.Unknown:
+		out.Why, out.Need = doubt.why(), doubt.need()
+		switch {
+		case doubt != noDoubt:
+		case len(s.Own) == 0:
+			out.Need = NeedClientURLs
+		case !s.Tied:
+			out.Need = NeedOwner
+		}
+	case checks.Yes:
+	}
 	return out
 }
 

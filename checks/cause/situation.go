@@ -95,7 +95,7 @@ func situationOf(c Case, whole *Case, everyone []checks.Service) *Situation {
 		switch {
 		case server.ID == c.Finding.Server.ID:
 			s.Server, s.here = server, i
-		case server.Cluster == c.Finding.Cluster:
+		case server.Cluster == c.Finding.Cluster && server.Cluster != "": // without a name each is alone
 			s.Others = append(s.Others, server)
 		}
 	}

@@ -119,6 +119,36 @@ func TestServerThatGreetsIsAtNoOtherAddress(t *testing.T) {
 	}
 }
 
+// The operator's number settles whether a server is at an address of which nobody knows,
+// as after a scale-in: unless something is there that says nothing, or a server is known
+// to be missing.
+func TestExpectedNumberSettlesAnAddress(t *testing.T) {
+	t.Parallel()
+	refused, hangs, silent := checks.Contact{Outcome: checks.ContactRefused}, checks.Contact{Outcome: checks.ContactTimeout, Hangs: true}, checks.Contact{Outcome: checks.ContactTimeout}
+	for _, c := range []struct {
+		name     string
+		expected Expected
+		contact  checks.Contact
+		missing  []checks.Missing
+		want     int
+	}{
+		{"nobody listens, and no number", Expected{}, refused, nil, 1},
+		{"nobody listens, and they are all", Expected{Count: 2}, refused, nil, 0},
+		{"nobody listens, and these are the names of all", Expected{Names: []string{"n1", "n2"}}, refused, nil, 0},
+		{"nobody answers, and they are all", Expected{Count: 2}, silent, nil, 0},
+		{"it hangs", Expected{Count: 2}, hangs, nil, 1},
+		{"there are more", Expected{Count: 3}, refused, nil, 1},
+		{"another one is missing", Expected{Count: 2}, refused, []checks.Missing{{Name: "n9", Cluster: "C1", ClusterKnown: true, Host: "10.0.0.7", Kind: checks.Silent}}, 2},
+	} {
+		d := &checks.Deployment{Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}, {ID: "N2", Name: "n2", Cluster: "C1"}}, Missing: c.missing, Gateways: true}
+		left := sight{host: "10.0.0.9", shown: "10.0.0.9:4222", at: netip.MustParseAddrPort("10.0.0.9:4222"), of: ofServer, looked: true, contact: c.contact}
+		c.expected.missingAt(d, []sight{left}, []sight{left}, nil)
+		if noted := strings.Contains(strings.Join(d.Notes, " "), "that all servers are here"); d.Absent() != c.want || noted != (c.want == 0) {
+			t.Errorf("%s: %d are missing, want %d: %+v, %q", c.name, d.Absent(), c.want, d.Missing, d.Notes)
+		}
+	}
+}
+
 // Why a name has no address is said without the addresses of whom was asked.
 func TestNameThatIsNotResolved(t *testing.T) {
 	t.Parallel()

@@ -42,7 +42,7 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 	clusters := clustersOf(findings)
 	depth := depthOf(d, findings)
 	if a.Request.AnyShare {
-		depth = deepest
+		depth = min(deepest*len(clusters), cheapQuestions)
 	}
 	for _, f := range findings[:min(len(findings), depth)] {
 		suspects = append(suspects, source.Suspect{Account: f.Account.ID, Server: f.Server.ID, Cluster: f.Cluster})

@@ -8,31 +8,50 @@ import (
 	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
-// Lose finds out what stopping a server would do, of a deployment that was
-// gathered: who is on it, and who of them finds another server.
-func (a *Run) Lose(ctx context.Context, server checks.ServerRef) (cause.Loss, []string, error) {
-	if err := a.Details(ctx, a.clusterOf(server)); err != nil {
-		return cause.Loss{}, nil, err
+// Lose finds out what stopping each of some servers would do, of a deployment that was
+// gathered: who is on it, and who of them finds another server. All are asked about at
+// once: there may be hundreds of clusters of one server.
+func (a *Run) Lose(ctx context.Context, servers []checks.ServerRef) ([]cause.Loss, []string, error) {
+	if len(servers) == 0 {
+		return nil, nil, nil
+	}
+	var clusters []string
+	for _, server := range servers {
+		clusters = append(clusters, a.clusterOf(server)...)
+	}
+	slices.Sort(clusters)
+	if err := a.Details(ctx, slices.Compact(clusters)); err != nil {
+		return nil, nil, err
 	}
 	lists, warnings, err := a.read(ctx)
 	if err != nil {
-		return cause.Loss{}, nil, err
+		return nil, nil, err
 	}
 	tie(lists, a.Deployment)
-	findings := checks.OnServer(a.Deployment, server.ID)
-	if len(findings) == 0 {
-		return cause.LossOf(a.Deployment, server, nil), warnings, nil
+	var findings []checks.Finding
+	for _, server := range servers {
+		findings = append(findings, checks.OnServer(a.Deployment, server.ID)...)
 	}
-	found, err := a.diagnose(ctx, findings, lists)
-	if err != nil {
-		return cause.Loss{}, nil, err
+	of := map[string][]cause.Diagnosis{} // by server
+	if len(findings) > 0 {
+		slices.SortStableFunc(findings, func(x, y checks.Finding) int { return y.OnServer - x.OnServer }) // those that are read
+		found, err := a.diagnose(ctx, findings, lists)
+		if err != nil {
+			return nil, nil, err
+		}
+		warnings = append(warnings, found.warnings...)
+		for _, e := range found.explained {
+			id := e.Diagnosis.Finding.Server.ID
+			of[id] = append(of[id], *e.Diagnosis)
+		}
 	}
-	var of []cause.Diagnosis
-	for _, e := range found.explained {
-		of = append(of, *e.Diagnosis)
+	var out []cause.Loss
+	for _, server := range servers {
+		all := of[server.ID]
+		slices.SortStableFunc(all, func(x, y cause.Diagnosis) int { return y.Finding.OnServer - x.Finding.OnServer })
+		out = append(out, cause.LossOf(a.Deployment, server, all))
 	}
-	slices.SortStableFunc(of, func(x, y cause.Diagnosis) int { return y.Finding.OnServer - x.Finding.OnServer })
-	return cause.LossOf(a.Deployment, server, of), append(warnings, found.warnings...), nil
+	return out, warnings, nil
 }
 
 func (a *Run) clusterOf(server checks.ServerRef) []string {

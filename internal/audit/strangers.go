@@ -70,7 +70,15 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, greetings [
 			known = append(known, at)
 		}
 	}
+	by := ""
+	if len(d.Missing) == 0 {
+		by = e.all(d)
+	}
 	for _, s := range seen {
+		if by != "" && s.kind() != checks.Hanging { // nobody is seen there, and nobody counts one
+			source.Note(d, fmt.Sprintf("%s: %s (%s); %s that all servers are here", s.shown, s.said(), s.of, by))
+			continue
+		}
 		said := s.said() + " (" + s.of + "); which server that is, is unknown"
 		before := checks.LeastAt(known)
 		known = append(known, s.at)

@@ -163,9 +163,12 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.Local().Format(lineTime), words.Duration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
 	}
 	if e.NotBefore != nil {
-		if e.NotBefore.IsZero() {
+		switch {
+		case e.NotBefore.IsZero():
 			line("  ", "It may have begun earlier: watch started then.")
-		} else {
+		case e.Undecided:
+			line("  ", "It may have begun at any time from %s on: whether it leaned was unknown.", e.NotBefore.Local().Format(lineTime))
+		default:
 			line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.Local().Format(lineTime))
 		}
 	}

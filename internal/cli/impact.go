@@ -184,16 +184,14 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	}
 	in := report.ImpactInput{Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()), Deployment: d, Everywhere: i.server == ""}
 	in.Warnings = notes
-	for _, server := range servers {
-		loss, warnings, err := run.Lose(ctx, server)
-		if err != nil {
-			return nil, err
-		}
-		in.Losses = append(in.Losses, loss)
-		for _, w := range warnings {
-			if !slices.Contains(in.Warnings, w) {
-				in.Warnings = append(in.Warnings, w)
-			}
+	losses, warnings, err := run.Lose(ctx, servers)
+	if err != nil {
+		return nil, err
+	}
+	in.Losses = losses
+	for _, w := range warnings {
+		if !slices.Contains(in.Warnings, w) {
+			in.Warnings = append(in.Warnings, w)
 		}
 	}
 	if past != nil {
@@ -232,7 +230,7 @@ func (i *impact) servers(d *checks.Deployment, past *report.PastImpact) ([]check
 		}
 	}
 	slices.Sort(names)
-	missing := slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.Name == i.server || m.ID == i.server })
+	missing := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return m.Name == i.server || m.ID == i.server })
 	switch {
 	case len(found) == 1:
 		return found, nil
@@ -242,8 +240,15 @@ func (i *impact) servers(d *checks.Deployment, past *report.PastImpact) ([]check
 			ids = append(ids, s.ID)
 		}
 		return nil, &usageError{err: fmt.Errorf("%d servers are called %q: pass the id of one of them: %s", len(found), i.server, words.FirstOf(8, ids))}
-	case missing:
-		return nil, fmt.Errorf("server %q did not report: pass --baseline with what impact %s --json wrote while it did", i.server, i.server)
+	case missing >= 0:
+		return nil, fmt.Errorf("server %q did not report: %s: pass --baseline with what impact %s --json wrote while it did", i.server, words.HarmlessText(d.Missing[missing].Reason), i.server)
 	}
-	return nil, fmt.Errorf("no %s reported: pass one of %s, or --baseline with what impact --json wrote while it was there", i.host.named("server", i.server), words.FirstOf(8, names))
+	mayBe := ""
+	if n := d.Absent(); n > 0 {
+		mayBe = fmt.Sprintf(" (%s did not report, and it may be one of them)", words.Plural(n, "server"))
+		if n == 1 {
+			mayBe = " (1 server did not report, which it may be)"
+		}
+	}
+	return nil, fmt.Errorf("no %s reported%s: pass one of %s, or --baseline with what impact --json wrote while it was there", i.host.named("server", i.server), mayBe, words.FirstOf(8, names))
 }

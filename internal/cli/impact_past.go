@@ -21,7 +21,8 @@ func ofAnother(d *checks.Deployment, past *report.PastImpact) (warnings []string
 		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool {
 			return m.Kind != checks.Forgotten && m.ClusterKnown && same(m.Cluster) // that one the document itself may have named
 		}) ||
-		slices.ContainsFunc(d.Silent, same)
+		slices.ContainsFunc(d.Silent, same) ||
+		slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return s.Links != nil && slices.ContainsFunc(s.Links.Clusters, same) }) // its gateways
 	if !known && !checks.Generated(past.Cluster) {
 		return nil, fmt.Errorf("%s was in cluster %s then, and no server of that cluster is known now: it is of another deployment: pass a document of this one", past.Server, past.Cluster)
 	}
@@ -91,14 +92,17 @@ func stillThere(d *checks.Deployment, past *report.PastImpact, allBack bool) []s
 	}) {
 		return nil
 	}
-	at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) })
-	switch {
-	case at < 0 || (d.Missing[at].Kind == checks.Forgotten || d.Missing[at].Kind == checks.Counted) && !d.Missing[at].Placed:
-		return []string{fmt.Sprintf(but, past.Server, "no server that answered knows whether it is stopped, or hangs, or is cut off from them")}
-	case d.Missing[at].Kind == checks.Down:
-		return nil
+	why := "no server that answered knows whether it is stopped, or hangs, or is cut off from them"
+	if at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return name(m.Name) }); at >= 0 { // coverage has its reason
+		kind := d.Missing[at].Kind
+		if kind == checks.Down {
+			return nil
+		}
+		if known, ok := map[checks.MissingKind]string{checks.Draining: "it is draining, as far as is known", checks.Hanging: "it hangs, as far as is known"}[kind]; ok {
+			why = known
+		}
 	}
-	return []string{fmt.Sprintf(but, past.Server, words.HarmlessText(d.Missing[at].Reason))}
+	return []string{fmt.Sprintf(but, past.Server, why)}
 }
 
 // present returns what the servers of the cluster have now of each account that was on
@@ -172,6 +176,9 @@ func present(ctx context.Context, run *audit.Run, past *report.PastImpact) (func
 			}
 			all[words.Harmless(id)] = is
 		}
+	}
+	if err := presentElsewhere(ctx, run, past, all); err != nil {
+		return nil, err
 	}
 	return func(account string) report.Present { return all[account] }, nil
 }

@@ -189,6 +189,18 @@ func TestSentencesOfWatch(t *testing.T) {
 	if !strings.Contains(got, "ORDERS (C1) leans no longer: it has no connections any more, after 1m") {
 		t.Error(got)
 	}
+	// Why it is not above the threshold: not where as many are on one server as before.
+	w := &watch{parameters: checks.Defaults()}
+	for verdict, want := range map[checks.Verdict]string{
+		checks.TooFewServers:     "ORDERS (C1) is not checked any more: 20 of 20 connections (100.0%) on o1, after 1m\n                     clusters of fewer than 3 servers are not, and C1 has 2\n",
+		checks.TooFewConnections: "ORDERS (C1) is not checked any more: 20 of 20 connections (100.0%) on o1, after 1m\n                     accounts of fewer than 10 connections in a cluster are not\n",
+		checks.Pass:              "ORDERS (C1) is back: 20 of 20 connections (100.0%) on o1, after 1m\n",
+	} {
+		spread := &record.Spread{Account: checks.Account{ID: "ORDERS", Name: "ORDERS"}, Cluster: "C1", Connections: 20, Of: 2, Verdict: verdict, Servers: []record.Share{{Server: checks.ServerRef{ID: "o1", Name: "o1"}, Connections: 20}}}
+		if got := w.text(record.Change{Kind: record.Back, Time: since.Add(time.Minute), Since: since, Cluster: "C1", Spread: spread}); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %s", verdict, got)
+		}
+	}
 }
 
 // Flags of what watch serves that can't work together are refused before it connects.

@@ -60,11 +60,17 @@ func (a *watch) text(c record.Change) string {
 			was += " (it was a finding)"
 		}
 		head = fmt.Sprintf("%s is back: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
-		if c.Spread.Verdict == checks.AcceptedFinding {
+		switch {
+		case c.Spread.Verdict == checks.AcceptedFinding:
 			head = fmt.Sprintf("%s is accepted now: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
-		}
-		if c.Spread.Connections == 0 {
+		case c.Spread.Connections == 0:
 			head = fmt.Sprintf("%s leans no longer: it has no connections any more%s", pairName(c.Spread), was)
+		case c.Spread.Verdict == checks.TooFewServers:
+			head = fmt.Sprintf("%s is not checked any more: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
+			more = append(more, fmt.Sprintf("clusters of fewer than %s are not, and %s has %d", words.Plural(a.parameters.MinServers, "server"), words.Harmless(cmp.Or(c.Cluster, "its cluster")), c.Spread.Of))
+		case c.Spread.Verdict == checks.TooFewConnections:
+			head = fmt.Sprintf("%s is not checked any more: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
+			more = append(more, "accounts of fewer than "+words.Plural(a.parameters.MinConnections, "connection")+" in a cluster are not")
 		}
 		more = append(more, movesText(c.Moves)...)
 	case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering:

@@ -22,6 +22,7 @@ func TestAcceptedWhileWatching(t *testing.T) {
 	d.want(Crossed, Held)
 	d.pass(10 * time.Second)
 	d.count("n1", 56)
+	d.live()
 	changes := d.w.Tick(d.now)
 	if len(changes) != 1 || changes[0].Kind != Back || changes[0].Spread.Verdict != checks.AcceptedFinding {
 		t.Fatalf("%+v", changes)

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// arrivalsFor is for how long what came and left is kept apart by when it did, at the
+	// arrivalsFor is for how long what came is kept apart by when it did, at the
 	// least: longer than a server is silent before that is noticed, with the full report
 	// that others wait for.
 	arrivalsFor = 90 * time.Second
@@ -20,58 +20,55 @@ const (
 // arrivalKey is an account on a server, by their ids.
 type arrivalKey struct{ account, server string }
 
-// arrivals counts what came to servers, less what left them, by when it did.
+// arrivals counts what came to servers, by when it did. Whether those that left since were
+// among them nobody knows.
 type arrivals struct {
 	slots []arrivalSlot // the oldest first
 	kept  int           // counts in them
-	from  time.Time     // since then all that came and left is in them; zero: since ever
+	from  time.Time     // since then all that came is in them; zero: since ever
 }
 
 type arrivalSlot struct {
 	begin time.Time
-	net   map[arrivalKey]int
+	came  map[arrivalKey]int
 }
 
-func (a *arrivals) add(e wire.ClientEvent, left bool, now time.Time) {
+func (a *arrivals) add(e wire.ClientEvent, now time.Time) {
 	last := len(a.slots) - 1
 	if last < 0 || now.Sub(a.slots[last].begin) >= arrivalsEach {
 		for len(a.slots) > 0 && now.Sub(a.slots[0].begin) > arrivalsFor+arrivalsEach {
-			a.kept -= len(a.slots[0].net)
+			a.kept -= len(a.slots[0].came)
 			a.slots, a.from = a.slots[1:], a.slots[0].begin.Add(arrivalsEach)
 		}
-		a.slots = append(a.slots, arrivalSlot{begin: now, net: map[arrivalKey]int{}})
+		a.slots = append(a.slots, arrivalSlot{begin: now, came: map[arrivalKey]int{}})
 		last = len(a.slots) - 1
 	}
-	k, net := arrivalKey{e.Account, e.From.ID}, a.slots[last].net
-	if _, known := net[k]; !known {
+	k, came := arrivalKey{e.Account, e.From.ID}, a.slots[last].came
+	if _, known := came[k]; !known {
 		if a.kept >= mostArrivals {
 			a.missed(now)
 			return
 		}
 		a.kept++
 	}
-	if left {
-		net[k]--
-	} else {
-		net[k]++
-	}
+	came[k]++
 }
 
-// missed is that something came or left and is not in it.
+// missed is that something came and is not in it.
 func (a *arrivals) missed(now time.Time) {
 	a.slots, a.kept, a.from = nil, 0, now.Add(1) // what came at this moment may be missing, too
 }
 
 // since is what came to each server since a time, or up to arrivalsEach before it; ok is
 // false where that is not known.
-func (a *arrivals) since(t time.Time) (net map[arrivalKey]int, ok bool) {
-	net = map[arrivalKey]int{}
+func (a *arrivals) since(t time.Time) (came map[arrivalKey]int, ok bool) {
+	came = map[arrivalKey]int{}
 	for _, s := range a.slots {
 		if s.begin.Add(arrivalsEach).After(t) {
-			for k, n := range s.net {
-				net[k] += n
+			for k, n := range s.came {
+				came[k] += n
 			}
 		}
 	}
-	return net, t.After(a.from)
+	return came, t.After(a.from)
 }

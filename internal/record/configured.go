@@ -7,10 +7,6 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// recount is how often a full report is due while servers count one that is missing and has
-// no name: they forget it within minutes, and say nothing of that.
-const recount = time.Minute
-
 // withoutKnown leaves out servers without a name that are known by theirs. One that fell
 // silent of late is the one that others still count, also where it runs again as another
 // process. One that fell silent or shut down, or that stopped and was not noticed yet, is
@@ -51,11 +47,6 @@ func (w *Watch) withoutKnown(missing []checks.Missing, reported map[string]bool,
 		}
 	}
 	return missing
-}
-
-// counted reports whether servers count one that is missing and has no name.
-func (w *Watch) counted() bool {
-	return slices.ContainsFunc(w.missing, func(m checks.Missing) bool { return m.Kind == checks.Counted && m.Nameless() })
 }
 
 // expectsMore reports whether a server of a cluster is missing of which nothing is known but

@@ -28,7 +28,7 @@ func TestServerThatIsConfigured(t *testing.T) {
 	t.Parallel()
 	d := &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), Reconcile: time.Hour}), now: epoch()}
 	d.without(configured(), 20, 4)
-	d.want(Silent, Watching, Undecided)
+	d.want(Silent, Watching, Shifted, Undecided)
 	if s := d.w.Snapshot(d.now, 1); s.Totals.Missing != 1 || s.Unknown != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -116,13 +116,13 @@ func TestBeginsWithWhatWasRecorded(t *testing.T) {
 	d = begin(checks.RecordedPast{Former: went(checks.Silent)})
 	d.lacks(counted(), time.Second, 20, 1, 1)
 	d.want(Watching, Crossed, Held)
-	if _, due := d.w.Due(d.now.Add(recount)); due {
+	if _, due := d.w.Due(d.now.Add(time.Minute)); due {
 		t.Error("who is counted is known")
 	}
 	d = begin(checks.RecordedPast{})
 	d.lacks(counted(), time.Second, 20, 1, 1)
-	d.want(Silent, Watching, Undecided)
-	if _, due := d.w.Due(d.now.Add(recount)); !due {
+	d.want(Silent, Watching, Shifted, Undecided)
+	if _, due := d.w.Due(d.now.Add(time.Minute)); !due {
 		t.Error("others forget whom they count, and that is looked for in an hour")
 	}
 }
@@ -151,7 +151,7 @@ func TestTooFewServersAreTold(t *testing.T) {
 	// One that is counted may be another one of it.
 	d = &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), Reconcile: time.Hour}), now: epoch()}
 	d.lacks(counted(), time.Second, 20, 4)
-	d.want(Silent, Watching, Undecided)
+	d.want(Silent, Watching, Shifted, Undecided)
 }
 
 // A watch that takes over says what is unknown, and what is known that was not. So does a

@@ -77,11 +77,12 @@ func (w *Watch) others(a *account, server uint32) (n int) {
 }
 
 // beforeArrivals divides what others have: what they had when a server that went was there,
-// and what came to them since. Where that is not known all of it may have.
+// and what came to them since, of which some may have left. Where that is not known all of
+// it may have come.
 func (w *Watch) beforeArrivals(h *Had, went *server, there time.Time) {
 	came := map[string]int{}
-	net, known := w.arrivals.since(there)
-	for k, n := range net {
+	all, known := w.arrivals.since(there)
+	for k, n := range all {
 		if s := w.m.server(k.server); s != nil && s.cluster == went.cluster && s.ID != went.ID {
 			came[k.account] += n
 		}
@@ -89,7 +90,7 @@ func (w *Watch) beforeArrivals(h *Had, went *server, there time.Time) {
 	for i := range h.Of {
 		x := &h.Of[i]
 		now, n := x.Others, came[x.Account.ID]
-		x.Others, x.Came = max(0, now-n), min(now, max(0, n))
+		x.Others, x.Came = max(0, now-n), min(now, n)
 		if !known {
 			x.Others, x.Came = 0, now
 		}

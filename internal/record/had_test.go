@@ -52,7 +52,7 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 			came(d, "n3", 1, true)
 			d.pass(25 * time.Second)
 			d.without(hung(), 15, 11)
-		}, 6, 20},
+		}, 5, 21}, // the one that left may have been there before, or have come
 		{"is killed after others came", func(d *desk) {
 			came(d, "n2", 12, false)
 			d.count("n2", 15)

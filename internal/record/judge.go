@@ -203,11 +203,21 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		w.later[k] = now.Add(acceptedAgain) // it may have expired then
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
+	if w.judged && over != p.over && r.Verdict != checks.Incomplete && w.doubtful(k, over, now) {
+		return nil
+	}
 	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
 	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
 	switch {
-	case p.open: // as it was: who is missing decides
-		return nil
+	case p.open: // as it was: who is missing decides. When that began is in what is written down
+		if r.Connections == 0 || !w.shifted(p.written, r) {
+			return nil
+		}
+		if p.written != nil && now.Sub(p.written.Time) < restBetween {
+			w.later[k] = p.written.Time.Add(restBetween)
+			return nil
+		}
+		c.Kind = Shifted
 	case over && !p.over:
 		p.over, p.since, p.held = true, now, false
 		c.Kind, c.Since, c.Finding, c.AtStart = Crossed, now, false, !w.judged

@@ -1,11 +1,13 @@
 package record
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
 // counted is a server that others count and of which nothing else is known, not even its
@@ -131,5 +133,40 @@ func TestVerdictsAreUnknown(t *testing.T) {
 	d.w.Hear(false)
 	if c := look(); len(c) != 1 || c[0].Kind != Undecided || DocumentOf(c[0]).Cluster != nil {
 		t.Fatalf("%+v", c)
+	}
+}
+
+// A server that is counted by others when a full report is made, as it has just stopped, is
+// asked for again soon, and ever less often while it stays missing.
+func TestMissingServersAreLookedForAgain(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.kinds()
+	d.lacks(counted(), time.Second, 8, 7, 7)
+	var waits []time.Duration
+	for range 7 {
+		from := d.now
+		for {
+			for _, s := range []string{"n1", "n2", "n3"} {
+				d.w.Stats(wire.Statsz{From: at(s), Connections: int(map[string]uint32{"n1": 8, "n2": 7, "n3": 7}[s])}, d.now)
+			}
+			if why, due := d.w.Due(d.now); due {
+				if len(waits) < 6 && why != "servers were missing in the last full report" {
+					t.Error(why)
+				}
+				break
+			}
+			d.pass(time.Second)
+		}
+		waits = append(waits, d.now.Sub(from).Round(time.Second))
+		d.lacks(counted(), time.Second, 8, 7, 7)
+	}
+	if want := "[10s 10s 20s 40s 1m20s 2m40s 5m0s]"; fmt.Sprint(waits) != want {
+		t.Errorf("%s, want %s", waits, want)
+	}
+	d.lacks(nil, time.Second, 8, 7, 7)
+	d.pass(time.Minute)
+	if _, due := d.w.Due(d.now); due {
+		t.Error("due though nobody is missing")
 	}
 }

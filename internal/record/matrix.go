@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -63,6 +64,7 @@ type account struct {
 	checks.Account
 	cells []cell
 	ended []ended
+	rose  time.Time // when an event last said that more of its clients are on a server
 }
 
 // cell is what an account has on a server.

@@ -14,6 +14,8 @@ const (
 	settle = time.Second
 	// leastPause is the shortest time between two full reports that events ask for.
 	leastPause = 2 * time.Second
+	// leastMissingPause is that while servers are missing.
+	leastMissingPause = 5 * time.Second
 	// blindPause is that where events did not come for a while.
 	blindPause = 500 * time.Millisecond
 	// shareOfTime is how many times as long as a full report takes is left between
@@ -43,10 +45,18 @@ func (w *Watch) Due(now time.Time) (string, bool) {
 		return w.wanted, true
 	case w.ready && now.Sub(w.reconciled) >= w.s.Reconcile:
 		return "the interval is over", true
-	case w.ready && now.Sub(w.reconciled) >= recount && w.counted():
-		return "servers count one that is missing", true
+	case w.ready && len(w.missing) > 0 && now.Sub(w.reconciled) >= w.missingPause():
+		return "servers were missing in the last full report", true
 	}
 	return "", false
+}
+
+// missingPause is how long after a full report in which servers are missing the next one is
+// due: what they decide is unknown until it says that they are there, or are not known any
+// more. It is as long as servers have been missing, so that one that is missing for days
+// costs no more than the interval does.
+func (w *Watch) missingPause() time.Duration {
+	return max(leastMissingPause, w.took, shareOfTime*w.work, w.reconciled.Sub(w.lackSince))
 }
 
 // pause is the least time between the last full report and one that is wanted. A
@@ -89,6 +99,9 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	w.asking, w.ready, w.reconciled, w.took = false, true, now, took
 	if w.waited = len(d.Missing) > 0; !w.waited {
 		w.work = took
+	}
+	if len(w.missing) == 0 {
+		w.lackSince = now
 	}
 	w.blind = w.blind && (w.deaf || w.lost)
 	w.Counters.Reconciliations++

@@ -45,6 +45,7 @@ type Watch struct {
 	over      map[pairKey]*pair     // those above the threshold
 	later     map[pairKey]time.Time // what to judge again then
 	missing   []checks.Missing      // by the last full report
+	lackSince time.Time             // the first report since which some were missing in each
 	lacked    map[string]string     // who was missing when a cluster was last judged
 	open      map[string]int        // how many pairs of a cluster are open
 	doubts    map[string]doubt      // what was told of that, by cluster
@@ -52,6 +53,8 @@ type Watch struct {
 	down      map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
 	before    []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
 	hung      map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
+	alive     map[string]time.Time  // servers that were asked whether they live, by id, since when
+	toAsk     []wire.Server         // of these, who is still to be asked
 	began     time.Time             // when the first full report was asked for
 	refused   map[refusal]int
 	kicked    map[kickKey]*kicks
@@ -111,7 +114,7 @@ const unheard = checks.MayHang
 func New(s Settings) *Watch {
 	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{}, unchecked: map[string]Change{},
 		down: map[string]stopped{},
-		hung: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
+		hung: map[string]time.Time{}, alive: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
 }
 
 // row returns the row of the server that an event is from, which gets one if it has
@@ -256,6 +259,9 @@ func (w *Watch) count(s *server, account, name string, clients, leaves uint32) {
 	}
 	c := w.m.at(a, w.m.byID[s.ID])
 	c.touched = w.m.round
+	if clients > c.clients {
+		w.m.accounts[a].rose = s.heard
+	}
 	if w.m.put(a, c, clients, leaves) {
 		s.events++
 	}
@@ -272,9 +278,10 @@ func (w *Watch) client(e wire.ClientEvent, left bool, now time.Time) {
 	w.Counters.Events++
 	if s := w.row(e.From, now); s != nil && e.Client {
 		w.moves.add(e, left)
-		w.arrivals.add(e, left, now)
 		if left {
 			w.end(e, s.cluster)
+		} else {
+			w.arrivals.add(e, now)
 		}
 		if left && e.Reason == wire.Kicked {
 			w.kick(e, s.cluster, now)
@@ -402,6 +409,7 @@ func (w *Watch) End(now time.Time) []Change { return w.tick(now, true) }
 func (w *Watch) tick(now time.Time, end bool) []Change {
 	w.moves.tick(now)
 	w.askSilent(now)
+	w.askedAlive(now)
 	w.tellRefused(now, end)
 	w.tellKicked(now, end)
 	if w.ready {

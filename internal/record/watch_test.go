@@ -51,6 +51,17 @@ func (d *desk) count(server string, n uint32) {
 
 func (d *desk) pass(t time.Duration) { d.now = d.now.Add(t) }
 
+// live has the servers answer that are asked whether they live, and waits until what hangs
+// on that is judged again.
+func (d *desk) live() {
+	d.t.Helper()
+	d.want()
+	for _, s := range d.w.ToAsk() {
+		d.w.Answered(s.ID, d.now)
+	}
+	d.pass(askAgainIn)
+}
+
 func (d *desk) kinds() []Kind {
 	var out []Kind
 	for _, c := range d.w.Tick(d.now) {
@@ -93,6 +104,7 @@ func TestCrossingAndHoldDown(t *testing.T) {
 	d.want(Crossed)
 	d.pass(time.Minute)
 	d.count("n2", 20)
+	d.live()
 	changes = d.w.Tick(d.now)
 	if len(changes) != 1 || changes[0].Kind != Back || changes[0].Finding {
 		t.Fatalf("%+v", changes)

@@ -215,7 +215,7 @@ func (doc *Impacts) answer() string {
 	case doc.Gone != nil:
 		return doc.Gone.answer()
 	case len(doc.Servers) == 0:
-		return "No cluster of two or more servers has a client connection."
+		return "No server that reported has a client connection."
 	case len(doc.Servers) == 1:
 		return doc.Servers[0].answer()
 	}
@@ -241,6 +241,9 @@ func (r *htmlReport) impactSection(n int, x ServerImpact) htmlSection {
 	}
 	if room := x.room(); room != "" && x.Connections > 0 {
 		s.Paragraphs = append(s.Paragraphs, room)
+	}
+	if abroad := x.abroad(); abroad != "" {
+		s.Paragraphs = append(s.Paragraphs, abroad)
 	}
 	s.Paragraphs = append(s.Paragraphs, x.hints()...)
 	t, rows := newHTMLTable("", "Who is on it", "Account", "Service", "User", "On this server", "Can fail over", "Why").numbered(3), 0

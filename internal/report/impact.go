@@ -34,23 +34,42 @@ type ServerImpact struct {
 	Outcome string    `json:"outcome"`
 	// Connections drop; of them some can fail over, some can't, and of the rest it
 	// is not known.
-	Connections int             `json:"connections"`
-	CanFailOver int             `json:"can_fail_over"`
-	Stranded    int             `json:"stranded"`
-	Unknown     int             `json:"unknown"`
-	Fits        string          `json:"fits"` // yes, no or unknown
-	Survivors   []Survivor      `json:"survivors"`
-	Accounts    []AccountImpact `json:"accounts"`
+	Connections int        `json:"connections"`
+	CanFailOver int        `json:"can_fail_over"`
+	Stranded    int        `json:"stranded"`
+	Unknown     int        `json:"unknown"`
+	Fits        string     `json:"fits"` // yes, no or unknown
+	Survivors   []Survivor `json:"survivors"`
+	// OtherClusters are where clients may go whose lists lead there too, and about how
+	// many.
+	OtherClusters []ClusterCount  `json:"other_clusters"`
+	Accounts      []AccountImpact `json:"accounts"`
+}
+
+// ClusterCount is what a cluster has, or may get.
+type ClusterCount struct {
+	Cluster     string `json:"cluster"`
+	Connections int    `json:"connections"`
+}
+
+func clusterCounts(all []cause.Gain) []ClusterCount {
+	out := []ClusterCount{}
+	for _, g := range all {
+		out = append(out, ClusterCount{words.Harmless(g.Cluster), g.Connections})
+	}
+	return out
 }
 
 // AccountImpact is an account on the server.
 type AccountImpact struct {
-	Account      Account         `json:"account"`
-	Connections  int             `json:"connections"`
-	OnServer     int             `json:"on_server"`
-	SharePercent Percent         `json:"share_percent"`
-	Distribution []Share         `json:"distribution"`
-	Services     []ServiceImpact `json:"services"`
+	Account      Account `json:"account"`
+	Connections  int     `json:"connections"`
+	OnServer     int     `json:"on_server"`
+	SharePercent Percent `json:"share_percent"`
+	Distribution []Share `json:"distribution"`
+	// OtherClusters are what other clusters have of the account.
+	OtherClusters []ClusterCount  `json:"other_clusters"`
+	Services      []ServiceImpact `json:"services"`
 }
 
 // ServiceImpact is a service on the server. The name is empty where its connections
@@ -67,7 +86,7 @@ type ServiceImpact struct {
 	// its connections could not be told apart from others.
 	Counts []ServiceCount `json:"counts"`
 
-	login, listed bool // see [cause.Reconnect]
+	need cause.Need // what would settle it, see [cause.Reconnect]
 }
 
 // ImpactInput is what the document is made of; SourceDetail must have no
@@ -119,7 +138,7 @@ func NewImpacts(in ImpactInput) *Impacts {
 func serverImpact(l cause.Loss) ServerImpact {
 	out := ServerImpact{Server: ServerRef{ID: words.Harmless(l.Server.ID), Name: words.Harmless(l.Server.Name), Host: words.Harmless(l.Server.Host)},
 		Cluster: words.Harmless(l.Cluster), Outcome: string(l.Outcome()), Connections: l.Connections, CanFailOver: l.Can, Stranded: l.Stranded,
-		Unknown: l.Connections - l.Can - l.Stranded, Fits: string(l.Fits), Survivors: []Survivor{}, Accounts: []AccountImpact{}}
+		Unknown: l.Connections - l.Can - l.Stranded, Fits: string(l.Fits), Survivors: []Survivor{}, OtherClusters: clusterCounts(l.Abroad), Accounts: []AccountImpact{}}
 	var shares []checks.Share
 	for _, s := range l.Survivors {
 		shares = append(shares, checks.Share{Server: s.Server})
@@ -130,7 +149,7 @@ func serverImpact(l cause.Loss) ServerImpact {
 	}
 	for _, a := range l.Accounts {
 		row := AccountImpact{Account: Account{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name)}, Connections: a.Connections, OnServer: a.OnServer,
-			SharePercent: percent(a.OnServer, a.Connections), Distribution: []Share{}, Services: []ServiceImpact{}}
+			SharePercent: percent(a.OnServer, a.Connections), Distribution: []Share{}, OtherClusters: clusterCounts(a.Elsewhere), Services: []ServiceImpact{}}
 		on := labels(a.Distribution)
 		for _, s := range a.Distribution {
 			row.Distribution = append(row.Distribution, shareOf(s, a.Connections, on))
@@ -138,7 +157,7 @@ func serverImpact(l cause.Loss) ServerImpact {
 		var counts func(checks.Service) []ServiceCount
 		for _, s := range a.Services {
 			service := ServiceImpact{User: words.Harmless(s.Service.User), Language: words.Harmless(s.Service.Language), Protocol: words.Harmless(s.Service.Protocol),
-				OnServer: s.OnServer, CanFailOver: string(s.Can), login: s.Login, listed: s.Listed}
+				OnServer: s.OnServer, CanFailOver: string(s.Can), need: s.Need}
 			if s.Service.Stem != "" || s.Service.User != "" || s.Service.Language != "" || s.Service.Remainder {
 				service.Name = words.Harmless(cause.ServiceName(s.Service))
 			}

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,7 +35,10 @@ type AccountGone struct {
 	Back     int      `json:"back"`
 	Missing  *int     `json:"missing"`
 	On       []Gained `json:"on"`
-	Why      *string  `json:"why"`
+	// OtherClusters are what other clusters have more of it than then; nil where it is
+	// unknown what they had, or all are back in the cluster.
+	OtherClusters []ClusterGained `json:"other_clusters"`
+	Why           *string         `json:"why"`
 	// Services are those that were on it, the largest there first; nil where nobody
 	// knows which they were.
 	Services []ServiceGone `json:"services"`
@@ -58,6 +62,12 @@ type Gained struct {
 	More   int    `json:"more"`
 }
 
+// ClusterGained is what a cluster has more than before.
+type ClusterGained struct {
+	Cluster string `json:"cluster"`
+	More    int    `json:"more"`
+}
+
 // Present is what the servers of a cluster have of an account now, by their names.
 type Present struct {
 	Held map[string]int
@@ -67,6 +77,10 @@ type Present struct {
 	// Services are those of which connections were read, by their names; nil where
 	// nobody read any.
 	Services map[string]map[string]int
+	// OtherClusters are what other clusters have of the account, and Away what these have
+	// of its services, by their names; Away is nil where nobody read that.
+	OtherClusters map[string]int
+	Away          map[string]map[string]int
 	// Unread is why some may have more than Services say, or why there are none, in a
 	// clause; empty where they are all.
 	Unread string
@@ -84,8 +98,12 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 		is := now(a.ID)
 		row := AccountGone{Account: Account{ID: a.ID, Name: a.Name}, OnServer: a.OnServer}
 		missing := missingOf(a.OnServer, a.InCluster+a.Came, sum(is.Held))
+		var open string
+		missing, row.OtherClusters, open = a.away(missing, is)
 		row.Back = a.OnServer - missing
 		switch {
+		case open != "":
+			row.Why = &open
 		case missing > 0 && is.Uncounted != "": // who was not counted can only add to it
 			row.Why = &is.Uncounted
 		case missing > missingOf(a.OnServer, a.InCluster, sum(is.Held)):
@@ -98,7 +116,7 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 			row.On = p.gained(a.Held, is.Held)
 		}
 		for _, s := range a.Services {
-			row.Services = append(row.Services, p.serviceSince(s, is))
+			row.Services = append(row.Services, p.serviceSince(s, a, is))
 		}
 		out.Accounts = append(out.Accounts, row)
 		out.Back += row.Back
@@ -115,11 +133,44 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 // cluster has less than it had.
 func missingOf(onServer, had, has int) int { return min(onServer, max(0, had-has)) }
 
-func (p *PastImpact) serviceSince(s PastService, is Present) ServiceGone {
+// away takes those off who are missing in the cluster that other clusters have more of
+// the account than then. It is open, in a clause, where nobody knows what they had.
+func (a PastAccount) away(missing int, is Present) (left int, more []ClusterGained, open string) {
+	if missing == 0 || sum(is.OtherClusters) == 0 {
+		return missing, nil, ""
+	}
+	if a.OtherClusters == nil {
+		var has []string
+		for _, cluster := range slices.Sorted(maps.Keys(is.OtherClusters)) {
+			has = append(has, fmt.Sprintf("%s has %s", cluster, words.Count(is.OtherClusters[cluster])))
+		}
+		return missing, nil, words.ListUpTo(named, has) + " of the account, and what other clusters had of it then is unknown"
+	}
+	more = []ClusterGained{}
+	for _, cluster := range slices.Sorted(maps.Keys(is.OtherClusters)) {
+		if n := is.OtherClusters[cluster] - a.OtherClusters[cluster]; n > 0 {
+			more, missing = append(more, ClusterGained{Cluster: cluster, More: n}), missing-n
+		}
+	}
+	return max(0, missing), more, ""
+}
+
+func (p *PastImpact) serviceSince(s PastService, a PastAccount, is Present) ServiceGone {
 	out := ServiceGone{Name: s.Name, OnServer: s.OnServer}
-	has := sum(is.Services[s.Name])
-	missing := missingOf(s.OnServer, sum(s.Held), has)
+	missing := missingOf(s.OnServer, sum(s.Held), sum(is.Services[s.Name]))
 	why := is.Unread
+	if missing > 0 && sum(is.OtherClusters) > 0 && is.Away == nil {
+		why = "its connections in other clusters were not read"
+	}
+	if missing > 0 {
+		for cluster, n := range is.Away[s.Name] {
+			if a.OtherClusters == nil || a.OtherClusters[cluster] > 0 {
+				why = "how many of it other clusters had then is unknown"
+				continue
+			}
+			missing = max(0, missing-n)
+		}
+	}
 	switch {
 	case s.Held == nil:
 		why = "what others had of it then is unknown"
@@ -231,6 +282,10 @@ func (g *ServerGone) finish() {
 		a := &g.Accounts[i]
 		a.Account = Account{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name)}
 		a.On = harmlessGained(a.On)
+		a.OtherClusters = slices.Clone(a.OtherClusters)
+		for k := range a.OtherClusters {
+			a.OtherClusters[k].Cluster = words.Harmless(a.OtherClusters[k].Cluster)
+		}
 		if a.Why != nil {
 			why := words.Sentence(*a.Why)
 			a.Why = &why

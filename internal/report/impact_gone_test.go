@@ -34,7 +34,7 @@ func TestServicesOfAServerThatIsGone(t *testing.T) {
 		{"where else it was is unknown", nil, map[string]counts{"api": {"n2": 8}}, "", "what others had of it then is unknown"},
 	} {
 		is := Present{Services: c.services, Unread: c.unread}
-		got := past.serviceSince(PastService{Name: "api", OnServer: 8, Held: c.held}, is)
+		got := past.serviceSince(PastService{Name: "api", OnServer: 8, Held: c.held}, PastAccount{}, is)
 		var said string
 		if got.Why != nil {
 			said = *got.Why
@@ -62,7 +62,7 @@ func TestServiceThatDidNotComeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.Join(strings.Fields(b.String()), " ")
-	for _, want := range []string{"as many as then, but not all of their services do", "ORDERS: 8 of 8 connections back (8 more on n2) Back: batch 0 of 3, api 5 of 5 (8 more on n2)."} {
+	for _, want := range []string{"as many as then, but not all of their services do", "ORDERS: 8 of 8 connections back (8 more on n2) Missing: batch 3 of 3. Back: api 5 of 5 (8 more on n2)."} {
 		if doc.Outcome != "finding" || !strings.Contains(text, want) {
 			t.Errorf("outcome %s; %q is not in\n%s", doc.Outcome, want, b.String())
 		}
@@ -115,6 +115,47 @@ func TestWhoCameAsAServerFellSilent(t *testing.T) {
 		of := checks.RecordedOn{Connections: 10, Others: 4, Came: c.came}
 		if least, most := of.Back(c.now); least != c.back || (least == most) != (g.Missing != nil) {
 			t.Errorf("%s: %d to %d are elsewhere", c.name, least, most)
+		}
+	}
+}
+
+// Clients may go to another cluster: what that has more than then is not missing, and
+// where nobody knows what it had, neither is whether any is.
+func TestWhoIsInAnotherCluster(t *testing.T) {
+	t.Parallel()
+	type counts = map[string]int
+	for _, c := range []struct {
+		name      string
+		had, has  counts // of other clusters
+		back      int
+		missing   string
+		service   string
+		clusters  string
+		uncounted string
+	}{
+		{"no other cluster has it", counts{}, nil, 3, "5 missing", "5 missing", "[]", ""},
+		{"all the others are there", counts{}, counts{"WEST": 5}, 8, "0 missing", "0 missing", "[{WEST 5}]", ""},
+		{"some are, in two of them", counts{"WEST": 0}, counts{"SOUTH": 1, "WEST": 2}, 6, "2 missing", "2 missing", "[{SOUTH 1} {WEST 2}]", ""},
+		{"it had some before", counts{"WEST": 10}, counts{"WEST": 12}, 5, "3 missing", "how many of it other clusters had then is unknown", "[{WEST 2}]", ""},
+		{"it had as many before", counts{"WEST": 10}, counts{"WEST": 10}, 3, "5 missing", "how many of it other clusters had then is unknown", "[]", ""},
+		{"what it had before is unknown", nil, counts{"WEST": 12}, 3, "WEST has 12 of the account, and what other clusters had of it then is unknown", "how many of it other clusters had then is unknown", "[]", ""},
+		{"a server there did not report", counts{}, counts{"WEST": 2}, 5, "w3 did not report", "3 missing", "[{WEST 2}]", "w3 did not report"},
+	} {
+		past := &PastImpact{Server: "n1", Cluster: "EAST", Connections: 8, Accounts: []PastAccount{{ID: "A", Name: "ORDERS", OnServer: 8, InCluster: 8, OtherClusters: c.had,
+			Services: []PastService{{Name: "api", OnServer: 8, Held: counts{"n1": 8}}}}}}
+		g := past.Since(func(string) Present {
+			return Present{Held: counts{"n2": 3}, Services: map[string]counts{"api": {"n2": 3}}, OtherClusters: c.has, Away: map[string]counts{"api": c.has}, Uncounted: c.uncounted}
+		})
+		a := g.Accounts[0]
+		said := func(n *int, why *string) string {
+			if n != nil {
+				return fmt.Sprintf("%d missing", *n)
+			}
+			return *why
+		}
+		missing, service := said(a.Missing, a.Why), said(a.Services[0].Missing, a.Services[0].Why)
+		if a.Back != c.back || missing != c.missing || service != c.service || fmt.Sprint(a.OtherClusters) != c.clusters {
+			t.Errorf("%s: %d back, missing %s, service %s, %v", c.name, a.Back, missing, service, a.OtherClusters)
 		}
 	}
 }

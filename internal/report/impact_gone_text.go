@@ -60,12 +60,12 @@ func (g *ServerGone) gained(all []Gained) []string {
 	return on
 }
 
-// services says of the services of an account which are back, those first of which most
-// are missing.
+// services says which services of an account are missing, those first of which most are,
+// and which are back.
 func (g *ServerGone) services(a AccountGone) string {
 	all := slices.Clone(a.Services)
 	slices.SortStableFunc(all, func(a, b ServiceGone) int { return b.lacks() - a.lacks() })
-	var parts, reasons []string
+	var missing, back, reasons []string
 	unknown := map[string][]string{}
 	for _, s := range all {
 		name := short(cmp.Or(s.Name, "unnamed"), prose)
@@ -77,15 +77,26 @@ func (g *ServerGone) services(a AccountGone) string {
 			unknown[why] = append(unknown[why], name+" "+words.Count(s.OnServer))
 			continue
 		}
-		said := fmt.Sprintf("%s %s of %s", name, words.Count(*s.Back), words.Count(s.OnServer))
+		n := *s.Back
+		if s.lacks() > 0 {
+			n = s.lacks()
+		}
+		said := fmt.Sprintf("%s %s of %s", name, words.Count(n), words.Count(s.OnServer))
 		if on := g.gained(s.On); len(on) > 0 && len(all) > 1 { // of one, they are the account's
 			said += " (" + words.ListUpTo(named, on) + ")"
 		}
-		parts = append(parts, said)
+		if s.lacks() > 0 {
+			missing = append(missing, said)
+		} else {
+			back = append(back, said)
+		}
 	}
 	var out []string
-	if len(parts) > 0 {
-		out = append(out, "Back: "+someServices(parts)+".")
+	if len(missing) > 0 {
+		out = append(out, "Missing: "+someServices(missing)+".")
+	}
+	if len(back) > 0 {
+		out = append(out, "Back: "+someServices(back)+".")
 	}
 	for _, why := range reasons {
 		out = append(out, fmt.Sprintf("Unknown of %s: %s.", someServices(unknown[why]), why))
@@ -120,7 +131,11 @@ func (p *printer) gone(g *ServerGone) {
 			back = "at least " + back
 		}
 		line := fmt.Sprintf("%s: %s of %s back", accountName(a.Account), back, words.Plural(a.OnServer, "connection"))
-		if on := g.gained(a.On); len(on) > 0 {
+		on := g.gained(a.On)
+		for _, c := range a.OtherClusters {
+			on = append(on, words.Count(c.More)+" more in "+clusterName(c.Cluster))
+		}
+		if len(on) > 0 {
 			line += " (" + words.ListUpTo(named, on) + ")"
 		}
 		switch {

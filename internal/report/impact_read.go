@@ -44,6 +44,8 @@ type PastAccount struct {
 	InCluster int
 	Came      int
 	Held      map[string]int
+	// OtherClusters are what other clusters had of it; nil where that is not known.
+	OtherClusters map[string]int
 	// Services are those that it had there, by name, the largest there first; nil where
 	// nobody knows which they were.
 	Services []PastService
@@ -68,7 +70,7 @@ func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 	var doc pastDocument
 	e := newEarlier(r, largestBaseline, values)
 	err := json.UnmarshalDecode(e.Decoder, &doc, json.WithUnmarshalers(json.JoinUnmarshalers(counted[pastServer](e), counted[pastCluster](e), counted[pastMember](e), counted[pastMissing](e),
-		counted[pastAccount](e), counted[pastService](e), counted[pastShare](e))))
+		counted[pastAccount](e), counted[pastService](e), counted[pastShare](e), counted[pastCount](e))))
 	if err == nil {
 		if _, more := e.ReadToken(); !errors.Is(more, io.EOF) {
 			err = errNoImpact
@@ -223,11 +225,18 @@ type pastRef struct {
 
 // pastAccount is an account on a server, or a finding.
 type pastAccount struct {
-	Account      Account       `json:"account"`
-	Cluster      string        `json:"cluster"`
-	OnServer     int           `json:"on_server"`
-	Distribution []pastShare   `json:"distribution"`
-	Services     []pastService `json:"services"`
+	Account      Account     `json:"account"`
+	Cluster      string      `json:"cluster"`
+	OnServer     int         `json:"on_server"`
+	Distribution []pastShare `json:"distribution"`
+	// OtherClusters is null where the document does not say.
+	OtherClusters []pastCount   `json:"other_clusters"`
+	Services      []pastService `json:"services"`
+}
+
+type pastCount struct {
+	Cluster     string `json:"cluster"`
+	Connections int    `json:"connections"`
 }
 
 type pastShare struct {
@@ -312,6 +321,12 @@ func pastServices(all []pastService) []PastService {
 
 func (a pastAccount) past(on int) PastAccount {
 	out := PastAccount{ID: words.Harmless(a.Account.ID), Name: words.Harmless(a.Account.Name), OnServer: max(0, on), Held: map[string]int{}, Services: pastServices(a.Services)}
+	if a.OtherClusters != nil {
+		out.OtherClusters = map[string]int{}
+	}
+	for _, c := range a.OtherClusters {
+		out.OtherClusters[words.Harmless(c.Cluster)] += min(max(0, c.Connections), math.MaxInt32)
+	}
 	for _, s := range a.Distribution {
 		if s.Connections != nil {
 			n := max(0, *s.Connections)

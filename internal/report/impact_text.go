@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -20,14 +21,23 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 	if doc.Gone != nil {
 		p.gone(doc.Gone)
 	}
-	for i, s := range doc.Servers {
+	shown, more := doc.worst()
+	for i, s := range shown {
 		if i > 0 || doc.Gone != nil {
 			p.blank()
 		}
 		p.impact(s)
 	}
+	if len(more) > 0 {
+		connections := 0
+		for _, s := range more {
+			connections += s.Connections
+		}
+		p.blank()
+		p.wrap("", fmt.Sprintf("… and %s, %s (--json lists them)", words.Plural(len(more), "more cluster"), words.Plural(connections, "connection")))
+	}
 	if len(doc.Servers) == 0 && doc.Gone == nil {
-		p.wrap("", "No cluster of two or more servers has a client connection, by what was reported.")
+		p.wrap("", "No server that reported has a client connection.")
 	}
 	p.blank()
 	p.source(doc.Source)
@@ -40,6 +50,19 @@ func ImpactText(w io.Writer, doc *Impacts, style Style) error {
 	}
 	p.warnings(doc.Warnings)
 	return p.to(w)
+}
+
+// worst are the servers that text shows, and the others: of many those of which most
+// connections are not known to fail over.
+func (doc *Impacts) worst() (shown, more []ServerImpact) {
+	if len(doc.Servers) <= impactServers {
+		return doc.Servers, nil
+	}
+	all := slices.Clone(doc.Servers)
+	slices.SortStableFunc(all, func(a, b ServerImpact) int {
+		return cmp.Or(b.Stranded-a.Stranded, b.Unknown-a.Unknown, b.Connections-a.Connections)
+	})
+	return all[:impactServers], all[impactServers:]
 }
 
 // impact tells of one server.
@@ -63,6 +86,9 @@ func (p *printer) impact(s ServerImpact) {
 		p.wrap("  ", s.room())
 	}
 	p.survivors(s.Survivors)
+	if abroad := s.abroad(); abroad != "" {
+		p.wrap("  ", abroad)
+	}
 	for _, can := range []struct{ answer, says string }{{string(checks.No), "Can't fail over"}, {string(checks.Unknown), "Unknown whether they can fail over"}, {string(checks.Yes), "Can fail over, if they reconnect"}} {
 		p.failOver(s, can.answer, can.says)
 	}
@@ -96,6 +122,18 @@ func (s ServerImpact) answer() string {
 	return fmt.Sprintf("If %s in %s stops, %s of %s drop: %s.", name, clusterName(s.Cluster), words.Plural(s.Connections, "connection"), words.Plural(len(s.Accounts), "account"), said)
 }
 
+// abroad says that clients may go to other clusters; empty where none is known to.
+func (s ServerImpact) abroad() string {
+	var to []string
+	for _, c := range s.OtherClusters {
+		to = append(to, fmt.Sprintf("about %s to %s", words.Count(c.Connections), clusterName(c.Cluster)))
+	}
+	if len(to) == 0 {
+		return ""
+	}
+	return "Some may go to other clusters, as their lists lead there too: " + words.ListUpTo(named, to) + "."
+}
+
 // room says that the other servers have none, or that it is unknown; empty where
 // they have.
 func (s ServerImpact) room() string {
@@ -106,35 +144,54 @@ func (s ServerImpact) room() string {
 		}
 		return "The other servers don't have room for them."
 	case string(checks.Unknown):
+		switch {
+		case len(s.Survivors) == 0:
+			return "The cluster has one server only."
+		case len(s.OtherClusters) > 0:
+			return "The other servers of the cluster may not have room for them, and whether other clusters have is unknown."
+		}
 		return "Whether the other servers have room is unknown: not all reported their limits."
 	}
 	return ""
 }
 
-// hints say what settles what is unknown of the clients of the server.
+// hints say what settles what is unknown of the clients of the server, each once.
 func (s ServerImpact) hints() []string {
-	login, list := false, false
+	var out []string
 	for _, a := range s.Accounts {
 		for _, x := range a.Services {
-			unknown := x.CanFailOver == string(checks.Unknown)
-			login = login || unknown && x.login
-			list = list || unknown && x.Why == nil && !x.listed
+			if x.CanFailOver != string(checks.Unknown) {
+				continue
+			}
+			if hint := x.hint(); hint != "" && !slices.Contains(out, hint) {
+				out = append(out, hint)
+			}
 		}
-	}
-	var out []string
-	if login {
-		out = append(out, "To find out, log in to another server with their credentials, as in: nats rtt --server nats://HOST:4222 --creds FILE")
-	}
-	if list {
-		out = append(out, "To find out, pass what the clients are configured with: --client-url or --client-config.")
 	}
 	return out
 }
 
+// hint says what settles whether the clients can fail over, for all accounts alike.
+func (s ServiceImpact) hint() string {
+	switch s.need {
+	case "":
+		return ""
+	case cause.NeedUsers:
+		return "To find out, log in to another server with their credentials, as in: nats rtt --server nats://HOST:4222 --creds FILE"
+	case cause.NeedClientURLs:
+		return "To find out, pass what the clients are configured with: --client-url or --client-config."
+	case cause.NeedOwner:
+		return "Whose the lists are that were passed is unknown. Tie them to an account: --client-url ACCOUNT=URL or --client-config ACCOUNT=PATH."
+	default:
+		return "To find out, " + needed(s.need, "--client-url ACCOUNT=URL", "ACCOUNT") + "."
+	}
+}
+
 const (
 	// impactAccounts is how many accounts are listed before the rest is summed up,
-	// and impactServices how many services of each.
-	impactAccounts, impactServices = 10, 5
+	// and impactServices how many services of each. impactServers is how many servers
+	// are, where all clusters are asked about.
+	impactAccounts, impactServices, impactServers = 10, 5, 10
 )
 
 // affected are the connections of an account that have one answer.
@@ -230,7 +287,9 @@ func (p *printer) survivors(all []Survivor) {
 	for _, s := range all[:min(len(all), barRows)] {
 		cells = append(cells, []string{short(cmp.Or(s.label, s.Server.Name, "no name"), 30), number(s.Now), number(s.After), number(s.Limit)})
 	}
-	p.numbers(cells)
+	if len(all) > 0 {
+		p.numbers(cells)
+	}
 	if len(all) > barRows {
 		p.more("  ", len(all)-barRows, "more server")
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Of many accounts those with most connections are listed, and the others summed up.
@@ -94,9 +96,12 @@ func TestImpactHints(t *testing.T) {
 		service ServiceImpact
 		want    string
 	}{
-		{ServiceImpact{CanFailOver: "unknown"}, "pass what the clients are configured with"},
-		{ServiceImpact{CanFailOver: "unknown", listed: true}, ""},
-		{ServiceImpact{CanFailOver: "unknown", Why: &why, login: true, listed: true}, "nats rtt --server"},
+		{ServiceImpact{CanFailOver: "unknown", need: cause.NeedClientURLs}, "pass what the clients are configured with"},
+		{ServiceImpact{CanFailOver: "unknown"}, ""},
+		{ServiceImpact{CanFailOver: "unknown", Why: &why, need: cause.NeedUsers}, "nats rtt --server"},
+		{ServiceImpact{CanFailOver: "unknown", need: cause.NeedOwner}, "Tie them to an account: --client-url ACCOUNT=URL"},
+		{ServiceImpact{CanFailOver: "unknown", need: cause.NeedServiceURLs}, "To find out, pass --client-config ACCOUNT=PATH with a file that has their user"},
+		{ServiceImpact{CanFailOver: "unknown", need: cause.NeedTLS}, "To find out, look in the logs of the servers for TLS handshake errors."},
 		{ServiceImpact{CanFailOver: "yes"}, ""},
 	} {
 		s := ServerImpact{Accounts: []AccountImpact{{Services: []ServiceImpact{c.service}}}}
@@ -106,5 +111,28 @@ func TestImpactHints(t *testing.T) {
 	}
 	if got := (ServerImpact{Connections: 3, CanFailOver: 3}).answer(); !strings.HasSuffix(got, "all can fail over, if they reconnect.") {
 		t.Error(got)
+	}
+}
+
+// Of many clusters, as there are where each leafnode is one, text has the worst.
+func TestImpactOfManyClusters(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{10, 11, 300} {
+		doc := &Impacts{}
+		for i := range n {
+			doc.Servers = append(doc.Servers, ServerImpact{Server: ServerRef{Name: fmt.Sprintf("n%d", i)}, Cluster: "C", Connections: 2, Stranded: i % 2, CanFailOver: 2 - i%2, Fits: "yes"})
+		}
+		var b bytes.Buffer
+		if err := ImpactText(&b, doc, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		text := b.String()
+		if got := strings.Count(text, "If n"); got != 10 {
+			t.Errorf("%d of %d are shown", got, n)
+		}
+		want := fmt.Sprintf("… and %s, %s (--json lists them)", words.Plural(n-10, "more cluster"), words.Plural(2*(n-10), "connection"))
+		if strings.Contains(text, want) != (n > 10) || n == 300 && strings.Contains(text, "all can fail over") {
+			t.Errorf("%d: %q is not in\n%s", n, want, text)
+		}
 	}
 }

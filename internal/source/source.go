@@ -170,7 +170,7 @@ func Details(v wire.Varz, asked, came time.Time) (*checks.Details, error) {
 	}
 	return &checks.Details{
 		Offset: v.Now.Sub(asked.Add(round / 2)), Margin: round/2 + clockGrain, Loaded: v.Loaded,
-		Connections: v.Connections, Host: v.Config.Host, Port: v.Config.Port, TLS: v.Config.TLS, OffersTLS: offers,
+		Connections: v.Connections, Host: v.Config.Host, Port: v.Config.Port, TLS: v.Config.TLS, VerifiesClients: v.Config.Verify, OffersTLS: offers,
 		WebSocket: v.Config.WebSocket, WebSocketPlain: v.Config.WebSocketPlain, MQTT: v.Config.MQTT, Leafnode: v.Config.Leafnode,
 		ConnectURLs: v.Config.ConnectURLs, Tags: v.Config.Tags,
 	}, nil

@@ -50,6 +50,7 @@ type Config struct {
 	Host                            string
 	Port, WebSocket, MQTT, Leafnode int
 	TLS                             bool // required
+	Verify                          bool // clients must show a certificate
 	Certificate                     bool // it says until when its certificate for clients is valid
 	WebSocketPlain                  bool // without TLS
 	ConnectURLs                     []string
@@ -70,7 +71,7 @@ func DecodeVarz(body []byte) (Varz, error) {
 		return Varz{From: from}, err
 	}
 	m, err := membersOf(data, "version", "system_account", "start", "now", "config_load_time", "connections", "leafnodes", "max_connections",
-		"gateway", "server_name", "cluster", "host", "port", "tls_required", "tls_cert_not_after", "connect_urls", "tags", "mqtt", "websocket", "leaf",
+		"gateway", "server_name", "cluster", "host", "port", "tls_required", "tls_verify", "tls_cert_not_after", "connect_urls", "tags", "mqtt", "websocket", "leaf",
 		"slow_consumers", "cpu", "cores", "gomaxprocs")
 	if err != nil {
 		return Varz{From: from}, Malformed(err)
@@ -125,7 +126,7 @@ func configOf(m members) *Config {
 	}
 	c := &Config{
 		Port: port(own), WebSocket: port(websocket.Port), MQTT: port(mqtt.Port), Leafnode: port(leafnode.Port),
-		TLS: tls, Certificate: !value[time.Time](m, "tls_cert_not_after").IsZero(), WebSocketPlain: websocket.NoTLS,
+		TLS: tls, Verify: value[bool](m, "tls_verify"), Certificate: !value[time.Time](m, "tls_cert_not_after").IsZero(), WebSocketPlain: websocket.NoTLS,
 		ConnectURLs: fitting(urls, mostConnectURLs, longestConnectURL), Tags: fitting(tags, mostTags, longestText),
 	}
 	if len(host) <= longestConnectURL {

@@ -24,6 +24,8 @@ type Episode struct {
 	// NotBefore is set where it was not seen to begin: it began between that and
 	// Began, or at any time before Began where it is zero.
 	NotBefore *time.Time
+	// Undecided is that it was unknown until Began whether it leaned.
+	Undecided bool
 	Ended     *time.Time // nil while it lasts
 	Finding   bool       // it lasted as long as a finding takes
 	Before    *record.DocumentSpread
@@ -116,6 +118,7 @@ func Tell(docs []record.Document, now time.Time) History {
 	h.Kicked, h.Unknown, h.Unchecked = kickedIn(docs), verdicts.all, uncheckedIn(docs)
 	kicks, servers := kickedBy(h.Kicked), ofServersIn(docs)
 	for _, e := range all {
+		e.notSeen(h.Unknown)
 		for _, at := range kicks[pair{e.Account.ID, e.Cluster}].during(h.Kicked, e) {
 			h.Kicked[at].Apart = false
 			e.Kicked = append(e.Kicked, h.Kicked[at])

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
@@ -34,6 +35,8 @@ func (s *session) subscribe() error {
 		subjects[ofServers+"*."+kind] = s.ofServer
 	}
 	subjects[s.global.inbox+".*"] = s.global.reply
+	s.alive = s.events.NewInbox()
+	subjects[s.alive] = s.answered
 	for subject, handle := range subjects {
 		sub, err := s.events.Subscribe(subject, handle)
 		if err == nil {
@@ -93,6 +96,15 @@ func (s *session) ofAccount(m *nats.Msg) {
 	if err == nil && account == globalAccount {
 		s.global.hint(e.From)
 	}
+}
+
+// answered is a server that says that it lives.
+func (s *session) answered(m *nats.Msg) {
+	if sysreq.NoResponders(m) {
+		return
+	}
+	e, err := wire.DecodeStatsz(m.Data)
+	s.feed(err, true, func(w *record.Watch, now time.Time) { w.Answered(e.From.ID, now) })
 }
 
 func (s *session) ofServer(m *nats.Msg) {

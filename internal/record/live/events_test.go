@@ -18,7 +18,7 @@ func TestShortly(t *testing.T) {
 	}
 }
 
-// Events wait in a bounded number and size, for each of the six subscriptions. That
+// Events wait in a bounded number and size, for each of the seven subscriptions. That
 // lost ones have a full report asked for is for the tests of record.
 func TestWaitingEventsAreBounded(t *testing.T) {
 	t.Parallel()
@@ -27,7 +27,7 @@ func TestWaitingEventsAreBounded(t *testing.T) {
 	if err := s.subscribe(); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.subs) != 6 {
+	if len(s.subs) != 7 {
 		t.Errorf("%d subscriptions", len(s.subs))
 	}
 	for _, sub := range s.subs {

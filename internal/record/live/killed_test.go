@@ -60,3 +60,40 @@ func TestServerIsKilledAndRunsAgain(t *testing.T) {
 		}
 	})
 }
+
+// A server is killed on which an account leans, and its clients go to one other: it is not
+// said to be back, though its row is there beside theirs until the server is missed, which
+// it is soon.
+func TestFindingMovesAsAServerIsKilled(t *testing.T) {
+	t.Parallel()
+	c, err := tool.StartProcessCluster(sourcetest.Within(t), 3, []string{"ORDERS"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	url := func(i int) string { return c.Processes()[i].URL("ORDERS") }
+	for i := range 24 {
+		list := url(1) + "," + url(2)
+		if i < 4 {
+			list = url(0)
+		}
+		nc, err := nats.Connect(list, nats.DontRandomize(), nats.IgnoreDiscoveredServers(), nats.ReconnectWait(20*time.Millisecond), nats.MaxReconnects(-1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+	}
+	f := follow(t, func() string { return c.Processes()[0].URL(lab.SystemAccount) }, record.Settings{Reconcile: time.Hour, For: time.Second})
+	f.kind(record.Held)
+	c.Processes()[1].Kill()
+	silent := f.kind(record.Silent)
+	f.kind(record.Undecided)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, x := range f.all {
+		if x.Kind == record.Back {
+			t.Errorf("%+v", x.Spread)
+		}
+	}
+	t.Logf("%+v", silent)
+}

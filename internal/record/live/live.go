@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -148,6 +149,7 @@ type session struct {
 	subs         []*nats.Subscription
 	dropped      []int
 	global       *global
+	alive        string // where servers answer that are asked whether they live
 	gathered     chan gathered
 }
 
@@ -306,7 +308,12 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 		s.l.w.Ask(now)
 		go s.gather(ctx, why)
 	}
+	ask := s.l.w.ToAsk()
 	s.l.mu.Unlock()
+	for _, x := range ask {
+		body, _ := json.Marshal(sysreq.Filter{Name: x.Name, Cluster: x.Cluster, Exact: true}) // a plain struct: can't fail
+		_ = s.events.PublishRequest(sysreq.Statsz, s.alive, body)                             // fails only where the connection is gone
+	}
 	s.global.ask(now)
 	if len(changes) > 0 {
 		s.l.o.Tell(changes)

@@ -166,6 +166,11 @@ func (o *operation) settled(step string, accounts []string) {
 		return err
 	})
 	if err != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		for _, c := range o.all[max(0, len(o.all)-20):] {
+			o.t.Logf("%s %s %s %s %s", c.Time.Format(time.StampMilli), c.Kind, c.Cluster, c.Server.Name, c.Reason)
+		}
 		o.t.Fatalf("%s: %v", step, err)
 	}
 	o.t.Logf("%-30s settled after %s, last %v", step, time.Since(from).Round(10*time.Millisecond), last)

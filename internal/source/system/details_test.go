@@ -270,10 +270,10 @@ func TestDetailsOfALiar(t *testing.T) {
 		right        func(d *checks.Details) bool
 	}{
 		{sourcetest.Varz(now), sourcetest.Varz(``), true, func(d *checks.Details) bool {
-			return *d.Connections == 5 && d.Margin >= time.Millisecond && d.Seen == nil && d.ConnectURLs == nil && d.Host == ""
+			return *d.Connections == 5 && !d.VerifiesClients && d.Margin >= time.Millisecond && d.Seen == nil && d.ConnectURLs == nil && d.Host == ""
 		}},
-		{sourcetest.Varz(now + `,"port":70000,"websocket":{"port":-1},"mqtt":{"port":1883},"tls_required":true`), sourcetest.Varz(``), true, func(d *checks.Details) bool {
-			return d.Port == 0 && d.WebSocket == 0 && d.MQTT == 1883 && d.TLS
+		{sourcetest.Varz(now + `,"port":70000,"websocket":{"port":-1},"mqtt":{"port":1883},"tls_required":true,"tls_verify":true`), sourcetest.Varz(``), true, func(d *checks.Details) bool {
+			return d.Port == 0 && d.WebSocket == 0 && d.MQTT == 1883 && d.TLS && d.VerifiesClients
 		}},
 		{sourcetest.Varz(now + `,"connect_urls":[` + many(5000, "h:1") + `],"tags":[` + many(500, "t") + `]`), sourcetest.Varz(``), true, func(d *checks.Details) bool {
 			return len(d.ConnectURLs) == 1000 && len(d.Tags) == 64

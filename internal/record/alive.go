@@ -1,0 +1,101 @@
+package record
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/wire"
+)
+
+// A server that is killed says nothing, and its clients are on others within a moment. Until
+// somebody notices, its row is there beside theirs: shares are too low, and an account of few
+// clients has as many as it takes to be checked. So where clients came, and what that changes
+// hangs on a server that was not heard of since, the server is asked whether it lives, and
+// what is above the threshold stays as it was until it is heard of, or is missing.
+
+const (
+	// answersIn is how soon a server that lives has answered.
+	answersIn = 2 * time.Second
+	// askAgainIn is how soon what waits for an answer is judged again.
+	askAgainIn = 200 * time.Millisecond
+	// mostAsked is how many servers are asked at a time.
+	mostAsked = 64
+)
+
+// doubtful reports whether what is known of a pair would be on the other side of the
+// threshold than over is, if servers were gone that were not heard of since clients came.
+// These are asked.
+func (w *Watch) doubtful(k pairKey, over bool, now time.Time) bool {
+	a := &w.m.accounts[k.account]
+	silent := map[string]*server{}
+	for _, c := range a.cells {
+		if s := &w.m.servers[c.server]; c.clients > 0 && s.counts() && s.cluster == k.cluster && s.heard.Before(a.rose) {
+			silent[s.ID] = s
+		}
+	}
+	if len(silent) == 0 {
+		return false
+	}
+	without := func(gone func(id string) bool) bool {
+		d, _ := w.deployment(map[pairKey]struct{}{k: {}})
+		for i := range d.Servers {
+			if gone(d.Servers[i].ID) {
+				d.Servers[i].Usage = nil
+			}
+		}
+		p := w.s.Parameters
+		p.All = true
+		rows := checks.Accept(checks.CheckConcentration(d, p), w.s.Accepted, now).Rows
+		return slices.ContainsFunc(rows, func(r checks.Row) bool { return r.Verdict == checks.Found || r.Verdict == checks.Critical })
+	}
+	doubtful := without(func(id string) bool { return silent[id] != nil }) != over
+	for only := range silent {
+		doubtful = doubtful || len(silent) > 1 && without(func(id string) bool { return id == only }) != over
+	}
+	if doubtful {
+		for id, s := range silent {
+			if _, asked := w.alive[id]; !asked && len(w.alive) < mostAsked {
+				w.askWhether(s, now)
+			}
+		}
+		w.later[k] = now.Add(askAgainIn)
+	}
+	return doubtful
+}
+
+func (w *Watch) askWhether(s *server, now time.Time) {
+	w.alive[s.ID] = now
+	w.toAsk = append(w.toAsk, wire.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster})
+}
+
+// ToAsk are servers to ask for their STATSZ, each once: whether they live decides what is
+// told. An answer goes to [Watch.Answered].
+func (w *Watch) ToAsk() []wire.Server {
+	out := w.toAsk
+	w.toAsk = nil
+	return out
+}
+
+// Answered is that a server answered.
+func (w *Watch) Answered(id string, now time.Time) {
+	if s := w.m.server(id); s != nil {
+		s.heard = now
+	}
+}
+
+// askedAlive has a full report asked for where a server does not answer.
+func (w *Watch) askedAlive(now time.Time) {
+	for id, since := range w.alive {
+		s := w.m.server(id)
+		switch {
+		case s == nil || s.heard.After(since):
+			delete(w.alive, id)
+		case now.Sub(since) >= answersIn && !w.asking && w.wanted == "":
+			w.quiet = true
+			w.want("no answer of "+cmp.Or(s.Name, id)+" for "+answersIn.String(), now)
+			w.askWhether(s, now) // once more, if the full report does not say
+		}
+	}
+}

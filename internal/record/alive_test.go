@@ -1,0 +1,64 @@
+package record
+
+import (
+	"testing"
+	"time"
+)
+
+// A server is killed, and its clients are on the others within a moment. What was above the
+// threshold is not back because they count twice, and what has too few connections to be
+// checked is not above it.
+func TestKilledServerCountsTwice(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		counts []uint32 // on n1, which is killed, n2 and n3
+		after  []uint32 // on n2 and n3
+		lives  bool     // it was not killed, these came beside
+		want   []Kind
+	}{
+		{"a finding that stays one", []uint32{20, 4, 0}, []uint32{4, 20}, false, nil},
+		{"a finding that is spread by it", []uint32{20, 4, 4}, []uint32{14, 14}, false, []Kind{Back}},
+		{"too few to be checked", []uint32{3, 0, 6}, []uint32{0, 9}, false, nil},
+		{"others came, and it is spread", []uint32{20, 4, 0}, []uint32{4, 20}, true, []Kind{Back}},
+		{"enough came", []uint32{3, 0, 6}, []uint32{0, 9}, true, []Kind{Crossed}},
+		{"many came to one: whoever is gone, that is a finding", []uint32{5, 5, 5}, []uint32{60, 5}, false, []Kind{Crossed}},
+		{"many came to one, and all live", []uint32{5, 5, 5}, []uint32{60, 5}, true, []Kind{Crossed}},
+		{"few came, and it stays spread", []uint32{8, 8, 9}, []uint32{8, 10}, false, nil},
+	} {
+		d := watching(t, time.Hour, c.counts...)
+		d.kinds()
+		d.pass(9 * time.Second)
+		d.count("n2", c.after[0])
+		d.count("n3", c.after[1])
+		got := d.kinds()
+		asked := d.w.ToAsk()
+		if c.lives {
+			for _, s := range asked {
+				d.w.Answered(s.ID, d.now)
+			}
+		}
+		d.pass(askAgainIn)
+		got = append(got, d.kinds()...)
+		if len(got) != len(c.want) || len(got) > 0 && got[0] != c.want[0] {
+			t.Errorf("%s: %v, asked %v", c.name, got, asked)
+		}
+		if c.want != nil || c.lives || len(asked) == 0 {
+			continue
+		}
+		// A full report is due once it has not answered, and what it says is told.
+		d.pass(answersIn)
+		d.kinds()
+		if why, due := d.w.Due(d.now); !due || why != "no answer of n1 for 2s" {
+			t.Errorf("%s: %q, %v", c.name, why, due)
+		}
+		d.w.Ask(d.now)
+		d.pass(time.Second)
+		d.without(hung(), c.after...)
+		for _, k := range d.kinds() {
+			if k == Back || k == Crossed || k == Held {
+				t.Errorf("%s: %s though nobody knows what the missing one has", c.name, k)
+			}
+		}
+	}
+}
