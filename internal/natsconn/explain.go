@@ -353,7 +353,6 @@ func (l *login) explainFile(err *fileError) error {
 // explainContext is for a context that can't be loaded. It is passed by name
 // or as a file, or selected.
 func (c *Settings) explainContext(err error, name string, others []string) error {
-	passed := c.Context
 	pass := "pass --context one of " + words.FirstOf(8, others) + ", or --server and --creds"
 	switch {
 	case c.ContextFlag != "" && len(others) == 0:
@@ -363,9 +362,9 @@ func (c *Settings) explainContext(err error, name string, others []string) error
 	case len(others) == 0:
 		pass = "there are no contexts here, pass --server and --creds"
 	}
-	name = redact(cmp.Or(passed, name))
+	name = redact(cmp.Or(c.Context, name))
 	what := fmt.Sprintf(`context "%s"`, name)
-	if passed == "" {
+	if c.Context == "" {
 		what = "the selected " + what
 		pass = "select one with `nats context select`, or pass --context NAME or --no-context"
 	}
@@ -373,7 +372,7 @@ func (c *Settings) explainContext(err error, name string, others []string) error
 	switch {
 	case errors.Is(err, natscontext.ErrInvalidName):
 		return fmt.Errorf(`"%s" is neither the name of a context nor a file that ends in .json: %s`, name, pass)
-	case errors.Is(err, natscontext.ErrNotFound) && passed == "":
+	case errors.Is(err, natscontext.ErrNotFound) && c.Context == "":
 		return fmt.Errorf("%s does not exist: %s", what, pass)
 	case errors.Is(err, natscontext.ErrNotFound):
 		return fmt.Errorf("there is no %s: %s", what, pass)
