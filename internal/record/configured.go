@@ -8,8 +8,9 @@ import (
 )
 
 // withoutKnown leaves out servers without a name that are known by theirs. One that fell
-// silent of late is the one that others still count, also where it runs again as another
-// process. One that fell silent or shut down, or that stopped and was not noticed yet, is
+// silent or shut down of late is the one that others still count, also where it runs again as
+// another process: its goodbye does not get to those that are just connecting to each other.
+// One that fell silent or shut down, or that stopped and was not noticed yet, is
 // the one that others have a route configured to.
 func (w *Watch) withoutKnown(missing []checks.Missing, reported map[string]bool, now time.Time) []checks.Missing {
 	missing = slices.Clone(missing)
@@ -35,7 +36,7 @@ func (w *Watch) withoutKnown(missing []checks.Missing, reported map[string]bool,
 		}
 		switch {
 		case named(d.ref.ID, name, d.cluster):
-		case d.silent && now.Sub(d.at) < checks.StillCounted && drop(d.cluster, checks.Counted):
+		case now.Sub(d.at) < checks.StillCounted && drop(d.cluster, checks.Counted):
 		case !d.back && drop(d.cluster, checks.Configured, checks.Forgotten) && !d.silent:
 			d.at = now // it is meant to be there: the cluster is not a smaller one
 			w.down[id] = d

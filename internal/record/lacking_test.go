@@ -170,3 +170,32 @@ func TestMissingServersAreLookedForAgain(t *testing.T) {
 		t.Error("due though nobody is missing")
 	}
 }
+
+// A server said that it shuts down, and another one, which did not hear it, counts it still:
+// nobody else is missing. More than that, or for longer than it is counted, may be others.
+func TestGoodbyeThatAPeerDidNotHear(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		missing []checks.Missing
+		after   time.Duration
+		want    []Kind
+	}{
+		"one is counted":                  {counted(), restBetween, []Kind{Corrected, Crossed}},
+		"two are counted":                 {slices.Concat(counted(), counted()), restBetween, []Kind{Silent, Corrected, Shifted, Undecided}},
+		"one is counted for too long":     {counted(), checks.StillCounted, []Kind{Silent, Corrected, Shifted, Undecided}},
+		"one by its name, that is no one": {[]checks.Missing{{ID: "Nn4", Name: "n4", Cluster: "C1", ClusterKnown: true, Kind: checks.Silent}}, restBetween, []Kind{Silent, Corrected, Shifted, Undecided}},
+	} {
+		d := watching(t, time.Hour, 8, 7, 7)
+		d.kinds()
+		d.w.Shut(wire.ServerEvent{From: at("n3")}, d.now)
+		d.want(Stopped)
+		d.pass(c.after)
+		for _, s := range []string{"n1", "n2"} {
+			d.w.Stats(wire.Statsz{From: at(s)}, d.now)
+		}
+		d.lacks(c.missing, time.Second, 20, 1)
+		if got := d.kinds(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
