@@ -26,12 +26,16 @@ const (
 
 // doubtful reports whether what is known of a pair would be on the other side of the
 // threshold than over is, if servers were gone that were not heard of since clients came.
-// These are asked.
-func (w *Watch) doubtful(k pairKey, over bool, now time.Time) bool {
+// These are asked, and who comes meanwhile does not have them asked again.
+func (w *Watch) doubtful(k pairKey, p *pair, over bool, now time.Time) bool {
 	a := &w.m.accounts[k.account]
+	came := a.rose
+	if !p.doubted.IsZero() {
+		came = p.doubted
+	}
 	silent := map[string]*server{}
 	for _, c := range a.cells {
-		if s := &w.m.servers[c.server]; c.clients > 0 && s.counts() && s.cluster == k.cluster && s.heard.Before(a.rose) {
+		if s := &w.m.servers[c.server]; c.clients > 0 && s.counts() && s.cluster == k.cluster && s.heard.Before(came) {
 			silent[s.ID] = s
 		}
 	}
@@ -45,9 +49,9 @@ func (w *Watch) doubtful(k pairKey, over bool, now time.Time) bool {
 				d.Servers[i].Usage = nil
 			}
 		}
-		p := w.s.Parameters
-		p.All = true
-		rows := checks.Accept(checks.CheckConcentration(d, p), w.s.Accepted, now).Rows
+		parameters := w.s.Parameters
+		parameters.All = true
+		rows := checks.Accept(checks.CheckConcentration(d, parameters), w.s.Accepted, now).Rows
 		return slices.ContainsFunc(rows, func(r checks.Row) bool { return r.Verdict == checks.Found || r.Verdict == checks.Critical })
 	}
 	doubtful := without(func(id string) bool { return silent[id] != nil }) != over
@@ -55,6 +59,7 @@ func (w *Watch) doubtful(k pairKey, over bool, now time.Time) bool {
 		doubtful = doubtful || len(silent) > 1 && without(func(id string) bool { return id == only }) != over
 	}
 	if doubtful {
+		p.doubted = came
 		for id, s := range silent {
 			if _, asked := w.alive[id]; !asked && len(w.alive) < mostAsked {
 				w.askWhether(s, now)

@@ -62,3 +62,28 @@ func TestKilledServerCountsTwice(t *testing.T) {
 		}
 	}
 }
+
+// Clients come all the time. A server that lives is asked once, and what they make of an
+// account is told.
+func TestClientsComeAllTheTime(t *testing.T) {
+	t.Parallel()
+	d := watching(t, time.Hour, 20, 4, 0)
+	d.kinds()
+	d.pass(9 * time.Second)
+	told := 0
+	for n := uint32(20); n < 30; n++ {
+		d.count("n3", n)
+		for _, k := range d.kinds() {
+			if k == Back {
+				told++
+			}
+		}
+		for _, s := range d.w.ToAsk() {
+			d.w.Answered(s.ID, d.now)
+		}
+		d.pass(askAgainIn)
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+}

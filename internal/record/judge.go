@@ -19,6 +19,9 @@ type pair struct {
 	// unknown is until when, of a pair that an earlier watch knew, the server that had
 	// most is not known to have less: nobody knows the server. Zero otherwise.
 	unknown time.Time
+	// doubted is when the clients had come since which servers are asked whether they live;
+	// zero where none is, see [Watch.doubtful].
+	doubted time.Time
 	// written is what was last written down, with the server that has most alone;
 	// nil where nothing was.
 	written *Spread
@@ -56,7 +59,7 @@ func (w *Watch) judge(now time.Time) {
 	}
 	w.lacking()
 	// While no events come, nobody knows whose clients went where. A server may have shut
-	// down, and its row has the clients that the others have by now.
+	// down, and its clients count there and on the others.
 	if !w.blind && len(w.m.changed)+len(w.m.moved) > 0 {
 		w.rejudge(now)
 	}
@@ -203,9 +206,10 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		w.later[k] = now.Add(acceptedAgain) // it may have expired then
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
-	if w.judged && over != p.over && r.Verdict != checks.Incomplete && w.doubtful(k, over, now) {
+	if w.judged && over != p.over && r.Verdict != checks.Incomplete && w.doubtful(k, p, over, now) {
 		return nil
 	}
+	p.doubted = time.Time{}
 	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
 	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
 	switch {

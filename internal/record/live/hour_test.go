@@ -225,14 +225,16 @@ func (o *operation) compare(g *log, accounts []string) {
 	leans := 0
 	count := map[record.Kind]int{}
 	for _, a := range accounts {
-		var over []record.Change // what was told of the account
+		var over []record.Change // when it was told to be above the threshold, and when not
 		for _, c := range told {
 			if c.Spread == nil || c.Spread.Account.ID != a {
 				continue
 			}
 			switch c.Kind { //nolint:exhaustive // of the threshold alone
 			case record.Crossed, record.Back, record.Held:
-				over = append(over, c)
+				if c.Kind != record.Held {
+					over = append(over, c)
+				}
 				count[c.Kind]++
 				if !g.was(a, c.Kind != record.Back, c.Time.Add(-soon), c.Time.Add(soon)) {
 					o.t.Errorf("%s of %s at %s, the clients say something else: %+v", c.Kind, a, c.Time.Format(time.StampMilli), c.Spread)
@@ -241,18 +243,15 @@ func (o *operation) compare(g *log, accounts []string) {
 		}
 		for _, l := range g.leans(a) {
 			leans++
+			is := lastBefore(over, l[0].Add(soon))
 			at := slices.IndexFunc(over, func(c record.Change) bool {
 				return c.Kind == record.Crossed && c.Time.After(l[0].Add(-soon)) && !c.Time.After(l[1].Add(soon))
 			})
-			if at >= 0 {
+			switch {
+			case is != nil && is.Kind == record.Crossed && !is.Time.After(l[0].Add(-soon)): // said to be above it all the time
+			case at >= 0:
 				late = append(late, max(0, over[at].Time.Sub(l[0])))
-				continue
-			}
-			before := slices.IndexFunc(over, func(c record.Change) bool { return c.Time.After(l[0].Add(soon)) })
-			if before < 0 {
-				before = len(over)
-			}
-			if l[1].Sub(l[0]) > long && (before == 0 || over[before-1].Kind == record.Back) {
+			case l[1].Sub(l[0]) > long && (is == nil || is.Kind == record.Back):
 				o.t.Errorf("%s was above the threshold from %s for %s, which nobody was told", a, l[0].Format(time.TimeOnly), l[1].Sub(l[0]))
 			}
 		}
@@ -263,6 +262,16 @@ func (o *operation) compare(g *log, accounts []string) {
 	}
 	o.t.Logf("%d times above the threshold by the clients, %d told (median after %s, 95%% %s, worst %s), %d findings, corrected %s",
 		leans, count[record.Crossed], late[len(late)/2], late[len(late)*95/100], late[len(late)-1], count[record.Held], strings.TrimSpace(o.counters()))
+}
+
+// lastBefore is the last change that was told before a time; nil where none was.
+func lastBefore(all []record.Change, t time.Time) *record.Change {
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Time.Before(t) {
+			return &all[i]
+		}
+	}
+	return nil
 }
 
 func (o *operation) counters() (s string) {
