@@ -254,7 +254,10 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 	})
 	p.clear()
 	s.recordRun(doc, result)
-	nc = r.reconnected(ctx, nc)
+	if anew := r.reconnected(ctx, nc); anew != nil {
+		defer anew.Close()
+		nc = anew
+	}
 	after, err := r.again(ctx, nc)
 	switch {
 	case err != nil && doc.Stop == nil:
@@ -267,18 +270,20 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 	}
 }
 
-// reconnected is the connection, or where it was lost a new one, by any of the URLs.
+// reconnected is a new connection where one was lost, by any of the URLs; nil where it was
+// not, or there is none.
 func (r *rebalance) reconnected(ctx context.Context, nc *nats.Conn) *nats.Conn {
 	if nc.IsConnected() {
-		return nc
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.host.Timeout())
 	defer cancel()
 	defer context.AfterFunc(r.host.Hurry, cancel)() //nolint:contextcheck // a second interrupt, whatever the first ended
-	if anew, err := r.host.Connect(ctx); err == nil {
-		return anew
+	anew, err := r.host.Connect(ctx)
+	if err != nil {
+		return nil
 	}
-	return nc
+	return anew
 }
 
 // last is who was where at the last look, or now where it takes that to say what is even.

@@ -17,7 +17,7 @@ func TestBounded(t *testing.T) {
 		from  int
 		most  int // of the moves of all clients on that server
 	}{
-		{"13 and 17 of 30, 21 are no finding", held([][]int{{13, 17, 0, 0}}), 1, 8},
+		{"13 and 17 of 30, where 21 are not a finding yet", held([][]int{{13, 17, 0, 0}}), 1, 8},
 		{"at the threshold", held([][]int{{21, 9, 0}}), 1, 0},
 		{"a finding may be moved from where it is", held([][]int{{30, 0, 0}}), 0, 21},
 		{"too small to be a finding", held([][]int{{4, 5, 0}}), 1, 5},

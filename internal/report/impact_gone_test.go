@@ -120,7 +120,7 @@ func TestWhoCameAsAServerFellSilent(t *testing.T) {
 }
 
 // Clients may go to another cluster: what that has more than then is not missing, and
-// where nobody knows what it had, neither is whether any is.
+// where nobody knows what it had, nobody knows whether any came back.
 func TestWhoIsInAnotherCluster(t *testing.T) {
 	t.Parallel()
 	type counts = map[string]int
