@@ -55,14 +55,18 @@ func TestReconnected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.reconnected(t.Context(), lost); got != lost {
+	if got := r.reconnected(t.Context(), lost); got != nil {
 		t.Error("it connected anew though it was connected")
 	}
 	lost.Close()
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()
 	anew := r.reconnected(interrupted, lost)
-	if t.Cleanup(anew.Close); !anew.IsConnected() {
+	if anew == nil {
+		t.Fatal("it is not connected")
+	}
+	t.Cleanup(anew.Close)
+	if !anew.IsConnected() {
 		t.Error("it is not connected")
 	}
 }
