@@ -23,6 +23,8 @@ func TestAcceptedWhileWatching(t *testing.T) {
 	d.pass(10 * time.Second)
 	d.count("n1", 56)
 	d.live()
+	d.want()
+	d.pass(betweenFor)
 	changes := d.w.Tick(d.now)
 	if len(changes) != 1 || changes[0].Kind != Back || changes[0].Spread.Verdict != checks.AcceptedFinding {
 		t.Fatalf("%+v", changes)

@@ -65,7 +65,7 @@ func (w *Watch) doubtful(k pairKey, p *pair, over bool, now time.Time) bool {
 				w.askWhether(s, now)
 			}
 		}
-		w.later[k] = now.Add(askAgainIn)
+		w.again(k, now.Add(askAgainIn))
 	}
 	return doubtful
 }

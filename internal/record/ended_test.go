@@ -25,7 +25,9 @@ func TestConnectionsThatEnded(t *testing.T) {
 		d.w.Ask(d.now)
 		d.report(x.counts...)
 		told := 0
-		for _, c := range d.w.Tick(d.now) {
+		changes := d.w.Tick(d.now)
+		d.pass(betweenFor)
+		for _, c := range append(changes, d.w.Tick(d.now)...) {
 			if c.Spread == nil {
 				continue
 			}

@@ -22,6 +22,9 @@ type pair struct {
 	// doubted is when the clients had come since which servers are asked whether they live;
 	// zero where none is, see [Watch.doubtful].
 	doubted time.Time
+	// most is how many connections it had before some ended, at fell; see [pair.between].
+	most int
+	fell time.Time
 	// written is what was last written down, with the server that has most alone;
 	// nil where nothing was.
 	written *Spread
@@ -64,7 +67,7 @@ func (w *Watch) judge(now time.Time) {
 		w.rejudge(now)
 	}
 	for k, p := range w.over {
-		if !p.held && !p.open && !w.blind && now.Sub(p.since) >= w.s.For {
+		if !p.held && !p.open && p.fell.IsZero() && !w.blind && now.Sub(p.since) >= w.s.For {
 			p.held = true
 			spread := w.spread(k, now, mostEmpty)
 			spread.Verdict = checks.Found
@@ -128,7 +131,7 @@ func (w *Watch) rejudge(now time.Time) {
 			w.leave(p, true) // it may have all of them
 			continue
 		}
-		if p.over && w.unheardOf(k, p, now) {
+		if p.over && (w.unheardOf(k, p, now) || w.between(k, p, 0, now)) {
 			continue
 		}
 		take(k, checks.Row{Account: w.m.accounts[k.account].Account, Cluster: k.cluster, Verdict: checks.TooFewConnections})
@@ -203,13 +206,17 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		w.pairs[k.account] = append(w.pairs[k.account], p)
 	}
 	if r.Verdict == checks.AcceptedFinding {
-		w.later[k] = now.Add(acceptedAgain) // it may have expired then
+		w.again(k, now.Add(acceptedAgain)) // it may have expired then
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
+	between := w.between(k, p, r.Connections, now)
 	if w.judged && over != p.over && r.Verdict != checks.Incomplete && w.doubtful(k, p, over, now) {
 		return nil
 	}
 	p.doubted = time.Time{}
+	if between && !over && r.Verdict != checks.Incomplete {
+		return nil
+	}
 	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
 	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
 	switch {
@@ -218,7 +225,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 			return nil
 		}
 		if p.written != nil && now.Sub(p.written.Time) < restBetween {
-			w.later[k] = p.written.Time.Add(restBetween)
+			w.again(k, p.written.Time.Add(restBetween))
 			return nil
 		}
 		c.Kind = Shifted
@@ -233,7 +240,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	case few || !w.shifted(p.written, r):
 		return nil
 	case p.written != nil && now.Sub(p.written.Time) < restBetween:
-		w.later[k] = p.written.Time.Add(restBetween)
+		w.again(k, p.written.Time.Add(restBetween))
 		return nil
 	default:
 		c.Kind = Shifted
@@ -274,7 +281,7 @@ func (w *Watch) unheardOf(k pairKey, p *pair, now time.Time) bool {
 		return false
 	}
 	w.leave(p, true)
-	w.later[k] = p.unknown
+	w.again(k, p.unknown)
 	return true
 }
 

@@ -215,6 +215,8 @@ func TestMatrixEqualsTruth(t *testing.T) {
 		// What was judged piece by piece is what the rule says of the whole.
 		v.now = v.now.Add(10 * time.Second)
 		v.watch.Tick(v.now)
+		v.now = v.now.Add(betweenFor)
+		v.watch.Tick(v.now)
 		d := v.report()
 		d.Missing = append(d.Missing, v.watch.absentIn(map[string]bool{"C1": true})...)
 		found := checks.CheckConcentration(d, checks.Defaults()).Findings

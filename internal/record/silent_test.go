@@ -53,6 +53,8 @@ func TestFindingOnAServerThatHangs(t *testing.T) {
 		d.stays("it answers again", true)
 		d.w.Ask(d.now)
 		d.report(10, 9, 9)
+		d.stays("clients have left", true)
+		d.pass(betweenFor)
 		if kinds := d.kinds(); !slices.Contains(kinds, Back) {
 			t.Errorf("%d: it answers, and clients have left: %v", left, kinds)
 		}
@@ -132,6 +134,8 @@ func TestFindingOnAServerThatShutsDown(t *testing.T) {
 	d := watching(t, 0, 40, 1, 1)
 	d.pass(time.Minute)
 	d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
+	d.stays("its clients are on their way", true)
+	d.pass(betweenFor)
 	if kinds := d.kinds(); !slices.Contains(kinds, Back) {
 		t.Error(kinds)
 	}

@@ -62,6 +62,16 @@ func (d *desk) live() {
 	d.pass(askAgainIn)
 }
 
+// arrive waits until clients that left would have come to another server: nothing is told
+// before.
+func (d *desk) arrive() {
+	d.t.Helper()
+	d.want()
+	d.pass(betweenFor - time.Millisecond)
+	d.want()
+	d.pass(time.Millisecond)
+}
+
 func (d *desk) kinds() []Kind {
 	var out []Kind
 	for _, c := range d.w.Tick(d.now) {
@@ -96,6 +106,7 @@ func TestCrossingAndHoldDown(t *testing.T) {
 	d.pass(time.Second)
 	d.want(Held)
 	d.count("n1", 2)
+	d.arrive()
 	changes = d.w.Tick(d.now)
 	if len(changes) != 1 || changes[0].Kind != Back || !changes[0].Finding || changes[0].Since.IsZero() {
 		t.Fatalf("%+v", changes)
