@@ -38,7 +38,7 @@ type alone struct{ *testing.M }
 
 // Run implements testscript.TestingM.
 func (a alone) Run() int {
-	tests := 32
+	tests := 40
 	if sourcetest.RaceDetector { // it takes the processors several times as long
 		tests = 8
 	}
