@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -185,37 +186,67 @@ type correction struct {
 
 // correct sets the rows of the servers that reported. What events said since the
 // report was asked for stays.
+//
+// It goes through them in the order of their numbers, and looks each account up once: a
+// large fleet has millions of cells.
 func (m *matrix) correct(d *checks.Deployment) correction {
 	var c correction
-	reported := map[uint32]bool{}
+	reported := map[uint32][]checks.Usage{}
 	for i := range d.Servers {
-		s, ok := m.byID[d.Servers[i].ID]
-		if !ok {
-			continue
+		if s, ok := m.byID[d.Servers[i].ID]; ok {
+			reported[s] = d.Servers[i].Usage
 		}
-		reported[s] = true
-		for _, u := range d.Servers[i].Usage {
-			of := d.Accounts[u.Account]
-			a, ok := m.account(of.ID, of.Name)
-			if !ok {
+	}
+	columns := make([]column, len(d.Accounts))
+	for _, s := range slices.Sorted(maps.Keys(reported)) {
+		for _, u := range reported[s] {
+			x := &columns[u.Account]
+			if !x.known {
+				x.known = true
+				x.account, x.has = m.account(d.Accounts[u.Account].ID, d.Accounts[u.Account].Name)
+			}
+			if !x.has {
 				continue
 			}
-			m.accounts[a].System = of.System
-			to := m.at(a, s)
+			m.accounts[x.account].System = d.Accounts[u.Account].System
+			to := m.next(x, s)
 			to.reported = m.round
-			c.settle(m, a, to, u.Connections, u.Leafnodes)
+			c.settle(m, x.account, to, u.Connections, u.Leafnodes)
 		}
 	}
 	for a := range m.accounts {
 		for i := range m.accounts[a].cells {
 			to := &m.accounts[a].cells[i]
-			if reported[to.server] && to.reported != m.round {
+			if to.reported == m.round {
+				continue
+			}
+			if _, ok := reported[to.server]; ok {
 				c.settle(m, uint32(a), to, 0, 0) //nolint:gosec // in range
 			}
 		}
 	}
 	m.prune()
 	return c
+}
+
+// column is an account of a report, while its rows are taken in one after the other.
+type column struct {
+	known, has bool // it was looked up, and there is one
+	account    uint32
+	at         int // where its cell of the last server is
+}
+
+// next is [matrix.at] of a server with no lower number than the last one.
+func (m *matrix) next(x *column, server uint32) *cell {
+	cells := &m.accounts[x.account].cells
+	for x.at < len(*cells) && (*cells)[x.at].server < server {
+		x.at++
+	}
+	if x.at == len(*cells) || (*cells)[x.at].server != server {
+		*cells = slices.Insert(*cells, x.at, cell{server: server})
+		m.cells++
+	}
+	return &(*cells)[x.at]
 }
 
 func (c *correction) settle(m *matrix, a uint32, to *cell, clients, leaves uint32) {

@@ -155,12 +155,13 @@ func TestConfiguredLinks(t *testing.T) {
 func TestMessagesThatCanNotBeRead(t *testing.T) {
 	t.Parallel()
 	decode := map[string]func([]byte) (Server, error){
-		"varz":     func(b []byte) (Server, error) { v, err := DecodeVarz(b); return v.From, err },
-		"routez":   func(b []byte) (Server, error) { v, err := DecodeRoutez(b); return v.From, err },
-		"gatewayz": func(b []byte) (Server, error) { v, err := DecodeGatewayz(b); return v.From, err },
-		"accountz": func(b []byte) (Server, error) { v, err := DecodeAccountz(b); return v.From, err },
-		"info":     func(b []byte) (Server, error) { v, err := DecodeAccountInfo(b); return v.From, err },
-		"statsz":   func(b []byte) (Server, error) { v, err := DecodeStatsz(b); return v.From, err },
+		"heartbeat": func(b []byte) (Server, error) { v, err := DecodeHeartbeat(b); return v.From, err },
+		"varz":      func(b []byte) (Server, error) { v, err := DecodeVarz(b); return v.From, err },
+		"routez":    func(b []byte) (Server, error) { v, err := DecodeRoutez(b); return v.From, err },
+		"gatewayz":  func(b []byte) (Server, error) { v, err := DecodeGatewayz(b); return v.From, err },
+		"accountz":  func(b []byte) (Server, error) { v, err := DecodeAccountz(b); return v.From, err },
+		"info":      func(b []byte) (Server, error) { v, err := DecodeAccountInfo(b); return v.From, err },
+		"statsz":    func(b []byte) (Server, error) { v, err := DecodeStatsz(b); return v.From, err },
 	}
 	for body, want := range map[string]struct{ id, says string }{
 		``:                                  {"", "malformed"},
@@ -238,6 +239,10 @@ func FuzzMessages(f *testing.F) {
 		count := func(n *int) bool { return n == nil || *n >= 0 && *n <= mostCount }
 		if s, err := DecodeStatsz(body); err == nil && (s.From.ID == "" || s.Connections < 0 || s.Connections > mostCount || s.Servers < 0 || s.Servers > MostServers || len(s.Peers)+len(s.Gateways) > MostServers) {
 			wrong("STATSZ", s)
+		} else if beat, failed := DecodeHeartbeat(body); err == nil {
+			if beat.Peers, beat.Gateways = s.Peers, s.Gateways; failed != nil || !reflect.DeepEqual(beat, s) {
+				wrong("heartbeat", beat)
+			}
 		}
 		if v, err := DecodeVarz(body); err == nil && (v.From.ID == "" || !count(v.Connections) || !count(v.Leafnodes) || v.MaxConnections != nil && *v.MaxConnections <= 0 ||
 			v.Config != nil && (v.Config.Port < 0 || v.Config.Port > 65535 || len(v.Config.Tags) > mostTags || len(v.Config.ConnectURLs) > mostConnectURLs) ||

@@ -3,6 +3,8 @@ package wire
 import (
 	"errors"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Statsz is what a server answers to the roster request.
@@ -27,9 +29,51 @@ type Statsz struct {
 // is one route entry for each of several connections to each peer. From is set
 // as far as it could be read, also with an error.
 func DecodeStatsz(body []byte) (Statsz, error) {
-	type link struct {
-		Name string `json:"name"`
+	out, to, err := decodeStatsz(body)
+	if err != nil {
+		return out, err
 	}
+	peers, known := namesOf(to.Routes)
+	if out.Peers = once(peers); out.Peers == nil && known {
+		out.Peers = []string{}
+	}
+	gateways, _ := namesOf(to.Gateways)
+	out.Gateways = once(gateways)
+	if len(out.Peers)+len(out.Gateways) > MostServers {
+		return Statsz{From: out.From}, errors.New("it has more peers than there can be")
+	}
+	return out, nil
+}
+
+// DecodeHeartbeat is [DecodeStatsz] without peers and gateways, which are most of it: a
+// server sends one every ten seconds.
+func DecodeHeartbeat(body []byte) (Statsz, error) {
+	out, _, err := decodeStatsz(body)
+	return out, err
+}
+
+// linked are the routes and gateways of a STATSZ, as they are.
+type linked struct {
+	Routes   jsontext.Value `json:"routes"`
+	Gateways jsontext.Value `json:"gateways"`
+}
+
+// namesOf are the names of routes or gateways; known is false where they can't be read.
+func namesOf(links jsontext.Value) (names []string, known bool) {
+	if len(links) == 0 {
+		return nil, true
+	}
+	var all lenient[[]struct {
+		Name string `json:"name"`
+	}]
+	_ = all.UnmarshalJSON(links) // is lenient
+	for _, l := range all.value {
+		names = append(names, l.Name)
+	}
+	return names, !all.broken
+}
+
+func decodeStatsz(body []byte) (Statsz, linked, error) {
 	var m struct {
 		Server struct {
 			Server
@@ -37,12 +81,11 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 			Time    lenient[time.Time] `json:"time"`
 		} `json:"server"`
 		Stats *struct {
+			linked
 			Start         lenient[time.Time] `json:"start"`
 			Connections   *int               `json:"connections"`
 			ActiveServers lenient[int]       `json:"active_servers"`
 			Accounts      lenient[int]       `json:"active_accounts"`
-			Routes        lenient[[]link]    `json:"routes"`
-			Gateways      lenient[[]link]    `json:"gateways"`
 		} `json:"statsz"`
 		Error *Error `json:"error"`
 	}
@@ -51,35 +94,22 @@ func DecodeStatsz(body []byte) (Statsz, error) {
 	none, s := Statsz{From: m.Server.Server}, m.Stats
 	switch {
 	case bad != nil:
-		return none, bad
+		return none, linked{}, bad
 	case err != nil:
-		return none, Malformed(err)
+		return none, linked{}, Malformed(err)
 	case m.Error != nil:
-		return none, m.Error
+		return none, linked{}, m.Error
 	case none.From.ID == "" || s == nil || s.Connections == nil:
-		return none, ErrNoData
+		return none, linked{}, ErrNoData
 	case *s.Connections < 0 || *s.Connections > mostCount || s.ActiveServers.value > MostServers:
-		return none, errors.New("it has a count out of range")
+		return none, linked{}, errors.New("it has a count out of range")
 	}
 	out := Statsz{From: none.From, Start: plausible(s.Start.value), Version: m.Server.Version.value, Connections: *s.Connections,
 		Servers: max(s.ActiveServers.value, 0), Accounts: min(max(s.Accounts.value, 0), mostCount)}
 	if now := plausible(m.Server.Time.value); !now.IsZero() && !out.Start.IsZero() {
 		out.Uptime = max(0, now.Sub(out.Start))
 	}
-	for _, l := range s.Routes.value {
-		out.Peers = append(out.Peers, l.Name)
-	}
-	for _, l := range s.Gateways.value {
-		out.Gateways = append(out.Gateways, l.Name)
-	}
-	out.Peers, out.Gateways = once(out.Peers), once(out.Gateways)
-	if out.Peers == nil && !s.Routes.broken {
-		out.Peers = []string{}
-	}
-	if len(out.Peers)+len(out.Gateways) > MostServers {
-		return none, errors.New("it has more peers than there can be")
-	}
-	return out, nil
+	return out, s.linked, nil
 }
 
 // lenient is a value, or the zero value where it can't be read: what is off in

@@ -103,7 +103,7 @@ func (s *session) answered(m *nats.Msg) {
 	if sysreq.NoResponders(m) {
 		return
 	}
-	e, err := wire.DecodeStatsz(m.Data)
+	e, err := wire.DecodeHeartbeat(m.Data)
 	s.feed(err, true, func(w *record.Watch, now time.Time) { w.Answered(e.From.ID, now) })
 }
 
@@ -111,7 +111,7 @@ func (s *session) ofServer(m *nats.Msg) {
 	id, kind, _ := strings.Cut(m.Subject[len(ofServers):], ".")
 	switch kind {
 	case "STATSZ":
-		e, err := wire.DecodeStatsz(m.Data)
+		e, err := wire.DecodeHeartbeat(m.Data)
 		s.feed(err, e.From.ID == id, func(w *record.Watch, now time.Time) {
 			s.l.heartbeat = true
 			w.Stats(e, now)
