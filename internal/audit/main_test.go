@@ -6,4 +6,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
-func TestMain(m *testing.M) { sourcetest.Main(m) }
+func TestMain(m *testing.M) {
+	if !sourcetest.RaceDetector {
+		sourcetest.SideBySide(64) // they wait for servers that do not answer
+	}
+	sourcetest.Main(m)
+}
