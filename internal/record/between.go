@@ -13,17 +13,23 @@ func (w *Watch) again(k pairKey, at time.Time) {
 	}
 }
 
-// between reports whether clients of a pair above the threshold may be between two servers:
-// it has fewer connections than a moment ago. Where they had most, the account is not back to even
-// because they have not come anywhere yet.
-func (w *Watch) between(k pairKey, p *pair, connections int, now time.Time) bool {
+// between reports whether clients of a pair may be between two servers: it has fewer
+// connections than a moment ago. What is on one side of the threshold then is not on the
+// other because they have not come anywhere yet.
+func (p *pair) between(connections int, now time.Time) bool {
+	if !p.falling(now) && !p.fell.IsZero() {
+		p.most, p.fell = p.last, time.Time{}
+	}
+	p.last = connections
 	switch {
-	case !p.over || connections >= p.most || !p.fell.IsZero() && now.Sub(p.fell) >= betweenFor:
+	case connections >= p.most:
 		p.most, p.fell = connections, time.Time{}
 		return false
 	case p.fell.IsZero():
 		p.fell = now
 	}
-	w.again(k, p.fell.Add(betweenFor))
 	return true
 }
+
+// falling reports whether connections ended within that time, and as many are not there yet.
+func (p *pair) falling(now time.Time) bool { return !p.fell.IsZero() && now.Sub(p.fell) < betweenFor }

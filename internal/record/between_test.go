@@ -44,3 +44,47 @@ func TestClientsBetweenTwoServers(t *testing.T) {
 		}
 	}
 }
+
+// TestServersThatSayItOneAfterTheOther: clients that go from two servers to others count on
+// none for a moment, and as one server is heard before the other the rest seems to lean.
+func TestServersThatSayItOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 10, 8, 2)
+	d.pass(time.Minute)
+	d.count("n2", 2) // 10 of 14
+	d.want()
+	d.pass(300 * time.Millisecond)
+	d.count("n1", 6)
+	d.count("n3", 12)
+	d.want(Shifted)
+	d.pass(time.Minute)
+	d.count("n2", 0)
+	d.count("n3", 1)
+	d.want()
+	d.pass(betweenFor)
+	d.want() // 6 of 7 are too few
+	d.count("n1", 10)
+	d.want(Crossed, Held)
+	d.count("n1", 11)
+	d.count("n3", 0) // as many as before
+	d.pass(time.Hour)
+	d.want(Shifted)
+	d.count("n1", 10)
+	d.w.Tick(d.now)
+	d.pass(10 * time.Second) // not falling any more, though nothing was judged since
+	d.count("n1", 9)
+	d.want()
+	d.pass(betweenFor)
+	d.want(Back)
+}
+
+// TestConnectionThatEndedHoldsNoFindingUp: one that ends is no reason to wait.
+func TestConnectionThatEndedHoldsNoFindingUp(t *testing.T) {
+	t.Parallel()
+	d := watching(t, time.Minute, 20, 2, 2)
+	d.pass(30 * time.Second)
+	d.count("n1", 19)
+	d.want()
+	d.pass(30 * time.Second)
+	d.want(Held)
+}

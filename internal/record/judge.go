@@ -22,9 +22,10 @@ type pair struct {
 	// doubted is when the clients had come since which servers are asked whether they live;
 	// zero where none is, see [Watch.doubtful].
 	doubted time.Time
-	// most is how many connections it had before some ended, at fell; see [pair.between].
-	most int
-	fell time.Time
+	// most is how many connections it had before some ended, at fell, and last when it
+	// was last judged; see [pair.between].
+	most, last int
+	fell       time.Time
 	// written is what was last written down, with the server that has most alone;
 	// nil where nothing was.
 	written *Spread
@@ -67,7 +68,7 @@ func (w *Watch) judge(now time.Time) {
 		w.rejudge(now)
 	}
 	for k, p := range w.over {
-		if !p.held && !p.open && p.fell.IsZero() && !w.blind && now.Sub(p.since) >= w.s.For {
+		if !p.held && !p.open && !p.falling(now) && !w.blind && now.Sub(p.since) >= w.s.For {
 			p.held = true
 			spread := w.spread(k, now, mostEmpty)
 			spread.Verdict = checks.Found
@@ -131,7 +132,11 @@ func (w *Watch) rejudge(now time.Time) {
 			w.leave(p, true) // it may have all of them
 			continue
 		}
-		if p.over && (w.unheardOf(k, p, now) || w.between(k, p, 0, now)) {
+		if p.over && w.unheardOf(k, p, now) {
+			continue
+		}
+		if between := p.between(0, now); between && p.over {
+			w.again(k, p.fell.Add(betweenFor))
 			continue
 		}
 		take(k, checks.Row{Account: w.m.accounts[k.account].Account, Cluster: k.cluster, Verdict: checks.TooFewConnections})
@@ -209,12 +214,13 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		w.again(k, now.Add(acceptedAgain)) // it may have expired then
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
-	between := w.between(k, p, r.Connections, now)
+	between := p.between(r.Connections, now)
 	if w.judged && over != p.over && r.Verdict != checks.Incomplete && w.doubtful(k, p, over, now) {
 		return nil
 	}
 	p.doubted = time.Time{}
-	if between && !over && r.Verdict != checks.Incomplete {
+	if between && w.judged && over != p.over && r.Verdict != checks.Incomplete {
+		w.again(k, p.fell.Add(betweenFor))
 		return nil
 	}
 	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
