@@ -26,6 +26,8 @@ type pair struct {
 	// was last judged; see [pair.between].
 	most, last int
 	fell       time.Time
+	// judged is the last verdict on it; empty where there was none yet.
+	judged checks.Verdict
 	// written is what was last written down, with the server that has most alone;
 	// nil where nothing was.
 	written *Spread
@@ -218,7 +220,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	if w.judged && over != p.over && r.Verdict != checks.Incomplete && w.doubtful(k, p, over, now) {
 		return nil
 	}
-	p.doubted = time.Time{}
+	p.doubted, p.judged = time.Time{}, r.Verdict
 	if between && w.judged && over != p.over && r.Verdict != checks.Incomplete {
 		w.again(k, p.fell.Add(betweenFor))
 		return nil
@@ -227,7 +229,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
 	switch {
 	case p.open: // as it was: who is missing decides. When that began is in what is written down
-		if r.Connections == 0 || !w.shifted(p.written, r) {
+		if r.Connections == 0 || !w.shifted(k, p.written, r) {
 			return nil
 		}
 		if p.written != nil && now.Sub(p.written.Time) < restBetween {
@@ -243,7 +245,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		p.over, p.since, p.held = false, time.Time{}, false
 		c.Kind = Back
 		delete(w.over, k)
-	case few || !w.shifted(p.written, r):
+	case few || !w.shifted(k, p.written, r):
 		return nil
 	case p.written != nil && now.Sub(p.written.Time) < restBetween:
 		w.again(k, p.written.Time.Add(restBetween))
@@ -267,6 +269,8 @@ func (p *pair) verdict() checks.Verdict {
 	switch {
 	case p.open:
 		return checks.Incomplete
+	case p.judged != "":
+		return p.judged
 	case p.written != nil:
 		return p.written.Verdict
 	case p.over:
@@ -291,10 +295,12 @@ func (w *Watch) unheardOf(k pairKey, p *pair, now time.Time) bool {
 	return true
 }
 
-// shifted reports whether a spread is worth writing down after another one. Where no share
-// is as much as a quarter of the threshold it is only if connections double or halve: of
-// thousands of accounts on many servers, one client more would be worth it each time.
-func (w *Watch) shifted(before *Spread, r checks.Row) bool {
+// shifted reports whether a spread is worth writing down after another one: the largest
+// share changed, or the server that had it has less of one, as its clients went elsewhere.
+// Where no share is as much as a quarter of the threshold it is only if connections double
+// or halve: of thousands of accounts on many servers, one client more would be worth it
+// each time.
+func (w *Watch) shifted(k pairKey, before *Spread, r checks.Row) bool {
 	if before == nil {
 		return true
 	}
@@ -304,7 +310,8 @@ func (w *Watch) shifted(before *Spread, r checks.Row) bool {
 	if 4*max(was, is) < w.s.Parameters.ThresholdPercent {
 		return doubled
 	}
-	return doubled || max(was, is)-min(was, is) >= enough || a.Server.ID != r.Server.ID && was != is
+	left := was - 100*w.m.clients(k.account, a.Server.ID)/max(1, r.Connections)
+	return doubled || max(was, is)-min(was, is) >= enough || a.Server.ID != r.Server.ID && (was != is || left >= enough)
 }
 
 // explain adds what came and left before changes.

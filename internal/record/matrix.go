@@ -158,6 +158,19 @@ func (m *matrix) at(a, s uint32) *cell {
 	return &(*cells)[i]
 }
 
+// clients is how many connections of clients an account has on a server.
+func (m *matrix) clients(a uint32, server string) int {
+	s, ok := m.byID[server]
+	if !ok {
+		return 0
+	}
+	i, found := find(m.accounts[a].cells, s)
+	if !found {
+		return 0
+	}
+	return int(m.accounts[a].cells[i].clients)
+}
+
 // put sets a cell, and reports whether that changed it.
 func (m *matrix) put(a uint32, c *cell, clients, leaves uint32) bool {
 	if c.clients == clients && c.leaves == leaves {
