@@ -186,14 +186,14 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	for i := range e.Kicked {
 		line("  ", "kicked: %s", kickedLine(&e.Kicked[i]))
 	}
-	if len(e.Around) == 0 && len(e.Moves) == 0 {
+	if len(e.Around) == 0 && len(e.Moves) == 0 && !e.MovesMissed {
 		return
 	}
 	line("  ", "What happened then:")
 	for _, d := range e.Around {
 		line("    ", "%s  %s", d.Time.Local().Format("15:04:05"), documentText(d))
 	}
-	for _, text := range movesText(record.MovesOf(e.Moves)) {
+	for _, text := range movesText(record.MovesOf(e.Moves), e.MoreMoves, e.MovesMissed) {
 		line("    ", "%s", text)
 	}
 }

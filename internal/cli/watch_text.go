@@ -46,7 +46,7 @@ func (a *watch) text(c record.Change) string {
 		if a.settings.For > 0 {
 			more = append(more, "a finding if it stays so for "+words.Duration(a.settings.For))
 		}
-		more = append(more, movesText(c.Moves)...)
+		more = append(more, movesText(c.Moves, c.MoreMoves, c.MovesMissed)...)
 	case record.Held:
 		head = fmt.Sprintf("FINDING %s: %s", pairName(c.Spread), shareOf(c.Spread))
 		if c.Spread.Account.ID == globalAccount {
@@ -72,7 +72,7 @@ func (a *watch) text(c record.Change) string {
 			head = fmt.Sprintf("%s is not checked any more: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
 			more = append(more, "accounts of fewer than "+words.Plural(a.parameters.MinConnections, "connection")+" in a cluster are not")
 		}
-		more = append(more, movesText(c.Moves)...)
+		more = append(more, movesText(c.Moves, c.MoreMoves, c.MovesMissed)...)
 	case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering:
 		head = serverText(c)
 	case record.Refused:
@@ -220,7 +220,8 @@ func beforeText(s *record.Spread) string {
 	return fmt.Sprintf("before: %s of %s (%s) on %s", words.Count(top.Connections), words.Count(s.Connections), percent(top.Connections, s.Connections), nameOf(top.Server))
 }
 
-func movesText(moves []record.Move) []string {
+// movesText says who came and left, how many more did, and whether some were not seen.
+func movesText(moves []record.Move, others int, missed bool) []string {
 	var out []string
 	for _, m := range record.ByName(moves) {
 		verb, where := "came", "to "
@@ -237,7 +238,7 @@ func movesText(moves []record.Move) []string {
 		}
 		out = append(out, text)
 	}
-	return out
+	return append(out, record.NotListed(others, missed)...)
 }
 
 // checkedText says of a cluster that it has too few servers to be checked, or enough again.

@@ -86,6 +86,10 @@ type Change struct {
 	// Moves are what came and left in the minute before, the most first, of
 	// Crossed, Back and Shifted; and those that were Kicked, by service.
 	Moves []Move
+	// MoreMoves is how many connections came or left beside those, and MovesMissed that
+	// events were lost then, so that there may be others.
+	MoreMoves   int
+	MovesMissed bool
 	// Reason is why a server is Silent or Stopped without saying so, why events were Lost, why connections were
 	// Refused, in a clause, and why what an earlier watch recorded is not taken over,
 	// of Watching, in a sentence. Of Undecided it is whose connections decide.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // DocumentType is the type of a change as JSON.
@@ -25,6 +26,8 @@ type Document struct {
 	Spread      *DocumentSpread  `json:"spread"`
 	Before      *DocumentSpread  `json:"before"`
 	Moves       []DocumentMove   `json:"moves"`
+	MoreMoves   int              `json:"more_moves"`
+	MovesMissed bool             `json:"moves_missed"`
 	Reason      *string          `json:"reason"`
 	Count       *int             `json:"count"`
 	Least       *int             `json:"min_servers"`
@@ -154,6 +157,7 @@ func DocumentOf(c Change) Document {
 		t := c.Start.UTC()
 		d.Since = &t
 	}
+	d.MoreMoves, d.MovesMissed = c.MoreMoves, c.MovesMissed
 	for _, m := range c.Moves {
 		d.Moves = append(d.Moves, DocumentMove{m.Left, m.Service, documentServer(m.Server), m.Reason, m.Count})
 	}
@@ -224,6 +228,9 @@ func (d *Document) Happened() string {
 	case Draining:
 		return "drained"
 	case Stopped:
+		if d.Reason != nil { // it did not say so
+			return "is gone: " + words.Harmless(*d.Reason)
+		}
 		return "shut down"
 	case Refused:
 		return "refused connections"

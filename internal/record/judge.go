@@ -332,9 +332,10 @@ func (w *Watch) explain(changes []Change) {
 		c := &changes[i]
 		for _, m := range all[c.Spread.Account.ID] {
 			if in[m.Server.ID] == c.Cluster {
-				c.Moves = append(c.Moves, m)
+				c.addMove(m)
 			}
 		}
+		c.MovesMissed = w.moves.missed[0] || w.moves.missed[1]
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
 // TestClientsOnAnotherServer: that the clients of an account went to another server is
@@ -71,5 +72,44 @@ func TestVerdictIsKnownAgain(t *testing.T) {
 	d.kinds()
 	if v := verdict(); v != checks.Found {
 		t.Errorf("with a server that reports again it is %s", v)
+	}
+}
+
+// TestMovesThatAreNotListed: a change lists the moves with most connections, says how many
+// connections there were beside these, and that some were not heard of.
+func TestMovesThatAreNotListed(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.kinds()
+	d.pass(10 * time.Second)
+	for i := range shownMoves + 2 {
+		for range 1 + i {
+			d.w.Connected(wire.ClientEvent{From: at("n1"), Account: "ORDERS", Client: true, Name: string(rune('a'+i)) + "-service"}, d.now)
+		}
+	}
+	d.count("n1", 44)
+	changes := d.w.Tick(d.now)
+	if len(changes) == 0 || len(changes[0].Moves) != shownMoves || changes[0].MoreMoves != 2+1 || changes[0].MovesMissed {
+		t.Errorf("%+v", changes)
+	}
+	for _, missed := range []bool{true, false} {
+		d.pass(10 * time.Minute)
+		d.w.Tick(d.now)
+		d.pass(rotate)
+		d.w.Tick(d.now)
+		if missed {
+			d.w.Again(d.now)
+			d.report(44, 7, 7)
+		}
+		d.count("n2", 107)
+		d.w.Tick(d.now)
+		d.count("n2", 7)
+		d.w.Tick(d.now)
+		d.pass(betweenFor)
+		for _, c := range d.w.Tick(d.now) {
+			if c.Kind != Held && c.Spread != nil && c.MovesMissed != missed {
+				t.Errorf("missed %t: %+v", missed, c)
+			}
+		}
 	}
 }

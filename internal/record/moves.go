@@ -8,6 +8,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -33,6 +34,7 @@ type moveKey struct {
 // moves counts what came and left, in this minute and the one before.
 type moves struct {
 	now, before map[moveKey]int
+	missed      [2]bool // some were not heard of, in this minute and the one before
 	since       time.Time
 	names       map[string]checks.ServerRef // of servers in the keys, which may be gone
 	dropped     uint64                      // that were too many to keep apart
@@ -52,6 +54,7 @@ func (m *moves) add(e wire.ClientEvent, left bool) {
 		k.service = "" // the rest of the account's
 		if _, known := m.now[k]; !known && len(m.now) >= 2*mostMoves {
 			m.dropped++
+			m.miss()
 			return
 		}
 	}
@@ -59,16 +62,19 @@ func (m *moves) add(e wire.ClientEvent, left bool) {
 	m.names[e.From.ID] = checks.ServerRef{ID: e.From.ID, Name: e.From.Name, Host: e.From.Host}
 }
 
+// miss is that some came or left of which nothing was heard.
+func (m *moves) miss() { m.missed[0] = true }
+
 func (m *moves) tick(now time.Time) {
 	switch age := now.Sub(m.since); {
 	case age < rotate:
 		return
 	case age < 2*rotate:
-		m.before = m.now
+		m.before, m.missed[1] = m.now, m.missed[0]
 	default:
-		m.before = map[moveKey]int{}
+		m.before, m.missed[1] = map[moveKey]int{}, false
 	}
-	m.now, m.since = map[moveKey]int{}, now
+	m.now, m.missed[0], m.since = map[moveKey]int{}, false, now
 	names := map[string]checks.ServerRef{}
 	for k := range m.before {
 		names[k.server] = m.names[k.server]
@@ -98,7 +104,7 @@ func (m *moves) of(accounts map[string]bool) map[string][]Move {
 		slices.SortFunc(all, func(a, b Move) int {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Service, b.Service), checks.CompareServers(a.Server, b.Server), cmp.Compare(a.Reason, b.Reason))
 		})
-		out[id] = all[:min(len(all), shownMoves)]
+		out[id] = all
 	}
 	return out
 }
@@ -121,6 +127,18 @@ func ByName(moves []Move) []Move {
 	return out
 }
 
+// NotListed says, for people, what moves there were beside those that a change lists.
+func NotListed(others int, missed bool) []string {
+	var out []string
+	if others > 0 {
+		out = append(out, "and "+words.Count(others)+" more came or left")
+	}
+	if missed {
+		out = append(out, "others may have come and left: watch did not hear all of it")
+	}
+	return out
+}
+
 // MovesOf are the moves of documents.
 func MovesOf(docs []DocumentMove) []Move {
 	var out []Move
@@ -128,4 +146,13 @@ func MovesOf(docs []DocumentMove) []Move {
 		out = append(out, Move{Left: m.Left, Service: m.Service, Server: checks.ServerRef(m.Server), Reason: m.Reason, Count: m.Connections})
 	}
 	return out
+}
+
+// addMove adds a move, the next by their number, as far as a change has them one by one.
+func (c *Change) addMove(m Move) {
+	if len(c.Moves) < shownMoves {
+		c.Moves = append(c.Moves, m)
+		return
+	}
+	c.MoreMoves += m.Count
 }

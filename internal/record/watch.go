@@ -203,6 +203,7 @@ func (w *Watch) Since() (at time.Time, ok bool) { return w.reconciled, w.ready }
 func (w *Watch) Again(now time.Time) {
 	w.asking = false
 	w.arrivals.missed(now)
+	w.moves.miss()
 	w.want("a new connection", now)
 }
 
@@ -221,6 +222,7 @@ func (w *Watch) Lose(n int, why string, now time.Time) {
 	w.Counters.Lost += uint64(max(n, 0)) //nolint:gosec // in range
 	w.lost = true
 	w.arrivals.missed(now)
+	w.moves.miss()
 	w.tell(Change{Kind: Lost, Time: now, Count: n, Reason: why})
 	w.want(why, now)
 }

@@ -25,20 +25,22 @@ type Document struct {
 
 // EpisodeDocument is an episode as JSON. What is unknown is null.
 type EpisodeDocument struct {
-	Account   record.DocumentAccount `json:"account"`
-	Cluster   string                 `json:"cluster"`
-	Finding   bool                   `json:"finding"`
-	Began     time.Time              `json:"began"`
-	Seen      bool                   `json:"began_seen"`
-	NotBefore *time.Time             `json:"began_not_before"`
-	Ended     *time.Time             `json:"ended"`
-	Before    *record.DocumentSpread `json:"before"`
-	Then      *record.DocumentSpread `json:"then"`
-	Last      *record.DocumentSpread `json:"last"`
-	Moves     []record.DocumentMove  `json:"moves"`
-	Around    []record.Document      `json:"around"`
-	Kicked    []KickedDocument       `json:"kicked"`
-	Unseen    []GapDocument          `json:"unseen"`
+	Account     record.DocumentAccount `json:"account"`
+	Cluster     string                 `json:"cluster"`
+	Finding     bool                   `json:"finding"`
+	Began       time.Time              `json:"began"`
+	Seen        bool                   `json:"began_seen"`
+	NotBefore   *time.Time             `json:"began_not_before"`
+	Ended       *time.Time             `json:"ended"`
+	Before      *record.DocumentSpread `json:"before"`
+	Then        *record.DocumentSpread `json:"then"`
+	Last        *record.DocumentSpread `json:"last"`
+	Moves       []record.DocumentMove  `json:"moves"`
+	MoreMoves   int                    `json:"more_moves"`
+	MovesMissed bool                   `json:"moves_missed"`
+	Around      []record.Document      `json:"around"`
+	Kicked      []KickedDocument       `json:"kicked"`
+	Unseen      []GapDocument          `json:"unseen"`
 }
 
 // GapDocument is a time of which nothing is known, as JSON.
@@ -60,7 +62,7 @@ func DocumentOf(h History, account string, now time.Time) Document {
 			continue
 		}
 		j := EpisodeDocument{Account: e.Account.Harmless(), Cluster: words.Harmless(e.Cluster), Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil, Ended: e.Ended,
-			Before: e.Before.Harmless(), Then: e.Then.Harmless(), Last: e.Last.Harmless(), Moves: record.HarmlessMoves(e.Moves), Around: []record.Document{}, Kicked: kickedDocuments(e.Kicked, ""), Unseen: gapDocuments(e.Unseen)}
+			Before: e.Before.Harmless(), Then: e.Then.Harmless(), Last: e.Last.Harmless(), Moves: record.HarmlessMoves(e.Moves), MoreMoves: e.MoreMoves, MovesMissed: e.MovesMissed, Around: []record.Document{}, Kicked: kickedDocuments(e.Kicked, ""), Unseen: gapDocuments(e.Unseen)}
 		if e.NotBefore != nil && !e.NotBefore.IsZero() {
 			j.NotBefore = e.NotBefore
 		}

@@ -32,6 +32,9 @@ type Episode struct {
 	Then      *record.DocumentSpread // when it began
 	Last      *record.DocumentSpread // the last that is known
 	Moves     []record.DocumentMove
+	// MoreMoves and MovesMissed are as in [record.Change].
+	MoreMoves   int
+	MovesMissed bool
 	// Around is what happened to servers of the cluster within a minute of its
 	// beginning, in order, at most [mostAround]. Episodes share it: it is to be read only.
 	Around []record.Document
@@ -90,7 +93,7 @@ func Tell(docs []record.Document, now time.Time) History {
 		k := pair{d.Account.ID, *d.Cluster}
 		e := open[k]
 		if e == nil && d.Since != nil && d.Change != record.Back {
-			e = &Episode{Account: *d.Account, Cluster: *d.Cluster, Began: *d.Since, Then: d.Spread, Before: d.Before, Moves: d.Moves}
+			e = &Episode{Account: *d.Account, Cluster: *d.Cluster, Began: *d.Since, Then: d.Spread, Before: d.Before, Moves: d.Moves, MoreMoves: d.MoreMoves, MovesMissed: d.MovesMissed}
 			if d.AtStart != nil && *d.AtStart {
 				e.NotBefore = &time.Time{}
 				if d.Before != nil && started.Since != nil {

@@ -185,6 +185,7 @@ func episode(e history.Episode) card {
 		}
 		c.Lines = append(c.Lines, fmt.Sprintf("%s of %s %s %s", words.Count(m.Count), words.Harmless(cmp.Or(m.Service, "clients without a name")), verb, words.Harmless(m.Server.Name)))
 	}
+	c.Lines = append(c.Lines, record.NotListed(e.MoreMoves, e.MovesMissed)...)
 	return c
 }
 
