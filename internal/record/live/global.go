@@ -61,12 +61,16 @@ func (g *global) hint(from wire.Server) {
 	g.due[from] = w
 }
 
-// over asks a server when its clients have logged in that had not.
+// over asks a server soon, and when its clients have logged in that had not.
 func (g *global) over(from wire.Server) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	now := time.Now()
 	w := g.due[from]
-	w.later = time.Now().Add(askOver)
+	if w.soon.IsZero() {
+		w.soon = now.Add(askSoon) // a report may have taken seconds, and most have by its end
+	}
+	w.later = now.Add(askOver)
 	g.due[from] = w
 }
 
