@@ -142,19 +142,22 @@ func (s *Situation) isUser(name string) bool {
 }
 
 // usersKnown reports whether a server that knows the account takes the users of
-// these clients too: they have none, or are those of operator mode, or have other
-// clients there, or had some before.
+// these clients too: they have none, or are those of operator mode that it did not
+// revoke, or have other clients there, or logged in since the server loaded its configuration last. A login
+// from before that shows nothing: the new configuration may lack the user, or have
+// another password.
 func (s *Situation) usersKnown(o *checks.Server) bool {
 	if operatorMode(s.Finding.Account.ID) {
-		return true
+		return !s.revoked(o)
 	}
 	if s.Profile == nil || len(s.Profile.Users) == 0 { // the source does not say who logs in
 		return false
 	}
+	loaded, known := s.changed(o)
 	there := func(user string) bool {
 		return s.loggedIn(o, user) ||
-			slices.ContainsFunc(s.History, func(c checks.Closed) bool {
-				return c.Server == o.ID && c.User == user && !isRefusal(c)
+			known && slices.ContainsFunc(s.History, func(c checks.Closed) bool {
+				return c.Server == o.ID && c.User == user && !isRefusal(c) && c.Newest.After(loaded)
 			})
 	}
 	for _, g := range s.Profile.Users {
@@ -163,6 +166,14 @@ func (s *Situation) usersKnown(o *checks.Server) bool {
 		}
 	}
 	return true
+}
+
+// revoked reports whether a server closed connections of these users as its JWT of the
+// account revokes them, and none of them has logged in there since.
+func (s *Situation) revoked(o *checks.Server) bool {
+	return slices.ContainsFunc(s.History, func(c checks.Closed) bool {
+		return c.Server == o.ID && c.Reason == "Credentials Revoked" && (s.Profile == nil || s.isUser(c.User)) && loginAfter(s.History, c).IsZero()
+	})
 }
 
 // operatorMode reports whether an account's id is the public key of operator

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,10 @@ func TestAccountGap(t *testing.T) {
 		{"they have not loaded it, and refused these users", also(on(noUse, 2, 3), unknown("N2", "N3")), Confirmed, AccountGap},
 		{"they have not loaded it, and nobody was refused", with(counts(24, 0, 0), loginAs("api"), on(noUse, 2, 3), unknown("N2", "N3")), NotTested, "none"},
 
+		{"two of operator mode revoked the user", with(counts(24, 0, 0), loginAs("api"), inOperatorMode, closed("N2", "api", "Credentials Revoked", 5), closed("N3", "api", "Credentials Revoked", 5)), NotTested, "none"},
+		{"the same, and somebody logged in after that", with(counts(24, 0, 0), loginAs("api"), inOperatorMode, closed("N2", "api", "Credentials Revoked", 5), closed("N3", "api", "Credentials Revoked", 5), loginsOn("N2", "N3")), RuledOut, "none"},
+		{"two of operator mode closed the user's connections", with(counts(24, 0, 0), loginAs("api"), inOperatorMode, closed("N2", "api", "Client Closed", 5), closed("N3", "api", "Client Closed", 5)), RuledOut, "none"},
+
 		{"all know it", nil, RuledOut, "none"},
 		{"all have connections of it", with(func(s *scene) { s.Accounts = nil }), RuledOut, "none"},
 		{"they say no, and have connections of it", with(denied("N2", "N3")), RuledOut, "none"},
@@ -101,4 +106,20 @@ func users(groups ...checks.Group) change {
 // remainder is services that did not fit.
 func remainder(on ...int) checks.Service {
 	return checks.Service{Remainder: true, Protocol: "nats", Language: "go", Counts: on}
+}
+
+// inOperatorMode gives the account the id of one in operator mode.
+func inOperatorMode(s *scene) {
+	id := "A" + strings.Repeat("B", 55)
+	s.Deployment.Accounts[1].ID, s.Finding.Account.ID = id, id
+}
+
+// loginsOn has the user log in to servers, later than what [closed] says, and leave.
+func loginsOn(servers ...string) change {
+	return func(s *scene) {
+		for _, id := range servers {
+			at := started().Add(4 * time.Hour)
+			s.History = append(s.History, checks.Closed{Server: id, User: "api", Reason: "Client Closed", Connections: 1, First: at, Newest: at, Last: at})
+		}
+	}
 }

@@ -154,7 +154,7 @@ func (s *Situation) judgeMended() (j judgement, ok bool) {
 	j = judgement{verdict: Likely, confidence: 0.75, explains: s.Finding.OnServer, direct: true, past: true}
 	j.evidence = append(j.evidence, say("closed connections", "%s refused the login of these clients' users %s, the last time at %s.",
 		otherNames(by), times(n), last.UTC().Format("15:04:05 UTC")))
-	unproven := slices.DeleteFunc(slices.Clone(by), func(o *checks.Server) bool { return s.refused(o) == 0 })
+	unproven := slices.DeleteFunc(slices.Clone(by), func(o *checks.Server) bool { return s.takesUser(o) == checks.Yes })
 	switch {
 	case len(unproven) > 0:
 		j.evidence = append(j.evidence, say("VARZ", "%s loaded %s configuration after that, so this may be mended: whether %s these users now is unknown until one logs in.",

@@ -26,6 +26,8 @@ const (
 	otherClusters
 	// keptAway: nothing explains that none of them is on the servers that they know.
 	keptAway
+	// accountLimit: their account may have no connections left for them.
+	accountLimit
 )
 
 // why is the doubt in words that follow "unknown".
@@ -43,6 +45,8 @@ func (d doubt) why() string {
 		return "as only servers of other clusters are left to them"
 	case keptAway:
 		return "as what keeps them from the other servers is"
+	case accountLimit:
+		return "as their account is at its limit of connections"
 	case noDoubt:
 	}
 	return ""
@@ -57,7 +61,7 @@ func (d doubt) need() Need {
 		return NeedTLS
 	case whoseList:
 		return NeedServiceURLs
-	case noDoubt, keptAway:
+	case noDoubt, keptAway, accountLimit:
 	}
 	return ""
 }
@@ -68,7 +72,7 @@ func (s *Situation) doubt() doubt {
 		return slices.ContainsFunc(s.Others, func(o *checks.Server) bool { return s.knowsOf(o) == checks.Yes && is(o) })
 	}
 	switch {
-	case knows(s.stillRefused):
+	case knows(func(o *checks.Server) bool { return s.takesUser(o) == checks.Yes && s.stillRefused(o) }):
 		return oldCredentials
 	case knows(s.wantsCertificate):
 		return certificate
@@ -168,15 +172,41 @@ func (s *Situation) onOthers() (n int) {
 	return n
 }
 
-// isKeptAway reports whether nothing explains that all clients of a service are on this
-// server, and chance does not.
-func (d Diagnosis) isKeptAway(s *Situation, x ServiceDiagnosis) bool {
+// mayFail is why clients that know other servers may find no place there all the same:
+// one decision for a finding and for a server that stops. They are of a view where they
+// make the finding, which chance has to explain as a whole.
+func (d Diagnosis) mayFail(s *Situation, of view) doubt {
+	switch {
+	case d.AtLimit():
+		return accountLimit
+	case !d.explained(of) && (s.isKeptAway() || of.Situation != nil && of.isKeptAway()):
+		return keptAway
+	}
+	return noDoubt
+}
+
+// isKeptAway reports whether all clients of a service are on this server, and chance does
+// not explain that: where no cause does, what keeps them from the others is unknown.
+func (s *Situation) isKeptAway() bool {
 	const rare = 0.01
-	if s.onOthers() > 0 || checks.Chance(s.Finding.Connections, 1+len(s.Others), s.Finding.OnServer) > rare {
-		return false
+	return s.onOthers() == 0 && checks.Chance(s.Finding.Connections, 1+len(s.Others), s.Finding.OnServer) <= rare
+}
+
+// explained reports whether a root cause is likely: of the services of a view, or of the
+// finding where they were not judged apart. One that is possible explains nothing.
+func (d Diagnosis) explained(v view) bool {
+	if v.judged != nil {
+		return v.rootSurerThan(rules(), Possible)
 	}
-	if x.Concentrated {
-		return x.Cause == ""
+	return slices.ContainsFunc(d.Causes, func(c Cause) bool { return c.Role == Root && c.Strong() })
+}
+
+// viewOf is what was judged of a service, by its place in the profile.
+func (d Diagnosis) viewOf(service int) view {
+	for _, v := range d.views {
+		if slices.Contains(v.which, service) {
+			return v
+		}
 	}
-	return !slices.ContainsFunc(d.Causes, func(c Cause) bool { return c.Role == Root && order(c.Verdict) <= order(Possible) })
+	return view{}
 }

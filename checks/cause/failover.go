@@ -43,6 +43,9 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 			case checks.Unknown:
 				can, open = checks.Unknown, doubt.why()
 			case checks.Yes:
+				if doubt := d.mayFail(one, v); doubt != noDoubt {
+					can, open = checks.Unknown, doubt.why()
+				}
 			}
 		}
 	}
@@ -52,27 +55,11 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 	case d.Unserved.Connections > 0:
 		return none(d.Unserved.Connections, nowhere(Serves))
 	case can == checks.Yes && o.Stranded != nil && d.Missing == 0:
-		if o.Why = d.failOverDoubt(views); o.Why == "" {
-			o.CanFailOver = checks.Yes
-		}
+		o.CanFailOver = checks.Yes
 	case o.CanFailOver == checks.Unknown:
 		o.Why = open
 	}
 	return o
-}
-
-// failOverDoubt is why clients that know other servers may find no place there all the
-// same, in words that follow "unknown"; empty where nothing says so.
-func (d Diagnosis) failOverDoubt(views []view) string {
-	if d.AtLimit() {
-		return "as their account is at its limit of connections"
-	}
-	if !slices.ContainsFunc(d.Causes, func(c Cause) bool { return c.Role == Root && c.Strong() }) && slices.ContainsFunc(views, func(v view) bool {
-		return !slices.ContainsFunc(v.Others, func(o *checks.Server) bool { return v.on(o.ID) > 0 })
-	}) {
-		return "as what keeps them from the other servers is"
-	}
-	return ""
 }
 
 // AtLimit reports whether the account's limit of connections can refuse clients that

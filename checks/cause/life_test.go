@@ -150,7 +150,7 @@ func refusedOver(server string) change {
 func closed(server, user, reason string, n int) change {
 	return func(s *scene) {
 		s.History = append(s.History, checks.Closed{Server: server, User: user, Reason: reason, Connections: n,
-			First: started().Add(time.Hour), Last: started().Add(3 * time.Hour)})
+			First: started().Add(time.Hour), Newest: started().Add(2 * time.Hour), Last: started().Add(3 * time.Hour)})
 	}
 }
 

@@ -102,6 +102,12 @@ func TestLossOfServices(t *testing.T) {
 			x.Starts, x.SurelyUp = [][]int{{0, x.Here(), 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}}, []int{x.Here(), 0, 0}
 		}
 	}
+	// left: both others had connections of the user aa, and closed them.
+	left := func(s *scene) {
+		closed("N2", "aa", "Client Closed", 9)(s)
+		closed("N3", "aa", "Client Closed", 9)(s)
+	}
+	gapHere := closed("N2", "aa", "Authentication Failure", 3)
 	for _, r := range []struct {
 		name    string
 		changes []change
@@ -129,6 +135,12 @@ func TestLossOfServices(t *testing.T) {
 		{"the others refused them, and others with their user are there now", rotated, map[string]checks.Answer{"orders-api": checks.Unknown}, NeedUsers},
 		{"the same, and these have logged in there since", with(append(rotated, back)...), map[string]checks.Answer{"orders-api": checks.Yes}, ""},
 		{"the same, and the others loaded their configuration after that", with(append(rotated, reloaded)...), map[string]checks.Answer{"orders-api": checks.Yes}, ""},
+		{"the others closed them, and loaded their configuration after that", with(withServices(as("aa", serviceOf("aa-api", 24, 0, 0))), list(urlsOf(1, 2, 3)...), left, reloaded), map[string]checks.Answer{"aa-api": checks.Unknown}, NeedUsers},
+		{"the same, and one of them refuses them", with(withServices(as("aa", serviceOf("aa-api", 24, 0, 0))), list(urlsOf(1, 2, 3)...), left, reloaded, closed("N2", "aa", "Authentication Failure", 3)), map[string]checks.Answer{"aa-api": checks.Unknown}, NeedUsers},
+		{"the others closed them, and loaded no configuration since", with(withServices(as("aa", serviceOf("aa-api", 24, 0, 0))), list(urlsOf(1, 2, 3)...), left), map[string]checks.Answer{"aa-api": checks.Yes}, ""},
+		{"the same, and when they loaded one is unknown", with(withServices(as("aa", serviceOf("aa-api", 24, 0, 0))), list(urlsOf(1, 2, 3)...), left, on(func(s *checks.Server) { s.Details.Loaded = time.Time{} }, 2, 3)), map[string]checks.Answer{"aa-api": checks.Unknown}, NeedUsers},
+		{"one cause is possible, and none is likely", with(withServices(as("aa", serviceOf("aa-api", 24, 0, 0))), list(urlsOf(2, 1, 3)...), left, gapHere), map[string]checks.Answer{"aa-api": checks.Unknown}, ""},
+		{"none is likely, and the account is at its limit", with(withServices(serviceOf("orders-api", 10, 8, 8)), list(urlsOf(1, 2, 3)...), limitedTo(28)), map[string]checks.Answer{"orders-api": checks.Unknown}, ""},
 	} {
 		c := caseOf(r.changes...)
 		c.Finding.Impact = checks.OnServer(c.Deployment, "N1")[0].Impact

@@ -63,11 +63,10 @@ func (r Reconnect) Misses(id string) bool {
 // Reconnect returns where the clients of one of the Services go; where there is
 // no such service, those of the account.
 func (d Diagnosis) Reconnect(service int) Reconnect {
-	s := &d.Situation
-	kept := false
+	s, of := &d.Situation, view{}
 	if service >= 0 && service < len(d.Services) {
-		s = s.project([]int{d.Services[service].at})
-		kept = d.isKeptAway(s, d.Services[service])
+		at := d.Services[service].at
+		s, of = s.project([]int{at}), d.viewOf(at)
 	}
 	out := Reconnect{Home: s.home(), here: s.Server.ID, Leaves: s.leaves(), Abroad: s.abroad()}
 	left, _ := s.reconnects()
@@ -90,8 +89,10 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 		out.known = append(out.known, s.Server.ID)
 	}
 	can, step, doubt := s.canMove()
-	if can == checks.Yes && kept {
-		can, doubt = checks.Unknown, keptAway
+	if can == checks.Yes {
+		if doubt = d.mayFail(s, of); doubt != noDoubt {
+			can = checks.Unknown
+		}
 	}
 	switch out.Can = can; can {
 	case checks.No:

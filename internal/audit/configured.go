@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -33,7 +34,11 @@ func (e Expected) addConfigured(ctx context.Context, d *checks.Deployment) {
 		what = words.Plural(e.Count, "server") + " " + is(e.Count) + " expected"
 	}
 	for _, c := range fullest(short) {
-		found = append(found, c.missing(what)...)
+		do := what
+		if s, _ := joining(d, c.name, time.Now()); s != nil && e.Count == 0 {
+			do = s.Name + " has just started, and may not have joined the others yet: try again in a few seconds, or " + what
+		}
+		found = append(found, c.missing(do)...)
 	}
 	room := mostMissing - len(d.Missing)
 	if e.Count > 0 {

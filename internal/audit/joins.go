@@ -21,15 +21,22 @@ func joinsIn(d *checks.Deployment, now time.Time) time.Duration {
 		if c.unjoined == 0 || c.unnamed() >= c.unjoined {
 			continue
 		}
-		for i := range d.Servers {
-			if s := &d.Servers[i]; s.Cluster == c.name {
-				if age := now.Sub(s.Start); age > -joins && age < joins {
-					wait = max(wait, joins-max(0, age))
-				}
-			}
-		}
+		_, left := joining(d, c.name, now)
+		wait = max(wait, left)
 	}
 	return wait
+}
+
+// joining is the youngest server of a cluster, as long as it may not have joined the
+// others yet, and how long that may take at the most; nil where there is none.
+func joining(d *checks.Deployment, cluster string, now time.Time) (youngest *checks.Server, left time.Duration) {
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if age := now.Sub(s.Start); s.Cluster == cluster && age > -joins && age < joins && joins-max(0, age) > left {
+			youngest, left = s, joins-max(0, age)
+		}
+	}
+	return youngest, left
 }
 
 // gather reads who is where: again, where servers that have just started may seem to

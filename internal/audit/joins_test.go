@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,15 @@ func TestJoinsIn(t *testing.T) {
 		}
 		if wait := joinsIn(d, now); (wait > 0) != c.want || wait > joins {
 			t.Errorf("%s: %s", what, wait)
+		}
+		// An audit without the time to wait says so.
+		Expected{}.addConfigured(t.Context(), d)
+		said := ""
+		for _, m := range d.Missing {
+			said = m.Reason
+		}
+		if strings.Contains(said, "n3 has just started, and may not have joined the others yet: try again in a few seconds, or pass --expect-servers 3") != c.want {
+			t.Errorf("%s: %q", what, said)
 		}
 	}
 }

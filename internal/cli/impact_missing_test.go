@@ -107,6 +107,9 @@ func TestServersOfTheBaselineAreExpected(t *testing.T) {
 		if c := doc.Coverage; status != ExitFinding || doc.Gone.Missing == nil || *doc.Gone.Missing != 12 || c.ServersExpected != 3 || c.ServersAnswered != 2 {
 			t.Errorf("only C1-n3 is gone: status %d: %s", status, text)
 		}
+		if strings.Contains(strings.Join(doc.Warnings, " "), "another deployment") { // its account has no client, and its servers are known
+			t.Errorf("%s: warnings %q", file, doc.Warnings)
+		}
 	}
 	l.Server("C1-n2").Shutdown()
 	for _, file := range files {

@@ -13,8 +13,9 @@ import (
 )
 
 // ofAnother returns an error where an earlier document is of a cluster that nobody
-// knows now, and a warning where none of the accounts that it had on the server is
-// known: an account without connections may be unknown too.
+// knows now, and a warning where neither a server of it is known by its id, which a
+// restart changes, nor any of the accounts that it had on the server: an account without
+// connections may be unknown too.
 func ofAnother(d *checks.Deployment, past *report.PastImpact) (warnings []string, err error) {
 	same := func(cluster string) bool { return d.SameCluster(words.Harmless(cluster), past.Cluster) }
 	known := slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return same(s.Cluster) }) ||
@@ -26,10 +27,13 @@ func ofAnother(d *checks.Deployment, past *report.PastImpact) (warnings []string
 	if !known && !checks.Generated(past.Cluster) {
 		return nil, fmt.Errorf("%s was in cluster %s then, and no server of that cluster is known now: it is of another deployment: pass a document of this one", past.Server, past.Cluster)
 	}
+	if slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return past.Knows(s.ID) }) {
+		return nil, nil
+	}
 	if len(past.Accounts) > 0 && !slices.ContainsFunc(past.Accounts, func(a report.PastAccount) bool {
 		return slices.ContainsFunc(d.Accounts, func(x checks.Account) bool { return words.Harmless(x.ID) == a.ID })
 	}) {
-		return []string{fmt.Sprintf("no account that --baseline has on %s is known now: it may be of another deployment", past.Server)}, nil
+		return []string{fmt.Sprintf("no account that --baseline has on %s is known now, nor any of its servers: it may be of another deployment", past.Server)}, nil
 	}
 	return nil, nil
 }

@@ -113,7 +113,7 @@ func TestImpact(t *testing.T) {
 		says   string
 	}{
 		{3, []string{`"C1"`, `"EU"`}, "C1-n1 was in cluster EU then, and no server of that cluster is known now: it is of another deployment"},
-		{1, []string{`"ORDERS"`, `"X"`, `"BILLING"`, `"Y"`}, "no account that --baseline has on C1-n1 is known now"},
+		{1, []string{`"id": "N`, `"id": "X`, `"ORDERS"`, `"X"`, `"BILLING"`, `"Y"`}, "no account that --baseline has on C1-n1 is known now"},
 	} {
 		if err := os.WriteFile(before, []byte(strings.NewReplacer(c.was...).Replace(string(other))), 0o600); err != nil {
 			t.Fatal(err)

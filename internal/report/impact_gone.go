@@ -22,7 +22,8 @@ type ServerGone struct {
 	Missing     *int          `json:"missing"`     // null where it is of one of the accounts
 	Accounts    []AccountGone `json:"accounts"`
 
-	mayHave bool // it may still have some of those that are missing
+	mayHave      bool // it may still have some of those that are missing
+	findingsOnly bool // the baseline names no other accounts
 }
 
 // AccountGone is an account that was on the server. On is nil where a recorder saw it go,
@@ -89,7 +90,7 @@ type Present struct {
 // Since compares what was on the server with what the cluster has now, by the names
 // of servers and services and the id of the account.
 func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
-	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Time: p.Time, Connections: p.Connections, Missing: new(int)}
+	out := &ServerGone{Server: p.Server, Cluster: p.Cluster, Time: p.Time, Connections: p.Connections, Missing: new(int), findingsOnly: p.FindingsOnly}
 	if p.Recorded != "" {
 		how := string(p.Recorded)
 		out.Recorded = &how
@@ -277,6 +278,14 @@ func (a AccountGone) lacks() (n int) {
 }
 
 func (s ServiceGone) lacks() int { return count(s.Missing) }
+
+// known is of how many connections of the server it is known whose they were.
+func (g *ServerGone) known() (n int) {
+	for _, a := range g.Accounts {
+		n += a.OnServer
+	}
+	return n
+}
 
 func (g *ServerGone) finish() {
 	g.Server, g.Cluster = words.Harmless(g.Server), words.Harmless(g.Cluster)

@@ -44,7 +44,11 @@ func (g *ServerGone) answer() string {
 	default:
 		at = "when it was found silent, " + at
 	}
-	return fmt.Sprintf("%s in %s had %s %s: %s.", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), at, said)
+	had := fmt.Sprintf("%s in %s had %s %s", short(g.Server, prose), clusterName(g.Cluster), words.Plural(g.Connections, "connection"), at)
+	if known := g.known(); known > 0 && known < g.Connections {
+		return fmt.Sprintf("%s. Whose %s of them were is known: %s.", had, words.Count(known), said)
+	}
+	return had + ": " + said + "."
 }
 
 // gained lists what servers have more than before.
@@ -115,13 +119,12 @@ func (p *printer) gone(g *ServerGone) {
 	default:
 	}
 	p.paragraph(color, "", "  ", g.answer())
-	known, rest := 0, 0
+	rest := 0
 	accounts := slices.Clone(g.Accounts)
 	slices.SortStableFunc(accounts, func(a, b AccountGone) int {
 		return cmp.Or(count(b.Missing)-count(a.Missing), a.Back-a.OnServer-(b.Back-b.OnServer), b.lacks()-a.lacks(), b.OnServer-a.OnServer)
 	})
 	for i, a := range accounts {
-		known += a.OnServer
 		if i >= impactAccounts {
 			rest += a.OnServer
 			continue
@@ -150,8 +153,12 @@ func (p *printer) gone(g *ServerGone) {
 		}
 	}
 	p.moreAccounts("  ", len(accounts)-impactAccounts, rest)
-	if known < g.Connections {
-		p.wrap("  ", fmt.Sprintf("Whose the other %s are is unknown.", words.Plural(g.Connections-known, "connection")))
+	if known := g.known(); known < g.Connections {
+		why := "."
+		if g.findingsOnly {
+			why = ": the baseline has the accounts of its findings only. What impact --json wrote has all."
+		}
+		p.wrap("  ", fmt.Sprintf("Whose the other %s were is unknown%s", words.Plural(g.Connections-known, "connection"), why))
 	}
 	if said := g.unnamed(); said != "" {
 		p.wrap("  ", said)

@@ -25,7 +25,15 @@ type PastImpact struct {
 	Accounts        []PastAccount
 	// Servers are those that the document has, those included that did not report.
 	Servers []PastServer
+	// FindingsOnly is that the document names no other accounts.
+	FindingsOnly bool
+
+	ids []string // of the servers that reported then
 }
+
+// Knows reports whether the document has a server by its id, which another deployment
+// does not have.
+func (p *PastImpact) Knows(id string) bool { return slices.Contains(p.ids, id) }
 
 // Earlier is what the document says of who was there; nil where it is none.
 func (p *PastImpact) Earlier() *Past {
@@ -89,7 +97,7 @@ func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 			if s.Server.Name != server && s.Server.ID != server {
 				continue
 			}
-			out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(s.Cluster), Connections: s.Connections, Servers: doc.members()}
+			out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(s.Cluster), Connections: s.Connections, Servers: doc.members(), ids: doc.ids()}
 			for _, a := range s.Accounts {
 				if !possible(a.OnServer) || slices.ContainsFunc(a.Services, func(s pastService) bool { return !possible(s.OnServer) }) {
 					return nil, errImpossible
@@ -107,7 +115,7 @@ func readImpact(r io.Reader, server string, values int) (*PastImpact, error) {
 				if s.Server.Name != server && s.Server.ID != server {
 					continue
 				}
-				out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(c.Name), Servers: doc.members()}
+				out := &PastImpact{Time: doc.Time, Server: words.Harmless(s.Server.Name), Cluster: words.Harmless(c.Name), Servers: doc.members(), FindingsOnly: true, ids: doc.ids()}
 				if s.Connections != nil {
 					out.Connections = *s.Connections
 				}
@@ -189,6 +197,29 @@ func (doc *pastDocument) members() (out []PastServer) {
 	for _, m := range doc.Coverage.Missing {
 		if m.Cluster != nil {
 			add(m.Server, *m.Cluster, false)
+		}
+	}
+	return out
+}
+
+// ids are those of the servers that reported then.
+func (doc *pastDocument) ids() (out []string) {
+	add := func(s pastRef) {
+		if s.ID != "" && len(out) < mostPastServers {
+			out = append(out, s.ID)
+		}
+	}
+	for _, c := range doc.Clusters {
+		for _, s := range c.Servers {
+			if s.Connections != nil {
+				add(s.Server)
+			}
+		}
+	}
+	for _, s := range doc.Servers {
+		add(s.Server)
+		for _, x := range s.Survivors {
+			add(x.Server)
 		}
 	}
 	return out

@@ -75,6 +75,28 @@ func TestLossOfAServerThatMayHaveThem(t *testing.T) {
 	}
 }
 
+// A count is of those connections of which it is known whose they were, and not of all
+// that the server had: an audit names the accounts of its findings only.
+func TestLossOfWhichPartIsKnown(t *testing.T) {
+	t.Parallel()
+	doc := impactOf("C1")
+	for only, want := range map[bool]string{
+		true:  "Whose the other 41 connections were is unknown: the baseline has the accounts of its findings only. What impact --json wrote has all.",
+		false: "Whose the other 41 connections were is unknown.",
+	} {
+		past := PastImpact{Time: doc.Time, Server: "n1", Cluster: "C1", Connections: 53, FindingsOnly: only, Accounts: []PastAccount{{ID: "SOLO", Name: "SOLO", OnServer: 12, InCluster: 12}}}
+		doc.Servers, doc.Gone = []ServerImpact{}, past.Since(func(string) Present { return Present{} })
+		var b bytes.Buffer
+		if err := ImpactText(&b, doc, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(strings.Fields(b.String()), " ")
+		if !strings.Contains(got, "Whose 12 of them were is known: by what others have now, 0 are back, 12 missing. SOLO: 0 of 12") || !strings.Contains(got, want+" ") {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestSomeServices(t *testing.T) {
 	t.Parallel()
 	for all, want := range map[string]string{
