@@ -50,6 +50,8 @@ type Store struct {
 	alone  bool    // nobody else can write
 	limits *Limits // of one that is written
 	local  *local  // of a store in a folder
+	// presence is what its being read shows of who records.
+	presence presence
 
 	// Writing, if set before [Store.Run], is told why writing begins to fail, and nil
 	// when it works again.

@@ -134,6 +134,19 @@ func (h *History) unseen(cluster string, from, to time.Time) []Gap {
 	return out
 }
 
+// Before are the parts of gaps before a time.
+func Before(gaps []Gap, until time.Time) (out []Gap) {
+	for _, g := range gaps {
+		if g.To.After(until) {
+			g.To = until
+		}
+		if g.From.Before(g.To) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
 // Joined are gaps in order, those that meet as one.
 func Joined(gaps []Gap) (out []Gap) {
 	gaps = slices.SortedFunc(slices.Values(gaps), func(a, b Gap) int { return a.From.Compare(b.From) })
