@@ -241,7 +241,11 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 			from, is, depends, came = periodText(u.From, *u.To), "was", "depended", "the next full report came then"
 		}
 		if u.Cluster == nil { // how long the connection was away is not known: it may have been a moment
-			line("", "It %s unknown %s which accounts leaned: watch lost its connection to the servers, and %s.", is, from, came)
+			why := "watch lost its connection to the servers"
+			if u.Stood {
+				why = "watch itself stood still, or its clock was set"
+			}
+			line("", "It %s unknown %s which accounts leaned: %s, and %s.", is, from, why, came)
 			continue
 		}
 		who := "accounts"
