@@ -48,6 +48,16 @@ func afterSecret(args []string) (flag string, rest []string) {
 	return "", nil
 }
 
+// lastSecret is the last flag with a credential.
+func lastSecret(args []string) (flag string) {
+	for _, arg := range args {
+		if name, _ := secretFlag(arg); name != "" {
+			flag = name
+		}
+	}
+	return flag
+}
+
 // looksSecret reports whether a word is like a variable with its value, or like a URL
 // or a user with a password.
 func looksSecret(word string) bool { return strings.ContainsAny(word, "=:@") }
@@ -79,15 +89,21 @@ func withoutStray(args, flags []string, err error) error {
 	if kind < 0 {
 		return err
 	}
-	flag, rest := afterSecret(args)
-	for _, arg := range rest {
-		name, _, _ := strings.Cut(arg, "=")
-		if strings.HasPrefix(arg, "--") && (slices.Contains(flags, name) || isNear(name, flags)) {
+	_, rest := afterSecret(args)
+	stray := -1
+	for i := len(args) - len(rest); i < len(args); i++ {
+		name, _, _ := strings.Cut(args[i], "=")
+		if strings.HasPrefix(args[i], "--") && (slices.Contains(flags, name) || isNear(name, flags)) {
 			continue
 		}
-		if repeats(err, arg) || strings.HasPrefix(arg, "-") && errors.Is(err, fisk.ErrUnknownShortFlag) {
-			return fmt.Errorf("%w after %s, not shown as it may be part of it: put the value in quotes, as in %s='VALUE'", kinds[kind], flag, flag)
+		// The longest is the one that is meant: a shorter one may be in the error by chance.
+		if (repeats(err, args[i]) || strings.HasPrefix(args[i], "-") && errors.Is(err, fisk.ErrUnknownShortFlag)) && (stray < 0 || len(args[i]) > len(args[stray])) {
+			stray = i
 		}
+	}
+	if stray >= 0 {
+		flag := lastSecret(args[:stray])
+		return fmt.Errorf("%w: it is argument %d, after the value of %s, and not shown as it may be part of it: leave it out, or put the value in quotes, as in %s='VALUE'", kinds[kind], stray+1, flag, flag)
 	}
 	for _, arg := range args {
 		if looksSecret(arg) && !strings.HasPrefix(arg, "-") && repeats(err, arg) {
