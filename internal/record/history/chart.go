@@ -234,7 +234,10 @@ func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
 		switch {
 		case d.Cluster == nil || *d.Cluster != k.cluster:
 		case d.Change == record.Kicked: // drawn below
-		case d.Server != nil && len(out.Events) < mostMarks && d.Change != record.Refused:
+		case d.Server != nil && d.Account == nil:
+			if len(out.Events) >= mostMarks || d.Change == record.Refused || d.Time.Before(c.From) {
+				continue
+			}
 			class := "stopped"
 			if d.Change == record.Started || d.Change == record.Answering {
 				class = "started"
@@ -243,7 +246,9 @@ func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
 				Text: fmt.Sprintf("%s %s at %s", words.Harmless(d.Server.Name), d.Happened(), d.Time.UTC().Format(chartTime))})
 		case d.Account != nil && d.Account.ID == k.account && d.Spread != nil && !math.IsNaN(d.Spread.SharePercent):
 			at := c.x(d.Time)
-			if last != nil {
+			if d.Time.Before(c.From) { // it is so at the left edge
+				line = nil
+			} else if last != nil {
 				line = append(line, at+","+level(last.Spread.SharePercent))
 			}
 			line = append(line, at+","+level(d.Spread.SharePercent))

@@ -92,8 +92,12 @@ func TestWhatADeadLeaderDidNotWriteIsKept(t *testing.T) {
 	b.elect(ctx, other, clock, func(bool) {})
 	expect("and nobody renewed the lease", false, 3, 4, 5)
 	after(followFor)
+	said := b.LastAlive(ctx)
 	b.elect(ctx, other, clock, func(bool) {})
 	expect("it takes over", true, 3, 4, 5)
+	if !b.LastAlive(ctx).After(said) {
+		t.Error("it does not say at once that it is there")
+	}
 }
 
 // A lease says for how long what its recorder saw waits; one that does not say so shows

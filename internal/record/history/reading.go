@@ -28,7 +28,7 @@ const (
 	clocksDiffer = time.Minute
 	// mostSubjects is of how many accounts in clusters the store is asked by their names; it
 	// is asked for all where there are more.
-	mostSubjects = 64
+	mostSubjects = 256
 	// mostOlder is how many bytes of memory what is read from before takes at most.
 	mostOlder = mostHeld / 4
 )
@@ -122,7 +122,8 @@ func (r *Reading) beganBefore(from time.Time) (out []beginning) {
 }
 
 // beginnings reads what was recorded of beginnings before a time: when these accounts began
-// to lean and were back, what was kicked of them, and what happened to servers then.
+// to lean and were back, how they were spread last, what was kicked of them, and what
+// happened to servers when they began.
 func (s *Store) beginnings(ctx context.Context, of []beginning, q Query, until time.Time) ([]record.Document, error) {
 	start := until
 	pairs, clusters := map[pair]bool{}, map[string][]time.Time{}
@@ -147,13 +148,17 @@ func (s *Store) beginnings(ctx context.Context, of []beginning, q Query, until t
 	}
 	older := newRecent()
 	older.most = mostOlder
+	latest := map[pair]record.Document{}
 	err := s.readUntil(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: slices.Compact(filters), DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &start}, until, func(d record.Document) {
 		if d.Cluster == nil {
 			return
 		}
-		switch d.Change { //nolint:exhaustive // spreads are many, and say nothing of a beginning
-		case record.Crossed, record.Held, record.Back, record.Kicked:
-			if d.Account != nil && pairs[pair{d.Account.ID, *d.Cluster}] {
+		if d.Account != nil {
+			switch k := (pair{d.Account.ID, *d.Cluster}); {
+			case !pairs[k]:
+			case d.Change == record.Shifted: // of many the last one, as a line begins with it
+				latest[k] = d
+			default:
 				older.add(d)
 			}
 			return
@@ -162,6 +167,9 @@ func (s *Store) beginnings(ctx context.Context, of []beginning, q Query, until t
 			older.add(d)
 		}
 	})
+	for _, d := range latest {
+		older.add(d)
+	}
 	return older.docs, err
 }
 

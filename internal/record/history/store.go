@@ -173,7 +173,6 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 	e := newElection(s.bucket)
 	elected := time.Now()
 	s.elect(ctx, e, elected, led)
-	s.alive(ctx)
 	failing, wait := false, &renewal{}
 	for {
 		s.renew(ctx, e, wait)
@@ -255,6 +254,9 @@ func (s *Store) elect(ctx context.Context, e *election, now time.Time, led func(
 		s.failing = nil
 	}
 	s.mu.Unlock()
+	if e.leading && !was { // which a reader need not wait for
+		s.alive(ctx)
+	}
 	// While the store is away nobody is known to record.
 	if told := e.told; e.leading && told != leads || !e.leading && e.away == nil && !e.otherAt.IsZero() && told != standsBy {
 		e.told = standsBy
