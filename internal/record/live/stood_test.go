@@ -19,14 +19,14 @@ func TestStoodStill(t *testing.T) {
 	const stood = 33 * time.Second
 	f.ahead.Add(int64(stood))
 	unknown := f.kind(record.Undecided)
-	if long := unknown.Time.Sub(unknown.Since); !unknown.Everywhere || long < stood || long > stood+5*time.Second {
+	if long := unknown.Time.Sub(unknown.Since); !unknown.Everywhere || long < stood || long > 2*stood {
 		t.Errorf("unknown for %s: %+v", long, unknown)
 	}
 	if known := f.kind(record.Decided); !known.Everywhere || !known.Since.Equal(unknown.Since) {
 		t.Errorf("%+v", known)
 	}
 	f.Look(func(w *record.Watch, connected bool) {
-		if n := w.Counters.Reconciliations; n != 2 || !connected {
+		if n := w.Counters.Reconciliations; n < 2 || !connected {
 			t.Errorf("%d full reports, connected: %v", n, connected)
 		}
 	})
