@@ -31,9 +31,9 @@ func secretFlag(arg string) (name string, assigned bool) {
 	return name, assigned
 }
 
-// afterSecret is the first flag with a credential that something follows beside its
-// value, and what follows: any of it may be the rest of a value that was not quoted.
-func afterSecret(args []string) (flag string, rest []string) {
+// afterSecret is what follows the first flag with a credential beside its value: any of it
+// may be the rest of a value that was not quoted.
+func afterSecret(args []string) (rest []string) {
 	for i, arg := range args {
 		name, assigned := secretFlag(arg)
 		if name == "" {
@@ -43,9 +43,9 @@ func afterSecret(args []string) (flag string, rest []string) {
 		if !assigned && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
 			rest = rest[1:]
 		}
-		return name, rest
+		return rest
 	}
-	return "", nil
+	return nil
 }
 
 // lastSecret is the last flag with a credential.
@@ -68,7 +68,7 @@ func mayShow(args []string, word string) bool {
 	if looksSecret(word) {
 		return false
 	}
-	_, rest := afterSecret(args)
+	rest := afterSecret(args)
 	return !slices.Contains(rest, word)
 }
 
@@ -89,7 +89,7 @@ func withoutStray(args, flags []string, err error) error {
 	if kind < 0 {
 		return err
 	}
-	_, rest := afterSecret(args)
+	rest := afterSecret(args)
 	stray := -1
 	for i := len(args) - len(rest); i < len(args); i++ {
 		name, _, _ := strings.Cut(args[i], "=")

@@ -292,10 +292,12 @@ func TestLeader(t *testing.T) {
 		done chan struct{}
 	}
 	start := func() *recorder {
-		r, err := &recorder{nc: sourcetest.Connect(t, srv.ClientURL()), done: make(chan struct{})}, error(nil)
-		if r.Store, err = Use(sourcetest.Within(t), r.nc, Defaults()); err != nil {
+		nc := sourcetest.Connect(t, srv.ClientURL())
+		s, err := Use(sourcetest.Within(t), nc, Defaults())
+		if err != nil {
 			t.Fatal(err)
 		}
+		r := &recorder{Store: s, nc: nc, done: make(chan struct{})}
 		ctx, stop := context.WithCancel(context.Background())
 		r.stop = stop
 		go func() { r.Run(ctx, func(bool) {}); close(r.done) }()

@@ -61,11 +61,11 @@ func (s *Store) Reading(ctx context.Context, q Query, now time.Time) (Reading, e
 	if from.IsZero() || r.First.After(from) {
 		return r, nil
 	}
-	return r, s.readBack(ctx, &r, q, from)
+	return r, s.readBack(ctx, &r, from)
 }
 
 // readBack adds what was recorded before a time of what lasted then.
-func (s *Store) readBack(ctx context.Context, r *Reading, q Query, from time.Time) error {
+func (s *Store) readBack(ctx context.Context, r *Reading, from time.Time) error {
 	before := newRecent()
 	before.most = mostOlder
 	err := s.readUntil(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofWatch}, DeliverPolicy: jetstream.DeliverAllPolicy}, from, func(d record.Document) {
@@ -88,7 +88,7 @@ func (s *Store) readBack(ctx context.Context, r *Reading, q Query, from time.Tim
 			return nil
 		}
 		wanted = more
-		older, err := s.beginnings(ctx, wanted, q, from)
+		older, err := s.beginnings(ctx, wanted, from)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (r *Reading) beganBefore(from time.Time) (out []beginning) {
 // beginnings reads what was recorded of beginnings before a time: when these accounts began
 // to lean and were back, how they were spread last, what was kicked of them, and what
 // happened to servers when they began.
-func (s *Store) beginnings(ctx context.Context, of []beginning, q Query, until time.Time) ([]record.Document, error) {
+func (s *Store) beginnings(ctx context.Context, of []beginning, until time.Time) ([]record.Document, error) {
 	start := until
 	pairs, clusters := map[pair]bool{}, map[string][]time.Time{}
 	for _, b := range of {
