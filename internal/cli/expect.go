@@ -13,6 +13,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // expectFlags are the flags that say what an audit must see to be one.
@@ -53,9 +54,10 @@ func (e *expectFlags) validate() error {
 		if name = strings.TrimSpace(name); name == "" {
 			return errors.New("--expect-servers has an empty name: pass a number of servers, or their names")
 		}
-		if !slices.Contains(e.names, name) {
-			e.names = append(e.names, name)
+		if slices.Contains(e.names, name) {
+			return fmt.Errorf("--expect-servers has %s twice: pass each name once, or the number of servers", words.Harmless(name))
 		}
+		e.names = append(e.names, name)
 	}
 	return nil
 }

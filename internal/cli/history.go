@@ -64,26 +64,25 @@ func (a *past) read(ctx context.Context) error {
 	}
 	defer store.Close()
 	now := time.Now()
-	docs, cut, err := store.Documents(ctx, history.Query{Account: a.account, Since: now.Add(-back)})
+	r, err := store.Reading(ctx, history.Query{Account: a.account, Since: now.Add(-back)}, now)
 	if err != nil {
 		return err
 	}
 	if a.output.format == "html" {
 		var page bytes.Buffer
-		if err := (history.Chart{Account: a.account, From: now.Add(-back), To: now, Version: Version(), Cut: cut}).Write(&page, docs); err != nil {
+		if err := (history.Chart{Account: a.account, From: now.Add(-back), To: now, Until: r.Until, Version: Version(), Cut: r.Cut}).Write(&page, r.Docs); err != nil {
 			return err
 		}
 		return a.output.put(a.host, page.Bytes())
 	}
-	h := history.Tell(docs, now)
-	h.Cut = cut
+	h := r.Tell(now)
 	known := a.account == "" || h.Has(a.account)
 	if !known {
 		if known, err = store.Knows(ctx, a.account); err != nil {
 			return err
 		}
 	}
-	text := historyText(h, a.account, known, now.Add(-back), now)
+	text := historyText(h, a.account, known, r.Since, now)
 	if a.output.format == "json" {
 		doc := history.DocumentOf(h, a.account, now)
 		doc.Recorded = known && !h.First.IsZero()
@@ -112,17 +111,23 @@ func historyText(h history.History, account string, known bool, since, now time.
 	if n := len(h.Episodes); n > 0 {
 		what = words.Plurals(n, "time in which an account was above the threshold", "times in which an account was above the threshold")
 	}
-	from := since
+	from := since.Local().Format(lineTime)
 	if h.First.After(since) {
-		from = h.First
+		from = h.First.Local().Format(lineTime) + ", when the record begins"
 	}
+	ended := !h.Until.IsZero()
 	switch {
 	case h.First.IsZero():
 		line("", "Nothing was recorded since %s.", since.Local().Format(lineTime))
 	case !known:
 		line("", "Nothing was ever recorded of %s: no account has this name or id, it never had enough connections to be checked, or watch does not check it.", words.Harmless(account))
+	case ended && !h.Until.After(since):
+		line("", "Nothing was recorded since %s.", since.Local().Format(lineTime))
 	default:
-		line("", "Since %s: %s.", from.Local().Format(lineTime), what)
+		line("", "Since %s: %s.", from, what)
+	}
+	if ended {
+		line("", "No watch records now: what happened since %s is unknown.", h.Until.Local().Format(lineTime))
 	}
 	if h.Cut {
 		text := "Older changes were left out: they are too many to read at once."
@@ -133,21 +138,26 @@ func historyText(h history.History, account string, known bool, since, now time.
 	}
 	for _, e := range h.Episodes {
 		b.WriteByte('\n')
-		episodeText(line, e, now)
+		episodeText(line, e, now, h.Until)
 	}
 	kickedText(line, h, account)
 	unknownText(line, unknown)
 	uncheckedText(line, h.Unchecked)
-	if len(h.Gaps) > 0 {
-		b.WriteByte('\n')
-		for _, g := range h.Gaps {
-			line("", "Nothing was recorded from %s to %s.", g.From.Local().Format(lineTime), g.To.Local().Format(lineTime))
+	apart := "\n"
+	for _, g := range h.Gaps {
+		if ended && g.From.Equal(h.Until) { // said at first
+			continue
 		}
+		b.WriteString(apart)
+		apart = ""
+		line("", "Nothing was recorded from %s to %s.", g.From.Local().Format(lineTime), g.To.Local().Format(lineTime))
 	}
 	return b.String()
 }
 
-func episodeText(line func(indent, format string, args ...any), e history.Episode, now time.Time) {
+// episodeText is a time in which an account leaned. Until, if it is not zero, is when it was
+// last known whether what had not ended lasts.
+func episodeText(line func(indent, format string, args ...any), e history.Episode, now, until time.Time) {
 	name := words.Harmless(e.Account.Name)
 	if e.Cluster != "" {
 		name += " (" + words.Harmless(e.Cluster) + ")"
@@ -157,20 +167,25 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 		kind = "FINDING"
 	}
 	began := e.Began.Local().Format(lineTime)
-	if e.Ended == nil {
+	switch {
+	case e.Ended == nil && !until.IsZero():
+		line("", "%s  %s, since %s, last known at %s (%s%s)", name, kind, began, until.Local().Format(lineTime), words.Duration(max(0, until.Sub(e.Began))), unseenText(history.Before(e.Unseen, until)))
+	case e.Ended == nil:
 		line("", "%s  %s, since %s (%s%s)", name, kind, began, words.Duration(now.Sub(e.Began)), unseenText(e.Unseen))
-	} else {
+	default:
 		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.Local().Format(lineTime), words.Duration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
 	}
-	if e.NotBefore != nil {
-		switch {
-		case e.NotBefore.IsZero():
-			line("  ", "It may have begun earlier: watch started then.")
-		case e.Undecided:
-			line("  ", "It may have begun at any time from %s on: whether it leaned was unknown.", e.NotBefore.Local().Format(lineTime))
-		default:
-			line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.Local().Format(lineTime))
+	switch {
+	case e.NotBefore == nil:
+		if e.Unread {
+			line("  ", "It may have begun earlier: what was recorded of its beginning is gone, or was too much to read.")
 		}
+	case e.NotBefore.IsZero():
+		line("  ", "It may have begun earlier: watch started then.")
+	case e.Undecided:
+		line("  ", "It may have begun at any time from %s on: whether it leaned was unknown.", e.NotBefore.Local().Format(lineTime))
+	default:
+		line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.Local().Format(lineTime))
 	}
 	share := func(what string, s *record.DocumentSpread) {
 		if s == nil || s.Connections == 0 || len(s.Servers) == 0 {
@@ -180,7 +195,7 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	}
 	share("before", e.Before)
 	share("then", e.Then)
-	if e.Ended == nil && e.Last != nil && e.Then != nil && !e.Last.Time.Equal(e.Then.Time) {
+	if e.Ended == nil && e.Last != nil && (e.Then == nil || !e.Last.Time.Equal(e.Then.Time)) {
 		share("last", e.Last)
 	}
 	for i := range e.Kicked {
@@ -226,7 +241,11 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 			from, is, depends, came = periodText(u.From, *u.To), "was", "depended", "the next full report came then"
 		}
 		if u.Cluster == nil { // how long the connection was away is not known: it may have been a moment
-			line("", "It %s unknown %s which accounts leaned: watch lost its connection to the servers, and %s.", is, from, came)
+			why := "watch lost its connection to the servers"
+			if u.Stood {
+				why = "watch itself stood still, or its clock was set"
+			}
+			line("", "It %s unknown %s which accounts leaned: %s, and %s.", is, from, why, came)
 			continue
 		}
 		who := "accounts"

@@ -31,9 +31,9 @@ func secretFlag(arg string) (name string, assigned bool) {
 	return name, assigned
 }
 
-// afterSecret is the first flag with a credential that something follows beside its
-// value, and what follows: any of it may be the rest of a value that was not quoted.
-func afterSecret(args []string) (flag string, rest []string) {
+// afterSecret is what follows the first flag with a credential beside its value: any of it
+// may be the rest of a value that was not quoted.
+func afterSecret(args []string) (rest []string) {
 	for i, arg := range args {
 		name, assigned := secretFlag(arg)
 		if name == "" {
@@ -43,9 +43,19 @@ func afterSecret(args []string) (flag string, rest []string) {
 		if !assigned && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
 			rest = rest[1:]
 		}
-		return name, rest
+		return rest
 	}
-	return "", nil
+	return nil
+}
+
+// lastSecret is the last flag with a credential.
+func lastSecret(args []string) (flag string) {
+	for _, arg := range args {
+		if name, _ := secretFlag(arg); name != "" {
+			flag = name
+		}
+	}
+	return flag
 }
 
 // looksSecret reports whether a word is like a variable with its value, or like a URL
@@ -58,7 +68,7 @@ func mayShow(args []string, word string) bool {
 	if looksSecret(word) {
 		return false
 	}
-	_, rest := afterSecret(args)
+	rest := afterSecret(args)
 	return !slices.Contains(rest, word)
 }
 
@@ -79,15 +89,21 @@ func withoutStray(args, flags []string, err error) error {
 	if kind < 0 {
 		return err
 	}
-	flag, rest := afterSecret(args)
-	for _, arg := range rest {
-		name, _, _ := strings.Cut(arg, "=")
-		if strings.HasPrefix(arg, "--") && (slices.Contains(flags, name) || isNear(name, flags)) {
+	rest := afterSecret(args)
+	stray := -1
+	for i := len(args) - len(rest); i < len(args); i++ {
+		name, _, _ := strings.Cut(args[i], "=")
+		if strings.HasPrefix(args[i], "--") && (slices.Contains(flags, name) || isNear(name, flags)) {
 			continue
 		}
-		if repeats(err, arg) || strings.HasPrefix(arg, "-") && errors.Is(err, fisk.ErrUnknownShortFlag) {
-			return fmt.Errorf("%w after %s, not shown as it may be part of it: put the value in quotes, as in %s='VALUE'", kinds[kind], flag, flag)
+		// The longest is the one that is meant: a shorter one may be in the error by chance.
+		if (repeats(err, args[i]) || strings.HasPrefix(args[i], "-") && errors.Is(err, fisk.ErrUnknownShortFlag)) && (stray < 0 || len(args[i]) > len(args[stray])) {
+			stray = i
 		}
+	}
+	if stray >= 0 {
+		flag := lastSecret(args[:stray])
+		return fmt.Errorf("%w: it is argument %d, after the value of %s, and not shown as it may be part of it: leave it out, or put the value in quotes, as in %s='VALUE'", kinds[kind], stray+1, flag, flag)
 	}
 	for _, arg := range args {
 		if looksSecret(arg) && !strings.HasPrefix(arg, "-") && repeats(err, arg) {

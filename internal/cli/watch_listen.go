@@ -103,20 +103,19 @@ func recorded(store *history.Store) func(context.Context) (history.History, erro
 		return nil
 	}
 	return func(ctx context.Context) (history.History, error) {
-		docs, cut, err := store.Documents(ctx, history.Query{Since: time.Now().Add(-shownPast)})
-		h := history.Tell(docs, time.Now())
-		h.Cut = cut
-		return h, err
+		now := time.Now()
+		r, err := store.Reading(ctx, history.Query{Since: now.Add(-shownPast)}, now)
+		return r.Tell(now), err
 	}
 }
 
 // timeline reads what was recorded of one account; nil where nothing is recorded.
-func timeline(store *history.Store) func(context.Context, string, time.Time) ([]record.Document, bool, error) {
+func timeline(store *history.Store) func(context.Context, string, time.Time) (history.Reading, error) {
 	if store == nil {
 		return nil
 	}
-	return func(ctx context.Context, id string, since time.Time) ([]record.Document, bool, error) {
-		return store.Documents(ctx, history.Query{ID: id, Since: since})
+	return func(ctx context.Context, id string, since time.Time) (history.Reading, error) {
+		return store.Reading(ctx, history.Query{ID: id, Since: since}, time.Now())
 	}
 }
 

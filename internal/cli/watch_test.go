@@ -93,6 +93,10 @@ func TestWatch(t *testing.T) {
 				t.Errorf("%d: no %q in %s", when, want, h)
 			}
 		}
+		// Whether it leans is known until a watch was last there.
+		if ended := strings.Contains(h, "No watch records now") && strings.Contains(h, ", last known at "); ended != (when > 0) {
+			t.Errorf("%d: that it ended is not what is said: %s", when, h)
+		}
 		if when == 0 {
 			stop()
 		}

@@ -89,8 +89,13 @@ func (a *watch) text(c record.Change) string {
 		head += ": " + words.Sentence(c.Reason)
 		more = append(more, "asking every server for a full report")
 	case record.Undecided:
-		if c.Everywhere { // it is said that the connection is lost
+		if c.Everywhere && c.Since.IsZero() { // it is said that the connection is lost
 			return ""
+		}
+		if c.Everywhere {
+			head = fmt.Sprintf("unknown since %s which accounts lean: %s", c.Since.Local().Format(lineTime), words.Sentence(c.Reason))
+			more = append(more, "asking every server for a full report")
+			break
 		}
 		head = fmt.Sprintf("unknown whether %s in %s: that depends on %s", words.Plurals(c.Count, "account leans", "accounts lean"), words.Harmless(c.Cluster), words.Sentence(c.Reason))
 	case record.Decided:

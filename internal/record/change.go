@@ -79,7 +79,7 @@ type Change struct {
 	Before *Spread
 	// Since is when it crossed the threshold, of Crossed, Held and Back, and zero
 	// where it was not above it; when the first of them was, of Kicked; and from when on
-	// verdicts were unknown, of Decided.
+	// verdicts were unknown, of Decided, and of Undecided where watch stood still until then.
 	Since time.Time
 	// Finding reports whether it is a finding, of Shifted, or was one, of Back.
 	Finding bool

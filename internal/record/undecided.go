@@ -38,8 +38,10 @@ func (w *Watch) tellUndecided(now time.Time) {
 		c := Change{Kind: Decided, Time: now, Since: w.blindSince, Everywhere: true}
 		w.blindSince = time.Time{}
 		if w.blind {
-			w.blindSince = now
-			c = Change{Kind: Undecided, Time: now, Everywhere: true, Reason: notConnected}
+			c = Change{Kind: Undecided, Time: now, Since: w.stood, Everywhere: true, Reason: w.whyBlind()}
+			w.blindSince = cmp.Or(w.stood, now)
+		} else {
+			w.stood = time.Time{}
 		}
 		w.tell(c)
 	}
@@ -62,7 +64,7 @@ func (w *Watch) tellUndecided(now time.Time) {
 func (w *Watch) Undecided(now time.Time) []Change {
 	var out []Change
 	if !w.blindSince.IsZero() {
-		out = append(out, Change{Kind: Undecided, Time: now, Everywhere: true, Reason: notConnected})
+		out = append(out, Change{Kind: Undecided, Time: now, Since: w.stood, Everywhere: true, Reason: w.whyBlind()})
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(w.doubts)) {
 		out = append(out, Change{Kind: Undecided, Time: now, Cluster: cluster, Count: max(1, w.open[cluster]), Reason: w.undecidedBy(cluster)})

@@ -77,6 +77,7 @@ type Watch struct {
 	deaf       bool          // no events come
 	blind      bool          // what changed while none came is not known yet
 	blindSince time.Time     // as it was told
+	stood      time.Time     // it is because watch stood still, since then
 }
 
 // stopped is a server process that shut down. What is still heard of it is of the

@@ -16,6 +16,7 @@ func TestBeganWhileUnknown(t *testing.T) {
 	undecided := record.Change{Kind: record.Undecided, Time: at(1), Cluster: "C1", Count: 2, Reason: "n3"}
 	elsewhere := undecided
 	elsewhere.Cluster = "C2"
+	stood := record.Change{Kind: record.Undecided, Time: at(5), Since: at(1), Everywhere: true}
 	everywhere := record.Change{Kind: record.Undecided, Time: at(1), Everywhere: true}
 	decided := func(u record.Change) record.Change {
 		u.Kind, u.Time, u.Since = record.Decided, at(5), at(1)
@@ -33,6 +34,7 @@ func TestBeganWhileUnknown(t *testing.T) {
 		"it was spread in between":                  {[]record.Change{undecided, crossed(5, even), decided(undecided)}, 5, 2},
 		"it leaned in between":                      {[]record.Change{undecided, crossed(5, lean), decided(undecided)}, 3, 1},
 		"while watch was not connected":             {[]record.Change{everywhere, crossed(5, nil), decided(everywhere)}, 5, 1},
+		"while watch stood still":                   {[]record.Change{stood, crossed(5, nil), decided(stood)}, 5, 1},
 		"seen, as nobody who is missing decides":    {[]record.Change{undecided, crossed(3, nil), decided(undecided)}, 3, 0},
 		"seen, and unknown in another cluster":      {[]record.Change{elsewhere, crossed(5, nil), decided(elsewhere)}, 5, 0},
 		"seen, before":                              {[]record.Change{crossed(0, nil), undecided, decided(undecided)}, 0, 0},

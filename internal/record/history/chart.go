@@ -37,7 +37,8 @@ type Chart struct {
 	Account  string
 	From, To time.Time
 	Version  string
-	Cut      bool // as in [History]
+	Cut      bool      // as in [Reading], and so is Until
+	Until    time.Time // when a recorder was last there; zero where one is
 	// Refresh, if not 0, is after how many seconds the page loads itself again, and Back
 	// the address of the page that it came from.
 	Refresh int
@@ -90,9 +91,13 @@ func (c Chart) page(docs []record.Document) chartPage {
 		at := c.From.Add(c.To.Sub(c.From) * time.Duration(i) / 4)
 		p.Ticks = append(p.Ticks, mark{X: c.x(at), Text: at.UTC().Format("01-02 15:04")})
 	}
-	h := Tell(docs, c.To)
+	r := Reading{Docs: docs, Since: c.From, Until: c.Until}
+	h := r.Tell(c.To)
 	if h.First.IsZero() {
 		p.Notes = append(p.Notes, "Nothing was recorded.")
+	}
+	if !c.Until.IsZero() {
+		p.Notes = append(p.Notes, "No watch records now: what happened since "+c.Until.UTC().Format(chartTime)+" is unknown.")
 	}
 	if c.Cut {
 		p.Notes = append(p.Notes, "Older changes were left out: they are too many to read at once.")
@@ -135,6 +140,14 @@ func (c Chart) pairs(h History, docs []record.Document) []pair {
 	return out
 }
 
+// known is until when it is known how accounts were spread.
+func (c Chart) known() time.Time {
+	if c.Until.IsZero() || c.Until.After(c.To) {
+		return c.To
+	}
+	return c.Until
+}
+
 func (c Chart) x(t time.Time) string { return place(c.at(t)) }
 
 func (c Chart) at(t time.Time) float64 {
@@ -167,8 +180,11 @@ func (c Chart) chart(k pair, h History, docs []record.Document) chart {
 		if (pair{e.Account.ID, e.Cluster}) != k {
 			continue
 		}
-		m := mark{X: c.x(e.Began), Width: wide(e.Began, c.To), Class: "leaned", Text: "since " + e.Began.UTC().Format(chartTime)}
-		if e.Ended != nil {
+		m := mark{X: c.x(e.Began), Width: wide(e.Began, c.known()), Class: "leaned", Text: "since " + e.Began.UTC().Format(chartTime)}
+		switch {
+		case e.Ended == nil && !c.Until.IsZero():
+			m.Text += ", last known at " + c.Until.UTC().Format(chartTime)
+		case e.Ended != nil:
 			m.Width, m.Text = wide(e.Began, *e.Ended), "from "+e.Began.UTC().Format(chartTime)+" to "+e.Ended.UTC().Format(chartTime)
 		}
 		if e.Finding {
@@ -218,7 +234,10 @@ func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
 		switch {
 		case d.Cluster == nil || *d.Cluster != k.cluster:
 		case d.Change == record.Kicked: // drawn below
-		case d.Server != nil && len(out.Events) < mostMarks && d.Change != record.Refused:
+		case d.Server != nil && d.Account == nil:
+			if len(out.Events) >= mostMarks || d.Change == record.Refused || d.Time.Before(c.From) {
+				continue
+			}
 			class := "stopped"
 			if d.Change == record.Started || d.Change == record.Answering {
 				class = "started"
@@ -227,7 +246,9 @@ func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
 				Text: fmt.Sprintf("%s %s at %s", words.Harmless(d.Server.Name), d.Happened(), d.Time.UTC().Format(chartTime))})
 		case d.Account != nil && d.Account.ID == k.account && d.Spread != nil && !math.IsNaN(d.Spread.SharePercent):
 			at := c.x(d.Time)
-			if last != nil {
+			if d.Time.Before(c.From) { // it is so at the left edge
+				line = nil
+			} else if last != nil {
 				line = append(line, at+","+level(last.Spread.SharePercent))
 			}
 			line = append(line, at+","+level(d.Spread.SharePercent))
@@ -244,7 +265,7 @@ func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
 			}
 		}
 	}
-	end(c.To)
+	end(c.known())
 	for i := range h.Kicked {
 		if x := &h.Kicked[i]; (pair{x.Account.ID, x.Cluster}) == k && len(out.Events) < mostMarks {
 			out.Events = append(out.Events, mark{X: c.x(x.From), Class: "kicked",

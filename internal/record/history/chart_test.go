@@ -66,6 +66,26 @@ func TestChart(t *testing.T) {
 	}
 }
 
+// TestChartOfWhatBeganBefore: what lasts since before a chart begins at its left edge, and
+// what happened to servers before is not on it; what lasts is known until a recorder was there.
+func TestChartOfWhatBeganBefore(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	c := Chart{From: began().Add(10 * time.Minute), To: began().Add(50 * time.Minute), Until: began().Add(30 * time.Minute)}
+	if err := c.Write(&b, documents(append(leaning()[:8:8], record.Change{Kind: record.Shifted, Time: began().Add(20 * time.Minute), Cluster: "C1", Spread: spread(began().Add(20*time.Minute), 11, 11, 0), Since: began()}))); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`<polyline points="50.0,20.9 250.0,20.9 250.0,70.0 450.0,70.0"/>`, `class="finding" x="50.0" y="10" width="400.0"`, `class="gap" x="450.0" y="10" width="400.0"`,
+		"Since 2026-01-02 03:04:05, last known at 2026-01-02 03:34:05: above the threshold", "No watch records now: what happened since 2026-01-02 03:34:05 is unknown."} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %s in\n%s", want, &b)
+		}
+	}
+	if strings.Contains(b.String(), `class="stopped"`) || strings.Contains(b.String(), `class="started"`) {
+		t.Errorf("%s", &b)
+	}
+}
+
 // TestChartOfHostileNames: names are text, whatever they are.
 func TestChartOfHostileNames(t *testing.T) {
 	t.Parallel()

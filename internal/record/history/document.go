@@ -9,9 +9,14 @@ import (
 
 // Document is a history as JSON.
 type Document struct {
-	Type  string     `json:"type"`
-	Time  time.Time  `json:"time"`
+	Type string    `json:"type"`
+	Time time.Time `json:"time"`
+	// Since is from when on is told of; null is since the record begins, at First.
+	Since *time.Time `json:"since"`
 	First *time.Time `json:"first_recorded"`
+	// Until is when a recorder was last there: what had not ended is known until then. It is
+	// null where one records now.
+	Until *time.Time `json:"recorded_until"`
 	// Recorded is that there is something: with an account, something of it. The command
 	// looks for that in all there is.
 	Recorded  bool                `json:"recorded"`
@@ -53,15 +58,18 @@ type GapDocument struct {
 // id or name, that of it alone. Names are harmless, as in all output.
 func DocumentOf(h History, account string, now time.Time) Document {
 	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Recorded: !h.First.IsZero() && (account == "" || h.Has(account)), Cut: h.Cut, Episodes: []EpisodeDocument{}, Kicked: kickedDocuments(h.Kicked, account), Gaps: gapDocuments(h.Gaps), Unknown: unknownDocuments(h.Unknowns(account)), Unchecked: uncheckedDocuments(h.Unchecked)}
-	if !h.First.IsZero() {
-		first := h.First.UTC()
-		out.First = &first
+	known := func(t time.Time) *time.Time {
+		if t = t.UTC(); t.IsZero() {
+			return nil
+		}
+		return &t
 	}
+	out.Since, out.First, out.Until = known(h.Since), known(h.First), known(h.Until)
 	for _, e := range h.Episodes {
 		if account != "" && e.Account.ID != account && e.Account.Name != account {
 			continue
 		}
-		j := EpisodeDocument{Account: e.Account.Harmless(), Cluster: words.Harmless(e.Cluster), Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil, Ended: e.Ended,
+		j := EpisodeDocument{Account: e.Account.Harmless(), Cluster: words.Harmless(e.Cluster), Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil && !e.Unread, Ended: e.Ended,
 			Before: e.Before.Harmless(), Then: e.Then.Harmless(), Last: e.Last.Harmless(), Moves: record.HarmlessMoves(e.Moves), MoreMoves: e.MoreMoves, MovesMissed: e.MovesMissed, Around: []record.Document{}, Kicked: kickedDocuments(e.Kicked, ""), Unseen: gapDocuments(e.Unseen)}
 		if e.NotBefore != nil && !e.NotBefore.IsZero() {
 			j.NotBefore = e.NotBefore

@@ -26,12 +26,15 @@ type Episode struct {
 	NotBefore *time.Time
 	// Undecided is that it was unknown until Began whether it leaned.
 	Undecided bool
-	Ended     *time.Time // nil while it lasts
-	Finding   bool       // it lasted as long as a finding takes
-	Before    *record.DocumentSpread
-	Then      *record.DocumentSpread // when it began
-	Last      *record.DocumentSpread // the last that is known
-	Moves     []record.DocumentMove
+	// Unread is that what was recorded of its beginning is gone, or was not read: it may have
+	// begun earlier.
+	Unread  bool
+	Ended   *time.Time // nil while it lasts
+	Finding bool       // it lasted as long as a finding takes
+	Before  *record.DocumentSpread
+	Then    *record.DocumentSpread // when it began; nil where not known, as Before
+	Last    *record.DocumentSpread // the last that is known
+	Moves   []record.DocumentMove
 	// MoreMoves and MovesMissed are as in [record.Change].
 	MoreMoves   int
 	MovesMissed bool
@@ -55,72 +58,52 @@ type History struct {
 	Unknown  []Unknown
 	// Unchecked are the times in which clusters had too few servers.
 	Unchecked []Unchecked
-	Kicked    []Kicked  // also those of no episode, the first to begin first
-	First     time.Time // of the documents; zero where there is none
-	Cut       bool      // there were more than can be held: older ones were left out
+	Kicked    []Kicked // also those of no episode, the first to begin first
+	// Since, First, Until and Cut are those of the [Reading].
+	Since, First, Until time.Time
+	Cut                 bool
 
 	clusters map[string][]string // those in which there is something of an account, by its id and by its name
 }
 
 type pair struct{ account, cluster string }
 
-// Tell makes out of documents, in the order of their times, what they tell until now.
+// Tell makes out of documents, in the order of their times, what they tell until now, where
+// they are all that there are and a recorder is there.
 func Tell(docs []record.Document, now time.Time) History {
-	h := History{clusters: map[string][]string{}}
+	r := Reading{Docs: docs}
+	return r.Tell(now)
+}
+
+// Tell is what was read tells until now: of times that had not ended before [Reading.Since].
+func (r *Reading) Tell(now time.Time) History {
+	h := History{clusters: map[string][]string{}, Since: r.Since, First: r.First, Until: r.Until, Cut: r.Cut}
+	if h.First.IsZero() && len(r.Docs) > 0 {
+		h.First = r.Docs[0].Time
+	}
 	verdicts := unknowns{open: map[string]int{}}
-	open := map[pair]*Episode{}
-	var all []*Episode
-	var started record.Document // the last start of a recorder
-	for _, d := range docs {
-		if h.First.IsZero() {
-			h.First = d.Time
-		}
-		verdicts.take(&d)
+	told := episodes{open: map[pair]*Episode{}, ended: map[pair]time.Time{}}
+	for i := range r.Docs {
+		d := &r.Docs[i]
+		verdicts.take(d)
 		if d.Account != nil && d.Cluster != nil {
 			h.has(d.Account.ID, *d.Cluster)
 			h.has(d.Account.Name, *d.Cluster)
 		}
-		if d.Change == record.Watching {
-			started = d
-			if d.Since != nil && d.Time.Sub(*d.Since) > 2*aliveEvery {
-				h.Gaps = append(h.Gaps, Gap{*d.Since, d.Time})
-			}
-			continue
+		if d.Change == record.Watching && d.Since != nil && d.Time.Sub(*d.Since) > 2*aliveEvery {
+			h.Gaps = append(h.Gaps, Gap{*d.Since, d.Time})
 		}
-		if d.Account == nil || d.Cluster == nil || d.Change == record.Kicked {
-			continue
-		}
-		k := pair{d.Account.ID, *d.Cluster}
-		e := open[k]
-		if e == nil && d.Since != nil && d.Change != record.Back {
-			e = &Episode{Account: *d.Account, Cluster: *d.Cluster, Began: *d.Since, Then: d.Spread, Before: d.Before, Moves: d.Moves, MoreMoves: d.MoreMoves, MovesMissed: d.MovesMissed}
-			if d.AtStart != nil && *d.AtStart {
-				e.NotBefore = &time.Time{}
-				if d.Before != nil && started.Since != nil {
-					e.NotBefore = started.Since
-				}
-			}
-			open[k] = e
-			all = append(all, e)
-		}
-		if e == nil {
-			continue
-		}
-		e.Last = d.Spread
-		switch d.Change { //nolint:exhaustive // the others are of servers
-		case record.Held:
-			e.Finding = true
-		case record.Back:
-			ended := d.Time
-			e.Ended, e.Finding = &ended, e.Finding || d.Finding != nil && *d.Finding
-			delete(open, k)
-		default:
-			e.Finding = e.Finding || d.Finding != nil && *d.Finding
-		}
+		told.take(d)
 	}
-	h.Kicked, h.Unknown, h.Unchecked = kickedIn(docs), verdicts.all, uncheckedIn(docs)
-	kicks, servers := kickedBy(h.Kicked), ofServersIn(docs)
-	for _, e := range all {
+	if !h.Until.IsZero() && h.Until.Before(now) {
+		h.Gaps = append(h.Gaps, Gap{h.Until, now})
+	}
+	h.Kicked, h.Unknown, h.Unchecked = kickedIn(r.Docs), verdicts.all, uncheckedIn(r.Docs)
+	kicks, servers := kickedBy(h.Kicked), ofServersIn(r.Docs)
+	for _, e := range told.all {
+		if e.Ended != nil && e.Ended.Before(r.Since) {
+			continue
+		}
 		e.notSeen(h.Unknown)
 		for _, at := range kicks[pair{e.Account.ID, e.Cluster}].during(h.Kicked, e) {
 			h.Kicked[at].Apart = false
@@ -135,7 +118,70 @@ func Tell(docs []record.Document, now time.Time) History {
 		h.Episodes = append(h.Episodes, *e)
 	}
 	slices.SortStableFunc(h.Episodes, func(a, b Episode) int { return b.Began.Compare(a.Began) })
+	h.leaveOut(r.Since)
 	return h
+}
+
+// leaveOut leaves out what had ended before a time.
+func (h *History) leaveOut(before time.Time) {
+	ended := func(to *time.Time) bool { return to != nil && to.Before(before) }
+	h.Gaps = slices.DeleteFunc(h.Gaps, func(g Gap) bool { return ended(&g.To) })
+	h.Unknown = slices.DeleteFunc(h.Unknown, func(u Unknown) bool { return ended(u.To) })
+	h.Unchecked = slices.DeleteFunc(h.Unchecked, func(u Unchecked) bool { return ended(u.To) })
+	h.Kicked = slices.DeleteFunc(h.Kicked, func(k Kicked) bool { return k.To.Before(before) })
+}
+
+// episodes are those of documents in the order of their times.
+type episodes struct {
+	all     []*Episode
+	open    map[pair]*Episode  // those that last
+	ended   map[pair]time.Time // when the last one of each ended
+	started record.Document    // the last start of a recorder
+}
+
+func (x *episodes) take(d *record.Document) {
+	if d.Change == record.Watching {
+		x.started = *d
+	}
+	if d.Account == nil || d.Cluster == nil || d.Change == record.Kicked {
+		return
+	}
+	k := pair{d.Account.ID, *d.Cluster}
+	e := x.open[k]
+	if e == nil {
+		// Of two recorders that saw it end the first one has said so.
+		if ended, is := x.ended[k]; d.Since == nil || is && d.Change == record.Back && !d.Since.After(ended) {
+			return
+		}
+		e = x.begin(d)
+		x.open[k] = e
+		x.all = append(x.all, e)
+	}
+	e.Last = d.Spread
+	e.Finding = e.Finding || d.Change == record.Held || d.Finding != nil && *d.Finding
+	if d.Change == record.Back {
+		ended := d.Time
+		e.Ended, x.ended[k] = &ended, ended
+		delete(x.open, k)
+	}
+}
+
+// begin is an episode by the first document of it. That is of its beginning where it crossed
+// the threshold then.
+func (x *episodes) begin(d *record.Document) *Episode {
+	e := &Episode{Account: *d.Account, Cluster: *d.Cluster, Began: *d.Since}
+	if e.Unread = d.Change != record.Crossed || !d.Since.Equal(d.Time); e.Unread {
+		return e
+	}
+	e.Then, e.Before, e.Moves = d.Spread, d.Before, d.Moves
+	e.MoreMoves, e.MovesMissed = d.MoreMoves, d.MovesMissed
+	if d.AtStart != nil && *d.AtStart {
+		e.NotBefore = &time.Time{}
+		if d.Before != nil && x.started.Since != nil {
+			e.NotBefore = x.started.Since
+		}
+	}
+	return e
 }
 
 // ofServersIn are the documents of what happened to servers, by their cluster, in order.

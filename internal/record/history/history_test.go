@@ -265,10 +265,9 @@ func record1by1(dir string) {
 	}
 }
 
-// Of two recorders one writes; the other takes over within ten seconds of the first
-// one's death, at once where it stops, and nothing of what both saw is missing.
-func TestLeader(t *testing.T) {
-	t.Parallel()
+// keeper is a server with a store.
+func keeper(t *testing.T) *server.Server {
+	t.Helper()
 	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
 	if err != nil {
 		t.Fatal(err)
@@ -278,6 +277,14 @@ func TestLeader(t *testing.T) {
 	if !srv.ReadyForConnections(10 * time.Second) {
 		t.Fatal("it did not start")
 	}
+	return srv
+}
+
+// Of two recorders one writes; the other takes over within ten seconds of the first
+// one's death, at once where it stops, and nothing of what both saw is missing.
+func TestLeader(t *testing.T) {
+	t.Parallel()
+	srv := keeper(t)
 	type recorder struct {
 		*Store
 		stop context.CancelFunc
@@ -285,10 +292,12 @@ func TestLeader(t *testing.T) {
 		done chan struct{}
 	}
 	start := func() *recorder {
-		r := &recorder{nc: sourcetest.Connect(t, srv.ClientURL()), done: make(chan struct{})}
-		if r.Store, err = Use(sourcetest.Within(t), r.nc, Defaults()); err != nil {
+		nc := sourcetest.Connect(t, srv.ClientURL())
+		s, err := Use(sourcetest.Within(t), nc, Defaults())
+		if err != nil {
 			t.Fatal(err)
 		}
+		r := &recorder{Store: s, nc: nc, done: make(chan struct{})}
 		ctx, stop := context.WithCancel(context.Background())
 		r.stop = stop
 		go func() { r.Run(ctx, func(bool) {}); close(r.done) }()

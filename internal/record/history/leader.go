@@ -26,17 +26,22 @@ const (
 // election is one recorder's part in who leads. It is for one goroutine.
 type election struct {
 	bucket  jetstream.KeyValue
-	self    []byte
+	id      string
 	leading bool
+	// behind is for how long what this recorder saw waits to be written: its lease says so.
+	behind time.Duration
 	// revision is the entry's: one's own where leading, else the last that was seen,
 	// at seenAt.
 	revision uint64
 	seenAt   time.Time
-	// otherAt is when another recorder was last seen to lead: what was seen before is
-	// written by it, or waits there.
-	otherAt time.Time
-	away    error // why the store could not be asked the last time; nil where it was
-	told    role
+	// looked is that the last turn saw the lease: one that is another now was written since.
+	// The first one that is seen may have been written by who is dead by now.
+	looked bool
+	// otherAt is when another recorder was last seen to lead, and until writtenAt it has
+	// written what it saw.
+	otherAt, writtenAt time.Time
+	away               error // why the store could not be asked the last time; nil where it was
+	told               role
 }
 
 // role is what was told of a recorder.
@@ -49,8 +54,27 @@ const (
 )
 
 func newElection(bucket jetstream.KeyValue) *election {
-	host, _ := os.Hostname() // it is for people
-	return &election{bucket: bucket, self: []byte(nuid.Next() + " " + host)}
+	return &election{bucket: bucket, id: nuid.Next()}
+}
+
+// lease is what a recorder that leads writes: who it is, for how long what it saw waits to
+// be written, and for people where it runs.
+func (e *election) lease() []byte {
+	host, _ := os.Hostname()
+	return []byte(e.id + " " + e.behind.String() + " " + host)
+}
+
+// owns reports whether a lease is that of this recorder.
+func (e *election) owns(lease []byte) bool { return bytes.HasPrefix(lease, []byte(e.id+" ")) }
+
+// behindOf is for how long what the recorder of a lease saw waits to be written.
+func behindOf(lease []byte) (behind time.Duration, ok bool) {
+	parts := bytes.SplitN(lease, []byte(" "), 3)
+	if len(parts) < 2 {
+		return 0, false
+	}
+	behind, err := time.ParseDuration(string(parts[1]))
+	return behind, err == nil && behind >= 0
 }
 
 // turn says once more that this recorder leads, or looks whether it should.
@@ -58,30 +82,38 @@ func (e *election) turn(ctx context.Context, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, leadEvery*3/4)
 	defer cancel()
 	if e.leading {
-		revision, err := e.bucket.Update(ctx, leaderKey, e.self, e.revision)
+		revision, err := e.bucket.Update(ctx, leaderKey, e.lease(), e.revision)
 		switch e.away = err; {
 		case err == nil:
 			e.revision, e.seenAt = revision, now
 		case wrongRevision(err): // another one took over: nothing failed
-			e.leading, e.away = false, nil
+			e.leading, e.looked, e.away = false, false, nil
 		case now.Sub(e.seenAt) > leadFor:
-			e.leading = false
+			e.leading, e.looked = false, false
 		}
 		return
 	}
 	entry, err := e.bucket.Get(ctx, leaderKey)
 	e.away = nil
+	looked := e.looked
+	e.looked = true
 	switch {
 	case errors.Is(err, jetstream.ErrKeyNotFound):
-		if revision, err := e.bucket.Create(ctx, leaderKey, e.self); err == nil {
+		if revision, err := e.bucket.Create(ctx, leaderKey, e.lease()); err == nil {
 			e.lead(revision, now)
 		}
 	case err != nil:
-		e.away, e.seenAt = err, now
-	case bytes.Equal(entry.Value(), e.self): // the store was away, and nobody took over
+		e.away, e.seenAt, e.looked = err, now, false
+	case e.owns(entry.Value()): // the store was away, and nobody took over
 		e.update(ctx, entry.Revision(), now)
 	case entry.Revision() != e.revision:
-		e.revision, e.seenAt, e.otherAt = entry.Revision(), now, now
+		e.revision, e.seenAt = entry.Revision(), now
+		if looked {
+			e.otherAt = now
+			if behind, ok := behindOf(entry.Value()); ok {
+				e.writtenAt = now.Add(-behind)
+			}
+		}
 	case now.Sub(e.seenAt) >= followFor:
 		e.update(ctx, e.revision, now)
 	}
@@ -89,7 +121,7 @@ func (e *election) turn(ctx context.Context, now time.Time) {
 
 // update takes over from who wrote a revision, where that is the last one.
 func (e *election) update(ctx context.Context, revision uint64, now time.Time) {
-	if revision, err := e.bucket.Update(ctx, leaderKey, e.self, revision); err == nil {
+	if revision, err := e.bucket.Update(ctx, leaderKey, e.lease(), revision); err == nil {
 		e.lead(revision, now)
 	}
 }

@@ -80,7 +80,7 @@ func OpenLocal(ctx context.Context, dir string, limits Limits) (*Store, error) {
 		l.close()
 		return nil, err
 	}
-	s.close, s.alone, s.local = l.close, true, l
+	s.close, s.alone, s.local, s.presence = l.close, true, l, running
 	return s, nil
 }
 
@@ -131,7 +131,7 @@ func ReadLocal(ctx context.Context, dir string, via Via) (*Store, error) {
 		}
 		return nil, err
 	}
-	s.close = l.close
+	s.close, s.presence = l.close, nobody
 	return s, nil
 }
 
@@ -174,6 +174,7 @@ func readRunning(ctx context.Context, dir string, via Via) (*Store, error) {
 		nc.Close()
 		return nil, err
 	}
+	s.presence = running
 	return s, nil
 }
 

@@ -84,6 +84,11 @@ func (s *Store) Knows(ctx context.Context, account string) (known bool, err erro
 
 // read hands over documents, one at a time, in the order of writing.
 func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig, take func(record.Document)) error {
+	return s.readUntil(ctx, config, time.Time{}, take)
+}
+
+// readUntil is [Store.read] of what was written before a time, where it is not zero.
+func (s *Store) readUntil(ctx context.Context, config jetstream.OrderedConsumerConfig, until time.Time, take func(record.Document)) error {
 	config.InactiveThreshold = consumerStays
 	_, js, _ := s.using()
 	c, err := js.OrderedConsumer(ctx, StreamName, config)
@@ -111,12 +116,16 @@ func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig
 		if err != nil {
 			return explain(ctx, "reading its stream", err)
 		}
+		meta, err := m.Metadata()
+		if err == nil && !until.IsZero() && !meta.Timestamp.Before(until) {
+			break
+		}
 		var d record.Document
 		// What another version wrote, or somebody else, is none of ours.
 		if json.Unmarshal(m.Data(), &d) == nil && d.Type == record.DocumentType {
 			take(d)
 		}
-		if meta, err := m.Metadata(); err == nil && meta.NumPending == 0 {
+		if err == nil && meta.NumPending == 0 {
 			break
 		}
 	}

@@ -50,6 +50,8 @@ type Store struct {
 	alone  bool    // nobody else can write
 	limits *Limits // of one that is written
 	local  *local  // of a store in a folder
+	// presence is what its being read shows of who records.
+	presence presence
 
 	// Writing, if set before [Store.Run], is told why writing begins to fail, and nil
 	// when it works again.
@@ -170,14 +172,13 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 	defer turn.Stop()
 	e := newElection(s.bucket)
 	elected := time.Now()
-	s.elect(ctx, e, led)
-	s.alive(ctx)
+	s.elect(ctx, e, elected, led)
 	failing, wait := false, &renewal{}
 	for {
 		s.renew(ctx, e, wait)
 		if time.Since(elected) >= leadEvery { // also where writing took that long
 			elected = time.Now()
-			s.elect(ctx, e, led)
+			s.elect(ctx, e, elected, led)
 		}
 		var again <-chan time.Time
 		err := s.flush(ctx)
@@ -227,20 +228,21 @@ func (s *Store) trouble(was bool, err error) bool {
 }
 
 // elect takes a turn in who leads.
-func (s *Store) elect(ctx context.Context, e *election, led func(bool)) {
+func (s *Store) elect(ctx context.Context, e *election, now time.Time, led func(bool)) {
 	was := e.leading
 	if s.alone {
 		e.leading = true
 	} else {
-		e.turn(ctx, time.Now())
+		e.behind = s.behind(now)
+		e.turn(ctx, now)
 	}
 	s.mu.Lock()
 	// What begins to be written then has ended when another recorder takes over.
 	s.leading, s.until = e.leading, e.seenAt.Add(followFor-writesIn)
-	// What another leader had seen when it was last heard of is written. Where none
-	// was, or the store is away since, nobody has written what is queued here.
-	if written := e.otherAt.Add(-leadFor); !e.otherAt.IsZero() && (!e.leading || !was) {
-		if keep := time.Now().Add(-keepBy); !e.leading && keep.Before(written) {
+	// What another leader said to have written is. Where none did, or the store is away
+	// since, nobody has written what is queued here.
+	if written := e.writtenAt.Add(-leadFor); !e.writtenAt.IsZero() && (!e.leading || !was) {
+		if keep := now.Add(-keepBy); !e.leading && keep.Before(written) {
 			written = keep
 		}
 		s.forget(written)
@@ -252,6 +254,9 @@ func (s *Store) elect(ctx context.Context, e *election, led func(bool)) {
 		s.failing = nil
 	}
 	s.mu.Unlock()
+	if e.leading && !was { // which a reader need not wait for
+		s.alive(ctx)
+	}
 	// While the store is away nobody is known to record.
 	if told := e.told; e.leading && told != leads || !e.leading && e.away == nil && !e.otherAt.IsZero() && told != standsBy {
 		e.told = standsBy
@@ -260,6 +265,16 @@ func (s *Store) elect(ctx context.Context, e *election, led func(bool)) {
 		}
 		led(e.leading)
 	}
+}
+
+// behind is for how long the first that is queued waits.
+func (s *Store) behind(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		return 0
+	}
+	return max(0, now.Sub(s.queue[0].Time))
 }
 
 // keepBy is how much of what it saw a recorder that stands by keeps at least.

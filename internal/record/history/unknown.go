@@ -11,7 +11,7 @@ import (
 // Unknown is a time in which verdicts were unknown: whether an account was above the
 // threshold then nobody knows, but for those that are told of.
 type Unknown struct {
-	// Cluster is where; nil is everywhere, as no event came.
+	// Cluster is where; nil is everywhere, as no event came or watch stood still.
 	Cluster *string
 	From    time.Time
 	To      *time.Time // nil while it lasts
@@ -19,6 +19,7 @@ type Unknown struct {
 	// empty where not known.
 	Accounts int
 	On       string
+	Stood    bool // everywhere, as watch itself stood still
 }
 
 // UnknownDocument is [Unknown] as JSON.
@@ -59,6 +60,9 @@ func (u *unknowns) take(d *record.Document) {
 		}
 		if d.Count != nil {
 			x.Accounts = max(0, *d.Count)
+		}
+		if d.Cluster == nil && d.Since != nil {
+			x.From, x.Stood = *d.Since, true
 		}
 		u.open[key] = len(u.all)
 		u.all = append(u.all, x)
@@ -130,6 +134,19 @@ func (h *History) unseen(cluster string, from, to time.Time) []Gap {
 			g.To = *u.To
 		}
 		add(g)
+	}
+	return out
+}
+
+// Before are the parts of gaps before a time.
+func Before(gaps []Gap, until time.Time) (out []Gap) {
+	for _, g := range gaps {
+		if g.To.After(until) {
+			g.To = until
+		}
+		if g.From.Before(g.To) {
+			out = append(out, g)
+		}
 	}
 	return out
 }

@@ -34,6 +34,7 @@ func TestUnknownIsTold(t *testing.T) {
 		"what began is gone":    {[]record.Change{known(5, 1)}, 1, 5},
 		"two say that it ended": {[]record.Change{start(0), unknown(1), known(5, 1), known(6, 1)}, 1, 5},
 		"the next one says so":  {[]record.Change{start(0), unknown(1), unknown(4), known(6, 4)}, 1, 6},
+		"watch stood still":     {[]record.Change{start(0), {Kind: record.Undecided, Everywhere: true, Time: at(4), Since: at(1)}, {Kind: record.Decided, Everywhere: true, Time: at(5), Since: at(1)}}, 1, 5},
 		"everywhere":            {[]record.Change{start(0), {Kind: record.Undecided, Everywhere: true, Time: at(1)}, {Kind: record.Decided, Everywhere: true, Time: at(5), Since: at(1)}}, 1, 5},
 	} {
 		h := tell(documents(c.of))

@@ -31,6 +31,9 @@ const (
 	// lostFor is how long a connection is lost before that is said: the next server
 	// usually takes over in less.
 	lostFor = 2 * time.Second
+	// stoodFor is how long after a look the next one comes where watch itself stood still,
+	// which was to come after tickEvery.
+	stoodFor = 10 * time.Second
 )
 
 // Options are what to follow, and whom to tell.
@@ -53,9 +56,10 @@ type Options struct {
 
 // Live follows the servers of a deployment.
 type Live struct {
-	o  Options
-	mu sync.Mutex // over w and what is below it
-	w  *record.Watch
+	o    Options
+	wall func() time.Time // what the clock on the wall says: it goes on while a machine is paused
+	mu   sync.Mutex       // over w and what is below it
+	w    *record.Watch
 
 	connected bool
 	followed  bool // a session began since the last one ended
@@ -65,7 +69,9 @@ type Live struct {
 }
 
 // New returns what follows the servers of a deployment, and feeds a watch.
-func New(w *record.Watch, o Options) *Live { return &Live{o: o, w: w} }
+func New(w *record.Watch, o Options) *Live {
+	return &Live{o: o, w: w, wall: func() time.Time { return time.Now().Round(0) }}
+}
 
 // Look calls f while nothing else uses the watch. The watch is connected where its
 // events come.
@@ -149,7 +155,8 @@ type session struct {
 	subs         []*nats.Subscription
 	dropped      []int
 	global       *global
-	alive        string // where servers answer that are asked whether they live
+	alive        string    // where servers answer that are asked whether they live
+	looked       time.Time // when what was to do was last done, by the clock on the wall
 	gathered     chan gathered
 }
 
@@ -191,11 +198,13 @@ func (l *Live) session(ctx context.Context) (ready bool, err error) {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	began := time.Now()
+	s.looked = l.wall()
 	for {
 		select {
 		case <-ctx.Done():
 			return ready, ctx.Err()
-		case now := <-tick.C:
+		case <-tick.C: // whose time is the past where this stood still
+			now := time.Now()
 			s.tick(gathering, now)
 			if l.silent() && ready && now.Sub(began) > eventsIn && s.events.IsConnected() {
 				return ready, &fatalError{&NoEventsError{}}
@@ -204,6 +213,7 @@ func (l *Live) session(ctx context.Context) (ready bool, err error) {
 			if err := s.reconcile(g); err != nil {
 				return ready, err
 			}
+			s.looked = l.wall()
 			ready = ready || g.err == nil
 		case st := <-status:
 			if err := s.changed(st); err != nil {
@@ -302,7 +312,11 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 	if lost > 0 {
 		s.l.w.Lose(lost, "they came faster than they could be read", now)
 	}
+	if stood := s.l.wall().Sub(s.looked); stood >= stoodFor {
+		s.l.w.Stood(now.Add(-stood), now)
+	}
 	changes := s.l.w.Tick(now)
+	s.looked = s.l.wall()
 	why, due := s.l.w.Due(now)
 	if due && s.asks.IsConnected() {
 		s.l.w.Ask(now)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ import (
 type follower struct {
 	*Live
 	t *testing.T
+
+	ahead atomic.Int64 // by how much its clock on the wall was set
 
 	mu   sync.Mutex
 	told []record.Change
@@ -47,6 +50,7 @@ func followed(t *testing.T, url func() string, s record.Settings, connected func
 		defer f.mu.Unlock()
 		f.told, f.all = append(f.told, c...), append(f.all, c...)
 	}})
+	f.wall = func() time.Time { return time.Now().Round(0).Add(time.Duration(f.ahead.Load())) }
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { f.err <- f.Run(ctx) }()
 	t.Cleanup(func() {

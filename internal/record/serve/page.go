@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -140,9 +141,12 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	case pastErr != nil:
 		p.PastNote = "What was recorded can't be read now."
 	case past.Cut:
-		p.PastNote = "Shown from " + past.First.UTC().Format(pageTime) + " on: what was recorded before is too much to read at once."
+		p.PastNote = "Shown from " + past.Since.UTC().Format(pageTime) + " on: what was recorded before is too much to read at once."
 	case len(past.Episodes) == 0:
 		p.PastNote = "No account was seen above the threshold in the last 7 days, as far as was recorded."
+	}
+	if !past.Until.IsZero() {
+		p.PastNote = strings.TrimSpace("No watch records now: what happened since " + past.Until.UTC().Format(pageTime) + " is unknown. " + p.PastNote)
 	}
 	for _, e := range past.Episodes[:min(len(past.Episodes), mostShown)] {
 		c := episode(e)

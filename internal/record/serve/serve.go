@@ -43,8 +43,8 @@ type Options struct {
 	// asks: see [Shared].
 	History func(context.Context) (history.History, error)
 	// Timeline, if set, is what was recorded of one account, by its id, and of servers
-	// since then. Cut says that it was too much to read all of it.
-	Timeline func(ctx context.Context, id string, since time.Time) (docs []record.Document, cut bool, err error)
+	// since then.
+	Timeline func(ctx context.Context, id string, since time.Time) (history.Reading, error)
 	// Stale is how old the last full report may be for the watch to be well.
 	Stale time.Duration
 	// User and Password, if set, are asked for, but not for whether the watch is

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
 )
 
@@ -66,13 +65,13 @@ func (t *timelines) page(ctx context.Context, id string, o Options) ([]byte, err
 		return page, nil
 	}
 	now := time.Now()
-	docs, cut, err := o.Timeline(ctx, id, now.Add(-timelinePast))
+	r, err := o.Timeline(ctx, id, now.Add(-timelinePast))
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	chart := history.Chart{Account: id, From: from(docs, now), To: now, Version: o.Version, Cut: cut, Refresh: refreshEvery, Back: "/"}
-	if err := chart.Write(&b, docs); err != nil {
+	chart := history.Chart{Account: id, From: from(&r, now), To: now, Until: r.Until, Version: o.Version, Cut: r.Cut, Refresh: refreshEvery, Back: "/"}
+	if err := chart.Write(&b, r.Docs); err != nil {
 		return nil, err
 	}
 	t.mu.Lock()
@@ -86,12 +85,16 @@ func (t *timelines) page(ctx context.Context, id string, o Options) ([]byte, err
 
 // from is where a timeline begins: with what was recorded, as a week of which there are
 // some minutes would be a stroke at its end.
-func from(docs []record.Document, now time.Time) time.Time {
+func from(r *history.Reading, now time.Time) time.Time {
 	const least = 10 * time.Minute
-	if len(docs) == 0 || now.Sub(docs[0].Time) < least {
+	begin := r.First
+	if begin.Before(r.Since) {
+		begin = r.Since
+	}
+	if begin.IsZero() || now.Sub(begin) < least {
 		return now.Add(-least)
 	}
-	return docs[0].Time
+	return begin
 }
 
 // refreshEvery is after how many seconds a page loads itself again.

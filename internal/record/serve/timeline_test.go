@@ -15,6 +15,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
@@ -46,19 +47,19 @@ func past(id string) []record.Document {
 func TestTimeline(t *testing.T) {
 	t.Parallel()
 	var made, fails atomic.Int32
-	s := listening(t, Options{Timeline: func(_ context.Context, id string, since time.Time) ([]record.Document, bool, error) {
+	s := listening(t, Options{Timeline: func(_ context.Context, id string, since time.Time) (history.Reading, error) {
 		made.Add(1)
 		if age := time.Since(since); age < timelinePast || age > timelinePast+time.Minute {
 			t.Errorf("it goes back for %s", age)
 		}
 		if id == "AWAY" {
 			fails.Add(1)
-			return nil, false, errors.New("away")
+			return history.Reading{}, errors.New("away")
 		}
 		if id == "NOBODY" {
-			return past("OTHER")[:1], false, nil
+			return history.Reading{Docs: past("OTHER")[:1]}, nil
 		}
-		return past(id), false, nil
+		return history.Reading{Docs: past(id)}, nil
 	}})
 	_, front, _ := get(t, s, "/", nil)
 	for _, want := range []string{`<h3><a href="/account?id=ORDERS">ORDERS in C1</a></h3>`, `<th scope="row"><a href="/account?id=ORDERS">ORDERS</a> ▲</th>`, `<a href="/account?id=%3Cscript%3E`} {
@@ -100,8 +101,8 @@ func TestTimeline(t *testing.T) {
 func TestTimelinesAreBounded(t *testing.T) {
 	t.Parallel()
 	kept := newTimelines()
-	o := Options{Timeline: func(_ context.Context, id string, _ time.Time) ([]record.Document, bool, error) {
-		return nil, false, nil
+	o := Options{Timeline: func(_ context.Context, id string, _ time.Time) (history.Reading, error) {
+		return history.Reading{}, nil
 	}}
 	for i := range 10 * mostTimelines {
 		if _, err := kept.page(t.Context(), strings.Repeat("x", i+1), o); err != nil {
@@ -122,9 +123,9 @@ func TestPagesInABrowser(t *testing.T) {
 	s := listening(t, Options{State: func(most int) State {
 		states.Add(1)
 		return seen(most)
-	}, Timeline: func(_ context.Context, id string, _ time.Time) ([]record.Document, bool, error) {
+	}, Timeline: func(_ context.Context, id string, _ time.Time) (history.Reading, error) {
 		made.Add(1)
-		return past(id), false, nil
+		return history.Reading{Docs: past(id)}, nil
 	}})
 	browse := func(path string, args ...string) *exec.Cmd {
 		args = append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr",
