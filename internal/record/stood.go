@@ -15,6 +15,7 @@ func (w *Watch) Stood(since, now time.Time) {
 	}
 	w.lost = true
 	w.arrivals.missed(now)
+	w.moves.miss()
 	if !w.blind {
 		w.blind, w.stood = true, since
 	}
