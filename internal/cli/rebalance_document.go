@@ -262,7 +262,7 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 	case result.Outcome == checks.OutcomeIncomplete:
 		doc.Stop = &report.RebalanceStop{Code: "not-audited", Text: "Not all servers reported afterwards."}
 		return "stopped"
-	case after.OnServer*doc.Before.Connections > doc.Before.OnServer*after.Connections && (!r.even || !s.several()):
+	case after.OnServer*doc.Before.Connections > doc.Before.OnServer*after.Connections && !(r.even && s.several() && (r.force || balance.NearEven(loads))):
 		doc.Stop = &report.RebalanceStop{Code: string(balance.StopWorse), Text: "The most on one server is more than before."}
 		return "stopped"
 	case s.missing > 0:

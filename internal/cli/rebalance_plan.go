@@ -49,7 +49,7 @@ func (s *assessment) several() bool { return len(s.scope.Accounts) > 1 }
 
 // plan gathers, plans, and finds reasons to refuse.
 func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientLists) (*assessment, error) {
-	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreRoom: r.force}}
+	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreRoom: r.force, Hotter: r.force}}
 	from := connectedOrigin(r.host, nc, systemAccount)
 	request := r.request(lists)
 	request.Again, request.Connected, request.Expected = from.again, from.urls, r.expect.expected(from, nil, lists.Probe)
@@ -90,6 +90,13 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	s.forecast = balance.Foresee(s.state, s.goal, r.batch)
 	if refusal, full := balance.Full(s.state, s.goal); full {
 		s.refusals = append(s.refusals, refusal)
+	}
+	if r.even && len(s.plan.Moves) > 0 {
+		goal := s.goal
+		goal.Hotter = false // with --force it is said all the same
+		if hot := s.state.Hottest(goal, s.state.Loads(), "is"); hot != "" {
+			s.refuse(balance.Worse, "%s. Run it without --even to make the servers even.", words.UpperFirst(hot))
+		}
 	}
 	s.goal.Only = s.state.Names(s.plan, s.forecast, s.goal)
 	s.remark()

@@ -127,6 +127,9 @@ func (a *applying) all(ctx context.Context) *Stop {
 			a.run.Enough = a.why()
 			return a.unreached()
 		}
+		if hot := a.now.Hottest(a.goal, a.loads, "was"); hot != "" {
+			return &Stop{StopWorse, words.UpperFirst(hot) + "."}
+		}
 		a.left = rest(plan.Moves, batch)
 		if stop := a.batch(ctx, batch, try); stop != nil {
 			return stop

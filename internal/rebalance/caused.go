@@ -1,9 +1,11 @@
 package rebalance
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -141,6 +143,43 @@ func worst(of string, before, now []int, got []flock, few int, chance float64) *
 		}
 	}
 	return nil
+}
+
+// Hottest says to which server an even spread of each account leads a larger share of all
+// connections than the fullest had before, in a clause: services that stay there and the
+// others' even shares add up. Empty where to none. That the most is, or was, so many is the
+// caller's word.
+func (s *State) Hottest(goal Goal, before []int, is string) string {
+	if !goal.Even || goal.To >= 0 || goal.Hotter {
+		return ""
+	}
+	was, all := largest(before)
+	total := len(s.Connections)
+	even := checks.EvenShare(total, len(s.Servers))
+	for i, n := range s.aimOf(goal).even {
+		if n > even+slack(even) && larger(n, total, was, all) {
+			return fmt.Sprintf("an even spread of each account gives %s about %s of %s connections, and the most on one server %s %s of %s%s",
+				s.Servers[i].Name, words.Count(n), words.Count(total), is, words.Count(was), words.Count(all), s.staying(i))
+		}
+	}
+	return ""
+}
+
+// staying says whose clients stay on a server, in a clause with a comma before it.
+func (s *State) staying(server int) string {
+	n, of := 0, map[string]int{}
+	for _, c := range s.Connections {
+		if c.Server == server && !s.moves(c.Service) {
+			n++
+			x := s.Services[c.Service]
+			of[cmp.Or(x.Name, "clients without a name")+" of "+s.Accounts[x.Account].Name]++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	names := slices.SortedFunc(maps.Keys(of), func(a, b string) int { return cmp.Or(of[b]-of[a], cmp.Compare(a, b)) })
+	return fmt.Sprintf(": %s stay there (%s)", words.Plural(n, "connection"), words.ListUpTo(shown, names))
 }
 
 // larger reports whether n of total is a larger share than was of all.
