@@ -43,3 +43,22 @@ func TestRebalanceRemembers(t *testing.T) {
 		t.Errorf("forced: %s: %+v, %d moves, predicted %+v", doc.Outcome, doc.Refusals, len(doc.Moves), doc.Predicted)
 	}
 }
+
+// TestRebalanceRemembersDevices: MQTT clients with one address came back when the first of
+// them was tried. The next run does not try it again.
+func TestRebalanceRemembersDevices(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	l := withDevices(ctx, t, false, "METERS")
+	meters := startDevices(ctx, t, "METERS", 12, l.Server("C1-n1").MQTTAddr())
+	apply := []string{"--account", "METERS", "--apply", "--yes", "--rate", "100"}
+	doc := rebalanced(t, l, generous, 3, apply...)
+	if doc.Stop == nil || doc.Stop.Code != "clients-came-back" || meters.closed.Load() != 1 {
+		t.Fatalf("%s, %+v: %d were closed", doc.Outcome, doc.Stop, meters.closed.Load())
+	}
+	doc = rebalanced(t, l, generous, 3, apply...)
+	if doc.Outcome != "refused" || len(doc.Refusals) != 1 || doc.Refusals[0].Code != "clients-came-back" || meters.closed.Load() != 1 {
+		t.Errorf("%s, %+v: %d were closed", doc.Outcome, doc.Refusals, meters.closed.Load())
+	}
+}
