@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source/system"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // document is what was planned.
@@ -220,12 +222,31 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 	}
 	doc.Notes = s.notes
 	doc.Notes = append(doc.Notes, run.Notes...)
+	doc.Notes = append(doc.Notes, s.returned(run, state)...)
 	if run.Enough != "" {
 		doc.Notes = append(doc.Notes, run.Enough)
 	}
 	if run.Stop != nil {
 		doc.Outcome, doc.Stop = "stopped", &report.RebalanceStop{Code: string(run.Stop.Code), Text: run.Stop.Text}
 	}
+}
+
+// returned says which clients came back to the server that closed them, of services that
+// are not left out for it: a sentence, or none.
+func (s *assessment) returned(run balance.Run, state *balance.State) []string {
+	var of []string
+	for service, x := range state.Services {
+		a := run.Services[service]
+		if a.Back == 0 || x.Stays != "" {
+			continue
+		}
+		of = append(of, fmt.Sprintf("%s of %s (%s of %s)", cmp.Or(x.Name, "clients without a name"), words.Harmless(s.scope.Accounts[x.Account].Name), words.Count(a.Back), words.Plural(a.Moved, "close")))
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	const shown = 5
+	return []string{fmt.Sprintf("Came straight back to the server that closed them: %s.", words.ListUpTo(shown, of))}
 }
 
 // judgeAfter adds how the connections are spread now, and says what that is.

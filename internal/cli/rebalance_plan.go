@@ -100,6 +100,10 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	}
 	s.goal.Only = s.state.Names(s.plan, s.forecast, s.goal)
 	s.remark()
+	if first := balance.First(s.state, s.plan, s.goal, r.batch); first > 0 && r.canary == 0 && (len(s.refusals) == 0 || r.force) {
+		s.foreseen = append(s.foreseen, fmt.Sprintf("Whether clients reconnect by themselves is not reported: those that do not, up to %s, are lost before the first check. --canary 1 closes 1 of each service first.",
+			words.Count(first)))
+	}
 	return s, nil
 }
 
