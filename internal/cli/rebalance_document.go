@@ -277,13 +277,15 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		doc.Accounts[i].Finding = slices.ContainsFunc(result.Findings, of)
 		doc.Accounts[i].NewFinding = doc.Accounts[i].Finding && !slices.ContainsFunc(was.Findings, of)
 	}
+	// Each account is even by itself, and chance has the sum of them a little less so.
+	spreads := r.even && s.several() && (r.force || balance.NearEven(loads))
 	switch {
 	case doc.Stop != nil: // that is why, whatever else is so
 		return "stopped"
 	case result.Outcome == checks.OutcomeIncomplete:
 		doc.Stop = &report.RebalanceStop{Code: "not-audited", Text: "Not all servers reported afterwards."}
 		return "stopped"
-	case after.OnServer*doc.Before.Connections > doc.Before.OnServer*after.Connections && !(r.even && s.several() && (r.force || balance.NearEven(loads))):
+	case after.OnServer*doc.Before.Connections > doc.Before.OnServer*after.Connections && !spreads:
 		doc.Stop = &report.RebalanceStop{Code: string(balance.StopWorse), Text: "The most on one server is more than before."}
 		return "stopped"
 	case s.missing > 0:
