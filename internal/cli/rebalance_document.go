@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source/system"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // document is what was planned.
@@ -220,12 +222,31 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 	}
 	doc.Notes = s.notes
 	doc.Notes = append(doc.Notes, run.Notes...)
+	doc.Notes = append(doc.Notes, s.returned(run, state)...)
 	if run.Enough != "" {
 		doc.Notes = append(doc.Notes, run.Enough)
 	}
 	if run.Stop != nil {
 		doc.Outcome, doc.Stop = "stopped", &report.RebalanceStop{Code: string(run.Stop.Code), Text: run.Stop.Text}
 	}
+}
+
+// returned says which clients came back to the server that closed them, of services that
+// are not left out for it: a sentence, or none.
+func (s *assessment) returned(run balance.Run, state *balance.State) []string {
+	var of []string
+	for service, x := range state.Services {
+		a := run.Services[service]
+		if a.Back == 0 || x.Stays != "" {
+			continue
+		}
+		of = append(of, fmt.Sprintf("%s of %s (%s of %s)", cmp.Or(x.Name, "clients without a name"), words.Harmless(s.scope.Accounts[x.Account].Name), words.Count(a.Back), words.Plural(a.Moved, "close")))
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	const shown = 5
+	return []string{fmt.Sprintf("Came straight back to the server that closed them: %s.", words.ListUpTo(shown, of))}
 }
 
 // judgeAfter adds how the connections are spread now, and says what that is.
@@ -256,13 +277,15 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 		doc.Accounts[i].Finding = slices.ContainsFunc(result.Findings, of)
 		doc.Accounts[i].NewFinding = doc.Accounts[i].Finding && !slices.ContainsFunc(was.Findings, of)
 	}
+	// Each account is even by itself, and chance has the sum of them a little less so.
+	spreads := r.even && s.several() && (r.force || balance.NearEven(loads))
 	switch {
 	case doc.Stop != nil: // that is why, whatever else is so
 		return "stopped"
 	case result.Outcome == checks.OutcomeIncomplete:
 		doc.Stop = &report.RebalanceStop{Code: "not-audited", Text: "Not all servers reported afterwards."}
 		return "stopped"
-	case after.OnServer*doc.Before.Connections > doc.Before.OnServer*after.Connections && (!r.even || !s.several()):
+	case after.OnServer*doc.Before.Connections > doc.Before.OnServer*after.Connections && !spreads:
 		doc.Stop = &report.RebalanceStop{Code: string(balance.StopWorse), Text: "The most on one server is more than before."}
 		return "stopped"
 	case s.missing > 0:

@@ -49,7 +49,7 @@ func (s *assessment) several() bool { return len(s.scope.Accounts) > 1 }
 
 // plan gathers, plans, and finds reasons to refuse.
 func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientLists) (*assessment, error) {
-	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreRoom: r.force}}
+	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreRoom: r.force, Hotter: r.force}}
 	from := connectedOrigin(r.host, nc, systemAccount)
 	request := r.request(lists)
 	request.Again, request.Connected, request.Expected = from.again, from.urls, r.expect.expected(from, nil, lists.Probe)
@@ -91,8 +91,19 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	if refusal, full := balance.Full(s.state, s.goal); full {
 		s.refusals = append(s.refusals, refusal)
 	}
+	if r.even && len(s.plan.Moves) > 0 {
+		goal := s.goal
+		goal.Hotter = false // with --force it is said all the same
+		if hot := s.state.Hottest(goal, s.state.Loads(), "is"); hot != "" {
+			s.refuse(balance.Worse, "%s. Run it without --even to make the servers even.", words.UpperFirst(hot))
+		}
+	}
 	s.goal.Only = s.state.Names(s.plan, s.forecast, s.goal)
 	s.remark()
+	if first := balance.First(s.state, s.plan, s.goal, r.batch); first > 0 && r.canary == 0 && (len(s.refusals) == 0 || r.force) {
+		s.foreseen = append(s.foreseen, fmt.Sprintf("Whether clients reconnect by themselves is not reported: those that do not, up to %s, are lost before the first check. --canary 1 closes 1 of each service first.",
+			words.Count(first)))
+	}
 	return s, nil
 }
 

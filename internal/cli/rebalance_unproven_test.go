@@ -40,6 +40,9 @@ func TestRebalanceOfUsersOfOneServer(t *testing.T) {
 	}) {
 		t.Errorf("%s: %q", dry.Outcome, dry.Notes)
 	}
+	if lost := "those that do not, up to 1, are lost before the first check."; !strings.Contains(strings.Join(dry.Notes, " "), lost) {
+		t.Errorf("%q is not in %q", lost, dry.Notes)
+	}
 	doc := rebalanced(t, l, generous, 3, "--account", "NEWU", "--apply", "--yes", "--rate", "100")
 	if doc.Outcome != "stopped" || doc.Batches[0].Kicked != 1 || len(doc.Batches) != 1 {
 		t.Errorf("%s: %+v, %+v", doc.Outcome, doc.Stop, doc.Batches)

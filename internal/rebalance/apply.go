@@ -59,8 +59,7 @@ type applying struct {
 	tallies      map[int]*tally    // by service
 	flocks       []flock           // by server
 	unlearnt     []flock           // the same next to what was expected before anything was learnt
-	load         foreseen          // of the servers
-	held         []foreseen        // of the accounts
+	caused       caused            // what came of it to the accounts
 	least        unevenness        // the least so far of either
 	since        int               // moves since then
 	canariesLost map[int]bool      // services whose canaries are not back
@@ -79,10 +78,7 @@ const mostVain = 4
 func (a *applying) start() {
 	a.loads, a.shares, a.flocks, a.unlearnt, a.tallies = a.now.Loads(), a.now.Held(), make([]flock, len(a.now.Servers)), make([]flock, len(a.now.Servers)), map[int]*tally{}
 	a.canariesLost, a.ways, a.foundAway = map[int]bool{}, passages{}, map[int]int{}
-	a.load = foresee(a.loads)
-	for _, held := range a.shares {
-		a.held = append(a.held, foresee(held))
-	}
+	a.caused = caused{}
 	a.ours, a.least = map[killed]bool{}, a.now.unevenness(a.goal)
 }
 
@@ -130,6 +126,9 @@ func (a *applying) all(ctx context.Context) *Stop {
 		case a.inVain():
 			a.run.Enough = a.why()
 			return a.unreached()
+		}
+		if hot := a.now.Hottest(a.goal, a.loads, "was"); hot != "" {
+			return &Stop{StopWorse, words.UpperFirst(hot) + "."}
 		}
 		a.left = rest(plan.Moves, batch)
 		if stop := a.batch(ctx, batch, try); stop != nil {
@@ -267,6 +266,7 @@ func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 	}
 	expected, services := a.expect(moved)
 	arrived := after.Learn(a.now, moved)
+	a.caused.came(a.now, after, moved, &arrived)
 	a.found(&arrived)
 	a.passed(a.now, moved, arrived)
 	a.now, a.run.Last = after, after

@@ -73,7 +73,7 @@ func TestFillsWhatIsEmpty(t *testing.T) {
 	} {
 		s := held([][]int{c.now})
 		a := started(s, everywhere())
-		a.loads, a.shares, a.load, a.held = c.before, [][]int{c.before}, foresee(c.before), []foreseen{foresee(c.before)}
+		a.loads, a.shares = c.before, [][]int{c.before}
 		got := make([]int, 3)
 		for i := range got {
 			got[i] = max(0, c.now[i]-c.before[i])

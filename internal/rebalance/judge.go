@@ -37,8 +37,6 @@ const (
 	// deviations is how far off a number must be to be no chance: in a run of
 	// 1,000 batches it is less than one time in ten.
 	deviations = 4
-	// harmful is the same where the number does harm: that takes less.
-	harmful = 3
 )
 
 // bad reports whether fewer than half left of those that should have, and that is no

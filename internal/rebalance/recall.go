@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -65,7 +66,9 @@ func (s *State) Recall(account int, history []checks.Closed) []Recalled {
 				chance := 1 / float64(len(s.Servers))
 				t.expected = gain{chance * float64(closed), chance * (1 - chance) * float64(closed)}
 			}
-			if t.tooFewLeft() {
+			// One that is tried alone shows it however few, as it does in a run.
+			alone := x.Unproven || strings.HasPrefix(x.Protocol, "mqtt")
+			if t.tooFewLeft() || alone && t.failed() {
 				out = append(out, Recalled{i, cmp.Or(x.Name, "clients without a name"), server.Name, closed, at, 0})
 				break
 			}

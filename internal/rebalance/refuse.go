@@ -22,6 +22,7 @@ const (
 	CameBack      RefusalCode = "clients-came-back"
 	StayedAway    RefusalCode = "clients-stay-away"
 	KeptAway      RefusalCode = "kept-away"
+	Worse         RefusalCode = "spread-is-worse"
 )
 
 // Refusal is a reason to move nothing.
@@ -165,8 +166,31 @@ func (p Plan) Remarks(s *State, f Forecast) (lasting, foreseen []string) {
 		foreseen = append(foreseen, fmt.Sprintf("The servers are not expected to become even: %s would have about %s, and its even share is %s.",
 			s.Servers[x.Server].Name, words.Plural(x.Connections, "connection"), words.Count(x.Share)))
 	}
-	if top := slices.Max(s.Loads()); checks.Chance(len(s.Connections), len(s.Servers), top) >= byChance {
+	if p.ordinary(s) {
 		foreseen = append(foreseen, "Clients that choose at random are often spread like this: moving some will hardly make it more even.")
 	}
 	return lasting, foreseen
+}
+
+// ordinary reports whether the spread of all connections, and of each account that the plan
+// moves, is what clients that choose at random often make of it: no server has so many, nor
+// so few.
+func (p Plan) ordinary(s *State) bool {
+	spreads := [][]int{s.Loads()}
+	held, named := s.Held(), make([]bool, len(s.Accounts))
+	for _, m := range p.Moves {
+		if account := s.Services[m.Service].Account; !named[account] {
+			named[account] = true
+			spreads = append(spreads, held[account])
+		}
+	}
+	for _, counts := range spreads {
+		most, total := largest(counts)
+		n, k := float64(total), float64(len(counts))
+		others := gain{n * (k - 1) / k, n * (k - 1) / (k * k)} // of those that are not on the emptiest
+		if checks.Chance(total, len(counts), most) < byChance || k*others.atLeast(total-slices.Min(counts)) < byChance {
+			return false
+		}
+	}
+	return true
 }

@@ -63,3 +63,27 @@ func TestFull(t *testing.T) {
 		t.Error("refused where there is nothing to move")
 	}
 }
+
+// That a spread is what chance makes of it is said of what the plan moves, and of the
+// emptiest server as of the fullest.
+func TestOrdinary(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		held [][]int
+		even bool
+		want bool
+	}{
+		{[][]int{{26, 18, 16}}, false, true},
+		{[][]int{{30, 0, 0}, {0, 31, 29}}, true, false}, // 30, 31 and 29 together
+		{[][]int{{31, 29, 0}}, false, false},
+		{[][]int{{25, 18, 17}, {12, 0, 0}}, true, false},
+		{[][]int{{15, 14, 1}}, true, false}, // the fullest is not out of the ordinary
+	} {
+		s, goal := held(c.held), everywhere()
+		goal.Even = c.even
+		p := PlanMoves(s, goal)
+		if got := p.ordinary(s); got != c.want || len(p.Moves) == 0 {
+			t.Errorf("%v: %v with %d moves, want %v", c.held, got, len(p.Moves), c.want)
+		}
+	}
+}

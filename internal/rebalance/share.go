@@ -147,27 +147,36 @@ func (s *State) whyNot(service int) string {
 	return " (" + why + ")"
 }
 
-// blocks are all clients; nil where none are confined.
-func (s *State) blocks() []*checks.Confined {
+// blocks are all clients; nil where none are confined. Those of services that stay are
+// confined to where they are, if they are to count so.
+func (s *State) blocks(stay bool) []*checks.Confined {
 	to, some := make([][]int, len(s.Services)), false
 	for service := range s.Services {
 		to[service] = s.confined(service)
-		some = some || to[service] != nil
+		some = some || to[service] != nil || stay && s.Services[service].Stays != ""
 	}
 	everywhere := s.taking()
 	if !some && len(everywhere) == len(s.Servers) || len(everywhere) == 0 {
 		return nil
 	}
-	of := make([]*checks.Confined, len(s.Services))
+	type spot struct{ service, server int }
+	of := map[spot]*checks.Confined{}
 	byAccount := make([][]*checks.Confined, len(s.Accounts))
 	var out []*checks.Confined
 	for _, c := range s.Connections {
 		if s.keeps(c) {
 			continue
 		}
-		if of[c.Service] == nil {
+		key := spot{c.Service, -1}
+		if stay && s.Services[c.Service].Stays != "" {
+			key.server = c.Server
+		}
+		if of[key] == nil {
 			account, reach := s.Services[c.Service].Account, to[c.Service]
-			if reach == nil {
+			switch {
+			case key.server >= 0:
+				reach = []int{c.Server}
+			case reach == nil:
 				reach = everywhere
 			}
 			at := slices.IndexFunc(byAccount[account], func(b *checks.Confined) bool { return slices.Equal(b.To, reach) })
@@ -176,9 +185,9 @@ func (s *State) blocks() []*checks.Confined {
 				b := &checks.Confined{Account: account, To: reach}
 				byAccount[account], out = append(byAccount[account], b), append(out, b)
 			}
-			of[c.Service] = byAccount[account][at]
+			of[key] = byAccount[account][at]
 		}
-		of[c.Service].N++
+		of[key].N++
 	}
 	return out
 }
@@ -213,7 +222,7 @@ type aim struct {
 
 // Confined reports whether clients of some services get to some of the servers only, so
 // that what is even depends on whose connections they are.
-func (s *State) Confined() bool { return s.blocks() != nil }
+func (s *State) Confined() bool { return s.blocks(false) != nil }
 
 // AimAs judges by the aim of another state where that knows that not all clients get
 // everywhere. Else the connections that there are say what is even: some may have come or
@@ -231,7 +240,7 @@ func (s *State) aimOf(goal Goal) *aim {
 		return s.aim
 	}
 	out := &aim{share: make([]float64, len(s.Servers)), even: make([]int, len(s.Servers))}
-	blocks := s.blocks()
+	blocks := s.blocks(goal.Even)
 	if goal.Even {
 		s.aimEach(out, blocks)
 		return out
@@ -275,7 +284,7 @@ func (s *State) aimOf(goal Goal) *aim {
 }
 
 // aimEach aims at an even share of every account by itself; those that are left alone
-// count with what they have.
+// count with what they have, and services that are as well.
 func (s *State) aimEach(out *aim, blocks []*checks.Confined) {
 	kept := s.kept()
 	for a, held := range s.Held() {
@@ -347,6 +356,13 @@ func (s *State) emptied(server, n int, share float64) bool {
 // near reports whether a server with so many is near its share.
 func (x *aim) near(server, n int) bool {
 	return n >= leastOf(x.share[server]) && n <= x.even[server]+slack(x.even[server])
+}
+
+// NearEven reports whether no server has more than a few over the even share of these.
+func NearEven(loads []int) bool {
+	most, total := largest(loads)
+	even := checks.EvenShare(total, len(loads))
+	return most <= even+slack(even)
 }
 
 // leastOf is how few are near a share.

@@ -27,7 +27,8 @@ type simulated struct {
 	next    uint64
 	now     time.Time
 	kicks   int
-	flock   int // where all go, whatever their lists say; 0 is nowhere
+	flock   int    // where all go, whatever their lists say; 0 is nowhere
+	between func() // what happens between two looks
 }
 
 func simulate(seed uint64, servers int) *simulated {

@@ -122,6 +122,9 @@ type Goal struct {
 	Only []bool
 	// IgnoreRoom plans as if every server had room.
 	IgnoreRoom bool
+	// Hotter is to go on where an even spread of each account leads more to a server than
+	// the fullest had.
+	Hotter bool
 }
 
 // names reports whether the plan that was shown names a service.

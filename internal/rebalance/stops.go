@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -43,7 +42,7 @@ func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, try trial) *Sto
 			a.tallies[service] = &tally{}
 		}
 		this.returned = now.Services[service].Back
-		now.On[this.from] -= this.returned // it did not choose that server
+		now.On[this.from] = max(0, now.On[this.from]-this.returned) // it did not choose that server
 		a.tallies[service].add(this)
 		if t := *a.tallies[service]; t.bad() || try.of(service) && t.failed() {
 			a.stays(service, fmt.Sprintf("after %s of %s the clients came back to the same server", words.Count(t.returned), words.Plural(t.kicked, "close")))
@@ -81,39 +80,21 @@ func (a *applying) returned(t tally) *Stop {
 	return &Stop{StopCameBack, fmt.Sprintf("After %s of %s the clients came back to the servers that they were moved from (%s).", words.Count(t.returned), words.Plural(t.kicked, "close"), words.ListUpTo(shown, slices.Compact(of)))}
 }
 
-// foreseen is how many clients each server should have after the moves so far: what it
-// had before the first one, less what was moved from it, and what was expected to come.
-type foreseen []gain
-
-func foresee(held []int) foreseen {
-	out := make(foreseen, len(held))
-	for i, n := range held {
-		out[i].mean = float64(n)
-	}
-	return out
-}
-
-func (f foreseen) move(moved []Move, expected []gain) {
-	for _, m := range moved {
-		f[m.Server].mean--
-	}
-	for i, x := range expected {
-		f[i].plus(x)
-	}
-}
-
 // expect notes where the clients that were moved should go, and returns how many of
 // them each server should get, and what to expect of each service.
 func (a *applying) expect(moved []Move) (on []gain, services map[int]tally) {
 	on, _ = a.now.expected(moved)
-	a.load.move(moved, on)
 	for i, x := range a.now.unlearnt(moved) {
 		a.unlearnt[i].expected.plus(x)
 	}
-	for i := range a.held {
-		of := slices.DeleteFunc(slices.Clone(moved), func(m Move) bool { return a.now.Services[m.Service].Account != i })
-		expected, _ := a.now.expected(of)
-		a.held[i].move(of, expected)
+	accounts := map[int][]Move{}
+	for _, m := range moved {
+		account := a.now.Services[m.Service].Account
+		accounts[account] = append(accounts[account], m)
+	}
+	for account, moves := range accounts {
+		expected, _ := a.now.expected(moves)
+		a.caused.expect(account, expected)
 	}
 	of := map[int][]Move{}
 	for _, m := range moved {
@@ -157,38 +138,9 @@ func (a *applying) harmed(now Arrivals, expected []gain, try trial) *Stop {
 			}
 		}
 	}
-	// The loads of several accounts, each to be spread evenly, may become worse.
-	if !a.goal.Even || len(a.shares) == 1 {
-		few := 0
-		if try.seeks { // what is to be learnt first costs a few
-			few = slack(slices.Max(even))
-		}
-		if stop := worst("", a.loads, loads, a.load, few); stop != nil {
-			return stop
-		}
+	few := 0
+	if try.seeks { // what is to be learnt first costs a few
+		few = slack(slices.Max(even))
 	}
-	for i, held := range a.now.Held() {
-		account := a.now.Accounts[i]
-		_, total := largest(held)
-		if account.Stays != "" || total == 0 || len(a.shares) == 1 {
-			continue
-		}
-		if stop := worst(" of "+account.Name, a.shares[i], held, a.held[i], slack(checks.EvenShare(total, len(held)))); stop != nil {
-			return stop
-		}
-	}
-	return nil
-}
-
-// worst is a stop where the largest share is above that before and above what was
-// foreseen for that server, by more than so many and than chance leads there.
-func worst(of string, before, now []int, f foreseen, slack int) *Stop {
-	most, total := largest(now)
-	was, all := largest(before)
-	for i, n := range now {
-		if int64(n)*int64(all) > int64(was)*int64(total) && f[i].exceeded(n-slack, harmful) {
-			return &Stop{StopWorse, fmt.Sprintf("The most%s on one server is now %s of %s, and was %s of %s.", of, words.Count(most), words.Count(total), words.Count(was), words.Count(all))}
-		}
-	}
-	return nil
+	return a.worse(few)
 }

@@ -30,9 +30,8 @@ func TestStopsWhenTheSpreadIsWorse(t *testing.T) {
 			}
 		}
 		a := started(s, Goal{Even: c.even})
-		a.loads, a.shares, a.load, a.held = before, [][]int{before}, foresee(before), []foreseen{foresee(before)}
+		a.loads, a.shares = before, [][]int{before}
 		half := gain{float64(c.moved) / 2, float64(c.moved) / 4}
-		a.load.move(make([]Move, c.moved), []gain{{}, half, half})
 		a.unlearnt[1].expected, a.unlearnt[2].expected = half, half
 		stop := a.harmed(Arrivals{On: []int{0, c.now[1] - 9, c.now[2] - 2}}, []gain{{}, half, half}, trial{})
 		if (stop == nil) != (c.want == "") || stop != nil && stop.Code != c.want {
@@ -117,8 +116,12 @@ func (s *simulated) watched(accounts, batch int, goal Goal) *Stop {
 		}
 		expected, _ := a.expect(moves)
 		s.kick(moves)
+		if s.between != nil {
+			s.between()
+		}
 		after := s.state(accounts)
 		arrived := after.Learn(a.now, moves)
+		a.caused.came(a.now, after, moves, &arrived)
 		a.now = after
 		if stop := a.harmed(arrived, expected, trial{}); stop != nil {
 			return stop

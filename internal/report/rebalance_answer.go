@@ -41,7 +41,11 @@ func (doc *Rebalance) found(when string, anew bool) string {
 	var names []string
 	for _, a := range doc.Accounts {
 		if a.Finding && a.After != nil && a.NewFinding == anew {
-			names = append(names, fmt.Sprintf("%s with %s on %s", accountName(a.Account), a.After.text(), cmp.Or(a.After.Server, "one server")))
+			name := fmt.Sprintf("%s with %s on %s", accountName(a.Account), a.After.text(), cmp.Or(a.After.Server, "one server"))
+			if anew && a.Moves == 0 {
+				name += " (not moved)"
+			}
+			names = append(names, name)
 		}
 	}
 	switch len(names) {

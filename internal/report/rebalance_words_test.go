@@ -80,6 +80,10 @@ func TestAnswerNamesWhatWasMoved(t *testing.T) {
 			t.Errorf("%s: %s", outcome, got)
 		}
 	}
+	doc.Accounts[0].Moves = 0
+	if _, got := rebalanceAnswer(doc); !strings.Contains(got, " Now a finding: ORDERS with 29 of 30 (96.7%) on n1 (not moved).") {
+		t.Error(got)
+	}
 	doc.Accounts = doc.Accounts[:1]
 	if doc.Outcome = "finding"; strings.Contains(doc.stillFound(), "still") {
 		t.Error(doc.stillFound())

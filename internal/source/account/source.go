@@ -96,7 +96,7 @@ func (s *Source) explain(err error) error {
 	case errors.As(err, &forbidden) && forbidden.Operation != sysreq.Subscribe:
 		return fmt.Errorf("%s: %w: allow the user to publish to $SYS.REQ.ACCOUNT.PING.>, or pass another user", at, err)
 	case errors.As(err, &other):
-		return fmt.Errorf("%s: %w, and may not ask for all that this audit needs: allow the user to publish to $SYS.REQ.>, have the account import that, or pass another user", at, err)
+		return fmt.Errorf("%s: %w, and may not ask for all that is needed: allow the user to publish to $SYS.REQ.>, have the account import that, or pass another user", at, err)
 	case errors.As(err, &nobody):
 		return fmt.Errorf("%s: %w: pass --context or --creds of a user of the system account", at, err)
 	}

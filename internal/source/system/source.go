@@ -143,7 +143,7 @@ func Explain(err error, nc *nats.Conn) error {
 	at := at(nc)
 	switch {
 	case errors.As(err, &other):
-		return fmt.Errorf("%s: %w, which this audit needs: pass --context or --creds of a user of the system account", at, err)
+		return fmt.Errorf("%s: %w: pass --context or --creds of a user of the system account", at, err)
 	case errors.As(err, &forbidden) && forbidden.Operation == sysreq.Subscribe:
 		return fmt.Errorf("%s: %w: pass --inbox-prefix with one that the user may subscribe to, or another user of the system account", at, err)
 	case errors.As(err, &forbidden):
