@@ -152,11 +152,14 @@ func (a *applying) next(plan Plan, canary bool) ([]Move, trial) {
 		batch = canaries(plan, a.pace.Canary)
 	}
 	try := trial{all: canary, services: a.now.unproven(batch)}
-	batch, try.seeks = try.few(batch), false
-	if try.seeks = !canary && a.now.untried(batch); try.seeks {
-		batch = batch[:min(few, len(batch))]
+	batch = try.few(batch)
+	if try.seeks = a.now.untried(batch); canary {
+		return batch, try
 	}
-	return batch, try
+	if try.seeks {
+		batch = seeking(batch)
+	}
+	return a.calm(batch), try
 }
 
 // noteGain notes whether a batch of so many moves made anything more even: the servers'
