@@ -80,3 +80,36 @@ func TestRebalanceAfterTwoRestarts(t *testing.T) {
 		})
 	}
 }
+
+// TestRebalanceOfClientsThatMissAServer: of two accounts one does not know the server that
+// joined. That is shown, and the servers are not even for it.
+func TestRebalanceOfClientsThatMissAServer(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3, Late: []int{2}, NoAdvertise: true}}, Accounts: []string{"ORDERS", "BILLING"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Stop)
+	if _, err := l.Connect(ctx, lab.Clients{Account: "ORDERS", URLs: l.URLs("C1", "ORDERS")[:2], Name: "orders", Count: 54}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Server("C1-n3").Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.WaitReady(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range l.Cluster("C1") {
+		if _, err := l.Connect(ctx, lab.Clients{Account: "BILLING", Server: s, Name: "billing", Count: 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	doc := rebalancedWithin(ctx, t, l, generous, 1, "--cluster", "C1", "--apply", "--yes", "--rate", "200")
+	if doc.Outcome != "uneven" || *doc.Servers[2].After == 0 || !slices.ContainsFunc(doc.Notes, func(n string) bool {
+		return strings.Contains(n, "of orders no client came to C1-n3, and ")
+	}) {
+		t.Errorf("%s, %+v, %q: %v", doc.Outcome, doc.Stop, doc.Notes, loads(l, "C1", "ORDERS", "BILLING"))
+	}
+}
