@@ -126,6 +126,9 @@ func (a *applying) all(ctx context.Context) *Stop {
 			}
 			return a.unreached()
 		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal), len(a.missed) > 0 && a.now.Level(a.goal):
+			if kept := a.now.Kept(a.goal); kept != "" {
+				a.run.Enough = words.UpperFirst(kept) + "."
+			}
 			return a.unreached()
 		case a.inVain():
 			a.run.Enough = a.why()

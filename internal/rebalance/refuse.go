@@ -163,8 +163,11 @@ func (p Plan) Remarks(s *State, f Forecast) (lasting, foreseen []string) {
 	}
 	foreseen = append(foreseen, s.lastOf(p)...)
 	if x := f.Short; x != nil {
-		foreseen = append(foreseen, fmt.Sprintf("The servers are not expected to become even: %s would have about %s, and its even share is %s.",
-			s.Servers[x.Server].Name, words.Plural(x.Connections, "connection"), words.Count(x.Share)))
+		text := fmt.Sprintf("The servers are not expected to become even: %s would have about %s, and its even share is %s", s.Servers[x.Server].Name, words.Plural(x.Connections, "connection"), words.Count(x.Share))
+		if kept := f.Kept; kept != "" {
+			text += ". " + words.UpperFirst(kept)
+		}
+		foreseen = append(foreseen, text+".")
 	}
 	if top := slices.Max(s.Loads()); checks.Chance(len(s.Connections), len(s.Servers), top) >= byChance {
 		foreseen = append(foreseen, "Clients that choose at random are often spread like this: moving some will hardly make it more even.")
