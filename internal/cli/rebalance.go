@@ -290,7 +290,12 @@ func (r *rebalance) reconnected(ctx context.Context, nc *nats.Conn) *nats.Conn {
 func (r *rebalance) last(ctx context.Context, nc *nats.Conn, s *assessment, run balance.Run) *balance.State {
 	last := s.state
 	if run.Last != nil {
-		last = run.Last
+		now := *run.Last
+		now.Services = slices.Clone(now.Services)
+		for i, x := range s.state.Services { // what it shows of a server makes the others no more even
+			now.Services[i].Unreached = x.Unreached
+		}
+		last = &now
 	}
 	if !last.Confined() {
 		return last

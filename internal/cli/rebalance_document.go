@@ -79,7 +79,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	switch {
 	case len(s.refusals) > 0 && (s.final || !r.force):
 		doc.Outcome = "refused"
-	case s.level || p.Excess == 0 && s.unread == nil:
+	case s.level || p.Excess == 0 && len(p.Short) == 0 && s.unread == nil:
 		doc.Outcome = "nothing-to-do"
 	case len(p.Moves) == 0:
 		doc.Outcome = "refused"

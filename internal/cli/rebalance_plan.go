@@ -68,7 +68,7 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 		return s, nil
 	}
 	s.refusals = append(s.refusals, balance.Uncovered(s.deployment, s.cluster, s.scope.Servers)...)
-	if s.settle(counted); s.plan.Excess == 0 || s.several() && counted.Level(s.goal) {
+	if s.settle(counted); counted.Kept(s.goal) == "" && (s.plan.Excess == 0 || s.several() && counted.Level(s.goal)) {
 		s.nothing()
 		return s, nil
 	}
@@ -85,6 +85,10 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	} else if s.several() && s.unread == nil && s.state.Level(s.goal) { // by where the clients get to
 		s.nothing()
 		s.notes = append(s.notes, s.state.Confines()...)
+		if kept := s.state.Kept(s.goal); kept != "" {
+			s.level = false
+			s.refuse(balance.NoMoves, "%s. The others are even.", words.UpperFirst(kept))
+		}
 		return s, nil
 	}
 	s.forecast = balance.Foresee(s.state, s.goal, r.batch)

@@ -122,6 +122,9 @@ func (a *applying) all(ctx context.Context) *Stop {
 			}
 			return a.unreached()
 		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal), len(a.missed) > 0 && a.now.Level(a.goal):
+			if kept := a.now.Kept(a.goal); kept != "" {
+				a.run.Enough = words.UpperFirst(kept) + "."
+			}
 			return a.unreached()
 		case a.inVain():
 			a.run.Enough = a.why()
@@ -151,11 +154,14 @@ func (a *applying) next(plan Plan, canary bool) ([]Move, trial) {
 		batch = canaries(plan, a.pace.Canary)
 	}
 	try := trial{all: canary, services: a.now.unproven(batch)}
-	batch, try.seeks = try.few(batch), false
-	if try.seeks = !canary && a.now.untried(batch); try.seeks {
-		batch = batch[:min(few, len(batch))]
+	batch = try.few(batch)
+	if try.seeks = a.now.untried(batch); canary {
+		return batch, try
 	}
-	return batch, try
+	if try.seeks {
+		batch = seeking(batch)
+	}
+	return a.calm(batch), try
 }
 
 // noteGain notes whether a batch of so many moves made anything more even: the servers'

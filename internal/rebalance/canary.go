@@ -85,6 +85,7 @@ func canaries(p Plan, most int) []Move {
 // First returns how many connections a run closes before it looks at what became of them.
 func First(s *State, plan Plan, goal Goal, batch int) int {
 	a := applying{now: s, goal: goal, pace: Pace{Batch: batch}}
+	a.start()
 	moves, _ := a.next(plan, false)
 	return len(moves)
 }

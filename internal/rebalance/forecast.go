@@ -17,6 +17,8 @@ type Forecast struct {
 	// Short is the server that ends furthest from its share, where the run is not
 	// expected to make all level; nil where it is, or where --max-moves ends it.
 	Short *Shortfall
+	// Kept is why not, where clients that stay are the reason, in a clause.
+	Kept string
 }
 
 // Shortfall is a server that does not come near its even share.
@@ -65,7 +67,7 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 	}
 	f.Loads, f.Held = now.Loads(), now.Held()
 	if goal.MaxMoves == 0 {
-		f.Short = now.shortfall(goal)
+		f.Short, f.Kept = now.shortfall(goal), now.Kept(goal)
 	}
 	return f
 }
@@ -114,7 +116,7 @@ const eachOf = 2
 // shortfall is the server that is furthest from its share; nil where all are near
 // theirs.
 func (s *State) shortfall(goal Goal) *Shortfall {
-	aim, furthest := s.aimOf(goal), 0.0
+	aim, furthest := s.aimOf(goal).ideal(), 0.0
 	var out *Shortfall
 	for i, n := range s.Loads() {
 		off := math.Abs(float64(n) - aim.share[i])

@@ -3,6 +3,7 @@ package rebalance
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -105,37 +106,67 @@ func (s *State) missedBefore(ended []Ended) []Missed {
 	for _, e := range ended {
 		came(e.Service, e.Server, e.Start)
 	}
-	// Who was closed twice, by a name that nobody else has, is known to have been elsewhere.
-	full, trails, named := s.full(Goal{}), map[client]trail{}, map[client]int{}
-	for _, c := range s.Connections {
-		named[client{c.Service, c.Name}]++
+	full, of := s.full(Goal{}), s.traced(ended)
+	order := make([]int, len(ended))
+	for i := range order {
+		order[i] = i
 	}
-	ended = slices.Clone(ended)
-	slices.SortStableFunc(ended, func(a, b Ended) int { return a.Stop.Compare(b.Stop) })
-	for _, e := range ended {
+	slices.SortStableFunc(order, func(a, b int) int { return ended[a].Stop.Compare(ended[b].Stop) })
+	for _, at := range order {
+		e := ended[at]
 		if !e.Kicked || !leftFrom(to[e.Service], e.Server) { // those that came back say nothing
 			continue
 		}
 		if back[e.Service]--; back[e.Service] < 0 {
 			continue
 		}
-		of := client{e.Service, e.Name}
-		chances := s.walk(cohort{service: e.Service, server: e.Server, trail: trails[of]}, full)
-		if e.Name != "" && named[of] == 1 {
-			trails[of] = trails[of].then(e.Server)
-		}
+		chances := s.walk(of[at], full)
 		for i := range chances {
 			if !e.Stop.After(s.Servers[i].Start) { // it was not there yet
 				chances[i] = 0
 			}
 		}
 		p := all.of(way{e.Service, e.Server}, len(s.Servers))
-		p.goes(chances, e.Server)
+		s.goes(p, of[at], chances, full)
 		for i, came := range to[e.Service] {
 			p.to[i] = came && i != e.Server
 		}
 	}
 	return s.missed(all)
+}
+
+// moment is how soon after its connection was closed a client has the next one.
+const moment = time.Second
+
+// traced returns the cohort of each connection that ended. One that began the moment after
+// another of its name was closed on request is its client's. Later it may be that of a new
+// process, whose list is another.
+func (s *State) traced(ended []Ended) []cohort {
+	waiting, out := map[client][]int{}, make([]cohort, len(ended))
+	order := make([]int, len(ended))
+	for i, e := range ended {
+		order[i], out[i] = i, cohort{service: e.Service, server: e.Server}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return ended[a].Start.Compare(ended[b].Start) })
+	for _, at := range order {
+		e, of := ended[at], client{ended[at].Service, ended[at].Name}
+		nearest, k := time.Duration(math.MaxInt64), -1
+		for i, was := range waiting[of] {
+			off, after := s.clocks(ended[was].Server, e.Server), e.Start.Sub(ended[was].Stop)
+			if after >= -off && after <= moment+off && after.Abs() < nearest {
+				nearest, k = after.Abs(), i
+			}
+		}
+		if k >= 0 {
+			was := out[waiting[of][k]]
+			out[at].trail, out[at].tries = was.trail.then(was.server), was.tries+1
+			waiting[of] = slices.Delete(waiting[of], k, k+1)
+		}
+		if e.Kicked {
+			waiting[of] = append(waiting[of], at)
+		}
+	}
+	return out
 }
 
 // leftFrom reports whether clients came to another server than that one.

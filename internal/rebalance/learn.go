@@ -67,10 +67,10 @@ func (s *State) Learn(before *State, moves []Move) Arrivals {
 			out.To[c.Service] = make([]int, len(s.Servers))
 		}
 		out.To[c.Service][c.Server]++
-		if s.seen[of] == nil {
-			s.seen[of] = make([]int, len(s.Servers))
+		s.seen.add(of, c.Server, len(s.Servers))
+		if others, ok := s.alike(of); ok {
+			s.seen.add(others, c.Server, len(s.Servers))
 		}
-		s.seen[of][c.Server]++
 	}
 	for service, n := range moved {
 		a := came[service]

@@ -17,9 +17,10 @@ type way struct{ service, from int }
 type passage struct {
 	moved int
 	to    []bool // servers that one of them came to
-	// expected is how many of them should come to each server, and none the logarithm of
-	// the chance that none does.
+	// expected is how many of them should come to each server, last how many had been at all
+	// the others, and none the logarithm of the chance that none comes.
 	expected, none []float64
+	last           []int
 }
 
 // passages are those of a run, or those that servers remember.
@@ -27,32 +28,51 @@ type passages map[way]*passage
 
 func (p passages) of(w way, servers int) *passage {
 	if p[w] == nil {
-		p[w] = &passage{to: make([]bool, servers), expected: make([]float64, servers), none: make([]float64, servers)}
+		p[w] = &passage{to: make([]bool, servers), expected: make([]float64, servers), none: make([]float64, servers), last: make([]int, servers)}
 	}
 	return p[w]
 }
 
-// goes adds a client that chooses a server with these chances.
-func (p *passage) goes(chances []float64, from int) {
+// goes adds a client of a cohort that chooses a server with these chances. Libraries that
+// choose anew take each close as another chance. The others go through a list, and clients
+// that were there through the same restarts may all have the same server last: of these
+// only a client that was moved from all other servers shows whether it gets to the last.
+func (s *State) goes(p *passage, c cohort, chances []float64, full []bool) {
 	p.moved++
+	others := 0
+	for i := range s.Servers {
+		if i != c.server && s.open(c.service, i, full) {
+			others++
+		}
+	}
+	again := s.Services[c.service].mayReturn()
 	for i, chance := range chances {
-		if i != from {
-			p.expected[i] += chance
+		if i == c.server {
+			continue
+		}
+		p.expected[i] += chance
+		switch {
+		case again:
 			p.none[i] += math.Log1p(-min(chance, mostSure))
+		case chance > mostSure && c.tries+1 >= others:
+			p.last[i]++
+			p.none[i] += math.Log1p(-mostSure)
 		}
 	}
 }
 
 const (
-	// mostSure is how sure at most a prediction is of one client.
-	mostSure = 0.99
+	// mostSure is how sure at most a prediction is of one client: that one was moved before
+	// is known by when it connected.
+	mostSure = 0.8
 	// chanceOfNone is how likely it is at most that a server which clients get to was
-	// missed by chance. That of a service by itself is at most half, where others show it.
+	// missed by chance. Where others show it, a service has one client itself that does.
 	chanceOfNone = 0.01
-	mostOwnNone  = 0.5
-	// few is how many are moved before it is known whether clients get to a server that
-	// none of them is on.
-	few = 5
+	mostOwnNone  = 1 - mostSure
+	// few is how many are moved at a time before it is known whether clients get to a server
+	// that none of them is on, and fewOfOne how many of them are of one service.
+	few      = 5
+	fewOfOne = 3
 )
 
 // passed notes where the clients of moves went, next to where their libraries should have
@@ -67,7 +87,7 @@ func (a *applying) passed(before *State, moves []Move, now Arrivals) {
 		if gone[m.Service]--; gone[m.Service] < 0 {
 			continue
 		}
-		a.ways.of(way{m.Service, m.Server}, len(before.Servers)).goes(before.walk(m.cohort(), full), m.Server)
+		before.goes(a.ways.of(way{m.Service, m.Server}, len(before.Servers)), m.cohort(), before.walk(m.cohort(), full), full)
 	}
 	for _, m := range moves {
 		if p := a.ways[way{m.Service, m.Server}]; p != nil {
@@ -78,13 +98,18 @@ func (a *applying) passed(before *State, moves []Move, now Arrivals) {
 	}
 }
 
-// Missed is a server that none of the clients of some services came to though chance alone
-// would have led some there: they do not know it, or can't get in.
+// Missed is a server that none of the clients of some services came to, though some were
+// moved from all the others, or choose anew each time: they do not know it, or can't get in.
 type Missed struct {
 	Server   int
 	Services []int
 	Moved    int     // clients, each as often as it was moved
+	Last     int     // of these moves, those of clients that had been at all other servers
 	Expected float64 // how many of them should have come
+}
+
+func (x *Missed) add(o Missed) {
+	x.Moved, x.Last, x.Expected = x.Moved+o.Moved, x.Last+o.Last, x.Expected+o.Expected
 }
 
 // missed returns the servers that clients do not get to by where they went. It takes them
@@ -120,7 +145,7 @@ func (s *State) missed(all passages) []Missed {
 		slices.Sort(x.Services)
 		for w, p := range all {
 			if slices.Contains(x.Services, w.service) {
-				x.Moved, x.Expected = x.Moved+p.moved, x.Expected+p.expected[i]
+				x.add(Missed{Moved: p.moved, Last: p.last[i], Expected: p.expected[i]})
 			}
 		}
 		out = append(out, x)
@@ -154,7 +179,7 @@ func (s *State) pools(all passages, pool func(int) int, on [][]bool, server int)
 		}
 		var services []int
 		for service, none := range own {
-			if none <= math.Log(mostOwnNone) {
+			if none <= math.Log(mostOwnNone)+1e-9 {
 				services = append(services, service)
 			}
 		}
@@ -210,15 +235,40 @@ func (s *State) leave(x Missed) {
 	}
 }
 
+// reached takes back of services what was shown of a server, as one of them is there.
+func (a *applying) reached() {
+	on := map[way]bool{}
+	for _, c := range a.now.Connections {
+		on[way{c.Service, c.Server}] = true
+	}
+	for i := range a.missed {
+		x := &a.missed[i]
+		x.Services = slices.DeleteFunc(x.Services, func(service int) bool {
+			if !on[way{service, x.Server}] {
+				return false
+			}
+			for _, services := range [][]Service{a.scope.Services, a.now.Services} {
+				services[service].Unreached = slices.Clone(services[service].Unreached)
+				services[service].Unreached[x.Server] = false
+			}
+			return true
+		})
+	}
+	a.missed = slices.DeleteFunc(a.missed, func(x Missed) bool { return len(x.Services) == 0 })
+}
+
 // miss leaves out the servers that clients were shown not to get to.
 func (a *applying) miss() {
+	a.forgive()
+	a.reached()
 	for _, x := range a.now.missed(a.ways) {
 		a.now.leave(x)
 		for _, service := range x.Services { // of which the look after the next batch is made
 			a.scope.Services[service].Unreached, a.scope.Services[service].Why = a.now.Services[service].Unreached, a.now.Services[service].Why
 		}
 		if at := slices.IndexFunc(a.missed, func(o Missed) bool { return o.Server == x.Server }); at >= 0 {
-			a.missed[at] = Missed{x.Server, append(a.missed[at].Services, x.Services...), a.missed[at].Moved + x.Moved, a.missed[at].Expected + x.Expected}
+			a.missed[at].Services = append(a.missed[at].Services, x.Services...)
+			a.missed[at].add(x)
 			continue
 		}
 		a.missed = append(a.missed, x)
@@ -227,17 +277,27 @@ func (a *applying) miss() {
 }
 
 // untried reports whether the clients of a batch may go to a server that nobody is on, and
-// nothing shows that they know it: whether they get there is to be seen with a few.
+// nothing shows that they know it. So it is where they may also go to one that has clients:
+// after some restarts all have the empty one last. That is to be seen with a few, from each
+// server that gives some as long as the other has few.
 func (s *State) untried(moves []Move) bool {
-	loads := s.Loads()
+	loads, even := s.Loads(), s.Even()
 	return slices.ContainsFunc(moves, func(m Move) bool {
 		known := s.Services[m.Service].Known
+		empty, unknown, held, low := false, false, false, false
 		for i, chance := range s.walk(m.cohort(), nil) {
-			if chance > 0 && i != m.Server && loads[i] == 0 && !s.Servers[i].KeptAway && i < len(known) && !known[i] {
-				return true
+			switch {
+			case chance == 0 || i == m.Server || s.Servers[i].KeptAway:
+			case loads[i] == 0:
+				empty, unknown = true, unknown || i < len(known) && !known[i]
+			case loads[i]*4 < even:
+				low = true
+			default:
+				held = true
 			}
 		}
-		return false
+		others, ok := s.alike(m.cohort())
+		return unknown || held && (empty || low && ok && s.seen[others] == nil)
 	})
 }
 
@@ -246,19 +306,54 @@ func (s *State) Misses(all []Missed) (out []string) {
 	for len(all) > 0 {
 		first, names, expected := all[0], []string(nil), 0.0
 		all = slices.DeleteFunc(slices.Clone(all), func(x Missed) bool {
-			same := slices.Equal(x.Services, first.Services) && x.Moved == first.Moved
+			same := slices.Equal(x.Services, first.Services) && x.Moved == first.Moved && x.Last == first.Last
 			if same {
 				names, expected = append(names, s.Servers[x.Server].Name), expected+x.Expected
 			}
 			return same
 		})
-		var of []string
-		for _, service := range first.Services {
-			of = append(of, cmp.Or(s.Services[service].Name, "clients without a name"))
+		though := fmt.Sprintf("where about %.0f would have by chance", expected)
+		if first.Last > 0 {
+			though = fmt.Sprintf("and %s of clients that had been moved from all the others", words.Plurals(first.Last, "of these was", "of these were"))
 		}
-		slices.Sort(of)
-		out = append(out, fmt.Sprintf("After %s of %s no client came to %s, where about %.0f would have by chance: they do not know %s, or can't get in.",
-			words.Plural(first.Moved, "close"), words.ListUpTo(shown, slices.Compact(of)), words.Or(names), expected, it(len(names))))
+		out = append(out, fmt.Sprintf("After %s of %s no client came to %s, %s: they do not know %s, or can't get in.",
+			words.Plural(first.Moved, "close"), s.named(first.Services), words.Or(names), though, it(len(names))))
+	}
+	return out
+}
+
+// named lists services by name.
+func (s *State) named(services []int) string {
+	var of []string
+	for _, service := range services {
+		of = append(of, cmp.Or(s.Services[service].Name, "clients without a name"))
+	}
+	slices.Sort(of)
+	return words.ListUpTo(shown, slices.Compact(of))
+}
+
+// unsettled says of which servers that nobody is on it is not known whether clients get
+// there: some may have it last in their lists. A sentence each.
+func (a *applying) unsettled() (out []string) {
+	loads := a.now.Loads()
+	for i, server := range a.now.Servers {
+		if loads[i] > 0 || server.KeptAway {
+			continue
+		}
+		var services []int
+		moved := 0
+		for w, p := range a.ways {
+			if !a.now.reaches(w.service, i) || p.expected[i] == 0 {
+				continue
+			}
+			moved += p.moved
+			if !slices.Contains(services, w.service) {
+				services = append(services, w.service)
+			}
+		}
+		if len(services) > 0 {
+			out = append(out, fmt.Sprintf("After %s of %s no client came to %s. Whether they get there is unknown: they may try it last.", words.Plural(moved, "close"), a.now.named(services), server.Name))
+		}
 	}
 	return out
 }
@@ -276,7 +371,7 @@ func (a *applying) unreached() *Stop {
 	loads := a.now.Loads()
 	empty := func(x Missed) bool { return loads[x.Server] == 0 }
 	if !slices.ContainsFunc(a.missed, empty) {
-		a.run.Notes = slices.Concat(a.run.Notes, a.now.Misses(a.missed))
+		a.run.Notes = slices.Concat(a.run.Notes, a.now.Misses(a.missed), a.unsettled())
 		return nil
 	}
 	missed := slices.DeleteFunc(slices.Clone(a.missed), func(x Missed) bool { return !empty(x) })

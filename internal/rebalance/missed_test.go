@@ -7,38 +7,66 @@ import (
 	"time"
 )
 
-// gone are clients of a service that were moved away from a server, and those that came to
-// each.
+// gone are clients of a service that were moved away from a server, those that they were
+// moved from before, and those that they came to.
 type gone struct {
 	service, from, n int
 	came             []int
+	been             []int
+}
+
+func (g gone) cohort() cohort {
+	out := cohort{service: g.service, server: g.from, tries: len(g.been)}
+	for _, i := range g.been {
+		out.trail = out.trail.then(i)
+	}
+	return out
+}
+
+// round are clients of a service that were moved from three servers and did not come to the
+// fourth.
+func round(service, n int) []gone {
+	return []gone{{service, 1, n, []int{2}, nil}, {service, 2, n, []int{0}, []int{1}}, {service, 0, n, []int{1}, []int{1, 2}}}
 }
 
 // A server that clients do not get to is known by where they went, and not where chance or
 // the order of their lists explains that nobody came.
 func TestMissed(t *testing.T) {
 	t.Parallel()
-	everywhere := []gone{{0, 0, 4, []int{1, 2}}, {0, 1, 4, []int{0, 2}}, {1, 2, 4, []int{0, 1}}}
+	everywhere := []gone{{0, 0, 4, []int{1, 2}, nil}, {0, 1, 4, []int{0, 2}, nil}, {1, 2, 4, []int{0, 1}, nil}}
+	both := [][]int{{8, 8, 8, 0}, {8, 8, 8, 0}}
 	for _, c := range []struct {
-		name string
-		on   [][]int // by account, each of one service
-		went []gone
-		want []int // servers, of each service that misses one
+		name     string
+		language string
+		on       [][]int // by account, each of one service
+		went     []gone
+		want     []int // servers, of each service that misses one
 	}{
-		{"nobody came of twelve", [][]int{{8, 8, 8, 0}, {8, 8, 8, 0}}, everywhere, []int{3, 3}},
-		{"one came", [][]int{{8, 8, 8, 1}, {8, 8, 8, 0}}, everywhere, nil},
-		{"too few to say", [][]int{{8, 8, 8, 0}, {8, 8, 8, 0}}, everywhere[:2], nil},
-		{"one service came, and of the other too few", [][]int{{8, 8, 8, 3}, {8, 8, 8, 0}}, []gone{{0, 0, 12, []int{1, 2, 3}}, {1, 1, 6, []int{0, 2}}}, nil},
-		{"one service came, and none of many of the other", [][]int{{8, 8, 8, 3}, {8, 8, 8, 0}}, []gone{{0, 0, 12, []int{1, 2, 3}}, {1, 1, 16, []int{0, 2}}}, []int{3}},
-		{"all went on to the next of their list", [][]int{{8, 20, 0, 0}}, []gone{{0, 0, 20, []int{1}}}, nil},
-		{"and back from there", [][]int{{14, 14, 0, 0}}, []gone{{0, 0, 6, []int{1}}, {0, 1, 6, []int{0}}}, []int{2, 3}},
-		{"of one that was hardly moved it is not known", [][]int{{8, 8, 8, 0}, {8, 8, 8, 0}, {8, 8, 8, 0}}, append(slices.Clone(everywhere), gone{2, 0, 1, []int{1}}), []int{3, 3}},
+		{"nobody came of 24 that choose anew", "python3", both, append(slices.Clone(everywhere), everywhere...), []int{3, 3}},
+		{"nor of twelve that may all have it last", "go", both, everywhere, nil},
+		{"nor of sixty", "go", both, []gone{{0, 0, 20, []int{1, 2}, nil}, {0, 1, 20, []int{0, 2}, nil}, {1, 2, 20, []int{0, 1}, nil}}, nil},
+		{"three were on all the others", "go", both, round(0, 3), []int{3}},
+		{"two were", "go", both, round(0, 2), nil},
+		{"three were on two of three", "go", both, round(0, 3)[:2], nil},
+		{"those of two services were", "go", both, append(round(0, 2), round(1, 1)...), []int{3, 3}},
+		{"of one that was moved once it is not known", "go", both, append(round(0, 3), gone{1, 0, 20, []int{1, 2}, nil}), []int{3}},
+		{"one came", "python3", [][]int{{8, 8, 8, 1}, {8, 8, 8, 0}}, everywhere, nil},
+		{"one came of those that were on all the others", "go", [][]int{{8, 8, 8, 1}}, round(0, 3), nil},
+		{"too few to say", "python3", both, everywhere[:2], nil},
+		{"one service came, and of the other too few", "python3", [][]int{{8, 8, 8, 3}, {8, 8, 8, 0}}, []gone{{0, 0, 12, []int{1, 2, 3}, nil}, {1, 1, 6, []int{0, 2}, nil}}, nil},
+		{"one service came, and none of many of the other", "python3", [][]int{{8, 8, 8, 3}, {8, 8, 8, 0}}, []gone{{0, 0, 12, []int{1, 2, 3}, nil}, {1, 1, 20, []int{0, 2}, nil}}, []int{3}},
+		{"one service came, and of the other four were on all the others", "go", [][]int{{8, 8, 8, 3}, {8, 8, 8, 0}}, append(round(1, 4), gone{0, 0, 12, []int{1, 2, 3}, nil}), []int{3}},
+		{"all went on to the next of their list", "python3", [][]int{{8, 20, 0, 0}}, []gone{{0, 0, 20, []int{1}, nil}}, nil},
+		{"and back from there", "python3", [][]int{{14, 14, 0, 0}}, []gone{{0, 0, 9, []int{1}, nil}, {0, 1, 9, []int{0}, nil}}, []int{2, 3}},
 	} {
 		s, all := held(c.on), passages{}
+		for i := range s.Services {
+			s.Services[i].Language = c.language
+		}
 		for _, w := range c.went {
 			p := all.of(way{w.service, w.from}, 4)
 			for range w.n {
-				p.goes(s.walk(cohort{service: w.service, server: w.from}, nil), w.from)
+				s.goes(p, w.cohort(), s.walk(w.cohort(), nil), nil)
 			}
 			for _, i := range w.came {
 				p.to[i] = true
@@ -67,39 +95,46 @@ func TestMissedBefore(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		started time.Duration // of the server that nobody is on, from the first close on
-		closes  int
-		twice   bool
+		closes  int           // of each client
+		later   time.Duration // how long after the first close the connections of the second began
+		names   int           // of all clients
 		kicked  bool
 		want    bool
 	}{
-		{"many since it started", -time.Minute, 12, false, true, true},
-		{"few", -time.Minute, 5, false, true, false},
-		{"few, each twice", -time.Minute, 5, true, true, true},
-		{"before it started", time.Hour, 12, false, true, false},
-		{"they closed themselves", -time.Minute, 12, false, false, false},
+		{"each on all other servers", -time.Minute, 3, time.Second, 24, true, true},
+		{"each on two of three", -time.Minute, 2, time.Second, 24, true, false},
+		{"each once", -time.Minute, 1, time.Second, 24, true, false},
+		{"of one name, each on all other servers", -time.Minute, 3, 100 * time.Millisecond, 1, true, true},
+		{"new ones long after", -time.Minute, 3, time.Hour, 24, true, false},
+		{"new ones of one name", -time.Minute, 3, time.Hour, 1, true, false},
+		{"before it started", 10 * time.Hour, 3, time.Second, 24, true, false},
+		{"they closed themselves", -time.Minute, 3, time.Second, 24, false, false},
 	} {
 		s := held([][]int{{8, 8, 8, 0}})
 		s.Servers[3].Start = at.Add(c.started)
+		for i := range s.Servers {
+			s.Servers[i].Margin = time.Millisecond
+		}
 		var ended []Ended
 		for i := range s.Connections {
-			x := &s.Connections[i*7%len(s.Connections)] // of all servers
-			if x.Name = string(rune('a' + i)); i >= c.closes {
+			x := &s.Connections[i]
+			if x.Name = string(rune('a' + i%c.names)); i%6 > 0 {
 				x.Start = at.Add(-time.Hour)
 				continue
 			}
-			x.Start = at.Add(2 * time.Second)
-			from := (x.Server + 1) % 3
-			ended = append(ended, Ended{0, from, x.Name, c.kicked, at.Add(-time.Hour), at.Add(time.Duration(i) * time.Millisecond)})
-			if c.twice {
-				ended[len(ended)-1].Server = (x.Server + 2) % 3
-				ended = append(ended, Ended{0, from, x.Name, c.kicked, at.Add(time.Second), at.Add(2 * time.Second)})
+			start, stop := at.Add(-time.Hour), at.Add(time.Duration(i)*10*time.Second)
+			for k := c.closes; k > 0; k-- {
+				ended = append(ended, Ended{0, (x.Server + k) % 3, x.Name, c.kicked, start, stop})
+				start = stop.Add(c.later)
+				stop = start.Add(time.Minute)
 			}
+			x.Start = start
 		}
 		missed := s.Leave(ended)
 		if len(missed) > 0 != c.want || c.want && (missed[0].Server != 3 || s.Reached(3)) {
 			t.Errorf("%s: %+v", c.name, missed)
 		}
-		if c.want && !strings.Contains(s.Misses(missed)[0], "no client came to n4, where about ") {
+		if c.want && !strings.Contains(s.Misses(missed)[0], "no client came to n4, and ") {
 			t.Errorf("%s: %q", c.name, s.Misses(missed))
 		}
 	}

@@ -68,7 +68,7 @@ func PlanMoves(s *State, goal Goal) Plan {
 		return Plan{} // none reported
 	}
 	p := newPlanning(s, goal)
-	plan := Plan{Even: slices.Max(p.aimed.even), From: make([]int, len(s.Servers))}
+	plan := Plan{Even: slices.Max(p.aimed.ideal().even), From: make([]int, len(s.Servers))}
 	for i, give := range p.give {
 		plan.Excess += max(give, p.overs[i])
 	}
@@ -111,6 +111,8 @@ func PlanMoves(s *State, goal Goal) Plan {
 	}
 	if len(plan.Moves) < min(budget, plan.Excess) {
 		plan.Short = append(plan.Short, p.why()...)
+	} else if kept := s.Kept(goal); kept != "" {
+		plan.Short = append(plan.Short, kept)
 	}
 	return plan
 }

@@ -195,7 +195,7 @@ func TestPlansHold(t *testing.T) {
 			seen[place{m.Server, m.ID}] = true
 		}
 		for i, n := range p.From {
-			if most := max(over[i], loads[i]-p.Even); n > most && (!goal.Even || n > over[i]) {
+			if most := max(over[i], loads[i]-s.aimOf(goal).even[i]); n > most && (!goal.Even || n > over[i]) {
 				t.Fatalf("round %d: server %d gives %d of %d, too many are %d", round, i, n, loads[i], most)
 			}
 		}

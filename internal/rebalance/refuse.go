@@ -162,9 +162,13 @@ func (p Plan) Remarks(s *State, f Forecast) (lasting, foreseen []string) {
 	if f.Moves > len(p.Moves) {
 		foreseen = append(foreseen, fmt.Sprintf("Clients choose where they go, so it plans again after each batch: about %s in all, of these services only.", words.Plural(f.Moves, "move")))
 	}
+	foreseen = append(foreseen, s.lastOf(p)...)
 	if x := f.Short; x != nil {
-		foreseen = append(foreseen, fmt.Sprintf("The servers are not expected to become even: %s would have about %s, and its even share is %s.",
-			s.Servers[x.Server].Name, words.Plural(x.Connections, "connection"), words.Count(x.Share)))
+		text := fmt.Sprintf("The servers are not expected to become even: %s would have about %s, and its even share is %s", s.Servers[x.Server].Name, words.Plural(x.Connections, "connection"), words.Count(x.Share))
+		if kept := f.Kept; kept != "" {
+			text += ". " + words.UpperFirst(kept)
+		}
+		foreseen = append(foreseen, text+".")
 	}
 	if p.ordinary(s) {
 		foreseen = append(foreseen, "Clients that choose at random are often spread like this: moving some will hardly make it more even.")
@@ -193,4 +197,28 @@ func (p Plan) ordinary(s *State) bool {
 		}
 	}
 	return true
+}
+
+// lastOf says how many moves it takes where the clients have the servers that nobody is on
+// last in their lists: a sentence, or none.
+func (s *State) lastOf(p Plan) []string {
+	if !s.untried(p.Moves) {
+		return nil
+	}
+	var empty []string
+	held := 0
+	for i, n := range s.Loads() {
+		switch {
+		case s.Servers[i].KeptAway:
+		case n == 0:
+			empty = append(empty, s.Servers[i].Name)
+		default:
+			held++
+		}
+	}
+	if held < 2 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Nobody is on %s. Clients that have it last in their lists take %d moves each to get there: up to about %s in all.",
+		words.Or(empty), held, words.Plural(p.Excess*held, "move"))}
 }

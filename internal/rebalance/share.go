@@ -2,7 +2,6 @@ package rebalance
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -27,8 +26,7 @@ func (s *State) Reached(server int) bool {
 }
 
 // confined are the servers that clients of a service get to, where these are several
-// and not all: nil for others, whose share is of all. So it is for those that stay:
-// what they have too much of is said, and not made the share of a server.
+// and not all: nil for others, whose share is of all.
 func (s *State) confined(service int) []int {
 	if !s.moves(service) {
 		return nil
@@ -147,36 +145,39 @@ func (s *State) whyNot(service int) string {
 	return " (" + why + ")"
 }
 
-// blocks are all clients; nil where none are confined. Those of services that stay are
-// confined to where they are, if they are to count so.
+// blocks are all clients; nil where none are confined. Those that stay are confined to their
+// server where they are to be counted there, as long as others may move.
 func (s *State) blocks(stay bool) []*checks.Confined {
-	to, some := make([][]int, len(s.Services)), false
+	stay = stay && slices.ContainsFunc(s.Connections, func(c Connection) bool { return s.moves(c.Service) })
+	to, some := make([][]int, len(s.Services)), stay && slices.ContainsFunc(s.Connections, func(c Connection) bool { return !s.moves(c.Service) })
 	for service := range s.Services {
 		to[service] = s.confined(service)
-		some = some || to[service] != nil || stay && s.Services[service].Stays != ""
+		some = some || to[service] != nil
 	}
 	everywhere := s.taking()
 	if !some && len(everywhere) == len(s.Servers) || len(everywhere) == 0 {
 		return nil
 	}
-	type spot struct{ service, server int }
-	of := map[spot]*checks.Confined{}
+	of := make([]*checks.Confined, len(s.Services))
 	byAccount := make([][]*checks.Confined, len(s.Accounts))
 	var out []*checks.Confined
+	staying := map[[2]int]*checks.Confined{} // by account and server
 	for _, c := range s.Connections {
 		if s.keeps(c) {
 			continue
 		}
-		key := spot{c.Service, -1}
-		if stay && s.Services[c.Service].Stays != "" {
-			key.server = c.Server
+		if stay && !s.moves(c.Service) {
+			at := [2]int{s.Services[c.Service].Account, c.Server}
+			if staying[at] == nil {
+				staying[at] = &checks.Confined{Account: at[0], To: []int{c.Server}}
+				out = append(out, staying[at])
+			}
+			staying[at].N++
+			continue
 		}
-		if of[key] == nil {
+		if of[c.Service] == nil {
 			account, reach := s.Services[c.Service].Account, to[c.Service]
-			switch {
-			case key.server >= 0:
-				reach = []int{c.Server}
-			case reach == nil:
+			if reach == nil {
 				reach = everywhere
 			}
 			at := slices.IndexFunc(byAccount[account], func(b *checks.Confined) bool { return slices.Equal(b.To, reach) })
@@ -185,9 +186,9 @@ func (s *State) blocks(stay bool) []*checks.Confined {
 				b := &checks.Confined{Account: account, To: reach}
 				byAccount[account], out = append(byAccount[account], b), append(out, b)
 			}
-			of[key] = byAccount[account][at]
+			of[c.Service] = byAccount[account][at]
 		}
-		of[key].N++
+		of[c.Service].N++
 	}
 	return out
 }
@@ -205,187 +206,6 @@ func (s *State) kept() [][]int {
 	for _, c := range s.Connections {
 		if s.keeps(c) {
 			out[s.Services[c.Service].Account][c.Server]++
-		}
-	}
-	return out
-}
-
-// aim is what each server has when the clients are spread as evenly as where they can
-// get to allows.
-type aim struct {
-	share []float64
-	even  []int // the same rounded up
-	own   []int // of each account by itself, the most on a server
-	// of are the same of each account on each server; nil but where each is to be even.
-	of [][]float64
-}
-
-// Confined reports whether clients of some services get to some of the servers only, so
-// that what is even depends on whose connections they are.
-func (s *State) Confined() bool { return s.blocks(false) != nil }
-
-// AimAs judges by the aim of another state where that knows that not all clients get
-// everywhere. Else the connections that there are say what is even: some may have come or
-// gone since the other.
-func (s *State) AimAs(o *State, goal Goal) {
-	if o.Confined() {
-		s.aim = o.aimOf(goal)
-	}
-}
-
-// aimOf works out the aim. Where all get everywhere it is the same of every server.
-// An account is not led above its ceiling for it.
-func (s *State) aimOf(goal Goal) *aim {
-	if s.aim != nil {
-		return s.aim
-	}
-	out := &aim{share: make([]float64, len(s.Servers)), even: make([]int, len(s.Servers))}
-	blocks := s.blocks(goal.Even)
-	if goal.Even {
-		s.aimEach(out, blocks)
-		return out
-	}
-	if blocks == nil {
-		for i := range out.share {
-			out.share[i] = float64(len(s.Connections)) / float64(len(s.Servers))
-			out.even[i] = s.Even()
-		}
-		for _, held := range s.Held() {
-			_, total := largest(held)
-			out.own = append(out.own, checks.EvenShare(total, len(held)))
-		}
-		return out
-	}
-	free := slices.Repeat([]float64{math.Inf(1)}, len(s.Accounts))
-	own := make([][]*checks.Confined, len(s.Accounts))
-	for _, b := range blocks {
-		own[b.Account] = append(own[b.Account], b)
-	}
-	for _, of := range own {
-		out.own = append(out.own, checks.WholeShare(slices.Max(checks.Level(of, len(s.Servers), free))))
-	}
-	s = &State{Servers: s.Servers, Accounts: s.Accounts, Services: s.Services, Connections: s.Connections, peak: s.peak, peaks: s.peaks, aim: out}
-	ceilings, _ := s.ceilings(goal)
-	for a, n := range ceilings {
-		if s.Accounts[a].Stays == "" {
-			free[a] = float64(n)
-		}
-	}
-	out.share = checks.Level(blocks, len(s.Servers), free)
-	for _, kept := range s.kept() {
-		for i, n := range kept {
-			out.share[i] += float64(n)
-		}
-	}
-	for i, n := range out.share {
-		out.even[i] = checks.WholeShare(n)
-	}
-	return out
-}
-
-// aimEach aims at an even share of every account by itself; those that are left alone
-// count with what they have, and services that are as well.
-func (s *State) aimEach(out *aim, blocks []*checks.Confined) {
-	kept := s.kept()
-	for a, held := range s.Held() {
-		share := make([]float64, len(held))
-		var own []*checks.Confined
-		for _, b := range blocks {
-			if b.Account == a {
-				own = append(own, b)
-			}
-		}
-		_, total := largest(held)
-		for i := range share {
-			share[i] = float64(total) / float64(len(held))
-		}
-		if blocks != nil {
-			share = checks.Level(own, len(held), slices.Repeat([]float64{math.Inf(1)}, len(s.Accounts)))
-		}
-		most := slices.Max(share)
-		for i, n := range held {
-			share[i] += float64(kept[a][i])
-			if s.Accounts[a].Stays != "" {
-				share[i] = float64(n)
-			}
-			out.share[i] += share[i]
-		}
-		out.own, out.of = append(out.own, checks.WholeShare(most)), append(out.of, share)
-	}
-	for i, n := range out.share {
-		out.even[i] = checks.WholeShare(n)
-	}
-}
-
-// Level reports whether every server is near its even share and no account that is
-// balanced is above its ceiling; where each is to be even, near its own.
-func (s *State) Level(goal Goal) bool {
-	aim := s.aimOf(goal)
-	loads := s.Loads()
-	if goal.To >= 0 {
-		return loads[goal.To] >= leastOf(aim.share[goal.To])
-	}
-	for i, n := range loads {
-		if !aim.near(i, n) && !s.emptied(i, n, aim.share[i]) {
-			return false
-		}
-	}
-	ceilings, _ := s.ceilings(goal)
-	for a, held := range s.Held() {
-		if s.Accounts[a].Stays != "" {
-			continue
-		}
-		for i, n := range held {
-			most := ceilings[a]
-			if goal.Even {
-				most += slack(most)
-			}
-			if n > most || goal.Even && n < leastOf(aim.of[a][i]) && !s.emptied(i, n, aim.of[a][i]) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// emptied reports whether clients left a server that is not for them.
-func (s *State) emptied(server, n int, share float64) bool {
-	return s.Servers[server].KeptAway && float64(n) <= share
-}
-
-// near reports whether a server with so many is near its share.
-func (x *aim) near(server, n int) bool {
-	return n >= leastOf(x.share[server]) && n <= x.even[server]+slack(x.even[server])
-}
-
-// NearEven reports whether no server has more than a few over the even share of these.
-func NearEven(loads []int) bool {
-	most, total := largest(loads)
-	even := checks.EvenShare(total, len(loads))
-	return most <= even+slack(even)
-}
-
-// leastOf is how few are near a share.
-func leastOf(share float64) int {
-	return int(math.Floor(share+checks.Near)) - slack(checks.WholeShare(share))
-}
-
-// unevenness is how far it is from the goal: less of either is better.
-type unevenness struct {
-	// loads is the sum of squares of what each server has over or below its share,
-	// accounts that of what they have over their ceilings.
-	loads, accounts float64
-}
-
-func (s *State) unevenness(goal Goal) (out unevenness) {
-	share := s.aimOf(goal).share
-	for i, n := range s.Loads() {
-		out.loads += (float64(n) - share[i]) * (float64(n) - share[i])
-	}
-	ceilings, _ := s.ceilings(goal)
-	for a, held := range s.Held() {
-		for _, n := range held {
-			out.accounts += beyond(float64(n), float64(ceilings[a]))
 		}
 	}
 	return out

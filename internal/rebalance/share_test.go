@@ -35,11 +35,21 @@ func TestShares(t *testing.T) {
 		}(), []int{6, 6, 0}, []int{8}},
 		{"two get to two, the third everywhere", behind([]int{12, 0, 0}, []int{12, 0, 0}, []int{6, 7, 2}), []int{16, 16, 7}, []int{8, 8, 7}},
 		{"the third was all on n3, and stays below its threshold", behind([]int{12, 0, 0}, []int{12, 0, 0}, []int{0, 0, 15}), []int{15, 15, 10}, []int{8, 8, 10}},
-		{"those that stay have their share of all", func() *State {
+		{"those that stay are no share of others", func() *State {
 			s := behind([]int{12, 0, 0}, []int{12, 0, 0}, []int{6, 7, 2})
 			s.Services[0].Stays, s.Accounts[1].Stays = "so", "so"
 			return s
-		}(), []int{13, 13, 13}, []int{8, 8, 7}},
+		}(), []int{25, 7, 7}, []int{8, 8, 7}},
+		{"those that move make up for those that stay", func() *State {
+			s := held([][]int{{30, 0, 0}, {21, 17, 22}})
+			s.Accounts[0].Stays = "so"
+			return s
+		}(), []int{44, 23, 23}, []int{21, 23}},
+		{"those that stay where no server has too much", func() *State {
+			s := held([][]int{{10, 0, 0}, {40, 0, 40}})
+			s.Services[0].Stays = "so"
+			return s
+		}(), []int{30, 30, 30}, []int{7, 40}},
 	} {
 		aim := c.state.aimOf(everywhere())
 		most, _ := c.state.ceilings(everywhere())

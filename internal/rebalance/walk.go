@@ -40,26 +40,58 @@ func (c Connection) cohort() cohort {
 // experience counts where the clients of each cohort went, by server.
 type experience map[cohort][]int
 
+func (x experience) add(c cohort, server, servers int) {
+	if x[c] == nil {
+		x[c] = make([]int, servers)
+	}
+	x[c][server]++
+}
+
 // trusted is how many clients weigh as much as what is known of their library.
 const trusted = 4
 
-// chances returns the chance of each server for a client of the cohort whose
-// connection is closed: by the walk of its library, and by where others like it
-// went. Servers without room are out of the question.
+// alike is what a cohort counts as for those of other services: clients that go through a
+// list and were at the same servers at the same time went the same ways, whoever they are.
+// It is false for others.
+func (s *State) alike(c cohort) (cohort, bool) {
+	x := &s.Services[c.service]
+	c.service = -1
+	return c, !x.mayReturn() && x.Order == nil
+}
+
+// chances returns the chance of each server for a client of the cohort whose connection is
+// closed: by the walk of its library, by where those of other services went, and by where
+// others like it did. Servers without room are out of the question.
 func (s *State) chances(c cohort, full []bool) []float64 {
 	out := s.walk(c, full)
-	went := s.seen[c]
+	if others, ok := s.alike(c); ok {
+		went := slices.Clone(s.seen[others])
+		for i := range went {
+			if own := s.seen[c]; own != nil {
+				went[i] -= own[i]
+			}
+			if !s.open(c.service, i, full) {
+				went[i] = 0
+			}
+		}
+		weigh(out, went)
+	}
+	weigh(out, s.seen[c])
+	return out
+}
+
+// weigh makes chances those that clients show who went to the servers.
+func weigh(chances []float64, went []int) {
 	n := trusted
 	for _, k := range went {
 		n += k
 	}
-	for i := range out {
-		out[i] *= trusted / float64(n)
+	for i := range chances {
+		chances[i] *= trusted / float64(n)
 		if i < len(went) {
-			out[i] += float64(went[i]) / float64(n)
+			chances[i] += float64(went[i]) / float64(n)
 		}
 	}
-	return out
 }
 
 // walk is what is known of libraries. Go, C, Java, JavaScript and .NET clients put
