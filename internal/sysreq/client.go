@@ -28,6 +28,7 @@ type Client struct {
 
 	mu        sync.Mutex
 	listeners map[int]func(*PermissionError) bool
+	unheard   []*PermissionError // while nobody listened
 	next      int
 	ended     error
 }
@@ -175,6 +176,9 @@ func (c *Client) Trace(format string, args ...any) {
 func (c *Client) refused(e *PermissionError) bool {
 	c.mu.Lock()
 	listeners := slices.Collect(maps.Values(c.listeners))
+	if len(listeners) == 0 && len(c.unheard) < mostUnheard {
+		c.unheard = append(c.unheard, e)
+	}
 	c.mu.Unlock()
 	ours := false
 	for _, f := range listeners {
@@ -183,7 +187,11 @@ func (c *Client) refused(e *PermissionError) bool {
 	return ours
 }
 
-// OnRefusal hands over what the server forbids until it is stopped; f reports
+// mostUnheard is how many refusals wait for somebody who listens.
+const mostUnheard = 16
+
+// OnRefusal hands over what the server forbids until it is stopped, and what it forbade
+// while nobody listened: that of a subscription may come before its owner does. f reports
 // whether that is about what the listener does.
 func (c *Client) OnRefusal(f func(*PermissionError) bool) (stop func()) {
 	c.mu.Lock()
@@ -191,6 +199,14 @@ func (c *Client) OnRefusal(f func(*PermissionError) bool) (stop func()) {
 	id := c.next
 	c.next++
 	c.listeners[id] = f
+	if unheard := c.unheard; len(unheard) > 0 {
+		c.unheard = nil
+		go func() { // f may wait for whoever is about to read
+			for _, e := range unheard {
+				f(e)
+			}
+		}()
+	}
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
