@@ -46,7 +46,7 @@ func (s *State) Remembered(ctx context.Context, nc *nats.Conn, patience time.Dur
 	var mu sync.Mutex
 	remembered(ctx, c, patience, s.Servers, func(at int, x *wire.Connection) {
 		account, ours := accounts[cmp.Or(string(x.Account), global)]
-		name, protocol := string(x.Name), cmp.Or(string(x.Protocol), "nats")
+		name, protocol := called(x)
 		service, known := services[serviceKey{account, cause.Stem(name), string(x.User), string(x.Language), protocol}]
 		if !ours || !known || x.Stop.IsZero() {
 			return
@@ -148,8 +148,13 @@ func (s *State) traced(ended []Ended) []cohort {
 		order[i], out[i] = i, cohort{service: e.Service, server: e.Server}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return ended[a].Start.Compare(ended[b].Start) })
+	latest := moment // after that no connection is one's next, by whichever clocks
+	for i := range s.Servers {
+		latest = max(latest, moment+s.clocks(i, i))
+	}
 	for _, at := range order {
 		e, of := ended[at], client{ended[at].Service, ended[at].Name}
+		waiting[of] = slices.DeleteFunc(waiting[of], func(was int) bool { return e.Start.Sub(ended[was].Stop) > latest })
 		nearest, k := time.Duration(math.MaxInt64), -1
 		for i, was := range waiting[of] {
 			off, after := s.clocks(ended[was].Server, e.Server), e.Start.Sub(ended[was].Stop)

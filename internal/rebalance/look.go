@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -173,10 +172,7 @@ func (l *looking) add(at int, asked string, x *wire.Connection) {
 	if !ours || !x.Client {
 		return
 	}
-	name, protocol := string(x.Name), cmp.Or(string(x.Protocol), "nats")
-	if strings.HasPrefix(protocol, "mqtt") {
-		name = string(x.MQTTClient)
-	}
+	name, protocol := called(x)
 	key := serviceKey{account, cause.Stem(name), string(x.User), string(x.Language), protocol}
 	service, known := l.services[key]
 	if !known {
@@ -207,4 +203,13 @@ func (l *looking) rest(account int) string {
 		return unexamined
 	}
 	return ""
+}
+
+// called is the name of a client, which over MQTT is its id, and its protocol.
+func called(x *wire.Connection) (name, protocol string) {
+	name, protocol = string(x.Name), cmp.Or(string(x.Protocol), "nats")
+	if isMQTT(protocol) {
+		name = string(x.MQTTClient)
+	}
+	return name, protocol
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -67,7 +66,7 @@ func (s *State) Recall(account int, history []checks.Closed) []Recalled {
 				t.expected = gain{chance * float64(closed), chance * (1 - chance) * float64(closed)}
 			}
 			// One that is tried alone shows it however few, as it does in a run.
-			alone := x.Unproven || strings.HasPrefix(x.Protocol, "mqtt")
+			alone := x.Unproven || isMQTT(x.Protocol)
 			if t.tooFewLeft() || alone && t.failed() {
 				out = append(out, Recalled{i, cmp.Or(x.Name, "clients without a name"), server.Name, closed, at, 0})
 				break

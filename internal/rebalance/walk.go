@@ -148,11 +148,14 @@ func (s *State) shuffled(c cohort, full []bool) []float64 {
 	return out
 }
 
+// isMQTT reports whether a protocol is MQTT, by whatever it is carried.
+func isMQTT(protocol string) bool { return strings.HasPrefix(protocol, "mqtt") }
+
 // mayReturn reports whether a client may choose the server that closed it at once.
 // The libraries listed put it at the end of their list (read in their sources);
 // of others it is not known.
 func mayReturn(language, protocol string) bool {
-	if strings.HasPrefix(protocol, "mqtt") {
+	if isMQTT(protocol) {
 		return true
 	}
 	return !slices.Contains([]string{"go", "c", "java", ".net", "nats.js", "nats.ws", "nats.deno", "node", "javascript"},
