@@ -220,11 +220,12 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	if w.judged && over != p.over && r.Verdict != checks.Incomplete && w.doubtful(k, p, over, now) {
 		return nil
 	}
-	p.doubted, p.judged = time.Time{}, r.Verdict
+	p.doubted = time.Time{}
 	if between && w.judged && over != p.over && r.Verdict != checks.Incomplete {
 		w.again(k, p.fell.Add(betweenFor))
 		return nil
 	}
+	p.judged = r.Verdict
 	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
 	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
 	switch {
