@@ -127,7 +127,7 @@ func historyText(h history.History, account string, known bool, since, now time.
 		line("", "Since %s: %s.", from, what)
 	}
 	if ended {
-		line("", "No watch records now: what happened since %s is unknown.", h.Until.Local().Format(lineTime))
+		line("", "%s", history.NoRecorder(h.Until.Local().Format(lineTime)))
 	}
 	if h.Cut {
 		text := "Older changes were left out: they are too many to read at once."

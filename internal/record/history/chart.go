@@ -97,7 +97,7 @@ func (c Chart) page(docs []record.Document) chartPage {
 		p.Notes = append(p.Notes, "Nothing was recorded.")
 	}
 	if !c.Until.IsZero() {
-		p.Notes = append(p.Notes, "No watch records now: what happened since "+c.Until.UTC().Format(chartTime)+" is unknown.")
+		p.Notes = append(p.Notes, NoRecorder(c.Until.UTC().Format(chartTime)))
 	}
 	if c.Cut {
 		p.Notes = append(p.Notes, "Older changes were left out: they are too many to read at once.")

@@ -35,7 +35,7 @@ type election struct {
 	revision uint64
 	seenAt   time.Time
 	// looked is that the last turn saw the lease: one that is another now was written since.
-	// The first one that is seen may have been written by who is dead by now.
+	// The first one that is seen may be that of a recorder that has died.
 	looked bool
 	// otherAt is when another recorder was last seen to lead, and until writtenAt it has
 	// written what it saw.

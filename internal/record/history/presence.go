@@ -23,6 +23,11 @@ const (
 // takesOver is how long after the last word of a leader another one leads at the latest.
 const takesOver = followFor + 2*leadEvery
 
+// NoRecorder says that nobody has recorded since a time, in the format of whoever says so.
+func NoRecorder(since string) string {
+	return "No watch records now: what happened since " + since + " is unknown."
+}
+
 // lastThere is when a recorder was last there; zero where one records now. A recorder that
 // stands by does not count.
 func (s *Store) lastThere(ctx context.Context, now time.Time) (time.Time, error) {

@@ -52,7 +52,7 @@ func (s *Store) Reading(ctx context.Context, q Query, now time.Time) (Reading, e
 	if r.Docs, r.Cut, err = s.Documents(ctx, q); err != nil {
 		return r, err
 	}
-	if r.Cut {
+	if r.Cut && len(r.Docs) > 0 {
 		from = r.Docs[0].Time
 		if from.After(r.Since) {
 			r.Since = from
