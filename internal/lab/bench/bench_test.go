@@ -183,6 +183,7 @@ func BenchmarkScaling(b *testing.B) {
 
 // TestBench keeps the benchmarks working, on a small fleet and without a time.
 func TestBench(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t, fleet.Size{Servers: 12, Clusters: 3, Accounts: 60, Connections: 1500, Seed: 1, Skewed: 3})
 	if len(f.Skewed) != 3 || f.Connections != 1500 || f.Servers != 13 {
 		t.Fatal(f)

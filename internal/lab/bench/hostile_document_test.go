@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
+	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
 // A hundred servers with ten thousand accounts each: every row is written, in less
@@ -39,7 +40,7 @@ func TestHostileDocument(t *testing.T) {
 				}
 				return ordinary(n, question, server)
 			})
-			x := suffer(t, build(t), url, "20s", "--no-probe", "--no-dns", "--format", c.format)
+			x := suffer(t, build(t), url, sourcetest.Patient().String(), "--no-probe", "--no-dns", "--format", c.format)
 			t.Logf("%.1f s, %.1f s CPU, %d MiB, status %d, %d MB", x.wall.Seconds(), x.cpu.Seconds(), x.peak>>20, x.status, x.size>>20)
 			if x.peak>>20 > c.most || x.status != 1 || x.size < c.least {
 				t.Errorf("%d MiB, status %d, %d bytes: %s", x.peak>>20, x.status, x.size, x.errs)

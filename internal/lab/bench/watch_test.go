@@ -204,6 +204,7 @@ func lateness(from, to []time.Time) string {
 
 // TestWatchBench keeps BenchmarkWatch working, on a small fleet.
 func TestWatchBench(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t, fleet.Size{Servers: 6, Clusters: 2, Accounts: 20, Connections: 500, Seed: 1})
 	if d := f.order(t, order{For: 300 * time.Millisecond, Counts: true, Changes: 100, Probe: probed}); d.Counts == 0 || d.Changes == 0 || len(d.Probes) == 0 {
 		t.Errorf("%+v", d)

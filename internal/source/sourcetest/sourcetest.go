@@ -67,7 +67,7 @@ func SideBySide(tests int) {
 // Main runs the tests of a package side by side and makes sure that nothing is
 // left running. A fuzzing engine has goroutines of its own.
 func Main(m *testing.M) {
-	tests := 16
+	tests := 24
 	if RaceDetector { // it takes the processors several times as long
 		tests = 8
 	}
