@@ -69,9 +69,8 @@ type AccountConns struct {
 	Clients, Leafnodes uint32
 }
 
-// DecodeAccountConns reads an account's SERVER.CONNS event. From is set as far as
-// it could be read, also with an error.
-func DecodeAccountConns(body []byte) (AccountConns, error) {
+// decodeAccountConns is [CountReader.AccountConns] by the JSON library.
+func decodeAccountConns(body []byte) (AccountConns, error) {
 	var m struct {
 		Server    eventServer `json:"server"`
 		Account   string      `json:"acc"`

@@ -25,7 +25,7 @@ func TestEvents(t *testing.T) {
 	from := Server{ID: "NA", Name: "n1", Host: "h", Cluster: "C1"}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	stamp := Stamp{7, at}
-	if c, err := DecodeAccountConns([]byte(eventConns)); err != nil || c != (AccountConns{From: from, Stamp: stamp, Account: "ORDERS", Clients: 3, Leafnodes: 1}) {
+	if c, err := new(CountReader).AccountConns([]byte(eventConns)); err != nil || c != (AccountConns{From: from, Stamp: stamp, Account: "ORDERS", Clients: 3, Leafnodes: 1}) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if c, err := DecodeClientEvent([]byte(eventClient)); err != nil || c != (ClientEvent{From: from, Stamp: stamp, ID: 12, Client: true, Account: "ORDERS",
@@ -48,7 +48,7 @@ func TestEvents(t *testing.T) {
 // An event that no server sends is an error, and counts for nothing.
 func TestBadEvents(t *testing.T) {
 	t.Parallel()
-	conns := func(b string) error { _, err := DecodeAccountConns([]byte(b)); return err }
+	conns := func(b string) error { _, err := new(CountReader).AccountConns([]byte(b)); return err }
 	client := func(b string) error { _, err := DecodeClientEvent([]byte(b)); return err }
 	served := func(b string) error { _, err := DecodeServerEvent([]byte(b)); return err }
 	for what, c := range map[string]struct {
@@ -115,14 +115,14 @@ func TestEventsOfAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, err := DecodeAccountConns(next(events, "$SYS.ACCOUNT.APP.SERVER.CONNS")); err != nil || e.From.ID != n1.ID() || e.Clients != 1 || e.Stamp.Seq == 0 || e.Stamp.Time.IsZero() {
+	if e, err := new(CountReader).AccountConns(next(events, "$SYS.ACCOUNT.APP.SERVER.CONNS")); err != nil || e.From.ID != n1.ID() || e.Clients != 1 || e.Stamp.Seq == 0 || e.Stamp.Time.IsZero() {
 		t.Errorf("%+v, %v", e, err)
 	}
 	if e, err := DecodeClientEvent(next(events, "$SYS.ACCOUNT.APP.CONNECT")); err != nil || e.Name != "api-7" || !e.Client || e.From.Name != n1.Name() || e.Start.IsZero() {
 		t.Errorf("%+v, %v", e, err)
 	}
 	c.Close()
-	if e, err := DecodeAccountConns(next(events, "$SYS.ACCOUNT.APP.SERVER.CONNS")); err != nil || e.Clients != 0 {
+	if e, err := new(CountReader).AccountConns(next(events, "$SYS.ACCOUNT.APP.SERVER.CONNS")); err != nil || e.Clients != 0 {
 		t.Errorf("%+v, %v", e, err)
 	}
 	if e, err := DecodeClientEvent(next(events, "$SYS.ACCOUNT.APP.DISCONNECT")); err != nil || e.Reason == "" || e.Stop.IsZero() {
@@ -148,7 +148,7 @@ func FuzzEvents(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if c, err := DecodeAccountConns(body); err == nil && (c.From.ID == "" || c.Account == "" || c.Clients > mostCount || c.Leafnodes > mostCount || c.Name == c.Account) {
+		if c, err := new(CountReader).AccountConns(body); err == nil && (c.From.ID == "" || c.Account == "" || c.Clients > mostCount || c.Leafnodes > mostCount || c.Name == c.Account) {
 			t.Errorf("CONNS of %q: %+v", body, c)
 		}
 		if c, err := DecodeClientEvent(body); err == nil && (c.From.ID == "" || c.Account == "" || len(c.Name) > longestText || len(c.Reason) > longestText) {

@@ -72,7 +72,7 @@ func (s *session) feed(err error, matches bool, take func(w *record.Watch, now t
 func (s *session) ofAccount(m *nats.Msg) {
 	rest := m.Subject[len(ofAccounts):]
 	if account, ok := strings.CutSuffix(rest, ".SERVER.CONNS"); ok {
-		e, err := wire.DecodeAccountConns(m.Data)
+		e, err := s.counts.AccountConns(m.Data)
 		s.feed(err, e.Account == account, func(w *record.Watch, now time.Time) { w.Counted(e, now) })
 		return
 	}

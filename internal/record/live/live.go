@@ -15,6 +15,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/system"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
+	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
 const (
@@ -154,6 +155,7 @@ type session struct {
 	events, asks *nats.Conn
 	subs         []*nats.Subscription
 	dropped      []int
+	counts       wire.CountReader // of the subscription to accounts alone
 	global       *global
 	alive        string    // where servers answer that are asked whether they live
 	looked       time.Time // when what was to do was last done, by the clock on the wall
