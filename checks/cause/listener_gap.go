@@ -95,9 +95,9 @@ type protocol struct {
 
 func protocols() []protocol {
 	return []protocol{
-		{"MQTT", []string{"mqtt"}},
-		{"WebSocket", []string{"websocket", "mqtt over websocket"}},
-		{"MQTT or WebSocket", []string{"mqtt", "websocket", "mqtt over websocket"}},
+		{"MQTT", []string{checks.MQTT}},
+		{"WebSocket", []string{checks.WebSocket}},
+		{"MQTT or WebSocket", []string{checks.MQTT, checks.WebSocket}},
 	}
 }
 

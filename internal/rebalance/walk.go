@@ -3,6 +3,8 @@ package rebalance
 import (
 	"slices"
 	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
 )
 
 // trail is the servers that a client is known to have been at before the one that
@@ -148,14 +150,11 @@ func (s *State) shuffled(c cohort, full []bool) []float64 {
 	return out
 }
 
-// isMQTT reports whether a protocol is MQTT, by whatever it is carried.
-func isMQTT(protocol string) bool { return strings.HasPrefix(protocol, "mqtt") }
-
 // mayReturn reports whether a client may choose the server that closed it at once.
 // The libraries listed put it at the end of their list (read in their sources);
 // of others it is not known.
 func mayReturn(language, protocol string) bool {
-	if isMQTT(protocol) {
+	if protocol == checks.MQTT {
 		return true
 	}
 	return !slices.Contains([]string{"go", "c", "java", ".net", "nats.js", "nats.ws", "nats.deno", "node", "javascript"},

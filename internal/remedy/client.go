@@ -33,7 +33,7 @@ func (x *facts) haveAll() bool {
 
 // clientConfig is the connect call with all servers.
 func (x *facts) clientConfig() (Remedy, bool) {
-	if x.mostly("mqtt", "mqtt over websocket") {
+	if x.mostly(checks.MQTT) {
 		return Remedy{}, false // MQTT clients have no such list
 	}
 	if x.haveAll() {
@@ -71,7 +71,7 @@ func (x *facts) clientConfig() (Remedy, bool) {
 	}
 	r.Why = strings.Join(why, " ") + x.addresses() + " Fill in the name and the credentials."
 	for _, lang := range languages {
-		r.Snippets = append(r.Snippets, Snippet{Lang: lang, Text: connectCall(lang, urls, x.mostly("websocket"))})
+		r.Snippets = append(r.Snippets, Snippet{Lang: lang, Text: connectCall(lang, urls, x.mostly(checks.WebSocket))})
 	}
 	return r, true
 }
@@ -239,7 +239,7 @@ func (x *facts) oneConnection() Remedy {
 	urls, _ := x.urls()
 	r.Why = why + "A connection serves any number of subscriptions and threads. Where a pool is needed, let each of its connections choose from the full list. " +
 		"Run several instances on several hosts." + x.addresses()
-	r.Snippets = []Snippet{{Lang: lang, Text: connectCall(lang, urls, x.mostly("websocket"))}}
+	r.Snippets = []Snippet{{Lang: lang, Text: connectCall(lang, urls, x.mostly(checks.WebSocket))}}
 	return r
 }
 
