@@ -94,7 +94,7 @@ func (s Spoken) takenBy(server *Server) int {
 // withoutListener reports whether a server lacks a listener that all others of its
 // cluster have: the clients are of that protocol, as far as that is known.
 func (d *Deployment) withoutListener(c cluster, server int) bool {
-	for _, protocol := range []string{"mqtt", "websocket"} {
+	for _, protocol := range []string{MQTT, WebSocket} {
 		others := 0
 		for _, s := range c.servers {
 			if s != server && d.Servers[s].Takes(protocol) == Yes {

@@ -26,8 +26,7 @@ type Profile struct {
 	// connections were not told apart.
 	Services []Service
 
-	// Protocols are "nats", "mqtt" and "websocket"; MQTT over WebSocket is
-	// "mqtt over websocket".
+	// Protocols are [NATS], [MQTT] and [WebSocket].
 	Protocols []Group
 	// Languages are what clients say of themselves: "go", "python3", "java", …;
 	// "" for those that say nothing.

@@ -58,7 +58,7 @@ type RecordedMove struct {
 	Left    bool
 	Service string // the stem of their names; empty where they have none
 	Server  ServerRef
-	Reason  string // why they left, in the server's word
+	Reason  Reason // why they left
 	// Connections is how many there were.
 	Connections int
 }

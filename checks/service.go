@@ -70,9 +70,7 @@ type Closed struct {
 	Stem, User string
 	// Server is its id.
 	Server string
-	// Reason is the server's word: "Authentication Failure", "Server Shutdown",
-	// "Maximum Connections Exceeded", …
-	Reason string
+	Reason Reason
 	// Connections is how many there were, at the least.
 	Connections int
 	// First and Last are when the first of them began and the last one stopped,

@@ -1,5 +1,14 @@
 package checks
 
+// What clients speak, as servers call it in CONNZ, a key of [Profile.Protocols]. MQTT over
+// WebSocket is MQTT there, and needs that listener in any case: without it a server
+// refuses the upgrade.
+const (
+	NATS      = "nats"
+	MQTT      = "mqtt"
+	WebSocket = "websocket"
+)
+
 // Takes reports whether the server has the listener that a protocol, a key of
 // [Profile.Protocols], needs: every server takes plain clients. Unknown where
 // the server said nothing of itself.
@@ -8,9 +17,9 @@ func (s *Server) Takes(protocol string) Answer {
 	switch {
 	case s.Details == nil:
 		return Unknown
-	case protocol == "mqtt":
+	case protocol == MQTT:
 		listener = s.Details.MQTT
-	case protocol == "websocket", protocol == "mqtt over websocket":
+	case protocol == WebSocket:
 		listener = s.Details.WebSocket
 	default:
 		return Yes

@@ -10,9 +10,10 @@ func TestTakes(t *testing.T) {
 		want    map[string]Answer
 	}{
 		{nil, map[string]Answer{"nats": Unknown, "mqtt": Unknown, "websocket": Unknown}},
-		{&Details{}, map[string]Answer{"nats": Yes, "": Yes, "mqtt": No, "websocket": No, "mqtt over websocket": No}},
-		{&Details{MQTT: 1883}, map[string]Answer{"mqtt": Yes, "websocket": No, "mqtt over websocket": No}},
-		{all, map[string]Answer{"nats": Yes, "mqtt": Yes, "websocket": Yes, "mqtt over websocket": Yes}},
+		{&Details{}, map[string]Answer{"nats": Yes, "": Yes, "mqtt": No, "websocket": No}},
+		{&Details{MQTT: 1883}, map[string]Answer{"mqtt": Yes, "websocket": No}},
+		{&Details{WebSocket: 8080}, map[string]Answer{"nats": Yes, "mqtt": No, "websocket": Yes}},
+		{all, map[string]Answer{"nats": Yes, "mqtt": Yes, "websocket": Yes}},
 	} {
 		s := Server{Details: r.details}
 		for protocol, want := range r.want {

@@ -118,7 +118,7 @@ func (s *Situation) uses(o *checks.Server) bool {
 func (s *Situation) refused(o *checks.Server) int {
 	n := 0
 	for _, c := range s.History {
-		if c.Server == o.ID && s.isUser(c.User) && !s.loggedIn(o, c.User) && isRefusal(c) {
+		if c.Server == o.ID && s.isUser(c.User) && !s.loggedIn(o, c.User) && c.Reason.RefusedUser() {
 			n += c.Connections
 		}
 	}
@@ -157,7 +157,7 @@ func (s *Situation) usersKnown(o *checks.Server) bool {
 	there := func(user string) bool {
 		return s.loggedIn(o, user) ||
 			known && slices.ContainsFunc(s.History, func(c checks.Closed) bool {
-				return c.Server == o.ID && c.User == user && !isRefusal(c) && c.Newest.After(loaded)
+				return c.Server == o.ID && c.User == user && !c.Reason.BeforeLogin() && c.Newest.After(loaded)
 			})
 	}
 	for _, g := range s.Profile.Users {
@@ -172,7 +172,7 @@ func (s *Situation) usersKnown(o *checks.Server) bool {
 // account revokes them, and none of them has logged in there since.
 func (s *Situation) revoked(o *checks.Server) bool {
 	return slices.ContainsFunc(s.History, func(c checks.Closed) bool {
-		return c.Server == o.ID && c.Reason == "Credentials Revoked" && (s.Profile == nil || s.isUser(c.User)) && loginAfter(s.History, c).IsZero()
+		return c.Server == o.ID && c.Reason == checks.ReasonRevoked && (s.Profile == nil || s.isUser(c.User)) && loginAfter(s.History, c).IsZero()
 	})
 }
 

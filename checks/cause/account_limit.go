@@ -8,7 +8,7 @@ import "github.com/nats-balance/nats-balance/checks"
 
 // isOverLimit reports whether a closed connection is one that was refused for its
 // account's limit.
-func isOverLimit(c checks.Closed) bool { return c.Reason == "Maximum Account Connections Exceeded" }
+func isOverLimit(c checks.Closed) bool { return c.Reason == checks.ReasonAccountFull }
 
 // overLimit are the other servers that refused these clients for their account's limit,
 // and how often all servers did.

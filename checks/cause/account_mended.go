@@ -7,12 +7,6 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// isRefusal reports whether a closed connection is one that a server refused because
-// it did not take the user or the account.
-func isRefusal(c checks.Closed) bool {
-	return c.Reason == "Authentication Failure" || c.Reason == "Missing Account"
-}
-
 // refusedUntil is how often a server refused the users of these clients, and when
 // last, by the clock of the auditor.
 func (s *Situation) refusedUntil(o *checks.Server) (n int, last time.Time) {

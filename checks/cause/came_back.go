@@ -6,10 +6,6 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// kicked is the server's word for a connection that it closed as somebody asked it to,
-// as a rebalance does.
-const kicked = "Kicked"
-
 const (
 	// FewestKicked is how many connections have to be closed to show what becomes of them.
 	FewestKicked = 3
@@ -42,7 +38,7 @@ func (d Diagnosis) CameBack() (n int, at time.Time, ok bool) {
 // somebody asked them to, and when at the latest; the time is zero where they do not say.
 func Kicked(history []checks.Closed, server, stem, user string) (n int, at time.Time) {
 	for _, c := range history {
-		if c.Server == server && c.Reason == kicked && c.Stem == stem && c.User == user {
+		if c.Server == server && c.Reason == checks.ReasonKicked && c.Stem == stem && c.User == user {
 			n += c.Connections
 			at = latest(at, c.Last)
 		}

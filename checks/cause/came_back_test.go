@@ -12,7 +12,7 @@ import (
 func TestClientsThatCameBack(t *testing.T) {
 	t.Parallel()
 	at := started().Add(2 * time.Hour)
-	closed := func(server, stem, reason string, n int, last time.Time) change {
+	closed := func(server, stem string, reason checks.Reason, n int, last time.Time) change {
 		return func(s *scene) {
 			s.History = append(s.History, checks.Closed{Server: server, Stem: stem, Reason: reason, Connections: n, First: started(), Newest: started(), Last: last})
 		}

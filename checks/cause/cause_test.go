@@ -348,7 +348,7 @@ func draw(rng *rand.Rand) Case {
 		func(s *scene) {
 			s.Profile.Networks = groups("10.1.0.0/24", "10.2.0.0/24", "10.0.0.0/24", "2001:db8::/64", "", "garbage")
 		},
-		func(s *scene) { s.Profile.Protocols = groups("mqtt", "websocket", "nats", "mqtt over websocket") },
+		func(s *scene) { s.Profile.Protocols = groups("mqtt", "websocket", "nats") },
 		func(s *scene) { s.Profile.Languages = groups("python3", "java", "go", "") },
 		func(s *scene) {
 			s.Profile.Tags = groups("az:a", "az:b", "")

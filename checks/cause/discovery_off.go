@@ -36,7 +36,7 @@ func (s *Situation) hearsOfNobody() bool {
 	}
 	here := s.on(s.Server.ID) > 0
 	return !slices.ContainsFunc(s.Profile.Protocols, func(g checks.Group) bool {
-		return g.Other || g.Key != "mqtt" && g.Key != "mqtt over websocket" && (g.Counts[0] > 0 || !here && sum(g.Counts) > 0)
+		return g.Other || g.Key != checks.MQTT && (g.Counts[0] > 0 || !here && sum(g.Counts) > 0)
 	})
 }
 

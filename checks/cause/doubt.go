@@ -104,7 +104,7 @@ func (s *Situation) wantsCertificate(o *checks.Server) bool {
 		return false
 	}
 	return s.Profile == nil || len(s.Profile.Protocols) == 0 || slices.ContainsFunc(s.Profile.Protocols, func(g checks.Group) bool {
-		return (g.Other || g.Key == "nats" || g.Key == "") && len(g.Counts) > 0 && g.Counts[0] > 0
+		return (g.Other || g.Key == checks.NATS || g.Key == "") && len(g.Counts) > 0 && g.Counts[0] > 0
 	})
 }
 

@@ -268,7 +268,7 @@ func (s *Situation) itsListener() string {
 		return ""
 	}
 	for _, g := range s.Profile.Protocols {
-		if g.Counts[0] > 0 && g.Key != "nats" {
+		if g.Counts[0] > 0 && g.Key != checks.NATS {
 			protocols = append(protocols, g.Key)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // away, and may be why the clients are where they are.
 func standing(history []checks.Closed) (left, over []checks.Closed) {
 	for _, c := range history {
-		if c.User != "" && isRefusal(c) && !loginAfter(history, c).IsZero() {
+		if c.User != "" && c.Reason.RefusedUser() && !loginAfter(history, c).IsZero() {
 			over = append(over, c)
 		} else {
 			left = append(left, c)
@@ -29,7 +29,7 @@ func loginAfter(history []checks.Closed, refused checks.Closed) (at time.Time) {
 		return at
 	}
 	for _, x := range history {
-		if x.Server != refused.Server || x.User != refused.User || refusal(x.Reason) || !x.Newest.After(refused.Last) {
+		if x.Server != refused.Server || x.User != refused.User || x.Reason.Refused() || !x.Newest.After(refused.Last) {
 			continue
 		}
 		began := x.Newest
@@ -47,6 +47,6 @@ func loginAfter(history []checks.Closed, refused checks.Closed) (at time.Time) {
 // are over.
 func (s *Situation) pastRefusals(o *checks.Server) []checks.Closed {
 	return slices.DeleteFunc(slices.Concat(s.History, s.over), func(c checks.Closed) bool {
-		return c.Server != o.ID || !s.isUser(c.User) || !isRefusal(c)
+		return c.Server != o.ID || !s.isUser(c.User) || !c.Reason.RefusedUser()
 	})
 }

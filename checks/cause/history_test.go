@@ -13,7 +13,7 @@ func TestStandingRefusals(t *testing.T) {
 	t.Parallel()
 	at := func(s int) time.Time { return time.Unix(1_700_000_000+int64(s), 0) }
 	refused := checks.Closed{Stem: "orders", User: "orders", Server: "N2", Reason: "Authentication Failure", First: at(10), Newest: at(20), Last: at(20)}
-	in := func(user, server, reason string, first, newest int) checks.Closed {
+	in := func(user, server string, reason checks.Reason, first, newest int) checks.Closed {
 		return checks.Closed{User: user, Server: server, Reason: reason, First: at(first), Newest: at(newest), Last: at(newest + 60)}
 	}
 	for _, c := range []struct {

@@ -17,25 +17,55 @@ const (
 	shufflesNames       // it takes them in random order
 )
 
-// habitOf is the habit of a library, as its source was read. Version is empty
-// where it is not known. Java changed it twice: it took the first address up to
-// 2.16.8, shuffles all of them up to 2.25.1, and keeps the order since.
-func habitOf(language, version string) habit {
-	switch strings.ToLower(language) {
-	case "go", "c", "nats.js", "javascript", "node", "typescript":
-		return shufflesNames
-	case "python", "python2", "python3", "rust", ".net", "c#", "csharp", "dotnet":
-		return keepsOrder
+// Library is what is known of a client library, as its source was read.
+type Library struct {
+	// Language is what its users write: "go", "c", "java", "javascript", "csharp",
+	// "python" or "rust"; empty for a library that is not known.
+	Language string
+	// MayReturn reports whether a client may choose the server that closed it at once.
+	// The others put it at the end of their list. What is not known may do so.
+	MayReturn bool
+
+	names habit
+}
+
+// LibraryOf returns the library that clients announce. Of Java's the habit is by its
+// version, see [habitOf]; how names are resolved for the libraries of browsers and of
+// Deno was not read.
+func LibraryOf(announced string) Library {
+	switch l := strings.ToLower(announced); l {
+	case "go", "c":
+		return Library{Language: l, names: shufflesNames}
 	case "java":
-		switch {
-		case version == "":
-			return habitUnknown
-		case before(version, 2, 16, 9), !before(version, 2, 25, 2):
-			return keepsOrder
-		}
-		return shufflesNames
+		return Library{Language: l}
+	case "nats.js", "javascript", "js", "node", "typescript":
+		return Library{Language: "javascript", names: shufflesNames}
+	case "nats.ws", "nats.deno":
+		return Library{Language: "javascript"}
+	case ".net", "c#", "csharp", "dotnet":
+		return Library{Language: "csharp", names: keepsOrder}
+	case "python", "python2", "python3":
+		return Library{Language: "python", names: keepsOrder, MayReturn: true}
+	case "rust":
+		return Library{Language: l, names: keepsOrder, MayReturn: true}
 	}
-	return habitUnknown
+	return Library{MayReturn: true}
+}
+
+// habitOf is the habit of a library. Version is empty where it is not known. Java
+// changed it twice: it took the first address up to 2.16.8, shuffles all of them up to
+// 2.25.1, and keeps the order since.
+func habitOf(announced, version string) habit {
+	l := LibraryOf(announced)
+	switch {
+	case l.Language != "java":
+		return l.names
+	case version == "":
+		return habitUnknown
+	case before(version, 2, 16, 9), !before(version, 2, 25, 2):
+		return keepsOrder
+	}
+	return shufflesNames
 }
 
 // before reports whether a version is lower than another one.

@@ -147,7 +147,7 @@ func refusedOver(server string) change {
 	return closed(server, "api", "Maximum Account Connections Exceeded", 9)
 }
 
-func closed(server, user, reason string, n int) change {
+func closed(server, user string, reason checks.Reason, n int) change {
 	return func(s *scene) {
 		s.History = append(s.History, checks.Closed{Server: server, User: user, Reason: reason, Connections: n,
 			First: started().Add(time.Hour), Newest: started().Add(2 * time.Hour), Last: started().Add(3 * time.Hour)})

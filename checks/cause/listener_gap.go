@@ -95,9 +95,9 @@ type protocol struct {
 
 func protocols() []protocol {
 	return []protocol{
-		{"MQTT", []string{"mqtt"}},
-		{"WebSocket", []string{"websocket", "mqtt over websocket"}},
-		{"MQTT or WebSocket", []string{"mqtt", "websocket", "mqtt over websocket"}},
+		{"MQTT", []string{checks.MQTT}},
+		{"WebSocket", []string{checks.WebSocket}},
+		{"MQTT or WebSocket", []string{checks.MQTT, checks.WebSocket}},
 	}
 }
 
@@ -230,7 +230,7 @@ func (s *Situation) tlsFailed() (failed, unsure []*checks.Server) {
 func (s *Situation) handshakesFailed(o *checks.Server) int {
 	n := 0
 	for _, c := range s.History {
-		if c.Server == o.ID && c.Reason == "TLS Handshake Failure" {
+		if c.Server == o.ID && c.Reason == checks.ReasonTLS {
 			n += c.Connections
 		}
 	}
@@ -254,7 +254,7 @@ func (s *Situation) tlsTaken(o *checks.Server) bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(s.History, func(c checks.Closed) bool { return c.Server == o.ID && s.isUser(c.User) && !refusal(c.Reason) })
+	return slices.ContainsFunc(s.History, func(c checks.Closed) bool { return c.Server == o.ID && s.isUser(c.User) && !c.Reason.Refused() })
 }
 
 // mute are the other servers of which it is not known whether they ask these

@@ -13,7 +13,6 @@ func TestListenerGap(t *testing.T) {
 	half := speaks(checks.Group{Key: "mqtt", Counts: []int{10, 0, 0}}, checks.Group{Key: "websocket", Counts: []int{10, 0, 0}}, checks.Group{Key: "nats", Counts: []int{0, 2, 2}})
 	judgeRows(t, ListenerGap, []row{
 		{"MQTT, and no other takes it", with(mqtt, on(withMQTT, 1)), Confirmed, ListenerGap},
-		{"MQTT over WebSocket, and no other takes WebSocket", with(speaks(checks.Group{Key: "mqtt over websocket", Counts: []int{20, 0, 0}}), on(withWS, 1), on(withMQTT, 2)), Confirmed, ListenerGap},
 		{"half MQTT, half WebSocket", with(half, on(withMQTT, 1), on(withWS, 1)), Confirmed, ListenerGap},
 		{"MQTT and WebSocket, each enough, and another takes MQTT", with(counts(20, 4, 4), speaks(checks.Group{Key: "mqtt", Counts: []int{9, 0, 0}},
 			checks.Group{Key: "websocket", Counts: []int{9, 0, 0}}, checks.Group{Key: "nats", Counts: []int{2, 4, 4}}), on(withMQTT, 2)), Confirmed, ListenerGap},

@@ -303,7 +303,7 @@ func (s *Situation) mayUse(l checks.URLList) checks.Answer {
 	}
 	can, cannot := false, false
 	for _, g := range s.Profile.Protocols {
-		if g.Other || slices.ContainsFunc(l.Endpoints, func(e checks.Endpoint) bool { return speaks(e.Scheme, g.Key) }) {
+		if g.Other || slices.ContainsFunc(l.Endpoints, func(e checks.Endpoint) bool { return speaks(e, g.Key) }) {
 			can = true
 		} else {
 			cannot = cannot || len(g.Counts) > 0 && g.Counts[0] > 0
@@ -318,18 +318,14 @@ func (s *Situation) mayUse(l checks.URLList) checks.Answer {
 	return checks.Yes
 }
 
-// speaks reports whether clients of a protocol can have a URL of this scheme, as far as
-// both are known.
-func speaks(scheme, protocol string) bool {
-	switch scheme {
-	case "nats", "tls":
-		return protocol == "nats" || protocol == ""
-	case "ws", "wss":
-		return protocol == "websocket" || protocol == "mqtt over websocket" || protocol == ""
-	case "mqtt", "mqtts":
-		return protocol == "mqtt" || protocol == ""
+// speaks reports whether clients of a protocol can have this URL, as far as both are
+// known. The path of a WebSocket says what is spoken inside.
+func speaks(e checks.Endpoint, protocol string) bool {
+	spoken := listenerOf(e.Scheme)
+	if spoken == checks.WebSocket && strings.HasSuffix(e.Path, "/mqtt") {
+		spoken = checks.MQTT
 	}
-	return true
+	return protocol == "" || spoken == "" || protocol == spoken
 }
 
 // oneService reports whether the account is known to have one service only.

@@ -216,7 +216,7 @@ func (s *Situation) leftOthers() []*checks.Server {
 	for _, o := range s.Others {
 		n := 0
 		for _, c := range s.History {
-			if c.Server == o.ID && s.isUser(c.User) && s.hasStem(c.Stem) && !refusal(c.Reason) && c.First.After(up) {
+			if c.Server == o.ID && s.isUser(c.User) && s.hasStem(c.Stem) && !c.Reason.Refused() && c.First.After(up) {
 				n += c.Connections
 			}
 		}

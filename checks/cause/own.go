@@ -31,17 +31,29 @@ func OwnAddress(d *checks.Deployment, scheme string, at netip.AddrPort, c checks
 	return ownAddress(&checks.Server{ID: g.ID, Name: g.Name}, scheme, at, g)
 }
 
+// listenerOf is the protocol of the listener that a URL of a scheme is for; empty where
+// that is not known.
+func listenerOf(scheme string) string {
+	switch scheme {
+	case "nats", "tls":
+		return checks.NATS
+	case "ws", "wss":
+		return checks.WebSocket
+	case "mqtt", "mqtts":
+		return checks.MQTT
+	}
+	return ""
+}
+
 // port is where the server listens for that scheme; 0 where not known.
 func port(s *checks.Server, scheme string, g checks.Greeting) int {
-	switch {
-	case (scheme == "ws" || scheme == "wss") && s.Details != nil:
-		return s.Details.WebSocket
-	case scheme == "ws" || scheme == "wss":
+	switch listener := listenerOf(scheme); {
+	case s.Details == nil && (listener == checks.WebSocket || listener == checks.MQTT):
 		return 0 // the greeting has the port for plain clients
-	case (scheme == "mqtt" || scheme == "mqtts") && s.Details != nil:
+	case listener == checks.WebSocket:
+		return s.Details.WebSocket
+	case listener == checks.MQTT:
 		return s.Details.MQTT
-	case scheme == "mqtt" || scheme == "mqtts":
-		return 0
 	case s.Details != nil && s.Details.Port > 0:
 		return s.Details.Port
 	}

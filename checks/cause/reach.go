@@ -222,11 +222,11 @@ func translated(g checks.Greeting) netip.Addr {
 // unlistened is the server of the cluster whose address this is and that has no
 // listener for the protocol of a scheme; -1 where none is.
 func unlistened(d *checks.Deployment, cluster, scheme string, at netip.Addr) int {
-	protocol := map[string]string{"ws": "websocket", "wss": "websocket", "mqtt": "mqtt", "mqtts": "mqtt"}[scheme]
+	protocol := listenerOf(scheme)
 	found := -1
 	for i := range d.Servers {
 		s := &d.Servers[i]
-		if protocol == "" || s.Cluster != cluster || !slices.Contains(addresses(s), at) {
+		if protocol == "" || protocol == checks.NATS || s.Cluster != cluster || !slices.Contains(addresses(s), at) {
 			continue
 		}
 		if found >= 0 || s.Takes(protocol) != checks.No {

@@ -129,7 +129,7 @@ func keptOutAt(step StepName) string {
 // wasOn reports whether a server remembers a connection of these clients.
 func (s *Situation) wasOn(o *checks.Server) bool {
 	return slices.ContainsFunc(s.History, func(c checks.Closed) bool {
-		return c.Server == o.ID && s.isUser(c.User) && !refusal(c.Reason)
+		return c.Server == o.ID && s.isUser(c.User) && !c.Reason.Refused()
 	})
 }
 

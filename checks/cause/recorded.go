@@ -211,15 +211,12 @@ func (s *Situation) endedSince(after []checks.RecordedSpread) (n int, known bool
 	}
 	last := after[len(after)-1].Time.Add(-fineClock)
 	for _, c := range s.History {
-		if c.Last.After(last) && c.Reason != kicked && c.Reason != stops && !refusal(c.Reason) {
+		if c.Last.After(last) && !c.Reason.ByOperator() && !c.Reason.Refused() {
 			n += c.Connections
 		}
 	}
 	return n, true
 }
-
-// stops is the server's word for a connection that it closed as it stopped.
-const stops = "Server Shutdown"
 
 // kickedFrom is how many connections other servers closed since a time as somebody asked
 // them to: these did not leave with a restart.

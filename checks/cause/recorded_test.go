@@ -84,7 +84,7 @@ func endedBy(spread, n int) func(*checks.Recorded) {
 }
 
 // closedAt has n1 remember that 12 connections of the account were closed.
-func closedAt(reason string, last time.Time) change {
+func closedAt(reason checks.Reason, last time.Time) change {
 	return func(s *scene) {
 		s.History = append(s.History, checks.Closed{Stem: "orders-api", Server: "N1", Reason: reason, Connections: 12, First: last.Add(-time.Hour), Last: last})
 	}

@@ -38,7 +38,7 @@ func (d Diagnosis) refusedWhere(takes checks.Answer) (users []string, by []*chec
 		}
 		by = append(by, o)
 		for _, c := range d.History {
-			if c.Server == o.ID && d.isUser(c.User) && isRefusal(c) && !slices.Contains(users, c.User) {
+			if c.Server == o.ID && d.isUser(c.User) && c.Reason.RefusedUser() && !slices.Contains(users, c.User) {
 				users = append(users, c.User)
 			}
 		}

@@ -101,17 +101,8 @@ func (s *Situation) wereRunning() []checks.Answer {
 // now, while those of the concentrated server began.
 func (s *Situation) wasThere(o *checks.Server) bool {
 	return slices.ContainsFunc(s.History, func(c checks.Closed) bool {
-		return c.Server == o.ID && s.isUser(c.User) && !refusal(c.Reason) && !c.First.IsZero() && c.First.Before(s.Profile.Newest) && c.Last.After(s.Profile.Oldest)
+		return c.Server == o.ID && s.isUser(c.User) && !c.Reason.Refused() && !c.First.IsZero() && c.First.Before(s.Profile.Newest) && c.Last.After(s.Profile.Oldest)
 	})
-}
-
-// refusal reports whether a connection was closed before it was one.
-func refusal(reason string) bool {
-	switch reason {
-	case "Authentication Failure", "Authentication Timeout", "Missing Account", "TLS Handshake Failure", "Maximum Connections Exceeded", "Maximum Account Connections Exceeded":
-		return true
-	}
-	return false
 }
 
 // fineClock is a margin of clocks that is good enough to compare events by.

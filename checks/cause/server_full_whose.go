@@ -8,7 +8,7 @@ import (
 
 // isFull reports whether a closed connection is one that a server turned away as it
 // was full.
-func isFull(c checks.Closed) bool { return c.Reason == "Maximum Connections Exceeded" }
+func isFull(c checks.Closed) bool { return c.Reason == checks.ReasonFull }
 
 // TurnedAway reports whether servers turned clients from the addresses of these away as
 // full. They do so before a client says who it is: who else comes from there shows

@@ -178,7 +178,7 @@ func (f List) sure(a Arrival) bool { return a.Sure && f.known(a) }
 // that one says that it listens there is all that can be known.
 func (f List) surelyLeads(a Arrival) bool {
 	mqtt := slices.ContainsFunc(f.Endpoints, func(e checks.Endpoint) bool {
-		return e.URL == a.URL && (e.Scheme == "mqtt" || e.Scheme == "mqtts")
+		return e.URL == a.URL && listenerOf(e.Scheme) == checks.MQTT
 	})
 	return (a.Sure || mqtt && a.Own == checks.Yes) && f.known(a)
 }

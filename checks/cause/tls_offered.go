@@ -29,7 +29,7 @@ func (s *Situation) overTLS() int {
 	}
 	n := 0
 	for _, x := range s.Profile.Services {
-		if x.TLS == checks.Yes && x.Protocol == "nats" {
+		if x.TLS == checks.Yes && x.Protocol == checks.NATS {
 			n += x.Here()
 		}
 	}

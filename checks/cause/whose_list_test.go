@@ -24,6 +24,39 @@ func shop(stem string, on ...int) change {
 	}
 }
 
+// A WebSocket carries what its path says; what is not known may be any.
+func TestSpeaks(t *testing.T) {
+	t.Parallel()
+	for _, r := range []struct {
+		scheme, path, protocol string
+		want                   bool
+	}{
+		{"nats", "", "nats", true},
+		{"tls", "", "nats", true},
+		{"tls", "", "websocket", false},
+		{"nats", "", "mqtt", false},
+		{"ws", "", "websocket", true},
+		{"wss", "/nats", "websocket", true},
+		{"ws", "", "mqtt", false},
+		{"ws", "", "nats", false},
+		{"wss", "/nats", "mqtt", false},
+		{"ws", "/mqtt", "mqtt", true},
+		{"wss", "/iot/mqtt", "mqtt", true},
+		{"wss", "/mqtt", "websocket", false},
+		{"wss", "/nomqtt", "mqtt", false},
+		{"mqtts", "", "mqtt", true},
+		{"mqtt", "", "websocket", false},
+		{"mqtt", "", "nats", false},
+		{"mqtt", "", "", true},
+		{"ws", "", "", true},
+		{"", "", "nats", true},
+	} {
+		if got := speaks(checks.Endpoint{Scheme: r.scheme, Path: r.path}, r.protocol); got != r.want {
+			t.Errorf("%q can have %s://host%s: %v", r.protocol, r.scheme, r.path, got)
+		}
+	}
+}
+
 // A list speaks for clients of its protocol, and a name beside it for those of an
 // account only where no other account can have clients of that name.
 func TestWhoseListItIs(t *testing.T) {

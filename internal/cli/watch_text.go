@@ -119,25 +119,21 @@ func (a *watch) text(c record.Change) string {
 	return b.String()
 }
 
-const (
-	// globalAccount is where a server counts a connection until it has logged in.
-	globalAccount = "$G"
-	// neverLoggedIn is why a server closes one that does not, in its word.
-	neverLoggedIn = "Authentication Timeout"
-)
+// globalAccount is where a server counts a connection until it has logged in.
+const globalAccount = "$G"
 
 // notLoggedIn says what may be among the connections of the global account, and how many
 // left that had not logged in.
 func notLoggedIn(moves []record.Move) string {
 	n := 0
 	for _, m := range moves {
-		if m.Left && m.Reason == neverLoggedIn {
+		if m.Left && m.Reason == checks.ReasonAuthTimeout {
 			n += m.Count
 		}
 	}
 	text := "servers count a connection in " + globalAccount + " until it has logged in"
 	if n > 0 {
-		text += "; " + words.Plural(n, "connection") + " ended without (" + neverLoggedIn + ")"
+		text += "; " + words.Plural(n, "connection") + " ended without (" + string(checks.ReasonAuthTimeout) + ")"
 	}
 	return text
 }
@@ -239,7 +235,7 @@ func movesText(moves []record.Move, others int, missed bool) []string {
 		}
 		text := fmt.Sprintf("%s: %s %s %s", verb, words.Count(m.Count), who, where+nameOf(m.Server))
 		if m.Reason != "" {
-			text += " (" + words.Harmless(m.Reason) + ")"
+			text += " (" + words.Harmless(string(m.Reason)) + ")"
 		}
 		out = append(out, text)
 	}

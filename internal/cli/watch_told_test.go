@@ -18,7 +18,7 @@ func TestWatchSaysWhatItCannotKnow(t *testing.T) {
 		return &record.Spread{Time: now, Account: checks.Account{ID: id, Name: id}, Cluster: "C1", Connections: 60, Of: 3,
 			Servers: []record.Share{{Server: checks.ServerRef{ID: "N2", Name: "n2"}, Connections: 60}}}
 	}
-	left := []record.Move{{Left: true, Server: checks.ServerRef{Name: "n2"}, Reason: neverLoggedIn, Count: 30}, {Server: checks.ServerRef{Name: "n2"}, Count: 60}}
+	left := []record.Move{{Left: true, Server: checks.ServerRef{Name: "n2"}, Reason: checks.ReasonAuthTimeout, Count: 30}, {Server: checks.ServerRef{Name: "n2"}, Count: 60}}
 	const counts = "servers count a connection in $G until it has logged in"
 	for name, c := range map[string]struct {
 		change record.Change

@@ -11,6 +11,7 @@ import (
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
@@ -54,7 +55,7 @@ func (s *State) Remembered(ctx context.Context, nc *nats.Conn, patience time.Dur
 		offset := s.Servers[at].Offset
 		mu.Lock()
 		defer mu.Unlock()
-		out = append(out, Ended{service, at, name, string(x.Reason) == wire.Kicked, x.Start.Add(-offset), x.Stop.Add(-offset)})
+		out = append(out, Ended{service, at, name, checks.Reason(x.Reason) == checks.ReasonKicked, x.Start.Add(-offset), x.Stop.Add(-offset)})
 	})
 	return out
 }

@@ -207,8 +207,8 @@ func (l *looking) rest(account int) string {
 
 // called is the name of a client, which over MQTT is its id, and its protocol.
 func called(x *wire.Connection) (name, protocol string) {
-	name, protocol = string(x.Name), cmp.Or(string(x.Protocol), "nats")
-	if isMQTT(protocol) {
+	name, protocol = string(x.Name), cmp.Or(string(x.Protocol), checks.NATS)
+	if protocol == checks.MQTT {
 		name = string(x.MQTTClient)
 	}
 	return name, protocol

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -23,7 +24,7 @@ func kicks(ctx context.Context, c *sysreq.Client, patience time.Duration, server
 	out := map[killed]bool{}
 	var mu sync.Mutex
 	remembered(ctx, c, patience, servers, func(at int, x *wire.Connection) {
-		if string(x.Reason) == wire.Kicked {
+		if checks.Reason(x.Reason) == checks.ReasonKicked {
 			mu.Lock()
 			defer mu.Unlock()
 			out[killed{servers[at].ID, x.ID}] = true

@@ -222,7 +222,8 @@ func TestPlansHold(t *testing.T) {
 func TestWalkOfTheLibraries(t *testing.T) {
 	t.Parallel()
 	for language, may := range map[string]bool{"go": false, "C": false, "java": false, ".NET": false, "nats.js": false,
-		"python3": true, "rust": true, "": true, "elixir": true} {
+		"c#": false, "csharp": false, "dotnet": false, "typescript": false, "nats.ws": false, "nats.deno": false, "node": false,
+		"python3": true, "rust": true, "": true, "elixir": true, "ruby": true} {
 		if got := mayReturn(language, "nats"); got != may {
 			t.Errorf("%q may return: %v", language, got)
 		}

@@ -66,7 +66,7 @@ func (s *State) Recall(account int, history []checks.Closed) []Recalled {
 				t.expected = gain{chance * float64(closed), chance * (1 - chance) * float64(closed)}
 			}
 			// One that is tried alone shows it however few, as it does in a run.
-			alone := x.Unproven || isMQTT(x.Protocol)
+			alone := x.Unproven || x.Protocol == checks.MQTT
 			if t.tooFewLeft() || alone && t.failed() {
 				out = append(out, Recalled{i, cmp.Or(x.Name, "clients without a name"), server.Name, closed, at, 0})
 				break

@@ -16,7 +16,7 @@ func TestRecall(t *testing.T) {
 		name     string
 		on       []int // connections of the service
 		server   string
-		reason   string
+		reason   checks.Reason
 		closed   int
 		stem     string
 		newest   time.Duration // of the connections on that server, from the last close on

@@ -2,7 +2,9 @@ package rebalance
 
 import (
 	"slices"
-	"strings"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // trail is the servers that a client is known to have been at before the one that
@@ -148,18 +150,10 @@ func (s *State) shuffled(c cohort, full []bool) []float64 {
 	return out
 }
 
-// isMQTT reports whether a protocol is MQTT, by whatever it is carried.
-func isMQTT(protocol string) bool { return strings.HasPrefix(protocol, "mqtt") }
-
-// mayReturn reports whether a client may choose the server that closed it at once.
-// The libraries listed put it at the end of their list (read in their sources);
-// of others it is not known.
+// mayReturn reports whether a client may choose the server that closed it at once: by
+// its library, or as MQTT clients know one address at the most.
 func mayReturn(language, protocol string) bool {
-	if isMQTT(protocol) {
-		return true
-	}
-	return !slices.Contains([]string{"go", "c", "java", ".net", "nats.js", "nats.ws", "nats.deno", "node", "javascript"},
-		strings.ToLower(language))
+	return protocol == checks.MQTT || cause.LibraryOf(language).MayReturn
 }
 
 // epochShare is the least share of the connections, in percent, that began between

@@ -145,6 +145,6 @@ type Move struct {
 	Left    bool
 	Service string // the stem of their names; empty where they have none
 	Server  checks.ServerRef
-	Reason  string // why they left, in the server's word
+	Reason  checks.Reason // why they left
 	Count   int
 }

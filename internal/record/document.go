@@ -159,7 +159,7 @@ func DocumentOf(c Change) Document {
 	}
 	d.MoreMoves, d.MovesMissed = c.MoreMoves, c.MovesMissed
 	for _, m := range c.Moves {
-		d.Moves = append(d.Moves, DocumentMove{m.Left, m.Service, documentServer(m.Server), m.Reason, m.Count})
+		d.Moves = append(d.Moves, DocumentMove{m.Left, m.Service, documentServer(m.Server), string(m.Reason), m.Count})
 	}
 	for _, s := range c.Beside {
 		d.Beside = append(d.Beside, documentServer(s))

@@ -17,7 +17,7 @@ type ended struct {
 // as somebody asked it to: its client is alive, and connects again.
 func (w *Watch) end(e wire.ClientEvent, cluster string) {
 	a, known := w.m.byAccount[e.Account]
-	if !known || e.Reason == wire.Kicked || e.Reason == wire.Stops {
+	if !known || e.Reason.ByOperator() {
 		return
 	}
 	all := &w.m.accounts[a].ended

@@ -3,6 +3,7 @@ package record
 import (
 	"testing"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
@@ -12,7 +13,7 @@ func TestConnectionsThatEnded(t *testing.T) {
 	t.Parallel()
 	d := watching(t, 0, 5, 5, 5)
 	d.w.Tick(d.now)
-	for reason, n := range map[string]int{"Client Closed": 4, "Stale Connection": 1, wire.Kicked: 3, wire.Stops: 2} {
+	for reason, n := range map[checks.Reason]int{"Client Closed": 4, "Stale Connection": 1, checks.ReasonKicked: 3, checks.ReasonShutdown: 2} {
 		for range n {
 			d.w.Disconnected(wire.ClientEvent{From: at("n2"), Account: "ORDERS", Client: true, Name: "orders", Reason: reason}, d.now)
 		}

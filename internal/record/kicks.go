@@ -66,7 +66,7 @@ func (w *Watch) tellKicked(now time.Time, all bool) {
 			c.Account = w.m.accounts[a].Account
 		}
 		for service, n := range k.services {
-			c.Moves = append(c.Moves, Move{Left: true, Service: service, Server: k.server, Reason: wire.Kicked, Count: n})
+			c.Moves = append(c.Moves, Move{Left: true, Service: service, Server: k.server, Reason: checks.ReasonKicked, Count: n})
 		}
 		slices.SortFunc(c.Moves, func(a, b Move) int {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Service, b.Service))

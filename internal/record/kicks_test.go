@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
@@ -16,18 +17,18 @@ func TestKicks(t *testing.T) {
 	d := watching(t, 0, 8, 7, 7)
 	d.kinds()
 	began := d.now
-	leaves := func(n int, server, name, reason string) {
+	leaves := func(n int, server, name string, reason checks.Reason) {
 		for i := range n {
 			d.w.Disconnected(wire.ClientEvent{From: at(server), Client: true, Account: "ORDERS", Name: fmt.Sprintf("%s-%d", name, i), Reason: reason}, d.now)
 		}
 	}
-	leaves(5, "n1", "api", wire.Kicked)
+	leaves(5, "n1", "api", checks.ReasonKicked)
 	leaves(9, "n1", "api", "Client Closed")
 	d.pass(3 * time.Second)
 	d.want()
-	leaves(2, "n1", "batch", wire.Kicked)
+	leaves(2, "n1", "batch", checks.ReasonKicked)
 	d.pass(kicksEnd - time.Second)
-	leaves(1, "n2", "api", wire.Kicked)
+	leaves(1, "n2", "api", checks.ReasonKicked)
 	d.want()
 	d.pass(time.Second)
 	all := d.w.Tick(d.now)
@@ -36,7 +37,7 @@ func TestKicks(t *testing.T) {
 	}
 	c := all[0]
 	if c.Kind != Kicked || c.Count != 7 || !c.Since.Equal(began) || c.Server.Name != "n1" || c.Cluster != "C1" || c.Account.ID != "ORDERS" ||
-		len(c.Moves) != 2 || c.Moves[0].Service != "api" || c.Moves[0].Count != 5 || c.Moves[1].Count != 2 || c.Moves[0].Reason != wire.Kicked {
+		len(c.Moves) != 2 || c.Moves[0].Service != "api" || c.Moves[0].Count != 5 || c.Moves[1].Count != 2 || c.Moves[0].Reason != checks.ReasonKicked {
 		t.Errorf("%+v", c)
 	}
 	if doc := DocumentOf(c); doc.Account == nil || doc.Server == nil || *doc.Count != 7 || doc.Since == nil || doc.Spread != nil || doc.Finding != nil {
@@ -46,7 +47,7 @@ func TestKicks(t *testing.T) {
 	d.want(Kicked) // n2's
 	// A run that does not end is told of every minute.
 	for range 90 {
-		leaves(1, "n1", "api", wire.Kicked)
+		leaves(1, "n1", "api", checks.ReasonKicked)
 		d.pass(time.Second)
 		for _, c := range d.w.Tick(d.now) {
 			if c.Kind == Kicked && c.Count != 60 {
@@ -57,7 +58,7 @@ func TestKicks(t *testing.T) {
 	d.pass(kicksEnd)
 	d.want(Kicked)
 	// A watch that ends does not keep to itself what it counted until then.
-	leaves(3, "n1", "api", wire.Kicked)
+	leaves(3, "n1", "api", checks.ReasonKicked)
 	refused := func() { d.w.Refuse(wire.ClientEvent{From: at("n1"), Reason: "Authorization Violation"}, d.now) }
 	refused()
 	d.want(Refused) // the first is told at once

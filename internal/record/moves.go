@@ -27,7 +27,7 @@ type moveKey struct {
 	account string // id
 	server  string // id
 	service string
-	reason  string // empty for those that came
+	reason  checks.Reason // empty for those that came
 	left    bool
 }
 
@@ -143,7 +143,7 @@ func NotListed(others int, missed bool) []string {
 func MovesOf(docs []DocumentMove) []Move {
 	var out []Move
 	for _, m := range docs {
-		out = append(out, Move{Left: m.Left, Service: m.Service, Server: checks.ServerRef(m.Server), Reason: m.Reason, Count: m.Connections})
+		out = append(out, Move{Left: m.Left, Service: m.Service, Server: checks.ServerRef(m.Server), Reason: checks.Reason(m.Reason), Count: m.Connections})
 	}
 	return out
 }

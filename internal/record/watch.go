@@ -286,7 +286,7 @@ func (w *Watch) client(e wire.ClientEvent, left bool, now time.Time) {
 		} else {
 			w.arrivals.add(e, now)
 		}
-		if left && e.Reason == wire.Kicked {
+		if left && e.Reason == checks.ReasonKicked {
 			w.kick(e, s.cluster, now)
 		}
 	}
@@ -344,7 +344,7 @@ func (w *Watch) Refuse(e wire.ClientEvent, now time.Time) {
 	if s == nil {
 		return
 	}
-	k := refusal{s.ID, s.Name, s.cluster, e.Reason}
+	k := refusal{s.ID, s.Name, s.cluster, string(e.Reason)}
 	if _, known := w.refused[k]; known || len(w.refused) < mostRefusals {
 		w.refused[k]++
 	}

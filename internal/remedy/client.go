@@ -33,7 +33,7 @@ func (x *facts) haveAll() bool {
 
 // clientConfig is the connect call with all servers.
 func (x *facts) clientConfig() (Remedy, bool) {
-	if x.mostly("mqtt", "mqtt over websocket") {
+	if x.mostly(checks.MQTT) {
 		return Remedy{}, false // MQTT clients have no such list
 	}
 	if x.haveAll() {
@@ -71,7 +71,7 @@ func (x *facts) clientConfig() (Remedy, bool) {
 	}
 	r.Why = strings.Join(why, " ") + x.addresses() + " Fill in the name and the credentials."
 	for _, lang := range languages {
-		r.Snippets = append(r.Snippets, Snippet{Lang: lang, Text: connectCall(lang, urls, x.mostly("websocket"))})
+		r.Snippets = append(r.Snippets, Snippet{Lang: lang, Text: connectCall(lang, urls, x.mostly(checks.WebSocket))})
 	}
 	return r, true
 }
@@ -85,7 +85,7 @@ func (x *facts) languages() []string {
 	counts := map[string]int{}
 	var out []string
 	for _, g := range x.Profile.Languages {
-		lang := languageOf(g.Key)
+		lang := cause.LibraryOf(g.Key).Language
 		if lang == "" || g.Other {
 			continue
 		}
@@ -98,24 +98,8 @@ func (x *facts) languages() []string {
 	return out
 }
 
-// languageOf is what to write a snippet in for what clients say of themselves;
-// empty for others.
-func languageOf(announced string) string {
-	switch l := strings.ToLower(announced); l {
-	case "go", "java", "rust", "c":
-		return l
-	case "python3", "python", "python2":
-		return "python"
-	case ".net", "c#", "csharp", "dotnet":
-		return "csharp"
-	case "nats.js", "javascript", "node", "typescript", "nats.ws", "nats.deno", "js":
-		return "javascript"
-	}
-	return ""
-}
-
 // connectCall is how a client connects to these servers, in a language of
-// [languageOf]. None switches off that the list is shuffled.
+// [cause.Library]. None switches off that the list is shuffled.
 func connectCall(lang string, urls []string, websocket bool) string {
 	lines := func(indent, after string) string {
 		var b strings.Builder
@@ -232,14 +216,14 @@ func (x *facts) oneConnection() Remedy {
 			name = "named " + shown(p.Name)
 		}
 		why = fmt.Sprintf("%s of %s on %s come from %s, %s. ", words.Plural(p.Counts[0], "connection"), x.account, x.here, p.Addr, name)
-		if l := languageOf(p.Language); l != "" {
+		if l := cause.LibraryOf(p.Language).Language; l != "" {
 			lang = l
 		}
 	}
 	urls, _ := x.urls()
 	r.Why = why + "A connection serves any number of subscriptions and threads. Where a pool is needed, let each of its connections choose from the full list. " +
 		"Run several instances on several hosts." + x.addresses()
-	r.Snippets = []Snippet{{Lang: lang, Text: connectCall(lang, urls, x.mostly("websocket"))}}
+	r.Snippets = []Snippet{{Lang: lang, Text: connectCall(lang, urls, x.mostly(checks.WebSocket))}}
 	return r
 }
 

@@ -112,7 +112,7 @@ func TestDetails(t *testing.T) {
 			[]string{"Offer TLS on n2 and n3", "allow_non_tls: true", "do not restart or drain n1"}, []string{"mqtt", "websocket", "trust"}},
 		{"one listener", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("mqtt"), serverOf(func(s *checks.Server) { s.Details.MQTT = 1884 }, 1)},
 			[]string{"Give n2 and n3 the MQTT listener", "mqtt { port: 1884 }", "do not restart or drain n1"}, []string{"websocket"}},
-		{"two listeners", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("mqtt over websocket")},
+		{"two listeners", cause.RemedyListener, []change{withCause(cause.ListenerGap, cause.Confirmed), protocols("mqtt", "websocket")},
 			[]string{"the MQTT and WebSocket listener", "mqtt { port: 1883 }", "websocket { port: 8080, no_tls: true }"}, nil},
 		{"the listener that is lacking", cause.RemedyListener, []change{withCause(cause.SingleURL, cause.Confirmed), someMQTT},
 			[]string{"Give n2 and n3 the MQTT listener", "can take 8 of the 20 connections, which are MQTT: do not restart or drain n1", "mqtt { port: 1884 }"}, []string{"websocket"}},

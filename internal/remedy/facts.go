@@ -216,15 +216,15 @@ func joined(parts []string) string {
 const takesSystem = "The nats and nats-balance commands take a user of the system account: add --context or --creds of one."
 
 // mostly reports whether more than half of the connections on the concentrated server
-// are of these protocols.
-func (x *facts) mostly(protocols ...string) bool {
+// speak a protocol.
+func (x *facts) mostly(protocol string) bool {
 	if x.Profile == nil {
 		return false
 	}
 	with, all := 0, 0
 	for _, g := range x.Profile.Protocols {
 		all += first(g.Counts)
-		if slices.Contains(protocols, g.Key) {
+		if g.Key == protocol {
 			with += first(g.Counts)
 		}
 	}

@@ -75,8 +75,8 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 	}
 	why = append(why, "The first command only shows the plan; a closed client reconnects by itself.")
 	why = append(why, x.roomToMove()...)
-	if x.mayReturn() {
-		why = append(why, "Python and Rust clients may choose the same server again: a part comes back.")
+	if returning := x.returning(); returning != "" {
+		why = append(why, returning)
 	}
 	if x.Missing > 0 {
 		why = append(why, "The command refuses while servers of the cluster do not report.")
@@ -184,18 +184,28 @@ func (x *facts) loginFirst() string {
 	return ""
 }
 
-// mayReturn reports whether clients on the server use libraries that shuffle the
-// server that closed them in with the others.
-func (x *facts) mayReturn() bool {
+// returning says which clients on the server use libraries that shuffle the server that
+// closed them in with the others, or may do so; empty where none does.
+func (x *facts) returning() string {
 	if x.Profile == nil {
-		return false
+		return ""
 	}
+	known, unknown := false, false
 	for _, g := range x.Profile.Languages {
-		if lang := languageOf(g.Key); len(g.Counts) > 0 && g.Counts[0] > 0 && (lang == "python" || lang == "rust") {
-			return true
+		if library := cause.LibraryOf(g.Key); first(g.Counts) > 0 {
+			known = known || !g.Other && library.MayReturn && library.Language != ""
+			unknown = unknown || g.Other || library.Language == ""
 		}
 	}
-	return false
+	switch {
+	case known && unknown:
+		return "Python and Rust clients, and those of unknown libraries, may choose the same server again: a part comes back."
+	case known:
+		return "Python and Rust clients may choose the same server again: a part comes back."
+	case unknown:
+		return "Clients of unknown libraries may choose the same server again: a part may come back."
+	}
+	return ""
 }
 
 // keepItSo is the check in a review, and in monitoring.

@@ -235,3 +235,33 @@ func TestMovesOfSomeServices(t *testing.T) {
 		}
 	}
 }
+
+// Clients that put the server that closed them last do not come back at once; what is not
+// known may.
+func TestReturning(t *testing.T) {
+	t.Parallel()
+	elsewhere := func(in *Input) {
+		in.Profile.Languages = []checks.Group{{Key: "go", Counts: []int{20, 0, 0}}, {Key: "python3", Counts: []int{0, 2, 0}}, {Key: "", Counts: []int{0, 0, 2}}}
+	}
+	for name, tt := range map[string]struct {
+		change change
+		want   string
+	}{
+		"go":                {languages("go"), ""},
+		"compiled":          {languages("C", "java", ".NET", "csharp"), ""},
+		"scripts":           {languages("nats.js", "nats.ws", "typescript", "node"), ""},
+		"elsewhere only":    {elsewhere, ""},
+		"nobody looked":     {func(in *Input) { in.Profile = nil }, ""},
+		"no languages":      {languages(), ""},
+		"python":            {languages("go", "python3"), "Python and Rust clients may"},
+		"ruby":              {languages("ruby"), "Clients of unknown libraries may"},
+		"they do not say":   {languages("go", ""), "Clients of unknown libraries may"},
+		"rust and elixir":   {languages("elixir", "rust"), "Python and Rust clients, and those of unknown libraries, may"},
+		"several, together": {func(in *Input) { in.Profile.Languages[0] = checks.Group{Other: true, Counts: []int{20, 0, 0}} }, "Clients of unknown libraries may"},
+	} {
+		why := written(t, inputOf(withCause(cause.RestartDrift, cause.Likely), tt.change), cause.RemedyRebalance).Why
+		if tt.want == "" && strings.Contains(why, "choose the same server again") || !strings.Contains(why, tt.want) {
+			t.Errorf("%s: %q, want %q", name, why, tt.want)
+		}
+	}
+}

@@ -184,11 +184,11 @@ func (p place) url() string {
 // there are more. For WebSocket clients they are those of servers that have the
 // listener, or of all where these have to get it first.
 func (x *facts) urls() (urls []string, whole bool) {
-	websocket, first := x.mostly("websocket"), x.listenerFirst()
+	websocket, first := x.mostly(checks.WebSocket), x.listenerFirst()
 	for _, p := range x.places {
 		u := p.url()
 		if websocket {
-			if p.server.Takes("websocket") == checks.No && !first {
+			if p.server.Takes(checks.WebSocket) == checks.No && !first {
 				continue
 			}
 			p.port = cmp.Or(webSocketPort(p.server), webSocketPort(x.Server), 443)
@@ -207,8 +207,8 @@ func (x *facts) urls() (urls []string, whole bool) {
 // listenerFirst reports whether these are WebSocket clients, and other servers have to
 // get that listener before their URLs are of use.
 func (x *facts) listenerFirst() bool {
-	lacks := func(s *checks.Server) bool { return s.Takes("websocket") == checks.No }
-	return x.mostly("websocket") && len(x.Others) > 0 &&
+	lacks := func(s *checks.Server) bool { return s.Takes(checks.WebSocket) == checks.No }
+	return x.mostly(checks.WebSocket) && len(x.Others) > 0 &&
 		(x.strong(cause.ListenerGap) && slices.ContainsFunc(x.Others, lacks) || !slices.ContainsFunc(x.Others, func(s *checks.Server) bool { return !lacks(s) }))
 }
 

@@ -186,7 +186,7 @@ func TestRebalance(t *testing.T) {
 		{"drift", []change{withCause(cause.RestartDrift, cause.Likely)}, []string{plan, apply}, "nothing that is known brings them back"},
 		{"plugin", []change{withCause(cause.RestartDrift, cause.Likely), func(in *Input) { in.Tool, in.Flags = "nats balance", "" }},
 			[]string{"nats balance rebalance --account ORDERS --cluster C1", "nats balance rebalance --account ORDERS --cluster C1 --apply"}, "the plan"},
-		{"python", []change{withCause(cause.RestartDrift, cause.Likely), languages("python3")}, []string{plan, apply}, "a part comes back"},
+		{"python", []change{withCause(cause.RestartDrift, cause.Likely), languages("python3")}, []string{plan, apply}, "Python and Rust clients may choose the same server again: a part comes back"},
 		{"after DNS", []change{withCause(cause.SingleAddressDNS, cause.Likely)}, []string{plan, apply}, "Only after dns:"},
 		{"single-url, nobody tells them", []change{withCause(cause.SingleURL, cause.Likely)}, nil, "The clients know n1 only"},
 		{"single-url, they are told", []change{withCause(cause.SingleURL, cause.Likely), told},

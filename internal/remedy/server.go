@@ -142,7 +142,7 @@ func (x *facts) listener() Remedy {
 	mqtt, websocket := x.lacking()
 	var without []*checks.Server
 	for _, s := range x.Others {
-		if s.Details != nil && (mqtt && s.Details.MQTT == 0 || websocket && s.Details.WebSocket == 0) {
+		if mqtt && s.Takes(checks.MQTT) == checks.No || websocket && s.Takes(checks.WebSocket) == checks.No {
 			without = append(without, s)
 		}
 	}
@@ -186,7 +186,7 @@ func (x *facts) plain() bool {
 	nats := false
 	for _, g := range x.Profile.Protocols {
 		if first(g.Counts) > 0 {
-			if g.Other || g.Key != "nats" {
+			if g.Other || g.Key != checks.NATS {
 				return false
 			}
 			nats = true
@@ -234,7 +234,7 @@ func (x *facts) lacking() (mqtt, websocket bool) {
 	some := func(protocol string) bool {
 		return len(x.Others) == 0 || slices.ContainsFunc(x.Others, func(s *checks.Server) bool { return s.Takes(protocol) != checks.Yes })
 	}
-	m, w := mqtt && some("mqtt"), websocket && some("websocket")
+	m, w := mqtt && some(checks.MQTT), websocket && some(checks.WebSocket)
 	if m || w {
 		return m, w
 	}
@@ -247,8 +247,8 @@ func (x *facts) protocols() (mqtt, websocket bool) {
 	if x.Profile != nil {
 		for _, g := range x.Profile.Protocols {
 			if len(g.Counts) > 0 && g.Counts[0] > 0 {
-				mqtt = mqtt || strings.HasPrefix(g.Key, "mqtt")
-				websocket = websocket || strings.Contains(g.Key, "websocket")
+				mqtt = mqtt || g.Key == checks.MQTT
+				websocket = websocket || g.Key == checks.WebSocket
 			}
 		}
 	}

@@ -182,7 +182,7 @@ func (s Service) user() string {
 
 func (s Service) software() string {
 	var parts []string
-	if p := deref(s.Protocol); p != "" && p != "nats" {
+	if p := deref(s.Protocol); p != "" && p != checks.NATS {
 		parts = append(parts, protocolName(p))
 	}
 	if s.Language != nil {
@@ -236,7 +236,7 @@ func (s Service) whose() string {
 	if s.User != nil {
 		parts = append(parts, "user "+short(*s.User, serviceUser))
 	}
-	if p := deref(s.Protocol); p != "" && p != "nats" {
+	if p := deref(s.Protocol); p != "" && p != checks.NATS {
 		parts = append(parts, protocolName(p))
 	}
 	if s.Language != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -100,12 +101,6 @@ func decodeAccountConns(body []byte) (AccountConns, error) {
 // have. One that has more is nobody's.
 const LongestName = 4 << 10
 
-// Kicked is the server's word for a connection that it closed as somebody asked it to.
-const Kicked = "Kicked"
-
-// Stops is the server's word for a connection that it closed as it stops or drains.
-const Stops = "Server Shutdown"
-
 // ClientEvent is the event of a connection that began, ended or was refused. Its
 // texts are of whoever connected, cut to 128 bytes.
 type ClientEvent struct {
@@ -122,8 +117,8 @@ type ClientEvent struct {
 	MQTTClient        string // the client id of MQTT
 	// Start and Stop are by the server's clock; Stop is zero while it is open.
 	Start, Stop time.Time
-	// Reason is the server's word for why it ended; empty while it is open.
-	Reason string
+	// Reason is why it ended; empty while it is open.
+	Reason checks.Reason
 }
 
 // DecodeClientEvent reads a CONNECT, a DISCONNECT or an AUTH.ERR event. From is set
@@ -159,7 +154,7 @@ func DecodeClientEvent(body []byte) (ClientEvent, error) {
 	out.ID, out.Account = c.ID.value, c.Account
 	out.Client = c.Kind.value == "" || c.Kind.value == "Client"
 	out.Name, out.User, out.Language, out.Version = short(c.Name), short(c.User), short(c.Lang), short(c.Version)
-	out.Host, out.MQTTClient, out.Reason = short(c.Host), short(c.MQTT), short(m.Reason)
+	out.Host, out.MQTTClient, out.Reason = short(c.Host), short(c.MQTT), checks.Reason(short(m.Reason))
 	out.Start, out.Stop = c.Start.value, c.Stop.value
 	return out, nil
 }

@@ -135,7 +135,7 @@ func recordedOf(docs []record.Document, of Suspect) *checks.Recorded {
 			}
 			r.Spreads = append(r.Spreads, spread)
 			for _, m := range d.Moves {
-				r.Moves = append(r.Moves, checks.RecordedMove{Time: d.Time, Left: m.Left, Service: m.Service, Server: checks.ServerRef(m.Server), Reason: m.Reason, Connections: m.Connections})
+				r.Moves = append(r.Moves, checks.RecordedMove{Time: d.Time, Left: m.Left, Service: m.Service, Server: checks.ServerRef(m.Server), Reason: checks.Reason(m.Reason), Connections: m.Connections})
 			}
 		}
 	}

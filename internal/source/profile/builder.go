@@ -213,7 +213,7 @@ func (p *profiler) profile() *checks.Profile {
 // protocolOf returns the protocol of a connection.
 func protocolOf(c *wire.Connection) []byte {
 	if len(c.Protocol) == 0 {
-		return []byte("nats") // a server of before 2.4 does not say
+		return []byte(checks.NATS) // a server of before 2.4 does not say
 	}
 	return c.Protocol
 }

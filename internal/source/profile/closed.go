@@ -113,7 +113,8 @@ type serviceID struct{ stem, user string }
 
 type closedID struct {
 	serviceID
-	server, reason string
+	server string
+	reason checks.Reason
 }
 
 func newHistories(d *checks.Deployment, of []source.Suspect, reports []source.Report) *histories {
@@ -147,6 +148,7 @@ func (all *histories) add(page ClosedPage, c *wire.Connection) {
 	if len(c.Reason) == 0 || !c.Client || page.Account == "" && len(c.Account) > 0 {
 		return // it is open, a leafnode's, or on the page of its account
 	}
+	reason := checks.Reason(c.Reason)
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	for _, h := range all.of {
@@ -155,16 +157,16 @@ func (all *histories) add(page ClosedPage, c *wire.Connection) {
 		}
 		id, ok := h.idOf(c)
 		switch {
-		case ok && page.Account == "" && h.Account != globalAccount && !refused(c):
+		case ok && page.Account == "" && h.Account != globalAccount && !reason.BeforeLogin():
 			continue // it was of no account but the global one
-		case !ok && page.Account == "" && len(c.User) == 0 && refused(c) && h.sources[c.Addr] && !all.shared[c.Addr]:
+		case !ok && page.Account == "" && len(c.User) == 0 && reason.BeforeLogin() && h.sources[c.Addr] && !all.shared[c.Addr]:
 			id = serviceID{}
-		case !ok && page.Account != "" && h.users[string(c.User)] && len(c.User) > 0 && !refused(c):
+		case !ok && page.Account != "" && h.users[string(c.User)] && len(c.User) > 0 && !reason.BeforeLogin():
 			id = serviceID{user: string(c.User)} // a login of theirs by something else shows that the server takes it
 		case !ok:
 			continue
 		}
-		h.count(closedID{id, page.ID, string(c.Reason)}, c, all.clocks[page.ID])
+		h.count(closedID{id, page.ID, reason}, c, all.clocks[page.ID])
 	}
 }
 
@@ -175,16 +177,6 @@ func (h *history) idOf(c *wire.Connection) (serviceID, bool) {
 	}
 	id := serviceID{cause.Stem(string(nameOf(c))), string(c.User)}
 	return id, h.services[id] && (id.stem != "" || id.user != "" || h.sources[c.Addr])
-}
-
-// refused reports whether a server closed a connection before it had an account.
-func refused(c *wire.Connection) bool {
-	switch string(c.Reason) {
-	case "Authentication Failure", "Authentication Timeout", "Authentication Expired", "Credentials Revoked", "Missing Account",
-		"TLS Handshake Failure", "Maximum Connections Exceeded":
-		return true
-	}
-	return false
 }
 
 func (h *history) count(id closedID, c *wire.Connection, at clock) {

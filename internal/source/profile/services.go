@@ -1,7 +1,6 @@
 package profile
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -125,7 +124,7 @@ func (s *services) of(c *wire.Connection, network []byte) *service {
 
 // nameOf is what a connection is called: with MQTT that is the client id.
 func nameOf(c *wire.Connection) []byte {
-	if bytes.HasPrefix(c.Protocol, []byte("mqtt")) {
+	if string(c.Protocol) == checks.MQTT {
 		return c.MQTTClient
 	}
 	return c.Name
