@@ -22,11 +22,6 @@ const (
 	Chosen    StepName = "chosen"
 )
 
-// Steps returns the steps in their order.
-func Steps() []StepName {
-	return []StepName{Listed, Resolved, Forwarded, Serves, Accepts, Room, Up, Chosen}
-}
-
 // Step is what one step of the funnel says of a service, server by server.
 type Step struct {
 	Name StepName
