@@ -58,7 +58,7 @@ func (*Source) Limits() source.Limits {
 
 // Deployment gathers the model.
 func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
-	p := prober{scheme: "nats", Prober: probe.Prober{Timeout: min(longestLook, source.OneServer.Of(s.o.Timeout))}}
+	p := prober{scheme: "nats", Prober: probe.Prober{Timeout: source.OneServer.AtMost(source.LongestServer)(s.o.Timeout)}}
 	if u, err := url.Parse(sysreq.URL(s.nc)); err == nil && u.Scheme != "" {
 		p.scheme = u.Scheme
 	}
@@ -143,9 +143,6 @@ func (s *Source) Subscriptions(ctx context.Context, of []source.Held) ([]*int, e
 const (
 	// mostAddresses bounds how many addresses are looked at.
 	mostAddresses = 256
-	// longestLook bounds connecting to one of them: one where nothing is must not
-	// take the time that the account's reports need.
-	longestLook = time.Second
 	// checkedTogether is how many addresses are connected to at once.
 	checkedTogether = 8
 )
