@@ -1,7 +1,6 @@
 package docs_test
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,55 +36,6 @@ func TestEveryCheckAndCauseHasAPageAndNothingElse(t *testing.T) {
 	slices.Sort(causes)
 	if got := docs.Codes(); !slices.Equal(got, append(codes, causes...)) {
 		t.Errorf("there are pages of %q, want %q", got, append(codes, causes...))
-	}
-}
-
-// The schema names the causes, so that a reader can hold what is not one for an error.
-func TestSchemaNamesEveryCause(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("audit.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want []string
-	for _, d := range cause.All() {
-		want = append(want, string(d.Code))
-	}
-	slices.Sort(want)
-	var schema any
-	if err := json.Unmarshal(text, &schema); err != nil {
-		t.Fatal(err)
-	}
-	enums := 0
-	var walk func(node any, path string)
-	walk = func(node any, path string) {
-		switch node := node.(type) {
-		case map[string]any:
-			if all, ok := node["enum"].([]any); ok && (strings.HasSuffix(path, "/cause") || strings.HasSuffix(path, "/causes/items/properties/code")) {
-				enums++
-				var got []string
-				for _, one := range all {
-					if code, ok := one.(string); ok { // null is none
-						got = append(got, code)
-					}
-				}
-				slices.Sort(got)
-				if !slices.Equal(got, want) {
-					t.Errorf("%s has the causes %q, want %q", path, got, want)
-				}
-			}
-			for name, child := range node {
-				walk(child, path+"/"+name)
-			}
-		case []any:
-			for _, child := range node {
-				walk(child, path)
-			}
-		}
-	}
-	walk(schema, "")
-	if enums != 2 {
-		t.Errorf("%d lists of causes, want those of groups and of findings", enums)
 	}
 }
 

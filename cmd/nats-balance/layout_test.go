@@ -54,7 +54,7 @@ func layout() map[string][]string {
 		"internal/clienturl": {"checks"},
 		"internal/probe":     {"checks", "dnscheck", "internal/words"},
 		"internal/remedy":    {"checks", "checks/cause", "internal/words"},
-		"internal/report":    {"checks", "checks/cause", "internal/clienturl", "internal/remedy", "internal/words"},
+		"internal/report":    {"checks", "checks/cause", "internal/clienturl", "internal/remedy", "internal/source", "internal/words"},
 		"internal/words":     {},
 		"internal/within":    {},
 		"docs":               {},

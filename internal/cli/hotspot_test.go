@@ -61,7 +61,7 @@ type modelSource struct {
 	err   error
 }
 
-func (modelSource) Kind() string          { return "archive" }
+func (modelSource) Kind() source.Kind     { return source.Archive() }
 func (modelSource) Detail() string        { return "a model" }
 func (modelSource) Limits() source.Limits { return source.Limits{} }
 

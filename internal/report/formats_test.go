@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -222,7 +223,7 @@ func TestNagiosSaysWhoIsWhere(t *testing.T) {
 	accepted.Result.Accepted = []checks.Accepted{{Finding: accepted.Result.Findings[0]}}
 	accepted.Result.Findings, accepted.Explained = accepted.Result.Findings[1:], accepted.Explained[1:]
 	archive := eu(0, 1, 0)
-	archive.SourceKind = "archive"
+	archive.SourceKind = source.Archive()
 	for _, c := range []struct {
 		in   Input
 		want string

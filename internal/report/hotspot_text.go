@@ -63,7 +63,7 @@ func (p *printer) hotspotOrigin(doc *Hotspots) {
 	}
 	if !doc.Coverage.Complete {
 		p.missing(doc.Coverage.Missing, listed)
-		p.without(doc.Coverage, doc.Source.Kind, doc.Outcome, doc.allowPartial)
+		p.without(doc.Coverage, doc.Source.of, doc.Outcome, doc.allowPartial)
 	}
 	p.notes(doc.Coverage.Notes[:len(doc.Coverage.Notes)-doc.lastNotes])
 }

@@ -264,7 +264,7 @@ func (p *htmlPage) coverage() {
 	case p.Doc.allowPartial:
 		p.Certain = "Checked as if the missing servers had no connections (--allow-partial): this can be wrong."
 	case checks.Outcome(p.Doc.Outcome) == checks.OutcomeIncomplete:
-		p.Certain = c.bringIn(p.Doc.Source.Kind) + "; --allow-partial checks without them."
+		p.Certain = c.bringIn(p.Doc.Source.of) + "; --allow-partial checks without them."
 	default:
 		p.Certain = "No verdict depends on them."
 	}

@@ -19,7 +19,7 @@ import (
 // UNKNOWN, whatever was found.
 func Nagios(w io.Writer, doc *Document) error {
 	said := doc.sinceBaseline() + doc.whoIsWhere()
-	if doc.Source.Kind != "system-account" {
+	if !doc.Source.of.SeesAll {
 		said += " (" + doc.Source.kind() + ")"
 	}
 	data := perfData{}

@@ -29,7 +29,7 @@ import (
 // the model. It is for one audit at a time.
 type Source interface {
 	// Kind and Detail are what the document says of it, without credentials.
-	Kind() string
+	Kind() Kind
 	Detail() string
 	// Limits are what it can't see, and what can't be done with it.
 	Limits() Limits
@@ -57,9 +57,6 @@ type Limits struct {
 	// NoSystem is that nobody is connected to the system account, so that what
 	// only its users may ask or do can't be done with the source.
 	NoSystem bool
-	// OwnAccount is that the source's credentials are those of the one account
-	// that it sees.
-	OwnAccount bool
 	// Offline is that the source is read without a network.
 	Offline bool
 }

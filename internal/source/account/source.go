@@ -40,7 +40,7 @@ func New(nc *nats.Conn, named string, o source.Options) *Source {
 }
 
 // Kind is what the document calls the source.
-func (*Source) Kind() string { return "account" }
+func (*Source) Kind() source.Kind { return source.Account() }
 
 // Detail names the account, and the server that is asked through.
 func (s *Source) Detail() string {
@@ -53,7 +53,7 @@ func (s *Source) Detail() string {
 
 // Limits are those of an account, to which servers say nothing but their names.
 func (*Source) Limits() source.Limits {
-	return source.Limits{Gap: cause.GapOneAccount, NoSystem: true, OwnAccount: true}
+	return source.Limits{Gap: cause.GapOneAccount, NoSystem: true}
 }
 
 // Deployment gathers the model.

@@ -67,7 +67,7 @@ func New(urls []*url.URL, config *tls.Config, o source.Options) *Source {
 }
 
 // Kind is what the document calls the source.
-func (*Source) Kind() string { return "monitoring" }
+func (*Source) Kind() source.Kind { return source.Monitoring() }
 
 // Detail names the first of the URLs.
 func (m *Source) Detail() string {
