@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // StepName names a step of the funnel.
@@ -223,7 +224,7 @@ func (s *Situation) stepText(step Step) string {
 				names = append(names, label(server))
 			}
 		}
-		return enumerate(names)
+		return words.Few(names)
 	}
 	switch held := at(checks.No); {
 	case step.Dropped:

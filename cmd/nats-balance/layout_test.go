@@ -38,7 +38,7 @@ func layout() map[string][]string {
 		"internal/source/archive": {"checks", "checks/cause", "internal/source", "internal/source/profile", "internal/wire", "internal/words"},
 		"internal/source/monitor": {"checks", "checks/cause", "internal/source", "internal/source/profile", "internal/wire", "internal/words"},
 		// It says what the system account's source says of the same connection.
-		"internal/source/account": {"checks", "checks/cause", "internal/probe", "internal/source", "internal/source/profile", "internal/source/system", "internal/sysreq", "internal/wire"},
+		"internal/source/account": {"checks", "checks/cause", "internal/probe", "internal/source", "internal/source/profile", "internal/source/system", "internal/sysreq", "internal/wire", "internal/words"},
 		"internal/wire":           {"checks", "internal/words"},
 		"internal/sysreq":         {},
 

@@ -164,7 +164,7 @@ func (e Expected) strangers(d *checks.Deployment, all []sight, greets map[string
 		}
 	}
 	if len(open) > 0 {
-		source.Note(d, "addresses of the clients' URL lists that could not be checked for servers that did not answer: "+source.Few(open))
+		d.Note("addresses of the clients' URL lists that could not be checked for servers that did not answer: " + words.Few(open))
 	}
 	return out
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/system"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // What a flag or a variable has of credentials is repeated where it says where
@@ -47,7 +48,7 @@ func TestRepeatedFlagsShowNoCredentials(t *testing.T) {
 			c := connection{}
 			c.Servers = "nats://h"
 			set(&c, location)
-			if got := c.repeated(); !strings.Contains(got, flag+" "+quote(location)) {
+			if got := c.repeated(); !strings.Contains(got, flag+" "+words.Shell(location)) {
 				t.Errorf("%s %s: %s", flag, location, got)
 			}
 		}

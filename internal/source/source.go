@@ -125,18 +125,10 @@ func (e *NoAnswerError) Error() string {
 // DefaultSystemAccount is nats-server's name for it where none is configured.
 const DefaultSystemAccount = "$SYS"
 
-// Note adds a sentence to the model, once.
-func Note(d *checks.Deployment, sentence string) {
-	if !slices.Contains(d.Notes, sentence) {
-		d.Notes = append(d.Notes, sentence)
-		slices.Sort(d.Notes)
-	}
-}
-
 // NoteUnknown notes what some servers did not say, and why, if there are any.
 func NoteUnknown(d *checks.Deployment, what string, missing, of int, why string) {
 	if missing > 0 {
-		Note(d, fmt.Sprintf("the %s of %s of %s servers are unknown: %s", what, words.Count(missing), words.Count(of), why))
+		d.Note(fmt.Sprintf("the %s of %s of %s servers are unknown: %s", what, words.Count(missing), words.Count(of), why))
 	}
 }
 
@@ -230,6 +222,3 @@ func AccountOn(info wire.AccountInfo, err error, account string) (checks.Account
 	return checks.AccountOn{Usable: checks.Yes, Detail: "it knows the account",
 		MaxConnections: info.MaxConnections, MaxLeafnodes: info.MaxLeafnodes, Updated: info.Updated}, nil
 }
-
-// Few names the first of many.
-func Few(all []string) string { return words.ListUpTo(4, all) }
