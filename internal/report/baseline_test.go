@@ -43,7 +43,7 @@ func TestEveryDocumentIsABaseline(t *testing.T) {
 			t.Errorf("%s: by what is new it is %s", f.name, got)
 		}
 		var text bytes.Buffer
-		if err := Text(&text, doc, Style{}); err != nil {
+		if err := writeText(&text, doc, Style{}); err != nil {
 			t.Fatal(err)
 		}
 		checkText(t, text.String())
@@ -201,7 +201,7 @@ func FuzzBaseline(f *testing.F) {
 		in := in
 		in.Baseline = past
 		var b bytes.Buffer
-		if err := Text(&b, New(in), Style{}); err != nil {
+		if err := writeText(&b, New(in), Style{}); err != nil {
 			t.Fatal(err)
 		}
 		checkText(t, b.String())

@@ -19,7 +19,7 @@ func HotspotsType(m checks.Measure) string { return "nats-balance.v1." + m.Comma
 
 // Hotspots is the result of the hotspot check, in the order and with the names
 // of its JSON. Every field is always present, as in [Document]. By another measure
-// than connections its JSON has that one's name, see [HotspotsJSON].
+// than connections its JSON has that one's name, see [WriteHotspots].
 type Hotspots struct {
 	Type       string            `json:"type"`
 	Check      Check             `json:"check"`

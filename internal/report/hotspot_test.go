@@ -33,7 +33,7 @@ func hotspotFixtures() []hotspotFixture {
 	add := func(name string, f *fleet, change ...func(*HotspotInput)) {
 		base := fixtureInput(f)
 		in := HotspotInput{Version: base.Version, Time: base.Time, SourceKind: base.SourceKind, SourceDetail: base.SourceDetail,
-			Parameters: checks.HotspotDefaults(), Deployment: &f.Deployment}
+			Parameters: checks.ClientConnections().Defaults(), Deployment: &f.Deployment}
 		for _, c := range change {
 			c(&in)
 		}
@@ -112,7 +112,7 @@ func hotspotFixtureNamed(t *testing.T, name string) HotspotInput {
 func hotspotText(t *testing.T, in HotspotInput, style Style) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := HotspotsText(&b, NewHotspots(in), style); err != nil {
+	if err := writeHotspotsText(&b, NewHotspots(in), style); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -205,7 +205,7 @@ func TestHotspotNumbers(t *testing.T) {
 
 func TestHotspotErrorsOfTheWriter(t *testing.T) {
 	doc := NewHotspots(hotspotFixtureNamed(t, "finding"))
-	if err := HotspotsText(brokenWriter{}, doc, Style{}); !errors.Is(err, errBroken) {
+	if err := writeHotspotsText(brokenWriter{}, doc, Style{}); !errors.Is(err, errBroken) {
 		t.Errorf("text: %v", err)
 	}
 	if err := JSON(brokenWriter{}, doc); !errors.Is(err, errBroken) {

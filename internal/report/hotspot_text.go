@@ -13,9 +13,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// HotspotsText writes the document for a person, the answer first. Of the lines only
+// writeHotspotsText writes the document for a person, the answer first. Of the lines only
 // commands may be longer than the columns of the style.
-func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
+func writeHotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	p := newPrinter(style)
 	color, answer := doc.answer()
 	p.paragraph(color, "", "  ", answer)

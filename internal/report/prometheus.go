@@ -17,12 +17,12 @@ import (
 // rowsExposed is how many accounts, or servers, get series of their own.
 const rowsExposed = 100
 
-// Prometheus writes the document in the text format of Prometheus, for the
+// writePrometheus writes the document in the text format of Prometheus, for the
 // node exporter's textfile collector: gauges only, shares from 0 to 1. Series
 // of accounts are bounded: findings first, then the largest shares; a gauge
 // says how many were left out. The shares of accounts that are neither take
 // [checks.Parameters.All].
-func Prometheus(w io.Writer, doc *Document) error {
+func writePrometheus(w io.Writer, doc *Document) error {
 	e := exposition{common: labelPairs{"check", doc.Check.Code}}
 	e.run(doc.Tool, doc.Source, doc.Outcome, float64(doc.Time.Unix()), doc.Coverage)
 	e.add("findings", "Findings of the last audit.", float64(len(doc.Findings)))
@@ -158,8 +158,8 @@ func (doc *Document) cause(f Finding) string {
 	return cmp.Or(deref(doc.Groups[f.Group].Cause), "unknown")
 }
 
-// HotspotsPrometheus writes the document of hotspots as [Prometheus] does.
-func HotspotsPrometheus(w io.Writer, doc *Hotspots) error {
+// writeHotspotsPrometheus writes the document of hotspots as [writePrometheus] does.
+func writeHotspotsPrometheus(w io.Writer, doc *Hotspots) error {
 	e := exposition{common: labelPairs{"check", doc.Check.Code}}
 	e.run(doc.Tool, doc.Source, doc.Outcome, float64(doc.Time.Unix()), doc.Coverage)
 	e.add("findings", "Findings of the last audit.", float64(len(doc.Findings)))

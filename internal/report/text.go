@@ -38,9 +38,9 @@ type Style struct {
 	Details bool
 }
 
-// Text writes the document for a person: the answer in the first line, then who,
+// writeText writes the document for a person: the answer in the first line, then who,
 // why, what it costs and what to do. No line is longer than the terminal.
-func Text(w io.Writer, doc *Document, style Style) error {
+func writeText(w io.Writer, doc *Document, style Style) error {
 	p := newPrinter(style)
 	if style.Details {
 		p.details(doc)
