@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -224,7 +223,7 @@ func (doc *Hotspots) addEmpty(e checks.EmptyServer, flags string) {
 	rebalance := "nats-balance rebalance --cluster " + words.Shell(out.Cluster)
 	out.Commands = []string{
 		strings.TrimSpace(rebalance + " " + flags),
-		strings.TrimSpace(rebalance + " --to-server " + words.Shell(cmp.Or(out.Server.Name, out.Server.ID)) + " " + flags),
+		strings.TrimSpace(rebalance + " --to-server " + words.Shell(out.Server.called()) + " " + flags),
 	}
 	doc.Empty = append(doc.Empty, out)
 	for i := range doc.Clusters {

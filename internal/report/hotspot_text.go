@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -117,7 +116,7 @@ func (f Hotspot) oneLine() string {
 
 // oneLine is an empty server in a clause.
 func (e EmptyServer) oneLine() string {
-	return fmt.Sprintf("%s has %s of %s in %s, less than a quarter of the average %s", short(cmp.Or(e.Server.Name, e.Server.ID), prose), words.Count(e.OnServer),
+	return fmt.Sprintf("%s has %s of %s in %s, less than a quarter of the average %s", short(e.Server.called(), prose), words.Count(e.OnServer),
 		words.Plural(e.Connections, "client connection"), clusterName(e.Cluster), e.Average)
 }
 

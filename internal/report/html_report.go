@@ -235,7 +235,7 @@ func (doc *Impacts) answer() string {
 
 // impactSection is one server's: those who can't fail over first.
 func (r *htmlReport) impactSection(n int, x ServerImpact) htmlSection {
-	s := htmlSection{ID: fmt.Sprintf("server-%d", n), Title: short(cmp.Or(x.Server.Name, x.Server.ID), htmlName) + " in " + clusterName(x.Cluster)}
+	s := htmlSection{ID: fmt.Sprintf("server-%d", n), Title: short(x.Server.called(), htmlName) + " in " + clusterName(x.Cluster)}
 	if said := x.answer(); said != r.Answer {
 		s.Paragraphs = append(s.Paragraphs, said)
 	}

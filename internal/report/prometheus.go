@@ -59,7 +59,7 @@ func writePrometheus(w io.Writer, doc *Document) error {
 		}
 		for _, c := range shown {
 			e.add("account_server_connections", "Client connections of an account that is a finding or to review, by server.", float64(c.Connections),
-				append(slices.Clone(of), "server", cmp.Or(c.Server.Name, c.Server.ID), "server_id", c.Server.ID)...)
+				append(slices.Clone(of), "server", c.Server.called(), "server_id", c.Server.ID)...)
 		}
 		priority, cause := "", ""
 		if i < len(doc.Findings) { // which come first
@@ -78,7 +78,7 @@ func (e *exposition) causes(doc *Document) {
 	findings, connections := map[of]int{}, map[of]int{}
 	var order []of
 	for _, f := range doc.Findings {
-		key := of{f.Cluster, cmp.Or(f.Server.Name, f.Server.ID), doc.cause(f)}
+		key := of{f.Cluster, f.Server.called(), doc.cause(f)}
 		if findings[key] == 0 {
 			order = append(order, key)
 		}
