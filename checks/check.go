@@ -20,8 +20,8 @@ func Concentration() Check {
 	}
 }
 
-// HotspotCheck is Synadia Insights' check OPT_BALANCE_002.
-func HotspotCheck() Check {
+// hotspotCheck is Synadia Insights' check OPT_BALANCE_002.
+func hotspotCheck() Check {
 	return Check{
 		Code:      "OPT_BALANCE_002",
 		Name:      "Connection Hotspot",

@@ -37,7 +37,7 @@ func TestEmptyServers(t *testing.T) {
 		for i, n := range c.counts {
 			d.Servers = append(d.Servers, Server{ID: string(rune('1' + i)), Name: "n" + string(rune('1'+i)), Cluster: "C1", Usage: []Usage{{Connections: n}}, Details: c.details[i]})
 		}
-		got := EmptyServers(d, HotspotDefaults(), Spoken{"C1": c.spoken})
+		got := EmptyServers(d, ClientConnections().Defaults(), Spoken{"C1": c.spoken})
 		if len(got) != c.want {
 			t.Errorf("%s: %+v, want %d", c.name, got, c.want)
 		}

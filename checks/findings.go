@@ -52,7 +52,7 @@ func (j judge) finding(row Row, t tally) Finding {
 
 // hotspot returns whether a server that reported is a hotspot, and what it carries.
 func (j judge) hotspot(server int) (Answer, Load) {
-	h := clusterLoad{p: HotspotDefaults(), d: j.d, c: j.c, missing: j.missing, members: j.members()}
+	h := clusterLoad{p: ClientConnections().Defaults(), d: j.d, c: j.c, missing: j.missing, members: j.members()}
 	h.p.AllowPartial = j.p.AllowPartial
 	for _, n := range j.totals {
 		h.total += n

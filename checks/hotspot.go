@@ -25,11 +25,8 @@ type HotspotParameters struct {
 	AllowPartial bool
 }
 
-// HotspotDefaults are the factor and the minimum of servers of the published
-// check, and the minimum of connections of the concentration check.
-func HotspotDefaults() HotspotParameters { return ClientConnections().Defaults() }
-
-// Defaults are the parameters of the measure's check.
+// Defaults are the parameters of the measure's check: the factor and the minimum of
+// servers of the published one, and the minimum of connections of the concentration check.
 func (m Measure) Defaults() HotspotParameters {
 	return HotspotParameters{Measure: m, FactorPercent: 200, MinServers: 2, MinConnections: 10}
 }

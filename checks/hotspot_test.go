@@ -69,7 +69,7 @@ func TestHotspotRule(t *testing.T) {
 		{"what is allowed", []string{"C/n1 A=30", "C/n2", "C/n3", "C/n4 missing", "? missing"}, func(p *HotspotParameters) { p.AllowPartial = true }, OutcomeFinding, "C/n1 finding"},
 		{"a silent cluster", []string{"C/n1 A=10", "C/n2 A=10", "C/n3 A=10", "D/ missing"}, nil, OutcomeIncomplete, "D/ incomplete"},
 	} {
-		p := HotspotDefaults()
+		p := ClientConnections().Defaults()
 		if c.change != nil {
 			c.change(&p)
 		}
@@ -174,7 +174,7 @@ func TestHotspotAccounts(t *testing.T) {
 		"C/n1 A=18 B=4 SYS=50 D=8 E=9",
 		"C/n2 A=1 B=8 SYS=2 D=1",
 		"C/n3 A=1 B=0 SYS=2 D=1")
-	r := CheckHotspots(d, HotspotDefaults())
+	r := CheckHotspots(d, ClientConnections().Defaults())
 	if len(r.Findings) != 1 {
 		t.Fatalf("%+v", r)
 	}
@@ -199,7 +199,7 @@ func TestHotspotAccounts(t *testing.T) {
 
 	// With a server missing: A is so in any case, D and E may be.
 	d = build(t, "C/n1 A=180 B=4 D=8 E=9", "C/n2 A=1 B=8 D=1", "C/n3 A=1 B=0 D=1", "C/n4 missing 4")
-	f = CheckHotspots(d, HotspotDefaults()).Findings[0]
+	f = CheckHotspots(d, ClientConnections().Defaults()).Findings[0]
 	for i, want := range []Answer{Yes, Unknown, Unknown} {
 		if f.Accounts[i].Concentrated != want {
 			t.Errorf("%+v", f.Accounts[i])
@@ -216,7 +216,7 @@ func TestHotspotListsTenAccounts(t *testing.T) {
 	for n := range 14 {
 		line += fmt.Sprintf(" %c=%d", 'A'+n, 3+n)
 	}
-	f := CheckHotspots(build(t, line, "C/n2 A=1", "C/n3"), HotspotDefaults()).Findings[0]
+	f := CheckHotspots(build(t, line, "C/n2 A=1", "C/n3"), ClientConnections().Defaults()).Findings[0]
 	if len(f.Accounts) != 10 || f.MoreAccounts != 4 || f.Accounts[0].Account.ID != "N" {
 		t.Errorf("%d accounts, %d more, first %+v", len(f.Accounts), f.MoreAccounts, f.Accounts[0])
 	}
@@ -225,7 +225,7 @@ func TestHotspotListsTenAccounts(t *testing.T) {
 func TestHotspotsComeHottestFirst(t *testing.T) {
 	t.Parallel()
 	d := build(t, "C/n1 A=300", "C/n2 A=50", "C/n3 A=50", "D/n1 A=20", "D/n2", "D/n3", "D/n4")
-	r := CheckHotspots(d, HotspotDefaults())
+	r := CheckHotspots(d, ClientConnections().Defaults())
 	if len(r.Findings) != 2 || r.Findings[0].Cluster != "D" || r.Findings[1].Cluster != "C" {
 		t.Fatalf("%+v", r.Findings)
 	}
@@ -272,7 +272,7 @@ func TestMissingServersAreNotAveraged(t *testing.T) {
 	}{{"", Counted, 3, No}, {"n4", Silent, 3, No}, {"n4", Draining, 3, No}, {"n4", Forgotten, 3, No}, {"n4", Down, 4, Yes}} {
 		d := build(t, "C/n1 A=180 B=7", "C/n2 B=99", "C/n3 B=20", "C/n4 missing 70")
 		d.Missing[0].ID, d.Missing[0].Name, d.Missing[0].Kind = "", c.name, c.kind
-		p, h := Defaults(), HotspotDefaults()
+		p, h := Defaults(), ClientConnections().Defaults()
 		p.AllowPartial, h.AllowPartial, p.Accounts = true, true, []string{"A"}
 		r := CheckConcentration(d, p)
 		if len(r.Findings) != 1 || r.Findings[0].Hotspot != c.hot || r.Findings[0].Load != (Load{306, 187, c.of}) {
@@ -286,7 +286,7 @@ func TestMissingServersAreNotAveraged(t *testing.T) {
 
 func TestHotspotParameters(t *testing.T) {
 	t.Parallel()
-	if err := HotspotDefaults().Validate(); err != nil {
+	if err := ClientConnections().Defaults().Validate(); err != nil {
 		t.Error(err)
 	}
 	for want, change := range map[string]func(*HotspotParameters){
@@ -296,19 +296,19 @@ func TestHotspotParameters(t *testing.T) {
 		"min-connections is 0: pass":  func(p *HotspotParameters) { p.MinConnections = 0 },
 		"min-connections is -1: pass": func(p *HotspotParameters) { p.MinConnections = -1 },
 	} {
-		p := HotspotDefaults()
+		p := ClientConnections().Defaults()
 		change(&p)
 		if err := p.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	p := HotspotDefaults()
+	p := ClientConnections().Defaults()
 	p.Clusters = []string{"D"}
 	if err := p.Select(build(t, "C/n1 A=1")); err == nil {
 		t.Error("a cluster that is not there was taken")
 	}
 	for _, part := range []string{"more than 2 times", "at least 2 servers", "at least 10"} {
-		if !strings.Contains(HotspotCheck().Rule, part) {
+		if !strings.Contains(hotspotCheck().Rule, part) {
 			t.Errorf("the rule does not say %q", part)
 		}
 	}
@@ -328,13 +328,13 @@ func TestHotspotOfHugeNumbers(t *testing.T) {
 	huge := math.MaxInt
 	negative := -5
 	d.Missing = []Missing{{Name: "m", Cluster: "C", ClusterKnown: true, Bound: &huge}, {Bound: &huge}, {Bound: &negative}}
-	r := CheckHotspots(d, HotspotDefaults())
+	r := CheckHotspots(d, ClientConnections().Defaults())
 	if got := verdictsOf(r); got != "C/0 incomplete, C/m incomplete" {
 		t.Errorf("%q", got)
 	}
 	d.Missing = nil
 	most := min(uint64(2*math.MaxUint32), math.MaxInt)
-	if r := CheckHotspots(d, HotspotDefaults()); len(r.Findings) != 1 || uint64(r.Findings[0].OnServer) != most { //nolint:gosec // it is positive
+	if r := CheckHotspots(d, ClientConnections().Defaults()); len(r.Findings) != 1 || uint64(r.Findings[0].OnServer) != most { //nolint:gosec // it is positive
 		t.Errorf("%+v", r)
 	}
 	if times(math.MaxInt/2, 3) != math.MaxInt || times(0, 7) != 0 || times(7, 0) != 0 || times(6, 7) != 42 {
@@ -347,7 +347,7 @@ func TestHotspotOrderOfInputDoesNotMatter(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 10))
 		d := randomDeployment(r)
-		p := HotspotDefaults()
+		p := ClientConnections().Defaults()
 		p.FactorPercent, p.AllowPartial = 150, seed%2 == 0
 		// Pointers are shown by what they point at.
 		show := func(d *Deployment) string {
@@ -378,7 +378,7 @@ func TestHotspotsWithoutAServerThatIsDown(t *testing.T) {
 			d.Servers = append(d.Servers, Server{ID: fmt.Sprint(i), Name: fmt.Sprint(i), Cluster: "C", Usage: []Usage{{0, n, 0}}},
 				Server{ID: fmt.Sprint("d", i), Name: fmt.Sprint(i), Cluster: "D", Usage: []Usage{{0, 10, 0}}})
 		}
-		p := HotspotDefaults()
+		p := ClientConnections().Defaults()
 		p.AllowPartial = c.partial
 		if c.cluster != "" {
 			p.Clusters = []string{c.cluster}

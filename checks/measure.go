@@ -20,7 +20,7 @@ type Measure struct {
 // ClientConnections is the measure of check OPT_BALANCE_002.
 func ClientConnections() Measure {
 	return Measure{
-		Check: HotspotCheck(), Command: "hotspot", Unit: "client connection", Noun: "connection",
+		Check: hotspotCheck(), Command: "hotspot", Unit: "client connection", Noun: "connection",
 		Of: func(u Usage) int { return int(u.Connections) }, Clients: true,
 	}
 }

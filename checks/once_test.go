@@ -111,7 +111,7 @@ func TestNamesAndAddressesCountOnce(t *testing.T) {
 		for _, clusters := range [][]string{nil, {"A"}, {"B"}} {
 			p := Defaults()
 			p.Clusters = clusters
-			h := HotspotDefaults()
+			h := ClientConnections().Defaults()
 			h.Clusters = clusters
 			is, was := CheckConcentration(d, p), CheckConcentration(&before, p)
 			if is.Outcome != was.Outcome || !slices.Equal(is.OpenClusters, was.OpenClusters) {

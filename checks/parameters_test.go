@@ -77,7 +77,7 @@ func TestSelect(t *testing.T) {
 
 func TestChecks(t *testing.T) {
 	all := All()
-	if len(all) < 2 || all[0] != Concentration() || all[0].Code != "OPT_BALANCE_006" || all[1] != HotspotCheck() {
+	if len(all) < 2 || all[0] != Concentration() || all[0].Code != "OPT_BALANCE_006" || all[1] != hotspotCheck() {
 		t.Errorf("%+v", all)
 	}
 	// The rule's sentence names the defaults.

@@ -165,7 +165,7 @@ func (d *Deployment) rename(name string, groups [][]member) {
 		}
 	}
 	d.Uncounted = uncounted
-	d.note(fmt.Sprintf("%d clusters are called %s and have no routes to each other, so each is checked on its own: %s", len(groups), name, words.ListUpTo(4, told)))
+	d.Note(fmt.Sprintf("%d clusters are called %s and have no routes to each other, so each is checked on its own: %s", len(groups), name, words.Few(told)))
 }
 
 func nameOf(name string, g []member, first string) string {
@@ -190,8 +190,8 @@ func (d *Deployment) loosen(name string, loose []member) {
 	d.Servers = slices.DeleteFunc(d.Servers, func(s Server) bool { return s.Cluster == name })
 }
 
-// note adds a sentence, once.
-func (d *Deployment) note(sentence string) {
+// Note adds a sentence, once.
+func (d *Deployment) Note(sentence string) {
 	if !slices.Contains(d.Notes, sentence) {
 		d.Notes = append(d.Notes, sentence)
 		slices.Sort(d.Notes)

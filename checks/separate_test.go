@@ -116,7 +116,7 @@ func TestMissingApart(t *testing.T) {
 			if r.Outcome != c.want || len(r.Findings) != c.found {
 				t.Errorf("%s, of clusters %q: %s with %d findings, want %s with %d", name, p.Clusters, r.Outcome, len(r.Findings), c.want, c.found)
 			}
-			h := checks.HotspotDefaults()
+			h := checks.ClientConnections().Defaults()
 			h.Clusters, h.AllowPartial = p.Clusters, c.partial
 			if r := checks.CheckHotspots(d, h); r.OpenElsewhere != (len(c.missing) > 2 && !c.partial) {
 				t.Errorf("%s, of clusters %q: a hotspot elsewhere %v", name, p.Clusters, r.OpenElsewhere)

@@ -91,6 +91,6 @@ func (d *Deployment) silence(of *Missing) {
 	d.Silent = append(d.Silent, of.Cluster)
 	slices.Sort(d.Silent)
 	if of.Known != "" {
-		d.note(fmt.Sprintf("cluster %s: %s, but no server of it answered, and how many it has is unknown: missing servers of an unknown cluster may be of it", of.Cluster, of.Known))
+		d.Note(fmt.Sprintf("cluster %s: %s, but no server of it answered, and how many it has is unknown: missing servers of an unknown cluster may be of it", of.Cluster, of.Known))
 	}
 }

@@ -79,7 +79,7 @@ func TestSilentClusterStaysOpen(t *testing.T) {
 		} else if want := len(clusters) == 0 || clusters[0] == "B"; slices.Contains(r.OpenClusters, "B") != want {
 			t.Errorf("clusters %q: open are %q", clusters, r.OpenClusters)
 		}
-		h := HotspotDefaults()
+		h := ClientConnections().Defaults()
 		h.Clusters = clusters
 		if r := CheckHotspots(d, h); r.Outcome != OutcomeIncomplete {
 			t.Errorf("clusters %q: hotspots are %s", clusters, r.Outcome)

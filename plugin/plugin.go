@@ -58,7 +58,7 @@ type Commander interface {
 func Run(args []string, stdout, stderr io.Writer) int { return cli.Run(args, stdout, stderr) }
 
 // Add adds every command but `demo`: `audit concentration`, `audit hotspot`,
-// `audit urls`, `audit checks`, `rebalance`, `watch`, `history`, `explain`.
+// `audit urls`, `audit checks`, `impact`, `rebalance`, `watch`, `history`, `explain`.
 func Add(parent Commander, h Host) { cli.Add(parent, h.host()) }
 
 // AddConcentration adds the command `concentration` to a command of a host.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // comeAside are those whose clients come through a balancer, as the servers see them come
@@ -50,5 +51,5 @@ func (s *Situation) isAside(a Arrival) bool {
 // sayAside says that these do not come through the balancer that others come through.
 func (s *Situation) sayAside(a Arrival) Evidence {
 	others, _ := s.comeAside(a)
-	return say("CONNZ", "But those who come through that address are seen as %s, as clients of %s are, and these come from addresses of their own.", a.as, enumerate(others))
+	return say("CONNZ", "But those who come through that address are seen as %s, as clients of %s are, and these come from addresses of their own.", a.as, words.Few(others))
 }

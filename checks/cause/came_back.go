@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// FewestKicked is how many connections have to be closed to show what becomes of them.
-	FewestKicked = 3
+	// fewestKicked is how many connections have to be closed to show what becomes of them.
+	fewestKicked = 3
 	// backWithin is how long a client takes to be back, with its library's waits.
 	backWithin = 30 * time.Second
 )
@@ -31,7 +31,7 @@ func (d Diagnosis) CameBack() (n int, at time.Time, ok bool) {
 			newest = latest(newest, x.Last)
 		}
 	}
-	return n, at, n >= FewestKicked && 2*elsewhere < n && BackSince(at, newest)
+	return n, at, n >= fewestKicked && 2*elsewhere < n && BackSince(at, newest)
 }
 
 // Kicked returns how many connections of a service servers closed on one of them as

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // DiscoveryOff is the code of the cause.
@@ -113,12 +114,12 @@ func judgeDiscoveryOff(s *Situation) judgement {
 	}
 	if own := s.ownURLs(); len(s.Others) > 0 && s.Missing == 0 && known == len(s.Others) && !slices.ContainsFunc(urls, func(u string) bool { return !slices.Contains(own, u) }) {
 		return judgement{verdict: Confirmed, confidence: 0.95, evidence: []Evidence{
-			say(source, "%s advertises only its own address to its clients: %s.", label(s.Server), enumerate(urls))}}
+			say(source, "%s advertises only its own address to its clients: %s.", label(s.Server), words.Few(urls))}}
 	}
 	if len(urls) > 1 && s.told(urls) {
-		return ruledOut(source, "%s advertises %d addresses to its clients: %s.", label(s.Server), len(urls), enumerate(urls))
+		return ruledOut(source, "%s advertises %d addresses to its clients: %s.", label(s.Server), len(urls), words.Few(urls))
 	}
-	return notTested(source, "%s advertises %s to its clients; whose %s, is unknown.", label(s.Server), enumerate(urls), isAre(len(urls)))
+	return notTested(source, "%s advertises %s to its clients; whose %s, is unknown.", label(s.Server), words.Few(urls), isAre(len(urls)))
 }
 
 // ofAll is the one address that is advertised, if several servers say that it is

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // StepName names a step of the funnel.
@@ -21,11 +22,6 @@ const (
 	Up        StepName = "up"
 	Chosen    StepName = "chosen"
 )
-
-// Steps returns the steps in their order.
-func Steps() []StepName {
-	return []StepName{Listed, Resolved, Forwarded, Serves, Accepts, Room, Up, Chosen}
-}
 
 // Step is what one step of the funnel says of a service, server by server.
 type Step struct {
@@ -228,7 +224,7 @@ func (s *Situation) stepText(step Step) string {
 				names = append(names, label(server))
 			}
 		}
-		return enumerate(names)
+		return words.Few(names)
 	}
 	switch held := at(checks.No); {
 	case step.Dropped:

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // ListenerGap is the code of the cause.
@@ -165,7 +166,7 @@ func judgeListenerGap(s *Situation) judgement {
 		return s.tlsMissing(lack)
 	case unserved.Connections > 0:
 		return ruledOut("VARZ", "%d of the %s are %s connections, which no other server takes. Without them the account would be concentrated all the same.",
-			unserved.Connections, s.ofThese(), enumerate(unserved.Protocols))
+			unserved.Connections, s.ofThese(), words.Few(unserved.Protocols))
 	case len(s.mute()) > 0:
 		return notTested("VARZ", "Whether %s %s TLS of the clients is unknown.", otherNames(s.mute()), verb(s.mute(), "requires", "require")).settledBy(s.Gap.details())
 	}

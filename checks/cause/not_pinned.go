@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // pinnedElsewhere are lists that lead to other servers of the cluster.
@@ -33,13 +34,13 @@ func (s *Situation) leadsTo(f List) []Evidence {
 		out = append(out, say(f.Origin, "The list of %d URLs, %s, leads to %s only, which answers at %s.", len(f.Endpoints), f.urls(), label(s.Server), to))
 	}
 	if dead := f.dead(); !a.OwnName && len(dead) > 0 {
-		out = append(out, say(f.Origin, "No server answers at %s.", enumerate(dead)))
+		out = append(out, say(f.Origin, "No server answers at %s.", words.Few(dead)))
 	}
 	if len(f.Reach.Dead) > 0 {
-		out = append(out, say(f.Origin, "No server of the cluster is at %s.", enumerate(f.Reach.Dead)))
+		out = append(out, say(f.Origin, "No server of the cluster is at %s.", words.Few(f.Reach.Dead)))
 	}
 	if len(f.Reach.Foreign) > 0 {
-		out = append(out, say(f.Origin, "Servers of another cluster answer at %s.", enumerate(f.Reach.Foreign)))
+		out = append(out, say(f.Origin, "Servers of another cluster answer at %s.", words.Few(f.Reach.Foreign)))
 	}
 	if len(f.Reach.Open) > 0 {
 		out = append(out, say(f.Origin, "Unknown: %s.", openOf(f.Reach)))

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"strings"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Open is a URL, or one of its addresses, that may lead to another server.
@@ -93,5 +95,5 @@ func openOf(r Reach) string {
 	for _, o := range r.Open {
 		out = append(out, o.String())
 	}
-	return enumerate(out)
+	return words.Few(out)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // OrderedConnect is the code of the cause.
@@ -274,7 +275,7 @@ func (s *Situation) orderOfDNS(f List, name *checks.Name, j judgement) judgement
 	switch {
 	case keep*10 >= on*9:
 		j.verdict, j.confidence, j.explains = Likely, 0.8, s.explained(keep)
-		j.evidence = append(j.evidence, say("CONNZ", "%d of these %d clients use libraries that take addresses in the order of the resolver: %s.", keep, on, enumerate(libraries)))
+		j.evidence = append(j.evidence, say("CONNZ", "%d of these %d clients use libraries that take addresses in the order of the resolver: %s.", keep, on, words.Few(libraries)))
 		if j.fixed = fixed; !fixed {
 			j.verdict, j.confidence = Possible, 0.4
 		}

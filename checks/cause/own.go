@@ -151,9 +151,9 @@ func advertisedByAll(d *checks.Deployment, cluster string, at netip.AddrPort) bo
 	return n > 1
 }
 
-// isService reports whether a host name is that of a Kubernetes service, whose
+// KubernetesService reports whether a host name is that of a Kubernetes service, whose
 // private address is none of a pod.
-func isService(host string) bool {
+func KubernetesService(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	return strings.HasSuffix(host, ".svc") || strings.Contains(host, ".svc.")
 }

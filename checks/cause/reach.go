@@ -171,7 +171,7 @@ func (r *Reach) arrive(d *checks.Deployment, cluster string, e checks.Endpoint, 
 				own, doubt := checks.No, false // more than one server: something chooses
 				if len(c.Greetings) == 1 {
 					own = ownAddress(&d.Servers[server], e.Scheme, at, g)
-					if own == checks.Unknown && isService(e.Host) && at.Addr().IsPrivate() || own != checks.No && advertisedByAll(d, cluster, at) {
+					if own == checks.Unknown && KubernetesService(e.Host) && at.Addr().IsPrivate() || own != checks.No && advertisedByAll(d, cluster, at) {
 						own = checks.No
 					}
 					if own == checks.Unknown && namesAnother(&d.Servers[server], e.Scheme, at, g) {

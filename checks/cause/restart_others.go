@@ -304,7 +304,7 @@ func (s *Situation) unlikeOthers() (Evidence, bool) {
 	b := s.askBystanders()
 	if n := len(b.even); n > len(b.lean) {
 		return say("account reports", "But the clients of %s are spread. Had the other servers been down when clients came, these would be on %s too.",
-			enumerate(b.even), label(s.Server)), true
+			words.Few(b.even), label(s.Server)), true
 	}
 	return s.unmoved()
 }
@@ -325,7 +325,7 @@ func (s *Situation) unmoved() (Evidence, bool) {
 	const rarely = 0.01
 	if late := h.between + h.after; h.all() > 0 && asFew(h.all(), late, b.moved) < rarely {
 		return say("start times", "But of these %s on %s, %s began after another server had last started. Of those of %s, which restarts moved, %.0f%% did.",
-			connectionsOf(h.all()), label(s.Server), noneOr(late), enumerate(b.movers), 100*b.moved), true
+			connectionsOf(h.all()), label(s.Server), noneOr(late), words.Few(b.movers), 100*b.moved), true
 	}
 	return Evidence{}, false
 }

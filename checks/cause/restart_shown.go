@@ -24,7 +24,7 @@ func (s *Situation) shownFree() (e Evidence, ok bool) {
 			connectionsOf(all), words.Count(all-here)+isOrAre(all-here)), true
 	}
 	if names := s.witnesses(); len(names) > 0 {
-		return say("account reports", "The clients of %s, which take other servers too, were left on %s in the same way.", enumerate(names), label(s.Server)), true
+		return say("account reports", "The clients of %s, which take other servers too, were left on %s in the same way.", words.Few(names), label(s.Server)), true
 	}
 	return Evidence{}, false
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // way is how a list comes to lead to one server only.
@@ -218,7 +219,7 @@ func (s *Situation) sayPartlyUp() Evidence {
 func (s *Situation) sayWhose(lists []List) Evidence {
 	for _, l := range lists {
 		if others := s.namesakes(l.URLList); len(others) > 0 {
-			return say(l.Origin, "Clients of %s have the name %s too, so it is unknown whose list this is.", enumerate(others), cmp.Or(l.Client, l.Workload))
+			return say(l.Origin, "Clients of %s have the name %s too, so it is unknown whose list this is.", words.Few(others), cmp.Or(l.Client, l.Workload))
 		}
 	}
 	if s.tie == byNameOnly {
@@ -226,7 +227,7 @@ func (s *Situation) sayWhose(lists []List) Evidence {
 			cmp.Or(lists[0].Client, lists[0].Workload))
 	}
 	if others := s.claimants(lists); len(others) > 0 {
-		return say(listWord(lists), "The clients of %s are on %s too, so it is unknown whose list this is.", enumerate(others), label(s.Server))
+		return say(listWord(lists), "The clients of %s are on %s too, so it is unknown whose list this is.", words.Few(others), label(s.Server))
 	}
 	return say(listWord(lists), "It is unknown whose list this is.")
 }

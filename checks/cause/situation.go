@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Situation is a case with what follows from it before any cause is judged, worked
@@ -248,7 +249,7 @@ func (s *Situation) ofThese() string {
 				names = append(names, name)
 			}
 		}
-		out += " of " + enumerate(names)
+		out += " of " + words.Few(names)
 	}
 	return out + " on " + label(s.Server)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // view is the services for which causes are found together: those that make the
@@ -193,7 +194,7 @@ func (s *Situation) serviceNames(which []int) string {
 	for _, i := range which {
 		names = append(names, ServiceName(s.Profile.Services[i]))
 	}
-	return enumerate(names)
+	return words.Few(names)
 }
 
 // ServiceName says what people call a service: its name, or else its user.
@@ -241,7 +242,7 @@ func (s *Situation) lowerMinor(all []rule, views []view, causes []Cause) {
 			if lower == Possible {
 				c.Confidence = min(c.Confidence, 0.4)
 				c.Evidence = append(c.Evidence, say("CONNZ", "That is %d of the %d connections on %s: why those of %s are there is unknown.",
-					known, every, label(s.Server), enumerate(of)).settledBy(NeedServiceURLs))
+					known, every, label(s.Server), words.Few(of)).settledBy(NeedServiceURLs))
 			}
 		}
 	}

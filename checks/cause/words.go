@@ -43,7 +43,7 @@ func (s *Situation) names(servers []int) string {
 	for _, i := range servers {
 		out = append(out, label(&s.Deployment.Servers[i]))
 	}
-	return enumerate(out)
+	return words.Few(out)
 }
 
 // label names a server in a sentence: one without a name of its own goes by its
@@ -56,18 +56,12 @@ func label(s *checks.Server) string {
 	return cmp.Or(s.Name, s.ID)
 }
 
-// enumerate is "a", "a and b", "a, b and c", or "a, b, c and 5 more".
-func enumerate(all []string) string {
-	const most = 4
-	return words.ListUpTo(most, all)
-}
-
 func otherNames(servers []*checks.Server) string {
 	var out []string
 	for _, s := range servers {
 		out = append(out, label(s))
 	}
-	return enumerate(out)
+	return words.Few(out)
 }
 
 // listWord names lists for a sentence.
@@ -78,7 +72,7 @@ func listWord(lists []List) string {
 			origins = append(origins, l.Origin)
 		}
 	}
-	return enumerate(origins)
+	return words.Few(origins)
 }
 
 // leads is the verb for its URLs.
@@ -95,5 +89,5 @@ func (f List) urls() string {
 	for _, e := range f.Endpoints {
 		out = append(out, e.URL)
 	}
-	return enumerate(out)
+	return words.Few(out)
 }

@@ -17,77 +17,77 @@ import (
 
 const module = "github.com/nats-balance/nats-balance"
 
-// mayImport says what the packages of a layer may import of the project's
-// other packages: cmd → plugin → internal/cli → the rest. The data goes one way:
+// layout says what each package imports of the project's other packages, and so what
+// it may: cmd → plugin → internal/cli → the rest. The data goes one way:
 // source → model → checks → report.
-func mayImport(pkg string) (allowed []string, known bool) {
-	ground := []string{"checks", "checks/cause", "dnscheck", "internal/words"}
-	messages := append(slices.Clone(ground), "internal/wire", "internal/sysreq")
-	sources := append(slices.Clone(messages), "internal/source")
-	switch pkg {
-	case "cmd/nats-balance":
-		return []string{"plugin"}, true
-	case "plugin":
-		return []string{"internal/cli"}, true
-	case "internal/cli":
-		return append(sources, "internal/source/system", "internal/source/account", "internal/source/archive", "internal/source/monitor",
-			"internal/audit", "internal/natsconn", "internal/config", "internal/clienturl", "internal/report", "internal/rebalance", "internal/lab", "internal/within",
-			"internal/record", "internal/record/live", "internal/record/history", "internal/record/serve", "docs"), true
-	case "internal/audit":
-		return append(slices.Clone(ground), "dnscheck", "internal/source", "internal/clienturl", "internal/probe", "internal/remedy", "internal/within"), true
-	case "internal/config":
-		return append(slices.Clone(ground), "internal/clienturl"), true
-	case "internal/natsconn":
-		return []string{"internal/words", "internal/sysreq", "internal/within"}, true
-	case "internal/source":
-		return append(slices.Clone(ground), "internal/wire"), true
-	case "internal/source/profile":
-		return append(slices.Clone(ground), "internal/wire", "internal/source"), true
-	case "internal/source/system":
-		return append(sources, "internal/source/profile"), true
-	case "internal/source/archive", "internal/source/monitor": // which have no connection to ask through
-		return append(slices.Clone(ground), "internal/wire", "internal/source", "internal/source/profile"), true
-	case "internal/source/account":
+func layout() map[string][]string {
+	return map[string][]string{
+		"cmd/nats-balance": {"plugin"},
+		"plugin":           {"internal/cli"},
+		"internal/cli": {"checks", "checks/cause", "dnscheck", "docs", "internal/audit", "internal/clienturl", "internal/config", "internal/lab", "internal/natsconn",
+			"internal/rebalance", "internal/record", "internal/record/history", "internal/record/live", "internal/record/serve", "internal/report", "internal/source",
+			"internal/source/account", "internal/source/archive", "internal/source/monitor", "internal/source/system", "internal/sysreq", "internal/within", "internal/words"},
+		"internal/audit":    {"checks", "checks/cause", "dnscheck", "internal/clienturl", "internal/probe", "internal/remedy", "internal/source", "internal/within", "internal/words"},
+		"internal/config":   {"checks", "dnscheck", "internal/clienturl"},
+		"internal/natsconn": {"internal/sysreq", "internal/within", "internal/words"},
+
+		"internal/source":         {"checks", "checks/cause", "internal/wire", "internal/words"},
+		"internal/source/profile": {"checks", "checks/cause", "internal/source", "internal/wire", "internal/words"},
+		"internal/source/system":  {"checks", "internal/source", "internal/source/profile", "internal/sysreq", "internal/wire", "internal/words"},
+		// These have no connection to ask through.
+		"internal/source/archive": {"checks", "checks/cause", "internal/source", "internal/source/profile", "internal/wire", "internal/words"},
+		"internal/source/monitor": {"checks", "checks/cause", "internal/source", "internal/source/profile", "internal/wire", "internal/words"},
 		// It says what the system account's source says of the same connection.
-		return append(sources, "internal/source/profile", "internal/source/system", "internal/probe"), true
-	case "internal/source/sourcetest": // test equipment, which is not linked
-		return []string{"checks", "internal/sysreq", "internal/lab"}, true
-	case "internal/rebalance":
-		return messages, true
-	case "internal/record":
-		return append(slices.Clone(ground), "internal/wire"), true
-	case "internal/record/live":
-		return append(sources, "internal/source/system", "internal/record"), true
-	case "internal/record/history":
-		return append(slices.Clone(ground), "internal/record"), true
-	case "internal/record/serve":
-		return append(slices.Clone(ground), "internal/record", "internal/record/history"), true
-	case "internal/wire":
-		return []string{"checks", "internal/words"}, true
-	case "internal/report":
-		return append(slices.Clone(ground), "internal/remedy", "internal/clienturl"), true
-	case "internal/clienturl", "internal/probe", "internal/remedy", "internal/lab":
-		return ground, true
-	case "checks/cause":
-		return []string{"checks", "internal/words"}, true
-	case "internal/lab/fleet", "internal/lab/life", "internal/lab/tool":
-		return append(ground, "internal/lab"), true
-	case "checks", "dnscheck":
-		return []string{"internal/words"}, true
-	case "internal/sysreq", "internal/words", "internal/within", "docs":
-		return nil, true
+		"internal/source/account": {"checks", "checks/cause", "internal/probe", "internal/source", "internal/source/profile", "internal/source/system", "internal/sysreq", "internal/wire", "internal/words"},
+		"internal/wire":           {"checks", "internal/words"},
+		"internal/sysreq":         {},
+
+		"internal/rebalance":      {"checks", "checks/cause", "internal/sysreq", "internal/wire", "internal/words"},
+		"internal/record":         {"checks", "checks/cause", "internal/wire", "internal/words"},
+		"internal/record/live":    {"checks", "internal/record", "internal/source", "internal/source/system", "internal/sysreq", "internal/wire"},
+		"internal/record/history": {"checks", "internal/record", "internal/words"},
+		"internal/record/serve":   {"checks", "internal/record", "internal/record/history", "internal/words"},
+
+		"checks":             {"internal/words"},
+		"checks/cause":       {"checks", "internal/words"},
+		"dnscheck":           {"internal/words"},
+		"internal/clienturl": {"checks"},
+		"internal/probe":     {"checks", "dnscheck", "internal/words"},
+		"internal/remedy":    {"checks", "checks/cause", "internal/words"},
+		"internal/report":    {"checks", "checks/cause", "internal/clienturl", "internal/remedy", "internal/source", "internal/words"},
+		"internal/words":     {},
+		"internal/within":    {},
+		"docs":               {},
+
+		"internal/lab": {"checks/cause"},
+		// Test equipment, which is not linked.
+		"internal/lab/bench":         {},
+		"internal/lab/fleet":         {"internal/lab"},
+		"internal/lab/life":          {"internal/lab"},
+		"internal/lab/tool":          {"internal/lab"},
+		"internal/source/sourcetest": {"checks", "internal/lab", "internal/sysreq"},
+		"examples":                   {},
 	}
-	return nil, false
 }
 
 // pure are the packages that judge: what they need of the world is handed in.
-var pure = []string{"checks", "checks/cause"}
+func pure() []string {
+	return []string{"checks", "checks/cause", "internal/remedy", "internal/record"}
+}
 
-// impure is what these packages have no business with.
-var impure = []string{"context", "crypto/rand", "io", "log", "log/slog", "math/rand", "math/rand/v2", "net", "os", "os/exec", "sync", "syscall"}
+// impure reports whether a pure package has no business with another one.
+func impure(pkg, name string) bool {
+	switch name {
+	case "context", "crypto/rand", "io", "log", "log/slog", "math/rand", "math/rand/v2", "os", "os/exec", "sync", "syscall":
+		return true
+	case "net": // whose parsers of addresses do without a network
+		return pkg != "internal/remedy"
+	}
+	return strings.HasPrefix(name, "net/") && name != "net/netip" && name != "net/url"
+}
 
 func TestImportsPointOneWay(t *testing.T) {
-	packages := map[string]bool{}
+	allowed, used := layout(), map[string]map[string]bool{}
 	root := filepath.Join("..", "..")
 	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -102,7 +102,7 @@ func TestImportsPointOneWay(t *testing.T) {
 			}
 			return nil
 		}
-		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+		if !strings.HasSuffix(file, ".go") {
 			return nil
 		}
 		rel, err := filepath.Rel(root, filepath.Dir(file))
@@ -110,53 +110,97 @@ func TestImportsPointOneWay(t *testing.T) {
 			return err
 		}
 		pkg := filepath.ToSlash(rel)
-		packages[pkg] = true
-		checkFile(t, pkg, file)
+		if used[pkg] == nil {
+			used[pkg] = map[string]bool{}
+			if _, known := allowed[pkg]; !known {
+				t.Errorf("%s: package %s has no place in the layout", file, pkg)
+			}
+		}
+		if !strings.HasSuffix(file, "_test.go") {
+			checkFile(t, pkg, file, used[pkg])
+		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pkg := range []string{"cmd/nats-balance", "plugin", "internal/cli", "internal/audit", "internal/natsconn", "internal/config", "checks", "checks/cause", "internal/wire", "internal/sysreq", "internal/source", "internal/rebalance", "internal/remedy", "internal/report", "internal/words", "internal/lab", "internal/lab/fleet", "internal/lab/life", "internal/lab/tool"} {
-		if !packages[pkg] {
+	for pkg, imports := range allowed {
+		if used[pkg] == nil {
 			t.Errorf("there is no package %s", pkg)
+		}
+		for _, own := range imports {
+			if !used[pkg][own] {
+				t.Errorf("%s may import %s, and does not", pkg, own)
+			}
 		}
 	}
 }
 
-func checkFile(t *testing.T, pkg, file string) {
+// checkFile checks what a file imports, and adds those of the project to used.
+func checkFile(t *testing.T, pkg, file string, used map[string]bool) {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	allowed, known := mayImport(pkg)
 	for _, spec := range parsed.Imports {
 		name, err := strconv.Unquote(spec.Path.Value)
 		if err != nil {
 			t.Fatal(err)
 		}
 		own, ours := strings.CutPrefix(name, module+"/")
+		used[own] = used[own] || ours
 		switch {
-		case ours && !known:
-			t.Errorf("%s: package %s has no place in the layout", file, pkg)
-		case ours && !slices.Contains(allowed, own):
+		case ours && !slices.Contains(layout()[pkg], own):
 			t.Errorf("%s: %s must not import %s", file, pkg, own)
 		case pkg == "internal/audit" && (name == "github.com/choria-io/fisk" || name == "github.com/nats-io/nats.go"):
 			t.Errorf("%s: what an audit does is the same whoever asks: it must not know of flags", file)
-		case slices.Contains(pure, pkg) && slices.Contains(impure, name):
+		case slices.Contains(pure(), pkg) && impure(pkg, name):
 			t.Errorf("%s: %s is pure and must not import %s", file, pkg, name)
 		}
 	}
-	if slices.Contains(pure, pkg) {
+	if slices.Contains(pure(), pkg) {
 		ast.Inspect(parsed, func(n ast.Node) bool {
 			if s, ok := n.(*ast.SelectorExpr); ok {
-				if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After"}, s.Sel.Name) {
+				x, ok := s.X.(*ast.Ident)
+				switch {
+				case !ok:
+				case x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After"}, s.Sel.Name):
 					t.Errorf("%s: %s is pure and must not ask for the time", file, pkg)
+				case x.Name == "net" && (strings.HasPrefix(s.Sel.Name, "Dial") || strings.HasPrefix(s.Sel.Name, "Listen") || strings.HasPrefix(s.Sel.Name, "Lookup")):
+					t.Errorf("%s: %s is pure and must not use the network", file, pkg)
 				}
 			}
 			return true
 		})
+	}
+}
+
+// Every package has its row in the table of docs/architecture.md.
+func TestEveryPackageIsInTheTable(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]bool{}
+	for line := range strings.Lines(string(page)) {
+		cell, ok := strings.CutPrefix(line, "| `")
+		name, _, _ := strings.Cut(cell, "`")
+		before, braced, several := strings.Cut(name, "{")
+		switch {
+		case !ok:
+		case several:
+			for last := range strings.SplitSeq(strings.TrimSuffix(braced, "}"), ",") {
+				rows[before+last] = true
+			}
+		default:
+			rows[name] = true
+		}
+	}
+	for pkg := range layout() {
+		if !rows[pkg] {
+			t.Errorf("docs/architecture.md has no row of %s", pkg)
+		}
 	}
 }
 

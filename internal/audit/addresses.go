@@ -17,15 +17,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// lookForServers is the share of the time that is left, two fifths, for that: where
-// servers are missing it is a twelfth of the time-out, 400 ms of 5 s, in which a
-// distant server has to accept a connection and to greet. It is not done while
-// servers report, as they would count it as a client of $G.
-const lookForServers source.Share = 24
-
 const (
-	// longestLook bounds connecting to the addresses.
-	longestLook = 2 * time.Second
 	// mostLooked bounds how many are connected to.
 	mostLooked = 64
 	// mostAddresses bounds how many there are. More make no difference.
@@ -172,7 +164,7 @@ func (e Expected) strangers(d *checks.Deployment, all []sight, greets map[string
 		}
 	}
 	if len(open) > 0 {
-		source.Note(d, "addresses of the clients' URL lists that could not be checked for servers that did not answer: "+source.Few(open))
+		d.Note("addresses of the clients' URL lists that could not be checked for servers that did not answer: " + words.Few(open))
 	}
 	return out
 }
@@ -202,11 +194,11 @@ func (e Expected) contact(ctx context.Context, d *checks.Deployment, all []sight
 	if e.NoProbe {
 		return
 	}
-	ctx, cancel := lookForServers.Context(ctx)
+	ctx, cancel := source.LookForServers.Context(ctx)
 	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, longestLook)
+	ctx, stop := context.WithTimeout(ctx, source.LongestLook)
 	defer stop()
-	prober := probe.Prober{Timeout: longestLook / 2}
+	prober := probe.Prober{Timeout: source.LongestLook / 2}
 	end, _ := ctx.Deadline()
 	within := min(time.Until(end), prober.Timeout)
 	var done sync.WaitGroup
@@ -244,7 +236,7 @@ func portOf(u *url.URL) uint16 {
 // sights are the addresses of all URLs, and those at which servers may be that are
 // silent.
 func (e Expected) sights(ctx context.Context, d *checks.Deployment) []sight {
-	ctx, cancel := context.WithTimeout(ctx, longestLook)
+	ctx, cancel := context.WithTimeout(ctx, source.LongestLook)
 	defer cancel()
 	var out []sight
 	add := func(text, of string) {

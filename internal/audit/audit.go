@@ -114,8 +114,8 @@ func (a *Run) Gather(ctx context.Context) (err error) {
 // expect adds the servers that there should be.
 func (a *Run) expect(ctx context.Context) error {
 	e := a.Request.Expected
-	switch limits := a.from.Limits(); {
-	case limits.OwnAccount:
+	switch {
+	case a.from.Kind().OwnAccount:
 		lists, _, err := a.read(ctx)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -65,9 +66,9 @@ func (e Expected) certain(ctx context.Context, d *checks.Deployment, short []*ro
 	if !e.DNS {
 		return short
 	}
-	ctx, cancel := lookForServers.Context(ctx)
+	ctx, cancel := source.LookForServers.Context(ctx)
 	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, longestLook)
+	ctx, stop := context.WithTimeout(ctx, source.LongestLook)
 	defer stop()
 	return slices.DeleteFunc(short, func(c *routedCluster) bool {
 		c.resolve(ctx)

@@ -158,10 +158,9 @@ func each(n int, do func(i int)) {
 
 // advise returns what to do about a finding.
 func (a *Run) advise(d cause.Diagnosis) remedy.Advice {
-	limits := a.from.Limits()
 	in := remedy.Input{Diagnosis: d, Tool: "nats-balance", Flags: a.Request.Flags, Again: a.Request.Again, Sources: a.Request.Lists.Flags, Expect: a.Request.Expected.flag(), Resolvers: a.Request.Lists.Resolvers,
-		NoSystem: limits.NoSystem, Operator: nkeys.IsValidPublicAccountKey(d.Finding.Account.ID)}
-	if limits.OwnAccount { // its flags lead elsewhere
+		NoSystem: a.from.Limits().NoSystem, Operator: nkeys.IsValidPublicAccountKey(d.Finding.Account.ID)}
+	if a.from.Kind().OwnAccount { // its flags lead elsewhere
 		in.Flags = ""
 	}
 	return remedy.For(in)

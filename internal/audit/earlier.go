@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -63,7 +62,7 @@ func (e Expected) addEarlier(d *checks.Deployment) (candidates string) {
 		}
 		absent = nil
 		if places > 0 {
-			return fmt.Sprintf("; it may be one of those %s: %s", known, source.Few(gone))
+			return fmt.Sprintf("; it may be one of those %s: %s", known, words.Few(gone))
 		}
 	}
 	// Which of several somebody still knows of, without a name, is open.
@@ -81,7 +80,7 @@ func (e Expected) addEarlier(d *checks.Deployment) (candidates string) {
 		if e.Count == 0 {
 			says = "--expect-servers, which names others, says"
 		}
-		source.Note(d, fmt.Sprintf("%s, but not here: %s; %s that there are no more", known, source.Few(gone), says))
+		d.Note(fmt.Sprintf("%s, but not here: %s; %s that there are no more", known, words.Few(gone), says))
 	}
 	return ""
 }

@@ -46,7 +46,7 @@ func gather(ctx context.Context, from source.Source) (d *checks.Deployment, wait
 		return nil, 0, err
 	}
 	wait := joinsIn(d, time.Now())
-	if deadline, ok := ctx.Deadline(); wait <= 0 || ok && time.Until(deadline) < 4*wait {
+	if deadline, ok := ctx.Deadline(); wait <= 0 || ok && source.ForJoining.Of(time.Until(deadline)) < wait {
 		return d, 0, nil
 	}
 	timer := time.NewTimer(wait)

@@ -125,7 +125,8 @@ func unfinished(path string, err error) string {
 func (s ClientLists) Follow(ctx context.Context, d *checks.Deployment, lists []checks.URLList) (warnings []string) {
 	o := probe.Options{Own: func(scheme string, at netip.AddrPort, c checks.Contact) checks.Answer {
 		return cause.OwnAddress(d, scheme, at, c)
-	}, Budget: probe.Budget{Names: source.ForNames.Of, Resolver: source.OneResolver.Of, Address: source.OneAddress.Of}}
+	}, Budget: probe.Budget{Names: source.ForNames.Of, Resolver: source.OneResolver.AtMost(source.LongestResolver),
+		Address: source.OneAddress.AtMost(source.LongestAddress)}}
 	if s.Probe {
 		o.Prober = &probe.Prober{}
 	}

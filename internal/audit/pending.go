@@ -61,7 +61,7 @@ func leaveOutPending(d *checks.Deployment, account uint32, r source.Report) {
 		if !known || at < 0 || int(s.Usage[at].Connections) <= n {
 			continue
 		}
-		source.Note(d, fmt.Sprintf("%s on %s had not logged in, or left meanwhile; servers count those as of %s, this audit does not",
+		d.Note(fmt.Sprintf("%s on %s had not logged in, or left meanwhile; servers count those as of %s, this audit does not",
 			words.Plural(int(s.Usage[at].Connections)-n, "connection"), s.Name, globalAccount))
 		s.Usage[at].Connections = uint32(n) //nolint:gosec // less than there was
 	}

@@ -16,6 +16,7 @@ type modelSource struct {
 	model *checks.Deployment
 }
 
+func (modelSource) Kind() source.Kind                                        { return source.SystemAccount() }
 func (modelSource) Limits() source.Limits                                    { return source.Limits{} }
 func (s modelSource) Deployment(context.Context) (*checks.Deployment, error) { return s.model, nil }
 func (s modelSource) Knows(_ context.Context, _ *checks.Deployment, account string) error {

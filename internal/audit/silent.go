@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // silentAt describes the servers that are silent by the addresses of which others tell
@@ -122,9 +122,9 @@ func describeAll(of []*checks.Missing, at []*sight) bool {
 		known := cmp.Or(m.Known, m.Reason)
 		switch kind {
 		case checks.Hanging:
-			m.Kind, m.Reason = kind, known+", and whoever is at "+source.Few(shown)+" accepts connections but says nothing: they hang"
+			m.Kind, m.Reason = kind, known+", and whoever is at "+words.Few(shown)+" accepts connections but says nothing: they hang"
 		default:
-			m.Kind, m.Reason = checks.Draining, known+", nobody listens at "+source.Few(shown)+", and other servers have routes to them: they are draining, or listen elsewhere"
+			m.Kind, m.Reason = checks.Draining, known+", nobody listens at "+words.Few(shown)+", and other servers have routes to them: they are draining, or listen elsewhere"
 		}
 	}
 	return true

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // missingAt takes in addresses of servers that did not report. That of a missing
@@ -76,7 +76,7 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, greetings [
 	}
 	for _, s := range seen {
 		if by != "" && s.kind() != checks.Hanging { // nobody is seen there, and nobody counts one
-			source.Note(d, fmt.Sprintf("%s: %s (%s); %s that all servers are here", s.shown, s.said(), s.of, by))
+			d.Note(fmt.Sprintf("%s: %s (%s); %s that all servers are here", s.shown, s.said(), s.of, by))
 			continue
 		}
 		said := s.said() + " (" + s.of + "); which server that is, is unknown"
@@ -92,7 +92,7 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, greetings [
 	}
 	free, may := e.mayBeTheirs(d, all, unseen)
 	if may {
-		source.Note(d, fmt.Sprintf("not checked %s: %s (of --server); the servers that answered may be there, as there are no more addresses than servers", e.unchecked(), source.Few(shownOf(unseen))))
+		d.Note(fmt.Sprintf("not checked %s: %s (of --server); the servers that answered may be there, as there are no more addresses than servers", e.unchecked(), words.Few(shownOf(unseen))))
 		return
 	}
 	e.unseen(d, unseen, e.located(d, all), unseenAt, free)
@@ -106,7 +106,7 @@ func (e Expected) unseen(d *checks.Deployment, unseen []sight, located []netip.A
 	if len(unseen) == 0 {
 		return
 	}
-	said := "not checked " + e.unchecked() + ": " + source.Few(shownOf(unseen)) + " (of --server), where no server that answered says it is"
+	said := "not checked " + e.unchecked() + ": " + words.Few(shownOf(unseen)) + " (of --server), where no server that answered says it is"
 	at := slices.Clone(located)
 	for _, s := range unseen {
 		at = append(at, s.at)
@@ -115,7 +115,7 @@ func (e Expected) unseen(d *checks.Deployment, unseen []sight, located []netip.A
 	least := checks.LeastAt(at) - checks.LeastAt(located) - max(0, free) - room
 	switch {
 	case e.Count == n:
-		source.Note(d, fmt.Sprintf("%s; --expect-servers %d says that all are here", said, n))
+		d.Note(fmt.Sprintf("%s; --expect-servers %d says that all are here", said, n))
 		return
 	case room > 0 && least <= 0:
 		d.Notes = slices.Insert(d.Notes, 0, said)

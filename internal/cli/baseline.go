@@ -10,6 +10,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 // baseline is the earlier document to compare with.
@@ -49,7 +50,7 @@ func (b *baseline) read(ctx context.Context, h Host) (err error) {
 }
 
 // comparable returns an error where the document says nothing of what was audited.
-func (b *baseline) comparable(kind string, d *checks.Deployment, accounts []string) error {
+func (b *baseline) comparable(kind source.Kind, d *checks.Deployment, accounts []string) error {
 	if err := b.past.Comparable(kind, d, accounts); err != nil {
 		return fmt.Errorf("--baseline %s: %w", b.path, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-balance/nats-balance/dnscheck"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/clienturl"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // clientListFlags say where client URLs come from, and what may be asked of the
@@ -90,18 +91,18 @@ func (s *clientListFlags) repeated(resolvers []string) string {
 		if urls = clienturl.Redact(urls); account != "" {
 			urls = account + "=" + urls
 		}
-		out = append(out, "--client-url "+quote(urls))
+		out = append(out, "--client-url "+words.Shell(urls))
 	}
 	for _, value := range s.configs {
 		if _, path := clienturl.SplitAccount(value); path != clienturl.Stdin { // it can't be read again
-			out = append(out, "--client-config "+quote(value))
+			out = append(out, "--client-config "+words.Shell(value))
 		}
 	}
 	if s.contexts {
 		out = append(out, "--contexts")
 	}
 	for _, value := range resolvers {
-		out = append(out, "--resolver "+quote(value))
+		out = append(out, "--resolver "+words.Shell(value))
 	}
 	if s.noDNS {
 		out = append(out, "--no-dns")

@@ -116,7 +116,7 @@ func TestChecksInACollection(t *testing.T) {
 		}
 	}
 
-	concentration, hotspot := checks.Concentration().Code, checks.HotspotCheck().Code
+	concentration, hotspot := checks.Concentration().Code, checks.ClientConnections().Check.Code
 	for _, c := range []struct {
 		code       string
 		key, value string

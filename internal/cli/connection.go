@@ -56,11 +56,11 @@ func (c *connection) flags(app *fisk.Application) {
 func (c *connection) repeated() string {
 	switch {
 	case c.Context != "":
-		return "--context " + quote(c.Context)
+		return "--context " + words.Shell(c.Context)
 	case c.Servers == "":
 		return ""
 	}
-	out := "--server " + quote(clienturl.Redact(c.Servers))
+	out := "--server " + words.Shell(clienturl.Redact(c.Servers))
 	for _, f := range []struct{ flag, variable, value string }{
 		{"--creds", "NATS_CREDS", c.Creds}, {"--nkey", "NATS_NKEY", c.NKey},
 		{"--tlscert", "NATS_CERT", c.TLSCert}, {"--tlskey", "NATS_KEY", c.TLSKey}, {"--tlsca", "NATS_CA", c.TLSCA},
@@ -68,16 +68,16 @@ func (c *connection) repeated() string {
 		switch {
 		case f.value == "":
 		case natsconn.IsLocation(f.value):
-			out += " " + f.flag + " " + quote(f.value)
+			out += " " + f.flag + " " + words.Shell(f.value)
 		default:
 			out += " " + f.flag + ` "$` + f.variable + `"`
 		}
 	}
 	switch user, kind := userOf(c.Servers); {
 	case c.User != "" && c.Password != "":
-		out += " --user " + quote(c.User) + ` --password "$NATS_PASSWORD"`
+		out += " --user " + words.Shell(c.User) + ` --password "$NATS_PASSWORD"`
 	case kind == "password":
-		out += " --user " + quote(user) + ` --password "$NATS_PASSWORD"`
+		out += " --user " + words.Shell(user) + ` --password "$NATS_PASSWORD"`
 	case kind == "token" || c.Token != "":
 		out += ` --token "$NATS_TOKEN"`
 	}
@@ -105,9 +105,6 @@ func userOf(urls string) (user, kind string) {
 	}
 	return "", ""
 }
-
-// quote makes one word for a shell.
-func quote(s string) string { return words.Shell(s) }
 
 // connectionName is what connections are called unless the user names them.
 func connectionName() string { return "nats-balance " + Version() }

@@ -243,7 +243,7 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 		if u.Cluster == nil { // how long the connection was away is not known: it may have been a moment
 			why := "watch lost its connection to the servers"
 			if u.Stood {
-				why = "watch itself stood still, or its clock was set"
+				why = record.StoodStill
 			}
 			line("", "It %s unknown %s which accounts leaned: %s, and %s.", is, from, why, came)
 			continue

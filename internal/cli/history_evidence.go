@@ -37,18 +37,15 @@ func (f *evidenceFlags) validate(s sourceFlags) error {
 	return nil
 }
 
-// readsIn bounds opening and reading a history: an audit does without.
-const readsIn = 5 * time.Second
-
 // reader reads what was recorded of suspects; nil where nothing is to be read.
 func (f *evidenceFlags) reader(h Host, s sourceFlags) audit.History {
 	if f.off || s.archive != "" {
 		return nil
 	}
 	timeout := h.Timeout()
-	h.Timeout = func() time.Duration { return min(timeout, readsIn) } // which is what errors name
+	h.Timeout = func() time.Duration { return min(timeout, source.LongestHistory) } // which is what errors name
 	return func(ctx context.Context, d *checks.Deployment, of []source.Suspect) ([]*checks.Recorded, []string) {
-		ctx, cancel := context.WithTimeout(ctx, readsIn)
+		ctx, cancel := context.WithTimeout(ctx, source.LongestHistory)
 		defer cancel()
 		store, where, err := f.open(ctx, h)
 		if err != nil {
@@ -76,9 +73,9 @@ func (f *evidenceFlags) gone(h Host, s sourceFlags) audit.Gone {
 		return nil
 	}
 	timeout := h.Timeout()
-	h.Timeout = func() time.Duration { return min(timeout, readsIn) }
+	h.Timeout = func() time.Duration { return min(timeout, source.LongestHistory) }
 	return func(ctx context.Context, d *checks.Deployment) ([]checks.RecordedGone, []string) {
-		ctx, cancel := context.WithTimeout(ctx, readsIn)
+		ctx, cancel := context.WithTimeout(ctx, source.LongestHistory)
 		defer cancel()
 		store, where, err := f.open(ctx, h)
 		if store != nil {

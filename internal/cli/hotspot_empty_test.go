@@ -53,7 +53,7 @@ func TestEmptyWithoutAListener(t *testing.T) {
 		{"nobody says who is connected", spokenSource{modelSource: modelSource{model: model}}, 0},
 		{"who is connected can't be read", spokenSource{modelSource: modelSource{model: model}, err: errors.New("not allowed")}, 0},
 	} {
-		a := hotspots{host: Host{Out: &bytes.Buffer{}}.withDefaults(), parameters: checks.HotspotDefaults()}
+		a := hotspots{host: Host{Out: &bytes.Buffer{}}.withDefaults(), parameters: checks.ClientConnections().Defaults()}
 		doc, err := a.audit(t.Context(), &origin{Source: c.from})
 		if err != nil || len(doc.Empty) != c.want {
 			t.Errorf("%s: %v, %+v", c.name, err, doc)

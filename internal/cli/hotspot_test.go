@@ -61,7 +61,7 @@ type modelSource struct {
 	err   error
 }
 
-func (modelSource) Kind() string          { return "archive" }
+func (modelSource) Kind() source.Kind     { return source.Archive() }
 func (modelSource) Detail() string        { return "a model" }
 func (modelSource) Limits() source.Limits { return source.Limits{} }
 
@@ -78,7 +78,7 @@ func TestHotspotsOfAnySource(t *testing.T) {
 			Usage: []checks.Usage{{Account: 0, Connections: []uint32{20, 2, 2}[i]}}})
 	}
 	var out bytes.Buffer
-	a := hotspots{host: Host{Out: &out}.withDefaults(), parameters: checks.HotspotDefaults()}
+	a := hotspots{host: Host{Out: &out}.withDefaults(), parameters: checks.ClientConnections().Defaults()}
 	doc, err := a.audit(context.Background(), &origin{Source: modelSource{model: model}})
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestThresholds(t *testing.T) {
 			t.Errorf("%s has the thresholds %v", c.Code, thresholds(c))
 		}
 	}
-	if text, err := json.Marshal(thresholds(checks.HotspotCheck())); err != nil || string(text) != `{"factor":2,"min_connections":10,"min_servers":2}` {
+	if text, err := json.Marshal(thresholds(checks.ClientConnections().Check)); err != nil || string(text) != `{"factor":2,"min_connections":10,"min_servers":2}` {
 		t.Errorf("%s, %v", text, err)
 	}
 	if text, err := json.Marshal(thresholds(checks.Concentration())); err != nil || string(text) != `{"min_connections":10,"min_servers":3,"review_percent":50,"threshold_percent":70}` {

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 var update = flag.Bool("update", false, "write the pages that are generated")
@@ -113,9 +114,9 @@ func TestIncidentTable(t *testing.T) {
 		s.expected.Add(t.Context(), d)
 		p := checks.Defaults()
 		p.AllowPartial, p.All = s.partial, true
-		from := "system-account"
+		from := source.SystemAccount()
 		if s.ordinary {
-			from = "account"
+			from = source.Account()
 		}
 		doc := report.New(report.Input{Check: checks.Concentration(), Version: "1.0.0", Time: time.Date(2026, 1, 2, 7, 0, 0, 0, time.UTC), SourceKind: from,
 			SourceDetail: "nats://n1.example:4222, server n1", Parameters: p, Deployment: d, Result: checks.CheckConcentration(d, p)})

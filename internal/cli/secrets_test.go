@@ -19,6 +19,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/system"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // What a flag or a variable has of credentials is repeated where it says where
@@ -47,7 +48,7 @@ func TestRepeatedFlagsShowNoCredentials(t *testing.T) {
 			c := connection{}
 			c.Servers = "nats://h"
 			set(&c, location)
-			if got := c.repeated(); !strings.Contains(got, flag+" "+quote(location)) {
+			if got := c.repeated(); !strings.Contains(got, flag+" "+words.Shell(location)) {
 				t.Errorf("%s %s: %s", flag, location, got)
 			}
 		}
@@ -107,7 +108,7 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 // foundSource has a finding, and nothing more to tell.
 type foundSource struct{ source.Source }
 
-func (foundSource) Kind() string          { return "system-account" }
+func (foundSource) Kind() source.Kind     { return source.SystemAccount() }
 func (foundSource) Limits() source.Limits { return source.Limits{} }
 func (foundSource) Deployment(context.Context) (*checks.Deployment, error) {
 	return incidentCluster(17, 1, 0), nil
@@ -160,7 +161,7 @@ func TestFormatsShowNoCredentials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc := report.New(report.Input{Check: checks.Concentration(), SourceKind: "system-account", SourceDetail: system.Shown(conn.Servers), Parameters: p,
+		doc := report.New(report.Input{Check: checks.Concentration(), SourceKind: source.SystemAccount(), SourceDetail: system.Shown(conn.Servers), Parameters: p,
 			Deployment: result.Deployment, Result: result.Verdict, Lists: result.Lists, Warnings: result.Warnings,
 			Explained: []report.Explained{report.Explained(result.Explained[0])}})
 		shown := false

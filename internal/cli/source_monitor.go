@@ -89,5 +89,5 @@ func monitorFlags(all []*url.URL) string {
 		}
 		urls = append(urls, plain.String())
 	}
-	return "--monitor " + quote(strings.Join(urls, ","))
+	return "--monitor " + words.Shell(strings.Join(urls, ","))
 }

@@ -22,7 +22,7 @@ func TestPipes(t *testing.T) {
 		}
 	}
 	found, err := scanPath(t.Context(), "", root)
-	if err != nil || len(found.Lists) != 1 || found.Read.Files != 1 || found.Read.skipped() != 2 {
+	if err != nil || len(found.Lists) != 1 || found.Read.Files != 1 || skipped(found.Read) != 2 {
 		t.Errorf("%+v, %v", found, err)
 	}
 	// One that is given, as by <(…), is read, for as long as the context allows.

@@ -80,15 +80,6 @@ func (r *Read) add(s Skipped) {
 	r.Skipped = append(r.Skipped, s)
 }
 
-// skipped returns how many files were not read.
-func (r *Read) skipped() int {
-	n := 0
-	for _, s := range r.Skipped {
-		n += s.Files
-	}
-	return n
-}
-
 // count counts the lists.
 func (r *Read) count(lists []checks.URLList) {
 	for _, l := range lists {

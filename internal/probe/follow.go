@@ -145,7 +145,7 @@ func resolve(ctx context.Context, o Options, names map[string]*checks.Name, orde
 		ctx, cancel = context.WithTimeout(ctx, o.Budget.Names(left))
 		defer cancel()
 		if cfg.Timeout <= 0 {
-			cfg.Timeout = max(10*time.Millisecond, min(2*time.Second, o.Budget.Resolver(left)).Round(10*time.Millisecond))
+			cfg.Timeout = max(10*time.Millisecond, o.Budget.Resolver(left).Round(10*time.Millisecond))
 		}
 	}
 	each(namesAtOnce, order, func(host string) {
@@ -187,7 +187,7 @@ func nameOf(r dnscheck.Result, file string) checks.Name {
 func connect(ctx context.Context, o Options, contacts map[place]*checks.Contact, places []place) {
 	p := *o.Prober
 	if deadline, ok := ctx.Deadline(); ok && p.Timeout <= 0 {
-		p.Timeout = min(2*time.Second, o.Budget.Address(time.Until(deadline)))
+		p.Timeout = o.Budget.Address(time.Until(deadline))
 	}
 	each(probesAtOnce, places, func(at place) {
 		p := p

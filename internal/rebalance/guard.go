@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 
@@ -29,7 +28,7 @@ func guard(c *sysreq.Client, servers []Server, cancel context.CancelCauseFunc) (
 		return true
 	})
 	stopWatching, err := c.Watch(sysreq.LameDuck, func(m *nats.Msg) {
-		id := strings.TrimSuffix(strings.TrimPrefix(m.Subject, "$SYS.SERVER."), ".LAMEDUCK")
+		id := sysreq.Draining(m.Subject)
 		if at := slices.IndexFunc(servers, func(s Server) bool { return s.ID == id }); at >= 0 {
 			cancel(&drainingError{servers[at].Name})
 		}

@@ -37,7 +37,7 @@ func TestFormerProcessCountsNoMore(t *testing.T) {
 	d.count("n1", 1)
 	d.count("n2", 2)
 	d.saw(Started)
-	if totals := d.w.Totals(); totals.Servers != 3 || totals.Connections != 3 {
+	if totals := d.w.totals(); totals.Servers != 3 || totals.Connections != 3 {
 		t.Errorf("%+v", totals)
 	}
 	for _, s := range d.w.Of("ORDERS", d.now) {

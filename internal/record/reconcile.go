@@ -317,9 +317,7 @@ func (w *Watch) askSilent(now time.Time) {
 	}
 }
 
-// Totals is what is watched.
-func (w *Watch) Totals() Totals { return *w.totals() }
-
+// totals is what is watched.
 func (w *Watch) totals() *Totals {
 	t := Totals{Cells: w.m.cells}
 	clusters := map[string]bool{}

@@ -2,9 +2,9 @@ package record
 
 import "time"
 
-// stoodStill is why no verdict is known where watch looked much later than it meant to:
+// StoodStill is why no verdict is known where watch looked much later than it meant to:
 // its process or its machine stood still, or the clock was set.
-const stoodStill = "watch stood still, or its clock was set"
+const StoodStill = "watch itself stood still, or its clock was set"
 
 // Stood is that watch itself stood still since a time, as where its machine was paused: what
 // changed meanwhile is heard late, or not at all. As after a lost connection, no verdict is
@@ -19,13 +19,13 @@ func (w *Watch) Stood(since, now time.Time) {
 	if !w.blind {
 		w.blind, w.stood = true, since
 	}
-	w.want(stoodStill, now)
+	w.want(StoodStill, now)
 }
 
 // whyBlind is why no verdict is known anywhere.
 func (w *Watch) whyBlind() string {
 	if !w.stood.IsZero() {
-		return stoodStill
+		return StoodStill
 	}
 	return notConnected
 }

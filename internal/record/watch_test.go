@@ -236,12 +236,12 @@ func TestServerDrainsAndStarts(t *testing.T) {
 	again.ID = "Nn2again"
 	d.w.Stats(wire.Statsz{From: again, Start: d.now}, d.now)
 	d.kinds()
-	if n := d.w.Totals().Connections; n != 22 {
+	if n := d.w.totals().Connections; n != 22 {
 		t.Errorf("%d connections, want 22", n)
 	}
 	d.count("n2", 9) // late
-	if d.w.Counters.Stale != 1 || d.w.Totals().Servers != 3 {
-		t.Errorf("%+v, %+v", d.w.Counters, d.w.Totals())
+	if d.w.Counters.Stale != 1 || d.w.totals().Servers != 3 {
+		t.Errorf("%+v, %+v", d.w.Counters, d.w.totals())
 	}
 }
 
@@ -259,7 +259,7 @@ func TestDrainingServerKeepsItsRow(t *testing.T) {
 	}
 	d.w.Reconcile(r, time.Second, d.now)
 	d.kinds()
-	if n := d.w.Totals().Connections; n != 21 {
+	if n := d.w.totals().Connections; n != 21 {
 		t.Errorf("%d connections, want 21", n)
 	}
 }
@@ -282,7 +282,7 @@ func TestLostEvents(t *testing.T) {
 	d.count("n1", 9) // newer than the report
 	d.report(8, 20, 7)
 	c := d.w.Tick(d.now)
-	if len(c) == 0 || c[0].Kind != Corrected || c[0].Count != 1 || c[0].Connections != 13 || d.w.Totals().Connections != 36 {
+	if len(c) == 0 || c[0].Kind != Corrected || c[0].Count != 1 || c[0].Connections != 13 || d.w.totals().Connections != 36 {
 		t.Errorf("%+v", c)
 	}
 }

@@ -168,9 +168,9 @@ func (x *facts) usersEverywhere(users []string, without []*checks.Server) Remedy
 	for _, u := range users {
 		names = append(names, shown(u))
 	}
-	who, they := "user "+listed(names), "This user"
+	who, they := "user "+words.Few(names), "This user"
 	if len(users) > 1 {
-		who, they = "users "+listed(names), "These users"
+		who, they = "users "+words.Few(names), "These users"
 	}
 	r := Remedy{Title: "Put the " + who + " of " + x.account + " on " + on(without)}
 	r.Why = they + " can't log in there, so the clients are on " + x.here + ", and fail with it."

@@ -164,7 +164,7 @@ func (x *facts) orderOff() Remedy {
 	if len(where) > 0 || !names {
 		at := "the list"
 		if len(where) > 0 {
-			at = "the list of " + listed(where)
+			at = "the list of " + words.Few(where)
 		}
 		why = append(why, "Take out the option beside "+at+" that keeps the order, and restart the clients.")
 		languages := x.languages()

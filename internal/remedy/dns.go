@@ -59,7 +59,7 @@ func (x *facts) dns() (Remedy, bool) {
 		r.Title = "Give clients one name with the addresses of all servers"
 	}
 	var why []string
-	if strings.HasSuffix(host, ".svc") || strings.Contains(host, ".svc.") {
+	if cause.KubernetesService(host) {
 		why = append(why, host+" is a service of Kubernetes: the headless service has the address of every pod.",
 			"Clients take its name, "+headlessHost(k)+".")
 	} else {
@@ -112,7 +112,7 @@ func (x *facts) zone(host string, e checks.Endpoint) string {
 				}
 				now = append(now, s)
 			}
-			fmt.Fprintf(&b, "; now, by %s: %s\n", shown(a.Resolver), cmp.Or(listed(now), "no address"))
+			fmt.Fprintf(&b, "; now, by %s: %s\n", shown(a.Resolver), cmp.Or(words.Few(now), "no address"))
 		}
 	}
 	for _, to := range aliases { // a name has an alias or addresses, not both

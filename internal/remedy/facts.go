@@ -146,7 +146,7 @@ func on(servers []*checks.Server) string {
 	for _, s := range servers {
 		out = append(out, shown(cmp.Or(s.Name, s.ID)))
 	}
-	return listed(out)
+	return words.Few(out)
 }
 
 // elsewhere names the other servers, or says that there are some.

@@ -23,7 +23,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 	if excess == 0 {
 		return Remedy{}, false
 	}
-	r := Remedy{Title: "Move " + words.Plural(excess, "connection") + " of " + x.account + " off " + listed(off)}
+	r := Remedy{Title: "Move " + words.Plural(excess, "connection") + " of " + x.account + " off " + words.Few(off)}
 	if n, at, ok := x.CameBack(); ok && !x.moved(cause.ComeBack) && !x.moved(cause.ComeBackUntold) {
 		a.When = later(a.When)
 		return Remedy{Title: "Do not close connections yet: those that were closed came back", Why: fmt.Sprintf(
@@ -45,7 +45,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 	case apart:
 		force = ""
 		a.When = later(a.When)
-		r.Title += ", not those of " + listed(parts.stay)
+		r.Title += ", not those of " + words.Few(parts.stay)
 		why = append(why, parts.say(x.here)...)
 	case login != "":
 		a.When = later(a.When)
@@ -59,7 +59,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		} else if x.losing() {
 			until = "may be lost on a server that refuses them, and the command refuses"
 		}
-		why = append(why, "Only after "+listed(after)+": until then they "+until+".")
+		why = append(why, "Only after "+words.Few(after)+": until then they "+until+".")
 	case force != "":
 		why = append(why, "This does not last: clients move to the servers that are advertised to them, but come back when their processes restart. The command takes --force for that.")
 	case x.moved(cause.GoToNext):

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // part is the services that make the finding, divided as the rebalancer does it: the
@@ -69,19 +70,19 @@ func (x *facts) staying() []int {
 
 // say tells what becomes of both.
 func (p part) say(here string) []string {
-	stay := "Those of " + listed(p.stay) + " would come straight back, so the command leaves them out."
+	stay := "Those of " + words.Few(p.stay) + " would come straight back, so the command leaves them out."
 	if !p.back {
-		stay = "Those of " + listed(p.stay) + " would come back when their processes restart, so the command leaves them out."
+		stay = "Those of " + words.Few(p.stay) + " would come back when their processes restart, so the command leaves them out."
 	}
-	move := "Those of " + listed(p.move) + " choose again among all servers that they know."
+	move := "Those of " + words.Few(p.move) + " choose again among all servers that they know."
 	switch {
 	case len(p.strong) == 0:
-		move = "Whether those of " + listed(p.move) + " stay away is unknown, as their cause is: move a few, and see."
+		move = "Whether those of " + words.Few(p.move) + " stay away is unknown, as their cause is: move a few, and see."
 	case p.moved(cause.GoToNext):
-		move = "Those of " + listed(p.move) + " take their servers in order: they all go to the next one of their list, and take " + here +
+		move = "Those of " + words.Few(p.move) + " take their servers in order: they all go to the next one of their list, and take " + here +
 			" again when their processes restart. Let them choose at random first (ordered)."
 	case p.moved(cause.Undecided):
-		move = "Those of " + listed(p.move) + " choose again among all servers that they know, but may come back whenever they connect anew."
+		move = "Those of " + words.Few(p.move) + " choose again among all servers that they know, but may come back whenever they connect anew."
 	}
 	return []string{stay, move}
 }

@@ -121,7 +121,7 @@ func (x *facts) networks() string {
 	if len(from) == 0 {
 		return ""
 	}
-	return "On " + x.here + " are " + listed(from) + "."
+	return "On " + x.here + " are " + words.Few(from) + "."
 }
 
 func first(counts []int) int {

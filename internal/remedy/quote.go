@@ -89,9 +89,6 @@ func validHost(h string) bool {
 	return len(h) <= 253 && hostName.MatchString(h)
 }
 
-// listed is "a", "a and b", "a, b and c", or "a, b, c and 5 more".
-func listed(all []string) string { return words.ListUpTo(4, all) }
-
 // roundUp is the next number of two significant digits.
 func roundUp(n int) int {
 	step := 1

@@ -55,7 +55,7 @@ func (x *facts) drain(a *cause.Help) Remedy {
 		r.Title = "Drain " + x.here + " only when its clients have somewhere else to go"
 		why = append([]string{"Not now: clients of " + x.account + " have nowhere else to go, so they fail until it is back, and all come back to it."}, why...)
 	case len(after) > 0:
-		why = append([]string{"Only after " + listed(after) + "."}, why...)
+		why = append([]string{"Only after " + words.Few(after) + "."}, why...)
 	case x.strong(cause.SingleURL):
 		why = append(why, "Its clients move to the servers that are advertised to them, but come back when their processes restart: give them all servers first (client-config).")
 	case x.f.Impact.CanFailOver == checks.Unknown:
@@ -170,7 +170,7 @@ func (x *facts) listener() Remedy {
 	if x.partly() {
 		these = fmt.Sprintf("%s of the %s, which are %s", words.Count(x.Unserved.Connections), words.Plural(x.f.OnServer, "connection"), x.gaps)
 	}
-	return Remedy{Title: "Give " + where + " the " + listed(names) + " listener",
+	return Remedy{Title: "Give " + where + " the " + words.Few(names) + " listener",
 		Why: "No other server can take " + these + ": do not restart or drain " + x.here + " before one has it. " +
 			"A listener takes a restart, as a reload refuses it: one server at a time, and check the file before.",
 		ByHand: "add the block to its configuration (--details has it), and restart", Commands: []string{checkConf}, Checks: []string{checkConf},

@@ -55,7 +55,7 @@ func overrideNotes(p checks.Parameters) []string {
 // some accounts, clusters or servers were looked at, the others' are not known.
 func unmatchedNotes(in Input) []string {
 	p := in.Parameters
-	if len(p.Accounts)+len(p.Clusters) > 0 || in.SourceKind == "account" || p.AllowPartial && len(in.Deployment.Missing) > 0 {
+	if len(p.Accounts)+len(p.Clusters) > 0 || in.SourceKind.OwnAccount || p.AllowPartial && len(in.Deployment.Missing) > 0 {
 		return nil
 	}
 	var out []string

@@ -180,7 +180,7 @@ func (doc *Document) absence(in Input) func(Row) string {
 		verdicts[row.place()] = string(checks.AcceptedFinding)
 	}
 	seen := map[string]bool{}
-	if in.SourceKind == "account" { // sees no other
+	if in.SourceKind.OwnAccount { // sees no other
 		for _, a := range in.Deployment.Accounts {
 			seen[words.Harmless(a.ID)] = true
 		}
@@ -202,7 +202,7 @@ func (doc *Document) absence(in Input) func(Row) string {
 		}
 		switch {
 		case !asked(in.Parameters.Accounts, row.Account.ID, row.Account.Name), !asked(in.Parameters.Clusters, row.Cluster),
-			in.SourceKind == "account" && !seen[row.Account.ID]:
+			in.SourceKind.OwnAccount && !seen[row.Account.ID]:
 			return notAskedFor
 		case !doc.Coverage.Complete: // a missing server may have all of it
 			return string(checks.Incomplete)

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -56,7 +57,7 @@ func readPast(d *earlier) (*Past, error) {
 	past := &Past{}
 	needed := []string{"type", "check", "time", "source", "parameters", "outcome", "findings"}
 	kind, seen := "", map[string]bool{}
-	var source Source
+	var from Source
 	var check Check
 	for d.PeekKind() != '}' {
 		token, err := d.ReadToken()
@@ -81,7 +82,7 @@ func readPast(d *earlier) (*Past, error) {
 		case "time":
 			err = json.UnmarshalDecode(d.Decoder, &past.Time)
 		case "source":
-			err = json.UnmarshalDecode(d.Decoder, &source)
+			err = json.UnmarshalDecode(d.Decoder, &from)
 		case "parameters":
 			err = json.UnmarshalDecode(d.Decoder, &past.Parameters)
 		case "outcome":
@@ -111,8 +112,8 @@ func readPast(d *earlier) (*Past, error) {
 			return nil, fmt.Errorf("it has no field %s: pass what audit concentration --json wrote", name)
 		}
 	}
-	past.Source, past.Code = words.Harmless(source.Kind), words.Harmless(check.Code)
-	if a := source.Account; a != nil && past.Source == ownAccount {
+	past.Source, past.Code = words.Harmless(from.Kind), words.Harmless(check.Code)
+	if a := from.Account; a != nil && source.KindOf(past.Source).OwnAccount {
 		past.Account = &Account{ID: words.Harmless(a.ID), Name: words.Harmless(a.Name)}
 	}
 	past.Time = past.Time.UTC().Truncate(time.Second)

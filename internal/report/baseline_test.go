@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 // documentOf is the JSON of a fixture.
@@ -42,7 +43,7 @@ func TestEveryDocumentIsABaseline(t *testing.T) {
 			t.Errorf("%s: by what is new it is %s", f.name, got)
 		}
 		var text bytes.Buffer
-		if err := Text(&text, doc, Style{}); err != nil {
+		if err := writeText(&text, doc, Style{}); err != nil {
 			t.Fatal(err)
 		}
 		checkText(t, text.String())
@@ -200,7 +201,7 @@ func FuzzBaseline(f *testing.F) {
 		in := in
 		in.Baseline = past
 		var b bytes.Buffer
-		if err := Text(&b, New(in), Style{}); err != nil {
+		if err := writeText(&b, New(in), Style{}); err != nil {
 			t.Fatal(err)
 		}
 		checkText(t, b.String())
@@ -225,9 +226,9 @@ func TestBaselineOfWhatIsNotSeen(t *testing.T) {
 		{"another account", func(in *Input) { in.Parameters.Accounts = []string{"ORDERS"} }, "not-asked-for", true, false},
 		{"this account", func(in *Input) { in.Parameters.Accounts = []string{"AWAY"} }, "no-connections", false, false},
 		{"another cluster", func(in *Input) { in.Parameters.Clusters = []string{"C2"} }, "not-asked-for", true, false},
-		{"an ordinary account", func(in *Input) { in.SourceKind = "account" }, "not-asked-for", true, false},
+		{"an ordinary account", func(in *Input) { in.SourceKind = source.Account() }, "not-asked-for", true, false},
 		{"this ordinary account", func(in *Input) {
-			in.SourceKind = "account"
+			in.SourceKind = source.Account()
 			in.Deployment.Accounts = append(in.Deployment.Accounts, checks.Account{ID: "AWAY", Name: "AWAY"})
 		}, "no-connections", false, false},
 		{"a server is missing", func(in *Input) { in.Deployment = &skewed().missing("C1", "C1-n4", -1, silent).Deployment }, "incomplete", true, false},

@@ -116,7 +116,7 @@ func (doc *Document) note(in Input) {
 func (doc *Document) openSentences() []string {
 	who := "an account that no server reported"
 	switch {
-	case doc.Source.Kind == "account":
+	case doc.Source.of.OwnAccount:
 		who = "connections of the account"
 	case doc.someAccounts:
 		who = "an account that was asked for"

@@ -39,11 +39,11 @@ func pairOf(account, cluster, server string) pair {
 	return pair{account, cluster, server}
 }
 
-// CSV writes a row for every account on every server of every cluster, as RFC
+// writeCSV writes a row for every account on every server of every cluster, as RFC
 // 4180 has it. Servers without a connection have 0, those that did not report
 // nothing. The system account is none. Verdicts take
 // [checks.Parameters.All].
-func CSV(w io.Writer, doc *Document) error {
+func writeCSV(w io.Writer, doc *Document) error {
 	out := csvWriter{bufio.NewWriter(w)}
 	out.row("account_id", "account", "cluster", "server_id", "server", "connections", "share_percent", "account_connections", "verdict", "services")
 	m := doc.matrix
@@ -132,8 +132,8 @@ func (m matrix) cluster(out csvWriter, c checks.ClusterUse, accounts []uint32, a
 	}
 }
 
-// HotspotsCSV writes a row for every server, as [CSV] does.
-func HotspotsCSV(w io.Writer, doc *Hotspots) error {
+// writeHotspotsCSV writes a row for every server, as [writeCSV] does.
+func writeHotspotsCSV(w io.Writer, doc *Hotspots) error {
 	out := csvWriter{bufio.NewWriter(w)}
 	out.row("cluster", "server_id", "server", doc.measure.Noun+"s", "share_percent", "times_average", "cluster_"+doc.measure.Noun+"s", "cluster_average", "verdict")
 	for _, c := range doc.Clusters {

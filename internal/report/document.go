@@ -7,6 +7,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/remedy"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -74,19 +75,23 @@ type Source struct {
 	Detail string `json:"detail"`
 	// Account is the only one that the source sees; nil where it sees all.
 	Account *Account `json:"account"`
+
+	of source.Kind
+}
+
+// SourceOf is where data came from of which no account is the only one.
+func SourceOf(kind source.Kind, detail string) Source {
+	return Source{Kind: kind.Name, Detail: words.Sentence(detail), of: kind}
 }
 
 // sourceOf is where a deployment came from.
-func sourceOf(kind, detail string, d *checks.Deployment) Source {
-	s := Source{Kind: kind, Detail: words.Sentence(detail)}
-	if kind == ownAccount && len(d.Accounts) == 1 {
+func sourceOf(kind source.Kind, detail string, d *checks.Deployment) Source {
+	s := SourceOf(kind, detail)
+	if kind.OwnAccount && len(d.Accounts) == 1 {
 		s.Account = &Account{ID: words.Harmless(d.Accounts[0].ID), Name: words.Harmless(d.Accounts[0].Name)}
 	}
 	return s
 }
-
-// ownAccount is the kind of a source that sees one account only.
-const ownAccount = "account"
 
 // Parameters are the thresholds that were used.
 type Parameters struct {
@@ -102,7 +107,7 @@ type Input struct {
 	Check      checks.Check
 	Version    string
 	Time       time.Time
-	SourceKind string
+	SourceKind source.Kind
 	// SourceDetail must have no credentials.
 	SourceDetail string
 	Parameters   checks.Parameters
@@ -171,7 +176,7 @@ func New(in Input) *Document {
 		}
 		out := finding(f, e)
 		out.Impact.Survivors = survivors(f, shared)
-		if in.SourceKind == "account" { // which sees nothing of the others
+		if in.SourceKind.OwnAccount { // which sees nothing of the others
 			out.hotspot, out.load, out.ownOnly = checks.Unknown, checks.Load{}, true
 		}
 		if o := p.Override(f.Account); o != nil {

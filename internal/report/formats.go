@@ -17,13 +17,13 @@ type format struct {
 // formats are all, the default first. A new format adds its line here.
 func formats() []format {
 	return []format{
-		{"text", false, Text, HotspotsText},
-		{"json", false, unstyled(indented[Document]), unstyled(HotspotsJSON)},
-		{"html", true, unstyled(HTML), unstyled(HotspotsHTML)},
-		{"nagios", true, unstyled(Nagios), unstyled(HotspotsNagios)},
-		{"prometheus", true, unstyled(Prometheus), unstyled(HotspotsPrometheus)},
-		{"markdown", false, unstyled(Markdown), unstyled(HotspotsMarkdown)},
-		{"csv", true, unstyled(CSV), unstyled(HotspotsCSV)},
+		{"text", false, writeText, writeHotspotsText},
+		{"json", false, unstyled(indented[Document]), unstyled(writeHotspotsJSON)},
+		{"html", true, unstyled(writeHTML), unstyled(writeHotspotsHTML)},
+		{"nagios", true, unstyled(writeNagios), unstyled(writeHotspotsNagios)},
+		{"prometheus", true, unstyled(writePrometheus), unstyled(writeHotspotsPrometheus)},
+		{"markdown", false, unstyled(writeMarkdown), unstyled(writeHotspotsMarkdown)},
+		{"csv", true, unstyled(writeCSV), unstyled(writeHotspotsCSV)},
 	}
 }
 

@@ -41,11 +41,11 @@ func TestFormatsPageShowsRealOutput(t *testing.T) {
 // Every metric is on the page, and rules and panels ask for none that neither
 // the program nor the exporters have.
 func TestMetricsAreKnown(t *testing.T) {
-	own := formatted(t, Prometheus, since(everyRow(fixtureNamed(t, "finding").in))) +
-		formatted(t, HotspotsPrometheus, NewHotspots(hotspotFixtureNamed(t, "finding")))
+	own := formatted(t, writePrometheus, since(everyRow(fixtureNamed(t, "finding").in))) +
+		formatted(t, writeHotspotsPrometheus, NewHotspots(hotspotFixtureNamed(t, "finding")))
 	shown := page(t, formatsPage)
 	known := map[string]bool{}
-	for name := range exposed(t, formatted(t, HotspotsPrometheus, NewHotspots(hotspotFixtureNamed(t, "finding")))) {
+	for name := range exposed(t, formatted(t, writeHotspotsPrometheus, NewHotspots(hotspotFixtureNamed(t, "finding")))) {
 		known[name] = true
 	}
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\S+) gauge$`).FindAllStringSubmatch(own, -1) {

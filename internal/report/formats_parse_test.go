@@ -90,7 +90,7 @@ func TestPrometheusBoundsSeries(t *testing.T) {
 	}
 	in := fixtureInput(f.server("C1", "n1", 0, first...).server("C1", "n2", 0, others...).server("C1", "n3", 0, others...))
 	in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
-	families := exposed(t, formatted(t, Prometheus, New(everyRow(in))))
+	families := exposed(t, formatted(t, writePrometheus, New(everyRow(in))))
 	shares := families["nats_balance_account_share_ratio"].GetMetric()
 	if left := families["nats_balance_series_left_out"].GetMetric()[0].GetGauge().GetValue(); len(shares) != rowsExposed || left != 200 {
 		t.Errorf("%d series, %v left out", len(shares), left)
@@ -150,7 +150,7 @@ func formula(cell string) bool {
 // clusters.
 func TestCSVIsTheWholeMatrix(t *testing.T) {
 	in := everyRow(fixtureNamed(t, "all").in)
-	rows := records(t, formatted(t, CSV, New(in)))[1:]
+	rows := records(t, formatted(t, writeCSV, New(in)))[1:]
 	accounts := 0
 	for _, a := range in.Deployment.Accounts {
 		if !a.System {
@@ -189,7 +189,7 @@ func TestCSVOfMissingServers(t *testing.T) {
 	in := fixtureNamed(t, "incomplete").in
 	in.Parameters.Accounts, in.Parameters.Clusters = []string{"ORDERS", "SMALL"}, []string{"C1"}
 	in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
-	rows := records(t, formatted(t, CSV, New(everyRow(in))))[1:]
+	rows := records(t, formatted(t, writeCSV, New(everyRow(in))))[1:]
 	var got []string
 	for _, r := range rows {
 		got = append(got, strings.Join(append([]string{r[1], r[4]}, r[5:9]...), " "))

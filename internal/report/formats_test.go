@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -21,9 +22,9 @@ import (
 // and spreadsheets.
 var (
 	documentFormats = map[string]func(io.Writer, *Document) error{
-		"nagios": Nagios, "prom": Prometheus, "md": Markdown, "csv": CSV}
+		"nagios": writeNagios, "prom": writePrometheus, "md": writeMarkdown, "csv": writeCSV}
 	hotspotFormats = map[string]func(io.Writer, *Hotspots) error{
-		"nagios": HotspotsNagios, "prom": HotspotsPrometheus, "md": HotspotsMarkdown, "csv": HotspotsCSV}
+		"nagios": writeHotspotsNagios, "prom": writeHotspotsPrometheus, "md": writeHotspotsMarkdown, "csv": writeHotspotsCSV}
 )
 
 // everyRow is the input with all accounts, as the command asks for them.
@@ -66,7 +67,7 @@ func TestFormatsGolden(t *testing.T) {
 	for _, f := range fixtures() {
 		doc := New(everyRow(f.in))
 		if slices.Contains(slices.Concat(oneLine, shown), f.name) {
-			fmt.Fprintf(&lines, "%s:\n%s", f.name, formatted(t, Nagios, doc))
+			fmt.Fprintf(&lines, "%s:\n%s", f.name, formatted(t, writeNagios, doc))
 		}
 		for ext, write := range documentFormats {
 			switch {
@@ -79,15 +80,15 @@ func TestFormatsGolden(t *testing.T) {
 		}
 	}
 	doc := since(everyRow(fixtureNamed(t, "finding").in))
-	fmt.Fprintf(&lines, "since:\n%s", formatted(t, Nagios, doc))
-	check("since.prom", formatted(t, Prometheus, doc))
-	check("since.md", formatted(t, Markdown, doc))
+	fmt.Fprintf(&lines, "since:\n%s", formatted(t, writeNagios, doc))
+	check("since.prom", formatted(t, writePrometheus, doc))
+	check("since.md", formatted(t, writeMarkdown, doc))
 	check("nagios.txt", lines.String())
 
 	lines.Reset()
 	for _, f := range hotspotFixtures() {
 		doc := NewHotspots(f.in)
-		fmt.Fprintf(&lines, "%s:\n%s", f.name, formatted(t, HotspotsNagios, doc))
+		fmt.Fprintf(&lines, "%s:\n%s", f.name, formatted(t, writeHotspotsNagios, doc))
 		for ext, write := range hotspotFormats {
 			if ext != "nagios" && slices.Contains([]string{"hostile", "incomplete", "together"}, f.name) {
 				check("hotspot-"+f.name+"."+ext, formatted(t, write, doc))
@@ -133,7 +134,7 @@ func hostileInput(name string) Input {
 
 func hostileHotspots(name string) *Hotspots {
 	in := hostileInput(name)
-	p := checks.HotspotDefaults()
+	p := checks.ClientConnections().Defaults()
 	return NewHotspots(HotspotInput{Time: in.Time, SourceKind: in.SourceKind, SourceDetail: name, Parameters: p,
 		Deployment: in.Deployment, Result: checks.CheckHotspots(in.Deployment, p), All: true})
 }
@@ -211,7 +212,7 @@ func TestNagiosSaysWhatTheExitStatusSays(t *testing.T) {
 	doc := since(everyRow(fixtureNamed(t, "finding").in))
 	doc.newOnly = true
 	doc.Baseline.New, doc.Baseline.Worse = nil, nil
-	if got := formatted(t, Nagios, doc); !strings.HasPrefix(got, "OK 0 new or worse of 1 finding. 1 account on one server: ORDERS 94.4% C1-n1") {
+	if got := formatted(t, writeNagios, doc); !strings.HasPrefix(got, "OK 0 new or worse of 1 finding. 1 account on one server: ORDERS 94.4% C1-n1") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -222,7 +223,7 @@ func TestNagiosSaysWhoIsWhere(t *testing.T) {
 	accepted.Result.Accepted = []checks.Accepted{{Finding: accepted.Result.Findings[0]}}
 	accepted.Result.Findings, accepted.Explained = accepted.Result.Findings[1:], accepted.Explained[1:]
 	archive := eu(0, 1, 0)
-	archive.SourceKind = "archive"
+	archive.SourceKind = source.Archive()
 	for _, c := range []struct {
 		in   Input
 		want string
@@ -234,7 +235,7 @@ func TestNagiosSaysWhoIsWhere(t *testing.T) {
 		{accepted, "WARNING 1 account on one server: ORDERS-1 86.2% eu-n1; 1 accepted | findings=1 critical=0 open=0 review=0 evaluated=3 max_share=87%;70 "},
 		{eu(0, 0, 0), "OK No finding: 1 account checked, none has more than 70% on one server | "},
 	} {
-		if got := formatted(t, Nagios, New(c.in)); !strings.HasPrefix(got, c.want) {
+		if got := formatted(t, writeNagios, New(c.in)); !strings.HasPrefix(got, c.want) {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}

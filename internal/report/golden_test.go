@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 func textOf(t testing.TB, in Input, style Style) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Text(&b, New(in), style); err != nil {
+	if err := writeText(&b, New(in), style); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -276,7 +276,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 
 func TestErrorsOfTheWriter(t *testing.T) {
 	doc := New(fixtureNamed(t, "finding").in)
-	if err := Text(brokenWriter{}, doc, Style{}); !errors.Is(err, errBroken) {
+	if err := writeText(brokenWriter{}, doc, Style{}); !errors.Is(err, errBroken) {
 		t.Errorf("text: %v", err)
 	}
 	if err := JSON(brokenWriter{}, doc); !errors.Is(err, errBroken) {

@@ -59,7 +59,7 @@ func TestGroupOfALoadBalancer(t *testing.T) {
 // to do is for all.
 func TestGroupInMarkdown(t *testing.T) {
 	t.Parallel()
-	got := formatted(t, Markdown, behindBalancer())
+	got := formatted(t, writeMarkdown, behindBalancer())
 	for _, want := range []string{"### 30 accounts have 360 of 400 connections on eu-n3", "\n30 accounts: `TEAM-03` 13, `TEAM-06` 13, ", ", 25 more\n",
 		"**short-term**: Move their connections", "\nnats-balance rebalance --cluster EU --client-url nats://lb.example:4222 "} {
 		if !strings.Contains(got, want) {
@@ -79,7 +79,7 @@ func TestGroupOfWhichOneStays(t *testing.T) {
 	f.Remedies[1] = Remedy{Code: string(cause.RemedyRebalance), When: string(cause.LongTerm), Title: "Do not close connections yet: those that were closed came back"}
 	p := newPrinter(Style{Width: 100})
 	p.shortGroup(doc, doc.Groups[0])
-	for format, got := range map[string]string{"text": p.b.String(), "Markdown": formatted(t, Markdown, doc), "HTML": formatted(t, HTML, doc)} {
+	for format, got := range map[string]string{"text": p.b.String(), "Markdown": formatted(t, writeMarkdown, doc), "HTML": formatted(t, writeHTML, doc)} {
 		if strings.Contains(got, "nats-balance rebalance") || format != "text" && !strings.Contains(got, "Do not close connections yet") {
 			t.Errorf("%s:\n%s", format, got)
 		}

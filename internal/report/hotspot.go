@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -18,7 +18,7 @@ func HotspotsType(m checks.Measure) string { return "nats-balance.v1." + m.Comma
 
 // Hotspots is the result of the hotspot check, in the order and with the names
 // of its JSON. Every field is always present, as in [Document]. By another measure
-// than connections its JSON has that one's name, see [HotspotsJSON].
+// than connections its JSON has that one's name, see [WriteHotspots].
 type Hotspots struct {
 	Type       string            `json:"type"`
 	Check      Check             `json:"check"`
@@ -157,14 +157,15 @@ type HotAccount struct {
 // HotspotInput is what the document is made of; SourceDetail must have no
 // credentials. All is for text: list every server.
 type HotspotInput struct {
-	Version                  string
-	Time                     time.Time
-	SourceKind, SourceDetail string
-	Parameters               checks.HotspotParameters
-	Deployment               *checks.Deployment
-	Result                   checks.HotspotResult
-	Empty                    []checks.EmptyServer
-	All                      bool
+	Version      string
+	Time         time.Time
+	SourceKind   source.Kind
+	SourceDetail string
+	Parameters   checks.HotspotParameters
+	Deployment   *checks.Deployment
+	Result       checks.HotspotResult
+	Empty        []checks.EmptyServer
+	All          bool
 	// Flags are the connection flags to repeat in commands, quoted for a shell and
 	// without secrets.
 	Flags string
@@ -222,7 +223,7 @@ func (doc *Hotspots) addEmpty(e checks.EmptyServer, flags string) {
 	rebalance := "nats-balance rebalance --cluster " + words.Shell(out.Cluster)
 	out.Commands = []string{
 		strings.TrimSpace(rebalance + " " + flags),
-		strings.TrimSpace(rebalance + " --to-server " + words.Shell(cmp.Or(out.Server.Name, out.Server.ID)) + " " + flags),
+		strings.TrimSpace(rebalance + " --to-server " + words.Shell(out.Server.called()) + " " + flags),
 	}
 	doc.Empty = append(doc.Empty, out)
 	for i := range doc.Clusters {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 )
 
 type hotspotFixture struct {
@@ -32,7 +33,7 @@ func hotspotFixtures() []hotspotFixture {
 	add := func(name string, f *fleet, change ...func(*HotspotInput)) {
 		base := fixtureInput(f)
 		in := HotspotInput{Version: base.Version, Time: base.Time, SourceKind: base.SourceKind, SourceDetail: base.SourceDetail,
-			Parameters: checks.HotspotDefaults(), Deployment: &f.Deployment}
+			Parameters: checks.ClientConnections().Defaults(), Deployment: &f.Deployment}
 		for _, c := range change {
 			c(&in)
 		}
@@ -111,7 +112,7 @@ func hotspotFixtureNamed(t *testing.T, name string) HotspotInput {
 func hotspotText(t *testing.T, in HotspotInput, style Style) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := HotspotsText(&b, NewHotspots(in), style); err != nil {
+	if err := writeHotspotsText(&b, NewHotspots(in), style); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -204,7 +205,7 @@ func TestHotspotNumbers(t *testing.T) {
 
 func TestHotspotErrorsOfTheWriter(t *testing.T) {
 	doc := NewHotspots(hotspotFixtureNamed(t, "finding"))
-	if err := HotspotsText(brokenWriter{}, doc, Style{}); !errors.Is(err, errBroken) {
+	if err := writeHotspotsText(brokenWriter{}, doc, Style{}); !errors.Is(err, errBroken) {
 		t.Errorf("text: %v", err)
 	}
 	if err := JSON(brokenWriter{}, doc); !errors.Is(err, errBroken) {
@@ -219,15 +220,16 @@ func TestFindingSaysWhetherItsServerIsAHotspot(t *testing.T) {
 		server("C1", "C1-n2", 0, "ORDERS", 1, "BILLING", 18).
 		server("C1", "C1-n3", 0, "ORDERS", 1, "BILLING", 18)
 	for _, c := range []struct {
-		name, kind string
-		f          *fleet
-		want       string
+		name string
+		kind source.Kind
+		f    *fleet
+		want string
 	}{
-		{"hot too", "system-account", hot(), "C1-n1 is also a hotspot: 240 of all 310 connections, 2.3 times the average."},
-		{"not hot", "system-account", even, ""},
-		{"a missing server decides", "system-account", hot().server("C1", "C1-n5", 0, "OTHER", 250).missing("C1", "C1-n4", 50, silent),
+		{"hot too", source.SystemAccount(), hot(), "C1-n1 is also a hotspot: 240 of all 310 connections, 2.3 times the average."},
+		{"not hot", source.SystemAccount(), even, ""},
+		{"a missing server decides", source.SystemAccount(), hot().server("C1", "C1-n5", 0, "OTHER", 250).missing("C1", "C1-n4", 50, silent),
 			"C1-n1 may also be a hotspot, which depends on a missing server: 240 of all"},
-		{"one account only", "account", hot(), ""},
+		{"one account only", source.Account(), hot(), ""},
 	} {
 		in := fixtureInput(c.f)
 		in.SourceKind, in.Time = c.kind, time.Unix(0, 0)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -13,9 +12,9 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// HotspotsText writes the document for a person, the answer first. Of the lines only
+// writeHotspotsText writes the document for a person, the answer first. Of the lines only
 // commands may be longer than the columns of the style.
-func HotspotsText(w io.Writer, doc *Hotspots, style Style) error {
+func writeHotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 	p := newPrinter(style)
 	color, answer := doc.answer()
 	p.paragraph(color, "", "  ", answer)
@@ -63,7 +62,7 @@ func (p *printer) hotspotOrigin(doc *Hotspots) {
 	}
 	if !doc.Coverage.Complete {
 		p.missing(doc.Coverage.Missing, listed)
-		p.without(doc.Coverage, doc.Source.Kind, doc.Outcome, doc.allowPartial)
+		p.without(doc.Coverage, doc.Source.of, doc.Outcome, doc.allowPartial)
 	}
 	p.notes(doc.Coverage.Notes[:len(doc.Coverage.Notes)-doc.lastNotes])
 }
@@ -117,7 +116,7 @@ func (f Hotspot) oneLine() string {
 
 // oneLine is an empty server in a clause.
 func (e EmptyServer) oneLine() string {
-	return fmt.Sprintf("%s has %s of %s in %s, less than a quarter of the average %s", short(cmp.Or(e.Server.Name, e.Server.ID), prose), words.Count(e.OnServer),
+	return fmt.Sprintf("%s has %s of %s in %s, less than a quarter of the average %s", short(e.Server.called(), prose), words.Count(e.OnServer),
 		words.Plural(e.Connections, "client connection"), clusterName(e.Cluster), e.Average)
 }
 

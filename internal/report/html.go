@@ -29,10 +29,10 @@ const (
 //go:embed page
 var pageFiles embed.FS
 
-// HTML writes the document as a page that needs nothing else: no network, no script.
+// writeHTML writes the document as a page that needs nothing else: no network, no script.
 // Its policy allows neither, and only the one style sheet in it. Nothing from outside
 // is markup in it.
-func HTML(w io.Writer, doc *Document) error {
+func writeHTML(w io.Writer, doc *Document) error {
 	p, err := newHTMLPage(doc)
 	if err != nil {
 		return err
@@ -264,7 +264,7 @@ func (p *htmlPage) coverage() {
 	case p.Doc.allowPartial:
 		p.Certain = "Checked as if the missing servers had no connections (--allow-partial): this can be wrong."
 	case checks.Outcome(p.Doc.Outcome) == checks.OutcomeIncomplete:
-		p.Certain = c.bringIn(p.Doc.Source.Kind) + "; --allow-partial checks without them."
+		p.Certain = c.bringIn(p.Doc.Source.of) + "; --allow-partial checks without them."
 	default:
 		p.Certain = "No verdict depends on them."
 	}

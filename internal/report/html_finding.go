@@ -245,7 +245,7 @@ func funnelOf(f Finding) *htmlFunnel {
 		shown = cardColumns
 	}
 	for _, s := range all[:shown] {
-		out.Servers = append(out.Servers, short(cmp.Or(s.Server.Name, s.Server.ID), 28))
+		out.Servers = append(out.Servers, short(s.Server.called(), 28))
 	}
 	if n := len(all) - shown; n > 0 {
 		out.Servers = append(out.Servers, words.Plural(n, "more server"))

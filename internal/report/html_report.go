@@ -106,8 +106,8 @@ func (t *htmlTable) numbered(columns ...int) *htmlTable {
 	return t
 }
 
-// HotspotsHTML is [HTML] for hotspots.
-func HotspotsHTML(w io.Writer, doc *Hotspots) error {
+// writeHotspotsHTML is [writeHTML] for hotspots.
+func writeHotspotsHTML(w io.Writer, doc *Hotspots) error {
 	_, said := doc.answer()
 	r := &htmlReport{Code: doc.Check.Code, Title: doc.Check.Name, Answer: said, Source: doc.Source, Time: doc.Time, Tool: doc.Tool}
 	for i, f := range doc.Findings[:min(len(doc.Findings), htmlCards)] {
@@ -150,7 +150,7 @@ func HotspotsHTML(w io.Writer, doc *Hotspots) error {
 	return r.write(w, doc.Outcome, doc.Coverage, nil)
 }
 
-// ImpactHTML is [HTML] for what stopping servers would do.
+// ImpactHTML writes as a page what stopping servers would do.
 func ImpactHTML(w io.Writer, doc *Impacts) error {
 	r := &htmlReport{Title: "Impact of stopping a server", Answer: doc.answer(), Source: doc.Source, Time: doc.Time, Tool: doc.Tool}
 	if g := doc.Gone; g != nil {
@@ -235,7 +235,7 @@ func (doc *Impacts) answer() string {
 
 // impactSection is one server's: those who can't fail over first.
 func (r *htmlReport) impactSection(n int, x ServerImpact) htmlSection {
-	s := htmlSection{ID: fmt.Sprintf("server-%d", n), Title: short(cmp.Or(x.Server.Name, x.Server.ID), htmlName) + " in " + clusterName(x.Cluster)}
+	s := htmlSection{ID: fmt.Sprintf("server-%d", n), Title: short(x.Server.called(), htmlName) + " in " + clusterName(x.Cluster)}
 	if said := x.answer(); said != r.Answer {
 		s.Paragraphs = append(s.Paragraphs, said)
 	}

@@ -29,7 +29,7 @@ func TestHTMLOfHotspots(t *testing.T) {
 	t.Parallel()
 	for _, f := range hotspotFixtures() {
 		doc := NewHotspots(f.in)
-		text := checkPage(t, keepPage(t, "hotspot-"+f.name, formatted(t, HotspotsHTML, doc)))
+		text := checkPage(t, keepPage(t, "hotspot-"+f.name, formatted(t, writeHotspotsHTML, doc)))
 		_, said := doc.answer()
 		if !strings.Contains(text, said) {
 			t.Errorf("%s: the page does not say %q", f.name, said)

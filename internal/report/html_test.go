@@ -24,7 +24,7 @@ var pages = flag.String("pages", "", "write the HTML pages of the tests to this 
 
 func pageOf(t testing.TB, name string, doc *Document) string {
 	t.Helper()
-	got := formatted(t, HTML, doc)
+	got := formatted(t, writeHTML, doc)
 	if *pages != "" {
 		if err := os.WriteFile(filepath.Join(*pages, name+".html"), []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -135,7 +135,7 @@ func TestHTML(t *testing.T) {
 				t.Errorf("the page does not say %q", said)
 			}
 			if f.name == "finding" {
-				golden(t, "html/finding.html", formatted(t, HTML, doc))
+				golden(t, "html/finding.html", formatted(t, writeHTML, doc))
 			}
 		})
 	}
@@ -248,7 +248,7 @@ func TestHTMLWording(t *testing.T) {
 
 func TestHTMLReturnsTheErrorOfTheWriter(t *testing.T) {
 	t.Parallel()
-	if err := HTML(brokenWriter{}, New(everyRow(fixtureNamed(t, "finding").in))); !errors.Is(err, errBroken) {
+	if err := writeHTML(brokenWriter{}, New(everyRow(fixtureNamed(t, "finding").in))); !errors.Is(err, errBroken) {
 		t.Error(err)
 	}
 }
@@ -257,7 +257,7 @@ func TestHTMLReturnsTheErrorOfTheWriter(t *testing.T) {
 func TestHTMLIsDeterministic(t *testing.T) {
 	t.Parallel()
 	in := everyRow(fixtureNamed(t, "baseline").in)
-	if a, b := formatted(t, HTML, New(in)), formatted(t, HTML, New(in)); !bytes.Equal([]byte(a), []byte(b)) {
+	if a, b := formatted(t, writeHTML, New(in)), formatted(t, writeHTML, New(in)); !bytes.Equal([]byte(a), []byte(b)) {
 		t.Error(firstDifference(a, b))
 	}
 }

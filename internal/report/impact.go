@@ -5,6 +5,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -92,11 +93,12 @@ type ServiceImpact struct {
 // ImpactInput is what the document is made of; SourceDetail must have no
 // credentials.
 type ImpactInput struct {
-	Version                  string
-	Time                     time.Time
-	SourceKind, SourceDetail string
-	Deployment               *checks.Deployment
-	Losses                   []cause.Loss
+	Version      string
+	Time         time.Time
+	SourceKind   source.Kind
+	SourceDetail string
+	Deployment   *checks.Deployment
+	Losses       []cause.Loss
 	// Everywhere is that they are of all clusters, and of no certain server.
 	Everywhere bool
 	Gone       *ServerGone

@@ -99,7 +99,7 @@ func (p *printer) impact(s ServerImpact) {
 
 // answer is what stopping the server would do.
 func (s ServerImpact) answer() string {
-	name := short(cmp.Or(s.Server.Name, s.Server.ID), prose)
+	name := short(s.Server.called(), prose)
 	if s.Connections == 0 {
 		return fmt.Sprintf("If %s in %s stops, no client connection drops.", name, clusterName(s.Cluster))
 	}

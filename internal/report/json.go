@@ -25,9 +25,9 @@ func JSON(w io.Writer, doc any) error {
 	return err
 }
 
-// HotspotsJSON is [JSON] for hotspots. What is counted has its own name in the
+// writeHotspotsJSON is [JSON] for hotspots. What is counted has its own name in the
 // names of fields: subscriptions, min_subscriptions, too_few_subscriptions.
-func HotspotsJSON(w io.Writer, doc *Hotspots) error {
+func writeHotspotsJSON(w io.Writer, doc *Hotspots) error {
 	plain := checks.ClientConnections().Noun + "s"
 	own := doc.measure.Noun + "s"
 	if own == plain {

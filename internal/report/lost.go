@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -41,7 +42,7 @@ func lostNotes(in Input) []string {
 			text += " of " + words.Plural(*s.Accounts, "account")
 		}
 		text += " in the baseline"
-		sameScope := (past.Source == ownAccount) == (in.SourceKind == ownAccount) // or totals are of other accounts
+		sameScope := source.KindOf(past.Source).OwnAccount == in.SourceKind.OwnAccount // or totals are of other accounts
 		if mayBeGone(m.Kind) && sameScope {
 			text += ": " + past.gained(in, s)
 			if of := past.gainedOf(in, s); len(of) > 0 {

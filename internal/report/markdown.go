@@ -14,10 +14,10 @@ import (
 // and pull requests take 65,536 characters.
 const mdBytes = 40_000
 
-// Markdown writes the document for a ticket or a pull request: the answer,
+// writeMarkdown writes the document for a ticket or a pull request: the answer,
 // what it rests on, then each finding with its causes and remedies. Nothing
 // from outside is markup in it.
-func Markdown(w io.Writer, doc *Document) error {
+func writeMarkdown(w io.Writer, doc *Document) error {
 	m := &markdown{}
 	_, said := answer(doc)
 	m.head(doc.Check, doc.sinceBaseline()+said)

@@ -8,8 +8,8 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// HotspotsMarkdown writes the document of hotspots as [Markdown] does.
-func HotspotsMarkdown(w io.Writer, doc *Hotspots) error {
+// writeHotspotsMarkdown writes the document of hotspots as [writeMarkdown] does.
+func writeHotspotsMarkdown(w io.Writer, doc *Hotspots) error {
 	m := &markdown{}
 	_, said := doc.answer()
 	m.head(doc.Check, said)

@@ -14,12 +14,12 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// Nagios writes the document as one status line with performance data, as
+// writeNagios writes the document as one status line with performance data, as
 // Nagios plugins do. An incomplete audit is
 // UNKNOWN, whatever was found.
-func Nagios(w io.Writer, doc *Document) error {
+func writeNagios(w io.Writer, doc *Document) error {
 	said := doc.sinceBaseline() + doc.whoIsWhere()
-	if doc.Source.Kind != "system-account" {
+	if !doc.Source.of.SeesAll {
 		said += " (" + doc.Source.kind() + ")"
 	}
 	data := perfData{}
@@ -91,8 +91,8 @@ func (doc *Document) whoIsWhere() string {
 	return fmt.Sprintf("%s on one server%s: %s", on, doc.partly(), words.FirstOf(named, all))
 }
 
-// HotspotsNagios writes the document of hotspots as [Nagios] does.
-func HotspotsNagios(w io.Writer, doc *Hotspots) error {
+// writeHotspotsNagios writes the document of hotspots as [writeNagios] does.
+func writeHotspotsNagios(w io.Writer, doc *Hotspots) error {
 	_, said := doc.answer()
 	data := perfData{}
 	data.add("findings", doc.Summary.Findings, "Findings")

@@ -17,12 +17,12 @@ import (
 // rowsExposed is how many accounts, or servers, get series of their own.
 const rowsExposed = 100
 
-// Prometheus writes the document in the text format of Prometheus, for the
+// writePrometheus writes the document in the text format of Prometheus, for the
 // node exporter's textfile collector: gauges only, shares from 0 to 1. Series
 // of accounts are bounded: findings first, then the largest shares; a gauge
 // says how many were left out. The shares of accounts that are neither take
 // [checks.Parameters.All].
-func Prometheus(w io.Writer, doc *Document) error {
+func writePrometheus(w io.Writer, doc *Document) error {
 	e := exposition{common: labelPairs{"check", doc.Check.Code}}
 	e.run(doc.Tool, doc.Source, doc.Outcome, float64(doc.Time.Unix()), doc.Coverage)
 	e.add("findings", "Findings of the last audit.", float64(len(doc.Findings)))
@@ -59,7 +59,7 @@ func Prometheus(w io.Writer, doc *Document) error {
 		}
 		for _, c := range shown {
 			e.add("account_server_connections", "Client connections of an account that is a finding or to review, by server.", float64(c.Connections),
-				append(slices.Clone(of), "server", cmp.Or(c.Server.Name, c.Server.ID), "server_id", c.Server.ID)...)
+				append(slices.Clone(of), "server", c.Server.called(), "server_id", c.Server.ID)...)
 		}
 		priority, cause := "", ""
 		if i < len(doc.Findings) { // which come first
@@ -78,7 +78,7 @@ func (e *exposition) causes(doc *Document) {
 	findings, connections := map[of]int{}, map[of]int{}
 	var order []of
 	for _, f := range doc.Findings {
-		key := of{f.Cluster, cmp.Or(f.Server.Name, f.Server.ID), doc.cause(f)}
+		key := of{f.Cluster, f.Server.called(), doc.cause(f)}
 		if findings[key] == 0 {
 			order = append(order, key)
 		}
@@ -158,8 +158,8 @@ func (doc *Document) cause(f Finding) string {
 	return cmp.Or(deref(doc.Groups[f.Group].Cause), "unknown")
 }
 
-// HotspotsPrometheus writes the document of hotspots as [Prometheus] does.
-func HotspotsPrometheus(w io.Writer, doc *Hotspots) error {
+// writeHotspotsPrometheus writes the document of hotspots as [writePrometheus] does.
+func writeHotspotsPrometheus(w io.Writer, doc *Hotspots) error {
 	e := exposition{common: labelPairs{"check", doc.Check.Code}}
 	e.run(doc.Tool, doc.Source, doc.Outcome, float64(doc.Time.Unix()), doc.Coverage)
 	e.add("findings", "Findings of the last audit.", float64(len(doc.Findings)))

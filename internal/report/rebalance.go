@@ -200,7 +200,6 @@ type RebalanceStop struct {
 func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 	doc.Type = RebalanceType
 	doc.Time = doc.Time.UTC().Truncate(time.Second)
-	doc.Source.Detail = words.Sentence(doc.Source.Detail)
 	doc.finishAccounts()
 	doc.Coverage.Missing = []Missing{}
 	reason, from := d.Reasons(), Coverage{ServersAnswered: len(d.Servers)}
@@ -216,7 +215,7 @@ func FinishRebalance(doc *Rebalance, d *checks.Deployment) {
 		doc.Coverage.Missing = append(doc.Coverage.Missing, missing)
 	}
 	doc.Coverage.Complete = len(doc.Coverage.Missing) == 0
-	doc.Coverage.bringIn = from.bringIn(doc.Source.Kind)
+	doc.Coverage.bringIn = from.bringIn(doc.Source.of)
 	doc.Coverage.Notes = sentences(d.Notes)
 	doc.Cluster = words.Harmless(doc.Cluster)
 	doc.Plan.LimitedBy, doc.Notes, doc.Warnings = sentences(doc.Plan.LimitedBy), sentences(doc.Notes), sentences(doc.Warnings)

@@ -9,6 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -37,9 +38,9 @@ type Style struct {
 	Details bool
 }
 
-// Text writes the document for a person: the answer in the first line, then who,
+// writeText writes the document for a person: the answer in the first line, then who,
 // why, what it costs and what to do. No line is longer than the terminal.
-func Text(w io.Writer, doc *Document, style Style) error {
+func writeText(w io.Writer, doc *Document, style Style) error {
 	p := newPrinter(style)
 	if style.Details {
 		p.details(doc)
@@ -129,7 +130,7 @@ func answer(doc *Document) (text.Color, string) {
 // whole is what a coverage is called in which nobody is missing: an ordinary
 // account sees only who answers it.
 func (s Source) whole() string {
-	if s.Kind == "account" {
+	if s.of.OwnAccount {
 		return "all that answered"
 	}
 	return "complete"
@@ -138,7 +139,7 @@ func (s Source) whole() string {
 // partly says how many servers a verdict is by, where it is not known to be by
 // all.
 func (doc *Document) partly() string {
-	if doc.Coverage.Complete && doc.Source.Kind == "account" {
+	if doc.Coverage.Complete && doc.Source.of.OwnAccount {
 		return fmt.Sprintf(", by the %s that answered", words.Plural(doc.Coverage.ServersAnswered, "server"))
 	}
 	return doc.Coverage.partly()
@@ -201,18 +202,18 @@ func (p *printer) coverage(doc *Document) {
 	} else {
 		p.paragraph(text.FgYellow, "", "  ", "Coverage: "+reported+" Missing:")
 		p.missing(c.Missing, listed)
-		p.without(c, doc.Source.Kind, doc.Outcome, doc.allowPartial)
+		p.without(c, doc.Source.of, doc.Outcome, doc.allowPartial)
 	}
 	p.notes(c.Notes[:len(c.Notes)-doc.lastNotes])
 }
 
 // without says what the missing servers mean for the verdicts.
-func (p *printer) without(c Coverage, source, outcome string, allowPartial bool) {
+func (p *printer) without(c Coverage, of source.Kind, outcome string, allowPartial bool) {
 	switch {
 	case allowPartial:
 		p.wrap("  ", "Checked as if the missing servers had no connections (--allow-partial): verdicts can be wrong.")
 	case checks.Outcome(outcome) == checks.OutcomeIncomplete:
-		p.wrap("  ", c.bringIn(source)+"; --allow-partial checks without them.")
+		p.wrap("  ", c.bringIn(of)+"; --allow-partial checks without them.")
 	default:
 		p.wrap("  ", "No verdict depends on them.")
 	}
@@ -231,7 +232,7 @@ func (p *printer) notes(all []string) {
 
 // bringIn is what may make missing servers report, by why they do not and by the
 // source.
-func (c Coverage) bringIn(source string) string {
+func (c Coverage) bringIn(of source.Kind) string {
 	only := func(kinds ...checks.MissingKind) bool {
 		return len(c.kinds) > 0 && !slices.ContainsFunc(c.kinds, func(k checks.MissingKind) bool { return !slices.Contains(kinds, k) })
 	}
@@ -263,15 +264,7 @@ func (c Coverage) bringIn(source string) string {
 	case only(checks.Contradiction):
 		return "Find out who else answers in their names"
 	}
-	switch source {
-	case "archive":
-		return "Another nats audit gather, with a longer --timeout, may bring them in"
-	case "monitoring":
-		return "Their URLs in --monitor, or a longer --timeout, may bring them in"
-	case "account":
-		return "A longer --timeout, another server to connect to, or a user of the system account, may bring them in"
-	}
-	return "A longer --timeout, or another server to connect to, may bring them in"
+	return of.BringsIn
 }
 
 // missing lists servers, those with the same reason together.

@@ -38,15 +38,15 @@ func TestNarrowTerminal(t *testing.T) {
 	}
 	for _, f := range fixtures() {
 		doc := New(f.in)
-		check(t, f.name, func(w io.Writer, s Style) error { return Text(w, doc, s) })
+		check(t, f.name, func(w io.Writer, s Style) error { return writeText(w, doc, s) })
 		if f.name == "many-missing" || f.name == "forty-servers" || f.name == "hostile-why" {
-			check(t, f.name+" in detail", func(w io.Writer, s Style) error { s.Details = true; return Text(w, doc, s) })
+			check(t, f.name+" in detail", func(w io.Writer, s Style) error { s.Details = true; return writeText(w, doc, s) })
 		}
 	}
 	for _, f := range hotspotFixtures() {
 		f.in.All = true
 		doc := NewHotspots(f.in)
-		check(t, "hotspot "+f.name, func(w io.Writer, s Style) error { return HotspotsText(w, doc, s) })
+		check(t, "hotspot "+f.name, func(w io.Writer, s Style) error { return writeHotspotsText(w, doc, s) })
 	}
 	for i, name := range append(hostile(), "C1", strings.Repeat("cluster-of-a-long-name-", 4)) {
 		doc := impactOf(name)

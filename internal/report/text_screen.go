@@ -70,7 +70,7 @@ func (p *printer) origin(doc *Document) {
 
 // from says who reported, and through what: as much of that as fits into a line.
 func (p *printer) from(reported string, s Source) {
-	if s.Kind == "system-account" { // in which way matters less
+	if s.of.SeesAll { // in which way matters less
 		for at := len(s.Detail); at > 0; at = strings.LastIndex(s.Detail[:at], ", ") {
 			if said := fmt.Sprintf("%s (%s)", reported, s.Detail[:at]); columns(said) <= p.width {
 				p.line(said)
@@ -83,7 +83,7 @@ func (p *printer) from(reported string, s Source) {
 
 // reportedBy says how many servers reported.
 func (s Source) reportedBy(c Coverage) string {
-	if s.Kind == "account" && c.Complete { // how many there are is unknown
+	if s.of.OwnAccount && c.Complete { // how many there are is unknown
 		return fmt.Sprintf("%s answered an ordinary account, which sees only itself and knows of no other", words.Plural(c.ServersAnswered, "server"))
 	}
 	return fmt.Sprintf("%s of %s %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), s.reported(c.ServersAnswered))
@@ -91,18 +91,10 @@ func (s Source) reportedBy(c Coverage) string {
 
 // reported says how so many servers reported.
 func (s Source) reported(n int) string {
-	switch s.Kind {
-	case "account":
-		return "reported to an ordinary account, which sees only itself"
-	case "archive":
-		if n == 1 {
-			return "is in the archive"
-		}
-		return "are in the archive"
-	case "monitoring":
-		return "reported on their monitoring ports"
+	if n == 1 {
+		return s.of.Reports
 	}
-	return "reported to the " + s.kind()
+	return s.of.Report
 }
 
 // in names the cluster where there are several.
@@ -142,7 +134,7 @@ func (p *printer) unanswered(doc *Document) {
 			}
 			p.wrap("  ", fmt.Sprintf("Certain even without the missing servers: %s %s below %s.", accounts(doc, n), stay, doc.limit()))
 		}
-		p.wrap("  ", doc.Coverage.bringIn(doc.Source.Kind)+"; --allow-partial checks without them.")
+		p.wrap("  ", doc.Coverage.bringIn(doc.Source.of)+"; --allow-partial checks without them.")
 	default:
 		p.wrap("  ", "No verdict depends on them.")
 	}

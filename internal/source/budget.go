@@ -29,6 +29,14 @@ const (
 	// MonitoringPorts is for the model from monitoring ports: three pages each, all
 	// ports at a time, and examining them reads as many pages again.
 	MonitoringPorts = whole * 3 / 5
+	// ForJoining is for the wait until servers that have just started have joined the
+	// others, before all is read again: the second reading needs as long as the first.
+	ForJoining = whole / 4
+	// LookForServers is for connecting to addresses at which servers may be that did not
+	// report. Where servers are missing it is a twelfth of the time-out, 400 ms of 5 s, in
+	// which a distant server has to accept a connection and to greet. It is not done while
+	// servers report, as they would count it as a client of $G.
+	LookForServers = whole * 2 / 5
 	// AccountByID is for looking an account up on every monitoring port: one small
 	// page each, before anything is judged.
 	AccountByID = whole / 2
@@ -64,8 +72,32 @@ const (
 	OneServer = whole / 5
 )
 
+// What bounds a step beside its share, where --timeout is long. None of it has to be
+// waited for longer, whatever the user has time for.
+//
+// Connecting to NATS comes before all this, and internal/natsconn, which knows of no
+// sources, divides it: each server has all of --timeout, the next one is tried after
+// 250 ms at the latest, and flushing has a fifth, since nats.go's lock is held meanwhile.
+const (
+	// LongestLook bounds all of [LookForServers].
+	LongestLook = 2 * time.Second
+	// LongestServer bounds [OneServer]: one where nothing is must not take the time that
+	// the account's reports need.
+	LongestServer = time.Second
+	// LongestResolver bounds [OneResolver], and LongestAddress [OneAddress].
+	LongestResolver = 2 * time.Second
+	LongestAddress  = 2 * time.Second
+	// LongestHistory bounds opening and reading a history: an audit does without.
+	LongestHistory = 5 * time.Second
+)
+
 // Of returns the share of a time.
 func (s Share) Of(d time.Duration) time.Duration { return d * time.Duration(s) / time.Duration(whole) }
+
+// AtMost returns [Share.Of] with a bound.
+func (s Share) AtMost(longest time.Duration) func(time.Duration) time.Duration {
+	return func(d time.Duration) time.Duration { return min(longest, s.Of(d)) }
+}
 
 // Context returns a context for the share of the time that there is.
 func (s Share) Context(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -29,7 +29,7 @@ import (
 // the model. It is for one audit at a time.
 type Source interface {
 	// Kind and Detail are what the document says of it, without credentials.
-	Kind() string
+	Kind() Kind
 	Detail() string
 	// Limits are what it can't see, and what can't be done with it.
 	Limits() Limits
@@ -57,9 +57,6 @@ type Limits struct {
 	// NoSystem is that nobody is connected to the system account, so that what
 	// only its users may ask or do can't be done with the source.
 	NoSystem bool
-	// OwnAccount is that the source's credentials are those of the one account
-	// that it sees.
-	OwnAccount bool
 	// Offline is that the source is read without a network.
 	Offline bool
 }
@@ -128,18 +125,10 @@ func (e *NoAnswerError) Error() string {
 // DefaultSystemAccount is nats-server's name for it where none is configured.
 const DefaultSystemAccount = "$SYS"
 
-// Note adds a sentence to the model, once.
-func Note(d *checks.Deployment, sentence string) {
-	if !slices.Contains(d.Notes, sentence) {
-		d.Notes = append(d.Notes, sentence)
-		slices.Sort(d.Notes)
-	}
-}
-
 // NoteUnknown notes what some servers did not say, and why, if there are any.
 func NoteUnknown(d *checks.Deployment, what string, missing, of int, why string) {
 	if missing > 0 {
-		Note(d, fmt.Sprintf("the %s of %s of %s servers are unknown: %s", what, words.Count(missing), words.Count(of), why))
+		d.Note(fmt.Sprintf("the %s of %s of %s servers are unknown: %s", what, words.Count(missing), words.Count(of), why))
 	}
 }
 
@@ -233,6 +222,3 @@ func AccountOn(info wire.AccountInfo, err error, account string) (checks.Account
 	return checks.AccountOn{Usable: checks.Yes, Detail: "it knows the account",
 		MaxConnections: info.MaxConnections, MaxLeafnodes: info.MaxLeafnodes, Updated: info.Updated}, nil
 }
-
-// Few names the first of many.
-func Few(all []string) string { return words.ListUpTo(4, all) }

@@ -9,15 +9,6 @@ import (
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
-func TestFew(t *testing.T) {
-	t.Parallel()
-	for want, all := range map[string][]string{"a": {"a"}, "a, b and c": {"a", "b", "c"}, "a, b, c and 2 more": {"a", "b", "c", "d", "e"}} {
-		if got := Few(all); got != want {
-			t.Errorf("Few(%q) = %q, want %q", all, got, want)
-		}
-	}
-}
-
 // Details are all there or none: what is not known must not look like what is
 // not there.
 func TestDetailsAreWhole(t *testing.T) {

@@ -1,5 +1,7 @@
 package sysreq
 
+import "strings"
+
 // The subjects that are asked. All but KICK only read.
 const (
 	// UserInfo says whose credentials a connection has.
@@ -48,4 +50,10 @@ type Filter struct {
 	Exact    bool     `json:"exact_match"`
 	// Unused has servers report accounts without connections, too.
 	Unused bool `json:"include_unused,omitempty"`
+}
+
+// Draining is the id of the server that says so on [LameDuck].
+func Draining(subject string) string {
+	before, after, _ := strings.Cut(LameDuck, "*")
+	return strings.TrimSuffix(strings.TrimPrefix(subject, before), after)
 }

@@ -86,20 +86,20 @@ func decodeAccountConns(body []byte) (AccountConns, error) {
 		return out, err
 	case m.Account == "":
 		return out, errNoAccount
-	case len(m.Account) > LongestName || m.Clients == nil || m.Leafnodes == nil ||
+	case len(m.Account) > longestName || m.Clients == nil || m.Leafnodes == nil ||
 		*m.Clients < 0 || *m.Clients > mostCount || *m.Leafnodes < 0 || *m.Leafnodes > mostCount:
 		return out, errCounts
 	}
 	out.Clients, out.Leafnodes = uint32(*m.Clients), uint32(*m.Leafnodes) //nolint:gosec // in range
-	if m.Name != m.Account && len(m.Name) <= LongestName {
+	if m.Name != m.Account && len(m.Name) <= longestName {
 		out.Name = m.Name
 	}
 	return out, nil
 }
 
-// LongestName is how many bytes the id or the name of an account in an event may
+// longestName is how many bytes the id or the name of an account in an event may
 // have. One that has more is nobody's.
-const LongestName = 4 << 10
+const longestName = 4 << 10
 
 // ClientEvent is the event of a connection that began, ended or was refused. Its
 // texts are of whoever connected, cut to 128 bytes.
@@ -146,7 +146,7 @@ func DecodeClientEvent(body []byte) (ClientEvent, error) {
 	switch {
 	case err != nil:
 		return out, err
-	case m.Client == nil || m.Client.Account == "" || len(m.Client.Account) > LongestName:
+	case m.Client == nil || m.Client.Account == "" || len(m.Client.Account) > longestName:
 		return out, errNoClient
 	}
 	c := m.Client

@@ -62,7 +62,7 @@ func TestBadEvents(t *testing.T) {
 		"a count below 0":    {conns, strings.Replace(eventConns, `"conns":3`, `"conns":-3`, 1), errCounts},
 		"too many":           {conns, strings.Replace(eventConns, `"conns":3`, `"conns":100000001`, 1), errCounts},
 		"leafnodes below 0":  {conns, strings.Replace(eventConns, `"leafnodes":1`, `"leafnodes":-1`, 1), errCounts},
-		"a long account":     {conns, strings.Replace(eventConns, `"acc":"ORDERS"`, `"acc":"`+strings.Repeat("A", LongestName+1)+`"`, 1), errCounts},
+		"a long account":     {conns, strings.Replace(eventConns, `"acc":"ORDERS"`, `"acc":"`+strings.Repeat("A", longestName+1)+`"`, 1), errCounts},
 		"a text for a count": {conns, strings.Replace(eventConns, `"conns":3`, `"conns":"3"`, 1), nil},
 		"an id of wildcards": {conns, strings.Replace(eventConns, `"id":"NA"`, `"id":"N.>"`, 1), ErrServerID},
 		"too long":           {conns, eventConns + strings.Repeat(" ", longestEvent), errLongEvent},

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,9 @@ type Server struct {
 	Host    string `json:"host"`
 	Cluster string `json:"cluster"`
 }
+
+// Called is its name, or its id where it has none.
+func (s Server) Called() string { return cmp.Or(s.Name, s.ID) }
 
 // String names the server in a sentence.
 func (s Server) String() string {

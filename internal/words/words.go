@@ -59,6 +59,9 @@ func ListUpTo(most int, all []string) string {
 	return strings.Join(all[:shown], ", ") + " and " + Count(len(all)-shown) + " more"
 }
 
+// Few is [ListUpTo] four: "a, b, c and 5 more".
+func Few(all []string) string { return ListUpTo(4, all) }
+
 // OneOf returns "a", "a or b" or "one of a, b, c", to follow "pass".
 func OneOf(all []string) string {
 	if len(all) > 2 {

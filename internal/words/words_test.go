@@ -111,3 +111,12 @@ func TestPlainIsNotCopied(t *testing.T) {
 		t.Error("IsPrintable does not agree with Printable")
 	}
 }
+
+func TestFew(t *testing.T) {
+	t.Parallel()
+	for want, all := range map[string][]string{"a": {"a"}, "a, b and c": {"a", "b", "c"}, "a, b, c and 2 more": {"a", "b", "c", "d", "e"}} {
+		if got := Few(all); got != want {
+			t.Errorf("Few(%q) = %q, want %q", all, got, want)
+		}
+	}
+}

@@ -41,7 +41,7 @@ func TestBeganWhileUnknown(t *testing.T) {
 		"seen, later":                               {[]record.Change{undecided, decided(undecided), crossed(6, nil)}, 6, 0},
 		"seen, while it is still unknown of others": {[]record.Change{undecided, crossed(4, nil)}, 4, 0},
 	} {
-		h := Tell(documents(c.of), at(10))
+		h := tellUntil(documents(c.of), at(10))
 		if len(h.Episodes) != 1 {
 			t.Errorf("%s: %+v", name, h.Episodes)
 			continue

@@ -68,13 +68,6 @@ type History struct {
 
 type pair struct{ account, cluster string }
 
-// Tell makes out of documents, in the order of their times, what they tell until now, where
-// they are all that there are and a recorder is there.
-func Tell(docs []record.Document, now time.Time) History {
-	r := Reading{Docs: docs}
-	return r.Tell(now)
-}
-
 // Tell is what was read tells until now: of times that had not ended before [Reading.Since].
 func (r *Reading) Tell(now time.Time) History {
 	h := History{clusters: map[string][]string{}, Since: r.Since, First: r.First, Until: r.Until, Cut: r.Cut}

@@ -28,7 +28,7 @@ func TestStoreThatCannotBeUsed(t *testing.T) {
 	for user, want := range map[string]string{"all": "pass a smaller --keep-bytes", "listens": "allow it to publish to $JS.API.>"} {
 		nc := sourcetest.Connect(t, srv.ClientURL(), nats.UserInfo(user, "p"))
 		began := time.Now()
-		if _, err := Use(sourcetest.Within(t), nc, Defaults()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Use(sourcetest.Within(t), nc, limits()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", user, err)
 		}
 		if took := time.Since(began); took >= patience {

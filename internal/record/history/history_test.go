@@ -126,7 +126,7 @@ func TestLocalHistory(t *testing.T) {
 	if _, err := ReadLocal(ctx, dir, plainly()); !errors.As(err, &none) {
 		t.Errorf("nothing was recorded: %v", err)
 	}
-	s, err := OpenLocal(ctx, dir, Defaults())
+	s, err := OpenLocal(ctx, dir, limits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestLocalHistory(t *testing.T) {
 	s.Add(leaning()[:8])
 	waitWritten(t, s)
 	var taken *TakenError
-	if _, err := OpenLocal(ctx, dir, Defaults()); !errors.As(err, &taken) {
+	if _, err := OpenLocal(ctx, dir, limits()); !errors.As(err, &taken) {
 		t.Errorf("a second recorder: %v", err)
 	}
 	check := func(what string) {
@@ -246,7 +246,7 @@ func TestKilledRecorder(t *testing.T) {
 // acknowledged.
 func record1by1(dir string) {
 	ctx := context.Background()
-	s, err := OpenLocal(ctx, dir, Defaults())
+	s, err := OpenLocal(ctx, dir, limits())
 	if err != nil {
 		panic(err)
 	}
@@ -293,7 +293,7 @@ func TestLeader(t *testing.T) {
 	}
 	start := func() *recorder {
 		nc := sourcetest.Connect(t, srv.ClientURL())
-		s, err := Use(sourcetest.Within(t), nc, Defaults())
+		s, err := Use(sourcetest.Within(t), nc, limits())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,7 +382,7 @@ func TestStoreAway(t *testing.T) {
 	}
 	srv := start(server.RANDOM_PORT)
 	url := srv.ClientURL()
-	s, err := Use(sourcetest.Within(t), sourcetest.Connect(t, url, nats.MaxReconnects(-1)), Defaults())
+	s, err := Use(sourcetest.Within(t), sourcetest.Connect(t, url, nats.MaxReconnects(-1)), limits())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func TestTellKicked(t *testing.T) {
 func TestKickedIsKept(t *testing.T) {
 	t.Parallel()
 	ctx := sourcetest.Within(t)
-	s, err := OpenLocal(ctx, filepath.Join(t.TempDir(), "state"), Defaults())
+	s, err := OpenLocal(ctx, filepath.Join(t.TempDir(), "state"), limits())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func TestWhatADeadLeaderDidNotWriteIsKept(t *testing.T) {
 	clock := began()
 	after := func(d time.Duration) time.Time { clock = clock.Add(d); return clock }
 	use := func() (*Store, *election) {
-		s, err := Use(ctx, sourcetest.Connect(t, srv.ClientURL()), Defaults())
+		s, err := Use(ctx, sourcetest.Connect(t, srv.ClientURL()), limits())
 		if err != nil {
 			t.Fatal(err)
 		}

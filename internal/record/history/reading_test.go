@@ -17,7 +17,7 @@ import (
 func TestReadingOfWhatBeganBefore(t *testing.T) {
 	t.Parallel()
 	ctx := sourcetest.Within(t)
-	s, err := OpenLocal(ctx, t.TempDir(), Defaults())
+	s, err := OpenLocal(ctx, t.TempDir(), limits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestReadingAfterTheRecorderEnded(t *testing.T) {
 	t.Parallel()
 	ctx := sourcetest.Within(t)
 	dir := filepath.Join(t.TempDir(), "state")
-	s, err := OpenLocal(ctx, dir, Defaults())
+	s, err := OpenLocal(ctx, dir, limits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestReadingBesideOneThatStandsBy(t *testing.T) {
 	t.Parallel()
 	srv := keeper(t)
 	ctx := sourcetest.Within(t)
-	s, err := Use(ctx, sourcetest.Connect(t, srv.ClientURL()), Defaults())
+	s, err := Use(ctx, sourcetest.Connect(t, srv.ClientURL()), limits())
 	if err != nil {
 		t.Fatal(err)
 	}

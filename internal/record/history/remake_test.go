@@ -40,7 +40,7 @@ func TestDeletedStoreIsMadeAgain(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s, err := Use(sourcetest.Within(t), nc, Defaults())
+				s, err := Use(sourcetest.Within(t), nc, limits())
 				if err != nil {
 					t.Fatal(err)
 				}

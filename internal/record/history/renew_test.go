@@ -40,7 +40,7 @@ func TestStoreTakesNewCredentials(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		return Use(ctx, nc, Defaults())
+		return Use(ctx, nc, limits())
 	}
 	s, err := open(sourcetest.Within(t))
 	if err != nil {

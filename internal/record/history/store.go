@@ -23,9 +23,6 @@ type Limits struct {
 	Replicas int           // of a store in a cluster
 }
 
-// Defaults are thirty days and a gigabyte.
-func Defaults() Limits { return Limits{Keep: 30 * 24 * time.Hour, Bytes: 1 << 30, Replicas: 1} }
-
 const (
 	// mostQueued is how many documents wait while the store is away. Of more, the
 	// oldest are lost, and counted.

@@ -12,7 +12,7 @@ import (
 // written.
 func TestUndecidedIsTakenOver(t *testing.T) {
 	t.Parallel()
-	s, err := OpenLocal(sourcetest.Within(t), t.TempDir(), Defaults())
+	s, err := OpenLocal(sourcetest.Within(t), t.TempDir(), limits())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,11 +99,17 @@ func BenchmarkTell(b *testing.B) {
 	}
 }
 
-// tell is [Tell] until the last document.
+// tellUntil is what documents tell that are all there are, where a recorder is there.
+func tellUntil(docs []record.Document, now time.Time) History {
+	r := Reading{Docs: docs}
+	return r.Tell(now)
+}
+
+// tell is [tellUntil] the last document.
 func tell(docs []record.Document) History {
 	now := time.Time{}
 	if len(docs) > 0 {
 		now = docs[len(docs)-1].Time
 	}
-	return Tell(docs, now)
+	return tellUntil(docs, now)
 }

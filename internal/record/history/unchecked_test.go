@@ -18,7 +18,7 @@ func TestUncheckedIsTold(t *testing.T) {
 		change(1, record.Unchecked, "C1", 2), change(2, record.Unchecked, "C2", 1), change(3, record.Unchecked, "C1", 2), change(4, record.Checked, "C1", 3), change(5, record.Checked, "C1", 3),
 		{Kind: record.Watching, Time: at(6), Of: &record.Totals{}}, change(6, record.Unchecked, "C2", 1),
 	})
-	got := DocumentOf(Tell(docs, at(9)), "", at(9)).Unchecked
+	got := DocumentOf(tellUntil(docs, at(9)), "", at(9)).Unchecked
 	if len(got) != 3 || got[0].Cluster != "C1" || got[0].Servers != 2 || got[0].Least != 3 || got[0].To == nil || !got[0].To.Equal(at(4)) ||
 		got[1].Cluster != "C2" || got[1].To == nil || !got[1].To.Equal(at(6)) || got[2].Cluster != "C2" || got[2].To != nil {
 		t.Errorf("%+v", got)

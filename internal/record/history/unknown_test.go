@@ -48,7 +48,7 @@ func TestUnknownIsTold(t *testing.T) {
 	// A time that lasts is unknown until now, though nothing was recorded since it began.
 	leans := record.Change{Kind: record.Crossed, Time: at(0), Since: at(0), Cluster: "C1", Spread: spread(at(0), 20, 1, 1)}
 	for _, of := range [][]record.Change{{leans, unknown(1)}, {leans, unknown(1), known(2, 1), unknown(3)}} {
-		h, want := Tell(documents(of), at(9)), Gap{at(len(of) - 1), at(9)}
+		h, want := tellUntil(documents(of), at(9)), Gap{at(len(of) - 1), at(9)}
 		if unseen := h.Episodes[0].Unseen; len(unseen) == 0 || unseen[len(unseen)-1] != want {
 			t.Errorf("%+v, want %+v last", unseen, want)
 		}
@@ -78,7 +78,7 @@ func TestUnknownIsTold(t *testing.T) {
 // leans still. One that was never recorded is told from one that did not lean.
 func TestLeaningSinceLongBefore(t *testing.T) {
 	t.Parallel()
-	s, err := OpenLocal(sourcetest.Within(t), t.TempDir(), Defaults())
+	s, err := OpenLocal(sourcetest.Within(t), t.TempDir(), limits())
 	if err != nil {
 		t.Fatal(err)
 	}

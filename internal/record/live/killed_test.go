@@ -55,7 +55,7 @@ func TestServerIsKilledAndRunsAgain(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 	f.Look(func(w *record.Watch, _ bool) {
-		if totals := w.Totals(); totals.Servers != 3 || totals.Missing != 0 {
+		if totals := w.Snapshot(time.Now(), 0).Totals; totals.Servers != 3 || totals.Missing != 0 {
 			t.Errorf("%+v", totals)
 		}
 	})

@@ -235,7 +235,7 @@ func TestNotLoggedIn(t *testing.T) {
 	}
 	f := follow(t, l.SystemURL, record.Settings{Reconcile: time.Hour, For: time.Hour})
 	f.kind(record.Watching)
-	f.Look(func(w *record.Watch, _ bool) { t.Logf("when it begins: %+v", w.Totals()) })
+	f.Look(func(w *record.Watch, _ bool) { t.Logf("when it begins: %+v", w.Snapshot(time.Now(), 0).Totals) })
 	for _, c := range conns {
 		c.Close()
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // address is where a server may be: servers of the connected server's cluster
@@ -231,7 +232,7 @@ func (g *gathering) missing() []checks.Missing {
 		for _, a := range unclear {
 			at = append(at, a.at)
 		}
-		g.notes[fmt.Sprintf("servers advertise %s, where none greets: it may be another address of a server that answered, or of one that is down", source.Few(at))] = true
+		g.notes[fmt.Sprintf("servers advertise %s, where none greets: it may be another address of a server that answered, or of one that is down", words.Few(at))] = true
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 )
 
@@ -111,7 +112,7 @@ func (g *gathering) checkPassed(ctx context.Context) bool {
 // passedTo are the addresses of URLs that a connection was configured with, of names
 // those that they lead to.
 func passedTo(ctx context.Context, nc *nats.Conn) (out []address) {
-	ctx, cancel := context.WithTimeout(ctx, longestLook)
+	ctx, cancel := context.WithTimeout(ctx, source.LongestServer)
 	defer cancel()
 	var at []string
 	learnt := nc.DiscoveredServers()

@@ -33,7 +33,7 @@ func (s *orSystem) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	var forbidden *sysreq.PermissionError
 	own := ""
 	switch {
-	case s.Limits().OwnAccount:
+	case s.Kind().OwnAccount:
 		return d, err
 	case errors.As(err, &other):
 		own = other.Account

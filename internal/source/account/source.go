@@ -40,7 +40,7 @@ func New(nc *nats.Conn, named string, o source.Options) *Source {
 }
 
 // Kind is what the document calls the source.
-func (*Source) Kind() string { return "account" }
+func (*Source) Kind() source.Kind { return source.Account() }
 
 // Detail names the account, and the server that is asked through.
 func (s *Source) Detail() string {
@@ -53,12 +53,12 @@ func (s *Source) Detail() string {
 
 // Limits are those of an account, to which servers say nothing but their names.
 func (*Source) Limits() source.Limits {
-	return source.Limits{Gap: cause.GapOneAccount, NoSystem: true, OwnAccount: true}
+	return source.Limits{Gap: cause.GapOneAccount, NoSystem: true}
 }
 
 // Deployment gathers the model.
 func (s *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
-	p := prober{scheme: "nats", Prober: probe.Prober{Timeout: min(longestLook, source.OneServer.Of(s.o.Timeout))}}
+	p := prober{scheme: "nats", Prober: probe.Prober{Timeout: source.OneServer.AtMost(source.LongestServer)(s.o.Timeout)}}
 	if u, err := url.Parse(sysreq.URL(s.nc)); err == nil && u.Scheme != "" {
 		p.scheme = u.Scheme
 	}
@@ -143,9 +143,6 @@ func (s *Source) Subscriptions(ctx context.Context, of []source.Held) ([]*int, e
 const (
 	// mostAddresses bounds how many addresses are looked at.
 	mostAddresses = 256
-	// longestLook bounds connecting to one of them: one where nothing is must not
-	// take the time that the account's reports need.
-	longestLook = time.Second
 	// checkedTogether is how many addresses are connected to at once.
 	checkedTogether = 8
 )

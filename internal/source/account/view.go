@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // view is what an ordinary account sees of itself.
@@ -94,10 +94,10 @@ func (g *gathering) view() (*view, error) {
 		d.Servers = append(d.Servers, server)
 	}
 	if len(doubles) > 0 {
-		g.notes["sent their account report more than once, as servers behind leafnodes do, and count once: "+source.Few(doubles)] = true
+		g.notes["sent their account report more than once, as servers behind leafnodes do, and count once: "+words.Few(doubles)] = true
 	}
 	if len(others) > 0 {
-		g.notes["answered for an account of their own, which does not count: "+source.Few(others)] = true
+		g.notes["answered for an account of their own, which does not count: "+words.Few(others)] = true
 	}
 	if !counted {
 		g.notes["this audit's own connection is not in any count, so that none was taken off"] = true

@@ -78,7 +78,7 @@ func New(r *jsm.Reader) *Source {
 func (a *Source) Close() error { return a.reader.Close() }
 
 // Kind is what the document calls the source.
-func (*Source) Kind() string { return "archive" }
+func (*Source) Kind() source.Kind { return source.Archive() }
 
 // Limits are what is not in the file, and that it is read without a network.
 func (*Source) Limits() source.Limits {

@@ -224,7 +224,7 @@ func TestArchiveWithoutAnyCountOfAnAccount(t *testing.T) {
 	if r := checks.CheckConcentration(d, p); r.Outcome != checks.OutcomeFinding {
 		t.Errorf("outcome %s of ORDERS alone", r.Outcome)
 	}
-	if r := checks.CheckHotspots(d, checks.HotspotDefaults()); r.Outcome != checks.OutcomeIncomplete {
+	if r := checks.CheckHotspots(d, checks.ClientConnections().Defaults()); r.Outcome != checks.OutcomeIncomplete {
 		t.Errorf("outcome %s of hotspots", r.Outcome)
 	}
 }

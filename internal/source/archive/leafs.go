@@ -48,7 +48,7 @@ func behind(l *contents, d *checks.Deployment) {
 		for name, n := range s.leafs.Leafs {
 			open[name] += n
 			if by[name] == "" {
-				by[name] = s.called()
+				by[name] = s.Called()
 			}
 		}
 		for _, n := range s.leafs.Hubs {
@@ -80,7 +80,7 @@ func behind(l *contents, d *checks.Deployment) {
 			if !named[hub] && len(d.Missing) < wire.MostServers {
 				named[hub] = true
 				d.AddAnywhere(checks.Missing{Name: hub, Kind: checks.Silent,
-					Reason: s.called() + " is a leafnode of it, but the archive has nothing from it"})
+					Reason: s.Called() + " is a leafnode of it, but the archive has nothing from it"})
 			}
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	jsm "github.com/nats-io/jsm.go/audit/archive"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/wire"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -62,13 +61,13 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	onlyUsed(d)
 	l.addUncounted(d, uncounted)
 	if withoutVarz > 0 {
-		source.Note(d, fmt.Sprintf("the starts of %s of %s servers are unknown: the archive has no VARZ of them", words.Count(withoutVarz), words.Count(len(d.Servers))))
+		d.Note(fmt.Sprintf("the starts of %s of %s servers are unknown: the archive has no VARZ of them", words.Count(withoutVarz), words.Count(len(d.Servers))))
 	}
 	if l.byLists > 0 {
-		source.Note(d, fmt.Sprintf("%s counts of an account on a server are by its list of connections, without leafnodes: the archive has no information of it", words.Count(l.byLists)))
+		d.Note(fmt.Sprintf("%s counts of an account on a server are by its list of connections, without leafnodes: the archive has no information of it", words.Count(l.byLists)))
 	}
 	if n := len(a.reader.Warnings); n > 0 {
-		source.Note(d, fmt.Sprintf("%d files in the archive are not in its manifest, and were not read", n))
+		d.Note(fmt.Sprintf("%d files in the archive are not in its manifest, and were not read", n))
 	}
 	d.Separate()
 	a.model = d
@@ -196,11 +195,11 @@ func (a *Source) missing(l *contents, d *checks.Deployment) {
 		for _, peer := range slices.Sorted(maps.Keys(s.peers)) {
 			if l.servers[peer] == nil {
 				add(checks.Missing{ID: peer, Name: s.peers[peer], Cluster: s.Cluster, ClusterKnown: true, Peers: []string{id}, Kind: checks.Silent,
-					Reason: s.called() + " has a route to it, but the archive has nothing from it"})
+					Reason: s.Called() + " has a route to it, but the archive has nothing from it"})
 			}
 		}
 		for _, cluster := range slices.Sorted(maps.Keys(s.gateways)) {
-			known := s.called() + " has a gateway to its cluster"
+			known := s.Called() + " has a gateway to its cluster"
 			add(checks.Missing{Cluster: cluster, ClusterKnown: true, Kind: checks.NotAsked, Known: known,
 				Reason: known + ", but the archive has no server of it: pass --cluster if that was not to be gathered"})
 		}
@@ -232,8 +231,6 @@ func (s *server) peerIDs() []string {
 	}
 	return slices.AppendSeq([]string{}, maps.Keys(s.peers))
 }
-
-func (s *server) called() string { return cmp.Or(s.Name, s.ID) }
 
 // onlyUsed leaves out of the model the accounts that nobody has a connection of.
 func onlyUsed(d *checks.Deployment) {

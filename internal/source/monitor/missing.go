@@ -123,7 +123,7 @@ func notReadOf(servers map[string]*monitored) []other {
 		routes[r.Cluster] = routes[r.Cluster] || len(r.peers) > 0
 		for _, p := range r.peers {
 			if servers[p.ID] == nil {
-				look("id "+p.ID, other{id: p.ID, name: p.Name, cluster: r.Cluster, addr: p.Addr, from: []string{r.ID}, how: r.called() + " has a route to it", not: "it is not in --monitor"})
+				look("id "+p.ID, other{id: p.ID, name: p.Name, cluster: r.Cluster, addr: p.Addr, from: []string{r.ID}, how: r.Called() + " has a route to it", not: "it is not in --monitor"})
 			}
 		}
 	}
@@ -132,12 +132,12 @@ func notReadOf(servers map[string]*monitored) []other {
 		if r.noRoutes != nil && !routes[r.Cluster] {
 			for _, at := range r.advertised(listening[r.Cluster]) {
 				look("at "+at.String(), other{cluster: r.Cluster, addr: at.Addr(),
-					how: fmt.Sprintf("%s advertises %s", r.called(), at), not: "no server in --monitor listens there"})
+					how: fmt.Sprintf("%s advertises %s", r.Called(), at), not: "no server in --monitor listens there"})
 			}
 		}
 		for _, name := range r.gateways {
 			if !clusters[name] {
-				look("cluster "+name, other{cluster: name, how: r.called() + " has a gateway to its cluster", not: "no server of it is in --monitor"})
+				look("cluster "+name, other{cluster: name, how: r.Called() + " has a gateway to its cluster", not: "no server of it is in --monitor"})
 			}
 		}
 	}

@@ -51,9 +51,6 @@ type monitored struct {
 	noRoutes error // why its routes or gateways are not known
 }
 
-// called is what to call it; a server without a name has its id for one.
-func (r *monitored) called() string { return cmp.Or(r.Name, r.ID) }
-
 // New is for the monitoring ports with these URLs, http or https, with
 // the server's http_base_path as the path, and with user and password for what
 // asks for them. The configuration is for https, nil for Go's own. Timeout of
@@ -67,7 +64,7 @@ func New(urls []*url.URL, config *tls.Config, o source.Options) *Source {
 }
 
 // Kind is what the document calls the source.
-func (*Source) Kind() string { return "monitoring" }
+func (*Source) Kind() source.Kind { return source.Monitoring() }
 
 // Detail names the first of the URLs.
 func (m *Source) Detail() string {
@@ -230,9 +227,9 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 			failed = append(failed, r)
 			continue
 		case twice && first.at.String() == r.at.String():
-			source.Note(d, fmt.Sprintf("%s is given more than once", r.at))
+			d.Note(fmt.Sprintf("%s is given more than once", r.at))
 		case twice:
-			source.Note(d, fmt.Sprintf("%s and %s lead to the same server, %s, which is counted once", first.at, r.at, r.called()))
+			d.Note(fmt.Sprintf("%s and %s lead to the same server, %s, which is counted once", first.at, r.at, r.Called()))
 		}
 		if !twice || first.problem != nil {
 			m.servers[r.ID] = r
@@ -244,7 +241,7 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 		m.system[cmp.Or(r.varz.System, source.DefaultSystemAccount)] = true
 		d.Gateways = d.Gateways || r.varz.Gateway
 		if r.noRoutes != nil {
-			closed = append(closed, fmt.Sprintf("%s (%s: %v)", r.called(), r.at, r.noRoutes))
+			closed = append(closed, fmt.Sprintf("%s (%s: %v)", r.Called(), r.at, r.noRoutes))
 		}
 		if r.problem != nil {
 			bound := *r.varz.Connections
@@ -255,7 +252,7 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Configured: r.joined, Start: r.varz.Start, Usage: r.usage, Links: source.Links(r.varz)})
 	}
 	if slices.Sort(closed); len(closed) > 0 {
-		source.Note(d, fmt.Sprintf("the routes and gateways of %d of %d servers are unknown, the first of them being %s: a server that only they know is not counted", len(closed), len(m.servers), closed[0]))
+		d.Note(fmt.Sprintf("the routes and gateways of %d of %d servers are unknown, the first of them being %s: a server that only they know is not counted", len(closed), len(m.servers), closed[0]))
 	}
 	for i := range d.Accounts {
 		d.Accounts[i].System = m.system[d.Accounts[i].ID]

@@ -3,7 +3,6 @@ package system
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -19,7 +18,7 @@ func (g *gathering) watchDraining(ctx context.Context) (stop func(), err error) 
 	return g.client.Watch(sysreq.LameDuck, func(m *nats.Msg) {
 		var from wire.Server
 		_ = json.Unmarshal(m.Data, &from) // the subject has the id in any case
-		from.ID = strings.TrimSuffix(strings.TrimPrefix(m.Subject, "$SYS.SERVER."), ".LAMEDUCK")
+		from.ID = sysreq.Draining(m.Subject)
 		g.client.Trace("<<< %s is draining", from.Name)
 		g.send(ctx, func(g *gathering) {
 			if s := g.servers[from.ID]; s != nil {

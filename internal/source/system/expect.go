@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // seen is one server as far as it answered.
@@ -58,9 +58,6 @@ type answer struct {
 	usage  []checks.Usage
 	broken bool
 }
-
-// called is what to call it; a server without a name has its id for one.
-func (s *seen) called() string { return cmp.Or(s.Name, s.ID) }
 
 // expected is how many servers there are at least, by what the servers say of
 // each other, and who counts so many; nil where these are the ends of links. No single count is the truth: a server that
@@ -117,10 +114,10 @@ func unanswered(servers map[string]*seen) []end {
 		}
 		m := missing[p]
 		if m == nil {
-			m = &end{place: p, by: by.called()}
+			m = &end{place: p, by: by.Called()}
 			missing[p] = m
 		}
-		m.by, m.from = min(m.by, by.called()), append(m.from, by.ID)
+		m.by, m.from = min(m.by, by.Called()), append(m.from, by.ID)
 	}
 	for _, s := range servers {
 		if s.roster == nil {
@@ -221,11 +218,11 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	hidden = hidden[:min(len(hidden), max(0, n-len(servers)-len(places)))]
 	for _, name := range hidden {
 		out = append(out, checks.Missing{Name: name, Kind: checks.Behind, Apart: true, Reason: fmt.Sprintf("it is behind a leafnode of %s and did not answer; "+
-			"between leafnode clusters of one name no answers are passed on: audit from %s, or from there", hubs(servers)[0].called(), hubs(servers)[0].called())})
+			"between leafnode clusters of one name no answers are passed on: audit from %s, or from there", hubs(servers)[0].Called(), hubs(servers)[0].Called())})
 	}
 	for range n - len(servers) - len(places) - len(hidden) {
 		out = append(out, checks.Missing{Kind: checks.Counted, Reason: fmt.Sprintf("%s counts %d servers, and this one did not answer %s: "+
-			"one that stopped without a goodbye is counted for up to 4 minutes%s%s", by.called(), by.roster.Servers, within, perhapsFormer(servers, by), perhapsOf(places))})
+			"one that stopped without a goodbye is counted for up to 4 minutes%s%s", by.Called(), by.roster.Servers, within, perhapsFormer(servers, by), perhapsOf(places))})
 	}
 	slices.SortFunc(out, func(a, b checks.Missing) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
@@ -245,5 +242,5 @@ func perhapsOf(places []end) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return "; it may be one of cluster " + source.Few(names) + ", of which no server answered"
+	return "; it may be one of cluster " + words.Few(names) + ", of which no server answered"
 }

@@ -16,26 +16,20 @@ import (
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
-// gather gathers a deployment through a connection to the system account. It
-// returns as soon as every server that is known has reported, and at the latest
-// at [source.GiveUp]; what is missing then is in the model. What is missing is
-// asked for again at [source.AskAgain].
-//
-// An error means that there is nothing to judge: [NotSystemAccountError],
-// [sysreq.PermissionError], [source.NoAnswerError], a lost connection, or the
-// context's error.
-func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deployment, error) {
-	d, _, err := gatherAs(ctx, nc, o)
-	return d, err
-}
-
 // identity is whose account reports came.
 type identity struct {
 	system  string // id of the system account
 	through string // of the account of the credentials, where that is another one
 }
 
-// gatherAs is [gather], and returns as whom it asked.
+// gatherAs gathers a deployment through a connection to the system account, and says
+// as whom. It returns as soon as every server that is known has reported, and at the latest
+// at [source.GiveUp]; what is missing then is in the model. What is missing is
+// asked for again at [source.AskAgain].
+//
+// An error means that there is nothing to judge: [NotSystemAccountError],
+// [sysreq.PermissionError], [source.NoAnswerError], a lost connection, or the
+// context's error.
 func gatherAs(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deployment, identity, error) {
 	started := time.Now()
 	deadline, cancel := context.WithTimeout(ctx, source.GiveUp.Of(o.Timeout))

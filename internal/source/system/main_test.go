@@ -15,6 +15,12 @@ import (
 
 func TestMain(m *testing.M) { sourcetest.Main(m) }
 
+// gather is [gatherAs] for who need not know as whom.
+func gather(ctx context.Context, nc *nats.Conn, o source.Options) (*checks.Deployment, error) {
+	d, _, err := gatherAs(ctx, nc, o)
+	return d, err
+}
+
 // audit gathers and makes sure that the model makes sense in itself.
 func audit(t testing.TB, nc *nats.Conn, o source.Options) *checks.Deployment {
 	t.Helper()

@@ -277,7 +277,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 		g.notes["not allowed to ask servers for their VARZ: limits of connections, and servers that only the configuration of others names, are unknown"]++
 	}
 	if of := hubs(g.servers); len(of) > 0 && len(behind(g.servers)) > 0 {
-		g.notes[fmt.Sprintf("%s does not pass on the answers of servers behind its leafnodes, as between leafnode clusters of one name: connect to %s to see them all, or to one of them", of[0].called(), of[0].called())] = 1
+		g.notes[fmt.Sprintf("%s does not pass on the answers of servers behind its leafnodes, as between leafnode clusters of one name: connect to %s to see them all, or to one of them", of[0].Called(), of[0].Called())] = 1
 	}
 	for note, times := range g.notes {
 		if times > 1 {

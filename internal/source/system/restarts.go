@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // restarted are the servers that peers may count twice: their process is younger
@@ -41,7 +41,7 @@ func (g *gathering) noteYoung() {
 			return x.roster != nil && x.roster.Uptime > settledIn && x.Cluster == s.Cluster && x.Cluster != ""
 		}
 		if s.roster.Uptime < comingBack && slices.ContainsFunc(all, old) {
-			g.notes[fmt.Sprintf("%s started %s before this audit: its clients are still coming back, audit again when they have", s.called(), s.roster.Uptime.Round(time.Second))] = 1
+			g.notes[fmt.Sprintf("%s started %s before this audit: its clients are still coming back, audit again when they have", s.Called(), s.roster.Uptime.Round(time.Second))] = 1
 		}
 	}
 }
@@ -54,11 +54,11 @@ func perhapsFormer(servers map[string]*seen, counts *seen) string {
 	var names []string
 	for _, s := range restarted(servers) {
 		if s.roster.Uptime < counts.roster.Uptime {
-			names = append(names, fmt.Sprintf("%s (up for %s)", s.called(), s.roster.Uptime.Round(time.Second)))
+			names = append(names, fmt.Sprintf("%s (up for %s)", s.Called(), s.roster.Uptime.Round(time.Second)))
 		}
 	}
 	if len(names) == 0 {
 		return ""
 	}
-	return ", and so is the former process of one that was killed and is back, as may be " + source.Few(names)
+	return ", and so is the former process of one that was killed and is back, as may be " + words.Few(names)
 }

@@ -30,7 +30,7 @@ type Source struct {
 func New(nc *nats.Conn, o source.Options) *Source { return &Source{nc: nc, o: o} }
 
 // Kind is what the document calls the source.
-func (*Source) Kind() string { return "system-account" }
+func (*Source) Kind() source.Kind { return source.SystemAccount() }
 
 // Detail names the server that is asked through, and the account where that is
 // not the system account itself.
