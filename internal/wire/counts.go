@@ -125,7 +125,7 @@ func textAfter(b []byte, prefix string) (text, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	n := plainString(b)
-	if n < 0 || n > LongestName {
+	if n < 0 || n > longestName {
 		return nil, nil, false
 	}
 	for _, c := range b[:n] {
