@@ -39,6 +39,10 @@ func checkOutfile(path string) error {
 		}
 	}
 	if info, err := os.Stat(folderOf(path)); err != nil || !info.IsDir() {
+		// Linux may be set not to follow others' links in folders of all.
+		if _, err := ownFolder(folderOf(path)); errors.Is(err, errOthersLink) {
+			return fmt.Errorf("--outfile %s %w", path, err)
+		}
 		return fmt.Errorf("--outfile %s can't be written, there is no folder %s: pass a path in an existing folder", path, filepath.Dir(path))
 	}
 	if _, _, err := outfileTarget(path); err != nil {
@@ -63,6 +67,9 @@ func ownStore(dir string) (string, error) {
 		info, err := os.Stat(at)
 		if err != nil && at != filepath.Dir(at) {
 			if _, err := os.Lstat(at); err == nil {
+				if _, err := ownFolder(at); errors.Is(err, errOthersLink) { // which Linux may be set not to follow
+					return "", err
+				}
 				return "", errors.New("is or leads through a link to nowhere: pass a folder of your own")
 			}
 			rest = filepath.Join(filepath.Base(at), rest)

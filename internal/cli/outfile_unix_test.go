@@ -22,13 +22,13 @@ func TestOutfileOfAnotherUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	target := filepath.Join(t.TempDir(), "mine")
-	file, link, own, gone := filepath.Join(shared, "file"), filepath.Join(shared, "link"), filepath.Join(shared, "own"), filepath.Join(shared, "gone")
+	file, link, own, gone, ownGone := filepath.Join(shared, "file"), filepath.Join(shared, "link"), filepath.Join(shared, "own"), filepath.Join(shared, "gone"), filepath.Join(shared, "own-gone")
 	for path, content := range map[string]string{target: "old", file: "old"} {
 		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for path, to := range map[string]string{link: target, own: target, gone: filepath.Join(t.TempDir(), "new")} {
+	for path, to := range map[string]string{link: target, own: target, gone: filepath.Join(t.TempDir(), "new"), ownGone: filepath.Join(t.TempDir(), "new")} {
 		if err := os.Symlink(to, path); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestOutfileOfAnotherUser(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"": "", way: "another user's link", filepath.Join(way, "a", "b"): "another user's link", theirs: "another user's folder", filepath.Join(ownWay, "a"): "", gone: "a link to nowhere",
+		"": "", way: "another user's link", filepath.Join(way, "a", "b"): "another user's link", theirs: "another user's folder", filepath.Join(ownWay, "a"): "", gone: "another user's link", ownGone: "a link to nowhere",
 	} {
 		store, err := ownStore(path)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
