@@ -165,7 +165,7 @@ func (d *Deployment) rename(name string, groups [][]member) {
 		}
 	}
 	d.Uncounted = uncounted
-	d.note(fmt.Sprintf("%d clusters are called %s and have no routes to each other, so each is checked on its own: %s", len(groups), name, words.ListUpTo(4, told)))
+	d.note(fmt.Sprintf("%s clusters are called %s and have no routes to each other, so each is checked on its own: %s", words.Count(len(groups)), name, words.ListUpTo(4, told)))
 }
 
 func nameOf(name string, g []member, first string) string {

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/config"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // rebalance is `rebalance`.
@@ -339,6 +340,6 @@ func (r *rebalance) confirm(ctx context.Context, s *assessment, doc *report.Reba
 func (p *progress) moves(over, of int) {
 	if p.w != nil {
 		p.last, p.shown = time.Now(), true
-		fmt.Fprintf(p.w, "\r\x1b[K%d of %d moves are over", over, of)
+		fmt.Fprintf(p.w, "\r\x1b[K%s of %s moves are over", words.Count(over), words.Count(of))
 	}
 }

@@ -67,7 +67,7 @@ func (x *facts) clientConfig() (Remedy, bool) {
 		why = append(why, "Their languages are unknown.")
 	}
 	if !whole {
-		why = append(why, fmt.Sprintf("The list has %d of the %d servers: that is enough, as servers advertise the others.", len(urls), x.servers()))
+		why = append(why, fmt.Sprintf("The list has %s of the %s servers: that is enough, as servers advertise the others.", words.Count(len(urls)), words.Count(x.servers())))
 	}
 	r.Why = strings.Join(why, " ") + x.addresses() + " Fill in the name and the credentials."
 	for _, lang := range languages {

@@ -89,7 +89,7 @@ func (x *facts) restartOrder() Remedy {
 	}
 	expect := max(x.d.Expected, len(x.d.Servers)+x.d.Absent())
 	why = append(why, "Clients leave a server that stops and nothing brings them back, so the one restarted last stays nearly empty.",
-		fmt.Sprintf("Before the next, wait until all %d servers are listed.", expect))
+		fmt.Sprintf("Before the next, wait until all %s servers are listed.", words.Count(expect)))
 	k := x.kubernetes()
 	ours, ok := x.scope()
 	if k.set != "" {

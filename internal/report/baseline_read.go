@@ -125,7 +125,7 @@ func readPast(d *earlier) (*Past, error) {
 	return past, nil
 }
 
-var errManyFindings = fmt.Errorf("it has more than %d findings: pass what audit concentration --json wrote", mostFindings)
+var errManyFindings = fmt.Errorf("it has more than %s findings: pass what audit concentration --json wrote", words.Count(mostFindings))
 
 func readPastFindings(d *jsontext.Decoder) ([]Row, error) {
 	if token, err := d.ReadToken(); err != nil || token.Kind() != '[' {
