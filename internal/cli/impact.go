@@ -182,7 +182,7 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	if err != nil {
 		return nil, err
 	}
-	in := report.ImpactInput{Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()), Deployment: d, Everywhere: i.server == ""}
+	in := report.ImpactInput{Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: from.Detail(), Deployment: d, Everywhere: i.server == ""}
 	in.Warnings = notes
 	losses, warnings, err := run.Lose(ctx, servers)
 	if err != nil {

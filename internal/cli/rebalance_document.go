@@ -21,7 +21,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	p, f := s.plan, s.forecast
 	doc := &report.Rebalance{
 		Tool: report.Tool{Name: "nats-balance", Version: Version()}, Time: time.Now(),
-		Source:  report.Source{Kind: "system-account", Detail: system.Through(nc)},
+		Source:  report.Source{Kind: "system-account", Detail: strings.Join(system.Through(nc), ", ")},
 		Cluster: s.cluster,
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,

@@ -160,7 +160,7 @@ func TestFormatsShowNoCredentials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc := report.New(report.Input{Check: checks.Concentration(), SourceKind: "system-account", SourceDetail: system.Shown(conn.Servers), Parameters: p,
+		doc := report.New(report.Input{Check: checks.Concentration(), SourceKind: "system-account", SourceDetail: []string{system.Shown(conn.Servers)}, Parameters: p,
 			Deployment: result.Deployment, Result: result.Verdict, Lists: result.Lists, Warnings: result.Warnings,
 			Explained: []report.Explained{report.Explained(result.Explained[0])}})
 		shown := false

@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -74,11 +75,16 @@ type Source struct {
 	Detail string `json:"detail"`
 	// Account is the only one that the source sees; nil where it sees all.
 	Account *Account `json:"account"`
+
+	parts []string // of Detail, what matters most first
 }
 
 // sourceOf is where a deployment came from.
-func sourceOf(kind, detail string, d *checks.Deployment) Source {
-	s := Source{Kind: kind, Detail: words.Sentence(detail)}
+func sourceOf(kind string, detail []string, d *checks.Deployment) Source {
+	s := Source{Kind: kind, Detail: words.Sentence(strings.Join(detail, ", "))}
+	for _, part := range detail {
+		s.parts = append(s.parts, words.Sentence(part))
+	}
 	if kind == ownAccount && len(d.Accounts) == 1 {
 		s.Account = &Account{ID: words.Harmless(d.Accounts[0].ID), Name: words.Harmless(d.Accounts[0].Name)}
 	}
@@ -104,7 +110,7 @@ type Input struct {
 	Time       time.Time
 	SourceKind string
 	// SourceDetail must have no credentials.
-	SourceDetail string
+	SourceDetail []string
 	Parameters   checks.Parameters
 	Deployment   *checks.Deployment
 	Result       checks.Result

@@ -157,14 +157,15 @@ type HotAccount struct {
 // HotspotInput is what the document is made of; SourceDetail must have no
 // credentials. All is for text: list every server.
 type HotspotInput struct {
-	Version                  string
-	Time                     time.Time
-	SourceKind, SourceDetail string
-	Parameters               checks.HotspotParameters
-	Deployment               *checks.Deployment
-	Result                   checks.HotspotResult
-	Empty                    []checks.EmptyServer
-	All                      bool
+	Version      string
+	Time         time.Time
+	SourceKind   string
+	SourceDetail []string
+	Parameters   checks.HotspotParameters
+	Deployment   *checks.Deployment
+	Result       checks.HotspotResult
+	Empty        []checks.EmptyServer
+	All          bool
 	// Flags are the connection flags to repeat in commands, quoted for a shell and
 	// without secrets.
 	Flags string

@@ -92,11 +92,12 @@ type ServiceImpact struct {
 // ImpactInput is what the document is made of; SourceDetail must have no
 // credentials.
 type ImpactInput struct {
-	Version                  string
-	Time                     time.Time
-	SourceKind, SourceDetail string
-	Deployment               *checks.Deployment
-	Losses                   []cause.Loss
+	Version      string
+	Time         time.Time
+	SourceKind   string
+	SourceDetail []string
+	Deployment   *checks.Deployment
+	Losses       []cause.Loss
 	// Everywhere is that they are of all clusters, and of no certain server.
 	Everywhere bool
 	Gone       *ServerGone

@@ -185,3 +185,15 @@ func TestGroupsInDocument(t *testing.T) {
 		t.Errorf("%d findings in groups", seen)
 	}
 }
+
+// Of where the data came from whole parts are left out, whatever is in a name.
+func TestWhoReportedFits(t *testing.T) {
+	t.Parallel()
+	s := Source{Kind: "system-account", Detail: "nats://a:4222, server east, 1", parts: []string{"nats://a:4222", "server east, 1"}}
+	for width, want := range map[int]string{44: "3 reported (nats://a:4222, server east, 1)\n", 40: "3 reported (nats://a:4222)\n", 36: "3 reported (nats://a:4222)\n"} {
+		p := newPrinter(Style{Width: width})
+		if p.from("3 reported", s); p.b.String() != want {
+			t.Errorf("%d columns: %q, want %q", width, p.b.String(), want)
+		}
+	}
+}

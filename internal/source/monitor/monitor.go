@@ -71,11 +71,11 @@ func New(urls []*url.URL, config *tls.Config, o source.Options) *Source {
 func (*Source) Kind() string { return "monitoring" }
 
 // Detail names the first of the URLs.
-func (m *Source) Detail() string {
+func (m *Source) Detail() []string {
 	if len(m.targets) == 1 {
-		return "1 monitoring URL, " + m.targets[0].given
+		return []string{"1 monitoring URL", m.targets[0].given}
 	}
-	return fmt.Sprintf("%s monitoring URLs, first %s", words.Count(len(m.targets)), m.targets[0].given)
+	return []string{words.Count(len(m.targets)) + " monitoring URLs", "first " + m.targets[0].given}
 }
 
 // Limits are that nobody is connected.
