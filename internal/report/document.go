@@ -167,7 +167,7 @@ func New(in Input) *Document {
 		doc.Warnings = append(doc.Warnings, words.Sentence(w))
 	}
 	for _, c := range r.Clusters {
-		doc.Clusters = append(doc.Clusters, cluster(c))
+		doc.Clusters = append(doc.Clusters, cluster(c, d.Reported(c.Name)))
 	}
 	shared := map[*checks.Survivor][]Survivor{}
 	for i, f := range r.Findings {
