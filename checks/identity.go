@@ -22,7 +22,8 @@ type Identity struct {
 	Until time.Time
 }
 
-// ServerProcess is a process of a server. Start is zero where not known.
+// ServerProcess is a process of a server. Cluster is the name that it reports, and Start
+// is zero where not known.
 type ServerProcess struct {
 	ServerRef
 	Cluster string
@@ -188,13 +189,11 @@ func Generated(cluster string) bool {
 	return len(cluster) == long && digit && upper && lower
 }
 
-// lasting is what of the name of a cluster is the same at two times: not what tells it
-// from another one of its name, see [Deployment.Separate], and nothing where servers made
-// it up.
-func lasting(cluster string) string {
-	if Generated(cluster) {
+// lasting is what of the name that a cluster's servers report is the same at two times:
+// nothing where servers made it up.
+func lasting(reported string) string {
+	if Generated(reported) {
 		return ""
 	}
-	plain, _, _ := strings.Cut(cluster, " (")
-	return plain
+	return reported
 }

@@ -40,6 +40,7 @@ type Deployment struct {
 	Notes []string
 
 	split map[string]string // clusters that share a name → that name, see Separate
+	then  map[string]string // the same of an earlier time, and as documents have them
 }
 
 // Uncounted are accounts, by their indices, of which no count is known in a

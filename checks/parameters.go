@@ -3,6 +3,8 @@ package checks
 import (
 	"fmt"
 	"slices"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Parameters are the thresholds and the selection of the concentration check.
@@ -135,7 +137,7 @@ type AmbiguousAccountError struct {
 }
 
 func (e *AmbiguousAccountError) Error() string {
-	return fmt.Sprintf("%d accounts are called %q", len(e.IDs), e.Name)
+	return fmt.Sprintf("%s accounts are called %q", words.Count(len(e.IDs)), e.Name)
 }
 
 // UnknownClusterError is a cluster that was asked for and that no server reports.
@@ -155,7 +157,7 @@ type AmbiguousClusterError struct {
 }
 
 func (e *AmbiguousClusterError) Error() string {
-	return fmt.Sprintf("%d clusters without routes to each other are called %q", len(e.Known), e.Name)
+	return fmt.Sprintf("%s clusters without routes to each other are called %q", words.Count(len(e.Known)), e.Name)
 }
 
 // UnknownAccountError is an account that was asked for and can't be judged: no

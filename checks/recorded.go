@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -87,6 +88,9 @@ const StillCounted = 4 * time.Minute
 type RecordedGone struct {
 	Server  ServerRef
 	Cluster string
+	// Reported is the name that the servers of the cluster reported: another one where
+	// several clusters did.
+	Reported string
 	// At is when it began to go, by the recorder's clock, and Kind how: Draining, Down,
 	// or Silent, where At is when that was noticed.
 	At   time.Time
@@ -114,6 +118,7 @@ type RecordedPast struct {
 // that this is the one that was recorded. Of a cluster of which nobody reported nothing
 // is said.
 func (p *RecordedPast) Of(d *Deployment) ([]RecordedGone, Kinship) {
+	p.introduce(d)
 	kin := p.Became(d.Identity())
 	if kin < Alike {
 		return nil, kin
@@ -124,6 +129,7 @@ func (p *RecordedPast) Of(d *Deployment) ([]RecordedGone, Kinship) {
 // InDoubt are the servers that would be missing if they are of a deployment, and nobody
 // knows whether they are: those that fell silent, of late, and are not there now.
 func (p *RecordedPast) InDoubt(d *Deployment, now time.Time) []RecordedGone {
+	p.introduce(d)
 	doubted := p.Doubted
 	switch p.Became(d.Identity()) { //nolint:exhaustive // where it is known, the others count
 	case Apart:
@@ -138,6 +144,15 @@ func (p *RecordedPast) InDoubt(d *Deployment, now time.Time) []RecordedGone {
 	})
 }
 
+// introduce has a deployment know by what name the clusters went then.
+func (p *RecordedPast) introduce(d *Deployment) {
+	for _, all := range [][]RecordedGone{p.Gone, p.Doubted, p.Former} {
+		for _, g := range all {
+			d.CalledThen(g.Cluster, g.Reported)
+		}
+	}
+}
+
 // CountsNameless reports whether servers that answered count one that is missing, may be
 // of a cluster, and has no name.
 func (d *Deployment) CountsNameless(cluster string) bool {
@@ -148,7 +163,7 @@ func (d *Deployment) CountsNameless(cluster string) bool {
 // which one it is now.
 func amid(d *Deployment, gone []RecordedGone) []RecordedGone {
 	return slices.DeleteFunc(slices.Clone(gone), func(g RecordedGone) bool {
-		return !slices.ContainsFunc(d.Servers, func(s Server) bool { return lasting(g.Cluster) == lasting(s.Cluster) })
+		return !slices.ContainsFunc(d.Servers, func(s Server) bool { return lasting(cmp.Or(g.Reported, g.Cluster)) == lasting(d.Reported(s.Cluster)) })
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -139,6 +138,7 @@ func (d *Deployment) rename(name string, groups [][]member) {
 			cluster = nameOf(name, g, g[0].ref.Name+" "+g[0].ref.ID)
 		}
 		d.split[cluster] = name
+		d.CalledThen(words.Harmless(cluster), words.Harmless(name)) // by what it is known in documents
 		clusters = append(clusters, cluster)
 		told = append(told, fmt.Sprintf("%s with %s", cluster, words.Plural(len(g), "server")))
 		for _, m := range g {
@@ -165,7 +165,7 @@ func (d *Deployment) rename(name string, groups [][]member) {
 		}
 	}
 	d.Uncounted = uncounted
-	d.Note(fmt.Sprintf("%d clusters are called %s and have no routes to each other, so each is checked on its own: %s", len(groups), name, words.Few(told)))
+	d.Note(fmt.Sprintf("%s clusters are called %s and have no routes to each other, so each is checked on its own: %s", words.Count(len(groups)), name, words.Few(told)))
 }
 
 func nameOf(name string, g []member, first string) string {
@@ -198,6 +198,18 @@ func (d *Deployment) Note(sentence string) {
 	}
 }
 
+// CalledThen takes over what a cluster was called at an earlier time, as [Deployment.Separate]
+// calls one of several of a name, and the name that its servers reported then.
+func (d *Deployment) CalledThen(cluster, reported string) {
+	if cluster == reported || reported == "" {
+		return
+	}
+	if d.then == nil {
+		d.then = map[string]string{}
+	}
+	d.then[cluster] = reported
+}
+
 // SameCluster reports whether two names may be those of one cluster, one of them
 // perhaps of a time when there was only one of that name.
 func (d *Deployment) SameCluster(a, b string) bool {
@@ -205,8 +217,10 @@ func (d *Deployment) SameCluster(a, b string) bool {
 		if reported := d.Reported(name); reported != name {
 			return reported
 		}
-		before, _, _ := strings.Cut(name, " (")
-		return before
+		if reported, ok := d.then[name]; ok {
+			return reported
+		}
+		return name
 	}
 	return a == b || plain(a) == plain(b) && (a == plain(a) || b == plain(b))
 }

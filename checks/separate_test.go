@@ -138,12 +138,48 @@ func TestSelectOneOfSeveral(t *testing.T) {
 	if err := p.Select(d); err != nil {
 		t.Error(err)
 	}
+	for then, reported := range map[string]string{"C (a1, …)": "C", "E (a1)": "E", "E (a2)": "E", "prod (eu) (a1)": "prod (eu)", "prod": "prod", "prod (us)": ""} {
+		d.CalledThen(then, reported)
+	}
 	for _, c := range []struct {
 		a, b string
 		want bool
-	}{{"C", "C (b1)", true}, {"C (b1)", "C (b1)", true}, {"C (b1)", "C (b2)", false}, {"C", "D", false}, {"C (b1)", "D", false}} {
+	}{{"C", "C (b1)", true}, {"C (b1)", "C (b1)", true}, {"C (b1)", "C (b2)", false}, {"C", "D", false}, {"C (b1)", "D", false},
+		// Names that clusters have, and that look as if one of several were told apart.
+		{"prod (eu)", "prod", false}, {"prod", "prod (eu)", false}, {"prod (eu)", "prod (us)", false}, {"prod (eu)", "prod (eu)", true}, {"C (eu)", "C", false},
+		// Those of an earlier time, of which a document says what their servers reported.
+		{"C (a1, …)", "C", true}, {"C (a1, …)", "C (b1)", false}, {"E (a1)", "E", true}, {"E (a1)", "E (a2)", false}, {"E", "E (a2)", true}, {"prod (eu) (a1)", "prod (eu)", true},
+		{"prod (eu) (a1)", "prod", false}} {
 		if got := d.SameCluster(c.a, c.b); got != c.want {
 			t.Errorf("%q, %q: %v", c.a, c.b, got)
+		}
+	}
+}
+
+// A server that went is of a cluster whose servers report the name that those of its
+// cluster reported, and of no other.
+func TestRecordedOfOneOfSeveral(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		now, cluster, reported string
+		of, back               bool
+	}{
+		{"C", "C", "C", true, true},
+		{"C", "C (b2)", "C", true, true},
+		{"C", "C (b2)", "C (b2)", false, false},
+		{"C (b2)", "C", "C", false, false},
+		{"C (b2)", "C (b2)", "C (b2)", true, true},
+		{"D", "C (b2)", "C", false, false},
+	} {
+		server := alone("b2", 1)
+		server.ID, server.Cluster = "NEW", c.now
+		process := checks.ServerProcess{ServerRef: checks.ServerRef{ID: "NEW", Name: "b2"}, Cluster: c.now}
+		past := checks.RecordedPast{Identity: checks.Identity{Servers: []checks.ServerProcess{process}},
+			Gone: []checks.RecordedGone{{Server: checks.ServerRef{ID: "OLD", Name: "b2"}, Cluster: c.cluster, Reported: c.reported, Kind: checks.Silent}}}
+		d := &checks.Deployment{Servers: []checks.Server{server}}
+		of, _ := past.Of(d)
+		if len(of) == 1 != c.of || past.Gone[0].IsBack(d) != c.back {
+			t.Errorf("%+v: of it %v, back %v", c, of, past.Gone[0].IsBack(d))
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Config is whom to ask, and how.
@@ -246,7 +248,7 @@ func (r Result) overridden(file string, err error) Result {
 		r.Detail = sentence("on this machine %s has one address for the name, and overrides DNS", file)
 	case len(r.Hosts) > 1:
 		r.Verdict, r.Complete = Several, true
-		r.Detail = sentence("on this machine %s has %d addresses for the name, and overrides DNS", file, len(r.Hosts))
+		r.Detail = sentence("on this machine %s has %s addresses for the name, and overrides DNS", file, words.Count(len(r.Hosts)))
 	}
 	return r
 }

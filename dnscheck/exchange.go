@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // ednsSize is the UDP size that is offered: what passes everywhere without
@@ -171,7 +173,7 @@ func (a *asker) unanswered(err error, strange int) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		if strange > 0 {
-			return fmt.Errorf("no answer came within %s (time-out), only %d packets that answer another question", a.timeout, strange)
+			return fmt.Errorf("no answer came within %s (time-out), only %s packets that answer another question", a.timeout, words.Count(strange))
 		}
 		return fmt.Errorf("no answer came within %s (time-out)", a.timeout)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // judgeFamilies is what the answers of one resolver come to.
@@ -46,13 +48,13 @@ func judgeAddresses(n int, turning bool) (Verdict, string) {
 	case turning && n == 1:
 		return Rotating, "one address, but not in every answer"
 	case turning:
-		return Rotating, fmt.Sprintf("%d addresses, whose order or choice changes", n)
+		return Rotating, words.Count(n) + " addresses, whose order or choice changes"
 	case n == 0:
 		return NoData, "no address"
 	case n == 1:
 		return Single, "one address"
 	}
-	return Several, fmt.Sprintf("%d addresses, in the same order each time", n)
+	return Several, words.Count(n) + " addresses, in the same order each time"
 }
 
 // judge is what all resolvers come to.
@@ -80,12 +82,12 @@ func judge(answers []Answer) (v Verdict, detail string, complete bool) {
 		}
 	}
 	if len(failed) > 0 {
-		return Failed, sentence("of %d resolvers %d failed: %s", len(answers), len(failed), strings.Join(failed, "; ")), false
+		return Failed, sentence("of %s resolvers %s failed: %s", words.Count(len(answers)), words.Count(len(failed)), strings.Join(failed, "; ")), false
 	}
 	for _, v := range []Verdict{Rotating, Several, Single, NoData, NXDomain} {
 		if verdicts[v] {
 			at := slices.IndexFunc(clean, func(a Answer) bool { return a.Verdict == v })
-			return v, sentence("all %d resolvers agree on the addresses: %s", len(answers), clean[at].Detail), complete
+			return v, sentence("all %s resolvers agree on the addresses: %s", words.Count(len(answers)), clean[at].Detail), complete
 		}
 	}
 	return Unknown, "nobody was asked", false

@@ -25,7 +25,7 @@ func checkName(name string) error {
 	case bare == "":
 		return errors.New("the name is empty")
 	case len(bare) > maxName:
-		return fmt.Errorf("the name has %d characters, more than %d", len(bare), maxName)
+		return fmt.Errorf("the name has %s characters, more than %s", words.Count(len(bare)), words.Count(maxName))
 	}
 	for _, r := range bare {
 		switch {
@@ -40,7 +40,7 @@ func checkName(name string) error {
 		case label == "":
 			return fmt.Errorf("the name %q has an empty label", bare)
 		case len(label) > maxLabel:
-			return fmt.Errorf("the name %q has a label of %d characters, more than %d", bare, len(label), maxLabel)
+			return fmt.Errorf("the name %q has a label of %s characters, more than %s", bare, words.Count(len(label)), words.Count(maxLabel))
 		}
 	}
 	return nil

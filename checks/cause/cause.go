@@ -1,6 +1,10 @@
 package cause
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/nats-balance/nats-balance/internal/words"
+)
 
 // Verdict is how sure a cause is.
 type Verdict string
@@ -52,9 +56,23 @@ type Evidence struct {
 }
 
 // say is evidence.
+//
+// Numbers in it are counts, and get thousands separators. They are replaced where they
+// are, as vet knows a function for one that formats by args going on as they came.
 func say(source, format string, args ...any) Evidence {
+	for i, arg := range args {
+		if n, ok := arg.(int); ok {
+			args[i] = grouped(n)
+		}
+	}
 	return Evidence{Text: fmt.Sprintf(format, args...), Source: source}
 }
+
+// grouped is a number that every verb writes as [words.Count] does.
+type grouped int
+
+// Format implements [fmt.Formatter].
+func (n grouped) Format(f fmt.State, _ rune) { fmt.Fprint(f, words.Count(int(n))) }
 
 // notTested is the verdict where something is missing to judge.
 func notTested(source, format string, args ...any) judgement {

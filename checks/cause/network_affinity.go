@@ -2,12 +2,12 @@ package cause
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"net/netip"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // NetworkAffinity is the code of the cause.
@@ -82,7 +82,7 @@ func judgeNetwork(s *Situation) judgement {
 	slices.SortStableFunc(groups, func(a, b network) int { return cmp.Compare(sum(b.counts), sum(a.counts)) })
 	for _, g := range groups[:min(3, len(groups))] {
 		at, most, total := top(g.counts)
-		of := fmt.Sprintf("%d of its %d connections", most, total)
+		of := words.Count(most) + " of its " + connectionsOf(total)
 		if total == 1 {
 			of = "its only connection"
 		}

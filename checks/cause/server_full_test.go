@@ -37,3 +37,17 @@ func TestServerFull(t *testing.T) {
 		{"full, but the account is missing there", with(on(fill, 2, 3), on(noUse, 2, 3), denied("N2", "N3")), RuledOut, AccountGap},
 	})
 }
+
+// Counts have thousands separators, whoever formats the rest of the sentence.
+func TestNumbersOfSentences(t *testing.T) {
+	t.Parallel()
+	for text, e := range map[string]Evidence{
+		"n2 is full: it has 1,400 connections, its limit is 1,400.": say("VARZ", "%s is full: it has %s, its limit is %d.", "n2", connectionsOf(1400), 1400),
+		"999 of 12,345,678":   notTested("CONNZ", "%d of %d", 999, 12_345_678).evidence[0],
+		"1,000 of the -1,000": ruledOut("CONNZ", "%v of the %5d", 1000, -1000).evidence[0],
+	} {
+		if e.Text != text {
+			t.Errorf("%q, want %q", e.Text, text)
+		}
+	}
+}

@@ -240,7 +240,12 @@ func (s *Situation) comesThrough(a Arrival, from netip.Addr) bool {
 
 // place names an address with the URL that led there.
 func place(a Arrival) string {
-	if strings.Contains(a.URL, a.Address.String()) {
+	host := a.URL
+	if _, after, ok := strings.Cut(host, "://"); ok {
+		host = after
+	}
+	host, _, _ = strings.Cut(host, "/")
+	if at, err := netip.ParseAddrPort(host); err == nil && at == a.Address {
 		return a.URL
 	}
 	return a.URL + " (" + a.Address.String() + ")"

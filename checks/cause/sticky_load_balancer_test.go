@@ -42,6 +42,36 @@ func advertised(url string) change {
 	}
 }
 
+// A URL that is the address is not told twice; one that only looks like it is.
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		url, at string
+		twice   bool
+	}{
+		{"nats://10.0.0.1:4222", "10.0.0.1:4222", false},
+		{"tls://[2001:db8::1]:4222", "[2001:db8::1]:4222", false},
+		{"tls://[2001:DB8:0::1]:4222", "[2001:db8::1]:4222", false},
+		{"10.0.0.1:4222", "10.0.0.1:4222", false},
+		{"nats://10.0.0.1:4222/path", "10.0.0.1:4222", false},
+		{"nats://110.0.0.1:4222", "10.0.0.1:4222", true},
+		{"nats://10.0.0.10:4222", "10.0.0.1:4222", true},
+		{"nats://10.0.0.1:42220", "10.0.0.1:4222", true},
+		{"nats://10.0.0.1", "10.0.0.1:4222", true}, // the port is news
+		{"nats://lb-10.0.0.1:4222", "10.0.0.1:4222", true},
+		{"nats://nats.example:4222", "10.0.0.1:4222", true},
+		{"nats://%zz", "10.0.0.1:4222", true},
+	} {
+		want := c.url
+		if c.twice {
+			want += " (" + c.at + ")"
+		}
+		if got := place(Arrival{URL: c.url, Address: netip.MustParseAddrPort(c.at)}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestStickyLoadBalancer(t *testing.T) {
 	clients := list("nats://10.0.0.9:4222")
 	sticky, spread := leads("10.0.0.9:4222", 12, 1), leads("10.0.0.9:4222", 12, 1, 2, 3)

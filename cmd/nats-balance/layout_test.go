@@ -28,7 +28,7 @@ func layout() map[string][]string {
 			"internal/rebalance", "internal/record", "internal/record/history", "internal/record/live", "internal/record/serve", "internal/report", "internal/source",
 			"internal/source/account", "internal/source/archive", "internal/source/monitor", "internal/source/system", "internal/sysreq", "internal/within", "internal/words"},
 		"internal/audit":    {"checks", "checks/cause", "dnscheck", "internal/clienturl", "internal/probe", "internal/remedy", "internal/source", "internal/within", "internal/words"},
-		"internal/config":   {"checks", "dnscheck", "internal/clienturl"},
+		"internal/config":   {"checks", "dnscheck", "internal/clienturl", "internal/words"},
 		"internal/natsconn": {"internal/sysreq", "internal/within", "internal/words"},
 
 		"internal/source":         {"checks", "checks/cause", "internal/wire", "internal/words"},
@@ -51,7 +51,7 @@ func layout() map[string][]string {
 		"checks":             {"internal/words"},
 		"checks/cause":       {"checks", "internal/words"},
 		"dnscheck":           {"internal/words"},
-		"internal/clienturl": {"checks"},
+		"internal/clienturl": {"checks", "internal/words"},
 		"internal/probe":     {"checks", "dnscheck", "internal/words"},
 		"internal/remedy":    {"checks", "checks/cause", "internal/words"},
 		"internal/report":    {"checks", "checks/cause", "internal/clienturl", "internal/remedy", "internal/source", "internal/words"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Request is what to audit, and how. All of it is validated.
@@ -220,7 +221,7 @@ func (a *Run) Explain(ctx context.Context) (*Result, error) {
 	causes := a.Request.Causes
 	if n := answers(verdict.Findings); n > mostAnswers && !a.Request.AnyShare {
 		causes = false
-		warnings = append(warnings, fmt.Sprintf("causes were not looked for: there are %d findings, with the counts of %d servers, which is more than memory is there for: pass --account or --cluster", len(verdict.Findings), n))
+		warnings = append(warnings, fmt.Sprintf("causes were not looked for: there are %s findings, with the counts of %s servers, which is more than memory is there for: pass --account or --cluster", words.Count(len(verdict.Findings)), words.Count(n)))
 	}
 	switch {
 	case len(verdict.Findings) == 0:

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/remedy"
 	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Explained is what was found out about a finding, beside what the rule says.
@@ -105,7 +106,7 @@ func (a *Run) diagnose(ctx context.Context, findings []checks.Finding, lists []c
 		all[i] = pair{c.Finding, of}
 	})
 	if n := len(findings) - len(suspects); n > 0 {
-		out.warnings = append(out.warnings, fmt.Sprintf("the connections of the %d worst findings were read; the causes of the other %d were sought without them: pass --account or --cluster for those", len(suspects), n))
+		out.warnings = append(out.warnings, fmt.Sprintf("the connections of the %s worst findings were read; the causes of the other %s were sought without them: pass --account or --cluster for those", words.Count(len(suspects)), words.Count(n)))
 	}
 	diagnoses := make([]cause.Diagnosis, len(all))
 	for i, p := range all {

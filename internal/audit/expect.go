@@ -20,7 +20,10 @@ type Expected struct {
 	Names []string
 	// Earlier are the servers of an earlier audit, of EarlierAt. It says who was
 	// there then, and nothing of who has come since.
-	Earlier   []EarlierServer
+	Earlier []EarlierServer
+	// Called are what the earlier audit called its clusters: the names that their servers
+	// reported.
+	Called    map[string]string
 	EarlierAt time.Time
 	// EarlierUnnamed is how many more it had that had no name of their own: of these
 	// only the number can be compared.
@@ -62,6 +65,9 @@ type EarlierServer struct{ Name, Host, Cluster string }
 // Add adds to the model the servers that are expected and that it does not have.
 // It connects to addresses for two fifths of the time that is left, 2 s at most.
 func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
+	for cluster, reported := range e.Called {
+		d.CalledThen(cluster, reported)
+	}
 	settleClusters(d)
 	candidates := e.addEarlier(d)
 	e.addUnnamed(d)

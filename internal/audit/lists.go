@@ -19,6 +19,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/probe"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/within"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // lateness is what reading files may take to hand over what it has, once it is
@@ -104,7 +105,7 @@ func (s ClientLists) Read(ctx context.Context) (lists []checks.URLList, read cli
 		add(f)
 	}
 	if len(lists) > mostLists {
-		warnings = append(warnings, fmt.Sprintf("the audit checked only the first %d of %d client URL lists", mostLists, len(lists)))
+		warnings = append(warnings, fmt.Sprintf("the audit checked only the first %s of %s client URL lists", words.Count(mostLists), words.Count(len(lists))))
 		lists = lists[:mostLists]
 	}
 	return lists, read, warnings, nil

@@ -106,8 +106,8 @@ func checkHotspots(m checks.Measure, check *audit.Check, r *jsm.Reader, examples
 	d := run.Deployment
 	result := checks.CheckHotspots(d, p)
 	for _, f := range result.Findings {
-		examples.Add("%s", words.HarmlessText(fmt.Sprintf("server %s has %d of the %d %ss in cluster %s, which has %d servers",
-			f.Server.Name, f.OnServer, f.Connections, m.Unit, f.Cluster, f.Servers)))
+		examples.Add("%s", words.HarmlessText(fmt.Sprintf("server %s has %s of the %s %ss in cluster %s, which has %s servers",
+			f.Server.Name, words.Count(f.OnServer), words.Count(f.Connections), m.Unit, f.Cluster, words.Count(f.Servers))))
 	}
 	return collectedOutcome(result.Outcome, d, log)
 }
@@ -151,8 +151,8 @@ func concentrated(f checks.Finding, causes []cause.Cause) string {
 	if name != f.Account.ID {
 		name += " (" + f.Account.ID + ")"
 	}
-	text := fmt.Sprintf("account %s has %d of its %d client connections in cluster %s on server %s (%.1f%%)",
-		name, f.OnServer, f.Connections, f.Cluster, f.Server.Name, 100*float64(f.OnServer)/float64(f.Connections))
+	text := fmt.Sprintf("account %s has %s of its %s client connections in cluster %s on server %s (%.1f%%)",
+		name, words.Count(f.OnServer), words.Count(f.Connections), f.Cluster, f.Server.Name, 100*float64(f.OnServer)/float64(f.Connections))
 	if len(causes) == 0 {
 		return text
 	}
@@ -180,6 +180,6 @@ func incomplete(d *checks.Deployment) error {
 	if m.Name == "" && m.ID == "" { // which server it is, or whether there is one, is not known
 		return errors.New(words.HarmlessText(fmt.Sprintf("cluster %s: %s", m.Cluster, m.Reason)))
 	}
-	text := fmt.Sprintf("%d of %d servers are missing, which could overturn the verdict, among them %s of cluster %s: %s", d.Absent(), d.Expected, m.Name, m.Cluster, m.Reason)
+	text := fmt.Sprintf("%s of %s servers are missing, which could overturn the verdict, among them %s of cluster %s: %s", words.Count(d.Absent()), words.Count(d.Expected), m.Name, m.Cluster, m.Reason)
 	return errors.New(words.HarmlessText(text))
 }

@@ -132,7 +132,7 @@ func (a *concentration) run(ctx context.Context) error {
 	}
 	doc := report.New(report.Input{
 		Check: checks.Concentration(), Version: Version(), Time: time.Now(),
-		SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
+		SourceKind: from.Kind(), SourceDetail: from.Detail(),
 		Parameters: request.Parameters, Deployment: result.Deployment, Result: result.Verdict, Explained: explained, Lists: result.Lists, Warnings: result.Warnings,
 		Baseline: a.baseline.past, NewOnly: a.baseline.newOnly,
 	})

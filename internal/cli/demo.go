@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // demoStart is the longest that the servers of a demo may take to start.
@@ -130,7 +131,7 @@ func (d *demo) audit(ctx context.Context, st *lab.Stage) error {
 			passed = strings.Join(st.Args, " ")
 		}
 		d.host.wrap(d.host.Out, "", fmt.Sprintf("Demo %s: %s.", st.Scenario.Name, st.Scenario.Title))
-		d.host.wrap(d.host.Out, "", fmt.Sprintf("%d real servers on loopback, real clients. Passed to the audit:", len(st.Servers())))
+		d.host.wrap(d.host.Out, "", words.Count(len(st.Servers()))+" real servers on loopback, real clients. Passed to the audit:")
 		fmt.Fprintf(d.host.Out, "  %s\n\n", passed)
 	}
 	h := d.host

@@ -68,8 +68,9 @@ func (e *expectFlags) expected(from *origin, past *report.Past, probe bool) audi
 	out := from.expected(probe)
 	out.Count, out.Names = e.count, e.names
 	if past != nil {
-		out.EarlierAt = past.Time
+		out.EarlierAt, out.Called = past.Time, map[string]string{}
 		for _, s := range past.Servers {
+			out.Called[s.Cluster] = s.Reported
 			if s.Unnamed {
 				out.EarlierUnnamed++
 				continue

@@ -11,7 +11,6 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // hotspots is the audit of a measure, such as `audit hotspot`.
@@ -174,7 +173,7 @@ func (a *hotspots) audit(ctx context.Context, from *origin) (*report.Hotspots, e
 		}
 	}
 	return report.NewHotspots(report.HotspotInput{
-		Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()),
+		Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: from.Detail(),
 		Parameters: a.parameters, Deployment: d, Result: checks.CheckHotspots(d, a.parameters), Empty: empty, All: a.all, Flags: commandFlags(a.host),
 	}), nil
 }

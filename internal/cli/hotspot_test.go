@@ -62,7 +62,7 @@ type modelSource struct {
 }
 
 func (modelSource) Kind() source.Kind     { return source.Archive() }
-func (modelSource) Detail() string        { return "a model" }
+func (modelSource) Detail() []string      { return []string{"a model"} }
 func (modelSource) Limits() source.Limits { return source.Limits{} }
 
 func (s modelSource) Deployment(context.Context) (*checks.Deployment, error) {

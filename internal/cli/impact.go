@@ -182,7 +182,7 @@ func (i *impact) audit(ctx context.Context, from *origin, lists audit.ClientList
 	if err != nil {
 		return nil, err
 	}
-	in := report.ImpactInput{Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: words.Harmless(from.Detail()), Deployment: d, Everywhere: i.server == ""}
+	in := report.ImpactInput{Version: Version(), Time: time.Now(), SourceKind: from.Kind(), SourceDetail: from.Detail(), Deployment: d, Everywhere: i.server == ""}
 	in.Warnings = notes
 	losses, warnings, err := run.Lose(ctx, servers)
 	if err != nil {
@@ -239,7 +239,7 @@ func (i *impact) servers(d *checks.Deployment, past *report.PastImpact) ([]check
 		for _, s := range found {
 			ids = append(ids, s.ID)
 		}
-		return nil, &usageError{err: fmt.Errorf("%d servers are called %q: pass the id of one of them: %s", len(found), i.server, words.FirstOf(8, ids))}
+		return nil, &usageError{err: fmt.Errorf("%s servers are called %q: pass the id of one of them: %s", words.Count(len(found)), i.server, words.FirstOf(8, ids))}
 	case missing >= 0:
 		return nil, fmt.Errorf("server %q did not report: %s: pass --baseline with what impact %s --json wrote while it did", i.server, words.HarmlessText(d.Missing[missing].Reason), i.server)
 	}

@@ -119,7 +119,7 @@ func TestIncidentTable(t *testing.T) {
 			from = source.Account()
 		}
 		doc := report.New(report.Input{Check: checks.Concentration(), Version: "1.0.0", Time: time.Date(2026, 1, 2, 7, 0, 0, 0, time.UTC), SourceKind: from,
-			SourceDetail: "nats://n1.example:4222, server n1", Parameters: p, Deployment: d, Result: checks.CheckConcentration(d, p)})
+			SourceDetail: []string{"nats://n1.example:4222", "server n1"}, Parameters: p, Deployment: d, Result: checks.CheckConcentration(d, p)})
 		outcome := checks.Outcome(doc.Outcome)
 		status := ExitPass
 		if outcome != checks.OutcomePass {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // progress is a line on stderr for gatherings that take long, on a terminal only
@@ -29,13 +30,13 @@ func newProgress(w io.Writer) *progress {
 
 // show draws how much of a gathering is done.
 func (p *progress) show(g source.Progress) {
-	p.draw(fmt.Sprintf("%d of %d servers reported, %.1f MiB", g.Reported, g.Expected, float64(g.Bytes)/(1<<20)))
+	p.draw(fmt.Sprintf("%s of %s servers reported, %.1f MiB", words.Count(g.Reported), words.Count(g.Expected), float64(g.Bytes)/(1<<20)))
 }
 
 // read draws how much of the clients' configuration was read. It may be called
 // from several goroutines.
 func (p *progress) read(r clienturl.Progress) {
-	p.draw(fmt.Sprintf("%d files of client configuration read, %.1f MiB", r.Files, float64(r.Bytes)/(1<<20)))
+	p.draw(fmt.Sprintf("%s files of client configuration read, %.1f MiB", words.Count(r.Files), float64(r.Bytes)/(1<<20)))
 }
 
 // draw draws at most ten times a second, and nothing in the first half second,

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/config"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // rebalance is `rebalance`.
@@ -173,12 +174,12 @@ func (r *rebalance) run(ctx context.Context) error {
 		return err
 	}
 	doc := r.document(s, nc)
-	if doc.Outcome == "planned" && r.apply {
+	if doc.Outcome == string(balance.ResultPlanned) && r.apply {
 		switch ok, err := r.confirm(ctx, s, doc); {
 		case err != nil:
 			return err
 		case !ok:
-			doc.Outcome = "declined"
+			doc.Outcome = string(balance.ResultDeclined)
 		default:
 			if err := r.tryOutfile(s, *doc); err != nil {
 				return err
@@ -190,10 +191,10 @@ func (r *rebalance) run(ctx context.Context) error {
 	if err := r.write(doc); err != nil { //nolint:contextcheck // the record is written whatever ended the run
 		return err
 	}
-	switch doc.Outcome {
-	case "planned", "nothing-to-do", "balanced":
+	switch balance.Result(doc.Outcome) { //nolint:exhaustive // the others did not come to an end
+	case balance.ResultPlanned, balance.ResultNothingToDo, balance.ResultBalanced:
 		return nil
-	case "finding", "uneven":
+	case balance.ResultFinding, balance.ResultUneven:
 		return &OutcomeError{Outcome: checks.OutcomeFinding}
 	}
 	return &OutcomeError{Outcome: checks.OutcomeIncomplete}
@@ -223,7 +224,7 @@ func (r *rebalance) tryOutfile(s *assessment, draft report.Rebalance) error {
 	if _, old, err := outfileTarget(r.output.file); err == nil && old != nil && !old.Mode().IsRegular() {
 		return nil // what reads it would get two documents
 	}
-	draft.Outcome = "started"
+	draft.Outcome = string(balance.ResultStarted)
 	report.FinishRebalance(&draft, s.deployment)
 	data, err := r.render(&draft)
 	if err == nil {
@@ -261,12 +262,12 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 	after, err := r.again(ctx, nc)
 	switch {
 	case err != nil && doc.Stop == nil:
-		doc.Outcome, doc.Stop = "stopped", &report.RebalanceStop{Code: "not-audited", Text: "The audit afterwards failed: " + err.Error() + "."}
+		stopped(doc, balance.StopNotAudited, "The audit afterwards failed: "+err.Error()+".")
 	case err != nil:
 		doc.Warnings = append(doc.Warnings, "the servers could not be audited afterwards: "+err.Error())
 	default:
 		s.expected.Settle(after)
-		doc.Outcome = r.judgeAfter(doc, s, after, r.last(ctx, nc, s, result))
+		r.judgeAfter(doc, s, after, r.last(ctx, nc, s, result))
 	}
 }
 
@@ -339,6 +340,6 @@ func (r *rebalance) confirm(ctx context.Context, s *assessment, doc *report.Reba
 func (p *progress) moves(over, of int) {
 	if p.w != nil {
 		p.last, p.shown = time.Now(), true
-		fmt.Fprintf(p.w, "\r\x1b[K%d of %d moves are over", over, of)
+		fmt.Fprintf(p.w, "\r\x1b[K%s of %s moves are over", words.Count(over), words.Count(of))
 	}
 }

@@ -27,7 +27,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,
 			DurationS: r.duration(s).Seconds(), LimitedBy: p.Short},
-		Notes: slices.Concat(s.notes, s.foreseen), Warnings: s.warnings, Outcome: "planned",
+		Notes: slices.Concat(s.notes, s.foreseen), Warnings: s.warnings, Outcome: string(balance.ResultPlanned),
 	}
 	doc.Some = slices.ContainsFunc(r.everyone(s.deployment, s.cluster), func(a checks.Account) bool {
 		return !slices.ContainsFunc(s.scope.Accounts, func(x balance.Account) bool { return x.ID == a.ID })
@@ -74,22 +74,22 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	}
 	moves := make([]balance.Done, 0, len(p.Moves))
 	for _, m := range p.Moves {
-		moves = append(moves, balance.Done{Move: m, Outcome: "planned"})
+		moves = append(moves, balance.Done{Move: m, Outcome: balance.Planned})
 	}
 	s.record(doc, s.state, moves, f.Of)
 	switch {
 	case len(s.refusals) > 0 && (s.final || !r.force):
-		doc.Outcome = "refused"
+		doc.Outcome = string(balance.ResultRefused)
 	case s.level || p.Excess == 0 && len(p.Short) == 0 && s.unread == nil:
-		doc.Outcome = "nothing-to-do"
+		doc.Outcome = string(balance.ResultNothingToDo)
 	case len(p.Moves) == 0:
-		doc.Outcome = "refused"
+		doc.Outcome = string(balance.ResultRefused)
 		if s.unread != nil {
 			p.Short = append(p.Short, "not all connections could be read")
 		}
 		doc.Refusals = append(doc.Refusals, report.Refusal{Code: string(balance.NoMoves), Text: "There is no connection that can be moved: " + strings.Join(p.Short, "; ") + "."})
 	}
-	if doc.Outcome != "refused" {
+	if doc.Outcome != string(balance.ResultRefused) {
 		for i := range doc.Refusals {
 			doc.Refusals[i].Overridden = true
 		}
@@ -148,7 +148,7 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 		move := report.RebalanceMove{Account: s.scope.Accounts[account].ID, Server: state.Servers[m.Server].Name, ServerID: state.Servers[m.Server].ID, CID: m.ID, Name: m.Name,
 			Language: m.Language, Protocol: m.Protocol, IdleS: m.Idle.Seconds(), Subscriptions: m.Subscriptions, PendingBytes: m.Pending,
 			MayReturn: m.MayReturn, Outcome: string(m.Outcome)}
-		if m.Outcome == "planned" || m.Outcome == balance.Kicked {
+		if m.Outcome == balance.Planned || m.Outcome == balance.Kicked {
 			counts[m.Service]++
 			doc.Accounts[account].Moves++
 			if m.First() {
@@ -228,8 +228,13 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 		doc.Notes = append(doc.Notes, run.Enough)
 	}
 	if run.Stop != nil {
-		doc.Outcome, doc.Stop = "stopped", &report.RebalanceStop{Code: string(run.Stop.Code), Text: run.Stop.Text}
+		stopped(doc, run.Stop.Code, run.Stop.Text)
 	}
+}
+
+// stopped says that a run did not come to its end, and why.
+func stopped(doc *report.Rebalance, code balance.StopCode, text string) {
+	doc.Outcome, doc.Stop = string(balance.ResultStopped), &report.RebalanceStop{Code: string(code), Text: text}
 }
 
 // returned says which clients came back to the server that closed them, of services that
@@ -251,7 +256,7 @@ func (s *assessment) returned(run balance.Run, state *balance.State) []string {
 }
 
 // judgeAfter adds how the connections are spread now, and says what that is.
-func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.Deployment, last *balance.State) (outcome string) {
+func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.Deployment, last *balance.State) {
 	now := balance.Counted(d, s.scope)
 	now.AimAs(last, s.goal) // counts do not say who gets where
 	loads, held := now.Loads(), now.Held()
@@ -282,22 +287,19 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 	spreads := r.even && s.several() && (r.force || balance.NearEven(loads))
 	switch {
 	case doc.Stop != nil: // that is why, whatever else is so
-		return "stopped"
 	case result.Outcome == checks.OutcomeIncomplete:
-		doc.Stop = &report.RebalanceStop{Code: "not-audited", Text: "Not all servers reported afterwards."}
-		return "stopped"
+		stopped(doc, balance.StopNotAudited, "Not all servers reported afterwards.")
 	case after.OnServer*doc.Before.Connections > doc.Before.OnServer*after.Connections && !spreads:
-		doc.Stop = &report.RebalanceStop{Code: string(balance.StopWorse), Text: "The most on one server is more than before."}
-		return "stopped"
+		stopped(doc, balance.StopWorse, "The most on one server is more than before.")
 	case s.missing > 0:
-		doc.Stop = &report.RebalanceStop{Code: string(balance.StopNotReconnected), Text: "Not all clients that were disconnected are back."}
-		return "stopped"
+		stopped(doc, balance.StopNotReconnected, "Not all clients that were disconnected are back.")
 	case len(result.Findings) > 0:
-		return "finding"
+		doc.Outcome = string(balance.ResultFinding)
 	case (s.several() || r.even) && !now.Level(s.goal):
-		return "uneven"
+		doc.Outcome = string(balance.ResultUneven)
+	default:
+		doc.Outcome = string(balance.ResultBalanced)
 	}
-	return "balanced"
 }
 
 // judged is what the audit finds of the accounts that are not accepted as they are.

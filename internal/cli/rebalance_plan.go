@@ -233,7 +233,7 @@ func (r *rebalance) choose(d *checks.Deployment, accounts []checks.Account) (str
 	case len(several) == 1:
 		return several[0], nil
 	case len(several) > 1:
-		return "", &usageError{err: fmt.Errorf("%s clients in %d clusters: pass --cluster one of %s", who, len(several), words.FirstOf(8, several))}
+		return "", &usageError{err: fmt.Errorf("%s clients in %s clusters: pass --cluster one of %s", who, words.Count(len(several)), words.FirstOf(8, several))}
 	case len(all) > 0:
 		return all[0], nil
 	}

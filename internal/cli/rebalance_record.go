@@ -53,7 +53,7 @@ func (c *closures) note(server string, outcome balance.Outcome) {
 		c.sure[server]++
 	case balance.NoAnswer:
 		c.open++
-	case balance.Gone, balance.Refused, balance.NotTried:
+	case balance.Planned, balance.Gone, balance.Refused, balance.NotTried:
 	}
 }
 

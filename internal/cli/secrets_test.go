@@ -161,7 +161,7 @@ func TestFormatsShowNoCredentials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc := report.New(report.Input{Check: checks.Concentration(), SourceKind: source.SystemAccount(), SourceDetail: system.Shown(conn.Servers), Parameters: p,
+		doc := report.New(report.Input{Check: checks.Concentration(), SourceKind: source.SystemAccount(), SourceDetail: []string{system.Shown(conn.Servers)}, Parameters: p,
 			Deployment: result.Deployment, Result: result.Verdict, Lists: result.Lists, Warnings: result.Warnings,
 			Explained: []report.Explained{report.Explained(result.Explained[0])}})
 		shown := false

@@ -65,7 +65,7 @@ func parseMonitors(list string) ([]*url.URL, error) {
 		case u.RawQuery != "" || u.Fragment != "":
 			return nil, fmt.Errorf("%s, %s, has a query or a fragment: %s", nth, shown, pass)
 		case len(urls) == mostMonitors:
-			return nil, fmt.Errorf("--monitor has more than %d URLs: pass fewer", mostMonitors)
+			return nil, fmt.Errorf("--monitor has more than %s URLs: pass fewer", words.Count(mostMonitors))
 		}
 		urls = append(urls, u)
 	}

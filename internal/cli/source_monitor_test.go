@@ -239,7 +239,7 @@ func TestMonitorFlag(t *testing.T) {
 	if err != nil || len(urls) != 3 || urls[1].Port() != "8443" || urls[1].Path != "/nats/" || urls[2].Host != "b" {
 		t.Errorf("%v, %v", urls, err)
 	}
-	if got := monitor.New(urls[1:], nil, source.Options{}).Detail(); got != "2 monitoring URLs, first https://[::1]:8443/nats/" {
+	if got := strings.Join(monitor.New(urls[1:], nil, source.Options{}).Detail(), ", "); got != "2 monitoring URLs, first https://[::1]:8443/nats/" {
 		t.Errorf("detail %q", got)
 	}
 	if urls, err := parseMonitors(strings.Repeat("http://a,", mostMonitors+1)); err == nil {

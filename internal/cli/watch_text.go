@@ -67,7 +67,7 @@ func (a *watch) text(c record.Change) string {
 			head = fmt.Sprintf("%s leans no longer: it has no connections any more%s", pairName(c.Spread), was)
 		case c.Spread.Verdict == checks.TooFewServers:
 			head = fmt.Sprintf("%s is not checked any more: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
-			more = append(more, fmt.Sprintf("clusters of fewer than %s are not, and %s has %d", words.Plural(a.parameters.MinServers, "server"), words.Harmless(cmp.Or(c.Cluster, "its cluster")), c.Spread.Of))
+			more = append(more, fmt.Sprintf("clusters of fewer than %s are not, and %s has %s", words.Plural(a.parameters.MinServers, "server"), words.Harmless(cmp.Or(c.Cluster, "its cluster")), words.Count(c.Spread.Of)))
 		case c.Spread.Verdict == checks.TooFewConnections:
 			head = fmt.Sprintf("%s is not checked any more: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
 			more = append(more, "accounts of fewer than "+words.Plural(a.parameters.MinConnections, "connection")+" in a cluster are not")

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	prose "github.com/nats-balance/nats-balance/internal/words"
 )
 
 // maxCandidates is the most URLs that are looked at in one file.
@@ -50,7 +51,7 @@ func extract(name string, text []byte, place func(line int) string, account func
 	found := s.candidates()
 	if len(found) > maxCandidates {
 		found = found[:maxCandidates]
-		warn(0, fmt.Sprintf("the file has more than %d URLs, the others are left out", maxCandidates))
+		warn(0, fmt.Sprintf("the file has more than %s URLs, the others are left out", prose.Count(maxCandidates)))
 	}
 	groups := s.groups(found)
 	s.settle(groups, account)

@@ -188,7 +188,7 @@ func TestMoreListsThanAnybodyHas(t *testing.T) {
 	if n := len(found.Lists); n != maxLists {
 		t.Errorf("%d lists", n)
 	}
-	if w := fmt.Sprint(found.Warnings); !strings.Contains(w, "there are more than 10000 server lists") {
+	if w := fmt.Sprint(found.Warnings); !strings.Contains(w, "there are more than 10,000 server lists") {
 		t.Errorf("warnings %s", w)
 	}
 }

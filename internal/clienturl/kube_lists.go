@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
+	prose "github.com/nats-balance/nats-balance/internal/words"
 )
 
 // lists finds the lists of all workloads, and then those in what no workload
@@ -25,7 +26,7 @@ func (c *cluster) lists(warn func(string)) []checks.URLList {
 	if n := len(hidden); n > 0 {
 		more := ""
 		if n > maxHidden {
-			hidden, more = hidden[:maxHidden], fmt.Sprintf("; and %d more", n-maxHidden)
+			hidden, more = hidden[:maxHidden], "; and "+prose.Count(n-maxHidden)+" more"
 		}
 		warn("the environment of these workloads may have more lists: " + strings.Join(hidden, "; ") + more)
 	}
@@ -33,7 +34,7 @@ func (c *cluster) lists(warn func(string)) []checks.URLList {
 		warn(fmt.Sprintf("the input has more than %d MiB of ConfigMaps and Secrets: some were not read", maxStored>>20))
 	}
 	if c.lost > 0 {
-		warn(fmt.Sprintf("the input has more than %d MiB of workloads: %d were not read", maxWorkloads>>20, c.lost))
+		warn(fmt.Sprintf("the input has more than %d MiB of workloads: %s were not read", maxWorkloads>>20, prose.Count(c.lost)))
 	}
 	for _, s := range c.order {
 		out = append(out, c.unused(s, warn)...)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/nats-balance/nats-balance/checks"
+	prose "github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -210,7 +211,7 @@ func (f *Found) addLists(lists []checks.URLList) bool {
 	left := maxLists - len(f.Lists)
 	if len(lists) > left {
 		f.Lists = append(f.Lists, lists[:left]...)
-		f.Warnings = append(f.Warnings, fmt.Sprintf("there are more than %d server lists, the others are left out: pass a folder with fewer", maxLists))
+		f.Warnings = append(f.Warnings, fmt.Sprintf("there are more than %s server lists, the others are left out: pass a folder with fewer", prose.Count(maxLists)))
 		return false
 	}
 	f.Lists = append(f.Lists, lists...)

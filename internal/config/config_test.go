@@ -119,7 +119,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"version: 1\nresolvers: !x [a]":                               "c.yaml:2: resolvers is not a list",
 		"version: 1\nresolvers:\n- 1":                                 "c.yaml:3: a resolver is not text, but 1: put it in quotes",
 		"version: 1\nresolvers:\n- a:b:c":                             "c.yaml:3: resolver",
-		"version: 1\nresolvers: [" + strings.Repeat("a,", 1001) + "]": "c.yaml:2: resolvers has 1001 entries: pass at most 1000",
+		"version: 1\nresolvers: [" + strings.Repeat("a,", 1001) + "]": "c.yaml:2: resolvers has 1,001 entries: pass at most 1,000",
 
 		"version: 1\nclient-urls:\n- nats://a":                            "c.yaml:3: an entry of client-urls is not a mapping",
 		"version: 1\nclient-urls:\n- account: A":                          "c.yaml:3: an entry of client-urls has no urls: add it",

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // yamlFile reads a YAML file strictly: every key must be known, every value of
@@ -112,7 +114,7 @@ func (y yamlFile) list(n *yaml.Node, what string, each func(*yaml.Node) error) e
 	case n.Kind != yaml.SequenceNode || n.Tag != "!!seq":
 		return y.fail(n, "%s is not a list: pass lines that begin with a dash, or [A, B]", what)
 	case len(n.Content) > mostEntries:
-		return y.fail(n, "%s has %d entries: pass at most %d", what, len(n.Content), mostEntries)
+		return y.fail(n, "%s has %s entries: pass at most %s", what, words.Count(len(n.Content)), words.Count(mostEntries))
 	}
 	for _, entry := range n.Content {
 		if err := each(entry); err != nil {

@@ -80,7 +80,7 @@ func (e *connectError) Error() string {
 	for i, reason := range reasons {
 		names := servers[reason]
 		if n := len(names) - most; n > 0 {
-			names = append(names[:most:most], fmt.Sprintf("%d more", n))
+			names = append(names[:most:most], words.Count(n)+" more")
 		}
 		if i > 0 {
 			b.WriteString("; ")

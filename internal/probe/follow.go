@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/dnscheck"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -61,7 +62,7 @@ func Follow(ctx context.Context, lists []checks.URLList, o Options) (warnings []
 	}
 	if o.DNS != nil {
 		if len(order) > mostNames {
-			warnings = append(warnings, fmt.Sprintf("only the first %d of %d host names were looked up", mostNames, len(order)))
+			warnings = append(warnings, fmt.Sprintf("only the first %s of %s host names were looked up", words.Count(mostNames), words.Count(len(order))))
 		}
 		resolve(ctx, o, names, order[:min(len(order), mostNames)])
 	}
@@ -84,7 +85,7 @@ func Follow(ctx context.Context, lists []checks.URLList, o Options) (warnings []
 	}
 	if o.Prober != nil {
 		if len(places) > mostAddresses {
-			warnings = append(warnings, fmt.Sprintf("only the first %d of %d addresses were connected to", mostAddresses, len(places)))
+			warnings = append(warnings, fmt.Sprintf("only the first %s of %s addresses were connected to", words.Count(mostAddresses), words.Count(len(places))))
 		}
 		connect(ctx, o, contacts, places[:min(len(places), mostAddresses)])
 	}

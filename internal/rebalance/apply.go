@@ -238,7 +238,7 @@ func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 			b.Failed++
 			silent = name
 			a.ours[killed{a.now.Servers[m.Server].ID, m.ID}] = true
-		case Refused, NotTried:
+		case Planned, Refused, NotTried:
 			b.Failed++
 		}
 	}

@@ -68,7 +68,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 	}
 	if by := d.Lost(); len(by) > 0 && !refused {
 		c := d.Cause(cause.AccountGap)
-		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s): clients that are moved may be lost there where their library gives up. Put that right first.%s", strings.TrimSuffix(refuses(by), "them")+"the clients", c.Code, c.Verdict, onceMended(d, c))})
+		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s): clients that are moved may be lost there where their library gives up. Put that right first.%s", refuses(by, "the clients"), c.Code, c.Verdict, onceMended(d, c))})
 	}
 	var away []string
 	for _, l := range d.Own {
@@ -117,12 +117,12 @@ func named(servers []*checks.Server) string {
 	return words.ListUpTo(shown, names)
 }
 
-// refuses says that servers refuse clients, in a clause.
-func refuses(by []*checks.Server) string {
+// refuses says whom servers refuse, in a clause.
+func refuses(by []*checks.Server, whom string) string {
 	if len(by) == 1 {
-		return named(by) + " refuses them"
+		return named(by) + " refuses " + whom
 	}
-	return named(by) + " refuse them"
+	return named(by) + " refuse " + whom
 }
 
 // leadsBack is why a cause leads clients to where they were.
@@ -181,7 +181,7 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 			s.Stays = fmt.Sprintf("they would come back: %s (%s, %s)", lowerFirst(leadsBack(d, back)), back.Code, back.Verdict)
 		}
 		if by := d.LostAt(i); s.Stays == "" && len(by) > 0 {
-			s.Stays = "they may be lost: " + refuses(by)
+			s.Stays = "they may be lost: " + refuses(by, "them")
 		}
 		where := d.Reconnect(i)
 		s.Unreached, s.Known, s.Why = make([]bool, len(members)), make([]bool, len(members)), make([]string, len(members))

@@ -219,6 +219,6 @@ func (s *State) lastOf(p Plan) []string {
 	if held < 2 {
 		return nil
 	}
-	return []string{fmt.Sprintf("Nobody is on %s. Clients that have it last in their lists take %d moves each to get there: up to about %s in all.",
-		words.Or(empty), held, words.Plural(p.Excess*held, "move"))}
+	return []string{fmt.Sprintf("Nobody is on %s. Clients that have it last in their lists take %s moves each to get there: up to about %s in all.",
+		words.Or(empty), words.Count(held), words.Plural(p.Excess*held, "move"))}
 }

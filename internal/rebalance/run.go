@@ -9,6 +9,8 @@ type Outcome string
 
 // Only Kicked closed the connection for sure.
 const (
+	// Planned: nothing was done yet.
+	Planned Outcome = "planned"
 	// Kicked: the server closed it.
 	Kicked Outcome = "kicked"
 	// Gone: it was closed before.
@@ -37,6 +39,26 @@ const (
 	StopNotReconnected StopCode = "clients-stay-away"
 	StopOthers         StopCode = "another-operator"
 	StopUnreached      StopCode = "server-not-reached"
+	// StopNotAudited: all was moved, and what came of it is not known.
+	StopNotAudited StopCode = "not-audited"
+)
+
+// Result is what came of a rebalance.
+type Result string
+
+// In the order in which it may come to them.
+const (
+	ResultRefused     Result = "refused"
+	ResultNothingToDo Result = "nothing-to-do"
+	// ResultPlanned: a dry run, or a plan that nobody has confirmed yet.
+	ResultPlanned  Result = "planned"
+	ResultDeclined Result = "declined"
+	// ResultStarted: it was written before the first move, and nothing after.
+	ResultStarted  Result = "started"
+	ResultStopped  Result = "stopped"
+	ResultFinding  Result = "finding"
+	ResultUneven   Result = "uneven"
+	ResultBalanced Result = "balanced"
 )
 
 // Stop is why a run stopped early, in a sentence.

@@ -55,6 +55,9 @@ type Change struct {
 	// is that it is no single one.
 	Cluster    string
 	Everywhere bool
+	// Reported is the name that the servers of the cluster report; see
+	// [checks.Deployment.Separate].
+	Reported string
 	// Server is of what happens to servers, of Refused, and of Kicked.
 	Server checks.ServerRef
 	// Account is of Kicked.

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -18,6 +19,7 @@ type Document struct {
 	Change      Kind             `json:"change"`
 	Time        time.Time        `json:"time"`
 	Cluster     *string          `json:"cluster"`
+	Reported    *string          `json:"reported_cluster"`
 	Account     *DocumentAccount `json:"account"`
 	Server      *DocumentServer  `json:"server"`
 	Since       *time.Time       `json:"since"`
@@ -133,7 +135,8 @@ const mostServersTold = 64
 func DocumentOf(c Change) Document {
 	d := Document{Type: DocumentType, Change: c.Kind, Time: c.Time.UTC(), Moves: []DocumentMove{}, Beside: []DocumentServer{}, Spread: documentSpread(c.Spread), Before: documentSpread(c.Before)}
 	if c.Kind != Corrected && c.Kind != Lost && c.Kind != Watching && !c.Everywhere {
-		d.Cluster = &c.Cluster
+		reported := cmp.Or(c.Reported, c.Cluster)
+		d.Cluster, d.Reported = &c.Cluster, &reported
 	}
 	if c.Spread != nil {
 		d.Account = &DocumentAccount{c.Spread.Account.ID, c.Spread.Account.Name}
@@ -187,6 +190,15 @@ func DocumentOf(c Change) Document {
 		d.Watched = &DocumentWatched{c.Of.Clusters, c.Of.Servers, c.Of.Missing, c.Of.Accounts, c.Of.Connections}
 	}
 	return d
+}
+
+// ReportedCluster is the name that the servers of its cluster reported; empty where it is of
+// none.
+func (d *Document) ReportedCluster() string {
+	if d.Reported == nil {
+		return ""
+	}
+	return *d.Reported
 }
 
 func documentServer(s checks.ServerRef) DocumentServer { return DocumentServer{s.ID, s.Name, s.Host} }

@@ -13,6 +13,10 @@ func (d Document) Harmless() Document {
 		cluster := words.Harmless(*d.Cluster)
 		d.Cluster = &cluster
 	}
+	if d.Reported != nil {
+		reported := words.Harmless(*d.Reported)
+		d.Reported = &reported
+	}
 	if d.Account != nil {
 		account := d.Account.Harmless()
 		d.Account = &account

@@ -48,6 +48,7 @@ func (w *Watch) recall(d *checks.Deployment, now time.Time) (doubt string) {
 		if known || len(w.down) >= mostServers {
 			continue
 		}
+		w.called(g.Cluster, g.Reported)
 		if g.Kind == checks.Down && expectsMore(d, g.Cluster) {
 			w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{life: life{heard: g.At}, ref: g.Server, cluster: g.Cluster, at: now}
 			continue
@@ -60,6 +61,27 @@ func (w *Watch) recall(d *checks.Deployment, now time.Time) (doubt string) {
 			Reason: "it was found silent at " + g.At.UTC().Format("2006-01-02 15:04:05 UTC") + "; now " + unknownTo(d, g.Cluster)})
 	}
 	return Doubt("what was recorded there before", &past, d, kin, now)
+}
+
+// name notes what the clusters are called that share a name.
+func (w *Watch) name(d *checks.Deployment) {
+	for i := range d.Servers {
+		w.called(d.Servers[i].Cluster, d.Reported(d.Servers[i].Cluster))
+	}
+	for i := range d.Missing {
+		w.called(d.Missing[i].Cluster, d.Reported(d.Missing[i].Cluster))
+	}
+}
+
+func (w *Watch) called(cluster, reported string) {
+	switch {
+	case cluster == reported || reported == "":
+		delete(w.clusters, cluster)
+	case w.clusters == nil:
+		w.clusters = map[string]string{cluster: reported}
+	default:
+		w.clusters[cluster] = reported
+	}
 }
 
 // mostNamed is how many servers are named in a sentence.
@@ -168,9 +190,9 @@ func Identity(docs []Document) checks.Identity {
 		d := &docs[i]
 		out.Until = d.Time
 		if d.Server != nil && d.Cluster != nil {
-			process(*d.Server, *d.Cluster, d.Since)
+			process(*d.Server, d.ReportedCluster(), d.Since)
 			for _, x := range d.Beside {
-				process(x, *d.Cluster, nil)
+				process(x, d.ReportedCluster(), nil)
 			}
 		}
 		if d.Had != nil {

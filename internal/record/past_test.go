@@ -76,3 +76,41 @@ func TestWhoIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// What is written down of one of several clusters of a name has that name as well, and a
+// cluster whose own name looks as if it were one of them has its own.
+func TestClustersOfOneName(t *testing.T) {
+	t.Parallel()
+	began := epoch()
+	for _, c := range []struct{ one, other, called, reported string }{
+		{"EDGE", "EDGE", "EDGE (n2)", "EDGE"},
+		{"EDGE", "EDGE (n2)", "EDGE (n2)", "EDGE (n2)"},
+		{"prod (eu)", "prod (eu)", "prod (eu) (n2)", "prod (eu)"},
+		{"prod", "prod (eu)", "prod (eu)", "prod (eu)"},
+	} {
+		d := &checks.Deployment{Servers: []checks.Server{{ID: "A1", Name: "n1", Cluster: c.one, Peers: []string{}}, {ID: "A2", Name: "n2", Cluster: c.other, Peers: []string{}}}}
+		d.Separate()
+		w := New(Settings{Parameters: checks.Defaults(), Reconcile: time.Minute})
+		w.Ask(began)
+		w.Reconcile(d, time.Second, began)
+		w.tell(Change{Kind: Stopped, Time: began, Cluster: d.Servers[1].Cluster, Server: d.Servers[1].Ref()})
+		at := 0
+		for _, x := range w.Tick(began) {
+			if x.Kind != Stopped {
+				continue
+			}
+			at++
+			doc := DocumentOf(x)
+			if *doc.Cluster != c.called || doc.ReportedCluster() != c.reported {
+				t.Errorf("%s: %s reports %s, want %s", c.other, *doc.Cluster, doc.ReportedCluster(), c.called)
+			}
+			of := Identity([]Document{doc}).Servers
+			if len(of) == 0 || of[0].Cluster != c.reported {
+				t.Errorf("%s: the identity has %v", c.other, of)
+			}
+		}
+		if at != 1 {
+			t.Errorf("%s: told %d times", c.other, at)
+		}
+	}
+}

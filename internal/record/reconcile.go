@@ -107,6 +107,7 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	w.Counters.Reconciliations++
 	reported := w.rows(d, first, now)
 	c := w.m.correct(d)
+	w.name(d)
 	doubt := w.recall(d, now)
 	w.absent(d, reported, first, now)
 	w.identity = w.who(d)

@@ -61,6 +61,10 @@ type Watch struct {
 	flushed   time.Time // refusals
 	out       []Change  // to be told with the next tick
 
+	// clusters are those that share a name, by what they are called: the name that their
+	// servers report.
+	clusters map[string]string
+
 	identity   *checks.Identity // of the deployment, by the last full report
 	judged     bool             // what the first full report has was judged
 	ready      bool             // there was a full report
@@ -386,5 +390,8 @@ func (w *Watch) tick(now time.Time, end bool) []Change {
 	out := w.out
 	w.out = nil
 	w.tellEnded(out)
+	for i := range out {
+		out[i].Reported = cmp.Or(w.clusters[out[i].Cluster], out[i].Cluster)
+	}
 	return out
 }

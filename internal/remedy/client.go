@@ -39,8 +39,8 @@ func (x *facts) clientConfig() (Remedy, bool) {
 	if x.haveAll() {
 		return Remedy{}, false
 	}
-	urls, whole := x.urls()
-	r := Remedy{Title: "Give the clients of " + x.account + " all servers, in random order", Line: strings.Join(urls, ",")}
+	urls, whole, open := x.urls()
+	r := Remedy{Title: "Give the clients of " + x.account + " all servers, in random order", Line: strings.Join(urls, ","), Open: open}
 	if x.Missing > 0 {
 		r.Title = "Give the clients of " + x.account + " all servers, also those missing here, in random order"
 	}
@@ -67,7 +67,7 @@ func (x *facts) clientConfig() (Remedy, bool) {
 		why = append(why, "Their languages are unknown.")
 	}
 	if !whole {
-		why = append(why, fmt.Sprintf("The list has %d of the %d servers: that is enough, as servers advertise the others.", len(urls), x.servers()))
+		why = append(why, fmt.Sprintf("The list has %s of the %s servers: that is enough, as servers advertise the others.", words.Count(len(urls)), words.Count(x.servers())))
 	}
 	r.Why = strings.Join(why, " ") + x.addresses() + " Fill in the name and the credentials."
 	for _, lang := range languages {
@@ -220,7 +220,7 @@ func (x *facts) oneConnection() Remedy {
 			lang = l
 		}
 	}
-	urls, _ := x.urls()
+	urls, _, _ := x.urls()
 	r.Why = why + "A connection serves any number of subscriptions and threads. Where a pool is needed, let each of its connections choose from the full list. " +
 		"Run several instances on several hosts." + x.addresses()
 	r.Snippets = []Snippet{{Lang: lang, Text: connectCall(lang, urls, x.mostly(checks.WebSocket))}}

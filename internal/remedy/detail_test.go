@@ -150,7 +150,7 @@ func TestDetails(t *testing.T) {
 			[]string{"Move 1,900 connections", "counts pages of 1,024", "--cluster C1 31m"}, nil},
 		{"a threshold", cause.RemedyKeepItSo, []change{func(in *Input) { in.ThresholdPercent, in.Again = 60, "--context 'a%b'" }},
 			[]string{"$ nats-balance audit concentration --review 50 --threshold 60 --context 'a%b'", `--context 'a\%b'`}, []string{"As a plugin"}},
-		{"a plugin", cause.RemedyKeepItSo, []change{func(in *Input) { in.Tool = "nats balance" }}, []string{"$ nats balance audit", "17 6 * * 1  nats-balance audit", "As a plugin"}, nil},
+		{"a plugin", cause.RemedyKeepItSo, []change{func(in *Input) { in.Tool, in.Plugin = "nats balance", true }}, []string{"$ nats balance audit", "17 6 * * 1  nats-balance audit", "As a plugin"}, nil},
 		{"a small account", cause.RemedyKeepItSo, []change{withCause(cause.SmallAccount, cause.Confirmed), spread(11, 1, 0)},
 			[]string{"--min-connections 16 --critical 90"}, nil},
 		{"flags that can't be pasted", cause.RemedyKeepItSo, []change{func(in *Input) { in.Again = "--context x\nid" }}, []string{"--review 50\n"}, []string{"id\n"}},

@@ -166,9 +166,12 @@ func (x *facts) label(s *checks.Server) string {
 	return fmt.Sprintf("server-%d", slices.Index(x.members, s)+1)
 }
 
+// scope is which connections a command is of, as flags.
+type scope struct{ account, cluster string }
+
 // scope are the flags that name the account, as this program takes it, and the
 // cluster; ok is false where a name can't be put into a command.
-func (x *facts) scope() (flags string, ok bool) {
+func (x *facts) scope() (flags scope, ok bool) {
 	a := x.f.Account
 	name := a.Name
 	same := 0
@@ -184,17 +187,17 @@ func (x *facts) scope() (flags string, ok bool) {
 }
 
 // scopeByID is the same for programs that know accounts by their id.
-func (x *facts) scopeByID() (flags string, ok bool) {
+func (x *facts) scopeByID() (flags scope, ok bool) {
 	return x.scopeOf(cmp.Or(x.f.Account.ID, x.f.Account.Name))
 }
 
-func (x *facts) scopeOf(name string) (flags string, ok bool) {
+func (x *facts) scopeOf(name string) (flags scope, ok bool) {
 	if !pasteable(name) || x.f.Cluster != "" && !pasteable(x.f.Cluster) {
-		return "", false
+		return scope{}, false
 	}
-	flags = option("--account", name)
+	flags.account = option("--account", name)
 	if x.f.Cluster != "" {
-		flags += " " + option("--cluster", x.f.Cluster)
+		flags.cluster = option("--cluster", x.f.Cluster)
 	}
 	return flags, true
 }

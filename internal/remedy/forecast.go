@@ -78,6 +78,6 @@ func (x *facts) those() string {
 	case 2:
 		return "these two"
 	default:
-		return fmt.Sprintf("these %d", n)
+		return "these " + words.Count(n)
 	}
 }

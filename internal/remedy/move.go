@@ -92,10 +92,13 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 		// Enough for the rebalancer to see whether they come back.
 		few = fmt.Sprintf("--max-moves %d", min(5, excess))
 	}
-	r.Commands = []string{
-		x.command(x.Tool, "rebalance", ours, force, x.Expect, x.Sources),
-		x.command(x.Tool, "rebalance", ours, force, few, "--apply", x.Expect, x.Sources),
+	commands := func(account string) []string {
+		return []string{
+			x.command(x.Tool, "rebalance", account, ours.cluster, force, x.Expect, x.Sources),
+			x.command(x.Tool, "rebalance", account, ours.cluster, force, few, "--apply", x.Expect, x.Sources),
+		}
 	}
+	r.Commands, r.ForAll = commands(ours.account), commands("")
 	if x.NoSystem {
 		why = append(why, takesSystem)
 	}
@@ -107,7 +110,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 	minutes := min(60, max(1, excess/60))
 	if !x.unknown && !apart { // it can't try a few, and leaves nobody out
 		r.Snippets = []Snippet{{Lang: "sh", Text: "# The same with the nats CLI. It asks before it begins.\n" + note +
-			x.command("nats server cluster balance", theirs, fmt.Sprintf("%dm", minutes)) + "\n"}}
+			x.command("nats server cluster balance", theirs.account, theirs.cluster, fmt.Sprintf("%dm", minutes)) + "\n"}}
 	}
 	r.Why = strings.Join(why, " ")
 	return r, true
@@ -223,7 +226,7 @@ func (x *facts) keepItSo() Remedy {
 	// that only watches needs no cause. The plugin host of nats turns every status into 1, and cron takes % for the
 	// end of the command.
 	cron := strings.ReplaceAll(x.audit("nats-balance audit concentration --review 50", threshold, x.Expect, "--json --outfile ~/nats-balance/audit.json"), "%", `\%`)
-	if strings.Contains(x.Tool, " ") {
+	if x.Plugin {
 		r.Why += " As a plugin every status but 0 becomes 1: let monitoring call nats-balance itself."
 	}
 	if x.Again == "" && x.NoSystem {

@@ -181,9 +181,9 @@ func (p place) url() string {
 }
 
 // urls are those of the cluster's servers for a client; whole is false where
-// there are more. For WebSocket clients they are those of servers that have the
+// there are more, and open is true where one has a placeholder. For WebSocket clients they are those of servers that have the
 // listener, or of all where these have to get it first.
-func (x *facts) urls() (urls []string, whole bool) {
+func (x *facts) urls() (urls []string, whole, open bool) {
 	websocket, first := x.mostly(checks.WebSocket), x.listenerFirst()
 	for _, p := range x.places {
 		u := p.url()
@@ -195,13 +195,14 @@ func (x *facts) urls() (urls []string, whole bool) {
 			u = x.webSocketScheme() + "://" + p.at()
 		}
 		if len(urls) == mostURLs {
-			return urls, false
+			return urls, false, open
 		}
+		open = open || p.host == ""
 		if !slices.Contains(urls, u) {
 			urls = append(urls, u)
 		}
 	}
-	return urls, true
+	return urls, true, open
 }
 
 // listenerFirst reports whether these are WebSocket clients, and other servers have to

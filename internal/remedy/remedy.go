@@ -12,6 +12,8 @@ type Input struct {
 	cause.Diagnosis
 	// Tool is how this program is called: "nats-balance" or "nats balance".
 	Tool string
+	// Plugin reports whether it is called through the nats CLI.
+	Plugin bool
 	// Flags are the connection flags to repeat in commands, quoted for a shell
 	// and without secrets: "--context system", or empty.
 	Flags string
@@ -42,9 +44,15 @@ type Remedy struct {
 	// Line is what it comes down to in a line, such as the URLs of all servers;
 	// empty where the title says it.
 	Line string
+	// Open reports whether Line has something to fill in, as not all of it is known.
+	Open bool
 	// ByHand is what to do where no command does it, in a short clause.
 	ByHand   string
 	Commands []string // command lines, ready to paste
+	// ForAll are Commands for all accounts of a group, in the same order; nil where they
+	// name none. The flags that the user passed stay in them: without those they would
+	// decide by less than the audit knew.
+	ForAll []string
 	// Checks are those of Commands that only check what was done.
 	Checks   []string
 	Snippets []Snippet

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -213,6 +214,51 @@ func TestRebalance(t *testing.T) {
 				t.Errorf("got %q\nwant %q and %q", append(r.Commands, r.Why), tt.want, tt.says)
 			}
 		})
+	}
+}
+
+// TestForAll has what of the commands of one account is left for all: everything but the
+// account, whatever its name looks like.
+func TestForAll(t *testing.T) {
+	t.Parallel()
+	const all, rest = "nats-balance rebalance --cluster C1", " --client-url A=nats://n1:4222 --context system"
+	for _, name := range []string{"ORDERS", "-a", "a --b", "it's --x", "--account", "x --account y --cluster z"} {
+		r := written(t, inputOf(withCause(cause.RestartDrift, cause.Likely), account(name), func(in *Input) { in.Sources = "--client-url A=nats://n1:4222" }), cause.RemedyRebalance)
+		if want := []string{all + rest, all + " --apply" + rest}; !slices.Equal(r.ForAll, want) || len(r.Commands) != 2 || !strings.Contains(r.Commands[0], words.Shell(name)) {
+			t.Errorf("%s: %q of %q, want %q", name, r.ForAll, r.Commands, want)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		r    Remedy
+	}{
+		{"they come straight back", written(t, inputOf(withCause(cause.SingleURL, cause.Likely)), cause.RemedyRebalance)},
+		{"no command moves anybody", written(t, inputOf(), cause.RemedyKeepItSo)},
+	} {
+		if len(c.r.ForAll) > 0 {
+			t.Errorf("%s: %q", c.name, c.r.ForAll)
+		}
+	}
+}
+
+// TestOpenLine has when the line of URLs has something to fill in.
+func TestOpenLine(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		changes []change
+		want    bool
+	}{
+		{"all addresses are known", nil, false},
+		{"a server is missing", []change{func(in *Input) {
+			in.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
+		}}, false},
+		{"an account of that name", []change{account("<n2's address>")}, false},
+		{"one address is unknown", []change{serverOf(func(s *checks.Server) { s.Details = nil }, 2)}, true},
+	} {
+		if r := written(t, inputOf(c.changes...), cause.RemedyClientConfig); r.Open != c.want || r.Line == "" {
+			t.Errorf("%s: %v of %q", c.name, r.Open, r.Line)
+		}
 	}
 }
 

@@ -89,7 +89,7 @@ func (x *facts) restartOrder() Remedy {
 	}
 	expect := max(x.d.Expected, len(x.d.Servers)+x.d.Absent())
 	why = append(why, "Clients leave a server that stops and nothing brings them back, so the one restarted last stays nearly empty.",
-		fmt.Sprintf("Before the next, wait until all %d servers are listed.", expect))
+		fmt.Sprintf("Before the next, wait until all %s servers are listed.", words.Count(expect)))
 	k := x.kubernetes()
 	ours, ok := x.scope()
 	if k.set != "" {
@@ -103,7 +103,7 @@ func (x *facts) restartOrder() Remedy {
 	r.Checks = append(r.Checks, x.command(fmt.Sprintf("nats server list %d", expect)))
 	r.Commands = append(r.Commands, r.Checks...)
 	if ok {
-		r.Commands = append(r.Commands, x.command(x.Tool, "rebalance", ours, x.force(), x.Expect, x.Sources))
+		r.Commands = append(r.Commands, x.command(x.Tool, "rebalance", ours.account, ours.cluster, x.force(), x.Expect, x.Sources))
 	} else {
 		why = append(why, noCommand)
 	}

@@ -161,7 +161,7 @@ func (doc *Document) minimum(n int, what string) string {
 	if doc.overridden {
 		return "few " + what
 	}
-	return fmt.Sprintf("<%d %s", n, what)
+	return "<" + words.Count(n) + " " + what
 }
 
 // findingNotes are said below a finding's first line.

@@ -55,7 +55,9 @@ type Past struct {
 // PastServer is a server of an earlier document; Host is empty where not known.
 // The counts are nil where it did not report.
 type PastServer struct {
-	Name, Host, Cluster   string
+	Name, Host, Cluster string
+	// Reported is the name that the servers of the cluster reported.
+	Reported              string
 	Connections, Accounts *int
 	// Unnamed is that its name is its id, which changes when it restarts.
 	Unnamed bool

@@ -126,7 +126,7 @@ func readPast(d *earlier) (*Past, error) {
 	return past, nil
 }
 
-var errManyFindings = fmt.Errorf("it has more than %d findings: pass what audit concentration --json wrote", mostFindings)
+var errManyFindings = fmt.Errorf("it has more than %s findings: pass what audit concentration --json wrote", words.Count(mostFindings))
 
 func readPastFindings(d *jsontext.Decoder) ([]Row, error) {
 	if token, err := d.ReadToken(); err != nil || token.Kind() != '[' {
@@ -161,8 +161,9 @@ func readPastServers(d *earlier) ([]PastServer, error) {
 		Accounts    *int      `json:"accounts"`
 	}
 	type cluster struct {
-		Name    string   `json:"name"`
-		Servers []server `json:"servers"`
+		Name     string   `json:"name"`
+		Reported string   `json:"reported_name"`
+		Servers  []server `json:"servers"`
 	}
 	var clusters []cluster
 	if err := json.UnmarshalDecode(d.Decoder, &clusters, json.WithUnmarshalers(json.JoinUnmarshalers(counted[server](d), counted[cluster](d)))); err != nil {
@@ -176,7 +177,7 @@ func readPastServers(d *earlier) ([]PastServer, error) {
 				continue // it stands for a server of which nothing else was known
 			}
 			if s.Server.Name != "" && len(out) < mostPastServers {
-				p := PastServer{Name: s.Server.Name, Host: s.Server.Host, Cluster: c.Name, Unnamed: s.Server.Name == s.Server.ID}
+				p := PastServer{Name: s.Server.Name, Host: s.Server.Host, Cluster: c.Name, Reported: c.Reported, Unnamed: s.Server.Name == s.Server.ID}
 				// What a document says is believed within what there can be.
 				if n := s.Connections; n != nil && *n >= 0 && int64(*n) <= mostConnections {
 					p.Connections, p.Accounts = n, s.Accounts

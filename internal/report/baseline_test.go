@@ -164,7 +164,7 @@ func TestBaselineIsRefused(t *testing.T) {
 		"a long number": {`{"x":` + strings.Repeat("1", longestText+1) + `}`, "it has a text of more than 1 MiB"},
 		"long enough":   {`{"x":"` + strings.Repeat(`\"`, longestText/3) + `"}`, "it has no field type"},
 		"two numbers":   {`{"x":1  2}`, garbage},
-		"many servers":  {`{"clusters":[{"servers":[` + strings.Repeat("{},", 1000) + `{}]}]}`, "it has more than 1000000 servers"},
+		"many servers":  {`{"clusters":[{"servers":[` + strings.Repeat("{},", 1000) + `{}]}]}`, "it has more than 1,000,000 servers"},
 	} {
 		if _, err := readBaseline(strings.NewReader(c.text), largestBaseline, 1000); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", what, err, c.want)

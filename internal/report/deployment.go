@@ -32,7 +32,9 @@ type Skipped struct {
 
 // Cluster is what a cluster carries; Name is empty for a server without one.
 type Cluster struct {
-	Name        string   `json:"name"`
+	Name string `json:"name"`
+	// Reported is the name that its servers report: another one where several clusters do.
+	Reported    string   `json:"reported_name"`
 	Connections int      `json:"connections"`
 	Servers     []Server `json:"servers"`
 }
@@ -88,8 +90,8 @@ func orNull(s string) *string {
 	return nonEmpty(words.Harmless(s))
 }
 
-func cluster(c checks.ClusterUse) Cluster {
-	out := Cluster{Name: words.Harmless(c.Name), Connections: c.Connections, Servers: []Server{}}
+func cluster(c checks.ClusterUse, reported string) Cluster {
+	out := Cluster{Name: words.Harmless(c.Name), Reported: words.Harmless(reported), Connections: c.Connections, Servers: []Server{}}
 	for _, s := range c.Servers {
 		out.Servers = append(out.Servers, Server{serverRef(s.Server), s.Connections, s.Accounts})
 	}

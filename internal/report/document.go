@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
@@ -76,16 +77,22 @@ type Source struct {
 	// Account is the only one that the source sees; nil where it sees all.
 	Account *Account `json:"account"`
 
-	of source.Kind
+	of    source.Kind
+	parts []string // of Detail, what matters most first
 }
 
-// SourceOf is where data came from of which no account is the only one.
-func SourceOf(kind source.Kind, detail string) Source {
-	return Source{Kind: kind.Name, Detail: words.Sentence(detail), of: kind}
+// SourceOf is where data came from of which no account is the only one, with what is said
+// of that, what matters most first.
+func SourceOf(kind source.Kind, detail []string) Source {
+	s := Source{Kind: kind.Name, Detail: words.Sentence(strings.Join(detail, ", ")), of: kind}
+	for _, part := range detail {
+		s.parts = append(s.parts, words.Sentence(part))
+	}
+	return s
 }
 
 // sourceOf is where a deployment came from.
-func sourceOf(kind source.Kind, detail string, d *checks.Deployment) Source {
+func sourceOf(kind source.Kind, detail []string, d *checks.Deployment) Source {
 	s := SourceOf(kind, detail)
 	if kind.OwnAccount && len(d.Accounts) == 1 {
 		s.Account = &Account{ID: words.Harmless(d.Accounts[0].ID), Name: words.Harmless(d.Accounts[0].Name)}
@@ -109,7 +116,7 @@ type Input struct {
 	Time       time.Time
 	SourceKind source.Kind
 	// SourceDetail must have no credentials.
-	SourceDetail string
+	SourceDetail []string
 	Parameters   checks.Parameters
 	Deployment   *checks.Deployment
 	Result       checks.Result
@@ -166,7 +173,7 @@ func New(in Input) *Document {
 		doc.Warnings = append(doc.Warnings, words.Sentence(w))
 	}
 	for _, c := range r.Clusters {
-		doc.Clusters = append(doc.Clusters, cluster(c))
+		doc.Clusters = append(doc.Clusters, cluster(c, d.Reported(c.Name)))
 	}
 	shared := map[*checks.Survivor][]Survivor{}
 	for i, f := range r.Findings {

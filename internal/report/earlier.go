@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -22,7 +24,7 @@ const (
 var (
 	errLargeDocument = fmt.Errorf("it has more than %d MiB: pass what audit concentration --json wrote, without --all", largestBaseline>>20)
 	errLongText      = fmt.Errorf("it has a text of more than %d MiB: pass what --json wrote", longestText>>20)
-	errManyRead      = fmt.Errorf("it has more than %d servers, accounts, services and shares: pass what --json wrote, without --all", mostRead)
+	errManyRead      = fmt.Errorf("it has more than %s servers, accounts, services and shares: pass what --json wrote, without --all", words.Count(mostRead))
 )
 
 // earlier reads an earlier document as a stream. The file may have come from anywhere:

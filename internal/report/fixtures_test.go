@@ -99,7 +99,7 @@ func fixtureInput(f *fleet) Input {
 	return Input{
 		Check: checks.Concentration(), Version: "1.2.3",
 		Time:       time.Date(2026, 2, 3, 4, 5, 6, 789, time.FixedZone("", 3600)),
-		SourceKind: source.SystemAccount(), SourceDetail: "nats://10.0.0.1:4222, server C1-n1",
+		SourceKind: source.SystemAccount(), SourceDetail: []string{"nats://10.0.0.1:4222", "server C1-n1"},
 		Parameters: checks.Defaults(), Deployment: &f.Deployment,
 	}
 }
@@ -358,12 +358,15 @@ func fixtures() []fixture {
 	long := strings.Repeat("very-long-name-", 40)
 	add("long", newFleet().server(long, long+"1", 0, long, 90).server(long, long+"2", 0, long, 9).server(long, long+"3", 0, long, 1, "n", 10).
 		missing(long, long+"4", 0, long).note("%s", long+" "+long), all,
-		func(in *Input) { in.SourceDetail = long; in.Warnings = []string{long} })
+		func(in *Input) { in.SourceDetail = []string{long}; in.Warnings = []string{long} })
 	add("why", skewed())
 	add("hostile-why", newFleet().server(evil, evil+"1", 0, evil, 90).server(evil, evil+"2", 0, evil, 4).server(evil, "n3", 0, evil, 1))
 	add("hostile", newFleet().server(evil, evil+"1", 0, evil, 90).server(evil, evil+"2", 0, evil, 40, evil+"e\u0301", 10).server(evil, evil+"\xff", 0, evil, 1).
 		missing(evil, evil, -1, "nats://user:pass@host refused \x07"+evil).note("asked nats://tok@h1,nats://a:b@h2: %s", evil), all,
-		func(in *Input) { in.SourceDetail = "nats://user:p@ss/w@10.0.0.1:4222"; in.Warnings = []string{evil} })
+		func(in *Input) {
+			in.SourceDetail = []string{"nats://user:p@ss/w@10.0.0.1:4222"}
+			in.Warnings = []string{evil}
+		})
 	add("same-name", newFleet().server("C1", "nats", 0, "ORDERS", 18).server("C1", "nats", 0, "ORDERS", 1).server("C1", "nats-with-a-long-name", 0, "ORDERS", 1))
 	return append(out, fileFixtures()...)
 }

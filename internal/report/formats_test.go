@@ -124,7 +124,7 @@ func hostileInput(name string) Input {
 	in := fixtureInput(newFleet().account(name+"id", name, false).
 		server(name, name, 0, name, 90).server(name, name+"2", 0, name, 4).server(name, "n3", 0, name, 1, name+"other", 30).
 		missing(name, name, 0, name).note("%s", name))
-	in.SourceDetail, in.Warnings = name, []string{name}
+	in.SourceDetail, in.Warnings = []string{name}, []string{name}
 	in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
 	if len(in.Result.Findings) > 0 { // not in a cluster without a name
 		explained(&in, name, name)
@@ -135,7 +135,7 @@ func hostileInput(name string) Input {
 func hostileHotspots(name string) *Hotspots {
 	in := hostileInput(name)
 	p := checks.ClientConnections().Defaults()
-	return NewHotspots(HotspotInput{Time: in.Time, SourceKind: in.SourceKind, SourceDetail: name, Parameters: p,
+	return NewHotspots(HotspotInput{Time: in.Time, SourceKind: in.SourceKind, SourceDetail: []string{name}, Parameters: p,
 		Deployment: in.Deployment, Result: checks.CheckHotspots(in.Deployment, p), All: true})
 }
 

@@ -160,7 +160,7 @@ type HotspotInput struct {
 	Version      string
 	Time         time.Time
 	SourceKind   source.Kind
-	SourceDetail string
+	SourceDetail []string
 	Parameters   checks.HotspotParameters
 	Deployment   *checks.Deployment
 	Result       checks.HotspotResult

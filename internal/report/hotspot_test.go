@@ -91,7 +91,7 @@ func hotspotFixtures() []hotspotFixture {
 	})
 	add("hostile", newFleet().server(evil, evil+"1", 0, evil, 90, evil+"e\u0301", 10).server(evil, evil+"2", 0, evil, 4).server(evil, evil+"2", 0, evil, 1).
 		missing(evil, evil, 0, "nats://user:pass@host refused \x07"+evil).note("asked nats://tok@h1: %s", evil), all,
-		func(in *HotspotInput) { in.SourceDetail = "nats://user:p@ss/w@10.0.0.1:4222" })
+		func(in *HotspotInput) { in.SourceDetail = []string{"nats://user:p@ss/w@10.0.0.1:4222"} })
 	long := strings.Repeat("very-long-name-", 40)
 	add("long", newFleet().account(long+"id", long, false).server(long, long+"1", 0, long, 4_000_000_000).server(long, long+"2", 0, long, 9).server(long, "長"+long, 0, long, 1).
 		missing(long, long+"4", -1, long).note("%s", long), all)

@@ -46,10 +46,9 @@ func writeHotspotsText(w io.Writer, doc *Hotspots, style Style) error {
 // hotspotOrigin says in a line who reported, and which server has the most where
 // nothing is a finding; then who did not.
 func (p *printer) hotspotOrigin(doc *Hotspots) {
-	reported := doc.Source.reportedBy(doc.Coverage)
 	cluster, server := doc.highest()
 	if pass := checks.Outcome(doc.Outcome) == checks.OutcomePass; !pass || !doc.Coverage.Complete || server == nil {
-		p.from(reported, doc.Source)
+		p.from(doc.Source.reportedBy(doc.Coverage, true), doc.Source)
 	} else {
 		names := []string{server.label}
 		if len(doc.Clusters) > 1 {
@@ -57,7 +56,7 @@ func (p *printer) hotspotOrigin(doc *Hotspots) {
 		}
 		p.wrap("", fitted(p.width, names, func(n []string) string {
 			return fmt.Sprintf("Highest: %s with %s, average %s. %s", strings.Join(n, " in "), words.Plural(*server.Connections, doc.measure.Noun),
-				cluster.Average, strings.TrimSuffix(reported, " to the system account"))
+				cluster.Average, doc.Source.reportedBy(doc.Coverage, false))
 		}))
 	}
 	if !doc.Coverage.Complete {

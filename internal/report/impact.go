@@ -32,7 +32,9 @@ type Impacts struct {
 type ServerImpact struct {
 	Server  ServerRef `json:"server"`
 	Cluster string    `json:"cluster"`
-	Outcome string    `json:"outcome"`
+	// Reported is the name that its servers report: another one where several clusters do.
+	Reported string `json:"reported_cluster"`
+	Outcome  string `json:"outcome"`
 	// Connections drop; of them some can fail over, some can't, and of the rest it
 	// is not known.
 	Connections int        `json:"connections"`
@@ -96,7 +98,7 @@ type ImpactInput struct {
 	Version      string
 	Time         time.Time
 	SourceKind   source.Kind
-	SourceDetail string
+	SourceDetail []string
 	Deployment   *checks.Deployment
 	Losses       []cause.Loss
 	// Everywhere is that they are of all clusters, and of no certain server.
@@ -123,7 +125,7 @@ func NewImpacts(in ImpactInput) *Impacts {
 		}
 	}
 	for _, l := range in.Losses {
-		doc.Servers = append(doc.Servers, serverImpact(l))
+		doc.Servers = append(doc.Servers, serverImpact(l, in.Deployment.Reported(l.Cluster)))
 		add(l.Outcome())
 	}
 	if in.Everywhere && !doc.Coverage.Complete {
@@ -137,9 +139,9 @@ func NewImpacts(in ImpactInput) *Impacts {
 	return doc
 }
 
-func serverImpact(l cause.Loss) ServerImpact {
+func serverImpact(l cause.Loss, reported string) ServerImpact {
 	out := ServerImpact{Server: ServerRef{ID: words.Harmless(l.Server.ID), Name: words.Harmless(l.Server.Name), Host: words.Harmless(l.Server.Host)},
-		Cluster: words.Harmless(l.Cluster), Outcome: string(l.Outcome()), Connections: l.Connections, CanFailOver: l.Can, Stranded: l.Stranded,
+		Cluster: words.Harmless(l.Cluster), Reported: words.Harmless(reported), Outcome: string(l.Outcome()), Connections: l.Connections, CanFailOver: l.Can, Stranded: l.Stranded,
 		Unknown: l.Connections - l.Can - l.Stranded, Fits: string(l.Fits), Survivors: []Survivor{}, OtherClusters: clusterCounts(l.Abroad), Accounts: []AccountImpact{}}
 	var shares []checks.Share
 	for _, s := range l.Survivors {

@@ -169,10 +169,10 @@ type pastDocument struct {
 // only the address, or not the cluster.
 func (doc *pastDocument) members() (out []PastServer) {
 	seen := map[PastServer]bool{}
-	add := func(s pastRef, cluster string, reported bool) {
+	add := func(s pastRef, cluster, called string, reported bool) {
 		host, _, err := net.SplitHostPort(s.Name)
 		address := err == nil && host == s.Host && !reported
-		p := PastServer{Name: s.Name, Cluster: cluster, Unnamed: s.Name == s.ID}
+		p := PastServer{Name: s.Name, Cluster: cluster, Reported: called, Unnamed: s.Name == s.ID}
 		if s.Name == "" || address || seen[p] || len(out) >= mostPastServers {
 			return
 		}
@@ -182,21 +182,21 @@ func (doc *pastDocument) members() (out []PastServer) {
 	}
 	for _, c := range doc.Clusters {
 		for _, s := range c.Servers {
-			add(s.Server, c.Name, s.Connections != nil)
+			add(s.Server, c.Name, c.Reported, s.Connections != nil)
 		}
 	}
 	if doc.Type != ImpactType {
 		return out
 	}
 	for _, s := range doc.Servers {
-		add(s.Server, s.Cluster, true)
+		add(s.Server, s.Cluster, s.Reported, true)
 		for _, x := range s.Survivors {
-			add(x.Server, s.Cluster, true)
+			add(x.Server, s.Cluster, s.Reported, true)
 		}
 	}
 	for _, m := range doc.Coverage.Missing {
 		if m.Cluster != nil {
-			add(m.Server, *m.Cluster, false)
+			add(m.Server, *m.Cluster, "", false)
 		}
 	}
 	return out
@@ -232,8 +232,9 @@ type pastMissing struct {
 }
 
 type pastCluster struct {
-	Name    string       `json:"name"`
-	Servers []pastMember `json:"servers"`
+	Name     string       `json:"name"`
+	Reported string       `json:"reported_name"`
+	Servers  []pastMember `json:"servers"`
 }
 
 type pastMember struct {
@@ -244,6 +245,7 @@ type pastMember struct {
 type pastServer struct {
 	Server      pastRef       `json:"server"`
 	Cluster     string        `json:"cluster"`
+	Reported    string        `json:"reported_cluster"`
 	Connections int           `json:"connections"`
 	Survivors   []pastMember  `json:"survivors"`
 	Accounts    []pastAccount `json:"accounts"`

@@ -77,7 +77,7 @@ func TestFieldOrder(t *testing.T) {
 		".coverage.missing.server":          "id name host",
 		".summary":                          "clusters servers accounts connections leafnodes evaluated findings review accepted skipped",
 		".summary.skipped":                  "too_few_connections too_few_servers system_account",
-		".clusters":                         "name connections servers",
+		".clusters":                         "name reported_name connections servers",
 		".clusters.servers":                 "server connections accounts",
 		".clusters.servers.server":          "id name host",
 		".groups":                           "cause title verdict key text server cluster accounts connections share_percent remedies",

@@ -1,12 +1,14 @@
 package report
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/source"
 )
 
@@ -61,6 +63,48 @@ func TestWhatADeadServerHad(t *testing.T) {
 		}
 		if c.want == "" && has("in the baseline") || !has(c.want) && c.want != "" {
 			t.Errorf("%q, want %q", notes, c.want)
+		}
+	}
+}
+
+// Of an earlier document the names that clusters reported are read, of both kinds.
+func TestReportedNamesAreReadBack(t *testing.T) {
+	t.Parallel()
+	d := &checks.Deployment{Servers: []checks.Server{{ID: "A", Name: "n1", Cluster: "EDGE", Peers: []string{}}, {ID: "B", Name: "n2", Cluster: "EDGE", Peers: []string{}},
+		{ID: "C", Name: "n3", Cluster: "EDGE (eu)", Peers: []string{}}}}
+	d.Separate()
+	want := map[string]string{"n1": "EDGE", "n2": "EDGE", "n3": "EDGE (eu)"}
+	doc := New(Input{Check: checks.Concentration(), Time: time.Now(), Parameters: checks.Defaults(), Deployment: d, Result: checks.CheckConcentration(d, checks.Defaults())})
+	var b bytes.Buffer
+	if err := JSON(&b, doc); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	past, err := ReadBaseline(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	impact, err := ReadImpact(strings.NewReader(text), "n1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Reset()
+	lost := NewImpacts(ImpactInput{Time: time.Now(), Deployment: d, Losses: []cause.Loss{{Server: d.Servers[0].Ref(), Cluster: d.Servers[0].Cluster}}})
+	if err := JSON(&b, lost); err != nil {
+		t.Fatal(err)
+	}
+	other, err := ReadImpact(&b, "n1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, all := range map[string][]PastServer{"a baseline": past.Servers, "an audit, for impact": impact.Servers, "an impact": other.Servers} {
+		if len(all) == 0 {
+			t.Errorf("%s: no servers", name)
+		}
+		for _, s := range all {
+			if s.Reported != want[s.Name] || s.Cluster == s.Reported && s.Name != "n3" {
+				t.Errorf("%s: %+v", name, s)
+			}
 		}
 	}
 }

@@ -20,7 +20,7 @@ func rebalanceOf(outcome, name string) *Rebalance {
 	n, batch, why := 70, 1, "why "+name
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	doc := &Rebalance{
-		Tool: Tool{Name: "nats-balance", Version: "1"}, Time: start, Source: SourceOf(source.SystemAccount(), "nats://"+name),
+		Tool: Tool{Name: "nats-balance", Version: "1"}, Time: start, Source: SourceOf(source.SystemAccount(), []string{"nats://" + name}),
 		Cluster: name, Outcome: outcome,
 		Given:    RebalanceParameters{Apply: outcome != "planned", Rate: 10, Batch: 20},
 		Refusals: []Refusal{{Code: "single-url", Text: "The clients of " + name + " know one server."}, {Code: "coverage", Text: "Another."}},

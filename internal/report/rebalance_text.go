@@ -46,7 +46,7 @@ func RebalanceText(w io.Writer, doc *Rebalance, style Style) error {
 		p.wrap("", "Coverage: "+n)
 	}
 	if doc.Outcome == "planned" {
-		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, with a check after every %d. --json has each connection.", duration(doc), words.Count(doc.Given.Rate), doc.Given.Batch))
+		p.wrap("", fmt.Sprintf("With --apply it takes about %s: %s a second, with a check after every %s. --json has each connection.", duration(doc), words.Count(doc.Given.Rate), words.Count(doc.Given.Batch)))
 	}
 	p.warnings(doc.Warnings)
 	return p.to(w)

@@ -22,8 +22,10 @@ type Remedy struct {
 	Snippets []Snippet `json:"snippets"`
 
 	line   string // what it comes down to, such as URLs
+	open   bool   // line has something to fill in
 	byHand string // what to do where no command does it
 	checks []string
+	forAll []string // the commands for all accounts of a group
 }
 
 // step is the command of a remedy that a screen shows.
@@ -56,13 +58,16 @@ type Snippet struct {
 func remedies(all []remedy.Remedy) []Remedy {
 	out := []Remedy{}
 	for _, r := range all {
-		told := Remedy{Code: string(r.Code), When: string(r.When), Title: words.Sentence(r.Title), Why: words.Sentence(r.Why), line: words.Sentence(r.Line), byHand: words.Sentence(r.ByHand),
+		told := Remedy{Code: string(r.Code), When: string(r.When), Title: words.Sentence(r.Title), Why: words.Sentence(r.Why), line: words.Sentence(r.Line), open: r.Open, byHand: words.Sentence(r.ByHand),
 			Commands: []string{}, Snippets: []Snippet{}}
 		for _, c := range r.Commands {
 			told.Commands = append(told.Commands, words.Sentence(c))
 		}
 		for _, c := range r.Checks {
 			told.checks = append(told.checks, words.Sentence(c))
+		}
+		for _, c := range r.ForAll {
+			told.forAll = append(told.forAll, words.Sentence(c))
 		}
 		for _, s := range r.Snippets {
 			told.Snippets = append(told.Snippets, Snippet{Lang: words.Sentence(s.Lang), Text: code(s.Text)})

@@ -290,10 +290,10 @@ func servicesCell(all []Service, server string) string {
 	var parts []string
 	const most = 3
 	for _, c := range here[:min(len(here), most)] {
-		parts = append(parts, fmt.Sprintf("%s %d", c.label, c.n))
+		parts = append(parts, c.label+" "+words.Count(c.n))
 	}
 	if n := len(here) - most; n > 0 {
-		parts = append(parts, fmt.Sprintf("… %d more", n))
+		parts = append(parts, "… "+words.Count(n)+" more")
 	}
 	return strings.Join(parts, ", ")
 }

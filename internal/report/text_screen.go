@@ -53,7 +53,7 @@ func (p *printer) screen(doc *Document) {
 // origin says in a line who reported, and what is highest where nothing is a
 // finding.
 func (p *printer) origin(doc *Document) {
-	reported := doc.Source.reportedBy(doc.Coverage)
+	reported := doc.Source.reportedBy(doc.Coverage, true)
 	h := doc.highest
 	if h == nil || len(doc.Findings) > 0 || !doc.Coverage.Complete {
 		p.from(reported, doc.Source)
@@ -71,8 +71,8 @@ func (p *printer) origin(doc *Document) {
 // from says who reported, and through what: as much of that as fits into a line.
 func (p *printer) from(reported string, s Source) {
 	if s.of.SeesAll { // in which way matters less
-		for at := len(s.Detail); at > 0; at = strings.LastIndex(s.Detail[:at], ", ") {
-			if said := fmt.Sprintf("%s (%s)", reported, s.Detail[:at]); columns(said) <= p.width {
+		for n := len(s.parts); n > 0; n-- {
+			if said := fmt.Sprintf("%s (%s)", reported, strings.Join(s.parts[:n], ", ")); columns(said) <= p.width {
 				p.line(said)
 				return
 			}
@@ -81,17 +81,21 @@ func (p *printer) from(reported string, s Source) {
 	p.wrap("", fmt.Sprintf("%s (%s)", reported, short(s.Detail, prose)))
 }
 
-// reportedBy says how many servers reported.
-func (s Source) reportedBy(c Coverage) string {
+// reportedBy says how many servers reported, and to the system account only where that
+// is to be named.
+func (s Source) reportedBy(c Coverage, system bool) string {
 	if s.of.OwnAccount && c.Complete { // how many there are is unknown
 		return fmt.Sprintf("%s answered an ordinary account, which sees only itself and knows of no other", words.Plural(c.ServersAnswered, "server"))
 	}
-	return fmt.Sprintf("%s of %s %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), s.reported(c.ServersAnswered))
+	return fmt.Sprintf("%s of %s %s", words.Count(c.ServersAnswered), words.Plural(c.ServersExpected, "server"), s.reported(c.ServersAnswered, system))
 }
 
 // reported says how so many servers reported.
-func (s Source) reported(n int) string {
-	if n == 1 {
+func (s Source) reported(n int, system bool) string {
+	switch {
+	case s.of.SeesAll && !system:
+		return "reported"
+	case n == 1:
 		return s.of.Reports
 	}
 	return s.of.Report

@@ -62,7 +62,7 @@ func (p *printer) below(r Remedy, first string, lines int) (all []string, hidden
 	}
 	write := func(*printer) {}
 	switch {
-	case strings.Contains(r.line, "<"): // not all is known
+	case r.open: // not something to copy
 	case r.line != "":
 		write = func(q *printer) { q.urls(first, strings.Split(r.line, ",")) }
 	case step.command == "":
@@ -233,20 +233,9 @@ func forGroup(all []Remedy) []Remedy {
 		if r.Code != string(cause.RemedyRebalance) || len(r.Commands) == 0 {
 			continue
 		}
-		r.Title, r.Snippets, r.Commands = "Move their connections", nil, slices.Clone(r.Commands)
-		for k, c := range r.Commands {
-			r.Commands[k] = forAll(c)
-		}
+		r.Title, r.Snippets, r.Commands = "Move their connections", nil, r.forAll
 	}
 	return out
-}
-
-// forAll is a command without the flag that makes it one account's. The others that
-// the user passed stay: without them it would decide by less than the audit knew.
-func forAll(command string) string {
-	return strings.Join(slices.DeleteFunc(flags(command), func(part string) bool {
-		return strings.HasPrefix(part, "--account ") || strings.HasPrefix(part, "--account=")
-	}), " ")
 }
 
 // briefly is what to do for all accounts of a group where the title of the remedy

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,6 +38,23 @@ var clumsy = []*regexp.Regexp{
 // plain is what is plain although a pattern has it.
 var plain = regexp.MustCompile(`(?i)\b(no longer|no more|no fewer|no less|no-one)\b|\bthere (is|are|was|were) no\b|\b(tell|told) (it |them )?(apart|from)\b|\*not judged\*|--?[a-z-]+|\b\w+_\w+\b`)
 
+// ungrouped is what a sentence has %d for: what is not a count, or can't have four
+// digits.
+var ungrouped = []*regexp.Regexp{
+	// Percentages and factors; sizes; thousands; tries, which this program has few of.
+	regexp.MustCompile(`%d%%|%d\.%02d|%d (MiB|bytes)\b|more than the %d that are read|(in )?%d of %d tries|%d,000`),
+	// To be typed or pasted: flags, configuration, code, zone files, commands.
+	regexp.MustCompile(`-%?[a-z-]+ %d|[a-z_]+: %d\b|\(default %d\)|opts, urls, %d|%s  %d  IN  |nats server list %d`),
+	// What was typed, and may be.
+	regexp.MustCompile(`\bis %d: (pass|this program reads) .*|^%s %d%s$|--min-servers (is|%s) %d|--factor below %d`),
+	// Places, ordinals, and codes of protocols.
+	regexp.MustCompile(`%s:%d|URL %d of %d|(URL|server|argument|line|group|connection|code|error|answered|TTL) %d|%d\. `),
+	// Constants of two digits.
+	regexp.MustCompile(`more than %d (times \(CNAME|tags|are connected to)`),
+	// Keys, which nobody reads.
+	regexp.MustCompile(`^%d $|^%d %x$`),
+}
+
 // TestWording holds that what people read has none of them: strings of the program,
 // and docs.
 func TestWording(t *testing.T) {
@@ -52,6 +70,9 @@ func TestWording(t *testing.T) {
 			return fs.SkipDir
 		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
 			wordingOfProgram(t, path)
+			if parts := strings.Split(name, string(filepath.Separator)); !slices.Contains(parts, "lab") && !slices.Contains(parts, "sourcetest") {
+				numbersOfProgram(t, path)
+			}
 		case strings.HasSuffix(name, ".md") && name != filepath.Join("docs", "writing.md"):
 			text, err := os.ReadFile(path)
 			if err != nil {
@@ -97,6 +118,46 @@ func wordingOfProgram(t *testing.T, path string) {
 		}
 		return true
 	})
+}
+
+// numbersOfProgram holds that counts get thousands separators.
+func numbersOfProgram(t *testing.T, path string) {
+	t.Helper()
+	set := token.NewFileSet()
+	parsed, err := parser.ParseFile(set, path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			return !groups(n)
+		case *ast.BasicLit:
+			text, err := strconv.Unquote(n.Value)
+			if err != nil || n.Kind != token.STRING || !strings.Contains(text, " ") {
+				break
+			}
+			for _, u := range ungrouped {
+				text = u.ReplaceAllString(text, "")
+			}
+			if strings.Contains(text, "%d") {
+				t.Errorf("%s: write words.Count and %%s, not %%d: %s", set.Position(n.Pos()), n.Value)
+			}
+		}
+		return true
+	})
+}
+
+// groups reports whether a call groups the digits of its numbers itself, or is for
+// developers only.
+func groups(c *ast.CallExpr) bool {
+	switch f := c.Fun.(type) {
+	case *ast.Ident:
+		return slices.Contains([]string{"say", "notTested", "ruledOut"}, f.Name)
+	case *ast.SelectorExpr:
+		return slices.Contains([]string{"Trace", "trace"}, f.Sel.Name)
+	}
+	return false
 }
 
 func wording(t *testing.T, where, text string) {

@@ -28,9 +28,10 @@ import (
 // Source is where an audit's data comes from. What it can't see stays unknown in
 // the model. It is for one audit at a time.
 type Source interface {
-	// Kind and Detail are what the document says of it, without credentials.
+	// Kind and Detail are what the document says of it, without credentials: what
+	// matters most first.
 	Kind() Kind
-	Detail() string
+	Detail() []string
 	// Limits are what it can't see, and what can't be done with it.
 	Limits() Limits
 	// Deployment gathers the model.

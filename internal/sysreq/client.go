@@ -74,7 +74,7 @@ func (c *Client) noteEnd(nc *nats.Conn, err error) {
 	switch {
 	case errors.As(err, &protocol):
 	case errors.Is(err, nats.ErrSlowConsumer):
-		protocol = &ProtocolError{At(nc), fmt.Sprintf("sends more than can be read: more than %d MiB of replies wait, or more than %d replies", mostWaiting>>20, mostReplies)}
+		protocol = &ProtocolError{At(nc), fmt.Sprintf("sends more than can be read: more than %d MiB of replies wait, or more than %d,000 replies", mostWaiting>>20, mostReplies/1000)}
 		defer nc.Close()
 	default:
 		return

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -101,7 +103,7 @@ func (d *Decoder) page(ctx context.Context, body io.Reader, p connectionPage) (i
 	case p.known && p.id != "" && p.from.ID == "":
 		return p.n, errors.New("it does not say which server it is from")
 	case p.says != nil && int(*p.says) != p.n:
-		return p.n, fmt.Errorf("it lists %d connections, and says that it has %d", p.n, *p.says)
+		return p.n, fmt.Errorf("it lists %s connections, and says that it has %s", words.Count(p.n), words.Count(int(*p.says)))
 	}
 	return p.n, nil
 }

@@ -177,7 +177,7 @@ func wentBy(docs []record.Document) (all, former []checks.RecordedGone) {
 
 // goneOf is a server that went, by the document that says so alone.
 func goneOf(d *record.Document) checks.RecordedGone {
-	return checks.RecordedGone{Server: checks.ServerRef(*d.Server), Cluster: *d.Cluster, At: d.Time, Kind: goneKind(d)}
+	return checks.RecordedGone{Server: checks.ServerRef(*d.Server), Cluster: *d.Cluster, Reported: d.ReportedCluster(), At: d.Time, Kind: goneKind(d)}
 }
 
 // withHad is a server that went, with who was on it.

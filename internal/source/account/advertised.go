@@ -197,7 +197,7 @@ func (g *gathering) missing() []checks.Missing {
 	absent, unclear := g.compare()
 	within := "within " + time.Since(g.started).Round(100*time.Millisecond).String()
 	if g.rounds > 1 {
-		within += fmt.Sprintf(", asked %d times", g.rounds)
+		within += ", asked " + words.Count(g.rounds) + " times"
 	}
 	var out []checks.Missing
 	for _, a := range absent {

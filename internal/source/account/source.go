@@ -43,12 +43,12 @@ func New(nc *nats.Conn, named string, o source.Options) *Source {
 func (*Source) Kind() source.Kind { return source.Account() }
 
 // Detail names the account, and the server that is asked through.
-func (s *Source) Detail() string {
+func (s *Source) Detail() []string {
 	name := s.named
 	if s.view != nil {
 		name = s.view.account.Name
 	}
-	return fmt.Sprintf("%s, %s", name, system.Through(s.nc))
+	return append([]string{name}, system.Through(s.nc)...)
 }
 
 // Limits are those of an account, to which servers say nothing but their names.

@@ -86,10 +86,10 @@ func (*Source) Limits() source.Limits {
 }
 
 // Detail is the name of the file and when it was gathered, as far as known.
-func (a *Source) Detail() string {
-	detail := cmp.Or(a.name, "an archive")
+func (a *Source) Detail() []string {
+	detail := []string{cmp.Or(a.name, "an archive")}
 	if at := a.to; !at.IsZero() {
-		detail += ", gathered " + at.UTC().Format(time.RFC3339)
+		detail = append(detail, "gathered "+at.UTC().Format(time.RFC3339))
 	}
 	return detail
 }

@@ -96,7 +96,7 @@ func TestArchiveTellsWhatALiveAuditDoes(t *testing.T) {
 	if len(d.Notes) > 0 {
 		t.Errorf("notes %q, want none", d.Notes)
 	}
-	if !strings.HasPrefix(a.Detail(), "audit.zip, gathered 20") {
+	if !strings.HasPrefix(strings.Join(a.Detail(), ", "), "audit.zip, gathered 20") {
 		t.Errorf("detail %q", a.Detail())
 	}
 	for _, account := range []string{"ORDERS", "BILLING", "IDLE"} {

@@ -15,6 +15,7 @@ import (
 	jsm "github.com/nats-io/jsm.go/audit/archive"
 
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // What is in an archive is checked before the archive's reader is let at it: the
@@ -84,7 +85,7 @@ func checkArchive(file string) (began time.Time, err error) {
 	case err != nil:
 		return began, err
 	case len(z.File) > mostMembers:
-		return began, fmt.Errorf("it has %d members, more than %d", len(z.File), mostMembers)
+		return began, fmt.Errorf("it has %s members, more than %s", words.Count(len(z.File)), words.Count(mostMembers))
 	}
 	bounded.left = math.MaxInt64
 	members := make(map[string]*zip.File, len(z.File))

@@ -67,7 +67,7 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 		d.Note(fmt.Sprintf("%s counts of an account on a server are by its list of connections, without leafnodes: the archive has no information of it", words.Count(l.byLists)))
 	}
 	if n := len(a.reader.Warnings); n > 0 {
-		d.Note(fmt.Sprintf("%d files in the archive are not in its manifest, and were not read", n))
+		d.Note(fmt.Sprintf("%s files in the archive are not in its manifest, and were not read", words.Count(n)))
 	}
 	d.Separate()
 	a.model = d
@@ -112,7 +112,7 @@ func (l *contents) incomplete(s *server, uncounted map[uint32]bool) string {
 	case len(lacks) == 1:
 		return fmt.Sprintf("the archive has no information of account %s on it", wire.Cut(lacks[0]))
 	case len(lacks) > 1:
-		return fmt.Sprintf("the archive has no information of account %s on it, nor of %d more", wire.Cut(lacks[0]), len(lacks)-1)
+		return fmt.Sprintf("the archive has no information of account %s on it, nor of %s more", wire.Cut(lacks[0]), words.Count(len(lacks)-1))
 	}
 	return ""
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // other is a server, or with neither id nor address all servers of a cluster,
@@ -65,7 +66,7 @@ func notGiven(servers map[string]*monitored, failed []*monitored) (out, silent [
 	case len(failed) == 1:
 		unless = fmt.Sprintf(", unless it is the one at %s: %v", failed[0].at, failed[0].failed)
 	default:
-		unless = fmt.Sprintf(", unless it is one of those at the %d URLs that failed, as %s: %v", len(failed), failed[0].at, failed[0].failed)
+		unless = fmt.Sprintf(", unless it is one of those at the %s URLs that failed, as %s: %v", words.Count(len(failed)), failed[0].at, failed[0].failed)
 	}
 	for _, s := range others {
 		if r := pairs[s.addr]; r != nil {

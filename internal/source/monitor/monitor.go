@@ -19,6 +19,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Source gathers from the HTTP monitoring ports of servers, which need no
@@ -67,11 +68,11 @@ func New(urls []*url.URL, config *tls.Config, o source.Options) *Source {
 func (*Source) Kind() source.Kind { return source.Monitoring() }
 
 // Detail names the first of the URLs.
-func (m *Source) Detail() string {
+func (m *Source) Detail() []string {
 	if len(m.targets) == 1 {
-		return "1 monitoring URL, " + m.targets[0].given
+		return []string{"1 monitoring URL", m.targets[0].given}
 	}
-	return fmt.Sprintf("%d monitoring URLs, first %s", len(m.targets), m.targets[0].given)
+	return []string{words.Count(len(m.targets)) + " monitoring URLs", "first " + m.targets[0].given}
 }
 
 // Limits are that nobody is connected.
@@ -129,7 +130,7 @@ func noneRead(all []*monitored) error {
 	if len(all) == 1 {
 		return fmt.Errorf("%s: %w", all[0].at, why)
 	}
-	return fmt.Errorf("none of %d monitoring ports gave an account report, the first of them being %s: %w", len(all), all[0].at, why)
+	return fmt.Errorf("none of %s monitoring ports gave an account report, the first of them being %s: %w", words.Count(len(all)), all[0].at, why)
 }
 
 // read asks a monitoring port for all that the model needs. It gives up one that
@@ -252,7 +253,7 @@ func (m *Source) model(all []*monitored, in *wire.Accounts) *checks.Deployment {
 		d.Servers = append(d.Servers, checks.Server{ID: r.ID, Name: r.Name, Host: r.Host, Cluster: r.Cluster, Peers: r.links(), Configured: r.joined, Start: r.varz.Start, Usage: r.usage, Links: source.Links(r.varz)})
 	}
 	if slices.Sort(closed); len(closed) > 0 {
-		d.Note(fmt.Sprintf("the routes and gateways of %d of %d servers are unknown, the first of them being %s: a server that only they know is not counted", len(closed), len(m.servers), closed[0]))
+		d.Note(fmt.Sprintf("the routes and gateways of %s of %s servers are unknown, the first of them being %s: a server that only they know is not counted", words.Count(len(closed)), words.Count(len(m.servers)), closed[0]))
 	}
 	for i := range d.Accounts {
 		d.Accounts[i].System = m.system[d.Accounts[i].ID]

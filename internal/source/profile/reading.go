@@ -213,7 +213,7 @@ func (r *Reading) Report() source.Report {
 	case r.failed > 0:
 		p.Note = fmt.Sprintf("%s of %s connections were read: %s", words.Count(read), words.Count(max(read, r.wanted)), r.problem)
 		if r.failed > 1 {
-			p.Note += fmt.Sprintf(", and so it is with %d more", r.failed-1)
+			p.Note += ", and so it is with " + words.Count(r.failed-1) + " more"
 		}
 	case r.missing > 0:
 		p.Note = fmt.Sprintf("%s connections were read, those of %s more servers of the cluster are unknown", words.Count(read), words.Count(r.missing))

@@ -161,7 +161,7 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 	case rounds == 2:
 		within += ", asked twice"
 	case rounds > 2:
-		within += fmt.Sprintf(", asked %d times", rounds)
+		within += ", asked " + words.Count(rounds) + " times"
 	}
 	links := peers(servers)
 	for _, s := range servers {
@@ -221,8 +221,8 @@ func missing(servers map[string]*seen, waited time.Duration, rounds int) []check
 			"between leafnode clusters of one name no answers are passed on: audit from %s, or from there", hubs(servers)[0].Called(), hubs(servers)[0].Called())})
 	}
 	for range n - len(servers) - len(places) - len(hidden) {
-		out = append(out, checks.Missing{Kind: checks.Counted, Reason: fmt.Sprintf("%s counts %d servers, and this one did not answer %s: "+
-			"one that stopped without a goodbye is counted for up to 4 minutes%s%s", by.Called(), by.roster.Servers, within, perhapsFormer(servers, by), perhapsOf(places))})
+		out = append(out, checks.Missing{Kind: checks.Counted, Reason: fmt.Sprintf("%s counts %s servers, and this one did not answer %s: "+
+			"one that stopped without a goodbye is counted for up to 4 minutes%s%s", by.Called(), words.Count(by.roster.Servers), within, perhapsFormer(servers, by), perhapsOf(places))})
 	}
 	slices.SortFunc(out, func(a, b checks.Missing) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))

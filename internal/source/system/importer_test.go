@@ -3,7 +3,6 @@ package system
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -101,7 +100,7 @@ func TestAccountThatGetsOneAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(s.Detail(), ", through account MON") {
+	if parts := s.Detail(); parts[len(parts)-1] != "through account MON" {
 		t.Errorf("the source is %s", s.Detail())
 	}
 	sourcetest.Complete(t, d, 3)

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // knows asks whether any server knows an account by this id, connected or not,
@@ -64,7 +65,7 @@ func knows(ctx context.Context, nc *nats.Conn, d *checks.Deployment, id string) 
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return ctx.Err()
 			}
-			return fmt.Errorf("whether there is an account %q is unknown: %d of %d servers did not answer in time", id, len(wanted), len(d.Servers))
+			return fmt.Errorf("whether there is an account %q is unknown: %s of %s servers did not answer in time", id, words.Count(len(wanted)), words.Count(len(d.Servers)))
 		}
 	}
 	return nil

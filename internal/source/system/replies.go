@@ -16,6 +16,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 func (g *gathering) userReply(ctx context.Context, m *nats.Msg) {
@@ -255,10 +256,10 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	for _, id := range slices.Sorted(maps.Keys(g.servers)) {
 		s := g.servers[id]
 		if s.rosterReplies > 1 {
-			g.notes[fmt.Sprintf("%s answered the roster %d times", s.Server, s.rosterReplies)] = 1
+			g.notes[fmt.Sprintf("%s answered the roster %s times", s.Server, words.Count(s.rosterReplies))] = 1
 		}
 		if s.reportReplies > 1 && !s.contradicted { // which one is missing then, with that reason
-			g.notes[fmt.Sprintf("%s sent its account report %d times, the first counts", s.Server, s.reportReplies)] = 1
+			g.notes[fmt.Sprintf("%s sent its account report %s times, the first counts", s.Server, words.Count(s.reportReplies))] = 1
 		}
 		if !s.whole {
 			continue
@@ -281,7 +282,7 @@ func (g *gathering) deployment(waited time.Duration) *checks.Deployment {
 	}
 	for note, times := range g.notes {
 		if times > 1 {
-			note = fmt.Sprintf("%s (%d times)", note, times)
+			note = fmt.Sprintf("%s (%s times)", note, words.Count(times))
 		}
 		d.Notes = append(d.Notes, note)
 	}

@@ -34,20 +34,20 @@ func (*Source) Kind() source.Kind { return source.SystemAccount() }
 
 // Detail names the server that is asked through, and the account where that is
 // not the system account itself.
-func (s *Source) Detail() string {
-	text := Through(s.nc)
+func (s *Source) Detail() []string {
+	parts := Through(s.nc)
 	if s.as != "" {
-		text += ", through account " + s.as
+		parts = append(parts, "through account "+s.as)
 	}
-	return text
+	return parts
 }
 
 // Through names the server of a connection, also of one that was closed.
-func Through(nc *nats.Conn) string {
+func Through(nc *nats.Conn) []string {
 	if nc.ConnectedServerName() == "" {
-		return at(nc)
+		return []string{at(nc)}
 	}
-	return fmt.Sprintf("%s, server %s", Shown(sysreq.URL(nc)), nc.ConnectedServerName())
+	return []string{Shown(sysreq.URL(nc)), "server " + nc.ConnectedServerName()}
 }
 
 // at is the address of a connection's server, or of the first that it may have
