@@ -49,7 +49,7 @@ func (c Cause) Strong() bool { return c.Verdict == Confirmed || c.Verdict == Lik
 
 // Evidence is what was seen, in a sentence, and where.
 type Evidence struct {
-	Text, Source string
+	Text, Where string
 	// Settle is what would settle it, where it leaves something open; it may then
 	// be all that there is to say.
 	Settle Need
@@ -59,13 +59,13 @@ type Evidence struct {
 //
 // Numbers in it are counts, and get thousands separators. They are replaced where they
 // are, as vet knows a function for one that formats by args going on as they came.
-func say(source, format string, args ...any) Evidence {
+func say(where, format string, args ...any) Evidence {
 	for i, arg := range args {
 		if n, ok := arg.(int); ok {
 			args[i] = grouped(n)
 		}
 	}
-	return Evidence{Text: fmt.Sprintf(format, args...), Source: source}
+	return Evidence{Text: fmt.Sprintf(format, args...), Where: where}
 }
 
 // grouped is a number that every verb writes as [words.Count] does.
@@ -75,13 +75,13 @@ type grouped int
 func (n grouped) Format(f fmt.State, _ rune) { fmt.Fprint(f, words.Count(int(n))) }
 
 // notTested is the verdict where something is missing to judge.
-func notTested(source, format string, args ...any) judgement {
-	return judgement{verdict: NotTested, evidence: []Evidence{say(source, format, args...)}}
+func notTested(where, format string, args ...any) judgement {
+	return judgement{verdict: NotTested, evidence: []Evidence{say(where, format, args...)}}
 }
 
 // ruledOut is the verdict where it was tested, and is not that.
-func ruledOut(source, format string, args ...any) judgement {
-	return judgement{verdict: RuledOut, evidence: []Evidence{say(source, format, args...)}}
+func ruledOut(where, format string, args ...any) judgement {
+	return judgement{verdict: RuledOut, evidence: []Evidence{say(where, format, args...)}}
 }
 
 // settledBy says of the last evidence what would settle it.

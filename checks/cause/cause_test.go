@@ -33,8 +33,8 @@ func sound(t *testing.T, c Case, causes []Cause) {
 			t.Errorf("%s is %s with confidence %v", cause.Code, cause.Verdict, cause.Confidence)
 		}
 		for _, e := range cause.Evidence {
-			if problem := wording(e.Text); problem != "" && (e.Text != "" || e.Settle == "") || e.Source == "" {
-				t.Errorf("%s: evidence %q of %q: %s", cause.Code, e.Text, e.Source, problem)
+			if problem := wording(e.Text); problem != "" && (e.Text != "" || e.Settle == "") || e.Where == "" {
+				t.Errorf("%s: evidence %q of %q: %s", cause.Code, e.Text, e.Where, problem)
 			}
 		}
 		if i == 0 {

@@ -95,7 +95,7 @@ func (s *Situation) sayUnlike() Evidence {
 // notJustTheirs says that a list may be another service's, with what settles it:
 // that it is the account's was said already where it is tied.
 func (s *Situation) notJustTheirs() Evidence {
-	e := Evidence{Text: "Whether these are the lists of just these clients is unknown.", Source: "client URLs", Settle: NeedOwnURLs}
+	e := Evidence{Text: "Whether these are the lists of just these clients is unknown.", Where: "client URLs", Settle: NeedOwnURLs}
 	switch {
 	case s.theirs:
 		e.Settle = NeedOneList
@@ -160,7 +160,7 @@ func (s *Situation) fall(all []rule, judged []judgement) {
 			}
 			if judged[i].direct && (r.Step != Chosen || !judged[k].direct) {
 				judged[i].confidence *= 0.9
-				judged[i].evidence = append(judged[i].evidence, Evidence{Text: "An earlier step leaves the same server: " + string(earlier.Code) + ". Both have to be mended.", Source: "the other causes"})
+				judged[i].evidence = append(judged[i].evidence, Evidence{Text: "An earlier step leaves the same server: " + string(earlier.Code) + ". Both have to be mended.", Where: "the other causes"})
 			} else {
 				judged[i].lower("An earlier step explains the same connections: " + string(earlier.Code) + ".")
 			}
@@ -185,7 +185,7 @@ func (s *Situation) lowerUncertain(all []rule, judged []judgement) {
 		}
 		if !s.tested(r.Step) {
 			judged[i].verdict, judged[i].confidence = Likely, min(judged[i].confidence, 0.8)
-			judged[i].evidence = append(judged[i].evidence, Evidence{Text: "Another step may hold the other servers back too, so this is not certain.", Source: "the other causes"})
+			judged[i].evidence = append(judged[i].evidence, Evidence{Text: "Another step may hold the other servers back too, so this is not certain.", Where: "the other causes"})
 		}
 	}
 }
@@ -206,7 +206,7 @@ func (s *Situation) tested(but StepName) bool {
 // lower makes a cause possible, and says why.
 func (j *judgement) lower(why string) {
 	j.verdict, j.confidence = Possible, min(j.confidence, 0.3)
-	j.evidence = append(j.evidence, Evidence{Text: why, Source: "the other causes"})
+	j.evidence = append(j.evidence, Evidence{Text: why, Where: "the other causes"})
 }
 
 // over is by how much another model has to explain the placements better than this

@@ -125,7 +125,7 @@ func TestStartsThatAreKnown(t *testing.T) {
 	} {
 		c := Diagnose(caseOf(r.changes...)).Cause(SingleURL)
 		if c.Verdict != Likely || !slices.ContainsFunc(c.Evidence, func(e Evidence) bool {
-			return e.Source == "start times" && e.Settle == r.want && strings.HasPrefix(e.Text, r.says)
+			return e.Where == "start times" && e.Settle == r.want && strings.HasPrefix(e.Text, r.says)
 		}) {
 			t.Errorf("%s: %s", r.name, tell([]Cause{c}))
 		}

@@ -163,7 +163,7 @@ func (s *Situation) noBalancer(b balancers, by addressed, view Evidence, shared 
 	case shared && mayBe && by.verdict == Likely && s.isBalancer(by.addr):
 		return judgement{verdict: Likely, confidence: 0.7, direct: by.together, explains: s.Finding.OnServer, evidence: []Evidence{view,
 			say("INFO", "%s is a load balancer's: the auditor came from there when it connected through an address that is not an address of any server.", by.addr),
-			{Source: "client URLs", Settle: NeedThisBalancer}}}
+			{Where: "client URLs", Settle: NeedThisBalancer}}}
 	case shared && mayBe:
 		return judgement{verdict: Possible, confidence: 0.4, explains: s.Finding.OnServer, evidence: []Evidence{view,
 			say("CONNZ", "But a NAT looks the same to servers: behind one, clients that share one URL, or take one list in its order, are on one server too.").settledBy(NeedThisBalancer)}}

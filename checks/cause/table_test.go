@@ -63,7 +63,7 @@ func tell(causes []Cause) string {
 	for _, c := range causes {
 		fmt.Fprintf(&out, "%s %s %.2f explains %d\n", c.Verdict, c.Code, c.Confidence, c.Explains)
 		for _, e := range c.Evidence {
-			fmt.Fprintf(&out, "    %s [%s]\n", e.Text, e.Source)
+			fmt.Fprintf(&out, "    %s [%s]\n", e.Text, e.Where)
 		}
 	}
 	return out.String()

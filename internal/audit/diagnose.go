@@ -159,7 +159,7 @@ func each(n int, do func(i int)) {
 
 // advise returns what to do about a finding.
 func (a *Run) advise(d cause.Diagnosis) remedy.Advice {
-	in := remedy.Input{Diagnosis: d, Tool: "nats-balance", Flags: a.Request.Flags, Again: a.Request.Again, Sources: a.Request.Lists.Flags, Expect: a.Request.Expected.flag(), Resolvers: a.Request.Lists.Resolvers,
+	in := remedy.Input{Diagnosis: d, Tool: "nats-balance", Flags: a.Request.Flags, Again: a.Request.Again, ListFlags: a.Request.Lists.Flags, Expect: a.Request.Expected.flag(), Resolvers: a.Request.Lists.Resolvers,
 		NoSystem: a.from.Limits().NoSystem, Operator: nkeys.IsValidPublicAccountKey(d.Finding.Account.ID)}
 	if a.from.Kind().OwnAccount { // its flags lead elsewhere
 		in.Flags = ""

@@ -46,7 +46,7 @@ func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
 		case out[i].Strong():
 			out[i].Verdict, out[i].Confidence = cause.Possible, unsure
 		}
-		out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Source: "this rebalance"})
+		out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Where: "this rebalance"})
 	}
 	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })
 	return out
@@ -59,7 +59,7 @@ func Unmet(causes []cause.Cause, text, source string) []cause.Cause {
 	for i := range out {
 		if definition, known := cause.Define(out[i].Code); known && out[i].Role == cause.Root && out[i].Strong() && definition.Moved == cause.GoOn {
 			out[i].Verdict, out[i].Confidence = cause.Possible, unsure
-			out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Source: source})
+			out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Where: source})
 		}
 	}
 	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })

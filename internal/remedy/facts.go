@@ -35,8 +35,8 @@ func newFacts(in Input) *facts {
 	if !words.IsPrintable(x.Again) {
 		x.Again = ""
 	}
-	if !words.IsPrintable(x.Sources) {
-		x.Sources = ""
+	if !words.IsPrintable(x.ListFlags) {
+		x.ListFlags = ""
 	}
 	if !words.IsPrintable(x.Expect) {
 		x.Expect = ""

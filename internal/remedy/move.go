@@ -94,8 +94,8 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 	}
 	commands := func(account string) []string {
 		return []string{
-			x.command(x.Tool, "rebalance", account, ours.cluster, force, x.Expect, x.Sources),
-			x.command(x.Tool, "rebalance", account, ours.cluster, force, few, "--apply", x.Expect, x.Sources),
+			x.command(x.Tool, "rebalance", account, ours.cluster, force, x.Expect, x.ListFlags),
+			x.command(x.Tool, "rebalance", account, ours.cluster, force, few, "--apply", x.Expect, x.ListFlags),
 		}
 	}
 	r.Commands, r.ForAll = commands(ours.account), commands("")
@@ -217,7 +217,7 @@ func (x *facts) keepItSo() Remedy {
 	if t := x.ThresholdPercent; t > 0 && t != checks.Defaults().ThresholdPercent {
 		threshold = fmt.Sprintf("--threshold %d", t)
 	}
-	review := x.audit(x.Tool, "audit concentration --review 50", threshold, x.Expect, x.Sources)
+	review := x.audit(x.Tool, "audit concentration --review 50", threshold, x.Expect, x.ListFlags)
 	r := Remedy{Title: "Look again after changes and every quarter, and let monitoring look",
 		Why: "Connections drift back with every rolling restart and new server. The review lists accounts above 50% before they are findings. " +
 			"The exit status is 0 without a finding, 1 with one, 2 at or above --critical, 3 if not all could be audited.",

@@ -22,9 +22,9 @@ type Input struct {
 	// NoSystem reports whether Flags are not known to lead to the system account,
 	// which moving connections takes.
 	NoSystem bool
-	// Sources are the flags that say what clients are configured with, for this
+	// ListFlags are the flags that say what clients are configured with, for this
 	// program's commands, quoted like Flags.
-	Sources string
+	ListFlags string
 	// Expect is the flag that says how many servers there are, or which, where this
 	// audit was given it: others refuse where it is what says that all are here.
 	Expect string

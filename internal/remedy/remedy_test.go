@@ -223,7 +223,7 @@ func TestForAll(t *testing.T) {
 	t.Parallel()
 	const all, rest = "nats-balance rebalance --cluster C1", " --client-url A=nats://n1:4222 --context system"
 	for _, name := range []string{"ORDERS", "-a", "a --b", "it's --x", "--account", "x --account y --cluster z"} {
-		r := written(t, inputOf(withCause(cause.RestartDrift, cause.Likely), account(name), func(in *Input) { in.Sources = "--client-url A=nats://n1:4222" }), cause.RemedyRebalance)
+		r := written(t, inputOf(withCause(cause.RestartDrift, cause.Likely), account(name), func(in *Input) { in.ListFlags = "--client-url A=nats://n1:4222" }), cause.RemedyRebalance)
 		if want := []string{all + rest, all + " --apply" + rest}; !slices.Equal(r.ForAll, want) || len(r.Commands) != 2 || !strings.Contains(r.Commands[0], words.Shell(name)) {
 			t.Errorf("%s: %q of %q, want %q", name, r.ForAll, r.Commands, want)
 		}

@@ -103,7 +103,7 @@ func (x *facts) restartOrder() Remedy {
 	r.Checks = append(r.Checks, x.command(fmt.Sprintf("nats server list %d", expect)))
 	r.Commands = append(r.Commands, r.Checks...)
 	if ok {
-		r.Commands = append(r.Commands, x.command(x.Tool, "rebalance", ours.account, ours.cluster, x.force(), x.Expect, x.Sources))
+		r.Commands = append(r.Commands, x.command(x.Tool, "rebalance", ours.account, ours.cluster, x.force(), x.Expect, x.ListFlags))
 	} else {
 		why = append(why, noCommand)
 	}

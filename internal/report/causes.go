@@ -69,7 +69,7 @@ func causes(all []cause.Cause, a checks.Account, helps map[cause.Code][]cause.Re
 		told := Cause{Code: string(c.Code), Title: c.Title, Role: string(c.Role), Verdict: string(c.Verdict),
 			Confidence: c.Confidence, Step: orNull(string(c.Step)), Evidence: []Evidence{}, Remedies: []string{}}
 		for _, e := range c.Evidence {
-			told.Evidence = append(told.Evidence, Evidence{Text: words.Sentence(EvidenceText(e, a)), Source: words.Sentence(e.Source)})
+			told.Evidence = append(told.Evidence, Evidence{Text: words.Sentence(EvidenceText(e, a)), Source: words.Sentence(e.Where)})
 		}
 		for _, code := range helps[c.Code] {
 			told.Remedies = append(told.Remedies, string(code))

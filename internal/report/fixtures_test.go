@@ -117,7 +117,7 @@ func explained(in *Input, host, said string) {
 		definition, _ := cause.Define(code)
 		c := cause.Cause{Code: code, Title: "Title of " + string(code), Role: role, Step: definition.Step, Verdict: verdict, Confidence: confidence}
 		for _, t := range texts {
-			c.Evidence = append(c.Evidence, cause.Evidence{Text: t + " " + said, Source: said})
+			c.Evidence = append(c.Evidence, cause.Evidence{Text: t + " " + said, Where: said})
 		}
 		if verdict == cause.Confirmed {
 			advice.ByCause[code] = []cause.Remedy{cause.RemedyDNS, cause.RemedyRebalance}

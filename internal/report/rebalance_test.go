@@ -46,7 +46,7 @@ func rebalanceOf(outcome, name string) *Rebalance {
 	doc.Batches = []RebalanceBatch{{Kicked: 1, Gone: 1, TookS: 0.5}}
 	d := &checks.Deployment{Notes: []string{"noted of " + name}, Missing: []checks.Missing{
 		{Name: name, Cluster: name, ClusterKnown: true, Reason: "did not answer"}, {ID: "X", Reason: "who knows"}, {Name: "elsewhere", Cluster: "C2", ClusterKnown: true}}}
-	causes := []cause.Cause{{Code: cause.SingleURL, Title: "Title", Role: cause.Root, Verdict: cause.Likely, Evidence: []cause.Evidence{{Text: name, Source: name}}}}
+	causes := []cause.Cause{{Code: cause.SingleURL, Title: "Title", Role: cause.Root, Verdict: cause.Likely, Evidence: []cause.Evidence{{Text: name, Where: name}}}}
 	doc.Accounts = []RebalanceAccount{{Account: Account{ID: name, Name: name}, Connections: 24, Moves: 2, Clients: 2, Before: SpreadOf(name, 24, 24), After: &after, Found: causes, Services: []RebalanceService{
 		{Name: name, User: name, Language: name, Protocol: name, Connections: 20, Moves: 2, Clients: 2}, {Name: name, Connections: 4, LeftOut: &why}}}}
 	FinishRebalance(doc, d)
