@@ -173,6 +173,10 @@ type Missing struct {
 	Announced bool
 	// Gone is what a recorder saw of it; nil where there is none, or it saw nothing.
 	Gone *RecordedGone
+	// Fills is the server that is expected and not missing besides, as this one, which others
+	// count, may be it; nil where there is none. Where this one is known to be another that is
+	// gone for good, that one is missing.
+	Fills *Missing
 }
 
 // Nameless reports whether nothing says which server it is, beside its address.

@@ -3,6 +3,7 @@ package checks
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -160,11 +161,20 @@ func (d *Deployment) CountsNameless(cluster string) bool {
 }
 
 // amid are those in whose cluster a server reported, or of whose cluster nobody says
-// which one it is now.
+// which one it is now. One that was known only by the address that others have a route
+// configured to is left to those that have it still: who is there now they know better, and
+// what is at the address may have been found under its name.
 func amid(d *Deployment, gone []RecordedGone) []RecordedGone {
 	return slices.DeleteFunc(slices.Clone(gone), func(g RecordedGone) bool {
-		return !slices.ContainsFunc(d.Servers, func(s Server) bool { return lasting(cmp.Or(g.Reported, g.Cluster)) == lasting(d.Reported(s.Cluster)) })
+		in := func(s Server) bool { return lasting(cmp.Or(g.Reported, g.Cluster)) == lasting(d.Reported(s.Cluster)) }
+		return !slices.ContainsFunc(d.Servers, in) ||
+			g.Server.ID == "" && slices.ContainsFunc(d.Servers, func(s Server) bool { return in(s) && s.Links.routeTo(g.Server) })
 	})
+}
+
+// routeTo reports whether a route is configured to what is called by its address.
+func (l *Links) routeTo(s ServerRef) bool {
+	return l != nil && slices.ContainsFunc(l.Routes, func(at string) bool { return strings.EqualFold(at, s.Name) })
 }
 
 // IsBack reports whether a server of its name is there, in its cluster.

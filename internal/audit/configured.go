@@ -24,30 +24,44 @@ func (e Expected) addConfigured(ctx context.Context, d *checks.Deployment) {
 		d.AddSilent(unknownClusters(d, ""), 0)
 		return
 	}
+	room, found := e.room(d), e.lackingBy(ctx, d)
+	d.Missing = append(d.Missing, found...)
+	d.AddSilent(unknownClusters(d, e.ifNoMore(known)), room-len(found))
+}
+
+// room is how many servers can be missing besides those that are known.
+func (e Expected) room(d *checks.Deployment) int {
+	if e.Count > 0 {
+		return e.Count - len(d.Servers) - len(d.Missing)
+	}
+	return mostMissing - len(d.Missing)
+}
+
+// ifNoMore is a clause that says what to do where there are no more servers than those.
+func (e Expected) ifNoMore(known int) string {
+	if e.Count > 0 {
+		return words.Plural(e.Count, "server") + " " + is(e.Count) + " expected"
+	}
+	return fmt.Sprintf("pass --expect-servers %d if no more are meant to be", known)
+}
+
+// lackingBy are the servers that clusters lack by the routes that are configured.
+func (e Expected) lackingBy(ctx context.Context, d *checks.Deployment) []checks.Missing {
 	all := routedClusters(d)
 	short := slices.DeleteFunc(all, func(c *routedCluster) bool { return c.lacking() == 0 })
 	if len(short) > 0 {
 		short = e.certain(ctx, d, short)
 	}
 	var found []checks.Missing
-	what := fmt.Sprintf("pass --expect-servers %d if no more are meant to be", known)
-	if e.Count > 0 {
-		what = words.Plural(e.Count, "server") + " " + is(e.Count) + " expected"
-	}
+	known := len(d.Servers) + len(d.Missing)
 	for _, c := range fullest(short) {
-		do := what
+		do := e.ifNoMore(known)
 		if s, _ := joining(d, c.name, time.Now()); s != nil && e.Count == 0 {
-			do = s.Name + " has just started, and may not have joined the others yet: try again in a few seconds, or " + what
+			do = s.Name + " has just started, and may not have joined the others yet: try again in a few seconds, or " + do
 		}
 		found = append(found, c.missing(do)...)
 	}
-	room := mostMissing - len(d.Missing)
-	if e.Count > 0 {
-		room = e.Count - known
-	}
-	found = found[:max(0, min(room, len(found)))]
-	d.Missing = append(d.Missing, found...)
-	d.AddSilent(unknownClusters(d, what), room-len(found))
+	return found[:max(0, min(e.room(d), len(found)))]
 }
 
 // certain asks the servers of clusters that seem to lack some for all that tells

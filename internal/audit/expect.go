@@ -75,13 +75,13 @@ func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 		e.addNamed(d, checks.Missing{Name: name, Kind: checks.Forgotten, Known: "expected by name", Reason: "expected by name"})
 	}
 	e.settleCount(d)
+	e.fill(ctx, d)
 	e.addConfigured(ctx, d)
 	e.look(ctx, d)
 	d.CountOnce()
 	known := len(d.Servers) + d.Absent()
 	for n := known; n < e.Count; n++ {
-		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Forgotten,
-			Reason: fmt.Sprintf("%s expected, but those that answered know of %s only%s", words.Plural(e.Count, "server")+" "+is(e.Count), words.Count(known), candidates)})
+		d.Missing = append(d.Missing, checks.Missing{Kind: checks.Forgotten, Reason: e.fewer(known, candidates)})
 	}
 	settleClusters(d)
 	d.Expected = max(d.Expected, len(d.Servers)+d.Absent())

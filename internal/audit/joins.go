@@ -17,7 +17,7 @@ const joins = 2500 * time.Millisecond
 // seem to lack servers by the routes alone; 0 where there are none, or none is so young.
 func joinsIn(d *checks.Deployment, now time.Time) time.Duration {
 	wait := time.Duration(0)
-	for _, c := range routedClusters(d) {
+	for _, c := range routedClusters(withoutCounted(d)) { // which may be former processes, see [Expected.fill]
 		if c.unjoined == 0 || c.unnamed() >= c.unjoined {
 			continue
 		}

@@ -139,3 +139,44 @@ func TestNobodyKnowsOfASilentServer(t *testing.T) {
 		}
 	}
 }
+
+// One that watch knew by the address that routes are configured to is the one that is missing
+// by the configuration today, or nobody: it is not missing besides.
+func TestServerThatARecorderKnewByItsAddress(t *testing.T) {
+	t.Parallel()
+	ports := []string{"127.0.0.1:6001", "127.0.0.1:6002", "127.0.0.1:6003"}
+	process := func(s checks.Server) checks.ServerProcess {
+		return checks.ServerProcess{ServerRef: s.Ref(), Cluster: s.Cluster}
+	}
+	for _, c := range []struct {
+		name    string
+		running int
+		routes  []string
+		missing []checks.Missing
+		id      string
+		want    int
+	}{
+		{"it is missing", 2, ports, nil, "", 1},
+		{"it is missing, and so is one that is counted", 1, ports, []checks.Missing{{Kind: checks.Counted, Cluster: "C1", ClusterKnown: true}}, "", 2},
+		{"it has come", 3, ports, nil, "", 0},
+		{"it is a server of that name", 3, ports, nil, "N9", 1},
+		{"nobody has that route any more", 2, ports[:2], nil, "", 1},
+		{"nobody says what is configured", 2, []string{}, nil, "", 1},
+	} {
+		d := &checks.Deployment{Missing: slices.Clone(c.missing)}
+		for i := range c.running {
+			d.Servers = append(d.Servers, listening(i+1, "127.0.0.1", 6001+i, c.routes))
+		}
+		past := checks.RecordedPast{Identity: checks.Identity{Servers: []checks.ServerProcess{process(d.Servers[0])}},
+			Gone: []checks.RecordedGone{{Server: checks.ServerRef{ID: c.id, Name: ports[2]}, Cluster: "C1", At: time.Now(), Kind: checks.Silent}}}
+		run := Run{Deployment: d, Request: Request{Gone: func(_ context.Context, d *checks.Deployment) ([]checks.RecordedGone, []string) {
+			gone, _ := past.Of(d)
+			return gone, nil
+		}}}
+		Expected{}.Add(t.Context(), d)
+		run.recall(t.Context())
+		if d.Absent() != c.want || d.Expected != c.running+c.want {
+			t.Errorf("%s: %d of %d are missing, want %d: %+v", c.name, d.Absent(), d.Expected, c.want, d.Missing)
+		}
+	}
+}

@@ -88,6 +88,42 @@ func TestServerThatWentIsConfigured(t *testing.T) {
 	}
 }
 
+// n3 was killed and runs again. Others still count its former process, and may mean the server
+// that they have a route configured to: that one is missing still, unless it comes, or a
+// server that is known to be gone is the one.
+func TestFormerProcessIsNotTheServerThatIsConfigured(t *testing.T) {
+	t.Parallel()
+	place := configured()[0]
+	fills := func() []checks.Missing { m := counted(); m[0].Fills = &place; return m }
+	for name, c := range map[string]struct {
+		missing []checks.Missing
+		goes    func(d *desk)
+		want    []string
+	}{
+		"one was missing":              {fills(), nil, []string{place.Name}},
+		"and others are counted":       {slices.Concat(counted(), fills()), nil, []string{""}},
+		"two were missing":             {slices.Concat(fills(), configured()), nil, []string{place.Name, place.Name}},
+		"none was":                     {counted(), nil, nil},
+		"it is forgotten, as are all":  {nil, nil, nil},
+		"it is forgotten, one is away": {configured(), nil, []string{place.Name}},
+		"n1 is the other one":          {fills(), func(d *desk) { d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now) }, []string{"n1"}},
+	} {
+		d := watching(t, 0, 7, 7, 7)
+		d.pass(time.Second)
+		next := d.again()
+		if c.goes != nil {
+			c.goes(d)
+		}
+		d.pass(2 * time.Second)
+		d.after(next, c.missing, 7, 7, 7)
+		d.kinds()
+		names, open := d.names()
+		if !slices.Equal(names, c.want) || c.goes == nil && open != (len(c.want) > 0) {
+			t.Errorf("%s: %q are missing, want %q; open: %v", name, names, c.want, open)
+		}
+	}
+}
+
 // A watch begins while one that shut down is not back, or while others count the former
 // process of one that runs again, as another watch recorded.
 func TestBeginsWithWhatWasRecorded(t *testing.T) {

@@ -26,6 +26,8 @@ type pair struct {
 	// was last judged; see [pair.between].
 	most, last int
 	fell       time.Time
+	// claimed is that one count says that it is above the threshold, see [Watch.unconfirmed].
+	claimed claim
 	// judged is the last verdict on it; empty where there was none yet.
 	judged checks.Verdict
 	// written is what was last written down, with the server that has most alone;
@@ -225,6 +227,11 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		w.again(k, p.fell.Add(betweenFor))
 		return nil
 	}
+	if !over {
+		p.claimed = claim{}
+	} else if !p.over && w.unconfirmed(k, p, r, now) {
+		return nil
+	}
 	p.judged = r.Verdict
 	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
 	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
@@ -240,7 +247,8 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		c.Kind = Shifted
 	case over && !p.over:
 		p.over, p.since, p.held = true, now, false
-		c.Kind, c.Since, c.Finding, c.AtStart = Crossed, now, false, !w.judged
+		c.Kind, c.Since, c.Finding, c.AtStart = Crossed, now, false, !w.judged || p.claimed.atStart
+		p.claimed = claim{}
 		w.over[k] = p
 	case !over && p.over:
 		p.over, p.since, p.held = false, time.Time{}, false
@@ -263,21 +271,6 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	p.written = &Spread{Time: now, Account: r.Account, Cluster: r.Cluster, Connections: r.Connections, Of: c.Spread.Of, Verdict: r.Verdict,
 		Servers: []Share{{r.Server, r.OnServer}}}
 	return &c
-}
-
-// verdict is the last one on a pair.
-func (p *pair) verdict() checks.Verdict {
-	switch {
-	case p.open:
-		return checks.Incomplete
-	case p.judged != "":
-		return p.judged
-	case p.written != nil:
-		return p.written.Verdict
-	case p.over:
-		return checks.Found
-	}
-	return checks.Pass
 }
 
 // unheardOf reports whether the server that had most of a pair is one that an

@@ -51,9 +51,10 @@ type server struct {
 	// unknown is that what it has is not known: it answers again, and was not in a full
 	// report since.
 	unknown     bool
-	seq         uint64 // of its last count
-	connections int    // of clients, of all accounts
-	events      uint64 // that changed its row
+	seq         uint64    // of its last count
+	looked      time.Time // when it was last asked for its global account
+	connections int       // of clients, of all accounts
+	events      uint64    // that changed its row
 	heartbeat   heartbeat
 }
 

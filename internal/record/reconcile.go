@@ -146,7 +146,7 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			w.m.moved[s.cluster], w.m.moved[x.Cluster] = struct{}{}, struct{}{}
 			s.cluster = x.Cluster
 		}
-		s.ServerRef, s.heard, s.replaced = x.Ref(), now, false
+		s.ServerRef, s.heard, s.looked, s.replaced = x.Ref(), now, w.asked, false
 		s.heartbeat.report()
 		if s.unknown {
 			s.unknown = false

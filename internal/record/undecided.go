@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -28,6 +29,21 @@ func (w *Watch) leave(p *pair, open bool) {
 	if w.open[p.cluster]--; w.open[p.cluster] <= 0 {
 		delete(w.open, p.cluster)
 	}
+}
+
+// verdict is the last one on a pair.
+func (p *pair) verdict() checks.Verdict {
+	switch {
+	case p.open:
+		return checks.Incomplete
+	case p.judged != "":
+		return p.judged
+	case p.written != nil:
+		return p.written.Verdict
+	case p.over:
+		return checks.Found
+	}
+	return checks.Pass
 }
 
 // tellUndecided tells from when to when verdicts are unknown: those of a cluster, as who

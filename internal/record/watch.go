@@ -55,6 +55,7 @@ type Watch struct {
 	hung      map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
 	alive     map[string]time.Time  // servers that were asked whether they live, by id, since when
 	toAsk     []wire.Server         // of these, who is still to be asked
+	toCount   []wire.Server         // servers to ask for their global account
 	began     time.Time             // when the first full report was asked for
 	refused   map[refusal]int
 	kicked    map[kickKey]*kicks
@@ -247,15 +248,6 @@ func (w *Watch) Counted(e wire.AccountConns, now time.Time) {
 		s.seq = e.Stamp.Seq
 	}
 	w.count(s, e.Account, e.Name, e.Clients, e.Leafnodes)
-}
-
-// CountedNow is an account's count on a server that was asked for: there is none
-// where the server does not say when it changes.
-func (w *Watch) CountedNow(server, account string, clients, leaves uint32, now time.Time) {
-	if s := w.m.server(server); s != nil {
-		s.heard = now
-		w.count(s, account, "", clients, leaves)
-	}
 }
 
 func (w *Watch) count(s *server, account, name string, clients, leaves uint32) {

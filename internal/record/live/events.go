@@ -93,8 +93,8 @@ func (s *session) ofAccount(m *nats.Msg) {
 			w.Connected(e, now)
 		}
 	})
-	if err == nil && account == globalAccount {
-		s.global.hint(e.From)
+	if err == nil && account == record.GlobalAccount {
+		s.global.look(e.From, time.Now())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"sync"
 	"time"
 
@@ -16,96 +17,132 @@ import (
 )
 
 const (
-	// globalAccount is the one of which servers do not say what they have of it when
-	// that changes.
-	globalAccount = "$G"
-	// A server is asked soon after a client of the global account came or left, and
-	// once more when that must have settled.
-	askSoon  = 200 * time.Millisecond
-	askLater = 1200 * time.Millisecond
-	// After a full report it is asked once those that were about to log in have, or were
-	// closed: by default servers leave them 2 seconds for that, and 2 more for TLS.
+	// askOver is how long a server is asked again after its count of the global account last
+	// changed, or would not change: those that were about to log in have by then, or were
+	// closed. By default servers leave them 2 seconds for that, and 2 more for TLS.
 	askOver = 5 * time.Second
+	// askLater is that where the account has no more than it had before all of that.
+	askLater = 1200 * time.Millisecond
 	// mostAsked is how many servers are asked with each tick.
 	mostAsked = 32
 )
 
+// pauses are those before a server is asked for the first time after a client of the global
+// account came or left, for the second time, and so on: a storm of connections that log in
+// is over within seconds, and one that goes on must not be a load.
+func pauses(asked int) time.Duration {
+	all := [...]time.Duration{200 * time.Millisecond, 500 * time.Millisecond, 750 * time.Millisecond, time.Second, 1500 * time.Millisecond}
+	return all[min(asked, len(all)-1)]
+}
+
 // global counts the global account where a client of it came or left, by asking
-// that server.
+// that server until it stays.
 type global struct {
 	s     *session
 	inbox string
 	dec   *wire.Decoder // of replies, which come one after the other
 
-	mu  sync.Mutex
-	due map[wire.Server]when
+	mu   sync.Mutex
+	asks map[string]*asking // by the id of the server
+	// settled is what servers had when they were last asked for the last time, by id, where
+	// that was anything.
+	settled map[string]uint32
 }
 
-// when is when to ask a server. Zero is not.
-type when struct{ soon, later time.Time }
+// asking is that a server is asked.
+type asking struct {
+	of      wire.Server
+	asked   int       // how often
+	next    time.Time // when again
+	changed time.Time // when its count last was another one, or something said that it may be
+	answers int       // in a row that are alike, since then
+	last    uint32
+}
 
 func newGlobal(s *session) *global {
-	return &global{s: s, inbox: s.events.NewInbox(), dec: wire.NewDecoder(), due: map[wire.Server]when{}}
+	return &global{s: s, inbox: s.events.NewInbox(), dec: wire.NewDecoder(), asks: map[string]*asking{}, settled: map[string]uint32{}}
 }
 
-// hint is that a client of the account came to a server or left it.
-func (g *global) hint(from wire.Server) {
-	now := time.Now()
+// look has a server asked: a client of the account came to it or left it, or of what it has
+// some may only have been about to log in to another account.
+func (g *global) look(at wire.Server, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	w := g.due[from]
-	if w.soon.IsZero() {
-		w.soon = now.Add(askSoon)
+	a := g.asks[at.ID]
+	if a == nil {
+		a = &asking{of: at, next: now.Add(pauses(0))}
+		g.asks[at.ID] = a
 	}
-	w.later = now.Add(askLater)
-	g.due[from] = w
+	a.changed, a.answers = now, 0
 }
 
-// over asks a server soon, and when its clients have logged in that had not.
-func (g *global) over(from wire.Server) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := time.Now()
-	w := g.due[from]
-	if w.soon.IsZero() {
-		w.soon = now.Add(askSoon) // a report may have taken seconds, and most have by its end
-	}
-	w.later = now.Add(askOver)
-	g.due[from] = w
-}
-
-// report is a full report. Of what it counts in the account some may only have been about to
-// log in to another one.
-func (g *global) report(d *checks.Deployment) {
+// report is a full report.
+func (g *global) report(d *checks.Deployment, now time.Time) {
+	there := map[string]bool{}
 	for i := range d.Servers {
 		s := &d.Servers[i]
+		there[s.ID] = true
 		for _, u := range s.Usage {
-			if u.Connections > 0 && d.Accounts[u.Account].ID == globalAccount {
-				g.over(wire.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster})
+			if u.Connections > 0 && d.Accounts[u.Account].ID == record.GlobalAccount {
+				g.look(wire.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster}, now)
 			}
 		}
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.DeleteFunc(g.settled, func(id string, _ uint32) bool { return !there[id] })
 }
 
 // ask asks the servers that are due.
 func (g *global) ask(now time.Time) {
+	for _, at := range g.due(now) {
+		body, _ := json.Marshal(sysreq.Filter{Accounts: []string{record.GlobalAccount}, Name: at.Name, Cluster: at.Cluster, Exact: true, Unused: true}) // a plain struct: can't fail
+		_ = g.s.events.PublishRequest(sysreq.AccountStatz, g.inbox+".1", body)                                                                          // fails only where the connection is gone
+	}
+}
+
+// due are the servers to ask now.
+func (g *global) due(now time.Time) (out []wire.Server) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	asked := 0
-	for from, w := range g.due {
-		soon, later := !w.soon.IsZero() && !now.Before(w.soon), !now.Before(w.later)
-		if asked == mostAsked || !soon && !later {
-			continue
+	for id, a := range g.asks {
+		switch {
+		case now.Sub(a.changed) >= askOver:
+			g.end(id)
+		case len(out) < mostAsked && !now.Before(a.next.Add(-tickEvery/2)): // the nearest tick
+			a.asked++
+			a.next = now.Add(pauses(a.asked))
+			out = append(out, a.of)
 		}
-		asked++
-		if w.soon = (time.Time{}); later {
-			delete(g.due, from)
-		} else {
-			g.due[from] = w
-		}
-		body, _ := json.Marshal(sysreq.Filter{Accounts: []string{globalAccount}, Name: from.Name, Cluster: from.Cluster, Exact: true, Unused: true}) // a plain struct: can't fail
-		_ = g.s.events.PublishRequest(sysreq.AccountStatz, g.inbox+".1", body)                                                                       // fails only where the connection is gone
 	}
+	return out
+}
+
+// answered takes in what a server has. It is asked no more where that stays, and is not more
+// than it was before.
+func (g *global) answered(id string, n uint32, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.asks[id]
+	switch {
+	case a == nil:
+		return
+	case n != a.last:
+		a.changed, a.answers = now, 0
+	}
+	a.last = n
+	if a.answers++; a.answers > 1 && n <= g.settled[id] && now.Sub(a.changed) >= askLater {
+		g.end(id)
+	}
+}
+
+// end has a server asked no more.
+func (g *global) end(id string) {
+	delete(g.settled, id)
+	if a := g.asks[id]; a.answers > 0 && a.last > 0 {
+		g.settled[id] = a.last
+	}
+	delete(g.asks, id)
 }
 
 func (g *global) reply(m *nats.Msg) {
@@ -113,13 +150,14 @@ func (g *global) reply(m *nats.Msg) {
 		return
 	}
 	from, rows, err := g.dec.Rows(context.Background(), bytes.NewReader(m.Data))
-	g.s.feed(err, true, func(w *record.Watch, now time.Time) {
-		n, leaves := uint32(0), uint32(0)
-		for _, r := range rows {
-			if r.ID == globalAccount {
-				n, leaves = r.Connections, r.Leafnodes
-			}
+	n, leaves := uint32(0), uint32(0)
+	for _, r := range rows {
+		if r.ID == record.GlobalAccount {
+			n, leaves = r.Connections, r.Leafnodes
 		}
-		w.CountedNow(from.ID, globalAccount, n, leaves, now)
-	})
+	}
+	if err == nil {
+		g.answered(from.ID, n, time.Now())
+	}
+	g.s.feed(err, true, func(w *record.Watch, now time.Time) { w.CountedNow(from.ID, n, leaves, now) })
 }

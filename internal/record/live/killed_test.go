@@ -1,11 +1,13 @@
 package live
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/record"
@@ -59,6 +61,54 @@ func TestServerIsKilledAndRunsAgain(t *testing.T) {
 			t.Errorf("%+v", totals)
 		}
 	})
+}
+
+// One of four servers is not there, and another one is killed and runs again: who counts the
+// former process does not count the one that is not there, which decides still.
+func TestServerIsMissingAsAnotherIsKilled(t *testing.T) {
+	t.Parallel()
+	c, err := tool.StartProcessCluster(sourcetest.Within(t), 3, []string{"ORDERS"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	for range 12 {
+		nc, err := nats.Connect(c.Processes()[0].URL("ORDERS"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+	}
+	f := reported(t, func() string { return c.Processes()[0].URL(lab.SystemAccount) }, record.Settings{Reconcile: time.Second}, audit.Expected{Count: 4}.Gather)
+	f.kind(record.Undecided)
+	third := c.Processes()[2]
+	third.Kill()
+	if err := third.Start(sourcetest.Within(t)); err != nil {
+		t.Fatal(err)
+	}
+	started := f.kind(record.Started)
+	if err := lab.Poll(sourcetest.Within(t), func() (err error) {
+		f.Look(func(w *record.Watch, _ bool) {
+			if at, _ := w.Since(); !at.After(started.Time.Add(time.Second)) {
+				err = errors.New("no full report since")
+			}
+		})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f.Look(func(w *record.Watch, _ bool) {
+		if totals := w.Totals(); totals.Servers != 3 || totals.Missing != 1 {
+			t.Errorf("%+v", totals)
+		}
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, x := range f.all {
+		if x.Kind == record.Crossed || x.Kind == record.Decided {
+			t.Errorf("%s: %+v", x.Kind, x)
+		}
+	}
 }
 
 // A server is killed on which an account leans, and its clients go to one other: it is not

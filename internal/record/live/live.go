@@ -324,8 +324,11 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 		s.l.w.Ask(now)
 		go s.gather(ctx, why)
 	}
-	ask := s.l.w.ToAsk()
+	ask, count := s.l.w.ToAsk(), s.l.w.ToCount()
 	s.l.mu.Unlock()
+	for _, x := range count {
+		s.global.look(x, now)
+	}
 	for _, x := range ask {
 		body, _ := json.Marshal(sysreq.Filter{Name: x.Name, Cluster: x.Cluster, Exact: true}) // a plain struct: can't fail
 		_ = s.events.PublishRequest(sysreq.Statsz, s.alive, body)                             // fails only where the connection is gone
@@ -364,7 +367,7 @@ func (s *session) reconcile(g gathered) error {
 	now := time.Now()
 	if g.err == nil {
 		s.l.w.Reconcile(g.d, g.took, now)
-		s.global.report(g.d)
+		s.global.report(g.d, now)
 		return nil
 	}
 	s.l.w.Failed(now)

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 	"github.com/nats-balance/nats-balance/internal/source/system"
 )
@@ -43,13 +44,23 @@ func follow(t *testing.T, url func() string, s record.Settings) *follower {
 }
 
 func followed(t *testing.T, url func() string, s record.Settings, connected func(is bool, after time.Duration)) *follower {
+	return followedBy(t, s, Options{Connect: connectTo(url), Connected: connected})
+}
+
+// reported follows by full reports of its own.
+func reported(t *testing.T, url func() string, s record.Settings, report func(context.Context, source.Source) (*checks.Deployment, time.Duration, error)) *follower {
+	return followedBy(t, s, Options{Connect: connectTo(url), Report: report})
+}
+
+func followedBy(t *testing.T, s record.Settings, o Options) *follower {
 	f := &follower{t: t, err: make(chan error, 1)}
 	s.Parameters = checks.Defaults()
-	f.Live = New(record.New(s), Options{Connect: connectTo(url), Timeout: 10 * time.Second, Connected: connected, Tell: func(c []record.Change) {
+	o.Timeout, o.Tell = 10*time.Second, func(c []record.Change) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.told, f.all = append(f.told, c...), append(f.all, c...)
-	}})
+	}
+	f.Live = New(record.New(s), o)
 	f.wall = func() time.Time { return time.Now().Round(0).Add(time.Duration(f.ahead.Load())) }
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { f.err <- f.Run(ctx) }()
