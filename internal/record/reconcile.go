@@ -122,7 +122,9 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	}
 }
 
-// rows adds and renames the rows of the servers that reported.
+// rows adds and renames the rows of the servers that reported. When they did is not known,
+// but that they were there when they were asked: one that was killed before the report was
+// complete is in it.
 func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string]bool {
 	reported := map[string]bool{}
 	for i := range d.Servers {
@@ -136,7 +138,7 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			if s = w.m.addServer(x.Ref(), x.Cluster); s == nil {
 				continue
 			}
-			s.start, s.first = x.Start, now
+			s.start, s.first, s.heard = x.Start, w.asked, w.asked
 			if !first {
 				w.started(s, now)
 			}
@@ -145,7 +147,14 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			w.m.moved[s.cluster], w.m.moved[x.Cluster] = struct{}{}, struct{}{}
 			s.cluster = x.Cluster
 		}
-		s.ServerRef, s.heard, s.replaced = x.Ref(), now, false
+		s.ServerRef = x.Ref()
+		if w.asked.After(s.heard) {
+			s.heard = w.asked
+		}
+		if s.replaced && !w.succeeded(s.ServerRef, s.cluster, s.heard) { // two servers share a name
+			s.replaced = false
+			w.m.moved[s.cluster] = struct{}{}
+		}
 		s.heartbeat.report()
 		if s.unknown {
 			s.unknown = false
@@ -168,7 +177,9 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 	}
 	missing := slices.DeleteFunc(slices.Clone(d.Missing), func(m checks.Missing) bool {
 		s := w.m.server(m.ID)
-		return w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter
+		return w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter || slices.ContainsFunc(w.m.servers, func(s server) bool {
+			return s.Name != "" && s.Name == m.Name && m.MayBeIn(s.cluster) && w.cameSince(&s)
+		})
 	})
 	w.seenToDrain(missing)
 	had := map[string]*Had{} // by id, and by name and cluster
@@ -212,6 +223,12 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			p.unknown = now.Add(unheard)
 		}
 	}
+}
+
+// cameSince reports whether a server started, or answers again, since the full report was
+// asked for: that one did not answer says nothing of it.
+func (w *Watch) cameSince(s *server) bool {
+	return s.ID != "" && (s.first.After(w.asked) || s.unknown && s.heard.After(w.asked))
 }
 
 // unknownTo is why a server counts as silent that says nothing and that nobody names, by a
