@@ -23,6 +23,7 @@ type Document struct {
 	Since       *time.Time       `json:"since"`
 	Finding     *bool            `json:"finding"`
 	AtStart     *bool            `json:"at_start"`
+	NotBefore   *time.Time       `json:"not_before"`
 	Spread      *DocumentSpread  `json:"spread"`
 	Before      *DocumentSpread  `json:"before"`
 	Moves       []DocumentMove   `json:"moves"`
@@ -144,6 +145,10 @@ func DocumentOf(c Change) Document {
 	}
 	if c.Kind == Crossed {
 		d.AtStart = &c.AtStart
+	}
+	if !c.NotBefore.IsZero() {
+		t := c.NotBefore.UTC()
+		d.NotBefore = &t
 	}
 	if c.Server != (checks.ServerRef{}) {
 		s := documentServer(c.Server)

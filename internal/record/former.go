@@ -37,6 +37,7 @@ func (w *Watch) replace(by *server) {
 		old := &w.m.servers[i]
 		if old.ID != "" && old.ID != by.ID && by.Name != "" && old.Name == by.Name && old.cluster == by.cluster && by.succeeds(old.heard) {
 			old.replaced = true
+			w.wentUnheard(old)
 			w.m.moved[old.cluster] = struct{}{}
 		}
 	}

@@ -207,6 +207,7 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		if !s.draining && len(w.hung) < mostServers {
 			w.hung[s.ID] = s.heard
 		}
+		w.wentUnheard(&s)
 		w.m.removeServer(s.ID)
 	}
 	forgotten := w.missing

@@ -47,6 +47,7 @@ type Watch struct {
 	missing   []checks.Missing      // by the last full report
 	lackSince time.Time             // the first report since which some were missing in each
 	lacked    map[string]string     // who was missing when a cluster was last judged
+	lastOf    map[string]time.Time  // when servers were last heard of that went since pairs were last judged, the first by cluster
 	open      map[string]int        // how many pairs of a cluster are open
 	doubts    map[string]doubt      // what was told of that, by cluster
 	unchecked map[string]Change     // that clusters have too few servers, as it was told
@@ -113,7 +114,7 @@ const unheard = checks.MayHang
 
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {
-	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{}, unchecked: map[string]Change{},
+	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, lastOf: map[string]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{}, unchecked: map[string]Change{},
 		down: map[string]stopped{},
 		hung: map[string]time.Time{}, alive: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
 }
