@@ -96,6 +96,7 @@ func (w *Watch) Failed(now time.Time) {
 // and took so long.
 func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Time) {
 	first := !w.ready
+	w.lostWhy = ""
 	w.asking, w.ready, w.reconciled, w.took = false, true, now, took
 	if w.waited = len(d.Missing) > 0; !w.waited {
 		w.work = took

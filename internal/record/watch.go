@@ -75,6 +75,7 @@ type Watch struct {
 	wantedAt   time.Time     // from when on
 	quiet      bool          // it is because a server says nothing
 	lost       bool          // events were, since a full report was begun
+	lostWhy    string        // why, as it was last told since there was a full report
 	deaf       bool          // no events come
 	blind      bool          // what changed while none came is not known yet
 	blindSince time.Time     // as it was told
@@ -225,7 +226,12 @@ func (w *Watch) Lose(n int, why string, now time.Time) {
 	w.lost = true
 	w.arrivals.missed(now)
 	w.moves.miss()
-	w.tell(Change{Kind: Lost, Time: now, Count: n, Reason: why})
+	// A server takes credentials in the second in which they expire, and closes the connection
+	// at once, again and again: until a full report nothing more is missed by that.
+	if n > 0 || why != w.lostWhy {
+		w.tell(Change{Kind: Lost, Time: now, Count: n, Reason: why})
+	}
+	w.lostWhy = why
 	w.want(why, now)
 }
 
