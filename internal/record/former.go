@@ -43,6 +43,17 @@ func (w *Watch) replace(by *server) {
 	}
 }
 
+// runAgain takes in which servers run again, of those that are known to be down or silent. One
+// that starts is of a cluster of its own until it has routes.
+func (w *Watch) runAgain() {
+	for id, d := range w.down {
+		if !d.back && d.ref.ID != "" && w.succeeded(d.ref, d.cluster, d.heard) {
+			d.back = true
+			w.down[id] = d
+		}
+	}
+}
+
 // formerly is what the former processes of servers had, as far as that is in doubt, by
 // the name and the cluster of the server.
 func (w *Watch) formerly() map[[2]string]int {

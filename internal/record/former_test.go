@@ -180,12 +180,14 @@ func TestStartedWhileAFullReportIsMade(t *testing.T) {
 		name  string
 		next  string // what is added to the id of n1
 		later bool   // the report is asked for after that
+		long  bool   // and it says nothing for long
 		want  []Kind
 	}{
-		{"another process of it starts", "2", false, []Kind{Silent, Started}},
-		{"it goes on", "", false, []Kind{Silent, Answering}},
-		{"another process of it starts, and hangs", "2", true, []Kind{Silent, Started, Silent}},
-		{"it goes on, and hangs again", "", true, []Kind{Silent, Answering, Silent}},
+		{"another process of it starts", "2", false, false, []Kind{Silent, Started}},
+		{"it goes on", "", false, false, []Kind{Silent, Answering}},
+		{"another process of it has started, and has no routes yet", "2", true, false, []Kind{Silent, Started}},
+		{"another process of it starts, and hangs", "2", true, true, []Kind{Silent, Started, Silent}},
+		{"it goes on, and hangs again", "", true, false, []Kind{Silent, Answering, Silent}},
 	} {
 		d := watching(t, 0, 8, 5, 5)
 		d.pass(30 * time.Second)
@@ -205,6 +207,9 @@ func TestStartedWhileAFullReportIsMade(t *testing.T) {
 		if c.later {
 			come()
 		}
+		if c.long {
+			d.pass(silentAfter)
+		}
 		d.w.Ask(d.now)
 		if !c.later {
 			come()
@@ -217,6 +222,37 @@ func TestStartedWhileAFullReportIsMade(t *testing.T) {
 		kinds = slices.DeleteFunc(append(kinds, d.kinds()...), func(k Kind) bool { return !strings.HasPrefix(string(k), "server-") })
 		if !slices.Equal(kinds, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, kinds, c.want)
+		}
+	}
+}
+
+// n3 was killed and runs again. As long as it has no routes it is told apart as a cluster of
+// its own: its former process is not the one that hangs once that is over.
+func TestRunsAgainWithoutRoutes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		other bool // another server has its name, and was heard of meanwhile
+		open  int
+	}{{"it was killed", false, 0}, {"two servers share the name, and one hangs", true, 1}} {
+		d := watching(t, 0, 10, 10, 7)
+		d.pass(5 * time.Second)
+		next := d.again()
+		d.pass(time.Second)
+		if c.other {
+			d.w.Stats(wire.Statsz{From: at("n3")}, d.now)
+			d.pass(silentAfter)
+		}
+		apart := next
+		apart.Cluster = "C1 (2)"
+		d.pass(time.Second)
+		d.after(apart, nil, 10, 10, 0)
+		d.kinds()
+		d.pass(5 * time.Second)
+		d.after(next, nil, 10, 10, 0)
+		d.kinds()
+		if open := d.w.Snapshot(d.now, 10).Unknown; open != c.open {
+			t.Errorf("%s: %d verdicts are unknown, missing %+v", c.name, open, d.w.Snapshot(d.now, 10).Missing)
 		}
 	}
 }

@@ -139,8 +139,9 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			if s = w.m.addServer(x.Ref(), x.Cluster); s == nil {
 				continue
 			}
-			s.start, s.first, s.heard = x.Start, w.asked, w.asked
+			s.start, s.heard = x.Start, w.asked
 			if !first {
+				s.first = w.asked
 				w.started(s, now)
 			}
 		}
@@ -178,17 +179,20 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 	}
 	missing := slices.DeleteFunc(slices.Clone(d.Missing), func(m checks.Missing) bool {
 		s := w.m.server(m.ID)
-		return w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter || slices.ContainsFunc(w.m.servers, func(s server) bool {
-			return s.Name != "" && s.Name == m.Name && m.MayBeIn(s.cluster) && w.cameSince(&s)
-		})
+		came := slices.ContainsFunc(w.m.servers, func(s server) bool { return w.justCame(&m, &s, now) })
+		if came {
+			w.want("a server that had just started, and did not report", now.Add(settle))
+		}
+		return came || w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter
 	})
 	w.seenToDrain(missing)
+	w.runAgain()
 	had := map[string]*Had{} // by id, and by name and cluster
 	for _, s := range slices.Clone(w.m.servers) {
 		known := slices.ContainsFunc(missing, func(m checks.Missing) bool {
 			return m.ID == s.ID || m.ID == "" && m.Name == s.Name && m.Cluster == s.cluster
 		})
-		if s.ID == "" || reported[s.ID] || !known && s.heard.After(w.asked) || now.Sub(s.heard) < silentAfter && expects(d, s.ID) {
+		if s.ID == "" || reported[s.ID] || !known && s.heard.After(w.asked) || now.Sub(s.heard) < silentAfter && w.expects(d, &s, now) {
 			continue
 		}
 		had[s.ID] = w.had(s.ID, s.heard)
@@ -227,10 +231,12 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 	}
 }
 
-// cameSince reports whether a server started, or answers again, since the full report was
-// asked for: that one did not answer says nothing of it.
-func (w *Watch) cameSince(s *server) bool {
-	return s.ID != "" && (s.first.After(w.asked) || s.unknown && s.heard.After(w.asked))
+// justCame reports whether a server that did not answer is known by its name alone, and one of
+// that name has just started, or answers again since the full report was asked for. Who has
+// just started has no routes yet by which answers come.
+func (w *Watch) justCame(m *checks.Missing, s *server, now time.Time) bool {
+	return m.ID == "" && s.ID != "" && s.Name != "" && s.Name == m.Name && m.MayBeIn(s.cluster) &&
+		(!s.first.IsZero() && now.Sub(s.first) < silentAfter || s.unknown && s.heard.After(w.asked))
 }
 
 // unknownTo is why a server counts as silent that says nothing and that nobody names, by a
@@ -303,8 +309,8 @@ func (w *Watch) tellSilent(missing []checks.Missing, was map[string]bool, had ma
 }
 
 // expects reports whether a full report knows of a server that did not report.
-func expects(d *checks.Deployment, id string) bool {
-	return slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == id })
+func (w *Watch) expects(d *checks.Deployment, s *server, now time.Time) bool {
+	return slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == s.ID || w.justCame(&m, s, now) })
 }
 
 // askSilent asks for a full report where a server says nothing any more, and forgets

@@ -138,8 +138,9 @@ func (w *Watch) rowSince(from wire.Server, start, now time.Time) *server {
 			w.Counters.Bad++
 			return nil
 		}
-		s.start, s.first = start, now
+		s.start = start
 		if w.ready {
+			s.first = now
 			w.started(s, now)
 			w.want("a server that the last full report did not have", now.Add(settle))
 		}
