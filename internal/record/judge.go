@@ -140,7 +140,7 @@ func (w *Watch) rejudge(now time.Time) {
 		}
 		if slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.MayBeIn(k.cluster) && (m.Bound == nil || *m.Bound > 0) }) {
 			w.leave(p, true) // it may have all of them
-			w.unclear(p, false, true, now)
+			w.unclear(p, &checks.Row{Verdict: checks.Incomplete}, false, now)
 			continue
 		}
 		if p.over && w.unheardOf(k, p, now) {
@@ -226,7 +226,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
 	between := p.between(r.Connections, now)
-	w.unclear(p, over, r.Verdict == checks.Incomplete, now)
+	w.unclear(p, &r, over, now)
 	if w.judged && over != p.over && r.Verdict != checks.Incomplete && w.doubtful(k, p, over, now) {
 		return nil
 	}
@@ -236,7 +236,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		return nil
 	}
 	p.judged = r.Verdict
-	c := Change{Time: now, Cluster: k.cluster, Before: p.before(time.Time{}), Since: p.since, Finding: p.held}
+	c := Change{Time: now, Cluster: k.cluster, Before: p.before(), Since: p.since, Finding: p.held}
 	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
 	switch {
 	case p.open: // as it was: who is missing decides. When that began is in what is written down
@@ -251,7 +251,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	case over && !p.over:
 		p.over, p.since, p.held = true, now, false
 		c.Kind, c.Since, c.Finding, c.AtStart = Crossed, now, false, !w.judged
-		c.NotBefore, c.Before, p.clear = p.clear, p.before(p.clear), time.Time{}
+		c.NotBefore, p.clear = p.clear, time.Time{}
 		w.over[k] = p
 	case !over && p.over:
 		p.over, p.since, p.held = false, time.Time{}, false
@@ -273,7 +273,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	c.Spread.Verdict = r.Verdict
 	p.written = &Spread{Time: now, Account: r.Account, Cluster: r.Cluster, Connections: r.Connections, Of: c.Spread.Of, Verdict: r.Verdict,
 		Servers: []Share{{r.Server, r.OnServer}}}
-	p.complete()
+	p.complete(p.written)
 	return &c
 }
 

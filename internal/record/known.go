@@ -11,7 +11,7 @@ func (w *Watch) Known(last Spread, since time.Time, finding bool) {
 		return
 	}
 	p := &pair{cluster: last.Cluster, over: !since.IsZero(), since: since, held: finding, written: &last}
-	p.complete()
+	p.complete(p.written)
 	w.pairs[a] = append(w.pairs[a], p)
 	if p.over {
 		w.over[pairKey{a, last.Cluster}] = p

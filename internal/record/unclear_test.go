@@ -107,6 +107,20 @@ func TestSinceWhenItMayLean(t *testing.T) {
 			d.pass(time.Minute)
 			d.lacks(nil, time.Second, 0, 90, 7)
 		}, 60, 8},
+		"a killed server was counted twice, and it was known again before it hung": {func(d *desk) {
+			hangs(d)
+			d.count("n2", 16) // known again as 16 of 25
+			d.kinds()
+			d.pass(restBetween)
+			d.kinds()
+			d.lacks(nil, time.Second, 1, 16, 8)
+			d.kinds()
+			d.pass(time.Minute)
+			d.w.Hear(false)
+			d.kinds()
+			d.w.Hear(true)
+			d.lacks(nil, time.Second, 1, 90, 8)
+		}, 155, 16},
 		"a server was killed, and runs again": {func(d *desk) {
 			d.pass(time.Minute)
 			d.w.Stats(wire.Statsz{From: at("n3"), Connections: 7}, d.now)
