@@ -190,7 +190,8 @@ func (g *RecordedGone) IsBack(d *Deployment) bool {
 type RecordedOn struct {
 	Account                   Account
 	Connections, Others, Came int
-	// Unseen is that nobody saw who came, so that all that the others have may have.
+	// Unseen is that nobody saw who came: Others and Came are not known, and all that the
+	// others have may have come.
 	Unseen bool
 }
 
@@ -199,6 +200,9 @@ type RecordedOn struct {
 // counts as one of them.
 func (o RecordedOn) Back(now int) (least, most int) {
 	most = min(o.Connections, max(0, now-o.Others))
+	if o.Unseen {
+		return 0, most
+	}
 	return max(0, min(most, now-o.Others-o.Came)), most
 }
 

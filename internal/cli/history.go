@@ -193,6 +193,9 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 		}
 		line("  ", "%-7s %s of %s (%.1f%%) on %s", what+":", words.Count(s.OnServer), words.Plural(s.Connections, "connection"), s.SharePercent, words.Harmless(s.Servers[0].Server.Name))
 	}
+	if e.Before == nil && e.Undecided {
+		line("  ", "before: unknown")
+	}
 	share("before", e.Before)
 	share("then", e.Then)
 	if e.Ended == nil && e.Last != nil && (e.Then == nil || !e.Last.Time.Equal(e.Then.Time)) {

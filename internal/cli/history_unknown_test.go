@@ -41,6 +41,8 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 		"no event yet": {history.History{First: at(0), Unknown: []history.Unknown{{From: began}}}, "", true, "and no full report has come since.", "to 2026"},
 		"a gap":        {history.History{First: at(0), Gaps: []history.Gap{{From: at(1), To: at(2)}}}, "ORDERS", true, "ORDERS was not seen above the threshold.", "was not above"},
 		"never there":  {history.History{First: at(0)}, "NOPE", false, "Nothing was ever recorded of NOPE: ", "above the threshold"},
+		"since":        {history.History{First: at(0), Episodes: []history.Episode{{Account: lean.Account, Began: at(5), NotBefore: &began, Undecided: true}}}, "ORDERS", true, "It may have begun at any time from 2026-01-02 03:01:00 on: whether it leaned was unknown.\n  before: unknown", "not known"},
+		"at the start": {history.History{First: at(0), Episodes: []history.Episode{{Account: lean.Account, Began: at(5), NotBefore: &began}}}, "ORDERS", true, "It may have begun at any time from 2026-01-02 03:01:00 on: nothing was recorded.", "before:"},
 		"part of time": {history.History{First: at(0), Episodes: []history.Episode{lean}}, "ORDERS", true, "(10m, of which 4m unknown)", "seen"},
 	} {
 		text := historyText(c.h, c.account, c.known, at(0), at(20))

@@ -21,7 +21,7 @@ func presentElsewhere(ctx context.Context, run *audit.Run, past *report.PastImpa
 		for _, held := range all[a.ID].Held {
 			n += held
 		}
-		lacks[a.ID] = n < a.InCluster+a.Came
+		lacks[a.ID] = a.Unseen || n < a.InCluster+a.Came
 	}
 	same := func(cluster string) bool { return d.SameCluster(words.Harmless(cluster), past.Cluster) }
 	names := map[string]string{} // of clusters, by the id of the server

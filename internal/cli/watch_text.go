@@ -40,8 +40,14 @@ func (a *watch) text(c record.Change) string {
 		if c.Spread.Account.ID == globalAccount {
 			more = append(more, notLoggedIn(c.Moves))
 		}
-		if before := beforeText(c.Before); before != "" {
+		switch before := beforeText(c.Before); {
+		case before != "":
 			more = append(more, before)
+		case c.Before == nil && !c.NotBefore.IsZero():
+			more = append(more, "before: unknown")
+		}
+		if !c.NotBefore.IsZero() {
+			more = append(more, "it may have begun at any time from "+c.NotBefore.Local().Format(lineTime)+" on: whether it leaned was unknown")
 		}
 		if a.settings.For > 0 {
 			more = append(more, "a finding if it stays so for "+words.Duration(a.settings.For))

@@ -30,7 +30,11 @@ func TestWatchSaysWhatItCannotKnow(t *testing.T) {
 		"known":        {record.Change{Kind: record.Decided, Time: now, Since: now.Add(-4 * time.Minute), Cluster: "C1"}, "known again which accounts in C1 lean, after 4m", "unknown"},
 		"global":       {record.Change{Kind: record.Held, Time: now, Since: now, Cluster: "C1", Spread: of("$G")}, counts, "ended without"},
 		"global leans": {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("$G"), Moves: left}, counts + "; 30 connections ended without", "no connections"},
-		"another":      {record.Change{Kind: record.Held, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS")}, "FINDING ORDERS (C1)", "logged in"},
+		"leans since": {record.Change{Kind: record.Crossed, Time: now, Since: now, NotBefore: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Cluster: "C1", Spread: of("ORDERS")},
+			"before: unknown\n                     it may have begun at any time from 2026-01-02 03:04:05 on: whether it leaned was unknown", "a finding"},
+		"leans":          {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS"), Before: of("ORDERS")}, "before: 60 of 60", "unknown"},
+		"leans at first": {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS")}, "ORDERS (C1) leans", "before"},
+		"another":        {record.Change{Kind: record.Held, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS")}, "FINDING ORDERS (C1)", "logged in"},
 	} {
 		a := &watch{host: Host{}.withDefaults()}
 		if text := a.text(c.change); !strings.Contains(text, c.want) || strings.Contains(text, c.not) {

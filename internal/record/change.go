@@ -77,9 +77,12 @@ type Change struct {
 	// AtStart is that an account was above the threshold when the watch began, of
 	// Crossed: it crossed it before.
 	AtStart bool
-	// Before is how it was spread when that was last written down, with the server
-	// that had most alone; nil where not known.
+	// Before is how it was spread when that was last written down, and no server was
+	// missing that decides, with the server that had most alone; nil where not known.
 	Before *Spread
+	// NotBefore is until when it was known not to be above the threshold, of Crossed, where
+	// that was unknown from then on; zero otherwise.
+	NotBefore time.Time
 	// Since is when it crossed the threshold, of Crossed, Held and Back, and zero
 	// where it was not above it; when the first of them was, of Kicked; and from when on
 	// verdicts were unknown, of Decided, and of Undecided where watch stood still until then.

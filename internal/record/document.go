@@ -25,6 +25,7 @@ type Document struct {
 	Since       *time.Time       `json:"since"`
 	Finding     *bool            `json:"finding"`
 	AtStart     *bool            `json:"at_start"`
+	NotBefore   *time.Time       `json:"not_before"`
 	Spread      *DocumentSpread  `json:"spread"`
 	Before      *DocumentSpread  `json:"before"`
 	Moves       []DocumentMove   `json:"moves"`
@@ -66,13 +67,13 @@ type DocumentHad struct {
 
 // DocumentHadShare is what an account had there, and on the other servers of the cluster
 // then. Of a server that fell silent, others is when it was last heard of, and came is what
-// came to them until that was noticed: its clients, or others. Unseen is that watch did not
-// see who came, so that all that they have may have.
+// came to them until that was noticed: its clients, or others. Both are null where that was
+// Unseen: all that they have may have come.
 type DocumentHadShare struct {
 	Account     DocumentAccount `json:"account"`
 	Connections int             `json:"connections"`
-	Others      int             `json:"others"`
-	Came        int             `json:"came"`
+	Others      *int            `json:"others"`
+	Came        *int            `json:"came"`
 	Unseen      bool            `json:"unseen"`
 }
 
@@ -148,6 +149,10 @@ func DocumentOf(c Change) Document {
 	if c.Kind == Crossed {
 		d.AtStart = &c.AtStart
 	}
+	if !c.NotBefore.IsZero() {
+		t := c.NotBefore.UTC()
+		d.NotBefore = &t
+	}
 	if c.Server != (checks.ServerRef{}) {
 		s := documentServer(c.Server)
 		d.Server = &s
@@ -183,7 +188,11 @@ func DocumentOf(c Change) Document {
 	if c.Had != nil {
 		d.Had = &DocumentHad{c.Had.Connections, c.Had.Accounts, []DocumentHadShare{}}
 		for _, x := range c.Had.Of {
-			d.Had.Of = append(d.Had.Of, DocumentHadShare{DocumentAccount{x.Account.ID, x.Account.Name}, x.Connections, x.Others, x.Came, x.Unseen})
+			share := DocumentHadShare{Account: DocumentAccount{x.Account.ID, x.Account.Name}, Connections: x.Connections, Unseen: x.Unseen}
+			if !x.Unseen {
+				share.Others, share.Came = &x.Others, &x.Came
+			}
+			d.Had.Of = append(d.Had.Of, share)
 		}
 	}
 	if c.Of != nil {

@@ -37,7 +37,19 @@ func (w *Watch) replace(by *server) {
 		old := &w.m.servers[i]
 		if old.ID != "" && old.ID != by.ID && by.Name != "" && old.Name == by.Name && old.cluster == by.cluster && by.succeeds(old.heard) {
 			old.replaced = true
+			w.wentUnheard(old)
 			w.m.moved[old.cluster] = struct{}{}
+		}
+	}
+}
+
+// runAgain takes in which servers run again, of those that are known to be down or silent. One
+// that starts is of a cluster of its own until it has routes.
+func (w *Watch) runAgain() {
+	for id, d := range w.down {
+		if !d.back && d.ref.ID != "" && w.succeeded(d.ref, d.cluster, d.heard) {
+			d.back = true
+			w.down[id] = d
 		}
 	}
 }

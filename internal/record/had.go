@@ -36,7 +36,8 @@ func (w *Watch) beside(cluster, id string) []checks.ServerRef {
 type HadShare struct {
 	Account                   checks.Account
 	Connections, Others, Came int
-	// Unseen is that events were lost then, and all that the others have may have come.
+	// Unseen is that events were lost then: what the others had before and what came to them
+	// is not known, and all that they have may have come.
 	Unseen bool
 }
 
@@ -79,8 +80,7 @@ func (w *Watch) others(a *account, server uint32) (n int) {
 }
 
 // beforeArrivals divides what others have: what they had when a server that went was there,
-// and what came to them since, of which some may have left. Where that is not known all of
-// it may have come.
+// and what came to them since, of which some may have left, where that is known.
 func (w *Watch) beforeArrivals(h *Had, went *server, there time.Time) {
 	came := map[string]int{}
 	all, known := w.arrivals.since(there)
@@ -94,7 +94,7 @@ func (w *Watch) beforeArrivals(h *Had, went *server, there time.Time) {
 		now, n := x.Others, came[x.Account.ID]
 		x.Others, x.Came = max(0, now-n), min(now, n)
 		if !known {
-			x.Others, x.Came, x.Unseen = 0, now, now > 0
+			x.Others, x.Came, x.Unseen = 0, 0, now > 0
 		}
 	}
 }

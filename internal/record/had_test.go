@@ -26,25 +26,26 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 		name         string
 		goes         func(d *desk)
 		others, came int
+		unseen       bool
 	}{
-		{"shuts down", func(d *desk) { d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now) }, 6, 0},
+		{"shuts down", func(d *desk) { d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now) }, 6, 0, false},
 		{"shuts down after others came", func(d *desk) {
 			came(d, "n2", 12, false)
 			d.count("n2", 15)
 			d.pass(3 * time.Second)
 			d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
-		}, 18, 0},
+		}, 18, 0, false},
 		{"shuts down, and its clients are heard of before", func(d *desk) {
 			came(d, "n2", 12, false)
 			d.count("n2", 15)
 			d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
-		}, 6, 12},
-		{"drains", func(d *desk) { d.w.Drain(wire.ServerEvent{From: at("n1")}, d.now) }, 6, 0},
+		}, 6, 12, false},
+		{"drains", func(d *desk) { d.w.Drain(wire.ServerEvent{From: at("n1")}, d.now) }, 6, 0, false},
 		{"drains, and shuts down with nobody on it", func(d *desk) {
 			d.w.Drain(wire.ServerEvent{From: at("n1")}, d.now)
 			d.count("n1", 0)
 			d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
-		}, 6, 0},
+		}, 6, 0, false},
 		{"is killed", func(d *desk) {
 			d.pass(5 * time.Second)
 			came(d, "n2", 12, false)
@@ -52,7 +53,7 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 			came(d, "n3", 1, true)
 			d.pass(25 * time.Second)
 			d.without(hung(), 15, 11)
-		}, 5, 21}, // the one that left may have been there before, or have come
+		}, 5, 21, false}, // the one that left may have been there before, or have come
 		{"is killed after others came", func(d *desk) {
 			came(d, "n2", 12, false)
 			d.count("n2", 15)
@@ -62,27 +63,33 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 			came(d, "n3", 7, false)
 			d.pass(20 * time.Second)
 			d.without(hung(), 15, 10)
-		}, 18, 7},
+		}, 18, 7, false},
 		{"is killed, and events were lost", func(d *desk) {
 			d.pass(5 * time.Second)
 			came(d, "n2", 12, false)
 			d.w.Lose(1, "too many", d.now)
 			d.pass(25 * time.Second)
 			d.without(hung(), 15, 3)
-		}, 0, 18},
+		}, 0, 0, true},
 		{"hung for long, and others came all the time", func(d *desk) {
 			for range 40 {
 				d.pass(5 * time.Second)
 				came(d, "n2", 1, false)
 			}
 			d.without(hung(), 43, 3)
-		}, 0, 46},
+		}, 0, 0, true},
+		{"is killed, events were lost, and nobody is on the others", func(d *desk) {
+			d.pass(5 * time.Second)
+			d.w.Lose(1, "too many", d.now)
+			d.pass(25 * time.Second)
+			d.without(hung(), 0, 0)
+		}, 0, 0, false},
 		{"is killed and forgotten", func(d *desk) {
 			d.pass(5 * time.Second)
 			came(d, "n2", 20, false)
 			d.pass(25 * time.Second)
 			d.without(nil, 23, 3)
-		}, 6, 20},
+		}, 6, 20, false},
 	} {
 		d := watching(t, time.Minute, 20, 3, 3)
 		d.kinds()
@@ -93,7 +100,7 @@ func TestWhoWasOnAServerThatGoes(t *testing.T) {
 				had = append(had, x.Had)
 			}
 		}
-		if len(had) != 1 || had[0].Connections != 20 || had[0].Accounts != 1 || len(had[0].Of) != 1 || had[0].Of[0].Connections != 20 || had[0].Of[0].Others != c.others || had[0].Of[0].Came != c.came {
+		if len(had) != 1 || had[0].Connections != 20 || had[0].Accounts != 1 || len(had[0].Of) != 1 || had[0].Of[0].Connections != 20 || had[0].Of[0].Others != c.others || had[0].Of[0].Came != c.came || had[0].Of[0].Unseen != c.unseen {
 			t.Errorf("%s: %+v", c.name, had[0])
 		}
 	}

@@ -30,9 +30,14 @@ type pair struct {
 	claimed claim
 	// judged is the last verdict on it; empty where there was none yet.
 	judged checks.Verdict
-	// written is what was last written down, with the server that has most alone;
-	// nil where nothing was.
+	// written is what was last written down, with the server that has most alone; nil where
+	// nothing was. Known are those in which no server was missing that decides, the last one
+	// last, see [pair.complete].
 	written *Spread
+	known   []*Spread
+	// clear is until when it was known not to be above the threshold, where that is not
+	// known since; zero otherwise. See [Watch.unclear].
+	clear time.Time
 }
 
 const (
@@ -70,6 +75,9 @@ func (w *Watch) judge(now time.Time) {
 	// down, and its clients count there and on the others.
 	if !w.blind && len(w.m.changed)+len(w.m.moved) > 0 {
 		w.rejudge(now)
+	}
+	if !w.blind {
+		clear(w.lastOf)
 	}
 	for k, p := range w.over {
 		if !p.held && !p.open && !p.falling(now) && !w.blind && now.Sub(p.since) >= w.s.For {
@@ -134,6 +142,7 @@ func (w *Watch) rejudge(now time.Time) {
 		}
 		if slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.MayBeIn(k.cluster) && (m.Bound == nil || *m.Bound > 0) }) {
 			w.leave(p, true) // it may have all of them
+			w.unclear(p, &checks.Row{Verdict: checks.Incomplete}, false, now)
 			continue
 		}
 		if p.over && w.unheardOf(k, p, now) {
@@ -219,6 +228,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
 	between := p.between(r.Connections, now)
+	w.unclear(p, &r, over, now)
 	if w.judged && over != p.over && r.Verdict != checks.Incomplete && w.doubtful(k, p, over, now) {
 		return nil
 	}
@@ -233,7 +243,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		return nil
 	}
 	p.judged = r.Verdict
-	c := Change{Time: now, Cluster: k.cluster, Before: p.written, Since: p.since, Finding: p.held}
+	c := Change{Time: now, Cluster: k.cluster, Before: p.before(), Since: p.since, Finding: p.held}
 	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
 	switch {
 	case p.open: // as it was: who is missing decides. When that began is in what is written down
@@ -248,7 +258,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	case over && !p.over:
 		p.over, p.since, p.held = true, now, false
 		c.Kind, c.Since, c.Finding, c.AtStart = Crossed, now, false, !w.judged || p.claimed.atStart
-		p.claimed = claim{}
+		c.NotBefore, p.clear, p.claimed = p.clear, time.Time{}, claim{}
 		w.over[k] = p
 	case !over && p.over:
 		p.over, p.since, p.held = false, time.Time{}, false
@@ -270,6 +280,7 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	c.Spread.Verdict = r.Verdict
 	p.written = &Spread{Time: now, Account: r.Account, Cluster: r.Cluster, Connections: r.Connections, Of: c.Spread.Of, Verdict: r.Verdict,
 		Servers: []Share{{r.Server, r.OnServer}}}
+	p.complete(p.written)
 	return &c
 }
 
@@ -352,41 +363,4 @@ func (w *Watch) Over(now time.Time) []Change {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Spread.Account.ID, b.Spread.Account.ID), strings.Compare(a.Cluster, b.Cluster))
 	})
 	return out
-}
-
-// Known takes over what an earlier watch knew of a pair, before the first full
-// report: since when it is above the threshold, and how it was spread. Without a
-// spread it does nothing.
-func (w *Watch) Known(last Spread, since time.Time, finding bool) {
-	a, ok := w.m.account(last.Account.ID, last.Account.Name)
-	if !ok || w.ready {
-		return
-	}
-	p := &pair{cluster: last.Cluster, over: !since.IsZero(), since: since, held: finding, written: &last}
-	w.pairs[a] = append(w.pairs[a], p)
-	if p.over {
-		w.over[pairKey{a, last.Cluster}] = p
-	}
-	w.m.changed[pairKey{a, last.Cluster}] = struct{}{}
-}
-
-// Inherit takes over from another watch, which records no more, that it said a pair to be
-// above the threshold. Where this one has not seen it so, as that lasted for less than
-// the moment between their looks, it says next that the pair is back, or still there.
-func (w *Watch) Inherit(last Spread, since time.Time, finding bool) {
-	a, ok := w.m.account(last.Account.ID, last.Account.Name)
-	if !ok || !w.ready || since.IsZero() {
-		return
-	}
-	k := pairKey{a, last.Cluster}
-	p, known := w.pair(k)
-	if p.over {
-		return
-	}
-	if !known {
-		w.pairs[a] = append(w.pairs[a], p)
-	}
-	p.over, p.since, p.held = true, since, finding
-	w.over[k] = p
-	w.m.changed[k] = struct{}{}
 }

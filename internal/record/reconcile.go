@@ -96,6 +96,7 @@ func (w *Watch) Failed(now time.Time) {
 // and took so long.
 func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Time) {
 	first := !w.ready
+	w.lostWhy = ""
 	w.asking, w.ready, w.reconciled, w.took = false, true, now, took
 	if w.waited = len(d.Missing) > 0; !w.waited {
 		w.work = took
@@ -123,7 +124,9 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	}
 }
 
-// rows adds and renames the rows of the servers that reported.
+// rows adds and renames the rows of the servers that reported. When they did is not known,
+// but that they were there when they were asked: one that was killed before the report was
+// complete is in it.
 func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string]bool {
 	reported := map[string]bool{}
 	for i := range d.Servers {
@@ -137,8 +140,9 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			if s = w.m.addServer(x.Ref(), x.Cluster); s == nil {
 				continue
 			}
-			s.start, s.first = x.Start, now
+			s.start, s.heard = x.Start, w.asked
 			if !first {
+				s.first = w.asked
 				w.started(s, now)
 			}
 		}
@@ -146,7 +150,14 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			w.m.moved[s.cluster], w.m.moved[x.Cluster] = struct{}{}, struct{}{}
 			s.cluster = x.Cluster
 		}
-		s.ServerRef, s.heard, s.looked, s.replaced = x.Ref(), now, w.asked, false
+		s.ServerRef, s.looked = x.Ref(), w.asked
+		if w.asked.After(s.heard) {
+			s.heard = w.asked
+		}
+		if s.replaced && !w.succeeded(s.ServerRef, s.cluster, s.heard) { // two servers share a name
+			s.replaced = false
+			w.m.moved[s.cluster] = struct{}{}
+		}
 		s.heartbeat.report()
 		if s.unknown {
 			s.unknown = false
@@ -169,15 +180,20 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 	}
 	missing := slices.DeleteFunc(slices.Clone(d.Missing), func(m checks.Missing) bool {
 		s := w.m.server(m.ID)
-		return w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter
+		came := slices.ContainsFunc(w.m.servers, func(s server) bool { return w.justCame(&m, &s, now) })
+		if came {
+			w.want("a server that had just started, and did not report", now.Add(settle))
+		}
+		return came || w.gone(m.ID) || s != nil && now.Sub(s.heard) < silentAfter
 	})
 	w.seenToDrain(missing)
+	w.runAgain()
 	had := map[string]*Had{} // by id, and by name and cluster
 	for _, s := range slices.Clone(w.m.servers) {
 		known := slices.ContainsFunc(missing, func(m checks.Missing) bool {
 			return m.ID == s.ID || m.ID == "" && m.Name == s.Name && m.Cluster == s.cluster
 		})
-		if s.ID == "" || reported[s.ID] || !known && s.heard.After(w.asked) || now.Sub(s.heard) < silentAfter && expects(d, s.ID) {
+		if s.ID == "" || reported[s.ID] || !known && s.heard.After(w.asked) || now.Sub(s.heard) < silentAfter && w.expects(d, &s, now) {
 			continue
 		}
 		had[s.ID] = w.had(s.ID, s.heard)
@@ -197,6 +213,7 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		if !s.draining && len(w.hung) < mostServers {
 			w.hung[s.ID] = s.heard
 		}
+		w.wentUnheard(&s)
 		w.m.removeServer(s.ID)
 	}
 	forgotten := w.missing
@@ -213,6 +230,14 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			p.unknown = now.Add(unheard)
 		}
 	}
+}
+
+// justCame reports whether a server that did not answer is known by its name alone, and one of
+// that name has just started, or answers again since the full report was asked for. Who has
+// just started has no routes yet by which answers come.
+func (w *Watch) justCame(m *checks.Missing, s *server, now time.Time) bool {
+	return m.ID == "" && s.ID != "" && s.Name != "" && s.Name == m.Name && m.MayBeIn(s.cluster) &&
+		(!s.first.IsZero() && now.Sub(s.first) < silentAfter || s.unknown && s.heard.After(w.asked))
 }
 
 // unknownTo is why a server counts as silent that says nothing and that nobody names, by a
@@ -285,8 +310,8 @@ func (w *Watch) tellSilent(missing []checks.Missing, was map[string]bool, had ma
 }
 
 // expects reports whether a full report knows of a server that did not report.
-func expects(d *checks.Deployment, id string) bool {
-	return slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == id })
+func (w *Watch) expects(d *checks.Deployment, s *server, now time.Time) bool {
+	return slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.ID == s.ID || w.justCame(&m, s, now) })
 }
 
 // askSilent asks for a full report where a server says nothing any more, and forgets

@@ -47,6 +47,7 @@ type Watch struct {
 	missing   []checks.Missing      // by the last full report
 	lackSince time.Time             // the first report since which some were missing in each
 	lacked    map[string]string     // who was missing when a cluster was last judged
+	lastOf    map[string]time.Time  // when servers were last heard of that went since pairs were last judged, the first by cluster
 	open      map[string]int        // how many pairs of a cluster are open
 	doubts    map[string]doubt      // what was told of that, by cluster
 	unchecked map[string]Change     // that clusters have too few servers, as it was told
@@ -79,6 +80,7 @@ type Watch struct {
 	wantedAt   time.Time     // from when on
 	quiet      bool          // it is because a server says nothing
 	lost       bool          // events were, since a full report was begun
+	lostWhy    string        // why, as it was last told since there was a full report
 	deaf       bool          // no events come
 	blind      bool          // what changed while none came is not known yet
 	blindSince time.Time     // as it was told
@@ -118,7 +120,7 @@ const unheard = checks.MayHang
 
 // New starts to watch with nothing known: a full report is due.
 func New(s Settings) *Watch {
-	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{}, unchecked: map[string]Change{},
+	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, lastOf: map[string]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{}, unchecked: map[string]Change{},
 		down: map[string]stopped{},
 		hung: map[string]time.Time{}, alive: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
 }
@@ -141,8 +143,9 @@ func (w *Watch) rowSince(from wire.Server, start, now time.Time) *server {
 			w.Counters.Bad++
 			return nil
 		}
-		s.start, s.first = start, now
+		s.start = start
 		if w.ready {
+			s.first = now
 			w.started(s, now)
 			w.want("a server that the last full report did not have", now.Add(settle))
 		}
@@ -229,7 +232,12 @@ func (w *Watch) Lose(n int, why string, now time.Time) {
 	w.lost = true
 	w.arrivals.missed(now)
 	w.moves.miss()
-	w.tell(Change{Kind: Lost, Time: now, Count: n, Reason: why})
+	// A server takes credentials in the second in which they expire, and closes the connection
+	// at once, again and again: until a full report nothing more is missed by that.
+	if n > 0 || why != w.lostWhy {
+		w.tell(Change{Kind: Lost, Time: now, Count: n, Reason: why})
+	}
+	w.lostWhy = why
 	w.want(why, now)
 }
 

@@ -99,6 +99,9 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 		is := now(a.ID)
 		row := AccountGone{Account: Account{ID: a.ID, Name: a.Name}, OnServer: a.OnServer}
 		missing := missingOf(a.OnServer, a.InCluster+a.Came, sum(is.Held))
+		if a.Unseen {
+			missing = a.OnServer
+		}
 		var open string
 		missing, row.OtherClusters, open = a.away(missing, is)
 		row.Back = a.OnServer - missing

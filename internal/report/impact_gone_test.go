@@ -92,18 +92,26 @@ func TestWhoCameAsAServerFellSilent(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		came, now int
+		unseen    bool
 		back      int
 		missing   string
 		outcome   checks.Outcome
 	}{
-		{"nobody came", 0, 4, 0, "10", checks.OutcomeFinding},
-		{"nobody came until then, and all since", 0, 14, 10, "0", checks.OutcomePass},
-		{"as many came", 10, 14, 0, "unknown", checks.OutcomeIncomplete},
-		{"six came, and ten since", 6, 20, 10, "0", checks.OutcomePass},
-		{"six came, and seven since", 6, 17, 7, "unknown", checks.OutcomeIncomplete},
-		{"those that came are gone", 6, 4, 0, "10", checks.OutcomeFinding},
+		{"nobody came", 0, 4, false, 0, "10", checks.OutcomeFinding},
+		{"nobody came until then, and all since", 0, 14, false, 10, "0", checks.OutcomePass},
+		{"as many came", 10, 14, false, 0, "unknown", checks.OutcomeIncomplete},
+		{"six came, and ten since", 6, 20, false, 10, "0", checks.OutcomePass},
+		{"six came, and seven since", 6, 17, false, 7, "unknown", checks.OutcomeIncomplete},
+		{"those that came are gone", 6, 4, false, 0, "10", checks.OutcomeFinding},
+		{"who came was not seen, and some are there", 0, 4, true, 0, "unknown", checks.OutcomeIncomplete},
+		{"who came was not seen, and many are there", 0, 40, true, 0, "unknown", checks.OutcomeIncomplete},
+		{"who came was not seen, and nobody is there", 0, 0, true, 0, "10", checks.OutcomeFinding},
 	} {
-		past := &PastImpact{Server: "n3", Cluster: "C1", Recorded: checks.Silent, Connections: 10, Accounts: []PastAccount{{ID: "A", Name: "ORDERS", OnServer: 10, InCluster: 14, Came: c.came}}}
+		others := 4
+		if c.unseen {
+			others = 0
+		}
+		past := &PastImpact{Server: "n3", Cluster: "C1", Recorded: checks.Silent, Connections: 10, Accounts: []PastAccount{{ID: "A", Name: "ORDERS", OnServer: 10, InCluster: 10 + others, Came: c.came, Unseen: c.unseen}}}
 		g := past.Since(func(string) Present { return Present{Held: map[string]int{"n1": c.now}} })
 		missing := "unknown"
 		if g.Missing != nil {
@@ -112,7 +120,7 @@ func TestWhoCameAsAServerFellSilent(t *testing.T) {
 		if g.Back != c.back || missing != c.missing || g.outcome() != c.outcome || (g.Accounts[0].Why == nil) != (g.Missing != nil) {
 			t.Errorf("%s: %d are back, %s missing: %s", c.name, g.Back, missing, g.outcome())
 		}
-		of := checks.RecordedOn{Connections: 10, Others: 4, Came: c.came}
+		of := checks.RecordedOn{Connections: 10, Others: others, Came: c.came, Unseen: c.unseen}
 		if least, most := of.Back(c.now); least != c.back || (least == most) != (g.Missing != nil) {
 			t.Errorf("%s: %d to %d are elsewhere", c.name, least, most)
 		}

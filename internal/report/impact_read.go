@@ -51,7 +51,7 @@ type PastAccount struct {
 	OnServer  int
 	InCluster int
 	Came      int
-	Unseen    bool // that they came: all that these have may have
+	Unseen    bool // who came, and what these had before: all that they have may have come
 	Held      map[string]int
 	// OtherClusters are what other clusters had of it; nil where that is not known.
 	OtherClusters map[string]int

@@ -24,7 +24,7 @@ type Episode struct {
 	// NotBefore is set where it was not seen to begin: it began between that and
 	// Began, or at any time before Began where it is zero.
 	NotBefore *time.Time
-	// Undecided is that it was unknown until Began whether it leaned.
+	// Undecided is that it was unknown from then on whether it leaned.
 	Undecided bool
 	// Unread is that what was recorded of its beginning is gone, or was not read: it may have
 	// begun earlier.
@@ -75,7 +75,7 @@ func (r *Reading) Tell(now time.Time) History {
 		h.First = r.Docs[0].Time
 	}
 	verdicts := unknowns{open: map[string]int{}}
-	told := episodes{open: map[pair]*Episode{}, ended: map[pair]time.Time{}}
+	told := episodes{open: map[pair]*Episode{}, ended: map[pair]time.Time{}, last: map[pair]*record.DocumentSpread{}, verdicts: &verdicts}
 	for i := range r.Docs {
 		d := &r.Docs[i]
 		verdicts.take(d)
@@ -97,7 +97,6 @@ func (r *Reading) Tell(now time.Time) History {
 		if e.Ended != nil && e.Ended.Before(r.Since) {
 			continue
 		}
-		e.notSeen(h.Unknown)
 		for _, at := range kicks[pair{e.Account.ID, e.Cluster}].during(h.Kicked, e) {
 			h.Kicked[at].Apart = false
 			e.Kicked = append(e.Kicked, h.Kicked[at])
@@ -130,6 +129,9 @@ type episodes struct {
 	open    map[pair]*Episode  // those that last
 	ended   map[pair]time.Time // when the last one of each ended
 	started record.Document    // the last start of a recorder
+	// last is how accounts were spread last, and verdicts when these were unknown.
+	last     map[pair]*record.DocumentSpread
+	verdicts *unknowns
 }
 
 func (x *episodes) take(d *record.Document) {
@@ -140,13 +142,17 @@ func (x *episodes) take(d *record.Document) {
 		return
 	}
 	k := pair{d.Account.ID, *d.Cluster}
+	before := x.last[k]
+	if d.Spread != nil {
+		x.last[k] = d.Spread
+	}
 	e := x.open[k]
 	if e == nil {
 		// Of two recorders that saw it end the first one has said so.
 		if ended, is := x.ended[k]; d.Since == nil || is && d.Change == record.Back && !d.Since.After(ended) {
 			return
 		}
-		e = x.begin(d)
+		e = x.begin(d, before)
 		x.open[k] = e
 		x.all = append(x.all, e)
 	}
@@ -157,24 +163,6 @@ func (x *episodes) take(d *record.Document) {
 		e.Ended, x.ended[k] = &ended, ended
 		delete(x.open, k)
 	}
-}
-
-// begin is an episode by the first document of it. That is of its beginning where it crossed
-// the threshold then.
-func (x *episodes) begin(d *record.Document) *Episode {
-	e := &Episode{Account: *d.Account, Cluster: *d.Cluster, Began: *d.Since}
-	if e.Unread = d.Change != record.Crossed || !d.Since.Equal(d.Time); e.Unread {
-		return e
-	}
-	e.Then, e.Before, e.Moves = d.Spread, d.Before, d.Moves
-	e.MoreMoves, e.MovesMissed = d.MoreMoves, d.MovesMissed
-	if d.AtStart != nil && *d.AtStart {
-		e.NotBefore = &time.Time{}
-		if d.Before != nil && x.started.Since != nil {
-			e.NotBefore = x.started.Since
-		}
-	}
-	return e
 }
 
 // ofServersIn are the documents of what happened to servers, by their cluster, in order.

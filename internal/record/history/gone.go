@@ -184,7 +184,11 @@ func goneOf(d *record.Document) checks.RecordedGone {
 func withHad(g checks.RecordedGone, had *record.DocumentHad) checks.RecordedGone {
 	g.Known, g.Connections, g.Accounts = true, max(0, had.Connections), max(0, had.Accounts)
 	for _, x := range had.Of {
-		g.Of = append(g.Of, checks.RecordedOn{Account: checks.Account{ID: x.Account.ID, Name: x.Account.Name}, Connections: max(0, x.Connections), Others: max(0, x.Others), Came: max(0, x.Came), Unseen: x.Unseen})
+		on := checks.RecordedOn{Account: checks.Account{ID: x.Account.ID, Name: x.Account.Name}, Connections: max(0, x.Connections)}
+		if on.Unseen = x.Unseen || x.Others == nil || x.Came == nil; !on.Unseen {
+			on.Others, on.Came = max(0, *x.Others), max(0, *x.Came)
+		}
+		g.Of = append(g.Of, on)
 	}
 	return g
 }

@@ -11,7 +11,7 @@ import (
 // A server is gone from when it began to go until it is seen to run again.
 func TestServersThatWent(t *testing.T) {
 	t.Parallel()
-	had := &record.DocumentHad{Connections: 20, Accounts: 1, Of: []record.DocumentHadShare{{Account: record.DocumentAccount{ID: "A", Name: "ORDERS"}, Connections: 20, Others: 6}}}
+	had := &record.DocumentHad{Connections: 20, Accounts: 1, Of: []record.DocumentHadShare{{Account: record.DocumentAccount{ID: "A", Name: "ORDERS"}, Connections: 20, Others: new(6), Came: new(0)}}}
 	for _, c := range []struct {
 		name string
 		docs []record.Kind // a second apart; the first of those that go says who was there

@@ -80,7 +80,7 @@ func (s *Store) readBack(ctx context.Context, r *Reading, from time.Time) error 
 	}
 	latest := merged(before.docs, r.Docs)
 	r.Docs = latest
-	// What came with the beginning may show that it was an earlier one, see [Episode.notSeen].
+	// What came with the beginning may show that it was an earlier one, see [episodes.begin].
 	var wanted []beginning
 	for range 2 {
 		more := r.beganBefore(from)
@@ -103,10 +103,10 @@ func merged(a, b []record.Document) []record.Document {
 	return all
 }
 
-// beginning is when an account began to lean in a cluster.
+// beginning is when an account began to lean in a cluster, and from when on it may have.
 type beginning struct {
 	pair
-	at time.Time
+	at, notBefore time.Time
 }
 
 // beganBefore are the times in which accounts leaned that began before a time, or so soon
@@ -115,7 +115,11 @@ func (r *Reading) beganBefore(from time.Time) (out []beginning) {
 	h := r.Tell(from)
 	for i := range h.Episodes {
 		if e := &h.Episodes[i]; e.Began.Add(-around).Before(from) {
-			out = append(out, beginning{pair{e.Account.ID, e.Cluster}, e.Began})
+			b := beginning{pair{e.Account.ID, e.Cluster}, e.Began, e.Began}
+			if e.NotBefore != nil && !e.NotBefore.IsZero() {
+				b.notBefore = *e.NotBefore
+			}
+			out = append(out, b)
 		}
 	}
 	return out
@@ -128,8 +132,8 @@ func (s *Store) beginnings(ctx context.Context, of []beginning, until time.Time)
 	start := until
 	pairs, clusters := map[pair]bool{}, map[string][]time.Time{}
 	for _, b := range of {
-		if b.at.Before(start) {
-			start = b.at
+		if b.notBefore.Before(start) {
+			start = b.notBefore
 		}
 		pairs[b.pair] = true
 		clusters[b.cluster] = append(clusters[b.cluster], b.at)
@@ -159,6 +163,10 @@ func (s *Store) beginnings(ctx context.Context, of []beginning, until time.Time)
 			case d.Change == record.Shifted: // of many the last one, as a line begins with it
 				latest[k] = d
 			default:
+				if before, is := latest[k]; is && d.Change == record.Crossed { // which shows when it began
+					older.add(before)
+					delete(latest, k)
+				}
 				older.add(d)
 			}
 			return

@@ -98,7 +98,7 @@ func TestServerIsMissingAsAnotherIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Look(func(w *record.Watch, _ bool) {
-		if totals := w.Totals(); totals.Servers != 3 || totals.Missing != 1 {
+		if totals := w.Snapshot(time.Now(), 0).Totals; totals.Servers != 3 || totals.Missing != 1 {
 			t.Errorf("%+v", totals)
 		}
 	})

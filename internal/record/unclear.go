@@ -1,0 +1,62 @@
+package record
+
+import (
+	"slices"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+)
+
+// unclear takes in, of a pair that was not above the threshold, that it is unknown whether it
+// is, or was so until now: if it is above it next, it began at some time since it was last
+// known not to be.
+func (w *Watch) unclear(p *pair, r *checks.Row, over bool, now time.Time) {
+	incomplete := r.Verdict == checks.Incomplete
+	last, went := w.lastOf[p.cluster]
+	switch {
+	case p.over:
+	case !over && !incomplete:
+		if !p.clear.IsZero() && p.written != nil && r.Connections > 0 { // which is not written down where it is as it was
+			p.complete(&Spread{Time: now, Account: r.Account, Cluster: r.Cluster, Connections: r.Connections, Of: p.written.Of, Verdict: r.Verdict, Servers: []Share{{r.Server, r.OnServer}}})
+		}
+		p.clear = time.Time{}
+	case p.clear.IsZero() && (incomplete || went || !w.blindSince.IsZero()):
+		p.clear = now
+		if !w.blindSince.IsZero() {
+			p.clear = w.blindSince
+		}
+		if went && w.judged && last.Before(p.clear) {
+			p.clear = last
+		}
+		p.known = slices.DeleteFunc(p.known, func(s *Spread) bool { return s.Time.After(p.clear) })
+	}
+}
+
+// wentUnheard is that a server of a cluster is gone, or runs as another process, that did not
+// say that it shuts down: what was known of the cluster was known until it was last heard of.
+func (w *Watch) wentUnheard(s *server) {
+	if last, is := w.lastOf[s.cluster]; !is || s.heard.Before(last) {
+		w.lastOf[s.cluster] = s.heard
+	}
+}
+
+// complete keeps a spread in which no server was missing that decides. One that is missing
+// may be noticed long after it was last heard of: how the account was spread then is in an
+// earlier one.
+func (p *pair) complete(s *Spread) {
+	if s.Verdict == checks.Incomplete {
+		return
+	}
+	p.known = append(p.known, s)
+	for len(p.known) > 1 && s.Time.Sub(p.known[1].Time) > arrivalsFor {
+		p.known = p.known[1:]
+	}
+}
+
+// before is the last spread that was known; nil where there is none.
+func (p *pair) before() *Spread {
+	if len(p.known) == 0 {
+		return nil
+	}
+	return p.known[len(p.known)-1]
+}
