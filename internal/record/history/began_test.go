@@ -112,7 +112,7 @@ func TestBeganAcrossAStart(t *testing.T) {
 		"it is unknown later":                       {[]record.Change{start(1, 0), start(9, 7), undecided(11, "C1"), crossed(12, 11, even)}, 11, true},
 		"a history that was deleted in such a time": {[]record.Change{start(9, 9), undecided(9, "C1"), crossed(12, 5, even)}, 5, true},
 	} {
-		h := tell(documents(c.of))
+		h := tellUntil(documents(c.of), at(20))
 		if len(h.Episodes) != 1 {
 			t.Errorf("%s: %+v", name, h.Episodes)
 			continue
