@@ -212,6 +212,15 @@ func (m *matrix) correct(d *checks.Deployment) correction {
 		}
 	}
 	columns := make([]column, len(d.Accounts))
+	for _, x := range d.Accounts {
+		if !x.System {
+			continue
+		}
+		// A report leaves out the connections of who asks, and may have no other ones of it.
+		if a, has := m.account(x.ID, x.Name); has {
+			m.accounts[a].System = true
+		}
+	}
 	for _, s := range slices.Sorted(maps.Keys(reported)) {
 		for _, u := range reported[s] {
 			x := &columns[u.Account]
@@ -222,7 +231,6 @@ func (m *matrix) correct(d *checks.Deployment) correction {
 			if !x.has {
 				continue
 			}
-			m.accounts[x.account].System = d.Accounts[u.Account].System
 			to := m.next(x, s)
 			to.reported = m.round
 			c.settle(m, x.account, to, u.Connections, u.Leafnodes)

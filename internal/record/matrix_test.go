@@ -287,3 +287,18 @@ func TestSystemAccountIsNotCorrected(t *testing.T) {
 		t.Error(kinds)
 	}
 }
+
+// The system account is known by a report that has none of its connections, as where who
+// asks has the only ones: it is not judged by what events say of it.
+func TestSystemAccountOfNoOtherClients(t *testing.T) {
+	t.Parallel()
+	m := newMatrix()
+	m.addServer(checks.ServerRef{ID: "N1", Name: "n1"}, "C1")
+	m.correct(&checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS"}, {ID: "SYS", System: true}},
+		Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1", Usage: []checks.Usage{{Account: 0, Connections: 3}}}}})
+	for id, want := range map[string]bool{"ORDERS": false, "SYS": true} {
+		if a, ok := m.account(id, ""); !ok || m.accounts[a].System != want {
+			t.Errorf("%s is the system account: %t", id, m.accounts[a].System)
+		}
+	}
+}
