@@ -4,7 +4,7 @@ import "time"
 
 // stoodStill is why no verdict is known where watch looked much later than it meant to:
 // its process or its machine stood still, or the clock was set.
-const stoodStill = "watch stood still, or its clock was set"
+const stoodStill = "watch itself stood still, or its clock was set"
 
 // Stood is that watch itself stood still since a time, as where its machine was paused: what
 // changed meanwhile is heard late, or not at all. As after a lost connection, no verdict is
@@ -17,14 +17,14 @@ func (w *Watch) Stood(since, now time.Time) {
 	w.arrivals.missed(now)
 	w.moves.miss()
 	if !w.blind {
-		w.blind, w.stood = true, since
+		w.blind, w.blindFrom, w.stood = true, since, true
 	}
 	w.want(stoodStill, now)
 }
 
 // whyBlind is why no verdict is known anywhere.
 func (w *Watch) whyBlind() string {
-	if !w.stood.IsZero() {
+	if w.stood {
 		return stoodStill
 	}
 	return notConnected

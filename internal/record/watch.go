@@ -77,7 +77,8 @@ type Watch struct {
 	deaf       bool          // no events come
 	blind      bool          // what changed while none came is not known yet
 	blindSince time.Time     // as it was told
-	stood      time.Time     // it is because watch stood still, since then
+	blindFrom  time.Time     // since when that is so, where it was noticed late
+	stood      bool          // it is because watch stood still
 }
 
 // stopped is a server process that shut down. What is still heard of it is of the
@@ -213,6 +214,15 @@ func (w *Watch) Again(now time.Time) {
 func (w *Watch) Hear(events bool) {
 	w.deaf = !events
 	w.blind = w.blind || w.deaf
+}
+
+// Deaf is that no event came since a time, which is noticed now: as after [Watch.Stood], what
+// leans when a full report comes may have begun at any time since.
+func (w *Watch) Deaf(since time.Time) {
+	if w.ready && !w.blind {
+		w.blindFrom = since
+	}
+	w.Hear(false)
 }
 
 // Bad counts an event that can't be read, or is not what its subject says.

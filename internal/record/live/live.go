@@ -32,6 +32,11 @@ const (
 	// lostFor is how long a connection is lost before that is said: the next server
 	// usually takes over in less.
 	lostFor = 2 * time.Second
+	// silentFor is how long nothing is heard of any of several servers until the connection is
+	// taken for lost, as where the server that it leads to hangs: each sends a heartbeat every
+	// 10 seconds. One server alone may have sent one that is lost.
+	silentFor      = 12 * time.Second
+	silentForAlone = 22 * time.Second
 	// stoodFor is how long after a look the next one comes where watch itself stood still,
 	// which was to come after tickEvery.
 	stoodFor = 10 * time.Second
@@ -159,6 +164,8 @@ type session struct {
 	global       *global
 	alive        string    // where servers answer that are asked whether they live
 	looked       time.Time // when what was to do was last done, by the clock on the wall
+	heard        time.Time // when the last event came, by that clock,
+	resumed      time.Time // and when this last went on after it stood still
 	gathered     chan gathered
 }
 
@@ -189,6 +196,7 @@ func (l *Live) session(ctx context.Context) (ready bool, err error) {
 	}
 	l.mu.Lock()
 	l.hear()
+	s.heard = l.wall()
 	l.w.Again(time.Now())
 	l.mu.Unlock()
 	gathering, stop := context.WithCancel(ctx)
@@ -235,11 +243,15 @@ func (l *Live) silent() bool {
 
 // lose takes note that no events come from now on, with the lock held.
 func (l *Live) lose(now time.Time) {
+	l.lostSince(now)
+	l.w.Hear(false)
+}
+
+func (l *Live) lostSince(at time.Time) {
 	if l.connected || l.lostAt.IsZero() {
-		l.lostAt = now
+		l.lostAt = at
 	}
 	l.connected = false
-	l.w.Hear(false)
 }
 
 // hear takes note that events come, with the lock held.
@@ -273,6 +285,7 @@ func (s *session) changed(st nats.Status) error {
 	case nats.CONNECTED:
 		if !s.l.connected {
 			s.l.hear()
+			s.heard = s.l.wall()
 			s.l.w.Lose(0, "the connection was lost for "+shortly(time.Since(s.l.lostAt)), time.Now())
 		}
 	case nats.CLOSED:
@@ -314,8 +327,17 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 	if lost > 0 {
 		s.l.w.Lose(lost, "they came faster than they could be read", now)
 	}
-	if stood := s.l.wall().Sub(s.looked); stood >= stoodFor {
+	stood := s.l.wall().Sub(s.looked)
+	if stood >= stoodFor {
 		s.l.w.Stood(now.Add(-stood), now)
+	}
+	if stood >= lostFor { // what came meanwhile is still to be read
+		s.resumed = s.l.wall()
+	}
+	hangs := s.hangs()
+	if hangs {
+		s.l.lostSince(s.heard)
+		s.l.w.Deaf(s.heard)
 	}
 	changes := s.l.w.Tick(now)
 	s.looked = s.l.wall()
@@ -326,6 +348,9 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 	}
 	ask := s.l.w.ToAsk()
 	s.l.mu.Unlock()
+	if hangs {
+		s.reconnect()
+	}
 	for _, x := range ask {
 		body, _ := json.Marshal(sysreq.Filter{Name: x.Name, Cluster: x.Cluster, Exact: true}) // a plain struct: can't fail
 		_ = s.events.PublishRequest(sysreq.Statsz, s.alive, body)                             // fails only where the connection is gone
