@@ -40,6 +40,9 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 		"a moment":     {history.History{First: at(0), Unknown: moment}, "", true, "It was unknown for less than a second at 2026-01-02 03:01:00 which accounts leaned: ", "from"},
 		"no event yet": {history.History{First: at(0), Unknown: []history.Unknown{{From: began}}}, "", true, "and no full report has come since.", "to 2026"},
 		"a gap":        {history.History{First: at(0), Gaps: []history.Gap{{From: at(1), To: at(2)}}}, "ORDERS", true, "ORDERS was not seen above the threshold.", "was not above"},
+		"short gaps":   {history.History{First: at(0), Gaps: []history.Gap{{From: at(0), To: at(0).Add(9 * time.Second)}, {From: at(1), To: at(1).Add(time.Second)}, {From: at(2), To: at(2).Add(2 * time.Second)}, {From: at(3), To: at(3).Add(3 * time.Second)}}}, "ORDERS", true, "There were 4 times of less than a minute in which nothing was recorded, 15s in all. The last one was from 2026-01-02 03:03:00 to 2026-01-02 03:03:03.", "Nothing was recorded"},
+		"it waits":     {history.History{First: at(0), Until: at(2), Waiting: 3, Gaps: []history.Gap{{From: at(2), To: at(20)}}}, "ORDERS", true, "Watch can't write to the history: 3 changes wait since 2026-01-02 03:02:00, and what happened since then is unknown.", "No watch"},
+		"it moved":     {history.History{First: at(0), Episodes: []history.Episode{{Account: lean.Account, Began: at(0), Moved: []history.Moved{{Gap: history.Gap{From: at(1), To: at(2)}, Before: record.DocumentServer{Name: "n2"}, After: record.DocumentServer{Name: "n3"}}}}}}, "ORDERS", true, "It was not seen from 2026-01-02 03:01:00 to 2026-01-02 03:02:00: it leaned to n2 before, and to n3 after.", "unknown"},
 		"never there":  {history.History{First: at(0)}, "NOPE", false, "Nothing was ever recorded of NOPE: ", "above the threshold"},
 		"part of time": {history.History{First: at(0), Episodes: []history.Episode{lean}}, "ORDERS", true, "(10m, of which 4m unknown)", "seen"},
 	} {

@@ -47,6 +47,8 @@ type Store struct {
 	alone  bool    // nobody else can write
 	limits *Limits // of one that is written
 	local  *local  // of a store in a folder
+	// removed is that the folder was, and was not made again. It is for one goroutine.
+	removed bool
 	// presence is what its being read shows of who records.
 	presence presence
 
@@ -183,7 +185,10 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 			s.elect(ctx, e, elected, led)
 		}
 		var again <-chan time.Time
-		err := s.flush(ctx)
+		err := s.leave()
+		if err == nil {
+			err = s.flush(ctx)
+		}
 		if err != nil {
 			again = time.After(tryAgain)
 			s.remake(ctx, e, err)
@@ -221,7 +226,7 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 // folder. It reports whether writing fails.
 func (s *Store) trouble(was bool, err error) bool {
 	why := err
-	if err != nil && s.local != nil {
+	if err != nil && s.local != nil && !s.removed {
 		if left := s.local.mend(); left != nil { // such as a full disk
 			why = left
 		}
