@@ -22,6 +22,15 @@ func (w *Watch) Stood(since, now time.Time) {
 	w.want(stoodStill, now)
 }
 
+// Deaf is that no event came since a time, which is noticed now: as after [Watch.Stood], what
+// leans when a full report comes may have begun at any time since.
+func (w *Watch) Deaf(since time.Time) {
+	if w.ready && !w.blind {
+		w.blindFrom = since
+	}
+	w.Hear(false)
+}
+
 // whyBlind is why no verdict is known anywhere.
 func (w *Watch) whyBlind() string {
 	if w.stood {

@@ -216,15 +216,6 @@ func (w *Watch) Hear(events bool) {
 	w.blind = w.blind || w.deaf
 }
 
-// Deaf is that no event came since a time, which is noticed now: as after [Watch.Stood], what
-// leans when a full report comes may have begun at any time since.
-func (w *Watch) Deaf(since time.Time) {
-	if w.ready && !w.blind {
-		w.blindFrom = since
-	}
-	w.Hear(false)
-}
-
 // Bad counts an event that can't be read, or is not what its subject says.
 func (w *Watch) Bad() { w.Counters.Bad++ }
 

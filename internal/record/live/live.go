@@ -32,11 +32,6 @@ const (
 	// lostFor is how long a connection is lost before that is said: the next server
 	// usually takes over in less.
 	lostFor = 2 * time.Second
-	// silentFor is how long nothing is heard of any of several servers until the connection is
-	// taken for lost, as where the server that it leads to hangs: each sends a heartbeat every
-	// 10 seconds. One server alone may have sent one that is lost.
-	silentFor      = 12 * time.Second
-	silentForAlone = 22 * time.Second
 	// stoodFor is how long after a look the next one comes where watch itself stood still,
 	// which was to come after tickEvery.
 	stoodFor = 10 * time.Second
@@ -245,13 +240,6 @@ func (l *Live) silent() bool {
 func (l *Live) lose(now time.Time) {
 	l.lostSince(now)
 	l.w.Hear(false)
-}
-
-func (l *Live) lostSince(at time.Time) {
-	if l.connected || l.lostAt.IsZero() {
-		l.lostAt = at
-	}
-	l.connected = false
 }
 
 // hear takes note that events come, with the lock held.
