@@ -70,7 +70,7 @@ func (a *past) read(ctx context.Context) error {
 	}
 	if a.output.format == "html" {
 		var page bytes.Buffer
-		if err := (history.Chart{Account: a.account, From: now.Add(-back), To: now, Until: r.Until, Version: Version(), Cut: r.Cut}).Write(&page, r.Docs); err != nil {
+		if err := (history.Chart{Account: a.account, From: now.Add(-back), To: now, Until: r.Until, Waiting: r.Waiting, Version: Version(), Cut: r.Cut}).Write(&page, r.Docs); err != nil {
 			return err
 		}
 		return a.output.put(a.host, page.Bytes())
@@ -127,7 +127,7 @@ func historyText(h history.History, account string, known bool, since, now time.
 		line("", "Since %s: %s.", from, what)
 	}
 	if ended {
-		line("", "%s", history.NoRecorder(h.Until.Local().Format(lineTime)))
+		line("", "%s", history.NoRecorder(h.Until.Local().Format(lineTime), h.Waiting))
 	}
 	if h.Cut {
 		text := "Older changes were left out: they are too many to read at once."
@@ -143,15 +143,7 @@ func historyText(h history.History, account string, known bool, since, now time.
 	kickedText(line, h, account)
 	unknownText(line, unknown)
 	uncheckedText(line, h.Unchecked)
-	apart := "\n"
-	for _, g := range h.Gaps {
-		if ended && g.From.Equal(h.Until) { // said at first
-			continue
-		}
-		b.WriteString(apart)
-		apart = ""
-		line("", "Nothing was recorded from %s to %s.", g.From.Local().Format(lineTime), g.To.Local().Format(lineTime))
-	}
+	gapsText(line, h)
 	return b.String()
 }
 
@@ -201,6 +193,9 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	if e.Ended == nil && e.Last != nil && (e.Then == nil || !e.Last.Time.Equal(e.Then.Time)) {
 		share("last", e.Last)
 	}
+	for _, m := range e.Moved {
+		line("  ", "It was not seen %s: it leaned to %s before, and to %s after.", periodText(m.From, m.To), nameOf(serverRef(m.Before)), nameOf(serverRef(m.After)))
+	}
 	for i := range e.Kicked {
 		line("  ", "kicked: %s", kickedLine(&e.Kicked[i]))
 	}
@@ -244,11 +239,8 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 			from, is, depends, came = periodText(u.From, *u.To), "was", "depended", "the next full report came then"
 		}
 		if u.Cluster == nil { // how long the connection was away is not known: it may have been a moment
-			why := "watch lost its connection to the servers"
-			if u.Stood {
-				why = record.StoodStill
-			}
-			line("", "It %s unknown %s which accounts leaned: %s, and %s.", is, from, why, came)
+			why := cmp.Or(u.Why, "watch saw nothing")
+			line("", "It %s unknown %s which accounts leaned: %s, and %s.", is, from, words.Sentence(why), came)
 			continue
 		}
 		who := "accounts"

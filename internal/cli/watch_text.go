@@ -111,7 +111,7 @@ func (a *watch) text(c record.Change) string {
 		head = fmt.Sprintf("known again which accounts in %s lean, after %s", words.Harmless(c.Cluster), words.Duration(max(time.Second, c.Time.Sub(c.Since))))
 	case record.Unchecked, record.Checked:
 		head = checkedText(c)
-	case record.Shifted:
+	case record.Shifted, record.Unrecorded: // of the history alone
 		return ""
 	}
 	var b strings.Builder

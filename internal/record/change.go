@@ -39,6 +39,9 @@ const (
 	Corrected Kind = "corrected"
 	// Lost: events were lost.
 	Lost Kind = "events-lost"
+	// Unrecorded: changes were lost that could not be written, since the first of them. It is
+	// of the history alone.
+	Unrecorded Kind = "not-recorded"
 	// Refused: servers refused connections.
 	Refused Kind = "refused"
 	// Kicked: connections of an account were closed by a server that somebody asked to.
@@ -85,7 +88,7 @@ type Change struct {
 	NotBefore time.Time
 	// Since is when it crossed the threshold, of Crossed, Held and Back, and zero
 	// where it was not above it; when the first of them was, of Kicked; and from when on
-	// verdicts were unknown, of Decided, and of Undecided where watch stood still until then.
+	// verdicts were unknown, of Decided, and of Undecided where that was noticed late.
 	Since time.Time
 	// Finding reports whether it is a finding, of Shifted, or was one, of Back.
 	Finding bool

@@ -343,13 +343,22 @@ func (w *Watch) askSilent(now time.Time) {
 	}
 }
 
+// Servers is how many servers are watched.
+func (w *Watch) Servers() (n int) {
+	for i := range w.m.servers {
+		if w.m.servers[i].counts() {
+			n++
+		}
+	}
+	return n
+}
+
 // totals is what is watched.
 func (w *Watch) totals() *Totals {
-	t := Totals{Cells: w.m.cells}
+	t := Totals{Cells: w.m.cells, Servers: w.Servers()}
 	clusters := map[string]bool{}
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.counts() {
-			t.Servers++
 			clusters[s.cluster] = true
 		}
 	}

@@ -2,9 +2,9 @@ package record
 
 import "time"
 
-// StoodStill is why no verdict is known where watch looked much later than it meant to:
+// stoodStill is why no verdict is known where watch looked much later than it meant to:
 // its process or its machine stood still, or the clock was set.
-const StoodStill = "watch itself stood still, or its clock was set"
+const stoodStill = "watch itself stood still, or its clock was set"
 
 // Stood is that watch itself stood still since a time, as where its machine was paused: what
 // changed meanwhile is heard late, or not at all. As after a lost connection, no verdict is
@@ -17,15 +17,24 @@ func (w *Watch) Stood(since, now time.Time) {
 	w.arrivals.missed(now)
 	w.moves.miss()
 	if !w.blind {
-		w.blind, w.stood = true, since
+		w.blind, w.blindFrom, w.stood = true, since, true
 	}
-	w.want(StoodStill, now)
+	w.want(stoodStill, now)
+}
+
+// Deaf is that no event came since a time, which is noticed now: as after [Watch.Stood], what
+// leans when a full report comes may have begun at any time since.
+func (w *Watch) Deaf(since time.Time) {
+	if w.ready && !w.blind {
+		w.blindFrom = since
+	}
+	w.Hear(false)
 }
 
 // whyBlind is why no verdict is known anywhere.
 func (w *Watch) whyBlind() string {
-	if !w.stood.IsZero() {
-		return StoodStill
+	if w.stood {
+		return stoodStill
 	}
 	return notConnected
 }

@@ -16,7 +16,7 @@ func TestWatchStoodStill(t *testing.T) {
 	d.w.Stood(since, d.now)
 	d.count("n1", 40)
 	changes := d.w.Tick(d.now)
-	if len(changes) != 1 || changes[0].Kind != Undecided || !changes[0].Everywhere || !changes[0].Since.Equal(since) || !changes[0].Time.Equal(d.now) || changes[0].Reason != StoodStill {
+	if len(changes) != 1 || changes[0].Kind != Undecided || !changes[0].Everywhere || !changes[0].Since.Equal(since) || !changes[0].Time.Equal(d.now) || changes[0].Reason != stoodStill {
 		t.Fatalf("%+v", changes)
 	}
 	if of := d.w.Undecided(d.now); len(of) != 1 || !of[0].Since.Equal(since) {

@@ -54,10 +54,10 @@ func (w *Watch) tellUndecided(now time.Time) {
 		c := Change{Kind: Decided, Time: now, Since: w.blindSince, Everywhere: true}
 		w.blindSince = time.Time{}
 		if w.blind {
-			c = Change{Kind: Undecided, Time: now, Since: w.stood, Everywhere: true, Reason: w.whyBlind()}
-			w.blindSince = cmp.Or(w.stood, now)
+			c = Change{Kind: Undecided, Time: now, Since: w.blindFrom, Everywhere: true, Reason: w.whyBlind()}
+			w.blindSince = cmp.Or(w.blindFrom, now)
 		} else {
-			w.stood = time.Time{}
+			w.blindFrom, w.stood = time.Time{}, false
 		}
 		w.tell(c)
 	}
@@ -80,7 +80,7 @@ func (w *Watch) tellUndecided(now time.Time) {
 func (w *Watch) Undecided(now time.Time) []Change {
 	var out []Change
 	if !w.blindSince.IsZero() {
-		out = append(out, Change{Kind: Undecided, Time: now, Since: w.stood, Everywhere: true, Reason: w.whyBlind()})
+		out = append(out, Change{Kind: Undecided, Time: now, Since: w.blindFrom, Everywhere: true, Reason: w.whyBlind()})
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(w.doubts)) {
 		out = append(out, Change{Kind: Undecided, Time: now, Cluster: cluster, Count: max(1, w.open[cluster]), Reason: w.undecidedBy(cluster)})
@@ -107,7 +107,7 @@ func (w *Watch) InheritUndecided(said []Change, now time.Time) []Change {
 }
 
 // notConnected is why no verdict is known.
-const notConnected = "watch lost its connection"
+const notConnected = "watch lost its connection to the servers"
 
 // undecidedBy says whose connections leave the verdicts of a cluster open.
 func (w *Watch) undecidedBy(cluster string) string {

@@ -84,7 +84,8 @@ type Watch struct {
 	deaf       bool          // no events come
 	blind      bool          // what changed while none came is not known yet
 	blindSince time.Time     // as it was told
-	stood      time.Time     // it is because watch stood still, since then
+	blindFrom  time.Time     // since when that is so, where it was noticed late
+	stood      bool          // it is because watch stood still
 }
 
 // stopped is a server process that shut down. What is still heard of it is of the

@@ -38,7 +38,8 @@ type Chart struct {
 	From, To time.Time
 	Version  string
 	Cut      bool      // as in [Reading], and so is Until
-	Until    time.Time // when a recorder was last there; zero where one is
+	Until    time.Time // until when a recorder recorded; zero where one does
+	Waiting  int       // how many changes wait that it can't write
 	// Refresh, if not 0, is after how many seconds the page loads itself again, and Back
 	// the address of the page that it came from.
 	Refresh int
@@ -91,13 +92,13 @@ func (c Chart) page(docs []record.Document) chartPage {
 		at := c.From.Add(c.To.Sub(c.From) * time.Duration(i) / 4)
 		p.Ticks = append(p.Ticks, mark{X: c.x(at), Text: at.UTC().Format("01-02 15:04")})
 	}
-	r := Reading{Docs: docs, Since: c.From, Until: c.Until}
+	r := Reading{Docs: docs, Since: c.From, Until: c.Until, Waiting: c.Waiting}
 	h := r.Tell(c.To)
 	if h.First.IsZero() {
 		p.Notes = append(p.Notes, "Nothing was recorded.")
 	}
 	if !c.Until.IsZero() {
-		p.Notes = append(p.Notes, NoRecorder(c.Until.UTC().Format(chartTime)))
+		p.Notes = append(p.Notes, NoRecorder(c.Until.UTC().Format(chartTime), c.Waiting))
 	}
 	if c.Cut {
 		p.Notes = append(p.Notes, "Older changes were left out: they are too many to read at once.")

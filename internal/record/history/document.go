@@ -14,9 +14,11 @@ type Document struct {
 	// Since is from when on is told of; null is since the record begins, at First.
 	Since *time.Time `json:"since"`
 	First *time.Time `json:"first_recorded"`
-	// Until is when a recorder was last there: what had not ended is known until then. It is
-	// null where one records now.
-	Until *time.Time `json:"recorded_until"`
+	// Until is until when a recorder recorded: what had not ended is known until then. It is
+	// null where one records now. Waiting is how many changes wait where one is there that
+	// can't write them.
+	Until   *time.Time `json:"recorded_until"`
+	Waiting int        `json:"waiting"`
 	// Recorded is that there is something: with an account, something of it. The command
 	// looks for that in all there is.
 	Recorded  bool                `json:"recorded"`
@@ -57,7 +59,7 @@ type GapDocument struct {
 // DocumentOf is a history as JSON, type nats-balance.v1.history; with an account, by
 // id or name, that of it alone. Names are harmless, as in all output.
 func DocumentOf(h History, account string, now time.Time) Document {
-	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Recorded: !h.First.IsZero() && (account == "" || h.Has(account)), Cut: h.Cut, Episodes: []EpisodeDocument{}, Kicked: kickedDocuments(h.Kicked, account), Gaps: gapDocuments(h.Gaps), Unknown: unknownDocuments(h.Unknowns(account)), Unchecked: uncheckedDocuments(h.Unchecked)}
+	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Recorded: !h.First.IsZero() && (account == "" || h.Has(account)), Waiting: h.Waiting, Cut: h.Cut, Episodes: []EpisodeDocument{}, Kicked: kickedDocuments(h.Kicked, account), Gaps: gapDocuments(h.Gaps), Unknown: unknownDocuments(h.Unknowns(account)), Unchecked: uncheckedDocuments(h.Unchecked)}
 	known := func(t time.Time) *time.Time {
 		if t = t.UTC(); t.IsZero() {
 			return nil

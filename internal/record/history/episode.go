@@ -46,10 +46,27 @@ type Episode struct {
 	Kicked []Kicked
 	// Unseen are the parts of it in which nothing was recorded, or the verdict was unknown.
 	Unseen []Gap
+	// Moved are those after which it leaned to another server: it may have been back meanwhile.
+	Moved []Moved
+}
+
+// Moved is that an account leaned to one server before a gap, and to another one after it.
+type Moved struct {
+	Gap
+	Before, After record.DocumentServer
 }
 
 // Gap is a time of which nothing is known.
 type Gap struct{ From, To time.Time }
+
+// gapOf is the time before a document in which nobody recorded, however short it was, or what
+// was to be is lost.
+func gapOf(d *record.Document) (g Gap, is bool) {
+	if d.Change != record.Watching && d.Change != record.Unrecorded || d.Since == nil {
+		return g, false
+	}
+	return Gap{*d.Since, d.Time}, d.Since.Before(d.Time)
+}
 
 // History is what documents tell.
 type History struct {
@@ -59,8 +76,9 @@ type History struct {
 	// Unchecked are the times in which clusters had too few servers.
 	Unchecked []Unchecked
 	Kicked    []Kicked // also those of no episode, the first to begin first
-	// Since, First, Until and Cut are those of the [Reading].
+	// Since, First, Until, Waiting and Cut are those of the [Reading].
 	Since, First, Until time.Time
+	Waiting             int
 	Cut                 bool
 
 	clusters map[string][]string // those in which there is something of an account, by its id and by its name
@@ -70,7 +88,7 @@ type pair struct{ account, cluster string }
 
 // Tell is what was read tells until now: of times that had not ended before [Reading.Since].
 func (r *Reading) Tell(now time.Time) History {
-	h := History{clusters: map[string][]string{}, Since: r.Since, First: r.First, Until: r.Until, Cut: r.Cut}
+	h := History{clusters: map[string][]string{}, Since: r.Since, First: r.First, Until: r.Until, Waiting: r.Waiting, Cut: r.Cut}
 	if h.First.IsZero() && len(r.Docs) > 0 {
 		h.First = r.Docs[0].Time
 	}
@@ -83,8 +101,8 @@ func (r *Reading) Tell(now time.Time) History {
 			h.has(d.Account.ID, *d.Cluster)
 			h.has(d.Account.Name, *d.Cluster)
 		}
-		if d.Change == record.Watching && d.Since != nil && d.Time.Sub(*d.Since) > 2*aliveEvery {
-			h.Gaps = append(h.Gaps, Gap{*d.Since, d.Time})
+		if g, is := gapOf(d); is {
+			h.Gaps = append(h.Gaps, g)
 		}
 		told.take(d)
 	}
@@ -156,6 +174,11 @@ func (x *episodes) take(d *record.Document) {
 		x.open[k] = e
 		x.all = append(x.all, e)
 	}
+	if g, is := gapOf(&x.started); is && e.Last != nil && e.Last.Time.Before(g.To) {
+		if a, b := topOf(e.Last), topOf(d.Spread); a != b && a.ID != "" && b.ID != "" {
+			e.Moved = append(e.Moved, Moved{g, a, b})
+		}
+	}
 	e.Last = d.Spread
 	e.Finding = e.Finding || d.Change == record.Held || d.Finding != nil && *d.Finding
 	if d.Change == record.Back {
@@ -163,6 +186,14 @@ func (x *episodes) take(d *record.Document) {
 		e.Ended, x.ended[k] = &ended, ended
 		delete(x.open, k)
 	}
+}
+
+// topOf is the server with most of a spread; empty where not known.
+func topOf(s *record.DocumentSpread) (top record.DocumentServer) {
+	if s != nil && len(s.Servers) > 0 {
+		top = s.Servers[0].Server
+	}
+	return top
 }
 
 // ofServersIn are the documents of what happened to servers, by their cluster, in order.

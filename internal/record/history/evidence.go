@@ -92,7 +92,7 @@ func (s *Store) Recorded(ctx context.Context, d *checks.Deployment, of []Suspect
 // before.
 func sinceGap(docs []record.Document) []record.Document {
 	for i, d := range slices.Backward(docs) {
-		if d.Change == record.Watching && (d.Since == nil || d.Time.Sub(*d.Since) > 2*aliveEvery) {
+		if d.Change == record.Unrecorded || d.Change == record.Watching && (d.Since == nil || d.Time.Sub(*d.Since) > 2*aliveEvery) {
 			return docs[i:]
 		}
 	}

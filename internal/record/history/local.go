@@ -81,6 +81,7 @@ func OpenLocal(ctx context.Context, dir string, limits Limits) (*Store, error) {
 		return nil, err
 	}
 	s.close, s.alone, s.local, s.presence = l.close, true, l, running
+	s.Again = func(ctx context.Context) (*Store, error) { return OpenLocal(ctx, dir, limits) }
 	return s, nil
 }
 
@@ -231,6 +232,25 @@ func serveLocal(dir string, limits Limits) (*local, error) {
 		return nil, fmt.Errorf("the history in %s: %w", dir, err)
 	}
 	return l, nil
+}
+
+// GoneError is that a folder was removed while it was recorded into.
+type GoneError struct{ dir string }
+
+func (e *GoneError) Error() string {
+	return e.dir + " was removed, and what was recorded there is gone: it is made again"
+}
+
+// gone reports whether the folder is not there any more, or is another one: what is written
+// then goes to files that nobody finds.
+func (l *local) gone() bool {
+	is, err := os.Stat(filepath.Join(l.dir, lockFile))
+	held, failed := l.held.Stat()
+	if errors.Is(err, fs.ErrNotExist) || err == nil && failed == nil && !os.SameFile(is, held) {
+		return true
+	}
+	_, err = os.Stat(l.options.StoreDir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // needs is how much room there must be before the folder is written to again.

@@ -2,10 +2,17 @@ package history
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // presence is what reading a store shows of who records into it.
@@ -23,20 +30,122 @@ const (
 // takesOver is how long after the last word of a leader another one leads at the latest.
 const takesOver = followFor + 2*leadEvery
 
-// NoRecorder says that nobody has recorded since a time, in the format of whoever says so.
-func NoRecorder(since string) string {
+const (
+	// aliveEvery is how often a recorder says that it is there.
+	aliveEvery = 10 * time.Second
+	aliveKey   = "alive"
+	// saysIn is how long it may take to say so.
+	saysIn = time.Second
+)
+
+// word is what a recorder says of itself.
+type word struct {
+	// recorded is until when all that it saw is written, and waiting how many changes are not.
+	recorded time.Time
+	waiting  int
+}
+
+// text is a word as the bucket has it.
+func (w word) text() string {
+	text := w.recorded.UTC().Format(time.RFC3339Nano)
+	if w.waiting > 0 {
+		text += " " + strconv.Itoa(w.waiting)
+	}
+	return text
+}
+
+// wordOf is the word of a text; zero where it is none.
+func wordOf(text string) (w word) {
+	at, waiting, waits := strings.Cut(text, " ")
+	var err error
+	if waits {
+		w.waiting, err = strconv.Atoi(waiting)
+	}
+	var badTime error
+	if w.recorded, badTime = time.Parse(time.RFC3339Nano, at); errors.Join(err, badTime) != nil || w.waiting < 0 {
+		return word{}
+	}
+	return w
+}
+
+// alive says that a recorder is there, and what waits as it can't be written: a store that is
+// full may still take that.
+func (s *Store) alive(ctx context.Context) {
+	s.mu.Lock()
+	leading, nc, bucket, w := s.leading, s.nc, s.bucket, word{recorded: time.Now()}
+	if s.failing != nil && len(s.queue) > 0 {
+		w = word{s.queue[0].Time, len(s.queue)}
+	}
+	if !s.lostFrom.IsZero() {
+		w.recorded = s.lostFrom
+	}
+	s.mu.Unlock()
+	if !leading || !nc.IsConnected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, saysIn)
+	defer cancel()
+	_, _ = bucket.Put(ctx, aliveKey, []byte(w.text())) // said again soon
+}
+
+// LastAlive is until when what happened is recorded: by the last recorder's own word, or by what it
+// wrote last. It is zero where none ever was.
+func (s *Store) LastAlive(ctx context.Context) time.Time { return s.lastWord(ctx).recorded }
+
+func (s *Store) lastWord(ctx context.Context) (w word) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, js, bucket := s.using()
+	if bucket != nil {
+		if e, err := bucket.Get(ctx, aliveKey); err == nil {
+			w = wordOf(string(e.Value()))
+		}
+	}
+	stream, err := js.Stream(ctx, StreamName)
+	if err != nil {
+		return w
+	}
+	var d record.Document
+	last, err := stream.GetMsg(ctx, stream.CachedInfo().State.LastSeq)
+	// It is written in the order of time: what waited before that is there.
+	if err == nil && json.Unmarshal(last.Data, &d) == nil && d.Type == record.DocumentType && d.Time.After(w.recorded) {
+		w = word{recorded: d.Time}
+	}
+	return w
+}
+
+// NoRecorder says that nothing is recorded since a time, in the format of whoever says so: no
+// watch is there, or so many changes wait that can't be written.
+func NoRecorder(since string, waiting int) string {
+	if waiting > 0 {
+		return fmt.Sprintf("Watch can't write to the history: %s since %s, and what happened since then is unknown.", words.Plurals(waiting, "change waits", "changes wait"), since)
+	}
 	return "No watch records now: what happened since " + since + " is unknown."
 }
 
-// lastThere is when a recorder was last there; zero where one records now. A recorder that
-// stands by does not count.
-func (s *Store) lastThere(ctx context.Context, now time.Time) (time.Time, error) {
-	last := s.LastAlive(ctx)
+// lastThere is until when a recorder recorded, and how many changes wait where one is there
+// that can't write them; zero where one records now. A recorder that stands by does not count.
+func (s *Store) lastThere(ctx context.Context, now time.Time) (word, error) {
+	last := s.lastWord(ctx)
+	there, err := s.isThere(ctx, last.recorded, now)
+	switch {
+	case err != nil:
+		return last, err
+	case there && last.waiting == 0:
+		return word{}, nil
+	case !there:
+		last.waiting = 0 // it is lost, or another one saw it
+	}
+	return last, nil
+}
+
+// isThere reports whether a recorder is there that leads, by what is last known of one.
+func (s *Store) isThere(ctx context.Context, last, now time.Time) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_, _, bucket := s.using()
 	if s.presence == nobody {
-		return last, nil
+		return false, nil
 	}
 	var status jetstream.KeyValueStatus
 	var err error = jetstream.ErrBucketNotFound
@@ -45,12 +154,9 @@ func (s *Store) lastThere(ctx context.Context, now time.Time) (time.Time, error)
 	}
 	switch {
 	case errors.Is(err, jetstream.ErrBucketNotFound): // deleted, and about to be made again by who records
-		if recording(true, 0, now.Sub(last)) {
-			return time.Time{}, nil
-		}
-		return last, nil
+		return recording(true, 0, now.Sub(last)), nil
 	case err != nil:
-		return last, explain(ctx, "reading its bucket "+BucketName, err)
+		return false, explain(ctx, "reading its bucket "+BucketName, err)
 	}
 	// Ages are by the clock of the store alone.
 	clock := now
@@ -69,7 +175,7 @@ func (s *Store) lastThere(ctx context.Context, now time.Time) (time.Time, error)
 	}
 	said, is, err := age(aliveKey)
 	if err != nil {
-		return last, err
+		return false, err
 	}
 	if !is {
 		said = now.Sub(last)
@@ -77,13 +183,10 @@ func (s *Store) lastThere(ctx context.Context, now time.Time) (time.Time, error)
 	lease, leads := time.Duration(0), true
 	if s.presence == byLease {
 		if lease, leads, err = age(leaderKey); err != nil {
-			return last, err
+			return false, err
 		}
 	}
-	if !recording(leads, lease, said) {
-		return last, nil
-	}
-	return time.Time{}, nil
+	return recording(leads, lease, said), nil
 }
 
 // recording reports whether a recorder is there, by the age of the lease of who leads, if

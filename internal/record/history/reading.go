@@ -18,8 +18,10 @@ type Reading struct {
 	// Since is from when on is told of, and First when the record begins; zero is since
 	// ever, and where nothing is.
 	Since, First time.Time
-	// Until is when a recorder was last there; zero where one records now.
-	Until time.Time
+	// Until is until when a recorder recorded; zero where one records now. Waiting is how many
+	// changes wait where one is there that can't write them.
+	Until   time.Time
+	Waiting int
 }
 
 const (
@@ -37,10 +39,11 @@ const (
 // from before that how what lasted then began.
 func (s *Store) Reading(ctx context.Context, q Query, now time.Time) (Reading, error) {
 	r := Reading{Since: q.Since}
-	var err error
-	if r.Until, err = s.lastThere(ctx, now); err != nil {
+	last, err := s.lastThere(ctx, now)
+	if err != nil {
 		return r, err
 	}
+	r.Until, r.Waiting = last.recorded, last.waiting
 	if r.First, err = s.first(ctx); err != nil {
 		return r, err
 	}
@@ -70,7 +73,7 @@ func (s *Store) readBack(ctx context.Context, r *Reading, from time.Time) error 
 	before.most = mostOlder
 	err := s.readUntil(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofWatch}, DeliverPolicy: jetstream.DeliverAllPolicy}, from, func(d record.Document) {
 		switch d.Change { //nolint:exhaustive // the others are not of what lasts
-		case record.Watching, record.Undecided, record.Decided, record.Unchecked, record.Checked:
+		case record.Watching, record.Unrecorded, record.Undecided, record.Decided, record.Unchecked, record.Checked:
 			d.Who = nil // which is not told
 			before.add(d)
 		}

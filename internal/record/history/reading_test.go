@@ -186,8 +186,8 @@ func TestReadingBesideOneThatStandsBy(t *testing.T) {
 		t.Fatal(err)
 	}
 	until, err := r.lastThere(ctx, time.Now().Add(time.Hour)) // whatever the clock of who reads
-	if err != nil || !until.IsZero() {
-		t.Errorf("while it is there: %s, %v", until, err)
+	if err != nil || !until.recorded.IsZero() {
+		t.Errorf("while it is there: %+v, %v", until, err)
 	}
 	stop()
 	<-done
@@ -198,7 +198,7 @@ func TestReadingBesideOneThatStandsBy(t *testing.T) {
 	if err := r.bucket.Delete(ctx, aliveKey); err != nil {
 		t.Fatal(err)
 	}
-	if until, err := r.lastThere(ctx, time.Now()); err != nil || !until.Equal(leaning()[2].Time) {
-		t.Errorf("until %s, %v", until, err)
+	if until, err := r.lastThere(ctx, time.Now()); err != nil || !until.recorded.Equal(leaning()[2].Time) {
+		t.Errorf("until %+v, %v", until, err)
 	}
 }

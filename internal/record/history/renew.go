@@ -47,7 +47,31 @@ func (s *Store) renew(ctx context.Context, e *election, wait *renewal) {
 	}
 	*wait = renewal{}
 	s.mu.Lock()
-	s.nc, s.js, s.bucket, s.close = fresh.nc, fresh.js, fresh.bucket, fresh.close
+	s.nc, s.js, s.bucket, s.close, s.local = fresh.nc, fresh.js, fresh.bucket, fresh.close, fresh.local
 	s.mu.Unlock()
-	e.bucket = fresh.bucket
+	if e.bucket = fresh.bucket; s.removed {
+		s.removed = false
+		s.alive(ctx)
+		if s.Made != nil {
+			s.Made()
+		}
+	}
+}
+
+// leave closes a store in a folder that was removed, which is opened again, see
+// [Store.renew]. It returns why, until it is.
+func (s *Store) leave() error {
+	if s.removed {
+		return s.State().Err
+	}
+	if s.local == nil || !s.local.gone() {
+		return nil
+	}
+	s.removed = true
+	err := &GoneError{s.local.dir}
+	s.Close()
+	s.mu.Lock()
+	s.failing = err
+	s.mu.Unlock()
+	return err
 }

@@ -33,9 +33,6 @@ const (
 	patience = 5 * time.Second
 	// A write takes less than it takes another recorder to take over.
 	writesIn = 2 * time.Second
-	// aliveEvery is how often a recorder says that it is there.
-	aliveEvery = 10 * time.Second
-	aliveKey   = "alive"
 )
 
 // Store is where history is kept. It is for several goroutines.
@@ -47,6 +44,8 @@ type Store struct {
 	alone  bool    // nobody else can write
 	limits *Limits // of one that is written
 	local  *local  // of a store in a folder
+	// removed is that the folder was, and was not made again. It is for one goroutine.
+	removed bool
 	// presence is what its being read shows of who records.
 	presence presence
 
@@ -65,8 +64,10 @@ type Store struct {
 	until   time.Time // when the last write may begin, where this recorder leads
 	queue   []record.Document
 	lost    int // documents that were too many to wait
-	failing error
-	wake    chan struct{}
+	// lostFrom is the time of the first of those that the history does not say are lost.
+	lostFrom time.Time
+	failing  error
+	wake     chan struct{}
 }
 
 // Use is the store of a connection, whose account has JetStream. It creates the
@@ -134,6 +135,9 @@ func (s *Store) Add(changes []record.Change) {
 	}
 	if over := len(s.queue) - mostQueued; over > 0 {
 		s.lost += over
+		if s.lostFrom.IsZero() {
+			s.lostFrom = s.queue[0].Time
+		}
 		s.queue = append(s.queue[:0:0], s.queue[over:]...)
 	}
 	s.mu.Unlock()
@@ -178,13 +182,19 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 			s.elect(ctx, e, elected, led)
 		}
 		var again <-chan time.Time
-		err := s.flush(ctx)
+		err := s.leave()
+		if err == nil {
+			err = s.flush(ctx)
+		}
 		if err != nil {
 			again = time.After(tryAgain)
 			s.remake(ctx, e, err)
 		}
 		if ctx.Err() == nil {
-			failing = s.trouble(failing, err)
+			if now := s.trouble(failing, err); now || failing {
+				failing = now
+				s.alive(ctx)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -213,7 +223,7 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 // folder. It reports whether writing fails.
 func (s *Store) trouble(was bool, err error) bool {
 	why := err
-	if err != nil && s.local != nil {
+	if err != nil && s.local != nil && !s.removed {
 		if left := s.local.mend(); left != nil { // such as a full disk
 			why = left
 		}
@@ -243,6 +253,7 @@ func (s *Store) elect(ctx context.Context, e *election, now time.Time, led func(
 			written = keep
 		}
 		s.forget(written)
+		s.recorded(e.writtenAt)
 	}
 	switch {
 	case !e.leading && (e.away == nil || s.failing == nil):
@@ -286,6 +297,20 @@ func (s *Store) forget(before time.Time) {
 	s.queue = s.queue[n:]
 }
 
+// recorded takes in until when another leader has written what it saw: before that nothing is
+// missing where this recorder, which began meanwhile, goes on.
+func (s *Store) recorded(until time.Time) {
+	for i := range s.queue {
+		if d := &s.queue[i]; d.Change == record.Watching && d.Since != nil && d.Since.Before(until) {
+			since := until
+			if d.Time.Before(until) {
+				since = d.Time
+			}
+			d.Since = &since
+		}
+	}
+}
+
 // atOnce is how many documents are on their way at a time.
 const atOnce = 256
 
@@ -314,6 +339,10 @@ func (s *Store) flush(ctx context.Context) error {
 		// What was lost meanwhile is no longer at the front of the queue.
 		s.queue = s.queue[min(max(0, n-(s.lost-lostBefore)), len(s.queue)):]
 		s.failing = err
+		if n > 0 && !s.lostFrom.IsZero() {
+			s.queue = append(s.queue, record.DocumentOf(record.Change{Kind: record.Unrecorded, Time: batch[0].Time, Since: s.lostFrom}))
+			s.lostFrom = time.Time{}
+		}
 		s.mu.Unlock()
 		if err != nil {
 			return err
@@ -355,42 +384,4 @@ func (s *Store) write(ctx context.Context, batch []record.Document) (int, error)
 		return len(acks), nats.ErrConnectionClosed
 	}
 	return len(batch), nil
-}
-
-// alive says that a recorder is there.
-func (s *Store) alive(ctx context.Context) {
-	s.mu.Lock()
-	leading := s.leading
-	s.mu.Unlock()
-	if !leading {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	_, _, bucket := s.using()
-	_, _ = bucket.Put(ctx, aliveKey, []byte(time.Now().UTC().Format(time.RFC3339Nano))) // said again soon
-}
-
-// LastAlive is when a recorder was last there: by its own word, or by what it wrote last.
-// It is zero where none ever was.
-func (s *Store) LastAlive(ctx context.Context) time.Time {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	_, js, bucket := s.using()
-	var at time.Time
-	if bucket != nil {
-		if e, err := bucket.Get(ctx, aliveKey); err == nil {
-			at, _ = time.Parse(time.RFC3339Nano, string(e.Value())) // zero: not known
-		}
-	}
-	stream, err := js.Stream(ctx, StreamName)
-	if err != nil {
-		return at
-	}
-	var d record.Document
-	last, err := stream.GetMsg(ctx, stream.CachedInfo().State.LastSeq)
-	if err == nil && json.Unmarshal(last.Data, &d) == nil && d.Type == record.DocumentType && d.Time.After(at) {
-		at = d.Time
-	}
-	return at
 }

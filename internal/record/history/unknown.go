@@ -11,7 +11,7 @@ import (
 // Unknown is a time in which verdicts were unknown: whether an account was above the
 // threshold then nobody knows, but for those that are told of.
 type Unknown struct {
-	// Cluster is where; nil is everywhere, as no event came or watch stood still.
+	// Cluster is where; nil is everywhere, for the reason Why, a clause.
 	Cluster *string
 	From    time.Time
 	To      *time.Time // nil while it lasts
@@ -19,7 +19,7 @@ type Unknown struct {
 	// empty where not known.
 	Accounts int
 	On       string
-	Stood    bool // everywhere, as watch itself stood still
+	Why      string
 }
 
 // UnknownDocument is [Unknown] as JSON.
@@ -61,8 +61,11 @@ func (u *unknowns) take(d *record.Document) {
 		if d.Count != nil {
 			x.Accounts = max(0, *d.Count)
 		}
-		if d.Cluster == nil && d.Since != nil {
-			x.From, x.Stood = *d.Since, true
+		if d.Cluster == nil && d.Since != nil { // it was noticed late
+			x.From = *d.Since
+		}
+		if d.Cluster == nil && d.Reason != nil {
+			x.Why = *d.Reason
 		}
 		u.open[key] = len(u.all)
 		u.all = append(u.all, x)

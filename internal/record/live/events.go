@@ -62,6 +62,7 @@ func (s *session) feed(err error, matches bool, take func(w *record.Watch, now t
 	now := time.Now()
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
+	s.heard = s.l.wall()
 	if err != nil || !matches {
 		s.l.w.Bad()
 		return

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"runtime"
 	"testing"
 	"time"
@@ -69,4 +70,43 @@ func TestConnectionIsLost(t *testing.T) {
 	if len(said) > 0 {
 		t.Errorf("said again: %v", <-said)
 	}
+}
+
+// The server that watch is connected to hangs, and the connection stays. It is taken for
+// lost: verdicts are unknown since the last event, and watch goes on by another server.
+func TestOwnServerHangs(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("processes can't be paused")
+	}
+	t.Parallel()
+	c, err := tool.StartProcessCluster(sourcetest.Within(t), 3, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	f := follow(t, func() string { return c.Processes()[0].URL(lab.SystemAccount) }, record.Settings{Reconcile: time.Hour})
+	f.kind(record.Watching)
+	if err := lab.Poll(sourcetest.Within(t), func() error {
+		if f.silent() {
+			return errors.New("no heartbeat came")
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	first := c.Processes()[0]
+	if err := first.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	paused := time.Now()
+	t.Cleanup(func() { _ = first.Resume() })
+	for range 8 { // the clock goes on without a pause
+		f.ahead.Add(int64(silentFor / 8))
+		time.Sleep(tickEvery + tickEvery/5)
+	}
+	unknown := f.kind(record.Undecided)
+	if !unknown.Everywhere || unknown.Since.IsZero() || unknown.Since.After(paused.Add(time.Second)) {
+		t.Errorf("paused at %s: %+v", paused, unknown)
+	}
+	f.wait("the connection was lost", func(c record.Change) bool { return c.Kind == record.Lost })
 }

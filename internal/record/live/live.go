@@ -159,6 +159,8 @@ type session struct {
 	global       *global
 	alive        string    // where servers answer that are asked whether they live
 	looked       time.Time // when what was to do was last done, by the clock on the wall
+	heard        time.Time // when the last event came, by that clock,
+	resumed      time.Time // and when this last went on after it stood still
 	gathered     chan gathered
 }
 
@@ -189,6 +191,7 @@ func (l *Live) session(ctx context.Context) (ready bool, err error) {
 	}
 	l.mu.Lock()
 	l.hear()
+	s.heard = l.wall()
 	l.w.Again(time.Now())
 	l.mu.Unlock()
 	gathering, stop := context.WithCancel(ctx)
@@ -235,10 +238,7 @@ func (l *Live) silent() bool {
 
 // lose takes note that no events come from now on, with the lock held.
 func (l *Live) lose(now time.Time) {
-	if l.connected || l.lostAt.IsZero() {
-		l.lostAt = now
-	}
-	l.connected = false
+	l.lostSince(now)
 	l.w.Hear(false)
 }
 
@@ -273,6 +273,7 @@ func (s *session) changed(st nats.Status) error {
 	case nats.CONNECTED:
 		if !s.l.connected {
 			s.l.hear()
+			s.heard = s.l.wall()
 			s.l.w.Lose(0, "the connection was lost for "+shortly(time.Since(s.l.lostAt)), time.Now())
 		}
 	case nats.CLOSED:
@@ -314,8 +315,17 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 	if lost > 0 {
 		s.l.w.Lose(lost, "they came faster than they could be read", now)
 	}
-	if stood := s.l.wall().Sub(s.looked); stood >= stoodFor {
+	stood := s.l.wall().Sub(s.looked)
+	if stood >= stoodFor {
 		s.l.w.Stood(now.Add(-stood), now)
+	}
+	if stood >= lostFor { // what came meanwhile is still to be read
+		s.resumed = s.l.wall()
+	}
+	hangs := s.hangs()
+	if hangs {
+		s.l.lostSince(s.heard)
+		s.l.w.Deaf(s.heard)
 	}
 	changes := s.l.w.Tick(now)
 	s.looked = s.l.wall()
@@ -328,6 +338,9 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 	s.l.mu.Unlock()
 	for _, x := range count {
 		s.global.look(x, now)
+	}
+	if hangs {
+		s.reconnect()
 	}
 	for _, x := range ask {
 		body, _ := json.Marshal(sysreq.Filter{Name: x.Name, Cluster: x.Cluster, Exact: true}) // a plain struct: can't fail

@@ -146,7 +146,7 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 		p.PastNote = "No account was seen above the threshold in the last 7 days, as far as was recorded."
 	}
 	if !past.Until.IsZero() {
-		p.PastNote = strings.TrimSpace(history.NoRecorder(past.Until.UTC().Format(pageTime)) + " " + p.PastNote)
+		p.PastNote = strings.TrimSpace(history.NoRecorder(past.Until.UTC().Format(pageTime), past.Waiting) + " " + p.PastNote)
 	}
 	for _, e := range past.Episodes[:min(len(past.Episodes), mostShown)] {
 		c := episode(e)
