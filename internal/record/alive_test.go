@@ -1,8 +1,11 @@
 package record
 
 import (
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
 // A server is killed, and its clients are on the others within a moment. What was above the
@@ -59,6 +62,35 @@ func TestKilledServerCountsTwice(t *testing.T) {
 			if k == Back || k == Crossed || k == Held {
 				t.Errorf("%s: %s though nobody knows what the missing one has", c.name, k)
 			}
+		}
+	}
+}
+
+// What is not known to be above the threshold any more becomes no finding by the time that
+// it was: the clients of a killed server count twice, and the share that would be told is
+// below it.
+func TestNoFindingWhileItIsAsked(t *testing.T) {
+	t.Parallel()
+	for lives, want := range map[bool]Kind{false: Held, true: Back} {
+		d := watching(t, 10*time.Second, 20, 4, 0)
+		d.pass(9 * time.Second)
+		d.count("n2", 4)
+		d.count("n3", 20)
+		d.want()
+		asked := d.w.ToAsk()
+		d.pass(time.Second + askAgainIn)
+		if lives {
+			for _, s := range asked {
+				d.w.Answered(s.ID, d.now)
+			}
+		} else {
+			d.want()
+			d.w.Shut(wire.ServerEvent{From: at("n1")}, d.now)
+		}
+		got := d.kinds()
+		d.pass(betweenFor) // some connections ended just now
+		if got = append(got, d.kinds()...); !slices.Contains(got, want) {
+			t.Errorf("n1 lives: %t: %v, want %s", lives, got, want)
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (w *Watch) judge(now time.Time) {
 		clear(w.lastOf)
 	}
 	for k, p := range w.over {
-		if !p.held && !p.open && !p.falling(now) && !w.blind && now.Sub(p.since) >= w.s.For {
+		if !p.held && !p.open && !p.falling(now) && p.doubted.IsZero() && !w.blind && now.Sub(p.since) >= w.s.For {
 			p.held = true
 			spread := w.spread(k, now, mostEmpty)
 			spread.Verdict = checks.Found
