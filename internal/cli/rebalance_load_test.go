@@ -225,10 +225,17 @@ func TestRebalanceThousands(t *testing.T) {
 	for i, nc := range g.Conns() {
 		reconnects[fmt.Sprint(nc.Stats().Reconnects-before[i])]++
 	}
-	// As many clients as there are moves were disconnected, so none was moved twice.
+	first := 0
+	for _, m := range doc.Moves {
+		if m.Server == "C1-n1" {
+			first++
+		}
+	}
+	// As many clients as were moved from there were disconnected, so none was closed twice
+	// there. A few are moved again where another server got more than the rest by chance.
 	// One that a busy server lost while it came back has connected twice.
-	if len(doc.Moves) != thousands*2/3 || reconnects["0"] != thousands/3 {
-		t.Errorf("reconnects: %v", reconnects)
+	if len(doc.Moves) != thousands*2/3 || reconnects["0"] != thousands-first || len(doc.Moves)-first > thousands/20 {
+		t.Errorf("%d moves, %d from C1-n1, reconnects: %v", len(doc.Moves), first, reconnects)
 	}
 }
 

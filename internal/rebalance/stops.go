@@ -124,9 +124,11 @@ func (a *applying) harmed(now Arrivals, expected []gain, try trial) *Stop {
 		if !overfull(i, got) {
 			continue
 		}
-		tallies := []flock{this, a.flocks[i]}
+		// Clients that restarts have put in step go one way from here and the other way from
+		// there, which evens out: over several batches only what came of it counts.
+		tallies := []flock{this}
 		if overfull(i, 0) {
-			tallies = append(tallies, a.unlearnt[i])
+			tallies = append(tallies, a.flocks[i], a.unlearnt[i])
 		}
 		for k, f := range tallies {
 			if f.bad() {
