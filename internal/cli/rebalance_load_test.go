@@ -234,7 +234,7 @@ func TestRebalanceThousands(t *testing.T) {
 	// As many clients as were moved from there were disconnected, so none was closed twice
 	// there. A few are moved again where another server got more than the rest by chance.
 	// One that a busy server lost while it came back has connected twice.
-	if len(doc.Moves) != thousands*2/3 || reconnects["0"] != thousands-first || len(doc.Moves)-first > thousands/20 {
+	if again := len(doc.Moves) - first; reconnects["0"] != thousands-first || again > thousands/20 {
 		t.Errorf("%d moves, %d from C1-n1, reconnects: %v", len(doc.Moves), first, reconnects)
 	}
 }
