@@ -369,14 +369,21 @@ func TestLeader(t *testing.T) {
 func TestStoreAway(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	start := func(port int) *server.Server {
-		srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true})
-		if err != nil {
+	start := func(port int) (srv *server.Server) {
+		// Its former port may be that of somebody's connection for a while.
+		if err := lab.Poll(sourcetest.Within(t), func() (err error) {
+			if srv, err = server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true}); err != nil {
+				return err
+			}
+			srv.Start()
+			if srv.ReadyForConnections(10 * time.Second) {
+				return nil
+			}
+			srv.Shutdown()
+			srv.WaitForShutdown()
+			return errors.New("it did not start")
+		}); err != nil {
 			t.Fatal(err)
-		}
-		srv.Start()
-		if !srv.ReadyForConnections(10 * time.Second) {
-			t.Fatal("it did not start")
 		}
 		return srv
 	}
