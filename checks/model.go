@@ -173,9 +173,9 @@ type Missing struct {
 	Announced bool
 	// Gone is what a recorder saw of it; nil where there is none, or it saw nothing.
 	Gone *RecordedGone
-	// Fills is the server that is expected and not missing besides, as this one, which others
-	// count, may be it; nil where there is none. Where this one is known to be another that is
-	// gone for good, that one is missing.
+	// Fills is an expected server that does not count as missing too, because this one, which
+	// others count, may be that server; nil where there is none. Once this one is known to be
+	// a server that is gone for good, the expected one is missing.
 	Fills *Missing
 }
 

@@ -9,10 +9,10 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// fill says of the servers that are only counted which ones that are expected are not
-// missing besides, as these may be them. Others count the former process of one that was
-// killed and is back for minutes, and who knows that it is that one knows that the other
-// is missing still.
+// fill notes for each server that is only counted which expected server it may be, which
+// does not count as missing too. Peers go on counting the former process of a server that
+// was killed and is back for minutes: whoever knows that it is only that process knows that
+// the expected server is still missing.
 func (e Expected) fill(ctx context.Context, d *checks.Deployment) {
 	without := withoutCounted(d)
 	if len(without.Missing) == len(d.Missing) || e.namesAll(d) {
