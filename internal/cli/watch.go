@@ -125,10 +125,13 @@ func (a *watch) watch(ctx context.Context) error {
 	// What follows tells when it ends is recorded too.
 	recording, told := context.WithCancel(context.WithoutCancel(ctx))
 	defer told()
+	events := &watchEvents{store: store}
 	if store != nil {
-		store.Writing = func(err error) { a.recording(err, store.State().Leads) }
+		store.Writing = func(err error) {
+			a.recording(err, store.State().Leads)
+			events.publish(nil)
+		}
 	}
-	var service *service
 	var follow *live.Live
 	follow = live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Report: a.expected().Gather, Tell: func(changes []record.Change) {
 		for i := range changes {
@@ -140,9 +143,7 @@ func (a *watch) watch(ctx context.Context) error {
 		if store != nil {
 			store.Add(changes)
 		}
-		if service != nil {
-			service.Publish(changes)
-		}
+		events.publish(changes)
 		if a.failed = a.print(changes); a.failed != nil {
 			cancel()
 		}
@@ -152,16 +153,18 @@ func (a *watch) watch(ctx context.Context) error {
 		writing.Go(func() {
 			store.Run(recording, func(leading bool) {
 				a.led(leading)
+				events.publish(nil)
 				if leading {
 					writing.Go(func() { a.inherit(ctx, store, follow) })
 				}
 			})
 		})
 	}
-	var err error
 	shown := a.shown(ctx, follow, store)
-	if service, err = a.service(ctx, shown); service != nil {
+	service, err := a.service(ctx, shown)
+	if service != nil {
 		defer service.Stop()
+		events.to(service)
 		writing.Go(func() { service.Run(ctx) })
 	}
 	var server *serve.Server

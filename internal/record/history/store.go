@@ -62,6 +62,7 @@ type Store struct {
 	mu      sync.Mutex // over what is below it, and over the connection while it runs
 	leading bool
 	until   time.Time // when the last write may begin, where this recorder leads
+	written time.Time // until when another recorder has written what it saw
 	queue   []record.Document
 	lost    int // documents that were too many to wait
 	// lostFrom is the time of the first of those that the history does not say are lost.
@@ -153,13 +154,15 @@ type State struct {
 	Lost   int   // that were too many to wait
 	Err    error // why the last one could not be written; nil where it could, or another recorder writes
 	Leads  bool  // this recorder writes; another one does where it does not
+	// Written is until when another recorder has said that what it saw is written; zero where none did.
+	Written time.Time
 }
 
 // State says how writing goes.
 func (s *Store) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{len(s.queue), s.lost, s.failing, s.leading}
+	return State{len(s.queue), s.lost, s.failing, s.leading, s.written}
 }
 
 // Run writes what is queued, in order, and again what could not be written, until
@@ -249,6 +252,7 @@ func (s *Store) elect(ctx context.Context, e *election, now time.Time, led func(
 	// What another leader said to have written is. Where none did, or the store is away
 	// since, nobody has written what is queued here.
 	if written := e.writtenAt.Add(-leadFor); !e.writtenAt.IsZero() && (!e.leading || !was) {
+		s.written = written
 		if keep := now.Add(-keepBy); !e.leading && keep.Before(written) {
 			written = keep
 		}

@@ -99,10 +99,13 @@ func reply(r micro.Request, v any) {
 	}
 }
 
-// Publish publishes the crossings, findings and returns among changes.
+// IsEvent reports whether a change of a kind is published: crossings, findings and returns are.
+func IsEvent(k record.Kind) bool { return k == record.Crossed || k == record.Held || k == record.Back }
+
+// Publish publishes those changes that are events, see [IsEvent].
 func (s *Service) Publish(changes []record.Change) {
 	for _, c := range changes {
-		if c.Kind != record.Crossed && c.Kind != record.Held && c.Kind != record.Back {
+		if !IsEvent(c.Kind) {
 			continue
 		}
 		if data, err := json.Marshal(record.DocumentOf(c).Harmless()); err == nil {
