@@ -19,6 +19,9 @@ func suggest(app *fisk.Application, args []string, err error) error {
 	if errors.Is(err, fisk.ErrSubCommandRequired) {
 		return fmt.Errorf("%w: %s", err, words.Or(commands))
 	}
+	if errors.Is(err, fisk.ErrExpectedFlagArgument) {
+		return withValue(args, flags, err)
+	}
 	known := commands
 	if errors.Is(err, fisk.ErrUnknownLongFlag) {
 		known = flags
@@ -35,6 +38,17 @@ func suggest(app *fisk.Application, args []string, err error) error {
 		}
 	}
 	return err
+}
+
+// withValue adds how to pass a value that begins with a dash where one follows the flag that
+// an error names: it is taken for a flag.
+func withValue(args, flags []string, err error) error {
+	for i, arg := range args[:max(0, len(args)-1)] {
+		if slices.Contains(flags, arg) && strings.HasPrefix(args[i+1], "-") && repeats(err, arg) {
+			return fmt.Errorf("%w: pass a value, as in %s=VALUE where it begins with -", err, arg)
+		}
+	}
+	return fmt.Errorf("%w: pass a value", err)
 }
 
 // isNear reports whether few of the known names are near a name.

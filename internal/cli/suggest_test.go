@@ -16,6 +16,9 @@ func TestUsageNamesWhatIsMeant(t *testing.T) {
 		"audit concentration --password x --store y":       "unknown long flag '--store'",
 		"audit concentration --password x tiemout --all":   "not shown as it may be part of it",
 		"watch -s a --user u --password p --no-store more": "unexpected argument: it is argument 9, after the value of --password, and not shown as it may be part of it: leave it out, or put the value in quotes, as in --password='VALUE'",
+		"watch --no-store --keep 3d":                       "--keep and --keep-bytes are for what is recorded: leave them out, or --no-store",
+		"watch --for -3s":                                  "expected argument for flag '--for': pass a value, as in --for=VALUE where it begins with -",
+		"audit concentration --timeout":                    "expected argument for flag '--timeout': pass a value, see",
 		"watch --expect-servers n1,n2,n1":                  "--expect-servers has n1 twice: pass each name once, or the number of servers",
 		"audit concentration --no-context --tiemout 5s -x": "did you mean --timeout?",
 	} {

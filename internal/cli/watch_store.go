@@ -21,6 +21,7 @@ import (
 type storeFlags struct {
 	place, keep, bytes, replicas string
 	off                          bool
+	keepGiven, bytesGiven        bool
 
 	limits history.Limits
 }
@@ -30,6 +31,8 @@ func (s *storeFlags) flags(cmd *fisk.CmdClause) {
 	cmd.Flag("no-store", "Record nothing").UnNegatableBoolVar(&s.off)
 	duration(cmd, "keep", "How long to keep what is recorded (default 30d)", "30d", &s.keep)
 	cmd.Flag("keep-bytes", "The most to keep, the oldest is removed first (default 1GB)").Default("1GB").PlaceHolder("SIZE").Validator(notEmpty("keep-bytes", "a size such as 1GB")).StringVar(&s.bytes)
+	cmd.GetFlag("keep").IsSetByUser(&s.keepGiven)
+	cmd.GetFlag("keep-bytes").IsSetByUser(&s.bytesGiven)
 	cmd.Flag("store-replicas", "Replicas of the stream, where --store is a context (default 1)").Default("1").PlaceHolder("N").Validator(notEmpty("store-replicas", "a whole number")).StringVar(&s.replicas)
 }
 
@@ -46,6 +49,9 @@ func placeFlag(cmd *fisk.CmdClause, name, help string, to *string) {
 func (s *storeFlags) validate() (err error) {
 	if s.off && s.place != "" {
 		return errors.New("--store and --no-store are both given: pass one of them")
+	}
+	if s.off && (s.keepGiven || s.bytesGiven) {
+		return errors.New("--keep and --keep-bytes are for what is recorded: leave them out, or --no-store")
 	}
 	if s.limits.Keep, err = readDuration("keep", s.keep, time.Hour, 10*365*24*time.Hour); err != nil {
 		return err
