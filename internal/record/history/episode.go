@@ -39,7 +39,7 @@ type Episode struct {
 	MoreMoves   int
 	MovesMissed bool
 	// Around is what happened to servers of the cluster within a minute of its
-	// beginning, in order, at most [mostAround]. Episodes share it: it is to be read only.
+	// beginning, and before it ended, in order, at most [mostAround]. Episodes share it: it is to be read only.
 	Around []record.Document
 	// Kicked are connections of the account that were kicked from a minute before it
 	// began until a minute after it ended.
@@ -119,11 +119,15 @@ func (r *Reading) Tell(now time.Time) History {
 			h.Kicked[at].Apart = false
 			e.Kicked = append(e.Kicked, h.Kicked[at])
 		}
-		e.Around = closest(within(servers[e.Cluster], e.Began.Add(-around), e.Began.Add(around)), e.Began)
 		until := now
 		if e.Ended != nil {
 			until = *e.Ended
 		}
+		to := e.Began.Add(around)
+		if until.Before(to) { // what came after it has nothing to do with it
+			to = until
+		}
+		e.Around = closest(within(servers[e.Cluster], e.Began.Add(-around), to), e.Began)
 		e.Unseen = h.unseen(e.Cluster, e.Began, until)
 		h.Episodes = append(h.Episodes, *e)
 	}

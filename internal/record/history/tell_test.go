@@ -31,7 +31,8 @@ func busy(episodes int) []record.Document {
 }
 
 // TestWhatHappenedAround: an episode has what happened to servers of its cluster within
-// a minute of its beginning, to the second, and the kicks of its account.
+// a minute of its beginning, to the second, but nothing from after its end, and the kicks of
+// its account.
 func TestWhatHappenedAround(t *testing.T) {
 	t.Parallel()
 	docs := busy(500)
@@ -39,10 +40,15 @@ func TestWhatHappenedAround(t *testing.T) {
 	if len(h.Episodes) != 500 || len(h.Kicked) != 500 {
 		t.Fatalf("%d episodes, %d kicks", len(h.Episodes), len(h.Kicked))
 	}
+	cut := false
 	for _, e := range h.Episodes {
 		var want []record.Document
 		for _, d := range docs {
-			if d.Server != nil && d.Change != record.Kicked && d.Time.Sub(e.Began).Abs() <= around {
+			switch {
+			case d.Server == nil || d.Change == record.Kicked || d.Time.Sub(e.Began).Abs() > around:
+			case d.Time.After(*e.Ended):
+				cut = true
+			default:
 				want = append(want, d)
 			}
 		}
@@ -52,6 +58,9 @@ func TestWhatHappenedAround(t *testing.T) {
 		if len(e.Kicked) != 1 || e.Kicked[0].Account != e.Account || e.Kicked[0].Apart {
 			t.Fatalf("at %s: %+v", e.Began, e.Kicked)
 		}
+	}
+	if !cut {
+		t.Error("nothing happened after the end of any")
 	}
 	from := began()
 	for edge, n := range map[time.Duration]int{around: 1, around + 1: 0, -around: 1, -around - 1: 0} {
