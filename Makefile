@@ -7,6 +7,7 @@ lint: # installs golangci-lint the first time
 	.ci/lint
 golden: # then read the diff
 	go test ./internal/report ./internal/remedy -update
+	go test ./internal/cli -run 'SchemasListAll|IncidentTable' -update
 fuzz:
 	scripts/fuzz $(TIME)
 bench:

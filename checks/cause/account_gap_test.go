@@ -40,7 +40,7 @@ func TestAccountGap(t *testing.T) {
 		s.Profile.StartOrder, s.Profile.Starts = []int{0, 2, 1}, [][]int{{0, 0, 24, 0}, nil, nil}
 		s.Profile.SurelyUp = []int{24, 0, 24}
 	}
-	judgeRows(t, AccountGap, []row{
+	judgeCause(t, AccountGap, []row{
 		{"they refused the user", kept, Confirmed, AccountGap},
 		{"they refused the user, and loaded their configuration after that", also(loaded(4*time.Hour, 2, 3)), Likely, AccountGap},
 		{"the same, by clocks that are ahead", also(on(func(s *checks.Server) { s.Details.Offset = 30 * time.Hour }, 2, 3), loaded(2*time.Hour, 2, 3)), Confirmed, AccountGap},

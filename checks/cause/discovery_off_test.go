@@ -10,7 +10,7 @@ import (
 func TestDiscoveryOff(t *testing.T) {
 	urls := func(u ...string) func(*checks.Server) { return func(s *checks.Server) { s.Details.ConnectURLs = u } }
 	blind := func(s *checks.Server) { s.Details.Seen = nil }
-	judgeRows(t, DiscoveryOff, []row{
+	judgeCause(t, DiscoveryOff, []row{
 		{"it tells of nobody", with(on(urls(), 1)), Confirmed, "none"},
 		{"it tells of itself", with(on(urls("10.0.0.1:4222"), 1)), Confirmed, "none"},
 		{"by its greeting, it tells of nobody", with(on(silentServer, 1), list(urlsOf(1)...), func(s *scene) {

@@ -11,7 +11,7 @@ func TestListenerGap(t *testing.T) {
 	mqtt := speaks(checks.Group{Key: "mqtt", Counts: []int{20, 0, 0}}, checks.Group{Key: "nats", Counts: []int{0, 2, 2}})
 	withMQTT, withWS := func(s *checks.Server) { s.Details.MQTT = 1883 }, func(s *checks.Server) { s.Details.WebSocket = 8080 }
 	half := speaks(checks.Group{Key: "mqtt", Counts: []int{10, 0, 0}}, checks.Group{Key: "websocket", Counts: []int{10, 0, 0}}, checks.Group{Key: "nats", Counts: []int{0, 2, 2}})
-	judgeRows(t, ListenerGap, []row{
+	judgeCause(t, ListenerGap, []row{
 		{"MQTT, and no other takes it", with(mqtt, on(withMQTT, 1)), Confirmed, ListenerGap},
 		{"half MQTT, half WebSocket", with(half, on(withMQTT, 1), on(withWS, 1)), Confirmed, ListenerGap},
 		{"MQTT and WebSocket, each enough, and another takes MQTT", with(counts(20, 4, 4), speaks(checks.Group{Key: "mqtt", Counts: []int{9, 0, 0}},

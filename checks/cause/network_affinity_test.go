@@ -53,7 +53,7 @@ func tagged(groups ...checks.Group) change {
 
 func TestNetworkAffinity(t *testing.T) {
 	all := list(urlsOf(1, 2, 3)...)
-	judgeRows(t, NetworkAffinity, []row{
+	judgeCause(t, NetworkAffinity, []row{
 		{"each server's clients are in its network, and know all servers", with(networks(20, 2, 2), nearby, all), Confirmed, NetworkAffinity},
 		{"each server's clients are in its network", with(networks(20, 2, 2), nearby), Likely, NetworkAffinity},
 		{"each network has its clients on one server", with(networks(40, 4, 4)), Likely, NetworkAffinity},

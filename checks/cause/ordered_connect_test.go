@@ -35,7 +35,7 @@ func TestOrderedConnect(t *testing.T) {
 		return on(func(s *checks.Server) { *s.Details.Connections = *s.MaxConnections }, servers...)
 	}
 	full := fullAt(2, 3)
-	judgeRows(t, OrderedConnect, []row{
+	judgeCause(t, OrderedConnect, []row{
 		{"a list with the option, and the server comes first", with(inOrder(urlsOf(1, 2, 3)...)), Confirmed, OrderedConnect},
 		{"a name with several, with the option", with(inOrder(url), fixed), Confirmed, OrderedConnect},
 		{"the file of a workload with the option", with(written(wrote{account: "ORDERS", workload: "orders", ordered: checks.Yes, urls: urlsOf(1, 2, 3)})), Confirmed, OrderedConnect},

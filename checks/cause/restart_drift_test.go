@@ -54,7 +54,7 @@ func order3(servers ...int) change {
 func TestRestartDrift(t *testing.T) {
 	all, otherFirst := list(urlsOf(1, 2, 3)...), list(urlsOf(2, 1, 3)...)
 	later := starts([]int{0, 24, 0, 3}, []int{0, 0, 0, 3}, []int{0, 0, 0, 3})
-	judgeRows(t, RestartDrift, []row{
+	judgeCause(t, RestartDrift, []row{
 		{"only one server was up, and who came later is spread", with(later, all), Confirmed, RestartDrift},
 		{"only one server was up, and another comes first in the list", with(aloneAtFirst, otherFirst), Likely, RestartDrift},
 		{"only one server was up, and DNS rotates", with(aloneAtFirst, list("nats://nats.example:4222"),

@@ -11,7 +11,7 @@ func TestServerFull(t *testing.T) {
 	over := func(s *checks.Server) { *s.Details.Connections = *s.MaxConnections + 1 }
 	unlimited := func(s *checks.Server) { s.MaxConnections = nil }
 	tiny := func(s *checks.Server) { *s.MaxConnections, *s.Details.Connections = 1, 1 }
-	judgeRows(t, ServerFull, []row{
+	judgeCause(t, ServerFull, []row{
 		{"the others are full, and the clients know them", with(on(fill, 2, 3), list(urlsOf(2, 1, 3)...)), Confirmed, ServerFull},
 		{"the others are full", with(on(fill, 2), on(over, 3)), Likely, ServerFull},
 		{"the others are full with one connection", with(on(tiny, 2, 3)), Likely, ServerFull},

@@ -10,7 +10,7 @@ func TestSingleAddressDNS(t *testing.T) {
 	const name = "nats.example"
 	clients := list("nats://nats.example:4222")
 	one := dns(name, checks.NameSingle, "10.0.0.1")
-	judgeRows(t, SingleAddressDNS, []row{
+	judgeCause(t, SingleAddressDNS, []row{
 		{"one address", with(clients, one), Confirmed, SingleAddressDNS},
 		{"several, and nobody at the others", with(clients, dns(name, checks.NameRotating, "10.0.0.1", "10.0.0.8", "10.0.0.9")), Confirmed, SingleAddressDNS},
 		{"several, and another cluster at the others", with(clients, dns(name, checks.NameSeveral, "10.0.0.1", "10.0.0.8"), foreign("10.0.0.8:4222")), Confirmed, SingleAddressDNS},

@@ -23,7 +23,7 @@ func process(on ...int) change {
 func TestSingleProcess(t *testing.T) {
 	largest := func(f func(*checks.Process)) change { return profile(func(p *checks.Profile) { f(&p.Processes[0]) }) }
 	slowly := largest(func(p *checks.Process) { p.Last = p.First.Add(4 * time.Second) })
-	judgeRows(t, SingleProcess, []row{
+	judgeCause(t, SingleProcess, []row{
 		{"one process has nearly all", with(oneProcess), Likely, SingleProcess},
 		{"one process has all", with(process(20, 0, 0)), Likely, SingleProcess},
 		{"one process has nearly all, and some elsewhere", with(process(18, 1, 1)), Likely, SingleProcess},

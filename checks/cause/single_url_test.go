@@ -11,7 +11,7 @@ import (
 
 func TestSingleURL(t *testing.T) {
 	single := list(urlsOf(1)...)
-	judgeRows(t, SingleURL, []row{
+	judgeCause(t, SingleURL, []row{
 		{"one URL of the account", with(single), Confirmed, SingleURL},
 		{"three strings for one server", with(list("nats://10.0.0.1:4222", "tls://10.0.0.1:4222", "nats://n1.example:4222"),
 			dns("n1.example", checks.NameSingle, "10.0.0.1")), Confirmed, SingleURL},

@@ -15,7 +15,7 @@ func TestSmallAccount(t *testing.T) {
 			}
 		})
 	}
-	judgeRows(t, SmallAccount, []row{
+	judgeCause(t, SmallAccount, []row{
 		{"10 of two services", with(counts(8, 1, 1), named("a", "b")), Confirmed, "none"},
 		{"15 of one service", with(counts(13, 1, 1), named("a")), Confirmed, "none"},
 		{"15 of ten services", with(counts(13, 1, 1), named("a", "b", "c", "d", "e", "f", "g", "h", "i", "j")), Likely, "none"},

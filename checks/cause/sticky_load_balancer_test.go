@@ -76,7 +76,7 @@ func TestStickyLoadBalancer(t *testing.T) {
 	clients := list("nats://10.0.0.9:4222")
 	sticky, spread := leads("10.0.0.9:4222", 12, 1), leads("10.0.0.9:4222", 12, 1, 2, 3)
 	throughIt := through("10.0.0.9:4222", "10.0.0.9")
-	judgeRows(t, StickyLoadBalancer, []row{
+	judgeCause(t, StickyLoadBalancer, []row{
 		{"always the same, and the clients come from the balancer", with(clients, sticky, throughIt, from("10.0.0.9")), Confirmed, StickyLoadBalancer},
 		{"always the same, and each office is on one server", with(clients, sticky, offices(8, 1, 1)), Confirmed, StickyLoadBalancer},
 		{"the auditor is led elsewhere, but each office is on one server", with(clients, leads("10.0.0.9:4222", 12, 2), offices(8, 1, 1)), Confirmed, StickyLoadBalancer},

@@ -49,6 +49,13 @@ func judgeRows(t *testing.T, code Code, rows []row) {
 	}
 }
 
+// judgeCause is [judgeRows] of a cause's own table, of which any case is drawn too.
+func judgeCause(t *testing.T, code Code, rows []row) {
+	t.Helper()
+	judgeRows(t, code, rows)
+	t.Run("any case with these", func(t *testing.T) { anyWith(t, code, rows) })
+}
+
 func firstRoot(causes []Cause) Code {
 	for _, c := range causes {
 		if c.Role == Root && order(c.Verdict) <= order(Likely) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 // modelSource has a model and nothing else.
@@ -16,7 +17,7 @@ type modelSource struct {
 	model *checks.Deployment
 }
 
-func (modelSource) Kind() source.Kind                                        { return source.SystemAccount() }
+func (modelSource) Kind() source.Kind                                        { return system.Kind() }
 func (modelSource) Limits() source.Limits                                    { return source.Limits{} }
 func (s modelSource) Deployment(context.Context) (*checks.Deployment, error) { return s.model, nil }
 func (s modelSource) Knows(_ context.Context, _ *checks.Deployment, account string) error {

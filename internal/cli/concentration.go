@@ -202,8 +202,12 @@ func (a *concentration) validate(ctx context.Context) error {
 	if err := a.expect.validate(); err != nil {
 		return err
 	}
-	if a.expect.system && (a.source.archive != "" || a.source.monitor != "") {
-		return errors.New("--require-system is for a connection: leave out --archive and --monitor")
+	if _, _, flagged := a.source.chosen(); a.expect.system && flagged {
+		var flags []string
+		for _, s := range flaggedSources() {
+			flags = append(flags, "--"+s.flag)
+		}
+		return errors.New("--require-system is for a connection: leave out " + words.List(flags))
 	}
 	if err := a.evidence.validate(a.source); err != nil {
 		return err

@@ -90,11 +90,15 @@ func auditStage(t *testing.T, s lab.Scenario, table *confusions) {
 		t.Errorf("%d causes, want all %d", len(f.Causes), len(cause.All()))
 	}
 	for _, c := range f.Causes {
-		if c.Role == "contributing" && (c.Verdict == "confirmed" || c.Verdict == "likely") != slices.Contains(s.Contributing, c.Code) {
+		if c.Role == "contributing" && (c.Verdict == "confirmed" || c.Verdict == "likely") != slices.Contains(s.Contributing, cause.Code(c.Code)) {
 			t.Errorf("%s is %s, contributing are %v", c.Code, c.Verdict, s.Contributing)
 		}
 	}
-	table.judge(t, answered{name: s.Name, truth: s.Cause, tellable: s.Cause, also: s.Also}, f)
+	truth := answered{name: s.Name, truth: string(s.Cause), tellable: string(s.Cause)}
+	for _, code := range s.Also {
+		truth.also = append(truth.also, string(code))
+	}
+	table.judge(t, truth, f)
 }
 
 // told is what was said of the causes.

@@ -74,7 +74,7 @@ func (d *demo) run(ctx context.Context) error {
 	if d.list {
 		var b bytes.Buffer
 		for _, s := range all {
-			fmt.Fprintf(&b, "%s (%s)\n", s.Name, cmp.Or(s.Cause, "no finding"))
+			fmt.Fprintf(&b, "%s (%s)\n", s.Name, cmp.Or(string(s.Cause), "no finding"))
 			d.host.wrap(&b, "    ", s.Title)
 		}
 		return unwritable(b.WriteTo(d.host.Out))

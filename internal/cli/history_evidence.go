@@ -28,18 +28,19 @@ func (f *evidenceFlags) flags(cmd *fisk.CmdClause) {
 }
 
 func (f *evidenceFlags) validate(s sourceFlags) error {
+	from, _, _ := s.chosen()
 	switch {
 	case f.off && f.place != "":
 		return errors.New("--history and --no-history are both given: pass one of them")
-	case s.archive != "" && f.place != "":
-		return errors.New("--history is of now, and --archive of the past: leave out one of them")
+	case from.kind.Past && f.place != "":
+		return fmt.Errorf("--history is of now, and --%s of the past: leave out one of them", from.flag)
 	}
 	return nil
 }
 
 // reader reads what was recorded of suspects; nil where nothing is to be read.
 func (f *evidenceFlags) reader(h Host, s sourceFlags) audit.History {
-	if f.off || s.archive != "" {
+	if from, _, _ := s.chosen(); f.off || from.kind.Past {
 		return nil
 	}
 	timeout := h.Timeout()
@@ -69,7 +70,7 @@ func (f *evidenceFlags) reader(h Host, s sourceFlags) audit.History {
 
 // gone reads which servers were recorded to go; nil where nothing is to be read.
 func (f *evidenceFlags) gone(h Host, s sourceFlags) audit.Gone {
-	if f.off || s.archive != "" {
+	if from, _, _ := s.chosen(); f.off || from.kind.Past {
 		return nil
 	}
 	timeout := h.Timeout()

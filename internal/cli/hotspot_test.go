@@ -12,6 +12,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/archive"
 )
 
 func TestParseFactor(t *testing.T) {
@@ -61,7 +62,7 @@ type modelSource struct {
 	err   error
 }
 
-func (modelSource) Kind() source.Kind     { return source.Archive() }
+func (modelSource) Kind() source.Kind     { return archive.Kind() }
 func (modelSource) Detail() []string      { return []string{"a model"} }
 func (modelSource) Limits() source.Limits { return source.Limits{} }
 

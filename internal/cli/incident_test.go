@@ -14,7 +14,8 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/report"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/account"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 var update = flag.Bool("update", false, "write the pages that are generated")
@@ -114,9 +115,9 @@ func TestIncidentTable(t *testing.T) {
 		s.expected.Add(t.Context(), d)
 		p := checks.Defaults()
 		p.AllowPartial, p.All = s.partial, true
-		from := source.SystemAccount()
+		from := system.Kind()
 		if s.ordinary {
-			from = source.Account()
+			from = account.Kind()
 		}
 		doc := report.New(report.Input{Check: checks.Concentration(), Version: "1.0.0", Time: time.Date(2026, 1, 2, 7, 0, 0, 0, time.UTC), SourceKind: from,
 			SourceDetail: []string{"nats://n1.example:4222", "server n1"}, Parameters: p, Deployment: d, Result: checks.CheckConcentration(d, p)})

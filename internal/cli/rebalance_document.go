@@ -12,7 +12,6 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
-	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/system"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -22,7 +21,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	p, f := s.plan, s.forecast
 	doc := &report.Rebalance{
 		Tool: report.Tool{Name: "nats-balance", Version: Version()}, Time: time.Now(),
-		Source:  report.SourceOf(source.SystemAccount(), system.Through(nc)),
+		Source:  report.SourceOf(system.Kind(), system.Through(nc)),
 		Cluster: s.cluster,
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,

@@ -108,7 +108,7 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 // foundSource has a finding, and nothing more to tell.
 type foundSource struct{ source.Source }
 
-func (foundSource) Kind() source.Kind     { return source.SystemAccount() }
+func (foundSource) Kind() source.Kind     { return system.Kind() }
 func (foundSource) Limits() source.Limits { return source.Limits{} }
 func (foundSource) Deployment(context.Context) (*checks.Deployment, error) {
 	return incidentCluster(17, 1, 0), nil
@@ -161,7 +161,7 @@ func TestFormatsShowNoCredentials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc := report.New(report.Input{Check: checks.Concentration(), SourceKind: source.SystemAccount(), SourceDetail: []string{system.Shown(conn.Servers)}, Parameters: p,
+		doc := report.New(report.Input{Check: checks.Concentration(), SourceKind: system.Kind(), SourceDetail: []string{system.Shown(conn.Servers)}, Parameters: p,
 			Deployment: result.Deployment, Result: result.Verdict, Lists: result.Lists, Warnings: result.Warnings,
 			Explained: []report.Explained{report.Explained(result.Explained[0])}})
 		shown := false

@@ -189,7 +189,7 @@ func TestCauseByAnArchive(t *testing.T) {
 			l.Stop()
 			out, _ := audited(t, ExitFinding, "--archive", file, "--timeout", "30s", "--json")
 			cause := parsed(t, out)["findings"].([]any)[0].(map[string]any)["causes"].([]any)[0].(map[string]any)
-			if cause["code"] != scenario.Cause {
+			if cause["code"] != string(scenario.Cause) {
 				t.Errorf("the first cause is %v", cause)
 			}
 		})

@@ -12,10 +12,16 @@ import (
 
 // secretFlags are the flags whose value is a credential, or may have one in it.
 func secretFlags() []string {
-	return []string{
+	flags := []string{
 		"--password", "--token", "--user", "--jwt", "--seed", "--creds", "--nkey", "--tlscert", "--tlskey", "--tlsca", "--server", "--socks-proxy",
-		"--listen-user", "--listen-password", "--listen-tlscert", "--listen-tlskey", "--listen-tlsca", "--monitor", "--client-url",
+		"--listen-user", "--listen-password", "--listen-tlscert", "--listen-tlskey", "--listen-tlsca", "--client-url",
 	}
+	for _, s := range flaggedSources() {
+		if s.secret {
+			flags = append(flags, "--"+s.flag)
+		}
+	}
+	return flags
 }
 
 // secretFlag is the flag of an argument that has a credential as its value, with

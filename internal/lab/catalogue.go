@@ -17,22 +17,6 @@ const (
 	n3      = "C1-n3"
 )
 
-// Codes of root and contributing causes.
-const (
-	singleURL        = string(cause.SingleURL)
-	singleAddressDNS = string(cause.SingleAddressDNS)
-	networkAffinity  = string(cause.NetworkAffinity)
-	stickyBalancer   = string(cause.StickyLoadBalancer)
-	smallAccount     = string(cause.SmallAccount)
-	restartDrift     = string(cause.RestartDrift)
-	orderedConnect   = string(cause.OrderedConnect)
-	singleProcess    = string(cause.SingleProcess)
-	listenerGap      = string(cause.ListenerGap)
-	accountGap       = string(cause.AccountGap)
-	serverFull       = string(cause.ServerFull)
-	discoveryOff     = string(cause.DiscoveryOff)
-)
-
 // Catalogue is all scenarios: [Scenarios], and then those whose connections are
 // concentrated by the mechanism of a known cause, each next to some that look
 // alike and have another cause. Many of them need all of 127/8, and so Linux.
@@ -46,7 +30,7 @@ type setup = func(ctx context.Context, st *Stage) error
 
 // labelled is a scenario in which the first server of the first cluster has most
 // connections of ORDERS.
-func labelled(name, code, title string, t Topology, do setup) Scenario {
+func labelled(name string, code cause.Code, title string, t Topology, do setup) Scenario {
 	c := t.Clusters[0].Name
 	return Scenario{Name: name, Title: title, Topology: t, Setup: do,
 		Finding: Finding{orders, c, c + "-n1"}, Cause: code}

@@ -1,6 +1,10 @@
 package lab
 
-import "context"
+import (
+	"context"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
+)
 
 // natsName is the name of the cluster in scenarios with names.
 const natsName = "nats.example"
@@ -8,19 +12,19 @@ const natsName = "nats.example"
 // dnsScenarios are those in which the clients have one name for the cluster.
 func dnsScenarios() []Scenario {
 	return []Scenario{
-		labelled("single-address-dns", singleAddressDNS, "one name for the cluster, and DNS has one address for it",
+		labelled("single-address-dns", cause.SingleAddressDNS, "one name for the cluster, and DNS has one address for it",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				return st.throughName(ctx, 24, DNSRecord{Addresses: st.hosts(n1)})
 			}),
-		labelled("single-address-dns-python", singleAddressDNS, "as single-address-dns, with clients that would not shuffle addresses if there were more",
+		labelled("single-address-dns-python", cause.SingleAddressDNS, "as single-address-dns, with clients that would not shuffle addresses if there were more",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				return st.pythonThroughName(ctx, DNSRecord{Addresses: st.hosts(n1)})
 			}),
-		labelled("dns-stale", singleAddressDNS, "DNS has three addresses, of which two are of servers that are gone",
+		labelled("dns-stale", cause.SingleAddressDNS, "DNS has three addresses, of which two are of servers that are gone",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				return st.throughName(ctx, 24, DNSRecord{Addresses: append([]string{"127.0.1.8", "127.0.1.9"}, st.hosts(n1)...), Rotate: true})
 			}),
-		labelled("dns-alias", singleAddressDNS, "the name is an alias of an alias of a name with one address",
+		labelled("dns-alias", cause.SingleAddressDNS, "the name is an alias of an alias of a name with one address",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				if err := st.names(ctx, "lb.infra.example", DNSRecord{CNAME: "vm-17.infra.example", TTL: 300}); err != nil {
 					return err
@@ -30,7 +34,7 @@ func dnsScenarios() []Scenario {
 				}
 				return st.throughName(ctx, 24, DNSRecord{CNAME: "lb.infra.example", TTL: 3600})
 			}),
-		labelled("dns-other-cluster", singleAddressDNS, "DNS has two addresses, of which one is of another cluster's server",
+		labelled("dns-other-cluster", cause.SingleAddressDNS, "DNS has two addresses, of which one is of another cluster's server",
 			twoClusters(), func(ctx context.Context, st *Stage) error {
 				// As many as in single-url-foreign, for the same reason.
 				return st.throughName(ctx, 66, DNSRecord{Addresses: st.hosts(n1, "C2-n1"), Rotate: true})

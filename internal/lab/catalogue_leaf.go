@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // spoke is a cluster behind leafnodes.
@@ -17,10 +19,10 @@ func leafScenarios() []Scenario {
 			Topology: edges(30),
 			Clients:  []Placement{{orders, n1, 2}, {orders, n2, 1}, {orders, n3, 1}},
 		},
-		labelled("leafnodes", singleURL, "the clients and 12 leafnodes of ORDERS have a single URL, that of the first server",
+		labelled("leafnodes", cause.SingleURL, "the clients and 12 leafnodes of ORDERS have a single URL, that of the first server",
 			edges(12), oneURL(24)),
 		{
-			Name: "spoke", Finding: Finding{orders, spoke, spoke + "-n1"}, Cause: singleURL,
+			Name: "spoke", Finding: Finding{orders, spoke, spoke + "-n1"}, Cause: cause.SingleURL,
 			Title:    "ORDERS is even in the hub and behind a single leafnode server, and has a single URL in a spoke cluster",
 			Topology: hubAndSpokes(),
 			Clients: []Placement{{orders, n1, 8}, {orders, n2, 8}, {orders, n3, 8}, {orders, "kiosk", 20}, {orders, "island", 20},
@@ -30,7 +32,7 @@ func leafScenarios() []Scenario {
 				return st.clients(ctx, 24, st.url(spoke+"-n1"))
 			},
 		},
-		besideIt(listenerGap, labelled("mixed-protocols", singleURL, "plain and WebSocket clients have a single URL; the MQTT devices can only be there",
+		besideIt(cause.ListenerGap, labelled("mixed-protocols", cause.SingleURL, "plain and WebSocket clients have a single URL; the MQTT devices can only be there",
 			threeServers(func(c *Cluster) {
 				c.WebSocket, c.MQTT = true, true
 				c.Configure = onlyFirst(func(o *server.Options) { o.MQTT.Port = 0 })
@@ -40,8 +42,8 @@ func leafScenarios() []Scenario {
 
 // besideIt adds what is true of a scenario's MQTT clients beside the cause of the
 // others: servers tell such clients of no other server.
-func besideIt(cause string, s Scenario) Scenario {
-	s.Also, s.Contributing = append(s.Also, cause), append(s.Contributing, discoveryOff)
+func besideIt(code cause.Code, s Scenario) Scenario {
+	s.Also, s.Contributing = append(s.Also, code), append(s.Contributing, cause.DiscoveryOff)
 	return s
 }
 

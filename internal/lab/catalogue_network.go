@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"fmt"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // networkScenarios are those in which it matters where clients are.
@@ -10,14 +12,14 @@ func networkScenarios() []Scenario {
 	networks := threeServers()
 	networks.Networks = true
 	return []Scenario{
-		labelled("network-affinity", networkAffinity, "every client is on the server of its own network, and most clients are in one; all have the full list",
+		labelled("network-affinity", cause.NetworkAffinity, "every client is on the server of its own network, and most clients are in one; all have the full list",
 			networks, func(ctx context.Context, st *Stage) error {
 				st.pass(orders, st.urls()...)
 				return st.nearest(ctx)
 			}),
-		labelled("network-affinity-no-urls", networkAffinity, "as network-affinity, and the operator does not know the list",
+		labelled("network-affinity-no-urls", cause.NetworkAffinity, "as network-affinity, and the operator does not know the list",
 			networks, func(ctx context.Context, st *Stage) error { return st.nearest(ctx) }),
-		labelled("network-innocent", singleURL, "most clients are in the network of their server, but all came there by a single URL",
+		labelled("network-innocent", cause.SingleURL, "most clients are in the network of their server, but all came there by a single URL",
 			networks, func(ctx context.Context, st *Stage) error {
 				st.pass(orders, st.url(n1))
 				for network, n := range map[int]int{1: 16, 2: 6, 3: 4} {
@@ -62,17 +64,17 @@ const balancerHost = "127.0.9.1"
 // balancerScenarios are those in which clients come through a load balancer.
 func balancerScenarios() []Scenario {
 	return []Scenario{
-		labelled("sticky-lb", stickyBalancer, "a load balancer sends everyone to the first server that is up",
+		labelled("sticky-lb", cause.StickyLoadBalancer, "a load balancer sends everyone to the first server that is up",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				return st.throughBalancer(ctx, BalancerConfig{Host: balancerHost, Mode: OnlyFirst})
 			}),
-		labelled("sticky-lb-dns", stickyBalancer, "a name with one address, which is that of a load balancer that sends everyone to the first server",
+		labelled("sticky-lb-dns", cause.StickyLoadBalancer, "a name with one address, which is that of a load balancer that sends everyone to the first server",
 			threeAddresses(), stickyBehindName),
-		labelled("sticky-lb-hash", stickyBalancer, "a load balancer pins source addresses, and most clients share a few of those",
+		labelled("sticky-lb-hash", cause.StickyLoadBalancer, "a load balancer pins source addresses, and most clients share a few of those",
 			threeAddresses(), func(ctx context.Context, st *Stage) error { return st.stickyByHash(ctx, 0) }),
-		labelled("sticky-lb-hash-elsewhere", stickyBalancer, "as sticky-lb-hash, and the balancer pins whoever asks from here to another server than most clients",
+		labelled("sticky-lb-hash-elsewhere", cause.StickyLoadBalancer, "as sticky-lb-hash, and the balancer pins whoever asks from here to another server than most clients",
 			threeAddresses(), func(ctx context.Context, st *Stage) error { return st.stickyByHash(ctx, 1) }),
-		labelled("random-lb-restart", restartDrift, "a load balancer that chooses at random, but when the clients came only the first server was up",
+		labelled("random-lb-restart", cause.RestartDrift, "a load balancer that chooses at random, but when the clients came only the first server was up",
 			threeAddresses(lateServers), func(ctx context.Context, st *Stage) error {
 				if err := st.throughBalancer(ctx, BalancerConfig{Host: balancerHost, Mode: Random}); err != nil {
 					return err

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // restartScenarios are those in which servers started when clients were there.
 func restartScenarios() []Scenario {
 	return []Scenario{
-		labelled("restart-drift", restartDrift, "the clients have all three servers in their list, but came when only the first was up",
+		labelled("restart-drift", cause.RestartDrift, "the clients have all three servers in their list, but came when only the first was up",
 			threeAddresses(lateServers), func(ctx context.Context, st *Stage) error {
 				st.pass(orders, st.urls()...)
 				if err := st.clients(ctx, 24, st.urls()...); err != nil {
@@ -17,7 +19,7 @@ func restartScenarios() []Scenario {
 				}
 				return st.startedLater(ctx)
 			}),
-		labelled("restart-drift-no-urls", restartDrift, "as restart-drift without a known list; those who came later are spread",
+		labelled("restart-drift-no-urls", cause.RestartDrift, "as restart-drift without a known list; those who came later are spread",
 			threeAddresses(lateServers), func(ctx context.Context, st *Stage) error {
 				if err := st.clients(ctx, 24, st.urls()...); err != nil {
 					return err
@@ -30,7 +32,7 @@ func restartScenarios() []Scenario {
 				}
 				return st.evenly(ctx, 4)
 			}),
-		labelled("restart-drift-rolling", restartDrift, "two servers were restarted, and their clients moved to the first and stayed",
+		labelled("restart-drift-rolling", cause.RestartDrift, "two servers were restarted, and their clients moved to the first and stayed",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				st.pass(orders, st.urls()...)
 				if err := st.clients(ctx, 24, st.urls()...); err != nil {
@@ -41,14 +43,14 @@ func restartScenarios() []Scenario {
 				}
 				return st.newcomers(ctx)
 			}),
-		labelled("rotating-dns-restart", restartDrift, "DNS rotates over all three servers, but the clients came when only the first was up",
+		labelled("rotating-dns-restart", cause.RestartDrift, "DNS rotates over all three servers, but the clients came when only the first was up",
 			threeAddresses(lateServers), func(ctx context.Context, st *Stage) error {
 				if err := st.throughName(ctx, 24, DNSRecord{Addresses: st.hosts(n1, n2, n3), Rotate: true}); err != nil {
 					return err
 				}
 				return st.startedLater(ctx)
 			}),
-		labelled("restart-innocent", singleURL, "two servers were restarted, but before the clients came, who have a single URL",
+		labelled("restart-innocent", cause.SingleURL, "two servers were restarted, but before the clients came, who have a single URL",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				if err := st.restart(ctx, n2, n3); err != nil {
 					return err
@@ -91,14 +93,14 @@ func (st *Stage) moveToFirst(ctx context.Context, clients int) error {
 // orderScenarios are those in which clients take the first they are told of.
 func orderScenarios() []Scenario {
 	return []Scenario{
-		labelled("ordered-connect", orderedConnect, "the clients try their list in order, and their source code says so",
+		labelled("ordered-connect", cause.OrderedConnect, "the clients try their list in order, and their source code says so",
 			threeServers(), func(ctx context.Context, st *Stage) error {
 				if err := st.passFiles(orders, "cmd/orders/main.go", fmt.Sprintf(ordersGo, strings.Join(st.urls(), ","))); err != nil {
 					return err
 				}
 				return st.inOrder(ctx)
 			}),
-		labelled("ordered-flag", orderedConnect, "the clients try their list in order, and the operator knows the list but not that",
+		labelled("ordered-flag", cause.OrderedConnect, "the clients try their list in order, and the operator knows the list but not that",
 			threeServers(), func(ctx context.Context, st *Stage) error {
 				st.pass(orders, st.urls()...)
 				if err := st.inOrder(ctx); err != nil {
@@ -106,7 +108,7 @@ func orderScenarios() []Scenario {
 				}
 				return st.newcomers(ctx)
 			}),
-		labelled("ordered-dns", orderedConnect, "DNS has the three servers in a fixed order, and the clients take the first",
+		labelled("ordered-dns", cause.OrderedConnect, "DNS has the three servers in a fixed order, and the clients take the first",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				return st.pythonThroughName(ctx, DNSRecord{Addresses: st.hosts(n1, n2, n3)})
 			}),

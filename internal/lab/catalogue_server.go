@@ -5,23 +5,25 @@ import (
 	"slices"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // serverScenarios are those in which the other servers would not take the
 // clients, some that look so, and one with a single large client.
 func serverScenarios() []Scenario {
 	return []Scenario{
-		labelled("single-process", singleProcess, "one process has most of the connections, all to the server that it found first",
+		labelled("single-process", cause.SingleProcess, "one process has most of the connections, all to the server that it found first",
 			threeServers(), func(ctx context.Context, st *Stage) error {
 				st.pass(orders, st.urls()...)
 				return oneProcess(ctx, st)
 			}),
-		evenly(labelled("single-process-any-list", singleProcess, "as single-process, and the list that is passed is one URL of nobody in particular",
+		evenly(labelled("single-process-any-list", cause.SingleProcess, "as single-process, and the list that is passed is one URL of nobody in particular",
 			threeServers(), func(ctx context.Context, st *Stage) error {
 				st.Args = append(st.Args, "--client-url", st.url(n1))
 				return oneProcess(ctx, st)
 			}), 4),
-		noDiscovery(labelled("listener-gap-mqtt", listenerGap, "devices speak MQTT, which only the first server serves",
+		noDiscovery(labelled("listener-gap-mqtt", cause.ListenerGap, "devices speak MQTT, which only the first server serves",
 			threeServers(func(c *Cluster) {
 				c.MQTT = true
 				c.Configure = onlyFirst(func(o *server.Options) { o.MQTT.Port = 0 })
@@ -29,7 +31,7 @@ func serverScenarios() []Scenario {
 			func(ctx context.Context, st *Stage) error {
 				return st.rawServices(ctx, RawClients{Account: orders, Server: st.Server(n1), Count: 18, MQTT: true})
 			})),
-		labelled("listener-gap-ws", listenerGap, "browsers speak WebSocket, which only the first server serves; a few services are spread",
+		labelled("listener-gap-ws", cause.ListenerGap, "browsers speak WebSocket, which only the first server serves; a few services are spread",
 			threeServers(func(c *Cluster) {
 				c.WebSocket = true
 				c.Configure = onlyFirst(func(o *server.Options) { o.Websocket = server.WebsocketOpts{} })
@@ -40,19 +42,19 @@ func serverScenarios() []Scenario {
 				}
 				return st.evenly(ctx, 2)
 			}),
-		labelled("listener-innocent", singleURL, "all servers serve WebSocket, and the browsers have a single URL",
+		labelled("listener-innocent", cause.SingleURL, "all servers serve WebSocket, and the browsers have a single URL",
 			threeServers(func(c *Cluster) { c.WebSocket = true }),
 			func(ctx context.Context, st *Stage) error {
 				url := "ws://" + hostPort(st.Server(n1).Host(), st.Server(n1).knownPorts().webSocket)
 				st.pass(orders, url)
 				return st.clients(ctx, 24, url)
 			}),
-		labelled("account-gap", accountGap, "the clients have the full list, but only the first server has their account",
+		labelled("account-gap", cause.AccountGap, "the clients have the full list, but only the first server has their account",
 			threeServers(func(c *Cluster) { c.Configure = onlyFirst(func(o *server.Options) { removeAccount(o, orders) }) }),
 			fullList(24)),
-		evenly(labelled("server-full", serverFull, "the clients have the full list, but the other servers are at their limit of connections",
+		evenly(labelled("server-full", cause.ServerFull, "the clients have the full list, but the other servers are at their limit of connections",
 			fullServers(), fullList(24)), fullAt),
-		evenly(labelled("full-innocent", singleURL, "the other servers are at their limit, but the clients have a single URL",
+		evenly(labelled("full-innocent", cause.SingleURL, "the other servers are at their limit, but the clients have a single URL",
 			fullServers(), oneURL(24)), fullAt),
 	}
 }

@@ -25,14 +25,14 @@ import (
 
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	known := []string{"", "unknown"}
+	known := []cause.Code{"", lab.CauseUnknown}
 	for _, d := range cause.All() {
 		if d.Role == cause.Root { // another one concentrates nobody by itself
-			known = append(known, string(d.Code))
+			known = append(known, d.Code)
 		}
 	}
 	seen := map[string]bool{}
-	causes := map[string]int{}
+	causes := map[cause.Code]int{}
 	for _, s := range lab.Catalogue() {
 		if !regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`).MatchString(s.Name) || seen[s.Name] {
 			t.Errorf("name %q is taken or not of words", s.Name)

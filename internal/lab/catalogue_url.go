@@ -3,37 +3,39 @@ package lab
 import (
 	"context"
 	"fmt"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // urlScenarios are those in which the clients' lists hold addresses of servers,
 // and only one server is behind them.
 func urlScenarios() []Scenario {
 	return []Scenario{
-		evenly(labelled("single-url", singleURL, "every client of ORDERS has the URL of the first server only",
+		evenly(labelled("single-url", cause.SingleURL, "every client of ORDERS has the URL of the first server only",
 			threeServers(), oneURL(24)), 4),
-		labelled("single-url-aliases", singleURL, "three URLs, an address and two names, that are all the same server",
+		labelled("single-url-aliases", cause.SingleURL, "three URLs, an address and two names, that are all the same server",
 			threeServers(), singleURLAliases),
-		labelled("single-url-dead-others", singleURL, "three servers in the list, of which two were taken away long ago",
+		labelled("single-url-dead-others", cause.SingleURL, "three servers in the list, of which two were taken away long ago",
 			threeAddresses(), singleURLDeadOthers),
-		labelled("single-url-own-name", singleURL, "the DNS name of the first server alone, though the others have names as well",
+		labelled("single-url-own-name", cause.SingleURL, "the DNS name of the first server alone, though the others have names as well",
 			threeAddresses(), singleURLOwnName),
-		labelled("single-url-foreign", singleURL, "the other servers in the list belong to another cluster",
+		labelled("single-url-foreign", cause.SingleURL, "the other servers in the list belong to another cluster",
 			twoClusters(), singleURLForeign),
-		labelled("single-url-then-restart", singleURL, "a single URL; the other servers were restarted since, which changed nothing",
+		labelled("single-url-then-restart", cause.SingleURL, "a single URL; the other servers were restarted since, which changed nothing",
 			threeAddresses(), singleURLThenRestart),
-		small(labelled("single-url-small", singleURL, "a single URL, and an account of no more than 12 connections",
+		small(labelled("single-url-small", cause.SingleURL, "a single URL, and an account of no more than 12 connections",
 			threeServers(), oneURL(12))),
-		noDiscovery(labelled("single-url-no-advertise", singleURL, "a single URL, and servers that advertise no other server",
+		noDiscovery(labelled("single-url-no-advertise", cause.SingleURL, "a single URL, and servers that advertise no other server",
 			threeServers(func(c *Cluster) { c.NoAdvertise = true }), oneURL(24))),
-		labelled("single-url-nat", singleURL, "a single URL, and all services come from one address, behind a NAT",
+		labelled("single-url-nat", cause.SingleURL, "a single URL, and all services come from one address, behind a NAT",
 			threeAddresses(), func(ctx context.Context, st *Stage) error {
 				st.pass(orders, st.url(n1))
 				return st.services(ctx, Clients{Account: orders, URLs: []string{st.url(n1)}, Count: 24, Source: "127.42.0.1"})
 			}),
-		labelled("single-url-in-files", singleURL, "a single URL in the configuration files of the services",
+		labelled("single-url-in-files", cause.SingleURL, "a single URL in the configuration files of the services",
 			threeServers(), singleURLInFiles),
 		{
-			Name: "supercluster-single-url", Title: "ORDERS is even in EAST and has a single URL in WEST", Cause: singleURL,
+			Name: "supercluster-single-url", Title: "ORDERS is even in EAST and has a single URL in WEST", Cause: cause.SingleURL,
 			Topology: Topology{Clusters: []Cluster{{Name: "WEST", Servers: 3}, {Name: "EAST", Servers: 3}}, Accounts: []string{orders}},
 			Clients:  []Placement{{orders, "EAST-n1", 8}, {orders, "EAST-n2", 8}, {orders, "EAST-n3", 8}},
 			Finding:  Finding{orders, "WEST", "WEST-n2"},
@@ -46,12 +48,12 @@ func urlScenarios() []Scenario {
 }
 
 func small(s Scenario) Scenario {
-	s.Contributing = append(s.Contributing, smallAccount)
+	s.Contributing = append(s.Contributing, cause.SmallAccount)
 	return s
 }
 
 func noDiscovery(s Scenario) Scenario {
-	s.Contributing = append(s.Contributing, discoveryOff)
+	s.Contributing = append(s.Contributing, cause.DiscoveryOff)
 	return s
 }
 

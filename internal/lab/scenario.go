@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // Scenario is a deployment with clients that shows one thing.
@@ -27,12 +29,12 @@ type Scenario struct {
 	// Cause is the code of the finding's true root cause, or [CauseUnknown]
 	// where nothing that an auditor can see, [Stage.Args] included, tells it;
 	// "" without a finding.
-	Cause string
+	Cause cause.Code
 	// Contributing are the codes of causes that make it worse.
-	Contributing []string
+	Contributing []cause.Code
 	// Also are the codes of root causes that are true of others of the account's
 	// services, fewer connections of which are on the server.
-	Also []string
+	Also []cause.Code
 }
 
 // CauseUnknown is the cause of a scenario in which no cause can be told.
@@ -77,7 +79,7 @@ func Scenarios() []Scenario {
 		},
 		{
 			Name: "threshold", Finding: Finding{"EIGHT", "C1", "C1-n1"}, Cause: CauseUnknown,
-			Contributing: []string{smallAccount},
+			Contributing: []cause.Code{cause.SmallAccount},
 			Title:        "SEVEN has 7 of 10 connections on one server, not a finding; EIGHT has 8 of 10, which is one",
 			Topology:     three("SEVEN", "EIGHT"),
 			Clients: []Placement{
@@ -91,7 +93,7 @@ func Scenarios() []Scenario {
 			Clients:  []Placement{{"NINE", "C1-n1", 9}, {"PAIR", "C2-n1", 20}},
 		},
 		{
-			Name: "supercluster", Finding: Finding{"ORDERS", "WEST", "WEST-n2"}, Cause: CauseUnknown, Contributing: []string{smallAccount},
+			Name: "supercluster", Finding: Finding{"ORDERS", "WEST", "WEST-n2"}, Cause: CauseUnknown, Contributing: []cause.Code{cause.SmallAccount},
 			Title:    "two clusters joined by gateways: ORDERS is even in EAST and concentrated in WEST",
 			Topology: Topology{Clusters: []Cluster{{Name: "EAST", Servers: 3}, {Name: "WEST", Servers: 3}}, Accounts: []string{"ORDERS"}},
 			Clients: []Placement{

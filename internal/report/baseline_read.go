@@ -12,7 +12,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -113,7 +112,7 @@ func readPast(d *earlier) (*Past, error) {
 		}
 	}
 	past.Source, past.Code = words.Harmless(from.Kind), words.Harmless(check.Code)
-	if a := from.Account; a != nil && source.KindOf(past.Source).OwnAccount {
+	if a := from.Account; a != nil {
 		past.Account = &Account{ID: words.Harmless(a.ID), Name: words.Harmless(a.Name)}
 	}
 	past.Time = past.Time.UTC().Truncate(time.Second)

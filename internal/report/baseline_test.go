@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/account"
 )
 
 // documentOf is the JSON of a fixture.
@@ -226,9 +226,9 @@ func TestBaselineOfWhatIsNotSeen(t *testing.T) {
 		{"another account", func(in *Input) { in.Parameters.Accounts = []string{"ORDERS"} }, "not-asked-for", true, false},
 		{"this account", func(in *Input) { in.Parameters.Accounts = []string{"AWAY"} }, "no-connections", false, false},
 		{"another cluster", func(in *Input) { in.Parameters.Clusters = []string{"C2"} }, "not-asked-for", true, false},
-		{"an ordinary account", func(in *Input) { in.SourceKind = source.Account() }, "not-asked-for", true, false},
+		{"an ordinary account", func(in *Input) { in.SourceKind = account.Kind() }, "not-asked-for", true, false},
 		{"this ordinary account", func(in *Input) {
-			in.SourceKind = source.Account()
+			in.SourceKind = account.Kind()
 			in.Deployment.Accounts = append(in.Deployment.Accounts, checks.Account{ID: "AWAY", Name: "AWAY"})
 		}, "no-connections", false, false},
 		{"a server is missing", func(in *Input) { in.Deployment = &skewed().missing("C1", "C1-n4", -1, silent).Deployment }, "incomplete", true, false},

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 // A longer time-out is advice only where it may help.
@@ -31,12 +31,12 @@ func TestWhatBringsMissingServersIn(t *testing.T) {
 		{nil, "A longer --timeout"},
 	} {
 		missing := make([]Missing, len(c.kinds))
-		if got := (Coverage{kinds: c.kinds, Missing: missing, ServersAnswered: 3}).bringIn(source.SystemAccount()); !strings.HasPrefix(got, c.want) {
+		if got := (Coverage{kinds: c.kinds, Missing: missing, ServersAnswered: 3}).bringIn(system.Kind()); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%v: %q, want %q", c.kinds, got, c.want)
 		}
 	}
 	named := Coverage{kinds: []checks.MissingKind{checks.Hanging}, Missing: []Missing{{Server: ServerRef{Name: "n3"}}}}
-	if got := named.bringIn(source.SystemAccount()); got != "Find out why they hang, or restart them" {
+	if got := named.bringIn(system.Kind()); got != "Find out why they hang, or restart them" {
 		t.Error(got)
 	}
 }

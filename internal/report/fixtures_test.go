@@ -10,7 +10,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/remedy"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 // fixture is an audit that every format is made of.
@@ -99,7 +99,7 @@ func fixtureInput(f *fleet) Input {
 	return Input{
 		Check: checks.Concentration(), Version: "1.2.3",
 		Time:       time.Date(2026, 2, 3, 4, 5, 6, 789, time.FixedZone("", 3600)),
-		SourceKind: source.SystemAccount(), SourceDetail: []string{"nats://10.0.0.1:4222", "server C1-n1"},
+		SourceKind: system.Kind(), SourceDetail: []string{"nats://10.0.0.1:4222", "server C1-n1"},
 		Parameters: checks.Defaults(), Deployment: &f.Deployment,
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/archive"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -222,8 +222,8 @@ func TestNagiosSaysWhoIsWhere(t *testing.T) {
 	accepted := eu(0, 2, 0)
 	accepted.Result.Accepted = []checks.Accepted{{Finding: accepted.Result.Findings[0]}}
 	accepted.Result.Findings, accepted.Explained = accepted.Result.Findings[1:], accepted.Explained[1:]
-	archive := eu(0, 1, 0)
-	archive.SourceKind = source.Archive()
+	gathered := eu(0, 1, 0)
+	gathered.SourceKind = archive.Kind()
 	for _, c := range []struct {
 		in   Input
 		want string
@@ -231,7 +231,7 @@ func TestNagiosSaysWhoIsWhere(t *testing.T) {
 		{eu(0, 2, 0), "WARNING 2 accounts on one server: ORDERS-2 86.7% eu-n1, ORDERS-1 86.2% eu-n1 | "},
 		{eu(30, 1, 0), "WARNING 31 accounts on one server: 30 accounts 90% eu-n3, ORDERS-1 86.2% eu-n1 | "},
 		{eu(0, 0, 7), "WARNING 7 accounts on one server: TENANT-01 86.7% eu-n1, TENANT-02 86.7% eu-n2, TENANT-03 86.7% eu-n3, TENANT-04 86.7% eu-n1, TENANT-05 86.7% eu-n2"},
-		{archive, "WARNING 1 account on one server: ORDERS-1 86.2% eu-n1 (archive) | "},
+		{gathered, "WARNING 1 account on one server: ORDERS-1 86.2% eu-n1 (archive) | "},
 		{accepted, "WARNING 1 account on one server: ORDERS-1 86.2% eu-n1; 1 accepted | findings=1 critical=0 open=0 review=0 evaluated=3 max_share=87%;70 "},
 		{eu(0, 0, 0), "OK No finding: 1 account checked, none has more than 70% on one server | "},
 	} {

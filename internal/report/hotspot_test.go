@@ -13,6 +13,8 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/account"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 type hotspotFixture struct {
@@ -225,11 +227,11 @@ func TestFindingSaysWhetherItsServerIsAHotspot(t *testing.T) {
 		f    *fleet
 		want string
 	}{
-		{"hot too", source.SystemAccount(), hot(), "C1-n1 is also a hotspot: 240 of all 310 connections, 2.3 times the average."},
-		{"not hot", source.SystemAccount(), even, ""},
-		{"a missing server decides", source.SystemAccount(), hot().server("C1", "C1-n5", 0, "OTHER", 250).missing("C1", "C1-n4", 50, silent),
+		{"hot too", system.Kind(), hot(), "C1-n1 is also a hotspot: 240 of all 310 connections, 2.3 times the average."},
+		{"not hot", system.Kind(), even, ""},
+		{"a missing server decides", system.Kind(), hot().server("C1", "C1-n5", 0, "OTHER", 250).missing("C1", "C1-n4", 50, silent),
 			"C1-n1 may also be a hotspot, which depends on a missing server: 240 of all"},
-		{"one account only", source.Account(), hot(), ""},
+		{"one account only", account.Kind(), hot(), ""},
 	} {
 		in := fixtureInput(c.f)
 		in.SourceKind, in.Time = c.kind, time.Unix(0, 0)

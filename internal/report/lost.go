@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -42,7 +41,7 @@ func lostNotes(in Input) []string {
 			text += " of " + words.Plural(*s.Accounts, "account")
 		}
 		text += " in the baseline"
-		sameScope := source.KindOf(past.Source).OwnAccount == in.SourceKind.OwnAccount // or totals are of other accounts
+		sameScope := (past.Account != nil) == in.SourceKind.OwnAccount // or totals are of other accounts
 		if mayBeGone(m.Kind) && sameScope {
 			text += ": " + past.gained(in, s)
 			if of := past.gainedOf(in, s); len(of) > 0 {

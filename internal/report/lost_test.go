@@ -9,7 +9,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 // three are servers of C1 with these connections of ORDERS; one with less than 0 is
@@ -26,7 +26,7 @@ func three(n ...int) Input {
 	}
 	p := checks.Defaults()
 	p.All = true
-	return Input{Check: checks.Concentration(), Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), SourceKind: source.SystemAccount(), Parameters: p, Deployment: d,
+	return Input{Check: checks.Concentration(), Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), SourceKind: system.Kind(), Parameters: p, Deployment: d,
 		Result: checks.CheckConcentration(d, p)}
 }
 

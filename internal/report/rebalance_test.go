@@ -12,7 +12,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 // rebalanceOf is a document with everything in it.
@@ -20,7 +20,7 @@ func rebalanceOf(outcome, name string) *Rebalance {
 	n, batch, why := 70, 1, "why "+name
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	doc := &Rebalance{
-		Tool: Tool{Name: "nats-balance", Version: "1"}, Time: start, Source: SourceOf(source.SystemAccount(), []string{"nats://" + name}),
+		Tool: Tool{Name: "nats-balance", Version: "1"}, Time: start, Source: SourceOf(system.Kind(), []string{"nats://" + name}),
 		Cluster: name, Outcome: outcome,
 		Given:    RebalanceParameters{Apply: outcome != "planned", Rate: 10, Batch: 20},
 		Refusals: []Refusal{{Code: "single-url", Text: "The clients of " + name + " know one server."}, {Code: "coverage", Text: "Another."}},

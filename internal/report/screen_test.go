@@ -9,7 +9,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/remedy"
-	"github.com/nats-balance/nats-balance/internal/source"
+	"github.com/nats-balance/nats-balance/internal/source/system"
 )
 
 // eu is a cluster of three servers with accounts that are nearly all on one: same of
@@ -190,7 +190,7 @@ func TestGroupsInDocument(t *testing.T) {
 // Of where the data came from whole parts are left out, whatever is in a name.
 func TestWhoReportedFits(t *testing.T) {
 	t.Parallel()
-	s := SourceOf(source.SystemAccount(), []string{"nats://a:4222", "server east, 1"})
+	s := SourceOf(system.Kind(), []string{"nats://a:4222", "server east, 1"})
 	for width, want := range map[int]string{44: "3 reported (nats://a:4222, server east, 1)\n", 40: "3 reported (nats://a:4222)\n", 36: "3 reported (nats://a:4222)\n"} {
 		p := newPrinter(Style{Width: width})
 		if p.from("3 reported", s); p.b.String() != want {

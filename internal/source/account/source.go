@@ -39,8 +39,15 @@ func New(nc *nats.Conn, named string, o source.Options) *Source {
 	return &Source{nc: nc, o: o, named: named}
 }
 
+// Kind is that of a source which is asked with a user of another account.
+func Kind() source.Kind {
+	const report = "reported to an ordinary account, which sees only itself"
+	return source.Kind{Name: "account", OwnAccount: true, Reports: report, Report: report,
+		BringsIn: "A longer --timeout, another server to connect to, or a user of the system account, may bring them in"}
+}
+
 // Kind is what the document calls the source.
-func (*Source) Kind() source.Kind { return source.Account() }
+func (*Source) Kind() source.Kind { return Kind() }
 
 // Detail names the account, and the server that is asked through.
 func (s *Source) Detail() []string {

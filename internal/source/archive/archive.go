@@ -77,8 +77,14 @@ func New(r *jsm.Reader) *Source {
 // Close closes the file.
 func (a *Source) Close() error { return a.reader.Close() }
 
+// Kind is that of a source which somebody has gathered before.
+func Kind() source.Kind {
+	return source.Kind{Name: "archive", Past: true, Reports: "is in the archive", Report: "are in the archive",
+		BringsIn: "Another nats audit gather, with a longer --timeout, may bring them in"}
+}
+
 // Kind is what the document calls the source.
-func (*Source) Kind() source.Kind { return source.Archive() }
+func (*Source) Kind() source.Kind { return Kind() }
 
 // Limits are what is not in the file, and that it is read without a network.
 func (*Source) Limits() source.Limits {

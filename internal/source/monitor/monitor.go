@@ -64,8 +64,15 @@ func New(urls []*url.URL, config *tls.Config, o source.Options) *Source {
 	return m
 }
 
+// Kind is that of a source which is the monitoring ports of servers.
+func Kind() source.Kind {
+	const report = "reported on their monitoring ports"
+	return source.Kind{Name: "monitoring", Reports: report, Report: report,
+		BringsIn: "Their URLs in --monitor, or a longer --timeout, may bring them in"}
+}
+
 // Kind is what the document calls the source.
-func (*Source) Kind() source.Kind { return source.Monitoring() }
+func (*Source) Kind() source.Kind { return Kind() }
 
 // Detail names the first of the URLs.
 func (m *Source) Detail() []string {

@@ -29,8 +29,15 @@ type Source struct {
 // New is the source of a connection.
 func New(nc *nats.Conn, o source.Options) *Source { return &Source{nc: nc, o: o} }
 
+// Kind is that of a source which is asked with a user of the system account.
+func Kind() source.Kind {
+	const report = "reported to the system account"
+	return source.Kind{Name: "system-account", SeesAll: true, Reports: report, Report: report,
+		BringsIn: "A longer --timeout, or another server to connect to, may bring them in"}
+}
+
 // Kind is what the document calls the source.
-func (*Source) Kind() source.Kind { return source.SystemAccount() }
+func (*Source) Kind() source.Kind { return Kind() }
 
 // Detail names the server that is asked through, and the account where that is
 // not the system account itself.
