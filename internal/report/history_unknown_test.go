@@ -1,4 +1,4 @@
-package cli
+package report
 
 import (
 	"strings"
@@ -48,7 +48,7 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 		"at the start": {history.History{First: at(0), Episodes: []history.Episode{{Account: lean.Account, Began: at(5), NotBefore: &began}}}, "ORDERS", true, "It may have begun at any time from 2026-01-02 03:01:00 on: nothing was recorded.", "before:"},
 		"part of time": {history.History{First: at(0), Episodes: []history.Episode{lean}}, "ORDERS", true, "(10m, of which 4m unknown)", "seen"},
 	} {
-		text := historyText(c.h, c.account, c.known, at(0), at(20))
+		text := HistoryText(c.h, c.account, c.known, at(0), at(20))
 		if !strings.Contains(text, c.want) || strings.Contains(text, c.not) {
 			t.Errorf("%s: %s", name, text)
 		}
