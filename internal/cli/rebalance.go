@@ -216,7 +216,7 @@ func (r *rebalance) configure(ctx context.Context) error {
 
 // tryOutfile writes the plan to --outfile before the first move, so that what is
 // done has a place to be written to. It says that it is not the end: it is what is
-// left there by a run that is killed, or whose last words find no room.
+// left there by a run that is killed, or whose last words can't be written.
 func (r *rebalance) tryOutfile(s *assessment, draft report.Rebalance) error {
 	if r.output.file == "" {
 		return nil

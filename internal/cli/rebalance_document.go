@@ -56,7 +56,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		row := report.RebalanceServer{Server: m.Name, ID: m.ID, Connections: m.Connections, Limit: m.Limit, Before: loads[i], Moves: p.From[i], Predicted: predicted[i],
 			Unreached: len(s.state.Connections) > 0 && !m.KeptAway && !s.state.Reached(i)}
 		if !r.force {
-			row.Room = m.Room()
+			row.Free = m.Free()
 		}
 		doc.Servers = append(doc.Servers, row)
 	}

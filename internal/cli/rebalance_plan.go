@@ -49,7 +49,7 @@ func (s *assessment) several() bool { return len(s.scope.Accounts) > 1 }
 
 // plan gathers, plans, and finds reasons to refuse.
 func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientLists) (*assessment, error) {
-	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreRoom: r.force, Hotter: r.force}}
+	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreLimits: r.force, Hotter: r.force}}
 	from := connectedOrigin(r.host, nc, systemAccount)
 	request := r.request(lists)
 	request.Again, request.Connected, request.Expected = from.again, from.urls, r.expect.expected(from, nil, lists.Probe)

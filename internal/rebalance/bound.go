@@ -15,7 +15,7 @@ func (s *State) bounded(moves []Move, goal Goal) []Move {
 	held, coming, all := s.Held(), s.Held(), make([]int, len(s.Servers))
 	fills := func(i int) bool {
 		x := s.Servers[i]
-		return !goal.IgnoreRoom && x.Limit != nil && x.Connections != nil && *x.Connections < *x.Limit && *x.Connections+all[i] >= *x.Limit
+		return !goal.IgnoreLimits && x.Limit != nil && x.Connections != nil && *x.Connections < *x.Limit && *x.Connections+all[i] >= *x.Limit
 	}
 	for a := range coming {
 		clear(coming[a])

@@ -96,7 +96,7 @@ func TestFullIsNamed(t *testing.T) {
 		{[]int{1000, 20, 14}, "The other servers have no room for more. 10% of a limit is kept free"},
 	} {
 		s := limited(held([][]int{{109, 18, 13}}), []int{109, 18, 13}, c.limits)
-		if r, full := Full(s, everywhere()); !full || r.Code != NoRoom || !strings.HasPrefix(r.Text, c.want) {
+		if r, full := Full(s, everywhere()); !full || r.Code != NoneFree || !strings.HasPrefix(r.Text, c.want) {
 			t.Errorf("%v, %q, want %q", full, r.Text, c.want)
 		}
 	}

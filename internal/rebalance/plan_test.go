@@ -79,15 +79,15 @@ func TestPlanMoves(t *testing.T) {
 	}
 }
 
-func TestPlanKeepsToTheRoom(t *testing.T) {
+func TestPlanKeepsToTheLimits(t *testing.T) {
 	t.Parallel()
 	// Both others take 100 and keep 10: 5 and 2 are left.
 	s := limited(held([][]int{{60, 0, 0}}), []int{60, 85, 88}, []int{1000, 100, 100})
 	if p := PlanMoves(s, everywhere()); len(p.Moves) > 7 || len(p.Moves) < 4 || p.Excess != 40 || len(p.Short) != 1 {
 		t.Errorf("%d of %d moves, %q", len(p.Moves), p.Excess, p.Short)
 	}
-	if p := PlanMoves(s, Goal{To: -1, IgnoreRoom: true}); len(p.Moves) != 40 {
-		t.Errorf("regardless of room: %d moves", len(p.Moves))
+	if p := PlanMoves(s, Goal{To: -1, IgnoreLimits: true}); len(p.Moves) != 40 {
+		t.Errorf("regardless of limits: %d moves", len(p.Moves))
 	}
 }
 
@@ -159,12 +159,12 @@ func TestPlansHold(t *testing.T) {
 			}
 		}
 		s := held(counts)
-		room, limits := 0, true
+		free, limits := 0, true
 		loads := s.Loads()
 		for i := range s.Servers {
 			if limits = limits && r.IntN(4) > 0; limits {
 				s.Servers[i].Connections, s.Servers[i].Limit = number(loads[i]), number(loads[i]+r.IntN(40))
-				room += *s.Servers[i].Room()
+				free += *s.Servers[i].Free()
 			}
 		}
 		for i := range s.Services {
@@ -199,8 +199,8 @@ func TestPlansHold(t *testing.T) {
 				t.Fatalf("round %d: server %d gives %d of %d, too many are %d", round, i, n, loads[i], most)
 			}
 		}
-		if limits && len(p.Moves) > 0 && float64(room) < 1 || goal.MaxMoves > 0 && len(p.Moves) > goal.MaxMoves || len(p.Moves) > p.Excess {
-			t.Fatalf("round %d: %d moves with room for %d, at most %d of %d", round, len(p.Moves), room, goal.MaxMoves, p.Excess)
+		if limits && len(p.Moves) > 0 && float64(free) < 1 || goal.MaxMoves > 0 && len(p.Moves) > goal.MaxMoves || len(p.Moves) > p.Excess {
+			t.Fatalf("round %d: %d moves with room for %d, at most %d of %d", round, len(p.Moves), free, goal.MaxMoves, p.Excess)
 		}
 		if len(p.Moves) < p.Excess && len(p.Short) == 0 {
 			t.Fatalf("round %d: fewer moves without a reason", round)
@@ -209,8 +209,8 @@ func TestPlansHold(t *testing.T) {
 		sum := 0
 		for i, n := range f.Loads {
 			sum += n
-			if room := s.Servers[i].Room(); room != nil && n > loads[i]+*room+3 {
-				t.Fatalf("round %d: server %d with room for %d gets %d", round, i, *room, n-loads[i])
+			if free := s.Servers[i].Free(); free != nil && n > loads[i]+*free+3 {
+				t.Fatalf("round %d: server %d with room for %d gets %d", round, i, *free, n-loads[i])
 			}
 		}
 		if sum != len(s.Connections) {

@@ -17,7 +17,7 @@ type RefusalCode string
 const (
 	TooFewServers RefusalCode = "too-few-servers"
 	Coverage      RefusalCode = "coverage"
-	NoRoom        RefusalCode = "no-room"
+	NoneFree      RefusalCode = "no-room"
 	NoMoves       RefusalCode = "no-moves"
 	CameBack      RefusalCode = "clients-came-back"
 	StayedAway    RefusalCode = "clients-stay-away"
@@ -128,12 +128,12 @@ func Uncovered(d *checks.Deployment, cluster string, members []Server) []Refusal
 // choose keep all of them where they are.
 func Full(s *State, goal Goal) (Refusal, bool) {
 	without := goal
-	without.IgnoreRoom = true
-	goal.IgnoreRoom = false
+	without.IgnoreLimits = true
+	goal.IgnoreLimits = false
 	if len(PlanMoves(s, without).Moves) == 0 || len(PlanMoves(s, goal).Moves) > 0 {
 		return Refusal{}, false
 	}
-	return Refusal{NoRoom, fmt.Sprintf("%s. %d%% of a limit is kept free, as clients would be refused there and come back. Raise max_connections there.",
+	return Refusal{NoneFree, fmt.Sprintf("%s. %d%% of a limit is kept free, as clients would be refused there and come back. Raise max_connections there.",
 		words.UpperFirst(newPlanning(s, goal).crowded()), reservePercent)}, true
 }
 

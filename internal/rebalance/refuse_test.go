@@ -52,7 +52,7 @@ func TestFull(t *testing.T) {
 	s := held([][]int{{8, 0}})
 	s.Servers[0].Connections, s.Servers[0].Limit = &ten, &hundred
 	s.Servers[1].Connections, s.Servers[1].Limit = &ten, &ten
-	if r, full := Full(s, Goal{To: -1, IgnoreRoom: true}); !full || r.Code != NoRoom {
+	if r, full := Full(s, Goal{To: -1, IgnoreLimits: true}); !full || r.Code != NoneFree {
 		t.Errorf("%+v, %v", r, full)
 	}
 	s.Servers[1].Limit = &hundred

@@ -40,11 +40,11 @@ func (p *planning) why() []string {
 func (p *planning) crowded() string {
 	var full []string
 	others := 0
-	for i := range p.room {
+	for i := range p.free {
 		if !p.passes[i] {
 			others++
 		}
-		if p.room[i] < 1 {
+		if p.free[i] < 1 {
 			full = append(full, p.Servers[i].Name)
 		}
 	}

@@ -120,8 +120,8 @@ type Goal struct {
 	// Only are the services, by index, that may be moved, as the plan that was shown names
 	// them; nil for all.
 	Only []bool
-	// IgnoreRoom plans as if every server had room.
-	IgnoreRoom bool
+	// IgnoreLimits plans as if no server had a limit.
+	IgnoreLimits bool
 	// Hotter is to go on where an even spread of each account leads more to a server than
 	// the fullest had.
 	Hotter bool
@@ -164,21 +164,21 @@ const reservePercent = 10
 // because chance leads more clients to one server than to another.
 const lastReservePercent = 5
 
-// Room is how many more connections the server takes without using up the
+// Free is how many more connections the server takes without using up the
 // reserve; nil where it is not known.
-func (s Server) Room() *int {
+func (s Server) Free() *int {
 	if s.Connections == nil || s.Limit == nil {
 		return nil
 	}
-	room := max(0, most(*s.Limit, reservePercent)-*s.Connections)
-	return &room
+	free := max(0, most(*s.Limit, reservePercent)-*s.Connections)
+	return &free
 }
 
 // full says which servers refuse clients, who then go on to others.
 func (s *State) full(goal Goal) []bool {
 	out := make([]bool, len(s.Servers))
 	for i, server := range s.Servers {
-		out[i] = server.Connections != nil && server.Limit != nil && *server.Connections >= *server.Limit && !goal.IgnoreRoom
+		out[i] = server.Connections != nil && server.Limit != nil && *server.Connections >= *server.Limit && !goal.IgnoreLimits
 	}
 	return out
 }
