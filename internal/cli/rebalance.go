@@ -262,9 +262,9 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 	after, err := r.again(ctx, nc)
 	switch {
 	case err != nil && doc.Stop == nil:
-		stopped(doc, balance.StopNotAudited, "The audit afterwards failed: "+err.Error()+".")
+		doc.Stopped(balance.Stop{Code: balance.StopNotAudited, Why: balance.NotAudited{Err: err}})
 	case err != nil:
-		doc.Warnings = append(doc.Warnings, "the servers could not be audited afterwards: "+err.Error())
+		doc.AuditFailed(err)
 	default:
 		s.expected.Settle(after)
 		r.judgeAfter(doc, s, after, r.last(ctx, nc, s, result))

@@ -34,14 +34,14 @@ func TestApplyStopsWhenAServerDrains(t *testing.T) {
 	scope, state := stageOf(t, l, "C1", "ORDERS")
 	r := Apply(within(t), connect(t, l.Server("C1-n2").URL(lab.SystemAccount)), scope, state, everywhere(), pace)
 	stopped(t, r, StopServerLost)
-	if got := outcomes(r); got[Kicked] > 30 || r.Stop == nil || r.Stop.Text != "C1-n3 began to drain: it closes the connections of its clients by itself." {
+	if got := outcomes(r); got[Kicked] > 30 || r.Stop == nil || r.Stop.Why != StopReason(Drains{"C1-n3"}) {
 		t.Errorf("moves %v, %+v", got, r.Stop)
 	} else if r.Unseen != (got[Kicked] > r.Batches[0].Kicked) {
 		t.Errorf("moves %v, batches %+v, unseen: %v", got, r.Batches, r.Unseen)
 	}
 	r = Apply(within(t), connect(t, l.Server("C1-n2").ClientURL(), nats.UserInfo("unheard", lab.Password)), scope, state, everywhere(), calm(2*time.Second, 10))
 	stopped(t, r, StopServerLost)
-	if got := outcomes(r); got[Kicked] > 0 || r.Stop == nil || r.Stop.Text != "C1-n3 does not answer any more." {
+	if got := outcomes(r); got[Kicked] > 0 || r.Stop == nil || r.Stop.Why != StopReason(Vanished{"C1-n3"}) {
 		t.Errorf("moves %v, %+v", got, r.Stop)
 	}
 }

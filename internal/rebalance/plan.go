@@ -30,8 +30,8 @@ type Plan struct {
 	Moves []Move
 	// From is how many of them each server gives.
 	From []int
-	// Short is why there are fewer moves than Excess, one clause each.
-	Short []string
+	// Short is why there are fewer moves than Excess.
+	Short []Short
 }
 
 // above is the weight of an account's excess over its ceiling next to a server's
@@ -79,7 +79,7 @@ func PlanMoves(s *State, goal Goal) Plan {
 	}
 	if goal.MaxMoves > 0 && goal.MaxMoves < budget {
 		budget = goal.MaxMoves
-		plan.Short = append(plan.Short, "--max-moves")
+		plan.Short = append(plan.Short, Short{Code: ShortMaxMoves})
 	}
 	groups := p.groups()
 	for len(plan.Moves) < budget {
@@ -110,9 +110,9 @@ func PlanMoves(s *State, goal Goal) Plan {
 		}
 	}
 	if len(plan.Moves) < min(budget, plan.Excess) {
-		plan.Short = append(plan.Short, p.why()...)
-	} else if kept := s.Kept(goal); kept != "" {
-		plan.Short = append(plan.Short, kept)
+		plan.Short = append(plan.Short, p.why())
+	} else if kept := s.Kept(goal); len(kept) > 0 {
+		plan.Short = append(plan.Short, Short{Code: ShortKept, Servers: kept})
 	}
 	return plan
 }
@@ -140,7 +140,7 @@ func newPlanning(s *State, goal Goal) *planning {
 		}
 		over := make([]int, len(held))
 		for i, n := range held {
-			if s.Accounts[a].Stays == "" && goal.To < 0 {
+			if s.Accounts[a].Stays == nil && goal.To < 0 {
 				over[i] = max(0, n-p.hard[a])
 				p.overs[i] += over[i]
 			}

@@ -29,8 +29,8 @@ type Account struct {
 	ID, Name string
 	// Rule are the thresholds by which it is judged.
 	Rule checks.Parameters
-	// Stays is why it is left alone, in a clause; empty where it is balanced.
-	Stays string
+	// Stays is why it is left alone; nil where it is balanced.
+	Stays Stay
 	// Accepted reports whether the operator wants it left as it is: then it is not
 	// counted as a finding that is left.
 	Accepted bool
@@ -47,9 +47,8 @@ type Service struct {
 	Name string
 	// Concentrated reports whether it is one of those that make its account a finding.
 	Concentrated bool
-	// Stays is why its connections are left where they are, in a clause; empty
-	// where they may move.
-	Stays string
+	// Stays is why its connections are left where they are; nil where they may move.
+	Stays Stay
 	// Unproven reports whether no other server was known to take its users when the
 	// causes were found: one of its connections is moved first, alone.
 	Unproven bool
