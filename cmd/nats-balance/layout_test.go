@@ -53,7 +53,7 @@ func layout() map[string][]string {
 		"internal/clienturl": {"checks", "internal/words"},
 		"internal/probe":     {"checks", "dnscheck", "internal/words"},
 		"internal/remedy":    {"checks", "checks/cause", "internal/words"},
-		"internal/report":    {"checks", "checks/cause", "internal/clienturl", "internal/remedy", "internal/source", "internal/words"},
+		"internal/report":    {"checks", "checks/cause", "internal/clienturl", "internal/rebalance", "internal/record", "internal/record/history", "internal/remedy", "internal/source", "internal/words"},
 		"internal/words":     {},
 		"internal/within":    {},
 		"docs":               {},

@@ -367,16 +367,16 @@ func (s *simulated) holds(t *testing.T, from string, gathered *checks.Deployment
 			reported := slices.ContainsFunc(d.Servers, func(x checks.Server) bool { return x.ID == s.ids[s.at] })
 			what := fmt.Sprintf("partial %v, baseline %v: %s, missing %+v", partial, earlier, r.Outcome, d.Missing)
 			// An ordinary account is told of no other server: docs/sources.md.
-			blind := (from == "account" || from == "importer") && !baseline && s.is(s.at, dead, forgotten, unheard, hung, draining)
+			hidden := (from == "account" || from == "importer") && !baseline && s.is(s.at, dead, forgotten, unheard, hung, draining)
 			// That it said how many connections it has at most may settle it.
 			bounded := slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.Bound != nil })
-			if r.Outcome == checks.OutcomePass && !partial && len(truth.Findings) > 0 && !blind {
+			if r.Outcome == checks.OutcomePass && !partial && len(truth.Findings) > 0 && !hidden {
 				t.Errorf("%s: it passes over a finding", what)
 			}
 			if r.Outcome == checks.OutcomePass && !partial && baseline && (!reported && !bounded || s.fault == renamed) {
 				t.Errorf("%s: it passes without a server that is expected", what)
 			}
-			if !reported && (baseline || s.is(s.at, unheard) && !blind) && len(d.Missing) == 0 {
+			if !reported && (baseline || s.is(s.at, unheard) && !hidden) && len(d.Missing) == 0 {
 				t.Errorf("%s: the server is not missing", what)
 			}
 			if len(d.Missing) > 1 && s.fault != renamed {
@@ -384,7 +384,7 @@ func (s *simulated) holds(t *testing.T, from string, gathered *checks.Deployment
 			}
 			for _, f := range r.Findings {
 				so := slices.ContainsFunc(truth.Findings, func(x checks.Finding) bool { return x.Server.ID == f.Server.ID })
-				if !so && !partial && !blind {
+				if !so && !partial && !hidden {
 					t.Errorf("%s: %d of %d is no finding", what, f.OnServer, f.Connections)
 				}
 			}

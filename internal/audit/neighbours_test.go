@@ -31,9 +31,9 @@ func besideOf(accounts int, counts func(i int) uint32) (*checks.Deployment, map[
 // reason, never the system's, the largest first, and no more than is cheap.
 func TestBeside(t *testing.T) {
 	t.Parallel()
-	crowded := map[string]bool{"C1": true}
+	ask := map[string]bool{"C1": true}
 	d, read := besideOf(4, func(i int) uint32 { return uint32(i) }) //nolint:gosec // small
-	of := beside(d, read, crowded)
+	of := beside(d, read, ask)
 	if len(of) != 3 || of[0].Account != "A0003" || of[0].Server != "N1" || of[2].Account != "A0001" || of[2].Server != "N2" {
 		t.Errorf("read are %+v", of)
 	}
@@ -50,7 +50,7 @@ func TestBeside(t *testing.T) {
 		"large ones":                         {10, func(int) uint32 { return besideConnections / 15 }, 5},
 	} {
 		d, read := besideOf(c.accounts, c.counts)
-		if of := beside(d, read, crowded); len(of) != c.want {
+		if of := beside(d, read, ask); len(of) != c.want {
 			t.Errorf("%s: %d are read, want %d", name, len(of), c.want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/nats-balance/nats-balance/docs"
+	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -30,7 +31,7 @@ Examples:
 	cmd.Arg("code", "Code of a check or a cause, in upper or lower case").HintAction(docs.Codes).IsSetByUser(&given).StringVar(&code)
 	cmd.Action(func(*fisk.ParseContext) error {
 		return h.page(func() ([]byte, error) {
-			columns := room(h.Out)
+			columns := lineWidth(h.Out)
 			if !given {
 				return []byte(contents(columns)), nil
 			}
@@ -49,7 +50,7 @@ func contents(columns int) string {
 	var b strings.Builder
 	for _, code := range docs.Codes() {
 		page, _ := docs.Page(code) // it has all of its codes
-		fmt.Fprintln(&b, folded(fmt.Sprintf("%-20s  %s", code, titleOf(page)), strings.Repeat(" ", title), columns))
+		fmt.Fprintln(&b, report.Folded(fmt.Sprintf("%-20s  %s", code, titleOf(page)), strings.Repeat(" ", title), columns))
 	}
 	return b.String()
 }
@@ -102,7 +103,7 @@ func reflowed(page string, columns int) string {
 	paragraph, indent := "", ""
 	end := func() {
 		if paragraph != "" {
-			fmt.Fprintln(&b, folded(paragraph, indent, columns))
+			fmt.Fprintln(&b, report.Folded(paragraph, indent, columns))
 		}
 		paragraph = ""
 	}
@@ -118,7 +119,7 @@ func reflowed(page string, columns int) string {
 			fmt.Fprintln(&b, l)
 		case strings.HasPrefix(strings.TrimPrefix(l, "\x1b[1m"), "#"), strings.HasPrefix(l, "|"):
 			end()
-			fmt.Fprintln(&b, folded(l, "  ", columns))
+			fmt.Fprintln(&b, report.Folded(l, "  ", columns))
 		case item != "":
 			end()
 			paragraph, indent = l, strings.Repeat(" ", len(item))

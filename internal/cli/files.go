@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 
+	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/within"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -46,44 +45,16 @@ func terminalWidth(w io.Writer) int {
 // where it has none.
 func (h Host) wrap(w io.Writer, indent, sentence string) {
 	const usual = 80
-	fmt.Fprintln(w, folded(indent+sentence, indent, cmp.Or(room(h.Out), usual)))
+	fmt.Fprintln(w, report.Folded(indent+sentence, indent, cmp.Or(lineWidth(h.Out), usual)))
 }
 
-// room returns how many columns lines may have on a terminal; 0 for anything else.
-func room(w io.Writer) int {
+// lineWidth returns how many columns lines may have on a terminal; 0 for anything else.
+func lineWidth(w io.Writer) int {
 	const least, most = 40, 160
 	if columns := terminalWidth(w); columns > 0 {
 		return min(max(least, columns), most)
 	}
 	return 0
-}
-
-// folded breaks a line between words where it has more than so many columns, and
-// indents what follows. Words stay whole: they may be URLs. With 0 columns, which
-// is no terminal, the line does.
-func folded(line, indent string, columns int) string {
-	if text.StringWidthWithoutEscSequences(line) <= columns || columns == 0 {
-		return line
-	}
-	body := strings.TrimLeft(line, " ")
-	current := line[:len(line)-len(body)]
-	used := len(current)
-	var out []string
-	for i, word := range strings.Split(body, " ") {
-		n := text.StringWidthWithoutEscSequences(word)
-		switch {
-		case i == 0:
-		case used+1+n > columns && n > 0:
-			out = append(out, strings.TrimRight(current, " "))
-			current, used = indent, len(indent)
-		default:
-			current += " "
-			used++
-		}
-		current += word
-		used += n
-	}
-	return strings.Join(append(out, current), "\n")
 }
 
 // readRegular reads a file whole. It refuses a file that is not regular,

@@ -1,38 +1,11 @@
 package cli
 
 import (
-	"io"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/docs"
-	"github.com/nats-balance/nats-balance/internal/record"
 )
-
-func TestFolded(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		line, indent string
-		columns      int
-		want         string
-	}{
-		{"", "  ", 10, ""},
-		{"one two three", "  ", 0, "one two three"},
-		{"one two three", "  ", 13, "one two three"},
-		{"one two three", "  ", 12, "one two\n  three"},
-		{"  one two three", "  ", 7, "  one\n  two\n  three"},
-		{"- one two", "  ", 5, "- one\n  two"},
-		{"one nats://nats.example:4222 two", "  ", 10, "one\n  nats://nats.example:4222\n  two"},
-		{"a  b", "", 3, "a\nb"},
-		{"漢字 漢字", "", 8, "漢字\n漢字"},
-	} {
-		if got := folded(c.line, c.indent, c.columns); got != c.want {
-			t.Errorf("%q in %d columns: got %q, want %q", c.line, c.columns, got, c.want)
-		}
-	}
-}
 
 func TestErrorText(t *testing.T) {
 	t.Parallel()
@@ -91,25 +64,5 @@ func TestProseFitsTheTerminal(t *testing.T) {
 	}
 	if cheatSheet(0) != cheat {
 		t.Error("without a terminal the cheat sheet is another")
-	}
-}
-
-// The lines of watch fit, and the command in them is whole.
-func TestWatchFitsTheTerminal(t *testing.T) {
-	t.Parallel()
-	a := &watch{host: Host{Err: io.Discard, Flags: func() string { return "--context system --creds /etc/nats/system.creds" }}.withDefaults(), columns: 60, parameters: checks.Defaults()}
-	a.parameters.ThresholdPercent = 60
-	spread := &record.Spread{Account: checks.Account{ID: "ORDERS", Name: "ORDERS"}, Cluster: "C1", Connections: 32,
-		Servers: []record.Share{{Server: checks.ServerRef{Name: "a-server-of-a-long-name-1"}, Connections: 25}}}
-	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.Local)
-	got := a.text(record.Change{Kind: record.Held, Time: at, Since: at, Spread: spread})
-	want := "2026-02-03 04:05:06  FINDING ORDERS (C1): 25 of 32\n                     connections (78.1%) on\n                     a-server-of-a-long-name-1\n" +
-		"                     since 2026-02-03 04:05:06; why:\n                     nats-balance audit concentration --account ORDERS --threshold 60 --context system --creds /etc/nats/system.creds\n"
-	if got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-	a.columns = 0
-	if got := a.text(record.Change{Kind: record.Held, Time: at, Since: at, Spread: spread}); strings.Count(got, "\n") != 3 {
-		t.Errorf("in a log it is\n%s", got)
 	}
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/choria-io/fisk"
@@ -12,6 +11,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/audit"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -50,7 +50,7 @@ func (f *evidenceFlags) reader(h Host, s sourceFlags) audit.History {
 		defer cancel()
 		store, where, err := f.open(ctx, h)
 		if err != nil {
-			return nil, []string{fmt.Sprintf("the history in %s can't be read, and is not evidence: %s", where, line(err.Error()))}
+			return nil, []string{report.HistoryUnread(where, line(err.Error()))}
 		}
 		if store == nil {
 			return nil, nil
@@ -62,7 +62,7 @@ func (f *evidenceFlags) reader(h Host, s sourceFlags) audit.History {
 		}
 		recorded, err := store.Recorded(ctx, d, all, time.Now())
 		if err != nil {
-			return nil, []string{fmt.Sprintf("the history in %s is not evidence: %s", where, line(err.Error()))}
+			return nil, []string{report.HistoryNoEvidence(where, line(err.Error()))}
 		}
 		return recorded, nil
 	}
@@ -88,7 +88,7 @@ func (f *evidenceFlags) gone(h Host, s sourceFlags) audit.Gone {
 			past, err = store.Past(ctx, now)
 		}
 		if err != nil {
-			return nil, []string{fmt.Sprintf("the history in %s does not help to say which servers are missing, and who was on them: %s", where, line(err.Error()))}
+			return nil, []string{report.HistoryOfMissingUnread(where, line(err.Error()))}
 		}
 		if len(past.Servers) == 0 { // nobody went
 			return nil, nil
@@ -97,7 +97,7 @@ func (f *evidenceFlags) gone(h Host, s sourceFlags) audit.Gone {
 		if f.place == "" && kin == checks.Apart { // nobody said that it is of this one
 			return nil, nil
 		}
-		if doubt := record.Doubt("the history in "+where, &past, d, kin, now); doubt != "" {
+		if doubt := record.Doubt(report.HistoryIn(where), &past, d, kin, now); doubt != "" {
 			return gone, []string{doubt}
 		}
 		return gone, nil

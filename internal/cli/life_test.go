@@ -32,8 +32,8 @@ func operate(t *testing.T, o life.Operation, table *confusions) {
 	}
 	movable(t, o, w)
 	// Less data never makes more certainty, and at once for all cases.
-	blind := slices.Clone(w.Args)
-	for _, args := range [][]string{nil, append(blind, "--no-dns", "--no-probe")} {
+	offline := slices.Clone(w.Args)
+	for _, args := range [][]string{nil, append(offline, "--no-dns", "--no-probe")} {
 		// Clocks are compared anew each time, and a busy machine does it worse: what
 		// had better ones has not less data. That is over when it is tried again.
 		var more []string

@@ -103,7 +103,7 @@ func TestLessSaidByServers(t *testing.T) {
 	t.Parallel()
 	topology := lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3, Configure: func(_ int, o *server.Options) {
 		at := slices.IndexFunc(o.Accounts, func(a *server.Account) bool { return a.Name == lab.SystemAccount })
-		o.Users = append(o.Users, &server.User{Username: "blind", Password: lab.Password, Account: o.Accounts[at], Permissions: &server.Permissions{
+		o.Users = append(o.Users, &server.User{Username: "curbed", Password: lab.Password, Account: o.Accounts[at], Permissions: &server.Permissions{
 			Publish: &server.SubjectPermission{Deny: []string{"$SYS.REQ.SERVER.*.CONNZ", "$SYS.REQ.SERVER.PING.CONNZ", "$SYS.REQ.ACCOUNT.*.CONNZ", "$SYS.REQ.SERVER.*.VARZ", "$SYS.REQ.SERVER.PING.VARZ"}}}})
 	}}}, Accounts: []string{"STALE", "FRESH"}}
 	l := startScenario(t, lab.Scenario{Topology: topology})
@@ -122,18 +122,18 @@ func TestLessSaidByServers(t *testing.T) {
 	}
 	all := documentOf(t, ExitFinding, append(args, "--server", l.SystemURL())...)
 	var stdout, stderr bytes.Buffer
-	Run(append([]string{"audit", "concentration", "--no-context", "--json", "--timeout", "4s", "--server", strings.Replace(l.SystemURL(), "sys:", "blind:", 1)}, args...), &stdout, &stderr)
-	var blind report.Document
-	if err := json.Unmarshal(stdout.Bytes(), &blind); err != nil {
+	Run(append([]string{"audit", "concentration", "--no-context", "--json", "--timeout", "4s", "--server", strings.Replace(l.SystemURL(), "sys:", "curbed:", 1)}, args...), &stdout, &stderr)
+	var curbed report.Document
+	if err := json.Unmarshal(stdout.Bytes(), &curbed); err != nil {
 		t.Fatalf("%v, stderr %s", err, &stderr)
 	}
-	if len(all.Findings) != 2 || len(blind.Findings) != 2 {
-		t.Fatalf("%d and %d findings", len(all.Findings), len(blind.Findings))
+	if len(all.Findings) != 2 || len(curbed.Findings) != 2 {
+		t.Fatalf("%d and %d findings", len(all.Findings), len(curbed.Findings))
 	}
-	for _, what := range surer(all, blind) {
+	for _, what := range surer(all, curbed) {
 		t.Error(what)
 	}
-	for _, doc := range []report.Document{all, blind} {
+	for _, doc := range []report.Document{all, curbed} {
 		for _, f := range doc.Findings {
 			c := f.Causes[slices.IndexFunc(f.Causes, func(c report.Cause) bool { return c.Code == string(cause.SingleURL) })]
 			t.Logf("%s: %s", f.Account.Name, c.Verdict)

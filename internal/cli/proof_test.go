@@ -47,7 +47,7 @@ func proofs() []proof {
 		{name: "restart-drift-drain", scenario: "restart-drift", cause: "restart-drift", remedies: []string{"drain"}, configure: shortDrain, do: drained},
 		{name: "single-process", scenario: "single-process", cause: "single-process", remedies: []string{"rebalance"}, do: (*proving).rebalance},
 		{name: "single-process-pool", scenario: "single-process", cause: "single-process", remedies: []string{"process"}, do: newPool},
-		{name: "server-full", scenario: "server-full", cause: "server-full", remedies: []string{"capacity", "rebalance"}, do: moreRoom},
+		{name: "server-full", scenario: "server-full", cause: "server-full", remedies: []string{"capacity", "rebalance"}, do: raiseLimits},
 		{name: "account-gap", scenario: "account-gap", cause: "account-gap", remedies: []string{"account", "rebalance"}, do: newAccount},
 		{name: "listener-gap-ws", scenario: "listener-gap-ws", cause: "listener-gap", remedies: []string{"listener", "rebalance"}, apart: true, do: newListener},
 		{name: "listener-gap-ws-list", scenario: "listener-gap-ws", cause: "listener-gap", remedies: []string{"listener", "client-config"}, apart: true, with: webSocketList, do: newListenerAndList},
@@ -214,8 +214,8 @@ func drained(x *proving) {
 // newPool lets each connection of the process choose from the printed list.
 func newPool(x *proving) { x.restart(x.listed("process")) }
 
-// moreRoom raises the limit of the full servers.
-func moreRoom(x *proving) {
+// raiseLimits raises the limit of the full servers.
+func raiseLimits(x *proving) {
 	x.tooEarly()
 	conf := x.snippet("capacity", "nats-server")
 	for _, name := range []string{"C1-n2", "C1-n3"} {

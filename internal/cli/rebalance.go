@@ -216,7 +216,7 @@ func (r *rebalance) configure(ctx context.Context) error {
 
 // tryOutfile writes the plan to --outfile before the first move, so that what is
 // done has a place to be written to. It says that it is not the end: it is what is
-// left there by a run that is killed, or whose last words find no room.
+// left there by a run that is killed, or whose last words can't be written.
 func (r *rebalance) tryOutfile(s *assessment, draft report.Rebalance) error {
 	if r.output.file == "" {
 		return nil
@@ -262,9 +262,9 @@ func (r *rebalance) move(ctx context.Context, nc *nats.Conn, s *assessment, doc 
 	after, err := r.again(ctx, nc)
 	switch {
 	case err != nil && doc.Stop == nil:
-		stopped(doc, balance.StopNotAudited, "The audit afterwards failed: "+err.Error()+".")
+		doc.Stopped(balance.Stop{Code: balance.StopNotAudited, Why: balance.NotAudited{Err: err}})
 	case err != nil:
-		doc.Warnings = append(doc.Warnings, "the servers could not be audited afterwards: "+err.Error())
+		doc.AuditFailed(err)
 	default:
 		s.expected.Settle(after)
 		r.judgeAfter(doc, s, after, r.last(ctx, nc, s, result))

@@ -2,12 +2,12 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
+	"github.com/nats-balance/nats-balance/internal/report"
 )
 
 // accept leaves an account alone that is accepted with the share that it has.
@@ -23,13 +23,13 @@ func (r *rebalance) accept(s *assessment, x *balance.Account, account checks.Acc
 	for _, a := range r.accepted {
 		holds, lapsed := a.Holds(row, time.Now())
 		if holds {
-			x.Stays, x.Accepted = "accepted, "+a.Reason, true
+			x.Stays, x.Accepted = balance.Agreed{Reason: a.Reason}, true
 			return
 		}
 		why = cmp.Or(why, lapsed)
 	}
 	if why != "" {
-		s.notes = append(s.notes, fmt.Sprintf("%s is not left out: it was %s.", account.Name, why))
+		s.notes = append(s.notes, report.NotLeftOut(account.Name, why))
 	}
 }
 

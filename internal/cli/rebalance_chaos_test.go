@@ -28,7 +28,7 @@ func TestRebalanceInChaos(t *testing.T) {
 	const limit = 100
 	l, err := lab.Start(ctx, lab.Topology{Clusters: []lab.Cluster{{Name: "C1", Servers: 3, MaxConnections: limit, Configure: func(_ int, o *server.Options) {
 		o.LameDuckDuration, o.LameDuckGracePeriod = time.Minute, 10*time.Millisecond
-	}}}, Accounts: []string{"OTHERS", "CROWD", "BOTH", "CUT", "FILLED", "DRAINED"}})
+	}}}, Accounts: []string{"OTHERS", "MANY", "BOTH", "CUT", "FILLED", "DRAINED"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,17 +67,17 @@ func TestRebalanceInChaos(t *testing.T) {
 
 	// A survivor fills up with somebody else's clients.
 	w = witnesses(ctx, t, l, "FILLED", leaning)
-	var crowd *lab.Group
+	var many *lab.Group
 	doc = ran(w, "C1-n1", generous, func() {
 		full := l.Server("C1-n2")
-		if crowd, err = l.ConnectRaw(ctx, lab.RawClients{Account: "CROWD", Server: full, Count: limit*96/100 - full.Embedded().NumClients()}); err != nil {
+		if many, err = l.ConnectRaw(ctx, lab.RawClients{Account: "MANY", Server: full, Count: limit*96/100 - full.Embedded().NumClients()}); err != nil {
 			t.Error(err)
 		}
 	})
 	stops(t, "a survivor is full", &doc, "server-suffers")
 	w.unharmed(ctx, t, "", doc)
-	if crowd != nil {
-		crowd.Close()
+	if many != nil {
+		many.Close()
 	}
 
 	// The server that the run is connected to goes into lame duck mode.

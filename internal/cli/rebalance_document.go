@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source/system"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // document is what was planned.
@@ -25,7 +23,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		Cluster: s.cluster,
 		Given:   report.RebalanceParameters{Apply: r.apply, Force: r.force, Even: r.even, Canary: r.canary, Rate: r.rate, Batch: r.batch, MaxMoves: r.limit},
 		Plan: report.RebalancePlan{Connections: len(s.state.Connections), EvenShare: p.Even, Excess: p.Excess, Moves: len(p.Moves), Expected: f.Moves, Rounds: f.Rounds,
-			DurationS: r.duration(s).Seconds(), LimitedBy: p.Short},
+			DurationS: r.duration(s).Seconds(), LimitedBy: report.LimitedBy(p.Short)},
 		Notes: slices.Concat(s.notes, s.foreseen), Warnings: s.warnings, Outcome: string(balance.ResultPlanned),
 	}
 	doc.Some = slices.ContainsFunc(r.everyone(s.deployment, s.cluster), func(a checks.Account) bool {
@@ -35,7 +33,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		doc.Given.ToServer = &r.toServer
 	}
 	for _, refusal := range s.refusals {
-		doc.Refusals = append(doc.Refusals, report.Refusal{Code: string(refusal.Code), Text: refusal.Text})
+		doc.Refusals = append(doc.Refusals, report.RefusalOf(refusal))
 	}
 	loads, held := s.state.Loads(), s.state.Held()
 	predicted, each := f.Loads, f.Held
@@ -55,7 +53,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 		row := report.RebalanceServer{Server: m.Name, ID: m.ID, Connections: m.Connections, Limit: m.Limit, Before: loads[i], Moves: p.From[i], Predicted: predicted[i],
 			Unreached: len(s.state.Connections) > 0 && !m.KeptAway && !s.state.Reached(i)}
 		if !r.force {
-			row.Room = m.Room()
+			row.Free = m.Free()
 		}
 		doc.Servers = append(doc.Servers, row)
 	}
@@ -63,9 +61,7 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	for i, account := range s.scope.Accounts {
 		row := report.RebalanceAccount{Account: report.Account{ID: account.ID, Name: account.Name}, Before: s.spread(held[i]), Predicted: s.spread(each[i])}
 		row.Connections = row.Before.Connections
-		if account.Stays != "" {
-			row.LeftOut = &account.Stays
-		}
+		row.LeftOut = report.LeftOut(account.Stays)
 		if len(s.causes) > 0 {
 			row.Found = s.causes[i]
 		}
@@ -84,9 +80,9 @@ func (r *rebalance) document(s *assessment, nc *nats.Conn) *report.Rebalance {
 	case len(p.Moves) == 0:
 		doc.Outcome = string(balance.ResultRefused)
 		if s.unread != nil {
-			p.Short = append(p.Short, "not all connections could be read")
+			p.Short = append(p.Short, balance.Short{Code: balance.ShortUnread})
 		}
-		doc.Refusals = append(doc.Refusals, report.Refusal{Code: string(balance.NoMoves), Text: "There is no connection that can be moved: " + strings.Join(p.Short, "; ") + "."})
+		doc.Refusals = append(doc.Refusals, report.RefusalOf(balance.Refusal{Code: balance.NoMoves, Why: balance.NothingToMove{Short: p.Short}}))
 	}
 	if doc.Outcome != string(balance.ResultRefused) {
 		for i := range doc.Refusals {
@@ -176,9 +172,7 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 			row.Expected = expected[i]
 			row.IfNeeded = i < len(s.goal.Only) && s.goal.Only[i] && row.Expected == 0 && row.Moves == 0
 		}
-		if x.Stays != "" {
-			row.LeftOut = &x.Stays
-		}
+		row.LeftOut = report.LeftOut(x.Stays)
 		doc.Accounts[x.Account].Services = append(doc.Accounts[x.Account].Services, row)
 	}
 	for _, account := range doc.Accounts {
@@ -221,37 +215,22 @@ func (s *assessment) recordRun(doc *report.Rebalance, run balance.Run) {
 		doc.Missing = &s.missing
 	}
 	doc.Notes = s.notes
-	doc.Notes = append(doc.Notes, run.Notes...)
-	doc.Notes = append(doc.Notes, s.returned(run, state)...)
-	if run.Enough != "" {
-		doc.Notes = append(doc.Notes, run.Enough)
-	}
+	doc.RanOut(run.Notes, s.returned(run, state), run.Enough)
 	if run.Stop != nil {
-		stopped(doc, run.Stop.Code, run.Stop.Text)
+		doc.Stopped(*run.Stop)
 	}
 }
 
-// stopped says that a run did not come to its end, and why.
-func stopped(doc *report.Rebalance, code balance.StopCode, text string) {
-	doc.Outcome, doc.Stop = string(balance.ResultStopped), &report.RebalanceStop{Code: string(code), Text: text}
-}
-
-// returned says which clients came back to the server that closed them, of services that
-// are not left out for it: a sentence, or none.
-func (s *assessment) returned(run balance.Run, state *balance.State) []string {
-	var of []string
+// returned is which clients came back to the server that closed them, of services that
+// are not left out for it.
+func (s *assessment) returned(run balance.Run, state *balance.State) []report.CameBack {
+	var of []report.CameBack
 	for service, x := range state.Services {
-		a := run.Services[service]
-		if a.Back == 0 || x.Stays != "" {
-			continue
+		if a := run.Services[service]; a.Back > 0 && x.Stays == nil {
+			of = append(of, report.CameBack{Name: balance.ServiceName{Service: x.Name, Account: s.scope.Accounts[x.Account].Name}, Back: a.Back, Closed: a.Moved})
 		}
-		of = append(of, fmt.Sprintf("%s of %s (%s of %s)", cmp.Or(x.Name, "clients without a name"), words.Harmless(s.scope.Accounts[x.Account].Name), words.Count(a.Back), words.Plural(a.Moved, "close")))
 	}
-	if len(of) == 0 {
-		return nil
-	}
-	const shown = 5
-	return []string{fmt.Sprintf("Came straight back to the server that closed them: %s.", words.ListUpTo(shown, of))}
+	return of
 }
 
 // judgeAfter adds how the connections are spread now, and says what that is.
@@ -287,11 +266,11 @@ func (r *rebalance) judgeAfter(doc *report.Rebalance, s *assessment, d *checks.D
 	switch {
 	case doc.Stop != nil: // that is why, whatever else is so
 	case result.Outcome == checks.OutcomeIncomplete:
-		stopped(doc, balance.StopNotAudited, "Not all servers reported afterwards.")
+		doc.Stopped(balance.Stop{Code: balance.StopNotAudited, Why: balance.SomeNotReported{}})
 	case after.OnServer*doc.Before.Connections > doc.Before.OnServer*after.Connections && !spreads:
-		stopped(doc, balance.StopWorse, "The most on one server is more than before.")
+		doc.Stopped(balance.Stop{Code: balance.StopWorse, Why: balance.MoreThanBefore{}})
 	case s.missing > 0:
-		stopped(doc, balance.StopNotReconnected, "Not all clients that were disconnected are back.")
+		doc.Stopped(balance.Stop{Code: balance.StopNotReconnected, Why: balance.SomeNotBack{}})
 	case len(result.Findings) > 0:
 		doc.Outcome = string(balance.ResultFinding)
 	case (s.several() || r.even) && !now.Level(s.goal):

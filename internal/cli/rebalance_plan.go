@@ -15,6 +15,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/audit"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
+	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -49,7 +50,7 @@ func (s *assessment) several() bool { return len(s.scope.Accounts) > 1 }
 
 // plan gathers, plans, and finds reasons to refuse.
 func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientLists) (*assessment, error) {
-	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreRoom: r.force, Hotter: r.force}}
+	s := &assessment{goal: balance.Goal{Even: r.even, To: -1, MaxMoves: r.limit, IgnoreLimits: r.force, Hotter: r.force}}
 	from := connectedOrigin(r.host, nc, systemAccount)
 	request := r.request(lists)
 	request.Again, request.Connected, request.Expected = from.again, from.urls, r.expect.expected(from, nil, lists.Probe)
@@ -63,12 +64,12 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	counted := balance.Counted(s.deployment, s.scope)
 	if len(s.scope.Servers) < 2 {
 		s.final = true
-		s.refuse(balance.TooFewServers, "%s has fewer than 2 servers that reported, there is nowhere to move connections to.", cmp.Or(s.cluster, "the cluster"))
+		s.refuse(balance.TooFewServers, balance.FewServers{Cluster: s.cluster})
 		s.settle(counted)
 		return s, nil
 	}
 	s.refusals = append(s.refusals, balance.Uncovered(s.deployment, s.cluster, s.scope.Servers)...)
-	if s.settle(counted); counted.Kept(s.goal) == "" && (s.plan.Excess == 0 || s.several() && counted.Level(s.goal)) {
+	if s.settle(counted); len(counted.Kept(s.goal)) == 0 && (s.plan.Excess == 0 || s.several() && counted.Level(s.goal)) {
 		s.nothing()
 		return s, nil
 	}
@@ -81,13 +82,13 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	r.recall(ctx, nc, s)
 	s.settle(s.state)
 	if to := s.goal.To; to >= 0 && !s.state.Reached(to) {
-		s.refuse(balance.NoMoves, "No client that may be moved is known to get to %s.", s.scope.Servers[to].Name)
+		s.refuse(balance.NoMoves, balance.NotReached{Server: s.scope.Servers[to].Name})
 	} else if s.several() && s.unread == nil && s.state.Level(s.goal) { // by where the clients get to
 		s.nothing()
-		s.notes = append(s.notes, s.state.Confines()...)
-		if kept := s.state.Kept(s.goal); kept != "" {
+		s.notes = append(s.notes, report.Confined(s.state.Confines())...)
+		if kept := s.state.Kept(s.goal); len(kept) > 0 {
 			s.level = false
-			s.refuse(balance.NoMoves, "%s. The others are even.", words.UpperFirst(kept))
+			s.refuse(balance.NoMoves, balance.OthersEven{Kept: kept})
 		}
 		return s, nil
 	}
@@ -98,15 +99,14 @@ func (r *rebalance) plan(ctx context.Context, nc *nats.Conn, lists audit.ClientL
 	if r.even && len(s.plan.Moves) > 0 {
 		goal := s.goal
 		goal.Hotter = false // with --force it is said all the same
-		if hot := s.state.Hottest(goal, s.state.Loads(), "is"); hot != "" {
-			s.refuse(balance.Worse, "%s. Run it without --even to make the servers even.", words.UpperFirst(hot))
+		if hot := s.state.Hottest(goal, s.state.Loads()); hot != nil {
+			s.refuse(balance.Worse, *hot)
 		}
 	}
 	s.goal.Only = s.state.Names(s.plan, s.forecast, s.goal)
 	s.remark()
 	if first := balance.First(s.state, s.plan, s.goal, r.batch); first > 0 && r.canary == 0 && (len(s.refusals) == 0 || r.force) {
-		s.foreseen = append(s.foreseen, fmt.Sprintf("Whether clients reconnect by themselves is not reported: those that do not, up to %s, are lost before the first check. --canary 1 closes 1 of each service first.",
-			words.Count(first)))
+		s.foreseen = append(s.foreseen, report.ClosedAtFirst(first))
 	}
 	return s, nil
 }
@@ -122,8 +122,8 @@ func (s *assessment) nothing() {
 	s.level, s.plan.Moves, s.plan.From = true, nil, make([]int, len(s.scope.Servers))
 }
 
-func (s *assessment) refuse(code balance.RefusalCode, format string, args ...any) {
-	s.refusals = append(s.refusals, balance.Refusal{Code: code, Text: fmt.Sprintf(format, args...)})
+func (s *assessment) refuse(code balance.RefusalCode, why balance.RefusalReason) {
+	s.refusals = append(s.refusals, balance.Refusal{Code: code, Why: why})
 }
 
 // request is for the causes of where the accounts' clients are, whatever share of
@@ -194,7 +194,7 @@ func (r *rebalance) gather(ctx context.Context, a *audit.Run, s *assessment) err
 		}
 		if to := &s.scope.Servers[s.goal.To]; to.KeptAway {
 			to.KeptAway = false
-			s.refuse(balance.KeptAway, "A tag of %s says that it is not for clients.", to.Name)
+			s.refuse(balance.KeptAway, balance.NotForClients{Server: to.Name})
 		}
 	}
 	return nil
@@ -284,7 +284,7 @@ func (r *rebalance) look(ctx context.Context, nc *nats.Conn, s *assessment, coun
 	case err != nil:
 		text := oneLine(err)
 		s.warnings = append(s.warnings, text)
-		s.refuse(balance.Coverage, "%s.", words.UpperFirst(text))
+		s.refuse(balance.Coverage, balance.NotRead{Error: text})
 		s.unread = counted.Held()
 		for a, held := range state.Held() {
 			for i, n := range held {
@@ -322,6 +322,7 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 	s.warnings = append(s.warnings, result.Warnings...)
 	s.causes = make([][]cause.Cause, len(s.scope.Accounts))
 	stay, unknown := 0, 0
+	var notes []balance.Note // of several accounts, each once
 	for i := range s.scope.Accounts {
 		account := &s.scope.Accounts[i]
 		at := slices.IndexFunc(result.Verdict.Findings, func(f checks.Finding) bool { return f.Account.ID == account.ID })
@@ -335,16 +336,16 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		if r.force {
 			for k := range outlook.Services {
 				outlook.Services[k].Unproven, outlook.Services[k].Known = false, nil
-				if outlook.Services[k].Stays != "" {
-					outlook.Services[k].Stays, outlook.Services[k].Unreached = "", nil
+				if outlook.Services[k].Stays != nil {
+					outlook.Services[k].Stays, outlook.Services[k].Unreached = nil, nil
 				}
 			}
 		}
 		s.scope.Services = append(s.scope.Services, outlook.Services...)
 		// To move other services than those that make the finding is of no use.
-		moves := slices.ContainsFunc(outlook.Services, func(x balance.Service) bool { return x.Stays == "" && x.Concentrated })
+		moves := slices.ContainsFunc(outlook.Services, func(x balance.Service) bool { return x.Stays == nil && x.Concentrated })
 		if !s.several() {
-			s.notes = append(s.notes, outlook.Notes...)
+			s.notes = append(s.notes, report.RebalanceNotes(outlook.Notes)...)
 			if !moves || r.force {
 				s.refusals = append(s.refusals, outlook.Refusals...)
 				s.allReturn = outlook.AllReturn
@@ -354,37 +355,30 @@ func (r *rebalance) diagnose(ctx context.Context, a *audit.Run, s *assessment) e
 		if outlook.Unknown {
 			unknown++
 		} else {
-			s.notes = append(s.notes, slices.DeleteFunc(outlook.Notes, func(n string) bool { return slices.Contains(s.notes, n) })...)
+			notes = append(notes, slices.DeleteFunc(outlook.Notes, func(n balance.Note) bool { return slices.ContainsFunc(notes, n.Equal) })...)
 		}
 		if len(outlook.Refusals) > 0 && (!moves || r.force) {
 			stay++
-			if !r.force {
-				why := "the clients that are concentrated would come back"
-				if !outlook.AllReturn && len(diagnosis.Lost()) > 0 {
-					why = "the clients that are concentrated may be lost"
-				}
-				account.Stays = cmp.Or(account.Stays, fmt.Sprintf("%s (%s)", why, outlook.Refusals[0].Code))
+			if !r.force && account.Stays == nil {
+				account.Stays = balance.Concentrated{Code: outlook.Refusals[0].Code, Lost: !outlook.AllReturn && len(diagnosis.Lost()) > 0}
 			}
 		}
 	}
+	s.notes = append(s.notes, report.RebalanceNotes(notes)...)
 	if stay > 0 && stay == len(s.scope.Accounts) && !r.force {
-		s.refuse(balance.NoMoves, "The clients of every account would come straight back.")
+		s.refuse(balance.NoMoves, balance.AllWouldReturn{})
 	}
 	if unknown > 0 {
-		s.notes = append(s.notes, "Why clients are where they are is unknown for some accounts, so some may come back: pass --client-url or --client-config with what they are configured with, or --canary.")
+		s.notes = append(s.notes, report.SomeUnknown)
 	}
 	return nil
 }
 
 // remark says what the prediction rests on.
 func (s *assessment) remark() {
-	lasting, foreseen := s.plan.Remarks(s.state, s.forecast)
+	lasting, foreseen := report.RebalanceRemarks(s.plan.Remarks(s.state, s.forecast))
 	s.notes, s.foreseen = append(s.notes, lasting...), foreseen
-	if unproven := s.plan.Unproven(s.state); len(unproven) > 0 {
-		s.foreseen = append(s.foreseen, fmt.Sprintf("No other server is known to take the users of %s: one connection is moved first and looked after, as clients that are refused everywhere may give up.",
-			words.ListUpTo(5, unproven)))
-	}
 	if len(s.plan.Moves) > 0 && len(s.refusals) == 0 {
-		s.foreseen = append(s.foreseen, "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few.")
+		s.foreseen = append(s.foreseen, report.Predicted)
 	}
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/nats-io/nats.go"
@@ -10,7 +9,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
-	"github.com/nats-balance/nats-balance/internal/words"
+	"github.com/nats-balance/nats-balance/internal/report"
 )
 
 // recall leaves out the services whose clients are known to have come straight back, or
@@ -23,20 +22,20 @@ func (r *rebalance) recall(ctx context.Context, nc *nats.Conn, s *assessment) {
 	ended := s.state.Remembered(ctx, nc, r.host.Timeout())
 	if !r.force {
 		missed := s.state.Leave(ended)
-		s.notes = append(s.notes, s.state.Misses(missed)...)
+		s.notes = append(s.notes, report.MissTexts(s.state.Misses(missed))...)
 		for i := range s.causes {
 			s.causes[i] = s.unmet(s.causes[i], i, s.state, missed, "closed connections")
 		}
 	}
 	if lost := s.state.Lost(ended); len(lost) > 0 && !s.elsewhere() {
-		r.forget(s, lost, balance.StayedAway, "Clients that were closed before have not connected again (%s). Closing more may lose them too.")
+		r.forget(s, lost, balance.StayedAway)
 	}
 	var back []balance.Recalled
 	for account, history := range s.history {
 		back = append(back, s.state.Recall(account, history)...)
 	}
 	if len(back) > 0 {
-		r.forget(s, back, balance.CameBack, "The clients came straight back when they were closed before (%s). Closing them again would show the same.")
+		r.forget(s, back, balance.CameBack)
 	}
 }
 
@@ -46,7 +45,7 @@ func (s *assessment) unmet(causes []cause.Cause, account int, state *balance.Sta
 	missed = slices.DeleteFunc(slices.Clone(missed), func(x balance.Missed) bool {
 		return !slices.ContainsFunc(x.Services, func(service int) bool { return state.Services[service].Account == account })
 	})
-	for _, text := range state.Misses(missed) {
+	for _, text := range report.MissTexts(state.Misses(missed)) {
 		causes = balance.Unmet(causes, text, source)
 	}
 	return causes
@@ -66,19 +65,10 @@ func (s *assessment) elsewhere() bool {
 }
 
 // forget moves these services no more.
-func (r *rebalance) forget(s *assessment, all []balance.Recalled, code balance.RefusalCode, format string) {
-	var texts []string
-	for _, back := range all {
-		name := back.Name
-		if s.several() {
-			name += " of " + s.scope.Accounts[s.state.Services[back.Service].Account].Name
-		}
-		texts = append(texts, name+", "+back.Closes())
-	}
-	const shown = 5
-	text := fmt.Sprintf(format, words.ListUpTo(shown, texts))
+func (r *rebalance) forget(s *assessment, all []balance.Recalled, code balance.RefusalCode) {
+	why := balance.ClosedBefore{Services: all, Several: s.several()}
 	if r.force {
-		s.refuse(code, "%s", text)
+		s.refuse(code, why)
 		s.allReturn = s.allReturn || code == balance.CameBack && len(all) == s.movable(true)
 		return
 	}
@@ -86,7 +76,7 @@ func (r *rebalance) forget(s *assessment, all []balance.Recalled, code balance.R
 	// To move other services than those that make the finding is of no use.
 	every := s.several() || !slices.ContainsFunc(s.state.Services, func(x balance.Service) bool { return x.Concentrated })
 	if s.movable(every) == 0 {
-		s.refuse(code, "%s", text)
+		s.refuse(code, why)
 	}
 }
 
@@ -99,7 +89,7 @@ func (s *assessment) movable(all bool) int {
 	}
 	n := 0
 	for service := range of {
-		if x := s.state.Services[service]; (all || x.Concentrated) && x.Stays == "" && s.scope.Accounts[x.Account].Stays == "" {
+		if x := s.state.Services[service]; (all || x.Concentrated) && x.Stays == nil && s.scope.Accounts[x.Account].Stays == nil {
 			n++
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -61,25 +59,7 @@ func (c *closures) note(server string, outcome balance.Outcome) {
 func (c *closures) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := 0
-	var each []string
-	for _, server := range slices.Sorted(maps.Keys(c.sure)) {
-		all += c.sure[server]
-		each = append(each, words.Count(c.sure[server])+" on "+server)
-	}
-	var text string
-	switch all {
-	case 0:
-		text = "no connection was closed"
-	case 1:
-		text = "1 connection was closed (" + words.List(each) + ")"
-	default:
-		text = fmt.Sprintf("%s were closed (%s)", words.Plural(all, "connection"), words.List(each))
-	}
-	if c.open > 0 {
-		text += fmt.Sprintf(", and %s more may be", words.Count(c.open))
-	}
-	return text
+	return report.Closes(c.sure, c.open)
 }
 
 // write writes the document, to stdout where --outfile can't be written: what was

@@ -24,6 +24,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/within"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -82,7 +83,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		err = &stuckError{"it was interrupted again", "the output was not all written"}
 	}
 	if s := sentence(err); s != "" {
-		tell(stderr, errorText(s, room(stderr)), remaining(err, grace))
+		tell(stderr, errorText(s, lineWidth(stderr)), remaining(err, grace))
 	}
 	return ExitStatus(err)
 }
@@ -97,7 +98,7 @@ const longestError = 4 << 10
 func errorText(s string, columns int) string {
 	const blank = "\u00a0" // no error has one: line escapes it
 	s = ownCommand.ReplaceAllStringFunc("nats-balance: "+words.Shorten(line(s), longestError), func(c string) string { return strings.ReplaceAll(c, " ", blank) })
-	return strings.ReplaceAll(folded(s, "  ", columns), blank, " ")
+	return strings.ReplaceAll(report.Folded(s, "  ", columns), blank, " ")
 }
 
 // line makes a sentence with strings from outside safe to print as one line.
@@ -192,7 +193,7 @@ func newApp(h Host, pages io.Writer) (app *fisk.Application, close func(patience
 	h.URLs = c.ServerURLs
 	Add(app, h)
 	addDemo(app, h)
-	app.Cheat("balance", cheatSheet(room(h.Out)))
+	app.Cheat("balance", cheatSheet(lineWidth(h.Out)))
 	return app, func(patience time.Duration) { //nolint:contextcheck // it closes after an interrupt, too
 		mu.Lock()
 		defer mu.Unlock()
@@ -216,7 +217,7 @@ func cheatSheet(columns int) string {
 	var b strings.Builder
 	for l := range strings.Lines(cheat) {
 		if strings.HasPrefix(l, "# ") {
-			l = folded(strings.TrimRight(l, "\n"), "# ", columns) + "\n"
+			l = report.Folded(strings.TrimRight(l, "\n"), "# ", columns) + "\n"
 		}
 		b.WriteString(l)
 	}

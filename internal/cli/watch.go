@@ -18,6 +18,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/record/live"
 	"github.com/nats-balance/nats-balance/internal/record/serve"
+	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source/system"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -104,7 +105,7 @@ func (a *watch) watch(ctx context.Context) error {
 		return &usageError{err: err}
 	}
 	keepsMemory()
-	a.columns = room(a.host.Out)
+	a.columns = lineWidth(a.host.Out)
 	w := record.New(a.settings)
 	var store *history.Store
 	var alive time.Time
@@ -175,7 +176,7 @@ func (a *watch) watch(ctx context.Context) error {
 		if server != nil {
 			writing.Go(func() {
 				if err := server.Run(ctx); err != nil {
-					fmt.Fprintf(a.host.Err, "nats-balance: serving ended: %s\n", line(err.Error()))
+					a.notice(report.ServingEnded(line(err.Error())))
 				}
 			})
 		}
@@ -265,16 +266,25 @@ func (a *watch) validate(ctx context.Context) error {
 // connected says that the connection is lost, and that it is back.
 func (a *watch) connected(is bool, after time.Duration) {
 	if is {
-		fmt.Fprintf(a.host.Err, "nats-balance: connected again after %s\n", words.Duration(after))
+		a.notice(report.ConnectedAgain(after))
 		return
 	}
-	fmt.Fprintln(a.host.Err, "nats-balance: the connection is lost: what changes is not seen, and nothing becomes a finding, until it is back")
+	a.notice(report.ConnectionLost)
+}
+
+// notice writes a sentence that is not of a change.
+func (a *watch) notice(sentence string) { fmt.Fprintln(a.host.Err, "nats-balance: "+sentence) }
+
+// lines are how changes are worded. The flags are those that are known once it is connected.
+func (a *watch) lines() report.WatchLines {
+	return report.WatchLines{Parameters: a.parameters, For: a.settings.For, Store: a.store.shown(), Config: a.file.path, Flags: commandFlags(a.host), Columns: a.columns}
 }
 
 // print prints what changed, as far as the format has it.
 func (a *watch) print(changes []record.Change) error {
+	lines := a.lines()
 	for _, c := range changes {
-		text := a.text(c)
+		text := lines.Text(c)
 		if a.json {
 			line, err := json.Marshal(record.DocumentOf(c).Harmless())
 			if err != nil {

@@ -97,14 +97,14 @@ func TestKilledWatchIsReplaced(t *testing.T) {
 	shows(t, first, first, "this watch records")
 	_, second := start()
 	shows(t, second, second, "another watch records, this one stands by")
-	crowd, err := l.Connect(sourcetest.Within(t), lab.Clients{Account: "ORDERS", Server: l.Server("C1-n1"), Count: 30, Name: "api"})
+	many, err := l.Connect(sourcetest.Within(t), lab.Clients{Account: "ORDERS", Server: l.Server("C1-n1"), Count: 30, Name: "api"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := kept.lines(t, record.Crossed)
 	killed := time.Now()
 	kill()
-	crowd.Close()
+	many.Close()
 	all := kept.lines(t, record.Back)
 	shows(t, second, second, "this watch records")
 

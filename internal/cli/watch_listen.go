@@ -15,6 +15,7 @@ import (
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/record/live"
 	"github.com/nats-balance/nats-balance/internal/record/serve"
+	"github.com/nats-balance/nats-balance/internal/report"
 )
 
 // listenFlags are the flags of what watch serves, over HTTP and over NATS.
@@ -144,6 +145,6 @@ func (a *watch) listener(shown serve.Options) (*serve.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
-	fmt.Fprintf(a.host.Err, "nats-balance: serving at %s\n", s.URL())
+	a.notice(report.ServingAt(s.URL()))
 	return s, nil
 }

@@ -2,13 +2,12 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/record/live"
-	"github.com/nats-balance/nats-balance/internal/words"
+	"github.com/nats-balance/nats-balance/internal/report"
 )
 
 // recording says that nothing can be recorded, and that it can again. A watch that stands
@@ -16,11 +15,11 @@ import (
 func (a *watch) recording(err error, leads bool) {
 	switch {
 	case err == nil && leads:
-		fmt.Fprintln(a.host.Err, "nats-balance: recording works again: what waited is written")
+		a.notice(report.RecordingAgain)
 	case err == nil:
-		fmt.Fprintln(a.host.Err, "nats-balance: the store answers again, and this watch stands by")
+		a.notice(report.StandingByAgain)
 	default:
-		fmt.Fprintf(a.host.Err, "nats-balance: recording fails: %s: what changes waits, and is lost if this watch ends before it can be written\n", line(err.Error()))
+		a.notice(report.RecordingFails(line(err.Error())))
 	}
 }
 
@@ -30,10 +29,10 @@ func (a *watch) led(leading bool) {
 		return // where there is one only
 	}
 	if leading {
-		fmt.Fprintln(a.host.Err, "nats-balance: this watch records")
+		a.notice(report.Recording)
 		return
 	}
-	fmt.Fprintln(a.host.Err, "nats-balance: another watch records, this one stands by")
+	a.notice(report.StandingBy)
 }
 
 // inherit takes over what another watch recorded last, where several have one store.
@@ -59,16 +58,13 @@ func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.
 func (a *watch) unmatched(follow *live.Live) {
 	var accounts, clusters []string
 	follow.Look(func(w *record.Watch, _ bool) { accounts, clusters = w.Unmatched() })
-	for _, name := range accounts {
-		fmt.Fprintf(a.host.Err, "nats-balance: no server reports an account %s: it is checked once one does\n", words.Harmless(name))
-	}
-	for _, name := range clusters {
-		fmt.Fprintf(a.host.Err, "nats-balance: no server is in a cluster %s: it is checked once one is\n", words.Harmless(name))
+	for _, sentence := range report.Unmatched(accounts, clusters) {
+		a.notice(sentence)
 	}
 }
 
 // made says that the stream was made again, and writes into it what is known now.
 func (a *watch) made(store *history.Store, follow *live.Live) {
-	fmt.Fprintln(a.host.Err, "nats-balance: the stream of the history was deleted, and is made again: what was recorded before is gone")
+	a.notice(report.StreamMade)
 	follow.Look(func(w *record.Watch, _ bool) { store.Add(w.Standing(time.Now())) })
 }

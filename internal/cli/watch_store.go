@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/internal/natsconn"
 	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -106,13 +107,16 @@ func directory(place string) (string, error) {
 	return "", nil
 }
 
-// shown is the place for people, with its limits.
-func (s *storeFlags) shown() string {
-	place := "the account of context " + words.Harmless(s.place)
-	if dir, err := directory(s.place); err == nil && dir != "" {
-		place = words.Harmless(dir)
+// shown is the place with its limits, for people; nil where nothing is recorded.
+func (s *storeFlags) shown() *report.WatchStore {
+	if s.off {
+		return nil
 	}
-	return fmt.Sprintf("%s, up to %s and %s", place, words.Duration(s.limits.Keep), s.bytes)
+	out := &report.WatchStore{Context: s.place, Keep: s.limits.Keep, Bytes: s.bytes}
+	if dir, err := directory(s.place); err == nil {
+		out.Directory = dir
+	}
+	return out
 }
 
 func (s *storeFlags) open(ctx context.Context, h Host) (*history.Store, error) {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // aim is what each server has when the clients are spread as evenly as where they can
@@ -42,9 +41,9 @@ func (s *State) AimAs(o *State, goal Goal) {
 	s.aim = o.aimOf(goal).ideal()
 }
 
-// Kept says, in a clause, which servers can't come down to their even share, as clients
-// that stay are there; empty where all can.
-func (s *State) Kept(goal Goal) string {
+// Kept returns the servers that can't come down to their even share, as clients that stay
+// are there.
+func (s *State) Kept(goal Goal) []string {
 	aim := s.aimOf(goal)
 	even := aim.ideal().even
 	var names []string
@@ -53,13 +52,7 @@ func (s *State) Kept(goal Goal) string {
 			names = append(names, s.Servers[i].Name)
 		}
 	}
-	switch len(names) {
-	case 0:
-		return ""
-	case 1:
-		return "clients that stay keep " + names[0] + " above its even share"
-	}
-	return "clients that stay keep " + words.ListUpTo(shown, names) + " above their even shares"
+	return names
 }
 
 // aimOf works out the aim. What a server can't give, as its clients stay, is not too much of
@@ -115,7 +108,7 @@ func (s *State) aimWith(goal Goal, blocks []*checks.Confined, most []int) *aim {
 	s = &State{Servers: s.Servers, Accounts: s.Accounts, Services: s.Services, Connections: s.Connections, peak: s.peak, peaks: s.peaks, aim: out}
 	ceilings, _ := s.ceilings(goal)
 	for a, n := range ceilings {
-		if s.Accounts[a].Stays == "" {
+		if s.Accounts[a].Stays == nil {
 			free[a] = float64(n)
 		}
 	}
@@ -153,7 +146,7 @@ func (s *State) aimEach(out *aim, blocks []*checks.Confined) {
 		most := slices.Max(share)
 		for i, n := range held {
 			share[i] += float64(kept[a][i])
-			if s.Accounts[a].Stays != "" {
+			if s.Accounts[a].Stays != nil {
 				share[i] = float64(n)
 			}
 			out.share[i] += share[i]
@@ -188,7 +181,7 @@ func (s *State) Level(goal Goal) bool {
 		}
 	}
 	for a, held := range s.Held() {
-		if s.Accounts[a].Stays != "" {
+		if s.Accounts[a].Stays != nil {
 			continue
 		}
 		for i, n := range held {

@@ -3,7 +3,6 @@ package rebalance
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/sysreq"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Apply makes the moves of a plan in rounds: it moves a batch, waits until the
@@ -115,23 +113,23 @@ func (a *applying) all(ctx context.Context) *Stop {
 		switch {
 		case len(batch) == 0:
 			if !a.now.Level(a.goal) && len(plan.Short) > 0 {
-				a.run.Enough = words.UpperFirst(words.List(plan.Short)) + "."
+				a.run.Enough = NoMoreMoves{plan.Short}
 			}
-			if x := a.unnamed(goal); x != "" {
-				a.run.Enough = x
+			if of := a.unnamed(goal); len(of) > 0 {
+				a.run.Enough = NotNamed{of}
 			}
 			return a.unreached()
 		case a.kicked+a.gone >= len(a.planned.Moves) && a.now.Level(a.goal), len(a.missed) > 0 && a.now.Level(a.goal):
-			if kept := a.now.Kept(a.goal); kept != "" {
-				a.run.Enough = words.UpperFirst(kept) + "."
+			if kept := a.now.Kept(a.goal); len(kept) > 0 {
+				a.run.Enough = KeptAbove{kept}
 			}
 			return a.unreached()
 		case a.inVain():
 			a.run.Enough = a.why()
 			return a.unreached()
 		}
-		if hot := a.now.Hottest(a.goal, a.loads, "was"); hot != "" {
-			return &Stop{StopWorse, words.UpperFirst(hot) + "."}
+		if hot := a.now.Hottest(a.goal, a.loads); hot != nil {
+			return &Stop{StopWorse, *hot}
 		}
 		a.left = rest(plan.Moves, batch)
 		if stop := a.batch(ctx, batch, try); stop != nil {
@@ -201,15 +199,15 @@ func (a *applying) ended(ctx context.Context, err error) *Stop {
 	var drains *drainingError
 	switch {
 	case errors.As(cause, &drains):
-		return &Stop{StopServerLost, drains.server + " began to drain: it closes the connections of its clients by itself."}
+		return &Stop{StopServerLost, Drains{drains.server}}
 	case errors.As(cause, &f):
-		return &Stop{StopForbidden, "The user of these credentials lacks a permission: " + f.Violation + "."}
+		return &Stop{StopForbidden, Forbidden{f.Violation}}
 	case errors.Is(cause, errLost), errors.Is(cause, nats.ErrConnectionClosed):
-		return &Stop{StopConnection, "The connection to the servers was lost."}
+		return &Stop{StopConnection, ConnectionLost{}}
 	case ctx.Err() != nil:
-		return &Stop{StopInterrupted, "It was interrupted."}
+		return &Stop{StopInterrupted, Interrupted{}}
 	}
-	return &Stop{StopConnection, fmt.Sprintf("The servers can't be asked: %v.", cause)}
+	return &Stop{StopConnection, NotAsked{cause}}
 }
 
 // batch makes moves and looks at what came of it. Where they are a trial each service is
@@ -263,7 +261,7 @@ func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 		return stop
 	}
 	if after == nil {
-		return &Stop{StopServerLost, "The connections could not all be read."}
+		return &Stop{StopServerLost, NotAllRead{}}
 	}
 	for i := range after.Servers {
 		if n, ok := now[after.Servers[i].ID]; ok {
@@ -285,7 +283,7 @@ func (a *applying) batch(ctx context.Context, moves []Move, try trial) *Stop {
 	a.run.Missing, a.run.Unseen = b.Late, false
 	switch stop := a.suffering(now); {
 	case silent != "":
-		return &Stop{StopServerLost, fmt.Sprintf("%s did not answer when it was asked to close connections.", silent)}
+		return &Stop{StopServerLost, SilentAtClose{silent}}
 	case stop != nil:
 		return stop
 	}

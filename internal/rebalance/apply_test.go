@@ -181,7 +181,7 @@ func TestApplyStopsWhenAServerIsFull(t *testing.T) {
 	roam(t, "BILLING", 9, "go", l.Server("C1-n2"))
 	r := Apply(within(t), connect(t, l.Server("C1-n1").URL(lab.SystemAccount)), scope, state, everywhere(), calm(5*time.Second, 3))
 	stopped(t, r, StopSuffering)
-	if got := outcomes(r); got[Kicked] != 3 || !strings.Contains(r.Stop.Text, "C1-n2 has 58 connections of the 60") {
+	if got := outcomes(r); got[Kicked] != 3 || r.Stop.Why != StopReason(NearLimit{"C1-n2", 58, 60}) {
 		t.Errorf("moves %v, %+v", got, r.Stop)
 	}
 }
@@ -198,7 +198,7 @@ func TestApplyStopsWhenAServerDies(t *testing.T) {
 	}
 	r := apply(within(t), t, l, connect(t, l.Server("C1-n2").URL(lab.SystemAccount)), pace)
 	stopped(t, r, StopServerLost)
-	if got := outcomes(r); got[Kicked] > 20 || got[NotTried] < 20 || !strings.Contains(r.Stop.Text, "C1-n3") {
+	if got := outcomes(r); got[Kicked] > 20 || got[NotTried] < 20 || serverOf(r.Stop) != "C1-n3" {
 		t.Errorf("moves %v, %+v", got, r.Stop)
 	}
 }
@@ -216,7 +216,7 @@ func TestApplyStopsWhenTheSourceDies(t *testing.T) {
 	}
 	r := apply(within(t), t, l, connect(t, l.Server("C1-n2").URL(lab.SystemAccount)), pace)
 	stopped(t, r, StopServerLost)
-	if got := outcomes(r); got[Kicked] != 10 || got[NoAnswer] == 0 || !strings.Contains(r.Stop.Text, "C1-n1") {
+	if got := outcomes(r); got[Kicked] != 10 || got[NoAnswer] == 0 || serverOf(r.Stop) != "C1-n1" {
 		t.Errorf("moves %v, %+v", got, r.Stop)
 	}
 }
@@ -307,8 +307,8 @@ func TestApplyStopsWithoutPermission(t *testing.T) {
 			nc := connect(t, l.Server("C1-n1").ClientURL(), nats.UserInfo("limited", lab.Password))
 			r := apply(within(t), t, l, nc, calm(long, 10))
 			stopped(t, r, StopForbidden)
-			if got := outcomes(r); got[Kicked] != 0 || !strings.Contains(r.Stop.Text, "permission") {
-				t.Errorf("moves %v, %+v", got, r.Stop)
+			if _, forbidden := r.Stop.Why.(Forbidden); outcomes(r)[Kicked] != 0 || !forbidden {
+				t.Errorf("moves %v, %+v", outcomes(r), r.Stop)
 			}
 			if after := connections(t, l, "ORDERS"); !reflect.DeepEqual(before, after) {
 				t.Error("connections were closed")
@@ -334,7 +334,7 @@ func TestApplyMovesNoMoreThanNeeded(t *testing.T) {
 	scope, state := stageOf(t, l, "C1", "ORDERS")
 	for i := range state.Services {
 		if state.Services[i].Stem == "raw" {
-			state.Services[i].Stays = "they do not come back"
+			state.Services[i].Stays = NotBack{}
 		}
 	}
 	scope.Services = state.Services
@@ -373,7 +373,7 @@ func TestApplyNoticesOthers(t *testing.T) {
 	}
 	r := apply(within(t), t, l, connect(t, l.SystemURL()), pace)
 	stopped(t, r, StopOthers)
-	if got := outcomes(r); got[Kicked] != 20 || !strings.Contains(r.Stop.Text, "1 connection") {
+	if got := outcomes(r); got[Kicked] != 20 || r.Stop.Why != StopReason(SomebodyElse{1}) {
 		t.Errorf("moves %v, %+v", got, r.Stop)
 	}
 }

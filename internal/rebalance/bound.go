@@ -1,12 +1,6 @@
 package rebalance
 
-import (
-	"cmp"
-	"fmt"
-	"slices"
-
-	"github.com/nats-balance/nats-balance/internal/words"
-)
+import "slices"
 
 // bounded takes from moves as many, in their order, as can't make an account a finding, or
 // fill a server, even if all of its clients that are moved choose the same one: where they
@@ -15,7 +9,7 @@ func (s *State) bounded(moves []Move, goal Goal) []Move {
 	held, coming, all := s.Held(), s.Held(), make([]int, len(s.Servers))
 	fills := func(i int) bool {
 		x := s.Servers[i]
-		return !goal.IgnoreRoom && x.Limit != nil && x.Connections != nil && *x.Connections < *x.Limit && *x.Connections+all[i] >= *x.Limit
+		return !goal.IgnoreLimits && x.Limit != nil && x.Connections != nil && *x.Connections < *x.Limit && *x.Connections+all[i] >= *x.Limit
 	}
 	for a := range coming {
 		clear(coming[a])
@@ -53,23 +47,18 @@ func (s *State) bounded(moves []Move, goal Goal) []Move {
 	return out
 }
 
-// unnamed says that more could be done with what the plan did not name; empty where not.
-func (a *applying) unnamed(goal Goal) string {
+// unnamed are the services that the plan did not name, of which more could be moved.
+func (a *applying) unnamed(goal Goal) []ServiceName {
 	if goal.Only == nil || goal.MaxMoves > 0 {
-		return ""
+		return nil
 	}
 	goal.Only = nil
-	var of []string
+	var of []ServiceName
 	for _, m := range PlanMoves(a.now, goal).Moves {
-		x := a.now.Services[m.Service]
-		name := cmp.Or(x.Name, "clients without a name") + " of " + a.now.Accounts[x.Account].Name
+		name := a.now.nameOf(m.Service)
 		if !a.goal.names(m.Service) && !slices.Contains(of, name) {
 			of = append(of, name)
 		}
 	}
-	if len(of) == 0 {
-		return ""
-	}
-	slices.Sort(of)
-	return fmt.Sprintf("What is left takes connections of %s, which the plan did not name: run it again to plan anew.", words.ListUpTo(shown, of))
+	return of
 }

@@ -1,8 +1,8 @@
 package rebalance
 
 import (
+	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks/cause"
@@ -48,10 +48,10 @@ func TestOnlyWhatThePlanNames(t *testing.T) {
 	s = held([][]int{{0, 0, 9}, {30, 20, 0}})
 	s.Services[1].Name, s.Accounts[1].Name = "billing-api", "BILLING"
 	a := started(s, goal)
-	if got := a.unnamed(goal); got != "What is left takes connections of billing-api of BILLING, which the plan did not name: run it again to plan anew." {
-		t.Errorf("%q", got)
+	if got := a.unnamed(goal); !slices.Equal(got, []ServiceName{{"billing-api", "BILLING"}}) {
+		t.Errorf("%+v", got)
 	}
-	if p := PlanMoves(s, goal); len(p.Moves) > 0 || !strings.Contains(strings.Join(p.Short, ""), "the plan did not name") {
+	if p := PlanMoves(s, goal); len(p.Moves) > 0 || len(p.Short) != 1 || p.Short[0].Code != ShortUnnamed {
 		t.Errorf("%+v", p)
 	}
 	all := PlanMoves(s, everywhere())
@@ -90,14 +90,14 @@ func TestFullIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		limits []int
-		want   string
+		want   FullServers
 	}{
-		{[]int{1000, 20, 1000}, "N2 has no room for more, and clients that are moved may choose it. 10% of a limit is kept free"},
-		{[]int{1000, 20, 14}, "The other servers have no room for more. 10% of a limit is kept free"},
+		{[]int{1000, 20, 1000}, FullServers{[]string{"n2"}, false}},
+		{[]int{1000, 20, 14}, FullServers{[]string{"n2", "n3"}, true}},
 	} {
 		s := limited(held([][]int{{109, 18, 13}}), []int{109, 18, 13}, c.limits)
-		if r, full := Full(s, everywhere()); !full || r.Code != NoRoom || !strings.HasPrefix(r.Text, c.want) {
-			t.Errorf("%v, %q, want %q", full, r.Text, c.want)
+		if r, full := Full(s, everywhere()); !full || r.Code != NoneFree || !reflect.DeepEqual(r.Why, Limits{c.want, 10}) {
+			t.Errorf("%v, %+v, want %+v", full, r, c.want)
 		}
 	}
 }
@@ -137,8 +137,8 @@ func TestFoundInAnotherCluster(t *testing.T) {
 	if now.Missing != 2 || now.Services[0].Missing != 1 || now.Services[1].Missing != 1 || a.inOthers() != 3 {
 		t.Errorf("%+v", now)
 	}
-	if want := "3 clients of ORDERS are not back in EAST: there are more of the account than before the run in other clusters, 3 in WEST."; len(a.run.Notes) != 1 || a.run.Notes[0] != want {
-		t.Errorf("%q", a.run.Notes)
+	if want := []RunNote{InOtherClusters{3, "ORDERS", "EAST", map[string]int{"WEST": 3}}}; !reflect.DeepEqual(a.run.Notes, want) {
+		t.Errorf("%+v", a.run.Notes)
 	}
 	a.found(&now) // these are known
 	if now.Missing != 2 {

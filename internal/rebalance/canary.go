@@ -1,11 +1,6 @@
 package rebalance
 
-import (
-	"fmt"
-	"slices"
-
-	"github.com/nats-balance/nats-balance/internal/words"
-)
+import "slices"
 
 // hold leaves out the services whose clients are not back on any server: of the first
 // few, which are tried, one is enough, later as many as would stop a run of that service
@@ -17,10 +12,10 @@ func (a *applying) hold(now Arrivals, try trial) {
 		if try.of(service) {
 			lost = this.Missing > 0
 		}
-		if !lost || a.now.Services[service].Stays != "" {
+		if !lost || a.now.Services[service].Stays != nil {
 			continue
 		}
-		a.stays(service, fmt.Sprintf("%s closed, %s not back on any server within %s", words.Plural(all.Moved, "connection"), words.Plural(all.Missing, "client"), a.pace.Patience))
+		a.stays(service, NotBack{all.Moved, all.Missing, a.pace.Patience})
 		if try.of(service) {
 			a.canariesLost[service] = true
 		}
@@ -53,7 +48,7 @@ func (a *applying) stayAway(now Arrivals) *Stop {
 	default:
 		return nil
 	}
-	return &Stop{StopNotReconnected, fmt.Sprintf("After %s %s were not back on any server within %s.", words.Plural(a.kicked, "close"), words.Plural(late, "client"), a.pace.Patience)}
+	return &Stop{StopNotReconnected, NotBack{a.kicked, late, a.pace.Patience}}
 }
 
 // anyLeft reports whether there are clients that may still be moved.
@@ -62,7 +57,7 @@ func (a *applying) anyLeft() bool {
 }
 
 // stays moves no more clients of a service.
-func (a *applying) stays(service int, why string) {
+func (a *applying) stays(service int, why Stay) {
 	for _, services := range []*[]Service{&a.scope.Services, &a.now.Services} {
 		if service < len(*services) {
 			(*services)[service].Stays = why

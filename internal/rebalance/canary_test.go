@@ -50,8 +50,8 @@ func TestCanariesDecideForTheirService(t *testing.T) {
 	}
 	for i, x := range r.Last.Services {
 		name := r.Last.Accounts[x.Account].Name
-		if stays := x.Stays != ""; stays != slices.Contains(accounts[:2], name) {
-			t.Errorf("%s: %q, %+v", name, x.Stays, r.Services[i])
+		if stays := x.Stays != nil; stays != slices.Contains(accounts[:2], name) {
+			t.Errorf("%s: %+v, %+v", name, x.Stays, r.Services[i])
 		}
 	}
 }

@@ -1,14 +1,10 @@
 package rebalance
 
 import (
-	"cmp"
-	"fmt"
 	"maps"
 	"math"
-	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // caused is what came of the closes of a run to the accounts that it closed connections
@@ -108,10 +104,10 @@ func (a *applying) worse(few int) *Stop {
 	for i, held := range a.now.Held() {
 		account, e := a.now.Accounts[i], a.caused[i]
 		_, total := largest(held)
-		if e == nil || !e.fresh || account.Stays != "" || total == 0 {
+		if e == nil || !e.fresh || account.Stays != nil || total == 0 {
 			continue
 		}
-		if stop := worst(" of "+account.Name, a.shares[i], held, e.on, 0, chance); stop != nil {
+		if stop := worst(account.Name, a.shares[i], held, e.on, 0, chance); stop != nil {
 			return stop
 		}
 	}
@@ -133,53 +129,57 @@ func (a *applying) mistaken(spreads int) float64 {
 // worst is a stop where the largest share is above that before, is not near the even share,
 // and is that of a server that got more clients than expected, by more than so many and
 // than chance brings.
-func worst(of string, before, now []int, got []flock, few int, chance float64) *Stop {
+func worst(account string, before, now []int, got []flock, few int, chance float64) *Stop {
 	most, total := largest(now)
 	was, all := largest(before)
 	even := checks.EvenShare(total, len(now))
 	for i, n := range now {
 		if larger(n, total, was, all) && n > even+slack(even) && got[i].expected.atLeast(got[i].got-few) < chance {
-			return &Stop{StopWorse, fmt.Sprintf("The most%s on one server is now %s of %s, and was %s of %s.", of, words.Count(most), words.Count(total), words.Count(was), words.Count(all))}
+			return &Stop{StopWorse, MostNow{account, most, total, was, all}}
 		}
 	}
 	return nil
 }
 
-// Hottest says to which server an even spread of each account leads a larger share of all
-// connections than the fullest had before, in a clause: services that stay there and the
-// others' even shares add up. Empty where to none. That the most is, or was, so many is the
-// caller's word.
-func (s *State) Hottest(goal Goal, before []int, is string) string {
+// Hot is a server to which an even spread of each account leads a larger share of all
+// connections than the fullest had before: services that stay there and the others' even
+// shares add up.
+type Hot struct {
+	Server   string
+	Gets, Of int // about so many of all connections
+	Was, All int // the same of the fullest server before
+	// Whose are the connections that stay there, by service.
+	Whose map[ServiceName]int
+}
+
+// ServiceName names a service; the service's is empty where its clients have no name.
+type ServiceName struct{ Service, Account string }
+
+// Hottest returns such a server; nil where there is none.
+func (s *State) Hottest(goal Goal, before []int) *Hot {
 	if !goal.Even || goal.To >= 0 || goal.Hotter {
-		return ""
+		return nil
 	}
 	was, all := largest(before)
 	total := len(s.Connections)
 	even := checks.EvenShare(total, len(s.Servers))
 	for i, n := range s.aimOf(goal).even {
 		if n > even+slack(even) && larger(n, total, was, all) {
-			return fmt.Sprintf("an even spread of each account gives %s about %s of %s connections, and the most on one server %s %s of %s%s",
-				s.Servers[i].Name, words.Count(n), words.Count(total), is, words.Count(was), words.Count(all), s.staying(i))
+			return &Hot{s.Servers[i].Name, n, total, was, all, s.staying(i)}
 		}
 	}
-	return ""
+	return nil
 }
 
-// staying says whose clients stay on a server, in a clause with a comma before it.
-func (s *State) staying(server int) string {
-	n, of := 0, map[string]int{}
+// staying returns whose connections stay on a server.
+func (s *State) staying(server int) map[ServiceName]int {
+	of := map[ServiceName]int{}
 	for _, c := range s.Connections {
 		if c.Server == server && !s.moves(c.Service) {
-			n++
-			x := s.Services[c.Service]
-			of[cmp.Or(x.Name, "clients without a name")+" of "+s.Accounts[x.Account].Name]++
+			of[s.nameOf(c.Service)]++
 		}
 	}
-	if n == 0 {
-		return ""
-	}
-	names := slices.SortedFunc(maps.Keys(of), func(a, b string) int { return cmp.Or(of[b]-of[a], cmp.Compare(a, b)) })
-	return fmt.Sprintf(": %s stay there (%s)", words.Plural(n, "connection"), words.ListUpTo(shown, names))
+	return of
 }
 
 // larger reports whether n of total is a larger share than was of all.

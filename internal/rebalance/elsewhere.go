@@ -2,11 +2,8 @@ package rebalance
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // site is an account in another cluster.
@@ -73,30 +70,21 @@ func (a *applying) found(now *Arrivals) {
 	a.run.Notes = a.sites()
 }
 
-// sites says where clients of the run went that are in other clusters.
-func (a *applying) sites() (out []string) {
+// sites are where clients of the run went that are in other clusters.
+func (a *applying) sites() (out []RunNote) {
 	for account, x := range a.now.Accounts {
 		if a.foundAway[account] == 0 {
 			continue
 		}
-		var in []string
+		note := InOtherClusters{Clients: a.foundAway[account], Account: x.Name, Cluster: a.scope.Cluster, More: map[string]int{}}
 		for at, n := range a.away {
 			if at.account == account {
-				in = append(in, fmt.Sprintf("%s in %s", words.Count(n), at.cluster))
+				note.More[at.cluster] = n
 			}
 		}
-		slices.Sort(in)
-		out = append(out, fmt.Sprintf("%s of %s not back in %s: there are more of the account than before the run in other clusters, %s.",
-			words.Plural(a.foundAway[account], "client"), words.Harmless(x.Name)+isOrAre(a.foundAway[account]), a.scope.Cluster, words.ListUpTo(shown, in)))
+		out = append(out, note)
 	}
 	return out
-}
-
-func isOrAre(n int) string {
-	if n == 1 {
-		return " is"
-	}
-	return " are"
 }
 
 // inOthers is how many clients of the run are in other clusters.

@@ -42,7 +42,7 @@ func TestEvenConverges(t *testing.T) {
 func TestForeseesUneven(t *testing.T) {
 	t.Parallel()
 	s := held([][]int{{24, 0, 0}, {10, 0, 2}})
-	s.Services[0].Stays = "so"
+	s.Services[0].Stays = Unexamined{}
 	f := Foresee(s, everywhere(), 20)
 	if f.Short == nil || f.Short.Share != 12 || f.Short.Server != 0 || f.Short.Connections != f.Loads[0] {
 		t.Errorf("%+v, short by %+v", f, f.Short)

@@ -17,8 +17,8 @@ type Forecast struct {
 	// Short is the server that ends furthest from its share, where the run is not
 	// expected to make all level; nil where it is, or where --max-moves ends it.
 	Short *Shortfall
-	// Kept is why not, where clients that stay are the reason, in a clause.
-	Kept string
+	// Kept are the servers that clients which stay keep above their even share.
+	Kept []string
 }
 
 // Shortfall is a server that does not come near its even share.

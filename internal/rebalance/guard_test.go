@@ -18,10 +18,10 @@ func TestApplyStopsWhenAServerDrains(t *testing.T) {
 	topology := three("ORDERS")
 	topology.Clusters[0].Configure = func(_ int, o *server.Options) {
 		o.LameDuckDuration, o.LameDuckGracePeriod = time.Minute, 10*time.Millisecond
-		deaf := *o.Users[slices.IndexFunc(o.Users, func(u *server.User) bool { return u.Account.Name == lab.SystemAccount })]
-		deaf.Username = "deaf"
-		deaf.Permissions = &server.Permissions{Subscribe: &server.SubjectPermission{Deny: []string{"$SYS.SERVER.>"}}}
-		o.Users = append(o.Users, &deaf)
+		unheard := *o.Users[slices.IndexFunc(o.Users, func(u *server.User) bool { return u.Account.Name == lab.SystemAccount })]
+		unheard.Username = "unheard"
+		unheard.Permissions = &server.Permissions{Subscribe: &server.SubjectPermission{Deny: []string{"$SYS.SERVER.>"}}}
+		o.Users = append(o.Users, &unheard)
 	}
 	l := startLab(t, topology)
 	roam(t, "ORDERS", 60, "go", l.Cluster("C1")...)
@@ -34,14 +34,14 @@ func TestApplyStopsWhenAServerDrains(t *testing.T) {
 	scope, state := stageOf(t, l, "C1", "ORDERS")
 	r := Apply(within(t), connect(t, l.Server("C1-n2").URL(lab.SystemAccount)), scope, state, everywhere(), pace)
 	stopped(t, r, StopServerLost)
-	if got := outcomes(r); got[Kicked] > 30 || r.Stop == nil || r.Stop.Text != "C1-n3 began to drain: it closes the connections of its clients by itself." {
+	if got := outcomes(r); got[Kicked] > 30 || r.Stop == nil || r.Stop.Why != StopReason(Drains{"C1-n3"}) {
 		t.Errorf("moves %v, %+v", got, r.Stop)
 	} else if r.Unseen != (got[Kicked] > r.Batches[0].Kicked) {
 		t.Errorf("moves %v, batches %+v, unseen: %v", got, r.Batches, r.Unseen)
 	}
-	r = Apply(within(t), connect(t, l.Server("C1-n2").ClientURL(), nats.UserInfo("deaf", lab.Password)), scope, state, everywhere(), calm(2*time.Second, 10))
+	r = Apply(within(t), connect(t, l.Server("C1-n2").ClientURL(), nats.UserInfo("unheard", lab.Password)), scope, state, everywhere(), calm(2*time.Second, 10))
 	stopped(t, r, StopServerLost)
-	if got := outcomes(r); got[Kicked] > 0 || r.Stop == nil || r.Stop.Text != "C1-n3 does not answer any more." {
+	if got := outcomes(r); got[Kicked] > 0 || r.Stop == nil || r.Stop.Why != StopReason(Vanished{"C1-n3"}) {
 		t.Errorf("moves %v, %+v", got, r.Stop)
 	}
 }

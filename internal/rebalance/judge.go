@@ -1,11 +1,6 @@
 package rebalance
 
-import (
-	"fmt"
-	"math"
-
-	"github.com/nats-balance/nats-balance/internal/words"
-)
+import "math"
 
 // gain is how many clients are expected, and the variance of that.
 type gain struct{ mean, variance float64 }
@@ -139,7 +134,7 @@ func (a *applying) vanished(counts map[string]int, now map[string]health) *Stop 
 		_, counted := counts[s.ID]
 		_, healthy := now[s.ID]
 		if !counted || !healthy {
-			return &Stop{StopServerLost, fmt.Sprintf("%s does not answer any more.", s.Name)}
+			return &Stop{StopServerLost, Vanished{s.Name}}
 		}
 	}
 	return nil
@@ -151,11 +146,11 @@ func (a *applying) suffering(now map[string]health) *Stop {
 		then, h := a.before[s.ID], now[s.ID]
 		switch {
 		case h.limit > 0 && h.connections > most(h.limit, lastReservePercent) && h.connections > then.connections:
-			return &Stop{StopSuffering, fmt.Sprintf("%s has %s of the %s that it takes.", s.Name, words.Plural(h.connections, "connection"), words.Count(h.limit))}
+			return &Stop{StopSuffering, NearLimit{s.Name, h.connections, h.limit}}
 		case h.slow > then.slow:
-			return &Stop{StopSuffering, fmt.Sprintf("%s has had %s since the start.", s.Name, words.Plural(int(h.slow-then.slow), "slow consumer"))}
+			return &Stop{StopSuffering, SlowConsumers{s.Name, int(h.slow - then.slow)}}
 		case h.cpu > a.pace.MostCPU && h.cpu > then.cpu+5:
-			return &Stop{StopSuffering, fmt.Sprintf("%s uses %.0f%% of its processors, from %.0f%% at the start.", s.Name, h.cpu, then.cpu)}
+			return &Stop{StopSuffering, Busy{s.Name, h.cpu, then.cpu}}
 		}
 	}
 	return nil

@@ -247,7 +247,7 @@ func (s *State) Lost(ended []Ended) []Recalled {
 		out[of.service].Lost += max(0, f.closed-f.back)
 	}
 	for i := range out {
-		out[i].Service, out[i].Name = i, cmp.Or(s.Services[i].Name, "clients without a name")
+		out[i].Service, out[i].Name = i, s.nameOf(i)
 	}
 	return slices.DeleteFunc(out, func(r Recalled) bool {
 		return anew[r.Service] || r.Lost == 0 || 2*r.Lost <= r.Closed && !tooManyMissing(r.Lost, r.Closed)

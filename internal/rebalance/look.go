@@ -32,9 +32,6 @@ type Scope struct {
 	Bound func(server int, protocol string) bool
 }
 
-// unexamined is why a service is left out that nobody looked at the causes of.
-const unexamined = "why they are there was not checked: they came after the plan, or there are too many services"
-
 // Look reads who is connected. What it has read is right also where it returns an
 // error, which names the servers whose connections were not all read.
 func Look(ctx context.Context, nc *nats.Conn, patience time.Duration, scope Scope) (*State, error) {
@@ -185,8 +182,8 @@ func (l *looking) add(at int, asked string, x *wire.Connection) {
 			Stays: l.rest(account)})
 		l.services[key] = service
 	}
-	if of := &l.state.Services[service]; of.Stays == "" && l.scope.Bound != nil && l.scope.Bound(at, protocol) {
-		of.Stays = "no other server takes their protocol"
+	if of := &l.state.Services[service]; of.Stays == nil && l.scope.Bound != nil && l.scope.Bound(at, protocol) {
+		of.Stays = NoListener{}
 	}
 	start := x.Start
 	if !start.IsZero() {
@@ -198,11 +195,11 @@ func (l *looking) add(at int, asked string, x *wire.Connection) {
 
 // rest is why services that are not in the scope stay: those of an account of
 // which no service is known move with it.
-func (l *looking) rest(account int) string {
+func (l *looking) rest(account int) Stay {
 	if slices.ContainsFunc(l.scope.Services, func(x Service) bool { return x.Account == account }) {
-		return unexamined
+		return Unexamined{}
 	}
-	return ""
+	return nil
 }
 
 // called is the name of a client, which over MQTT is its id, and its protocol.

@@ -224,7 +224,18 @@ func outcomes(r Run) map[Outcome]int {
 
 func stopped(t *testing.T, r Run, code StopCode) {
 	t.Helper()
-	if r.Stop == nil || r.Stop.Code != code || !strings.HasSuffix(r.Stop.Text, ".") {
+	if r.Stop == nil || r.Stop.Code != code || r.Stop.Why == nil {
 		t.Errorf("stopped because of %+v, want %s; moves %v, batches %+v", r.Stop, code, outcomes(r), r.Batches)
 	}
+}
+
+// serverOf is the server that did not answer.
+func serverOf(stop *Stop) string {
+	switch x := stop.Why.(type) {
+	case Vanished:
+		return x.Server
+	case SilentAtClose:
+		return x.Server
+	}
+	return ""
 }

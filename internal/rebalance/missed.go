@@ -1,13 +1,8 @@
 package rebalance
 
 import (
-	"cmp"
-	"fmt"
 	"math"
 	"slices"
-	"strings"
-
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // way is how clients were moved: those of one service away from one server.
@@ -301,40 +296,35 @@ func (s *State) untried(moves []Move) bool {
 	})
 }
 
-// Misses says it, a sentence for the servers that the same clients did not come to.
-func (s *State) Misses(all []Missed) (out []string) {
+// Misses returns them as notes, one for the servers that the same clients did not come to.
+func (s *State) Misses(all []Missed) (out []Miss) {
 	for len(all) > 0 {
-		first, names, expected := all[0], []string(nil), 0.0
+		first := all[0]
+		miss := Miss{Closes: first.Moved, Services: s.names(first.Services), Last: first.Last}
 		all = slices.DeleteFunc(slices.Clone(all), func(x Missed) bool {
 			same := slices.Equal(x.Services, first.Services) && x.Moved == first.Moved && x.Last == first.Last
 			if same {
-				names, expected = append(names, s.Servers[x.Server].Name), expected+x.Expected
+				miss.Servers, miss.Expected = append(miss.Servers, s.Servers[x.Server].Name), miss.Expected+x.Expected
 			}
 			return same
 		})
-		though := fmt.Sprintf("where about %.0f would have by chance", expected)
-		if first.Last > 0 {
-			though = fmt.Sprintf("and %s of clients that had been moved from all the others", words.Plurals(first.Last, "of these was", "of these were"))
-		}
-		out = append(out, fmt.Sprintf("After %s of %s no client came to %s, %s: they do not know %s, or can't get in.",
-			words.Plural(first.Moved, "close"), s.named(first.Services), words.Or(names), though, it(len(names))))
+		out = append(out, miss)
 	}
 	return out
 }
 
-// named lists services by name.
-func (s *State) named(services []int) string {
+// names are the names of services.
+func (s *State) names(services []int) []string {
 	var of []string
 	for _, service := range services {
-		of = append(of, cmp.Or(s.Services[service].Name, "clients without a name"))
+		of = append(of, s.Services[service].Name)
 	}
-	slices.Sort(of)
-	return words.ListUpTo(shown, slices.Compact(of))
+	return of
 }
 
-// unsettled says of which servers that nobody is on it is not known whether clients get
-// there: some may have it last in their lists. A sentence each.
-func (a *applying) unsettled() (out []string) {
+// unsettled returns the servers that nobody is on of which it is not known whether clients
+// get there: some may have it last in their lists.
+func (a *applying) unsettled() (out []RunNote) {
 	loads := a.now.Loads()
 	for i, server := range a.now.Servers {
 		if loads[i] > 0 || server.KeptAway {
@@ -352,17 +342,10 @@ func (a *applying) unsettled() (out []string) {
 			}
 		}
 		if len(services) > 0 {
-			out = append(out, fmt.Sprintf("After %s of %s no client came to %s. Whether they get there is unknown: they may try it last.", words.Plural(moved, "close"), a.now.named(services), server.Name))
+			out = append(out, Unsettled{moved, a.now.names(services), server.Name})
 		}
 	}
 	return out
-}
-
-func it(servers int) string {
-	if servers == 1 {
-		return "it"
-	}
-	return "them"
 }
 
 // unreached is a stop where a server that was to be filled is left without these clients,
@@ -371,9 +354,12 @@ func (a *applying) unreached() *Stop {
 	loads := a.now.Loads()
 	empty := func(x Missed) bool { return loads[x.Server] == 0 }
 	if !slices.ContainsFunc(a.missed, empty) {
-		a.run.Notes = slices.Concat(a.run.Notes, a.now.Misses(a.missed), a.unsettled())
+		for _, miss := range a.now.Misses(a.missed) {
+			a.run.Notes = append(a.run.Notes, miss)
+		}
+		a.run.Notes = append(a.run.Notes, a.unsettled()...)
 		return nil
 	}
 	missed := slices.DeleteFunc(slices.Clone(a.missed), func(x Missed) bool { return !empty(x) })
-	return &Stop{StopUnreached, strings.Join(a.now.Misses(missed), " ")}
+	return &Stop{StopUnreached, Unreached{a.now.Misses(missed)}}
 }

@@ -2,14 +2,12 @@ package rebalance
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // killed is a connection that somebody had a server close.
@@ -45,5 +43,5 @@ func (a *applying) others(ctx context.Context) *Stop {
 	if n == 0 {
 		return nil
 	}
-	return &Stop{StopOthers, fmt.Sprintf("Somebody else kicked %s of this cluster meanwhile, perhaps with a rebalance of their own: wait for it to end, then plan again.", words.Plural(n, "connection"))}
+	return &Stop{StopOthers, SomebodyElse{n}}
 }

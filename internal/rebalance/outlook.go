@@ -2,13 +2,10 @@ package rebalance
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Outlook is what the reasons for where an account's clients are say about moving
@@ -16,7 +13,7 @@ import (
 type Outlook struct {
 	// Refusals are for causes that lead clients back.
 	Refusals []Refusal
-	Notes    []string // a sentence each
+	Notes    []Note
 	// Unknown reports whether no cause is known.
 	Unknown bool
 	// AllReturn is that all clients that are moved are expected to come back.
@@ -29,11 +26,10 @@ type Outlook struct {
 // clients: refused is what would not hold. Each service's own cause decides for
 // it. The account is the index for the services, members are the servers.
 func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
-	note := func(format string, args ...any) { out.Notes = append(out.Notes, fmt.Sprintf(format, args...)) }
 	refused := false // for an account that servers refuse
-	refuse := func(c cause.Cause, rest string) {
+	refuse := func(c cause.Cause, then Consequence) {
 		refused = refused || c.Code == cause.AccountGap
-		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s), %s Put that right first.%s", leadsBack(d, c), c.Code, c.Verdict, rest, onceMended(d, c))})
+		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), LedBack{leadOf(d, c), then, onceMended(d, c)}})
 	}
 	byName := false
 	defer func() { out.Services = servicesOf(d, account, members, byName) }()
@@ -51,102 +47,101 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 		switch moved := definition.Moved; {
 		case d.ComesBack(c.Code):
 			out.AllReturn = true
-			rest := "so they would come straight back."
-			if c.Code == cause.AccountGap { // as Go's does after two refusals
-				rest = "so they would come straight back, or be lost where their library gives up."
+			then := StraightBack
+			if c.Code == cause.AccountGap { // libraries give up, as Go's does after two refusals
+				then = StraightBackOrLost
 			}
-			refuse(c, rest)
+			refuse(c, then)
 		case len(unproven) > 0:
-			refuse(c, "and nobody has logged in there since: clients that are refused again are lost where their library gives up.")
+			refuse(c, LostUnlessMended)
 		case moved == cause.ComeBackUntold:
-			refuse(c, "so it would not last: they move to the servers that are advertised to them, and come back when their processes restart.")
+			refuse(c, BackAfterRestarts)
 		case moved == cause.GoToNext:
-			note("The clients try their servers in order (%s, %s): those that are moved all go to the next one of their list, not evenly to all.", c.Code, c.Verdict)
+			out.Notes = append(out.Notes, Note{Code: NoteInOrder, Lead: leadOf(d, c)})
 		case moved == cause.Undecided:
-			note("%s (%s, %s): clients may come back whenever they connect anew.", c.Title, c.Code, c.Verdict)
+			out.Notes = append(out.Notes, Note{Code: NoteMayReturn, Lead: leadOf(d, c)})
 		}
 	}
 	if by := d.Lost(); len(by) > 0 && !refused {
 		c := d.Cause(cause.AccountGap)
-		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), fmt.Sprintf("%s (%s, %s): clients that are moved may be lost there where their library gives up. Put that right first.%s", refuses(by, "the clients"), c.Code, c.Verdict, onceMended(d, c))})
+		out.Refusals = append(out.Refusals, Refusal{RefusalCode(c.Code), MayBeLost{leadOf(d, c), namesOf(by), onceMended(d, c)}})
 	}
 	var away []string
 	for _, l := range d.Own {
 		away = append(away, l.Reach.Away...)
 	}
 	if slices.Sort(away); len(away) > 0 {
-		note("The clients' lists of %s also have servers of %s: clients that are moved may go there.", words.Harmless(d.Finding.Account.Name), words.ListUpTo(shown, slices.Compact(away)))
+		out.Notes = append(out.Notes, Note{Code: NoteElsewhere, Account: d.Finding.Account.Name, Clusters: slices.Compact(away)})
 	}
 	if d.AtLimit() {
-		note("The account is at its limit of connections: others that wait for a place may take those of clients that are moved.")
+		out.Notes = append(out.Notes, Note{Code: NoteAtLimit})
 	}
 	if out.Unknown = !known; !known {
-		pass := "pass --client-url or --client-config with what they are configured with."
+		code := NoteUnknown
 		if len(d.Own) > 0 && !d.Tied {
-			pass = "whose the lists are that were passed is unknown too. Tie theirs to them: --client-url ACCOUNT=URL or --client-config ACCOUNT=PATH."
+			code = NoteUntied
 		}
-		note("Why the clients are where they are is unknown, so they may come back: %s", pass)
+		out.Notes = append(out.Notes, Note{Code: code})
 	}
 	return out
 }
 
-// onceMended says how to show that a cause is mended which is known by what servers
-// refused before, with a space before it; empty where the servers say so themselves.
-func onceMended(d cause.Diagnosis, c cause.Cause) string {
+// Note is what else to expect of the clients of an account that are moved.
+type Note struct {
+	Code     NoteCode
+	Lead     Lead     // of [NoteInOrder] and [NoteMayReturn]
+	Account  string   // of [NoteElsewhere]
+	Clusters []string // of [NoteElsewhere]
+}
+
+// NoteCode says which note it is.
+type NoteCode string
+
+// What else to expect of clients that are moved.
+const (
+	NoteInOrder   NoteCode = "in-order"   // all go to the next server of their list
+	NoteMayReturn NoteCode = "may-return" // whenever they connect anew
+	NoteElsewhere NoteCode = "elsewhere"  // their lists have servers of other clusters
+	NoteAtLimit   NoteCode = "at-limit"   // of the account
+	NoteUnknown   NoteCode = "unknown"    // why they are where they are
+	NoteUntied    NoteCode = "untied"     // the same, and whose the lists are that were passed
+)
+
+// Equal reports whether both say the same.
+func (n Note) Equal(o Note) bool {
+	return n.Code == o.Code && n.Lead == o.Lead && n.Account == o.Account && slices.Equal(n.Clusters, o.Clusters)
+}
+
+// onceMended returns who has to log in where to show that the cause is mended.
+func onceMended(d cause.Diagnosis, c cause.Cause) Login {
 	users, by := d.RefusedUsers()
 	if len(users) == 0 {
 		users, by = d.UnprovenUsers()
 	}
 	if c.Code != cause.AccountGap || len(users) == 0 {
-		return ""
+		return Login{}
 	}
-	for i, user := range users {
-		users[i] = words.Harmless(user)
-	}
-	return fmt.Sprintf(" If it was mended since, log in to %s as %s once: that shows it.", named(by), words.ListUpTo(shown, users))
+	return Login{users, namesOf(by)}
 }
 
-// shown is how many names a sentence has.
-const shown = 5
-
-func named(servers []*checks.Server) string {
+func namesOf(servers []*checks.Server) []string {
 	names := make([]string, len(servers))
 	for i, s := range servers {
 		names[i] = cmp.Or(s.Name, s.ID)
 	}
-	return words.ListUpTo(shown, names)
+	return names
 }
 
-// refuses says whom servers refuse, in a clause.
-func refuses(by []*checks.Server, whom string) string {
-	if len(by) == 1 {
-		return named(by) + " refuses " + whom
+// leadOf is a cause that leads clients to where they were.
+func leadOf(d cause.Diagnosis, c cause.Cause) Lead {
+	lead := Lead{Code: c.Code, Verdict: c.Verdict, Title: c.Title, Past: c.Past}
+	if c.Code != cause.StickyLoadBalancer {
+		return lead
 	}
-	return named(by) + " refuse " + whom
-}
-
-// leadsBack is why a cause leads clients to where they were.
-func leadsBack(d cause.Diagnosis, c cause.Cause) string {
-	if addr, ok := d.BehindAddress(); ok && c.Code == cause.StickyLoadBalancer {
-		return fmt.Sprintf("All clients that come from %s are on the same server, where a load balancer or a list that they share leads them", addr)
+	if addr, ok := d.BehindAddress(); ok {
+		lead.Address = addr
 	}
-	switch c.Code {
-	case cause.SingleURL:
-		return "The clients know the address of one server only"
-	case cause.SingleAddressDNS:
-		return "The clients' host names lead to one server only"
-	case cause.StickyLoadBalancer:
-		return "A load balancer leads each client to the same server every time"
-	case cause.AccountGap:
-		if c.Past {
-			return c.Title
-		}
-		return "The account can't be used on the other servers"
-	case cause.ListenerGap:
-		return "No other server takes the clients' protocol"
-	default:
-		return c.Title
-	}
+	return lead
 }
 
 // keeps reports whether clients that are moved do not stay away, if this is the cause.
@@ -178,10 +173,10 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 		// Whatever else is as likely: moved for that, they would come back for this.
 		if at := slices.IndexFunc(x.Strong, func(c cause.Code) bool { return keeps(d, c) }); at >= 0 {
 			back := ownCause(d, x, x.Strong[at])
-			s.Stays = fmt.Sprintf("they would come back: %s (%s, %s)", lowerFirst(leadsBack(d, back)), back.Code, back.Verdict)
+			s.Stays = WouldReturn{leadOf(d, back)}
 		}
-		if by := d.LostAt(i); s.Stays == "" && len(by) > 0 {
-			s.Stays = "they may be lost: " + refuses(by, "them")
+		if by := d.LostAt(i); s.Stays == nil && len(by) > 0 {
+			s.Stays = Refusing{namesOf(by)}
 		}
 		where := d.Reconnect(i)
 		s.Unreached, s.Known, s.Why = make([]bool, len(members)), make([]bool, len(members)), make([]string, len(members))
@@ -194,7 +189,9 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 			return o.Stem == s.Stem && o.User == s.User && o.Language == s.Language && o.Protocol == s.Protocol
 		}); at >= 0 {
 			out[at].Concentrated = out[at].Concentrated || s.Concentrated
-			out[at].Stays = cmp.Or(out[at].Stays, s.Stays)
+			if out[at].Stays == nil {
+				out[at].Stays = s.Stays
+			}
 			out[at].Unproven = out[at].Unproven || s.Unproven
 			for k := range members { // some of them get there
 				out[at].Unreached[k] = out[at].Unreached[k] && s.Unreached[k]
@@ -222,5 +219,3 @@ func orderOf(ids []string, members []Server) []int {
 	}
 	return out
 }
-
-func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }

@@ -2,6 +2,8 @@ package rebalance
 
 import (
 	"net/netip"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,26 +22,29 @@ func TestOutlook(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		causes    []cause.Cause
-		refuses   string
-		note      string
+		refuses   Consequence
+		note      NoteCode
 		allReturn bool
 	}{
-		{"nothing known", []cause.Cause{root(cause.SingleURL, cause.Possible)}, "", "Why the clients are where they are is unknown", false},
-		{"one URL", []cause.Cause{root(cause.SingleURL, cause.Likely)}, "they would come straight back", "", true},
-		{"one URL, and told of others", []cause.Cause{root(cause.SingleURL, cause.Confirmed), told}, "it would not last", "", false},
-		{"one address", []cause.Cause{root(cause.SingleAddressDNS, cause.Confirmed), told}, "they would come straight back", "", true},
-		{"in order", []cause.Cause{root(cause.OrderedConnect, cause.Likely)}, "", "go to the next one of their list", false},
-		{"near", []cause.Cause{root(cause.NetworkAffinity, cause.Likely)}, "", "may come back whenever", false},
+		{"nothing known", []cause.Cause{root(cause.SingleURL, cause.Possible)}, "", NoteUnknown, false},
+		{"one URL", []cause.Cause{root(cause.SingleURL, cause.Likely)}, StraightBack, "", true},
+		{"one URL, and told of others", []cause.Cause{root(cause.SingleURL, cause.Confirmed), told}, BackAfterRestarts, "", false},
+		{"one address", []cause.Cause{root(cause.SingleAddressDNS, cause.Confirmed), told}, StraightBack, "", true},
+		{"in order", []cause.Cause{root(cause.OrderedConnect, cause.Likely)}, "", NoteInOrder, false},
+		{"near", []cause.Cause{root(cause.NetworkAffinity, cause.Likely)}, "", NoteMayReturn, false},
 		{"restart", []cause.Cause{root(cause.RestartDrift, cause.Likely)}, "", "", false},
 	} {
 		got := OutlookOf(cause.Diagnosis{Causes: c.causes}, 0, nil)
-		var refused []string
+		var refused, noted []string
 		for _, r := range got.Refusals {
-			refused = append(refused, r.Text)
+			refused = append(refused, string(r.Why.(LedBack).Then))
 		}
-		for _, have := range []struct{ texts, want string }{{strings.Join(refused, " "), c.refuses}, {strings.Join(got.Notes, " "), c.note}} {
-			if have.want == "" && have.texts != "" || !strings.Contains(have.texts, have.want) {
-				t.Errorf("%s: %q, want %q", c.name, have.texts, have.want)
+		for _, n := range got.Notes {
+			noted = append(noted, string(n.Code))
+		}
+		for _, have := range []struct{ codes, want string }{{strings.Join(refused, " "), string(c.refuses)}, {strings.Join(noted, " "), string(c.note)}} {
+			if have.codes != have.want {
+				t.Errorf("%s: %q, want %q", c.name, have.codes, have.want)
 			}
 		}
 		if len(got.Refusals) > 0 && got.Refusals[0].Code != RefusalCode(c.causes[0].Code) || got.AllReturn != c.allReturn {
@@ -47,15 +52,15 @@ func TestOutlook(t *testing.T) {
 		}
 	}
 	anyones := cause.Diagnosis{Situation: cause.Situation{Own: []cause.List{{}}}}
-	if got := OutlookOf(anyones, 0, nil).Notes; len(got) != 1 || !strings.Contains(got[0], "--client-url ACCOUNT=URL") {
-		t.Errorf("a list of nobody in particular was passed: %q", got)
+	if got := OutlookOf(anyones, 0, nil).Notes; len(got) != 1 || got[0].Code != NoteUntied {
+		t.Errorf("a list of nobody in particular was passed: %+v", got)
 	}
 	name := cause.List{Reach: cause.Reach{Arrivals: []cause.Arrival{{OwnName: true, Own: checks.Yes}, {OwnName: false, Own: checks.Yes}}}}
 	service := cause.ServiceDiagnosis{Service: checks.Service{Stem: "orders"}, Strong: []cause.Code{cause.RestartDrift, cause.SingleAddressDNS}}
 	profile := &checks.Profile{Servers: []string{"A"}, Services: []checks.Service{service.Service}}
 	got := OutlookOf(cause.Diagnosis{Causes: []cause.Cause{root(cause.SingleAddressDNS, cause.Likely)}, Services: []cause.ServiceDiagnosis{service}, Situation: cause.Situation{
 		Case: cause.Case{Profile: profile, Deployment: &checks.Deployment{}}, Server: &checks.Server{}, Own: []cause.List{name}}}, 3, nil)
-	if len(got.Services) != 1 || !got.Services[0].ByName || got.Services[0].Account != 3 || !strings.Contains(got.Services[0].Stays, "would come back") {
+	if len(got.Services) != 1 || !got.Services[0].ByName || got.Services[0].Account != 3 || got.Services[0].Stays != Stay(WouldReturn{Lead{Code: cause.SingleAddressDNS, Verdict: cause.Likely}}) {
 		t.Errorf("clients that come by another name than the server's own, to one address: %+v", got.Services)
 	}
 }
@@ -73,8 +78,8 @@ func TestOutlookOfAFew(t *testing.T) {
 	d.Case = cause.Case{Profile: &checks.Profile{Servers: []string{"A"}, Services: []checks.Service{services[0].Service, services[1].Service, services[2].Service}}, Deployment: &checks.Deployment{}}
 	d.Server = &checks.Server{}
 	got := OutlookOf(d, 0, nil)
-	if len(got.Refusals) > 0 || got.AllReturn || len(got.Services) != 3 || got.Services[0].Stays != "" || got.Services[2].Stays != "" ||
-		got.Services[1].Stays != "they would come back: the clients know the address of one server only (single-url, confirmed)" {
+	if len(got.Refusals) > 0 || got.AllReturn || len(got.Services) != 3 || got.Services[0].Stays != nil || got.Services[2].Stays != nil ||
+		got.Services[1].Stays != Stay(WouldReturn{Lead{Code: cause.SingleURL, Verdict: cause.Confirmed}}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -108,10 +113,15 @@ func TestOutlookWhereOneRefuses(t *testing.T) {
 			one.History = []checks.Closed{{Server: "C", User: c.user, Reason: "Authentication Failure", Connections: c.times}}
 		}
 		got := OutlookOf(cause.Diagnose(one), 0, nil)
-		if refused := len(got.Refusals) == 1 && got.Refusals[0].Code == "account-gap" && strings.Contains(got.Refusals[0].Text, "n3 refuses the clients"); refused != c.refuses {
+		refused := false
+		if len(got.Refusals) == 1 && got.Refusals[0].Code == "account-gap" {
+			lost, ok := got.Refusals[0].Why.(MayBeLost)
+			refused = ok && slices.Equal(lost.Servers, []string{"n3"})
+		}
+		if refused != c.refuses {
 			t.Errorf("%s: %+v", c.name, got.Refusals)
 		}
-		if len(got.Services) != 1 || strings.Contains(got.Services[0].Stays, "n3 refuses them") != c.refuses {
+		if len(got.Services) != 1 || reflect.DeepEqual(got.Services[0].Stays, Refusing{[]string{"n3"}}) != c.refuses {
 			t.Errorf("%s: %+v", c.name, got.Services)
 		}
 	}
@@ -131,7 +141,10 @@ func TestOutlookBehindAnAddress(t *testing.T) {
 	c := cause.Case{Deployment: d, Profile: profile, Finding: checks.Finding{Row: checks.Row{Account: d.Accounts[0], Cluster: "C1", Server: d.Servers[0].Ref(), Connections: 20, OnServer: 20}}}
 	c.Neighbours = cause.NewNeighbours(d, "C1", map[string]*checks.Profile{"ORDERS": profile, "BILLING": profile}, nil)
 	got := OutlookOf(cause.Conclude(c, []cause.Cause{{Code: cause.StickyLoadBalancer, Verdict: cause.Likely, Role: cause.Root}}), 0, nil)
-	if len(got.Refusals) != 1 || !strings.Contains(got.Refusals[0].Text, "All clients that come from 10.7.7.7 are on the same server") {
+	if len(got.Refusals) != 1 {
+		t.Fatalf("%+v", got.Refusals)
+	}
+	if led, ok := got.Refusals[0].Why.(LedBack); !ok || led.Lead.Address != profile.Sources[0].Addr {
 		t.Errorf("%+v", got.Refusals)
 	}
 }

@@ -30,8 +30,8 @@ type Plan struct {
 	Moves []Move
 	// From is how many of them each server gives.
 	From []int
-	// Short is why there are fewer moves than Excess, one clause each.
-	Short []string
+	// Short is why there are fewer moves than Excess.
+	Short []Short
 }
 
 // above is the weight of an account's excess over its ceiling next to a server's
@@ -47,7 +47,7 @@ type planning struct {
 	expected [][]float64 // that, and what is expected to come
 	variance [][]float64 // of what is expected to come
 	load     []float64
-	room     []float64
+	free     []float64
 	full     []bool
 	hard     []int   // ceilings of the accounts
 	soft     []int   // the same on the way
@@ -79,7 +79,7 @@ func PlanMoves(s *State, goal Goal) Plan {
 	}
 	if goal.MaxMoves > 0 && goal.MaxMoves < budget {
 		budget = goal.MaxMoves
-		plan.Short = append(plan.Short, "--max-moves")
+		plan.Short = append(plan.Short, Short{Code: ShortMaxMoves})
 	}
 	groups := p.groups()
 	for len(plan.Moves) < budget {
@@ -110,22 +110,22 @@ func PlanMoves(s *State, goal Goal) Plan {
 		}
 	}
 	if len(plan.Moves) < min(budget, plan.Excess) {
-		plan.Short = append(plan.Short, p.why()...)
-	} else if kept := s.Kept(goal); kept != "" {
-		plan.Short = append(plan.Short, kept)
+		plan.Short = append(plan.Short, p.why())
+	} else if kept := s.Kept(goal); len(kept) > 0 {
+		plan.Short = append(plan.Short, Short{Code: ShortKept, Servers: kept})
 	}
 	return plan
 }
 
 func newPlanning(s *State, goal Goal) *planning {
 	p := &planning{State: s, goal: goal, aimed: s.aimOf(goal), held: s.Held(), load: make([]float64, len(s.Servers)),
-		room: make([]float64, len(s.Servers)), full: s.full(goal), give: make([]int, len(s.Servers)), overs: make([]int, len(s.Servers)), passes: make([]bool, len(s.Servers))}
+		free: make([]float64, len(s.Servers)), full: s.full(goal), give: make([]int, len(s.Servers)), overs: make([]int, len(s.Servers)), passes: make([]bool, len(s.Servers))}
 	loads := s.Loads()
 	p.peak, p.peaks = s.start()
 	for i, server := range s.Servers {
-		p.load[i], p.room[i] = float64(loads[i]), math.Inf(1)
-		if room := server.Room(); room != nil && !goal.IgnoreRoom {
-			p.room[i] = float64(*room)
+		p.load[i], p.free[i] = float64(loads[i]), math.Inf(1)
+		if free := server.Free(); free != nil && !goal.IgnoreLimits {
+			p.free[i] = float64(*free)
 		}
 	}
 	for i, n := range loads {
@@ -140,7 +140,7 @@ func newPlanning(s *State, goal Goal) *planning {
 		}
 		over := make([]int, len(held))
 		for i, n := range held {
-			if s.Accounts[a].Stays == "" && goal.To < 0 {
+			if s.Accounts[a].Stays == nil && goal.To < 0 {
 				over[i] = max(0, n-p.hard[a])
 				p.overs[i] += over[i]
 			}
@@ -215,7 +215,7 @@ func (p *planning) gain(g *group) float64 {
 		if i == g.server || chance == 0 {
 			continue
 		}
-		if p.room[i] < chance-1e-9 {
+		if p.free[i] < chance-1e-9 {
 			return 0 // its reserve is not for this
 		}
 		if p.Servers[i].KeptAway {
@@ -338,7 +338,7 @@ func (p *planning) take(g *group, c Connection) {
 		p.variance[g.account][i] += chance * (1 - chance)
 		p.load[i] += chance
 		if i != c.Server {
-			p.room[i] -= chance
+			p.free[i] -= chance
 		}
 		if i == p.goal.To {
 			p.want -= chance

@@ -73,21 +73,21 @@ func TestPlanMoves(t *testing.T) {
 			t.Parallel()
 			p := PlanMoves(c.state, c.goal)
 			if !slices.Equal(p.From, c.from) || p.Excess != c.need || len(p.Short) != c.short {
-				t.Errorf("%v moves of %d, short because of %q; want %v of %d", p.From, p.Excess, p.Short, c.from, c.need)
+				t.Errorf("%v moves of %d, short because of %+v; want %v of %d", p.From, p.Excess, p.Short, c.from, c.need)
 			}
 		})
 	}
 }
 
-func TestPlanKeepsToTheRoom(t *testing.T) {
+func TestPlanKeepsToTheLimits(t *testing.T) {
 	t.Parallel()
 	// Both others take 100 and keep 10: 5 and 2 are left.
 	s := limited(held([][]int{{60, 0, 0}}), []int{60, 85, 88}, []int{1000, 100, 100})
 	if p := PlanMoves(s, everywhere()); len(p.Moves) > 7 || len(p.Moves) < 4 || p.Excess != 40 || len(p.Short) != 1 {
-		t.Errorf("%d of %d moves, %q", len(p.Moves), p.Excess, p.Short)
+		t.Errorf("%d of %d moves, %+v", len(p.Moves), p.Excess, p.Short)
 	}
-	if p := PlanMoves(s, Goal{To: -1, IgnoreRoom: true}); len(p.Moves) != 40 {
-		t.Errorf("regardless of room: %d moves", len(p.Moves))
+	if p := PlanMoves(s, Goal{To: -1, IgnoreLimits: true}); len(p.Moves) != 40 {
+		t.Errorf("regardless of limits: %d moves", len(p.Moves))
 	}
 }
 
@@ -125,12 +125,12 @@ func TestPlanTakesWhatCostsLeast(t *testing.T) {
 func TestPlanLeavesOut(t *testing.T) {
 	t.Parallel()
 	s := held([][]int{{12, 0, 0}, {12, 0, 0}})
-	s.Services[1].Stays = "they would come back"
+	s.Services[1].Stays = WouldReturn{}
 	p := PlanMoves(s, everywhere())
 	if len(p.Moves) != 12 || slices.ContainsFunc(p.Moves, func(m Move) bool { return m.Service == 1 }) || len(p.Short) != 1 {
-		t.Errorf("%d moves, %q", len(p.Moves), p.Short)
+		t.Errorf("%d moves, %+v", len(p.Moves), p.Short)
 	}
-	s.Accounts[0].Stays = "accepted"
+	s.Accounts[0].Stays = Agreed{}
 	if p := PlanMoves(s, everywhere()); len(p.Moves) != 0 {
 		t.Errorf("%d moves", len(p.Moves))
 	}
@@ -159,18 +159,18 @@ func TestPlansHold(t *testing.T) {
 			}
 		}
 		s := held(counts)
-		room, limits := 0, true
+		free, limits := 0, true
 		loads := s.Loads()
 		for i := range s.Servers {
 			if limits = limits && r.IntN(4) > 0; limits {
 				s.Servers[i].Connections, s.Servers[i].Limit = number(loads[i]), number(loads[i]+r.IntN(40))
-				room += *s.Servers[i].Room()
+				free += *s.Servers[i].Free()
 			}
 		}
 		for i := range s.Services {
 			s.Services[i].Language = []string{"go", "python3"}[r.IntN(2)]
 			if r.IntN(5) == 0 {
-				s.Services[i].Stays = "so"
+				s.Services[i].Stays = Unexamined{}
 			}
 		}
 		goal := Goal{To: -1, Even: r.IntN(3) == 0, MaxMoves: r.IntN(3) * r.IntN(40)}
@@ -189,7 +189,7 @@ func TestPlansHold(t *testing.T) {
 			}
 		}
 		for _, m := range p.Moves {
-			if seen[place{m.Server, m.ID}] || s.Services[m.Service].Stays != "" {
+			if seen[place{m.Server, m.ID}] || s.Services[m.Service].Stays != nil {
 				t.Fatalf("round %d: %+v", round, m)
 			}
 			seen[place{m.Server, m.ID}] = true
@@ -199,8 +199,8 @@ func TestPlansHold(t *testing.T) {
 				t.Fatalf("round %d: server %d gives %d of %d, too many are %d", round, i, n, loads[i], most)
 			}
 		}
-		if limits && len(p.Moves) > 0 && float64(room) < 1 || goal.MaxMoves > 0 && len(p.Moves) > goal.MaxMoves || len(p.Moves) > p.Excess {
-			t.Fatalf("round %d: %d moves with room for %d, at most %d of %d", round, len(p.Moves), room, goal.MaxMoves, p.Excess)
+		if limits && len(p.Moves) > 0 && float64(free) < 1 || goal.MaxMoves > 0 && len(p.Moves) > goal.MaxMoves || len(p.Moves) > p.Excess {
+			t.Fatalf("round %d: %d moves with room for %d, at most %d of %d", round, len(p.Moves), free, goal.MaxMoves, p.Excess)
 		}
 		if len(p.Moves) < p.Excess && len(p.Short) == 0 {
 			t.Fatalf("round %d: fewer moves without a reason", round)
@@ -209,8 +209,8 @@ func TestPlansHold(t *testing.T) {
 		sum := 0
 		for i, n := range f.Loads {
 			sum += n
-			if room := s.Servers[i].Room(); room != nil && n > loads[i]+*room+3 {
-				t.Fatalf("round %d: server %d with room for %d gets %d", round, i, *room, n-loads[i])
+			if free := s.Servers[i].Free(); free != nil && n > loads[i]+*free+3 {
+				t.Fatalf("round %d: server %d with room for %d gets %d", round, i, *free, n-loads[i])
 			}
 		}
 		if sum != len(s.Connections) {
@@ -320,7 +320,7 @@ func TestPlanOfNobody(t *testing.T) {
 func TestWhyAnAccountStaysAbove(t *testing.T) {
 	t.Parallel()
 	s := &State{Servers: make([]Server, 3), Accounts: []Account{{Name: "LEGACY", Rule: checks.Defaults()}, {Name: "ORDERS", Rule: checks.Defaults()}},
-		Services: []Service{{Stays: "they come back"}, {Account: 1}}}
+		Services: []Service{{Stays: WouldReturn{}}, {Account: 1}}}
 	for server, n := range [][2]int{{24, 0}, {0, 24}, {0, 24}} {
 		for service, n := range n {
 			for range n {
@@ -328,7 +328,7 @@ func TestWhyAnAccountStaysAbove(t *testing.T) {
 			}
 		}
 	}
-	if p := PlanMoves(s, everywhere()); p.Excess == 0 || len(p.Moves) > 0 || len(p.Short) != 1 || p.Short[0] != "24 connections on servers with too many are left out" {
+	if p := PlanMoves(s, everywhere()); p.Excess == 0 || len(p.Moves) > 0 || len(p.Short) != 1 || p.Short[0].Code != ShortStays || p.Short[0].N != 24 {
 		t.Errorf("%+v", p)
 	}
 }

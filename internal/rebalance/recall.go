@@ -1,30 +1,22 @@
 package rebalance
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // Recalled is a service whose clients are known to have come straight back when their
 // connections were closed before.
 type Recalled struct {
 	Service int // index
-	Name    string
+	Name    ServiceName
 	Server  string    // its name
 	Closed  int       // by request, as far as that server remembers
 	At      time.Time // the last of them
 	Lost    int       // clients of them that have not connected again; 0 where they came back
-}
-
-// Closes says what was closed, in a clause.
-func (r Recalled) Closes() string {
-	return fmt.Sprintf("%s on %s until %s", words.Plural(r.Closed, "close"), r.Server, r.At.UTC().Format("15:04:05 UTC"))
 }
 
 // Recall returns the services of an account whose clients came back to the server that
@@ -68,7 +60,7 @@ func (s *State) Recall(account int, history []checks.Closed) []Recalled {
 			// One that is tried alone shows it however few, as it does in a run.
 			alone := x.Unproven || x.Protocol == checks.MQTT
 			if t.tooFewLeft() || alone && t.failed() {
-				out = append(out, Recalled{i, cmp.Or(x.Name, "clients without a name"), server.Name, closed, at, 0})
+				out = append(out, Recalled{i, s.nameOf(i), server.Name, closed, at, 0})
 				break
 			}
 		}
@@ -84,22 +76,26 @@ func (s *State) startedSince(but int, at time.Time) bool {
 // LeaveOut has the clients of services stay that are known to come back, or not to.
 func (s *State) LeaveOut(all []Recalled) {
 	for _, r := range all {
-		why := "after " + r.Closes() + " the clients came straight back"
-		if r.Lost > 0 {
-			why = fmt.Sprintf("after %s %s not connected again, and closing more may lose them too", r.Closes(), words.Plurals(r.Lost, "client has", "clients have"))
+		if s.Services[r.Service].Stays == nil {
+			s.Services[r.Service].Stays = r
 		}
-		s.Services[r.Service].Stays = cmp.Or(s.Services[r.Service].Stays, why)
 	}
 }
 
+// nameOf names a service.
+func (s *State) nameOf(service int) ServiceName {
+	x := s.Services[service]
+	return ServiceName{x.Name, s.Accounts[x.Account].Name}
+}
+
 // why is why more moves are of no use: what was seen of the clients, and no more.
-func (a *applying) why() string {
+func (a *applying) why() Enough {
 	var all tally
 	for _, t := range a.tallies {
 		all.add(*t)
 	}
 	if all.returned*2 > all.kicked {
-		return fmt.Sprintf("It does not become more even: after %s of %s the clients came back to the same server.", words.Count(all.returned), words.Plural(all.kicked, "close"))
+		return StillReturning{all.returned, all.kicked}
 	}
-	return fmt.Sprintf("It does not become more even: clients choose where they go, and the last %s brought nothing.", words.Plural(a.since, "close"))
+	return NothingGained{a.since}
 }

@@ -55,8 +55,8 @@ func TestRecall(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, got)
 			continue
 		}
-		if s.LeaveOut(got); (s.Services[0].Stays != "") != c.back {
-			t.Errorf("%s: %q", c.name, s.Services[0].Stays)
+		if s.LeaveOut(got); (s.Services[0].Stays != nil) != c.back {
+			t.Errorf("%s: %+v", c.name, s.Services[0].Stays)
 		}
 	}
 }

@@ -1,28 +1,28 @@
 package rebalance
 
 import (
-	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// TestUncovered refuses where it is not known who has what, or has room.
+// TestUncovered refuses where it is not known who has what, and may take how many more.
 func TestUncovered(t *testing.T) {
 	t.Parallel()
 	n := 5
 	d := &checks.Deployment{Missing: []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}, {Name: "e1", Cluster: "C2", ClusterKnown: true}, {ID: "N5"}, {}, {}, {Name: "n6", Cluster: "C1", ClusterKnown: true, Kind: checks.Refusing}}}
 	got := Uncovered(d, "C1", []Server{{Connections: &n}, {}, {}})
 	want := []Refusal{
-		{Coverage, "5 servers did not report (2 of unknown name, n4, N5 and n6), so how the connections are spread is unknown."},
-		{Coverage, "Whether there is room is unknown: 2 of 3 servers did not say how many connections they have and take."},
+		{Coverage, NotReported{[]string{"n4", "N5", "n6"}, 2}},
+		{Coverage, FreeUnknown{2, 3}},
 	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%q, want %q", got, want)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 	if got := Uncovered(&checks.Deployment{}, "C1", []Server{{Connections: &n}}); len(got) > 0 {
-		t.Errorf("%q", got)
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -52,7 +52,7 @@ func TestFull(t *testing.T) {
 	s := held([][]int{{8, 0}})
 	s.Servers[0].Connections, s.Servers[0].Limit = &ten, &hundred
 	s.Servers[1].Connections, s.Servers[1].Limit = &ten, &ten
-	if r, full := Full(s, Goal{To: -1, IgnoreRoom: true}); !full || r.Code != NoRoom {
+	if r, full := Full(s, Goal{To: -1, IgnoreLimits: true}); !full || r.Code != NoneFree {
 		t.Errorf("%+v, %v", r, full)
 	}
 	s.Servers[1].Limit = &hundred

@@ -61,10 +61,10 @@ const (
 	ResultBalanced Result = "balanced"
 )
 
-// Stop is why a run stopped early, in a sentence.
+// Stop is why a run stopped early.
 type Stop struct {
 	Code StopCode
-	Text string
+	Why  StopReason
 }
 
 // Pace is how fast to go, and when to stop.
@@ -126,9 +126,8 @@ type Run struct {
 	Stop *Stop // nil where it came to its end
 	// Missed are servers that clients were shown not to get to.
 	Missed []Missed
-	// Notes are what it learnt of where clients get to, a sentence each.
-	Notes []string
-	// Enough is why it ended though not level, in a sentence; empty where it is
-	// level, or was stopped.
-	Enough string
+	// Notes are what it learnt of where clients get to.
+	Notes []RunNote
+	// Enough is why it ended though not level; nil where it is level, or was stopped.
+	Enough Enough
 }

@@ -1,11 +1,9 @@
 package rebalance
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // reaches reports whether the clients of a service may get to a server.
@@ -17,7 +15,7 @@ func (s *State) reaches(service, server int) bool {
 // moves reports whether the clients of a service may be moved.
 func (s *State) moves(service int) bool {
 	x := &s.Services[service]
-	return x.Stays == "" && s.Accounts[x.Account].Stays == ""
+	return x.Stays == nil && s.Accounts[x.Account].Stays == nil
 }
 
 // Reached reports whether clients that may be moved get to a server.
@@ -55,94 +53,84 @@ func (s *State) taking() []int {
 	return out
 }
 
-// remarkKeptAway says which servers are not for clients: a sentence, or none.
-func (s *State) remarkKeptAway() []string {
+// keptAway are the names of the servers that are not for clients.
+func (s *State) keptAway() []string {
 	var names []string
 	for _, server := range s.Servers {
 		if server.KeptAway {
 			names = append(names, server.Name)
 		}
 	}
-	if len(names) == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("Not for clients, by a tag: %s. Clients that are there stay, and those that are moved and choose it are moved on.", words.ListUpTo(5, names))}
+	return names
 }
 
-// Confines says for which servers some clients are not planned, as they are known
-// not to get there: a sentence for the accounts of which it is the same servers, or
-// for the services, where those of an account do not get to the same ones.
-func (s *State) Confines() []string {
-	by, order, n := map[string][]string{}, []string(nil), make([]int, len(s.Services))
+// Confine is a service whose clients are not planned for some servers, as they are known
+// not to get there.
+type Confine struct {
+	Name    ServiceName
+	Alike   bool     // whether all services of its account do not get to the same servers
+	Servers []string // that they do not get to
+	Why     string   // in a clause; empty where that is not the same of all, or not known
+}
+
+// Confines returns the services with clients for which that is so.
+func (s *State) Confines() []Confine {
+	n := make([]int, len(s.Services))
 	for _, c := range s.Connections {
 		n[c.Service]++
 	}
-	without, first, mixed := make([]string, len(s.Services)), map[int]string{}, map[int]bool{}
+	same := func(a, b Confine) bool { return slices.Equal(a.Servers, b.Servers) && a.Why == b.Why }
+	first, mixed := map[int]Confine{}, map[int]bool{} // by account
+	all := make([]Confine, len(s.Services))
 	for service, x := range s.Services {
 		if n[service] == 0 {
 			continue
 		}
-		without[service] = s.without(service)
-		if key, ok := first[x.Account]; ok && key != without[service] {
+		all[service] = s.without(service)
+		if one, ok := first[x.Account]; ok && !same(one, all[service]) {
 			mixed[x.Account] = true
 		}
-		first[x.Account] = without[service]
+		first[x.Account] = all[service]
 	}
+	var out []Confine
 	for service, x := range s.Services {
-		key := without[service]
-		if key == "" {
-			continue
-		}
-		if by[key] == nil {
-			order = append(order, key)
-		}
-		name := s.Accounts[x.Account].Name
-		if mixed[x.Account] && x.Name != "" {
-			name = x.Name + " of " + name
-		}
-		if !slices.Contains(by[key], name) {
-			by[key] = append(by[key], name)
+		if c := all[service]; len(c.Servers) > 0 {
+			c.Name, c.Alike = s.nameOf(service), !mixed[x.Account]
+			out = append(out, c)
 		}
 	}
-	for i, key := range order {
-		order[i] = fmt.Sprintf("Clients of %s do not get to %s: they are spread over the other servers.", words.ListUpTo(5, by[key]), key)
-	}
-	return order[:min(len(order), 5)]
+	return out
 }
 
-// without names the servers that clients of a service do not get to; empty where they
-// are not confined to some.
-func (s *State) without(service int) string {
+// without returns the servers that clients of a service do not get to; none where they are
+// not confined to some.
+func (s *State) without(service int) (c Confine) {
 	to := s.confined(service)
 	if to == nil {
-		return ""
+		return c
 	}
-	var out []string
 	for i, server := range s.Servers {
 		if !slices.Contains(to, i) && !server.KeptAway {
-			out = append(out, server.Name)
+			c.Servers = append(c.Servers, server.Name)
 		}
 	}
-	return words.ListUpTo(5, out) + s.whyNot(service)
+	c.Why = s.whyNot(service)
+	return c
 }
 
-// whyNot is why clients of a service do not get to servers, in brackets, where that is the
-// same of all.
+// whyNot is why clients of a service do not get to servers, where that is the same of all.
 func (s *State) whyNot(service int) string {
 	why := ""
 	for i, reason := range s.Services[service].Why {
 		switch {
 		case s.reaches(service, i):
 		case reason == "" || why != "" && why != reason:
-			return " by what is known"
+			return ""
 		default:
 			why = reason
 		}
 	}
-	if why == "" {
-		return " by what is known"
-	}
-	return " (" + why + ")"
+	return why
 }
 
 // blocks are all clients; nil where none are confined. Those that stay are confined to their

@@ -2,8 +2,8 @@ package rebalance
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -37,17 +37,17 @@ func TestShares(t *testing.T) {
 		{"the third was all on n3, and stays below its threshold", behind([]int{12, 0, 0}, []int{12, 0, 0}, []int{0, 0, 15}), []int{15, 15, 10}, []int{8, 8, 10}},
 		{"those that stay are no share of others", func() *State {
 			s := behind([]int{12, 0, 0}, []int{12, 0, 0}, []int{6, 7, 2})
-			s.Services[0].Stays, s.Accounts[1].Stays = "so", "so"
+			s.Services[0].Stays, s.Accounts[1].Stays = Unexamined{}, Unexamined{}
 			return s
 		}(), []int{25, 7, 7}, []int{8, 8, 7}},
 		{"those that move make up for those that stay", func() *State {
 			s := held([][]int{{30, 0, 0}, {21, 17, 22}})
-			s.Accounts[0].Stays = "so"
+			s.Accounts[0].Stays = Unexamined{}
 			return s
 		}(), []int{44, 23, 23}, []int{21, 23}},
 		{"those that stay where no server has too much", func() *State {
 			s := held([][]int{{10, 0, 0}, {40, 0, 40}})
-			s.Services[0].Stays = "so"
+			s.Services[0].Stays = Unexamined{}
 			return s
 		}(), []int{30, 30, 30}, []int{7, 40}},
 	} {
@@ -75,9 +75,9 @@ func TestPlanLeadsNobodyWhereHeDoesNotGet(t *testing.T) {
 	if p.Even != 16 || p.Excess != 14 {
 		t.Errorf("%d is even, %d are too many", p.Even, p.Excess)
 	}
-	lasting, _ := p.Remarks(s, f)
-	if said := strings.Join(lasting, "\n"); !strings.Contains(said, "Clients of A0 and A1 do not get to n3") {
-		t.Error(said)
+	to := []string{"n3"}
+	if got, want := p.Remarks(s, f).Confines, []Confine{{ServiceName{"", "A0"}, true, to, ""}, {ServiceName{"", "A1"}, true, to, ""}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 	if s.Reached(2) != true || len(PlanMoves(s, Goal{To: 2}).Moves) == 0 {
 		t.Error("the third account can fill n3")
@@ -87,7 +87,7 @@ func TestPlanLeadsNobodyWhereHeDoesNotGet(t *testing.T) {
 			t.Errorf("a client of %s is moved to fill n3", s.Accounts[m.Service].Name)
 		}
 	}
-	s.Accounts[2].Stays = "so"
+	s.Accounts[2].Stays = Unexamined{}
 	if s.Reached(2) || len(PlanMoves(s, Goal{To: 2}).Moves) > 0 {
 		t.Error("nobody who moves gets to n3")
 	}
@@ -146,17 +146,21 @@ func TestRemarkOfServices(t *testing.T) {
 	s.Services[1].Account = 0
 	s.Services[0].Name, s.Services[0].Unreached = "front", []bool{false, false, true, true}
 	s.Services[1].Name, s.Services[1].Unreached = "back", []bool{true, true, false, false}
-	said := strings.Join(s.Confines(), "\n")
-	if !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") || !strings.Contains(said, "Clients of back of A0 do not get to n1 and n2") {
-		t.Error(said)
-	}
-	s.Services[1].Unreached = nil
-	if said := strings.Join(s.Confines(), "\n"); !strings.Contains(said, "Clients of front of A0 do not get to n3 and n4") {
-		t.Error(said)
-	}
-	s.Services[1].Unreached = s.Services[0].Unreached
-	if said := strings.Join(s.Confines(), "\n"); !strings.HasPrefix(said, "Clients of A0 do not get to n3 and n4") {
-		t.Error(said)
+	front, back := ServiceName{"front", "A0"}, ServiceName{"back", "A0"}
+	first, last := []string{"n1", "n2"}, []string{"n3", "n4"}
+	for _, want := range [][]Confine{
+		{{front, false, last, ""}, {back, false, first, ""}},
+		{{front, false, last, ""}},
+		{{front, true, last, ""}, {back, true, last, ""}},
+	} {
+		if got := s.Confines(); !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+		if s.Services[1].Unreached == nil {
+			s.Services[1].Unreached = s.Services[0].Unreached
+		} else {
+			s.Services[1].Unreached = nil
+		}
 	}
 }
 

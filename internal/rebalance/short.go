@@ -1,10 +1,38 @@
 package rebalance
 
-import "github.com/nats-balance/nats-balance/internal/words"
+// Short is why there are fewer moves than it takes.
+type Short struct {
+	Code    ShortCode
+	N       int         // connections, or clients, of which that is so
+	Full    FullServers // of [ShortFull]
+	Servers []string    // of [ShortKept]
+}
+
+// ShortCode says which reason it is.
+type ShortCode string
+
+// Why there are fewer moves than it takes.
+const (
+	ShortMaxMoves  ShortCode = "max-moves"
+	ShortFull      ShortCode = "full"
+	ShortUnnamed   ShortCode = "unnamed" // by the plan that was shown
+	ShortStays     ShortCode = "stays"
+	ShortTried     ShortCode = "tried" // often enough
+	ShortNotAtOnce ShortCode = "not-at-once"
+	ShortNothing   ShortCode = "nothing"
+	ShortKept      ShortCode = "kept" // clients that stay keep servers above their even share
+	ShortUnread    ShortCode = "unread"
+)
+
+// FullServers are those that take no more of the clients that are moved.
+type FullServers struct {
+	Names  []string
+	Others bool // all others
+}
 
 // why says why there are fewer moves than it takes.
-func (p *planning) why() []string {
-	full := p.crowded()
+func (p *planning) why() Short {
+	full, some := p.fullServers()
 	stays, tried, left, unnamed := 0, 0, 0, 0
 	for _, c := range p.Connections {
 		switch {
@@ -20,42 +48,32 @@ func (p *planning) why() []string {
 		}
 	}
 	switch {
-	case full != "":
-		return []string{full}
+	case some:
+		return Short{Code: ShortFull, Full: full}
 	case unnamed > 0:
-		return []string{"the plan did not name the services of the " + words.Plural(unnamed, "other connection") + " on servers with too many"}
+		return Short{Code: ShortUnnamed, N: unnamed}
 	case stays > 0:
-		return []string{words.Plural(stays, "connection") + " on servers with too many are left out"}
+		return Short{Code: ShortStays, N: stays}
 	case tried > 0:
-		return []string{words.Plural(tried, "client") + " on servers with too many were moved often enough"}
+		return Short{Code: ShortTried, N: tried}
+	case left > 0:
+		return Short{Code: ShortNotAtOnce}
 	}
-	if left > 0 {
-		return []string{"closing more would not make the servers even at once: clients also go to servers that have enough"}
-	}
-	return []string{"no connection that may move is on a server with too many"}
+	return Short{Code: ShortNothing}
 }
 
-// crowded says which servers have no room for those that are moved, in a clause; empty
-// where all have.
-func (p *planning) crowded() string {
-	var full []string
+// fullServers returns the servers that take no more of those that are moved, and whether
+// there are any.
+func (p *planning) fullServers() (full FullServers, some bool) {
 	others := 0
-	for i := range p.room {
+	for i := range p.free {
 		if !p.passes[i] {
 			others++
 		}
-		if p.room[i] < 1 {
-			full = append(full, p.Servers[i].Name)
+		if p.free[i] < 1 {
+			full.Names = append(full.Names, p.Servers[i].Name)
 		}
 	}
-	switch {
-	case len(full) == 0:
-		return ""
-	case len(full) >= others:
-		return "the other servers have no room for more"
-	}
-	if len(full) == 1 {
-		return full[0] + " has no room for more, and clients that are moved may choose it"
-	}
-	return words.ListUpTo(shown, full) + " have no room for more, and clients that are moved may choose them"
+	full.Others = len(full.Names) >= others
+	return full, len(full.Names) > 0
 }

@@ -29,8 +29,8 @@ type Account struct {
 	ID, Name string
 	// Rule are the thresholds by which it is judged.
 	Rule checks.Parameters
-	// Stays is why it is left alone, in a clause; empty where it is balanced.
-	Stays string
+	// Stays is why it is left alone; nil where it is balanced.
+	Stays Stay
 	// Accepted reports whether the operator wants it left as it is: then it is not
 	// counted as a finding that is left.
 	Accepted bool
@@ -47,9 +47,8 @@ type Service struct {
 	Name string
 	// Concentrated reports whether it is one of those that make its account a finding.
 	Concentrated bool
-	// Stays is why its connections are left where they are, in a clause; empty
-	// where they may move.
-	Stays string
+	// Stays is why its connections are left where they are; nil where they may move.
+	Stays Stay
 	// Unproven reports whether no other server was known to take its users when the
 	// causes were found: one of its connections is moved first, alone.
 	Unproven bool
@@ -120,8 +119,8 @@ type Goal struct {
 	// Only are the services, by index, that may be moved, as the plan that was shown names
 	// them; nil for all.
 	Only []bool
-	// IgnoreRoom plans as if every server had room.
-	IgnoreRoom bool
+	// IgnoreLimits plans as if no server had a limit.
+	IgnoreLimits bool
 	// Hotter is to go on where an even spread of each account leads more to a server than
 	// the fullest had.
 	Hotter bool
@@ -164,21 +163,21 @@ const reservePercent = 10
 // because chance leads more clients to one server than to another.
 const lastReservePercent = 5
 
-// Room is how many more connections the server takes without using up the
+// Free is how many more connections the server takes without using up the
 // reserve; nil where it is not known.
-func (s Server) Room() *int {
+func (s Server) Free() *int {
 	if s.Connections == nil || s.Limit == nil {
 		return nil
 	}
-	room := max(0, most(*s.Limit, reservePercent)-*s.Connections)
-	return &room
+	free := max(0, most(*s.Limit, reservePercent)-*s.Connections)
+	return &free
 }
 
 // full says which servers refuse clients, who then go on to others.
 func (s *State) full(goal Goal) []bool {
 	out := make([]bool, len(s.Servers))
 	for i, server := range s.Servers {
-		out[i] = server.Connections != nil && server.Limit != nil && *server.Connections >= *server.Limit && !goal.IgnoreRoom
+		out[i] = server.Connections != nil && server.Limit != nil && *server.Connections >= *server.Limit && !goal.IgnoreLimits
 	}
 	return out
 }

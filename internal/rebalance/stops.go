@@ -1,12 +1,6 @@
 package rebalance
 
-import (
-	"cmp"
-	"fmt"
-	"slices"
-
-	"github.com/nats-balance/nats-balance/internal/words"
-)
+import "slices"
 
 // missing adds up the clients of the run that are nowhere. Those of a service are
 // back where more came later than were moved.
@@ -45,7 +39,7 @@ func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, try trial) *Sto
 		now.On[this.from] = max(0, now.On[this.from]-this.returned) // it did not choose that server
 		a.tallies[service].add(this)
 		if t := *a.tallies[service]; t.bad() || try.of(service) && t.failed() {
-			a.stays(service, fmt.Sprintf("after %s of %s the clients came back to the same server", words.Count(t.returned), words.Plural(t.kicked, "close")))
+			a.stays(service, Returned{t.returned, t.kicked})
 			continue
 		}
 		staying.add(this)
@@ -73,11 +67,10 @@ func (a *applying) returned(t tally) *Stop {
 	var of []string
 	for i, x := range a.now.Services {
 		if t := a.tallies[i]; t != nil && t.returned > 0 {
-			of = append(of, cmp.Or(x.Name, "clients without a name"))
+			of = append(of, x.Name)
 		}
 	}
-	slices.Sort(of)
-	return &Stop{StopCameBack, fmt.Sprintf("After %s of %s the clients came back to the servers that they were moved from (%s).", words.Count(t.returned), words.Plural(t.kicked, "close"), words.ListUpTo(shown, slices.Compact(of)))}
+	return &Stop{StopCameBack, AllReturned{t.returned, t.kicked, of}}
 }
 
 // expect notes where the clients that were moved should go, and returns how many of
@@ -132,11 +125,7 @@ func (a *applying) harmed(now Arrivals, expected []gain, try trial) *Stop {
 		}
 		for k, f := range tallies {
 			if f.bad() {
-				unit := "client"
-				if k > 0 { // of several batches: some came twice
-					unit = "reconnect"
-				}
-				return &Stop{StopFlock, fmt.Sprintf("%s got %s where about %.0f were expected: the clients do not choose as predicted.", a.now.Servers[i].Name, words.Plural(f.got, unit), f.expected.mean)}
+				return &Stop{StopFlock, Flocked{a.now.Servers[i].Name, f.got, f.expected.mean, k > 0}}
 			}
 		}
 	}

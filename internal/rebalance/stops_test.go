@@ -1,7 +1,6 @@
 package rebalance
 
 import (
-	"fmt"
 	"testing"
 )
 
@@ -128,8 +127,13 @@ func (s *simulated) watched(accounts, batch int, goal Goal) *Stop {
 		}
 		a.noteGain(len(moves))
 	}
-	return &Stop{Text: fmt.Sprintf("In vain: %v.", a.now.Loads())}
+	return &Stop{Why: inVain(a.now.Loads())}
 }
+
+// inVain is that it does not get better, with the loads.
+type inVain []int
+
+func (inVain) stops() {}
 
 // Canaries of two services come back: these are left out, and the third is moved.
 func TestApplyLeavesOutServicesThatComeBack(t *testing.T) {

@@ -63,7 +63,7 @@ func (s *State) alike(c cohort) (cohort, bool) {
 
 // chances returns the chance of each server for a client of the cohort whose connection is
 // closed: by the walk of its library, by where those of other services went, and by where
-// others like it did. Servers without room are out of the question.
+// others like it did. Full servers are out of the question.
 func (s *State) chances(c cohort, full []bool) []float64 {
 	out := s.walk(c, full)
 	if others, ok := s.alike(c); ok {

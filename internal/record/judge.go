@@ -73,14 +73,14 @@ func (w *Watch) judge(now time.Time) {
 	w.lacking()
 	// While no events come, nobody knows whose clients went where. A server may have shut
 	// down, and its clients count there and on the others.
-	if !w.blind && len(w.m.changed)+len(w.m.moved) > 0 {
+	if !w.unsure && len(w.m.changed)+len(w.m.moved) > 0 {
 		w.rejudge(now)
 	}
-	if !w.blind {
+	if !w.unsure {
 		clear(w.lastOf)
 	}
 	for k, p := range w.over {
-		if !p.held && !p.open && !p.falling(now) && p.doubted.IsZero() && !w.blind && now.Sub(p.since) >= w.s.For {
+		if !p.held && !p.open && !p.falling(now) && p.doubted.IsZero() && !w.unsure && now.Sub(p.since) >= w.s.For {
 			p.held = true
 			spread := w.spread(k, now, mostEmpty)
 			spread.Verdict = checks.Found

@@ -16,8 +16,8 @@ const (
 	leastPause = 2 * time.Second
 	// leastMissingPause is that while servers are missing.
 	leastMissingPause = 5 * time.Second
-	// blindPause is that where events did not come for a while.
-	blindPause = 500 * time.Millisecond
+	// unsurePause is that where events did not come for a while.
+	unsurePause = 500 * time.Millisecond
 	// shareOfTime is how many times as long as a full report takes is left between
 	// two of them: they are work for every server.
 	shareOfTime = 10
@@ -65,8 +65,8 @@ func (w *Watch) missingPause() time.Duration {
 // again. Until the one after a lost connection no verdict is known.
 func (w *Watch) pause() time.Duration {
 	switch {
-	case w.blind:
-		return max(blindPause, w.took)
+	case w.unsure:
+		return max(unsurePause, w.took)
 	case w.quiet:
 		return max(leastPause, w.took)
 	case w.waited:
@@ -104,7 +104,7 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	if len(w.missing) == 0 {
 		w.lackSince = now
 	}
-	w.blind = w.blind && (w.deaf || w.lost)
+	w.unsure = w.unsure && (w.noEvents || w.lost)
 	w.Counters.Reconciliations++
 	reported := w.rows(d, first, now)
 	c := w.m.correct(d)

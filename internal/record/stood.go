@@ -16,23 +16,23 @@ func (w *Watch) Stood(since, now time.Time) {
 	w.lost = true
 	w.arrivals.missed(now)
 	w.moves.miss()
-	if !w.blind {
-		w.blind, w.blindFrom, w.stood = true, since, true
+	if !w.unsure {
+		w.unsure, w.unsureFrom, w.stood = true, since, true
 	}
 	w.want(stoodStill, now)
 }
 
-// Deaf is that no event came since a time, which is noticed now: as after [Watch.Stood], what
+// NoEvents is that no event came since a time, which is noticed now: as after [Watch.Stood], what
 // leans when a full report comes may have begun at any time since.
-func (w *Watch) Deaf(since time.Time) {
-	if w.ready && !w.blind {
-		w.blindFrom = since
+func (w *Watch) NoEvents(since time.Time) {
+	if w.ready && !w.unsure {
+		w.unsureFrom = since
 	}
 	w.Hear(false)
 }
 
-// whyBlind is why no verdict is known anywhere.
-func (w *Watch) whyBlind() string {
+// whyUnsure is why no verdict is known anywhere.
+func (w *Watch) whyUnsure() string {
 	if w.stood {
 		return stoodStill
 	}

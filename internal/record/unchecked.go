@@ -10,7 +10,7 @@ import (
 // watch begins, when that becomes so, and when they are checked again. While another server
 // may be theirs that is unknown, and nothing is told.
 func (w *Watch) tellUnchecked(now time.Time) {
-	if w.blind {
+	if w.unsure {
 		return
 	}
 	have := map[string]int{}

@@ -20,10 +20,10 @@ func (w *Watch) unclear(p *pair, r *checks.Row, over bool, now time.Time) {
 			p.complete(&Spread{Time: now, Account: r.Account, Cluster: r.Cluster, Connections: r.Connections, Of: p.written.Of, Verdict: r.Verdict, Servers: []Share{{r.Server, r.OnServer}}})
 		}
 		p.clear = time.Time{}
-	case p.clear.IsZero() && (incomplete || went || !w.blindSince.IsZero()):
+	case p.clear.IsZero() && (incomplete || went || !w.unsureSince.IsZero()):
 		p.clear = now
-		if !w.blindSince.IsZero() {
-			p.clear = w.blindSince
+		if !w.unsureSince.IsZero() {
+			p.clear = w.unsureSince
 		}
 		if went && w.judged && last.Before(p.clear) {
 			p.clear = last

@@ -50,14 +50,14 @@ func (p *pair) verdict() checks.Verdict {
 // is missing there decides, and all of them while no event comes. That no account was above
 // the threshold then, nobody can say.
 func (w *Watch) tellUndecided(now time.Time) {
-	if w.blind != !w.blindSince.IsZero() {
-		c := Change{Kind: Decided, Time: now, Since: w.blindSince, Everywhere: true}
-		w.blindSince = time.Time{}
-		if w.blind {
-			c = Change{Kind: Undecided, Time: now, Since: w.blindFrom, Everywhere: true, Reason: w.whyBlind()}
-			w.blindSince = cmp.Or(w.blindFrom, now)
+	if w.unsure != !w.unsureSince.IsZero() {
+		c := Change{Kind: Decided, Time: now, Since: w.unsureSince, Everywhere: true}
+		w.unsureSince = time.Time{}
+		if w.unsure {
+			c = Change{Kind: Undecided, Time: now, Since: w.unsureFrom, Everywhere: true, Reason: w.whyUnsure()}
+			w.unsureSince = cmp.Or(w.unsureFrom, now)
 		} else {
-			w.blindFrom, w.stood = time.Time{}, false
+			w.unsureFrom, w.stood = time.Time{}, false
 		}
 		w.tell(c)
 	}
@@ -79,8 +79,8 @@ func (w *Watch) tellUndecided(now time.Time) {
 // that it is so.
 func (w *Watch) Undecided(now time.Time) []Change {
 	var out []Change
-	if !w.blindSince.IsZero() {
-		out = append(out, Change{Kind: Undecided, Time: now, Since: w.blindFrom, Everywhere: true, Reason: w.whyBlind()})
+	if !w.unsureSince.IsZero() {
+		out = append(out, Change{Kind: Undecided, Time: now, Since: w.unsureFrom, Everywhere: true, Reason: w.whyUnsure()})
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(w.doubts)) {
 		out = append(out, Change{Kind: Undecided, Time: now, Cluster: cluster, Count: max(1, w.open[cluster]), Reason: w.undecidedBy(cluster)})

@@ -67,25 +67,25 @@ type Watch struct {
 	// servers report.
 	clusters map[string]string
 
-	identity   *checks.Identity // of the deployment, by the last full report
-	judged     bool             // what the first full report has was judged
-	ready      bool             // there was a full report
-	asking     bool             // one is being asked for,
-	asked      time.Time        // since then
-	reconciled time.Time
-	took       time.Duration
-	waited     bool          // it waited for servers that are missing
-	work       time.Duration // how long the last one took that did not
-	wanted     string        // why a full report is due
-	wantedAt   time.Time     // from when on
-	quiet      bool          // it is because a server says nothing
-	lost       bool          // events were, since a full report was begun
-	lostWhy    string        // why, as it was last told since there was a full report
-	deaf       bool          // no events come
-	blind      bool          // what changed while none came is not known yet
-	blindSince time.Time     // as it was told
-	blindFrom  time.Time     // since when that is so, where it was noticed late
-	stood      bool          // it is because watch stood still
+	identity    *checks.Identity // of the deployment, by the last full report
+	judged      bool             // what the first full report has was judged
+	ready       bool             // there was a full report
+	asking      bool             // one is being asked for,
+	asked       time.Time        // since then
+	reconciled  time.Time
+	took        time.Duration
+	waited      bool          // it waited for servers that are missing
+	work        time.Duration // how long the last one took that did not
+	wanted      string        // why a full report is due
+	wantedAt    time.Time     // from when on
+	quiet       bool          // it is because a server says nothing
+	lost        bool          // events were, since a full report was begun
+	lostWhy     string        // why, as it was last told since there was a full report
+	noEvents    bool          // no events come
+	unsure      bool          // what changed while none came is not known yet
+	unsureSince time.Time     // as it was told
+	unsureFrom  time.Time     // since when that is so, where it was noticed late
+	stood       bool          // it is because watch stood still
 }
 
 // stopped is a server process that shut down. What is still heard of it is of the
@@ -220,8 +220,8 @@ func (w *Watch) Again(now time.Time) {
 // Hear says whether events come. Where none do, nobody knows what is above the
 // threshold: nothing becomes a finding until a full report says how it is now.
 func (w *Watch) Hear(events bool) {
-	w.deaf = !events
-	w.blind = w.blind || w.deaf
+	w.noEvents = !events
+	w.unsure = w.unsure || w.noEvents
 }
 
 // Bad counts an event that can't be read, or is not what its subject says.

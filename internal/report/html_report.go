@@ -239,8 +239,8 @@ func (r *htmlReport) impactSection(n int, x ServerImpact) htmlSection {
 	if said := x.answer(); said != r.Answer {
 		s.Paragraphs = append(s.Paragraphs, said)
 	}
-	if room := x.room(); room != "" && x.Connections > 0 {
-		s.Paragraphs = append(s.Paragraphs, room)
+	if free := x.free(); free != "" && x.Connections > 0 {
+		s.Paragraphs = append(s.Paragraphs, free)
 	}
 	if abroad := x.abroad(); abroad != "" {
 		s.Paragraphs = append(s.Paragraphs, abroad)

@@ -161,8 +161,8 @@ func TestHTMLOfHostileNames(t *testing.T) {
 	}
 }
 
-// crowd is a cluster with so many accounts, of which some are findings.
-func crowd(accounts, servers, findings int) Input {
+// manyAccounts is a cluster with so many accounts, of which some are findings.
+func manyAccounts(accounts, servers, findings int) Input {
 	f := newFleet()
 	for s := range servers {
 		f.server("LARGE", fmt.Sprintf("large-%03d", s), 0)
@@ -185,7 +185,7 @@ func crowd(accounts, servers, findings int) Input {
 // the sums.
 func TestHTMLOfManyAccounts(t *testing.T) {
 	t.Parallel()
-	in := crowd(100_000, 5, 3_000)
+	in := manyAccounts(100_000, 5, 3_000)
 	in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
 	doc := New(in)
 	page := pageOf(t, "many-accounts", doc)
@@ -213,7 +213,7 @@ func TestHTMLOfManyAccounts(t *testing.T) {
 // A cluster of many servers has the columns that matter, and one for the rest.
 func TestHTMLOfManyServers(t *testing.T) {
 	t.Parallel()
-	in := crowd(300, 200, 1)
+	in := manyAccounts(300, 200, 1)
 	in.Result = checks.CheckConcentration(in.Deployment, in.Parameters)
 	p, err := newHTMLPage(New(in))
 	if err != nil {

@@ -81,9 +81,9 @@ func (p *printer) impact(s ServerImpact) {
 	}
 	switch s.Fits {
 	case string(checks.No):
-		p.paragraph(text.FgRed, "  ", "    ", s.room())
+		p.paragraph(text.FgRed, "  ", "    ", s.free())
 	case string(checks.Unknown):
-		p.wrap("  ", s.room())
+		p.wrap("  ", s.free())
 	}
 	p.survivors(s.Survivors)
 	if abroad := s.abroad(); abroad != "" {
@@ -134,9 +134,9 @@ func (s ServerImpact) abroad() string {
 	return "Some may go to other clusters, as their lists lead there too: " + words.ListUpTo(named, to) + "."
 }
 
-// room says that the other servers have none, or that it is unknown; empty where
+// free says that the other servers have none, or that it is unknown; empty where
 // they have.
-func (s ServerImpact) room() string {
+func (s ServerImpact) free() string {
 	switch s.Fits {
 	case string(checks.No):
 		if len(s.Survivors) == 0 {

@@ -138,7 +138,7 @@ type RebalanceServer struct {
 	ID          string `json:"id"`
 	Connections *int   `json:"connections"` // of all accounts
 	Limit       *int   `json:"limit"`
-	Room        *int   `json:"room"`
+	Free        *int   `json:"room"`
 	Before      int    `json:"before"`
 	Moves       int    `json:"moves"`
 	Predicted   int    `json:"predicted"`

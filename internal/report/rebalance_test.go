@@ -42,7 +42,7 @@ func rebalanceOf(outcome, name string) *Rebalance {
 		doc.Moves = append(doc.Moves, RebalanceMove{Server: name, ServerID: name, CID: uint64(i), Name: name, Language: name, Protocol: "nats",
 			Start: &start, IdleS: 90, Outcome: outcome, Why: &why, Batch: &batch})
 	}
-	doc.Servers = []RebalanceServer{{Server: name, ID: name, Connections: &n, Limit: &n, Room: &n, Before: 24, Moves: 2, Predicted: 22, After: &n}, {Server: "n2", ID: "ID2"}}
+	doc.Servers = []RebalanceServer{{Server: name, ID: name, Connections: &n, Limit: &n, Free: &n, Before: 24, Moves: 2, Predicted: 22, After: &n}, {Server: "n2", ID: "ID2"}}
 	doc.Batches = []RebalanceBatch{{Kicked: 1, Gone: 1, TookS: 0.5}}
 	d := &checks.Deployment{Notes: []string{"noted of " + name}, Missing: []checks.Missing{
 		{Name: name, Cluster: name, ClusterKnown: true, Reason: "did not answer"}, {ID: "X", Reason: "who knows"}, {Name: "elsewhere", Cluster: "C2", ClusterKnown: true}}}

@@ -14,11 +14,11 @@ func TestWhatToDoOnAScreen(t *testing.T) {
 	conf := "nats-server -t -c nats.conf"
 	move := Remedy{Title: "Move 11 connections of ORDERS off n1", Commands: []string{long}}
 	for _, c := range []struct {
-		name  string
-		all   []Remedy
-		room  int
-		want  string
-		whole bool // all of long is there
+		name   string
+		all    []Remedy
+		height int
+		want   string
+		whole  bool // all of long is there
 	}{
 		{"room for all lines", []Remedy{move}, 6, "off n1\n", true},
 		{"no room", []Remedy{move}, 3, "off n1; --details has the command\n", false},
@@ -36,10 +36,10 @@ func TestWhatToDoOnAScreen(t *testing.T) {
 			"Move 12,345 connections of word word …; --details has the command\n", false},
 	} {
 		p := newPrinter(Style{})
-		p.do(Finding{Remedies: c.all}, c.room)
+		p.do(Finding{Remedies: c.all}, c.height)
 		got := p.b.String()
-		if !strings.Contains(got, c.want) || p.lines() > c.room {
-			t.Errorf("%s: in %d lines\n%s", c.name, c.room, got)
+		if !strings.Contains(got, c.want) || p.lines() > c.height {
+			t.Errorf("%s: in %d lines\n%s", c.name, c.height, got)
 		}
 		pasted := strings.Join(strings.Fields(strings.ReplaceAll(got, "\\\n", " ")), " ")
 		if strings.Contains(pasted, long) != c.whole || !c.whole && strings.Contains(got, "--client-url") {

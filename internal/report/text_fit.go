@@ -17,8 +17,8 @@ const shortestName = 8
 const shortestCell = 6
 
 // fitted returns a sentence with names, the longest of them cut in the middle
-// until it has no more than room columns. Nothing else is ever cut.
-func fitted(room int, names []string, sentence func(names []string) string) string {
+// until it has no more than width columns. Nothing else is ever cut.
+func fitted(width int, names []string, sentence func(names []string) string) string {
 	shown := slices.Clone(names)
 	sizes := make([]int, len(names))
 	for i, name := range names {
@@ -32,7 +32,7 @@ func fitted(room int, names []string, sentence func(names []string) string) stri
 				longest = i
 			}
 		}
-		if columns(s) <= room || len(sizes) == 0 || sizes[longest] <= shortestName {
+		if columns(s) <= width || len(sizes) == 0 || sizes[longest] <= shortestName {
 			return s
 		}
 		sizes[longest]--
@@ -44,7 +44,7 @@ func fitted(room int, names []string, sentence func(names []string) string) stri
 // first few columns are cut in the middle; then columns are left out, but for the
 // first and those from number on, which stand on the right; and then all names are
 // cut further.
-func laidOut(cells [][]string, room, names, number int) []string {
+func laidOut(cells [][]string, width, names, number int) []string {
 	var widths []int
 	for _, row := range cells {
 		for i, cell := range row {
@@ -63,7 +63,7 @@ func laidOut(cells [][]string, room, names, number int) []string {
 		return n - 2
 	}
 	cut := func(least int) {
-		for total() > room {
+		for total() > width {
 			at := widestOf(widths[:names])
 			if widths[at] <= least {
 				return
@@ -74,7 +74,7 @@ func laidOut(cells [][]string, room, names, number int) []string {
 	natural := slices.Clone(widths)
 	const readable = 12
 	cut(readable)
-	for kept := number - 1; kept > 0 && total() > room; kept-- {
+	for kept := number - 1; kept > 0 && total() > width; kept-- {
 		copy(widths, natural)
 		clear(widths[kept:min(number, len(widths))])
 		cut(readable)
@@ -158,12 +158,12 @@ func (p *printer) clip(c text.Color, first, rest string, most int, sentence stri
 			all = lines(strings.TrimRight(fits[:clauseEnd], " ,;:")+" …", p.width-columns(first), p.width-columns(rest))
 		default:
 			last := all[most-1]
-			room := p.width - columns(rest) - 2
+			width := p.width - columns(rest) - 2
 			if most == 1 {
-				room = p.width - columns(first) - 2
+				width = p.width - columns(first) - 2
 			}
-			if columns(last) > room {
-				last = last[:max(0, strings.LastIndexByte(text.Trim(last, room), ' '))]
+			if columns(last) > width {
+				last = last[:max(0, strings.LastIndexByte(text.Trim(last, width), ' '))]
 			}
 			all = append(all[:most-1:most-1], strings.TrimRight(last, " ,;:.")+" …")
 		}

@@ -34,15 +34,15 @@ func TestTablesOnNarrowTerminals(t *testing.T) {
 		{"orders-api-worker", "user mobile-orders", "Java 2.20.5", "2 hosts", "11", "0", "uneven"},
 		{"billing", "user batch", "Go 1.55.0", "12 hosts", "1", "2"},
 	}
-	for room, want := range map[int]string{
+	for width, want := range map[int]string{
 		90: "orders-api-worker  user mobile-orders  Java 2.20.5   2 hosts  11  0  uneven",
 		60: "orders-…-worker  user mo…-orders  Java 2.20.5  11  0  uneven",
 		40: "orders-api-worker  11  0  uneven",
 		24: "orde…rker  11  0  uneven",
 	} {
-		got := laidOut(cells, room, 3, 4)[0]
-		if columns(got) > room || strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(want), " ") {
-			t.Errorf("%d: %q", room, got)
+		got := laidOut(cells, width, 3, 4)[0]
+		if columns(got) > width || strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(want), " ") {
+			t.Errorf("%d: %q", width, got)
 		}
 	}
 }

@@ -21,8 +21,8 @@ type printer struct {
 	// by the text; about names the present one.
 	said  map[string]string
 	about string
-	// room is how many lines the only finding of a screen has.
-	room int
+	// height is how many lines the only finding of a screen has.
+	height int
 }
 
 const (

@@ -170,7 +170,7 @@ func (p *printer) groups(doc *Document) {
 		above := p.lines()
 		for _, l := range p.block(func(q *printer) {
 			if !titled {
-				q.room = p.scaled(findingLines) - above - 1 // what follows says where there is more
+				q.height = p.scaled(findingLines) - above - 1 // what follows says where there is more
 			}
 			write(q)
 		}) {

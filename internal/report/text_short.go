@@ -20,8 +20,8 @@ func section(name string) string { return fit("  "+name, len(indent)) }
 // most is how many lines a finding has: of the only one the screen's others are
 // taken off.
 func (p *printer) most() int {
-	if p.room > 0 {
-		return p.room
+	if p.height > 0 {
+		return p.height
 	}
 	return p.scaled(findingLines)
 }
@@ -61,13 +61,13 @@ func (f Finding) urgency() string {
 // bar draws the servers in a line or two, the largest first.
 func (p *printer) bar(f Finding) {
 	const most, gap = 2, "   "
-	room := min(24, p.width/4)
+	bar := min(24, p.width/4)
 	line, used, written := "  ", 2, 1
 	for i, s := range f.Distribution {
 		name := short(s.label, min(24, p.width/3))
 		cell, plain := name+" unknown", name+" unknown"
 		if s.Connections != nil {
-			drawn := strings.Repeat("█", room**s.Connections/max(1, f.Connections))
+			drawn := strings.Repeat("█", bar**s.Connections/max(1, f.Connections))
 			if drawn == "" && *s.Connections > 0 {
 				drawn = "▏"
 			}
@@ -105,7 +105,7 @@ func (p *printer) bar(f Finding) {
 // who is on the server, a line for each of a few services.
 func (p *printer) who(f Finding) {
 	most := 3
-	if p.room > 0 { // leave some for what to do
+	if p.height > 0 { // leave some for what to do
 		most = 2
 	}
 	p.whoTable(f, most, section("WHO"), indent)
@@ -191,7 +191,7 @@ func (p *printer) why(f Finding) {
 		if len(c.Evidence) > 0 {
 			const most, cost = 3, 2
 			least, do := 2, 4
-			if p.room > 0 {
+			if p.height > 0 {
 				least, do = 1, 5
 			}
 			p.clip(text.Reset, indent, indent, min(p.scaled(most), max(p.scaled(least), p.most()-p.lines()-min(1, len(also))-cost-do)), c.Evidence[0].Text)

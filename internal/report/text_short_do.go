@@ -37,8 +37,8 @@ func (p *printer) do(f Finding, most int) {
 		case p.width < width, end-p.lines()-1-len(below) > waiting: // a narrow terminal takes more lines
 			below = append(below, rest+strings.TrimPrefix(hasCommand, "; "))
 		default: // it ends behind a word: it has numbers
-			room := p.width - columns(lead+hasCommand+" …")
-			title = lines(title, room, room)[0] + " …" + hasCommand
+			left := p.width - columns(lead+hasCommand+" …")
+			title = lines(title, left, left)[0] + " …" + hasCommand
 		}
 		p.clip(text.Reset, lead, rest, p.scaled(1), title)
 		for _, l := range below {
@@ -140,24 +140,24 @@ func (p *printer) shortGroup(doc *Document, g Group) {
 	}
 	const whoLines = 1
 	var do []string
-	room := 0
-	for n := 2; n > 0 && room < needs(least); n-- {
+	height := 0
+	for n := 2; n > 0 && height < needs(least); n-- {
 		do = p.block(func(q *printer) { q.groupDo(doc.careful(g), n) })
-		room = p.scaled(groupLines) - p.lines() - whoLines - len(do)
+		height = p.scaled(groupLines) - p.lines() - whoLines - len(do)
 	}
 	why := all[0]
 	for _, why = range all {
-		if needs(why) <= room {
+		if needs(why) <= height {
 			break
 		}
 	}
-	if room-needs(why) < len(cost) {
+	if height-needs(why) < len(cost) {
 		cost = nil
 	}
-	room -= len(cost)
-	spare := min(1, max(0, room-needs(why)))
+	height -= len(cost)
+	spare := min(1, max(0, height-needs(why)))
 	p.flow(section("WHO"), indent, whoLines+spare, who)
-	p.clip(text.Reset, section("WHY"), indent, max(p.scaled(1), room-spare), why)
+	p.clip(text.Reset, section("WHY"), indent, max(p.scaled(1), height-spare), why)
 	for _, l := range slices.Concat(cost, do) {
 		p.line(l)
 	}

@@ -102,16 +102,16 @@ func sinceGap(docs []record.Document) []record.Document {
 // recordedOf is what documents say of a suspect; nil where they have nothing of it.
 func recordedOf(docs []record.Document, of Suspect) *checks.Recorded {
 	var r checks.Recorded
-	// unseen is that what ended since the last spread is not known; blind, that the
+	// unseen is that what ended since the last spread is not known; away, that the
 	// connection was lost meanwhile. What came then was not seen either and does not count
 	// as moved, so that only ends without new ones matter: counts show these.
-	unseen, blind := false, false
+	unseen, away := false, false
 	for i, d := range docs {
 		switch {
 		case d.Change == record.Watching && i > 0, d.Change == record.Lost && d.Count != nil && *d.Count > 0:
 			unseen = true
 		case d.Change == record.Lost:
-			blind = true
+			away = true
 		}
 		switch {
 		case d.Cluster == nil || *d.Cluster != of.Cluster:
@@ -126,10 +126,10 @@ func recordedOf(docs []record.Document, of Suspect) *checks.Recorded {
 			}
 		case d.Account != nil && d.Account.ID == of.Account && d.Spread != nil:
 			spread := checks.RecordedSpread{Time: d.Time, Connections: d.Spread.Connections}
-			if last := len(r.Spreads) - 1; !unseen && (!blind || last < 0 || 2*spread.Connections >= r.Spreads[last].Connections) {
+			if last := len(r.Spreads) - 1; !unseen && (!away || last < 0 || 2*spread.Connections >= r.Spreads[last].Connections) {
 				spread.Ended = d.Spread.Ended
 			}
-			unseen, blind = false, false
+			unseen, away = false, false
 			for _, x := range d.Spread.Servers {
 				spread.Servers = append(spread.Servers, checks.RecordedShare{Server: checks.ServerRef(x.Server), Connections: x.Connections})
 			}

@@ -107,9 +107,9 @@ func TestConnectionsThatEndedAreKnown(t *testing.T) {
 		return c
 	}
 	watching := record.Change{Kind: record.Watching, Time: began(), Of: &record.Totals{}}
-	dropped, blind := record.Change{Kind: record.Lost, Time: began(), Count: 3}, record.Change{Kind: record.Lost, Time: began()}
+	dropped, away := record.Change{Kind: record.Lost, Time: began(), Count: 3}, record.Change{Kind: record.Lost, Time: began()}
 	r := recordedOf(documents([]record.Change{watching, shifted(9, 9, 9), dropped, shifted(9, 9, 9), shifted(9, 9, 9), watching, shifted(9, 9, 9),
-		blind, shifted(9, 5, 0), blind, shifted(1, 1, 0), shifted(1, 0, 0)}), Suspect{"ORDERS", "C1"})
+		away, shifted(9, 5, 0), away, shifted(1, 1, 0), shifted(1, 0, 0)}), Suspect{"ORDERS", "C1"})
 	for i, known := range []bool{true, false, true, false, true, false, true} {
 		if got := r.Spreads[i].Ended != nil; got != known {
 			t.Errorf("spread %d: known is %t", i, got)

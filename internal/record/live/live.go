@@ -325,7 +325,7 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 	hangs := s.hangs()
 	if hangs {
 		s.l.lostSince(s.heard)
-		s.l.w.Deaf(s.heard)
+		s.l.w.NoEvents(s.heard)
 	}
 	changes := s.l.w.Tick(now)
 	s.looked = s.l.wall()

@@ -1,4 +1,4 @@
-package cli
+package report
 
 import (
 	"strings"
@@ -13,7 +13,7 @@ func TestHistoryThatWasCut(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for account, want := range map[string]string{"": "at once. To read further back, pass --account NAME.\n", "ORDERS": "at once.\n"} {
-		if text := historyText(history.History{First: now, Cut: true}, account, true, now, now); !strings.Contains(text, "Older changes were left out") || !strings.HasSuffix(text, want) {
+		if text := HistoryText(history.History{First: now, Cut: true}, account, true, now, now); !strings.Contains(text, "Older changes were left out") || !strings.HasSuffix(text, want) {
 			t.Errorf("%s", text)
 		}
 	}

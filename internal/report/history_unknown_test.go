@@ -1,4 +1,4 @@
-package cli
+package report
 
 import (
 	"strings"
@@ -18,7 +18,7 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 	to := at(5)
 	unknown := []history.Unknown{{Cluster: &cluster, From: began, To: &to, Accounts: 2, On: "1 server of unknown name"}}
 	lasts := []history.Unknown{{Cluster: &cluster, From: began, On: "n3"}}
-	blind := []history.Unknown{{From: began, To: &to, Why: "watch lost its connection to the servers"}}
+	away := []history.Unknown{{From: began, To: &to, Why: "watch lost its connection to the servers"}}
 	soon := began.Add(80 * time.Millisecond)
 	moment := []history.Unknown{{From: began, To: &soon}}
 	ended := at(10)
@@ -33,7 +33,7 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 		"nothing":      {history.History{First: at(0)}, "", true, "no account was above the threshold.", "seen"},
 		"unknown":      {history.History{First: at(0), Unknown: unknown}, "", true, "It was unknown from 2026-01-02 03:01:00 to 2026-01-02 03:05:00 whether 2 accounts in C1 leaned: that depended on 1 server of unknown name.", "no account was above"},
 		"it lasts":     {history.History{First: at(0), Unknown: lasts}, "ORDERS", true, "It is unknown since 2026-01-02 03:01:00 whether accounts in C1 leaned: that depends on n3.", "ORDERS was not above"},
-		"no event":     {history.History{First: at(0), Unknown: blind}, "", true, "It was unknown from 2026-01-02 03:01:00 to 2026-01-02 03:05:00 which accounts leaned: watch lost its connection to the servers, and the next full report came then.", "no account was above"},
+		"no event":     {history.History{First: at(0), Unknown: away}, "", true, "It was unknown from 2026-01-02 03:01:00 to 2026-01-02 03:05:00 which accounts leaned: watch lost its connection to the servers, and the next full report came then.", "no account was above"},
 		"stood still":  {history.History{First: at(0), Unknown: []history.Unknown{{From: began, To: &to, Why: "watch itself stood still, or its clock was set"}}}, "", true, "which accounts leaned: watch itself stood still, or its clock was set, and the next full report came then.", "connection"},
 		"unchecked":    {history.History{First: at(0), Unchecked: []history.Unchecked{{Cluster: "C1", From: began, To: &to, Servers: 2, Least: 3}}}, "", true, "C1 was not checked from 2026-01-02 03:01:00 to 2026-01-02 03:05:00: it had 2 servers, and --min-servers was 3.", "no account was above"},
 		"not now":      {history.History{First: at(0), Unchecked: []history.Unchecked{{Cluster: "C1", From: began, Servers: 2, Least: 3}}}, "", true, "C1 is not checked since 2026-01-02 03:01:00: it has 2 servers, and --min-servers is 3.", "no account was above"},
@@ -48,7 +48,7 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 		"at the start": {history.History{First: at(0), Episodes: []history.Episode{{Account: lean.Account, Began: at(5), NotBefore: &began}}}, "ORDERS", true, "It may have begun at any time from 2026-01-02 03:01:00 on: nothing was recorded.", "before:"},
 		"part of time": {history.History{First: at(0), Episodes: []history.Episode{lean}}, "ORDERS", true, "(10m, of which 4m unknown)", "seen"},
 	} {
-		text := historyText(c.h, c.account, c.known, at(0), at(20))
+		text := HistoryText(c.h, c.account, c.known, at(0), at(20))
 		if !strings.Contains(text, c.want) || strings.Contains(text, c.not) {
 			t.Errorf("%s: %s", name, text)
 		}

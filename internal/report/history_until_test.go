@@ -1,4 +1,4 @@
-package cli
+package report
 
 import (
 	"strings"
@@ -31,7 +31,7 @@ func TestHistoryAfterWatchEnded(t *testing.T) {
 		"it began later":  {history.History{First: at(9)}, 7, "Since 2026-01-02 03:09:00, when the record begins: no account was above the threshold.\n", "03:07"},
 		"nothing of that": {history.History{First: at(0), Episodes: unread}, 1, "It may have begun earlier: what was recorded of its beginning is gone, or was too much to read.\n", "before:"},
 	} {
-		text := historyText(c.h, "", true, at(c.since), at(30))
+		text := HistoryText(c.h, "", true, at(c.since), at(30))
 		if !strings.Contains(text, c.want) || strings.Contains(text, c.not) {
 			t.Errorf("%s: %s", name, text)
 		}

@@ -1,4 +1,4 @@
-package cli
+package report
 
 import (
 	"cmp"
@@ -11,32 +11,58 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
+// WatchLines words what a watch sees, for people.
+type WatchLines struct {
+	Parameters checks.Parameters
+	For        time.Duration // how long an account must lean to be a finding
+	Store      *WatchStore   // nil where nothing is recorded
+	// Config is the configuration file, and Flags are those of the connection: an audit
+	// that judges as this watch is given both. Either may be empty.
+	Config, Flags string
+	Columns       int // of the terminal; 0 elsewhere
+}
+
+// WatchStore is where a watch records, and how much of it is kept.
+type WatchStore struct {
+	Directory, Context string // one of them
+	Keep               time.Duration
+	Bytes              string // as it was passed
+}
+
+func (s WatchStore) text() string {
+	place := "the account of context " + words.Harmless(s.Context)
+	if s.Directory != "" {
+		place = words.Harmless(s.Directory)
+	}
+	return fmt.Sprintf("%s, up to %s and %s", place, words.Duration(s.Keep), s.Bytes)
+}
+
 const (
-	// lineTime is how a line of watch begins, and lineIndent stands below it.
-	lineTime   = "2006-01-02 15:04:05"
-	lineIndent = "                     "
+	// logTime is how a line of watch begins, and logIndent stands below it.
+	logTime   = "2006-01-02 15:04:05"
+	logIndent = "                     "
 )
 
-// text is a change for people, in lines; empty where it is not worth one.
-func (a *watch) text(c record.Change) string {
+// Text is a change in lines; empty where it is not worth one.
+func (x WatchLines) Text(c record.Change) string {
 	var head, command string
 	var more []string
 	switch c.Kind {
 	case record.Watching:
 		head = fmt.Sprintf("watching %s in %s: %s of %s", words.Plural(c.Of.Servers, "server"), words.Plural(c.Of.Clusters, "cluster"),
 			words.Plural(c.Of.Connections, "connection"), words.Plural(c.Of.Accounts, "account"))
-		more = append(more, fmt.Sprintf("a finding is more than %d%% on one server for %s", a.parameters.ThresholdPercent, words.Duration(a.settings.For)))
+		more = append(more, fmt.Sprintf("a finding is more than %d%% on one server for %s", x.Parameters.ThresholdPercent, words.Duration(x.For)))
 		if c.Of.Missing > 0 {
 			more = append(more, words.Plurals(c.Of.Missing, "server does not report", "servers do not report"))
 		}
-		if !a.store.off {
-			more = append(more, "recording into "+a.store.shown())
+		if x.Store != nil {
+			more = append(more, "recording into "+x.Store.text())
 		}
 		if c.Reason != "" {
 			more = append(more, c.Reason)
 		}
 	case record.Crossed:
-		head = fmt.Sprintf("%s leans: %s", pairName(c.Spread), shareOf(c.Spread))
+		head = fmt.Sprintf("%s leans: %s", pairName(c.Spread), leanText(c.Spread))
 		if c.Spread.Account.ID == globalAccount {
 			more = append(more, notLoggedIn(c.Moves))
 		}
@@ -47,44 +73,44 @@ func (a *watch) text(c record.Change) string {
 			more = append(more, "before: unknown")
 		}
 		if !c.NotBefore.IsZero() {
-			more = append(more, "it may have begun at any time from "+c.NotBefore.Local().Format(lineTime)+" on: whether it leaned was unknown")
+			more = append(more, "it may have begun at any time from "+c.NotBefore.Local().Format(logTime)+" on: whether it leaned was unknown")
 		}
-		if a.settings.For > 0 {
-			more = append(more, "a finding if it stays so for "+words.Duration(a.settings.For))
+		if x.For > 0 {
+			more = append(more, "a finding if it stays so for "+words.Duration(x.For))
 		}
 		more = append(more, movesText(c.Moves, c.MoreMoves, c.MovesMissed)...)
 	case record.Held:
-		head = fmt.Sprintf("FINDING %s: %s", pairName(c.Spread), shareOf(c.Spread))
+		head = fmt.Sprintf("FINDING %s: %s", pairName(c.Spread), leanText(c.Spread))
 		if c.Spread.Account.ID == globalAccount {
 			more = append(more, notLoggedIn(nil))
 		}
-		more = append(more, "since "+c.Since.Local().Format(lineTime)+"; why:")
-		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + a.thresholds() + " " + commandFlags(a.host))
+		more = append(more, "since "+c.Since.Local().Format(logTime)+"; why:")
+		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + x.thresholds() + " " + x.Flags)
 	case record.Back:
 		was := ", after " + words.Duration(c.Time.Sub(c.Since))
 		if c.Finding {
 			was += " (it was a finding)"
 		}
-		head = fmt.Sprintf("%s is back: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
+		head = fmt.Sprintf("%s is back: %s%s", pairName(c.Spread), leanText(c.Spread), was)
 		switch {
 		case c.Spread.Verdict == checks.AcceptedFinding:
-			head = fmt.Sprintf("%s is accepted now: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
+			head = fmt.Sprintf("%s is accepted now: %s%s", pairName(c.Spread), leanText(c.Spread), was)
 		case c.Spread.Connections == 0:
 			head = fmt.Sprintf("%s leans no longer: it has no connections any more%s", pairName(c.Spread), was)
 		case c.Spread.Verdict == checks.TooFewServers:
-			head = fmt.Sprintf("%s is not checked any more: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
-			more = append(more, fmt.Sprintf("clusters of fewer than %s are not, and %s has %s", words.Plural(a.parameters.MinServers, "server"), words.Harmless(cmp.Or(c.Cluster, "its cluster")), words.Count(c.Spread.Of)))
+			head = fmt.Sprintf("%s is not checked any more: %s%s", pairName(c.Spread), leanText(c.Spread), was)
+			more = append(more, fmt.Sprintf("clusters of fewer than %s are not, and %s has %s", words.Plural(x.Parameters.MinServers, "server"), words.Harmless(cmp.Or(c.Cluster, "its cluster")), words.Count(c.Spread.Of)))
 		case c.Spread.Verdict == checks.TooFewConnections:
-			head = fmt.Sprintf("%s is not checked any more: %s%s", pairName(c.Spread), shareOf(c.Spread), was)
-			more = append(more, "accounts of fewer than "+words.Plural(a.parameters.MinConnections, "connection")+" in a cluster are not")
+			head = fmt.Sprintf("%s is not checked any more: %s%s", pairName(c.Spread), leanText(c.Spread), was)
+			more = append(more, "accounts of fewer than "+words.Plural(x.Parameters.MinConnections, "connection")+" in a cluster are not")
 		}
 		more = append(more, movesText(c.Moves, c.MoreMoves, c.MovesMissed)...)
 	case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering:
 		head = serverText(c)
 	case record.Refused:
-		head = fmt.Sprintf("%s refused %s: %s", serverName(c), words.Plural(c.Count, "connection"), words.Harmless(cmp.Or(c.Reason, "no reason given")))
+		head = fmt.Sprintf("%s refused %s: %s", serverInCluster(c), words.Plural(c.Count, "connection"), words.Harmless(cmp.Or(c.Reason, "no reason given")))
 	case record.Kicked:
-		head = fmt.Sprintf("%s of %s kicked from %s%s", words.Plural(c.Count, "connection"), words.Harmless(c.Account.Name), serverName(c), kickedServices(record.DocumentOf(c).Moves))
+		head = fmt.Sprintf("%s of %s kicked from %s%s", words.Plural(c.Count, "connection"), words.Harmless(c.Account.Name), serverInCluster(c), kickedServices(record.DocumentOf(c).Moves))
 	case record.Corrected:
 		head = fmt.Sprintf("corrected %s by a full report, which differed by %s", words.Plural(c.Count, "count"), words.Plural(c.Connections, "connection"))
 	case record.Lost:
@@ -99,7 +125,7 @@ func (a *watch) text(c record.Change) string {
 			return ""
 		}
 		if c.Everywhere {
-			head = fmt.Sprintf("unknown since %s which accounts lean: %s", c.Since.Local().Format(lineTime), words.Sentence(c.Reason))
+			head = fmt.Sprintf("unknown since %s which accounts lean: %s", c.Since.Local().Format(logTime), words.Sentence(c.Reason))
 			more = append(more, "asking every server for a full report")
 			break
 		}
@@ -115,12 +141,12 @@ func (a *watch) text(c record.Change) string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintln(&b, folded(c.Time.Local().Format(lineTime)+"  "+head, lineIndent, a.columns))
+	fmt.Fprintln(&b, Folded(c.Time.Local().Format(logTime)+"  "+head, logIndent, x.Columns))
 	for _, l := range more {
-		fmt.Fprintln(&b, folded(lineIndent+l, lineIndent+"  ", a.columns))
+		fmt.Fprintln(&b, Folded(logIndent+l, logIndent+"  ", x.Columns))
 	}
 	if command != "" { // whole, so that it can be copied
-		fmt.Fprintln(&b, lineIndent+command)
+		fmt.Fprintln(&b, logIndent+command)
 	}
 	return b.String()
 }
@@ -145,8 +171,8 @@ func notLoggedIn(moves []record.Move) string {
 }
 
 // thresholds are the flags of an audit that judges as this watch does.
-func (a *watch) thresholds() string {
-	p, d, out := a.parameters, checks.Defaults(), ""
+func (x WatchLines) thresholds() string {
+	p, d, out := x.Parameters, checks.Defaults(), ""
 	for _, flag := range []struct {
 		name         string
 		value, usual int
@@ -155,15 +181,15 @@ func (a *watch) thresholds() string {
 			out += fmt.Sprintf(" --%s %d", flag.name, flag.value)
 		}
 	}
-	if a.file.path != "" {
-		out += " --config " + words.Shell(words.Harmless(a.file.path))
+	if x.Config != "" {
+		out += " --config " + words.Shell(words.Harmless(x.Config))
 	}
 	return out
 }
 
 // serverText is what happened to a server.
 func serverText(c record.Change) string {
-	s := serverName(c)
+	s := serverInCluster(c)
 	switch c.Kind { //nolint:exhaustive // of servers
 	case record.Started:
 		return s + " started"
@@ -187,7 +213,7 @@ func serverText(c record.Change) string {
 	return s + " shut down"
 }
 
-func serverName(c record.Change) string {
+func serverInCluster(c record.Change) string {
 	name := words.Harmless(cmp.Or(c.Server.Name, c.Server.ID, "a server"))
 	if c.Cluster != "" {
 		name += " (" + words.Harmless(c.Cluster) + ")"
@@ -205,17 +231,17 @@ func pairName(s *record.Spread) string {
 }
 
 // shareOf is the largest share of an account, in words.
-func shareOf(s *record.Spread) string {
+func leanText(s *record.Spread) string {
 	top := s.Top()
 	if s.Connections == 0 {
 		return "no connections"
 	}
-	return fmt.Sprintf("%s of %s (%s) on %s", words.Count(top.Connections), words.Plural(s.Connections, "connection"), percent(top.Connections, s.Connections), nameOf(top.Server))
+	return fmt.Sprintf("%s of %s (%s) on %s", words.Count(top.Connections), words.Plural(s.Connections, "connection"), percentText(top.Connections, s.Connections), serverLabel(top.Server))
 }
 
-func nameOf(s checks.ServerRef) string { return words.Harmless(cmp.Or(s.Name, s.ID, "a server")) }
+func serverLabel(s checks.ServerRef) string { return words.Harmless(cmp.Or(s.Name, s.ID, "a server")) }
 
-func percent(part, whole int) string {
+func percentText(part, whole int) string {
 	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(max(1, whole)))
 }
 
@@ -224,7 +250,7 @@ func beforeText(s *record.Spread) string {
 		return ""
 	}
 	top := s.Top()
-	return fmt.Sprintf("before: %s of %s (%s) on %s", words.Count(top.Connections), words.Count(s.Connections), percent(top.Connections, s.Connections), nameOf(top.Server))
+	return fmt.Sprintf("before: %s of %s (%s) on %s", words.Count(top.Connections), words.Count(s.Connections), percentText(top.Connections, s.Connections), serverLabel(top.Server))
 }
 
 // movesText says who came and left, how many more did, and whether some were not seen.
@@ -239,7 +265,7 @@ func movesText(moves []record.Move, others int, missed bool) []string {
 		if m.Service != "" {
 			who = "of " + words.Harmless(m.Service)
 		}
-		text := fmt.Sprintf("%s: %s %s %s", verb, words.Count(m.Count), who, where+nameOf(m.Server))
+		text := fmt.Sprintf("%s: %s %s %s", verb, words.Count(m.Count), who, where+serverLabel(m.Server))
 		if m.Reason != "" {
 			text += " (" + words.Harmless(string(m.Reason)) + ")"
 		}

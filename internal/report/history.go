@@ -1,0 +1,275 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/words"
+)
+
+// HistoryIn names the history in a directory, or of a context.
+func HistoryIn(where string) string { return "the history in " + where }
+
+// HistoryUnread says that a history can't be evidence, as it can't be opened.
+func HistoryUnread(where, why string) string {
+	return fmt.Sprintf("%s can't be read, and is not evidence: %s", HistoryIn(where), why)
+}
+
+// HistoryNoEvidence says that a history can't be evidence, as what was asked for can't be read.
+func HistoryNoEvidence(where, why string) string {
+	return fmt.Sprintf("%s is not evidence: %s", HistoryIn(where), why)
+}
+
+// HistoryOfMissingUnread says that a history does not say which servers are missing.
+func HistoryOfMissingUnread(where, why string) string {
+	return fmt.Sprintf("%s does not help to say which servers are missing, and who was on them: %s", HistoryIn(where), why)
+}
+
+// HistoryText is a history for people. Known is that there is something of the account.
+func HistoryText(h history.History, account string, known bool, since, now time.Time) string {
+	var b strings.Builder
+	line := func(indent, format string, args ...any) { fmt.Fprintf(&b, indent+format+"\n", args...) }
+	unknown := h.Unknowns(account)
+	seen := ""
+	if len(unknown)+len(h.Gaps)+len(h.Unchecked) > 0 {
+		seen = "seen "
+	}
+	what := "no account was " + seen + "above the threshold"
+	if account != "" {
+		what = words.Harmless(account) + " was not " + seen + "above the threshold"
+	}
+	if n := len(h.Episodes); n > 0 {
+		what = words.Plurals(n, "time in which an account was above the threshold", "times in which an account was above the threshold")
+	}
+	from := since.Local().Format(logTime)
+	if h.First.After(since) {
+		from = h.First.Local().Format(logTime) + ", when the record begins"
+	}
+	ended := !h.Until.IsZero()
+	switch {
+	case h.First.IsZero():
+		line("", "Nothing was recorded since %s.", since.Local().Format(logTime))
+	case !known:
+		line("", "Nothing was ever recorded of %s: no account has this name or id, it never had enough connections to be checked, or watch does not check it.", words.Harmless(account))
+	case ended && !h.Until.After(since):
+		line("", "Nothing was recorded since %s.", since.Local().Format(logTime))
+	default:
+		line("", "Since %s: %s.", from, what)
+	}
+	if ended {
+		line("", "%s", history.NoRecorder(h.Until.Local().Format(logTime), h.Waiting))
+	}
+	if h.Cut {
+		text := "Older changes were left out: they are too many to read at once."
+		if account == "" {
+			text += " To read further back, pass --account NAME."
+		}
+		line("", "%s", text)
+	}
+	for _, e := range h.Episodes {
+		b.WriteByte('\n')
+		episodeText(line, e, now, h.Until)
+	}
+	kickedText(line, h, account)
+	unknownText(line, unknown)
+	uncheckedText(line, h.Unchecked)
+	gapsText(line, h)
+	return b.String()
+}
+
+// episodeText is a time in which an account leaned. Until, if it is not zero, is when it was
+// last known whether what had not ended lasts.
+func episodeText(line func(indent, format string, args ...any), e history.Episode, now, until time.Time) {
+	name := words.Harmless(e.Account.Name)
+	if e.Cluster != "" {
+		name += " (" + words.Harmless(e.Cluster) + ")"
+	}
+	kind := "leaned"
+	if e.Finding {
+		kind = "FINDING"
+	}
+	began := e.Began.Local().Format(logTime)
+	switch {
+	case e.Ended == nil && !until.IsZero():
+		line("", "%s  %s, since %s, last known at %s (%s%s)", name, kind, began, until.Local().Format(logTime), words.Duration(max(0, until.Sub(e.Began))), unseenText(history.Before(e.Unseen, until)))
+	case e.Ended == nil:
+		line("", "%s  %s, since %s (%s%s)", name, kind, began, words.Duration(now.Sub(e.Began)), unseenText(e.Unseen))
+	default:
+		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.Local().Format(logTime), words.Duration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
+	}
+	switch {
+	case e.NotBefore == nil:
+		if e.Unread {
+			line("  ", "It may have begun earlier: what was recorded of its beginning is gone, or was too much to read.")
+		}
+	case e.NotBefore.IsZero():
+		line("  ", "It may have begun earlier: watch started then.")
+	case e.Undecided:
+		line("  ", "It may have begun at any time from %s on: whether it leaned was unknown.", e.NotBefore.Local().Format(logTime))
+	default:
+		line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.Local().Format(logTime))
+	}
+	share := func(what string, s *record.DocumentSpread) {
+		if s == nil || s.Connections == 0 || len(s.Servers) == 0 {
+			return
+		}
+		line("  ", "%-7s %s of %s (%.1f%%) on %s", what+":", words.Count(s.OnServer), words.Plural(s.Connections, "connection"), s.SharePercent, words.Harmless(s.Servers[0].Server.Name))
+	}
+	if e.Before == nil && e.Undecided {
+		line("  ", "before: unknown")
+	}
+	share("before", e.Before)
+	share("then", e.Then)
+	if e.Ended == nil && e.Last != nil && (e.Then == nil || !e.Last.Time.Equal(e.Then.Time)) {
+		share("last", e.Last)
+	}
+	for _, m := range e.Moved {
+		line("  ", "It was not seen %s: it leaned to %s before, and to %s after.", periodText(m.From, m.To), serverLabel(checks.ServerRef(m.Before)), serverLabel(checks.ServerRef(m.After)))
+	}
+	for i := range e.Kicked {
+		line("  ", "kicked: %s", kickedLine(&e.Kicked[i]))
+	}
+	if len(e.Around) == 0 && len(e.Moves) == 0 && !e.MovesMissed {
+		return
+	}
+	line("  ", "What happened then:")
+	for _, d := range e.Around {
+		line("    ", "%s  %s", d.Time.Local().Format("15:04:05"), documentText(d))
+	}
+	for _, text := range movesText(record.MovesOf(e.Moves), e.MoreMoves, e.MovesMissed) {
+		line("    ", "%s", text)
+	}
+}
+
+// unseenText is for how long of a time nobody knows, after its length.
+func unseenText(gaps []history.Gap) string {
+	var long time.Duration
+	for _, g := range history.Joined(gaps) {
+		long += g.To.Sub(g.From)
+	}
+	if long <= 0 {
+		return ""
+	}
+	return ", of which " + words.Duration(max(long, time.Second)) + " unknown"
+}
+
+// unknownText lists the times in which verdicts were unknown.
+func unknownText(line func(indent, format string, args ...any), all []history.Unknown) {
+	for i := range all {
+		if i == 0 {
+			line("", "")
+		}
+		if i == mostUnknown {
+			line("", "%s before that: see --json.", words.Plurals(len(all)-i, "such time", "such times"))
+			return
+		}
+		u := all[len(all)-1-i] // the last one first
+		from, is, depends, came := "since "+u.From.Local().Format(logTime), "is", "depends", "no full report has come since"
+		if u.To != nil {
+			from, is, depends, came = periodText(u.From, *u.To), "was", "depended", "the next full report came then"
+		}
+		if u.Cluster == nil { // how long the connection was away is not known: it may have been a moment
+			why := cmp.Or(u.Why, "watch saw nothing")
+			line("", "It %s unknown %s which accounts leaned: %s, and %s.", is, from, words.Sentence(why), came)
+			continue
+		}
+		who := "accounts"
+		if u.Accounts > 0 {
+			who = words.Plural(u.Accounts, "account")
+		}
+		text := fmt.Sprintf("It %s unknown %s whether %s in %s leaned", is, from, who, words.Harmless(*u.Cluster))
+		if u.On != "" {
+			text += fmt.Sprintf(": that %s on %s", depends, words.Sentence(u.On))
+		}
+		line("", "%s.", text)
+	}
+}
+
+// uncheckedText lists the times in which clusters had too few servers, the last ones first.
+func uncheckedText(line func(indent, format string, args ...any), all []history.Unchecked) {
+	for i := range min(len(all), mostUnknown) {
+		if i == 0 {
+			line("", "")
+		}
+		u := all[len(all)-1-i]
+		name, is, when, has, least := words.Harmless(u.Cluster), "is", "since "+u.From.Local().Format(logTime), "has", "is"
+		if u.To != nil {
+			is, when, has, least = "was", periodText(u.From, *u.To), "had", "was"
+		}
+		if u.Cluster == "" {
+			line("", "A server without a cluster %s not checked %s, as it %s alone.", is, when, is)
+			continue
+		}
+		line("", "%s %s not checked %s: it %s %s, and --min-servers %s %d.", name, is, when, has, words.Plural(u.Servers, "server"), least, u.Least)
+	}
+}
+
+// periodText is from when to when, to the second.
+func periodText(from, to time.Time) string {
+	begin, end := from.Local().Format(logTime), to.Local().Format(logTime)
+	if begin == end {
+		return "for less than a second at " + begin
+	}
+	return "from " + begin + " to " + end
+}
+
+// mostUnknown is how many times in which verdicts were unknown are listed.
+const mostUnknown = 20
+
+// kickedText lists connections that were kicked while the account did not lean.
+func kickedText(line func(indent, format string, args ...any), h history.History, account string) {
+	said := false
+	for i := range h.Kicked {
+		k := &h.Kicked[i]
+		if !k.Apart || account != "" && k.Account.ID != account && k.Account.Name != account {
+			continue
+		}
+		if !said {
+			line("", "")
+			line("", "Connections were kicked while their account was not above the threshold:")
+			said = true
+		}
+		line("  ", "%s (%s): %s", words.Harmless(k.Account.Name), words.Harmless(k.Cluster), kickedLine(k))
+	}
+}
+
+// kickedLine is how many were kicked, from where, when, and whose they were.
+func kickedLine(k *history.Kicked) string {
+	text := fmt.Sprintf("%s from %s at %s", words.Plural(k.Connections, "connection"), serverLabel(checks.ServerRef(k.Server)), k.From.Local().Format(logTime))
+	if took := k.To.Sub(k.From); took > 10*time.Second { // which one alone takes to be told
+		text += " and within " + words.Duration(took)
+	}
+	return text + kickedServices(k.Services)
+}
+
+// kickedServices are the largest services of those that were kicked, in brackets.
+func kickedServices(moves []record.DocumentMove) string {
+	var parts []string
+	for _, m := range moves {
+		parts = append(parts, words.Harmless(cmp.Or(m.Service, "without a name"))+" "+words.Count(m.Connections))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + words.FirstOf(3, parts) + ")"
+}
+
+// documentText is what happened to a server, as watch has it.
+func documentText(d record.Document) string {
+	c := record.Change{Kind: d.Change, Server: checks.ServerRef(*d.Server)}
+	if d.Cluster != nil {
+		c.Cluster = *d.Cluster
+	}
+	if d.Reason != nil {
+		c.Reason = *d.Reason
+	}
+	if d.Change == record.Refused && d.Count != nil {
+		return fmt.Sprintf("%s refused %s: %s", serverInCluster(c), words.Plural(*d.Count, "connection"), words.Harmless(c.Reason))
+	}
+	return serverText(c)
+}
