@@ -16,6 +16,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
@@ -98,6 +100,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, shareOut(env, int(scripts.Add(1)))...)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
+			// A cause more is no change of a script.
+			e.Setenv("CAUSES", strconv.Itoa(len(cause.All())))
+			e.Setenv("PAGES", strconv.Itoa(len(cause.All())+len(checks.All())))
 			return workers.setUp(e)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
