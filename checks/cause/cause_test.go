@@ -37,8 +37,8 @@ func sound(t *testing.T, c Case, causes []Cause) {
 			continue
 		}
 		a := causes[i-1]
-		before := []int{order(a.Verdict), roleOrder(a.Role), -a.Explains}
-		if after := []int{order(cause.Verdict), roleOrder(cause.Role), -cause.Explains}; slices.Compare(before, after) > 0 {
+		before := []int{order(a.Verdict), roleOrder(a.Role), -leadsBack(a), -a.Explains}
+		if after := []int{order(cause.Verdict), roleOrder(cause.Role), -leadsBack(cause), -cause.Explains}; slices.Compare(before, after) > 0 {
 			t.Errorf("%s comes before %s", a.Code, cause.Code)
 		}
 	}

@@ -219,7 +219,7 @@ func (j judgement) over() Likelihood {
 }
 
 // sorted puts causes in the order in which they are told: the surest first, of
-// the same verdict root causes, of those what explains more.
+// the same verdict root causes, of those what brings clients back, then what explains more.
 func sorted(all []Cause) []Cause {
 	slices.SortStableFunc(all, func(a, b Cause) int {
 		return cmp.Or(
