@@ -39,6 +39,8 @@ type wrote struct {
 type change = func(*scene)
 
 // started is when all servers were.
+//
+//go:noinline
 func started() time.Time { return time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC) }
 
 func caseOf(changes ...change) Case {
@@ -123,6 +125,8 @@ func greets(s checks.Server, count, tries int) checks.Contact {
 
 // counts are the connections of ORDERS on n1, n2 and n3, each from one of ten
 // hosts in the same network.
+//
+//go:noinline
 func counts(on ...int) change {
 	return func(s *scene) {
 		f, p := &s.Finding, s.Profile
@@ -171,6 +175,8 @@ func serviceOf(stem string, n1, n2, n3 int) checks.Service {
 }
 
 // withServices has ORDERS of these services.
+//
+//go:noinline
 func withServices(all ...checks.Service) change {
 	return func(s *scene) {
 		on := make([]int, 3)
@@ -217,6 +223,8 @@ func share(n, i int) int {
 
 // list is a list of ORDERS, anyones one of which it is not known whose it is,
 // another one of another account.
+//
+//go:noinline
 func list(urls ...string) change {
 	return written(wrote{account: "ORDERS", ordered: checks.Unknown, urls: urls})
 }
@@ -239,9 +247,12 @@ func unordered(urls ...string) change {
 	return written(wrote{account: "ORDERS", ordered: checks.No, urls: urls})
 }
 
+//go:noinline
 func written(w wrote) change { return func(s *scene) { s.lists = append(s.lists, w) } }
 
 // urlsOf are of servers by number.
+//
+//go:noinline
 func urlsOf(servers ...int) []string {
 	var out []string
 	for _, n := range servers {
@@ -251,6 +262,8 @@ func urlsOf(servers ...int) []string {
 }
 
 // dns has a name with addresses.
+//
+//go:noinline
 func dns(host string, v checks.NameVerdict, ips ...string) change {
 	return func(s *scene) {
 		n := &checks.Name{Host: host, Verdict: v, Detail: fmt.Sprintf("%s has addresses: %s.", host, cmp.Or(strings.Join(ips, ", "), "none")),
@@ -288,11 +301,15 @@ func answers(at string, c checks.Contact) change {
 }
 
 // without has no server's greeting at an address.
+//
+//go:noinline
 func without(at string, o checks.ContactOutcome) change {
 	return answers(at, checks.Contact{Outcome: o, Detail: "some detail"})
 }
 
 // leads has an address from which the tries lead to servers, by number.
+//
+//go:noinline
 func leads(at string, tries int, to ...int) change {
 	return func(s *scene) {
 		c := checks.Contact{Outcome: checks.ContactServer, Listener: "nats", Tries: tries}
@@ -347,6 +364,8 @@ func missing(names ...string) change {
 }
 
 // on changes servers, by number.
+//
+//go:noinline
 func on(f func(*checks.Server), servers ...int) change {
 	return func(s *scene) {
 		for _, n := range servers {
@@ -358,6 +377,8 @@ func on(f func(*checks.Server), servers ...int) change {
 func silentServer(s *checks.Server) { s.Details, s.MaxConnections = nil, nil }
 
 // profile changes who is connected.
+//
+//go:noinline
 func profile(f func(*checks.Profile)) change { return func(s *scene) { f(s.Profile) } }
 
 func noProfile(s *scene) { s.Profile = nil }

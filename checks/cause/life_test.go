@@ -147,6 +147,7 @@ func refusedOver(server string) change {
 	return closed(server, "api", "Maximum Account Connections Exceeded", 9)
 }
 
+//go:noinline
 func closed(server, user string, reason checks.Reason, n int) change {
 	return func(s *scene) {
 		s.History = append(s.History, checks.Closed{Server: server, User: user, Reason: reason, Connections: n,

@@ -29,6 +29,8 @@ func spreadAt(at time.Time, generation string, on ...int) checks.RecordedSpread 
 }
 
 // recorded has a recorder run through it all.
+//
+//go:noinline
 func recorded(changes ...func(*checks.Recorded)) change {
 	return func(s *scene) {
 		r := &checks.Recorded{From: minutes(-60), Spreads: []checks.RecordedSpread{spreadAt(minutes(-60), "O", 5, 5, 5)}}

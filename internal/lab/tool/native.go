@@ -47,6 +47,9 @@ func BuildNativeCLI(ctx context.Context) (string, error) {
 }
 
 func buildNativeCLI(ctx context.Context) (string, error) {
+	if err := mayBuild(); err != nil {
+		return "", err
+	}
 	root, err := moduleRoot(ctx)
 	if err != nil {
 		return "", err
@@ -65,9 +68,6 @@ func buildNativeCLI(ctx context.Context) (string, error) {
 		now := time.Now()
 		_ = os.Chtimes(filepath.Dir(exe), now, now) // used: see dropOld
 		return exe, nil
-	}
-	if err := mayBuild(); err != nil {
-		return "", err
 	}
 	unlock, err := lockFolder(ctx, dir)
 	if err != nil {

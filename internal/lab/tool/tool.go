@@ -21,14 +21,16 @@ const (
 	ProgramNSC    = "github.com/nats-io/nsc/v2"         // nsc
 )
 
-// BuildTools is the environment variable that, with any value, has the programs
-// built that take minutes: all but nats-server, which the project itself links.
+// BuildTools is the environment variable that, with any value, has tests use the
+// programs that take minutes to build, all but nats-server, which the project itself
+// links, and has those run that take seconds of the processor, as CI does.
 const BuildTools = "NATS_BALANCE_TOOLS"
 
 // ErrNotBuilt is why a test that needs such a program is to be skipped.
 var ErrNotBuilt = errors.New("it takes minutes to build, once: run with " + BuildTools + "=1, as make test and .ci/run do")
 
-// mayBuild returns [ErrNotBuilt] where a program that is not there is not asked for.
+// mayBuild returns [ErrNotBuilt] where these programs are not asked for. Without, even
+// one that is there is not used: the same tests run for everybody.
 func mayBuild() error {
 	if os.Getenv(BuildTools) == "" {
 		return ErrNotBuilt
@@ -40,8 +42,9 @@ func mayBuild() error {
 // and returns the path of its executable. It is kept in the user's cache folder
 // under a name that changes with the pinned versions, so that only the first
 // call builds, and calls at the same time wait for it, those of other test programs
-// too. Programs other than nats-server are built only with [BuildTools]: without,
-// the error is [ErrNotBuilt]. It needs the project's sources and the go command, and
+// too. Programs other than nats-server are there only with [BuildTools]: without,
+// the error is [ErrNotBuilt]. They have no debugging information, since linking takes
+// half as long without. It needs the project's sources and the go command, and
 // is for tests.
 func Build(ctx context.Context, pkg string) (string, error) {
 	exe, err := buildPinned(ctx, pkg)
@@ -52,6 +55,11 @@ func Build(ctx context.Context, pkg string) (string, error) {
 }
 
 func buildPinned(ctx context.Context, pkg string) (string, error) {
+	if pkg != ProgramServer {
+		if err := mayBuild(); err != nil {
+			return "", err
+		}
+	}
 	root, err := moduleRoot(ctx)
 	if err != nil {
 		return "", err
@@ -61,13 +69,8 @@ func buildPinned(ctx context.Context, pkg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(filepath.Join(dir, executableName(pkg))); err != nil && pkg != ProgramServer {
-		if err := mayBuild(); err != nil {
-			return "", err
-		}
-	}
 	return builtOnce(ctx, dir, executableName(pkg), func(tmp string) *exec.Cmd {
-		return exec.CommandContext(ctx, "go", "build", "-C", tools, "-o", filepath.Join(tmp, executableName(pkg)), pkg)
+		return exec.CommandContext(ctx, "go", "build", "-C", tools, "-ldflags=-w", "-o", filepath.Join(tmp, executableName(pkg)), pkg)
 	})
 }
 

@@ -3,6 +3,7 @@ package system
 import (
 	"fmt"
 	"maps"
+	"os"
 	"runtime"
 	"slices"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/lab/fleet"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/source"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
@@ -243,13 +245,13 @@ func TestProfilesOfAFleet(t *testing.T) {
 	}
 }
 
-// TestProfileOfALargeAccount: 100,000 connections on a cluster of 1,000 servers,
-// and on one of 4 with many pages each.
+// TestProfileOfALargeAccount: in CI 100,000 connections on a cluster of 1,000 servers,
+// and on one of 4 with many pages each; elsewhere 20,000, on 100 servers and on 4.
 func TestProfileOfALargeAccount(t *testing.T) {
 	t.Parallel()
-	servers, connections := 1000, 100_000
-	if sourcetest.RaceDetector { // slow, and others wait for the processor
-		servers, connections = 100, 20_000
+	servers, connections := 100, 20_000 // others wait for the processor
+	if os.Getenv(tool.BuildTools) != "" && !sourcetest.RaceDetector {
+		servers, connections = 1000, 100_000
 	}
 	for what, size := range map[string]fleet.Size{
 		"many servers": {Servers: servers, Clusters: 1, Accounts: 1, Connections: connections, Seed: 4},
