@@ -17,14 +17,14 @@ type Neighbours struct {
 	// the accounts' ids.
 	Shared map[netip.Addr][]string
 
-	crowds map[netip.Addr]*crowd
+	atAddress map[netip.Addr]*addressClients
 }
 
 // NewNeighbours returns what the profiles of a cluster's accounts show together.
 // Explained are the accounts of which it was observed why their clients are where
 // they are, see [Explained]: an address that they share with others is not it.
 func NewNeighbours(d *checks.Deployment, cluster string, profiles map[string]*checks.Profile, explained map[string]bool) *Neighbours {
-	n := &Neighbours{Profiles: profiles, Shared: SharedAddresses(profiles), crowds: map[netip.Addr]*crowd{}}
+	n := &Neighbours{Profiles: profiles, Shared: SharedAddresses(profiles), atAddress: map[netip.Addr]*addressClients{}}
 	servers := serversOf(d, cluster)
 	ids := make([]string, 0, len(profiles))
 	for id := range profiles {
@@ -33,15 +33,15 @@ func NewNeighbours(d *checks.Deployment, cluster string, profiles map[string]*ch
 	slices.Sort(ids)
 	for _, id := range ids {
 		for _, p := range partsOf(id, profiles[id], servers, n.Shared) {
-			c := n.crowds[p.addr]
+			c := n.atAddress[p.addr]
 			if c == nil {
-				c = newCrowd(servers)
-				n.crowds[p.addr] = c
+				c = newAddressClients(servers)
+				n.atAddress[p.addr] = c
 			}
 			c.add(p, explained[id])
 		}
 	}
-	for _, c := range n.crowds {
+	for _, c := range n.atAddress {
 		c.weigh()
 	}
 	return n
@@ -87,20 +87,20 @@ func (s *Situation) tenants(addr netip.Addr) []string {
 	return s.Neighbours.Shared[addr]
 }
 
-// CrowdedAddress reports whether most of the clients of some service that makes the
+// MostlyOneAddress reports whether most of the clients of some service that makes the
 // finding come to its server from one address: then who else comes from there shows
 // whether it is the address that brings them.
-func CrowdedAddress(c Case) bool {
+func MostlyOneAddress(c Case) bool {
 	p := c.Profile
 	if p == nil || len(p.Read) == 0 {
 		return false
 	}
-	crowded := func(here int, sources []checks.Source) bool {
+	mostly := func(here int, sources []checks.Source) bool {
 		return here >= fewestThere && slices.ContainsFunc(sources, func(x checks.Source) bool {
 			return x.Addr.IsValid() && !isLocal(x.Addr) && len(x.Counts) > 0 && x.Counts[0]*2 > here
 		})
 	}
-	return crowded(p.Read[0], p.Sources) || slices.ContainsFunc(checks.Concentrated(p.Services, c.Exceeds), func(i int) bool {
-		return crowded(p.Services[i].Here(), p.Services[i].Sources)
+	return mostly(p.Read[0], p.Sources) || slices.ContainsFunc(checks.Concentrated(p.Services, c.Exceeds), func(i int) bool {
+		return mostly(p.Services[i].Here(), p.Services[i].Sources)
 	})
 }

@@ -26,10 +26,10 @@ func TestNeighbours(t *testing.T) {
 	if len(n.Shared) != 1 || !slices.Equal(n.Shared[shared], []string{"A", "B"}) {
 		t.Errorf("shared are %v", n.Shared)
 	}
-	if c := n.crowds[shared]; c == nil || len(c.accounts) != 2 || !slices.Equal(c.counts, []int{5, 0, 8}) {
+	if c := n.atAddress[shared]; c == nil || len(c.accounts) != 2 || !slices.Equal(c.counts, []int{5, 0, 8}) {
 		t.Errorf("they have %+v there", c)
 	}
-	if n.crowds[own] != nil {
+	if n.atAddress[own] != nil {
 		t.Error("an address of one account is shared")
 	}
 }

@@ -48,7 +48,7 @@ func (s *Situation) judgeAddress() addressed {
 		return out
 	}
 	out.addr, out.accounts, out.verdict = addr, accounts, NotTested
-	c := s.Neighbours.crowds[addr]
+	c := s.Neighbours.atAddress[addr]
 	at := -1
 	if c != nil {
 		at = slices.IndexFunc(c.servers, func(o *checks.Server) bool { return o.ID == s.Server.ID })
@@ -85,8 +85,8 @@ func (s *Situation) judgeAddress() addressed {
 }
 
 // explains returns how well the address explains where its clients are, with these
-// on the server of the crowd, and says where they are.
-func (a *addressed) explains(c *crowd, at int, s *Situation) (Likelihood, Evidence) {
+// on the server where most are, and says where they are.
+func (a *addressed) explains(c *addressClients, at int, s *Situation) (Likelihood, Evidence) {
 	const is = "it is a load balancer, a proxy or a NAT."
 	read := ""
 	if !s.allRead() {
@@ -126,7 +126,7 @@ func (s *Situation) allRead() bool {
 }
 
 // but says of how many accounts the clients are not counted.
-func (c *crowd) but() string {
+func (c *addressClients) but() string {
 	if c.left == 0 {
 		return ""
 	}
@@ -241,7 +241,7 @@ func (s *Situation) othersElsewhere(addr netip.Addr, server string) bool {
 	if len(s.tenants(addr)) < 2 {
 		return false
 	}
-	c := s.Neighbours.crowds[addr]
+	c := s.Neighbours.atAddress[addr]
 	return c != nil && slices.ContainsFunc(c.servers, func(o *checks.Server) bool {
 		return o.ID != server && c.counts[slices.Index(c.servers, o)] > 0
 	})

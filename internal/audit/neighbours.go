@@ -27,7 +27,7 @@ func (a *Run) neighbours(ctx context.Context, cases []cause.Case) (map[string]*c
 			profiles[cluster] = map[string]*checks.Profile{}
 		}
 		profiles[cluster][c.Finding.Account.ID] = c.Profile
-		ask[cluster] = ask[cluster] || cause.CrowdedAddress(c) || cause.TurnedAway(c) || cause.BeforeRestarts(c)
+		ask[cluster] = ask[cluster] || cause.MostlyOneAddress(c) || cause.TurnedAway(c) || cause.BeforeRestarts(c)
 	}
 	of := beside(a.Deployment, profiles, ask)
 	if len(of) > 0 {

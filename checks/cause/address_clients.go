@@ -8,11 +8,11 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// crowd is all clients that come from one source address which several accounts
+// addressClients is all clients that come from one source address which several accounts
 // share: a NAT, a proxy or a load balancer, never a process. Servers can't tell which
 // of these it is. Whether it is the address that brings them where they are is a
 // matter of likelihood over all of them: one that is elsewhere speaks against it.
-type crowd struct {
+type addressClients struct {
 	servers  []*checks.Server
 	accounts []tenant
 	// left are accounts of which it was observed why they are where they are: they
@@ -34,7 +34,7 @@ type crowd struct {
 	timed bool
 }
 
-// tenant is the clients of one account in a crowd, by service.
+// tenant is the clients of one account at the address, by service.
 type tenant struct {
 	account string
 	parts   []part
@@ -129,12 +129,12 @@ func (x *part) when(p *checks.Profile, servers []*checks.Server, counts []int, s
 	}
 }
 
-func newCrowd(servers []*checks.Server) *crowd {
-	return &crowd{servers: servers, counts: make([]int, len(servers)), timed: true}
+func newAddressClients(servers []*checks.Server) *addressClients {
+	return &addressClients{servers: servers, counts: make([]int, len(servers)), timed: true}
 }
 
 // add takes in a part; those of an account come one after the other.
-func (c *crowd) add(p part, explained bool) {
+func (c *addressClients) add(p part, explained bool) {
 	last := len(c.accounts) - 1
 	if last < 0 || c.accounts[last].account != p.account {
 		if explained {
@@ -153,7 +153,7 @@ func (c *crowd) add(p part, explained bool) {
 }
 
 // weigh works out how well each model explains the placements.
-func (c *crowd) weigh() {
+func (c *addressClients) weigh() {
 	for _, t := range c.accounts {
 		if len(t.parts) == 0 {
 			continue
@@ -182,7 +182,7 @@ func (c *crowd) weigh() {
 
 // inOrder is the likelihood if all take the first of these many servers that was
 // up when they came, whose order costs what it was chosen from.
-func (c *crowd) inOrder(most int, timed bool) Likelihood {
+func (c *addressClients) inOrder(most int, timed bool) Likelihood {
 	out := Likelihood(0)
 	for at := range min(most, max(1, len(c.order)-1)) {
 		if at > 0 && c.counts[c.order[at]] == 0 {
@@ -208,7 +208,7 @@ func placementOf(servers []*checks.Server) Placement {
 
 // pinnedTenants is how many accounts have enough clients there, and how many of
 // them have nearly all on one server each, on how many servers.
-func (c *crowd) pinnedTenants() (pinned, all, servers int) {
+func (c *addressClients) pinnedTenants() (pinned, all, servers int) {
 	on := map[int]bool{}
 	for _, t := range c.accounts {
 		counts := make([]int, len(c.servers))
