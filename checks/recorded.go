@@ -101,6 +101,9 @@ type RecordedGone struct {
 	Known                 bool
 	Connections, Accounts int
 	Of                    []RecordedOn
+	// Lacked are the places of servers that were missing while it was there: it is none of
+	// these. See [Places].
+	Lacked []string
 }
 
 // RecordedPast is what a recorder kept of the servers of the deployment that it recorded
