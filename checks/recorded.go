@@ -160,7 +160,7 @@ func (p *RecordedPast) introduce(d *Deployment) {
 // CountsNameless reports whether servers that answered count one that is missing, may be
 // of a cluster, and has no name.
 func (d *Deployment) CountsNameless(cluster string) bool {
-	return slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.Kind == Counted && m.Nameless() && m.MayBeIn(cluster) })
+	return slices.ContainsFunc(slices.Concat(d.Missing, d.Denied), func(m Missing) bool { return m.Kind == Counted && m.Nameless() && m.MayBeIn(cluster) })
 }
 
 // amid are those in whose cluster a server reported, or of whose cluster nobody says

@@ -223,7 +223,7 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			w.fellSilent(m.Ref(), m.Cluster, now)
 		}
 	}
-	w.missing = w.withoutKnown(missing, reported, now)
+	w.missing, w.all = w.withoutKnown(missing, reported, now), d.All
 	w.lack(missing, reported)
 	w.tellSilent(w.missing, was, had, first, now)
 	if first {

@@ -45,6 +45,7 @@ type Watch struct {
 	over      map[pairKey]*pair     // those above the threshold
 	later     map[pairKey]time.Time // what to judge again then
 	missing   []checks.Missing      // by the last full report
+	all       bool                  // the operator says that no other than these is, by the last full report
 	lackSince time.Time             // the first report since which some were missing in each
 	lacked    map[string]string     // who was missing when a cluster was last judged
 	lastOf    map[string]time.Time  // when servers were last heard of that went since pairs were last judged, the first by cluster
