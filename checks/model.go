@@ -33,6 +33,11 @@ type Deployment struct {
 	// Expected is the number of servers to expect: at least those that
 	// answered.
 	Expected int
+	// All is that the operator says that there are no more servers than those that reported
+	// and those that he names.
+	All bool
+	// Denied are servers that others count, and of which the operator says that there is none.
+	Denied []Missing
 	// Gateways reports whether a server has gateways, so that there may be a cluster
 	// of which nobody reported.
 	Gateways bool

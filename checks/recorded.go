@@ -101,6 +101,9 @@ type RecordedGone struct {
 	Known                 bool
 	Connections, Accounts int
 	Of                    []RecordedOn
+	// Lacked are the places of servers that were missing while it was there: it is none of
+	// these. See [Places].
+	Lacked []string
 }
 
 // RecordedPast is what a recorder kept of the servers of the deployment that it recorded
@@ -157,7 +160,7 @@ func (p *RecordedPast) introduce(d *Deployment) {
 // CountsNameless reports whether servers that answered count one that is missing, may be
 // of a cluster, and has no name.
 func (d *Deployment) CountsNameless(cluster string) bool {
-	return slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.Kind == Counted && m.Nameless() && m.MayBeIn(cluster) })
+	return slices.ContainsFunc(slices.Concat(d.Missing, d.Denied), func(m Missing) bool { return m.Kind == Counted && m.Nameless() && m.MayBeIn(cluster) })
 }
 
 // amid are those in whose cluster a server reported, or of whose cluster nobody says

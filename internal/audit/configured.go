@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -84,8 +85,13 @@ func (e Expected) certain(ctx context.Context, d *checks.Deployment, short []*ro
 	defer cancel()
 	ctx, stop := context.WithTimeout(ctx, source.LongestLook)
 	defer stop()
+	leads := map[string][]netip.Addr{}
+	for _, c := range short {
+		c.resolve(ctx, leads)
+	}
 	return slices.DeleteFunc(short, func(c *routedCluster) bool {
-		c.resolve(ctx)
+		c.learn(leads)
+		c.unjoined = unjoined(d, c.name, leads)
 		return c.lacking() == 0
 	})
 }
@@ -106,7 +112,7 @@ func (c *routedCluster) missing(what string) []checks.Missing {
 	case c.alone:
 		reason = "the only server that is known has routes configured to others, and has none: it is cut off, or they are down: " + what
 	case c.unnamed() == 0:
-		reason = fmt.Sprintf("nobody has a route to %s of the %s that others have routes configured to: %s", words.Count(n), words.Plurals(c.addresses(), "address", "addresses"), what)
+		reason = fmt.Sprintf("nobody has a route to %s of the %s that others have routes configured to%s: %s", words.Count(n), words.Plurals(c.addresses(), "address", "addresses"), orAlias(open), what)
 	}
 	var out []checks.Missing
 	for i := range n {
@@ -117,6 +123,16 @@ func (c *routedCluster) missing(what string) []checks.Missing {
 		out = append(out, m)
 	}
 	return out
+}
+
+// orAlias is a clause on an address that may be another one of a server that is there, as it
+// is a name of which nobody knows what it leads to; empty where there is none.
+func orAlias(open []route) string {
+	at := slices.IndexFunc(open, func(r route) bool { return !r.ip.IsValid() && len(r.ips) == 0 })
+	if at < 0 {
+		return ""
+	}
+	return ", unless " + open[at].text + " is another name of a server that is there"
 }
 
 // unknownClusters are those that servers have gateways configured to, and to which

@@ -85,6 +85,7 @@ func (e Expected) Add(ctx context.Context, d *checks.Deployment) {
 	}
 	settleClusters(d)
 	d.Expected = max(d.Expected, len(d.Servers)+d.Absent())
+	d.All = e.namesAll(d) || e.Count > 0 && e.Count <= len(d.Servers)
 }
 
 func is(n int) string {

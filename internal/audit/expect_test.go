@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,6 +110,33 @@ func TestExpectedNumberAndClusters(t *testing.T) {
 		Expected{Count: 5}.Add(t.Context(), d)
 		if len(d.Missing) != 2 || d.Missing[0].Reason != d.Missing[1].Reason || d.Missing[0].ClusterKnown != c.known || d.Missing[1].ClusterKnown != c.known {
 			t.Errorf("%s: %+v", c.name, d.Missing)
+		}
+	}
+}
+
+// Whether the operator says that those that reported are all, and whom he denies then.
+func TestOperatorSaysThatTheseAreAll(t *testing.T) {
+	t.Parallel()
+	ghost := []checks.Missing{{Kind: checks.Counted, Reason: "n1 counts 4"}}
+	for _, c := range []struct {
+		expected    Expected
+		all, denies bool
+	}{
+		{Expected{}, false, false},
+		{Expected{Count: 3}, true, true},
+		{Expected{Count: 2}, true, false}, // a number that is wrong denies nobody
+		{Expected{Count: 4}, false, false},
+		{Expected{Names: []string{"n1", "n2", "n3"}}, true, true},
+		{Expected{Names: []string{"n1", "n2", "n3", "n4"}}, true, false},
+		{Expected{Names: []string{"n1", "n2"}}, false, false},
+	} {
+		d := &checks.Deployment{Missing: slices.Clone(ghost)}
+		for _, name := range []string{"n1", "n2", "n3"} {
+			d.Servers = append(d.Servers, checks.Server{ID: name, Name: name, Cluster: "C1"})
+		}
+		c.expected.Add(t.Context(), d)
+		if d.All != c.all || len(d.Denied) > 0 != c.denies || d.CountsNameless("C1") != (len(c.expected.Names) != 4) { // which is n4 then
+			t.Errorf("%+v: all %v, denied %+v, missing %+v", c.expected, d.All, d.Denied, d.Missing)
 		}
 	}
 }

@@ -34,6 +34,13 @@ func (a *Run) recall(ctx context.Context) {
 		}
 		if at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool { return standsIn(d, &m, g) }); at >= 0 {
 			m := &d.Missing[at]
+			if m.Fills != nil && checks.Others(d.Missing, g.Cluster, g.Lacked)[at] {
+				place := *m.Fills
+				m.Fills = nil
+				d.Missing = append(d.Missing, place)
+				d.Expected = max(d.Expected, len(d.Servers)+d.Absent())
+				m = &d.Missing[at]
+			}
 			m.Name, m.Host, m.Cluster, m.ClusterKnown, m.Gone = g.Server.Name, g.Server.Host, g.Cluster, true, g
 			continue
 		}
@@ -59,7 +66,8 @@ func standsIn(d *checks.Deployment, m *checks.Missing, g *checks.RecordedGone) b
 }
 
 // recalled ties servers that a recorder saw go to those that are missing: by name, and
-// where as many are missing without a name in a cluster as went there, each to one.
+// where as many are missing without a name in a cluster as went there, each to one that was
+// not missing while it was there.
 // It returns those that are none of them, and are not there either.
 func recalled(d *checks.Deployment, gone []checks.RecordedGone) []*checks.RecordedGone {
 	var rest []*checks.RecordedGone
@@ -75,6 +83,7 @@ func recalled(d *checks.Deployment, gone []checks.RecordedGone) []*checks.Record
 			rest = append(rest, g)
 		}
 	}
+	var apart []checks.Missing // that were missing while one that others count was there
 	for i := range d.Missing {
 		m := &d.Missing[i]
 		if !m.Nameless() || !m.ClusterKnown || m.Gone != nil {
@@ -91,10 +100,21 @@ func recalled(d *checks.Deployment, gone []checks.RecordedGone) []*checks.Record
 				went = append(went, g)
 			}
 		}
-		if nameless == 1 && len(went) == 1 {
+		if nameless != 1 || len(went) != 1 {
+			continue
+		}
+		switch other := checks.Others(d.Missing, m.Cluster, went[0].Lacked)[i]; {
+		case !other:
 			m.Placed = m.Placed || m.IsAddress()
 			m.Name, m.Gone = went[0].Server.Name, went[0]
+		case m.Fills != nil:
+			apart = append(apart, *m.Fills)
+			m.Name, m.Gone, m.Fills = went[0].Server.Name, went[0], nil
 		}
+	}
+	if len(apart) > 0 {
+		d.Missing = append(d.Missing, apart...)
+		d.Expected = max(d.Expected, len(d.Servers)+d.Absent())
 	}
 	return slices.DeleteFunc(rest, func(g *checks.RecordedGone) bool {
 		return slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return m.Gone == g })

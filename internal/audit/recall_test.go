@@ -180,3 +180,46 @@ func TestServerThatARecorderKnewByItsAddress(t *testing.T) {
 		}
 	}
 }
+
+// n5 went while the address of a server that never came was missing: it is not the server at
+// that address. Where others count n5, which hides that one, both are missing.
+func TestServerThatWentIsNotOneThatWasMissingThen(t *testing.T) {
+	t.Parallel()
+	ports := []string{"127.0.0.1:6001", "127.0.0.1:6002", "127.0.0.1:6003", "127.0.0.1:6009"}
+	counted := []checks.Missing{{Kind: checks.Counted, Cluster: "C1", ClusterKnown: true}}
+	for _, c := range []struct {
+		name    string
+		kind    checks.MissingKind
+		missing []checks.Missing
+		lacked  []string
+		want    []string // who is missing
+	}{
+		{"it shut down", checks.Down, nil, ports[3:], ports[3:]},
+		{"it shut down, and nothing was missing then", checks.Down, nil, nil, []string{"n5"}},
+		{"others count it", checks.Silent, counted, ports[3:], []string{ports[3], "n5"}},
+		{"others count it, and nothing was missing then", checks.Silent, counted, nil, []string{"n5"}},
+		{"others forgot it", checks.Silent, nil, ports[3:], []string{ports[3], "n5"}},
+		{"the number alone was known", checks.Down, nil, []string{""}, ports[3:]},
+	} {
+		d := &checks.Deployment{Missing: slices.Clone(c.missing), Expected: 3 + len(c.missing)}
+		for i := range 3 {
+			d.Servers = append(d.Servers, listening(i+1, "127.0.0.1", 6001+i, ports))
+		}
+		run := Run{Deployment: d, Request: Request{Gone: func(context.Context, *checks.Deployment) ([]checks.RecordedGone, []string) {
+			return []checks.RecordedGone{{Server: checks.ServerRef{ID: "N5", Name: "n5"}, Cluster: "C1", At: time.Now(), Kind: c.kind, Lacked: c.lacked}}, nil
+		}}}
+		Expected{}.Add(t.Context(), d)
+		run.recall(t.Context())
+		var names []string
+		for _, m := range d.Missing {
+			names = append(names, m.Name)
+			if (m.Gone != nil) != (m.Name == "n5") {
+				t.Errorf("%s: %+v", c.name, m)
+			}
+		}
+		slices.Sort(names)
+		if !slices.Equal(names, c.want) || d.Expected != 3+len(c.want) || d.Absent() != len(c.want) {
+			t.Errorf("%s: %q of %d are missing, want %q", c.name, names, d.Expected, c.want)
+		}
+	}
+}

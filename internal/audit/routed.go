@@ -2,14 +2,12 @@ package audit
 
 import (
 	"cmp"
-	"context"
 	"maps"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/nats-balance/nats-balance/checks"
 )
@@ -60,7 +58,7 @@ func routedClusters(d *checks.Deployment) []*routedCluster {
 	}
 	var out []*routedCluster
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
-		n := unjoined(d, name)
+		n := unjoined(d, name, nil)
 		for _, texts := range configurations(lists[name]) {
 			c := &routedCluster{name: name, members: membersOf(d, name), alone: aloneIn(d, name), unjoined: n}
 			for _, text := range texts {
@@ -207,8 +205,8 @@ func (c *routedCluster) unnamed() int {
 // unjoined is how many servers there must be beside those that are known as servers
 // that are configured alike have no route to their addresses, be they seeds. Its own
 // address is among them or not: to be certain takes two such servers, or leaves one
-// address out.
-func unjoined(d *checks.Deployment, cluster string) int {
+// address out. Leads is what the names among the addresses lead to.
+func unjoined(d *checks.Deployment, cluster string, leads map[string][]netip.Addr) int {
 	type alike struct {
 		addresses, servers int
 		joined             map[string]bool
@@ -228,6 +226,7 @@ func unjoined(d *checks.Deployment, cluster string) int {
 					c.routes = append(c.routes, r)
 				}
 			}
+			c.learn(leads)
 			of = &alike{addresses: c.addresses(), joined: map[string]bool{}}
 			all[key] = of
 		}
@@ -356,34 +355,4 @@ func (r *route) same(o *route) bool {
 		return r.host == o.host || slices.Contains(r.ips, o.ip) || slices.Contains(o.ips, r.ip)
 	}
 	return r.host == o.host || strings.HasPrefix(r.host, o.host+".") || strings.HasPrefix(o.host, r.host+".")
-}
-
-// resolve looks up the names among the addresses, and takes what they lead to for
-// addresses of the servers that they are named like.
-func (c *routedCluster) resolve(ctx context.Context) {
-	var done sync.WaitGroup
-	for i := range c.routes[:min(len(c.routes), mostLooked)] {
-		r := &c.routes[i]
-		if r.ip.IsValid() {
-			continue
-		}
-		done.Go(func() {
-			ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", r.host)
-			for _, ip := range ips {
-				if err == nil && !slices.Contains(r.ips, ip.Unmap()) {
-					r.ips = append(r.ips, ip.Unmap())
-				}
-			}
-		})
-	}
-	done.Wait()
-	for i := range c.routes {
-		r := &c.routes[i]
-		if at := c.whose(r); at >= 0 && !c.forSeveral(r) && (c.members[at].port == 0 || c.members[at].port == r.port) {
-			for _, ip := range r.ips {
-				c.members[at].is[ip] = true
-			}
-			c.members[at].port = r.port
-		}
-	}
 }

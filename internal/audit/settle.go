@@ -25,7 +25,7 @@ func (e Expected) settleCount(d *checks.Deployment) {
 	}) {
 		return
 	}
-	d.Missing, d.Silent, d.Expected = nil, nil, len(d.Servers)
+	d.Missing, d.Denied, d.Silent, d.Expected = nil, d.Missing, nil, len(d.Servers)
 	d.Notes = append(d.Notes, fmt.Sprintf("some servers count %s that no other report has; %s that there is none, and servers count a dead one for up to 4 minutes",
 		words.Plural(n, "more server"), by))
 }

@@ -70,7 +70,7 @@ func (i *impact) recorded(was gone) (*report.PastImpact, []string) {
 	if !g.Known {
 		return nil, append(notes, fmt.Sprintf("watch recorded that %s went, and not who was on it", words.Harmless(g.Server.Name)))
 	}
-	past := &report.PastImpact{Time: g.At, Recorded: g.Kind, Server: words.Harmless(g.Server.Name), Cluster: words.Harmless(g.Cluster), Connections: g.Connections}
+	past := &report.PastImpact{Time: g.At, Recorded: g.Kind, Lacked: g.Lacked, Server: words.Harmless(g.Server.Name), Cluster: words.Harmless(g.Cluster), Connections: g.Connections}
 	for _, x := range g.Of {
 		past.Accounts = append(past.Accounts, report.PastAccount{ID: words.Harmless(x.Account.ID), Name: words.Harmless(x.Account.Name),
 			OnServer: x.Connections, InCluster: x.Connections + x.Others, Came: x.Came, Unseen: x.Unseen})
@@ -211,12 +211,13 @@ func servicesOf(p *checks.Profile, names map[string]string, to map[string]map[st
 
 // othersMissing says that another server than the one that is asked about may have some
 // of its clients, as it did not report; empty where all did. One without a name is the
-// one, unless that is known by its name.
+// one, unless that is known by its name, or this one was missing while that was there.
 func othersMissing(d *checks.Deployment, past *report.PastImpact) string {
 	same := func(cluster string) bool { return d.SameCluster(words.Harmless(cluster), past.Cluster) }
 	itself := slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return words.Harmless(s.Name) == past.Server && same(s.Cluster) }) ||
 		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return words.Harmless(m.Name) == past.Server })
 	unnamed := ""
+	others := checks.Others(d.Missing, past.Cluster, past.Lacked)
 	for i := range d.Missing {
 		m := &d.Missing[i]
 		switch {
@@ -226,7 +227,7 @@ func othersMissing(d *checks.Deployment, past *report.PastImpact) string {
 			return words.Harmless(m.Name) + " did not report"
 		case d.StandsFor(m, m.Cluster):
 			unnamed = silent
-		case !itself:
+		case !itself && !others[i]:
 			itself = true
 		default:
 			unnamed = "another server of its cluster did not report"

@@ -4,11 +4,15 @@ import (
 	"context"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/lab/tool"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
 
@@ -49,4 +53,39 @@ func TestWatchBeginsWithoutAServer(t *testing.T) {
 	}
 	out, errs = watch("--expect-servers", "3", "--min-servers", "4")
 	shows(t, out, errs, "C1 is not checked: it has 3 servers, and --min-servers is 4")
+}
+
+// A server was killed for good, and watch recorded that. A watch that begins then with the
+// number of those that are left, or their names, has a finding, as the audit has.
+func TestWatchWithoutAServerThatIsGoneForGood(t *testing.T) {
+	t.Parallel()
+	ctx := sourcetest.Within(t)
+	c, err := tool.StartProcessCluster(ctx, 4, []string{"ORDERS"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	p := c.Processes()
+	store := filepath.Join(t.TempDir(), "kept")
+	out, stop := watching(t, p[0].URL(lab.SystemAccount), store)
+	shows(t, out, &watched{}, "watching 4 servers")
+	p[3].Kill()
+	shows(t, out, &watched{}, "server P-n4 (P) does not report")
+	stop()
+	for i, n := range []int{20, 2} {
+		for range n {
+			sourcetest.Connect(t, p[i].URL("ORDERS"), nats.IgnoreDiscoveredServers())
+		}
+	}
+	for i, all := range []string{"3", "P-n1,P-n2,P-n3"} {
+		out, stop := watching(t, p[0].URL(lab.SystemAccount), store, "--expect-servers", all)
+		shows(t, out, &watched{}, "watching 3 servers")
+		if i == 0 { // the next one knows that
+			shows(t, out, &watched{}, "FINDING ORDERS")
+		}
+		if text := out.String(); strings.Contains(text, "does not report") || strings.Contains(text, "depends on") {
+			t.Errorf("--expect-servers %s: %s", all, text)
+		}
+		stop()
+	}
 }

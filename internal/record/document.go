@@ -58,11 +58,14 @@ type DocumentProcess struct {
 }
 
 // DocumentHad is who was on a server when it began to drain, stopped or fell silent.
-// Of are the accounts with most, in order.
+// Of are the accounts with most, in order. Lacked are the addresses of servers that should
+// have been there and were missing then, so that it is none of them; empty where only their
+// number is known.
 type DocumentHad struct {
 	Connections int                `json:"connections"`
 	Accounts    int                `json:"accounts"`
 	Of          []DocumentHadShare `json:"of"`
+	Lacked      []string           `json:"lacked"`
 }
 
 // DocumentHadShare is what an account had there, and on the other servers of the cluster
@@ -186,7 +189,7 @@ func DocumentOf(c Change) Document {
 		d.Connections = &c.Connections
 	}
 	if c.Had != nil {
-		d.Had = &DocumentHad{c.Had.Connections, c.Had.Accounts, []DocumentHadShare{}}
+		d.Had = &DocumentHad{c.Had.Connections, c.Had.Accounts, []DocumentHadShare{}, append([]string{}, c.Had.Lacked...)}
 		for _, x := range c.Had.Of {
 			share := DocumentHadShare{Account: DocumentAccount{x.Account.ID, x.Account.Name}, Connections: x.Connections, Unseen: x.Unseen}
 			if !x.Unseen {

@@ -13,6 +13,9 @@ type life struct {
 	first time.Time
 	start time.Time // by its own clock; zero where not known
 	heard time.Time // the last time
+	// lacked are the places of servers that were missing in the last full report that it
+	// was in, see [checks.Places]: it is none of these.
+	lacked []string
 }
 
 // succeeds reports whether a process began after another one was last heard of. Of two

@@ -14,6 +14,9 @@ const mostHad = 64
 // Had is who was on a server when it began to drain, stopped or fell silent.
 type Had struct {
 	Connections, Accounts int
+	// Lacked are the places of servers that were missing while it was there, see
+	// [checks.Places].
+	Lacked []string
 	// Of are the accounts with connections, the most first, at most [mostHad].
 	Of []HadShare
 }
@@ -52,7 +55,7 @@ func (w *Watch) had(id string, there time.Time) *Had {
 	if !ok || w.m.servers[at].unknown || !w.ready {
 		return nil
 	}
-	h := &Had{}
+	h := &Had{Lacked: w.m.servers[at].lacked}
 	for i := range w.m.accounts {
 		a := &w.m.accounts[i]
 		if k, found := find(a.cells, at); found && a.cells[k].clients > 0 && !a.System {

@@ -40,6 +40,10 @@ func (d Document) Harmless() Document {
 		for _, x := range d.Had.Of {
 			had.Of = append(had.Of, DocumentHadShare{x.Account.Harmless(), x.Connections, x.Others, x.Came, x.Unseen})
 		}
+		had.Lacked = make([]string, 0, len(d.Had.Lacked))
+		for _, at := range d.Had.Lacked {
+			had.Lacked = append(had.Lacked, words.Harmless(at))
+		}
 		d.Had = &had
 	}
 	d.Spread, d.Before, d.Moves = d.Spread.Harmless(), d.Before.Harmless(), HarmlessMoves(d.Moves)

@@ -61,7 +61,8 @@ func whoIs(absent []checks.Missing) string {
 
 // absentIn are the servers of clusters that have no row: those that the last full
 // report missed, those that shut down, which have no connection, and those that said
-// nothing of it and that others have forgotten, which may hang with all they had.
+// nothing of it and that others have forgotten, which may hang with all they had. Those are
+// none where the operator says that the servers that reported are all.
 func (w *Watch) absentIn(clusters map[string]bool) []checks.Missing {
 	var out []checks.Missing
 	for _, m := range w.missing {
@@ -71,7 +72,7 @@ func (w *Watch) absentIn(clusters map[string]bool) []checks.Missing {
 	}
 	none := 0
 	for _, d := range w.down {
-		if d.back || !clusters[d.cluster] ||
+		if d.back || d.silent && w.all || !clusters[d.cluster] ||
 			slices.ContainsFunc(w.missing, func(m checks.Missing) bool { return m.Name == d.ref.Name && m.Cluster == d.cluster }) {
 			continue
 		}

@@ -49,14 +49,17 @@ func (w *Watch) recall(d *checks.Deployment, now time.Time) (doubt string) {
 			continue
 		}
 		w.called(g.Cluster, g.Reported)
-		if g.Kind == checks.Down && expectsMore(d, g.Cluster) {
-			w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{life: life{heard: g.At}, ref: g.Server, cluster: g.Cluster, at: now}
+		if g.Kind == checks.Down && expectsMore(d, &g) {
+			w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{life: life{heard: g.At, lacked: g.Lacked}, ref: g.Server, cluster: g.Cluster, at: now}
 			continue
 		}
 		if g.Kind != checks.Silent || now.Sub(g.At) >= unheard {
 			continue
 		}
-		w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{life: life{heard: g.At}, ref: g.Server, cluster: g.Cluster, at: g.At, silent: true}
+		w.down[cmp.Or(g.Server.ID, g.Server.Name+" "+g.Cluster)] = stopped{life: life{heard: g.At, lacked: g.Lacked}, ref: g.Server, cluster: g.Cluster, at: g.At, silent: true}
+		if d.All { // as the operator says, until a server of these is missing
+			continue
+		}
 		w.tell(Change{Kind: Silent, Time: now, Cluster: g.Cluster, Server: g.Server, Who: w.who(d),
 			Reason: "it was found silent at " + g.At.UTC().Format("2006-01-02 15:04:05 UTC") + "; now " + unknownTo(d, g.Cluster)})
 	}

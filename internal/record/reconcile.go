@@ -211,7 +211,7 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			w.tell(Change{Kind: kind, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID], Reason: why})
 		}
 		if !s.draining && len(w.hung) < mostServers {
-			w.hung[s.ID] = s.heard
+			w.hung[s.ID] = s.life
 		}
 		w.wentUnheard(&s)
 		w.m.removeServer(s.ID)
@@ -223,7 +223,8 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			w.fellSilent(m.Ref(), m.Cluster, now)
 		}
 	}
-	w.missing = w.withoutKnown(missing, reported, now)
+	w.missing, w.all = w.withoutKnown(missing, reported, now), d.All
+	w.lack(missing, reported)
 	w.tellSilent(w.missing, was, had, first, now)
 	if first {
 		for _, p := range w.over { // by an earlier watch
@@ -256,11 +257,11 @@ func (w *Watch) fellSilent(x checks.ServerRef, cluster string, now time.Time) {
 		return
 	}
 	if (x.ID != "" || x.Name != "") && len(w.down) < mostServers {
-		heard, ok := w.hung[x.ID]
+		l, ok := w.hung[x.ID]
 		if !ok {
-			heard = now
+			l.heard = now
 		}
-		w.down[cmp.Or(x.ID, x.Name+" "+cluster)] = stopped{life: life{heard: heard}, ref: x, cluster: cluster, at: now, silent: true}
+		w.down[cmp.Or(x.ID, x.Name+" "+cluster)] = stopped{life: life{heard: l.heard, lacked: l.lacked}, ref: x, cluster: cluster, at: now, silent: true}
 	}
 }
 
@@ -272,9 +273,9 @@ func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
 		return o.ID == x.ID && x.ID != "" || o.Name == x.Name && x.Name != "" && (of == cluster || anywhere)
 	}
 	// Another server may have its name, and say nothing of it.
-	heard, known := w.hung[x.ID]
+	hung, known := w.hung[x.ID]
 	is := func(o checks.ServerRef, of string, l life) bool {
-		return same(o, of) && (o.ID == x.ID || o.ID == "" || !known || l.succeeds(heard))
+		return same(o, of) && (o.ID == x.ID || o.ID == "" || !known || l.succeeds(hung.heard))
 	}
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.ID != "" && is(s.ServerRef, s.cluster, s.life) {
@@ -326,8 +327,8 @@ func (w *Watch) askSilent(now time.Time) {
 			delete(w.down, id)
 		}
 	}
-	for id, since := range w.hung {
-		if now.Sub(since) >= unheard {
+	for id, l := range w.hung {
+		if now.Sub(l.heard) >= unheard {
 			delete(w.hung, id)
 		}
 	}

@@ -45,6 +45,7 @@ type Watch struct {
 	over      map[pairKey]*pair     // those above the threshold
 	later     map[pairKey]time.Time // what to judge again then
 	missing   []checks.Missing      // by the last full report
+	all       bool                  // the operator says that no other than these is, by the last full report
 	lackSince time.Time             // the first report since which some were missing in each
 	lacked    map[string]string     // who was missing when a cluster was last judged
 	lastOf    map[string]time.Time  // when servers were last heard of that went since pairs were last judged, the first by cluster
@@ -53,7 +54,7 @@ type Watch struct {
 	unchecked map[string]Change     // that clusters have too few servers, as it was told
 	down      map[string]stopped    // servers that shut down or fell silent, by id, or by name and cluster
 	before    []checks.RecordedPast // what earlier watches recorded, until it is known whether it is of this deployment
-	hung      map[string]time.Time  // server processes that said nothing and did not say that they stop, by id, when they were last heard of
+	hung      map[string]life       // server processes that said nothing and did not say that they stop, by id, when they were last heard of
 	alive     map[string]time.Time  // servers that were asked whether they live, by id, since when
 	toAsk     []wire.Server         // of these, who is still to be asked
 	toCount   []wire.Server         // servers to ask for their global account
@@ -123,7 +124,7 @@ const unheard = checks.MayHang
 func New(s Settings) *Watch {
 	return &Watch{s: s, m: newMatrix(), moves: newMoves(), pairs: map[uint32][]*pair{}, over: map[pairKey]*pair{}, later: map[pairKey]time.Time{}, lastOf: map[string]time.Time{}, open: map[string]int{}, doubts: map[string]doubt{}, unchecked: map[string]Change{},
 		down: map[string]stopped{},
-		hung: map[string]time.Time{}, alive: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
+		hung: map[string]life{}, alive: map[string]time.Time{}, refused: map[refusal]int{}, kicked: map[kickKey]*kicks{}, wanted: "the start"}
 }
 
 // row returns the row of the server that an event is from, which gets one if it has

@@ -20,6 +20,7 @@ import (
 type PastImpact struct {
 	Time            time.Time
 	Recorded        checks.MissingKind // how watch saw it go; empty: it is of a baseline
+	Lacked          []string           // who was missing then, by that record; see [checks.Places]
 	Server, Cluster string
 	Connections     int
 	Accounts        []PastAccount

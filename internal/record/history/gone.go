@@ -182,7 +182,7 @@ func goneOf(d *record.Document) checks.RecordedGone {
 
 // withHad is a server that went, with who was on it.
 func withHad(g checks.RecordedGone, had *record.DocumentHad) checks.RecordedGone {
-	g.Known, g.Connections, g.Accounts = true, max(0, had.Connections), max(0, had.Accounts)
+	g.Known, g.Connections, g.Accounts, g.Lacked = true, max(0, had.Connections), max(0, had.Accounts), had.Lacked
 	for _, x := range had.Of {
 		on := checks.RecordedOn{Account: checks.Account{ID: x.Account.ID, Name: x.Account.Name}, Connections: max(0, x.Connections)}
 		if on.Unseen = x.Unseen || x.Others == nil || x.Came == nil; !on.Unseen {

@@ -11,7 +11,7 @@ import (
 // A server is gone from when it began to go until it is seen to run again.
 func TestServersThatWent(t *testing.T) {
 	t.Parallel()
-	had := &record.DocumentHad{Connections: 20, Accounts: 1, Of: []record.DocumentHadShare{{Account: record.DocumentAccount{ID: "A", Name: "ORDERS"}, Connections: 20, Others: new(6), Came: new(0)}}}
+	had := &record.DocumentHad{Connections: 20, Accounts: 1, Lacked: []string{"10.0.0.9:6222"}, Of: []record.DocumentHadShare{{Account: record.DocumentAccount{ID: "A", Name: "ORDERS"}, Connections: 20, Others: new(6), Came: new(0)}}}
 	for _, c := range []struct {
 		name string
 		docs []record.Kind // a second apart; the first of those that go says who was there
@@ -41,7 +41,7 @@ func TestServersThatWent(t *testing.T) {
 			if len(got) > 0 {
 				t.Errorf("%s: %+v", c.name, got)
 			}
-		case len(got) != 1 || got[0].Kind != c.kind || !got[0].At.Equal(docs[c.at].Time) || got[0].Connections != 20 || len(got[0].Of) != 1 || got[0].Of[0].Others != 6:
+		case len(got) != 1 || got[0].Kind != c.kind || !got[0].At.Equal(docs[c.at].Time) || got[0].Connections != 20 || len(got[0].Of) != 1 || got[0].Of[0].Others != 6 || len(got[0].Lacked) != 1:
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
