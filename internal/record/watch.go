@@ -267,7 +267,7 @@ func (w *Watch) count(s *server, account, name string, clients, leaves uint32) {
 	c := w.m.at(a, w.m.byID[s.ID])
 	c.touched = w.m.round
 	if clients > c.clients {
-		w.m.accounts[a].rose = s.heard
+		w.m.accounts[a].rising(int(clients-c.clients), s.heard)
 	}
 	if w.m.put(a, c, clients, leaves) {
 		s.events++
