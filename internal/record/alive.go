@@ -11,9 +11,11 @@ import (
 
 // A server that is killed says nothing, and its clients are on others within a moment. Until
 // somebody notices, its row is there beside theirs: shares are too low, and an account of few
-// clients has as many as it takes to be checked. So where clients came, and what that changes
-// hangs on a server that was not heard of since, the server is asked whether it lives, and
-// what is above the threshold stays as it was until it is heard of, or is missing.
+// clients has as many as it takes to be checked. So where clients came, and it hangs on a server
+// that was not heard of since which side of the threshold an account is on, the server is asked
+// whether it lives, and what is above the threshold stays as it was until it is heard of, or is
+// missing. Where its row hides what changed, so that all seems to be as it was, it is asked only
+// if half as many came, or more, as it had: they may be its clients.
 
 const (
 	// answersIn is how soon a server that lives has answered.
@@ -33,13 +35,21 @@ func (w *Watch) doubtful(k pairKey, p *pair, over bool, now time.Time) bool {
 	if !p.doubted.IsZero() {
 		came = p.doubted
 	}
+	same := over == p.over
+	if same && len(a.rises) == 0 {
+		return false
+	}
 	silent := map[string]*server{}
 	for _, c := range a.cells {
-		if s := &w.m.servers[c.server]; c.clients > 0 && s.counts() && s.cluster == k.cluster && s.heard.Before(came) {
+		s := &w.m.servers[c.server]
+		if c.clients == 0 || !s.counts() || s.cluster != k.cluster || !s.heard.Before(came) {
+			continue
+		}
+		if !same || int(c.clients) <= 2*a.roseSince(s.heard) {
 			silent[s.ID] = s
 		}
 	}
-	if len(silent) == 0 {
+	if len(silent) == 0 || same && !over && !w.mayCross(k, silent) {
 		return false
 	}
 	without := func(gone func(id string) bool) bool {
@@ -68,6 +78,54 @@ func (w *Watch) doubtful(k pairKey, p *pair, over bool, now time.Time) bool {
 		w.again(k, now.Add(askAgainIn))
 	}
 	return doubtful
+}
+
+// mayCross reports whether an account may be above the threshold without some servers. It is
+// what can be said without the rule, which is much work for each client that comes.
+func (w *Watch) mayCross(k pairKey, silent map[string]*server) bool {
+	all, top, heard, topHeard, least := 0, 0, 0, 0, 0
+	for _, c := range w.m.accounts[k.account].cells {
+		s, n := &w.m.servers[c.server], int(c.clients)
+		if s.cluster != k.cluster || !s.counts() {
+			continue
+		}
+		all, top = all+n, max(top, n)
+		if silent[s.ID] == nil {
+			heard, topHeard = heard+n, max(topHeard, n)
+		} else {
+			least = max(least, n)
+		}
+	}
+	p := w.s.Parameters.For(w.m.accounts[k.account].Account)
+	return heard >= p.MinConnections && p.Exceeds(topHeard, heard) ||
+		all >= p.MinConnections && p.Exceeds(min(top, all-least), all-least)
+}
+
+// rise is how many more clients of an account there were by events of a second.
+type rise struct {
+	at time.Time
+	n  int
+}
+
+// rising takes in that an event says that more clients are on a server.
+func (a *account) rising(n int, now time.Time) {
+	a.rose = now
+	a.rises = slices.DeleteFunc(a.rises, func(r rise) bool { return now.Sub(r.at) > silentAfter+arrivalsEach })
+	if last := len(a.rises) - 1; last >= 0 && now.Sub(a.rises[last].at) < arrivalsEach {
+		a.rises[last].n += n
+		return
+	}
+	a.rises = append(a.rises, rise{now, n})
+}
+
+// roseSince is how many more there were since a time, or up to arrivalsEach before it.
+func (a *account) roseSince(t time.Time) (n int) {
+	for _, r := range a.rises {
+		if r.at.Add(arrivalsEach).After(t) {
+			n += r.n
+		}
+	}
+	return n
 }
 
 func (w *Watch) askWhether(s *server, now time.Time) {

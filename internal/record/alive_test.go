@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
@@ -117,5 +118,90 @@ func TestClientsComeAllTheTime(t *testing.T) {
 	}
 	if told != 1 {
 		t.Errorf("told %d times", told)
+	}
+}
+
+// A server is killed, and most of its clients come to one of the others, which has nearly all
+// then. The row of the killed one hides that, as nothing seems to change: 23 of 47 are not above
+// the threshold, and 23 of 30 are. It is asked for all the same, and what is unknown is
+// unknown since it was last heard of.
+func TestKilledServerHidesThatAnAccountLeans(t *testing.T) {
+	t.Parallel()
+	d := watching(t, time.Hour, 17, 6, 7)
+	d.kinds()
+	d.pass(time.Second)
+	heard := d.now
+	d.count("n1", 17)
+	d.pass(8 * time.Second)
+	killed := d.now
+	for _, n := range []uint32{9, 14, 20, 23} { // as they come
+		d.count("n2", n)
+		for _, k := range d.kinds() {
+			if k != Shifted {
+				t.Error(k)
+			}
+		}
+		d.pass(100 * time.Millisecond)
+	}
+	asked := d.w.ToAsk()
+	if !slices.ContainsFunc(asked, func(s wire.Server) bool { return s.Name == "n1" }) {
+		t.Fatalf("asked %v", asked)
+	}
+	d.w.Answered("Nn3", d.now)
+	d.pass(answersIn)
+	d.want()
+	if why, due := d.w.Due(d.now); !due || why != "no answer of n1 for 2s" {
+		t.Errorf("%q, %v", why, due)
+	}
+	d.w.Ask(d.now)
+	d.pass(time.Second)
+	d.without(hung(), 23, 7)
+	changes := d.w.Tick(d.now)
+	at := slices.IndexFunc(changes, func(c Change) bool { return c.Kind == Undecided })
+	if at < 0 || !changes[at].Since.Equal(heard) || changes[at].Time.Sub(killed) > 4*time.Second {
+		t.Fatalf("%+v", changes)
+	}
+	if open := d.w.Undecided(d.now); len(open) != 1 || !open[0].Since.Equal(heard) {
+		t.Errorf("%+v", open)
+	}
+	d.pass(10 * time.Second) // n1 runs again, and they stay
+	d.w.Stats(wire.Statsz{From: wire.Server{ID: "Nagain", Name: "n1", Cluster: "C1"}, Start: d.now}, d.now)
+	d.kinds()
+	d.w.Ask(d.now)
+	d.w.Reconcile(&checks.Deployment{Expected: 3, Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}}, Servers: []checks.Server{
+		{ID: "Nagain", Name: "n1", Cluster: "C1", Start: d.now}, {ID: "Nn2", Name: "n2", Cluster: "C1", Usage: []checks.Usage{{Connections: 23}}},
+		{ID: "Nn3", Name: "n3", Cluster: "C1", Usage: []checks.Usage{{Connections: 7}}}}}, time.Second, d.now)
+	for _, c := range d.w.Tick(d.now) {
+		if c.Kind == Decided && !c.Since.Equal(heard) || c.Kind == Crossed && !c.NotBefore.Equal(heard) {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// What a live server has, and who comes in ordinary life, asks nobody: it takes half as many as
+// a server has, and that they decide.
+func TestWhoComesAsksNobody(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		has  []uint32
+		to   uint32 // on n2
+		asks bool
+	}{
+		"one more":                    {[]uint32{17, 6, 7}, 7, false},
+		"fewer than half":             {[]uint32{17, 6, 7}, 9, false},
+		"as many, and nothing hangs":  {[]uint32{17, 6, 27}, 16, false},
+		"as many, and they decide it": {[]uint32{17, 6, 7}, 23, true},
+		"too few to be checked":       {[]uint32{3, 1, 1}, 4, false},
+	} {
+		d := watching(t, time.Hour, c.has...)
+		d.kinds()
+		d.pass(9 * time.Second)
+		d.count("n3", c.has[2]) // says something
+		d.count("n2", c.to)
+		d.pass(time.Millisecond)
+		d.kinds()
+		if asked := d.w.ToAsk(); (len(asked) > 0) != c.asks {
+			t.Errorf("%s: asked %v", name, asked)
+		}
 	}
 }

@@ -76,9 +76,6 @@ func (w *Watch) judge(now time.Time) {
 	if !w.unsure && len(w.m.changed)+len(w.m.moved) > 0 {
 		w.rejudge(now)
 	}
-	if !w.unsure {
-		clear(w.lastOf)
-	}
 	for k, p := range w.over {
 		if !p.held && !p.open && !p.falling(now) && p.doubted.IsZero() && !w.unsure && now.Sub(p.since) >= w.s.For {
 			p.held = true
@@ -229,10 +226,12 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
 	between := p.between(r.Connections, now)
 	w.unclear(p, &r, over, now)
-	if w.judged && over != p.over && r.Verdict != checks.Incomplete && w.doubtful(k, p, over, now) {
+	switch {
+	case !w.judged || r.Verdict == checks.Incomplete || !w.doubtful(k, p, over, now):
+		p.doubted = time.Time{}
+	case over != p.over:
 		return nil
 	}
-	p.doubted = time.Time{}
 	if between && w.judged && over != p.over && r.Verdict != checks.Incomplete {
 		w.again(k, p.fell.Add(betweenFor))
 		return nil

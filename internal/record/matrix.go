@@ -67,6 +67,7 @@ type account struct {
 	cells []cell
 	ended []ended
 	rose  time.Time // when an event last said that more of its clients are on a server
+	rises []rise    // by how many, of late
 }
 
 // cell is what an account has on a server.

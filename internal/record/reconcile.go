@@ -81,7 +81,7 @@ func (w *Watch) Ask(now time.Time) {
 	w.m.round++
 	w.asked = now
 	if w.began.IsZero() {
-		w.began = now
+		w.began, w.logins.from = now, now
 	}
 	w.asking, w.lost, w.wanted, w.quiet = true, false, "", false
 }

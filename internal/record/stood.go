@@ -14,8 +14,7 @@ func (w *Watch) Stood(since, now time.Time) {
 		return
 	}
 	w.lost = true
-	w.arrivals.missed(now)
-	w.moves.miss()
+	w.missedMoves(now)
 	if !w.unsure {
 		w.unsure, w.unsureFrom, w.stood = true, since, true
 	}

@@ -63,8 +63,13 @@ func (w *Watch) tellUndecided(now time.Time) {
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(w.open)) {
 		if _, told := w.doubts[cluster]; !told {
+			c := Change{Kind: Undecided, Time: now, Cluster: cluster, Count: w.open[cluster], Reason: w.undecidedBy(cluster)}
 			w.doubts[cluster] = doubt{now, w.open[cluster]}
-			w.tell(Change{Kind: Undecided, Time: now, Cluster: cluster, Count: w.open[cluster], Reason: w.undecidedBy(cluster)})
+			// A server that said nothing of it went when it was last heard of, and not when that was noticed.
+			if last, went := w.lastOf[cluster]; went && last.Before(now) {
+				c.Since, w.doubts[cluster] = last, doubt{last, w.open[cluster]}
+			}
+			w.tell(c)
 		}
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(w.doubts)) {
@@ -72,6 +77,9 @@ func (w *Watch) tellUndecided(now time.Time) {
 			w.tell(Change{Kind: Decided, Time: now, Cluster: cluster, Count: w.doubts[cluster].count, Since: w.doubts[cluster].since})
 			delete(w.doubts, cluster)
 		}
+	}
+	if !w.unsure {
+		clear(w.lastOf)
 	}
 }
 
@@ -83,7 +91,7 @@ func (w *Watch) Undecided(now time.Time) []Change {
 		out = append(out, Change{Kind: Undecided, Time: now, Since: w.unsureFrom, Everywhere: true, Reason: w.whyUnsure()})
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(w.doubts)) {
-		out = append(out, Change{Kind: Undecided, Time: now, Cluster: cluster, Count: max(1, w.open[cluster]), Reason: w.undecidedBy(cluster)})
+		out = append(out, Change{Kind: Undecided, Time: now, Since: w.doubts[cluster].since, Cluster: cluster, Count: max(1, w.open[cluster]), Reason: w.undecidedBy(cluster)})
 	}
 	return out
 }

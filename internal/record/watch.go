@@ -41,6 +41,7 @@ type Watch struct {
 	m         *matrix
 	moves     *moves
 	arrivals  arrivals
+	logins    logins
 	pairs     map[uint32][]*pair    // by account
 	over      map[pairKey]*pair     // those above the threshold
 	later     map[pairKey]time.Time // what to judge again then
@@ -213,8 +214,7 @@ func (w *Watch) Since() (at time.Time, ok bool) { return w.reconciled, w.ready }
 // one that was asked for before does not come.
 func (w *Watch) Again(now time.Time) {
 	w.asking = false
-	w.arrivals.missed(now)
-	w.moves.miss()
+	w.missedMoves(now)
 	w.want("a new connection", now)
 }
 
@@ -232,8 +232,7 @@ func (w *Watch) Bad() { w.Counters.Bad++ }
 func (w *Watch) Lose(n int, why string, now time.Time) {
 	w.Counters.Lost += uint64(max(n, 0)) //nolint:gosec // in range
 	w.lost = true
-	w.arrivals.missed(now)
-	w.moves.miss()
+	w.missedMoves(now)
 	// A server takes credentials in the second in which they expire, and closes the connection
 	// at once, again and again: until a full report nothing more is missed by that.
 	if n > 0 || why != w.lostWhy {
@@ -269,7 +268,7 @@ func (w *Watch) count(s *server, account, name string, clients, leaves uint32) {
 	c := w.m.at(a, w.m.byID[s.ID])
 	c.touched = w.m.round
 	if clients > c.clients {
-		w.m.accounts[a].rose = s.heard
+		w.m.accounts[a].rising(int(clients-c.clients), s.heard)
 	}
 	if w.m.put(a, c, clients, leaves) {
 		s.events++
@@ -285,7 +284,7 @@ func (w *Watch) Disconnected(e wire.ClientEvent, now time.Time) { w.client(e, tr
 
 func (w *Watch) client(e wire.ClientEvent, left bool, now time.Time) {
 	w.Counters.Events++
-	if s := w.row(e.From, now); s != nil && e.Client {
+	if s := w.row(e.From, now); s != nil && e.Client && (left || w.came(e, now)) {
 		w.moves.add(e, left)
 		if left {
 			w.end(e, s.cluster)

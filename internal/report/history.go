@@ -118,7 +118,11 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 		if s == nil || s.Connections == 0 || len(s.Servers) == 0 {
 			return
 		}
-		line("  ", "%-7s %s of %s (%.1f%%) on %s", what+":", words.Count(s.OnServer), words.Plural(s.Connections, "connection"), s.SharePercent, words.Harmless(s.Servers[0].Server.Name))
+		of := ""
+		if s.Verdict == checks.Incomplete {
+			of = ", by the servers that reported at " + s.Time.Local().Format(logTime)
+		}
+		line("  ", "%-7s %s of %s (%.1f%%) on %s%s", what+":", words.Count(s.OnServer), words.Plural(s.Connections, "connection"), s.SharePercent, words.Harmless(s.Servers[0].Server.Name), of)
 	}
 	if e.Before == nil && e.Undecided {
 		line("  ", "before: unknown")

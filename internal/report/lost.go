@@ -138,7 +138,7 @@ func recordedNotes(d *checks.Deployment) []string {
 		text := fmt.Sprintf("%s %s at %s, as watch recorded", g.Server.Name, cmp.Or(how, "was found silent"), g.At.UTC().Format(timeLayout))
 		if g.Known {
 			text += fmt.Sprintf(", with %s of %s", words.Plural(g.Connections, "client connection"), words.Plural(g.Accounts, "account"))
-			if of := backElsewhere(d, g); mayBeGone(m.Kind) && len(of) > 0 {
+			if of := backElsewhere(d, &m); mayBeGone(m.Kind) && len(of) > 0 {
 				text += "; by what others have now, these are elsewhere: " + words.ListUpTo(named, of)
 			}
 		}
@@ -149,16 +149,49 @@ func recordedNotes(d *checks.Deployment) []string {
 
 // backElsewhere is how many connections of each account, of those that a server had,
 // the others of its cluster have, if no other client came or left since. It is at least
-// and at most so many where some came before that was noticed.
-func backElsewhere(d *checks.Deployment, g *checks.RecordedGone) []string {
+// and at most so many where some came before that was noticed. As impact of it says, it is at
+// least so many where other clusters have the account, or another server did not report.
+func backElsewhere(d *checks.Deployment, m *checks.Missing) []string {
+	g := m.Gone
+	others := slices.ContainsFunc(d.Missing, func(o checks.Missing) bool {
+		return o.Gone != g && o.MayBeIn(g.Cluster) && !o.Perhaps && (o.Bound == nil || *o.Bound > 0)
+	})
 	var out []string
 	for _, x := range g.Of {
 		least, most := x.Back(d.Connections(x.Account.ID, g.Cluster))
+		_, _, why := PastAccount{}.away(x.Connections-least, Present{OtherClusters: inOtherClusters(d, x.Account.ID, g.Cluster)})
+		if why == "" && others && least < x.Connections {
+			why = "another server did not report"
+		}
 		back := words.Count(most)
-		if least < most {
+		switch {
+		case why != "":
+			back = "at least " + words.Count(least)
+		case least < most:
 			back = words.Count(least) + " to " + back
 		}
-		out = append(out, fmt.Sprintf("%s of %s of %s", back, words.Count(x.Connections), x.Account.Name))
+		of := fmt.Sprintf("%s of %s of %s", back, words.Count(x.Connections), x.Account.Name)
+		if why != "" {
+			of += " (" + why + ")"
+		}
+		out = append(out, of)
+	}
+	return out
+}
+
+// inOtherClusters is what other clusters than one have of an account.
+func inOtherClusters(d *checks.Deployment, account, cluster string) map[string]int {
+	out := map[string]int{}
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if d.SameCluster(cluster, s.Cluster) {
+			continue
+		}
+		for _, u := range s.Usage {
+			if d.Accounts[u.Account].ID == account && u.Connections > 0 {
+				out[words.Harmless(s.Cluster)] += int(u.Connections)
+			}
+		}
 	}
 	return out
 }

@@ -108,3 +108,40 @@ func TestReportedNamesAreReadBack(t *testing.T) {
 		}
 	}
 }
+
+// Clients of a server that stopped fail over to another cluster: how many of them are there
+// nobody knows, in the audit as in impact. An account that no other cluster has is all missing,
+// unless another server did not report.
+func TestElsewhereIsAnotherCluster(t *testing.T) {
+	t.Parallel()
+	orders, bill := checks.Account{ID: "O", Name: "ORDERS"}, checks.Account{ID: "B", Name: "BILL"}
+	gone := &checks.RecordedGone{Server: checks.ServerRef{ID: "NW1", Name: "w1"}, Cluster: "WEST", Kind: checks.Down, Known: true, Connections: 17, Accounts: 2,
+		Of: []checks.RecordedOn{{Account: orders, Connections: 12, Others: 12}, {Account: bill, Connections: 5}}}
+	none := 0
+	w1 := checks.Missing{Name: "w1", Cluster: "WEST", ClusterKnown: true, Kind: checks.Configured, Gone: gone}
+	d := &checks.Deployment{Accounts: []checks.Account{orders, bill}, Servers: []checks.Server{
+		{ID: "NW2", Name: "w2", Cluster: "WEST", Usage: []checks.Usage{{Account: 0, Connections: 12}}},
+		{ID: "NE1", Name: "e1", Cluster: "EAST", Usage: []checks.Usage{{Account: 0, Connections: 24}}}}}
+	for _, c := range []struct {
+		name    string
+		missing []checks.Missing
+		want    string
+	}{
+		{"they are in the other cluster", []checks.Missing{w1},
+			"at least 0 of 12 of ORDERS (EAST has 24 of the account, and what other clusters had of it then is unknown) and 0 of 5 of BILL"},
+		{"another server is down too", []checks.Missing{w1, {Name: "w3", Cluster: "WEST", ClusterKnown: true, Kind: checks.Down, Bound: &none}},
+			"at least 0 of 12 of ORDERS (EAST has 24 of the account, and what other clusters had of it then is unknown) and 0 of 5 of BILL"},
+		{"another server hangs", []checks.Missing{w1, {Name: "w3", Cluster: "WEST", ClusterKnown: true, Kind: checks.Silent}},
+			"at least 0 of 12 of ORDERS (EAST has 24 of the account, and what other clusters had of it then is unknown) and at least 0 of 5 of BILL (another server did not report)"},
+	} {
+		d.Missing = c.missing
+		if got := recordedNotes(d); len(got) != 1 || !strings.HasSuffix(got[0], "these are elsewhere: "+c.want) {
+			t.Errorf("%s: %q", c.name, got)
+		}
+	}
+	d.Servers[0].Usage[0].Connections = 24
+	d.Missing = []checks.Missing{w1}
+	if got := recordedNotes(d); len(got) != 1 || !strings.HasSuffix(got[0], "these are elsewhere: 12 of 12 of ORDERS and 0 of 5 of BILL") {
+		t.Errorf("all are back in the cluster: %q", got)
+	}
+}

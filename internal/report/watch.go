@@ -129,7 +129,11 @@ func (x WatchLines) Text(c record.Change) string {
 			more = append(more, "asking every server for a full report")
 			break
 		}
-		head = fmt.Sprintf("unknown whether %s in %s: that depends on %s", words.Plurals(c.Count, "account leans", "accounts lean"), words.Harmless(c.Cluster), words.Sentence(c.Reason))
+		since := ""
+		if !c.Since.IsZero() {
+			since = "since " + c.Since.Local().Format(logTime) + " "
+		}
+		head = fmt.Sprintf("unknown %swhether %s in %s: that depends on %s", since, words.Plurals(c.Count, "account leans", "accounts lean"), words.Harmless(c.Cluster), words.Sentence(c.Reason))
 	case record.Decided:
 		if c.Everywhere {
 			return ""

@@ -22,6 +22,14 @@ type Unknown struct {
 	Why      string
 }
 
+// key tells what is unknown: in a cluster, or everywhere, as no cluster of a key is.
+func (u *Unknown) key() string {
+	if u.Cluster == nil {
+		return ""
+	}
+	return "in " + *u.Cluster
+}
+
 // UnknownDocument is [Unknown] as JSON.
 type UnknownDocument struct {
 	Cluster   *string    `json:"cluster"`
@@ -39,10 +47,7 @@ type unknowns struct {
 }
 
 func (u *unknowns) take(d *record.Document) {
-	key := "" // everywhere; no cluster of a key is so
-	if d.Cluster != nil {
-		key = "in " + *d.Cluster
-	}
+	key := (&Unknown{Cluster: d.Cluster}).key()
 	at, is := u.open[key]
 	switch d.Change { //nolint:exhaustive // the others are not of verdicts
 	case record.Watching:
@@ -61,8 +66,8 @@ func (u *unknowns) take(d *record.Document) {
 		if d.Count != nil {
 			x.Accounts = max(0, *d.Count)
 		}
-		if d.Cluster == nil && d.Since != nil { // it was noticed late
-			x.From = *d.Since
+		if d.Since != nil { // it was noticed late
+			x.From = u.after(key, *d.Since)
 		}
 		if d.Cluster == nil && d.Reason != nil {
 			x.Why = *d.Reason
@@ -78,6 +83,17 @@ func (u *unknowns) take(d *record.Document) {
 			delete(u.open, key)
 		}
 	}
+}
+
+// after is a time, or when the last time ended in which the same was unknown, where that was
+// later: one time is not told of twice.
+func (u *unknowns) after(key string, t time.Time) time.Time {
+	for i := range u.all {
+		if x := &u.all[i]; x.key() == key && x.To != nil && x.To.After(t) && !x.From.After(t) {
+			t = *x.To
+		}
+	}
+	return t
 }
 
 // ended reports whether the time that a document ends has ended already: two recorders said

@@ -147,3 +147,33 @@ func TestFindingMovesAsAServerIsKilled(t *testing.T) {
 	}
 	t.Logf("%+v", silent)
 }
+
+// A server is killed, and its clients go to one other, where the account leans then: 23 of 30,
+// though 23 of 47 with the row of the killed one, by which nothing changes. It is missed soon,
+// and not after it was silent for 25 seconds, and what leans is unknown since its last word.
+func TestKilledServerHidesALean(t *testing.T) {
+	t.Parallel()
+	c, err := tool.StartProcessCluster(sourcetest.Within(t), 3, []string{"ORDERS"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	url := func(i int) string { return c.Processes()[i].URL("ORDERS") }
+	for list, n := range map[string]int{url(1) + "," + url(2): 17, url(2): 6, url(0): 7} {
+		for range n {
+			nc, err := nats.Connect(list, nats.DontRandomize(), nats.IgnoreDiscoveredServers(), nats.ReconnectWait(20*time.Millisecond), nats.MaxReconnects(-1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(nc.Close)
+		}
+	}
+	f := follow(t, func() string { return c.Processes()[0].URL(lab.SystemAccount) }, record.Settings{Reconcile: time.Hour, For: time.Second})
+	f.kind(record.Watching)
+	killed := time.Now()
+	c.Processes()[1].Kill()
+	x := f.kind(record.Undecided)
+	if late := x.Time.Sub(killed); late > 15*time.Second || x.Since.IsZero() || x.Since.After(killed.Add(time.Second)) {
+		t.Errorf("%s after it was killed: unknown since %s, killed at %s", late, x.Since, killed)
+	}
+}

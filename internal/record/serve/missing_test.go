@@ -33,8 +33,15 @@ func TestPageWithServersThatDoNotReport(t *testing.T) {
 			t.Errorf("%s: %s", name, body)
 		}
 		p := pageOf(s, history.History{}, nil, Options{})
-		if p.Well != c.well || strings.Contains(p.Health, "1 server does not report") == c.well || !p.Findings[0].Open {
+		if p.Well != c.well || strings.Contains(p.Health, "1 server does not report") == c.well || !p.Findings[0].Open || !p.Findings[0].Partly {
 			t.Errorf("%s: %v, %s, %+v", name, p.Well, p.Health, p.Findings)
 		}
+	}
+	// Where no connection is left on those that report, what is shown is what was last known.
+	s := State{Connected: true}
+	s.Time, s.Reconciled = now, now
+	s.Over = []record.Change{{Kind: record.Crossed, Time: now.Add(time.Minute), Cluster: "C1", Spread: lean, Since: now}}
+	if p := pageOf(s, history.History{}, nil, Options{}); !p.Findings[0].Open || p.Findings[0].Partly {
+		t.Errorf("%+v", p.Findings)
 	}
 }

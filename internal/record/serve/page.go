@@ -55,6 +55,7 @@ type card struct {
 	Finding             bool
 	Lines               []string
 	Open                bool // a server that does not report decides
+	Partly              bool // what is shown is of the servers that report
 }
 
 type heatMap struct {
@@ -122,7 +123,7 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	}
 	for _, c := range over[:min(len(over), mostShown)] {
 		x := card{Title: pairName(c.Spread.Account.Name, c.Cluster), Share: share(c.Spread.Top().Connections, c.Spread.Connections, name(c.Spread.Top().Server)), Finding: c.Finding,
-			Since: c.Since.UTC().Format(pageTime), Link: link(c.Spread.Account.ID), Open: c.Spread.Verdict == checks.Incomplete}
+			Since: c.Since.UTC().Format(pageTime), Link: link(c.Spread.Account.ID), Open: c.Spread.Verdict == checks.Incomplete, Partly: c.Spread.Time.Equal(c.Time)}
 		p.Findings = append(p.Findings, x)
 	}
 	p.Maps = maps(s, link)
