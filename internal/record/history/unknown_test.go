@@ -35,6 +35,8 @@ func TestUnknownIsTold(t *testing.T) {
 		"two say that it ended": {[]record.Change{start(0), unknown(1), known(5, 1), known(6, 1)}, 1, 5},
 		"the next one says so":  {[]record.Change{start(0), unknown(1), unknown(4), known(6, 4)}, 1, 6},
 		"watch stood still":     {[]record.Change{start(0), {Kind: record.Undecided, Everywhere: true, Time: at(4), Since: at(1)}, {Kind: record.Decided, Everywhere: true, Time: at(5), Since: at(1)}}, 1, 5},
+		"noticed late":          {[]record.Change{start(0), {Kind: record.Undecided, Cluster: "C1", Time: at(4), Since: at(1), Reason: "n1"}, known(5, 1)}, 1, 5},
+		"said again, the same":  {[]record.Change{start(0), unknown(1), {Kind: record.Undecided, Cluster: "C1", Time: at(4), Since: at(1), Reason: "n1"}}, 1, 0},
 		"everywhere":            {[]record.Change{start(0), {Kind: record.Undecided, Everywhere: true, Time: at(1)}, {Kind: record.Decided, Everywhere: true, Time: at(5), Since: at(1)}}, 1, 5},
 	} {
 		h := tell(documents(c.of))
@@ -44,6 +46,11 @@ func TestUnknownIsTold(t *testing.T) {
 		if all := h.Unknowns("ORDERS"); len(all) != 1 {
 			t.Errorf("%s: of an account: %+v", name, all)
 		}
+	}
+	// What was unknown from before on, as another one says late, is not told of twice.
+	twice := tell(documents([]record.Change{start(0), unknown(1), known(5, 1), {Kind: record.Undecided, Cluster: "C1", Time: at(9), Since: at(4), Reason: "n1"}})).Unknown
+	if len(twice) != 2 || !twice[0].To.Equal(at(5)) || !twice[1].From.Equal(at(5)) || twice[1].To != nil {
+		t.Errorf("%+v", twice)
 	}
 	// A time that lasts is unknown until now, though nothing was recorded since it began.
 	leans := record.Change{Kind: record.Crossed, Time: at(0), Since: at(0), Cluster: "C1", Spread: spread(at(0), 20, 1, 1)}
