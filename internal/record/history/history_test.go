@@ -403,6 +403,8 @@ func TestStoreAway(t *testing.T) {
 	waitWritten(t, s)
 	srv.Shutdown()
 	srv.WaitForShutdown()
+	port, _ := strconv.Atoi(url[strings.LastIndexByte(url, ':')+1:])
+	release := lab.Hold("127.0.0.1", port) // or a server of another test gets it, and refuses its user
 	s.Add(all[3:5])
 	err = lab.Poll(sourcetest.Within(t), func() error {
 		if state := s.State(); state.Err == nil || state.Leads {
@@ -417,7 +419,7 @@ func TestStoreAway(t *testing.T) {
 	if err := <-said; err == nil || len(said) > 0 {
 		t.Errorf("that recording fails is not what is said: %v, %d more", err, len(said))
 	}
-	port, _ := strconv.Atoi(url[strings.LastIndexByte(url, ':')+1:])
+	release()
 	srv = start(port)
 	defer srv.Shutdown()
 	waitWritten(t, s)
