@@ -83,9 +83,15 @@ type Change struct {
 	// Before is how it was spread when that was last written down, and no server was
 	// missing that decides, with the server that had most alone; nil where not known.
 	Before *Spread
-	// NotBefore is until when it was known not to be above the threshold, of Crossed, where
-	// that was unknown from then on; zero otherwise.
+	// NotBefore is until when it was known not to lean to this server, where that was unknown
+	// from then on until Since; zero otherwise.
 	NotBefore time.Time
+	// LeansTo is the server that it leans to, or did until now, of Crossed, Held, Back, and
+	// Shifted where it is above the threshold; Left is the lean to another server that ended with
+	// that, of Crossed, and Unknown for how long of the time since Since that was unknown.
+	LeansTo checks.ServerRef
+	Left    *Left
+	Unknown time.Duration
 	// Since is when it crossed the threshold, of Crossed, Held and Back, and zero
 	// where it was not above it; when the first of them was, of Kicked; and from when on
 	// verdicts were unknown, of Decided, and of Undecided where that was noticed late.

@@ -7,15 +7,13 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// unclear takes in, of a pair that was not above the threshold, that it is unknown whether it
-// is, or was so until now: if it is above it next, it began at some time since it was last
-// known not to be.
-func (w *Watch) unclear(p *pair, r *checks.Row, over bool, now time.Time) {
+// unclear takes in that it is unknown whether a pair leans, and to which server, or was so until
+// now: if that differs next from what it was, it began at some time since that was last known.
+func (w *Watch) unclear(p *pair, r *checks.Row, differs bool, now time.Time) {
 	incomplete := r.Verdict == checks.Incomplete
 	last, went := w.lastOf[p.cluster]
 	switch {
-	case p.over:
-	case !over && !incomplete:
+	case !differs && !incomplete:
 		if !p.clear.IsZero() && p.written != nil && r.Connections > 0 { // which is not written down where it is as it was
 			p.complete(&Spread{Time: now, Account: r.Account, Cluster: r.Cluster, Connections: r.Connections, Of: p.written.Of, Verdict: r.Verdict, Servers: []Share{{r.Server, r.OnServer}}})
 		}

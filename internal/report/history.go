@@ -114,6 +114,12 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	default:
 		line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.Local().Format(logTime))
 	}
+	if e.From != (record.DocumentServer{}) {
+		line("  ", "It moved from %s.", serverLabel(checks.ServerRef(e.From)))
+	}
+	if e.Next != (record.DocumentServer{}) {
+		line("  ", "It moved to %s.", serverLabel(checks.ServerRef(e.Next)))
+	}
 	share := func(what string, s *record.DocumentSpread) {
 		if s == nil || s.Connections == 0 || len(s.Servers) == 0 {
 			return

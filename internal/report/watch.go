@@ -66,6 +66,9 @@ func (x WatchLines) Text(c record.Change) string {
 		if c.Spread.Account.ID == globalAccount {
 			more = append(more, notLoggedIn(c.Moves))
 		}
+		if c.Left != nil {
+			more = append(more, leftText(c))
+		}
 		switch before := beforeText(c.Before); {
 		case before != "":
 			more = append(more, before)
@@ -84,7 +87,11 @@ func (x WatchLines) Text(c record.Change) string {
 		if c.Spread.Account.ID == globalAccount {
 			more = append(more, notLoggedIn(nil))
 		}
-		more = append(more, "since "+c.Since.Local().Format(logTime)+"; why:")
+		since := "since " + c.Since.Local().Format(logTime)
+		if c.Unknown > 0 {
+			since += ", of which " + words.Duration(max(c.Unknown, time.Second)) + " unknown"
+		}
+		more = append(more, since+"; why:")
 		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + x.thresholds() + " " + x.Flags)
 	case record.Back:
 		was := ", after " + words.Duration(c.Time.Sub(c.Since))
@@ -149,6 +156,18 @@ func (x WatchLines) Text(c record.Change) string {
 		fmt.Fprintln(&b, logIndent+command)
 	}
 	return b.String()
+}
+
+// leftText is which lean to another server ended.
+func leftText(c record.Change) string {
+	text := "moved from " + serverLabel(c.Left.Server) + ", to which it had leaned since " + c.Left.Since.Local().Format(logTime)
+	if !c.NotBefore.IsZero() {
+		text = "moved from " + serverLabel(c.Left.Server) + ", to which it leaned when that was last known"
+	}
+	if c.Left.Finding {
+		text += " (it was a finding)"
+	}
+	return text
 }
 
 // globalAccount is where a server counts a connection until it has logged in.

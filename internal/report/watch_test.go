@@ -34,7 +34,13 @@ func TestWatchSaysWhatItCannotKnow(t *testing.T) {
 			"before: unknown\n                     it may have begun at any time from 2026-01-02 03:04:05 on: whether it leaned was unknown", "a finding"},
 		"leans":          {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS"), Before: of("ORDERS")}, "before: 60 of 60", "unknown"},
 		"leans at first": {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS")}, "ORDERS (C1) leans", "before"},
-		"another":        {record.Change{Kind: record.Held, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS")}, "FINDING ORDERS (C1)", "logged in"},
+		"moved": {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS"), Left: &record.Left{Server: checks.ServerRef{Name: "n2"}, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Finding: true}},
+			"moved from n2, to which it had leaned since 2026-01-02 03:04:05 (it was a finding)", "unknown"},
+		"moved meanwhile": {record.Change{Kind: record.Crossed, Time: now, Since: now, NotBefore: now.Add(-time.Minute), Cluster: "C1", Spread: of("ORDERS"), Left: &record.Left{Server: checks.ServerRef{Name: "n2"}, Since: now.Add(-time.Hour)}},
+			"moved from n2, to which it leaned when that was last known\n", "finding)"},
+		"partly known": {record.Change{Kind: record.Held, Time: now, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Unknown: 57 * time.Second, Cluster: "C1", Spread: of("ORDERS")},
+			"since 2026-01-02 03:04:05, of which 57s unknown; why:", "began"},
+		"another": {record.Change{Kind: record.Held, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS")}, "FINDING ORDERS (C1)", "logged in"},
 	} {
 		if text := (WatchLines{}).Text(c.change); !strings.Contains(text, c.want) || strings.Contains(text, c.not) {
 			t.Errorf("%s: %s", name, text)

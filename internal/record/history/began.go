@@ -13,7 +13,13 @@ const judgesIn = time.Second
 // begin is an episode by the first document of it, and by how the account was spread before.
 // The document is of its beginning where the account crossed the threshold then.
 func (x *episodes) begin(d *record.Document, before *record.DocumentSpread) *Episode {
-	e := &Episode{Account: *d.Account, Cluster: *d.Cluster, Began: *d.Since}
+	e := &Episode{Account: *d.Account, Cluster: *d.Cluster, Began: *d.Since, To: record.DocumentServer(d.LeanOf().To)}
+	if d.LeansTo != nil {
+		e.To = *d.LeansTo
+	}
+	if d.MovedFrom != nil {
+		e.From = d.MovedFrom.Server
+	}
 	if e.Unread = d.Change != record.Crossed || !d.Since.Equal(d.Time); e.Unread {
 		return e
 	}

@@ -19,6 +19,10 @@ const mostAround = 50
 type Episode struct {
 	Account record.DocumentAccount
 	Cluster string
+	// To is the server that it leaned to; From the one that it leaned to until it began, and
+	// Next the one that it leaned to from when it ended, where it moved without being back.
+	// They are empty where there is none.
+	To, From, Next record.DocumentServer
 	// Began is when it crossed the threshold, or was first seen above it.
 	Began time.Time
 	// NotBefore is set where it was not seen to begin: it began between that and
@@ -169,6 +173,11 @@ func (x *episodes) take(d *record.Document) {
 		x.last[k] = d.Spread
 	}
 	e := x.open[k]
+	if e != nil && e.movedBy(d) {
+		ended := d.Time
+		e.Ended, e.Next, x.ended[k] = &ended, *d.LeansTo, ended
+		e = nil
+	}
 	if e == nil {
 		// Of two recorders that saw it end the first one has said so.
 		if ended, is := x.ended[k]; d.Since == nil || is && d.Change == record.Back && !d.Since.After(ended) {
@@ -198,6 +207,15 @@ func topOf(s *record.DocumentSpread) (top record.DocumentServer) {
 		top = s.Servers[0].Server
 	}
 	return top
+}
+
+// movedBy reports whether by a document an account leans to another server than it did. Of two
+// recorders the first one has said so. A server that started again is the same one.
+func (e *Episode) movedBy(d *record.Document) bool {
+	if d.LeansTo == nil || d.Change == record.Back || e.To == (record.DocumentServer{}) || d.LeansTo.ID == e.To.ID {
+		return false
+	}
+	return d.MovedFrom != nil || d.LeansTo.Name != e.To.Name
 }
 
 // ofServersIn are the documents of what happened to servers, by their cluster, in order.

@@ -60,7 +60,7 @@ func newCollector(state func() State) *collector {
 		"account_connections":           "Client connections of the account in the cluster.",
 		"account_share_ratio":           "Part of them that is on one server, the largest.",
 		"account_finding":               "Whether the account is a finding.",
-		"account_leaning_since_seconds": "Since when it is above the threshold, as a timestamp; 0 where it is not.",
+		"account_leaning_since_seconds": "Since when it is above the threshold on the server that it leans to, as a timestamp; 0 where it is not.",
 	} {
 		add(c.account, s, help, false, "account", "account_id", "cluster")
 	}

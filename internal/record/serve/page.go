@@ -179,6 +179,14 @@ func episode(e history.Episode) card {
 	if e.Then != nil && len(e.Then.Servers) > 0 {
 		c.Share = share(e.Then.OnServer, e.Then.Connections, words.Harmless(e.Then.Servers[0].Server.Name))
 	}
+	for _, s := range []struct {
+		verb string
+		of   record.DocumentServer
+	}{{"moved from", e.From}, {"moved to", e.Next}} {
+		if s.of != (record.DocumentServer{}) {
+			c.Lines = append(c.Lines, s.verb+" "+name(checks.ServerRef(s.of)))
+		}
+	}
 	for _, d := range e.Around {
 		c.Lines = append(c.Lines, fmt.Sprintf("%s %s: %s", d.Time.UTC().Format("15:04:05"), words.Harmless(d.Server.Name), d.Happened()))
 	}
