@@ -77,14 +77,15 @@ type Change struct {
 	Who *checks.Identity
 	// Spread is how the account is spread, of Crossed, Held, Back and Shifted.
 	Spread *Spread
-	// AtStart is that an account was above the threshold when the watch began, of
-	// Crossed: it crossed it before.
+	// AtStart is that an account was above the threshold when the watch began, or may have been,
+	// of Crossed and of what follows: it may have crossed it before, from NotBefore on, or at any
+	// time where that is zero.
 	AtStart bool
 	// Before is how it was spread when that was last written down, and no server was
 	// missing that decides, with the server that had most alone; nil where not known.
 	Before *Spread
 	// NotBefore is until when it was known not to lean to this server, where that was unknown
-	// from then on until Since; zero otherwise.
+	// from then on until Since; zero otherwise. It is of Crossed and of what follows.
 	NotBefore time.Time
 	// LeansTo is the server that it leans to, or did until now, of Crossed, Held, Back, and
 	// Shifted where it is above the threshold; Left is the lean to another server that ended with

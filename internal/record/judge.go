@@ -44,6 +44,10 @@ type pair struct {
 	// clear is until when it was known whether it leaned, and to which server, where that is
 	// not known since; zero otherwise. See [Watch.unclear].
 	clear time.Time
+	// said is when that was said last, or was known again, and never that it was not yet known
+	// once.
+	said  time.Time
+	never bool
 }
 
 const (
@@ -273,13 +277,18 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		if c.Kind = Crossed; moved {
 			c.Left = &Left{p.on, p.since, p.held}
 		}
-		p.take(Lean{To: r.Server, Since: now, NotBefore: p.clear, AtStart: !w.judged || p.claimed.atStart})
+		p.take(Lean{To: r.Server, Since: now, NotBefore: p.clear, AtStart: !w.judged || p.claimed.atStart || p.never})
+		if p.never {
+			p.notBefore = time.Time{}
+		}
 		c.set(p.lean(now))
-		p.clear, p.claimed = time.Time{}, claim{}
+		p.say(now)
+		p.claimed = claim{}
 		w.over[k] = p
 	case !over && p.over:
 		p.drop()
-		c.Kind, p.clear = Back, time.Time{}
+		p.say(now)
+		c.Kind = Back
 		delete(w.over, k)
 	case few || !w.shifted(k, p.written, r):
 		return nil

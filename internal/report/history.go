@@ -108,7 +108,7 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 			line("  ", "It may have begun earlier: what was recorded of its beginning is gone, or was too much to read.")
 		}
 	case e.NotBefore.IsZero():
-		line("  ", "It may have begun earlier: watch started then.")
+		line("  ", "It may have begun earlier: %s.", neverKnown)
 	case e.Undecided:
 		line("  ", "It may have begun at any time from %s on: whether it leaned was unknown.", e.NotBefore.Local().Format(logTime))
 	default:

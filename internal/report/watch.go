@@ -75,9 +75,7 @@ func (x WatchLines) Text(c record.Change) string {
 		case c.Before == nil && !c.NotBefore.IsZero():
 			more = append(more, "before: unknown")
 		}
-		if !c.NotBefore.IsZero() {
-			more = append(more, "it may have begun at any time from "+c.NotBefore.Local().Format(logTime)+" on: whether it leaned was unknown")
-		}
+		more = append(more, mayHaveBegun(c)...)
 		if x.For > 0 {
 			more = append(more, "a finding if it stays so for "+words.Duration(x.For))
 		}
@@ -91,7 +89,7 @@ func (x WatchLines) Text(c record.Change) string {
 		if c.Unknown > 0 {
 			since += ", of which " + words.Duration(max(c.Unknown, time.Second)) + " unknown"
 		}
-		more = append(more, since+"; why:")
+		more = append(append(more, mayHaveBegun(c)...), since+"; why:")
 		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + x.thresholds() + " " + x.Flags)
 	case record.Back:
 		was := ", after " + words.Duration(c.Time.Sub(c.Since))
@@ -157,6 +155,20 @@ func (x WatchLines) Text(c record.Change) string {
 	}
 	return b.String()
 }
+
+// mayHaveBegun says that it is not known when a lean began.
+func mayHaveBegun(c record.Change) []string {
+	switch {
+	case !c.NotBefore.IsZero():
+		return []string{"it may have begun at any time from " + c.NotBefore.Local().Format(logTime) + " on: whether it leaned was unknown"}
+	case c.AtStart:
+		return []string{"it may have begun earlier: " + neverKnown}
+	}
+	return nil
+}
+
+// neverKnown is why a lean may have begun earlier that watch found when it began.
+const neverKnown = "until then watch did not know whether it leaned"
 
 // leftText is which lean to another server ended.
 func leftText(c record.Change) string {

@@ -97,7 +97,7 @@ func (r *Reading) Tell(now time.Time) History {
 		h.First = r.Docs[0].Time
 	}
 	verdicts := unknowns{open: map[string]int{}}
-	told := episodes{open: map[pair]*Episode{}, ended: map[pair]time.Time{}, last: map[pair]*record.DocumentSpread{}, verdicts: &verdicts}
+	told := episodes{open: map[pair]*Episode{}, ended: map[pair]time.Time{}}
 	for i := range r.Docs {
 		d := &r.Docs[i]
 		verdicts.take(d)
@@ -155,9 +155,6 @@ type episodes struct {
 	open    map[pair]*Episode  // those that last
 	ended   map[pair]time.Time // when the last one of each ended
 	started record.Document    // the last start of a recorder
-	// last is how accounts were spread last, and verdicts when these were unknown.
-	last     map[pair]*record.DocumentSpread
-	verdicts *unknowns
 }
 
 func (x *episodes) take(d *record.Document) {
@@ -168,10 +165,6 @@ func (x *episodes) take(d *record.Document) {
 		return
 	}
 	k := pair{d.Account.ID, *d.Cluster}
-	before := x.last[k]
-	if d.Spread != nil {
-		x.last[k] = d.Spread
-	}
 	e := x.open[k]
 	if e != nil && e.movedBy(d) {
 		ended := d.Time
@@ -183,7 +176,7 @@ func (x *episodes) take(d *record.Document) {
 		if ended, is := x.ended[k]; d.Since == nil || is && d.Change == record.Back && !d.Since.After(ended) {
 			return
 		}
-		e = x.begin(d, before)
+		e = x.begin(d)
 		x.open[k] = e
 		x.all = append(x.all, e)
 	}

@@ -40,7 +40,7 @@ func (s *Store) verdicts(ctx context.Context) (h History, err error) {
 	docs := newRecent()
 	of := func(d *record.Document) bool {
 		switch d.Change { //nolint:exhaustive // the others are not of verdicts
-		case record.Watching, record.Undecided, record.Decided:
+		case record.Watching, record.Unrecorded, record.Undecided, record.Decided:
 			return true
 		}
 		return false
@@ -63,6 +63,11 @@ func (s *Store) verdicts(ctx context.Context) (h History, err error) {
 	}
 	all := slices.Concat(docs.docs, queued)
 	slices.SortStableFunc(all, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
+	return verdictsOf(all), nil
+}
+
+// verdictsOf are those of documents in the order of their times.
+func verdictsOf(all []record.Document) (h History) {
 	u := unknowns{open: map[string]int{}}
 	for i := range all {
 		if g, is := gapOf(&all[i]); is {
@@ -71,5 +76,5 @@ func (s *Store) verdicts(ctx context.Context) (h History, err error) {
 		u.take(&all[i])
 	}
 	h.Unknown = u.all
-	return h, nil
+	return h
 }
