@@ -134,9 +134,6 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	if e.Ended == nil && e.Last != nil && (e.Then == nil || !e.Last.Time.Equal(e.Then.Time)) {
 		share("last", e.Last)
 	}
-	for _, m := range e.Moved {
-		line("  ", "It was not seen %s: it leaned to %s before, and to %s after.", periodText(m.From, m.To), serverLabel(checks.ServerRef(m.Before)), serverLabel(checks.ServerRef(m.After)))
-	}
 	for i := range e.Kicked {
 		line("  ", "kicked: %s", kickedLine(&e.Kicked[i]))
 	}

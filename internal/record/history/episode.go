@@ -50,14 +50,6 @@ type Episode struct {
 	Kicked []Kicked
 	// Unseen are the parts of it in which nothing was recorded, or the verdict was unknown.
 	Unseen []Gap
-	// Moved are those after which it leaned to another server: it may have been back meanwhile.
-	Moved []Moved
-}
-
-// Moved is that an account leaned to one server before a gap, and to another one after it.
-type Moved struct {
-	Gap
-	Before, After record.DocumentServer
 }
 
 // Gap is a time of which nothing is known.
@@ -180,11 +172,6 @@ func (x *episodes) take(d *record.Document) {
 		x.open[k] = e
 		x.all = append(x.all, e)
 	}
-	if g, is := gapOf(&x.started); is && e.Last != nil && e.Last.Time.Before(g.To) {
-		if a, b := topOf(e.Last), topOf(d.Spread); a != b && a.ID != "" && b.ID != "" {
-			e.Moved = append(e.Moved, Moved{g, a, b})
-		}
-	}
 	e.Last = d.Spread
 	e.Finding = e.Finding || d.Change == record.Held || d.Finding != nil && *d.Finding
 	if d.Change == record.Back {
@@ -192,14 +179,6 @@ func (x *episodes) take(d *record.Document) {
 		e.Ended, x.ended[k] = &ended, ended
 		delete(x.open, k)
 	}
-}
-
-// topOf is the server with most of a spread; empty where not known.
-func topOf(s *record.DocumentSpread) (top record.DocumentServer) {
-	if s != nil && len(s.Servers) > 0 {
-		top = s.Servers[0].Server
-	}
-	return top
 }
 
 // movedBy reports whether by a document an account leans to another server than it did. Of two

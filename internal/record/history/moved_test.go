@@ -99,3 +99,55 @@ func TestLeanIsTakenOver(t *testing.T) {
 		t.Errorf("%+v", over)
 	}
 }
+
+// A watch is killed, and n1 with most of an account. The next watch sees the 4 connections on n2,
+// and does not know what n1 has: the account moved to n2 when it is known to lean there, if it is.
+func TestLeanThatIsUnknownAfterAGap(t *testing.T) {
+	t.Parallel()
+	at := func(minutes int) time.Time { return began().Add(time.Duration(minutes) * time.Minute) }
+	n1, n2 := checks.ServerRef{ID: "N1", Name: "n1"}, checks.ServerRef{ID: "N2", Name: "n2"}
+	report := func(d *checks.Deployment, n int, s checks.ServerRef) {
+		d.Servers = append(d.Servers, checks.Server{ID: s.ID, Name: s.Name, Cluster: "C1", Usage: []checks.Usage{{Connections: uint32(n)}}})
+	}
+	for name, c := range map[string]struct {
+		later [3]int // when n1 is there again
+		moved bool
+	}{
+		"n1 has its clients again": {[3]int{24, 4, 0}, false},
+		"they are on n2":           {[3]int{0, 28, 0}, true},
+	} {
+		docs := documents([]record.Change{
+			{Kind: record.Watching, Time: at(0), Of: &record.Totals{}},
+			{Kind: record.Crossed, Time: at(0), Since: at(0), AtStart: true, Cluster: "C1", Spread: spread(at(0), 24, 4, 0), LeansTo: n1},
+			{Kind: record.Held, Time: at(1), Since: at(0), AtStart: true, Cluster: "C1", Spread: spread(at(1), 24, 4, 0), LeansTo: n1, Finding: true},
+		})
+		w := record.New(record.Settings{Parameters: checks.Defaults(), For: time.Hour, Reconcile: time.Hour})
+		w.Known(*docs[2].SpreadOf(), docs[2].LeanOf(), at(2))
+		orders := []checks.Account{{ID: "ORDERS", Name: "orders"}}
+		d := &checks.Deployment{Accounts: orders, Expected: 3, Missing: []checks.Missing{{Cluster: "C1", ClusterKnown: true, Kind: checks.Counted, Reason: "n2 counts 3 servers"}}}
+		report(d, 4, n2)
+		report(d, 0, checks.ServerRef{ID: "N3", Name: "n3"})
+		w.Ask(at(3))
+		w.Reconcile(d, time.Second, at(3))
+		changes := w.Tick(at(3))
+		changes[0].Since = at(2)
+		docs = append(docs, documents(changes)...)
+		if h := tellUntil(docs, at(4)); len(h.Episodes) != 1 || h.Episodes[0].To.Name != "n1" || h.Episodes[0].Next.Name != "" || h.Episodes[0].Ended != nil {
+			t.Errorf("%s: %+v", name, h.Episodes)
+		}
+		d = &checks.Deployment{Accounts: orders, Expected: 3}
+		for i, n := range c.later {
+			report(d, n, []checks.ServerRef{{ID: "N1-next", Name: "n1"}, n2, {ID: "N3", Name: "n3"}}[i])
+		}
+		w.Ask(at(5))
+		w.Reconcile(d, time.Second, at(5))
+		docs = append(append(docs, documents(w.Tick(at(5)))...), documents(w.Tick(at(5).Add(2*time.Second)))...)
+		h := tellUntil(docs, at(6))
+		if was := h.Episodes[len(h.Episodes)-1]; (len(h.Episodes) == 2) != c.moved || (was.Next.Name == "n2") != c.moved {
+			t.Errorf("%s: %+v", name, h.Episodes)
+		}
+		if is := h.Episodes[0]; c.moved && (is.To != record.DocumentServer(n2) || is.From.Name != "n1" || !is.Began.Equal(at(5)) || is.NotBefore == nil || !is.NotBefore.Equal(at(2))) {
+			t.Errorf("%s: %+v", name, is)
+		}
+	}
+}
