@@ -110,6 +110,10 @@ type Change struct {
 	// Refused, in a clause, and why what an earlier watch recorded is not taken over,
 	// of Watching, in a sentence. Of Undecided it is whose connections decide.
 	Reason string
+	// DependsOn is whose connections decide, of Undecided in a cluster, and Still that others did
+	// when it began, at Since.
+	DependsOn []string
+	Still     bool
 	// Count is how many counts were Corrected, events Lost, connections Refused or Kicked,
 	// servers of unknown name Silent, and accounts Undecided at first.
 	Count int

@@ -35,6 +35,7 @@ type Document struct {
 	MoreMoves   int              `json:"more_moves"`
 	MovesMissed bool             `json:"moves_missed"`
 	Reason      *string          `json:"reason"`
+	DependsOn   []string         `json:"depends_on"`
 	Count       *int             `json:"count"`
 	Least       *int             `json:"min_servers"`
 	Connections *int             `json:"connections"`
@@ -190,6 +191,7 @@ func DocumentOf(c Change) Document {
 		d.Beside = append(d.Beside, documentServer(s))
 	}
 	d.Who = documentWho(c.Who)
+	d.DependsOn = append([]string{}, c.DependsOn...)
 	if c.Reason != "" {
 		d.Reason = &c.Reason
 	}

@@ -34,6 +34,11 @@ func (d Document) Harmless() Document {
 		from.Server = from.Server.Harmless()
 		d.MovedFrom = &from
 	}
+	on := make([]string, 0, len(d.DependsOn))
+	for _, s := range d.DependsOn {
+		on = append(on, words.Harmless(s))
+	}
+	d.DependsOn = on
 	if d.Reason != nil {
 		reason := words.Sentence(*d.Reason)
 		d.Reason = &reason

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -93,11 +94,14 @@ func TestLeanMovesWhileItIsUnknown(t *testing.T) {
 	}
 }
 
-// lackOf is a full report in which servers are missing and the first ones have so many.
+// lackOf is a full report in which servers are missing and the others have so many.
 func (d *desk) lackOf(missing []checks.Missing, counts ...uint32) {
 	r := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}}, Missing: missing, Expected: len(counts) + len(missing)}
+	there := slices.DeleteFunc([]string{"n1", "n2", "n3"}, func(name string) bool {
+		return slices.ContainsFunc(missing, func(m checks.Missing) bool { return m.Name == name })
+	})
 	for i, n := range counts {
-		s := at([]string{"n1", "n2", "n3"}[i])
+		s := at(there[i])
 		r.Servers = append(r.Servers, checks.Server{ID: s.ID, Name: s.Name, Cluster: s.Cluster, Usage: []checks.Usage{{Connections: n}}})
 	}
 	d.w.Reconcile(r, time.Second, d.now)

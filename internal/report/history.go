@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,11 +187,21 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 			who = words.Plural(u.Accounts, "account")
 		}
 		text := fmt.Sprintf("It %s unknown %s whether %s in %s leaned", is, from, who, words.Harmless(*u.Cluster))
-		if u.On != "" {
-			text += fmt.Sprintf(": that %s on %s", depends, words.Sentence(u.On))
+		if len(u.On) > 0 {
+			text += fmt.Sprintf(": that %s on %s", depends, dependedText(u))
 		}
 		line("", "%s.", text)
 	}
+}
+
+// dependedText is whose connections decided on verdicts. Of a time that lasts it tells those that
+// decide from those that did.
+func dependedText(u history.Unknown) string {
+	before := slices.DeleteFunc(slices.Clone(u.On), func(s string) bool { return slices.Contains(u.Now, s) })
+	if u.To != nil || len(u.Now) == 0 || len(before) == 0 {
+		return words.Sentence(words.List(u.On))
+	}
+	return words.Sentence(words.List(u.Now)) + ", and depended on " + words.Sentence(words.List(before)) + " before"
 }
 
 // uncheckedText lists the times in which clusters had too few servers, the last ones first.

@@ -16,8 +16,8 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 	at := func(minute int) time.Time { return time.Date(2026, 1, 2, 3, minute, 0, 0, time.Local) }
 	cluster, began := "C1", at(1)
 	to := at(5)
-	unknown := []history.Unknown{{Cluster: &cluster, From: began, To: &to, Accounts: 2, On: "1 server of unknown name"}}
-	lasts := []history.Unknown{{Cluster: &cluster, From: began, On: "n3"}}
+	unknown := []history.Unknown{{Cluster: &cluster, From: began, To: &to, Accounts: 2, On: []string{"1 server of unknown name"}}}
+	lasts := []history.Unknown{{Cluster: &cluster, From: began, On: []string{"n3"}}}
 	away := []history.Unknown{{From: began, To: &to, Why: "watch lost its connection to the servers"}}
 	soon := began.Add(80 * time.Millisecond)
 	moment := []history.Unknown{{From: began, To: &soon}}
@@ -33,6 +33,8 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 		"nothing":      {history.History{First: at(0)}, "", true, "no account was above the threshold.", "seen"},
 		"unknown":      {history.History{First: at(0), Unknown: unknown}, "", true, "It was unknown from 2026-01-02 03:01:00 to 2026-01-02 03:05:00 whether 2 accounts in C1 leaned: that depended on 1 server of unknown name.", "no account was above"},
 		"it lasts":     {history.History{First: at(0), Unknown: lasts}, "ORDERS", true, "It is unknown since 2026-01-02 03:01:00 whether accounts in C1 leaned: that depends on n3.", "ORDERS was not above"},
+		"on others":    {history.History{First: at(0), Unknown: []history.Unknown{{Cluster: &cluster, From: began, To: &to, Accounts: 1, On: []string{"n5", "n3", "n4"}}}}, "", true, "whether 1 account in C1 leaned: that depended on n5, n3 and n4.", "more"},
+		"others now":   {history.History{First: at(0), Unknown: []history.Unknown{{Cluster: &cluster, From: began, On: []string{"n5", "n3", "n4"}, Now: []string{"n3", "n4"}}}}, "", true, "whether accounts in C1 leaned: that depends on n3 and n4, and depended on n5 before.", "more"},
 		"no event":     {history.History{First: at(0), Unknown: away}, "", true, "It was unknown from 2026-01-02 03:01:00 to 2026-01-02 03:05:00 which accounts leaned: watch lost its connection to the servers, and the next full report came then.", "no account was above"},
 		"stood still":  {history.History{First: at(0), Unknown: []history.Unknown{{From: began, To: &to, Why: "watch itself stood still, or its clock was set"}}}, "", true, "which accounts leaned: watch itself stood still, or its clock was set, and the next full report came then.", "connection"},
 		"unchecked":    {history.History{First: at(0), Unchecked: []history.Unchecked{{Cluster: "C1", From: began, To: &to, Servers: 2, Least: 3}}}, "", true, "C1 was not checked from 2026-01-02 03:01:00 to 2026-01-02 03:05:00: it had 2 servers, and --min-servers was 3.", "no account was above"},

@@ -134,7 +134,11 @@ func (x WatchLines) Text(c record.Change) string {
 			more = append(more, "asking every server for a full report")
 			break
 		}
-		head = fmt.Sprintf("unknown whether %s in %s: that depends on %s", words.Plurals(c.Count, "account leans", "accounts lean"), words.Harmless(c.Cluster), words.Sentence(c.Reason))
+		that := "unknown whether %s in %s: that depends on %s"
+		if c.Still {
+			that = "still unknown whether %s in %s: that depends on %s now"
+		}
+		head = fmt.Sprintf(that, words.Plurals(c.Count, "account leans", "accounts lean"), words.Harmless(c.Cluster), words.Sentence(c.Reason))
 	case record.Decided:
 		if c.Everywhere {
 			return ""

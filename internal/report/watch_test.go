@@ -26,6 +26,7 @@ func TestWatchSaysWhatItCannotKnow(t *testing.T) {
 		not    string
 	}{
 		"unknown":      {record.Change{Kind: record.Undecided, Time: now, Cluster: "C1", Count: 2, Reason: "n3"}, "unknown whether 2 accounts lean in C1: that depends on n3", "null"},
+		"still":        {record.Change{Kind: record.Undecided, Time: now, Cluster: "C1", Count: 2, Reason: "n3 and n4", Still: true}, "still unknown whether 2 accounts lean in C1: that depends on n3 and n4 now", "null"},
 		"one":          {record.Change{Kind: record.Undecided, Time: now, Cluster: "C1", Count: 1, Reason: "n3"}, "unknown whether 1 account leans in C1: ", "accounts"},
 		"known":        {record.Change{Kind: record.Decided, Time: now, Since: now.Add(-4 * time.Minute), Cluster: "C1"}, "known again which accounts in C1 lean, after 4m", "unknown"},
 		"global":       {record.Change{Kind: record.Held, Time: now, Since: now, Cluster: "C1", Spread: of("$G")}, counts, "ended without"},
