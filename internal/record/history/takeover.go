@@ -13,6 +13,8 @@ import (
 // for those of which this recorder is about to write that: see
 // [record.Watch.InheritUndecided].
 func (s *Store) Undecided(ctx context.Context) ([]record.Change, error) {
+	ctx, cancel := context.WithTimeout(ctx, startsIn)
+	defer cancel()
 	h, err := s.verdicts(ctx)
 	if err != nil {
 		return nil, err
@@ -35,8 +37,6 @@ func (s *Store) Undecided(ctx context.Context) ([]record.Change, error) {
 // verdicts are the times in which verdicts were unknown, or nobody recorded, by what is
 // recorded and what this recorder is about to write.
 func (s *Store) verdicts(ctx context.Context) (h History, err error) {
-	ctx, cancel := context.WithTimeout(ctx, startsIn)
-	defer cancel()
 	docs := newRecent()
 	of := func(d *record.Document) bool {
 		switch d.Change { //nolint:exhaustive // the others are not of verdicts
