@@ -40,8 +40,8 @@ func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.
 	if dir, err := directory(a.store.place); err == nil && dir != "" {
 		return
 	}
-	err := store.Leaning(ctx, func(last record.Spread, since time.Time, finding bool) {
-		follow.Look(func(w *record.Watch, _ bool) { w.Inherit(last, since, finding) })
+	err := store.Leaning(ctx, func(last record.Spread, leans record.Lean) {
+		follow.Look(func(w *record.Watch, _ bool) { w.Inherit(last, leans) })
 	})
 	if err == nil {
 		var said []record.Change

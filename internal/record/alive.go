@@ -29,14 +29,13 @@ const (
 // doubtful reports whether what is known of a pair would be on the other side of the
 // threshold than over is, if servers were gone that were not heard of since clients came.
 // These are asked, and who comes meanwhile does not have them asked again.
-func (w *Watch) doubtful(k pairKey, p *pair, over bool, now time.Time) bool {
+func (w *Watch) doubtful(k pairKey, p *pair, over, differs bool, now time.Time) bool {
 	a := &w.m.accounts[k.account]
 	came := a.rose
 	if !p.doubted.IsZero() {
 		came = p.doubted
 	}
-	same := over == p.over
-	if same && len(a.rises) == 0 {
+	if !differs && len(a.rises) == 0 {
 		return false
 	}
 	silent := map[string]*server{}
@@ -45,11 +44,11 @@ func (w *Watch) doubtful(k pairKey, p *pair, over bool, now time.Time) bool {
 		if c.clients == 0 || !s.counts() || s.cluster != k.cluster || !s.heard.Before(came) {
 			continue
 		}
-		if !same || int(c.clients) <= 2*a.roseSince(s.heard) {
+		if differs || int(c.clients) <= 2*a.roseSince(s.heard) {
 			silent[s.ID] = s
 		}
 	}
-	if len(silent) == 0 || same && !over && !w.mayCross(k, silent) {
+	if len(silent) == 0 || !differs && !over && !w.mayCross(k, silent) {
 		return false
 	}
 	without := func(gone func(id string) bool) bool {

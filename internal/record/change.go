@@ -77,15 +77,22 @@ type Change struct {
 	Who *checks.Identity
 	// Spread is how the account is spread, of Crossed, Held, Back and Shifted.
 	Spread *Spread
-	// AtStart is that an account was above the threshold when the watch began, of
-	// Crossed: it crossed it before.
+	// AtStart is that an account was above the threshold when the watch began, or may have been,
+	// of Crossed and of what follows: it may have crossed it before, from NotBefore on, or at any
+	// time where that is zero.
 	AtStart bool
 	// Before is how it was spread when that was last written down, and no server was
 	// missing that decides, with the server that had most alone; nil where not known.
 	Before *Spread
-	// NotBefore is until when it was known not to be above the threshold, of Crossed, where
-	// that was unknown from then on; zero otherwise.
+	// NotBefore is until when it was known not to lean to this server, where that was unknown
+	// from then on until Since; zero otherwise. It is of Crossed and of what follows.
 	NotBefore time.Time
+	// LeansTo is the server that it leans to, or did until now, of Crossed, Held, Back, and
+	// Shifted where it is above the threshold; Left is the lean to another server that ended with
+	// that, of Crossed, and Unknown for how long of the time since Since that was unknown.
+	LeansTo checks.ServerRef
+	Left    *Left
+	Unknown time.Duration
 	// Since is when it crossed the threshold, of Crossed, Held and Back, and zero
 	// where it was not above it; when the first of them was, of Kicked; and from when on
 	// verdicts were unknown, of Decided, and of Undecided where that was noticed late.
@@ -103,6 +110,10 @@ type Change struct {
 	// Refused, in a clause, and why what an earlier watch recorded is not taken over,
 	// of Watching, in a sentence. Of Undecided it is whose connections decide.
 	Reason string
+	// DependsOn is whose connections decide, of Undecided in a cluster, and Still that others did
+	// when it began, at Since.
+	DependsOn []string
+	Still     bool
 	// Count is how many counts were Corrected, events Lost, connections Refused or Kicked,
 	// servers of unknown name Silent, and accounts Undecided at first.
 	Count int

@@ -26,12 +26,16 @@ type Document struct {
 	Finding     *bool            `json:"finding"`
 	AtStart     *bool            `json:"at_start"`
 	NotBefore   *time.Time       `json:"not_before"`
+	LeansTo     *DocumentServer  `json:"leans_to"`
+	MovedFrom   *DocumentLeft    `json:"moved_from"`
+	Unknown     *float64         `json:"unknown_seconds"`
 	Spread      *DocumentSpread  `json:"spread"`
 	Before      *DocumentSpread  `json:"before"`
 	Moves       []DocumentMove   `json:"moves"`
 	MoreMoves   int              `json:"more_moves"`
 	MovesMissed bool             `json:"moves_missed"`
 	Reason      *string          `json:"reason"`
+	DependsOn   []string         `json:"depends_on"`
 	Count       *int             `json:"count"`
 	Least       *int             `json:"min_servers"`
 	Connections *int             `json:"connections"`
@@ -39,6 +43,13 @@ type Document struct {
 	Had         *DocumentHad     `json:"had"`
 	Beside      []DocumentServer `json:"beside"`
 	Who         *DocumentWho     `json:"deployment"`
+}
+
+// DocumentLeft is the lean to another server that ended as one to this server began.
+type DocumentLeft struct {
+	Server  DocumentServer `json:"server"`
+	Since   time.Time      `json:"since"`
+	Finding bool           `json:"finding"`
 }
 
 // DocumentWho is what tells a deployment from others: its server processes, and its
@@ -149,8 +160,15 @@ func DocumentOf(c Change) Document {
 	if c.Account.ID != "" {
 		d.Account = &DocumentAccount{c.Account.ID, c.Account.Name}
 	}
-	if c.Kind == Crossed {
+	if c.Kind == Crossed || c.LeansTo != (checks.ServerRef{}) {
 		d.AtStart = &c.AtStart
+	}
+	if c.LeansTo != (checks.ServerRef{}) {
+		to, unknown := documentServer(c.LeansTo), c.Unknown.Seconds()
+		d.LeansTo, d.Unknown = &to, &unknown
+	}
+	if c.Left != nil {
+		d.MovedFrom = &DocumentLeft{documentServer(c.Left.Server), c.Left.Since.UTC(), c.Left.Finding}
 	}
 	if !c.NotBefore.IsZero() {
 		t := c.NotBefore.UTC()
@@ -176,6 +194,7 @@ func DocumentOf(c Change) Document {
 		d.Beside = append(d.Beside, documentServer(s))
 	}
 	d.Who = documentWho(c.Who)
+	d.DependsOn = append([]string{}, c.DependsOn...)
 	if c.Reason != "" {
 		d.Reason = &c.Reason
 	}
@@ -240,6 +259,24 @@ func (d Document) SpreadOf() *Spread {
 		s.Servers = append(s.Servers, Share{checks.ServerRef(x.Server), x.Connections})
 	}
 	return s
+}
+
+// LeanOf is how the account leans; Since is zero where it does not.
+func (d *Document) LeanOf() (l Lean) {
+	if d.Since == nil || d.Account == nil || d.Change == Back {
+		return l
+	}
+	l.Since, l.Finding, l.AtStart = *d.Since, d.Finding != nil && *d.Finding, d.AtStart != nil && *d.AtStart
+	if d.NotBefore != nil {
+		l.NotBefore = *d.NotBefore
+	}
+	switch {
+	case d.LeansTo != nil:
+		l.To = checks.ServerRef(*d.LeansTo)
+	case d.Spread != nil && len(d.Spread.Servers) > 0:
+		l.To = checks.ServerRef(d.Spread.Servers[0].Server)
+	}
+	return l
 }
 
 // Happened is what happened to the server, as what follows its name.

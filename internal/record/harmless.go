@@ -22,16 +22,30 @@ func (d Document) Harmless() Document {
 		d.Account = &account
 	}
 	if d.Server != nil {
-		server := d.Server.harmless()
+		server := d.Server.Harmless()
 		d.Server = &server
 	}
+	if d.LeansTo != nil {
+		to := d.LeansTo.Harmless()
+		d.LeansTo = &to
+	}
+	if d.MovedFrom != nil {
+		from := *d.MovedFrom
+		from.Server = from.Server.Harmless()
+		d.MovedFrom = &from
+	}
+	on := make([]string, 0, len(d.DependsOn))
+	for _, s := range d.DependsOn {
+		on = append(on, words.Harmless(s))
+	}
+	d.DependsOn = on
 	if d.Reason != nil {
 		reason := words.Sentence(*d.Reason)
 		d.Reason = &reason
 	}
 	beside := make([]DocumentServer, 0, len(d.Beside))
 	for _, s := range d.Beside {
-		beside = append(beside, s.harmless())
+		beside = append(beside, s.Harmless())
 	}
 	d.Beside, d.Who = beside, d.Who.harmless()
 	if d.Had != nil {
@@ -55,7 +69,8 @@ func (a DocumentAccount) Harmless() DocumentAccount {
 	return DocumentAccount{words.Harmless(a.ID), words.Harmless(a.Name)}
 }
 
-func (s DocumentServer) harmless() DocumentServer {
+// Harmless is a server for output.
+func (s DocumentServer) Harmless() DocumentServer {
 	return DocumentServer{words.Harmless(s.ID), words.Harmless(s.Name), words.Harmless(s.Host)}
 }
 
@@ -67,7 +82,7 @@ func (s *DocumentSpread) Harmless() *DocumentSpread {
 	out := *s
 	out.Verdict, out.Servers = checks.Verdict(words.Harmless(string(s.Verdict))), make([]DocumentShare, 0, len(s.Servers))
 	for _, x := range s.Servers {
-		out.Servers = append(out.Servers, DocumentShare{x.Server.harmless(), x.Connections})
+		out.Servers = append(out.Servers, DocumentShare{x.Server.Harmless(), x.Connections})
 	}
 	return &out
 }
@@ -76,7 +91,7 @@ func (s *DocumentSpread) Harmless() *DocumentSpread {
 func HarmlessMoves(moves []DocumentMove) []DocumentMove {
 	out := make([]DocumentMove, 0, len(moves))
 	for _, m := range moves {
-		m.Service, m.Server, m.Reason = words.Harmless(m.Service), m.Server.harmless(), words.Harmless(m.Reason)
+		m.Service, m.Server, m.Reason = words.Harmless(m.Service), m.Server.Harmless(), words.Harmless(m.Reason)
 		out = append(out, m)
 	}
 	return out

@@ -13,12 +13,12 @@ func TestInherit(t *testing.T) {
 	d.kinds()
 	k := func() Spread { return *d.w.Of("ORDERS", d.now)[0] }
 	since := d.now.Add(-time.Second)
-	d.w.Inherit(k(), since, true)
+	d.w.Inherit(k(), Lean{Since: since, Finding: true})
 	d.want(Back)
-	d.w.Inherit(k(), time.Time{}, false) // it was said to be back
+	d.w.Inherit(k(), Lean{}) // it was said to be back
 	d.want()
 	d.count("n1", 40)
 	d.want(Crossed, Held)
-	d.w.Inherit(k(), since, true)
+	d.w.Inherit(k(), Lean{Since: since, Finding: true})
 	d.want()
 }

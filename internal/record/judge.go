@@ -12,10 +12,16 @@ import (
 // pair is what is known of an account in a cluster over time.
 type pair struct {
 	cluster string
-	over    bool // above the threshold
+	over    bool             // above the threshold
+	on      checks.ServerRef // the server that it leans to
 	since   time.Time
 	held    bool // for long enough
-	open    bool // by what is known now: a server that is missing decides
+	// notBefore, atStart and unseen are what [Lean] has of it, and dark is since when it is
+	// unknown whether it leans still; zero where that is known.
+	notBefore, dark time.Time
+	atStart         bool
+	unseen          time.Duration
+	open            bool // by what is known now: a server that is missing decides
 	// unknown is until when, of a pair that an earlier watch knew, the server that had
 	// most is not known to have less: nobody knows the server. Zero otherwise.
 	unknown time.Time
@@ -35,9 +41,13 @@ type pair struct {
 	// last, see [pair.complete].
 	written *Spread
 	known   []*Spread
-	// clear is until when it was known not to be above the threshold, where that is not
-	// known since; zero otherwise. See [Watch.unclear].
+	// clear is until when it was known whether it leaned, and to which server, where that is
+	// not known since; zero otherwise. See [Watch.unclear].
 	clear time.Time
+	// said is when that was said last, or was known again, and never that it was not yet known
+	// once.
+	said  time.Time
+	never bool
 }
 
 const (
@@ -77,11 +87,13 @@ func (w *Watch) judge(now time.Time) {
 		w.rejudge(now)
 	}
 	for k, p := range w.over {
-		if !p.held && !p.open && !p.falling(now) && p.doubted.IsZero() && !w.unsure && now.Sub(p.since) >= w.s.For {
+		if !p.held && !p.open && !p.falling(now) && p.doubted.IsZero() && !w.unsure && now.Sub(p.since)-p.lean(now).Unknown >= w.s.For {
 			p.held = true
 			spread := w.spread(k, now, mostEmpty)
 			spread.Verdict = checks.Found
-			w.tell(Change{Kind: Held, Time: now, Cluster: k.cluster, Spread: spread, Since: p.since, Finding: true})
+			c := Change{Kind: Held, Time: now, Cluster: k.cluster, Spread: spread}
+			c.set(p.lean(now))
+			w.tell(c)
 		}
 	}
 }
@@ -224,26 +236,32 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		w.again(k, now.Add(acceptedAgain)) // it may have expired then
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
+	moved := over && p.over && !w.stays(k, p, &r)
+	differs := over != p.over || moved
 	between := p.between(r.Connections, now)
-	w.unclear(p, &r, over, now)
+	w.unclear(p, &r, differs, now)
 	switch {
-	case !w.judged || r.Verdict == checks.Incomplete || !w.doubtful(k, p, over, now):
+	case !w.judged || r.Verdict == checks.Incomplete || !w.doubtful(k, p, over, differs, now):
 		p.doubted = time.Time{}
-	case over != p.over:
+	case differs:
 		return nil
 	}
-	if between && w.judged && over != p.over && r.Verdict != checks.Incomplete {
+	if between && w.judged && differs && r.Verdict != checks.Incomplete {
 		w.again(k, p.fell.Add(betweenFor))
 		return nil
 	}
 	if !over {
 		p.claimed = claim{}
-	} else if !p.over && w.unconfirmed(k, p, r, now) {
+	} else if differs && w.unconfirmed(k, p, r, now) {
 		return nil
 	}
 	p.judged = r.Verdict
-	c := Change{Time: now, Cluster: k.cluster, Before: p.before(), Since: p.since, Finding: p.held}
-	w.leave(p, r.Verdict == checks.Incomplete || !over && p.over && w.unheardOf(k, p, now))
+	c := Change{Time: now, Cluster: k.cluster, Before: p.before()}
+	c.set(p.lean(now))
+	w.leave(p, r.Verdict == checks.Incomplete || differs && p.over && w.unheardOf(k, p, now))
+	if over && !differs {
+		p.on = w.leansTo(p, &r)
+	}
 	switch {
 	case p.open: // as it was: who is missing decides. When that began is in what is written down
 		if r.Connections == 0 || !w.shifted(k, p.written, r) {
@@ -254,13 +272,21 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 			return nil
 		}
 		c.Kind = Shifted
-	case over && !p.over:
-		p.over, p.since, p.held = true, now, false
-		c.Kind, c.Since, c.Finding, c.AtStart = Crossed, now, false, !w.judged || p.claimed.atStart
-		c.NotBefore, p.clear, p.claimed = p.clear, time.Time{}, claim{}
+	case over && differs:
+		if c.Kind = Crossed; moved {
+			c.Left = &Left{p.on, p.since, p.held}
+		}
+		p.take(Lean{To: r.Server, Since: now, NotBefore: p.clear, AtStart: !w.judged || p.claimed.atStart || p.never})
+		if p.never {
+			p.notBefore = time.Time{}
+		}
+		c.set(p.lean(now))
+		p.say(now)
+		p.claimed = claim{}
 		w.over[k] = p
 	case !over && p.over:
-		p.over, p.since, p.held = false, time.Time{}, false
+		p.drop()
+		p.say(now)
 		c.Kind = Back
 		delete(w.over, k)
 	case few || !w.shifted(k, p.written, r):
@@ -286,10 +312,10 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 // unheardOf reports whether the server that had most of a pair is one that an
 // earlier watch saw and that nobody knows now. It may hang with all it had.
 func (w *Watch) unheardOf(k pairKey, p *pair, now time.Time) bool {
-	if p.unknown.IsZero() || p.written == nil {
+	if p.unknown.IsZero() {
 		return false
 	}
-	top := p.written.Top().Server
+	top := p.on
 	if !now.Before(p.unknown) || top == (checks.ServerRef{}) || w.accounted(top, k.cluster) {
 		p.unknown = time.Time{}
 		return false
@@ -356,7 +382,9 @@ func (w *Watch) Over(now time.Time) []Change {
 			last := *p.written // that is known
 			last.Verdict, spread = spread.Verdict, &last
 		}
-		out = append(out, Change{Kind: kind, Time: now, Cluster: k.cluster, Spread: spread, Since: p.since, Finding: p.held})
+		c := Change{Kind: kind, Time: now, Cluster: k.cluster, Spread: spread}
+		c.set(p.lean(now))
+		out = append(out, c)
 	}
 	slices.SortFunc(out, func(a, b Change) int {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Spread.Account.ID, b.Spread.Account.ID), strings.Compare(a.Cluster, b.Cluster))

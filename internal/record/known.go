@@ -3,17 +3,21 @@ package record
 import "time"
 
 // Known takes over what an earlier watch knew of a pair, before the first full
-// report: since when it is above the threshold, and how it was spread. Without a
-// spread it does nothing.
-func (w *Watch) Known(last Spread, since time.Time, finding bool) {
+// report: how it leans, where it does, and how it was spread. Until is when that was known
+// last; zero where it is not known. Without a spread it does nothing.
+func (w *Watch) Known(last Spread, leans Lean, until time.Time) {
 	a, ok := w.m.account(last.Account.ID, last.Account.Name)
 	if !ok || w.ready {
 		return
 	}
-	p := &pair{cluster: last.Cluster, over: !since.IsZero(), since: since, held: finding, written: &last}
+	p := &pair{cluster: last.Cluster, written: &last, clear: until}
 	p.complete(p.written)
 	w.pairs[a] = append(w.pairs[a], p)
-	if p.over {
+	if !leans.Since.IsZero() {
+		p.take(leans)
+		if p.dark = until; p.dark.Before(p.since) {
+			p.dark = p.since
+		}
 		w.over[pairKey{a, last.Cluster}] = p
 	}
 	w.m.changed[pairKey{a, last.Cluster}] = struct{}{}
@@ -22,9 +26,9 @@ func (w *Watch) Known(last Spread, since time.Time, finding bool) {
 // Inherit takes over from another watch, which records no more, that it said a pair to be
 // above the threshold. Where this one has not seen it so, as that lasted for less than
 // the moment between their looks, it says next that the pair is back, or still there.
-func (w *Watch) Inherit(last Spread, since time.Time, finding bool) {
+func (w *Watch) Inherit(last Spread, leans Lean) {
 	a, ok := w.m.account(last.Account.ID, last.Account.Name)
-	if !ok || !w.ready || since.IsZero() {
+	if !ok || !w.ready || leans.Since.IsZero() {
 		return
 	}
 	k := pairKey{a, last.Cluster}
@@ -35,7 +39,7 @@ func (w *Watch) Inherit(last Spread, since time.Time, finding bool) {
 	if !known {
 		w.pairs[a] = append(w.pairs[a], p)
 	}
-	p.over, p.since, p.held = true, since, finding
+	p.take(leans)
 	w.over[k] = p
 	w.m.changed[k] = struct{}{}
 }

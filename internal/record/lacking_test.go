@@ -199,3 +199,47 @@ func TestGoodbyeThatAPeerDidNotHear(t *testing.T) {
 		}
 	}
 }
+
+// Verdicts depend on n3, which hangs. Then n2 is gone too, and n3 answers: that they depend on
+// others is told each time, and that they are known again once.
+func TestUnknownDependsOnOthers(t *testing.T) {
+	t.Parallel()
+	d := watching(t, time.Hour, 8, 7, 7)
+	gone := func(names ...string) (out []checks.Missing) {
+		for _, n := range names {
+			out = append(out, checks.Missing{Name: n, Cluster: "C1", ClusterKnown: true, Kind: checks.Silent, Reason: "it hangs"})
+		}
+		return out
+	}
+	var began time.Time
+	for i, c := range []struct {
+		missing []checks.Missing
+		counts  []uint32
+		on      []string // nil where nothing is told
+	}{
+		{gone("n3"), []uint32{8, 7}, []string{"n3"}},
+		{gone("n3"), []uint32{8, 7}, nil},
+		{gone("n2", "n3"), []uint32{8}, []string{"n2", "n3"}},
+		{gone("n2"), []uint32{8, 7}, []string{"n2"}},
+	} {
+		d.pass(time.Minute)
+		d.w.Ask(d.now)
+		d.lackOf(c.missing, c.counts...)
+		told := slices.DeleteFunc(d.w.Tick(d.now), func(c Change) bool { return c.Kind != Undecided && c.Kind != Decided })
+		if i == 0 {
+			began = d.now.Add(-time.Minute) // when n3 was last heard of
+		}
+		if c.on == nil && len(told) == 0 {
+			continue
+		}
+		if len(told) != 1 || told[0].Kind != Undecided || !slices.Equal(told[0].DependsOn, c.on) || told[0].Still != (i > 0) || !told[0].Since.Equal(began) {
+			t.Errorf("%d: %+v", i, told)
+		}
+	}
+	d.pass(time.Minute)
+	d.w.Ask(d.now)
+	d.report(8, 7, 7)
+	if told := d.w.Tick(d.now); len(told) == 0 || told[len(told)-1].Kind != Decided || !told[len(told)-1].Since.Equal(began) {
+		t.Errorf("%+v", told)
+	}
+}

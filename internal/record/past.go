@@ -161,7 +161,7 @@ func (d *DocumentWho) harmless() *DocumentWho {
 	}
 	out := &DocumentWho{Servers: []DocumentProcess{}, Accounts: []string{}, System: words.Harmless(d.System)}
 	for _, s := range d.Servers {
-		out.Servers = append(out.Servers, DocumentProcess{s.Server.harmless(), words.Harmless(s.Cluster), s.Started})
+		out.Servers = append(out.Servers, DocumentProcess{s.Server.Harmless(), words.Harmless(s.Cluster), s.Started})
 	}
 	for _, a := range d.Accounts {
 		out.Accounts = append(out.Accounts, words.Harmless(a))

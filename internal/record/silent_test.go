@@ -50,7 +50,11 @@ func TestFindingOnAServerThatHangs(t *testing.T) {
 		d.stays("they do not know it", false)
 		d.w.Ask(d.now)
 		d.report(40, left, left)
-		d.stays("it answers again", true)
+		d.stays("it answers again", false)
+		d.pass(30*time.Second - time.Millisecond)
+		d.stays("it was known for less than a minute", false)
+		d.pass(time.Millisecond)
+		d.stays("it was known for a minute", true)
 		d.w.Ask(d.now)
 		d.report(10, 9, 9)
 		d.stays("clients have left", true)
@@ -60,7 +64,7 @@ func TestFindingOnAServerThatHangs(t *testing.T) {
 		}
 		d = &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), Reconcile: time.Hour}), now: d.now}
 		d.w.Known(Spread{Account: checks.Account{ID: "ORDERS", Name: "ORDERS"}, Cluster: "C1", Connections: 40 + 2*int(left),
-			Servers: []Share{{checks.ServerRef{ID: "Nn1", Name: "n1"}, 40}}}, epoch(), true)
+			Servers: []Share{{checks.ServerRef{ID: "Nn1", Name: "n1"}, 40}}}, Lean{To: checks.ServerRef{ID: "Nn1", Name: "n1"}, Since: epoch(), Finding: true}, epoch())
 		d.without(nil, left, left)
 		d.stays("another watch never saw it", true)
 		d.pass(unheard)

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -170,15 +171,58 @@ func TestSinceWhenItMayLean(t *testing.T) {
 			t.Errorf("%s: before: %+v", name, b)
 		}
 	}
-	// Where it was never known there is nothing before.
+	// Where it was never known there is nothing before, and it may have begun before watch did.
 	d := &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), Reconcile: time.Hour}), now: epoch()}
 	d.without(hung(), 60, 8)
 	d.kinds()
 	d.pass(time.Minute)
 	d.lacks(nil, time.Second, 1, 60, 8)
 	for _, x := range d.w.Tick(d.now) {
-		if x.Kind == Crossed && (x.Before != nil || !x.NotBefore.Equal(epoch())) {
+		if x.Kind == Crossed && (x.Before != nil || !x.NotBefore.IsZero() || !x.AtStart) {
 			t.Errorf("it was never known: not before %s, before %+v", x.NotBefore, x.Before)
 		}
+	}
+}
+
+// Watch said that an account is back, and notices a moment later that n3 hangs since before that:
+// what it leans to next did not begin before it was back, and before is how it was spread then.
+func TestWhatWasSaidIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	n3 := []checks.Missing{{Name: "n3", Cluster: "C1", ClusterKnown: true, Kind: checks.Silent, Reason: "it hangs"}}
+	d := watching(t, 30*time.Second, 6, 6, 1)
+	d.pass(10 * time.Second)
+	d.count("n2", 36)
+	for _, s := range d.w.ToAsk() {
+		d.w.Answered(s.ID, d.now)
+	}
+	d.w.Stats(wire.Statsz{From: at("n3"), Connections: 1}, d.now)
+	d.one(Crossed, "n2")
+	d.pass(26 * time.Second) // n3 said nothing more
+	d.count("n1", 6)
+	d.count("n2", 6)
+	d.w.Tick(d.now)
+	d.pass(betweenFor)
+	back := d.one(Back, "n2")
+	d.w.Ask(d.now)
+	d.lackOf(n3, 6, 6)
+	if kinds := d.kinds(); !slices.Contains(kinds, Undecided) {
+		t.Fatal(kinds)
+	}
+	d.pass(32 * time.Second)
+	d.count("n1", 36)
+	d.kinds()
+	d.pass(5 * time.Second)
+	d.w.Ask(d.now)
+	d.report(36, 6, 1)
+	c := d.one(Crossed, "n1")
+	if !c.NotBefore.Equal(back.Time) || c.Before == nil || !c.Before.Time.Equal(back.Time) || c.Before.Top().Connections != 6 || c.Left != nil {
+		t.Errorf("back at %s, not before %s, before %+v", back.Time, c.NotBefore, c.Before)
+	}
+	d.pass(30 * time.Second)
+	if held := d.one(Held, "n1"); !held.NotBefore.Equal(back.Time) || !held.Since.Equal(c.Since) {
+		t.Errorf("%+v", held)
+	}
+	if over := d.w.Over(d.now); len(over) != 1 || !over[0].NotBefore.Equal(back.Time) {
+		t.Errorf("%+v", over)
 	}
 }

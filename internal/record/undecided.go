@@ -14,6 +14,7 @@ import (
 type doubt struct {
 	since time.Time
 	count int
+	on    []string // as [Change.DependsOn]
 }
 
 // leave takes in whether what is known leaves the verdict on a pair open.
@@ -62,13 +63,19 @@ func (w *Watch) tellUndecided(now time.Time) {
 		w.tell(c)
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(w.open)) {
-		if _, told := w.doubts[cluster]; !told {
-			c := Change{Kind: Undecided, Time: now, Cluster: cluster, Count: w.open[cluster], Reason: w.undecidedBy(cluster)}
-			w.doubts[cluster] = doubt{now, w.open[cluster]}
+		was, told := w.doubts[cluster]
+		switch c := w.undecided(cluster, now); {
+		case !told:
+			w.doubts[cluster] = doubt{now, c.Count, c.DependsOn}
 			// A server that said nothing of it went when it was last heard of, and not when that was noticed.
 			if last, went := w.lastOf[cluster]; went && last.Before(now) {
-				c.Since, w.doubts[cluster] = last, doubt{last, w.open[cluster]}
+				c.Since, w.doubts[cluster] = last, doubt{last, c.Count, c.DependsOn}
 			}
+			w.tell(c)
+		case !slices.Equal(was.on, c.DependsOn): // it lasts, and others decide
+			c.Since, c.Still = was.since, true
+			was.on = c.DependsOn
+			w.doubts[cluster] = was
 			w.tell(c)
 		}
 	}
@@ -91,7 +98,9 @@ func (w *Watch) Undecided(now time.Time) []Change {
 		out = append(out, Change{Kind: Undecided, Time: now, Since: w.unsureFrom, Everywhere: true, Reason: w.whyUnsure()})
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(w.doubts)) {
-		out = append(out, Change{Kind: Undecided, Time: now, Since: w.doubts[cluster].since, Cluster: cluster, Count: max(1, w.open[cluster]), Reason: w.undecidedBy(cluster)})
+		c := w.undecided(cluster, now)
+		c.Since = w.doubts[cluster].since
+		out = append(out, c)
 	}
 	return out
 }
@@ -117,8 +126,17 @@ func (w *Watch) InheritUndecided(said []Change, now time.Time) []Change {
 // notConnected is why no verdict is known.
 const notConnected = "watch lost its connection to the servers"
 
-// undecidedBy says whose connections leave the verdicts of a cluster open.
-func (w *Watch) undecidedBy(cluster string) string {
+// undecided is that verdicts of a cluster are unknown, and whose connections they depend on.
+func (w *Watch) undecided(cluster string, now time.Time) Change {
+	on := w.undecidedBy(cluster)
+	return Change{Kind: Undecided, Time: now, Cluster: cluster, Count: max(1, w.open[cluster]), DependsOn: on, Reason: words.ListUpTo(mostNamed, on)}
+}
+
+// mostDepended is how many servers are named on which verdicts depend.
+const mostDepended = 50
+
+// undecidedBy is whose connections leave the verdicts of a cluster open.
+func (w *Watch) undecidedBy(cluster string) []string {
 	d, _ := w.deployment(map[pairKey]struct{}{{cluster: cluster}: {}})
 	var names []string
 	nameless := 0
@@ -132,11 +150,14 @@ func (w *Watch) undecidedBy(cluster string) string {
 		}
 	}
 	slices.Sort(names)
+	if more := len(names) - mostDepended; more > 0 {
+		names = append(names[:mostDepended], words.Plural(more, "more server"))
+	}
 	if nameless > 0 {
 		names = append(names, words.Plurals(nameless, "server of unknown name", "servers of unknown name"))
 	}
 	if len(names) == 0 {
-		return "a server that nobody knows any more"
+		names = append(names, "a server that nobody knows any more")
 	}
-	return words.ListUpTo(mostNamed, names)
+	return names
 }

@@ -386,6 +386,7 @@ func (w *Watch) tick(now time.Time, end bool) []Change {
 	if w.ready {
 		w.judge(now)
 		w.tellUndecided(now)
+		w.darken(now)
 		w.tellUnchecked(now)
 	}
 	out := w.out

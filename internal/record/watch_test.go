@@ -399,8 +399,8 @@ func TestKnownFromBefore(t *testing.T) {
 	w := New(Settings{Parameters: checks.Defaults(), For: time.Minute, Reconcile: time.Minute})
 	since := epoch().Add(-time.Hour)
 	orders := checks.Account{ID: "ORDERS", Name: "ORDERS"}
-	w.Known(Spread{Time: since, Account: orders, Cluster: "C1", Connections: 22, Servers: []Share{{checks.ServerRef{ID: "Nn1"}, 20}}}, since, true)
-	w.Known(Spread{Time: since, Account: checks.Account{ID: "GONE", Name: "GONE"}, Cluster: "C1", Connections: 30, Servers: []Share{{checks.ServerRef{ID: "Nn1"}, 30}}}, since, true)
+	w.Known(Spread{Time: since, Account: orders, Cluster: "C1", Connections: 22, Servers: []Share{{checks.ServerRef{ID: "Nn1"}, 20}}}, Lean{Since: since, Finding: true}, since)
+	w.Known(Spread{Time: since, Account: checks.Account{ID: "GONE", Name: "GONE"}, Cluster: "C1", Connections: 30, Servers: []Share{{checks.ServerRef{ID: "Nn1"}, 30}}}, Lean{Since: since, Finding: true}, since)
 	d := &desk{t: t, w: w, now: epoch()}
 	w.Ask(d.now)
 	d.report(20, 1, 1)
@@ -434,24 +434,25 @@ func TestNothingIsToldWithoutEvents(t *testing.T) {
 	d.want()
 	d.report(0, 21, 1)
 	changes := d.w.Tick(d.now)
-	if at := slices.IndexFunc(changes, func(c Change) bool { return c.Spread != nil }); at < 0 || changes[at].Kind != Shifted || changes[at].Spread.Top().Server.Name != "n2" {
+	if at := slices.IndexFunc(changes, func(c Change) bool { return c.Spread != nil }); at < 0 || changes[at].Kind != Crossed || changes[at].Spread.Top().Server.Name != "n2" || changes[at].Left == nil {
 		t.Errorf("%+v", changes)
 	}
-	if over := d.w.Over(d.now); len(over) != 1 || !over[0].Since.Equal(epoch()) {
+	if over := d.w.Over(d.now); len(over) != 1 || !over[0].Since.Equal(d.now) || !over[0].NotBefore.Equal(epoch().Add(time.Minute)) {
 		t.Errorf("%+v", over)
 	}
 }
 
-// What leaned when the connection was lost becomes a finding when a report that was
-// asked for after it was back says that it leans still, and not before.
+// What leaned when the connection was lost becomes a finding once a report that was asked for
+// after it was back says that it leans still, and it was known to lean for long enough.
 func TestNoFindingsWithoutEvents(t *testing.T) {
 	t.Parallel()
 	d := watching(t, time.Minute, 7, 7, 7)
 	d.count("n1", 40)
 	d.want(Crossed)
 	d.w.Hear(false)
-	d.pass(2 * time.Minute)
 	d.want(Undecided)
+	d.pass(2 * time.Minute)
+	d.want()
 	d.w.Ask(d.now) // by the connection that was not lost
 	d.report(40, 7, 7)
 	d.want()
@@ -460,5 +461,12 @@ func TestNoFindingsWithoutEvents(t *testing.T) {
 	d.want(Lost)
 	d.w.Ask(d.now)
 	d.report(40, 7, 7)
-	d.want(Held, Decided)
+	d.want(Decided)
+	d.pass(time.Minute - time.Millisecond)
+	d.want()
+	d.pass(time.Millisecond)
+	changes := d.w.Tick(d.now)
+	if len(changes) != 1 || changes[0].Kind != Held || !changes[0].Since.Equal(epoch()) || changes[0].Unknown != 2*time.Minute {
+		t.Errorf("%+v", changes)
+	}
 }

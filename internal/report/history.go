@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,11 +109,17 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 			line("  ", "It may have begun earlier: what was recorded of its beginning is gone, or was too much to read.")
 		}
 	case e.NotBefore.IsZero():
-		line("  ", "It may have begun earlier: watch started then.")
+		line("  ", "It may have begun earlier: %s.", neverKnown)
 	case e.Undecided:
 		line("  ", "It may have begun at any time from %s on: whether it leaned was unknown.", e.NotBefore.Local().Format(logTime))
 	default:
 		line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.Local().Format(logTime))
+	}
+	if e.From != (record.DocumentServer{}) {
+		line("  ", "It moved from %s.", serverLabel(checks.ServerRef(e.From)))
+	}
+	if e.Next != (record.DocumentServer{}) {
+		line("  ", "It moved to %s.", serverLabel(checks.ServerRef(e.Next)))
 	}
 	share := func(what string, s *record.DocumentSpread) {
 		if s == nil || s.Connections == 0 || len(s.Servers) == 0 {
@@ -131,9 +138,6 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	share("then", e.Then)
 	if e.Ended == nil && e.Last != nil && (e.Then == nil || !e.Last.Time.Equal(e.Then.Time)) {
 		share("last", e.Last)
-	}
-	for _, m := range e.Moved {
-		line("  ", "It was not seen %s: it leaned to %s before, and to %s after.", periodText(m.From, m.To), serverLabel(checks.ServerRef(m.Before)), serverLabel(checks.ServerRef(m.After)))
 	}
 	for i := range e.Kicked {
 		line("  ", "kicked: %s", kickedLine(&e.Kicked[i]))
@@ -187,11 +191,21 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 			who = words.Plural(u.Accounts, "account")
 		}
 		text := fmt.Sprintf("It %s unknown %s whether %s in %s leaned", is, from, who, words.Harmless(*u.Cluster))
-		if u.On != "" {
-			text += fmt.Sprintf(": that %s on %s", depends, words.Sentence(u.On))
+		if len(u.On) > 0 {
+			text += fmt.Sprintf(": that %s on %s", depends, dependedText(u))
 		}
 		line("", "%s.", text)
 	}
+}
+
+// dependedText is whose connections decided on verdicts. Of a time that lasts it tells those that
+// decide from those that did.
+func dependedText(u history.Unknown) string {
+	before := slices.DeleteFunc(slices.Clone(u.On), func(s string) bool { return slices.Contains(u.Now, s) })
+	if u.To != nil || len(u.Now) == 0 || len(before) == 0 {
+		return words.Sentence(words.List(u.On))
+	}
+	return words.Sentence(words.List(u.Now)) + ", and depended on " + words.Sentence(words.List(before)) + " before"
 }
 
 // uncheckedText lists the times in which clusters had too few servers, the last ones first.

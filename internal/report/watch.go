@@ -66,15 +66,16 @@ func (x WatchLines) Text(c record.Change) string {
 		if c.Spread.Account.ID == globalAccount {
 			more = append(more, notLoggedIn(c.Moves))
 		}
+		if c.Left != nil {
+			more = append(more, leftText(c))
+		}
 		switch before := beforeText(c.Before); {
 		case before != "":
 			more = append(more, before)
 		case c.Before == nil && !c.NotBefore.IsZero():
 			more = append(more, "before: unknown")
 		}
-		if !c.NotBefore.IsZero() {
-			more = append(more, "it may have begun at any time from "+c.NotBefore.Local().Format(logTime)+" on: whether it leaned was unknown")
-		}
+		more = append(more, mayHaveBegun(c)...)
 		if x.For > 0 {
 			more = append(more, "a finding if it stays so for "+words.Duration(x.For))
 		}
@@ -84,7 +85,11 @@ func (x WatchLines) Text(c record.Change) string {
 		if c.Spread.Account.ID == globalAccount {
 			more = append(more, notLoggedIn(nil))
 		}
-		more = append(more, "since "+c.Since.Local().Format(logTime)+"; why:")
+		since := "since " + c.Since.Local().Format(logTime)
+		if c.Unknown > 0 {
+			since += ", of which " + words.Duration(max(c.Unknown, time.Second)) + " unknown"
+		}
+		more = append(append(more, mayHaveBegun(c)...), since+"; why:")
 		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + x.thresholds() + " " + x.Flags)
 	case record.Back:
 		was := ", after " + words.Duration(c.Time.Sub(c.Since))
@@ -129,11 +134,14 @@ func (x WatchLines) Text(c record.Change) string {
 			more = append(more, "asking every server for a full report")
 			break
 		}
-		since := ""
-		if !c.Since.IsZero() {
+		is, since, then := "unknown", "", ""
+		switch {
+		case c.Still:
+			is, then = "still unknown", " now"
+		case !c.Since.IsZero():
 			since = "since " + c.Since.Local().Format(logTime) + " "
 		}
-		head = fmt.Sprintf("unknown %swhether %s in %s: that depends on %s", since, words.Plurals(c.Count, "account leans", "accounts lean"), words.Harmless(c.Cluster), words.Sentence(c.Reason))
+		head = fmt.Sprintf("%s %swhether %s in %s: that depends on %s%s", is, since, words.Plurals(c.Count, "account leans", "accounts lean"), words.Harmless(c.Cluster), words.Sentence(c.Reason), then)
 	case record.Decided:
 		if c.Everywhere {
 			return ""
@@ -153,6 +161,32 @@ func (x WatchLines) Text(c record.Change) string {
 		fmt.Fprintln(&b, logIndent+command)
 	}
 	return b.String()
+}
+
+// mayHaveBegun says that it is not known when a lean began.
+func mayHaveBegun(c record.Change) []string {
+	switch {
+	case !c.NotBefore.IsZero():
+		return []string{"it may have begun at any time from " + c.NotBefore.Local().Format(logTime) + " on: whether it leaned was unknown"}
+	case c.AtStart:
+		return []string{"it may have begun earlier: " + neverKnown}
+	}
+	return nil
+}
+
+// neverKnown is why a lean may have begun earlier that watch found when it began.
+const neverKnown = "until then watch did not know whether it leaned"
+
+// leftText is which lean to another server ended.
+func leftText(c record.Change) string {
+	text := "moved from " + serverLabel(c.Left.Server) + ", to which it had leaned since " + c.Left.Since.Local().Format(logTime)
+	if !c.NotBefore.IsZero() {
+		text = "moved from " + serverLabel(c.Left.Server) + ", to which it leaned when that was last known"
+	}
+	if c.Left.Finding {
+		text += " (it was a finding)"
+	}
+	return text
 }
 
 // globalAccount is where a server counts a connection until it has logged in.

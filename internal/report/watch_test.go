@@ -26,15 +26,26 @@ func TestWatchSaysWhatItCannotKnow(t *testing.T) {
 		not    string
 	}{
 		"unknown":      {record.Change{Kind: record.Undecided, Time: now, Cluster: "C1", Count: 2, Reason: "n3"}, "unknown whether 2 accounts lean in C1: that depends on n3", "null"},
+		"still":        {record.Change{Kind: record.Undecided, Time: now, Cluster: "C1", Count: 2, Reason: "n3 and n4", Still: true}, "still unknown whether 2 accounts lean in C1: that depends on n3 and n4 now", "null"},
 		"one":          {record.Change{Kind: record.Undecided, Time: now, Cluster: "C1", Count: 1, Reason: "n3"}, "unknown whether 1 account leans in C1: ", "accounts"},
 		"known":        {record.Change{Kind: record.Decided, Time: now, Since: now.Add(-4 * time.Minute), Cluster: "C1"}, "known again which accounts in C1 lean, after 4m", "unknown"},
 		"global":       {record.Change{Kind: record.Held, Time: now, Since: now, Cluster: "C1", Spread: of("$G")}, counts, "ended without"},
 		"global leans": {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("$G"), Moves: left}, counts + "; 30 connections ended without", "no connections"},
 		"leans since": {record.Change{Kind: record.Crossed, Time: now, Since: now, NotBefore: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Cluster: "C1", Spread: of("ORDERS")},
 			"before: unknown\n                     it may have begun at any time from 2026-01-02 03:04:05 on: whether it leaned was unknown", "a finding"},
-		"leans":          {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS"), Before: of("ORDERS")}, "before: 60 of 60", "unknown"},
+		"leans": {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS"), Before: of("ORDERS")}, "before: 60 of 60", "unknown"},
+		"found, and not seen to begin": {record.Change{Kind: record.Held, Time: now, Since: now, NotBefore: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Cluster: "C1", Spread: of("ORDERS")},
+			"it may have begun at any time from 2026-01-02 03:04:05 on: whether it leaned was unknown\n                     since ", "null"},
+		"found, and there at first": {record.Change{Kind: record.Held, Time: now, Since: now, AtStart: true, Cluster: "C1", Spread: of("ORDERS")},
+			"it may have begun earlier: until then watch did not know whether it leaned\n", "any time"},
 		"leans at first": {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS")}, "ORDERS (C1) leans", "before"},
-		"another":        {record.Change{Kind: record.Held, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS")}, "FINDING ORDERS (C1)", "logged in"},
+		"moved": {record.Change{Kind: record.Crossed, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS"), Left: &record.Left{Server: checks.ServerRef{Name: "n2"}, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Finding: true}},
+			"moved from n2, to which it had leaned since 2026-01-02 03:04:05 (it was a finding)", "unknown"},
+		"moved meanwhile": {record.Change{Kind: record.Crossed, Time: now, Since: now, NotBefore: now.Add(-time.Minute), Cluster: "C1", Spread: of("ORDERS"), Left: &record.Left{Server: checks.ServerRef{Name: "n2"}, Since: now.Add(-time.Hour)}},
+			"moved from n2, to which it leaned when that was last known\n", "finding)"},
+		"partly known": {record.Change{Kind: record.Held, Time: now, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Unknown: 57 * time.Second, Cluster: "C1", Spread: of("ORDERS")},
+			"since 2026-01-02 03:04:05, of which 57s unknown; why:", "began"},
+		"another": {record.Change{Kind: record.Held, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS")}, "FINDING ORDERS (C1)", "logged in"},
 	} {
 		if text := (WatchLines{}).Text(c.change); !strings.Contains(text, c.want) || strings.Contains(text, c.not) {
 			t.Errorf("%s: %s", name, text)

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,11 +10,12 @@ import (
 )
 
 // What leans when verdicts are known again began at some time while they were not, and not
-// with the server that came back.
+// with the server that came back. Since when it leans is what watch said, whatever was recorded
+// while a server was missing.
 func TestBeganWhileUnknown(t *testing.T) {
 	t.Parallel()
 	at := func(minutes int) time.Time { return began().Add(time.Duration(minutes) * time.Minute) }
-	even, lean := spread(at(2), 8, 7, 7), spread(at(3), 20, 1, 1)
+	even, lean := spread(at(2), 8, 7, 7), spread(at(3), 20, 1, 1) // as far as was known
 	undecided := record.Change{Kind: record.Undecided, Time: at(1), Cluster: "C1", Count: 2, Reason: "n3"}
 	elsewhere := undecided
 	elsewhere.Cluster = "C2"
@@ -44,7 +46,7 @@ func TestBeganWhileUnknown(t *testing.T) {
 		"it was spread in between, and one was missing": {[]record.Change{undecided, shifted(spread(at(2), 8, 0, 7)), crossed(5, 1, nil), decided(undecided)}, 5, 1},
 		"it leaned elsewhere in between":                {[]record.Change{undecided, shifted(spread(at(2), 1, 0, 20)), crossed(5, 1, nil), decided(undecided)}, 5, 1},
 		"it leaned in between, and not then":            {[]record.Change{undecided, shifted(spread(at(2), 20, 1, 1)), shifted(spread(at(3), 8, 1, 7)), crossed(5, 1, nil), decided(undecided)}, 5, 1},
-		"it leaned in between":                          {[]record.Change{undecided, shifted(lean), crossed(5, 1, nil), decided(undecided)}, 3, 1},
+		"it leaned in between":                          {[]record.Change{undecided, shifted(lean), crossed(5, 1, nil), decided(undecided)}, 5, 1},
 		"while watch was not connected":                 {[]record.Change{everywhere, crossed(5, 1, nil), decided(everywhere)}, 5, 1},
 		"while watch stood still":                       {[]record.Change{stood, crossed(5, 1, nil), decided(stood)}, 5, 1},
 		"seen, as nobody who is missing decides":        {[]record.Change{undecided, crossed(3, 0, nil), decided(undecided)}, 3, 0},
@@ -67,17 +69,11 @@ func TestBeganWhileUnknown(t *testing.T) {
 }
 
 // What leans when a watch begins, or when it first knows, began since the watch before it was
-// last there, or since that last knew.
+// last there, or since that last knew: watch and history say the same.
 func TestBeganAcrossAStart(t *testing.T) {
 	t.Parallel()
 	at := func(minutes int) time.Time { return began().Add(time.Duration(minutes) * time.Minute) }
-	start := func(minute, since int) record.Change {
-		c := record.Change{Kind: record.Watching, Time: at(minute), Of: &record.Totals{}}
-		if since > 0 {
-			c.Since = at(since)
-		}
-		return c
-	}
+	start := record.Change{Kind: record.Watching, Time: at(1), Of: &record.Totals{}}
 	undecided := func(minute int, cluster string) record.Change {
 		return record.Change{Kind: record.Undecided, Time: at(minute), Cluster: cluster, Everywhere: cluster == "", Count: 1, Reason: "n3"}
 	}
@@ -86,43 +82,75 @@ func TestBeganAcrossAStart(t *testing.T) {
 		s.Verdict = verdict
 		return record.Change{Kind: record.Shifted, Time: s.Time, Cluster: "C1", Spread: s}
 	}
-	even := spread(at(1), 8, 7, 7)
-	crossed := func(minute, notBefore int, before *record.Spread) record.Change {
-		c := record.Change{Kind: record.Crossed, Time: at(minute), Since: at(minute), Cluster: "C1", Before: before, Spread: spread(at(minute), 20, 1, 1), AtStart: notBefore == 0}
-		if notBefore > 0 {
-			c.NotBefore = at(notBefore)
-		}
-		return c
-	}
 	for name, c := range map[string]struct {
-		of        []record.Change
-		notBefore int // 0: at any time
+		of        []record.Change // of the watch before, which was last there at 7
+		later     bool            // a server is missing at first, until 12
+		notBefore int             // 0: at any time
 		undecided bool
 	}{
-		"a plain start":                             {[]record.Change{start(1, 0), shifted(1, checks.Pass), start(9, 7), crossed(9, 0, even)}, 7, false},
-		"the first start":                           {[]record.Change{start(9, 0), crossed(9, 0, nil)}, 0, false},
-		"an account that is new":                    {[]record.Change{start(1, 0), start(9, 7), crossed(9, 0, nil)}, 0, false},
-		"it was unknown when the watch ended":       {[]record.Change{start(1, 0), undecided(3, "C1"), shifted(4, checks.Incomplete), start(9, 7), crossed(9, 0, nil)}, 3, true},
-		"it was not connected when it ended":        {[]record.Change{start(1, 0), shifted(1, checks.Pass), undecided(5, ""), start(9, 7), crossed(9, 0, even)}, 5, true},
-		"it was unknown of others":                  {[]record.Change{start(1, 0), undecided(3, "C1"), shifted(4, checks.Pass), start(9, 7), crossed(9, 0, even)}, 4, true},
-		"it was unknown elsewhere":                  {[]record.Change{start(1, 0), undecided(3, "C2"), shifted(4, checks.Pass), start(9, 7), crossed(9, 0, even)}, 7, false},
-		"it is unknown first":                       {[]record.Change{start(1, 0), shifted(1, checks.Pass), start(9, 7), undecided(9, "C1"), crossed(12, 9, even)}, 7, true},
-		"it is unknown first, at the first start":   {[]record.Change{start(9, 0), undecided(9, "C1"), crossed(12, 9, nil)}, 0, true},
-		"it was unknown, and is first":              {[]record.Change{start(1, 0), undecided(3, "C1"), shifted(4, checks.Incomplete), start(9, 7), undecided(9, "C1"), crossed(12, 9, nil)}, 3, true},
-		"it is unknown later":                       {[]record.Change{start(1, 0), start(9, 7), undecided(11, "C1"), crossed(12, 11, even)}, 11, true},
-		"a history that was deleted in such a time": {[]record.Change{start(9, 9), undecided(9, "C1"), crossed(12, 5, even)}, 5, true},
+		"a plain start":                           {[]record.Change{start, shifted(1, checks.Pass)}, false, 7, false},
+		"the first start":                         {nil, false, 0, false},
+		"an account that is new":                  {[]record.Change{start}, false, 0, false},
+		"it was unknown when the watch ended":     {[]record.Change{start, undecided(3, "C1"), shifted(4, checks.Incomplete)}, false, 3, true},
+		"it was not connected when it ended":      {[]record.Change{start, shifted(1, checks.Pass), undecided(5, "")}, false, 5, true},
+		"it was unknown of others":                {[]record.Change{start, undecided(3, "C1"), shifted(4, checks.Pass)}, false, 4, true},
+		"it was unknown elsewhere":                {[]record.Change{start, undecided(3, "C2"), shifted(4, checks.Pass)}, false, 7, false},
+		"it is unknown first":                     {[]record.Change{start, shifted(1, checks.Pass)}, true, 7, true},
+		"it is unknown first, at the first start": {nil, true, 0, false},
+		"it was unknown, and is first":            {[]record.Change{start, undecided(3, "C1"), shifted(4, checks.Incomplete)}, true, 3, true},
 	} {
-		h := tellUntil(documents(c.of), at(20))
-		if len(h.Episodes) != 1 {
-			t.Errorf("%s: %+v", name, h.Episodes)
-			continue
+		docs := documents(c.of)
+		h := verdictsOf(docs)
+		w := record.New(record.Settings{Parameters: checks.Defaults(), For: time.Minute, Reconcile: time.Hour})
+		for i := range docs {
+			if last := docs[i].SpreadOf(); last != nil {
+				w.Known(*last, record.Lean{}, h.knownUntil(last, at(7)))
+			}
+		}
+		report := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS", Name: "orders"}}, Expected: 3}
+		for i, n := range []uint32{20, 1, 1} {
+			name := fmt.Sprintf("n%d", i+1)
+			report.Servers = append(report.Servers, checks.Server{ID: "N" + name[1:], Name: name, Cluster: "C1", Usage: []checks.Usage{{Connections: n}}})
+		}
+		began := at(9)
+		w.Ask(began)
+		var changes []record.Change
+		if c.later {
+			less := *report
+			less.Servers = report.Servers[:2]
+			less.Missing = []checks.Missing{{Name: "n3", Cluster: "C1", ClusterKnown: true, Kind: checks.Silent, Reason: "it hangs"}}
+			w.Reconcile(&less, time.Second, began)
+			changes = append(changes, w.Tick(began)...)
+			began = at(12)
+			w.Ask(began)
+		}
+		w.Reconcile(report, time.Second, began)
+		changes = append(append(changes, w.Tick(began)...), w.Tick(began.Add(time.Minute))...)
+		if c.of != nil {
+			changes[0].Since = at(7)
 		}
 		want := time.Time{}
 		if c.notBefore > 0 {
 			want = at(c.notBefore)
 		}
-		if e := h.Episodes[0]; e.NotBefore == nil || !e.NotBefore.Equal(want) || e.Undecided != c.undecided {
-			t.Errorf("%s: not before %v, want %v, unknown %v", name, e.NotBefore, want, e.Undecided)
+		said := 0
+		for _, x := range changes {
+			if x.Kind == record.Crossed || x.Kind == record.Held {
+				said++
+				if !x.NotBefore.Equal(want) || !x.Since.Equal(began) || !x.AtStart && c.notBefore == 0 {
+					t.Errorf("%s: %s since %s, not before %s, want %s", name, x.Kind, x.Since, x.NotBefore, want)
+				}
+			}
+		}
+		told := tellUntil(append(docs, documents(changes)...), at(20))
+		if len(told.Episodes) != 1 || said != 2 {
+			t.Errorf("%s: %+v", name, told.Episodes)
+			continue
+		}
+		if e := told.Episodes[0]; !e.Began.Equal(began) || e.NotBefore == nil || !e.NotBefore.Equal(want) {
+			t.Errorf("%s: since %s, not before %v, want %s, unknown %v", name, e.Began, e.NotBefore, want, e.Undecided)
+		} else if e.Undecided != c.undecided {
+			t.Errorf("%s: unknown %v", name, e.Undecided)
 		}
 	}
 }

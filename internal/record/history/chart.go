@@ -195,6 +195,15 @@ func (c Chart) chart(k pair, h History, docs []record.Document) chart {
 		if e.Then != nil && len(e.Then.Servers) > 0 {
 			told += fmt.Sprintf(", %s of %s on %s", words.Count(e.Then.OnServer), words.Plural(e.Then.Connections, "connection"), words.Harmless(e.Then.Servers[0].Server.Name))
 		}
+		if e.NotBefore != nil && !e.NotBefore.IsZero() {
+			told += ", from " + e.NotBefore.UTC().Format(chartTime) + " on at the earliest"
+		}
+		if e.From != (record.DocumentServer{}) {
+			told += ", moved from " + words.Harmless(cmp.Or(e.From.Name, e.From.ID))
+		}
+		if e.Next != (record.DocumentServer{}) {
+			told += ", moved to " + words.Harmless(cmp.Or(e.Next.Name, e.Next.ID))
+		}
 		for _, d := range e.Around {
 			told += fmt.Sprintf("; %s %s at %s", words.Harmless(d.Server.Name), d.Happened(), d.Time.UTC().Format("15:04:05"))
 		}

@@ -34,6 +34,9 @@ type Document struct {
 type EpisodeDocument struct {
 	Account     record.DocumentAccount `json:"account"`
 	Cluster     string                 `json:"cluster"`
+	Server      *record.DocumentServer `json:"server"`
+	MovedFrom   *record.DocumentServer `json:"moved_from"`
+	MovedTo     *record.DocumentServer `json:"moved_to"`
 	Finding     bool                   `json:"finding"`
 	Began       time.Time              `json:"began"`
 	Seen        bool                   `json:"began_seen"`
@@ -76,12 +79,22 @@ func DocumentOf(h History, account string, now time.Time) Document {
 		if e.NotBefore != nil && !e.NotBefore.IsZero() {
 			j.NotBefore = e.NotBefore
 		}
+		j.Server, j.MovedFrom, j.MovedTo = serverDocument(e.To), serverDocument(e.From), serverDocument(e.Next)
 		for _, d := range e.Around {
 			j.Around = append(j.Around, d.Harmless())
 		}
 		out.Episodes = append(out.Episodes, j)
 	}
 	return out
+}
+
+// serverDocument is a server for output; nil where there is none.
+func serverDocument(s record.DocumentServer) *record.DocumentServer {
+	if s == (record.DocumentServer{}) {
+		return nil
+	}
+	s = s.Harmless()
+	return &s
 }
 
 func gapDocuments(gaps []Gap) []GapDocument {

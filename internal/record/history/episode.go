@@ -19,6 +19,10 @@ const mostAround = 50
 type Episode struct {
 	Account record.DocumentAccount
 	Cluster string
+	// To is the server that it leaned to; From the one that it leaned to until it began, and
+	// Next the one that it leaned to from when it ended, where it moved without being back.
+	// They are empty where there is none.
+	To, From, Next record.DocumentServer
 	// Began is when it crossed the threshold, or was first seen above it.
 	Began time.Time
 	// NotBefore is set where it was not seen to begin: it began between that and
@@ -46,14 +50,6 @@ type Episode struct {
 	Kicked []Kicked
 	// Unseen are the parts of it in which nothing was recorded, or the verdict was unknown.
 	Unseen []Gap
-	// Moved are those after which it leaned to another server: it may have been back meanwhile.
-	Moved []Moved
-}
-
-// Moved is that an account leaned to one server before a gap, and to another one after it.
-type Moved struct {
-	Gap
-	Before, After record.DocumentServer
 }
 
 // Gap is a time of which nothing is known.
@@ -93,7 +89,7 @@ func (r *Reading) Tell(now time.Time) History {
 		h.First = r.Docs[0].Time
 	}
 	verdicts := unknowns{open: map[string]int{}}
-	told := episodes{open: map[pair]*Episode{}, ended: map[pair]time.Time{}, last: map[pair]*record.DocumentSpread{}, verdicts: &verdicts}
+	told := episodes{open: map[pair]*Episode{}, ended: map[pair]time.Time{}}
 	for i := range r.Docs {
 		d := &r.Docs[i]
 		verdicts.take(d)
@@ -151,9 +147,6 @@ type episodes struct {
 	open    map[pair]*Episode  // those that last
 	ended   map[pair]time.Time // when the last one of each ended
 	started record.Document    // the last start of a recorder
-	// last is how accounts were spread last, and verdicts when these were unknown.
-	last     map[pair]*record.DocumentSpread
-	verdicts *unknowns
 }
 
 func (x *episodes) take(d *record.Document) {
@@ -164,24 +157,20 @@ func (x *episodes) take(d *record.Document) {
 		return
 	}
 	k := pair{d.Account.ID, *d.Cluster}
-	before := x.last[k]
-	if d.Spread != nil {
-		x.last[k] = d.Spread
-	}
 	e := x.open[k]
+	if e != nil && e.movedBy(d) {
+		ended := d.Time
+		e.Ended, e.Next, x.ended[k] = &ended, *d.LeansTo, ended
+		e = nil
+	}
 	if e == nil {
 		// Of two recorders that saw it end the first one has said so.
 		if ended, is := x.ended[k]; d.Since == nil || is && d.Change == record.Back && !d.Since.After(ended) {
 			return
 		}
-		e = x.begin(d, before)
+		e = x.begin(d)
 		x.open[k] = e
 		x.all = append(x.all, e)
-	}
-	if g, is := gapOf(&x.started); is && e.Last != nil && e.Last.Time.Before(g.To) {
-		if a, b := topOf(e.Last), topOf(d.Spread); a != b && a.ID != "" && b.ID != "" {
-			e.Moved = append(e.Moved, Moved{g, a, b})
-		}
 	}
 	e.Last = d.Spread
 	e.Finding = e.Finding || d.Change == record.Held || d.Finding != nil && *d.Finding
@@ -192,12 +181,13 @@ func (x *episodes) take(d *record.Document) {
 	}
 }
 
-// topOf is the server with most of a spread; empty where not known.
-func topOf(s *record.DocumentSpread) (top record.DocumentServer) {
-	if s != nil && len(s.Servers) > 0 {
-		top = s.Servers[0].Server
+// movedBy reports whether by a document an account leans to another server than it did. Of two
+// recorders the first one has said so. A server that started again is the same one.
+func (e *Episode) movedBy(d *record.Document) bool {
+	if d.LeansTo == nil || d.Change == record.Back || e.To == (record.DocumentServer{}) || d.LeansTo.ID == e.To.ID {
+		return false
 	}
-	return top
+	return d.MovedFrom != nil || d.LeansTo.Name != e.To.Name
 }
 
 // ofServersIn are the documents of what happened to servers, by their cluster, in order.

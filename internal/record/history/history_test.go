@@ -83,7 +83,7 @@ func TestTell(t *testing.T) {
 	}
 	// Nor is a time known in which nobody recorded.
 	again := leaning()[5]
-	again.AtStart = true
+	again.AtStart, again.NotBefore = true, began().Add(-time.Hour)
 	h = tell(documents([]record.Change{{Kind: record.Watching, Time: began(), Since: began().Add(-time.Hour), Of: &record.Totals{}}, again}))
 	if len(h.Gaps) != 1 || h.Gaps[0].To.Sub(h.Gaps[0].From) != time.Hour || h.Episodes[0].NotBefore == nil || !h.Episodes[0].NotBefore.Equal(began().Add(-time.Hour)) {
 		t.Errorf("%+v", h)

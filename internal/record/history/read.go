@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 )
 
@@ -78,7 +79,7 @@ func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document,
 
 // Knows reports whether anything was ever recorded of an account, by its id or name.
 func (s *Store) Knows(ctx context.Context, account string) (known bool, err error) {
-	err = s.last(ctx, func(last record.Spread, _ time.Time, _ bool) { known = known || last.Account.Is(account) })
+	err = s.last(ctx, func(last record.Spread, _ record.Lean) { known = known || last.Account.Is(account) })
 	return known, err
 }
 
@@ -135,34 +136,57 @@ func (s *Store) readUntil(ctx context.Context, config jetstream.OrderedConsumerC
 // Restore tells a watch what was known when the last recorder stopped: the last
 // document of every account in every cluster, and which servers went of late.
 func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
-	pasts, err := s.pasts(ctx, time.Now(), s.LastAlive(ctx))
+	alive := s.LastAlive(ctx)
+	pasts, err := s.pasts(ctx, time.Now(), alive)
 	if err != nil {
 		return err
 	}
 	w.KnownPast(pasts)
-	return s.last(ctx, w.Known)
+	h, err := s.verdicts(ctx)
+	if err != nil {
+		return err
+	}
+	return s.last(ctx, func(last record.Spread, leans record.Lean) {
+		until := h.knownUntil(&last, alive)
+		for _, g := range Joined(h.unseen(last.Cluster, leans.Since, until)) {
+			leans.Unknown += g.To.Sub(g.From)
+		}
+		w.Known(last, leans, until)
+	})
 }
 
-// last hands over the last spread of every account in every cluster, since when it is
-// above the threshold, zero where it is not, and whether it is a finding.
-func (s *Store) last(ctx context.Context, take func(last record.Spread, since time.Time, finding bool)) error {
+// knownUntil is until when the last recorder, which was there until a time, knew what leaned
+// in the cluster of a spread, the last one of its account; zero where not known. Of which
+// accounts that was unknown is not recorded: it may have been of any that was not spread since.
+func (h *History) knownUntil(last *record.Spread, alive time.Time) time.Time {
+	known := alive
+	for _, u := range h.Unknown {
+		if (u.Cluster == nil || *u.Cluster == last.Cluster) && u.To == nil && u.From.Before(known) {
+			known = u.From
+		}
+	}
+	if last.Verdict != checks.Incomplete && last.Time.After(known) && !last.Time.After(alive) {
+		known = last.Time
+	}
+	return known
+}
+
+// last hands over the last spread of every account in every cluster, and how it leans, where
+// it does.
+func (s *Store) last(ctx context.Context, take func(last record.Spread, leans record.Lean)) error {
 	last := jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofAccounts + ">"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
 	return s.read(ctx, last, func(d record.Document) {
 		spread := d.SpreadOf()
 		if spread == nil {
 			return
 		}
-		var since time.Time
-		if d.Since != nil && d.Change != record.Back {
-			since = *d.Since
-		}
-		take(*spread, since, d.Finding != nil && *d.Finding && d.Change != record.Back)
+		take(*spread, d.LeanOf())
 	})
 }
 
 // Leaning hands over what was recorded to be above the threshold, but for what this
 // recorder is about to write is back: see [record.Watch.Inherit].
-func (s *Store) Leaning(ctx context.Context, take func(last record.Spread, since time.Time, finding bool)) error {
+func (s *Store) Leaning(ctx context.Context, take func(last record.Spread, leans record.Lean)) error {
 	ctx, cancel := context.WithTimeout(ctx, startsIn)
 	defer cancel()
 	back := map[[2]string]bool{}
@@ -173,9 +197,9 @@ func (s *Store) Leaning(ctx context.Context, take func(last record.Spread, since
 		}
 	}
 	s.mu.Unlock()
-	return s.last(ctx, func(last record.Spread, since time.Time, finding bool) {
-		if !since.IsZero() && !back[[2]string{last.Account.ID, last.Cluster}] {
-			take(last, since, finding)
+	return s.last(ctx, func(last record.Spread, leans record.Lean) {
+		if !leans.Since.IsZero() && !back[[2]string{last.Account.ID, last.Cluster}] {
+			take(last, leans)
 		}
 	})
 }

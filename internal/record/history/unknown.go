@@ -15,10 +15,10 @@ type Unknown struct {
 	Cluster *string
 	From    time.Time
 	To      *time.Time // nil while it lasts
-	// Accounts is how many there were at first, and On whose connections decided; 0 and
-	// empty where not known.
+	// Accounts is how many there were at first, and On whose connections decided, at first or
+	// later, and Now those of whom they decided last; 0 and empty where not known.
 	Accounts int
-	On       string
+	On, Now  []string
 	Why      string
 }
 
@@ -56,13 +56,12 @@ func (u *unknowns) take(d *record.Document) {
 		}
 		clear(u.open)
 	case record.Undecided:
-		if is { // said by another recorder
+		if is { // said by another recorder, or it depends on others now
+			u.all[at].dependsOn(d)
 			return
 		}
 		x := Unknown{Cluster: d.Cluster, From: d.Time}
-		if d.Cluster != nil && d.Reason != nil {
-			x.On = *d.Reason
-		}
+		x.dependsOn(d)
 		if d.Count != nil {
 			x.Accounts = max(0, *d.Count)
 		}
@@ -94,6 +93,26 @@ func (u *unknowns) after(key string, t time.Time) time.Time {
 		}
 	}
 	return t
+}
+
+// mostOn is of how many servers it is told that a time depended on them.
+const mostOn = 100
+
+// dependsOn takes in whose connections decide.
+func (x *Unknown) dependsOn(d *record.Document) {
+	on := d.DependsOn
+	if len(on) == 0 && d.Reason != nil {
+		on = []string{*d.Reason}
+	}
+	if d.Cluster == nil {
+		return
+	}
+	x.Now = on
+	for _, s := range on {
+		if len(x.On) < mostOn && !slices.Contains(x.On, s) {
+			x.On = append(x.On, s)
+		}
+	}
 }
 
 // ended reports whether the time that a document ends has ended already: two recorders said
@@ -200,8 +219,8 @@ func unknownDocuments(all []Unknown) []UnknownDocument {
 		if u.Accounts > 0 {
 			d.Accounts = &u.Accounts
 		}
-		if u.On != "" {
-			on := words.Sentence(u.On)
+		if len(u.On) > 0 {
+			on := words.Sentence(words.List(u.On))
 			d.DependsOn = &on
 		}
 		out = append(out, d)

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,6 +52,21 @@ func TestUnknownIsTold(t *testing.T) {
 	twice := tell(documents([]record.Change{start(0), unknown(1), known(5, 1), {Kind: record.Undecided, Cluster: "C1", Time: at(9), Since: at(4), Reason: "n1"}})).Unknown
 	if len(twice) != 2 || !twice[0].To.Equal(at(5)) || !twice[1].From.Equal(at(5)) || twice[1].To != nil {
 		t.Errorf("%+v", twice)
+	}
+	// What it depends on may change meanwhile, and all of it is told.
+	later := unknown(3)
+	later.Reason, later.DependsOn, later.Since, later.Still = "n3 and n4", []string{"n3", "n4"}, at(1), true
+	first := unknown(1)
+	first.Reason, first.DependsOn = "n5", []string{"n5"}
+	for _, to := range []int{0, 5} {
+		changes := []record.Change{start(0), first, unknown(2), later}
+		if to > 0 {
+			changes = append(changes, known(to, 1))
+		}
+		h := tell(documents(changes))
+		if len(h.Unknown) != 1 || !slices.Equal(h.Unknown[0].On, []string{"n5", "n3", "n4"}) || !h.Unknown[0].From.Equal(at(1)) || *DocumentOf(h, "", at(9)).Unknown[0].DependsOn != "n5, n3 and n4" {
+			t.Errorf("%+v", h.Unknown)
+		}
 	}
 	// A time that lasts is unknown until now, though nothing was recorded since it began.
 	leans := record.Change{Kind: record.Crossed, Time: at(0), Since: at(0), Cluster: "C1", Spread: spread(at(0), 20, 1, 1)}

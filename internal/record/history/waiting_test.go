@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
@@ -126,8 +127,11 @@ func TestShortGaps(t *testing.T) {
 	leans := func(second, n1, n2 int) record.Change {
 		s := spread(at(second), n1, n2, 1)
 		slices.SortFunc(s.Servers, func(a, b record.Share) int { return b.Connections - a.Connections })
-		c := record.Change{Kind: record.Crossed, Time: at(second), Since: at(1), Cluster: "C1", Spread: s}
-		if second > 1 {
+		c := record.Change{Kind: record.Crossed, Time: at(second), Since: at(1), Cluster: "C1", Spread: s, LeansTo: s.Servers[0].Server}
+		switch {
+		case n2 > n1: // as watch says that it moved
+			c.Since, c.Left = at(second), &record.Left{Server: checks.ServerRef{ID: "N1", Name: "n1"}, Since: at(1)}
+		case second > 1:
 			c.Kind = record.Shifted
 		}
 		return c
@@ -142,10 +146,10 @@ func TestShortGaps(t *testing.T) {
 		"the clock was set":     {[]record.Change{start(0, -1), leans(1, 20, 1), start(5, 6)}, nil, 0},
 		"3 s":                   {[]record.Change{start(0, -1), leans(1, 20, 1), start(8, 5), leans(8, 20, 1)}, []Gap{{at(5), at(8)}}, 0},
 		"another server":        {[]record.Change{start(0, -1), leans(1, 20, 1), start(8, 5), leans(8, 1, 20), leans(9, 1, 30)}, []Gap{{at(5), at(8)}}, 1},
-		"while it was recorded": {[]record.Change{start(0, -1), leans(1, 20, 1), leans(6, 1, 20)}, nil, 0},
+		"while it was recorded": {[]record.Change{start(0, -1), leans(1, 20, 1), leans(6, 1, 20)}, nil, 1},
 	} {
 		h := tell(documents(c.of))
-		if !slices.Equal(h.Gaps, c.gaps) || len(h.Episodes) != 1 || len(h.Episodes[0].Moved) != c.moved || c.moved > 0 && !slices.Equal(h.Episodes[0].Unseen, c.gaps) {
+		if !slices.Equal(h.Gaps, c.gaps) || len(h.Episodes) != 1+c.moved || (h.Episodes[c.moved].Next.Name == "n2") != (c.moved > 0) || c.moved > 0 && !slices.Equal(h.Episodes[1].Unseen, c.gaps) {
 			t.Errorf("%s: %+v, %+v", name, h.Gaps, h.Episodes)
 		}
 	}

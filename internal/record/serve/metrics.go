@@ -57,10 +57,11 @@ func newCollector(state func() State) *collector {
 		add(c.single, s, help, true)
 	}
 	for s, help := range map[string]string{
-		"account_connections":           "Client connections of the account in the cluster.",
-		"account_share_ratio":           "Part of them that is on one server, the largest.",
-		"account_finding":               "Whether the account is a finding.",
-		"account_leaning_since_seconds": "Since when it is above the threshold, as a timestamp; 0 where it is not.",
+		"account_connections":                "Client connections of the account in the cluster.",
+		"account_share_ratio":                "Part of them that is on one server, the largest.",
+		"account_finding":                    "Whether the account is a finding.",
+		"account_leaning_since_seconds":      "Since when it is above the threshold on the server that it leans to, as a timestamp; 0 where it is not.",
+		"account_leaning_not_before_seconds": "From when on that may have begun, as a timestamp: as since where that was seen, 0 where it may have been at any time.",
 	} {
 		add(c.account, s, help, false, "account", "account_id", "cluster")
 	}
@@ -87,10 +88,16 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(m.desc, kind, v, labels...)
 	}
 	findings := 0
-	since, finding := map[[2]string]float64{}, map[[2]string]bool{}
+	since, notBefore, finding := map[[2]string]float64{}, map[[2]string]float64{}, map[[2]string]bool{}
 	for _, o := range s.Over {
 		k := [2]string{o.Spread.Account.ID, o.Cluster}
 		since[k], finding[k] = float64(o.Since.Unix()), o.Finding
+		switch {
+		case !o.NotBefore.IsZero():
+			notBefore[k] = float64(o.NotBefore.Unix())
+		case !o.AtStart:
+			notBefore[k] = since[k]
+		}
 		if o.Finding {
 			findings++
 		}
@@ -130,6 +137,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		send(c.account["account_share_ratio"], float64(x.Top().Connections)/float64(max(1, x.Connections)), labels...)
 		send(c.account["account_finding"], number(finding[k]), labels...)
 		send(c.account["account_leaning_since_seconds"], since[k], labels...)
+		send(c.account["account_leaning_not_before_seconds"], notBefore[k], labels...)
 	}
 }
 

@@ -5,10 +5,48 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
 )
+
+// One lean has one date, on the page, below it in what is past, and in the metrics.
+func TestWhenALeanBegan(t *testing.T) {
+	t.Parallel()
+	at := func(minute int) time.Time { return time.Date(2026, 1, 2, 3, minute, 0, 0, time.UTC) }
+	for name, c := range map[string]struct {
+		notBefore time.Time
+		atStart   bool
+		page      string
+		metric    int64
+	}{
+		"seen":     {time.Time{}, false, "since " + at(5).Format(pageTime), at(5).Unix()},
+		"unknown":  {at(1), false, "since " + at(5).Format(pageTime) + ", or from any time since " + at(1).Format(pageTime), at(1).Unix()},
+		"at first": {time.Time{}, true, "since " + at(5).Format(pageTime) + " or earlier", 0},
+	} {
+		spread := &record.Spread{Account: checks.Account{ID: "ORDERS", Name: "ORDERS"}, Cluster: "C1", Connections: 20, Servers: []record.Share{{Server: checks.ServerRef{ID: "N1", Name: "n1"}, Connections: 20}}}
+		lean := record.Change{Kind: record.Crossed, Time: at(5), Since: at(5), NotBefore: c.notBefore, AtStart: c.atStart, LeansTo: checks.ServerRef{ID: "N1", Name: "n1"}, Cluster: "C1", Spread: spread}
+		past := history.Reading{Docs: []record.Document{record.DocumentOf(lean)}}
+		state := State{Snapshot: record.Snapshot{Time: at(9), Over: []record.Change{lean}, Spreads: []*record.Spread{spread}}}
+		p := pageOf(state, past.Tell(at(9)), nil, Options{})
+		if now := "since " + p.Findings[0].Since; now != c.page || p.Past[0].Since != c.page {
+			t.Errorf("%s: %q and %q, want %q", name, now, p.Past[0].Since, c.page)
+		}
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(newCollector(func() State { return state }))
+		all, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			if m.GetName() == "nats_balance_watch_account_leaning_not_before_seconds" && int64(m.GetMetric()[0].GetGauge().GetValue()) != c.metric {
+				t.Errorf("%s: %v, want %d", name, m, c.metric)
+			}
+		}
+	}
+}
 
 // The page is not well while a server does not report, which may decide: one that said
 // that it shuts down decides nothing. It says which account waits for it.

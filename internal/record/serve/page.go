@@ -123,7 +123,7 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	}
 	for _, c := range over[:min(len(over), mostShown)] {
 		x := card{Title: pairName(c.Spread.Account.Name, c.Cluster), Share: share(c.Spread.Top().Connections, c.Spread.Connections, name(c.Spread.Top().Server)), Finding: c.Finding,
-			Since: c.Since.UTC().Format(pageTime), Link: link(c.Spread.Account.ID), Open: c.Spread.Verdict == checks.Incomplete, Partly: c.Spread.Time.Equal(c.Time)}
+			Since: c.Since.UTC().Format(pageTime) + mayHaveBegun(c.NotBefore, c.AtStart), Link: link(c.Spread.Account.ID), Open: c.Spread.Verdict == checks.Incomplete, Partly: c.Spread.Time.Equal(c.Time)}
 		p.Findings = append(p.Findings, x)
 	}
 	p.Maps = maps(s, link)
@@ -172,13 +172,35 @@ func silent(missing []checks.Missing) string {
 	return words.Plurals(n, "server does not report, which may decide on verdicts", "servers do not report, which may decide on verdicts")
 }
 
+// mayHaveBegun says that it is not known when a lean began, after since when it leans.
+func mayHaveBegun(notBefore time.Time, atStart bool) string {
+	switch {
+	case !notBefore.IsZero():
+		return ", or from any time since " + notBefore.UTC().Format(pageTime)
+	case atStart:
+		return " or earlier"
+	}
+	return ""
+}
+
 func episode(e history.Episode) card {
 	c := card{Title: pairName(e.Account.Name, e.Cluster), Finding: e.Finding, Since: "since " + e.Began.UTC().Format(pageTime)}
 	if e.Ended != nil {
 		c.Since = fmt.Sprintf("from %s to %s", e.Began.UTC().Format(pageTime), e.Ended.UTC().Format(pageTime))
 	}
+	if e.NotBefore != nil {
+		c.Since += mayHaveBegun(*e.NotBefore, true)
+	}
 	if e.Then != nil && len(e.Then.Servers) > 0 {
 		c.Share = share(e.Then.OnServer, e.Then.Connections, words.Harmless(e.Then.Servers[0].Server.Name))
+	}
+	for _, s := range []struct {
+		verb string
+		of   record.DocumentServer
+	}{{"moved from", e.From}, {"moved to", e.Next}} {
+		if s.of != (record.DocumentServer{}) {
+			c.Lines = append(c.Lines, s.verb+" "+name(checks.ServerRef(s.of)))
+		}
 	}
 	for _, d := range e.Around {
 		c.Lines = append(c.Lines, fmt.Sprintf("%s %s: %s", d.Time.UTC().Format("15:04:05"), words.Harmless(d.Server.Name), d.Happened()))
