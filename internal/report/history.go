@@ -47,23 +47,23 @@ func HistoryText(h history.History, account string, known bool, since, now time.
 	if n := len(h.Episodes); n > 0 {
 		what = words.Plurals(n, "time in which an account was above the threshold", "times in which an account was above the threshold")
 	}
-	from := since.Local().Format(logTime)
+	from := since.UTC().Format(logTime)
 	if h.First.After(since) {
-		from = h.First.Local().Format(logTime) + ", when the record begins"
+		from = h.First.UTC().Format(logTime) + ", when the record begins"
 	}
 	ended := !h.Until.IsZero()
 	switch {
 	case h.First.IsZero():
-		line("", "Nothing was recorded since %s.", since.Local().Format(logTime))
+		line("", "Nothing was recorded since %s.", since.UTC().Format(logTime))
 	case !known:
 		line("", "Nothing was ever recorded of %s: no account has this name or id, it never had enough connections to be checked, or watch does not check it.", words.Harmless(account))
 	case ended && !h.Until.After(since):
-		line("", "Nothing was recorded since %s.", since.Local().Format(logTime))
+		line("", "Nothing was recorded since %s.", since.UTC().Format(logTime))
 	default:
 		line("", "Since %s: %s.", from, what)
 	}
 	if ended {
-		line("", "%s", history.NoRecorder(h.Until.Local().Format(logTime), h.Waiting))
+		line("", "%s", history.NoRecorder(h.Until.UTC().Format(logTime), h.Waiting))
 	}
 	if h.Cut {
 		text := "Older changes were left out: they are too many to read at once."
@@ -80,6 +80,7 @@ func HistoryText(h history.History, account string, known bool, since, now time.
 	unknownText(line, unknown)
 	uncheckedText(line, h.Unchecked)
 	gapsText(line, h)
+	line("", "Times are UTC.")
 	return b.String()
 }
 
@@ -94,14 +95,14 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	if e.Finding {
 		kind = "FINDING"
 	}
-	began := e.Began.Local().Format(logTime)
+	began := e.Began.UTC().Format(logTime)
 	switch {
 	case e.Ended == nil && !until.IsZero():
-		line("", "%s  %s, since %s, last known at %s (%s%s)", name, kind, began, until.Local().Format(logTime), words.Duration(max(0, until.Sub(e.Began))), unseenText(history.Before(e.Unseen, until)))
+		line("", "%s  %s, since %s, last known at %s (%s%s)", name, kind, began, until.UTC().Format(logTime), words.Duration(max(0, until.Sub(e.Began))), unseenText(history.Before(e.Unseen, until)))
 	case e.Ended == nil:
 		line("", "%s  %s, since %s (%s%s)", name, kind, began, words.Duration(now.Sub(e.Began)), unseenText(e.Unseen))
 	default:
-		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.Local().Format(logTime), words.Duration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
+		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.UTC().Format(logTime), words.Duration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
 	}
 	switch {
 	case e.NotBefore == nil:
@@ -111,9 +112,9 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	case e.NotBefore.IsZero():
 		line("  ", "It may have begun earlier: %s.", neverKnown)
 	case e.Undecided:
-		line("  ", "It may have begun at any time from %s on: whether it leaned was unknown.", e.NotBefore.Local().Format(logTime))
+		line("  ", "It may have begun at any time from %s on: whether it leaned was unknown.", e.NotBefore.UTC().Format(logTime))
 	default:
-		line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.Local().Format(logTime))
+		line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.UTC().Format(logTime))
 	}
 	if e.From != (record.DocumentServer{}) {
 		line("  ", "It moved from %s.", serverLabel(checks.ServerRef(e.From)))
@@ -127,7 +128,7 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 		}
 		of := ""
 		if s.Verdict == checks.Incomplete {
-			of = ", by the servers that reported at " + s.Time.Local().Format(logTime)
+			of = ", by the servers that reported at " + s.Time.UTC().Format(logTime)
 		}
 		line("  ", "%-7s %s of %s (%.1f%%) on %s%s", what+":", words.Count(s.OnServer), words.Plural(s.Connections, "connection"), s.SharePercent, words.Harmless(s.Servers[0].Server.Name), of)
 	}
@@ -147,7 +148,7 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	}
 	line("  ", "What happened then:")
 	for _, d := range e.Around {
-		line("    ", "%s  %s", d.Time.Local().Format("15:04:05"), documentText(d))
+		line("    ", "%s  %s", d.Time.UTC().Format("15:04:05"), documentText(d))
 	}
 	for _, text := range movesText(record.MovesOf(e.Moves), e.MoreMoves, e.MovesMissed) {
 		line("    ", "%s", text)
@@ -177,7 +178,7 @@ func unknownText(line func(indent, format string, args ...any), all []history.Un
 			return
 		}
 		u := all[len(all)-1-i] // the last one first
-		from, is, depends, came := "since "+u.From.Local().Format(logTime), "is", "depends", "no full report has come since"
+		from, is, depends, came := "since "+u.From.UTC().Format(logTime), "is", "depends", "no full report has come since"
 		if u.To != nil {
 			from, is, depends, came = periodText(u.From, *u.To), "was", "depended", "the next full report came then"
 		}
@@ -215,7 +216,7 @@ func uncheckedText(line func(indent, format string, args ...any), all []history.
 			line("", "")
 		}
 		u := all[len(all)-1-i]
-		name, is, when, has, least := words.Harmless(u.Cluster), "is", "since "+u.From.Local().Format(logTime), "has", "is"
+		name, is, when, has, least := words.Harmless(u.Cluster), "is", "since "+u.From.UTC().Format(logTime), "has", "is"
 		if u.To != nil {
 			is, when, has, least = "was", periodText(u.From, *u.To), "had", "was"
 		}
@@ -229,7 +230,7 @@ func uncheckedText(line func(indent, format string, args ...any), all []history.
 
 // periodText is from when to when, to the second.
 func periodText(from, to time.Time) string {
-	begin, end := from.Local().Format(logTime), to.Local().Format(logTime)
+	begin, end := from.UTC().Format(logTime), to.UTC().Format(logTime)
 	if begin == end {
 		return "for less than a second at " + begin
 	}
@@ -258,7 +259,7 @@ func kickedText(line func(indent, format string, args ...any), h history.History
 
 // kickedLine is how many were kicked, from where, when, and whose they were.
 func kickedLine(k *history.Kicked) string {
-	text := fmt.Sprintf("%s from %s at %s", words.Plural(k.Connections, "connection"), serverLabel(checks.ServerRef(k.Server)), k.From.Local().Format(logTime))
+	text := fmt.Sprintf("%s from %s at %s", words.Plural(k.Connections, "connection"), serverLabel(checks.ServerRef(k.Server)), k.From.UTC().Format(logTime))
 	if took := k.To.Sub(k.From); took > 10*time.Second { // which one alone takes to be told
 		text += " and within " + words.Duration(took)
 	}

@@ -13,7 +13,7 @@ func TestHistoryThatWasCut(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for account, want := range map[string]string{"": "at once. To read further back, pass --account NAME.\n", "ORDERS": "at once.\n"} {
-		if text := HistoryText(history.History{First: now, Cut: true}, account, true, now, now); !strings.Contains(text, "Older changes were left out") || !strings.HasSuffix(text, want) {
+		if text := HistoryText(history.History{First: now, Cut: true}, account, true, now, now); !strings.Contains(text, "Older changes were left out") || !strings.HasSuffix(text, want+"Times are UTC.\n") {
 			t.Errorf("%s", text)
 		}
 	}

@@ -51,7 +51,7 @@ func (x WatchLines) Text(c record.Change) string {
 	case record.Watching:
 		head = fmt.Sprintf("watching %s in %s: %s of %s", words.Plural(c.Of.Servers, "server"), words.Plural(c.Of.Clusters, "cluster"),
 			words.Plural(c.Of.Connections, "connection"), words.Plural(c.Of.Accounts, "account"))
-		more = append(more, fmt.Sprintf("a finding is more than %d%% on one server for %s", x.Parameters.ThresholdPercent, words.Duration(x.For)))
+		more = append(more, fmt.Sprintf("a finding is more than %d%% on one server for %s", x.Parameters.ThresholdPercent, words.Duration(x.For)), "times are UTC")
 		if c.Of.Missing > 0 {
 			more = append(more, words.Plurals(c.Of.Missing, "server does not report", "servers do not report"))
 		}
@@ -85,7 +85,7 @@ func (x WatchLines) Text(c record.Change) string {
 		if c.Spread.Account.ID == globalAccount {
 			more = append(more, notLoggedIn(nil))
 		}
-		since := "since " + c.Since.Local().Format(logTime)
+		since := "since " + c.Since.UTC().Format(logTime)
 		if c.Unknown > 0 {
 			since += ", of which " + words.Duration(max(c.Unknown, time.Second)) + " unknown"
 		}
@@ -130,7 +130,7 @@ func (x WatchLines) Text(c record.Change) string {
 			return ""
 		}
 		if c.Everywhere {
-			head = fmt.Sprintf("unknown since %s which accounts lean: %s", c.Since.Local().Format(logTime), words.Sentence(c.Reason))
+			head = fmt.Sprintf("unknown since %s which accounts lean: %s", c.Since.UTC().Format(logTime), words.Sentence(c.Reason))
 			more = append(more, "asking every server for a full report")
 			break
 		}
@@ -139,7 +139,7 @@ func (x WatchLines) Text(c record.Change) string {
 		case c.Still:
 			is, then = "still unknown", " now"
 		case !c.Since.IsZero():
-			since = "since " + c.Since.Local().Format(logTime) + " "
+			since = "since " + c.Since.UTC().Format(logTime) + " "
 		}
 		head = fmt.Sprintf("%s %swhether %s in %s: that depends on %s%s", is, since, words.Plurals(c.Count, "account leans", "accounts lean"), words.Harmless(c.Cluster), words.Sentence(c.Reason), then)
 	case record.Decided:
@@ -153,7 +153,7 @@ func (x WatchLines) Text(c record.Change) string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintln(&b, Folded(c.Time.Local().Format(logTime)+"  "+head, logIndent, x.Columns))
+	fmt.Fprintln(&b, Folded(c.Time.UTC().Format(logTime)+"  "+head, logIndent, x.Columns))
 	for _, l := range more {
 		fmt.Fprintln(&b, Folded(logIndent+l, logIndent+"  ", x.Columns))
 	}
@@ -167,7 +167,7 @@ func (x WatchLines) Text(c record.Change) string {
 func mayHaveBegun(c record.Change) []string {
 	switch {
 	case !c.NotBefore.IsZero():
-		return []string{"it may have begun at any time from " + c.NotBefore.Local().Format(logTime) + " on: whether it leaned was unknown"}
+		return []string{"it may have begun at any time from " + c.NotBefore.UTC().Format(logTime) + " on: whether it leaned was unknown"}
 	case c.AtStart:
 		return []string{"it may have begun earlier: " + neverKnown}
 	}
@@ -179,7 +179,7 @@ const neverKnown = "until then watch did not know whether it leaned"
 
 // leftText is which lean to another server ended.
 func leftText(c record.Change) string {
-	text := "moved from " + serverLabel(c.Left.Server) + ", to which it had leaned since " + c.Left.Since.Local().Format(logTime)
+	text := "moved from " + serverLabel(c.Left.Server) + ", to which it had leaned since " + c.Left.Since.UTC().Format(logTime)
 	if !c.NotBefore.IsZero() {
 		text = "moved from " + serverLabel(c.Left.Server) + ", to which it leaned when that was last known"
 	}
