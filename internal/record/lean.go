@@ -61,7 +61,7 @@ func (w *Watch) stays(k pairKey, p *pair, r *checks.Row) bool {
 		return true
 	}
 	if s := w.m.server(p.on.ID); s != nil && s.counts() {
-		return 100*w.m.clients(k.account, p.on.ID) > w.s.Parameters.ThresholdPercent*r.Connections
+		return w.s.Parameters.For(r.Account).Exceeds(w.m.clients(k.account, p.on.ID), r.Connections)
 	}
 	return p.on.Name != "" && p.on.Name == r.Server.Name
 }

@@ -40,16 +40,16 @@ func (w *Watch) spread(k pairKey, now time.Time, empty int) *Spread {
 		return cmp.Or(cmp.Compare(b.Connections, a.Connections), checks.CompareServers(a.Server, b.Server))
 	})
 	if p, known := w.pair(k); known && p.over {
-		s.first(p.on, w.s.Parameters.ThresholdPercent)
+		s.first(p.on, w.s.Parameters.For(s.Account))
 	}
 	return s
 }
 
 // first puts the server that an account leans to before others that are above the threshold
 // too: below 50% two may be.
-func (s *Spread) first(on checks.ServerRef, threshold int) {
+func (s *Spread) first(on checks.ServerRef, p checks.Parameters) {
 	at := slices.IndexFunc(s.Servers, func(x Share) bool { return x.Server.ID == on.ID })
-	if at > 0 && 100*s.Servers[at].Connections > threshold*s.Connections {
+	if at > 0 && p.Exceeds(s.Servers[at].Connections, s.Connections) {
 		x := s.Servers[at]
 		s.Servers = slices.Insert(slices.Delete(s.Servers, at, at+1), 0, x)
 	}
