@@ -184,14 +184,15 @@ func TestOurServerStopsMidWay(t *testing.T) {
 		// A server that never reports keeps the gathering going.
 		sourcetest.Pretend(t, l, sourcetest.Puppet{ID: "P", Name: "p", Cluster: "C", Roster: sourcetest.Always(sourcetest.Statsz(`"connections":7`))})
 		nc := sourcetest.Connect(t, l.SystemURL(), nats.MaxReconnects(-1))
-		stopped := false
+		var once sync.Once
+		var stopped sync.WaitGroup
 		o := source.Options{Timeout: sourcetest.Patient(), Progress: func(p source.Progress) {
-			if p.Reported == 1 && !stopped {
-				stopped = true
-				l.Server("n1").Shutdown()
+			if p.Reported == 1 { // whoever gathers does not wait for it: that may take seconds
+				once.Do(func() { stopped.Go(l.Server("n1").Shutdown) })
 			}
 		}}
 		d := audit(t, nc, o)
+		stopped.Wait()
 		for name, reason := range map[string]string{"p": "answered the roster, but sent no account report", "n1": "did not answer any more"} {
 			if m := missingOf(t, d, name); !strings.Contains(m.Reason, reason) || m.Kind != checks.Silent {
 				t.Errorf("missing %+v, want %q", m, reason)
