@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,11 +165,15 @@ func TestWatchUsage(t *testing.T) {
 		"watch --store x --no-store":                   "pass one of them",
 		"history --since 0s":                           "--since",
 		"history --format csv":                         "--format",
-		"history --store " + dir:                       "has no history: run nats-balance watch",
+		"history --store DIR":                          "has no history: run nats-balance watch",
 		"history --store ./no-such-directory/anywhere": "has no history",
 	} {
 		var out, errs watched
-		if status := runHere(t.Context(), &out, &errs, strings.Fields(args)...); status != ExitNotAudited || out.String() != "" || !strings.Contains(errs.String(), want) {
+		words := strings.Fields(args)
+		if at := slices.Index(words, "DIR"); at >= 0 { // whose path may have spaces
+			words[at] = dir
+		}
+		if status := runHere(t.Context(), &out, &errs, words...); status != ExitNotAudited || out.String() != "" || !strings.Contains(errs.String(), want) {
 			t.Errorf("%s: exit status %d, %q, %q", args, status, out.String(), errs.String())
 		}
 	}

@@ -52,7 +52,7 @@ func TestUnitOfSystemd(t *testing.T) {
 		t.Skip("systemd-analyze is not installed")
 	}
 	file := filepath.Join(t.TempDir(), "nats-balance.service")
-	if err := os.WriteFile(file, []byte(strings.Replace(unit, "/usr/bin/nats-balance", os.Args[0], 1)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Replace(unit, "/usr/bin/nats-balance", `"`+os.Args[0]+`"`, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.CommandContext(t.Context(), verify, "verify", file).CombinedOutput(); err != nil || strings.Contains(string(out), "nats-balance.service") {
