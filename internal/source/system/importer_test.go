@@ -95,15 +95,23 @@ func TestAccountThatGetsOneAnswer(t *testing.T) {
 		sourcetest.Connect(t, c.Processes()[2].URL("ORDERS"))
 	}
 	nc := sourcetest.Connect(t, c.Processes()[0].URL("MON"))
-	s := New(nc, source.Options{Timeout: sourcetest.Long / 2})
-	d, err := s.Deployment(sourcetest.Within(t))
-	if err != nil {
-		t.Fatal(err)
+	// The server ends the import with the first answer, and on a busy machine two may be on
+	// their way by then: all is there nevertheless, and the note is not.
+	const tries = 5
+	for range tries {
+		s := New(nc, source.Options{Timeout: sourcetest.Long / 2})
+		d, err := s.Deployment(sourcetest.Within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parts := s.Detail(); parts[len(parts)-1] != "through account MON" {
+			t.Errorf("the source is %s", s.Detail())
+		}
+		sourcetest.Complete(t, d, 3)
+		wantCounts(t, "ORDERS", sourcetest.Connections(d, "ORDERS"), map[string]int{"P/P-n1": 0, "P/P-n2": 0, "P/P-n3": 3})
+		if sourcetest.CountNotes(d, "one server only answered a question to all") == 1 {
+			return
+		}
 	}
-	if parts := s.Detail(); parts[len(parts)-1] != "through account MON" {
-		t.Errorf("the source is %s", s.Detail())
-	}
-	sourcetest.Complete(t, d, 3)
-	wantCounts(t, "ORDERS", sourcetest.Connections(d, "ORDERS"), map[string]int{"P/P-n1": 0, "P/P-n2": 0, "P/P-n3": 3})
-	sourcetest.Noted(t, d, "one server only answered a question to all")
+	t.Errorf("in none of %d gatherings one server only answered", tries)
 }
