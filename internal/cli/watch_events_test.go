@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -9,11 +8,9 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/record"
-	"github.com/nats-balance/nats-balance/internal/record/history"
 	"github.com/nats-balance/nats-balance/internal/record/serve"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
 )
@@ -39,21 +36,9 @@ func TestEventsArePublishedOnce(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	start := func() (out, errs *watched, stop func()) {
-		out, errs = &watched{}, &watched{}
-		ctx, interrupt := context.WithCancel(t.Context())
-		ended := make(chan int, 1)
-		go func() {
-			ended <- runHere(ctx, out, errs, "watch", "--no-context", "--server", l.SystemURL(), "--store", store.context, "--service", store.context, "--for", "0s", "--timeout", generous.String())
-			close(ended)
-		}()
-		stop = func() { interrupt(); <-ended }
-		t.Cleanup(stop)
-		return out, errs, stop
-	}
-	one, errsOne, stop := start()
+	one, errsOne, stop := watchInto(t, l, store, "--service", store.context)
 	shows(t, errsOne, one, "this watch records")
-	two, errsTwo, _ := start()
+	two, errsTwo, _ := watchInto(t, l, store, "--service", store.context)
 	shows(t, errsTwo, two, "this one stands by")
 	shows(t, two, errsTwo, "watching 3 servers")
 
@@ -61,34 +46,7 @@ func TestEventsArePublishedOnce(t *testing.T) {
 	shows(t, one, errsOne, "ORDERS")
 	shows(t, two, errsTwo, "ORDERS")
 	// What the first one saw is written once it said so again a while later.
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bucket, err := js.KeyValue(sourcetest.Within(t), history.BucketName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	poll := func(f func() error) {
-		t.Helper()
-		if err := lab.Poll(sourcetest.Within(t), f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	leases, last := 0, uint64(0)
-	poll(func() error {
-		said, err := bucket.Get(sourcetest.Within(t), "leader")
-		if err != nil {
-			return err
-		}
-		if said.Revision() != last {
-			leases, last = leases+1, said.Revision()
-		}
-		if leases < 5 {
-			return fmt.Errorf("%d leases", leases)
-		}
-		return nil
-	})
+	waitLeases(t, nc)
 	stop()
 	sourcetest.Clients(t, l, "BILLING", map[string]int{"C1-n1": 20, "C1-n2": 2})
 	shows(t, errsTwo, two, "this watch records")
@@ -98,12 +56,14 @@ func TestEventsArePublishedOnce(t *testing.T) {
 			want[string(kind)+" "+account] = 1
 		}
 	}
-	poll(func() error {
+	if err := lab.Poll(sourcetest.Within(t), func() error {
 		mu.Lock()
 		defer mu.Unlock()
 		if !maps.Equal(published, want) {
 			return fmt.Errorf("published are %v, want %v", published, want)
 		}
 		return nil
-	})
+	}); err != nil {
+		t.Fatal(err)
+	}
 }

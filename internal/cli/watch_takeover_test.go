@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -36,25 +37,48 @@ func TestWhatIsUnknownIsTakenOver(t *testing.T) {
 	if _, err := nc.Subscribe(history.Subjects, kept.take); err != nil {
 		t.Fatal(err)
 	}
-	start := func() (out, errs *watched, stop func()) {
-		out, errs = &watched{}, &watched{}
-		ctx, interrupt := context.WithCancel(t.Context())
-		ended := make(chan int, 1)
-		go func() {
-			ended <- runHere(ctx, out, errs, "watch", "--no-context", "--server", l.SystemURL(), "--store", store.context, "--for", "0s", "--timeout", generous.String())
-			close(ended)
-		}()
-		stop = func() { interrupt(); <-ended }
-		t.Cleanup(stop)
-		return out, errs, stop
-	}
-	out, errs, stop := start()
+	out, errs, stop := watchInto(t, l, store)
 	shows(t, errs, out, "this watch records")
 	before := kept.lines(t, record.Undecided)[0].writer
-	out, errs, _ = start()
+	out, errs, _ = watchInto(t, l, store)
 	shows(t, errs, out, "this one stands by")
 	shows(t, out, errs, "unknown whether 1 account leans")
 	// What it saw before the first one last said that it records is taken to be written.
+	waitLeases(t, nc)
+	stop()
+	shows(t, errs, out, "this watch records")
+	if err := lab.Poll(sourcetest.Within(t), func() error {
+		for _, l := range kept.lines(t, record.Undecided) {
+			if l.doc.Change == record.Undecided && l.writer != before {
+				return nil
+			}
+		}
+		return errors.New("the second one wrote nothing of it")
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watchInto starts a watch that records into the account of a keeper.
+func watchInto(t *testing.T, l *lab.Lab, store *keeper, more ...string) (out, errs *watched, stop func()) {
+	t.Helper()
+	out, errs = &watched{}, &watched{}
+	ctx, interrupt := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	args := append([]string{"watch", "--no-context", "--server", l.SystemURL(), "--store", store.context, "--for", "0s", "--timeout", generous.String()}, more...)
+	go func() {
+		ended <- runHere(ctx, out, errs, args...)
+		close(ended)
+	}()
+	stop = func() { interrupt(); <-ended }
+	t.Cleanup(stop)
+	return out, errs, stop
+}
+
+// waitLeases waits until the watch that records has said so often enough for what it saw
+// before to be taken for written.
+func waitLeases(t *testing.T, nc *nats.Conn) {
+	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
@@ -63,34 +87,20 @@ func TestWhatIsUnknownIsTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := uint64(0)
-	poll := func(f func() error) {
-		t.Helper()
-		if err := lab.Poll(sourcetest.Within(t), f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	poll(func() error {
+	leases, last := 0, uint64(0)
+	if err := lab.Poll(sourcetest.Within(t), func() error {
 		said, err := bucket.Get(sourcetest.Within(t), "leader")
 		if err != nil {
 			return err
 		}
-		if first == 0 {
-			first = said.Revision()
+		if said.Revision() != last {
+			leases, last = leases+1, said.Revision()
 		}
-		if said.Revision() < first+5 { // the bucket has that it is there, too
-			return fmt.Errorf("revision %d, at first %d", said.Revision(), first)
+		if leases < 5 {
+			return fmt.Errorf("%d leases", leases)
 		}
 		return nil
-	})
-	stop()
-	shows(t, errs, out, "this watch records")
-	poll(func() error {
-		for _, l := range kept.lines(t, record.Undecided) {
-			if l.doc.Change == record.Undecided && l.writer != before {
-				return nil
-			}
-		}
-		return fmt.Errorf("the second one wrote nothing of it")
-	})
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
