@@ -73,6 +73,9 @@ func StartBalancer(ctx context.Context, c BalancerConfig) (*Balancer, error) {
 	}
 	c.Backends = slices.Clone(c.Backends)
 	err := ctx.Err() // listening does not look at it
+	if err == nil && c.Port == 0 {
+		c.Port, err = Port(c.Host)
+	}
 	var l net.Listener
 	if err == nil {
 		l, err = new(net.ListenConfig).Listen(ctx, "tcp", hostPort(c.Host, c.Port))

@@ -79,11 +79,8 @@ func (l *Lab) start(ctx context.Context) error {
 			}
 		}
 	}
-	if err = choosePorts(l.servers, l.topology.DistinctAddresses || l.topology.Networks); err != nil { //nolint:contextcheck // binding a port does not wait
+	if err = choosePorts(l.servers, l.topology.DistinctAddresses || l.topology.Networks); err != nil {
 		return err
-	}
-	for _, s := range l.servers {
-		s.hold()
 	}
 	// One after the other: each is given the routes and gateways of those
 	// before it, whose ports are known by then.

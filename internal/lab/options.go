@@ -15,14 +15,6 @@ import (
 // default of a second is meant for networks; here it would only be waited for.
 const leafReconnect = 100 * time.Millisecond
 
-// orRandom turns an unknown port into the server's word for any free one.
-func orRandom(port int) int {
-	if port == 0 {
-		return server.RANDOM_PORT
-	}
-	return port
-}
-
 // urlsOf returns the URLs of one kind of listener of the given servers, but for
 // s itself, with the credentials of an account if not "". Those whose port is
 // not known yet are left out: they will dial this server when they start.
@@ -65,7 +57,7 @@ func (s *Server) addRemotes(o *server.Options) {
 // addMQTT opens the MQTT listener and what it can't do without.
 func (s *Server) addMQTT(o *server.Options, port int) {
 	const megabyte = 1 << 20
-	o.MQTT.Host, o.MQTT.Port = s.host, orRandom(port)
+	o.MQTT.Host, o.MQTT.Port = s.host, port
 	// The first client waits for streams to be made: by default 5 s, and 2 s for its
 	// CONNECT, which a busy machine takes longer for.
 	o.MQTT.AuthTimeout, o.MQTT.JSAPITimeout = AuthTimeout, patience

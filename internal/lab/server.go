@@ -8,9 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -33,7 +31,6 @@ type Server struct {
 	srv   *server.Server // nil when not running
 	id    string
 	conf  []string // configuration added since, in nats-server's language
-	held  []int    // ports
 	// retired is that the configuration of others does not name it any more.
 	retired bool
 }
@@ -172,46 +169,13 @@ func (s *Server) Shutdown() {
 	s.srv.Shutdown()
 	s.srv.WaitForShutdown()
 	s.srv = nil
-	s.hold()
 	s.lab.mu.Lock()
 	s.lab.gone = append(s.lab.gone, server.ServerInfo{ID: s.id, Name: s.name, Cluster: s.group.Name})
 	s.lab.mu.Unlock()
 }
 
-// hold keeps the server's ports while it is down, and until the lab ends.
-func (s *Server) hold() {
-	p := s.ports
-	for _, port := range []int{p.client, p.route, p.gateway, p.leaf, p.webSocket, p.mqtt, p.monitor} {
-		if port != 0 && !slices.Contains(s.held, port) {
-			s.held = append(s.held, port)
-			s.lab.atStop(Hold(s.host, port))
-		}
-	}
-}
-
 // launch starts the server and returns when all its listeners are open.
 func (s *Server) launch(ctx context.Context) error {
-	s.mu.Lock()
-	again := s.id != ""
-	s.mu.Unlock()
-	if !again {
-		return s.tryLaunch(ctx)
-	}
-	var err error
-	if late := s.lab.poll(ctx, func() error {
-		// A port that was its own may be the source of somebody's connection now. The
-		// server says so in its log alone.
-		if err = s.tryLaunch(ctx); err != nil && strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
-			return err
-		}
-		return nil
-	}); late != nil {
-		return late
-	}
-	return err
-}
-
-func (s *Server) tryLaunch(ctx context.Context) error {
 	o, err := s.configured()
 	if err != nil {
 		return err
@@ -299,10 +263,19 @@ func hostPort(host string, port int) string { return net.JoinHostPort(host, strc
 // options are what the server starts with.
 func (s *Server) options() (*server.Options, error) {
 	t, g, p := s.lab.topology, s.group, s.knownPorts()
+	var failed error
+	chosen := func(known int) int {
+		if known != 0 || failed != nil {
+			return known
+		}
+		var port int
+		port, failed = Port(s.host)
+		return port
+	}
 	o := &server.Options{
 		ServerName:    s.name,
 		Host:          s.host,
-		Port:          orRandom(p.client),
+		Port:          chosen(p.client),
 		NoLog:         true,
 		NoSigs:        true,
 		MaxConn:       g.MaxConnections,
@@ -322,10 +295,10 @@ func (s *Server) options() (*server.Options, error) {
 		o.Users = append(o.Users, &server.User{Username: UserOf(name), Password: Password, Account: acc})
 	}
 	if t.Monitoring {
-		o.HTTPHost, o.HTTPPort = s.host, orRandom(p.monitor)
+		o.HTTPHost, o.HTTPPort = s.host, chosen(p.monitor)
 	}
 	if g.Name != "" {
-		o.Cluster = server.ClusterOpts{Name: g.Name, Host: s.host, Port: orRandom(p.route), NoAdvertise: g.NoAdvertise,
+		o.Cluster = server.ClusterOpts{Name: g.Name, Host: s.host, Port: chosen(p.route), NoAdvertise: g.NoAdvertise,
 			Username: routeUser, Password: s.lab.secret, AuthTimeout: AuthTimeout}
 		if s.host != loopback {
 			// Servers take a peer to be where its connections come from. That is
@@ -338,7 +311,7 @@ func (s *Server) options() (*server.Options, error) {
 		}
 	}
 	if g.gateway {
-		o.Gateway = server.GatewayOpts{Name: g.Name, Host: s.host, Port: orRandom(p.gateway)}
+		o.Gateway = server.GatewayOpts{Name: g.Name, Host: s.host, Port: chosen(p.gateway)}
 		for _, other := range s.lab.groups {
 			if !other.gateway || other == g {
 				continue
@@ -349,16 +322,19 @@ func (s *Server) options() (*server.Options, error) {
 		}
 	}
 	if g.isHub {
-		o.LeafNode.Host, o.LeafNode.Port, o.LeafNode.AuthTimeout = s.host, orRandom(p.leaf), AuthTimeout
+		o.LeafNode.Host, o.LeafNode.Port, o.LeafNode.AuthTimeout = s.host, chosen(p.leaf), AuthTimeout
 	}
 	if g.leaf != nil {
 		s.addRemotes(o)
 	}
 	if g.WebSocket {
-		o.Websocket = server.WebsocketOpts{Host: s.host, Port: orRandom(p.webSocket), NoTLS: true}
+		o.Websocket = server.WebsocketOpts{Host: s.host, Port: chosen(p.webSocket), NoTLS: true}
 	}
 	if g.MQTT {
-		s.addMQTT(o, p.mqtt)
+		s.addMQTT(o, chosen(p.mqtt))
+	}
+	if failed != nil {
+		return nil, fmt.Errorf("server %s: %w", s.name, failed)
 	}
 	if g.Configure != nil {
 		g.Configure(s.index, o)

@@ -1,13 +1,9 @@
 package lab
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -279,18 +275,15 @@ const loopback = "127.0.0.1"
 // choosePorts gives a port to servers that need one before they start: a client
 // port to all with distinct addresses (the same for all), and else to late ones,
 // whose address clients may be given before; a route port with JetStream, which
-// wants its peers' routes from the first server on, and in a leaf cluster, where
-// nats-server would write the port it got while its leafnodes read it already.
-// All other listeners take what the kernel gives them when they start, which no
-// one can snatch away.
+// wants its peers' routes from the first server on. All other listeners have one
+// when they start.
 func choosePorts(servers []*Server, same bool) error {
-	taken := map[int]bool{}
 	hosts := make([]string, len(servers))
 	for i, s := range servers {
 		hosts[i] = s.host
 	}
 	if same {
-		port, err := freePort(hosts, taken)
+		port, err := Port(hosts...)
 		if err != nil {
 			return fmt.Errorf("distinct addresses: %w", err)
 		}
@@ -301,46 +294,14 @@ func choosePorts(servers []*Server, same bool) error {
 	for _, s := range servers {
 		var err error
 		if s.ports.client == 0 && slices.Contains(s.group.Late, s.index) {
-			s.ports.client, err = freePort([]string{s.host}, taken)
+			s.ports.client, err = Port(s.host)
 		}
-		if err == nil && s.group.Name != "" && (s.group.MQTT || s.group.leaf != nil) {
-			s.ports.route, err = freePort([]string{s.host}, taken)
+		if err == nil && s.group.Name != "" && s.group.MQTT {
+			s.ports.route, err = Port(s.host)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// freePort finds a port that is free on all hosts, and adds it to those taken,
-// which it avoids. [Server.hold] keeps it.
-func freePort(hosts []string, taken map[int]bool) (int, error) {
-	// A port that is free on one address is nearly always free on the others.
-	const attempts = 20
-	var err error
-	for range attempts {
-		var port int
-		if port, err = tryPort(hosts); err == nil && !taken[port] {
-			taken[port] = true
-			return port, nil
-		}
-	}
-	return 0, fmt.Errorf("no free port: %w", err)
-}
-
-// tryPort tries one below those that kernels give to listeners and connections
-// that ask for none (from 32768 on, Linux): one of those would often be taken
-// again by the time that it is needed.
-func tryPort(hosts []string) (int, error) {
-	const from, to = 10_000, 32_000
-	port := from + rand.IntN(to-from) //nolint:gosec // no secret
-	for _, host := range hosts {
-		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err != nil {
-			return 0, err
-		}
-		defer func() { _ = l.Close() }() // only reserved the port
-	}
-	return port, nil
 }

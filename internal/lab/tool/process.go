@@ -2,7 +2,6 @@ package tool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -35,7 +34,7 @@ type Process struct {
 
 	starting      sync.Mutex
 	mu            sync.Mutex
-	client, route int // ports, 0 until known; the same over restarts
+	client, route int // ports, 0 until it is started first; the same over restarts
 	id            string
 	cmd           *exec.Cmd
 	done          chan struct{} // closed when cmd has ended
@@ -156,7 +155,7 @@ func (p *Process) signal(send func(*os.Process) error) error {
 	return send(p.cmd.Process)
 }
 
-// launch starts the process and returns when its ports are known.
+// launch starts the process and returns when it listens.
 func (p *Process) launch(ctx context.Context) error {
 	p.starting.Lock() // never two at a time
 	defer p.starting.Unlock()
@@ -168,6 +167,9 @@ func (p *Process) launch(ctx context.Context) error {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := p.choosePorts(); err != nil {
 		return err
 	}
 	config := filepath.Join(dir, "nats-server.conf")
@@ -192,7 +194,6 @@ func (p *Process) launch(ctx context.Context) error {
 	go func() {
 		_ = cmd.Wait() // that it ended is all that counts
 		close(done)
-		p.hold() // once the start is over, too
 	}()
 	p.cmd, p.done = cmd, done
 	err = lab.Poll(ctx, func() error {
@@ -200,7 +201,7 @@ func (p *Process) launch(ctx context.Context) error {
 		case <-done:
 			return nil
 		default:
-			return p.readPorts(dir)
+			return listens(dir)
 		}
 	})
 	select {
@@ -217,64 +218,31 @@ func (p *Process) launch(ctx context.Context) error {
 	return nil
 }
 
-// hold keeps the ports of the process, which has ended, until the cluster is stopped.
-func (p *Process) hold() {
-	p.mu.Lock()
-	ports := []int{p.client, p.route}
-	p.mu.Unlock()
-	p.cluster.mu.Lock()
-	defer p.cluster.mu.Unlock()
-	for _, port := range ports {
-		if release := lab.Hold("127.0.0.1", port); p.cluster.stopped {
-			release()
-		} else {
-			p.cluster.held = append(p.cluster.held, release)
-		}
-	}
-}
-
 func lastLine(log []byte) string {
 	text := strings.TrimSpace(string(log))
 	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
-// readPorts reads the file in which the server says where it listens.
-func (p *Process) readPorts(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*.ports"))
-	if err != nil {
-		return err
+// choosePorts gives the process the ports that it keeps.
+func (p *Process) choosePorts() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var err error
+	for _, port := range []*int{&p.client, &p.route} {
+		if *port == 0 && err == nil {
+			*port, err = lab.Port(host)
+		}
 	}
-	if len(names) == 0 {
-		return errors.New("the server has not written its ports")
-	}
-	data, err := os.ReadFile(names[0])
-	if err != nil {
-		return err
-	}
-	var listen struct{ Nats, Cluster []string }
-	if err := json.Unmarshal(data, &listen); err != nil {
-		return err
-	}
-	if p.client, err = portOf(listen.Nats); err != nil {
-		return err
-	}
-	p.route, err = portOf(listen.Cluster)
 	return err
 }
 
-func portOf(urls []string) (int, error) {
-	if len(urls) == 0 {
-		return 0, errors.New("a listener is missing")
+// listens returns nil once the server has written to its folder where it listens.
+func listens(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, "*.ports"))
+	if err == nil && len(names) == 0 {
+		err = errors.New("the server has not written its ports")
 	}
-	u, err := url.Parse(urls[0])
-	if err != nil {
-		return 0, err
-	}
-	_, port, err := net.SplitHostPort(u.Host)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(port)
+	return err
 }
 
 // config writes the configuration file, with the routes of those before it.
@@ -295,10 +263,10 @@ func (p *Process) config(dir string) string {
 	p.mu.Unlock()
 	var b strings.Builder
 	fmt.Fprintf(&b, "server_name: %s\nlisten: %q\nports_file_dir: %q\nsystem_account: %s\n",
-		p.name, listen(client), filepath.ToSlash(dir), lab.SystemAccount)
+		p.name, address(client), filepath.ToSlash(dir), lab.SystemAccount)
 	fmt.Fprintf(&b, "authorization { timeout: %d }\n", lab.AuthTimeout)
 	fmt.Fprintf(&b, "cluster { name: %s, listen: %q, routes: [%s] }\naccounts {\n",
-		p.cluster.name, listen(route), strings.Join(routes, ", "))
+		p.cluster.name, address(route), strings.Join(routes, ", "))
 	for _, a := range append([]string{lab.SystemAccount}, p.cluster.accounts...) {
 		fmt.Fprintf(&b, "  %q: { users: [ { user: %q, password: %q } ] }\n", a, lab.UserOf(a), lab.Password)
 	}
@@ -307,13 +275,6 @@ func (p *Process) config(dir string) string {
 }
 
 // address returns host:port of a listener.
-func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+func address(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
-// listen returns the address to listen on: of a port that is not known yet, any
-// free one.
-func listen(port int) string {
-	if port == 0 {
-		return address(server.RANDOM_PORT)
-	}
-	return address(port)
-}
+const host = "127.0.0.1"

@@ -29,10 +29,8 @@ type ProcessCluster struct {
 	life      context.Context // kills the processes when it ends
 	processes []*Process
 
-	mu      sync.Mutex
-	gone    []server.ServerInfo // those that were stopped cleanly
-	held    []func()            // give back the ports of processes that ended
-	stopped bool
+	mu   sync.Mutex
+	gone []server.ServerInfo // those that were stopped cleanly
 }
 
 // StartProcessCluster starts n nats-server processes from configuration files
@@ -105,13 +103,6 @@ func (c *ProcessCluster) SystemURL() string {
 func (c *ProcessCluster) Stop() {
 	for _, p := range c.processes {
 		p.Kill()
-	}
-	c.mu.Lock()
-	held := c.held
-	c.held, c.stopped = nil, true
-	c.mu.Unlock()
-	for _, release := range held {
-		release()
 	}
 	_ = os.RemoveAll(c.dir)
 }

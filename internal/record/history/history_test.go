@@ -369,27 +369,20 @@ func TestLeader(t *testing.T) {
 func TestStoreAway(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	start := func(port int) (srv *server.Server) {
-		// Its former port may be that of somebody's connection for a while.
-		if err := lab.Poll(sourcetest.Within(t), func() (err error) {
-			if srv, err = server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true}); err != nil {
-				return err
-			}
-			srv.Start()
-			if srv.ReadyForConnections(10 * time.Second) {
-				return nil
-			}
-			srv.Shutdown()
-			srv.WaitForShutdown()
-			return errors.New("it did not start")
-		}); err != nil {
+	port := sourcetest.Port(t)
+	start := func() *server.Server {
+		srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true})
+		if err != nil {
 			t.Fatal(err)
+		}
+		srv.Start()
+		if !srv.ReadyForConnections(sourcetest.Long) {
+			t.Fatal("the store does not start")
 		}
 		return srv
 	}
-	srv := start(server.RANDOM_PORT)
-	url := srv.ClientURL()
-	s, err := Use(sourcetest.Within(t), sourcetest.Connect(t, url, nats.MaxReconnects(-1)), limits())
+	srv := start()
+	s, err := Use(sourcetest.Within(t), sourcetest.Connect(t, srv.ClientURL(), nats.MaxReconnects(-1)), limits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,8 +396,6 @@ func TestStoreAway(t *testing.T) {
 	waitWritten(t, s)
 	srv.Shutdown()
 	srv.WaitForShutdown()
-	port, _ := strconv.Atoi(url[strings.LastIndexByte(url, ':')+1:])
-	release := lab.Hold("127.0.0.1", port) // or a server of another test gets it, and refuses its user
 	s.Add(all[3:5])
 	err = lab.Poll(sourcetest.Within(t), func() error {
 		if state := s.State(); state.Err == nil || state.Leads {
@@ -419,8 +410,7 @@ func TestStoreAway(t *testing.T) {
 	if err := <-said; err == nil || len(said) > 0 {
 		t.Errorf("that recording fails is not what is said: %v, %d more", err, len(said))
 	}
-	release()
-	srv = start(port)
+	srv = start()
 	defer srv.Shutdown()
 	waitWritten(t, s)
 	docs, _, err := s.Documents(sourcetest.Within(t), Query{})

@@ -1,24 +1,25 @@
 package sourcetest
 
 import (
-	"net"
 	"net/netip"
 	"testing"
 
 	"github.com/nats-balance/nats-balance/internal/lab"
 )
 
-// ClosedPort is a port of 127.0.0.1 that nobody listens at until the test ends, but
-// the test itself, if it wants to: no other test is given it, as it might be one that
-// was just closed.
-func ClosedPort(t testing.TB) netip.AddrPort {
+// Port is a port of 127.0.0.1 that no other test is given, see [lab.Port].
+func Port(t testing.TB) int {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	port, err := lab.Port("127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := l.Addr().(*net.TCPAddr).AddrPort()
-	_ = l.Close()
-	t.Cleanup(lab.Hold("127.0.0.1", int(at.Port())))
-	return at
+	return port
+}
+
+// ClosedPort is a port of 127.0.0.1 that nobody listens at, but the test itself, if it
+// wants to.
+func ClosedPort(t testing.TB) netip.AddrPort {
+	t.Helper()
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(Port(t))) //nolint:gosec // it is a port
 }

@@ -22,7 +22,7 @@ type Sites struct {
 // all servers know each other. [lab.Topology] refuses two clusters of one name.
 func StartSites(t *testing.T) Sites {
 	t.Helper()
-	hub := startSite(t, "hub", func(o *server.Options) { o.LeafNode.Host, o.LeafNode.Port = "127.0.0.1", -1 })
+	hub := startSite(t, "hub", func(o *server.Options) { o.LeafNode.Host, o.LeafNode.Port = "127.0.0.1", Port(t) })
 	z, err := hub.Varz(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func StartSites(t *testing.T) Sites {
 	site := func(name string) (all []*server.Server) {
 		for i := range 3 {
 			all = append(all, startSite(t, fmt.Sprintf("%s%d", name, i+1), func(o *server.Options) {
-				o.Cluster = server.ClusterOpts{Name: "EDGE", Host: "127.0.0.1", Port: -1}
+				o.Cluster = server.ClusterOpts{Name: "EDGE", Host: "127.0.0.1", Port: Port(t)}
 				for _, peer := range all {
 					o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: peer.ClusterAddr().String()})
 				}
@@ -69,7 +69,7 @@ func StartServers(t *testing.T, cluster string, n int, more func(i int, o *serve
 	t.Helper()
 	for i := range n {
 		all = append(all, startSite(t, fmt.Sprintf("n%d", i+1), func(o *server.Options) {
-			o.Cluster = server.ClusterOpts{Name: cluster, Host: "127.0.0.1", Port: -1}
+			o.Cluster = server.ClusterOpts{Name: cluster, Host: "127.0.0.1", Port: Port(t)}
 			for _, peer := range all {
 				o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: peer.ClusterAddr().String()})
 			}
@@ -81,7 +81,7 @@ func StartServers(t *testing.T, cluster string, n int, more func(i int, o *serve
 
 func startSite(t *testing.T, name string, more func(*server.Options)) *server.Server {
 	t.Helper()
-	o := &server.Options{ServerName: name, Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, SystemAccount: "SYS"}
+	o := &server.Options{ServerName: name, Host: "127.0.0.1", Port: Port(t), NoLog: true, NoSigs: true, SystemAccount: "SYS"}
 	for _, account := range []string{"SYS", "ORDERS"} {
 		acc := server.NewAccount(account)
 		o.Accounts = append(o.Accounts, acc)
