@@ -70,7 +70,7 @@ func TestServerWithAnotherSystemAccount(t *testing.T) {
 		} {
 			status, doc, text := auditProcesses(t, c.urls, c.args...)
 			if m := doc.Coverage.Missing; status != ExitNotAudited || len(m) != 1 || m[0].Server.Name != "n4" || !strings.HasSuffix(m[0].Reason, c.reason) {
-				t.Errorf("%s, %q: status %d: %s", c.what, system, status, text)
+				t.Errorf("%s%s, %q: status %d, %+v", text, c.what, system, status, doc.Coverage)
 			}
 		}
 	}
@@ -154,15 +154,15 @@ func TestAddressesThatServersDoNotKnow(t *testing.T) {
 		closed := "nats://127.0.0.1:" + closedPort(t)
 		for _, probe := range [][]string{nil, {"--no-probe"}} {
 			if status, doc, text := auditProcesses(t, strings.Join(urls, ","), probe...); status != ExitPass || !doc.Coverage.Complete {
-				t.Errorf("%s %v: status %d: %s", c.what, probe, status, text)
+				t.Errorf("%s%s %v: status %d, %+v", text, c.what, probe, status, doc.Coverage)
 			}
 			if status, doc, text := auditProcesses(t, strings.Join(append(slices.Clone(urls), closed), ","), probe...); status != ExitNotAudited || len(doc.Coverage.Missing) != 1 {
-				t.Errorf("%s %v, one more: status %d: %s", c.what, probe, status, text)
+				t.Errorf("%s%s %v, one more: status %d, %+v", text, c.what, probe, status, doc.Coverage)
 			}
 			// The third server is not in the list, and who is there instead is open.
 			few := strings.Join([]string{urls[0], urls[1], closed}, ",")
 			if status, doc, text := auditProcesses(t, few, probe...); (probe == nil || c.exact) && (status != ExitNotAudited || len(doc.Coverage.Missing) != 1) {
-				t.Errorf("%s %v, another: status %d: %s", c.what, probe, status, text)
+				t.Errorf("%s%s %v, another: status %d, %+v", text, c.what, probe, status, doc.Coverage)
 			}
 		}
 	}
