@@ -38,8 +38,8 @@ type Topology struct {
 	// listed to get a user in the global account.
 	Accounts []string
 	// DistinctAddresses puts each server on a loopback address of its own, and
-	// all of them on the same client port, so that one DNS name can stand for
-	// several: server i of the k-th group (clusters first, then leafs, both
+	// all of them on the same ports for clients, so that one DNS name can stand
+	// for several: server i of the k-th group (clusters first, then leafs, both
 	// from 0) is on 127.0.<k+1>.<i+1>. Linux routes all of 127/8 to itself;
 	// macOS has 127.0.0.1 only and Start fails there.
 	DistinctAddresses bool
@@ -272,8 +272,8 @@ func (p *planner) checkNames() error {
 
 const loopback = "127.0.0.1"
 
-// choosePorts gives a port to servers that need one before they start: a client
-// port to all with distinct addresses (the same for all), and else to late ones,
+// choosePorts gives ports to servers that need one before they start: those for
+// clients to all with distinct addresses (the same for all), and else to late ones,
 // whose address clients may be given before; a route port with JetStream, which
 // wants its peers' routes from the first server on. All other listeners have one
 // when they start.
@@ -287,8 +287,12 @@ func choosePorts(servers []*Server, same bool) error {
 		if err != nil {
 			return fmt.Errorf("distinct addresses: %w", err)
 		}
+		mqtt, err := Port(hosts...)
+		if err != nil {
+			return fmt.Errorf("distinct addresses: %w", err)
+		}
 		for _, s := range servers {
-			s.ports.client = port
+			s.ports.client, s.ports.mqtt = port, mqtt
 		}
 	}
 	for _, s := range servers {

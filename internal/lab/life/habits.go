@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -313,13 +314,13 @@ func paho() Operation {
 		Name: "paho", Title: "MQTT clients take the first address of a name that has all servers",
 		Topology: three(func(c *lab.Cluster) {
 			c.MQTT = true
-			c.Configure = func(_ int, o *server.Options) { o.MQTT.Port = o.Port + 1 }
 		}),
 		Do: func(ctx context.Context, w *World) error {
 			if err := w.DNS.Set("mqtt.example", lab.DNSRecord{Addresses: []string{w.Server(n1).Host(), w.Server(n2).Host(), w.Server(n3).Host()}}); err != nil {
 				return err
 			}
-			w.pass("PAHO", fmt.Sprintf("mqtt://mqtt.example:%d", w.Servers()[0].Port()+1))
+			_, port, _ := net.SplitHostPort(w.Server(n1).MQTTAddr()) // it has one
+			w.pass("PAHO", "mqtt://mqtt.example:"+port)
 			if err := w.later(ctx); err != nil {
 				return err
 			}

@@ -57,7 +57,7 @@ func TestConnectionsThatLogIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.truth(l, "$G", "ORDERS")
-	if took := time.Since(began); took > 2500*time.Millisecond {
+	if took := time.Since(began); took > sourcetest.Patient() {
 		t.Errorf("it took %s", took)
 	}
 	f.mu.Lock()
@@ -102,14 +102,15 @@ func TestAllAreInTheGlobalAccount(t *testing.T) {
 		defer nc.Close()
 	}
 	last := time.Now()
-	if late := f.kind(record.Crossed).Time.Sub(last); late > 3500*time.Millisecond {
+	// How soon is what TestHour measures; here a busy machine may stand still.
+	if late := f.kind(record.Crossed).Time.Sub(last); late > sourcetest.Patient() {
 		t.Errorf("noticed after %s", late)
 	}
 	close(stop)
 	<-stopped
 	last = time.Now()
 	f.truth(l, "$G")
-	if took := time.Since(last); took > 2500*time.Millisecond {
+	if took := time.Since(last); took > sourcetest.Patient() {
 		t.Errorf("the matrix is right after %s", took)
 	}
 }
