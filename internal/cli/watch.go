@@ -151,13 +151,11 @@ func (a *watch) watch(ctx context.Context) error {
 	}})
 	if store != nil {
 		store.Made = func() { a.made(store, follow) }
+		store.Inherit = func(ctx context.Context) (bool, error) { return a.inherit(ctx, store, follow) }
 		writing.Go(func() {
 			store.Run(recording, func(leading bool) {
 				a.led(leading)
 				events.publish(nil)
-				if leading {
-					writing.Go(func() { a.inherit(ctx, store, follow) })
-				}
 			})
 		})
 	}

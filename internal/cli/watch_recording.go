@@ -35,12 +35,14 @@ func (a *watch) led(leading bool) {
 	a.notice(report.StandingBy)
 }
 
-// inherit takes over what another watch recorded last, where several have one store.
-func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.Live) {
-	if dir, err := directory(a.store.place); err == nil && dir != "" {
-		return
+// inherit takes over what another watch recorded last, where several have one store. It
+// reports whether it did: before the first full report it can't.
+func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.Live) (did bool, err error) {
+	follow.Look(func(w *record.Watch, _ bool) { _, did = w.Since() })
+	if !did {
+		return false, nil
 	}
-	err := store.Leaning(ctx, func(last record.Spread, leans record.Lean) {
+	err = store.Leaning(ctx, func(last record.Spread, leans record.Lean) {
 		follow.Look(func(w *record.Watch, _ bool) { w.Inherit(last, leans) })
 	})
 	if err == nil {
@@ -52,6 +54,7 @@ func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.
 	if err != nil {
 		a.host.tracef("!!! what was recorded last can't be read: %v", err)
 	}
+	return err == nil, err
 }
 
 // unmatched says which of the accounts and clusters that were asked for are not there.

@@ -79,7 +79,7 @@ func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document,
 
 // Knows reports whether anything was ever recorded of an account, by its id or name.
 func (s *Store) Knows(ctx context.Context, account string) (known bool, err error) {
-	err = s.last(ctx, func(last record.Spread, _ record.Lean) { known = known || last.Account.Is(account) })
+	err = s.last(ctx, func(_ *record.Document, last record.Spread, _ record.Lean) { known = known || last.Account.Is(account) })
 	return known, err
 }
 
@@ -146,7 +146,7 @@ func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
 	if err != nil {
 		return err
 	}
-	return s.last(ctx, func(last record.Spread, leans record.Lean) {
+	return s.last(ctx, func(_ *record.Document, last record.Spread, leans record.Lean) {
 		until := h.knownUntil(&last, alive)
 		for _, g := range Joined(h.unseen(last.Cluster, leans.Since, until)) {
 			leans.Unknown += g.To.Sub(g.From)
@@ -171,35 +171,15 @@ func (h *History) knownUntil(last *record.Spread, alive time.Time) time.Time {
 	return known
 }
 
-// last hands over the last spread of every account in every cluster, and how it leans, where
-// it does.
-func (s *Store) last(ctx context.Context, take func(last record.Spread, leans record.Lean)) error {
+// last hands over the last document of every account in every cluster, its spread, and how
+// it leans, where it does.
+func (s *Store) last(ctx context.Context, take func(d *record.Document, last record.Spread, leans record.Lean)) error {
 	last := jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofAccounts + ">"}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
 	return s.read(ctx, last, func(d record.Document) {
 		spread := d.SpreadOf()
 		if spread == nil {
 			return
 		}
-		take(*spread, d.LeanOf())
-	})
-}
-
-// Leaning hands over what was recorded to be above the threshold, but for what this
-// recorder is about to write is back: see [record.Watch.Inherit].
-func (s *Store) Leaning(ctx context.Context, take func(last record.Spread, leans record.Lean)) error {
-	ctx, cancel := context.WithTimeout(ctx, startsIn)
-	defer cancel()
-	back := map[[2]string]bool{}
-	s.mu.Lock()
-	for i := range s.queue {
-		if d := &s.queue[i]; d.Change == record.Back && d.Account != nil && d.Cluster != nil {
-			back[[2]string{d.Account.ID, *d.Cluster}] = true
-		}
-	}
-	s.mu.Unlock()
-	return s.last(ctx, func(last record.Spread, leans record.Lean) {
-		if !leans.Since.IsZero() && !back[[2]string{last.Account.ID, last.Cluster}] {
-			take(last, leans)
-		}
+		take(&d, *spread, d.LeanOf())
 	})
 }

@@ -58,9 +58,14 @@ type Store struct {
 	// Again, if set before [Store.Run], opens the store once more where its connection
 	// was closed for good: the servers refused its user twice.
 	Again func(ctx context.Context) (*Store, error)
+	// Inherit, if set before [Store.Run], takes over what was recorded so far, where this
+	// recorder begins to lead: see [Store.Leaning]. It reports whether it did, which it is
+	// too early for before all servers reported. Until then nothing is written.
+	Inherit func(ctx context.Context) (did bool, err error)
 
 	mu      sync.Mutex // over what is below it, and over the connection while it runs
 	leading bool
+	heir    bool      // it leads, and has not inherited
 	until   time.Time // when the last write may begin, where this recorder leads
 	written time.Time // until when another recorder has written what it saw
 	queue   []record.Document
@@ -175,14 +180,18 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 	defer alive.Stop()
 	defer turn.Stop()
 	e := newElection(s.bucket)
+	inheriting := &inheritance{}
+	defer inheriting.end()
 	elected := time.Now()
 	s.elect(ctx, e, elected, led)
+	s.inherit(ctx, e, inheriting)
 	failing, wait := false, &renewal{}
 	for {
 		s.renew(ctx, e, wait)
 		if time.Since(elected) >= leadEvery { // also where writing took that long
 			elected = time.Now()
 			s.elect(ctx, e, elected, led)
+			s.inherit(ctx, e, inheriting)
 		}
 		var again <-chan time.Time
 		err := s.leave()
@@ -248,6 +257,7 @@ func (s *Store) elect(ctx context.Context, e *election, now time.Time, led func(
 	}
 	s.mu.Lock()
 	// What begins to be written then has ended when another recorder takes over.
+	s.heir = e.leading && (s.heir || !was && !s.alone && s.Inherit != nil)
 	s.leading, s.until = e.leading, e.seenAt.Add(followFor-writesIn)
 	// What another leader said to have written is. Where none did, or the store is away
 	// since, nobody has written what is queued here.
@@ -289,32 +299,6 @@ func (s *Store) behind(now time.Time) time.Duration {
 	return max(0, now.Sub(s.queue[0].Time))
 }
 
-// keepBy is how much of what it saw a recorder that stands by keeps at least.
-const keepBy = time.Minute
-
-// forget drops what is queued of before a time.
-func (s *Store) forget(before time.Time) {
-	n := 0
-	for n < len(s.queue) && s.queue[n].Time.Before(before) {
-		n++
-	}
-	s.queue = s.queue[n:]
-}
-
-// recorded takes in until when another leader has written what it saw: before that nothing is
-// missing where this recorder, which began meanwhile, goes on.
-func (s *Store) recorded(until time.Time) {
-	for i := range s.queue {
-		if d := &s.queue[i]; d.Change == record.Watching && d.Since != nil && d.Since.Before(until) {
-			since := until
-			if d.Time.Before(until) {
-				since = d.Time
-			}
-			d.Since = &since
-		}
-	}
-}
-
 // atOnce is how many documents are on their way at a time.
 const atOnce = 256
 
@@ -323,9 +307,9 @@ const atOnce = 256
 func (s *Store) flush(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		// The store is away, another recorder writes, or this one must say first that it
-		// still leads.
-		if !s.leading || !s.alone && time.Now().After(s.until) {
+		// The store is away, another recorder writes, or this one must first take over what
+		// that one wrote, or say that it still leads.
+		if !s.leading || s.heir || !s.alone && time.Now().After(s.until) {
 			defer s.mu.Unlock()
 			return s.failing
 		}

@@ -3,11 +3,148 @@ package history
 import (
 	"context"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/nats-balance/nats-balance/internal/record"
 )
+
+// keepBy is how much of what it saw a recorder that stands by keeps at least.
+const keepBy = time.Minute
+
+// forget drops what is queued of before a time.
+func (s *Store) forget(before time.Time) {
+	n := 0
+	for n < len(s.queue) && s.queue[n].Time.Before(before) {
+		n++
+	}
+	s.queue = s.queue[n:]
+}
+
+// recorded takes in until when another leader has written what it saw: before that nothing is
+// missing where this recorder, which began meanwhile, goes on.
+func (s *Store) recorded(until time.Time) {
+	for i := range s.queue {
+		if d := &s.queue[i]; d.Change == record.Watching && d.Since != nil && d.Since.Before(until) {
+			since := until
+			if d.Time.Before(until) {
+				since = d.Time
+			}
+			d.Since = &since
+		}
+	}
+}
+
+// inheritance is the taking over of what was recorded, beside saying that this recorder
+// leads: reading takes as long as it takes. It is for one goroutine.
+type inheritance struct {
+	cancel context.CancelFunc // nil while there is none
+	done   sync.WaitGroup
+}
+
+func (i *inheritance) end() {
+	if i.cancel != nil {
+		i.cancel()
+		i.done.Wait()
+		i.cancel = nil
+	}
+}
+
+// inherit begins taking over where this recorder has begun to lead, and ends it where
+// another one does.
+func (s *Store) inherit(ctx context.Context, e *election, i *inheritance) {
+	s.mu.Lock()
+	heir := s.heir
+	s.mu.Unlock()
+	if !e.leading {
+		i.end()
+	}
+	if !heir || i.cancel != nil {
+		return
+	}
+	ctx, i.cancel = context.WithCancel(ctx)
+	i.done.Go(func() {
+		for {
+			did, err := s.Inherit(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			s.mu.Lock()
+			s.heir, s.failing = !did, err
+			s.mu.Unlock()
+			select {
+			case s.wake <- struct{}{}:
+			default:
+			}
+			if did {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(tryAgain):
+			}
+		}
+	})
+}
+
+// Leaning hands over what was recorded to be above the threshold, but for what this
+// recorder is about to write is back: see [record.Watch.Inherit]. What this recorder saw of
+// an account before the last that was recorded of it is not written any more: whoever
+// recorded that saw it too, and what is written last of an account is to be what is so.
+func (s *Store) Leaning(ctx context.Context, take func(last record.Spread, leans record.Lean)) error {
+	ctx, cancel := context.WithTimeout(ctx, startsIn)
+	defer cancel()
+	type pair struct{ account, cluster string }
+	type leaning struct {
+		of    pair
+		last  record.Spread
+		leans record.Lean
+	}
+	recorded := map[pair]time.Time{}
+	s.mu.Lock()
+	for i := range s.queue {
+		if d := &s.queue[i]; d.Account != nil && d.Cluster != nil {
+			recorded[pair{d.Account.ID, *d.Cluster}] = time.Time{}
+		}
+	}
+	s.mu.Unlock()
+	var all []leaning
+	err := s.last(ctx, func(d *record.Document, last record.Spread, leans record.Lean) {
+		of := pair{last.Account.ID, last.Cluster}
+		if _, waits := recorded[of]; waits {
+			recorded[of] = d.Time
+		}
+		if !leans.Since.IsZero() {
+			all = append(all, leaning{of, last, leans})
+		}
+	})
+	if err != nil {
+		return err
+	}
+	back := map[pair]bool{}
+	s.mu.Lock()
+	s.queue = slices.DeleteFunc(s.queue, func(d record.Document) bool {
+		if d.Account == nil || d.Cluster == nil || d.Change == record.Kicked {
+			return false
+		}
+		of := pair{d.Account.ID, *d.Cluster}
+		if at := recorded[of]; !at.IsZero() && !d.Time.After(at) {
+			return true
+		}
+		back[of] = back[of] || d.Change == record.Back
+		return false
+	})
+	s.mu.Unlock()
+	for _, l := range all {
+		if !back[l.of] {
+			take(l.last, l.leans)
+		}
+	}
+	return nil
+}
 
 // Undecided are the verdicts that were recorded to be unknown and not to be known again, but
 // for those of which this recorder is about to write that: see

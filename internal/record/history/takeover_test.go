@@ -1,8 +1,14 @@
 package history
 
 import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
@@ -29,5 +35,62 @@ func TestUndecidedIsTakenOver(t *testing.T) {
 	said, err := s.Undecided(sourcetest.Within(t))
 	if err != nil || len(said) != 2 || said[0].Cluster != "C2" || !said[0].Time.Equal(at(2)) || !said[1].Everywhere {
 		t.Errorf("%v, %+v", err, said)
+	}
+}
+
+// Of two recorders, the one that goes on had seen an account a moment before the other one
+// recorded that it leans, and never saw it lean. What it saw before is not written after
+// that, or nobody would know that the account leans; nor is anything before that is known.
+func TestLeanIsInherited(t *testing.T) {
+	t.Parallel()
+	srv := keeper(t)
+	recorder := func(set func(s *Store)) (*Store, *nats.Conn) {
+		nc := sourcetest.Connect(t, srv.ClientURL())
+		s, err := Use(sourcetest.Within(t), nc, limits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		set(s)
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { s.Run(ctx, func(bool) {}); close(done) }()
+		t.Cleanup(func() { stop(); <-done })
+		return s, nc
+	}
+	first, nc := recorder(func(*Store) {})
+	now := time.Now().Add(time.Minute) // nothing is written already by its time
+	crossed := record.Change{Kind: record.Crossed, Time: now, Cluster: "C1", Spread: spread(now, 20, 1, 1), Since: now}
+	first.Add([]record.Change{crossed})
+	waitWritten(t, first)
+
+	var tries atomic.Int32
+	var leans []record.Spread
+	var left []record.Document
+	second, _ := recorder(func(s *Store) {
+		s.Inherit = func(ctx context.Context) (bool, error) {
+			if tries.Add(1) == 1 {
+				return false, errors.New("it can't be read")
+			}
+			err := s.Leaning(ctx, func(last record.Spread, _ record.Lean) { leans = append(leans, last) })
+			s.mu.Lock()
+			left = slices.Clone(s.queue) // nothing is written meanwhile
+			s.mu.Unlock()
+			return err == nil, err
+		}
+	})
+	elsewhere := spread(now, 3, 2, 2)
+	elsewhere.Cluster = "C2"
+	second.Add([]record.Change{
+		{Kind: record.Shifted, Time: now.Add(-time.Millisecond), Cluster: "C1", Spread: spread(now, 3, 2, 2)},
+		{Kind: record.Shifted, Time: now.Add(-time.Millisecond), Cluster: "C2", Spread: elsewhere},
+		{Kind: record.Shifted, Time: now.Add(time.Millisecond), Cluster: "C1", Spread: spread(now, 3, 2, 2)},
+	})
+	nc.Close() // dead: it says nothing any more
+	waitWritten(t, second)
+	if len(leans) != 1 || leans[0].Connections != 22 || tries.Load() != 2 {
+		t.Errorf("%d tries, %+v", tries.Load(), leans)
+	}
+	if len(left) != 2 || *left[0].Cluster != "C2" || !left[1].Time.After(now) {
+		t.Errorf("to be written: %+v", left)
 	}
 }
