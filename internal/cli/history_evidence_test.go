@@ -22,11 +22,18 @@ import (
 // watching has watch record a deployment in a directory, until it is stopped.
 func watching(t *testing.T, system, dir string, args ...string) (out *watched, stop func()) {
 	t.Helper()
+	return watchingFor(t, generous, system, dir, args...)
+}
+
+// watchingFor is watching with a time-out that is waited for, as for servers that are
+// missing when it begins.
+func watchingFor(t *testing.T, timeout time.Duration, system, dir string, args ...string) (out *watched, stop func()) {
+	t.Helper()
 	out, errs := &watched{}, &watched{}
 	ctx, interrupt := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- runHere(ctx, out, errs, append([]string{"watch", "--no-context", "--server", system, "--store", dir, "--for", "1s", "--timeout", generous.String()}, args...)...)
+		ended <- runHere(ctx, out, errs, append([]string{"watch", "--no-context", "--server", system, "--store", dir, "--for", "1s", "--timeout", timeout.String()}, args...)...)
 	}()
 	shows(t, out, errs, "watching ")
 	return out, func() {

@@ -49,7 +49,7 @@ func TestEveryOtherProcessIsReplaced(t *testing.T) {
 	run := func(args ...string) (int, string) {
 		t.Helper()
 		var out, errs watched
-		status := runHere(ctx, &out, &errs, append(args, "--no-context", "--history", dir, "--timeout", generous.String())...)
+		status := runHere(ctx, &out, &errs, append(args, "--no-context", "--history", dir, "--timeout", sourcetest.Patient().String())...)
 		return status, strings.Join(strings.Fields(out.String()+errs.String()), " ")
 	}
 	missing := func(when string) {
@@ -72,7 +72,7 @@ func TestEveryOtherProcessIsReplaced(t *testing.T) {
 			}
 		}
 	}
-	out, stop := watching(t, system, dir, all...)
+	out, stop := watchingFor(t, sourcetest.Patient(), system, dir, all...)
 	n[3].Kill() // others say of it what they say of one that hangs
 	shows(t, out, &watched{}, "server P-n4 (P) does not report: ")
 	restart()
@@ -82,7 +82,7 @@ func TestEveryOtherProcessIsReplaced(t *testing.T) {
 	missing("restarted while watch ran")
 	stop()
 	restart()
-	out, stop = watching(t, system, dir, all...)
+	out, stop = watchingFor(t, sourcetest.Patient(), system, dir, all...)
 	shows(t, out, &watched{}, "server P-n4 (P) does not report: it was found silent at ")
 	missing("restarted between two watches")
 	if status, out := run("audit", "concentration", "--server", others[0].URL(lab.SystemAccount)); status != ExitPass || !strings.Contains(out, "Warning: the history in "+dir) {

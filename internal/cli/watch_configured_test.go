@@ -67,7 +67,7 @@ func TestWatchWithoutAServerThatIsGoneForGood(t *testing.T) {
 	t.Cleanup(c.Stop)
 	p := c.Processes()
 	store := filepath.Join(t.TempDir(), "kept")
-	out, stop := watching(t, p[0].URL(lab.SystemAccount), store)
+	out, stop := watchingFor(t, sourcetest.Patient(), p[0].URL(lab.SystemAccount), store)
 	shows(t, out, &watched{}, "watching 4 servers")
 	p[3].Kill()
 	shows(t, out, &watched{}, "server P-n4 (P) does not report")
@@ -78,7 +78,7 @@ func TestWatchWithoutAServerThatIsGoneForGood(t *testing.T) {
 		}
 	}
 	for i, all := range []string{"3", "P-n1,P-n2,P-n3"} {
-		out, stop := watching(t, p[0].URL(lab.SystemAccount), store, "--expect-servers", all)
+		out, stop := watchingFor(t, sourcetest.Patient(), p[0].URL(lab.SystemAccount), store, "--expect-servers", all)
 		shows(t, out, &watched{}, "watching 3 servers")
 		if i == 0 { // the next one knows that
 			shows(t, out, &watched{}, "FINDING ORDERS")

@@ -206,20 +206,23 @@ func TestEqualAnswers(t *testing.T) {
 func TestServerWithAStrangeID(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"A B", "A\r\nX", ">"} {
-		l := sourcetest.StartLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
-		nc := sourcetest.Connect(t, l.SystemURL())
-		for subject, body := range map[string]string{
-			sysreq.Statsz:       sourcetest.Statsz(`"connections":0`),
-			sysreq.AccountStatz: sourcetest.Statz(sourcetest.Account("APP", 3, 0)),
-		} {
-			answers(t, l, subject, func(*nats.Msg) string {
-				return fmt.Sprintf(`{"server":{"id":%q,"name":"odd","cluster":"C"},%s}`, id, body)
-			})
-		}
-		d := audit(t, nc, source.Options{Timeout: sourcetest.Long})
-		if m := sourcetest.OnlyMissing(t, d, "C", "odd", "is not the id of a server"); m.Kind != checks.Unreadable || len(d.Servers) != 1 {
-			t.Errorf("%q: missing %+v, %d servers", id, m, len(d.Servers))
-		}
+		t.Run(fmt.Sprintf("%q", id), func(t *testing.T) {
+			t.Parallel()
+			l := sourcetest.StartLab(t, lab.Topology{Clusters: []lab.Cluster{{Servers: 1}}})
+			nc := sourcetest.Connect(t, l.SystemURL())
+			for subject, body := range map[string]string{
+				sysreq.Statsz:       sourcetest.Statsz(`"connections":0`),
+				sysreq.AccountStatz: sourcetest.Statz(sourcetest.Account("APP", 3, 0)),
+			} {
+				answers(t, l, subject, func(*nats.Msg) string {
+					return fmt.Sprintf(`{"server":{"id":%q,"name":"odd","cluster":"C"},%s}`, id, body)
+				})
+			}
+			d := audit(t, nc, source.Options{Timeout: sourcetest.Long})
+			if m := sourcetest.OnlyMissing(t, d, "C", "odd", "is not the id of a server"); m.Kind != checks.Unreadable || len(d.Servers) != 1 {
+				t.Errorf("missing %+v, %d servers", m, len(d.Servers))
+			}
+		})
 	}
 }
 

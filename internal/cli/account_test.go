@@ -110,32 +110,7 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 	if err := third.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	// It is the one that an earlier document names, and not one more.
-	doc := ownRun(t, ExitNotAudited, "--server", first.URL("ORDERS"), "--baseline", ofSystem)
-	if missing := doc.Coverage.Missing; doc.Coverage.ServersExpected != 3 || len(missing) != 1 || missing[0].Server.Name != "P-n3" || !strings.Contains(missing[0].Reason, "in the baseline of ") {
-		t.Errorf("%+v", doc.Coverage)
-	}
-	for _, urls := range []string{first.URL("ORDERS"), all} {
-		doc := ownRun(t, ExitNotAudited, "--server", urls)
-		missing := doc.Coverage.Missing
-		if doc.Outcome != "incomplete" || doc.Coverage.ServersExpected != 3 || doc.Coverage.ServersAnswered != 2 || len(missing) != 1 {
-			t.Fatalf("outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
-		}
-		address := strings.TrimPrefix(third.ClientURL(), "nats://")
-		if m := missing[0]; m.Server.Name != address || *m.Cluster != "P" ||
-			!strings.HasPrefix(m.Reason, "servers advertise "+address+", and ") {
-			t.Errorf("missing %s in %s: %s", m.Server.Name, *m.Cluster, m.Reason)
-		}
-	}
-	ownRun(t, ExitFinding, "--server", all, "--allow-partial")
-	// Without a look at the addresses which of them is the third's is unknown, and
-	// no less that there is one more than servers answered.
-	for _, urls := range []string{first.URL("ORDERS"), all} {
-		doc := ownRun(t, ExitNotAudited, "--server", urls, "--no-probe")
-		if missing := doc.Coverage.Missing; doc.Outcome != "incomplete" || len(missing) != 1 || !strings.Contains(missing[0].Reason, "--no-probe") {
-			t.Errorf("without a look: outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
-		}
-	}
+	t.Run("hangs", func(t *testing.T) { ownOfOneThatHangs(t, first.URL("ORDERS"), all, third.ClientURL(), ofSystem) })
 	if err := third.Resume(); err != nil {
 		t.Fatal(err)
 	}
@@ -149,6 +124,48 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 	}
 	if doc := ownRun(t, ExitNotAudited, "--server", first.URL("ORDERS")); !doc.Coverage.Complete || doc.Coverage.ServersExpected != 2 || doc.Summary.Skipped.TooFewServers != 1 {
 		t.Errorf("one stopped: %+v, %+v", doc.Coverage, doc.Summary)
+	}
+}
+
+// ownOfOneThatHangs audits by one URL of three servers, and by all, of which the third
+// hangs, side by side, as each waits for that.
+func ownOfOneThatHangs(t *testing.T, one, all, third, baseline string) {
+	t.Helper()
+	t.Run("with a baseline", func(t *testing.T) {
+		t.Parallel()
+		// It is the one that an earlier document names, and not one more.
+		doc := ownRun(t, ExitNotAudited, "--server", one, "--baseline", baseline)
+		if missing := doc.Coverage.Missing; doc.Coverage.ServersExpected != 3 || len(missing) != 1 || missing[0].Server.Name != "P-n3" || !strings.Contains(missing[0].Reason, "in the baseline of ") {
+			t.Errorf("%+v", doc.Coverage)
+		}
+	})
+	t.Run("partly", func(t *testing.T) {
+		t.Parallel()
+		ownRun(t, ExitFinding, "--server", all, "--allow-partial")
+	})
+	for _, urls := range []string{one, all} {
+		t.Run("with a look", func(t *testing.T) {
+			t.Parallel()
+			doc := ownRun(t, ExitNotAudited, "--server", urls)
+			missing := doc.Coverage.Missing
+			if doc.Outcome != "incomplete" || doc.Coverage.ServersExpected != 3 || doc.Coverage.ServersAnswered != 2 || len(missing) != 1 {
+				t.Fatalf("outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
+			}
+			address := strings.TrimPrefix(third, "nats://")
+			if m := missing[0]; m.Server.Name != address || *m.Cluster != "P" ||
+				!strings.HasPrefix(m.Reason, "servers advertise "+address+", and ") {
+				t.Errorf("missing %s in %s: %s", m.Server.Name, *m.Cluster, m.Reason)
+			}
+		})
+		// Without a look at the addresses which of them is the third's is unknown, and
+		// no less that there is one more than servers answered.
+		t.Run("without a look", func(t *testing.T) {
+			t.Parallel()
+			doc := ownRun(t, ExitNotAudited, "--server", urls, "--no-probe")
+			if missing := doc.Coverage.Missing; doc.Outcome != "incomplete" || len(missing) != 1 || !strings.Contains(missing[0].Reason, "--no-probe") {
+				t.Errorf("without a look: outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
+			}
+		})
 	}
 }
 

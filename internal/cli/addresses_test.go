@@ -49,7 +49,7 @@ func TestAddressesThatNoServerGreetsAt(t *testing.T) {
 		} {
 			t.Run("explained", func(t *testing.T) {
 				t.Parallel()
-				if doc := ownRunIn(t, generous, ExitPass, append([]string{"--server"}, args...)...); !doc.Coverage.Complete {
+				if doc := ownRunIn(t, generous/2, ExitPass, append([]string{"--server"}, args...)...); !doc.Coverage.Complete {
 					t.Errorf("%q: coverage %+v", args, doc.Coverage)
 				}
 			})
@@ -68,7 +68,7 @@ func TestAddressesThatNoServerGreetsAt(t *testing.T) {
 		} {
 			t.Run("missing", func(t *testing.T) {
 				t.Parallel()
-				doc := ownRunIn(t, generous, ExitNotAudited, append([]string{"--server"}, c.args...)...)
+				doc := ownRunIn(t, generous/2, ExitNotAudited, append([]string{"--server"}, c.args...)...)
 				// On a busy machine a second can pass before this process sees that it is connected.
 				late := func(reason string) bool {
 					return c.name == silent && strings.HasPrefix(reason, "no answer within 1s (an address of ")
@@ -82,7 +82,7 @@ func TestAddressesThatNoServerGreetsAt(t *testing.T) {
 			t.Run(command[0], func(t *testing.T) {
 				t.Parallel()
 				var out, errs bytes.Buffer
-				status := Run(append([]string{"--no-context", "--timeout", generous.String(), "--server", system + ",nats://" + silent}, command...), &out, &errs)
+				status := Run(append([]string{"--no-context", "--timeout", (generous / 2).String(), "--server", system + ",nats://" + silent}, command...), &out, &errs)
 				if status == ExitPass && command[0] != "rebalance" || !strings.Contains(out.String(), silent) {
 					t.Errorf("%q: status %d, %s%s", command, status, out.String(), errs.String())
 				}
