@@ -92,33 +92,30 @@ func (s *Store) inherit(ctx context.Context, e *election, i *inheritance) {
 
 // Leaning hands over what was recorded to be above the threshold, but for what this
 // recorder is about to write is back: see [record.Watch.Inherit]. What this recorder saw of
-// an account before the last that was recorded of it is not written any more: whoever
-// recorded that saw it too, and what is written last of an account is to be what is so.
+// an account before the last that was recorded of it is not written any more, but for a
+// finding of which that does not know: whoever recorded that saw it too, and what is
+// written last of an account is to be what is so.
 func (s *Store) Leaning(ctx context.Context, take func(last record.Spread, leans record.Lean)) error {
 	ctx, cancel := context.WithTimeout(ctx, startsIn)
 	defer cancel()
 	type pair struct{ account, cluster string }
-	type leaning struct {
-		of    pair
+	type recorded struct {
+		at    time.Time // zero where nothing is
 		last  record.Spread
 		leans record.Lean
 	}
-	recorded := map[pair]time.Time{}
+	known := map[pair]recorded{} // of those that lean, or that something is queued of
 	s.mu.Lock()
 	for i := range s.queue {
 		if d := &s.queue[i]; d.Account != nil && d.Cluster != nil {
-			recorded[pair{d.Account.ID, *d.Cluster}] = time.Time{}
+			known[pair{d.Account.ID, *d.Cluster}] = recorded{}
 		}
 	}
 	s.mu.Unlock()
-	var all []leaning
 	err := s.last(ctx, func(d *record.Document, last record.Spread, leans record.Lean) {
 		of := pair{last.Account.ID, last.Cluster}
-		if _, waits := recorded[of]; waits {
-			recorded[of] = d.Time
-		}
-		if !leans.Since.IsZero() {
-			all = append(all, leaning{of, last, leans})
+		if _, waits := known[of]; waits || !leans.Since.IsZero() {
+			known[of] = recorded{d.Time, last, leans}
 		}
 	})
 	if err != nil {
@@ -131,16 +128,17 @@ func (s *Store) Leaning(ctx context.Context, take func(last record.Spread, leans
 			return false
 		}
 		of := pair{d.Account.ID, *d.Cluster}
-		if at := recorded[of]; !at.IsZero() && !d.Time.After(at) {
+		last := known[of]
+		if found := d.Change == record.Held && !last.leans.Since.IsZero() && !last.leans.Finding; d.Time.Before(last.at) && !found {
 			return true
 		}
 		back[of] = back[of] || d.Change == record.Back
 		return false
 	})
 	s.mu.Unlock()
-	for _, l := range all {
-		if !back[l.of] {
-			take(l.last, l.leans)
+	for of, r := range known {
+		if !r.leans.Since.IsZero() && !back[of] {
+			take(r.last, r.leans)
 		}
 	}
 	return nil

@@ -40,7 +40,8 @@ func TestUndecidedIsTakenOver(t *testing.T) {
 
 // Of two recorders, the one that goes on had seen an account a moment before the other one
 // recorded that it leans, and never saw it lean. What it saw before is not written after
-// that, or nobody would know that the account leans; nor is anything before that is known.
+// that, or nobody would know that the account leans, but that it is a finding; nor is
+// anything before that is known.
 func TestLeanIsInherited(t *testing.T) {
 	t.Parallel()
 	srv := keeper(t)
@@ -82,6 +83,7 @@ func TestLeanIsInherited(t *testing.T) {
 	elsewhere.Cluster = "C2"
 	second.Add([]record.Change{
 		{Kind: record.Shifted, Time: now.Add(-time.Millisecond), Cluster: "C1", Spread: spread(now, 3, 2, 2)},
+		{Kind: record.Held, Time: now.Add(-time.Millisecond), Cluster: "C1", Spread: spread(now, 20, 1, 1), Since: now.Add(-time.Millisecond), Finding: true},
 		{Kind: record.Shifted, Time: now.Add(-time.Millisecond), Cluster: "C2", Spread: elsewhere},
 		{Kind: record.Shifted, Time: now.Add(time.Millisecond), Cluster: "C1", Spread: spread(now, 3, 2, 2)},
 	})
@@ -90,7 +92,7 @@ func TestLeanIsInherited(t *testing.T) {
 	if len(leans) != 1 || leans[0].Connections != 22 || tries.Load() != 2 {
 		t.Errorf("%d tries, %+v", tries.Load(), leans)
 	}
-	if len(left) != 2 || *left[0].Cluster != "C2" || !left[1].Time.After(now) {
+	if len(left) != 3 || left[0].Change != record.Held || *left[1].Cluster != "C2" || !left[2].Time.After(now) {
 		t.Errorf("to be written: %+v", left)
 	}
 }
