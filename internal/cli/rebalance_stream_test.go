@@ -76,15 +76,14 @@ func works(ctx context.Context, t *testing.T, owner jetstream.JetStream, config 
 	t.Helper()
 	c.seen, c.confirmed = map[uint64]bool{}, map[uint64]time.Time{}
 	config.AckPolicy, config.AckWait, config.MaxAckPending, config.MemoryStorage = jetstream.AckExplicitPolicy, ackWait, atHand*len(c.conns), true
-	var err error
-	if config.DeliverSubject == "" {
-		_, err = owner.CreateConsumer(ctx, "ORDERS", config)
-	} else {
-		_, err = owner.CreatePushConsumer(ctx, "ORDERS", config)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	askedAgain(ctx, t, func(ctx context.Context) (err error) {
+		if config.DeliverSubject == "" {
+			_, err = owner.CreateConsumer(ctx, "ORDERS", config)
+		} else {
+			_, err = owner.CreatePushConsumer(ctx, "ORDERS", config)
+		}
+		return err
+	})
 	for _, nc := range c.conns {
 		js, err := jetstream.New(nc)
 		if err != nil {
@@ -92,20 +91,20 @@ func works(ctx context.Context, t *testing.T, owner jetstream.JetStream, config 
 		}
 		take := func(m jetstream.Msg) { c.take(nc, m) }
 		var working jetstream.ConsumeContext
-		if config.DeliverSubject == "" {
-			var pull jetstream.Consumer
-			if pull, err = js.Consumer(ctx, "ORDERS", config.Durable); err == nil {
-				working, err = pull.Consume(take, jetstream.PullMaxMessages(atHand))
+		askedAgain(ctx, t, func(ctx context.Context) error {
+			if config.DeliverSubject == "" {
+				pull, err := js.Consumer(ctx, "ORDERS", config.Durable)
+				if err == nil {
+					working, err = pull.Consume(take, jetstream.PullMaxMessages(atHand))
+				}
+				return err
 			}
-		} else {
-			var push jetstream.PushConsumer
-			if push, err = js.PushConsumer(ctx, "ORDERS", config.Durable); err == nil {
+			push, err := js.PushConsumer(ctx, "ORDERS", config.Durable)
+			if err == nil {
 				working, err = push.Consume(take)
 			}
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+			return err
+		})
 		t.Cleanup(working.Stop)
 	}
 	return c
@@ -177,9 +176,10 @@ func TestRebalanceUnderStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := owner.CreateStream(ctx, jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders"}, Storage: jetstream.MemoryStorage}); err != nil {
-		t.Fatal(err)
-	}
+	askedAgain(ctx, t, func(ctx context.Context) error {
+		_, err := owner.CreateStream(ctx, jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders"}, Storage: jetstream.MemoryStorage})
+		return err
+	})
 	crews := map[string]*crew{}
 	for _, x := range []struct {
 		config   jetstream.ConsumerConfig
@@ -227,6 +227,19 @@ func TestRebalanceUnderStreams(t *testing.T) {
 		}
 		t.Logf("%s: %d messages, %d moves, %d dropped, %d came again", name, published, moves, c.dropped, c.again)
 		c.mu.Unlock()
+	}
+}
+
+// created asks for a stream or a consumer until it is there: nobody answers while servers
+// choose who leads them.
+func askedAgain(ctx context.Context, t *testing.T, ask func(ctx context.Context) error) {
+	t.Helper()
+	if err := lab.Poll(ctx, func() error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		return ask(ctx)
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 
