@@ -14,11 +14,14 @@ import (
 // Of several recorders with one store, one leads and writes; the others stand by.
 const (
 	leaderKey = "leader"
-	// leadEvery is how often the leader says that it still is, and the others look.
+	// leadEvery is how often the leader says that it still is, and lookEvery how often the
+	// others look.
 	leadEvery = 2 * time.Second
+	lookEvery = time.Second
 	// leadFor is how long a leader that could not say so goes on writing. After
 	// followFor without a word of it, another one takes over: what the first one had
-	// on its way is there or given up by then.
+	// on its way is there or given up by then. That is 8 s after its last word at the
+	// latest, as looks are a second apart.
 	leadFor   = 3 * time.Second
 	followFor = 6 * time.Second
 )

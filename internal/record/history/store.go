@@ -176,7 +176,7 @@ func (s *Store) State() State {
 // saw of late, so that nothing is missing where one of them goes on. Led is told
 // when that changes.
 func (s *Store) Run(ctx context.Context, led func(leading bool)) {
-	alive, turn := time.NewTicker(aliveEvery), time.NewTicker(leadEvery)
+	alive, turn := time.NewTicker(aliveEvery), time.NewTicker(lookEvery)
 	defer alive.Stop()
 	defer turn.Stop()
 	e := newElection(s.bucket)
@@ -221,7 +221,9 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 		case <-s.wake:
 		case <-again:
 		case <-turn.C:
-			elected = time.Time{} // it is due
+			if !e.leading || time.Since(elected) > leadEvery-lookEvery/2 {
+				elected = time.Time{} // it is due
+			}
 		case <-alive.C:
 			s.alive(ctx)
 			if e.leading { // nothing may change for long
