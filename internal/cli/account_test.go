@@ -110,7 +110,7 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 	if err := third.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("hangs", func(t *testing.T) { ownOfOneThatHangs(t, first.URL("ORDERS"), all, third.ClientURL(), ofSystem) })
+	ownOfOneThatHangs(t, first.URL("ORDERS"), all, third.ClientURL(), ofSystem)
 	if err := third.Resume(); err != nil {
 		t.Fatal(err)
 	}
@@ -131,41 +131,41 @@ func TestOwnAccountOfServersThatHang(t *testing.T) {
 // hangs, side by side, as each waits for that.
 func ownOfOneThatHangs(t *testing.T, one, all, third, baseline string) {
 	t.Helper()
-	t.Run("with a baseline", func(t *testing.T) {
-		t.Parallel()
-		// It is the one that an earlier document names, and not one more.
-		doc := ownRun(t, ExitNotAudited, "--server", one, "--baseline", baseline)
-		if missing := doc.Coverage.Missing; doc.Coverage.ServersExpected != 3 || len(missing) != 1 || missing[0].Server.Name != "P-n3" || !strings.Contains(missing[0].Reason, "in the baseline of ") {
-			t.Errorf("%+v", doc.Coverage)
+	address := strings.TrimPrefix(third, "nats://")
+	only := func(is func(m report.Missing) bool) func(*report.Document) bool {
+		return func(doc *report.Document) bool {
+			m := doc.Coverage.Missing
+			return doc.Outcome == "incomplete" && doc.Coverage.ServersExpected == 3 && doc.Coverage.ServersAnswered == 2 && len(m) == 1 && is(m[0])
 		}
+	}
+	looked := only(func(m report.Missing) bool {
+		return m.Server.Name == address && *m.Cluster == "P" && strings.HasPrefix(m.Reason, "servers advertise "+address+", and ")
 	})
-	t.Run("partly", func(t *testing.T) {
-		t.Parallel()
-		ownRun(t, ExitFinding, "--server", all, "--allow-partial")
-	})
-	for _, urls := range []string{one, all} {
-		t.Run("with a look", func(t *testing.T) {
-			t.Parallel()
-			doc := ownRun(t, ExitNotAudited, "--server", urls)
-			missing := doc.Coverage.Missing
-			if doc.Outcome != "incomplete" || doc.Coverage.ServersExpected != 3 || doc.Coverage.ServersAnswered != 2 || len(missing) != 1 {
-				t.Fatalf("outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
-			}
-			address := strings.TrimPrefix(third, "nats://")
-			if m := missing[0]; m.Server.Name != address || *m.Cluster != "P" ||
-				!strings.HasPrefix(m.Reason, "servers advertise "+address+", and ") {
-				t.Errorf("missing %s in %s: %s", m.Server.Name, *m.Cluster, m.Reason)
-			}
-		})
-		// Without a look at the addresses which of them is the third's is unknown, and
-		// no less that there is one more than servers answered.
-		t.Run("without a look", func(t *testing.T) {
-			t.Parallel()
-			doc := ownRun(t, ExitNotAudited, "--server", urls, "--no-probe")
-			if missing := doc.Coverage.Missing; doc.Outcome != "incomplete" || len(missing) != 1 || !strings.Contains(missing[0].Reason, "--no-probe") {
-				t.Errorf("without a look: outcome %s, coverage %+v", doc.Outcome, doc.Coverage)
-			}
-		})
+	// Without a look at the addresses which of them is the third's is unknown, and
+	// no less that there is one more than servers answered.
+	without := only(func(m report.Missing) bool { return strings.Contains(m.Reason, "--no-probe") })
+	cases := []struct {
+		args   []string
+		status int
+		is     func(*report.Document) bool
+	}{
+		// It is the one that an earlier document names, and not one more.
+		{[]string{one, "--baseline", baseline}, ExitNotAudited, only(func(m report.Missing) bool {
+			return m.Server.Name == "P-n3" && strings.Contains(m.Reason, "in the baseline of ")
+		})},
+		{[]string{one}, ExitNotAudited, looked},
+		{[]string{all}, ExitNotAudited, looked},
+		{[]string{one, "--no-probe"}, ExitNotAudited, without},
+		{[]string{all, "--no-probe"}, ExitNotAudited, without},
+		{[]string{all, "--allow-partial"}, ExitFinding, func(*report.Document) bool { return true }},
+	}
+	for i, got := range sideBySide(t.Context(), len(cases), func(i int) []string {
+		return append([]string{"--no-context", "--timeout", "10s", "audit", "concentration", "--json", "--server"}, cases[i].args...)
+	}) {
+		var doc report.Document
+		if err := json.Unmarshal([]byte(got.out), &doc); err != nil || got.status != cases[i].status || !cases[i].is(&doc) {
+			t.Errorf("%q: %v, status %d: %s%s%s, %+v", cases[i].args, err, got.status, got.out, got.errs, doc.Outcome, doc.Coverage)
+		}
 	}
 }
 
