@@ -230,8 +230,7 @@ func TestRebalanceUnderStreams(t *testing.T) {
 	}
 }
 
-// created asks for a stream or a consumer until it is there: nobody answers while servers
-// choose who leads them.
+// askedAgain asks JetStream until it answers: nobody does while servers choose who leads.
 func askedAgain(ctx context.Context, t *testing.T, ask func(ctx context.Context) error) {
 	t.Helper()
 	if err := lab.Poll(ctx, func() error {
