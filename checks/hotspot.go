@@ -187,7 +187,7 @@ func (m Measure) totals(d *Deployment, c cluster) []int {
 	return totals
 }
 
-// judge adds a cluster; perAccount is room for a number for each account.
+// judge adds a cluster; perAccount is scratch space, a number for each account.
 func (r *HotspotResult) judge(h clusterLoad, perAccount []int) {
 	out := HotspotCluster{Name: h.c.name, Connections: h.total, Verdict: Pass, Averaged: h.averaged()}
 	switch {

@@ -12,14 +12,14 @@ import (
 //
 // A missing server that may be in any cluster may be that one. It is counted once:
 // the cluster is Silent then, and no server more. Each stands for one cluster, so
-// that those beyond their number are one server more each, for which there is so much
-// room.
-func (d *Deployment) AddSilent(found []Missing, room int) {
+// that those beyond their number are one server more each, at
+// most so many.
+func (d *Deployment) AddSilent(found []Missing, most int) {
 	n := max(0, min(d.free(), len(found)))
 	for i := range found[:n] {
-		d.silence(&found[i])
+		d.addSilentCluster(&found[i])
 	}
-	d.Missing = append(d.Missing, found[n:min(len(found), n+max(0, room))]...)
+	d.Missing = append(d.Missing, found[n:min(len(found), n+max(0, most))]...)
 }
 
 // AddAnywhere adds a server that did not report. Where it may be in any cluster, and
@@ -36,7 +36,7 @@ func (d *Deployment) AddAnywhere(m Missing) {
 	}
 	of := d.Missing[at]
 	d.Missing = append(slices.Delete(d.Missing, at, at+1), m)
-	d.silence(&of)
+	d.addSilentCluster(&of)
 }
 
 // StandsFor reports whether a missing server is there only because nobody of a
@@ -83,8 +83,8 @@ func (m *Missing) mayBeAnywhere() bool {
 	return !m.ClusterKnown && !m.Apart && m.ID == "" && !m.Perhaps
 }
 
-// silence has the servers that may be anywhere stand for a cluster.
-func (d *Deployment) silence(of *Missing) {
+// addSilentCluster has the servers that may be anywhere stand for a cluster.
+func (d *Deployment) addSilentCluster(of *Missing) {
 	if slices.Contains(d.Silent, of.Cluster) {
 		return
 	}

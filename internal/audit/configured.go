@@ -25,13 +25,13 @@ func (e Expected) addConfigured(ctx context.Context, d *checks.Deployment) {
 		d.AddSilent(unknownClusters(d, ""), 0)
 		return
 	}
-	room, found := e.room(d), e.lackingBy(ctx, d)
+	most, found := e.mostMore(d), e.lackingBy(ctx, d)
 	d.Missing = append(d.Missing, found...)
-	d.AddSilent(unknownClusters(d, e.ifNoMore(known)), room-len(found))
+	d.AddSilent(unknownClusters(d, e.ifNoMore(known)), most-len(found))
 }
 
-// room is how many servers can be missing besides those that are known.
-func (e Expected) room(d *checks.Deployment) int {
+// mostMore is how many servers can be missing besides those that are known.
+func (e Expected) mostMore(d *checks.Deployment) int {
 	if e.Count > 0 {
 		return e.Count - len(d.Servers) - len(d.Missing)
 	}
@@ -62,7 +62,7 @@ func (e Expected) lackingBy(ctx context.Context, d *checks.Deployment) []checks.
 		}
 		found = append(found, c.missing(do)...)
 	}
-	return found[:max(0, min(e.room(d), len(found)))]
+	return found[:max(0, min(e.mostMore(d), len(found)))]
 }
 
 // certain asks the servers of clusters that seem to lack some for all that tells

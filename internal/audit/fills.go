@@ -44,7 +44,7 @@ func (e Expected) fill(ctx context.Context, d *checks.Deployment) {
 // placesIn are the servers that are missing besides those that are known, by the
 // configuration of those that answered and by the number that is expected.
 func (e Expected) placesIn(ctx context.Context, d *checks.Deployment) []checks.Missing {
-	if e.room(d) <= 0 {
+	if e.mostMore(d) <= 0 {
 		return nil
 	}
 	out := e.lackingBy(ctx, d)

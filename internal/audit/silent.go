@@ -133,9 +133,9 @@ func describeAll(of []*checks.Missing, at []*sight) bool {
 // tell describes servers that are silent, and run, by addresses of which nothing else
 // says whose they are: where these are just as many, and the same was seen at all. Else
 // it leaves open whether they drain, where one that hangs may be any of them.
-func tell(d *checks.Deployment, room []int, at []sight) bool {
+func tell(d *checks.Deployment, anywhere []int, at []sight) bool {
 	var of []*checks.Missing
-	for _, i := range room {
+	for _, i := range anywhere {
 		of = append(of, &d.Missing[i])
 	}
 	var seen []*sight

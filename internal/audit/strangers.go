@@ -38,8 +38,8 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, greetings [
 			m.Place("")
 		}
 	}
-	var room []int // missing servers that may be at any address, and leave as much open
-	unseenAt := 0  // those that may be at one that nobody looked at
+	var anywhere []int // missing servers that may be at any address, and leave as much open
+	unseenAt := 0      // those that may be at one that nobody looked at
 	for i := range d.Missing {
 		m := &d.Missing[i]
 		if placed[i] || m.Placed || m.IsAddress() || m.Bound != nil || m.Apart {
@@ -49,7 +49,7 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, greetings [
 			unseenAt++
 		}
 		if !m.ClusterKnown || oneKnown(d) && !d.Gateways {
-			room = append(room, i)
+			anywhere = append(anywhere, i)
 		}
 	}
 	var unseen, seen []sight
@@ -60,8 +60,8 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, greetings [
 			seen = append(seen, s)
 		}
 	}
-	if tell(d, room, seen) {
-		seen, unseenAt = nil, max(0, unseenAt-len(room))
+	if tell(d, anywhere, seen) {
+		seen, unseenAt = nil, max(0, unseenAt-len(anywhere))
 	}
 	var known []netip.AddrPort // of missing servers
 	for i := range d.Missing {
@@ -82,9 +82,9 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, greetings [
 		said := s.said() + " (" + s.of + "); which server that is, is unknown"
 		before := checks.LeastAt(known)
 		known = append(known, s.at)
-		if len(room) > 0 && checks.LeastAt(known) > before {
-			d.Missing[room[0]].Place(s.shown)
-			room, unseenAt = room[1:], unseenAt-1
+		if len(anywhere) > 0 && checks.LeastAt(known) > before {
+			d.Missing[anywhere[0]].Place(s.shown)
+			anywhere, unseenAt = anywhere[1:], unseenAt-1
 			d.Notes = slices.Insert(d.Notes, 0, s.shown+": "+said)
 			continue
 		}
@@ -100,9 +100,10 @@ func (e Expected) missingAt(d *checks.Deployment, left, all []sight, greetings [
 
 // unseen takes in addresses that were not connected to, and of which no server that
 // reported says that it is there. Some may be theirs all the same: other addresses of those
-// that are located, or of as many others as free, and of missing servers that may be at any address, of which there are so many as room.
-// That as many servers reported as the operator says there are settles it.
-func (e Expected) unseen(d *checks.Deployment, unseen []sight, located []netip.AddrPort, room, free int) {
+// that are located, or of as many others as free, and of as many missing servers as
+// anywhere, which may be at any address. That as many servers reported as the operator
+// says there are settles it.
+func (e Expected) unseen(d *checks.Deployment, unseen []sight, located []netip.AddrPort, anywhere, free int) {
 	if len(unseen) == 0 {
 		return
 	}
@@ -112,12 +113,12 @@ func (e Expected) unseen(d *checks.Deployment, unseen []sight, located []netip.A
 		at = append(at, s.at)
 	}
 	n := len(d.Servers)
-	least := checks.LeastAt(at) - checks.LeastAt(located) - max(0, free) - room
+	least := checks.LeastAt(at) - checks.LeastAt(located) - max(0, free) - anywhere
 	switch {
 	case e.Count == n:
 		d.Note(fmt.Sprintf("%s; --expect-servers %d says that all are here", said, n))
 		return
-	case room > 0 && least <= 0:
+	case anywhere > 0 && least <= 0:
 		d.Notes = slices.Insert(d.Notes, 0, said)
 		return
 	}
