@@ -32,6 +32,8 @@ const (
 	// deviations is how far off a number must be to be no chance: in a run of
 	// 1,000 batches it is less than one time in ten.
 	deviations = 4
+	// hardly is the chance below which clients of a trial that all came back are no chance.
+	hardly = 0.05
 )
 
 // bad reports whether fewer than half left of those that should have, and that is no
@@ -41,6 +43,14 @@ func (t tally) bad() bool { return t.kicked >= fewest && t.tooFewLeft() }
 // failed is the same of canaries, however few: it also reports those that all came back,
 // which may be chance, as they are there to show that others would stay away.
 func (t tally) failed() bool { return t.returned > 0 && (t.returned == t.kicked || t.tooFewLeft()) }
+
+// shown reports whether a trial of one service shows that its clients come back, however
+// few were closed: too few left, or all came back and that is hardly chance. A client whose
+// library may choose the server that closed it does so one time in three of three servers,
+// and is no proof.
+func (t tally) shown() bool {
+	return t.failed() && (t.tooFewLeft() || math.Pow(t.expected.mean/float64(t.kicked), float64(t.kicked)) < hardly)
+}
 
 func (t tally) tooFewLeft() bool {
 	left, should := float64(t.kicked-t.returned), float64(t.kicked)-t.expected.mean
@@ -107,13 +117,11 @@ func (s *State) expected(moves []Move) (on []gain, back gain) {
 	return walked, back
 }
 
-// unlearnt is how many of the clients of moves were expected at each server before the
-// run had shown where they go.
-func (s *State) unlearnt(moves []Move) []gain {
+// unlearnt is expected before the run had shown where they go.
+func (s *State) unlearnt(moves []Move) (on []gain, back gain) {
 	fresh := *s
 	fresh.seen = nil
-	on, _ := fresh.expected(moves)
-	return on
+	return fresh.expected(moves)
 }
 
 // reached says which servers any of the clients of moves can get to from where

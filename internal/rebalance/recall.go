@@ -59,7 +59,7 @@ func (s *State) Recall(account int, history []checks.Closed) []Recalled {
 			}
 			// One that is tried alone shows it however few, as it does in a run.
 			alone := x.Unproven || x.Protocol == checks.MQTT
-			if t.tooFewLeft() || alone && t.failed() {
+			if t.tooFewLeft() || alone && x.shows(t) {
 				out = append(out, Recalled{i, s.nameOf(i), server.Name, closed, at, 0})
 				break
 			}

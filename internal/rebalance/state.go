@@ -75,6 +75,12 @@ func (x *Service) mayReturn() bool {
 	return own || x.ByName && x.Order == nil
 }
 
+// shows reports whether a trial of this service shows that its clients come back. Devices
+// know one address: one that came back says it of all.
+func (x *Service) shows(t tally) bool {
+	return t.shown() || x.Protocol == checks.MQTT && t.failed()
+}
+
 // Connection is a client connection with what it costs its client to lose it. Its
 // texts are of whoever connected: any bytes.
 type Connection struct {

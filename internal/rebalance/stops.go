@@ -38,7 +38,7 @@ func (a *applying) cameBack(now *Arrivals, kicked map[int]tally, try trial) *Sto
 		this.returned = now.Services[service].Back
 		now.On[this.from] = max(0, now.On[this.from]-this.returned) // it did not choose that server
 		a.tallies[service].add(this)
-		if t := *a.tallies[service]; t.bad() || try.of(service) && t.failed() {
+		if t := *a.tallies[service]; t.bad() || try.all && t.failed() || try.of(service) && a.now.Services[service].shows(t) {
 			a.stays(service, Returned{t.returned, t.kicked})
 			continue
 		}
@@ -77,7 +77,8 @@ func (a *applying) returned(t tally) *Stop {
 // them each server should get, and what to expect of each service.
 func (a *applying) expect(moved []Move) (on []gain, services map[int]tally) {
 	on, _ = a.now.expected(moved)
-	for i, x := range a.now.unlearnt(moved) {
+	fresh, _ := a.now.unlearnt(moved)
+	for i, x := range fresh {
 		a.unlearnt[i].expected.plus(x)
 	}
 	accounts := map[int][]Move{}
@@ -95,7 +96,7 @@ func (a *applying) expect(moved []Move) (on []gain, services map[int]tally) {
 	}
 	services = map[int]tally{}
 	for service, moves := range of {
-		_, back := a.now.expected(moves)
+		_, back := a.now.unlearnt(moves)
 		services[service] = tally{kicked: len(moves), expected: back, from: moves[0].Server}
 	}
 	return on, services
