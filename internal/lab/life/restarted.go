@@ -18,10 +18,13 @@ func (w *World) restart(ctx context.Context, names ...string) error {
 			return err
 		}
 		w.Server(name).Shutdown()
-		if err := w.later(ctx); err != nil {
+		if err := w.later(ctx); err != nil { // until they have noticed
 			return err
 		}
 		if err := lab.Poll(ctx, w.elsewhere); err != nil {
+			return err
+		}
+		if err := w.later(ctx); err != nil {
 			return err
 		}
 		if err := w.Server(name).Start(ctx); err != nil {
