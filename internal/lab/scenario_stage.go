@@ -68,7 +68,36 @@ func (st *Stage) start(ctx context.Context) error {
 			return err
 		}
 	}
-	return st.settled(ctx)
+	if err := st.settled(ctx); err != nil {
+		return err
+	}
+	return st.poll(ctx, st.joined)
+}
+
+// joined returns nil once for each server another one says that it is configured to have
+// a route to it. One that dialled it before it listened tries again a second later, and
+// until then an audit takes its address for that of a server that is not there.
+func (st *Stage) joined() error {
+	dialled := map[string]bool{}
+	for _, s := range st.servers {
+		srv := s.Embedded()
+		if srv == nil {
+			continue
+		}
+		z, err := srv.Routez(nil)
+		if err != nil {
+			return fmt.Errorf("server %s: routes: %w", s.Name(), err)
+		}
+		for _, r := range z.Routes {
+			dialled[r.RemoteID] = dialled[r.RemoteID] || r.IsConfigured
+		}
+	}
+	for _, s := range st.servers {
+		if srv := s.Embedded(); srv != nil && srv.NumRoutes() > 0 && !dialled[srv.ID()] {
+			return fmt.Errorf("nobody has dialled server %s", s.Name())
+		}
+	}
+	return nil
 }
 
 // settled returns when the servers together count every client.
