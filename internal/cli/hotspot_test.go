@@ -75,7 +75,7 @@ func TestHotspotsOfAnySource(t *testing.T) {
 	t.Parallel()
 	model := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}}, Expected: 3}
 	for i, name := range []string{"n1", "n2", "n3"} {
-		model.Servers = append(model.Servers, checks.Server{ID: name, Name: name, Cluster: "C1",
+		model.Servers = append(model.Servers, checks.Server{ID: name, Name: name, Cluster: "C1", Peers: []string{"n1", "n2", "n3"},
 			Usage: []checks.Usage{{Account: 0, Connections: []uint32{20, 2, 2}[i]}}})
 	}
 	var out bytes.Buffer
