@@ -91,6 +91,7 @@ type Name struct {
 	Host     string
 	Verdict  NameVerdict
 	Detail   string // in a sentence, for people
+	Unasked  bool   // DNS is not to be asked at all
 	Complete bool   // every resolver answered for IPv4 and IPv6
 	// HostsFile reports whether the addresses come from the hosts file.
 	HostsFile bool

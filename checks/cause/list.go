@@ -16,8 +16,14 @@ type ListReport struct {
 	// Problems are what is wrong with it, one sentence each: what keeps clients
 	// from spreading or failing over.
 	Problems []string
-	// Open is what could not be looked at, one sentence each.
-	Open []string
+	// Open is what could not be looked at.
+	Open []OpenInList
+}
+
+// OpenInList is what could not be looked at of a list.
+type OpenInList struct {
+	Text    string // one sentence
+	Unasked bool   // because DNS is not to be asked
 }
 
 // Outcome is a finding where something is wrong, and incomplete where nothing
@@ -41,7 +47,7 @@ func CheckList(l checks.URLList) ListReport {
 	clusters := map[string]bool{}
 	told := 0 // of how many addresses the servers tell
 	for _, why := range l.Incomplete {
-		r.Open = append(r.Open, "The list "+why+", so there may be more to it.")
+		r.open("The list " + why + ", so there may be more to it.")
 	}
 	for _, e := range l.Endpoints {
 		r.name(e)
@@ -76,7 +82,7 @@ func CheckList(l checks.URLList) ListReport {
 	case len(servers) == 1 && len(r.Open) == 0 && (servers[0].Cluster != "" || told > 1):
 		r.Problems = append(r.Problems, fmt.Sprintf("It leads to one server only, %s, which is part of a cluster.", servers[0].Name))
 	case len(servers) == 1 && len(r.Open) > 0:
-		r.Open = append(r.Open, fmt.Sprintf("As far as is known, it leads to %s only.", servers[0].Name))
+		r.open(fmt.Sprintf("As far as is known, it leads to %s only.", servers[0].Name))
 	}
 	if len(clusters) > 1 {
 		var names []string
@@ -92,6 +98,9 @@ func CheckList(l checks.URLList) ListReport {
 	return r
 }
 
+// open adds what could not be looked at.
+func (r *ListReport) open(text string) { r.Open = append(r.Open, OpenInList{Text: text}) }
+
 // name says what is wrong with a host name.
 func (r *ListReport) name(e checks.Endpoint) {
 	if e.Literal || e.Name == nil {
@@ -105,7 +114,7 @@ func (r *ListReport) name(e checks.Endpoint) {
 	case checks.NameDiffers:
 		r.Problems = append(r.Problems, e.URL+": "+e.Name.Detail)
 	case checks.NameFailed, checks.NameUnknown:
-		r.Open = append(r.Open, e.URL+": "+e.Name.Detail)
+		r.Open = append(r.Open, OpenInList{Text: e.URL + ": " + e.Name.Detail, Unasked: e.Name.Unasked})
 	}
 }
 
@@ -121,13 +130,13 @@ func (r *ListReport) address(at string, c checks.Contact) (dead bool) {
 	case checks.ContactTimeout:
 		r.Problems = append(r.Problems, at+" does not answer from here.")
 	case checks.ContactUnroutable:
-		r.Open = append(r.Open, at+" can't be reached from this machine.")
+		r.open(at + " can't be reached from this machine.")
 		return false
 	case checks.ContactUnreadable:
-		r.Open = append(r.Open, at+": "+c.Detail+".")
+		r.open(at + ": " + c.Detail + ".")
 		return false
 	case checks.ContactNone:
-		r.Open = append(r.Open, at+" was not connected to.")
+		r.open(at + " was not connected to.")
 		return false
 	}
 	return true

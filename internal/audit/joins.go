@@ -39,10 +39,25 @@ func joining(d *checks.Deployment, cluster string, now time.Time) (youngest *che
 	return youngest, left
 }
 
+// deployment is the model of a source. What holds of every model is seen to here for a
+// source that forgot it: without, an audit would call complete what may lack servers, or
+// take two clusters of one name for one.
+func deployment(ctx context.Context, from source.Source) (*checks.Deployment, error) {
+	d, err := from.Deployment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !from.Kind().FindsServers {
+		d.AddUnlisted("no server of its cluster says which others it has routes to, so that others may have gone unnoticed")
+	}
+	d.Separate()
+	return d, nil
+}
+
 // gather reads who is where: again, where servers that have just started may seem to
 // lack others. It says for how long it waited until then.
 func gather(ctx context.Context, from source.Source) (d *checks.Deployment, waited time.Duration, err error) {
-	if d, err = from.Deployment(ctx); err != nil {
+	if d, err = deployment(ctx, from); err != nil {
 		return nil, 0, err
 	}
 	wait := joinsIn(d, time.Now())
@@ -56,7 +71,7 @@ func gather(ctx context.Context, from source.Source) (d *checks.Deployment, wait
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
 	}
-	if again, err := from.Deployment(ctx); err == nil {
+	if again, err := deployment(ctx, from); err == nil {
 		d = again
 	}
 	return d, wait, nil

@@ -19,7 +19,9 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/lab"
+	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // TestMain makes this test program the nats-balance that the scripts run.
@@ -101,6 +103,13 @@ func TestScripts(t *testing.T) {
 			e.Vars = append(e.Vars, shareOut(env, int(scripts.Add(1)))...)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 			// A cause more is no change of a script.
+			e.Setenv("FORMATS", words.Or(report.Formats()))
+			e.Setenv("HOTSPOT_FORMATS", words.Or(report.HotspotFormats()))
+			audits := []string{"concentration"}
+			for _, m := range checks.Measures() {
+				audits = append(audits, m.Command)
+			}
+			e.Setenv("AUDITS", words.Or(append(audits, "urls", "checks")))
 			e.Setenv("CAUSES", strconv.Itoa(len(cause.All())))
 			e.Setenv("PAGES", strconv.Itoa(len(cause.All())+len(checks.All())))
 			return workers.setUp(e)

@@ -41,11 +41,15 @@ func terminalWidth(w io.Writer) int {
 	return columns
 }
 
-// wrap writes a sentence in lines as wide as the terminal of the output; 80 columns
-// where it has none.
-func (h Host) wrap(w io.Writer, indent, sentence string) {
+// columns is how wide the terminal of the output is; 80 where it has none.
+func (h Host) columns() int {
 	const usual = 80
-	fmt.Fprintln(w, report.Folded(indent+sentence, indent, cmp.Or(lineWidth(h.Out), usual)))
+	return cmp.Or(lineWidth(h.Out), usual)
+}
+
+// wrap writes a sentence in lines of [Host.columns].
+func (h Host) wrap(w io.Writer, indent, sentence string) {
+	fmt.Fprintln(w, report.Folded(indent+sentence, indent, h.columns()))
 }
 
 // lineWidth returns how many columns lines may have on a terminal; 0 for anything else.

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/nats-balance/nats-balance/internal/record/history"
@@ -77,15 +76,15 @@ func (a *past) read(ctx context.Context) error {
 			return err
 		}
 	}
-	text := report.HistoryText(h, a.account, known, r.Since, now)
+	var out bytes.Buffer
 	if a.output.format == "json" {
 		doc := history.DocumentOf(h, a.account, now)
 		doc.Recorded = known && !h.First.IsZero()
-		data, err := json.MarshalIndent(doc, "", "  ")
-		if err != nil {
+		if err := report.JSON(&out, doc); err != nil {
 			return err
 		}
-		text = string(data) + "\n"
+		return a.output.put(a.host, out.Bytes())
 	}
-	return a.output.put(a.host, []byte(text))
+	out.WriteString(report.HistoryText(h, a.account, known, r.Since, now))
+	return a.output.put(a.host, out.Bytes())
 }

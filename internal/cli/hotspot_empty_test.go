@@ -39,7 +39,7 @@ func TestEmptyWithoutAListener(t *testing.T) {
 	t.Parallel()
 	model := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}}, Expected: 3}
 	for i, name := range []string{"n1", "n2", "n3"} {
-		model.Servers = append(model.Servers, checks.Server{ID: name, Name: name, Cluster: "C1", Details: &checks.Details{WebSocket: []int{80, 80, 0}[i]},
+		model.Servers = append(model.Servers, checks.Server{ID: name, Name: name, Cluster: "C1", Peers: []string{"n1", "n2", "n3"}, Details: &checks.Details{WebSocket: []int{80, 80, 0}[i]},
 			Usage: []checks.Usage{{Account: 0, Connections: []uint32{30, 30, 0}[i]}}})
 	}
 	half := []checks.Group{{Key: "nats", Counts: []int{15, 15, 0}}, {Key: "websocket", Counts: []int{15, 15, 0}}}

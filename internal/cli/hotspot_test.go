@@ -75,7 +75,7 @@ func TestHotspotsOfAnySource(t *testing.T) {
 	t.Parallel()
 	model := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}}, Expected: 3}
 	for i, name := range []string{"n1", "n2", "n3"} {
-		model.Servers = append(model.Servers, checks.Server{ID: name, Name: name, Cluster: "C1",
+		model.Servers = append(model.Servers, checks.Server{ID: name, Name: name, Cluster: "C1", Peers: []string{"n1", "n2", "n3"},
 			Usage: []checks.Usage{{Account: 0, Connections: []uint32{20, 2, 2}[i]}}})
 	}
 	var out bytes.Buffer
@@ -99,22 +99,6 @@ func TestHotspotsOfAnySource(t *testing.T) {
 	broken := errors.New("damaged")
 	if _, err := a.audit(context.Background(), &origin{Source: modelSource{err: broken}}); !errors.Is(err, broken) {
 		t.Errorf("a source that fails: %v", err)
-	}
-}
-
-// Every check has thresholds of its own to list.
-func TestThresholds(t *testing.T) {
-	t.Parallel()
-	for _, c := range checks.All() {
-		if len(thresholds(c)) < 3 {
-			t.Errorf("%s has the thresholds %v", c.Code, thresholds(c))
-		}
-	}
-	if text, err := json.Marshal(thresholds(checks.ClientConnections().Check)); err != nil || string(text) != `{"factor":2,"min_connections":10,"min_servers":2}` {
-		t.Errorf("%s, %v", text, err)
-	}
-	if text, err := json.Marshal(thresholds(checks.Concentration())); err != nil || string(text) != `{"min_connections":10,"min_servers":3,"review_percent":50,"threshold_percent":70}` {
-		t.Errorf("%s, %v", text, err)
 	}
 }
 

@@ -99,7 +99,7 @@ func operateRecorded(t *testing.T, o life.Operation) []recordedCase {
 		t.Fatal(err)
 	}
 	defer w.Stop()
-	time.Sleep(settledIn)
+	time.Sleep(settledIn) // an operator who audits no sooner: what watch has yet to write shows nowhere
 	docs := []report.Document{lived(t, w, "--no-history"), lived(t, w, "--history", dir)}
 	var out []recordedCase
 	for _, c := range o.Cases {

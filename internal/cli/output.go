@@ -47,15 +47,17 @@ func (o *output) validate() error {
 }
 
 func (o *output) write(h Host, doc *report.Document) error {
-	switch o.format {
-	case "json": // what was begun is ended, see put
-		h.Context = context.WithoutCancel(h.Context)
-		fallthrough
-	case "csv": // every account on every server: more than is kept in memory
-		return o.stream(h, func(w io.Writer) error { return report.Write(w, doc, o.format, o.style(h)) })
+	write := func(w io.Writer) error { return report.Write(w, doc, o.format, o.style(h)) }
+	switch report.OutputOf(o.format) {
+	case report.Whole, report.Readable:
+	case report.ToTheEnd:
+		h.Context = context.WithoutCancel(h.Context) // see put
+		return o.stream(h, write)
+	case report.Piecewise:
+		return o.stream(h, write)
 	}
 	var b bytes.Buffer
-	if err := report.Write(&b, doc, o.format, o.style(h)); err != nil {
+	if err := write(&b); err != nil {
 		return err
 	}
 	return o.put(h, b.Bytes())
@@ -91,7 +93,7 @@ func (o *output) stream(h Host, write func(io.Writer) error) error {
 	whole := func(w io.Writer) error { return write(&untilInterrupted{h.Context, w}) }
 	if o.file != "" {
 		mode := private
-		if o.format == "prometheus" {
+		if report.OutputOf(o.format) == report.Readable {
 			mode = readable
 		}
 		return writeOutfile(o.file, mode, whole)

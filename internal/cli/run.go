@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -330,6 +331,19 @@ func nameRefused(app *fisk.Application, args []string, err error) error {
 		}
 	}
 	return err
+}
+
+// repeats reports whether an error of the parser has an argument in it, or one of its two
+// sides: the parser does not say which argument it is about but in its text.
+func repeats(err error, arg string) bool {
+	name, value, _ := strings.Cut(arg, "=")
+	for _, word := range []string{arg, name, value} {
+		quoted := strconv.Quote(word)
+		if word != "" && (strings.Contains(err.Error(), word) || strings.Contains(err.Error(), quoted[1:len(quoted)-1])) {
+			return true
+		}
+	}
+	return false
 }
 
 // isUsage tells an error of the parser from one of a command.

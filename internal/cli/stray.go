@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/choria-io/fisk"
@@ -117,16 +116,4 @@ func withoutStray(args, flags []string, err error) error {
 		}
 	}
 	return err
-}
-
-// repeats reports whether an error has an argument in it, or one of its two sides.
-func repeats(err error, arg string) bool {
-	name, value, _ := strings.Cut(arg, "=")
-	for _, word := range []string{arg, name, value} {
-		quoted := strconv.Quote(word)
-		if word != "" && (strings.Contains(err.Error(), word) || strings.Contains(err.Error(), quoted[1:len(quoted)-1])) {
-			return true
-		}
-	}
-	return false
 }

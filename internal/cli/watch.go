@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -284,11 +283,10 @@ func (a *watch) print(changes []record.Change) error {
 	for _, c := range changes {
 		text := lines.Text(c)
 		if a.json {
-			line, err := json.Marshal(record.DocumentOf(c).Harmless())
-			if err != nil {
+			var err error
+			if text, err = report.WatchJSON(c); err != nil {
 				return err
 			}
-			text = string(line) + "\n"
 		}
 		if text == "" {
 			continue

@@ -55,7 +55,7 @@ func Follow(ctx context.Context, lists []checks.URLList, o Options) (warnings []
 	for _, l := range lists {
 		for _, e := range l.Endpoints {
 			if _, ok := names[e.Host]; !e.Literal && !ok {
-				names[e.Host] = &checks.Name{Host: e.Host, Verdict: checks.NameUnknown, Detail: "DNS was not asked (--no-dns)."}
+				names[e.Host] = &checks.Name{Host: e.Host, Verdict: checks.NameUnknown, Detail: "DNS was not asked.", Unasked: o.DNS == nil}
 				order = append(order, e.Host)
 			}
 		}

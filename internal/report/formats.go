@@ -10,20 +10,36 @@ type format struct {
 	name string
 	// everyAccount is that it has more than findings, and so takes every account.
 	everyAccount bool
+	output       Output
 	concentrated func(io.Writer, *Document, Style) error
 	hotspots     func(io.Writer, *Hotspots, Style) error // nil where it has none
 }
 
-// formats are all, the default first. A new format adds its line here.
+// Output is what a format takes of whoever writes it.
+type Output int
+
+const (
+	// Whole is written at once, when all of it is there.
+	Whole Output = iota
+	// Readable is [Whole], and a program of another user reads the file.
+	Readable
+	// Piecewise is every account on every server, which is more than is kept in memory.
+	Piecewise
+	// ToTheEnd is that too, and an interrupt does not cut it off: nothing reads a half.
+	ToTheEnd
+)
+
+// formats are all, the default first. A new format adds its line here: tests find it
+// there, and name its golden files after it.
 func formats() []format {
 	return []format{
-		{"text", false, writeText, writeHotspotsText},
-		{"json", false, unstyled(indented[Document]), unstyled(writeHotspotsJSON)},
-		{"html", true, unstyled(writeHTML), unstyled(writeHotspotsHTML)},
-		{"nagios", true, unstyled(writeNagios), unstyled(writeHotspotsNagios)},
-		{"prometheus", true, unstyled(writePrometheus), unstyled(writeHotspotsPrometheus)},
-		{"markdown", false, unstyled(writeMarkdown), unstyled(writeHotspotsMarkdown)},
-		{"csv", true, unstyled(writeCSV), unstyled(writeHotspotsCSV)},
+		{"text", false, Whole, writeText, writeHotspotsText},
+		{"json", false, ToTheEnd, unstyled(indented[Document]), unstyled(writeHotspotsJSON)},
+		{"html", true, Whole, unstyled(writeHTML), unstyled(writeHotspotsHTML)},
+		{"nagios", true, Whole, unstyled(writeNagios), unstyled(writeHotspotsNagios)},
+		{"prometheus", true, Readable, unstyled(writePrometheus), unstyled(writeHotspotsPrometheus)},
+		{"markdown", false, Whole, unstyled(writeMarkdown), unstyled(writeHotspotsMarkdown)},
+		{"csv", true, Piecewise, unstyled(writeCSV), unstyled(writeHotspotsCSV)},
 	}
 }
 
@@ -56,6 +72,9 @@ func HotspotFormats() []string {
 // EveryAccount reports whether a format has more than findings, and so takes
 // every account.
 func EveryAccount(name string) bool { return formatOf(name).everyAccount }
+
+// OutputOf is what a format takes of whoever writes it.
+func OutputOf(name string) Output { return formatOf(name).output }
 
 // Write writes the document in a format; an unknown name is the default's.
 func Write(w io.Writer, doc *Document, name string, style Style) error {

@@ -27,13 +27,9 @@ func page(t *testing.T, path string) string {
 // The outputs on the page of the formats are what the program prints.
 func TestFormatsPageShowsRealOutput(t *testing.T) {
 	shown := page(t, formatsPage)
-	for ext, write := range documentFormats {
-		in := fixtureNamed(t, "finding").in
-		if ext != "md" {
-			in = everyRow(in)
-		}
-		if want := formatted(t, write, New(in)); !strings.Contains(shown, "\n"+want+"```") && !strings.Contains(shown, "\n"+strings.ReplaceAll(want, "\r", "")+"```") {
-			t.Errorf("the page does not show, as %s:\n%s", ext, want)
+	for _, as := range forPrograms() {
+		if want := formatted(t, as.write, New(as.input(fixtureNamed(t, "finding").in))); !strings.Contains(shown, "\n"+want+"```") && !strings.Contains(shown, "\n"+strings.ReplaceAll(want, "\r", "")+"```") {
+			t.Errorf("the page does not show, as %s:\n%s", as.name, want)
 		}
 	}
 }

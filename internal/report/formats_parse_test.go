@@ -39,7 +39,7 @@ func label(m *dto.Metric, name string) string {
 
 func TestPrometheusIsReadAsItWasMeant(t *testing.T) {
 	named := regexp.MustCompile(`^nats_balance_[a-z_]+$`)
-	eachFormat(t, "prom", func(t *testing.T, _, got string, doc *Document) {
+	eachFormat(t, "prometheus", func(t *testing.T, _, got string, doc *Document) {
 		families := exposed(t, got)
 		for name, f := range families {
 			if !named.MatchString(name) || f.GetType() != dto.MetricType_GAUGE || !strings.HasSuffix(f.GetHelp(), ".") {
@@ -249,7 +249,7 @@ func TestMarkdownHasNoMarkupFromOutside(t *testing.T) {
 	begin := regexp.MustCompile(`^(#{2,3} ([0-9]+\. )?|- |  - )?`)
 	link := regexp.MustCompile(`(?i)://|www\.|\.example|gh-|deadbeefdeadbeef\b|:\+1:`)
 	block := regexp.MustCompile(`^\s*([0-9]+[.)]|[-+=>]+)(\s|$)`)
-	eachFormat(t, "md", func(t *testing.T, _, got string, _ *Document) {
+	eachFormat(t, "markdown", func(t *testing.T, _, got string, _ *Document) {
 		for line := range strings.SplitSeq(proseOf(t, got), "\n") {
 			rest := ours.Replace(line[len(begin.FindString(line)):])
 			if strings.ContainsAny(rest, "@#<>[]`\\~$&_*!") || link.MatchString(rest) || block.MatchString(rest) {

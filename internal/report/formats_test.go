@@ -18,14 +18,24 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// documentFormats and hotspotFormats are the formats for runbooks, monitoring
-// and spreadsheets.
-var (
-	documentFormats = map[string]func(io.Writer, *Document) error{
-		"nagios": writeNagios, "prom": writePrometheus, "md": writeMarkdown, "csv": writeCSV}
-	hotspotFormats = map[string]func(io.Writer, *Hotspots) error{
-		"nagios": writeHotspotsNagios, "prom": writeHotspotsPrometheus, "md": writeHotspotsMarkdown, "csv": writeHotspotsCSV}
-)
+// forPrograms are the formats for runbooks, monitoring and spreadsheets: all but those
+// with tests and golden files of their own.
+func forPrograms() []format {
+	return slices.DeleteFunc(formats(), func(f format) bool { return slices.Contains([]string{"text", "json", "html"}, f.name) })
+}
+
+// write and writeHotspots are a format's functions, without a style.
+func (f format) write(w io.Writer, doc *Document) error { return f.concentrated(w, doc, Style{}) }
+
+func (f format) writeHotspots(w io.Writer, doc *Hotspots) error { return f.hotspots(w, doc, Style{}) }
+
+// input has every account where the format takes them, as the command asks for them.
+func (f format) input(in Input) Input {
+	if f.everyAccount {
+		return everyRow(in)
+	}
+	return in
+}
 
 // everyRow is the input with all accounts, as the command asks for them.
 func everyRow(in Input) Input {
@@ -69,29 +79,28 @@ func TestFormatsGolden(t *testing.T) {
 		if slices.Contains(slices.Concat(oneLine, shown), f.name) {
 			fmt.Fprintf(&lines, "%s:\n%s", f.name, formatted(t, writeNagios, doc))
 		}
-		for ext, write := range documentFormats {
-			switch {
-			case ext == "nagios" || !slices.Contains(shown, f.name):
-			case ext == "md": // which has all accounts only where they were asked for
-				check(f.name+".md", formatted(t, write, New(f.in)))
-			default:
-				check(f.name+"."+ext, formatted(t, write, doc))
+		for _, as := range forPrograms() {
+			if as.name != "nagios" && slices.Contains(shown, f.name) {
+				check(f.name+"."+as.name, formatted(t, as.write, New(as.input(f.in))))
 			}
 		}
 	}
 	doc := since(everyRow(fixtureNamed(t, "finding").in))
 	fmt.Fprintf(&lines, "since:\n%s", formatted(t, writeNagios, doc))
-	check("since.prom", formatted(t, writePrometheus, doc))
-	check("since.md", formatted(t, writeMarkdown, doc))
+	for _, as := range forPrograms() {
+		if as.name != "nagios" {
+			check("since."+as.name, formatted(t, as.write, doc))
+		}
+	}
 	check("nagios.txt", lines.String())
 
 	lines.Reset()
 	for _, f := range hotspotFixtures() {
 		doc := NewHotspots(f.in)
 		fmt.Fprintf(&lines, "%s:\n%s", f.name, formatted(t, writeHotspotsNagios, doc))
-		for ext, write := range hotspotFormats {
-			if ext != "nagios" && slices.Contains([]string{"hostile", "incomplete", "together"}, f.name) {
-				check("hotspot-"+f.name+"."+ext, formatted(t, write, doc))
+		for _, as := range forPrograms() {
+			if as.name != "nagios" && as.hotspots != nil && slices.Contains([]string{"hostile", "incomplete", "together"}, f.name) {
+				check("hotspot-"+f.name+"."+as.name, formatted(t, as.writeHotspots, doc))
 			}
 		}
 	}
@@ -140,8 +149,12 @@ func hostileHotspots(name string) *Hotspots {
 }
 
 // eachFormat makes every document of the tests in a format.
-func eachFormat(t *testing.T, ext string, check func(t *testing.T, name, got string, doc *Document)) {
+func eachFormat(t *testing.T, name string, check func(t *testing.T, name, got string, doc *Document)) {
 	t.Helper()
+	as := formatOf(name)
+	if as.name != name {
+		t.Fatalf("there is no format %s", name)
+	}
 	run := func(name, got string, doc *Document) {
 		t.Run(name, func(t *testing.T) {
 			checkPlain(t, got)
@@ -150,17 +163,22 @@ func eachFormat(t *testing.T, ext string, check func(t *testing.T, name, got str
 	}
 	for _, f := range fixtures() {
 		doc := New(everyRow(f.in))
-		run(f.name, formatted(t, documentFormats[ext], doc), doc)
+		run(f.name, formatted(t, as.write, doc), doc)
 	}
 	for i, name := range hostile() {
 		doc := New(hostileInput(name))
-		run(fmt.Sprintf("hostile %d", i), formatted(t, documentFormats[ext], doc), doc)
-		run(fmt.Sprintf("hostile hotspot %d", i), formatted(t, hotspotFormats[ext], hostileHotspots(name)), nil)
+		run(fmt.Sprintf("hostile %d", i), formatted(t, as.write, doc), doc)
+		if as.hotspots != nil {
+			run(fmt.Sprintf("hostile hotspot %d", i), formatted(t, as.writeHotspots, hostileHotspots(name)), nil)
+		}
 	}
 	doc := since(everyRow(fixtureNamed(t, "finding").in))
-	run("since", formatted(t, documentFormats[ext], doc), doc)
+	run("since", formatted(t, as.write, doc), doc)
+	if as.hotspots == nil {
+		return
+	}
 	for _, f := range hotspotFixtures() {
-		run("hotspot "+f.name, formatted(t, hotspotFormats[ext], NewHotspots(f.in)), nil)
+		run("hotspot "+f.name, formatted(t, as.writeHotspots, NewHotspots(f.in)), nil)
 	}
 }
 
@@ -177,6 +195,17 @@ func checkPlain(t *testing.T, s string) {
 	}
 	if strings.Contains(s, "s3cret") || strings.Contains(s, "user:p") {
 		t.Error("it has credentials")
+	}
+}
+
+// Whatever names are, a format has no control characters and no credentials. Those with
+// a test of their own are held to that there.
+func TestFormatsArePlain(t *testing.T) {
+	for _, as := range forPrograms() {
+		if slices.Contains([]string{"nagios", "prometheus", "markdown", "csv"}, as.name) {
+			continue
+		}
+		eachFormat(t, as.name, func(*testing.T, string, string, *Document) {})
 	}
 }
 
@@ -242,14 +271,15 @@ func TestNagiosSaysWhoIsWhere(t *testing.T) {
 }
 
 func TestFormatsReturnTheErrorOfTheWriter(t *testing.T) {
-	for ext, write := range documentFormats {
-		if err := write(brokenWriter{}, New(everyRow(fixtureNamed(t, "finding").in))); !errors.Is(err, errBroken) {
-			t.Errorf("%s: %v", ext, err)
+	for _, as := range forPrograms() {
+		if err := as.write(brokenWriter{}, New(everyRow(fixtureNamed(t, "finding").in))); !errors.Is(err, errBroken) {
+			t.Errorf("%s: %v", as.name, err)
 		}
-	}
-	for ext, write := range hotspotFormats {
-		if err := write(brokenWriter{}, NewHotspots(hotspotFixtureNamed(t, "finding"))); !errors.Is(err, errBroken) {
-			t.Errorf("hotspots, %s: %v", ext, err)
+		if as.hotspots == nil {
+			continue
+		}
+		if err := as.writeHotspots(brokenWriter{}, NewHotspots(hotspotFixtureNamed(t, "finding"))); !errors.Is(err, errBroken) {
+			t.Errorf("hotspots, %s: %v", as.name, err)
 		}
 	}
 }

@@ -49,7 +49,11 @@ func NewURLs(version string, now time.Time, lists []checks.URLList, read clientu
 		for _, s := range r.Problems {
 			list.Problems = append(list.Problems, words.Sentence(s))
 		}
-		for _, s := range r.Open {
+		for _, o := range r.Open {
+			s := o.Text
+			if o.Unasked {
+				s = strings.TrimSuffix(s, ".") + " (--no-dns)."
+			}
 			list.Open = append(list.Open, words.Sentence(s))
 		}
 		rank := map[checks.Outcome]int{checks.OutcomeIncomplete: 1, checks.OutcomeFinding: 2}[r.Outcome()]

@@ -20,7 +20,7 @@ func TestURLsTellWhatIsKnown(t *testing.T) {
 	}
 	server := checks.Contact{Outcome: checks.ContactServer, Tries: 1, Greetings: []checks.Greeting{{ID: "N1", Name: "n1", Cluster: "c", Host: "10.0.0.1", Port: 4222, Count: 1}}}
 	none, refused := checks.Contact{Outcome: checks.ContactNone}, checks.Contact{Outcome: checks.ContactRefused}
-	unasked := checks.Endpoint{URL: "nats://a:4222", Scheme: "nats", Host: "a", Port: 4222, Name: &checks.Name{Host: "a", Verdict: checks.NameUnknown, Detail: "DNS was not asked (--no-dns)."}}
+	unasked := checks.Endpoint{URL: "nats://a:4222", Scheme: "nats", Host: "a", Port: 4222, Name: &checks.Name{Host: "a", Verdict: checks.NameUnknown, Detail: "DNS was not asked.", Unasked: true}}
 	for _, tt := range []struct {
 		name    string
 		list    checks.URLList
@@ -31,6 +31,7 @@ func TestURLsTellWhatIsKnown(t *testing.T) {
 		{"one server, of an incomplete list", checks.URLList{Incomplete: []string{"has a placeholder"}, Endpoints: []checks.Endpoint{endpoint("10.0.0.1", server)}},
 			"As far as is known, it leads to n1 only.", "one server only", "incomplete"},
 		{"nobody connected", checks.URLList{Endpoints: []checks.Endpoint{endpoint("10.0.0.1", none)}}, "was not looked up: where it leads is unknown.", "no server", "incomplete"},
+		{"nobody asked DNS, and why", checks.URLList{Endpoints: []checks.Endpoint{unasked}}, "Unknown: nats://a:4222: DNS was not asked (--no-dns).", "no server", "incomplete"},
 		{"nobody asked DNS", checks.URLList{Endpoints: []checks.Endpoint{unasked, unasked}}, "were not looked up: where they lead is unknown.", "no server", "incomplete"},
 		{"nobody listens", checks.URLList{Endpoints: []checks.Endpoint{endpoint("10.0.0.1", refused)}}, "leads to no server.", "not looked up", "finding"},
 		{"partly", checks.URLList{Endpoints: []checks.Endpoint{endpoint("10.0.0.1", refused), endpoint("10.0.0.2", none)}}, "lead to no server that is known.", "not looked up", "finding"},

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -42,6 +43,12 @@ const (
 	logTime   = "2006-01-02 15:04:05"
 	logIndent = "                     "
 )
+
+// WatchJSON is a change in one line for programs.
+func WatchJSON(c record.Change) (string, error) {
+	line, err := json.Marshal(record.DocumentOf(c).Harmless())
+	return string(line) + "\n", err
+}
 
 // Text is a change in lines; empty where it is not worth one.
 func (x WatchLines) Text(c record.Change) string {

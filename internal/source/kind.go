@@ -11,6 +11,10 @@ type Kind struct {
 	// OwnAccount reports whether its credentials are those of the one account that it
 	// sees. It is told of no other, nor of servers that do not answer.
 	OwnAccount bool
+	// FindsServers reports whether it finds the servers that there are by more than the
+	// routes of those that it has: by a roster, or by asking all at once. What finds them
+	// by routes alone has to have some of every cluster, or its audits are incomplete.
+	FindsServers bool
 	// Past reports whether it was gathered before: what is recorded now is not about it.
 	Past bool
 	// Reports says of one server, Report of several, that it has their reports.

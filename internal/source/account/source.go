@@ -42,7 +42,7 @@ func New(nc *nats.Conn, named string, o source.Options) *Source {
 // Kind is that of a source which is asked with a user of another account.
 func Kind() source.Kind {
 	const report = "reported to an ordinary account, which sees only itself"
-	return source.Kind{Name: "account", OwnAccount: true, Reports: report, Report: report,
+	return source.Kind{Name: "account", OwnAccount: true, FindsServers: true, Reports: report, Report: report,
 		BringsIn: "A longer --timeout, another server to connect to, or a user of the system account, may bring them in"}
 }
 

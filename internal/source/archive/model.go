@@ -57,7 +57,7 @@ func (a *Source) Deployment(ctx context.Context) (*checks.Deployment, error) {
 	behind(l, d)
 	d.CountOnce()
 	d.Expected = len(d.Servers) + d.Absent()
-	unrouted(l, d)
+	d.AddUnlisted("the archive has no routes of its servers, so that others may have gone unnoticed: gather without --no-server-endpoints")
 	onlyUsed(d)
 	l.addUncounted(d, uncounted)
 	if withoutVarz > 0 {
@@ -145,21 +145,6 @@ func (l *contents) addUncounted(d *checks.Deployment, uncounted map[uint32]bool)
 		if more := accounts[min(len(accounts), namedUncounted):]; len(more) > 0 {
 			d.Uncounted = append(d.Uncounted, checks.Uncounted{Accounts: more, Cluster: c,
 				Reason: fmt.Sprintf("the archive has no count of %s more accounts on any server: audit servers for them", words.Count(len(more)))})
-		}
-	}
-}
-
-// unrouted adds a server that may be missing to clusters of which the archive has
-// no routes: servers that did not answer show in them only. It is not expected.
-func unrouted(l *contents, d *checks.Deployment) {
-	routed := map[string]bool{}
-	for _, s := range l.servers {
-		routed[s.Cluster] = routed[s.Cluster] || s.routes
-	}
-	for _, c := range slices.Sorted(maps.Keys(routed)) {
-		if c != "" && !routed[c] {
-			d.Missing = append(d.Missing, checks.Missing{Cluster: c, ClusterKnown: true, Kind: checks.NotAsked,
-				Reason: "the archive has no routes of its servers, so that others may have gone unnoticed: gather without --no-server-endpoints"})
 		}
 	}
 }

@@ -67,7 +67,7 @@ func New(urls []*url.URL, config *tls.Config, o source.Options) *Source {
 // Kind is that of a source which is the monitoring ports of servers.
 func Kind() source.Kind {
 	const report = "reported on their monitoring ports"
-	return source.Kind{Name: "monitoring", Reports: report, Report: report,
+	return source.Kind{Name: "monitoring", FindsServers: true, Reports: report, Report: report,
 		BringsIn: "Their URLs in --monitor, or a longer --timeout, may bring them in"}
 }
 

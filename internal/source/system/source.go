@@ -32,7 +32,7 @@ func New(nc *nats.Conn, o source.Options) *Source { return &Source{nc: nc, o: o}
 // Kind is that of a source which is asked with a user of the system account.
 func Kind() source.Kind {
 	const report = "reported to the system account"
-	return source.Kind{Name: "system-account", SeesAll: true, Reports: report, Report: report,
+	return source.Kind{Name: "system-account", SeesAll: true, FindsServers: true, Reports: report, Report: report,
 		BringsIn: "A longer --timeout, or another server to connect to, may bring them in"}
 }
 
