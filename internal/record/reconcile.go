@@ -380,19 +380,3 @@ func (w *Watch) totals() *Totals {
 	}
 	return &t
 }
-
-// Each calls f for all that accounts have on servers, but for the system account.
-func (w *Watch) Each(f func(a checks.Account, s checks.ServerRef, cluster string, clients, leafnodes int)) {
-	for i := range w.m.accounts {
-		if w.m.accounts[i].System {
-			continue
-		}
-		for _, c := range w.m.accounts[i].cells {
-			s := &w.m.servers[c.server]
-			if !s.counts() {
-				continue
-			}
-			f(w.m.accounts[i].Account, s.ServerRef, s.cluster, int(c.clients), int(c.leaves))
-		}
-	}
-}

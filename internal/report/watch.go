@@ -63,7 +63,7 @@ func (x WatchLines) Text(c record.Change) string {
 		}
 	case record.Crossed:
 		head = fmt.Sprintf("%s leans: %s", pairName(c.Spread), leanText(c.Spread))
-		if c.Spread.Account.ID == globalAccount {
+		if c.Spread.Account.ID == checks.GlobalAccount {
 			more = append(more, notLoggedIn(c.Moves))
 		}
 		if c.Left != nil {
@@ -82,7 +82,7 @@ func (x WatchLines) Text(c record.Change) string {
 		more = append(more, movesText(c.Moves, c.MoreMoves, c.MovesMissed)...)
 	case record.Held:
 		head = fmt.Sprintf("FINDING %s: %s", pairName(c.Spread), leanText(c.Spread))
-		if c.Spread.Account.ID == globalAccount {
+		if c.Spread.Account.ID == checks.GlobalAccount {
 			more = append(more, notLoggedIn(nil))
 		}
 		since := "since " + c.Since.UTC().Format(logTime)
@@ -189,9 +189,6 @@ func leftText(c record.Change) string {
 	return text
 }
 
-// globalAccount is where a server counts a connection until it has logged in.
-const globalAccount = "$G"
-
 // notLoggedIn says what may be among the connections of the global account, and how many
 // left that had not logged in.
 func notLoggedIn(moves []record.Move) string {
@@ -201,7 +198,7 @@ func notLoggedIn(moves []record.Move) string {
 			n += m.Count
 		}
 	}
-	text := "servers count a connection in " + globalAccount + " until it has logged in"
+	text := "servers count a connection in " + checks.GlobalAccount + " until it has logged in"
 	if n > 0 {
 		text += "; " + words.Plural(n, "connection") + " ended without (" + string(checks.ReasonAuthTimeout) + ")"
 	}
@@ -268,7 +265,7 @@ func pairName(s *record.Spread) string {
 	return name
 }
 
-// shareOf is the largest share of an account, in words.
+// leanText is the largest share of an account, and on which server it is.
 func leanText(s *record.Spread) string {
 	top := s.Top()
 	if s.Connections == 0 {
