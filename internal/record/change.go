@@ -50,6 +50,16 @@ const (
 	Shifted Kind = "spread"
 )
 
+// Unannounced is how a server Stopped that did not say that it shuts down.
+type Unannounced string
+
+const (
+	// Drained: it said that it drains, and sends no events any more.
+	Drained Unannounced = "drained"
+	// Replaced: another process of it runs, and nothing was heard of how this one ended.
+	Replaced Unannounced = "replaced"
+)
+
 // Change is what changed. Which fields are set goes by its kind.
 type Change struct {
 	Kind Kind
@@ -106,7 +116,9 @@ type Change struct {
 	// events were lost then, so that there may be others.
 	MoreMoves   int
 	MovesMissed bool
-	// Reason is why a server is Silent or Stopped without saying so, why events were Lost, why connections were
+	// Unannounced is of Stopped; empty where the server said so.
+	Unannounced Unannounced
+	// Reason is why a server is Silent, why events were Lost, why connections were
 	// Refused, in a clause, and why what an earlier watch recorded is not taken over,
 	// of Watching, in a sentence. Of Undecided it is whose connections decide.
 	Reason string

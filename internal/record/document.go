@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // DocumentType is the type of a change as JSON.
@@ -34,6 +33,7 @@ type Document struct {
 	Moves       []DocumentMove   `json:"moves"`
 	MoreMoves   int              `json:"more_moves"`
 	MovesMissed bool             `json:"moves_missed"`
+	Unannounced *Unannounced     `json:"unannounced"`
 	Reason      *string          `json:"reason"`
 	DependsOn   []string         `json:"depends_on"`
 	Count       *int             `json:"count"`
@@ -195,6 +195,9 @@ func DocumentOf(c Change) Document {
 	}
 	d.Who = documentWho(c.Who)
 	d.DependsOn = append([]string{}, c.DependsOn...)
+	if c.Unannounced != "" {
+		d.Unannounced = &c.Unannounced
+	}
 	if c.Reason != "" {
 		d.Reason = &c.Reason
 	}
@@ -289,10 +292,13 @@ func (d *Document) Happened() string {
 	case Draining:
 		return "drained"
 	case Stopped:
-		if d.Reason != nil { // it did not say so
-			return "is gone: " + words.Harmless(*d.Reason)
+		switch {
+		case d.Unannounced == nil:
+			return "shut down"
+		case *d.Unannounced == Drained:
+			return "is gone: it drained, and sends no events any more"
 		}
-		return "shut down"
+		return "is gone: its former process, without a goodbye; another one runs"
 	case Refused:
 		return "refused connections"
 	}

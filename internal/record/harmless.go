@@ -39,6 +39,10 @@ func (d Document) Harmless() Document {
 		on = append(on, words.Harmless(s))
 	}
 	d.DependsOn = on
+	if d.Unannounced != nil {
+		how := Unannounced(words.Harmless(string(*d.Unannounced)))
+		d.Unannounced = &how
+	}
 	if d.Reason != nil {
 		reason := words.Sentence(*d.Reason)
 		d.Reason = &reason

@@ -201,14 +201,16 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		if !known {
 			again := w.succeeded(s.ServerRef, s.cluster, s.heard)
 			w.down[s.ID] = stopped{life: s.life, ref: s.ServerRef, cluster: s.cluster, at: now, back: again, silent: !s.draining}
-			kind, why := Silent, unknownTo(d, s.cluster)
+			c := Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID]}
 			switch {
 			case again: // the name alone would be that of the one that runs
-				kind, why = Stopped, "its former process, without a goodbye; another one runs"
+				c.Unannounced = Replaced
 			case s.draining:
-				kind, why = Stopped, "it drained, and sends no events any more"
+				c.Unannounced = Drained
+			default:
+				c.Kind, c.Reason = Silent, unknownTo(d, s.cluster)
 			}
-			w.tell(Change{Kind: kind, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID], Reason: why})
+			w.tell(c)
 		}
 		if !s.draining && len(w.hung) < mostServers {
 			w.hung[s.ID] = s.life

@@ -178,3 +178,21 @@ func TestNoFindingsWithoutEvents(t *testing.T) {
 		t.Errorf("%+v", changes)
 	}
 }
+
+// What drained and then says nothing has stopped, and what it is told by says that it drained.
+func TestServerDrainsAndFallsSilent(t *testing.T) {
+	t.Parallel()
+	d := watching(t, 0, 8, 7, 7)
+	d.w.Drain(wire.ServerEvent{From: at("n3")}, d.now)
+	d.want(Draining)
+	d.pass(silentAfter)
+	d.w.Ask(d.now)
+	d.report(8, 14)
+	told := slices.DeleteFunc(d.w.Tick(d.now), func(c Change) bool { return c.Server.Name != "n3" })
+	if len(told) != 1 || told[0].Kind != Stopped || told[0].Unannounced != Drained || told[0].Reason != "" {
+		t.Errorf("%+v", told)
+	}
+	if doc := DocumentOf(told[0]); doc.Unannounced == nil || *doc.Unannounced != "drained" {
+		t.Errorf("%+v", doc)
+	}
+}

@@ -287,6 +287,9 @@ func documentText(d record.Document) string {
 	if d.Reason != nil {
 		c.Reason = *d.Reason
 	}
+	if d.Unannounced != nil {
+		c.Unannounced = *d.Unannounced
+	}
 	if d.Change == record.Refused && d.Count != nil {
 		return fmt.Sprintf("%s refused %s: %s", serverInCluster(c), words.Plural(*d.Count, "connection"), words.Harmless(c.Reason))
 	}

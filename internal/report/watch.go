@@ -242,10 +242,8 @@ func serverText(c record.Change) string {
 		}
 		return s + " does not report: " + words.Sentence(c.Reason)
 	}
-	if c.Reason != "" {
-		return s + " is gone: " + words.Sentence(c.Reason)
-	}
-	return s + " shut down"
+	d := record.DocumentOf(c)
+	return s + " " + d.Happened()
 }
 
 func serverInCluster(c record.Change) string {

@@ -39,6 +39,9 @@ func sizeOf(d *record.Document) int {
 	if d.Cluster != nil {
 		n += text(*d.Cluster)
 	}
+	if d.Unannounced != nil {
+		n += text(string(*d.Unannounced))
+	}
 	if d.Reason != nil {
 		n += text(*d.Reason)
 	}
