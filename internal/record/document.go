@@ -281,26 +281,3 @@ func (d *Document) LeanOf() (l Lean) {
 	}
 	return l
 }
-
-// Happened is what happened to the server, as what follows its name.
-func (d *Document) Happened() string {
-	switch d.Change { //nolint:exhaustive // of servers
-	case Started:
-		return "started"
-	case Answering:
-		return "answers again"
-	case Draining:
-		return "drained"
-	case Stopped:
-		switch {
-		case d.Unannounced == nil:
-			return "shut down"
-		case *d.Unannounced == Drained:
-			return "is gone: it drained, and sends no events any more"
-		}
-		return "is gone: its former process, without a goodbye; another one runs"
-	case Refused:
-		return "refused connections"
-	}
-	return "did not report"
-}

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/record/say"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -63,7 +64,7 @@ func HistoryText(h history.History, account string, known bool, since, now time.
 		line("", "Since %s: %s.", from, what)
 	}
 	if ended {
-		line("", "%s", history.NoRecorder(h.Until.UTC().Format(logTime), h.Waiting))
+		line("", "%s", say.NoRecorder(h.Until.UTC().Format(logTime), h.Waiting))
 	}
 	if h.Cut {
 		text := "Older changes were left out: they are too many to read at once."
@@ -148,7 +149,7 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	}
 	line("  ", "What happened then:")
 	for _, d := range e.Around {
-		line("    ", "%s  %s", d.Time.UTC().Format("15:04:05"), documentText(d))
+		line("    ", "%s  %s", d.Time.UTC().Format("15:04:05"), serverInCluster(checks.ServerRef(*d.Server), d.Cluster)+" "+say.Happened(&d).String())
 	}
 	for _, text := range movesText(record.MovesOf(e.Moves), e.MoreMoves, e.MovesMissed) {
 		line("    ", "%s", text)
@@ -276,22 +277,4 @@ func kickedServices(moves []record.DocumentMove) string {
 		return ""
 	}
 	return " (" + words.FirstOf(3, parts) + ")"
-}
-
-// documentText is what happened to a server, as watch has it.
-func documentText(d record.Document) string {
-	c := record.Change{Kind: d.Change, Server: checks.ServerRef(*d.Server)}
-	if d.Cluster != nil {
-		c.Cluster = *d.Cluster
-	}
-	if d.Reason != nil {
-		c.Reason = *d.Reason
-	}
-	if d.Unannounced != nil {
-		c.Unannounced = *d.Unannounced
-	}
-	if d.Change == record.Refused && d.Count != nil {
-		return fmt.Sprintf("%s refused %s: %s", serverInCluster(c), words.Plural(*d.Count, "connection"), words.Harmless(c.Reason))
-	}
-	return serverText(c)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/say"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -110,12 +111,15 @@ func (x WatchLines) Text(c record.Change) string {
 			more = append(more, "accounts of fewer than "+words.Plural(x.Parameters.MinConnections, "connection")+" in a cluster are not")
 		}
 		more = append(more, movesText(c.Moves, c.MoreMoves, c.MovesMissed)...)
-	case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering:
-		head = serverText(c)
-	case record.Refused:
-		head = fmt.Sprintf("%s refused %s: %s", serverInCluster(c), words.Plural(c.Count, "connection"), words.Harmless(cmp.Or(c.Reason, "no reason given")))
+	case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering, record.Refused:
+		if c.Kind == record.Silent && c.Server.Name == "" && c.Server.ID == "" {
+			head = namelessText(c)
+			break
+		}
+		d := record.DocumentOf(c)
+		head = serverInCluster(c.Server, &c.Cluster) + " " + say.Happened(&d).String()
 	case record.Kicked:
-		head = fmt.Sprintf("%s of %s kicked from %s%s", words.Plural(c.Count, "connection"), words.Harmless(c.Account.Name), serverInCluster(c), kickedServices(record.DocumentOf(c).Moves))
+		head = fmt.Sprintf("%s of %s kicked from %s%s", words.Plural(c.Count, "connection"), words.Harmless(c.Account.Name), serverInCluster(c.Server, &c.Cluster), kickedServices(record.DocumentOf(c).Moves))
 	case record.Corrected:
 		head = fmt.Sprintf("corrected %s by a full report, which differed by %s", words.Plural(c.Count, "count"), words.Plural(c.Connections, "connection"))
 	case record.Lost:
@@ -222,36 +226,22 @@ func (x WatchLines) thresholds() string {
 	return out
 }
 
-// serverText is what happened to a server.
-func serverText(c record.Change) string {
-	s := serverInCluster(c)
-	switch c.Kind { //nolint:exhaustive // of servers
-	case record.Started:
-		return s + " started"
-	case record.Answering:
-		return s + " answers again"
-	case record.Draining:
-		return s + " drains (lame duck)"
-	case record.Silent:
-		if c.Server.Name == "" && c.Server.ID == "" {
-			in := " of unknown name "
-			if c.Cluster != "" {
-				in = " of unknown name in " + words.Harmless(c.Cluster) + " "
-			}
-			return words.Plurals(max(1, c.Count), "server"+in+"does not report", "servers"+in+"do not report") + ": " + words.Sentence(c.Reason)
-		}
-		return s + " does not report: " + words.Sentence(c.Reason)
+// namelessText says of servers that are only counted that they do not report.
+func namelessText(c record.Change) string {
+	in := " of unknown name "
+	if c.Cluster != "" {
+		in += "in " + words.Harmless(c.Cluster) + " "
 	}
-	d := record.DocumentOf(c)
-	return s + " " + d.Happened()
+	return words.Plurals(max(1, c.Count), "server"+in+"does not report", "servers"+in+"do not report") + ": " + words.Sentence(c.Reason)
 }
 
-func serverInCluster(c record.Change) string {
-	name := words.Harmless(cmp.Or(c.Server.Name, c.Server.ID, "a server"))
-	if c.Cluster != "" {
-		name += " (" + words.Harmless(c.Cluster) + ")"
+// serverInCluster names a server, and its cluster where it is of one.
+func serverInCluster(s checks.ServerRef, cluster *string) string {
+	text := "server " + serverLabel(s)
+	if cluster != nil && *cluster != "" {
+		text += " (" + words.Harmless(*cluster) + ")"
 	}
-	return "server " + name
+	return text
 }
 
 // pairName names an account in a cluster.
@@ -304,7 +294,7 @@ func movesText(moves []record.Move, others int, missed bool) []string {
 		}
 		out = append(out, text)
 	}
-	return append(out, record.NotListed(others, missed)...)
+	return append(out, say.NotListed(others, missed)...)
 }
 
 // checkedText says of a cluster that it has too few servers to be checked, or enough again.

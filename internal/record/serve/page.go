@@ -14,6 +14,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/record/say"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -147,7 +148,7 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 		p.PastNote = "No account was seen above the threshold in the last 7 days, as far as was recorded."
 	}
 	if !past.Until.IsZero() {
-		p.PastNote = strings.TrimSpace(history.NoRecorder(past.Until.UTC().Format(pageTime), past.Waiting) + " " + p.PastNote)
+		p.PastNote = strings.TrimSpace(say.NoRecorder(past.Until.UTC().Format(pageTime), past.Waiting) + " " + p.PastNote)
 	}
 	for _, e := range past.Episodes[:min(len(past.Episodes), mostShown)] {
 		c := episode(e)
@@ -203,7 +204,7 @@ func episode(e history.Episode) card {
 		}
 	}
 	for _, d := range e.Around {
-		c.Lines = append(c.Lines, fmt.Sprintf("%s %s: %s", d.Time.UTC().Format("15:04:05"), words.Harmless(d.Server.Name), d.Happened()))
+		c.Lines = append(c.Lines, fmt.Sprintf("%s %s %s", d.Time.UTC().Format("15:04:05"), name(checks.ServerRef(*d.Server)), say.Happened(&d)))
 	}
 	for _, m := range record.ByName(record.MovesOf(e.Moves)) {
 		verb := "came to"
@@ -212,7 +213,7 @@ func episode(e history.Episode) card {
 		}
 		c.Lines = append(c.Lines, fmt.Sprintf("%s of %s %s %s", words.Count(m.Count), words.Harmless(cmp.Or(m.Service, "clients without a name")), verb, words.Harmless(m.Server.Name)))
 	}
-	c.Lines = append(c.Lines, record.NotListed(e.MoreMoves, e.MovesMissed)...)
+	c.Lines = append(c.Lines, say.NotListed(e.MoreMoves, e.MovesMissed)...)
 	return c
 }
 
