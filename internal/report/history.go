@@ -105,17 +105,9 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	default:
 		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.UTC().Format(logTime), words.Duration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
 	}
-	switch {
-	case e.NotBefore == nil:
-		if e.Unread {
-			line("  ", "It may have begun earlier: what was recorded of its beginning is gone, or was too much to read.")
-		}
-	case e.NotBefore.IsZero():
-		line("  ", "It may have begun earlier: %s.", neverKnown)
-	case e.Undecided:
-		line("  ", "It may have begun at any time from %s on: whether it leaned was unknown.", e.NotBefore.UTC().Format(logTime))
-	default:
-		line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.UTC().Format(logTime))
+	begun := e.Beginning()
+	if text := begunText(begun); text != "" {
+		line("  ", "%s.", words.UpperFirst(text))
 	}
 	if e.From != (record.DocumentServer{}) {
 		line("  ", "It moved from %s.", serverLabel(checks.ServerRef(e.From)))
@@ -133,7 +125,7 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 		}
 		line("  ", "%-7s %s of %s (%.1f%%) on %s%s", what+":", words.Count(s.OnServer), words.Plural(s.Connections, "connection"), s.SharePercent, words.Harmless(s.Servers[0].Server.Name), of)
 	}
-	if e.Before == nil && e.Undecided {
+	if e.Before == nil && begun.Begun == record.WhileUnknown {
 		line("  ", "before: unknown")
 	}
 	share("before", e.Before)

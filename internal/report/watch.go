@@ -73,10 +73,12 @@ func (x WatchLines) Text(c record.Change) string {
 		switch before := beforeText(c.Before); {
 		case before != "":
 			more = append(more, before)
-		case c.Before == nil && !c.NotBefore.IsZero():
+		case c.Before == nil && c.Beginning().Begun == record.WhileUnknown:
 			more = append(more, "before: unknown")
 		}
-		more = append(more, mayHaveBegun(c)...)
+		if begun := begunText(c.Beginning()); begun != "" {
+			more = append(more, begun)
+		}
 		if x.For > 0 {
 			more = append(more, "a finding if it stays so for "+words.Duration(x.For))
 		}
@@ -90,7 +92,10 @@ func (x WatchLines) Text(c record.Change) string {
 		if c.Unknown > 0 {
 			since += ", of which " + words.Duration(max(c.Unknown, time.Second)) + " unknown"
 		}
-		more = append(append(more, mayHaveBegun(c)...), since+"; why:")
+		if begun := begunText(c.Beginning()); begun != "" {
+			more = append(more, begun)
+		}
+		more = append(more, since+"; why:")
 		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + x.thresholds() + " " + x.Flags)
 	case record.Back:
 		was := ", after " + words.Duration(c.Time.Sub(c.Since))
@@ -167,19 +172,26 @@ func (x WatchLines) Text(c record.Change) string {
 	return b.String()
 }
 
-// mayHaveBegun says that it is not known when a lean began.
-func mayHaveBegun(c record.Change) []string {
-	switch {
-	case !c.NotBefore.IsZero():
-		return []string{"it may have begun at any time from " + c.NotBefore.UTC().Format(logTime) + " on: whether it leaned was unknown"}
-	case c.AtStart:
-		return []string{"it may have begun earlier: " + neverKnown}
+// begunText says that it is not known when a lean began, and why; empty where that is known.
+func begunText(b record.Beginning) string {
+	text := "it may have begun earlier"
+	if from, known := b.Earliest(); known {
+		text = "it may have begun at any time from " + from.UTC().Format(logTime) + " on"
 	}
-	return nil
+	switch b.Begun {
+	case record.SeenToBegin:
+		return ""
+	case record.NeverKnown:
+		text += ": until then watch did not know whether it leaned"
+	case record.Unread:
+		text += ": what was recorded of its beginning is gone, or was too much to read"
+	case record.WhileUnknown:
+		text += ": whether it leaned was unknown"
+	case record.WhileUnrecorded:
+		text += ": nothing was recorded"
+	}
+	return text
 }
-
-// neverKnown is why a lean may have begun earlier that watch found when it began.
-const neverKnown = "until then watch did not know whether it leaned"
 
 // leftText is which lean to another server ended.
 func leftText(c record.Change) string {

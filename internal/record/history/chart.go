@@ -196,9 +196,9 @@ func (c Chart) chart(k pair, h History, docs []record.Document) chart {
 		if e.Then != nil && len(e.Then.Servers) > 0 {
 			told += fmt.Sprintf(", %s of %s on %s", words.Count(e.Then.OnServer), words.Plural(e.Then.Connections, "connection"), words.Harmless(e.Then.Servers[0].Server.Name))
 		}
-		if e.NotBefore != nil && !e.NotBefore.IsZero() {
-			told += ", from " + e.NotBefore.UTC().Format(chartTime) + " on at the earliest"
-		}
+		begun := begunText(e.Beginning())
+		told += begun
+		m.Text += begun
 		if e.From != (record.DocumentServer{}) {
 			told += ", moved from " + words.Harmless(cmp.Or(e.From.Name, e.From.ID))
 		}
@@ -219,6 +219,18 @@ func (c Chart) chart(k pair, h History, docs []record.Document) chart {
 	}
 	c.draw(&out, k, h, docs)
 	return out
+}
+
+// begunText says that an account may have leaned earlier, after since when it did.
+func begunText(b record.Beginning) string {
+	from, known := b.Earliest()
+	switch {
+	case b.Seen():
+		return ""
+	case known:
+		return ", from " + from.UTC().Format(chartTime) + " on at the earliest"
+	}
+	return ", and it may have begun earlier"
 }
 
 // draw draws the line of an account, broken where nothing was recorded, and what
