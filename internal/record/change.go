@@ -85,6 +85,8 @@ type Change struct {
 	// Who is what tells the deployment from others, of Watching, and of Silent where an
 	// earlier watch found that.
 	Who *checks.Identity
+	// Doubt is why what an earlier watch recorded is not taken over, of Watching; nil where it is.
+	Doubt *PastDoubt
 	// Spread is how the account is spread, of Crossed, Held, Back and Shifted.
 	Spread *Spread
 	// AtStart is that an account was above the threshold when the watch began, or may have been,
@@ -119,8 +121,7 @@ type Change struct {
 	// Unannounced is of Stopped; empty where the server said so.
 	Unannounced Unannounced
 	// Reason is why a server is Silent, why events were Lost, why connections were
-	// Refused, in a clause, and why what an earlier watch recorded is not taken over,
-	// of Watching, in a sentence. Of Undecided it is whose connections decide.
+	// Refused, in a clause. Of Undecided it is whose connections decide.
 	Reason string
 	// DependsOn is whose connections decide, of Undecided in a cluster, and Still that others did
 	// when it began, at Since.

@@ -43,6 +43,7 @@ type Document struct {
 	Had         *DocumentHad     `json:"had"`
 	Beside      []DocumentServer `json:"beside"`
 	Who         *DocumentWho     `json:"deployment"`
+	Doubt       *DocumentDoubt   `json:"doubt"`
 }
 
 // DocumentLeft is the lean to another server that ended as one to this server began.
@@ -193,7 +194,7 @@ func DocumentOf(c Change) Document {
 	for _, s := range c.Beside {
 		d.Beside = append(d.Beside, documentServer(s))
 	}
-	d.Who = documentWho(c.Who)
+	d.Who, d.Doubt = documentWho(c.Who), documentDoubt(c.Doubt)
 	d.DependsOn = append([]string{}, c.DependsOn...)
 	if c.Unannounced != "" {
 		d.Unannounced = &c.Unannounced

@@ -114,7 +114,7 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	w.identity = w.who(d)
 	switch {
 	case first:
-		w.tell(Change{Kind: Watching, Time: now, Of: w.totals(), Who: w.identity, Reason: doubt})
+		w.tell(Change{Kind: Watching, Time: now, Of: w.totals(), Who: w.identity, Doubt: doubt})
 	case c.counts > 0:
 		w.Counters.Corrected += uint64(c.counts) //nolint:gosec // in range
 		w.tell(Change{Kind: Corrected, Time: now, Count: c.counts, Connections: c.connections})

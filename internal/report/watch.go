@@ -59,8 +59,8 @@ func (x WatchLines) Text(c record.Change) string {
 		if x.Store != nil {
 			more = append(more, "recording into "+x.Store.text())
 		}
-		if c.Reason != "" {
-			more = append(more, c.Reason)
+		if c.Doubt != nil {
+			more = append(more, HistoryDoubt("what was recorded there before", *c.Doubt))
 		}
 	case record.Crossed:
 		head = fmt.Sprintf("%s leans: %s", pairName(c.Spread), leanText(c.Spread))

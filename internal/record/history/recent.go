@@ -75,6 +75,12 @@ func sizeOf(d *record.Document) int {
 			n += text(x.Server.ID, x.Server.Name, x.Server.Host, x.Cluster) + 32
 		}
 	}
+	if d.Doubt != nil {
+		n += spread + move*cap(d.Doubt.Servers) + text(string(d.Doubt.Code))
+		for _, x := range d.Doubt.Servers {
+			n += text(x.Server.ID, x.Server.Name, x.Server.Host, x.Cluster) + 32
+		}
+	}
 	n += share*cap(d.Beside) + move*cap(d.Moves)
 	for _, m := range d.Moves {
 		n += text(m.Service, m.Reason, m.Server.ID, m.Server.Name, m.Server.Host)
