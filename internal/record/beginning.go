@@ -5,6 +5,7 @@ import "time"
 // Begun says whether a lean was seen to begin, and why not.
 type Begun int
 
+// What is known of a beginning.
 const (
 	// SeenToBegin: it began when it is said to.
 	SeenToBegin Begun = iota

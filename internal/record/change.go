@@ -53,6 +53,7 @@ const (
 // Unannounced is how a server Stopped that did not say that it shuts down.
 type Unannounced string
 
+// Ways in which a server stops without saying so.
 const (
 	// Drained: it said that it drains, and sends no events any more.
 	Drained Unannounced = "drained"

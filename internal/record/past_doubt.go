@@ -12,6 +12,7 @@ import (
 // DoubtCode is a kind of doubt.
 type DoubtCode string
 
+// Kinds of doubts.
 const (
 	// OtherDeployment: no server that reported is in it.
 	OtherDeployment DoubtCode = "other-deployment"
