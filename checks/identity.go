@@ -45,9 +45,6 @@ const (
 	Same
 )
 
-// globalAccount is the account of servers that have no other.
-const globalAccount = "$G"
-
 // clocksDiffer is by how much the clocks of a recorder and of servers may.
 const clocksDiffer = time.Minute
 
@@ -62,7 +59,7 @@ func (d *Deployment) Identity() Identity {
 		switch {
 		case a.System:
 			out.System = a.ID
-		case a.ID != globalAccount:
+		case a.ID != GlobalAccount:
 			out.Accounts = append(out.Accounts, a.ID)
 		}
 	}
@@ -153,7 +150,7 @@ func (i Identity) shares(later Identity) Kinship {
 	}
 	for _, a := range later.Accounts {
 		switch {
-		case !have[a], a == globalAccount:
+		case !have[a], a == GlobalAccount:
 		case isKey(a):
 			return Same
 		default:

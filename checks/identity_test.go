@@ -24,7 +24,7 @@ func TestKinshipOfDeployments(t *testing.T) {
 		}
 		return out
 	}
-	recorded := Identity{Servers: servers("A", "C1", before, "n1", "n2", "n3", "n4"), Accounts: []string{globalAccount, "ORDERS", "PAY"}, System: "SYS", Until: until}
+	recorded := Identity{Servers: servers("A", "C1", before, "n1", "n2", "n3", "n4"), Accounts: []string{GlobalAccount, "ORDERS", "PAY"}, System: "SYS", Until: until}
 	keyed := recorded
 	keyed.Accounts, keyed.System = []string{key("B"), key("C")}, key("S")
 	unnamed := Identity{Servers: []ServerProcess{{ServerRef: ServerRef{ID: "A1", Name: "A1"}, Cluster: "C1"}}, Accounts: []string{"ORDERS"}, Until: until}
@@ -43,7 +43,7 @@ func TestKinshipOfDeployments(t *testing.T) {
 		{"one of them ran then too", recorded, Identity{Servers: append(servers("B", "C1", after, "n1"), servers("B", "C1", before, "n2")...), Accounts: []string{"ORDERS"}}, Apart},
 		{"when they started is unknown", recorded, Identity{Servers: servers("B", "C1", 0, "n1", "n2"), Accounts: []string{"ORDERS"}}, Doubted},
 		{"the same names, other accounts", recorded, Identity{Servers: servers("B", "C1", after, "n1", "n2"), Accounts: []string{"BILLING"}, System: "SYS"}, Doubted},
-		{"the same names, no account but the global one", recorded, Identity{Servers: servers("B", "C1", after, "n1", "n2"), Accounts: []string{globalAccount}, System: "SYS"}, Doubted},
+		{"the same names, no account but the global one", recorded, Identity{Servers: servers("B", "C1", after, "n1", "n2"), Accounts: []string{GlobalAccount}, System: "SYS"}, Doubted},
 		{"other names, the same accounts", recorded, Identity{Servers: servers("B", "C1", after, "m1", "m2"), Accounts: []string{"ORDERS"}, System: "SYS"}, Apart},
 		{"the same names in another cluster", recorded, Identity{Servers: servers("B", "C2", after, "n1", "n2"), Accounts: []string{"ORDERS"}}, Apart},
 		{"the key of an account", keyed, Identity{Servers: servers("B", "C1", after, "n1"), Accounts: []string{key("C")}}, Alike},

@@ -120,6 +120,11 @@ type Account struct {
 	System bool
 }
 
+// GlobalAccount is the id of the account that every server has: that of all clients where no
+// accounts are configured. Elsewhere a server counts a connection in it until that has logged
+// in, leaves it out of its answers, and sends no event of what it has of it.
+const GlobalAccount = "$G"
+
 // Usage is what one account has on one server.
 type Usage struct {
 	// Account is the index into [Deployment.Accounts].

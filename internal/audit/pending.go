@@ -10,10 +10,6 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// globalAccount is the account that servers count connections as of before their
-// clients have logged in.
-const globalAccount = "$G"
-
 // leaveOutPending takes connections out of $G that have not logged in, as of clients
 // that come back to a server which has just started, or of whoever only looks
 // whether a port is open: wherever $G has the minimums of the rule, as they can
@@ -22,13 +18,13 @@ const globalAccount = "$G"
 func (a *Run) leaveOutPending(ctx context.Context) error {
 	p := a.parameters()
 	p.All = true
-	at := slices.IndexFunc(a.Deployment.Accounts, func(x checks.Account) bool { return x.ID == globalAccount })
+	at := slices.IndexFunc(a.Deployment.Accounts, func(x checks.Account) bool { return x.ID == checks.GlobalAccount })
 	if at < 0 || a.Deployment.Accounts[at].System {
 		return nil
 	}
 	var of []source.Suspect
 	for _, r := range checks.CheckConcentration(a.Deployment, p).Rows {
-		if r.Account.ID == globalAccount && r.Connections > 0 && r.Verdict != checks.TooFewConnections && r.Verdict != checks.TooFewServers {
+		if r.Account.ID == checks.GlobalAccount && r.Connections > 0 && r.Verdict != checks.TooFewConnections && r.Verdict != checks.TooFewServers {
 			of = append(of, source.Suspect{Account: r.Account.ID, Server: r.Server.ID, Cluster: r.Cluster})
 		}
 	}
@@ -54,7 +50,7 @@ func leaveOutPending(d *checks.Deployment, account uint32, r source.Report) {
 		s := &d.Servers[i]
 		if x := r.Doubtful[s.ID]; x > 0 {
 			d.Doubtful = append(d.Doubtful, checks.Doubtful{Account: account, Server: i, Connections: x,
-				Reason: fmt.Sprintf("of %s of %s it could not be read whether they have logged in", words.Plural(x, "connection"), globalAccount)})
+				Reason: fmt.Sprintf("of %s of %s it could not be read whether they have logged in", words.Plural(x, "connection"), checks.GlobalAccount)})
 		}
 		n, known := r.LoggedIn[s.ID]
 		at := slices.IndexFunc(s.Usage, func(u checks.Usage) bool { return u.Account == account })
@@ -62,7 +58,7 @@ func leaveOutPending(d *checks.Deployment, account uint32, r source.Report) {
 			continue
 		}
 		d.Note(fmt.Sprintf("%s on %s had not logged in, or left meanwhile; servers count those as of %s, this audit does not",
-			words.Plural(int(s.Usage[at].Connections)-n, "connection"), s.Name, globalAccount))
+			words.Plural(int(s.Usage[at].Connections)-n, "connection"), s.Name, checks.GlobalAccount))
 		s.Usage[at].Connections = uint32(n) //nolint:gosec // less than there was
 	}
 }

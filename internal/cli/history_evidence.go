@@ -98,8 +98,8 @@ func (f *evidenceFlags) gone(h Host, s sourceFlags) audit.Gone {
 		if f.place == "" && kin == checks.Apart { // nobody said that it is of this one
 			return nil, nil
 		}
-		if doubt := record.Doubt(report.HistoryIn(where), &past, d, kin, now); doubt != "" {
-			return gone, []string{doubt}
+		if doubt := record.PastDoubtOf(&past, d, kin, now); doubt != nil {
+			return gone, []string{report.HistoryDoubt(report.HistoryIn(where), *doubt)}
 		}
 		return gone, nil
 	}

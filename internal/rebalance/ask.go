@@ -12,6 +12,7 @@ import (
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
@@ -98,7 +99,7 @@ func kick(ctx context.Context, c *sysreq.Client, patience time.Duration, account
 	case found == nil:
 		return Gone, ""
 	}
-	if owner := cmp.Or(string(found.Account), global); found.ID != id || owner != account || !found.Client {
+	if owner := cmp.Or(string(found.Account), checks.GlobalAccount); found.ID != id || owner != account || !found.Client {
 		return Refused, "it is not a client of the account any more"
 	}
 	if own, err := c.Conn().GetClientID(); err == nil && own == id && c.Conn().ConnectedServerId() == on {
@@ -128,9 +129,6 @@ func failed(err error) (Outcome, string) {
 	}
 	return NoAnswer, err.Error()
 }
-
-// global is the account that servers leave out in their answers.
-const global = "$G"
 
 // counts asks how many client connections accounts have together on each server of
 // the cluster, by server id. It returns when all servers have answered, and what

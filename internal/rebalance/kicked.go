@@ -46,7 +46,7 @@ func (s *State) Remembered(ctx context.Context, nc *nats.Conn, patience time.Dur
 	var out []Ended
 	var mu sync.Mutex
 	remembered(ctx, c, patience, s.Servers, func(at int, x *wire.Connection) {
-		account, ours := accounts[cmp.Or(string(x.Account), global)]
+		account, ours := accounts[cmp.Or(string(x.Account), checks.GlobalAccount)]
 		name, protocol := called(x)
 		service, known := services[serviceKey{account, cause.Stem(name), string(x.User), string(x.Language), protocol}]
 		if !ours || !known || x.Stop.IsZero() {

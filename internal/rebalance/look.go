@@ -159,7 +159,7 @@ func (l *looking) read(ctx context.Context, c *sysreq.Client, patience time.Dura
 func (l *looking) add(at int, asked string, x *wire.Connection) {
 	id := string(x.Account)
 	if id == "" {
-		if id = global; asked != "" {
+		if id = checks.GlobalAccount; asked != "" {
 			id = asked
 		}
 	}

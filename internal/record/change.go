@@ -50,6 +50,17 @@ const (
 	Shifted Kind = "spread"
 )
 
+// Unannounced is how a server Stopped that did not say that it shuts down.
+type Unannounced string
+
+// Ways in which a server stops without saying so.
+const (
+	// Drained: it said that it drains, and sends no events any more.
+	Drained Unannounced = "drained"
+	// Replaced: another process of it runs, and nothing was heard of how this one ended.
+	Replaced Unannounced = "replaced"
+)
+
 // Change is what changed. Which fields are set goes by its kind.
 type Change struct {
 	Kind Kind
@@ -75,6 +86,8 @@ type Change struct {
 	// Who is what tells the deployment from others, of Watching, and of Silent where an
 	// earlier watch found that.
 	Who *checks.Identity
+	// Doubt is why what an earlier watch recorded is not taken over, of Watching; nil where it is.
+	Doubt *PastDoubt
 	// Spread is how the account is spread, of Crossed, Held, Back and Shifted.
 	Spread *Spread
 	// AtStart is that an account was above the threshold when the watch began, or may have been,
@@ -106,9 +119,10 @@ type Change struct {
 	// events were lost then, so that there may be others.
 	MoreMoves   int
 	MovesMissed bool
-	// Reason is why a server is Silent or Stopped without saying so, why events were Lost, why connections were
-	// Refused, in a clause, and why what an earlier watch recorded is not taken over,
-	// of Watching, in a sentence. Of Undecided it is whose connections decide.
+	// Unannounced is of Stopped; empty where the server said so.
+	Unannounced Unannounced
+	// Reason is why a server is Silent, why events were Lost, why connections were
+	// Refused, in a clause. Of Undecided it is whose connections decide.
 	Reason string
 	// DependsOn is whose connections decide, of Undecided in a cluster, and Still that others did
 	// when it began, at Since.

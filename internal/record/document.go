@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // DocumentType is the type of a change as JSON.
@@ -34,6 +33,7 @@ type Document struct {
 	Moves       []DocumentMove   `json:"moves"`
 	MoreMoves   int              `json:"more_moves"`
 	MovesMissed bool             `json:"moves_missed"`
+	Unannounced *Unannounced     `json:"unannounced"`
 	Reason      *string          `json:"reason"`
 	DependsOn   []string         `json:"depends_on"`
 	Count       *int             `json:"count"`
@@ -43,6 +43,7 @@ type Document struct {
 	Had         *DocumentHad     `json:"had"`
 	Beside      []DocumentServer `json:"beside"`
 	Who         *DocumentWho     `json:"deployment"`
+	Doubt       *DocumentDoubt   `json:"doubt"`
 }
 
 // DocumentLeft is the lean to another server that ended as one to this server began.
@@ -193,8 +194,11 @@ func DocumentOf(c Change) Document {
 	for _, s := range c.Beside {
 		d.Beside = append(d.Beside, documentServer(s))
 	}
-	d.Who = documentWho(c.Who)
+	d.Who, d.Doubt = documentWho(c.Who), documentDoubt(c.Doubt)
 	d.DependsOn = append([]string{}, c.DependsOn...)
+	if c.Unannounced != "" {
+		d.Unannounced = &c.Unannounced
+	}
 	if c.Reason != "" {
 		d.Reason = &c.Reason
 	}
@@ -277,24 +281,4 @@ func (d *Document) LeanOf() (l Lean) {
 		l.To = checks.ServerRef(d.Spread.Servers[0].Server)
 	}
 	return l
-}
-
-// Happened is what happened to the server, as what follows its name.
-func (d *Document) Happened() string {
-	switch d.Change { //nolint:exhaustive // of servers
-	case Started:
-		return "started"
-	case Answering:
-		return "answers again"
-	case Draining:
-		return "drained"
-	case Stopped:
-		if d.Reason != nil { // it did not say so
-			return "is gone: " + words.Harmless(*d.Reason)
-		}
-		return "shut down"
-	case Refused:
-		return "refused connections"
-	}
-	return "did not report"
 }

@@ -7,10 +7,6 @@ import (
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
-// GlobalAccount is the one of which servers do not say what they have of it when that
-// changes: they are asked.
-const GlobalAccount = "$G"
-
 // confirmIn is how long after a count of the global account by which it leans another one
 // must say the same. Servers count a connection in it until that has logged in to its own
 // account, for which they leave it 2 seconds by default.
@@ -27,7 +23,7 @@ type claim struct {
 // that has most is asked.
 func (w *Watch) unconfirmed(k pairKey, p *pair, r checks.Row, now time.Time) bool {
 	s := w.m.server(r.Server.ID)
-	if w.m.accounts[k.account].ID != GlobalAccount || s == nil {
+	if w.m.accounts[k.account].ID != checks.GlobalAccount || s == nil {
 		return false
 	}
 	if p.claimed.at.IsZero() {
@@ -56,6 +52,6 @@ func (w *Watch) ToCount() []wire.Server {
 func (w *Watch) CountedNow(server string, clients, leaves uint32, now time.Time) {
 	if s := w.m.server(server); s != nil {
 		s.heard, s.looked = now, now
-		w.count(s, GlobalAccount, "", clients, leaves)
+		w.count(s, checks.GlobalAccount, "", clients, leaves)
 	}
 }

@@ -62,7 +62,7 @@ func TestGlobalAccountIsCountedTwice(t *testing.T) {
 func TestGlobalAccountLeansAtStart(t *testing.T) {
 	t.Parallel()
 	d := &desk{t: t, w: New(Settings{Parameters: checks.Defaults(), For: time.Hour, Reconcile: time.Hour}), now: epoch()}
-	r := &checks.Deployment{Accounts: []checks.Account{{ID: GlobalAccount, Name: GlobalAccount}}}
+	r := &checks.Deployment{Accounts: []checks.Account{{ID: checks.GlobalAccount, Name: checks.GlobalAccount}}}
 	for i, name := range []string{"n1", "n2", "n3"} {
 		r.Servers = append(r.Servers, checks.Server{ID: at(name).ID, Name: name, Cluster: "C1", Usage: []checks.Usage{{Connections: []uint32{60, 2, 2}[i]}}})
 	}

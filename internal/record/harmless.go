@@ -39,6 +39,10 @@ func (d Document) Harmless() Document {
 		on = append(on, words.Harmless(s))
 	}
 	d.DependsOn = on
+	if d.Unannounced != nil {
+		how := Unannounced(words.Harmless(string(*d.Unannounced)))
+		d.Unannounced = &how
+	}
 	if d.Reason != nil {
 		reason := words.Sentence(*d.Reason)
 		d.Reason = &reason
@@ -47,7 +51,7 @@ func (d Document) Harmless() Document {
 	for _, s := range d.Beside {
 		beside = append(beside, s.Harmless())
 	}
-	d.Beside, d.Who = beside, d.Who.harmless()
+	d.Beside, d.Who, d.Doubt = beside, d.Who.harmless(), d.Doubt.harmless()
 	if d.Had != nil {
 		had := *d.Had
 		had.Of = make([]DocumentHadShare, 0, len(d.Had.Of))

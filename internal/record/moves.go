@@ -8,7 +8,6 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
 	"github.com/nats-balance/nats-balance/internal/wire"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -124,18 +123,6 @@ func ByName(moves []Move) []Move {
 		out = append(out, m)
 	}
 	slices.SortStableFunc(out, func(a, b Move) int { return cmp.Compare(b.Count, a.Count) })
-	return out
-}
-
-// NotListed says, for people, what moves there were beside those that a change lists.
-func NotListed(others int, missed bool) []string {
-	var out []string
-	if others > 0 {
-		out = append(out, "and "+words.Count(others)+" more came or left")
-	}
-	if missed {
-		out = append(out, "others may have come and left: watch did not hear all of it")
-	}
 	return out
 }
 

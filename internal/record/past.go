@@ -2,7 +2,6 @@ package record
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -20,10 +19,10 @@ func (w *Watch) KnownPast(pasts []checks.RecordedPast) {
 
 // recall takes over the servers that an earlier watch saw go, that did not say that they
 // shut down, and that nobody knows of: others forget one that hangs with its clients, too.
-// It returns why it does not, in a sentence, where what was recorded is not known to be of
-// this deployment; empty otherwise. Where that is in doubt, the next full report may tell:
-// an account is known when one of its clients is there.
-func (w *Watch) recall(d *checks.Deployment, now time.Time) (doubt string) {
+// It returns why it does not where what was recorded is not known to be of this deployment.
+// Where that is in doubt, the next full report may tell: an account is known when one of its
+// clients is there.
+func (w *Watch) recall(d *checks.Deployment, now time.Time) *PastDoubt {
 	var past checks.RecordedPast
 	var gone []checks.RecordedGone
 	kin := checks.Apart
@@ -36,7 +35,7 @@ func (w *Watch) recall(d *checks.Deployment, now time.Time) (doubt string) {
 		w.before = nil
 	}
 	if len(past.Servers) == 0 {
-		return ""
+		return nil
 	}
 	if kin >= checks.Alike {
 		w.recallFormer(past.Former, now)
@@ -63,7 +62,7 @@ func (w *Watch) recall(d *checks.Deployment, now time.Time) (doubt string) {
 		w.tell(Change{Kind: Silent, Time: now, Cluster: g.Cluster, Server: g.Server, Who: w.who(d),
 			Reason: "it was found silent at " + g.At.UTC().Format("2006-01-02 15:04:05 UTC") + "; now " + unknownTo(d, g.Cluster)})
 	}
-	return Doubt("what was recorded there before", &past, d, kin, now)
+	return PastDoubtOf(&past, d, kin, now)
 }
 
 // name notes what the clusters are called that share a name.
@@ -85,30 +84,6 @@ func (w *Watch) called(cluster, reported string) {
 	default:
 		w.clusters[cluster] = reported
 	}
-}
-
-// mostNamed is how many servers are named in a sentence.
-const mostNamed = 5
-
-// Doubt is why what was recorded of servers that went, or some of it, is not used for a
-// deployment, in a sentence that begins with where it is; empty where all is.
-func Doubt(where string, past *checks.RecordedPast, d *checks.Deployment, kin checks.Kinship, now time.Time) string {
-	var names []string
-	for _, g := range past.InDoubt(d, now) {
-		if name := fmt.Sprintf("%s (%s)", words.Harmless(cmp.Or(g.Server.Name, g.Server.ID)), words.Harmless(g.Cluster)); !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	const why = "servers that reported have the names of some in it, but they are other processes, and no account shows that they are the same"
-	switch {
-	case kin == checks.Apart:
-		return where + " does not say which servers are missing: it is of another deployment, as no server that reported is in it"
-	case len(names) > 0:
-		return fmt.Sprintf("%s has %s as silent: not counted as missing, as it may be of another deployment: %s", where, words.ListUpTo(mostNamed, names), why)
-	case kin == checks.Doubted:
-		return where + " does not say which servers are missing: it may be of another deployment: " + why
-	}
-	return ""
 }
 
 // mostWho is of how many servers, and accounts, it is written down that they are of the

@@ -114,7 +114,7 @@ func (w *Watch) Reconcile(d *checks.Deployment, took time.Duration, now time.Tim
 	w.identity = w.who(d)
 	switch {
 	case first:
-		w.tell(Change{Kind: Watching, Time: now, Of: w.totals(), Who: w.identity, Reason: doubt})
+		w.tell(Change{Kind: Watching, Time: now, Of: w.totals(), Who: w.identity, Doubt: doubt})
 	case c.counts > 0:
 		w.Counters.Corrected += uint64(c.counts) //nolint:gosec // in range
 		w.tell(Change{Kind: Corrected, Time: now, Count: c.counts, Connections: c.connections})
@@ -201,14 +201,16 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 		if !known {
 			again := w.succeeded(s.ServerRef, s.cluster, s.heard)
 			w.down[s.ID] = stopped{life: s.life, ref: s.ServerRef, cluster: s.cluster, at: now, back: again, silent: !s.draining}
-			kind, why := Silent, unknownTo(d, s.cluster)
+			c := Change{Kind: Stopped, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID]}
 			switch {
 			case again: // the name alone would be that of the one that runs
-				kind, why = Stopped, "its former process, without a goodbye; another one runs"
+				c.Unannounced = Replaced
 			case s.draining:
-				kind, why = Stopped, "it drained, and sends no events any more"
+				c.Unannounced = Drained
+			default:
+				c.Kind, c.Reason = Silent, unknownTo(d, s.cluster)
 			}
-			w.tell(Change{Kind: kind, Time: now, Cluster: s.cluster, Server: s.ServerRef, Had: had[s.ID], Reason: why})
+			w.tell(c)
 		}
 		if !s.draining && len(w.hung) < mostServers {
 			w.hung[s.ID] = s.life
@@ -379,20 +381,4 @@ func (w *Watch) totals() *Totals {
 		}
 	}
 	return &t
-}
-
-// Each calls f for all that accounts have on servers, but for the system account.
-func (w *Watch) Each(f func(a checks.Account, s checks.ServerRef, cluster string, clients, leafnodes int)) {
-	for i := range w.m.accounts {
-		if w.m.accounts[i].System {
-			continue
-		}
-		for _, c := range w.m.accounts[i].cells {
-			s := &w.m.servers[c.server]
-			if !s.counts() {
-				continue
-			}
-			f(w.m.accounts[i].Account, s.ServerRef, s.cluster, int(c.clients), int(c.leaves))
-		}
-	}
 }

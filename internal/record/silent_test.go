@@ -273,7 +273,7 @@ func TestServerThatRunsAgainIsNotGone(t *testing.T) {
 		if c.Kind == Stopped {
 			stops++
 		}
-		if c.Kind == Stopped && (c.Server.ID != "Nn2" || c.Reason != "its former process, without a goodbye; another one runs") {
+		if c.Kind == Stopped && (c.Server.ID != "Nn2" || c.Unannounced != Replaced) {
 			t.Errorf("%+v", c)
 		}
 	}

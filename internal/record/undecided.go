@@ -126,6 +126,9 @@ func (w *Watch) InheritUndecided(said []Change, now time.Time) []Change {
 // notConnected is why no verdict is known.
 const notConnected = "watch lost its connection to the servers"
 
+// mostNamed is how many servers are named in a clause.
+const mostNamed = 5
+
 // undecided is that verdicts of a cluster are unknown, and whose connections they depend on.
 func (w *Watch) undecided(cluster string, now time.Time) Change {
 	on := w.undecidedBy(cluster)

@@ -11,9 +11,6 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// globalAccount is that of servers without accounts; it can't be configured.
-const globalAccount = "$G"
-
 // limits bounds the account that fills the servers, or else that of the finding.
 // What servers have that did not report is unknown: a limit that leaves it out
 // would refuse clients.
@@ -31,7 +28,7 @@ func (x *facts) limits() (Remedy, bool) {
 	if !others || !x.strong(cause.ServerFull) {
 		a, others = x.f.Account, false
 	}
-	if _, _, limited := x.limit(); a.ID == globalAccount || limited && !others {
+	if _, _, limited := x.limit(); a.ID == checks.GlobalAccount || limited && !others {
 		return Remedy{}, false
 	}
 	use, most := x.use(a.ID)

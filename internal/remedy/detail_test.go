@@ -183,7 +183,7 @@ func TestNoRemedy(t *testing.T) {
 		code    cause.Remedy
 		changes []change
 	}{
-		{cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely), account(globalAccount)}},
+		{cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely), account(checks.GlobalAccount)}},
 		{cause.RemedyLimits, []change{withCause(cause.SingleProcess, cause.Likely), func(in *Input) { // with more of its connections
 			in.Deployment.Missing = []checks.Missing{{Name: "n4", Cluster: "C1", ClusterKnown: true}}
 		}}},

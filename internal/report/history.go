@@ -10,6 +10,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/record/say"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -63,7 +64,7 @@ func HistoryText(h history.History, account string, known bool, since, now time.
 		line("", "Since %s: %s.", from, what)
 	}
 	if ended {
-		line("", "%s", history.NoRecorder(h.Until.UTC().Format(logTime), h.Waiting))
+		line("", "%s", say.NoRecorder(h.Until.UTC().Format(logTime), h.Waiting))
 	}
 	if h.Cut {
 		text := "Older changes were left out: they are too many to read at once."
@@ -104,17 +105,9 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	default:
 		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.UTC().Format(logTime), words.Duration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
 	}
-	switch {
-	case e.NotBefore == nil:
-		if e.Unread {
-			line("  ", "It may have begun earlier: what was recorded of its beginning is gone, or was too much to read.")
-		}
-	case e.NotBefore.IsZero():
-		line("  ", "It may have begun earlier: %s.", neverKnown)
-	case e.Undecided:
-		line("  ", "It may have begun at any time from %s on: whether it leaned was unknown.", e.NotBefore.UTC().Format(logTime))
-	default:
-		line("  ", "It may have begun at any time from %s on: nothing was recorded.", e.NotBefore.UTC().Format(logTime))
+	begun := e.Beginning()
+	if text := begunText(begun); text != "" {
+		line("  ", "%s.", words.UpperFirst(text))
 	}
 	if e.From != (record.DocumentServer{}) {
 		line("  ", "It moved from %s.", serverLabel(checks.ServerRef(e.From)))
@@ -132,7 +125,7 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 		}
 		line("  ", "%-7s %s of %s (%.1f%%) on %s%s", what+":", words.Count(s.OnServer), words.Plural(s.Connections, "connection"), s.SharePercent, words.Harmless(s.Servers[0].Server.Name), of)
 	}
-	if e.Before == nil && e.Undecided {
+	if e.Before == nil && begun.Begun == record.WhileUnknown {
 		line("  ", "before: unknown")
 	}
 	share("before", e.Before)
@@ -148,7 +141,7 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	}
 	line("  ", "What happened then:")
 	for _, d := range e.Around {
-		line("    ", "%s  %s", d.Time.UTC().Format("15:04:05"), documentText(d))
+		line("    ", "%s  %s", d.Time.UTC().Format("15:04:05"), serverInCluster(checks.ServerRef(*d.Server), d.Cluster)+" "+say.Happened(&d).String())
 	}
 	for _, text := range movesText(record.MovesOf(e.Moves), e.MoreMoves, e.MovesMissed) {
 		line("    ", "%s", text)
@@ -276,19 +269,4 @@ func kickedServices(moves []record.DocumentMove) string {
 		return ""
 	}
 	return " (" + words.FirstOf(3, parts) + ")"
-}
-
-// documentText is what happened to a server, as watch has it.
-func documentText(d record.Document) string {
-	c := record.Change{Kind: d.Change, Server: checks.ServerRef(*d.Server)}
-	if d.Cluster != nil {
-		c.Cluster = *d.Cluster
-	}
-	if d.Reason != nil {
-		c.Reason = *d.Reason
-	}
-	if d.Change == record.Refused && d.Count != nil {
-		return fmt.Sprintf("%s refused %s: %s", serverInCluster(c), words.Plural(*d.Count, "connection"), words.Harmless(c.Reason))
-	}
-	return serverText(c)
 }

@@ -14,7 +14,7 @@ import (
 func TestHistoryOfWhatIsUnknown(t *testing.T) {
 	t.Parallel()
 	at := func(minute int) time.Time { return time.Date(2026, 1, 2, 3, minute, 0, 0, time.Local) }
-	cluster, began := "C1", at(1)
+	cluster, began, never := "C1", at(1), time.Time{}
 	to := at(5)
 	unknown := []history.Unknown{{Cluster: &cluster, From: began, To: &to, Accounts: 2, On: []string{"1 server of unknown name"}}}
 	lasts := []history.Unknown{{Cluster: &cluster, From: began, On: []string{"n3"}}}
@@ -47,6 +47,8 @@ func TestHistoryOfWhatIsUnknown(t *testing.T) {
 		"it moved":     {history.History{First: at(0), Episodes: []history.Episode{{Account: lean.Account, Began: at(0), From: record.DocumentServer{Name: "n3"}, Next: record.DocumentServer{Name: "n1"}}}}, "ORDERS", true, "It moved from n3.\n  It moved to n1.", "unknown"},
 		"never there":  {history.History{First: at(0)}, "NOPE", false, "Nothing was ever recorded of NOPE: ", "above the threshold"},
 		"since":        {history.History{First: at(0), Episodes: []history.Episode{{Account: lean.Account, Began: at(5), NotBefore: &began, Undecided: true}}}, "ORDERS", true, "It may have begun at any time from 2026-01-02 03:01:00 on: whether it leaned was unknown.\n  before: unknown", "not known"},
+		"never known":  {history.History{First: at(0), Episodes: []history.Episode{{Account: lean.Account, Began: at(5), NotBefore: &never}}}, "ORDERS", true, "  It may have begun earlier: until then watch did not know whether it leaned.\n", "any time"},
+		"it was seen":  {history.History{First: at(0), Episodes: []history.Episode{{Account: lean.Account, Began: at(5)}}}, "ORDERS", true, "ORDERS  leaned, since 2026-01-02 03:05:00 (15m)\n", "may have begun"},
 		"at the start": {history.History{First: at(0), Episodes: []history.Episode{{Account: lean.Account, Began: at(5), NotBefore: &began}}}, "ORDERS", true, "It may have begun at any time from 2026-01-02 03:01:00 on: nothing was recorded.", "before:"},
 		"part of time": {history.History{First: at(0), Episodes: []history.Episode{lean}}, "ORDERS", true, "(10m, of which 4m unknown)", "seen"},
 	} {

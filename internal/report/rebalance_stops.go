@@ -166,7 +166,7 @@ func missText(x balance.Miss) string {
 		words.Plural(x.Closes, "close"), clientsOfAll(x.Services), words.Or(x.Servers), though, them)
 }
 
-// servicesText lists services by name.
+// clientsOfAll names the clients of services.
 func clientsOfAll(names []string) string {
 	var of []string
 	for _, name := range names {

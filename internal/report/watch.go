@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/say"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -65,12 +66,12 @@ func (x WatchLines) Text(c record.Change) string {
 		if x.Store != nil {
 			more = append(more, "recording into "+x.Store.text())
 		}
-		if c.Reason != "" {
-			more = append(more, c.Reason)
+		if c.Doubt != nil {
+			more = append(more, HistoryDoubt("what was recorded there before", *c.Doubt))
 		}
 	case record.Crossed:
 		head = fmt.Sprintf("%s leans: %s", pairName(c.Spread), leanText(c.Spread))
-		if c.Spread.Account.ID == globalAccount {
+		if c.Spread.Account.ID == checks.GlobalAccount {
 			more = append(more, notLoggedIn(c.Moves))
 		}
 		if c.Left != nil {
@@ -79,24 +80,29 @@ func (x WatchLines) Text(c record.Change) string {
 		switch before := beforeText(c.Before); {
 		case before != "":
 			more = append(more, before)
-		case c.Before == nil && !c.NotBefore.IsZero():
+		case c.Before == nil && c.Beginning().Begun == record.WhileUnknown:
 			more = append(more, "before: unknown")
 		}
-		more = append(more, mayHaveBegun(c)...)
+		if begun := begunText(c.Beginning()); begun != "" {
+			more = append(more, begun)
+		}
 		if x.For > 0 {
 			more = append(more, "a finding if it stays so for "+words.Duration(x.For))
 		}
 		more = append(more, movesText(c.Moves, c.MoreMoves, c.MovesMissed)...)
 	case record.Held:
 		head = fmt.Sprintf("FINDING %s: %s", pairName(c.Spread), leanText(c.Spread))
-		if c.Spread.Account.ID == globalAccount {
+		if c.Spread.Account.ID == checks.GlobalAccount {
 			more = append(more, notLoggedIn(nil))
 		}
 		since := "since " + c.Since.UTC().Format(logTime)
 		if c.Unknown > 0 {
 			since += ", of which " + words.Duration(max(c.Unknown, time.Second)) + " unknown"
 		}
-		more = append(append(more, mayHaveBegun(c)...), since+"; why:")
+		if begun := begunText(c.Beginning()); begun != "" {
+			more = append(more, begun)
+		}
+		more = append(more, since+"; why:")
 		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + x.thresholds() + " " + x.Flags)
 	case record.Back:
 		was := ", after " + words.Duration(c.Time.Sub(c.Since))
@@ -117,12 +123,15 @@ func (x WatchLines) Text(c record.Change) string {
 			more = append(more, "accounts of fewer than "+words.Plural(x.Parameters.MinConnections, "connection")+" in a cluster are not")
 		}
 		more = append(more, movesText(c.Moves, c.MoreMoves, c.MovesMissed)...)
-	case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering:
-		head = serverText(c)
-	case record.Refused:
-		head = fmt.Sprintf("%s refused %s: %s", serverInCluster(c), words.Plural(c.Count, "connection"), words.Harmless(cmp.Or(c.Reason, "no reason given")))
+	case record.Started, record.Draining, record.Stopped, record.Silent, record.Answering, record.Refused:
+		if c.Kind == record.Silent && c.Server.Name == "" && c.Server.ID == "" {
+			head = namelessText(c)
+			break
+		}
+		d := record.DocumentOf(c)
+		head = serverInCluster(c.Server, &c.Cluster) + " " + say.Happened(&d).String()
 	case record.Kicked:
-		head = fmt.Sprintf("%s of %s kicked from %s%s", words.Plural(c.Count, "connection"), words.Harmless(c.Account.Name), serverInCluster(c), kickedServices(record.DocumentOf(c).Moves))
+		head = fmt.Sprintf("%s of %s kicked from %s%s", words.Plural(c.Count, "connection"), words.Harmless(c.Account.Name), serverInCluster(c.Server, &c.Cluster), kickedServices(record.DocumentOf(c).Moves))
 	case record.Corrected:
 		head = fmt.Sprintf("corrected %s by a full report, which differed by %s", words.Plural(c.Count, "count"), words.Plural(c.Connections, "connection"))
 	case record.Lost:
@@ -170,19 +179,26 @@ func (x WatchLines) Text(c record.Change) string {
 	return b.String()
 }
 
-// mayHaveBegun says that it is not known when a lean began.
-func mayHaveBegun(c record.Change) []string {
-	switch {
-	case !c.NotBefore.IsZero():
-		return []string{"it may have begun at any time from " + c.NotBefore.UTC().Format(logTime) + " on: whether it leaned was unknown"}
-	case c.AtStart:
-		return []string{"it may have begun earlier: " + neverKnown}
+// begunText says that it is not known when a lean began, and why; empty where that is known.
+func begunText(b record.Beginning) string {
+	text := "it may have begun earlier"
+	if from, known := b.Earliest(); known {
+		text = "it may have begun at any time from " + from.UTC().Format(logTime) + " on"
 	}
-	return nil
+	switch b.Begun {
+	case record.SeenToBegin:
+		return ""
+	case record.NeverKnown:
+		text += ": until then watch did not know whether it leaned"
+	case record.Unread:
+		text += ": what was recorded of its beginning is gone, or was too much to read"
+	case record.WhileUnknown:
+		text += ": whether it leaned was unknown"
+	case record.WhileUnrecorded:
+		text += ": nothing was recorded"
+	}
+	return text
 }
-
-// neverKnown is why a lean may have begun earlier that watch found when it began.
-const neverKnown = "until then watch did not know whether it leaned"
 
 // leftText is which lean to another server ended.
 func leftText(c record.Change) string {
@@ -196,9 +212,6 @@ func leftText(c record.Change) string {
 	return text
 }
 
-// globalAccount is where a server counts a connection until it has logged in.
-const globalAccount = "$G"
-
 // notLoggedIn says what may be among the connections of the global account, and how many
 // left that had not logged in.
 func notLoggedIn(moves []record.Move) string {
@@ -208,7 +221,7 @@ func notLoggedIn(moves []record.Move) string {
 			n += m.Count
 		}
 	}
-	text := "servers count a connection in " + globalAccount + " until it has logged in"
+	text := "servers count a connection in " + checks.GlobalAccount + " until it has logged in"
 	if n > 0 {
 		text += "; " + words.Plural(n, "connection") + " ended without (" + string(checks.ReasonAuthTimeout) + ")"
 	}
@@ -232,38 +245,22 @@ func (x WatchLines) thresholds() string {
 	return out
 }
 
-// serverText is what happened to a server.
-func serverText(c record.Change) string {
-	s := serverInCluster(c)
-	switch c.Kind { //nolint:exhaustive // of servers
-	case record.Started:
-		return s + " started"
-	case record.Answering:
-		return s + " answers again"
-	case record.Draining:
-		return s + " drains (lame duck)"
-	case record.Silent:
-		if c.Server.Name == "" && c.Server.ID == "" {
-			in := " of unknown name "
-			if c.Cluster != "" {
-				in = " of unknown name in " + words.Harmless(c.Cluster) + " "
-			}
-			return words.Plurals(max(1, c.Count), "server"+in+"does not report", "servers"+in+"do not report") + ": " + words.Sentence(c.Reason)
-		}
-		return s + " does not report: " + words.Sentence(c.Reason)
+// namelessText says of servers that are only counted that they do not report.
+func namelessText(c record.Change) string {
+	in := " of unknown name "
+	if c.Cluster != "" {
+		in += "in " + words.Harmless(c.Cluster) + " "
 	}
-	if c.Reason != "" {
-		return s + " is gone: " + words.Sentence(c.Reason)
-	}
-	return s + " shut down"
+	return words.Plurals(max(1, c.Count), "server"+in+"does not report", "servers"+in+"do not report") + ": " + words.Sentence(c.Reason)
 }
 
-func serverInCluster(c record.Change) string {
-	name := words.Harmless(cmp.Or(c.Server.Name, c.Server.ID, "a server"))
-	if c.Cluster != "" {
-		name += " (" + words.Harmless(c.Cluster) + ")"
+// serverInCluster names a server, and its cluster where it is of one.
+func serverInCluster(s checks.ServerRef, cluster *string) string {
+	text := "server " + serverLabel(s)
+	if cluster != nil && *cluster != "" {
+		text += " (" + words.Harmless(*cluster) + ")"
 	}
-	return "server " + name
+	return text
 }
 
 // pairName names an account in a cluster.
@@ -275,7 +272,7 @@ func pairName(s *record.Spread) string {
 	return name
 }
 
-// shareOf is the largest share of an account, in words.
+// leanText is the largest share of an account, and on which server it is.
 func leanText(s *record.Spread) string {
 	top := s.Top()
 	if s.Connections == 0 {
@@ -316,7 +313,7 @@ func movesText(moves []record.Move, others int, missed bool) []string {
 		}
 		out = append(out, text)
 	}
-	return append(out, record.NotListed(others, missed)...)
+	return append(out, say.NotListed(others, missed)...)
 }
 
 // checkedText says of a cluster that it has too few servers to be checked, or enough again.

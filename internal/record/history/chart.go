@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/internal/record"
+	"github.com/nats-balance/nats-balance/internal/record/say"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -98,7 +99,7 @@ func (c Chart) page(docs []record.Document) chartPage {
 		p.Notes = append(p.Notes, "Nothing was recorded.")
 	}
 	if !c.Until.IsZero() {
-		p.Notes = append(p.Notes, NoRecorder(c.Until.UTC().Format(chartTime), c.Waiting))
+		p.Notes = append(p.Notes, say.NoRecorder(c.Until.UTC().Format(chartTime), c.Waiting))
 	}
 	if c.Cut {
 		p.Notes = append(p.Notes, "Older changes were left out: they are too many to read at once.")
@@ -195,9 +196,9 @@ func (c Chart) chart(k pair, h History, docs []record.Document) chart {
 		if e.Then != nil && len(e.Then.Servers) > 0 {
 			told += fmt.Sprintf(", %s of %s on %s", words.Count(e.Then.OnServer), words.Plural(e.Then.Connections, "connection"), words.Harmless(e.Then.Servers[0].Server.Name))
 		}
-		if e.NotBefore != nil && !e.NotBefore.IsZero() {
-			told += ", from " + e.NotBefore.UTC().Format(chartTime) + " on at the earliest"
-		}
+		begun := begunText(e.Beginning())
+		told += begun
+		m.Text += begun
 		if e.From != (record.DocumentServer{}) {
 			told += ", moved from " + words.Harmless(cmp.Or(e.From.Name, e.From.ID))
 		}
@@ -205,7 +206,7 @@ func (c Chart) chart(k pair, h History, docs []record.Document) chart {
 			told += ", moved to " + words.Harmless(cmp.Or(e.Next.Name, e.Next.ID))
 		}
 		for _, d := range e.Around {
-			told += fmt.Sprintf("; %s %s at %s", words.Harmless(d.Server.Name), d.Happened(), d.Time.UTC().Format("15:04:05"))
+			told += "; " + words.Harmless(d.Server.Name) + " " + say.Happened(&d).At(d.Time.UTC().Format("15:04:05"))
 		}
 		for i := range e.Kicked {
 			x := &e.Kicked[i]
@@ -218,6 +219,18 @@ func (c Chart) chart(k pair, h History, docs []record.Document) chart {
 	}
 	c.draw(&out, k, h, docs)
 	return out
+}
+
+// begunText says that an account may have leaned earlier, after since when it did.
+func begunText(b record.Beginning) string {
+	from, known := b.Earliest()
+	switch {
+	case b.Seen():
+		return ""
+	case known:
+		return ", from " + from.UTC().Format(chartTime) + " on at the earliest"
+	}
+	return ", and it may have begun earlier"
 }
 
 // draw draws the line of an account, broken where nothing was recorded, and what
@@ -253,7 +266,7 @@ func (c Chart) draw(out *chart, k pair, h History, docs []record.Document) {
 				class = "started"
 			}
 			out.Events = append(out.Events, mark{X: c.x(d.Time), Class: class,
-				Text: fmt.Sprintf("%s %s at %s", words.Harmless(d.Server.Name), d.Happened(), d.Time.UTC().Format(chartTime))})
+				Text: words.Harmless(d.Server.Name) + " " + say.Happened(d).At(d.Time.UTC().Format(chartTime))})
 		case d.Account != nil && d.Account.ID == k.account && d.Spread != nil && !math.IsNaN(d.Spread.SharePercent):
 			at := c.x(d.Time)
 			if d.Time.Before(c.From) { // it is so at the left edge

@@ -74,10 +74,10 @@ func DocumentOf(h History, account string, now time.Time) Document {
 		if account != "" && e.Account.ID != account && e.Account.Name != account {
 			continue
 		}
-		j := EpisodeDocument{Account: e.Account.Harmless(), Cluster: words.Harmless(e.Cluster), Finding: e.Finding, Began: e.Began.UTC(), Seen: e.NotBefore == nil && !e.Unread, Ended: e.Ended,
+		j := EpisodeDocument{Account: e.Account.Harmless(), Cluster: words.Harmless(e.Cluster), Finding: e.Finding, Began: e.Began.UTC(), Seen: e.Beginning().Seen(), Ended: e.Ended,
 			Before: e.Before.Harmless(), Then: e.Then.Harmless(), Last: e.Last.Harmless(), Moves: record.HarmlessMoves(e.Moves), MoreMoves: e.MoreMoves, MovesMissed: e.MovesMissed, Around: []record.Document{}, Kicked: kickedDocuments(e.Kicked, ""), Unseen: gapDocuments(e.Unseen)}
-		if e.NotBefore != nil && !e.NotBefore.IsZero() {
-			j.NotBefore = e.NotBefore
+		if from, is := e.Beginning().Earliest(); is {
+			j.NotBefore = &from
 		}
 		j.Server, j.MovedFrom, j.MovedTo = serverDocument(e.To), serverDocument(e.From), serverDocument(e.Next)
 		for _, d := range e.Around {

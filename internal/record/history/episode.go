@@ -52,6 +52,21 @@ type Episode struct {
 	Unseen []Gap
 }
 
+// Beginning is what is known of when it began.
+func (e *Episode) Beginning() record.Beginning {
+	switch {
+	case e.NotBefore == nil && e.Unread:
+		return record.Beginning{Begun: record.Unread}
+	case e.NotBefore == nil:
+		return record.Beginning{}
+	case e.NotBefore.IsZero():
+		return record.Beginning{Begun: record.NeverKnown}
+	case e.Undecided:
+		return record.BegunSince(*e.NotBefore, record.WhileUnknown)
+	}
+	return record.BegunSince(*e.NotBefore, record.WhileUnrecorded)
+}
+
 // Gap is a time of which nothing is known.
 type Gap struct{ From, To time.Time }
 

@@ -151,8 +151,10 @@ func wentBy(docs []record.Document) (all, former []checks.RecordedGone) {
 			runs[k] = d.Server.ID
 		case record.Draining, record.Stopped, record.Silent:
 			kind := goneKind(d)
-			if d.Change == record.Stopped && kind == checks.Silent && runs[k] != "" && runs[k] != d.Server.ID { // which was noticed late
-				former = append(former, goneOf(d))
+			if d.Change == record.Stopped && d.Unannounced != nil && runs[k] != "" && runs[k] != d.Server.ID { // which was noticed late
+				if kind == checks.Silent {
+					former = append(former, goneOf(d))
+				}
 				continue
 			}
 			if g == nil || back[k] || g.Server.ID != "" && d.Server.ID != "" && g.Server.ID != d.Server.ID {
@@ -193,13 +195,13 @@ func withHad(g checks.RecordedGone, had *record.DocumentHad) checks.RecordedGone
 	return g
 }
 
-// goneKind is how a server went. One that stopped for a reason was not heard to say so:
-// it was found silent, and nobody knew it any more.
+// goneKind is how a server went: as the last that it said of itself was. One that said
+// nothing may hang.
 func goneKind(d *record.Document) checks.MissingKind {
 	switch {
-	case d.Change == record.Draining:
+	case d.Change == record.Draining, d.Change == record.Stopped && d.Unannounced != nil && *d.Unannounced == record.Drained:
 		return checks.Draining
-	case d.Change == record.Stopped && d.Reason == nil:
+	case d.Change == record.Stopped && d.Unannounced == nil:
 		return checks.Down
 	}
 	return checks.Silent

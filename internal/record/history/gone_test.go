@@ -72,24 +72,24 @@ func TestServerThatWentTwice(t *testing.T) {
 func TestServerThatWasKilledAndDrains(t *testing.T) {
 	t.Parallel()
 	at := func(n int) time.Time { return began().Add(time.Duration(n) * time.Second) }
-	change := func(second int, kind record.Kind, id, reason string, had int) record.Change {
-		c := record.Change{Kind: kind, Time: at(second), Cluster: "C1", Server: checks.ServerRef{ID: id, Name: "n1"}, Reason: reason}
+	change := func(second int, kind record.Kind, id string, how record.Unannounced, had int) record.Change {
+		c := record.Change{Kind: kind, Time: at(second), Cluster: "C1", Server: checks.ServerRef{ID: id, Name: "n1"}, Unannounced: how}
 		if had > 0 {
 			c.Had = &record.Had{Connections: had}
 		}
 		return c
 	}
-	const late = "its former process, without a goodbye; another one runs"
 	for name, c := range map[string]struct {
 		of     []record.Change
 		gone   int // how many were on it when it went
 		former int // seconds when the former process was noticed to be gone; 0 where there is none
 	}{
-		"noticed before it drains":    {[]record.Change{change(1, record.Started, "B", "", 0), change(9, record.Stopped, "A", late, 146), change(35, record.Draining, "B", "", 11)}, 11, 9},
-		"noticed after it drains":     {[]record.Change{change(1, record.Started, "B", "", 0), change(5, record.Draining, "B", "", 11), change(9, record.Stopped, "A", late, 146)}, 11, 9},
-		"it runs":                     {[]record.Change{change(1, record.Started, "B", "", 0), change(9, record.Stopped, "A", late, 146)}, 0, 9},
+		"noticed before it drains":    {[]record.Change{change(1, record.Started, "B", "", 0), change(9, record.Stopped, "A", record.Replaced, 146), change(35, record.Draining, "B", "", 11)}, 11, 9},
+		"noticed after it drains":     {[]record.Change{change(1, record.Started, "B", "", 0), change(5, record.Draining, "B", "", 11), change(9, record.Stopped, "A", record.Replaced, 146)}, 11, 9},
+		"it runs":                     {[]record.Change{change(1, record.Started, "B", "", 0), change(9, record.Stopped, "A", record.Replaced, 146)}, 0, 9},
 		"it was silent before it ran": {[]record.Change{change(1, record.Silent, "A", "", 146), change(9, record.Started, "B", "", 0)}, 0, 1},
 		"its next start was not seen": {[]record.Change{change(1, record.Stopped, "A", "", 146), change(9, record.Draining, "B", "", 11)}, 11, 0},
+		"it drained, noticed late":    {[]record.Change{change(1, record.Started, "B", "", 0), change(9, record.Stopped, "A", record.Drained, 3)}, 0, 0},
 		"drains and stops":            {[]record.Change{change(1, record.Draining, "A", "", 146), change(9, record.Stopped, "A", "", 11)}, 146, 0},
 	} {
 		gone, former := wentBy(documents(c.of))
@@ -98,6 +98,30 @@ func TestServerThatWasKilledAndDrains(t *testing.T) {
 		}
 		if c.former == 0 && len(former) > 0 || c.former > 0 && (len(former) != 1 || former[0].Server.ID != "A" || !former[0].At.Equal(at(c.former))) {
 			t.Errorf("%s: former %+v", name, former)
+		}
+	}
+}
+
+// How a server went is what it said of itself last, also where it was heard to drain before
+// what is read, and whatever is said of it for people.
+func TestKindOfServerThatWent(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		change record.Change
+		want   checks.MissingKind
+	}{
+		{record.Change{Kind: record.Draining}, checks.Draining},
+		{record.Change{Kind: record.Stopped}, checks.Down},
+		{record.Change{Kind: record.Stopped, Reason: "any sentence"}, checks.Down},
+		{record.Change{Kind: record.Stopped, Unannounced: record.Drained}, checks.Draining},
+		{record.Change{Kind: record.Stopped, Unannounced: record.Replaced}, checks.Silent},
+		{record.Change{Kind: record.Stopped, Unannounced: "of a later version"}, checks.Silent},
+		{record.Change{Kind: record.Silent, Reason: "it did not answer"}, checks.Silent},
+	} {
+		c.change.Cluster, c.change.Server = "C1", checks.ServerRef{ID: "A", Name: "n1"}
+		gone, former := wentBy(documents([]record.Change{c.change}))
+		if len(gone) != 1 || gone[0].Kind != c.want || len(former) > 0 {
+			t.Errorf("%+v: %+v, former %+v", c.change, gone, former)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/nats-balance/nats-balance/internal/record"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // presence is what reading a store shows of who records into it.
@@ -112,15 +110,6 @@ func (s *Store) lastWord(ctx context.Context) (w word) {
 		w = word{recorded: d.Time}
 	}
 	return w
-}
-
-// NoRecorder says that nothing is recorded since a time, in the format of whoever says so: no
-// watch is there, or so many changes wait that can't be written.
-func NoRecorder(since string, waiting int) string {
-	if waiting > 0 {
-		return fmt.Sprintf("Watch can't write to the history: %s since %s, and what happened since then is unknown.", words.Plurals(waiting, "change waits", "changes wait"), since)
-	}
-	return "No watch records now: what happened since " + since + " is unknown."
 }
 
 // lastThere is until when a recorder recorded, and how many changes wait where one is there

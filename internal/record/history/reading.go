@@ -119,8 +119,8 @@ func (r *Reading) beganBefore(from time.Time) (out []beginning) {
 	for i := range h.Episodes {
 		if e := &h.Episodes[i]; e.Began.Add(-around).Before(from) {
 			b := beginning{pair{e.Account.ID, e.Cluster}, e.Began, e.Began}
-			if e.NotBefore != nil && !e.NotBefore.IsZero() {
-				b.notBefore = *e.NotBefore
+			if from, is := e.Beginning().Earliest(); is {
+				b.notBefore = from
 			}
 			out = append(out, b)
 		}

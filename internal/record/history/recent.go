@@ -39,6 +39,9 @@ func sizeOf(d *record.Document) int {
 	if d.Cluster != nil {
 		n += text(*d.Cluster)
 	}
+	if d.Unannounced != nil {
+		n += text(string(*d.Unannounced))
+	}
 	if d.Reason != nil {
 		n += text(*d.Reason)
 	}
@@ -69,6 +72,12 @@ func sizeOf(d *record.Document) int {
 	if d.Who != nil {
 		n += spread + move*cap(d.Who.Servers) + text(d.Who.System) + text(d.Who.Accounts...) + 16*cap(d.Who.Accounts)
 		for _, x := range d.Who.Servers {
+			n += text(x.Server.ID, x.Server.Name, x.Server.Host, x.Cluster) + 32
+		}
+	}
+	if d.Doubt != nil {
+		n += spread + move*cap(d.Doubt.Servers) + text(string(d.Doubt.Code))
+		for _, x := range d.Doubt.Servers {
 			n += text(x.Server.ID, x.Server.Name, x.Server.Host, x.Cluster) + 32
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/sysreq"
 	"github.com/nats-balance/nats-balance/internal/wire"
@@ -94,7 +95,7 @@ func (s *session) ofAccount(m *nats.Msg) {
 			w.Connected(e, now)
 		}
 	})
-	if err == nil && account == record.GlobalAccount {
+	if err == nil && account == checks.GlobalAccount {
 		s.global.look(e.From, time.Now())
 	}
 }

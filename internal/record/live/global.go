@@ -83,7 +83,7 @@ func (g *global) report(d *checks.Deployment, now time.Time) {
 		s := &d.Servers[i]
 		there[s.ID] = true
 		for _, u := range s.Usage {
-			if u.Connections > 0 && d.Accounts[u.Account].ID == record.GlobalAccount {
+			if u.Connections > 0 && d.Accounts[u.Account].ID == checks.GlobalAccount {
 				g.look(wire.Server{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.Cluster}, now)
 			}
 		}
@@ -96,7 +96,7 @@ func (g *global) report(d *checks.Deployment, now time.Time) {
 // ask asks the servers that are due.
 func (g *global) ask(now time.Time) {
 	for _, at := range g.due(now) {
-		body, _ := json.Marshal(sysreq.Filter{Accounts: []string{record.GlobalAccount}, Name: at.Name, Cluster: at.Cluster, Exact: true, Unused: true}) // a plain struct: can't fail
+		body, _ := json.Marshal(sysreq.Filter{Accounts: []string{checks.GlobalAccount}, Name: at.Name, Cluster: at.Cluster, Exact: true, Unused: true}) // a plain struct: can't fail
 		_ = g.s.events.PublishRequest(sysreq.AccountStatz, g.inbox+".1", body)                                                                          // fails only where the connection is gone
 	}
 }
@@ -152,7 +152,7 @@ func (g *global) reply(m *nats.Msg) {
 	from, rows, err := g.dec.Rows(context.Background(), bytes.NewReader(m.Data))
 	n, leaves := uint32(0), uint32(0)
 	for _, r := range rows {
-		if r.ID == record.GlobalAccount {
+		if r.ID == checks.GlobalAccount {
 			n, leaves = r.Connections, r.Leafnodes
 		}
 	}

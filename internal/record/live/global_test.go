@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/source/sourcetest"
@@ -63,7 +64,7 @@ func TestConnectionsThatLogIn(t *testing.T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, c := range f.all {
-		if c.Spread != nil && c.Spread.Account.ID == record.GlobalAccount {
+		if c.Spread != nil && c.Spread.Account.ID == checks.GlobalAccount {
 			t.Errorf("%s: %+v", c.Kind, c.Spread)
 		}
 	}

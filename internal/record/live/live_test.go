@@ -99,15 +99,28 @@ func (f *follower) kind(k record.Kind) record.Change {
 	return f.wait(string(k), func(c record.Change) bool { return c.Kind == k })
 }
 
+// matrix is how many clients of accounts a watch has on servers, as "ORDERS on n1"; none where
+// there are none.
+func matrix(w *record.Watch) map[string]int {
+	const all = 1 << 16
+	out := map[string]int{}
+	for _, s := range w.Snapshot(time.Now(), all).Spreads {
+		for _, x := range s.Servers {
+			if x.Connections > 0 {
+				out[s.Account.ID+" on "+x.Server.Name] += x.Connections
+			}
+		}
+	}
+	return out
+}
+
 // truth holds that the matrix is what the servers themselves count.
 func (f *follower) truth(l *lab.Lab, accounts ...string) {
 	f.t.Helper()
 	err := lab.Poll(sourcetest.Within(f.t), func() error {
-		have := map[string]int{}
+		var have map[string]int
 		f.Look(func(w *record.Watch, _ bool) {
-			w.Each(func(a checks.Account, s checks.ServerRef, _ string, clients, _ int) {
-				have[a.ID+" on "+s.Name] = clients
-			})
+			have = matrix(w)
 		})
 		for _, s := range l.Servers() {
 			for _, a := range accounts {

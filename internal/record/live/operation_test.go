@@ -138,12 +138,7 @@ func (o *operation) settled(step string, accounts []string) {
 			}
 		}
 		o.Look(func(w *record.Watch, _ bool) {
-			have := map[string]int{}
-			w.Each(func(a checks.Account, s checks.ServerRef, _ string, clients, _ int) {
-				if clients > 0 {
-					have[a.ID+" on "+s.Name] = clients
-				}
-			})
+			have := matrix(w)
 			for k := range have {
 				if have[k] != truth[k] {
 					err = fmt.Errorf("%s is %d, the clients say %d", k, have[k], truth[k])

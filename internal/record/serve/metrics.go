@@ -92,10 +92,10 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	for _, o := range s.Over {
 		k := [2]string{o.Spread.Account.ID, o.Cluster}
 		since[k], finding[k] = float64(o.Since.Unix()), o.Finding
-		switch {
-		case !o.NotBefore.IsZero():
-			notBefore[k] = float64(o.NotBefore.Unix())
-		case !o.AtStart:
+		b := o.Beginning()
+		if from, known := b.Earliest(); known {
+			notBefore[k] = float64(from.Unix())
+		} else if b.Seen() {
 			notBefore[k] = since[k]
 		}
 		if o.Finding {

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/internal/record"
 	"github.com/nats-balance/nats-balance/internal/record/history"
+	"github.com/nats-balance/nats-balance/internal/record/say"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
@@ -123,7 +124,7 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	}
 	for _, c := range over[:min(len(over), mostShown)] {
 		x := card{Title: pairName(c.Spread.Account.Name, c.Cluster), Share: share(c.Spread.Top().Connections, c.Spread.Connections, name(c.Spread.Top().Server)), Finding: c.Finding,
-			Since: c.Since.UTC().Format(pageTime) + mayHaveBegun(c.NotBefore, c.AtStart), Link: link(c.Spread.Account.ID), Open: c.Spread.Verdict == checks.Incomplete, Partly: c.Spread.Time.Equal(c.Time)}
+			Since: begunText(c.Since, c.Beginning()), Link: link(c.Spread.Account.ID), Open: c.Spread.Verdict == checks.Incomplete, Partly: c.Spread.Time.Equal(c.Time)}
 		p.Findings = append(p.Findings, x)
 	}
 	p.Maps = maps(s, link)
@@ -147,7 +148,7 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 		p.PastNote = "No account was seen above the threshold in the last 7 days, as far as was recorded."
 	}
 	if !past.Until.IsZero() {
-		p.PastNote = strings.TrimSpace(history.NoRecorder(past.Until.UTC().Format(pageTime), past.Waiting) + " " + p.PastNote)
+		p.PastNote = strings.TrimSpace(say.NoRecorder(past.Until.UTC().Format(pageTime), past.Waiting) + " " + p.PastNote)
 	}
 	for _, e := range past.Episodes[:min(len(past.Episodes), mostShown)] {
 		c := episode(e)
@@ -172,24 +173,28 @@ func silent(missing []checks.Missing) string {
 	return words.Plurals(n, "server does not report, which may decide on verdicts", "servers do not report, which may decide on verdicts")
 }
 
-// mayHaveBegun says that it is not known when a lean began, after since when it leans.
-func mayHaveBegun(notBefore time.Time, atStart bool) string {
+// begunText is since when an account leans, and that it may have begun earlier.
+func begunText(since time.Time, b record.Beginning) string {
+	text := since.UTC().Format(pageTime)
+	from, known := b.Earliest()
 	switch {
-	case !notBefore.IsZero():
-		return ", or from any time since " + notBefore.UTC().Format(pageTime)
-	case atStart:
-		return " or earlier"
+	case b.Seen():
+		return text
+	case known:
+		return text + ", or from any time since " + from.UTC().Format(pageTime)
 	}
-	return ""
+	return text + " or earlier"
 }
 
 func episode(e history.Episode) card {
-	c := card{Title: pairName(e.Account.Name, e.Cluster), Finding: e.Finding, Since: "since " + e.Began.UTC().Format(pageTime)}
+	c := card{Title: pairName(e.Account.Name, e.Cluster), Finding: e.Finding}
+	began := begunText(e.Began, e.Beginning())
+	c.Since = "since " + began
 	if e.Ended != nil {
-		c.Since = fmt.Sprintf("from %s to %s", e.Began.UTC().Format(pageTime), e.Ended.UTC().Format(pageTime))
-	}
-	if e.NotBefore != nil {
-		c.Since += mayHaveBegun(*e.NotBefore, true)
+		if _, known := e.Beginning().Earliest(); known {
+			began += "," // which ends what is put in
+		}
+		c.Since = fmt.Sprintf("from %s to %s", began, e.Ended.UTC().Format(pageTime))
 	}
 	if e.Then != nil && len(e.Then.Servers) > 0 {
 		c.Share = share(e.Then.OnServer, e.Then.Connections, words.Harmless(e.Then.Servers[0].Server.Name))
@@ -203,7 +208,7 @@ func episode(e history.Episode) card {
 		}
 	}
 	for _, d := range e.Around {
-		c.Lines = append(c.Lines, fmt.Sprintf("%s %s: %s", d.Time.UTC().Format("15:04:05"), words.Harmless(d.Server.Name), d.Happened()))
+		c.Lines = append(c.Lines, fmt.Sprintf("%s %s %s", d.Time.UTC().Format("15:04:05"), name(checks.ServerRef(*d.Server)), say.Happened(&d)))
 	}
 	for _, m := range record.ByName(record.MovesOf(e.Moves)) {
 		verb := "came to"
@@ -212,7 +217,7 @@ func episode(e history.Episode) card {
 		}
 		c.Lines = append(c.Lines, fmt.Sprintf("%s of %s %s %s", words.Count(m.Count), words.Harmless(cmp.Or(m.Service, "clients without a name")), verb, words.Harmless(m.Server.Name)))
 	}
-	c.Lines = append(c.Lines, record.NotListed(e.MoreMoves, e.MovesMissed)...)
+	c.Lines = append(c.Lines, say.NotListed(e.MoreMoves, e.MovesMissed)...)
 	return c
 }
 

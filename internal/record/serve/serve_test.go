@@ -97,7 +97,7 @@ func TestServed(t *testing.T) {
 		t.Error("without a host it is not for this machine alone:", s.URL())
 	}
 	status, body, header := get(t, s, "/", nil)
-	for _, want := range []string{"ORDERS in C1", "20 of 21 connections (95.2%) on n1", `<td class="h9"`, "n3 in C1: it shut down", "n3: shut down", "1 leaning"} {
+	for _, want := range []string{"ORDERS in C1", "20 of 21 connections (95.2%) on n1", `<td class="h9"`, "n3 in C1: it shut down", "n3 shut down", "1 leaning"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in %s", want, body)
 		}

@@ -15,9 +15,6 @@ import (
 	"github.com/nats-balance/nats-balance/internal/wire"
 )
 
-// globalAccount is the account of clients where no accounts are configured.
-const globalAccount = "$G"
-
 // ownNote is the first thing to know of what an ordinary account sees.
 const ownNote = "an ordinary account can't know how many servers there are: expected are those that answered and those that servers advertise"
 

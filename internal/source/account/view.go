@@ -47,8 +47,8 @@ func (g *gathering) view() (*view, error) {
 	if a.ID == "" {
 		return nil, fmt.Errorf("%s: the server does not say which account the credentials are of", g.url)
 	}
-	if a.ID == globalAccount {
-		g.notes["the credentials are of "+globalAccount+", which is every client's account where the configuration has no accounts: an audit of all servers takes a system account with a user, see system_account"] = true
+	if a.ID == checks.GlobalAccount {
+		g.notes["the credentials are of "+checks.GlobalAccount+", which is every client's account where the configuration has no accounts: an audit of all servers takes a system account with a user, see system_account"] = true
 	}
 	d := &checks.Deployment{Accounts: []checks.Account{a}, Gateways: true} // nobody tells an account that there are none
 	out := &view{account: a, deployment: d, on: map[string]checks.AccountOn{}, self: g.self}

@@ -19,9 +19,6 @@ const (
 	mostClosedPages = 256
 	// mostClosed bounds what is kept of one suspect.
 	mostClosed = 1024
-	// globalAccount is the account for which a server finds no closed connection:
-	// it does not note that they were of it.
-	globalAccount = "$G"
 )
 
 // ClosedPage is a page of closed connections to ask a server for: those that
@@ -55,7 +52,7 @@ func ReadClosed(ctx context.Context, d *checks.Deployment, of []source.Suspect, 
 		reports[i].Closed = all.of[i].list()
 		reports[i].Remember = map[string]bool{}
 		for k, page := range pages {
-			if told[k] && (page.Account == of[i].Account || page.Account == "" && of[i].Account == globalAccount) {
+			if told[k] && (page.Account == of[i].Account || page.Account == "" && of[i].Account == checks.GlobalAccount) {
 				reports[i].Remember[page.ID] = true
 			}
 		}
@@ -73,7 +70,7 @@ func closedPages(d *checks.Deployment, of []source.Suspect, everyone bool) []Clo
 	}
 	for _, ofAll := range []bool{true, false} {
 		for _, s := range of {
-			if ofAll && !everyone || !ofAll && s.Account == globalAccount {
+			if ofAll && !everyone || !ofAll && s.Account == checks.GlobalAccount {
 				continue
 			}
 			for _, server := range d.Servers {
@@ -157,7 +154,7 @@ func (all *histories) add(page ClosedPage, c *wire.Connection) {
 		}
 		id, ok := h.idOf(c)
 		switch {
-		case ok && page.Account == "" && h.Account != globalAccount && !reason.BeforeLogin():
+		case ok && page.Account == "" && h.Account != checks.GlobalAccount && !reason.BeforeLogin():
 			continue // it was of no account but the global one
 		case !ok && page.Account == "" && len(c.User) == 0 && reason.BeforeLogin() && h.sources[c.Addr] && !all.shared[c.Addr]:
 			id = serviceID{}

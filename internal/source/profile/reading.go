@@ -161,7 +161,7 @@ func (t Task) Add(c *wire.Connection) {
 	defer r.mu.Unlock()
 	if c.LoggedIn() {
 		r.loggedIn[t.server]++
-	} else if r.suspect.Account == globalAccount {
+	} else if r.suspect.Account == checks.GlobalAccount {
 		return // nobody's yet
 	}
 	r.profile.add(t.server, c)
