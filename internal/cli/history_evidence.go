@@ -99,7 +99,7 @@ func (f *evidenceFlags) gone(h Host, s sourceFlags) audit.Gone {
 			return nil, nil
 		}
 		if doubt := record.PastDoubtOf(&past, d, kin, now); doubt != nil {
-			return gone, []string{report.HistoryDoubt(report.HistoryIn(where), *doubt)}
+			return gone, []string{report.HistoryInDoubt(where, *doubt)}
 		}
 		return gone, nil
 	}

@@ -14,22 +14,23 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// HistoryIn names the history in a directory, or of a context.
-func HistoryIn(where string) string { return "the history in " + where }
+// historyIn names the history in a directory, or of a context. It stands at the end of
+// sentences: a path may be so long that what comes after it is cut.
+func historyIn(where string) string { return "the history in " + where }
 
 // HistoryUnread says that a history can't be evidence, as it can't be opened.
 func HistoryUnread(where, why string) string {
-	return fmt.Sprintf("%s can't be read, and is not evidence: %s", HistoryIn(where), why)
+	return fmt.Sprintf("the history can't be read, and is not evidence: %s (%s)", why, historyIn(where))
 }
 
 // HistoryNoEvidence says that a history can't be evidence, as what was asked for can't be read.
 func HistoryNoEvidence(where, why string) string {
-	return fmt.Sprintf("%s is not evidence: %s", HistoryIn(where), why)
+	return fmt.Sprintf("the history is not evidence: %s (%s)", why, historyIn(where))
 }
 
 // HistoryOfMissingUnread says that a history does not say which servers are missing.
 func HistoryOfMissingUnread(where, why string) string {
-	return fmt.Sprintf("%s does not help to say which servers are missing, and who was on them: %s", HistoryIn(where), why)
+	return fmt.Sprintf("the history does not help to say which servers are missing, and who was on them: %s (%s)", why, historyIn(where))
 }
 
 // HistoryText is a history for people. Known is that there is something of the account.

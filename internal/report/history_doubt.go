@@ -11,6 +11,11 @@ import (
 // mostInDoubt is how many servers a doubt names.
 const mostInDoubt = 5
 
+// HistoryInDoubt says in an audit why servers that its history has are not used.
+func HistoryInDoubt(where string, d record.PastDoubt) string {
+	return fmt.Sprintf("%s (%s)", HistoryDoubt("the history", d), historyIn(where))
+}
+
 // HistoryDoubt says why what was recorded of servers that went, or some of it, is not used, in
 // a sentence that begins with where it is.
 func HistoryDoubt(where string, d record.PastDoubt) string {

@@ -26,7 +26,7 @@ func TestHistoryDoubt(t *testing.T) {
 		{record.PastDoubt{Code: record.ServersInDoubt, Servers: []checks.RecordedGone{{Server: checks.ServerRef{ID: "A4"}, Cluster: "C1\x1b"}}}, ` has A4 (C1\x1b) as silent: not counted as missing, as it may be of another deployment: ` + why},
 		{record.PastDoubt{Code: record.DeploymentInDoubt}, " does not say which servers are missing: it may be of another deployment: " + why},
 	} {
-		if got := HistoryDoubt("the history in x", c.doubt); got != "the history in x"+c.want {
+		if got := HistoryInDoubt("x", c.doubt); got != "the history"+c.want+" (the history in x)" {
 			t.Errorf("%s: %q", c.doubt.Code, got)
 		}
 		text := (WatchLines{}).Text(record.Change{Kind: record.Watching, Of: &record.Totals{}, Doubt: &c.doubt})
