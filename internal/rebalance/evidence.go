@@ -43,12 +43,12 @@ func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
 		switch {
 		case !few:
 			out[i].Verdict, out[i].Confidence = cause.RuledOut, 0
-		case out[i].Strong():
+		case out[i].Verdict.Strong():
 			out[i].Verdict, out[i].Confidence = cause.Possible, unsure
 		}
 		out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Where: "this rebalance"})
 	}
-	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })
+	slices.SortStableFunc(out, func(x, y cause.Cause) int { return x.Verdict.Compare(y.Verdict) })
 	return out
 }
 
@@ -57,18 +57,14 @@ func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
 func Unmet(causes []cause.Cause, text, source string) []cause.Cause {
 	out := slices.Clone(causes)
 	for i := range out {
-		if definition, known := cause.Define(out[i].Code); known && out[i].Role == cause.Root && out[i].Strong() && definition.Moved == cause.GoOn {
+		if definition, known := cause.Define(out[i].Code); known && out[i].Role == cause.Root && out[i].Verdict.Strong() && definition.Moved == cause.GoOn {
 			out[i].Verdict, out[i].Confidence = cause.Possible, unsure
 			out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Where: source})
 		}
 	}
-	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })
+	slices.SortStableFunc(out, func(x, y cause.Cause) int { return x.Verdict.Compare(y.Verdict) })
 	return out
 }
 
 // unsure is the confidence in a cause that a run speaks against.
 const unsure = 0.2
-
-func order(c cause.Cause) int {
-	return slices.Index([]cause.Verdict{cause.Confirmed, cause.Likely, cause.Possible, cause.NotTested, cause.RuledOut}, c.Verdict)
-}

@@ -38,7 +38,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 	}
 	known := false
 	for _, c := range d.Causes {
-		if !c.Strong() || c.Role != cause.Root {
+		if !c.Verdict.Strong() || c.Role != cause.Root {
 			continue
 		}
 		known = true
@@ -154,7 +154,7 @@ func keeps(d cause.Diagnosis, code cause.Code) bool {
 // where others have more connections, of which it is not known.
 func ownCause(d cause.Diagnosis, x cause.ServiceDiagnosis, code cause.Code) cause.Cause {
 	c := d.Cause(code)
-	if !c.Strong() {
+	if !c.Verdict.Strong() {
 		if c.Verdict = cause.Likely; x.Cause == code {
 			c.Verdict = x.Verdict
 		}
