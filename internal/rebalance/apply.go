@@ -147,7 +147,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 // next is the batch to move, as a plan has it, and what it is to show.
 func (a *applying) next(plan Plan, canary bool) ([]Move, trial) {
 	plan.Moves = a.now.bounded(plan.Moves, a.goal)
-	batch := NextBatch(plan, a.pace.Batch)
+	batch := nextBatch(plan, a.pace.Batch)
 	if canary {
 		batch = canaries(plan, a.pace.Canary)
 	}
