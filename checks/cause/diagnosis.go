@@ -91,7 +91,7 @@ func merged(all []rule, views []view) []Cause {
 			}
 			c.Confidence = max(c.Confidence, j.confidence)
 		}
-		over, titles := r.Over != "", []string(nil)
+		over, titles := true, []string(nil)
 		for _, v := range views {
 			j := v.judged[i]
 			if j.verdict != c.Verdict {

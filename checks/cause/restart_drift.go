@@ -190,13 +190,13 @@ func judgeStarts(s *Situation) judgement {
 		return j
 	}
 	free, shown := s.shownFree()
-	switch {
-	case !shown && !rolled:
+	if !shown && !rolled {
 		j.verdict, j.confidence = Possible, 0.4
 		j.evidence = append(j.evidence, s.thereAnyway())
 		return j
-	case free.Text != "" && !rolled:
-		j.evidence = append(j.evidence, free)
+	}
+	if !rolled {
+		j.evidence = append(j.evidence, free...)
 	}
 	later, laterHere := s.afterAll()
 	if later > 0 && fits {
