@@ -108,7 +108,7 @@ func finding(f checks.Finding, e Explained) Finding {
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: e.Subscriptions,
 			CanFailOver: string(over.CanFailOver)},
 		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: over.Stranded, why: words.Sentence(over.Why),
-		hotspot: f.Hotspot, load: f.Load, leafnodesHere: f.LeafnodesHere, lapsed: words.Sentence(f.Lapsed),
+		hotspot: f.Hotspot, load: f.Load, leafnodesHere: f.LeafnodesHere, lapsed: lapseText(f.Lapsed),
 	}
 	out.Distribution = slices.Grow(out.Distribution, len(f.Distribution))
 	for _, s := range f.Distribution {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/nats-balance/nats-balance/checks"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -15,8 +16,8 @@ const SomeUnknown = "Why clients are where they are is unknown for some accounts
 const Predicted = "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few."
 
 // NotLeftOut says that an account was accepted, and why it is not any more.
-func NotLeftOut(account, lapsed string) string {
-	return fmt.Sprintf("%s is not left out: it was %s.", account, lapsed)
+func NotLeftOut(account string, lapsed *checks.Lapse) string {
+	return fmt.Sprintf("%s is not left out: it was %s.", account, lapseText(lapsed))
 }
 
 // ClosedAtFirst says how many clients may be lost before the first check.
