@@ -51,7 +51,7 @@ type Cause struct {
 	// Past reports whether it is over: it explains where the clients are, and keeps
 	// none of them there.
 	Past bool
-	// Evidence is what was seen, one sentence each.
+	// Evidence is what was seen.
 	Evidence []Evidence
 	// Explains is how many of the connections on the concentrated server it
 	// explains.
@@ -61,10 +61,16 @@ type Cause struct {
 // Evidence is what was seen, in a sentence, and where.
 type Evidence struct {
 	Text, Where string
+	// Shown is what closing connections showed of the cause, for a report to word. The
+	// evidence then has no sentence of its own. Nil where nobody closed any.
+	Shown Shown
 	// Settle is what would settle it, where it leaves something open; it may then
 	// be all that there is to say.
 	Settle Need
 }
+
+// Shown is what closing connections showed, with its names and numbers.
+type Shown interface{ Shows() }
 
 // say is evidence.
 //

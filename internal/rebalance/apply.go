@@ -342,7 +342,7 @@ func (a *applying) kickAll(ctx context.Context, batch []Done) {
 }
 
 // kick closes the connection of a move.
-func (a *applying) kick(ctx context.Context, m Move) (Outcome, string) {
+func (a *applying) kick(ctx context.Context, m Move) (Outcome, NotClosed) {
 	account := a.now.Accounts[a.now.Services[m.Service].Account].ID
 	return kick(ctx, a.client, a.pace.Patience, account, a.now.Servers[m.Server].ID, m.ID)
 }
