@@ -36,18 +36,36 @@ type Reconnect struct {
 	Leaves checks.Answer
 	Abroad []int // indexes into Deployment.Servers
 
-	here  string   // the id of the concentrated server
-	known []string // the ids of those that the clients are shown to know
-	whys  []string // why clients do not get to each of Servers, where a step keeps them out
+	here     string    // the id of the concentrated server
+	known    []string  // the ids of those that the clients are shown to know
+	barriers []Barrier // what keeps the clients from each of Servers
 }
 
-// WhyNot is why the clients do not get to a server that they miss, by its id, in a clause.
-func (r Reconnect) WhyNot(id string) string {
+// Barrier is what keeps clients from a server.
+type Barrier string
+
+const (
+	// NoBarrier: nothing, or it is unknown.
+	NoBarrier Barrier = ""
+	// BarrierUntold: neither their lists nor what servers advertise leads there.
+	BarrierUntold Barrier = "untold"
+	// BarrierProtocol: the server does not take such connections.
+	BarrierProtocol Barrier = "protocol"
+	// BarrierLogin: the server does not take their account or their users.
+	BarrierLogin Barrier = "login"
+	// BarrierRoom: the server has no room.
+	BarrierRoom Barrier = "room"
+	// BarrierUnseen: none of those that were moved came there, whatever the reason is.
+	BarrierUnseen Barrier = "unseen"
+)
+
+// Barrier returns what keeps the clients from a server that they miss, by its id.
+func (r Reconnect) Barrier(id string) Barrier {
 	at := slices.IndexFunc(r.Servers, func(s checks.ServerRef) bool { return s.ID == id })
-	if at >= 0 && r.whys[at] != "" {
-		return r.whys[at]
+	if at >= 0 && r.barriers[at] != NoBarrier {
+		return r.barriers[at]
 	}
-	return "neither their lists nor what servers advertise leads there"
+	return BarrierUntold
 }
 
 // Knows reports whether something shows that the clients know a server, by its id: they
@@ -77,11 +95,11 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 			out.known = append(out.known, o.ID)
 		}
 	}
-	out.whys = make([]string, len(s.Others))
+	out.barriers = make([]Barrier, len(s.Others))
 	for _, f := range funnelSteps() {
 		for i, a := range f.passes(s)[1:] {
-			if why := keptOutAt(f.name); a == checks.No && out.whys[i] == "" {
-				out.whys[i] = why
+			if a == checks.No && out.barriers[i] == NoBarrier {
+				out.barriers[i] = barrierAt(f.name)
 			}
 		}
 	}
@@ -111,19 +129,19 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	return out
 }
 
-// keptOutAt is why clients do not get to a server that takes none of them, in a clause;
-// empty where a step is about what they know.
-func keptOutAt(step StepName) string {
+// barrierAt returns what keeps clients from a server that a step holds back; none where the
+// step is about what they know.
+func barrierAt(step StepName) Barrier {
 	switch step {
 	case Serves:
-		return "it does not take such connections"
+		return BarrierProtocol
 	case Accepts:
-		return "it does not take their account or their users"
+		return BarrierLogin
 	case Room:
-		return "it has no room"
+		return BarrierRoom
 	case Listed, Resolved, Forwarded, Up, Chosen:
 	}
-	return ""
+	return NoBarrier
 }
 
 // wasOn reports whether a server remembers a connection of these clients.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -96,11 +97,7 @@ func RebalanceRemarks(r balance.Remarks) (lasting, foreseen []string) {
 func Confined(all []balance.Confine) []string {
 	by, order := map[string][]string{}, []string(nil)
 	for _, c := range all {
-		why := " by what is known"
-		if c.Why != "" {
-			why = " (" + c.Why + ")"
-		}
-		to := words.ListUpTo(namesInText, c.Servers) + why
+		to := words.ListUpTo(namesInText, c.Servers) + barrierText(c.Barrier)
 		if by[to] == nil {
 			order = append(order, to)
 		}
@@ -118,4 +115,22 @@ func Confined(all []balance.Confine) []string {
 		out = append(out, fmt.Sprintf("Clients of %s do not get to %s: they are spread over the other servers.", words.ListUpTo(namesInText, by[to]), to))
 	}
 	return out
+}
+
+// barrierText says what keeps clients from servers, with a space before it.
+func barrierText(b cause.Barrier) string {
+	switch b {
+	case cause.BarrierUntold:
+		return " (neither their lists nor what servers advertise leads there)"
+	case cause.BarrierProtocol:
+		return " (it does not take such connections)"
+	case cause.BarrierLogin:
+		return " (it does not take their account or their users)"
+	case cause.BarrierRoom:
+		return " (it has no room)"
+	case cause.BarrierUnseen:
+		return " (none of those that were moved came there)"
+	case cause.NoBarrier:
+	}
+	return " by what is known"
 }
