@@ -30,8 +30,16 @@ const (
 	accountLimit
 )
 
-// why is the doubt in words that follow "unknown".
-func (d doubt) why() string {
+// obstacle returns the doubt; nil where it can't be named.
+func (d doubt) obstacle() checks.Obstacle {
+	if d == noDoubt {
+		return nil
+	}
+	return d
+}
+
+// Clause implements [checks.Obstacle], in words that follow "unknown".
+func (d doubt) Clause() string {
 	switch d {
 	case untilLogin:
 		return "until one of them logs in to another server"

@@ -10,11 +10,10 @@ import (
 // Reconnect is where clients go when their connection to the concentrated server
 // ends: the funnel for a reconnect, as for [Diagnosis.FailOver].
 type Reconnect struct {
-	// Can reports whether there is another server for them; Why is the reason in a
-	// clause where it is No, and what would settle it where it is Unknown and that
-	// is known.
+	// Can reports whether there is another server for them. Why is the reason where it is
+	// No, and what leaves it open where it is Unknown; nil where that can't be named.
 	Can checks.Answer
-	Why string
+	Why checks.Obstacle
 	// Full is that it is No as the other servers have no room.
 	Full bool
 	// Need is what would settle it where it is Unknown; empty where nothing that can be
@@ -114,9 +113,9 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	}
 	switch out.Can = can; can {
 	case checks.No:
-		out.Why, out.Full = nowhere(step), step == Room
+		out.Why, out.Full = HeldBack{step}, step == Room
 	case checks.Unknown:
-		out.Why, out.Need = doubt.why(), doubt.need()
+		out.Why, out.Need = doubt.obstacle(), doubt.need()
 		switch {
 		case doubt != noDoubt:
 		case len(s.Own) == 0:
