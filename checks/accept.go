@@ -37,9 +37,9 @@ type Lapse struct {
 type LapseReason int
 
 const (
-	// Expired: its last day is over.
+	// Expired means that its last day is over.
 	Expired LapseReason = iota
-	// AboveShare: the share is above [Acceptance.MaxSharePercent].
+	// AboveShare means that the share is above [Acceptance.MaxSharePercent].
 	AboveShare
 )
 

@@ -44,17 +44,17 @@ type Reconnect struct {
 type Barrier string
 
 const (
-	// NoBarrier: nothing, or it is unknown.
+	// NoBarrier means nothing, or that it is unknown.
 	NoBarrier Barrier = ""
-	// BarrierUntold: neither their lists nor what servers advertise leads there.
+	// BarrierUntold means that neither their lists nor what servers advertise leads there.
 	BarrierUntold Barrier = "untold"
-	// BarrierProtocol: the server does not take such connections.
+	// BarrierProtocol means that the server does not take such connections.
 	BarrierProtocol Barrier = "protocol"
-	// BarrierLogin: the server does not take their account or their users.
+	// BarrierLogin means that the server does not take their account or their users.
 	BarrierLogin Barrier = "login"
-	// BarrierRoom: the server has no room.
+	// BarrierRoom means that the server has no room.
 	BarrierRoom Barrier = "room"
-	// BarrierUnseen: none of those that were moved came there, whatever the reason is.
+	// BarrierUnseen means that none of those that were moved came there, whatever the reason is.
 	BarrierUnseen Barrier = "unseen"
 )
 
