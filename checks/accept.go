@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -28,14 +27,30 @@ type Accepted struct {
 	By      Acceptance
 }
 
+// Lapse is an acceptance that is for a pair of account and cluster and no longer holds.
+type Lapse struct {
+	By  Acceptance
+	Why LapseReason
+}
+
+// LapseReason says why an acceptance no longer holds.
+type LapseReason int
+
+const (
+	// Expired means that its last day is over.
+	Expired LapseReason = iota
+	// AboveShare means that the share is above [Acceptance.MaxSharePercent].
+	AboveShare
+)
+
 // Holds reports whether the acceptance is for a pair of account and cluster, finding or
-// not. Where it is and no longer holds, lapsed is why, in a clause.
-func (a Acceptance) Holds(row Row, now time.Time) (holds bool, lapsed string) {
+// not. Where it is and no longer holds, lapsed says why; else it is nil.
+func (a Acceptance) Holds(row Row, now time.Time) (holds bool, lapsed *Lapse) {
 	if !a.covers(row) {
-		return false, ""
+		return false, nil
 	}
 	lapsed = a.lapsed(row, now)
-	return lapsed == "", lapsed
+	return lapsed == nil, lapsed
 }
 
 // Accept takes the findings that an acceptance covers out of a result and lists
@@ -56,7 +71,7 @@ func Accept(r Result, list []Acceptance, now time.Time) Result {
 	r.Findings, r.Rows = nil, slices.Clone(r.Rows)
 	for _, f := range findings {
 		by := -1
-		f.Lapsed = ""
+		f.Lapsed = nil
 		for i, a := range list {
 			if !a.covers(f.Row) {
 				continue
@@ -64,9 +79,9 @@ func Accept(r Result, list []Acceptance, now time.Time) Result {
 			used[i] = true
 			switch lapsed := a.lapsed(f.Row, now); {
 			case by >= 0:
-			case lapsed == "":
+			case lapsed == nil:
 				by = i
-			case f.Lapsed == "":
+			case f.Lapsed == nil:
 				f.Lapsed = lapsed
 			}
 		}
@@ -74,7 +89,7 @@ func Accept(r Result, list []Acceptance, now time.Time) Result {
 			r.Findings = append(r.Findings, f)
 			continue
 		}
-		f.Lapsed = ""
+		f.Lapsed = nil
 		r.Accepted = append(r.Accepted, Accepted{Finding: f, By: list[by]})
 		accepted[pair{f.Account.ID, f.Cluster, f.Server.ID}] = true
 	}
@@ -98,15 +113,15 @@ func (a Acceptance) covers(row Row) bool {
 
 func (a Acceptance) coversCluster(name string) bool { return a.Cluster == "*" || a.Cluster == name }
 
-// lapsed is why it does not hold for what it covers; empty where it does.
-func (a Acceptance) lapsed(row Row, now time.Time) string {
+// lapsed returns why the acceptance does not hold for what it covers, nil where it does.
+func (a Acceptance) lapsed(row Row, now time.Time) *Lapse {
 	switch {
 	case !now.Before(a.Expires.AddDate(0, 0, 1)):
-		return fmt.Sprintf("accepted until %s: expired", a.Expires.Format(time.DateOnly))
+		return &Lapse{By: a, Why: Expired}
 	case a.MaxSharePercent > 0 && compareProducts(row.OnServer, maxPercent, a.MaxSharePercent, row.Connections) > 0:
-		return fmt.Sprintf("accepted up to %d%%: it has more", a.MaxSharePercent)
+		return &Lapse{By: a, Why: AboveShare}
 	}
-	return ""
+	return nil
 }
 
 // pending reports whether what is open may be what it is for.

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"reflect"
 	"testing"
 	"time"
 )
@@ -35,7 +36,7 @@ func TestAccept(t *testing.T) {
 		now      time.Time
 		critical int
 		findings int
-		lapsed   string // of the first finding
+		lapsed   *Lapse // of the first finding
 		by       string // the reasons of what accepts, in order
 		unused   int
 		outcome  Outcome
@@ -50,11 +51,11 @@ func TestAccept(t *testing.T) {
 		{name: "wrong cluster and account", list: []Acceptance{{Account: "BATCH", Cluster: "C2", Expires: later}, {Account: "orders", Cluster: "*", Expires: later}, {Account: "*", Cluster: "C*", Expires: later}}, findings: 3, unused: 3, outcome: OutcomeFinding},
 		{name: "to the end of the day", list: []Acceptance{{Account: "*", Cluster: "*", Expires: today}}, now: time.Date(2026, 2, 3, 23, 59, 59, 999, time.UTC), by: "|||", outcome: OutcomePass},
 		{name: "in UTC", list: []Acceptance{{Account: "*", Cluster: "*", Expires: today}}, now: time.Date(2026, 2, 4, 1, 0, 0, 0, time.FixedZone("", 2*3600)), by: "|||", outcome: OutcomePass},
-		{name: "and no longer", list: []Acceptance{{Account: "*", Cluster: "*", Expires: yesterday}}, findings: 3, lapsed: "accepted until 2026-02-02: expired", outcome: OutcomeFinding},
+		{name: "and no longer", list: []Acceptance{{Account: "*", Cluster: "*", Expires: yesterday}}, findings: 3, lapsed: &Lapse{Acceptance{Account: "*", Cluster: "*", Expires: yesterday}, Expired}, outcome: OutcomeFinding},
 		{name: "expired and valid", list: []Acceptance{{Account: "*", Cluster: "*", Expires: yesterday, Reason: "old"}, {Account: "*", Cluster: "*", Expires: later, Reason: "new"}}, by: "new|new|new|", outcome: OutcomePass},
 		{name: "valid and expired", list: []Acceptance{{Account: "*", Cluster: "*", Expires: later, Reason: "new"}, {Account: "*", Cluster: "*", Expires: yesterday, Reason: "old"}}, by: "new|new|new|", outcome: OutcomePass},
 		{name: "up to its share", list: []Acceptance{{Account: "BATCH", Cluster: "C1", Expires: later, MaxSharePercent: 95}}, findings: 2, by: "|", outcome: OutcomeFinding},
-		{name: "above its share", list: []Acceptance{{Account: "BATCH", Cluster: "C1", Expires: later, MaxSharePercent: 94}}, findings: 3, lapsed: "accepted up to 94%: it has more", outcome: OutcomeFinding},
+		{name: "above its share", list: []Acceptance{{Account: "BATCH", Cluster: "C1", Expires: later, MaxSharePercent: 94}}, findings: 3, lapsed: &Lapse{Acceptance{Account: "BATCH", Cluster: "C1", Expires: later, MaxSharePercent: 94}, AboveShare}, outcome: OutcomeFinding},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := Defaults()
@@ -65,15 +66,15 @@ func TestAccept(t *testing.T) {
 			before := CheckConcentration(acceptable(), p)
 			rows := len(before.Rows)
 			got := Accept(before, c.list, c.now)
-			by, lapsed := "", ""
+			by, lapsed := "", (*Lapse)(nil)
 			for _, a := range got.Accepted {
 				by += a.By.Reason + "|"
 			}
 			if len(got.Findings) > 0 {
 				lapsed = got.Findings[0].Lapsed
 			}
-			if len(got.Findings) != c.findings || by != c.by || len(got.Unmatched) != c.unused || got.Outcome != c.outcome || lapsed != c.lapsed {
-				t.Errorf("%d findings, lapsed %q, by %q, %d unused, %s", len(got.Findings), lapsed, by, len(got.Unmatched), got.Outcome)
+			if len(got.Findings) != c.findings || by != c.by || len(got.Unmatched) != c.unused || got.Outcome != c.outcome || !reflect.DeepEqual(lapsed, c.lapsed) {
+				t.Errorf("%d findings, lapsed %v, by %q, %d unused, %s", len(got.Findings), lapsed, by, len(got.Unmatched), got.Outcome)
 			}
 			marked := 0
 			for _, row := range got.Rows {

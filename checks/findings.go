@@ -23,9 +23,9 @@ type Finding struct {
 	// CriticalOpen: a missing server decides whether it is critical too. The
 	// verdict is then [Found].
 	CriticalOpen bool
-	// Lapsed is how it was accepted but is no longer, in a clause; empty where it
-	// was not, see [Accept].
-	Lapsed string
+	// Lapsed is how it was accepted but is no longer; nil where it was not, see
+	// [Accept].
+	Lapsed *Lapse
 	// Hotspot says whether the server is one as well, by the defaults of the
 	// hotspot check, see [CheckHotspots]; Load is what it carries of the
 	// clients of all accounts.

@@ -19,13 +19,31 @@ type Impact struct {
 // concentrated server fails.
 type FailOver struct {
 	CanFailOver Answer
-	// Why is the reason in a clause where CanFailOver is No; where it is Unknown, the
-	// question that is open, if it is one that can be named.
-	Why string
+	// Why is the reason where CanFailOver is No, and what leaves it open where it is
+	// Unknown; nil where that can't be named.
+	Why Obstacle
 	// Stranded is how many of the account's connections find no place, at the
 	// least. Nil where a limit, or a server of the cluster, is not known.
 	Stranded *int
 }
+
+// Obstacle is why clients find no place on other servers, or why that is unknown.
+type Obstacle interface {
+	// Clause says it to people.
+	Clause() string
+}
+
+// FullThen is that the other servers have no room for those that come.
+type FullThen struct{}
+
+// Clause implements [Obstacle].
+func (FullThen) Clause() string { return "the other servers are full then" }
+
+// NoOtherServer is that the cluster has none.
+type NoOtherServer struct{}
+
+// Clause implements [Obstacle].
+func (NoOtherServer) Clause() string { return "the cluster has no other server" }
 
 // Survivor is a server that stays. Counts are client connections of all
 // accounts; Now and After are nil where the server did not report, or has an
@@ -99,9 +117,9 @@ func (j judge) impact(t tally) Impact {
 		stranded := max(0, t.top-of.free)
 		i.Stranded = &stranded
 		if stranded > 0 {
-			i.CanFailOver, i.Why = No, "the other servers are full then"
+			i.CanFailOver, i.Why = No, FullThen{}
 			if len(of.survivors) == 0 {
-				i.Why = "the cluster has no other server"
+				i.Why = NoOtherServer{}
 			}
 		}
 	}

@@ -55,8 +55,8 @@ func (r capacity) within(each int) int {
 // maxPercent is the whole.
 const maxPercent = 100
 
-// ofUnknownCluster is that of the missing servers of which not even the cluster is
-// known. Without those apart it is of those that may be in a known one.
+// ofUnknownCluster returns what the missing servers could hold whose cluster is unknown.
+// Without apart it leaves out those that are in none of the clusters that reported.
 func ofUnknownCluster(d *Deployment, apart bool) capacity {
 	var r capacity
 	for _, m := range d.Missing {
@@ -69,9 +69,10 @@ func ofUnknownCluster(d *Deployment, apart bool) capacity {
 	return r
 }
 
-// elsewhere is that of the missing servers that may be a cluster of their own, of
-// those asked for. What those apart from all clusters that reported are called is
-// unknown: they may have the name of one that is asked for.
+// elsewhere returns what the missing servers could hold that may be in a cluster of which
+// no server reported. Where the user asked for clusters by name, there is such a cluster
+// only if some missing server is in none of those that reported: its cluster may have one
+// of these names.
 func elsewhere(d *Deployment, clusters []string) capacity {
 	if len(clusters) > 0 && !slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.Apart && !m.ClusterKnown }) {
 		return capacity{}
@@ -79,8 +80,8 @@ func elsewhere(d *Deployment, clusters []string) capacity {
 	return ofUnknownCluster(d, true)
 }
 
-// missingIn is that of all who may be in the cluster. Of one of which no server
-// reported not even the size is known: those that are may be any number.
+// missingIn returns what the missing servers could hold that are in the cluster, or may be.
+// Where no server of the cluster reported, its size is unknown: any number may be missing.
 func missingIn(c cluster, unplaced capacity) capacity {
 	var r capacity
 	if c.name != "" { // without a name it is alone, and no server can join it

@@ -85,14 +85,14 @@ func TestLessOfAnyCase(t *testing.T) {
 // cause is drawn without being named anywhere else. It has to be found in some of them.
 func anyWith(t *testing.T, code Code, rows []row) {
 	t.Helper()
-	fire := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return order(r.want) > order(Likely) })
+	fire := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.want.Compare(Likely) > 0 })
 	rng := rand.New(rand.NewPCG(1, 41))
 	found := 0
 	for n := range 8 * len(fire) {
 		r := fire[n%len(fire)]
 		a, b := rng.Uint64(), rng.Uint64()
 		for _, cause := range holds(t, n, func() Case { return draw(rand.New(rand.NewPCG(a, b)), r.changes...) }) {
-			if cause.Code == code && cause.Strong() {
+			if cause.Code == code && cause.Verdict.Strong() {
 				found++
 			}
 		}

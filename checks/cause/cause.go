@@ -1,7 +1,9 @@
 package cause
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -9,7 +11,7 @@ import (
 // Verdict is how sure a cause is.
 type Verdict string
 
-// In the order in which causes are told.
+// The verdicts, the surest first.
 const (
 	// Confirmed: observed directly.
 	Confirmed Verdict = "confirmed"
@@ -22,6 +24,18 @@ const (
 	// RuledOut: tested, and it is not that.
 	RuledOut Verdict = "ruled-out"
 )
+
+// Strong reports whether a cause is confirmed or likely.
+func (v Verdict) Strong() bool { return v == Confirmed || v == Likely }
+
+// Compare compares verdicts in the order in which causes are told, the surest first: it
+// is negative where v comes before o, and 0 where they are the same.
+func (v Verdict) Compare(o Verdict) int { return cmp.Compare(v.order(), o.order()) }
+
+// order is the place of a verdict among all; negative for what is not one.
+func (v Verdict) order() int {
+	return slices.Index([]Verdict{Confirmed, Likely, Possible, NotTested, RuledOut}, v)
+}
 
 // Cause is a possible reason of a finding, tested or not.
 type Cause struct {
@@ -37,23 +51,26 @@ type Cause struct {
 	// Past reports whether it is over: it explains where the clients are, and keeps
 	// none of them there.
 	Past bool
-	// Evidence is what was seen, one sentence each.
+	// Evidence is what was seen.
 	Evidence []Evidence
 	// Explains is how many of the connections on the concentrated server it
 	// explains.
 	Explains int
 }
 
-// Strong reports whether the cause is confirmed or likely.
-func (c Cause) Strong() bool { return c.Verdict == Confirmed || c.Verdict == Likely }
-
 // Evidence is what was seen, in a sentence, and where.
 type Evidence struct {
 	Text, Where string
+	// Shown is what closing connections showed of the cause, for a report to word. The
+	// evidence then has no sentence of its own. Nil where nobody closed any.
+	Shown Shown
 	// Settle is what would settle it, where it leaves something open; it may then
 	// be all that there is to say.
 	Settle Need
 }
+
+// Shown is what closing connections showed, with its names and numbers.
+type Shown interface{ Shows() }
 
 // say is evidence.
 //

@@ -22,10 +22,10 @@ func sound(t *testing.T, c Case, causes []Cause) {
 		if cause.Explains < 0 || cause.Explains > max(0, c.Finding.OnServer) {
 			t.Errorf("%s explains %d of %d", cause.Code, cause.Explains, c.Finding.OnServer)
 		}
-		if order(cause.Verdict) < 0 || cause.Title == "" || len(cause.Evidence) == 0 {
+		if cause.Verdict.order() < 0 || cause.Title == "" || len(cause.Evidence) == 0 {
 			t.Errorf("%s is %q with title %q and evidence %v", cause.Code, cause.Verdict, cause.Title, cause.Evidence)
 		}
-		if cause.Confidence > 0 && order(cause.Verdict) > order(Possible) {
+		if cause.Confidence > 0 && cause.Verdict.Compare(Possible) > 0 {
 			t.Errorf("%s is %s with confidence %v", cause.Code, cause.Verdict, cause.Confidence)
 		}
 		for _, e := range cause.Evidence {
@@ -37,8 +37,8 @@ func sound(t *testing.T, c Case, causes []Cause) {
 			continue
 		}
 		a := causes[i-1]
-		before := []int{order(a.Verdict), roleOrder(a.Role), -leadsBack(a), -a.Explains}
-		if after := []int{order(cause.Verdict), roleOrder(cause.Role), -leadsBack(cause), -cause.Explains}; slices.Compare(before, after) > 0 {
+		before := []int{a.Verdict.order(), roleOrder(a.Role), -leadsBack(a), -a.Explains}
+		if after := []int{cause.Verdict.order(), roleOrder(cause.Role), -leadsBack(cause), -cause.Explains}; slices.Compare(before, after) > 0 {
 			t.Errorf("%s comes before %s", a.Code, cause.Code)
 		}
 	}

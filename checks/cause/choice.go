@@ -98,7 +98,7 @@ func (p Placement) walk() func(server, k int) (float64, bool) {
 	if !p.Moved || slices.Contains(p.Reachable, false) {
 		return nil
 	}
-	table := RollingRestart(len(p.Counts))
+	table := rollingRestart(len(p.Counts))
 	if table == nil {
 		return nil
 	}

@@ -63,10 +63,10 @@ func Diagnose(c Case) Diagnosis {
 			if slices.Contains(v.which, i) {
 				one.Concentrated = true
 				for _, c := range sorted(merged(all, []view{v})) {
-					if one.Cause == "" && c.Role == Root && order(c.Verdict) <= order(Possible) {
+					if one.Cause == "" && c.Role == Root && c.Verdict.Compare(Possible) <= 0 {
 						one.Cause, one.Verdict = c.Code, c.Verdict
 					}
-					if c.Role == Root && c.Strong() {
+					if c.Role == Root && c.Verdict.Strong() {
 						one.Strong = append(one.Strong, c.Code)
 					}
 				}
@@ -86,12 +86,12 @@ func merged(all []rule, views []view) []Cause {
 		c := Cause{Code: r.Code, Title: r.Title, Role: r.Role, Step: r.Step, Verdict: RuledOut}
 		for _, v := range views {
 			j := v.judged[i]
-			if order(j.verdict) < order(c.Verdict) {
+			if j.verdict.Compare(c.Verdict) < 0 {
 				c.Verdict = j.verdict
 			}
 			c.Confidence = max(c.Confidence, j.confidence)
 		}
-		over, titles := r.Over != "", []string(nil)
+		over, titles := true, []string(nil)
 		for _, v := range views {
 			j := v.judged[i]
 			if j.verdict != c.Verdict {
@@ -110,7 +110,7 @@ func merged(all []rule, views []view) []Cause {
 		if titles = slices.Compact(titles); len(titles) == 1 {
 			c.Title = titles[0]
 		}
-		if over && order(c.Verdict) <= order(Possible) {
+		if over && c.Verdict.Compare(Possible) <= 0 {
 			c.Past, c.Title = true, r.Over
 		}
 		out[i] = c

@@ -30,8 +30,16 @@ const (
 	accountLimit
 )
 
-// why is the doubt in words that follow "unknown".
-func (d doubt) why() string {
+// obstacle returns the doubt; nil where it can't be named.
+func (d doubt) obstacle() checks.Obstacle {
+	if d == noDoubt {
+		return nil
+	}
+	return d
+}
+
+// Clause implements [checks.Obstacle], in words that follow "unknown".
+func (d doubt) Clause() string {
 	switch d {
 	case untilLogin:
 		return "until one of them logs in to another server"
@@ -154,7 +162,7 @@ func (s *Situation) mayHaveAnother() bool {
 	case s.onOthers() > 0, len(listsOf(s.Own, wide, elsewhere)) > 0:
 		return true
 	}
-	return len(s.Others) > 0 && order(judgeRestartDrift(s).verdict) <= order(Possible)
+	return len(s.Others) > 0 && judgeRestartDrift(s).verdict.Compare(Possible) <= 0
 }
 
 // ofSeveral reports whether the lists are known of the account only, or of a user, and
@@ -198,7 +206,7 @@ func (d Diagnosis) explained(v view) bool {
 	if v.judged != nil {
 		return v.rootSurerThan(rules(), Possible)
 	}
-	return slices.ContainsFunc(d.Causes, func(c Cause) bool { return c.Role == Root && c.Strong() })
+	return slices.ContainsFunc(d.Causes, func(c Cause) bool { return c.Role == Root && c.Verdict.Strong() })
 }
 
 // viewOf is what was judged of a service, by its place in the profile.

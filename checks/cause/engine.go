@@ -44,8 +44,6 @@ type judgement struct {
 	fixed bool
 }
 
-func (j judgement) strong() bool { return order(j.verdict) <= order(Likely) }
-
 // rules lists the causes, in the order of the funnel; a new cause adds its line
 // here.
 func rules() []rule {
@@ -112,12 +110,12 @@ func (s *Situation) compare(all []rule, judged []judgement) {
 	alive := make([]bool, len(all))
 	free := s.freely()
 	for i, r := range all {
-		if r.likelihood != nil && order(judged[i].verdict) <= order(Possible) {
+		if r.likelihood != nil && judged[i].verdict.Compare(Possible) <= 0 {
 			fits[i], alive[i] = r.likelihood(s)
 		}
 	}
 	for i := range all {
-		if !alive[i] || judged[i].direct || !judged[i].strong() {
+		if !alive[i] || judged[i].direct || !judged[i].verdict.Strong() {
 			continue
 		}
 		if fits[i] < free+likelyOverFree {
@@ -151,11 +149,11 @@ func (s *Situation) freely() Likelihood {
 // clients choose among one server is no question.
 func (s *Situation) fall(all []rule, judged []judgement) {
 	for i, r := range all {
-		if r.Role != Root || !judged[i].strong() {
+		if r.Role != Root || !judged[i].verdict.Strong() {
 			continue
 		}
 		for k, earlier := range all[:i] {
-			if earlier.Role != Root || !judged[k].strong() || earlier.Step == r.Step || !s.settles(judged[k], r.Step) {
+			if earlier.Role != Root || !judged[k].verdict.Strong() || earlier.Step == r.Step || !s.settles(judged[k], r.Step) {
 				continue
 			}
 			if judged[i].direct && (r.Step != Chosen || !judged[k].direct) {
@@ -212,7 +210,7 @@ func (j *judgement) lower(why string) {
 // over is by how much another model has to explain the placements better than this
 // one, less than nothing for one that is merely possible.
 func (j judgement) over() Likelihood {
-	if j.strong() {
+	if j.verdict.Strong() {
 		return likelyOverOthers
 	}
 	return -likelyOverOthers
@@ -223,7 +221,7 @@ func (j judgement) over() Likelihood {
 func sorted(all []Cause) []Cause {
 	slices.SortStableFunc(all, func(a, b Cause) int {
 		return cmp.Or(
-			cmp.Compare(order(a.Verdict), order(b.Verdict)),
+			a.Verdict.Compare(b.Verdict),
 			cmp.Compare(b.Role, a.Role), // root before contributing
 			leadsBack(b)-leadsBack(a),
 			cmp.Compare(b.Explains, a.Explains),
@@ -237,15 +235,11 @@ func sorted(all []Cause) []Cause {
 // of two that are as sure it is the one to begin with, as moving them is of no use
 // until it is mended.
 func leadsBack(c Cause) int {
-	if !c.Strong() { // cheap, and nearly always so
+	if !c.Verdict.Strong() { // cheap, and nearly always so
 		return 0
 	}
 	if d, _ := Define(c.Code); d.Moved == ComeBack || d.Moved == ComeBackUntold {
 		return 1
 	}
 	return 0
-}
-
-func order(v Verdict) int {
-	return slices.Index([]Verdict{Confirmed, Likely, Possible, NotTested, RuledOut}, v)
 }

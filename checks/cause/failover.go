@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // failOver says whether the account's clients can fail over: the funnel up to room
@@ -15,25 +14,26 @@ import (
 func (d Diagnosis) failOver(views []view) checks.FailOver {
 	f := d.Finding
 	abroad := slices.ContainsFunc(views, func(v view) bool { return v.leaves() == checks.Yes })
-	none := func(stranded int, why string) checks.FailOver {
+	none := func(stranded int, why checks.Obstacle) checks.FailOver {
 		if abroad {
-			return checks.FailOver{CanFailOver: checks.Unknown, Why: otherClusters.why(), Stranded: new(int)}
+			return checks.FailOver{CanFailOver: checks.Unknown, Why: otherClusters, Stranded: new(int)}
 		}
 		return checks.FailOver{CanFailOver: checks.No, Why: why, Stranded: &stranded}
 	}
 	o := f.Impact.FailOver
 	if o.CanFailOver == checks.No {
 		if abroad {
-			return none(0, "")
+			return none(0, nil)
 		}
 		return o
 	}
 	for _, c := range d.Causes {
 		if r, _ := Define(c.Code); c.Verdict == Confirmed && (r.Step == Serves || r.Step == Accepts) {
-			return none(c.Explains, nowhere(r.Step))
+			return none(c.Explains, HeldBack{r.Step})
 		}
 	}
-	can, stranded, why, open := checks.Yes, 0, "", ""
+	can, stranded := checks.Yes, 0
+	var why, open checks.Obstacle
 	for _, v := range views {
 		for _, one := range v.each() {
 			switch a, step, doubt := one.canMove(); a {
@@ -41,10 +41,10 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 				stranded += one.Finding.OnServer
 				why = one.nowhereElse(step)
 			case checks.Unknown:
-				can, open = checks.Unknown, doubt.why()
+				can, open = checks.Unknown, doubt.obstacle()
 			case checks.Yes:
 				if doubt := d.mayFail(one, v); doubt != noDoubt {
-					can, open = checks.Unknown, doubt.why()
+					can, open = checks.Unknown, doubt
 				}
 			}
 		}
@@ -53,7 +53,7 @@ func (d Diagnosis) failOver(views []view) checks.FailOver {
 	case stranded > 0:
 		return none(min(stranded, f.OnServer), why)
 	case d.Unserved.Connections > 0:
-		return none(d.Unserved.Connections, nowhere(Serves))
+		return none(d.Unserved.Connections, HeldBack{Serves})
 	case can == checks.Yes && o.Stranded != nil && d.Missing == 0:
 		o.CanFailOver = checks.Yes
 	case o.CanFailOver == checks.Unknown:
@@ -85,56 +85,29 @@ func (d Diagnosis) AtLimit() bool {
 	return slices.ContainsFunc(limits, func(o *checks.Server) bool { return use+d.Finding.OnServer > *d.Accounts[o.ID].MaxConnections })
 }
 
-// nowhere is why clients have nowhere to go, by the step that takes the last
-// server from them, in a clause.
-func nowhere(step StepName) string {
-	switch step {
-	case Serves:
-		return "no other server takes such connections"
-	case Accepts:
-		return "the account can't be used on the other servers"
-	case Room:
-		return "the other servers are full"
-	case Listed, Resolved, Forwarded, Up, Chosen:
-	}
-	return "they know of no other server"
-}
-
-// nowhereElse is why clients have nowhere to go, in a clause: each of the other servers
-// is held back by a step of its own, and the last one by this.
-func (s *Situation) nowhereElse(last StepName) string {
-	by := map[StepName][]*checks.Server{}
-	var order []StepName
+// nowhereElse is why clients have nowhere to go: each of the other servers is held back by
+// a step of its own, and the last one by this.
+func (s *Situation) nowhereElse(last StepName) checks.Obstacle {
+	var held eachHeldBack
 	for _, f := range funnelSteps() {
 		if f.name != Serves && f.name != Accepts && f.name != Room {
 			continue
 		}
+		at := heldAt{step: f.name}
 		for i, a := range f.passes(s) {
-			if i == 0 || a != checks.No || slices.ContainsFunc(order, func(n StepName) bool { return slices.Contains(by[n], s.Others[i-1]) }) {
+			if i == 0 || a != checks.No || slices.ContainsFunc(held, func(h heldAt) bool { return slices.Contains(h.servers, s.Others[i-1]) }) {
 				continue
 			}
-			if by[f.name] == nil {
-				order = append(order, f.name)
-			}
-			by[f.name] = append(by[f.name], s.Others[i-1])
+			at.servers = append(at.servers, s.Others[i-1])
+		}
+		if len(at.servers) > 0 {
+			held = append(held, at)
 		}
 	}
-	if last != Serves && last != Accepts && last != Room || len(order) < 2 {
-		return nowhere(last)
+	if last != Serves && last != Accepts && last != Room || len(held) < 2 {
+		return HeldBack{last}
 	}
-	var clauses []string
-	for _, name := range order {
-		servers := by[name]
-		switch name {
-		case Serves:
-			clauses = append(clauses, otherNames(servers)+" "+verb(servers, "does", "do")+" not take their protocol")
-		case Accepts:
-			clauses = append(clauses, "the account can't be used on "+otherNames(servers))
-		default:
-			clauses = append(clauses, otherNames(servers)+" "+verb(servers, "is", "are")+" full")
-		}
-	}
-	return words.List(clauses)
+	return held
 }
 
 // canMove says whether clients that lose the server find another one, which step takes

@@ -91,6 +91,6 @@ func (d Diagnosis) mayShareBalancer() bool {
 		return false
 	}
 	return !slices.ContainsFunc(d.Causes, func(c Cause) bool {
-		return c.Role == Root && c.Code != StickyLoadBalancer && order(c.Verdict) <= order(Possible)
+		return c.Role == Root && c.Code != StickyLoadBalancer && c.Verdict.Compare(Possible) <= 0
 	})
 }

@@ -55,7 +55,7 @@ func Groups(all []Diagnosis) []Group {
 		}
 		if g.Key != "" {
 			key = [4]string{d.Finding.Cluster, string(c.Code), g.Key, "group"}
-			if !c.Strong() {
+			if !c.Verdict.Strong() {
 				key[3] = "perhaps"
 			}
 		}
@@ -92,7 +92,7 @@ func (d Diagnosis) perhapsRestarted() (Cause, bool) {
 
 // add takes a finding into the group.
 func (g *Group) add(i int, d Diagnosis) {
-	if c, ok := d.first(); ok && order(c.Verdict) > order(g.Verdict) {
+	if c, ok := d.first(); ok && c.Verdict.Compare(g.Verdict) > 0 {
 		g.Verdict = c.Verdict
 	}
 	if g.Server.ID != d.Finding.Server.ID {
@@ -135,7 +135,7 @@ func (g *Group) priority(all []Diagnosis) checks.Priority {
 // first is the first root cause that is at least likely.
 func (d Diagnosis) first() (Cause, bool) {
 	for _, c := range d.Causes {
-		if c.Role == Root && c.Strong() {
+		if c.Role == Root && c.Verdict.Strong() {
 			return c, true
 		}
 	}
@@ -171,7 +171,7 @@ func (d Diagnosis) of(code Code) *Situation {
 func (v view) strongest(code Code) (Verdict, bool) {
 	for i, r := range rules() {
 		if r.Code == code && i < len(v.judged) {
-			return v.judged[i].verdict, v.judged[i].strong()
+			return v.judged[i].verdict, v.judged[i].verdict.Strong()
 		}
 	}
 	return NotTested, false

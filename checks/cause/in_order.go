@@ -14,7 +14,7 @@ func (d Diagnosis) InOrder(service int) []string {
 	s := d.project([]int{x.at})
 	var out []string
 	for _, f := range listsOf(s.Own, wide) {
-		if s.inOrder(f).strong() {
+		if s.inOrder(f).verdict.Strong() {
 			order := s.orderOf(f.Reach)
 			if order == nil || out != nil && !slices.Equal(order, out) {
 				return nil

@@ -2,12 +2,10 @@ package cause
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // arriving is how many clients may get to the same survivors, by index, and servers of
@@ -133,9 +131,9 @@ func (l *Loss) land(d *checks.Deployment, arrivals []arriving) {
 // squeeze has no more clients fail over than the servers that they get to have room
 // for. Which ones find none is not known.
 func (l *Loss) squeeze(arrivals []arriving) {
-	none, full := 0, nowhere(Room)
+	none, full := 0, checks.Obstacle(HeldBack{Room})
 	if len(l.Survivors) == 0 {
-		full = "the cluster has no other server"
+		full = checks.NoOtherServer{}
 	}
 	for _, x := range arrivals {
 		free, ends := l.roomOn(x.to)
@@ -143,17 +141,13 @@ func (l *Loss) squeeze(arrivals []arriving) {
 			continue
 		}
 		none, l.Fits = max(none, x.all-free), checks.No
-		those := "the other servers have"
-		if len(x.to) < len(l.Survivors) {
-			those = "the servers that they get to have"
-		}
 		l.each(func(s *ServiceLoss) {
 			switch {
 			case s.Can == checks.No || s.leaves || !within(s.to, x.to):
 			case free == 0:
 				s.Can, s.Why = checks.No, full
 			case s.Can == checks.Yes:
-				s.Can, s.Why = checks.Unknown, fmt.Sprintf("as %s room for %s of the %s", those, words.Count(free), words.Count(x.all))
+				s.Can, s.Why = checks.Unknown, tooLittleRoom{len(x.to) < len(l.Survivors), free, x.all}
 			}
 		})
 	}

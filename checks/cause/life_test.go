@@ -348,7 +348,7 @@ func TestLife(t *testing.T) {
 				t.Errorf("the first root cause is %s, want %s", first, l.first)
 			}
 			if l.over != "" && d.FailOver.CanFailOver != l.over {
-				t.Errorf("it can fail over: %s, want %s (%s)", d.FailOver.CanFailOver, l.over, d.FailOver.Why)
+				t.Errorf("it can fail over: %s, want %s (%+v)", d.FailOver.CanFailOver, l.over, d.FailOver.Why)
 			}
 			lessIsNotMore(t, func() Case { return caseOf(l.changes...) })
 			if t.Failed() {

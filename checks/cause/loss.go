@@ -47,10 +47,10 @@ type AccountLoss struct {
 type ServiceLoss struct {
 	Service  checks.Service
 	OnServer int
-	// Can reports whether its clients can fail over; Why is the reason in a clause
-	// where it is No, and what would settle it where it is Unknown and that is known.
+	// Can reports whether its clients can fail over. Why is the reason where it is No, and
+	// what leaves it open where it is Unknown; nil where that can't be named.
 	Can checks.Answer
-	Why string
+	Why checks.Obstacle
 
 	// Need is as that of [Reconnect].
 	Need Need
@@ -84,7 +84,7 @@ func LossOf(d *checks.Deployment, server checks.ServerRef, of []Diagnosis) Loss 
 			left -= n
 			where := x.Reconnect(k)
 			if x.Missing > 0 && where.Can == checks.No {
-				where.Can, where.Why = checks.Unknown, ""
+				where.Can, where.Why = checks.Unknown, nil
 			}
 			a.Services = append(a.Services, out.service(s.Service, n, where))
 		}

@@ -39,7 +39,7 @@ func TestLossOf(t *testing.T) {
 	}
 	if l := LossOf(d, d.Servers[1].Ref(), diagnosed("2")); l.Fits != checks.No || l.Outcome() != checks.OutcomeFinding {
 		t.Errorf("%+v", l)
-	} else if l.Can != 0 || l.Stranded != 14 || l.Accounts[0].Services[0].Can != checks.No || l.Accounts[0].Services[0].Why != nowhere(Room) {
+	} else if l.Can != 0 || l.Stranded != 14 || l.Accounts[0].Services[0].Can != checks.No || l.Accounts[0].Services[0].Why != checks.Obstacle(HeldBack{Room}) {
 		t.Errorf("nobody finds room: %+v", l)
 	}
 	// They have room for 6 of the 14: 8 find none for certain, whoever these are.
@@ -51,7 +51,7 @@ func TestLossOf(t *testing.T) {
 	}
 	solo := &checks.Deployment{Accounts: d.Accounts, Servers: []checks.Server{{ID: "1", Name: "solo", Usage: []checks.Usage{{Account: 0, Connections: 20}}}}}
 	f := checks.OnServer(solo, "1")
-	if l := LossOf(solo, solo.Servers[0].Ref(), []Diagnosis{Diagnose(Case{Finding: f[0], Deployment: solo})}); l.Stranded != 20 || l.Accounts[0].Services[0].Why != "the cluster has no other server" {
+	if l := LossOf(solo, solo.Servers[0].Ref(), []Diagnosis{Diagnose(Case{Finding: f[0], Deployment: solo})}); l.Stranded != 20 || l.Accounts[0].Services[0].Why != checks.Obstacle(checks.NoOtherServer{}) {
 		t.Errorf("a server alone: %+v", l)
 	}
 	if l := LossOf(d, checks.ServerRef{ID: "9"}, nil); l.Outcome() != checks.OutcomePass || l.Connections != 0 {

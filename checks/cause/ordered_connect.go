@@ -66,7 +66,7 @@ func judgeOrdered(s *Situation) judgement {
 			j.lower("It is unknown which servers were up when these clients connected.")
 		}
 		agree = agree && j.verdict == Confirmed
-		if best.verdict == "" || order(j.verdict) < order(best.verdict) || j.verdict == best.verdict && j.confidence > best.confidence {
+		if best.verdict == "" || j.verdict.Compare(best.verdict) < 0 || j.verdict == best.verdict && j.confidence > best.confidence {
 			best = j
 		}
 	}

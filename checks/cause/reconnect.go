@@ -10,11 +10,10 @@ import (
 // Reconnect is where clients go when their connection to the concentrated server
 // ends: the funnel for a reconnect, as for [Diagnosis.FailOver].
 type Reconnect struct {
-	// Can reports whether there is another server for them; Why is the reason in a
-	// clause where it is No, and what would settle it where it is Unknown and that
-	// is known.
+	// Can reports whether there is another server for them. Why is the reason where it is
+	// No, and what leaves it open where it is Unknown; nil where that can't be named.
 	Can checks.Answer
-	Why string
+	Why checks.Obstacle
 	// Full is that it is No as the other servers have no room.
 	Full bool
 	// Need is what would settle it where it is Unknown; empty where nothing that can be
@@ -36,18 +35,36 @@ type Reconnect struct {
 	Leaves checks.Answer
 	Abroad []int // indexes into Deployment.Servers
 
-	here  string   // the id of the concentrated server
-	known []string // the ids of those that the clients are shown to know
-	whys  []string // why clients do not get to each of Servers, where a step keeps them out
+	here     string    // the id of the concentrated server
+	known    []string  // the ids of those that the clients are shown to know
+	barriers []Barrier // what keeps the clients from each of Servers
 }
 
-// WhyNot is why the clients do not get to a server that they miss, by its id, in a clause.
-func (r Reconnect) WhyNot(id string) string {
+// Barrier is what keeps clients from a server.
+type Barrier string
+
+const (
+	// NoBarrier means nothing, or that it is unknown.
+	NoBarrier Barrier = ""
+	// BarrierUntold means that neither their lists nor what servers advertise leads there.
+	BarrierUntold Barrier = "untold"
+	// BarrierProtocol means that the server does not take such connections.
+	BarrierProtocol Barrier = "protocol"
+	// BarrierLogin means that the server does not take their account or their users.
+	BarrierLogin Barrier = "login"
+	// BarrierRoom means that the server has no room.
+	BarrierRoom Barrier = "room"
+	// BarrierUnseen means that none of those that were moved came there, whatever the reason is.
+	BarrierUnseen Barrier = "unseen"
+)
+
+// Barrier returns what keeps the clients from a server that they miss, by its id.
+func (r Reconnect) Barrier(id string) Barrier {
 	at := slices.IndexFunc(r.Servers, func(s checks.ServerRef) bool { return s.ID == id })
-	if at >= 0 && r.whys[at] != "" {
-		return r.whys[at]
+	if at >= 0 && r.barriers[at] != NoBarrier {
+		return r.barriers[at]
 	}
-	return "neither their lists nor what servers advertise leads there"
+	return BarrierUntold
 }
 
 // Knows reports whether something shows that the clients know a server, by its id: they
@@ -77,11 +94,11 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 			out.known = append(out.known, o.ID)
 		}
 	}
-	out.whys = make([]string, len(s.Others))
+	out.barriers = make([]Barrier, len(s.Others))
 	for _, f := range funnelSteps() {
 		for i, a := range f.passes(s)[1:] {
-			if why := keptOutAt(f.name); a == checks.No && out.whys[i] == "" {
-				out.whys[i] = why
+			if a == checks.No && out.barriers[i] == NoBarrier {
+				out.barriers[i] = barrierAt(f.name)
 			}
 		}
 	}
@@ -96,9 +113,9 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	}
 	switch out.Can = can; can {
 	case checks.No:
-		out.Why, out.Full = nowhere(step), step == Room
+		out.Why, out.Full = HeldBack{step}, step == Room
 	case checks.Unknown:
-		out.Why, out.Need = doubt.why(), doubt.need()
+		out.Why, out.Need = doubt.obstacle(), doubt.need()
 		switch {
 		case doubt != noDoubt:
 		case len(s.Own) == 0:
@@ -111,19 +128,19 @@ func (d Diagnosis) Reconnect(service int) Reconnect {
 	return out
 }
 
-// keptOutAt is why clients do not get to a server that takes none of them, in a clause;
-// empty where a step is about what they know.
-func keptOutAt(step StepName) string {
+// barrierAt returns what keeps clients from a server that a step holds back; none where the
+// step is about what they know.
+func barrierAt(step StepName) Barrier {
 	switch step {
 	case Serves:
-		return "it does not take such connections"
+		return BarrierProtocol
 	case Accepts:
-		return "it does not take their account or their users"
+		return BarrierLogin
 	case Room:
-		return "it has no room"
+		return BarrierRoom
 	case Listed, Resolved, Forwarded, Up, Chosen:
 	}
-	return ""
+	return NoBarrier
 }
 
 // wasOn reports whether a server remembers a connection of these clients.

@@ -108,9 +108,9 @@ func (s *Situation) wasThere(o *checks.Server) bool {
 // fineClock is a margin of clocks that is good enough to compare events by.
 const fineClock = 5 * time.Second
 
-// reachable says which servers the clients reach for all that is known without
-// when they came: No where a step before holds a server back, Yes where none
-// does, or clients of the service are there.
+// reachableThen returns for each server whether the clients could reach it when they
+// connected, leaving aside whether it was up: No where an earlier step of the funnel holds
+// it back, Yes where none does, or where two clients of the service are on it.
 func (s *Situation) reachableThen() []checks.Answer {
 	out := s.leftBefore(Up)
 	for i, o := range s.Others {
@@ -190,13 +190,13 @@ func judgeStarts(s *Situation) judgement {
 		return j
 	}
 	free, shown := s.shownFree()
-	switch {
-	case !shown && !rolled:
+	if !shown && !rolled {
 		j.verdict, j.confidence = Possible, 0.4
 		j.evidence = append(j.evidence, s.thereAnyway())
 		return j
-	case free.Text != "" && !rolled:
-		j.evidence = append(j.evidence, free)
+	}
+	if !rolled {
+		j.evidence = append(j.evidence, free...)
 	}
 	later, laterHere := s.afterAll()
 	if later > 0 && fits {

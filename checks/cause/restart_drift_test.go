@@ -153,7 +153,7 @@ func TestStartsOfReached(t *testing.T) {
 	} {
 		d := Diagnose(caseOf(r.changes...))
 		c := d.Cause(RestartDrift)
-		if !c.Strong() || c.Evidence[0].Text != r.want {
+		if !c.Verdict.Strong() || c.Evidence[0].Text != r.want {
 			t.Errorf("%s: %s", r.name, tell(d.Causes))
 		}
 	}

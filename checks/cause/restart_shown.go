@@ -14,19 +14,19 @@ import (
 
 // shownFree returns what shows that these clients take other servers too, or that
 // it was the restarts which left clients here, beside the start times themselves; ok
-// is false where nothing does.
-func (s *Situation) shownFree() (e Evidence, ok bool) {
+// is false where nothing does. It returns no evidence for what is said with the list.
+func (s *Situation) shownFree() (evidence []Evidence, ok bool) {
 	if s.knowOthers() && (s.surelyTaken() || s.othersCameToo()) {
-		return Evidence{}, true // which is said with the list
+		return nil, true
 	}
 	if all, here := s.whileOthersUp(); all-here >= fewestElsewhere && here*100 <= 60*all {
-		return say("CONNZ", "Of their %s that began when another server was up too, %s on others.",
-			connectionsOf(all), words.Count(all-here)+isOrAre(all-here)), true
+		return []Evidence{say("CONNZ", "Of their %s that began when another server was up too, %s on others.",
+			connectionsOf(all), words.Count(all-here)+isOrAre(all-here))}, true
 	}
 	if names := s.witnesses(); len(names) > 0 {
-		return say("account reports", "The clients of %s, which take other servers too, were left on %s in the same way.", words.Few(names), label(s.Server)), true
+		return []Evidence{say("account reports", "The clients of %s, which take other servers too, were left on %s in the same way.", words.Few(names), label(s.Server))}, true
 	}
-	return Evidence{}, false
+	return nil, false
 }
 
 // knowOthers reports whether all lists that may be these clients' lead to other servers

@@ -38,7 +38,7 @@ func startOf(o *checks.Server) time.Time {
 // them. An account of fewer connections than servers says nothing.
 func (s *Situation) rollingOf() rolling {
 	r := rolling{order: s.cluster()}
-	table := RollingRestart(len(r.order))
+	table := rollingRestart(len(r.order))
 	for _, o := range r.order {
 		if o.Start.IsZero() {
 			return rolling{}
@@ -97,7 +97,9 @@ func cameAfter(p *checks.Profile) bool {
 	return p != nil && beganAfter(len(p.Servers), p.Starts, p.SurelyUp)
 }
 
-// beganAfter is that of the starts of a profile, or of one of its services.
+// beganAfter reports what cameAfter does, by the start times of a profile or of one of its
+// services: whether most of the connections on the concentrated server surely began when
+// all other servers were up.
 func beganAfter(servers int, starts [][]int, surelyUp []int) bool {
 	if servers < 2 || len(starts) == 0 || len(surelyUp) != servers {
 		return false
@@ -112,8 +114,9 @@ type cameLater struct {
 	on  map[string]int
 }
 
-// cameLater is what came later of the accounts that were read, by their ids. What is
-// known is of services: an account that also has a later one was moved as others were.
+// cameLater returns what came later of each account whose connections were read, by its
+// id. It goes by services: an account that has later and earlier ones was moved by the
+// restart with its earlier ones.
 func (s *Situation) cameLater() map[string]cameLater {
 	if s.Neighbours == nil {
 		return nil
@@ -127,7 +130,7 @@ func (s *Situation) cameLater() map[string]cameLater {
 	return out
 }
 
-// laterOf is what came later of one profile.
+// laterOf returns what came later of one account.
 func laterOf(p *checks.Profile) cameLater {
 	if p == nil || len(p.Services) < 2 {
 		return cameLater{all: cameAfter(p)}
@@ -206,7 +209,7 @@ func (s *Situation) emptied() (rolling, bool, Evidence) {
 func (s *Situation) tooMany(r rolling) bool {
 	const rarely = 0.01
 	share := 0.0
-	for _, x := range RollingRestart(len(r.order))[slices.Index(r.order, s.Server)] {
+	for _, x := range rollingRestart(len(r.order))[slices.Index(r.order, s.Server)] {
 		share += x
 	}
 	return share > 0 && share < 1 && asMany(s.Finding.Connections, s.Finding.OnServer, share)*float64(r.accounts) < rarely
@@ -218,7 +221,7 @@ func (s *Situation) tooMany(r rolling) bool {
 // concentrated server. It is unknown where the clocks do not show in which order they
 // started.
 func (s *Situation) walked() checks.Answer {
-	table := RollingRestart(1 + len(s.Others))
+	table := rollingRestart(1 + len(s.Others))
 	if table == nil || cameAfter(s.Profile) {
 		return checks.No
 	}

@@ -75,7 +75,7 @@ func (s *Situation) roomOnOthers() (room, full, silent []*checks.Server) {
 func judgeServerFull(s *Situation) judgement {
 	room, full, silent := s.roomOnOthers()
 	turned, refusals := s.turnedAway()
-	doubt := s.doubtRefusals(refusals)
+	doubt, doubted := s.doubtRefusals(refusals)
 	limited, often := s.limitedOn()
 	over, overs := s.overLimit()
 	switch {
@@ -87,7 +87,7 @@ func judgeServerFull(s *Situation) judgement {
 	case len(full) == 0 && len(turned) > 0 && len(turned) == len(s.Others):
 		j := judgement{verdict: Likely, confidence: 0.7, explains: s.Finding.OnServer, past: true, evidence: []Evidence{
 			say("closed connections", "%s turned clients from these addresses away %s, as full. Now %s room.", otherNames(turned), times(refusals), verb(turned, "it has", "they have"))}}
-		if doubt.Text != "" {
+		if doubted {
 			j.verdict, j.confidence = Possible, 0.3
 			j.evidence = append(j.evidence, doubt)
 		}
@@ -131,7 +131,7 @@ func judgeServerFull(s *Situation) judgement {
 	default:
 		j.verdict, j.confidence = Likely, 0.85
 	}
-	if len(turned) == len(s.Others) && len(full) == len(s.Others) && doubt.Text == "" {
+	if len(turned) == len(s.Others) && len(full) == len(s.Others) && !doubted {
 		j.evidence = append(j.evidence, say("closed connections", "%s turned clients from these addresses away %s.", otherNames(turned), times(refusals)))
 		j.verdict, j.confidence, j.direct = Confirmed, 0.95, true
 	}

@@ -39,17 +39,17 @@ func (s *Situation) turnedAway() (by []*checks.Server, n int) {
 const fewTurnedAway = 2
 
 // doubtRefusals says why so many clients that were turned away as full may not be these,
-// or not many of them; it has no text where nothing speaks against it.
-func (s *Situation) doubtRefusals(n int) Evidence {
+// or not many of them; doubted is false where nothing speaks against it.
+func (s *Situation) doubtRefusals(n int) (why Evidence, doubted bool) {
 	switch {
 	case n*fewTurnedAway < s.Finding.OnServer:
-		return say("closed connections", "That is few for %s: most of them did not try these servers, or not at that time.", connectionsOf(s.Finding.OnServer)).settledBy(NeedOwnURLs)
+		return say("closed connections", "That is few for %s: most of them did not try these servers, or not at that time.", connectionsOf(s.Finding.OnServer)).settledBy(NeedOwnURLs), true
 	case s.sharesAddresses():
-		return say("CONNZ", "Others come from these addresses too, so whose they were is unknown.").settledBy(NeedOwnURLs)
+		return say("CONNZ", "Others come from these addresses too, so whose they were is unknown.").settledBy(NeedOwnURLs), true
 	case !s.othersRead():
-		return say("CONNZ", "Whether other accounts have clients at these addresses is unknown, so they may be theirs.").settledBy(NeedOwnURLs)
+		return say("CONNZ", "Whether other accounts have clients at these addresses is unknown, so they may be theirs.").settledBy(NeedOwnURLs), true
 	}
-	return Evidence{}
+	return Evidence{}, false
 }
 
 // sharesAddresses reports whether clients of other accounts, or other services of this

@@ -197,7 +197,7 @@ func Explained(c Case) bool {
 	for _, v := range views {
 		observed := false
 		for i, j := range v.judge(all) {
-			observed = observed || all[i].Role == Root && all[i].Code != StickyLoadBalancer && j.direct && j.strong()
+			observed = observed || all[i].Role == Root && all[i].Code != StickyLoadBalancer && j.direct && j.verdict.Strong()
 		}
 		if !observed {
 			return false

@@ -153,7 +153,7 @@ func (s *Situation) pinned(w way) judgement {
 	case !s.Tied:
 		j.verdict, j.confidence = Likely, 0.7
 		j.evidence = append(j.evidence, s.sayWhose(found).settledBy(NeedOwner))
-		if order(judgeSingleProcess(s).verdict) <= order(Likely) || order(drift) <= order(Likely) || fits && !unlike && len(up) == 0 {
+		if judgeSingleProcess(s).verdict.Strong() || drift.Strong() || fits && !unlike && len(up) == 0 {
 			j.verdict, j.confidence = Possible, 0.3
 		}
 		if len(s.claimants(found)) > 0 {
@@ -171,7 +171,7 @@ func (s *Situation) pinned(w way) judgement {
 	case fits && !unlike:
 		j.verdict, j.confidence = Likely, 0.8
 		j.evidence = append(j.evidence, say("start times", "It is not certain that these are all lists of the account: when the clients connected would explain it too."))
-	case order(judgeNetwork(s).verdict) <= order(Likely):
+	case judgeNetwork(s).verdict.Strong():
 		j.verdict, j.confidence = Likely, 0.75
 		j.evidence = append(j.evidence, say("CONNZ", "It is not certain that these are all lists of the account: clients of other networks are on other servers."))
 	case s.Profile == nil || !s.Profile.Whole:
@@ -188,8 +188,8 @@ func (s *Situation) pinned(w way) judgement {
 	default:
 		j.verdict, j.confidence = Confirmed, 0.95
 	}
-	j.direct = s.Tied && j.strong()
-	if len(s.beside) > 0 && len(s.rivals()) == 0 && j.strong() {
+	j.direct = s.Tied && j.verdict.Strong()
+	if len(s.beside) > 0 && len(s.rivals()) == 0 && j.verdict.Strong() {
 		j.evidence = append(j.evidence, say(listWord(s.beside), "Another list of the account leads to %s: its clients are not those on %s.",
 			s.names(s.beside[0].Reach.Servers()), label(s.Server)))
 	}

@@ -144,7 +144,7 @@ func judgeSticky(s *Situation) judgement {
 		j.verdict, j.confidence = Likely, 0.75
 		j.evidence = append(j.evidence, say("CONNZ", "Whether the clients are led in the same way can't be seen from their source addresses."))
 	}
-	j.direct = s.Tied && j.strong() && b.here != nil
+	j.direct = s.Tied && j.verdict.Strong() && b.here != nil
 	return j
 }
 

@@ -29,7 +29,7 @@ func judgeRows(t *testing.T, code Code, rows []row) {
 	t.Parallel()
 	fires := 0
 	for _, r := range rows {
-		if order(r.want) <= order(Likely) {
+		if r.want.Strong() {
 			fires++
 		}
 		t.Run(r.name, func(t *testing.T) {
@@ -62,7 +62,7 @@ func judgeCause(t *testing.T, code Code, rows []row) {
 
 func firstRoot(causes []Cause) Code {
 	for _, c := range causes {
-		if c.Role == Root && order(c.Verdict) <= order(Likely) {
+		if c.Role == Root && c.Verdict.Strong() {
 			return c.Code
 		}
 	}

@@ -11,8 +11,8 @@ import (
 // that they took, and the server before the concentrated one, nil where that is first. A
 // client starts with the first server that it reaches. Where its server stops it goes on
 // to the next of the list, and to the first one after the last (nats.go:
-// selectNextServer; the walk of other clients is in facts.md). So the server before must
-// have stopped, or not have been up, when most of these clients connected.
+// selectNextServer). So the server before must have stopped, or not have been up, when most
+// of these clients connected.
 func (s *Situation) turn(all []Arrival) (arrivals []Arrival, before *checks.Server, came checks.Answer) {
 	at := slices.IndexFunc(all, func(a Arrival) bool { return a.Server == s.here })
 	switch at {

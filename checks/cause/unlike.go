@@ -37,6 +37,6 @@ func (s *Situation) unlikeList() bool {
 func (s *Situation) seenInOrder() bool {
 	return slices.ContainsFunc(listsOf(s.Own, wide), func(f List) bool {
 		j := s.inOrder(f)
-		return order(j.verdict) <= order(Possible) && (f.Ordered == checks.Yes || j.fixed)
+		return j.verdict.Compare(Possible) <= 0 && (f.Ordered == checks.Yes || j.fixed)
 	})
 }

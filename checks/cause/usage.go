@@ -15,7 +15,7 @@ type accountUsage struct {
 	counts  []uint32 // client connections by server
 }
 
-// UsageOf looks it up.
+// UsageOf returns what the ordinary accounts have on the servers of a cluster.
 func UsageOf(d *checks.Deployment, cluster string) *Usage {
 	servers := serversOf(d, cluster)
 	out := &Usage{byID: map[string]int{}}
@@ -38,7 +38,7 @@ func UsageOf(d *checks.Deployment, cluster string) *Usage {
 	return out
 }
 
-// usage is that of the finding's cluster.
+// usage returns what the accounts have in the finding's cluster, looked up once.
 func (s *Situation) usage() *Usage {
 	if s.Usage == nil {
 		s.Usage = UsageOf(s.Deployment, s.Finding.Cluster)

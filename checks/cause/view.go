@@ -223,13 +223,13 @@ func (s *Situation) lowerMinor(all []rule, views []view, causes []Cause) {
 	for i := range causes {
 		c := &causes[i]
 		for _, lower := range []Verdict{Likely, Possible} { // what is surer than that
-			if c.Role != Root || order(c.Verdict) >= order(lower) {
+			if c.Role != Root || c.Verdict.Compare(lower) >= 0 {
 				continue
 			}
 			known, open, of := 0, 0, []string(nil)
 			for _, v := range views {
 				switch {
-				case order(v.of(all, c.Code).verdict) < order(lower):
+				case v.of(all, c.Code).verdict.Compare(lower) < 0:
 					known += v.Finding.OnServer
 				case !v.rootSurerThan(all, lower):
 					open, of = open+v.Finding.OnServer, append(of, v.name)
@@ -250,7 +250,7 @@ func (s *Situation) lowerMinor(all []rule, views []view, causes []Cause) {
 
 // rootSurerThan reports whether some root cause is surer than that.
 func (v view) rootSurerThan(all []rule, verdict Verdict) bool {
-	return slices.ContainsFunc(all, func(r rule) bool { return r.Role == Root && order(v.of(all, r.Code).verdict) < order(verdict) })
+	return slices.ContainsFunc(all, func(r rule) bool { return r.Role == Root && v.of(all, r.Code).verdict.Compare(verdict) < 0 })
 }
 
 // of is what was judged of a cause.

@@ -6,13 +6,13 @@ import "slices"
 // through all orders of a list, 720 of six.
 const mostWalked = 6
 
-// Walk is where clients are after a rolling restart, by server in the order of
-// the restarts and by when their connection began: Walk[server][k] is the share
+// walk is where clients are after a rolling restart, by server in the order of
+// the restarts and by when their connection began: walk[server][k] is the share
 // of all clients that are on a server and came there when the first k servers
 // had been restarted and the next one went down.
-type Walk [][]float64
+type walk [][]float64
 
-// RollingRestart returns where clients with a list of n servers, shuffled once,
+// rollingRestart returns where clients with a list of n servers, shuffled once,
 // end when the servers restart one after the other, each back before the next
 // goes down. It is how the libraries for Go, C, Java, JavaScript and .NET walk:
 // the server that was lost goes to the end of the list, and the next of the
@@ -21,11 +21,11 @@ type Walk [][]float64
 //
 // The server that restarts last has nobody; of three, the first has 2/3 of the
 // clients and the second 1/3.
-func RollingRestart(n int) Walk {
+func rollingRestart(n int) walk {
 	if n < 1 || n > mostWalked {
 		return nil
 	}
-	out := make(Walk, n)
+	out := make(walk, n)
 	for i := range out {
 		out[i] = make([]float64, n+1)
 	}

@@ -43,7 +43,7 @@ func presentElsewhere(ctx context.Context, run *audit.Run, past *report.PastImpa
 				is.OtherClusters = map[string]int{}
 			}
 			is.OtherClusters[cluster] += int(u.Connections)
-			if is.Uncounted == "" {
+			if is.Uncounted == nil {
 				is.Uncounted = silentIn(d, s.Cluster)
 			}
 			all[words.Harmless(id)] = is
@@ -78,17 +78,17 @@ func presentElsewhere(ctx context.Context, run *audit.Run, past *report.PastImpa
 	return nil
 }
 
-// silentIn says that a server of another cluster did not report, in a clause; empty where
-// all did that are known to be of it.
-func silentIn(d *checks.Deployment, cluster string) string {
+// silentIn returns a server of another cluster that did not report; nil where all did that
+// are known to be of it.
+func silentIn(d *checks.Deployment, cluster string) report.Open {
 	at := slices.IndexFunc(d.Missing, func(m checks.Missing) bool {
 		return m.ClusterKnown && d.SameCluster(m.Cluster, cluster) && m.Kind != checks.Down && !m.Perhaps
 	})
 	switch {
 	case at < 0:
-		return ""
+		return nil
 	case d.Missing[at].Nameless():
-		return "a server of " + words.Harmless(cluster) + ", where it has connections too, did not report"
+		return report.OpenSilent{Cluster: words.Harmless(cluster)}
 	}
-	return words.Harmless(d.Missing[at].Name) + " of " + words.Harmless(cluster) + ", where it has connections too, did not report"
+	return report.OpenSilent{Server: words.Harmless(d.Missing[at].Name), Cluster: words.Harmless(cluster)}
 }

@@ -116,7 +116,7 @@ func present(ctx context.Context, run *audit.Run, past *report.PastImpact) (func
 	others := othersMissing(d, past)
 	var ask []string
 	for _, a := range past.Accounts {
-		is := report.Present{Held: map[string]int{}, Uncounted: others, Unread: "its connections of now were not read"}
+		is := report.Present{Held: map[string]int{}, Uncounted: others, Unread: report.OpenUnread{}}
 		all[a.ID] = is
 		if len(a.Services) > 0 {
 			ask = append(ask, a.ID)
@@ -147,7 +147,7 @@ func present(ctx context.Context, run *audit.Run, past *report.PastImpact) (func
 	for _, u := range d.Uncounted {
 		for _, at := range u.Accounts {
 			if is, was := all[words.Harmless(d.Accounts[at].ID)]; was && d.SameCluster(words.Harmless(u.Cluster), past.Cluster) {
-				is.Uncounted = "a server of its cluster has some, and how many is unknown"
+				is.Uncounted = report.OpenUncounted{}
 				all[words.Harmless(d.Accounts[at].ID)] = is
 			}
 		}
@@ -172,11 +172,11 @@ func present(ctx context.Context, run *audit.Run, past *report.PastImpact) (func
 			is.Services, is.Unread = servicesOf(p, names, is.Services), others
 			switch {
 			case len(p.Services) == 0:
-				is.Unread = "no connection of it could be read"
+				is.Unread = report.OpenUnreadable{}
 			case slices.Contains(p.Unread, true):
-				is.Unread = p.Note
+				is.Unread = report.OpenPartlyRead{Note: p.Note}
 			case slices.ContainsFunc(p.Services, func(s checks.Service) bool { return s.Remainder }):
-				is.Unread = "the account has too many services to keep all of them apart"
+				is.Unread = report.OpenRemainder{}
 			}
 			all[words.Harmless(id)] = is
 		}
@@ -209,14 +209,14 @@ func servicesOf(p *checks.Profile, names map[string]string, to map[string]map[st
 	return to
 }
 
-// othersMissing says that another server than the one that is asked about may have some
-// of its clients, as it did not report; empty where all did. One without a name is the
+// othersMissing returns the other server that may have some of the clients of the one that is
+// asked about, as it did not report; nil where all did. One without a name is the
 // one, unless that is known by its name, or this one was missing while that was there.
-func othersMissing(d *checks.Deployment, past *report.PastImpact) string {
+func othersMissing(d *checks.Deployment, past *report.PastImpact) report.Open {
 	same := func(cluster string) bool { return d.SameCluster(words.Harmless(cluster), past.Cluster) }
 	itself := slices.ContainsFunc(d.Servers, func(s checks.Server) bool { return words.Harmless(s.Name) == past.Server && same(s.Cluster) }) ||
 		slices.ContainsFunc(d.Missing, func(m checks.Missing) bool { return words.Harmless(m.Name) == past.Server })
-	unnamed := ""
+	var unnamed report.Open
 	others := checks.Others(d.Missing, past.Cluster, past.Lacked)
 	for i := range d.Missing {
 		m := &d.Missing[i]
@@ -224,20 +224,17 @@ func othersMissing(d *checks.Deployment, past *report.PastImpact) string {
 		case m.Kind == checks.Down || m.Perhaps || m.ClusterKnown && !same(m.Cluster) || !m.ClusterKnown && m.Apart:
 		case words.Harmless(m.Name) == past.Server:
 		case !m.Nameless():
-			return words.Harmless(m.Name) + " did not report"
+			return report.OpenSilent{Server: words.Harmless(m.Name)}
 		case d.StandsFor(m, m.Cluster):
-			unnamed = silent
+			unnamed = report.OpenCluster{}
 		case !itself && !others[i]:
 			itself = true
 		default:
-			unnamed = "another server of its cluster did not report"
+			unnamed = report.OpenSilent{}
 		}
 	}
 	if slices.ContainsFunc(d.Silent, same) {
-		unnamed = silent
+		unnamed = report.OpenCluster{} // it may have any number of servers
 	}
 	return unnamed
 }
-
-// silent is that a cluster may have any number of servers.
-const silent = "no server of its cluster reported"

@@ -65,9 +65,9 @@ func TestClientsMayBeOnAServerThatNeverCame(t *testing.T) {
 	const address = "127.0.0.1:6009"
 	d := &checks.Deployment{Servers: []checks.Server{{ID: "N1", Name: "n1", Cluster: "C1"}},
 		Missing: []checks.Missing{{Name: address, At: address, Cluster: "C1", ClusterKnown: true, Kind: checks.Configured}}}
-	for lacked, want := range map[string]string{"": "another server of its cluster did not report", address: "another server of its cluster did not report", "127.0.0.1:6008": ""} {
+	for lacked, want := range map[string]report.Open{"": report.OpenSilent{}, address: report.OpenSilent{}, "127.0.0.1:6008": nil} {
 		if got := othersMissing(d, &report.PastImpact{Server: "n5", Cluster: "C1", Recorded: checks.Down, Lacked: []string{lacked}}); got != want {
-			t.Errorf("%q was missing: %q, want %q", lacked, got, want)
+			t.Errorf("%q was missing: %#v, want %#v", lacked, got, want)
 		}
 	}
 }

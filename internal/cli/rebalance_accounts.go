@@ -19,7 +19,7 @@ func (r *rebalance) accept(s *assessment, x *balance.Account, account checks.Acc
 			row.Connections, row.OnServer = row.Connections+n, max(row.OnServer, n)
 		}
 	}
-	why := ""
+	var why *checks.Lapse
 	for _, a := range r.accepted {
 		holds, lapsed := a.Holds(row, time.Now())
 		if holds {
@@ -28,7 +28,7 @@ func (r *rebalance) accept(s *assessment, x *balance.Account, account checks.Acc
 		}
 		why = cmp.Or(why, lapsed)
 	}
-	if why != "" {
+	if why != nil {
 		s.notes = append(s.notes, report.NotLeftOut(account.Name, why))
 	}
 }

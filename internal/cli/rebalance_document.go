@@ -142,7 +142,7 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 		account := services[m.Service].Account
 		move := report.RebalanceMove{Account: s.scope.Accounts[account].ID, Server: state.Servers[m.Server].Name, ServerID: state.Servers[m.Server].ID, CID: m.ID, Name: m.Name,
 			Language: m.Language, Protocol: m.Protocol, IdleS: m.Idle.Seconds(), Subscriptions: m.Subscriptions, PendingBytes: m.Pending,
-			MayReturn: m.MayReturn, Outcome: string(m.Outcome)}
+			MayReturn: m.MayReturn, Outcome: string(m.Outcome), Why: report.NotClosed(m.Why)}
 		if m.Outcome == balance.Planned || m.Outcome == balance.Kicked {
 			counts[m.Service]++
 			doc.Accounts[account].Moves++
@@ -154,9 +154,6 @@ func (s *assessment) record(doc *report.Rebalance, state *balance.State, moves [
 		if !m.Start.IsZero() {
 			start := m.Start.UTC().Truncate(time.Millisecond)
 			move.Start = &start
-		}
-		if m.Why != "" {
-			move.Why = &m.Why
 		}
 		if m.Batch > 0 {
 			move.Batch = &m.Batch

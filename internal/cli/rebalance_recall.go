@@ -45,8 +45,8 @@ func (s *assessment) unmet(causes []cause.Cause, account int, state *balance.Sta
 	missed = slices.DeleteFunc(slices.Clone(missed), func(x balance.Missed) bool {
 		return !slices.ContainsFunc(x.Services, func(service int) bool { return state.Services[service].Account == account })
 	})
-	for _, text := range report.MissTexts(state.Misses(missed)) {
-		causes = balance.Unmet(causes, text, source)
+	for _, miss := range state.Misses(missed) {
+		causes = balance.Unmet(causes, miss, source)
 	}
 	return causes
 }

@@ -43,7 +43,7 @@ func (c *Settings) Connect(ctx context.Context, trace func(string, ...any)) (*na
 	if err != nil {
 		return nil, err
 	}
-	trace("connected to %s, server %s (%s)", ShownURL(sysreq.URL(nc)), l.redact(nc.ConnectedServerName()), l.redact(nc.ConnectedServerId()))
+	trace("connected to %s, server %s (%s)", shownURL(sysreq.URL(nc)), l.redact(nc.ConnectedServerName()), l.redact(nc.ConnectedServerId()))
 	return nc, nil
 }
 

@@ -52,9 +52,9 @@ func parseServers(list string) ([]target, error) {
 			// whether an escaped @ makes a host of it.
 			return nil, fmt.Errorf("server URL %d of the list can't be read: write special characters of its user and password as %%40 for @, %%2F for /, %%2C for a comma, or pass them with --user and --password, and --server nats://HOST:PORT", len(servers)+1)
 		case err != nil, u.Hostname() == "", strings.Contains(u.Hostname(), ":") && u.Host[0] != '[':
-			return nil, fmt.Errorf(`"%s" is not a server URL: %s`, ShownURL(entry), pass)
+			return nil, fmt.Errorf(`"%s" is not a server URL: %s`, shownURL(entry), pass)
 		case !slices.Contains([]string{"nats", "tls", "ws", "wss", "tcp"}, u.Scheme):
-			return nil, fmt.Errorf(`"%s" is not the URL of a NATS server: %s`, ShownURL(entry), pass)
+			return nil, fmt.Errorf(`"%s" is not the URL of a NATS server: %s`, shownURL(entry), pass)
 		case len(servers) > 0 && strings.HasPrefix(u.Scheme, "ws") != strings.HasPrefix(servers[0].Scheme, "ws"):
 			return nil, errors.New("the list of server URLs mixes WebSocket and others: pass --server with one kind only")
 		}
@@ -88,8 +88,8 @@ func isHost(u *url.URL) bool {
 	})
 }
 
-// ShownURL returns a server's URL without its credentials.
-func ShownURL(entry string) string {
+// shownURL returns a server's URL without its credentials.
+func shownURL(entry string) string {
 	entry, _, _ = strings.Cut(entry, "?")
 	scheme, rest, ok := strings.Cut(entry, "://")
 	if !ok {

@@ -147,7 +147,7 @@ func (a *applying) all(ctx context.Context) *Stop {
 // next is the batch to move, as a plan has it, and what it is to show.
 func (a *applying) next(plan Plan, canary bool) ([]Move, trial) {
 	plan.Moves = a.now.bounded(plan.Moves, a.goal)
-	batch := NextBatch(plan, a.pace.Batch)
+	batch := nextBatch(plan, a.pace.Batch)
 	if canary {
 		batch = canaries(plan, a.pace.Canary)
 	}
@@ -342,7 +342,7 @@ func (a *applying) kickAll(ctx context.Context, batch []Done) {
 }
 
 // kick closes the connection of a move.
-func (a *applying) kick(ctx context.Context, m Move) (Outcome, string) {
+func (a *applying) kick(ctx context.Context, m Move) (Outcome, NotClosed) {
 	account := a.now.Accounts[a.now.Services[m.Service].Account].ID
 	return kick(ctx, a.client, a.pace.Patience, account, a.now.Servers[m.Server].ID, m.ID)
 }

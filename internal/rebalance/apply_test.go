@@ -126,8 +126,8 @@ func TestApplyKicksOnlyWhatWasPlanned(t *testing.T) {
 	others := connections(t, l, "BILLING")
 	r := Apply(within(t), nc, scope, state, everywhere(), calm(long, 5))
 	for _, m := range r.Moves {
-		if m.Outcome == Refused && m.Why != "it is not a client of the account any more" {
-			t.Errorf("refused: %q", m.Why)
+		if m.Outcome == Refused && m.Why != NotClosed(NotAClient{}) {
+			t.Errorf("refused: %#v", m.Why)
 		}
 	}
 	if got := outcomes(r); got[Refused] != 3 || got[Gone] != 1 || got[Kicked] < 1 || r.Stop != nil {

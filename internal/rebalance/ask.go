@@ -88,22 +88,22 @@ func connectionOf(ctx context.Context, c *sysreq.Client, patience time.Duration,
 
 // kick closes a connection, if it is still one of the account's clients. The
 // second result says why it was not closed.
-func kick(ctx context.Context, c *sysreq.Client, patience time.Duration, account, on string, id uint64) (Outcome, string) {
+func kick(ctx context.Context, c *sysreq.Client, patience time.Duration, account, on string, id uint64) (Outcome, NotClosed) {
 	found, err := connectionOf(ctx, c, patience, on, id)
 	var refused *wire.Error
 	switch {
 	case errors.As(err, &refused):
-		return Refused, refused.Description
+		return Refused, ServerSaid{refused.Description}
 	case err != nil:
 		return failed(err)
 	case found == nil:
-		return Gone, ""
+		return Gone, nil
 	}
 	if owner := cmp.Or(string(found.Account), checks.GlobalAccount); found.ID != id || owner != account || !found.Client {
-		return Refused, "it is not a client of the account any more"
+		return Refused, NotAClient{}
 	}
 	if own, err := c.Conn().GetClientID(); err == nil && own == id && c.Conn().ConnectedServerId() == on {
-		return Refused, "it is the connection of this program"
+		return Refused, OwnConnection{}
 	}
 	asking, stop := lingers(ctx)
 	defer stop()
@@ -116,18 +116,18 @@ func kick(ctx context.Context, c *sysreq.Client, patience time.Duration, account
 	}
 	switch {
 	case errors.As(err, &refused):
-		return Gone, refused.Description // the only error that there is: no such client
+		return Gone, ServerSaid{refused.Description} // the only error that there is: no such client
 	case err != nil:
 		return failed(err)
 	}
-	return Kicked, ""
+	return Kicked, nil
 }
 
-func failed(err error) (Outcome, string) {
+func failed(err error) (Outcome, NotClosed) {
 	if e := (*sysreq.PermissionError)(nil); errors.As(err, &e) {
-		return Refused, e.Violation
+		return Refused, Forbidden{e.Violation}
 	}
-	return NoAnswer, err.Error()
+	return NoAnswer, NotAsked{err}
 }
 
 // counts asks how many client connections accounts have together on each server of

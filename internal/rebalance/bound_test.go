@@ -120,7 +120,7 @@ func TestJudgedByATrial(t *testing.T) {
 			t.Errorf("%+v: %s, want %s", c.a, out[at].Verdict, c.want)
 		}
 	}
-	if out := Unmet(causes, "Nobody came.", "x"); out[0].Verdict != cause.Possible || len(out[0].Evidence) != 1 || len(causes[0].Evidence) != 0 {
+	if out := Unmet(causes, Miss{Closes: 9, Servers: []string{"n3"}}, "x"); out[0].Verdict != cause.Possible || len(out[0].Evidence) != 1 || !reflect.DeepEqual(out[0].Evidence[0].Shown, Miss{Closes: 9, Servers: []string{"n3"}}) || len(causes[0].Evidence) != 0 {
 		t.Errorf("%+v", out)
 	}
 }

@@ -69,7 +69,7 @@ func (a *applying) stays(service int, why Stay) {
 func canaries(p Plan, most int) []Move {
 	var out []Move
 	n := map[int]int{}
-	for _, m := range NextBatch(p, len(p.Moves)) {
+	for _, m := range nextBatch(p, len(p.Moves)) {
 		if n[m.Service]++; n[m.Service] <= most {
 			out = append(out, m)
 		}

@@ -1,12 +1,23 @@
 package rebalance
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks/cause"
-	"github.com/nats-balance/nats-balance/internal/words"
 )
+
+// WentElsewhere is that after so many of the closes of a run the clients went to other
+// servers.
+type WentElsewhere struct{ Stayed, Closed int }
+
+// Shows implements [cause.Shown].
+func (WentElsewhere) Shows() {}
+
+// Shows implements [cause.Shown].
+func (Returned) Shows() {}
+
+// Shows implements [cause.Shown].
+func (Miss) Shows() {}
 
 // Judged returns the causes of an account with what a run has shown: clients that
 // were disconnected and stayed on other servers rule out what would have led them
@@ -26,9 +37,9 @@ func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
 	case stayed*2 <= a.Moved:
 		return out
 	}
-	text := fmt.Sprintf("After %s of %s the clients went to other servers.", words.Count(stayed), words.Plural(a.Moved, "close"))
+	var shown cause.Shown = WentElsewhere{stayed, a.Moved}
 	if back {
-		text = fmt.Sprintf("After %s of %s the clients came back to the same server.", words.Count(a.Back), words.Plural(a.Moved, "close"))
+		shown = Returned{a.Back, a.Moved}
 	}
 	for i := range out {
 		definition, known := cause.Define(out[i].Code)
@@ -43,32 +54,29 @@ func Judged(causes []cause.Cause, a Arrived) []cause.Cause {
 		switch {
 		case !few:
 			out[i].Verdict, out[i].Confidence = cause.RuledOut, 0
-		case out[i].Strong():
+		case out[i].Verdict.Strong():
 			out[i].Verdict, out[i].Confidence = cause.Possible, unsure
 		}
-		out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Where: "this rebalance"})
+		out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Shown: shown, Where: "this rebalance"})
 	}
-	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })
+	slices.SortStableFunc(out, func(x, y cause.Cause) int { return x.Verdict.Compare(y.Verdict) })
 	return out
 }
 
-// Unmet returns the causes of an account with what is known of a server that its clients
-// did not come to: none that would have let them go there is more than possible.
-func Unmet(causes []cause.Cause, text, source string) []cause.Cause {
+// Unmet returns the causes of an account with what is known of servers that its clients
+// did not come to, and where that was seen: none that would have let them go there is more
+// than possible.
+func Unmet(causes []cause.Cause, miss Miss, source string) []cause.Cause {
 	out := slices.Clone(causes)
 	for i := range out {
-		if definition, known := cause.Define(out[i].Code); known && out[i].Role == cause.Root && out[i].Strong() && definition.Moved == cause.GoOn {
+		if definition, known := cause.Define(out[i].Code); known && out[i].Role == cause.Root && out[i].Verdict.Strong() && definition.Moved == cause.GoOn {
 			out[i].Verdict, out[i].Confidence = cause.Possible, unsure
-			out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Text: text, Where: source})
+			out[i].Evidence = append(slices.Clone(out[i].Evidence), cause.Evidence{Shown: miss, Where: source})
 		}
 	}
-	slices.SortStableFunc(out, func(x, y cause.Cause) int { return order(x) - order(y) })
+	slices.SortStableFunc(out, func(x, y cause.Cause) int { return x.Verdict.Compare(y.Verdict) })
 	return out
 }
 
 // unsure is the confidence in a cause that a run speaks against.
 const unsure = 0.2
-
-func order(c cause.Cause) int {
-	return slices.Index([]cause.Verdict{cause.Confirmed, cause.Likely, cause.Possible, cause.NotTested, cause.RuledOut}, c.Verdict)
-}

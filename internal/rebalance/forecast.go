@@ -54,7 +54,7 @@ func Foresee(s *State, goal Goal, batch int) Forecast {
 			left.MaxMoves = goal.MaxMoves - f.Moves
 		}
 		plan := PlanMoves(&now, left)
-		moves := NextBatch(plan, batch)
+		moves := nextBatch(plan, batch)
 		if len(moves) == 0 || f.Moves >= len(first.Moves) && now.Level(goal) {
 			break
 		}
@@ -128,9 +128,9 @@ func (s *State) shortfall(goal Goal) *Shortfall {
 	return out
 }
 
-// NextBatch takes the first moves of a plan, of each service those of one cohort:
+// nextBatch takes the first moves of a plan, of each service those of one cohort:
 // so it is known afterwards whose clients went where.
-func NextBatch(p Plan, most int) []Move {
+func nextBatch(p Plan, most int) []Move {
 	var out []Move
 	of := map[int]cohort{}
 	for _, m := range p.Moves {

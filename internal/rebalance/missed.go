@@ -3,6 +3,8 @@ package rebalance
 import (
 	"math"
 	"slices"
+
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // way is how clients were moved: those of one service away from one server.
@@ -221,12 +223,12 @@ func (s *State) leave(x Missed) {
 			unreached = make([]bool, len(s.Servers))
 		}
 		unreached[x.Server] = true
-		why := slices.Clone(s.Services[service].Why)
-		if why == nil {
-			why = make([]string, len(s.Servers))
+		barriers := slices.Clone(s.Services[service].Barriers)
+		if barriers == nil {
+			barriers = make([]cause.Barrier, len(s.Servers))
 		}
-		why[x.Server] = "none of those that were moved came there"
-		s.Services[service].Unreached, s.Services[service].Why = unreached, why
+		barriers[x.Server] = cause.BarrierUnseen
+		s.Services[service].Unreached, s.Services[service].Barriers = unreached, barriers
 	}
 }
 
@@ -259,7 +261,7 @@ func (a *applying) miss() {
 	for _, x := range a.now.missed(a.ways) {
 		a.now.leave(x)
 		for _, service := range x.Services { // of which the look after the next batch is made
-			a.scope.Services[service].Unreached, a.scope.Services[service].Why = a.now.Services[service].Unreached, a.now.Services[service].Why
+			a.scope.Services[service].Unreached, a.scope.Services[service].Barriers = a.now.Services[service].Unreached, a.now.Services[service].Barriers
 		}
 		if at := slices.IndexFunc(a.missed, func(o Missed) bool { return o.Server == x.Server }); at >= 0 {
 			a.missed[at].Services = append(a.missed[at].Services, x.Services...)

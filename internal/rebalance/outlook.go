@@ -38,7 +38,7 @@ func OutlookOf(d cause.Diagnosis, account int, members []Server) (out Outlook) {
 	}
 	known := false
 	for _, c := range d.Causes {
-		if !c.Strong() || c.Role != cause.Root {
+		if !c.Verdict.Strong() || c.Role != cause.Root {
 			continue
 		}
 		known = true
@@ -154,7 +154,7 @@ func keeps(d cause.Diagnosis, code cause.Code) bool {
 // where others have more connections, of which it is not known.
 func ownCause(d cause.Diagnosis, x cause.ServiceDiagnosis, code cause.Code) cause.Cause {
 	c := d.Cause(code)
-	if !c.Strong() {
+	if !c.Verdict.Strong() {
 		if c.Verdict = cause.Likely; x.Cause == code {
 			c.Verdict = x.Verdict
 		}
@@ -179,9 +179,9 @@ func servicesOf(d cause.Diagnosis, account int, members []Server, byName bool) [
 			s.Stays = Refusing{namesOf(by)}
 		}
 		where := d.Reconnect(i)
-		s.Unreached, s.Known, s.Why = make([]bool, len(members)), make([]bool, len(members)), make([]string, len(members))
+		s.Unreached, s.Known, s.Barriers = make([]bool, len(members)), make([]bool, len(members)), make([]cause.Barrier, len(members))
 		for k, m := range members {
-			s.Unreached[k], s.Known[k], s.Why[k] = where.Misses(m.ID), where.Knows(m.ID), where.WhyNot(m.ID)
+			s.Unreached[k], s.Known[k], s.Barriers[k] = where.Misses(m.ID), where.Knows(m.ID), where.Barrier(m.ID)
 		}
 		s.Order = orderOf(d.InOrder(i), members)
 		// Of one network more than of another: who can't be told apart moves together.

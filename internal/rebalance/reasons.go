@@ -143,3 +143,21 @@ func (NoListener) stays()   {}
 func (Returned) stays()     {}
 func (NotBack) stays()      {}
 func (Recalled) stays()     {}
+
+// NotClosed is why a connection was not closed.
+type NotClosed interface{ notClosed() }
+
+// NotAClient is that the connection is not one of a client of the account any more.
+type NotAClient struct{}
+
+// OwnConnection is that it is the connection of this program.
+type OwnConnection struct{}
+
+// ServerSaid is what the server said instead, in its own words.
+type ServerSaid struct{ Description string }
+
+func (NotAClient) notClosed()    {}
+func (OwnConnection) notClosed() {}
+func (ServerSaid) notClosed()    {}
+func (Forbidden) notClosed()     {}
+func (NotAsked) notClosed()      {}

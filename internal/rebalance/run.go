@@ -92,8 +92,8 @@ type Pace struct {
 type Done struct {
 	Move
 	Outcome Outcome
-	Why     string // a clause; empty where there is nothing to say
-	Batch   int    // from 1; 0 where it was not tried
+	Why     NotClosed // nil where there is nothing to say
+	Batch   int       // from 1; 0 where it was not tried
 }
 
 // Batch is what was seen after a batch.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // reaches reports whether the clients of a service may get to a server.
@@ -70,7 +71,9 @@ type Confine struct {
 	Name    ServiceName
 	Alike   bool     // whether all services of its account do not get to the same servers
 	Servers []string // that they do not get to
-	Why     string   // in a clause; empty where that is not the same of all, or not known
+	// Barrier is what keeps them from these; none where that is not the same of all, or
+	// unknown.
+	Barrier cause.Barrier
 }
 
 // Confines returns the services with clients for which that is so.
@@ -79,7 +82,7 @@ func (s *State) Confines() []Confine {
 	for _, c := range s.Connections {
 		n[c.Service]++
 	}
-	same := func(a, b Confine) bool { return slices.Equal(a.Servers, b.Servers) && a.Why == b.Why }
+	same := func(a, b Confine) bool { return slices.Equal(a.Servers, b.Servers) && a.Barrier == b.Barrier }
 	first, mixed := map[int]Confine{}, map[int]bool{} // by account
 	all := make([]Confine, len(s.Services))
 	for service, x := range s.Services {
@@ -114,23 +117,24 @@ func (s *State) without(service int) (c Confine) {
 			c.Servers = append(c.Servers, server.Name)
 		}
 	}
-	c.Why = s.whyNot(service)
+	c.Barrier = s.barrier(service)
 	return c
 }
 
-// whyNot is why clients of a service do not get to servers, where that is the same of all.
-func (s *State) whyNot(service int) string {
-	why := ""
-	for i, reason := range s.Services[service].Why {
+// barrier returns what keeps clients of a service from the servers that they do not get to;
+// none where that is not the same of all.
+func (s *State) barrier(service int) cause.Barrier {
+	same := cause.NoBarrier
+	for i, barrier := range s.Services[service].Barriers {
 		switch {
 		case s.reaches(service, i):
-		case reason == "" || why != "" && why != reason:
-			return ""
+		case barrier == cause.NoBarrier || same != cause.NoBarrier && same != barrier:
+			return cause.NoBarrier
 		default:
-			why = reason
+			same = barrier
 		}
 	}
-	return why
+	return same
 }
 
 // blocks are all clients; nil where none are confined. Those that stay are confined to their

@@ -108,7 +108,7 @@ func TestNobodyIsMovedAgainAndAgain(t *testing.T) {
 			}
 			kicks := map[int]int{} // by connection, which keeps its place in the list
 			for range 100 {
-				moves := NextBatch(PlanMoves(now, everywhere()), 20)
+				moves := nextBatch(PlanMoves(now, everywhere()), 20)
 				if len(moves) == 0 || now.Level(everywhere()) {
 					break
 				}

@@ -117,7 +117,7 @@ func (s *simulated) run(accounts, batch int, goal Goal) (rounds int, state *Stat
 	now.restarts()
 	first := len(PlanMoves(now, goal).Moves)
 	for ; rounds < 300; rounds++ {
-		moves := NextBatch(PlanMoves(now, goal), batch)
+		moves := nextBatch(PlanMoves(now, goal), batch)
 		if len(moves) == 0 || s.kicks >= first && now.Level(goal) {
 			break
 		}

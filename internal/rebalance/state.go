@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 )
 
 // Server is a server of the cluster that reported: the only ones that are targets.
@@ -55,8 +56,8 @@ type Service struct {
 	// Unreached are the servers, by index, that its clients are not known to get to:
 	// neither their lists nor what servers advertise leads there.
 	Unreached []bool
-	// Why is why, by server, in a clause; nil where that is not known.
-	Why []string
+	// Barriers are what keeps them from these, by server; nil where that is not known.
+	Barriers []cause.Barrier
 	// Known are the servers that something shows its clients to know: their lists, what
 	// servers advertise, or that they were there. Nil where nobody looked.
 	Known []bool

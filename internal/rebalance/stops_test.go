@@ -109,7 +109,7 @@ func (s *simulated) watched(accounts, batch int, goal Goal) *Stop {
 	planned := PlanMoves(now, goal)
 	a.planned, a.pace.Batch = planned, batch
 	for !a.inVain() {
-		moves := NextBatch(PlanMoves(a.now, goal), batch)
+		moves := nextBatch(PlanMoves(a.now, goal), batch)
 		if len(moves) == 0 || s.kicks >= len(planned.Moves) && a.now.Level(goal) {
 			return nil
 		}

@@ -216,7 +216,7 @@ func account(name string) change {
 func full(in *Input) {
 	serverOf(func(s *checks.Server) { s.MaxConnections = s.Details.Connections }, 2, 3)(in)
 	stranded := 20
-	in.Finding.Impact.FailOver = checks.FailOver{CanFailOver: checks.No, Why: "the other servers are full", Stranded: &stranded}
+	in.Finding.Impact.FailOver = checks.FailOver{CanFailOver: checks.No, Why: cause.HeldBack{By: cause.Room}, Stranded: &stranded}
 }
 
 // written is one remedy of a case; it must be there.

@@ -56,7 +56,7 @@ func newFacts(in Input) *facts {
 }
 
 // strong reports whether a cause is confirmed or likely.
-func (x *facts) strong(code cause.Code) bool { return x.Cause(code).Strong() }
+func (x *facts) strong(code cause.Code) bool { return x.Cause(code).Verdict.Strong() }
 
 // servers is how many the cluster is known to have.
 func (x *facts) servers() int { return len(x.members) + x.Missing }

@@ -36,8 +36,8 @@ func (x *facts) forecast() string {
 		return cannot(x.Unserved.Connections)
 	case x.f.Impact.CanFailOver == checks.No && stranded != nil && *stranded > 0 && *stranded < n:
 		return its + fmt.Sprintf("find too little room on %s: %s or more of them wait until it is back.", others, words.Count(*stranded))
-	case x.f.Impact.CanFailOver == checks.No && x.f.Impact.Why != "":
-		return noPlace(", as " + x.f.Impact.Why)
+	case x.f.Impact.CanFailOver == checks.No && x.f.Impact.Why != nil:
+		return noPlace(", as " + x.f.Impact.Why.Clause())
 	case x.f.Impact.CanFailOver == checks.No:
 		return noPlace("")
 	case x.pinned() && x.Cause(cause.DiscoveryOff).Verdict == cause.Confirmed:

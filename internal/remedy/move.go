@@ -54,7 +54,7 @@ func (x *facts) move(a *cause.Help) (Remedy, bool) {
 	case len(after) > 0:
 		a.When = later(a.When)
 		until := "find no room"
-		if slices.ContainsFunc(x.Causes, func(c cause.Cause) bool { return c.Strong() && x.ComesBack(c.Code) }) {
+		if slices.ContainsFunc(x.Causes, func(c cause.Cause) bool { return c.Verdict.Strong() && x.ComesBack(c.Code) }) {
 			until = "come straight back"
 		} else if x.losing() {
 			until = "may be lost on a server that refuses them, and the command refuses"
@@ -171,7 +171,7 @@ func (x *facts) losing() bool {
 func (x *facts) loginFirst() string {
 	for _, c := range x.Causes {
 		users, by := x.LoginFirst(c.Code)
-		if !c.Strong() || len(users) == 0 {
+		if !c.Verdict.Strong() || len(users) == 0 {
 			continue
 		}
 		const shown = 5

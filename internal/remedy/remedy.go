@@ -155,7 +155,7 @@ func For(in Input) Advice {
 			if c.Past && a.Remedy == d.First {
 				continue // that is done, and nothing is to wait for it
 			}
-			if c.Past && c.Strong() && a.Remedy == cause.RemedyRebalance && x.loginFirst() == "" {
+			if c.Past && c.Verdict.Strong() && a.Remedy == cause.RemedyRebalance && x.loginFirst() == "" {
 				a.When = cause.Immediate
 			}
 			if c.Verdict == cause.Possible && a.When == cause.Immediate {
@@ -211,10 +211,10 @@ func (x *facts) first(code cause.Remedy) int {
 
 // calls reports whether a cause calls for remedies.
 func (x *facts) calls(c cause.Cause) bool {
-	switch c.Verdict {
-	case cause.Confirmed, cause.Likely:
+	switch {
+	case c.Verdict.Strong():
 		return true
-	case cause.Possible:
+	case c.Verdict == cause.Possible:
 		return c.Role == cause.Contributing || !slices.ContainsFunc(x.Causes, func(o cause.Cause) bool {
 			return o.Role == cause.Root && o.Verdict == cause.Confirmed
 		})

@@ -73,6 +73,21 @@ func unmatchedNotes(in Input) []string {
 	return out
 }
 
+// lapseText says how something was accepted but is no longer, in a clause; it is empty
+// where it was not.
+func lapseText(l *checks.Lapse) string {
+	if l == nil {
+		return ""
+	}
+	switch l.Why {
+	case checks.Expired:
+		return fmt.Sprintf("accepted until %s: expired", l.By.Expires.Format(time.DateOnly))
+	case checks.AboveShare:
+		return fmt.Sprintf("accepted up to %d%%: it has more", l.By.MaxSharePercent)
+	}
+	return ""
+}
+
 // lapsedNotes tell programs which findings were accepted once; text has it
 // beside the finding.
 func lapsedNotes(findings []Finding) []string {

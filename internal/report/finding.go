@@ -107,8 +107,8 @@ func finding(f checks.Finding, e Explained) Finding {
 		Distribution: []Share{}, Services: services(f, e.Diagnosis), Funnel: funnel(e.Diagnosis), Causes: causes(all, f.Account, e.Advice.ByCause), Remedies: remedies(e.Advice.Remedies), forecast: words.Sentence(e.Advice.Forecast),
 		Impact: Impact{ConnectionsLost: f.Impact.ConnectionsLost, SubscriptionsLost: e.Subscriptions,
 			CanFailOver: string(over.CanFailOver)},
-		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: over.Stranded, why: words.Sentence(over.Why),
-		hotspot: f.Hotspot, load: f.Load, leafnodesHere: f.LeafnodesHere, lapsed: words.Sentence(f.Lapsed),
+		critical: f.Verdict == checks.Critical, criticalOpen: f.CriticalOpen, stranded: over.Stranded, why: obstacleText(over.Why),
+		hotspot: f.Hotspot, load: f.Load, leafnodesHere: f.LeafnodesHere, lapsed: lapseText(f.Lapsed),
 	}
 	out.Distribution = slices.Grow(out.Distribution, len(f.Distribution))
 	for _, s := range f.Distribution {
@@ -143,4 +143,13 @@ func shareOf(s checks.Share, connections int, label func(checks.ServerRef) strin
 		out.SharePercent = &p
 	}
 	return out
+}
+
+// obstacleText says why clients find no place elsewhere, or why that is unknown, in a
+// clause; it is empty where that can't be named.
+func obstacleText(o checks.Obstacle) string {
+	if o == nil {
+		return ""
+	}
+	return words.Sentence(o.Clause())
 }

@@ -151,7 +151,7 @@ func explained(in *Input, host, said string) {
 		{Name: cause.Listed, Servers: refs, Passes: []checks.Answer{checks.Yes, checks.Unknown}, Left: []checks.Answer{checks.Yes, checks.Unknown}, Text: said},
 		{Name: cause.Resolved, Servers: refs, Passes: []checks.Answer{checks.Yes, checks.No}, Left: []checks.Answer{checks.Yes, checks.No}, Leaves: true, Text: said},
 	}
-	d.FailOver, d.Priority = checks.FailOver{CanFailOver: checks.No, Stranded: &f.OnServer, Why: "they know of no other server"}, f.Priority
+	d.FailOver, d.Priority = checks.FailOver{CanFailOver: checks.No, Stranded: &f.OnServer, Why: cause.HeldBack{By: cause.Listed}}, f.Priority
 	in.Explained = make([]Explained, len(in.Result.Findings))
 	in.Explained[0] = Explained{Diagnosis: &d, Advice: advice}
 	ttl := 30

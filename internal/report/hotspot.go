@@ -13,8 +13,8 @@ import (
 	"github.com/nats-balance/nats-balance/internal/words"
 )
 
-// HotspotsType is the type of the JSON document of a measure's check.
-func HotspotsType(m checks.Measure) string { return "nats-balance.v1." + m.Command }
+// hotspotsType is the type of the JSON document of a measure's check.
+func hotspotsType(m checks.Measure) string { return "nats-balance.v1." + m.Command }
 
 // Hotspots is the result of the hotspot check, in the order and with the names
 // of its JSON. Every field is always present, as in [Document]. By another measure
@@ -175,7 +175,7 @@ type HotspotInput struct {
 func NewHotspots(in HotspotInput) *Hotspots {
 	r, p := in.Result, in.Parameters
 	doc := &Hotspots{
-		Type: HotspotsType(p.Measure), Check: check(p.Measure.Check), Tool: Tool{Name: "nats-balance", Version: in.Version},
+		Type: hotspotsType(p.Measure), Check: check(p.Measure.Check), Tool: Tool{Name: "nats-balance", Version: in.Version},
 		Time: in.Time.UTC().Truncate(time.Second), Source: sourceOf(in.SourceKind, in.SourceDetail, in.Deployment),
 		Parameters: HotspotParameters{Factor: Factor(p.FactorPercent), MinServers: p.MinServers, MinConnections: p.MinConnections},
 		Outcome:    string(r.Outcome), Coverage: coverage(in.Deployment),

@@ -42,18 +42,23 @@ func TestHTMLOfHotspots(t *testing.T) {
 	}
 }
 
+// clause is an obstacle in these words.
+type clause string
+
+func (c clause) Clause() string { return string(c) }
+
 // impactOf is the loss of a server with a service for each answer.
 func impactOf(name string) *Impacts {
 	in := fixtureInput(newFleet().server(name, name+"1", 100, name, 9).server(name, name+"2", 100, name, 3))
 	d := in.Deployment
-	service := func(stem string, n int, can checks.Answer, why string) cause.ServiceLoss {
+	service := func(stem string, n int, can checks.Answer, why checks.Obstacle) cause.ServiceLoss {
 		return cause.ServiceLoss{Service: checks.Service{Stem: stem, User: name}, OnServer: n, Can: can, Why: why}
 	}
 	n := 3
 	loss := cause.Loss{Server: d.Servers[0].Ref(), Cluster: name, Connections: 9, Can: 4, Stranded: 3, Fits: checks.Unknown,
 		Survivors: []checks.Survivor{{Server: d.Servers[1].Ref(), Now: &n, After: &n}},
 		Accounts: []cause.AccountLoss{{Account: d.Accounts[0], Connections: 12, OnServer: 9, Services: []cause.ServiceLoss{
-			service(name, 4, checks.Yes, ""), service("mqtt", 3, checks.No, "no other server takes their protocol"), service("", 2, checks.Unknown, "until one logs in to another server")}}}}
+			service(name, 4, checks.Yes, nil), service("mqtt", 3, checks.No, clause("no other server takes their protocol")), service("", 2, checks.Unknown, clause("until one logs in to another server"))}}}}
 	return NewImpacts(ImpactInput{Version: "1.0.0", Time: in.Time, SourceKind: in.SourceKind, SourceDetail: in.SourceDetail, Deployment: d, Losses: []cause.Loss{loss}, Warnings: []string{name}})
 }
 

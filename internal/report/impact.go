@@ -171,10 +171,7 @@ func serverImpact(l cause.Loss, reported string) ServerImpact {
 				}
 				service.Counts = counts(s.Service)
 			}
-			if s.Why != "" {
-				why := words.Sentence(s.Why)
-				service.Why = &why
-			}
+			service.Why = nonEmpty(obstacleText(s.Why))
 			row.Services = append(row.Services, service)
 		}
 		out.Accounts = append(out.Accounts, row)

@@ -2,8 +2,8 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -43,6 +43,8 @@ type AccountGone struct {
 	// Services are those that were on it, the largest there first; nil where nobody
 	// knows which they were.
 	Services []ServiceGone `json:"services"`
+
+	open Open // what Why says; nil where Missing is known
 }
 
 // ServiceGone is a service that was on the server: all of its account's of that name.
@@ -72,9 +74,8 @@ type ClusterGained struct {
 // Present is what the servers of a cluster have of an account now, by their names.
 type Present struct {
 	Held map[string]int
-	// Uncounted is why it may have more than Held says, in a clause; empty where it has
-	// not.
-	Uncounted string
+	// Uncounted is why it may have more than Held says; nil where it has not.
+	Uncounted Open
 	// Services are those of which connections were read, by their names; nil where
 	// nobody read any.
 	Services map[string]map[string]int
@@ -82,9 +83,9 @@ type Present struct {
 	// of its services, by their names; Away is nil where nobody read that.
 	OtherClusters map[string]int
 	Away          map[string]map[string]int
-	// Unread is why some may have more than Services say, or why there are none, in a
-	// clause; empty where they are all.
-	Unread string
+	// Unread is why some may have more than Services say, or why there are none; nil where
+	// they are all.
+	Unread Open
 }
 
 // Since compares what was on the server with what the cluster has now, by the names
@@ -102,22 +103,23 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 		if a.Unseen {
 			missing = a.OnServer
 		}
-		var open string
+		var open Open
 		missing, row.OtherClusters, open = a.away(missing, is)
 		row.Back = a.OnServer - missing
 		switch {
-		case open != "":
-			row.Why = &open
-		case missing > 0 && is.Uncounted != "": // who was not counted can only add to it
-			row.Why = &is.Uncounted
+		case open != nil:
+			row.open = open
+		case missing > 0 && is.Uncounted != nil: // who was not counted can only add to it
+			row.open = is.Uncounted
 		case missing > missingOf(a.OnServer, a.InCluster, sum(is.Held)):
-			why := fmt.Sprintf("%s about when it went, and whether those were on it is unknown", words.Plurals(a.Came, "connection came to other servers", "connections came to other servers"))
-			if a.Unseen {
-				why = "watch did not see who came to the other servers when it went, as it was not connected"
+			if row.open = (openCame{a.Came}); a.Unseen {
+				row.open = openUnseen{}
 			}
-			row.Why = &why
 		default:
 			row.Missing = &missing
+		}
+		if row.open != nil {
+			row.Why = new(openText(row.open))
 		}
 		if a.Held != nil {
 			row.On = p.gained(a.Held, is.Held)
@@ -141,17 +143,17 @@ func (p *PastImpact) Since(now func(account string) Present) *ServerGone {
 func missingOf(onServer, had, has int) int { return min(onServer, max(0, had-has)) }
 
 // away takes those off who are missing in the cluster that other clusters have more of
-// the account than then. It is open, in a clause, where nobody knows what they had.
-func (a PastAccount) away(missing int, is Present) (left int, more []ClusterGained, open string) {
+// the account than then. It is open where nobody knows what they had.
+func (a PastAccount) away(missing int, is Present) (left int, more []ClusterGained, open Open) {
 	if missing == 0 || sum(is.OtherClusters) == 0 {
-		return missing, nil, ""
+		return missing, nil, nil
 	}
 	if a.OtherClusters == nil {
-		var has []string
+		var has []ClusterGained
 		for _, cluster := range slices.Sorted(maps.Keys(is.OtherClusters)) {
-			has = append(has, fmt.Sprintf("%s has %s", cluster, words.Count(is.OtherClusters[cluster])))
+			has = append(has, ClusterGained{Cluster: cluster, More: is.OtherClusters[cluster]})
 		}
-		return missing, nil, words.ListUpTo(named, has) + " of the account, and what other clusters had of it then is unknown"
+		return missing, nil, openThen{has}
 	}
 	more = []ClusterGained{}
 	for _, cluster := range slices.Sorted(maps.Keys(is.OtherClusters)) {
@@ -159,20 +161,20 @@ func (a PastAccount) away(missing int, is Present) (left int, more []ClusterGain
 			more, missing = append(more, ClusterGained{Cluster: cluster, More: n}), missing-n
 		}
 	}
-	return max(0, missing), more, ""
+	return max(0, missing), more, nil
 }
 
 func (p *PastImpact) serviceSince(s PastService, a PastAccount, is Present) ServiceGone {
 	out := ServiceGone{Name: s.Name, OnServer: s.OnServer}
 	missing := missingOf(s.OnServer, sum(s.Held), sum(is.Services[s.Name]))
-	why := is.Unread
+	open := is.Unread
 	if missing > 0 && sum(is.OtherClusters) > 0 && is.Away == nil {
-		why = "its connections in other clusters were not read"
+		open = openElsewhere{}
 	}
 	if missing > 0 {
 		for cluster, n := range is.Away[s.Name] {
 			if a.OtherClusters == nil || a.OtherClusters[cluster] > 0 {
-				why = "how many of it other clusters had then is unknown"
+				open = openElsewhereThen{}
 				continue
 			}
 			missing = max(0, missing-n)
@@ -180,13 +182,13 @@ func (p *PastImpact) serviceSince(s PastService, a PastAccount, is Present) Serv
 	}
 	switch {
 	case s.Held == nil:
-		why = "what others had of it then is unknown"
-	case is.Services != nil && missing == 0, why == "": // who was not read can only add to it
+		open = openOthersThen{}
+	case is.Services != nil && missing == 0, open == nil: // who was not read can only add to it
 		back := s.OnServer - missing
 		out.Back, out.Missing, out.On = &back, &missing, p.gained(s.Held, is.Services[s.Name])
 		return out
 	}
-	out.Why = &why
+	out.Why = new(openText(open))
 	return out
 }
 
@@ -239,24 +241,26 @@ func (g *ServerGone) AllBack() bool { return g.Back >= g.Connections && !g.lacks
 // unknown is of how many connections of its accounts nobody knows whether they are back,
 // and why.
 func (g *ServerGone) unknown() (n int, why string) {
-	of := ""
+	var first *AccountGone
 	differ := false
-	for _, a := range g.Accounts {
+	for i := range g.Accounts {
+		a := &g.Accounts[i]
 		if a.Missing != nil {
 			continue
 		}
 		n += a.OnServer - a.Back
-		if this := deref(a.Why); this != "" {
-			if why == "" {
-				of, why = short(a.Account.Name, prose), this
-			}
-			differ = differ || this != why
+		if first == nil {
+			first = a
 		}
+		differ = differ || !reflect.DeepEqual(a.open, first.open)
 	}
-	if differ { // it may have a number, which is of one account
-		why = "of " + of + ", " + why
+	switch {
+	case first == nil:
+		return n, ""
+	case differ: // it may have a number, which is of one account
+		return n, "of " + short(first.Account.Name, prose) + ", " + deref(first.Why)
 	}
-	return n, why
+	return n, deref(first.Why)
 }
 
 // count is a number where it is known.

@@ -19,19 +19,19 @@ func TestServicesOfAServerThatIsGone(t *testing.T) {
 		what     string
 		held     counts // then
 		services map[string]counts
-		unread   string
+		unread   Open
 		want     string
 	}{
-		{"all came to another", counts{"n1": 8}, map[string]counts{"api": {"n2": 8}}, "", "8 back, 0 missing, [{n2 8}]"},
-		{"it also had some elsewhere", counts{"n1": 8, "n2": 4}, map[string]counts{"api": {"n2": 9}}, "", "5 back, 3 missing, [{n2 5}]"},
-		{"it grew meanwhile", counts{"n1": 8, "n2": 4}, map[string]counts{"api": {"n2": 9, "n3": 20}}, "", "8 back, 0 missing, [{n3 20} {n2 5}]"},
-		{"others left too", counts{"n1": 8, "n2": 40}, map[string]counts{"api": {"n2": 3}}, "", "0 back, 8 missing, []"},
-		{"nobody is there", counts{"n1": 8}, map[string]counts{}, "", "0 back, 8 missing, []"},
-		{"the server is there again", counts{"n1": 8, "n2": 2}, map[string]counts{"api": {"n1": 6, "n2": 2}}, "", "6 back, 2 missing, [{n1 6}]"},
-		{"n3 was not read, and they are all there without", counts{"n1": 8}, map[string]counts{"api": {"n2": 8}}, "n3 did not answer", "8 back, 0 missing, [{n2 8}]"},
-		{"n3 was not read", counts{"n1": 8}, map[string]counts{"api": {"n2": 7}}, "n3 did not answer", "n3 did not answer"},
-		{"nothing was read", counts{"n1": 8}, nil, "nobody read it", "nobody read it"},
-		{"where else it was is unknown", nil, map[string]counts{"api": {"n2": 8}}, "", "what others had of it then is unknown"},
+		{"all came to another", counts{"n1": 8}, map[string]counts{"api": {"n2": 8}}, nil, "8 back, 0 missing, [{n2 8}]"},
+		{"it also had some elsewhere", counts{"n1": 8, "n2": 4}, map[string]counts{"api": {"n2": 9}}, nil, "5 back, 3 missing, [{n2 5}]"},
+		{"it grew meanwhile", counts{"n1": 8, "n2": 4}, map[string]counts{"api": {"n2": 9, "n3": 20}}, nil, "8 back, 0 missing, [{n3 20} {n2 5}]"},
+		{"others left too", counts{"n1": 8, "n2": 40}, map[string]counts{"api": {"n2": 3}}, nil, "0 back, 8 missing, []"},
+		{"nobody is there", counts{"n1": 8}, map[string]counts{}, nil, "0 back, 8 missing, []"},
+		{"the server is there again", counts{"n1": 8, "n2": 2}, map[string]counts{"api": {"n1": 6, "n2": 2}}, nil, "6 back, 2 missing, [{n1 6}]"},
+		{"n3 was not read, and they are all there without", counts{"n1": 8}, map[string]counts{"api": {"n2": 8}}, OpenSilent{Server: "n3"}, "8 back, 0 missing, [{n2 8}]"},
+		{"n3 was not read", counts{"n1": 8}, map[string]counts{"api": {"n2": 7}}, OpenSilent{Server: "n3"}, "n3 did not report"},
+		{"nothing was read", counts{"n1": 8}, nil, OpenUnread{}, "its connections of now were not read"},
+		{"where else it was is unknown", nil, map[string]counts{"api": {"n2": 8}}, nil, "what others had of it then is unknown"},
 	} {
 		is := Present{Services: c.services, Unread: c.unread}
 		got := past.serviceSince(PastService{Name: "api", OnServer: 8, Held: c.held}, PastAccount{}, is)
@@ -139,15 +139,15 @@ func TestWhoIsInAnotherCluster(t *testing.T) {
 		missing   string
 		service   string
 		clusters  string
-		uncounted string
+		uncounted Open
 	}{
-		{"no other cluster has it", counts{}, nil, 3, "5 missing", "5 missing", "[]", ""},
-		{"all the others are there", counts{}, counts{"WEST": 5}, 8, "0 missing", "0 missing", "[{WEST 5}]", ""},
-		{"some are, in two of them", counts{"WEST": 0}, counts{"SOUTH": 1, "WEST": 2}, 6, "2 missing", "2 missing", "[{SOUTH 1} {WEST 2}]", ""},
-		{"it had some before", counts{"WEST": 10}, counts{"WEST": 12}, 5, "3 missing", "how many of it other clusters had then is unknown", "[{WEST 2}]", ""},
-		{"it had as many before", counts{"WEST": 10}, counts{"WEST": 10}, 3, "5 missing", "how many of it other clusters had then is unknown", "[]", ""},
-		{"what it had before is unknown", nil, counts{"WEST": 12}, 3, "WEST has 12 of the account, and what other clusters had of it then is unknown", "how many of it other clusters had then is unknown", "[]", ""},
-		{"a server there did not report", counts{}, counts{"WEST": 2}, 5, "w3 did not report", "3 missing", "[{WEST 2}]", "w3 did not report"},
+		{"no other cluster has it", counts{}, nil, 3, "5 missing", "5 missing", "[]", nil},
+		{"all the others are there", counts{}, counts{"WEST": 5}, 8, "0 missing", "0 missing", "[{WEST 5}]", nil},
+		{"some are, in two of them", counts{"WEST": 0}, counts{"SOUTH": 1, "WEST": 2}, 6, "2 missing", "2 missing", "[{SOUTH 1} {WEST 2}]", nil},
+		{"it had some before", counts{"WEST": 10}, counts{"WEST": 12}, 5, "3 missing", "how many of it other clusters had then is unknown", "[{WEST 2}]", nil},
+		{"it had as many before", counts{"WEST": 10}, counts{"WEST": 10}, 3, "5 missing", "how many of it other clusters had then is unknown", "[]", nil},
+		{"what it had before is unknown", nil, counts{"WEST": 12}, 3, "WEST has 12 of the account, and what other clusters had of it then is unknown", "how many of it other clusters had then is unknown", "[]", nil},
+		{"a server there did not report", counts{}, counts{"WEST": 2}, 5, "w3 did not report", "3 missing", "[{WEST 2}]", OpenSilent{Server: "w3"}},
 	} {
 		past := &PastImpact{Server: "n1", Cluster: "EAST", Connections: 8, Accounts: []PastAccount{{ID: "A", Name: "ORDERS", OnServer: 8, InCluster: 8, OtherClusters: c.had,
 			Services: []PastService{{Name: "api", OnServer: 8, Held: counts{"n1": 8}}}}}}

@@ -159,20 +159,20 @@ func backElsewhere(d *checks.Deployment, m *checks.Missing) []string {
 	var out []string
 	for _, x := range g.Of {
 		least, most := x.Back(d.Connections(x.Account.ID, g.Cluster))
-		_, _, why := PastAccount{}.away(x.Connections-least, Present{OtherClusters: inOtherClusters(d, x.Account.ID, g.Cluster)})
-		if why == "" && others && least < x.Connections {
-			why = "another server did not report"
+		_, _, open := PastAccount{}.away(x.Connections-least, Present{OtherClusters: inOtherClusters(d, x.Account.ID, g.Cluster)})
+		if open == nil && others && least < x.Connections {
+			open = openOther{}
 		}
 		back := words.Count(most)
 		switch {
-		case why != "":
+		case open != nil:
 			back = "at least " + words.Count(least)
 		case least < most:
 			back = words.Count(least) + " to " + back
 		}
 		of := fmt.Sprintf("%s of %s of %s", back, words.Count(x.Connections), x.Account.Name)
-		if why != "" {
-			of += " (" + why + ")"
+		if open != nil {
+			of += " (" + openText(open) + ")"
 		}
 		out = append(out, of)
 	}

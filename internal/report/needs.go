@@ -1,16 +1,22 @@
 package report
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/nats-balance/nats-balance/checks"
 	"github.com/nats-balance/nats-balance/checks/cause"
+	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/remedy"
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 // EvidenceText is evidence about an account in a sentence, with what to pass or do
 // where it leaves something open. Text from outside stays as it is.
 func EvidenceText(e cause.Evidence, a checks.Account) string {
+	if e.Shown != nil {
+		e.Text = shownText(e.Shown)
+	}
 	list := "--client-url " + remedy.ForFlags(a) + "=URL"
 	switch e.Settle {
 	case "":
@@ -22,6 +28,19 @@ func EvidenceText(e cause.Evidence, a checks.Account) string {
 	default:
 		return strings.TrimSuffix(e.Text, ".") + ": " + needed(e.Settle, list, remedy.ForFlags(a)) + "."
 	}
+}
+
+// shownText says what closing connections showed of a cause.
+func shownText(shown cause.Shown) string {
+	switch x := shown.(type) {
+	case balance.WentElsewhere:
+		return fmt.Sprintf("After %s of %s the clients went to other servers.", words.Count(x.Stayed), words.Plural(x.Closed, "close"))
+	case balance.Returned:
+		return words.UpperFirst(returnedText(x)) + "."
+	case balance.Miss:
+		return missText(x)
+	}
+	return ""
 }
 
 // needed is what to pass or do, in a clause that follows the question.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/nats-balance/nats-balance/checks"
+	"github.com/nats-balance/nats-balance/checks/cause"
 	balance "github.com/nats-balance/nats-balance/internal/rebalance"
 	"github.com/nats-balance/nats-balance/internal/words"
 )
@@ -15,8 +17,8 @@ const SomeUnknown = "Why clients are where they are is unknown for some accounts
 const Predicted = "The prediction is what to expect by the way that the clients' libraries choose; chance moves it by a few."
 
 // NotLeftOut says that an account was accepted, and why it is not any more.
-func NotLeftOut(account, lapsed string) string {
-	return fmt.Sprintf("%s is not left out: it was %s.", account, lapsed)
+func NotLeftOut(account string, lapsed *checks.Lapse) string {
+	return fmt.Sprintf("%s is not left out: it was %s.", account, lapseText(lapsed))
 }
 
 // ClosedAtFirst says how many clients may be lost before the first check.
@@ -95,11 +97,7 @@ func RebalanceRemarks(r balance.Remarks) (lasting, foreseen []string) {
 func Confined(all []balance.Confine) []string {
 	by, order := map[string][]string{}, []string(nil)
 	for _, c := range all {
-		why := " by what is known"
-		if c.Why != "" {
-			why = " (" + c.Why + ")"
-		}
-		to := words.ListUpTo(namesInText, c.Servers) + why
+		to := words.ListUpTo(namesInText, c.Servers) + barrierText(c.Barrier)
 		if by[to] == nil {
 			order = append(order, to)
 		}
@@ -117,4 +115,22 @@ func Confined(all []balance.Confine) []string {
 		out = append(out, fmt.Sprintf("Clients of %s do not get to %s: they are spread over the other servers.", words.ListUpTo(namesInText, by[to]), to))
 	}
 	return out
+}
+
+// barrierText says what keeps clients from servers, with a space before it.
+func barrierText(b cause.Barrier) string {
+	switch b {
+	case cause.BarrierUntold:
+		return " (neither their lists nor what servers advertise leads there)"
+	case cause.BarrierProtocol:
+		return " (it does not take such connections)"
+	case cause.BarrierLogin:
+		return " (it does not take their account or their users)"
+	case cause.BarrierRoom:
+		return " (it has no room)"
+	case cause.BarrierUnseen:
+		return " (none of those that were moved came there)"
+	case cause.NoBarrier:
+	}
+	return " by what is known"
 }

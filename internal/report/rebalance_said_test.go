@@ -194,12 +194,19 @@ func TestRemarksInWords(t *testing.T) {
 		t.Errorf("%q, %q", lasting, foreseen)
 	}
 	to := []string{"n3", "n4"}
-	of := func(service, account string, alike bool, why string) balance.Confine {
-		return balance.Confine{Name: balance.ServiceName{Service: service, Account: account}, Alike: alike, Servers: to, Why: why}
+	of := func(service, account string, alike bool, barrier cause.Barrier) balance.Confine {
+		return balance.Confine{Name: balance.ServiceName{Service: service, Account: account}, Alike: alike, Servers: to, Barrier: barrier}
 	}
-	got := strings.Join(Confined([]balance.Confine{of("front", "A0", false, ""), of("", "A0", false, ""), of("x", "A1", true, ""), of("y", "A1", true, ""), of("z", "A2", true, "so")}), "\n")
-	if want := "Clients of front of A0, A0 and A1 do not get to n3 and n4 by what is known: they are spread over the other servers.\nClients of A2 do not get to n3 and n4 (so): they are spread over the other servers."; got != want {
+	got := strings.Join(Confined([]balance.Confine{of("front", "A0", false, ""), of("", "A0", false, ""), of("x", "A1", true, ""), of("y", "A1", true, ""), of("z", "A2", true, cause.BarrierRoom), of("u", "A3", true, cause.BarrierUntold), of("p", "A4", true, cause.BarrierProtocol), of("l", "A5", true, cause.BarrierLogin)}), "\n")
+	if want := "Clients of front of A0, A0 and A1 do not get to n3 and n4 by what is known: they are spread over the other servers.\nClients of A2 do not get to n3 and n4 (it has no room): they are spread over the other servers." +
+		"\nClients of A3 do not get to n3 and n4 (neither their lists nor what servers advertise leads there): they are spread over the other servers." +
+		"\nClients of A4 do not get to n3 and n4 (it does not take such connections): they are spread over the other servers." +
+		"\nClients of A5 do not get to n3 and n4 (it does not take their account or their users): they are spread over the other servers."; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+	moved := Confined([]balance.Confine{of("m", "A6", true, cause.BarrierUnseen)})
+	if want := []string{"Clients of A6 do not get to n3 and n4 (none of those that were moved came there): they are spread over the other servers."}; !slices.Equal(moved, want) {
+		t.Errorf("%q, want %q", moved, want)
 	}
 	notes := RebalanceNotes([]balance.Note{{Code: balance.NoteInOrder, Lead: lead(cause.OrderedConnect)}, {Code: balance.NoteMayReturn, Lead: lead(cause.NetworkAffinity)}, {Code: balance.NoteElsewhere, Account: "ORDERS", Clusters: []string{"WEST"}}, {Code: balance.NoteAtLimit}, {Code: balance.NoteUnknown}, {Code: balance.NoteUntied}})
 	if want := []string{"The clients try their servers in order (ordered-connect, confirmed): those that are moved all go to the next one of their list, not evenly to all.",

@@ -17,6 +17,29 @@ func LeftOut(stays balance.Stay) *string {
 	return &out
 }
 
+// NotClosed says why a connection was not closed, in a clause; nil where there is nothing to
+// say.
+func NotClosed(why balance.NotClosed) *string {
+	switch x := why.(type) {
+	case balance.NotAClient:
+		return new("it is not a client of the account any more")
+	case balance.OwnConnection:
+		return new("it is the connection of this program")
+	case balance.ServerSaid:
+		return nonEmpty(x.Description)
+	case balance.Forbidden:
+		return nonEmpty(x.Violation)
+	case balance.NotAsked:
+		return new(x.Err.Error())
+	}
+	return nil
+}
+
+// returnedText says how many clients came back to the server that closed them, in a clause.
+func returnedText(x balance.Returned) string {
+	return fmt.Sprintf("after %s of %s the clients came back to the same server", words.Count(x.Back), words.Plural(x.Closed, "close"))
+}
+
 func stayText(stays balance.Stay) string {
 	switch x := stays.(type) {
 	case balance.Agreed:
@@ -36,7 +59,7 @@ func stayText(stays balance.Stay) string {
 	case balance.NoListener:
 		return "no other server takes their protocol"
 	case balance.Returned:
-		return fmt.Sprintf("after %s of %s the clients came back to the same server", words.Count(x.Back), words.Plural(x.Closed, "close"))
+		return returnedText(x)
 	case balance.NotBack:
 		return fmt.Sprintf("%s closed, %s not back on any server within %s", words.Plural(x.Closed, "connection"), words.Plural(x.Clients, "client"), x.Within)
 	case balance.Recalled:

@@ -97,7 +97,7 @@ func (c Cause) told() bool {
 
 // strong reports whether it is confirmed or likely.
 func (c Cause) strong() bool {
-	return c.Verdict == string(cause.Confirmed) || c.Verdict == string(cause.Likely)
+	return cause.Verdict(c.Verdict).Strong()
 }
 
 func ruledOut(all []Cause) []string {

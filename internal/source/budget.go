@@ -55,9 +55,9 @@ const (
 	// ForNeighbours is for the connections of accounts that are no suspects, after
 	// all that: they tell whether an address is the reason.
 	ForNeighbours = whole / 3
-	// OneAnswer is for a single answer, see [Patience]: a server that hangs leaves
+	// oneAnswer is for a single answer, see [Patience]: a server that hangs leaves
 	// time to ask three more.
-	OneAnswer = whole / 4
+	oneAnswer = whole / 4
 	// ForNames is for DNS. Names that nobody answers for must not keep the
 	// addresses of others from being connected to.
 	ForNames = whole / 2
@@ -115,11 +115,11 @@ const (
 	leastPatience = time.Second
 )
 
-// Patience is how long to wait for one answer, see [OneAnswer].
+// Patience is how long to wait for one answer, see oneAnswer.
 func Patience(ctx context.Context) time.Duration {
 	end, ok := ctx.Deadline()
 	if !ok {
 		return mostPatience
 	}
-	return min(mostPatience, max(leastPatience, OneAnswer.Of(time.Until(end))))
+	return min(mostPatience, max(leastPatience, oneAnswer.Of(time.Until(end))))
 }

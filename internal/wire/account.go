@@ -23,7 +23,7 @@ func DecodeAccountz(body []byte) (Accountz, error) {
 		Accounts []string `json:"accounts"`
 	}
 	if err := json.Unmarshal(data, &v); err != nil {
-		return Accountz{From: from}, Malformed(err)
+		return Accountz{From: from}, asMalformed(err)
 	}
 	return Accountz{from, v.System, v.Accounts}, nil
 }
@@ -61,7 +61,7 @@ func DecodeAccountInfo(body []byte) (AccountInfo, error) {
 			Account json.RawMessage `json:"account_detail"`
 		}
 		if err := json.Unmarshal(data, &z); err != nil {
-			return AccountInfo{From: from}, Malformed(err)
+			return AccountInfo{From: from}, asMalformed(err)
 		}
 		if data = z.Account; len(data) == 0 {
 			data = []byte("null")
@@ -74,10 +74,10 @@ func DecodeAccountInfo(body []byte) (AccountInfo, error) {
 	}
 	var m members
 	if err := json.Unmarshal(data, &v); err != nil {
-		return AccountInfo{From: from}, Malformed(err)
+		return AccountInfo{From: from}, asMalformed(err)
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
-		return AccountInfo{From: from}, Malformed(err)
+		return AccountInfo{From: from}, asMalformed(err)
 	}
 	out := AccountInfo{From: from, ID: v.ID, Name: value[string](m, "name_tag"), System: value[bool](m, "is_system"), Expired: v.Expired, Complete: v.Complete,
 		Updated: plausible(value[time.Time](m, "update_time"))}
@@ -109,7 +109,7 @@ func DecodeUserInfo(body []byte) (User, error) {
 		Error *Error `json:"error"`
 	}
 	if err := unmarshal(body, &m); err != nil {
-		return User{}, Malformed(err)
+		return User{}, asMalformed(err)
 	}
 	switch {
 	case m.Error != nil:

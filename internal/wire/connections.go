@@ -95,7 +95,7 @@ func (d *Decoder) page(ctx context.Context, body io.Reader, p connectionPage) (i
 	case errors.Is(err, ErrOtherServer):
 		return p.n, ErrOtherServer
 	case err != nil:
-		return p.n, Malformed(CutShort(err))
+		return p.n, asMalformed(CutShort(err))
 	case p.refused != nil:
 		return p.n, p.refused
 	case !p.answered:

@@ -44,7 +44,7 @@ func (s *eventServer) whole(body []byte, err error) error {
 	case bad != nil:
 		return bad
 	case err != nil:
-		return Malformed(err)
+		return asMalformed(err)
 	case s.ID == "":
 		return ErrNoData
 	}

@@ -45,7 +45,7 @@ func DecodeRoutez(body []byte) (Routez, error) {
 		} `json:"routes"`
 	}
 	if err := unmarshal(data, &v); err != nil {
-		return Routez{From: from}, Malformed(err)
+		return Routez{From: from}, asMalformed(err)
 	}
 	out := Routez{From: from}
 	type key struct {
@@ -116,7 +116,7 @@ func DecodeLeafz(body []byte, account string) (Leafz, error) {
 		} `json:"leafs"`
 	}
 	if err := unmarshal(data, &v); err != nil {
-		return Leafz{From: from}, Malformed(err)
+		return Leafz{From: from}, asMalformed(err)
 	}
 	out := Leafz{From: from, Leafs: map[string]int{}, Hubs: map[string]int{}}
 	for _, l := range v.Leafs {
@@ -151,7 +151,7 @@ func DecodeGatewayz(body []byte) (Gatewayz, error) {
 		Inbound  map[string]jsontext.Value `json:"inbound_gateways"`
 	}
 	if err := unmarshal(data, &v); err != nil {
-		return Gatewayz{From: from}, Malformed(err)
+		return Gatewayz{From: from}, asMalformed(err)
 	}
 	names := once(slices.AppendSeq(slices.Collect(maps.Keys(v.Outbound)), maps.Keys(v.Inbound)))
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })

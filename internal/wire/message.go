@@ -103,7 +103,7 @@ func split(body []byte) (from Server, data []byte, _ error) {
 	case bad != nil:
 		return from, nil, bad
 	case err != nil:
-		return from, nil, Malformed(err)
+		return from, nil, asMalformed(err)
 	case m.Error != nil:
 		return from, nil, m.Error
 	case m.ID != "" && m.Server == nil && m.Data == nil:
@@ -142,8 +142,8 @@ func unmarshal(data []byte, to any) error {
 // isPage reports whether split found a page.
 func isPage(body, data []byte) bool { return len(body) == len(data) }
 
-// Malformed is an error of reading a message, in words.
-func Malformed(err error) error {
+// asMalformed returns an error of reading a message in words that operators understand.
+func asMalformed(err error) error {
 	if errors.Is(err, errTooLong) {
 		return err
 	}

@@ -203,7 +203,7 @@ func (d *Decoder) decode(ctx context.Context, body io.Reader) (from Server, _ er
 	case bad != nil:
 		return from, bad
 	case err != nil:
-		return from, Malformed(CutShort(err))
+		return from, asMalformed(CutShort(err))
 	case refused != nil:
 		return from, refused
 	case from.ID == "":

@@ -96,7 +96,7 @@ func decodeStatsz(body []byte) (Statsz, linked, error) {
 	case bad != nil:
 		return none, linked{}, bad
 	case err != nil:
-		return none, linked{}, Malformed(err)
+		return none, linked{}, asMalformed(err)
 	case m.Error != nil:
 		return none, linked{}, m.Error
 	case none.From.ID == "" || s == nil || s.Connections == nil:

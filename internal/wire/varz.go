@@ -74,7 +74,7 @@ func DecodeVarz(body []byte) (Varz, error) {
 		"gateway", "server_name", "cluster", "host", "port", "tls_required", "tls_verify", "tls_cert_not_after", "connect_urls", "tags", "mqtt", "websocket", "leaf",
 		"slow_consumers", "cpu", "cores", "gomaxprocs")
 	if err != nil {
-		return Varz{From: from}, Malformed(err)
+		return Varz{From: from}, asMalformed(err)
 	}
 	v := Varz{
 		From: from, Version: value[string](m, "version"), System: value[string](m, "system_account"), Start: plausible(value[time.Time](m, "start")), Now: plausible(value[time.Time](m, "now")),

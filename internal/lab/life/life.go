@@ -298,7 +298,7 @@ func (w *World) fresh(ctx context.Context, a App, n int) (map[string]int, error)
 	return out, err
 }
 
-// Accounts are those of an operation's topology and cases.
+// accounts returns the accounts of the operation's cases, sorted, each once.
 func (o Operation) accounts() []string {
 	set := map[string]bool{}
 	for _, c := range o.Cases {
@@ -307,7 +307,7 @@ func (o Operation) accounts() []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// Operations are all of them.
+// Operations returns all everyday operations that the tests do to real clusters.
 func Operations() []Operation {
 	all := []Operation{outage(), rolling(), rollingMute(), scaleOut(), tenants(), balancers(), kept(), credentials(), full(), certificate(), devices(), five(), steady(), replaced(), halfway(), half(), freed(),
 		services(), burst(), rotation(), sites(), nodes(), habits(), paho(),
