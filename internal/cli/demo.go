@@ -13,6 +13,7 @@ import (
 	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -96,6 +97,9 @@ func (d *demo) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if !lab.HasManyAddresses(ctx) {
+			return fmt.Errorf("the demo's servers on loopback did not start: %w: of 127.0.0.0/8 this machine has 127.0.0.1 alone, and some scenarios take more, which Linux has: pass another --scenario", err)
+		}
 		return fmt.Errorf("the demo's servers on loopback did not start: %w", err)
 	}
 	defer st.Stop()
@@ -137,6 +141,11 @@ func (d *demo) audit(ctx context.Context, st *lab.Stage) error {
 	h := d.host
 	h.Context = ctx
 	h.Connect = func(context.Context) (*nats.Conn, error) { return nc, nil }
+	// What is printed never leads to the user's own cluster, and where this one stays, to it.
+	h.Flags = func() string { return "--no-context" }
+	if d.keep {
+		h.Flags = func() string { return demoFlags(st) }
+	}
 	app := fisk.New("demo", "")
 	AddConcentration(app, h) //nolint:contextcheck // h has it
 	var outcome *OutcomeError
@@ -146,16 +155,23 @@ func (d *demo) audit(ctx context.Context, st *lab.Stage) error {
 	return nil
 }
 
+// demoFlags are the connection flags that lead to the demo's cluster. Its password is no
+// secret.
+func demoFlags(st *lab.Stage) string {
+	address := strings.TrimPrefix(clienturl.Redact(st.SystemURL()), "nats://")
+	return "--no-context --server " + address + " --user " + lab.UserOf(lab.SystemAccount) + " --password " + lab.Password
+}
+
 // commands prints what to try against the cluster while it is up.
 func (d *demo) commands(st *lab.Stage) {
-	url := st.SystemURL()
+	flags := demoFlags(st)
 	fmt.Fprintf(d.host.Err, `
 The cluster stays up until you press Ctrl-C. Try in another terminal:
 
-  nats-balance audit concentration --no-context --server %[1]s %[2]s
-  nats-balance audit concentration --no-context --server %[1]s --json
-  nats-balance audit concentration --no-context --server %[1]s --threshold 95 --all
-  nats-balance rebalance --no-context --server %[1]s --account %[3]s %[2]s
-  nats --no-context --server %[1]s server report connections
-`, url, strings.Join(st.Args, " "), cmp.Or(st.Scenario.Finding.Account, "ORDERS"))
+  nats-balance audit concentration %[1]s %[2]s
+  nats-balance audit concentration %[1]s --json
+  nats-balance audit concentration %[1]s --threshold 95 --all
+  nats-balance rebalance %[1]s --account %[3]s %[2]s
+  nats %[1]s server report connections
+`, flags, strings.Join(st.Args, " "), cmp.Or(st.Scenario.Finding.Account, "ORDERS"))
 }

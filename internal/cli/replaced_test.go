@@ -85,7 +85,7 @@ func TestEveryOtherProcessIsReplaced(t *testing.T) {
 	out, stop = watchingFor(t, sourcetest.Patient(), system, dir, all...)
 	shows(t, out, &watched{}, "server P-n4 (P) does not report: it was found silent at ")
 	missing("restarted between two watches")
-	if status, out := run("audit", "concentration", "--server", others[0].URL(lab.SystemAccount)); status != ExitPass || !strings.Contains(out, "Warning: the history does not say which servers are missing") {
+	if status, out := run("audit", "concentration", "--server", others[0].URL(lab.SystemAccount)); status != ExitPass || !strings.Contains(out, "Warning: the history has P-n4 (P) as silent") {
 		t.Errorf("other servers of these names: status %d: %s", status, out)
 	}
 	stop()

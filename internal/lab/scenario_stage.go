@@ -36,7 +36,7 @@ func StartStage(ctx context.Context, s Scenario) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &Stage{Lab: l, Scenario: s, sources: manySources(ctx), placed: make(map[string]int)}
+	st := &Stage{Lab: l, Scenario: s, sources: HasManyAddresses(ctx), placed: make(map[string]int)}
 	if err := st.start(ctx); err != nil {
 		l.Stop()
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
@@ -117,8 +117,9 @@ func (st *Stage) settled(ctx context.Context) error {
 	})
 }
 
-// manySources says whether clients can have source addresses of their own.
-func manySources(ctx context.Context) bool { return has(ctx, source(0)) }
+// HasManyAddresses reports whether this machine has all of 127.0.0.0/8, so that servers
+// and clients can have addresses of their own.
+func HasManyAddresses(ctx context.Context) bool { return has(ctx, source(0)) }
 
 // HasIPv6 reports whether this machine has the loopback address of IPv6.
 func HasIPv6(ctx context.Context) bool { return has(ctx, "::1") }
