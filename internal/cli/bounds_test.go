@@ -172,7 +172,7 @@ func TestCrashOfAGoroutine(t *testing.T) {
 		select {}
 	}
 	cmd := exec.Command(os.Args[0], "-test.run", "^TestCrashOfAGoroutine$")
-	cmd.Env = append(os.Environ(), "CRASH_NOW=1")
+	cmd.Env = append(os.Environ(), "CRASH_NOW=1", "TMPDIR="+t.TempDir()) // which a crash leaves behind
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() >= 0 && exit.ExitCode() <= ExitNotAudited {
