@@ -3,6 +3,7 @@ package sourcetest
 import (
 	"fmt"
 	"net/url"
+	"sync"
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -92,12 +93,38 @@ func startSite(t *testing.T, name string, more func(*server.Options)) *server.Se
 	if err != nil {
 		t.Fatal(err)
 	}
+	said := new(fatalLog)
+	s.SetLoggerV2(said, false, false, false)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	if !s.ReadyForConnections(Long) {
-		t.Fatal("not ready")
+		t.Fatalf("%s is not ready: %s", name, said)
 	}
 	return s
+}
+
+// fatalLog keeps why a server ended.
+type fatalLog struct {
+	mu   sync.Mutex
+	text string
+}
+
+func (*fatalLog) Noticef(string, ...any) {}
+func (*fatalLog) Warnf(string, ...any)   {}
+func (*fatalLog) Errorf(string, ...any)  {}
+func (*fatalLog) Debugf(string, ...any)  {}
+func (*fatalLog) Tracef(string, ...any)  {}
+
+func (l *fatalLog) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = fmt.Sprintf(format, v...)
+}
+
+func (l *fatalLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text
 }
 
 // UserURL is the URL of a server with a user of an account.
