@@ -185,19 +185,12 @@ func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.ID != "" && clusters[s.cluster] {
 			former := formerly[[2]string{s.Name, s.cluster}]
-			if s.unknown || s.replaced || former > 0 {
+			if s.replaced {
 				at[i] = -1
+				continue
 			}
-			switch most := former + s.connections; {
-			case s.replaced:
-				continue
-			case former > 0 && !s.unknown:
-				d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, ClusterKnown: true,
-					Bound: &most, Kind: checks.Silent, Reason: "it runs again, and whether its former process has connections is being asked"})
-				continue
-			case s.unknown:
-				d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, ClusterKnown: true,
-					Kind: checks.Silent, Reason: "it answers again, and what it has is being asked for"})
+			if m := s.uncounted(former); m != nil {
+				at[i], d.Missing = -1, append(d.Missing, *m)
 				continue
 			}
 			at[i] = len(d.Servers)

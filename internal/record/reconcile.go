@@ -144,6 +144,7 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			if !first {
 				s.first = w.asked
 				w.started(s, now)
+				w.want("a server that was first heard of by the last full report", now.Add(settle))
 			}
 		}
 		if s.cluster != x.Cluster { // two clusters of one name are told apart
@@ -163,6 +164,7 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			s.unknown = false
 			w.m.moved[s.cluster] = struct{}{}
 		}
+		w.grownUp(s)
 		if !x.Start.IsZero() {
 			s.start = x.Start
 		}
