@@ -214,7 +214,7 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			}
 			w.tell(c)
 		}
-		if !s.draining && len(w.hung) < mostServers {
+		if (!s.draining || known) && len(w.hung) < mostServers {
 			w.hung[s.ID] = s.life
 		}
 		w.wentUnheard(&s)
@@ -223,7 +223,10 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 	forgotten := w.missing
 	w.missing = missing
 	for _, m := range forgotten {
-		if m.Kind != checks.Configured { // that is an address, and what was there has a name
+		switch {
+		case saidToDrain(&m):
+			w.drained(&m, now)
+		case m.Kind != checks.Configured: // that is an address, and what was there has a name
 			w.fellSilent(m.Ref(), m.Cluster, now)
 		}
 	}
@@ -286,8 +289,9 @@ func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
 			return true
 		}
 	}
-	for _, d := range w.down {
-		if is(d.ref, d.cluster, d.life) {
+	for id, d := range w.down {
+		// The former process of one that runs again is down, which says nothing of this one.
+		if is(d.ref, d.cluster, d.life) && (!d.back || id == x.ID) {
 			return true
 		}
 	}
