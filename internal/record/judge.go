@@ -169,7 +169,7 @@ func (w *Watch) rejudge(now time.Time) {
 		}
 	}
 	w.judged = true
-	w.explain(due)
+	w.explain(due, now)
 	w.out = append(w.out, due...)
 }
 
@@ -337,13 +337,13 @@ func (w *Watch) shifted(k pairKey, before *Spread, r checks.Row) bool {
 	return doubled || max(was, is)-min(was, is) >= enough || a.Server.ID != r.Server.ID && (was != is || left >= enough)
 }
 
-// explain adds what came and left before changes.
-func (w *Watch) explain(changes []Change) {
+// explain adds what came and left in the minute before changes.
+func (w *Watch) explain(changes []Change, now time.Time) {
 	ids := map[string]bool{}
 	for _, c := range changes {
 		ids[c.Spread.Account.ID] = true
 	}
-	all := w.moves.of(ids)
+	all := w.moves.of(ids, now)
 	in := map[string]string{} // the cluster of a server
 	for i := range w.m.servers {
 		in[w.m.servers[i].ID] = w.m.servers[i].cluster
@@ -358,7 +358,7 @@ func (w *Watch) explain(changes []Change) {
 				c.addMove(m)
 			}
 		}
-		c.MovesMissed = w.moves.missed[0] || w.moves.missed[1]
+		c.MovesMissed = w.moves.missed(now)
 	}
 }
 

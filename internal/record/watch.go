@@ -279,7 +279,7 @@ func (w *Watch) Disconnected(e wire.ClientEvent, now time.Time) { w.client(e, tr
 func (w *Watch) client(e wire.ClientEvent, left bool, now time.Time) {
 	w.Counters.Events++
 	if s := w.row(e.From, now); s != nil && e.Client && (left || w.came(e, now)) {
-		w.moves.add(e, left)
+		w.moves.add(e, left, now)
 		if left {
 			w.end(e, s.cluster)
 		} else {
