@@ -106,7 +106,7 @@ func TestReloadAsTheWatchBegins(t *testing.T) {
 		d := watching(t, 0, 8, 7, 7)
 		d.pass(time.Second)
 		d.connects(24, ago)
-		d.pass(2 * time.Minute)
+		d.pass(movesFor - time.Second)
 		if n := len(d.w.moves.of(map[string]bool{"ORDERS": true}, d.now)); n > 0 || d.w.moves.missed(d.now) == known {
 			t.Errorf("began %s ago: %d, missed %t", ago, n, d.w.moves.missed(d.now))
 		}
