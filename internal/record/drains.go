@@ -20,7 +20,7 @@ func (w *Watch) seenToDrain(missing []checks.Missing) {
 		same := func(s checks.ServerRef, cluster string) bool {
 			return m.ID != "" && m.ID == s.ID || m.ID == "" && m.Name == s.Name && m.Cluster == cluster
 		}
-		is := checks.ServerRef{}
+		var is checks.ServerRef
 		if at := slices.IndexFunc(w.m.servers, func(s server) bool { return s.ID != "" && s.draining && same(s.ServerRef, s.cluster) }); at >= 0 {
 			is = w.m.servers[at].ServerRef
 		} else if at := slices.IndexFunc(w.missing, func(o checks.Missing) bool { return saidToDrain(&o) && same(o.Ref(), o.Cluster) }); at >= 0 {
