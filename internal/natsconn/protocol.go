@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nats-balance/nats-balance/internal/words"
 )
 
 const (
@@ -118,11 +120,14 @@ func (p *protocol) command(line []byte) error {
 	if name == "HMSG" {
 		least = 5 // HMSG subject sid [reply] headers size
 	}
-	if len(args) != least && len(args) != least+1 {
+	if len(args) > least && (len(args) > least+1 || !number(args[2])) {
+		return spaced(args, least)
+	}
+	if len(args) != least && len(args) != least+1 || !number(args[2]) {
 		return errors.New("sends a message that can't be read")
 	}
 	size := string(args[len(args)-1])
-	if strings.Trim(size, "0123456789") != "" {
+	if !number([]byte(size)) {
 		return errors.New("sends a message that can't be read")
 	}
 	n, err := strconv.Atoi(size)
@@ -137,4 +142,30 @@ func (p *protocol) command(line []byte) error {
 	}
 	p.payload, p.tail = n, 2
 	return nil
+}
+
+// number reports whether a word is a number.
+func number(word []byte) bool {
+	return len(bytes.Trim(word, "0123456789")) == 0
+}
+
+// longestShown is how much of a subject is shown.
+const longestShown = 120
+
+// spaced says what is wrong with a message that has more words than a message has: a server
+// sends the events of an account by its name, whatever is in it. Where the words end in
+// numbers as those of a message do, those before are its subject.
+func spaced(args [][]byte, least int) error {
+	sid := len(args) - least + 2 // of a message without a reply
+	if !number(args[sid]) {
+		sid-- // of one with a reply
+	}
+	if sid < 2 || !number(args[sid]) {
+		return errors.New("sends a message that can't be read")
+	}
+	subject := string(bytes.Join(args[1:sid], []byte(" ")))
+	if len(subject) > longestShown {
+		subject = strings.ToValidUTF8(subject[:longestShown], "") + "…"
+	}
+	return fmt.Errorf("sends a message whose subject has whitespace in it, which no client can read, as it does for an account with whitespace in its name: %s", words.Harmless(subject))
 }

@@ -251,3 +251,63 @@ func TestMovesByName(t *testing.T) {
 		t.Errorf("%v, want %v", counts, want)
 	}
 }
+
+// A server that started again before drains, and its name alone is what others tell of it as it
+// stops. Then it is the one that they have a route configured to, and not one more; so it is
+// where it is known by its row until then.
+func TestServerThatDrainedIsConfigured(t *testing.T) {
+	t.Parallel()
+	named := []checks.Missing{{Name: "n1", Cluster: "C1", ClusterKnown: true, Kind: checks.Draining, Reason: "n2 has a route to it"}}
+	for name, c := range map[string]struct{ restarted, seen, apart bool }{
+		"it ran all the time":                      {false, true, false},
+		"it was restarted":                         {true, true, false},
+		"it was restarted, and stopped at once":    {true, false, false},
+		"another one was missing while it drained": {true, true, true},
+	} {
+		d := watching(t, 0, 7, 7, 7)
+		n1 := at("n1")
+		report := func(missing []checks.Missing, servers ...wire.Server) {
+			d.pass(5 * time.Second)
+			d.w.Ask(d.now)
+			r := &checks.Deployment{Accounts: []checks.Account{{ID: "ORDERS", Name: "ORDERS"}}, Missing: missing}
+			for _, s := range servers {
+				r.Servers = append(r.Servers, checks.Server{ID: s.ID, Name: s.Name, Cluster: s.Cluster, Usage: []checks.Usage{{Connections: 7}}})
+			}
+			d.w.Reconcile(r, time.Second, d.now)
+			d.kinds()
+		}
+		if c.restarted {
+			d.w.Shut(wire.ServerEvent{From: n1}, d.now)
+			d.pass(time.Second)
+			n1.ID += "next"
+			d.w.Stats(wire.Statsz{From: n1, Start: d.now}, d.now)
+		}
+		var others []checks.Missing
+		if c.apart {
+			others = []checks.Missing{{Cluster: "C1", ClusterKnown: true, Kind: checks.Configured, Name: "10.0.0.4:6222", At: "10.0.0.4:6222"}}
+		}
+		report(others, n1, at("n2"), at("n3"))
+		d.w.Drain(wire.ServerEvent{From: n1}, d.now)
+		if c.seen {
+			report(slices.Concat(named, others), at("n2"), at("n3"))
+			if m := d.w.absentIn(map[string]bool{"C1": true}); !slices.ContainsFunc(m, func(m checks.Missing) bool { return saidToDrain(&m) && m.ID == n1.ID && m.Bound == nil }) && !d.hasRow(n1) {
+				t.Errorf("%s: it drains: %+v", name, m)
+			}
+		}
+		for range 5 {
+			report(slices.Concat(configured(), others), at("n2"), at("n3"))
+			names, open := d.names()
+			slices.Sort(names)
+			want := []string{"n1"}
+			if c.apart {
+				want = []string{"10.0.0.4:6222", "n1"}
+			}
+			if !slices.Equal(names, want) || open != c.apart {
+				t.Errorf("%s: %q are missing, open %v", name, names, open)
+			}
+		}
+	}
+}
+
+// hasRow reports whether what a process has counts still.
+func (d *desk) hasRow(s wire.Server) bool { return d.w.m.server(s.ID) != nil }

@@ -169,7 +169,7 @@ func (w *Watch) rejudge(now time.Time) {
 		}
 	}
 	w.judged = true
-	w.explain(due)
+	w.explain(due, now)
 	w.out = append(w.out, due...)
 }
 
@@ -185,19 +185,12 @@ func (w *Watch) deployment(pairs map[pairKey]struct{}) (*checks.Deployment, map[
 	for i := range w.m.servers {
 		if s := &w.m.servers[i]; s.ID != "" && clusters[s.cluster] {
 			former := formerly[[2]string{s.Name, s.cluster}]
-			if s.unknown || s.replaced || former > 0 {
+			if s.replaced {
 				at[i] = -1
+				continue
 			}
-			switch most := former + s.connections; {
-			case s.replaced:
-				continue
-			case former > 0 && !s.unknown:
-				d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, ClusterKnown: true,
-					Bound: &most, Kind: checks.Silent, Reason: "it runs again, and whether its former process has connections is being asked"})
-				continue
-			case s.unknown:
-				d.Missing = append(d.Missing, checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, ClusterKnown: true,
-					Kind: checks.Silent, Reason: "it answers again, and what it has is being asked for"})
+			if m := s.uncounted(former); m != nil {
+				at[i], d.Missing = -1, append(d.Missing, *m)
 				continue
 			}
 			at[i] = len(d.Servers)
@@ -344,13 +337,13 @@ func (w *Watch) shifted(k pairKey, before *Spread, r checks.Row) bool {
 	return doubled || max(was, is)-min(was, is) >= enough || a.Server.ID != r.Server.ID && (was != is || left >= enough)
 }
 
-// explain adds what came and left before changes.
-func (w *Watch) explain(changes []Change) {
+// explain adds what came and left in the minute before changes.
+func (w *Watch) explain(changes []Change, now time.Time) {
 	ids := map[string]bool{}
 	for _, c := range changes {
 		ids[c.Spread.Account.ID] = true
 	}
-	all := w.moves.of(ids)
+	all := w.moves.of(ids, now)
 	in := map[string]string{} // the cluster of a server
 	for i := range w.m.servers {
 		in[w.m.servers[i].ID] = w.m.servers[i].cluster
@@ -365,7 +358,7 @@ func (w *Watch) explain(changes []Change) {
 				c.addMove(m)
 			}
 		}
-		c.MovesMissed = w.moves.missed[0] || w.moves.missed[1]
+		c.MovesMissed = w.moves.missed(now)
 	}
 }
 

@@ -89,7 +89,7 @@ func (w *Watch) came(e wire.ClientEvent, now time.Time) bool {
 	was := w.logins.take(e, now)
 	if was == loginUnknown {
 		w.arrivals.missed(now)
-		w.moves.miss()
+		w.moves.miss(now)
 	}
 	return was == loggedIn
 }
@@ -97,6 +97,8 @@ func (w *Watch) came(e wire.ClientEvent, now time.Time) bool {
 // missedMoves is that clients may have come and left of which nothing was heard.
 func (w *Watch) missedMoves(now time.Time) {
 	w.arrivals.missed(now)
-	w.moves.miss()
+	if !w.began.IsZero() { // what came before this watch did is not lost
+		w.moves.miss(now)
+	}
 	w.logins.from = now
 }

@@ -17,7 +17,7 @@ func (d *desk) connects(id uint64, ago time.Duration) {
 // that goes; known is false where others may have come.
 func (d *desk) cameTo(t *testing.T) (told int, known bool) {
 	t.Helper()
-	for _, m := range d.w.moves.of(map[string]bool{"ORDERS": true})["ORDERS"] {
+	for _, m := range d.w.moves.of(map[string]bool{"ORDERS": true}, d.now)["ORDERS"] {
 		told += m.Count
 	}
 	came, all := d.w.arrivals.since(d.now.Add(-time.Minute))
@@ -28,7 +28,7 @@ func (d *desk) cameTo(t *testing.T) (told int, known bool) {
 	if all && n != told {
 		t.Errorf("%d came by moves, and %d by arrivals", told, n)
 	}
-	return told, all && !d.w.moves.missed[0] && !d.w.moves.missed[1]
+	return told, all && !d.w.moves.missed(d.now)
 }
 
 // When a server's configuration is reloaded it sends CONNECT for the clients that are there.
@@ -106,9 +106,9 @@ func TestReloadAsTheWatchBegins(t *testing.T) {
 		d := watching(t, 0, 8, 7, 7)
 		d.pass(time.Second)
 		d.connects(24, ago)
-		d.pass(2 * time.Minute)
-		if n := len(d.w.moves.of(map[string]bool{"ORDERS": true})); n > 0 || d.w.moves.missed[0] == known {
-			t.Errorf("began %s ago: %d, missed %t", ago, n, d.w.moves.missed[0])
+		d.pass(movesFor - time.Second)
+		if n := len(d.w.moves.of(map[string]bool{"ORDERS": true}, d.now)); n > 0 || d.w.moves.missed(d.now) == known {
+			t.Errorf("began %s ago: %d, missed %t", ago, n, d.w.moves.missed(d.now))
 		}
 	}
 }

@@ -50,7 +50,9 @@ type server struct {
 	replaced bool
 	// unknown is that what it has is not known: it answers again, and was not in a full
 	// report since.
-	unknown     bool
+	unknown bool
+	// newborn is that what it has is not known as it started, see [newborn].
+	newborn     *newborn
 	seq         uint64    // of its last count
 	looked      time.Time // when it was last asked for its global account
 	connections int       // of clients, of all accounts

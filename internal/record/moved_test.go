@@ -96,7 +96,7 @@ func TestMovesThatAreNotListed(t *testing.T) {
 	for _, missed := range []bool{true, false} {
 		d.pass(10 * time.Minute)
 		d.w.Tick(d.now)
-		d.pass(rotate)
+		d.pass(movesFor)
 		d.w.Tick(d.now)
 		if missed {
 			d.w.Again(d.now)

@@ -11,12 +11,18 @@ import (
 )
 
 const (
-	// rotate is how often what came and left is put aside, so that a change is told
-	// with what happened in the minute or two before it.
-	rotate = time.Minute
+	// movesFor is for how long what came and left is told: a change is told with what
+	// happened in the minute before it.
+	movesFor = time.Minute
+	// movesEach is how exactly it is known when that was.
+	movesEach = 250 * time.Millisecond
+	// sweepMoves is how often what is older is dropped.
+	sweepMoves = 15 * time.Second
 	// mostMoves is how many kinds of moves are kept apart: names are the clients'
 	// choice, and there may be a million of them.
 	mostMoves = 20_000
+	// mostMoments is how many counts are kept of all kinds.
+	mostMoments = 500_000
 	// shownMoves is how many of them a change has.
 	shownMoves = 6
 )
@@ -30,52 +36,82 @@ type moveKey struct {
 	left    bool
 }
 
-// moves counts what came and left, in this minute and the one before.
+// moves counts what came and left of late.
 type moves struct {
-	now, before map[moveKey]int
-	missed      [2]bool // some were not heard of, in this minute and the one before
-	since       time.Time
-	names       map[string]checks.ServerRef // of servers in the keys, which may be gone
-	dropped     uint64                      // that were too many to keep apart
+	kinds   map[moveKey][]moment
+	kept    int                         // moments in them
+	lacking time.Time                   // when some were last not heard of; zero: never
+	swept   time.Time                   // when what is old was last dropped
+	names   map[string]checks.ServerRef // of servers in the keys, which may be gone
+	dropped uint64                      // that were too many to keep apart
+}
+
+// moment is how many came or left at a time, or less than [movesEach] after it.
+type moment struct {
+	at time.Time
+	n  int
 }
 
 func newMoves() *moves {
-	return &moves{now: map[moveKey]int{}, before: map[moveKey]int{}, names: map[string]checks.ServerRef{}}
+	return &moves{kinds: map[moveKey][]moment{}, names: map[string]checks.ServerRef{}}
 }
 
-func (m *moves) add(e wire.ClientEvent, left bool) {
+func (m *moves) add(e wire.ClientEvent, left bool, now time.Time) {
 	name := e.Name
 	if name == "" {
 		name = e.MQTTClient
 	}
 	k := moveKey{account: e.Account, server: e.From.ID, service: cause.Stem(name), left: left, reason: e.Reason}
-	if _, known := m.now[k]; !known && len(m.now) >= mostMoves {
+	of, known := m.kinds[k]
+	if !known && len(m.kinds) >= mostMoves {
 		k.service = "" // the rest of the account's
-		if _, known := m.now[k]; !known && len(m.now) >= 2*mostMoves {
+		of, known = m.kinds[k]
+		if !known && len(m.kinds) >= 2*mostMoves {
 			m.dropped++
-			m.miss()
+			m.miss(now)
 			return
 		}
 	}
-	m.now[k]++
+	if last := len(of) - 1; last >= 0 && now.Sub(of[last].at) < movesEach {
+		of[last].n++
+		return
+	}
+	if m.kept >= mostMoments {
+		m.dropped++
+		m.miss(now)
+		return
+	}
+	m.kept++
+	m.kinds[k] = append(of, moment{now, 1})
 	m.names[e.From.ID] = checks.ServerRef{ID: e.From.ID, Name: e.From.Name, Host: e.From.Host}
 }
 
 // miss is that some came or left of which nothing was heard.
-func (m *moves) miss() { m.missed[0] = true }
+func (m *moves) miss(now time.Time) { m.lacking = now }
 
+// missed reports whether some came or left of late of which nothing was heard.
+func (m *moves) missed(now time.Time) bool { return !m.lacking.IsZero() && late(m.lacking, now) }
+
+// late reports whether a time is within the minute before another one.
+func late(at, now time.Time) bool { return now.Sub(at) <= movesFor }
+
+// tick drops what is too old to be told.
 func (m *moves) tick(now time.Time) {
-	switch age := now.Sub(m.since); {
-	case age < rotate:
+	if now.Sub(m.swept) < sweepMoves {
 		return
-	case age < 2*rotate:
-		m.before, m.missed[1] = m.now, m.missed[0]
-	default:
-		m.before, m.missed[1] = map[moveKey]int{}, false
 	}
-	m.now, m.missed[0], m.since = map[moveKey]int{}, false, now
+	m.swept, m.kept = now, 0
 	names := map[string]checks.ServerRef{}
-	for k := range m.before {
+	for k, of := range m.kinds {
+		first := slices.IndexFunc(of, func(x moment) bool { return late(x.at, now) })
+		if first < 0 {
+			delete(m.kinds, k)
+			continue
+		}
+		if first > 0 { // a slice of its own, as the old one is kept as a whole
+			m.kinds[k] = slices.Clone(of[first:])
+		}
+		m.kept += len(of) - first
 		names[k.server] = m.names[k.server]
 	}
 	m.names = names
@@ -83,21 +119,24 @@ func (m *moves) tick(now time.Time) {
 
 // of returns what came and left of accounts, the most first, by the account's id.
 // Going through all of it costs as much for many accounts as for one.
-func (m *moves) of(accounts map[string]bool) map[string][]Move {
-	if len(accounts) == 0 || len(m.now)+len(m.before) == 0 {
+func (m *moves) of(accounts map[string]bool, now time.Time) map[string][]Move {
+	if len(accounts) == 0 || len(m.kinds) == 0 {
 		return nil
 	}
-	sums := map[moveKey]int{}
-	for _, minute := range []map[moveKey]int{m.before, m.now} {
-		for k, n := range minute {
-			if accounts[k.account] {
-				sums[k] += n
+	out := map[string][]Move{}
+	for k, of := range m.kinds {
+		if !accounts[k.account] {
+			continue
+		}
+		n := 0
+		for _, x := range of {
+			if late(x.at, now) {
+				n += x.n
 			}
 		}
-	}
-	out := map[string][]Move{}
-	for k, n := range sums {
-		out[k.account] = append(out[k.account], Move{Left: k.left, Service: k.service, Server: m.names[k.server], Reason: k.reason, Count: n})
+		if n > 0 {
+			out[k.account] = append(out[k.account], Move{Left: k.left, Service: k.service, Server: m.names[k.server], Reason: k.reason, Count: n})
+		}
 	}
 	for id, all := range out {
 		slices.SortFunc(all, func(a, b Move) int {

@@ -144,6 +144,7 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			if !first {
 				s.first = w.asked
 				w.started(s, now)
+				w.want("a server that was first heard of by the last full report", now.Add(settle))
 			}
 		}
 		if s.cluster != x.Cluster { // two clusters of one name are told apart
@@ -163,6 +164,7 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			s.unknown = false
 			w.m.moved[s.cluster] = struct{}{}
 		}
+		w.grownUp(s)
 		if !x.Start.IsZero() {
 			s.start = x.Start
 		}
@@ -212,7 +214,7 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 			}
 			w.tell(c)
 		}
-		if !s.draining && len(w.hung) < mostServers {
+		if (!s.draining || known) && len(w.hung) < mostServers {
 			w.hung[s.ID] = s.life
 		}
 		w.wentUnheard(&s)
@@ -221,7 +223,10 @@ func (w *Watch) absent(d *checks.Deployment, reported map[string]bool, first boo
 	forgotten := w.missing
 	w.missing = missing
 	for _, m := range forgotten {
-		if m.Kind != checks.Configured { // that is an address, and what was there has a name
+		switch {
+		case saidToDrain(&m):
+			w.drained(&m, now)
+		case m.Kind != checks.Configured: // that is an address, and what was there has a name
 			w.fellSilent(m.Ref(), m.Cluster, now)
 		}
 	}
@@ -284,8 +289,9 @@ func (w *Watch) accounted(x checks.ServerRef, cluster string) bool {
 			return true
 		}
 	}
-	for _, d := range w.down {
-		if is(d.ref, d.cluster, d.life) {
+	for id, d := range w.down {
+		// The former process of one that runs again is down, which says nothing of this one.
+		if is(d.ref, d.cluster, d.life) && (!d.back || id == x.ID) {
 			return true
 		}
 	}

@@ -161,20 +161,14 @@ func (w *Watch) rowSince(from wire.Server, start, now time.Time) *server {
 	return s
 }
 
-// ranBefore reports whether a server's process is one that was there before: it said
-// nothing for a while, or it is older than this watch. A process has an id of its own.
-func (w *Watch) ranBefore(s *server) bool {
-	_, hung := w.hung[s.ID]
-	return hung || !s.start.IsZero() && s.start.Before(w.began) ||
-		slices.ContainsFunc(w.missing, func(m checks.Missing) bool { return m.ID == s.ID })
-}
-
 // started is that a server runs that did not, or was not heard of.
 func (w *Watch) started(s *server, now time.Time) {
 	kind := Started
 	if w.ranBefore(s) {
 		kind, s.unknown, s.first = Answering, true, time.Time{}
 		w.m.moved[s.cluster] = struct{}{}
+	} else {
+		s.newborn = &newborn{since: now}
 	}
 	delete(w.hung, s.ID)
 	same := func(name, cluster string) bool { return name == s.Name && cluster == s.cluster }
@@ -285,7 +279,7 @@ func (w *Watch) Disconnected(e wire.ClientEvent, now time.Time) { w.client(e, tr
 func (w *Watch) client(e wire.ClientEvent, left bool, now time.Time) {
 	w.Counters.Events++
 	if s := w.row(e.From, now); s != nil && e.Client && (left || w.came(e, now)) {
-		w.moves.add(e, left)
+		w.moves.add(e, left, now)
 		if left {
 			w.end(e, s.cluster)
 		} else {
@@ -305,6 +299,7 @@ func (w *Watch) Stats(e wire.Statsz, now time.Time) {
 		return
 	}
 	s.start = e.Start
+	w.claims(s, e.Connections)
 	if s.heartbeat.disagrees(e.Connections, s.connections, s.events) && w.ready {
 		w.want("a heartbeat of "+cmp.Or(s.Name, s.ID)+" that counts other connections", now)
 	}

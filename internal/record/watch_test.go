@@ -123,46 +123,6 @@ func TestCrossingAndHoldDown(t *testing.T) {
 	d.want()
 }
 
-// A change is told with what came and left in the minute before it.
-func TestMovesBeforeAChange(t *testing.T) {
-	t.Parallel()
-	d := watching(t, 0, 8, 7, 7)
-	d.pass(time.Minute)
-	d.kinds()
-	for i := range 12 {
-		e := wire.ClientEvent{From: at("n2"), Client: true, Account: "ORDERS", Name: fmt.Sprintf("api-%d", i), Reason: "Server Shutdown"}
-		d.w.Disconnected(e, d.now)
-		e.From, e.Reason = at("n1"), ""
-		d.w.Connected(e, d.now)
-		e.Client = false // a leafnode is none of them
-		d.w.Connected(e, d.now)
-	}
-	d.count("n1", 20)
-	d.count("n2", 1)
-	d.count("n3", 1)
-	c := d.w.Tick(d.now)
-	if len(c) != 2 || c[0].Kind != Crossed || c[1].Kind != Held || len(c[0].Moves) != 2 {
-		t.Fatalf("%+v", c)
-	}
-	want := []Move{{Service: "api", Server: checks.ServerRef{ID: "Nn1", Name: "n1"}, Count: 12},
-		{Left: true, Service: "api", Server: checks.ServerRef{ID: "Nn2", Name: "n2"}, Reason: "Server Shutdown", Count: 12}}
-	if !slices.Equal(c[0].Moves, want) {
-		t.Errorf("%+v", c[0].Moves)
-	}
-}
-
-// A million names take no more memory than the kinds of moves that are kept apart.
-func TestMovesAreBounded(t *testing.T) {
-	t.Parallel()
-	m := newMoves()
-	for i := range 100_000 {
-		m.add(wire.ClientEvent{From: at("n1"), Account: fmt.Sprintf("A%d", i), Name: fmt.Sprintf("%c%c%c-%c", 'a'+i%26, 'a'+i/26%26, 'a'+i/676%26, 'a'+i/17576%26)}, false)
-	}
-	if len(m.now) > 2*mostMoves || m.dropped == 0 {
-		t.Errorf("%d kinds, %d dropped", len(m.now), m.dropped)
-	}
-}
-
 // A server that shuts down in a cluster of three does not make it a cluster of two
 // that nobody judges, and one that starts again takes its place.
 func TestServerShutsDownAndStarts(t *testing.T) {

@@ -155,6 +155,12 @@ func unseenText(gaps []history.Gap) string {
 	for _, g := range history.Joined(gaps) {
 		long += g.To.Sub(g.From)
 	}
+	return ofWhichUnknown(long)
+}
+
+// ofWhichUnknown is for how long of a time it was unknown whether an account leaned, after the
+// length of that time; empty where that was always known.
+func ofWhichUnknown(long time.Duration) string {
 	if long <= 0 {
 		return ""
 	}

@@ -95,17 +95,14 @@ func (x WatchLines) Text(c record.Change) string {
 		if c.Spread.Account.ID == checks.GlobalAccount {
 			more = append(more, notLoggedIn(nil))
 		}
-		since := "since " + c.Since.UTC().Format(logTime)
-		if c.Unknown > 0 {
-			since += ", of which " + words.Duration(max(c.Unknown, time.Second)) + " unknown"
-		}
+		since := "since " + c.Since.UTC().Format(logTime) + ofWhichUnknown(c.Unknown)
 		if begun := begunText(c.Beginning()); begun != "" {
 			more = append(more, begun)
 		}
 		more = append(more, since+"; why:")
 		command = strings.TrimSpace("nats-balance audit concentration --account " + words.Shell(words.Harmless(c.Spread.Account.ID)) + x.thresholds() + " " + x.Flags)
 	case record.Back:
-		was := ", after " + words.Duration(c.Time.Sub(c.Since))
+		was := ", after " + words.Duration(c.Time.Sub(c.Since)) + ofWhichUnknown(c.Unknown)
 		if c.Finding {
 			was += " (it was a finding)"
 		}

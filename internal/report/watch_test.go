@@ -45,6 +45,9 @@ func TestWatchSaysWhatItCannotKnow(t *testing.T) {
 			"moved from n2, to which it leaned when that was last known\n", "finding)"},
 		"partly known": {record.Change{Kind: record.Held, Time: now, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Unknown: 57 * time.Second, Cluster: "C1", Spread: of("ORDERS")},
 			"since 2026-01-02 03:04:05, of which 57s unknown; why:", "began"},
+		"back, partly known": {record.Change{Kind: record.Back, Time: now, Since: now.Add(-94 * time.Second), Unknown: 38 * time.Second, Finding: true, Cluster: "C1", Spread: of("ORDERS")},
+			", after 1m34s, of which 38s unknown (it was a finding)", "null"},
+		"back":    {record.Change{Kind: record.Back, Time: now, Since: now.Add(-94 * time.Second), Cluster: "C1", Spread: of("ORDERS")}, ", after 1m34s", "unknown"},
 		"another": {record.Change{Kind: record.Held, Time: now, Since: now, Cluster: "C1", Spread: of("ORDERS")}, "FINDING ORDERS (C1)", "logged in"},
 	} {
 		if text := (WatchLines{}).Text(c.change); !strings.Contains(text, c.want) || strings.Contains(text, c.not) {

@@ -93,10 +93,15 @@ func (c *Client) Ended() error {
 	if c.ended != nil {
 		return c.ended
 	}
-	if d, ok := c.nc.Opts.CustomDialer.(remembering); ok && d.Ended() != nil {
-		return d.Ended() // before anyone asked
+	return Ended(c.nc) // before anyone asked
+}
+
+// Ended is why a connection was closed.
+func Ended(nc *nats.Conn) error {
+	if d, ok := nc.Opts.CustomDialer.(remembering); ok && d.Ended() != nil {
+		return d.Ended()
 	}
-	if err := c.nc.LastError(); err != nil {
+	if err := nc.LastError(); err != nil {
 		return err
 	}
 	return nats.ErrConnectionClosed

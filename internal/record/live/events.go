@@ -49,6 +49,9 @@ func (s *session) subscribe() error {
 		s.subs, s.dropped = append(s.subs, sub), append(s.dropped, 0)
 	}
 	if err := s.events.FlushTimeout(s.l.o.Timeout); err != nil {
+		if s.events.IsClosed() {
+			err = sysreq.Ended(s.events)
+		}
 		return fmt.Errorf("subscribing to the servers' events: %w", err)
 	}
 	if err := s.events.LastError(); errors.Is(err, nats.ErrPermissionViolation) {

@@ -284,13 +284,11 @@ func (s *session) changed(st nats.Status) error {
 }
 
 func (*session) ended(nc *nats.Conn) error {
-	switch err := nc.LastError(); {
-	case errors.Is(err, nats.ErrNoServers):
+	err := sysreq.Ended(nc)
+	if errors.Is(err, nats.ErrNoServers) {
 		return errors.New("none of its servers could be reached again")
-	case err != nil:
-		return err
 	}
-	return nats.ErrConnectionClosed
+	return err
 }
 
 // shortly is a duration to a tenth of a second.
