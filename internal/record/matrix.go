@@ -51,8 +51,8 @@ type server struct {
 	// unknown is that what it has is not known: it answers again, and was not in a full
 	// report since.
 	unknown bool
-	// newborn is that what it has is not known as it started, see [newborn].
-	newborn     *newborn
+	// unreported is that what it has is not known as it started, see [unreported].
+	unreported  *unreported
 	seq         uint64    // of its last count
 	looked      time.Time // when it was last asked for its global account
 	connections int       // of clients, of all accounts

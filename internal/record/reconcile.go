@@ -164,7 +164,7 @@ func (w *Watch) rows(d *checks.Deployment, first bool, now time.Time) map[string
 			s.unknown = false
 			w.m.moved[s.cluster] = struct{}{}
 		}
-		w.grownUp(s)
+		w.wasReported(s)
 		if !x.Start.IsZero() {
 			s.start = x.Start
 		}

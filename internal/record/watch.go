@@ -168,7 +168,7 @@ func (w *Watch) started(s *server, now time.Time) {
 		kind, s.unknown, s.first = Answering, true, time.Time{}
 		w.m.moved[s.cluster] = struct{}{}
 	} else {
-		s.newborn = &newborn{since: now}
+		s.unreported = &unreported{since: now}
 	}
 	delete(w.hung, s.ID)
 	same := func(name, cluster string) bool { return name == s.Name && cluster == s.cluster }

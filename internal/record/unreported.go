@@ -7,12 +7,12 @@ import (
 	"github.com/nats-balance/nats-balance/checks"
 )
 
-// newborn is that a server has started, and was not in a full report since. Clients may have
-// come to it before what it says of them got to this watch: its routes and gateways to the others
-// take a moment, in which it takes connections. So what events say that it has may be less
-// than it has, until it says that it has none, or until a full report that was asked for
-// after it was first heard.
-type newborn struct {
+// unreported is what is known of a server that has started and was not in a full report
+// since. Clients may have come to it before what it says of them got to this watch: its
+// routes and gateways to the others take a moment, in which it takes connections. So what
+// events say that it has may be less than it has, until it says that it has none, or until
+// a full report that was asked for after it was first heard.
+type unreported struct {
 	since time.Time // when it was first heard
 	// claim is how many connections it said that it has in all, and counted how many of them
 	// were known then. Of those that it said later all are known.
@@ -30,22 +30,22 @@ func (w *Watch) ranBefore(s *server) bool {
 
 // claims takes in how many connections a server says that it has.
 func (w *Watch) claims(s *server, connections int) {
-	b := s.newborn
+	b := s.unreported
 	if b == nil {
 		return
 	}
 	if connections == 0 && s.connections == 0 {
-		s.newborn = nil
+		s.unreported = nil
 	} else {
 		b.claim, b.counted, b.claimed = connections, s.connections, true
 	}
 	w.m.moved[s.cluster] = struct{}{}
 }
 
-// grownUp takes in that a server is in the full report.
-func (w *Watch) grownUp(s *server) {
-	if s.newborn != nil && !s.newborn.since.After(w.asked) {
-		s.newborn = nil
+// wasReported takes in that a server is in the full report.
+func (w *Watch) wasReported(s *server) {
+	if s.unreported != nil && !s.unreported.since.After(w.asked) {
+		s.unreported = nil
 		w.m.moved[s.cluster] = struct{}{}
 	}
 }
@@ -54,7 +54,7 @@ func (w *Watch) grownUp(s *server) {
 // former processes may have some connections; nil where that is known.
 func (s *server) uncounted(former int) *checks.Missing {
 	m := &checks.Missing{ID: s.ID, Name: s.Name, Host: s.Host, Cluster: s.cluster, ClusterKnown: true, Kind: checks.Silent}
-	switch b := s.newborn; {
+	switch b := s.unreported; {
 	case s.unknown:
 		m.Reason = "it answers again, and what it has is being asked for"
 	case b != nil:
