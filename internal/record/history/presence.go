@@ -67,10 +67,11 @@ func wordOf(text string) (w word) {
 }
 
 // alive says that a recorder is there, and what waits as it can't be written: a store that is
-// full may still take that.
+// full may still take that. One that has not taken over what was recorded says nothing: until
+// when another one was there is to be read then, and it records nothing itself.
 func (s *Store) alive(ctx context.Context) {
 	s.mu.Lock()
-	leading, nc, bucket, w := s.leading, s.nc, s.bucket, word{recorded: time.Now()}
+	leading, nc, bucket, w := s.leading && !s.heir, s.nc, s.bucket, word{recorded: time.Now()}
 	if s.failing != nil && len(s.queue) > 0 {
 		w = word{s.queue[0].Time, len(s.queue)}
 	}
@@ -83,7 +84,27 @@ func (s *Store) alive(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, saysIn)
 	defer cancel()
-	_, _ = bucket.Put(ctx, aliveKey, []byte(w.text())) // said again soon
+	revision, err := bucket.Put(ctx, aliveKey, []byte(w.text()))
+	if err != nil {
+		return // it is said again soon
+	}
+	s.mu.Lock()
+	s.said = revision
+	s.mu.Unlock()
+}
+
+// othersRecorded is until when another recorder recorded, by its last word or by what was
+// written last; zero where the last word is that of this one.
+func (s *Store) othersRecorded(ctx context.Context) time.Time {
+	s.mu.Lock()
+	bucket, said := s.bucket, s.said
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if e, err := bucket.Get(ctx, aliveKey); err != nil || e.Revision() == said {
+		return time.Time{}
+	}
+	return s.lastWord(ctx).recorded
 }
 
 // LastAlive is until when what happened is recorded: by the last recorder's own word, or by what it

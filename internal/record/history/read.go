@@ -148,11 +148,17 @@ func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
 	}
 	return s.last(ctx, func(_ *record.Document, last record.Spread, leans record.Lean) {
 		until := h.knownUntil(&last, alive)
-		for _, g := range Joined(h.unseen(last.Cluster, leans.Since, until)) {
-			leans.Unknown += g.To.Sub(g.From)
-		}
+		leans.Unknown = h.unknownFor(last.Cluster, leans.Since, until)
 		w.Known(last, leans, until)
 	})
+}
+
+// unknownFor is for how long of a time it was unknown what leaned in a cluster.
+func (h *History) unknownFor(cluster string, from, to time.Time) (unknown time.Duration) {
+	for _, g := range Joined(h.unseen(cluster, from, to)) {
+		unknown += g.To.Sub(g.From)
+	}
+	return unknown
 }
 
 // knownUntil is until when the last recorder, which was there until a time, knew what leaned

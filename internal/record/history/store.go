@@ -59,13 +59,15 @@ type Store struct {
 	// was closed for good: the servers refused its user twice.
 	Again func(ctx context.Context) (*Store, error)
 	// Inherit, if set before [Store.Run], takes over what was recorded so far, where this
-	// recorder begins to lead: see [Store.Leaning]. It reports whether it did, which it is
+	// recorder begins to lead: see [Store.Inherited]. It reports whether it did, which it is
 	// too early for before all servers reported. Until then nothing is written.
 	Inherit func(ctx context.Context) (did bool, err error)
 
 	mu      sync.Mutex // over what is below it, and over the connection while it runs
 	leading bool
 	heir    bool      // it leads, and has not inherited
+	mute    bool      // it has since, and has not yet said that it is there
+	said    uint64    // the revision of what it said last of that
 	until   time.Time // when the last write may begin, where this recorder leads
 	written time.Time // until when another recorder has written what it saw
 	queue   []record.Document
@@ -203,6 +205,13 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 			s.remake(ctx, e, err)
 		}
 		if ctx.Err() == nil {
+			s.mu.Lock()
+			mute := s.mute
+			s.mute = false
+			s.mu.Unlock()
+			if mute {
+				s.alive(ctx)
+			}
 			if now := s.trouble(failing, err); now || failing {
 				failing = now
 				s.alive(ctx)
