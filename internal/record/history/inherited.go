@@ -124,6 +124,11 @@ func (x *heirs) keep(d *record.Document) bool {
 			from := leans.NotBefore.UTC()
 			d.NotBefore = &from
 		}
+		if d.Unknown != nil && !r.Until.IsZero() { // what is recorded is known
+			own := min(*d.Unknown, max(0, d.Time.Sub(r.Until).Seconds()))
+			own += leans.Unknown.Seconds()
+			d.Unknown = &own
+		}
 		if finding := leans.Finding || d.Finding != nil && *d.Finding; d.Finding != nil {
 			d.Finding = &finding
 			leans.Finding = finding

@@ -2,15 +2,12 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/nats-balance/nats-balance/internal/record"
 )
 
 // presence is what reading a store shows of who records into it.
@@ -71,7 +68,7 @@ func wordOf(text string) (w word) {
 // when another one was there is to be read then, and it records nothing itself.
 func (s *Store) alive(ctx context.Context) {
 	s.mu.Lock()
-	leading, nc, bucket, w := s.leading && !s.heir, s.nc, s.bucket, word{recorded: time.Now()}
+	leading, nc, js, bucket, w := s.leading && !s.heir, s.nc, s.js, s.bucket, word{recorded: time.Now()}
 	if s.failing != nil && len(s.queue) > 0 {
 		w = word{s.queue[0].Time, len(s.queue)}
 	}
@@ -91,6 +88,7 @@ func (s *Store) alive(ctx context.Context) {
 	s.mu.Lock()
 	s.said = revision
 	s.mu.Unlock()
+	s.mark(ctx, js, bucket)
 }
 
 // othersRecorded is until when another recorder recorded, by its last word or by what was
@@ -108,7 +106,7 @@ func (s *Store) othersRecorded(ctx context.Context) time.Time {
 }
 
 // LastAlive is until when what happened is recorded: by the last recorder's own word, or by what it
-// wrote last. It is zero where none ever was.
+// wrote last. Where the end of what it wrote is missing, it is what is left. It is zero where none ever was.
 func (s *Store) LastAlive(ctx context.Context) time.Time { return s.lastWord(ctx).recorded }
 
 func (s *Store) lastWord(ctx context.Context) (w word) {
@@ -120,15 +118,10 @@ func (s *Store) lastWord(ctx context.Context) (w word) {
 			w = wordOf(string(e.Value()))
 		}
 	}
-	stream, err := js.Stream(ctx, StreamName)
-	if err != nil {
-		return w
-	}
-	var d record.Document
-	last, err := stream.GetMsg(ctx, stream.CachedInfo().State.LastSeq)
 	// It is written in the order of time: what waited before that is there.
-	if err == nil && json.Unmarshal(last.Data, &d) == nil && d.Type == record.DocumentType && d.Time.After(w.recorded) {
-		w = word{recorded: d.Time}
+	at, cut := s.lastWritten(ctx, js, bucket)
+	if cut || at.After(w.recorded) {
+		w = word{recorded: at}
 	}
 	return w
 }

@@ -65,13 +65,16 @@ type Store struct {
 
 	mu      sync.Mutex // over what is below it, and over the connection while it runs
 	leading bool
-	heir    bool      // it leads, and has not inherited
-	mute    bool      // it has since, and has not yet said that it is there
-	said    uint64    // the revision of what it said last of that
-	until   time.Time // when the last write may begin, where this recorder leads
-	written time.Time // until when another recorder has written what it saw
-	queue   []record.Document
-	lost    int // documents that were too many to wait
+	heir    bool   // it leads, and has not inherited
+	mute    bool   // it has since, and has not yet said that it is there
+	said    uint64 // the revision of what it said last of that
+	// number is that in the stream of what was written last, and marked the one that is
+	// written down, see [Store.mark].
+	number, marked uint64
+	until          time.Time // when the last write may begin, where this recorder leads
+	written        time.Time // until when another recorder has written what it saw
+	queue          []record.Document
+	lost           int // documents that were too many to wait
 	// lostFrom is the time of the first of those that the history does not say are lost.
 	lostFrom time.Time
 	failing  error
@@ -372,7 +375,10 @@ func (s *Store) write(ctx context.Context, batch []record.Document) (int, error)
 	}
 	for i, ack := range acks {
 		select {
-		case <-ack.Ok():
+		case done := <-ack.Ok():
+			s.mu.Lock()
+			s.number = done.Sequence
+			s.mu.Unlock()
 		case err := <-ack.Err():
 			return i, err
 		case <-ctx.Done():
