@@ -68,6 +68,16 @@ func wordOf(text string) (w word) {
 // when another one was there is to be read then, and it records nothing itself.
 func (s *Store) alive(ctx context.Context) {
 	s.mu.Lock()
+	late := !s.alone && time.Now().After(s.until)
+	s.mu.Unlock()
+	if !late { // else another one may lead, as where this one stood still
+		s.sayAlive(ctx)
+	}
+}
+
+// sayAlive is [Store.alive] of one that has just said that it leads.
+func (s *Store) sayAlive(ctx context.Context) {
+	s.mu.Lock()
 	leading, nc, js, bucket, w := s.leading && !s.heir, s.nc, s.js, s.bucket, word{recorded: time.Now()}
 	if s.failing != nil && len(s.queue) > 0 {
 		w = word{s.queue[0].Time, len(s.queue)}

@@ -291,7 +291,7 @@ func (s *Store) elect(ctx context.Context, e *election, now time.Time, led func(
 	}
 	s.mu.Unlock()
 	if e.leading && !was { // which a reader need not wait for
-		s.alive(ctx)
+		s.sayAlive(ctx)
 	}
 	// While the store is away nobody is known to record.
 	if told := e.told; e.leading && told != leads || !e.leading && e.away == nil && !e.otherAt.IsZero() && told != standsBy {
