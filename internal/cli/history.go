@@ -64,7 +64,7 @@ func (a *past) read(ctx context.Context) error {
 	}
 	if a.output.format == "html" {
 		var page bytes.Buffer
-		if err := (history.Chart{Account: a.account, From: now.Add(-back), To: now, Until: r.Until, Waiting: r.Waiting, Version: Version(), Cut: r.Cut}).Write(&page, r.Docs); err != nil {
+		if err := (history.Chart{Account: a.account, From: now.Add(-back), To: now, Until: r.Until, Waiting: r.Waiting, Damage: r.Damage, Version: Version(), Cut: r.Cut}).Write(&page, r.Docs); err != nil {
 			return err
 		}
 		return a.output.put(a.host, page.Bytes())

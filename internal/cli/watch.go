@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/choria-io/fisk"
@@ -38,6 +39,8 @@ type watch struct {
 	columns         int // of the terminal; 0 elsewhere
 
 	failed error // writing the output
+	// began is that what the first full report shows was handed to the store.
+	began atomic.Bool
 }
 
 // addWatch adds `watch`, which keeps looking.
@@ -134,14 +137,16 @@ func (a *watch) watch(ctx context.Context) error {
 	}
 	var follow *live.Live
 	follow = live.New(w, live.Options{Connect: a.host.Connect, Timeout: a.host.Timeout(), Trace: a.host.tracef, Connected: a.connected, Report: a.expected().Gather, Tell: func(changes []record.Change) {
+		begins := false
 		for i := range changes {
 			if changes[i].Kind == record.Watching {
-				changes[i].Since = alive
+				begins, changes[i].Since = true, alive
 				a.unmatched(follow)
 			}
 		}
 		if store != nil {
 			store.Add(changes)
+			a.began.CompareAndSwap(false, begins)
 		}
 		events.publish(changes)
 		if a.failed = a.print(changes); a.failed != nil {

@@ -36,16 +36,18 @@ func (a *watch) led(leading bool) {
 }
 
 // inherit takes over what another watch recorded last, where several have one store. It
-// reports whether it did: before the first full report it can't.
+// reports whether it did: before the first full report was judged it can't.
 func (a *watch) inherit(ctx context.Context, store *history.Store, follow *live.Live) (did bool, err error) {
-	follow.Look(func(w *record.Watch, _ bool) { _, did = w.Since() })
-	if !did {
+	if !a.began.Load() {
 		return false, nil
 	}
-	err = store.Leaning(ctx, func(last record.Spread, leans record.Lean) {
-		follow.Look(func(w *record.Watch, _ bool) { w.Inherit(last, leans) })
+	var still record.Standstill
+	follow.Look(func(w *record.Watch, _ bool) { still = w.StoodStill() })
+	until, err := store.Inherited(ctx, still, func(r record.Recorded) {
+		follow.Look(func(w *record.Watch, _ bool) { w.Inherit(r, time.Now()) })
 	})
 	if err == nil {
+		follow.Look(func(w *record.Watch, _ bool) { w.InheritUntil(until) })
 		var said []record.Change
 		if said, err = store.Undecided(ctx); err == nil {
 			follow.Look(func(w *record.Watch, _ bool) { store.Add(w.InheritUndecided(said, time.Now())) })

@@ -48,6 +48,8 @@ type pair struct {
 	// once.
 	said  time.Time
 	never bool
+	// settles is from when on it may be said to lean, see [Watch.Inherit].
+	settles time.Time
 }
 
 const (
@@ -229,6 +231,10 @@ func (w *Watch) verdict(k pairKey, r checks.Row, now time.Time) *Change {
 		w.again(k, now.Add(acceptedAgain)) // it may have expired then
 	}
 	over := r.Verdict == checks.Found || r.Verdict == checks.Critical
+	if over && !p.over && now.Before(p.settles) {
+		w.again(k, p.settles)
+		return nil
+	}
 	moved := over && p.over && !w.stays(k, p, &r)
 	differs := over != p.over || moved
 	between := p.between(r.Connections, now)

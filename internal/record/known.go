@@ -22,24 +22,3 @@ func (w *Watch) Known(last Spread, leans Lean, until time.Time) {
 	}
 	w.m.changed[pairKey{a, last.Cluster}] = struct{}{}
 }
-
-// Inherit takes over from another watch, which records no more, that it said a pair to be
-// above the threshold. Where this one has not seen it so, as that lasted for less than
-// the moment between their looks, it says next that the pair is back, or still there.
-func (w *Watch) Inherit(last Spread, leans Lean) {
-	a, ok := w.m.account(last.Account.ID, last.Account.Name)
-	if !ok || !w.ready || leans.Since.IsZero() {
-		return
-	}
-	k := pairKey{a, last.Cluster}
-	p, known := w.pair(k)
-	if p.over {
-		return
-	}
-	if !known {
-		w.pairs[a] = append(w.pairs[a], p)
-	}
-	p.take(leans)
-	w.over[k] = p
-	w.m.changed[k] = struct{}{}
-}

@@ -17,6 +17,7 @@ func (w *Watch) Stood(since, now time.Time) {
 	w.missedMoves(now)
 	if !w.unsure {
 		w.unsure, w.unsureFrom, w.stood = true, since, true
+		w.still = Standstill{since, now}
 	}
 	w.want(stoodStill, now)
 }

@@ -64,7 +64,6 @@ type Watch struct {
 	kicked    map[kickKey]*kicks
 	flushed   time.Time // refusals
 	out       []Change  // to be told with the next tick
-
 	// clusters are those that share a name, by what they are called: the name that their
 	// servers report.
 	clusters map[string]string
@@ -88,6 +87,7 @@ type Watch struct {
 	unsureSince time.Time     // as it was told
 	unsureFrom  time.Time     // since when that is so, where it was noticed late
 	stood       bool          // it is because watch stood still
+	still       Standstill    // the last time in which it did
 }
 
 // stopped is a server process that shut down. What is still heard of it is of the

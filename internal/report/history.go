@@ -39,7 +39,7 @@ func HistoryText(h history.History, account string, known bool, since, now time.
 	line := func(indent, format string, args ...any) { fmt.Fprintf(&b, indent+format+"\n", args...) }
 	unknown := h.Unknowns(account)
 	seen := ""
-	if len(unknown)+len(h.Gaps)+len(h.Unchecked) > 0 {
+	if len(unknown)+len(h.Gaps)+len(h.Unchecked)+h.Damage.Unreadable > 0 {
 		seen = "seen "
 	}
 	what := "no account was " + seen + "above the threshold"
@@ -66,6 +66,9 @@ func HistoryText(h history.History, account string, known bool, since, now time.
 	}
 	if ended {
 		line("", "%s", say.NoRecorder(h.Until.UTC().Format(logTime), h.Waiting))
+	}
+	for _, note := range say.Damage(h.Damage.Missing, h.Damage.All, h.Damage.Unreadable) {
+		line("", "%s", note)
 	}
 	if h.Cut {
 		text := "Older changes were left out: they are too many to read at once."
@@ -100,11 +103,11 @@ func episodeText(line func(indent, format string, args ...any), e history.Episod
 	began := e.Began.UTC().Format(logTime)
 	switch {
 	case e.Ended == nil && !until.IsZero():
-		line("", "%s  %s, since %s, last known at %s (%s%s)", name, kind, began, until.UTC().Format(logTime), words.Duration(max(0, until.Sub(e.Began))), unseenText(history.Before(e.Unseen, until)))
+		line("", "%s  %s, since %s, last known at %s (%s%s)", name, kind, began, until.UTC().Format(logTime), lastedText(e.Began, until), unseenText(history.Before(e.Unseen, until)))
 	case e.Ended == nil:
-		line("", "%s  %s, since %s (%s%s)", name, kind, began, words.Duration(now.Sub(e.Began)), unseenText(e.Unseen))
+		line("", "%s  %s, since %s (%s%s)", name, kind, began, lastedText(e.Began, now), unseenText(e.Unseen))
 	default:
-		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.UTC().Format(logTime), words.Duration(e.Ended.Sub(e.Began)), unseenText(e.Unseen))
+		line("", "%s  %s, from %s to %s (%s%s)", name, kind, began, e.Ended.UTC().Format(logTime), lastedText(e.Began, *e.Ended), unseenText(e.Unseen))
 	}
 	begun := e.Beginning()
 	if text := begunText(begun); text != "" {
@@ -165,6 +168,15 @@ func ofWhichUnknown(long time.Duration) string {
 		return ""
 	}
 	return ", of which " + words.Duration(max(long, time.Second)) + " unknown"
+}
+
+// lastedText is how long something lasted until a time. It begins later where another clock is
+// ahead of the one of that time.
+func lastedText(began, until time.Time) string {
+	if ahead := began.Sub(until); ahead >= time.Second {
+		return "the clock of whoever recorded it is " + words.Duration(ahead) + " ahead"
+	}
+	return words.Duration(max(0, until.Sub(began)))
 }
 
 // unknownText lists the times in which verdicts were unknown.

@@ -41,6 +41,7 @@ type Chart struct {
 	Cut      bool      // as in [Reading], and so is Until
 	Until    time.Time // until when a recorder recorded; zero where one does
 	Waiting  int       // how many changes wait that it can't write
+	Damage   Damage    // of the record
 	// Refresh, if not 0, is after how many seconds the page loads itself again, and Back
 	// the address of the page that it came from.
 	Refresh int
@@ -93,7 +94,7 @@ func (c Chart) page(docs []record.Document) chartPage {
 		at := c.From.Add(c.To.Sub(c.From) * time.Duration(i) / 4)
 		p.Ticks = append(p.Ticks, mark{X: c.x(at), Text: at.UTC().Format("01-02 15:04")})
 	}
-	r := Reading{Docs: docs, Since: c.From, Until: c.Until, Waiting: c.Waiting}
+	r := Reading{Docs: docs, Since: c.From, Until: c.Until, Waiting: c.Waiting, Damage: c.Damage}
 	h := r.Tell(c.To)
 	if h.First.IsZero() {
 		p.Notes = append(p.Notes, "Nothing was recorded.")
@@ -101,6 +102,7 @@ func (c Chart) page(docs []record.Document) chartPage {
 	if !c.Until.IsZero() {
 		p.Notes = append(p.Notes, say.NoRecorder(c.Until.UTC().Format(chartTime), c.Waiting))
 	}
+	p.Notes = append(p.Notes, say.Damage(c.Damage.Missing, c.Damage.All, c.Damage.Unreadable)...)
 	if c.Cut {
 		p.Notes = append(p.Notes, "Older changes were left out: they are too many to read at once.")
 	}

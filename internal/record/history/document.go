@@ -23,11 +23,19 @@ type Document struct {
 	// looks for that in all there is.
 	Recorded  bool                `json:"recorded"`
 	Cut       bool                `json:"truncated"` // older changes were too many to be read
+	Damage    DamageDocument      `json:"damage"`
 	Episodes  []EpisodeDocument   `json:"episodes"`
 	Kicked    []KickedDocument    `json:"kicked"`
 	Gaps      []GapDocument       `json:"gaps"`
 	Unknown   []UnknownDocument   `json:"unknown"`
 	Unchecked []UncheckedDocument `json:"unchecked"`
+}
+
+// DamageDocument is [Damage] as JSON, without its gaps, which are those of the history.
+type DamageDocument struct {
+	Missing    int  `json:"missing"`
+	All        bool `json:"nothing_left"`
+	Unreadable int  `json:"unreadable"`
 }
 
 // EpisodeDocument is an episode as JSON. What is unknown is null.
@@ -62,7 +70,7 @@ type GapDocument struct {
 // DocumentOf is a history as JSON, type nats-balance.v1.history; with an account, by
 // id or name, that of it alone. Names are harmless, as in all output.
 func DocumentOf(h History, account string, now time.Time) Document {
-	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Recorded: !h.First.IsZero() && (account == "" || h.Has(account)), Waiting: h.Waiting, Cut: h.Cut, Episodes: []EpisodeDocument{}, Kicked: kickedDocuments(h.Kicked, account), Gaps: gapDocuments(h.Gaps), Unknown: unknownDocuments(h.Unknowns(account)), Unchecked: uncheckedDocuments(h.Unchecked)}
+	out := Document{Type: "nats-balance.v1.history", Time: now.UTC(), Recorded: !h.First.IsZero() && (account == "" || h.Has(account)), Waiting: h.Waiting, Cut: h.Cut, Damage: DamageDocument{h.Damage.Missing, h.Damage.All, h.Damage.Unreadable}, Episodes: []EpisodeDocument{}, Kicked: kickedDocuments(h.Kicked, account), Gaps: gapDocuments(h.Gaps), Unknown: unknownDocuments(h.Unknowns(account)), Unchecked: uncheckedDocuments(h.Unchecked)}
 	known := func(t time.Time) *time.Time {
 		if t = t.UTC(); t.IsZero() {
 			return nil

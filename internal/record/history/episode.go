@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -87,10 +88,11 @@ type History struct {
 	// Unchecked are the times in which clusters had too few servers.
 	Unchecked []Unchecked
 	Kicked    []Kicked // also those of no episode, the first to begin first
-	// Since, First, Until, Waiting and Cut are those of the [Reading].
+	// Since, First, Until, Waiting, Cut and Damage are those of the [Reading].
 	Since, First, Until time.Time
 	Waiting             int
 	Cut                 bool
+	Damage              Damage
 
 	clusters map[string][]string // those in which there is something of an account, by its id and by its name
 }
@@ -99,7 +101,7 @@ type pair struct{ account, cluster string }
 
 // Tell is what was read tells until now: of times that had not ended before [Reading.Since].
 func (r *Reading) Tell(now time.Time) History {
-	h := History{clusters: map[string][]string{}, Since: r.Since, First: r.First, Until: r.Until, Waiting: r.Waiting, Cut: r.Cut}
+	h := History{clusters: map[string][]string{}, Since: r.Since, First: r.First, Until: r.Until, Waiting: r.Waiting, Cut: r.Cut, Damage: r.Damage}
 	if h.First.IsZero() && len(r.Docs) > 0 {
 		h.First = r.Docs[0].Time
 	}
@@ -116,6 +118,9 @@ func (r *Reading) Tell(now time.Time) History {
 			h.Gaps = append(h.Gaps, g)
 		}
 		told.take(d)
+	}
+	if len(r.Damage.Gaps) > 0 { // which a recorder that began after it may have said already
+		h.Gaps = Joined(slices.Concat(h.Gaps, Before(r.Damage.Gaps, cmp.Or(h.Until, now))))
 	}
 	if !h.Until.IsZero() && h.Until.Before(now) {
 		h.Gaps = append(h.Gaps, Gap{h.Until, now})

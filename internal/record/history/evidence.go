@@ -53,8 +53,8 @@ func (*OtherDeploymentError) Error() string {
 }
 
 // Recorded is what was recorded of suspects until now, for those that it can say
-// something of: nil for the others. It returns a [StaleError] or an
-// [OtherDeploymentError] where nothing of it can be relied on.
+// something of: nil for the others. It returns a [StaleError], a
+// [DamagedError] or an [OtherDeploymentError] where nothing of it can be relied on.
 func (s *Store) Recorded(ctx context.Context, d *checks.Deployment, of []Suspect, now time.Time) ([]*checks.Recorded, error) {
 	out := make([]*checks.Recorded, len(of))
 	if last := s.LastAlive(ctx); last.IsZero() || now.Sub(last).Abs() > lastSeen {
@@ -77,12 +77,22 @@ func (s *Store) Recorded(ctx context.Context, d *checks.Deployment, of []Suspect
 	docs := last.docs
 	slices.SortStableFunc(docs, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
 	docs = sinceGap(docs)
+	damage, err := s.damage(ctx, now)
+	if err != nil {
+		return out, err
+	}
+	for _, g := range damage.Gaps { // what is left of before that is not all that happened
+		docs = slices.DeleteFunc(docs, func(d record.Document) bool { return d.Time.Before(g.To) })
+	}
 	known := false
 	for i, x := range ask {
 		out[i] = recordedOf(docs, x)
 		known = known || knows(out[i], d)
 	}
-	if !known {
+	switch {
+	case !known && damage.Missing > 0: // it may have been of these servers
+		return make([]*checks.Recorded, len(of)), &DamagedError{damage.Missing}
+	case !known:
 		return make([]*checks.Recorded, len(of)), &OtherDeploymentError{}
 	}
 	return out, nil

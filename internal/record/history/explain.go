@@ -16,6 +16,13 @@ func (e *NoHistoryError) Error() string {
 	return e.where + " has no history: run nats-balance watch, which records it"
 }
 
+// BrokenStreamError is that a folder has files of a history of which nothing can be read.
+type BrokenStreamError struct{ dir string }
+
+func (e *BrokenStreamError) Error() string {
+	return e.dir + " has files of a history, but its stream can't be read: its description (meta.inf) is missing or damaged. Restore the directory from a backup"
+}
+
 // codes of errors of JetStream that have no name in its client: the account, or the servers,
 // have less room than a stream is to have.
 const (

@@ -15,11 +15,14 @@ import (
 
 // Past returns what was recorded of the servers of the deployment that is recorded now,
 // those that went last first. It returns a [StaleError] where no recorder was there of
-// late: those that went may be back.
+// late, and a [DamagedError] where documents are missing: those that went may be back.
 func (s *Store) Past(ctx context.Context, now time.Time) (checks.RecordedPast, error) {
 	last := s.LastAlive(ctx)
 	if last.IsZero() || now.Sub(last).Abs() > lastSeen {
 		return checks.RecordedPast{}, &StaleError{last, now}
+	}
+	if err := s.whole(ctx, now.Add(-evidenceFor), now); err != nil {
+		return checks.RecordedPast{}, err
 	}
 	all, err := s.pasts(ctx, now, last)
 	if len(all) == 0 {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"time"
 
@@ -129,6 +130,9 @@ func ReadLocal(ctx context.Context, dir string, via Via) (*Store, error) {
 		var none *NoHistoryError
 		if errors.As(err, &none) {
 			none.where = dir
+			if l.hasFiles() {
+				return nil, &BrokenStreamError{dir}
+			}
 		}
 		return nil, err
 	}
@@ -251,6 +255,13 @@ func (l *local) gone() bool {
 	}
 	_, err = os.Stat(l.options.StoreDir)
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// hasFiles reports whether the folder has files of the stream, whether or not its server can
+// read them.
+func (l *local) hasFiles() bool {
+	found, err := fs.Glob(os.DirFS(l.options.StoreDir), path.Join(server.JetStreamStoreDir, "*", "streams", StreamName, "msgs", "*.blk"))
+	return err == nil && len(found) > 0
 }
 
 // needs is how much room there must be before the folder is written to again.

@@ -2,15 +2,12 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/nats-balance/nats-balance/internal/record"
 )
 
 // presence is what reading a store shows of who records into it.
@@ -67,10 +64,21 @@ func wordOf(text string) (w word) {
 }
 
 // alive says that a recorder is there, and what waits as it can't be written: a store that is
-// full may still take that.
+// full may still take that. One that has not taken over what was recorded says nothing: until
+// when another one was there is to be read then, and it records nothing itself.
 func (s *Store) alive(ctx context.Context) {
 	s.mu.Lock()
-	leading, nc, bucket, w := s.leading, s.nc, s.bucket, word{recorded: time.Now()}
+	late := !s.alone && time.Now().After(s.until)
+	s.mu.Unlock()
+	if !late { // else another one may lead, as where this one stood still
+		s.sayAlive(ctx)
+	}
+}
+
+// sayAlive is [Store.alive] of one that has just said that it leads.
+func (s *Store) sayAlive(ctx context.Context) {
+	s.mu.Lock()
+	leading, nc, js, bucket, w := s.leading && !s.heir, s.nc, s.js, s.bucket, word{recorded: time.Now()}
 	if s.failing != nil && len(s.queue) > 0 {
 		w = word{s.queue[0].Time, len(s.queue)}
 	}
@@ -83,11 +91,32 @@ func (s *Store) alive(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, saysIn)
 	defer cancel()
-	_, _ = bucket.Put(ctx, aliveKey, []byte(w.text())) // said again soon
+	revision, err := bucket.Put(ctx, aliveKey, []byte(w.text()))
+	if err != nil {
+		return // it is said again soon
+	}
+	s.mu.Lock()
+	s.said = revision
+	s.mu.Unlock()
+	s.mark(ctx, js, bucket)
+}
+
+// othersRecorded is until when another recorder recorded, by its last word or by what was
+// written last; zero where the last word is that of this one.
+func (s *Store) othersRecorded(ctx context.Context) time.Time {
+	s.mu.Lock()
+	bucket, said := s.bucket, s.said
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if e, err := bucket.Get(ctx, aliveKey); err != nil || e.Revision() == said {
+		return time.Time{}
+	}
+	return s.lastWord(ctx).recorded
 }
 
 // LastAlive is until when what happened is recorded: by the last recorder's own word, or by what it
-// wrote last. It is zero where none ever was.
+// wrote last. Where the end of what it wrote is missing, it is what is left. It is zero where none ever was.
 func (s *Store) LastAlive(ctx context.Context) time.Time { return s.lastWord(ctx).recorded }
 
 func (s *Store) lastWord(ctx context.Context) (w word) {
@@ -99,15 +128,10 @@ func (s *Store) lastWord(ctx context.Context) (w word) {
 			w = wordOf(string(e.Value()))
 		}
 	}
-	stream, err := js.Stream(ctx, StreamName)
-	if err != nil {
-		return w
-	}
-	var d record.Document
-	last, err := stream.GetMsg(ctx, stream.CachedInfo().State.LastSeq)
 	// It is written in the order of time: what waited before that is there.
-	if err == nil && json.Unmarshal(last.Data, &d) == nil && d.Type == record.DocumentType && d.Time.After(w.recorded) {
-		w = word{recorded: d.Time}
+	at, cut := s.lastWritten(ctx, js, bucket)
+	if cut || at.After(w.recorded) {
+		w = word{recorded: at}
 	}
 	return w
 }

@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -36,6 +35,11 @@ type Query struct {
 // Documents reads what was kept, the oldest first. Cut says that it was too much,
 // and that the oldest documents were left out, see [mostHeld].
 func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document, cut bool, err error) {
+	return s.documents(ctx, q, func() {})
+}
+
+// documents is [Store.Documents]. Unreadable is told of each that is not of this version.
+func (s *Store) documents(ctx context.Context, q Query, unreadable func()) (docs []record.Document, cut bool, err error) {
 	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
 	if !q.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
@@ -66,11 +70,11 @@ func (s *Store) Documents(ctx context.Context, q Query) (docs []record.Document,
 			return nil, false, err
 		}
 	}
-	err = s.read(ctx, config, func(d record.Document) {
+	err = s.readAll(ctx, config, time.Time{}, func(d record.Document) {
 		if of(&d) {
 			last.add(d)
 		}
-	})
+	}, unreadable)
 	// The stream is in the order of writing, which after an absence is not that of
 	// what happened.
 	slices.SortStableFunc(last.docs, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
@@ -90,6 +94,12 @@ func (s *Store) read(ctx context.Context, config jetstream.OrderedConsumerConfig
 
 // readUntil is [Store.read] of what was written before a time, where it is not zero.
 func (s *Store) readUntil(ctx context.Context, config jetstream.OrderedConsumerConfig, until time.Time, take func(record.Document)) error {
+	return s.readAll(ctx, config, until, take, func() {})
+}
+
+// readAll is [Store.readUntil]. Unreadable is told of each message that is not a document of
+// this version: what another one wrote, or somebody else.
+func (s *Store) readAll(ctx context.Context, config jetstream.OrderedConsumerConfig, until time.Time, take func(record.Document), unreadable func()) error {
 	config.InactiveThreshold = consumerStays
 	_, js, _ := s.using()
 	c, err := js.OrderedConsumer(ctx, StreamName, config)
@@ -121,10 +131,10 @@ func (s *Store) readUntil(ctx context.Context, config jetstream.OrderedConsumerC
 		if err == nil && !until.IsZero() && !meta.Timestamp.Before(until) {
 			break
 		}
-		var d record.Document
-		// What another version wrote, or somebody else, is none of ours.
-		if json.Unmarshal(m.Data(), &d) == nil && d.Type == record.DocumentType {
+		if d, ok := documentIn(m.Data()); ok {
 			take(d)
+		} else {
+			unreadable()
 		}
 		if err == nil && meta.NumPending == 0 {
 			break
@@ -148,11 +158,17 @@ func (s *Store) Restore(ctx context.Context, w *record.Watch) error {
 	}
 	return s.last(ctx, func(_ *record.Document, last record.Spread, leans record.Lean) {
 		until := h.knownUntil(&last, alive)
-		for _, g := range Joined(h.unseen(last.Cluster, leans.Since, until)) {
-			leans.Unknown += g.To.Sub(g.From)
-		}
+		leans.Unknown = h.unknownFor(last.Cluster, leans.Since, until)
 		w.Known(last, leans, until)
 	})
+}
+
+// unknownFor is for how long of a time it was unknown what leaned in a cluster.
+func (h *History) unknownFor(cluster string, from, to time.Time) (unknown time.Duration) {
+	for _, g := range Joined(h.unseen(cluster, from, to)) {
+		unknown += g.To.Sub(g.From)
+	}
+	return unknown
 }
 
 // knownUntil is until when the last recorder, which was there until a time, knew what leaned

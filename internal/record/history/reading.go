@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -22,6 +21,7 @@ type Reading struct {
 	// changes wait where one is there that can't write them.
 	Until   time.Time
 	Waiting int
+	Damage  Damage
 }
 
 const (
@@ -52,7 +52,10 @@ func (s *Store) Reading(ctx context.Context, q Query, now time.Time) (Reading, e
 		from = from.Add(-around - clocksDiffer)
 		q.Since = from
 	}
-	if r.Docs, r.Cut, err = s.Documents(ctx, q); err != nil {
+	if r.Damage, err = s.damage(ctx, now); err != nil {
+		return r, err
+	}
+	if r.Docs, r.Cut, err = s.documents(ctx, q, func() { r.Damage.Unreadable++ }); err != nil {
 		return r, err
 	}
 	if r.Cut && len(r.Docs) > 0 {
@@ -198,10 +201,10 @@ func (s *Store) first(ctx context.Context) (time.Time, error) {
 	if state.Msgs == 0 {
 		return time.Time{}, nil
 	}
-	var d record.Document
-	m, err := stream.GetMsg(ctx, state.FirstSeq)
-	if err == nil && json.Unmarshal(m.Data, &d) == nil && d.Type == record.DocumentType {
-		return d.Time, nil
+	if m, err := stream.GetMsg(ctx, state.FirstSeq); err == nil {
+		if d, ok := documentIn(m.Data); ok {
+			return d.Time, nil
+		}
 	}
 	return state.FirstTime, nil // it was removed meanwhile, or is of somebody else
 }

@@ -59,17 +59,22 @@ type Store struct {
 	// was closed for good: the servers refused its user twice.
 	Again func(ctx context.Context) (*Store, error)
 	// Inherit, if set before [Store.Run], takes over what was recorded so far, where this
-	// recorder begins to lead: see [Store.Leaning]. It reports whether it did, which it is
+	// recorder begins to lead: see [Store.Inherited]. It reports whether it did, which it is
 	// too early for before all servers reported. Until then nothing is written.
 	Inherit func(ctx context.Context) (did bool, err error)
 
 	mu      sync.Mutex // over what is below it, and over the connection while it runs
 	leading bool
-	heir    bool      // it leads, and has not inherited
-	until   time.Time // when the last write may begin, where this recorder leads
-	written time.Time // until when another recorder has written what it saw
-	queue   []record.Document
-	lost    int // documents that were too many to wait
+	heir    bool   // it leads, and has not inherited
+	mute    bool   // it has since, and has not yet said that it is there
+	said    uint64 // the revision of what it said last of that
+	// number is that in the stream of what was written last, and marked the one that is
+	// written down, see [Store.mark].
+	number, marked uint64
+	until          time.Time // when the last write may begin, where this recorder leads
+	written        time.Time // until when another recorder has written what it saw
+	queue          []record.Document
+	lost           int // documents that were too many to wait
 	// lostFrom is the time of the first of those that the history does not say are lost.
 	lostFrom time.Time
 	failing  error
@@ -203,6 +208,13 @@ func (s *Store) Run(ctx context.Context, led func(leading bool)) {
 			s.remake(ctx, e, err)
 		}
 		if ctx.Err() == nil {
+			s.mu.Lock()
+			mute := s.mute
+			s.mute = false
+			s.mu.Unlock()
+			if mute {
+				s.alive(ctx)
+			}
 			if now := s.trouble(failing, err); now || failing {
 				failing = now
 				s.alive(ctx)
@@ -279,7 +291,7 @@ func (s *Store) elect(ctx context.Context, e *election, now time.Time, led func(
 	}
 	s.mu.Unlock()
 	if e.leading && !was { // which a reader need not wait for
-		s.alive(ctx)
+		s.sayAlive(ctx)
 	}
 	// While the store is away nobody is known to record.
 	if told := e.told; e.leading && told != leads || !e.leading && e.away == nil && !e.otherAt.IsZero() && told != standsBy {
@@ -363,7 +375,10 @@ func (s *Store) write(ctx context.Context, batch []record.Document) (int, error)
 	}
 	for i, ack := range acks {
 		select {
-		case <-ack.Ok():
+		case done := <-ack.Ok():
+			s.mu.Lock()
+			s.number = done.Sequence
+			s.mu.Unlock()
 		case err := <-ack.Err():
 			return i, err
 		case <-ctx.Done():

@@ -72,7 +72,7 @@ func (s *Store) inherit(ctx context.Context, e *election, i *inheritance) {
 				return
 			}
 			s.mu.Lock()
-			s.heir, s.failing = !did, err
+			s.heir, s.failing, s.mute = !did, err, s.mute || did
 			s.mu.Unlock()
 			select {
 			case s.wake <- struct{}{}:
@@ -90,67 +90,21 @@ func (s *Store) inherit(ctx context.Context, e *election, i *inheritance) {
 	})
 }
 
-// Leaning hands over what was recorded to be above the threshold, but for what this
-// recorder is about to write is back: see [record.Watch.Inherit]. What this recorder saw of
-// an account before the last that was recorded of it is not written any more, but for a
-// finding of which that does not know: whoever recorded that saw it too, and what is
-// written last of an account is to be what is so.
-func (s *Store) Leaning(ctx context.Context, take func(last record.Spread, leans record.Lean)) error {
-	ctx, cancel := context.WithTimeout(ctx, startsIn)
-	defer cancel()
-	type pair struct{ account, cluster string }
-	type recorded struct {
-		at    time.Time // zero where nothing is
-		last  record.Spread
-		leans record.Lean
-	}
-	known := map[pair]recorded{} // of those that lean, or that something is queued of
-	s.mu.Lock()
-	for i := range s.queue {
-		if d := &s.queue[i]; d.Account != nil && d.Cluster != nil {
-			known[pair{d.Account.ID, *d.Cluster}] = recorded{}
-		}
-	}
-	s.mu.Unlock()
-	err := s.last(ctx, func(d *record.Document, last record.Spread, leans record.Lean) {
-		of := pair{last.Account.ID, last.Cluster}
-		if _, waits := known[of]; waits || !leans.Since.IsZero() {
-			known[of] = recorded{d.Time, last, leans}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	back := map[pair]bool{}
-	s.mu.Lock()
-	s.queue = slices.DeleteFunc(s.queue, func(d record.Document) bool {
-		if d.Account == nil || d.Cluster == nil || d.Change == record.Kicked {
-			return false
-		}
-		of := pair{d.Account.ID, *d.Cluster}
-		last := known[of]
-		if found := d.Change == record.Held && !last.leans.Since.IsZero() && !last.leans.Finding; d.Time.Before(last.at) && !found {
-			return true
-		}
-		back[of] = back[of] || d.Change == record.Back
-		return false
-	})
-	s.mu.Unlock()
-	for of, r := range known {
-		if !r.leans.Since.IsZero() && !back[of] {
-			take(r.last, r.leans)
-		}
-	}
-	return nil
-}
-
 // Undecided are the verdicts that were recorded to be unknown and not to be known again, but
 // for those of which this recorder is about to write that: see
 // [record.Watch.InheritUndecided].
 func (s *Store) Undecided(ctx context.Context) ([]record.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, startsIn)
 	defer cancel()
-	h, err := s.verdicts(ctx)
+	var queued []record.Document
+	s.mu.Lock()
+	for i := range s.queue {
+		if ofVerdicts(&s.queue[i]) {
+			queued = append(queued, s.queue[i])
+		}
+	}
+	s.mu.Unlock()
+	h, err := s.verdicts(ctx, queued...)
 	if err != nil {
 		return nil, err
 	}
@@ -170,26 +124,11 @@ func (s *Store) Undecided(ctx context.Context) ([]record.Change, error) {
 }
 
 // verdicts are the times in which verdicts were unknown, or nobody recorded, by what is
-// recorded and what this recorder is about to write.
-func (s *Store) verdicts(ctx context.Context) (h History, err error) {
+// recorded and by what else is about to be.
+func (s *Store) verdicts(ctx context.Context, queued ...record.Document) (h History, err error) {
 	docs := newRecent()
-	of := func(d *record.Document) bool {
-		switch d.Change { //nolint:exhaustive // the others are not of verdicts
-		case record.Watching, record.Unrecorded, record.Undecided, record.Decided:
-			return true
-		}
-		return false
-	}
-	var queued []record.Document
-	s.mu.Lock()
-	for i := range s.queue {
-		if of(&s.queue[i]) {
-			queued = append(queued, s.queue[i])
-		}
-	}
-	s.mu.Unlock()
 	err = s.read(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{ofWatch}, DeliverPolicy: jetstream.DeliverAllPolicy}, func(d record.Document) {
-		if of(&d) {
+		if ofVerdicts(&d) {
 			docs.add(d)
 		}
 	})
@@ -199,6 +138,15 @@ func (s *Store) verdicts(ctx context.Context) (h History, err error) {
 	all := slices.Concat(docs.docs, queued)
 	slices.SortStableFunc(all, func(a, b record.Document) int { return a.Time.Compare(b.Time) })
 	return verdictsOf(all), nil
+}
+
+// ofVerdicts reports whether a document says when verdicts were unknown, or nobody recorded.
+func ofVerdicts(d *record.Document) bool {
+	switch d.Change { //nolint:exhaustive // the others are not of verdicts
+	case record.Watching, record.Unrecorded, record.Undecided, record.Decided:
+		return true
+	}
+	return false
 }
 
 // verdictsOf are those of documents in the order of their times.

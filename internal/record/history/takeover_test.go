@@ -72,7 +72,7 @@ func TestLeanIsInherited(t *testing.T) {
 			if tries.Add(1) == 1 {
 				return false, errors.New("it can't be read")
 			}
-			err := s.Leaning(ctx, func(last record.Spread, _ record.Lean) { leans = append(leans, last) })
+			_, err := s.Inherited(ctx, record.Standstill{}, func(r record.Recorded) { leans = append(leans, r.Last) })
 			s.mu.Lock()
 			left = slices.Clone(s.queue) // nothing is written meanwhile
 			s.mu.Unlock()

@@ -87,3 +87,18 @@ func NoRecorder(since string, waiting int) string {
 	}
 	return "No watch records now: what happened since " + since + " is unknown."
 }
+
+// Damage says what of a record is not there any more, or can't be read; nothing where all of it
+// is there.
+func Damage(missing int, all bool, unreadable int) (notes []string) {
+	switch {
+	case all:
+		notes = append(notes, "Nothing is left of the record: its files are damaged, or somebody purged the stream.")
+	case missing > 0:
+		notes = append(notes, words.Plurals(missing, "document is", "documents are")+" missing in the record: a file of it is damaged, or somebody deleted them. What happened then is unknown.")
+	}
+	if unreadable > 0 {
+		notes = append(notes, words.Plurals(unreadable, "document in the record can't be read: another version or somebody else wrote it.", "documents in the record can't be read: another version or somebody else wrote them."))
+	}
+	return notes
+}

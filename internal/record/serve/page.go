@@ -150,6 +150,7 @@ func pageOf(s State, past history.History, pastErr error, o Options) page {
 	if !past.Until.IsZero() {
 		p.PastNote = strings.TrimSpace(say.NoRecorder(past.Until.UTC().Format(pageTime), past.Waiting) + " " + p.PastNote)
 	}
+	p.PastNote = strings.TrimSpace(strings.Join(append(say.Damage(past.Damage.Missing, past.Damage.All, past.Damage.Unreadable), p.PastNote), " "))
 	for _, e := range past.Episodes[:min(len(past.Episodes), mostShown)] {
 		c := episode(e)
 		c.Link = link(e.Account.ID)

@@ -70,7 +70,7 @@ func (t *timelines) page(ctx context.Context, id string, o Options) ([]byte, err
 		return nil, err
 	}
 	var b bytes.Buffer
-	chart := history.Chart{Account: id, From: from(&r, now), To: now, Until: r.Until, Waiting: r.Waiting, Version: o.Version, Cut: r.Cut, Refresh: refreshEvery, Back: "/"}
+	chart := history.Chart{Account: id, From: from(&r, now), To: now, Until: r.Until, Waiting: r.Waiting, Damage: r.Damage, Version: o.Version, Cut: r.Cut, Refresh: refreshEvery, Back: "/"}
 	if err := chart.Write(&b, r.Docs); err != nil {
 		return nil, err
 	}
