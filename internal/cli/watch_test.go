@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -68,8 +69,13 @@ func TestWatch(t *testing.T) {
 	}
 	out, errs, stop := watch()
 	shows(t, out, errs, "watching 3 servers in 1 cluster: 12 connections of 1 account")
-	if h := read(); !strings.Contains(h, "no account was above the threshold") {
-		t.Error(h)
+	if err := lab.Poll(sourcetest.Within(t), func() error { // it is written a moment after it is said
+		if h := read(); !strings.Contains(h, "no account was above the threshold") {
+			return errors.New(h)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 	n2 := l.Server("C1-n2")
 	n2.Shutdown()
