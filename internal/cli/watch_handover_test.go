@@ -2,7 +2,9 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,10 +38,28 @@ func (w *keptLines) once(t *testing.T, kind record.Kind) record.Document {
 	all := w.lines(t, kind)
 	of := slices.DeleteFunc(slices.Clone(all), func(l keptLine) bool { return l.doc.Change != kind })
 	if len(of) != 1 {
-		t.Fatalf("%s was written %d times: %+v", kind, len(of), all)
+		t.Fatalf("%s was written %d times: %s", kind, len(of), inOrder(all))
 	}
 	return of[0].doc
 }
+
+// inOrder is what was written, a line each.
+func inOrder(all []keptLine) string {
+	var b strings.Builder
+	for _, l := range all {
+		d := l.doc
+		fmt.Fprintf(&b, "\n%s written at %s by %s: %s", d.Time.Format(stamp), l.at.UTC().Format(stamp), l.writer, d.Change)
+		if d.Since != nil {
+			fmt.Fprintf(&b, " since %s", d.Since.Format(stamp))
+		}
+		if d.NotBefore != nil {
+			fmt.Fprintf(&b, ", not before %s", d.NotBefore.Format(stamp))
+		}
+	}
+	return b.String()
+}
+
+const stamp = "15:04:05.000"
 
 // pastOf is the history of a store.
 func pastOf(t *testing.T, store *keeper) (h history.Document) {

@@ -24,6 +24,7 @@ import (
 type keptLines struct {
 	mu  sync.Mutex
 	all []keptLine
+	ids map[string]bool // the stream takes each once: a writer tries again what got no answer
 }
 
 // keptLine is one document. Who waits for it to be stored waits at an inbox of its own, by
@@ -41,7 +42,13 @@ func (w *keptLines) take(m *nats.Msg) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.all = append(w.all, l)
+	if id := m.Header.Get(nats.MsgIdHdr); !w.ids[id] {
+		if w.ids == nil {
+			w.ids = map[string]bool{}
+		}
+		w.ids[id] = true
+		w.all = append(w.all, l)
+	}
 }
 
 // lines are all so far, once there is one of that kind.
