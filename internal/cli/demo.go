@@ -13,7 +13,6 @@ import (
 	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
 
-	"github.com/nats-balance/nats-balance/internal/clienturl"
 	"github.com/nats-balance/nats-balance/internal/lab"
 	"github.com/nats-balance/nats-balance/internal/report"
 	"github.com/nats-balance/nats-balance/internal/words"
@@ -158,7 +157,10 @@ func (d *demo) audit(ctx context.Context, st *lab.Stage) error {
 // demoFlags are the connection flags that lead to the demo's cluster. Its password is no
 // secret.
 func demoFlags(st *lab.Stage) string {
-	address := strings.TrimPrefix(clienturl.Redact(st.SystemURL()), "nats://")
+	address := ""
+	if s := st.FirstRunning(); s != nil {
+		address = s.Addr()
+	}
 	return "--no-context --server " + address + " --user " + lab.UserOf(lab.SystemAccount) + " --password " + lab.Password
 }
 

@@ -183,12 +183,18 @@ func (l *Lab) URLs(cluster, account string) []string {
 // SystemURL returns the URL of the first running server with the credentials
 // of the system account's user, or "" when none is running.
 func (l *Lab) SystemURL() string {
-	for _, s := range l.servers {
-		if s.Running() {
-			return s.URL(SystemAccount)
-		}
+	if s := l.FirstRunning(); s != nil {
+		return s.URL(SystemAccount)
 	}
 	return ""
+}
+
+// FirstRunning returns the first server that runs, or nil when none does.
+func (l *Lab) FirstRunning() *Server {
+	if at := slices.IndexFunc(l.servers, (*Server).Running); at >= 0 {
+		return l.servers[at]
+	}
+	return nil
 }
 
 // WaitReady returns when every running server knows every other one that it
